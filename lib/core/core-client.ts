@@ -1,0 +1,102 @@
+import type { UserContext } from '../shared/user-context.js';
+import type { JsonObject } from '../shared/json.js';
+import type {
+  CoreSessionInformation,
+  CoreSessionTokens,
+  CreateJwtInput,
+  CreateJwtResult,
+  CreateSessionInput,
+  JwksResult,
+  PublicJwk,
+  RefreshSessionInput,
+  RefreshSessionResult,
+  RegenerateInput,
+  RegenerateResult,
+  UserSessionsInput,
+  VerifySessionInput,
+  VerifySessionResult,
+} from './core.types.js';
+
+/**
+ * The authority that issues sessions: our engine inside this process, or a SuperTokens Core over HTTP. Also the
+ * injection token.
+ *
+ * Expected outcomes are values. Every method may throw `CoreUnavailableError` (nobody answered; nothing was decided),
+ * `CoreResponseError` (an answer that makes no sense) and `CoreBadInputError` (the call is wrong in itself).
+ *
+ * @see docs/protocol/core.md A6 for the CDI calls behind each method
+ * @publicApi
+ */
+export abstract class CoreClient {
+  /** Makes a session with a new handle and new tokens. Reserved claim names in the payload are a bad input. */
+  abstract createSession(input: CreateSessionInput, userContext: UserContext): Promise<CoreSessionTokens>;
+
+  /** Checks an access token and, where it is the first use of a refreshed one, promotes its refresh token. */
+  abstract verifySession(input: VerifySessionInput, userContext: UserContext): Promise<VerifySessionResult>;
+
+  /** Exchanges a refresh token for a new pair. Theft is reported, not acted upon: the caller revokes. */
+  abstract refreshSession(input: RefreshSessionInput, userContext: UserContext): Promise<RefreshSessionResult>;
+
+  /** Stores a new payload and re-issues the access token with its old expiry; no token if it has expired. */
+  abstract regenerateAccessToken(input: RegenerateInput, userContext: UserContext): Promise<RegenerateResult>;
+
+  /** @returns the stored facts, or undefined when the session is unknown or has expired */
+  abstract getSessionInformation(
+    sessionHandle: string,
+    userContext: UserContext,
+  ): Promise<CoreSessionInformation | undefined>;
+
+  /** Handles of the user's live sessions, in no particular order; unknown users have none. */
+  abstract getSessionHandlesOfUser(input: UserSessionsInput, userContext: UserContext): Promise<string[]>;
+
+  /** Ends sessions. @returns the handles that existed; an unknown handle is no error */
+  abstract revokeSessions(sessionHandles: readonly string[], userContext: UserContext): Promise<string[]>;
+
+  /** Ends the user's live sessions. @returns their handles */
+  abstract revokeSessionsOfUser(input: UserSessionsInput, userContext: UserContext): Promise<string[]>;
+
+  /** Replaces the session data. @returns false when the session is unknown or has expired */
+  abstract updateSessionData(sessionHandle: string, data: JsonObject, userContext: UserContext): Promise<boolean>;
+
+  /** Replaces the stored access token payload; issued tokens keep theirs. @returns as above */
+  abstract updateAccessTokenPayload(
+    sessionHandle: string,
+    payload: JsonObject,
+    userContext: UserContext,
+  ): Promise<boolean>;
+
+  /** The primary user id of a login method; the same id where accounts are not linked. */
+  abstract getPrimaryUserId(recipeUserId: string, userContext: UserContext): Promise<string>;
+
+  /** Signs a JWT of the application's own. */
+  abstract createJwt(input: CreateJwtInput, userContext: UserContext): Promise<CreateJwtResult>;
+
+  /** The published verification keys. */
+  abstract getJwks(userContext: UserContext): Promise<JwksResult>;
+
+  /** Keys for verifying tokens in this process, without asking the core for each token. */
+  abstract readonly verificationKeys: VerificationKeys;
+
+  /** Called once before the application takes requests. */
+  async start(): Promise<void> {}
+
+  /** Closes what was opened; called when the application shuts down. */
+  async close(): Promise<void> {}
+}
+
+/**
+ * The set of keys that tokens verify with.
+ *
+ * @publicApi
+ */
+export interface VerificationKeys {
+  /**
+   * The key of that id, loading the set if it has not been seen (at most once per cool-down); without an id all keys,
+   * newest first (tokens older than version 3 name none).
+   *
+   * @throws when the set cannot be loaded and the key is not known
+   */
+  find(kid: string | undefined): Promise<readonly PublicJwk[]>;
+  /** Grows whenever a key has left the set: what was verified before must be verified again. */
+  readonly generation: number;
+}

@@ -1,0 +1,22 @@
+import type { SessionEvents } from '../observability/session-events.js';
+import type { Clock } from '../shared/clock.js';
+import type { CoreClient } from './core-client.js';
+
+/** What a core gets from the module that it works for. */
+export interface CoreContext {
+  readonly clock: Clock;
+  readonly events: SessionEvents;
+  /** Origins for the core's statistics and the `iss` of plain JWTs. */
+  readonly apiDomain: string;
+  readonly jwksRefreshIntervalSec: number;
+}
+
+/**
+ * The value of the option `core`: knows how to make a `CoreClient`. Made by `embeddedCore()`.
+ *
+ * @publicApi
+ */
+export interface CoreProvider {
+  /** Makes the client; called once for each module instance. */
+  create(context: CoreContext): CoreClient;
+}

@@ -1,0 +1,130 @@
+import type { JsonObject } from '../shared/json.js';
+
+/** A token with its times in milliseconds since the epoch. */
+export interface TokenInfo {
+  readonly token: string;
+  /** When it expires, milliseconds since the epoch. */
+  readonly expiry: number;
+  /** When it was made, milliseconds since the epoch. */
+  readonly createdTime: number;
+}
+
+/** What the core says about a session whenever it answers about tokens (CDI "Session" object). */
+export interface CoreSession {
+  readonly handle: string;
+  /** Primary user id; equals `recipeUserId` unless accounts are linked. */
+  readonly userId: string;
+  readonly recipeUserId: string;
+  readonly tenantId: string;
+  readonly userDataInJWT: JsonObject;
+}
+
+/** A session with a fresh pair of tokens. */
+export interface CoreSessionTokens {
+  readonly session: CoreSession;
+  readonly accessToken: TokenInfo;
+  readonly refreshToken: TokenInfo;
+  /** Only when anti-CSRF by token is on. */
+  readonly antiCsrfToken: string | undefined;
+}
+
+export interface CreateSessionInput {
+  readonly tenantId: string;
+  readonly recipeUserId: string;
+  readonly userDataInJWT: JsonObject;
+  readonly userDataInDatabase: JsonObject;
+  readonly useDynamicSigningKey: boolean;
+  readonly enableAntiCsrf: boolean;
+}
+
+export interface VerifySessionInput {
+  readonly accessToken: string;
+  readonly antiCsrfToken: string | undefined;
+  readonly doAntiCsrfCheck: boolean;
+  readonly enableAntiCsrf: boolean;
+  readonly checkDatabase: boolean;
+}
+
+export type VerifySessionResult =
+  | { readonly status: 'OK'; readonly session: CoreSession; readonly accessToken?: TokenInfo }
+  | { readonly status: 'UNAUTHORISED'; readonly message: string }
+  | { readonly status: 'TRY_REFRESH_TOKEN'; readonly message: string };
+
+export interface RefreshSessionInput {
+  readonly refreshToken: string;
+  readonly antiCsrfToken: string | undefined;
+  readonly enableAntiCsrf: boolean;
+  readonly useDynamicSigningKey: boolean;
+}
+
+export type RefreshSessionResult =
+  | ({ readonly status: 'OK' } & CoreSessionTokens)
+  | { readonly status: 'UNAUTHORISED'; readonly message: string }
+  | {
+      readonly status: 'TOKEN_THEFT_DETECTED';
+      readonly session: { readonly handle: string; readonly userId: string; readonly recipeUserId: string };
+    };
+
+export interface RegenerateInput {
+  readonly accessToken: string;
+  /** The new payload; undefined re-issues the stored one. */
+  readonly userDataInJWT: JsonObject | undefined;
+}
+
+export type RegenerateResult =
+  | { readonly status: 'OK'; readonly session: CoreSession; readonly accessToken?: TokenInfo }
+  | { readonly status: 'UNAUTHORISED'; readonly message: string };
+
+/** The stored facts of a session. */
+export interface CoreSessionInformation {
+  readonly sessionHandle: string;
+  readonly userId: string;
+  readonly recipeUserId: string;
+  readonly tenantId: string;
+  readonly userDataInDatabase: JsonObject;
+  readonly userDataInJWT: JsonObject;
+  /** When the session ends unless it is refreshed, milliseconds since the epoch. */
+  readonly expiry: number;
+  readonly timeCreated: number;
+}
+
+/** Whose sessions: one tenant's or, with `tenantId` undefined, those of all tenants. */
+export interface UserSessionsInput {
+  readonly userId: string;
+  readonly tenantId: string | undefined;
+  /** Include the sessions of accounts linked to this user. */
+  readonly includeLinkedAccounts: boolean;
+}
+
+export interface CreateJwtInput {
+  readonly payload: JsonObject;
+  /** Seconds; greater than 0. */
+  readonly validity: number;
+  readonly useStaticSigningKey: boolean;
+  readonly algorithm: string;
+  /** Becomes `iss` unless the payload has one. */
+  readonly jwksDomain: string;
+}
+
+export type CreateJwtResult =
+  | { readonly status: 'OK'; readonly jwt: string }
+  | { readonly status: 'UNSUPPORTED_ALGORITHM_ERROR' };
+
+/** A public key as published: never a private member. */
+export interface PublicJwk {
+  readonly kty: string;
+  readonly kid: string;
+  readonly alg: string;
+  readonly use: string;
+  readonly n?: string;
+  readonly e?: string;
+  readonly crv?: string;
+  readonly x?: string;
+  readonly y?: string;
+}
+
+export interface JwksResult {
+  readonly keys: readonly PublicJwk[];
+  /** How long the set may be cached, seconds. */
+  readonly validityInSeconds: number;
+}

@@ -1,0 +1,26 @@
+/**
+ * One thing that is wrong with the options.
+ *
+ * @publicApi
+ */
+export interface ConfigProblem {
+  /** Where in the options, `appInfo.apiDomain` for example. */
+  readonly path: string;
+  /** What was seen, what is accepted, what to do. */
+  readonly message: string;
+}
+
+/**
+ * The options of `SessionModule` cannot work. Thrown when the application starts; lists every problem at once.
+ *
+ * @publicApi
+ */
+export class SessionConfigError extends Error {
+  constructor(readonly problems: readonly ConfigProblem[]) {
+    super(
+      `SessionModule cannot start, ${problems.length === 1 ? 'one option is' : `${problems.length} options are`} wrong:\n` +
+        problems.map((problem) => `  - ${problem.path}: ${problem.message}`).join('\n'),
+    );
+    this.name = 'SessionConfigError';
+  }
+}

@@ -1,0 +1,48 @@
+import { Subject, type Observable } from 'rxjs';
+
+interface SessionEventBase {
+  /** When it happened, milliseconds since the epoch. */
+  readonly timeMs: number;
+  readonly sessionHandle: string;
+  readonly userId: string;
+  readonly tenantId: string;
+}
+
+/**
+ * What happened to a session, one record each. No event carries a token.
+ *
+ * @publicApi
+ */
+export type SessionEvent =
+  | (SessionEventBase & { readonly type: 'session.created' })
+  | (SessionEventBase & { readonly type: 'session.refreshed' })
+  /** A refreshed token was used for the first time: from now on the one before it counts as retired. */
+  | (SessionEventBase & { readonly type: 'session.promoted' })
+  | (SessionEventBase & { readonly type: 'session.theft-detected'; readonly recipeUserId: string })
+  | (SessionEventBase & { readonly type: 'session.claims-rejected'; readonly failedClaimIds: readonly string[] })
+  /** Sessions are revoked by handle, so whose it was is known only to the caller. */
+  | { readonly type: 'session.revoked'; readonly timeMs: number; readonly sessionHandle: string };
+
+/**
+ * The stream of session events of one `SessionModule`. Also the injection token.
+ *
+ * @example
+ * sessionEvents.stream.pipe(filter((event) => event.type === 'session.theft-detected')).subscribe(alert);
+ * @publicApi
+ */
+export class SessionEvents {
+  private readonly subject = new Subject<SessionEvent>();
+
+  /** Hot stream; completes when the application shuts down. */
+  readonly stream: Observable<SessionEvent> = this.subject.asObservable();
+
+  /** @internal Never throws into the request that caused the event: rxjs reports a listener's error by itself. */
+  emit(event: SessionEvent): void {
+    this.subject.next(event);
+  }
+
+  /** @internal */
+  complete(): void {
+    this.subject.complete();
+  }
+}

@@ -1,0 +1,174 @@
+import type { SessionClaimValidator } from '../claims/claim-validator.js';
+import type { SessionClaim } from '../claims/session-claim.js';
+import type { ClaimValidationError } from '../errors/session.error.js';
+import type { JsonObject } from '../shared/json.js';
+import type { UserContext } from '../shared/user-context.js';
+import type { SessionContainer } from './session-container.js';
+
+/**
+ * The stored facts of a session, looked up by its handle.
+ *
+ * @publicApi
+ */
+export interface SessionInformation<Payload extends object = JsonObject> {
+  readonly sessionHandle: string;
+  /** Primary user id. */
+  readonly userId: string;
+  /** The login method the session was created with; equals `userId` unless accounts are linked. */
+  readonly recipeUserId: string;
+  readonly tenantId: string;
+  /** When the session ends unless it is refreshed, milliseconds since the epoch. */
+  readonly expiry: number;
+  /** Milliseconds since the epoch. */
+  readonly timeCreated: number;
+  /** Server-side JSON of the session, never sent to the client. */
+  readonly sessionDataInDatabase: JsonObject;
+  /** The stored access token payload without the names that the core owns. */
+  readonly customClaimsInAccessTokenPayload: Payload;
+}
+
+/**
+ * How a session is verified.
+ *
+ * @publicApi
+ */
+export interface VerifySessionOptions {
+  /** Whether anti-CSRF is checked. Default: on every method but GET. */
+  antiCsrfCheck?: boolean;
+  /** False: a request without a session passes and the session is undefined. Default true. */
+  sessionRequired?: boolean;
+  /** True asks the core whether the session still exists, which makes a revocation count at once. Default false. */
+  checkDatabase?: boolean;
+  /** Replaces the list of claim validators for this check; receives the global ones. */
+  overrideGlobalClaimValidators?(
+    globalClaimValidators: readonly SessionClaimValidator[],
+    session: SessionContainer,
+    userContext: UserContext,
+  ): Promise<readonly SessionClaimValidator[]> | readonly SessionClaimValidator[];
+}
+
+/** @publicApi */
+export type GetClaimValueResult<T> =
+  | { readonly status: 'OK'; readonly value: T | undefined }
+  | { readonly status: 'SESSION_DOES_NOT_EXIST_ERROR' };
+
+/** @publicApi */
+export type ValidateClaimsForSessionHandleResult =
+  | { readonly status: 'OK'; readonly invalidClaims: readonly ClaimValidationError[] }
+  | { readonly status: 'SESSION_DOES_NOT_EXIST_ERROR' };
+
+/** Whose access token was re-issued, and the new token unless the old one had expired. @publicApi */
+export interface RegeneratedAccessToken {
+  readonly status: 'OK';
+  readonly session: {
+    readonly handle: string;
+    readonly userId: string;
+    readonly recipeUserId: string;
+    readonly tenantId: string;
+    readonly userDataInJWT: JsonObject;
+  };
+  readonly accessToken?: { readonly token: string; readonly expiry: number; readonly createdTime: number };
+}
+
+interface WithContext {
+  userContext: UserContext;
+}
+
+/**
+ * The overridable functions of the session recipe. Each takes one object that includes `userContext`. They call each
+ * other through the overridden object, so replacing one changes every function that builds on it.
+ *
+ * @publicApi
+ */
+export interface RecipeInterface {
+  createNewSession(
+    input: WithContext & {
+      userId: string;
+      recipeUserId: string;
+      accessTokenPayload?: JsonObject | undefined;
+      sessionDataInDatabase?: JsonObject | undefined;
+      disableAntiCsrf?: boolean | undefined;
+      tenantId: string;
+    },
+  ): Promise<SessionContainer>;
+
+  getGlobalClaimValidators(
+    input: WithContext & {
+      tenantId: string;
+      userId: string;
+      recipeUserId: string;
+      claimValidatorsAddedByOtherRecipes: readonly SessionClaimValidator[];
+    },
+  ): Promise<readonly SessionClaimValidator[]> | readonly SessionClaimValidator[];
+
+  /** @returns undefined only when the session is optional and there is no usable token */
+  getSession(
+    input: WithContext & {
+      accessToken: string | undefined;
+      antiCsrfToken?: string | undefined;
+      options?: VerifySessionOptions | undefined;
+    },
+  ): Promise<SessionContainer | undefined>;
+
+  refreshSession(
+    input: WithContext & { refreshToken: string; antiCsrfToken?: string | undefined; disableAntiCsrf: boolean },
+  ): Promise<SessionContainer>;
+
+  getSessionInformation(input: WithContext & { sessionHandle: string }): Promise<SessionInformation | undefined>;
+
+  revokeAllSessionsForUser(
+    input: WithContext & {
+      userId: string;
+      revokeSessionsForLinkedAccounts: boolean;
+      tenantId: string;
+      revokeAcrossAllTenants?: boolean | undefined;
+    },
+  ): Promise<string[]>;
+
+  getAllSessionHandlesForUser(
+    input: WithContext & {
+      userId: string;
+      fetchSessionsForAllLinkedAccounts: boolean;
+      tenantId: string;
+      fetchAcrossAllTenants?: boolean | undefined;
+    },
+  ): Promise<string[]>;
+
+  revokeSession(input: WithContext & { sessionHandle: string }): Promise<boolean>;
+
+  revokeMultipleSessions(input: WithContext & { sessionHandles: readonly string[] }): Promise<string[]>;
+
+  /** @returns false when the session does not exist */
+  updateSessionDataInDatabase(
+    input: WithContext & { sessionHandle: string; newSessionData: JsonObject | null | undefined },
+  ): Promise<boolean>;
+
+  /** Merges top-level keys into the stored payload; null removes a key. @returns false when the session does not exist */
+  mergeIntoAccessTokenPayload(
+    input: WithContext & { sessionHandle: string; accessTokenPayloadUpdate: JsonObject },
+  ): Promise<boolean>;
+
+  /** @returns undefined when the session does not exist any more */
+  regenerateAccessToken(
+    input: WithContext & { accessToken: string; newAccessTokenPayload?: JsonObject | null | undefined },
+  ): Promise<RegeneratedAccessToken | undefined>;
+
+  validateClaims(
+    input: WithContext & {
+      userId: string;
+      recipeUserId: string;
+      accessTokenPayload: JsonObject;
+      claimValidators: readonly SessionClaimValidator[];
+    },
+  ): Promise<{ invalidClaims: ClaimValidationError[]; accessTokenPayloadUpdate?: JsonObject | undefined }>;
+
+  fetchAndSetClaim(input: WithContext & { sessionHandle: string; claim: SessionClaim<unknown> }): Promise<boolean>;
+
+  setClaimValue<T>(input: WithContext & { sessionHandle: string; claim: SessionClaim<T>; value: T }): Promise<boolean>;
+
+  getClaimValue<T>(
+    input: WithContext & { sessionHandle: string; claim: SessionClaim<T> },
+  ): Promise<GetClaimValueResult<T>>;
+
+  removeClaim(input: WithContext & { sessionHandle: string; claim: SessionClaim<unknown> }): Promise<boolean>;
+}

@@ -1,0 +1,58 @@
+/**
+ * A value that survives a round trip through JSON.
+ *
+ * @publicApi
+ */
+export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
+
+/**
+ * An object that survives a round trip through JSON; token payloads and session data are of this shape.
+ *
+ * @publicApi
+ */
+export type JsonObject = { [key: string]: JsonValue };
+
+/** True for `{…}`; false for arrays, null and everything else. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Parses text into a JSON object; anything else, broken text included, is `undefined`. */
+export function parseJsonObject(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined; // broken text is an ordinary outcome here: callers decide what it means
+  }
+}
+
+/** A copy that shares nothing with the original and holds only what JSON can carry (`undefined` values vanish). */
+export function cloneJsonObject(value: object): JsonObject {
+  return JSON.parse(JSON.stringify(value)) as JsonObject;
+}
+
+/** Freezes an object and everything below it, in place. */
+export function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const child of Object.values(value)) deepFreeze(child);
+  }
+  return value;
+}
+
+/**
+ * Deep equality of two JSON values: key order is irrelevant, array order relevant, null differs from absent.
+ *
+ * @see docs/protocol/core.md B6 step 3
+ */
+export function jsonEquals(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
+  if (a === b) return true;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false;
+    return a.every((item, index) => jsonEquals(item, b[index]));
+  }
+  if (!isJsonObject(a) || !isJsonObject(b)) return false;
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && jsonEquals(a[key], b[key]));
+}

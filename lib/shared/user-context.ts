@@ -1,0 +1,33 @@
+import type { HttpRequest } from './http-exchange.js';
+
+/**
+ * The caller's bag, passed untouched through every function of the recipe. `_default` is reserved for the library;
+ * in HTTP flows it holds the request.
+ *
+ * @publicApi
+ */
+export type UserContext = Record<string, unknown>;
+
+interface ReservedContext {
+  request?: HttpRequest;
+  keepCacheAlive?: boolean;
+}
+
+/** Puts the request into the context's reserved place (unless one is there) and returns the same context. */
+export function withRequest(userContext: UserContext, request: HttpRequest): UserContext {
+  const reserved = (userContext['_default'] ??= {}) as ReservedContext;
+  reserved.request ??= request;
+  reserved.keepCacheAlive = true;
+  return userContext;
+}
+
+/**
+ * The HTTP request that a recipe function works for.
+ *
+ * @returns the request, or undefined outside of HTTP flows
+ * @publicApi
+ */
+export function getRequestFromUserContext(userContext: UserContext | undefined): HttpRequest | undefined {
+  const reserved = userContext?.['_default'] as ReservedContext | undefined;
+  return reserved?.request;
+}
