@@ -8,8 +8,7 @@ import type { SessionClaim } from './session-claim.js';
  * @publicApi
  */
 export type ClaimValidationResult =
-  | { readonly isValid: true }
-  | { readonly isValid: false; readonly reason?: unknown };
+  { readonly isValid: true } | { readonly isValid: false; readonly reason?: unknown };
 
 /**
  * A check on the access token payload. With `claim` and `shouldRefetch` the claim's value is fetched again first when
@@ -23,5 +22,8 @@ export interface SessionClaimValidator {
   /** The claim whose value may be refetched before the check. */
   readonly claim?: SessionClaim<unknown>;
   shouldRefetch?(payload: JsonObject, userContext: UserContext): Promise<boolean> | boolean;
-  validate(payload: JsonObject, userContext: UserContext): Promise<ClaimValidationResult> | ClaimValidationResult;
+  validate(
+    payload: JsonObject,
+    userContext: UserContext,
+  ): Promise<ClaimValidationResult> | ClaimValidationResult;
 }

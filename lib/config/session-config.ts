@@ -1,6 +1,11 @@
 import type { HttpRequest, RequestScope } from '../shared/http-exchange.js';
 import type { UserContext } from '../shared/user-context.js';
-import type { AntiCsrfMode, CookieSameSite, TokenTransferMethod, TokenType } from './session-options.interface.js';
+import type {
+  AntiCsrfMode,
+  CookieSameSite,
+  TokenTransferMethod,
+  TokenType,
+} from './session-options.interface.js';
 
 /** `appInfo` after normalisation. Domains have a scheme and no path; paths start with `/` or are empty. */
 export interface AppInfo {

@@ -79,7 +79,11 @@ export interface SessionWireOptions {
   /** Cookie name for a token type. Default `sAccessToken`, `sRefreshToken`. */
   getCookieNameForTokenType?(req: HttpRequest, tokenType: TokenType, userContext: UserContext): string;
   /** Response header name for a token type. Default `st-access-token`, `st-refresh-token`. */
-  getResponseHeaderNameForTokenType?(req: HttpRequest, tokenType: TokenType, userContext: UserContext): string;
+  getResponseHeaderNameForTokenType?(
+    req: HttpRequest,
+    tokenType: TokenType,
+    userContext: UserContext,
+  ): string;
   /** Repeats the access token of cookie sessions in the response header, so that scripts can read it. Default false. */
   exposeAccessTokenToFrontendInCookieBasedAuth?: boolean;
 

@@ -1,5 +1,6 @@
 import type { UserContext } from '../shared/user-context.js';
 import type { JsonObject } from '../shared/json.js';
+import type { VerificationKeys } from '../shared/verification-keys.js';
 import type {
   CoreSessionInformation,
   CoreSessionTokens,
@@ -7,7 +8,6 @@ import type {
   CreateJwtResult,
   CreateSessionInput,
   JwksResult,
-  PublicJwk,
   RefreshSessionInput,
   RefreshSessionResult,
   RegenerateInput,
@@ -35,7 +35,10 @@ export abstract class CoreClient {
   abstract verifySession(input: VerifySessionInput, userContext: UserContext): Promise<VerifySessionResult>;
 
   /** Exchanges a refresh token for a new pair. Theft is reported, not acted upon: the caller revokes. */
-  abstract refreshSession(input: RefreshSessionInput, userContext: UserContext): Promise<RefreshSessionResult>;
+  abstract refreshSession(
+    input: RefreshSessionInput,
+    userContext: UserContext,
+  ): Promise<RefreshSessionResult>;
 
   /** Stores a new payload and re-issues the access token with its old expiry; no token if it has expired. */
   abstract regenerateAccessToken(input: RegenerateInput, userContext: UserContext): Promise<RegenerateResult>;
@@ -56,7 +59,11 @@ export abstract class CoreClient {
   abstract revokeSessionsOfUser(input: UserSessionsInput, userContext: UserContext): Promise<string[]>;
 
   /** Replaces the session data. @returns false when the session is unknown or has expired */
-  abstract updateSessionData(sessionHandle: string, data: JsonObject, userContext: UserContext): Promise<boolean>;
+  abstract updateSessionData(
+    sessionHandle: string,
+    data: JsonObject,
+    userContext: UserContext,
+  ): Promise<boolean>;
 
   /** Replaces the stored access token payload; issued tokens keep theirs. @returns as above */
   abstract updateAccessTokenPayload(
@@ -82,21 +89,4 @@ export abstract class CoreClient {
 
   /** Closes what was opened; called when the application shuts down. */
   async close(): Promise<void> {}
-}
-
-/**
- * The set of keys that tokens verify with.
- *
- * @publicApi
- */
-export interface VerificationKeys {
-  /**
-   * The key of that id, loading the set if it has not been seen (at most once per cool-down); without an id all keys,
-   * newest first (tokens older than version 3 name none).
-   *
-   * @throws when the set cannot be loaded and the key is not known
-   */
-  find(kid: string | undefined): Promise<readonly PublicJwk[]>;
-  /** Grows whenever a key has left the set: what was verified before must be verified again. */
-  readonly generation: number;
 }

@@ -1,8 +1,13 @@
+import type { ConfigProblem } from '../errors/config.error.js';
 import type { SessionEvents } from '../observability/session-events.js';
 import type { Clock } from '../shared/clock.js';
 import type { CoreClient } from './core-client.js';
 
-/** What a core gets from the module that it works for. */
+/**
+ * What a core gets from the module that it works for.
+ *
+ * @publicApi
+ */
 export interface CoreContext {
   readonly clock: Clock;
   readonly events: SessionEvents;
@@ -17,6 +22,8 @@ export interface CoreContext {
  * @publicApi
  */
 export interface CoreProvider {
-  /** Makes the client; called once for each module instance. */
+  /** What is wrong with the core's options; the module reports it together with its own. */
+  readonly problems: readonly ConfigProblem[];
+  /** Makes the client; called once for each module instance, and only when there are no problems. */
   create(context: CoreContext): CoreClient;
 }

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../shared/json.js';
+import type { PublicJwk } from '../shared/verification-keys.js';
 
 /** A token with its times in milliseconds since the epoch. */
 export interface TokenInfo {
@@ -107,21 +108,7 @@ export interface CreateJwtInput {
 }
 
 export type CreateJwtResult =
-  | { readonly status: 'OK'; readonly jwt: string }
-  | { readonly status: 'UNSUPPORTED_ALGORITHM_ERROR' };
-
-/** A public key as published: never a private member. */
-export interface PublicJwk {
-  readonly kty: string;
-  readonly kid: string;
-  readonly alg: string;
-  readonly use: string;
-  readonly n?: string;
-  readonly e?: string;
-  readonly crv?: string;
-  readonly x?: string;
-  readonly y?: string;
-}
+  { readonly status: 'OK'; readonly jwt: string } | { readonly status: 'UNSUPPORTED_ALGORITHM_ERROR' };
 
 export interface JwksResult {
   readonly keys: readonly PublicJwk[];

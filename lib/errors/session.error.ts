@@ -79,7 +79,11 @@ export class TryRefreshTokenError extends SessionError {
  */
 export class TokenTheftDetectedError extends SessionError {
   override readonly type = 'TOKEN_THEFT_DETECTED';
-  readonly payload: { readonly sessionHandle: string; readonly userId: string; readonly recipeUserId: string };
+  readonly payload: {
+    readonly sessionHandle: string;
+    readonly userId: string;
+    readonly recipeUserId: string;
+  };
 
   constructor(
     readonly sessionHandle: string,

@@ -18,8 +18,14 @@ export type SessionEvent =
   | (SessionEventBase & { readonly type: 'session.refreshed' })
   /** A refreshed token was used for the first time: from now on the one before it counts as retired. */
   | (SessionEventBase & { readonly type: 'session.promoted' })
-  | (SessionEventBase & { readonly type: 'session.theft-detected'; readonly recipeUserId: string })
-  | (SessionEventBase & { readonly type: 'session.claims-rejected'; readonly failedClaimIds: readonly string[] })
+  | (Omit<SessionEventBase, 'tenantId'> & {
+      readonly type: 'session.theft-detected';
+      readonly recipeUserId: string;
+    })
+  | (SessionEventBase & {
+      readonly type: 'session.claims-rejected';
+      readonly failedClaimIds: readonly string[];
+    })
   /** Sessions are revoked by handle, so whose it was is known only to the caller. */
   | { readonly type: 'session.revoked'; readonly timeMs: number; readonly sessionHandle: string };
 

@@ -1,6 +1,6 @@
 import type { HttpExchange } from '../shared/http-exchange.js';
 import type { UserContext } from '../shared/user-context.js';
-import type { PublicJwk } from '../core/core.types.js';
+import type { PublicJwk } from '../shared/verification-keys.js';
 import type { VerifySessionOptions } from './recipe.interface.js';
 import type { SessionContainer } from './session-container.js';
 
@@ -31,7 +31,8 @@ export interface OpenIdDiscoveryConfiguration {
  */
 export interface ApiInterface {
   /** `POST <base>/session/refresh` */
-  refreshPOST?: ((input: { options: ApiOptions; userContext: UserContext }) => Promise<SessionContainer>) | undefined;
+  refreshPOST?:
+    ((input: { options: ApiOptions; userContext: UserContext }) => Promise<SessionContainer>) | undefined;
   /** `POST <base>/signout` */
   signOutPOST?:
     | ((input: {

@@ -111,10 +111,16 @@ export interface RecipeInterface {
   ): Promise<SessionContainer | undefined>;
 
   refreshSession(
-    input: WithContext & { refreshToken: string; antiCsrfToken?: string | undefined; disableAntiCsrf: boolean },
+    input: WithContext & {
+      refreshToken: string;
+      antiCsrfToken?: string | undefined;
+      disableAntiCsrf: boolean;
+    },
   ): Promise<SessionContainer>;
 
-  getSessionInformation(input: WithContext & { sessionHandle: string }): Promise<SessionInformation | undefined>;
+  getSessionInformation(
+    input: WithContext & { sessionHandle: string },
+  ): Promise<SessionInformation | undefined>;
 
   revokeAllSessionsForUser(
     input: WithContext & {
@@ -162,9 +168,13 @@ export interface RecipeInterface {
     },
   ): Promise<{ invalidClaims: ClaimValidationError[]; accessTokenPayloadUpdate?: JsonObject | undefined }>;
 
-  fetchAndSetClaim(input: WithContext & { sessionHandle: string; claim: SessionClaim<unknown> }): Promise<boolean>;
+  fetchAndSetClaim(
+    input: WithContext & { sessionHandle: string; claim: SessionClaim<unknown> },
+  ): Promise<boolean>;
 
-  setClaimValue<T>(input: WithContext & { sessionHandle: string; claim: SessionClaim<T>; value: T }): Promise<boolean>;
+  setClaimValue<T>(
+    input: WithContext & { sessionHandle: string; claim: SessionClaim<T>; value: T },
+  ): Promise<boolean>;
 
   getClaimValue<T>(
     input: WithContext & { sessionHandle: string; claim: SessionClaim<T> },

@@ -1,0 +1,138 @@
+import { SystemClock } from '../shared/clock.js';
+import type { Clock } from '../shared/clock.js';
+import { isJsonObject } from '../shared/json.js';
+import type { JsonObject, JsonValue } from '../shared/json.js';
+import type { UserContext } from '../shared/user-context.js';
+import { CLAIM_FAILURE } from './claim-failure.js';
+import type { ClaimValidationResult, SessionClaimValidator } from './claim-validator.js';
+import { SessionClaim } from './session-claim.js';
+
+/**
+ * How a claim is made.
+ *
+ * @typeParam T what the claim's value is
+ * @publicApi
+ */
+export interface ClaimConfig<T> {
+  /** The claim's place in the access token payload. */
+  readonly key: string;
+  /** Gets the current value; undefined for "not available, leave the payload as it is". */
+  fetchValue(
+    userId: string,
+    recipeUserId: string,
+    tenantId: string,
+    currentPayload: JsonObject | undefined,
+    userContext: UserContext,
+  ): Promise<T | undefined> | T | undefined;
+  /** Seconds after which a stored value is fetched again, for validators that do not say. Default: never. */
+  readonly defaultMaxAgeInSeconds?: number | undefined;
+  /** Where the time of fetching comes from. Default: the system's clock. */
+  readonly clock?: Clock | undefined;
+}
+
+/** What a validator expects of a stored value. */
+export interface ValueCheck<T> {
+  readonly id: string | undefined;
+  /** Seconds; undefined for the claim's default. */
+  readonly maxAgeInSeconds: number | undefined;
+  /** Repeated in the reason of a failure, under the name that the protocol gives it. */
+  readonly expectation: Readonly<Record<string, unknown>>;
+  passes(value: T): boolean;
+}
+
+/**
+ * A claim stored as `{ v: value, t: milliseconds since the epoch when it was fetched }`.
+ *
+ * @typeParam T what the claim's value is
+ * @publicApi
+ */
+export abstract class TimestampedClaim<T extends JsonValue> extends SessionClaim<T> {
+  /** Seconds; undefined when values do not age. */
+  readonly defaultMaxAgeInSeconds: number | undefined;
+  readonly #config: ClaimConfig<T>;
+  readonly #clock: Clock;
+
+  constructor(config: ClaimConfig<T>) {
+    super(config.key);
+    this.#config = config;
+    this.defaultMaxAgeInSeconds = config.defaultMaxAgeInSeconds;
+    this.#clock = config.clock ?? new SystemClock();
+  }
+
+  /** Whether a value found in a payload is one of this claim; any other counts as absent. */
+  protected abstract isValue(value: JsonValue): value is T;
+
+  override fetchValue(
+    userId: string,
+    recipeUserId: string,
+    tenantId: string,
+    currentPayload: JsonObject | undefined,
+    userContext: UserContext,
+  ): Promise<T | undefined> | T | undefined {
+    return this.#config.fetchValue(userId, recipeUserId, tenantId, currentPayload, userContext);
+  }
+
+  override addToPayload_internal(payload: JsonObject, value: T, _userContext: UserContext): JsonObject {
+    return { ...payload, [this.key]: { v: structuredClone(value), t: this.#clock.now() } };
+  }
+
+  override removeFromPayloadByMerge_internal(payload: JsonObject, _userContext: UserContext): JsonObject {
+    return { ...payload, [this.key]: null };
+  }
+
+  override removeFromPayload(payload: JsonObject, _userContext: UserContext): JsonObject {
+    return Object.fromEntries(Object.entries(payload).filter(([key]) => key !== this.key));
+  }
+
+  override getValueFromPayload(payload: JsonObject, _userContext: UserContext): T | undefined {
+    const value = this.#entry(payload)?.['v'];
+    return value !== undefined && this.isValue(value) ? value : undefined;
+  }
+
+  /** @returns milliseconds since the epoch; undefined when the payload does not carry the claim */
+  getLastRefetchTime(payload: JsonObject, _userContext: UserContext): number | undefined {
+    const time = this.#entry(payload)?.['t'];
+    return typeof time === 'number' ? time : undefined;
+  }
+
+  /**
+   * A validator that checks presence, then age, then the value, and has the value fetched again where one of the first
+   * two fails.
+   */
+  protected validator({ id, maxAgeInSeconds, expectation, passes }: ValueCheck<T>): SessionClaimValidator {
+    const maxAge = maxAgeInSeconds ?? this.defaultMaxAgeInSeconds;
+    return {
+      id: id ?? this.key,
+      claim: this,
+      shouldRefetch: (payload, userContext) => {
+        if (this.getValueFromPayload(payload, userContext) === undefined) return true;
+        return maxAge !== undefined && this.#ageInSeconds(payload, userContext) > maxAge;
+      },
+      validate: (payload, userContext) => {
+        const actualValue = this.getValueFromPayload(payload, userContext);
+        if (actualValue === undefined) return invalid(CLAIM_FAILURE.missing, { ...expectation, actualValue });
+        const ageInSeconds = this.#ageInSeconds(payload, userContext);
+        if (maxAge !== undefined && ageInSeconds > maxAge) {
+          return invalid(CLAIM_FAILURE.expired, { ageInSeconds, maxAgeInSeconds: maxAge });
+        }
+        return passes(actualValue)
+          ? { isValid: true }
+          : invalid(CLAIM_FAILURE.wrong, { ...expectation, actualValue });
+      },
+    };
+  }
+
+  /** A value without a time is as old as the epoch: of unknown age must not mean fresh. */
+  #ageInSeconds(payload: JsonObject, userContext: UserContext): number {
+    return (this.#clock.now() - (this.getLastRefetchTime(payload, userContext) ?? 0)) / 1000;
+  }
+
+  #entry(payload: JsonObject): JsonObject | undefined {
+    const entry = Object.hasOwn(payload, this.key) ? payload[this.key] : undefined;
+    return isJsonObject(entry) ? entry : undefined;
+  }
+}
+
+function invalid(message: string, details: Readonly<Record<string, unknown>>): ClaimValidationResult {
+  return { isValid: false, reason: { message, ...details } };
+}

@@ -1,0 +1,110 @@
+import type { ClaimValidationError } from '../errors/session.error.js';
+import type { JsonObject } from '../shared/json.js';
+import type { UserContext } from '../shared/user-context.js';
+import type { SessionClaimValidator } from './claim-validator.js';
+import { failureOf } from './validator-outcome.js';
+
+/** Whose session is checked, and with which validators. */
+export interface ValidateClaimsInput {
+  readonly userId: string;
+  readonly recipeUserId: string;
+  /** Never changed; frozen is fine. */
+  readonly accessTokenPayload: JsonObject;
+  readonly claimValidators: readonly SessionClaimValidator[];
+  readonly userContext: UserContext;
+  /** Milliseconds that one step of one validator (refetching, checking) may take. Default 10 000. */
+  readonly validatorTimeoutMs?: number | undefined;
+}
+
+/** What {@link validateClaims} found. */
+export interface ValidateClaimsResult {
+  /** The failed checks in the order of the validators; each as often as it was asked for. */
+  readonly invalidClaims: ClaimValidationError[];
+  /** The whole payload with the refetched values; absent when nothing changed. */
+  readonly accessTokenPayloadUpdate?: JsonObject;
+}
+
+/**
+ * Fetches stale claims again, then runs every validator on the resulting payload.
+ *
+ * Rejects, so that the request is refused, when a validator or a claim throws, takes too long or gives no result.
+ *
+ * @throws {Error} naming the validator that took longer than `validatorTimeoutMs`
+ */
+export async function validateClaims(input: ValidateClaimsInput): Promise<ValidateClaimsResult> {
+  const payload = await refetchStaleClaims(input);
+  const invalidClaims = await findInvalidClaims(payload, input);
+  const isChanged =
+    payload !== input.accessTokenPayload &&
+    JSON.stringify(payload) !== JSON.stringify(input.accessTokenPayload);
+  return isChanged ? { invalidClaims, accessTokenPayloadUpdate: payload } : { invalidClaims };
+}
+
+/** One after the other: a claim sees what was fetched before it, and what is fresh by then is not fetched twice. */
+async function refetchStaleClaims(input: ValidateClaimsInput): Promise<JsonObject> {
+  let payload = input.accessTokenPayload;
+  for (const validator of input.claimValidators) {
+    payload = await withinTime(refetchIfStale(validator, payload, input), validator, input);
+  }
+  return payload;
+}
+
+function refetchIfStale(
+  validator: SessionClaimValidator,
+  payload: JsonObject,
+  input: ValidateClaimsInput,
+): Promise<JsonObject> | JsonObject {
+  // Built-in claims answer at once when nothing is stale; that path needs no promise and no timer.
+  const isStale =
+    validator.claim !== undefined && (validator.shouldRefetch?.(payload, input.userContext) ?? false);
+  return isStale === false ? payload : refetch(validator, isStale, payload, input);
+}
+
+async function refetch(
+  { claim }: SessionClaimValidator,
+  isStale: Promise<boolean> | boolean,
+  payload: JsonObject,
+  { userId, recipeUserId, userContext }: ValidateClaimsInput,
+): Promise<JsonObject> {
+  if (claim === undefined || !(await isStale)) return payload;
+  const tenantId = typeof payload['tId'] === 'string' ? payload['tId'] : 'public';
+  const value = await claim.fetchValue(userId, recipeUserId, tenantId, payload, userContext);
+  return value === undefined ? payload : claim.addToPayload_internal(payload, value, userContext);
+}
+
+async function findInvalidClaims(
+  payload: JsonObject,
+  input: ValidateClaimsInput,
+): Promise<ClaimValidationError[]> {
+  const failures: ClaimValidationError[] = [];
+  for (const validator of input.claimValidators) {
+    const result = await withinTime(validator.validate(payload, input.userContext), validator, input);
+    const failure = failureOf(validator, result);
+    if (failure !== undefined) failures.push(failure);
+  }
+  return failures;
+}
+
+async function withinTime<T>(
+  work: Promise<T> | T,
+  { id }: SessionClaimValidator,
+  { validatorTimeoutMs = 10_000 }: ValidateClaimsInput,
+): Promise<T> {
+  if (!isPromise(work)) return work;
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`Claim validator ${id} did not answer within ${validatorTimeoutMs} ms`)),
+      validatorTimeoutMs,
+    );
+  });
+  try {
+    return await Promise.race([work, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function isPromise<T>(value: Promise<T> | T): value is Promise<T> {
+  return typeof (value as Promise<T> | undefined)?.then === 'function';
+}

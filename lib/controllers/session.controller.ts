@@ -1,0 +1,69 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { PublicAccess } from '../decorators/verify-session.decorator.js';
+import { signOut } from '../recipe/api-implementation.js';
+import type { SessionRuntime } from '../session.runtime.js';
+import { SESSION_RUNTIME } from '../session.tokens.js';
+import { exchangeFor } from '../transport/http-exchange-factory.js';
+import type { SessionRouteName } from './session-route-table.js';
+
+/**
+ * The handlers of the module's own routes: translate HTTP, decide nothing. Each returns the body of a 200.
+ *
+ * Nest runs the application's global guards, interceptors and filters around them; `@PublicAccess` because refresh and
+ * sign-out look at tokens by their own rules.
+ */
+@Injectable()
+@PublicAccess()
+export class SessionController implements Record<
+  SessionRouteName,
+  (req: unknown, res: unknown) => Promise<unknown>
+> {
+  constructor(@Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime) {}
+
+  async refresh(req: unknown, res: unknown): Promise<unknown> {
+    await this.runtime.api.refreshPOST?.(this.input(req, res));
+    return {};
+  }
+
+  async signOut(req: unknown, res: unknown): Promise<unknown> {
+    return signOut(this.runtime, this.runtime.api, this.input(req, res));
+  }
+
+  async jwks(req: unknown, res: unknown): Promise<unknown> {
+    const input = this.input(req, res);
+    const answer = await this.runtime.api.getJWKSGET?.(input);
+    if (answer !== undefined && 'status' in answer) return answer;
+    allowEveryOrigin(input);
+    return answer;
+  }
+
+  async openIdDiscovery(req: unknown, res: unknown): Promise<unknown> {
+    const input = this.input(req, res);
+    const answer = await this.runtime.api.getOpenIdDiscoveryConfigurationGET?.(input);
+    if (answer === undefined || answer.status !== 'OK') return answer;
+    allowEveryOrigin(input);
+    const { status: _status, ...document } = answer;
+    return document;
+  }
+
+  /** A route whose API function was removed by an override does not exist. */
+  isEnabled(name: SessionRouteName): boolean {
+    const { api } = this.runtime;
+    const functions = {
+      refresh: api.refreshPOST,
+      signOut: api.signOutPOST,
+      jwks: api.getJWKSGET,
+      openIdDiscovery: api.getOpenIdDiscoveryConfigurationGET,
+    };
+    return functions[name] !== undefined;
+  }
+
+  private input(req: unknown, res: unknown) {
+    return { options: { exchange: exchangeFor(req, res) }, userContext: {} };
+  }
+}
+
+/** Keys and discovery are public documents without credentials. */
+function allowEveryOrigin({ options }: { options: { exchange: ReturnType<typeof exchangeFor> } }): void {
+  options.exchange.response.setHeader('Access-Control-Allow-Origin', '*');
+}

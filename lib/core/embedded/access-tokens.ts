@@ -1,0 +1,118 @@
+import { sign as signBytes } from 'node:crypto';
+import { promisify } from 'node:util';
+import { CompactSign } from 'jose';
+import {
+  accessTokenClaims,
+  accessTokenInfo,
+  findMissingClaim,
+  isLegacyHeader,
+  LEGACY_HEADER_V2,
+  MAX_ACCESS_TOKEN_LENGTH,
+  parseWithoutVerifying,
+  type AccessTokenContent,
+  type AccessTokenInfo,
+} from '../../access-token/access-token.js';
+import { SignatureVerifier } from '../../access-token/signature-verifier.js';
+import { parseJsonObject, type JsonObject } from '../../shared/json.js';
+import type { TokenInfo } from '../core.types.js';
+import type { SigningKey, SigningKeys } from './signing-keys.js';
+
+const NEWEST_VERSION = 5;
+const CLAIM_MISSING = 'Access token does not contain all the information. Maybe the structure has changed?';
+const signInThreadPool = promisify(signBytes);
+
+/** What the engine found out about an access token; `message` in a Core's words. */
+export type AccessTokenProof =
+  | { readonly isProven: true; readonly info: AccessTokenInfo }
+  | { readonly isProven: false; readonly message: string };
+
+/** Signs access tokens and JWTs, and checks the engine's own. */
+export class AccessTokens {
+  private readonly signatures: SignatureVerifier;
+
+  constructor(private readonly keys: SigningKeys) {
+    this.signatures = new SignatureVerifier(keys);
+  }
+
+  async issue(content: AccessTokenContent, useStaticKey: boolean): Promise<TokenInfo> {
+    const key = await this.keys.signingKey(useStaticKey ? 'static' : 'dynamic');
+    const claims = accessTokenClaims(content);
+    if (content.version === 2) {
+      return {
+        token: await signLegacy(claims, key),
+        expiry: content.expiryMs,
+        createdTime: content.timeCreatedMs,
+      };
+    }
+    return {
+      token: await signJwt(claims, key, { version: String(content.version) }),
+      expiry: wholeSeconds(content.expiryMs),
+      createdTime: wholeSeconds(content.timeCreatedMs),
+    };
+  }
+
+  /** A JWT of the application's own: no `version` in its header. */
+  async issueJwt(claims: JsonObject, useStaticKey: boolean): Promise<string> {
+    return signJwt(claims, await this.keys.signingKey(useStaticKey ? 'static' : 'dynamic'), {});
+  }
+
+  /**
+   * Checks form, signature and the presence of all claims, not the times.
+   *
+   * @see docs/protocol/core.md B3, steps 1-4
+   */
+  async prove(token: string): Promise<AccessTokenProof> {
+    const refused = (message: string): AccessTokenProof => ({
+      isProven: false,
+      message: headerFaultOf(token) ?? message,
+    });
+    const parsed = parseWithoutVerifying(token, NEWEST_VERSION);
+    if (parsed === undefined || parsed.version > NEWEST_VERSION) return refused(CLAIM_MISSING);
+    const verdict = await this.signatures.verify(parsed);
+    if (verdict === 'UNKNOWN_KEY') return refused('Key not found');
+    if (verdict === 'WRONG_SIGNATURE') return refused('JWT verification failed');
+    // A JWT of the application's own is signed by the same keys.
+    const missing = findMissingClaim(parsed.payload, parsed.version);
+    return missing === undefined
+      ? { isProven: true, info: accessTokenInfo(parsed) }
+      : refused(`${CLAIM_MISSING} ${missing}`);
+  }
+}
+
+async function signJwt(claims: JsonObject, key: SigningKey, header: { version?: string }): Promise<string> {
+  return new CompactSign(Buffer.from(JSON.stringify(claims)))
+    .setProtectedHeader({ kid: key.kid, typ: 'JWT', ...header, alg: 'RS256' })
+    .sign(key.privateKey);
+}
+
+async function signLegacy(claims: JsonObject, key: SigningKey): Promise<string> {
+  const signed = `${LEGACY_HEADER_V2}.${Buffer.from(JSON.stringify(claims)).toString('base64')}`;
+  const signature = await signInThreadPool('RSA-SHA256', Buffer.from(signed), key.privateKey);
+  return `${signed}.${signature.toString('base64')}`;
+}
+
+function wholeSeconds(timeMs: number): number {
+  return Math.floor(timeMs / 1000) * 1000;
+}
+
+/** What is wrong with a token's header, in the words of a Core (docs/protocol/core.md B3 step 1). */
+function headerFaultOf(token: string): string | undefined {
+  if (token.length > MAX_ACCESS_TOKEN_LENGTH) return 'Invalid JWT';
+  const [headerPart, ...rest] = token.split('.');
+  if (headerPart === undefined || rest.length !== 2) return 'Invalid JWT';
+  if (isLegacyHeader(headerPart)) return undefined;
+  const header = parseJsonObject(Buffer.from(headerPart, 'base64').toString('utf8'));
+  if (header === undefined) return 'Invalid JWT';
+  for (const name of ['typ', 'alg', 'kid'] as const) {
+    const value = header[name];
+    if (value === undefined || typeof value === 'object') return `JWT header missing - ${name}`;
+  }
+  if (header['typ'] !== 'JWT') return 'JWT header mismatch - typ';
+  if (header['alg'] !== 'RS256') return 'JWT header mismatch - alg';
+  if (typeof header['kid'] !== 'string') return 'JWT header mismatch - kid';
+  const { version } = header;
+  if (version !== undefined && !(typeof version === 'string' && /^[345]$/.test(version))) {
+    return 'JWT header mismatch - version';
+  }
+  return undefined;
+}

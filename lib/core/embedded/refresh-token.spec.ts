@@ -1,0 +1,278 @@
+import { createDecipheriv, pbkdf2Sync } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import {
+  equalsInConstantTime,
+  newRefreshTokenKey,
+  refreshTokenHash1,
+  refreshTokenHash2,
+  RefreshTokens,
+  sealWithIv,
+  type RefreshTokenContent,
+} from './refresh-token.js';
+
+const KEY = `1000:${'a1'.repeat(64)}:${'b2'.repeat(64)}`;
+const NONCE = 'bd7662a5eeb41614e720d477abfcb2272e19a8a70a93b7e3bc8560d44ad326e9';
+const HANDLE = '0c2d5f0e-6c1b-4a51-9d3a-2f6f0f8f3a11';
+const SEALED =
+  'AAECAwQFBgcICQoL9lEYCDox4JACoAwXjiLzdTFBhTaSKvzizkHk8+mci57m9Dsj/mYedNE9HCoi5VBzr2yG4h8HoPCwqMp24XhZmh3mAoYH8P3X' +
+  'JMOc/4C6+IMU09zgCDVbQqpmBkh08jz1X2ssGh3+XsdjzH3YCekh8B5qYnse9KG9pGc8D3c6xs8v/iyxJVoqymi+ucSstaWLFfzM3fKAW9MyRWeD' +
+  '9FWVPWQZQyCa';
+const TOKEN = `${SEALED}.${NONCE}.V2`;
+
+const tokens = new RefreshTokens(KEY);
+
+const FIRST: RefreshTokenContent = {
+  sessionHandle: HANDLE,
+  userId: 'user-1',
+  tenantId: 'public',
+  parentRefreshTokenHash1: undefined,
+  antiCsrfToken: undefined,
+};
+const PARENT_HASH1 = refreshTokenHash1(TOKEN);
+const CHILD = { ...FIRST, parentRefreshTokenHash1: PARENT_HASH1 };
+
+/** IV and plaintext, read the way docs/protocol/core.md B2 describes them. */
+function unsealed(token: string): { iv: string; plaintext: string } {
+  const [sealed = ''] = token.split('.');
+  const bytes = Buffer.from(sealed, 'base64');
+  const iv = bytes.subarray(0, 12);
+  const decipher = createDecipheriv('aes-256-gcm', pbkdf2Sync(KEY, iv, 100, 32, 'sha512'), iv);
+  decipher.setAuthTag(bytes.subarray(-16));
+  const plaintext = decipher.update(bytes.subarray(12, -16), undefined, 'utf8') + decipher.final('utf8');
+  return { iv: iv.toString('hex'), plaintext };
+}
+
+/** The same text with one character replaced by a digit, which belongs to base64 and to hex. */
+function flipped(text: string, index: number): string {
+  return text.slice(0, index) + (text[index] === '1' ? '0' : '1') + text.slice(index + 1);
+}
+
+describe('the refresh token of a Core (known-answer vector)', () => {
+  const plaintext = `{"sessionHandle":"${HANDLE}","userId":"user-1","nonce":"${NONCE}"}`;
+
+  it('derives the nonce and the sealing key that the vector names', () => {
+    const iv = Buffer.from('000102030405060708090a0b', 'hex');
+    expect(refreshTokenHash1('11111111-1111-4111-8111-111111111111')).toBe(NONCE);
+    expect(pbkdf2Sync(KEY, iv, 100, 32, 'sha512').toString('hex')).toBe(
+      '4ede0e08ecc4eb045001dd69bc371f885d942010cd3719f69ee9baf1ab7f78a8',
+    );
+  });
+
+  it('is sealed byte for byte as a Core seals it', () => {
+    expect(TOKEN).toHaveLength(304);
+    expect(sealWithIv(KEY, Buffer.from('000102030405060708090a0b', 'hex'), plaintext)).toBe(SEALED);
+  });
+
+  it('is opened', () => {
+    expect(tokens.open(TOKEN)).toEqual({ ...FIRST, nonce: NONCE });
+  });
+
+  it('has the first and second hash of the vector', () => {
+    expect(refreshTokenHash1(TOKEN)).toBe('274ade54714910452915a551ef77ef0247b39aa28b289a85e221be529fc6686d');
+    expect(refreshTokenHash2(TOKEN)).toBe('1d19bb556f735e4f254098e861463b6921ee1197c44d3849a6bb59c2a36c4b41');
+  });
+
+  it('is opened although the plaintext is escaped as a Core escapes it', () => {
+    const escaped = plaintext.replace('user-1', 'a\\u003d\\u0026\\u003cb');
+    const token = `${sealWithIv(KEY, Buffer.alloc(12, 7), escaped)}.${NONCE}.V2`;
+    expect(tokens.open(token)?.userId).toBe('a=&<b');
+  });
+
+  it('is opened with type V1 and in any case of the type, which is another text and so another hash (C74)', () => {
+    for (const type of ['V1', 'v1', 'v2']) {
+      const token = `${SEALED}.${NONCE}.${type}`;
+      expect(tokens.open(token)).toBeDefined();
+      expect(refreshTokenHash2(token)).not.toBe(refreshTokenHash2(TOKEN));
+    }
+  });
+});
+
+describe('issuing a refresh token', () => {
+  it('leaves out what is absent, in the order of a Core', () => {
+    const token = tokens.issue(FIRST);
+    const [, nonce] = token.split('.');
+    expect(token).toMatch(/^[A-Za-z0-9+/]+={0,2}\.[0-9a-f]{64}\.V2$/);
+    expect(unsealed(token).plaintext).toBe(
+      `{"sessionHandle":"${HANDLE}","userId":"user-1","nonce":"${nonce}"}`,
+    );
+  });
+
+  it('carries parent, anti-CSRF token and a tenant other than public', () => {
+    const content = { ...CHILD, antiCsrfToken: 'anti', tenantId: 't1' };
+    const token = tokens.issueSuccessor(content);
+    const [, nonce] = token.split('.');
+    expect(JSON.parse(unsealed(token).plaintext)).toEqual({
+      sessionHandle: HANDLE,
+      userId: 'user-1',
+      nonce,
+      parentRefreshTokenHash1: PARENT_HASH1,
+      antiCsrfToken: 'anti',
+      tenantId: 't1',
+    });
+    expect(tokens.open(token)).toEqual({ ...content, nonce });
+  });
+
+  it('gives back any user id, anti-CSRF token and tenant', () => {
+    const text = fc.string({ unit: 'grapheme', maxLength: 128 });
+    fc.assert(
+      fc.property(text, fc.option(text, { nil: undefined }), text, (userId, antiCsrfToken, tenantId) => {
+        const content = { ...FIRST, userId, antiCsrfToken, tenantId };
+        expect(tokens.open(tokens.issue(content))).toMatchObject({
+          userId,
+          antiCsrfToken,
+          tenantId,
+        });
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('S021 is unique and unpredictable: 2,000 tokens of one content share no nonce and no IV, and each nonce bit is a coin', () => {
+    const issued = Array.from({ length: 2000 }, () => tokens.issue(FIRST));
+    const nonces = issued.map((token) => Buffer.from(token.split('.')[1] ?? '', 'hex'));
+    expect(new Set(nonces.map((nonce) => nonce.toString('hex'))).size).toBe(2000);
+    expect(new Set(issued.map((token) => token.slice(0, 16))).size).toBe(2000);
+    for (let bit = 0; bit < 256; bit++) {
+      const ones = nonces.filter((nonce) => ((nonce[bit >> 3] ?? 0) >> (bit & 7)) & 1).length;
+      expect(ones).toBeGreaterThan(800);
+      expect(ones).toBeLessThan(1200);
+    }
+  });
+
+  it('makes keys in the form of a Core, each another', () => {
+    const keys = Array.from({ length: 10 }, newRefreshTokenKey);
+    for (const key of keys) expect(key).toMatch(/^1000:[0-9a-f]{128}:[0-9a-f]{128}$/);
+    expect(new Set(keys).size).toBe(10);
+  });
+});
+
+describe('the successor of a refresh token', () => {
+  it('S024 is the same for everybody who exchanges the same parent, in any process that has the key', () => {
+    const child = tokens.issueSuccessor(CHILD);
+    expect(new RefreshTokens(KEY).issueSuccessor({ ...CHILD })).toBe(child);
+    expect(child).not.toBe(TOKEN);
+  });
+
+  it.each<[string, Partial<typeof CHILD>]>([
+    ['parent', { parentRefreshTokenHash1: refreshTokenHash1('another') }],
+    ['session', { sessionHandle: 'another' }],
+    ['user', { userId: 'user-2' }],
+    ['tenant', { tenantId: 't1' }],
+    ['anti-CSRF token', { antiCsrfToken: 'anti' }],
+  ])('is another one for another %s, with another nonce and IV', (_, change) => {
+    const one = tokens.issueSuccessor(CHILD);
+    const other = tokens.issueSuccessor({ ...CHILD, ...change });
+    expect(other.split('.')[1]).not.toBe(one.split('.')[1]);
+    expect(unsealed(other).iv).not.toBe(unsealed(one).iv);
+  });
+
+  it('cannot be computed without the key', () => {
+    const stranger = new RefreshTokens(newRefreshTokenKey());
+    const [sealed, nonce] = stranger.issueSuccessor(CHILD).split('.');
+    const ours = tokens.issueSuccessor(CHILD);
+    expect(ours).not.toContain(sealed);
+    expect(ours).not.toContain(nonce);
+    expect(stranger.successorAntiCsrfToken(PARENT_HASH1)).not.toBe(
+      tokens.successorAntiCsrfToken(PARENT_HASH1),
+    );
+  });
+
+  it('never uses an IV twice over a line of 3,000 generations', () => {
+    const ivs = new Set<string>();
+    let token = tokens.issue(FIRST);
+    for (let generation = 0; generation < 3000; generation++) {
+      token = tokens.issueSuccessor({ ...FIRST, parentRefreshTokenHash1: refreshTokenHash1(token) });
+      ivs.add(Buffer.from(token.slice(0, 16), 'base64').toString('hex'));
+    }
+    expect(ivs.size).toBe(3000);
+  });
+
+  it('comes with an anti-CSRF token of its own: a UUID that depends on the parent only', () => {
+    const antiCsrfToken = tokens.successorAntiCsrfToken(PARENT_HASH1);
+    expect(antiCsrfToken).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(new RefreshTokens(KEY).successorAntiCsrfToken(PARENT_HASH1)).toBe(antiCsrfToken);
+    expect(tokens.successorAntiCsrfToken(refreshTokenHash1('another'))).not.toBe(antiCsrfToken);
+  });
+});
+
+describe('opening what is no refresh token of ours', () => {
+  it.each<[string, string]>([
+    ['C71 nothing', ''],
+    ['C71 a word', 'random'],
+    ['C71 a token with junk after it', `${TOKEN}junk`],
+    ['C71 a token with junk before it', `junk${TOKEN}`],
+    ['C71 a token with a space before it', ` ${TOKEN}`],
+    ['C71 a token with a line end after it', `${TOKEN}\n`],
+    ['two parts', `${SEALED}.${NONCE}`],
+    ['four parts', `${TOKEN}.V2`],
+    ['type V0', `${SEALED}.${NONCE}.V0`],
+    ['type V3', `${SEALED}.${NONCE}.V3`],
+    ['an access token', 'eyJhbGciOiJSUzI1NiJ9.e30.AAAA'],
+    ['base64 without its alphabet', `${SEALED.replace(/[+/]/g, '-')}.${NONCE}.V2`],
+    ['base64 with white space', `${SEALED.slice(0, 76)}\n${SEALED.slice(76)}.${NONCE}.V2`],
+    ['a sealed part that is too short', `${Buffer.alloc(28).toString('base64')}.${NONCE}.V2`],
+    ['a sealed part of a megabyte', `${'A'.repeat(1_000_000)}.${NONCE}.V2`],
+    ['S028 C73 another nonce', `${SEALED}.${refreshTokenHash1('x')}.V2`],
+    ['the nonce in upper case', `${SEALED}.${NONCE.toUpperCase()}.V2`],
+  ])('refuses %s', (_, token) => {
+    expect(tokens.open(token)).toBeUndefined();
+  });
+
+  it.each<[string, string]>([
+    ['no JSON', 'text'],
+    ['no object', '["sessionHandle"]'],
+    ['no session handle', `{"userId":"user-1","nonce":"${NONCE}"}`],
+    ['a session handle that is no text', `{"sessionHandle":1,"userId":"user-1","nonce":"${NONCE}"}`],
+    ['no user', `{"sessionHandle":"${HANDLE}","nonce":"${NONCE}"}`],
+    ['no nonce', `{"sessionHandle":"${HANDLE}","userId":"user-1"}`],
+  ])('refuses one that holds %s although it was sealed with our key', (_, plaintext) => {
+    expect(tokens.open(`${sealWithIv(KEY, Buffer.alloc(12, 3), plaintext)}.${NONCE}.V2`)).toBeUndefined();
+  });
+
+  it('refuses a token that another key sealed (C72)', () => {
+    expect(new RefreshTokens(newRefreshTokenKey()).open(TOKEN)).toBeUndefined();
+  });
+
+  it('S028 refuses the halves of two tokens, of one session or of two', () => {
+    const mine = tokens.issue(FIRST).split('.');
+    for (const other of [
+      tokens.issue(FIRST),
+      tokens.issue({ ...FIRST, sessionHandle: 'b', userId: 'user-2' }),
+    ]) {
+      const theirs = other.split('.');
+      expect(tokens.open(`${mine[0]}.${theirs[1]}.V2`)).toBeUndefined();
+      expect(tokens.open(`${theirs[0]}.${mine[1]}.V2`)).toBeUndefined();
+      const [a, b] = [mine[0] ?? '', theirs[0] ?? ''];
+      expect(tokens.open(`${a.slice(0, 16)}${b.slice(16)}.${mine[1]}.V2`)).toBeUndefined();
+    }
+  });
+
+  it('refuses a token with any one character changed', () => {
+    const typePart = TOKEN.length - 2;
+    for (let index = 0; index < typePart; index++) {
+      expect({ index, opened: tokens.open(flipped(TOKEN, index)) }).toEqual({ index, opened: undefined });
+    }
+    expect(tokens.open(`${SEALED}.${NONCE}.W2`)).toBeUndefined();
+    expect(tokens.open(`${SEALED}.${NONCE}.V3`)).toBeUndefined();
+  });
+
+  it('refuses a token with any one bit of its sealed bytes changed', () => {
+    const bytes = Buffer.from(SEALED, 'base64');
+    for (let index = 0; index < bytes.length; index++) {
+      const altered = Buffer.from(bytes);
+      altered[index] = (altered[index] ?? 0) ^ (1 << (index % 8));
+      expect(tokens.open(`${altered.toString('base64')}.${NONCE}.V2`)).toBeUndefined();
+    }
+  });
+});
+
+describe('comparing secrets', () => {
+  it('tells equal from unequal, whatever the lengths', () => {
+    expect(equalsInConstantTime('', '')).toBe(true);
+    expect(equalsInConstantTime(NONCE, NONCE)).toBe(true);
+    expect(equalsInConstantTime(NONCE, NONCE.slice(1))).toBe(false);
+    expect(equalsInConstantTime(NONCE, flipped(NONCE, 63))).toBe(false);
+    expect(equalsInConstantTime('é', 'e')).toBe(false);
+  });
+});

@@ -1,0 +1,21 @@
+import { randomUUID } from 'node:crypto';
+import type { SessionKey } from './session-store.js';
+
+const DEFAULT_TENANT_ID = 'public';
+const TENANT_ID = /^[a-z0-9-]{1,64}$/;
+const HANDLE = /^([0-9A-Za-z-]{1,128})(?:_([a-z0-9-]{1,64}))?$/;
+
+export function isTenantId(text: string): boolean {
+  return TENANT_ID.test(text);
+}
+
+/** A new handle; one of a tenant other than the default carries the tenant's id. */
+export function newSessionHandle(tenantId: string): string {
+  return tenantId === DEFAULT_TENANT_ID ? randomUUID() : `${randomUUID()}_${tenantId}`;
+}
+
+/** The tenant and handle that a caller's string names; undefined for what can be no handle, without asking the store. */
+export function sessionKeyOf(sessionHandle: string): SessionKey | undefined {
+  const match = HANDLE.exec(sessionHandle);
+  return match ? { sessionHandle, tenantId: match[2] ?? DEFAULT_TENANT_ID } : undefined;
+}

@@ -1,0 +1,140 @@
+/** Which session: the tenant is part of the key, a handle of one tenant is unknown in another. */
+export interface SessionKey {
+  readonly tenantId: string;
+  readonly sessionHandle: string;
+}
+
+/**
+ * A session as it is stored. Column names of a SuperTokens Core's tables stand in docs/protocol/core.md C.
+ *
+ * @publicApi
+ */
+export interface SessionRow extends SessionKey {
+  /** Recipe user id. */
+  readonly userId: string;
+  /** Second hash of the current refresh token: no usable token is stored. */
+  readonly refreshTokenHash2: string;
+  /** JSON text of the session data. */
+  readonly sessionData: string;
+  /** JSON text of the access token payload. */
+  readonly accessTokenPayload: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAtMs: number;
+  /** Milliseconds since the epoch. */
+  readonly createdAtMs: number;
+  readonly useStaticKey: boolean;
+  /** Second hash of the refresh token before the current one; undefined until the first promotion. */
+  readonly prevRefreshTokenHash2: string | undefined;
+  /** When the current refresh token became current, milliseconds since the epoch. */
+  readonly rotatedAtMs: number | undefined;
+}
+
+/** Makes the child of a current refresh token the current one. */
+export interface Promotion extends SessionKey {
+  /** The hash that must be current for the promotion to happen; it becomes the previous one. */
+  readonly fromHash2: string;
+  readonly toHash2: string;
+  /** New expiry, milliseconds since the epoch. */
+  readonly expiresAtMs: number;
+  /** undefined leaves the kind of key as it is. */
+  readonly useStaticKey: boolean | undefined;
+  readonly nowMs: number;
+}
+
+/** A rotating signing key: `createdAtMs` is its identity. */
+export interface StoredDynamicKey {
+  readonly createdAtMs: number;
+  /** `<public>|<private>`, each base64 DER (SubjectPublicKeyInfo and PKCS#8). */
+  readonly value: string;
+}
+
+/** A signing key that never changes. */
+export interface StoredStaticKey {
+  readonly kid: string;
+  readonly createdAtMs: number;
+  readonly value: string;
+  readonly algorithm: string;
+}
+
+/**
+ * Where the embedded core keeps sessions and keys. Also the injection token.
+ *
+ * Every method is atomic. What is absent is no error: reads answer undefined or an empty list, conditional writes
+ * answer undefined or false, removal of what is not there removes nothing. **Expired rows are ordinary rows** to every
+ * method that does not say otherwise: the engine judges expiry, with its own clock. Nothing ever brings a removed row
+ * back: all updates are conditional on the row, only `insertSession` makes one, and a handle is never inserted twice.
+ * A rejection means that the store failed (and nobody knows whether the write happened), never an ordinary outcome.
+ *
+ * @publicApi
+ */
+export abstract class SessionStore {
+  /** Adds a row. Rejects when the handle exists or the store is full. */
+  abstract insertSession(row: SessionRow): Promise<void>;
+
+  abstract findSession(key: SessionKey): Promise<SessionRow | undefined>;
+
+  /**
+   * Compare-and-set of the current refresh token: happens iff the row exists, `fromHash2` is current and the row has
+   * not expired (`expiresAtMs >= nowMs`). Sets the previous hash and the time of rotation, too.
+   *
+   * @returns the row after the promotion, or undefined if it did not happen
+   */
+  abstract promote(promotion: Promotion): Promise<SessionRow | undefined>;
+
+  /** Changes which kind of key signs the session's access tokens. Absent: nothing happens. */
+  abstract setUseStaticKey(key: SessionKey, useStaticKey: boolean): Promise<void>;
+
+  /** Replaces the session data of a live row (`expiresAtMs > nowMs`). @returns false when there is none */
+  abstract updateSessionData(key: SessionKey, sessionData: string, nowMs: number): Promise<boolean>;
+
+  /** Replaces the payload of a live row (`expiresAtMs > nowMs`). @returns the row after it, or undefined */
+  abstract updateAccessTokenPayload(
+    key: SessionKey,
+    accessTokenPayload: string,
+    nowMs: number,
+  ): Promise<SessionRow | undefined>;
+
+  /** Removes rows, expired ones included. @returns the handles of those that existed, in any order */
+  abstract deleteSessions(keys: readonly SessionKey[]): Promise<string[]>;
+
+  /** Removes the live rows (`expiresAtMs >= nowMs`) of users, of all tenants where none is given. @returns as above */
+  abstract deleteSessionsOfUsers(input: SessionsOfUsers): Promise<string[]>;
+
+  /** Handles of the live rows (`expiresAtMs >= nowMs`) of users, in any order. */
+  abstract findSessionHandlesOfUsers(input: SessionsOfUsers): Promise<string[]>;
+
+  /**
+   * One bounded step of cleaning: removes at most `limit` rows with `expiresAtMs <= nowMs`.
+   *
+   * @returns whether another step may find more
+   */
+  abstract deleteExpiredSessions(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }>;
+
+  /** The refresh-token key, which the first caller ever sets; all callers of all times get the same. */
+  abstract getOrSetRefreshTokenKey(candidate: string, nowMs: number): Promise<string>;
+
+  /** Rotating keys with `createdAtMs >= sinceMs`, newest first. */
+  abstract findDynamicKeys(sinceMs: number): Promise<StoredDynamicKey[]>;
+
+  /** Adds a rotating key unless one with `createdAtMs >= unlessSinceMs` exists: of several instances one wins. */
+  abstract addDynamicKey(key: StoredDynamicKey, unlessSinceMs: number): Promise<void>;
+
+  /** Removes rotating keys with `createdAtMs < beforeMs`. */
+  abstract deleteDynamicKeys(beforeMs: number): Promise<void>;
+
+  /** All static keys, newest first. */
+  abstract findStaticKeys(): Promise<StoredStaticKey[]>;
+
+  /** Adds a static key unless one of its algorithm exists. */
+  abstract addStaticKey(key: StoredStaticKey): Promise<void>;
+
+  /** Releases what the store opened. */
+  async close(): Promise<void> {}
+}
+
+export interface SessionsOfUsers {
+  readonly userIds: readonly string[];
+  /** undefined: all tenants. */
+  readonly tenantId: string | undefined;
+  readonly nowMs: number;
+}

@@ -1,0 +1,213 @@
+import {
+  SessionStore,
+  type Promotion,
+  type SessionKey,
+  type SessionRow,
+  type SessionsOfUsers,
+  type StoredDynamicKey,
+  type StoredStaticKey,
+} from '../session-store.js';
+
+/** @publicApi */
+export interface MemoryStoreOptions {
+  /**
+   * Sessions that are held at most; a new one beyond it is refused, because making room would sign somebody out.
+   * Default 1,000,000 (about a gigabyte).
+   */
+  maxSessions?: number;
+}
+
+const FULL_STORE_SWEEP_PAUSE_MS = 1000;
+
+/**
+ * Keeps sessions in this process. They end with it: use it for development, tests, and where signing in again after a
+ * restart is acceptable.
+ *
+ * @publicApi
+ */
+export class MemoryStore extends SessionStore {
+  private readonly rows = new Map<string, SessionRow>();
+  private readonly handlesByUser = new Map<string, Set<string>>();
+  private readonly dynamicKeys: StoredDynamicKey[] = [];
+  private readonly staticKeys: StoredStaticKey[] = [];
+  private readonly maxSessions: number;
+  private refreshTokenKey: string | undefined;
+  private sweepPosition: IterableIterator<SessionRow> | undefined;
+  private lastFullSweepMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: MemoryStoreOptions = {}) {
+    super();
+    this.maxSessions = options.maxSessions ?? 1_000_000;
+    if (!Number.isSafeInteger(this.maxSessions) || this.maxSessions < 1) {
+      throw new TypeError(
+        `memoryStore: maxSessions must be a whole number above 0, not ${String(options.maxSessions)}`,
+      );
+    }
+  }
+
+  /** Sessions held now, expired ones that are not swept yet included. */
+  get size(): number {
+    return this.rows.size;
+  }
+
+  override async insertSession(row: SessionRow): Promise<void> {
+    if (this.rows.has(row.sessionHandle)) throw new Error('The session handle exists already');
+    if (this.rows.size >= this.maxSessions) this.makeRoom(row.createdAtMs);
+    this.rows.set(row.sessionHandle, row);
+    const handles = this.handlesByUser.get(row.userId);
+    if (handles) handles.add(row.sessionHandle);
+    else this.handlesByUser.set(row.userId, new Set([row.sessionHandle]));
+  }
+
+  override async findSession(key: SessionKey): Promise<SessionRow | undefined> {
+    return this.rowOf(key);
+  }
+
+  override async promote(promotion: Promotion): Promise<SessionRow | undefined> {
+    const row = this.rowOf(promotion);
+    if (
+      row === undefined ||
+      row.refreshTokenHash2 !== promotion.fromHash2 ||
+      row.expiresAtMs < promotion.nowMs
+    ) {
+      return undefined;
+    }
+    return this.replace(row, {
+      refreshTokenHash2: promotion.toHash2,
+      prevRefreshTokenHash2: promotion.fromHash2,
+      rotatedAtMs: promotion.nowMs,
+      expiresAtMs: promotion.expiresAtMs,
+      useStaticKey: promotion.useStaticKey ?? row.useStaticKey,
+    });
+  }
+
+  override async setUseStaticKey(key: SessionKey, useStaticKey: boolean): Promise<void> {
+    const row = this.rowOf(key);
+    if (row) this.replace(row, { useStaticKey });
+  }
+
+  override async updateSessionData(key: SessionKey, sessionData: string, nowMs: number): Promise<boolean> {
+    const row = this.liveRowOf(key, nowMs);
+    if (row) this.replace(row, { sessionData });
+    return row !== undefined;
+  }
+
+  override async updateAccessTokenPayload(
+    key: SessionKey,
+    accessTokenPayload: string,
+    nowMs: number,
+  ): Promise<SessionRow | undefined> {
+    const row = this.liveRowOf(key, nowMs);
+    return row && this.replace(row, { accessTokenPayload });
+  }
+
+  override async deleteSessions(keys: readonly SessionKey[]): Promise<string[]> {
+    return keys.filter((key) => this.remove(this.rowOf(key))).map((key) => key.sessionHandle);
+  }
+
+  override async deleteSessionsOfUsers(input: SessionsOfUsers): Promise<string[]> {
+    return this.liveRowsOfUsers(input)
+      .filter((row) => this.remove(row))
+      .map((row) => row.sessionHandle);
+  }
+
+  override async findSessionHandlesOfUsers(input: SessionsOfUsers): Promise<string[]> {
+    return this.liveRowsOfUsers(input).map((row) => row.sessionHandle);
+  }
+
+  /** Looks at `limit` rows from where the last step ended, so that one step never takes long. */
+  override async deleteExpiredSessions(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }> {
+    const rows = (this.sweepPosition ??= this.rows.values());
+    for (let looked = 0; looked < limit; looked++) {
+      const next = rows.next();
+      if (next.done === true) {
+        this.sweepPosition = undefined;
+        return { mayHaveMore: false };
+      }
+      if (next.value.expiresAtMs <= nowMs) this.remove(next.value);
+    }
+    return { mayHaveMore: true };
+  }
+
+  override async getOrSetRefreshTokenKey(candidate: string): Promise<string> {
+    return (this.refreshTokenKey ??= candidate);
+  }
+
+  override async findDynamicKeys(sinceMs: number): Promise<StoredDynamicKey[]> {
+    return this.dynamicKeys.filter((key) => key.createdAtMs >= sinceMs).sort(byNewest);
+  }
+
+  override async addDynamicKey(key: StoredDynamicKey, unlessSinceMs: number): Promise<void> {
+    if (!this.dynamicKeys.some((known) => known.createdAtMs >= unlessSinceMs)) this.dynamicKeys.push(key);
+  }
+
+  override async deleteDynamicKeys(beforeMs: number): Promise<void> {
+    const kept = this.dynamicKeys.filter((key) => key.createdAtMs >= beforeMs);
+    this.dynamicKeys.splice(0, this.dynamicKeys.length, ...kept);
+  }
+
+  override async findStaticKeys(): Promise<StoredStaticKey[]> {
+    return [...this.staticKeys].sort(byNewest);
+  }
+
+  override async addStaticKey(key: StoredStaticKey): Promise<void> {
+    if (!this.staticKeys.some((known) => known.algorithm === key.algorithm)) this.staticKeys.push(key);
+  }
+
+  private rowOf({ tenantId, sessionHandle }: SessionKey): SessionRow | undefined {
+    const row = this.rows.get(sessionHandle);
+    return row?.tenantId === tenantId ? row : undefined;
+  }
+
+  private liveRowOf(key: SessionKey, nowMs: number): SessionRow | undefined {
+    const row = this.rowOf(key);
+    return row !== undefined && row.expiresAtMs > nowMs ? row : undefined;
+  }
+
+  private liveRowsOfUsers({ userIds, tenantId, nowMs }: SessionsOfUsers): SessionRow[] {
+    return [...new Set(userIds)]
+      .flatMap((userId) => [...(this.handlesByUser.get(userId) ?? [])])
+      .map((sessionHandle) => this.rows.get(sessionHandle))
+      .filter((row) => row !== undefined)
+      .filter((row) => row.expiresAtMs >= nowMs && (tenantId === undefined || row.tenantId === tenantId));
+  }
+
+  private replace(row: SessionRow, change: Partial<SessionRow>): SessionRow {
+    const changed = { ...row, ...change };
+    this.rows.set(row.sessionHandle, changed);
+    return changed;
+  }
+
+  private remove(row: SessionRow | undefined): boolean {
+    if (row === undefined || !this.rows.delete(row.sessionHandle)) return false;
+    const handles = this.handlesByUser.get(row.userId);
+    handles?.delete(row.sessionHandle);
+    if (handles?.size === 0) this.handlesByUser.delete(row.userId);
+    return true;
+  }
+
+  /** A full sweep is dear, so a flood of sign-ins at the limit gets one in a while only. */
+  private makeRoom(nowMs: number): void {
+    if (nowMs - this.lastFullSweepMs >= FULL_STORE_SWEEP_PAUSE_MS) {
+      this.lastFullSweepMs = nowMs;
+      for (const row of this.rows.values()) if (row.expiresAtMs <= nowMs) this.remove(row);
+    }
+    if (this.rows.size >= this.maxSessions) {
+      throw new Error(
+        `The in-memory store holds ${this.rows.size} sessions, which is its limit (maxSessions)`,
+      );
+    }
+  }
+}
+
+const byNewest = (a: { createdAtMs: number }, b: { createdAtMs: number }): number =>
+  b.createdAtMs - a.createdAtMs;
+
+/**
+ * Sessions in memory: nothing to set up, and gone with the process.
+ *
+ * @publicApi
+ */
+export function memoryStore(options?: MemoryStoreOptions): SessionStore {
+  return new MemoryStore(options);
+}

@@ -1,0 +1,22 @@
+import { CoreUnavailableError } from '../../errors/core.error.js';
+import type { SessionStore } from './session-store.js';
+
+/**
+ * The same store, whose failures are `CoreUnavailableError`s: whatever a driver throws, the request ends in a
+ * retryable 503 and never in a decision about the session.
+ */
+export function withUnavailableErrors(store: SessionStore): SessionStore {
+  return new Proxy(store, {
+    get(target, name): unknown {
+      const member: unknown = Reflect.get(target, name);
+      if (typeof member !== 'function') return member;
+      return async (...args: unknown[]): Promise<unknown> => {
+        try {
+          return await (Reflect.apply(member, target, args) as Promise<unknown>);
+        } catch (error) {
+          throw new CoreUnavailableError(`The session store failed at ${String(name)}`, { cause: error });
+        }
+      };
+    },
+  });
+}

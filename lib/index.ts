@@ -1,0 +1,102 @@
+// The module
+export { SessionModule } from './session.module.js';
+export type {
+  SessionModuleAsyncOptions,
+  SessionModuleExtras,
+  SessionOptionsFactory,
+} from './session.module-definition.js';
+export type { SessionModuleOptions } from './session-module-options.interface.js';
+export type {
+  AntiCsrfMode,
+  AppInfoOptions,
+  CookieSameSite,
+  SessionWireOptions,
+  TokenTransferMethod,
+  TokenType,
+} from './config/session-options.interface.js';
+
+// Guard, decorators, filter
+export { SessionGuard } from './session.guard.js';
+export { Session, type SessionProperty } from './decorators/session.decorator.js';
+export {
+  OptionalSession,
+  PublicAccess,
+  RequireClaims,
+  VerifySession,
+} from './decorators/verify-session.decorator.js';
+export { SessionExceptionFilter } from './session-exception.filter.js';
+
+// Sessions in code
+export { SessionService, type CreateNewSessionInput, type UserSessionsQuery } from './session.service.js';
+export { SessionContainer, type AllSessionTokens } from './recipe/session-container.js';
+export type {
+  GetClaimValueResult,
+  RecipeInterface,
+  RegeneratedAccessToken,
+  SessionInformation,
+  ValidateClaimsForSessionHandleResult,
+  VerifySessionOptions,
+} from './recipe/recipe.interface.js';
+export type {
+  ApiInterface,
+  ApiOptions,
+  GeneralErrorResponse,
+  OpenIdDiscoveryConfiguration,
+} from './recipe/api.interface.js';
+export type { ErrorMessageHandler, SessionErrorHandlers } from './recipe/error-responder.js';
+
+// Claims
+export { SessionClaim } from './claims/session-claim.js';
+export type { ClaimValidationResult, SessionClaimValidator } from './claims/claim-validator.js';
+export type { ClaimConfig } from './claims/timestamped-claim.js';
+export {
+  PrimitiveClaim,
+  type ClaimPrimitive,
+  type PrimitiveClaimValidators,
+} from './claims/primitive-claim.js';
+export { PrimitiveArrayClaim } from './claims/primitive-array-claim.js';
+export { BooleanClaim } from './claims/boolean-claim.js';
+export { allOf, anyOf, not } from './claims/compose-validators.js';
+
+// Cores and stores
+export { CoreClient } from './core/core-client.js';
+export type { CoreContext, CoreProvider } from './core/core-provider.js';
+export { embeddedCore, type EmbeddedCoreOptions } from './core/embedded/embedded-core-options.js';
+export { memoryStore, MemoryStore, type MemoryStoreOptions } from './core/embedded/stores/memory.store.js';
+export { SessionStore, type SessionRow } from './core/embedded/session-store.js';
+
+// Errors
+export {
+  ClearDuplicateSessionCookiesError,
+  InvalidClaimsError,
+  SessionError,
+  TokenTheftDetectedError,
+  TryRefreshTokenError,
+  UnauthorisedError,
+  type AnySessionError,
+  type ClaimValidationError,
+  type SessionErrorType,
+} from './errors/session.error.js';
+export {
+  CoreBadInputError,
+  CoreError,
+  CoreResponseError,
+  CoreUnavailableError,
+} from './errors/core.error.js';
+export { SessionConfigError, type ConfigProblem } from './errors/config.error.js';
+
+// Events
+export { SessionEvents, type SessionEvent } from './observability/session-events.js';
+
+// HTTP
+export {
+  sessionCorsHeaders,
+  sessionCorsOptions,
+  type SessionCorsOptions,
+} from './transport/session-cors-headers.js';
+export type { HttpExchange, HttpRequest, HttpResponse } from './shared/http-exchange.js';
+export { getRequestFromUserContext, type UserContext } from './shared/user-context.js';
+
+// Values
+export { Clock, SystemClock } from './shared/clock.js';
+export type { JsonObject, JsonValue } from './shared/json.js';

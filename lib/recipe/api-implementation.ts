@@ -1,0 +1,76 @@
+import type { SessionConfig } from '../config/session-config.js';
+import type { CoreClient } from '../core/core-client.js';
+import { UnauthorisedError } from '../errors/session.error.js';
+import type { HttpRequest } from '../shared/http-exchange.js';
+import type { ApiInterface, OpenIdDiscoveryConfiguration } from './api.interface.js';
+import { pathOf, samePath } from './request-path.js';
+import type { RequestSessions } from './session-from-request.js';
+
+export interface ApiDependencies {
+  readonly config: SessionConfig;
+  readonly core: CoreClient;
+  readonly sessions: RequestSessions;
+}
+
+/** What stands behind the routes when nothing is overridden. */
+export function createApi({ config, core, sessions }: ApiDependencies): ApiInterface {
+  return {
+    refreshPOST: async ({ options, userContext }) => sessions.refresh(options.exchange, userContext),
+
+    signOutPOST: async ({ session, userContext }) => {
+      await session.revokeSession(userContext);
+      return { status: 'OK' };
+    },
+
+    // §5.4
+    verifySession: async ({ verifySessionOptions = {}, options, userContext }) => {
+      const { exchange } = options;
+      const method = exchange.request.getMethod();
+      if (method === 'options' || method === 'trace') return undefined;
+      if (method === 'post' && isRefreshPath(exchange.request, config))
+        return sessions.refresh(exchange, userContext);
+      return sessions.get(exchange, verifySessionOptions, userContext);
+    },
+
+    getJWKSGET: async ({ options, userContext }) => {
+      const { keys, validityInSeconds } = await core.getJwks(userContext);
+      options.exchange.response.setHeader('Cache-Control', `max-age=${validityInSeconds}, must-revalidate`);
+      return { keys };
+    },
+
+    getOpenIdDiscoveryConfigurationGET: async () => ({ status: 'OK', ...discoveryConfiguration(config) }),
+  };
+}
+
+/** §13.4, without the endpoints of an OAuth2 provider, which sessions alone do not have. */
+export function discoveryConfiguration({ appInfo }: SessionConfig): OpenIdDiscoveryConfiguration {
+  const issuer = appInfo.apiDomain + appInfo.apiBasePath;
+  return {
+    issuer,
+    jwks_uri: `${issuer}/jwt/jwks.json`,
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: ['RS256'],
+    response_types_supported: ['code', 'id_token', 'id_token token'],
+  };
+}
+
+/** §5.5: sign-out asks for a session, and for nothing that a session may lack. */
+export async function signOut(
+  { sessions }: Pick<ApiDependencies, 'sessions'>,
+  api: ApiInterface,
+  { options, userContext }: Parameters<NonNullable<ApiInterface['refreshPOST']>>[0],
+): Promise<unknown> {
+  const session = await sessions.get(
+    options.exchange,
+    { sessionRequired: true, overrideGlobalClaimValidators: () => [] },
+    userContext,
+  );
+  if (session === undefined) throw new UnauthorisedError('There is no session', { clearTokens: false });
+  return api.signOutPOST?.({ session, options, userContext });
+}
+
+/** With and without the prefix that a gateway strips (Q15). */
+function isRefreshPath(request: HttpRequest, { refreshTokenPath, appInfo }: SessionConfig): boolean {
+  const path = pathOf(request.getOriginalURL());
+  return samePath(path, refreshTokenPath) || samePath(appInfo.apiGatewayPath + path, refreshTokenPath);
+}

@@ -1,0 +1,22 @@
+import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../access-token/access-token.js';
+import { cloneJsonObject, type JsonObject } from '../shared/json.js';
+
+/**
+ * Merges top-level keys into a payload; a key whose value is null is removed, nested objects are replaced as a whole.
+ * The names that belong to the session are taken out of the current payload, and refused in the update.
+ *
+ * @throws {TypeError} the update sets a name that belongs to the session (null is allowed: that removes one which an
+ *   older version let through)
+ * @see docs/protocol/sdk.md §6.6
+ */
+export function mergePayload(current: JsonObject, update: object): JsonObject {
+  const change = cloneJsonObject(update);
+  const refused = PROTECTED_CLAIM_NAMES.find((name) => Object.hasOwn(change, name) && change[name] !== null);
+  if (refused !== undefined) {
+    throw new TypeError(
+      `The access token payload cannot carry "${refused}": that name belongs to the session itself`,
+    );
+  }
+  const merged = { ...withoutProtectedClaims(current), ...change };
+  return Object.fromEntries(Object.entries(merged).filter(([name]) => change[name] !== null));
+}

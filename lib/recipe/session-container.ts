@@ -1,0 +1,312 @@
+import type { SessionClaimValidator } from '../claims/claim-validator.js';
+import type { SessionClaim } from '../claims/session-claim.js';
+import type { TokenTransferMethod } from '../config/session-options.interface.js';
+import { InvalidClaimsError, UnauthorisedError } from '../errors/session.error.js';
+import {
+  withoutProtectedClaims,
+  parseWithoutVerifying,
+  accessTokenInfo,
+} from '../access-token/access-token.js';
+import type { SessionEvents } from '../observability/session-events.js';
+import type { Clock } from '../shared/clock.js';
+import type { HttpExchange } from '../shared/http-exchange.js';
+import { deepFreeze, type JsonObject } from '../shared/json.js';
+import { withRequest, type UserContext } from '../shared/user-context.js';
+import { buildFrontToken } from '../transport/front-token.js';
+import { exchangeFor } from '../transport/http-exchange-factory.js';
+import type { TokenTransport } from '../transport/token-transport.js';
+import { mergePayload } from './merge-payload.js';
+import type { RecipeInterface, SessionInformation } from './recipe.interface.js';
+
+/** What a container starts from. */
+export interface SessionState {
+  readonly sessionHandle: string;
+  /** Primary user id. */
+  readonly userId: string;
+  readonly recipeUserId: string;
+  readonly tenantId: string;
+  readonly accessToken: string;
+  /** Milliseconds since the epoch. */
+  readonly accessTokenExpiryMs: number;
+  readonly accessTokenPayload: JsonObject;
+  /** Known after creation and refresh only. */
+  readonly refreshToken: { readonly token: string; readonly expiry: number } | undefined;
+  readonly antiCsrfToken: string | undefined;
+  /** Whether the client does not have this access token yet. */
+  readonly accessAndFrontTokenUpdated: boolean;
+}
+
+/** What every container of one module shares. */
+export interface SessionContainerContext {
+  readonly recipe: RecipeInterface;
+  readonly transport: TokenTransport;
+  readonly events: SessionEvents;
+  readonly clock: Clock;
+}
+
+interface Attachment {
+  readonly exchange: HttpExchange;
+  readonly transferMethod: TokenTransferMethod;
+}
+
+/**
+ * All tokens of a session. Whoever holds them is the user: never log or store them.
+ *
+ * @publicApi
+ */
+export interface AllSessionTokens {
+  readonly accessToken: string;
+  /** Known right after creation and refresh only. */
+  readonly refreshToken: string | undefined;
+  readonly frontToken: string;
+  readonly antiCsrfToken: string | undefined;
+  /** Whether the client does not have the access and front token yet. */
+  readonly accessAndFrontTokenUpdated: boolean;
+}
+
+/**
+ * The live session that a route works with. Attached to a request and its response, every change of the payload
+ * writes the new tokens to the response at once; without them (the `…WithoutRequestResponse` functions) the
+ * application sends the tokens itself or calls {@link attachToRequestResponse}.
+ *
+ * Methods that ask the core throw `UnauthorisedError` when the session does not exist any more.
+ *
+ * @typeParam Payload shape of the access token payload, as the application knows it; nothing checks it at run time
+ * @publicApi
+ */
+export class SessionContainer<Payload extends object = JsonObject> {
+  private attachment: Attachment | undefined;
+
+  /** @internal */
+  constructor(
+    private state: SessionState,
+    private readonly context: SessionContainerContext,
+  ) {}
+
+  /** The stable id of the session. No credential: it may be logged. */
+  getHandle(): string {
+    return this.state.sessionHandle;
+  }
+
+  /** Primary user id. */
+  getUserId(): string {
+    return this.state.userId;
+  }
+
+  /** The login method the session was created with; equals the user id unless accounts are linked. */
+  getRecipeUserId(): string {
+    return this.state.recipeUserId;
+  }
+
+  getTenantId(): string {
+    return this.state.tenantId;
+  }
+
+  /** The access token itself: a credential. */
+  getAccessToken(): string {
+    return this.state.accessToken;
+  }
+
+  /** The access token payload, frozen; change it with {@link mergeIntoAccessTokenPayload}. */
+  getAccessTokenPayload(): Readonly<Payload> {
+    return this.state.accessTokenPayload as Readonly<Payload>;
+  }
+
+  getAllSessionTokensDangerously(): AllSessionTokens {
+    const { accessToken, refreshToken, antiCsrfToken, accessAndFrontTokenUpdated } = this.state;
+    return {
+      accessToken,
+      refreshToken: refreshToken?.token,
+      frontToken: this.frontToken(),
+      antiCsrfToken,
+      accessAndFrontTokenUpdated,
+    };
+  }
+
+  /** Ends the session, and takes the tokens away from the client if the session is attached. No error if it had ended. */
+  async revokeSession(userContext?: UserContext): Promise<void> {
+    const ctx = this.contextFor(userContext);
+    await this.context.recipe.revokeSession({ sessionHandle: this.state.sessionHandle, userContext: ctx });
+    if (this.attachment)
+      this.context.transport.clear(this.attachment.exchange, this.attachment.transferMethod, ctx);
+  }
+
+  /** The server-side JSON of the session, read from the store. */
+  async getSessionDataFromDatabase(userContext?: UserContext): Promise<JsonObject> {
+    return (await this.information(userContext)).sessionDataInDatabase;
+  }
+
+  /** Replaces the server-side JSON of the session; null and undefined become `{}`. */
+  async updateSessionDataInDatabase(
+    newSessionData: JsonObject | null | undefined,
+    userContext?: UserContext,
+  ): Promise<void> {
+    const doesExist = await this.context.recipe.updateSessionDataInDatabase({
+      sessionHandle: this.state.sessionHandle,
+      newSessionData,
+      userContext: this.contextFor(userContext),
+    });
+    if (!doesExist) throw sessionGone();
+  }
+
+  /** When the session was created, milliseconds since the epoch; read from the store. */
+  async getTimeCreated(userContext?: UserContext): Promise<number> {
+    return (await this.information(userContext)).timeCreated;
+  }
+
+  /** When the session ends unless it is refreshed, milliseconds since the epoch; read from the store. */
+  async getExpiry(userContext?: UserContext): Promise<number> {
+    return (await this.information(userContext)).expiry;
+  }
+
+  /**
+   * Merges top-level keys into the payload, stores it and re-issues the access token with its old expiry. A key whose
+   * value is null is removed.
+   *
+   * @throws {TypeError} the update sets a name that belongs to the session (`sub`, `exp`, …)
+   */
+  async mergeIntoAccessTokenPayload(
+    accessTokenPayloadUpdate: { [K in keyof Payload]?: Payload[K] | null } | JsonObject,
+    userContext?: UserContext,
+  ): Promise<void> {
+    const ctx = this.contextFor(userContext);
+    const regenerated = await this.context.recipe.regenerateAccessToken({
+      accessToken: this.state.accessToken,
+      newAccessTokenPayload: mergePayload(this.state.accessTokenPayload, accessTokenPayloadUpdate),
+      userContext: ctx,
+    });
+    if (regenerated === undefined) throw sessionGone();
+    if (regenerated.accessToken === undefined) {
+      // It expired during this request: the payload is stored, the client gets it with its next refresh.
+      const accessTokenPayload = { ...this.state.accessTokenPayload, ...regenerated.session.userDataInJWT };
+      this.state = { ...this.state, accessTokenPayload: deepFreeze(accessTokenPayload) };
+      return;
+    }
+    const { token, expiry } = regenerated.accessToken;
+    this.state = {
+      ...this.state,
+      accessToken: token,
+      accessTokenExpiryMs: expiry,
+      accessTokenPayload: payloadOf(token, regenerated.session.userDataInJWT),
+      accessAndFrontTokenUpdated: true,
+    };
+    if (this.attachment) this.writeAccessToken(this.attachment, ctx);
+  }
+
+  /**
+   * Runs validators against the payload, refetching stale claims first.
+   *
+   * @throws {InvalidClaimsError} at least one failed; lists all of them
+   */
+  async assertClaims(
+    claimValidators: readonly SessionClaimValidator[],
+    userContext?: UserContext,
+  ): Promise<void> {
+    const ctx = this.contextFor(userContext);
+    const { userId, recipeUserId, accessTokenPayload } = this.state;
+    const result = await this.context.recipe.validateClaims({
+      userId,
+      recipeUserId,
+      accessTokenPayload,
+      claimValidators,
+      userContext: ctx,
+    });
+    if (result.accessTokenPayloadUpdate !== undefined) {
+      await this.mergeIntoAccessTokenPayload(withoutProtectedClaims(result.accessTokenPayloadUpdate), ctx);
+    }
+    if (result.invalidClaims.length === 0) return;
+    this.context.events.emit({
+      type: 'session.claims-rejected',
+      timeMs: this.context.clock.now(),
+      sessionHandle: this.state.sessionHandle,
+      userId,
+      tenantId: this.state.tenantId,
+      failedClaimIds: result.invalidClaims.map((claim) => claim.id),
+    });
+    throw new InvalidClaimsError(result.invalidClaims);
+  }
+
+  /** Fetches the claim's value anew and puts it into the payload. */
+  async fetchAndSetClaim<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<void> {
+    const ctx = this.contextFor(userContext);
+    const { userId, recipeUserId, tenantId, accessTokenPayload } = this.state;
+    const update = await claim.build(userId, recipeUserId, tenantId, accessTokenPayload, ctx);
+    await this.mergeIntoAccessTokenPayload(update, ctx);
+  }
+
+  async setClaimValue<T>(claim: SessionClaim<T>, value: T, userContext?: UserContext): Promise<void> {
+    const ctx = this.contextFor(userContext);
+    await this.mergeIntoAccessTokenPayload(claim.addToPayload_internal({}, value, ctx), ctx);
+  }
+
+  /** The claim's value in the payload, or undefined when it is not there. */
+  async getClaimValue<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<T | undefined> {
+    return claim.getValueFromPayload(this.state.accessTokenPayload, this.contextFor(userContext));
+  }
+
+  async removeClaim<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<void> {
+    const ctx = this.contextFor(userContext);
+    await this.mergeIntoAccessTokenPayload(claim.removeFromPayloadByMerge_internal({}, ctx), ctx);
+  }
+
+  /**
+   * Binds the session to a request and its response. Tokens that the client does not have yet are written at once.
+   *
+   * @param input `req` and `res` as Nest injects them; `transferMethod` decides between cookies and headers
+   */
+  async attachToRequestResponse(
+    input: { req: unknown; res: unknown; transferMethod: TokenTransferMethod },
+    userContext?: UserContext,
+  ): Promise<void> {
+    this.attach(
+      { exchange: exchangeFor(input.req, input.res), transferMethod: input.transferMethod },
+      userContext,
+    );
+  }
+
+  /** @internal The same for callers that have the exchange. */
+  attach(attachment: Attachment, userContext?: UserContext): void {
+    this.attachment = attachment;
+    if (!this.state.accessAndFrontTokenUpdated) return;
+    const { accessToken, refreshToken, antiCsrfToken } = this.state;
+    this.context.transport.writeTokens(
+      attachment.exchange,
+      attachment.transferMethod,
+      { accessToken, frontToken: this.frontToken(), refreshToken, antiCsrfToken },
+      this.contextFor(userContext),
+    );
+  }
+
+  private writeAccessToken({ exchange, transferMethod }: Attachment, userContext: UserContext): void {
+    const tokens = { accessToken: this.state.accessToken, frontToken: this.frontToken() };
+    this.context.transport.writeTokens(exchange, transferMethod, tokens, userContext);
+  }
+
+  private frontToken(): string {
+    const { userId, accessTokenExpiryMs, accessTokenPayload } = this.state;
+    return buildFrontToken({ userId, accessTokenExpiryMs, payload: accessTokenPayload });
+  }
+
+  private async information(userContext: UserContext | undefined): Promise<SessionInformation> {
+    const information = await this.context.recipe.getSessionInformation({
+      sessionHandle: this.state.sessionHandle,
+      userContext: this.contextFor(userContext),
+    });
+    if (information === undefined) throw sessionGone();
+    return information;
+  }
+
+  private contextFor(userContext: UserContext | undefined): UserContext {
+    return userContext ?? (this.attachment ? withRequest({}, this.attachment.exchange.request) : {});
+  }
+}
+
+/** What the application sees as the payload of a token that the core has just issued: frozen. */
+export function payloadOf(accessToken: string, userDataInJWT: JsonObject): JsonObject {
+  const parsed = parseWithoutVerifying(accessToken);
+  return deepFreeze(parsed === undefined ? { ...userDataInJWT } : accessTokenInfo(parsed).payload);
+}
+
+function sessionGone(): UnauthorisedError {
+  return new UnauthorisedError('Session does not exist anymore');
+}

@@ -1,0 +1,23 @@
+import type { ErrorResponder } from './recipe/error-responder.js';
+import type { SessionContainer } from './recipe/session-container.js';
+
+const REQUEST_STATE = Symbol('nest-sessions:request');
+
+/** What is known about a request; kept on the request itself, so that parallel requests cannot meet. */
+export interface RequestState {
+  /** Answers the errors of the module that works on this request; with several modules it is not any one's. */
+  readonly errorResponder: ErrorResponder;
+  /** Whether a guard has decided; without one `@Session()` has nothing to say. */
+  readonly isGuarded: boolean;
+  readonly session: SessionContainer | undefined;
+}
+
+export function requestStateOf(request: unknown): RequestState | undefined {
+  if (typeof request !== 'object' || request === null) return undefined;
+  return (request as { [REQUEST_STATE]?: RequestState })[REQUEST_STATE];
+}
+
+export function setRequestState(request: unknown, state: RequestState): void {
+  if (typeof request !== 'object' || request === null) throw new TypeError('The request is no object');
+  (request as { [REQUEST_STATE]?: RequestState })[REQUEST_STATE] = state;
+}

@@ -1,0 +1,142 @@
+import type { SessionClaimValidator } from './claims/claim-validator.js';
+import type { SessionClaim } from './claims/session-claim.js';
+import { OptionReader, type ParseOption } from './config/option-reader.js';
+import { resolveSessionConfig } from './config/resolve-session-config.js';
+import type { SessionConfig } from './config/session-config.js';
+import type { SessionWireOptions } from './config/session-options.interface.js';
+import type { CoreProvider } from './core/core-provider.js';
+import { embeddedCore } from './core/embedded/embedded-core-options.js';
+import { SessionConfigError, type ConfigProblem } from './errors/config.error.js';
+import type { SessionErrorHandlers } from './recipe/error-responder.js';
+import type { SessionModuleOptions } from './session-module-options.interface.js';
+
+/** The options with nothing left open; no other code reads the raw ones. */
+export interface ResolvedSessionOptions {
+  readonly config: SessionConfig;
+  readonly core: CoreProvider;
+  readonly claims: readonly SessionClaim<unknown>[];
+  readonly globalClaimValidators: readonly SessionClaimValidator[];
+  readonly overrideFunctions: NonNullable<SessionModuleOptions['override']>['functions'];
+  readonly overrideApis: NonNullable<SessionModuleOptions['override']>['apis'];
+  readonly errorHandlers: SessionErrorHandlers;
+  readonly clockToleranceSec: number;
+  readonly maxCachedTokens: number;
+}
+
+const OWN_NAMES: Readonly<Record<Exclude<keyof SessionModuleOptions, keyof SessionWireOptions>, true>> = {
+  core: true,
+  claims: true,
+  globalClaimValidators: true,
+  override: true,
+  errorHandlers: true,
+  clockToleranceSec: true,
+  maxCachedTokens: true,
+};
+
+const ERROR_HANDLER_NAMES: Readonly<Record<keyof SessionErrorHandlers, true>> = {
+  onUnauthorised: true,
+  onTryRefreshToken: true,
+  onClearDuplicateSessionCookies: true,
+  onTokenTheftDetected: true,
+  onInvalidClaim: true,
+};
+
+/**
+ * Checks everything that the application wrote and fills in the defaults.
+ *
+ * @throws {SessionConfigError} listing every problem of every part at once
+ */
+export function resolveSessionOptions(options: SessionModuleOptions): ResolvedSessionOptions {
+  const problems: ConfigProblem[] = [];
+  const config = collect(problems, () =>
+    resolveSessionConfig(options, { knownOptionNames: Object.keys(OWN_NAMES) }),
+  );
+  const own = resolveOwnOptions(options, problems);
+  if (config === undefined || problems.length > 0) throw new SessionConfigError(problems);
+  return Object.freeze({ config, ...own });
+}
+
+function resolveOwnOptions(
+  options: SessionModuleOptions,
+  problems: ConfigProblem[],
+): Omit<ResolvedSessionOptions, 'config'> {
+  const reader = new OptionReader({ ...options }, problems);
+  const core = reader.optional('core', coreOption) ?? embeddedCore();
+  problems.push(...core.problems);
+  const override = new OptionReader(reader.optional('override', objectOption) ?? {}, problems, 'override.');
+  override.rejectUnknown(['functions', 'apis']);
+  const handlers = reader.optional('errorHandlers', objectOption) ?? {};
+  const handlerReader = new OptionReader(handlers, problems, 'errorHandlers.');
+  handlerReader.rejectUnknown(Object.keys(ERROR_HANDLER_NAMES));
+  for (const name of Object.keys(ERROR_HANDLER_NAMES)) handlerReader.function(name);
+  const claims = reader.optional('claims', listOption<SessionClaim<unknown>>('claims', 'build')) ?? [];
+  reportRepeatedKeys(claims, reader);
+  return {
+    core,
+    claims,
+    globalClaimValidators:
+      reader.optional(
+        'globalClaimValidators',
+        listOption<SessionClaimValidator>('claim validators', 'validate'),
+      ) ?? [],
+    overrideFunctions:
+      override.function<NonNullable<ResolvedSessionOptions['overrideFunctions']>>('functions'),
+    overrideApis: override.function<NonNullable<ResolvedSessionOptions['overrideApis']>>('apis'),
+    errorHandlers: handlers,
+    clockToleranceSec: reader.optional('clockToleranceSec', numberOption(0, 60)) ?? 0,
+    maxCachedTokens: reader.optional('maxCachedTokens', numberOption(0, 10_000_000)) ?? 10_000,
+  };
+}
+
+function collect<T>(problems: ConfigProblem[], resolve: () => T): T | undefined {
+  try {
+    return resolve();
+  } catch (error) {
+    if (!(error instanceof SessionConfigError)) throw error;
+    problems.push(...error.problems);
+    return undefined;
+  }
+}
+
+function reportRepeatedKeys(claims: readonly SessionClaim<unknown>[], reader: OptionReader): void {
+  const keys = claims.map((claim) => claim.key);
+  for (const key of new Set(keys.filter((candidate, index) => keys.indexOf(candidate) !== index))) {
+    reader.report(
+      'claims',
+      `Claim added by multiple recipes: the key ${JSON.stringify(key)} stands for several claims`,
+    );
+  }
+}
+
+const coreOption: ParseOption<CoreProvider> = (value) => {
+  if (!isObjectWith(value, 'create')) throw new Error('embeddedCore() is expected, or another CoreProvider');
+  return value as CoreProvider;
+};
+
+const objectOption: ParseOption<Readonly<Record<string, unknown>>> = (value) => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Error('an object is expected');
+  return value as Readonly<Record<string, unknown>>;
+};
+
+function listOption<T>(what: string, method: string): ParseOption<readonly T[]> {
+  return (value) => {
+    if (!Array.isArray(value) || !value.every((item) => isObjectWith(item, method))) {
+      throw new Error(`an array of ${what} is expected`);
+    }
+    return value as T[];
+  };
+}
+
+function numberOption(min: number, max: number): ParseOption<number> {
+  return (value) => {
+    if (typeof value !== 'number' || !(value >= min && value <= max)) {
+      throw new Error(`a number from ${min} to ${max} is expected`);
+    }
+    return value;
+  };
+}
+
+function isObjectWith(value: unknown, method: string): boolean {
+  return typeof value === 'object' && value !== null && typeof Reflect.get(value, method) === 'function';
+}

@@ -1,0 +1,54 @@
+import { Catch, Inject, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { CoreResponseError, CoreUnavailableError } from './errors/core.error.js';
+import { SessionError, type AnySessionError } from './errors/session.error.js';
+import { requestStateOf } from './request-state.js';
+import type { SessionRuntime } from './session.runtime.js';
+import { SESSION_RUNTIME } from './session.tokens.js';
+import type { HttpExchange } from './shared/http-exchange.js';
+import { withRequest } from './shared/user-context.js';
+import { exchangeFor } from './transport/http-exchange-factory.js';
+
+/**
+ * Answers session errors wherever they were thrown: in the guard, in a handler, in a service. Trouble with the core is
+ * a 503 or 502 that clears no token. In other contexts than HTTP the error is passed on.
+ *
+ * @publicApi
+ */
+@Catch(SessionError, CoreUnavailableError, CoreResponseError)
+export class SessionExceptionFilter implements ExceptionFilter {
+  private readonly logger = new Logger('SessionModule');
+
+  constructor(@Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime) {}
+
+  async catch(
+    error: AnySessionError | CoreUnavailableError | CoreResponseError,
+    host: ArgumentsHost,
+  ): Promise<unknown> {
+    if (host.getType<string>() !== 'http') throw error;
+    const http = host.switchToHttp();
+    const request: unknown = http.getRequest();
+    const exchange = exchangeFor(request, http.getResponse());
+    if (exchange.response.isSent) return;
+    if (!SessionError.isSessionError(error)) return this.sendCoreTrouble(error, exchange);
+    const responder = requestStateOf(request)?.errorResponder ?? this.runtime.errorResponder;
+    try {
+      await responder.respond(error, exchange, withRequest({}, exchange.request));
+    } catch (failure) {
+      if (!(failure instanceof CoreUnavailableError) && !(failure instanceof CoreResponseError))
+        throw failure;
+      this.sendCoreTrouble(failure, exchange);
+    }
+  }
+
+  private sendCoreTrouble(error: CoreUnavailableError | CoreResponseError, { response }: HttpExchange): void {
+    this.logger.error(`${error.message}${error.cause instanceof Error ? `: ${error.cause.message}` : ''}`);
+    if (error instanceof CoreUnavailableError) {
+      response.setHeader('Retry-After', String(Math.ceil(error.retryAfterSec)));
+      response.setStatusCode(503);
+      response.sendJSONResponse({ message: 'service unavailable' });
+      return;
+    }
+    response.setStatusCode(502);
+    response.sendJSONResponse({ message: 'bad gateway' });
+  }
+}

@@ -1,0 +1,64 @@
+import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { routeRulesOf, type RouteRules } from './decorators/route-rules.js';
+import { setRequestState } from './request-state.js';
+import type { SessionRuntime } from './session.runtime.js';
+import { SESSION_RUNTIME } from './session.tokens.js';
+import { exchangeFor } from './transport/http-exchange-factory.js';
+
+/**
+ * Lets a request through only with a session that satisfies the route's rules. Per controller with
+ * `@UseGuards(SessionGuard)`, or everywhere as `APP_GUARD`; `@PublicAccess`, `@OptionalSession`, `@VerifySession` and
+ * `@RequireClaims` say what a route needs.
+ *
+ * It never answers by itself: it throws, and `SessionExceptionFilter` answers. What it does not understand it refuses.
+ * For transports other than HTTP extend it and override {@link getRequestAndResponse}.
+ *
+ * @publicApi
+ */
+@Injectable()
+export class SessionGuard implements CanActivate {
+  private readonly rules = new WeakMap<object, WeakMap<object, RouteRules>>();
+
+  constructor(@Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const rules = this.rulesFor(context);
+    const { req, res } = this.getRequestAndResponse(context);
+    const { api, errorResponder } = this.runtime;
+    setRequestState(req, { errorResponder, isGuarded: true, session: undefined });
+    if (rules.isPublic) return true;
+    const session = await api.verifySession({
+      verifySessionOptions: rules.options,
+      options: { exchange: exchangeFor(req, res) },
+      userContext: {},
+    });
+    setRequestState(req, { errorResponder, isGuarded: true, session });
+    return true;
+  }
+
+  /**
+   * Finds the request and the response in a context.
+   *
+   * @throws {Error} for every context but HTTP: what cannot be verified is refused
+   */
+  protected getRequestAndResponse(context: ExecutionContext): { req: unknown; res: unknown } {
+    const type: string = context.getType();
+    if (type !== 'http') {
+      throw new Error(
+        `SessionGuard does not know how to find a session in a "${type}" context: extend it and override getRequestAndResponse`,
+      );
+    }
+    const http = context.switchToHttp();
+    return { req: http.getRequest<unknown>(), res: http.getResponse<unknown>() };
+  }
+
+  private rulesFor(context: ExecutionContext): RouteRules {
+    const controller = context.getClass();
+    const handler = context.getHandler();
+    let byHandler = this.rules.get(controller);
+    if (byHandler === undefined) this.rules.set(controller, (byHandler = new WeakMap<object, RouteRules>()));
+    let rules = byHandler.get(handler);
+    if (rules === undefined) byHandler.set(handler, (rules = routeRulesOf(controller, handler)));
+    return rules;
+  }
+}

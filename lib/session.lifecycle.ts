@@ -1,0 +1,21 @@
+import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { CoreClient } from './core/core-client.js';
+import { SessionEvents } from './observability/session-events.js';
+
+/** Opens the core before the first request, and closes what it opened when the application shuts down. */
+@Injectable()
+export class SessionLifecycle implements OnModuleInit, OnApplicationShutdown {
+  constructor(
+    private readonly core: CoreClient,
+    private readonly events: SessionEvents,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    await this.core.start();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.core.close();
+    this.events.complete();
+  }
+}

@@ -1,0 +1,59 @@
+import {
+  ConfigurableModuleBuilder,
+  type ConfigurableModuleAsyncOptions,
+  type ConfigurableModuleCls,
+} from '@nestjs/common';
+import type { SessionModuleOptions } from './session-module-options.interface.js';
+import { SESSION_MODULE_OPTIONS } from './session.tokens.js';
+
+/**
+ * What is said about the module itself rather than about sessions.
+ *
+ * @publicApi
+ */
+export interface SessionModuleExtras {
+  /**
+   * Whether every module of the application can inject `SessionService` and use `SessionGuard` without importing
+   * `SessionModule`. Default true; set it to false where one application has several session modules.
+   */
+  isGlobal?: boolean;
+}
+
+const definition = new ConfigurableModuleBuilder<SessionModuleOptions>({
+  moduleName: 'Session',
+  optionsInjectionToken: SESSION_MODULE_OPTIONS,
+})
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createSessionOptions')
+  .setExtras<SessionModuleExtras>({ isGlobal: true }, (module, { isGlobal }) => ({
+    ...module,
+    global: isGlobal ?? true,
+  }))
+  .build();
+
+export const SessionConfigurableModule: ConfigurableModuleCls<
+  SessionModuleOptions,
+  'forRoot',
+  'createSessionOptions',
+  SessionModuleExtras
+> = definition.ConfigurableModuleClass;
+
+/**
+ * Options of `SessionModule.forRootAsync`: `useFactory` with `inject`, `useClass` or `useExisting`.
+ *
+ * @publicApi
+ */
+export type SessionModuleAsyncOptions = ConfigurableModuleAsyncOptions<
+  SessionModuleOptions,
+  'createSessionOptions'
+> &
+  SessionModuleExtras;
+
+/**
+ * What a class given to `useClass` or `useExisting` implements.
+ *
+ * @publicApi
+ */
+export interface SessionOptionsFactory {
+  createSessionOptions(): Promise<SessionModuleOptions> | SessionModuleOptions;
+}

@@ -1,0 +1,23 @@
+import { Module } from '@nestjs/common';
+import { CoreClient } from './core/core-client.js';
+import { SessionEvents } from './observability/session-events.js';
+import { SessionConfigurableModule } from './session.module-definition.js';
+import { SessionGuard } from './session.guard.js';
+import { SESSION_PROVIDERS } from './session.providers.js';
+import { SessionService } from './session.service.js';
+import { SESSION_RUNTIME } from './session.tokens.js';
+import { Clock } from './shared/clock.js';
+
+/**
+ * Sessions for a Nest application: brings `SessionService`, `SessionGuard`, the routes below `apiBasePath` (refresh,
+ * sign-out, keys, discovery) and the filter that answers session errors.
+ *
+ * @example
+ * SessionModule.forRoot({ appInfo: { appName: 'Shop', apiDomain: 'http://localhost:3000', websiteDomain: 'http://localhost:3000' } })
+ * @publicApi
+ */
+@Module({
+  providers: SESSION_PROVIDERS,
+  exports: [SessionService, SessionGuard, SessionEvents, CoreClient, Clock, SESSION_RUNTIME],
+})
+export class SessionModule extends SessionConfigurableModule {}

@@ -1,0 +1,85 @@
+import type { Provider } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { AccessTokenVerifier } from './access-token/access-token-verifier.js';
+import { CoreClient } from './core/core-client.js';
+import { SessionRoutes } from './controllers/session-routes.js';
+import { SessionController } from './controllers/session.controller.js';
+import { SessionEvents } from './observability/session-events.js';
+import { createApi, discoveryConfiguration } from './recipe/api-implementation.js';
+import { ErrorResponder } from './recipe/error-responder.js';
+import { applyApiOverrides, applyFunctionOverrides } from './recipe/overrides.js';
+import { SessionRecipe } from './recipe/recipe-implementation.js';
+import { RequestSessions } from './recipe/session-from-request.js';
+import { resolveSessionOptions, type ResolvedSessionOptions } from './resolve-session-options.js';
+import { SessionExceptionFilter } from './session-exception.filter.js';
+import { SessionGuard } from './session.guard.js';
+import { SessionLifecycle } from './session.lifecycle.js';
+import type { SessionRuntime } from './session.runtime.js';
+import { SessionService } from './session.service.js';
+import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS, SESSION_RUNTIME } from './session.tokens.js';
+import { Clock, SystemClock } from './shared/clock.js';
+import { TokenTransport } from './transport/token-transport.js';
+
+/** Wires the parts of one module instance. The only place that knows all of them. */
+export const SESSION_PROVIDERS: Provider[] = [
+  { provide: Clock, useClass: SystemClock },
+  SessionEvents,
+  {
+    provide: RESOLVED_SESSION_OPTIONS,
+    inject: [SESSION_MODULE_OPTIONS],
+    useFactory: resolveSessionOptions,
+  },
+  {
+    provide: CoreClient,
+    inject: [RESOLVED_SESSION_OPTIONS, Clock, SessionEvents],
+    useFactory: ({ config, core }: ResolvedSessionOptions, clock: Clock, events: SessionEvents): CoreClient =>
+      core.create({
+        clock,
+        events,
+        apiDomain: config.appInfo.apiDomain,
+        jwksRefreshIntervalSec: config.jwksRefreshIntervalSec,
+      }),
+  },
+  {
+    provide: SESSION_RUNTIME,
+    inject: [RESOLVED_SESSION_OPTIONS, CoreClient, Clock, SessionEvents],
+    useFactory: createRuntime,
+  },
+  SessionService,
+  SessionGuard,
+  SessionExceptionFilter,
+  { provide: APP_FILTER, useExisting: SessionExceptionFilter },
+  SessionController,
+  SessionRoutes,
+  SessionLifecycle,
+];
+
+function createRuntime(
+  options: ResolvedSessionOptions,
+  core: CoreClient,
+  clock: Clock,
+  events: SessionEvents,
+): SessionRuntime {
+  const { config } = options;
+  const transport = new TokenTransport(config, clock);
+  const verifier = new AccessTokenVerifier(core.verificationKeys, clock, {
+    clockToleranceSec: options.clockToleranceSec,
+    maxCachedTokens: options.maxCachedTokens,
+  });
+  const recipe = applyFunctionOverrides(
+    new SessionRecipe({ config, core, verifier, transport, events, clock }),
+    options.overrideFunctions,
+  );
+  const sessions = new RequestSessions({
+    config,
+    core,
+    transport,
+    recipe,
+    issuer: async () => discoveryConfiguration(config).issuer,
+    claims: options.claims,
+    globalClaimValidators: options.globalClaimValidators,
+  });
+  const api = applyApiOverrides(createApi({ config, core, sessions }), options.overrideApis);
+  const errorResponder = new ErrorResponder({ config, transport, recipe, handlers: options.errorHandlers });
+  return { config, core, recipe, api, sessions, errorResponder };
+}

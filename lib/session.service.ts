@@ -1,0 +1,365 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { SessionClaimValidator } from './claims/claim-validator.js';
+import type { SessionClaim } from './claims/session-claim.js';
+import type {
+  GetClaimValueResult,
+  SessionInformation,
+  ValidateClaimsForSessionHandleResult,
+  VerifySessionOptions,
+} from './recipe/recipe.interface.js';
+import type { SessionContainer } from './recipe/session-container.js';
+import { requestStateOf, setRequestState } from './request-state.js';
+import type { SessionRuntime } from './session.runtime.js';
+import { SESSION_RUNTIME } from './session.tokens.js';
+import type { HttpExchange } from './shared/http-exchange.js';
+import type { JsonObject } from './shared/json.js';
+import type { UserContext } from './shared/user-context.js';
+import { exchangeFor } from './transport/http-exchange-factory.js';
+
+const DEFAULT_TENANT_ID = 'public';
+
+interface WithUserContext {
+  /** Handed untouched to every overridden function. Default: a fresh one for each call. */
+  userContext?: UserContext;
+}
+
+/**
+ * Who signs in, and what the session carries.
+ *
+ * @publicApi
+ */
+export interface CreateNewSessionInput extends WithUserContext {
+  /** The user, as the application knows him: 1 to 128 characters. Never take it from the request unchecked. */
+  userId: string;
+  /** The login method, where one account has several. Default: `userId`. */
+  recipeUserId?: string;
+  /** Default `public`. */
+  tenantId?: string;
+  /** Goes into the access token, which the client can read. Names of the session itself (`sub`, …) are left out. */
+  accessTokenPayload?: object;
+  /** Kept on the server, never sent to the client. */
+  sessionDataInDatabase?: object;
+}
+
+/**
+ * Whose sessions a call is about.
+ *
+ * @publicApi
+ */
+export interface UserSessionsQuery extends WithUserContext {
+  userId: string;
+  /** Default: all tenants. */
+  tenantId?: string;
+  /** Whether sessions of linked accounts count. Default true. */
+  includeLinkedAccounts?: boolean;
+}
+
+/**
+ * The functions of the session recipe. The request-bound ones take the request and response as Nest injects them
+ * (`@Req()`, `@Res({ passthrough: true })`) and read and write tokens there; the others take one object.
+ *
+ * Besides what is said of each, all of them may throw `CoreUnavailableError` and `CoreResponseError`, which
+ * `SessionExceptionFilter` answers with 503 and 502.
+ *
+ * @publicApi
+ */
+@Injectable()
+export class SessionService {
+  constructor(@Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime) {}
+
+  /**
+   * Signs a user in: makes a session with a new handle and new tokens, and writes the tokens to the response. A session
+   * that the request brought along is replaced in the client; on the server it stays until it is revoked or expires.
+   *
+   * @throws {CoreBadInputError} the user or tenant id cannot be stored
+   * @throws {TypeError} `req` and `res` are of no known framework
+   */
+  async createNewSession<Payload extends object = JsonObject>(
+    req: unknown,
+    res: unknown,
+    input: CreateNewSessionInput,
+  ): Promise<SessionContainer<Payload>> {
+    const session = await this.runtime.sessions.create(
+      this.exchange(req, res),
+      newSessionInput(input),
+      input.userContext ?? {},
+    );
+    return session as SessionContainer<never> as SessionContainer<Payload>;
+  }
+
+  /**
+   * The same without a request. The application hands the tokens of `getAllSessionTokensDangerously` to the client, or
+   * calls `attachToRequestResponse`.
+   *
+   * @param input `disableAntiCsrf`: no anti-CSRF token, for clients that use headers. Default false
+   */
+  async createNewSessionWithoutRequestResponse<Payload extends object = JsonObject>(
+    input: CreateNewSessionInput & { disableAntiCsrf?: boolean },
+  ): Promise<SessionContainer<Payload>> {
+    const session = await this.runtime.sessions.createWithoutRequest(
+      { ...newSessionInput(input), disableAntiCsrf: input.disableAntiCsrf ?? false },
+      input.userContext ?? {},
+    );
+    return session as SessionContainer<never> as SessionContainer<Payload>;
+  }
+
+  /**
+   * The session of a request, verified; what `SessionGuard` does, by hand.
+   *
+   * @returns undefined only with `sessionRequired: false` and without a usable token
+   * @throws {UnauthorisedError} there is no session
+   * @throws {TryRefreshTokenError} the access token cannot be used (any more)
+   * @throws {InvalidClaimsError} a claim validator failed
+   */
+  async getSession<Payload extends object = JsonObject>(
+    req: unknown,
+    res: unknown,
+    options: VerifySessionOptions & { sessionRequired: false },
+    userContext?: UserContext,
+  ): Promise<SessionContainer<Payload> | undefined>;
+  async getSession<Payload extends object = JsonObject>(
+    req: unknown,
+    res: unknown,
+    options?: VerifySessionOptions & { sessionRequired?: true },
+    userContext?: UserContext,
+  ): Promise<SessionContainer<Payload>>;
+  async getSession(
+    req: unknown,
+    res: unknown,
+    options: VerifySessionOptions = {},
+    userContext: UserContext = {},
+  ): Promise<SessionContainer | undefined> {
+    return this.runtime.sessions.get(this.exchange(req, res), options, userContext);
+  }
+
+  /**
+   * The session of an access token. Anti-CSRF is checked unless `antiCsrfCheck` is false.
+   *
+   * @returns and throws as {@link getSession}
+   */
+  async getSessionWithoutRequestResponse<Payload extends object = JsonObject>(
+    input: WithUserContext &
+      VerifySessionOptions & {
+        accessToken: string | undefined;
+        antiCsrfToken?: string;
+        sessionRequired: false;
+      },
+  ): Promise<SessionContainer<Payload> | undefined>;
+  async getSessionWithoutRequestResponse<Payload extends object = JsonObject>(
+    input: WithUserContext &
+      VerifySessionOptions & {
+        accessToken: string | undefined;
+        antiCsrfToken?: string;
+        sessionRequired?: true;
+      },
+  ): Promise<SessionContainer<Payload>>;
+  async getSessionWithoutRequestResponse(
+    input: WithUserContext &
+      VerifySessionOptions & { accessToken: string | undefined; antiCsrfToken?: string },
+  ): Promise<SessionContainer | undefined> {
+    const { accessToken, antiCsrfToken, userContext = {}, ...options } = input;
+    return this.runtime.sessions.getWithoutRequest({ accessToken, antiCsrfToken, options }, userContext);
+  }
+
+  /**
+   * Exchanges the refresh token of a request for new tokens and writes them to the response. The refresh route does
+   * this by itself.
+   *
+   * @throws {UnauthorisedError} there is no refresh token, or its session is unknown, expired or revoked
+   * @throws {TokenTheftDetectedError} the token's replacement is already in use
+   */
+  async refreshSession<Payload extends object = JsonObject>(
+    req: unknown,
+    res: unknown,
+    userContext: UserContext = {},
+  ): Promise<SessionContainer<Payload>> {
+    const session = await this.runtime.sessions.refresh(this.exchange(req, res), userContext);
+    return session as SessionContainer<never> as SessionContainer<Payload>;
+  }
+
+  /**
+   * The same from a token: nothing is read from or written to a response.
+   *
+   * @param input `disableAntiCsrf`: do not compare the anti-CSRF token, for tokens that came by header. Default false
+   * @throws as {@link refreshSession}
+   */
+  async refreshSessionWithoutRequestResponse<Payload extends object = JsonObject>(
+    input: WithUserContext & { refreshToken: string; antiCsrfToken?: string; disableAntiCsrf?: boolean },
+  ): Promise<SessionContainer<Payload>> {
+    const { refreshToken, antiCsrfToken, disableAntiCsrf = false, userContext = {} } = input;
+    const session = await this.runtime.sessions.refreshWithoutRequest(
+      { refreshToken, antiCsrfToken, disableAntiCsrf },
+      userContext,
+    );
+    return session as SessionContainer<never> as SessionContainer<Payload>;
+  }
+
+  /**
+   * Ends a session. Its access tokens stay valid until they expire, except on routes with `checkDatabase`.
+   *
+   * @returns whether there was one
+   */
+  async revokeSession(sessionHandle: string, userContext: UserContext = {}): Promise<boolean> {
+    return this.runtime.recipe.revokeSession({ sessionHandle, userContext });
+  }
+
+  /** Ends several sessions. @returns the handles of those that existed */
+  async revokeMultipleSessions(
+    sessionHandles: readonly string[],
+    userContext: UserContext = {},
+  ): Promise<string[]> {
+    return this.runtime.recipe.revokeMultipleSessions({ sessionHandles, userContext });
+  }
+
+  /** Signs a user out everywhere. @returns the handles of the sessions that were ended */
+  async revokeAllSessionsForUser({
+    userId,
+    tenantId,
+    includeLinkedAccounts = true,
+    userContext = {},
+  }: UserSessionsQuery): Promise<string[]> {
+    return this.runtime.recipe.revokeAllSessionsForUser({
+      userId,
+      tenantId: tenantId ?? DEFAULT_TENANT_ID,
+      revokeAcrossAllTenants: tenantId === undefined,
+      revokeSessionsForLinkedAccounts: includeLinkedAccounts,
+      userContext,
+    });
+  }
+
+  /** @returns the handles of the user's live sessions, in no particular order; empty for an unknown user */
+  async getAllSessionHandlesForUser({
+    userId,
+    tenantId,
+    includeLinkedAccounts = true,
+    userContext = {},
+  }: UserSessionsQuery): Promise<string[]> {
+    return this.runtime.recipe.getAllSessionHandlesForUser({
+      userId,
+      tenantId: tenantId ?? DEFAULT_TENANT_ID,
+      fetchAcrossAllTenants: tenantId === undefined,
+      fetchSessionsForAllLinkedAccounts: includeLinkedAccounts,
+      userContext,
+    });
+  }
+
+  /** @returns the stored facts of a session, or undefined when it is unknown or has expired */
+  async getSessionInformation<Payload extends object = JsonObject>(
+    sessionHandle: string,
+    userContext: UserContext = {},
+  ): Promise<SessionInformation<Payload> | undefined> {
+    const information = await this.runtime.recipe.getSessionInformation({ sessionHandle, userContext });
+    return information as SessionInformation<never> | undefined;
+  }
+
+  /**
+   * Replaces the server-side JSON of a session; null and undefined become `{}`.
+   *
+   * @returns false when the session does not exist
+   */
+  async updateSessionDataInDatabase(
+    sessionHandle: string,
+    newSessionData: object | null | undefined,
+    userContext: UserContext = {},
+  ): Promise<boolean> {
+    return this.runtime.recipe.updateSessionDataInDatabase({
+      sessionHandle,
+      newSessionData: newSessionData as JsonObject | null | undefined,
+      userContext,
+    });
+  }
+
+  /**
+   * Merges top-level keys into a session's stored payload; null removes a key. Clients see it with their next refresh.
+   *
+   * @returns false when the session does not exist
+   * @throws {TypeError} the update sets a name that belongs to the session (`sub`, `exp`, …)
+   */
+  async mergeIntoAccessTokenPayload(
+    sessionHandle: string,
+    accessTokenPayloadUpdate: object,
+    userContext: UserContext = {},
+  ): Promise<boolean> {
+    return this.runtime.recipe.mergeIntoAccessTokenPayload({
+      sessionHandle,
+      accessTokenPayloadUpdate: accessTokenPayloadUpdate as JsonObject,
+      userContext,
+    });
+  }
+
+  /** Fetches a claim's value anew and stores it. @returns false when the session does not exist */
+  async fetchAndSetClaim(
+    sessionHandle: string,
+    claim: SessionClaim<unknown>,
+    userContext: UserContext = {},
+  ): Promise<boolean> {
+    return this.runtime.recipe.fetchAndSetClaim({ sessionHandle, claim, userContext });
+  }
+
+  /** @returns false when the session does not exist */
+  async setClaimValue<T>(
+    sessionHandle: string,
+    claim: SessionClaim<T>,
+    value: NoInfer<T>,
+    userContext: UserContext = {},
+  ): Promise<boolean> {
+    return this.runtime.recipe.setClaimValue({ sessionHandle, claim, value, userContext });
+  }
+
+  async getClaimValue<T>(
+    sessionHandle: string,
+    claim: SessionClaim<T>,
+    userContext: UserContext = {},
+  ): Promise<GetClaimValueResult<T>> {
+    return this.runtime.recipe.getClaimValue({ sessionHandle, claim, userContext });
+  }
+
+  /** @returns false when the session does not exist */
+  async removeClaim(
+    sessionHandle: string,
+    claim: SessionClaim<unknown>,
+    userContext: UserContext = {},
+  ): Promise<boolean> {
+    return this.runtime.recipe.removeClaim({ sessionHandle, claim, userContext });
+  }
+
+  /**
+   * Runs validators against a session's stored payload. Refetched values are stored.
+   *
+   * @param overrideGlobalClaimValidators replaces the list of validators; receives the global ones
+   */
+  async validateClaimsForSessionHandle(
+    sessionHandle: string,
+    overrideGlobalClaimValidators?: (
+      globalClaimValidators: readonly SessionClaimValidator[],
+      information: SessionInformation,
+      userContext: UserContext,
+    ) => Promise<readonly SessionClaimValidator[]> | readonly SessionClaimValidator[],
+    userContext: UserContext = {},
+  ): Promise<ValidateClaimsForSessionHandleResult> {
+    return this.runtime.sessions.validateClaimsForSessionHandle(
+      sessionHandle,
+      overrideGlobalClaimValidators,
+      userContext,
+    );
+  }
+
+  /** With several modules in one application the filter must know whose session an error is about. */
+  private exchange(req: unknown, res: unknown): HttpExchange {
+    const exchange = exchangeFor(req, res);
+    const { errorResponder } = this.runtime;
+    if (requestStateOf(req) === undefined) {
+      setRequestState(req, { errorResponder, isGuarded: false, session: undefined });
+    }
+    return exchange;
+  }
+}
+
+function newSessionInput(input: CreateNewSessionInput) {
+  return {
+    recipeUserId: input.recipeUserId ?? input.userId,
+    tenantId: input.tenantId ?? DEFAULT_TENANT_ID,
+    accessTokenPayload: input.accessTokenPayload,
+    sessionDataInDatabase: input.sessionDataInDatabase,
+  };
+}

@@ -1,0 +1,6 @@
+/** @internal Injection token of the options as the application wrote them. */
+export const SESSION_MODULE_OPTIONS = Symbol('nest-sessions:options');
+/** @internal Injection token of the options after they were checked and completed. */
+export const RESOLVED_SESSION_OPTIONS = Symbol('nest-sessions:resolved-options');
+/** @internal Injection token of everything that one module instance is made of. */
+export const SESSION_RUNTIME = Symbol('nest-sessions:runtime');

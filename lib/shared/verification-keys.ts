@@ -1,0 +1,34 @@
+/**
+ * A public key as published in a JWKS: never a private member.
+ *
+ * @publicApi
+ */
+export interface PublicJwk {
+  readonly kty: string;
+  readonly kid: string;
+  readonly alg?: string;
+  readonly use?: string;
+  readonly n?: string;
+  readonly e?: string;
+  readonly crv?: string;
+  readonly x?: string;
+  readonly y?: string;
+}
+
+/**
+ * The set of keys that tokens verify with; the verifier does not know whether they come from this process or from a
+ * SuperTokens Core.
+ *
+ * @publicApi
+ */
+export interface VerificationKeys {
+  /**
+   * The key of that id, loading the set again if it has not been seen (at most once per cool-down); without an id all
+   * keys, newest first (tokens older than version 3 name none). Empty when there is no such key.
+   *
+   * @throws when the set cannot be loaded and the key is not known
+   */
+  find(kid: string | undefined): Promise<readonly PublicJwk[]>;
+  /** Grows whenever a key has left the set: what was verified before must be verified again. */
+  readonly generation: number;
+}

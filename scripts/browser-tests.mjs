@@ -1,0 +1,30 @@
+// Runs the browser tests with the first Chromium found; without one it says so in a line and skips them.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { env, execPath, exit, argv } from 'node:process';
+
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+const candidates = (env.PATH ?? '')
+  .split(delimiter)
+  .flatMap((folder) => NAMES.map((name) => join(folder, name)));
+const chromium = [env.CHROMIUM_PATH ?? '', ...candidates].find((path) => path !== '' && existsSync(path));
+
+if (!chromium) {
+  console.log(`SKIPPED: the browser tests need Chromium. Install ${NAMES[0]} or set CHROMIUM_PATH.`);
+  exit(0);
+}
+
+const jest = [
+  'node_modules/jest/bin/jest.js',
+  '--testMatch=**/test/browser/**/*.browser-spec.ts',
+  '--testPathIgnorePatterns=/node_modules/',
+  '--testTimeout=120000',
+  '--runInBand',
+  ...argv.slice(2),
+];
+const { status } = spawnSync(execPath, ['--experimental-vm-modules', '--no-warnings', ...jest], {
+  env: { ...env, CHROMIUM_PATH: chromium },
+  stdio: 'inherit',
+});
+exit(status ?? 1);

@@ -1,0 +1,190 @@
+// Installs the packed package into applications of its users and talks to them over HTTP. Each runs the README's quick
+// start, word for word, and consumers/claims-app.ts. `npm run test:consumers -- nest11` runs those with that name.
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { argv, env, execPath } from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pack, root } from './packed.mjs';
+
+const CONSUMERS = [
+  { name: 'nest12-express', nest: 12, platform: 'express', type: 'module' },
+  { name: 'nest12-fastify', nest: 12, platform: 'fastify', type: 'module' },
+  { name: 'nest11-express-commonjs', nest: 11, platform: 'express', type: 'commonjs' },
+  { name: 'nest11-fastify', nest: 11, platform: 'fastify', type: 'module' },
+];
+const START_TIMEOUT_MS = 30_000;
+const COOKIE_MODE = { 'st-auth-mode': 'cookie', 'content-type': 'application/json' };
+
+/**
+ * The block behind `<!-- quick-start: login=POST /login; guarded=GET /me -->` of the README, and its two routes. A third
+ * part `body={"name":"Ada"}` is sent to the login route.
+ */
+function quickStart() {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const match = /<!-- quick-start: (.*?) -->\s*```(?:ts|typescript)\n([\s\S]*?)```/.exec(readme);
+  if (!match) throw new Error('README.md has no code block behind <!-- quick-start: login=…; guarded=… -->');
+  const routes = Object.fromEntries(match[1].split(/;\s*/).map((part) => /^(\w+)=(.*)$/.exec(part).slice(1)));
+  return { code: match[2], ...routes };
+}
+
+/** Fastify differs in the one line in which its users' programs differ. */
+function onPlatform(code, platform) {
+  if (platform === 'express') return code;
+  return `import { FastifyAdapter } from '@nestjs/platform-fastify';\n${code}`.replace(
+    /NestFactory\.create(?:<\w+>)?\((\w+)/,
+    'NestFactory.create($1, new FastifyAdapter()',
+  );
+}
+
+function makeFolder(folder, { nest, platform, type }, tarball, programs) {
+  mkdirSync(folder);
+  const dependencies = {
+    'nest-sessions': `file:${tarball}`,
+    '@nestjs/common': `^${nest}.0.0`,
+    '@nestjs/core': `^${nest}.0.0`,
+    [`@nestjs/platform-${platform}`]: `^${nest}.0.0`,
+    'reflect-metadata': '^0.2.0',
+    rxjs: '^7.2.0',
+  };
+  const compilerOptions = {
+    target: 'ES2022',
+    module: 'NodeNext',
+    strict: true,
+    skipLibCheck: false,
+    experimentalDecorators: true,
+    emitDecoratorMetadata: true,
+    typeRoots: [join(root, 'node_modules/@types')],
+    types: ['node'],
+    outDir: 'out',
+    rootDir: '.',
+  };
+  const files = {
+    'package.json': JSON.stringify({ name: 'consumer', private: true, type, dependencies }),
+    'tsconfig.json': JSON.stringify({ compilerOptions, include: ['*.ts'] }),
+    ...programs,
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  execFileSync('npm', ['i', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: folder,
+    stdio: 'inherit',
+  });
+  execFileSync(execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'], {
+    cwd: folder,
+    stdio: 'inherit',
+  });
+}
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Starts a program, calls `talk` with a function that sends requests to it, and stops it. */
+async function withProgram(folder, file, talk) {
+  const source = readFileSync(join(folder, file.replace(/\.js$/, '.ts')), 'utf8');
+  const fixedPort = /\.listen\((\d+)/.exec(source)?.[1];
+  const port = fixedPort ? Number(fixedPort) : await freePort();
+  const child = spawn(execPath, [join('out', file)], {
+    cwd: folder,
+    env: { ...env, PORT: String(port), NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+  const closed = once(child, 'close');
+  const send = (route, headers, body) => {
+    const [method, path] = route.split(' ');
+    return fetch(`http://localhost:${port}${path}`, { method, headers, body });
+  };
+  try {
+    await untilListening(child, send);
+    await talk(send);
+  } catch (error) {
+    throw new Error(`${file}: ${error.message}\n${output}`, { cause: error });
+  } finally {
+    child.kill();
+    await closed;
+  }
+}
+
+async function untilListening(child, send) {
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`it ended with code ${child.exitCode}`);
+    try {
+      await send('GET /');
+      return;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await delay(100);
+    }
+  }
+}
+
+async function expectStatus(answer, status, what) {
+  const text = await answer.text();
+  if (answer.status !== status) throw new Error(`${what}: expected ${status}, got ${answer.status} ${text}`);
+  return text;
+}
+
+function cookiesOf(answer) {
+  const cookies = answer.headers.getSetCookie().map((line) => line.split(';')[0]);
+  if (!cookies.some((cookie) => cookie.startsWith('sAccessToken=')))
+    throw new Error('login: no sAccessToken cookie');
+  return { cookie: cookies.join('; ') };
+}
+
+async function signIn(send, route, body) {
+  const answer = await send(route, COOKIE_MODE, route.startsWith('POST') ? (body ?? '{}') : undefined);
+  if (!answer.ok) throw new Error(`login: expected success, got ${answer.status} ${await answer.text()}`);
+  return cookiesOf(answer);
+}
+
+async function talkToQuickStart(send, { login, guarded, body }) {
+  await expectStatus(await send(guarded), 401, 'the guarded route without a session');
+  const cookies = await signIn(send, login, body);
+  await expectStatus(await send(guarded, cookies), 200, 'the guarded route with the cookies');
+  await expectStatus(await send('POST /auth/session/refresh', cookies), 200, 'refresh');
+  await expectStatus(await send('POST /auth/signout', cookies), 200, 'sign-out');
+}
+
+async function talkToClaimsApp(send) {
+  await expectStatus(await send('GET /free'), 401, 'a route with claims without a session');
+  const cookies = await signIn(send, 'POST /login');
+  await expectStatus(await send('GET /free', cookies), 200, 'a route whose claim holds');
+  const refusal = await expectStatus(await send('GET /pro', cookies), 403, 'a route whose claim fails');
+  if (JSON.parse(refusal).claimValidationErrors?.[0]?.id !== 'plan')
+    throw new Error(`403 without the claim: ${refusal}`);
+}
+
+const start = quickStart();
+const claimsApp = readFileSync(join(root, 'scripts/consumers/claims-app.ts'), 'utf8');
+const { folder: workFolder, tarball } = pack();
+let failures = 0;
+
+for (const consumer of CONSUMERS.filter(({ name }) => argv.slice(2).every((part) => name.includes(part)))) {
+  const began = Date.now();
+  const folder = join(workFolder, consumer.name);
+  try {
+    makeFolder(folder, consumer, tarball, {
+      'quick-start.ts': onPlatform(start.code, consumer.platform),
+      'claims-app.ts': onPlatform(claimsApp, consumer.platform),
+    });
+    await withProgram(folder, 'quick-start.js', (send) => talkToQuickStart(send, start));
+    await withProgram(folder, 'claims-app.js', talkToClaimsApp);
+    console.log(`consumers: ${consumer.name} works (${Math.round((Date.now() - began) / 1000)} s)`);
+  } catch (error) {
+    failures++;
+    console.error(`consumers: ${consumer.name} FAILED: ${error.message}`);
+  }
+}
+
+rmSync(workFolder, { recursive: true, force: true });
+process.exitCode = failures > 0 ? 1 : 0;

@@ -1,0 +1,20 @@
+// The package as users get it.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Packs the built package into a new folder and answers where, and which files it holds. */
+export function pack() {
+  if (!existsSync(join(root, 'dist/index.js')))
+    throw new Error('dist/index.js is missing: run npm run build first');
+  const folder = mkdtempSync(join(tmpdir(), 'nest-sessions-'));
+  const output = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
+    cwd: root,
+  });
+  const [{ filename, files }] = JSON.parse(output.toString());
+  return { folder, tarball: join(folder, filename), files: files.map(({ path }) => path) };
+}

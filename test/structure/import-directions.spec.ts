@@ -1,0 +1,176 @@
+import { describe, expect, it } from '@jest/globals';
+import { importsOf, libSources, type LibSource } from './lib-sources.js';
+
+/** The arrows of CONTRIBUTING.md: a file belongs to the first layer that matches its path. */
+const FLOOR = ['config', 'errors', 'observability', 'shared'];
+const NEIGHBOURS = ['claims', 'access-token', 'transport', 'core'];
+const CORES = ['core/http', 'core/embedded', 'core/embedded/stores'];
+const EDGE = ['decorators', 'controllers', 'edge'];
+
+interface Layer {
+  readonly name: string;
+  readonly files: RegExp;
+  readonly mayImport: readonly string[];
+}
+
+const LAYERS: readonly Layer[] = [
+  {
+    name: 'doors',
+    files: /^lib\/(index|testing\/index)\.ts$/,
+    mayImport: ['testing', 'wiring', ...EDGE, 'recipe', ...NEIGHBOURS, ...CORES, ...FLOOR],
+  },
+  {
+    name: 'testing',
+    files: /^lib\/testing\//,
+    mayImport: ['wiring', ...EDGE, 'recipe', ...NEIGHBOURS, ...CORES, ...FLOOR],
+  },
+  {
+    name: 'wiring',
+    files: /^lib\/([^/]+\.(module|providers)|resolve-session-options)\.ts$/,
+    mayImport: [...EDGE, 'recipe', ...NEIGHBOURS, ...CORES, ...FLOOR],
+  },
+  {
+    name: 'decorators',
+    files: /^lib\/decorators\//,
+    mayImport: [...EDGE, 'recipe', ...NEIGHBOURS, ...FLOOR],
+  },
+  {
+    name: 'controllers',
+    files: /^lib\/controllers\//,
+    mayImport: [...EDGE, 'recipe', ...NEIGHBOURS, ...FLOOR],
+  },
+  { name: 'edge', files: /^lib\/[^/]+\.ts$/, mayImport: [...EDGE, 'recipe', ...NEIGHBOURS, ...FLOOR] },
+  { name: 'recipe', files: /^lib\/recipe\//, mayImport: [...NEIGHBOURS, ...FLOOR] },
+  { name: 'claims', files: /^lib\/claims\//, mayImport: FLOOR },
+  { name: 'access-token', files: /^lib\/access-token\//, mayImport: FLOOR },
+  { name: 'transport', files: /^lib\/transport\//, mayImport: FLOOR },
+  {
+    name: 'core/embedded/stores',
+    files: /^lib\/core\/embedded\/stores\//,
+    mayImport: ['core/embedded', ...FLOOR],
+  },
+  { name: 'core/embedded', files: /^lib\/core\/embedded\//, mayImport: ['core', ...FLOOR] },
+  { name: 'core/http', files: /^lib\/core\/http\//, mayImport: ['core', ...FLOOR] },
+  { name: 'core', files: /^lib\/core\/[^/]+\.ts$/, mayImport: FLOOR },
+  ...FLOOR.map((name) => ({ name, files: new RegExp(`^lib/${name}/`), mayImport: FLOOR })),
+];
+
+/** Imports outside the arrows, one by one: `from` is a folder or a file. */
+const EXCEPTIONS: readonly { from: string; to: string; because: string }[] = [
+  {
+    from: 'lib/core/embedded/',
+    to: 'lib/access-token/access-token.ts',
+    because: 'the engine mints what the verifier reads',
+  },
+  {
+    from: 'lib/core/embedded/',
+    to: 'lib/access-token/signature-verifier.ts',
+    because: 'signatures are checked in one place, whoever asks',
+  },
+  {
+    from: 'lib/core/http/',
+    to: 'lib/access-token/jwks-cache.ts',
+    because: 'a remote core answers for its keys',
+  },
+  {
+    from: 'lib/core/embedded/embedded-core-options.ts',
+    to: 'lib/core/embedded/stores/memory.store.ts',
+    because: 'it is the default of the option `store`',
+  },
+];
+
+const EDGE_LAYERS = ['doors', 'testing', 'wiring', ...EDGE];
+const PACKAGES_EVERYWHERE = /^(node:|jose$|rxjs$)/;
+const PACKAGES_AT_THE_EDGE = /^(@nestjs\/(common|core)|rxjs\/operators|reflect-metadata)$/;
+
+const sources = libSources();
+
+function layerOf(path: string): Layer | undefined {
+  return LAYERS.find((layer) => layer.files.test(path));
+}
+
+function mayImport(layer: Layer, path: string, target: string): boolean {
+  const other = layerOf(target);
+  return (
+    (other !== undefined && (other.name === layer.name || layer.mayImport.includes(other.name))) ||
+    EXCEPTIONS.some(({ from, to }) => path.startsWith(from) && to === target)
+  );
+}
+
+function mayUsePackage(layer: Layer, name: string, isTypeOnly: boolean, path: string): boolean {
+  if (PACKAGES_EVERYWHERE.test(name)) return true;
+  if (name === '#tldts') return path === 'lib/config/public-suffix.ts';
+  return EDGE_LAYERS.includes(layer.name)
+    ? PACKAGES_AT_THE_EDGE.test(name)
+    : name === '@nestjs/common' && isTypeOnly;
+}
+
+/** `importer -> target` of the imports that `isAllowed` refuses. */
+function offences(
+  files: readonly LibSource[],
+  isAllowed: (importer: LibSource, target: string, isTypeOnly: boolean) => boolean,
+): string[] {
+  return files.flatMap((file) =>
+    importsOf(file)
+      .filter(({ target, isTypeOnly }) => !isAllowed(file, target, isTypeOnly))
+      .map(({ target }) => `${file.path} -> ${target}`),
+  );
+}
+
+/** Cycles among imports that exist at run time; types may refer to each other. */
+function findCycles(): string[] {
+  const graph = new Map(
+    sources.map((file) => [
+      file.path,
+      importsOf(file).flatMap(({ target, isTypeOnly }) =>
+        isTypeOnly || !target.startsWith('lib/') ? [] : [target],
+      ),
+    ]),
+  );
+  const finished = new Set<string>();
+  const cycles: string[] = [];
+  const walk = (path: string, trail: readonly string[]): void => {
+    if (trail.includes(path)) cycles.push([...trail.slice(trail.indexOf(path)), path].join(' -> '));
+    else if (!finished.has(path)) {
+      for (const target of graph.get(path) ?? []) walk(target, [...trail, path]);
+      finished.add(path);
+    }
+  };
+  for (const path of graph.keys()) walk(path, []);
+  return cycles;
+}
+
+describe('import directions in lib/', () => {
+  it('knows the layer of every file', () => {
+    expect(sources.map(({ path }) => path).filter((path) => !layerOf(path))).toEqual([]);
+  });
+
+  it.each(LAYERS.map((layer) => ({ layer, name: layer.name })))(
+    'lets $name import only what lies below',
+    ({ layer }) => {
+      const files = sources.filter(({ path }) => layerOf(path) === layer);
+      expect(
+        offences(files, ({ path }, target) => !target.startsWith('lib/') || mayImport(layer, path, target)),
+      ).toEqual([]);
+    },
+  );
+
+  it('lets nobody import a door', () => {
+    expect(offences(sources, (_, target) => layerOf(target)?.name !== 'doors')).toEqual([]);
+  });
+
+  it('speaks Nest at the edge only, and no other package but jose and rxjs: no Express, Fastify or driver', () => {
+    const isAllowed = (importer: LibSource, target: string, isTypeOnly: boolean): boolean => {
+      const layer = layerOf(importer.path);
+      return (
+        target.startsWith('lib/') ||
+        (layer !== undefined && mayUsePackage(layer, target, isTypeOnly, importer.path))
+      );
+    };
+    expect(offences(sources, isAllowed)).toEqual([]);
+  });
+
+  it('has no cycle', () => {
+    expect(findCycles()).toEqual([]);
+  });
+});

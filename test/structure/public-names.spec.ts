@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path/posix';
+import { describe, expect, it } from '@jest/globals';
+import ts from 'typescript';
+import { parse } from './lib-sources.js';
+
+/** The reviewed names: a change of this list is a change of what users are promised. */
+const REVIEWED = JSON.parse(readFileSync('test/structure/public-names.json', 'utf8')) as Record<
+  string,
+  string[]
+>;
+
+interface PublicName {
+  readonly name: string;
+  /** Name and file of the declaration. */
+  readonly original: string;
+  readonly file: string;
+}
+
+function exportDeclarations(door: string): readonly ts.ExportDeclaration[] {
+  return parse(door)?.statements.filter(ts.isExportDeclaration) ?? [];
+}
+
+function publicNames(door: string): readonly PublicName[] {
+  return exportDeclarations(door).flatMap(({ exportClause, moduleSpecifier }) => {
+    if (!exportClause || !ts.isNamedExports(exportClause)) return [];
+    const specifier = moduleSpecifier && ts.isStringLiteral(moduleSpecifier) ? moduleSpecifier.text : '';
+    const file = join(door, '..', specifier.replace(/\.js$/, '.ts'));
+    return exportClause.elements.map(({ name, propertyName }) => ({
+      name: name.text,
+      original: (propertyName ?? name).text,
+      file,
+    }));
+  });
+}
+
+/** The docstring of a name's declaration as text, or undefined when it has none. */
+function docstringOf({ file, original }: PublicName): string | undefined {
+  const declaration = parse(file)?.statements.find((statement) =>
+    declaredNames(statement).includes(original),
+  );
+  const comments = declaration ? ts.getJSDocCommentsAndTags(declaration) : [];
+  return comments.length > 0 ? comments.map((comment) => comment.getFullText()).join('\n') : undefined;
+}
+
+function declaredNames(statement: ts.Statement): readonly string[] {
+  if (ts.isVariableStatement(statement)) {
+    return statement.declarationList.declarations.map((declaration) => declaration.name.getText());
+  }
+  return 'name' in statement ? [(statement.name as ts.Node).getText()] : [];
+}
+
+describe.each(Object.keys(REVIEWED))('the names that %s exports', (door) => {
+  it('are the reviewed ones', () => {
+    const names = publicNames(door).map(({ name }) => name);
+    expect(names.toSorted()).toEqual(REVIEWED[door]);
+  });
+
+  it('are listed by hand: nothing is exported by a star or declared in the door', () => {
+    const others = parse(door)?.statements.filter(
+      (statement) =>
+        !ts.isExportDeclaration(statement) ||
+        !statement.exportClause ||
+        !ts.isNamedExports(statement.exportClause),
+    );
+    expect((others ?? []).map((statement) => statement.getText())).toEqual([]);
+  });
+
+  it('have a docstring marked @publicApi', () => {
+    const undocumented = publicNames(door).filter((name) => !docstringOf(name)?.includes('@publicApi'));
+    expect(undocumented.map(({ name, file }) => `${name} in ${file}`)).toEqual([]);
+  });
+});

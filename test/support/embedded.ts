@@ -1,0 +1,84 @@
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { EmbeddedCore } from '../../lib/core/embedded/embedded-core.js';
+import {
+  resolveEmbeddedCoreOptions,
+  type EmbeddedCoreOptions,
+} from '../../lib/core/embedded/embedded-core-options.js';
+import type { SessionStore } from '../../lib/core/embedded/session-store.js';
+import { MemoryStore } from '../../lib/core/embedded/stores/memory.store.js';
+import { SessionEvents, type SessionEvent } from '../../lib/observability/session-events.js';
+import { TestClock } from '../../lib/testing/test-clock.js';
+import { DYNAMIC_TEST_KEY, STATIC_TEST_KEY } from '../fixtures/signing-keys.js';
+
+/** Where the clock of a test core stands at first. The worked example in docs/protocol/core.md F begins here. */
+export const TEST_START_MS = 1_760_000_000_000;
+export const DYNAMIC_TEST_KEY_CREATED_AT_MS = 1_759_990_000_000;
+export const DYNAMIC_TEST_KID = `d-${DYNAMIC_TEST_KEY_CREATED_AT_MS}`;
+export const STATIC_TEST_KID = 's-7d3a0c54-5f0e-4d8b-9a55-6f1f5d6f0b11';
+
+/** Access tokens live this long by default, in seconds. */
+export const ACCESS_VALIDITY_SEC = 3600;
+/** Sessions live this long after a promotion by default, in seconds. */
+export const REFRESH_VALIDITY_SEC = 8_640_000;
+
+/** An engine and what a test moves and looks at. */
+export interface TestCore<S extends SessionStore = MemoryStore> {
+  readonly core: EmbeddedCore;
+  readonly clock: TestClock;
+  readonly store: S;
+  /** Everything that the engine reported so far. */
+  readonly events: readonly SessionEvent[];
+}
+
+type EngineOptions = Omit<EmbeddedCoreOptions, 'store'>;
+
+/** Puts ready-made signing keys into a store, so that no test waits for the making of one. */
+export async function seedSigningKeys(store: SessionStore): Promise<void> {
+  await store.addDynamicKey({ createdAtMs: DYNAMIC_TEST_KEY_CREATED_AT_MS, value: DYNAMIC_TEST_KEY }, 0);
+  await store.addStaticKey({
+    kid: STATIC_TEST_KID,
+    createdAtMs: DYNAMIC_TEST_KEY_CREATED_AT_MS,
+    value: STATIC_TEST_KEY,
+    algorithm: 'RS256',
+  });
+}
+
+/** A memory store that holds the signing keys of the fixtures. */
+export async function seededMemoryStore(): Promise<MemoryStore> {
+  const store = new MemoryStore();
+  await seedSigningKeys(store);
+  return store;
+}
+
+/** An engine on a store that is there already: another instance, or the same one after a restart. */
+export function embeddedCoreOn<S extends SessionStore>(
+  store: S,
+  options: EngineOptions = {},
+  clock = new TestClock(TEST_START_MS),
+): TestCore<S> {
+  const { config } = resolveEmbeddedCoreOptions({ accessTokenValidityJitter: 0, ...options });
+  const sessionEvents = new SessionEvents();
+  const events: SessionEvent[] = [];
+  sessionEvents.stream.subscribe((event) => events.push(event));
+  const context = {
+    clock,
+    events: sessionEvents,
+    apiDomain: 'http://localhost:3000',
+    jwksRefreshIntervalSec: 14_400,
+  };
+  return { core: new EmbeddedCore(store, config, context), clock, store, events };
+}
+
+/** An engine on a fresh memory store: defaults of the options, but no jitter. */
+export async function makeEmbeddedCore(options: EngineOptions = {}): Promise<TestCore> {
+  return embeddedCoreOn(await seededMemoryStore(), options);
+}
+
+/** The two halves of a key in stored form. */
+export function keyPairOf(stored: string): { publicKey: KeyObject; privateKey: KeyObject } {
+  const [publicDer = '', privateDer = ''] = stored.split('|');
+  return {
+    publicKey: createPublicKey({ key: Buffer.from(publicDer, 'base64'), format: 'der', type: 'spki' }),
+    privateKey: createPrivateKey({ key: Buffer.from(privateDer, 'base64'), format: 'der', type: 'pkcs8' }),
+  };
+}
