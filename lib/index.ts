@@ -30,19 +30,17 @@ export { SessionExceptionFilter } from './session-exception.filter.js';
 export { SessionService, type CreateNewSessionInput, type UserSessionsQuery } from './session.service.js';
 export { SessionContainer, type AllSessionTokens } from './recipe/session-container.js';
 export type {
+  CreateJWTResult,
   GetClaimValueResult,
+  JWKS,
+  OpenIdDiscoveryConfiguration,
   RecipeInterface,
   RegeneratedAccessToken,
   SessionInformation,
   ValidateClaimsForSessionHandleResult,
   VerifySessionOptions,
 } from './recipe/recipe.interface.js';
-export type {
-  ApiInterface,
-  ApiOptions,
-  GeneralErrorResponse,
-  OpenIdDiscoveryConfiguration,
-} from './recipe/api.interface.js';
+export type { ApiInterface, ApiOptions, GeneralErrorResponse } from './recipe/api.interface.js';
 export type { ErrorMessageHandler, SessionErrorHandlers } from './recipe/error-responder.js';
 
 // Claims
@@ -100,3 +98,4 @@ export { getRequestFromUserContext, type UserContext } from './shared/user-conte
 // Values
 export { Clock, SystemClock } from './shared/clock.js';
 export type { JsonObject, JsonValue } from './shared/json.js';
+export type { PublicJwk } from './shared/verification-keys.js';

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { CoreClient } from './core/core-client.js';
 import { SessionEvents } from './observability/session-events.js';
+import { SessionExceptionFilter } from './session-exception.filter.js';
 import { SessionConfigurableModule } from './session.module-definition.js';
 import { SessionGuard } from './session.guard.js';
 import { SESSION_PROVIDERS } from './session.providers.js';
@@ -18,6 +19,14 @@ import { Clock } from './shared/clock.js';
  */
 @Module({
   providers: SESSION_PROVIDERS,
-  exports: [SessionService, SessionGuard, SessionEvents, CoreClient, Clock, SESSION_RUNTIME],
+  exports: [
+    SessionService,
+    SessionGuard,
+    SessionExceptionFilter,
+    SessionEvents,
+    CoreClient,
+    Clock,
+    SESSION_RUNTIME,
+  ],
 })
 export class SessionModule extends SessionConfigurableModule {}

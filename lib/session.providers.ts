@@ -5,7 +5,7 @@ import { CoreClient } from './core/core-client.js';
 import { SessionRoutes } from './controllers/session-routes.js';
 import { SessionController } from './controllers/session.controller.js';
 import { SessionEvents } from './observability/session-events.js';
-import { createApi, discoveryConfiguration } from './recipe/api-implementation.js';
+import { createApi } from './recipe/api-implementation.js';
 import { ErrorResponder } from './recipe/error-responder.js';
 import { applyApiOverrides, applyFunctionOverrides } from './recipe/overrides.js';
 import { SessionRecipe } from './recipe/recipe-implementation.js';
@@ -75,11 +75,10 @@ function createRuntime(
     core,
     transport,
     recipe,
-    issuer: async () => discoveryConfiguration(config).issuer,
     claims: options.claims,
     globalClaimValidators: options.globalClaimValidators,
   });
-  const api = applyApiOverrides(createApi({ config, core, sessions }), options.overrideApis);
+  const api = applyApiOverrides(createApi({ config, recipe, sessions }), options.overrideApis);
   const errorResponder = new ErrorResponder({ config, transport, recipe, handlers: options.errorHandlers });
   return { config, core, recipe, api, sessions, errorResponder };
 }

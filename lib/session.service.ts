@@ -1,8 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { SessionClaimValidator } from './claims/claim-validator.js';
 import type { SessionClaim } from './claims/session-claim.js';
+import type { ClaimValidationError } from './errors/session.error.js';
 import type {
+  CreateJWTResult,
   GetClaimValueResult,
+  JWKS,
+  OpenIdDiscoveryConfiguration,
   SessionInformation,
   ValidateClaimsForSessionHandleResult,
   VerifySessionOptions,
@@ -342,6 +346,60 @@ export class SessionService {
       overrideGlobalClaimValidators,
       userContext,
     );
+  }
+
+  /**
+   * Runs validators against the payload of a JWT that was verified elsewhere. Nothing is stored.
+   *
+   * @param overrideGlobalClaimValidators replaces the list of validators; receives the global ones
+   */
+  async validateClaimsInJWTPayload(
+    input: WithUserContext & { userId: string; recipeUserId?: string; jwtPayload: object },
+    overrideGlobalClaimValidators?: (
+      globalClaimValidators: readonly SessionClaimValidator[],
+      userContext: UserContext,
+    ) => Promise<readonly SessionClaimValidator[]> | readonly SessionClaimValidator[],
+  ): Promise<{ status: 'OK'; invalidClaims: readonly ClaimValidationError[] }> {
+    const { userId, recipeUserId = userId, jwtPayload, userContext = {} } = input;
+    return this.runtime.sessions.validateClaimsInJwtPayload(
+      { userId, recipeUserId, jwtPayload: jwtPayload as JsonObject },
+      overrideGlobalClaimValidators,
+      userContext,
+    );
+  }
+
+  /**
+   * Signs a JWT of the application's own, for another service to verify with the published keys.
+   *
+   * @param input `payload`: its `iss` wins over the issuer. `validitySeconds`: default 100 years, greater than 0.
+   *   `useStaticSigningKey`: default true, because a rotating key leaves the published set some time
+   * @throws {CoreBadInputError} the validity is not greater than 0
+   */
+  async createJWT(
+    input: WithUserContext & {
+      payload?: object;
+      validitySeconds?: number;
+      useStaticSigningKey?: boolean;
+    } = {},
+  ): Promise<CreateJWTResult> {
+    const { payload, userContext = {}, ...rest } = input;
+    return this.runtime.recipe.createJWT({
+      ...rest,
+      payload: payload as JsonObject | undefined,
+      userContext,
+    });
+  }
+
+  /** The keys with which others verify our tokens, and for how long that answer may be cached. */
+  async getJWKS(userContext: UserContext = {}): Promise<JWKS> {
+    return this.runtime.recipe.getJWKS({ userContext });
+  }
+
+  /** What `GET <base>/.well-known/openid-configuration` answers, and a status. */
+  async getOpenIdDiscoveryConfiguration(
+    userContext: UserContext = {},
+  ): Promise<{ status: 'OK' } & OpenIdDiscoveryConfiguration> {
+    return this.runtime.recipe.getOpenIdDiscoveryConfiguration({ userContext });
   }
 
   /** With several modules in one application the filter must know whose session an error is about. */

@@ -52,6 +52,6 @@ export function cookieDomainProblem(
   const domain = scope.replace(/^\./, '');
   const host = hostOf(apiDomain);
   if (host === domain) return undefined;
-  if (isIpAddress(domain) || !host.endsWith(`.${domain}`)) return 'foreign';
+  if (isIpAddress(host) || !host.endsWith(`.${domain}`)) return 'foreign';
   return registrableDomain(domain) === undefined ? 'public-suffix' : undefined;
 }

@@ -1,19 +1,19 @@
 import type { SessionConfig } from '../config/session-config.js';
-import type { CoreClient } from '../core/core-client.js';
 import { UnauthorisedError } from '../errors/session.error.js';
 import type { HttpRequest } from '../shared/http-exchange.js';
-import type { ApiInterface, OpenIdDiscoveryConfiguration } from './api.interface.js';
+import type { ApiInterface } from './api.interface.js';
+import type { RecipeInterface } from './recipe.interface.js';
 import { pathOf, samePath } from './request-path.js';
 import type { RequestSessions } from './session-from-request.js';
 
 export interface ApiDependencies {
   readonly config: SessionConfig;
-  readonly core: CoreClient;
+  readonly recipe: RecipeInterface;
   readonly sessions: RequestSessions;
 }
 
 /** What stands behind the routes when nothing is overridden. */
-export function createApi({ config, core, sessions }: ApiDependencies): ApiInterface {
+export function createApi({ config, recipe, sessions }: ApiDependencies): ApiInterface {
   return {
     refreshPOST: async ({ options, userContext }) => sessions.refresh(options.exchange, userContext),
 
@@ -33,24 +33,16 @@ export function createApi({ config, core, sessions }: ApiDependencies): ApiInter
     },
 
     getJWKSGET: async ({ options, userContext }) => {
-      const { keys, validityInSeconds } = await core.getJwks(userContext);
-      options.exchange.response.setHeader('Cache-Control', `max-age=${validityInSeconds}, must-revalidate`);
+      const { keys, validityInSeconds } = await recipe.getJWKS({ userContext });
+      if (validityInSeconds !== undefined) {
+        const { response } = options.exchange;
+        response.setHeader('Cache-Control', `max-age=${validityInSeconds}, must-revalidate`);
+      }
       return { keys };
     },
 
-    getOpenIdDiscoveryConfigurationGET: async () => ({ status: 'OK', ...discoveryConfiguration(config) }),
-  };
-}
-
-/** §13.4, without the endpoints of an OAuth2 provider, which sessions alone do not have. */
-export function discoveryConfiguration({ appInfo }: SessionConfig): OpenIdDiscoveryConfiguration {
-  const issuer = appInfo.apiDomain + appInfo.apiBasePath;
-  return {
-    issuer,
-    jwks_uri: `${issuer}/jwt/jwks.json`,
-    subject_types_supported: ['public'],
-    id_token_signing_alg_values_supported: ['RS256'],
-    response_types_supported: ['code', 'id_token', 'id_token token'],
+    getOpenIdDiscoveryConfigurationGET: async ({ userContext }) =>
+      recipe.getOpenIdDiscoveryConfiguration({ userContext }),
   };
 }
 

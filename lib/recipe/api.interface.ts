@@ -1,7 +1,7 @@
 import type { HttpExchange } from '../shared/http-exchange.js';
 import type { UserContext } from '../shared/user-context.js';
 import type { PublicJwk } from '../shared/verification-keys.js';
-import type { VerifySessionOptions } from './recipe.interface.js';
+import type { OpenIdDiscoveryConfiguration, VerifySessionOptions } from './recipe.interface.js';
 import type { SessionContainer } from './session-container.js';
 
 /** @publicApi */
@@ -13,15 +13,6 @@ export interface ApiOptions {
 export interface GeneralErrorResponse {
   readonly status: 'GENERAL_ERROR';
   readonly message: string;
-}
-
-/** The discovery document of OpenID Connect, as far as sessions have one. @publicApi */
-export interface OpenIdDiscoveryConfiguration {
-  readonly issuer: string;
-  readonly jwks_uri: string;
-  readonly subject_types_supported: readonly string[];
-  readonly id_token_signing_alg_values_supported: readonly string[];
-  readonly response_types_supported: readonly string[];
 }
 
 /**

@@ -20,6 +20,9 @@ const FUNCTION_NAMES: Readonly<Record<keyof RecipeInterface, true>> = {
   setClaimValue: true,
   getClaimValue: true,
   removeClaim: true,
+  createJWT: true,
+  getJWKS: true,
+  getOpenIdDiscoveryConfiguration: true,
 };
 
 /**

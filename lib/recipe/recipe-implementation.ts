@@ -21,7 +21,10 @@ import { antiCsrfTokensMatch } from '../transport/anti-csrf.js';
 import type { TokenTransport } from '../transport/token-transport.js';
 import { mergePayload } from './merge-payload.js';
 import type {
+  CreateJWTResult,
   GetClaimValueResult,
+  JWKS,
+  OpenIdDiscoveryConfiguration,
   RecipeInterface,
   RegeneratedAccessToken,
   SessionInformation,
@@ -32,6 +35,9 @@ import {
   type SessionContainerContext,
   type SessionState,
 } from './session-container.js';
+
+/** 100 years: such a token is a fact about somebody, not a session. */
+const DEFAULT_JWT_VALIDITY_SEC = 3_153_600_000;
 
 /** What the recipe works with. */
 export interface RecipeDependencies {
@@ -281,6 +287,41 @@ export class SessionRecipe implements RecipeInterface {
       accessTokenPayloadUpdate: claim.removeFromPayloadByMerge_internal({}, userContext),
       userContext,
     });
+  }
+
+  async createJWT(input: Input<'createJWT'>): Promise<CreateJWTResult> {
+    const { userContext } = input;
+    const { issuer } = await this.recipe.getOpenIdDiscoveryConfiguration({ userContext });
+    return this.dependencies.core.createJwt(
+      {
+        payload: cloneJsonObject({ iss: issuer, ...input.payload }),
+        validity: input.validitySeconds ?? DEFAULT_JWT_VALIDITY_SEC,
+        useStaticSigningKey: input.useStaticSigningKey !== false,
+        algorithm: 'RS256',
+        jwksDomain: this.dependencies.config.appInfo.apiDomain,
+      },
+      userContext,
+    );
+  }
+
+  async getJWKS({ userContext }: Input<'getJWKS'>): Promise<JWKS> {
+    return this.dependencies.core.getJwks(userContext);
+  }
+
+  /** Without the endpoints of an OAuth2 provider, which sessions alone do not have. */
+  async getOpenIdDiscoveryConfiguration(
+    _input: Input<'getOpenIdDiscoveryConfiguration'>,
+  ): Promise<{ status: 'OK' } & OpenIdDiscoveryConfiguration> {
+    const { apiDomain, apiBasePath } = this.dependencies.config.appInfo;
+    const issuer = apiDomain + apiBasePath;
+    return {
+      status: 'OK',
+      issuer,
+      jwks_uri: `${issuer}/jwt/jwks.json`,
+      subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: ['RS256'],
+      response_types_supported: ['code', 'id_token', 'id_token token'],
+    };
   }
 
   /**

@@ -3,6 +3,7 @@ import type { SessionClaim } from '../claims/session-claim.js';
 import type { ClaimValidationError } from '../errors/session.error.js';
 import type { JsonObject } from '../shared/json.js';
 import type { UserContext } from '../shared/user-context.js';
+import type { PublicJwk } from '../shared/verification-keys.js';
 import type { SessionContainer } from './session-container.js';
 
 /**
@@ -68,6 +69,26 @@ export interface RegeneratedAccessToken {
     readonly userDataInJWT: JsonObject;
   };
   readonly accessToken?: { readonly token: string; readonly expiry: number; readonly createdTime: number };
+}
+
+/** A signed JWT, or the reason why there is none. @publicApi */
+export type CreateJWTResult =
+  { readonly status: 'OK'; readonly jwt: string } | { readonly status: 'UNSUPPORTED_ALGORITHM_ERROR' };
+
+/** The discovery document of OpenID Connect, as far as sessions have one. @publicApi */
+export interface OpenIdDiscoveryConfiguration {
+  readonly issuer: string;
+  readonly jwks_uri: string;
+  readonly subject_types_supported: readonly string[];
+  readonly id_token_signing_alg_values_supported: readonly string[];
+  readonly response_types_supported: readonly string[];
+}
+
+/** The published verification keys. @publicApi */
+export interface JWKS {
+  readonly keys: readonly PublicJwk[];
+  /** How long the set may be cached, seconds; undefined says nothing about caching. */
+  readonly validityInSeconds: number | undefined;
 }
 
 interface WithContext {
@@ -181,4 +202,20 @@ export interface RecipeInterface {
   ): Promise<GetClaimValueResult<T>>;
 
   removeClaim(input: WithContext & { sessionHandle: string; claim: SessionClaim<unknown> }): Promise<boolean>;
+
+  /** Signs a JWT of the application's own. `iss` is the issuer unless the payload has one. */
+  createJWT(
+    input: WithContext & {
+      payload?: JsonObject | undefined;
+      validitySeconds?: number | undefined;
+      useStaticSigningKey?: boolean | undefined;
+    },
+  ): Promise<CreateJWTResult>;
+
+  getJWKS(input: WithContext): Promise<JWKS>;
+
+  /** Its `issuer` is also the `iss` of new sessions. */
+  getOpenIdDiscoveryConfiguration(
+    input: WithContext,
+  ): Promise<{ status: 'OK' } & OpenIdDiscoveryConfiguration>;
 }

@@ -10,6 +10,7 @@ import {
   SessionError,
   TryRefreshTokenError,
   UnauthorisedError,
+  type ClaimValidationError,
 } from '../errors/session.error.js';
 import type { HttpExchange, HttpRequest } from '../shared/http-exchange.js';
 import { cloneJsonObject, type JsonObject } from '../shared/json.js';
@@ -31,7 +32,6 @@ export interface RequestSessionsDependencies {
   readonly core: CoreClient;
   readonly transport: TokenTransport;
   readonly recipe: RecipeInterface;
-  readonly issuer: (userContext: UserContext) => Promise<string>;
   readonly claims: readonly SessionClaim<unknown>[];
   readonly globalClaimValidators: readonly SessionClaimValidator[];
 }
@@ -43,11 +43,13 @@ export interface NewSessionInput {
   readonly sessionDataInDatabase: object | undefined;
 }
 
+type MaybePromise<T> = Promise<T> | T;
+
 export type OverrideValidatorsForHandle = (
   globalClaimValidators: readonly SessionClaimValidator[],
   information: SessionInformation,
   userContext: UserContext,
-) => Promise<readonly SessionClaimValidator[]> | readonly SessionClaimValidator[];
+) => MaybePromise<readonly SessionClaimValidator[]>;
 
 /**
  * The flows that connect a request with the recipe: which token counts, what is checked before and after, what is
@@ -201,6 +203,30 @@ export class RequestSessions {
     return doesExist ? { status: 'OK', invalidClaims } : { status: 'SESSION_DOES_NOT_EXIST_ERROR' };
   }
 
+  /** §17.2: the checks of a JWT that carries a session's payload. Nothing is stored, nothing refetched is kept. */
+  async validateClaimsInJwtPayload(
+    input: { userId: string; recipeUserId: string; jwtPayload: JsonObject },
+    override:
+      | ((
+          global: readonly SessionClaimValidator[],
+          userContext: UserContext,
+        ) => MaybePromise<readonly SessionClaimValidator[]>)
+      | undefined,
+    userContext: UserContext,
+  ): Promise<{ status: 'OK'; invalidClaims: readonly ClaimValidationError[] }> {
+    const { userId, recipeUserId, jwtPayload } = input;
+    const tenantId = typeof jwtPayload['tId'] === 'string' ? jwtPayload['tId'] : 'public';
+    const global = await this.globalValidatorsFor({ tenantId, userId, recipeUserId }, userContext);
+    const { invalidClaims } = await this.dependencies.recipe.validateClaims({
+      userId,
+      recipeUserId,
+      accessTokenPayload: jwtPayload,
+      claimValidators: override ? await override(global, userContext) : global,
+      userContext,
+    });
+    return { status: 'OK', invalidClaims };
+  }
+
   /** The validators that a check of these sessions runs. §8.7 */
   private async globalValidatorsFor(
     session: { tenantId: string; userId: string; recipeUserId: string },
@@ -255,11 +281,12 @@ export class RequestSessions {
 
   /** C1-C5: who it is for, and what goes into the payload. */
   private async prepare(input: NewSessionInput, userContext: UserContext) {
-    const { core, issuer, claims } = this.dependencies;
+    const { core, recipe, claims } = this.dependencies;
     const { recipeUserId, tenantId } = input;
     const userId = await core.getPrimaryUserId(recipeUserId, userContext);
+    const { issuer } = await recipe.getOpenIdDiscoveryConfiguration({ userContext });
     const given = cloneJsonObject(input.accessTokenPayload ?? {});
-    let accessTokenPayload: JsonObject = withoutProtectedClaims({ ...given, iss: await issuer(userContext) });
+    let accessTokenPayload: JsonObject = withoutProtectedClaims({ ...given, iss: issuer });
     for (const claim of claims) {
       const built = await claim.build(userId, recipeUserId, tenantId, accessTokenPayload, userContext);
       accessTokenPayload = { ...accessTokenPayload, ...built };

@@ -4,7 +4,8 @@ import {
   resolveEmbeddedCoreOptions,
   type EmbeddedCoreOptions,
 } from '../../lib/core/embedded/embedded-core-options.js';
-import type { SessionStore } from '../../lib/core/embedded/session-store.js';
+import { sessionKeyOf } from '../../lib/core/embedded/session-handle.js';
+import type { SessionRow, SessionStore } from '../../lib/core/embedded/session-store.js';
 import { MemoryStore } from '../../lib/core/embedded/stores/memory.store.js';
 import { SessionEvents, type SessionEvent } from '../../lib/observability/session-events.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
@@ -81,4 +82,12 @@ export function keyPairOf(stored: string): { publicKey: KeyObject; privateKey: K
     publicKey: createPublicKey({ key: Buffer.from(publicDer, 'base64'), format: 'der', type: 'spki' }),
     privateKey: createPrivateKey({ key: Buffer.from(privateDer, 'base64'), format: 'der', type: 'pkcs8' }),
   };
+}
+
+/** The stored row of a session that must be there. */
+export async function rowOf(store: SessionStore, sessionHandle: string): Promise<SessionRow> {
+  const key = sessionKeyOf(sessionHandle);
+  const row = key && (await store.findSession(key));
+  if (row === undefined) throw new Error(`There is no row of ${sessionHandle}`);
+  return row;
 }
