@@ -29,6 +29,11 @@ export { SessionExceptionFilter } from './session-exception.filter.js';
 // Sessions in code
 export { SessionService, type CreateNewSessionInput, type UserSessionsQuery } from './session.service.js';
 export { SessionContainer, type AllSessionTokens } from './recipe/session-container.js';
+export {
+  RecipeDependencies,
+  SessionRecipe,
+  type SessionRecipeClass,
+} from './recipe/recipe-implementation.js';
 export type {
   CreateJWTResult,
   GetClaimValueResult,
@@ -54,6 +59,7 @@ export {
 } from './claims/primitive-claim.js';
 export { PrimitiveArrayClaim } from './claims/primitive-array-claim.js';
 export { BooleanClaim } from './claims/boolean-claim.js';
+export { PermissionClaim, UserRoleClaim, type UserRoleSource } from './claims/user-roles.js';
 export { allOf, anyOf, not } from './claims/compose-validators.js';
 
 // Cores and stores

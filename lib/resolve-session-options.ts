@@ -1,5 +1,6 @@
 import type { SessionClaimValidator } from './claims/claim-validator.js';
 import type { SessionClaim } from './claims/session-claim.js';
+import type { UserRoleSource } from './claims/user-roles.js';
 import { OptionReader, type ParseOption } from './config/option-reader.js';
 import { resolveSessionConfig } from './config/resolve-session-config.js';
 import type { SessionConfig } from './config/session-config.js';
@@ -8,6 +9,7 @@ import type { CoreProvider } from './core/core-provider.js';
 import { embeddedCore } from './core/embedded/embedded-core-options.js';
 import { SessionConfigError, type ConfigProblem } from './errors/config.error.js';
 import type { SessionErrorHandlers } from './recipe/error-responder.js';
+import { SessionRecipe, type SessionRecipeClass } from './recipe/recipe-implementation.js';
 import type { SessionModuleOptions } from './session-module-options.interface.js';
 
 /** The options with nothing left open; no other code reads the raw ones. */
@@ -16,9 +18,11 @@ export interface ResolvedSessionOptions {
   readonly core: CoreProvider;
   readonly claims: readonly SessionClaim<unknown>[];
   readonly globalClaimValidators: readonly SessionClaimValidator[];
+  readonly recipe: SessionRecipeClass | undefined;
   readonly overrideFunctions: NonNullable<SessionModuleOptions['override']>['functions'];
   readonly overrideApis: NonNullable<SessionModuleOptions['override']>['apis'];
   readonly errorHandlers: SessionErrorHandlers;
+  readonly userRoles: UserRoleSource | undefined;
   readonly clockToleranceSec: number;
   readonly maxCachedTokens: number;
 }
@@ -27,8 +31,10 @@ const OWN_NAMES: Readonly<Record<Exclude<keyof SessionModuleOptions, keyof Sessi
   core: true,
   claims: true,
   globalClaimValidators: true,
+  recipe: true,
   override: true,
   errorHandlers: true,
+  userRoles: true,
   clockToleranceSec: true,
   maxCachedTokens: true,
 };
@@ -79,10 +85,12 @@ function resolveOwnOptions(
         'globalClaimValidators',
         listOption<SessionClaimValidator>('claim validators', 'validate'),
       ) ?? [],
+    recipe: reader.optional('recipe', recipeOption),
     overrideFunctions:
       override.function<NonNullable<ResolvedSessionOptions['overrideFunctions']>>('functions'),
     overrideApis: override.function<NonNullable<ResolvedSessionOptions['overrideApis']>>('apis'),
     errorHandlers: handlers,
+    userRoles: reader.optional('userRoles', userRolesOption),
     clockToleranceSec: reader.optional('clockToleranceSec', numberOption(0, 60)) ?? 0,
     maxCachedTokens: reader.optional('maxCachedTokens', numberOption(0, 10_000_000)) ?? 10_000,
   };
@@ -111,6 +119,18 @@ function reportRepeatedKeys(claims: readonly SessionClaim<unknown>[], reader: Op
 const coreOption: ParseOption<CoreProvider> = (value) => {
   if (!isObjectWith(value, 'create')) throw new Error('embeddedCore() is expected, or another CoreProvider');
   return value as CoreProvider;
+};
+
+const recipeOption: ParseOption<SessionRecipeClass> = (value) => {
+  if (typeof value !== 'function' || !(value.prototype instanceof SessionRecipe)) {
+    throw new Error('a class that extends SessionRecipe is expected');
+  }
+  return value as SessionRecipeClass;
+};
+
+const userRolesOption: ParseOption<UserRoleSource> = (value) => {
+  if (!isObjectWith(value, 'getRolesForUser')) throw new Error('an object with getRolesForUser is expected');
+  return value as UserRoleSource;
 };
 
 const objectOption: ParseOption<Readonly<Record<string, unknown>>> = (value) => {

@@ -32,7 +32,7 @@ export class SessionExceptionFilter implements ExceptionFilter {
     if (!SessionError.isSessionError(error)) return this.sendCoreTrouble(error, exchange);
     const responder = requestStateOf(request)?.errorResponder ?? this.runtime.errorResponder;
     try {
-      await responder.respond(error, exchange, withRequest({}, exchange.request));
+      await responder.respond(error, exchange, withRequest(this.runtime.prepareContext(), exchange.request));
     } catch (failure) {
       if (!(failure instanceof CoreUnavailableError) && !(failure instanceof CoreResponseError))
         throw failure;

@@ -1,10 +1,12 @@
 import type { SessionClaimValidator } from './claims/claim-validator.js';
 import type { SessionClaim } from './claims/session-claim.js';
+import type { UserRoleSource } from './claims/user-roles.js';
 import type { SessionWireOptions } from './config/session-options.interface.js';
 import type { CoreProvider } from './core/core-provider.js';
 import type { ApiInterface } from './recipe/api.interface.js';
 import type { SessionErrorHandlers } from './recipe/error-responder.js';
 import type { RecipeInterface } from './recipe/recipe.interface.js';
+import type { SessionRecipeClass } from './recipe/recipe-implementation.js';
 
 /**
  * What an application writes into `SessionModule.forRoot`. Only `appInfo` is required.
@@ -18,6 +20,8 @@ export interface SessionModuleOptions extends SessionWireOptions {
   claims?: readonly SessionClaim<unknown>[];
   /** Checks that every protected route runs unless it overrides them. */
   globalClaimValidators?: readonly SessionClaimValidator[];
+  /** A class that extends `SessionRecipe` and overrides some of its functions; Nest makes it, so it can have dependencies. */
+  recipe?: SessionRecipeClass;
   /** Replaces recipe functions or API functions; each receives the original: `(original) => ({ ...original, … })`. */
   override?: {
     functions?(original: RecipeInterface): RecipeInterface;
@@ -25,6 +29,8 @@ export interface SessionModuleOptions extends SessionWireOptions {
   };
   /** Replacements for the answers to session errors. */
   errorHandlers?: SessionErrorHandlers;
+  /** Where `UserRoleClaim` and `PermissionClaim` get their values. */
+  userRoles?: UserRoleSource;
   /** Seconds by which this server's clock may differ from the core's when `exp` and `nbf` are checked. Default 0; at most 60. */
   clockToleranceSec?: number;
   /** Access tokens that are remembered as verified, so that the next request with one costs no signature work. Default 10,000; 0 for none. */

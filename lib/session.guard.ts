@@ -24,13 +24,13 @@ export class SessionGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const rules = this.rulesFor(context);
     const { req, res } = this.getRequestAndResponse(context);
-    const { api, errorResponder } = this.runtime;
+    const { api, errorResponder, prepareContext } = this.runtime;
     setRequestState(req, { errorResponder, isGuarded: true, session: undefined });
     if (rules.isPublic) return true;
     const session = await api.verifySession({
       verifySessionOptions: rules.options,
       options: { exchange: exchangeFor(req, res) },
-      userContext: {},
+      userContext: prepareContext(),
     });
     setRequestState(req, { errorResponder, isGuarded: true, session });
     return true;

@@ -1,5 +1,5 @@
 import type { Provider } from '@nestjs/common';
-import { APP_FILTER } from '@nestjs/core';
+import { APP_FILTER, ModuleRef } from '@nestjs/core';
 import { AccessTokenVerifier } from './access-token/access-token-verifier.js';
 import { CoreClient } from './core/core-client.js';
 import { SessionRoutes } from './controllers/session-routes.js';
@@ -8,7 +8,8 @@ import { SessionEvents } from './observability/session-events.js';
 import { createApi } from './recipe/api-implementation.js';
 import { ErrorResponder } from './recipe/error-responder.js';
 import { applyApiOverrides, applyFunctionOverrides } from './recipe/overrides.js';
-import { SessionRecipe } from './recipe/recipe-implementation.js';
+import { contextPreparer } from './recipe/prepare-context.js';
+import { RecipeDependencies, SessionRecipe } from './recipe/recipe-implementation.js';
 import { RequestSessions } from './recipe/session-from-request.js';
 import { resolveSessionOptions, type ResolvedSessionOptions } from './resolve-session-options.js';
 import { SessionExceptionFilter } from './session-exception.filter.js';
@@ -41,8 +42,22 @@ export const SESSION_PROVIDERS: Provider[] = [
       }),
   },
   {
-    provide: SESSION_RUNTIME,
+    provide: RecipeDependencies,
     inject: [RESOLVED_SESSION_OPTIONS, CoreClient, Clock, SessionEvents],
+    useFactory: createRecipeDependencies,
+  },
+  {
+    provide: SessionRecipe,
+    inject: [RESOLVED_SESSION_OPTIONS, RecipeDependencies, ModuleRef],
+    useFactory: async (
+      { recipe }: ResolvedSessionOptions,
+      dependencies: RecipeDependencies,
+      module: ModuleRef,
+    ): Promise<SessionRecipe> => (recipe ? module.create(recipe) : new SessionRecipe(dependencies)),
+  },
+  {
+    provide: SESSION_RUNTIME,
+    inject: [RESOLVED_SESSION_OPTIONS, RecipeDependencies, SessionRecipe],
     useFactory: createRuntime,
   },
   SessionService,
@@ -54,31 +69,36 @@ export const SESSION_PROVIDERS: Provider[] = [
   SessionLifecycle,
 ];
 
-function createRuntime(
-  options: ResolvedSessionOptions,
+function createRecipeDependencies(
+  { config, clockToleranceSec, maxCachedTokens, userRoles }: ResolvedSessionOptions,
   core: CoreClient,
   clock: Clock,
   events: SessionEvents,
-): SessionRuntime {
-  const { config } = options;
-  const transport = new TokenTransport(config, clock);
+): RecipeDependencies {
   const verifier = new AccessTokenVerifier(core.verificationKeys, clock, {
-    clockToleranceSec: options.clockToleranceSec,
-    maxCachedTokens: options.maxCachedTokens,
+    clockToleranceSec,
+    maxCachedTokens,
   });
-  const recipe = applyFunctionOverrides(
-    new SessionRecipe({ config, core, verifier, transport, events, clock }),
-    options.overrideFunctions,
-  );
-  const sessions = new RequestSessions({
+  return {
     config,
     core,
-    transport,
-    recipe,
-    claims: options.claims,
-    globalClaimValidators: options.globalClaimValidators,
-  });
+    verifier,
+    transport: new TokenTransport(config, clock),
+    events,
+    clock,
+    prepareContext: contextPreparer(userRoles),
+  };
+}
+
+function createRuntime(
+  options: ResolvedSessionOptions,
+  { config, core, transport, prepareContext }: RecipeDependencies,
+  ownRecipe: SessionRecipe,
+): SessionRuntime {
+  const recipe = applyFunctionOverrides(ownRecipe, options.overrideFunctions);
+  const { claims, globalClaimValidators, errorHandlers: handlers } = options;
+  const sessions = new RequestSessions({ config, core, transport, recipe, claims, globalClaimValidators });
   const api = applyApiOverrides(createApi({ config, recipe, sessions }), options.overrideApis);
-  const errorResponder = new ErrorResponder({ config, transport, recipe, handlers: options.errorHandlers });
-  return { config, core, recipe, api, sessions, errorResponder };
+  const errorResponder = new ErrorResponder({ config, transport, recipe, handlers });
+  return { config, core, recipe, api, sessions, errorResponder, prepareContext };
 }

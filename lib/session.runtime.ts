@@ -2,6 +2,7 @@ import type { SessionConfig } from './config/session-config.js';
 import type { CoreClient } from './core/core-client.js';
 import type { ApiInterface } from './recipe/api.interface.js';
 import type { ErrorResponder } from './recipe/error-responder.js';
+import type { PrepareContext } from './recipe/prepare-context.js';
 import type { RecipeInterface } from './recipe/recipe.interface.js';
 import type { RequestSessions } from './recipe/session-from-request.js';
 
@@ -13,4 +14,5 @@ export interface SessionRuntime {
   readonly api: ApiInterface;
   readonly sessions: RequestSessions;
   readonly errorResponder: ErrorResponder;
+  readonly prepareContext: PrepareContext;
 }

@@ -86,9 +86,9 @@ export class SessionService {
     const session = await this.runtime.sessions.create(
       this.exchange(req, res),
       newSessionInput(input),
-      input.userContext ?? {},
+      this.context(input.userContext),
     );
-    return session as SessionContainer<never> as SessionContainer<Payload>;
+    return session as SessionContainer<Payload>;
   }
 
   /**
@@ -102,9 +102,9 @@ export class SessionService {
   ): Promise<SessionContainer<Payload>> {
     const session = await this.runtime.sessions.createWithoutRequest(
       { ...newSessionInput(input), disableAntiCsrf: input.disableAntiCsrf ?? false },
-      input.userContext ?? {},
+      this.context(input.userContext),
     );
-    return session as SessionContainer<never> as SessionContainer<Payload>;
+    return session as SessionContainer<Payload>;
   }
 
   /**
@@ -131,9 +131,9 @@ export class SessionService {
     req: unknown,
     res: unknown,
     options: VerifySessionOptions = {},
-    userContext: UserContext = {},
+    userContext?: UserContext,
   ): Promise<SessionContainer | undefined> {
-    return this.runtime.sessions.get(this.exchange(req, res), options, userContext);
+    return this.runtime.sessions.get(this.exchange(req, res), options, this.context(userContext));
   }
 
   /**
@@ -161,8 +161,11 @@ export class SessionService {
     input: WithUserContext &
       VerifySessionOptions & { accessToken: string | undefined; antiCsrfToken?: string },
   ): Promise<SessionContainer | undefined> {
-    const { accessToken, antiCsrfToken, userContext = {}, ...options } = input;
-    return this.runtime.sessions.getWithoutRequest({ accessToken, antiCsrfToken, options }, userContext);
+    const { accessToken, antiCsrfToken, userContext, ...options } = input;
+    return this.runtime.sessions.getWithoutRequest(
+      { accessToken, antiCsrfToken, options },
+      this.context(userContext),
+    );
   }
 
   /**
@@ -175,10 +178,10 @@ export class SessionService {
   async refreshSession<Payload extends object = JsonObject>(
     req: unknown,
     res: unknown,
-    userContext: UserContext = {},
+    userContext?: UserContext,
   ): Promise<SessionContainer<Payload>> {
-    const session = await this.runtime.sessions.refresh(this.exchange(req, res), userContext);
-    return session as SessionContainer<never> as SessionContainer<Payload>;
+    const session = await this.runtime.sessions.refresh(this.exchange(req, res), this.context(userContext));
+    return session as SessionContainer<Payload>;
   }
 
   /**
@@ -190,12 +193,12 @@ export class SessionService {
   async refreshSessionWithoutRequestResponse<Payload extends object = JsonObject>(
     input: WithUserContext & { refreshToken: string; antiCsrfToken?: string; disableAntiCsrf?: boolean },
   ): Promise<SessionContainer<Payload>> {
-    const { refreshToken, antiCsrfToken, disableAntiCsrf = false, userContext = {} } = input;
+    const { refreshToken, antiCsrfToken, disableAntiCsrf = false, userContext } = input;
     const session = await this.runtime.sessions.refreshWithoutRequest(
       { refreshToken, antiCsrfToken, disableAntiCsrf },
-      userContext,
+      this.context(userContext),
     );
-    return session as SessionContainer<never> as SessionContainer<Payload>;
+    return session as SessionContainer<Payload>;
   }
 
   /**
@@ -203,16 +206,19 @@ export class SessionService {
    *
    * @returns whether there was one
    */
-  async revokeSession(sessionHandle: string, userContext: UserContext = {}): Promise<boolean> {
-    return this.runtime.recipe.revokeSession({ sessionHandle, userContext });
+  async revokeSession(sessionHandle: string, userContext?: UserContext): Promise<boolean> {
+    return this.runtime.recipe.revokeSession({ sessionHandle, userContext: this.context(userContext) });
   }
 
   /** Ends several sessions. @returns the handles of those that existed */
   async revokeMultipleSessions(
     sessionHandles: readonly string[],
-    userContext: UserContext = {},
+    userContext?: UserContext,
   ): Promise<string[]> {
-    return this.runtime.recipe.revokeMultipleSessions({ sessionHandles, userContext });
+    return this.runtime.recipe.revokeMultipleSessions({
+      sessionHandles,
+      userContext: this.context(userContext),
+    });
   }
 
   /** Signs a user out everywhere. @returns the handles of the sessions that were ended */
@@ -220,14 +226,14 @@ export class SessionService {
     userId,
     tenantId,
     includeLinkedAccounts = true,
-    userContext = {},
+    userContext,
   }: UserSessionsQuery): Promise<string[]> {
     return this.runtime.recipe.revokeAllSessionsForUser({
       userId,
       tenantId: tenantId ?? DEFAULT_TENANT_ID,
       revokeAcrossAllTenants: tenantId === undefined,
       revokeSessionsForLinkedAccounts: includeLinkedAccounts,
-      userContext,
+      userContext: this.context(userContext),
     });
   }
 
@@ -236,23 +242,26 @@ export class SessionService {
     userId,
     tenantId,
     includeLinkedAccounts = true,
-    userContext = {},
+    userContext,
   }: UserSessionsQuery): Promise<string[]> {
     return this.runtime.recipe.getAllSessionHandlesForUser({
       userId,
       tenantId: tenantId ?? DEFAULT_TENANT_ID,
       fetchAcrossAllTenants: tenantId === undefined,
       fetchSessionsForAllLinkedAccounts: includeLinkedAccounts,
-      userContext,
+      userContext: this.context(userContext),
     });
   }
 
   /** @returns the stored facts of a session, or undefined when it is unknown or has expired */
   async getSessionInformation<Payload extends object = JsonObject>(
     sessionHandle: string,
-    userContext: UserContext = {},
+    userContext?: UserContext,
   ): Promise<SessionInformation<Payload> | undefined> {
-    const information = await this.runtime.recipe.getSessionInformation({ sessionHandle, userContext });
+    const information = await this.runtime.recipe.getSessionInformation({
+      sessionHandle,
+      userContext: this.context(userContext),
+    });
     return information as SessionInformation<never> | undefined;
   }
 
@@ -264,12 +273,12 @@ export class SessionService {
   async updateSessionDataInDatabase(
     sessionHandle: string,
     newSessionData: object | null | undefined,
-    userContext: UserContext = {},
+    userContext?: UserContext,
   ): Promise<boolean> {
     return this.runtime.recipe.updateSessionDataInDatabase({
       sessionHandle,
       newSessionData: newSessionData as JsonObject | null | undefined,
-      userContext,
+      userContext: this.context(userContext),
     });
   }
 
@@ -282,12 +291,12 @@ export class SessionService {
   async mergeIntoAccessTokenPayload(
     sessionHandle: string,
     accessTokenPayloadUpdate: object,
-    userContext: UserContext = {},
+    userContext?: UserContext,
   ): Promise<boolean> {
     return this.runtime.recipe.mergeIntoAccessTokenPayload({
       sessionHandle,
       accessTokenPayloadUpdate: accessTokenPayloadUpdate as JsonObject,
-      userContext,
+      userContext: this.context(userContext),
     });
   }
 
@@ -295,9 +304,13 @@ export class SessionService {
   async fetchAndSetClaim(
     sessionHandle: string,
     claim: SessionClaim<unknown>,
-    userContext: UserContext = {},
+    userContext?: UserContext,
   ): Promise<boolean> {
-    return this.runtime.recipe.fetchAndSetClaim({ sessionHandle, claim, userContext });
+    return this.runtime.recipe.fetchAndSetClaim({
+      sessionHandle,
+      claim,
+      userContext: this.context(userContext),
+    });
   }
 
   /** @returns false when the session does not exist */
@@ -305,26 +318,35 @@ export class SessionService {
     sessionHandle: string,
     claim: SessionClaim<T>,
     value: NoInfer<T>,
-    userContext: UserContext = {},
+    userContext?: UserContext,
   ): Promise<boolean> {
-    return this.runtime.recipe.setClaimValue({ sessionHandle, claim, value, userContext });
+    return this.runtime.recipe.setClaimValue({
+      sessionHandle,
+      claim,
+      value,
+      userContext: this.context(userContext),
+    });
   }
 
   async getClaimValue<T>(
     sessionHandle: string,
     claim: SessionClaim<T>,
-    userContext: UserContext = {},
+    userContext?: UserContext,
   ): Promise<GetClaimValueResult<T>> {
-    return this.runtime.recipe.getClaimValue({ sessionHandle, claim, userContext });
+    return this.runtime.recipe.getClaimValue({
+      sessionHandle,
+      claim,
+      userContext: this.context(userContext),
+    });
   }
 
   /** @returns false when the session does not exist */
   async removeClaim(
     sessionHandle: string,
     claim: SessionClaim<unknown>,
-    userContext: UserContext = {},
+    userContext?: UserContext,
   ): Promise<boolean> {
-    return this.runtime.recipe.removeClaim({ sessionHandle, claim, userContext });
+    return this.runtime.recipe.removeClaim({ sessionHandle, claim, userContext: this.context(userContext) });
   }
 
   /**
@@ -339,12 +361,12 @@ export class SessionService {
       information: SessionInformation,
       userContext: UserContext,
     ) => Promise<readonly SessionClaimValidator[]> | readonly SessionClaimValidator[],
-    userContext: UserContext = {},
+    userContext?: UserContext,
   ): Promise<ValidateClaimsForSessionHandleResult> {
     return this.runtime.sessions.validateClaimsForSessionHandle(
       sessionHandle,
       overrideGlobalClaimValidators,
-      userContext,
+      this.context(userContext),
     );
   }
 
@@ -360,11 +382,11 @@ export class SessionService {
       userContext: UserContext,
     ) => Promise<readonly SessionClaimValidator[]> | readonly SessionClaimValidator[],
   ): Promise<{ status: 'OK'; invalidClaims: readonly ClaimValidationError[] }> {
-    const { userId, recipeUserId = userId, jwtPayload, userContext = {} } = input;
+    const { userId, recipeUserId = userId, jwtPayload, userContext } = input;
     return this.runtime.sessions.validateClaimsInJwtPayload(
       { userId, recipeUserId, jwtPayload: jwtPayload as JsonObject },
       overrideGlobalClaimValidators,
-      userContext,
+      this.context(userContext),
     );
   }
 
@@ -382,24 +404,28 @@ export class SessionService {
       useStaticSigningKey?: boolean;
     } = {},
   ): Promise<CreateJWTResult> {
-    const { payload, userContext = {}, ...rest } = input;
+    const { payload, userContext, ...rest } = input;
     return this.runtime.recipe.createJWT({
       ...rest,
       payload: payload as JsonObject | undefined,
-      userContext,
+      userContext: this.context(userContext),
     });
   }
 
   /** The keys with which others verify our tokens, and for how long that answer may be cached. */
-  async getJWKS(userContext: UserContext = {}): Promise<JWKS> {
-    return this.runtime.recipe.getJWKS({ userContext });
+  async getJWKS(userContext?: UserContext): Promise<JWKS> {
+    return this.runtime.recipe.getJWKS({ userContext: this.context(userContext) });
   }
 
   /** What `GET <base>/.well-known/openid-configuration` answers, and a status. */
   async getOpenIdDiscoveryConfiguration(
-    userContext: UserContext = {},
+    userContext?: UserContext,
   ): Promise<{ status: 'OK' } & OpenIdDiscoveryConfiguration> {
-    return this.runtime.recipe.getOpenIdDiscoveryConfiguration({ userContext });
+    return this.runtime.recipe.getOpenIdDiscoveryConfiguration({ userContext: this.context(userContext) });
+  }
+
+  private context(userContext: UserContext | undefined): UserContext {
+    return this.runtime.prepareContext(userContext);
   }
 
   /** With several modules in one application the filter must know whose session an error is about. */

@@ -59,8 +59,8 @@ export class SessionRoutes implements OnModuleInit {
   private handlerOf(name: SessionRouteName): RouteHandler {
     const { errorResponder } = this.runtime;
     const run = this.contexts.create(
-      this.controller as unknown as Record<string, unknown>,
-      this.controller[name] as (...args: unknown[]) => unknown,
+      this.controller,
+      this.controller[name],
       name,
     );
     return async (req, res, next) => {

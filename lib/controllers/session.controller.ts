@@ -59,7 +59,7 @@ export class SessionController implements Record<
   }
 
   private input(req: unknown, res: unknown) {
-    return { options: { exchange: exchangeFor(req, res) }, userContext: {} };
+    return { options: { exchange: exchangeFor(req, res) }, userContext: this.runtime.prepareContext() };
   }
 }
 

@@ -42,7 +42,7 @@ const InjectSession = createParamDecorator(
 export function Session(what?: SessionProperty | SessionClaim<unknown>): ParameterDecorator {
   if (typeof what === 'string' && !Object.hasOwn(READERS, what)) {
     throw new TypeError(
-      `@Session: there is no property "${String(what)}"; there are ${Object.keys(READERS).join(', ')}`,
+      `@Session: there is no property "${what}"; there are ${Object.keys(READERS).join(', ')}`,
     );
   }
   return InjectSession(what);

@@ -1,3 +1,4 @@
+import type { Type } from '@nestjs/common';
 import {
   accessTokenInfo,
   parseWithoutVerifying,
@@ -20,6 +21,7 @@ import type { UserContext } from '../shared/user-context.js';
 import { antiCsrfTokensMatch } from '../transport/anti-csrf.js';
 import type { TokenTransport } from '../transport/token-transport.js';
 import { mergePayload } from './merge-payload.js';
+import type { PrepareContext } from './prepare-context.js';
 import type {
   CreateJWTResult,
   GetClaimValueResult,
@@ -39,15 +41,27 @@ import {
 /** 100 years: such a token is a fact about somebody, not a session. */
 const DEFAULT_JWT_VALIDITY_SEC = 3_153_600_000;
 
-/** What the recipe works with. */
-export interface RecipeDependencies {
-  readonly config: SessionConfig;
-  readonly core: CoreClient;
-  readonly verifier: AccessTokenVerifier;
-  readonly transport: TokenTransport;
-  readonly events: SessionEvents;
-  readonly clock: Clock;
+/**
+ * What the recipe works with; a class that extends {@link SessionRecipe} gets it injected and passes it on.
+ *
+ * @publicApi
+ */
+export abstract class RecipeDependencies {
+  abstract readonly config: SessionConfig;
+  abstract readonly core: CoreClient;
+  abstract readonly verifier: AccessTokenVerifier;
+  abstract readonly transport: TokenTransport;
+  abstract readonly events: SessionEvents;
+  abstract readonly clock: Clock;
+  abstract readonly prepareContext: PrepareContext;
 }
+
+/**
+ * A class that extends {@link SessionRecipe}, for the option `recipe`.
+ *
+ * @publicApi
+ */
+export type SessionRecipeClass = Type<SessionRecipe>;
 
 type Input<Name extends keyof RecipeInterface> = Parameters<RecipeInterface[Name]>[0];
 
@@ -59,7 +73,8 @@ interface ClaimInput<T> {
 
 /**
  * The recipe's own functions. Each calls its siblings through {@link recipe}, the outermost layer of overrides. Extend
- * it to change one function and keep the others.
+ * it to change one function and keep the others, and name the class in the option `recipe`: Nest makes it and injects
+ * what else its constructor asks for.
  *
  * @see docs/protocol/sdk.md §6.3
  * @publicApi
@@ -423,8 +438,14 @@ export class SessionRecipe implements RecipeInterface {
   }
 
   private newContainer(state: SessionState): SessionContainer {
-    const { transport, events, clock } = this.dependencies;
-    const context: SessionContainerContext = { recipe: this.recipe, transport, events, clock };
+    const { transport, events, clock, prepareContext } = this.dependencies;
+    const context: SessionContainerContext = {
+      recipe: this.recipe,
+      transport,
+      events,
+      clock,
+      prepareContext,
+    };
     return new SessionContainer(state, context);
   }
 

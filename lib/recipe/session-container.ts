@@ -16,6 +16,7 @@ import { buildFrontToken } from '../transport/front-token.js';
 import { exchangeFor } from '../transport/http-exchange-factory.js';
 import type { TokenTransport } from '../transport/token-transport.js';
 import { mergePayload } from './merge-payload.js';
+import type { PrepareContext } from './prepare-context.js';
 import type { RecipeInterface, SessionInformation } from './recipe.interface.js';
 
 /** What a container starts from. */
@@ -42,6 +43,7 @@ export interface SessionContainerContext {
   readonly transport: TokenTransport;
   readonly events: SessionEvents;
   readonly clock: Clock;
+  readonly prepareContext: PrepareContext;
 }
 
 interface Attachment {
@@ -297,7 +299,9 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   private contextFor(userContext: UserContext | undefined): UserContext {
-    return userContext ?? (this.attachment ? withRequest({}, this.attachment.exchange.request) : {});
+    if (userContext !== undefined) return userContext;
+    const fresh = this.context.prepareContext();
+    return this.attachment ? withRequest(fresh, this.attachment.exchange.request) : fresh;
   }
 }
 

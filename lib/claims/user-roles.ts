@@ -1,0 +1,69 @@
+import type { UserContext } from '../shared/user-context.js';
+import { PrimitiveArrayClaim } from './primitive-array-claim.js';
+
+/**
+ * Where a user's roles and a role's permissions come from: the application, or the core's user-roles recipe.
+ *
+ * @publicApi
+ */
+export interface UserRoleSource {
+  /** Names of the user's roles in a tenant. */
+  getRolesForUser(input: {
+    userId: string;
+    tenantId: string;
+    userContext: UserContext;
+  }): Promise<string[]> | string[];
+  /** Permissions of a role; needed for `PermissionClaim` only. */
+  getPermissionsForRole?(input: { role: string; userContext: UserContext }): Promise<string[]> | string[];
+}
+
+/** Puts the module's source into the reserved place of a user context; a constant claim finds it there. */
+export function provideUserRoles(userContext: UserContext, source: UserRoleSource): void {
+  const reserved = (userContext['_default'] ??= {}) as { userRoles?: UserRoleSource };
+  reserved.userRoles ??= source;
+}
+
+function sourceIn(userContext: UserContext): UserRoleSource {
+  const reserved = userContext['_default'] as { userRoles?: UserRoleSource } | undefined;
+  if (reserved?.userRoles === undefined) {
+    throw new Error(
+      'UserRoleClaim and PermissionClaim need to know where roles come from: set the option userRoles of SessionModule',
+    );
+  }
+  return reserved.userRoles;
+}
+
+/**
+ * The user's roles, under the key `st-role` as in SuperTokens.
+ *
+ * @example
+ * SessionModule.forRoot({ appInfo, claims: [UserRoleClaim], userRoles: { getRolesForUser: ({ userId }) => rolesOf(userId) } });
+ * @RequireClaims(UserRoleClaim.validators.includes('admin'))
+ * @publicApi
+ */
+export const UserRoleClaim: PrimitiveArrayClaim<string> = new PrimitiveArrayClaim<string>({
+  key: 'st-role',
+  fetchValue: async (userId, _recipeUserId, tenantId, _payload, userContext) =>
+    sourceIn(userContext).getRolesForUser({ userId, tenantId, userContext }),
+});
+
+/**
+ * The permissions of all of the user's roles, each once, under the key `st-perm` as in SuperTokens.
+ *
+ * @publicApi
+ */
+export const PermissionClaim: PrimitiveArrayClaim<string> = new PrimitiveArrayClaim<string>({
+  key: 'st-perm',
+  fetchValue: async (userId, _recipeUserId, tenantId, _payload, userContext) => {
+    const source = sourceIn(userContext);
+    const { getPermissionsForRole } = source;
+    if (getPermissionsForRole === undefined) {
+      throw new Error('PermissionClaim needs userRoles.getPermissionsForRole of SessionModule');
+    }
+    const roles = await source.getRolesForUser({ userId, tenantId, userContext });
+    const permissions = await Promise.all(
+      roles.map((role) => getPermissionsForRole.call(source, { role, userContext })),
+    );
+    return [...new Set(permissions.flat())];
+  },
+});

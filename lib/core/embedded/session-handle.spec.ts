@@ -1,0 +1,46 @@
+import { describe, expect, it } from '@jest/globals';
+import { isTenantId, newSessionHandle, sessionKeyOf } from './session-handle.js';
+
+const UUID = '0c2d5f0e-6c1b-4a51-9d3a-2f6f0f8f3a11';
+
+describe('a session handle', () => {
+  it('is a UUID, and names a tenant other than the default', () => {
+    expect(newSessionHandle('public')).toMatch(/^[0-9a-f-]{36}$/);
+    expect(newSessionHandle('t1')).toMatch(/^[0-9a-f-]{36}_t1$/);
+  });
+
+  it.each([
+    [UUID, 'public'],
+    [`${UUID}_t1`, 't1'],
+    [`${UUID}_public`, 'public'],
+    [`${UUID}_${'t'.repeat(64)}`, 't'.repeat(64)],
+  ])('%s is of the tenant %s', (sessionHandle, tenantId) => {
+    expect(sessionKeyOf(sessionHandle)).toEqual({ sessionHandle, tenantId });
+  });
+
+  it.each([
+    '',
+    '_',
+    '____',
+    '_t1',
+    `${UUID}_`,
+    `${UUID}_T1`,
+    `${UUID}_t1_t2`,
+    `${UUID}\n`,
+    ` ${UUID}`,
+    `${UUID}'--`,
+    `${UUID}\0`,
+    '../x',
+    'a'.repeat(129),
+    `${UUID}_${'t'.repeat(65)}`,
+  ])('S092 %j is none, and never gets to a store', (text) => {
+    expect(sessionKeyOf(text)).toBeUndefined();
+  });
+});
+
+describe('a tenant id', () => {
+  it.each(['public', 'a', 't-1', '0', 'a'.repeat(64)])('can be %s', (text) => expect(isTenantId(text)).toBe(true));
+  it.each(['', 'A', 'a_b', 'a b', 'a\n', 'é', 'a'.repeat(65)])('cannot be %j', (text) =>
+    expect(isTenantId(text)).toBe(false),
+  );
+});
