@@ -1,4 +1,6 @@
-import { Catch, Inject, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { Catch, Inject, Logger, type ArgumentsHost } from '@nestjs/common';
+import { BaseExceptionFilter } from '@nestjs/core';
+import { throwError } from 'rxjs';
 import { CoreResponseError, CoreUnavailableError } from './errors/core.error.js';
 import { SessionError, type AnySessionError } from './errors/session.error.js';
 import { requestStateOf } from './request-state.js';
@@ -10,21 +12,34 @@ import { exchangeFor } from './transport/http-exchange-factory.js';
 
 /**
  * Answers session errors wherever they were thrown: in the guard, in a handler, in a service. Trouble with the core is
- * a 503 or 502 that clears no token. In other contexts than HTTP the error is passed on.
+ * a 503 or 502 that clears no token. What one of the `errorHandlers` throws is answered as Nest answers any other
+ * error. In other contexts than HTTP the error is passed on.
  *
  * @publicApi
  */
 @Catch(SessionError, CoreUnavailableError, CoreResponseError)
-export class SessionExceptionFilter implements ExceptionFilter {
+export class SessionExceptionFilter extends BaseExceptionFilter<unknown> {
   private readonly logger = new Logger('SessionModule');
 
-  constructor(@Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime) {}
+  constructor(@Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime) {
+    super();
+  }
 
-  async catch(
+  override catch(
     error: AnySessionError | CoreUnavailableError | CoreResponseError,
     host: ArgumentsHost,
-  ): Promise<unknown> {
-    if (host.getType<string>() !== 'http') throw error;
+  ): unknown {
+    const type: string = host.getType();
+    if (type === 'rpc') return throwError(() => error); // there a filter answers with a stream
+    if (type !== 'http') throw error;
+    // Nest does not wait for a filter: what it rejects with would end the process instead of the request.
+    return this.answer(error, host).catch((failure: unknown) => super.catch(failure, host));
+  }
+
+  private async answer(
+    error: AnySessionError | CoreUnavailableError | CoreResponseError,
+    host: ArgumentsHost,
+  ): Promise<void> {
     const http = host.switchToHttp();
     const request: unknown = http.getRequest();
     const exchange = exchangeFor(request, http.getResponse());

@@ -1,6 +1,6 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { routeRulesOf, type RouteRules } from './decorators/route-rules.js';
-import { setRequestState } from './request-state.js';
+import { requestStateOf, setRequestState } from './request-state.js';
 import type { SessionRuntime } from './session.runtime.js';
 import { SESSION_RUNTIME } from './session.tokens.js';
 import { exchangeFor } from './transport/http-exchange-factory.js';
@@ -25,8 +25,13 @@ export class SessionGuard implements CanActivate {
     const rules = this.rulesFor(context);
     const { req, res } = this.getRequestAndResponse(context);
     const { api, errorResponder, prepareContext } = this.runtime;
+    if (rules.isPublic) {
+      // A global guard also passes the routes of another module, which answers its own errors.
+      const working = requestStateOf(req)?.errorResponder ?? errorResponder;
+      setRequestState(req, { errorResponder: working, isGuarded: true, session: undefined });
+      return true;
+    }
     setRequestState(req, { errorResponder, isGuarded: true, session: undefined });
-    if (rules.isPublic) return true;
     const session = await api.verifySession({
       verifySessionOptions: rules.options,
       options: { exchange: exchangeFor(req, res) },

@@ -283,6 +283,24 @@ export class SessionService {
   }
 
   /**
+   * Merges top-level keys into the server-side JSON of a session; null removes a key. Unlike
+   * {@link updateSessionDataInDatabase}, parallel writers keep each other's keys.
+   *
+   * @returns false when the session does not exist
+   */
+  async mergeSessionDataInDatabase(
+    sessionHandle: string,
+    sessionDataUpdate: object,
+    userContext?: UserContext,
+  ): Promise<boolean> {
+    return this.runtime.recipe.mergeSessionDataInDatabase({
+      sessionHandle,
+      sessionDataUpdate: sessionDataUpdate as JsonObject,
+      userContext: this.context(userContext),
+    });
+  }
+
+  /**
    * Merges top-level keys into a session's stored payload; null removes a key. Clients see it with their next refresh.
    *
    * @returns false when the session does not exist
@@ -432,9 +450,8 @@ export class SessionService {
   private exchange(req: unknown, res: unknown): HttpExchange {
     const exchange = exchangeFor(req, res);
     const { errorResponder } = this.runtime;
-    if (requestStateOf(req) === undefined) {
-      setRequestState(req, { errorResponder, isGuarded: false, session: undefined });
-    }
+    const { isGuarded = false, session } = requestStateOf(req) ?? {};
+    setRequestState(req, { errorResponder, isGuarded, session });
     return exchange;
   }
 }

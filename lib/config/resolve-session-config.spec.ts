@@ -263,13 +263,13 @@ describe('functions among the options', () => {
   it('may be methods of a class that uses its own fields', () => {
     class Options implements SessionWireOptions {
       readonly appInfo = appInfo;
-      readonly getTokenTransferMethod = undefined as never;
-      getCookieNameForTokenType(): string {
-        return this.appInfo.appName;
+      #prefix = 'shop';
+      getCookieNameForTokenType(_req: HttpRequest, tokenType: string): string {
+        return `${this.#prefix}-${tokenType}`;
       }
     }
     const config = resolveSessionConfig(new Options());
-    expect(config.getCookieNameForTokenType(requestWith({}), 'access', {})).toBe('Shop');
+    expect(config.getCookieNameForTokenType(requestWith({}), 'access', {})).toBe('shop-access');
   });
 });
 

@@ -65,6 +65,17 @@ export abstract class CoreClient {
     userContext: UserContext,
   ): Promise<boolean>;
 
+  /**
+   * Merges top-level keys into the session data; null removes a key. Parallel writers keep each other's keys.
+   *
+   * @returns false when the session is unknown or has expired
+   */
+  abstract mergeSessionData(
+    sessionHandle: string,
+    update: JsonObject,
+    userContext: UserContext,
+  ): Promise<boolean>;
+
   /** Replaces the stored access token payload; issued tokens keep theirs. @returns as above */
   abstract updateAccessTokenPayload(
     sessionHandle: string,

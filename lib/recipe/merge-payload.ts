@@ -1,5 +1,5 @@
 import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../access-token/access-token.js';
-import { cloneJsonObject, type JsonObject } from '../shared/json.js';
+import { cloneJsonObject, mergeTopLevel, type JsonObject } from '../shared/json.js';
 
 /**
  * Merges top-level keys into a payload; a key whose value is null is removed, nested objects are replaced as a whole.
@@ -17,6 +17,5 @@ export function mergePayload(current: JsonObject, update: object): JsonObject {
       `The access token payload cannot carry "${refused}": that name belongs to the session itself`,
     );
   }
-  const merged = { ...withoutProtectedClaims(current), ...change };
-  return Object.fromEntries(Object.entries(merged).filter(([name]) => change[name] !== null));
+  return mergeTopLevel(withoutProtectedClaims(current), change);
 }

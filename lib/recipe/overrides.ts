@@ -13,6 +13,7 @@ const FUNCTION_NAMES: Readonly<Record<keyof RecipeInterface, true>> = {
   revokeSession: true,
   revokeMultipleSessions: true,
   updateSessionDataInDatabase: true,
+  mergeSessionDataInDatabase: true,
   mergeIntoAccessTokenPayload: true,
   regenerateAccessToken: true,
   validateClaims: true,

@@ -231,6 +231,11 @@ export class SessionRecipe implements RecipeInterface {
     return this.dependencies.core.updateSessionData(input.sessionHandle, data, input.userContext);
   }
 
+  async mergeSessionDataInDatabase(input: Input<'mergeSessionDataInDatabase'>): Promise<boolean> {
+    const update = cloneJsonObject(input.sessionDataUpdate);
+    return this.dependencies.core.mergeSessionData(input.sessionHandle, update, input.userContext);
+  }
+
   async mergeIntoAccessTokenPayload(input: Input<'mergeIntoAccessTokenPayload'>): Promise<boolean> {
     const { sessionHandle, userContext } = input;
     const information = await this.recipe.getSessionInformation({ sessionHandle, userContext });

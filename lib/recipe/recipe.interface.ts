@@ -170,6 +170,14 @@ export interface RecipeInterface {
     input: WithContext & { sessionHandle: string; newSessionData: JsonObject | null | undefined },
   ): Promise<boolean>;
 
+  /**
+   * Merges top-level keys into the session data; null removes a key. Ours, not SuperTokens': parallel writers keep each
+   * other's keys, which replacing the whole object cannot promise. @returns false when the session does not exist
+   */
+  mergeSessionDataInDatabase(
+    input: WithContext & { sessionHandle: string; sessionDataUpdate: JsonObject },
+  ): Promise<boolean>;
+
   /** Merges top-level keys into the stored payload; null removes a key. @returns false when the session does not exist */
   mergeIntoAccessTokenPayload(
     input: WithContext & { sessionHandle: string; accessTokenPayloadUpdate: JsonObject },

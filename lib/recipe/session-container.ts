@@ -151,6 +151,16 @@ export class SessionContainer<Payload extends object = JsonObject> {
     if (!doesExist) throw sessionGone();
   }
 
+  /** Merges top-level keys into the server-side JSON; null removes a key. Parallel writers keep each other's keys. */
+  async mergeSessionDataInDatabase(sessionDataUpdate: JsonObject, userContext?: UserContext): Promise<void> {
+    const doesExist = await this.context.recipe.mergeSessionDataInDatabase({
+      sessionHandle: this.state.sessionHandle,
+      sessionDataUpdate,
+      userContext: this.contextFor(userContext),
+    });
+    if (!doesExist) throw sessionGone();
+  }
+
   /** When the session was created, milliseconds since the epoch; read from the store. */
   async getTimeCreated(userContext?: UserContext): Promise<number> {
     return (await this.information(userContext)).timeCreated;
@@ -236,7 +246,11 @@ export class SessionContainer<Payload extends object = JsonObject> {
     await this.mergeIntoAccessTokenPayload(update, ctx);
   }
 
-  async setClaimValue<T>(claim: SessionClaim<T>, value: T, userContext?: UserContext): Promise<void> {
+  async setClaimValue<T>(
+    claim: SessionClaim<T>,
+    value: NoInfer<T>,
+    userContext?: UserContext,
+  ): Promise<void> {
     const ctx = this.contextFor(userContext);
     await this.mergeIntoAccessTokenPayload(claim.addToPayload_internal({}, value, ctx), ctx);
   }

@@ -59,3 +59,10 @@ export function jsonEquals(a: JsonValue | undefined, b: JsonValue | undefined): 
     keys.every((key) => Object.hasOwn(b, key) && jsonEquals(a[key], b[key]))
   );
 }
+
+/** A copy of `current` with the keys of `update` laid over it; a key whose value is null is removed. */
+export function mergeTopLevel(current: JsonObject, update: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries({ ...current, ...update }).filter(([name]) => update[name] !== null),
+  );
+}

@@ -121,11 +121,14 @@ describe('regenerating an access token', () => {
     expect(await removed.regenerate(undefined)).toEqual(NO_SESSION);
     expect(removed.store.size).toBe(0);
 
-    const expired = await withSession();
-    expired.clock.advance(8_640_000_000);
-    expect(await expired.regenerate({ n: 1 })).toEqual(NO_SESSION);
-    expect(await expired.regenerate(undefined)).toEqual(NO_SESSION);
-    expect(await expired.row()).toMatchObject({ accessTokenPayload: '{"n":0}' });
+    const { core, clock, store } = await makeEmbeddedCore({ refreshTokenValiditySec: 7200 });
+    const { session, accessToken } = await create(core);
+    clock.advanceSeconds(7200);
+    for (const userDataInJWT of [{ n: 1 }, undefined]) {
+      const answer = core.regenerateAccessToken({ accessToken: accessToken.token, userDataInJWT });
+      expect(await answer).toEqual(NO_SESSION);
+    }
+    expect(await rowOf(store, session.handle)).toMatchObject({ accessTokenPayload: '{}' });
   });
 
   it.each(Object.keys(V5_CLAIMS))('C108 S013 refuses a payload with %s and changes nothing', async (name) => {

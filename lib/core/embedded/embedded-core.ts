@@ -8,7 +8,7 @@ import {
 } from './refresh-token.js';
 import { CoreBadInputError, CoreUnavailableError } from '../../errors/core.error.js';
 import { findReservedClaim, type AccessTokenInfo } from '../../access-token/access-token.js';
-import { jsonEquals, parseJsonObject, type JsonObject } from '../../shared/json.js';
+import { jsonEquals, mergeTopLevel, parseJsonObject, type JsonObject } from '../../shared/json.js';
 import type { VerificationKeys } from '../../shared/verification-keys.js';
 import { CoreClient } from '../core-client.js';
 import type { CoreContext } from '../core-provider.js';
@@ -43,6 +43,8 @@ const ACCESS_TOKEN_VERSION = 5;
 const MAX_USER_ID_LENGTH = 128;
 /** Another instance can win a promotion a few times in a row, not for ever. */
 const MAX_REFRESH_ATTEMPTS = 8;
+/** Of writers that merge at once one gets through in each round, so this many can meet. */
+const MAX_MERGE_ATTEMPTS = 1000;
 
 const SESSION_GONE = 'Session missing in db or has expired';
 
@@ -244,6 +246,19 @@ export class EmbeddedCore extends CoreClient {
   override async updateSessionData(sessionHandle: string, data: JsonObject): Promise<boolean> {
     const key = sessionKeyOf(sessionHandle);
     return key !== undefined && this.store.updateSessionData(key, JSON.stringify(data), this.now());
+  }
+
+  override async mergeSessionData(sessionHandle: string, update: JsonObject): Promise<boolean> {
+    const key = sessionKeyOf(sessionHandle);
+    if (key === undefined) return false;
+    for (let attempt = 0; attempt < MAX_MERGE_ATTEMPTS; attempt++) {
+      const now = this.now();
+      const row = await this.findLive(key, now);
+      if (row === undefined) return false;
+      const merged = JSON.stringify(mergeTopLevel(storedObject(row.sessionData), update));
+      if (await this.store.replaceSessionData(key, { from: row.sessionData, to: merged }, now)) return true;
+    }
+    throw new CoreUnavailableError(`The data of session ${sessionHandle} is written by too many at once`);
   }
 
   override async updateAccessTokenPayload(sessionHandle: string, payload: JsonObject): Promise<boolean> {

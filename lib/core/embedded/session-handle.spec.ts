@@ -39,7 +39,9 @@ describe('a session handle', () => {
 });
 
 describe('a tenant id', () => {
-  it.each(['public', 'a', 't-1', '0', 'a'.repeat(64)])('can be %s', (text) => expect(isTenantId(text)).toBe(true));
+  it.each(['public', 'a', 't-1', '0', 'a'.repeat(64)])('can be %s', (text) =>
+    expect(isTenantId(text)).toBe(true),
+  );
   it.each(['', 'A', 'a_b', 'a b', 'a\n', 'é', 'a'.repeat(65)])('cannot be %j', (text) =>
     expect(isTenantId(text)).toBe(false),
   );

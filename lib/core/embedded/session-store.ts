@@ -87,6 +87,18 @@ export abstract class SessionStore {
   /** Replaces the session data of a live row (`expiresAtMs > nowMs`). @returns false when there is none */
   abstract updateSessionData(key: SessionKey, sessionData: string, nowMs: number): Promise<boolean>;
 
+  /**
+   * Compare-and-set of the session data of a live row (`expiresAtMs > nowMs`): happens iff the data is exactly `from`, so
+   * that parallel writers can merge without losing each other's keys.
+   *
+   * @returns false when there is no such row or its data is another
+   */
+  abstract replaceSessionData(
+    key: SessionKey,
+    change: { readonly from: string; readonly to: string },
+    nowMs: number,
+  ): Promise<boolean>;
+
   /** Replaces the payload of a live row (`expiresAtMs > nowMs`). @returns the row after it, or undefined */
   abstract updateAccessTokenPayload(
     key: SessionKey,

@@ -230,20 +230,22 @@ function fromStatic(key: StoredStaticKey): LoadedKey {
 
 /** @param value `<public>|<private>`; rows of old Cores use `;` */
 function loadKey(kid: string, createdAtMs: number, value: string): LoadedKey {
-  const [publicDer, privateDer] = value.split(/[|;]/);
-  if (publicDer === undefined || privateDer === undefined)
-    throw new Error(`The stored signing key ${kid} is malformed`);
+  const [publicDer = '', privateDer = ''] = value.split(/[|;]/);
   const der = (text: string): Buffer => Buffer.from(text, 'base64');
-  const jwk: unknown = createPublicKey({ key: der(publicDer), format: 'der', type: 'spki' }).export({
-    format: 'jwk',
-  });
-  if (!isJsonObject(jwk) || typeof jwk['n'] !== 'string' || typeof jwk['e'] !== 'string') {
-    throw new Error(`The stored signing key ${kid} is no RSA key`);
+  try {
+    const jwk: unknown = createPublicKey({ key: der(publicDer), format: 'der', type: 'spki' }).export({
+      format: 'jwk',
+    });
+    if (!isJsonObject(jwk) || typeof jwk['n'] !== 'string' || typeof jwk['e'] !== 'string') {
+      throw new Error('It is no RSA key');
+    }
+    return {
+      kid,
+      createdAtMs,
+      privateKey: createPrivateKey({ key: der(privateDer), format: 'der', type: 'pkcs8' }),
+      publicJwk: { kty: 'RSA', kid, n: jwk['n'], e: jwk['e'], alg: ALGORITHM, use: 'sig' },
+    };
+  } catch (error) {
+    throw new Error(`The stored signing key ${kid} cannot be used`, { cause: error });
   }
-  return {
-    kid,
-    createdAtMs,
-    privateKey: createPrivateKey({ key: der(privateDer), format: 'der', type: 'pkcs8' }),
-    publicJwk: { kty: 'RSA', kid, n: jwk['n'], e: jwk['e'], alg: ALGORITHM, use: 'sig' },
-  };
 }

@@ -92,6 +92,17 @@ export class MemoryStore extends SessionStore {
     return row !== undefined;
   }
 
+  override async replaceSessionData(
+    key: SessionKey,
+    change: { readonly from: string; readonly to: string },
+    nowMs: number,
+  ): Promise<boolean> {
+    const row = this.liveRowOf(key, nowMs);
+    if (row?.sessionData !== change.from) return false;
+    this.replace(row, { sessionData: change.to });
+    return true;
+  }
+
   override async updateAccessTokenPayload(
     key: SessionKey,
     accessTokenPayload: string,

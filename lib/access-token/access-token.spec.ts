@@ -1,0 +1,379 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import fc from 'fast-check';
+import { GOLDEN_ACCESS_TOKENS, GOLDEN_FACTS } from '../../test/fixtures/golden-access-tokens.js';
+import { DYNAMIC_TEST_KID } from '../../test/support/embedded.js';
+import { jwt, legacyToken, V2_CLAIMS, V5_CLAIMS, V5_HEADER } from '../../test/support/made-tokens.js';
+import {
+  accessTokenClaims,
+  accessTokenInfo,
+  findMissingClaim,
+  findReservedClaim,
+  MAX_ACCESS_TOKEN_LENGTH,
+  parseWithoutVerifying,
+  PROTECTED_CLAIM_NAMES,
+  withoutProtectedClaims,
+  type AccessTokenInfo,
+} from './access-token.js';
+
+type Claims = Record<string, unknown>;
+
+/** A token with other headers or claims than a complete one of version 5; undefined takes one away. */
+const token = (claims: Claims, header: Claims = {}): string =>
+  jwt({ ...V5_HEADER, ...header }, { ...V5_CLAIMS, ...claims });
+
+function infoOf(text: string): AccessTokenInfo | undefined {
+  const parsed = parseWithoutVerifying(text);
+  return parsed && accessTokenInfo(parsed);
+}
+
+describe('the version of an access token', () => {
+  it.each<[row: string, header: Claims, claims: Claims, expected: Partial<AccessTokenInfo> | undefined]>([
+    [
+      'T88 none',
+      { version: undefined },
+      { rsub: 'r' },
+      { version: 3, tenantId: 'public', recipeUserId: 'r' },
+    ],
+    ['T89 3 with a tenant', { version: '3' }, { tId: 't1' }, { version: 3, tenantId: 'public' }],
+    [
+      'T90 4 with a tenant, without a recipe user',
+      { version: '4' },
+      { tId: 't1', rsub: undefined },
+      { version: 4, tenantId: 't1', userId: 'user-1', recipeUserId: 'user-1' },
+    ],
+    ['T91 5 without a recipe user', {}, { rsub: undefined }, undefined],
+    ['T92 Q10 5 without a tenant', {}, { tId: undefined }, { version: 5, tenantId: 'public' }],
+    ['T93 9', { version: '9' }, { rsub: 'r', tId: 't1' }, { version: 9, tenantId: 't1', recipeUserId: 'r' }],
+    ['T93 9 without a recipe user', { version: '9' }, { rsub: undefined }, undefined],
+    ['T94 a number', { version: 5 }, {}, undefined],
+    ['T94 a word', { version: 'abc' }, {}, undefined],
+    ['T94 2 in a JWT', { version: '2' }, {}, undefined],
+    ['null', { version: null }, {}, undefined],
+    ['nothing', { version: '' }, {}, undefined],
+    ['Q11 a number with a letter', { version: '5x' }, {}, undefined],
+    ['a number with a sign', { version: '+5' }, {}, undefined],
+    ['a number with a space', { version: ' 5' }, {}, undefined],
+    ['a very large number', { version: '9'.repeat(400) }, {}, undefined],
+  ])('%s', (_, header, claims, expected) => {
+    const info = infoOf(token(claims, header));
+    if (expected === undefined) expect(info).toBeUndefined();
+    else expect(info).toMatchObject(expected);
+  });
+
+  it('is 5 for a Core when none is named (C33)', () => {
+    const text = token({}, { version: undefined });
+    expect(parseWithoutVerifying(text, 5)?.version).toBe(5);
+    expect(parseWithoutVerifying(token({ rsub: undefined }, { version: undefined }), 5)).toBeUndefined();
+  });
+});
+
+describe('the structure of an access token', () => {
+  it.each<[row: string, header: Claims, claims: Claims, isAccepted: boolean]>([
+    ['T95 no kid', { kid: undefined }, {}, false],
+    ['a kid that is no text', { kid: 5 }, {}, false],
+    ['S005 a kid of 10 kB', { kid: 'k'.repeat(10_000) }, {}, false],
+    ['T96 another typ', { typ: 'at+jwt' }, {}, false],
+    ['T96 typ in another case', { typ: 'jwt' }, {}, false],
+    ['T96 no typ', { typ: undefined }, {}, false],
+    ['T97 stt 0', {}, { stt: 0 }, true],
+    ['T97 stt 1', {}, { stt: 1 }, false],
+    ['T97 stt "0"', {}, { stt: '0' }, false],
+    ['T97 stt null', {}, { stt: null }, false],
+    ['T99 exp as text', {}, { exp: '1760003600' }, false],
+    ['T108 no anti-CSRF claim', { version: '3' }, { antiCsrfToken: undefined }, true],
+    ['T108 an anti-CSRF claim of another type', { version: '3' }, { antiCsrfToken: 5 }, true],
+    ['T108 no parent', { version: '3' }, { parentRefreshTokenHash1: undefined }, true],
+    ['T108 a parent of another type', { version: '3' }, { parentRefreshTokenHash1: [] }, true],
+    [
+      'empty identifiers',
+      {},
+      { sub: '', sessionHandle: '', refreshTokenHash1: '', rsub: '', exp: 0, iat: 0 },
+      true,
+    ],
+  ])('%s', (_, header, claims, isAccepted) => {
+    expect(infoOf(token(claims, header)) !== undefined).toBe(isAccepted);
+  });
+
+  it('is three parts (T98)', () => {
+    const [header, payload, signature] = token({}).split('.');
+    expect(infoOf(`${header}.${payload}`)).toBeUndefined();
+    expect(infoOf(`${header}.${payload}.${signature}.`)).toBeUndefined();
+    expect(infoOf(`${header}.${payload}.${signature}`)).toBeDefined();
+  });
+
+  const TEXT = ['sub', 'rsub', 'sessionHandle', 'refreshTokenHash1'];
+  const NUMBERS = ['exp', 'iat'];
+  const LEGACY = ['userId', 'sessionHandle', 'refreshTokenHash1', 'expiryTime', 'timeCreated', 'userData'];
+
+  it.each([...TEXT, ...NUMBERS])('S008 refuses any other JSON type, and absence, as %s', (name) => {
+    const isRight = (value: unknown): boolean =>
+      TEXT.includes(name) ? typeof value === 'string' : typeof value === 'number';
+    fc.assert(
+      fc.property(
+        fc.jsonValue().filter((value) => !isRight(value)),
+        (value) => {
+          expect(infoOf(token({ [name]: value }))).toBeUndefined();
+        },
+      ),
+      { numRuns: 50 },
+    );
+    expect(infoOf(token({ [name]: undefined }))).toBeUndefined();
+  });
+
+  it.each(LEGACY)('S008 refuses any other JSON type, and absence, as %s of version 2', (name) => {
+    const isRight = (value: unknown): boolean => {
+      if (name === 'userData') return typeof value === 'object' && value !== null && !Array.isArray(value);
+      return typeof value === (name.startsWith('expiry') || name.startsWith('time') ? 'number' : 'string');
+    };
+    fc.assert(
+      fc.property(
+        fc.jsonValue().filter((value) => !isRight(value)),
+        (value) => {
+          expect(infoOf(legacyToken({ ...V2_CLAIMS, [name]: value }))).toBeUndefined();
+        },
+      ),
+      { numRuns: 50 },
+    );
+    expect(infoOf(legacyToken({ ...V2_CLAIMS, [name]: undefined }))).toBeUndefined();
+  });
+
+  it.each(['exp', 'iat'])('S008 refuses an endless %s', (name) => {
+    const text = JSON.stringify({ ...V5_CLAIMS, [name]: 0 }).replace(`"${name}":0`, `"${name}":1e999`);
+    expect(infoOf(jwt(V5_HEADER, text))).toBeUndefined();
+  });
+
+  it('S008 reads optional claims only when they are text', () => {
+    fc.assert(
+      fc.property(
+        fc.jsonValue().filter((value) => typeof value !== 'string'),
+        (value) => {
+          expect(
+            infoOf(token({ tId: value, parentRefreshTokenHash1: value, antiCsrfToken: value })),
+          ).toMatchObject({
+            tenantId: 'public',
+            parentRefreshTokenHash1: undefined,
+            antiCsrfToken: undefined,
+          });
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe('what an access token says', () => {
+  it('T106 is trimmed; the payload stays as it is', () => {
+    const spaced = token({
+      sub: ' user-1\n',
+      rsub: '\tr ',
+      sessionHandle: ' h ',
+      tId: ' t1 ',
+      antiCsrfToken: ' a ',
+    });
+    expect(infoOf(spaced)).toMatchObject({
+      userId: 'user-1',
+      recipeUserId: 'r',
+      sessionHandle: 'h',
+      tenantId: 't1',
+      antiCsrfToken: 'a',
+      payload: { sub: ' user-1\n', rsub: '\tr ' },
+    });
+  });
+
+  it.each([
+    ['', ''],
+    ['abc', 'abc'],
+    [null, undefined],
+    [5, undefined],
+  ])('T107 has the parent %j as %j', (claim, parent) => {
+    expect(infoOf(token({ parentRefreshTokenHash1: claim }))?.parentRefreshTokenHash1).toBe(parent);
+  });
+
+  it.each([1, 2, 3, 4, 5] as const)('S010 is read from a token of version %d', (version) => {
+    const { role, ...facts } = GOLDEN_FACTS;
+    const info = infoOf(GOLDEN_ACCESS_TOKENS[version]);
+    expect(info).toMatchObject({
+      ...facts,
+      version: Math.max(version, 2),
+      kid: version <= 2 ? undefined : DYNAMIC_TEST_KID,
+      tenantId: version <= 3 ? 'public' : 't1',
+      recipeUserId: version === 5 ? 'recipe-user-1' : 'user-1',
+      payload: { role },
+    });
+    if (version <= 2) expect(info?.payload).toEqual({ role });
+  });
+
+  it('is the same whichever base64 alphabet and padding a JWT was written in', () => {
+    const text = token({ sub: 'ÿþ?>~' });
+    const [header = '', payload = '', signature] = text.split('.');
+    const padded = Buffer.from(payload, 'base64url').toString('base64');
+    expect(infoOf(`${header}.${padded}.${signature}`)?.userId).toBe('ÿþ?>~');
+  });
+});
+
+describe('hostile input instead of an access token', () => {
+  const part = (text: string): string => Buffer.from(text).toString('base64url');
+  const deep = '['.repeat(5500) + ']'.repeat(5500);
+  const CORPUS: [string, string][] = [
+    ['nothing', ''],
+    ['dots', '..'],
+    ['many dots', '.'.repeat(10_000)],
+    ['a megabyte', 'a'.repeat(1_000_000)],
+    ['a megabyte in three parts', `${'a'.repeat(400_000)}.${'b'.repeat(400_000)}.c`],
+    ['no base64', '!!.??.**'],
+    ['NUL and control characters', '\0\u0001.\u0002.\u007f'],
+    ['lone surrogates', '\ud800.\udc00.x'],
+    ['bytes that are no UTF-8', `${Buffer.from([0xff, 0xfe]).toString('base64url')}.e30.x`],
+    ['an empty object', `${part('{}')}.${part('{}')}.x`],
+    ['null', `${part('null')}.${part('null')}.x`],
+    ['deep JSON as header', `${part(deep)}.e30.x`],
+    ['deep JSON as payload', `${part(JSON.stringify(V5_HEADER))}.${part(deep)}.x`],
+    ['deep JSON as a header field', `${part(`{"typ":${deep}}`)}.e30.x`],
+    ['an array as payload', jwt(V5_HEADER, [V5_CLAIMS])],
+    ['text as payload', jwt(V5_HEADER, 'text')],
+    ['a payload cut short', jwt(V5_HEADER, JSON.stringify(V5_CLAIMS).slice(0, -5))],
+    ['__proto__ with all claims', jwt(V5_HEADER, `{"__proto__":${JSON.stringify(V5_CLAIMS)}}`)],
+    ['__proto__ with all header fields', jwt(`{"__proto__":${JSON.stringify(V5_HEADER)}}`, V5_CLAIMS)],
+    ['constructor.prototype', jwt(V5_HEADER, '{"constructor":{"prototype":{"sub":"x"}}}')],
+  ];
+
+  it.each(CORPUS)('S011 is refused and changes no prototype: %s', (_, text) => {
+    const before = Object.getOwnPropertyNames(Object.prototype);
+    expect(parseWithoutVerifying(text)).toBeUndefined();
+    expect(Object.getOwnPropertyNames(Object.prototype)).toEqual(before);
+    expect(({} as Claims)['sub']).toBeUndefined();
+  });
+
+  it('S011 gives an own claim named __proto__ no power', () => {
+    const text = JSON.stringify(V5_CLAIMS).replace('{', '{"__proto__":{"stt":1,"polluted":true},');
+    const info = infoOf(jwt(V5_HEADER, text));
+    expect(info?.userId).toBe('user-1');
+    expect(Object.getPrototypeOf(info?.payload)).toBe(Object.prototype);
+    expect(({} as Claims)['polluted']).toBeUndefined();
+    expect(Object.getPrototypeOf(withoutProtectedClaims(info?.payload ?? {}))).toBe(Object.prototype);
+  });
+
+  it('S011 takes the last of duplicate claims, as JSON.parse does, wherever it reads them', () => {
+    const text = JSON.stringify(V5_CLAIMS).replace('{', '{"sub":"user-2",');
+    const info = infoOf(jwt(V5_HEADER, text));
+    expect(info?.userId).toBe('user-1');
+    expect(info?.payload['sub']).toBe('user-1');
+  });
+
+  it('S011 is not even decoded when it is longer than 16 kB', () => {
+    const padding = 'x'.repeat(MAX_ACCESS_TOKEN_LENGTH);
+    const parse = jest.spyOn(JSON, 'parse');
+    try {
+      expect(parseWithoutVerifying(token({ padding }))).toBeUndefined();
+      expect(parseWithoutVerifying(`${token({})}${'A'.repeat(MAX_ACCESS_TOKEN_LENGTH)}`)).toBeUndefined();
+      expect(parse).not.toHaveBeenCalled();
+    } finally {
+      parse.mockRestore();
+    }
+  });
+
+  it('S011 is taken apart up to 16 kB', () => {
+    const plain = token({}).length;
+    const padding = 'x'.repeat(Math.floor(((MAX_ACCESS_TOKEN_LENGTH - plain - 30) * 3) / 4));
+    const text = token({ padding });
+    expect(text.length).toBeGreaterThan(MAX_ACCESS_TOKEN_LENGTH - 60);
+    expect(infoOf(text)).toBeDefined();
+  });
+
+  it('S011 never throws, for any text and any three JSON parts', () => {
+    const anything = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.tuple(fc.json(), fc.json(), fc.base64String()).map((parts) => parts.map(part).join('.')),
+      fc
+        .tuple(fc.jsonValue(), fc.jsonValue())
+        .map(([a, b]) => jwt({ ...V5_HEADER, kid: a }, { ...V5_CLAIMS, sub: b }, () => 'AA')),
+    );
+    fc.assert(
+      fc.property(anything, (text) => {
+        expect(() => infoOf(text)).not.toThrow();
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+describe('the claims of a new access token', () => {
+  const CONTENT = {
+    userId: 'user-1',
+    recipeUserId: 'recipe-user-1',
+    tenantId: 't1',
+    sessionHandle: 'h',
+    refreshTokenHash1: 'own',
+    parentRefreshTokenHash1: undefined,
+    antiCsrfToken: undefined,
+    expiryMs: 1_760_003_600_999,
+    timeCreatedMs: 1_760_000_000_999,
+    userPayload: { role: 'admin' },
+  };
+  const V3 = { sub: 'user-1', exp: 1_760_003_600, iat: 1_760_000_000 };
+  const REST = { sessionHandle: 'h', refreshTokenHash1: 'own', role: 'admin' };
+  const UNSET = { parentRefreshTokenHash1: null, antiCsrfToken: null };
+
+  it.each([
+    [3, { ...V3, ...REST, ...UNSET }],
+    [4, { ...V3, ...REST, ...UNSET, tId: 't1' }],
+    [5, { ...V3, ...REST, ...UNSET, tId: 't1', rsub: 'recipe-user-1' }],
+    [
+      2,
+      {
+        userId: 'recipe-user-1',
+        expiryTime: 1_760_003_600_999,
+        timeCreated: 1_760_000_000_999,
+        sessionHandle: 'h',
+        refreshTokenHash1: 'own',
+        userData: { role: 'admin' },
+      },
+    ],
+  ] as const)('of version %d', (version, claims) => {
+    expect(accessTokenClaims({ ...CONTENT, version })).toEqual(claims);
+    const lineage = { parentRefreshTokenHash1: 'parent', antiCsrfToken: 'anti' };
+    expect(accessTokenClaims({ ...CONTENT, ...lineage, version })).toEqual({ ...claims, ...lineage });
+  });
+});
+
+describe('names that belong to the session', () => {
+  const V3 = [
+    'sub',
+    'exp',
+    'iat',
+    'sessionHandle',
+    'refreshTokenHash1',
+    'parentRefreshTokenHash1',
+    'antiCsrfToken',
+  ];
+  it.each([
+    [
+      2,
+      ['userId', 'expiryTime', 'timeCreated', 'sessionHandle', 'refreshTokenHash1'],
+      ['sub', 'exp', 'tId', 'userData'],
+    ],
+    [3, V3, ['tId', 'rsub', 'userId', 'stt', 'iss']],
+    [4, [...V3, 'tId'], ['rsub', 'userId']],
+    [5, [...V3, 'tId', 'rsub'], ['userId', 'iss', 'aud', 'nbf', '__proto__']],
+    [9, [...V3, 'tId', 'rsub'], ['userId']],
+  ])('S013 are, up to version %d, %j', (version, reserved, free) => {
+    for (const name of reserved) {
+      expect(findReservedClaim({ a: 1, [name]: null }, version)).toBe(name);
+      const complete = Object.fromEntries(
+        reserved.filter((other) => other !== name).map((other) => [other, null]),
+      );
+      expect(findMissingClaim(complete, version)).toBe(name);
+    }
+    for (const name of free) expect(findReservedClaim({ [name]: 1 }, version)).toBeUndefined();
+    expect(
+      findMissingClaim(Object.fromEntries(reserved.map((name) => [name, null])), version),
+    ).toBeUndefined();
+  });
+
+  it('S013 are removed from a payload, and nothing else is', () => {
+    const all = Object.fromEntries(PROTECTED_CLAIM_NAMES.map((name) => [name, 'x']));
+    const payload = { ...all, iss: 'x', role: 'admin', nested: { sub: 'y' } };
+    expect(withoutProtectedClaims(payload)).toEqual({ iss: 'x', role: 'admin', nested: { sub: 'y' } });
+    expect(payload).toHaveProperty('sub');
+  });
+});

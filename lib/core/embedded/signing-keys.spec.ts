@@ -1,0 +1,316 @@
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import { FOREIGN_TEST_KEY } from '../../../test/fixtures/signing-keys.js';
+import { create, decoded, refreshed, verify } from '../../../test/support/core-calls.js';
+import {
+  DYNAMIC_TEST_KEY_CREATED_AT_MS,
+  DYNAMIC_TEST_KID,
+  embeddedCoreOn,
+  makeEmbeddedCore,
+  seededMemoryStore,
+  STATIC_TEST_KID,
+  TEST_START_MS,
+  type TestCore,
+} from '../../../test/support/embedded.js';
+import { jwt, rs256, V5_CLAIMS, V5_HEADER } from '../../../test/support/made-tokens.js';
+import { TestClock } from '../../testing/test-clock.js';
+import { generateKey, SigningKeys } from './signing-keys.js';
+import { MemoryStore } from './stores/memory.store.js';
+
+const EC_KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  .publicKey.export({ format: 'der', type: 'spki' })
+  .toString('base64');
+const HOUR_MS = 3_600_000;
+const kidOf = (token: string): unknown => decoded(token).header['kid'];
+const kidsOf = async ({ core }: TestCore): Promise<string[]> =>
+  (await core.getJwks()).keys.map(({ kid }) => kid);
+const mintedKid = async ({ core }: TestCore): Promise<unknown> =>
+  kidOf((await create(core)).accessToken.token);
+
+/** Keys of a chosen age: they sign for ten hours, tokens live for one. */
+async function keysOf(
+  ages: Record<string, number>,
+): Promise<{ keys: SigningKeys; clock: TestClock; store: MemoryStore }> {
+  const store = await seededMemoryStore();
+  await store.deleteDynamicKeys(TEST_START_MS);
+  const created = Object.values(ages).map((ageMs) => TEST_START_MS - ageMs);
+  for (const createdAtMs of created) {
+    await store.addDynamicKey({ createdAtMs, value: FOREIGN_TEST_KEY }, Number.POSITIVE_INFINITY);
+  }
+  const clock = new TestClock(TEST_START_MS);
+  const keys = new SigningKeys(store, clock, {
+    updateIntervalMs: 10 * HOUR_MS,
+    accessTokenValidityMs: HOUR_MS,
+  });
+  return { keys, clock, store };
+}
+
+describe('the key set of a new installation', () => {
+  it('is one rotating and one static key (C130), made once for all that start together (S016)', async () => {
+    const store = new MemoryStore();
+    const engines = Array.from({ length: 4 }, () => embeddedCoreOn(store));
+    await Promise.all(engines.map(({ core }) => core.start()));
+    const sets = await Promise.all(engines.map(kidsOf));
+    expect(sets[0]).toEqual([`d-${TEST_START_MS}`, expect.stringMatching(/^s-[0-9a-f-]{36}$/)]);
+    for (const set of sets) expect(set).toEqual(sets[0]);
+    await Promise.all(engines.map(({ core }) => core.close()));
+  });
+
+  it('S014 has RSA keys of 2048 bits, each another', async () => {
+    const [one, other] = await Promise.all([generateKey(), generateKey()]);
+    const [publicDer = ''] = one.split('|');
+    const key = createPublicKey({ key: Buffer.from(publicDer, 'base64'), format: 'der', type: 'spki' });
+    expect(key.asymmetricKeyType).toBe('rsa');
+    expect(key.asymmetricKeyDetails?.modulusLength).toBe(2048);
+    expect(other).not.toBe(one);
+  });
+
+  it('S020 publishes public members only, and the keys that sign (C138)', async () => {
+    const engine = await makeEmbeddedCore();
+    const { keys } = await engine.core.getJwks();
+    expect(keys.map((key) => Object.keys(key).sort())).toEqual(
+      keys.map(() => ['alg', 'e', 'kid', 'kty', 'n', 'use']),
+    );
+    const kids = await kidsOf(engine);
+    expect(kids).toContain(await mintedKid(engine));
+    expect(kids).toContain(
+      kidOf((await create(engine.core, { useDynamicSigningKey: false })).accessToken.token),
+    );
+  });
+
+  it('reads keys that an old Core stored with a semicolon', async () => {
+    const store = new MemoryStore();
+    await store.addStaticKey({
+      kid: STATIC_TEST_KID,
+      createdAtMs: 1,
+      value: FOREIGN_TEST_KEY.replace('|', ';'),
+      algorithm: 'RS256',
+    });
+    await store.addDynamicKey({ createdAtMs: DYNAMIC_TEST_KEY_CREATED_AT_MS, value: FOREIGN_TEST_KEY }, 0);
+    expect(await kidsOf(embeddedCoreOn(store))).toEqual([DYNAMIC_TEST_KID, STATIC_TEST_KID]);
+  });
+
+  it.each(['', 'no key', 'AAAA|AAAA', `${EC_KEY}|${EC_KEY}`])(
+    'S020 names a stored key that cannot be used (%j), without its text',
+    async (value) => {
+      const store = new MemoryStore();
+      await store.addDynamicKey({ createdAtMs: DYNAMIC_TEST_KEY_CREATED_AT_MS, value }, 0);
+      const keys = { kid: STATIC_TEST_KID, createdAtMs: 1, value: FOREIGN_TEST_KEY, algorithm: 'RS256' };
+      await store.addStaticKey(keys);
+      await expect(embeddedCoreOn(store).core.getJwks()).rejects.toThrow(
+        /^The stored signing key d-1759990000000 cannot be used$/,
+      );
+    },
+  );
+});
+
+describe('the rotation of keys', () => {
+  it('C131 publishes a key a minute before it signs: at 0, an hour less a minute, an hour', async () => {
+    const store = await seededMemoryStore();
+    await store.deleteDynamicKeys(TEST_START_MS);
+    await store.addDynamicKey({ createdAtMs: TEST_START_MS, value: FOREIGN_TEST_KEY }, 0);
+    const engine = embeddedCoreOn(store, { accessTokenDynamicSigningKeyUpdateIntervalSec: 3600 });
+    const old = `d-${TEST_START_MS}`;
+
+    expect(await kidsOf(engine)).toEqual([old, STATIC_TEST_KID]);
+    expect(await mintedKid(engine)).toBe(old);
+
+    engine.clock.advance(HOUR_MS - 60_000);
+    expect(await kidsOf(engine)).toEqual([old, STATIC_TEST_KID]);
+    engine.clock.advance(1);
+    const successor = `d-${engine.clock.now()}`;
+    expect(await mintedKid(engine)).toBe(old);
+    expect(await kidsOf(engine)).toEqual([successor, old, STATIC_TEST_KID]);
+
+    engine.clock.advance(59_998);
+    expect(await mintedKid(engine)).toBe(old);
+    engine.clock.advance(1);
+    expect(await mintedKid(engine)).toBe(successor);
+    expect(await kidsOf(engine)).toEqual([successor, old, STATIC_TEST_KID]);
+  });
+
+  it('changes the key of a dynamic session and never that of a static one (C132)', async () => {
+    const { core, clock } = await makeEmbeddedCore({ accessTokenDynamicSigningKeyUpdateIntervalSec: 14_400 });
+    const dynamic = await create(core);
+    const fixed = await create(core, { useDynamicSigningKey: false });
+    clock.advanceSeconds(7200);
+    const one = await refreshed(core, dynamic.refreshToken.token);
+    const other = await refreshed(core, fixed.refreshToken.token, { useDynamicSigningKey: false });
+    expect(kidOf(one.accessToken.token)).not.toBe(kidOf(dynamic.accessToken.token));
+    expect(kidOf(other.accessToken.token)).toBe(kidOf(fixed.accessToken.token));
+  });
+
+  it('S015 never refuses a token that has not expired, over ten rotations (C133)', async () => {
+    const { core, clock, store } = await makeEmbeddedCore({
+      accessTokenDynamicSigningKeyUpdateIntervalSec: 14_400,
+      accessTokenValiditySec: 3600,
+    });
+    const kids = new Set<unknown>();
+    const live: { token: string; expiry: number }[] = [];
+    let { refreshToken } = await create(core);
+    for (let quarter = 0; quarter < 4 * 42; quarter++) {
+      clock.advanceSeconds(900);
+      const next = await refreshed(core, refreshToken.token);
+      ({ refreshToken } = next);
+      live.push(next.accessToken);
+      kids.add(kidOf(next.accessToken.token));
+      while ((live[0]?.expiry ?? Infinity) < clock.now()) live.shift();
+      for (const { token } of live) expect(await verify(core, token)).toMatchObject({ status: 'OK' });
+      if (quarter % 20 === 0) await core.sweepExpired();
+    }
+    expect(kids.size).toBeGreaterThanOrEqual(10);
+    expect((await store.findDynamicKeys(0)).length).toBeLessThan(kids.size);
+  });
+
+  it('C134 knows a key that another instance has added at once, in the JWKS and when verifying', async () => {
+    const { core, clock, store } = await makeEmbeddedCore();
+    await core.start();
+    clock.advanceSeconds(1);
+    const createdAtMs = clock.now();
+    await store.addDynamicKey({ createdAtMs, value: FOREIGN_TEST_KEY }, Number.POSITIVE_INFINITY);
+    const token = jwt({ ...V5_HEADER, kid: `d-${createdAtMs}` }, V5_CLAIMS, (text) =>
+      rs256(text, FOREIGN_TEST_KEY),
+    );
+    expect(await verify(core, token)).toMatchObject({ status: 'OK' });
+
+    clock.advanceSeconds(1);
+    await store.addDynamicKey(
+      { createdAtMs: clock.now(), value: FOREIGN_TEST_KEY },
+      Number.POSITIVE_INFINITY,
+    );
+    expect((await core.getJwks()).keys[0]?.kid).toBe(`d-${clock.now()}`);
+    await core.close();
+  });
+
+  it('C136 lists rotating keys newest first', async () => {
+    const { keys } = await keysOf({ old: 5 * HOUR_MS, young: 60_000, middle: 2 * HOUR_MS });
+    const kids = (await keys.jwks()).keys.map(({ kid }) => kid);
+    expect(kids.slice(0, 3)).toEqual(
+      [60_000, 2 * HOUR_MS, 5 * HOUR_MS].map((ageMs) => `d-${TEST_START_MS - ageMs}`),
+    );
+  });
+
+  it('survives thousands of verifications during a rotation (C137)', async () => {
+    const { core, clock } = await makeEmbeddedCore({ accessTokenDynamicSigningKeyUpdateIntervalSec: 13_600 });
+    const { accessToken } = await create(core);
+    clock.advanceSeconds(3550);
+    const results = await Promise.all(
+      Array.from({ length: 2000 }, (_, n) =>
+        n % 100 === 0 ? kidsOf({ core } as TestCore) : verify(core, accessToken.token),
+      ),
+    );
+    for (const result of results)
+      expect(Array.isArray(result) || result.status).not.toBe('TRY_REFRESH_TOKEN');
+    const { keys } = await core.getJwks();
+    expect(keys.filter(({ kid }) => kid.startsWith('d-'))).toHaveLength(2);
+  });
+
+  it.each<[ageMs: number, signs: boolean, published: boolean]>([
+    [10 * HOUR_MS - 60_000, true, true],
+    [10 * HOUR_MS - 1, true, true],
+    [10 * HOUR_MS, false, true],
+    [12 * HOUR_MS, false, true],
+    [12 * HOUR_MS + 1, false, false],
+  ])(
+    'a key %d ms old, with a successor that is just made: signs %p, published %p',
+    async (ageMs, signs, published) => {
+      const { keys } = await keysOf({ old: ageMs });
+      const kid = `d-${TEST_START_MS - ageMs}`;
+      expect((await keys.signingKey('dynamic')).kid === kid).toBe(signs);
+      expect((await keys.find(kid)).length).toBe(published ? 1 : 0);
+    },
+  );
+
+  it('says how long the JWKS may be cached: until the next key is due (C143)', async () => {
+    const store = new MemoryStore();
+    const clock = new TestClock(TEST_START_MS);
+    const { core } = embeddedCoreOn(store, { accessTokenDynamicSigningKeyUpdateIntervalSec: 3600 }, clock);
+    expect((await core.getJwks()).validityInSeconds).toBe(3540);
+    clock.advanceSeconds(2);
+    expect((await core.getJwks()).validityInSeconds).toBe(3538);
+    clock.advanceSeconds(3538);
+    expect((await core.getJwks()).validityInSeconds).toBe(1);
+  });
+});
+
+describe('cleaning keys', () => {
+  it('C135 removes those whose last token has long expired, and no other', async () => {
+    const ages = {
+      older: 12 * HOUR_MS + 1,
+      exactly: 12 * HOUR_MS,
+      late: 11 * HOUR_MS,
+      due: 10 * HOUR_MS,
+      now: 0,
+    };
+    const { keys, store, clock } = await keysOf(ages);
+    await keys.deleteExpired();
+    expect(await store.findDynamicKeys(0)).toHaveLength(4);
+    // At its very end a key is still published; a millisecond later it is gone.
+    clock.advance(1);
+    await keys.deleteExpired();
+    expect((await store.findDynamicKeys(0)).map(({ createdAtMs }) => TEST_START_MS - createdAtMs)).toEqual([
+      ages.now,
+      ages.due,
+      ages.late,
+    ]);
+  });
+
+  it('S012 tells caches that a key has left, by time or by removal, and only then', async () => {
+    const { keys, clock, store } = await keysOf({ old: 11 * HOUR_MS, young: HOUR_MS });
+    await keys.reload();
+    const before = keys.generation;
+    await keys.reload();
+    clock.advance(HOUR_MS);
+    expect(keys.generation).toBe(before);
+    clock.advance(1);
+    const later = keys.generation;
+    expect(later).toBeGreaterThan(before);
+    await store.deleteDynamicKeys(TEST_START_MS + 1);
+    await keys.reload();
+    expect(keys.generation).toBeGreaterThan(later);
+  });
+});
+
+describe('a store that is asked for keys', () => {
+  it('S018 is asked once per half second for 10,000 unknown key ids', async () => {
+    const { keys, store, clock } = await keysOf({ young: HOUR_MS });
+    await keys.reload();
+    let asked = 0;
+    const find = store.findDynamicKeys.bind(store);
+    store.findDynamicKeys = (sinceMs) => {
+      asked++;
+      return find(sinceMs);
+    };
+    for (let n = 0; n < 10_000; n++) {
+      clock.advance(n % 10 === 0 ? 1 : 0);
+      expect(await keys.find(`d-${n}`)).toEqual([]);
+    }
+    expect(asked).toBe(2);
+  });
+
+  it('S017 is asked once by 1,000 verifications that start together', async () => {
+    const { keys, store } = await keysOf({ young: HOUR_MS });
+    let asked = 0;
+    const find = store.findDynamicKeys.bind(store);
+    store.findDynamicKeys = (sinceMs) => {
+      asked++;
+      return find(sinceMs);
+    };
+    await Promise.all(Array.from({ length: 1000 }, () => keys.find(STATIC_TEST_KID)));
+    expect(asked).toBe(1);
+  });
+
+  it('S017 S096 may be gone: known keys keep verifying, also when a successor is due', async () => {
+    const { core, store, clock } = await makeEmbeddedCore({
+      accessTokenDynamicSigningKeyUpdateIntervalSec: 14_400,
+    });
+    clock.advanceSeconds(3000);
+    const { session, accessToken } = await create(core);
+    store.findDynamicKeys = () => Promise.reject(new Error('gone'));
+    clock.advanceSeconds(3000);
+    expect(await verify(core, accessToken.token)).toEqual({ status: 'OK', session });
+    clock.advanceSeconds(1);
+    expect((await core.getJwks()).keys.map(({ kid }) => kid)).toEqual([DYNAMIC_TEST_KID, STATIC_TEST_KID]);
+    await expect(create(core)).rejects.toMatchObject({ name: 'CoreUnavailableError' });
+  });
+});

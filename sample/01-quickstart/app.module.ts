@@ -1,0 +1,34 @@
+import { Module } from '@nestjs/common';
+import { SessionModule, embeddedCore } from 'nest-sessions';
+import { AccountController } from './account.controller.js';
+import { EventsController } from './events.controller.js';
+import { EventLog } from './event-log.js';
+import { IsAdminClaim } from './is-admin.claim.js';
+import { PageController } from './page.controller.js';
+import { SessionsController } from './sessions.controller.js';
+import { accessTokenSeconds, origin } from './settings.js';
+import { SignInController } from './sign-in.controller.js';
+import { TheftController } from './theft.controller.js';
+import { Thief } from './thief.js';
+
+/** The whole application: one module brings the sessions, the rest is the demo. */
+@Module({
+  imports: [
+    SessionModule.forRoot({
+      appInfo: { appName: 'Quickstart', apiDomain: origin, websiteDomain: origin },
+      core: embeddedCore({ accessTokenValiditySec: accessTokenSeconds, accessTokenValidityJitter: 0 }),
+      antiCsrf: 'VIA_TOKEN',
+      claims: [IsAdminClaim],
+    }),
+  ],
+  controllers: [
+    PageController,
+    SignInController,
+    AccountController,
+    SessionsController,
+    TheftController,
+    EventsController,
+  ],
+  providers: [EventLog, Thief],
+})
+export class AppModule {}

@@ -1,0 +1,20 @@
+import { Injectable } from '@nestjs/common';
+import { SessionEvents, type SessionEvent } from 'nest-sessions';
+
+const KEPT = 50;
+
+/** The last events of all sessions, newest first. No event carries a token. */
+@Injectable()
+export class EventLog {
+  private events: readonly SessionEvent[] = [];
+
+  constructor({ stream }: SessionEvents) {
+    stream.subscribe((event) => {
+      this.events = [event, ...this.events].slice(0, KEPT);
+    });
+  }
+
+  latest(): readonly SessionEvent[] {
+    return this.events;
+  }
+}

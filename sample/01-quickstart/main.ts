@@ -1,0 +1,17 @@
+import type { NestApplicationOptions } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { AppModule } from './app.module.js';
+import { adapter, origin, port } from './settings.js';
+
+const options: NestApplicationOptions = { logger: ['warn', 'error', 'fatal'] };
+
+const app =
+  adapter === 'fastify'
+    ? await NestFactory.create(AppModule, new FastifyAdapter(), options)
+    : await NestFactory.create(AppModule, options);
+
+app.enableShutdownHooks();
+// Loopback only: whoever reaches the page signs in without a password.
+await app.listen(port, 'localhost');
+console.log(`nest-sessions sample: ${origin}`);

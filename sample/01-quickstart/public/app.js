@@ -1,0 +1,290 @@
+import { attemptRefreshingSession, doesSessionExist, init, signOut } from './supertokens-website.js';
+
+const POLL_MS = 3000;
+const $ = (id) => document.getElementById(id);
+
+// The log sits below the browser client, so that it sees what the client hides: the 401, the refresh, the repetition.
+const wire = window.fetch.bind(window);
+const failedQuietly = new Set();
+
+window.fetch = async (input, options = {}) => {
+  const request = `${(options.method ?? 'get').toUpperCase()} ${new URL(input, location.href).pathname}`;
+  try {
+    const response = await wire(input, options);
+    const isRepeated = failedQuietly.delete(request);
+    if (options.isPoll && !response.ok) failedQuietly.add(request);
+    if (!options.isPoll || !response.ok || isRepeated) logCall(request, response.status);
+    return response;
+  } catch (error) {
+    logCall(request, 'no answer');
+    throw error;
+  }
+};
+
+init({
+  apiDomain: location.origin,
+  apiBasePath: '/auth',
+  onHandleEvent: ({ action }) => {
+    logEvent(action);
+    if (action !== 'REFRESH_SESSION') return;
+    flashRing();
+    poll();
+  },
+});
+
+// Calls. `fetch` is the client's by now: it adds the anti-CSRF token, and refreshes when the access token has expired.
+
+async function call(method, path, { body, isPoll = false } = {}) {
+  const response = await fetch(path, {
+    method,
+    isPoll,
+    cache: 'no-store',
+    ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  });
+  return { status: response.status, ok: response.ok, body: await response.json() };
+}
+
+async function callAndShow(path) {
+  const { status, ok, body } = await call('GET', path);
+  if (status === 401) return showEnded();
+  const line = element('p', { className: `status ${ok ? 'good' : 'bad'}`, textContent: `${status} ${path}` });
+  const notes = (body.claimValidationErrors ?? []).map(({ id, reason }) =>
+    element('p', { textContent: `The claim “${id}” failed: ${reason.message}.` }),
+  );
+  $('answer').replaceChildren(line, ...notes, element('pre', { textContent: pretty(body), tabIndex: 0 }));
+}
+
+async function signInAs(userId) {
+  await call('POST', '/demo/sign-in', { body: { userId } });
+  hideEnded();
+  $('answer').replaceChildren();
+  await showMe();
+}
+
+async function changeRole() {
+  const { status } = await call('POST', isAdmin() ? '/demo/step-down' : '/demo/become-admin');
+  if (status === 401) return showEnded();
+  await showMe();
+}
+
+async function revoke(sessionHandle) {
+  await call('POST', `/demo/sessions/${sessionHandle}/revoke`);
+  await showMe();
+}
+
+async function steal() {
+  let answer = await call('POST', '/demo/steal');
+  if (answer.status === 409) {
+    await attemptRefreshingSession();
+    answer = await call('POST', '/demo/steal');
+  }
+  await showMe(); // the owner's next call: it finds that the session is gone
+}
+
+// The session on the page. Who-am-I calls queue up, so that an older answer never overwrites a newer one.
+
+let me; // undefined when signed out
+let queue = Promise.resolve();
+let runsOut;
+
+function showMe({ isPoll = false } = {}) {
+  const update = queue.then(() => updateMe(isPoll));
+  queue = update.catch(() => undefined);
+  return update;
+}
+
+/** Looks whether the session still exists. Without an answer it looks again later: the log tells. */
+function poll() {
+  if (me) showMe({ isPoll: true }).catch(() => undefined);
+}
+
+async function updateMe(isPoll) {
+  if (isPoll && !me) return; // thrown out while this one waited
+  const answer = await call('GET', '/demo/me', { isPoll });
+  if (answer.status === 401) return showEnded();
+  if (!answer.ok) return;
+  me = answer.body;
+  const sessions = await call('GET', '/demo/sessions', { isPoll });
+  if (sessions.status === 401) return showEnded();
+  render(sessions.body);
+  clearTimeout(runsOut);
+  const { exp } = me.accessTokenPayload;
+  if (exp * 1000 > Date.now()) runsOut = setTimeout(poll, exp * 1000 - Date.now() + 50);
+}
+
+function render(sessions) {
+  setText($('name'), me.accessTokenPayload.name);
+  $('handle').textContent = short(me.sessionHandle);
+  const { name, admin, ...ownedByTheSession } = me.accessTokenPayload;
+  setText($('payload'), pretty({ name, admin, ...ownedByTheSession }));
+  setText($('data'), pretty(me.sessionDataInDatabase));
+  $('role').textContent = isAdmin() ? 'Step down' : 'Become admin';
+  renderSessions(sessions);
+  showSignedIn(true);
+  renderRing();
+}
+
+let rendered;
+function renderSessions(sessions) {
+  // Rebuilding the list takes the focus from its buttons: only when it has changed.
+  if (rendered === (rendered = JSON.stringify(sessions))) return;
+  $('sessions').replaceChildren(...sessions.map(sessionItem));
+}
+
+function sessionItem({ sessionHandle, timeCreated, expiry, browser, isThisOne }) {
+  const text = element('div', {}, [
+    element('p', { textContent: `${browserName(browser)}, since ${clockTime(timeCreated)}` }),
+    element('p', {
+      className: 'fine',
+      textContent: `${short(sessionHandle)}, expires ${new Date(expiry).toLocaleDateString()}`,
+    }),
+  ]);
+  if (isThisOne)
+    return element('li', {}, [text, element('span', { className: 'mine', textContent: 'this one' })]);
+  const button = element('button', { className: 'quiet', textContent: 'Revoke' });
+  button.onclick = busy(button, () => revoke(sessionHandle));
+  return element('li', {}, [text, button]);
+}
+
+function renderRing() {
+  if (!me) return;
+  const { iat, exp } = me.accessTokenPayload;
+  const left = Math.max(0, exp - Date.now() / 1000);
+  const percent = Math.min(100, (100 * left) / (exp - iat));
+  $('ring-life').style.strokeDasharray = `${percent} 100`;
+  $('ring').classList.toggle('low', percent < 25);
+  $('seconds').textContent = `${Math.ceil(left)} s`;
+}
+
+function flashRing() {
+  $('ring').classList.remove('refreshed');
+  void $('ring').offsetWidth; // restarts the animation
+  $('ring').classList.add('refreshed');
+}
+
+function showSignedIn(isSignedIn) {
+  $('signed-in').hidden = $('sign-out').hidden = !isSignedIn;
+  $('signed-out').hidden = isSignedIn;
+}
+
+// The end of a session, and why.
+
+async function showEnded() {
+  const ended = me;
+  showSignedOut();
+  if (!ended) return;
+  const { body: events } = await call('GET', '/demo/events');
+  const own = events.filter((event) => event.sessionHandle === ended.sessionHandle);
+  const theft = own.find((event) => event.type === 'session.theft-detected');
+  const end = theft ?? own.find((event) => event.type === 'session.revoked');
+  $('ended').hidden = false;
+  $('ended-sides').hidden = !theft;
+  $('ended-title').textContent = theft ? 'Theft detected: both sides are out' : 'This session has ended';
+  $('ended-text').textContent = theft
+    ? 'A refresh token came back after its replacement had been used, so two parties held tokens of one session.'
+    : 'It was signed out or revoked somewhere else. This browser noticed with its next call.';
+  $('thief-side').textContent = 'The old refresh token was refused, and there is no new one.';
+  $('browser-side').textContent = 'Its next call got a 401, and its cookies were cleared.';
+  $('ended-event').hidden = !end;
+  $('ended-event').textContent = end ? pretty(end) : '';
+}
+
+function hideEnded() {
+  $('ended').hidden = true;
+}
+
+function showSignedOut() {
+  me = undefined;
+  clearTimeout(runsOut);
+  showSignedIn(false);
+}
+
+// The log.
+
+function logCall(request, status) {
+  const isBad = !(status < 400);
+  log(
+    element('span', { textContent: request }),
+    element('b', { className: isBad ? 'bad' : 'good', textContent: status }),
+  );
+}
+
+function logEvent(action) {
+  const isBad = action === 'UNAUTHORISED' || action === 'API_INVALID_CLAIM';
+  log(element('span', { className: isBad ? 'event bad' : 'event', textContent: action }));
+}
+
+function log(...parts) {
+  $('log').prepend(element('li', {}, [element('time', { textContent: clockTime(Date.now()) }), ...parts]));
+  while ($('log').children.length > 200) $('log').lastElementChild.remove();
+}
+
+// Small things.
+
+function element(name, properties, children = []) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+/** A button's handler: the button rests until the work is done. */
+function busy(button, work) {
+  return async () => {
+    button.disabled = true;
+    try {
+      await work();
+    } catch (error) {
+      log(element('span', { className: 'event bad', textContent: String(error) }));
+    } finally {
+      button.disabled = false;
+    }
+  };
+}
+
+function setText(target, text) {
+  if (target.textContent !== text) target.textContent = text;
+}
+
+const isAdmin = () => me?.accessTokenPayload.admin?.v === true;
+const pretty = (value) => JSON.stringify(value, null, 2);
+const short = (handle) => handle.slice(0, 8);
+const clockTime = (ms) => new Date(ms).toLocaleTimeString([], { hourCycle: 'h23' });
+
+function browserName(userAgent) {
+  const known = [
+    ['Edg', 'Edge'],
+    ['Firefox', 'Firefox'],
+    ['Chrome', 'Chrome'],
+    ['Safari', 'Safari'],
+    ['curl', 'curl'],
+  ];
+  return known.find(([mark]) => userAgent.includes(mark))?.[1] ?? 'Another browser';
+}
+
+function on(id, work) {
+  $(id).onclick = busy($(id), work);
+}
+
+on('guarded', () => callAndShow('/demo/guarded'));
+on('admin', () => callAndShow('/demo/admin'));
+on('role', changeRole);
+on('steal', steal);
+on('sign-out', async () => {
+  await signOut();
+  showSignedOut();
+});
+
+const users = await (await wire('/demo/users')).json();
+$('users').replaceChildren(
+  ...users.map(({ id, name }) => {
+    const button = element('button', { textContent: name });
+    button.onclick = busy(button, () => signInAs(id));
+    return button;
+  }),
+);
+
+if (await doesSessionExist()) await showMe();
+if (!me) showSignedIn(false);
+
+setInterval(renderRing, 250);
+setInterval(poll, POLL_MS);

@@ -1,0 +1,48 @@
+import { Controller, Get, HttpCode, NotFoundException, Param, Post, UseGuards } from '@nestjs/common';
+import {
+  Session,
+  SessionGuard,
+  SessionService,
+  VerifySession,
+  type JsonObject,
+  type SessionInformation,
+} from 'nest-sessions';
+
+/** The sessions of one user: where he is signed in, and a way to end one. */
+@Controller('demo/sessions')
+@UseGuards(SessionGuard)
+@VerifySession({ checkDatabase: true })
+export class SessionsController {
+  constructor(private readonly sessions: SessionService) {}
+
+  @Get()
+  async list(
+    @Session('userId') userId: string,
+    @Session('sessionHandle') current: string,
+  ): Promise<JsonObject[]> {
+    const handles = await this.sessions.getAllSessionHandlesForUser({ userId });
+    const found = await Promise.all(handles.map((handle) => this.sessions.getSessionInformation(handle)));
+    return found
+      .filter((session): session is SessionInformation => session !== undefined)
+      .sort((a, b) => b.timeCreated - a.timeCreated)
+      .map(({ sessionHandle, timeCreated, expiry, sessionDataInDatabase }) => ({
+        sessionHandle,
+        timeCreated,
+        expiry,
+        browser: sessionDataInDatabase['browser'] ?? 'unknown',
+        isThisOne: sessionHandle === current,
+      }));
+  }
+
+  @Post(':handle/revoke')
+  @HttpCode(200)
+  async revoke(
+    @Session('userId') userId: string,
+    @Param('handle') sessionHandle: string,
+  ): Promise<JsonObject> {
+    const session = await this.sessions.getSessionInformation(sessionHandle);
+    // A handle is no secret: whose session it is must be asked, and "not yours" sounds like "not there".
+    if (session?.userId !== userId) throw new NotFoundException('no such session');
+    return { wasRevoked: await this.sessions.revokeSession(sessionHandle) };
+  }
+}

@@ -1,0 +1,36 @@
+import { Body, Controller, Get, Headers, NotFoundException, Post, Req, Res } from '@nestjs/common';
+import { SessionService } from 'nest-sessions';
+import { Thief } from './thief.js';
+import { DEMO_USERS, findUser, type DemoUser } from './users.js';
+
+/** Signing in is the application's own business: it says who the user is, the session starts from there. */
+@Controller('demo')
+export class SignInController {
+  constructor(
+    private readonly sessions: SessionService,
+    private readonly thief: Thief,
+  ) {}
+
+  @Get('users')
+  users(): readonly DemoUser[] {
+    return DEMO_USERS;
+  }
+
+  @Post('sign-in')
+  async signIn(
+    @Req() req: unknown,
+    @Res({ passthrough: true }) res: unknown,
+    @Body('userId') userId: unknown,
+    @Headers('user-agent') browser = 'unknown',
+  ): Promise<DemoUser> {
+    const user = findUser(userId);
+    if (user === undefined) throw new NotFoundException('no such demo user');
+    const session = await this.sessions.createNewSession(req, res, {
+      userId: user.id,
+      accessTokenPayload: { name: user.name },
+      sessionDataInDatabase: { browser },
+    });
+    this.thief.copyRefreshToken(session); // the demo's thief; leave this line out of your own application
+    return user;
+  }
+}

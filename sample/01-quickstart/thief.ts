@@ -1,0 +1,35 @@
+import { Injectable } from '@nestjs/common';
+import { SessionEvents, type SessionContainer } from 'nest-sessions';
+
+/**
+ * DEMO ONLY, and the opposite of what an application does: keeps a copy of the refresh token that each browser got at
+ * sign-in, as malware on the user's machine would.
+ */
+@Injectable()
+export class Thief {
+  private readonly loot = new Map<string, string>();
+  private readonly retired = new Set<string>();
+
+  constructor(events: SessionEvents) {
+    events.stream.subscribe(({ type, sessionHandle }) => {
+      if (type === 'session.promoted') this.retired.add(sessionHandle);
+      if (type === 'session.revoked') this.forget(sessionHandle);
+    });
+  }
+
+  /** Takes the refresh token of a new session. */
+  copyRefreshToken(session: SessionContainer): void {
+    const { refreshToken } = session.getAllSessionTokensDangerously();
+    if (refreshToken !== undefined) this.loot.set(session.getHandle(), refreshToken);
+  }
+
+  /** The stolen token, once the browser has refreshed and used its new one; undefined before. */
+  retiredToken(sessionHandle: string): string | undefined {
+    return this.retired.has(sessionHandle) ? this.loot.get(sessionHandle) : undefined;
+  }
+
+  private forget(sessionHandle: string): void {
+    this.loot.delete(sessionHandle);
+    this.retired.delete(sessionHandle);
+  }
+}

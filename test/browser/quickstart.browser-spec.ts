@@ -1,0 +1,326 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { env } from 'node:process';
+import { fileURLToPath } from 'node:url';
+import {
+  chromium,
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type Page,
+  type Response,
+} from 'playwright-core';
+import { RunningSample } from './running-sample.js';
+
+const SCREENSHOTS = fileURLToPath(new URL('./screenshots', import.meta.url));
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+/** What `supertokens-website` keeps for itself in cookies that scripts can read. None of it opens a session. */
+const CLIENT_MARKS = ['sAntiCsrf', 'sFrontToken', 'st-last-access-token-update'];
+
+let chrome: Browser;
+
+const isRefresh = (response: Response) => response.url().endsWith('/auth/session/refresh');
+
+beforeAll(async () => {
+  chrome = await chromium.launch({
+    executablePath: env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
+    args: FLAGS,
+  });
+});
+
+afterAll(async () => {
+  await chrome.close();
+});
+
+describe.each(['express', 'fastify'])('the quickstart page, served by %s', (adapter) => {
+  let sample: RunningSample;
+  let contexts: BrowserContext[];
+
+  beforeAll(async () => {
+    sample = await RunningSample.start(adapter);
+  });
+
+  afterAll(async () => {
+    await sample.stop();
+  });
+
+  beforeEach(() => {
+    contexts = [];
+  });
+
+  afterEach(async () => {
+    await Promise.all(contexts.map((context) => context.close()));
+  });
+
+  async function newBrowser(options: BrowserContextOptions = {}): Promise<BrowserContext> {
+    const context = await chrome.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+    contexts.push(context);
+    return context;
+  }
+
+  async function openPage(context: BrowserContext): Promise<Page> {
+    const page = await context.newPage();
+    await page.goto(sample.origin);
+    return page;
+  }
+
+  async function signIn(context: BrowserContext, name = 'Ada Lovelace'): Promise<Page> {
+    const page = await openPage(context);
+    await page.getByRole('button', { name }).click();
+    await page.locator('#name', { hasText: name }).waitFor();
+    return page;
+  }
+
+  async function screenshot(page: Page, step: string): Promise<void> {
+    await page.screenshot({ path: `${SCREENSHOTS}/${adapter}-${step}.png` });
+  }
+
+  /** What the browser's jar holds of the session, by cookie name. */
+  async function tokenCookies(context: BrowserContext) {
+    const cookies = await context.cookies([sample.origin, `${sample.origin}/auth/session/refresh`]);
+    return new Map(cookies.filter(({ name }) => !CLIENT_MARKS.includes(name)).map((one) => [one.name, one]));
+  }
+
+  /** The status of a refresh that somebody makes outside the browser with a refresh token that he holds. */
+  async function refreshWith(refreshToken: string | undefined): Promise<number> {
+    const response = await fetch(`${sample.origin}/auth/session/refresh`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${refreshToken}`, 'st-auth-mode': 'header' },
+    });
+    return response.status;
+  }
+
+  it('signs a user in and says who he is', async () => {
+    const page = await openPage(await newBrowser());
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await screenshot(page, '01-signed-out');
+
+    await page.getByRole('button', { name: 'Grace Hopper' }).click();
+
+    await page.locator('#name', { hasText: 'Grace Hopper' }).waitFor();
+    const payload = JSON.parse(await page.locator('#payload').innerText()) as Record<string, unknown>;
+    expect(payload).toMatchObject({ sub: 'grace', name: 'Grace Hopper', admin: { v: false } });
+    await page.locator('#log', { hasText: 'SESSION_CREATED' }).waitFor();
+    await screenshot(page, '02-signed-in');
+  });
+
+  it('keeps the tokens in cookies that no script can read (S058)', async () => {
+    const context = await newBrowser();
+    const page = await signIn(context);
+
+    const cookies = await tokenCookies(context);
+    expect([...cookies.keys()].sort()).toEqual(['sAccessToken', 'sRefreshToken']);
+    expect(cookies.get('sAccessToken')).toMatchObject({ httpOnly: true, sameSite: 'Lax', path: '/' });
+    expect(cookies.get('sRefreshToken')).toMatchObject({
+      httpOnly: true,
+      sameSite: 'Lax',
+      path: '/auth/session/refresh',
+    });
+    const readable = await page.evaluate<string>('document.cookie + JSON.stringify({ ...localStorage })');
+    for (const { value } of cookies.values()) {
+      expect(readable).not.toContain(value);
+      expect(decodeURIComponent(readable)).not.toContain(decodeURIComponent(value));
+    }
+    const names = (await page.evaluate<string>('document.cookie'))
+      .split('; ')
+      .map((one) => one.split('=')[0]);
+    expect(names.sort()).toEqual(CLIENT_MARKS);
+  });
+
+  it('refreshes by itself when the access token runs out, and no call of the page fails', async () => {
+    const context = await newBrowser();
+    const page = await signIn(context);
+    const first = await tokenCookies(context);
+
+    await page.locator('#log', { hasText: /\/demo\/\w+\s*200.*REFRESH_SESSION/ }).waitFor();
+    // Newest first: the call that was repeated, the refresh between, the call that came too late.
+    expect(await page.locator('#log').innerText()).toMatch(
+      /GET \/demo\/(\w+)\s+200\s[^]*REFRESH_SESSION\s[^]*POST \/auth\/session\/refresh\s+200\s[^]*GET \/demo\/\1\s+401/,
+    );
+    await screenshot(page, '03-refreshed');
+    await page.getByRole('button', { name: 'Guarded call' }).click();
+
+    await page.locator('#answer', { hasText: '200 /demo/guarded' }).waitFor();
+    await page.locator('#answer', { hasText: 'hello ada' }).waitFor();
+    const second = await tokenCookies(context);
+    expect(second.get('sAccessToken')?.value).not.toBe(first.get('sAccessToken')?.value);
+    expect(second.get('sRefreshToken')?.value).not.toBe(first.get('sRefreshToken')?.value);
+    expect(await page.locator('#log').innerText()).not.toContain('UNAUTHORISED');
+  });
+
+  it('shows the claim that keeps the user out, and lets him in once he has it', async () => {
+    const page = await signIn(await newBrowser(), 'Alan Turing');
+
+    await page.getByRole('button', { name: 'Admin call' }).click();
+    await page.locator('#answer', { hasText: '403 /demo/admin' }).waitFor();
+    expect(await page.locator('#answer').innerText()).toContain('The claim “admin” failed: wrong value.');
+    await page.locator('#log', { hasText: 'API_INVALID_CLAIM' }).waitFor();
+    await screenshot(page, '04-claim-failed');
+
+    await page.getByRole('button', { name: 'Become admin' }).click();
+    await page.getByRole('button', { name: 'Step down' }).waitFor();
+    await page.locator('#log', { hasText: 'ACCESS_TOKEN_PAYLOAD_UPDATED' }).waitFor();
+    await page.getByRole('button', { name: 'Admin call' }).click();
+    await page.locator('#answer', { hasText: '200 /demo/admin' }).waitFor();
+    await screenshot(page, '05-claim-passed');
+
+    await page.getByRole('button', { name: 'Step down' }).click();
+    await page.getByRole('button', { name: 'Become admin' }).waitFor();
+    await page.getByRole('button', { name: 'Admin call' }).click();
+    await page.locator('#answer', { hasText: '403 /demo/admin' }).waitFor();
+  });
+
+  it('keeps two tabs signed in that refresh at the same moment (S118)', async () => {
+    const context = await newBrowser();
+    const tabs = [await signIn(context), await openPage(context)];
+    const refreshes: number[] = [];
+    context.on('response', (response) => {
+      if (isRefresh(response)) refreshes.push(response.status());
+    });
+
+    const refreshed = await Promise.all(
+      tabs.map((tab) =>
+        tab.evaluate<boolean>(
+          "import('/supertokens-website.js').then((client) => client.attemptRefreshingSession())",
+        ),
+      ),
+    );
+
+    expect(refreshed).toEqual([true, true]);
+    // And once more when the token runs out: both tabs have set their timers to the same moment.
+    await context.waitForEvent('response', isRefresh);
+    for (const tab of tabs) {
+      await tab.getByRole('button', { name: 'Guarded call' }).click();
+      await tab.locator('#answer', { hasText: '200 /demo/guarded' }).waitFor();
+      expect(await tab.locator('#log').innerText()).not.toContain('UNAUTHORISED');
+    }
+    expect(new Set(refreshes)).toEqual(new Set([200]));
+  });
+
+  it('survives the loss of the answer to a refresh (S118)', async () => {
+    const context = await newBrowser();
+    const page = await signIn(context);
+    let isLost = false;
+    await page.route('**/auth/session/refresh', async (route) => {
+      if (isLost) return route.continue();
+      isLost = true;
+      const request = route.request();
+      const { status } = await fetch(request.url(), { method: 'POST', headers: await request.allHeaders() });
+      expect(status).toBe(200); // the server has rotated …
+      return route.abort(); // … and the browser does not hear of it
+    });
+
+    await page.locator('#log', { hasText: 'no answer' }).waitFor();
+    await page.locator('#log', { hasText: 'REFRESH_SESSION' }).waitFor();
+
+    await page.getByRole('button', { name: 'Guarded call' }).click();
+    await page.locator('#answer', { hasText: '200 /demo/guarded' }).waitFor();
+    expect(await page.locator('#log').innerText()).not.toContain('UNAUTHORISED');
+  });
+
+  it.each([
+    ['ahead', 3_600_000],
+    ['behind', -3_600_000],
+  ])('keeps a browser signed in whose clock is an hour %s (S118)', async (_direction, skewMs) => {
+    const context = await newBrowser();
+    await context.clock.install({ time: Date.now() + skewMs });
+    const page = await signIn(context);
+
+    await page.locator('#log', { hasText: 'REFRESH_SESSION' }).waitFor();
+
+    await page.getByRole('button', { name: 'Guarded call' }).click();
+    await page.locator('#answer', { hasText: '200 /demo/guarded' }).waitFor();
+    expect(await page.locator('#log').innerText()).not.toContain('UNAUTHORISED');
+  });
+
+  it('shows a session of another browser and ends it from here', async () => {
+    const other = await newBrowser();
+    const otherPage = await signIn(other);
+    const page = await signIn(await newBrowser());
+    const sessions = page.locator('#sessions li');
+    const otherOne = sessions.filter({ hasText: await otherPage.locator('#handle').innerText() });
+    await otherOne.waitFor();
+    await sessions
+      .filter({ hasText: await page.locator('#handle').innerText() })
+      .getByText('this one')
+      .waitFor();
+    await screenshot(page, '06-two-sessions');
+
+    await otherOne.getByRole('button', { name: 'Revoke' }).click();
+
+    await otherPage.getByText('This session has ended').waitFor();
+    await screenshot(otherPage, '07-revoked-elsewhere');
+    expect(await otherPage.locator('#ended-event').innerText()).toContain('session.revoked');
+    expect([...(await tokenCookies(other)).keys()]).toEqual([]);
+    await otherOne.waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Guarded call' }).click();
+    await page.locator('#answer', { hasText: '200 /demo/guarded' }).waitFor();
+  });
+
+  it('throws out thief and owner when an old refresh token comes back, and shows the event', async () => {
+    const context = await newBrowser();
+    const page = await signIn(context);
+    const atSignIn = await tokenCookies(context);
+    const answer = page.waitForResponse(
+      (response) => response.url().endsWith('/demo/steal') && response.ok(),
+    );
+
+    await page.getByRole('button', { name: 'Steal my session' }).click();
+
+    expect(await (await answer).json()).toEqual({ thief: 'thrown out', why: 'Token theft detected' });
+    await page.getByText('Theft detected: both sides are out').waitFor();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    const event = JSON.parse(await page.locator('#ended-event').innerText()) as Record<string, unknown>;
+    expect(event).toMatchObject({ type: 'session.theft-detected', userId: 'ada' });
+    await screenshot(page, '08-theft');
+    expect([...(await tokenCookies(context)).keys()]).toEqual([]);
+    expect(await refreshWith(atSignIn.get('sRefreshToken')?.value)).toBe(401);
+  });
+
+  it('signs out and leaves no token in the jar (S053)', async () => {
+    const context = await newBrowser();
+    const page = await signIn(context);
+    const signedIn = await tokenCookies(context);
+
+    await page.getByRole('button', { name: 'Sign out' }).click();
+
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await page.locator('#log', { hasText: 'SIGN_OUT' }).waitFor();
+    await screenshot(page, '09-signed-out');
+    expect([...(await tokenCookies(context)).keys()]).toEqual([]);
+    expect(await page.evaluate('document.cookie')).not.toMatch(/sFrontToken|sAntiCsrf/);
+    expect(await refreshWith(signedIn.get('sRefreshToken')?.value)).toBe(401);
+    await page.reload();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  });
+
+  it.each<[string, BrowserContextOptions]>([
+    ['light', { colorScheme: 'light' }],
+    ['dark', { colorScheme: 'dark' }],
+    ['narrow', { viewport: { width: 390, height: 844 } }],
+    ['narrow and dark', { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }],
+  ])('fits its window: %s', async (name, options) => {
+    const page = await signIn(await newBrowser(options));
+    await page.getByRole('button', { name: 'Admin call' }).click();
+    await page.locator('#answer pre').waitFor();
+
+    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+    if (!name.startsWith('narrow')) {
+      expect(await page.evaluate('document.documentElement.scrollHeight - innerHeight')).toBeLessThanOrEqual(
+        0,
+      );
+    }
+    await page.screenshot({
+      path: `${SCREENSHOTS}/${adapter}-10-${name.replaceAll(' ', '-')}.png`,
+      fullPage: true,
+    });
+  });
+});

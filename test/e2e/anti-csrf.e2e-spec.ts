@@ -1,0 +1,48 @@
+import { describe, expect, it } from '@jest/globals';
+import { ADAPTERS, SHOP, withApplication } from '../support/test-application.js';
+import { expectRefused } from '../support/token-traffic.js';
+
+describe.each(ADAPTERS)('the modes of anti-CSRF on %s', (adapter) => {
+  const crossSite = { ...SHOP, websiteDomain: 'https://website.example' };
+  const customHeader = [
+    ['VIA_CUSTOM_HEADER', { antiCsrf: 'VIA_CUSTOM_HEADER' }],
+    ['the default of a cross-site API', { appInfo: crossSite }],
+  ] as const;
+
+  it.each([
+    ...customHeader,
+    ['NONE', { antiCsrf: 'NONE' }],
+    ['VIA_TOKEN', { antiCsrf: 'VIA_TOKEN' }],
+  ] as const)('under %s bearer tokens need nothing else (T51)', async (_mode, options) => {
+    await withApplication({ adapter, options }, async ({ signedIn }) => {
+      const client = await signedIn('header');
+      expect((await client.post('/me', {}, { rid: undefined, 'anti-csrf': undefined })).status).toBe(200);
+    });
+  });
+
+  it.each(customHeader)(
+    '%s asks for a rid header, whatever is in it (T52-T55, S068)',
+    async (_mode, options) => {
+      await withApplication({ adapter, options }, async ({ signedIn, send }) => {
+        const client = await signedIn('cookie');
+        const without = { rid: undefined };
+        expectRefused(await client.post('/me', {}, without), 'try refresh token');
+        expectRefused(await client.post('/optional', {}, without), 'try refresh token');
+        expectRefused(await client.post('/auth/signout', {}, without), 'try refresh token');
+        expect((await client.post('/without-anti-csrf', {}, without)).status).toBe(200);
+        expect((await client.get('/me', without)).status).toBe(200);
+        expect((await send({ method: 'POST', path: '/optional' })).text).toBe('{"session":null}');
+        for (const rid of ['', 'anti-csrf', 'anything']) {
+          expect((await client.post('/me', {}, { rid })).status).toBe(200);
+        }
+      });
+    },
+  );
+
+  it('NONE asks for nothing (T56)', async () => {
+    await withApplication({ adapter, options: { antiCsrf: 'NONE' } }, async ({ signedIn }) => {
+      const client = await signedIn('cookie');
+      expect((await client.post('/me', {}, { rid: undefined })).status).toBe(200);
+    });
+  });
+});

@@ -1,0 +1,356 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  PrimitiveClaim,
+  getRequestFromUserContext,
+  type RecipeInterface,
+  type UserContext,
+} from 'nest-sessions';
+import { seededMemoryStore } from '../support/embedded.js';
+import { jwtClaims, jwtHeader } from '../support/jwt-parts.js';
+import { coreOfLinkedAccounts } from '../support/linked-accounts.js';
+import { readFrontToken } from '../support/session-client.js';
+import {
+  ADAPTERS,
+  SHOP,
+  startApplication,
+  withApplication,
+  type TestApplication,
+} from '../support/test-application.js';
+import {
+  COOKIES_CLEARED,
+  COOKIES_SET,
+  HEADERS_CLEARED,
+  HEADERS_SET,
+  NOTHING,
+  tokenTraffic,
+} from '../support/token-traffic.js';
+
+/** What Express and Fastify have in common. */
+interface AppResponse {
+  header(name: string, value: string): unknown;
+}
+
+const YEAR_MS = 365 * 24 * 3600 * 1000;
+
+describe.each(ADAPTERS)('signing in on %s', (adapter) => {
+  let application: TestApplication;
+
+  beforeAll(async () => {
+    application = await startApplication({
+      adapter,
+      options: { antiCsrf: 'VIA_TOKEN' },
+      handlers: {
+        open: {
+          twice: async ({ sessions, req, res }) => {
+            await sessions.createNewSession(req, res, { userId: 'first' });
+            await sessions.createNewSession(req, res, { userId: 'second' });
+          },
+          'and-out': async ({ sessions, req, res }) => {
+            const session = await sessions.createNewSession(req, res, { userId: 'user-1' });
+            await session.revokeSession();
+          },
+          exposing: async ({ sessions, req, res }) => {
+            (res as AppResponse).header('access-control-expose-headers', 'customValue');
+            await sessions.createNewSession(req, res, { userId: 'user-1' });
+          },
+          'undefined-values': async ({ sessions, req, res }) => {
+            const payload = { gone: undefined, kept: null, iss: 'mine' };
+            const session = await sessions.createNewSession(req, res, {
+              userId: 'user-1',
+              accessTokenPayload: payload,
+            });
+            return { payload, inToken: session.getAccessTokenPayload() };
+          },
+        },
+      },
+    });
+  });
+
+  afterAll(() => application.close());
+
+  it('writes both cookies, the front token and the anti-csrf token (T1-T4)', async () => {
+    const client = application.client('cookie');
+    const answer = await client.login();
+    expect(tokenTraffic(answer)).toEqual({ ...COOKIES_SET, antiCsrf: 'set' });
+    expect(answer.header('access-control-expose-headers')).toBe('front-token, anti-csrf');
+    const [access, refresh] = [answer.setCookie('sAccessToken'), answer.setCookie('sRefreshToken')];
+    expect(access).toMatchObject({ path: '/', domain: undefined });
+    expect(refresh).toMatchObject({ path: '/auth/session/refresh', domain: undefined });
+    for (const cookie of [access, refresh]) {
+      expect(cookie?.attributes).toEqual(['path', 'expires', 'httponly', 'secure', 'samesite']);
+    }
+    expect(Date.parse(access?.expires ?? '')).toBe(application.clock.now() + YEAR_MS);
+    expect(Date.parse(access?.expires ?? '')).toBeGreaterThan(Date.parse(refresh?.expires ?? ''));
+  });
+
+  it.each([
+    ['absent', undefined],
+    ['"header"', 'header'],
+    ['unknown', 'carrier-pigeon'],
+  ])('answers with headers and no cookies when st-auth-mode is %s (T5, T7)', async (_case, mode) => {
+    const answer = await application.send({
+      method: 'POST',
+      path: '/login',
+      headers: { 'st-auth-mode': mode },
+      body: { userId: 'user-1' },
+    });
+    expect(tokenTraffic(answer)).toEqual(HEADERS_SET);
+    expect(answer.lines('set-cookie')).toEqual([]);
+    expect(answer.header('access-control-expose-headers')).toBe(
+      'front-token, st-access-token, st-refresh-token',
+    );
+  });
+
+  it('reads st-auth-mode in any letter case (T6)', async () => {
+    const headers = { 'st-auth-mode': 'CooKie' };
+    const answer = await application.send({ method: 'POST', path: '/login', headers, body: { userId: 'u' } });
+    expect(tokenTraffic(answer)).toEqual({ ...COOKIES_SET, antiCsrf: 'set' });
+  });
+
+  it('takes the cookies of an older session away when tokens go by header (T11)', async () => {
+    const answer = await application
+      .client('header')
+      .post('/login', { userId: 'user-1' }, { cookie: 'sAccessToken=' });
+    expect(tokenTraffic(answer)).toEqual({
+      ...HEADERS_SET,
+      accessCookie: 'deleted',
+      refreshCookie: 'deleted',
+    });
+  });
+
+  it('leaves a lone refresh cookie alone when tokens go by header (T12)', async () => {
+    const answer = await application
+      .client('header')
+      .post('/login', { userId: 'user-1' }, { cookie: 'sRefreshToken=x' });
+    expect(tokenTraffic(answer)).toEqual(HEADERS_SET);
+  });
+
+  it('empties the header tokens of an older session when tokens go by cookie (T13)', async () => {
+    const answer = await application
+      .client('cookie')
+      .post('/login', { userId: 'user-1' }, { authorization: 'Bearer anything' });
+    expect(tokenTraffic(answer)).toEqual({
+      ...COOKIES_SET,
+      accessHeader: 'emptied',
+      refreshHeader: 'emptied',
+      antiCsrf: 'set',
+    });
+    expect(answer.header('access-control-expose-headers')).toBe(
+      'st-access-token, st-refresh-token, front-token, anti-csrf',
+    );
+  });
+
+  it('percent-encodes the refresh token in the cookie and leaves it raw in the header (T17)', async () => {
+    const byCookie = await application.client('cookie').login();
+    const byHeader = await application.client('header').login();
+    const cookie = byCookie.setCookie('sRefreshToken')?.value ?? '';
+    expect(cookie).toMatch(/^[\w.%-]+$/);
+    expect(decodeURIComponent(cookie)).toMatch(/^[\w+/=]+\.[0-9a-f]{64}\.V2$/);
+    expect(byHeader.header('st-refresh-token')).toMatch(/^[\w+/=]+\.[0-9a-f]{64}\.V2$/);
+  });
+
+  it('puts the payload at the root of the token, with our issuer and our subject (T18, T19)', async () => {
+    const client = application.client('header');
+    await client.login('user-1', {
+      payload: { plan: 'pro', iss: 'https://evil.example', sub: 'admin', exp: 1 },
+    });
+    expect(jwtClaims(client.accessToken)).toMatchObject({
+      plan: 'pro',
+      iss: 'https://api.shop.io/auth',
+      sub: 'user-1',
+      exp: Math.floor(application.clock.now() / 1000) + 3600,
+    });
+  });
+
+  it('takes the payload of an earlier session for a new one (T20)', async () => {
+    const client = application.client('header');
+    await client.login('user-1', { payload: { plan: 'pro' } });
+    const before = jwtClaims(client.accessToken);
+    await client.login('user-2', { payload: before });
+    const after = jwtClaims(client.accessToken);
+    expect(after).toMatchObject({ plan: 'pro', sub: 'user-2' });
+    expect(after['sessionHandle']).not.toBe(before['sessionHandle']);
+  });
+
+  it.each(['cookie', 'header'] as const)(
+    'gives a token ten claims of its own, version 5 and a rotating key, by %s (T22, T25)',
+    async (mode) => {
+      const answer = await application.client(mode).login();
+      const token = answer.header('st-access-token') ?? answer.setCookie('sAccessToken')?.value;
+      expect(jwtHeader(token)).toMatchObject({ version: '5', typ: 'JWT', alg: 'RS256' });
+      expect(jwtHeader(token)['kid']).toMatch(/^d-\d+$/);
+      expect(Object.keys(jwtClaims(token)).sort()).toEqual([
+        'antiCsrfToken', 'exp', 'iat', 'iss', 'parentRefreshTokenHash1', 'refreshTokenHash1',
+        'rsub', 'sessionHandle', 'sub', 'tId',
+      ]); // prettier-ignore
+    },
+  );
+
+  it("drops undefined values, keeps null, and leaves the caller's object alone (T23, T24)", async () => {
+    const answer = await application.client('header').post('/open/undefined-values');
+    const { payload, inToken } = answer.body as { payload: object; inToken: object };
+    expect(payload).toEqual({ kept: null, iss: 'mine' });
+    expect(inToken).toMatchObject({ kept: null, iss: 'https://api.shop.io/auth' });
+    expect(inToken).not.toHaveProperty('gone');
+  });
+
+  it('describes the session to the browser in the front token (T27)', async () => {
+    const client = application.client('cookie');
+    const answer = await client.login('user-1', { payload: { name: 'Ünï ✓' } });
+    const front = client.front;
+    expect(Object.keys(front)).toEqual(['uid', 'ate', 'up']);
+    expect(front).toMatchObject({ uid: 'user-1', up: { rsub: 'user-1', name: 'Ünï ✓' } });
+    expect(front.up['exp']).toBe(Math.floor(front.ate / 1000));
+    expect(front.up).toEqual(jwtClaims(answer.setCookie('sAccessToken')?.value));
+  });
+
+  it('answers two sign-ins in one response with the tokens of the second (T33)', async () => {
+    const answer = await application.client('cookie').post('/open/twice');
+    expect(tokenTraffic(answer)).toEqual({ ...COOKIES_SET, antiCsrf: 'set' });
+    expect(readFrontToken(answer.header('front-token') ?? '').uid).toBe('second');
+    expect(jwtClaims(answer.setCookie('sAccessToken')?.value)['sub']).toBe('second');
+  });
+
+  it('answers a sign-in that is revoked in the same response with deletions (T34, Q25)', async () => {
+    const answer = await application.client('cookie').post('/open/and-out');
+    expect(tokenTraffic(answer)).toEqual(COOKIES_CLEARED);
+    expect(answer.header('access-control-expose-headers')).toBe('front-token, anti-csrf');
+    const byHeader = await application.client('header').post('/open/and-out');
+    expect(tokenTraffic(byHeader)).toEqual(HEADERS_CLEARED);
+  });
+
+  it("adds to the application's list of exposed headers (T35)", async () => {
+    const answer = await application.client('cookie').post('/open/exposing');
+    expect(answer.header('access-control-expose-headers')).toBe('customValue, front-token, anti-csrf');
+  });
+});
+
+describe.each(ADAPTERS)('signing in with options on %s', (adapter) => {
+  it.each([
+    ['any', 'cookie', COOKIES_SET],
+    ['header', 'cookie', HEADERS_SET],
+    ['cookie', 'header', COOKIES_SET],
+  ] as const)(
+    'allowed %s, st-auth-mode %s: the allowed method wins (T8-T10, T42)',
+    async (allowed, mode, traffic) => {
+      const getTokenTransferMethod = () => allowed;
+      await withApplication({ adapter, options: { getTokenTransferMethod } }, async ({ client }) => {
+        expect(tokenTraffic(await client(mode).login())).toEqual(traffic);
+      });
+    },
+  );
+
+  it('puts paths, domain and gateway into the cookies (T14-T16)', async () => {
+    const appInfo = { ...SHOP, apiGatewayPath: '/gw' };
+    const options = { appInfo, accessTokenPath: '/access', cookieDomain: '.shop.io' };
+    await withApplication({ adapter, options }, async ({ client }) => {
+      const answer = await client('cookie').login();
+      expect(answer.setCookie('sAccessToken')).toMatchObject({ path: '/access', domain: '.shop.io' });
+      expect(answer.setCookie('sRefreshToken')).toMatchObject({
+        path: '/gw/auth/session/refresh',
+        domain: '.shop.io',
+      });
+    });
+  });
+
+  it('answers 500 without tokens when an override adds a name of the session again (T21)', async () => {
+    const functions = (original: RecipeInterface): RecipeInterface => ({
+      ...original,
+      createNewSession: (input) =>
+        original.createNewSession({
+          ...input,
+          accessTokenPayload: { ...input.accessTokenPayload, sub: 'x' },
+        }),
+    });
+    const options = { override: { functions } };
+    await withApplication({ adapter, options }, async ({ client }) => {
+      const answer = await client('cookie').post('/login', { userId: 'user-1' });
+      expect(answer.status).toBe(500);
+      expect(tokenTraffic(answer)).toEqual(NOTHING);
+    });
+  });
+
+  it('signs with the key that never changes when told to (T26)', async () => {
+    const options = { useDynamicAccessTokenSigningKey: false };
+    await withApplication({ adapter, options }, async ({ signedIn }) => {
+      const client = await signedIn('header');
+      expect(jwtHeader(client.accessToken)['kid']).toMatch(/^s-/);
+      expect((await client.get('/me')).status).toBe(200);
+    });
+  });
+
+  it('names the primary user of linked accounts to everybody but the core (T28)', async () => {
+    const store = await seededMemoryStore();
+    await withApplication(
+      { adapter, options: { core: coreOfLinkedAccounts(store) } },
+      async ({ signedIn, sessions }) => {
+        const client = await signedIn('cookie', 'by-email');
+        expect(client.front).toMatchObject({ uid: 'primary', up: { sub: 'primary', rsub: 'by-email' } });
+        expect((await client.get('/me')).body).toMatchObject({ userId: 'primary', recipeUserId: 'by-email' });
+        expect(await sessions.getAllSessionHandlesForUser({ userId: 'by-email' })).toHaveLength(1);
+      },
+    );
+  });
+
+  it('creates the session in the tenant that was named (T29)', async () => {
+    await withApplication({ adapter }, async ({ client }) => {
+      const browser = client('cookie');
+      await browser.login('user-1', { tenantId: 't1' });
+      expect((await browser.get('/me')).body).toMatchObject({ tenantId: 't1' });
+    });
+  });
+
+  it('refuses cookies that every browser would drop, and creates nothing (T30, T31)', async () => {
+    const store = await seededMemoryStore();
+    const appInfo = {
+      appName: 'Shop',
+      apiDomain: 'http://api.shop.io',
+      origin: () => 'http://other.example',
+    };
+    await withApplication({ adapter, store, options: { appInfo } }, async ({ client }) => {
+      const refused = await client('cookie').post('/login', { userId: 'user-1' });
+      expect(refused.status).toBe(500);
+      expect(tokenTraffic(refused)).toEqual(NOTHING);
+      expect(store.size).toBe(0);
+      expect(tokenTraffic(await client('header').login())).toEqual(HEADERS_SET);
+    });
+  });
+
+  it.each([
+    ['http://localhost:3000', 'http://127.0.0.1:8080'],
+    ['http://127.0.0.1:3000', 'http://localhost:8080'],
+  ])(
+    'lets API %s and website %s have SameSite=None without Secure (T32)',
+    async (apiDomain, websiteDomain) => {
+      const appInfo = { appName: 'Shop', apiDomain, websiteDomain };
+      await withApplication({ adapter, options: { appInfo, cookieSameSite: 'none' } }, async ({ client }) => {
+        const answer = await client('cookie').login();
+        for (const name of ['sAccessToken', 'sRefreshToken']) {
+          expect(answer.setCookie(name)?.line).toMatch(/; HttpOnly; SameSite=None$/);
+        }
+      });
+    },
+  );
+
+  it('builds the claims of the module into the session (T36, T37)', async () => {
+    const calls: unknown[][] = [];
+    const plan = new PrimitiveClaim<string>({
+      key: 'plan',
+      fetchValue: (...input) => {
+        calls.push(input);
+        return 'pro';
+      },
+    });
+    const nothing = new PrimitiveClaim<string>({ key: 'nothing', fetchValue: () => undefined });
+    await withApplication({ adapter, options: { claims: [plan, nothing] } }, async ({ client }) => {
+      const browser = client('cookie');
+      await browser.login('user-1', { tenantId: 't1', payload: { a: 1 } });
+      expect(browser.front.up).toMatchObject({ a: 1, plan: { v: 'pro', t: expect.any(Number) } });
+      expect(browser.front.up).not.toHaveProperty('nothing');
+      const [userId, recipeUserId, tenantId, payload, userContext] = calls[0] ?? [];
+      expect([userId, recipeUserId, tenantId]).toEqual(['user-1', 'user-1', 't1']);
+      expect(payload).toEqual({ a: 1, iss: 'https://api.shop.io/auth' });
+      expect(getRequestFromUserContext(userContext as UserContext)?.getOriginalURL()).toBe('/login');
+    });
+  });
+});

@@ -1,0 +1,129 @@
+import { Agent, request as sendRequest } from 'node:http';
+
+/** A request as it goes over the wire; a header that is a list is sent as several lines. */
+export interface RequestToSend {
+  readonly method?: string;
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+}
+
+/** What the server answered, headers as sent and in their order. */
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+  /** The body read as JSON. */
+  readonly body: unknown;
+  /** All lines of a header. */
+  lines(name: string): string[];
+  /** The only line of a header; fails where there are several. */
+  header(name: string): string | undefined;
+  /** The `Set-Cookie` line of a cookie; fails where there are several. */
+  setCookie(name: string): SetCookie | undefined;
+}
+
+export interface SetCookie {
+  readonly line: string;
+  /** As sent: percent-encoded. */
+  readonly value: string;
+  readonly path: string | undefined;
+  readonly domain: string | undefined;
+  readonly expires: string | undefined;
+  /** The attributes' names in lower case. */
+  readonly attributes: readonly string[];
+}
+
+/** Sends requests to one server on the loopback and keeps its connections until it is closed. */
+export class HttpClient {
+  private readonly agent = new Agent({ keepAlive: true, maxSockets: 32 });
+
+  constructor(private readonly port: number) {}
+
+  async send({ method = 'GET', path, headers = {}, body }: RequestToSend): Promise<Answer> {
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    const given = Object.entries(headers).filter(([, value]) => value !== undefined);
+    return new Promise((resolve, reject) => {
+      const client = sendRequest(
+        {
+          host: '127.0.0.1',
+          port: this.port,
+          agent: this.agent,
+          method,
+          path,
+          headers: {
+            ...(payload === undefined
+              ? {}
+              : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(payload)) }),
+            ...(Object.fromEntries(given) as Record<string, string>),
+          },
+        },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.on('error', reject);
+          response.on('end', () => {
+            const text = Buffer.concat(chunks).toString('utf8');
+            resolve(new ReceivedAnswer(response.statusCode ?? 0, text, response.rawHeaders));
+          });
+        },
+      );
+      client.on('error', reject);
+      client.end(payload);
+    });
+  }
+
+  close(): void {
+    this.agent.destroy();
+  }
+}
+
+class ReceivedAnswer implements Answer {
+  constructor(
+    readonly status: number,
+    readonly text: string,
+    private readonly rawHeaders: readonly string[],
+  ) {}
+
+  get body(): unknown {
+    return JSON.parse(this.text) as unknown;
+  }
+
+  lines(name: string): string[] {
+    return this.rawHeaders.filter(
+      (_, i) => i % 2 === 1 && this.rawHeaders[i - 1]?.toLowerCase() === name.toLowerCase(),
+    );
+  }
+
+  header(name: string): string | undefined {
+    return onlyOne(this.lines(name), name);
+  }
+
+  setCookie(name: string): SetCookie | undefined {
+    const line = onlyOne(
+      this.lines('set-cookie').filter((candidate) => candidate.startsWith(`${name}=`)),
+      `Set-Cookie: ${name}`,
+    );
+    if (line === undefined) return undefined;
+    const [pair = '', ...rest] = line.split('; ');
+    const attributes = new Map(
+      rest.map((attribute) => {
+        const [key = '', value = ''] = attribute.split('=', 2);
+        return [key.toLowerCase(), value] as const;
+      }),
+    );
+    return {
+      line,
+      value: pair.slice(name.length + 1),
+      path: attributes.get('path'),
+      domain: attributes.get('domain'),
+      expires: attributes.get('expires'),
+      attributes: [...attributes.keys()],
+    };
+  }
+}
+
+function onlyOne(lines: readonly string[], what: string): string | undefined {
+  if (lines.length > 1) throw new Error(`The answer has ${lines.length} lines of ${what}`);
+  return lines[0];
+}

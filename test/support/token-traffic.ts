@@ -1,0 +1,105 @@
+import { expect } from '@jest/globals';
+import type { Answer } from './http-client.js';
+
+/** What an answer does to the tokens that the client holds. */
+export interface TokenTraffic {
+  readonly accessCookie: 'set' | 'deleted' | 'untouched';
+  readonly refreshCookie: 'set' | 'deleted' | 'untouched';
+  readonly accessHeader: 'set' | 'emptied' | 'absent';
+  readonly refreshHeader: 'set' | 'emptied' | 'absent';
+  readonly frontToken: 'set' | 'removed' | 'absent';
+  readonly antiCsrf: 'set' | 'absent';
+}
+
+export const NOTHING: TokenTraffic = {
+  accessCookie: 'untouched',
+  refreshCookie: 'untouched',
+  accessHeader: 'absent',
+  refreshHeader: 'absent',
+  frontToken: 'absent',
+  antiCsrf: 'absent',
+};
+
+export const COOKIES_SET: TokenTraffic = {
+  ...NOTHING,
+  accessCookie: 'set',
+  refreshCookie: 'set',
+  frontToken: 'set',
+};
+
+export const HEADERS_SET: TokenTraffic = {
+  ...NOTHING,
+  accessHeader: 'set',
+  refreshHeader: 'set',
+  frontToken: 'set',
+};
+
+export const COOKIES_CLEARED: TokenTraffic = {
+  ...NOTHING,
+  accessCookie: 'deleted',
+  refreshCookie: 'deleted',
+  frontToken: 'removed',
+};
+
+export const HEADERS_CLEARED: TokenTraffic = {
+  ...NOTHING,
+  accessHeader: 'emptied',
+  refreshHeader: 'emptied',
+  frontToken: 'removed',
+};
+
+/** What sdk.md §19 calls "clear-both". */
+export const BOTH_CLEARED: TokenTraffic = {
+  ...COOKIES_CLEARED,
+  accessHeader: 'emptied',
+  refreshHeader: 'emptied',
+};
+
+/** Reads it off the answer; the names are the default ones unless told otherwise. */
+export function tokenTraffic(
+  answer: Answer,
+  names: {
+    accessCookie?: string;
+    refreshCookie?: string;
+    accessHeader?: string;
+    refreshHeader?: string;
+  } = {},
+): TokenTraffic {
+  const frontToken = answer.header('front-token');
+  return {
+    accessCookie: cookie(answer, names.accessCookie ?? 'sAccessToken'),
+    refreshCookie: cookie(answer, names.refreshCookie ?? 'sRefreshToken'),
+    accessHeader: header(answer, names.accessHeader ?? 'st-access-token'),
+    refreshHeader: header(answer, names.refreshHeader ?? 'st-refresh-token'),
+    frontToken: frontToken === undefined ? 'absent' : frontToken === 'remove' ? 'removed' : 'set',
+    antiCsrf: answer.header('anti-csrf') === undefined ? 'absent' : 'set',
+  };
+}
+
+function cookie(answer: Answer, name: string): TokenTraffic['accessCookie'] {
+  const set = answer.setCookie(name);
+  if (set === undefined) return 'untouched';
+  if (set.value !== '') return 'set';
+  if (set.expires !== 'Thu, 01 Jan 1970 00:00:00 GMT') throw new Error(`An empty cookie stays: ${set.line}`);
+  return 'deleted';
+}
+
+function header(answer: Answer, name: string): TokenTraffic['accessHeader'] {
+  const value = answer.header(name);
+  if (value === undefined) return 'absent';
+  return value === '' ? 'emptied' : 'set';
+}
+
+/** A refusal that leaves the client's tokens alone. */
+export function expectRefused(answer: Answer, message: 'unauthorised' | 'try refresh token'): void {
+  expect(answer.text).toBe(`{"message":"${message}"}`);
+  expect(answer.status).toBe(401);
+  expect(tokenTraffic(answer)).toEqual(NOTHING);
+}
+
+/** A refusal that takes all tokens away. */
+export function expectSignedOut(answer: Answer, message = 'unauthorised'): void {
+  expect(answer.text).toBe(`{"message":"${message}"}`);
+  expect(answer.status).toBe(401);
+  expect(tokenTraffic(answer)).toEqual(BOTH_CLEARED);
+}
