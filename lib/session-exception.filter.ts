@@ -32,8 +32,19 @@ export class SessionExceptionFilter extends BaseExceptionFilter<unknown> {
     const type: string = host.getType();
     if (type === 'rpc') return throwError(() => error); // there a filter answers with a stream
     if (type !== 'http') throw error;
-    // Nest does not wait for a filter: what it rejects with would end the process instead of the request.
-    return this.answer(error, host).catch((failure: unknown) => super.catch(failure, host));
+    return this.answerOrPassOn(error, host);
+  }
+
+  /** Nest does not wait for a filter: what it rejects with would end the process instead of the request. */
+  private async answerOrPassOn(
+    error: AnySessionError | CoreUnavailableError | CoreResponseError,
+    host: ArgumentsHost,
+  ): Promise<void> {
+    try {
+      await this.answer(error, host);
+    } catch (failure) {
+      super.catch(failure, host);
+    }
   }
 
   private async answer(

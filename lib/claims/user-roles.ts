@@ -62,7 +62,7 @@ export const PermissionClaim: PrimitiveArrayClaim<string> = new PrimitiveArrayCl
     }
     const roles = await source.getRolesForUser({ userId, tenantId, userContext });
     const permissions = await Promise.all(
-      roles.map((role) => getPermissionsForRole.call(source, { role, userContext })),
+      roles.map(async (role) => getPermissionsForRole.call(source, { role, userContext })),
     );
     return [...new Set(permissions.flat())];
   },

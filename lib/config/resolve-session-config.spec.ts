@@ -425,6 +425,65 @@ describe('accepted corners', () => {
     expect(SESSION_WIRE_OPTION_NAMES).toEqual(
       expect.arrayContaining(['appInfo', 'antiCsrf', 'cookiePartitioned']),
     );
-    expect(SESSION_WIRE_OPTION_NAMES).toHaveLength(16);
+    expect(SESSION_WIRE_OPTION_NAMES).toHaveLength(18);
+  });
+});
+
+describe('S059 prefixes of cookie names', () => {
+  const appInfo = {
+    appName: 'App',
+    apiDomain: 'https://api.example.com',
+    websiteDomain: 'https://example.com',
+  };
+  const namesFor = (options: Partial<SessionWireOptions>): string[] => {
+    const config = resolveSessionConfig({ appInfo, cookieNamePrefixes: true, ...options });
+    return (['access', 'refresh'] as const).map((tokenType) =>
+      config.getCookieNameForTokenType({} as HttpRequest, tokenType, {}),
+    );
+  };
+
+  it.each<[string, Partial<SessionWireOptions>, string]>([
+    ['host-only, path /', {}, '__Host-sAccessToken'],
+    ['with a domain', { cookieDomain: '.example.com' }, '__Secure-sAccessToken'],
+    ['with a path', { accessTokenPath: '/api' }, '__Secure-sAccessToken'],
+  ])('%s: as strong as browsers accept', (_case, options, accessCookie) => {
+    // the refresh cookie's path is the refresh route, which __Host- forbids
+    expect(namesFor(options)).toEqual([accessCookie, '__Secure-sRefreshToken']);
+  });
+
+  it('are refused without Secure, which they need', () => {
+    expect(() => namesFor({ cookieSecure: false })).toThrow(/cookieNamePrefixes/);
+  });
+
+  it('leave names of one’s own alone', () => {
+    expect(namesFor({ getCookieNameForTokenType: (_req, tokenType) => `my-${tokenType}` })).toEqual([
+      'my-access',
+      'my-refresh',
+    ]);
+  });
+});
+
+describe('S070 allowedOrigins', () => {
+  const appInfo = {
+    appName: 'App',
+    apiDomain: 'https://api.example.com',
+    websiteDomain: 'https://example.com',
+  };
+
+  it.each([
+    [[]],
+    [['*']],
+    [['null']],
+    [['https://example.com/']],
+    [['example.com']],
+    ['https://example.com'],
+  ])('%j is refused at start', (allowedOrigins) => {
+    const options = { appInfo, allowedOrigins } as unknown as SessionWireOptions;
+    expect(() => resolveSessionConfig(options)).toThrow(/allowedOrigins/);
+  });
+
+  it('takes exact origins', () => {
+    const { allowedOrigins } = resolveSessionConfig({ appInfo, allowedOrigins: ['https://example.com'] });
+    expect(allowedOrigins).toEqual(['https://example.com']);
   });
 });

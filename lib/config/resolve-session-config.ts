@@ -1,5 +1,6 @@
 import { SessionConfigError } from '../errors/config.error.js';
 import type { ConfigProblem } from '../errors/config.error.js';
+import { isExactOrigin } from '../shared/exact-origin.js';
 import type { RequestScope } from '../shared/http-exchange.js';
 import { normalisePath, normaliseSessionScope, siteOf } from './app-info.js';
 import {
@@ -29,6 +30,8 @@ const KNOWN_NAMES: Record<keyof SessionWireOptions, true> = {
   cookieSecure: true,
   cookieSameSite: true,
   cookiePartitioned: true,
+  cookieNamePrefixes: true,
+  allowedOrigins: true,
   accessTokenPath: true,
   antiCsrf: true,
   getTokenTransferMethod: true,
@@ -76,7 +79,7 @@ export function resolveSessionConfig(
   if (resolved === undefined) throw new SessionConfigError(problems);
 
   const config = assemble(settings, resolved);
-  reportDroppedCookies(config, resolved.constantOrigin, reader);
+  reportDroppedCookies(config, settings, resolved.constantOrigin, reader);
   if (problems.length > 0) throw new SessionConfigError(problems);
   return Object.freeze(config);
 }
@@ -91,14 +94,15 @@ function readSettings(reader: OptionReader) {
     cookieSecure: reader.optional('cookieSecure', booleanOption),
     cookieSameSite: reader.optional('cookieSameSite', sameSiteOption),
     cookiePartitioned: reader.optional('cookiePartitioned', booleanOption) ?? false,
+    cookieNamePrefixes: reader.optional('cookieNamePrefixes', booleanOption) ?? false,
+    allowedOrigins: reader.optional('allowedOrigins', originsOption),
     accessTokenPath: reader.optional('accessTokenPath', textOption(normalisePath)) || '/',
     antiCsrf: reader.optional('antiCsrf', oneOfOption(ANTI_CSRF_VALUES)),
     getTokenTransferMethod:
       reader.function<SessionConfig['getTokenTransferMethod']>('getTokenTransferMethod') ??
       defaultTokenTransferMethod,
     getCookieNameForTokenType:
-      reader.function<SessionConfig['getCookieNameForTokenType']>('getCookieNameForTokenType') ??
-      defaultCookieName,
+      reader.function<SessionConfig['getCookieNameForTokenType']>('getCookieNameForTokenType'),
     getResponseHeaderNameForTokenType:
       reader.function<SessionConfig['getResponseHeaderNameForTokenType']>(
         'getResponseHeaderNameForTokenType',
@@ -114,7 +118,12 @@ function readSettings(reader: OptionReader) {
 }
 
 function assemble(settings: Settings, { appInfo, constantOrigin }: ResolvedAppInfo): SessionConfig {
-  const { cookieSameSite: configuredSameSite, antiCsrf: configuredAntiCsrf, ...rest } = settings;
+  const {
+    cookieSameSite: configuredSameSite,
+    antiCsrf: configuredAntiCsrf,
+    cookieNamePrefixes,
+    ...rest
+  } = settings;
   const constantSameSite =
     configuredSameSite ?? (constantOrigin === undefined ? undefined : sameSiteFor(appInfo, constantOrigin));
   const cookieSameSite = (scope: RequestScope): CookieSameSite =>
@@ -124,6 +133,9 @@ function assemble(settings: Settings, { appInfo, constantOrigin }: ResolvedAppIn
     appInfo,
     cookieSecure: settings.cookieSecure ?? appInfo.apiDomain.startsWith('https:'),
     refreshTokenPath: appInfo.apiBasePath + REFRESH_ROUTE,
+    getCookieNameForTokenType:
+      settings.getCookieNameForTokenType ??
+      (cookieNamePrefixes ? prefixedCookieName(settings) : defaultCookieName),
     antiCsrf: configuredAntiCsrf ?? 'default',
     antiCsrfMode: (scope) => configuredAntiCsrf ?? defaultAntiCsrf(cookieSameSite(scope)),
     cookieSameSite,
@@ -148,6 +160,7 @@ function reportClashes(settings: Settings, reader: OptionReader): void {
 /** Cookies that every browser would silently drop. */
 function reportDroppedCookies(
   config: SessionConfig,
+  settings: Settings,
   constantOrigin: string | undefined,
   reader: OptionReader,
 ): void {
@@ -156,6 +169,12 @@ function reportDroppedCookies(
     reader.report(
       'cookiePartitioned',
       'browsers keep partitioned cookies only with Secure: set cookieSecure to true',
+    );
+  }
+  if (settings.cookieNamePrefixes && !cookieSecure) {
+    reader.report(
+      'cookieNamePrefixes',
+      'browsers keep such cookies only with Secure: set cookieSecure to true',
     );
   }
   for (const name of ['cookieDomain', 'olderCookieDomain'] as const) {
@@ -204,6 +223,19 @@ function sameSiteOption(value: unknown): CookieSameSite {
   return oneOfOption(SAME_SITE_VALUES)(typeof value === 'string' ? value.trim().toLowerCase() : value);
 }
 
+function originsOption(value: unknown): readonly string[] {
+  const origins: unknown[] = Array.isArray(value) ? value : [];
+  if (
+    origins.length === 0 ||
+    !origins.every((origin) => typeof origin === 'string' && isExactOrigin(origin))
+  ) {
+    throw new Error(
+      'a list of exact origins is expected, as browsers send them: ["https://shop.example.com"]',
+    );
+  }
+  return Object.freeze([...origins]) as readonly string[];
+}
+
 function refreshIntervalOption(value: unknown): number {
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 1) {
     throw new Error('seconds are expected, at least 1');
@@ -223,6 +255,16 @@ const defaultTokenTransferMethod: SessionConfig['getTokenTransferMethod'] = ({
 
 const defaultCookieName: SessionConfig['getCookieNameForTokenType'] = (_req, tokenType) =>
   tokenType === 'access' ? 'sAccessToken' : 'sRefreshToken';
+
+/** The strongest prefix that browsers accept for the cookie; S059. */
+function prefixedCookieName({
+  cookieDomain,
+  accessTokenPath,
+}: Pick<Settings, 'cookieDomain' | 'accessTokenPath'>): SessionConfig['getCookieNameForTokenType'] {
+  const accessPrefix = cookieDomain === undefined && accessTokenPath === '/' ? '__Host-' : '__Secure-';
+  return (req, tokenType, userContext) =>
+    (tokenType === 'access' ? accessPrefix : '__Secure-') + defaultCookieName(req, tokenType, userContext);
+}
 
 const defaultResponseHeaderName: SessionConfig['getResponseHeaderNameForTokenType'] = (_req, tokenType) =>
   tokenType === 'access' ? 'st-access-token' : 'st-refresh-token';

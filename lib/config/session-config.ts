@@ -34,6 +34,8 @@ export interface SessionConfig {
   readonly olderCookieDomain: string | undefined;
   readonly cookieSecure: boolean;
   readonly cookiePartitioned: boolean;
+  /** `undefined`: not checked. */
+  readonly allowedOrigins: readonly string[] | undefined;
   readonly accessTokenPath: string;
   /** Path of the refresh route as the client sees it; also the refresh cookie's path. */
   readonly refreshTokenPath: string;

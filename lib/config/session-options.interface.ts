@@ -57,6 +57,13 @@ export interface SessionWireOptions {
   cookieSameSite?: CookieSameSite;
   /** `Partitioned` (CHIPS) on the token cookies; needs `cookieSecure`. Default false. */
   cookiePartitioned?: boolean;
+  /**
+   * Adds the strongest prefix whose conditions hold to the default cookie names: `__Host-` to the access token's (no
+   * `cookieDomain`, path `/`), `__Secure-` otherwise; the refresh token's path is the refresh route, so it always gets
+   * `__Secure-`. Browsers then refuse such cookies from insecure pages and, with `__Host-`, from neighbouring hosts.
+   * Needs `cookieSecure`; changing it signs everybody out. Default false.
+   */
+  cookieNamePrefixes?: boolean;
   /** Path of the access token cookie. Default `/`. */
   accessTokenPath?: string;
 
@@ -66,6 +73,13 @@ export interface SessionWireOptions {
    * SameSite is `none`, else `NONE`.
    */
   antiCsrf?: AntiCsrfMode;
+
+  /**
+   * The only origins whose browsers may change state with the session's cookies, spelled exactly as in the `Origin`
+   * header; without that header `Sec-Fetch-Site` decides. Others get 401 and keep their tokens. Comes on top of
+   * `antiCsrf`. Default: not checked.
+   */
+  allowedOrigins?: readonly string[];
 
   /**
    * Which transfer method a request may use; `any` lets the client's `st-auth-mode` header decide on creation and both

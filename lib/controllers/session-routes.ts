@@ -58,11 +58,7 @@ export class SessionRoutes implements OnModuleInit {
 
   private handlerOf(name: SessionRouteName): RouteHandler {
     const { errorResponder } = this.runtime;
-    const run = this.contexts.create(
-      this.controller,
-      this.controller[name],
-      name,
-    );
+    const run = this.contexts.create(this.controller, this.controller[name], name);
     return async (req, res, next) => {
       const { request, response } = exchangeFor(req, res);
       if (!isRoutePath(name, pathOf(request.getOriginalURL()), this.basePath)) return passOn(res, next);

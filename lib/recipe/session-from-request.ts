@@ -16,6 +16,7 @@ import type { HttpExchange, HttpRequest } from '../shared/http-exchange.js';
 import { cloneJsonObject, type JsonObject } from '../shared/json.js';
 import { withRequest, type UserContext } from '../shared/user-context.js';
 import { decideAntiCsrfOnRefresh, decideAntiCsrfOnVerify } from '../transport/anti-csrf.js';
+import { isAllowedOrigin } from '../transport/origin-check.js';
 import type { TokenTransport } from '../transport/token-transport.js';
 import type {
   RecipeInterface,
@@ -108,6 +109,7 @@ export class RequestSessions {
     }
     const allowed = config.getTokenTransferMethod({ req: request, forCreateNewSession: false, userContext }); // G2
     const presented = this.presentedAccessToken(request, allowed, userContext); // G3-G6
+    if (presented?.transferMethod === 'cookie') this.assertAllowedOrigin(request);
     const antiCsrf = decideAntiCsrfOnVerify({
       mode: config.antiCsrfMode({ request, userContext }),
       method: request.getMethod(),
@@ -264,6 +266,7 @@ export class RequestSessions {
     userContext: UserContext,
   ): Promise<SessionContainer> {
     const { config, transport, recipe } = this.dependencies;
+    if (transferMethod === 'cookie') this.assertAllowedOrigin(request);
     const antiCsrf = decideAntiCsrfOnRefresh({
       mode: config.antiCsrfMode({ request, userContext }),
       transferMethod,
@@ -316,6 +319,20 @@ export class RequestSessions {
         'API and website are different sites, so the cookies need SameSite=None, which browsers accept only with Secure: ' +
           'serve the API over https, or set cookieSecure',
       );
+    }
+  }
+
+  /** S070. The tokens stay: a stranger's page must not be able to sign anybody out. */
+  private assertAllowedOrigin(request: HttpRequest): void {
+    const isAllowed = isAllowedOrigin(this.dependencies.config.allowedOrigins, {
+      method: request.getMethod(),
+      origin: request.getHeaderValue('origin'),
+      secFetchSite: request.getHeaderValue('sec-fetch-site'),
+    });
+    if (!isAllowed) {
+      throw new UnauthorisedError('The origin of the request is not among allowedOrigins', {
+        clearTokens: false,
+      });
     }
   }
 

@@ -1,3 +1,5 @@
+import { isExactOrigin } from '../shared/exact-origin.js';
+
 const SESSION_HEADERS = ['rid', 'fdi-version', 'anti-csrf', 'authorization', 'st-auth-mode'] as const;
 
 /**
@@ -60,10 +62,4 @@ function assertExactOrigin(origin: string): void {
     `origins: ${JSON.stringify(origin)} is not an origin as browsers send it, "https://shop.example.com" or ` +
       '"http://localhost:3000": lower case, no default port, no path, no trailing slash, no wildcard, not "null"',
   );
-}
-
-function isExactOrigin(origin: string): boolean {
-  if (/^https?:/i.test(origin))
-    return URL.canParse(origin) && new URL(origin).origin === origin && !origin.includes('*');
-  return /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9.-]+(:\d+)?$/.test(origin); // `capacitor://localhost` of mobile shells
 }

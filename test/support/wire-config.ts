@@ -28,6 +28,7 @@ export function wireConfig(changes: Partial<SessionConfig> = {}): SessionConfig 
     olderCookieDomain: undefined,
     cookieSecure: true,
     cookiePartitioned: false,
+    allowedOrigins: undefined,
     accessTokenPath: '/',
     refreshTokenPath: '/auth/session/refresh',
     useDynamicAccessTokenSigningKey: true,

@@ -1,0 +1,439 @@
+import { constants, createHmac, generateKeyPairSync, sign } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it } from '@jest/globals';
+import { GOLDEN_ACCESS_TOKENS, GOLDEN_FACTS } from '../../test/fixtures/golden-access-tokens.js';
+import { DYNAMIC_TEST_KEY, FOREIGN_TEST_KEY, STATIC_TEST_KEY } from '../../test/fixtures/signing-keys.js';
+import { DYNAMIC_TEST_KID, keyPairOf, STATIC_TEST_KID, TEST_START_MS } from '../../test/support/embedded.js';
+import { publicJwkOf, TestKeySet } from '../../test/support/key-set.js';
+import { jwt, legacyToken, rs256, V2_CLAIMS, V5_CLAIMS, V5_HEADER } from '../../test/support/made-tokens.js';
+import { TryRefreshTokenError } from '../errors/session.error.js';
+import type { PublicJwk } from '../shared/verification-keys.js';
+import { TestClock } from '../testing/test-clock.js';
+import { parseWithoutVerifying, type AccessTokenInfo, type ParsedAccessToken } from './access-token.js';
+import { AccessTokenVerifier } from './access-token-verifier.js';
+
+const OUR_KEY = publicJwkOf(DYNAMIC_TEST_KEY, DYNAMIC_TEST_KID);
+
+function setUp({ clockToleranceSec = 0, maxCachedTokens = 100, keys = [OUR_KEY] as PublicJwk[] } = {}) {
+  const clock = new TestClock(TEST_START_MS);
+  const keySet = new TestKeySet(keys);
+  const verifier = new AccessTokenVerifier(keySet, clock, { clockToleranceSec, maxCachedTokens });
+  return {
+    clock,
+    keySet,
+    verifier,
+    verify: async (text: string): Promise<AccessTokenInfo> => verifier.verify(parsed(text)),
+    /** What a request with this token meets. */
+    outcome: async (text: string): Promise<'accepted' | 'no access token' | 'refused'> => {
+      const token = parseWithoutVerifying(text);
+      if (token === undefined) return 'no access token';
+      try {
+        await verifier.verify(token);
+        return 'accepted';
+      } catch (error) {
+        if (error instanceof TryRefreshTokenError) return 'refused';
+        throw error;
+      }
+    },
+  };
+}
+
+function parsed(text: string): ParsedAccessToken {
+  const token = parseWithoutVerifying(text);
+  if (token === undefined) throw new Error('no access token');
+  return token;
+}
+
+const GOOD = jwt(V5_HEADER, V5_CLAIMS);
+const withClaims = (claims: Record<string, unknown>): string => jwt(V5_HEADER, { ...V5_CLAIMS, ...claims });
+const nowSec = TEST_START_MS / 1000;
+
+describe('verifying an access token', () => {
+  it('answers what it says', async () => {
+    const { verify } = setUp();
+    expect(await verify(GOOD)).toMatchObject({
+      version: 5,
+      userId: 'user-1',
+      sessionHandle: V5_CLAIMS.sessionHandle,
+    });
+  });
+
+  it.each([1, 2, 3, 4, 5] as const)('S010 takes a token of version %d', async (version) => {
+    const { verify } = setUp();
+    expect(await verify(GOLDEN_ACCESS_TOKENS[version])).toMatchObject({
+      sessionHandle: GOLDEN_FACTS.sessionHandle,
+      payload: { role: 'admin' },
+    });
+  });
+
+  it('T109 takes a token of version 2 by any published key, and no other', async () => {
+    const { outcome, keySet, verify } = setUp({
+      keys: [publicJwkOf(STATIC_TEST_KEY, STATIC_TEST_KID), publicJwkOf(DYNAMIC_TEST_KEY, DYNAMIC_TEST_KID)],
+    });
+    for (const key of [DYNAMIC_TEST_KEY, STATIC_TEST_KEY]) {
+      expect((await verify(legacyToken(V2_CLAIMS, 2, key))).payload).toEqual({ role: 'admin' });
+    }
+    expect(await outcome(legacyToken(V2_CLAIMS, 2, FOREIGN_TEST_KEY))).toBe('refused');
+    expect(new Set(keySet.asked)).toEqual(new Set([undefined]));
+  });
+
+  it('S011 hands out frozen claims', async () => {
+    const { verify } = setUp();
+    const { payload } = await verify(withClaims({ roles: ['a', { b: 1 }] }));
+    expect(() => {
+      (payload as Record<string, unknown>)['sub'] = 'user-2';
+    }).toThrow(TypeError);
+    expect(() => (payload['roles'] as unknown[]).push('admin')).toThrow(TypeError);
+  });
+});
+
+describe('the times of an access token', () => {
+  it.each<[row: string, claims: Record<string, unknown>, outcome: string]>([
+    ['T100 expired a second ago', { exp: nowSec - 1 }, 'refused'],
+    ['T100 S006 expires now', { exp: nowSec }, 'refused'],
+    ['T100 S006 expires in a second', { exp: nowSec + 1 }, 'accepted'],
+    ['T101 S006 valid in a second', { nbf: nowSec + 1 }, 'refused'],
+    ['T101 valid from now', { nbf: nowSec }, 'accepted'],
+    ['nbf that is no number', { nbf: String(nowSec) }, 'refused'],
+    ['nbf null', { nbf: null }, 'refused'],
+    ['T102 made in the future', { iat: nowSec + 3600 }, 'accepted'],
+  ])('%s', async (_, claims, outcome) => {
+    expect(await setUp().outcome(withClaims(claims))).toBe(outcome);
+  });
+
+  it.each([
+    [-5, 'accepted'],
+    [-4, 'accepted'],
+    [1, 'accepted'],
+    [-6, 'refused'],
+  ])('S006 with a tolerance of six seconds, expiring in %d s: %s', async (seconds, outcome) => {
+    const { outcome: outcomeOf } = setUp({ clockToleranceSec: 6 });
+    expect(await outcomeOf(withClaims({ exp: nowSec + seconds }))).toBe(outcome);
+  });
+
+  it.each([
+    [6, 'accepted'],
+    [7, 'refused'],
+  ])('S006 with a tolerance of six seconds, valid in %d s: %s', async (seconds, outcome) => {
+    expect(await setUp({ clockToleranceSec: 6 }).outcome(withClaims({ nbf: nowSec + seconds }))).toBe(
+      outcome,
+    );
+  });
+
+  it('S006 does not lengthen the expiry that it reports', async () => {
+    const { verify } = setUp({ clockToleranceSec: 6 });
+    expect((await verify(withClaims({ exp: nowSec - 1 }))).expiryMs).toBe((nowSec - 1) * 1000);
+  });
+
+  it.each([
+    [-1, 'refused'],
+    [0, 'accepted'],
+    [1, 'accepted'],
+  ])('T112 of version 2 count in milliseconds: expiring in %d ms is %s', async (ms, outcome) => {
+    const token = legacyToken({ ...V2_CLAIMS, expiryTime: TEST_START_MS + ms });
+    expect(await setUp().outcome(token)).toBe(outcome);
+  });
+
+  it('S102 are looked at before any key is asked for', async () => {
+    const { outcome, keySet } = setUp();
+    expect(await outcome(withClaims({ exp: nowSec }))).toBe('refused');
+    expect(keySet.asked).toEqual([]);
+  });
+});
+
+describe('a token that our keys did not sign like this', () => {
+  /** The token with one character exchanged; `by` picks another one of the alphabet. */
+  const exchanged = (text: string, index: number, by: string): string =>
+    text.slice(0, index) + (text[index] === by ? 'B' : by) + text.slice(index + 1);
+
+  it.each([
+    ['5', GOOD],
+    ['2', GOLDEN_ACCESS_TOKENS[2]],
+  ])('S001 is refused with any one character exchanged (version %s)', async (_, text) => {
+    const { outcome } = setUp();
+    expect(await outcome(text)).toBe('accepted');
+    for (let index = 0; index < text.length; index++) {
+      for (const by of ['A', '=', '-']) {
+        const altered = exchanged(text, index, by);
+        expect({ altered, outcome: await outcome(altered) }).not.toEqual({ altered, outcome: 'accepted' });
+      }
+    }
+  });
+
+  it.each([
+    ['5', GOOD, 'base64url'],
+    ['2', GOLDEN_ACCESS_TOKENS[2], 'base64'],
+  ] as const)(
+    'S001 is refused with any one bit of its bytes changed (version %s)',
+    async (_, text, alphabet) => {
+      const { outcome } = setUp();
+      const parts = text.split('.').map((part) => Buffer.from(part, alphabet));
+      for (const [which, bytes] of parts.entries()) {
+        for (let index = 0; index < bytes.length; index++) {
+          const changed = Buffer.from(bytes);
+          changed[index] = (changed[index] ?? 0) ^ (1 << (index % 8));
+          const altered = parts.map((part, n) => (n === which ? changed : part).toString(alphabet)).join('.');
+          expect(await outcome(altered)).not.toBe('accepted');
+        }
+      }
+    },
+  );
+
+  it('S001 is refused when its signature is spelled in another way', async () => {
+    const { outcome } = setUp();
+    for (const tail of ['=', '==', ' ', '\n', 'A', '!!']) {
+      expect(await outcome(`${GOOD}${tail}`)).toBe('refused');
+      expect(await outcome(`${GOLDEN_ACCESS_TOKENS[2]}${tail}`)).toBe('refused');
+    }
+  });
+
+  it('is refused when its payload was altered (T103)', async () => {
+    const [header, , signature] = GOOD.split('.');
+    const [, payload] = jwt(V5_HEADER, { ...V5_CLAIMS, sub: 'user-2' }).split('.');
+    expect(await setUp().outcome(`${header}.${payload}.${signature}`)).toBe('refused');
+  });
+
+  const { publicKey, privateKey } = keyPairOf(DYNAMIC_TEST_KEY);
+  const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const ed = generateKeyPairSync('ed25519');
+  const hmac = (secret: string | Buffer) => (text: string) =>
+    createHmac('sha256', secret).update(text).digest();
+  const rsa = (hash: string) => (text: string) => sign(hash, Buffer.from(text), privateKey);
+
+  it.each<[what: string, alg: unknown, signature: (text: string) => Buffer | string]>([
+    ['none without a signature', 'none', () => ''],
+    ['none with a good signature', 'none', (text) => rs256(text)],
+    ['NoNe', 'NoNe', () => ''],
+    ['NONE', 'NONE', () => ''],
+    ['HS256 keyed with the PEM', 'HS256', hmac(publicKey.export({ type: 'spki', format: 'pem' }))],
+    ['HS256 keyed with the other PEM', 'HS256', hmac(publicKey.export({ type: 'pkcs1', format: 'pem' }))],
+    ['HS256 keyed with the DER', 'HS256', hmac(publicKey.export({ type: 'spki', format: 'der' }))],
+    ['HS256 keyed with the JWK', 'HS256', hmac(JSON.stringify(OUR_KEY))],
+    ['HS256 keyed with the modulus', 'HS256', hmac(Buffer.from(OUR_KEY.n ?? '', 'base64url'))],
+    ['HS256 keyed with nothing', 'HS256', hmac('')],
+    ['RS384', 'RS384', rsa('RSA-SHA384')],
+    ['RS512', 'RS512', rsa('RSA-SHA512')],
+    ['RS1', 'RS1', rsa('RSA-SHA1')],
+    [
+      'PS256',
+      'PS256',
+      (text) =>
+        sign('sha256', Buffer.from(text), {
+          key: privateKey,
+          padding: constants.RSA_PKCS1_PSS_PADDING,
+          saltLength: 32,
+        }),
+    ],
+    ['RS256 over another hash', 'RS256', rsa('RSA-SHA512')],
+    [
+      'ES256',
+      'ES256',
+      (text) => sign('sha256', Buffer.from(text), { key: ec.privateKey, dsaEncoding: 'ieee-p1363' }),
+    ],
+    ['EdDSA', 'EdDSA', (text) => sign(null, Buffer.from(text), ed.privateKey)],
+    ['a good signature under another name', 'HS256', (text) => rs256(text)],
+    ['rs256 in small letters', 'rs256', (text) => rs256(text)],
+    ['no algorithm', undefined, (text) => rs256(text)],
+    ['a list of algorithms', ['RS256'], (text) => rs256(text)],
+    ["a stranger's RS256", 'RS256', (text) => rs256(text, FOREIGN_TEST_KEY)],
+    ['no signature under RS256', 'RS256', () => ''],
+  ])('S002 is refused: %s', async (_, alg, signature) => {
+    expect(await setUp().outcome(jwt({ ...V5_HEADER, alg }, V5_CLAIMS, signature))).toBe('refused');
+  });
+
+  it.each([
+    [
+      'ES256',
+      ec.publicKey,
+      (text: string) => sign('sha256', Buffer.from(text), { key: ec.privateKey, dsaEncoding: 'ieee-p1363' }),
+    ],
+    ['EdDSA', ed.publicKey, (text: string) => sign(null, Buffer.from(text), ed.privateKey)],
+  ] as const)(
+    'S002 S003 is refused although a key of its kind is published without alg: %s',
+    async (alg, key, signature) => {
+      const jwk = { ...(key.export({ format: 'jwk' }) as object), kid: DYNAMIC_TEST_KID } as PublicJwk;
+      expect(await setUp({ keys: [jwk] }).outcome(jwt({ ...V5_HEADER, alg }, V5_CLAIMS, signature))).toBe(
+        'refused',
+      );
+    },
+  );
+
+  it.each(['HS256', 'RS512', 'PS256', 'ES256'])(
+    'S003 is refused when the published key says of itself that it is for %s',
+    async (alg) => {
+      const { outcome } = setUp({ keys: [{ ...OUR_KEY, alg }] });
+      expect(await outcome(jwt({ ...V5_HEADER, alg }, V5_CLAIMS, rsa('RSA-SHA512')))).toBe('refused');
+    },
+  );
+
+  it('S003 is accepted by a key that names no algorithm, with RS256 only', async () => {
+    expect(OUR_KEY.alg).toBeUndefined();
+    expect(await setUp().outcome(GOOD)).toBe('accepted');
+  });
+
+  it('S003 is refused when the published key is a shared secret', async () => {
+    const secret = { kty: 'oct', kid: DYNAMIC_TEST_KID, k: 'c2VjcmV0' } as PublicJwk;
+    const { outcome } = setUp({ keys: [secret] });
+    expect(await outcome(jwt({ ...V5_HEADER, alg: 'HS256' }, V5_CLAIMS, hmac('secret')))).toBe('refused');
+    expect(await outcome(legacyToken(V2_CLAIMS))).toBe('refused');
+  });
+
+  it('S004 is refused with its own key in the header, and nobody is called', async () => {
+    let calls = 0;
+    const server = createServer((_, response) => {
+      calls++;
+      response.end(
+        JSON.stringify({ keys: [{ ...publicJwkOf(FOREIGN_TEST_KEY, 'mine'), kid: DYNAMIC_TEST_KID }] }),
+      );
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks.json`;
+      const jwk = publicJwkOf(FOREIGN_TEST_KEY, 'mine');
+      for (const kid of [DYNAMIC_TEST_KID, 'mine', url]) {
+        const { outcome, keySet } = setUp();
+        const header = { ...V5_HEADER, kid, jwk, jku: url, x5u: url, x5c: ['AAAA'] };
+        const token = jwt(header, V5_CLAIMS, (text) => rs256(text, FOREIGN_TEST_KEY));
+        expect(await outcome(token)).toBe('refused');
+        expect(keySet.asked).toEqual([kid]);
+      }
+      expect(calls).toBe(0);
+    } finally {
+      server.close();
+    }
+  });
+
+  it.each([
+    '',
+    'd-1',
+    '../../etc/passwd',
+    'http://x/',
+    "' or 1=1 --",
+    '__proto__',
+    'k'.repeat(256),
+    '\0',
+    '💥',
+  ])('S005 is refused for the unknown key id %j, which is looked up once as it is', async (kid) => {
+    const { outcome, keySet } = setUp();
+    expect(await outcome(jwt({ ...V5_HEADER, kid }, V5_CLAIMS))).toBe('refused');
+    expect(keySet.asked).toEqual([kid]);
+  });
+
+  it.each([
+    [
+      'a refresh token',
+      'AAECAwQFBgcICQoL9lEY.bd7662a5eeb41614e720d477abfcb2272e19a8a70a93b7e3bc8560d44ad326e9.V2',
+    ],
+    ['an anti-CSRF token', '11111111-1111-4111-8111-111111111111'],
+    ['a session handle', V5_CLAIMS.sessionHandle],
+    ['a logout token', jwt({ ...V5_HEADER, typ: 'logout+jwt' }, V5_CLAIMS)],
+    ['a DPoP proof', jwt({ ...V5_HEADER, typ: 'dpop+jwt' }, V5_CLAIMS)],
+    ['a DBSC proof', jwt({ ...V5_HEADER, typ: 'dbsc+jwt' }, V5_CLAIMS)],
+    ['an access token of the OAuth2 provider', withClaims({ stt: 1 })],
+    [
+      'a JWT of the application',
+      jwt({ ...V5_HEADER, version: undefined }, { sub: 'user-1', exp: nowSec + 9, iat: nowSec }),
+    ],
+  ])('S007 is no access token: %s', async (_, text) => {
+    expect(await setUp().outcome(text)).toBe('no access token');
+  });
+
+  it('is refused with crit, which nobody understands', async () => {
+    expect(await setUp().outcome(jwt({ ...V5_HEADER, crit: ['exp'] }, V5_CLAIMS))).toBe('refused');
+  });
+});
+
+describe('a key set that cannot be had', () => {
+  it('refuses the token as one to be refreshed, and keeps the cause (Q1)', async () => {
+    const { verify, keySet } = setUp();
+    keySet.failure = new Error('no answer');
+    await expect(verify(GOOD)).rejects.toMatchObject({
+      type: 'TRY_REFRESH_TOKEN',
+      message: expect.stringMatching('^Failed to verify access token'),
+      cause: keySet.failure,
+    });
+    keySet.failure = undefined;
+    await expect(verify(GOOD)).resolves.toBeDefined();
+  });
+});
+
+describe('remembering verified tokens', () => {
+  it('asks for no key the second time', async () => {
+    const { verify, keySet, verifier } = setUp();
+    const first = await verify(GOOD);
+    expect(await verify(GOOD)).toBe(first);
+    expect(keySet.asked).toHaveLength(1);
+    expect(verifier.cachedTokens).toBe(1);
+  });
+
+  it('S012 tells tokens apart by all of their text', async () => {
+    const { verify, outcome } = setUp();
+    await verify(GOOD);
+    const [header, payload, signature = ''] = GOOD.split('.');
+    const [, other] = jwt(V5_HEADER, { ...V5_CLAIMS, sub: 'user-2' }).split('.');
+    expect(await outcome(`${header}.${other}.${signature}`)).toBe('refused');
+    expect(await outcome(`${header}.${payload}.${'A'.repeat(signature.length)}`)).toBe('refused');
+    expect(await outcome(`${header}.${payload}.`)).toBe('refused');
+  });
+
+  it('S012 forgets a token when it expires', async () => {
+    const { verify, outcome, clock, verifier } = setUp();
+    await verify(GOOD);
+    clock.advanceSeconds(3599);
+    expect(await outcome(GOOD)).toBe('accepted');
+    clock.advanceSeconds(1);
+    expect(await outcome(GOOD)).toBe('refused');
+    expect(verifier.cachedTokens).toBe(0);
+  });
+
+  it('S012 forgets everything when a key leaves the set', async () => {
+    const { verify, outcome, keySet } = setUp();
+    await verify(GOOD);
+    keySet.remove(DYNAMIC_TEST_KID);
+    expect(await outcome(GOOD)).toBe('refused');
+  });
+
+  it('S012 keeps no proof that was under way when the key left', async () => {
+    const { verify, outcome, keySet } = setUp();
+    const underWay = verify(GOOD);
+    keySet.remove(DYNAMIC_TEST_KID);
+    await underWay;
+    expect(await outcome(GOOD)).toBe('refused');
+  });
+
+  it('S012 proves the tokens of a revoked session again, and those of others not', async () => {
+    const { verify, keySet, verifier } = setUp();
+    const other = withClaims({ sessionHandle: 'other' });
+    await verify(GOOD);
+    await verify(other);
+    verifier.forgetSessions([V5_CLAIMS.sessionHandle]);
+    expect(verifier.cachedTokens).toBe(1);
+    await verify(GOOD);
+    await verify(other);
+    expect(keySet.asked).toHaveLength(3);
+  });
+
+  it('S012 keeps no proof that was under way when the session was revoked', async () => {
+    const { verify, verifier } = setUp();
+    const underWay = verify(GOOD);
+    verifier.forgetSessions([V5_CLAIMS.sessionHandle]);
+    await underWay;
+    expect(verifier.cachedTokens).toBe(0);
+  });
+
+  it('remembers no refused token', async () => {
+    const { outcome, verifier } = setUp();
+    await outcome(jwt(V5_HEADER, V5_CLAIMS, (text) => rs256(text, FOREIGN_TEST_KEY)));
+    await outcome(withClaims({ exp: nowSec }));
+    expect(verifier.cachedTokens).toBe(0);
+  });
+
+  it('can be switched off', async () => {
+    const { verify, verifier, keySet } = setUp({ maxCachedTokens: 0 });
+    await verify(GOOD);
+    await verify(GOOD);
+    expect(verifier.cachedTokens).toBe(0);
+    expect(keySet.asked).toHaveLength(2);
+  });
+});
