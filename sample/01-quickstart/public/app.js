@@ -57,7 +57,7 @@ async function callAndShow(path) {
 async function signInAs(userId) {
   await call('POST', '/demo/sign-in', { body: { userId } });
   hideEnded();
-  $('answer').replaceChildren();
+  $('answer').replaceChildren(element('p', { className: 'fine', textContent: 'The answer appears here.' }));
   await showMe();
 }
 
@@ -88,7 +88,9 @@ let queue = Promise.resolve();
 let runsOut;
 
 function showMe({ isPoll = false } = {}) {
-  const update = queue.then(() => updateMe(isPoll));
+  const asked = me;
+  // Thrown out while this one waited: whose session it was is no longer a question.
+  const update = queue.then(() => (asked && !me ? undefined : updateMe(isPoll)));
   queue = update.catch(() => undefined);
   return update;
 }
@@ -99,7 +101,6 @@ function poll() {
 }
 
 async function updateMe(isPoll) {
-  if (isPoll && !me) return; // thrown out while this one waited
   const answer = await call('GET', '/demo/me', { isPoll });
   if (answer.status === 401) return showEnded();
   if (!answer.ok) return;
@@ -141,8 +142,8 @@ function sessionItem({ sessionHandle, timeCreated, expiry, browser, isThisOne })
   ]);
   if (isThisOne)
     return element('li', {}, [text, element('span', { className: 'mine', textContent: 'this one' })]);
-  const button = element('button', { className: 'quiet', textContent: 'Revoke' });
-  button.onclick = busy(button, () => revoke(sessionHandle));
+  const button = element('button', { className: 'quiet small', textContent: 'Revoke' });
+  onClick(button, () => revoke(sessionHandle));
   return element('li', {}, [text, button]);
 }
 
@@ -227,9 +228,9 @@ function element(name, properties, children = []) {
   return made;
 }
 
-/** A button's handler: the button rests until the work is done. */
-function busy(button, work) {
-  return async () => {
+/** The button rests until the work is done. */
+function onClick(button, work) {
+  button.addEventListener('click', async () => {
     button.disabled = true;
     try {
       await work();
@@ -238,7 +239,7 @@ function busy(button, work) {
     } finally {
       button.disabled = false;
     }
-  };
+  });
 }
 
 function setText(target, text) {
@@ -261,15 +262,11 @@ function browserName(userAgent) {
   return known.find(([mark]) => userAgent.includes(mark))?.[1] ?? 'Another browser';
 }
 
-function on(id, work) {
-  $(id).onclick = busy($(id), work);
-}
-
-on('guarded', () => callAndShow('/demo/guarded'));
-on('admin', () => callAndShow('/demo/admin'));
-on('role', changeRole);
-on('steal', steal);
-on('sign-out', async () => {
+onClick($('guarded'), () => callAndShow('/demo/guarded'));
+onClick($('admin'), () => callAndShow('/demo/admin'));
+onClick($('role'), changeRole);
+onClick($('steal'), steal);
+onClick($('sign-out'), async () => {
   await signOut();
   showSignedOut();
 });
@@ -278,7 +275,7 @@ const users = await (await wire('/demo/users')).json();
 $('users').replaceChildren(
   ...users.map(({ id, name }) => {
     const button = element('button', { textContent: name });
-    button.onclick = busy(button, () => signInAs(id));
+    onClick(button, () => signInAs(id));
     return button;
   }),
 );
