@@ -65,7 +65,8 @@ export { allOf, anyOf, not } from './claims/compose-validators.js';
 // Cores and stores
 export { CoreClient } from './core/core-client.js';
 export type { CoreContext, CoreProvider } from './core/core-provider.js';
-export { embeddedCore, type EmbeddedCoreOptions } from './core/embedded/embedded-core-options.js';
+export { embeddedCore } from './core/embedded/embedded-core-options.js';
+export type { AccountLinking, EmbeddedCoreOptions } from './core/embedded/embedded-core-config.js';
 export { memoryStore, MemoryStore, type MemoryStoreOptions } from './core/embedded/stores/memory.store.js';
 export { SessionStore, type SessionRow } from './core/embedded/session-store.js';
 

@@ -11,7 +11,13 @@ export class SessionLifecycle implements OnModuleInit, OnApplicationShutdown {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    await this.core.start();
+    try {
+      await this.core.start();
+    } catch (error) {
+      // Nest runs no shutdown hooks of an application that did not start. What counts is why it did not.
+      await this.core.close().catch(() => undefined);
+      throw error;
+    }
   }
 
   async onApplicationShutdown(): Promise<void> {

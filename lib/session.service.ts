@@ -35,7 +35,7 @@ interface WithUserContext {
 export interface CreateNewSessionInput extends WithUserContext {
   /** The user, as the application knows him: 1 to 128 characters. Never take it from the request unchecked. */
   userId: string;
-  /** The login method, where one account has several. Default: `userId`. */
+  /** The login method, where the core has linked several to one account. Default: `userId`. */
   recipeUserId?: string;
   /** Default `public`. */
   tenantId?: string;
@@ -76,7 +76,8 @@ export class SessionService {
    * that the request brought along is replaced in the client; on the server it stays until it is revoked or expires.
    *
    * @throws {CoreBadInputError} the user or tenant id cannot be stored
-   * @throws {TypeError} `req` and `res` are of no known framework
+   * @throws {TypeError} `req` and `res` are of no known framework, `userId` is no text, or the core knows
+   *   `recipeUserId` as a login method of somebody else
    */
   async createNewSession<Payload extends object = JsonObject>(
     req: unknown,
@@ -457,8 +458,12 @@ export class SessionService {
 }
 
 function newSessionInput(input: CreateNewSessionInput) {
+  if (typeof input.userId !== 'string') {
+    throw new TypeError(`createNewSession: userId must be the id of a user, not ${typeof input.userId}`);
+  }
   return {
     recipeUserId: input.recipeUserId ?? input.userId,
+    userId: input.recipeUserId === undefined ? undefined : input.userId,
     tenantId: input.tenantId ?? DEFAULT_TENANT_ID,
     accessTokenPayload: input.accessTokenPayload,
     sessionDataInDatabase: input.sessionDataInDatabase,

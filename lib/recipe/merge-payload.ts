@@ -1,5 +1,6 @@
 import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../access-token/access-token.js';
-import { cloneJsonObject, mergeTopLevel, type JsonObject } from '../shared/json.js';
+import { mergeTopLevel, type JsonObject } from '../shared/json.js';
+import { jsonObjectFrom } from './json-input.js';
 
 /**
  * Merges top-level keys into a payload; a key whose value is null is removed, nested objects are replaced as a whole.
@@ -10,7 +11,7 @@ import { cloneJsonObject, mergeTopLevel, type JsonObject } from '../shared/json.
  * @see docs/protocol/sdk.md §6.6
  */
 export function mergePayload(current: JsonObject, update: object): JsonObject {
-  const change = cloneJsonObject(update);
+  const change = jsonObjectFrom(update, 'accessTokenPayloadUpdate');
   const refused = PROTECTED_CLAIM_NAMES.find((name) => Object.hasOwn(change, name) && change[name] !== null);
   if (refused !== undefined) {
     throw new TypeError(

@@ -16,10 +16,11 @@ import { TokenTheftDetectedError, TryRefreshTokenError, UnauthorisedError } from
 import type { SessionEvents } from '../observability/session-events.js';
 import { assertNever } from '../shared/assert-never.js';
 import type { Clock } from '../shared/clock.js';
-import { cloneJsonObject, deepFreeze } from '../shared/json.js';
+import { deepFreeze } from '../shared/json.js';
 import type { UserContext } from '../shared/user-context.js';
 import { antiCsrfTokensMatch } from '../transport/anti-csrf.js';
 import type { TokenTransport } from '../transport/token-transport.js';
+import { jsonObjectFrom } from './json-input.js';
 import { mergePayload } from './merge-payload.js';
 import type { PrepareContext } from './prepare-context.js';
 import type {
@@ -96,8 +97,8 @@ export class SessionRecipe implements RecipeInterface {
       {
         tenantId: input.tenantId,
         recipeUserId: input.recipeUserId,
-        userDataInJWT: cloneJsonObject(input.accessTokenPayload ?? {}),
-        userDataInDatabase: cloneJsonObject(input.sessionDataInDatabase ?? {}),
+        userDataInJWT: jsonObjectFrom(input.accessTokenPayload ?? {}, 'accessTokenPayload'),
+        userDataInDatabase: jsonObjectFrom(input.sessionDataInDatabase ?? {}, 'sessionDataInDatabase'),
         useDynamicSigningKey: config.useDynamicAccessTokenSigningKey,
         enableAntiCsrf: input.disableAntiCsrf !== true && config.antiCsrf === 'VIA_TOKEN',
       },
@@ -227,12 +228,12 @@ export class SessionRecipe implements RecipeInterface {
   }
 
   async updateSessionDataInDatabase(input: Input<'updateSessionDataInDatabase'>): Promise<boolean> {
-    const data = cloneJsonObject(input.newSessionData ?? {});
+    const data = jsonObjectFrom(input.newSessionData ?? {}, 'newSessionData');
     return this.dependencies.core.updateSessionData(input.sessionHandle, data, input.userContext);
   }
 
   async mergeSessionDataInDatabase(input: Input<'mergeSessionDataInDatabase'>): Promise<boolean> {
-    const update = cloneJsonObject(input.sessionDataUpdate);
+    const update = jsonObjectFrom(input.sessionDataUpdate, 'sessionDataUpdate');
     return this.dependencies.core.mergeSessionData(input.sessionHandle, update, input.userContext);
   }
 
@@ -250,7 +251,7 @@ export class SessionRecipe implements RecipeInterface {
   async regenerateAccessToken(
     input: Input<'regenerateAccessToken'>,
   ): Promise<RegeneratedAccessToken | undefined> {
-    const userDataInJWT = cloneJsonObject(input.newAccessTokenPayload ?? {});
+    const userDataInJWT = jsonObjectFrom(input.newAccessTokenPayload ?? {}, 'newAccessTokenPayload');
     const result = await this.dependencies.core.regenerateAccessToken(
       { accessToken: input.accessToken, userDataInJWT },
       input.userContext,
@@ -314,7 +315,7 @@ export class SessionRecipe implements RecipeInterface {
     const { issuer } = await this.recipe.getOpenIdDiscoveryConfiguration({ userContext });
     return this.dependencies.core.createJwt(
       {
-        payload: cloneJsonObject({ iss: issuer, ...input.payload }),
+        payload: { iss: issuer, ...jsonObjectFrom(input.payload ?? {}, 'payload') },
         validity: input.validitySeconds ?? DEFAULT_JWT_VALIDITY_SEC,
         useStaticSigningKey: input.useStaticSigningKey !== false,
         algorithm: 'RS256',

@@ -140,22 +140,22 @@ export class SessionContainer<Payload extends object = JsonObject> {
 
   /** Replaces the server-side JSON of the session; null and undefined become `{}`. */
   async updateSessionDataInDatabase(
-    newSessionData: JsonObject | null | undefined,
+    newSessionData: object | null | undefined,
     userContext?: UserContext,
   ): Promise<void> {
     const doesExist = await this.context.recipe.updateSessionDataInDatabase({
       sessionHandle: this.state.sessionHandle,
-      newSessionData,
+      newSessionData: newSessionData as JsonObject | null | undefined,
       userContext: this.contextFor(userContext),
     });
     if (!doesExist) throw sessionGone();
   }
 
   /** Merges top-level keys into the server-side JSON; null removes a key. Parallel writers keep each other's keys. */
-  async mergeSessionDataInDatabase(sessionDataUpdate: JsonObject, userContext?: UserContext): Promise<void> {
+  async mergeSessionDataInDatabase(sessionDataUpdate: object, userContext?: UserContext): Promise<void> {
     const doesExist = await this.context.recipe.mergeSessionDataInDatabase({
       sessionHandle: this.state.sessionHandle,
-      sessionDataUpdate,
+      sessionDataUpdate: sessionDataUpdate as JsonObject,
       userContext: this.contextFor(userContext),
     });
     if (!doesExist) throw sessionGone();
@@ -178,31 +178,10 @@ export class SessionContainer<Payload extends object = JsonObject> {
    * @throws {TypeError} the update sets a name that belongs to the session (`sub`, `exp`, …)
    */
   async mergeIntoAccessTokenPayload(
-    accessTokenPayloadUpdate: { [K in keyof Payload]?: Payload[K] | null } | JsonObject,
+    accessTokenPayloadUpdate: { [K in keyof Payload]?: Payload[K] | null },
     userContext?: UserContext,
   ): Promise<void> {
-    const ctx = this.contextFor(userContext);
-    const regenerated = await this.context.recipe.regenerateAccessToken({
-      accessToken: this.state.accessToken,
-      newAccessTokenPayload: mergePayload(this.state.accessTokenPayload, accessTokenPayloadUpdate),
-      userContext: ctx,
-    });
-    if (regenerated === undefined) throw sessionGone();
-    if (regenerated.accessToken === undefined) {
-      // It expired during this request: the payload is stored, the client gets it with its next refresh.
-      const accessTokenPayload = { ...this.state.accessTokenPayload, ...regenerated.session.userDataInJWT };
-      this.state = { ...this.state, accessTokenPayload: deepFreeze(accessTokenPayload) };
-      return;
-    }
-    const { token, expiry } = regenerated.accessToken;
-    this.state = {
-      ...this.state,
-      accessToken: token,
-      accessTokenExpiryMs: expiry,
-      accessTokenPayload: payloadOf(token, regenerated.session.userDataInJWT),
-      accessAndFrontTokenUpdated: true,
-    };
-    if (this.attachment) this.writeAccessToken(this.attachment, ctx);
+    await this.storePayloadUpdate(accessTokenPayloadUpdate, this.contextFor(userContext));
   }
 
   /**
@@ -224,7 +203,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
       userContext: ctx,
     });
     if (result.accessTokenPayloadUpdate !== undefined) {
-      await this.mergeIntoAccessTokenPayload(withoutProtectedClaims(result.accessTokenPayloadUpdate), ctx);
+      await this.storePayloadUpdate(withoutProtectedClaims(result.accessTokenPayloadUpdate), ctx);
     }
     if (result.invalidClaims.length === 0) return;
     this.context.events.emit({
@@ -243,7 +222,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     const ctx = this.contextFor(userContext);
     const { userId, recipeUserId, tenantId, accessTokenPayload } = this.state;
     const update = await claim.build(userId, recipeUserId, tenantId, accessTokenPayload, ctx);
-    await this.mergeIntoAccessTokenPayload(update, ctx);
+    await this.storePayloadUpdate(update, ctx);
   }
 
   async setClaimValue<T>(
@@ -252,7 +231,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     userContext?: UserContext,
   ): Promise<void> {
     const ctx = this.contextFor(userContext);
-    await this.mergeIntoAccessTokenPayload(claim.addToPayload_internal({}, value, ctx), ctx);
+    await this.storePayloadUpdate(claim.addToPayload_internal({}, value, ctx), ctx);
   }
 
   /** The claim's value in the payload, or undefined when it is not there. */
@@ -262,7 +241,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
 
   async removeClaim<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<void> {
     const ctx = this.contextFor(userContext);
-    await this.mergeIntoAccessTokenPayload(claim.removeFromPayloadByMerge_internal({}, ctx), ctx);
+    await this.storePayloadUpdate(claim.removeFromPayloadByMerge_internal({}, ctx), ctx);
   }
 
   /**
@@ -293,6 +272,30 @@ export class SessionContainer<Payload extends object = JsonObject> {
     );
   }
 
+  private async storePayloadUpdate(update: object, userContext: UserContext): Promise<void> {
+    const regenerated = await this.context.recipe.regenerateAccessToken({
+      accessToken: this.state.accessToken,
+      newAccessTokenPayload: mergePayload(this.state.accessTokenPayload, update),
+      userContext,
+    });
+    if (regenerated === undefined) throw sessionGone();
+    if (regenerated.accessToken === undefined) {
+      // It expired during this request: the payload is stored, the client gets it with its next refresh.
+      const accessTokenPayload = { ...this.state.accessTokenPayload, ...regenerated.session.userDataInJWT };
+      this.state = { ...this.state, accessTokenPayload: deepFreeze(accessTokenPayload) };
+      return;
+    }
+    const { token, expiry } = regenerated.accessToken;
+    this.state = {
+      ...this.state,
+      accessToken: token,
+      accessTokenExpiryMs: expiry,
+      accessTokenPayload: payloadOf(token, regenerated.session.userDataInJWT),
+      accessAndFrontTokenUpdated: true,
+    };
+    if (this.attachment) this.writeAccessToken(this.attachment, userContext);
+  }
+
   private writeAccessToken({ exchange, transferMethod }: Attachment, userContext: UserContext): void {
     const tokens = { accessToken: this.state.accessToken, frontToken: this.frontToken() };
     this.context.transport.writeTokens(exchange, transferMethod, tokens, userContext);
@@ -313,8 +316,9 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   private contextFor(userContext: UserContext | undefined): UserContext {
-    if (userContext !== undefined) return userContext;
-    const fresh = this.context.prepareContext();
+    const { prepareContext } = this.context;
+    if (userContext !== undefined) return prepareContext(userContext);
+    const fresh = prepareContext();
     return this.attachment ? withRequest(fresh, this.attachment.exchange.request) : fresh;
   }
 }

@@ -13,11 +13,12 @@ import {
   type ClaimValidationError,
 } from '../errors/session.error.js';
 import type { HttpExchange, HttpRequest } from '../shared/http-exchange.js';
-import { cloneJsonObject, type JsonObject } from '../shared/json.js';
+import type { JsonObject } from '../shared/json.js';
 import { withRequest, type UserContext } from '../shared/user-context.js';
 import { decideAntiCsrfOnRefresh, decideAntiCsrfOnVerify } from '../transport/anti-csrf.js';
 import { isAllowedOrigin } from '../transport/origin-check.js';
 import type { TokenTransport } from '../transport/token-transport.js';
+import { jsonObjectFrom } from './json-input.js';
 import type {
   RecipeInterface,
   SessionInformation,
@@ -39,6 +40,8 @@ export interface RequestSessionsDependencies {
 
 export interface NewSessionInput {
   readonly recipeUserId: string;
+  /** Who the caller says that is; undefined leaves it to the core. */
+  readonly userId: string | undefined;
   readonly tenantId: string;
   readonly accessTokenPayload: object | undefined;
   readonly sessionDataInDatabase: object | undefined;
@@ -195,13 +198,18 @@ export class RequestSessions {
     const { invalidClaims, accessTokenPayloadUpdate } = await recipe.validateClaims({
       userId: information.userId,
       recipeUserId: information.recipeUserId,
-      accessTokenPayload: information.customClaimsInAccessTokenPayload,
+      // What is fetched again is fetched for the tenant that the payload names, as in a token.
+      accessTokenPayload: { ...information.customClaimsInAccessTokenPayload, tId: information.tenantId },
       claimValidators: override ? await override(global, information, userContext) : global,
       userContext,
     });
     const doesExist =
       accessTokenPayloadUpdate === undefined ||
-      (await recipe.mergeIntoAccessTokenPayload({ sessionHandle, accessTokenPayloadUpdate, userContext }));
+      (await recipe.mergeIntoAccessTokenPayload({
+        sessionHandle,
+        accessTokenPayloadUpdate: withoutProtectedClaims(accessTokenPayloadUpdate),
+        userContext,
+      }));
     return doesExist ? { status: 'OK', invalidClaims } : { status: 'SESSION_DOES_NOT_EXIST_ERROR' };
   }
 
@@ -287,14 +295,19 @@ export class RequestSessions {
     const { core, recipe, claims } = this.dependencies;
     const { recipeUserId, tenantId } = input;
     const userId = await core.getPrimaryUserId(recipeUserId, userContext);
+    if (input.userId !== undefined && input.userId !== userId) {
+      throw new TypeError(
+        'createNewSession: recipeUserId is no login method of userId, as far as the core knows',
+      );
+    }
     const { issuer } = await recipe.getOpenIdDiscoveryConfiguration({ userContext });
-    const given = cloneJsonObject(input.accessTokenPayload ?? {});
+    const given = jsonObjectFrom(input.accessTokenPayload ?? {}, 'accessTokenPayload');
     let accessTokenPayload: JsonObject = withoutProtectedClaims({ ...given, iss: issuer });
     for (const claim of claims) {
       const built = await claim.build(userId, recipeUserId, tenantId, accessTokenPayload, userContext);
       accessTokenPayload = { ...accessTokenPayload, ...built };
     }
-    const sessionDataInDatabase = cloneJsonObject(input.sessionDataInDatabase ?? {});
+    const sessionDataInDatabase = jsonObjectFrom(input.sessionDataInDatabase ?? {}, 'sessionDataInDatabase');
     return { userId, recipeUserId, tenantId, accessTokenPayload, sessionDataInDatabase };
   }
 

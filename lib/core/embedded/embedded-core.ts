@@ -30,7 +30,7 @@ import type {
   VerifySessionResult,
 } from '../core.types.js';
 import { AccessTokens } from './access-tokens.js';
-import type { EmbeddedCoreConfig } from './embedded-core-options.js';
+import type { EmbeddedCoreConfig } from './embedded-core-config.js';
 import { ExpirySweeper } from './expiry-sweeper.js';
 import { decideRefresh, decideVerify } from './refresh-rotation.js';
 import { isTenantId, newSessionHandle, sessionKeyOf } from './session-handle.js';
@@ -231,7 +231,7 @@ export class EmbeddedCore extends CoreClient {
   }
 
   override async getSessionHandlesOfUser(input: UserSessionsInput): Promise<string[]> {
-    return this.store.findSessionHandlesOfUsers(this.sessionsOf(input));
+    return this.store.findSessionHandlesOfUsers(await this.sessionsOf(input));
   }
 
   override async revokeSessions(sessionHandles: readonly string[]): Promise<string[]> {
@@ -240,7 +240,7 @@ export class EmbeddedCore extends CoreClient {
   }
 
   override async revokeSessionsOfUser(input: UserSessionsInput): Promise<string[]> {
-    return this.store.deleteSessionsOfUsers(this.sessionsOf(input));
+    return this.store.deleteSessionsOfUsers(await this.sessionsOf(input));
   }
 
   override async updateSessionData(sessionHandle: string, data: JsonObject): Promise<boolean> {
@@ -271,7 +271,7 @@ export class EmbeddedCore extends CoreClient {
   }
 
   override async getPrimaryUserId(recipeUserId: string): Promise<string> {
-    return recipeUserId;
+    return this.config.accountLinking?.getPrimaryUserId(recipeUserId) ?? recipeUserId;
   }
 
   override async createJwt(input: CreateJwtInput): Promise<CreateJwtResult> {
@@ -461,8 +461,10 @@ export class EmbeddedCore extends CoreClient {
     return row !== undefined && row.expiresAtMs > nowMs ? row : undefined;
   }
 
-  private sessionsOf(input: UserSessionsInput) {
-    return { userIds: [input.userId], tenantId: input.tenantId, nowMs: this.now() };
+  private async sessionsOf({ userId, tenantId, includeLinkedAccounts }: UserSessionsInput) {
+    const { accountLinking } = this.config;
+    const linked = includeLinkedAccounts ? await accountLinking?.getLinkedRecipeUserIds(userId) : undefined;
+    return { userIds: [...new Set([userId, ...(linked ?? [])])], tenantId, nowMs: this.now() };
   }
 
   /** One for the life of the process; asked again only if the store failed. */

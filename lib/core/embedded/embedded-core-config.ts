@@ -1,0 +1,49 @@
+import type { SessionStore } from './session-store.js';
+
+/**
+ * Which logins belong to one account, for applications that link them.
+ *
+ * @publicApi
+ */
+export interface AccountLinking {
+  /** The account's user id for a login method; the same id when it is linked to none. */
+  getPrimaryUserId(recipeUserId: string): Promise<string> | string;
+  /** All login methods of the account that this id (of the account or of one login) belongs to. */
+  getLinkedRecipeUserIds(userId: string): Promise<readonly string[]> | readonly string[];
+}
+
+/**
+ * Options of the core inside the process. Names, defaults and ranges follow a SuperTokens Core's configuration; all
+ * times are seconds.
+ *
+ * @publicApi
+ */
+export interface EmbeddedCoreOptions {
+  /** Where sessions and keys are kept. Default `memoryStore()`. */
+  store?: SessionStore;
+  /** Life of an access token. Default 3600; 1 to 86,400,000. */
+  accessTokenValiditySec?: number;
+  /** Fraction by which the life of each access token may be shorter, so that clients do not refresh all at once. Default 0.05; 0 to 0.25. */
+  accessTokenValidityJitter?: number;
+  /** How long a session lives after its last refresh. Default 8,640,000 (100 days); longer than `accessTokenValiditySec`. */
+  refreshTokenValiditySec?: number;
+  /**
+   * How long a refresh token still gets the same successor after that was used for the first time. Default 0: from the
+   * first use on, the old token is a theft. Raise it if clients refresh in parallel without a lock. 0 to 300.
+   */
+  refreshTokenRotationGracePeriodSec?: number;
+  /** How long a rotating signing key signs. Default 604,800 (a week); at least 3600. */
+  accessTokenDynamicSigningKeyUpdateIntervalSec?: number;
+  /** Which logins belong to one account. Default: every login is an account of its own. */
+  accountLinking?: AccountLinking;
+  /** How often expired sessions are removed. Default 43,200 (12 h); at least 1, at most 24 days. */
+  expirySweepIntervalSec?: number;
+}
+
+/** The same with nothing left open. */
+export type EmbeddedCoreConfig = EmbeddedCoreNumbers & {
+  readonly accountLinking?: AccountLinking | undefined;
+};
+
+/** Those of them that are numbers. */
+export type EmbeddedCoreNumbers = Readonly<Required<Omit<EmbeddedCoreOptions, 'store' | 'accountLinking'>>>;

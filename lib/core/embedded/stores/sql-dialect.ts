@@ -1,0 +1,152 @@
+import type { SqlQuery, SqlRow } from './sql-client.js';
+
+/** A table: its bare name, and how statements write it. */
+export interface SqlTable {
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** One step of cleaning, and where the step before it ended. */
+export interface SweepInput {
+  readonly nowMs: number;
+  readonly limit: number;
+  /** undefined: at the beginning of the table. */
+  readonly position: string | undefined;
+}
+
+/** Where SQLite and PostgreSQL differ. Everything else of the stores is the same text for both. */
+export interface SqlDialect {
+  readonly name: 'sqlite' | 'postgres';
+
+  /** Options at the end of `CREATE TABLE` for the table of the sessions. */
+  readonly sessionTableOptions: string;
+
+  /** The texts in a JSON array, as a subquery of one column. */
+  textsOf(parameter: string): string;
+
+  /** The pairs in a JSON array of arrays of two texts, as a subquery of two columns. */
+  pairsOf(parameter: string): string;
+
+  /** Asks for a table's columns, one row with `name` each; none if there is no such table. */
+  columnsOf(table: SqlTable): SqlQuery;
+
+  /** Adds a column that may be there already, in the notation of scripts; undefined where there is none. */
+  addColumnIfMissing(table: SqlTable, column: string): string | undefined;
+
+  /**
+   * Removes expired rows in one bounded step.
+   *
+   * @returns where the next step begins, or undefined if the end of the table is reached
+   */
+  sweep(
+    run: (query: SqlQuery) => Promise<readonly SqlRow[]>,
+    table: SqlTable,
+    input: SweepInput,
+  ): Promise<string | undefined>;
+
+  /** True for failures after which nothing has happened and a repetition may succeed. */
+  isTransient(error: unknown): boolean;
+}
+
+const SQLITE_BUSY = 5;
+const SQLITE_LOCKED = 6;
+
+/** SQLite 3.35 or newer. */
+export const sqliteDialect: SqlDialect = {
+  name: 'sqlite',
+  sessionTableOptions: '',
+
+  textsOf(parameter) {
+    return `SELECT value FROM json_each(${parameter})`;
+  },
+
+  pairsOf(parameter) {
+    return `SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${parameter})`;
+  },
+
+  columnsOf(table) {
+    return { text: 'SELECT name FROM pragma_table_info($1)', values: [table.name] };
+  },
+
+  addColumnIfMissing() {
+    return undefined;
+  },
+
+  /** Looks at `limit` rows only: statements run on the main thread, so none of them may take long. */
+  async sweep(run, table, { nowMs, limit, position = '0' }) {
+    const [window] = await run({
+      text: `SELECT max(rowid) AS last, count(*) AS rows FROM (
+        SELECT rowid FROM ${table.sql} WHERE rowid > CAST($1 AS INTEGER) ORDER BY rowid LIMIT $2)`,
+      values: [position, limit],
+    });
+    if (window === undefined || window['last'] === null) return undefined;
+    const last = String(window['last']);
+    await run({
+      text: `DELETE FROM ${table.sql} WHERE rowid > CAST($1 AS INTEGER) AND rowid <= CAST($2 AS INTEGER)
+        AND app_id = 'public' AND expires_at <= $3`,
+      values: [position, last, nowMs],
+    });
+    return Number(window['rows']) < limit ? undefined : last;
+  },
+
+  isTransient(error) {
+    const { code, errcode } = fieldsOf(error);
+    if (typeof code === 'string' && /^SQLITE_(BUSY|LOCKED)/.test(code)) return true;
+    // node:sqlite gives the extended number only; its low byte is the kind.
+    return typeof errcode === 'number' && [SQLITE_BUSY, SQLITE_LOCKED].includes(errcode & 0xff);
+  },
+};
+
+/** PostgreSQL 14 or newer. */
+export const postgresDialect: SqlDialect = {
+  name: 'postgres',
+  // Room in each page keeps rotations in place: without an index on a changed column they need no index work.
+  sessionTableOptions: ' WITH (fillfactor = 85)',
+
+  textsOf(parameter) {
+    return `SELECT json_array_elements_text(CAST(${parameter} AS JSON))`;
+  },
+
+  pairsOf(parameter) {
+    return `SELECT pair->>0, pair->>1 FROM json_array_elements(CAST(${parameter} AS JSON)) AS pair`;
+  },
+
+  columnsOf(table) {
+    return {
+      text: `SELECT attname AS name FROM pg_attribute
+        WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`,
+      values: [table.sql],
+    };
+  },
+
+  addColumnIfMissing(table, column) {
+    return `ALTER TABLE ${table.sql} ADD COLUMN IF NOT EXISTS ${column}`;
+  },
+
+  /**
+   * One statement. It begins where the step before ended, or each step would wade through the rows that the others
+   * removed. A row that is promoted meanwhile has moved and no longer matches its place.
+   */
+  async sweep(run, table, { nowMs, limit, position = '(0,0)' }) {
+    const isExpired = `app_id = 'public' AND expires_at <= $1`;
+    const [step] = await run({
+      text: `WITH expired AS (
+          SELECT ctid AS place FROM ${table.sql} WHERE ctid > CAST($3 AS tid) AND ${isExpired} LIMIT $2),
+        removed AS (
+          DELETE FROM ${table.sql} WHERE ctid = ANY (ARRAY(SELECT place FROM expired)) AND ${isExpired})
+        SELECT count(*) AS rows, CAST(max(place) AS TEXT) AS last FROM expired`,
+      values: [nowMs, limit, position],
+    });
+    return step === undefined || Number(step['rows']) < limit ? undefined : String(step['last']);
+  },
+
+  isTransient(error) {
+    const { code } = fieldsOf(error);
+    // serialization_failure, deadlock_detected
+    return code === '40001' || code === '40P01';
+  },
+};
+
+function fieldsOf(error: unknown): { readonly code?: unknown; readonly errcode?: unknown } {
+  return typeof error === 'object' && error !== null ? error : {};
+}
