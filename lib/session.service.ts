@@ -17,10 +17,9 @@ import type { SessionRuntime } from './session.runtime.js';
 import { SESSION_RUNTIME } from './session.tokens.js';
 import type { HttpExchange } from './shared/http-exchange.js';
 import type { JsonObject } from './shared/json.js';
+import { DEFAULT_TENANT_ID } from './shared/tenant-id.js';
 import type { UserContext } from './shared/user-context.js';
 import { exchangeFor } from './transport/http-exchange-factory.js';
-
-const DEFAULT_TENANT_ID = 'public';
 
 interface WithUserContext {
   /** Handed untouched to every overridden function. Default: a fresh one for each call. */

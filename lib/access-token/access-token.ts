@@ -1,4 +1,5 @@
 import { isJsonObject, parseJsonObject, type JsonObject } from '../shared/json.js';
+import { DEFAULT_TENANT_ID } from '../shared/tenant-id.js';
 
 /**
  * Payload names that belong to the session itself. The recipe removes them from every payload that it writes back;
@@ -24,8 +25,6 @@ export const MAX_ACCESS_TOKEN_LENGTH = 16_384;
 
 /** Longest key id that is looked up. Ours have at most 38 characters. */
 const MAX_KID_LENGTH = 256;
-
-const DEFAULT_TENANT_ID = 'public';
 
 /** Versions 1 and 2 carry one of two fixed headers, in standard base64; both are read as version 2. */
 const LEGACY_HEADERS: readonly string[] = ['1', '2'].map((version) =>

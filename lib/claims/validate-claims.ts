@@ -1,5 +1,6 @@
 import type { ClaimValidationError } from '../errors/session.error.js';
 import type { JsonObject } from '../shared/json.js';
+import { tenantIdIn } from '../shared/tenant-id.js';
 import type { UserContext } from '../shared/user-context.js';
 import type { SessionClaimValidator } from './claim-validator.js';
 import { failureOf } from './validator-outcome.js';
@@ -67,8 +68,7 @@ async function refetch(
   { userId, recipeUserId, userContext }: ValidateClaimsInput,
 ): Promise<JsonObject> {
   if (claim === undefined || !(await isStale)) return payload;
-  const tenantId = typeof payload['tId'] === 'string' ? payload['tId'] : 'public';
-  const value = await claim.fetchValue(userId, recipeUserId, tenantId, payload, userContext);
+  const value = await claim.fetchValue(userId, recipeUserId, tenantIdIn(payload), payload, userContext);
   return value === undefined ? payload : claim.addToPayload_internal(payload, value, userContext);
 }
 

@@ -30,8 +30,20 @@ export function recordRules(rules: RecordedRules): ClassDecorator & MethodDecora
     const subject: unknown = descriptor === undefined ? target : descriptor.value;
     if (typeof subject !== 'function')
       throw new TypeError('Session decorators stand on classes and methods only');
-    Reflect.defineMetadata(RULES, combine(ownRulesOf(subject), rules), subject);
+    const combined = combine(ownRulesOf(subject), rules);
+    assertNoContradiction(combined, subject.name);
+    Reflect.defineMetadata(RULES, combined, subject);
   };
+}
+
+/** One of the two would do nothing, and nobody would notice. */
+function assertNoContradiction({ isPublic, options, claimValidators }: RecordedRules, where: string): void {
+  if (isPublic === true && (options !== undefined || claimValidators !== undefined)) {
+    throw new TypeError(
+      `@PublicAccess on ${where} stands beside a decorator that asks for a session: a public route never looks for one. ` +
+        'Remove one of them; @OptionalSession is for routes that work with and without.',
+    );
+  }
 }
 
 /** Fails when the class is defined, long before a request could meet an option that does nothing. */
@@ -54,17 +66,12 @@ export function assertVerifySessionOptions(options: VerifySessionOptions): void 
 /**
  * The rules of a route: what stands on the handler wins over what stands on the class, claim validators of both add
  * up. A handler that asks for a session takes a public class back; validators need a session, so they make an optional
- * one required.
+ * one required. In the same way a class stands over the class that it extends.
  */
 export function routeRulesOf(controller: Target, handler: Target): RouteRules {
-  const onClass = rulesOf(controller);
-  const onHandler = rulesOf(handler);
-  const asksForSession = onHandler.options !== undefined || onHandler.claimValidators !== undefined;
-  if (onHandler.isPublic === true || (onClass.isPublic === true && !asksForSession))
-    return { isPublic: true };
-  const options = { ...onClass.options, ...onHandler.options };
-  const required = [...(onClass.claimValidators ?? []), ...(onHandler.claimValidators ?? [])];
-  if (required.length === 0) return { isPublic: false, options };
+  const { isPublic, options = {}, claimValidators = [] } = narrow(rulesOf(controller), ownRulesOf(handler));
+  if (isPublic === true) return { isPublic };
+  if (claimValidators.length === 0) return { isPublic: false, options };
   return {
     isPublic: false,
     options: {
@@ -72,10 +79,17 @@ export function routeRulesOf(controller: Target, handler: Target): RouteRules {
       sessionRequired: true,
       overrideGlobalClaimValidators: async (global, session, userContext) => {
         const replaced = await options.overrideGlobalClaimValidators?.(global, session, userContext);
-        return [...(replaced ?? global), ...required];
+        return [...(replaced ?? global), ...claimValidators];
       },
     },
   };
+}
+
+/** What holds where something stands inside something else. */
+function narrow(outer: RecordedRules, inner: RecordedRules): RecordedRules {
+  const asksForSession = inner.options !== undefined || inner.claimValidators !== undefined;
+  const isPublic = inner.isPublic ?? (outer.isPublic === true && !asksForSession);
+  return { ...combine(outer, inner), isPublic };
 }
 
 function combine(before: RecordedRules, added: RecordedRules): RecordedRules {
@@ -89,9 +103,10 @@ function combine(before: RecordedRules, added: RecordedRules): RecordedRules {
   };
 }
 
-/** Of a class also what its parents say. */
+/** Of a class, with what its parents say. */
 function rulesOf(target: Target): RecordedRules {
-  return (Reflect.getMetadata(RULES, target) as RecordedRules | undefined) ?? {};
+  const parent: unknown = Object.getPrototypeOf(target);
+  return typeof parent === 'function' ? narrow(rulesOf(parent), ownRulesOf(target)) : ownRulesOf(target);
 }
 
 function ownRulesOf(target: Target): RecordedRules {

@@ -25,6 +25,7 @@ export function OptionalSession(): ClassDecorator & MethodDecorator {
 /**
  * Lets every request through without looking for a session.
  *
+ * @throws {TypeError} when the class is defined: another decorator on the same class or handler asks for a session
  * @publicApi
  */
 export function PublicAccess(): ClassDecorator & MethodDecorator {

@@ -18,7 +18,7 @@ export type SessionEvent =
   | (SessionEventBase & { readonly type: 'session.refreshed' })
   /** A refreshed token was used for the first time: from now on the one before it counts as retired. */
   | (SessionEventBase & { readonly type: 'session.promoted' })
-  | (Omit<SessionEventBase, 'tenantId'> & {
+  | (SessionEventBase & {
       readonly type: 'session.theft-detected';
       readonly recipeUserId: string;
     })
@@ -27,7 +27,7 @@ export type SessionEvent =
       readonly failedClaimIds: readonly string[];
     })
   /** Sessions are revoked by handle, so whose it was is known only to the caller. */
-  | { readonly type: 'session.revoked'; readonly timeMs: number; readonly sessionHandle: string };
+  | (Omit<SessionEventBase, 'userId'> & { readonly type: 'session.revoked' });
 
 /**
  * The stream of session events of one `SessionModule`. Also the injection token.

@@ -17,6 +17,7 @@ import type { SessionEvents } from '../observability/session-events.js';
 import { assertNever } from '../shared/assert-never.js';
 import type { Clock } from '../shared/clock.js';
 import { deepFreeze } from '../shared/json.js';
+import { tenantIdOfHandle } from '../shared/tenant-id.js';
 import type { UserContext } from '../shared/user-context.js';
 import { antiCsrfTokensMatch } from '../transport/anti-csrf.js';
 import type { TokenTransport } from '../transport/token-transport.js';
@@ -463,6 +464,7 @@ export class SessionRecipe implements RecipeInterface {
       sessionHandle: handle,
       userId,
       recipeUserId,
+      tenantId: tenantIdOfHandle(handle),
     });
     throw new TokenTheftDetectedError(handle, userId, recipeUserId);
   }
@@ -482,7 +484,12 @@ export class SessionRecipe implements RecipeInterface {
     const { verifier, events, clock } = this.dependencies;
     verifier.forgetSessions(sessionHandles);
     for (const sessionHandle of sessionHandles) {
-      events.emit({ type: 'session.revoked', timeMs: clock.now(), sessionHandle });
+      events.emit({
+        type: 'session.revoked',
+        timeMs: clock.now(),
+        sessionHandle,
+        tenantId: tenantIdOfHandle(sessionHandle),
+      });
     }
     return sessionHandles;
   }

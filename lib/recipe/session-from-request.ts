@@ -14,6 +14,7 @@ import {
 } from '../errors/session.error.js';
 import type { HttpExchange, HttpRequest } from '../shared/http-exchange.js';
 import type { JsonObject } from '../shared/json.js';
+import { tenantIdIn } from '../shared/tenant-id.js';
 import { withRequest, type UserContext } from '../shared/user-context.js';
 import { decideAntiCsrfOnRefresh, decideAntiCsrfOnVerify } from '../transport/anti-csrf.js';
 import { isAllowedOrigin } from '../transport/origin-check.js';
@@ -225,7 +226,7 @@ export class RequestSessions {
     userContext: UserContext,
   ): Promise<{ status: 'OK'; invalidClaims: readonly ClaimValidationError[] }> {
     const { userId, recipeUserId, jwtPayload } = input;
-    const tenantId = typeof jwtPayload['tId'] === 'string' ? jwtPayload['tId'] : 'public';
+    const tenantId = tenantIdIn(jwtPayload);
     const global = await this.globalValidatorsFor({ tenantId, userId, recipeUserId }, userContext);
     const { invalidClaims } = await this.dependencies.recipe.validateClaims({
       userId,

@@ -9,6 +9,7 @@ import {
   timingSafeEqual,
 } from 'node:crypto';
 import { parseJsonObject } from '../../shared/json.js';
+import { DEFAULT_TENANT_ID } from '../../shared/tenant-id.js';
 
 /** What a refresh token carries, sealed. Its expiry is not inside: that is the row's. */
 export interface RefreshTokenContent {
@@ -26,7 +27,6 @@ const TAG_BYTES = 16;
 const PBKDF2_ITERATIONS = 100;
 const KEY_BYTES = 32;
 const MAX_TOKEN_LENGTH = 8192;
-const DEFAULT_TENANT_ID = 'public';
 
 /** h1: lower-case hex SHA-256 of the whole token's text. */
 export function refreshTokenHash1(token: string): string {

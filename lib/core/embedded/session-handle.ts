@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { DEFAULT_TENANT_ID } from '../../shared/tenant-id.js';
 import type { SessionKey } from './session-store.js';
 
-const DEFAULT_TENANT_ID = 'public';
 const TENANT_ID = /^[a-z0-9-]{1,64}$/;
 const HANDLE = /^([0-9A-Za-z-]{1,128})(?:_([a-z0-9-]{1,64}))?$/;
 
