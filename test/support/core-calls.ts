@@ -83,6 +83,13 @@ export async function replacementOf(
   return result.accessToken.token;
 }
 
+/** Key id in the header of a token. */
+export function kidOf(token: string): string {
+  const { kid } = decoded(token).header;
+  if (typeof kid !== 'string') throw new Error('The token names no key');
+  return kid;
+}
+
 /** Header and payload of a token, read without any check. */
 export function decoded(token: string): { header: JsonObject; payload: JsonObject } {
   const [header, payload] = token

@@ -182,7 +182,7 @@ describe('refreshing a session', () => {
   });
 
   it.each(['tId', 'rsub', 'sub'])(
-    'is unauthorised when an older version stored a payload with %s',
+    'C88 is unauthorised when an older version stored a payload with %s',
     async (name) => {
       const { core, store } = await makeEmbeddedCore();
       const { session, refreshToken } = await create(core);

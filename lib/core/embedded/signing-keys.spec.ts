@@ -90,18 +90,20 @@ describe('the key set of a new installation', () => {
     expect(await kidsOf(embeddedCoreOn(store))).toEqual([DYNAMIC_TEST_KID, STATIC_TEST_KID]);
   });
 
-  it.each(['', 'no key', 'AAAA|AAAA', `${EC_KEY}|${EC_KEY}`])(
-    'S020 names a stored key that cannot be used (%j), without its text',
-    async (value) => {
-      const store = new MemoryStore();
-      await store.addDynamicKey({ createdAtMs: DYNAMIC_TEST_KEY_CREATED_AT_MS, value }, 0);
-      const keys = { kid: STATIC_TEST_KID, createdAtMs: 1, value: FOREIGN_TEST_KEY, algorithm: 'RS256' };
-      await store.addStaticKey(keys);
-      await expect(embeddedCoreOn(store).core.getJwks()).rejects.toThrow(
-        /^The stored signing key d-1759990000000 cannot be used$/,
-      );
-    },
-  );
+  it.each([
+    ['nothing', ''],
+    ['text', 'no key'],
+    ['no DER', 'AAAA|AAAA'],
+    ['a key of another kind', `${EC_KEY}|${EC_KEY}`],
+  ])('S020 names a stored key that cannot be used (%s), without its text', async (_, value) => {
+    const store = new MemoryStore();
+    await store.addDynamicKey({ createdAtMs: DYNAMIC_TEST_KEY_CREATED_AT_MS, value }, 0);
+    const keys = { kid: STATIC_TEST_KID, createdAtMs: 1, value: FOREIGN_TEST_KEY, algorithm: 'RS256' };
+    await store.addStaticKey(keys);
+    await expect(embeddedCoreOn(store).core.getJwks()).rejects.toThrow(
+      /^The stored signing key d-1759990000000 cannot be used$/,
+    );
+  });
 });
 
 describe('the rotation of keys', () => {

@@ -1,0 +1,412 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { EmbeddedCore } from '../../lib/core/embedded/embedded-core.js';
+import type { SessionStore } from '../../lib/core/embedded/session-store.js';
+import { CoreUnavailableError } from '../../lib/errors/core.error.js';
+import { create, refresh, refreshed, replacementOf, verify } from '../support/core-calls.js';
+import { embeddedCoreOn, rowOf, seedSigningKeys } from '../support/embedded.js';
+import { fcRuns, fcTimeoutMs } from '../support/fc-runs.js';
+import { interceptedStore, type AroundCall } from '../support/intercepted-store.js';
+
+/** How a call of the store fails: before anything happened, or after it happened and unheard. */
+type Failure = 'before' | 'after';
+
+/** A session with tokens in every state. */
+interface World {
+  readonly core: EmbeddedCore;
+  readonly handle: string;
+  readonly accessToken: string;
+  /** The current refresh token. */
+  readonly current: string;
+  /** Its unused child, and the access token issued together with that. */
+  readonly child: string;
+  readonly childAccessToken: string;
+  /** A refresh token whose child has been used. */
+  readonly retired: string;
+}
+
+interface Operation {
+  readonly name: string;
+  run(world: World): Promise<unknown>;
+  /** What it answers when the store works; for what is not the same twice a summary of it. */
+  readonly answers: unknown;
+  /** When the first try happened unheard, the second finds it done. */
+  readonly answersSecond?: unknown;
+}
+
+const user = { userId: 'user-1', tenantId: 'public', includeLinkedAccounts: true };
+const statusOf = async (answer: Promise<{ status: string; accessToken?: unknown }>): Promise<string> => {
+  const { status, accessToken } = await answer;
+  return accessToken === undefined ? status : `${status} with a token`;
+};
+
+const OPERATIONS: readonly Operation[] = [
+  {
+    name: 'create',
+    run: async ({ core }) => (await create(core, { recipeUserId: 'user-2' })).session.userId,
+    answers: 'user-2',
+  },
+  {
+    name: 'refresh the current token',
+    run: async ({ core, current, child }) => (await refreshed(core, current)).refreshToken.token === child,
+    answers: true,
+  },
+  {
+    name: 'refresh the current token with the other kind of key',
+    run: async ({ core, current, child }) =>
+      (await refreshed(core, current, { useDynamicSigningKey: false })).refreshToken.token === child,
+    answers: true,
+  },
+  {
+    name: 'refresh an unused child',
+    run: ({ core, child }) => statusOf(refresh(core, child)),
+    answers: 'OK with a token',
+  },
+  {
+    name: 'refresh a retired token',
+    run: ({ core, retired }) => statusOf(refresh(core, retired)),
+    answers: 'TOKEN_THEFT_DETECTED',
+  },
+  {
+    name: 'verify against the database',
+    run: ({ core, accessToken }) => statusOf(verify(core, accessToken, { checkDatabase: true })),
+    answers: 'OK',
+  },
+  {
+    name: 'verify for the first time after a refresh',
+    run: ({ core, childAccessToken }) => statusOf(verify(core, childAccessToken)),
+    answers: 'OK with a token',
+  },
+  {
+    name: 'regenerate with a payload',
+    run: ({ core, accessToken }) =>
+      statusOf(core.regenerateAccessToken({ accessToken, userDataInJWT: { a: 1 } })),
+    answers: 'OK with a token',
+  },
+  {
+    name: 'regenerate without a payload',
+    run: ({ core, accessToken }) =>
+      statusOf(core.regenerateAccessToken({ accessToken, userDataInJWT: undefined })),
+    answers: 'OK with a token',
+  },
+  {
+    name: 'look up',
+    run: async ({ core, handle }) => (await core.getSessionInformation(handle))?.userId,
+    answers: 'user-1',
+  },
+  {
+    name: 'list',
+    run: async ({ core }) => (await core.getSessionHandlesOfUser(user)).length,
+    answers: 1,
+  },
+  { name: 'update the data', run: ({ core, handle }) => core.updateSessionData(handle, {}), answers: true },
+  {
+    name: 'update the payload',
+    run: ({ core, handle }) => core.updateAccessTokenPayload(handle, {}),
+    answers: true,
+  },
+  {
+    name: 'revoke by handle',
+    run: async ({ core, handle }) => (await core.revokeSessions([handle])).length,
+    answers: 1,
+    answersSecond: 0,
+  },
+  {
+    name: 'revoke by user',
+    run: async ({ core }) => (await core.revokeSessionsOfUser(user)).length,
+    answers: 1,
+    answersSecond: 0,
+  },
+];
+
+/**
+ * What the engine promises on every store: nothing is lost by a restart, a failing store decides nothing, and no order
+ * of its calls revives a session.
+ *
+ * @param makeStore an empty store; it is closed after each test
+ */
+export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<SessionStore>): void {
+  describe(`the engine on ${name}`, () => {
+    let store: SessionStore;
+
+    beforeEach(async () => {
+      store = await makeStore();
+      await seedSigningKeys(store);
+    });
+    afterEach(async () => {
+      await store.close();
+    });
+
+    /** An engine whose calls of the store can be made to wait or fail. */
+    const engineWith = (around: AroundCall) => embeddedCoreOn(interceptedStore(store, around));
+
+    async function makeWorld(around: AroundCall): Promise<World> {
+      const { core } = engineWith(around);
+      await core.revokeSessionsOfUser({ ...user, tenantId: undefined });
+      const first = await create(core);
+      const second = await refreshed(core, first.refreshToken.token);
+      const accessToken = await replacementOf(core, second.accessToken.token);
+      const third = await refreshed(core, second.refreshToken.token);
+      return {
+        core,
+        handle: first.session.handle,
+        accessToken,
+        retired: first.refreshToken.token,
+        current: second.refreshToken.token,
+        child: third.refreshToken.token,
+        childAccessToken: third.accessToken.token,
+      };
+    }
+
+    describe('a failing store', () => {
+      const FAILURES: Failure[] = ['before', 'after'];
+
+      it.each(
+        FAILURES.flatMap((failure) =>
+          OPERATIONS.map((operation) => ({ failure, operation, name: operation.name })),
+        ),
+      )(
+        'S030 S049 S096 decides nothing: $name, the call failing $failure it happens',
+        async ({ failure, operation }) => {
+          const cause = new Error('connection terminated unexpectedly');
+          /** A fresh world, in which one call that the operation makes fails; none when it makes fewer. */
+          const attempt = async (failingCall: number) => {
+            let calls = 0;
+            let isWatching = false;
+            const world = await makeWorld(async (_, call) => {
+              const isFailing = isWatching && ++calls === failingCall;
+              if (isFailing && failure === 'before') throw cause;
+              const result = await call();
+              if (isFailing) throw cause;
+              return result;
+            });
+            isWatching = true;
+            const outcome = await operation.run(world).catch((error: unknown) => error);
+            isWatching = false;
+            return { world, outcome, calls };
+          };
+
+          const { outcome: answer, calls } = await attempt(0);
+          expect(answer).toEqual(operation.answers);
+          expect(calls).toBeGreaterThan(0);
+          for (let failingCall = 1; failingCall <= calls; failingCall++) {
+            const { world, outcome } = await attempt(failingCall);
+            expect(outcome).toBeInstanceOf(CoreUnavailableError);
+            expect(outcome).toMatchObject({ cause, retryAfterSec: 1 });
+            expect((outcome as Error).message).not.toContain(world.current);
+            expect(await operation.run(world)).toEqual(
+              failure === 'after' ? (operation.answersSecond ?? operation.answers) : operation.answers,
+            );
+          }
+        },
+      );
+
+      it('S024 loses nothing when the process dies between the write and the answer', async () => {
+        const dying: AroundCall = async (name, call) => {
+          const result = await call();
+          if (name === 'promote') throw new Error('killed');
+          return result;
+        };
+        const alive: AroundCall = (_, call) => call();
+        const { core } = engineWith(alive);
+        const first = await create(core);
+        const second = await refreshed(core, first.refreshToken.token);
+        await expect(refresh(engineWith(dying).core, second.refreshToken.token)).rejects.toThrow(
+          CoreUnavailableError,
+        );
+        const restarted = engineWith(alive).core;
+        const third = await refreshed(restarted, second.refreshToken.token);
+        expect((await refreshed(restarted, second.refreshToken.token)).refreshToken.token).toBe(
+          third.refreshToken.token,
+        );
+        await replacementOf(restarted, third.accessToken.token);
+        expect(await refresh(restarted, third.refreshToken.token)).toMatchObject({ status: 'OK' });
+      });
+
+      it('S096 verifies tokens meanwhile, and refreshes afterwards without a restart', async () => {
+        let isDown = false;
+        const { core } = engineWith((_, call) => (isDown ? Promise.reject(new Error('down')) : call()));
+        const { accessToken, refreshToken } = await create(core);
+        isDown = true;
+        expect(await verify(core, accessToken.token)).toMatchObject({ status: 'OK' });
+        await expect(refresh(core, refreshToken.token)).rejects.toThrow(CoreUnavailableError);
+        isDown = false;
+        expect(await refresh(core, refreshToken.token)).toMatchObject({ status: 'OK' });
+      });
+
+      it('can be down while the engine starts, and is asked for the keys again later', async () => {
+        let isDown = true;
+        const { core } = engineWith((_, call) => (isDown ? Promise.reject(new Error('down')) : call()));
+        await expect(core.start()).rejects.toThrow(CoreUnavailableError);
+        isDown = false;
+        await core.start();
+        const { refreshToken } = await create(core);
+        expect(await refresh(embeddedCoreOn(store).core, refreshToken.token)).toMatchObject({ status: 'OK' });
+      });
+    });
+
+    describe('calls of the store in any order', () => {
+      /** An engine whose calls of the store start, and whose answers arrive, when the scheduler says so. */
+      const scheduledEngine = (scheduler: fc.Scheduler) => {
+        let isScheduling = false;
+        const { core } = engineWith(async (name, call) => {
+          if (!isScheduling) return call();
+          await scheduler.schedule(Promise.resolve(), `-> ${name}`);
+          try {
+            return await call();
+          } finally {
+            await scheduler.schedule(Promise.resolve(), `<- ${name}`);
+          }
+        });
+        return {
+          core,
+          together: async (...operations: (() => Promise<unknown>)[]): Promise<void> => {
+            isScheduling = true;
+            await scheduler.waitFor(Promise.all(operations.map((operation) => operation())));
+            isScheduling = false;
+          },
+        };
+      };
+
+      it(
+        'S045 S046 S114 never let a revoked session be refreshed, verified against the store, or revived',
+        async () => {
+          const kinds = fc.constantFrom(
+            'refresh',
+            'refresh child',
+            'verify',
+            'check',
+            'regenerate',
+            'payload',
+            'data',
+          );
+          await fc.assert(
+            fc.asyncProperty(
+              fc.scheduler(),
+              fc.array(fc.array(kinds, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 4 }),
+              async (scheduler, clients) => {
+                const { core, together } = scheduledEngine(scheduler);
+                const first = await create(core);
+                const next = await refreshed(core, first.refreshToken.token);
+                const { handle } = first.session;
+                const accessToken = first.accessToken.token;
+                const handedOut = new Set([first.refreshToken.token, next.refreshToken.token]);
+                let isRevoked = false;
+
+                const keep = async (answer: ReturnType<typeof refresh>): Promise<boolean> => {
+                  const result = await answer;
+                  if (result.status === 'OK') handedOut.add(result.refreshToken.token);
+                  return result.status === 'OK';
+                };
+                const isOk = async (answer: Promise<{ status: string }>): Promise<boolean> =>
+                  (await answer).status === 'OK';
+                const moves: Record<string, () => Promise<boolean>> = {
+                  refresh: () => keep(refresh(core, first.refreshToken.token)),
+                  'refresh child': () =>
+                    keep(refresh(core, next.refreshToken.token, { useDynamicSigningKey: false })),
+                  verify: () => isOk(verify(core, next.accessToken.token)),
+                  check: () => isOk(verify(core, accessToken, { checkDatabase: true })),
+                  regenerate: () =>
+                    isOk(core.regenerateAccessToken({ accessToken, userDataInJWT: { a: 1 } })),
+                  payload: () => core.updateAccessTokenPayload(handle, { b: 1 }),
+                  data: () => core.updateSessionData(handle, { c: 1 }),
+                };
+                const lateSuccesses: string[] = [];
+                const client = (names: string[]) => async (): Promise<void> => {
+                  for (const name of names) {
+                    const startedAfterRevoke = isRevoked;
+                    const succeeded = (await moves[name]?.()) ?? false;
+                    if (startedAfterRevoke && succeeded) lateSuccesses.push(name);
+                  }
+                };
+                const revoke = async (): Promise<void> => {
+                  expect(await core.revokeSessions([handle])).toEqual([handle]);
+                  isRevoked = true;
+                };
+                await together(revoke, ...clients.map(client));
+
+                expect(lateSuccesses).toEqual([]);
+                expect(await core.getSessionInformation(handle)).toBeUndefined();
+                expect(await core.getSessionHandlesOfUser(user)).not.toContain(handle);
+                for (const token of handedOut) {
+                  expect(await refresh(core, token)).toMatchObject({ status: 'UNAUTHORISED' });
+                }
+              },
+            ),
+            { numRuns: fcRuns(100) },
+          );
+        },
+        fcTimeoutMs(100),
+      );
+
+      it(
+        'S022 S024 S114 let refreshes and first uses of one token end on one successor, without a theft',
+        async () => {
+          await fc.assert(
+            fc.asyncProperty(
+              fc.scheduler(),
+              fc.array(fc.constantFrom('refresh', 'verify'), { minLength: 2, maxLength: 6 }),
+              async (scheduler, names) => {
+                const { core, together } = scheduledEngine(scheduler);
+                const first = await create(core);
+                const next = await refreshed(core, first.refreshToken.token);
+                const successors = new Set<string>();
+                const moves = {
+                  refresh: async () =>
+                    successors.add((await refreshed(core, next.refreshToken.token)).refreshToken.token),
+                  verify: () => replacementOf(core, next.accessToken.token),
+                };
+                await together(...names.map((name) => moves[name]));
+                expect(successors.size).toBe(names.includes('refresh') ? 1 : 0);
+                const row = await rowOf(store, first.session.handle);
+                expect(row.prevRefreshTokenHash2).toBeDefined();
+                for (const token of [next.refreshToken.token, ...successors]) {
+                  expect(await refresh(core, token)).toMatchObject({ status: 'OK' });
+                }
+                expect(await refresh(core, first.refreshToken.token)).toMatchObject({
+                  status: 'TOKEN_THEFT_DETECTED',
+                });
+                await core.revokeSessions([first.session.handle]);
+              },
+            ),
+            { numRuns: fcRuns(100) },
+          );
+        },
+        fcTimeoutMs(100),
+      );
+
+      it(
+        'S023 S114 let a holder and a thief with one token end on one line or on a theft',
+        async () => {
+          await fc.assert(
+            fc.asyncProperty(fc.scheduler(), fc.nat({ max: 3 }), async (scheduler, moreSteps) => {
+              const { core, together } = scheduledEngine(scheduler);
+              const { refreshToken, session } = await create(core);
+              /** Refreshes and uses what it gets, several times, as a client does; stops when it is refused. */
+              const party = async (): Promise<string | undefined> => {
+                let token = refreshToken.token;
+                for (let step = 0; step <= 1 + moreSteps; step++) {
+                  const answer = await refresh(core, token);
+                  if (answer.status !== 'OK') return undefined;
+                  if ((await verify(core, answer.accessToken.token)).status !== 'OK') return undefined;
+                  token = answer.refreshToken.token;
+                }
+                return token;
+              };
+              const lines: (string | undefined)[] = [];
+              await together(
+                async () => lines.push(await party()),
+                async () => lines.push(await party()),
+              );
+              const alive = new Set(lines.filter((token) => token !== undefined));
+              expect(alive.size).toBe(1);
+              await core.revokeSessions([session.handle]);
+            }),
+            { numRuns: fcRuns(100) },
+          );
+        },
+        fcTimeoutMs(100),
+      );
+    });
+  });
+}

@@ -1,0 +1,485 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type {
+  Promotion,
+  SessionKey,
+  SessionRow,
+  SessionStore,
+  StoredStaticKey,
+} from '../../lib/core/embedded/session-store.js';
+
+const NOW = 1_760_000_000_000;
+
+const ROW: SessionRow = {
+  tenantId: 'public',
+  sessionHandle: 'handle-1',
+  userId: 'user-1',
+  refreshTokenHash2: 'a'.repeat(64),
+  sessionData: '{"cart":3}',
+  accessTokenPayload: '{"role":"admin"}',
+  expiresAtMs: NOW + 1000,
+  createdAtMs: NOW - 1000,
+  useStaticKey: false,
+  prevRefreshTokenHash2: undefined,
+  rotatedAtMs: undefined,
+};
+const KEY: SessionKey = { tenantId: 'public', sessionHandle: 'handle-1' };
+const ABSENT: SessionKey = { tenantId: 'public', sessionHandle: 'handle-0' };
+const ELSEWHERE: SessionKey = { tenantId: 't1', sessionHandle: 'handle-1' };
+
+const PROMOTION: Promotion = {
+  ...KEY,
+  fromHash2: ROW.refreshTokenHash2,
+  toHash2: 'b'.repeat(64),
+  expiresAtMs: NOW + 5000,
+  useStaticKey: undefined,
+  nowMs: NOW,
+};
+
+const TEXTS = [
+  "robert'); DROP TABLE session_info;--",
+  '"; --',
+  '%_\\',
+  'zo\u00eb',
+  'zoe\u0308',
+  '漢字 🎉',
+  '__proto__',
+  ' user-1 ',
+  'USER-1',
+  'u'.repeat(128),
+];
+
+/**
+ * What every store promises (lib/core/embedded/session-store.ts).
+ *
+ * @param makeStore an empty store; it is closed after each test
+ */
+export function describeSessionStore(name: string, makeStore: () => Promise<SessionStore>): void {
+  describe(`the session store ${name}`, () => {
+    let store: SessionStore;
+
+    beforeEach(async () => {
+      store = await makeStore();
+    });
+    afterEach(async () => {
+      await store.close();
+    });
+
+    const insert = async (...changes: Partial<SessionRow>[]): Promise<void> => {
+      for (const change of changes) await store.insertSession({ ...ROW, ...change });
+    };
+    const handlesOf = async (userId: string, tenantId?: string, nowMs = NOW): Promise<string[]> =>
+      (await store.findSessionHandlesOfUsers({ userIds: [userId], tenantId, nowMs })).sort();
+
+    describe('a row', () => {
+      it('comes back as it was stored', async () => {
+        await insert({}, { sessionHandle: 'handle-2', tenantId: 't1', useStaticKey: true });
+        expect(await store.findSession(KEY)).toEqual(ROW);
+        expect(await store.findSession({ tenantId: 't1', sessionHandle: 'handle-2' })).toEqual({
+          ...ROW,
+          sessionHandle: 'handle-2',
+          tenantId: 't1',
+          useStaticKey: true,
+        });
+      });
+
+      it('keeps texts and times of any size', async () => {
+        const large: Partial<SessionRow> = {
+          sessionData: JSON.stringify({ text: '\u0000\u2028"\\漢字🎉'.repeat(2000), b: 1, a: 2 }),
+          accessTokenPayload: '{"b":1.0,"a":[ 1e2 ],"a":null}',
+          expiresAtMs: 8_640_000_000_000_000,
+          createdAtMs: 0,
+          prevRefreshTokenHash2: 'f'.repeat(64),
+          rotatedAtMs: 9_007_199_254_740_991,
+        };
+        await insert(large);
+        expect(await store.findSession(KEY)).toEqual({ ...ROW, ...large });
+      });
+
+      it.each(TEXTS)('S092 S094 belongs to the user %j and to no other', async (userId) => {
+        await insert({ userId }, { sessionHandle: 'other', userId: 'user-1' });
+        expect(await handlesOf(userId)).toEqual(['handle-1']);
+        expect((await store.findSession(KEY))?.userId).toBe(userId);
+        expect(
+          await store.deleteSessionsOfUsers({ userIds: [userId], tenantId: undefined, nowMs: NOW }),
+        ).toEqual(['handle-1']);
+        expect(await handlesOf('user-1')).toEqual(['other']);
+      });
+
+      it('is not found when it is absent, or under another tenant (S094)', async () => {
+        await insert({});
+        expect(await store.findSession(ABSENT)).toBeUndefined();
+        expect(await store.findSession(ELSEWHERE)).toBeUndefined();
+      });
+
+      it('is found although it has expired: the engine judges', async () => {
+        await insert({ expiresAtMs: 1 });
+        expect(await store.findSession(KEY)).toBeDefined();
+      });
+
+      it('is stored once: a second insert of the handle fails and changes nothing', async () => {
+        await insert({});
+        await expect(store.insertSession({ ...ROW, userId: 'user-2' })).rejects.toBeInstanceOf(Error);
+        expect(await store.findSession(KEY)).toEqual(ROW);
+        expect(await handlesOf('user-2')).toEqual([]);
+      });
+    });
+
+    describe('a promotion', () => {
+      it('makes the next hash current, remembers the old one and when, and answers the row', async () => {
+        await insert({});
+        const expected = {
+          ...ROW,
+          refreshTokenHash2: PROMOTION.toHash2,
+          prevRefreshTokenHash2: ROW.refreshTokenHash2,
+          rotatedAtMs: NOW,
+          expiresAtMs: NOW + 5000,
+        };
+        expect(await store.promote(PROMOTION)).toEqual(expected);
+        expect(await store.findSession(KEY)).toEqual(expected);
+      });
+
+      it.each([
+        [false, undefined, false],
+        [true, undefined, true],
+        [false, true, true],
+        [true, false, false],
+      ])('turns a static-key flag %p with %p into %p', async (before, given, after) => {
+        await insert({ useStaticKey: before });
+        expect(await store.promote({ ...PROMOTION, useStaticKey: given })).toMatchObject({
+          useStaticKey: after,
+        });
+        expect(await store.findSession(KEY)).toMatchObject({ useStaticKey: after });
+      });
+
+      it.each<[string, Partial<SessionRow>, Partial<Promotion>]>([
+        ['another hash is current', { refreshTokenHash2: 'c'.repeat(64) }, {}],
+        ['the hash is current in part', { refreshTokenHash2: 'a'.repeat(63) }, {}],
+        [
+          'the hash was current before',
+          { refreshTokenHash2: 'c'.repeat(64), prevRefreshTokenHash2: PROMOTION.fromHash2 },
+          {},
+        ],
+        ['the row expired a millisecond ago', { expiresAtMs: NOW - 1 }, {}],
+        ['the row is absent', {}, ABSENT],
+        ['the row is of another tenant', {}, ELSEWHERE],
+      ])('does not happen when %s', async (_, row, promotion) => {
+        await insert(row);
+        expect(await store.promote({ ...PROMOTION, ...promotion })).toBeUndefined();
+        expect(await store.findSession(KEY)).toEqual({ ...ROW, ...row });
+        expect(await store.findSession(ABSENT)).toBeUndefined();
+      });
+
+      it('happens in the last millisecond of a row', async () => {
+        await insert({ expiresAtMs: NOW });
+        expect(await store.promote(PROMOTION)).toBeDefined();
+      });
+
+      it('S022 S087 happens once when 20 want it at the same time', async () => {
+        await insert({});
+        const results = await Promise.all(
+          Array.from({ length: 20 }, (_, n) =>
+            store.promote({ ...PROMOTION, toHash2: `${n}`.padStart(64, '0') }),
+          ),
+        );
+        const winners = results.filter((row) => row !== undefined);
+        expect(winners).toHaveLength(1);
+        expect(await store.findSession(KEY)).toEqual(winners[0]);
+      });
+
+      it('S087 loses nothing that others write at the same time', async () => {
+        await insert({});
+        await Promise.all([
+          store.promote(PROMOTION),
+          store.updateSessionData(KEY, '{"n":1}', NOW),
+          store.updateAccessTokenPayload(KEY, '{"n":2}', NOW),
+          store.setUseStaticKey(KEY, true),
+        ]);
+        expect(await store.findSession(KEY)).toMatchObject({
+          refreshTokenHash2: PROMOTION.toHash2,
+          sessionData: '{"n":1}',
+          accessTokenPayload: '{"n":2}',
+          useStaticKey: true,
+        });
+      });
+    });
+
+    describe('an update', () => {
+      it('changes the kind of key alone, also of an expired row', async () => {
+        await insert({ expiresAtMs: 1 });
+        await store.setUseStaticKey(KEY, true);
+        expect(await store.findSession(KEY)).toEqual({ ...ROW, expiresAtMs: 1, useStaticKey: true });
+      });
+
+      it('of the data replaces the data alone', async () => {
+        await insert({});
+        expect(await store.updateSessionData(KEY, '{}', NOW)).toBe(true);
+        expect(await store.findSession(KEY)).toEqual({ ...ROW, sessionData: '{}' });
+      });
+
+      it('of the payload replaces the payload alone and answers the row after it', async () => {
+        await insert({});
+        const expected = { ...ROW, accessTokenPayload: '{}' };
+        expect(await store.updateAccessTokenPayload(KEY, '{}', NOW)).toEqual(expected);
+        expect(await store.findSession(KEY)).toEqual(expected);
+      });
+
+      it.each([
+        [NOW + 1, true],
+        [NOW, false],
+        [NOW - 1, false],
+      ])('of a row that expires at %d happens: %p', async (expiresAtMs, happens) => {
+        await insert({ expiresAtMs });
+        expect(await store.updateSessionData(KEY, '{"n":1}', NOW)).toBe(happens);
+        expect((await store.updateAccessTokenPayload(KEY, '{"n":2}', NOW)) !== undefined).toBe(happens);
+        const changed = happens ? { sessionData: '{"n":1}', accessTokenPayload: '{"n":2}' } : {};
+        expect(await store.findSession(KEY)).toEqual({ ...ROW, expiresAtMs, ...changed });
+      });
+
+      it.each([
+        ['absent', ABSENT],
+        ['of another tenant', ELSEWHERE],
+      ])('S046 of a row that is %s makes none', async (_, key) => {
+        await insert({});
+        await store.setUseStaticKey(key, true);
+        expect(await store.updateSessionData(key, '{}', NOW)).toBe(false);
+        expect(await store.updateAccessTokenPayload(key, '{}', NOW)).toBeUndefined();
+        expect(await store.findSession(key)).toBeUndefined();
+        expect(await store.findSession(KEY)).toEqual(ROW);
+      });
+    });
+
+    describe('removing', () => {
+      it('answers which rows existed, expired ones included', async () => {
+        await insert({}, { sessionHandle: 'expired', expiresAtMs: 1 }, { sessionHandle: 'stays' });
+        const keys = [KEY, ABSENT, { tenantId: 'public', sessionHandle: 'expired' }];
+        expect((await store.deleteSessions(keys)).sort()).toEqual(['expired', 'handle-1']);
+        expect(await store.deleteSessions(keys)).toEqual([]);
+        expect(await handlesOf('user-1')).toEqual(['stays']);
+      });
+
+      it('touches no other tenant (S094)', async () => {
+        await insert({});
+        expect(await store.deleteSessions([ELSEWHERE])).toEqual([]);
+        expect(await store.findSession(KEY)).toEqual(ROW);
+      });
+
+      it('of nothing removes nothing', async () => {
+        await insert({});
+        expect(await store.deleteSessions([])).toEqual([]);
+        expect(await store.deleteSessionsOfUsers({ userIds: [], tenantId: undefined, nowMs: NOW })).toEqual(
+          [],
+        );
+        expect(await store.findSession(KEY)).toBeDefined();
+      });
+
+      it('takes 2,000 rows at once', async () => {
+        const handles = Array.from({ length: 2000 }, (_, n) => `h-${String(n).padStart(4, '0')}`);
+        await Promise.all(handles.map((sessionHandle) => store.insertSession({ ...ROW, sessionHandle })));
+        const keys = handles.map((sessionHandle) => ({ tenantId: 'public', sessionHandle }));
+        expect((await store.deleteSessions(keys)).sort()).toEqual(handles);
+      });
+
+      it('is answered to one of several who do it at the same time', async () => {
+        await insert({});
+        const answers = await Promise.all(Array.from({ length: 10 }, () => store.deleteSessions([KEY])));
+        expect(answers.flat()).toEqual(['handle-1']);
+      });
+
+      it('S046 is final: no other method brings the row back', async () => {
+        await insert({});
+        await store.deleteSessions([KEY]);
+        expect(await store.promote(PROMOTION)).toBeUndefined();
+        await store.setUseStaticKey(KEY, true);
+        expect(await store.updateSessionData(KEY, '{}', NOW)).toBe(false);
+        expect(await store.updateAccessTokenPayload(KEY, '{}', NOW)).toBeUndefined();
+        expect(await store.findSession(KEY)).toBeUndefined();
+        expect(await handlesOf('user-1')).toEqual([]);
+      });
+
+      it('S046 wins against writes at the same time', async () => {
+        for (let round = 0; round < 10; round++) {
+          await insert({});
+          await Promise.all([
+            store.updateSessionData(KEY, '{}', NOW),
+            store.promote(PROMOTION),
+            store.deleteSessions([KEY]),
+            store.setUseStaticKey(KEY, true),
+            store.updateAccessTokenPayload(KEY, '{}', NOW),
+            store.promote(PROMOTION),
+          ]);
+          expect(await store.findSession(KEY)).toBeUndefined();
+        }
+      });
+    });
+
+    describe('the sessions of users', () => {
+      beforeEach(async () => {
+        await insert(
+          { sessionHandle: 'live' },
+          { sessionHandle: 'last-ms', expiresAtMs: NOW },
+          { sessionHandle: 'expired', expiresAtMs: NOW - 1 },
+          { sessionHandle: 'elsewhere', tenantId: 't1' },
+          { sessionHandle: 'another', userId: 'user-2' },
+          { sessionHandle: 'third', userId: 'user-3', tenantId: 't1' },
+        );
+      });
+
+      const CASES: [who: string, userIds: string[], tenantId: string | undefined, handles: string[]][] = [
+        ['one user in all tenants', ['user-1'], undefined, ['elsewhere', 'last-ms', 'live']],
+        ['one user in one tenant', ['user-1'], 'public', ['last-ms', 'live']],
+        ['one user in another tenant', ['user-1'], 't1', ['elsewhere']],
+        ['one user in an unknown tenant', ['user-1'], 't9', []],
+        ['two users', ['user-1', 'user-3'], undefined, ['elsewhere', 'last-ms', 'live', 'third']],
+        ['one user twice', ['user-2', 'user-2'], undefined, ['another']],
+        ['an unknown user', ['user-9'], undefined, []],
+        ['no user', [], undefined, []],
+        ['a user without a name', [''], undefined, []],
+      ];
+
+      it.each(CASES)('are found, live ones only: %s', async (_, userIds, tenantId, handles) => {
+        expect((await store.findSessionHandlesOfUsers({ userIds, tenantId, nowMs: NOW })).sort()).toEqual(
+          handles,
+        );
+      });
+
+      it.each(CASES)('are removed, live ones only: %s', async (_, userIds, tenantId, handles) => {
+        const all = ['another', 'elsewhere', 'expired', 'last-ms', 'live', 'third'];
+        expect((await store.deleteSessionsOfUsers({ userIds, tenantId, nowMs: NOW })).sort()).toEqual(
+          handles,
+        );
+        const left = await store.findSessionHandlesOfUsers({
+          userIds: ['user-1', 'user-2', 'user-3'],
+          tenantId: undefined,
+          nowMs: 0,
+        });
+        expect(left.sort()).toEqual(all.filter((handle) => !handles.includes(handle)));
+      });
+    });
+
+    describe('cleaning', () => {
+      it('removes rows in their last millisecond and older, and no other', async () => {
+        await insert(
+          { sessionHandle: 'old', expiresAtMs: 1 },
+          { sessionHandle: 'last-ms', expiresAtMs: NOW },
+          { sessionHandle: 'live', expiresAtMs: NOW + 1 },
+        );
+        await cleaned(store, 100);
+        expect(await handlesOf('user-1', undefined, 0)).toEqual(['live']);
+      });
+
+      it('S057 removes at most as many as it may in one step, and says when it is through', async () => {
+        for (let n = 0; n < 25; n++) await insert({ sessionHandle: `old-${n}`, expiresAtMs: n });
+        await insert({ sessionHandle: 'live' });
+        let before = 26;
+        for (let mayHaveMore = true; mayHaveMore;) {
+          ({ mayHaveMore } = await store.deleteExpiredSessions(NOW, 10));
+          const after = (await handlesOf('user-1', undefined, 0)).length;
+          expect(before - after).toBeLessThanOrEqual(10);
+          before = after;
+        }
+        expect(await handlesOf('user-1', undefined, 0)).toEqual(['live']);
+      });
+
+      it('of an empty store is through at once', async () => {
+        expect(await store.deleteExpiredSessions(NOW, 10)).toEqual({ mayHaveMore: false });
+      });
+
+      it('S057 may be done by several at the same time', async () => {
+        for (let n = 0; n < 25; n++) await insert({ sessionHandle: `old-${n}`, expiresAtMs: n });
+        await insert({ sessionHandle: 'live' });
+        await Promise.all([cleaned(store, 3), cleaned(store, 5), cleaned(store, 7)]);
+        await cleaned(store, 100);
+        expect(await handlesOf('user-1', undefined, 0)).toEqual(['live']);
+      });
+    });
+
+    describe('the refresh-token key', () => {
+      it('is what the first caller gave, for ever', async () => {
+        expect(await store.getOrSetRefreshTokenKey('first', NOW)).toBe('first');
+        expect(await store.getOrSetRefreshTokenKey('second', NOW + 1)).toBe('first');
+      });
+
+      it('S016 is the same for 20 that start together', async () => {
+        const keys = await Promise.all(
+          Array.from({ length: 20 }, (_, n) => store.getOrSetRefreshTokenKey(`1000:key-${n}:x`, NOW)),
+        );
+        expect(new Set(keys).size).toBe(1);
+        expect(await store.getOrSetRefreshTokenKey('late', NOW)).toBe(keys[0]);
+      });
+    });
+
+    describe('rotating keys', () => {
+      const add = (createdAtMs: number, unlessSinceMs = Number.MAX_SAFE_INTEGER): Promise<void> =>
+        store.addDynamicKey({ createdAtMs, value: `key-${createdAtMs}` }, unlessSinceMs);
+      const timesOf = async (sinceMs: number): Promise<number[]> =>
+        (await store.findDynamicKeys(sinceMs)).map(({ createdAtMs }) => createdAtMs);
+
+      it('are none at first', async () => {
+        expect(await store.findDynamicKeys(0)).toEqual([]);
+      });
+
+      it('come newest first, from a time on and that time included', async () => {
+        await add(NOW);
+        await add(NOW + 2);
+        await add(NOW + 1);
+        expect(await store.findDynamicKeys(NOW + 1)).toEqual([
+          { createdAtMs: NOW + 2, value: `key-${NOW + 2}` },
+          { createdAtMs: NOW + 1, value: `key-${NOW + 1}` },
+        ]);
+        expect(await timesOf(NOW)).toEqual([NOW + 2, NOW + 1, NOW]);
+      });
+
+      it.each([
+        [NOW - 1, false],
+        [NOW, false],
+        [NOW + 1, true],
+      ])('are added unless there is one since %d: %p', async (unlessSinceMs, isAdded) => {
+        await add(NOW);
+        await add(NOW + 10, unlessSinceMs);
+        expect(await timesOf(0)).toEqual(isAdded ? [NOW + 10, NOW] : [NOW]);
+      });
+
+      it('S016 are one when 20 add theirs at the same time', async () => {
+        await Promise.all(Array.from({ length: 20 }, (_, n) => add(NOW + n, NOW - 1)));
+        expect(await timesOf(0)).toHaveLength(1);
+      });
+
+      it('are removed when they are older than a time, and not at that time', async () => {
+        await add(NOW);
+        await add(NOW + 1);
+        await add(NOW + 2);
+        await store.deleteDynamicKeys(NOW + 1);
+        expect(await timesOf(0)).toEqual([NOW + 2, NOW + 1]);
+      });
+    });
+
+    describe('static keys', () => {
+      const key = (kid: string, createdAtMs: number, algorithm = 'RS256'): StoredStaticKey => ({
+        kid,
+        createdAtMs,
+        value: `value of ${kid}`,
+        algorithm,
+      });
+
+      it('are one for each algorithm, newest first', async () => {
+        expect(await store.findStaticKeys()).toEqual([]);
+        await store.addStaticKey(key('s-1', NOW));
+        await store.addStaticKey(key('s-2', NOW + 1));
+        await store.addStaticKey(key('s-3', NOW + 2, 'ES256'));
+        expect(await store.findStaticKeys()).toEqual([key('s-3', NOW + 2, 'ES256'), key('s-1', NOW)]);
+      });
+
+      it('S016 are one when 20 add theirs at the same time', async () => {
+        await Promise.all(Array.from({ length: 20 }, (_, n) => store.addStaticKey(key(`s-${n}`, NOW))));
+        expect(await store.findStaticKeys()).toHaveLength(1);
+      });
+    });
+  });
+}
+
+/** Cleans until there is nothing left to do. */
+async function cleaned(store: SessionStore, limit: number): Promise<void> {
+  for (let mayHaveMore = true; mayHaveMore;) {
+    ({ mayHaveMore } = await store.deleteExpiredSessions(NOW, limit));
+  }
+}

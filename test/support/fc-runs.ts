@@ -1,0 +1,12 @@
+/** Number of runs of an expensive property: that of the environment variable `FC_RUNS`, or a modest one. */
+export function fcRuns(modest: number): number {
+  const wanted = Number(process.env['FC_RUNS'] ?? modest);
+  if (!Number.isSafeInteger(wanted) || wanted < 1)
+    throw new TypeError('FC_RUNS must be a whole number above 0');
+  return wanted;
+}
+
+/** Time that a property of so many runs may take, milliseconds. */
+export function fcTimeoutMs(modest: number): number {
+  return 30_000 + 50 * fcRuns(modest);
+}
