@@ -43,6 +43,7 @@ export class SessionExceptionFilter extends BaseExceptionFilter<unknown> {
     try {
       await this.answer(error, host);
     } catch (failure) {
+      // oxlint-disable-next-line promise/valid-params, promise/no-promise-in-callback -- not the one of promises
       super.catch(failure, host);
     }
   }

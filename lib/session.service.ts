@@ -75,8 +75,8 @@ export class SessionService {
    * that the request brought along is replaced in the client; on the server it stays until it is revoked or expires.
    *
    * @throws {CoreBadInputError} the user or tenant id cannot be stored
-   * @throws {TypeError} `req` and `res` are of no known framework, `userId` is no text, or the core knows
-   *   `recipeUserId` as a login method of somebody else
+   * @throws {TypeError} `req` and `res` are of no known framework, `userId` is no text, payload or data are no objects
+   *   with names, or the core knows `recipeUserId` as a login method of somebody else
    */
   async createNewSession<Payload extends object = JsonObject>(
     req: unknown,
@@ -269,6 +269,7 @@ export class SessionService {
    * Replaces the server-side JSON of a session; null and undefined become `{}`.
    *
    * @returns false when the session does not exist
+   * @throws {TypeError} the data is no object with names, but a list for example
    */
   async updateSessionDataInDatabase(
     sessionHandle: string,
@@ -287,6 +288,7 @@ export class SessionService {
    * {@link updateSessionDataInDatabase}, parallel writers keep each other's keys.
    *
    * @returns false when the session does not exist
+   * @throws {TypeError} the update is no object with names, but a list for example
    */
   async mergeSessionDataInDatabase(
     sessionHandle: string,
@@ -414,6 +416,7 @@ export class SessionService {
    * @param input `payload`: its `iss` wins over the issuer. `validitySeconds`: default 100 years, greater than 0.
    *   `useStaticSigningKey`: default true, because a rotating key leaves the published set some time
    * @throws {CoreBadInputError} the validity is not greater than 0
+   * @throws {TypeError} the payload is no object with names
    */
   async createJWT(
     input: WithUserContext & {

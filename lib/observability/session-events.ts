@@ -1,4 +1,5 @@
 import { Subject, type Observable } from 'rxjs';
+import { IsolatedObservable } from './isolated-observable.js';
 
 interface SessionEventBase {
   /** When it happened, milliseconds since the epoch. */
@@ -39,10 +40,17 @@ export type SessionEvent =
 export class SessionEvents {
   private readonly subject = new Subject<SessionEvent>();
 
-  /** Hot stream; completes when the application shuts down. */
-  readonly stream: Observable<SessionEvent> = this.subject.asObservable();
+  /** Hot stream; completes when the application shuts down. A listener that throws is reported as a process warning. */
+  readonly stream: Observable<SessionEvent>;
 
-  /** @internal Never throws into the request that caused the event: rxjs reports a listener's error by itself. */
+  /** @internal @param reportListenerError what to do with what a listener throws */
+  constructor(reportListenerError: (error: unknown) => void = warn) {
+    this.stream = new IsolatedObservable(reportListenerError, (subscriber) =>
+      this.subject.subscribe(subscriber),
+    );
+  }
+
+  /** @internal Never throws into the request that caused the event. */
   emit(event: SessionEvent): void {
     this.subject.next(event);
   }
@@ -51,4 +59,9 @@ export class SessionEvents {
   complete(): void {
     this.subject.complete();
   }
+}
+
+function warn(error: unknown): void {
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.emitWarning('A listener of session events failed', { type: 'NestSessionsWarning', detail });
 }

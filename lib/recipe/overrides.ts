@@ -1,3 +1,4 @@
+import { SessionConfigError } from '../errors/config.error.js';
 import type { ApiInterface } from './api.interface.js';
 import type { RecipeInterface } from './recipe.interface.js';
 import type { SessionRecipe } from './recipe-implementation.js';
@@ -26,11 +27,20 @@ const FUNCTION_NAMES: Readonly<Record<keyof RecipeInterface, true>> = {
   getOpenIdDiscoveryConfiguration: true,
 };
 
+const API_NAMES: Readonly<Record<keyof ApiInterface, true>> = {
+  refreshPOST: true,
+  signOutPOST: true,
+  verifySession: true,
+  getJWKSGET: true,
+  getOpenIdDiscoveryConfigurationGET: true,
+};
+
 /**
  * Lays `override.functions` over the recipe and lets the recipe call its siblings through the result.
  *
  * A function that the override leaves out stays the original: unlike a route, a recipe without one cannot work.
  *
+ * @throws {SessionConfigError} what came back is no such object
  * @see docs/protocol/sdk.md §14.1
  */
 export function applyFunctionOverrides(
@@ -39,17 +49,29 @@ export function applyFunctionOverrides(
 ): RecipeInterface {
   if (override === undefined) return recipe;
   const original = asPlainObject(recipe);
-  const overridden: RecipeInterface = { ...original, ...withoutUndefined(override(original)) };
+  const replaced = replacements('override.functions', override(original), FUNCTION_NAMES);
+  const overridden: RecipeInterface = { ...original, ...replaced };
   recipe.useOverrides(overridden);
   return overridden;
 }
 
-/** Lays `override.apis` over the API functions. One that is left out or undefined switches its route off. */
+/**
+ * Lays `override.apis` over the API functions. One that is left out or undefined switches its route off; the guard's
+ * cannot be switched off.
+ *
+ * @throws {SessionConfigError} what came back is no such object
+ */
 export function applyApiOverrides(
   original: ApiInterface,
   override: ((original: ApiInterface) => ApiInterface) | undefined,
 ): ApiInterface {
-  return override === undefined ? original : override(original);
+  if (override === undefined) return original;
+  const { verifySession = original.verifySession, ...routes } = replacements(
+    'override.apis',
+    override(original),
+    API_NAMES,
+  );
+  return { ...routes, verifySession };
 }
 
 /** The methods as own functions, so that `{ ...original }` has them, too. */
@@ -62,6 +84,30 @@ function asPlainObject(recipe: SessionRecipe): RecipeInterface {
   return Object.fromEntries(functions) as unknown as RecipeInterface;
 }
 
-function withoutUndefined(functions: RecipeInterface): Partial<RecipeInterface> {
-  return Object.fromEntries(Object.entries(functions).filter(([, value]) => value !== undefined));
+/** A misspelt name, or a class instance whose methods a spread would lose, must not be ignored in silence. */
+function replacements<T extends object>(
+  path: string,
+  returned: T,
+  names: Readonly<Record<keyof T, true>>,
+): Partial<T> {
+  const problem = problemOf(returned, names);
+  if (problem !== undefined) throw new SessionConfigError([{ path, message: problem }]);
+  return Object.fromEntries(
+    Object.entries(returned).filter(([, value]) => value !== undefined),
+  ) as Partial<T>;
+}
+
+function problemOf(returned: unknown, names: object): string | undefined {
+  if (typeof returned !== 'object' || returned === null) {
+    return 'must return an object of functions: (original) => ({ ...original, … })';
+  }
+  if (Object.getPrototypeOf(returned) !== Object.prototype) {
+    return 'must return a plain object; a class that changes the recipe goes into the option recipe';
+  }
+  for (const [name, value] of Object.entries(returned)) {
+    if (!Object.hasOwn(names, name))
+      return `there is no function ${name}; there are ${Object.keys(names).join(', ')}`;
+    if (value !== undefined && typeof value !== 'function') return `${name} must be a function`;
+  }
+  return undefined;
 }

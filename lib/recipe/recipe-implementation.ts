@@ -23,6 +23,7 @@ import { antiCsrfTokensMatch } from '../transport/anti-csrf.js';
 import type { TokenTransport } from '../transport/token-transport.js';
 import { jsonObjectFrom } from './json-input.js';
 import { mergePayload } from './merge-payload.js';
+import { OneAtATime } from './one-at-a-time.js';
 import type { PrepareContext } from './prepare-context.js';
 import type {
   CreateJWTResult,
@@ -84,6 +85,7 @@ interface ClaimInput<T> {
 export class SessionRecipe implements RecipeInterface {
   /** The overridden object; this one until overrides are applied. */
   protected recipe: RecipeInterface = this;
+  private readonly dataMerges = new OneAtATime();
 
   constructor(protected readonly dependencies: RecipeDependencies) {}
 
@@ -234,8 +236,12 @@ export class SessionRecipe implements RecipeInterface {
   }
 
   async mergeSessionDataInDatabase(input: Input<'mergeSessionDataInDatabase'>): Promise<boolean> {
+    const { sessionHandle, userContext } = input;
     const update = jsonObjectFrom(input.sessionDataUpdate, 'sessionDataUpdate');
-    return this.dependencies.core.mergeSessionData(input.sessionHandle, update, input.userContext);
+    // The core lets parallel writers try again until they get through; here they need not compete at all.
+    return this.dataMerges.run(sessionHandle, () =>
+      this.dependencies.core.mergeSessionData(sessionHandle, update, userContext),
+    );
   }
 
   async mergeIntoAccessTokenPayload(input: Input<'mergeIntoAccessTokenPayload'>): Promise<boolean> {

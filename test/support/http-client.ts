@@ -7,6 +7,8 @@ export interface RequestToSend {
   readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** On a connection of its own, for requests at which a server may hang up. */
+  readonly isAlone?: boolean;
 }
 
 /** What the server answered, headers as sent and in their order. */
@@ -40,7 +42,7 @@ export class HttpClient {
 
   constructor(private readonly port: number) {}
 
-  async send({ method = 'GET', path, headers = {}, body }: RequestToSend): Promise<Answer> {
+  async send({ method = 'GET', path, headers = {}, body, isAlone }: RequestToSend): Promise<Answer> {
     const payload = body === undefined ? undefined : JSON.stringify(body);
     const given = Object.entries(headers).filter(([, value]) => value !== undefined);
     return new Promise((resolve, reject) => {
@@ -48,7 +50,7 @@ export class HttpClient {
         {
           host: '127.0.0.1',
           port: this.port,
-          agent: this.agent,
+          agent: isAlone === true ? false : this.agent,
           method,
           path,
           headers: {

@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import type { DynamicModule, INestApplication, Provider, Type } from '@nestjs/common';
+import type { DynamicModule, INestApplication, LoggerService, Provider, Type } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -47,6 +47,8 @@ export interface ApplicationInput {
   /** Default: one `SessionModule` with the options. */
   readonly imports?: (Type | DynamicModule)[];
   readonly clock?: TestClock;
+  /** Default: nothing is logged. */
+  readonly logger?: LoggerService;
   /** Runs before the application starts to listen. */
   readonly configure?: (app: INestApplication) => void;
 }
@@ -96,11 +98,11 @@ export async function startApplication(input: ApplicationInput): Promise<TestApp
     controllers: input.controllers ?? [DemoController],
     providers: [{ provide: HANDLERS, useValue: input.handlers ?? {} }, ...(input.providers ?? [])],
   })
-    .setLogger(false as never)
+    .setLogger(input.logger ?? (false as never))
     .overrideProvider(Clock)
     .useValue(clock)
     .compile();
-  const app = module.createNestApplication(newAdapter(input.adapter), { logger: false });
+  const app = module.createNestApplication(newAdapter(input.adapter), { logger: input.logger ?? false });
   input.configure?.(app);
   await app.init();
   if (input.adapter === 'fastify')

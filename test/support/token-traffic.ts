@@ -1,4 +1,3 @@
-import { expect } from '@jest/globals';
 import type { Answer } from './http-client.js';
 
 /** What an answer does to the tokens that the client holds. */
@@ -90,16 +89,23 @@ function header(answer: Answer, name: string): TokenTraffic['accessHeader'] {
   return value === '' ? 'emptied' : 'set';
 }
 
+/** All that matters of an answer to a client whose session is in doubt. */
+export interface Outcome {
+  readonly status: number;
+  readonly text: string;
+  readonly tokens: TokenTraffic;
+}
+
+export function outcomeOf(answer: Answer): Outcome {
+  return { status: answer.status, text: answer.text, tokens: tokenTraffic(answer) };
+}
+
 /** A refusal that leaves the client's tokens alone. */
-export function expectRefused(answer: Answer, message: 'unauthorised' | 'try refresh token'): void {
-  expect(answer.text).toBe(`{"message":"${message}"}`);
-  expect(answer.status).toBe(401);
-  expect(tokenTraffic(answer)).toEqual(NOTHING);
+export function refused(message: 'unauthorised' | 'try refresh token'): Outcome {
+  return { status: 401, text: `{"message":"${message}"}`, tokens: NOTHING };
 }
 
 /** A refusal that takes all tokens away. */
-export function expectSignedOut(answer: Answer, message = 'unauthorised'): void {
-  expect(answer.text).toBe(`{"message":"${message}"}`);
-  expect(answer.status).toBe(401);
-  expect(tokenTraffic(answer)).toEqual(BOTH_CLEARED);
+export function signedOut(message: 'unauthorised' | 'token theft detected' = 'unauthorised'): Outcome {
+  return { status: 401, text: `{"message":"${message}"}`, tokens: BOTH_CLEARED };
 }

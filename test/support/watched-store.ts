@@ -1,5 +1,6 @@
 import type { SessionStore } from 'nest-sessions';
 import { seededMemoryStore } from './embedded.js';
+import { interceptedStore } from './intercepted-store.js';
 
 /** A memory store that notes what is asked of it, and fails on demand. */
 export interface WatchedStore {
@@ -16,16 +17,10 @@ export async function watchedStore(): Promise<WatchedStore> {
   const inner = await seededMemoryStore();
   const calls: string[] = [];
   const failing = new Set<string>();
-  const store = new Proxy(inner, {
-    get(target, name): unknown {
-      const member: unknown = Reflect.get(target, name);
-      if (typeof member !== 'function' || typeof name === 'symbol') return member;
-      return async (...args: unknown[]): Promise<unknown> => {
-        calls.push(name);
-        if (failing.has(name)) throw new Error('connection terminated unexpectedly');
-        return Reflect.apply(member, target, args) as Promise<unknown>;
-      };
-    },
+  const store = interceptedStore(inner, async (name, call) => {
+    calls.push(name);
+    if (failing.has(name)) throw new Error('connection terminated unexpectedly');
+    return call();
   });
   return {
     store,

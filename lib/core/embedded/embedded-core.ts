@@ -276,7 +276,8 @@ export class EmbeddedCore extends CoreClient {
 
   override async createJwt(input: CreateJwtInput): Promise<CreateJwtResult> {
     if (input.algorithm.toUpperCase() !== 'RS256') return { status: 'UNSUPPORTED_ALGORITHM_ERROR' };
-    if (!(input.validity > 0)) throw new CoreBadInputError('validity must be greater than or equal to 0');
+    if (!(input.validity > 0 && Number.isFinite(input.validity)))
+      throw new CoreBadInputError('validity must be greater than or equal to 0');
     const nowSec = Math.floor(this.now() / 1000);
     const claims = {
       iss: input.jwksDomain,

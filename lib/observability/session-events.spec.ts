@@ -1,0 +1,46 @@
+import { describe, expect, it } from '@jest/globals';
+import { filter, firstValueFrom, map } from 'rxjs';
+import { SessionEvents, type SessionEvent } from './session-events.js';
+
+const REVOKED: SessionEvent = {
+  type: 'session.revoked',
+  timeMs: 1,
+  sessionHandle: 'handle',
+  tenantId: 'public',
+};
+
+describe('S105 the stream of session events', () => {
+  it.each<[string, (events: SessionEvents, fail: () => never) => void]>([
+    ['a listener', (events, fail) => events.stream.subscribe(fail)],
+    ['an observer', (events, fail) => events.stream.subscribe({ next: fail })],
+    ['a piped listener', (events, fail) => events.stream.pipe(filter(() => true)).subscribe(fail)],
+    ['an operator', (events, fail) => events.stream.pipe(map(fail)).subscribe()],
+  ])('%s that throws is reported, and the others still hear', (_case, listenWith) => {
+    const reported: unknown[] = [];
+    const events = new SessionEvents((error) => reported.push(error));
+    const broken = new Error('listener broke');
+    const heard: SessionEvent[] = [];
+    listenWith(events, () => {
+      throw broken;
+    });
+    events.stream.subscribe((event) => heard.push(event));
+    events.emit(REVOKED);
+    expect(reported).toEqual([broken]);
+    expect(heard).toEqual([REVOKED]);
+  });
+
+  it('ends when the application shuts down', () => {
+    const events = new SessionEvents();
+    let isComplete = false;
+    events.stream.subscribe({ complete: () => (isComplete = true) });
+    events.complete();
+    expect(isComplete).toBe(true);
+  });
+
+  it('can be awaited', async () => {
+    const events = new SessionEvents();
+    const next = firstValueFrom(events.stream);
+    events.emit(REVOKED);
+    expect(await next).toEqual(REVOKED);
+  });
+});

@@ -1,0 +1,210 @@
+import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { describe, expect, it } from '@jest/globals';
+import {
+  ClearDuplicateSessionCookiesError,
+  CoreResponseError,
+  CoreUnavailableError,
+  InvalidClaimsError,
+  SessionError,
+  TokenTheftDetectedError,
+  TryRefreshTokenError,
+  UnauthorisedError,
+  type HttpResponse,
+  type SessionErrorHandlers,
+  type SessionModuleOptions,
+} from 'nest-sessions';
+import type { OpenHandler } from '../support/demo.controller.js';
+import type { Answer } from '../support/http-client.js';
+import { ADAPTERS, withApplication, type Adapter } from '../support/test-application.js';
+import { BOTH_CLEARED, COOKIES_SET, NOTHING, tokenTraffic } from '../support/token-traffic.js';
+
+class UnknownSessionError extends SessionError {
+  override readonly type = 'SOMETHING_NEW' as never;
+}
+
+const TOKEN = 'secret-token';
+const ERRORS = {
+  unauthorised: () => new UnauthorisedError(TOKEN),
+  'unauthorised-kept': () => new UnauthorisedError(TOKEN, { clearTokens: false }),
+  'unauthorised-open': () => new UnauthorisedError(TOKEN, {}),
+  'try-refresh': () => new TryRefreshTokenError(TOKEN),
+  theft: () => new TokenTheftDetectedError('handle', 'user-1'),
+  claims: () => new InvalidClaimsError([{ id: 'role', reason: 'no' }]),
+  duplicates: () => new ClearDuplicateSessionCookiesError('please retry'),
+  unavailable: () => new CoreUnavailableError(TOKEN, { retryAfterSec: 6.2 }),
+  nonsense: () => new CoreResponseError(TOKEN),
+  unknown: () => new UnknownSessionError(TOKEN),
+  own: () => new Error(TOKEN),
+  http: () => new HttpException({ mine: true }, 409),
+} as const;
+type ErrorName = keyof typeof ERRORS;
+
+const open: Record<string, OpenHandler> = {
+  ...Object.fromEntries(
+    Object.entries(ERRORS).map(([name, make]) => [
+      name,
+      () => {
+        throw make();
+      },
+    ]),
+  ),
+  'after-sign-in': async ({ sessions, req, res }) => {
+    await sessions.createNewSession(req, res, { userId: 'user-1' });
+    throw new UnauthorisedError(TOKEN);
+  },
+  'signed-in-but': async ({ sessions, req, res }) => {
+    await sessions.createNewSession(req, res, { userId: 'user-1' });
+    throw new UnauthorisedError(TOKEN, { clearTokens: false });
+  },
+};
+
+/** What a route that throws is answered with; twice, because the first must not hurt the second. */
+async function answerTo(
+  adapter: Adapter,
+  name: ErrorName | 'after-sign-in' | 'signed-in-but',
+  options: Partial<SessionModuleOptions> = {},
+): Promise<Answer> {
+  let answer: Answer | undefined;
+  await withApplication({ adapter, options, handlers: { open } }, async ({ send }) => {
+    const headers = { 'st-auth-mode': 'cookie' };
+    await send({ path: `/open/${name}`, headers });
+    answer = await send({ path: `/open/${name}`, headers });
+  });
+  if (answer === undefined) throw new Error('There was no answer');
+  return answer;
+}
+
+describe.each(ADAPTERS)('errors from a handler on %s', (adapter) => {
+  it.each([
+    ['unauthorised', 401, '{"message":"unauthorised"}', BOTH_CLEARED, 'T236'],
+    ['unauthorised-kept', 401, '{"message":"unauthorised"}', NOTHING, 'T237'],
+    ['unauthorised-open', 401, '{"message":"unauthorised"}', BOTH_CLEARED, 'T237'],
+    ['try-refresh', 401, '{"message":"try refresh token"}', NOTHING, ''],
+    ['theft', 401, '{"message":"token theft detected"}', BOTH_CLEARED, ''],
+    [
+      'claims',
+      403,
+      '{"message":"invalid claim","claimValidationErrors":[{"id":"role","reason":"no"}]}',
+      NOTHING,
+      '',
+    ],
+    ['duplicates', 200, '{"message":"please retry"}', NOTHING, 'T238'],
+    ['unavailable', 503, '{"message":"service unavailable"}', NOTHING, 'S030'],
+    ['nonsense', 502, '{"message":"bad gateway"}', NOTHING, ''],
+    ['unknown', 500, '{"statusCode":500,"message":"Internal server error"}', NOTHING, 'T239'],
+    ['own', 500, '{"statusCode":500,"message":"Internal server error"}', NOTHING, ''],
+    ['http', 409, '{"mine":true}', NOTHING, ''],
+  ] as const)(
+    '%s is answered with %i and these bytes (S085) %#',
+    async (name, status, text, traffic, _facts) => {
+      const answer = await answerTo(adapter, name);
+      expect([answer.status, answer.text]).toEqual([status, text]);
+      expect(tokenTraffic(answer)).toEqual(traffic);
+      expect(answer.header('content-type')).toBe('application/json; charset=utf-8');
+      expect(answer.header('retry-after')).toBe(name === 'unavailable' ? '7' : undefined);
+    },
+  );
+
+  it('takes back what the handler had written, unless told not to (T236, T237)', async () => {
+    expect(tokenTraffic(await answerTo(adapter, 'after-sign-in'))).toEqual(BOTH_CLEARED);
+    expect(tokenTraffic(await answerTo(adapter, 'signed-in-but'))).toEqual(COOKIES_SET);
+  });
+
+  it('uses the configured status codes (T244, T245)', async () => {
+    const options = { sessionExpiredStatusCode: 440, invalidClaimStatusCode: 499 };
+    const statuses = { unauthorised: 440, 'try-refresh': 440, theft: 440, claims: 499 } as const;
+    for (const [name, status] of Object.entries(statuses)) {
+      expect((await answerTo(adapter, name as ErrorName, options)).status).toBe(status);
+    }
+  });
+});
+
+describe.each(ADAPTERS)('replaced error handlers on %s', (adapter) => {
+  const answer = (response: HttpResponse, body: unknown): void => {
+    response.setStatusCode(418);
+    response.sendJSONResponse(body);
+  };
+  const handlers: Required<SessionErrorHandlers> = {
+    onUnauthorised: (message, request, response) =>
+      answer(response, ['unauthorised', message, request.getMethod()]),
+    onTryRefreshToken: (message, _request, response) => answer(response, ['try refresh', message]),
+    onClearDuplicateSessionCookies: (message, _request, response) =>
+      answer(response, ['duplicates', message]),
+    onTokenTheftDetected: (handle, userId, recipeUserId, _request, response) =>
+      answer(response, ['theft', handle, userId, recipeUserId]),
+    onInvalidClaim: async (errors, _request, response) => {
+      await Promise.resolve();
+      answer(response, ['claims', errors]);
+    },
+  };
+
+  it.each([
+    ['unauthorised', ['unauthorised', TOKEN, 'get'], BOTH_CLEARED],
+    ['try-refresh', ['try refresh', TOKEN], NOTHING],
+    ['duplicates', ['duplicates', 'please retry'], NOTHING],
+    ['theft', ['theft', 'handle', 'user-1', 'user-1'], BOTH_CLEARED],
+    ['claims', ['claims', [{ id: 'role', reason: 'no' }]], NOTHING],
+  ] as const)('answer %s in their own way (T241)', async (name, body, traffic) => {
+    const received = await answerTo(adapter, name, { errorHandlers: handlers });
+    expect([received.status, received.body]).toEqual([418, body]);
+    expect(tokenTraffic(received)).toEqual(traffic);
+  });
+
+  it('run after the tokens have been cleared (T242)', async () => {
+    const onUnauthorised: SessionErrorHandlers['onUnauthorised'] = (_message, _request, response) =>
+      answer(response, response.getHeaderValues('front-token'));
+    const received = await answerTo(adapter, 'unauthorised', { errorHandlers: { onUnauthorised } });
+    expect(received.body).toEqual(['remove']);
+  });
+
+  it.each([
+    ['an Error', () => new Error(TOKEN), 500, '{"statusCode":500,"message":"Internal server error"}'],
+    ['an HttpException', () => new HttpException({ mine: true }, 409), 409, '{"mine":true}'],
+  ])(
+    'that throw %s leave the answer to Nest, and the process runs on (T243)',
+    async (_case, make, status, text) => {
+      for (const onUnauthorised of [
+        () => {
+          throw make();
+        },
+        async () => Promise.reject(make()),
+      ]) {
+        const received = await answerTo(adapter, 'unauthorised', { errorHandlers: { onUnauthorised } });
+        expect([received.status, received.text]).toEqual([status, text]);
+      }
+    },
+  );
+
+  it('hand what is no session error to the application unchanged (T246)', async () => {
+    const thrown = { plain: 'object' };
+    const caught: unknown[] = [];
+    @Catch()
+    class CatchAll implements ExceptionFilter {
+      catch(exception: unknown, host: ArgumentsHost): void {
+        caught.push(exception);
+        host
+          .switchToHttp()
+          .getResponse<{ status(code: number): { send(body: string): void } }>()
+          .status(400)
+          .send('caught');
+      }
+    }
+    const options: Partial<SessionModuleOptions> = {
+      override: {
+        functions: (original) => ({
+          ...original,
+          refreshSession: async () => Promise.reject(thrown),
+        }),
+      },
+    };
+    const providers = [{ provide: APP_FILTER, useClass: CatchAll }];
+    await withApplication({ adapter, options, providers }, async ({ signedIn }) => {
+      const client = await signedIn('cookie');
+      const received = await client.refresh();
+      expect([received.status, received.text]).toEqual([400, 'caught']);
+      expect(caught).toEqual([thrown]);
+      expect(caught[0]).toBe(thrown);
+    });
+  });
+});

@@ -1,0 +1,90 @@
+import type { ExecutionContext } from '@nestjs/common';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { describe, expect, it } from '@jest/globals';
+import { SessionGuard, type SessionModuleOptions } from 'nest-sessions';
+import { DemoController } from '../support/demo.controller.js';
+import { ADAPTERS, withApplication } from '../support/test-application.js';
+import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
+import { watchedStore } from '../support/watched-store.js';
+
+describe.each(ADAPTERS)('a guard whose parts fail on %s', (adapter) => {
+  const broken = (): never => {
+    throw new Error('broken part');
+  };
+  it.each<[string, Partial<SessionModuleOptions>]>([
+    ['getTokenTransferMethod', { getTokenTransferMethod: broken }],
+    ['getCookieNameForTokenType', { getCookieNameForTokenType: broken }],
+    ['getSession', { override: { functions: (original) => ({ ...original, getSession: broken }) } }],
+    ['verifySession', { override: { apis: (original) => ({ ...original, verifySession: broken }) } }],
+    [
+      'getGlobalClaimValidators',
+      { override: { functions: (original) => ({ ...original, getGlobalClaimValidators: broken }) } },
+    ],
+    ['validateClaims', { override: { functions: (original) => ({ ...original, validateClaims: broken }) } }],
+    ['origin', { appInfo: { appName: 'Shop', apiDomain: 'https://api.shop.io', origin: broken } }],
+  ])('stops the request when %s throws (S078)', async (_part, options) => {
+    await withApplication({ adapter, options }, async ({ sessions, send }) => {
+      const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
+      const cookie = `sAccessToken=${session.getAccessToken()}`;
+      const answer = await send({ method: 'POST', path: '/me', headers: { cookie } });
+      expect([answer.status, answer.text]).toEqual([
+        500,
+        '{"statusCode":500,"message":"Internal server error"}',
+      ]);
+    });
+  });
+
+  it('stops the request when the store fails where the database is asked (S030, S078)', async () => {
+    const { store, failing: failingCalls } = await watchedStore();
+    await withApplication({ adapter, store }, async ({ signedIn }) => {
+      const client = await signedIn('cookie');
+      failingCalls.add('findSession');
+      const answer = await client.get('/checked');
+      expect([answer.status, answer.header('retry-after')]).toEqual([503, '1']);
+      expect(tokenTraffic(answer)).toEqual(NOTHING);
+    });
+  });
+});
+
+describe.each(ADAPTERS)('a guard in other contexts than HTTP on %s', (adapter) => {
+  it.each(['rpc', 'ws', 'graphql', 'anything'])(
+    'refuses the context "%s", whatever it carries (S078)',
+    async (type) => {
+      const context = contextOf(type, { headers: {}, method: 'GET' });
+      await withApplication({ adapter }, async ({ app }) => {
+        await expect(app.get(SessionGuard).canActivate(context)).rejects.toThrow(`"${type}"`);
+      });
+    },
+  );
+
+  it('can be taught another context by a subclass (S078)', async () => {
+    class GraphqlGuard extends SessionGuard {
+      protected override getRequestAndResponse(context: ExecutionContext) {
+        const { req, res } = context.getArgByIndex<{ req: unknown; res: unknown }>(2);
+        return { req, res };
+      }
+    }
+    await withApplication(
+      { adapter, controllers: [DemoController], providers: [GraphqlGuard] },
+      async ({ app }) => {
+        const req = { headers: {}, method: 'POST', url: '/graphql' };
+        const res = {
+          getHeader: () => undefined,
+          setHeader: () => undefined,
+          removeHeader: () => undefined,
+          end: () => undefined,
+        };
+        const context = contextOf('graphql', undefined, undefined, { req, res });
+        await expect(app.get(GraphqlGuard).canActivate(context)).rejects.toMatchObject({
+          type: 'UNAUTHORISED',
+        });
+      },
+    );
+  });
+});
+
+function contextOf(type: string, ...args: unknown[]): ExecutionContext {
+  const context = new ExecutionContextHost(args, DemoController, DemoController.prototype.me);
+  context.setType(type);
+  return context;
+}

@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { MemoryStore } from 'nest-sessions';
+import { seededMemoryStore } from '../support/embedded.js';
+import type { Answer } from '../support/http-client.js';
+import { SessionClient } from '../support/session-client.js';
+import { ADAPTERS, startApplication, type TestApplication } from '../support/test-application.js';
+import { signedOut, outcomeOf } from '../support/token-traffic.js';
+
+const TABS = 200;
+
+describe.each(ADAPTERS)('refresh answers that never arrive on %s', (adapter) => {
+  let store: MemoryStore;
+  let application: TestApplication;
+  let client: SessionClient;
+
+  beforeAll(async () => {
+    store = await seededMemoryStore();
+    application = await startApplication({ adapter, store, options: { antiCsrf: 'VIA_TOKEN' } });
+  });
+
+  beforeEach(async () => {
+    client = await application.signedIn('cookie');
+  });
+
+  afterAll(() => application.close());
+
+  /** The server answers, the client never hears of it. */
+  async function loseRefresh(by: SessionClient): Promise<Answer> {
+    return by.copy().refresh();
+  }
+
+  it(`${TABS} tabs that refresh at once all stay signed in, with one successor (S022, S024)`, async () => {
+    const answers = await Promise.all(Array.from({ length: TABS }, () => client.copy().refresh()));
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+    expect(new Set(answers.map((answer) => answer.setCookie('sRefreshToken')?.value)).size).toBe(1);
+    expect(new Set(answers.map((answer) => answer.header('anti-csrf'))).size).toBe(1);
+
+    const before = client.copy();
+    await client.refresh();
+    expect((await client.get('/me')).status).toBe(200);
+    expect(outcomeOf(await before.refresh())).toEqual(signedOut('token theft detected'));
+    expect(outcomeOf(await client.copy().get('/checked'))).toEqual(signedOut());
+    expect(outcomeOf(await client.refresh())).toEqual(signedOut());
+  });
+
+  it.each([
+    ['at once', 0],
+    ['after an hour', 3600],
+    ['after a month', 30 * 24 * 3600],
+  ])(
+    'a client that repeats %s gets the same successor and stays signed in (S024)',
+    async (_when, seconds) => {
+      const lost = await loseRefresh(client);
+      application.clock.advanceSeconds(seconds);
+      const repeated = await client.refresh();
+      expect(repeated.status).toBe(200);
+      expect(repeated.setCookie('sRefreshToken')?.value).toBe(lost.setCookie('sRefreshToken')?.value);
+      expect((await client.get('/checked')).status).toBe(200);
+      expect((await client.refresh()).status).toBe(200);
+    },
+  );
+
+  it('a client that loses every second answer stays signed in for 20 generations (S024)', async () => {
+    for (let generation = 0; generation < 20; generation++) {
+      await loseRefresh(client);
+      expect((await client.refresh()).status).toBe(200);
+      await client.copy().get('/me');
+      expect((await client.get('/me')).status).toBe(200);
+    }
+    expect((await client.get('/checked')).status).toBe(200);
+  });
+
+  it('an answer that overtakes another changes nothing (S024)', async () => {
+    const [slow, fast] = [client.copy(), client.copy()];
+    await fast.refresh();
+    await slow.refresh();
+    expect((await slow.get('/me')).status).toBe(200);
+    expect((await fast.get('/me')).status).toBe(200);
+    expect((await slow.refresh()).status).toBe(200);
+    expect((await slow.get('/checked')).status).toBe(200);
+  });
+
+  it('another instance on the same store gives the same successor, also after a restart (S024)', async () => {
+    const lost = await loseRefresh(client);
+    const other = await startApplication({
+      adapter,
+      store,
+      clock: application.clock,
+      options: { antiCsrf: 'VIA_TOKEN' },
+    });
+    const headers = {
+      cookie: `sRefreshToken=${client.cookie('sRefreshToken')}`,
+      'anti-csrf': client.antiCsrf,
+    };
+    const repeated = await other.send({ method: 'POST', path: '/auth/session/refresh', headers });
+    expect(repeated.setCookie('sRefreshToken')?.value).toBe(lost.setCookie('sRefreshToken')?.value);
+    await other.close();
+    expect((await client.refresh()).status).toBe(200);
+  });
+
+  it('only the latest generation can be repeated: the one before it is a theft (S023, S025)', async () => {
+    const first = client.copy();
+    await client.refresh();
+    await client.get('/me');
+    await loseRefresh(client);
+    await loseRefresh(client);
+    expect((await client.copy().refresh()).status).toBe(200);
+    expect(outcomeOf(await first.refresh())).toEqual(signedOut('token theft detected'));
+    expect(outcomeOf(await client.refresh())).toEqual(signedOut());
+  });
+
+  it('nothing can be repeated after the end of the session, and that is no theft (S026)', async () => {
+    const before = client.copy();
+    await loseRefresh(client);
+    await client.signOut();
+    const eventsBefore = application.events.length;
+    expect(outcomeOf(await before.refresh())).toEqual(signedOut());
+    expect(application.events.slice(eventsBefore)).toEqual([]);
+  });
+
+  it('a thief who refreshes first is found out as soon as the owner goes on (S023)', async () => {
+    const thief = client.copy();
+    await thief.refresh();
+    expect((await thief.get('/me')).status).toBe(200);
+    expect(outcomeOf(await client.refresh())).toEqual(signedOut('token theft detected'));
+    expect(outcomeOf(await thief.copy().refresh())).toEqual(signedOut());
+    expect(outcomeOf(await thief.copy().get('/checked'))).toEqual(signedOut());
+  });
+});

@@ -1,0 +1,222 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  TryRefreshTokenError,
+  UnauthorisedError,
+  type ApiInterface,
+  type RecipeInterface,
+  type SessionModuleOptions,
+} from 'nest-sessions';
+import {
+  ADAPTERS,
+  withApplication,
+  type Adapter,
+  type TestApplication,
+} from '../support/test-application.js';
+import {
+  BOTH_CLEARED,
+  COOKIES_CLEARED,
+  COOKIES_SET,
+  refused,
+  signedOut,
+  HEADERS_SET,
+  NOTHING,
+  tokenTraffic,
+  outcomeOf,
+} from '../support/token-traffic.js';
+import { watchedStore } from '../support/watched-store.js';
+
+const REFRESH = '/auth/session/refresh';
+
+describe.each(ADAPTERS)('refreshing with two generations of cookies on %s', (adapter) => {
+  /** Cookies that a browser holds after `cookieDomain` changed. */
+  const both = 'sAccessToken=a; sAccessToken=b; sRefreshToken=c; sRefreshToken=d';
+
+  it('is an error that names the remedy on the server only, where no older domain is known (T150)', async () => {
+    await withApplication({ adapter }, async ({ send }) => {
+      const answer = await send({ method: 'POST', path: REFRESH, headers: { cookie: both } });
+      expect(answer.status).toBe(500);
+      expect(answer.text).not.toContain('olderCookieDomain');
+      expect(tokenTraffic(answer)).toEqual(NOTHING);
+    });
+  });
+
+  it.each([
+    ['.shop.io', 'T151', '.shop.io'],
+    ['', 'T153', undefined],
+  ])(
+    'removes those of olderCookieDomain "%s" and asks for a retry (%s)',
+    async (olderCookieDomain, _facts, domain) => {
+      await withApplication({ adapter, options: { olderCookieDomain } }, async ({ send }) => {
+        const answer = await send({ method: 'POST', path: REFRESH, headers: { cookie: both } });
+        expect(answer.status).toBe(200);
+        expect(answer.body).toEqual({ message: expect.any(String) });
+        expect(tokenTraffic(answer)).toEqual({ ...COOKIES_CLEARED, frontToken: 'absent' });
+        for (const name of ['sAccessToken', 'sRefreshToken'])
+          expect(answer.setCookie(name)?.domain).toBe(domain);
+      });
+    },
+  );
+
+  it('ends with one set of cookies: after the old ones are gone the next refresh works (S061)', async () => {
+    await withApplication({ adapter, options: { olderCookieDomain: '' } }, async ({ signedIn }) => {
+      const client = await signedIn('cookie');
+      const current = `sRefreshToken=${client.cookie('sRefreshToken')}`;
+      const first = await client.copy().refresh({ cookie: `sRefreshToken=older; ${current}` });
+      expect([first.status, first.header('front-token')]).toEqual([200, undefined]);
+      expect(tokenTraffic(await client.refresh({ cookie: current }))).toEqual(COOKIES_SET);
+    });
+  });
+
+  it('removes the access cookie alone where only that came twice (T152, T238, Q19)', async () => {
+    await withApplication({ adapter, options: { olderCookieDomain: '.shop.io' } }, async ({ send }) => {
+      const headers = { cookie: 'sAccessToken=a; sAccessToken=b; sRefreshToken=c' };
+      const answer = await send({ method: 'POST', path: REFRESH, headers });
+      expect(answer.status).toBe(200);
+      expect(tokenTraffic(answer)).toEqual({ ...NOTHING, accessCookie: 'deleted' });
+    });
+  });
+
+  it('does not look at cookies where only headers are allowed (T154)', async () => {
+    const getTokenTransferMethod = () => 'header' as const;
+    await withApplication({ adapter, options: { getTokenTransferMethod } }, async ({ signedIn }) => {
+      const client = await signedIn('header');
+      expect(tokenTraffic(await client.refresh({ cookie: both }))).toEqual({
+        ...HEADERS_SET,
+        accessCookie: 'deleted',
+        refreshCookie: 'deleted',
+      });
+    });
+  });
+});
+
+describe.each(ADAPTERS)('refreshing with VIA_CUSTOM_HEADER on %s', (adapter) => {
+  it('needs a rid header when the token comes by cookie (T143, T144)', async () => {
+    const { store, calls } = await watchedStore();
+    await withApplication(
+      { adapter, store, options: { antiCsrf: 'VIA_CUSTOM_HEADER' } },
+      async ({ signedIn }) => {
+        const client = await signedIn('cookie');
+        calls.length = 0;
+        expect(outcomeOf(await client.copy().refresh({ rid: undefined }))).toEqual(signedOut());
+        expect(calls).toEqual([]);
+        expect(tokenTraffic(await client.refresh({ rid: '' }))).toEqual(COOKIES_SET);
+      },
+    );
+  });
+});
+
+describe.each(ADAPTERS)('refreshing with overrides on %s', (adapter) => {
+  async function withApis(
+    override: (original: ApiInterface) => Partial<ApiInterface>,
+    test: (application: TestApplication) => Promise<void>,
+  ): Promise<void> {
+    const apis = (original: ApiInterface): ApiInterface => ({ ...original, ...override(original) });
+    const options: Partial<SessionModuleOptions> = { antiCsrf: 'VIA_TOKEN', override: { apis } };
+    await withApplication({ adapter, options }, test);
+  }
+
+  it('takes everything away again when the session is revoked afterwards (T155)', async () => {
+    await withApis(
+      (original) => ({
+        refreshPOST: async (input) => {
+          const session = await original.refreshPOST?.(input);
+          await session?.revokeSession();
+          return session!;
+        },
+      }),
+      async ({ signedIn }) => {
+        const answer = await (await signedIn('cookie')).refresh();
+        expect([answer.status, answer.text]).toEqual([200, '{}']);
+        expect(tokenTraffic(answer)).toEqual(COOKIES_CLEARED);
+      },
+    );
+  });
+
+  it('clears the new tokens when the override then throws UNAUTHORISED (T156)', async () => {
+    await withApis(
+      (original) => ({
+        refreshPOST: async (input) => {
+          await original.refreshPOST?.(input);
+          throw new UnauthorisedError('not any more');
+        },
+      }),
+      async ({ signedIn }) =>
+        expect(outcomeOf(await (await signedIn('cookie')).refresh())).toEqual(signedOut()),
+    );
+  });
+
+  it('keeps the new tokens when the override only answers 401 by itself (T157)', async () => {
+    await withApis(
+      (original) => ({
+        refreshPOST: async (input) => {
+          const session = await original.refreshPOST?.(input);
+          input.options.exchange.response.setStatusCode(401);
+          input.options.exchange.response.sendJSONResponse({ message: 'locked' });
+          return session!;
+        },
+      }),
+      async ({ signedIn }) => {
+        const answer = await (await signedIn('cookie')).refresh();
+        expect([answer.status, answer.text]).toEqual([401, '{"message":"locked"}']);
+        expect(tokenTraffic(answer)).toEqual({ ...COOKIES_SET, antiCsrf: 'set' });
+      },
+    );
+  });
+
+  it.each(['undefined', 'left out'])('has no route when refreshPOST is %s (T158)', async (how) => {
+    await withApis(
+      () => ({}),
+      async ({ signedIn }) => expect((await (await signedIn('cookie')).refresh()).status).toBe(200),
+    );
+    const apis = ({ refreshPOST: _refreshPOST, ...rest }: ApiInterface): ApiInterface =>
+      how === 'undefined' ? { ...rest, refreshPOST: undefined } : rest;
+    await withApplication({ adapter, options: { override: { apis } } }, async ({ signedIn }) => {
+      const client = await signedIn('cookie');
+      const answer = await client.refresh();
+      expect(answer.status).toBe(404);
+      expect(tokenTraffic(answer)).toEqual(NOTHING);
+      expect((await client.signOut()).status).toBe(200);
+    });
+  });
+
+  it('understands a session error without payload from an overridden refreshSession (Q6)', async () => {
+    const functions = (original: RecipeInterface): RecipeInterface => ({
+      ...original,
+      refreshSession: async () => {
+        throw new TryRefreshTokenError('later');
+      },
+    });
+    await withApplication({ adapter, options: { override: { functions } } }, async ({ signedIn }) => {
+      expect(outcomeOf(await (await signedIn('cookie')).refresh())).toEqual(refused('try refresh token'));
+    });
+  });
+
+  it('leaves the session alone when the application answers the theft itself (T146)', async () => {
+    await withOwnTheftHandler(adapter, async ({ signedIn, events }) => {
+      const client = await signedIn('cookie');
+      const thief = client.copy();
+      await client.refresh();
+      await client.get('/me');
+      const answer = await thief.refresh();
+      expect([answer.status, answer.text]).toEqual([418, '{"stolen":"user-1"}']);
+      expect(tokenTraffic(answer)).toEqual(BOTH_CLEARED);
+      expect(events.map((event) => event.type)).not.toContain('session.revoked');
+      expect((await client.refresh()).status).toBe(200);
+    });
+  });
+});
+
+async function withOwnTheftHandler(
+  adapter: Adapter,
+  test: (application: TestApplication) => Promise<void>,
+): Promise<void> {
+  const options: Partial<SessionModuleOptions> = {
+    errorHandlers: {
+      onTokenTheftDetected: (_sessionHandle, userId, _recipeUserId, _request, response) => {
+        response.setStatusCode(418);
+        response.sendJSONResponse({ stolen: userId });
+      },
+    },
+  };
+  await withApplication({ adapter, options }, test);
+}

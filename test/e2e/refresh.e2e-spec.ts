@@ -1,0 +1,209 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { SessionError } from 'nest-sessions';
+import type { Answer } from '../support/http-client.js';
+import { jwtClaims } from '../support/jwt-parts.js';
+import type { SessionClient } from '../support/session-client.js';
+import { ADAPTERS, startApplication, type TestApplication } from '../support/test-application.js';
+import {
+  BOTH_CLEARED,
+  COOKIES_SET,
+  signedOut,
+  HEADERS_SET,
+  NOTHING,
+  tokenTraffic,
+  type TokenTraffic,
+  outcomeOf,
+} from '../support/token-traffic.js';
+import { allowedByHeader } from '../support/transfer-methods.js';
+
+const REFRESH = '/auth/session/refresh';
+const SET_COOKIES: TokenTraffic = { ...COOKIES_SET, antiCsrf: 'set' };
+const REFUSED = BOTH_CLEARED;
+
+describe.each(ADAPTERS)('refreshing a session on %s', (adapter) => {
+  let application: TestApplication;
+
+  beforeAll(async () => {
+    application = await startApplication({
+      adapter,
+      options: { antiCsrf: 'VIA_TOKEN', getTokenTransferMethod: allowedByHeader },
+      handlers: {
+        open: {
+          catching: async ({ sessions, req, res }) => {
+            try {
+              await sessions.refreshSession(req, res);
+            } catch (error) {
+              return { caught: SessionError.isSessionError(error) ? error.type : String(error) };
+            }
+            return { caught: null };
+          },
+        },
+      },
+    });
+  });
+
+  afterAll(() => application.close());
+
+  /** A refresh with exactly these credentials. */
+  function refresh(headers: Record<string, string | undefined>): Promise<Answer> {
+    return application.send({ method: 'POST', path: REFRESH, headers });
+  }
+
+  async function aged(mode: 'cookie' | 'header', userId?: string): Promise<SessionClient> {
+    const client = await application.signedIn(mode, userId);
+    application.clock.advanceSeconds(1);
+    return client;
+  }
+
+  it('gives a browser new cookies, a new front token and a new anti-csrf token (T129)', async () => {
+    const client = await aged('cookie');
+    const before = client.copy();
+    const answer = await client.refresh();
+    expect([answer.status, answer.text]).toEqual([200, '{}']);
+    expect(tokenTraffic(answer)).toEqual(SET_COOKIES);
+    expect(answer.header('access-control-expose-headers')).toBe('front-token, anti-csrf');
+    for (const name of ['sAccessToken', 'sRefreshToken']) {
+      expect(client.cookie(name)).not.toBe(before.cookie(name));
+    }
+    expect(client.antiCsrf).not.toBe(before.antiCsrf);
+    expect(client.front.up['sessionHandle']).toBe(before.front.up['sessionHandle']);
+    expect((await client.post('/me')).status).toBe(200);
+  });
+
+  it('gives a mobile client new tokens in headers, without any anti-csrf (T132)', async () => {
+    const client = await aged('header');
+    const before = client.copy();
+    const answer = await client.refresh();
+    expect([answer.status, answer.text]).toEqual([200, '{}']);
+    expect(tokenTraffic(answer)).toEqual(HEADERS_SET);
+    expect(client.refreshToken).not.toBe(before.refreshToken);
+    expect(jwtClaims(client.accessToken)['antiCsrfToken']).toBeNull();
+  });
+
+  it.each([['missing'], ['wrong']])(
+    'ends the session when the anti-csrf token is %s (T130)',
+    async (which) => {
+      const client = await aged('cookie');
+      const headers = { 'anti-csrf': which === 'wrong' ? 'zzz' : undefined };
+      expect(outcomeOf(await client.copy().refresh(headers))).toEqual(signedOut());
+      expect((await client.refresh()).status).toBe(200);
+    },
+  );
+
+  it('asks no anti-csrf token of a session that was made without one (T131)', async () => {
+    const session = await application.sessions.createNewSessionWithoutRequestResponse({
+      userId: 'user-1',
+      disableAntiCsrf: true,
+    });
+    const { refreshToken = '' } = session.getAllSessionTokensDangerously();
+    const answer = await refresh({ cookie: `sRefreshToken=${encodeURIComponent(refreshToken)}` });
+    expect(answer.status).toBe(200);
+    expect(tokenTraffic(answer)).toEqual(SET_COOKIES);
+  });
+
+  /** §5.3: allowed, is there a refresh token in the header, in the cookie ⇒ what is written. */
+  it.each([
+    ['any', false, false, REFUSED],
+    ['header', false, false, REFUSED],
+    ['cookie', false, false, REFUSED],
+    ['any', false, true, SET_COOKIES],
+    ['header', false, true, REFUSED],
+    ['cookie', false, true, SET_COOKIES],
+    ['any', true, false, HEADERS_SET],
+    ['header', true, false, HEADERS_SET],
+    ['cookie', true, false, REFUSED],
+    ['any', true, true, { ...HEADERS_SET, accessCookie: 'deleted', refreshCookie: 'deleted' }],
+    ['header', true, true, { ...HEADERS_SET, accessCookie: 'deleted', refreshCookie: 'deleted' }],
+    ['cookie', true, true, { ...SET_COOKIES, accessHeader: 'emptied', refreshHeader: 'emptied' }],
+  ] as const)(
+    'allowed %s, header %s, cookie %s (T133-T137, T142) [%#]',
+    async (allowed, inHeader, inCookie, outcome) => {
+      const browser = await aged('cookie');
+      const mobile = await aged('header');
+      const credentials = (suffix: string) => ({
+        'x-allowed': allowed,
+        'anti-csrf': browser.antiCsrf,
+        authorization: inHeader ? `Bearer ${mobile.refreshToken}${suffix}` : undefined,
+        cookie: inCookie ? `sRefreshToken=${browser.cookie('sRefreshToken')}${suffix}` : undefined,
+      });
+      expect(outcomeOf(await refresh(credentials('x')))).toEqual(signedOut());
+      const answer = await refresh(credentials(''));
+      expect(answer.status).toBe(outcome === REFUSED ? 401 : 200);
+      expect(tokenTraffic(answer)).toEqual(outcome);
+    },
+  );
+
+  it.each(['any', 'cookie', 'header'])(
+    'ends the session of a client that has only an access cookie, allowed %s (T139, T140)',
+    async (allowed) => {
+      const client = await aged('cookie');
+      const headers = { cookie: `sAccessToken=${client.cookie('sAccessToken')}`, 'x-allowed': allowed };
+      expect(outcomeOf(await refresh(headers))).toEqual(signedOut());
+      application.clock.advanceSeconds(3600);
+      expect(outcomeOf(await refresh(headers))).toEqual(signedOut());
+    },
+  );
+
+  it('treats an empty refresh cookie as none (T141)', async () => {
+    expect(outcomeOf(await refresh({ cookie: 'sRefreshToken=' }))).toEqual(signedOut());
+  });
+
+  it('writes nothing when the application catches the refusal (T138)', async () => {
+    const answer = await application.send({ method: 'POST', path: '/open/catching' });
+    expect(answer.body).toEqual({ caught: 'UNAUTHORISED' });
+    expect(tokenTraffic(answer)).toEqual(NOTHING);
+  });
+
+  it('works the same on a route of the application (T165)', async () => {
+    const client = await aged('header');
+    const answer = await client.post('/open/catching', undefined, {
+      authorization: `Bearer ${client.refreshToken}`,
+    });
+    expect(answer.body).toEqual({ caught: null });
+    expect(tokenTraffic(answer)).toEqual(HEADERS_SET);
+  });
+
+  it('reports theft when a retired refresh token comes back, and ends the session (T145, S023)', async () => {
+    const client = await aged('cookie');
+    const thief = client.copy();
+    const { sessionHandle } = (await client.get('/me')).body as { sessionHandle: string };
+    await client.refresh();
+    await client.get('/me');
+    expect(outcomeOf(await thief.refresh())).toEqual(signedOut('token theft detected'));
+    expect(application.events.slice(-2)).toMatchObject([
+      { type: 'session.theft-detected', sessionHandle, userId: 'user-1', recipeUserId: 'user-1' },
+      { type: 'session.revoked', sessionHandle },
+    ]);
+    expect(await application.sessions.getSessionInformation(sessionHandle)).toBeUndefined();
+    expect(outcomeOf(await client.refresh())).toEqual(signedOut());
+  });
+
+  it.each([
+    ['success', 'T147', 200, SET_COOKIES],
+    ['no refresh token', 'T148', 401, BOTH_CLEARED],
+    ['theft', 'T149', 401, BOTH_CLEARED],
+  ] as const)('deletes the cookie of a very old SDK at %s (%s)', async (when, _facts, status, tokens) => {
+    const client = await aged('cookie');
+    const old = client.copy();
+    if (when === 'theft') {
+      await client.refresh();
+      await client.get('/me');
+    }
+    const refreshCookie = when === 'no refresh token' ? '' : `sRefreshToken=${old.cookie('sRefreshToken')}; `;
+    const answer = await old.refresh({ cookie: `${refreshCookie}sIdRefreshToken=` });
+    expect(outcomeOf(answer)).toMatchObject({ status, tokens });
+    expect(answer.setCookie('sIdRefreshToken')).toMatchObject({
+      value: '',
+      path: '/',
+      expires: 'Thu, 01 Jan 1970 00:00:00 GMT',
+    });
+    expect(answer.lines('set-cookie')).toHaveLength(3);
+  });
+
+  it('carries the payload along (T163)', async () => {
+    const client = application.client('header');
+    await client.login('user-1', { payload: { plan: 'pro', nested: { a: [1, null] } } });
+    await client.refresh();
+    expect(jwtClaims(client.accessToken)).toMatchObject({ plan: 'pro', nested: { a: [1, null] } });
+  });
+});

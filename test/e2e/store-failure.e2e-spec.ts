@@ -1,0 +1,121 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Answer } from '../support/http-client.js';
+import type { SessionClient } from '../support/session-client.js';
+import { ADAPTERS, startApplication, type TestApplication } from '../support/test-application.js';
+import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
+import { watchedStore, type WatchedStore } from '../support/watched-store.js';
+
+/** What a client does, which call of the store fails, and how things stand before. */
+interface Flow {
+  readonly fails: string;
+  prepare?(client: SessionClient): Promise<unknown>;
+  act(client: SessionClient): Promise<Answer>;
+}
+
+const FLOWS: Record<string, Flow> = {
+  'signing in': { fails: 'insertSession', act: (client) => client.post('/login', { userId: 'user-1' }) },
+  refreshing: { fails: 'findSession', act: (client) => client.refresh() },
+  'refreshing twice without using the token': {
+    fails: 'promote',
+    prepare: (client) => client.refresh(),
+    act: (client) => client.refresh(),
+  },
+  'the first use of a refreshed token': {
+    fails: 'promote',
+    prepare: (client) => client.refresh(),
+    act: (client) => client.get('/me'),
+  },
+  'a route that asks the database': { fails: 'findSession', act: (client) => client.get('/checked') },
+  'an optional session that asks the database': {
+    fails: 'findSession',
+    act: (client) => client.get('/checked-optional'),
+  },
+  'a change of the payload': {
+    fails: 'updateAccessTokenPayload',
+    act: (client) => client.post('/run/merge'),
+  },
+  'a change of the data': { fails: 'updateSessionData', act: (client) => client.post('/run/data') },
+  'signing out': { fails: 'deleteSessions', act: (client) => client.signOut() },
+};
+
+describe.each(ADAPTERS)('a store that fails on %s', (adapter) => {
+  let watched: WatchedStore;
+  let application: TestApplication;
+  let client: SessionClient;
+
+  beforeAll(async () => {
+    watched = await watchedStore();
+    application = await startApplication({
+      adapter,
+      store: watched.store,
+      handlers: {
+        guarded: {
+          merge: (session) => session.mergeIntoAccessTokenPayload({ a: 1 }),
+          data: (session) => session.updateSessionDataInDatabase({ a: 1 }),
+        },
+      },
+    });
+  });
+
+  beforeEach(async () => {
+    client = await application.signedIn('cookie');
+  });
+
+  afterEach(() => watched.failing.clear());
+  afterAll(() => application.close());
+
+  function expectTryLater(answer: Answer): void {
+    expect([answer.status, answer.text]).toEqual([503, '{"message":"service unavailable"}']);
+    expect(answer.header('retry-after')).toBe('1');
+    expect(answer.lines('set-cookie')).toEqual([]);
+    expect(tokenTraffic(answer)).toEqual(NOTHING);
+  }
+
+  it.each(Object.keys(FLOWS))(
+    '%s: 503, no token touched, and it works again afterwards (S030, S049, S096)',
+    async (name) => {
+      const { fails, prepare, act } = FLOWS[name] as Flow;
+      await prepare?.(client);
+      watched.failing.add(fails);
+      for (let attempt = 0; attempt < 3; attempt++) expectTryLater(await act(client));
+      watched.failing.clear();
+      expect((await client.copy().get('/checked')).status).toBe(200);
+      expect([200, 201]).toContain((await act(client)).status);
+    },
+  );
+
+  it('does not take a theft for settled before the session is revoked (S030, S049)', async () => {
+    const thief = client.copy();
+    await client.refresh();
+    await client.get('/me');
+    watched.failing.add('deleteSessions');
+    expectTryLater(await thief.refresh());
+    watched.failing.clear();
+    expect((await thief.refresh()).text).toBe('{"message":"token theft detected"}');
+  });
+
+  it('is not needed to verify a session (S096)', async () => {
+    const methods = ['insertSession', 'findSession', 'promote', 'findDynamicKeys', 'findStaticKeys'];
+    for (const method of methods) watched.failing.add(method);
+    expect((await client.get('/me')).status).toBe(200);
+    application.clock.advanceSeconds(60);
+    expect((await client.get('/me')).status).toBe(200);
+    expect((await application.send({ path: '/auth/jwt/jwks.json' })).status).toBe(200);
+  });
+
+  it('never signs a user out, whichever call fails at whichever request (S030)', async () => {
+    const methods = Object.getOwnPropertyNames(Object.getPrototypeOf(watched.store) as object);
+    const calls = methods.filter((name) => name !== 'constructor' && name !== 'close');
+    expect(calls.length).toBeGreaterThan(10);
+    for (const method of calls) {
+      watched.failing.add(method);
+      for (const path of ['/me', '/checked']) {
+        expect([200, 503]).toContain((await client.refresh()).status);
+        expect([200, 503]).toContain((await client.get(path)).status);
+      }
+      watched.failing.clear();
+      expect((await client.refresh()).status).toBe(200);
+      expect((await client.get('/checked')).status).toBe(200);
+    }
+  });
+});

@@ -1,0 +1,136 @@
+import { describe, expect, it } from '@jest/globals';
+import type { SessionEvent, SessionService } from 'nest-sessions';
+import { withApplication } from '../support/test-application.js';
+import { sessionErrorOf, withRecipe } from './recipe-application.js';
+
+const CANARY = 'canary-in-the-payload';
+
+async function newSession(sessions: SessionService) {
+  const session = await sessions.createNewSessionWithoutRequestResponse({
+    userId: 'user-1',
+    tenantId: 't1',
+    accessTokenPayload: { secret: CANARY },
+    sessionDataInDatabase: { secret: CANARY },
+  });
+  const { refreshToken = '', ...tokens } = session.getAllSessionTokensDangerously();
+  return { sessionHandle: session.getHandle(), refreshToken, ...tokens };
+}
+
+describe('what happens to a session', () => {
+  it('is told once each, with the time and whose session it is', async () => {
+    await withRecipe({ options: { antiCsrf: 'VIA_TOKEN' } }, async ({ sessions, clock, events }) => {
+      const told = events as SessionEvent[];
+      const created = await newSession(sessions);
+      const { sessionHandle } = created;
+      const about = { sessionHandle, userId: 'user-1', tenantId: 't1' };
+      const next = (): SessionEvent[] => {
+        clock.advanceSeconds(1);
+        return told.splice(0);
+      };
+      let timeMs = clock.now();
+      expect(next()).toEqual([{ type: 'session.created', timeMs, ...about }]);
+
+      timeMs = clock.now();
+      const { refreshToken } = created;
+      const refreshed = (
+        await sessions.refreshSessionWithoutRequestResponse({ refreshToken, disableAntiCsrf: true })
+      ).getAllSessionTokensDangerously();
+      expect(next()).toEqual([{ type: 'session.refreshed', timeMs, ...about }]);
+
+      timeMs = clock.now();
+      const verified = await sessions.getSessionWithoutRequestResponse({
+        accessToken: refreshed.accessToken,
+        antiCsrfCheck: false,
+      });
+      expect(next()).toEqual([{ type: 'session.promoted', timeMs, ...about }]);
+
+      timeMs = clock.now();
+      const never = { id: 'never', validate: () => ({ isValid: false as const, reason: CANARY }) };
+      await sessionErrorOf(verified.assertClaims([never, never]));
+      expect(next()).toEqual([
+        { type: 'session.claims-rejected', timeMs, ...about, failedClaimIds: ['never', 'never'] },
+      ]);
+
+      timeMs = clock.now();
+      await sessionErrorOf(
+        sessions.refreshSessionWithoutRequestResponse({ refreshToken, disableAntiCsrf: true }),
+      );
+      expect(next()).toEqual([{ type: 'session.theft-detected', timeMs, ...about, recipeUserId: 'user-1' }]);
+
+      timeMs = clock.now();
+      await sessions.revokeSession(sessionHandle);
+      expect(next()).toEqual([{ type: 'session.revoked', timeMs, sessionHandle, tenantId: 't1' }]);
+
+      await sessions.revokeSession(sessionHandle);
+      await sessions.getSessionInformation(sessionHandle);
+      expect(next()).toEqual([]);
+    });
+  });
+
+  it('is told for each of several sessions that end', async () => {
+    await withRecipe({}, async ({ sessions, events }) => {
+      const handles = [];
+      for (let i = 0; i < 4; i++) handles.push((await newSession(sessions)).sessionHandle);
+      const [a = '', b = '', ...rest] = handles;
+      await sessions.revokeMultipleSessions([a, b, a, 'unknown']);
+      await sessions.revokeAllSessionsForUser({ userId: 'user-1' });
+      const revoked = events.flatMap((event) =>
+        event.type === 'session.revoked' ? event.sessionHandle : [],
+      );
+      expect(revoked.slice(0, 2).toSorted()).toEqual([a, b].toSorted());
+      expect(revoked.slice(2).toSorted()).toEqual(rest.toSorted());
+    });
+  });
+
+  it('is told of a theft in a request as theft, then as the end of the session', async () => {
+    await withApplication({ adapter: 'express' }, async ({ signedIn, events }) => {
+      const owner = await signedIn('cookie');
+      const thief = owner.copy();
+      await owner.refresh();
+      await owner.get('/me');
+      await thief.refresh();
+      expect(events.map(({ type }) => type)).toEqual([
+        'session.created',
+        'session.refreshed',
+        'session.promoted',
+        'session.theft-detected',
+        'session.revoked',
+      ]);
+    });
+  });
+
+  it('is told without tokens, payloads and data', async () => {
+    await withRecipe({ options: { antiCsrf: 'VIA_TOKEN' } }, async ({ sessions, events }) => {
+      const secrets = new Set<string>([CANARY]);
+      const keep = (tokens: object): void => {
+        for (const value of Object.values(tokens)) {
+          if (typeof value === 'string' && value !== sessionHandle) secrets.add(value);
+        }
+      };
+      const created = await newSession(sessions);
+      const { sessionHandle } = created;
+      keep(created);
+      const refresh = () =>
+        sessions.refreshSessionWithoutRequestResponse({
+          refreshToken: created.refreshToken,
+          disableAntiCsrf: true,
+        });
+      const refreshed = await refresh();
+      keep(refreshed.getAllSessionTokensDangerously());
+      const session = await sessions.getSessionWithoutRequestResponse({
+        accessToken: refreshed.getAccessToken(),
+        antiCsrfCheck: false,
+      });
+      keep(session.getAllSessionTokensDangerously());
+      await sessionErrorOf(
+        session.assertClaims([{ id: 'never', validate: () => ({ isValid: false, reason: CANARY }) }]),
+      );
+      await sessionErrorOf(refresh());
+      await session.revokeSession();
+      expect(new Set(events.map(({ type }) => type)).size).toBe(6);
+      expect(secrets.size).toBeGreaterThan(6);
+      const told = JSON.stringify(events);
+      expect([...secrets].filter((secret) => told.includes(secret))).toEqual([]);
+    });
+  });
+});

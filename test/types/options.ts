@@ -1,0 +1,158 @@
+// Compile-only: every option exists, takes what it says and nothing else. `Required` makes a new option fail here until
+// it has its two lines.
+import {
+  BooleanClaim,
+  embeddedCore,
+  memoryStore,
+  SessionRecipe,
+  type AppInfoOptions,
+  type EmbeddedCoreOptions,
+  type SessionErrorHandlers,
+  type SessionModuleOptions,
+  type UserRoleSource,
+} from 'nest-sessions';
+
+const claim = new BooleanClaim({ key: 'claim', fetchValue: () => true, defaultMaxAgeInSeconds: 60 });
+
+const appInfo: Required<AppInfoOptions> = {
+  appName: 'Shop',
+  apiDomain: 'http://localhost',
+  websiteDomain: 'http://localhost',
+  origin: ({ request }) => request?.getHeaderValue('origin') ?? 'http://localhost',
+  apiBasePath: '/auth',
+  websiteBasePath: '/auth',
+  apiGatewayPath: '/gateway',
+};
+
+const userRoles: Required<UserRoleSource> = {
+  getRolesForUser: ({ userId, tenantId, userContext }) => [userId, tenantId, typeof userContext['x']],
+  getPermissionsForRole: async ({ role }) => [role],
+};
+
+const errorHandlers: Required<SessionErrorHandlers> = {
+  onUnauthorised: (message, request, response, userContext) =>
+    response.sendJSONResponse([message, request.getMethod(), userContext]),
+  onTryRefreshToken: async (_message, _request, response) => response.setStatusCode(401),
+  onClearDuplicateSessionCookies: (message) => void message.toUpperCase(),
+  onTokenTheftDetected: (sessionHandle, userId, recipeUserId) =>
+    void [sessionHandle, userId, recipeUserId].map((text) => text.toUpperCase()),
+  onInvalidClaim: (failed) => void failed.map(({ id }) => id.toUpperCase()),
+};
+
+export const right: Required<SessionModuleOptions> = {
+  appInfo,
+  core: embeddedCore(),
+  claims: [claim],
+  globalClaimValidators: [claim.validators.isTrue(60, 'id')],
+  recipe: SessionRecipe,
+  override: { functions: (original) => ({ ...original }), apis: (original) => ({ ...original }) },
+  errorHandlers,
+  userRoles,
+  clockToleranceSec: 5,
+  maxCachedTokens: 100,
+  cookieDomain: '.example.com',
+  olderCookieDomain: '',
+  cookieSecure: true,
+  cookieSameSite: 'strict',
+  cookiePartitioned: false,
+  cookieNamePrefixes: true,
+  accessTokenPath: '/api',
+  antiCsrf: 'NONE',
+  allowedOrigins: ['https://example.com'],
+  getTokenTransferMethod: ({ req, forCreateNewSession }) =>
+    forCreateNewSession && req.getMethod() === 'post' ? 'header' : 'any',
+  getCookieNameForTokenType: (_req, tokenType) => (tokenType === 'access' ? 'a' : 'r'),
+  getResponseHeaderNameForTokenType: (req, tokenType) => `${req.getMethod()}-${tokenType}`,
+  exposeAccessTokenToFrontendInCookieBasedAuth: false,
+  useDynamicAccessTokenSigningKey: true,
+  jwksRefreshIntervalSec: 60,
+  sessionExpiredStatusCode: 440,
+  invalidClaimStatusCode: 403,
+};
+
+export const wrong: Required<SessionModuleOptions> = {
+  // @ts-expect-error an object
+  appInfo: 'http://localhost',
+  // @ts-expect-error made by embeddedCore()
+  core: 'http://localhost:3567',
+  // @ts-expect-error claims, not their validators
+  claims: [claim.validators.isTrue()],
+  // @ts-expect-error validators, not their claims
+  globalClaimValidators: [claim],
+  // @ts-expect-error a class that extends SessionRecipe
+  recipe: Date,
+  // @ts-expect-error a function of the original
+  override: { functions: {} },
+  // @ts-expect-error there is no such handler
+  errorHandlers: { onForbidden: () => {} },
+  // @ts-expect-error a list of names
+  userRoles: { getRolesForUser: () => 'admin' },
+  // @ts-expect-error a number of seconds
+  clockToleranceSec: '5',
+  // @ts-expect-error a number
+  maxCachedTokens: true,
+  // @ts-expect-error a text
+  cookieDomain: ['.example.com'],
+  // @ts-expect-error a text, '' for none
+  olderCookieDomain: null,
+  // @ts-expect-error true or false
+  cookieSecure: 'auto',
+  // @ts-expect-error in lower case
+  cookieSameSite: 'Strict',
+  // @ts-expect-error true or false
+  cookiePartitioned: 1,
+  // @ts-expect-error true or false
+  cookieNamePrefixes: '__Host-',
+  // @ts-expect-error a path
+  accessTokenPath: new URL('http://localhost/api'),
+  // @ts-expect-error one of the three modes
+  antiCsrf: false,
+  // @ts-expect-error a list
+  allowedOrigins: 'https://example.com',
+  // @ts-expect-error cookie, header or any
+  getTokenTransferMethod: () => 'both',
+  // @ts-expect-error answers a name
+  getCookieNameForTokenType: () => undefined,
+  // @ts-expect-error answers a name
+  getResponseHeaderNameForTokenType: async () => 'x-token',
+  // @ts-expect-error true or false
+  exposeAccessTokenToFrontendInCookieBasedAuth: 'yes',
+  // @ts-expect-error true or false
+  useDynamicAccessTokenSigningKey: 'static',
+  // @ts-expect-error a number of seconds
+  jwksRefreshIntervalSec: '4h',
+  // @ts-expect-error a number
+  sessionExpiredStatusCode: '401',
+  // @ts-expect-error a number
+  invalidClaimStatusCode: '403',
+};
+
+export const rightCore: Required<EmbeddedCoreOptions> = {
+  store: memoryStore({ maxSessions: 10 }),
+  accessTokenValiditySec: 60,
+  accessTokenValidityJitter: 0.1,
+  refreshTokenValiditySec: 3600,
+  refreshTokenRotationGracePeriodSec: 10,
+  accessTokenDynamicSigningKeyUpdateIntervalSec: 3600,
+  expirySweepIntervalSec: 60,
+  accountLinking: { getPrimaryUserId: async (id) => id, getLinkedRecipeUserIds: async (id) => [id] },
+};
+
+export const wrongCore: Required<EmbeddedCoreOptions> = {
+  // @ts-expect-error a store
+  store: 'sessions.db',
+  // @ts-expect-error a number of seconds
+  accessTokenValiditySec: '1h',
+  // @ts-expect-error a number from 0 to 1
+  accessTokenValidityJitter: '5%',
+  // @ts-expect-error a number of seconds
+  refreshTokenValiditySec: '100d',
+  // @ts-expect-error a number of seconds
+  refreshTokenRotationGracePeriodSec: true,
+  // @ts-expect-error a number of seconds
+  accessTokenDynamicSigningKeyUpdateIntervalSec: null,
+  // @ts-expect-error a number of seconds
+  expirySweepIntervalSec: '12h',
+  // @ts-expect-error an object of two functions
+  accountLinking: () => 'primary',
+};
