@@ -57,7 +57,7 @@ describe.each(ADAPTERS)('a guard in other contexts than HTTP on %s', (adapter) =
     },
   );
 
-  it('can be taught another context by a subclass (S078)', async () => {
+  it('can be taught another context by a subclass, throws there and never answers by itself (S078, S081 HTTP part)', async () => {
     class GraphqlGuard extends SessionGuard {
       protected override getRequestAndResponse(context: ExecutionContext) {
         const { req, res } = context.getArgByIndex<{ req: unknown; res: unknown }>(2);
@@ -68,16 +68,19 @@ describe.each(ADAPTERS)('a guard in other contexts than HTTP on %s', (adapter) =
       { adapter, controllers: [DemoController], providers: [GraphqlGuard] },
       async ({ app }) => {
         const req = { headers: {}, method: 'POST', url: '/graphql' };
+        const answers: string[] = [];
+        const answering = ['end', 'send', 'json', 'status', 'writeHead', 'write'] as const;
         const res = {
           getHeader: () => undefined,
           setHeader: () => undefined,
           removeHeader: () => undefined,
-          end: () => undefined,
+          ...Object.fromEntries(answering.map((name) => [name, () => answers.push(name)])),
         };
         const context = contextOf('graphql', undefined, undefined, { req, res });
         await expect(app.get(GraphqlGuard).canActivate(context)).rejects.toMatchObject({
           type: 'UNAUTHORISED',
         });
+        expect(answers).toEqual([]);
       },
     );
   });
