@@ -67,6 +67,10 @@ export { CoreClient } from './core/core-client.js';
 export type { CoreContext, CoreProvider } from './core/core-provider.js';
 export { embeddedCore } from './core/embedded/embedded-core-options.js';
 export type { AccountLinking, EmbeddedCoreOptions } from './core/embedded/embedded-core-config.js';
+export { remoteCore } from './core/http/remote-core-options.js';
+export { allowInsecureConnection, type RemoteCoreOptions } from './core/http/remote-core-config.js';
+export type { CoreNetworkRequest, NetworkInterceptor } from './core/http/network-interceptor.js';
+export { CoreAttemptError } from './core/http/core-attempt-error.js';
 export { memoryStore, MemoryStore, type MemoryStoreOptions } from './core/embedded/stores/memory.store.js';
 export { SessionStore, type SessionRow } from './core/embedded/session-store.js';
 

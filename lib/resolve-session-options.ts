@@ -117,7 +117,7 @@ function reportRepeatedKeys(claims: readonly SessionClaim<unknown>[], reader: Op
 }
 
 const coreOption: ParseOption<CoreProvider> = (value) => {
-  if (!isObjectWith(value, 'create')) throw new Error('embeddedCore() is expected, or another CoreProvider');
+  if (!isObjectWith(value, 'create')) throw new Error('embeddedCore() or remoteCore() is expected');
   return value as CoreProvider;
 };
 

@@ -29,7 +29,7 @@ export interface SessionModuleOptions extends SessionWireOptions {
   };
   /** Replacements for the answers to session errors. */
   errorHandlers?: SessionErrorHandlers;
-  /** Where `UserRoleClaim` and `PermissionClaim` get their values. */
+  /** Where `UserRoleClaim` and `PermissionClaim` get their values. Default: a remote core's user roles. */
   userRoles?: UserRoleSource;
   /** Seconds by which this server's clock may differ from the core's when `exp` and `nbf` are checked. Default 0; at most 60. */
   clockToleranceSec?: number;

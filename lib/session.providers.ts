@@ -86,7 +86,7 @@ function createRecipeDependencies(
     transport: new TokenTransport(config, clock),
     events,
     clock,
-    prepareContext: contextPreparer(userRoles),
+    prepareContext: contextPreparer(userRoles ?? core.userRoles),
   };
 }
 

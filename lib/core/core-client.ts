@@ -4,6 +4,7 @@ import type { VerificationKeys } from '../shared/verification-keys.js';
 import type {
   CoreSessionInformation,
   CoreSessionTokens,
+  CoreUserRoles,
   CreateJwtInput,
   CreateJwtResult,
   CreateSessionInput,
@@ -94,6 +95,9 @@ export abstract class CoreClient {
 
   /** Keys for verifying tokens in this process, without asking the core for each token. */
   abstract readonly verificationKeys: VerificationKeys;
+
+  /** The core's own user-roles recipe, for `UserRoleClaim` and `PermissionClaim`; undefined where it has none. */
+  readonly userRoles: CoreUserRoles | undefined;
 
   /** Called once before the application takes requests. */
   async start(): Promise<void> {}

@@ -17,7 +17,7 @@ export interface CoreContext {
 }
 
 /**
- * The value of the option `core`: knows how to make a `CoreClient`. Made by `embeddedCore()`.
+ * The value of the option `core`: knows how to make a `CoreClient`. Made by `embeddedCore()` and `remoteCore()`.
  *
  * @publicApi
  */

@@ -1,5 +1,14 @@
 import type { JsonObject } from '../shared/json.js';
+import type { UserContext } from '../shared/user-context.js';
 import type { PublicJwk } from '../shared/verification-keys.js';
+
+/** Roles and permissions as the core's user-roles recipe knows them; fits the option `userRoles` of the module. */
+export interface CoreUserRoles {
+  /** Names of the user's roles in a tenant. */
+  getRolesForUser(input: { userId: string; tenantId: string; userContext: UserContext }): Promise<string[]>;
+  /** Permissions of a role; none for a role that the core does not know. */
+  getPermissionsForRole(input: { role: string; userContext: UserContext }): Promise<string[]>;
+}
 
 /** A token with its times in milliseconds since the epoch. */
 export interface TokenInfo {

@@ -1,0 +1,98 @@
+import {
+  CoreBadInputError,
+  CoreResponseError,
+  CoreUnavailableError,
+  type CoreError,
+} from '../../errors/core.error.js';
+import type { CdiRequest } from './cdi-requests.js';
+import { CoreAttemptError } from './core-attempt-error.js';
+import type { CoreHost } from './core-host.js';
+import type { WireAnswer } from './http-transport.js';
+
+const MAX_SHOWN_TEXT = 200;
+/** Begins the core's text about a tenant or app that it does not have. */
+const UNKNOWN_TENANT = 'AppId or tenantId not found';
+/** Begins the core's text about a version that it does not speak. */
+const VERSION_REFUSED = 'cdi-version';
+
+/** What one attempt came to, as the `cause` of the call's error. */
+export function attemptError(
+  { method, path }: CdiRequest,
+  host: CoreHost,
+  reason: string,
+  { status, cause }: { status?: number; cause?: Error } = {},
+): CoreAttemptError {
+  return new CoreAttemptError({ method, path, host: host.origin, status }, reason, cause && { cause });
+}
+
+/** Nobody answered: every attempt in the message, the last one as the cause. */
+export function unavailable(
+  { method, path }: CdiRequest,
+  failures: readonly CoreAttemptError[],
+  remark = '',
+): CoreUnavailableError {
+  const attempts = failures.map(({ host, reason }) => `${host}: ${reason}`).join('; ');
+  return new CoreUnavailableError(`No core answered ${method} ${path}: ${attempts || remark}`, {
+    cause: failures.at(-1),
+  });
+}
+
+/** A host gave an answer that makes no sense. */
+export function senseless(failure: CoreAttemptError): CoreResponseError {
+  return new CoreResponseError(`The core gave no sensible answer to ${failure.message}`, { cause: failure });
+}
+
+/**
+ * The error of an answer whose status is not 200.
+ *
+ * @param secrets what must not show up in the message, should the answer repeat it
+ */
+export function errorOfStatus(
+  request: CdiRequest,
+  host: CoreHost,
+  { status, body }: WireAnswer,
+  secrets: readonly (string | undefined)[],
+): CoreError {
+  if (status === 400) {
+    const text = shownText(body, [...secrets, ...(request.secrets ?? [])]);
+    const failure = attemptError(request, host, `status 400, ${text}`, { status });
+    return new CoreBadInputError(`The core refused ${request.method} ${request.path}: ${text}`, {
+      cause: failure,
+    });
+  }
+  return senseless(attemptError(request, host, describeStatus(status), { status }));
+}
+
+/** True for the refusal of a call whose tenant, or whose session's tenant, the core does not have. */
+export function isUnknownTenant(error: unknown): boolean {
+  return isRefusalWith(UNKNOWN_TENANT, error);
+}
+
+/** True for the refusal of a call because of its CDI version. */
+export function isVersionRefused(error: unknown): boolean {
+  return isRefusalWith(VERSION_REFUSED, error);
+}
+
+function isRefusalWith(textStart: string, error: unknown): boolean {
+  return (
+    error instanceof CoreBadInputError &&
+    error.cause instanceof CoreAttemptError &&
+    error.cause.reason.startsWith(`status 400, ${textStart}`)
+  );
+}
+
+function describeStatus(status: number): string {
+  if (status >= 300 && status < 400) return `status ${status}; redirects are not followed`;
+  if (status === 401) return 'status 401; is the option apiKey one of the api_keys of the core?';
+  return `status ${status}`;
+}
+
+/** One short line of printable text without anything secret. */
+function shownText(body: string, secrets: readonly (string | undefined)[]): string {
+  const known = secrets.filter((secret) => secret !== undefined && secret !== '') as string[];
+  const harmless = known.reduce((text, secret) => text.replaceAll(secret, '…'), body);
+  return harmless
+    .replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S}]+/gu, ' ')
+    .trim()
+    .slice(0, MAX_SHOWN_TEXT);
+}

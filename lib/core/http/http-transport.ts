@@ -1,0 +1,190 @@
+import { Agent as HttpAgent, request as openHttp, type ClientRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as openHttps } from 'node:https';
+import type { Socket } from 'node:net';
+
+/** Idle connections are closed after this, or earlier where the host says that it will. */
+const IDLE_CONNECTION_MS = 30_000;
+
+/** A request with everything filled in. */
+export interface WireRequest {
+  readonly method: string;
+  /** http or https, query included. */
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+}
+
+/** A complete answer, whatever its status. */
+export interface WireAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly cacheControl: string | undefined;
+  /** Read as UTF-8. */
+  readonly body: string;
+}
+
+/** Why there is no answer. `NOT_HTTP` and `TOO_LARGE`: something came, but nothing to work with. */
+export type WireFailureKind = 'NO_CONNECTION' | 'CONNECTION_LOST' | 'TIMEOUT' | 'NOT_HTTP' | 'TOO_LARGE';
+
+/** A request that got no answer. The message names no address and nothing that was sent. */
+export class WireFailure extends Error {
+  constructor(
+    readonly kind: WireFailureKind,
+    message: string,
+    /** False only where no connection came about. */
+    readonly mayHaveBeenReceived: boolean,
+    /** The connection had served earlier requests, and not a byte came back. */
+    readonly isStaleConnection: boolean,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+export interface HttpTransportOptions {
+  /** For connecting, sending and the whole answer together. */
+  readonly timeoutMs: number;
+  /** Longer answers are given up. */
+  readonly maxResponseBytes: number;
+}
+
+/**
+ * Sends one HTTP request and reads one answer: no retries, no redirects, bounded in time and size.
+ *
+ * On `node:http` and not on `fetch`: only here it can be known whether a connection came about, and so whether a call
+ * that must not be done twice may be sent to another host; and the connections are ours to close at shutdown.
+ */
+export class HttpTransport {
+  private readonly keptConnections = {
+    'http:': new HttpAgent({ keepAlive: true, timeout: IDLE_CONNECTION_MS }),
+    'https:': new HttpsAgent({ keepAlive: true, timeout: IDLE_CONNECTION_MS }),
+  };
+  private readonly running = new Set<ClientRequest>();
+
+  constructor(private readonly options: HttpTransportOptions) {}
+
+  /**
+   * @param isNewConnection use none of the connections that are kept open
+   * @throws {WireFailure}
+   */
+  async send(request: WireRequest, { isNewConnection = false } = {}): Promise<WireAnswer> {
+    const outgoing = this.open(request, isNewConnection);
+    this.running.add(outgoing);
+    const attempt = new Attempt(outgoing, this.options);
+    try {
+      outgoing.end(request.body);
+      return await attempt.answer;
+    } finally {
+      this.running.delete(outgoing);
+    }
+  }
+
+  /** Ends what is under way and closes the connections. */
+  close(): void {
+    for (const outgoing of this.running) outgoing.destroy(new Error('closed'));
+    for (const agent of Object.values(this.keptConnections)) agent.destroy();
+  }
+
+  private open({ method, url, headers, body }: WireRequest, isNewConnection: boolean): ClientRequest {
+    const isTls = url.protocol === 'https:';
+    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+    return (isTls ? openHttps : openHttp)(url, {
+      method,
+      headers: { ...headers, ...length },
+      agent: isNewConnection ? false : this.keptConnections[isTls ? 'https:' : 'http:'],
+    });
+  }
+}
+
+/** One request on its way: listens until the answer is complete, or until it is clear that none will come. */
+class Attempt {
+  readonly answer: Promise<WireAnswer>;
+  private readonly timer: NodeJS.Timeout;
+  private isConnected = false;
+  private hasAnswered = false;
+  private isSettled = false;
+  private resolve!: (answer: WireAnswer) => void;
+  private reject!: (failure: WireFailure) => void;
+
+  constructor(
+    private readonly outgoing: ClientRequest,
+    private readonly options: HttpTransportOptions,
+  ) {
+    this.answer = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    const { timeoutMs } = options;
+    this.timer = setTimeout(
+      () => this.fail('TIMEOUT', `no complete answer within ${timeoutMs} ms`),
+      timeoutMs,
+    );
+    outgoing.once('socket', (socket) => this.watchConnecting(socket));
+    outgoing.once('response', (incoming) => this.read(incoming));
+    outgoing.on('error', (error) => this.failBecauseOf(error));
+    // Whatever else ends a request, an upgrade for example, must not leave the caller waiting.
+    outgoing.once('close', () => this.fail('CONNECTION_LOST', 'the connection was closed'));
+  }
+
+  private watchConnecting(socket: Socket): void {
+    if (this.outgoing.reusedSocket || !socket.connecting) {
+      this.isConnected = true;
+      return;
+    }
+    const connected = 'encrypted' in socket ? 'secureConnect' : 'connect';
+    socket.once(connected, () => {
+      this.isConnected = true;
+    });
+  }
+
+  private read(incoming: IncomingMessage): void {
+    this.hasAnswered = true;
+    const { maxResponseBytes } = this.options;
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const isTooLarge = (bytes: number): boolean => {
+      if (bytes > maxResponseBytes) {
+        this.fail('TOO_LARGE', `the answer is longer than ${maxResponseBytes} bytes`);
+      }
+      return bytes > maxResponseBytes;
+    };
+    if (isTooLarge(Number(incoming.headers['content-length'] ?? 0))) return;
+    incoming.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (!isTooLarge(size)) chunks.push(chunk);
+    });
+    incoming.on('error', (error) => this.failBecauseOf(error));
+    incoming.once('end', () => {
+      if (!this.settle()) return;
+      this.resolve({
+        status: incoming.statusCode ?? 0,
+        contentType: incoming.headers['content-type'] ?? '',
+        cacheControl: incoming.headers['cache-control'],
+        body: Buffer.concat(chunks).toString('utf8'),
+      });
+    });
+  }
+
+  private failBecauseOf(error: Error & { code?: string }): void {
+    const code = error.code ?? error.message;
+    if (code.startsWith('HPE_')) this.fail('NOT_HTTP', `what came back is not HTTP (${code})`, error);
+    else if (this.isConnected) this.fail('CONNECTION_LOST', `the connection broke (${code})`, error);
+    else this.fail('NO_CONNECTION', `no connection (${code})`, error);
+  }
+
+  private fail(kind: WireFailureKind, message: string, cause?: Error): void {
+    if (!this.settle()) return;
+    const isStaleConnection = kind === 'CONNECTION_LOST' && this.outgoing.reusedSocket && !this.hasAnswered;
+    this.reject(new WireFailure(kind, message, this.isConnected, isStaleConnection, cause && { cause }));
+    this.outgoing.destroy();
+  }
+
+  /** @returns false when the outcome is there already: only the first one counts */
+  private settle(): boolean {
+    if (this.isSettled) return false;
+    this.isSettled = true;
+    clearTimeout(this.timer);
+    return true;
+  }
+}
