@@ -72,7 +72,26 @@ export { allowInsecureConnection, type RemoteCoreOptions } from './core/http/rem
 export type { CoreNetworkRequest, NetworkInterceptor } from './core/http/network-interceptor.js';
 export { CoreAttemptError } from './core/http/core-attempt-error.js';
 export { memoryStore, MemoryStore, type MemoryStoreOptions } from './core/embedded/stores/memory.store.js';
+export {
+  sqliteStore,
+  type SqliteDatabase,
+  type SqliteStoreOptions,
+} from './core/embedded/stores/sqlite.store.js';
+export {
+  postgresStore,
+  type PostgresPool,
+  type PostgresStoreOptions,
+} from './core/embedded/stores/postgres.store.js';
+export { schemaSql, type SchemaOptions } from './core/embedded/stores/schema.js';
 export { SessionStore, type SessionRow } from './core/embedded/session-store.js';
+
+// Serving a core to others
+export { SessionCoreModule } from './session-core.module.js';
+export type { SessionCoreModuleOptions } from './session-core-options.interface.js';
+export type {
+  SessionCoreModuleAsyncOptions,
+  SessionCoreOptionsFactory,
+} from './session-core.module-definition.js';
 
 // Errors
 export {

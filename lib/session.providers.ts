@@ -5,12 +5,15 @@ import { CoreClient } from './core/core-client.js';
 import { SessionRoutes } from './controllers/session-routes.js';
 import { SessionController } from './controllers/session.controller.js';
 import { SessionEvents } from './observability/session-events.js';
+import { ClaimChecks } from './recipe/claim-checks.js';
+import { CreateSessionFlow } from './recipe/create-session-flow.js';
+import { GetSessionFlow } from './recipe/get-session-flow.js';
+import { RefreshSessionFlow } from './recipe/refresh-session-flow.js';
 import { createApi } from './recipe/api-implementation.js';
 import { ErrorResponder } from './recipe/error-responder.js';
 import { applyApiOverrides, applyFunctionOverrides } from './recipe/overrides.js';
 import { contextPreparer } from './recipe/prepare-context.js';
 import { RecipeDependencies, SessionRecipe } from './recipe/recipe-implementation.js';
-import { RequestSessions } from './recipe/session-from-request.js';
 import { resolveSessionOptions, type ResolvedSessionOptions } from './resolve-session-options.js';
 import { SessionExceptionFilter } from './session-exception.filter.js';
 import { SessionGuard } from './session.guard.js';
@@ -97,8 +100,26 @@ function createRuntime(
 ): SessionRuntime {
   const recipe = applyFunctionOverrides(ownRecipe, options.overrideFunctions);
   const { claims, globalClaimValidators, errorHandlers: handlers } = options;
-  const sessions = new RequestSessions({ config, core, transport, recipe, claims, globalClaimValidators });
-  const api = applyApiOverrides(createApi({ config, recipe, sessions }), options.overrideApis);
+  const flow = { config, core, transport, recipe, claims, globalClaimValidators };
+  const claimChecks = new ClaimChecks(flow);
+  const creation = new CreateSessionFlow(flow);
+  const verification = new GetSessionFlow(flow, claimChecks);
+  const refreshing = new RefreshSessionFlow(flow);
+  const api = applyApiOverrides(
+    createApi({ config, recipe, verification, refreshing }),
+    options.overrideApis,
+  );
   const errorResponder = new ErrorResponder({ config, transport, recipe, handlers });
-  return { config, core, recipe, api, sessions, errorResponder, prepareContext };
+  return {
+    config,
+    core,
+    recipe,
+    api,
+    creation,
+    verification,
+    refreshing,
+    claimChecks,
+    errorResponder,
+    prepareContext,
+  };
 }

@@ -1,10 +1,13 @@
 import type { SessionConfig } from './config/session-config.js';
 import type { CoreClient } from './core/core-client.js';
 import type { ApiInterface } from './recipe/api.interface.js';
+import type { ClaimChecks } from './recipe/claim-checks.js';
+import type { CreateSessionFlow } from './recipe/create-session-flow.js';
+import type { GetSessionFlow } from './recipe/get-session-flow.js';
+import type { RefreshSessionFlow } from './recipe/refresh-session-flow.js';
 import type { ErrorResponder } from './recipe/error-responder.js';
 import type { PrepareContext } from './recipe/prepare-context.js';
 import type { RecipeInterface } from './recipe/recipe.interface.js';
-import type { RequestSessions } from './recipe/session-from-request.js';
 
 /** Everything that one module instance is made of; two instances share nothing. */
 export interface SessionRuntime {
@@ -12,7 +15,10 @@ export interface SessionRuntime {
   readonly core: CoreClient;
   readonly recipe: RecipeInterface;
   readonly api: ApiInterface;
-  readonly sessions: RequestSessions;
+  readonly creation: CreateSessionFlow;
+  readonly verification: GetSessionFlow;
+  readonly refreshing: RefreshSessionFlow;
+  readonly claimChecks: ClaimChecks;
   readonly errorResponder: ErrorResponder;
   readonly prepareContext: PrepareContext;
 }

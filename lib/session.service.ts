@@ -83,7 +83,7 @@ export class SessionService {
     res: unknown,
     input: CreateNewSessionInput,
   ): Promise<SessionContainer<Payload>> {
-    const session = await this.runtime.sessions.create(
+    const session = await this.runtime.creation.inRequest(
       this.exchange(req, res),
       newSessionInput(input),
       this.context(input.userContext),
@@ -100,7 +100,7 @@ export class SessionService {
   async createNewSessionWithoutRequestResponse<Payload extends object = JsonObject>(
     input: CreateNewSessionInput & { disableAntiCsrf?: boolean },
   ): Promise<SessionContainer<Payload>> {
-    const session = await this.runtime.sessions.createWithoutRequest(
+    const session = await this.runtime.creation.withoutRequest(
       { ...newSessionInput(input), disableAntiCsrf: input.disableAntiCsrf ?? false },
       this.context(input.userContext),
     );
@@ -133,7 +133,7 @@ export class SessionService {
     options: VerifySessionOptions = {},
     userContext?: UserContext,
   ): Promise<SessionContainer | undefined> {
-    return this.runtime.sessions.get(this.exchange(req, res), options, this.context(userContext));
+    return this.runtime.verification.fromRequest(this.exchange(req, res), options, this.context(userContext));
   }
 
   /**
@@ -162,7 +162,7 @@ export class SessionService {
       VerifySessionOptions & { accessToken: string | undefined; antiCsrfToken?: string },
   ): Promise<SessionContainer | undefined> {
     const { accessToken, antiCsrfToken, userContext, ...options } = input;
-    return this.runtime.sessions.getWithoutRequest(
+    return this.runtime.verification.fromToken(
       { accessToken, antiCsrfToken, options },
       this.context(userContext),
     );
@@ -180,7 +180,10 @@ export class SessionService {
     res: unknown,
     userContext?: UserContext,
   ): Promise<SessionContainer<Payload>> {
-    const session = await this.runtime.sessions.refresh(this.exchange(req, res), this.context(userContext));
+    const session = await this.runtime.refreshing.inRequest(
+      this.exchange(req, res),
+      this.context(userContext),
+    );
     return session as SessionContainer<Payload>;
   }
 
@@ -194,7 +197,7 @@ export class SessionService {
     input: WithUserContext & { refreshToken: string; antiCsrfToken?: string; disableAntiCsrf?: boolean },
   ): Promise<SessionContainer<Payload>> {
     const { refreshToken, antiCsrfToken, disableAntiCsrf = false, userContext } = input;
-    const session = await this.runtime.sessions.refreshWithoutRequest(
+    const session = await this.runtime.refreshing.withToken(
       { refreshToken, antiCsrfToken, disableAntiCsrf },
       this.context(userContext),
     );
@@ -383,7 +386,7 @@ export class SessionService {
     ) => Promise<readonly SessionClaimValidator[]> | readonly SessionClaimValidator[],
     userContext?: UserContext,
   ): Promise<ValidateClaimsForSessionHandleResult> {
-    return this.runtime.sessions.validateClaimsForSessionHandle(
+    return this.runtime.claimChecks.ofSessionHandle(
       sessionHandle,
       overrideGlobalClaimValidators,
       this.context(userContext),
@@ -403,7 +406,7 @@ export class SessionService {
     ) => Promise<readonly SessionClaimValidator[]> | readonly SessionClaimValidator[],
   ): Promise<{ status: 'OK'; invalidClaims: readonly ClaimValidationError[] }> {
     const { userId, recipeUserId = userId, jwtPayload, userContext } = input;
-    return this.runtime.sessions.validateClaimsInJwtPayload(
+    return this.runtime.claimChecks.ofJwtPayload(
       { userId, recipeUserId, jwtPayload: jwtPayload as JsonObject },
       overrideGlobalClaimValidators,
       this.context(userContext),

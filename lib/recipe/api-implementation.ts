@@ -4,18 +4,20 @@ import type { HttpRequest } from '../shared/http-exchange.js';
 import type { ApiInterface } from './api.interface.js';
 import type { RecipeInterface } from './recipe.interface.js';
 import { pathOf, samePath } from './request-path.js';
-import type { RequestSessions } from './session-from-request.js';
+import type { GetSessionFlow } from './get-session-flow.js';
+import type { RefreshSessionFlow } from './refresh-session-flow.js';
 
 export interface ApiDependencies {
   readonly config: SessionConfig;
   readonly recipe: RecipeInterface;
-  readonly sessions: RequestSessions;
+  readonly verification: GetSessionFlow;
+  readonly refreshing: RefreshSessionFlow;
 }
 
 /** What stands behind the routes when nothing is overridden. */
-export function createApi({ config, recipe, sessions }: ApiDependencies): ApiInterface {
+export function createApi({ config, recipe, verification, refreshing }: ApiDependencies): ApiInterface {
   return {
-    refreshPOST: async ({ options, userContext }) => sessions.refresh(options.exchange, userContext),
+    refreshPOST: async ({ options, userContext }) => refreshing.inRequest(options.exchange, userContext),
 
     signOutPOST: async ({ session, userContext }) => {
       await session.revokeSession(userContext);
@@ -28,8 +30,8 @@ export function createApi({ config, recipe, sessions }: ApiDependencies): ApiInt
       const method = exchange.request.getMethod();
       if (method === 'options' || method === 'trace') return undefined;
       if (method === 'post' && isRefreshPath(exchange.request, config))
-        return sessions.refresh(exchange, userContext);
-      return sessions.get(exchange, verifySessionOptions, userContext);
+        return refreshing.inRequest(exchange, userContext);
+      return verification.fromRequest(exchange, verifySessionOptions, userContext);
     },
 
     getJWKSGET: async ({ options, userContext }) => {
@@ -48,11 +50,11 @@ export function createApi({ config, recipe, sessions }: ApiDependencies): ApiInt
 
 /** §5.5: sign-out asks for a session, and for nothing that a session may lack. */
 export async function signOut(
-  { sessions }: Pick<ApiDependencies, 'sessions'>,
+  { verification }: Pick<ApiDependencies, 'verification'>,
   api: ApiInterface,
   { options, userContext }: Parameters<NonNullable<ApiInterface['refreshPOST']>>[0],
 ): Promise<unknown> {
-  const session = await sessions.get(
+  const session = await verification.fromRequest(
     options.exchange,
     { sessionRequired: true, overrideGlobalClaimValidators: () => [] },
     userContext,

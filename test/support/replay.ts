@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../lib/shared/json.js';
-import type { RecordedExchange } from './recorded-exchanges.js';
+import type { CoreExchange } from '../fixtures/core-exchanges.js';
 import type { RawAnswer, RawRequest } from './served-core.js';
 
 const HEADERS_THAT_COUNT = ['cdi-version', 'api-key', 'authorization', 'rid', 'content-type'];
@@ -26,7 +26,8 @@ export class Replay {
   private readonly recordedOf = new Map<string, string>();
 
   /** The recorded request with our own handles and tokens in it. */
-  requestOf({ method, url, headers, body }: RecordedExchange): RawRequest {
+  requestOf({ request: { method, path, query, headers, body } }: CoreExchange): RawRequest {
+    const url = Object.keys(query).length === 0 ? path : `${path}?${new URLSearchParams(query).toString()}`;
     return {
       method,
       path: url.replace(UUID, (handle) => this.oursOf.get(handle) ?? handle),
@@ -40,7 +41,7 @@ export class Replay {
   }
 
   /** Remembers what stands in our answer where the recorded one has a handle or a token. */
-  learn(recorded: RecordedExchange, ours: RawAnswer): void {
+  learn(recorded: CoreExchange, ours: RawAnswer): void {
     this.pairUp(jsonIn(recorded.answer.body), jsonIn(ours.text));
   }
 

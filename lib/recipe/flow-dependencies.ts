@@ -1,0 +1,43 @@
+import type { SessionClaimValidator } from '../claims/claim-validator.js';
+import type { SessionClaim } from '../claims/session-claim.js';
+import type { SessionConfig } from '../config/session-config.js';
+import type { TokenTransferMethod } from '../config/session-options.interface.js';
+import type { CoreClient } from '../core/core-client.js';
+import { UnauthorisedError } from '../errors/session.error.js';
+import type { HttpRequest } from '../shared/http-exchange.js';
+import { isAllowedOrigin } from '../transport/origin-check.js';
+import type { TokenTransport } from '../transport/token-transport.js';
+import type { RecipeInterface } from './recipe.interface.js';
+
+/** What the flows between a request and the recipe work with. */
+export interface FlowDependencies {
+  readonly config: SessionConfig;
+  readonly core: CoreClient;
+  readonly transport: TokenTransport;
+  readonly recipe: RecipeInterface;
+  readonly claims: readonly SessionClaim<unknown>[];
+  readonly globalClaimValidators: readonly SessionClaimValidator[];
+}
+
+/** A token that counts, and how it came. */
+export interface PresentedToken {
+  readonly token: string;
+  readonly transferMethod: TokenTransferMethod;
+}
+
+export function otherMethod(method: TokenTransferMethod): TokenTransferMethod {
+  return method === 'cookie' ? 'header' : 'cookie';
+}
+
+/** S070. The tokens stay: a stranger's page must not be able to sign anybody out. */
+export function assertAllowedOrigin(request: HttpRequest, { allowedOrigins }: SessionConfig): void {
+  const isAllowed = isAllowedOrigin(allowedOrigins, {
+    method: request.getMethod(),
+    origin: request.getHeaderValue('origin'),
+    secFetchSite: request.getHeaderValue('sec-fetch-site'),
+  });
+  if (isAllowed) return;
+  throw new UnauthorisedError('The origin of the request is not among allowedOrigins', {
+    clearTokens: false,
+  });
+}

@@ -1,0 +1,43 @@
+/** Where the sessions are kept. */
+export type StoreSetting =
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'sqlite'; readonly file: string }
+  | { readonly kind: 'postgresql'; readonly url: string };
+
+export interface Settings {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** undefined serves without keys, which is for the loopback only. */
+  readonly apiKeys: readonly string[] | undefined;
+  readonly store: StoreSetting;
+}
+
+const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/;
+
+/**
+ * Reads the environment: `HOST`, `PORT`, `API_KEYS` (separated by commas), and `SQLITE_FILE` or `PG_URL`.
+ *
+ * @throws {Error} the settings contradict each other, or would let everybody in
+ */
+export function settingsFrom(env: Readonly<Record<string, string | undefined>>): Settings {
+  const host = env['HOST'] || '127.0.0.1';
+  const apiKeys = (env['API_KEYS'] ?? '')
+    .split(',')
+    .map((key) => key.trim())
+    .filter((key) => key !== '');
+  if (!LOOPBACK.test(host) && apiKeys.length === 0) {
+    throw new Error(`Set API_KEYS: on ${host} others can reach this core, and sign in as anybody`);
+  }
+  const port = Number(env['PORT'] || 3567);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new Error(`PORT is no port: ${env['PORT']}`);
+  return { host, port, apiKeys: apiKeys.length > 0 ? apiKeys : undefined, store: storeFrom(env) };
+}
+
+function storeFrom(env: Readonly<Record<string, string | undefined>>): StoreSetting {
+  const { SQLITE_FILE: file, PG_URL: url } = env;
+  if (file && url) throw new Error('Set SQLITE_FILE or PG_URL, not both');
+  if (file) return { kind: 'sqlite', file };
+  return url ? { kind: 'postgresql', url } : { kind: 'memory' };
+}

@@ -1,0 +1,28 @@
+import { NestFactory } from '@nestjs/core';
+import { embeddedCore, SessionCoreModule } from 'nest-sessions';
+import { openStore } from './open-store.js';
+import type { Settings } from './settings.js';
+
+/** A running core. */
+export interface CoreServer {
+  /** What goes into `connectionURI`. */
+  readonly uri: string;
+  close(): Promise<void>;
+}
+
+/** A Nest application that is nothing but the core: one module, no controllers. */
+export async function startCoreServer({ host, port, apiKeys, store }: Settings): Promise<CoreServer> {
+  const opened = await openStore(store);
+  const app = await NestFactory.create(
+    SessionCoreModule.forRoot({ core: embeddedCore({ store: opened.store }), ...(apiKeys && { apiKeys }) }),
+    { logger: ['warn', 'error', 'fatal'] },
+  );
+  await app.listen(port, host);
+  return {
+    uri: await app.getUrl(),
+    close: async () => {
+      await app.close();
+      await opened.close();
+    },
+  };
+}

@@ -1,0 +1,3 @@
+import { describeSdkAgainstServedCore } from './supertokens-node.flow.js';
+
+describeSdkAgainstServedCore('fastify');
