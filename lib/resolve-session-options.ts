@@ -1,7 +1,7 @@
 import type { SessionClaimValidator } from './claims/claim-validator.js';
 import type { SessionClaim } from './claims/session-claim.js';
 import type { UserRoleSource } from './claims/user-roles.js';
-import { OptionReader, type ParseOption } from './config/option-reader.js';
+import { integerOption, OptionReader, type ParseOption } from './config/option-reader.js';
 import { resolveSessionConfig } from './config/resolve-session-config.js';
 import type { SessionConfig } from './config/session-config.js';
 import type { SessionWireOptions } from './config/session-options.interface.js';
@@ -66,7 +66,7 @@ function resolveOwnOptions(
   options: SessionModuleOptions,
   problems: ConfigProblem[],
 ): Omit<ResolvedSessionOptions, 'config'> {
-  const reader = new OptionReader({ ...options }, problems);
+  const reader = new OptionReader(options as unknown as Readonly<Record<string, unknown>>, problems);
   const core = reader.optional('core', coreOption) ?? embeddedCore();
   problems.push(...core.problems);
   const override = new OptionReader(reader.optional('override', objectOption) ?? {}, problems, 'override.');
@@ -92,7 +92,7 @@ function resolveOwnOptions(
     errorHandlers: handlers,
     userRoles: reader.optional('userRoles', userRolesOption),
     clockToleranceSec: reader.optional('clockToleranceSec', numberOption(0, 60)) ?? 0,
-    maxCachedTokens: reader.optional('maxCachedTokens', numberOption(0, 10_000_000)) ?? 10_000,
+    maxCachedTokens: reader.optional('maxCachedTokens', integerOption(0, 10_000_000)) ?? 10_000,
   };
 }
 
@@ -117,7 +117,8 @@ function reportRepeatedKeys(claims: readonly SessionClaim<unknown>[], reader: Op
 }
 
 const coreOption: ParseOption<CoreProvider> = (value) => {
-  if (!isObjectWith(value, 'create')) throw new Error('embeddedCore() or remoteCore() is expected');
+  if (!isObjectWith(value, 'create') || !Array.isArray(Reflect.get(value as object, 'problems')))
+    throw new Error('embeddedCore() or remoteCore() is expected');
   return value as CoreProvider;
 };
 

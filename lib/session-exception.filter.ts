@@ -57,6 +57,7 @@ export class SessionExceptionFilter extends BaseExceptionFilter<unknown> {
     const exchange = exchangeFor(request, http.getResponse());
     if (exchange.response.isSent) return;
     if (!SessionError.isSessionError(error)) return this.sendCoreTrouble(error, exchange);
+    this.logger.debug(reasonOf(error));
     const responder = requestStateOf(request)?.errorResponder ?? this.runtime.errorResponder;
     try {
       await responder.respond(error, exchange, withRequest(this.runtime.prepareContext(), exchange.request));
@@ -68,7 +69,7 @@ export class SessionExceptionFilter extends BaseExceptionFilter<unknown> {
   }
 
   private sendCoreTrouble(error: CoreUnavailableError | CoreResponseError, { response }: HttpExchange): void {
-    this.logger.error(`${error.message}${error.cause instanceof Error ? `: ${error.cause.message}` : ''}`);
+    this.logger.error(reasonOf(error));
     if (error instanceof CoreUnavailableError) {
       response.setHeader('Retry-After', String(Math.ceil(error.retryAfterSec)));
       response.setStatusCode(503);
@@ -78,4 +79,10 @@ export class SessionExceptionFilter extends BaseExceptionFilter<unknown> {
     response.setStatusCode(502);
     response.sendJSONResponse({ message: 'bad gateway' });
   }
+}
+
+/** For the log: the client is told the kind of error only. No message of ours carries a token. */
+function reasonOf(error: Error): string {
+  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : '';
+  return `${error.name}: ${error.message}${cause}`;
 }

@@ -31,7 +31,7 @@ export interface SessionModuleOptions extends SessionWireOptions {
   errorHandlers?: SessionErrorHandlers;
   /** Where `UserRoleClaim` and `PermissionClaim` get their values. Default: a remote core's user roles. */
   userRoles?: UserRoleSource;
-  /** Seconds by which this server's clock may differ from the core's when `exp` and `nbf` are checked. Default 0; at most 60. */
+  /** Seconds by which this server's clock may differ from the core's when `exp` and `nbf` are checked here; the core's own checks know no tolerance. Default 0; at most 60. */
   clockToleranceSec?: number;
   /** Access tokens that are remembered as verified, so that the next request with one costs no signature work. Default 10,000; 0 for none. */
   maxCachedTokens?: number;

@@ -1,5 +1,7 @@
-import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Inject, Injectable, RequestMethod, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { METHOD_METADATA } from '@nestjs/common/constants.js';
 import { routeRulesOf, type RouteRules } from './decorators/route-rules.js';
+import { UnauthorisedError } from './errors/session.error.js';
 import { requestStateOf, setRequestState } from './request-state.js';
 import type { SessionRuntime } from './session.runtime.js';
 import { SESSION_RUNTIME } from './session.tokens.js';
@@ -37,6 +39,9 @@ export class SessionGuard implements CanActivate {
       options: { exchange: exchangeFor(req, res) },
       userContext: prepareContext(),
     });
+    if (session === undefined && rules.options.sessionRequired !== false && !isPreflightHandler(context)) {
+      throw new UnauthorisedError('The route requires a session', { clearTokens: false });
+    }
     setRequestState(req, { errorResponder, isGuarded: true, session });
     return true;
   }
@@ -66,4 +71,13 @@ export class SessionGuard implements CanActivate {
     if (rules === undefined) byHandler.set(handler, (rules = routeRulesOf(controller, handler)));
     return rules;
   }
+}
+
+/**
+ * OPTIONS requests bring no session by their nature, so a handler made for them runs without one; one made for every
+ * method does not, or any route of it could be had by OPTIONS.
+ */
+function isPreflightHandler(context: ExecutionContext): boolean {
+  const method: unknown = Reflect.getMetadata(METHOD_METADATA, context.getHandler());
+  return method === RequestMethod.OPTIONS;
 }

@@ -100,13 +100,14 @@ function createRuntime(
 ): SessionRuntime {
   const recipe = applyFunctionOverrides(ownRecipe, options.overrideFunctions);
   const { claims, globalClaimValidators, errorHandlers: handlers } = options;
-  const flow = { config, core, transport, recipe, claims, globalClaimValidators };
+  const revokesStolenSessions = handlers.onTokenTheftDetected === undefined;
+  const flow = { config, core, transport, recipe, claims, globalClaimValidators, revokesStolenSessions };
   const claimChecks = new ClaimChecks(flow);
   const creation = new CreateSessionFlow(flow);
   const verification = new GetSessionFlow(flow, claimChecks);
   const refreshing = new RefreshSessionFlow(flow);
   const api = applyApiOverrides(
-    createApi({ config, recipe, verification, refreshing }),
+    createApi({ config, recipe, verification, refreshing, claimChecks }),
     options.overrideApis,
   );
   const errorResponder = new ErrorResponder({ config, transport, recipe, handlers });

@@ -173,7 +173,8 @@ export class SessionService {
    * this by itself.
    *
    * @throws {UnauthorisedError} there is no refresh token, or its session is unknown, expired or revoked
-   * @throws {TokenTheftDetectedError} the token's replacement is already in use
+   * @throws {TokenTheftDetectedError} the token's replacement is already in use; the session has been revoked, unless
+   *   `errorHandlers.onTokenTheftDetected` is there to decide that
    */
   async refreshSession<Payload extends object = JsonObject>(
     req: unknown,
@@ -414,7 +415,8 @@ export class SessionService {
   }
 
   /**
-   * Signs a JWT of the application's own, for another service to verify with the published keys.
+   * Signs a JWT of the application's own, for another service to verify with the published keys. Do not copy a session's
+   * whole payload into it: with `sessionHandle` and the other names of the session it verifies as that session.
    *
    * @param input `payload`: its `iss` wins over the issuer. `validitySeconds`: default 100 years, greater than 0.
    *   `useStaticSigningKey`: default true, because a rotating key leaves the published set some time

@@ -212,6 +212,34 @@ export function accessTokenClaims(content: AccessTokenContent): JsonObject {
 }
 
 const RESERVED_V2 = ['userId', 'expiryTime', 'timeCreated', 'sessionHandle', 'refreshTokenHash1'];
+/** Characters of a JWT's header and of its RS256 signature by a key of 2048 bits, with the dots between the parts. */
+const HEADER_AND_SIGNATURE_LENGTH =
+  base64Length(JSON.stringify({ kid: 's-'.padEnd(38), typ: 'JWT', version: '5', alg: 'RS256' })) + 342 + 2;
+
+/** How long a new access token with this payload will be at most, in characters. */
+export function lengthOfNewAccessToken(
+  ids: Pick<AccessTokenContent, 'userId' | 'recipeUserId' | 'tenantId'>,
+  userPayload: JsonObject,
+): number {
+  const hash = ''.padEnd(64);
+  const claims = accessTokenClaims({
+    ...ids,
+    version: 5,
+    sessionHandle: `${''.padEnd(37)}${ids.tenantId}`,
+    refreshTokenHash1: hash,
+    parentRefreshTokenHash1: hash,
+    antiCsrfToken: ''.padEnd(36),
+    expiryMs: 1e12,
+    timeCreatedMs: 1e12,
+    userPayload,
+  });
+  return HEADER_AND_SIGNATURE_LENGTH + base64Length(JSON.stringify(claims));
+}
+
+function base64Length(text: string): number {
+  return Math.ceil((Buffer.byteLength(text) * 4) / 3);
+}
+
 const RESERVED_V3 = [
   'sub',
   'exp',

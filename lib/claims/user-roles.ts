@@ -20,7 +20,7 @@ export interface UserRoleSource {
 /** Puts the module's source into the reserved place of a user context; a constant claim finds it there. */
 export function provideUserRoles(userContext: UserContext, source: UserRoleSource): void {
   const reserved = (userContext['_default'] ??= {}) as { userRoles?: UserRoleSource };
-  reserved.userRoles ??= source;
+  reserved.userRoles = source;
 }
 
 function sourceIn(userContext: UserContext): UserRoleSource {

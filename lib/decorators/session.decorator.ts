@@ -49,7 +49,14 @@ export function Session(what?: SessionProperty | SessionClaim<unknown>): Paramet
 }
 
 function sessionOf(context: ExecutionContext): SessionContainer | undefined {
-  const state = requestStateOf(context.switchToHttp().getRequest<unknown>());
+  // Wherever the guard found the request: an argument itself, or the `req` of one, as in GraphQL.
+  const state = context
+    .getArgs<unknown[]>()
+    .map(
+      (argument) =>
+        requestStateOf(argument) ?? requestStateOf((argument as { req?: unknown } | undefined | null)?.req),
+    )
+    .find((found) => found !== undefined);
   if (state?.isGuarded !== true) {
     throw new Error(
       `@Session() on ${context.getClass().name}.${context.getHandler().name}: no SessionGuard ran for this route. ` +

@@ -51,9 +51,10 @@ export class IsolatedObservable<T> extends Observable<T> {
     });
   }
 
-  private isolated(listen: () => void): void {
+  private isolated(listen: () => unknown): void {
     try {
-      listen();
+      const result = listen();
+      if (result instanceof Promise) result.catch(this.report); // a listener may be asynchronous, and fail later
     } catch (error) {
       this.report(error);
     }

@@ -29,6 +29,20 @@ describe('S105 the stream of session events', () => {
     expect(heard).toEqual([REVOKED]);
   });
 
+  it('a listener that fails later, being asynchronous, is reported too', async () => {
+    const reported: unknown[] = [];
+    const events = new SessionEvents((error) => reported.push(error));
+    const broken = new Error('listener broke later');
+    const listener: () => unknown = async () => {
+      await Promise.resolve();
+      throw broken;
+    };
+    events.stream.subscribe(listener);
+    events.emit(REVOKED);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(reported).toEqual([broken]);
+  });
+
   it('ends when the application shuts down', () => {
     const events = new SessionEvents();
     let isComplete = false;

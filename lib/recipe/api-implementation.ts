@@ -4,6 +4,7 @@ import type { HttpRequest } from '../shared/http-exchange.js';
 import type { ApiInterface } from './api.interface.js';
 import type { RecipeInterface } from './recipe.interface.js';
 import { pathOf, samePath } from './request-path.js';
+import type { ClaimChecks } from './claim-checks.js';
 import type { GetSessionFlow } from './get-session-flow.js';
 import type { RefreshSessionFlow } from './refresh-session-flow.js';
 
@@ -12,10 +13,17 @@ export interface ApiDependencies {
   readonly recipe: RecipeInterface;
   readonly verification: GetSessionFlow;
   readonly refreshing: RefreshSessionFlow;
+  readonly claimChecks: ClaimChecks;
 }
 
 /** What stands behind the routes when nothing is overridden. */
-export function createApi({ config, recipe, verification, refreshing }: ApiDependencies): ApiInterface {
+export function createApi({
+  config,
+  recipe,
+  verification,
+  refreshing,
+  claimChecks,
+}: ApiDependencies): ApiInterface {
   return {
     refreshPOST: async ({ options, userContext }) => refreshing.inRequest(options.exchange, userContext),
 
@@ -29,8 +37,14 @@ export function createApi({ config, recipe, verification, refreshing }: ApiDepen
       const { exchange } = options;
       const method = exchange.request.getMethod();
       if (method === 'options' || method === 'trace') return undefined;
-      if (method === 'post' && isRefreshPath(exchange.request, config))
-        return refreshing.inRequest(exchange, userContext);
+      if (method === 'post' && isRefreshPath(exchange.request, config)) {
+        const session = await refreshing.inRequest(exchange, userContext);
+        // A refresh runs no global validators; what the route itself asks for holds all the same.
+        if (verifySessionOptions.overrideGlobalClaimValidators) {
+          await claimChecks.assert(session, verifySessionOptions, userContext);
+        }
+        return session;
+      }
       return verification.fromRequest(exchange, verifySessionOptions, userContext);
     },
 

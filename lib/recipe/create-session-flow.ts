@@ -1,4 +1,4 @@
-import { withoutProtectedClaims } from '../access-token/access-token.js';
+import { lengthOfNewAccessToken, withoutProtectedClaims } from '../access-token/access-token.js';
 import { isInsecureSameSiteNone } from '../config/cookie-policy.js';
 import type { TokenTransferMethod } from '../config/session-options.interface.js';
 import type { HttpExchange, HttpRequest } from '../shared/http-exchange.js';
@@ -36,6 +36,8 @@ export class CreateSessionFlow {
     const prepared = await this.prepare(input, userContext); // C1-C5
     const transferMethod = this.methodForCreation(request, userContext); // C6
     if (transferMethod === 'cookie') this.assertBrowsersKeepCookies(request, userContext); // C7
+    const tokenLength = lengthOfNewAccessToken(prepared, prepared.accessTokenPayload);
+    transport.assertAccessTokenFits(request, transferMethod, tokenLength, userContext);
     const session = await recipe.createNewSession({
       ...prepared,
       disableAntiCsrf: transferMethod === 'header',

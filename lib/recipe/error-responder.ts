@@ -72,7 +72,8 @@ export class ErrorResponder {
         return this.sendExpired(response, 'try refresh token');
       case 'TOKEN_THEFT_DETECTED': {
         const { sessionHandle, userId, recipeUserId } = error.payload;
-        // The revocation comes before the clearing: if the core is gone now, the answer is a 503 that clears nothing.
+        // Done already where the theft was found; an application may throw this error itself. Before the clearing: if the
+        // core is gone now, the answer is a 503 that clears nothing.
         if (!handlers.onTokenTheftDetected)
           await this.dependencies.recipe.revokeSession({ sessionHandle, userContext });
         transport.clearBoth(exchange, userContext);

@@ -17,6 +17,8 @@ export interface FlowDependencies {
   readonly recipe: RecipeInterface;
   readonly claims: readonly SessionClaim<unknown>[];
   readonly globalClaimValidators: readonly SessionClaimValidator[];
+  /** False where the application's own `onTokenTheftDetected` decides. */
+  readonly revokesStolenSessions: boolean;
 }
 
 /** A token that counts, and how it came. */

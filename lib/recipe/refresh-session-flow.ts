@@ -2,6 +2,7 @@ import type { TokenTransferMethod } from '../config/session-options.interface.js
 import {
   ClearDuplicateSessionCookiesError,
   SessionError,
+  TokenTheftDetectedError,
   UnauthorisedError,
 } from '../errors/session.error.js';
 import type { HttpExchange, HttpRequest } from '../shared/http-exchange.js';
@@ -13,6 +14,7 @@ import {
   type FlowDependencies,
   type PresentedToken,
 } from './flow-dependencies.js';
+import type { RecipeInterface } from './recipe.interface.js';
 import type { SessionContainer } from './session-container.js';
 
 /**
@@ -54,7 +56,7 @@ export class RefreshSessionFlow {
     input: { refreshToken: string; antiCsrfToken: string | undefined; disableAntiCsrf: boolean },
     userContext: UserContext,
   ): Promise<SessionContainer> {
-    return this.dependencies.recipe.refreshSession({ ...input, userContext });
+    return this.refresh({ ...input, userContext });
   }
 
   private async refreshPresented(
@@ -63,7 +65,7 @@ export class RefreshSessionFlow {
     refreshToken: string,
     userContext: UserContext,
   ): Promise<SessionContainer> {
-    const { config, transport, recipe } = this.dependencies;
+    const { config, transport } = this.dependencies;
     if (transferMethod === 'cookie') assertAllowedOrigin(request, config);
     const antiCsrf = decideAntiCsrfOnRefresh({
       mode: config.antiCsrfMode({ request, userContext }),
@@ -72,12 +74,28 @@ export class RefreshSessionFlow {
     });
     if (antiCsrf === 'CUSTOM_HEADER_MISSING')
       throw new UnauthorisedError('anti-csrf check failed: the rid header is missing');
-    return recipe.refreshSession({
+    return this.refresh({
       refreshToken,
       antiCsrfToken: transport.readAntiCsrfToken(request),
       disableAntiCsrf: antiCsrf.disableAntiCsrf,
       userContext,
     });
+  }
+
+  /**
+   * R8. A theft ends the session here, whoever catches the error afterwards, unless the application has said that it
+   * decides by itself. A core that fails now leaves the theft to be found again by the next replay.
+   */
+  private async refresh(input: Parameters<RecipeInterface['refreshSession']>[0]): Promise<SessionContainer> {
+    const { recipe, revokesStolenSessions } = this.dependencies;
+    try {
+      return await recipe.refreshSession(input);
+    } catch (error) {
+      if (error instanceof TokenTheftDetectedError && revokesStolenSessions) {
+        await recipe.revokeSession({ sessionHandle: error.sessionHandle, userContext: input.userContext });
+      }
+      throw error;
+    }
   }
 
   /** R2-R4 */

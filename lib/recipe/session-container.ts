@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import type { TokenTransferMethod } from '../config/session-options.interface.js';
@@ -6,6 +7,7 @@ import {
   withoutProtectedClaims,
   parseWithoutVerifying,
   accessTokenInfo,
+  lengthOfNewAccessToken,
 } from '../access-token/access-token.js';
 import type { SessionEvents } from '../observability/session-events.js';
 import type { Clock } from '../shared/clock.js';
@@ -273,9 +275,20 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   private async storePayloadUpdate(update: object, userContext: UserContext): Promise<void> {
+    const newAccessTokenPayload = mergePayload(this.state.accessTokenPayload, update);
+    if (this.attachment) {
+      const { exchange, transferMethod } = this.attachment;
+      const tokenLength = lengthOfNewAccessToken(this.state, newAccessTokenPayload);
+      this.context.transport.assertAccessTokenFits(
+        exchange.request,
+        transferMethod,
+        tokenLength,
+        userContext,
+      );
+    }
     const regenerated = await this.context.recipe.regenerateAccessToken({
       accessToken: this.state.accessToken,
-      newAccessTokenPayload: mergePayload(this.state.accessTokenPayload, update),
+      newAccessTokenPayload,
       userContext,
     });
     if (regenerated === undefined) throw sessionGone();
@@ -294,6 +307,17 @@ export class SessionContainer<Payload extends object = JsonObject> {
       accessAndFrontTokenUpdated: true,
     };
     if (this.attachment) this.writeAccessToken(this.attachment, userContext);
+  }
+
+  /** What a log or a JSON answer shows of a session: never its tokens. */
+  toJSON(): { sessionHandle: string; userId: string; recipeUserId: string; tenantId: string } {
+    const { sessionHandle, userId, recipeUserId, tenantId } = this.state;
+    return { sessionHandle, userId, recipeUserId, tenantId };
+  }
+
+  /** @internal The same for `console.log` and `util.inspect`. */
+  [inspect.custom](): object {
+    return this.toJSON();
   }
 
   private writeAccessToken({ exchange, transferMethod }: Attachment, userContext: UserContext): void {

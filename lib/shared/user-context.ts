@@ -13,10 +13,10 @@ interface ReservedContext {
   keepCacheAlive?: boolean;
 }
 
-/** Puts the request into the context's reserved place (unless one is there) and returns the same context. */
+/** Puts the request into the context's reserved place, in place of an earlier one, and returns the same context. */
 export function withRequest(userContext: UserContext, request: HttpRequest): UserContext {
   const reserved = (userContext['_default'] ??= {}) as ReservedContext;
-  reserved.request ??= request;
+  reserved.request = request;
   reserved.keepCacheAlive = true;
   return userContext;
 }

@@ -52,6 +52,19 @@ export function countCookies(header: string, name: string): number {
 }
 
 /**
+ * @param valueLength octets of the value as it goes over the wire
+ * @throws {Error} name and value exceed {@link MAX_COOKIE_OCTETS}: a browser would drop the cookie silently
+ */
+export function assertCookieFits(name: string, valueLength: number): void {
+  const octets = name.length + valueLength;
+  if (octets <= MAX_COOKIE_OCTETS) return;
+  throw new Error(
+    `Cookie ${name} needs ${octets} octets for name and value, browsers accept ${MAX_COOKIE_OCTETS}. ` +
+      'Keep less in the access token payload, or use the header transfer method.',
+  );
+}
+
+/**
  * One `Set-Cookie` line.
  *
  * @param nowMs the present, from which the longest allowed lifetime counts
@@ -62,13 +75,7 @@ export function countCookies(header: string, name: string): number {
 export function serialiseCookie(cookie: CookieToWrite, nowMs: number): string {
   assertWritable(cookie);
   const value = encodeURIComponent(cookie.value);
-  const octets = cookie.name.length + value.length;
-  if (octets > MAX_COOKIE_OCTETS) {
-    throw new Error(
-      `Cookie ${cookie.name} needs ${octets} octets for name and value, browsers accept ${MAX_COOKIE_OCTETS}. ` +
-        'Keep less in the access token payload, or use the header transfer method.',
-    );
-  }
+  assertCookieFits(cookie.name, value.length);
   const expires = new Date(Math.min(Number(cookie.expires), nowMs + MAX_COOKIE_LIFETIME_MS));
   return [
     `${cookie.name}=${value}`,

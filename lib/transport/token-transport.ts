@@ -3,7 +3,13 @@ import type { TokenTransferMethod, TokenType } from '../config/session-options.i
 import type { Clock } from '../shared/clock.js';
 import type { HttpExchange, HttpRequest, HttpResponse } from '../shared/http-exchange.js';
 import type { UserContext } from '../shared/user-context.js';
-import { countCookies, mergeSetCookie, parseCookieHeader, serialiseCookie } from './cookies.js';
+import {
+  assertCookieFits,
+  countCookies,
+  mergeSetCookie,
+  parseCookieHeader,
+  serialiseCookie,
+} from './cookies.js';
 import { appendToHeaderList } from './header-list.js';
 
 /** Never set, only looked for and deleted: SDKs before 2022 wrote it. */
@@ -124,6 +130,22 @@ export class TokenTransport {
       setExposedHeader(response, this.headerName(request, 'refresh', userContext), tokens.refreshToken.token);
     }
     if (tokens.antiCsrfToken !== undefined) setExposedHeader(response, 'anti-csrf', tokens.antiCsrfToken);
+  }
+
+  /**
+   * Whether an access token that is about to be made can be written, so that nothing is stored which the client could
+   * never be told.
+   *
+   * @param tokenLength characters of the token
+   * @throws {Error} it does not fit into a cookie
+   */
+  assertAccessTokenFits(
+    request: HttpRequest,
+    method: TokenTransferMethod,
+    tokenLength: number,
+    userContext: UserContext,
+  ): void {
+    if (method === 'cookie') assertCookieFits(this.cookieName(request, 'access', userContext), tokenLength);
   }
 
   /** Takes the tokens of one transfer method away from the client, and from this response if they are already on it. */

@@ -1,5 +1,5 @@
 import type { CoreClient } from '../../lib/core/core-client.js';
-import type { EmbeddedCoreOptions } from '../../lib/core/embedded/embedded-core-options.js';
+import type { EmbeddedCoreOptions } from '../../lib/core/embedded/embedded-core-config.js';
 import type { TestClock } from '../../lib/testing/test-clock.js';
 
 /** What a contract suite may ask of the core that it gets. Jitter is off unless it is set. */

@@ -191,11 +191,18 @@ describe.each(ADAPTERS)('verifying a session on %s', (adapter) => {
     expect(right.header('access-control-expose-headers')).toBe('front-token, anti-csrf');
   });
 
-  it.each(['OPTIONS', 'TRACE'])('lets %s pass without looking for a session (T82)', async (method) => {
+  it('lets OPTIONS pass to a handler made for it without looking for a session (T82)', async () => {
     for (const headers of [{}, { cookie: 'sAccessToken=junk' }]) {
-      expect((await application.send({ method, path: '/me', headers })).text).toBe('{"session":null}');
+      const answer = await application.send({ method: 'OPTIONS', path: '/preflight', headers });
+      expect(answer.text).toBe('{"session":null}');
     }
-    expect((await browser.send({ method, path: '/me' })).text).toBe('{"session":null}');
+    expect((await browser.send({ method: 'OPTIONS', path: '/preflight' })).text).toBe('{"session":null}');
+  });
+
+  it.each(['OPTIONS', 'TRACE'])('refuses %s to a handler of every method (S078)', async (method) => {
+    const answer = await browser.send({ method, path: '/me' });
+    expect([answer.status, answer.text]).toEqual([401, '{"message":"unauthorised"}']);
+    expect(tokenTraffic(answer)).toEqual(NOTHING);
   });
 
   it('shows the payload of the presented token after a look at the database (T87)', async () => {
@@ -259,7 +266,9 @@ describe.each(ADAPTERS)('the guard on routes of special kinds on %s', (adapter) 
     };
     await withApplication({ adapter, options }, async ({ signedIn }) => {
       const client = await signedIn('cookie');
-      expect((await client.get('/me')).text).toBe('{"session":null}');
+      expect((await client.get('/optional')).text).toBe('{"session":null}');
+      // where a session is required, none is none, whoever says so
+      expect((await client.get('/me')).status).toBe(401);
     });
   });
 });

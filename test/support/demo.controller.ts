@@ -1,4 +1,4 @@
-import { All, Body, Controller, Inject, Param, Post, Req, Res, UseGuards } from '@nestjs/common';
+import { All, Options, Body, Controller, Inject, Param, Post, Req, Res, UseGuards } from '@nestjs/common';
 import {
   OptionalSession,
   PublicAccess,
@@ -69,6 +69,11 @@ export class DemoController {
 
   @All('me')
   me(@Session() session: SessionContainer | undefined): object {
+    return describeSession(session);
+  }
+
+  @Options('preflight')
+  preflight(@Session() session: SessionContainer | undefined): object {
     return describeSession(session);
   }
 

@@ -505,8 +505,14 @@ function assertUsableIds({ tenantId, recipeUserId }: CreateSessionInput): void {
   if (!isTenantId(tenantId)) {
     throw new CoreBadInputError('The tenant id must be 1 to 64 characters of a-z, 0-9 and "-"');
   }
-  if (recipeUserId === '' || recipeUserId.length > MAX_USER_ID_LENGTH || recipeUserId.includes('\0')) {
-    throw new CoreBadInputError(`The user id must be 1 to ${MAX_USER_ID_LENGTH} characters without NUL`);
+  if (
+    recipeUserId === '' ||
+    recipeUserId.length > MAX_USER_ID_LENGTH ||
+    /[\0\p{Surrogate}]/u.test(recipeUserId)
+  ) {
+    throw new CoreBadInputError(
+      `The user id must be 1 to ${MAX_USER_ID_LENGTH} characters, without NUL or halves of surrogate pairs`,
+    );
   }
 }
 

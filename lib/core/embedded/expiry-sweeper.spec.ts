@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { create } from '../../../test/support/core-calls.js';
 import { makeEmbeddedCore, type TestCore } from '../../../test/support/embedded.js';
-import type { EmbeddedCoreOptions } from './embedded-core-options.js';
+import type { EmbeddedCoreOptions } from './embedded-core-config.js';
 
 const HOUR_MS = 3_600_000;
 

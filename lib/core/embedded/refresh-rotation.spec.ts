@@ -9,7 +9,7 @@ import {
 } from '../../../test/support/core-calls.js';
 import { makeEmbeddedCore, type TestCore } from '../../../test/support/embedded.js';
 import type { RefreshSessionResult, VerifySessionResult } from '../core.types.js';
-import type { EmbeddedCoreOptions } from './embedded-core-options.js';
+import type { EmbeddedCoreOptions } from './embedded-core-config.js';
 import {
   decideRefresh,
   decideVerify,

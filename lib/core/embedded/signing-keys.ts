@@ -138,7 +138,8 @@ export class SigningKeys implements VerificationKeys {
   }
 
   private isCoolingDown(): boolean {
-    return this.clock.now() - this.lastReloadMs < RELOAD_COOLDOWN_MS;
+    const elapsedMs = this.clock.now() - this.lastReloadMs;
+    return elapsedMs >= 0 && elapsedMs < RELOAD_COOLDOWN_MS; // a clock that was set back starts anew
   }
 
   private async load(): Promise<KeySet> {

@@ -1,4 +1,4 @@
-import { CoreUnavailableError } from '../../errors/core.error.js';
+import { CoreError, CoreUnavailableError } from '../../errors/core.error.js';
 import type { SessionStore } from './session-store.js';
 
 /**
@@ -14,6 +14,7 @@ export function withUnavailableErrors(store: SessionStore): SessionStore {
         try {
           return await (Reflect.apply(member, target, args) as Promise<unknown>);
         } catch (error) {
+          if (error instanceof CoreError) throw error; // the store knows better what went wrong
           throw new CoreUnavailableError(`The session store failed at ${String(name)}`, { cause: error });
         }
       };

@@ -35,7 +35,7 @@ export interface SessionTables {
 /** Raised with each addition to the schema. Additions only, so that older versions of this library keep working on it. */
 const SCHEMA_VERSION = 1;
 
-/** What a Core before 12.1 and its PostgreSQL plugin before that do not have. */
+/** Columns of CDI 5.6, which the tables of a Core before 12.1 lack. */
 const ADDED_COLUMNS = ['prev_refresh_token_hash_2 VARCHAR(128)', 'refresh_token_rotated_at BIGINT'];
 
 const REQUIRED_COLUMNS = [

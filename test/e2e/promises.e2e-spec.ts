@@ -1,0 +1,113 @@
+import { inspect } from 'node:util';
+import { All, Catch, Controller, UseGuards, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { describe, expect, it } from '@jest/globals';
+import { RequireClaims, SessionGuard } from 'nest-sessions';
+import { ADAPTERS, withApplication } from '../support/test-application.js';
+import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
+
+// Promises of SECURITY.md that a single unlucky line of an application must not break.
+
+/** A filter that knows nothing of sessions, as many applications have one. */
+@Catch()
+class AnswersEverythingWith418 implements ExceptionFilter {
+  catch(_error: unknown, host: ArgumentsHost): void {
+    const response = host.switchToHttp().getResponse<{
+      status(code: number): { send(body: unknown): void };
+    }>();
+    response.status(418).send({});
+  }
+}
+
+const never = { id: 'never', validate: () => ({ isValid: false as const }) };
+
+@Controller()
+@UseGuards(SessionGuard)
+class CatchAllController {
+  @All('auth/session/refresh')
+  @RequireClaims(never)
+  everything(): string {
+    return 'reached';
+  }
+}
+
+describe.each(ADAPTERS)('what holds whatever the application does on %s', (adapter) => {
+  it('a theft ends the session although a filter of the application takes the error (S023)', async () => {
+    const configure = (app: { useGlobalFilters(filter: ExceptionFilter): unknown }): unknown =>
+      app.useGlobalFilters(new AnswersEverythingWith418());
+    await withApplication({ adapter, configure }, async ({ signedIn }) => {
+      const owner = await signedIn('cookie');
+      const thief = owner.copy();
+      await owner.refresh();
+      await owner.get('/me');
+      expect((await thief.refresh()).status).toBe(418);
+      expect((await owner.refresh()).status).toBe(418); // nothing is left to refresh
+      expect((await owner.get('/checked')).status).toBe(418);
+    });
+  });
+
+  it('a payload that does not fit into a cookie is refused before anything is stored (S062)', async () => {
+    const note = 'x'.repeat(3000);
+    const guarded = {
+      grow: (session: { mergeIntoAccessTokenPayload(update: object): Promise<void> }) =>
+        session.mergeIntoAccessTokenPayload({ note }),
+    };
+    await withApplication({ adapter, handlers: { guarded } }, async ({ signedIn, sessions, client }) => {
+      const owner = await signedIn('cookie');
+      const answer = await owner.post('/run/grow');
+      expect([answer.status, tokenTraffic(answer)]).toEqual([500, NOTHING]);
+      expect((await owner.refresh()).status).toBe(200);
+      expect((await owner.get('/me')).body).not.toHaveProperty('payload.note');
+
+      await expect(client('cookie').login('user-2', { payload: { note } })).rejects.toThrow('500');
+      expect(await sessions.getAllSessionHandlesForUser({ userId: 'user-2' })).toEqual([]);
+
+      // in headers there is room
+      const mobile = await signedIn('header', 'user-3');
+      expect((await mobile.post('/run/grow')).status).toBeLessThan(300);
+      expect((await mobile.get('/me')).body).toHaveProperty('payload.note', note);
+    });
+  });
+
+  it('a session that is logged or answered shows none of its tokens (S103)', async () => {
+    let shown = '';
+    const open = {
+      show: async ({
+        sessions,
+        req,
+        res,
+      }: {
+        sessions: import('nest-sessions').SessionService;
+        req: unknown;
+        res: unknown;
+      }) => {
+        const session = await sessions.createNewSession(req, res, { userId: 'user-1' });
+        const { accessToken, refreshToken } = session.getAllSessionTokensDangerously();
+        shown = inspect(session, { depth: 9 }) + JSON.stringify({ session });
+        return [accessToken, refreshToken].map((token) => shown.includes(token ?? 'no token'));
+      },
+    };
+    await withApplication({ adapter, handlers: { open } }, async ({ send }) => {
+      expect((await send({ method: 'POST', path: '/open/show' })).body).toEqual([false, false]);
+      expect(shown).toContain('user-1');
+    });
+  });
+
+  it('a refresh through the guard is held to what the route itself asks for (S079)', async () => {
+    const options = {
+      override: {
+        apis: (original: import('nest-sessions').ApiInterface) => ({ ...original, refreshPOST: undefined }),
+      },
+    };
+    const input = { adapter, options, controllers: [CatchAllController] };
+    await withApplication(input, async ({ sessions, send }) => {
+      const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
+      const { refreshToken } = session.getAllSessionTokensDangerously();
+      const headers = { authorization: `Bearer ${refreshToken}` };
+      const answer = await send({ method: 'POST', path: '/auth/session/refresh', headers });
+      expect([answer.status, answer.text]).toEqual([
+        403,
+        '{"message":"invalid claim","claimValidationErrors":[{"id":"never"}]}',
+      ]);
+    });
+  });
+});
