@@ -77,7 +77,7 @@ const EXCEPTIONS: readonly { from: string; to: string; because: string }[] = [
 
 const EDGE_LAYERS = ['doors', 'testing', 'wiring', ...EDGE];
 const PACKAGES_EVERYWHERE = /^(node:|jose$|rxjs$)/;
-const PACKAGES_AT_THE_EDGE = /^(@nestjs\/(common|core)|rxjs\/operators|reflect-metadata)$/;
+const PACKAGES_AT_THE_EDGE = /^(@nestjs\/(common|core)|@nestjs\/common\/constants\.js|reflect-metadata)$/; // the constants are where Nest names its own metadata
 
 const sources = libSources();
 
