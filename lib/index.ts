@@ -83,7 +83,15 @@ export {
   type PostgresStoreOptions,
 } from './core/embedded/stores/postgres.store.js';
 export { schemaSql, type SchemaOptions } from './core/embedded/stores/schema.js';
-export { SessionStore, type SessionRow } from './core/embedded/session-store.js';
+export {
+  SessionStore,
+  type Promotion,
+  type SessionKey,
+  type SessionRow,
+  type SessionsOfUsers,
+  type StoredDynamicKey,
+  type StoredStaticKey,
+} from './core/embedded/session-store.js';
 
 // Serving a core to others
 export { SessionCoreModule } from './session-core.module.js';

@@ -163,3 +163,11 @@ describe('merging Set-Cookie lines', () => {
     ]);
   });
 });
+
+describe('a Cookie header beyond 64 kB', () => {
+  it('holds no cookies, so that its length costs nothing (S102)', () => {
+    const header = `sAccessToken=a; ${'x=y; '.repeat(14_000)}sAccessToken=b`;
+    expect(parseCookieHeader(header).size).toBe(0);
+    expect(countCookies(header, 'sAccessToken')).toBe(0);
+  });
+});

@@ -4,6 +4,7 @@ export const MAX_COOKIE_LIFETIME_MS = 400 * 24 * 60 * 60 * 1000;
 /** Browsers drop a cookie whose name and value together are longer. @see RFC 6265bis 5.6 */
 export const MAX_COOKIE_OCTETS = 4096;
 
+const MAX_COOKIE_HEADER_LENGTH = 64 * 1024;
 const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/; // the token of RFC 9110 5.6.2
 const PRINTABLE_WITHOUT_SEMICOLON = /^[ -:<-~]*$/; // leaves out CR, LF, all other controls and what is not ASCII
 const SAME_SITE = { strict: 'Strict', lax: 'Lax', none: 'None' } as const;
@@ -26,13 +27,13 @@ export interface CookieToWrite {
 
 /**
  * Reads a `Cookie` header: the first cookie of a name counts, surrounding quotes go, values are percent-decoded and
- * stay raw where that fails.
+ * stay raw where that fails. A header beyond 64 kB, which no browser sends, holds none.
  *
  * @see docs/protocol/sdk.md §3.6
  */
 export function parseCookieHeader(header: string): ReadonlyMap<string, string> {
   const cookies = new Map<string, string>();
-  for (const pair of header.split(';')) {
+  for (const pair of pairsOf(header)) {
     const separator = pair.indexOf('=');
     const name = pair.slice(0, separator).trim();
     if (separator === -1 || name === '' || cookies.has(name)) continue;
@@ -41,13 +42,18 @@ export function parseCookieHeader(header: string): ReadonlyMap<string, string> {
   return cookies;
 }
 
+/** The work on a header must not grow with what a stranger sends. */
+function pairsOf(header: string): string[] {
+  return header.length > MAX_COOKIE_HEADER_LENGTH ? [] : header.split(';');
+}
+
 /**
  * How often a cookie of exactly this name occurs in a `Cookie` header.
  *
  * @see docs/protocol/sdk.md §3.9
  */
 export function countCookies(header: string, name: string): number {
-  return header.split(';').filter((pair) => percentDecode((pair.split('=', 1)[0] ?? '').trim()) === name)
+  return pairsOf(header).filter((pair) => percentDecode((pair.split('=', 1)[0] ?? '').trim()) === name)
     .length;
 }
 

@@ -1,4 +1,8 @@
-/** Which session: the tenant is part of the key, a handle of one tenant is unknown in another. */
+/**
+ * Which session: the tenant is part of the key, a handle of one tenant is unknown in another.
+ *
+ * @publicApi
+ */
 export interface SessionKey {
   readonly tenantId: string;
   readonly sessionHandle: string;
@@ -29,7 +33,11 @@ export interface SessionRow extends SessionKey {
   readonly rotatedAtMs: number | undefined;
 }
 
-/** Makes the child of a current refresh token the current one. */
+/**
+ * Makes the child of a current refresh token the current one.
+ *
+ * @publicApi
+ */
 export interface Promotion extends SessionKey {
   /** The hash that must be current for the promotion to happen; it becomes the previous one. */
   readonly fromHash2: string;
@@ -41,14 +49,22 @@ export interface Promotion extends SessionKey {
   readonly nowMs: number;
 }
 
-/** A rotating signing key: `createdAtMs` is its identity. */
+/**
+ * A rotating signing key: `createdAtMs` is its identity.
+ *
+ * @publicApi
+ */
 export interface StoredDynamicKey {
   readonly createdAtMs: number;
   /** `<public>|<private>`, each base64 DER (SubjectPublicKeyInfo and PKCS#8). */
   readonly value: string;
 }
 
-/** A signing key that never changes. */
+/**
+ * A signing key that never changes.
+ *
+ * @publicApi
+ */
 export interface StoredStaticKey {
   readonly kid: string;
   readonly createdAtMs: number;
@@ -144,6 +160,11 @@ export abstract class SessionStore {
   async close(): Promise<void> {}
 }
 
+/**
+ * Which sessions a call of the store is about.
+ *
+ * @publicApi
+ */
 export interface SessionsOfUsers {
   readonly userIds: readonly string[];
   /** undefined: all tenants. */
