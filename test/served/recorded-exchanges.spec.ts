@@ -35,7 +35,10 @@ const DIFFERENCES: readonly { ids: string; ours: Partial<ComparableAnswer>; beca
   },
   {
     ids: 'B19 B22',
-    ours: { status: 400, body: 'The user id must be 1 to 128 characters without NUL' },
+    ours: {
+      status: 400,
+      body: 'The user id must be 1 to 128 characters without NUL or half surrogate pairs',
+    },
     because: 'an empty user id is a mistake, and longer ones do not fit the column of the PostgreSQL plugin',
   },
   {

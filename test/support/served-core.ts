@@ -8,7 +8,7 @@ import type { SessionCoreModuleOptions } from '../../lib/session-core-options.in
 import { Clock } from '../../lib/shared/clock.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { seededMemoryStore, TEST_START_MS } from './embedded.js';
-import { newAdapter, type Adapter } from './test-application.js';
+import { newAdapter, type Adapter } from './adapters.js';
 
 export interface ServedCoreInput {
   /** Default Express. */

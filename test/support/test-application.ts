@@ -1,12 +1,9 @@
 import type { AddressInfo } from 'node:net';
 import type { DynamicModule, INestApplication, LoggerService, Provider, Type } from '@nestjs/common';
-import type { AbstractHttpAdapter } from '@nestjs/core';
-import { ExpressAdapter } from '@nestjs/platform-express';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import {
   Clock,
-  embeddedCore,
   SessionEvents,
   SessionModule,
   SessionService,
@@ -16,13 +13,14 @@ import {
   type SessionStore,
 } from 'nest-sessions';
 import { TestClock } from '../../lib/testing/test-clock.js';
+import { newAdapter, type Adapter } from './adapters.js';
 import { DemoController, HANDLERS, type Handlers } from './demo.controller.js';
-import { seededMemoryStore, TEST_START_MS } from './embedded.js';
+import { TEST_START_MS } from './embedded.js';
 import { HttpClient, type Answer, type RequestToSend } from './http-client.js';
 import { SessionClient } from './session-client.js';
+import { switchedCore } from './switched-core.js';
 
-export const ADAPTERS = ['express', 'fastify'] as const;
-export type Adapter = (typeof ADAPTERS)[number];
+export { ADAPTERS, newAdapter, type Adapter } from './adapters.js';
 
 /** API and website on one site over https: cookies are Secure and SameSite=Lax, anti-CSRF is off. */
 export const SHOP = {
@@ -70,22 +68,14 @@ export interface TestApplication {
   close(): Promise<void>;
 }
 
-export function newAdapter(adapter: Adapter): AbstractHttpAdapter {
-  return adapter === 'express' ? new ExpressAdapter() : new FastifyAdapter();
-}
-
 /** The module of a test application, on a store with ready-made keys. */
 export async function sessionModule(
   input: Pick<ApplicationInput, 'options' | 'coreOptions' | 'store'> & { isGlobal?: boolean } = {},
 ): Promise<DynamicModule> {
   return SessionModule.forRoot({
     appInfo: SHOP,
-    core: embeddedCore({
-      accessTokenValidityJitter: 0,
-      ...input.coreOptions,
-      store: input.store ?? (await seededMemoryStore()),
-    }),
     ...input.options,
+    core: input.options?.core ?? (await switchedCore(input.coreOptions, input.store)),
     isGlobal: input.isGlobal ?? true,
   });
 }

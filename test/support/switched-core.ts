@@ -1,0 +1,80 @@
+import { afterAll } from '@jest/globals';
+import {
+  embeddedCore,
+  postgresStore,
+  remoteCore,
+  sqliteStore,
+  type Clock,
+  type CoreProvider,
+  type EmbeddedCoreOptions,
+  type SessionStore,
+} from 'nest-sessions';
+import { TestClock } from '../../lib/testing/test-clock.js';
+import { seededMemoryStore, seedSigningKeys, TEST_START_MS } from './embedded.js';
+import { startServedCore } from './served-core.js';
+import { startPostgres } from './postgres.js';
+
+/** Which core the e2e suites run on, see scripts/e2e-variant.mjs; without it the embedded one, in memory. */
+const VARIANT = process.env['E2E_CORE'];
+
+/** What an application whose start failed leaves to the end of the spec file. */
+const closings: (() => Promise<void>)[] = [];
+if (VARIANT !== undefined) {
+  afterAll(async () => {
+    for (const close of closings.toReversed()) await close();
+  });
+}
+
+const openStore = await storeOpener();
+
+/** The core of a test application that brings none of its own, with jitter off and ready-made keys. */
+export async function switchedCore(
+  coreOptions: Omit<EmbeddedCoreOptions, 'store'> | undefined,
+  ownStore: SessionStore | undefined,
+): Promise<CoreProvider> {
+  const store = ownStore ?? (await openStore());
+  const options = { accessTokenValidityJitter: 0, ...coreOptions, store };
+  return VARIANT === 'remote' ? servedCore(options) : embeddedCore(options);
+}
+
+async function storeOpener(): Promise<() => Promise<SessionStore>> {
+  if (VARIANT === 'sqlite') return async () => seeded(sqliteStore(':memory:', { synchronous: 'NORMAL' }));
+  if (VARIANT !== 'postgres') return seededMemoryStore;
+  const postgres = await startPostgres();
+  closings.push(() => postgres.stop());
+  const pool = postgres.pool();
+  return async () => seeded(postgresStore(pool, { schema: postgres.freshSchema() }));
+}
+
+async function seeded(store: SessionStore): Promise<SessionStore> {
+  await seedSigningKeys(store);
+  return store;
+}
+
+/** The embedded core behind `SessionCoreModule`, in an application of its own, and a client of it. */
+async function servedCore(coreOptions: EmbeddedCoreOptions): Promise<CoreProvider> {
+  const clock = new FollowingClock(TEST_START_MS);
+  const served = await startServedCore({ coreOptions, clock });
+  closings.push(() => served.close());
+  const { problems, create } = remoteCore({ connectionURI: served.uri });
+  return {
+    problems,
+    create: (context) => {
+      clock.follow(context.clock);
+      return create(context);
+    },
+  };
+}
+
+/** The time of the application that a served core works for. */
+class FollowingClock extends TestClock {
+  private leader: Clock | undefined;
+
+  follow(leader: Clock): void {
+    this.leader = leader;
+  }
+
+  override now(): number {
+    return this.leader?.now() ?? super.now();
+  }
+}

@@ -1,0 +1,66 @@
+import { basename } from 'node:path';
+import { TestEnvironment } from 'jest-environment-node';
+
+const CORE_ANSWERS_500 =
+  'a served Core answers 500 when its database is gone (docs/protocol/core.md A3): 502 here';
+const KEYS_COME_LATER =
+  'counts the calls of a store, to which the first loading of the published keys adds some';
+const STORE_OF_THE_CORE = 'closes a store, which belongs to the served core, not to the application';
+
+/**
+ * What the e2e suites do not ask of a remote core, and why: a whole file, or beginnings of the names of tests.
+ *
+ * They are left out of the variant rather than skipped: they are about the embedded core.
+ *
+ * @type {Readonly<Record<string, string | readonly (readonly [start: string, reason: string])[]>>}
+ */
+export const NOT_FOR_REMOTE = {
+  'claims.e2e-spec.ts': [
+    ['are fetched when missing, stored once', KEYS_COME_LATER],
+    ['are answered the same when a handler checks them', KEYS_COME_LATER],
+  ],
+  'guard-failures.e2e-spec.ts': [['stops the request when the store fails', CORE_ANSWERS_500]],
+  'keys-and-versions.e2e-spec.ts': [['a new key signs new tokens', KEYS_COME_LATER]],
+  'logs.e2e-spec.ts': CORE_ANSWERS_500,
+  'module.e2e-spec.ts': [
+    ['closes the store and completes the events', STORE_OF_THE_CORE],
+    ['closes what a start that failed had opened', STORE_OF_THE_CORE],
+  ],
+  'store-failure.e2e-spec.ts': [
+    ...['signing', 'refreshing', 'the first use', 'a route', 'an optional session', 'a change'].map(
+      (flow) => [flow, CORE_ANSWERS_500],
+    ),
+    ['does not take a theft for settled', CORE_ANSWERS_500],
+    ['never signs a user out', CORE_ANSWERS_500],
+  ],
+  'verify-session.e2e-spec.ts': [['takes no look at the store', KEYS_COME_LATER]],
+};
+
+/** Runs a spec file on a remote core, without the tests that are not for one. */
+export default class VariantEnvironment extends TestEnvironment {
+  constructor(config, context) {
+    super(config, context);
+    this.entries = NOT_FOR_REMOTE[basename(context.testPath)] ?? [];
+  }
+
+  /** @throws {Error} an entry of the list leaves out nothing: it is out of date */
+  handleTestEvent({ name }, { rootDescribeBlock }) {
+    if (name !== 'run_start') return;
+    const leftOut = removeTests(rootDescribeBlock, ({ name: test }) =>
+      this.entries.some(([start]) => test.startsWith(start)),
+    );
+    for (const [start] of this.entries) {
+      if (!leftOut.some((test) => test.startsWith(start)))
+        throw new Error(`NOT_FOR_REMOTE: no test "${start}…"`);
+    }
+  }
+}
+
+/** @returns the names of the tests that are gone */
+function removeTests(block, isUnwanted) {
+  const gone = block.children.filter((child) => child.type === 'test' && isUnwanted(child));
+  block.children = block.children.filter((child) => !gone.includes(child));
+  block.tests = block.tests.filter((test) => !gone.includes(test));
+  const inner = block.children.filter(({ type }) => type === 'describeBlock');
+  return [...gone.map(({ name }) => name), ...inner.flatMap((child) => removeTests(child, isUnwanted))];
+}
