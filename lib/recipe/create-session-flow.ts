@@ -18,7 +18,7 @@ export interface NewSessionInput {
 }
 
 /**
- * Signing in. Steps are numbered as in the notes.
+ * Signing in. Steps are numbered as in the section named below.
  *
  * @see docs/protocol/sdk.md §5.1
  */

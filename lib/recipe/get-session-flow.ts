@@ -10,7 +10,7 @@ import type { VerifySessionOptions } from './recipe.interface.js';
 import type { SessionContainer } from './session-container.js';
 
 /**
- * Verifying a session. Steps are numbered as in the notes.
+ * Verifying a session. Steps are numbered as in the section named below.
  *
  * @see docs/protocol/sdk.md §5.2
  */

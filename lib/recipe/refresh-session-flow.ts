@@ -18,7 +18,7 @@ import type { RecipeInterface } from './recipe.interface.js';
 import type { SessionContainer } from './session-container.js';
 
 /**
- * Exchanging a refresh token. Steps are numbered as in the notes.
+ * Exchanging a refresh token. Steps are numbered as in the section named below.
  *
  * @see docs/protocol/sdk.md §5.3
  */
