@@ -21,11 +21,11 @@ export interface SqlDialect {
   /** Options at the end of `CREATE TABLE` for the table of the sessions. */
   readonly sessionTableOptions: string;
 
-  /** The texts in a JSON array, as a subquery of one column. */
-  textsOf(parameter: string): string;
+  /** The condition that a column is one of the texts in a JSON array. */
+  isOneOf(column: string, parameter: string): string;
 
-  /** The pairs in a JSON array of arrays of two texts, as a subquery of two columns. */
-  pairsOf(parameter: string): string;
+  /** The condition that two columns are one of the pairs in a JSON array of arrays of two texts. */
+  isPairOf(columns: readonly [string, string], parameter: string): string;
 
   /** Asks for a table's columns, one row with `name` each; none if there is no such table. */
   columnsOf(table: SqlTable): SqlQuery;
@@ -62,12 +62,13 @@ export const sqliteDialect: SqlDialect = {
   name: 'sqlite',
   sessionTableOptions: '',
 
-  textsOf(parameter) {
-    return `SELECT value FROM json_each(${parameter})`;
+  isOneOf(column, parameter) {
+    return `${column} IN (SELECT value FROM json_each(${parameter}))`;
   },
 
-  pairsOf(parameter) {
-    return `SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${parameter})`;
+  isPairOf(columns, parameter) {
+    const pairs = `SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${parameter})`;
+    return `(${columns.join(', ')}) IN (${pairs})`;
   },
 
   columnsOf(table) {
@@ -121,12 +122,15 @@ export const postgresDialect: SqlDialect = {
   // Room in each page keeps rotations in place: without an index on a changed column they need no index work.
   sessionTableOptions: ' WITH (fillfactor = 85)',
 
-  textsOf(parameter) {
-    return `SELECT json_array_elements_text(CAST(${parameter} AS JSON))`;
+  // As arrays: of a subquery PostgreSQL guesses a hundred rows, and then reads a small table from end to end.
+  isOneOf(column, parameter) {
+    return `${column} = ANY (ARRAY(SELECT json_array_elements_text(CAST(${parameter} AS JSON))))`;
   },
 
-  pairsOf(parameter) {
-    return `SELECT pair->>0, pair->>1 FROM json_array_elements(CAST(${parameter} AS JSON)) AS pair`;
+  isPairOf(columns, parameter) {
+    const pairs = `json_array_elements(CAST(${parameter} AS JSON)) AS pair`;
+    const inIndex = columns.map((column, i) => `${column} = ANY (ARRAY(SELECT pair->>${i} FROM ${pairs}))`);
+    return `${inIndex.join(' AND ')} AND (${columns.join(', ')}) IN (SELECT pair->>0, pair->>1 FROM ${pairs})`;
   },
 
   columnsOf(table) {

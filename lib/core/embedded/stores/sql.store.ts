@@ -203,7 +203,7 @@ export class SqlStore extends SessionStore {
     const pairs = JSON.stringify(keys.map(({ tenantId, sessionHandle }) => [tenantId, sessionHandle]));
     const rows = await this.run(
       `DELETE FROM ${this.tables.sessions.sql}
-       WHERE ${OURS} AND (tenant_id, session_handle) IN (${this.client.dialect.pairsOf('$1')})
+       WHERE ${OURS} AND ${this.client.dialect.isPairOf(['tenant_id', 'session_handle'], '$1')}
        RETURNING session_handle`,
       pairs,
     );
@@ -376,7 +376,7 @@ export class SqlStore extends SessionStore {
 
   private ofUsers({ userIds, tenantId, nowMs }: SessionsOfUsers): { condition: string; values: SqlValue[] } {
     // What cannot be stored belongs to nobody, and a driver might turn it into somebody else's id.
-    const condition = `${OURS} AND user_id IN (${this.client.dialect.textsOf('$1')}) AND expires_at >= $2`;
+    const condition = `${OURS} AND ${this.client.dialect.isOneOf('user_id', '$1')} AND expires_at >= $2`;
     const values = [JSON.stringify(userIds.filter(isStorable)), nowMs];
     return tenantId === undefined
       ? { condition, values }

@@ -1,0 +1,31 @@
+import { cpus, loadavg } from 'node:os';
+
+/** Prints what the figures depend on: command, time, machine and how busy it is. */
+export function printSetting() {
+  const [model] = cpus();
+  console.log(`command  npm run benchmark -- ${process.argv.slice(2).join(' ')}`);
+  console.log(`date     ${new Date().toISOString().slice(0, 16)}Z`);
+  console.log(`machine  ${cpus().length} x ${model?.model.trim()}, Node ${process.versions.node}`);
+  printLoad('at the start');
+}
+
+/** Prints the mean number of processes that wanted a core in the last minute. */
+export function printLoad(when) {
+  console.log(`load     ${loadavg()[0]?.toFixed(1)} ${when}`);
+}
+
+/** Prints rows as a Markdown table; the first column is text, the others are numbers. */
+export function printTable(title, head, rows) {
+  const all = [head, ...rows].map((cells) => cells.map(String));
+  const widths = head.map((_, column) => Math.max(...all.map((cells) => cells[column]?.length ?? 0)));
+  const line = (cells) =>
+    `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join(' | ')} |`;
+  const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
+  console.log(`\n${title}\n`);
+  for (const cells of [all[0], rule, ...all.slice(1)]) console.log(line(cells));
+}
+
+/** Milliseconds with three digits that count. */
+export function ms(value) {
+  return value.toFixed(value < 1 ? 3 : 2);
+}

