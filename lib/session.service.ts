@@ -289,7 +289,8 @@ export class SessionService {
 
   /**
    * Merges top-level keys into the server-side JSON of a session; null removes a key. Unlike
-   * {@link updateSessionDataInDatabase}, parallel writers keep each other's keys.
+   * {@link updateSessionDataInDatabase}, parallel writers keep each other's keys; with `remoteCore` only those of this
+   * process do, because the CDI knows no merge.
    *
    * @returns false when the session does not exist
    * @throws {TypeError} the update is no object with names, but a list for example

@@ -67,7 +67,8 @@ export abstract class CoreClient {
   ): Promise<boolean>;
 
   /**
-   * Merges top-level keys into the session data; null removes a key. Parallel writers keep each other's keys.
+   * Merges top-level keys into the session data; null removes a key. Parallel writers keep each other's keys as far
+   * as the core can promise it: an embedded core does, over HTTP the CDI knows no merge.
    *
    * @returns false when the session is unknown or has expired
    */

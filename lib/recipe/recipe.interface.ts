@@ -172,7 +172,7 @@ export interface RecipeInterface {
 
   /**
    * Merges top-level keys into the session data; null removes a key. Ours, not SuperTokens': parallel writers keep each
-   * other's keys, which replacing the whole object cannot promise. @returns false when the session does not exist
+   * other's keys, which replacing the whole object cannot promise (with `remoteCore` those of one process). @returns false when the session does not exist
    */
   mergeSessionDataInDatabase(
     input: WithContext & { sessionHandle: string; sessionDataUpdate: JsonObject },

@@ -40,7 +40,7 @@ export class RefreshSessionFlow {
     try {
       const session = await this.refreshPresented(exchange, transferMethod, token, userContext); // R6-R8
       const other = otherMethod(transferMethod);
-      if (transport.readToken(request, 'refresh', other, userContext))
+      if (transport.readToken(request, 'refresh', other, userContext) !== undefined)
         transport.clear(exchange, other, userContext); // R10
       session.attach({ exchange, transferMethod }, userContext); // R11
       if (hasLegacyCookie) transport.clearLegacyCookie(exchange, userContext); // R12

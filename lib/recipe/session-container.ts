@@ -153,7 +153,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     if (!doesExist) throw sessionGone();
   }
 
-  /** Merges top-level keys into the server-side JSON; null removes a key. Parallel writers keep each other's keys. */
+  /** Merges top-level keys into the server-side JSON; null removes a key. Parallel writers keep each other's keys; with `remoteCore` those of one process do. */
   async mergeSessionDataInDatabase(sessionDataUpdate: object, userContext?: UserContext): Promise<void> {
     const doesExist = await this.context.recipe.mergeSessionDataInDatabase({
       sessionHandle: this.state.sessionHandle,

@@ -86,6 +86,33 @@ describe.each(ADAPTERS)('a guard in other contexts than HTTP on %s', (adapter) =
   });
 });
 
+describe.each(ADAPTERS)('a guard that meets more than any server lets through on %s', (adapter) => {
+  it.each<[string, Record<string, string>]>([
+    ['1 MB of Authorization', { authorization: `Bearer ${'a'.repeat(1 << 20)}` }],
+    ['16 kB in one cookie', { cookie: `sAccessToken=${'a'.repeat(16_384)}` }],
+    ['16 kB of cookies', { cookie: `${'a=b; '.repeat(3277)}sAccessToken=junk` }],
+    ['1 MB of cookies', { cookie: 'sAccessToken=a.b.c; '.repeat(52_429) }],
+    ['deep JSON', { authorization: `Bearer e30.${Buffer.from('['.repeat(6000)).toString('base64url')}.x` }],
+  ])('finds no session in %s (S011, S102)', async (_case, headers) => {
+    await withApplication({ adapter }, async ({ app }) => {
+      const response = {
+        getHeader: () => undefined,
+        setHeader: () => undefined,
+        removeHeader: () => undefined,
+      };
+      const context = contextOf(
+        'http',
+        { method: 'POST', url: '/', headers },
+        { ...response, end: () => undefined },
+      );
+      await expect(app.get(SessionGuard).canActivate(context)).rejects.toMatchObject({
+        type: 'UNAUTHORISED',
+        payload: { clearTokens: false },
+      });
+    });
+  });
+});
+
 function contextOf(type: string, ...args: unknown[]): ExecutionContext {
   const context = new ExecutionContextHost(args, DemoController, DemoController.prototype.me);
   context.setType(type);

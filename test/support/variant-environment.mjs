@@ -26,13 +26,6 @@ export const NOT_FOR_REMOTE = {
     ['closes the store and completes the events', STORE_OF_THE_CORE],
     ['closes what a start that failed had opened', STORE_OF_THE_CORE],
   ],
-  'store-failure.e2e-spec.ts': [
-    ...['signing', 'refreshing', 'the first use', 'a route', 'an optional session', 'a change'].map(
-      (flow) => [flow, CORE_ANSWERS_500],
-    ),
-    ['does not take a theft for settled', CORE_ANSWERS_500],
-    ['never signs a user out', CORE_ANSWERS_500],
-  ],
   'verify-session.e2e-spec.ts': [['takes no look at the store', KEYS_COME_LATER]],
 };
 

@@ -10,6 +10,9 @@ import {
   type SessionErrorHandlers,
   type SessionModuleOptions,
   type UserRoleSource,
+  allowInsecureConnection,
+  type RemoteCoreOptions,
+  type SessionCoreModuleOptions,
 } from 'nest-sessions';
 
 const claim = new BooleanClaim({ key: 'claim', fetchValue: () => true, defaultMaxAgeInSeconds: 60 });
@@ -155,4 +158,42 @@ export const wrongCore: Required<EmbeddedCoreOptions> = {
   expirySweepIntervalSec: '12h',
   // @ts-expect-error an object of two functions
   accountLinking: () => 'primary',
+};
+
+export const rightRemoteCore: Required<RemoteCoreOptions> = {
+  connectionURI: 'https://core.example.com',
+  apiKey: 'key',
+  networkInterceptor: (request) => request,
+  requestTimeoutMs: 1000,
+  maxResponseBytes: 65_536,
+  disableCoreCallCache: true,
+  [allowInsecureConnection]: false,
+};
+
+export const wrongRemoteCore: Required<RemoteCoreOptions> = {
+  // @ts-expect-error a text
+  connectionURI: ['https://core.example.com'],
+  // @ts-expect-error a text
+  apiKey: 7,
+  // @ts-expect-error a function
+  networkInterceptor: {},
+  // @ts-expect-error a number of milliseconds
+  requestTimeoutMs: '1s',
+  // @ts-expect-error a number of bytes
+  maxResponseBytes: '64k',
+  // @ts-expect-error a boolean
+  disableCoreCallCache: 'yes',
+  // @ts-expect-error a boolean
+  [allowInsecureConnection]: 'yes',
+};
+
+export const wrongServedCore: SessionCoreModuleOptions = {
+  // @ts-expect-error a core
+  core: 'embedded',
+  // @ts-expect-error a list
+  apiKeys: 'key',
+  // @ts-expect-error a path
+  basePath: 7,
+  // @ts-expect-error a list
+  versions: '5.4',
 };

@@ -54,9 +54,12 @@ export class JwksCache implements VerificationKeys {
     return kid === undefined ? this.keys : this.keys.filter((key) => key.kid === kid);
   }
 
-  /** Only the first to meet old keys waits for new ones: once no host answered, nobody does. */
+  /**
+   * At most the first to meet old keys waits for new ones. While a load is under way, or once no host answered, the keys
+   * at hand serve: a core that hangs must not hold up who can be verified without it.
+   */
   private async renew(): Promise<void> {
-    if (this.hasFailedSinceLoaded) {
+    if (this.hasFailedSinceLoaded || this.loading !== undefined) {
       this.loadInBackground();
       return;
     }

@@ -1,0 +1,27 @@
+/**
+ * Plays a session's life through the proxy, whose first instance must be next: each request meets the other instance.
+ *
+ * @param tell gets one line for each step
+ */
+export async function playStory(origin: string, tell: (line: string) => void): Promise<void> {
+  const send = (path: string, token?: string, method = 'POST'): Promise<Response> =>
+    fetch(origin + path, {
+      method,
+      headers: {
+        'st-auth-mode': 'header',
+        'content-type': 'application/json',
+        ...(token && { authorization: `Bearer ${token}` }),
+      },
+      ...(path === '/sign-in' && { body: JSON.stringify({ userId: 'ada' }) }),
+    });
+  const report = (what: string, answer: Response): void =>
+    tell(`${what} on ${answer.headers.get('x-instance')}: ${answer.status}`);
+
+  const created = await send('/sign-in');
+  report('created', created);
+  const refreshed = await send('/auth/session/refresh', created.headers.get('st-refresh-token') ?? '');
+  report('refreshed', refreshed);
+  const accessToken = refreshed.headers.get('st-access-token') ?? '';
+  report('revoked', await send('/revoke', accessToken));
+  report('refused', await send('/me', accessToken, 'GET'));
+}

@@ -1,0 +1,17 @@
+/** What a process is to hammer at. */
+export interface HammerTarget {
+  readonly url: string;
+  readonly schema: string;
+  readonly name: string;
+  readonly seconds: number;
+  readonly sessions: readonly { handle: string; token: string }[];
+}
+
+/** A call that was acknowledged; `key` is the merged name or the new refresh token. */
+export interface HistoryEntry {
+  readonly did: 'refresh' | 'verify' | 'merge' | 'revoke';
+  readonly handle: string;
+  readonly key?: string;
+  readonly startedAt: number;
+  readonly endedAt: number;
+}

@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, rmSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, it } from '@jest/globals';
+import { build } from 'esbuild';
+import { postgresStore } from '../../lib/core/embedded/stores/postgres.store.js';
+import { create, refresh, refreshed } from '../support/core-calls.js';
+import { embeddedCoreOn, rowOf, seedSigningKeys } from '../support/embedded.js';
+import { refreshTokenHash2 } from '../../lib/core/embedded/refresh-token.js';
+import type { HammerTarget, HistoryEntry } from './hammer-history.js';
+import { startPostgres } from '../support/postgres.js';
+
+const SECONDS = Number(process.env['HAMMER_SECONDS'] ?? 8);
+const FOLDER = fileURLToPath(new URL('../../node_modules/.cache/nest-sessions', import.meta.url));
+
+const postgres = await startPostgres();
+afterAll(() => postgres.stop());
+
+async function historyOf(script: string, target: HammerTarget): Promise<HistoryEntry[]> {
+  const child = spawn(process.execPath, [script, JSON.stringify(target)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const history: HistoryEntry[] = [];
+  for await (const line of createInterface({ input: child.stdout }))
+    history.push(JSON.parse(line) as HistoryEntry);
+  return history;
+}
+
+postgres.describe('two processes on one PostgreSQL', () => {
+  it(
+    'S115 revive no session, lose no acknowledged merge, and leave one line of refresh tokens',
+    async () => {
+      const schema = postgres.freshSchema();
+      const { core, store } = embeddedCoreOn(postgresStore(postgres.pool(), { schema }));
+      await seedSigningKeys(store);
+      const made = await Promise.all(Array.from({ length: 60 }, () => create(core)));
+      const sessions = made.map(({ session, refreshToken }) => ({
+        handle: session.handle,
+        token: refreshToken.token,
+      }));
+      mkdirSync(FOLDER, { recursive: true });
+      const script = `${FOLDER}/hammer-${process.pid}.mjs`;
+      const entry = fileURLToPath(new URL('hammer-process.ts', import.meta.url));
+      await build({
+        entryPoints: [entry],
+        outfile: script,
+        bundle: true,
+        packages: 'external',
+        platform: 'node',
+        format: 'esm',
+      });
+      const target = { url: postgres.url, schema, seconds: SECONDS, sessions };
+      const histories = await Promise.all(['a', 'b'].map((name) => historyOf(script, { ...target, name })));
+      rmSync(script);
+      const history = histories.flat();
+      for (const did of ['refresh', 'verify', 'merge', 'revoke'])
+        expect(history.some((entry) => entry.did === did)).toBe(true);
+      const problems: string[] = [];
+      const note = (isFine: boolean, problem: string): void => {
+        if (!isFine) problems.push(problem);
+      };
+      for (const { handle, token } of sessions) {
+        const own = history.filter((entry) => entry.handle === handle);
+        const tokens = new Set([
+          token,
+          ...own.flatMap(({ did, key }) => (did === 'refresh' && key ? key : [])),
+        ]);
+        const revoked = own.find(({ did }) => did === 'revoke');
+        if (revoked) {
+          note(!own.some(({ startedAt }) => startedAt > revoked.endedAt), `${handle} was revived`);
+          for (const each of tokens)
+            note((await refresh(core, each)).status === 'UNAUTHORISED', `${handle} refreshes after its end`);
+          continue;
+        }
+        const data = (await core.getSessionInformation(handle))?.userDataInDatabase;
+        const merged = own.flatMap(({ did, key }) => (did === 'merge' && key ? key : []));
+        note(
+          merged.every((key) => data?.[key] === 1),
+          `${handle} lost a merge`,
+        );
+        const { refreshTokenHash2: current } = await rowOf(store, handle);
+        const live = [...tokens].filter((each) => refreshTokenHash2(each) === current);
+        note(live.length === 1, `${handle} has ${live.length} current tokens`);
+        const child = (await refreshed(core, live[0] ?? '')).refreshToken.token;
+        for (const each of tokens) {
+          if (each === live[0] || each === child) continue;
+          note((await refresh(core, each)).status === 'TOKEN_THEFT_DETECTED', `${handle} has two lines`);
+        }
+      }
+      expect(problems).toEqual([]);
+    },
+    (SECONDS + 60) * 1000,
+  );
+});
