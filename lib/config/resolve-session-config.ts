@@ -20,6 +20,7 @@ import {
 } from './option-reader.js';
 import { resolveAppInfo } from './resolve-app-info.js';
 import type { ResolvedAppInfo } from './resolve-app-info.js';
+import { ROUTE_PATHS } from './route-paths.js';
 import type { AppInfo, SessionConfig } from './session-config.js';
 import type { AntiCsrfMode, CookieSameSite, SessionWireOptions } from './session-options.interface.js';
 
@@ -49,7 +50,6 @@ export const SESSION_WIRE_OPTION_NAMES: readonly string[] = Object.freeze(Object
 
 const SAME_SITE_VALUES: readonly CookieSameSite[] = ['strict', 'lax', 'none'];
 const ANTI_CSRF_VALUES: readonly AntiCsrfMode[] = ['VIA_TOKEN', 'VIA_CUSTOM_HEADER', 'NONE'];
-const REFRESH_ROUTE = '/session/refresh';
 
 /**
  * Checks the options and fills in the defaults. A constant website is checked here; one that `origin` decides per
@@ -132,7 +132,7 @@ function assemble(settings: Settings, { appInfo, constantOrigin }: ResolvedAppIn
     ...rest,
     appInfo,
     cookieSecure: settings.cookieSecure ?? appInfo.apiDomain.startsWith('https:'),
-    refreshTokenPath: appInfo.apiBasePath + REFRESH_ROUTE,
+    refreshTokenPath: appInfo.apiBasePath + ROUTE_PATHS.refresh,
     getCookieNameForTokenType:
       settings.getCookieNameForTokenType ??
       (cookieNamePrefixes ? prefixedCookieName(settings) : defaultCookieName),

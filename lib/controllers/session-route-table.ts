@@ -1,11 +1,12 @@
+import { ROUTE_PATHS } from '../config/route-paths.js';
 import { withoutTrailingSlash } from '../recipe/request-path.js';
 
 /** The routes that the module brings; the path is relative to the base path. */
 export const SESSION_ROUTES = {
-  refresh: { method: 'post', path: '/session/refresh' },
-  signOut: { method: 'post', path: '/signout' },
-  jwks: { method: 'get', path: '/jwt/jwks.json' },
-  openIdDiscovery: { method: 'get', path: '/.well-known/openid-configuration' },
+  refresh: { method: 'post', path: ROUTE_PATHS.refresh },
+  signOut: { method: 'post', path: ROUTE_PATHS.signOut },
+  jwks: { method: 'get', path: ROUTE_PATHS.jwks },
+  openIdDiscovery: { method: 'get', path: ROUTE_PATHS.openIdDiscovery },
 } as const;
 
 export type SessionRouteName = keyof typeof SESSION_ROUTES;

@@ -9,6 +9,7 @@ import type { AccessTokenVerifier } from '../access-token/access-token-verifier.
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import { validateClaims } from '../claims/validate-claims.js';
+import { ROUTE_PATHS } from '../config/route-paths.js';
 import type { SessionConfig } from '../config/session-config.js';
 import type { CoreClient } from '../core/core-client.js';
 import type { CoreSessionTokens, VerifySessionResult } from '../core/core.types.js';
@@ -345,7 +346,7 @@ export class SessionRecipe implements RecipeInterface {
     return {
       status: 'OK',
       issuer,
-      jwks_uri: `${issuer}/jwt/jwks.json`,
+      jwks_uri: issuer + ROUTE_PATHS.jwks,
       subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: ['RS256'],
       response_types_supported: ['code', 'id_token', 'id_token token'],
