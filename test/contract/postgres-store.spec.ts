@@ -1,6 +1,5 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { CoreBadInputError, CoreUnavailableError } from '../../lib/errors/core.error.js';
-import type { SessionRow } from '../../lib/core/embedded/session-store.js';
 import {
   PostgresClient,
   postgresStore,
@@ -13,25 +12,10 @@ import { create, refreshed, replacementOf } from '../support/core-calls.js';
 import { coreOnStores } from '../support/core-on-store.js';
 import { embeddedCoreOn, seedSigningKeys } from '../support/embedded.js';
 import { startPostgres } from '../support/postgres.js';
+import { KEY, NOW, ROW } from '../support/session-row.js';
 import { describeCoreClient } from './core-client.contract.js';
 import { describeSessionStore } from './session-store.contract.js';
 import { describeSqlStore } from './sql-store.contract.js';
-
-const NOW = 1_760_000_000_000;
-const ROW: SessionRow = {
-  tenantId: 'public',
-  sessionHandle: 'handle-1',
-  userId: 'user-1',
-  refreshTokenHash2: 'a'.repeat(64),
-  sessionData: '{}',
-  accessTokenPayload: '{}',
-  expiresAtMs: NOW + 1000,
-  createdAtMs: NOW,
-  useStaticKey: false,
-  prevRefreshTokenHash2: undefined,
-  rotatedAtMs: undefined,
-};
-const KEY = { tenantId: 'public', sessionHandle: 'handle-1' };
 
 const postgres = await startPostgres();
 afterAll(() => postgres.stop());

@@ -9,6 +9,7 @@ import { DYNAMIC_TEST_KEY } from '../fixtures/signing-keys.js';
 import { create, decoded, refreshed, verify } from '../support/core-calls.js';
 import { embeddedCoreOn, seedSigningKeys } from '../support/embedded.js';
 import { acknowledgedByKilledWriter, type WriterTarget } from '../support/killed-writer.js';
+import { KEY, NOW, ROW } from '../support/session-row.js';
 
 /** A database without tables that a suite may do with as it likes. */
 export interface SqlDatabase {
@@ -24,21 +25,6 @@ export interface SqlDatabase {
   readonly writerTarget: WriterTarget;
 }
 
-const NOW = 1_760_000_000_000;
-const ROW: SessionRow = {
-  tenantId: 'public',
-  sessionHandle: 'handle-1',
-  userId: 'user-1',
-  refreshTokenHash2: 'a'.repeat(64),
-  sessionData: '{}',
-  accessTokenPayload: '{}',
-  expiresAtMs: NOW + 1000,
-  createdAtMs: NOW,
-  useStaticKey: false,
-  prevRefreshTokenHash2: undefined,
-  rotatedAtMs: undefined,
-};
-const KEY = { tenantId: 'public', sessionHandle: 'handle-1' };
 const HOSTILE = [
   "x' OR '1'='1",
   '"; DROP TABLE session_info; --',

@@ -46,9 +46,9 @@ afterEach(async () => {
   await Promise.all([first.kill(), second.kill()]);
 });
 
-function connect(cores: readonly FakeCore[], jwksRefreshIntervalSec = 14_400): void {
+function connect(cores: readonly FakeCore[], jwksRefreshIntervalSec = 14_400, jwksTimeoutMs = 200): void {
   clock = new TestClock(TEST_START_MS);
-  remote = clientOf(cores, { apiKey: 'key-1' }, { clock, jwksRefreshIntervalSec, jwksTimeoutMs: 200 });
+  remote = clientOf(cores, { apiKey: 'key-1' }, { clock, jwksRefreshIntervalSec, jwksTimeoutMs });
   verifier = new AccessTokenVerifier(remote.verificationKeys, clock, {
     clockToleranceSec: 0,
     maxCachedTokens: 0,
@@ -102,6 +102,16 @@ describe('verifying with the published keys of a remote core', () => {
     await Promise.all(Array.from({ length: 100 }, async (_, i) => remote.verificationKeys.find(`d-${i}`)));
     expect(await outcome(BY_UNKNOWN_KEY)).toBe('refused');
     expect(loads(first)).toBe(2);
+  });
+
+  it('holds nobody up while the core hangs over their renewal (S017, S100)', async () => {
+    await remote.close();
+    connect([first], 20, 600_000); // whoever waited for the hanging load would outlast this test
+    await outcome(GOOD);
+    clock.advanceSeconds(21);
+    first.on(JWKS, hang);
+    const outcomes = await Promise.all(Array.from({ length: 50 }, () => outcome(GOOD)));
+    expect(new Set(outcomes)).toEqual(new Set(['accepted']));
   });
 
   it('finds a key that the core has made meanwhile, and keeps the old one (T119)', async () => {
