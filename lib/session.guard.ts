@@ -2,6 +2,7 @@ import { Inject, Injectable, RequestMethod, type CanActivate, type ExecutionCont
 import { METHOD_METADATA } from '@nestjs/common/constants.js';
 import { routeRulesOf, type RouteRules } from './decorators/route-rules.js';
 import { UnauthorisedError } from './errors/session.error.js';
+import { requestAndResponseOf, type RequestAndResponse } from './execution-request.js';
 import { requestStateOf, setRequestState } from './request-state.js';
 import type { SessionRuntime } from './session.runtime.js';
 import { SESSION_RUNTIME } from './session.tokens.js';
@@ -51,15 +52,8 @@ export class SessionGuard implements CanActivate {
    *
    * @throws {Error} for every context but HTTP: what cannot be verified is refused
    */
-  protected getRequestAndResponse(context: ExecutionContext): { req: unknown; res: unknown } {
-    const type: string = context.getType();
-    if (type !== 'http') {
-      throw new Error(
-        `SessionGuard does not know how to find a session in a "${type}" context: extend it and override getRequestAndResponse`,
-      );
-    }
-    const http = context.switchToHttp();
-    return { req: http.getRequest<unknown>(), res: http.getResponse<unknown>() };
+  protected getRequestAndResponse(context: ExecutionContext): RequestAndResponse {
+    return requestAndResponseOf(context);
   }
 
   private rulesFor(context: ExecutionContext): RouteRules {
