@@ -1,8 +1,9 @@
-// Is the tarball what users should get? publint, attw, and a look at its files.
+// Is the tarball what users should get? publint, attw, a look at its files, and its command run from it.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { pack, root } from './packed.mjs';
+import { execPath } from 'node:process';
+import { pack, root, unpack } from './packed.mjs';
 
 const REQUIRED = [
   'README.md',
@@ -11,13 +12,23 @@ const REQUIRED = [
   'SECURITY.md',
   'dist/index.d.ts',
   'dist/testing/index.js',
+  'dist/doctor/index.js',
+  'dist/doctor/cli.js',
 ];
 const UNWANTED =
-  /(\.spec\.|\.e2e-spec\.|\.map$|^(lib|scripts|docs)\/|(^|\/)(test|sample|benchmark|node_modules)\/)/;
-const SPECIFIER = /(?:\bfrom\s*|\bimport\s*\(?\s*)(['"])([^'".][^'"]*)\1/g;
+  /(\.spec\.|\.e2e-spec\.|\.contract\.|\.map$|^(lib|scripts|docs)\/|(^|\/)(test|sample|benchmark|node_modules)\/)/;
+const SPECIFIER = /(?:\bfrom\s*|\bimport\s*(\(\s*)?)(['"])([^'".][^'"]*)\2/g;
+const TYPE_REFERENCE = /\/\/\/\s*<reference\s+(?:types|path)="([^"]+)"/g;
+const DOCTOR = 'nest-sessions';
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const known = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
+const isOptional = (name) => manifest.peerDependenciesMeta?.[name]?.optional === true;
+const peers = Object.keys(manifest.peerDependencies ?? {});
+/** What every user has. */
+const everywhere = [
+  ...Object.keys(manifest.dependencies ?? {}),
+  ...peers.filter((name) => !isOptional(name)),
+];
 const problems = [];
 
 function runTool(name, ...args) {
@@ -25,19 +36,56 @@ function runTool(name, ...args) {
   if (status !== 0) problems.push(`${name} found problems`);
 }
 
-/** Code may import what the package depends on; declarations only what every user has. */
+/**
+ * What a file imports that somebody may not have. Optional packages may be loaded by code that needs them at that moment,
+ * by `import(…)`; a declaration or a static import would need them always.
+ */
 function foreignImports(file) {
-  const allowed = file.endsWith('.d.ts') ? known : [...known, ...Object.keys(manifest.imports ?? {})];
-  const specifiers = [...readFileSync(join(root, file), 'utf8').matchAll(SPECIFIER)].map((match) => match[2]);
-  return specifiers.filter(
-    (name) => !name.startsWith('node:') && !allowed.some((own) => name === own || name.startsWith(`${own}/`)),
-  );
+  const text = readFileSync(join(root, file), 'utf8');
+  const isDeclaration = file.endsWith('.d.ts');
+  const allowed = isDeclaration ? everywhere : [...everywhere, ...Object.keys(manifest.imports ?? {})];
+  const imports = [...text.matchAll(SPECIFIER)].map(([, parenthesis, , name]) => ({
+    name,
+    allowed: parenthesis && !isDeclaration ? [...allowed, ...peers] : allowed,
+  }));
+  const references = [...text.matchAll(TYPE_REFERENCE)].map(([, name]) => ({ name, allowed: ['node'] }));
+  return [...imports, ...references]
+    .filter(
+      ({ name, allowed }) =>
+        !name.startsWith('node:') && !allowed.some((own) => name === own || name.startsWith(`${own}/`)),
+    )
+    .map(({ name }) => name);
+}
+
+/** The command as somebody has it who installed nothing else. */
+function runCommand(packageFolder, ...args) {
+  const file = manifest.bin?.[DOCTOR];
+  if (file === undefined)
+    return { status: undefined, stdout: '', stderr: `package.json has no bin ${DOCTOR}` };
+  return spawnSync(execPath, [join(packageFolder, file), ...args], { encoding: 'utf8', timeout: 30_000 });
+}
+
+function checkCommand(packageFolder) {
+  const expectations = [
+    { args: ['doctor', '--help'], status: 0, output: 'Usage: npx nest-sessions doctor' },
+    { args: ['doctor', 'http://127.0.0.1:1/auth', '--json'], status: 2, output: '"isReachable": false' },
+    { args: ['doctor', 'nowhere'], status: 2, output: 'nest-sessions: the address of the API' },
+  ];
+  for (const { args, status, output } of expectations) {
+    const outcome = runCommand(packageFolder, ...args);
+    if (outcome.status !== status || !(outcome.stdout + outcome.stderr).includes(output)) {
+      problems.push(
+        `${DOCTOR} ${args.join(' ')} ended with ${outcome.status}: ${outcome.stderr.slice(0, 500)}`,
+      );
+    }
+  }
 }
 
 const { folder, tarball, files } = pack();
 try {
   runTool('publint', 'run', tarball, '--strict');
   runTool('attw', tarball, '--profile', 'esm-only', '--no-emoji');
+  checkCommand(unpack(tarball, folder));
 } finally {
   rmSync(folder, { recursive: true });
 }

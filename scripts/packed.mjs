@@ -18,3 +18,9 @@ export function pack() {
   const [{ filename, files }] = JSON.parse(output.toString());
   return { folder, tarball: join(folder, filename), files: files.map(({ path }) => path) };
 }
+
+/** Unpacks a tarball and answers where its package.json is. */
+export function unpack(tarball, folder) {
+  execFileSync('tar', ['-xzf', tarball, '-C', folder]);
+  return join(folder, 'package');
+}

@@ -1,0 +1,25 @@
+import type { Facts } from '../facts.js';
+import type { Finding } from '../finding.js';
+import { checkAddress } from './address.js';
+import { checkCaching } from './caching.js';
+import { checkClock } from './clock.js';
+import { checkCookies } from './cookies.js';
+import { checkCors } from './cors.js';
+import { checkRoutes } from './routes.js';
+import { checkSignIn } from './sign-in.js';
+import { checkSizeOfHeads } from './sizes.js';
+
+/** Every check over the same facts, in the order in which a reader mends: address, routes, CORS, sign-in, cookies, times. */
+export function allFindings(facts: Facts): Finding[] {
+  const checks = [
+    checkAddress,
+    checkRoutes,
+    checkCors,
+    checkSignIn,
+    checkCookies,
+    checkSizeOfHeads,
+    checkCaching,
+    checkClock,
+  ];
+  return checks.flatMap((check) => check(facts));
+}

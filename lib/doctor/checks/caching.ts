@@ -1,0 +1,34 @@
+import { headerLines, headerOf, listOf, nameOf, taken, type RecordedExchange } from '../exchange.js';
+import type { Facts } from '../facts.js';
+import { verdict, type Finding } from '../finding.js';
+import { sessionCookies } from '../session-tokens.js';
+
+/** Nobody may store an answer that sets or clears tokens. */
+export function checkCaching({ exchanges }: Facts): Finding[] {
+  const { emptyRefresh, signIn, refresh, signOut } = exchanges;
+  const withTokens = taken(emptyRefresh, signIn, refresh, signOut).filter(carriesTokens);
+  if (withTokens.length === 0) return [];
+  const problems = withTokens.flatMap((exchange) => {
+    const problem = problemOf(exchange);
+    return problem === undefined ? [] : [`${nameOf(exchange)} ${problem}`];
+  });
+  return [
+    verdict('caching.no-store', problems, 'answers with tokens are not stored', {
+      why: "A cache on the way may give one user's session to another.",
+      mend: 'The module sets Cache-Control: no-store: do not overwrite it, in a proxy, a CDN or an interceptor.',
+    }),
+  ];
+}
+
+function carriesTokens(exchange: RecordedExchange): boolean {
+  return (
+    sessionCookies(exchange).length > 0 ||
+    headerLines(exchange, 'st-access-token').length > 0 ||
+    headerLines(exchange, 'front-token').length > 0
+  );
+}
+
+function problemOf(exchange: RecordedExchange): string | undefined {
+  if (Number(headerOf(exchange, 'age') ?? 0) > 0) return 'was answered by a cache (Age)';
+  return listOf(exchange, 'cache-control').includes('no-store') ? undefined : 'lacks Cache-Control: no-store';
+}

@@ -1,0 +1,269 @@
+import { MAX_COOKIE_OCTETS } from '../../transport/cookies.js';
+import { routeUrl, type Facts } from '../facts.js';
+import { ok, verdict, warning, type Advice, type Finding, type FindingCode } from '../finding.js';
+import { givenTokens, sessionCookies, type SessionCookie } from '../session-tokens.js';
+import { dropReasons, matchesPath, octetsOf, type DropReason } from '../set-cookie.js';
+import { browserSite, isLocal, isSameSite } from '../site.js';
+import { quote } from '../printable.js';
+import { sharedPublicSuffix } from './address.js';
+
+const LARGE_COOKIE_OCTETS = 3500;
+
+/** Does a browser keep the session's cookies, and does it send them where they are needed and nowhere else? */
+export function checkCookies(facts: Facts): Finding[] {
+  const cookies = cookiesOf(facts);
+  if (cookies.length === 0) return [];
+  return [
+    checkDomain(cookies),
+    checkPaths(cookies, facts),
+    ...checkSameSite(cookies, facts),
+    ...checkThirdParty(cookies, facts),
+    ...checkSecure(cookies),
+    checkHttpOnly(cookies),
+    ...checkPartitioned(cookies),
+    ...checkPrefixes(cookies),
+    checkDuplicates(cookies),
+    ...checkSizes(cookies),
+  ];
+}
+
+/** Also of the answer that removes them; unless the application was seen to use headers, then cookies do not matter. */
+function cookiesOf({ exchanges }: Facts): SessionCookie[] {
+  const { emptyRefresh, signIn, refresh, signOut } = exchanges;
+  if (givenTokens(signIn).transferMethod === 'header') return [];
+  return [emptyRefresh, signIn, refresh, signOut].flatMap((exchange) => sessionCookies(exchange));
+}
+
+function dropped(cookies: readonly SessionCookie[], ...reasons: readonly DropReason[]): SessionCookie[] {
+  return cookies.filter((cookie) => dropReasons(cookie, cookie.from).some((each) => reasons.includes(each)));
+}
+
+function checkDomain(cookies: readonly SessionCookie[]): Finding {
+  const problems = [
+    ...dropped(cookies, 'foreign-domain').map(
+      ({ name, domain, from }) =>
+        `${name} has Domain ${quote(domain ?? '')}, which ${from.hostname} is not part of`,
+    ),
+    ...dropped(cookies, 'public-suffix').map(
+      ({ name, domain }) => `${name} has Domain ${quote(domain ?? '')}, a public suffix`,
+    ),
+  ];
+  const shared = [...new Set(cookies.flatMap(({ domain }) => (domain === undefined ? [] : [domain])))];
+  const good =
+    shared.length === 0
+      ? 'the cookies belong to the host of the API alone'
+      : `the cookies are shared with every host below ${shared.map(quote).join(', ')}`;
+  return verdict('cookie.domain', problems, good, {
+    why: 'Browsers drop such a cookie without a word: the sign-in seems to work, and the next request has no session.',
+    mend: 'Leave cookieDomain out, or set it to the domain that website and API share, ".example.com" for example.',
+  });
+}
+
+function checkPaths(cookies: readonly SessionCookie[], { api }: Facts): Finding {
+  const refreshPath = new URL(routeUrl(api, 'refresh')).pathname;
+  const problems = cookies.flatMap(({ kind, name, path }) => {
+    if (kind === 'access') return path === '/' ? [] : [`${name} is sent below ${quote(path)} only`];
+    if (!matchesPath(path, refreshPath))
+      return [`${name} is not sent to ${refreshPath}: its path is ${quote(path)}`];
+    return path === refreshPath
+      ? []
+      : [`${name} is sent to more than ${refreshPath}: its path is ${quote(path)}`];
+  });
+  const isLost = cookies.some(({ kind, path }) => kind === 'refresh' && !matchesPath(path, refreshPath));
+  return verdict(
+    'cookie.path',
+    problems,
+    `the refresh token goes to ${refreshPath} only`,
+    {
+      why: isLost
+        ? 'The refresh token never arrives: users are signed out when their first access token expires.'
+        : 'Where the access cookie is not sent there is no session; where the refresh cookie is, it can leak.',
+      mend:
+        'Set appInfo.apiBasePath (and apiGatewayPath for a prefix that a gateway strips) to the path that browsers use; ' +
+        'leave accessTokenPath out.',
+    },
+    isLost ? 'error' : 'warning',
+  );
+}
+
+function checkSameSite(cookies: readonly SessionCookie[], { api, website }: Facts): Finding[] {
+  const withoutSecure = dropped(cookies, 'none-without-secure');
+  if (withoutSecure.length > 0) return [sameSiteWithoutSecure(withoutSecure)];
+  const apiUrl = new URL(api.origin);
+  const values = [...new Set(cookies.map(({ sameSite }) => sameSite ?? 'missing'))];
+  if (isSameSite(apiUrl, website)) return [sameSiteWithinSite(values)];
+  const isMixOfLocalNames = isLocal(apiUrl) && isLocal(website) && apiUrl.protocol === website.protocol;
+  return isMixOfLocalNames ? [] : [sameSiteAcrossSites(values, apiUrl, website)]; // a mix is reported as such
+}
+
+function sameSiteWithoutSecure(cookies: readonly SessionCookie[]): Finding {
+  const problems = cookies.map(({ name }) => `${name} is SameSite=None without Secure`);
+  return verdict('cookie.same-site', problems, '', {
+    why: 'Browsers drop such a cookie.',
+    mend: 'Serve the API by https and set appInfo.apiDomain to its https:// origin.',
+  });
+}
+
+function sameSiteWithinSite(values: readonly string[]): Finding {
+  return verdict(
+    'cookie.same-site',
+    values.includes('none') ? ['the cookies are SameSite=None, though website and API are one site'] : [],
+    `SameSite is ${values.join(', ')}, website and API are one site`,
+    {
+      why: 'Other websites can make a browser send them; only the anti-CSRF check stands in between.',
+      mend: 'Leave cookieSameSite out, and set appInfo.websiteDomain to the website: lax is then chosen.',
+    },
+    'warning',
+  );
+}
+
+function sameSiteAcrossSites(values: readonly string[], api: URL, website: URL): Finding {
+  const where = `${browserSite(website)} and ${browserSite(api)} are two sites`;
+  const kept = values.filter((value) => value !== 'none');
+  return verdict(
+    'cookie.same-site',
+    kept.map((value) => `SameSite is ${value}, but ${where}`),
+    `SameSite is none, as ${where}`,
+    {
+      why: 'The browser does not send these cookies on calls from the website: after the sign-in there is no session.',
+      mend:
+        'Set appInfo.websiteDomain to the website and leave cookieSameSite out, or better: put the API on a subdomain of ' +
+        'the website. Schemes must be equal, too.',
+    },
+  );
+}
+
+function checkThirdParty(cookies: readonly SessionCookie[], { api, website }: Facts): Finding[] {
+  const apiUrl = new URL(api.origin);
+  if (isSameSite(apiUrl, website) || isLocal(apiUrl)) return [];
+  const suffix = sharedPublicSuffix(apiUrl.hostname, website.hostname);
+  const seen =
+    suffix === undefined
+      ? `${apiUrl.hostname} is a third party to pages of ${website.hostname}`
+      : `${apiUrl.hostname} is a third party to pages of ${website.hostname}: ${suffix} is a public suffix, not a site`;
+  const partitioned = cookies.every((cookie) => cookie.partitioned);
+  const advice: Advice = {
+    why: partitioned
+      ? 'Partitioned cookies work in most browsers that block third parties, and nowhere else than on that website.'
+      : 'Safari, private windows and many settings block cookies of third parties: there nobody can sign in.',
+    mend:
+      'Put website and API below one registrable domain (example.com and api.example.com), or let the client ' +
+      "use headers (tokenTransferMethod: 'header').",
+  };
+  return [warning('cookie.third-party', seen, advice)];
+}
+
+function checkSecure(cookies: readonly SessionCookie[]): Finding[] {
+  const overHttps = cookies.filter(({ from }) => from.protocol === 'https:');
+  const problems = [
+    ...overHttps
+      .filter(({ secure }) => !secure)
+      .map(({ name }) => `${name} is not Secure, though the API is https`),
+    ...dropped(cookies, 'secure-over-http').map(({ name }) => `${name} is Secure, though the API is http`),
+  ];
+  const local = cookies.filter(({ secure, from }) => secure && from.protocol === 'http:' && isLocal(from));
+  if (problems.length === 0 && local.length > 0) {
+    return [
+      warning('cookie.secure', `${local[0]?.name} is Secure, and the API is http on this machine`, {
+        why: 'Chrome and Firefox keep such a cookie for local addresses, Safari drops it.',
+        mend: 'Set appInfo.apiDomain to the http:// address while developing, and leave cookieSecure out.',
+      }),
+    ];
+  }
+  return [
+    verdict('cookie.secure', problems, 'Secure fits the scheme', {
+      why: 'Without Secure a cookie also travels in clear; with it, browsers drop it from an answer by http.',
+      mend: 'Set appInfo.apiDomain to the origin as browsers see it, outside the proxy that ends TLS; leave cookieSecure out.',
+    }),
+  ];
+}
+
+function checkHttpOnly(cookies: readonly SessionCookie[]): Finding {
+  const readable = cookies.filter(({ httpOnly }) => !httpOnly);
+  return verdict(
+    'cookie.http-only',
+    readable.map(({ name }) => `${name} is not HttpOnly`),
+    'scripts cannot read the cookies',
+    {
+      why: 'Script injected into a page can take the tokens away.',
+      mend: 'The module always sets it: look for a proxy or middleware that rewrites Set-Cookie.',
+    },
+  );
+}
+
+function checkPartitioned(cookies: readonly SessionCookie[]): Finding[] {
+  if (!cookies.some(({ partitioned }) => partitioned)) return [];
+  return dropFinding(
+    cookies,
+    'cookie.partitioned',
+    'partitioned-without-secure',
+    'Partitioned without Secure',
+    {
+      why: 'Browsers drop such a cookie.',
+      mend: 'Serve the API by https, or set cookiePartitioned to false.',
+    },
+  );
+}
+
+function checkPrefixes(cookies: readonly SessionCookie[]): Finding[] {
+  if (!cookies.some(({ name }) => /^__(?:host|secure)-/i.test(name))) return [];
+  return dropFinding(cookies, 'cookie.prefix', 'prefix', 'set against the rules of its prefix', {
+    why: 'Browsers drop such a cookie: __Secure- needs Secure, __Host- also path / and no Domain.',
+    mend: 'Use cookieNamePrefixes, which picks the prefix that the other options allow.',
+  });
+}
+
+function dropFinding(
+  cookies: readonly SessionCookie[],
+  code: FindingCode,
+  reason: DropReason,
+  what: string,
+  advice: Advice,
+): Finding[] {
+  const problems = dropped(cookies, reason).map(({ name }) => `${name} is ${what}`);
+  return [verdict(code, problems, `no cookie is ${what}`, advice)];
+}
+
+/** Two cookies of one name with another domain or path are two cookies, and the browser sends both. */
+function checkDuplicates(cookies: readonly SessionCookie[]): Finding {
+  const places = new Map<string, Set<string>>();
+  for (const { name, domain, path } of cookies) {
+    const place = `${domain === undefined ? 'this host' : quote(domain)} ${quote(path)}`;
+    places.set(name, (places.get(name) ?? new Set()).add(place));
+  }
+  const doubled = [...places].filter(([, seen]) => seen.size > 1);
+  return verdict(
+    'cookie.duplicate',
+    doubled.map(([name, seen]) => `${name} is set and removed at several places: ${[...seen].join(', ')}`),
+    'each cookie is set and removed at one domain and path',
+    {
+      why:
+        'A browser then holds two cookies of one name and sends both. Refreshes fail or go round in circles, and a sign-out ' +
+        'leaves one behind.',
+      mend:
+        'Run all instances and all applications on this host with the same cookieDomain and base path. After a change of ' +
+        "cookieDomain set olderCookieDomain to the former value ('' if there was none).",
+    },
+  );
+}
+
+function checkSizes(cookies: readonly SessionCookie[]): Finding[] {
+  const kept = cookies.filter(({ isRemoval }) => !isRemoval);
+  const [largest] = kept.toSorted((a, b) => octetsOf(b) - octetsOf(a));
+  if (largest === undefined) return [];
+  const octets = octetsOf(largest);
+  const seen = `${largest.name} has ${octets} octets of name and value, browsers keep ${MAX_COOKIE_OCTETS}`;
+  if (octets <= LARGE_COOKIE_OCTETS) return [ok('cookie.size', seen)];
+  return [
+    verdict(
+      'cookie.size',
+      [seen],
+      '',
+      {
+        why: 'Browsers drop a larger cookie without a word; payloads grow with claims, roles and names.',
+        mend: 'Keep less in the access token payload: session data stays on the server and has no such limit.',
+      },
+      octets > MAX_COOKIE_OCTETS ? 'error' : 'warning',
+    ),
+  ];
+}

@@ -1,0 +1,182 @@
+import {
+  headerOf,
+  isSuccess,
+  listOf,
+  nameOf,
+  settledAnswer,
+  taken,
+  headerLines,
+  type RecordedExchange,
+} from '../exchange.js';
+import { FOREIGN_ORIGIN, isCrossOrigin, type Facts } from '../facts.js';
+import { error, ok, verdict, warning, type Finding } from '../finding.js';
+import { quote } from '../printable.js';
+import { sessionCorsHeaders } from '../../transport/session-cors-headers.js';
+
+const OWN_RESPONSE_HEADERS = ['front-token', 'st-access-token', 'st-refresh-token', 'anti-csrf'];
+const CLIENT_WAITS = 'The browser hides the answer from the page, and the client sees a failed request.';
+
+/** May pages of the website call the API, read what it answers, and may nobody else? */
+export function checkCors(facts: Facts): Finding[] {
+  if (!isCrossOrigin(facts)) {
+    return [ok('cors.origin', 'website and API are one origin: CORS is not needed'), ...checkForeign(facts)];
+  }
+  return [
+    ...checkPreflight(facts),
+    checkOrigin(facts),
+    ...checkCredentials(facts),
+    ...checkRequestHeaders(facts),
+    checkExposedHeaders(facts),
+    ...checkForeign(facts),
+    ...checkVary(facts),
+  ];
+}
+
+function preflightsOf({ exchanges }: Facts): RecordedExchange[] {
+  return taken(exchanges.preflight, exchanges.signInPreflight).filter(isSettled);
+}
+
+/** What the page wants to read: errors as well, and the answers that carry tokens. */
+function answersOf({ exchanges }: Facts): RecordedExchange[] {
+  return taken(exchanges.emptyRefresh, exchanges.signIn, exchanges.refresh, exchanges.signOut).filter(
+    isSettled,
+  );
+}
+
+function enableCors({ website }: Facts): string {
+  return `app.enableCors(sessionCorsOptions({ origins: ['${website.origin}'] }))`;
+}
+
+function isSettled(exchange: RecordedExchange | undefined): exchange is RecordedExchange {
+  return settledAnswer(exchange) !== undefined;
+}
+
+function checkPreflight(facts: Facts): Finding[] {
+  const preflights = preflightsOf(facts);
+  if (preflights.length === 0) return [];
+  const refused = preflights.filter((exchange) => !isSuccess(exchange));
+  return [
+    verdict(
+      'cors.preflight',
+      refused.map((exchange) => `${nameOf(exchange)} answers ${exchange.answer?.status}`),
+      'preflights are answered',
+      {
+        why: 'A browser asks by OPTIONS before it sends the headers of the client, and gives up at any answer but a success.',
+        mend: `Call ${enableCors(facts)} before listening, and let OPTIONS pass proxies and firewalls without credentials.`,
+      },
+    ),
+  ];
+}
+
+function checkOrigin(facts: Facts): Finding {
+  const origin = facts.website.origin;
+  const problems = [...preflightsOf(facts), ...answersOf(facts)].flatMap((exchange) => {
+    const problem = originProblem(exchange, origin);
+    return problem === undefined ? [] : [`${nameOf(exchange)} (${exchange.answer?.status}) ${problem}`];
+  });
+  return verdict('cors.origin', problems, `Access-Control-Allow-Origin names ${origin}`, {
+    why: `${CLIENT_WAITS} Answers with an error need the header, too: a 401 is how the client learns that it must refresh.`,
+    mend:
+      `Allow exactly ${origin}, in one place, on every answer: ${enableCors(facts)}. ` +
+      'In nginx use "add_header … always" or leave CORS to the application, not both.',
+  });
+}
+
+function originProblem(exchange: RecordedExchange, origin: string): string | undefined {
+  const lines = headerLines(exchange, 'access-control-allow-origin');
+  const value = lines.join(', ');
+  if (value === origin) return undefined;
+  if (lines.length === 0) return 'has no Access-Control-Allow-Origin';
+  if (value.includes(',')) return `has several Access-Control-Allow-Origin: ${quote(value)}`;
+  if (value === '*')
+    return 'has Access-Control-Allow-Origin "*", which does not count for requests with credentials';
+  return `has Access-Control-Allow-Origin ${quote(value)}, not ${origin}`;
+}
+
+/** Only where an origin is allowed at all; the rest has been reported. */
+function checkCredentials(facts: Facts): Finding[] {
+  const exchanges = [...preflightsOf(facts), ...answersOf(facts)].filter(
+    (exchange) => headerOf(exchange, 'access-control-allow-origin') !== undefined,
+  );
+  if (exchanges.length === 0) return [];
+  const without = exchanges.filter((each) => headerOf(each, 'access-control-allow-credentials') !== 'true');
+  return [
+    verdict(
+      'cors.credentials',
+      without.map((exchange) => `${nameOf(exchange)} lacks Access-Control-Allow-Credentials: true`),
+      'credentials are allowed',
+      {
+        why: 'Without it a browser neither keeps the cookies of the answer nor shows it to the page.',
+        mend: `Set credentials: true in the CORS options; ${enableCors(facts)} does.`,
+      },
+    ),
+  ];
+}
+
+function checkRequestHeaders(facts: Facts): Finding[] {
+  const preflights = preflightsOf(facts).filter(isSuccess);
+  if (preflights.length === 0) return [];
+  const problems = preflights.flatMap((exchange) => {
+    const allowed = listOf(exchange, 'access-control-allow-headers');
+    const missing = sessionCorsHeaders().filter((name) => !allowed.includes(name));
+    if (missing.length === 0) return [];
+    const star = allowed.includes('*') ? ' ("*" does not count for requests with credentials)' : '';
+    return [`${nameOf(exchange)} does not allow ${missing.join(', ')}${star}`];
+  });
+  return [
+    verdict('cors.request-headers', problems, 'the headers of the client are allowed', {
+      why: 'The client sends these with its requests; the browser stops every request that has one which is not allowed.',
+      mend: `Add sessionCorsHeaders() to the allowed headers; ${enableCors(facts)} does.`,
+    }),
+  ];
+}
+
+function checkExposedHeaders(facts: Facts): Finding {
+  const problems = answersOf(facts).flatMap((exchange) => {
+    const exposed = listOf(exchange, 'access-control-expose-headers');
+    const hidden = OWN_RESPONSE_HEADERS.filter(
+      (name) => headerOf(exchange, name) !== undefined && !exposed.includes(name),
+    );
+    return hidden.length === 0 ? [] : [`${nameOf(exchange)} does not expose ${hidden.join(', ')}`];
+  });
+  return verdict('cors.exposed-headers', problems, 'the headers for the client are exposed', {
+    why: 'The client learns from front-token that there is a session, and in header mode gets its tokens in headers.',
+    mend:
+      'The module adds them to Access-Control-Expose-Headers by itself: do not overwrite that header afterwards, in a ' +
+      'proxy for example.',
+  });
+}
+
+/** A server that reflects whoever asks gives every website the user's session. */
+function checkForeign(facts: Facts): Finding[] {
+  const { foreignPreflight, emptyRefresh } = facts.exchanges;
+  if (!isSettled(foreignPreflight)) return [];
+  const allowed = headerOf(foreignPreflight, 'access-control-allow-origin');
+  const isReflected = allowed === FOREIGN_ORIGIN || allowed === 'null';
+  if (!isReflected || headerOf(foreignPreflight, 'access-control-allow-credentials') !== 'true') {
+    return [ok('cors.foreign-origin', 'an unknown website is not allowed')];
+  }
+  return [
+    error('cors.foreign-origin', `${nameOf(emptyRefresh)} allows a website that nobody can have listed`, {
+      why: 'Any page that a user visits can call the API with credentials and read the answers.',
+      mend: `List your websites one by one: ${enableCors(facts)}. Not origin: true, no pattern that matches all.`,
+    }),
+  ];
+}
+
+/** Only where the answer differs by origin; a server that always names the same one may be cached. */
+function checkVary(facts: Facts): Finding[] {
+  const { preflight, foreignPreflight } = facts.exchanges;
+  if (!isSettled(preflight) || !isSettled(foreignPreflight)) return [];
+  const [own, other] = [preflight, foreignPreflight].map((each) =>
+    headerOf(each, 'access-control-allow-origin'),
+  );
+  const vary = listOf(preflight, 'vary');
+  if (own === undefined || own === other || vary.includes('origin') || vary.includes('*')) return [];
+  return [
+    warning('cors.vary', `${nameOf(preflight)} answers by origin without Vary: Origin`, {
+      why: 'A cache may give one website the answer that was made for another, which the browser then refuses.',
+      mend: `Let the application set CORS (${enableCors(facts)}), or add Vary: Origin where the header is set.`,
+    }),
+  ];
+}

@@ -1,0 +1,53 @@
+import { isSuccess, nameOf, taken, type RecordedExchange } from '../exchange.js';
+import { type Facts } from '../facts.js';
+import { ok, verdict, type Finding } from '../finding.js';
+import { sessionCookies } from '../session-tokens.js';
+
+const USUAL_LIMIT = 8 * 1024;
+const LAST_LIMIT = 16 * 1024;
+/** What browsers send beside cookies: agent, languages, hints. */
+const OTHER_REQUEST_HEADERS = 1024;
+
+/** Do the heads of requests and answers fit through the servers in between? */
+export function checkSizeOfHeads({ exchanges }: Facts): Finding[] {
+  const withTokens = taken(exchanges.signIn, exchanges.refresh).filter(isSuccess);
+  const heads = withTokens.flatMap((exchange) => [
+    { what: `the answer to ${nameOf(exchange)} has headers of`, octets: headOctets(exchange) },
+    { what: `after ${nameOf(exchange)} requests have headers of about`, octets: requestOctets(exchange) },
+  ]);
+  const [largest] = heads.toSorted((a, b) => b.octets - a.octets);
+  if (largest === undefined) return [];
+  const seen = `${largest.what} ${largest.octets} octets`;
+  if (largest.octets <= USUAL_LIMIT) return [ok('header.size', seen)];
+  return [
+    verdict(
+      'header.size',
+      [seen],
+      '',
+      {
+        why:
+          'Node accepts 16 KB of request headers; proxies often take 8 KB, and nginx buffers 4 or 8 KB of an answer: beyond ' +
+          'that users see 400, 431 or 502.',
+        mend: 'Keep less in the access token payload (it travels in the token and in front-token), and fewer other cookies.',
+      },
+      largest.octets > LAST_LIMIT ? 'error' : 'warning',
+    ),
+  ];
+}
+
+function headOctets(exchange: RecordedExchange): number {
+  const lines = exchange.answer?.headers ?? [];
+  return lines.reduce(
+    (sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(value) + 4,
+    0,
+  );
+}
+
+/** To the refresh route, where a browser sends both cookies. */
+function requestOctets(exchange: RecordedExchange): number {
+  const cookies = sessionCookies(exchange).filter(({ isRemoval }) => !isRemoval);
+  return cookies.reduce(
+    (sum, { name, value }) => sum + name.length + value.length + 3,
+    OTHER_REQUEST_HEADERS,
+  );
+}

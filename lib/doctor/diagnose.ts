@@ -1,0 +1,134 @@
+import { SystemClock } from '../shared/clock.js';
+import { allFindings } from './checks/all-checks.js';
+import { isSuccess, type RecordedExchange } from './exchange.js';
+import { parseApiAddress, parseWebsite, type Facts } from './facts.js';
+import { error, type Finding } from './finding.js';
+import { httpSender, type Sender } from './http-sender.js';
+import { interview } from './interview.js';
+import { givenTokens, sessionCookies } from './session-tokens.js';
+import { parseSignIn, signInUrl, type SignInRequest } from './sign-in-request.js';
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+/** A timer takes no more than 2^31 ms; who waits for an hour waits for ever. */
+const MAX_TIMEOUT_MS = 3_600_000;
+
+/**
+ * Whom the doctor asks.
+ *
+ * @publicApi
+ */
+export interface DiagnoseOptions {
+  /** Address of the session routes as browsers reach them, base path included: `https://api.example.com/auth`. */
+  readonly api: string;
+  /** Origin of the website, `https://example.com`. Default: that of the API. */
+  readonly website?: string;
+  /** A request that signs in, as an object or as text: `POST /login {"name":"Ada"}`. Default: nobody signs in. */
+  readonly signIn?: string | SignInRequest;
+  /** Sent with every request: what a proxy in front asks for. Default none. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Milliseconds that each answer may take. Default 10,000; at most an hour. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * What the doctor found. Holds no token, no cookie value and nothing of the sign-in's body.
+ *
+ * @publicApi
+ */
+export interface Diagnosis {
+  /** The address that was asked, base path included. */
+  readonly api: string;
+  /** The website's origin. */
+  readonly website: string;
+  /** False when nobody answered at all; there is one finding then. */
+  readonly isReachable: boolean;
+  /** In the order in which to mend them. */
+  readonly findings: readonly Finding[];
+  /** What could not be looked at, and why. */
+  readonly notChecked: readonly string[];
+}
+
+/**
+ * Asks a running application the way a browser would, and says what is wrong with its domains, CORS, cookies and clocks.
+ * Sends about ten requests, one after the other. With `signIn` it creates a session, refreshes it and ends it.
+ *
+ * @throws {TypeError} an option cannot be understood
+ * @publicApi
+ */
+export async function diagnose(options: DiagnoseOptions): Promise<Diagnosis> {
+  const clock = new SystemClock();
+  const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  if (!(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS)) {
+    throw new TypeError(`the timeout is expected to be above 0 and at most ${MAX_TIMEOUT_MS / 1000} seconds`);
+  }
+  return diagnoseBy(httpSender({ timeoutMs, clock }), options);
+}
+
+/** {@link diagnose} with the sender as an argument. */
+export async function diagnoseBy(send: Sender, options: DiagnoseOptions): Promise<Diagnosis> {
+  const api = parseApiAddress(options.api);
+  const website = parseWebsite(options.website ?? api.origin);
+  const signIn = typeof options.signIn === 'string' ? parseSignIn(options.signIn) : options.signIn;
+  if (signIn !== undefined) signInUrl(signIn, api); // before anybody is asked
+  const exchanges = await interview({ api, website, signIn, headers: options.headers ?? {} }, send);
+  const address = { api: api.origin + api.basePath, website: website.origin };
+  const failure = exchanges.emptyRefresh.failure;
+  if (failure !== undefined) {
+    return { ...address, isReachable: false, findings: [unreachable(address.api, failure)], notChecked: [] };
+  }
+  const facts: Facts = { api, website, exchanges };
+  return {
+    ...address,
+    isReachable: true,
+    findings: allFindings(facts),
+    notChecked: notChecked(facts, options),
+  };
+}
+
+function unreachable(api: string, failure: string): Finding {
+  return error('address.reachable', `${api} does not answer: ${failure}`, {
+    why: 'Nothing can be examined.',
+    mend:
+      REMEDIES.find(({ codes }) => codes.test(failure))?.mend ??
+      'Is the application running, and the address right?',
+  });
+}
+
+const REMEDIES: readonly { readonly codes: RegExp; readonly mend: string }[] = [
+  { codes: /^(ENOTFOUND|EAI_)/, mend: 'The host name cannot be resolved: check its spelling and the DNS.' },
+  {
+    codes: /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS/,
+    mend: 'The certificate is not trusted, by browsers perhaps not either. For one of your own set NODE_EXTRA_CA_CERTS.',
+  },
+  {
+    codes: /^(EPROTO|ERR_SSL|HPE_|ECONNRESET)/,
+    mend: 'Is it https where it should be http, or the other way round?',
+  },
+];
+
+function notChecked({ exchanges, website, api }: Facts, options: DiagnoseOptions): string[] {
+  const { signIn, refresh } = exchanges;
+  const lines: string[] = [];
+  if (options.website === undefined && website.origin === api.origin) {
+    lines.push('CORS and SameSite for another website: give its origin by --website');
+  }
+  if (options.signIn === undefined) {
+    lines.push('the session that a sign-in gives: name one by --sign-in \'POST /login {"name":"Ada"}\'');
+  }
+  if (hasLostRefreshToken(signIn) && refresh === undefined) {
+    lines.push('a refresh: a browser would not send the refresh token that the sign-in gave');
+  }
+  if (exchanges.cleanUp !== undefined && !isSuccess(exchanges.cleanUp)) {
+    lines.push('a sign-out: the session of the sign-in is left to expire');
+  }
+  for (const exchange of [exchanges.jwks, exchanges.preflight, signIn, refresh, exchanges.signOut]) {
+    if (exchange?.failure !== undefined) {
+      lines.push(`${exchange.method} ${new URL(exchange.url).pathname}: no answer (${exchange.failure})`);
+    }
+  }
+  return lines;
+}
+
+function hasLostRefreshToken(signIn: RecordedExchange | undefined): boolean {
+  return givenTokens(signIn).refreshToken !== undefined && sessionCookies(signIn).length > 0;
+}

@@ -1,0 +1,72 @@
+import { request as requestHttp, type IncomingMessage, type RequestOptions } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import type { Clock } from '../shared/clock.js';
+import type { RecordedAnswer, RecordedExchange } from './exchange.js';
+
+/** A request of the interview. */
+export interface RequestToSend {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** Sends one request, follows no redirect and never throws: what went wrong is part of the record. */
+export type Sender = (request: RequestToSend) => Promise<RecordedExchange>;
+
+const MAX_BODY_OCTETS = 256 * 1024;
+const MAX_HEAD_OCTETS = 64 * 1024;
+
+/** The sender over Node's own HTTP client; each request has a connection of its own. */
+export function httpSender(options: { readonly timeoutMs: number; readonly clock: Clock }): Sender {
+  return async (request) => {
+    const sentAtMs = options.clock.now();
+    const outcome = await exchange(request, options.timeoutMs);
+    const { method, url } = request;
+    return { method, url, sentAtMs, receivedAtMs: options.clock.now(), ...outcome };
+  };
+}
+
+async function exchange(
+  { method, url, headers, body }: RequestToSend,
+  timeoutMs: number,
+): Promise<{ answer: RecordedAnswer } | { failure: string }> {
+  const send = url.startsWith('https:') ? requestHttps : requestHttp;
+  const payload = body === undefined ? undefined : Buffer.from(body);
+  const options: RequestOptions = {
+    method,
+    agent: false,
+    maxHeaderSize: MAX_HEAD_OCTETS,
+    headers: { ...headers, ...(payload === undefined ? {} : { 'content-length': payload.byteLength }) },
+    signal: AbortSignal.timeout(timeoutMs),
+  };
+  return new Promise((resolve) => {
+    const fail = (error: unknown): void => resolve({ failure: failureOf(error) });
+    const client = send(url, options, (response) => {
+      readAnswer(response).then((answer) => resolve({ answer }), fail);
+    });
+    client.on('error', fail);
+    client.end(payload);
+  });
+}
+
+async function readAnswer(response: IncomingMessage): Promise<RecordedAnswer> {
+  const chunks: Buffer[] = [];
+  let octets = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    octets += chunk.byteLength;
+    if (octets > MAX_BODY_OCTETS) break; // nothing of ours is that long
+    chunks.push(chunk);
+  }
+  const lines = response.rawHeaders;
+  const headers = lines.flatMap((name, i) =>
+    i % 2 === 0 ? [[name.toLowerCase(), lines[i + 1] ?? ''] as const] : [],
+  );
+  return { status: response.statusCode ?? 0, headers, body: Buffer.concat(chunks).toString('utf8') };
+}
+
+function failureOf(error: unknown): string {
+  const { name, code } = error as { name?: unknown; code?: unknown };
+  if (name === 'AbortError' || name === 'TimeoutError') return 'TIMEOUT';
+  return typeof code === 'string' ? code : 'FAILED';
+}

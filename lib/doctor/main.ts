@@ -1,0 +1,138 @@
+import { readFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { diagnose, type DiagnoseOptions, type Diagnosis } from './diagnose.js';
+import { countLevel, formatDiagnosis } from './report.js';
+
+/** What the command uses of the process. */
+export interface CommandIo {
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+  readonly isTerminal: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** What the command ends with: nothing wrong, something wrong, nothing could be examined. */
+export const EXIT_CODES = { good: 0, errorsFound: 1, notExamined: 2 } as const;
+
+const HELP = `Usage: npx nest-sessions doctor <address> [options]
+
+Asks a running API the way a browser would, and says what is wrong with its
+domains, CORS, cookies and clocks, and how to mend it.
+
+  <address>            where the session routes are, with their base path:
+                       https://api.example.com/auth
+
+  --website <origin>   the website that calls it, https://example.com
+                       (default: the origin of the API)
+  --sign-in <request>  a request that signs in: 'POST /login {"name":"Ada"}'.
+                       The session is refreshed, then ended. @file reads the
+                       request from a file, which keeps passwords out of the
+                       history of your shell
+  --header <name: value>  sent with every request; may be repeated
+  --timeout <seconds>  how long to wait for each answer (default 10)
+  --json               the findings as JSON
+  --help               this text
+
+Exit codes: 0 no errors, 1 errors found, 2 wrong usage or nobody answered.
+NO_COLOR switches colours off; they are used on a terminal only.
+`;
+
+/**
+ * The command `nest-sessions`.
+ *
+ * @param argv what stands behind the name of the program
+ * @returns one of {@link EXIT_CODES}
+ */
+export async function main(
+  argv: readonly string[],
+  io: CommandIo,
+  examine: (options: DiagnoseOptions) => Promise<Diagnosis> = diagnose,
+): Promise<number> {
+  try {
+    const { values, positionals } = parseArguments(argv);
+    if (values.help === true) {
+      io.stdout(HELP);
+      return EXIT_CODES.good;
+    }
+    const diagnosis = await examine(await toOptions(values, positionals));
+    const colour = io.isTerminal && !io.env['NO_COLOR'] && io.env['TERM'] !== 'dumb';
+    io.stdout(
+      values.json === true
+        ? `${JSON.stringify(diagnosis, null, 2)}\n`
+        : formatDiagnosis(diagnosis, { colour }),
+    );
+    return exitCodeOf(diagnosis);
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    io.stderr(`nest-sessions: ${cause.message}\nTry: npx nest-sessions doctor --help\n`);
+    return EXIT_CODES.notExamined;
+  }
+}
+
+function exitCodeOf(diagnosis: Diagnosis): number {
+  if (!diagnosis.isReachable) return EXIT_CODES.notExamined;
+  return countLevel(diagnosis, 'error') > 0 ? EXIT_CODES.errorsFound : EXIT_CODES.good;
+}
+
+function parseArguments(argv: readonly string[]): ReturnType<typeof readArguments> {
+  try {
+    return readArguments(argv);
+  } catch (cause) {
+    const [message = ''] = (cause as Error).message.split('. '); // what follows suggests `--`
+    throw new TypeError(message, { cause });
+  }
+}
+
+function readArguments(argv: readonly string[]) {
+  return parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      website: { type: 'string' },
+      'sign-in': { type: 'string' },
+      header: { type: 'string', multiple: true },
+      timeout: { type: 'string' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+}
+
+async function toOptions(
+  values: ReturnType<typeof readArguments>['values'],
+  [command, api, ...rest]: readonly string[],
+): Promise<DiagnoseOptions> {
+  if (command !== 'doctor') throw new TypeError('the command is expected first: doctor');
+  if (api === undefined) throw new TypeError('the address of the API is missing');
+  if (rest.length > 0) throw new TypeError(`one address is expected, ${rest.length + 1} were given`);
+  const { website, timeout, header = [] } = values;
+  const signIn = await readSignIn(values['sign-in']);
+  return {
+    api,
+    ...(website === undefined ? {} : { website }),
+    ...(signIn === undefined ? {} : { signIn }),
+    headers: Object.fromEntries(header.map(readHeader)),
+    ...(timeout === undefined ? {} : { timeoutMs: readTimeout(timeout) }),
+  };
+}
+
+async function readSignIn(text: string | undefined): Promise<string | undefined> {
+  if (!text?.startsWith('@')) return text;
+  try {
+    return await readFile(text.slice(1), 'utf8');
+  } catch (cause) {
+    throw new TypeError(`the file of --sign-in cannot be read: ${text.slice(1)}`, { cause });
+  }
+}
+
+function readHeader(text: string): [string, string] {
+  const match = /^([!#$%&'*+\-.^_`|~\w]+)\s*:\s*([ -~]*)$/.exec(text);
+  if (match === null) throw new TypeError('--header is expected as name: value');
+  return [match[1]?.toLowerCase() ?? '', match[2]?.trim() ?? ''];
+}
+
+function readTimeout(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds > 0)) throw new TypeError('--timeout is expected as a number of seconds above 0');
+  return seconds * 1000;
+}

@@ -1,0 +1,73 @@
+import { parseJsonObject, type JsonObject } from '../shared/json.js';
+import { headerLines, headerOf, type RecordedExchange } from './exchange.js';
+import { parseSetCookie, type SeenCookie } from './set-cookie.js';
+
+const PREFIX = /^__(?:host|secure)-/i;
+
+/** A cookie that carries one of a session's tokens, or removes it. */
+export interface SessionCookie extends SeenCookie {
+  readonly kind: 'access' | 'refresh';
+  /** Address of the request that it answers. */
+  readonly from: URL;
+}
+
+/** What an answer gave the client to keep. */
+export interface GivenTokens {
+  readonly transferMethod: 'cookie' | 'header' | 'none';
+  readonly accessToken: string | undefined;
+  readonly refreshToken: string | undefined;
+  readonly antiCsrf: string | undefined;
+  readonly hasFrontToken: boolean;
+}
+
+/** The session cookies of an answer, removals included, whatever their names are configured to. */
+export function sessionCookies(exchange: RecordedExchange | undefined): SessionCookie[] {
+  if (exchange === undefined) return [];
+  const from = new URL(exchange.url);
+  return headerLines(exchange, 'set-cookie').flatMap((line) => {
+    const cookie = parseSetCookie(line, from, exchange.receivedAtMs);
+    if (cookie === undefined) return [];
+    const kind = kindOf(cookie);
+    return kind === undefined ? [] : [{ ...cookie, kind, from }];
+  });
+}
+
+export function givenTokens(exchange: RecordedExchange | undefined): GivenTokens {
+  const kept = sessionCookies(exchange).filter(({ isRemoval }) => !isRemoval);
+  const inCookie = (kind: SessionCookie['kind']): string | undefined =>
+    decoded(kept.find((each) => each.kind === kind)?.value);
+  const inHeader = (name: string): string | undefined => headerOf(exchange, name) || undefined;
+  const frontToken = inHeader('front-token');
+  return {
+    transferMethod: kept.length > 0 ? 'cookie' : inHeader('st-refresh-token') ? 'header' : 'none',
+    accessToken: inCookie('access') ?? inHeader('st-access-token'),
+    refreshToken: inCookie('refresh') ?? inHeader('st-refresh-token'),
+    antiCsrf: inHeader('anti-csrf'),
+    hasFrontToken: frontToken !== undefined && frontToken !== 'remove',
+  };
+}
+
+/** The content of an access token, for looking at its times only: nothing is verified. */
+export function payloadWithoutVerifying(token: string | undefined): JsonObject | undefined {
+  const parts = token?.split('.') ?? [];
+  if (parts.length !== 3) return undefined;
+  return parseJsonObject(Buffer.from(parts[1] ?? '', 'base64url').toString('utf8'));
+}
+
+/** By the default name; where names are configured, an access token is known by its content, a refresh token by its path. */
+function kindOf({ name, value, path }: SeenCookie): SessionCookie['kind'] | undefined {
+  const plain = name.replace(PREFIX, '');
+  if (plain === 'sAccessToken') return 'access';
+  if (plain === 'sRefreshToken') return 'refresh';
+  if (payloadWithoutVerifying(decoded(value))?.['sessionHandle'] !== undefined) return 'access';
+  return path.endsWith('/session/refresh') ? 'refresh' : undefined;
+}
+
+function decoded(value: string | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value; // somebody else's cookie need not be percent-encoded
+  }
+}

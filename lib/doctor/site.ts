@@ -1,0 +1,33 @@
+import { isIpAddress } from '../config/app-info.js';
+import { registrableDomain } from '../config/public-suffix.js';
+
+/** True for names and addresses of this machine, which browsers trust without https. */
+export function isLocal(url: URL): boolean {
+  const { hostname } = url;
+  return (
+    hostname === 'localhost' ||
+    hostname.endsWith('.localhost') ||
+    hostname === '[::1]' ||
+    /^127\.\d+\.\d+\.\d+$/.test(hostname)
+  );
+}
+
+/**
+ * The site that a browser counts a host to. Unlike the module's own reckoning, which is lenient while everything is
+ * local, `localhost` and `127.0.0.1` are two.
+ *
+ * @see SameSite in RFC 6265bis, 5.2
+ */
+export function siteOfHost(hostname: string): string {
+  return isIpAddress(hostname) ? hostname : (registrableDomain(hostname) ?? hostname);
+}
+
+/** The site of an origin; the scheme counts. */
+export function browserSite({ protocol, hostname }: URL): string {
+  return `${protocol}//${siteOfHost(hostname)}`;
+}
+
+/** True when a browser sends `SameSite` cookies of the API on calls from a page of the website. */
+export function isSameSite(api: URL, website: URL): boolean {
+  return browserSite(api) === browserSite(website);
+}

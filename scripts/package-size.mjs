@@ -1,0 +1,77 @@
+// What installing nest-sessions adds to an application that has Nest, beside what supertokens-node adds: packages and bytes
+// on disk, measured in one run. Needs the npm registry. `npm run package-size`, after a build.
+import { execFileSync } from 'node:child_process';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pack, root } from './packed.mjs';
+
+const MIB = 1024 * 1024;
+const GOAL = { packages: 3, bytes: 1.5 * MIB };
+
+const { devDependencies, peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+/** What every application of Nest has. */
+const NEST = {
+  '@nestjs/common': devDependencies['@nestjs/common'],
+  '@nestjs/core': devDependencies['@nestjs/core'],
+  '@nestjs/platform-express': devDependencies['@nestjs/platform-express'],
+  'reflect-metadata': peerDependencies['reflect-metadata'],
+  rxjs: peerDependencies.rxjs,
+};
+
+/** Installs into a new folder, without scripts; answers the octets of each installed package by its path. */
+function install(folder, dependencies) {
+  mkdirSync(folder);
+  writeFileSync(
+    join(folder, 'package.json'),
+    JSON.stringify({ name: 'measured', private: true, dependencies }),
+  );
+  execFileSync('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const { packages } = JSON.parse(readFileSync(join(folder, 'node_modules/.package-lock.json'), 'utf8'));
+  return new Map(Object.keys(packages).map((path) => [path, octetsBelow(join(folder, path))]));
+}
+
+/** Of a package alone: packages that it keeps in a node_modules of its own are counted by themselves. */
+function octetsBelow(folder) {
+  return readdirSync(folder, { withFileTypes: true }).reduce((sum, entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return entry.name === 'node_modules' ? sum : sum + octetsBelow(path);
+    return entry.isSymbolicLink() ? sum : sum + lstatSync(path).size;
+  }, 0);
+}
+
+function added(before, after) {
+  const paths = [...after.keys()].filter((path) => !before.has(path));
+  return {
+    packages: paths.length,
+    bytes: paths.reduce((sum, path) => sum + after.get(path), 0),
+    names: paths.map((path) => path.replace(/^.*node_modules\//, '')),
+  };
+}
+
+const inMib = (bytes) => `${(bytes / MIB).toFixed(2)} MiB`;
+
+const { folder, tarball } = pack();
+try {
+  const nest = install(join(folder, 'nest'), NEST);
+  const ours = added(nest, install(join(folder, 'ours'), { ...NEST, 'nest-sessions': `file:${tarball}` }));
+  const theirVersion = devDependencies['supertokens-node'];
+  const theirs = added(nest, install(join(folder, 'theirs'), { ...NEST, 'supertokens-node': theirVersion }));
+
+  const alone = added(new Map(), install(join(folder, 'alone'), { 'supertokens-node': theirVersion }));
+
+  console.log('| beside a Nest application on Express | packages added | on disk |');
+  console.log('| --- | --- | --- |');
+  console.log(`| nest-sessions | ${ours.packages} (${ours.names.join(', ')}) | ${inMib(ours.bytes)} |`);
+  console.log(`| supertokens-node ${theirVersion} | ${theirs.packages} | ${inMib(theirs.bytes)} |`);
+  console.log(`| the same in an empty folder | ${alone.packages} | ${inMib(alone.bytes)} |`);
+
+  if (ours.packages > GOAL.packages || ours.bytes > GOAL.bytes) {
+    console.error(`package-size: the goal is ${GOAL.packages} packages and ${inMib(GOAL.bytes)}`);
+    process.exitCode = 1;
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,106 @@
+import type { AddressInfo } from 'node:net';
+import { sessionCorsOptions } from 'nest-sessions';
+import { diagnoseBy, type DiagnoseOptions, type Diagnosis } from '../../lib/doctor/diagnose.js';
+import type { RecordedExchange } from '../../lib/doctor/exchange.js';
+import type { Finding, FindingCode, Problem } from '../../lib/doctor/finding.js';
+import { httpSender, type Sender } from '../../lib/doctor/http-sender.js';
+import { SystemClock } from '../../lib/shared/clock.js';
+import { TestClock } from '../../lib/testing/test-clock.js';
+import {
+  SHOP,
+  withApplication,
+  type ApplicationInput,
+  type TestApplication,
+} from '../support/test-application.js';
+
+export const SIGN_IN = 'POST /login {"userId":"user-1"}';
+
+/** What stands between the doctor and the application. */
+export interface InBetween {
+  /** Turns the address that was asked into the path at the application; default the same path. */
+  readonly pathOf?: (url: URL) => string;
+  /** Changes an answer on its way. */
+  readonly proxy?: (exchange: RecordedExchange) => RecordedExchange;
+  /** Called once the examination is over. */
+  readonly afterwards?: (application: TestApplication) => Promise<void>;
+}
+
+export interface ExaminationInput extends ApplicationInput, InBetween {
+  readonly ask?: Partial<DiagnoseOptions>;
+  /** Default true. */
+  readonly hasSignIn?: boolean;
+}
+
+/** Sends to a port of the loopback whatever host and scheme are asked for. */
+export function loopbackSender(port: number, { pathOf, proxy }: InBetween = {}): Sender {
+  const send = httpSender({ timeoutMs: 10_000, clock: new SystemClock() });
+  return async (request) => {
+    const url = new URL(request.url);
+    const path = pathOf?.(url) ?? url.pathname + url.search;
+    const exchange = await send({
+      ...request,
+      url: `http://127.0.0.1:${port}${path}`,
+      headers: { ...request.headers, host: url.host },
+    });
+    const asked = { ...exchange, url: request.url };
+    return proxy?.(asked) ?? asked;
+  };
+}
+
+/** Starts the shop, examines it as if it were reached at https://api.shop.io, and closes it. */
+export async function examine(input: ExaminationInput): Promise<Diagnosis> {
+  let diagnosis: Diagnosis | undefined;
+  await withApplication({ clock: new TestClock(), configure: allowShop, ...input }, async (application) => {
+    diagnosis = await diagnoseBy(loopbackSender(portOf(application), input), {
+      api: `${SHOP.apiDomain}/auth`,
+      website: SHOP.websiteDomain,
+      ...(input.hasSignIn === false ? {} : { signIn: SIGN_IN }),
+      ...input.ask,
+    });
+    await input.afterwards?.(application);
+  });
+  if (diagnosis === undefined) throw new Error('The examination has no result');
+  return diagnosis;
+}
+
+/** The port of the loopback where an application listens. */
+export function portOf({ app }: TestApplication): number {
+  return (app.getHttpServer() as { address(): AddressInfo }).address().port;
+}
+
+/** CORS as the README says. */
+export const allowShop: NonNullable<ApplicationInput['configure']> = (app) => {
+  app.enableCors(sessionCorsOptions({ origins: [SHOP.websiteDomain] }));
+};
+
+/** The codes of what has to be mended. */
+export function problemCodes({ findings }: Diagnosis): FindingCode[] {
+  return findings.filter(({ level }) => level !== 'ok').map(({ code }) => code);
+}
+
+/** The finding of a code. @throws when there is none */
+export function finding(diagnosis: Diagnosis, code: FindingCode): Finding {
+  const found = diagnosis.findings.find((each) => each.code === code);
+  if (found === undefined) throw new Error(`There is no finding ${code}`);
+  return found;
+}
+
+/** The problem of a code. @throws when there is none */
+export function problem(diagnosis: Diagnosis, code: FindingCode): Problem {
+  const found = finding(diagnosis, code);
+  if (found.level === 'ok') throw new Error(`${code} is ok: ${found.seen}`);
+  return found;
+}
+
+/** An exchange with other headers in its answer; a header that is undefined is taken out. */
+export function withHeaders(
+  exchange: RecordedExchange,
+  headers: Readonly<Record<string, string | readonly string[] | undefined>>,
+): RecordedExchange {
+  if (exchange.answer === undefined) return exchange;
+  const kept = exchange.answer.headers.filter(([name]) => !(name in headers));
+  const added = Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [value].flat().map((line) => [name, line] as const),
+  );
+  return { ...exchange, answer: { ...exchange.answer, headers: [...kept, ...added] } };
+}
