@@ -20,7 +20,7 @@ const jest = [
   '--testMatch=**/test/browser/**/*.browser-spec.ts',
   '--testPathIgnorePatterns=/node_modules/',
   '--testTimeout=120000',
-  '--runInBand',
+  '--maxWorkers=2',
   ...argv.slice(2),
 ];
 const { status } = spawnSync(execPath, ['--experimental-vm-modules', '--no-warnings', ...jest], {

@@ -7,7 +7,6 @@ import {
   type BrowserContext,
   type BrowserContextOptions,
   type Page,
-  type Response,
 } from 'playwright-core';
 import { RunningSample } from './running-sample.js';
 
@@ -26,8 +25,6 @@ const FLAGS = [
 const CLIENT_MARKS = ['sAntiCsrf', 'sFrontToken', 'st-last-access-token-update'];
 
 let chrome: Browser;
-
-const isRefresh = (response: Response) => response.url().endsWith('/auth/session/refresh');
 
 beforeAll(async () => {
   chrome = await chromium.launch({
@@ -176,69 +173,6 @@ describe.each(['express', 'fastify'])('the quickstart page, served by %s', (adap
     await page.getByRole('button', { name: 'Become admin' }).waitFor();
     await page.getByRole('button', { name: 'Admin call' }).click();
     await page.locator('#answer', { hasText: '403 /demo/admin' }).waitFor();
-  });
-
-  it('keeps two tabs signed in that refresh at the same moment (S118)', async () => {
-    const context = await newBrowser();
-    const tabs = [await signIn(context), await openPage(context)];
-    const refreshes: number[] = [];
-    context.on('response', (response) => {
-      if (isRefresh(response)) refreshes.push(response.status());
-    });
-
-    const refreshed = await Promise.all(
-      tabs.map((tab) =>
-        tab.evaluate<boolean>(
-          "import('/supertokens-website.js').then((client) => client.attemptRefreshingSession())",
-        ),
-      ),
-    );
-
-    expect(refreshed).toEqual([true, true]);
-    // And once more when the token runs out: both tabs have set their timers to the same moment.
-    await context.waitForEvent('response', isRefresh);
-    for (const tab of tabs) {
-      await tab.getByRole('button', { name: 'Guarded call' }).click();
-      await tab.locator('#answer', { hasText: '200 /demo/guarded' }).waitFor();
-      expect(await tab.locator('#log').innerText()).not.toContain('UNAUTHORISED');
-    }
-    expect(new Set(refreshes)).toEqual(new Set([200]));
-  });
-
-  it('survives the loss of the answer to a refresh (S118)', async () => {
-    const context = await newBrowser();
-    const page = await signIn(context);
-    let isLost = false;
-    await page.route('**/auth/session/refresh', async (route) => {
-      if (isLost) return route.continue();
-      isLost = true;
-      const request = route.request();
-      const { status } = await fetch(request.url(), { method: 'POST', headers: await request.allHeaders() });
-      expect(status).toBe(200); // the server has rotated …
-      return route.abort(); // … and the browser does not hear of it
-    });
-
-    await page.locator('#log', { hasText: 'no answer' }).waitFor();
-    await page.locator('#log', { hasText: 'REFRESH_SESSION' }).waitFor();
-
-    await page.getByRole('button', { name: 'Guarded call' }).click();
-    await page.locator('#answer', { hasText: '200 /demo/guarded' }).waitFor();
-    expect(await page.locator('#log').innerText()).not.toContain('UNAUTHORISED');
-  });
-
-  it.each([
-    ['ahead', 3_600_000],
-    ['behind', -3_600_000],
-  ])('keeps a browser signed in whose clock is an hour %s (S118)', async (_direction, skewMs) => {
-    const context = await newBrowser();
-    await context.clock.install({ time: Date.now() + skewMs });
-    const page = await signIn(context);
-
-    await page.locator('#log', { hasText: 'REFRESH_SESSION' }).waitFor();
-
-    await page.getByRole('button', { name: 'Guarded call' }).click();
-    await page.locator('#answer', { hasText: '200 /demo/guarded' }).waitFor();
-    expect(await page.locator('#log').innerText()).not.toContain('UNAUTHORISED');
   });
 
   it('shows a session of another browser and ends it from here', async () => {

@@ -1,0 +1,132 @@
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { env } from 'node:process';
+import { sessionCorsOptions, type EmbeddedCoreOptions, type SessionModuleOptions } from 'nest-sessions';
+import { chromium, type Browser, type BrowserContext } from 'playwright-core';
+import { TestClock } from '../../../lib/testing/test-clock.js';
+import type { Adapter } from '../../support/adapters.js';
+import type { Handlers } from '../../support/demo.controller.js';
+import { startApplication, type TestApplication } from '../../support/test-application.js';
+import { Network } from './network.js';
+import { API, SITE, Visitor, type VisitorInput } from './visitor.js';
+import { startWebsite } from './website.js';
+
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** So that the ready-made key of the test store, which is from 2025, goes on signing. */
+const TEN_YEARS_SEC = 315_360_000;
+
+export interface BrowserInput {
+  /**
+   * What becomes of cookies of third parties. `blocked`: visitors come in private windows, one each. `taken`: the only
+   * visitor comes in a window with a profile.
+   */
+  readonly thirdPartyCookies?: 'blocked' | 'taken';
+  /** Flags that playwright would set by itself. */
+  readonly withoutFlags?: string[];
+}
+
+export interface ApiInput {
+  readonly adapter: Adapter;
+  readonly options?: Partial<SessionModuleOptions>;
+  readonly coreOptions?: Omit<EmbeddedCoreOptions, 'store'>;
+  readonly handlers?: Handlers;
+  /** By how much the server's clock is wrong, in milliseconds. */
+  readonly skewMs?: number;
+  /** Origin of the website that calls the API. Default the shop's own. */
+  readonly website?: string;
+}
+
+/** A folder for Chromium in which cookies of third parties are switched on. */
+async function profileThatTakesCookies(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'nest-sessions-chromium-'));
+  await mkdir(join(folder, 'Default'));
+  const preferences = { profile: { cookie_controls_mode: 0, block_third_party_cookies: false } };
+  await writeFile(join(folder, 'Default/Preferences'), JSON.stringify(preferences));
+  return folder;
+}
+
+/** A website and a Chromium that finds it and the API by their names; the API is the one that was opened last. */
+export class Shop {
+  private readonly apis: TestApplication[] = [];
+  private readonly visitors: Visitor[] = [];
+
+  private constructor(
+    readonly network: Network,
+    readonly chrome: Browser | BrowserContext,
+    private readonly website: Server,
+    private readonly profile: string | undefined,
+  ) {}
+
+  static async open({ thirdPartyCookies = 'blocked', withoutFlags = [] }: BrowserInput = {}): Promise<Shop> {
+    const [network, website] = await Promise.all([Network.start(), startWebsite()]);
+    const { port } = website.address() as AddressInfo;
+    for (const host of ['shop.io', 'elsewhere.org']) network.lead(host, port);
+    const settings = {
+      executablePath: env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
+      args: [...FLAGS, `--host-resolver-rules=MAP * 127.0.0.1:${network.port}`],
+      ignoreDefaultArgs: withoutFlags,
+      ignoreHTTPSErrors: true,
+    };
+    if (thirdPartyCookies === 'blocked')
+      return new Shop(network, await chromium.launch(settings), website, undefined);
+    const profile = await profileThatTakesCookies();
+    return new Shop(network, await chromium.launchPersistentContext(profile, settings), website, profile);
+  }
+
+  /** Starts the API at its name: https, another host than the website's. */
+  async openApi({
+    adapter,
+    options,
+    coreOptions,
+    handlers = {},
+    skewMs = 0,
+    website = SITE,
+  }: ApiInput): Promise<TestApplication> {
+    const api = await startApplication({
+      adapter,
+      options: { appInfo: { appName: 'Shop', apiDomain: API, websiteDomain: website }, ...options },
+      coreOptions: { accessTokenDynamicSigningKeyUpdateIntervalSec: TEN_YEARS_SEC, ...coreOptions },
+      handlers,
+      clock: new TestClock(Date.now() + skewMs),
+      configure: (app) => app.enableCors(sessionCorsOptions({ origins: [website] })),
+    });
+    this.apis.push(api);
+    this.network.lead('api.shop.io', (api.app.getHttpServer() as { address(): AddressInfo }).address().port);
+    return api;
+  }
+
+  async visitor(input: VisitorInput): Promise<Visitor> {
+    const visitor = await Visitor.arrives(this.chrome, input);
+    this.visitors.push(visitor);
+    return visitor;
+  }
+
+  /** Everybody leaves and the API closes; the website and the browser stay. */
+  async clear(): Promise<void> {
+    this.network.fateOf = () => 'arrives';
+    await Promise.all(this.visitors.splice(0).map((visitor) => visitor.leaves()));
+    await Promise.all(this.apis.splice(0).map((api) => api.close()));
+  }
+
+  async close(): Promise<void> {
+    await this.clear();
+    await this.chrome.close();
+    await this.network.stop();
+    await once(this.website.close(), 'close');
+    if (this.profile !== undefined) await rm(this.profile, { recursive: true, force: true });
+  }
+}
