@@ -1,6 +1,7 @@
 // Installs the packed package into applications of its users and talks to them over HTTP. Each runs the README's quick
-// start, word for word, and consumers/claims-app.ts. `npm run test:consumers -- nest11` runs those with that name.
-import { execFileSync, spawn } from 'node:child_process';
+// start, word for word, and consumers/claims-app.ts. Then the e2e suites run from the sources on the oldest Nest that we
+// support (S083). `npm run test:consumers -- nest11` runs those with that name; `nest11-e2e` is the name of the last.
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -183,6 +184,16 @@ for (const consumer of CONSUMERS.filter(({ name }) => argv.slice(2).every((part)
   } catch (error) {
     failures++;
     console.error(`consumers: ${consumer.name} FAILED: ${error.message}`);
+  }
+}
+
+if (argv.slice(2).every((part) => 'nest11-e2e'.includes(part))) {
+  const { status } = spawnSync(execPath, [join(root, 'scripts/consumers/e2e-nest.mjs'), '11'], {
+    stdio: 'inherit',
+  });
+  if (status !== 0) {
+    failures++;
+    console.error('consumers: nest11-e2e FAILED');
   }
 }
 

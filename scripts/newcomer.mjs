@@ -1,0 +1,162 @@
+// A newcomer's path with a stopwatch: an empty Nest application, then only what the README says, up to a request of
+// somebody who is signed in and a test of it. Prints what a person has to type and how long the machine takes.
+//   npm run build && node scripts/newcomer.mjs
+// The test is the README's block behind `<!-- first-test -->`.
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { env } from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pack, root } from './packed.mjs';
+
+const START_TIMEOUT_MS = 60_000;
+/** Slow enough for everybody: 40 words, of five characters, a minute. */
+const CHARACTERS_PER_MINUTE = 200;
+const GOALS = { 'signed-in request': 5, test: 10 };
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+
+const { folder, tarball } = pack();
+const app = join(folder, 'shop');
+const steps = [];
+let hasFailed = false;
+try {
+  timed('an empty Nest application (before the stopwatch)', '', () =>
+    run(join(root, 'node_modules/.bin/nest'), ['new', 'shop', '--skip-git', '-p', 'npm'], folder),
+  );
+  const beforeStopwatch = steps.splice(0);
+  const install = blockAfter(/^## Install/m, 'sh').trim();
+  timed('install the library', install, () =>
+    run('npm', ['install', '--no-audit', '--no-fund', tarball], app),
+  );
+  const quickStart = blockAfter(/<!-- quick-start:.*?-->/, 'ts');
+  timed('write main.ts', quickStart, () => writeFileSync(join(app, 'src/main.ts'), quickStart));
+  await signedInRequest();
+  report('signed-in request');
+  firstTest(quickStart);
+  report('test');
+  for (const { name, seconds } of beforeStopwatch) console.log(`(${name}: ${seconds.toFixed(1)} s)`);
+} catch (error) {
+  hasFailed = true;
+  console.error(`newcomer: FAILED: ${error.message}`);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+process.exitCode = hasFailed ? 1 : 0;
+
+/** The first code block of a language behind a place in the README. */
+function blockAfter(place, language) {
+  const at = readme.search(place);
+  const match = at < 0 ? null : new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(readme.slice(at));
+  if (!match) throw new Error(`README.md has no ${language} block behind ${place}`);
+  return match[1];
+}
+
+/** Starts the application as a newcomer does and sends the README's curl lines, which say what they print. */
+async function signedInRequest() {
+  const port = await freePort();
+  const start = performance.now();
+  const child = spawn('npm', ['start'], {
+    cwd: app,
+    env: { ...env, PORT: String(port), NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true, // npm, the compiler and the application end together
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+  const closed = once(child, 'close');
+  try {
+    await untilListening(child, port);
+    steps.push({ name: 'start it', typed: 'npm start', seconds: (performance.now() - start) / 1000 });
+    const lines = blockAfter(/The client says how it wants its tokens/, 'sh')
+      .trim()
+      .split('\n');
+    for (const line of lines) {
+      const [command, expected] = line.split(/\s+# /);
+      timed(command, command, () => {
+        const text = run('sh', ['-c', command.replace('curl', 'curl -s').replace(':3000', `:${port}`)], app);
+        if (text !== expected) throw new Error(`${command} prints ${text}, the README says ${expected}`);
+      });
+    }
+  } catch (error) {
+    throw new Error(`${error.message}\n${output}`, { cause: error });
+  } finally {
+    if (child.pid !== undefined) process.kill(-child.pid);
+    await closed;
+  }
+}
+
+/** Moves the module into the file where Nest's starter has it, and tests it with the starter's own test runner. */
+function firstTest(quickStart) {
+  const test = blockAfter(/<!-- first-test -->/, 'ts');
+  const [module, bootstrap] = quickStart.split(/^(?=async function bootstrap)/m);
+  timed('export AppModule from its own file', 'export import', () => {
+    writeFileSync(
+      join(app, 'src/app.module.ts'),
+      module.replace('class AppModule', 'export class AppModule'),
+    );
+    writeFileSync(
+      join(app, 'src/main.ts'),
+      `import { NestFactory } from '@nestjs/core';\nimport { AppModule } from './app.module.js';\n\n${bootstrap}`,
+    );
+    for (const file of ['src/app.controller.spec.ts', 'test/app.e2e-spec.ts']) unlinkSync(join(app, file));
+  });
+  timed('write a test and run it', test, () => {
+    writeFileSync(join(app, 'test/me.e2e-spec.ts'), test);
+    run('npm', ['run', 'test:e2e'], app);
+  });
+}
+
+function run(command, args, cwd) {
+  return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+function timed(name, typed, work) {
+  const start = performance.now();
+  try {
+    work();
+  } catch (error) {
+    throw new Error(`${name}: ${error.message}\n${error.stdout ?? ''}${error.stderr ?? ''}`, {
+      cause: error,
+    });
+  }
+  steps.push({ name, typed, seconds: (performance.now() - start) / 1000 });
+}
+
+function report(milestone) {
+  const typed = steps.reduce((sum, step) => sum + step.typed.length, 0);
+  const lines = steps.reduce((sum, step) => sum + step.typed.split('\n').filter(Boolean).length, 0);
+  const machine = steps.reduce((sum, step) => sum + step.seconds, 0);
+  const minutes = machine / 60 + typed / CHARACTERS_PER_MINUTE;
+  console.log(`\n${milestone}, goal ${GOALS[milestone]} minutes`);
+  for (const step of steps) console.log(`  ${step.seconds.toFixed(1).padStart(6)} s  ${step.name}`);
+  console.log(
+    `  machine ${machine.toFixed(1)} s; to type or paste: ${lines} lines, ${typed} characters; ` +
+      `pasted ${((machine + 10 * steps.length) / 60).toFixed(1)} minutes (10 s a step), ` +
+      `typed by hand ${minutes.toFixed(1)} minutes`,
+  );
+  if ((machine + 10 * steps.length) / 60 > GOALS[milestone]) {
+    hasFailed = true;
+    console.error(`  later than the goal`);
+  }
+}
+
+async function untilListening(child, port) {
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`npm start ended with code ${child.exitCode}`);
+    if (spawnSync('curl', ['-s', '-o', '/dev/null', `localhost:${port}`]).status === 0) return;
+    if (Date.now() > deadline) throw new Error('npm start does not listen');
+    await delay(100);
+  }
+}
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
