@@ -1,4 +1,5 @@
 import { Clock } from '../shared/clock.js';
+import { refuseProduction } from './refuse-production.js';
 
 /**
  * A clock that stands still until it is moved.
@@ -11,8 +12,12 @@ import { Clock } from '../shared/clock.js';
 export class TestClock extends Clock {
   private timeMs: number;
 
-  /** @param startMs milliseconds since the epoch; default the moment at which the clock is made */
+  /**
+   * @param startMs milliseconds since the epoch; default the moment at which the clock is made
+   * @throws {Error} `NODE_ENV` is `production`
+   */
   constructor(startMs: number = Date.now()) {
+    refuseProduction('TestClock');
     super();
     this.timeMs = startMs;
   }

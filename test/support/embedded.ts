@@ -60,7 +60,7 @@ export function embeddedCoreOn<S extends SessionStore>(
   const { config } = resolveEmbeddedCoreOptions({ accessTokenValidityJitter: 0, ...options });
   const sessionEvents = new SessionEvents();
   const events: SessionEvent[] = [];
-  sessionEvents.stream.subscribe((event) => events.push(event));
+  sessionEvents.immediate.subscribe((event) => events.push(event));
   const context = {
     clock,
     events: sessionEvents,

@@ -1,4 +1,5 @@
 import { Agent, request as sendRequest } from 'node:http';
+import { parseSetCookie } from '../../lib/testing/set-cookie.js';
 
 /** A request as it goes over the wire; a header that is a list is sent as several lines. */
 export interface RequestToSend {
@@ -25,16 +26,7 @@ export interface Answer {
   setCookie(name: string): SetCookie | undefined;
 }
 
-export interface SetCookie {
-  readonly line: string;
-  /** As sent: percent-encoded. */
-  readonly value: string;
-  readonly path: string | undefined;
-  readonly domain: string | undefined;
-  readonly expires: string | undefined;
-  /** The attributes' names in lower case. */
-  readonly attributes: readonly string[];
-}
+export type SetCookie = Omit<ReturnType<typeof parseSetCookie>, 'name' | 'maxAge'>;
 
 /** Sends requests to one server on the loopback and keeps its connections until it is closed. */
 export class HttpClient {
@@ -107,21 +99,8 @@ class ReceivedAnswer implements Answer {
       `Set-Cookie: ${name}`,
     );
     if (line === undefined) return undefined;
-    const [pair = '', ...rest] = line.split('; ');
-    const attributes = new Map(
-      rest.map((attribute) => {
-        const [key = '', value = ''] = attribute.split('=', 2);
-        return [key.toLowerCase(), value] as const;
-      }),
-    );
-    return {
-      line,
-      value: pair.slice(name.length + 1),
-      path: attributes.get('path'),
-      domain: attributes.get('domain'),
-      expires: attributes.get('expires'),
-      attributes: [...attributes.keys()],
-    };
+    const { name: _name, maxAge: _maxAge, ...cookie } = parseSetCookie(line);
+    return cookie;
   }
 }
 

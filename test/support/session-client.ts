@@ -1,9 +1,6 @@
+import type { TestSession } from 'nest-sessions/testing';
+import { ClientTokens } from '../../lib/testing/client-tokens.js';
 import type { Answer, HttpClient, RequestToSend } from './http-client.js';
-
-interface StoredCookie {
-  readonly value: string;
-  readonly path: string;
-}
 
 /** What a login asks for beside the user. */
 export interface LoginInput {
@@ -18,32 +15,24 @@ export interface FrontToken {
   readonly up: Readonly<Record<string, unknown>>;
 }
 
-/**
- * A client that treats tokens as a browser with supertokens-website does: a cookie jar, or stored tokens that go out as
- * bearer; keeps what answers set and forgets what they clear.
- */
-export class SessionClient {
-  accessToken: string | undefined;
-  refreshToken: string | undefined;
-  antiCsrf: string | undefined;
-  frontToken: string | undefined;
-  private readonly cookies = new Map<string, StoredCookie>();
-
+/** A client that holds tokens as a browser with supertokens-website does, and refreshes only when it is told to. */
+export class SessionClient extends ClientTokens {
   constructor(
     private readonly http: HttpClient,
-    readonly mode: 'cookie' | 'header',
+    mode: 'cookie' | 'header',
     private readonly basePath = '/auth',
-  ) {}
+  ) {
+    super(mode, { refreshPath: `${basePath}/session/refresh` });
+  }
 
   /** Sends a request with what the client holds; given headers win. */
   async send({ headers, path, ...request }: RequestToSend): Promise<Answer> {
-    const isRefresh = path === `${this.basePath}/session/refresh`;
     const answer = await this.http.send({
       ...request,
       path,
-      headers: { ...this.credentials(path, isRefresh), ...headers },
+      headers: { ...this.headersFor(path), ...headers },
     });
-    this.keep(answer);
+    this.keep(unambiguous(answer));
     return answer;
   }
 
@@ -70,57 +59,41 @@ export class SessionClient {
     return this.post(`${this.basePath}/signout`, undefined, headers);
   }
 
+  /** Holds the tokens of a session, under the default names. */
+  take({ accessToken, refreshToken, antiCsrfToken }: TestSession): void {
+    this.antiCsrf = antiCsrfToken;
+    if (this.mode === 'header') {
+      this.accessToken = accessToken;
+      this.refreshToken = refreshToken;
+    } else {
+      this.setCookie('sAccessToken', encodeURIComponent(accessToken));
+      this.setCookie('sRefreshToken', encodeURIComponent(refreshToken), `${this.basePath}/session/refresh`);
+    }
+  }
+
   /** Another client with the same tokens: a second tab, or a thief. */
   copy(): SessionClient {
     const other = new SessionClient(this.http, this.mode, this.basePath);
-    other.accessToken = this.accessToken;
-    other.refreshToken = this.refreshToken;
-    other.antiCsrf = this.antiCsrf;
-    other.frontToken = this.frontToken;
-    for (const [name, cookie] of this.cookies) other.cookies.set(name, cookie);
+    other.copyFrom(this);
     return other;
-  }
-
-  cookie(name: string): string | undefined {
-    return this.cookies.get(name)?.value;
   }
 
   /** The front token, read as a browser reads it. */
   get front(): FrontToken {
     return readFrontToken(this.frontToken ?? '');
   }
+}
 
-  private credentials(path: string, isRefresh: boolean): Record<string, string | undefined> {
-    const cookies = [...this.cookies].filter(([, cookie]) => path.startsWith(cookie.path));
-    const bearer = isRefresh ? this.refreshToken : this.accessToken;
-    return {
-      'st-auth-mode': this.mode,
-      rid: 'anti-csrf',
-      'anti-csrf': this.antiCsrf,
-      cookie:
-        cookies.length === 0 ? undefined : cookies.map(([name, { value }]) => `${name}=${value}`).join('; '),
-      authorization: bearer === undefined ? undefined : `Bearer ${bearer}`,
-    };
-  }
-
-  private keep(answer: Answer): void {
-    for (const line of answer.lines('set-cookie')) {
-      const name = line.slice(0, line.indexOf('='));
-      const cookie = answer.setCookie(name);
-      if (cookie === undefined || cookie.value === '') this.cookies.delete(name);
-      else this.cookies.set(name, { value: cookie.value, path: cookie.path ?? '/' });
-    }
-    const header = (name: string, held: string | undefined): string | undefined => {
-      const value = answer.header(name);
-      return value === undefined ? held : value || undefined;
-    };
-    this.accessToken = this.mode === 'header' ? header('st-access-token', this.accessToken) : undefined;
-    this.refreshToken = this.mode === 'header' ? header('st-refresh-token', this.refreshToken) : undefined;
-    this.antiCsrf = header('anti-csrf', this.antiCsrf);
-    this.frontToken = header('front-token', this.frontToken);
-    if (this.frontToken !== 'remove') return;
-    this.frontToken = this.accessToken = this.refreshToken = this.antiCsrf = undefined;
-  }
+/** Fails where an answer says something about one token twice. */
+function unambiguous(answer: Answer): Pick<Answer, 'lines'> {
+  for (const line of answer.lines('set-cookie')) answer.setCookie(line.slice(0, line.indexOf('=')));
+  return {
+    lines: (name) => {
+      const lines = answer.lines(name);
+      if (name !== 'set-cookie') answer.header(name);
+      return lines;
+    },
+  };
 }
 
 export function readFrontToken(value: string): FrontToken {

@@ -12,7 +12,7 @@ import {
   type SessionModuleOptions,
   type SessionStore,
 } from 'nest-sessions';
-import { TestClock } from '../../lib/testing/test-clock.js';
+import { TestClock, testSessions, type TestSession, type TestSessions } from 'nest-sessions/testing';
 import { newAdapter, type Adapter } from './adapters.js';
 import { DemoController, HANDLERS, type Handlers } from './demo.controller.js';
 import { TEST_START_MS } from './embedded.js';
@@ -60,9 +60,13 @@ export interface TestApplication {
   readonly events: readonly SessionEvent[];
   /** The service of the only `SessionModule`. */
   readonly sessions: SessionService;
+  /** Sessions of every kind, of the only `SessionModule`. */
+  readonly testSessions: TestSessions;
   send(request: RequestToSend): Promise<Answer>;
   /** A client without a session. */
   client(mode?: 'cookie' | 'header'): SessionClient;
+  /** A client that holds a session which was made for it: an expired or a stolen one, for example. */
+  clientOf(session: TestSession, mode?: 'cookie' | 'header'): SessionClient;
   /** A client that has signed in. */
   signedIn(mode?: 'cookie' | 'header', userId?: string): Promise<SessionClient>;
   close(): Promise<void>;
@@ -108,8 +112,16 @@ export async function startApplication(input: ApplicationInput): Promise<TestApp
     clock,
     events,
     sessions: app.get(SessionService, { strict: false }),
+    get testSessions() {
+      return testSessions(app, { useConfiguredCoreDangerously: true });
+    },
     send: (request) => http.send(request),
     client,
+    clientOf: (session, mode) => {
+      const holder = client(mode);
+      holder.take(session);
+      return holder;
+    },
     signedIn: async (mode, userId) => {
       const signedIn = client(mode);
       await signedIn.login(userId);

@@ -1,0 +1,109 @@
+import type { TokenTransferMethod } from '../config/session-options.interface.js';
+import { isDeletion, parseSetCookie } from './set-cookie.js';
+
+/** What is read of an answer. */
+export interface AnswerHeaders {
+  /** All lines of a header; the name is case-insensitive. */
+  lines(name: string): readonly string[];
+}
+
+/** Where a client finds tokens in answers, and where it sends them. */
+export interface ClientTokensOptions {
+  /** Path of the refresh route as cookies name it. */
+  readonly refreshPath: string;
+  /** What a gateway strips from the paths that a client asks for. Default: nothing. */
+  readonly gatewayPath?: string;
+  readonly accessTokenHeader?: string;
+  readonly refreshTokenHeader?: string;
+  /** Milliseconds since the epoch, for cookies that have ended when they arrive. Default: they are kept. */
+  readonly now?: () => number;
+}
+
+interface StoredCookie {
+  readonly value: string;
+  readonly path: string;
+}
+
+/**
+ * What a client of the session protocol holds, treated as a browser with supertokens-website does: a cookie jar, or
+ * stored tokens that go out as bearer; keeps what answers set and forgets what they clear.
+ */
+export class ClientTokens {
+  accessToken: string | undefined;
+  refreshToken: string | undefined;
+  antiCsrf: string | undefined;
+  frontToken: string | undefined;
+  private readonly cookies = new Map<string, StoredCookie>();
+
+  constructor(
+    readonly mode: TokenTransferMethod,
+    private readonly options: ClientTokensOptions,
+  ) {}
+
+  /** The cookie's value as it was set: percent-encoded. */
+  cookie(name: string): string | undefined {
+    return this.cookies.get(name)?.value;
+  }
+
+  /** @param value percent-encoded */
+  setCookie(name: string, value: string, path = '/'): void {
+    this.cookies.set(name, { value, path });
+  }
+
+  /** Holds from now on what the other one holds. */
+  copyFrom(other: ClientTokens): void {
+    this.accessToken = other.accessToken;
+    this.refreshToken = other.refreshToken;
+    this.antiCsrf = other.antiCsrf;
+    this.frontToken = other.frontToken;
+    this.cookies.clear();
+    for (const [name, cookie] of other.cookies) this.cookies.set(name, cookie);
+  }
+
+  /** The headers of a request to a path as the application sees it, with or without query. */
+  headersFor(pathAndQuery: string): Record<string, string> {
+    const path = (this.options.gatewayPath ?? '') + (pathAndQuery.split('?', 1)[0] ?? '');
+    const bearer = path === this.options.refreshPath ? this.refreshToken : this.accessToken;
+    const cookies = [...this.cookies].filter(([, cookie]) => isBelow(path, cookie.path));
+    const headers = {
+      'st-auth-mode': this.mode,
+      rid: 'anti-csrf',
+      'anti-csrf': this.antiCsrf,
+      cookie:
+        cookies.length === 0 ? undefined : cookies.map(([name, { value }]) => `${name}=${value}`).join('; '),
+      authorization: bearer === undefined ? undefined : `Bearer ${bearer}`,
+    };
+    return Object.fromEntries(
+      Object.entries(headers).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    );
+  }
+
+  /** Takes over what an answer says. */
+  keep(answer: AnswerHeaders): void {
+    const nowMs = this.options.now?.() ?? Number.NEGATIVE_INFINITY;
+    for (const line of answer.lines('set-cookie')) {
+      const cookie = parseSetCookie(line);
+      if (isDeletion(cookie, nowMs)) this.cookies.delete(cookie.name);
+      else this.setCookie(cookie.name, cookie.value, cookie.path);
+    }
+    const header = (name: string, held: string | undefined): string | undefined => {
+      const value = answer.lines(name)[0];
+      return value === undefined ? held : value || undefined;
+    };
+    const { accessTokenHeader = 'st-access-token', refreshTokenHeader = 'st-refresh-token' } = this.options;
+    this.accessToken = this.mode === 'header' ? header(accessTokenHeader, this.accessToken) : undefined;
+    this.refreshToken = this.mode === 'header' ? header(refreshTokenHeader, this.refreshToken) : undefined;
+    this.antiCsrf = header('anti-csrf', this.antiCsrf);
+    this.frontToken = header('front-token', this.frontToken);
+    if (this.frontToken !== 'remove') return;
+    this.frontToken = this.accessToken = this.refreshToken = this.antiCsrf = undefined;
+  }
+}
+
+/** RFC 6265 5.1.4 */
+function isBelow(path: string, cookiePath: string): boolean {
+  return (
+    path === cookiePath ||
+    (path.startsWith(cookiePath) && (cookiePath.endsWith('/') || path[cookiePath.length] === '/'))
+  );
+}

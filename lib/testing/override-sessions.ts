@@ -1,0 +1,78 @@
+import { CoreClient } from '../core/core-client.js';
+import { LoadedTelemetry } from '../observability/loaded-telemetry.js';
+import { SessionEvents } from '../observability/session-events.js';
+import type { ResolvedSessionOptions } from '../resolve-session-options.js';
+import type { SessionModuleOptions } from '../session-module-options.interface.js';
+import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS } from '../session.tokens.js';
+import { Clock } from '../shared/clock.js';
+import { refuseProduction } from './refuse-production.js';
+import { TestClock } from './test-clock.js';
+import { resolveForTests, testCore, type SessionTestingOptions } from './testing-options.js';
+
+/**
+ * What is used of the builder that `Test.createTestingModule` of `@nestjs/testing` gives.
+ *
+ * @publicApi
+ */
+export interface ProviderOverrides {
+  overrideProvider(token: unknown): {
+    useFactory(options: { factory: (...args: never[]) => unknown; inject?: unknown[] }): unknown;
+    useValue(value: unknown): unknown;
+  };
+}
+
+/** Where the core of a `SessionCoreModule` says that it lives; nothing connects to it. */
+const NO_SESSION_MODULE = { apiDomain: 'http://localhost:3567', jwksRefreshIntervalSec: 14_400 };
+
+/**
+ * Puts the sessions of an application under test into memory and on a clock that the test moves. The core that the
+ * application configures is not made: no connection to its database or service is opened, whatever
+ * `SessionModule.forRoot` or `forRootAsync` say, and what they say of the core need not even be valid. All other
+ * options count as they are.
+ *
+ * @returns the same builder
+ * @throws {Error} `NODE_ENV` is `production`
+ *
+ * @example
+ * const module = await overrideSessions(Test.createTestingModule({ imports: [AppModule] })).compile();
+ * @publicApi
+ */
+export function overrideSessions<Builder extends ProviderOverrides>(
+  builder: Builder,
+  options: SessionTestingOptions = {},
+): Builder {
+  refuseProduction('overrideSessions');
+  builder.overrideProvider(Clock).useValue(options.clock ?? new TestClock());
+  builder.overrideProvider(RESOLVED_SESSION_OPTIONS).useFactory({
+    inject: [SESSION_MODULE_OPTIONS],
+    factory: (given: SessionModuleOptions) => resolveForTests(given, testCore(options, given.core)),
+  });
+  // A SessionCoreModule has a core too, and no resolved options of a SessionModule.
+  builder.overrideProvider(CoreClient).useFactory({
+    inject: [
+      Clock,
+      SessionEvents,
+      { token: RESOLVED_SESSION_OPTIONS, optional: true },
+      { token: LoadedTelemetry, optional: true },
+    ],
+    factory: (
+      clock: Clock,
+      events: SessionEvents,
+      resolved?: ResolvedSessionOptions,
+      loaded?: LoadedTelemetry,
+    ): CoreClient => {
+      const core = resolved?.core ?? testCore(options);
+      const { apiDomain, jwksRefreshIntervalSec } = resolved
+        ? { apiDomain: resolved.config.appInfo.apiDomain, ...resolved.config }
+        : NO_SESSION_MODULE;
+      return core.create({
+        clock,
+        events,
+        callRecorder: loaded?.telemetry,
+        apiDomain,
+        jwksRefreshIntervalSec,
+      });
+    },
+  });
+  return builder;
+}

@@ -1,0 +1,96 @@
+import type { SessionConfig } from '../config/session-config.js';
+import { ROUTE_PATHS } from '../config/route-paths.js';
+import type { TokenTransferMethod } from '../config/session-options.interface.js';
+import type { HttpRequest } from '../shared/http-exchange.js';
+import type { UserContext } from '../shared/user-context.js';
+import { ClientTokens } from './client-tokens.js';
+
+/** The tokens of a session as its client has them. */
+export interface SessionTokens {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  /** Where `antiCsrf` is `VIA_TOKEN`. */
+  readonly antiCsrfToken: string | undefined;
+}
+
+/** How the application under test wants tokens named and sent. */
+export class SessionWire {
+  constructor(
+    private readonly config: SessionConfig,
+    private readonly now: () => number,
+  ) {}
+
+  /** Of "try refresh token" and "sign in again". */
+  get sessionExpiredStatusCode(): number {
+    return this.config.sessionExpiredStatusCode;
+  }
+
+  /** Where the application serves the route: without the prefix that a gateway strips. */
+  routePath(name: keyof typeof ROUTE_PATHS): string {
+    const { apiBasePath, apiGatewayPath } = this.config.appInfo;
+    return apiBasePath.slice(apiGatewayPath.length) + ROUTE_PATHS[name];
+  }
+
+  /** What a browser adds to a request that changes something, where the application asks for it. */
+  originHeaders(): Record<string, string> {
+    const origin = this.config.allowedOrigins?.[0];
+    return origin === undefined ? {} : { origin };
+  }
+
+  /** The session's cookies that a request to most paths carries. */
+  cookiesOf({ accessToken }: SessionTokens): Record<string, string> {
+    return { [this.cookieName('access')]: accessToken };
+  }
+
+  /** A client that holds these tokens, or nothing yet. */
+  clientTokens(mode: TokenTransferMethod, tokens?: SessionTokens): ClientTokens {
+    const { getResponseHeaderNameForTokenType: headerName } = this.config;
+    const client = new ClientTokens(mode, {
+      refreshPath: this.config.refreshTokenPath,
+      gatewayPath: this.config.appInfo.apiGatewayPath,
+      accessTokenHeader: headerName(ANY_REQUEST, 'access', newContext()),
+      refreshTokenHeader: headerName(ANY_REQUEST, 'refresh', newContext()),
+      now: this.now,
+    });
+    if (tokens === undefined) return client;
+    client.antiCsrf = tokens.antiCsrfToken;
+    if (mode === 'header') {
+      client.accessToken = tokens.accessToken;
+      client.refreshToken = tokens.refreshToken;
+    } else {
+      const { accessTokenPath, refreshTokenPath } = this.config;
+      client.setCookie(this.cookieName('access'), encodeURIComponent(tokens.accessToken), accessTokenPath);
+      client.setCookie(this.cookieName('refresh'), encodeURIComponent(tokens.refreshToken), refreshTokenPath);
+    }
+    return client;
+  }
+
+  /** What the client sends as access token at present, to notice a change. */
+  accessTokenOf(tokens: ClientTokens): string | undefined {
+    return tokens.mode === 'header' ? tokens.accessToken : tokens.cookie(this.cookieName('access'));
+  }
+
+  hasRefreshToken(tokens: ClientTokens): boolean {
+    return (
+      (tokens.mode === 'header' ? tokens.refreshToken : tokens.cookie(this.cookieName('refresh'))) !==
+      undefined
+    );
+  }
+
+  private cookieName(tokenType: 'access' | 'refresh'): string {
+    return this.config.getCookieNameForTokenType(ANY_REQUEST, tokenType, newContext());
+  }
+}
+
+function newContext(): UserContext {
+  return {};
+}
+
+/** For options that decide per request: one that says nothing. */
+const ANY_REQUEST: HttpRequest = {
+  original: {},
+  getMethod: () => 'get',
+  getOriginalURL: () => '/',
+  getHeaderValue: () => undefined,
+  getCookieValue: () => undefined,
+};

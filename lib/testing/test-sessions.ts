@@ -1,0 +1,348 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import type { SessionClaimValidator } from '../claims/claim-validator.js';
+import type { SessionClaim } from '../claims/session-claim.js';
+import type { TokenTransferMethod } from '../config/session-options.interface.js';
+import type { SessionContainer } from '../recipe/session-container.js';
+import type { SessionRuntime } from '../session.runtime.js';
+import { SessionService, type CreateNewSessionInput } from '../session.service.js';
+import type { ResolvedSessionOptions } from '../resolve-session-options.js';
+import { RESOLVED_SESSION_OPTIONS, SESSION_RUNTIME } from '../session.tokens.js';
+import { Clock } from '../shared/clock.js';
+import { jsonEquals, type JsonObject, type JsonValue } from '../shared/json.js';
+import { ApplicationConnection } from './application-connection.js';
+import { expiredCopyOf } from './expired-access-token.js';
+import { withGivenClaims } from './given-claim.js';
+import { refuseProduction } from './refuse-production.js';
+import { SessionWire, type SessionTokens } from './session-wire.js';
+import { TestAgent } from './test-agent.js';
+import { TestClock } from './test-clock.js';
+import { StolenSession, TestSession } from './test-session.js';
+import { isForTests } from './testing-options.js';
+
+/**
+ * Claims and the values that a session is to have, `[[PlanClaim, 'pro'], [VerifiedClaim, true]]`: each value is of its
+ * claim's type.
+ *
+ * @typeParam Values the types of the values, in order
+ * @publicApi
+ */
+export type GivenClaims<Values extends readonly unknown[]> = {
+  readonly [Index in keyof Values]: readonly [SessionClaim<Values[Index]>, NoInfer<Values[Index]>];
+};
+
+/**
+ * Whose session a test wants, and what it carries.
+ *
+ * @publicApi
+ */
+export interface TestSessionInput<Values extends readonly unknown[] = readonly unknown[]> extends Omit<
+  CreateNewSessionInput,
+  'userId' | 'userContext'
+> {
+  /** Default `user-1`. */
+  userId?: string;
+  /**
+   * Claims by value: nothing is fetched for them. The application's other claims are fetched as at a sign-in. A route
+   * whose validator asks for a fresher value than this one fetches it again, as always.
+   */
+  claims?: GivenClaims<Values>;
+}
+
+/**
+ * How an agent behaves.
+ *
+ * @publicApi
+ */
+export interface TestAgentOptions {
+  /** Whether it is a browser (`cookie`, the default) or a client that sends its tokens itself (`header`). */
+  transferMethod?: TokenTransferMethod;
+  /** Whether it refreshes by itself when its access token has expired. Default true. */
+  autoRefresh?: boolean;
+}
+
+/**
+ * Which sessions a test means.
+ *
+ * @publicApi
+ */
+export interface TestSessionsOptions {
+  /** The `SessionService` of the module. Needed only where the application has several. */
+  service?: SessionService;
+  /**
+   * Whether sessions may be made in the core that the application configures, where they are as real as any: for a test
+   * against a staging database. Default false: an application that was not overridden is refused.
+   */
+  useConfiguredCoreDangerously?: boolean;
+}
+
+/**
+ * Sessions, good and bad ones, for tests of an application; see {@link testSessions}.
+ *
+ * @publicApi
+ */
+export class TestSessions {
+  private readonly wire: SessionWire;
+  /** One for all agents: they share the port. */
+  private connection: ApplicationConnection | undefined;
+
+  /** @internal */
+  constructor(
+    private readonly app: INestApplicationContext,
+    private readonly service: SessionService,
+    private readonly runtime: SessionRuntime,
+    private readonly appClock: Clock,
+  ) {
+    this.wire = new SessionWire(runtime.config, () => appClock.now());
+  }
+
+  /**
+   * The clock of the application under test.
+   *
+   * @throws {TypeError} the application runs on the system's clock
+   */
+  get clock(): TestClock {
+    if (this.appClock instanceof TestClock) return this.appClock;
+    throw new TypeError(
+      'This application runs on the system clock: pass the module builder to overrideSessions, or import SessionTestingModule',
+    );
+  }
+
+  /**
+   * Signs somebody in without a request, as a login route would.
+   *
+   * @throws {TypeError} as `SessionService.createNewSession`
+   */
+  async createTestSession<const Values extends readonly unknown[] = []>(
+    input: TestSessionInput<Values> = {},
+  ): Promise<TestSession> {
+    return this.testSessionOf(await this.create(input));
+  }
+
+  /**
+   * A session whose access token has expired, two minutes ago: routes answer "try refresh token", and a refresh works.
+   * The clock is not moved.
+   */
+  async expiredSession<const Values extends readonly unknown[] = []>(
+    input: TestSessionInput<Values> = {},
+  ): Promise<TestSession> {
+    return this.withExpiredAccessToken(await this.createTestSession(input));
+  }
+
+  /**
+   * A session that has been revoked: a refresh answers "unauthorised", and so do routes with `checkDatabase`. Other
+   * routes accept its access token until that expires, as in production.
+   */
+  async revokedSession<const Values extends readonly unknown[] = []>(
+    input: TestSessionInput<Values> = {},
+  ): Promise<TestSession> {
+    const session = await this.createTestSession(input);
+    await this.service.revokeSession(session.sessionHandle);
+    return session;
+  }
+
+  /**
+   * The owner's side of a session whose refresh token somebody has copied, exchanged, and whose new tokens he uses. The
+   * owner's access token has expired; his refresh is the theft: it answers "token theft detected" and ends the session
+   * for both.
+   */
+  async stolenSession<const Values extends readonly unknown[] = []>(
+    input: TestSessionInput<Values> = {},
+  ): Promise<StolenSession> {
+    const owner = await this.createTestSession(input);
+    const second = await this.refreshed(owner);
+    const thief = await this.refreshed(second); // using the new refresh token is what makes the old one tell of a theft
+    return new StolenSession(await this.withExpiredAccessToken(owner), thief, this.wire);
+  }
+
+  /**
+   * A session that a claim validator refuses: routes that demand it answer 403. The claim gets a value that the validator
+   * does not accept and does not fetch again; one of your own can be given in `claims`.
+   *
+   * @throws {TypeError} no such value was found, or the given one is accepted or would be fetched again
+   */
+  async claimFailingSession<const Values extends readonly unknown[] = []>({
+    validator,
+    ...input
+  }: TestSessionInput<Values> & { validator: SessionClaimValidator }): Promise<TestSession> {
+    const session = await this.create(input, await this.refusedPayload(validator, input.claims));
+    const payload = session.getAccessTokenPayload() as JsonObject;
+    if (await refuses(validator, payload)) return this.testSessionOf(session);
+    throw new TypeError(
+      `The validator ${JSON.stringify(validator.id)} accepts this session, or would fetch its claim again: ` +
+        'give a value that it refuses, claims: [[YourClaim, value]]',
+    );
+  }
+
+  /**
+   * A client of the application with a session, or with one that was made before: an expired one, for example.
+   *
+   * @throws {TypeError} there is no application to send requests to, but only a module
+   */
+  async agent<const Values extends readonly unknown[] = []>(
+    sessionOrInput: TestSession | (TestSessionInput<Values> & TestAgentOptions) = {},
+    options?: TestAgentOptions,
+  ): Promise<TestAgent> {
+    if (sessionOrInput instanceof TestSession) return this.agentWith(sessionOrInput, options);
+    const { transferMethod, autoRefresh, ...input } = sessionOrInput;
+    const session = await this.createTestSession(input);
+    return this.agentWith(session, {
+      ...(transferMethod === undefined ? {} : { transferMethod }),
+      ...(autoRefresh === undefined ? {} : { autoRefresh }),
+      ...options,
+    });
+  }
+
+  /** A client of the application without a session, for tests of signing in. */
+  visitor(options: TestAgentOptions = {}): TestAgent {
+    return this.agentWith(undefined, options);
+  }
+
+  private agentWith(
+    session: TestSession | undefined,
+    { transferMethod = 'cookie', autoRefresh = true }: TestAgentOptions = {},
+  ): TestAgent {
+    const tokens = this.wire.clientTokens(transferMethod, session);
+    this.connection ??= new ApplicationConnection(this.app);
+    return new TestAgent(this.connection, tokens, this.wire, autoRefresh);
+  }
+
+  private async create<Values extends readonly unknown[]>(
+    { userId = 'user-1', claims, accessTokenPayload, ...rest }: TestSessionInput<Values>,
+    refused: JsonObject = {},
+  ): Promise<SessionContainer> {
+    const given = { ...refused, ...payloadOf(claims) };
+    const session = await this.service.createNewSessionWithoutRequestResponse({
+      userId,
+      ...rest,
+      accessTokenPayload: { ...accessTokenPayload, ...given },
+      userContext: withGivenClaims(Object.keys(given)),
+    });
+    // Without overrideSessions the application has fetched its own claims, and their values stand in the payload.
+    const payload = session.getAccessTokenPayload();
+    if (Object.entries(given).some(([key, value]) => !jsonEquals(payload[key], value))) {
+      await session.mergeIntoAccessTokenPayload(given);
+    }
+    return session;
+  }
+
+  private testSessionOf(session: SessionContainer): TestSession {
+    const who = {
+      userId: session.getUserId(),
+      sessionHandle: session.getHandle(),
+      tenantId: session.getTenantId(),
+    };
+    return new TestSession(who, tokensOf(session), this.wire);
+  }
+
+  private async refreshed({ refreshToken, antiCsrfToken }: TestSession): Promise<TestSession> {
+    const session = await this.service.refreshSessionWithoutRequestResponse({
+      refreshToken,
+      ...(antiCsrfToken === undefined ? { disableAntiCsrf: true } : { antiCsrfToken }),
+    });
+    return this.testSessionOf(session);
+  }
+
+  private async withExpiredAccessToken(session: TestSession): Promise<TestSession> {
+    const { core, config } = this.runtime;
+    const accessToken = await expiredCopyOf(session.accessToken, {
+      core,
+      nowMs: this.appClock.now(),
+      useStaticSigningKey: !config.useDynamicAccessTokenSigningKey,
+    });
+    const { refreshToken, antiCsrfToken } = session;
+    return new TestSession(session, { accessToken, refreshToken, antiCsrfToken }, this.wire);
+  }
+
+  /** Nothing where the test says itself which value is to fail. */
+  private async refusedPayload(validator: SessionClaimValidator, claims: unknown): Promise<JsonObject> {
+    const { claim } = validator;
+    if (claim === undefined || claims !== undefined) return {};
+    for (const value of CANDIDATES) {
+      const payload = claim.addToPayload_internal({}, value, {});
+      if (claim.getValueFromPayload(payload, {}) !== undefined && (await refuses(validator, payload))) {
+        return payload;
+      }
+    }
+    return {};
+  }
+}
+
+/** Values of the kinds that claims have; a validator refuses at least one, or it checks nothing. */
+const CANDIDATES: readonly JsonValue[] = [false, true, '', 0, [], null];
+
+async function refuses(
+  { claim, shouldRefetch, validate }: SessionClaimValidator,
+  payload: JsonObject,
+): Promise<boolean> {
+  if (claim !== undefined && (await shouldRefetch?.(payload, {})) === true) return false;
+  return !(await validate(payload, {})).isValid;
+}
+
+function payloadOf(claims: GivenClaims<readonly unknown[]> | undefined): JsonObject {
+  const payloads = (claims ?? []).map(([claim, value]) => claim.addToPayload_internal({}, value, {}));
+  return Object.assign({}, ...payloads) as JsonObject;
+}
+
+function tokensOf(session: SessionContainer): SessionTokens {
+  const { accessToken, refreshToken, antiCsrfToken } = session.getAllSessionTokensDangerously();
+  if (refreshToken === undefined) {
+    throw new TypeError('createNewSession is overridden, and the session that it gives has no refresh token');
+  }
+  return { accessToken, refreshToken, antiCsrfToken };
+}
+
+/**
+ * Sessions for tests of an application: signed-in clients without its login route, and sessions that have expired, were
+ * revoked, were stolen or fail a claim, in one call each.
+ *
+ * @param app the application, initialised; a compiled `TestingModule` serves too as long as no agent is needed
+ * @throws {Error} `NODE_ENV` is `production`
+ * @throws {TypeError} the application has no session module, or several and none is named, or it has its own core
+ *
+ * @example
+ * const module = await overrideSessions(Test.createTestingModule({ imports: [AppModule] })).compile();
+ * const app = await module.createNestApplication().init();
+ * const sessions = testSessions(app);
+ *
+ * const { headers } = await sessions.createTestSession({ userId: 'user-1' });
+ * await request(app.getHttpServer()).get('/orders').set(headers).expect(200);
+ * @publicApi
+ */
+export function testSessions(
+  app: INestApplicationContext,
+  { service, useConfiguredCoreDangerously = false }: TestSessionsOptions = {},
+): TestSessions {
+  refuseProduction('testSessions');
+  const services = everyOf<SessionService>(app, SessionService);
+  const index = service === undefined ? 0 : services.indexOf(service);
+  const runtime = everyOf<SessionRuntime>(app, SESSION_RUNTIME)[index];
+  const options = everyOf<ResolvedSessionOptions>(app, RESOLVED_SESSION_OPTIONS)[index];
+  const clock = everyOf<Clock>(app, Clock)[0];
+  const chosen = services[index];
+  if (chosen === undefined || runtime === undefined || options === undefined || clock === undefined) {
+    throw new TypeError('This application has no SessionModule, or not the one of the given service');
+  }
+  if (service === undefined && services.length > 1) {
+    throw new TypeError(
+      `This application has ${services.length} session modules: testSessions(app, { service }) says which one is meant`,
+    );
+  }
+  if (!useConfiguredCoreDangerously && !isForTests(options)) {
+    throw new TypeError(
+      'This application keeps its sessions in the core that it configures, and testSessions would sign in there: pass the ' +
+        'module builder to overrideSessions. If that is what you want, testSessions(app, { useConfiguredCoreDangerously: true })',
+    );
+  }
+  return new TestSessions(app, chosen, runtime, clock);
+}
+
+function everyOf<T>(
+  app: INestApplicationContext,
+  token: string | symbol | typeof Clock | typeof SessionService,
+): T[] {
+  try {
+    return app.get<unknown, T>(token, { strict: false, each: true });
+  } catch {
+    return []; // Nest throws where there is none
+  }
+}

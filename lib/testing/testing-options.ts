@@ -1,0 +1,62 @@
+import type { CoreProvider } from '../core/core-provider.js';
+import {
+  embeddedCore,
+  type EmbeddedCoreOptions,
+  type EmbeddedCoreProvider,
+} from '../core/embedded/embedded-core-options.js';
+import { resolveSessionOptions, type ResolvedSessionOptions } from '../resolve-session-options.js';
+import type { SessionModuleOptions } from '../session-module-options.interface.js';
+import type { TestClock } from './test-clock.js';
+import { GivenClaim } from './given-claim.js';
+
+/**
+ * What a test puts in place of the application's own.
+ *
+ * @publicApi
+ */
+export interface SessionTestingOptions {
+  /**
+   * Who issues the sessions. Default: `embeddedCore()` in memory, with the settings of the application's own
+   * `embeddedCore()` and two differences: each access token lives exactly as long as the option says, and is signed with
+   * ES256, whose keys take no time to make. Where the application has another core (`remoteCore()`), or one whose options
+   * are not valid in a test, it has the default lifetimes.
+   */
+  core?: CoreProvider;
+  /** Where the time comes from. Default: a clock that stands at the present until the test moves it. */
+  clock?: TestClock;
+}
+
+/** Beside options that were resolved for a test: their core is not the configured one. */
+const FOR_TESTS = Symbol('nest-sessions:for-tests');
+
+/**
+ * A fresh core for each module instance, so that two of one application share nothing.
+ *
+ * @param configured what the application says of its core; it is not made
+ */
+export function testCore({ core }: SessionTestingOptions, configured?: CoreProvider): CoreProvider {
+  return (
+    core ??
+    embeddedCore({ ...settingsOf(configured), accessTokenValidityJitter: 0, signingAlgorithm: 'ES256' })
+  );
+}
+
+function settingsOf(configured: CoreProvider | undefined): Omit<EmbeddedCoreOptions, 'store'> {
+  return isEmbedded(configured) && configured.problems.length === 0 ? configured.embeddedSettings : {};
+}
+
+function isEmbedded(core: unknown): core is EmbeddedCoreProvider {
+  return typeof core === 'object' && core !== null && 'embeddedSettings' in core;
+}
+
+/** The application's options, checked as always; only its core is not looked at, and claims can be given by value. */
+export function resolveForTests(options: SessionModuleOptions, core: CoreProvider): ResolvedSessionOptions {
+  const resolved = resolveSessionOptions({ ...options, core });
+  const claims = resolved.claims.map((claim) => new GivenClaim(claim));
+  return Object.assign({ ...resolved, claims }, { [FOR_TESTS]: true });
+}
+
+/** Whether sessions go to the core of a test, and not to the one that the application configures. */
+export function isForTests(options: ResolvedSessionOptions): boolean {
+  return FOR_TESTS in options;
+}

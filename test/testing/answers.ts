@@ -1,0 +1,2 @@
+export const TRY_REFRESH = { message: 'try refresh token' };
+export const UNAUTHORISED = { message: 'unauthorised' };
