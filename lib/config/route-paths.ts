@@ -4,4 +4,7 @@ export const ROUTE_PATHS = {
   signOut: '/signout',
   jwks: '/jwt/jwks.json',
   openIdDiscovery: '/.well-known/openid-configuration',
+  listSessions: '/sessions',
+  revokeSession: '/sessions/revoke',
+  revokeOtherSessions: '/sessions/revoke-others',
 } as const;

@@ -15,7 +15,7 @@ describe('S105 the stream of session events', () => {
     ['an observer', (events, fail) => events.stream.subscribe({ next: fail })],
     ['a piped listener', (events, fail) => events.stream.pipe(filter(() => true)).subscribe(fail)],
     ['an operator', (events, fail) => events.stream.pipe(map(fail)).subscribe()],
-  ])('%s that throws is reported, and the others still hear', (_case, listenWith) => {
+  ])('%s that throws is reported, and the others still hear', async (_case, listenWith) => {
     const reported: unknown[] = [];
     const events = new SessionEvents((error) => reported.push(error));
     const broken = new Error('listener broke');
@@ -25,6 +25,7 @@ describe('S105 the stream of session events', () => {
     });
     events.stream.subscribe((event) => heard.push(event));
     events.emit(REVOKED);
+    await events.delivered();
     expect(reported).toEqual([broken]);
     expect(heard).toEqual([REVOKED]);
   });
@@ -39,6 +40,7 @@ describe('S105 the stream of session events', () => {
     };
     events.stream.subscribe(listener);
     events.emit(REVOKED);
+    await events.delivered();
     await new Promise((resolve) => setImmediate(resolve));
     expect(reported).toEqual([broken]);
   });
@@ -49,6 +51,40 @@ describe('S105 the stream of session events', () => {
     events.stream.subscribe({ complete: () => (isComplete = true) });
     events.complete();
     expect(isComplete).toBe(true);
+  });
+
+  it('tells everything before it ends', () => {
+    const events = new SessionEvents();
+    const heard: SessionEvent[] = [];
+    events.stream.subscribe((event) => heard.push(event));
+    for (let i = 0; i < 500; i++) events.emit({ ...REVOKED, timeMs: i });
+    events.complete();
+    expect(heard.map(({ timeMs }) => timeMs)).toEqual(Array.from({ length: 500 }, (_, i) => i));
+  });
+
+  it('does not make whoever caused an event wait for a listener, hanging or slow', async () => {
+    const events = new SessionEvents();
+    const steps: string[] = [];
+    const hanging: () => unknown = async () => new Promise(() => undefined);
+    events.stream.subscribe(hanging);
+    events.stream.subscribe(() => steps.push('listener'));
+    events.emit(REVOKED);
+    await Promise.resolve();
+    steps.push('request');
+    await events.delivered();
+    expect(steps).toEqual(['request', 'listener']);
+  });
+
+  it('cannot be changed by a listener', async () => {
+    const heard: SessionEvent[] = [];
+    const reported: unknown[] = [];
+    const events = new SessionEvents((error) => reported.push(error));
+    events.stream.subscribe((event) => Object.assign(event, { sessionHandle: 'another' }));
+    events.stream.subscribe((event) => heard.push(event));
+    events.emit({ ...REVOKED });
+    await events.delivered();
+    expect(heard).toEqual([REVOKED]);
+    expect(reported).toEqual([expect.any(TypeError)]);
   });
 
   it('can be awaited', async () => {

@@ -29,6 +29,11 @@ export interface VerificationKeys {
    * @throws when the set cannot be loaded and the key is not known
    */
   find(kid: string | undefined): Promise<readonly PublicJwk[]>;
+  /**
+   * The key of that id where {@link find} would not have to wait for it. A set that leaves this out, or answers undefined,
+   * is asked by {@link find}.
+   */
+  findAtHand?(kid: string): PublicJwk | undefined;
   /** Grows whenever a key has left the set: what was verified before must be verified again. */
   readonly generation: number;
 }

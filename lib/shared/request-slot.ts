@@ -1,0 +1,24 @@
+import type { HttpExchange } from './http-exchange.js';
+
+const SLOT = Symbol('nest-sessions:request');
+
+/**
+ * What is kept on a request, so that parallel requests cannot meet. One property for all of it: requests of Express get
+ * another shape with every property, and a WeakMap costs more still.
+ */
+export interface RequestSlot {
+  /** The port over the request and its response, for as long as they live. */
+  exchange: HttpExchange | undefined;
+  /** What the edge knows about the request; it alone knows the type. */
+  state: unknown;
+}
+
+/** The slot of a request, if it has got one. */
+export function findRequestSlot(request: object): RequestSlot | undefined {
+  return (request as { [SLOT]?: RequestSlot })[SLOT];
+}
+
+/** The slot of a request, made where there is none. */
+export function requestSlotOf(request: object): RequestSlot {
+  return ((request as { [SLOT]?: RequestSlot })[SLOT] ??= { exchange: undefined, state: undefined });
+}
