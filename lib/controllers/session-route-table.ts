@@ -7,6 +7,9 @@ export const SESSION_ROUTES = {
   signOut: { method: 'post', path: ROUTE_PATHS.signOut },
   jwks: { method: 'get', path: ROUTE_PATHS.jwks },
   openIdDiscovery: { method: 'get', path: ROUTE_PATHS.openIdDiscovery },
+  listSessions: { method: 'get', path: ROUTE_PATHS.listSessions },
+  revokeSession: { method: 'post', path: ROUTE_PATHS.revokeSession },
+  revokeOtherSessions: { method: 'post', path: ROUTE_PATHS.revokeOtherSessions },
 } as const;
 
 export type SessionRouteName = keyof typeof SESSION_ROUTES;

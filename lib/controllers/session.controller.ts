@@ -1,8 +1,9 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { BadRequestException, Inject, Injectable, NotFoundException } from '@nestjs/common';
 import { PublicAccess } from '../decorators/verify-session.decorator.js';
 import { signOut } from '../recipe/api-implementation.js';
 import type { SessionRuntime } from '../session.runtime.js';
 import { SESSION_RUNTIME } from '../session.tokens.js';
+import { isJsonObject } from '../shared/json.js';
 import { exchangeFor } from '../transport/http-exchange-factory.js';
 import type { SessionRouteName } from './session-route-table.js';
 
@@ -46,14 +47,36 @@ export class SessionController implements Record<
     return document;
   }
 
+  async listSessions(req: unknown, res: unknown): Promise<unknown> {
+    const { options, userContext } = this.input(req, res);
+    return this.runtime.userSessions?.list(options.exchange, userContext);
+  }
+
+  async revokeSession(req: unknown, res: unknown): Promise<unknown> {
+    const { options, userContext } = this.input(req, res);
+    const sessionHandle = sessionHandleIn(req);
+    const isRevoked = await this.runtime.userSessions?.revoke(options.exchange, sessionHandle, userContext);
+    if (isRevoked !== true) throw new NotFoundException('There is no such session');
+    return { status: 'OK' };
+  }
+
+  async revokeOtherSessions(req: unknown, res: unknown): Promise<unknown> {
+    const { options, userContext } = this.input(req, res);
+    const revoked = await this.runtime.userSessions?.revokeOthers(options.exchange, userContext);
+    return { status: 'OK', revoked };
+  }
+
   /** A route whose API function was removed by an override does not exist. */
   isEnabled(name: SessionRouteName): boolean {
-    const { api } = this.runtime;
+    const { api, userSessions } = this.runtime;
     const functions = {
       refresh: api.refreshPOST,
       signOut: api.signOutPOST,
       jwks: api.getJWKSGET,
       openIdDiscovery: api.getOpenIdDiscoveryConfigurationGET,
+      listSessions: userSessions,
+      revokeSession: userSessions,
+      revokeOtherSessions: userSessions,
     };
     return functions[name] !== undefined;
   }
@@ -61,6 +84,14 @@ export class SessionController implements Record<
   private input(req: unknown, res: unknown) {
     return { options: { exchange: exchangeFor(req, res) }, userContext: this.runtime.prepareContext() };
   }
+}
+
+/** The `sessionHandle` of a JSON body. */
+function sessionHandleIn(req: unknown): string {
+  const { body } = req as { readonly body?: unknown };
+  const sessionHandle = isJsonObject(body) ? body['sessionHandle'] : undefined;
+  if (typeof sessionHandle === 'string') return sessionHandle;
+  throw new BadRequestException('A JSON body with the sessionHandle is expected');
 }
 
 /** Keys and discovery are public documents without credentials. */

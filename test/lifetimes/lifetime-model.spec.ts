@@ -1,0 +1,28 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { withRecipe } from '../recipe/recipe-application.js';
+import { fcRuns, fcTimeoutMs } from '../support/fc-runs.js';
+import { ABSOLUTE_SEC, IDLE_SEC, moves, ObservedSession } from './observed-session.js';
+
+describe('the limits of a session', () => {
+  it(
+    'S036 S037 S039 S040 hold whatever client and server do in whatever order',
+    async () => {
+      const options = { lifetime: { absoluteSec: ABSOLUTE_SEC, idleSec: IDLE_SEC } };
+      const runs = fc.assert(
+        fc.asyncProperty(moves, async (list) => {
+          await withRecipe({ options }, async (application) => {
+            const session = await ObservedSession.begin(application);
+            for (const move of list) {
+              await session.make(move);
+              await session.check();
+            }
+          });
+        }),
+        { numRuns: fcRuns(60) },
+      );
+      await expect(runs).resolves.toBeUndefined();
+    },
+    fcTimeoutMs(60_000),
+  );
+});
