@@ -11,9 +11,9 @@ export class Thief {
   private readonly retired = new Set<string>();
 
   constructor(events: SessionEvents) {
-    events.stream.subscribe(({ type, sessionHandle }) => {
-      if (type === 'session.promoted') this.retired.add(sessionHandle);
-      if (type === 'session.revoked') this.forget(sessionHandle);
+    events.stream.subscribe((event) => {
+      if (event.type === 'session.promoted') this.retired.add(event.sessionHandle);
+      if (event.type === 'session.revoked') this.forget(event.sessionHandle);
     });
   }
 

@@ -1,0 +1,188 @@
+import { UseGuards, type DynamicModule, type Type } from '@nestjs/common';
+import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
+import { Context, GraphQLModule, Mutation, Query, Resolver, Subscription } from '@nestjs/graphql';
+import { jest } from '@jest/globals';
+import type { MercuriusDriverConfig } from '@nestjs/mercurius';
+import {
+  OptionalSession,
+  PublicAccess,
+  RequireClaims,
+  Session,
+  SessionContainer,
+  SessionGuard,
+  SessionService,
+  VerifySession,
+} from 'nest-sessions';
+import type { Answer } from '../support/http-client.js';
+import type { SessionClient } from '../support/session-client.js';
+import {
+  sessionModule,
+  startApplication,
+  type Adapter,
+  type ApplicationInput,
+  type TestApplication,
+} from '../support/test-application.js';
+
+// Mercurius serves its page of GraphiQL by a package that jest cannot load on every version of Node; no test asks for it.
+jest.doMock('@fastify/static', () => ({}));
+const { MercuriusDriver } = await import('@nestjs/mercurius');
+
+/** The drivers of GraphQL that Nest has, on the adapters that each can do. */
+export const DRIVERS = [
+  { name: 'Apollo on Express', driver: 'apollo', adapter: 'express' },
+  { name: 'Apollo on Fastify', driver: 'apollo', adapter: 'fastify' },
+  { name: 'Mercurius on Fastify', driver: 'mercurius', adapter: 'fastify' },
+] as const satisfies readonly { name: string; driver: string; adapter: Adapter }[];
+
+export type Driver = (typeof DRIVERS)[number];
+
+/** Messages until the connection is closed. */
+async function* ticks(): AsyncGenerator<{ ticks: number }> {
+  yield { ticks: 1 };
+  await new Promise(() => undefined); // what ends it is the end of the connection
+}
+
+const denied = { id: 'plan', validate: () => ({ isValid: false, reason: 'no plan' }) };
+
+/** One field for each way of asking for a session. */
+@Resolver()
+@UseGuards(SessionGuard)
+export class DemoResolver {
+  constructor(private readonly sessions: SessionService) {}
+
+  @Query(() => String)
+  me(@Session('userId') userId: string): string {
+    return userId;
+  }
+
+  @Query(() => String, { nullable: true })
+  maybeMe(@Session() session: SessionContainer): string {
+    return session.getUserId();
+  }
+
+  @Query(() => String)
+  handle(@Session() session: SessionContainer): string {
+    return session.getHandle();
+  }
+
+  @Query(() => String)
+  @PublicAccess()
+  open(@Session() session?: SessionContainer): string {
+    return `session: ${session === undefined ? 'none' : session.getUserId()}`;
+  }
+
+  @Query(() => String)
+  @OptionalSession()
+  optional(@Session() session?: SessionContainer): string {
+    return `session: ${session === undefined ? 'none' : session.getUserId()}`;
+  }
+
+  @Query(() => String, { nullable: true })
+  @RequireClaims(denied)
+  claimed(): string {
+    return 'never';
+  }
+
+  @Query(() => String)
+  @VerifySession({ checkDatabase: true })
+  checked(@Session('userId') userId: string): string {
+    return userId;
+  }
+
+  @Mutation(() => String)
+  async rename(@Session() session: SessionContainer): Promise<string> {
+    await session.mergeIntoAccessTokenPayload({ name: 'Ada' });
+    return 'Ada';
+  }
+
+  @Mutation(() => String)
+  @PublicAccess()
+  async signIn(@Context() context: { req: unknown; res?: unknown; reply?: unknown }): Promise<string> {
+    const res = context.reply ?? context.res ?? (context.req as { res?: unknown }).res;
+    const session = await this.sessions.createNewSession(context.req, res, { userId: 'user-9' });
+    return session.getHandle();
+  }
+
+  @Subscription(() => Number)
+  ticks(@Session() session: SessionContainer): AsyncGenerator<{ ticks: number }> {
+    session.getHandle();
+    return ticks();
+  }
+}
+
+/** A field without the guard in an application whose other fields have it. */
+@Resolver()
+export class UnguardedResolver {
+  @Query(() => String, { nullable: true })
+  unguarded(@Session() session: SessionContainer): string {
+    return session.getUserId();
+  }
+}
+
+/** The module of a driver as docs/guides/graphql.md sets it up. */
+export function graphqlModule(driver: Driver, options: Partial<ApolloDriverConfig> = {}): DynamicModule {
+  if (driver.driver === 'mercurius') {
+    return GraphQLModule.forRoot<MercuriusDriverConfig>({
+      driver: MercuriusDriver,
+      autoSchemaFile: true,
+      subscription: true,
+      allowBatchedQueries: true,
+    });
+  }
+  return GraphQLModule.forRoot<ApolloDriverConfig>({
+    driver: ApolloDriver,
+    autoSchemaFile: true,
+    graphiql: false,
+    csrfPrevention: false,
+    allowBatchedHttpRequests: true,
+    subscriptions: { 'graphql-ws': true },
+    ...(driver.adapter === 'fastify' ? { context: (req: unknown, reply: unknown) => ({ req, reply }) } : {}),
+    ...options,
+  });
+}
+
+export interface GraphqlInput extends Omit<ApplicationInput, 'adapter' | 'imports'> {
+  readonly driver: Driver;
+  readonly graphql?: Partial<ApolloDriverConfig>;
+  readonly resolvers?: Type[];
+  /** In place of the one that {@link graphqlModule} makes. */
+  readonly module?: DynamicModule;
+}
+
+export async function startGraphql(input: GraphqlInput): Promise<TestApplication> {
+  const { driver, graphql, module, resolvers = [DemoResolver, UnguardedResolver], ...application } = input;
+  return startApplication({
+    ...application,
+    adapter: driver.adapter,
+    imports: [await sessionModule(application), module ?? graphqlModule(driver, graphql)],
+    providers: [...resolvers, ...(input.providers ?? [])],
+  });
+}
+
+export async function withGraphql(
+  input: GraphqlInput,
+  test: (application: TestApplication) => Promise<void>,
+): Promise<void> {
+  const application = await startGraphql(input);
+  try {
+    await test(application);
+  } finally {
+    await application.close();
+  }
+}
+
+/** A GraphQL answer as clients read it. */
+export interface GraphqlAnswer {
+  readonly data?: Readonly<Record<string, unknown>> | null;
+  readonly errors?: readonly { message: string; extensions?: Readonly<Record<string, unknown>> }[];
+}
+
+/** Sends operations by HTTP; several as one batch. */
+export async function ask(client: SessionClient, ...queries: string[]): Promise<Answer> {
+  const bodies = queries.map((query) => ({ query }));
+  return client.post('/graphql', bodies.length === 1 ? bodies[0] : bodies);
+}
+
+export function read(answer: Answer): GraphqlAnswer {
+  return answer.body as GraphqlAnswer;
+}

@@ -1,0 +1,185 @@
+import { describe, expect, it } from '@jest/globals';
+import { SessionEvents } from 'nest-sessions';
+import type { Answer } from '../support/http-client.js';
+import type { TestApplication } from '../support/test-application.js';
+import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
+import { watchedStore } from '../support/watched-store.js';
+import { ask, DRIVERS, read, withGraphql } from './graphql-application.js';
+
+/** Apollo's driver answers 200 to everything that was executed unless it is told otherwise; Mercurius needs no telling. */
+const WITH_STATUS = { preserveHttpStatusForExecutionErrors: false };
+
+async function promotions({ app, events }: TestApplication): Promise<number> {
+  await app.get(SessionEvents).delivered();
+  return events.filter(({ type }) => type === 'session.promoted').length;
+}
+
+/** Leaves in `calls` what a request asked of the store. */
+async function callsOf(calls: string[], send: () => Promise<Answer>): Promise<Answer> {
+  calls.length = 0;
+  return send();
+}
+
+describe.each(DRIVERS)('a session in GraphQL: $name', (driver) => {
+  it.each(['cookie', 'header'] as const)('is verified and injected, by %s (S081)', async (mode) => {
+    await withGraphql({ driver }, async ({ signedIn }) => {
+      const answer = await ask(await signedIn(mode, 'ada'), '{ me }');
+      expect([answer.status, answer.body]).toEqual([200, { data: { me: 'ada' } }]);
+    });
+  });
+
+  it('belongs to the fields that ask for one: the guard throws, and the others are answered (S081)', async () => {
+    await withGraphql({ driver }, async ({ client }) => {
+      const { data, errors } = read(await ask(client(), '{ maybeMe open optional }'));
+      expect(data).toEqual({ maybeMe: null, open: 'session: none', optional: 'session: none' });
+      expect(errors).toMatchObject([
+        { message: 'unauthorised', path: ['maybeMe'], extensions: { code: 'UNAUTHORISED' } },
+      ]);
+    });
+  });
+
+  it('never reaches a public field or an unguarded one that runs beside a guarded one (S081, S084)', async () => {
+    await withGraphql({ driver }, async ({ signedIn }) => {
+      const client = await signedIn('cookie', 'ada');
+      const { data, errors } = read(await ask(client, '{ open maybeMe unguarded optional }'));
+      expect(data).toEqual({
+        open: 'session: none',
+        maybeMe: 'ada',
+        unguarded: null,
+        optional: 'session: ada',
+      });
+      expect(errors?.map(({ message }) => message)).toEqual([expect.stringContaining('no SessionGuard ran')]);
+    });
+  });
+
+  it('asks the client to refresh, with the status that a browser client acts on (S081)', async () => {
+    await withGraphql({ driver, graphql: WITH_STATUS }, async ({ signedIn, clock }) => {
+      const client = await signedIn();
+      clock.advanceSeconds(3601);
+      const expired = await ask(client, '{ me }');
+      expect(expired.status).toBe(401);
+      expect(read(expired).errors).toMatchObject([
+        { message: 'try refresh token', extensions: { code: 'TRY_REFRESH_TOKEN' } },
+      ]);
+      expect(tokenTraffic(expired)).toEqual(NOTHING);
+      await client.refresh();
+      expect((await ask(client, '{ me }')).status).toBe(200);
+    });
+  });
+
+  it('is promoted once for all fields of an operation, and its new token reaches the client (S081)', async () => {
+    const { store, calls } = await watchedStore();
+    await withGraphql({ driver, store }, async (application) => {
+      const client = await application.signedIn('header', 'ada');
+      await client.refresh();
+      const refreshed = client.accessToken;
+      const answer = await callsOf(calls, () => ask(client, '{ me maybeMe handle optional again: me }'));
+      expect(read(answer)).toMatchObject({ data: { me: 'ada', again: 'ada', optional: 'session: ada' } });
+      expect(calls).toEqual(['promote']);
+      expect(await promotions(application)).toBe(1);
+      expect(client.accessToken).not.toBe(refreshed);
+      expect(tokenTraffic(await ask(client, '{ me }'))).toEqual(NOTHING);
+    });
+  });
+
+  it('is verified once for all operations of a batch (S081)', async () => {
+    const { store, calls } = await watchedStore();
+    await withGraphql({ driver, store }, async ({ signedIn }) => {
+      const client = await signedIn('header', 'ada');
+      await client.refresh();
+      const refreshed = client.accessToken;
+      const answer = await callsOf(calls, () => ask(client, '{ me }', '{ claimed }', '{ handle open }'));
+      expect(answer.body).toMatchObject([
+        { data: { me: 'ada' } },
+        { errors: [{ extensions: { code: 'INVALID_CLAIMS' } }] },
+        { data: { open: 'session: none' } },
+      ]);
+      expect(calls).toEqual(['promote']);
+      expect(client.accessToken).not.toBe(refreshed);
+    });
+  });
+
+  it('tells which claims failed, field by field (S081)', async () => {
+    await withGraphql({ driver }, async ({ signedIn }) => {
+      const { data, errors } = read(await ask(await signedIn(), '{ claimed open }'));
+      expect(data).toEqual({ claimed: null, open: 'session: none' });
+      expect(errors).toMatchObject([
+        {
+          message: 'invalid claim',
+          extensions: {
+            code: 'INVALID_CLAIMS',
+            claimValidationErrors: [{ id: 'plan', reason: 'no plan' }],
+          },
+        },
+      ]);
+    });
+  });
+
+  it('can be created and changed by mutations: tokens are written to the response of the operation', async () => {
+    await withGraphql({ driver }, async ({ client }) => {
+      const visitor = client();
+      await ask(visitor, 'mutation { signIn }');
+      expect(read(await ask(visitor, '{ me }'))).toEqual({ data: { me: 'user-9' } });
+      await ask(visitor, 'mutation { rename }');
+      expect(visitor.front.up['name']).toBe('Ada');
+    });
+  });
+
+  it('is asked for at the core where a field wants that; an ended one takes the tokens from the client (S081)', async () => {
+    await withGraphql({ driver, graphql: WITH_STATUS }, async ({ signedIn, sessions }) => {
+      const client = await signedIn('cookie', 'ada');
+      expect(read(await ask(client, '{ checked }'))).toEqual({ data: { checked: 'ada' } });
+      await sessions.revokeAllSessionsForUser({ userId: 'ada' });
+      const answer = await ask(client, '{ checked }');
+      expect([answer.status, answer.header('front-token')]).toEqual([401, 'remove']);
+      expect(answer.setCookie('sAccessToken')?.value).toBe('');
+      expect(read(answer).errors).toMatchObject([{ extensions: { code: 'UNAUTHORISED' } }]);
+    });
+  });
+
+  it('is not "not signed in" when the store is gone (S078)', async () => {
+    const { store, failing } = await watchedStore();
+    await withGraphql({ driver, store, graphql: WITH_STATUS }, async ({ signedIn }) => {
+      const client = await signedIn();
+      failing.add('findSession');
+      const answer = await ask(client, '{ checked }');
+      expect([answer.status, answer.header('retry-after')]).toEqual([503, '1']);
+      expect(read(answer).errors).toMatchObject([
+        { message: 'service unavailable', extensions: { code: 'SERVICE_UNAVAILABLE' } },
+      ]);
+      expect(tokenTraffic(answer)).toEqual(NOTHING);
+    });
+  });
+
+  it("speaks of errors as the application's errorHandlers do, and never of their reason (S085)", async () => {
+    const options = {
+      errorHandlers: {
+        onUnauthorised: (
+          _message: string,
+          _request: unknown,
+          response: { sendJSONResponse(body: unknown): void },
+        ) => response.sendJSONResponse({ message: 'Bitte anmelden', hint: '/login' }),
+      },
+    };
+    await withGraphql({ driver, options }, async ({ client }) => {
+      const answer = await ask(client(), '{ maybeMe }');
+      expect(read(answer).errors).toMatchObject([
+        { message: 'Bitte anmelden', extensions: { code: 'UNAUTHORISED', hint: '/login' } },
+      ]);
+      expect(answer.text).not.toContain('access token');
+    });
+  });
+});
+
+describe('a GraphQL context that lacks something', () => {
+  it('is refused with the remedy: Apollo on Fastify hands on no reply unless it is told to', async () => {
+    const graphql = { context: undefined };
+    await withGraphql({ driver: DRIVERS[1], graphql }, async ({ signedIn }) => {
+      const { errors } = read(await ask(await signedIn(), '{ me }'));
+      expect(errors?.map(({ message }) => message)).toEqual([
+        'SessionGuard does not know how to find a session in a "graphql" context: its context value has no ' +
+          'response: set context: (req, reply) => ({ req, reply })',
+      ]);
+    });
+  });
+});

@@ -1,0 +1,373 @@
+import { describe, expect, it } from '@jest/globals';
+import { SessionEvents } from 'nest-sessions';
+import { seededMemoryStore } from '../support/embedded.js';
+import { interceptedStore } from '../support/intercepted-store.js';
+import { SHOP } from '../support/test-application.js';
+import { watchedStore } from '../support/watched-store.js';
+import {
+  AdmittingGateway,
+  bearer,
+  browser,
+  browserOn,
+  GuardedGateway,
+  LIVE,
+  OpenGateway,
+  withLive,
+} from './live-application.js';
+
+/** Holds calls back while it is closed. */
+class Gate {
+  private opening = Promise.resolve();
+  private release: (() => void) | undefined;
+
+  close(): void {
+    this.opening = new Promise((resolve) => (this.release = resolve));
+  }
+
+  open(): void {
+    this.release?.();
+  }
+
+  async passed(): Promise<void> {
+    await this.opening;
+  }
+}
+
+/** What a message is refused with. */
+const refusal = (type: string, message: string, pattern: string): object => ({
+  status: 'error',
+  type,
+  message,
+  cause: { pattern },
+});
+
+describe.each(LIVE)('the handshake of a WebSocket: $platform on $adapter', ({ platform, adapter }) => {
+  /** How a refused connection ends; socket.io knows no close codes. */
+  const ending = (type: string, code: number): object => (platform === 'ws' ? { type, code } : { type });
+
+  it('admits a browser on our website by its cookie (S082)', async () => {
+    await withLive({ platform, adapter }, async ({ signedIn, connect }) => {
+      const live = await connect(browser(await signedIn('cookie', 'ada')));
+      expect(await live.ask('whoami')).toBe('ada');
+    });
+  });
+
+  it('admits an app by its authorization header, which names no origin (S082)', async () => {
+    await withLive({ platform, adapter }, async ({ signedIn, connect }) => {
+      const live = await connect(bearer(await signedIn('header', 'ada')));
+      expect(await live.ask('whoami')).toBe('ada');
+    });
+  });
+
+  it.each([
+    ['of another site', 'https://evil.io'],
+    ['that begins like ours', 'https://shop.io.evil.io'],
+    ['that ends like ours', 'https://evilshop.io'],
+    ['without encryption', 'http://shop.io'],
+    ['with another port', 'https://shop.io:8443'],
+    ['of a subdomain', 'https://www.shop.io'],
+    ['that is null', 'null'],
+    ['that is missing', undefined],
+  ])('does not count the cookies of a page on an origin %s (S082)', async (_case, origin) => {
+    await withLive({ platform, adapter }, async ({ signedIn, connect }) => {
+      const live = await connect({ headers: browserOn(origin, await signedIn()) });
+      expect(await live.closed).toEqual(ending('UNAUTHORISED', 4401));
+    });
+  });
+
+  it('counts the cookies of allowedOrigins only, where there are some (S082)', async () => {
+    const options = { allowedOrigins: ['https://www.shop.io'] };
+    await withLive({ platform, adapter, options }, async ({ signedIn, connect }) => {
+      const client = await signedIn('cookie', 'ada');
+      const live = await connect({ headers: browserOn('https://www.shop.io', client) });
+      expect(await live.ask('whoami')).toBe('ada');
+      const refused = await connect({ headers: browserOn(SHOP.websiteDomain, client) });
+      expect(await refused.closed).toEqual(ending('UNAUTHORISED', 4401));
+    });
+  });
+
+  it('refuses a connection without a token (S082)', async () => {
+    await withLive({ platform, adapter }, async ({ connect }) => {
+      const live = await connect({ headers: { origin: SHOP.websiteDomain } });
+      expect(await live.closed).toEqual(ending('UNAUTHORISED', 4401));
+    });
+  });
+
+  it('asks a client with an expired token to refresh (S082)', async () => {
+    await withLive({ platform, adapter }, async ({ signedIn, connect, clock }) => {
+      const client = await signedIn('cookie', 'ada');
+      clock.advanceSeconds(3601);
+      const live = await connect(browser(client));
+      expect(await live.closed).toEqual(ending('TRY_REFRESH_TOKEN', 4419));
+      await client.refresh();
+      expect(await (await connect(browser(client))).ask('whoami')).toBe('ada');
+    });
+  });
+
+  it('refuses a token whose session was revoked, although it has not expired (S054, S082)', async () => {
+    await withLive({ platform, adapter }, async ({ signedIn, connect, sessions }) => {
+      const client = await signedIn('cookie', 'ada');
+      await sessions.revokeAllSessionsForUser({ userId: 'ada' });
+      const live = await connect(browser(client));
+      expect(await live.closed).toEqual(ending('UNAUTHORISED', 4401));
+    });
+  });
+
+  it('checks the global claims (S082)', async () => {
+    const globalClaimValidators = [{ id: 'plan', validate: () => ({ isValid: false }) }];
+    await withLive(
+      { platform, adapter, options: { globalClaimValidators } },
+      async ({ signedIn, connect }) => {
+        const live = await connect(browser(await signedIn()));
+        expect(await live.closed).toEqual(ending('INVALID_CLAIMS', 4403));
+      },
+    );
+  });
+
+  it('asks to come back later when the store is gone: nobody is signed out (S078)', async () => {
+    const { store, failing } = await watchedStore();
+    await withLive({ platform, adapter, store }, async ({ signedIn, connect }) => {
+      const client = await signedIn('cookie', 'ada');
+      failing.add('findSession');
+      const live = await connect(browser(client));
+      expect(await live.closed).toEqual(ending('SERVICE_UNAVAILABLE', 1013));
+      failing.clear();
+      expect(await (await connect(browser(client))).ask('whoami')).toBe('ada');
+    });
+  });
+
+  it('is as strict as the strictest gateway that admits the connection (S082)', async () => {
+    const gateways = { gateway: AdmittingGateway, providers: [OpenGateway] };
+    await withLive({ platform, adapter, ...gateways }, async ({ connect, signedIn }) => {
+      const visitor = await connect();
+      expect(await visitor.closed).toEqual(ending('UNAUTHORISED', 4401));
+      const live = await connect(browser(await signedIn('cookie', 'ada')));
+      expect(await live.ask('whoami')).toBe('ada');
+    });
+  });
+
+  it('promotes a refreshed token, of which nothing is lost: the client goes on with the one it has (S082)', async () => {
+    await withLive({ platform, adapter }, async ({ app, events, signedIn, connect }) => {
+      const client = await signedIn('cookie', 'ada');
+      const first = client.copy();
+      await client.refresh();
+      const live = await connect(browser(client));
+      expect(await live.ask('whoami')).toBe('ada');
+      expect(await live.ask('checked')).toBe('ada');
+      await app.get(SessionEvents).delivered();
+      expect(events.filter(({ type }) => type === 'session.promoted')).toHaveLength(1);
+      expect((await client.get('/checked')).status).toBe(200);
+      expect((await client.refresh()).status).toBe(200);
+      // The promotion counts: the token before it is retired.
+      expect((await first.refresh()).body).toEqual({ message: 'token theft detected' });
+    });
+  });
+});
+
+describe('the handshake of socket.io', () => {
+  it.each(['Bearer ', ''])('takes the token of a script from auth.token: "%s…" (S082)', async (scheme) => {
+    await withLive({ platform: 'socket.io', adapter: 'express' }, async ({ signedIn, connect }) => {
+      const client = await signedIn('header', 'ada');
+      const live = await connect({
+        auth: { token: `${scheme}${client.accessToken ?? ''}` },
+        headers: { origin: 'https://elsewhere.io' }, // a page cannot know a token that is not its own
+      });
+      expect(await live.ask('whoami')).toBe('ada');
+    });
+  });
+
+  const polling = async (site: string | undefined): Promise<unknown> => {
+    let seen: unknown;
+    await withLive({ platform: 'socket.io', adapter: 'express' }, async ({ signedIn, connect }) => {
+      const headers = browserOn(undefined, await signedIn('cookie', 'ada'));
+      const live = await connect({
+        polling: true,
+        headers: site === undefined ? headers : { ...headers, 'sec-fetch-site': site },
+      });
+      seen = await Promise.race([live.ask('whoami'), live.closed]);
+    });
+    return seen;
+  };
+
+  it('may begin by polling on our own page: a browser names no origin then, but says so (S082)', async () => {
+    expect(await polling('same-origin')).toBe('ada');
+  });
+
+  it.each(['same-site', 'cross-site', 'none', undefined])(
+    'does not count the cookies of a poll that "%s" began (S082)',
+    async (site) => {
+      expect(await polling(site)).toMatchObject({ type: 'UNAUTHORISED' });
+    },
+  );
+});
+
+describe.each(LIVE)('the messages of a WebSocket: $platform on $adapter', ({ platform, adapter }) => {
+  it('that arrive while the handshake is verified wait for it (S082)', async () => {
+    const gate = new Gate();
+    const store = interceptedStore(await seededMemoryStore(), async (name, call) => {
+      if (name === 'findSession') await gate.passed();
+      return call();
+    });
+    await withLive({ platform, adapter, store }, async ({ signedIn, connect }) => {
+      const client = await signedIn('cookie', 'ada');
+      gate.close();
+      const live = await connect(browser(client));
+      const answers = Promise.all(['whoami', 'claimed', 'whoami'].map((event) => live.ask(event)));
+      expect(await live.ask('open')).toBe('none'); // what needs no session does not wait
+      gate.open();
+      expect(await answers).toEqual(['ada', expect.objectContaining({ type: 'INVALID_CLAIMS' }), 'ada']);
+    });
+  });
+
+  it('have no session where the handler is public, beside one that has (S082, S084)', async () => {
+    await withLive({ platform, adapter }, async ({ signedIn, connect }) => {
+      const live = await connect(browser(await signedIn('cookie', 'ada')));
+      const asked = ['whoami', 'open', 'whoami', 'optional', 'open'].map((event) => live.ask(event));
+      expect(await Promise.all(asked)).toEqual(['ada', 'none', 'ada', 'ada', 'none']);
+    });
+  });
+
+  it('are refused with an event that names the reason, and the connection stays (S082)', async () => {
+    await withLive({ platform, adapter }, async ({ signedIn, connect }) => {
+      const live = await connect(browser(await signedIn('cookie', 'ada')));
+      expect(await live.ask('claimed')).toEqual({
+        ...refusal('INVALID_CLAIMS', 'invalid claim', 'claimed'),
+        claimValidationErrors: [{ id: 'plan', reason: 'no plan' }],
+      });
+      expect(await live.ask('whoami')).toBe('ada');
+    });
+  });
+
+  it('may need a session in a gateway that lets everybody in (S082)', async () => {
+    await withLive({ platform, adapter, gateway: OpenGateway }, async ({ connect, signedIn }) => {
+      const live = await connect();
+      expect(await live.ask('open')).toBe('none');
+      expect(await live.ask('optional')).toBe('none');
+      expect(await live.ask('whoami')).toEqual(refusal('UNAUTHORISED', 'unauthorised', 'whoami'));
+      const client = await signedIn('header', 'ada');
+      expect(await live.ask('renew', client.accessToken)).toBe('ada');
+      expect(await live.ask('whoami')).toBe('ada');
+    });
+  });
+
+  it('see what another changed of the session', async () => {
+    await withLive({ platform, adapter }, async ({ signedIn, connect }) => {
+      const client = await signedIn('cookie', 'ada');
+      const live = await connect(browser(client));
+      expect(await live.ask('rename')).toBe('done');
+      expect(await live.ask('payload')).toMatchObject({ name: 'Ada' });
+      await client.refresh();
+      expect(client.front.up).toMatchObject({ name: 'Ada' });
+    });
+  });
+
+  it('are refused when the access token has expired, until the client sends a new one (S082)', async () => {
+    await withLive({ platform, adapter }, async ({ signedIn, connect, clock }) => {
+      const client = await signedIn('header', 'ada');
+      const live = await connect(bearer(client));
+      clock.advanceSeconds(3601);
+      const expired = refusal('TRY_REFRESH_TOKEN', 'try refresh token', 'whoami');
+      expect(await live.ask('whoami')).toEqual(expired);
+      expect(await live.ask('renew', client.accessToken)).toEqual({
+        ...expired,
+        cause: { pattern: 'renew' },
+      });
+      await client.refresh();
+      expect(await live.ask('renew', client.accessToken)).toBe('ada');
+      expect(await live.ask('whoami')).toBe('ada');
+      expect(await live.ask('checked')).toBe('ada');
+    });
+  });
+
+  it.each([
+    ['of another session of the same user', 'ada'],
+    ['of another user', 'eve'],
+  ])('do not change hands by a token %s (S082)', async (_case, userId) => {
+    await withLive({ platform, adapter }, async ({ signedIn, connect }) => {
+      const live = await connect(bearer(await signedIn('header', 'ada')));
+      const other = await signedIn('header', userId);
+      const unauthorised = refusal('UNAUTHORISED', 'unauthorised', 'renew');
+      expect(await live.ask('renew', other.accessToken)).toEqual(unauthorised);
+      expect(await live.ask('renew', other.refreshToken)).toEqual(unauthorised);
+      expect(await live.ask('renew', { token: 1 })).toEqual(unauthorised);
+      expect(await live.ask('whoami')).toBe('ada');
+    });
+  });
+});
+
+describe.each(LIVE)('a WebSocket whose session ends: $platform on $adapter', ({ platform, adapter }) => {
+  const ended = platform === 'ws' ? { type: 'UNAUTHORISED', code: 4401 } : { type: 'UNAUTHORISED' };
+
+  it('is closed when the session is revoked, and those of other sessions stay (S054)', async () => {
+    await withLive({ platform, adapter }, async ({ signedIn, connect, sessions }) => {
+      const client = await signedIn('cookie', 'ada');
+      const lives = [await connect(browser(client)), await connect(browser(client))];
+      const other = await connect(browser(await signedIn('cookie', 'bob')));
+      await sessions.revokeAllSessionsForUser({ userId: 'ada' });
+      expect(await Promise.all(lives.map(({ closed }) => closed))).toEqual([ended, ended]);
+      expect(await other.ask('whoami')).toBe('bob');
+    });
+  });
+
+  it('is closed when the user signs out by HTTP (S054)', async () => {
+    await withLive({ platform, adapter }, async ({ signedIn, connect }) => {
+      const client = await signedIn('cookie', 'ada');
+      const live = await connect(browser(client));
+      await client.signOut();
+      expect(await live.closed).toEqual(ended);
+    });
+  });
+
+  it('is closed when a stolen refresh token gives itself away (S054)', async () => {
+    await withLive({ platform, adapter }, async ({ signedIn, connect }) => {
+      const client = await signedIn('cookie', 'ada');
+      const thief = client.copy();
+      await client.refresh();
+      const live = await connect(browser(client)); // the first use of the new token
+      expect(await live.ask('whoami')).toBe('ada');
+      await thief.refresh();
+      expect(await live.closed).toEqual(ended);
+    });
+  });
+
+  it('is closed although the session ended while it was being admitted (S054)', async () => {
+    let meanwhile = async (): Promise<unknown> => undefined;
+    const store = interceptedStore(await seededMemoryStore(), async (name, call) => {
+      const found = await call();
+      if (name === 'findSession') await meanwhile();
+      return found;
+    });
+    await withLive({ platform, adapter, store }, async ({ signedIn, connect, sessions }) => {
+      const client = await signedIn('cookie', 'ada');
+      meanwhile = async () => sessions.revokeAllSessionsForUser({ userId: 'ada' });
+      const live = await connect(browser(client));
+      expect(await live.closed).toEqual(ended);
+    });
+  });
+});
+
+describe('a gateway that leaves the handshake to the guard', () => {
+  it.each(['express', 'fastify'] as const)(
+    'has it verified with the first message on socket.io (S082): %s',
+    async (adapter) => {
+      await withLive({ platform: 'socket.io', adapter, gateway: GuardedGateway }, async (application) => {
+        const { signedIn, connect, sessions } = application;
+        const client = await signedIn('cookie', 'ada');
+        const live = await connect(browser(client));
+        expect(await Promise.all([live.ask('whoami'), live.ask('checked')])).toEqual(['ada', 'ada']);
+        const foreign = await connect({ headers: browserOn('https://evil.io', client) });
+        expect(await foreign.ask('whoami')).toEqual(refusal('UNAUTHORISED', 'unauthorised', 'whoami'));
+        await sessions.revokeAllSessionsForUser({ userId: 'ada' });
+        expect(await live.closed).toEqual({ type: 'UNAUTHORISED' });
+      });
+    },
+  );
+
+  it('refuses every guarded message on ws, whose clients do not carry their handshake (S078)', async () => {
+    await withLive({ platform: 'ws', adapter: 'express', gateway: GuardedGateway }, async (application) => {
+      const live = await application.connect(browser(await application.signedIn()));
+      expect(await live.ask('whoami')).toMatchObject({ status: 'error', message: 'Internal server error' });
+      expect(await live.ask('open')).toBe('none');
+    });
+  });
+});
