@@ -1,5 +1,6 @@
 import type { UserContext } from '../shared/user-context.js';
 import type { JsonObject } from '../shared/json.js';
+import { OneAtATime } from '../shared/one-at-a-time.js';
 import type { VerificationKeys } from '../shared/verification-keys.js';
 import type {
   CoreSessionInformation,
@@ -8,7 +9,9 @@ import type {
   CreateJwtInput,
   CreateJwtResult,
   CreateSessionInput,
+  CreationLimit,
   JwksResult,
+  LimitedCreationResult,
   RefreshSessionInput,
   RefreshSessionResult,
   RegenerateInput,
@@ -32,8 +35,45 @@ export abstract class CoreClient {
   /** Makes a session with a new handle and new tokens. Reserved claim names in the payload are a bad input. */
   abstract createSession(input: CreateSessionInput, userContext: UserContext): Promise<CoreSessionTokens>;
 
+  /**
+   * Makes a session where the account may have so many in the tenant at most. An embedded core does that in one atomic
+   * step. This emulation, of which the CDI knows nothing either, lets the sign-ins of one account through one at a time,
+   * in this process: with several processes a few sessions more can be left, and where making the session fails after an
+   * old one has been ended, that stays ended.
+   */
+  async createSessionWithinLimit(
+    input: CreateSessionInput,
+    { max, whenExceeded }: CreationLimit,
+    userContext: UserContext,
+  ): Promise<LimitedCreationResult> {
+    const { tenantId } = input;
+    const userId = await this.getPrimaryUserId(input.recipeUserId, userContext);
+    return this.limitedCreations.run(JSON.stringify([tenantId, userId]), async () => {
+      const reading = withFreshAnswers(userContext);
+      const live = await this.getSessionHandlesOfUser(
+        { userId, tenantId, includeLinkedAccounts: true },
+        reading,
+      );
+      const surplus = Math.max(0, live.length - max + 1);
+      if (surplus > 0 && whenExceeded === 'refuse') return { status: 'TOO_MANY_SESSIONS' };
+      const oldest = surplus === 0 ? [] : (await this.byAge(live, reading)).slice(0, surplus);
+      const endedHandles = surplus === 0 ? [] : await this.revokeSessions(oldest, userContext);
+      return { status: 'OK', created: await this.createSession(input, userContext), endedHandles };
+    });
+  }
+
   /** Checks an access token and, where it is the first use of a refreshed one, promotes its refresh token. */
   abstract verifySession(input: VerifySessionInput, userContext: UserContext): Promise<VerifySessionResult>;
+
+  /**
+   * Whose a refresh token is, where that can be read without asking anybody; for counting attempts only: it says nothing
+   * about the session. Undefined for a token that is not one of ours, and where only another process can open it.
+   */
+  async readRefreshToken(
+    _refreshToken: string,
+  ): Promise<{ readonly sessionHandle: string; readonly recipeUserId: string } | undefined> {
+    return undefined;
+  }
 
   /** Exchanges a refresh token for a new pair. Theft is reported, not acted upon: the caller revokes. */
   abstract refreshSession(
@@ -100,9 +140,34 @@ export abstract class CoreClient {
   /** The core's own user-roles recipe, for `UserRoleClaim` and `PermissionClaim`; undefined where it has none. */
   readonly userRoles: CoreUserRoles | undefined;
 
+  /**
+   * Reads the keys again, so that one that was removed at the core stops verifying in this process at once. Other
+   * processes do the same by themselves at an interval.
+   */
+  async reloadSigningKeys(): Promise<void> {}
+
   /** Called once before the application takes requests. */
   async start(): Promise<void> {}
 
   /** Closes what was opened; called when the application shuts down. */
   async close(): Promise<void> {}
+
+  private readonly limitedCreations = new OneAtATime();
+
+  /** Those that began first come first; what has ended meanwhile is left out. */
+  private async byAge(sessionHandles: readonly string[], userContext: UserContext): Promise<string[]> {
+    const found = await Promise.all(
+      sessionHandles.map(async (handle) => this.getSessionInformation(handle, userContext)),
+    );
+    return found
+      .filter((information) => information !== undefined)
+      .sort((a, b) => a.timeCreated - b.timeCreated)
+      .map(({ sessionHandle }) => sessionHandle);
+  }
+}
+
+/** The same context with a reserved place of its own: what was read through the caller's earlier does not count. */
+function withFreshAnswers(userContext: UserContext): UserContext {
+  const reserved = userContext['_default'];
+  return { ...userContext, _default: typeof reserved === 'object' ? { ...reserved } : {} };
 }

@@ -1,4 +1,5 @@
 import type { ConfigProblem } from '../errors/config.error.js';
+import type { CallRecorder } from '../observability/call-recorder.js';
 import type { SessionEvents } from '../observability/session-events.js';
 import type { Clock } from '../shared/clock.js';
 import type { CoreClient } from './core-client.js';
@@ -14,6 +15,8 @@ export interface CoreContext {
   /** Origins for the core's statistics and the `iss` of plain JWTs. */
   readonly apiDomain: string;
   readonly jwksRefreshIntervalSec: number;
+  /** Records calls to the store or to the remote core; absent where nobody does. */
+  readonly callRecorder?: CallRecorder | undefined;
 }
 
 /**

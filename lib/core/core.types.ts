@@ -47,6 +47,23 @@ export interface CreateSessionInput {
   readonly enableAntiCsrf: boolean;
 }
 
+/** How many live sessions one account may have in a tenant. */
+export interface CreationLimit {
+  /** At least 1. */
+  readonly max: number;
+  /** What becomes of a session beyond it: it is not made, or those that began first end. */
+  readonly whenExceeded: 'refuse' | 'end-oldest';
+}
+
+export type LimitedCreationResult =
+  | {
+      readonly status: 'OK';
+      readonly created: CoreSessionTokens;
+      /** The sessions that were ended to make room. */
+      readonly endedHandles: readonly string[];
+    }
+  | { readonly status: 'TOO_MANY_SESSIONS' };
+
 export interface VerifySessionInput {
   readonly accessToken: string;
   readonly antiCsrfToken: string | undefined;

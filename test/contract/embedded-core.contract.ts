@@ -4,7 +4,13 @@ import type { EmbeddedCore } from '../../lib/core/embedded/embedded-core.js';
 import type { SessionStore } from '../../lib/core/embedded/session-store.js';
 import { CoreUnavailableError } from '../../lib/errors/core.error.js';
 import { create, refresh, refreshed, replacementOf, verify } from '../support/core-calls.js';
-import { embeddedCoreOn, rowOf, seedSigningKeys } from '../support/embedded.js';
+import {
+  ACCESS_VALIDITY_SEC,
+  embeddedCoreOn,
+  REFRESH_VALIDITY_SEC,
+  rowOf,
+  seedSigningKeys,
+} from '../support/embedded.js';
 import { fcRuns, fcTimeoutMs } from '../support/fc-runs.js';
 import { interceptedStore, type AroundCall } from '../support/intercepted-store.js';
 
@@ -158,6 +164,42 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
       };
     }
 
+    describe('the stored expiry', () => {
+      it('S041 is moved by the first use of a refreshed token alone, whatever is read and written', async () => {
+        const { core, clock } = embeddedCoreOn(store);
+        const first = await create(core);
+        const { handle } = first.session;
+        const expiry = async (): Promise<number | undefined> =>
+          (await core.getSessionInformation(handle))?.expiry;
+        const atFirst = await expiry();
+        const accessToken = first.accessToken.token;
+        for (let cycle = 1; cycle <= 20; cycle++) {
+          clock.advanceSeconds(60);
+          await core.updateSessionData(handle, { cycle });
+          await core.mergeSessionData(handle, { merged: cycle });
+          await core.updateAccessTokenPayload(handle, { cycle });
+          await core.regenerateAccessToken({ accessToken, userDataInJWT: { cycle } });
+          await verify(core, accessToken, { checkDatabase: true });
+          await core.getSessionHandlesOfUser(user);
+          await refreshed(core, first.refreshToken.token, { useDynamicSigningKey: cycle % 2 === 0 });
+          await core.sweepExpired();
+          expect(await expiry()).toBe(atFirst);
+        }
+        const next = await refreshed(core, first.refreshToken.token);
+        await replacementOf(core, next.accessToken.token);
+        expect(await expiry()).toBe(clock.now() + REFRESH_VALIDITY_SEC * 1000);
+      });
+
+      it('S041 ends the session for everybody who kept its tokens, though nothing has swept it', async () => {
+        const { core, clock } = embeddedCoreOn(store);
+        const { accessToken, refreshToken } = await create(core);
+        clock.advanceSeconds(ACCESS_VALIDITY_SEC + 1);
+        expect(await verify(core, accessToken.token)).toMatchObject({ status: 'TRY_REFRESH_TOKEN' });
+        clock.advanceSeconds(REFRESH_VALIDITY_SEC - ACCESS_VALIDITY_SEC);
+        expect(await refresh(core, refreshToken.token)).toMatchObject({ status: 'UNAUTHORISED' });
+      });
+    });
+
     describe('a failing store', () => {
       const FAILURES: Failure[] = ['before', 'after'];
 
@@ -204,7 +246,7 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
       it('S024 loses nothing when the process dies between the write and the answer', async () => {
         const dying: AroundCall = async (name, call) => {
           const result = await call();
-          if (name === 'promote') throw new Error('killed');
+          if (name === 'promote' || name === 'findAndPromote') throw new Error('killed');
           return result;
         };
         const alive: AroundCall = (_, call) => call();
@@ -234,12 +276,12 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
         expect(await refresh(core, refreshToken.token)).toMatchObject({ status: 'OK' });
       });
 
-      it('can be down while the engine starts, and is asked for the keys again later', async () => {
+      it('S096 can be down while the engine starts, which serves when the store is there', async () => {
         let isDown = true;
         const { core } = engineWith((_, call) => (isDown ? Promise.reject(new Error('down')) : call()));
-        await expect(core.start()).rejects.toThrow(CoreUnavailableError);
-        isDown = false;
         await core.start();
+        await expect(create(core)).rejects.toThrow(CoreUnavailableError);
+        isDown = false;
         const { refreshToken } = await create(core);
         expect(await refresh(embeddedCoreOn(store).core, refreshToken.token)).toMatchObject({ status: 'OK' });
       });
@@ -249,7 +291,7 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
       /** An engine whose calls of the store start, and whose answers arrive, when the scheduler says so. */
       const scheduledEngine = (scheduler: fc.Scheduler) => {
         let isScheduling = false;
-        const { core } = engineWith(async (name, call) => {
+        const around: AroundCall = async (name, call) => {
           if (!isScheduling) return call();
           await scheduler.schedule(Promise.resolve(), `-> ${name}`);
           try {
@@ -257,7 +299,8 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
           } finally {
             await scheduler.schedule(Promise.resolve(), `<- ${name}`);
           }
-        });
+        };
+        const { core } = engineWith(around);
         return {
           core,
           together: async (...operations: (() => Promise<unknown>)[]): Promise<void> => {

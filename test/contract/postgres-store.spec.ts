@@ -1,10 +1,13 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from '@jest/globals';
+import type pg from 'pg';
 import { CoreBadInputError, CoreUnavailableError } from '../../lib/errors/core.error.js';
 import {
   PostgresClient,
   postgresStore,
   type PostgresPool,
 } from '../../lib/core/embedded/stores/postgres.store.js';
+import type { SessionStore } from '../../lib/core/embedded/session-store.js';
 import { schemaSql } from '../../lib/core/embedded/stores/schema.js';
 import { SqlStore } from '../../lib/core/embedded/stores/sql.store.js';
 import { coreTablesSql } from '../fixtures/core-tables.js';
@@ -216,10 +219,112 @@ postgres.describe('on a real server', () => {
       const own = postgres.pool({ max: 1 });
       const store = postgresStore(own, { schema });
       await store.addStaticKey({ kid: 's-1', createdAtMs: 1, value: 'v', algorithm: 'RS256' });
-      const tooLong = { kid: 's-2', createdAtMs: 1, value: 'v', algorithm: 'A'.repeat(11) };
+      const tooLong = { kid: 's'.repeat(130), createdAtMs: 1, value: 'v', algorithm: 'ES256' };
       await expect(store.addStaticKey(tooLong)).rejects.toThrow(/too long/);
       expect(await store.findStaticKeys()).toHaveLength(1);
       expect({ waiting: own.waitingCount, idle: own.idleCount }).toEqual({ waiting: 0, idle: 1 });
+    });
+  });
+
+  describe('promotions in PostgreSQL that wait for one writer', () => {
+    it('S022 S087 look at the row again when it is free, and one of them happens', async () => {
+      const schema = postgres.freshSchema();
+      const store = postgresStore(postgres.pool(), { schema });
+      await store.insertSession(ROW);
+      const writer = await postgres.pool({ max: 1 }).connect();
+      await writer.query('BEGIN');
+      await writer.query(`UPDATE ${schema}.session_info SET session_data = session_data`);
+      const promotions = Promise.all(
+        Array.from({ length: 5 }, (_, n) =>
+          store.findAndPromote(
+            {
+              ...KEY,
+              fromHash2: ROW.refreshTokenHash2,
+              toHash2: `${n}`.padStart(64, '0'),
+              expiresAtMs: NOW + 5000,
+              useStaticKey: undefined,
+              nowMs: NOW,
+            },
+            [],
+          ),
+        ),
+      );
+      const waiting = async (): Promise<number> => {
+        const { rows } = await pool.query<{ pid: number }>(
+          `SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%${schema}%'`,
+        );
+        return rows.length;
+      };
+      while ((await waiting()) < 5) await nextTurn();
+      await writer.query('COMMIT');
+      writer.release();
+      const winners = (await promotions).filter(({ isPromoted }) => isPromoted);
+      expect(winners).toHaveLength(1);
+      expect(await store.findSession(KEY)).toEqual(winners[0]?.row);
+    });
+  });
+
+  describe('the prepared statements of a PostgreSQL store', () => {
+    const preparedBy = async (own: pg.Pool): Promise<string[]> => {
+      const { rows } = await own.query<{ name: string }>('SELECT name FROM pg_prepared_statements');
+      return rows.map(({ name }) => name);
+    };
+    const usedTwice = async (store: SessionStore): Promise<void> => {
+      for (let time = 0; time < 2; time++) expect(await store.findSession(KEY)).toEqual(ROW);
+    };
+
+    it('have names of ours, one for each statement, and are made once on a connection', async () => {
+      const own = postgres.pool({ max: 1 });
+      const store = postgresStore(own, { schema: postgres.freshSchema() });
+      await store.insertSession(ROW);
+      const before = await preparedBy(own);
+      await usedTwice(store);
+      const names = await preparedBy(own);
+      expect(names).toHaveLength(before.length + 1);
+      for (const name of names) expect(name).toMatch(/^nest_sessions_[0-9a-f]{32}$/);
+    });
+
+    it('are given up when a pooler has lost them, and the statement is done all the same', async () => {
+      const own = postgres.pool({ max: 1 });
+      const store = postgresStore(own, { schema: postgres.freshSchema() });
+      await store.insertSession(ROW);
+      await usedTwice(store);
+      await own.query('DEALLOCATE ALL'); // what pg does not know of: the next statement meets another connection
+      await usedTwice(store);
+      expect(await preparedBy(own)).toEqual([]);
+    });
+
+    it('are given up when the tables have changed under them', async () => {
+      const own = postgres.pool({ max: 1 });
+      const schema = postgres.freshSchema();
+      const store = postgresStore(own, { schema });
+      await store.insertSession(ROW);
+      await usedTwice(store);
+      await own.query(`ALTER TABLE ${schema}.session_info ALTER COLUMN session_data TYPE VARCHAR(9999)`);
+      await usedTwice(store);
+      expect(await preparedBy(own)).toEqual([]);
+    });
+
+    it('are not made where that is switched off, or the pool is no Pool of pg', async () => {
+      const own = postgres.pool({ max: 1 });
+      const schema = postgres.freshSchema();
+      const off = postgresStore(own, { schema, preparedStatements: false });
+      await off.insertSession(ROW);
+      await usedTwice(off);
+      const asked: unknown[] = [];
+      const other: PostgresPool = {
+        query: async (text, values) => {
+          asked.push(text);
+          return own.query(text, values);
+        },
+        connect: () => own.connect(),
+      };
+      await usedTwice(postgresStore(other, { schema }));
+      expect(await preparedBy(own)).toEqual([]);
+      for (const each of asked) expect(typeof each).toBe('string');
+      expect(() => postgresStore(own, { preparedStatements: 'yes' as unknown as boolean })).toThrow(
+        TypeError,
+      );
     });
   });
 

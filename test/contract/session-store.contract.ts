@@ -1,11 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type {
+  LimitedInsert,
   Promotion,
+  RowLimit,
   SessionKey,
   SessionRow,
   SessionStore,
   StoredStaticKey,
 } from '../../lib/core/embedded/session-store.js';
+import { mostWhile } from '../support/most-while.js';
 
 const NOW = 1_760_000_000_000;
 
@@ -205,6 +208,86 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
       });
     });
 
+    describe('looking up and promoting in one step', () => {
+      const PROMOTED = {
+        ...ROW,
+        refreshTokenHash2: PROMOTION.toHash2,
+        prevRefreshTokenHash2: ROW.refreshTokenHash2,
+        rotatedAtMs: NOW,
+        expiresAtMs: NOW + 5000,
+      };
+
+      it('does what a promotion does, and says so', async () => {
+        await insert({});
+        expect(await store.findAndPromote(PROMOTION, [])).toEqual({ row: PROMOTED, isPromoted: true });
+        expect(await store.findSession(KEY)).toEqual(PROMOTED);
+        expect(await store.findAndPromote(PROMOTION, [])).toEqual({ row: PROMOTED, isPromoted: false });
+      });
+
+      it.each([
+        [false, undefined, false],
+        [true, undefined, true],
+        [false, true, true],
+        [true, false, false],
+      ])('turns a static-key flag %p with %p into %p', async (before, given, after) => {
+        await insert({ useStaticKey: before });
+        const promotion = { ...PROMOTION, useStaticKey: given };
+        expect((await store.findAndPromote(promotion, [])).row?.useStaticKey).toBe(after);
+      });
+
+      it.each<[string, Partial<SessionRow>]>([
+        ['another hash is current', { refreshTokenHash2: 'c'.repeat(64) }],
+        [
+          'the hash was current before',
+          { refreshTokenHash2: 'c'.repeat(64), prevRefreshTokenHash2: PROMOTION.fromHash2 },
+        ],
+        ['the row expired a millisecond ago', { expiresAtMs: NOW - 1 }],
+        ['the payload has one of the names', { accessTokenPayload: '{"a":1,"session_idle":60}' }],
+      ])('only looks the row up when %s', async (_, change) => {
+        await insert(change);
+        const row = { ...ROW, ...change };
+        expect(await store.findAndPromote(PROMOTION, ['session_expiry', 'session_idle'])).toEqual({
+          row,
+          isPromoted: false,
+        });
+        expect(await store.findSession(KEY)).toEqual(row);
+      });
+
+      it('promotes a row that has one of the names as a value, or another name', async () => {
+        await insert({ accessTokenPayload: '{"a":"session_idler","session_idled":1}' });
+        expect(await store.findAndPromote(PROMOTION, ['session_idle'])).toMatchObject({ isPromoted: true });
+      });
+
+      it('finds nothing where nothing is, and under another tenant (S094)', async () => {
+        await insert({});
+        const nothing = { row: undefined, isPromoted: false };
+        expect(await store.findAndPromote({ ...PROMOTION, ...ABSENT }, [])).toEqual(nothing);
+        expect(await store.findAndPromote({ ...PROMOTION, ...ELSEWHERE }, [])).toEqual(nothing);
+      });
+
+      it('S022 S087 promotes once when 20 want it at the same time, and shows each what it was or became', async () => {
+        await insert({});
+        const results = await Promise.all(
+          Array.from({ length: 20 }, (_, n) =>
+            store.findAndPromote({ ...PROMOTION, toHash2: `${n}`.padStart(64, '0') }, []),
+          ),
+        );
+        const winners = results.filter(({ isPromoted }) => isPromoted);
+        expect(winners).toHaveLength(1);
+        const after = winners[0]?.row;
+        expect(await store.findSession(KEY)).toEqual(after);
+        for (const { row } of results) expect([ROW, after]).toContainEqual(row);
+      });
+
+      it('S046 brings no row back that is removed at the same time', async () => {
+        for (let round = 0; round < 20; round++) {
+          await insert({});
+          await Promise.all([store.deleteSessions([KEY]), store.findAndPromote(PROMOTION, [])]);
+          expect(await store.findSession(KEY)).toBeUndefined();
+        }
+      });
+    });
+
     describe('an update', () => {
       it('changes the kind of key alone, also of an expired row', async () => {
         await insert({ expiresAtMs: 1 });
@@ -248,6 +331,90 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         expect(await store.findSession(key)).toBeUndefined();
         expect(await store.findSession(KEY)).toEqual(ROW);
       });
+    });
+
+    describe('inserting within a limit', () => {
+      const insertWithin = (
+        row: Partial<SessionRow>,
+        limit: Partial<RowLimit> = {},
+      ): Promise<LimitedInsert> =>
+        store.insertSessionWithinLimit(
+          { ...ROW, ...row },
+          { userIds: ['user-1'], max: 2, whenExceeded: 'end-oldest', nowMs: NOW, ...limit },
+        );
+      const started = (n: number): Partial<SessionRow> => ({
+        sessionHandle: `s-${n}`,
+        createdAtMs: NOW - 100 + n,
+      });
+
+      it('adds the row as any other while there is room', async () => {
+        expect(await insertWithin({})).toEqual({ isInserted: true, removedHandles: [] });
+        expect(await store.findSession(KEY)).toEqual(ROW);
+      });
+
+      it('removes those that began first, as many as it takes', async () => {
+        await insert(started(3), started(1), started(2));
+        const { removedHandles } = (await insertWithin(started(4))) as Extract<
+          LimitedInsert,
+          { isInserted: true }
+        >;
+        expect(removedHandles.toSorted()).toEqual(['s-1', 's-2']);
+        expect((await handlesOf('user-1')).sort()).toEqual(['s-3', 's-4']);
+      });
+
+      it('or adds nothing and removes nothing', async () => {
+        await insert(started(1), started(2));
+        expect(await insertWithin(started(3), { whenExceeded: 'refuse' })).toEqual({ isInserted: false });
+        expect((await handlesOf('user-1')).sort()).toEqual(['s-1', 's-2']);
+      });
+
+      it('counts live rows only, of these users, in this tenant', async () => {
+        await insert(
+          { sessionHandle: 'expired', expiresAtMs: NOW - 1 },
+          { sessionHandle: 'elsewhere', tenantId: 't1' },
+          { sessionHandle: 'another', userId: 'user-2' },
+          { sessionHandle: 'linked', userId: 'user-3' },
+        );
+        const refuse = { whenExceeded: 'refuse', userIds: ['user-3', 'user-1', 'user-3'] } as const;
+        expect(await insertWithin({ sessionHandle: 'second', expiresAtMs: NOW }, refuse)).toMatchObject({
+          isInserted: true,
+        });
+        expect(await insertWithin({ sessionHandle: 'third' }, refuse)).toEqual({ isInserted: false });
+        expect(await insertWithin({ sessionHandle: 'third', tenantId: 't1' }, refuse)).toMatchObject({
+          isInserted: true,
+        });
+      });
+
+      it('of a handle that is there fails, and has removed nothing', async () => {
+        await insert(started(1), started(2));
+        const outcome = await insertWithin(started(2)).catch(() => 'refused');
+        expect(outcome).toBe('refused');
+        expect((await handlesOf('user-1')).sort()).toEqual(['s-1', 's-2']);
+      });
+
+      it.each(TEXTS)('counts the rows of the user %j', async (userId) => {
+        const limit = { userIds: [userId], max: 1 };
+        await insertWithin({ ...started(1), userId }, limit);
+        expect(await insertWithin({ ...started(2), userId }, limit)).toEqual({
+          isInserted: true,
+          removedHandles: ['s-1'],
+        });
+      });
+
+      it.each(['end-oldest', 'refuse'] as const)(
+        'S038 S087 never lets a sixth live where five may, when 50 come at once (%s)',
+        async (whenExceeded) => {
+          const answers = Promise.all(
+            Array.from({ length: 50 }, (_, n) => insertWithin(started(n), { max: 5, whenExceeded })),
+          );
+          const count = async (): Promise<number> => (await handlesOf('user-1')).length;
+          expect(await mostWhile(answers, count)).toBeLessThanOrEqual(5);
+          expect(await count()).toBe(5);
+          const inserted = (await answers).filter((answer) => answer.isInserted);
+          expect(inserted).toHaveLength(whenExceeded === 'refuse' ? 5 : 50);
+          expect(inserted.flatMap((answer) => answer.removedHandles)).toHaveLength(inserted.length - 5);
+        },
+      );
     });
 
     describe('removing', () => {
@@ -452,6 +619,63 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         await add(NOW + 2);
         await store.deleteDynamicKeys(NOW + 1);
         expect(await timesOf(0)).toEqual([NOW + 2, NOW + 1]);
+      });
+    });
+
+    describe('rotating keys of another algorithm', () => {
+      const add = (createdAtMs: number, algorithm: string | undefined, unlessSinceMs = 0): Promise<void> =>
+        store.addDynamicKey(
+          { createdAtMs, value: `key-${createdAtMs}`, ...(algorithm === undefined ? {} : { algorithm }) },
+          unlessSinceMs,
+        );
+      const found = async (): Promise<[number, string | undefined][]> =>
+        (await store.findDynamicKeys(0)).map(({ createdAtMs, algorithm }) => [createdAtMs, algorithm]);
+
+      it('stand beside the others, by time, and each is added once since a time', async () => {
+        await add(NOW, undefined);
+        await add(NOW + 1, 'ES256');
+        await add(NOW + 2, undefined);
+        await add(NOW + 3, 'ES256');
+        expect(await found()).toEqual([
+          [NOW + 1, 'ES256'],
+          [NOW, undefined],
+        ]);
+        await add(NOW + 4, 'ES256', NOW + 2);
+        expect(await found()).toEqual([
+          [NOW + 4, 'ES256'],
+          [NOW + 1, 'ES256'],
+          [NOW, undefined],
+        ]);
+        expect(await store.findDynamicKeys(NOW + 4)).toEqual([
+          { createdAtMs: NOW + 4, value: `key-${NOW + 4}`, algorithm: 'ES256' },
+        ]);
+      });
+
+      it('share no time with one of any algorithm, for that is the name of a key', async () => {
+        await add(NOW, undefined);
+        await add(NOW, 'ES256');
+        await add(NOW + 1, 'ES256');
+        await add(NOW + 1, undefined, NOW + 1);
+        expect(await found()).toEqual([
+          [NOW + 1, 'ES256'],
+          [NOW, undefined],
+        ]);
+      });
+
+      it('S016 are one of each when 20 add theirs at the same time', async () => {
+        const algorithmOf = (n: number): string | undefined => (n % 2 === 0 ? 'ES256' : undefined);
+        await Promise.all(Array.from({ length: 20 }, (_, n) => add(NOW + n, algorithmOf(n), NOW)));
+        const algorithms = (await found()).map(([, algorithm]) => algorithm);
+        expect(algorithms).toHaveLength(2);
+        expect(new Set(algorithms)).toEqual(new Set(['ES256', undefined]));
+      });
+
+      it('are removed with the others when they are older than a time', async () => {
+        await add(NOW, undefined);
+        await add(NOW + 1, 'ES256');
+        await add(NOW + 5, 'ES256', NOW + 5);
+        await store.deleteDynamicKeys(NOW + 2);
+        expect(await found()).toEqual([[NOW + 5, 'ES256']]);
       });
     });
 

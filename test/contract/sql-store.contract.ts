@@ -1,7 +1,11 @@
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { CoreBadInputError } from '../../lib/errors/core.error.js';
-import type { SessionRow, SessionStore } from '../../lib/core/embedded/session-store.js';
+import {
+  StoreSetupError,
+  type SessionRow,
+  type SessionStore,
+} from '../../lib/core/embedded/session-store.js';
 import type { SchemaOptions } from '../../lib/core/embedded/stores/schema.js';
 import type { SqlClient, SqlRow } from '../../lib/core/embedded/stores/sql-client.js';
 import { SqlStore, type SqlStoreOptions } from '../../lib/core/embedded/stores/sql.store.js';
@@ -66,6 +70,25 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
     });
     afterEach(async () => {
       await Promise.all(opened.map((store) => store.close()));
+    });
+
+    describe('keys that a SuperTokens Core cannot read', () => {
+      it('stand apart from its tables of keys, which hold RSA keys alone, and are there after a restart', async () => {
+        const { core } = embeddedCoreOn(open(), { signingAlgorithm: 'ES256' });
+        const inputs = [{ useDynamicSigningKey: true }, { useDynamicSigningKey: false }];
+        const made = await Promise.all(inputs.map((input) => create(core, input)));
+        const { table } = database;
+        expect(await sql(`SELECT value FROM ${table('session_access_token_signing_keys')}`)).toEqual([]);
+        expect(await sql(`SELECT key_string FROM ${table('jwt_signing_keys')}`)).toEqual([]);
+        await seedSigningKeys(open());
+        expect(await sql(`SELECT value FROM ${table('session_access_token_signing_keys')}`)).toHaveLength(1);
+        expect(await sql(`SELECT key_string FROM ${table('jwt_signing_keys')}`)).toHaveLength(1);
+        const { core: another } = embeddedCoreOn(open());
+        for (const { accessToken } of made) {
+          expect(decoded(accessToken.token).header['alg']).toBe('ES256');
+          expect(await verify(another, accessToken.token)).toMatchObject({ status: 'OK' });
+        }
+      });
     });
 
     describe('after a restart', () => {
@@ -410,8 +433,17 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
         const flaky = flakyClient(database.connect());
         const store = open({}, flaky.client);
         flaky.fail(1, new Error('connect ECONNREFUSED'));
-        await expect(store.findSession(KEY)).rejects.toThrow(/schemaSql/);
+        await expect(store.findSession(KEY)).rejects.toThrow(/ECONNREFUSED/);
         expect(await store.findSession(KEY)).toBeUndefined();
+      });
+
+      it('that cannot be made are a fault of the set-up, and the message says what to do', async () => {
+        const flaky = flakyClient(database.connect());
+        const store = open({}, flaky.client);
+        flaky.fail(1, Object.assign(new Error('permission denied'), { code: '42501', errcode: 3 }));
+        const failure = await store.findSession(KEY).catch((error: unknown) => error);
+        expect(failure).toBeInstanceOf(StoreSetupError);
+        expect(failure).toMatchObject({ message: expect.stringMatching(/schemaSql.*permission denied/) });
       });
     });
 

@@ -171,7 +171,8 @@ describe.each(ADAPTERS)('shutting down on %s', (adapter) => {
   it('closes what a start that failed had opened (S086)', async () => {
     const { store, calls, failing } = await watchedStore();
     failing.add('findStaticKeys');
-    await expect(startApplication({ adapter, store })).rejects.toThrow(/session store failed/);
+    const coreOptions = { startWithoutStore: false };
+    await expect(startApplication({ adapter, store, coreOptions })).rejects.toThrow(/session store failed/);
     expect(calls.at(-1)).toBe('close');
   });
 });

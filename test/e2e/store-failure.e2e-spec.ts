@@ -22,7 +22,7 @@ const FLOWS: Record<string, Flow> = {
   'signing in': { fails: 'insertSession', act: (client) => client.post('/login', { userId: 'user-1' }) },
   refreshing: { fails: 'findSession', act: (client) => client.refresh() },
   'refreshing twice without using the token': {
-    fails: 'promote',
+    fails: 'findAndPromote',
     prepare: (client) => client.refresh(),
     act: (client) => client.refresh(),
   },

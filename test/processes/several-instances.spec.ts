@@ -79,6 +79,29 @@ describe('a session that another instance revoked', () => {
   });
 });
 
+describe('1,000 sessions that another instance revoked', () => {
+  it('S047 are all refused at once where the store is asked, and elsewhere by the end of their access tokens', async () => {
+    const { a, b, clock, close } = await twoInstances();
+    const made = await Promise.all(Array.from({ length: 1000 }, () => create(a)));
+    const refused = async (checkDatabase: boolean): Promise<number> => {
+      const answers = await Promise.all(
+        made.map(({ accessToken }) => verify(b, accessToken.token, { checkDatabase })),
+      );
+      return answers.filter(({ status }) => status !== 'OK').length;
+    };
+    expect([await refused(true), await refused(false)]).toEqual([0, 0]);
+    for (const { session } of made) expect(await a.revokeSessions([session.handle])).toHaveLength(1);
+    expect([await refused(true), await refused(false)]).toEqual([1000, 0]);
+    clock.advance(ACCESS_VALIDITY_SEC * 1000);
+    expect(await refused(false)).toBe(0);
+    clock.advance(1000);
+    expect(await refused(false)).toBe(1000);
+    const renewed = await Promise.all(made.map(({ refreshToken }) => refresh(b, refreshToken.token)));
+    expect(renewed.filter(({ status }) => status === 'OK')).toEqual([]);
+    await close();
+  });
+});
+
 postgres.describe('revoking all sessions of a user on PostgreSQL', () => {
   it('S050 ends all 1,000 from before the call while 100 logins go on at another instance', async () => {
     const schema = postgres.freshSchema();

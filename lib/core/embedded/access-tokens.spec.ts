@@ -6,7 +6,11 @@ import { AccessTokens } from './access-tokens.js';
 import { SigningKeys } from './signing-keys.js';
 
 async function accessTokens(): Promise<AccessTokens> {
-  const options = { updateIntervalMs: 604_800_000, accessTokenValidityMs: 3_600_000 };
+  const options = {
+    algorithm: 'RS256' as const,
+    updateIntervalMs: 604_800_000,
+    accessTokenValidityMs: 3_600_000,
+  };
   return new AccessTokens(new SigningKeys(await seededMemoryStore(), new TestClock(TEST_START_MS), options));
 }
 

@@ -1,6 +1,5 @@
 import { sign as signBytes } from 'node:crypto';
 import { promisify } from 'node:util';
-import { CompactSign } from 'jose';
 import {
   accessTokenClaims,
   accessTokenInfo,
@@ -35,25 +34,25 @@ export class AccessTokens {
   }
 
   async issue(content: AccessTokenContent, useStaticKey: boolean): Promise<TokenInfo> {
-    const key = await this.keys.signingKey(useStaticKey ? 'static' : 'dynamic');
+    const kind = useStaticKey ? 'static' : 'dynamic';
     const claims = accessTokenClaims(content);
     if (content.version === 2) {
       return {
-        token: await signLegacy(claims, key),
+        token: await signLegacy(claims, await this.keys.signingKey(kind, 'RS256')),
         expiry: content.expiryMs,
         createdTime: content.timeCreatedMs,
       };
     }
     return {
-      token: await signJwt(claims, key, { version: String(content.version) }),
+      token: await signJwt(claims, await this.keys.signingKey(kind), { version: String(content.version) }),
       expiry: wholeSeconds(content.expiryMs),
       createdTime: wholeSeconds(content.timeCreatedMs),
     };
   }
 
-  /** A JWT of the application's own: no `version` in its header. */
+  /** A JWT of the application's own: no `version` in its header, and RS256 whatever access tokens are signed with. */
   async issueJwt(claims: JsonObject, useStaticKey: boolean): Promise<string> {
-    return signJwt(claims, await this.keys.signingKey(useStaticKey ? 'static' : 'dynamic'), {});
+    return signJwt(claims, await this.keys.signingKey(useStaticKey ? 'static' : 'dynamic', 'RS256'), {});
   }
 
   /**
@@ -80,9 +79,23 @@ export class AccessTokens {
 }
 
 async function signJwt(claims: JsonObject, key: SigningKey, header: { version?: string }): Promise<string> {
-  return new CompactSign(Buffer.from(JSON.stringify(claims)))
-    .setProtectedHeader({ kid: key.kid, typ: 'JWT', ...header, alg: 'RS256' })
-    .sign(key.privateKey);
+  const { kid, algorithm: alg } = key;
+  const signed = `${base64url({ kid, typ: 'JWT', ...header, alg })}.${base64url(claims)}`;
+  return `${signed}.${(await signatureOf(Buffer.from(signed), key)).toString('base64url')}`;
+}
+
+/**
+ * On the thread pool, where a signature keeps nobody waiting: handing it over takes 4 to 10 µs of the main thread, where
+ * one of RSA takes 250 and one on P-256 26.
+ */
+async function signatureOf(data: Buffer, { algorithm, privateKey }: SigningKey): Promise<Buffer> {
+  // RFC 7518 3.4: the two numbers of an ECDSA signature one after the other, not the DER that Node makes by default.
+  const key = algorithm === 'ES256' ? { key: privateKey, dsaEncoding: 'ieee-p1363' as const } : privateKey;
+  return signInThreadPool('sha256', data, key);
+}
+
+function base64url(value: JsonObject): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url');
 }
 
 async function signLegacy(claims: JsonObject, key: SigningKey): Promise<string> {
@@ -108,7 +121,7 @@ function headerFaultOf(token: string): string | undefined {
     if (value === undefined || typeof value === 'object') return `JWT header missing - ${name}`;
   }
   if (header['typ'] !== 'JWT') return 'JWT header mismatch - typ';
-  if (header['alg'] !== 'RS256') return 'JWT header mismatch - alg';
+  if (header['alg'] !== 'RS256' && header['alg'] !== 'ES256') return 'JWT header mismatch - alg';
   if (typeof header['kid'] !== 'string') return 'JWT header mismatch - kid';
   const { version } = header;
   if (version !== undefined && !(typeof version === 'string' && /^[345]$/.test(version))) {

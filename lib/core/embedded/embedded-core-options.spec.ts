@@ -20,6 +20,9 @@ describe('the options of the embedded core', () => {
         refreshTokenRotationGracePeriodSec: 0,
         accessTokenDynamicSigningKeyUpdateIntervalSec: 168 * 3600,
         expirySweepIntervalSec: 12 * 3600,
+        signingKeyReloadIntervalSec: 60,
+        signingAlgorithm: 'RS256',
+        startWithoutStore: true,
       },
       problems: [],
     });
@@ -33,9 +36,21 @@ describe('the options of the embedded core', () => {
     ['refreshTokenRotationGracePeriodSec', [0, 300], [-1, 301]],
     ['accessTokenDynamicSigningKeyUpdateIntervalSec', [3600], [3599, -1, {}]],
     ['expirySweepIntervalSec', [1, 24 * 86_400], [0, 25 * 86_400]],
+    ['signingKeyReloadIntervalSec', [1, 60, 3000], [0, 3001, '60']],
   ])('accept %s in its range', (option, good, bad) => {
     for (const value of good) expect(problemsOf({ [option]: value })).toEqual([]);
     for (const value of bad) expect(problemsOf({ [option]: value })).toEqual([`core.${option}`]);
+  });
+
+  it('accept the algorithms and the switch that there are', () => {
+    const of = (options: object): string[] => problemsOf(options);
+    for (const signingAlgorithm of ['RS256', 'ES256', undefined])
+      expect(of({ signingAlgorithm })).toEqual([]);
+    for (const signingAlgorithm of ['HS256', 'none', 'es256', '', null, ['ES256'], 1])
+      expect(of({ signingAlgorithm })).toEqual(['core.signingAlgorithm']);
+    for (const startWithoutStore of [true, false]) expect(of({ startWithoutStore })).toEqual([]);
+    for (const startWithoutStore of ['false', 0, null])
+      expect(of({ startWithoutStore })).toEqual(['core.startWithoutStore']);
   });
 
   it('want the session to live longer than the access token', () => {

@@ -2,6 +2,7 @@ import type { ConfigProblem } from '../../errors/config.error.js';
 import type { CoreProvider } from '../core-provider.js';
 import { EmbeddedCore } from './embedded-core.js';
 import type { EmbeddedCoreConfig, EmbeddedCoreNumbers, EmbeddedCoreOptions } from './embedded-core-config.js';
+import { SIGNING_ALGORITHMS } from './key-pairs.js';
 import { SessionStore } from './session-store.js';
 import { memoryStore } from './stores/memory.store.js';
 
@@ -14,6 +15,7 @@ const DEFAULTS: EmbeddedCoreNumbers = {
   refreshTokenRotationGracePeriodSec: 0,
   accessTokenDynamicSigningKeyUpdateIntervalSec: 604_800,
   expirySweepIntervalSec: 43_200,
+  signingKeyReloadIntervalSec: 60,
 };
 
 const RANGES: Readonly<Record<keyof EmbeddedCoreNumbers, readonly [min: number, max: number]>> = {
@@ -24,6 +26,8 @@ const RANGES: Readonly<Record<keyof EmbeddedCoreNumbers, readonly [min: number, 
   accessTokenDynamicSigningKeyUpdateIntervalSec: [3600, Number.MAX_SAFE_INTEGER / 1000],
   // A longer interval than 2^31 ms would fire at once.
   expirySweepIntervalSec: [1, 24 * 86_400],
+  // The successor of a rotating key is made as long before that ends, which is an hour at least.
+  signingKeyReloadIntervalSec: [1, 3000],
 };
 
 /**
@@ -35,11 +39,29 @@ const RANGES: Readonly<Record<keyof EmbeddedCoreNumbers, readonly [min: number, 
  */
 export function embeddedCore(options: EmbeddedCoreOptions = {}): CoreProvider {
   const { config, problems } = resolveEmbeddedCoreOptions(options);
-  return { problems, create: (context) => new EmbeddedCore(options.store ?? memoryStore(), config, context) };
+  const { store = memoryStore(), ...embeddedSettings } = options;
+  const provider: EmbeddedCoreProvider = {
+    problems,
+    embeddedSettings,
+    create: (context) => new EmbeddedCore(store, config, context),
+  };
+  return provider;
+}
+
+/** What `embeddedCore()` gives, for the testing kit: it makes a core with the same settings on another store. */
+export interface EmbeddedCoreProvider extends CoreProvider {
+  /** As they were given, without the store. */
+  readonly embeddedSettings: Omit<EmbeddedCoreOptions, 'store'>;
 }
 
 /** Fills in the defaults and finds every problem at once. */
-export function resolveEmbeddedCoreOptions({ store, accountLinking, ...numbers }: EmbeddedCoreOptions): {
+export function resolveEmbeddedCoreOptions({
+  store,
+  signingAlgorithm = 'RS256',
+  startWithoutStore = true,
+  accountLinking,
+  ...numbers
+}: EmbeddedCoreOptions): {
   config: EmbeddedCoreConfig;
   problems: ConfigProblem[];
 } {
@@ -55,13 +77,22 @@ export function resolveEmbeddedCoreOptions({ store, accountLinking, ...numbers }
   if (store !== undefined && !(store instanceof SessionStore)) {
     problems.push({ path: 'core.store', message: 'must be a SessionStore; memoryStore() makes one' });
   }
+  if (!SIGNING_ALGORITHMS.includes(signingAlgorithm)) {
+    problems.push({
+      path: 'core.signingAlgorithm',
+      message: `must be ${SIGNING_ALGORITHMS.join(' or ')}, not ${JSON.stringify(signingAlgorithm)}`,
+    });
+  }
+  if (typeof startWithoutStore !== 'boolean') {
+    problems.push({ path: 'core.startWithoutStore', message: 'must be true or false' });
+  }
   if (accountLinking !== undefined && !isAccountLinking(accountLinking)) {
     problems.push({
       path: 'core.accountLinking',
       message: 'must be an object with getPrimaryUserId and getLinkedRecipeUserIds',
     });
   }
-  return { config: { ...config, accountLinking }, problems };
+  return { config: { ...config, signingAlgorithm, startWithoutStore, accountLinking }, problems };
 }
 
 function isAccountLinking(value: object): boolean {
@@ -76,7 +107,7 @@ function problemWith(name: string, value: unknown): ConfigProblem[] {
     return [
       {
         path,
-        message: `is no option of embeddedCore; there are store, accountLinking, ${Object.keys(RANGES).join(', ')}`,
+        message: `is no option of embeddedCore; there are store, signingAlgorithm, startWithoutStore, accountLinking, ${Object.keys(RANGES).join(', ')}`,
       },
     ];
   }

@@ -8,10 +8,16 @@ import {
 } from './refresh-token.js';
 import { CoreBadInputError, CoreUnavailableError } from '../../errors/core.error.js';
 import { findReservedClaim, type AccessTokenInfo } from '../../access-token/access-token.js';
+import { eventSourceOf } from '../../observability/event-source.js';
+import { shortHandle } from '../../observability/printable.js';
 import { jsonEquals, mergeTopLevel, parseJsonObject, type JsonObject } from '../../shared/json.js';
+import { accessTokenExpiryMs, LIFETIME_CLAIMS, sessionExpiryMs } from '../../shared/lifetime-claims.js';
+import type { UserContext } from '../../shared/user-context.js';
 import type { VerificationKeys } from '../../shared/verification-keys.js';
 import { CoreClient } from '../core-client.js';
+import { CoreCalls } from '../core-calls.js';
 import type { CoreContext } from '../core-provider.js';
+import { KeyRotations } from '../key-rotations.js';
 import type {
   CoreSession,
   CoreSessionInformation,
@@ -19,7 +25,9 @@ import type {
   CreateJwtInput,
   CreateJwtResult,
   CreateSessionInput,
+  CreationLimit,
   JwksResult,
+  LimitedCreationResult,
   RefreshSessionInput,
   RefreshSessionResult,
   RegenerateInput,
@@ -32,10 +40,12 @@ import type {
 import { AccessTokens } from './access-tokens.js';
 import type { EmbeddedCoreConfig } from './embedded-core-config.js';
 import { ExpirySweeper } from './expiry-sweeper.js';
-import { decideRefresh, decideVerify } from './refresh-rotation.js';
+import { KeyRefresher } from './key-refresher.js';
+import { decideRefresh, decideVerify, type PresentedRefreshToken } from './refresh-rotation.js';
 import { isTenantId, newSessionHandle, sessionKeyOf } from './session-handle.js';
-import type { SessionKey, SessionRow, SessionStore } from './session-store.js';
+import { StoreSetupError, type SessionKey, type SessionRow, type SessionStore } from './session-store.js';
 import { SigningKeys } from './signing-keys.js';
+import { StartUp } from './start-up.js';
 import { withUnavailableErrors } from './unavailable-errors.js';
 
 /** Version of the access tokens that are made for new pairs (CDI 4.0 and later). */
@@ -45,6 +55,9 @@ const MAX_USER_ID_LENGTH = 128;
 const MAX_REFRESH_ATTEMPTS = 8;
 /** Of writers that merge at once one gets through in each round, so this many can meet. */
 const MAX_MERGE_ATTEMPTS = 1000;
+
+/** A session whose payload has one of these ends sooner than the core's own validity says. */
+const NAMES_OF_LIMITS = [LIFETIME_CLAIMS.expiry, LIFETIME_CLAIMS.idle];
 
 const SESSION_GONE = 'Session missing in db or has expired';
 
@@ -59,6 +72,8 @@ export class EmbeddedCore extends CoreClient {
   private readonly keys: SigningKeys;
   private readonly accessTokens: AccessTokens;
   private readonly sweeper: ExpirySweeper;
+  private readonly keyRefresher: KeyRefresher;
+  private readonly startUp = new StartUp(async () => this.prepare());
   private refreshTokens: Promise<RefreshTokens> | undefined;
 
   constructor(
@@ -67,11 +82,14 @@ export class EmbeddedCore extends CoreClient {
     private readonly context: CoreContext,
   ) {
     super();
-    this.store = withUnavailableErrors(store);
-    this.keys = new SigningKeys(this.store, context.clock, {
+    this.store = withUnavailableErrors(store, new CoreCalls(context));
+    const rotations = new KeyRotations(context.events, context.clock);
+    const keyOptions = {
+      algorithm: config.signingAlgorithm,
       updateIntervalMs: config.accessTokenDynamicSigningKeyUpdateIntervalSec * 1000,
       accessTokenValidityMs: config.accessTokenValiditySec * 1000,
-    });
+    };
+    this.keys = new SigningKeys(this.store, context.clock, keyOptions, rotations);
     this.accessTokens = new AccessTokens(this.keys);
     this.sweeper = new ExpirySweeper(
       this.store,
@@ -79,23 +97,62 @@ export class EmbeddedCore extends CoreClient {
       context.clock,
       config.expirySweepIntervalSec * 1000,
     );
+    this.keyRefresher = new KeyRefresher(this.keys, this.keyReloadIntervalMs);
   }
 
   override get verificationKeys(): VerificationKeys {
     return this.keys;
   }
 
+  /**
+   * Nobody is kept from starting by a store that does not answer yet: what needs it is refused as unavailable until it
+   * does. A store that can never work as it is, and `startWithoutStore: false`, end the start.
+   */
   override async start(): Promise<void> {
     this.sweeper.start();
-    await Promise.all([this.refreshTokenSealer(), this.keys.reload()]);
+    this.keyRefresher.start();
+    try {
+      await this.prepare();
+    } catch (error) {
+      if (!this.config.startWithoutStore || !(error instanceof CoreUnavailableError)) throw error;
+      if (error.cause instanceof StoreSetupError) throw error.cause;
+      this.startUp.tryAgainLater();
+    }
   }
 
   override async close(): Promise<void> {
+    this.startUp.stop();
+    this.keyRefresher.stop();
     this.sweeper.stop();
     await this.store.close();
   }
 
   override async createSession(input: CreateSessionInput): Promise<CoreSessionTokens> {
+    const { row, tokens } = await this.newSession(input);
+    await this.store.insertSession(row);
+    return tokens;
+  }
+
+  override async createSessionWithinLimit(
+    input: CreateSessionInput,
+    limit: CreationLimit,
+  ): Promise<LimitedCreationResult> {
+    const { row, tokens } = await this.newSession(input);
+    const { userIds, nowMs } = await this.sessionsOf({
+      userId: input.recipeUserId,
+      tenantId: input.tenantId,
+      includeLinkedAccounts: true,
+    });
+    const inserted = await this.store.insertSessionWithinLimit(row, { ...limit, userIds, nowMs });
+    return inserted.isInserted
+      ? { status: 'OK', created: tokens, endedHandles: inserted.removedHandles }
+      : { status: 'TOO_MANY_SESSIONS' };
+  }
+
+  /** Its tokens come first: when the insertion fails, nothing is left behind. */
+  private async newSession(
+    input: CreateSessionInput,
+  ): Promise<{ row: SessionRow; tokens: CoreSessionTokens }> {
     assertUsableIds(input);
     assertNoReservedClaim(input.userDataInJWT, ACCESS_TOKEN_VERSION);
     const now = this.now();
@@ -106,7 +163,7 @@ export class EmbeddedCore extends CoreClient {
       parentRefreshTokenHash1: undefined,
       antiCsrfToken: input.enableAntiCsrf ? randomUUID() : undefined,
     };
-    const token = (await this.refreshTokenSealer()).issue(content);
+    const token = await (await this.refreshTokenSealer()).issue(content);
     const row: SessionRow = {
       tenantId: input.tenantId,
       sessionHandle: content.sessionHandle,
@@ -114,19 +171,19 @@ export class EmbeddedCore extends CoreClient {
       refreshTokenHash2: refreshTokenHash2(token),
       sessionData: JSON.stringify(input.userDataInDatabase),
       accessTokenPayload: JSON.stringify(input.userDataInJWT),
-      expiresAtMs: now + this.refreshTokenValidityMs,
+      expiresAtMs: sessionExpiryMs(input.userDataInJWT, now, this.refreshTokenValidityMs),
       createdAtMs: now,
       useStaticKey: !input.useDynamicSigningKey,
       prevRefreshTokenHash2: undefined,
       rotatedAtMs: undefined,
     };
-    // Tokens come first: when the insert fails, nothing is left behind.
-    const tokens = await this.pairFor(row, token, content);
-    await this.store.insertSession(row);
-    return tokens;
+    return { row, tokens: await this.pairFor(row, token, content) };
   }
 
-  override async verifySession(input: VerifySessionInput): Promise<VerifySessionResult> {
+  override async verifySession(
+    input: VerifySessionInput,
+    userContext?: UserContext,
+  ): Promise<VerifySessionResult> {
     const proof = await this.accessTokens.prove(input.accessToken);
     if (!proof.isProven) return tryRefresh(proof.message);
     const { info } = proof;
@@ -144,12 +201,22 @@ export class EmbeddedCore extends CoreClient {
     if (!input.checkDatabase && info.parentRefreshTokenHash1 === undefined) {
       return { status: 'OK', session: sessionFromToken(info) };
     }
-    return this.verifyAgainstStore(info, input.checkDatabase);
+    return this.verifyAgainstStore(info, input.checkDatabase, userContext);
   }
 
-  override async refreshSession(input: RefreshSessionInput): Promise<RefreshSessionResult> {
+  override async readRefreshToken(
+    refreshToken: string,
+  ): Promise<{ sessionHandle: string; recipeUserId: string } | undefined> {
+    const content = await (await this.refreshTokenSealer()).open(refreshToken);
+    return content && { sessionHandle: content.sessionHandle, recipeUserId: content.userId };
+  }
+
+  override async refreshSession(
+    input: RefreshSessionInput,
+    userContext?: UserContext,
+  ): Promise<RefreshSessionResult> {
     const sealer = await this.refreshTokenSealer();
-    const content = sealer.open(input.refreshToken);
+    const content = await sealer.open(input.refreshToken);
     if (content === undefined) return unauthorised('The refresh token is not one of ours');
     const key = sessionKeyOf(content.sessionHandle);
     if (key === undefined || key.tenantId !== content.tenantId) return unauthorised(SESSION_GONE);
@@ -167,27 +234,32 @@ export class EmbeddedCore extends CoreClient {
       parentRefreshTokenHash1: content.parentRefreshTokenHash1,
     };
     const useStaticKey = !input.useDynamicSigningKey;
-    let row = await this.store.findSession(key);
+    let row = await this.findForRefresh(key, presented, { useStaticKey, userContext });
     for (let attempt = 0; attempt < MAX_REFRESH_ATTEMPTS; attempt++) {
       const decision = decideRefresh(row, presented, this.now(), this.gracePeriodMs);
       if (row === undefined || decision === 'UNKNOWN_SESSION') return unauthorised(SESSION_GONE);
       if (decision === 'THEFT') return this.theftOf(row);
       if (decision === 'PROMOTE') {
-        row = (await this.promote(row, presented, useStaticKey)) ?? (await this.store.findSession(key));
+        const limits = storedObject(row.accessTokenPayload);
+        row =
+          (await this.promote(row, presented, { useStaticKey, limits, userContext })) ??
+          (await this.store.findSession(key));
         continue;
       }
       const reserved = findReservedClaim(storedObject(row.accessTokenPayload), ACCESS_TOKEN_VERSION);
       if (reserved !== undefined) return unauthorised(protectedField(reserved));
-      const child = this.childOf(row, presentedHash1, input.enableAntiCsrf, sealer);
+      const child = await this.childOf(row, presentedHash1, input.enableAntiCsrf, sealer);
       // Within the grace period only the very successor that is in use may be handed out again.
       if (decision === 'REPEAT_CHILD' && refreshTokenHash2(child.token) !== row.refreshTokenHash2) {
         return this.theftOf(row);
       }
       if (row.useStaticKey !== useStaticKey) await this.store.setUseStaticKey(key, useStaticKey);
-      return { status: 'OK', ...(await this.pairFor({ ...row, useStaticKey }, child.token, child.content)) };
+      const tokens = await this.pairFor({ ...row, useStaticKey }, child.token, child.content);
+      if (decision === 'REPEAT_CHILD') await this.emit('session.grace-hit', row, userContext);
+      return { status: 'OK', ...tokens };
     }
     throw new CoreUnavailableError(
-      `Session ${key.sessionHandle}: the refresh token changed under ${MAX_REFRESH_ATTEMPTS} attempts in a row`,
+      `Session ${shortHandle(key.sessionHandle)}: the refresh token changed under ${MAX_REFRESH_ATTEMPTS} attempts in a row`,
     );
   }
 
@@ -258,7 +330,9 @@ export class EmbeddedCore extends CoreClient {
       const merged = JSON.stringify(mergeTopLevel(storedObject(row.sessionData), update));
       if (await this.store.replaceSessionData(key, { from: row.sessionData, to: merged }, now)) return true;
     }
-    throw new CoreUnavailableError(`The data of session ${sessionHandle} is written by too many at once`);
+    throw new CoreUnavailableError(
+      `The data of session ${shortHandle(sessionHandle)} is written by too many at once`,
+    );
   }
 
   override async updateAccessTokenPayload(sessionHandle: string, payload: JsonObject): Promise<boolean> {
@@ -297,14 +371,19 @@ export class EmbeddedCore extends CoreClient {
     await this.sweeper.sweep();
   }
 
-  /** Reads the signing keys again: one that was removed from the store stops verifying at once. */
-  async reloadSigningKeys(): Promise<void> {
-    await this.keys.reload();
+  override async reloadSigningKeys(): Promise<void> {
+    await this.keys.renew(this.keyReloadIntervalMs);
+  }
+
+  /** What the first request needs. */
+  private async prepare(): Promise<void> {
+    await Promise.all([this.refreshTokenSealer(), this.keys.reload()]);
   }
 
   private async verifyAgainstStore(
     info: AccessTokenInfo,
     checkDatabase: boolean,
+    userContext: UserContext | undefined,
   ): Promise<VerifySessionResult> {
     const key = sessionKeyOf(info.sessionHandle);
     if (key === undefined || key.tenantId !== info.tenantId) return unauthorised('Session missing in db');
@@ -316,7 +395,7 @@ export class EmbeddedCore extends CoreClient {
         : await this.promote(
             { ...key, refreshTokenHash2: refreshTokenHash1(parentRefreshTokenHash1) },
             { hash2: refreshTokenHash1(info.refreshTokenHash1) },
-            undefined,
+            { useStaticKey: undefined, limits: info.payload, userContext },
           );
     const row = promoted ?? (await this.store.findSession(key));
     const isPayloadChanged =
@@ -336,16 +415,56 @@ export class EmbeddedCore extends CoreClient {
     }
     const session = await this.sessionOf(row);
     const accessToken = await this.reissue(info, row, session, {
-      expiryMs: this.now() + this.config.accessTokenValiditySec * 1000,
+      expiryMs: accessTokenExpiryMs(
+        session.userDataInJWT,
+        this.now(),
+        this.config.accessTokenValiditySec * 1000,
+      ),
       parentRefreshTokenHash1: undefined,
     });
     return { status: 'OK', session, accessToken };
   }
 
+  /**
+   * One statement for both kinds of refresh: the session of a current token, and that of an unused child, which becomes
+   * current on the way.
+   */
+  private async findForRefresh(
+    key: SessionKey,
+    presented: PresentedRefreshToken,
+    { useStaticKey, userContext }: { useStaticKey: boolean; userContext: UserContext | undefined },
+  ): Promise<SessionRow | undefined> {
+    const { parentRefreshTokenHash1 } = presented;
+    if (parentRefreshTokenHash1 === undefined) return this.store.findSession(key);
+    const nowMs = this.now();
+    const { row, isPromoted } = await this.store.findAndPromote(
+      {
+        ...key,
+        fromHash2: refreshTokenHash1(parentRefreshTokenHash1),
+        toHash2: presented.hash2,
+        expiresAtMs: nowMs + this.refreshTokenValidityMs,
+        useStaticKey,
+        nowMs,
+      },
+      NAMES_OF_LIMITS,
+    );
+    if (row !== undefined && isPromoted) await this.emit('session.promoted', row, userContext);
+    return row;
+  }
+
+  /** `limits`: a payload of the session; what it says of the session's limits never changes. */
   private async promote(
     from: SessionKey & Pick<SessionRow, 'refreshTokenHash2'>,
     to: { hash2: string },
-    useStaticKey: boolean | undefined,
+    {
+      useStaticKey,
+      limits,
+      userContext,
+    }: {
+      useStaticKey: boolean | undefined;
+      limits: JsonObject;
+      userContext: UserContext | undefined;
+    },
   ): Promise<SessionRow | undefined> {
     const now = this.now();
     const row = await this.store.promote({
@@ -353,18 +472,27 @@ export class EmbeddedCore extends CoreClient {
       sessionHandle: from.sessionHandle,
       fromHash2: from.refreshTokenHash2,
       toHash2: to.hash2,
-      expiresAtMs: now + this.refreshTokenValidityMs,
+      expiresAtMs: sessionExpiryMs(limits, now, this.refreshTokenValidityMs),
       useStaticKey,
       nowMs: now,
     });
-    if (row) {
-      const { sessionHandle, userId, tenantId } = row;
-      this.context.events.emit({ type: 'session.promoted', timeMs: now, sessionHandle, userId, tenantId });
-    }
+    if (row) await this.emit('session.promoted', row, userContext);
     return row;
   }
 
-  private childOf(
+  private async emit(
+    type: 'session.promoted' | 'session.grace-hit',
+    { sessionHandle, userId: recipeUserId, tenantId }: SessionRow,
+    userContext: UserContext | undefined,
+  ): Promise<void> {
+    const timeMs = this.now();
+    // It has happened, also when the application cannot say whose account that is: the request fails of it later on.
+    const userId = await this.getPrimaryUserId(recipeUserId).catch(() => recipeUserId);
+    const source = eventSourceOf(userContext);
+    this.context.events.emit({ type, timeMs, sessionHandle, userId, recipeUserId, tenantId, ...source });
+  }
+
+  private async childOf(
     row: SessionRow,
     parentRefreshTokenHash1: string,
     enableAntiCsrf: boolean,
@@ -377,7 +505,7 @@ export class EmbeddedCore extends CoreClient {
       parentRefreshTokenHash1,
       antiCsrfToken: enableAntiCsrf ? sealer.successorAntiCsrfToken(parentRefreshTokenHash1) : undefined,
     };
-    return { content, token: sealer.issueSuccessor(content) };
+    return { content, token: await sealer.issueSuccessor(content) };
   }
 
   private async pairFor(
@@ -397,11 +525,13 @@ export class EmbeddedCore extends CoreClient {
         refreshTokenHash1: refreshTokenHash1(refreshToken),
         parentRefreshTokenHash1: content.parentRefreshTokenHash1,
         antiCsrfToken: content.antiCsrfToken,
-        expiryMs:
-          now +
+        expiryMs: accessTokenExpiryMs(
+          session.userDataInJWT,
+          now,
           this.config.accessTokenValiditySec *
             1000 *
             (1 - this.config.accessTokenValidityJitter * Math.random()),
+        ),
         timeCreatedMs: now,
         userPayload: session.userDataInJWT,
       },
@@ -410,7 +540,11 @@ export class EmbeddedCore extends CoreClient {
     return {
       session,
       accessToken,
-      refreshToken: { token: refreshToken, expiry: now + this.refreshTokenValidityMs, createdTime: now },
+      refreshToken: {
+        token: refreshToken,
+        expiry: sessionExpiryMs(session.userDataInJWT, now, this.refreshTokenValidityMs),
+        createdTime: now,
+      },
       antiCsrfToken: content.antiCsrfToken,
     };
   }
@@ -486,6 +620,10 @@ export class EmbeddedCore extends CoreClient {
 
   private get refreshTokenValidityMs(): number {
     return this.config.refreshTokenValiditySec * 1000;
+  }
+
+  private get keyReloadIntervalMs(): number {
+    return this.config.signingKeyReloadIntervalSec * 1000;
   }
 
   private get gracePeriodMs(): number {

@@ -199,6 +199,7 @@ describe('the life of a refresh token', () => {
         timeMs: line.engine.clock.now(),
         sessionHandle: line.sessionHandle,
         userId: 'user-1',
+        recipeUserId: 'user-1',
         tenantId: 'public',
       },
     ]);

@@ -5,9 +5,9 @@ let derivations = 0;
 jest.unstable_mockModule('node:crypto', () => ({
   ...crypto,
   default: crypto,
-  pbkdf2Sync: (...args: Parameters<typeof crypto.pbkdf2Sync>): Buffer => {
+  pbkdf2: (...args: Parameters<typeof crypto.pbkdf2>): void => {
     derivations++;
-    return crypto.pbkdf2Sync(...args);
+    crypto.pbkdf2(...args);
   },
 }));
 const { RefreshTokens } = await import('./refresh-token.js');
@@ -15,10 +15,10 @@ const { RefreshTokens } = await import('./refresh-token.js');
 const NONCE = 'b'.repeat(64);
 
 /** Key derivations that opening a text costs. */
-function costOf(token: string): number {
+async function costOf(token: string): Promise<number> {
   const tokens = new RefreshTokens('1000:aa:bb');
   const before = derivations;
-  expect(tokens.open(token)).toBeUndefined();
+  expect(await tokens.open(token)).toBeUndefined();
   return derivations - before;
 }
 
@@ -34,11 +34,57 @@ describe('the price of a forged refresh token', () => {
     ['no base64', `${'!'.repeat(64)}.${NONCE}.V2`],
     ['base64 without its padding', `${'A'.repeat(65)}.${NONCE}.V2`],
     ['too few sealed bytes', `AAAA.${NONCE}.V2`],
-  ])('S102 is no key derivation for %s', (_, token) => {
-    expect(costOf(token)).toBe(0);
+  ])('S102 is no key derivation for %s', async (_, token) => {
+    expect(await costOf(token)).toBe(0);
   });
 
-  it('S102 is one key derivation for what looks like a token, and not more', () => {
-    expect(costOf(`${'A'.repeat(400)}.${NONCE}.V2`)).toBe(1);
+  it('S102 is one key derivation for what looks like a token, and not more', async () => {
+    expect(await costOf(`${'A'.repeat(400)}.${NONCE}.V2`)).toBe(1);
+  });
+});
+
+describe('the price of a refresh token of ours', () => {
+  const content = {
+    sessionHandle: 'handle',
+    userId: 'user-1',
+    tenantId: 'public',
+    parentRefreshTokenHash1: undefined,
+    antiCsrfToken: undefined,
+  };
+
+  async function derivationsOf(work: () => Promise<unknown>): Promise<number> {
+    const before = derivations;
+    await work();
+    return derivations - before;
+  }
+
+  it('is one key derivation when it is made, and none when this process opens it', async () => {
+    const tokens = new RefreshTokens('1000:aa:bb');
+    let token = '';
+    expect(await derivationsOf(async () => (token = await tokens.issue(content)))).toBe(1);
+    for (let time = 0; time < 3; time++) {
+      expect(await derivationsOf(async () => expect(await tokens.open(token)).toMatchObject(content))).toBe(
+        0,
+      );
+    }
+  });
+
+  it('is one when another process opens it for the first time', async () => {
+    const token = await new RefreshTokens('1000:aa:bb').issue(content);
+    const tokens = new RefreshTokens('1000:aa:bb');
+    expect(await derivationsOf(async () => tokens.open(token))).toBe(1);
+    expect(await derivationsOf(async () => tokens.open(token))).toBe(0);
+  });
+
+  it('S012 S102 is remembered for the 16,384 newest, whose place no forged token takes', async () => {
+    const tokens = new RefreshTokens('1000:aa:bb');
+    const issue = async (): Promise<string> => tokens.issue(content);
+    const oldest = await issue();
+    const next = await issue();
+    for (let made = 2; made < 16_384 - 64; made += 64) await Promise.all(Array.from({ length: 64 }, issue));
+    for (let n = 1000; n < 1100; n++) await tokens.open(`${n}${'A'.repeat(300)}.${NONCE}.V2`);
+    expect(await derivationsOf(async () => tokens.open(next))).toBe(0);
+    await Promise.all(Array.from({ length: 64 }, issue));
+    expect(await derivationsOf(async () => tokens.open(oldest))).toBe(1);
   });
 });

@@ -50,6 +50,18 @@ export interface Promotion extends SessionKey {
 }
 
 /**
+ * What {@link SessionStore.findAndPromote} found.
+ *
+ * @publicApi
+ */
+export interface FoundSession {
+  /** undefined: there is no such session. */
+  readonly row: SessionRow | undefined;
+  /** Whether the session was promoted on the way; the row is the one after it then. */
+  readonly isPromoted: boolean;
+}
+
+/**
  * A rotating signing key: `createdAtMs` is its identity.
  *
  * @publicApi
@@ -58,6 +70,8 @@ export interface StoredDynamicKey {
   readonly createdAtMs: number;
   /** `<public>|<private>`, each base64 DER (SubjectPublicKeyInfo and PKCS#8). */
   readonly value: string;
+  /** Absent for RS256, the only one that a SuperTokens Core knows. */
+  readonly algorithm?: string;
 }
 
 /**
@@ -70,6 +84,17 @@ export interface StoredStaticKey {
   readonly createdAtMs: number;
   readonly value: string;
   readonly algorithm: string;
+}
+
+/**
+ * Thrown by a store that cannot work as it is set up, whatever is tried again: tables that are not those of sessions, an
+ * account that may not use them, a driver that is missing. It ends the start of the application; other failures of a
+ * store do not.
+ *
+ * @publicApi
+ */
+export class StoreSetupError extends Error {
+  override readonly name = 'StoreSetupError';
 }
 
 /**
@@ -87,6 +112,13 @@ export abstract class SessionStore {
   /** Adds a row. Rejects when the handle exists or the store is full. */
   abstract insertSession(row: SessionRow): Promise<void>;
 
+  /**
+   * Adds a row where users may have so many live rows (`expiresAtMs >= nowMs`) at most, in the row's tenant. Where that
+   * many are there, it adds none, or removes those that were created first to make room. Of several at once for the same
+   * users each counts what the others did. Rejects as {@link insertSession}, and has removed nothing then.
+   */
+  abstract insertSessionWithinLimit(row: SessionRow, limit: RowLimit): Promise<LimitedInsert>;
+
   abstract findSession(key: SessionKey): Promise<SessionRow | undefined>;
 
   /**
@@ -96,6 +128,22 @@ export abstract class SessionStore {
    * @returns the row after the promotion, or undefined if it did not happen
    */
   abstract promote(promotion: Promotion): Promise<SessionRow | undefined>;
+
+  /**
+   * Looks a session up and makes the promotion on the way, if that would happen now ({@link promote}): two steps in one
+   * where a store can do that. A session whose payload mentions one of the names is only looked up, because the engine has
+   * to know its limits before it writes. Of one that is being changed at the moment, the answer may be what was there before.
+   *
+   * @returns the row as it is after it, and whether it was promoted
+   */
+  async findAndPromote(promotion: Promotion, unlessMentioned: readonly string[]): Promise<FoundSession> {
+    const row = await this.findSession(promotion);
+    const isWanted =
+      row?.refreshTokenHash2 === promotion.fromHash2 &&
+      !unlessMentioned.some((name) => row.accessTokenPayload.includes(`"${name}"`));
+    const promoted = isWanted ? await this.promote(promotion) : undefined;
+    return { row: promoted ?? row, isPromoted: promoted !== undefined };
+  }
 
   /** Changes which kind of key signs the session's access tokens. Absent: nothing happens. */
   abstract setUseStaticKey(key: SessionKey, useStaticKey: boolean): Promise<void>;
@@ -141,10 +189,13 @@ export abstract class SessionStore {
   /** The refresh-token key, which the first caller ever sets; all callers of all times get the same. */
   abstract getOrSetRefreshTokenKey(candidate: string, nowMs: number): Promise<string>;
 
-  /** Rotating keys with `createdAtMs >= sinceMs`, newest first. */
+  /** Rotating keys of all algorithms with `createdAtMs >= sinceMs`, newest first. */
   abstract findDynamicKeys(sinceMs: number): Promise<StoredDynamicKey[]>;
 
-  /** Adds a rotating key unless one with `createdAtMs >= unlessSinceMs` exists: of several instances one wins. */
+  /**
+   * Adds a rotating key unless one of its algorithm with `createdAtMs >= unlessSinceMs` exists: of several instances one
+   * wins. Nor is it added where one of any algorithm has the same `createdAtMs`.
+   */
   abstract addDynamicKey(key: StoredDynamicKey, unlessSinceMs: number): Promise<void>;
 
   /** Removes rotating keys with `createdAtMs < beforeMs`. */
@@ -159,6 +210,28 @@ export abstract class SessionStore {
   /** Releases what the store opened. */
   async close(): Promise<void> {}
 }
+
+/**
+ * How many live rows of some users there may be.
+ *
+ * @publicApi
+ */
+export interface RowLimit {
+  /** Whose rows count: the login methods of one account. */
+  readonly userIds: readonly string[];
+  /** At least 1. */
+  readonly max: number;
+  readonly whenExceeded: 'refuse' | 'end-oldest';
+  readonly nowMs: number;
+}
+
+/**
+ * What became of an insertion, and which sessions were removed for it.
+ *
+ * @publicApi
+ */
+export type LimitedInsert =
+  { readonly isInserted: true; readonly removedHandles: string[] } | { readonly isInserted: false };
 
 /**
  * Which sessions a call of the store is about.

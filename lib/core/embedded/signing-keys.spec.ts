@@ -14,7 +14,8 @@ import {
 } from '../../../test/support/embedded.js';
 import { jwt, rs256, V5_CLAIMS, V5_HEADER } from '../../../test/support/made-tokens.js';
 import { TestClock } from '../../testing/test-clock.js';
-import { generateKey, SigningKeys } from './signing-keys.js';
+import { newStoredKeyPair } from './key-pairs.js';
+import { SigningKeys } from './signing-keys.js';
 import { MemoryStore } from './stores/memory.store.js';
 
 const EC_KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -22,7 +23,7 @@ const EC_KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   .toString('base64');
 const HOUR_MS = 3_600_000;
 const kidOf = (token: string): unknown => decoded(token).header['kid'];
-const kidsOf = async ({ core }: TestCore): Promise<string[]> =>
+const kidsOf = async ({ core }: Pick<TestCore, 'core'>): Promise<string[]> =>
   (await core.getJwks()).keys.map(({ kid }) => kid);
 const mintedKid = async ({ core }: TestCore): Promise<unknown> =>
   kidOf((await create(core)).accessToken.token);
@@ -39,6 +40,7 @@ async function keysOf(
   }
   const clock = new TestClock(TEST_START_MS);
   const keys = new SigningKeys(store, clock, {
+    algorithm: 'RS256',
     updateIntervalMs: 10 * HOUR_MS,
     accessTokenValidityMs: HOUR_MS,
   });
@@ -46,18 +48,35 @@ async function keysOf(
 }
 
 describe('the key set of a new installation', () => {
-  it('is one rotating and one static key (C130), made once for all that start together (S016)', async () => {
+  it('C130 is one rotating key and one static key, each made once for all that start together (S016)', async () => {
     const store = new MemoryStore();
     const engines = Array.from({ length: 4 }, () => embeddedCoreOn(store));
     await Promise.all(engines.map(({ core }) => core.start()));
-    const sets = await Promise.all(engines.map(kidsOf));
-    expect(sets[0]).toEqual([`d-${TEST_START_MS}`, expect.stringMatching(/^s-[0-9a-f-]{36}$/)]);
-    for (const set of sets) expect(set).toEqual(sets[0]);
+    const [kids, ...others] = await Promise.all(engines.map(kidsOf));
+    expect(kids).toEqual([`d-${TEST_START_MS}`, expect.stringMatching(/^s-[0-9a-f-]{36}$/)]);
+    expect(others).toEqual([kids, kids, kids]);
+    await Promise.all(engines.map(({ core }) => core.close()));
+  });
+
+  it('has the static key that was first to sign, whichever instance was asked (S016, S018)', async () => {
+    const store = new MemoryStore();
+    const engines = Array.from({ length: 4 }, () => embeddedCoreOn(store));
+    const made = await Promise.all(engines.map(({ core }) => create(core, { useDynamicSigningKey: false })));
+    const staticKid = kidOf(made[0]?.accessToken.token ?? '');
+    expect(staticKid).toMatch(/^s-/);
+    for (const { core, clock } of engines) {
+      clock.advance(501);
+      for (const { accessToken } of made) {
+        expect(kidOf(accessToken.token)).toBe(staticKid);
+        expect(await verify(core, accessToken.token)).toMatchObject({ status: 'OK' });
+      }
+      expect(await kidsOf({ core })).toEqual([`d-${TEST_START_MS}`, staticKid]);
+    }
     await Promise.all(engines.map(({ core }) => core.close()));
   });
 
   it('S014 has RSA keys of 2048 bits, each another', async () => {
-    const [one, other] = await Promise.all([generateKey(), generateKey()]);
+    const [one, other] = await Promise.all([newStoredKeyPair('RS256'), newStoredKeyPair('RS256')]);
     const [publicDer = ''] = one.split('|');
     const key = createPublicKey({ key: Buffer.from(publicDer, 'base64'), format: 'der', type: 'spki' });
     expect(key.asymmetricKeyType).toBe('rsa');
@@ -198,7 +217,7 @@ describe('the rotation of keys', () => {
     clock.advanceSeconds(3550);
     const results = await Promise.all(
       Array.from({ length: 2000 }, (_, n) =>
-        n % 100 === 0 ? kidsOf({ core } as TestCore) : verify(core, accessToken.token),
+        n % 100 === 0 ? kidsOf({ core }) : verify(core, accessToken.token),
       ),
     );
     for (const result of results)

@@ -1,37 +1,41 @@
-import { createPrivateKey, createPublicKey, generateKeyPair, randomUUID, type KeyObject } from 'node:crypto';
-import { promisify } from 'node:util';
-import { isJsonObject } from '../../shared/json.js';
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../shared/clock.js';
 import type { PublicJwk, VerificationKeys } from '../../shared/verification-keys.js';
+import type { KeyRotations } from '../key-rotations.js';
+import {
+  keyPairOf,
+  newStoredKeyPair,
+  SIGNING_ALGORITHMS,
+  type KeyPair,
+  type SigningAlgorithm,
+} from './key-pairs.js';
 import type { SessionStore, StoredDynamicKey, StoredStaticKey } from './session-store.js';
 
-const ALGORITHM = 'RS256';
-const MODULUS_BITS = 2048;
 /** How long before its first signature a new rotating key is published, and before its end its successor is made. */
 const OVERLAP_MS = 60_000;
 /** Unknown key ids and requests for the JWKS make the store be asked at most this often. */
 const RELOAD_COOLDOWN_MS = 500;
+/** How many instances may add keys of different algorithms at one millisecond. */
+const MAX_KEYS_OF_A_MOMENT = 4;
 /** What a key id of ours looks like; anything else is not worth asking the store. */
 const KID = /^(d-\d{1,16}|s-[0-9A-Za-z-]{1,64})$/;
 
 /** A key that signs. */
-export interface SigningKey {
-  readonly kid: string;
-  readonly privateKey: KeyObject;
-}
+export type SigningKey = Pick<KeyPair, 'kid' | 'algorithm' | 'privateKey'>;
 
-interface LoadedKey extends SigningKey {
-  readonly createdAtMs: number;
-  readonly publicJwk: PublicJwk;
-}
+type KeyKind = 'dynamic' | 'static';
+
+type StoredKey = Pick<StoredStaticKey, 'kid' | 'createdAtMs' | 'value'>;
 
 interface KeySet {
   /** Newest first. */
-  readonly dynamic: readonly LoadedKey[];
-  readonly static: readonly LoadedKey[];
+  readonly dynamic: readonly KeyPair[];
+  readonly static: readonly KeyPair[];
 }
 
 export interface SigningKeysOptions {
+  /** What signs new tokens. Tokens of either kind verify as long as their key is published. */
+  readonly algorithm: SigningAlgorithm;
   /** How long a rotating key signs, milliseconds. */
   readonly updateIntervalMs: number;
   /** Life of an access token, milliseconds: a retired key stays published for twice as long. */
@@ -40,21 +44,28 @@ export interface SigningKeysOptions {
 
 /**
  * The core's signing keys: rotating ones (`d-<time of creation>`) and one that never changes (`s-<uuid>`). Instances
- * on one store agree on them.
+ * on one store agree on them. The one that never changes is made when it is first published or first to sign, and not at
+ * the start as a Core's: making an RSA key is the dearest part of a start.
  *
  * @see docs/protocol/core.md B4
  */
 export class SigningKeys implements VerificationKeys {
   private loaded: KeySet | undefined;
   private loading: Promise<KeySet> | undefined;
+  /** What this instance signs with, or was asked to; keys of these are made when they are missing. */
+  private readonly algorithms: Record<KeyKind, Set<SigningAlgorithm>>;
   private lastReloadMs = Number.NEGATIVE_INFINITY;
   private removals = 0;
 
+  /** @param rotations hears of the keys that are there */
   constructor(
     private readonly store: SessionStore,
     private readonly clock: Clock,
     private readonly options: SigningKeysOptions,
-  ) {}
+    private readonly rotations?: KeyRotations,
+  ) {
+    this.algorithms = { dynamic: new Set([options.algorithm]), static: new Set() };
+  }
 
   get generation(): number {
     this.dropExpired();
@@ -62,11 +73,19 @@ export class SigningKeys implements VerificationKeys {
   }
 
   /** The key that signs now, made if there is none. */
-  async signingKey(kind: 'dynamic' | 'static'): Promise<SigningKey> {
-    const keys = await this.current();
-    const key = kind === 'static' ? keys.static[0] : this.pickDynamic(keys.dynamic);
+  async signingKey(kind: KeyKind, algorithm: SigningAlgorithm = this.options.algorithm): Promise<SigningKey> {
+    const known = this.pick(await this.current(), kind, algorithm);
+    if (known !== undefined) return known;
+    this.algorithms[kind].add(algorithm);
+    await this.loading?.catch(() => undefined); // it may have begun before
+    const key = this.pick(await this.reload(), kind, algorithm);
     if (key === undefined) throw new Error(`The store returned no ${kind} signing key after one was added`);
     return key;
+  }
+
+  findAtHand(kid: string): PublicJwk | undefined {
+    const atHand = this.atHand();
+    return atHand && published(atHand).find((key) => key.kid === kid);
   }
 
   /** Verifying never waits for the store as long as the key is at hand. */
@@ -81,18 +100,25 @@ export class SigningKeys implements VerificationKeys {
 
   /** All published keys, rotating ones first, newest first; and for how long that answer holds. */
   async jwks(): Promise<{ keys: readonly PublicJwk[]; validityInSeconds: number }> {
-    const keys = await this.newestKnown();
-    const newest = keys.dynamic[0]?.createdAtMs ?? 0;
+    const keys = await this.withStaticKey(await this.newestKnown());
+    const [{ createdAtMs: newest } = { createdAtMs: 0 }] = ofAlgorithm(this.options.algorithm, keys.dynamic);
     const untilNextKeyMs = newest + this.options.updateIntervalMs - OVERLAP_MS - this.clock.now();
     return { keys: published(keys), validityInSeconds: Math.max(1, Math.floor(untilNextKeyMs / 1000)) };
   }
 
   /** Reads the keys again, so that one that was removed from the store stops verifying. */
   async reload(): Promise<KeySet> {
-    this.loading ??= this.load().finally(() => {
-      this.loading = undefined;
-    });
-    return this.loading;
+    return this.startLoading(OVERLAP_MS);
+  }
+
+  /**
+   * Reads the keys again, and makes the successor of one that ends soon, so early that all who do this at the same
+   * interval know it before it signs.
+   */
+  async renew(intervalMs: number): Promise<void> {
+    // What is being read may be older than what the caller knows of.
+    await this.loading?.catch(() => undefined);
+    await this.startLoading(OVERLAP_MS + intervalMs);
   }
 
   /** Deletes rotating keys whose last token has long expired. */
@@ -124,17 +150,27 @@ export class SigningKeys implements VerificationKeys {
     return this.isCoolingDown() ? loaded : this.reloadOnDemand().catch(() => loaded);
   }
 
+  /** Who fetches the set knows the key that never changes before it first signs. */
+  private async withStaticKey(keys: KeySet): Promise<KeySet> {
+    const { algorithm } = this.options;
+    if (ofAlgorithm(algorithm, keys.static).length > 0) return keys;
+    this.algorithms.static.add(algorithm);
+    await this.loading?.catch(() => undefined); // it may have begun before
+    return this.reload().catch(() => keys);
+  }
+
   /** What strangers can cause is bounded by the cool-down. */
   private async reloadOnDemand(): Promise<KeySet> {
     this.lastReloadMs = this.clock.now();
     return this.reload();
   }
 
-  private isSuccessorDue({ dynamic: [newest] }: KeySet): boolean {
-    return (
-      newest === undefined ||
-      this.clock.now() + OVERLAP_MS > newest.createdAtMs + this.options.updateIntervalMs
-    );
+  private isSuccessorDue({ dynamic }: KeySet): boolean {
+    const stillSigning = this.stillSigningMs(OVERLAP_MS);
+    return [...this.algorithms.dynamic].some((algorithm) => {
+      const [newest] = ofAlgorithm(algorithm, dynamic);
+      return newest === undefined || newest.createdAtMs < stillSigning;
+    });
   }
 
   private isCoolingDown(): boolean {
@@ -142,44 +178,82 @@ export class SigningKeys implements VerificationKeys {
     return elapsedMs >= 0 && elapsedMs < RELOAD_COOLDOWN_MS; // a clock that was set back starts anew
   }
 
-  private async load(): Promise<KeySet> {
-    const [dynamic, fixed] = await Promise.all([this.loadDynamic(), this.loadStatic()]);
+  private async startLoading(leadMs: number): Promise<KeySet> {
+    this.loading ??= this.load(leadMs).finally(() => {
+      this.loading = undefined;
+    });
+    return this.loading;
+  }
+
+  /** @param leadMs how long before the end of a rotating key its successor is made */
+  private async load(leadMs: number): Promise<KeySet> {
+    const [dynamic, fixed] = await Promise.all([this.loadDynamic(leadMs), this.loadStatic()]);
     const next: KeySet = {
-      dynamic: this.reuse(dynamic.map(fromDynamic)),
-      static: this.reuse(fixed.map(fromStatic)),
+      dynamic: dynamic.map((key) => this.imported(key)),
+      static: fixed.map((key) => this.imported(key)),
     };
     this.noteRemovals(next);
     this.loaded = next;
+    this.rotations?.note(next.dynamic.map(({ kid }) => kid));
     return next;
   }
 
-  private async loadDynamic(): Promise<StoredDynamicKey[]> {
-    const now = this.clock.now();
-    const stillSigning = now - this.options.updateIntervalMs + OVERLAP_MS;
-    const keys = await this.store.findDynamicKeys(this.oldestPublishedMs());
-    if (keys.some((key) => key.createdAtMs >= stillSigning)) return keys;
-    await this.store.addDynamicKey({ createdAtMs: now, value: await generateKey() }, stillSigning);
-    return this.store.findDynamicKeys(this.oldestPublishedMs());
+  private async loadDynamic(leadMs: number): Promise<StoredKey[]> {
+    const read = async (): Promise<StoredDynamicKey[]> =>
+      this.store.findDynamicKeys(this.oldestPublishedMs());
+    const stillSigning = this.stillSigningMs(leadMs);
+    let keys = await read();
+    for (const algorithm of this.algorithms.dynamic) {
+      const isMissing = (): boolean =>
+        !keys.some((key) => (key.algorithm ?? 'RS256') === algorithm && key.createdAtMs >= stillSigning);
+      for (let later = 0; isMissing() && later < MAX_KEYS_OF_A_MOMENT; later++) {
+        // The time of creation is the key's name: where another has it, the next one is free.
+        const createdAtMs = this.clock.now() + later;
+        const key = { createdAtMs, value: await newStoredKeyPair(algorithm), ...namedUnlessRsa(algorithm) };
+        await this.store.addDynamicKey(key, stillSigning);
+        keys = await read();
+      }
+    }
+    return keys.map((key) => ({ ...key, kid: `d-${key.createdAtMs}` }));
   }
 
-  private async loadStatic(): Promise<StoredStaticKey[]> {
-    const keys = (await this.store.findStaticKeys()).filter((key) => key.algorithm === ALGORITHM);
-    if (keys.length > 0) return keys;
-    await this.store.addStaticKey({
-      kid: `s-${randomUUID()}`,
-      createdAtMs: this.clock.now(),
-      value: await generateKey(),
-      algorithm: ALGORITHM,
-    });
-    return (await this.store.findStaticKeys()).filter((key) => key.algorithm === ALGORITHM);
+  private async loadStatic(): Promise<StoredKey[]> {
+    const read = async (): Promise<StoredStaticKey[]> =>
+      (await this.store.findStaticKeys()).filter((key) =>
+        SIGNING_ALGORITHMS.some((known) => known === key.algorithm),
+      );
+    let keys = await read();
+    for (const algorithm of this.algorithms.static) {
+      if (keys.some((key) => key.algorithm === algorithm)) continue;
+      const value = await newStoredKeyPair(algorithm);
+      await this.store.addStaticKey({
+        kid: `s-${randomUUID()}`,
+        createdAtMs: this.clock.now(),
+        value,
+        algorithm,
+      });
+      keys = await read();
+    }
+    return keys;
+  }
+
+  private pick(keys: KeySet, kind: KeyKind, algorithm: SigningAlgorithm): KeyPair | undefined {
+    return kind === 'static'
+      ? ofAlgorithm(algorithm, keys.static)[0]
+      : this.pickDynamic(ofAlgorithm(algorithm, keys.dynamic));
   }
 
   /** A new key first only shows itself, so that whoever caches the set has it before the first token comes. */
-  private pickDynamic([newest, second]: readonly LoadedKey[]): LoadedKey | undefined {
+  private pickDynamic([newest, second]: readonly KeyPair[]): KeyPair | undefined {
     const now = this.clock.now();
     const isNewestFresh = newest !== undefined && now - newest.createdAtMs < OVERLAP_MS;
     const canSecondSign = second !== undefined && now - second.createdAtMs < this.options.updateIntervalMs;
     return isNewestFresh && canSecondSign ? second : newest;
+  }
+
+  /** A rotating key that is older than this signs for less than `leadMs` yet, or no longer. */
+  private stillSigningMs(leadMs: number): number {
+    return this.clock.now() - this.options.updateIntervalMs + leadMs;
   }
 
   private oldestPublishedMs(): number {
@@ -195,10 +269,10 @@ export class SigningKeys implements VerificationKeys {
     this.removals++;
   }
 
-  /** Keeps the objects of keys that are known, so that what was imported from them stays of use. */
-  private reuse(keys: readonly LoadedKey[]): LoadedKey[] {
+  /** Keeps the object of a key that is known, so that what was imported from it stays of use. */
+  private imported({ kid, createdAtMs, value }: StoredKey): KeyPair {
     const known = [...(this.loaded?.dynamic ?? []), ...(this.loaded?.static ?? [])];
-    return keys.map((key) => known.find(({ kid }) => kid === key.kid) ?? key);
+    return known.find((key) => key.kid === kid) ?? keyPairOf(kid, createdAtMs, value);
   }
 
   private noteRemovals(next: KeySet): void {
@@ -212,41 +286,11 @@ function published(keys: KeySet): PublicJwk[] {
   return [...keys.dynamic, ...keys.static].map((key) => key.publicJwk);
 }
 
-/** A new RSA key in the form in which it is stored. Takes a few hundred milliseconds, off the main thread. */
-export async function generateKey(): Promise<string> {
-  const { publicKey, privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: MODULUS_BITS });
-  return [
-    publicKey.export({ type: 'spki', format: 'der' }).toString('base64'),
-    privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64'),
-  ].join('|');
+function ofAlgorithm(algorithm: SigningAlgorithm, keys: readonly KeyPair[]): readonly KeyPair[] {
+  return keys.filter((key) => key.algorithm === algorithm);
 }
 
-function fromDynamic(key: StoredDynamicKey): LoadedKey {
-  return loadKey(`d-${key.createdAtMs}`, key.createdAtMs, key.value);
-}
-
-function fromStatic(key: StoredStaticKey): LoadedKey {
-  return loadKey(key.kid, key.createdAtMs, key.value);
-}
-
-/** @param value `<public>|<private>`; rows of old Cores use `;` */
-function loadKey(kid: string, createdAtMs: number, value: string): LoadedKey {
-  const [publicDer = '', privateDer = ''] = value.split(/[|;]/);
-  const der = (text: string): Buffer => Buffer.from(text, 'base64');
-  try {
-    const jwk: unknown = createPublicKey({ key: der(publicDer), format: 'der', type: 'spki' }).export({
-      format: 'jwk',
-    });
-    if (!isJsonObject(jwk) || typeof jwk['n'] !== 'string' || typeof jwk['e'] !== 'string') {
-      throw new Error('It is no RSA key');
-    }
-    return {
-      kid,
-      createdAtMs,
-      privateKey: createPrivateKey({ key: der(privateDer), format: 'der', type: 'pkcs8' }),
-      publicJwk: { kty: 'RSA', kid, n: jwk['n'], e: jwk['e'], alg: ALGORITHM, use: 'sig' },
-    };
-  } catch (error) {
-    throw new Error(`The stored signing key ${kid} cannot be used`, { cause: error });
-  }
+/** RSA keys are stored without a name of their algorithm, as a Core does. */
+function namedUnlessRsa(algorithm: SigningAlgorithm): Pick<StoredDynamicKey, 'algorithm'> {
+  return algorithm === 'RS256' ? {} : { algorithm };
 }

@@ -1,23 +1,25 @@
 import { CoreError, CoreUnavailableError } from '../../errors/core.error.js';
+import type { CoreCalls } from '../core-calls.js';
 import type { SessionStore } from './session-store.js';
 
 /**
  * The same store, whose failures are `CoreUnavailableError`s: whatever a driver throws, the request ends in a
  * retryable 503 and never in a decision about the session.
  */
-export function withUnavailableErrors(store: SessionStore): SessionStore {
+export function withUnavailableErrors(store: SessionStore, calls: CoreCalls): SessionStore {
   return new Proxy(store, {
     get(target, name): unknown {
       const member: unknown = Reflect.get(target, name);
       if (typeof member !== 'function') return member;
-      return async (...args: unknown[]): Promise<unknown> => {
-        try {
-          return await (Reflect.apply(member, target, args) as Promise<unknown>);
-        } catch (error) {
-          if (error instanceof CoreError) throw error; // the store knows better what went wrong
-          throw new CoreUnavailableError(`The session store failed at ${String(name)}`, { cause: error });
-        }
-      };
+      return async (...args: unknown[]): Promise<unknown> =>
+        calls.run(`store.${String(name)}`, async () => {
+          try {
+            return await (Reflect.apply(member, target, args) as Promise<unknown>);
+          } catch (error) {
+            if (error instanceof CoreError) throw error; // the store knows better what went wrong
+            throw new CoreUnavailableError(`The session store failed at ${String(name)}`, { cause: error });
+          }
+        });
     },
   });
 }

@@ -1,6 +1,7 @@
 import { CoreResponseError } from '../../errors/core.error.js';
 import type { Clock } from '../../shared/clock.js';
 import type { UserContext } from '../../shared/user-context.js';
+import type { CoreCalls } from '../core-calls.js';
 import { apiVersionRequest, type CdiRequest } from './cdi-requests.js';
 import { parseApiVersions } from './cdi-responses.js';
 import { AgreedCdiVersion, chooseCdiVersion, SPOKEN_CDI_VERSIONS, type CdiVersion } from './cdi-version.js';
@@ -16,6 +17,8 @@ export interface CoreConnectionContext {
   /** Told to the core for its statistics. */
   readonly apiDomain: string;
   readonly sleep?: Sleep | undefined;
+  /** Watches every call. */
+  readonly calls: CoreCalls;
 }
 
 /**
@@ -28,11 +31,13 @@ export class CoreConnection {
   private readonly version = new AgreedCdiVersion();
   private readonly cache: CoreCallCache<HostAnswer>;
   private readonly versionRequest: CdiRequest;
+  private readonly calls: CoreCalls;
 
   constructor(
     private readonly config: RemoteCoreConfig,
-    { clock, apiDomain, sleep }: CoreConnectionContext,
+    { clock, apiDomain, sleep, calls }: CoreConnectionContext,
   ) {
+    this.calls = calls;
     this.versionRequest = apiVersionRequest(apiDomain);
     this.hosts = new HostExchange(config, clock, () => this.versionCall({}), sleep);
     this.cache = new CoreCallCache(!config.disableCoreCallCache);
@@ -54,7 +59,8 @@ export class CoreConnection {
     userContext: UserContext,
     { isFresh = false } = {},
   ): Promise<T> {
-    const send = async (): Promise<HostAnswer> => this.send(request, userContext);
+    const send = async (): Promise<HostAnswer> =>
+      this.calls.run(operationOf(request), async () => this.send(request, userContext));
     if (request.method === 'GET') {
       const key = `${request.path}?${JSON.stringify(request.params)}`;
       const answer = isFresh ? await send() : await this.cache.getOr(userContext, key, send);
@@ -119,4 +125,9 @@ export class CoreConnection {
       ...(method !== 'GET' && { 'content-type': 'application/json; charset=utf-8' }),
     };
   }
+}
+
+/** The call without its tenant. */
+function operationOf({ method, path }: CdiRequest): string {
+  return `${method} ${path.slice(Math.max(0, path.indexOf('/recipe/')))}`;
 }

@@ -2,7 +2,9 @@ import { mergeTopLevel, type JsonObject } from '../../shared/json.js';
 import type { UserContext } from '../../shared/user-context.js';
 import type { VerificationKeys } from '../../shared/verification-keys.js';
 import { CoreClient } from '../core-client.js';
+import { CoreCalls } from '../core-calls.js';
 import type { CoreContext } from '../core-provider.js';
+import { KeyRotations } from '../key-rotations.js';
 import type {
   CoreUserRoles,
   CoreSessionInformation,
@@ -64,11 +66,14 @@ export class HttpCoreClient extends CoreClient {
 
   constructor(
     config: RemoteCoreConfig,
-    { clock, apiDomain, jwksRefreshIntervalSec }: CoreContext,
+    context: CoreContext,
     { sleep, jwksTimeoutMs = JWKS_TIMEOUT_MS }: HttpCoreClientParts = {},
   ) {
     super();
-    this.connection = new CoreConnection(config, { clock, apiDomain, sleep });
+    const { clock, events, apiDomain, jwksRefreshIntervalSec } = context;
+    const calls = new CoreCalls(context);
+    const rotations = new KeyRotations(events, clock);
+    this.connection = new CoreConnection(config, { clock, apiDomain, sleep, calls });
     // Connections of its own: a core that is slow to answer calls does not keep keys from being loaded.
     this.keyTransport = new HttpTransport({
       timeoutMs: jwksTimeoutMs,
@@ -78,6 +83,7 @@ export class HttpCoreClient extends CoreClient {
       hosts: config.hosts,
       maxAgeMs: jwksRefreshIntervalSec * 1000,
       load: async (host) => loadCoreKeys(this.keyTransport, host),
+      onLoaded: (kids) => rotations.note(kids),
     });
   }
 

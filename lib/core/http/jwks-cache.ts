@@ -12,6 +12,8 @@ export interface JwksCacheOptions {
   readonly maxAgeMs: number;
   /** Loads the set of one host; at least one key, or an error. */
   readonly load: (host: CoreHost) => Promise<readonly PublicJwk[]>;
+  /** Hears of the ids of the keys whenever they have been loaded. */
+  readonly onLoaded?: (kids: readonly string[]) => void;
 }
 
 /**
@@ -39,6 +41,10 @@ export class JwksCache implements VerificationKeys {
     // Verified tokens are remembered and find no key any more; a key that left must be noticed all the same.
     if (this.isTooOld()) this.loadInBackground();
     return this.removals;
+  }
+
+  findAtHand(kid: string): PublicJwk | undefined {
+    return this.loadedAtMs === undefined || this.isTooOld() ? undefined : this.select(kid)[0];
   }
 
   async find(kid: string | undefined): Promise<readonly PublicJwk[]> {
@@ -111,6 +117,7 @@ export class JwksCache implements VerificationKeys {
     this.keys = kept;
     this.loadedAtMs = this.clock.now();
     this.hasFailedSinceLoaded = false;
+    this.options.onLoaded?.(kept.map(({ kid }) => kid));
   }
 
   private isTooOld(): boolean {

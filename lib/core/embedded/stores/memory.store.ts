@@ -1,6 +1,8 @@
 import {
   SessionStore,
+  type LimitedInsert,
   type Promotion,
+  type RowLimit,
   type SessionKey,
   type SessionRow,
   type SessionsOfUsers,
@@ -12,11 +14,13 @@ import {
 export interface MemoryStoreOptions {
   /**
    * Sessions that are held at most; a new one beyond it is refused, because making room would sign somebody out.
-   * Default 1,000,000 (about a gigabyte).
+   * Default 1,000,000: some 700 MB with small payloads.
    */
   maxSessions?: number;
 }
 
+/** The algorithm of a rotating key that names none. */
+const RSA = 'RS256';
 const FULL_STORE_SWEEP_PAUSE_MS = 1000;
 
 /**
@@ -27,7 +31,8 @@ const FULL_STORE_SWEEP_PAUSE_MS = 1000;
  */
 export class MemoryStore extends SessionStore {
   private readonly rows = new Map<string, SessionRow>();
-  private readonly handlesByUser = new Map<string, Set<string>>();
+  /** Most users have one session, and a Set for it would be a third of what that takes. */
+  private readonly handlesByUser = new Map<string, string | Set<string>>();
   private readonly dynamicKeys: StoredDynamicKey[] = [];
   private readonly staticKeys: StoredStaticKey[] = [];
   private readonly maxSessions: number;
@@ -51,12 +56,25 @@ export class MemoryStore extends SessionStore {
   }
 
   override async insertSession(row: SessionRow): Promise<void> {
+    this.insert(row, 0);
+  }
+
+  /** @param leaving rows that make room at once */
+  private insert(row: SessionRow, leaving: number): void {
     if (this.rows.has(row.sessionHandle)) throw new Error('The session handle exists already');
-    if (this.rows.size >= this.maxSessions) this.makeRoom(row.createdAtMs);
-    this.rows.set(row.sessionHandle, row);
-    const handles = this.handlesByUser.get(row.userId);
-    if (handles) handles.add(row.sessionHandle);
-    else this.handlesByUser.set(row.userId, new Set([row.sessionHandle]));
+    if (this.rows.size - leaving >= this.maxSessions) this.makeRoom(row.createdAtMs);
+    const kept = compactRow({ ...row, sessionHandle: flatText(row.sessionHandle) });
+    this.rows.set(kept.sessionHandle, kept);
+    this.addHandle(kept);
+  }
+
+  override async insertSessionWithinLimit(row: SessionRow, limit: RowLimit): Promise<LimitedInsert> {
+    const live = this.liveRowsOfUsers({ ...limit, tenantId: row.tenantId }).sort(byOldest);
+    const surplus = live.slice(0, Math.max(0, live.length - limit.max + 1));
+    if (surplus.length > 0 && limit.whenExceeded === 'refuse') return { isInserted: false };
+    this.insert(row, surplus.length);
+    for (const removed of surplus) this.remove(removed);
+    return { isInserted: true, removedHandles: surplus.map(({ sessionHandle }) => sessionHandle) };
   }
 
   override async findSession(key: SessionKey): Promise<SessionRow | undefined> {
@@ -149,7 +167,12 @@ export class MemoryStore extends SessionStore {
   }
 
   override async addDynamicKey(key: StoredDynamicKey, unlessSinceMs: number): Promise<void> {
-    if (!this.dynamicKeys.some((known) => known.createdAtMs >= unlessSinceMs)) this.dynamicKeys.push(key);
+    const isTaken = this.dynamicKeys.some(
+      ({ createdAtMs, algorithm }) =>
+        createdAtMs === key.createdAtMs ||
+        ((algorithm ?? RSA) === (key.algorithm ?? RSA) && createdAtMs >= unlessSinceMs),
+    );
+    if (!isTaken) this.dynamicKeys.push(key);
   }
 
   override async deleteDynamicKeys(beforeMs: number): Promise<void> {
@@ -177,14 +200,14 @@ export class MemoryStore extends SessionStore {
 
   private liveRowsOfUsers({ userIds, tenantId, nowMs }: SessionsOfUsers): SessionRow[] {
     return [...new Set(userIds)]
-      .flatMap((userId) => [...(this.handlesByUser.get(userId) ?? [])])
+      .flatMap((userId) => this.handlesOf(userId))
       .map((sessionHandle) => this.rows.get(sessionHandle))
       .filter((row) => row !== undefined)
       .filter((row) => row.expiresAtMs >= nowMs && (tenantId === undefined || row.tenantId === tenantId));
   }
 
   private replace(row: SessionRow, change: Partial<SessionRow>): SessionRow {
-    const changed = { ...row, ...change };
+    const changed = compactRow({ ...row, ...change });
     this.rows.set(row.sessionHandle, changed);
     return changed;
   }
@@ -192,9 +215,22 @@ export class MemoryStore extends SessionStore {
   private remove(row: SessionRow | undefined): boolean {
     if (row === undefined || !this.rows.delete(row.sessionHandle)) return false;
     const handles = this.handlesByUser.get(row.userId);
-    handles?.delete(row.sessionHandle);
-    if (handles?.size === 0) this.handlesByUser.delete(row.userId);
+    if (handles instanceof Set) handles.delete(row.sessionHandle);
+    if (!(handles instanceof Set) || handles.size === 0) this.handlesByUser.delete(row.userId);
     return true;
+  }
+
+  private handlesOf(userId: string): string[] {
+    const handles = this.handlesByUser.get(userId);
+    if (handles === undefined) return [];
+    return typeof handles === 'string' ? [handles] : [...handles];
+  }
+
+  private addHandle({ userId, sessionHandle }: SessionRow): void {
+    const handles = this.handlesByUser.get(userId);
+    if (handles === undefined) this.handlesByUser.set(userId, sessionHandle);
+    else if (typeof handles === 'string') this.handlesByUser.set(userId, new Set([handles, sessionHandle]));
+    else handles.add(sessionHandle);
   }
 
   /** A full sweep is dear, so a flood of sign-ins at the limit gets one in a while only. */
@@ -211,8 +247,33 @@ export class MemoryStore extends SessionStore {
   }
 }
 
+/** Written out, so that all rows are of one shape and hold nothing beside their values. */
+function compactRow(row: SessionRow): SessionRow {
+  return {
+    tenantId: row.tenantId,
+    sessionHandle: row.sessionHandle,
+    userId: row.userId,
+    refreshTokenHash2: row.refreshTokenHash2,
+    sessionData: row.sessionData,
+    accessTokenPayload: row.accessTokenPayload,
+    expiresAtMs: row.expiresAtMs,
+    createdAtMs: row.createdAtMs,
+    useStaticKey: row.useStaticKey,
+    prevRefreshTokenHash2: row.prevRefreshTokenHash2,
+    rotatedAtMs: row.rotatedAtMs,
+  };
+}
+
+/** The same text without the pieces that it was put together from: those of `randomUUID()` take twice its room. */
+function flatText(text: string): string {
+  return Buffer.from(text, 'utf8').toString('utf8');
+}
+
 const byNewest = (a: { createdAtMs: number }, b: { createdAtMs: number }): number =>
   b.createdAtMs - a.createdAtMs;
+
+const byOldest = (a: SessionRow, b: SessionRow): number =>
+  a.createdAtMs - b.createdAtMs || (a.sessionHandle < b.sessionHandle ? -1 : 1);
 
 /**
  * Sessions in memory: nothing to set up, and gone with the process.

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { SessionStore } from '../session-store.js';
 import type { SqlClient, SqlQuery, SqlRow, SqlSteps } from './sql-client.js';
 import { postgresDialect } from './sql-dialect.js';
@@ -31,7 +32,18 @@ export interface PostgresPoolClient {
  *
  * @publicApi
  */
-export type PostgresStoreOptions = SqlStoreOptions;
+export interface PostgresStoreOptions extends SqlStoreOptions {
+  /**
+   * Whether each connection keeps the statements that it has prepared, under names that begin with `nest_sessions_`. That
+   * saves PostgreSQL the parsing and planning of each, about half of its work. Default: with a `Pool` of `pg`, yes; with
+   * anything else, which may not know `pg`'s notation for it, no.
+   *
+   * A pooler that gives each statement another connection (pgbouncer in transaction mode, unless its
+   * `max_prepared_statements` is set) loses the names. The first time that happens the statement is repeated without a
+   * name, and so are all from then on; false saves the attempt.
+   */
+  preparedStatements?: boolean;
+}
 
 /**
  * Sessions in PostgreSQL 14 or newer, for any number of application instances. The tables are those of a SuperTokens
@@ -49,26 +61,54 @@ export type PostgresStoreOptions = SqlStoreOptions;
  * @publicApi
  */
 export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions = {}): SessionStore {
-  return new SqlStore(new PostgresClient(pool), options);
+  const { preparedStatements, ...storeOptions } = options;
+  return new SqlStore(new PostgresClient(pool, preparedStatements), storeOptions);
+}
+
+/** What `pg` takes instead of a text: it prepares the statement once on each connection. */
+interface NamedQuery {
+  readonly name: string;
+  readonly text: string;
+  readonly values: unknown[];
 }
 
 /** A pool of the application, as the SQL store wants it. */
 export class PostgresClient implements SqlClient {
   readonly dialect = postgresDialect;
+  private readonly names = new Map<string, string>();
+  private isPreparing: boolean;
 
-  /** @throws {TypeError} this is no pool */
-  constructor(private readonly pool: PostgresPool) {
+  /**
+   * @param preparedStatements default: if the pool is one of `pg`
+   * @throws {TypeError} this is no pool, or the option no boolean
+   */
+  constructor(
+    private readonly pool: PostgresPool,
+    preparedStatements?: boolean,
+  ) {
     if (!isPool(pool)) {
       throw new TypeError(
         'postgresStore: give it a pool of connections, for example new Pool() of the package pg',
       );
     }
+    if (preparedStatements !== undefined && typeof preparedStatements !== 'boolean') {
+      throw new TypeError('postgresStore: preparedStatements must be true or false');
+    }
+    this.isPreparing = preparedStatements ?? isPoolOfPg(pool);
   }
 
   /** The pool connects by itself. */
   async open(): Promise<void> {}
 
   async query({ text, values }: SqlQuery): Promise<readonly SqlRow[]> {
+    if (this.isPreparing) {
+      try {
+        return rowsOf(await this.queryByName({ name: this.nameOf(text), text, values: [...values] }));
+      } catch (error) {
+        if (!isNameLost(error)) throw error;
+        this.isPreparing = false; // nothing has been done yet
+      }
+    }
     return rowsOf(await this.pool.query(text, [...values]));
   }
 
@@ -99,6 +139,38 @@ export class PostgresClient implements SqlClient {
 
   /** The pool is the application's. */
   async close(): Promise<void> {}
+
+  private async queryByName(query: NamedQuery): Promise<{ readonly rows: unknown[] }> {
+    const pool = this.pool as unknown as { query(query: NamedQuery): Promise<{ readonly rows: unknown[] }> };
+    return pool.query(query);
+  }
+
+  /** The same text has the same name everywhere: connections may be shared with other applications. */
+  private nameOf(text: string): string {
+    let name = this.names.get(text);
+    if (name === undefined) {
+      name = `nest_sessions_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
+      this.names.set(text, name);
+    }
+    return name;
+  }
+}
+
+/** Recognised by the class of its connections, which other pools do not show. */
+function isPoolOfPg(pool: PostgresPool): boolean {
+  const { Client: client }: { Client?: unknown } = pool as { Client?: unknown };
+  return typeof client === 'function' && 'Query' in client;
+}
+
+/**
+ * The name is unknown to the connection, or taken on it, because a pooler has swapped that; or the statement that it
+ * stands for no longer fits the tables. Said before anything is executed.
+ */
+function isNameLost(error: unknown): boolean {
+  const { code, message }: { code?: unknown; message?: unknown } =
+    typeof error === 'object' && error !== null ? error : {};
+  if (code === '26000' || code === '42P05') return true;
+  return code === '0A000' && String(message).includes('cached plan');
 }
 
 function isPool(pool: unknown): boolean {

@@ -1,3 +1,4 @@
+import { StoreSetupError } from '../session-store.js';
 import type { SqlQuery, SqlSteps } from './sql-client.js';
 import { postgresDialect, sqliteDialect, type SqlDialect, type SqlTable } from './sql-dialect.js';
 
@@ -141,7 +142,7 @@ function* completeSessionColumns(dialect: SqlDialect, { sessions }: SessionTable
   const columns = new Set((yield dialect.columnsOf(sessions)).map((row) => String(row['name'])));
   const missing = REQUIRED_COLUMNS.filter((column) => !columns.has(column));
   if (missing.length > 0) {
-    throw new Error(
+    throw new StoreSetupError(
       `The table ${sessions.name} is there but lacks ${missing.join(', ')}. If a SuperTokens Core made it, let a ` +
         'current Core bring it up to date first; otherwise choose another schema or tablePrefix',
     );

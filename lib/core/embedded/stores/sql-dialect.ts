@@ -21,6 +21,9 @@ export interface SqlDialect {
   /** Options at the end of `CREATE TABLE` for the table of the sessions. */
   readonly sessionTableOptions: string;
 
+  /** Whether one statement can change a row and read another. */
+  readonly canWriteInSubqueries: boolean;
+
   /** The condition that a column is one of the texts in a JSON array. */
   isOneOf(column: string, parameter: string): string;
 
@@ -49,10 +52,15 @@ export interface SqlDialect {
 
   /** True when a row refers to one that is not there. */
   isForeignKeyViolation(error: unknown): boolean;
+
+  /** True when the database answers that this cannot work, however often it is tried: no such table, no such account. */
+  isSetupFault(error: unknown): boolean;
 }
 
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
+/** SQLITE_ERROR (no such table), PERM, READONLY, CANTOPEN, AUTH and NOTADB. */
+const SQLITE_SETUP_FAULTS = [1, 3, 8, 14, 23, 26];
 
 /** Rows that one step of cleaning looks at in SQLite: some milliseconds in a file of millions. */
 const SWEPT_ROWS = 200;
@@ -61,6 +69,7 @@ const SWEPT_ROWS = 200;
 export const sqliteDialect: SqlDialect = {
   name: 'sqlite',
   sessionTableOptions: '',
+  canWriteInSubqueries: false,
 
   isOneOf(column, parameter) {
     return `${column} IN (SELECT value FROM json_each(${parameter}))`;
@@ -111,6 +120,18 @@ export const sqliteDialect: SqlDialect = {
   isForeignKeyViolation() {
     return false;
   },
+
+  /** Also what the file system says when the file is made. */
+  isSetupFault(error) {
+    const { code, errcode } = fieldsOf(error);
+    if (typeof errcode === 'number') return SQLITE_SETUP_FAULTS.includes(errcode & 0xff);
+    return (
+      typeof code === 'string' &&
+      /^(SQLITE_(ERROR|PERM|READONLY|CANTOPEN|AUTH|NOTADB)|ENOENT|EACCES|EPERM|EISDIR|ENOTDIR|EROFS)/.test(
+        code,
+      )
+    );
+  },
 };
 
 /** Pages that one step of cleaning looks at: 8 MB, some 20,000 sessions. */
@@ -121,6 +142,7 @@ export const postgresDialect: SqlDialect = {
   name: 'postgres',
   // Room in each page keeps rotations in place: without an index on a changed column they need no index work.
   sessionTableOptions: ' WITH (fillfactor = 85)',
+  canWriteInSubqueries: true,
 
   // As arrays: of a subquery PostgreSQL guesses a hundred rows, and then reads a small table from end to end.
   isOneOf(column, parameter) {
@@ -175,6 +197,12 @@ export const postgresDialect: SqlDialect = {
 
   isForeignKeyViolation(error) {
     return fieldsOf(error).code === '23503';
+  },
+
+  /** Unknown account or password (28), no such database (3D) or schema (3F), no such table or no right to it (42). */
+  isSetupFault(error) {
+    const { code } = fieldsOf(error);
+    return typeof code === 'string' && /^(28|3D|3F|42)...$/.test(code);
   },
 };
 

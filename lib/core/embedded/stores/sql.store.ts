@@ -1,7 +1,11 @@
 import { CoreBadInputError } from '../../../errors/core.error.js';
 import {
   SessionStore,
+  StoreSetupError,
+  type FoundSession,
+  type LimitedInsert,
   type Promotion,
+  type RowLimit,
   type SessionKey,
   type SessionRow,
   type SessionsOfUsers,
@@ -24,7 +28,7 @@ export interface SqlStoreOptions extends SchemaOptions {
 /** The app of all rows; a Core with several apps keeps others beside it. */
 const OURS = `app_id = 'public'`;
 const THE_SESSION = `${OURS} AND tenant_id = $1 AND session_handle = $2`;
-const COLUMNS = [
+const COLUMN_NAMES = [
   'tenant_id',
   'session_handle',
   'user_id',
@@ -36,9 +40,14 @@ const COLUMNS = [
   'use_static_key',
   'prev_refresh_token_hash_2',
   'refresh_token_rotated_at',
-].join(', ');
+];
+const COLUMNS = COLUMN_NAMES.join(', ');
+const COLUMNS_OF_S = COLUMN_NAMES.map((name) => `s.${name}`).join(', ');
 /** Name of the row of `key_value`, as a Core calls it. */
 const REFRESH_TOKEN_KEY = 'refresh_token_key';
+/** How the names of keys begin that a Core does not know. */
+const OWN_KEYS = { dynamic: 'nest_sessions_dynamic_key_', static: 'nest_sessions_static_key_' };
+const ALGORITHM_NAME = /^[A-Z0-9]{1,10}$/;
 
 /**
  * Sessions in the tables of a SuperTokens Core, on any SQL database there is a client for.
@@ -78,15 +87,41 @@ export class SqlStore extends SessionStore {
 
   /** The primary key refuses a handle that exists. */
   override async insertSession(row: SessionRow): Promise<void> {
-    if (!isStorable(row.userId)) {
-      throw new CoreBadInputError(
-        'The user id contains NUL or half a surrogate pair, which no database can keep',
-      );
-    }
-    try {
-      await this.run(
-        `INSERT INTO ${this.tables.sessions.sql} (app_id, ${COLUMNS})
+    const { text, values } = this.insertOf(row);
+    await this.inserting(row, () => this.run(text, ...values));
+  }
+
+  /**
+   * Locked for these users in this tenant: how many rows there are is nothing a row could guard. Two or three statements,
+   * of which each sees what was committed before it; sign-ins of others do not wait.
+   */
+  override async insertSessionWithinLimit(row: SessionRow, limit: RowLimit): Promise<LimitedInsert> {
+    const userIds = [...new Set(limit.userIds)].sort();
+    const lock = JSON.stringify([this.tables.sessions.sql, row.tenantId, userIds]);
+    return this.inserting(row, () =>
+      this.exclusiveSteps(lock, () => this.insertWithin({ ...limit, userIds }, row)),
+    );
+  }
+
+  private *insertWithin(limit: RowLimit, row: SessionRow): SqlSteps<LimitedInsert> {
+    const { condition, values } = this.ofUsers({ ...limit, tenantId: row.tenantId });
+    const live = yield {
+      text: `SELECT tenant_id, session_handle FROM ${this.tables.sessions.sql}
+        WHERE ${condition} ORDER BY created_at_time, session_handle`,
+      values,
+    };
+    const surplus = live.slice(0, Math.max(0, live.length - limit.max + 1));
+    if (surplus.length > 0 && limit.whenExceeded === 'refuse') return { isInserted: false };
+    const removed = surplus.length === 0 ? [] : yield this.deletionOf(Array.from(surplus, keyOf));
+    yield this.insertOf(row);
+    return { isInserted: true, removedHandles: Array.from(removed, handleOf) };
+  }
+
+  private insertOf(row: SessionRow): SqlQuery {
+    return {
+      text: `INSERT INTO ${this.tables.sessions.sql} (app_id, ${COLUMNS})
          VALUES ('public', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+      values: [
         row.tenantId,
         row.sessionHandle,
         row.userId,
@@ -98,7 +133,19 @@ export class SqlStore extends SessionStore {
         row.useStaticKey,
         row.prevRefreshTokenHash2 ?? null,
         row.rotatedAtMs ?? null,
+      ],
+    };
+  }
+
+  /** What is wrong with a row in the words of the caller. */
+  private async inserting<T>(row: SessionRow, insert: () => Promise<T>): Promise<T> {
+    if (!isStorable(row.userId)) {
+      throw new CoreBadInputError(
+        'The user id contains NUL or half a surrogate pair, which no database can keep',
       );
+    }
+    try {
+      return await insert();
     } catch (error) {
       if (!this.client.dialect.isForeignKeyViolation(error)) throw error;
       throw new CoreBadInputError(
@@ -129,15 +176,46 @@ export class SqlStore extends SessionStore {
          use_static_key = COALESCE(CAST($6 AS BOOLEAN), use_static_key)
        WHERE ${THE_SESSION} AND refresh_token_hash_2 = CAST($3 AS TEXT) AND expires_at >= CAST($7 AS BIGINT)
        RETURNING ${COLUMNS}`,
-      promotion.tenantId,
-      promotion.sessionHandle,
-      promotion.fromHash2,
-      promotion.toHash2,
-      promotion.expiresAtMs,
-      promotion.useStaticKey ?? null,
-      promotion.nowMs,
+      ...promotionValues(promotion),
     );
     return row && sessionOf(row);
+  }
+
+  /**
+   * On PostgreSQL one statement. It reads by its snapshot: where the update had to wait for another writer and did not
+   * happen then, the row is the one from before that, and the caller looks again. The row that is read first keeps the
+   * usual refresh, which promotes nothing, from looking for a row to change.
+   */
+  override async findAndPromote(
+    promotion: Promotion,
+    unlessMentioned: readonly string[],
+  ): Promise<FoundSession> {
+    if (!this.client.dialect.canWriteInSubqueries) return super.findAndPromote(promotion, unlessMentioned);
+    const table = this.tables.sessions.sql;
+    // `_` stands for any character here: at the worst a row is promoted by a statement of its own.
+    const isLimited = unlessMentioned.map(
+      (_, i) => ` AND COALESCE(found.jwt_user_payload, '') NOT LIKE CAST($${8 + i} AS TEXT)`,
+    );
+    const [row] = await this.run(
+      `WITH found AS (SELECT ${COLUMNS} FROM ${table} WHERE ${THE_SESSION}),
+       promoted AS (
+         UPDATE ${table} AS s SET
+           refresh_token_hash_2 = $4,
+           prev_refresh_token_hash_2 = CAST($3 AS TEXT),
+           refresh_token_rotated_at = CAST($7 AS BIGINT),
+           expires_at = $5,
+           use_static_key = COALESCE(CAST($6 AS BOOLEAN), s.use_static_key)
+         FROM found
+         WHERE found.refresh_token_hash_2 = CAST($3 AS TEXT)${isLimited.join('')}
+           AND s.app_id = 'public' AND s.tenant_id = $1 AND s.session_handle = $2
+           AND s.refresh_token_hash_2 = CAST($3 AS TEXT) AND s.expires_at >= CAST($7 AS BIGINT)
+         RETURNING ${COLUMNS_OF_S})
+       SELECT ${COLUMNS}, TRUE AS is_promoted FROM promoted
+       UNION ALL SELECT ${COLUMNS}, FALSE FROM found WHERE NOT EXISTS (SELECT 1 FROM promoted)`,
+      ...promotionValues(promotion),
+      ...unlessMentioned.map((name) => `%"${name}"%`),
+    );
+    return { row: row && sessionOf(row), isPromoted: row?.['is_promoted'] === true };
   }
 
   /** Sets one column of one row, whatever it was. */
@@ -200,14 +278,18 @@ export class SqlStore extends SessionStore {
 
   /** Each row is removed, and answered, by one of several at once. They may deadlock, and then one is repeated. */
   override async deleteSessions(keys: readonly SessionKey[]): Promise<string[]> {
+    const { text, values } = this.deletionOf(keys);
+    return Array.from(await this.run(text, ...values), handleOf);
+  }
+
+  private deletionOf(keys: readonly SessionKey[]): SqlQuery {
     const pairs = JSON.stringify(keys.map(({ tenantId, sessionHandle }) => [tenantId, sessionHandle]));
-    const rows = await this.run(
-      `DELETE FROM ${this.tables.sessions.sql}
+    return {
+      text: `DELETE FROM ${this.tables.sessions.sql}
        WHERE ${OURS} AND ${this.client.dialect.isPairOf(['tenant_id', 'session_handle'], '$1')}
        RETURNING session_handle`,
-      pairs,
-    );
-    return Array.from(rows, handleOf);
+      values: [pairs],
+    };
   }
 
   /** A session that the user starts meanwhile may stay: it began after the removal. Otherwise as above. */
@@ -259,57 +341,96 @@ export class SqlStore extends SessionStore {
 
   override async findDynamicKeys(sinceMs: number): Promise<StoredDynamicKey[]> {
     const rows = await this.run(
-      `SELECT created_at_time, value FROM ${this.tables.dynamicKeys.sql}
-       WHERE ${OURS} AND created_at_time >= $1 ORDER BY created_at_time DESC`,
+      `SELECT created_at_time, value, NULL AS name FROM ${this.tables.dynamicKeys.sql}
+         WHERE ${OURS} AND created_at_time >= $1
+       UNION ALL SELECT created_at_time, value, name FROM ${this.tables.keyValue.sql}
+         WHERE ${isOwnKey('dynamic')} AND created_at_time >= $1
+       ORDER BY 1 DESC`,
       sinceMs,
     );
-    return Array.from(rows, (row) => ({
-      createdAtMs: numberOf(row, 'created_at_time'),
-      value: textOf(row, 'value'),
-    }));
+    return Array.from(rows, (row) => {
+      const key = { createdAtMs: numberOf(row, 'created_at_time'), value: textOf(row, 'value') };
+      const name = optionalTextOf(row, 'name');
+      return name === undefined ? key : { ...key, algorithm: ownKeyOf(name).algorithm };
+    });
   }
 
   /** Locked: that no newer key is there is nothing a row could guard. */
   override async addDynamicKey(key: StoredDynamicKey, unlessSinceMs: number): Promise<void> {
-    await this.exclusively(this.tables.dynamicKeys.sql, {
-      text: `INSERT INTO ${this.tables.dynamicKeys.sql} (app_id, created_at_time, value)
-        SELECT 'public', CAST($1 AS BIGINT), CAST($2 AS TEXT)
-        WHERE NOT EXISTS (SELECT 1 FROM ${this.tables.dynamicKeys.sql} WHERE ${OURS} AND created_at_time >= $3)
+    const { createdAtMs, value, algorithm = 'RS256' } = key;
+    const { dynamicKeys, keyValue } = this.tables;
+    const values = [createdAtMs, value, unlessSinceMs];
+    // Of any algorithm: the time is the key's name.
+    const isNew = `NOT EXISTS (SELECT 1 FROM ${dynamicKeys.sql} WHERE ${OURS} AND created_at_time = CAST($1 AS BIGINT))
+        AND NOT EXISTS (
+          SELECT 1 FROM ${keyValue.sql} WHERE ${isOwnKey('dynamic')} AND created_at_time = CAST($1 AS BIGINT))`;
+    const rsa = {
+      text: `INSERT INTO ${dynamicKeys.sql} (app_id, created_at_time, value)
+        SELECT 'public', CAST($1 AS BIGINT), CAST($2 AS TEXT) WHERE ${isNew}
+        AND NOT EXISTS (SELECT 1 FROM ${dynamicKeys.sql} WHERE ${OURS} AND created_at_time >= $3)
         ON CONFLICT DO NOTHING`,
-      values: [key.createdAtMs, key.value, unlessSinceMs],
-    });
+      values,
+    };
+    const other = {
+      text: `INSERT INTO ${keyValue.sql} (app_id, tenant_id, name, value, created_at_time)
+        SELECT 'public', 'public', CAST($4 AS TEXT), CAST($2 AS TEXT), CAST($1 AS BIGINT) WHERE ${isNew}
+        AND NOT EXISTS (
+          SELECT 1 FROM ${keyValue.sql} WHERE ${isOwnKey('dynamic', algorithm)} AND created_at_time >= $3)
+        ON CONFLICT DO NOTHING`,
+      values: [...values, ownKeyName('dynamic', algorithm, String(createdAtMs))],
+    };
+    await this.exclusively(dynamicKeys.sql, algorithm === 'RS256' ? rsa : other);
   }
 
   override async deleteDynamicKeys(beforeMs: number): Promise<void> {
-    await this.run(
-      `DELETE FROM ${this.tables.dynamicKeys.sql} WHERE ${OURS} AND created_at_time < $1`,
-      beforeMs,
-    );
+    const { dynamicKeys, keyValue } = this.tables;
+    await this.exclusiveSteps(dynamicKeys.sql, function* () {
+      yield {
+        text: `DELETE FROM ${dynamicKeys.sql} WHERE ${OURS} AND created_at_time < $1`,
+        values: [beforeMs],
+      };
+      yield {
+        text: `DELETE FROM ${keyValue.sql} WHERE ${isOwnKey('dynamic')} AND created_at_time < $1`,
+        values: [beforeMs],
+      };
+    });
   }
 
   override async findStaticKeys(): Promise<StoredStaticKey[]> {
     const rows = await this.run(
-      `SELECT key_id, key_string, algorithm, created_at FROM ${this.tables.staticKeys.sql}
-       WHERE ${OURS} ORDER BY created_at DESC`,
+      `SELECT key_id, key_string, algorithm, created_at FROM ${this.tables.staticKeys.sql} WHERE ${OURS}
+       UNION ALL SELECT name, value, NULL, created_at_time FROM ${this.tables.keyValue.sql}
+         WHERE ${isOwnKey('static')}
+       ORDER BY 4 DESC`,
     );
-    return Array.from(rows, (row) => ({
-      kid: textOf(row, 'key_id'),
-      createdAtMs: numberOf(row, 'created_at'),
-      value: textOf(row, 'key_string'),
-      algorithm: textOf(row, 'algorithm'),
-    }));
+    return Array.from(rows, (row) => {
+      const [createdAtMs, value] = [numberOf(row, 'created_at'), textOf(row, 'key_string')];
+      const name = textOf(row, 'key_id');
+      const algorithm = optionalTextOf(row, 'algorithm');
+      return algorithm === undefined
+        ? { createdAtMs, value, ...ownKeyOf(name) }
+        : { createdAtMs, value, kid: name, algorithm };
+    });
   }
 
   /** Locked, as `addDynamicKey`. */
-  override async addStaticKey(key: StoredStaticKey): Promise<void> {
-    await this.exclusively(this.tables.staticKeys.sql, {
-      text: `INSERT INTO ${this.tables.staticKeys.sql} (app_id, key_id, key_string, algorithm, created_at)
+  override async addStaticKey({ kid, value, algorithm, createdAtMs }: StoredStaticKey): Promise<void> {
+    const { staticKeys, keyValue } = this.tables;
+    const rsa = {
+      text: `INSERT INTO ${staticKeys.sql} (app_id, key_id, key_string, algorithm, created_at)
         SELECT 'public', CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT)
-        WHERE NOT EXISTS (
-          SELECT 1 FROM ${this.tables.staticKeys.sql} WHERE ${OURS} AND algorithm = CAST($3 AS TEXT))
+        WHERE NOT EXISTS (SELECT 1 FROM ${staticKeys.sql} WHERE ${OURS} AND algorithm = CAST($3 AS TEXT))
         ON CONFLICT DO NOTHING`,
-      values: [key.kid, key.value, key.algorithm, key.createdAtMs],
-    });
+      values: [kid, value, algorithm, createdAtMs],
+    };
+    const other = {
+      text: `INSERT INTO ${keyValue.sql} (app_id, tenant_id, name, value, created_at_time)
+        SELECT 'public', 'public', CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS BIGINT)
+        WHERE NOT EXISTS (SELECT 1 FROM ${keyValue.sql} WHERE ${isOwnKey('static', algorithm)})
+        ON CONFLICT DO NOTHING`,
+      values: [ownKeyName('static', algorithm, kid), value, createdAtMs],
+    };
+    await this.exclusively(staticKeys.sql, algorithm === 'RS256' ? rsa : other);
   }
 
   /** What the store opened itself; the next statement would open it again. */
@@ -331,9 +452,10 @@ export class SqlStore extends SessionStore {
         this.client.exclusively(this.tables.migrations.sql, () => migrate(dialect, this.tables)),
       );
     } catch (error) {
-      throw new Error(
+      if (!(error instanceof StoreSetupError)) throw error; // nobody answered, or not to the end
+      throw new StoreSetupError(
         'The tables for the sessions could not be made or completed. If this account may not, run what schemaSql() ' +
-          'gives by hand and set migrate: false',
+          `gives by hand and set migrate: false. The reason: ${error.message}`,
         { cause: error },
       );
     }
@@ -354,16 +476,25 @@ export class SqlStore extends SessionStore {
   }
 
   private async exclusively(lock: string, query: SqlQuery): Promise<void> {
-    await this.prepare();
-    await this.retried(() =>
-      this.client.exclusively(lock, function* () {
-        yield query;
-      }),
-    );
+    await this.exclusiveSteps(lock, function* () {
+      yield query;
+    });
   }
 
-  private retried<T>(work: () => Promise<T>): Promise<T> {
-    return withRetries(work, (error) => this.client.dialect.isTransient(error), this.retry);
+  private async exclusiveSteps<T>(lock: string, steps: () => SqlSteps<T>): Promise<T> {
+    await this.prepare();
+    return this.retried(() => this.client.exclusively(lock, steps));
+  }
+
+  private async retried<T>(work: () => Promise<T>): Promise<T> {
+    const { dialect } = this.client;
+    try {
+      return await withRetries(work, (error) => dialect.isTransient(error), this.retry);
+    } catch (error) {
+      if (!(error instanceof TypeError) && !dialect.isSetupFault(error)) throw error;
+      const reason = error instanceof Error ? error.message : 'it cannot be used';
+      throw new StoreSetupError(reason, { cause: error });
+    }
   }
 
   private async findRefreshTokenKey(): Promise<string | undefined> {
@@ -384,6 +515,31 @@ export class SqlStore extends SessionStore {
   }
 }
 
+/**
+ * Keys for other algorithms than RS256 stand in `key_value`, by a name of ours: a SuperTokens Core reads the two tables of
+ * keys as a whole, takes each for an RSA key, and fails of one that is not.
+ */
+function ownKeyName(kind: 'dynamic' | 'static', algorithm: string, id: string): string {
+  if (!ALGORITHM_NAME.test(algorithm)) throw new TypeError('This is no name of an algorithm');
+  return `${OWN_KEYS[kind]}${algorithm}_${id}`;
+}
+
+/** The condition that a row of `key_value` is such a key, of one algorithm or of any. */
+function isOwnKey(kind: 'dynamic' | 'static', algorithm?: string): string {
+  const prefix = algorithm === undefined ? OWN_KEYS[kind] : ownKeyName(kind, algorithm, '');
+  return `${OURS} AND tenant_id = 'public' AND SUBSTR(name, 1, ${prefix.length}) = '${prefix}'`;
+}
+
+function ownKeyOf(name: string): { kid: string; algorithm: string } {
+  const [, , , , algorithm = '', kid = ''] = name.split('_');
+  return { kid, algorithm };
+}
+
+function promotionValues(promotion: Promotion): SqlValue[] {
+  const { tenantId, sessionHandle, fromHash2, toHash2, expiresAtMs, useStaticKey, nowMs } = promotion;
+  return [tenantId, sessionHandle, fromHash2, toHash2, expiresAtMs, useStaticKey ?? null, nowMs];
+}
+
 /** BOOLEAN arrives as 0 or 1 from some drivers; a Core's own rows may lack the texts. */
 function sessionOf(row: SqlRow): SessionRow {
   const rotatedAt = row['refresh_token_rotated_at'];
@@ -400,6 +556,10 @@ function sessionOf(row: SqlRow): SessionRow {
     prevRefreshTokenHash2: optionalTextOf(row, 'prev_refresh_token_hash_2'),
     rotatedAtMs: rotatedAt === null ? undefined : numberOf(row, 'refresh_token_rotated_at'),
   };
+}
+
+function keyOf(row: SqlRow): SessionKey {
+  return { tenantId: textOf(row, 'tenant_id'), sessionHandle: handleOf(row) };
 }
 
 function handleOf(row: SqlRow): string {

@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import type { SessionStore } from '../session-store.js';
+import { StoreSetupError, type SessionStore } from '../session-store.js';
 import type { SqlClient, SqlQuery, SqlRow, SqlSteps, SqlValue } from './sql-client.js';
 import { sqliteDialect } from './sql-dialect.js';
 import { SqlStore, type SqlStoreOptions } from './sql.store.js';
@@ -204,7 +204,7 @@ export async function loadDriver(
       failures.push(error);
     }
   }
-  throw new Error(
+  throw new StoreSetupError(
     'sqliteStore needs a SQLite driver: use Node 22.13 or newer, or install one: npm install libsql (or better-sqlite3)',
     { cause: new AggregateError(failures, 'None of node:sqlite, libsql and better-sqlite3 could be loaded') },
   );

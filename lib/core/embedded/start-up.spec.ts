@@ -1,0 +1,51 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { StartUp } from './start-up.js';
+
+describe('a start that failed', () => {
+  beforeEach(() => {
+    jest.useFakeTimers();
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  function startUp(failures: number, random = 1) {
+    let attempts = 0;
+    const work = new StartUp(
+      async () => {
+        attempts++;
+        if (attempts <= failures) throw new Error('down');
+      },
+      () => random,
+    );
+    work.tryAgainLater();
+    return { work, attempts: () => attempts };
+  }
+
+  it('is tried again after 1, 2, 4, 8, 15 and 15 seconds, until it works', async () => {
+    const { attempts } = startUp(6);
+    for (const [index, pauseMs] of [1000, 2000, 4000, 8000, 15_000, 15_000, 15_000].entries()) {
+      await jest.advanceTimersByTimeAsync(pauseMs - 1);
+      expect(attempts()).toBe(index);
+      await jest.advanceTimersByTimeAsync(1);
+      expect(attempts()).toBe(index + 1);
+    }
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('is tried up to twice as soon, so that instances do not ask all at once', async () => {
+    const { attempts, work } = startUp(1, 0);
+    await jest.advanceTimersByTimeAsync(500);
+    expect(attempts()).toBe(1);
+    work.stop();
+  });
+
+  it('S086 is not tried again once it was stopped', async () => {
+    const { attempts, work } = startUp(9);
+    await jest.advanceTimersByTimeAsync(3000);
+    expect(attempts()).toBe(2);
+    work.stop();
+    await jest.advanceTimersByTimeAsync(60_000);
+    expect([attempts(), jest.getTimerCount()]).toEqual([2, 0]);
+  });
+});

@@ -1,0 +1,31 @@
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 15_000;
+
+/** Repeats what failed while the application started, in the background, until it has worked once. */
+export class StartUp {
+  private timer: NodeJS.Timeout | undefined;
+
+  /** @param random a number from 0 to 1, so that instances that started together do not ask all at once */
+  constructor(
+    private readonly prepare: () => Promise<void>,
+    private readonly random: () => number = Math.random,
+  ) {}
+
+  /** @param pauseMs the longest time until the next attempt */
+  tryAgainLater(pauseMs = FIRST_PAUSE_MS): void {
+    this.timer = setTimeout(
+      () => {
+        this.prepare().catch(() => {
+          // Only unless it was stopped meanwhile.
+          if (this.timer !== undefined) this.tryAgainLater(Math.min(LONGEST_PAUSE_MS, pauseMs * 2));
+        });
+      },
+      pauseMs * (0.5 + 0.5 * this.random()),
+    ).unref();
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+}

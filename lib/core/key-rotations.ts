@@ -1,0 +1,34 @@
+import type { SessionEvents } from '../observability/session-events.js';
+import type { Clock } from '../shared/clock.js';
+
+const ROTATING_KEY_ID = /^d-(\d+)$/;
+
+/** Tells of each rotating key that has come since this process began to look, when it first sees it. */
+export class KeyRotations {
+  private newestKid: string;
+
+  constructor(
+    private readonly events: SessionEvents,
+    private readonly clock: Clock,
+  ) {
+    // What was made before is no news.
+    this.newestKid = `d-${clock.now() - 1}`;
+  }
+
+  /** @param kids of the keys that are published now, in any order; others than rotating keys among them do not count */
+  note(kids: readonly string[]): void {
+    const [newest, previousKid] = kids.filter((kid) => ROTATING_KEY_ID.test(kid)).toSorted(byAge);
+    if (newest === undefined || byAge(newest, this.newestKid) >= 0) return;
+    this.newestKid = newest;
+    this.events.emit({ type: 'key.rotated', timeMs: this.clock.now(), kid: newest, previousKid });
+  }
+}
+
+/** Newest first. */
+function byAge(a: string, b: string): number {
+  return createdAt(b) - createdAt(a);
+}
+
+function createdAt(kid: string): number {
+  return Number(ROTATING_KEY_ID.exec(kid)?.[1]);
+}
