@@ -1,7 +1,6 @@
 import type { ErrorResponder } from './recipe/error-responder.js';
 import type { SessionContainer } from './recipe/session-container.js';
-
-const REQUEST_STATE = Symbol('nest-sessions:request');
+import { findRequestSlot, requestSlotOf } from './shared/request-slot.js';
 
 /** What is known about a request; kept on the request itself, so that parallel requests cannot meet. */
 export interface RequestState {
@@ -14,10 +13,10 @@ export interface RequestState {
 
 export function requestStateOf(request: unknown): RequestState | undefined {
   if (typeof request !== 'object' || request === null) return undefined;
-  return (request as { [REQUEST_STATE]?: RequestState })[REQUEST_STATE];
+  return findRequestSlot(request)?.state as RequestState | undefined;
 }
 
 export function setRequestState(request: unknown, state: RequestState): void {
   if (typeof request !== 'object' || request === null) throw new TypeError('The request is no object');
-  (request as { [REQUEST_STATE]?: RequestState })[REQUEST_STATE] = state;
+  requestSlotOf(request).state = state;
 }

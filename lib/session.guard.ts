@@ -3,7 +3,9 @@ import { METHOD_METADATA } from '@nestjs/common/constants.js';
 import { routeRulesOf, type RouteRules } from './decorators/route-rules.js';
 import { UnauthorisedError } from './errors/session.error.js';
 import { requestAndResponseOf, type RequestAndResponse } from './execution-request.js';
+import type { SessionContainer } from './recipe/session-container.js';
 import { requestStateOf, setRequestState } from './request-state.js';
+import { SessionContexts } from './session-contexts.js';
 import type { SessionRuntime } from './session.runtime.js';
 import { SESSION_RUNTIME } from './session.tokens.js';
 import { exchangeFor } from './transport/http-exchange-factory.js';
@@ -13,8 +15,9 @@ import { exchangeFor } from './transport/http-exchange-factory.js';
  * `@UseGuards(SessionGuard)`, or everywhere as `APP_GUARD`; `@PublicAccess`, `@OptionalSession`, `@VerifySession` and
  * `@RequireClaims` say what a route needs.
  *
- * It never answers by itself: it throws, and `SessionExceptionFilter` answers. What it does not understand it refuses.
- * For transports other than HTTP extend it and override {@link getRequestAndResponse}.
+ * It never answers by itself: it throws, and `SessionExceptionFilter` answers. It knows HTTP, GraphQL and WebSocket
+ * gateways; what it does not understand it refuses. For another transport extend it and override
+ * {@link getRequestAndResponse}.
  *
  * @publicApi
  */
@@ -22,38 +25,81 @@ import { exchangeFor } from './transport/http-exchange-factory.js';
 export class SessionGuard implements CanActivate {
   private readonly rules = new WeakMap<object, WeakMap<object, RouteRules>>();
 
-  constructor(@Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime) {}
+  constructor(
+    @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
+    private readonly contexts: SessionContexts,
+  ) {}
 
-  async canActivate(context: ExecutionContext): Promise<boolean> {
-    const rules = this.rulesFor(context);
+  /**
+   * @returns true at once for a public route and for a session whose token is known and needs no further question;
+   *   everything else, failures included, comes as a promise
+   */
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    try {
+      const rules = this.rulesFor(context);
+      if (context.getType<string>() !== 'http') {
+        return this.contexts.canActivate(context, rules, () => this.getRequestAndResponse(context));
+      }
+      return this.activateRoute(context, rules);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Finds the request and the response in a context.
+   *
+   * @throws {Error} for a context that is neither HTTP nor GraphQL: what cannot be verified is refused
+   */
+  protected getRequestAndResponse(context: ExecutionContext): RequestAndResponse {
+    return requestAndResponseOf(context);
+  }
+
+  /**
+   * Lets a call through that something else than a session vouches for, an API key for example: `@Session()` is
+   * undefined then, and no claim is checked. For guards that extend this one and decide before they ask it.
+   *
+   * @example
+   * override canActivate(context: ExecutionContext) {
+   *   return this.hasApiKey(context) ? this.passWithoutSession(context) : super.canActivate(context);
+   * }
+   * @returns true, for `canActivate` to return
+   */
+  protected passWithoutSession(context: ExecutionContext): true {
+    if (context.getType<string>() === 'http') {
+      const { errorResponder } = this.runtime;
+      const { req } = this.getRequestAndResponse(context);
+      setRequestState(req, { errorResponder, isGuarded: true, session: undefined });
+    } else {
+      this.contexts.remember(context, undefined, () => this.getRequestAndResponse(context));
+    }
+    return true;
+  }
+
+  private activateRoute(context: ExecutionContext, rules: RouteRules): boolean | Promise<boolean> {
     const { req, res } = this.getRequestAndResponse(context);
-    const { api, errorResponder, prepareContext } = this.runtime;
+    const { verifyRequest, errorResponder, prepareContext } = this.runtime;
     if (rules.isPublic) {
       // A global guard also passes the routes of another module, which answers its own errors.
       const working = requestStateOf(req)?.errorResponder ?? errorResponder;
       setRequestState(req, { errorResponder: working, isGuarded: true, session: undefined });
       return true;
     }
+    // Before the verification, because it may fail.
     setRequestState(req, { errorResponder, isGuarded: true, session: undefined });
-    const session = await api.verifySession({
+    const found = verifyRequest({
       verifySessionOptions: rules.options,
       options: { exchange: exchangeFor(req, res) },
       userContext: prepareContext(),
     });
-    if (session === undefined && rules.options.sessionRequired !== false && !isPreflightHandler(context)) {
-      throw new UnauthorisedError('The route requires a session', { clearTokens: false });
-    }
-    setRequestState(req, { errorResponder, isGuarded: true, session });
-    return true;
-  }
-
-  /**
-   * Finds the request and the response in a context.
-   *
-   * @throws {Error} for every context but HTTP: what cannot be verified is refused
-   */
-  protected getRequestAndResponse(context: ExecutionContext): RequestAndResponse {
-    return requestAndResponseOf(context);
+    const pass = (session: SessionContainer | undefined): boolean => {
+      if (session === undefined && rules.options.sessionRequired !== false && !isPreflightHandler(context)) {
+        throw new UnauthorisedError('The route requires a session', { clearTokens: false });
+      }
+      setRequestState(req, { errorResponder, isGuarded: true, session });
+      return true;
+    };
+    return found instanceof Promise ? found.then(pass) : pass(found);
   }
 
   private rulesFor(context: ExecutionContext): RouteRules {

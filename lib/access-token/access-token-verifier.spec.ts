@@ -15,10 +15,17 @@ import { AccessTokenVerifier } from './access-token-verifier.js';
 
 const OUR_KEY = publicJwkOf(DYNAMIC_TEST_KEY, DYNAMIC_TEST_KID);
 
-function setUp({ clockToleranceSec = 0, maxCachedTokens = 100, keys = [OUR_KEY] as PublicJwk[] } = {}) {
+function setUp({
+  clockToleranceSec = 0,
+  maxCachedTokens = 100,
+  maxCachedTokenBytes = 1_000_000,
+  keys = [OUR_KEY] as PublicJwk[],
+} = {}) {
   const clock = new TestClock(TEST_START_MS);
   const keySet = new TestKeySet(keys);
-  const verifier = new AccessTokenVerifier(keySet, clock, { clockToleranceSec, maxCachedTokens });
+  const options = { clockToleranceSec, maxCachedTokens, maxCachedTokenBytes };
+  const verifier = new AccessTokenVerifier(keySet, clock, options);
+  const atOnce = new AccessTokenVerifier(new KeysAtHand(keys), clock, options);
   return {
     clock,
     keySet,
@@ -28,15 +35,39 @@ function setUp({ clockToleranceSec = 0, maxCachedTokens = 100, keys = [OUR_KEY] 
     outcome: async (text: string): Promise<'accepted' | 'no access token' | 'refused'> => {
       const token = parseWithoutVerifying(text);
       if (token === undefined) return 'no access token';
-      try {
-        await verifier.verify(token);
-        return 'accepted';
-      } catch (error) {
-        if (error instanceof TryRefreshTokenError) return 'refused';
-        throw error;
+      const outcome = await acceptedOrRefused(() => verifier.verify(token));
+      // Both ways of asking tell the same, unless the test has taken the key out of one of the sets.
+      if (token.version > 2 && keySet.generation === 0 && keySet.failure === undefined) {
+        const said = await acceptedOrRefused(async () => {
+          if (atOnce.verifyAtOnce(text) === undefined)
+            throw new TryRefreshTokenError('The key is not at hand');
+        });
+        if (said !== outcome) throw new Error(`${outcome}, but ${said} at once: ${text}`);
       }
+      return outcome;
     },
   };
+}
+
+async function acceptedOrRefused(verify: () => Promise<unknown>): Promise<'accepted' | 'refused'> {
+  try {
+    await verify();
+    return 'accepted';
+  } catch (error) {
+    if (error instanceof TryRefreshTokenError) return 'refused';
+    throw error;
+  }
+}
+
+/** A set whose keys need not be waited for. */
+class KeysAtHand extends TestKeySet {
+  constructor(private readonly published: readonly PublicJwk[]) {
+    super(published);
+  }
+
+  findAtHand(kid: string): PublicJwk | undefined {
+    return this.published.find((key) => key.kid === kid);
+  }
 }
 
 function parsed(text: string): ParsedAccessToken {
@@ -344,6 +375,77 @@ describe('a token that our keys did not sign like this', () => {
   });
 });
 
+describe('keys of both kinds in one set', () => {
+  const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const otherCurve = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+  const jwkOf = (key: typeof ec.publicKey, more: object): PublicJwk =>
+    ({ ...(key.export({ format: 'jwk' }) as object), kid: 'd-2', ...more }) as PublicJwk;
+  const es256 = (text: string, { privateKey } = ec): Buffer =>
+    sign('sha256', Buffer.from(text), { key: privateKey, dsaEncoding: 'ieee-p1363' });
+  const EC_KEY = jwkOf(ec.publicKey, { alg: 'ES256', use: 'sig' });
+  const EC_HEADER = { ...V5_HEADER, kid: 'd-2', alg: 'ES256' };
+  const keys = [OUR_KEY, EC_KEY];
+
+  it('takes RS256 and ES256 during a change-over', async () => {
+    const { outcome, verify } = setUp({ keys });
+    expect(await outcome(GOOD)).toBe('accepted');
+    expect(await verify(jwt(EC_HEADER, V5_CLAIMS, es256))).toMatchObject({ userId: 'user-1', kid: 'd-2' });
+    expect(await outcome(legacyToken(V2_CLAIMS))).toBe('accepted');
+  });
+
+  it.each<[what: string, header: object, signature: (text: string) => Buffer | string]>([
+    ['ES256 under the id of the RSA key', { ...EC_HEADER, kid: DYNAMIC_TEST_KID }, es256],
+    ['RS256 under the id of the EC key', { ...EC_HEADER, alg: 'RS256' }, (text) => rs256(text)],
+    ['RS256 said, ES256 signed', { ...EC_HEADER, alg: 'RS256' }, es256],
+    ['ES256 said, RS256 signed', EC_HEADER, (text) => rs256(text)],
+    ['ES256 said of the RSA key', { ...V5_HEADER, alg: 'ES256' }, (text) => rs256(text)],
+    ['a signature in DER', EC_HEADER, (text) => sign('sha256', Buffer.from(text), ec.privateKey)],
+    ['a signature of zeros', EC_HEADER, () => Buffer.alloc(64)],
+    ['no signature', EC_HEADER, () => ''],
+    [
+      'another hash',
+      EC_HEADER,
+      (text) => sign('sha384', Buffer.from(text), { key: ec.privateKey, dsaEncoding: 'ieee-p1363' }),
+    ],
+    [
+      'HS256 keyed with the JWK',
+      { ...EC_HEADER, alg: 'HS256' },
+      (text) => createHmac('sha256', JSON.stringify(EC_KEY)).update(text).digest(),
+    ],
+    [
+      "a stranger's ES256",
+      EC_HEADER,
+      (text) => es256(text, generateKeyPairSync('ec', { namedCurve: 'P-256' })),
+    ],
+  ])('S002 refuses %s', async (_, header, signature) => {
+    expect(await setUp({ keys }).outcome(jwt(header, V5_CLAIMS, signature))).toBe('refused');
+  });
+
+  it.each<[what: string, key: PublicJwk, pair: typeof ec]>([
+    ['does not say that it is for ES256', jwkOf(ec.publicKey, {}), ec],
+    ['says that it is for RS256', jwkOf(ec.publicKey, { alg: 'RS256' }), ec],
+    ['is meant for encryption', jwkOf(ec.publicKey, { alg: 'ES256', use: 'enc' }), ec],
+    ['lies on another curve', jwkOf(otherCurve.publicKey, { alg: 'ES256' }), otherCurve],
+    ['only calls its curve P-256', jwkOf(otherCurve.publicKey, { alg: 'ES256', crv: 'P-256' }), otherCurve],
+    ['is broken', { kty: 'EC', kid: 'd-2', alg: 'ES256', crv: 'P-256', x: 'AA', y: 'AA' }, ec],
+  ])('S003 does not verify ES256 with a published key that %s', async (_, key, pair) => {
+    const token = jwt(EC_HEADER, V5_CLAIMS, (text) => es256(text, pair));
+    expect(await setUp({ keys: [key] }).outcome(token)).toBe('refused');
+  });
+
+  it('does not verify with an RSA key of less than 2048 bits', async () => {
+    const weak = generateKeyPairSync('rsa', { modulusLength: 1024 });
+    const token = jwt({ ...V5_HEADER, kid: 'd-2' }, V5_CLAIMS, (text) =>
+      sign('sha256', Buffer.from(text), weak.privateKey),
+    );
+    expect(await setUp({ keys: [jwkOf(weak.publicKey, {})] }).outcome(token)).toBe('refused');
+  });
+
+  it('T109 goes past keys of another kind to the one that signed a token of version 2', async () => {
+    expect(await setUp({ keys: [EC_KEY, OUR_KEY] }).outcome(legacyToken(V2_CLAIMS))).toBe('accepted');
+  });
+});
+
 describe('a key set that cannot be had', () => {
   it('refuses the token as one to be refreshed, and keeps the cause (Q1)', async () => {
     const { verify, keySet } = setUp();
@@ -427,6 +529,111 @@ describe('remembering verified tokens', () => {
     await outcome(jwt(V5_HEADER, V5_CLAIMS, (text) => rs256(text, FOREIGN_TEST_KEY)));
     await outcome(withClaims({ exp: nowSec }));
     expect(verifier.cachedTokens).toBe(0);
+  });
+
+  it('S012 S102 remembers none of a flood of forged tokens, and keeps those that are good', async () => {
+    const { verify, outcome, verifier } = setUp({ maxCachedTokens: 10 });
+    await verify(GOOD);
+    const [header, payload, signature = ''] = GOOD.split('.');
+    for (let n = 0; n < 500; n++) {
+      const end = n.toString(16).padStart(8, 'A');
+      expect(await outcome(`${header}.${payload}.${signature.slice(0, -9)}${end}A`)).toBe('refused');
+    }
+    expect(verifier.cachedTokens).toBe(1);
+    expect(verifier.recall(GOOD)).toBeDefined();
+  });
+
+  it('S012 counts the memory that they take, and none for refused ones', async () => {
+    const { verify, outcome, verifier } = setUp({ maxCachedTokenBytes: 64 * 4000 });
+    await verify(GOOD);
+    const { cachedTokenBytes } = verifier;
+    expect(cachedTokenBytes).toBeGreaterThan(GOOD.length);
+    await outcome(jwt(V5_HEADER, V5_CLAIMS, (text) => rs256(text, FOREIGN_TEST_KEY)));
+    await verify(withClaims({ text: 'x'.repeat(4000) }));
+    expect(verifier.cachedTokenBytes).toBe(cachedTokenBytes);
+    verifier.forgetSessions([V5_CLAIMS.sessionHandle]);
+    expect(verifier.cachedTokenBytes).toBe(0);
+  });
+
+  it('answers at once for a token that is known, and for no other', async () => {
+    const { verify, verifier, keySet, clock } = setUp();
+    expect(verifier.recall(GOOD)).toBeUndefined();
+    const info = await verify(GOOD);
+    expect(verifier.recall(GOOD)).toBe(info);
+    expect(verifier.recall(`${GOOD} `)).toBeUndefined();
+    expect(verifier.recall(GOOD.slice(1))).toBeUndefined();
+    clock.advanceSeconds(3600);
+    expect(verifier.recall(GOOD)).toBeUndefined();
+    clock.advanceSeconds(-1);
+    expect(verifier.recall(GOOD)).toBe(info);
+    keySet.remove(DYNAMIC_TEST_KID);
+    expect(verifier.recall(GOOD)).toBeUndefined();
+  });
+
+  it('S006 keeps nbf and the tolerance for known tokens, also when the clock is set back', async () => {
+    const { verify, verifier, clock } = setUp({ clockToleranceSec: 6 });
+    const token = withClaims({ nbf: nowSec, exp: nowSec + 10 });
+    await verify(token);
+    const knownAfter = (ms: number): boolean => {
+      clock.advance(ms);
+      const isKnown = verifier.recall(token) !== undefined;
+      clock.advance(-ms);
+      return isKnown;
+    };
+    expect([-6001, -6000, 15_999, 16_000].map(knownAfter)).toEqual([false, true, true, false]);
+  });
+
+  it('S012 answers without a promise as long as the key is at hand, and keeps what it proved', async () => {
+    const clock = new TestClock(TEST_START_MS);
+    const keySet = new KeysAtHand([OUR_KEY]);
+    const verifier = new AccessTokenVerifier(keySet, clock, { clockToleranceSec: 0, maxCachedTokens: 10 });
+    const info = verifier.verifyAtOnce(GOOD);
+    expect(info).toMatchObject({ userId: 'user-1' });
+    expect(Object.isFrozen(info?.payload)).toBe(true);
+    expect(verifier.recall(GOOD)).toBe(info);
+    expect(() => verifier.verifyAtOnce(GOOD.slice(0, -5))).toThrow(TryRefreshTokenError);
+    expect(() => verifier.verifyAtOnce(withClaims({ exp: nowSec }))).toThrow(TryRefreshTokenError);
+    expect(verifier.verifyAtOnce(jwt({ ...V5_HEADER, kid: 'd-2' }, V5_CLAIMS))).toBeUndefined();
+    expect(verifier.verifyAtOnce(legacyToken(V2_CLAIMS))).toBeUndefined();
+    expect(verifier.verifyAtOnce('junk')).toBeUndefined();
+    expect(verifier.cachedTokens).toBe(1);
+    expect(keySet.asked).toEqual([]);
+  });
+
+  it('verifies a token once for all who present it at the same time', async () => {
+    const { verify, keySet } = setUp({ maxCachedTokens: 0 });
+    const infos = await Promise.all(Array.from({ length: 10 }, () => verify(GOOD)));
+    expect(new Set(infos).size).toBe(1);
+    expect(keySet.asked).toHaveLength(1);
+    await verify(GOOD);
+    expect(keySet.asked).toHaveLength(2);
+  });
+
+  it('tells all who wait for it that a token is refused, and forgets that', async () => {
+    const { verify, keySet } = setUp();
+    keySet.failure = new Error('no answer');
+    const outcomes = await Promise.allSettled([verify(GOOD), verify(GOOD), verify(GOOD)]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    expect(keySet.asked).toHaveLength(1);
+    keySet.failure = undefined;
+    await expect(verify(GOOD)).resolves.toBeDefined();
+  });
+
+  it('S012 lets nobody share a proof that began before the key left', async () => {
+    const { verify, outcome, keySet } = setUp();
+    const before = verify(GOOD);
+    keySet.remove(DYNAMIC_TEST_KID);
+    expect(await outcome(GOOD)).toBe('refused');
+    await before;
+  });
+
+  it('S012 lets nobody share a proof that began before the session was revoked', async () => {
+    const { verify, keySet, verifier } = setUp();
+    const before = verify(GOOD);
+    verifier.forgetSessions([V5_CLAIMS.sessionHandle]);
+    await Promise.all([before, verify(GOOD)]);
+    expect(keySet.asked).toHaveLength(2);
+    expect(verifier.cachedTokens).toBe(1);
   });
 
   it('can be switched off', async () => {

@@ -3,15 +3,30 @@ import { assertNever } from '../shared/assert-never.js';
 import type { Clock } from '../shared/clock.js';
 import { deepFreeze } from '../shared/json.js';
 import type { VerificationKeys } from '../shared/verification-keys.js';
-import { accessTokenInfo, type AccessTokenInfo, type ParsedAccessToken } from './access-token.js';
+import {
+  accessTokenInfo,
+  parseWithoutVerifying,
+  type AccessTokenInfo,
+  type ParsedAccessToken,
+} from './access-token.js';
 import { SignatureVerifier, type SignatureVerdict } from './signature-verifier.js';
-import { VerifiedTokenCache } from './verified-token-cache.js';
+import { cacheKeyOf, VerifiedTokenCache, type ProofStart, type Validity } from './verified-token-cache.js';
 
 export interface AccessTokenVerifierOptions {
   /** Seconds by which `exp` and `nbf` may be missed. */
   readonly clockToleranceSec: number;
   /** Tokens that are remembered as verified; 0 for none. */
   readonly maxCachedTokens: number;
+  /** Memory that they may take, bytes, estimated; 0 for none. Default {@link DEFAULT_MAX_CACHED_TOKEN_BYTES}. */
+  readonly maxCachedTokenBytes?: number;
+}
+
+export const DEFAULT_MAX_CACHED_TOKEN_BYTES: number = 32 * 1024 * 1024;
+
+/** A verification under way, which others who present the same token wait for. */
+interface Flight extends ProofStart {
+  readonly token: string;
+  readonly proof: Promise<AccessTokenInfo>;
 }
 
 /**
@@ -22,30 +37,73 @@ export interface AccessTokenVerifierOptions {
 export class AccessTokenVerifier {
   private readonly cache: VerifiedTokenCache;
   private readonly signatures: SignatureVerifier;
+  private readonly flights = new Map<string, Flight>();
+  private lastRead: { readonly token: string; readonly parsed: ParsedAccessToken | undefined } | undefined;
 
   constructor(
     private readonly keys: VerificationKeys,
     private readonly clock: Clock,
     private readonly options: AccessTokenVerifierOptions,
   ) {
-    this.cache = new VerifiedTokenCache(options.maxCachedTokens);
+    this.cache = new VerifiedTokenCache({
+      maxEntries: options.maxCachedTokens,
+      maxBytes: options.maxCachedTokenBytes ?? DEFAULT_MAX_CACHED_TOKEN_BYTES,
+    });
     this.signatures = new SignatureVerifier(keys);
+  }
+
+  /** Whether a text is built like one of our access tokens; nothing of it need be true. */
+  isOurs(token: string): boolean {
+    return this.recall(token) !== undefined || this.read(token) !== undefined;
+  }
+
+  /**
+   * Takes a token apart as {@link parseWithoutVerifying} does; who asks twice in a row, first to see whether it is one of
+   * ours and then to verify it, pays once.
+   */
+  read(token: string): ParsedAccessToken | undefined {
+    if (this.lastRead?.token !== token) this.lastRead = { token, parsed: parseWithoutVerifying(token) };
+    return this.lastRead.parsed;
+  }
+
+  /**
+   * What was proven about a token before, if it still holds: without a promise, without parsing, without signature work.
+   *
+   * @returns undefined when it has to be verified, which also tells what is wrong with it
+   */
+  recall(token: string): AccessTokenInfo | undefined {
+    return this.cache.get(token, this.keys.generation, this.clock.now());
+  }
+
+  /**
+   * {@link verify} without a promise: for a token that is known, and for one whose key is at hand.
+   *
+   * @returns undefined where only {@link verify} can tell, and for what is none of our tokens
+   * @throws as {@link verify} rejects
+   */
+  verifyAtOnce(token: string): AccessTokenInfo | undefined {
+    const known = this.recall(token);
+    if (known !== undefined) return known;
+    const parsed = this.read(token);
+    if (parsed === undefined || parsed.version <= 2) return undefined;
+    const validity = this.checkTimes(parsed);
+    const start = this.proofStart();
+    const verdict = this.signatures.verifyAtOnce(parsed);
+    return verdict && this.conclude(verdict, parsed, validity, start);
   }
 
   /**
    * @returns the token's facts; its payload is frozen, because several requests share it
    * @throws {TryRefreshTokenError} expired, not yet valid, unknown key, bad signature, or the key set cannot be had
    */
-  async verify(parsed: ParsedAccessToken): Promise<AccessTokenInfo> {
-    this.checkTimes(parsed);
-    const { generation } = this.keys;
-    const { epoch } = this.cache;
-    const known = this.cache.get(parsed.token, generation);
-    if (known !== undefined) return known;
-    await this.checkSignature(parsed);
-    const info = deepFreeze(accessTokenInfo(parsed));
-    this.cache.set(parsed.token, info, { generation, epoch });
-    return info;
+  verify(parsed: ParsedAccessToken): Promise<AccessTokenInfo> {
+    try {
+      const validity = this.checkTimes(parsed);
+      const known = this.recall(parsed.token);
+      return known === undefined ? this.shareProof(parsed, validity) : Promise.resolve(known);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** What was proven about these sessions is proven again at the next use. */
@@ -58,46 +116,99 @@ export class AccessTokenVerifier {
     return this.cache.size;
   }
 
-  private checkTimes({ token, version, payload }: ParsedAccessToken): void {
-    const now = this.clock.now();
-    const nowSec = Math.floor(now / 1000);
-    const { clockToleranceSec } = this.options;
-    const { nbf } = payload;
-    if (nbf !== undefined && !(typeof nbf === 'number' && nbf <= nowSec + clockToleranceSec)) {
-      throw failure('it is not valid yet');
-    }
-    const isExpired =
-      version <= 2
-        ? Number(payload['expiryTime']) < now - clockToleranceSec * 1000
-        : Number(payload['exp']) <= nowSec - clockToleranceSec;
-    if (isExpired) {
-      this.cache.delete(token);
-      throw failure('it has expired');
-    }
+  /** Memory that they take, bytes, estimated. */
+  get cachedTokenBytes(): number {
+    return this.cache.bytes;
   }
 
-  private async checkSignature(parsed: ParsedAccessToken): Promise<void> {
-    const verdict = await this.verdictOn(parsed);
+  private checkTimes(parsed: ParsedAccessToken): Validity {
+    const now = this.clock.now();
+    const validity = validityOf(parsed, this.options.clockToleranceSec);
+    // Not the other way round: a limit that is no number lets nobody in.
+    if (!(now >= validity.fromMs)) throw failure('it is not valid yet');
+    if (!(now < validity.untilMs)) {
+      this.cache.delete(parsed.token);
+      throw failure('it has expired');
+    }
+    return validity;
+  }
+
+  private proofStart(): ProofStart {
+    return { generation: this.keys.generation, epoch: this.cache.epoch };
+  }
+
+  /** Who comes with the same token meanwhile waits for the same proof; a failure is told to all and then forgotten. */
+  private shareProof(parsed: ParsedAccessToken, validity: Validity): Promise<AccessTokenInfo> {
+    const { token } = parsed;
+    const start = this.proofStart();
+    const key = cacheKeyOf(token);
+    const underWay = this.flights.get(key);
+    if (underWay?.token === token && isSameStart(underWay, start)) return underWay.proof;
+    const flight: Flight = { ...start, token, proof: this.prove(parsed, validity, start) };
+    this.flights.set(key, flight);
+    const land = (): void => {
+      if (this.flights.get(key) === flight) this.flights.delete(key);
+    };
+    flight.proof.then(land, land);
+    return flight.proof;
+  }
+
+  private async prove(
+    parsed: ParsedAccessToken,
+    validity: Validity,
+    start: ProofStart,
+  ): Promise<AccessTokenInfo> {
+    let verdict: SignatureVerdict;
+    try {
+      verdict = await this.signatures.verify(parsed);
+    } catch (error) {
+      // Q1: without keys nothing can be proven; the client refreshes, which tells it whether the core is there.
+      throw failure('the keys cannot be had', { cause: error });
+    }
+    return this.conclude(verdict, parsed, validity, start);
+  }
+
+  private conclude(
+    verdict: SignatureVerdict,
+    parsed: ParsedAccessToken,
+    validity: Validity,
+    start: ProofStart,
+  ): AccessTokenInfo {
     switch (verdict) {
-      case 'PROVEN':
-        return;
+      case 'PROVEN': {
+        const info = deepFreeze(accessTokenInfo(parsed));
+        this.cache.set(parsed.token, info, validity, start);
+        return info;
+      }
       case 'UNKNOWN_KEY':
         throw failure('its key is not known');
       case 'WRONG_SIGNATURE':
         throw failure('its signature is wrong');
       default:
-        assertNever(verdict);
+        return assertNever(verdict);
     }
   }
+}
 
-  private async verdictOn(parsed: ParsedAccessToken): Promise<SignatureVerdict> {
-    try {
-      return await this.signatures.verify(parsed);
-    } catch (error) {
-      // Q1: without keys nothing can be proven; the client refreshes, which tells it whether the core is there.
-      throw failure('the keys cannot be had', { cause: error });
-    }
-  }
+/** A proof that began before a key left or a session was revoked does not serve those who come after. */
+function isSameStart(a: ProofStart, b: ProofStart): boolean {
+  return a.generation === b.generation && a.epoch === b.epoch;
+}
+
+/**
+ * The claims count whole seconds of the clock: `nbf` is reached when the second is, `exp` is over when the second begins.
+ * Version 2 counts milliseconds and is good in the last one, too.
+ */
+function validityOf({ version, payload }: ParsedAccessToken, toleranceSec: number): Validity {
+  const { nbf } = payload;
+  const isNumber = typeof nbf === 'number';
+  return {
+    fromMs: nbf === undefined ? -Infinity : isNumber ? Math.ceil(nbf - toleranceSec) * 1000 : Infinity,
+    untilMs:
+      version <= 2
+        ? Number(payload['expiryTime']) + toleranceSec * 1000 + 1
+        : Math.ceil(Number(payload['exp']) + toleranceSec) * 1000,
+  };
 }
 
 function failure(detail: string, options?: ErrorOptions): TryRefreshTokenError {

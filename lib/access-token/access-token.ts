@@ -44,6 +44,8 @@ export interface ParsedAccessToken {
   readonly version: number;
   /** Present from version 3 on. */
   readonly kid: string | undefined;
+  /** How the header says it is signed; undefined when it says nothing, or also asks for something that is not known here. */
+  readonly algorithm: string | undefined;
   readonly payload: JsonObject;
 }
 
@@ -89,23 +91,28 @@ export function parseWithoutVerifying(
   ) {
     return undefined;
   }
-  const header = isLegacyHeader(headerPart)
-    ? { version: 2, kid: undefined }
-    : parseHeader(headerPart, unstatedVersion);
+  const header = isLegacyHeader(headerPart) ? LEGACY_HEADER : parseHeader(headerPart, unstatedVersion);
   const payload = header && parseJsonObject(decodeBase64(payloadPart));
   if (header === undefined || payload === undefined) return undefined;
-  const parsed = { token, version: header.version, kid: header.kid, payload };
+  const { version, kid, algorithm } = header;
+  const parsed = { token, version, kid, algorithm, payload };
   return hasAccessTokenStructure(parsed) ? parsed : undefined;
 }
 
-function parseHeader(part: string, unstatedVersion: number): { version: number; kid: string } | undefined {
+type Header = Pick<ParsedAccessToken, 'version' | 'kid' | 'algorithm'>;
+
+const LEGACY_HEADER: Header = { version: 2, kid: undefined, algorithm: 'RS256' };
+
+function parseHeader(part: string, unstatedVersion: number): Header | undefined {
   const header = parseJsonObject(decodeBase64(part));
   if (header === undefined || header['typ'] !== 'JWT') return undefined;
-  const { kid, version } = header;
+  const { kid, version, alg } = header;
   if (typeof kid !== 'string' || kid.length > MAX_KID_LENGTH) return undefined;
-  if (version === undefined) return { version: unstatedVersion, kid };
+  // Who does not understand all of `crit` must refuse the token (RFC 7515 4.1.11), and we understand nothing of it.
+  const algorithm = typeof alg === 'string' && !Object.hasOwn(header, 'crit') ? alg : undefined;
+  if (version === undefined) return { version: unstatedVersion, kid, algorithm };
   if (typeof version !== 'string' || !/^\d{1,9}$/.test(version) || Number(version) < 3) return undefined;
-  return { version: Number(version), kid };
+  return { version: Number(version), kid, algorithm };
 }
 
 /** Either alphabet, with or without padding; what is not base64 decodes to something that is not JSON. */
@@ -137,7 +144,11 @@ function hasAccessTokenStructure({
  * Reads the session's facts out of a token. Surrounding white space of identifiers is dropped, the payload itself is
  * left as it is.
  */
-export function accessTokenInfo({ version, kid, payload }: ParsedAccessToken): AccessTokenInfo {
+export function accessTokenInfo({
+  version,
+  kid,
+  payload,
+}: Pick<ParsedAccessToken, 'version' | 'kid' | 'payload'>): AccessTokenInfo {
   const text = (name: string): string | undefined => {
     const value = payload[name];
     return typeof value === 'string' ? value.trim() : undefined;

@@ -1,9 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AccessTokenInfo } from './access-token.js';
-import { VerifiedTokenCache } from './verified-token-cache.js';
+import { estimatedBytes, VerifiedTokenCache } from './verified-token-cache.js';
 
-const NOW = { generation: 0, epoch: 0 };
-const infoOf = (sessionHandle: string): AccessTokenInfo => ({
+const START = { generation: 0, epoch: 0 };
+const ALWAYS = { fromMs: -Infinity, untilMs: Infinity };
+const NOW_MS = 1_760_000_000_000;
+const infoOf = (sessionHandle: string, payload: AccessTokenInfo['payload'] = {}): AccessTokenInfo => ({
   version: 5,
   kid: 'd-1',
   sessionHandle,
@@ -15,51 +17,153 @@ const infoOf = (sessionHandle: string): AccessTokenInfo => ({
   antiCsrfToken: undefined,
   expiryMs: 0,
   timeCreatedMs: 0,
-  payload: {},
+  payload,
 });
+
+function setUp({ maxEntries = 10, maxBytes = 1e9 } = {}) {
+  const cache = new VerifiedTokenCache({ maxEntries, maxBytes });
+  return {
+    cache,
+    add: (token: string, info = infoOf('s')) =>
+      cache.set(token, info, ALWAYS, { ...START, epoch: cache.epoch }),
+    get: (token: string) => cache.get(token, 0, NOW_MS),
+    has: (token: string) => cache.get(token, 0, NOW_MS) !== undefined,
+  };
+}
 
 describe('the memory of verified tokens', () => {
   it('S012 stays at its bound under a million tokens, and keeps the newest', () => {
-    const cache = new VerifiedTokenCache(1000);
+    const { cache, add, get, has } = setUp({ maxEntries: 1000 });
     const info = infoOf('s');
-    for (let n = 0; n < 1_000_000; n++) cache.set(`token-${n}`, info, NOW);
+    for (let n = 0; n < 1_000_000; n++) add(`token-${n}`, info);
     expect(cache.size).toBe(1000);
-    expect(cache.get('token-999999', 0)).toBe(info);
-    expect(cache.get('token-999000', 0)).toBe(info);
-    expect(cache.get('token-998999', 0)).toBeUndefined();
+    expect(get('token-999999')).toBe(info);
+    expect(has('token-999000')).toBe(true);
+    expect(has('token-998999')).toBe(false);
+  });
+
+  it('S012 stays at its bound of bytes, however large the tokens are', () => {
+    const maxBytes = 1_000_000;
+    const { cache, add } = setUp({ maxEntries: 100_000, maxBytes });
+    for (let n = 0; n < 5000; n++) {
+      add(`token-${n}`, infoOf('s', { text: 'x'.repeat((n * 7919) % 8000), list: [n, { n }] }));
+      expect(cache.bytes).toBeLessThanOrEqual(maxBytes);
+    }
+    expect(cache.size).toBeGreaterThan(100);
+  });
+
+  it('S012 counts what it takes, and nothing when it is empty again', () => {
+    const { cache, add } = setUp();
+    add('a', infoOf('s', { role: 'admin' }));
+    const one = estimatedBytes('a', infoOf('s', { role: 'admin' }));
+    expect(cache.bytes).toBe(one);
+    add('a', infoOf('s', { role: 'admin' }));
+    expect({ size: cache.size, bytes: cache.bytes }).toEqual({ size: 1, bytes: one });
+    add('b');
+    cache.delete('b');
+    cache.deleteSessions(['s']);
+    expect({ size: cache.size, bytes: cache.bytes }).toEqual({ size: 0, bytes: 0 });
+  });
+
+  it('S012 never keeps a token that would take more than a 64th of the bytes', () => {
+    const { cache, add, has } = setUp({ maxBytes: 64_000 });
+    add('small');
+    add('large', infoOf('s', { text: 'x'.repeat(1000) }));
+    expect([has('small'), has('large')]).toEqual([true, false]);
+    expect(cache.size).toBe(1);
+  });
+
+  it.each([{ maxEntries: 0 }, { maxBytes: 0 }])('keeps nothing with %o', (limits) => {
+    const { cache, add } = setUp(limits);
+    add('a');
+    expect(cache.size).toBe(0);
+  });
+
+  it('S102 keeps tokens that are in use while others pass through', () => {
+    const { add, has } = setUp({ maxEntries: 100 });
+    for (let n = 0; n < 50; n++) add(`mine-${n}`);
+    for (let n = 0; n < 10_000; n++) {
+      add(`flood-${n}`);
+      expect(has(`mine-${n % 50}`)).toBe(true);
+    }
+  });
+
+  it('makes room although every token was used', () => {
+    const { cache, add, has } = setUp({ maxEntries: 3 });
+    for (const token of ['a', 'b', 'c']) {
+      add(token);
+      has(token);
+    }
+    add('d');
+    expect(cache.size).toBe(3);
+    expect(['a', 'b', 'c', 'd'].map(has)).toEqual([false, true, true, true]);
+  });
+
+  it('S012 tells tokens apart that end alike', () => {
+    const { add, get, has, cache } = setUp();
+    const end = 'x'.repeat(100);
+    const info = infoOf('s');
+    add(`a${end}`, info);
+    expect([has(`b${end}`), has(end)]).toEqual([false, false]);
+    cache.delete(`b${end}`);
+    expect(get(`a${end}`)).toBe(info);
+    add(`b${end}`, infoOf('t'));
+    expect([has(`a${end}`), has(`b${end}`)]).toEqual([false, true]);
+    expect(cache.size).toBe(1);
+    expect(cache.bytes).toBe(estimatedBytes(`b${end}`, infoOf('t')));
+  });
+
+  it('S012 knows a token only while it is good', () => {
+    const { cache } = setUp();
+    cache.set('a', infoOf('s'), { fromMs: NOW_MS, untilMs: NOW_MS + 10 }, START);
+    const known = [-1, 0, 9, 10].map((ms) => cache.get('a', 0, NOW_MS + ms) !== undefined);
+    expect(known).toEqual([false, true, true, false]);
   });
 
   it('S012 is empty when the key set has changed', () => {
-    const cache = new VerifiedTokenCache(10);
-    cache.set('a', infoOf('s'), NOW);
-    expect(cache.get('a', 1)).toBeUndefined();
+    const { cache } = setUp();
+    cache.set('a', infoOf('s'), ALWAYS, START);
+    expect(cache.get('a', 1, NOW_MS)).toBeUndefined();
+    expect({ size: cache.size, bytes: cache.bytes }).toEqual({ size: 0, bytes: 0 });
+    cache.set('a', infoOf('s'), ALWAYS, START);
     expect(cache.size).toBe(0);
-    cache.set('a', infoOf('s'), NOW);
-    expect(cache.size).toBe(0);
-    cache.set('a', infoOf('s'), { generation: 1, epoch: 0 });
-    expect(cache.get('a', 1)).toBeDefined();
+    cache.set('a', infoOf('s'), ALWAYS, { generation: 1, epoch: 0 });
+    expect(cache.get('a', 1, NOW_MS)).toBeDefined();
   });
 
   it('forgets single tokens and all tokens of sessions', () => {
-    const cache = new VerifiedTokenCache(10);
+    const { cache, add, has } = setUp();
     for (const [token, handle] of [
       ['a', 's'],
       ['b', 's'],
       ['c', 't'],
       ['d', 'u'],
+      ['e', 's'],
+      ['f', 's'],
     ] as const) {
-      cache.set(token, infoOf(handle), NOW);
+      add(token, infoOf(handle));
     }
     cache.delete('d');
+    cache.delete('b');
+    cache.delete('f');
     cache.deleteSessions(['s', 'unknown']);
-    expect(['a', 'b', 'c', 'd'].filter((token) => cache.get(token, 0))).toEqual(['c']);
+    expect(['a', 'b', 'c', 'd', 'e', 'f'].filter(has)).toEqual(['c']);
     expect(cache.epoch).toBe(1);
-    cache.set('a', infoOf('s'), NOW);
-    expect(cache.get('a', 0)).toBeUndefined();
+    cache.set('a', infoOf('s'), ALWAYS, START);
+    expect(has('a')).toBe(false);
+  });
+
+  it('finds the tokens of a session also when others of it have made room', () => {
+    const { cache, add, has } = setUp({ maxEntries: 4 });
+    for (let n = 0; n < 20; n++) add(`token-${n}`, infoOf(n % 3 === 0 ? 's' : 't'));
+    cache.deleteSessions(['s']);
+    expect(Array.from({ length: 20 }, (_, n) => n).filter((n) => has(`token-${n}`))).toEqual([16, 17, 19]);
+    cache.deleteSessions(['t']);
+    expect({ size: cache.size, bytes: cache.bytes }).toEqual({ size: 0, bytes: 0 });
   });
 
   it('finds no token that is called like a member of the language', () => {
-    const cache = new VerifiedTokenCache(10);
-    for (const name of ['__proto__', 'constructor', 'size']) expect(cache.get(name, 0)).toBeUndefined();
+    const { has } = setUp();
+    for (const name of ['__proto__', 'constructor', 'size']) expect(has(name)).toBe(false);
   });
 });

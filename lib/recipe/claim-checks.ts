@@ -26,10 +26,34 @@ export type OverrideValidatorsForHandle = (
  * @see docs/protocol/sdk.md §6.7, §8.7
  */
 export class ClaimChecks {
-  constructor(private readonly dependencies: Pick<FlowDependencies, 'recipe' | 'globalClaimValidators'>) {}
+  /** Whether nobody could tell the checks of a route without validators of its own from no checks. */
+  private readonly isIdle: boolean;
 
-  /** @throws {InvalidClaimsError} the global validators, or what replaces them for this check, are not satisfied */
-  async assert(
+  constructor(
+    private readonly dependencies: Pick<FlowDependencies, 'recipe' | 'ownRecipe' | 'globalClaimValidators'>,
+  ) {
+    const { ownRecipe, globalClaimValidators } = dependencies;
+    this.isIdle =
+      globalClaimValidators.length === 0 &&
+      ownRecipe.isOwn('getSession') && // else the container, which runs the checks, may be somebody else's
+      ownRecipe.isOwn('getGlobalClaimValidators') &&
+      ownRecipe.isOwn('validateClaims');
+  }
+
+  /**
+   * @returns undefined where there is nothing to check
+   * @throws {InvalidClaimsError} the global validators, or what replaces them for this check, are not satisfied
+   */
+  assert(
+    session: SessionContainer,
+    options: VerifySessionOptions,
+    userContext: UserContext,
+  ): Promise<void> | undefined {
+    if (this.isIdle && options.overrideGlobalClaimValidators === undefined) return undefined;
+    return this.check(session, options, userContext);
+  }
+
+  private async check(
     session: SessionContainer,
     { overrideGlobalClaimValidators }: VerifySessionOptions,
     userContext: UserContext,

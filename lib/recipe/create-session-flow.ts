@@ -1,5 +1,6 @@
 import { lengthOfNewAccessToken, withoutProtectedClaims } from '../access-token/access-token.js';
 import { isInsecureSameSiteNone } from '../config/cookie-policy.js';
+import type { SessionLifetime } from '../config/session-lifetime.js';
 import type { TokenTransferMethod } from '../config/session-options.interface.js';
 import type { HttpExchange, HttpRequest } from '../shared/http-exchange.js';
 import type { JsonObject } from '../shared/json.js';
@@ -15,6 +16,8 @@ export interface NewSessionInput {
   readonly tenantId: string;
   readonly accessTokenPayload: object | undefined;
   readonly sessionDataInDatabase: object | undefined;
+  readonly lifetime: SessionLifetime | undefined;
+  readonly authenticatedAtMs: number | undefined;
 }
 
 /**
@@ -36,7 +39,8 @@ export class CreateSessionFlow {
     const prepared = await this.prepare(input, userContext); // C1-C5
     const transferMethod = this.methodForCreation(request, userContext); // C6
     if (transferMethod === 'cookie') this.assertBrowsersKeepCookies(request, userContext); // C7
-    const tokenLength = lengthOfNewAccessToken(prepared, prepared.accessTokenPayload);
+    const payload = this.dependencies.lifetimes.payloadOfNewSession(prepared.accessTokenPayload, prepared);
+    const tokenLength = lengthOfNewAccessToken(prepared, payload);
     transport.assertAccessTokenFits(request, transferMethod, tokenLength, userContext);
     const session = await recipe.createNewSession({
       ...prepared,
@@ -62,7 +66,7 @@ export class CreateSessionFlow {
   /** C1-C5: who it is for, and what goes into the payload. */
   private async prepare(input: NewSessionInput, userContext: UserContext) {
     const { core, recipe, claims } = this.dependencies;
-    const { recipeUserId, tenantId } = input;
+    const { recipeUserId, tenantId, lifetime, authenticatedAtMs } = input;
     const userId = await core.getPrimaryUserId(recipeUserId, userContext);
     if (input.userId !== undefined && input.userId !== userId) {
       throw new TypeError(
@@ -77,7 +81,15 @@ export class CreateSessionFlow {
       accessTokenPayload = { ...accessTokenPayload, ...built };
     }
     const sessionDataInDatabase = jsonObjectFrom(input.sessionDataInDatabase ?? {}, 'sessionDataInDatabase');
-    return { userId, recipeUserId, tenantId, accessTokenPayload, sessionDataInDatabase };
+    return {
+      userId,
+      recipeUserId,
+      tenantId,
+      accessTokenPayload,
+      sessionDataInDatabase,
+      lifetime,
+      authenticatedAtMs,
+    };
   }
 
   private methodForCreation(request: HttpRequest, userContext: UserContext): TokenTransferMethod {

@@ -1,13 +1,16 @@
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import type { SessionConfig } from '../config/session-config.js';
+import type { AccessTokenVerifier } from '../access-token/access-token-verifier.js';
 import type { TokenTransferMethod } from '../config/session-options.interface.js';
 import type { CoreClient } from '../core/core-client.js';
 import { UnauthorisedError } from '../errors/session.error.js';
 import type { HttpRequest } from '../shared/http-exchange.js';
 import { isAllowedOrigin } from '../transport/origin-check.js';
 import type { TokenTransport } from '../transport/token-transport.js';
+import type { SessionRecipe } from './recipe-implementation.js';
 import type { RecipeInterface } from './recipe.interface.js';
+import type { SessionLifetimes } from './session-lifetimes.js';
 
 /** What the flows between a request and the recipe work with. */
 export interface FlowDependencies {
@@ -15,10 +18,14 @@ export interface FlowDependencies {
   readonly core: CoreClient;
   readonly transport: TokenTransport;
   readonly recipe: RecipeInterface;
+  /** What answers where nothing of it is replaced. */
+  readonly ownRecipe: SessionRecipe;
+  readonly verifier: AccessTokenVerifier;
   readonly claims: readonly SessionClaim<unknown>[];
   readonly globalClaimValidators: readonly SessionClaimValidator[];
   /** False where the application's own `onTokenTheftDetected` decides. */
   readonly revokesStolenSessions: boolean;
+  readonly lifetimes: SessionLifetimes;
 }
 
 /** A token that counts, and how it came. */

@@ -6,13 +6,16 @@ import { jsonObjectFrom } from './json-input.js';
  * Merges top-level keys into a payload; a key whose value is null is removed, nested objects are replaced as a whole.
  * The names that belong to the session are taken out of the current payload, and refused in the update.
  *
+ * @param limitNames names of the session's limits: kept in the current payload, refused in the update, null included
  * @throws {TypeError} the update sets a name that belongs to the session (null is allowed: that removes one which an
  *   older version let through)
  * @see docs/protocol/sdk.md §6.6
  */
-export function mergePayload(current: JsonObject, update: object): JsonObject {
+export function mergePayload(current: JsonObject, update: object, limitNames: readonly string[]): JsonObject {
   const change = jsonObjectFrom(update, 'accessTokenPayloadUpdate');
-  const refused = PROTECTED_CLAIM_NAMES.find((name) => Object.hasOwn(change, name) && change[name] !== null);
+  const refused =
+    PROTECTED_CLAIM_NAMES.find((name) => Object.hasOwn(change, name) && change[name] !== null) ??
+    limitNames.find((name) => Object.hasOwn(change, name));
   if (refused !== undefined) {
     throw new TypeError(
       `The access token payload cannot carry "${refused}": that name belongs to the session itself`,

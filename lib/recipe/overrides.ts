@@ -17,6 +17,7 @@ const FUNCTION_NAMES: Readonly<Record<keyof RecipeInterface, true>> = {
   mergeSessionDataInDatabase: true,
   mergeIntoAccessTokenPayload: true,
   regenerateAccessToken: true,
+  recordAuthentication: true,
   validateClaims: true,
   fetchAndSetClaim: true,
   setClaimValue: true,
@@ -51,7 +52,8 @@ export function applyFunctionOverrides(
   const original = asPlainObject(recipe);
   const replaced = replacements('override.functions', override(original), FUNCTION_NAMES);
   const overridden: RecipeInterface = { ...original, ...replaced };
-  recipe.useOverrides(overridden);
+  const isReplaced = (name: string): boolean => Reflect.get(overridden, name) !== Reflect.get(original, name);
+  recipe.useOverrides(overridden, Object.keys(overridden).filter(isReplaced));
   return overridden;
 }
 
@@ -75,7 +77,7 @@ export function applyApiOverrides(
 }
 
 /** The methods as own functions, so that `{ ...original }` has them, too. */
-function asPlainObject(recipe: SessionRecipe): RecipeInterface {
+export function asPlainObject(recipe: RecipeInterface): RecipeInterface {
   const functions = Object.keys(FUNCTION_NAMES).map((name) => {
     const method: unknown = Reflect.get(recipe, name);
     if (typeof method !== 'function') throw new TypeError(`The session recipe has no function ${name}`);

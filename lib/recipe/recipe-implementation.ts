@@ -1,7 +1,6 @@
 import type { Type } from '@nestjs/common';
 import {
   accessTokenInfo,
-  parseWithoutVerifying,
   type AccessTokenInfo,
   type ParsedAccessToken,
 } from '../access-token/access-token.js';
@@ -11,21 +10,32 @@ import type { SessionClaim } from '../claims/session-claim.js';
 import { validateClaims } from '../claims/validate-claims.js';
 import { ROUTE_PATHS } from '../config/route-paths.js';
 import type { SessionConfig } from '../config/session-config.js';
+import type { SessionFeatures } from '../config/session-feature-options.js';
 import type { CoreClient } from '../core/core-client.js';
-import type { CoreSessionTokens, VerifySessionResult } from '../core/core.types.js';
+import type {
+  CoreSession,
+  CoreSessionTokens,
+  CreateSessionInput,
+  VerifySessionResult,
+} from '../core/core.types.js';
 import { TokenTheftDetectedError, TryRefreshTokenError, UnauthorisedError } from '../errors/session.error.js';
-import type { SessionEvents } from '../observability/session-events.js';
+import { eventSourceOf } from '../observability/event-source.js';
+import type { SessionEvent, SessionEvents } from '../observability/session-events.js';
+import { TooManySessionsError } from '../errors/too-many-sessions.error.js';
 import { assertNever } from '../shared/assert-never.js';
 import type { Clock } from '../shared/clock.js';
 import { deepFreeze } from '../shared/json.js';
+import { OneAtATime } from '../shared/one-at-a-time.js';
 import { tenantIdOfHandle } from '../shared/tenant-id.js';
 import type { UserContext } from '../shared/user-context.js';
 import { antiCsrfTokensMatch } from '../transport/anti-csrf.js';
 import type { TokenTransport } from '../transport/token-transport.js';
+import type { Devices } from './devices.js';
 import { jsonObjectFrom } from './json-input.js';
 import { mergePayload } from './merge-payload.js';
-import { OneAtATime } from './one-at-a-time.js';
+
 import type { PrepareContext } from './prepare-context.js';
+import type { SessionLifetimes } from './session-lifetimes.js';
 import type {
   CreateJWTResult,
   GetClaimValueResult,
@@ -58,6 +68,9 @@ export abstract class RecipeDependencies {
   abstract readonly events: SessionEvents;
   abstract readonly clock: Clock;
   abstract readonly prepareContext: PrepareContext;
+  abstract readonly lifetimes: SessionLifetimes;
+  abstract readonly features: SessionFeatures;
+  abstract readonly devices: Devices;
 }
 
 /**
@@ -66,6 +79,13 @@ export abstract class RecipeDependencies {
  * @publicApi
  */
 export type SessionRecipeClass = Type<SessionRecipe>;
+
+/** Events that say whose session it is and nothing else. */
+type PlainEventType = Extract<
+  SessionEvent['type'],
+  'session.created' | 'session.refreshed' | 'session.theft-detected' | 'session.reauthenticated'
+>;
+type EventSubject = Pick<CoreSession, 'handle' | 'userId' | 'recipeUserId' | 'tenantId'>;
 
 type Input<Name extends keyof RecipeInterface> = Parameters<RecipeInterface[Name]>[0];
 
@@ -87,28 +107,48 @@ export class SessionRecipe implements RecipeInterface {
   /** The overridden object; this one until overrides are applied. */
   protected recipe: RecipeInterface = this;
   private readonly dataMerges = new OneAtATime();
+  private overriddenNames: ReadonlySet<string> = new Set();
+  /** What all containers have in common, made when the first is. */
+  private sharedContext: SessionContainerContext | undefined;
 
   constructor(protected readonly dependencies: RecipeDependencies) {}
 
   /** @internal */
-  useOverrides(recipe: RecipeInterface): void {
+  useOverrides(recipe: RecipeInterface, overriddenNames: readonly string[]): void {
     this.recipe = recipe;
+    this.overriddenNames = new Set(overriddenNames);
+    this.sharedContext = undefined;
+  }
+
+  /** @internal Whether a function is the library's own: neither an override nor a class replaces it. */
+  isOwn(name: keyof RecipeInterface): boolean {
+    return (
+      !this.overriddenNames.has(name) &&
+      Reflect.get(this, name) === Reflect.get(SessionRecipe.prototype, name)
+    );
   }
 
   async createNewSession(input: Input<'createNewSession'>): Promise<SessionContainer> {
-    const { config, core } = this.dependencies;
-    const created = await core.createSession(
+    const { config, lifetimes, devices } = this.dependencies;
+    const created = await this.createWithinLimit(
       {
         tenantId: input.tenantId,
         recipeUserId: input.recipeUserId,
-        userDataInJWT: jsonObjectFrom(input.accessTokenPayload ?? {}, 'accessTokenPayload'),
-        userDataInDatabase: jsonObjectFrom(input.sessionDataInDatabase ?? {}, 'sessionDataInDatabase'),
+        userDataInJWT: lifetimes.payloadOfNewSession(
+          jsonObjectFrom(input.accessTokenPayload ?? {}, 'accessTokenPayload'),
+          input,
+        ),
+        userDataInDatabase: devices.dataOfNewSession(
+          jsonObjectFrom(input.sessionDataInDatabase ?? {}, 'sessionDataInDatabase'),
+          input.userContext,
+        ),
         useDynamicSigningKey: config.useDynamicAccessTokenSigningKey,
         enableAntiCsrf: input.disableAntiCsrf !== true && config.antiCsrf === 'VIA_TOKEN',
       },
-      input.userContext,
+      input,
     );
-    this.emit('session.created', created);
+    devices.remember(created.session.handle);
+    this.emit('session.created', created.session, input.userContext);
     return this.containerFor(created, input.tenantId);
   }
 
@@ -119,14 +159,12 @@ export class SessionRecipe implements RecipeInterface {
   }
 
   async getSession(input: Input<'getSession'>): Promise<SessionContainer | undefined> {
+    const atOnce = this.getSessionAtOnce(input);
+    if (atOnce !== undefined) return atOnce;
     const { options = {} } = input;
-    const doAntiCsrfCheck = options.antiCsrfCheck !== false;
-    if (doAntiCsrfCheck && this.dependencies.config.antiCsrf === 'VIA_CUSTOM_HEADER') {
-      throw new Error(
-        'With antiCsrf VIA_CUSTOM_HEADER the check needs the request: pass antiCsrfCheck: false and check the header where it arrives',
-      );
-    }
-    const parsed = input.accessToken === undefined ? undefined : parseWithoutVerifying(input.accessToken);
+    const doAntiCsrfCheck = this.doesAntiCsrfCheck(input);
+    const parsed =
+      input.accessToken === undefined ? undefined : this.dependencies.verifier.read(input.accessToken);
     if (parsed === undefined) {
       if (options.sessionRequired === false) return undefined;
       const message = input.accessToken === undefined ? 'There is no access token' : 'Token parsing failed';
@@ -150,6 +188,24 @@ export class SessionRecipe implements RecipeInterface {
     return this.containerAfterVerify(verified, parsed, info, input.antiCsrfToken);
   }
 
+  /**
+   * {@link getSession} without a promise: where the token alone is the answer, and its key is at hand if it is not known.
+   *
+   * @internal
+   * @param known what is remembered of the token at this moment, where the caller has looked already
+   * @returns undefined where only `getSession` can tell
+   */
+  getSessionAtOnce(
+    { accessToken, antiCsrfToken, options }: Input<'getSession'>,
+    known?: AccessTokenInfo,
+  ): SessionContainer | undefined {
+    if (accessToken === undefined || options?.checkDatabase === true) return undefined;
+    const info = known ?? this.dependencies.verifier.verifyAtOnce(accessToken);
+    if (info === undefined || info.parentRefreshTokenHash1 !== undefined) return undefined;
+    this.checkProven(info, this.doesAntiCsrfCheck({ options }), antiCsrfToken);
+    return this.newContainer(stateFromToken(accessToken, info, antiCsrfToken));
+  }
+
   async refreshSession(input: Input<'refreshSession'>): Promise<SessionContainer> {
     const { config, core } = this.dependencies;
     if (config.antiCsrf === 'VIA_CUSTOM_HEADER' && !input.disableAntiCsrf) {
@@ -168,12 +224,13 @@ export class SessionRecipe implements RecipeInterface {
     );
     switch (result.status) {
       case 'OK':
-        this.emit('session.refreshed', result);
+        await this.endIfOver(result.session, input.userContext);
+        this.emit('session.refreshed', result.session, input.userContext);
         return this.containerFor(result, result.session.tenantId);
       case 'UNAUTHORISED':
         throw new UnauthorisedError(result.message);
       case 'TOKEN_THEFT_DETECTED':
-        return this.reportTheft(result.session);
+        return this.reportTheft(result.session, input.userContext);
       default:
         return assertNever(result);
     }
@@ -182,19 +239,21 @@ export class SessionRecipe implements RecipeInterface {
   async getSessionInformation(
     input: Input<'getSessionInformation'>,
   ): Promise<SessionInformation | undefined> {
-    const found = await this.dependencies.core.getSessionInformation(input.sessionHandle, input.userContext);
-    return (
-      found && {
-        sessionHandle: found.sessionHandle,
-        userId: found.userId,
-        recipeUserId: found.recipeUserId,
-        tenantId: found.tenantId,
-        expiry: found.expiry,
-        timeCreated: found.timeCreated,
-        sessionDataInDatabase: found.userDataInDatabase,
-        customClaimsInAccessTokenPayload: found.userDataInJWT,
-      }
-    );
+    const { core, devices } = this.dependencies;
+    const found = await core.getSessionInformation(input.sessionHandle, input.userContext);
+    if (found === undefined) return undefined;
+    const { data, device } = devices.split(found.userDataInDatabase);
+    return {
+      sessionHandle: found.sessionHandle,
+      userId: found.userId,
+      recipeUserId: found.recipeUserId,
+      tenantId: found.tenantId,
+      expiry: found.expiry,
+      timeCreated: found.timeCreated,
+      sessionDataInDatabase: data,
+      customClaimsInAccessTokenPayload: found.userDataInJWT,
+      ...(device === undefined ? {} : { device }),
+    };
   }
 
   async revokeAllSessionsForUser(input: Input<'revokeAllSessionsForUser'>): Promise<string[]> {
@@ -206,7 +265,7 @@ export class SessionRecipe implements RecipeInterface {
       },
       input.userContext,
     );
-    return this.noteRevoked(revoked);
+    return this.noteRevoked(revoked, input);
   }
 
   async getAllSessionHandlesForUser(input: Input<'getAllSessionHandlesForUser'>): Promise<string[]> {
@@ -222,23 +281,32 @@ export class SessionRecipe implements RecipeInterface {
 
   async revokeSession(input: Input<'revokeSession'>): Promise<boolean> {
     const revoked = await this.dependencies.core.revokeSessions([input.sessionHandle], input.userContext);
-    return this.noteRevoked(revoked).length === 1;
+    return this.noteRevoked(revoked, { userContext: input.userContext }).length === 1;
   }
 
   async revokeMultipleSessions(input: Input<'revokeMultipleSessions'>): Promise<string[]> {
-    return this.noteRevoked(
-      await this.dependencies.core.revokeSessions(input.sessionHandles, input.userContext),
-    );
+    const { sessionHandles, userContext } = input;
+    const revoked = await this.dependencies.core.revokeSessions(sessionHandles, userContext);
+    return this.noteRevoked(revoked, { userContext });
   }
 
   async updateSessionDataInDatabase(input: Input<'updateSessionDataInDatabase'>): Promise<boolean> {
+    const { sessionHandle, userContext } = input;
+    const { core, devices } = this.dependencies;
     const data = jsonObjectFrom(input.newSessionData ?? {}, 'newSessionData');
-    return this.dependencies.core.updateSessionData(input.sessionHandle, data, input.userContext);
+    if (!devices.isOn) return core.updateSessionData(sessionHandle, data, userContext);
+    return this.dataMerges.run(sessionHandle, async () => {
+      const known = await core.getSessionInformation(sessionHandle, userContext);
+      if (known === undefined) return false;
+      const kept = devices.dataToReplace(known.userDataInDatabase, data);
+      return core.updateSessionData(sessionHandle, kept, userContext);
+    });
   }
 
   async mergeSessionDataInDatabase(input: Input<'mergeSessionDataInDatabase'>): Promise<boolean> {
     const { sessionHandle, userContext } = input;
     const update = jsonObjectFrom(input.sessionDataUpdate, 'sessionDataUpdate');
+    this.dependencies.devices.assertFree(update);
     // The core lets parallel writers try again until they get through; here they need not compete at all.
     return this.dataMerges.run(sessionHandle, () =>
       this.dependencies.core.mergeSessionData(sessionHandle, update, userContext),
@@ -252,6 +320,7 @@ export class SessionRecipe implements RecipeInterface {
     const payload = mergePayload(
       information.customClaimsInAccessTokenPayload,
       input.accessTokenPayloadUpdate,
+      this.dependencies.lifetimes.claimNames,
     );
     return this.dependencies.core.updateAccessTokenPayload(sessionHandle, payload, userContext);
   }
@@ -259,16 +328,36 @@ export class SessionRecipe implements RecipeInterface {
   async regenerateAccessToken(
     input: Input<'regenerateAccessToken'>,
   ): Promise<RegeneratedAccessToken | undefined> {
-    const userDataInJWT = jsonObjectFrom(input.newAccessTokenPayload ?? {}, 'newAccessTokenPayload');
-    const result = await this.dependencies.core.regenerateAccessToken(
+    const { core, lifetimes } = this.dependencies;
+    const given = jsonObjectFrom(input.newAccessTokenPayload ?? {}, 'newAccessTokenPayload');
+    // What the token says of the session's limits counts: the core proves it before it stores anything.
+    const userDataInJWT = lifetimes.payloadWithLimitsOf(payloadOf(input.accessToken, {}), given);
+    const result = await core.regenerateAccessToken(
       { accessToken: input.accessToken, userDataInJWT },
       input.userContext,
     );
     return result.status === 'OK' ? result : undefined;
   }
 
+  async recordAuthentication({
+    accessToken,
+    userContext,
+  }: Input<'recordAuthentication'>): Promise<RegeneratedAccessToken | undefined> {
+    const { core, lifetimes } = this.dependencies;
+    const userDataInJWT = lifetimes.payloadAfterAuthentication(payloadOf(accessToken, {}));
+    const result = await core.regenerateAccessToken({ accessToken, userDataInJWT }, userContext);
+    if (result.status !== 'OK') return undefined;
+    this.emit('session.reauthenticated', result.session, userContext);
+    return result;
+  }
+
   async validateClaims(input: Input<'validateClaims'>): ReturnType<RecipeInterface['validateClaims']> {
-    return validateClaims(input);
+    const { invalidClaims, accessTokenPayloadUpdate } = await validateClaims(input);
+    if (accessTokenPayloadUpdate === undefined) return { invalidClaims };
+    return {
+      invalidClaims,
+      accessTokenPayloadUpdate: this.dependencies.lifetimes.withoutOwnClaims(accessTokenPayloadUpdate),
+    };
   }
 
   async fetchAndSetClaim(input: Input<'fetchAndSetClaim'>): Promise<boolean> {
@@ -371,14 +460,32 @@ export class SessionRecipe implements RecipeInterface {
       if (this.mayHaveNewerKey(parsed)) return undefined;
       throw error;
     }
-    this.checkKindOfKey(info);
-    if (doAntiCsrfCheck && this.dependencies.config.antiCsrf === 'VIA_TOKEN') {
-      if (antiCsrfToken === undefined)
-        throw new TryRefreshTokenError('anti-csrf check failed: the request carries no anti-csrf token');
-      if (!antiCsrfTokensMatch(info.antiCsrfToken, antiCsrfToken))
-        throw new TryRefreshTokenError('anti-csrf check failed');
-    }
+    this.checkProven(info, doAntiCsrfCheck, antiCsrfToken);
     return info;
+  }
+
+  private doesAntiCsrfCheck({ options }: Pick<Input<'getSession'>, 'options'>): boolean {
+    const doAntiCsrfCheck = options?.antiCsrfCheck !== false;
+    if (doAntiCsrfCheck && this.dependencies.config.antiCsrf === 'VIA_CUSTOM_HEADER') {
+      throw new Error(
+        'With antiCsrf VIA_CUSTOM_HEADER the check needs the request: pass antiCsrfCheck: false and check the header where it arrives',
+      );
+    }
+    return doAntiCsrfCheck;
+  }
+
+  /** What a token has to satisfy besides being genuine and in time. */
+  private checkProven(
+    info: AccessTokenInfo,
+    doAntiCsrfCheck: boolean,
+    antiCsrfToken: string | undefined,
+  ): void {
+    this.checkKindOfKey(info);
+    if (!doAntiCsrfCheck || this.dependencies.config.antiCsrf !== 'VIA_TOKEN') return;
+    if (antiCsrfToken === undefined)
+      throw new TryRefreshTokenError('anti-csrf check failed: the request carries no anti-csrf token');
+    if (!antiCsrfTokensMatch(info.antiCsrfToken, antiCsrfToken))
+      throw new TryRefreshTokenError('anti-csrf check failed');
   }
 
   private mayHaveNewerKey(parsed: ParsedAccessToken): boolean {
@@ -413,11 +520,18 @@ export class SessionRecipe implements RecipeInterface {
       default:
         return assertNever(verified);
     }
+    const { lifetimes } = this.dependencies;
     const { session, accessToken } = verified;
     const known = info ?? accessTokenInfo(parsed);
     const userData = deepFreeze({ ...session.userDataInJWT });
     const isLegacy = parsed.version <= 2;
     const presentedPayload = isLegacy ? userData : known.payload;
+    if (lifetimes.isOlderProof(known.payload, userData)) {
+      // The user has proved who they are since, with another token. Who holds this one is told what is stored, but gets
+      // no token that is fresh: that takes the refresh token.
+      const accessTokenPayload = deepFreeze(lifetimes.payloadWithoutNewerProof(known.payload, userData));
+      return this.newContainer({ ...stateFromToken(parsed.token, known, antiCsrfToken), accessTokenPayload });
+    }
     return this.newContainer({
       ...stateFromToken(parsed.token, known, antiCsrfToken),
       sessionHandle: session.handle,
@@ -435,8 +549,39 @@ export class SessionRecipe implements RecipeInterface {
     });
   }
 
+  /** In line with the other writers of the session's data. */
+  private readonly noteUse = (sessionHandle: string, userContext: UserContext): void => {
+    const { core, devices } = this.dependencies;
+    devices.noteUse(sessionHandle, userContext, (update) =>
+      this.dataMerges.run(sessionHandle, () => core.mergeSessionData(sessionHandle, update, {})),
+    );
+  };
+
+  /** @throws {TooManySessionsError} the user has as many sessions as he may have, and none is to be ended for it */
+  private async createWithinLimit(
+    session: CreateSessionInput,
+    { userId, tenantId, userContext }: Input<'createNewSession'>,
+  ): Promise<CoreSessionTokens> {
+    const { core, features } = this.dependencies;
+    const { maxSessionsPerUser: limit } = features;
+    if (limit === undefined) return core.createSession(session, userContext);
+    const result = await core.createSessionWithinLimit(session, limit, userContext);
+    if (result.status === 'TOO_MANY_SESSIONS') throw new TooManySessionsError(userId, tenantId, limit.max);
+    this.noteRevoked([...result.endedHandles], { userId, userContext });
+    return result.created;
+  }
+
+  /** A core that knows nothing of absolute ends goes on refreshing: the session ends here then. */
+  private async endIfOver(session: CoreSession, userContext: UserContext): Promise<void> {
+    const { lifetimes } = this.dependencies;
+    if (!lifetimes.isOver(session.userDataInJWT)) return;
+    await this.recipe.revokeSession({ sessionHandle: session.handle, userContext });
+    lifetimes.assertNotOver(session.userDataInJWT);
+  }
+
   private containerFor(tokens: CoreSessionTokens, tenantId: string): SessionContainer {
     const { session, accessToken, refreshToken, antiCsrfToken } = tokens;
+    const { lifetimes } = this.dependencies;
     return this.newContainer({
       sessionHandle: session.handle,
       userId: session.userId,
@@ -445,49 +590,52 @@ export class SessionRecipe implements RecipeInterface {
       accessToken: accessToken.token,
       accessTokenExpiryMs: accessToken.expiry,
       accessTokenPayload: payloadOf(accessToken.token, session.userDataInJWT),
-      refreshToken: { token: refreshToken.token, expiry: refreshToken.expiry },
+      refreshToken: {
+        token: refreshToken.token,
+        expiry: lifetimes.refreshTokenExpiryMs(session.userDataInJWT, refreshToken.expiry),
+      },
       antiCsrfToken,
       accessAndFrontTokenUpdated: true,
     });
   }
 
   private newContainer(state: SessionState): SessionContainer {
-    const { transport, events, clock, prepareContext } = this.dependencies;
-    const context: SessionContainerContext = {
-      recipe: this.recipe,
-      transport,
-      events,
-      clock,
-      prepareContext,
-    };
-    return new SessionContainer(state, context);
+    // Every way to a session leads through here, so none of them can miss its end.
+    this.dependencies.lifetimes.assertNotOver(state.accessTokenPayload);
+    this.sharedContext ??= this.containerContext();
+    return new SessionContainer(state, this.sharedContext);
   }
 
-  private reportTheft(session: { handle: string; userId: string; recipeUserId: string }): never {
+  private containerContext(): SessionContainerContext {
+    const { transport, events, clock, prepareContext, lifetimes, devices } = this.dependencies;
+    const context = { recipe: this.recipe, transport, events, clock, prepareContext, lifetimes };
+    return devices.isOn ? { ...context, noteUse: this.noteUse } : context;
+  }
+
+  private reportTheft(session: Omit<EventSubject, 'tenantId'>, userContext: UserContext): never {
     const { handle, userId, recipeUserId } = session;
-    this.dependencies.events.emit({
-      type: 'session.theft-detected',
-      timeMs: this.dependencies.clock.now(),
-      sessionHandle: handle,
-      userId,
-      recipeUserId,
-      tenantId: tenantIdOfHandle(handle),
-    });
+    this.emit('session.theft-detected', { ...session, tenantId: tenantIdOfHandle(handle) }, userContext);
     throw new TokenTheftDetectedError(handle, userId, recipeUserId);
   }
 
-  private emit(type: 'session.created' | 'session.refreshed', { session }: CoreSessionTokens): void {
-    const { handle: sessionHandle, userId, tenantId } = session;
+  private emit(type: PlainEventType, session: EventSubject, userContext: UserContext): void {
+    const { handle: sessionHandle, userId, recipeUserId, tenantId } = session;
     this.dependencies.events.emit({
       type,
       timeMs: this.dependencies.clock.now(),
       sessionHandle,
       userId,
+      recipeUserId,
       tenantId,
+      ...eventSourceOf(userContext),
     });
   }
 
-  private noteRevoked(sessionHandles: string[]): string[] {
+  /** @param by whose sessions they were is known only where all of a user's were meant */
+  private noteRevoked(
+    sessionHandles: string[],
+    { userId, userContext }: { readonly userId?: string; readonly userContext: UserContext },
+  ): string[] {
     const { verifier, events, clock } = this.dependencies;
     verifier.forgetSessions(sessionHandles);
     for (const sessionHandle of sessionHandles) {
@@ -495,7 +643,9 @@ export class SessionRecipe implements RecipeInterface {
         type: 'session.revoked',
         timeMs: clock.now(),
         sessionHandle,
+        ...(userId === undefined ? {} : { userId }),
         tenantId: tenantIdOfHandle(sessionHandle),
+        ...eventSourceOf(userContext),
       });
     }
     return sessionHandles;

@@ -1,9 +1,11 @@
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
+import type { SessionLifetime } from '../config/session-lifetime.js';
 import type { ClaimValidationError } from '../errors/session.error.js';
 import type { JsonObject } from '../shared/json.js';
 import type { UserContext } from '../shared/user-context.js';
 import type { PublicJwk } from '../shared/verification-keys.js';
+import type { SessionDevice } from './devices.js';
 import type { SessionContainer } from './session-container.js';
 
 /**
@@ -26,6 +28,8 @@ export interface SessionInformation<Payload extends object = JsonObject> {
   readonly sessionDataInDatabase: JsonObject;
   /** The stored access token payload without the names that the core owns. */
   readonly customClaimsInAccessTokenPayload: Payload;
+  /** What the option `devices` keeps; absent where that is off. */
+  readonly device?: SessionDevice;
 }
 
 /**
@@ -110,6 +114,10 @@ export interface RecipeInterface {
       sessionDataInDatabase?: JsonObject | undefined;
       disableAntiCsrf?: boolean | undefined;
       tenantId: string;
+      /** Limits of this session, laid over the module's option `lifetime`. */
+      lifetime?: SessionLifetime | undefined;
+      /** When the user proved who they are, milliseconds since the epoch; default now. */
+      authenticatedAtMs?: number | undefined;
     },
   ): Promise<SessionContainer>;
 
@@ -186,6 +194,16 @@ export interface RecipeInterface {
   /** @returns undefined when the session does not exist any more */
   regenerateAccessToken(
     input: WithContext & { accessToken: string; newAccessTokenPayload?: JsonObject | null | undefined },
+  ): Promise<RegeneratedAccessToken | undefined>;
+
+  /**
+   * Notes that the user has just proved who they are, and re-issues the access token with that. Ours, not SuperTokens'.
+   *
+   * @returns undefined when the session does not exist any more
+   * @throws {Error} the module does not record the time of authentication
+   */
+  recordAuthentication(
+    input: WithContext & { accessToken: string },
   ): Promise<RegeneratedAccessToken | undefined>;
 
   validateClaims(

@@ -9,6 +9,7 @@ import {
   accessTokenInfo,
   lengthOfNewAccessToken,
 } from '../access-token/access-token.js';
+import { eventSourceOf } from '../observability/event-source.js';
 import type { SessionEvents } from '../observability/session-events.js';
 import type { Clock } from '../shared/clock.js';
 import type { HttpExchange } from '../shared/http-exchange.js';
@@ -19,7 +20,9 @@ import { exchangeFor } from '../transport/http-exchange-factory.js';
 import type { TokenTransport } from '../transport/token-transport.js';
 import { mergePayload } from './merge-payload.js';
 import type { PrepareContext } from './prepare-context.js';
-import type { RecipeInterface, SessionInformation } from './recipe.interface.js';
+import type { RecipeInterface, RegeneratedAccessToken, SessionInformation } from './recipe.interface.js';
+import { revokeOtherSessions } from './revoke-other-sessions.js';
+import type { SessionLifetimes } from './session-lifetimes.js';
 
 /** What a container starts from. */
 export interface SessionState {
@@ -46,6 +49,9 @@ export interface SessionContainerContext {
   readonly events: SessionEvents;
   readonly clock: Clock;
   readonly prepareContext: PrepareContext;
+  readonly lifetimes: SessionLifetimes;
+  /** Called with each use in a request; absent where nobody wants to know. */
+  readonly noteUse?: (sessionHandle: string, userContext: UserContext) => void;
 }
 
 interface Attachment {
@@ -135,6 +141,26 @@ export class SessionContainer<Payload extends object = JsonObject> {
       this.context.transport.clear(this.attachment.exchange, this.attachment.transferMethod, ctx);
   }
 
+  /**
+   * Ends all other sessions of the user, after a change of the password for example. Sign-ins that happen meanwhile stay.
+   *
+   * @param input `tenantId`: only those of this tenant. `includeLinkedAccounts`: default true; false leaves the sessions of
+   *   the account's other login methods alone
+   * @returns the handles of the sessions that were ended
+   */
+  async revokeAllOtherSessions(
+    { tenantId, includeLinkedAccounts = true }: { tenantId?: string; includeLinkedAccounts?: boolean } = {},
+    userContext?: UserContext,
+  ): Promise<string[]> {
+    const { sessionHandle, recipeUserId } = this.state;
+    const userId = includeLinkedAccounts ? this.state.userId : recipeUserId;
+    return revokeOtherSessions(
+      this.context.recipe,
+      { sessionHandle, userId, tenantId, includeLinkedAccounts, mustExist: true },
+      this.contextFor(userContext),
+    );
+  }
+
   /** The server-side JSON of the session, read from the store. */
   async getSessionDataFromDatabase(userContext?: UserContext): Promise<JsonObject> {
     return (await this.information(userContext)).sessionDataInDatabase;
@@ -213,10 +239,27 @@ export class SessionContainer<Payload extends object = JsonObject> {
       timeMs: this.context.clock.now(),
       sessionHandle: this.state.sessionHandle,
       userId,
+      recipeUserId,
       tenantId: this.state.tenantId,
+      ...eventSourceOf(ctx),
       failedClaimIds: result.invalidClaims.map((claim) => claim.id),
     });
     throw new InvalidClaimsError(result.invalidClaims);
+  }
+
+  /**
+   * Notes that the user has just proved who they are (with a password, a second factor, a passkey): `auth_time` becomes
+   * now, and the access token is re-issued with its old expiry. Call it once the proof is complete. Tokens issued before
+   * stay as old as they were; the absolute end of the session stays where it is.
+   *
+   * @throws {Error} nothing asks for the time of authentication: put `AuthenticationTimeClaim` into the option `claims`
+   */
+  async recordAuthentication(userContext?: UserContext): Promise<void> {
+    const ctx = this.contextFor(userContext);
+    const { lifetimes, recipe } = this.context;
+    this.assertTokenFits(lifetimes.payloadAfterAuthentication(this.state.accessTokenPayload), ctx);
+    const { accessToken } = this.state;
+    this.adopt(await recipe.recordAuthentication({ accessToken, userContext: ctx }), ctx);
   }
 
   /** Fetches the claim's value anew and puts it into the payload. */
@@ -264,6 +307,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
   /** @internal The same for callers that have the exchange. */
   attach(attachment: Attachment, userContext?: UserContext): void {
     this.attachment = attachment;
+    this.context.noteUse?.(this.state.sessionHandle, this.contextFor(userContext));
     if (!this.state.accessAndFrontTokenUpdated) return;
     const { accessToken, refreshToken, antiCsrfToken } = this.state;
     this.context.transport.writeTokens(
@@ -275,22 +319,25 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   private async storePayloadUpdate(update: object, userContext: UserContext): Promise<void> {
-    const newAccessTokenPayload = mergePayload(this.state.accessTokenPayload, update);
-    if (this.attachment) {
-      const { exchange, transferMethod } = this.attachment;
-      const tokenLength = lengthOfNewAccessToken(this.state, newAccessTokenPayload);
-      this.context.transport.assertAccessTokenFits(
-        exchange.request,
-        transferMethod,
-        tokenLength,
-        userContext,
-      );
-    }
-    const regenerated = await this.context.recipe.regenerateAccessToken({
-      accessToken: this.state.accessToken,
-      newAccessTokenPayload,
+    const { lifetimes, recipe } = this.context;
+    const newAccessTokenPayload = mergePayload(this.state.accessTokenPayload, update, lifetimes.claimNames);
+    this.assertTokenFits(newAccessTokenPayload, userContext);
+    const { accessToken } = this.state;
+    this.adopt(
+      await recipe.regenerateAccessToken({ accessToken, newAccessTokenPayload, userContext }),
       userContext,
-    });
+    );
+  }
+
+  /** Before anything is stored that the client could never be told. */
+  private assertTokenFits(newAccessTokenPayload: JsonObject, userContext: UserContext): void {
+    if (this.attachment === undefined) return;
+    const { exchange, transferMethod } = this.attachment;
+    const tokenLength = lengthOfNewAccessToken(this.state, newAccessTokenPayload);
+    this.context.transport.assertAccessTokenFits(exchange.request, transferMethod, tokenLength, userContext);
+  }
+
+  private adopt(regenerated: RegeneratedAccessToken | undefined, userContext: UserContext): void {
     if (regenerated === undefined) throw sessionGone();
     if (regenerated.accessToken === undefined) {
       // It expired during this request: the payload is stored, the client gets it with its next refresh.

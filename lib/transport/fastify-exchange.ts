@@ -43,21 +43,29 @@ class FastifyResponse implements HttpResponse {
    * the same name: reading both is what keeps the cookies of the former.
    */
   getHeaderValues(name: string): string[] {
-    const fromRaw = headerLines(this.original.raw.getHeader(name));
     const fromReply = headerLines(this.original.getHeader(name)); // answers the raw value where the reply has none
+    if (fromReply.length === 0) return fromReply;
+    const fromRaw = headerLines(this.original.raw.getHeader(name));
     return [...fromRaw.filter((line) => !fromReply.includes(line)), ...fromReply];
   }
 
   setHeader(name: string, value: string | string[]): void {
-    this.removeHeader(name);
+    this.assertNotSent(name);
+    // What middleware wrote would stay beside it; of a header that is not there nothing has to go.
+    if (this.original.raw.getHeader(name) !== undefined) this.original.raw.removeHeader(name);
+    if (name.toLowerCase() === 'set-cookie') this.original.removeHeader(name);
     this.original.header(name, value);
   }
 
   removeHeader(name: string): void {
-    // Fastify would accept the header and lose it
-    if (this.isSent) throw new Error(`Cannot change header ${name}: the response has already been sent`);
+    this.assertNotSent(name);
     this.original.raw.removeHeader(name); // not every Fastify 5 does this by itself
     this.original.removeHeader(name);
+  }
+
+  private assertNotSent(name: string): void {
+    // Fastify would accept the header and lose it
+    if (this.isSent) throw new Error(`Cannot change header ${name}: the response has already been sent`);
   }
 
   setStatusCode(status: number): void {

@@ -12,11 +12,18 @@ export interface IncomingRequestSource {
   readonly cookies?: unknown;
 }
 
+const NO_COOKIES: ReadonlyMap<string, string> = new Map<string, string>();
+
 /** The request side of the port; Express, Fastify and `node:http` look alike here. */
 export class IncomingRequest implements HttpRequest {
   private cookies: { readonly header: string; readonly values: ReadonlyMap<string, string> } | undefined;
 
-  constructor(readonly original: IncomingRequestSource) {}
+  /** Asked for once: on a request of Node it is an accessor, behind Express a slow one. */
+  private readonly headers: IncomingRequestSource['headers'];
+
+  constructor(readonly original: IncomingRequestSource) {
+    this.headers = original.headers;
+  }
 
   getMethod(): string {
     return (this.original.method ?? '').toLowerCase();
@@ -28,8 +35,8 @@ export class IncomingRequest implements HttpRequest {
 
   getHeaderValue(name: string): string | undefined {
     const key = name.toLowerCase();
-    if (!Object.hasOwn(this.original.headers, key)) return undefined; // `__proto__` is a header name, not a lookup
-    const value = this.original.headers[key];
+    if (!Object.hasOwn(this.headers, key)) return undefined; // `__proto__` is a header name, not a lookup
+    const value = this.headers[key];
     return Array.isArray(value) ? value[0] : value;
   }
 
@@ -41,7 +48,8 @@ export class IncomingRequest implements HttpRequest {
   }
 
   private parsedHeader(): ReadonlyMap<string, string> {
-    const header = this.getHeaderValue('cookie') ?? '';
+    const header = this.getHeaderValue('cookie');
+    if (header === undefined) return NO_COOKIES;
     if (this.cookies?.header !== header) this.cookies = { header, values: parseCookieHeader(header) };
     return this.cookies.values;
   }

@@ -18,6 +18,10 @@ const ACCESS_COOKIE_LIFETIME_MS = 365 * 24 * 60 * 60 * 1000;
 /** Longer than any token and than what Node accepts by default; work on the value ends here. */
 const MAX_CREDENTIAL_LENGTH = 16 * 1024;
 
+/** The request headers that a session is read from. */
+const VARY_ITEMS = ['Cookie', 'Authorization'];
+const VARY = VARY_ITEMS.join(', ');
+
 /** Tokens of one session on their way to the client. */
 export interface TokensToWrite {
   readonly accessToken: string;
@@ -200,10 +204,9 @@ export class TokenTransport {
 
   /** States that the response depends on who asks, for caches between here and the client. */
   markSessionDependent({ response }: HttpExchange): void {
-    response.setHeader(
-      'Vary',
-      appendToHeaderList(response.getHeaderValues('Vary'), ['Cookie', 'Authorization']),
-    );
+    const present = response.getHeaderValues('Vary');
+    const all = present.length === 0 ? VARY : appendToHeaderList(present, VARY_ITEMS);
+    if (present.length !== 1 || present[0] !== all) response.setHeader('Vary', all);
   }
 
   private markUncacheable(exchange: HttpExchange): void {
@@ -272,8 +275,8 @@ export class TokenTransport {
 function hasCookieNamed(request: HttpRequest, name: string): boolean {
   if (request.getCookieValue(name) !== undefined) return true;
   // a cookie parser may have made something else of the value than a string
-  const header = request.getHeaderValue('cookie') ?? '';
-  return header.includes(name) && parseCookieHeader(header).has(name);
+  const header = request.getHeaderValue('cookie');
+  return header?.includes(name) === true && parseCookieHeader(header).has(name);
 }
 
 function setCookie(response: HttpResponse, { name, line }: CookieLine): void {
