@@ -38,7 +38,11 @@ async function once(headers) {
   const request = { method: 'POST', url: '/', headers };
   const context = new ExecutionContextHost([request, { ...response }], AppModule, once);
   const began = process.hrtime.bigint();
-  await guard.canActivate(context).catch(() => undefined);
+  try {
+    await guard.canActivate(context);
+  } catch {
+    // refused, which is what costs here
+  }
   return Number(process.hrtime.bigint() - began) / 1e6;
 }
 

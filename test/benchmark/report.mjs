@@ -29,3 +29,9 @@ export function printTable(title, head, rows) {
 export function ms(value) {
   return value.toFixed(value < 1 ? 3 : 2);
 }
+
+/** Milliseconds shown as microseconds, with three digits that count. */
+export function microseconds(valueMs) {
+  const value = valueMs * 1000;
+  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
+}

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,6 +51,22 @@ export async function open() {
   };
 }
 
+/**
+ * A server for processes other than this one.
+ *
+ * @returns its URL, the CPU time of its connections so far (0 where it cannot be known), and how to stop it
+ */
+export async function openServer() {
+  const given = process.env.PG_URL;
+  if (given !== undefined) return { url: given, cpuMs: () => 0, close: async () => {} };
+  const server = await startServer();
+  return {
+    url: server.url,
+    cpuMs: () => childrenOf(server.pid).reduce((sum, pid) => sum + processCpuMs(pid), 0),
+    close: server.stop,
+  };
+}
+
 function insertSql(schema, from, count) {
   return `INSERT INTO ${schema}.session_info (session_handle, user_id, refresh_token_hash_2, session_data,
       jwt_user_payload, expires_at, created_at_time, use_static_key)
@@ -69,14 +85,28 @@ async function backendsOf(pool) {
   return answers.map(({ rows }) => rows[0].pid);
 }
 
+/** Processes that a process has started; none where the system does not tell. */
+function childrenOf(parent) {
+  try {
+    return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && statOf(pid)[1] === parent);
+  } catch {
+    return []; // no /proc
+  }
+}
+
 /** CPU time of another process; 0 where the system does not tell. */
 function processCpuMs(pid) {
+  const [user = 0, system = 0] = statOf(pid).slice(11, 13);
+  return (Number(user) + Number(system)) * TICK_MS;
+}
+
+/** What the kernel tells of a process, from its state on; nothing where there is no /proc or the process has ended. */
+function statOf(pid) {
   try {
     const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
-    const [user, system] = fields.split(' ').slice(11, 13);
-    return (Number(user) + Number(system)) * TICK_MS;
+    return fields.split(' ');
   } catch {
-    return 0; // no /proc, or the process has ended
+    return [];
   }
 }
 
@@ -98,7 +128,9 @@ async function startServer() {
   });
   await server.initialise();
   await server.start();
+  const [pid] = readFileSync(join(databaseDir, 'postmaster.pid'), 'utf8').split('\n');
   return {
+    pid,
     url: `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`,
     stop: async () => {
       await server.stop();

@@ -160,10 +160,7 @@ async function measureRate(name, size, { core, store, sample }, subject, { secon
   const whole = await rateOf((caller) => rotate(core, chains[caller]), setting);
   const usual = await rateOf(() => refresh(core, sample.current().token), setting);
   const bare = Array.from({ length: CALLERS }, () => sample.bare());
-  const statements = await rateOf(async (caller) => {
-    await store.findSession(bare[caller].key);
-    await promote(store, bare[caller]);
-  }, setting);
+  const statements = await rateOf((caller) => findAndPromote(store, bare[caller]), setting);
   const line = (title, { perSecond, clientCpuMs, serverCpuMs }) => [
     title,
     perSecond.toFixed(0),
@@ -176,7 +173,7 @@ async function measureRate(name, size, { core, store, sample }, subject, { secon
     ['', 'per second', 'CPU ms here', 'CPU ms server', 'per CPU second'],
     [
       line('refresh, presented token is promoted', whole),
-      line('- its two statements alone (no tokens, no signature)', statements),
+      line('- its statement alone (no tokens, no signature)', statements),
       line('refresh, presented token is current', usual),
     ],
   );
@@ -257,17 +254,29 @@ async function list(core, size) {
 }
 
 async function promote(store, session) {
-  const toHash2 = randomBytes(32).toString('hex');
-  const row = await store.promote({
-    ...session.key,
-    fromHash2: session.hash,
-    toHash2,
+  const promotion = nextOf(session);
+  const row = await store.promote(promotion);
+  if (row === undefined) throw new Error('A promotion did not happen');
+  session.hash = promotion.toHash2;
+}
+
+/** What a refresh that promotes asks of the store. */
+async function findAndPromote(store, session) {
+  const promotion = nextOf(session);
+  const { isPromoted } = await store.findAndPromote(promotion, ['session_expiry', 'session_idle']);
+  if (!isPromoted) throw new Error('A promotion did not happen');
+  session.hash = promotion.toHash2;
+}
+
+function nextOf({ key, hash }) {
+  return {
+    ...key,
+    fromHash2: hash,
+    toHash2: randomBytes(32).toString('hex'),
     expiresAtMs: filler.liveUntilMs,
     useStaticKey: undefined,
     nowMs: Date.now(),
-  });
-  if (row === undefined) throw new Error('A promotion did not happen');
-  session.hash = toHash2;
+  };
 }
 
 function newRow() {

@@ -1,0 +1,101 @@
+// A Nest application with a sign-in and one route, which is guarded if the module is there. It is imported, started and
+// asked once while the process reports what that took.
+import { request } from 'node:http';
+
+/** @param {{ adapter: 'express' | 'fastify', hasSessions: boolean, signingAlgorithm?: string, file?: string }} options */
+export async function serve({ adapter, hasSessions, signingAlgorithm, file }) {
+  const cpuBefore = cpuMs();
+  const began = performance.now();
+  await import('reflect-metadata');
+  const nest = await import('@nestjs/common');
+  const { NestFactory } = await import('@nestjs/core');
+  const AppModule = hasSessions
+    ? await guardedModule(nest, { signingAlgorithm, file })
+    : bareModule(nest, { login: () => ({}), me: () => ({}) });
+  const app = await NestFactory.create(AppModule, await adapterOf(adapter), { logger: false });
+  await app.listen(0, '127.0.0.1');
+  const { port } = app.getHttpServer().address();
+  const login = await ask(port, 'POST', '/login', {});
+  const token = login.headers['st-access-token'];
+  const me = await ask(port, 'GET', '/me', token === undefined ? {} : { authorization: `Bearer ${token}` });
+  if (me.statusCode !== 200) throw new Error(`The first request was answered ${me.statusCode}`);
+  const took = {
+    cpuMs: cpuMs() - cpuBefore,
+    wallMs: performance.now() - began,
+    rss: process.memoryUsage().rss,
+  };
+  return { port, close: () => app.close(), answers: { took: () => took } };
+}
+
+function cpuMs() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+function bareModule({ Controller, Get, Module, Post }, handlers) {
+  return moduleOf({ Controller, Get, Module, Post }, { ...handlers });
+}
+
+async function guardedModule(nest, { signingAlgorithm, file }) {
+  const sessions = await import('nest-sessions');
+  const { embeddedCore, SessionGuard, SessionModule, SessionService, sqliteStore } = sessions;
+  const appInfo = { appName: 'b', apiDomain: 'http://localhost:1', websiteDomain: 'http://localhost:1' };
+  const core = embeddedCore({
+    ...(signingAlgorithm === undefined ? {} : { signingAlgorithm }),
+    ...(file === undefined ? {} : { store: sqliteStore(file) }),
+  });
+  const handlers = {
+    async login(req, res) {
+      await this.service.createNewSession(req, res, { userId: 'user-1' });
+      return {};
+    },
+    me: () => ({}),
+  };
+  return moduleOf(nest, handlers, {
+    imports: [SessionModule.forRoot({ appInfo, core })],
+    service: SessionService,
+    guard: SessionGuard,
+  });
+}
+
+function moduleOf({ Controller, Get, Module, Post, Req, Res, UseGuards }, handlers, extras) {
+  class AppController {
+    constructor(service) {
+      this.service = service;
+    }
+  }
+  for (const [name, handler] of Object.entries(handlers)) AppController.prototype[name] = handler;
+  const described = (name) => Object.getOwnPropertyDescriptor(AppController.prototype, name);
+  Controller()(AppController);
+  Post('login')(AppController.prototype, 'login', described('login'));
+  Get('me')(AppController.prototype, 'me', described('me'));
+  if (extras) {
+    Reflect.defineMetadata('design:paramtypes', [extras.service], AppController);
+    Req()(AppController.prototype, 'login', 0);
+    Res({ passthrough: true })(AppController.prototype, 'login', 1);
+    UseGuards(extras.guard)(AppController.prototype, 'me', described('me'));
+  }
+  class AppModule {}
+  Module({ imports: extras?.imports ?? [], controllers: [AppController] })(AppModule);
+  return AppModule;
+}
+
+async function adapterOf(name) {
+  if (name === 'fastify') return new (await import('@nestjs/platform-fastify')).FastifyAdapter();
+  return new (await import('@nestjs/platform-express')).ExpressAdapter();
+}
+
+function ask(port, method, path, headers) {
+  return new Promise((resolve, reject) => {
+    const sent = request({
+      port,
+      host: '127.0.0.1',
+      method,
+      path,
+      headers: { ...headers, 'st-auth-mode': 'header' },
+    });
+    sent.on('response', (response) => response.resume().on('end', () => resolve(response)));
+    sent.on('error', reject);
+    sent.end();
+  });
+}

@@ -1,0 +1,236 @@
+// Refreshes over HTTP and in process, beside what a refresh cannot do without and beside express-session.
+import { embeddedCore, memoryStore, SessionEvents, SystemClock } from 'nest-sessions';
+import { interleaved, median, rateOf } from '../measure.mjs';
+import { ms, printTable } from '../report.mjs';
+import { KeepAliveClient } from '../subjects/keep-alive-client.mjs';
+import { openServer } from '../subjects/postgres-store.mjs';
+import { serveApart } from '../subjects/server-process.mjs';
+
+const FULL = { rounds: 9, seconds: 2, times: 200 };
+const QUICK = { rounds: 1, seconds: 0.2, times: 10 };
+const CLIENTS = 16;
+const PARTS = ['http', 'process'];
+const BARE = 'bare node:http, one RS256 signature';
+
+/** What is measured over HTTP; the file of the subject and the options of its server. */
+const SUBJECTS = [
+  { name: BARE, file: 'refresh-bare.mjs' },
+  { name: 'express-session, memory, regenerate', file: 'refresh-express-session.mjs' },
+  ours('memory, RS256, Fastify', { store: 'memory', adapter: 'fastify' }),
+  ours('memory, RS256, Express', { store: 'memory', adapter: 'express' }),
+  ours('memory, ES256, Fastify', { store: 'memory', adapter: 'fastify', signingAlgorithm: 'ES256' }),
+  ours('SQLite, RS256, Fastify', { store: 'sqlite', adapter: 'fastify' }),
+  ours('PostgreSQL, RS256, Fastify', { store: 'postgres', adapter: 'fastify' }),
+  ours('PostgreSQL, ES256, Fastify', { store: 'postgres', adapter: 'fastify', signingAlgorithm: 'ES256' }),
+  ours('remote core in memory, RS256, Fastify', { store: 'remote', adapter: 'fastify' }),
+];
+
+/** @param {{ quick: boolean, store?: string, part?: string }} options */
+export async function run({ quick, store, part }) {
+  const effort = quick ? QUICK : FULL;
+  const parts = part === undefined ? PARTS : part.split(',');
+  const stores = store?.split(',');
+  const subjects = SUBJECTS.filter(
+    ({ options }) => stores === undefined || options === undefined || stores.includes(options.store),
+  );
+  if (parts.includes('http')) await measureHttp(subjects, effort);
+  if (parts.includes('process')) await measureInProcess(effort);
+}
+
+function ours(name, options) {
+  return { name: `nest-sessions, ${name}`, file: 'refresh-nest-sessions.mjs', options };
+}
+
+async function measureHttp(subjects, { rounds, seconds }) {
+  const opened = [];
+  try {
+    for (const subject of subjects) opened.push(await openSubject(subject, opened.length));
+    const results = opened.map(() => []);
+    for (const each of opened) await measureRound(each, seconds / 2);
+    for (let round = 0; round < rounds; round++) {
+      for (let i = 0; i < opened.length; i++) {
+        const index = (round + i) % opened.length;
+        results[index].push(await measureRound(opened[index], seconds));
+      }
+    }
+    printHttp(opened, results);
+  } finally {
+    for (const { close } of opened) await close();
+  }
+}
+
+/** The servers of one subject, with as many clients as there are, each of which has signed in. */
+async function openSubject({ name, file, options }, number) {
+  const { login, refresh } = await import(new URL(`../subjects/${file}`, import.meta.url).href);
+  const behind = await openBehind(options?.store, number);
+  const server = await serveApart(file, { ...options, ...behind.options });
+  const clients = [];
+  for (let i = 0; i < CLIENTS; i++) {
+    const client = new KeepAliveClient(server.port);
+    clients.push({ client, token: await login(client) });
+  }
+  return {
+    name,
+    step: async (caller) => {
+      caller.token = await refresh(caller.client, caller.token);
+    },
+    clients,
+    cpuMs: () => server.cpuMs(),
+    behindCpuMs: behind.cpuMs,
+    close: async () => {
+      for (const { client } of clients) client.close();
+      await server.close();
+      await behind.close();
+    },
+  };
+}
+
+/** What a store needs beside the server. */
+async function openBehind(store, number) {
+  if (store === 'postgres') {
+    const { url, cpuMs, close } = await openServer();
+    return {
+      options: { url, schema: `benchmark_${process.pid}_${number}` },
+      cpuMs: async () => cpuMs(),
+      close,
+    };
+  }
+  if (store === 'remote') {
+    const core = await serveApart('served-core.mjs');
+    return {
+      options: { url: `http://127.0.0.1:${core.port}` },
+      cpuMs: () => core.cpuMs(),
+      close: () => core.close(),
+    };
+  }
+  return { options: {}, cpuMs: async () => 0, close: async () => {} };
+}
+
+async function measureRound({ step, clients, cpuMs, behindCpuMs }, seconds) {
+  const [cpuBefore, behindBefore, began] = [await cpuMs(), await behindCpuMs(), performance.now()];
+  let done = 0;
+  const waits = [];
+  await Promise.all(
+    clients.map(async (caller) => {
+      while (performance.now() - began < seconds * 1000) {
+        const asked = performance.now();
+        await step(caller);
+        waits.push(performance.now() - asked);
+        done++;
+      }
+    }),
+  );
+  const perSecond = (done / (performance.now() - began)) * 1000;
+  const sorted = waits.toSorted((a, b) => a - b);
+  return {
+    perSecond,
+    cpu: ((await cpuMs()) - cpuBefore) / done,
+    behindCpu: ((await behindCpuMs()) - behindBefore) / done,
+    p50: sorted[Math.floor(sorted.length / 2)],
+    p99: sorted[Math.floor(sorted.length * 0.99)],
+  };
+}
+
+function printHttp(opened, results) {
+  const of = (rounds, key) => median(rounds.map((round) => round[key]));
+  const bare = results[opened.findIndex(({ name }) => name === BARE)];
+  printTable(
+    `Refreshes over HTTP, ${CLIENTS} clients, each presents the token that it got before`,
+    ['', 'per second', 'of the bare one', 'CPU ms server', 'CPU ms behind it', 'p50 ms', 'p99 ms'],
+    opened.map(({ name }, i) => [
+      name,
+      of(results[i], 'perSecond').toFixed(0),
+      // Of each round by itself: what else the machine does then meets both.
+      median(results[i].map(({ perSecond }, round) => perSecond / bare[round].perSecond)).toFixed(2),
+      ms(of(results[i], 'cpu')),
+      ms(of(results[i], 'behindCpu')),
+      ms(of(results[i], 'p50')),
+      ms(of(results[i], 'p99')),
+    ]),
+  );
+}
+
+/** Without HTTP: what the algorithm does, and what it is worth to have sealed a token oneself. */
+async function measureInProcess({ rounds, seconds, times }) {
+  const algorithms = ['RS256', 'ES256'];
+  const engines = [];
+  for (const algorithm of algorithms) engines.push(await enginesOf(algorithm));
+  const cases = engines.flatMap(({ one, other }) => [chainOf([one]), chainOf([one, other])]);
+  const names = algorithms.flatMap((name) => [
+    `${name}, sealed by this engine`,
+    `${name}, sealed by another`,
+  ]);
+  const costs = await interleaved(cases, { rounds, times });
+  const rates = cases.map(() => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, { one, other }] of engines.entries()) {
+      for (const [i, pair] of [[one], [one, other]].entries()) {
+        const chains = Array.from({ length: CLIENTS }, () => chainOf(pair));
+        const setting = { callers: CLIENTS, seconds: seconds / 2, serverCpuMs: () => 0 };
+        rates[index * 2 + i].push(await rateOf((caller) => chains[caller](), setting));
+      }
+    }
+  }
+  const rate = (i, key) => median(rates[i].map((round) => round[key]));
+  printTable(
+    `Refreshes in process, memory store: one after the other, and ${CLIENTS} at once`,
+    ['', 'ms wall', 'ms CPU', 'at once, per second', 'ms CPU', 'of RS256'],
+    names.map((name, i) => [
+      name,
+      ms(costs[i].wallMs),
+      ms(costs[i].cpuMs),
+      rate(i, 'perSecond').toFixed(0),
+      ms(rate(i, 'clientCpuMs')),
+      (rate(i, 'perSecond') / rate(i % 2, 'perSecond')).toFixed(2),
+    ]),
+  );
+  for (const { one, other } of engines) await Promise.all([one.close(), other.close()]);
+}
+
+/** Two engines on one store, as two instances of an application are. */
+async function enginesOf(signingAlgorithm) {
+  const store = memoryStore();
+  const context = {
+    clock: new SystemClock(),
+    events: new SessionEvents(),
+    apiDomain: 'http://localhost:3000',
+    jwksRefreshIntervalSec: 14_400,
+  };
+  const made = () =>
+    embeddedCore({ store, ...(signingAlgorithm === 'RS256' ? {} : { signingAlgorithm }) }).create(context);
+  const [one, other] = [made(), made()];
+  await one.start();
+  await other.start();
+  return { one, other };
+}
+
+/** Presents the newest token of a session, to each of the engines in turn. */
+function chainOf(engines) {
+  let token;
+  let step = 0;
+  return async () => {
+    const core = engines[step++ % engines.length];
+    token ??= (await create(core)).refreshToken.token;
+    const input = {
+      refreshToken: token,
+      antiCsrfToken: undefined,
+      enableAntiCsrf: false,
+      useDynamicSigningKey: true,
+    };
+    const result = await core.refreshSession(input, {});
+    if (result.status !== 'OK') throw new Error(`A refresh was answered ${result.status}`);
+    token = result.refreshToken.token;
+  };
+}
+
+function create(core) {
+  const input = {
+    tenantId: 'public',
+    recipeUserId: 'user-1',
+    userDataInJWT: { role: 'admin' },
+    userDataInDatabase: {},
+    useDynamicSigningKey: true,
+    enableAntiCsrf: false,
+  };
+  return core.createSession(input, {});
+}
