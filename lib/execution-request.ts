@@ -1,23 +1,76 @@
-import type { ExecutionContext } from '@nestjs/common';
+import type { ArgumentsHost } from '@nestjs/common';
 
-/** The request that a context is about, and its response. */
+/**
+ * The request that a context is about, and its response; what an overridden `getRequestAndResponse` returns.
+ *
+ * @publicApi
+ */
 export interface RequestAndResponse {
   readonly req: unknown;
   readonly res: unknown;
 }
 
 /**
- * Finds the request and the response in a context.
+ * Finds the request and the response in a context: of HTTP, or of GraphQL over HTTP.
  *
  * @throws {Error} for every kind of context that is not known here: what cannot be verified is refused
  */
-export function requestAndResponseOf(context: ExecutionContext): RequestAndResponse {
+export function requestAndResponseOf(context: ArgumentsHost): RequestAndResponse {
   const type: string = context.getType();
-  if (type !== 'http') {
-    throw new Error(
-      `SessionGuard does not know how to find a session in a "${type}" context: extend it and override getRequestAndResponse`,
+  switch (type) {
+    case 'http': {
+      const http = context.switchToHttp();
+      return { req: http.getRequest<unknown>(), res: http.getResponse<unknown>() };
+    }
+    case 'graphql':
+      return ofGraphql(graphqlContextOf(context));
+    case 'ws':
+      throw notFound(
+        type,
+        'a client of this platform does not carry its handshake: call SessionSockets.admit(client, request) in handleConnection',
+      );
+    default:
+      throw notFound(type, 'extend it and override getRequestAndResponse');
+  }
+}
+
+/** The context value that the resolvers of one operation share; the third argument of a resolver. */
+export function graphqlContextOf(context: ArgumentsHost): unknown {
+  return context.getArgByIndex<unknown>(2);
+}
+
+/**
+ * Apollo hands on what the `context` option makes, `{ req, res }` on Express; Mercurius adds its `reply`. Express knows
+ * the response of a request, Fastify does not.
+ */
+function ofGraphql(value: unknown): RequestAndResponse {
+  const reply = memberOf(value, 'reply');
+  const req = firstObject(memberOf(value, 'req'), memberOf(value, 'request'), memberOf(reply, 'request'));
+  if (typeof memberOf(req, 'headers') !== 'object') {
+    throw notFound(
+      'graphql',
+      'its context value has no req; leave the option context out, or return { req, res } from it',
     );
   }
-  const http = context.switchToHttp();
-  return { req: http.getRequest<unknown>(), res: http.getResponse<unknown>() };
+  const res = firstObject(memberOf(value, 'res'), memberOf(value, 'response'), reply, memberOf(req, 'res'));
+  if (res === undefined) {
+    throw notFound(
+      'graphql',
+      'its context value has no response: set context: (req, reply) => ({ req, reply })',
+    );
+  }
+  return { req, res };
+}
+
+function notFound(type: string, remedy: string): Error {
+  return new Error(`SessionGuard does not know how to find a session in a "${type}" context: ${remedy}`);
+}
+
+function firstObject(...candidates: unknown[]): unknown {
+  return candidates.find((candidate) => typeof candidate === 'object' && candidate !== null);
+}
+
+/** A member of a value of unknown shape. */
+export function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (Reflect.get(value, name) as unknown) : undefined;
 }

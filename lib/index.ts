@@ -14,6 +14,13 @@ export type {
   TokenTransferMethod,
   TokenType,
 } from './config/session-options.interface.js';
+export type {
+  DeviceOptions,
+  SessionFeatureOptions,
+  SessionLimit,
+  UserSessionRoutesOptions,
+} from './config/session-feature-options.js';
+export { NIST_LIFETIMES, type SessionLifetime } from './config/session-lifetime.js';
 
 // Guard, decorators, filter
 export { SessionGuard } from './session.guard.js';
@@ -25,6 +32,11 @@ export {
   VerifySession,
 } from './decorators/verify-session.decorator.js';
 export { SessionExceptionFilter } from './session-exception.filter.js';
+export type { RequestAndResponse } from './execution-request.js';
+
+// Connections that last
+export { SessionSockets, type SocketAdmissionOptions } from './session-sockets.js';
+export { SessionStreams } from './session-streams.js';
 
 // Sessions in code
 export { SessionService, type CreateNewSessionInput, type UserSessionsQuery } from './session.service.js';
@@ -45,6 +57,8 @@ export type {
   ValidateClaimsForSessionHandleResult,
   VerifySessionOptions,
 } from './recipe/recipe.interface.js';
+export type { SessionDevice } from './recipe/devices.js';
+export type { ListedSession, UserSessionList } from './recipe/user-sessions.js';
 export type { ApiInterface, ApiOptions, GeneralErrorResponse } from './recipe/api.interface.js';
 export type { ErrorMessageHandler, SessionErrorHandlers } from './recipe/error-responder.js';
 
@@ -60,6 +74,11 @@ export {
 export { PrimitiveArrayClaim } from './claims/primitive-array-claim.js';
 export { BooleanClaim } from './claims/boolean-claim.js';
 export { PermissionClaim, UserRoleClaim, type UserRoleSource } from './claims/user-roles.js';
+export {
+  AuthenticationTimeClaim,
+  type AuthenticationTime,
+  type AuthenticationTimeValidators,
+} from './claims/authentication-time-claim.js';
 export { allOf, anyOf, not } from './claims/compose-validators.js';
 
 // Cores and stores
@@ -67,6 +86,7 @@ export { CoreClient } from './core/core-client.js';
 export type { CoreContext, CoreProvider } from './core/core-provider.js';
 export { embeddedCore } from './core/embedded/embedded-core-options.js';
 export type { AccountLinking, EmbeddedCoreOptions } from './core/embedded/embedded-core-config.js';
+export type { SigningAlgorithm } from './core/embedded/key-pairs.js';
 export { remoteCore } from './core/http/remote-core-options.js';
 export { allowInsecureConnection, type RemoteCoreOptions } from './core/http/remote-core-config.js';
 export type { CoreNetworkRequest, NetworkInterceptor } from './core/http/network-interceptor.js';
@@ -85,7 +105,11 @@ export {
 export { schemaSql, type SchemaOptions } from './core/embedded/stores/schema.js';
 export {
   SessionStore,
+  StoreSetupError,
+  type FoundSession,
+  type LimitedInsert,
   type Promotion,
+  type RowLimit,
   type SessionKey,
   type SessionRow,
   type SessionsOfUsers,
@@ -120,9 +144,23 @@ export {
   CoreUnavailableError,
 } from './errors/core.error.js';
 export { SessionConfigError, type ConfigProblem } from './errors/config.error.js';
+export { TooManySessionsError } from './errors/too-many-sessions.error.js';
 
 // Events
 export { SessionEvents, type SessionEvent } from './observability/session-events.js';
+export type { EventSource } from './observability/event-source.js';
+export type { CallRecorder } from './observability/call-recorder.js';
+export type { ObservabilityOptions } from './config/observability-options.js';
+
+// Rate limits
+export { RateLimitedError } from './errors/rate-limited.error.js';
+export { fixedWindowLimiter, type FixedWindowLimits } from './observability/fixed-window-limiter.js';
+export type {
+  RateLimitDecision,
+  RateLimitedAttempt,
+  RateLimiter,
+  RateLimitOptions,
+} from './config/rate-limit-options.js';
 
 // HTTP
 export {

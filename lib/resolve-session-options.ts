@@ -1,8 +1,19 @@
+import { DEFAULT_MAX_CACHED_TOKEN_BYTES } from './access-token/access-token-verifier.js';
 import type { SessionClaimValidator } from './claims/claim-validator.js';
 import type { SessionClaim } from './claims/session-claim.js';
 import type { UserRoleSource } from './claims/user-roles.js';
 import { integerOption, OptionReader, type ParseOption } from './config/option-reader.js';
+import {
+  OBSERVABILITY_OPTION_NAMES,
+  readObservability,
+  type ObservabilityConfig,
+} from './config/observability-options.js';
 import { resolveSessionConfig } from './config/resolve-session-config.js';
+import {
+  readSessionFeatures,
+  SESSION_FEATURE_OPTION_NAMES,
+  type SessionFeatures,
+} from './config/session-feature-options.js';
 import type { SessionConfig } from './config/session-config.js';
 import type { SessionWireOptions } from './config/session-options.interface.js';
 import type { CoreProvider } from './core/core-provider.js';
@@ -23,8 +34,12 @@ export interface ResolvedSessionOptions {
   readonly overrideApis: NonNullable<SessionModuleOptions['override']>['apis'];
   readonly errorHandlers: SessionErrorHandlers;
   readonly userRoles: UserRoleSource | undefined;
+  readonly features: SessionFeatures;
+  readonly observability: ObservabilityConfig;
   readonly clockToleranceSec: number;
+  readonly socketRenewalGraceSec: number;
   readonly maxCachedTokens: number;
+  readonly maxCachedTokenBytes: number;
 }
 
 const OWN_NAMES: Readonly<Record<Exclude<keyof SessionModuleOptions, keyof SessionWireOptions>, true>> = {
@@ -35,8 +50,12 @@ const OWN_NAMES: Readonly<Record<Exclude<keyof SessionModuleOptions, keyof Sessi
   override: true,
   errorHandlers: true,
   userRoles: true,
+  ...SESSION_FEATURE_OPTION_NAMES,
+  ...OBSERVABILITY_OPTION_NAMES,
   clockToleranceSec: true,
+  socketRenewalGraceSec: true,
   maxCachedTokens: true,
+  maxCachedTokenBytes: true,
 };
 
 const ERROR_HANDLER_NAMES: Readonly<Record<keyof SessionErrorHandlers, true>> = {
@@ -91,8 +110,14 @@ function resolveOwnOptions(
     overrideApis: override.function<NonNullable<ResolvedSessionOptions['overrideApis']>>('apis'),
     errorHandlers: handlers,
     userRoles: reader.optional('userRoles', userRolesOption),
+    features: readSessionFeatures(reader, problems),
+    observability: readObservability(reader, problems),
+    socketRenewalGraceSec: reader.optional('socketRenewalGraceSec', numberOption(0, 3600)) ?? 30,
     clockToleranceSec: reader.optional('clockToleranceSec', numberOption(0, 60)) ?? 0,
     maxCachedTokens: reader.optional('maxCachedTokens', integerOption(0, 10_000_000)) ?? 10_000,
+    maxCachedTokenBytes:
+      reader.optional('maxCachedTokenBytes', integerOption(0, Number.MAX_SAFE_INTEGER)) ??
+      DEFAULT_MAX_CACHED_TOKEN_BYTES,
   };
 }
 

@@ -1,6 +1,8 @@
 import type { SessionClaimValidator } from './claims/claim-validator.js';
 import type { SessionClaim } from './claims/session-claim.js';
 import type { UserRoleSource } from './claims/user-roles.js';
+import type { ObservabilityOptions } from './config/observability-options.js';
+import type { SessionFeatureOptions } from './config/session-feature-options.js';
 import type { SessionWireOptions } from './config/session-options.interface.js';
 import type { CoreProvider } from './core/core-provider.js';
 import type { ApiInterface } from './recipe/api.interface.js';
@@ -13,7 +15,8 @@ import type { SessionRecipeClass } from './recipe/recipe-implementation.js';
  *
  * @publicApi
  */
-export interface SessionModuleOptions extends SessionWireOptions {
+export interface SessionModuleOptions
+  extends SessionWireOptions, SessionFeatureOptions, ObservabilityOptions {
   /** Who issues the sessions. Default `embeddedCore()`: inside this process, in memory. */
   core?: CoreProvider;
   /** Claims that are fetched and built into every new session. Keys must differ. */
@@ -35,4 +38,12 @@ export interface SessionModuleOptions extends SessionWireOptions {
   clockToleranceSec?: number;
   /** Access tokens that are remembered as verified, so that the next request with one costs no signature work. Default 10,000; 0 for none. */
   maxCachedTokens?: number;
+  /**
+   * Bytes that the remembered tokens may take, estimated from the lengths of tokens and payloads. Default 33,554,432
+   * (32 MiB), which holds 10,000 tokens of usual size (2 to 3 kB each); 0 for none. A token that would take more than
+   * a 64th is not remembered.
+   */
+  maxCachedTokenBytes?: number;
+  /** Seconds for which a WebSocket whose access token has expired stays open, for the client to send a new one. Default 30; 0 to 3600. */
+  socketRenewalGraceSec?: number;
 }

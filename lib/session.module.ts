@@ -1,7 +1,10 @@
 import { Module } from '@nestjs/common';
 import { CoreClient } from './core/core-client.js';
 import { SessionEvents } from './observability/session-events.js';
+import { SessionContexts } from './session-contexts.js';
 import { SessionExceptionFilter } from './session-exception.filter.js';
+import { SessionSockets } from './session-sockets.js';
+import { SessionStreams } from './session-streams.js';
 import { SessionConfigurableModule } from './session.module-definition.js';
 import { SessionGuard } from './session.guard.js';
 import { SESSION_PROVIDERS } from './session.providers.js';
@@ -21,6 +24,9 @@ import { Clock } from './shared/clock.js';
   providers: SESSION_PROVIDERS,
   exports: [
     SessionService,
+    SessionSockets,
+    SessionStreams,
+    SessionContexts,
     SessionGuard,
     SessionExceptionFilter,
     SessionEvents,

@@ -1,21 +1,37 @@
 import type { Provider } from '@nestjs/common';
 import { APP_FILTER, ModuleRef } from '@nestjs/core';
 import { AccessTokenVerifier } from './access-token/access-token-verifier.js';
+import { AuthenticationTimeClaim } from './claims/authentication-time-claim.js';
 import { CoreClient } from './core/core-client.js';
 import { SessionRoutes } from './controllers/session-routes.js';
 import { SessionController } from './controllers/session.controller.js';
 import { SessionEvents } from './observability/session-events.js';
+import { LoadedTelemetry, loadTelemetry } from './observability/loaded-telemetry.js';
+import type { Telemetry } from './observability/telemetry.js';
 import { ClaimChecks } from './recipe/claim-checks.js';
+import { Devices } from './recipe/devices.js';
 import { CreateSessionFlow } from './recipe/create-session-flow.js';
 import { GetSessionFlow } from './recipe/get-session-flow.js';
 import { RefreshSessionFlow } from './recipe/refresh-session-flow.js';
-import { createApi } from './recipe/api-implementation.js';
+import { createApi, requestVerifier } from './recipe/api-implementation.js';
 import { ErrorResponder } from './recipe/error-responder.js';
 import { applyApiOverrides, applyFunctionOverrides } from './recipe/overrides.js';
 import { contextPreparer } from './recipe/prepare-context.js';
+import { RateLimits } from './recipe/rate-limits.js';
 import { RecipeDependencies, SessionRecipe } from './recipe/recipe-implementation.js';
+import { SessionLifetimes } from './recipe/session-lifetimes.js';
+import { UserSessions } from './recipe/user-sessions.js';
+import { tracedRecipe } from './recipe/traced-recipe.js';
+import {
+  WatchedGetSessionFlow,
+  WatchedRefreshSessionFlow,
+  type FlowWatcher,
+} from './recipe/watched-flows.js';
 import { resolveSessionOptions, type ResolvedSessionOptions } from './resolve-session-options.js';
+import { SessionContexts } from './session-contexts.js';
 import { SessionExceptionFilter } from './session-exception.filter.js';
+import { SessionSockets } from './session-sockets.js';
+import { SessionStreams } from './session-streams.js';
 import { SessionGuard } from './session.guard.js';
 import { SessionLifecycle } from './session.lifecycle.js';
 import type { SessionRuntime } from './session.runtime.js';
@@ -34,12 +50,24 @@ export const SESSION_PROVIDERS: Provider[] = [
     useFactory: resolveSessionOptions,
   },
   {
+    provide: LoadedTelemetry,
+    inject: [RESOLVED_SESSION_OPTIONS],
+    useFactory: async ({ observability }: ResolvedSessionOptions): Promise<LoadedTelemetry> =>
+      loadTelemetry(observability.telemetry),
+  },
+  {
     provide: CoreClient,
-    inject: [RESOLVED_SESSION_OPTIONS, Clock, SessionEvents],
-    useFactory: ({ config, core }: ResolvedSessionOptions, clock: Clock, events: SessionEvents): CoreClient =>
+    inject: [RESOLVED_SESSION_OPTIONS, Clock, SessionEvents, LoadedTelemetry],
+    useFactory: (
+      { config, core }: ResolvedSessionOptions,
+      clock: Clock,
+      events: SessionEvents,
+      { telemetry }: LoadedTelemetry,
+    ): CoreClient =>
       core.create({
         clock,
         events,
+        callRecorder: telemetry,
         apiDomain: config.appInfo.apiDomain,
         jwksRefreshIntervalSec: config.jwksRefreshIntervalSec,
       }),
@@ -60,10 +88,13 @@ export const SESSION_PROVIDERS: Provider[] = [
   },
   {
     provide: SESSION_RUNTIME,
-    inject: [RESOLVED_SESSION_OPTIONS, RecipeDependencies, SessionRecipe],
+    inject: [RESOLVED_SESSION_OPTIONS, RecipeDependencies, SessionRecipe, LoadedTelemetry],
     useFactory: createRuntime,
   },
   SessionService,
+  SessionSockets,
+  SessionStreams,
+  SessionContexts,
   SessionGuard,
   SessionExceptionFilter,
   { provide: APP_FILTER, useExisting: SessionExceptionFilter },
@@ -73,7 +104,15 @@ export const SESSION_PROVIDERS: Provider[] = [
 ];
 
 function createRecipeDependencies(
-  { config, clockToleranceSec, maxCachedTokens, userRoles }: ResolvedSessionOptions,
+  {
+    config,
+    clockToleranceSec,
+    maxCachedTokens,
+    maxCachedTokenBytes,
+    userRoles,
+    claims,
+    features,
+  }: ResolvedSessionOptions,
   core: CoreClient,
   clock: Clock,
   events: SessionEvents,
@@ -81,7 +120,12 @@ function createRecipeDependencies(
   const verifier = new AccessTokenVerifier(core.verificationKeys, clock, {
     clockToleranceSec,
     maxCachedTokens,
+    maxCachedTokenBytes,
   });
+  const { lifetime, userSessionRoutes } = features;
+  const recordsAuthenticationTime =
+    userSessionRoutes !== undefined || claims.includes(AuthenticationTimeClaim);
+  const lifetimes = new SessionLifetimes({ lifetime, recordsAuthenticationTime }, clock);
   return {
     config,
     core,
@@ -89,38 +133,79 @@ function createRecipeDependencies(
     transport: new TokenTransport(config, clock),
     events,
     clock,
-    prepareContext: contextPreparer(userRoles ?? core.userRoles),
+    prepareContext: contextPreparer(userRoles ?? core.userRoles, lifetimes.isOn ? clock : undefined),
+    lifetimes,
+    features,
+    devices: new Devices(features.devices, clock),
   };
 }
 
 function createRuntime(
   options: ResolvedSessionOptions,
-  { config, core, transport, prepareContext }: RecipeDependencies,
+  dependencies: RecipeDependencies,
   ownRecipe: SessionRecipe,
+  { telemetry }: LoadedTelemetry,
 ): SessionRuntime {
-  const recipe = applyFunctionOverrides(ownRecipe, options.overrideFunctions);
+  const { config, core, transport, prepareContext, lifetimes, verifier } = dependencies;
+  const overridden = applyFunctionOverrides(ownRecipe, options.overrideFunctions);
+  const recipe = telemetry === undefined ? overridden : tracedRecipe(overridden, telemetry, verifier);
   const { claims, globalClaimValidators, errorHandlers: handlers } = options;
   const revokesStolenSessions = handlers.onTokenTheftDetected === undefined;
-  const flow = { config, core, transport, recipe, claims, globalClaimValidators, revokesStolenSessions };
+  const flow = {
+    config,
+    core,
+    transport,
+    recipe,
+    ownRecipe,
+    verifier,
+    claims,
+    globalClaimValidators,
+    revokesStolenSessions,
+    lifetimes,
+  };
   const claimChecks = new ClaimChecks(flow);
   const creation = new CreateSessionFlow(flow);
-  const verification = new GetSessionFlow(flow, claimChecks);
-  const refreshing = new RefreshSessionFlow(flow);
-  const api = applyApiOverrides(
-    createApi({ config, recipe, verification, refreshing, claimChecks }),
-    options.overrideApis,
-  );
+  const watchers = flowWatchers(options, dependencies, telemetry);
+  const isWatched = watchers.length > 0;
+  const verification = isWatched
+    ? new WatchedGetSessionFlow(flow, claimChecks, watchers)
+    : new GetSessionFlow(flow, claimChecks);
+  const refreshing = isWatched ? new WatchedRefreshSessionFlow(flow, watchers) : new RefreshSessionFlow(flow);
+  const apiDependencies = { config, recipe, verification, refreshing, claimChecks };
+  const ownApi = createApi(apiDependencies);
+  const api = applyApiOverrides(ownApi, options.overrideApis);
   const errorResponder = new ErrorResponder({ config, transport, recipe, handlers });
+  const { userSessionRoutes } = options.features;
+  const userSessions = userSessionRoutes && new UserSessions(recipe, verification, userSessionRoutes);
   return {
     config,
     core,
     recipe,
     api,
+    verifyRequest: requestVerifier(apiDependencies, { own: ownApi, used: api }),
     creation,
     verification,
     refreshing,
     claimChecks,
     errorResponder,
+    userSessions,
     prepareContext,
   };
+}
+
+/** Nobody, unless the application asked for it: then nothing is wrapped. */
+function flowWatchers(
+  { observability: { rateLimit } }: ResolvedSessionOptions,
+  { core, clock, events, verifier }: RecipeDependencies,
+  telemetry: Telemetry | undefined,
+): FlowWatcher[] {
+  const watchers: FlowWatcher[] = [];
+  if (telemetry !== undefined) {
+    telemetry.observe(events, verifier);
+    watchers.push({
+      afterRefusal: async ({ error, hasToken }) => telemetry.noteRefusal(error, hasToken),
+    });
+  }
+  if (rateLimit !== undefined) watchers.push(new RateLimits(rateLimit, core, clock));
+  return watchers;
 }

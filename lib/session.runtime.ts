@@ -1,5 +1,6 @@
 import type { SessionConfig } from './config/session-config.js';
 import type { CoreClient } from './core/core-client.js';
+import type { VerifyRequest } from './recipe/api-implementation.js';
 import type { ApiInterface } from './recipe/api.interface.js';
 import type { ClaimChecks } from './recipe/claim-checks.js';
 import type { CreateSessionFlow } from './recipe/create-session-flow.js';
@@ -8,6 +9,7 @@ import type { RefreshSessionFlow } from './recipe/refresh-session-flow.js';
 import type { ErrorResponder } from './recipe/error-responder.js';
 import type { PrepareContext } from './recipe/prepare-context.js';
 import type { RecipeInterface } from './recipe/recipe.interface.js';
+import type { UserSessions } from './recipe/user-sessions.js';
 
 /** Everything that one module instance is made of; two instances share nothing. */
 export interface SessionRuntime {
@@ -15,10 +17,14 @@ export interface SessionRuntime {
   readonly core: CoreClient;
   readonly recipe: RecipeInterface;
   readonly api: ApiInterface;
+  /** What the guard asks; without a promise where there is nothing to wait for. */
+  readonly verifyRequest: VerifyRequest;
   readonly creation: CreateSessionFlow;
   readonly verification: GetSessionFlow;
   readonly refreshing: RefreshSessionFlow;
   readonly claimChecks: ClaimChecks;
   readonly errorResponder: ErrorResponder;
+  /** What stands behind the routes for users' own sessions; undefined where there are none. */
+  readonly userSessions: UserSessions | undefined;
   readonly prepareContext: PrepareContext;
 }

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { SessionClaimValidator } from './claims/claim-validator.js';
 import type { SessionClaim } from './claims/session-claim.js';
+import type { SessionLifetime } from './config/session-lifetime.js';
 import type { ClaimValidationError } from './errors/session.error.js';
 import type {
   CreateJWTResult,
@@ -11,6 +12,7 @@ import type {
   ValidateClaimsForSessionHandleResult,
   VerifySessionOptions,
 } from './recipe/recipe.interface.js';
+import { revokeOtherSessions } from './recipe/revoke-other-sessions.js';
 import type { SessionContainer } from './recipe/session-container.js';
 import { requestStateOf, setRequestState } from './request-state.js';
 import type { SessionRuntime } from './session.runtime.js';
@@ -42,6 +44,16 @@ export interface CreateNewSessionInput extends WithUserContext {
   accessTokenPayload?: object;
   /** Kept on the server, never sent to the client. */
   sessionDataInDatabase?: object;
+  /**
+   * Limits of this session, laid one by one over the option `lifetime` of the module, which must be set: a shorter one
+   * where the user does not want to be remembered, for example. A `TypeError` otherwise.
+   */
+  lifetime?: SessionLifetime;
+  /**
+   * When the user proved who they are, milliseconds since the epoch: for sign-ins that an identity provider vouches for
+   * (`auth_time` of its ID token). Default now. Needs the option `lifetime`, or `AuthenticationTimeClaim` in `claims`.
+   */
+  authenticatedAtMs?: number;
 }
 
 /**
@@ -239,6 +251,27 @@ export class SessionService {
       revokeSessionsForLinkedAccounts: includeLinkedAccounts,
       userContext: this.context(userContext),
     });
+  }
+
+  /**
+   * Signs a user out everywhere but in one session, after a change of the password for example. Sign-ins that happen
+   * meanwhile stay. With a session at hand, `session.revokeAllOtherSessions()` does the same.
+   *
+   * @param input `sessionHandle`: the session that stays; `userId`: whose sessions end
+   * @returns the handles of the sessions that were ended
+   */
+  async revokeAllOtherSessions({
+    sessionHandle,
+    userId,
+    tenantId,
+    includeLinkedAccounts = true,
+    userContext,
+  }: UserSessionsQuery & { sessionHandle: string }): Promise<string[]> {
+    return revokeOtherSessions(
+      this.runtime.recipe,
+      { sessionHandle, userId, tenantId, includeLinkedAccounts, mustExist: false },
+      this.context(userContext),
+    );
   }
 
   /** @returns the handles of the user's live sessions, in no particular order; empty for an unknown user */
@@ -475,5 +508,7 @@ function newSessionInput(input: CreateNewSessionInput) {
     tenantId: input.tenantId ?? DEFAULT_TENANT_ID,
     accessTokenPayload: input.accessTokenPayload,
     sessionDataInDatabase: input.sessionDataInDatabase,
+    lifetime: input.lifetime,
+    authenticatedAtMs: input.authenticatedAtMs,
   };
 }

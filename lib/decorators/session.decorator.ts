@@ -1,4 +1,5 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { rememberedCall, type GuardedCall } from '../call-state.js';
 import { SessionClaim } from '../claims/session-claim.js';
 import type { SessionContainer } from '../recipe/session-container.js';
 import { requestStateOf } from '../request-state.js';
@@ -49,19 +50,28 @@ export function Session(what?: SessionProperty | SessionClaim<unknown>): Paramet
 }
 
 function sessionOf(context: ExecutionContext): SessionContainer | undefined {
-  // Wherever the guard found the request: an argument itself, or the `req` of one, as in GraphQL.
-  const state = context
-    .getArgs<unknown[]>()
-    .map(
-      (argument) =>
-        requestStateOf(argument) ?? requestStateOf((argument as { req?: unknown } | undefined | null)?.req),
-    )
-    .find((found) => found !== undefined);
-  if (state?.isGuarded !== true) {
+  const call = guardedCallOf(context);
+  if (call === undefined) {
     throw new Error(
       `@Session() on ${context.getClass().name}.${context.getHandler().name}: no SessionGuard ran for this route. ` +
         'Put @UseGuards(SessionGuard) on it or register the guard as APP_GUARD.',
     );
   }
-  return state.session;
+  return call.session;
+}
+
+/**
+ * Wherever the guard left it: on the request, which is an argument itself or the `req` of one, or, where one request or
+ * socket serves several handlers, with the handler's name on what they share.
+ */
+function guardedCallOf(context: ExecutionContext): GuardedCall | undefined {
+  const isHttp = context.getType<string>() === 'http';
+  for (const argument of context.getArgs<unknown[]>()) {
+    const req = isHttp ? undefined : (argument as { req?: unknown } | undefined | null)?.req;
+    const call = isHttp ? undefined : (rememberedCall(argument, context) ?? rememberedCall(req, context));
+    if (call !== undefined) return call;
+    const state = requestStateOf(argument) ?? requestStateOf(req);
+    if (state?.isGuarded === true) return state;
+  }
+  return undefined;
 }

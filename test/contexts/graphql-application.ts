@@ -96,6 +96,13 @@ export class DemoResolver {
   }
 
   @Mutation(() => String)
+  @VerifySession({ checkDatabase: true })
+  async relocate(@Session() session: SessionContainer): Promise<string> {
+    await session.mergeIntoAccessTokenPayload({ city: 'London' });
+    return 'London';
+  }
+
+  @Mutation(() => String)
   @PublicAccess()
   async signIn(@Context() context: { req: unknown; res?: unknown; reply?: unknown }): Promise<string> {
     const res = context.reply ?? context.res ?? (context.req as { res?: unknown }).res;

@@ -125,6 +125,14 @@ describe.each(DRIVERS)('a session in GraphQL: $name', (driver) => {
     });
   });
 
+  it('keeps what each mutation of an operation changes, also where one asks the core first', async () => {
+    await withGraphql({ driver }, async ({ signedIn }) => {
+      const client = await signedIn('header', 'ada');
+      await ask(client, 'mutation { rename relocate again: rename }');
+      expect(client.front.up).toMatchObject({ name: 'Ada', city: 'London' });
+    });
+  });
+
   it('is asked for at the core where a field wants that; an ended one takes the tokens from the client (S081)', async () => {
     await withGraphql({ driver, graphql: WITH_STATUS }, async ({ signedIn, sessions }) => {
       const client = await signedIn('cookie', 'ada');
@@ -146,6 +154,21 @@ describe.each(DRIVERS)('a session in GraphQL: $name', (driver) => {
       expect([answer.status, answer.header('retry-after')]).toEqual([503, '1']);
       expect(read(answer).errors).toMatchObject([
         { message: 'service unavailable', extensions: { code: 'SERVICE_UNAVAILABLE' } },
+      ]);
+      expect(tokenTraffic(answer)).toEqual(NOTHING);
+    });
+  });
+
+  it('says when the application limits its attempts (S101)', async () => {
+    const limiter = async () => ({ allowed: false, retryAfterSec: 12.5 }) as const;
+    const options = { rateLimit: { limiter } };
+    await withGraphql({ driver, options, graphql: WITH_STATUS }, async ({ signedIn, clock }) => {
+      const client = await signedIn();
+      clock.advanceSeconds(3601);
+      const answer = await ask(client, '{ me }');
+      expect([answer.status, answer.header('retry-after')]).toEqual([429, '13']);
+      expect(read(answer).errors).toMatchObject([
+        { message: 'too many requests', extensions: { code: 'TOO_MANY_REQUESTS' } },
       ]);
       expect(tokenTraffic(answer)).toEqual(NOTHING);
     });

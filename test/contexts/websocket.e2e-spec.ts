@@ -136,10 +136,26 @@ describe.each(LIVE)('the handshake of a WebSocket: $platform on $adapter', ({ pl
     });
   });
 
-  it('is as strict as the strictest gateway that admits the connection (S082)', async () => {
-    const gateways = { gateway: AdmittingGateway, providers: [OpenGateway] };
-    await withLive({ platform, adapter, ...gateways }, async ({ connect, signedIn }) => {
+  it('asks to come back later when the application limits attempts (S101)', async () => {
+    const rateLimit = { limiter: async () => ({ allowed: false, retryAfterSec: 12 }) as const };
+    await withLive({ platform, adapter, options: { rateLimit } }, async ({ signedIn, connect, clock }) => {
+      const client = await signedIn('cookie', 'ada');
+      const live = await connect(browser(client));
+      clock.advanceSeconds(3601);
+      expect(await live.ask('whoami')).toEqual(refusal('TOO_MANY_REQUESTS', 'too many requests', 'whoami'));
+      const refused = await connect(browser(client));
+      expect(await refused.closed).toEqual(ending('TOO_MANY_REQUESTS', 1013));
+    });
+  });
+
+  it.each([
+    ['first', AdmittingGateway, OpenGateway],
+    ['last', OpenGateway, AdmittingGateway],
+  ])('is as strict as the strictest gateway, which asks %s (S082)', async (_order, gateway, other) => {
+    await withLive({ platform, adapter, gateway, providers: [other] }, async ({ connect, signedIn }) => {
       const visitor = await connect();
+      const outcome = Promise.race([visitor.closed, visitor.ask('optional'), visitor.ask('whoami')]);
+      expect(await outcome).toMatchObject({ type: 'UNAUTHORISED' });
       expect(await visitor.closed).toEqual(ending('UNAUTHORISED', 4401));
       const live = await connect(browser(await signedIn('cookie', 'ada')));
       expect(await live.ask('whoami')).toBe('ada');
@@ -160,6 +176,22 @@ describe.each(LIVE)('the handshake of a WebSocket: $platform on $adapter', ({ pl
       expect((await client.refresh()).status).toBe(200);
       // The promotion counts: the token before it is retired.
       expect((await first.refresh()).body).toEqual({ message: 'token theft detected' });
+    });
+  });
+});
+
+describe('the device of a session with a WebSocket', () => {
+  it('keeps its address: nobody vouches for the one of a handshake (S106)', async () => {
+    const input = { platform: 'socket.io', adapter: 'express', options: { devices: {} } } as const;
+    await withLive(input, async ({ signedIn, connect, clock, sessions }) => {
+      const client = await signedIn('cookie', 'ada');
+      const [handle = ''] = await sessions.getAllSessionHandlesForUser({ userId: 'ada' });
+      const device = (await sessions.getSessionInformation(handle))?.device;
+      expect(device).toMatchObject({ ip: '127.0.0.0/24' });
+      clock.advanceSeconds(301);
+      const live = await connect(browser(client));
+      await live.ask('checked');
+      expect((await sessions.getSessionInformation(handle))?.device).toEqual(device);
     });
   });
 });

@@ -34,14 +34,13 @@ describe.each(ADAPTERS)('what holds whatever the application does on %s', (adapt
   it('a theft ends the session although a filter of the application takes the error (S023)', async () => {
     const configure = (app: { useGlobalFilters(filter: ExceptionFilter): unknown }): unknown =>
       app.useGlobalFilters(new AnswersEverythingWith418());
-    await withApplication({ adapter, configure }, async ({ signedIn }) => {
-      const owner = await signedIn('cookie');
-      const thief = owner.copy();
-      await owner.refresh();
-      await owner.get('/me');
-      expect((await thief.refresh()).status).toBe(418);
-      expect((await owner.refresh()).status).toBe(418); // nothing is left to refresh
-      expect((await owner.get('/checked')).status).toBe(418);
+    await withApplication({ adapter, configure }, async ({ testSessions, clientOf }) => {
+      const stolen = await testSessions.stolenSession();
+      const [owner, thief] = [clientOf(stolen), clientOf(stolen.thief)];
+      expect((await thief.get('/checked')).status).toBe(200);
+      expect((await owner.refresh()).status).toBe(418);
+      expect((await thief.refresh()).status).toBe(418); // nothing is left to refresh
+      expect((await thief.get('/checked')).status).toBe(418);
     });
   });
 
@@ -99,9 +98,8 @@ describe.each(ADAPTERS)('what holds whatever the application does on %s', (adapt
       },
     };
     const input = { adapter, options, controllers: [CatchAllController] };
-    await withApplication(input, async ({ sessions, send }) => {
-      const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
-      const { refreshToken } = session.getAllSessionTokensDangerously();
+    await withApplication(input, async ({ testSessions, send }) => {
+      const { refreshToken } = await testSessions.createTestSession();
       const headers = { authorization: `Bearer ${refreshToken}` };
       const answer = await send({ method: 'POST', path: '/auth/session/refresh', headers });
       expect([answer.status, answer.text]).toEqual([

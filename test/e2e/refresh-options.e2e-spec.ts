@@ -192,16 +192,13 @@ describe.each(ADAPTERS)('refreshing with overrides on %s', (adapter) => {
   });
 
   it('leaves the session alone when the application answers the theft itself (T146)', async () => {
-    await withOwnTheftHandler(adapter, async ({ signedIn, events }) => {
-      const client = await signedIn('cookie');
-      const thief = client.copy();
-      await client.refresh();
-      await client.get('/me');
-      const answer = await thief.refresh();
+    await withOwnTheftHandler(adapter, async ({ testSessions, clientOf, events }) => {
+      const stolen = await testSessions.stolenSession();
+      const answer = await clientOf(stolen).refresh();
       expect([answer.status, answer.text]).toEqual([418, '{"stolen":"user-1"}']);
       expect(tokenTraffic(answer)).toEqual(BOTH_CLEARED);
       expect(events.map((event) => event.type)).not.toContain('session.revoked');
-      expect((await client.refresh()).status).toBe(200);
+      expect((await clientOf(stolen.thief).refresh()).status).toBe(200);
     });
   });
 });

@@ -164,18 +164,16 @@ describe.each(ADAPTERS)('refreshing a session on %s', (adapter) => {
   });
 
   it('reports theft when a retired refresh token comes back, and ends the session (T145, S023)', async () => {
-    const client = await aged('cookie');
-    const thief = client.copy();
-    const { sessionHandle } = (await client.get('/me')).body as { sessionHandle: string };
-    await client.refresh();
-    await client.get('/me');
-    expect(outcomeOf(await thief.refresh())).toEqual(signedOut('token theft detected'));
+    const stolen = await application.testSessions.stolenSession();
+    const { sessionHandle } = stolen;
+    const owner = application.clientOf(stolen);
+    expect(outcomeOf(await owner.refresh())).toEqual(signedOut('token theft detected'));
     expect(application.events.slice(-2)).toMatchObject([
       { type: 'session.theft-detected', sessionHandle, userId: 'user-1', recipeUserId: 'user-1' },
       { type: 'session.revoked', sessionHandle },
     ]);
     expect(await application.sessions.getSessionInformation(sessionHandle)).toBeUndefined();
-    expect(outcomeOf(await client.refresh())).toEqual(signedOut());
+    expect(outcomeOf(await application.clientOf(stolen.thief).refresh())).toEqual(signedOut());
   });
 
   it.each([

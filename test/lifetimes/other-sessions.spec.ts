@@ -49,7 +49,14 @@ describe('ending all other sessions of a user', () => {
         userId: 'user-1',
         recipeUserId: 'github-1',
       });
+      const linkedToo = await application.sessions.createNewSessionWithoutRequestResponse({
+        userId: 'user-1',
+        recipeUserId: 'github-1',
+      });
       expect(await mine.revokeAllOtherSessions({ includeLinkedAccounts: false })).toEqual([]);
+      expect(await linked.revokeAllOtherSessions({ includeLinkedAccounts: false })).toEqual([
+        linkedToo.getHandle(),
+      ]);
       expect(await mine.revokeAllOtherSessions()).toEqual([linked.getHandle()]);
     });
   });
@@ -58,7 +65,10 @@ describe('ending all other sessions of a user', () => {
     await withRecipe({}, async (application) => {
       const [stolen, mine] = [await signIn(application), await signIn(application)];
       await stolen.revokeSession();
-      await expect(stolen.revokeAllOtherSessions()).rejects.toMatchObject({ type: 'UNAUTHORISED' });
+      for (const input of [{}, { tenantId: 'public' }, { tenantId: 't1' }]) {
+        await expect(stolen.revokeAllOtherSessions(input)).rejects.toMatchObject({ type: 'UNAUTHORISED' });
+      }
+      expect(await mine.revokeAllOtherSessions({ tenantId: 't1' })).toEqual([]);
       expect(await application.sessions.getAllSessionHandlesForUser(USER)).toEqual([mine.getHandle()]);
     });
   });

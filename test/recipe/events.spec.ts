@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { SessionEvent, SessionService } from 'nest-sessions';
+import { SessionEvents, type SessionEvent, type SessionService } from 'nest-sessions';
 import { withApplication } from '../support/test-application.js';
 import { sessionErrorOf, withRecipe } from './recipe-application.js';
 
@@ -18,36 +18,37 @@ async function newSession(sessions: SessionService) {
 
 describe('what happens to a session', () => {
   it('is told once each, with the time and whose session it is', async () => {
-    await withRecipe({ options: { antiCsrf: 'VIA_TOKEN' } }, async ({ sessions, clock, events }) => {
+    await withRecipe({ options: { antiCsrf: 'VIA_TOKEN' } }, async ({ sessions, clock, events, get }) => {
       const told = events as SessionEvent[];
       const created = await newSession(sessions);
       const { sessionHandle } = created;
-      const about = { sessionHandle, userId: 'user-1', tenantId: 't1' };
-      const next = (): SessionEvent[] => {
+      const about = { sessionHandle, userId: 'user-1', recipeUserId: 'user-1', tenantId: 't1' };
+      const next = async (): Promise<SessionEvent[]> => {
+        await get(SessionEvents).delivered();
         clock.advanceSeconds(1);
         return told.splice(0);
       };
       let timeMs = clock.now();
-      expect(next()).toEqual([{ type: 'session.created', timeMs, ...about }]);
+      expect(await next()).toEqual([{ type: 'session.created', timeMs, ...about }]);
 
       timeMs = clock.now();
       const { refreshToken } = created;
       const refreshed = (
         await sessions.refreshSessionWithoutRequestResponse({ refreshToken, disableAntiCsrf: true })
       ).getAllSessionTokensDangerously();
-      expect(next()).toEqual([{ type: 'session.refreshed', timeMs, ...about }]);
+      expect(await next()).toEqual([{ type: 'session.refreshed', timeMs, ...about }]);
 
       timeMs = clock.now();
       const verified = await sessions.getSessionWithoutRequestResponse({
         accessToken: refreshed.accessToken,
         antiCsrfCheck: false,
       });
-      expect(next()).toEqual([{ type: 'session.promoted', timeMs, ...about }]);
+      expect(await next()).toEqual([{ type: 'session.promoted', timeMs, ...about }]);
 
       timeMs = clock.now();
       const never = { id: 'never', validate: () => ({ isValid: false as const, reason: CANARY }) };
       await sessionErrorOf(verified.assertClaims([never, never]));
-      expect(next()).toEqual([
+      expect(await next()).toEqual([
         { type: 'session.claims-rejected', timeMs, ...about, failedClaimIds: ['never', 'never'] },
       ]);
 
@@ -55,24 +56,25 @@ describe('what happens to a session', () => {
       await sessionErrorOf(
         sessions.refreshSessionWithoutRequestResponse({ refreshToken, disableAntiCsrf: true }),
       );
-      expect(next()).toEqual([
-        { type: 'session.theft-detected', timeMs, ...about, recipeUserId: 'user-1' },
+      expect(await next()).toEqual([
+        { type: 'session.theft-detected', timeMs, ...about },
         { type: 'session.revoked', timeMs, sessionHandle, tenantId: 't1' },
       ]);
 
       await sessions.revokeSession(sessionHandle);
       await sessions.getSessionInformation(sessionHandle);
-      expect(next()).toEqual([]);
+      expect(await next()).toEqual([]);
     });
   });
 
   it('is told for each of several sessions that end', async () => {
-    await withRecipe({}, async ({ sessions, events }) => {
+    await withRecipe({}, async ({ sessions, events, get }) => {
       const handles = [];
       for (let i = 0; i < 4; i++) handles.push((await newSession(sessions)).sessionHandle);
       const [a = '', b = '', ...rest] = handles;
       await sessions.revokeMultipleSessions([a, b, a, 'unknown']);
       await sessions.revokeAllSessionsForUser({ userId: 'user-1' });
+      await get(SessionEvents).delivered();
       const revoked = events.flatMap((event) =>
         event.type === 'session.revoked' ? event.sessionHandle : [],
       );
@@ -99,7 +101,7 @@ describe('what happens to a session', () => {
   });
 
   it('is told without tokens, payloads and data', async () => {
-    await withRecipe({ options: { antiCsrf: 'VIA_TOKEN' } }, async ({ sessions, events }) => {
+    await withRecipe({ options: { antiCsrf: 'VIA_TOKEN' } }, async ({ sessions, events, get }) => {
       const secrets = new Set<string>([CANARY]);
       const keep = (tokens: object): void => {
         for (const value of Object.values(tokens)) {
@@ -126,6 +128,7 @@ describe('what happens to a session', () => {
       );
       await sessionErrorOf(refresh());
       await session.revokeSession();
+      await get(SessionEvents).delivered();
       expect(new Set(events.map(({ type }) => type)).size).toBe(6);
       expect(secrets.size).toBeGreaterThan(6);
       const told = JSON.stringify(events);

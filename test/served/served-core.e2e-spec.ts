@@ -462,6 +462,14 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
     );
   });
 
+  it('C21 ignores the lifetime that newer versions of the interface let a refresh ask for', async () => {
+    const { refreshToken } = await created(core);
+    const asked = { ...refreshing(refreshToken.token), accessTokenValidity: 60_000 };
+    const { accessToken } = (await core.post('/recipe/session/refresh', asked)).json as Created;
+    const { exp, iat } = decoded(accessToken.token).payload as { exp: number; iat: number };
+    expect(exp - iat).toBeGreaterThan(60);
+  });
+
   describe('sessions of several tenants', () => {
     it('C12 creates a session in the tenant of the path', async () => {
       const { session, accessToken } = await created(core, {}, '/t1/recipe/session');

@@ -16,14 +16,15 @@ interface Layer {
 const LAYERS: readonly Layer[] = [
   {
     name: 'doors',
-    files: /^lib\/(index|testing\/index)\.ts$/,
-    mayImport: ['testing', 'wiring', ...EDGE, 'recipe', ...NEIGHBOURS, ...CORES, ...FLOOR],
+    files: /^lib\/(index|testing\/index|doctor\/index)\.ts$/,
+    mayImport: ['testing', 'doctor', 'wiring', ...EDGE, 'recipe', ...NEIGHBOURS, ...CORES, ...FLOOR],
   },
   {
     name: 'testing',
     files: /^lib\/testing\//,
     mayImport: ['wiring', ...EDGE, 'recipe', ...NEIGHBOURS, ...CORES, ...FLOOR],
   },
+  { name: 'doctor', files: /^lib\/doctor\//, mayImport: ['transport', ...FLOOR] },
   {
     name: 'wiring',
     files: /^lib\/([^/]+\.(module|providers)|resolve-session-options)\.ts$/,

@@ -51,8 +51,16 @@ export const right: Required<SessionModuleOptions> = {
   override: { functions: (original) => ({ ...original }), apis: (original) => ({ ...original }) },
   errorHandlers,
   userRoles,
+  lifetime: { absoluteSec: 86_400, idleSec: 3600 },
+  maxSessionsPerUser: { max: 5, whenExceeded: 'end-oldest' },
+  devices: { ip: 'hashed', userAgent: 'family', lastSeenIntervalSec: 300, hashKey: 'a secret of the shop' },
+  userSessionRoutes: { freshWithinSec: 600 },
+  telemetry: false,
+  rateLimit: { limiter: () => ({ allowed: true }), whenUnavailable: 'refuse', timeoutMs: 500 },
   clockToleranceSec: 5,
+  socketRenewalGraceSec: 60,
   maxCachedTokens: 100,
+  maxCachedTokenBytes: 1_000_000,
   cookieDomain: '.example.com',
   olderCookieDomain: '',
   cookieSecure: true,
@@ -90,10 +98,24 @@ export const wrong: Required<SessionModuleOptions> = {
   errorHandlers: { onForbidden: () => {} },
   // @ts-expect-error a list of names
   userRoles: { getRolesForUser: () => 'admin' },
+  // @ts-expect-error seconds, by name
+  lifetime: 86_400,
+  // @ts-expect-error it must be said what becomes of one more
+  maxSessionsPerUser: { max: 5 },
+  // @ts-expect-error there is no such precision
+  devices: { ip: 'country' },
+  // @ts-expect-error seconds, by name
+  userSessionRoutes: 600,
+  // @ts-expect-error true or false
+  telemetry: 'auto',
+  // @ts-expect-error a refusal says for how long
+  rateLimit: { limiter: () => ({ allowed: false }) },
   // @ts-expect-error a number of seconds
   clockToleranceSec: '5',
   // @ts-expect-error a number
   maxCachedTokens: true,
+  // @ts-expect-error a number of bytes
+  maxCachedTokenBytes: '16MB',
   // @ts-expect-error a text
   cookieDomain: ['.example.com'],
   // @ts-expect-error a text, '' for none
@@ -138,6 +160,9 @@ export const rightCore: Required<EmbeddedCoreOptions> = {
   refreshTokenRotationGracePeriodSec: 10,
   accessTokenDynamicSigningKeyUpdateIntervalSec: 3600,
   expirySweepIntervalSec: 60,
+  signingAlgorithm: 'ES256',
+  signingKeyReloadIntervalSec: 30,
+  startWithoutStore: false,
   accountLinking: { getPrimaryUserId: async (id) => id, getLinkedRecipeUserIds: async (id) => [id] },
 };
 
@@ -156,6 +181,12 @@ export const wrongCore: Required<EmbeddedCoreOptions> = {
   accessTokenDynamicSigningKeyUpdateIntervalSec: null,
   // @ts-expect-error a number of seconds
   expirySweepIntervalSec: '12h',
+  // @ts-expect-error one of two
+  signingAlgorithm: 'HS256',
+  // @ts-expect-error a number of seconds
+  signingKeyReloadIntervalSec: '1m',
+  // @ts-expect-error a boolean
+  startWithoutStore: 1,
   // @ts-expect-error an object of two functions
   accountLinking: () => 'primary',
 };

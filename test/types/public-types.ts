@@ -108,7 +108,20 @@ export function switches(error: AnySessionError, event: SessionEvent): string {
     case 'INVALID_CLAIMS':
       return error.payload.map((claim) => claim.id).join();
   }
-  return event.type === 'session.theft-detected' ? event.recipeUserId : event.sessionHandle;
+  switch (event.type) {
+    case 'session.theft-detected':
+      return event.recipeUserId;
+    case 'session.revoked':
+      return event.userId ?? event.sessionHandle;
+    case 'key.rotated':
+      return event.previousKid ?? event.kid;
+    case 'core.unavailable':
+      return event.message;
+    case 'core.available':
+      return event.failedCalls.toFixed() + event.unavailableSinceMs.toFixed();
+    default:
+      return event.userId + (event.ip ?? '') + (event.userAgent ?? '') + event.timeMs.toFixed();
+  }
 }
 
 const appInfo = { appName: 'App', apiDomain: 'http://localhost', websiteDomain: 'http://localhost' };

@@ -1,0 +1,96 @@
+import { Inject, Injectable, type ExecutionContext } from '@nestjs/common';
+import { rememberCall } from './call-state.js';
+import type { RouteRules } from './decorators/route-rules.js';
+import { UnauthorisedError } from './errors/session.error.js';
+import { graphqlContextOf, type RequestAndResponse } from './execution-request.js';
+import type { VerifySessionOptions } from './recipe/recipe.interface.js';
+import type { SessionContainer } from './recipe/session-container.js';
+import { requestStateOf, setRequestState } from './request-state.js';
+import { SharedVerifications } from './shared-verifications.js';
+import { SessionSockets } from './session-sockets.js';
+import type { SessionRuntime } from './session.runtime.js';
+import { SESSION_RUNTIME } from './session.tokens.js';
+import { gatewayClientOf, graphqlClientOf, type SocketClient } from './socket-client.js';
+import { exchangeFor } from './transport/http-exchange-factory.js';
+
+/** What `SessionGuard` does where several handlers run for one request, or none belongs to a handler: GraphQL, WebSocket. */
+@Injectable()
+export class SessionContexts {
+  private readonly verifications: SharedVerifications;
+
+  constructor(
+    @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
+    private readonly sockets: SessionSockets,
+  ) {
+    this.verifications = new SharedVerifications(runtime);
+  }
+
+  /** @param find how the guard finds the request and the response where there is no connection that lasts */
+  async canActivate(
+    context: ExecutionContext,
+    rules: RouteRules,
+    find: () => RequestAndResponse,
+  ): Promise<boolean> {
+    const session = await this.sessionFor(context, rules, find);
+    this.remember(context, session, find);
+    return true;
+  }
+
+  /** Notes for `@Session()` that the guard ran for this handler, and what it found. */
+  remember(
+    context: ExecutionContext,
+    session: SessionContainer | undefined,
+    find: () => RequestAndResponse,
+  ): void {
+    rememberCall(carrierOf(context) ?? find().req, context, { session });
+  }
+
+  private async sessionFor(
+    context: ExecutionContext,
+    rules: RouteRules,
+    find: () => RequestAndResponse,
+  ): Promise<SessionContainer | undefined> {
+    if (rules.isPublic) return undefined;
+    const client = socketClientOf(context);
+    if (client !== undefined && this.sockets.isKnown(client)) {
+      return this.sockets.sessionForMessage(client, rules.options);
+    }
+    const { req, res } = find();
+    return this.sessionOfRequest(req, res, rules.options);
+  }
+
+  private async sessionOfRequest(
+    req: unknown,
+    res: unknown,
+    options: VerifySessionOptions,
+  ): Promise<SessionContainer | undefined> {
+    const exchange = exchangeFor(req, res);
+    const { errorResponder } = this.runtime;
+    // The filter must know whose session an error is about; whether a handler is guarded is told handler by handler.
+    const { isGuarded = false, session: ofRequest } = requestStateOf(req) ?? {};
+    setRequestState(req, { errorResponder, isGuarded, session: ofRequest });
+    const session = await this.verifications.sessionFor(exchange, options);
+    if (session === undefined && options.sessionRequired !== false) {
+      throw new UnauthorisedError('The handler requires a session', { clearTokens: false });
+    }
+    return session;
+  }
+}
+
+function socketClientOf(context: ExecutionContext): SocketClient | undefined {
+  const type: string = context.getType();
+  if (type === 'ws') return gatewayClientOf(clientOf(context));
+  return type === 'graphql' ? graphqlClientOf(graphqlContextOf(context)) : undefined;
+}
+
+/** What the guard and `@Session()` both see of a call: the socket, the context value of a GraphQL operation. */
+function carrierOf(context: ExecutionContext): object | undefined {
+  const type: string = context.getType();
+  const carrier =
+    type === 'graphql' ? graphqlContextOf(context) : type === 'ws' ? clientOf(context) : undefined;
+  return typeof carrier === 'object' && carrier !== null ? carrier : undefined;
+}
+
+function clientOf(context: ExecutionContext): unknown {
+  return context.switchToWs().getClient<unknown>();
+}

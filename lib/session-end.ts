@@ -1,0 +1,27 @@
+import { accessTokenInfo, parseWithoutVerifying } from './access-token/access-token.js';
+import type { SessionEvent } from './observability/session-events.js';
+import type { SessionContainer } from './recipe/session-container.js';
+import { endOfSessionMs } from './shared/lifetime-claims.js';
+
+/** The options that say how long a connection may outlast its access token. */
+export interface ConnectionTimes {
+  readonly clockToleranceSec: number;
+  readonly socketRenewalGraceSec: number;
+}
+
+/**
+ * When the access token that a session works with expires, or the session with it, milliseconds since the epoch. The
+ * tokens of a SuperTokens Core may outlive the absolute end, of which it knows nothing.
+ */
+export function expiryOf(session: SessionContainer): number {
+  const parsed = parseWithoutVerifying(session.getAccessToken());
+  if (parsed === undefined) return 0;
+  const { expiryMs, payload } = accessTokenInfo(parsed);
+  return Math.min(expiryMs, endOfSessionMs(payload) ?? expiryMs);
+}
+
+/** The handle of a session that this event ends; a theft ends what the thief may have opened, whatever is decided then. */
+export function handleEndedBy(event: SessionEvent): string | undefined {
+  const ends = event.type === 'session.revoked' || event.type === 'session.theft-detected';
+  return ends ? event.sessionHandle : undefined;
+}

@@ -1,0 +1,52 @@
+import type { SessionConfig } from './config/session-config.js';
+import type { HttpRequest } from './shared/http-exchange.js';
+import type { UserContext } from './shared/user-context.js';
+import type { SocketHandshake } from './socket-client.js';
+import { IncomingRequest } from './transport/incoming-request.js';
+
+/** A handshake, read as the request that it was. */
+export interface ReadHandshake {
+  readonly request: HttpRequest;
+  /** Cookies came with it, but from an origin whose cookies do not count, and have been left out. */
+  readonly areCookiesRefused: boolean;
+}
+
+/**
+ * Reads a handshake. Browsers send cookies with a WebSocket of any page, and no CORS rule stops them: cookies count
+ * only where the `Origin` is exactly one of ours. A token that a script sent by itself needs no such check.
+ *
+ * @see docs/security-requirements.md S082
+ */
+export function readHandshake(
+  { url, headers, accessToken }: SocketHandshake,
+  config: SessionConfig,
+  userContext: UserContext,
+): ReadHandshake {
+  const source = {
+    method: 'GET',
+    url,
+    headers:
+      accessToken === undefined || headers['authorization'] !== undefined
+        ? headers
+        : { ...headers, authorization: `Bearer ${accessToken}` },
+  };
+  const request = new IncomingRequest(source);
+  if (headers['cookie'] === undefined || mayUseCookies(request, config, userContext)) {
+    return { request, areCookiesRefused: false };
+  }
+  const { cookie: _refused, ...others } = source.headers;
+  return { request: new IncomingRequest({ ...source, headers: others }), areCookiesRefused: true };
+}
+
+/**
+ * A WebSocket of a browser always names its origin. The polling that socket.io begins with is an ordinary GET, which
+ * does so only across origins; there the browser's word that page and server are one stands for it.
+ */
+function mayUseCookies(request: HttpRequest, config: SessionConfig, userContext: UserContext): boolean {
+  const origin = request.getHeaderValue('origin');
+  if (origin === undefined) return request.getHeaderValue('sec-fetch-site') === 'same-origin';
+  const { allowedOrigins, appInfo } = config;
+  return (allowedOrigins ?? [appInfo.websiteOrigin({ request, userContext }), appInfo.apiDomain]).includes(
+    origin,
+  );
+}

@@ -1,0 +1,214 @@
+import type { ExecutionContext } from '@nestjs/common';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { describe, expect, it } from '@jest/globals';
+import {
+  RecipeDependencies,
+  SessionGuard,
+  SessionRecipe,
+  UnauthorisedError,
+  type SessionClaimValidator,
+  type SessionContainer,
+  type SessionModuleOptions,
+} from 'nest-sessions';
+import { Inject, Injectable } from '@nestjs/common';
+import { DemoController } from '../support/demo.controller.js';
+import { ADAPTERS, withApplication, type TestApplication } from '../support/test-application.js';
+
+/** A request as the guard sees it, without a server. */
+function contextWith(accessToken: string, headers: Record<string, string> = {}): ExecutionContext {
+  const request = {
+    method: 'GET',
+    url: '/',
+    headers: { authorization: `Bearer ${accessToken}`, ...headers },
+  };
+  const response = { getHeader: () => undefined, setHeader: () => {}, removeHeader: () => {}, end: () => {} };
+  return new ExecutionContextHost([request, response], DemoController, DemoController.prototype.me);
+}
+
+async function accessTokenOf({ sessions }: TestApplication): Promise<string> {
+  const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
+  return session.getAccessToken();
+}
+
+const withOptions = (
+  options: Partial<SessionModuleOptions>,
+  test: (application: TestApplication) => Promise<void>,
+): Promise<void> => withApplication({ adapter: 'express', options }, test);
+
+describe('a guard that has nothing to wait for', () => {
+  it('answers without a promise, for a known token and for a new one whose key is at hand', async () => {
+    await withOptions({}, async (application) => {
+      const guard = application.app.get(SessionGuard);
+      const token = await accessTokenOf(application);
+      expect(await guard.canActivate(contextWith(token))).toBe(true);
+      expect(guard.canActivate(contextWith(token))).toBe(true);
+      expect(guard.canActivate(contextWith(await accessTokenOf(application)))).toBe(true);
+    });
+  });
+
+  it('refuses by a promise, never by throwing', async () => {
+    await withOptions({}, async (application) => {
+      const guard = application.app.get(SessionGuard);
+      const token = await accessTokenOf(application);
+      const forged = `${token.slice(0, -6)}AAAAAA`;
+      await expect(guard.canActivate(contextWith(forged))).rejects.toMatchObject({
+        type: 'TRY_REFRESH_TOKEN',
+      });
+      await expect(guard.canActivate(contextWith('junk'))).rejects.toMatchObject({ type: 'UNAUTHORISED' });
+      application.clock.advanceSeconds(3600);
+      await expect(guard.canActivate(contextWith(token))).rejects.toMatchObject({
+        type: 'TRY_REFRESH_TOKEN',
+      });
+    });
+  });
+
+  it('S012 refuses a token whose session was revoked where the route asks for the database', async () => {
+    await withOptions({}, async (application) => {
+      const client = await application.signedIn('header');
+      expect((await client.get('/checked')).status).toBe(200);
+      await application.sessions.revokeAllSessionsForUser({ userId: 'user-1' });
+      expect((await client.get('/checked')).status).toBe(401);
+    });
+  });
+});
+
+describe('what replaces a function is asked at each request, also for a known token', () => {
+  /** How often it was asked in three requests. */
+  async function asked(options: (note: () => void) => Partial<SessionModuleOptions>): Promise<number> {
+    let times = 0;
+    await withOptions(
+      options(() => times++),
+      async (application) => {
+        const guard = application.app.get(SessionGuard);
+        const token = await accessTokenOf(application);
+        times = 0;
+        for (let request = 0; request < 3; request++) {
+          expect(await guard.canActivate(contextWith(token))).toBe(true);
+        }
+      },
+    );
+    return times;
+  }
+
+  const validator: SessionClaimValidator = { id: 'counted', validate: () => ({ isValid: true }) };
+
+  it.each<[what: string, options: (note: () => void) => Partial<SessionModuleOptions>]>([
+    [
+      'getSession',
+      (note) => ({
+        override: { functions: (o) => ({ ...o, getSession: async (i) => (note(), o.getSession(i)) }) },
+      }),
+    ],
+    [
+      'getGlobalClaimValidators',
+      (note) => ({
+        override: {
+          functions: (o) => ({
+            ...o,
+            getGlobalClaimValidators: (i) => (note(), o.getGlobalClaimValidators(i)),
+          }),
+        },
+      }),
+    ],
+    [
+      'validateClaims',
+      (note) => ({
+        override: {
+          functions: (o) => ({ ...o, validateClaims: async (i) => (note(), o.validateClaims(i)) }),
+        },
+      }),
+    ],
+    [
+      'verifySession of the API',
+      (note) => ({
+        override: { apis: (o) => ({ ...o, verifySession: async (i) => (note(), o.verifySession(i)) }) },
+      }),
+    ],
+    [
+      'a global claim validator',
+      (note) => ({
+        globalClaimValidators: [
+          { ...validator, validate: (payload, context) => (note(), validator.validate(payload, context)) },
+        ],
+      }),
+    ],
+    ['getTokenTransferMethod', (note) => ({ getTokenTransferMethod: () => (note(), 'any') })],
+  ])('%s', async (_, options) => {
+    expect(await asked(options)).toBe(3);
+  });
+
+  it('getSession of a class that extends the recipe', async () => {
+    let times = 0;
+    @Injectable()
+    class CountingRecipe extends SessionRecipe {
+      constructor(@Inject(RecipeDependencies) dependencies: RecipeDependencies) {
+        super(dependencies);
+      }
+
+      override async getSession(
+        input: Parameters<SessionRecipe['getSession']>[0],
+      ): Promise<SessionContainer | undefined> {
+        times++;
+        return super.getSession(input);
+      }
+    }
+    await withOptions({ recipe: CountingRecipe }, async (application) => {
+      const guard = application.app.get(SessionGuard);
+      const token = await accessTokenOf(application);
+      for (let request = 0; request < 3; request++) await guard.canActivate(contextWith(token));
+      expect(times).toBe(3);
+    });
+  });
+
+  it('does not take what is still to come for a session', async () => {
+    // Not a Promise of this process, as libraries of the application may have their own.
+    // oxlint-disable-next-line unicorn/no-thenable -- that is what must not be taken for a session
+    const later: unknown = Object.defineProperty({}, 'then', {
+      value: (_: unknown, reject: (error: Error) => void) => reject(new UnauthorisedError('no')),
+    });
+    const apis: NonNullable<NonNullable<SessionModuleOptions['override']>['apis']> = (original) => ({
+      ...original,
+      verifySession: () => later as never,
+    });
+    await withOptions({ override: { apis } }, async (application) => {
+      const token = await accessTokenOf(application);
+      const outcome = application.app.get(SessionGuard).canActivate(contextWith(token));
+      await expect(outcome).rejects.toMatchObject({ type: 'UNAUTHORISED' });
+    });
+  });
+
+  it('leaves the functions that are not replaced as fast as before', async () => {
+    const functions = {
+      override: { functions: (original: object) => ({ ...original }) },
+    } as Partial<SessionModuleOptions>;
+    await withOptions(functions, async (application) => {
+      const guard = application.app.get(SessionGuard);
+      const token = await accessTokenOf(application);
+      await guard.canActivate(contextWith(token));
+      expect(guard.canActivate(contextWith(token))).toBe(true);
+    });
+  });
+});
+
+describe.each(ADAPTERS)('a session that was found at once on %s', (adapter) => {
+  it('is the one that the handler gets', async () => {
+    await withApplication({ adapter }, async ({ signedIn }) => {
+      const client = await signedIn('header', 'user-7');
+      for (let request = 0; request < 2; request++) {
+        expect((await client.get('/me')).body).toMatchObject({ userId: 'user-7' });
+      }
+    });
+  });
+
+  it('never crosses over to another request that runs at the same time', async () => {
+    await withApplication({ adapter }, async ({ signedIn }) => {
+      const clients = await Promise.all(['a', 'b', 'c', 'd'].map((user) => signedIn('header', user)));
+      const users = await Promise.all(
+        Array.from({ length: 40 }, async (_, n) => (await clients[n % 4]?.get('/me'))?.body),
+      );
+      expect(users.map((answer) => (answer as { userId: string }).userId)).toEqual(
+        Array.from({ length: 40 }, (_, n) => 'abcd'[n % 4]),
+      );
+    });
+  });
+});

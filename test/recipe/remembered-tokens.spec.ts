@@ -1,0 +1,52 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  RecipeDependencies,
+  SessionConfigError,
+  SessionModule,
+  type SessionModuleOptions,
+} from 'nest-sessions';
+import { SHOP, withApplication } from '../support/test-application.js';
+
+/** How many of so many tokens are remembered after each has been used once. */
+async function remembered(count: number, options: Partial<SessionModuleOptions>): Promise<number> {
+  let cachedTokens = -1;
+  await withApplication({ adapter: 'express', options }, async ({ app, sessions }) => {
+    for (let n = 0; n < count; n++) {
+      const session = await sessions.createNewSessionWithoutRequestResponse({ userId: `user-${n}` });
+      await sessions.getSessionWithoutRequestResponse({ accessToken: session.getAccessToken() });
+    }
+    ({ cachedTokens } = app.get(RecipeDependencies, { strict: false }).verifier);
+  });
+  return cachedTokens;
+}
+
+describe('remembering verified tokens', () => {
+  it.each<[what: string, options: Partial<SessionModuleOptions>, count: number]>([
+    ['all of a few by default', {}, 5],
+    ['as many as maxCachedTokens says', { maxCachedTokens: 3 }, 3],
+    ['none with maxCachedTokens 0', { maxCachedTokens: 0 }, 0],
+    ['none with maxCachedTokenBytes 0', { maxCachedTokenBytes: 0 }, 0],
+    ['none that takes more than a 64th of maxCachedTokenBytes', { maxCachedTokenBytes: 64_000 }, 0],
+    ['all while maxCachedTokenBytes suffices', { maxCachedTokenBytes: 64 * 4000 }, 5],
+  ])('S012 keeps %s', async (_, options, count) => {
+    expect(await remembered(5, options)).toBe(count);
+  });
+
+  it('S012 forgets those of a session that is revoked', async () => {
+    await withApplication({ adapter: 'express' }, async ({ app, sessions }) => {
+      const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
+      await sessions.getSessionWithoutRequestResponse({ accessToken: session.getAccessToken() });
+      const { verifier } = app.get(RecipeDependencies, { strict: false });
+      expect(verifier.cachedTokenBytes).toBeGreaterThan(session.getAccessToken().length);
+      await sessions.revokeSession(session.getHandle());
+      expect([verifier.cachedTokens, verifier.cachedTokenBytes]).toEqual([0, 0]);
+    });
+  });
+
+  it.each([-1, 1.5, '32MiB', Number.NaN])('refuses maxCachedTokenBytes %p', async (maxCachedTokenBytes) => {
+    const options = { appInfo: SHOP, maxCachedTokenBytes } as SessionModuleOptions;
+    await expect(
+      withApplication({ adapter: 'express', imports: [SessionModule.forRoot(options)] }, async () => {}),
+    ).rejects.toThrow(SessionConfigError);
+  });
+});
