@@ -155,6 +155,17 @@ describe('live sockets', () => {
     expect(sockets.sessionCount).toBe(0);
   });
 
+  it('take no new token any more when they are being closed already', async () => {
+    const { client, socket } = open(sessionUntil(100));
+    const renewed = sockets.holdProven(socket, async () => {
+      await pass(135);
+      return sessionUntil(500);
+    });
+    await expect(renewed).rejects.toMatchObject({ type: 'TRY_REFRESH_TOKEN' });
+    expect(client.closings).toHaveLength(1);
+    expect([sockets.sessionCount, jest.getTimerCount()]).toEqual([0, 0]);
+  });
+
   it('wait for nothing any longer when the application shuts down (S086)', async () => {
     const { client } = open(sessionUntil(100));
     sockets.clear();

@@ -68,8 +68,8 @@ export class LiveSockets {
   }
 
   /**
-   * Lets a connection work for the session that is being proven, unless it is revoked meanwhile: such a revocation
-   * found no connection to close.
+   * Lets a connection work for the session that is being proven, unless the connection is ended or the session revoked
+   * meanwhile: such a revocation found no connection to close.
    */
   async holdProven(
     socket: LiveSocket,
@@ -80,6 +80,7 @@ export class LiveSockets {
     try {
       const session = await prove();
       if (session === undefined) return undefined;
+      if (socket.end !== undefined) throw socket.end;
       if (revokedMeanwhile.has(session.getHandle())) throw sessionEnded();
       this.hold(socket, session);
       return session;
