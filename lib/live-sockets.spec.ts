@@ -48,6 +48,8 @@ function sessionUntil(expirySec: number, sessionHandle = 'handle-1', own: object
 describe('live sockets', () => {
   const clock = new TestClock(0);
   let sockets: LiveSockets;
+  /** What telling an error waits for: handlers of the application. */
+  let handlers: Promise<void>;
 
   function open(session: SessionContainer): { client: NotingClient; socket: LiveSocket } {
     const client = new NotingClient();
@@ -64,11 +66,13 @@ describe('live sockets', () => {
   beforeEach(() => {
     jest.useFakeTimers();
     clock.set(0);
+    handlers = Promise.resolve();
     sockets = new LiveSockets({
       clock,
       clockToleranceSec: 5,
       socketRenewalGraceSec: 30,
       tell: async ({ client }, error) => {
+        await handlers;
         client.tell(error.name, {});
         return (error as UnauthorisedError).type;
       },
@@ -117,6 +121,16 @@ describe('live sockets', () => {
     sockets.endSession('handle-2');
     await pass(0);
     expect(client.closings).toEqual([{ code: 4401, reason: 'UNAUTHORISED' }]);
+  });
+
+  it('are closed within two seconds where the application never finishes its answer (S054)', async () => {
+    handlers = new Promise(() => undefined);
+    const { client } = open(sessionUntil(100));
+    sockets.endSession('handle-1');
+    await pass(1);
+    expect(client.closings).toEqual([]);
+    await pass(1);
+    expect(client.closings).toEqual([{ code: 1011, reason: '' }]);
   });
 
   it('are told once why they are closed', async () => {

@@ -26,6 +26,7 @@ export interface LiveSocketsOptions {
 }
 
 const INTERNAL_ERROR_CODE = 1011;
+const CLOSE_WITHIN_MS = 2000;
 
 /** How WebSocket says why it closes: 4000 and more are the application's, 1013 is "try again later". */
 const CLOSE_CODES: Readonly<Record<string, number>> = {
@@ -116,7 +117,13 @@ export class LiveSockets {
     if (socket.end !== undefined) return;
     socket.end = error;
     this.release(socket);
-    const reason = await this.options.tell(socket, error);
+    // Telling goes through handlers of the application; one that hangs must not keep the connection open.
+    const { clock, tell } = this.options;
+    socket.deadline.set(clock.now() + CLOSE_WITHIN_MS, () =>
+      socket.client.close({ code: INTERNAL_ERROR_CODE, reason: '' }),
+    );
+    const reason = await tell(socket, error);
+    socket.deadline.clear();
     socket.client.close({ code: CLOSE_CODES[reason] ?? INTERNAL_ERROR_CODE, reason });
   }
 

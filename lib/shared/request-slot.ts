@@ -3,8 +3,8 @@ import type { HttpExchange } from './http-exchange.js';
 const SLOT = Symbol('nest-sessions:request');
 
 /**
- * What is kept on a request, so that parallel requests cannot meet. One property for all of it: requests of Express get
- * another shape with every property, and a WeakMap costs more still.
+ * What is kept on a request, so that parallel requests cannot meet. A WeakMap would do the same for more than all the rest
+ * of the guard's work, most of it garbage collection (test/benchmark/README.md, "The guarded request").
  */
 export interface RequestSlot {
   /** The port over the request and its response, for as long as they live. */

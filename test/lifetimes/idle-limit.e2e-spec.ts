@@ -50,6 +50,22 @@ describe.each(ADAPTERS)('the idle limit of a session on %s', (adapter) => {
     });
   });
 
+  it('S036 is not put off by tokens that are issued again because the payload has changed', async () => {
+    await withApplication(input({ idleSec: HOUR_SEC }), async ({ client, clock, sessions }) => {
+      const visitor = client();
+      const handle = await signIn(visitor, { userId: 'user-1' });
+      const end = TEST_START_MS + HOUR_SEC * 1000;
+      for (const plan of ['a', 'b', 'c']) {
+        clock.advanceSeconds(19 * MINUTE_SEC);
+        await sessions.mergeIntoAccessTokenPayload(handle, { plan });
+        expect((await visitor.get('/checked')).status).toBe(200);
+      }
+      expect(visitor.front.ate).toBe(end);
+      clock.set(end + 1);
+      expect((await visitor.get('/me')).status).toBe(401);
+    });
+  });
+
   it('S037 yields to the absolute end', async () => {
     await withApplication(
       input({ idleSec: HOUR_SEC, absoluteSec: 90 * MINUTE_SEC }),

@@ -414,12 +414,10 @@ export class EmbeddedCore extends CoreClient {
       return { status: 'OK', session: sessionFromToken(info) };
     }
     const session = await this.sessionOf(row);
+    const { accessTokenValiditySec } = this.config;
+    const expiryMs = accessTokenExpiryMs(session.userDataInJWT, this.now(), accessTokenValiditySec * 1000);
     const accessToken = await this.reissue(info, row, session, {
-      expiryMs: accessTokenExpiryMs(
-        session.userDataInJWT,
-        this.now(),
-        this.config.accessTokenValiditySec * 1000,
-      ),
+      expiryMs: Math.min(expiryMs, row.expiresAtMs), // a changed payload is no refresh: the end stays where it is
       parentRefreshTokenHash1: undefined,
     });
     return { status: 'OK', session, accessToken };
