@@ -32,11 +32,11 @@ export {
   VerifySession,
 } from './decorators/verify-session.decorator.js';
 export { SessionExceptionFilter } from './session-exception.filter.js';
-export type { RequestAndResponse } from './execution-request.js';
+export type { RequestAndResponse } from './contexts/execution-request.js';
 
 // Connections that last
-export { SessionSockets, type SocketAdmissionOptions } from './session-sockets.js';
-export { SessionStreams } from './session-streams.js';
+export { SessionSockets, type SocketAdmissionOptions } from './contexts/session-sockets.js';
+export { SessionStreams } from './contexts/session-streams.js';
 
 // Sessions in code
 export { SessionService, type CreateNewSessionInput, type UserSessionsQuery } from './session.service.js';

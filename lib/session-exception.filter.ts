@@ -5,14 +5,14 @@ import { CoreResponseError, CoreUnavailableError } from './errors/core.error.js'
 import { RateLimitedError } from './errors/rate-limited.error.js';
 import { SessionError } from './errors/session.error.js';
 import { TooManySessionsError } from './errors/too-many-sessions.error.js';
-import { graphqlContextOf, requestAndResponseOf } from './execution-request.js';
-import { GraphqlSessionError } from './graphql-session.error.js';
+import { graphqlContextOf, requestAndResponseOf } from './contexts/execution-request.js';
+import { GraphqlSessionError } from './contexts/graphql-session.error.js';
 import { requestStateOf } from './request-state.js';
 import type { SessionRuntime } from './session.runtime.js';
 import { SESSION_RUNTIME } from './session.tokens.js';
 import type { HttpRequest, HttpResponse } from './shared/http-exchange.js';
 import { withRequest } from './shared/user-context.js';
-import { gatewayClientOf, graphqlClientOf, type SocketClient } from './socket-client.js';
+import { gatewayClientOf, graphqlClientOf, type SocketClient } from './contexts/socket-client.js';
 import {
   answerError,
   exceptionEvent,
@@ -21,7 +21,7 @@ import {
   type AnswerableError,
   type ErrorAnswering,
   type ToldError,
-} from './told-error.js';
+} from './contexts/told-error.js';
 import { exchangeFor } from './transport/http-exchange-factory.js';
 import { IncomingRequest } from './transport/incoming-request.js';
 

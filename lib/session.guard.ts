@@ -2,10 +2,10 @@ import { Inject, Injectable, RequestMethod, type CanActivate, type ExecutionCont
 import { METHOD_METADATA } from '@nestjs/common/constants.js';
 import { routeRulesOf, type RouteRules } from './decorators/route-rules.js';
 import { UnauthorisedError } from './errors/session.error.js';
-import { requestAndResponseOf, type RequestAndResponse } from './execution-request.js';
+import { requestAndResponseOf, type RequestAndResponse } from './contexts/execution-request.js';
 import type { SessionContainer } from './recipe/session-container.js';
 import { requestStateOf, setRequestState } from './request-state.js';
-import { SessionContexts } from './session-contexts.js';
+import { SessionContexts } from './contexts/session-contexts.js';
 import type { SessionRuntime } from './session.runtime.js';
 import { SESSION_RUNTIME } from './session.tokens.js';
 import { exchangeFor } from './transport/http-exchange-factory.js';

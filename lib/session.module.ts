@@ -1,10 +1,10 @@
 import { Module } from '@nestjs/common';
 import { CoreClient } from './core/core-client.js';
 import { SessionEvents } from './observability/session-events.js';
-import { SessionContexts } from './session-contexts.js';
+import { SessionContexts } from './contexts/session-contexts.js';
 import { SessionExceptionFilter } from './session-exception.filter.js';
-import { SessionSockets } from './session-sockets.js';
-import { SessionStreams } from './session-streams.js';
+import { SessionSockets } from './contexts/session-sockets.js';
+import { SessionStreams } from './contexts/session-streams.js';
 import { SessionConfigurableModule } from './session.module-definition.js';
 import { SessionGuard } from './session.guard.js';
 import { SESSION_PROVIDERS } from './session.providers.js';

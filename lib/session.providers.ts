@@ -28,10 +28,10 @@ import {
   type FlowWatcher,
 } from './recipe/watched-flows.js';
 import { resolveSessionOptions, type ResolvedSessionOptions } from './resolve-session-options.js';
-import { SessionContexts } from './session-contexts.js';
+import { SessionContexts } from './contexts/session-contexts.js';
 import { SessionExceptionFilter } from './session-exception.filter.js';
-import { SessionSockets } from './session-sockets.js';
-import { SessionStreams } from './session-streams.js';
+import { SessionSockets } from './contexts/session-sockets.js';
+import { SessionStreams } from './contexts/session-streams.js';
 import { SessionGuard } from './session.guard.js';
 import { SessionLifecycle } from './session.lifecycle.js';
 import type { SessionRuntime } from './session.runtime.js';

@@ -42,7 +42,8 @@ for (const file of readdirSync(dist, { recursive: true })) {
 function withNamesOfClasses(file) {
   let text = readFileSync(file, 'utf8');
   for (const [, outer, inner] of text.matchAll(/\b(\w+) = class (\w+)\b/g)) {
-    if (inner === `${outer}2` || inner === `_${outer}`) text = text.replaceAll(new RegExp(`\\b${inner}\\b`, 'g'), outer);
+    if (inner === `${outer}2` || inner === `_${outer}`)
+      text = text.replaceAll(new RegExp(`\\b${inner}\\b`, 'g'), outer);
   }
   const numbered = [...text.matchAll(/\bclass ([A-Za-z]+\d+)\b/g)].map(([, name]) => name);
   if (numbered.length > 0) throw new Error(`These classes share a name with others: ${numbered.join(', ')}`);

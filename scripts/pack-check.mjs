@@ -65,6 +65,17 @@ function runCommand(packageFolder, ...args) {
   return spawnSync(execPath, [join(packageFolder, file), ...args], { encoding: 'utf8', timeout: 30_000 });
 }
 
+/** What errors, logs and Nest's messages call a class is the name that users import. */
+async function checkNamesOfClasses() {
+  for (const door of ['.', './testing', './doctor']) {
+    const names = await import(new URL(manifest.exports[door].default, `file://${root}/`).href);
+    for (const [name, value] of Object.entries(names)) {
+      if (typeof value === 'function' && value.name !== name)
+        problems.push(`${name} calls itself ${value.name}`);
+    }
+  }
+}
+
 function checkCommand(packageFolder) {
   const expectations = [
     { args: ['doctor', '--help'], status: 0, output: 'Usage: npx nest-sessions doctor' },
@@ -90,6 +101,7 @@ try {
   rmSync(folder, { recursive: true });
 }
 
+await checkNamesOfClasses();
 for (const file of REQUIRED) if (!files.includes(file)) problems.push(`${file} is missing`);
 for (const target of Object.values(manifest.imports ?? {})) {
   if (!files.includes(target.default.slice(2))) problems.push(`${target.default} is missing`);

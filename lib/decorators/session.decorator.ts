@@ -1,5 +1,5 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { rememberedCall, type GuardedCall } from '../call-state.js';
+import { rememberedCall, type GuardedCall } from '../contexts/call-state.js';
 import { SessionClaim } from '../claims/session-claim.js';
 import type { SessionContainer } from '../recipe/session-container.js';
 import { requestStateOf } from '../request-state.js';

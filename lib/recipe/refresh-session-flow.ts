@@ -86,7 +86,9 @@ export class RefreshSessionFlow {
    * R8. A theft ends the session here, whoever catches the error afterwards, unless the application has said that it
    * decides by itself. A core that fails now leaves the theft to be found again by the next replay.
    */
-  protected async refresh(input: Parameters<RecipeInterface['refreshSession']>[0]): Promise<SessionContainer> {
+  protected async refresh(
+    input: Parameters<RecipeInterface['refreshSession']>[0],
+  ): Promise<SessionContainer> {
     const { recipe, revokesStolenSessions } = this.dependencies;
     try {
       return await recipe.refreshSession(input);

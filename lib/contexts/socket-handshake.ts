@@ -1,8 +1,8 @@
-import type { SessionConfig } from './config/session-config.js';
-import type { HttpRequest } from './shared/http-exchange.js';
-import type { UserContext } from './shared/user-context.js';
+import type { SessionConfig } from '../config/session-config.js';
+import type { HttpRequest } from '../shared/http-exchange.js';
+import type { UserContext } from '../shared/user-context.js';
 import type { SocketHandshake } from './socket-client.js';
-import { IncomingRequest } from './transport/incoming-request.js';
+import { IncomingRequest } from '../transport/incoming-request.js';
 
 /** A handshake, read as the request that it was. */
 export interface ReadHandshake {

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Subject } from 'rxjs';
-import { SessionEvents } from './observability/session-events.js';
-import type { SessionContainer } from './recipe/session-container.js';
+import { SessionEvents } from '../observability/session-events.js';
+import type { SessionContainer } from '../recipe/session-container.js';
 import { SessionStreams } from './session-streams.js';
-import { TestClock } from './testing/test-clock.js';
+import { TestClock } from '../testing/test-clock.js';
 
 function sessionUntil(expirySec: number): SessionContainer {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { CoreResponseError, CoreUnavailableError } from './errors/core.error.js';
-import { RateLimitedError } from './errors/rate-limited.error.js';
-import { TooManySessionsError } from './errors/too-many-sessions.error.js';
-import type { ErrorResponder } from './recipe/error-responder.js';
+import { CoreResponseError, CoreUnavailableError } from '../errors/core.error.js';
+import { RateLimitedError } from '../errors/rate-limited.error.js';
+import { TooManySessionsError } from '../errors/too-many-sessions.error.js';
+import type { ErrorResponder } from '../recipe/error-responder.js';
 import { reasonOf, tellError, type AnswerableError, type ErrorAnswering } from './told-error.js';
 import { OneWayResponse } from './one-way-response.js';
-import { IncomingRequest } from './transport/incoming-request.js';
+import { IncomingRequest } from '../transport/incoming-request.js';
 
 const request = new IncomingRequest({ method: 'GET', url: '/', headers: {} });
 const answering: ErrorAnswering = {

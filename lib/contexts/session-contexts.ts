@@ -1,17 +1,17 @@
 import { Inject, Injectable, type ExecutionContext } from '@nestjs/common';
 import { rememberCall } from './call-state.js';
-import type { RouteRules } from './decorators/route-rules.js';
-import { UnauthorisedError } from './errors/session.error.js';
+import type { RouteRules } from '../decorators/route-rules.js';
+import { UnauthorisedError } from '../errors/session.error.js';
 import { graphqlContextOf, type RequestAndResponse } from './execution-request.js';
-import type { VerifySessionOptions } from './recipe/recipe.interface.js';
-import type { SessionContainer } from './recipe/session-container.js';
-import { requestStateOf, setRequestState } from './request-state.js';
+import type { VerifySessionOptions } from '../recipe/recipe.interface.js';
+import type { SessionContainer } from '../recipe/session-container.js';
+import { requestStateOf, setRequestState } from '../request-state.js';
 import { SharedVerifications } from './shared-verifications.js';
 import { SessionSockets } from './session-sockets.js';
-import type { SessionRuntime } from './session.runtime.js';
-import { SESSION_RUNTIME } from './session.tokens.js';
+import type { SessionRuntime } from '../session.runtime.js';
+import { SESSION_RUNTIME } from '../session.tokens.js';
 import { gatewayClientOf, graphqlClientOf, type SocketClient } from './socket-client.js';
-import { exchangeFor } from './transport/http-exchange-factory.js';
+import { exchangeFor } from '../transport/http-exchange-factory.js';
 
 /** What `SessionGuard` does where several handlers run for one request, or none belongs to a handler: GraphQL, WebSocket. */
 @Injectable()

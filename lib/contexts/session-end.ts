@@ -1,7 +1,7 @@
-import { accessTokenInfo, parseWithoutVerifying } from './access-token/access-token.js';
-import type { SessionEvent } from './observability/session-events.js';
-import type { SessionContainer } from './recipe/session-container.js';
-import { endOfSessionMs } from './shared/lifetime-claims.js';
+import { accessTokenInfo, parseWithoutVerifying } from '../access-token/access-token.js';
+import type { SessionEvent } from '../observability/session-events.js';
+import type { SessionContainer } from '../recipe/session-container.js';
+import { endOfSessionMs } from '../shared/lifetime-claims.js';
 
 /** The options that say how long a connection may outlast its access token. */
 export interface ConnectionTimes {

@@ -1,5 +1,5 @@
 import { memberOf } from './execution-request.js';
-import type { IncomingRequestSource } from './transport/incoming-request.js';
+import type { IncomingRequestSource } from '../transport/incoming-request.js';
 
 /** What a connection began with. */
 export interface SocketHandshake {

@@ -1,5 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common';
-import type { SessionContainer } from './recipe/session-container.js';
+import type { SessionContainer } from '../recipe/session-container.js';
 
 const CALLS = Symbol('nest-sessions:calls');
 

@@ -1,8 +1,8 @@
-import { SessionError, TryRefreshTokenError, UnauthorisedError } from './errors/session.error.js';
-import type { SessionContainer } from './recipe/session-container.js';
+import { SessionError, TryRefreshTokenError, UnauthorisedError } from '../errors/session.error.js';
+import type { SessionContainer } from '../recipe/session-container.js';
 import { expiryOf } from './session-end.js';
-import type { Clock } from './shared/clock.js';
-import { Deadline } from './shared/deadline.js';
+import type { Clock } from '../shared/clock.js';
+import { Deadline } from '../shared/deadline.js';
 import type { SocketClient, SocketHandshake } from './socket-client.js';
 
 /** A connection and the session that it works for. */

@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Observable, type MonoTypeOperatorFunction } from 'rxjs';
-import { SessionEvents } from './observability/session-events.js';
-import type { SessionContainer } from './recipe/session-container.js';
+import { SessionEvents } from '../observability/session-events.js';
+import type { SessionContainer } from '../recipe/session-container.js';
 import { expiryOf, handleEndedBy, type ConnectionTimes } from './session-end.js';
-import { RESOLVED_SESSION_OPTIONS } from './session.tokens.js';
-import { Clock } from './shared/clock.js';
-import { Deadline } from './shared/deadline.js';
+import { RESOLVED_SESSION_OPTIONS } from '../session.tokens.js';
+import { Clock } from '../shared/clock.js';
+import { Deadline } from '../shared/deadline.js';
 
 /**
  * Ends streams with their session, for server-sent events and other answers that take long.

@@ -1,4 +1,4 @@
-import type { HttpResponse } from './shared/http-exchange.js';
+import type { HttpResponse } from '../shared/http-exchange.js';
 
 /**
  * The response of a call that has none, as in a WebSocket, or must not be answered by us, as in GraphQL. Headers go to

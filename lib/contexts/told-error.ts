@@ -1,13 +1,13 @@
-import { CoreResponseError, CoreUnavailableError } from './errors/core.error.js';
-import { RateLimitedError } from './errors/rate-limited.error.js';
-import { SessionError, type AnySessionError } from './errors/session.error.js';
-import { TooManySessionsError } from './errors/too-many-sessions.error.js';
+import { CoreResponseError, CoreUnavailableError } from '../errors/core.error.js';
+import { RateLimitedError } from '../errors/rate-limited.error.js';
+import { SessionError, type AnySessionError } from '../errors/session.error.js';
+import { TooManySessionsError } from '../errors/too-many-sessions.error.js';
 import { OneWayResponse } from './one-way-response.js';
-import { printable } from './observability/printable.js';
-import type { ErrorResponder } from './recipe/error-responder.js';
-import type { HttpExchange, HttpResponse } from './shared/http-exchange.js';
-import { isJsonObject, type JsonObject } from './shared/json.js';
-import type { UserContext } from './shared/user-context.js';
+import { printable } from '../observability/printable.js';
+import type { ErrorResponder } from '../recipe/error-responder.js';
+import type { HttpExchange, HttpResponse } from '../shared/http-exchange.js';
+import { isJsonObject, type JsonObject } from '../shared/json.js';
+import type { UserContext } from '../shared/user-context.js';
 
 /** A driver may put a whole statement into its message. */
 const MAX_REASON_LENGTH = 2000;

@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { UnauthorisedError } from './errors/session.error.js';
+import { UnauthorisedError } from '../errors/session.error.js';
 import { LiveSockets, type LiveSocket } from './live-sockets.js';
-import type { SessionContainer } from './recipe/session-container.js';
+import type { SessionContainer } from '../recipe/session-container.js';
 import type { SocketClient, SocketCloseReason, SocketHandshake } from './socket-client.js';
-import { TestClock } from './testing/test-clock.js';
+import { TestClock } from '../testing/test-clock.js';
 
 const HANDSHAKE: SocketHandshake = { url: '/live', headers: {}, accessToken: undefined };
 

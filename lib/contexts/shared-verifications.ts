@@ -1,8 +1,8 @@
-import type { VerifySessionOptions } from './recipe/recipe.interface.js';
-import type { SessionContainer } from './recipe/session-container.js';
-import type { SessionRuntime } from './session.runtime.js';
-import type { HttpExchange } from './shared/http-exchange.js';
-import { withRequest } from './shared/user-context.js';
+import type { VerifySessionOptions } from '../recipe/recipe.interface.js';
+import type { SessionContainer } from '../recipe/session-container.js';
+import type { SessionRuntime } from '../session.runtime.js';
+import type { HttpExchange } from '../shared/http-exchange.js';
+import { withRequest } from '../shared/user-context.js';
 
 /** What the handlers of one request have in common. */
 interface SharedState {
