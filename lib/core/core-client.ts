@@ -56,8 +56,9 @@ export abstract class CoreClient {
       );
       const surplus = Math.max(0, live.length - max + 1);
       if (surplus > 0 && whenExceeded === 'refuse') return { status: 'TOO_MANY_SESSIONS' };
-      const oldest = surplus === 0 ? [] : (await this.byAge(live, reading)).slice(0, surplus);
-      const endedHandles = surplus === 0 ? [] : await this.revokeSessions(oldest, userContext);
+      const oldest = surplus === 0 ? [] : await this.byAge(live, reading);
+      const ending = oldest.slice(0, Math.max(0, oldest.length - max + 1)); // some may have ended since they were listed
+      const endedHandles = ending.length === 0 ? [] : await this.revokeSessions(ending, userContext);
       return { status: 'OK', created: await this.createSession(input, userContext), endedHandles };
     });
   }

@@ -7,18 +7,26 @@ const SLOT = Symbol('nest-sessions:request');
  * of the guard's work, most of it garbage collection (test/benchmark/README.md, "The guarded request").
  */
 export interface RequestSlot {
+  /** Whose it is: a request that was made from another one, by `Object.create` or a copy, has that one's slot, too. */
+  readonly owner: object;
   /** The port over the request and its response, for as long as they live. */
   exchange: HttpExchange | undefined;
   /** What the edge knows about the request; it alone knows the type. */
   state: unknown;
 }
 
-/** The slot of a request, if it has got one. */
+/** The slot of a request, if it has got one of its own. */
 export function findRequestSlot(request: object): RequestSlot | undefined {
-  return (request as { [SLOT]?: RequestSlot })[SLOT];
+  const slot = (request as { [SLOT]?: RequestSlot })[SLOT];
+  return slot?.owner === request ? slot : undefined;
 }
 
 /** The slot of a request, made where there is none. */
 export function requestSlotOf(request: object): RequestSlot {
-  return ((request as { [SLOT]?: RequestSlot })[SLOT] ??= { exchange: undefined, state: undefined });
+  let slot = findRequestSlot(request);
+  if (slot === undefined) {
+    slot = { owner: request, exchange: undefined, state: undefined };
+    (request as { [SLOT]?: RequestSlot })[SLOT] = slot;
+  }
+  return slot;
 }

@@ -17,6 +17,20 @@ describe.each(SERVER_KINDS)('the exchange on %s', (kind) => {
     });
   });
 
+  it.each([
+    ['Object.create', (req: object): object => Object.create(req) as object],
+    ['a copy', (req: object): object => ({ ...req, headers: {}, method: 'GET', url: '/' })],
+  ])('is not that of the request from which another one was made, by %s', async (_how, derive) => {
+    await answerOf(kind, (exchange, { req, res }) => {
+      const derived = Object.assign(derive(req as object), { headers: { authorization: 'Bearer other' } });
+      const other = exchangeFor(derived, res);
+      expect(other).not.toBe(exchange);
+      expect(other.request.getHeaderValue('authorization')).toBe('Bearer other');
+      expect(exchangeFor(derived, res)).toBe(other);
+      expect(exchangeFor(req, res)).toBe(exchange);
+    });
+  });
+
   it('reads method, URL with its query, headers and cookies', async () => {
     const headers = { 'St-Auth-Mode': 'Cookie', cookie: ['a=1', 'a=2; b="x%20y"'], rid: '' };
     await answerOf(

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
@@ -325,6 +326,40 @@ postgres.describe('on a real server', () => {
       expect(() => postgresStore(own, { preparedStatements: 'yes' as unknown as boolean })).toThrow(
         TypeError,
       );
+    });
+  });
+
+  describe('work that needs a connection of its own', () => {
+    it('is rejected when the connection breaks, and the process lives on (S030)', async () => {
+      const own = postgres.pool({ max: 2 });
+      own.on('error', () => undefined);
+      const lent: { connection: { stream: Duplex } }[] = [];
+      own.on('acquire', (connection) => lent.push(connection as unknown as (typeof lent)[number]));
+      const client = new PostgresClient(own);
+      const onBrokenConnection = function* () {
+        lent.at(-1)?.connection.stream.destroy(new Error('cut'));
+        yield { text: 'SELECT 1', values: [] };
+      };
+      for (let time = 0; time < 3; time++) {
+        await expect(client.exclusively('test', onBrokenConnection)).rejects.toThrow(/cut|connection/i);
+        await nextTurn();
+      }
+      expect(await client.query({ text: 'SELECT 1 AS one', values: [] })).toEqual([{ one: 1 }]);
+      expect(own.totalCount).toBeLessThanOrEqual(2);
+    });
+
+    it('takes one connection at a time for one lock, so that others are served meanwhile (S038)', async () => {
+      const own = postgres.pool({ max: 2 });
+      const client = new PostgresClient(own);
+      let lent = 0;
+      own.on('acquire', () => lent++);
+      const slow = function* () {
+        yield { text: 'SELECT pg_sleep(0.05)', values: [] };
+      };
+      const writers = Array.from({ length: 8 }, () => client.exclusively('one lock', slow));
+      expect(await client.query({ text: 'SELECT 1 AS one', values: [] })).toEqual([{ one: 1 }]);
+      expect(lent).toBeLessThan(4);
+      await Promise.all(writers);
     });
   });
 

@@ -49,7 +49,7 @@ export class ExpirySweeper {
       ({ mayHaveMore } = await this.store.deleteExpiredSessions(this.clock.now(), BATCH));
       await nextTurn();
     }
-    if (this.clock.now() - this.lastKeySweepMs >= KEY_SWEEP_INTERVAL_MS) {
+    if (!this.isStopped && this.clock.now() - this.lastKeySweepMs >= KEY_SWEEP_INTERVAL_MS) {
       await this.keys.deleteExpired();
       this.lastKeySweepMs = this.clock.now();
     }

@@ -75,6 +75,18 @@ describe('the key set of a new installation', () => {
     await Promise.all(engines.map(({ core }) => core.close()));
   });
 
+  it('leaves alone what a later release on the same store signs with (S018)', async () => {
+    const { keys, clock, store } = await keysOf({ mine: HOUR_MS });
+    await store.addDynamicKey(
+      { createdAtMs: clock.now() - 1, value: 'not|ours', algorithm: 'ES384' },
+      clock.now(),
+    );
+    await keys.reload();
+    const mine = `d-${TEST_START_MS - HOUR_MS}`;
+    expect((await keys.jwks()).keys.map(({ kid }) => kid)).toEqual([mine, STATIC_TEST_KID]);
+    expect((await keys.signingKey('dynamic')).kid).toBe(mine);
+  });
+
   it('S014 has RSA keys of 2048 bits, each another', async () => {
     const [one, other] = await Promise.all([newStoredKeyPair('RS256'), newStoredKeyPair('RS256')]);
     const [publicDer = ''] = one.split('|');

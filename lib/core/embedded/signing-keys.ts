@@ -200,7 +200,9 @@ export class SigningKeys implements VerificationKeys {
 
   private async loadDynamic(leadMs: number): Promise<StoredKey[]> {
     const read = async (): Promise<StoredDynamicKey[]> =>
-      this.store.findDynamicKeys(this.oldestPublishedMs());
+      (await this.store.findDynamicKeys(this.oldestPublishedMs())).filter(({ algorithm = 'RS256' }) =>
+        isKnown(algorithm),
+      );
     const stillSigning = this.stillSigningMs(leadMs);
     let keys = await read();
     for (const algorithm of this.algorithms.dynamic) {
@@ -219,9 +221,7 @@ export class SigningKeys implements VerificationKeys {
 
   private async loadStatic(): Promise<StoredKey[]> {
     const read = async (): Promise<StoredStaticKey[]> =>
-      (await this.store.findStaticKeys()).filter((key) =>
-        SIGNING_ALGORITHMS.some((known) => known === key.algorithm),
-      );
+      (await this.store.findStaticKeys()).filter(({ algorithm }) => isKnown(algorithm));
     let keys = await read();
     for (const algorithm of this.algorithms.static) {
       if (keys.some((key) => key.algorithm === algorithm)) continue;
@@ -280,6 +280,11 @@ export class SigningKeys implements VerificationKeys {
     const before = [...(this.loaded?.dynamic ?? []), ...(this.loaded?.static ?? [])];
     if (before.some((key) => !kept.has(key.kid))) this.removals++;
   }
+}
+
+/** A later release on the same store may sign with what this one does not know. */
+function isKnown(algorithm: string): boolean {
+  return SIGNING_ALGORITHMS.some((known) => known === algorithm);
 }
 
 function published(keys: KeySet): PublicJwk[] {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { OneAtATime } from '../../../shared/one-at-a-time.js';
 import type { SessionStore } from '../session-store.js';
 import type { SqlClient, SqlQuery, SqlRow, SqlSteps } from './sql-client.js';
 import { postgresDialect } from './sql-dialect.js';
@@ -25,6 +26,9 @@ export interface PostgresPoolClient {
   query(text: string, values: unknown[]): Promise<{ readonly rows: unknown[] }>;
   /** Gives the connection back; with true it is closed instead. */
   release(destroy?: boolean): unknown;
+  /** Of `pg`: how a lent connection that breaks tells so. It ends the process where nobody listens. */
+  on?(event: 'error', listener: (error: Error) => void): unknown;
+  removeListener?(event: 'error', listener: (error: Error) => void): unknown;
 }
 
 /**
@@ -65,17 +69,26 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
   return new SqlStore(new PostgresClient(pool, preparedStatements), storeOptions);
 }
 
-/** What `pg` takes instead of a text: it prepares the statement once on each connection. */
-interface NamedQuery {
-  readonly name: string;
+/** A server that says nothing for so long will not; `pg` then closes the connection, and the next use gets another. */
+const STATEMENT_TIMEOUT_MS = 15_000;
+/** A statement in a transaction may wait for the lock of another instance, or change a large table. */
+const STEP_TIMEOUT_MS = 60_000;
+
+/** What `pg` takes instead of a text. */
+interface PgQuery {
+  /** With it the statement is prepared once on each connection. */
+  readonly name?: string;
   readonly text: string;
   readonly values: unknown[];
+  readonly query_timeout: number;
 }
 
 /** A pool of the application, as the SQL store wants it. */
 export class PostgresClient implements SqlClient {
   readonly dialect = postgresDialect;
   private readonly names = new Map<string, string>();
+  private readonly turns = new OneAtATime();
+  private readonly isOfPg: boolean;
   private isPreparing: boolean;
 
   /**
@@ -94,7 +107,8 @@ export class PostgresClient implements SqlClient {
     if (preparedStatements !== undefined && typeof preparedStatements !== 'boolean') {
       throw new TypeError('postgresStore: preparedStatements must be true or false');
     }
-    this.isPreparing = preparedStatements ?? isPoolOfPg(pool);
+    this.isOfPg = isPoolOfPg(pool);
+    this.isPreparing = preparedStatements ?? this.isOfPg;
   }
 
   /** The pool connects by itself. */
@@ -103,46 +117,63 @@ export class PostgresClient implements SqlClient {
   async query({ text, values }: SqlQuery): Promise<readonly SqlRow[]> {
     if (this.isPreparing) {
       try {
-        return rowsOf(await this.queryByName({ name: this.nameOf(text), text, values: [...values] }));
+        return await this.run(this.pool, { name: this.nameOf(text), text, values }, STATEMENT_TIMEOUT_MS);
       } catch (error) {
         if (!isNameLost(error)) throw error;
         this.isPreparing = false; // nothing has been done yet
       }
     }
-    return rowsOf(await this.pool.query(text, [...values]));
+    return this.run(this.pool, { text, values }, STATEMENT_TIMEOUT_MS);
   }
+
+  /** Who waits for the others of this process holds no connection meanwhile. */
+  async exclusively<T>(lock: string, steps: () => SqlSteps<T>): Promise<T> {
+    return this.turns.run(lock, async () => this.transaction(lock, steps));
+  }
+
+  /** The pool is the application's. */
+  async close(): Promise<void> {}
 
   /**
    * READ COMMITTED is asked for by name: under a stricter default the statements after the lock would still see what
    * was there before it.
    */
-  async exclusively<T>(lock: string, steps: () => SqlSteps<T>): Promise<T> {
+  private async transaction<T>(lock: string, steps: () => SqlSteps<T>): Promise<T> {
     const client = await this.pool.connect();
     if (typeof client?.query !== 'function') {
       throw new TypeError(
         'postgresStore: connect() gave no connection; a Pool of pg is needed, not a Client',
       );
     }
+    const run = async (text: string, values: SqlQuery['values'] = []): Promise<readonly SqlRow[]> =>
+      this.run(client, { text, values }, STEP_TIMEOUT_MS);
+    client.on?.('error', ignore);
     try {
-      await client.query('BEGIN ISOLATION LEVEL READ COMMITTED', []);
-      await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`nest-sessions ${lock}`]);
-      const result = await drive(client, steps());
-      await client.query('COMMIT', []);
+      await run('BEGIN ISOLATION LEVEL READ COMMITTED');
+      await run('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`nest-sessions ${lock}`]);
+      const result = await drive(run, steps());
+      await run('COMMIT');
       client.release();
       return result;
     } catch (error) {
       // Closing the connection ends the transaction in any state that it may be in.
       client.release(true);
       throw error;
+    } finally {
+      client.removeListener?.('error', ignore); // a pool listens again to what it has got back
     }
   }
 
-  /** The pool is the application's. */
-  async close(): Promise<void> {}
-
-  private async queryByName(query: NamedQuery): Promise<{ readonly rows: unknown[] }> {
-    const pool = this.pool as unknown as { query(query: NamedQuery): Promise<{ readonly rows: unknown[] }> };
-    return pool.query(query);
+  /** Only `pg` is known to take more than a text and values. */
+  private async run(
+    on: Pick<PostgresPool, 'query'>,
+    { name, text, values }: SqlQuery & { readonly name?: string },
+    timeoutMs: number,
+  ): Promise<readonly SqlRow[]> {
+    if (!this.isOfPg && name === undefined) return rowsOf(await on.query(text, [...values]));
+    const ofPg = on as unknown as { query(query: PgQuery): Promise<{ readonly rows: unknown[] }> };
+    const named = name === undefined ? {} : { name };
+    return rowsOf(await ofPg.query({ ...named, text, values: [...values], query_timeout: timeoutMs }));
   }
 
   /** The same text has the same name everywhere: connections may be shared with other applications. */
@@ -167,10 +198,10 @@ function isPoolOfPg(pool: PostgresPool): boolean {
  * stands for no longer fits the tables. Said before anything is executed.
  */
 function isNameLost(error: unknown): boolean {
-  const { code, message }: { code?: unknown; message?: unknown } =
+  const { code, routine }: { code?: unknown; routine?: unknown } =
     typeof error === 'object' && error !== null ? error : {};
-  if (code === '26000' || code === '42P05') return true;
-  return code === '0A000' && String(message).includes('cached plan');
+  // The message would be in the server's language; the routine is the one that finds a cached plan out of date.
+  return code === '26000' || code === '42P05' || (code === '0A000' && routine === 'RevalidateCachedQuery');
 }
 
 function isPool(pool: unknown): boolean {
@@ -179,13 +210,19 @@ function isPool(pool: unknown): boolean {
   return typeof query === 'function' && typeof connect === 'function';
 }
 
-async function drive<T>(client: PostgresPoolClient, steps: SqlSteps<T>): Promise<T> {
+async function drive<T>(
+  run: (text: string, values: SqlQuery['values']) => Promise<readonly SqlRow[]>,
+  steps: SqlSteps<T>,
+): Promise<T> {
   for (let step = steps.next(); ;) {
     if (step.done === true) return step.value;
     const { text, values } = step.value;
-    step = steps.next(rowsOf(await client.query(text, [...values])));
+    step = steps.next(await run(text, values));
   }
 }
+
+/** The statement under way, or the next one, is rejected with it. */
+function ignore(): void {}
 
 function rowsOf({ rows }: { readonly rows: unknown[] }): readonly SqlRow[] {
   return rows as SqlRow[];
