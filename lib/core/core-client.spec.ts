@@ -1,0 +1,47 @@
+import { describe, expect, it } from '@jest/globals';
+import { CoreClient } from './core-client.js';
+import type { CoreSessionInformation, CreateSessionInput } from './core.types.js';
+
+type Information = CoreSessionInformation | undefined;
+
+/** As much of a core as the emulated cap asks. A session ends on its own between being listed and being looked up. */
+abstract class ListingCore extends CoreClient {
+  readonly revoked: string[] = [];
+
+  constructor(
+    private readonly listed: readonly string[],
+    private readonly endedMeanwhile: readonly string[],
+  ) {
+    super();
+  }
+
+  override getPrimaryUserId = async (userId: string): Promise<string> => userId;
+  override getSessionHandlesOfUser = async (): Promise<string[]> => [...this.listed];
+  override getSessionInformation = async (sessionHandle: string): Promise<Information> =>
+    this.endedMeanwhile.includes(sessionHandle)
+      ? undefined
+      : ({ sessionHandle, timeCreated: this.listed.indexOf(sessionHandle) } as CoreSessionInformation);
+  override revokeSessions = async (handles: readonly string[]): Promise<string[]> => {
+    this.revoked.push(...handles);
+    return [...handles];
+  };
+  override createSession = async (): Promise<never> => ({}) as never;
+}
+
+const Core = ListingCore as unknown as new (...ids: (readonly string[])[]) => ListingCore;
+
+describe('the emulated cap on sessions', () => {
+  it.each([
+    [['a', 'b'], [], ['a']],
+    [['a', 'b'], ['a'], []],
+    [['a', 'b', 'c', 'd'], ['b'], ['a', 'c']],
+  ])(
+    'S038 of %j, of which %j sign out meanwhile, ends %j and nobody else',
+    async (listed, endedMeanwhile, ended) => {
+      const core = new Core(listed, endedMeanwhile);
+      const input = { tenantId: 'public', recipeUserId: 'ada' } as CreateSessionInput;
+      await core.createSessionWithinLimit(input, { max: 2, whenExceeded: 'end-oldest' }, {});
+      expect(core.revoked).toEqual(ended);
+    },
+  );
+});
