@@ -1,8 +1,9 @@
 import { DEFAULT_MAX_CACHED_TOKEN_BYTES } from './access-token/access-token-verifier.js';
+import { AuthenticationTimeClaim } from './claims/authentication-time-claim.js';
 import type { SessionClaimValidator } from './claims/claim-validator.js';
 import type { SessionClaim } from './claims/session-claim.js';
 import type { UserRoleSource } from './claims/user-roles.js';
-import { integerOption, OptionReader, type ParseOption } from './config/option-reader.js';
+import { integerOption, isOptionsObject, OptionReader, type ParseOption } from './config/option-reader.js';
 import {
   OBSERVABILITY_OPTION_NAMES,
   readObservability,
@@ -35,6 +36,8 @@ export interface ResolvedSessionOptions {
   readonly errorHandlers: SessionErrorHandlers;
   readonly userRoles: UserRoleSource | undefined;
   readonly features: SessionFeatures;
+  /** Whether a sign-in writes down when it was. */
+  readonly recordsAuthenticationTime: boolean;
   readonly observability: ObservabilityConfig;
   readonly clockToleranceSec: number;
   readonly socketRenewalGraceSec: number;
@@ -76,6 +79,7 @@ export function resolveSessionOptions(options: SessionModuleOptions): ResolvedSe
   const config = collect(problems, () =>
     resolveSessionConfig(options, { knownOptionNames: Object.keys(OWN_NAMES) }),
   );
+  if (!isOptionsObject(options)) throw new SessionConfigError(problems); // nothing else can be read
   const own = resolveOwnOptions(options, problems);
   if (config === undefined || problems.length > 0) throw new SessionConfigError(problems);
   return Object.freeze({ config, ...own });
@@ -96,6 +100,7 @@ function resolveOwnOptions(
   for (const name of Object.keys(ERROR_HANDLER_NAMES)) handlerReader.function(name);
   const claims = reader.optional('claims', listOption<SessionClaim<unknown>>('claims', 'build')) ?? [];
   reportRepeatedKeys(claims, reader);
+  const features = readSessionFeatures(reader, problems);
   return {
     core,
     claims,
@@ -110,7 +115,9 @@ function resolveOwnOptions(
     overrideApis: override.function<NonNullable<ResolvedSessionOptions['overrideApis']>>('apis'),
     errorHandlers: handlers,
     userRoles: reader.optional('userRoles', userRolesOption),
-    features: readSessionFeatures(reader, problems),
+    features,
+    recordsAuthenticationTime:
+      features.userSessionRoutes !== undefined || claims.includes(AuthenticationTimeClaim),
     observability: readObservability(reader, problems),
     socketRenewalGraceSec: reader.optional('socketRenewalGraceSec', numberOption(0, 3600)) ?? 30,
     clockToleranceSec: reader.optional('clockToleranceSec', numberOption(0, 60)) ?? 0,

@@ -12,7 +12,7 @@ import type { CoreClient } from './core-client.js';
 export interface CoreContext {
   readonly clock: Clock;
   readonly events: SessionEvents;
-  /** Origins for the core's statistics and the `iss` of plain JWTs. */
+  /** Told to a remote core with each call, for its statistics. */
   readonly apiDomain: string;
   readonly jwksRefreshIntervalSec: number;
   /** Records calls to the store or to the remote core; absent where nobody does. */

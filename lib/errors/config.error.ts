@@ -11,14 +11,18 @@ export interface ConfigProblem {
 }
 
 /**
- * The options of `SessionModule` cannot work. Thrown when the application starts; lists every problem at once.
+ * The options of `SessionModule` or `SessionCoreModule` cannot work. Thrown when the application starts; lists every
+ * problem at once.
  *
  * @publicApi
  */
 export class SessionConfigError extends Error {
-  constructor(readonly problems: readonly ConfigProblem[]) {
+  constructor(
+    readonly problems: readonly ConfigProblem[],
+    moduleName: 'SessionModule' | 'SessionCoreModule' = 'SessionModule',
+  ) {
     super(
-      `SessionModule cannot start, ${problems.length === 1 ? 'one option is' : `${problems.length} options are`} wrong:\n` +
+      `${moduleName} cannot start, ${problems.length === 1 ? 'one option is' : `${problems.length} options are`} wrong:\n` +
         problems.map((problem) => `  - ${problem.path}: ${problem.message}`).join('\n'),
     );
     this.name = 'SessionConfigError';

@@ -1,5 +1,6 @@
-import { CoreResponseError, CoreUnavailableError } from '../errors/core.error.js';
+import { CoreBadInputError, CoreResponseError, CoreUnavailableError } from '../errors/core.error.js';
 import { SessionError } from '../errors/session.error.js';
+import { TooManySessionsError } from '../errors/too-many-sessions.error.js';
 import type { CallRecorder } from './call-recorder.js';
 import type {
   GaugeCallback,
@@ -135,7 +136,7 @@ export class Telemetry implements CallRecorder {
         const outcome = outcomeOf(error);
         // The message stays out: what a driver or an application writes into it is not in our hands.
         span.setAttributes({ 'nest_sessions.outcome': outcome });
-        if (!SessionError.isSessionError(error)) span.setStatus({ code: STATUS_ERROR });
+        if (isFailure(error)) span.setStatus({ code: STATUS_ERROR });
         throw error;
       } finally {
         span.end();
@@ -147,6 +148,17 @@ export class Telemetry implements CallRecorder {
 /** One of a few words, so that metrics stay small. */
 function outcomeOf(error: unknown): string {
   if (SessionError.isSessionError(error)) return error.type;
+  if (error instanceof TooManySessionsError) return 'TOO_MANY_SESSIONS';
+  if (error instanceof CoreBadInputError) return 'BAD_INPUT';
   if (error instanceof CoreUnavailableError) return 'CORE_UNAVAILABLE';
   return error instanceof CoreResponseError ? 'CORE_RESPONSE' : 'ERROR';
+}
+
+/** Whether something of ours failed, and did not just refuse what it is there to refuse. */
+function isFailure(error: unknown): boolean {
+  return !(
+    SessionError.isSessionError(error) ||
+    error instanceof TooManySessionsError ||
+    error instanceof CoreBadInputError
+  );
 }

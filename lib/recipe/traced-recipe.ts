@@ -5,6 +5,7 @@ import type { RecipeInterface } from './recipe.interface.js';
 
 /**
  * The same recipe with spans around what takes time: creating, refreshing, and verifying a token that is not remembered.
+ * A token whose key is at hand is verified without coming here.
  */
 export function tracedRecipe(
   recipe: RecipeInterface,

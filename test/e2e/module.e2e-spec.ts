@@ -140,6 +140,13 @@ describe.each(ADAPTERS)('starting with wrong options on %s', (adapter) => {
     for (const problem of problems) expect(message).toContain(`${problem.path}: ${problem.message}`);
   });
 
+  it('says so when a factory gives no options', async () => {
+    const useFactory = (): SessionModuleOptions => undefined as never;
+    await expect(
+      startApplication({ adapter, imports: [SessionModule.forRootAsync({ useFactory })] }),
+    ).rejects.toThrow('options: are undefined; an object with appInfo is expected');
+  });
+
   it('reports a claim key that is taken twice, and a missing appInfo (T234, T256)', async () => {
     const claim = { key: 'plan', build: () => ({}) };
     const options = { claims: [claim, claim] } as object as SessionModuleOptions;

@@ -1,6 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import * as api from '@opentelemetry/api';
-import type { SessionModuleOptions, SessionService } from 'nest-sessions';
+import {
+  CoreBadInputError,
+  TooManySessionsError,
+  type SessionModuleOptions,
+  type SessionService,
+} from 'nest-sessions';
 import type { OpenTelemetryApi } from '../../lib/observability/open-telemetry.js';
 import { shortHandle } from '../../lib/observability/printable.js';
 import { sessionErrorOf, withRecipe } from '../recipe/recipe-application.js';
@@ -127,6 +132,23 @@ describe('spans of sessions', () => {
       expect(spansSoFar()).toMatchObject([
         { name: 'session.verify', attributes: { 'nest_sessions.outcome': 'UNAUTHORISED' }, isError: false },
         { name: 'store.findSession', attributes: { 'nest_sessions.outcome': 'OK' }, isError: false },
+      ]);
+    });
+  });
+});
+
+describe('spans of sessions that are refused by a rule', () => {
+  it('are no errors of the server, and tell the rule', async () => {
+    const maxSessionsPerUser = { max: 1, whenExceeded: 'refuse' } as const;
+    await withRecipe({ options: { maxSessionsPerUser } }, async ({ sessions }) => {
+      await newTokens(sessions);
+      spansSoFar();
+      await expect(newTokens(sessions)).rejects.toBeInstanceOf(TooManySessionsError);
+      const nobody = sessions.createNewSessionWithoutRequestResponse({ userId: 'u'.repeat(129) });
+      await expect(nobody).rejects.toBeInstanceOf(CoreBadInputError);
+      expect(spansSoFar().filter(({ name }) => name === 'session.create')).toMatchObject([
+        { attributes: { 'nest_sessions.outcome': 'BAD_INPUT' }, isError: false },
+        { attributes: { 'nest_sessions.outcome': 'TOO_MANY_SESSIONS' }, isError: false },
       ]);
     });
   });

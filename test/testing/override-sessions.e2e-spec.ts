@@ -5,6 +5,7 @@ import { Controller, Get, Module, UseGuards, type DynamicModule, type Type } fro
 import { Test } from '@nestjs/testing';
 import { describe, expect, it } from '@jest/globals';
 import {
+  AuthenticationTimeClaim,
   Clock,
   embeddedCore,
   memoryStore,
@@ -100,6 +101,17 @@ describe('overrideSessions', () => {
     expect(core.problems).not.toEqual([]);
     await withSessions(withOptions({ core }), async (sessions) => {
       expect(await statusOfMe(sessions)).toBe(200);
+    });
+  });
+
+  it('lets a sign-in count as fresh, as the application does', async () => {
+    const freshWithin = AuthenticationTimeClaim.validators.freshWithin(300);
+    const module = withOptions({ claims: [AuthenticationTimeClaim], globalClaimValidators: [freshWithin] });
+    await withSessions(module, async (sessions) => {
+      expect(await statusOfMe(sessions)).toBe(200);
+      const agent = await sessions.agent();
+      sessions.clock.advanceSeconds(301);
+      expect((await agent.get('/me')).status).toBe(403);
     });
   });
 

@@ -1,10 +1,17 @@
 import type { Server } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import request from 'supertest';
-import { SessionEvents, SessionService, type SessionEvent } from 'nest-sessions';
+import {
+  SessionEvents,
+  SessionService,
+  type ClaimValidationResult,
+  type JsonObject,
+  type SessionClaimValidator,
+  type SessionEvent,
+} from 'nest-sessions';
 import { ADAPTERS } from '../support/adapters.js';
 import { TRY_REFRESH, UNAUTHORISED } from './answers.js';
-import { outside, PlanClaim, VerifiedClaim } from './shop.js';
+import { outside, PlanClaim, VerifiedClaim, type Plan } from './shop.js';
 import { startShop, type Shop } from './start-shop.js';
 
 describe.each(ADAPTERS)('test sessions on %s', (adapter) => {
@@ -168,6 +175,26 @@ describe.each(ADAPTERS)('test sessions on %s', (adapter) => {
         claimValidationErrors: [{ id: 'plan', reason: { expectedValue: 'pro', actualValue: 'free' } }],
       },
     });
+  });
+
+  it('that are to fail a claim can have a validator that is a class of its own', async () => {
+    class MinimumPlan implements SessionClaimValidator {
+      readonly id = 'minimum-plan';
+      readonly claim = PlanClaim;
+      private readonly wanted: Plan = 'pro';
+
+      shouldRefetch(): boolean {
+        return this.wanted === 'free';
+      }
+
+      validate(payload: JsonObject): ClaimValidationResult {
+        return PlanClaim.getValueFromPayload(payload, {}) === this.wanted
+          ? { isValid: true }
+          : { isValid: false, reason: 'too little' };
+      }
+    }
+    const session = await shop.sessions.claimFailingSession({ validator: new MinimumPlan() });
+    expect((await request(server()).get('/pro').set(session.headers)).status).toBe(403);
   });
 
   it('that are to fail a claim tell when they would pass', async () => {
