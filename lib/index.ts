@@ -65,14 +65,14 @@ export type { ErrorMessageHandler, SessionErrorHandlers } from './recipe/error-r
 // Claims
 export { SessionClaim } from './claims/session-claim.js';
 export type { ClaimValidationResult, SessionClaimValidator } from './claims/claim-validator.js';
-export type { ClaimConfig } from './claims/timestamped-claim.js';
+export type { ClaimConfig, TimestampedClaim } from './claims/timestamped-claim.js';
 export {
   PrimitiveClaim,
   type ClaimPrimitive,
   type PrimitiveClaimValidators,
 } from './claims/primitive-claim.js';
-export { PrimitiveArrayClaim } from './claims/primitive-array-claim.js';
-export { BooleanClaim } from './claims/boolean-claim.js';
+export { PrimitiveArrayClaim, type PrimitiveArrayClaimValidators } from './claims/primitive-array-claim.js';
+export { BooleanClaim, type BooleanClaimValidators } from './claims/boolean-claim.js';
 export { PermissionClaim, UserRoleClaim, type UserRoleSource } from './claims/user-roles.js';
 export {
   AuthenticationTimeClaim,
@@ -95,11 +95,13 @@ export { memoryStore, MemoryStore, type MemoryStoreOptions } from './core/embedd
 export {
   sqliteStore,
   type SqliteDatabase,
+  type SqliteStatement,
   type SqliteStoreOptions,
 } from './core/embedded/stores/sqlite.store.js';
 export {
   postgresStore,
   type PostgresPool,
+  type PostgresPoolClient,
   type PostgresStoreOptions,
 } from './core/embedded/stores/postgres.store.js';
 export { schemaSql, type SchemaOptions } from './core/embedded/stores/schema.js';
@@ -174,4 +176,4 @@ export { getRequestFromUserContext, type UserContext } from './shared/user-conte
 // Values
 export { Clock, SystemClock } from './shared/clock.js';
 export type { JsonObject, JsonValue } from './shared/json.js';
-export type { PublicJwk } from './shared/verification-keys.js';
+export type { PublicJwk, VerificationKeys } from './shared/verification-keys.js';

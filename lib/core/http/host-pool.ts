@@ -7,9 +7,9 @@ const PROBE_INTERVAL_MS = 1000;
 const TIMEOUTS_UNTIL_BLOCKED = 5;
 
 /**
- * How a host of the core is doing, for a health check.
+ * How a host of the core is doing.
  *
- * @publicApi
+ * @internal
  */
 export interface CoreHostHealth {
   /** Scheme, name and port, then the base path. */
