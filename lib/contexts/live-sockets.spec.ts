@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { CoreUnavailableError } from '../errors/core.error.js';
 import { UnauthorisedError } from '../errors/session.error.js';
 import { LiveSockets, type LiveSocket } from './live-sockets.js';
 import type { SessionContainer } from '../recipe/session-container.js';
@@ -167,6 +168,33 @@ describe('live sockets', () => {
     });
     await expect(proven).rejects.toThrow(UnauthorisedError);
     expect(sockets.sessionCount).toBe(0);
+  });
+
+  it('are not held when more sessions ended meanwhile than are remembered: theirs may be among them (S054)', async () => {
+    const socket = sockets.add(new NotingClient(), HANDSHAKE);
+    const proven = sockets.holdProven(socket, async () => {
+      sockets.endSession('handle-1');
+      for (let n = 0; n < 10_000; n++) sockets.endSession(`other-${n}`);
+      return sessionUntil(100);
+    });
+    await expect(proven).rejects.toThrow(CoreUnavailableError);
+    expect(sockets.sessionCount).toBe(0);
+  });
+
+  it('are held whatever ended before, and the more proofs are under way, the more memory a revocation does not take', async () => {
+    for (let n = 0; n < 20_000; n++) sockets.endSession('handle-1');
+    const finish: (() => void)[] = [];
+    const proofs = Array.from({ length: 1000 }, () =>
+      sockets.holdProven(sockets.add(new NotingClient(), HANDSHAKE), async () => {
+        await new Promise<void>((resolve) => finish.push(resolve));
+        return sessionUntil(100);
+      }),
+    );
+    const before = process.memoryUsage().heapUsed;
+    for (let n = 0; n < 1000; n++) sockets.endSession(`other-${n}`);
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(10e6); // a set for each proof takes 25 MB
+    for (const end of finish) end();
+    expect(await Promise.all(proofs)).toHaveLength(1000);
   });
 
   it('take no new token any more when they are being closed already', async () => {

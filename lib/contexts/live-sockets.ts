@@ -1,5 +1,7 @@
+import { CoreUnavailableError } from '../errors/core.error.js';
 import { SessionError, TryRefreshTokenError, UnauthorisedError } from '../errors/session.error.js';
 import type { SessionContainer } from '../recipe/session-container.js';
+import { RecentEndings } from './recent-endings.js';
 import { expiryOf } from './session-end.js';
 import type { Clock } from '../shared/clock.js';
 import { Deadline } from '../shared/deadline.js';
@@ -13,6 +15,8 @@ export interface LiveSocket {
   session: SessionContainer | undefined;
   /** The handshake under verification; messages that arrive meanwhile wait for it. */
   opening: Promise<SessionContainer | undefined> | undefined;
+  /** How many messages wait for it. */
+  waitingMessages: number;
   /** Why it is over; messages that still arrive get the same. */
   end: Error | undefined;
 }
@@ -41,7 +45,7 @@ const CLOSE_CODES: Readonly<Record<string, number>> = {
 export class LiveSockets {
   private readonly byConnection = new WeakMap<object, LiveSocket>();
   private readonly bySession = new Map<string, Set<LiveSocket>>();
-  private readonly proofs = new Set<Set<string>>();
+  private readonly endings = new RecentEndings();
 
   constructor(private readonly options: LiveSocketsOptions) {}
 
@@ -61,6 +65,7 @@ export class LiveSockets {
       deadline: new Deadline(this.options.clock),
       session: undefined,
       opening: undefined,
+      waitingMessages: 0,
       end: undefined,
     };
     this.byConnection.set(client.connection, socket);
@@ -76,18 +81,17 @@ export class LiveSockets {
     socket: LiveSocket,
     prove: () => Promise<SessionContainer | undefined>,
   ): Promise<SessionContainer | undefined> {
-    const revokedMeanwhile = new Set<string>();
-    this.proofs.add(revokedMeanwhile);
-    try {
-      const session = await prove();
-      if (session === undefined) return undefined;
-      if (socket.end !== undefined) throw socket.end;
-      if (revokedMeanwhile.has(session.getHandle())) throw sessionEnded();
-      this.hold(socket, session);
-      return session;
-    } finally {
-      this.proofs.delete(revokedMeanwhile);
+    const { mark } = this.endings;
+    const session = await prove();
+    if (session === undefined) return undefined;
+    if (socket.end !== undefined) throw socket.end;
+    const hasEnded = this.endings.includesSince(mark, session.getHandle());
+    if (hasEnded === undefined) {
+      throw new CoreUnavailableError('More sessions ended than are remembered while this one was verified');
     }
+    if (hasEnded) throw sessionEnded();
+    this.hold(socket, session);
+    return session;
   }
 
   /** Lets a connection work for a session until its access token has expired. */
@@ -108,7 +112,7 @@ export class LiveSockets {
 
   /** Closes every connection of a session. */
   endSession(sessionHandle: string): void {
-    for (const revokedMeanwhile of this.proofs) revokedMeanwhile.add(sessionHandle);
+    this.endings.add(sessionHandle);
     for (const socket of this.bySession.get(sessionHandle) ?? []) void this.close(socket, sessionEnded());
   }
 

@@ -1,7 +1,9 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type { Subscription } from 'rxjs';
+import { RateLimitedError } from '../errors/rate-limited.error.js';
 import { UnauthorisedError } from '../errors/session.error.js';
 import { LiveSockets, type LiveSocket } from './live-sockets.js';
+import type { SessionFeatures } from '../config/session-feature-options.js';
 import { SessionEvents } from '../observability/session-events.js';
 import { OneWayResponse } from './one-way-response.js';
 import type { VerifySessionOptions } from '../recipe/recipe.interface.js';
@@ -11,7 +13,12 @@ import type { SessionRuntime } from '../session.runtime.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_RUNTIME } from '../session.tokens.js';
 import { Clock } from '../shared/clock.js';
 import { withRequest } from '../shared/user-context.js';
-import { gatewayClientOf, graphqlClientOf, type SocketClient } from './socket-client.js';
+import {
+  gatewayClientOf,
+  graphqlClientOf,
+  type SocketClient,
+  type SocketHandshake,
+} from './socket-client.js';
 import { readHandshake } from './socket-handshake.js';
 import { exceptionEvent, isAnswerable, reasonOf, tellError } from './told-error.js';
 
@@ -27,6 +34,14 @@ export interface SocketAdmissionOptions {
   checkDatabase?: boolean;
   /** Replaces the global claim validators for the admission. */
   overrideGlobalClaimValidators?: NonNullable<VerifySessionOptions['overrideGlobalClaimValidators']>;
+}
+
+/** Messages of one connection that wait for its handshake; what comes on top is refused. */
+const MAX_WAITING_MESSAGES = 1000;
+
+/** The options that connections depend on. */
+interface SocketOptions extends ConnectionTimes {
+  readonly features: Pick<SessionFeatures, 'devices'>;
 }
 
 /**
@@ -46,14 +61,20 @@ export class SessionSockets implements OnApplicationShutdown {
   private readonly logger = new Logger('SessionModule');
   private readonly live: LiveSockets;
   private readonly endings: Subscription;
+  /**
+   * Whether the other end of a connection may stand for the client where nobody says who that is. Not where addresses of
+   * devices are kept: behind a proxy it would replace the one that is known.
+   */
+  private readonly takesPeerAddress: boolean;
 
   constructor(
     @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
     @Inject(RESOLVED_SESSION_OPTIONS)
-    { clockToleranceSec, socketRenewalGraceSec }: ConnectionTimes,
+    { clockToleranceSec, socketRenewalGraceSec, features }: SocketOptions,
     clock: Clock,
     events: SessionEvents,
   ) {
+    this.takesPeerAddress = features.devices === undefined || features.devices.ip === 'off';
     const tell = async (socket: LiveSocket, error: Error): Promise<string> => this.tell(socket, error);
     this.live = new LiveSockets({ clock, clockToleranceSec, socketRenewalGraceSec, tell });
     this.endings = events.immediate.subscribe((event) => {
@@ -154,16 +175,35 @@ export class SessionSockets implements OnApplicationShutdown {
 
   private socketOf(client: SocketClient): LiveSocket | undefined {
     const known = this.live.find(client.connection);
-    return known ?? (client.handshake && this.live.add(client, client.handshake));
+    return known ?? (client.handshake && this.live.add(client, this.withAddress(client.handshake)));
+  }
+
+  private withAddress(handshake: SocketHandshake): SocketHandshake {
+    const { ip, peerAddress } = handshake;
+    return { ...handshake, ip: ip ?? (this.takesPeerAddress ? peerAddress : undefined) };
   }
 
   /** What nobody admitted, the first message does. */
   private async openedSession(socket: LiveSocket): Promise<SessionContainer | undefined> {
-    if (socket.opening !== undefined) return socket.opening;
+    if (socket.opening !== undefined) return this.afterOpening(socket, socket.opening);
     if (socket.end !== undefined) throw socket.end;
     if (socket.session !== undefined) return socket.session;
     // The rules of the handler follow; here only the token counts.
     return this.open(socket, { sessionRequired: false, overrideGlobalClaimValidators: () => [] });
+  }
+
+  /** How long it takes is up to the core, how much comes meanwhile up to a client that nobody has verified yet. */
+  private async afterOpening(
+    socket: LiveSocket,
+    opening: NonNullable<LiveSocket['opening']>,
+  ): Promise<SessionContainer | undefined> {
+    if (socket.waitingMessages >= MAX_WAITING_MESSAGES) throw new RateLimitedError(1);
+    socket.waitingMessages++;
+    try {
+      return await opening;
+    } finally {
+      socket.waitingMessages--;
+    }
   }
 
   /** Each opening is verified by its own options, so that none gets by with the laxer ones of another. */

@@ -7,6 +7,10 @@ export interface SocketHandshake {
   readonly headers: IncomingRequestSource['headers'];
   /** An access token that came beside the headers, for browsers cannot set those of a WebSocket. */
   readonly accessToken: string | undefined;
+  /** The client's address as the framework or the application has it, `ip` of the request. */
+  readonly ip?: string | undefined;
+  /** The other end of the connection: the client, or the proxy in front of us. */
+  readonly peerAddress?: string | undefined;
 }
 
 /** Why a connection is ended, as WebSocket says it. */
@@ -32,7 +36,14 @@ type Source = IncomingRequestSource;
 
 /** The members that we use of a socket of socket.io. */
 interface SocketIoSocket {
-  readonly handshake: { readonly headers: Source['headers']; readonly url?: string; readonly auth?: unknown };
+  readonly handshake: {
+    readonly headers: Source['headers'];
+    readonly url?: string;
+    readonly auth?: unknown;
+    readonly address?: unknown;
+  };
+  /** What the connection began with; it may have been a poll. */
+  readonly request?: unknown;
   readonly disconnected: boolean;
   once(event: 'disconnect', listener: () => void): unknown;
   emit(event: string, data: object): unknown;
@@ -98,12 +109,14 @@ class SocketIoClient implements SocketClient {
   readonly handshake: SocketHandshake;
 
   constructor(readonly connection: SocketIoSocket) {
-    const { headers, url, auth } = connection.handshake;
+    const { headers, url, auth, address } = connection.handshake;
     const token = memberOf(auth, 'token');
     this.handshake = {
       headers,
       url,
       accessToken: typeof token === 'string' ? withoutScheme(token) : undefined,
+      ip: textOf(memberOf(connection.request, 'ip')),
+      peerAddress: textOf(address),
     };
   }
 
@@ -179,8 +192,20 @@ class FastifySocketClient implements SocketClient {
   }
 }
 
-function handshakeOf({ url, headers }: Source, accessToken?: string): SocketHandshake {
-  return { url, headers, accessToken };
+/** Read while the connection is open: afterwards its socket has forgotten the other end. */
+function handshakeOf(request: Source, accessToken?: string): SocketHandshake {
+  const { url, headers } = request;
+  return {
+    url,
+    headers,
+    accessToken,
+    ip: textOf(memberOf(request, 'ip')),
+    peerAddress: textOf(memberOf(memberOf(request, 'socket'), 'remoteAddress')),
+  };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 /** `{ authorization: 'Bearer …' }`, in any case, also below `headers`, as clients of GraphQL send it. */

@@ -18,13 +18,14 @@ export interface ReadHandshake {
  * @see docs/security-requirements.md S082
  */
 export function readHandshake(
-  { url, headers, accessToken }: SocketHandshake,
+  { url, headers, accessToken, ip }: SocketHandshake,
   config: SessionConfig,
   userContext: UserContext,
 ): ReadHandshake {
   const source = {
     method: 'GET',
     url,
+    ip, // where those who want to know the client's address look for it
     headers:
       accessToken === undefined || headers['authorization'] !== undefined
         ? headers

@@ -25,9 +25,14 @@ abstract class ListingCore extends CoreClient {
     this.revoked.push(...handles);
     return [...handles];
   };
-  override createSession = async (): Promise<never> => ({}) as never;
+  failure: Error | undefined;
+  override createSession = async (): Promise<never> => {
+    if (this.failure !== undefined) throw this.failure;
+    return {} as never;
+  };
 }
 
+const NEW = { tenantId: 'public', recipeUserId: 'ada' } as CreateSessionInput;
 const Core = ListingCore as unknown as new (...ids: (readonly string[])[]) => ListingCore;
 
 describe('the emulated cap on sessions', () => {
@@ -39,9 +44,24 @@ describe('the emulated cap on sessions', () => {
     'S038 of %j, of which %j sign out meanwhile, ends %j and nobody else',
     async (listed, endedMeanwhile, ended) => {
       const core = new Core(listed, endedMeanwhile);
-      const input = { tenantId: 'public', recipeUserId: 'ada' } as CreateSessionInput;
-      await core.createSessionWithinLimit(input, { max: 2, whenExceeded: 'end-oldest' }, {});
+      await core.createSessionWithinLimit(NEW, { max: 2, whenExceeded: 'end-oldest' }, {});
       expect(core.revoked).toEqual(ended);
     },
   );
+
+  it('S038 answers whom it ended although the new session could not be made, which who reads that is told', async () => {
+    const core = new Core(['a', 'b'], []);
+    core.failure = new Error('the core is gone');
+    const result = await core.createSessionWithinLimit(NEW, { max: 1, whenExceeded: 'end-oldest' }, {});
+    if (result.status !== 'OK') throw new Error(`It answered ${result.status}`);
+    expect(result.endedHandles).toEqual(['a', 'b']);
+    expect(() => result.created).toThrow('the core is gone');
+  });
+
+  it('fails as it is where nobody was ended', async () => {
+    const core = new Core(['a'], []);
+    core.failure = new Error('the core is gone');
+    const creation = core.createSessionWithinLimit(NEW, { max: 2, whenExceeded: 'end-oldest' }, {});
+    await expect(creation).rejects.toThrow('the core is gone');
+  });
 });

@@ -39,7 +39,7 @@ export abstract class CoreClient {
    * Makes a session where the account may have so many in the tenant at most. An embedded core does that in one atomic
    * step. This emulation, of which the CDI knows nothing either, lets the sign-ins of one account through one at a time,
    * in this process: with several processes a few sessions more can be left, and where making the session fails after an
-   * old one has been ended, that stays ended.
+   * old one has been ended, that stays ended. The result then tells which, and throws why when `created` is read.
    */
   async createSessionWithinLimit(
     input: CreateSessionInput,
@@ -59,7 +59,12 @@ export abstract class CoreClient {
       const oldest = surplus === 0 ? [] : await this.byAge(live, reading);
       const ending = oldest.slice(0, Math.max(0, oldest.length - max + 1)); // some may have ended since they were listed
       const endedHandles = ending.length === 0 ? [] : await this.revokeSessions(ending, userContext);
-      return { status: 'OK', created: await this.createSession(input, userContext), endedHandles };
+      try {
+        return { status: 'OK', created: await this.createSession(input, userContext), endedHandles };
+      } catch (error) {
+        if (endedHandles.length === 0) throw error;
+        return endedInVain(endedHandles, error);
+      }
     });
   }
 
@@ -165,6 +170,17 @@ export abstract class CoreClient {
       .sort((a, b) => a.timeCreated - b.timeCreated)
       .map(({ sessionHandle }) => sessionHandle);
   }
+}
+
+/** Whom it ended must reach those who have to be told, also when what came after has failed. */
+function endedInVain(endedHandles: readonly string[], failure: unknown): LimitedCreationResult {
+  return {
+    status: 'OK',
+    endedHandles,
+    get created(): CoreSessionTokens {
+      throw failure;
+    },
+  };
 }
 
 /** The same context with a reserved place of its own: what was read through the caller's earlier does not count. */

@@ -13,12 +13,35 @@ import {
 } from 'nest-sessions';
 import { concat, NEVER, of, type Observable } from 'rxjs';
 import type { SessionClient } from '../support/session-client.js';
-import { ADAPTERS, withApplication, type TestApplication } from '../support/test-application.js';
+import {
+  ADAPTERS,
+  withApplication,
+  type Adapter,
+  type TestApplication,
+} from '../support/test-application.js';
+
+/** Where a handler waits after the guard has let its request pass. */
+class Doorway {
+  private enter: () => void = () => undefined;
+  private release: () => void = () => undefined;
+  readonly entered = new Promise<void>((resolve) => (this.enter = resolve));
+  private readonly opened = new Promise<void>((resolve) => (this.release = resolve));
+
+  async pass(): Promise<void> {
+    this.enter();
+    await this.opened;
+  }
+
+  open(): void {
+    this.release();
+  }
+}
 
 @Controller()
 @UseGuards(SessionGuard)
 class PricesController {
   constructor(
+    private readonly doorway: Doorway,
     private readonly sessions: SessionService,
     private readonly streams: SessionStreams,
   ) {}
@@ -34,20 +57,35 @@ class PricesController {
   prices(@Session() session: SessionContainer): Observable<{ data: number }> {
     return concat(of({ data: 42 }), NEVER).pipe(this.streams.untilSessionEnds(session));
   }
+
+  @Sse('late')
+  @VerifySession({ checkDatabase: true })
+  async late(@Session() session: SessionContainer): Promise<Observable<{ data: number }>> {
+    await this.doorway.pass();
+    return this.prices(session);
+  }
 }
 
 /** A page with an `EventSource`. */
 class EventStream {
+  private static readonly opened: IncomingMessage[] = [];
+
   private constructor(private readonly response: IncomingMessage) {}
 
-  static async open({ app }: TestApplication, client: SessionClient): Promise<EventStream> {
+  static async open({ app }: TestApplication, client: SessionClient, path = '/prices'): Promise<EventStream> {
     const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
     const headers = { authorization: `Bearer ${client.accessToken ?? ''}` };
     return new Promise((resolve, reject) => {
-      get({ host: '127.0.0.1', port, path: '/prices', headers, agent: false }, (response) =>
-        resolve(new EventStream(response)),
-      ).on('error', reject);
+      get({ host: '127.0.0.1', port, path, headers, agent: false }, (response) => {
+        EventStream.opened.push(response);
+        resolve(new EventStream(response));
+      }).on('error', reject);
     });
+  }
+
+  /** An application does not close while a stream is open. */
+  static closeAll(): void {
+    for (const response of EventStream.opened.splice(0)) response.destroy();
   }
 
   get status(): number | undefined {
@@ -70,15 +108,55 @@ class EventStream {
   }
 }
 
+async function withPrices(
+  adapter: Adapter,
+  test: (application: TestApplication, doorway: Doorway) => Promise<void>,
+): Promise<void> {
+  await withApplication(
+    { adapter, controllers: [PricesController], providers: [Doorway] },
+    async (application) => {
+      try {
+        await test(application, application.app.get(Doorway));
+      } finally {
+        EventStream.closeAll();
+      }
+    },
+  );
+}
+
 describe.each(ADAPTERS)('server-sent events on %s', (adapter) => {
   it('end when the session is revoked, and do not come back with the same token (S054)', async () => {
-    await withApplication({ adapter, controllers: [PricesController] }, async (application) => {
+    await withPrices(adapter, async (application) => {
       const client = await application.signedIn('header');
       const stream = await EventStream.open(application, client);
       expect([stream.status, await stream.first()]).toEqual([200, '42']);
       await application.sessions.revokeAllSessionsForUser({ userId: 'ada' });
       await stream.ended();
       expect((await EventStream.open(application, client)).status).toBe(401);
+    });
+  });
+
+  it('carry nothing when the session ended after the guard had let it pass (S054)', async () => {
+    await withPrices(adapter, async (application, doorway) => {
+      const client = await application.signedIn('header');
+      const opening = EventStream.open(application, client, '/late');
+      await doorway.entered;
+      await application.sessions.revokeAllSessionsForUser({ userId: 'ada' });
+      doorway.open();
+      await expect((await opening).first()).rejects.toThrow('The stream ended without data');
+    });
+  });
+
+  it('begin late where the handler does, of a session that is still there', async () => {
+    await withPrices(adapter, async (application, doorway) => {
+      const client = await application.signedIn('header');
+      const opening = EventStream.open(application, client, '/late');
+      await doorway.entered;
+      doorway.open();
+      const stream = await opening;
+      expect(await stream.first()).toBe('42');
+      await application.sessions.revokeAllSessionsForUser({ userId: 'ada' });
+      await stream.ended();
     });
   });
 });

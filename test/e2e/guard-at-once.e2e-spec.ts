@@ -1,6 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import {
   RecipeDependencies,
   SessionGuard,
@@ -11,6 +11,7 @@ import {
   type SessionModuleOptions,
 } from 'nest-sessions';
 import { Inject, Injectable } from '@nestjs/common';
+import { SignatureVerifier } from '../../lib/access-token/signature-verifier.js';
 import { DemoController } from '../support/demo.controller.js';
 import { ADAPTERS, withApplication, type TestApplication } from '../support/test-application.js';
 
@@ -209,6 +210,59 @@ describe.each(ADAPTERS)('a session that was found at once on %s', (adapter) => {
       expect(users.map((answer) => (answer as { userId: string }).userId)).toEqual(
         Array.from({ length: 40 }, (_, n) => 'abcd'[n % 4]),
       );
+    });
+  });
+});
+
+describe('the signature of a token that nothing remembers', () => {
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  /** How often signatures are checked meanwhile, by the verifier and by the embedded core. */
+  async function checksIn(work: () => Promise<unknown>): Promise<number> {
+    const waiting = jest.spyOn(SignatureVerifier.prototype, 'verify');
+    const atOnce = jest.spyOn(SignatureVerifier.prototype, 'verifyAtOnce');
+    await work();
+    const checkedAtOnce = atOnce.mock.results.filter(({ value }) => value !== undefined);
+    return waiting.mock.calls.length + checkedAtOnce.length;
+  }
+
+  const replaced: Partial<SessionModuleOptions> = {
+    override: { functions: (o) => ({ ...o, getSession: async (input) => o.getSession(input) }) },
+  };
+
+  it.each<[what: string, path: string, options: Partial<SessionModuleOptions>]>([
+    ['without a memory', '/me', { maxCachedTokens: 0 }],
+    ['without a memory, where the route asks for the database', '/checked', { maxCachedTokens: 0 }],
+    ['without a memory, with a replaced getSession', '/me', { maxCachedTokens: 0, ...replaced }],
+    ['with a memory', '/me', {}],
+  ])('is checked by us and by the core at the first use after a refresh: %s', async (_, path, options) => {
+    await withOptions(options, async ({ signedIn }) => {
+      const client = await signedIn('header');
+      await client.refresh();
+      let status: number | undefined;
+      expect(await checksIn(async () => ({ status } = await client.get(path)))).toBe(2);
+      expect(status).toBe(200);
+    });
+  });
+
+  it('is checked once where the token alone is the answer', async () => {
+    await withOptions({ maxCachedTokens: 0 }, async ({ signedIn }) => {
+      const client = await signedIn('header');
+      expect(await checksIn(() => client.get('/me'))).toBe(1);
+    });
+  });
+
+  it('is still what decides at the first use after a refresh', async () => {
+    await withOptions({ maxCachedTokens: 0 }, async (application) => {
+      const client = await application.signedIn('header');
+      await client.refresh();
+      const forged = `${client.accessToken?.slice(0, -6) ?? ''}AAAAAA`;
+      const guard = application.app.get(SessionGuard);
+      await expect(guard.canActivate(contextWith(forged))).rejects.toMatchObject({
+        type: 'TRY_REFRESH_TOKEN',
+      });
     });
   });
 });

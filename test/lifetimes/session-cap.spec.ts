@@ -1,5 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { describe, expect, it, jest } from '@jest/globals';
 import {
+  CoreError,
   remoteCore,
   SessionEvents,
   TooManySessionsError,
@@ -12,6 +14,7 @@ import { TEST_START_MS } from '../support/embedded.js';
 import { mostWhile } from '../support/most-while.js';
 import { startServedCore } from '../support/served-core.js';
 import { ADAPTERS, withApplication } from '../support/test-application.js';
+import { watchedStore } from '../support/watched-store.js';
 
 type Policy = NonNullable<SessionModuleOptions['maxSessionsPerUser']>['whenExceeded'];
 const CORES = ['embedded', 'remote'] as const;
@@ -95,6 +98,35 @@ describe.each(CORES)('a cap on the sessions of a user, with an %s core', (core) 
       },
       { coreOptions: { accessTokenValiditySec: 3600, refreshTokenValiditySec: 7200 } },
     );
+  });
+});
+
+describe('a sign-in that fails after room was made for it, with a remote core', () => {
+  it('S038 tells of the session that was ended all the same', async () => {
+    const log = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+    const clock = new TestClock(TEST_START_MS);
+    const { store, failing } = await watchedStore();
+    const served = await startServedCore({ coreOptions: { store }, clock });
+    const maxSessionsPerUser = { max: 1, whenExceeded: 'end-oldest' } as const;
+    const core = remoteCore({ connectionURI: served.uri });
+    try {
+      await withRecipe({ clock, options: { maxSessionsPerUser, core } }, async (application) => {
+        const { sessions, events } = application;
+        const first = await signIn(application);
+        failing.add('insertSession');
+        await expect(signIn(application)).rejects.toThrow(CoreError);
+        await application.get(SessionEvents).delivered();
+        expect(events.filter(({ type }) => type === 'session.revoked')).toMatchObject([
+          { sessionHandle: first.getHandle(), userId: 'user-1' },
+        ]);
+        failing.clear();
+        await signIn(application);
+        expect(await sessions.getAllSessionHandlesForUser({ userId: 'user-1' })).toHaveLength(1);
+      });
+    } finally {
+      await served.close();
+      log.mockRestore();
+    }
   });
 });
 
