@@ -2,6 +2,7 @@ import type { ClaimValidationError } from '../errors/session.error.js';
 import type { JsonObject } from '../shared/json.js';
 import { tenantIdIn } from '../shared/tenant-id.js';
 import type { UserContext } from '../shared/user-context.js';
+import { withinTime } from '../shared/within-time.js';
 import type { SessionClaimValidator } from './claim-validator.js';
 import { failureOf } from './validator-outcome.js';
 
@@ -45,7 +46,7 @@ export async function validateClaims(input: ValidateClaimsInput): Promise<Valida
 async function refetchStaleClaims(input: ValidateClaimsInput): Promise<JsonObject> {
   let payload = input.accessTokenPayload;
   for (const validator of input.claimValidators) {
-    payload = await withinTime(refetchIfStale(validator, payload, input), validator, input);
+    payload = await answerOf(refetchIfStale(validator, payload, input), validator, input);
   }
   return payload;
 }
@@ -78,31 +79,20 @@ async function findInvalidClaims(
 ): Promise<ClaimValidationError[]> {
   const failures: ClaimValidationError[] = [];
   for (const validator of input.claimValidators) {
-    const result = await withinTime(validator.validate(payload, input.userContext), validator, input);
+    const result = await answerOf(validator.validate(payload, input.userContext), validator, input);
     const failure = failureOf(validator, result);
     if (failure !== undefined) failures.push(failure);
   }
   return failures;
 }
 
-async function withinTime<T>(
+async function answerOf<T>(
   work: Promise<T> | T,
   { id }: SessionClaimValidator,
-  { validatorTimeoutMs = 10_000 }: ValidateClaimsInput,
+  { validatorTimeoutMs: timeoutMs = 10_000 }: ValidateClaimsInput,
 ): Promise<T> {
   if (!isPromise(work)) return work;
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`Claim validator ${id} did not answer within ${validatorTimeoutMs} ms`)),
-      validatorTimeoutMs,
-    );
-  });
-  try {
-    return await Promise.race([work, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return withinTime(work, timeoutMs, `Claim validator ${id} did not answer within ${timeoutMs} ms`);
 }
 
 function isPromise<T>(value: Promise<T> | T): value is Promise<T> {

@@ -6,7 +6,7 @@ import { SessionError } from '../errors/session.error.js';
 import type { Clock } from '../shared/clock.js';
 import { addressGroupOf, clientAddressOf } from '../shared/client-address.js';
 import { getRequestFromUserContext, type UserContext } from '../shared/user-context.js';
-
+import { withinTime } from '../shared/within-time.js';
 import type { FlowWatcher, Refusal } from './watched-flows.js';
 
 /** A limiter that is away is reported this often. */
@@ -53,24 +53,13 @@ export class RateLimits implements FlowWatcher {
 
   private async decide(attempt: RateLimitedAttempt): Promise<RateLimitDecision> {
     try {
-      return understood(await this.withinTime(async () => this.config.limiter(attempt)));
+      const { limiter, timeoutMs } = this.config;
+      const asked = (async () => limiter(attempt))();
+      return understood(await withinTime(asked, timeoutMs, `It took longer than ${timeoutMs} ms`));
     } catch (error) {
       this.warn(error);
       if (this.config.whenUnavailable === 'allow') return { allowed: true };
       throw new CoreUnavailableError('The rate limiter gave no decision', { cause: error });
-    }
-  }
-
-  private async withinTime<T>(work: () => Promise<T>): Promise<T> {
-    const { timeoutMs } = this.config;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`It took longer than ${timeoutMs} ms`)), timeoutMs);
-    });
-    try {
-      return await Promise.race([work(), late]);
-    } finally {
-      clearTimeout(timer);
     }
   }
 

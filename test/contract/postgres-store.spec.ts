@@ -1,12 +1,15 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { afterAll, describe, expect, it } from '@jest/globals';
-import type pg from 'pg';
+import { afterAll, describe, expect, it, jest } from '@jest/globals';
+import pg from 'pg';
 import { CoreBadInputError, CoreUnavailableError } from '../../lib/errors/core.error.js';
 import {
   PostgresClient,
   postgresStore,
   type PostgresPool,
+  type PostgresPoolClient,
 } from '../../lib/core/embedded/stores/postgres.store.js';
 import type { SessionStore } from '../../lib/core/embedded/session-store.js';
 import { schemaSql } from '../../lib/core/embedded/stores/schema.js';
@@ -427,6 +430,79 @@ postgres.describe('on a real server', () => {
     });
   });
 
+  describe('a pool as the README makes it', () => {
+    it('ends no process when the server ends its idle connections (S030)', async () => {
+      const schema = postgres.freshSchema();
+      const own = new pg.Pool({ connectionString: postgres.url });
+      const store = postgresStore(own, { schema });
+      await store.findStaticKeys();
+      const isGone = new Promise((resolve) => own.once('remove', resolve));
+      const { rows } = await own.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      await pool.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid]);
+      await isGone;
+      expect(await store.findStaticKeys()).toEqual([]);
+      await own.end();
+    });
+
+    it('gives up a server that says nothing, and has its connections back when it talks again (S030)', async () => {
+      const path = await silentServer(new URL(postgres.url));
+      const own = new pg.Pool({ connectionString: path.url, max: 2 });
+      const store = postgresStore(own, { schema: postgres.freshSchema() });
+      await store.findStaticKeys();
+      path.isSilent = true;
+      for (const socket of path.sockets) socket.destroy();
+      jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
+      const asked = Array.from({ length: 5 }, () => store.findStaticKeys().catch((error: unknown) => error));
+      while (path.sockets.length < 2) await nextTurn();
+      for (let second = 0; second < 60; second++) {
+        await jest.advanceTimersByTimeAsync(1000);
+        await nextTurn();
+      }
+      jest.useRealTimers();
+      for (const answer of await Promise.all(asked)) expect(answer).toBeInstanceOf(Error);
+      path.isSilent = false;
+      expect(await store.findStaticKeys()).toEqual([]);
+      expect(own.waitingCount).toBe(0);
+      await own.end();
+      path.server.close();
+    });
+
+    it.each([
+      [{}, 5000],
+      [{ connectionTimeoutMillis: 300 }, 300],
+      [{ connectionTimeoutMillis: 0 }, 0],
+    ])('with %j waits %i ms for a connection', (options, timeoutMs) => {
+      const own = new pg.Pool(options);
+      for (let time = 0; time < 20; time++) postgresStore(own);
+      expect(own.options.connectionTimeoutMillis).toBe(timeoutMs);
+      expect(own.listenerCount('error')).toBe(1);
+    });
+  });
+
+  describe('a pool that is not one of pg and says nothing', () => {
+    it('is given up, and what it lends too late goes back (S030)', async () => {
+      let lend: (late: PostgresPoolClient) => void = () => {};
+      const lending = new Promise<PostgresPoolClient>((resolve) => (lend = resolve));
+      const silent: PostgresPool = { query: async () => new Promise(() => {}), connect: async () => lending };
+      jest.useFakeTimers();
+      const client = new PostgresClient(silent);
+      const failures = [
+        client.query({ text: 'SELECT 1', values: [] }),
+        client.exclusively('test', function* () {}),
+      ].map(async (work) => work.then(String, String));
+      await jest.advanceTimersByTimeAsync(15_000);
+      jest.useRealTimers();
+      expect(await Promise.all(failures)).toEqual([
+        'Error: No answer within 15000 ms',
+        'Error: No connection within 5000 ms',
+      ]);
+      const release = jest.fn();
+      lend({ query: async () => ({ rows: [] }), release });
+      await nextTurn();
+      expect(release).toHaveBeenCalledWith();
+    });
+  });
+
   describe('when the server dies', () => {
     it('S090 what it acknowledged is there after it, and the store goes on by itself', async () => {
       const schema = postgres.freshSchema();
@@ -455,3 +531,21 @@ postgres.describe('on a real server', () => {
     }
   }
 });
+
+/** A way to a server that can fall silent: connections are accepted, and nothing is said on them. */
+async function silentServer(to: URL) {
+  const path = { url: '', isSilent: false, sockets: [] as Socket[], server: createServer() };
+  path.server.on('connection', (socket) => {
+    path.sockets.push(socket);
+    socket.on('error', () => {}).on('close', () => path.sockets.splice(path.sockets.indexOf(socket), 1));
+    if (path.isSilent) return;
+    const onward = connect(Number(to.port), to.hostname).on('error', () => socket.destroy());
+    socket.pipe(onward).pipe(socket);
+  });
+  path.server.listen(0, '127.0.0.1');
+  await once(path.server, 'listening');
+  const url = new URL(to);
+  url.port = String((path.server.address() as AddressInfo).port);
+  path.url = url.href;
+  return path;
+}

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { OneAtATime } from '../../../shared/one-at-a-time.js';
+import { withinTime } from '../../../shared/within-time.js';
 import type { SessionStore } from '../session-store.js';
 import type { SqlClient, SqlQuery, SqlRow, SqlSteps } from './sql-client.js';
 import { postgresDialect } from './sql-dialect.js';
@@ -15,6 +16,8 @@ export interface PostgresPool {
   query(text: string, values: unknown[]): Promise<{ readonly rows: unknown[] }>;
   /** Lends one connection. */
   connect(): Promise<PostgresPoolClient>;
+  /** Of `pg`: how a connection that breaks while nobody uses it tells so. It ends the process where nobody listens. */
+  on?(event: 'error', listener: (error: Error) => void): unknown;
 }
 
 /**
@@ -53,8 +56,9 @@ export interface PostgresStoreOptions extends SqlStoreOptions {
  * Sessions in PostgreSQL 14 or newer, for any number of application instances. The tables are those of a SuperTokens
  * Core's PostgreSQL plugin: a database that a Core filled can be taken over, and the other way round.
  *
- * The pool stays yours: size it (each request holds a connection for one statement), listen to its `error` event, and
- * end it after the application. What PostgreSQL acknowledges is kept; with `synchronous_commit = off` in the server, a
+ * The pool stays yours: size it (each request holds a connection for one statement) and end it after the application. A
+ * `Pool` of `pg` gets two things that it does not bring: somebody who listens to its `error` event, and, unless you have set
+ * `connectionTimeoutMillis`, 5 seconds for it, so that a server that says nothing ends in a 503. What PostgreSQL acknowledges is kept; with `synchronous_commit = off` in the server, a
  * crash of it may take back the last moments.
  *
  * @throws {TypeError} the pool or an option is wrong
@@ -69,6 +73,8 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
   return new SqlStore(new PostgresClient(pool, preparedStatements), storeOptions);
 }
 
+/** Nobody waits longer for a connection, be it that the pool has none to lend or that the server says nothing. */
+const CONNECTION_TIMEOUT_MS = 5000;
 /** A server that says nothing for so long will not; `pg` then closes the connection, and the next use gets another. */
 const STATEMENT_TIMEOUT_MS = 15_000;
 /** A statement in a transaction may wait for the lock of another instance, or change a large table. */
@@ -109,6 +115,7 @@ export class PostgresClient implements SqlClient {
     }
     this.isOfPg = isPoolOfPg(pool);
     this.isPreparing = preparedStatements ?? this.isOfPg;
+    if (this.isOfPg) secure(pool);
   }
 
   /** The pool connects by itself. */
@@ -139,7 +146,7 @@ export class PostgresClient implements SqlClient {
    * was there before it.
    */
   private async transaction<T>(lock: string, steps: () => SqlSteps<T>): Promise<T> {
-    const client = await this.pool.connect();
+    const client = await this.borrow();
     if (typeof client?.query !== 'function') {
       throw new TypeError(
         'postgresStore: connect() gave no connection; a Pool of pg is needed, not a Client',
@@ -164,13 +171,32 @@ export class PostgresClient implements SqlClient {
     }
   }
 
+  /** A connection that comes too late is given back. */
+  private async borrow(): Promise<PostgresPoolClient> {
+    const lending = this.pool.connect();
+    if (this.isOfPg) return lending; // gives up by itself
+    try {
+      return await withinTime(
+        lending,
+        CONNECTION_TIMEOUT_MS,
+        `No connection within ${CONNECTION_TIMEOUT_MS} ms`,
+      );
+    } catch (error) {
+      lending.then((late) => late.release(), ignore);
+      throw error;
+    }
+  }
+
   /** Only `pg` is known to take more than a text and values. */
   private async run(
     on: Pick<PostgresPool, 'query'>,
     { name, text, values }: SqlQuery & { readonly name?: string },
     timeoutMs: number,
   ): Promise<readonly SqlRow[]> {
-    if (!this.isOfPg && name === undefined) return rowsOf(await on.query(text, [...values]));
+    if (!this.isOfPg && name === undefined) {
+      const asked = on.query(text, [...values]);
+      return rowsOf(await withinTime(asked, timeoutMs, `No answer within ${timeoutMs} ms`));
+    }
     const ofPg = on as unknown as { query(query: PgQuery): Promise<{ readonly rows: unknown[] }> };
     const named = name === undefined ? {} : { name };
     return rowsOf(await ofPg.query({ ...named, text, values: [...values], query_timeout: timeoutMs }));
@@ -191,6 +217,21 @@ export class PostgresClient implements SqlClient {
 function isPoolOfPg(pool: PostgresPool): boolean {
   const { Client: client }: { Client?: unknown } = pool as { Client?: unknown };
   return typeof client === 'function' && 'Query' in client;
+}
+
+/** Pools may serve several stores. */
+const secured = new WeakSet<PostgresPool>();
+
+/**
+ * What an application leaves open, `pg` takes for no limit: a server that says nothing would keep the pool's connections
+ * for ever, and one that restarts would end the process. Zero is the application's word for "no limit".
+ */
+function secure(pool: PostgresPool): void {
+  if (secured.has(pool)) return;
+  secured.add(pool);
+  pool.on?.('error', ignore);
+  const { options }: { options?: { connectionTimeoutMillis?: number } } = pool as object;
+  if (options !== undefined) options.connectionTimeoutMillis ??= CONNECTION_TIMEOUT_MS;
 }
 
 /**
@@ -221,7 +262,7 @@ async function drive<T>(
   }
 }
 
-/** The statement under way, or the next one, is rejected with it. */
+/** The statement under way, or the next one, is rejected with it; a pool lends another connection. */
 function ignore(): void {}
 
 function rowsOf({ rows }: { readonly rows: unknown[] }): readonly SqlRow[] {

@@ -1,0 +1,16 @@
+/**
+ * Waits for something no longer than so. What is late goes on, unobserved.
+ *
+ * @throws {Error} with that message, when it took longer
+ */
+export async function withinTime<T>(work: Promise<T>, timeoutMs: number, message: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(message)), timeoutMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
