@@ -17,4 +17,9 @@ export interface SessionCoreModuleOptions {
   basePath?: string;
   /** Versions of the Core Driver Interface to serve, of `5.0` to `5.4`. Default all; the newest stands for a call that names none. */
   versions?: readonly string[];
+  /**
+   * Spans and metrics of the calls to the store, through `@opentelemetry/api`. Default: where that package can be found, and
+   * nothing otherwise. `true`: the application does not start without it. `false`: never.
+   */
+  telemetry?: boolean;
 }

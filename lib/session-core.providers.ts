@@ -9,6 +9,7 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { booleanOption, isOptionsObject, OptionReader, show } from './config/option-reader.js';
 import { CoreClient } from './core/core-client.js';
 import type { CoreProvider } from './core/core-provider.js';
 import { embeddedCore } from './core/embedded/embedded-core-options.js';
@@ -16,6 +17,7 @@ import { CdiServer, type CdiServerConfig } from './core/served/cdi-server.js';
 import { resolveCdiServerConfig } from './core/served/cdi-server-config.js';
 import { serveCdi } from './core/served/node-http.js';
 import { SessionConfigError, type ConfigProblem } from './errors/config.error.js';
+import { LoadedTelemetry, loadTelemetry } from './observability/loaded-telemetry.js';
 import { SessionEvents } from './observability/session-events.js';
 import { SESSION_CORE_MODULE_OPTIONS } from './session-core.module-definition.js';
 import type { SessionCoreModuleOptions } from './session-core-options.interface.js';
@@ -31,6 +33,7 @@ const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/;
 interface ResolvedOptions {
   readonly core: CoreProvider;
   readonly server: CdiServerConfig;
+  readonly telemetry: boolean | 'auto';
 }
 
 /** What we use of Nest's HTTP adapters. */
@@ -75,7 +78,13 @@ export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
   }
 
   async onModuleInit(): Promise<void> {
-    await this.core.start();
+    try {
+      await this.core.start();
+    } catch (error) {
+      // Nest runs no shutdown hooks of an application that did not start. What counts is why it did not.
+      await this.core.close().catch(() => undefined);
+      throw error;
+    }
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -118,12 +127,23 @@ export const SESSION_CORE_PROVIDERS: Provider[] = [
     useFactory: resolveSessionCoreOptions,
   },
   {
+    provide: LoadedTelemetry,
+    inject: [RESOLVED_OPTIONS],
+    useFactory: async ({ telemetry }: ResolvedOptions): Promise<LoadedTelemetry> => loadTelemetry(telemetry),
+  },
+  {
     provide: CoreClient,
-    inject: [RESOLVED_OPTIONS, Clock, SessionEvents],
-    useFactory: ({ core, server }: ResolvedOptions, clock: Clock, events: SessionEvents): CoreClient =>
+    inject: [RESOLVED_OPTIONS, Clock, SessionEvents, LoadedTelemetry],
+    useFactory: (
+      { core, server }: ResolvedOptions,
+      clock: Clock,
+      events: SessionEvents,
+      { telemetry }: LoadedTelemetry,
+    ): CoreClient =>
       core.create({
         clock,
         events,
+        callRecorder: telemetry,
         apiDomain: `http://localhost:3567${server.basePath}`,
         jwksRefreshIntervalSec: JWKS_REFRESH_INTERVAL_SEC,
       }),
@@ -143,10 +163,18 @@ export const SESSION_CORE_PROVIDERS: Provider[] = [
 /** @throws {SessionConfigError} listing every problem at once */
 function resolveSessionCoreOptions(options: SessionCoreModuleOptions): ResolvedOptions {
   const problems: ConfigProblem[] = [];
+  const given: unknown = options; // a factory may have forgotten to return them
+  if (!isOptionsObject(given)) {
+    throw new SessionConfigError(
+      [{ path: 'options', message: `are ${show(given)}; an object is expected` }],
+      'SessionCoreModule',
+    );
+  }
   const server = resolveCdiServerConfig({ ...options }, problems);
+  const telemetry = new OptionReader({ ...options }, problems).optional('telemetry', booleanOption) ?? 'auto';
   const core = options.core ?? embeddedCore();
   if (typeof core.create === 'function') problems.push(...core.problems);
   else problems.push({ path: 'core', message: 'embeddedCore() is expected, or another CoreProvider' });
-  if (problems.length > 0) throw new SessionConfigError(problems);
-  return { core, server };
+  if (problems.length > 0) throw new SessionConfigError(problems, 'SessionCoreModule');
+  return { core, server, telemetry };
 }

@@ -1,4 +1,3 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { AntiCsrfMode, TokenTransferMethod } from '../config/session-options.interface.js';
 
 /** A cookie request without the `rid` header although the mode asks for one. */
@@ -41,19 +40,5 @@ export function decideAntiCsrfOnRefresh(input: {
   return input.hasCustomHeader ? { disableAntiCsrf: true } : 'CUSTOM_HEADER_MISSING';
 }
 
-/**
- * Compares the session's anti-CSRF token with the request's in a time that tells nothing about either.
- *
- * @returns false also when either is missing or empty
- */
-export function antiCsrfTokensMatch(
-  expected: string | null | undefined,
-  presented: string | null | undefined,
-): boolean {
-  if (!expected || !presented) return false;
-  return timingSafeEqual(sha256(expected), sha256(presented));
-}
-
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
-}
+/** Whether the session's anti-CSRF token is the request's; false also when either is missing or empty. */
+export { equalsInConstantTime as antiCsrfTokensMatch } from '../shared/constant-time.js';

@@ -5,11 +5,7 @@ import { ADAPTERS, startApplication, type TestApplication } from '../support/tes
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
 import { watchedStore, type WatchedStore } from '../support/watched-store.js';
 
-/** A core answers 500 where its store fails, and what is behind it cannot know that trying again may help. */
-const TRY_LATER =
-  process.env['E2E_CORE'] === 'remote'
-    ? [502, '{"message":"bad gateway"}', undefined]
-    : [503, '{"message":"service unavailable"}', '1'];
+const TRY_LATER = [503, '{"message":"service unavailable"}', '1'];
 
 /** What a client does, which call of the store fails, and how things stand before. */
 interface Flow {

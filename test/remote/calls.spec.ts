@@ -14,6 +14,7 @@ import {
   sendJson,
   sendText,
   until,
+  type Behaviour,
   type ReceivedRequest,
 } from '../support/fake-core.js';
 
@@ -65,14 +66,80 @@ describe('what a call looks like on the wire', () => {
     expect(lastRequest().headers['cdi-version']).toBe(taken);
   });
 
-  it('agrees on a version anew after the core refused the old one', async () => {
-    const remote = connect();
-    await operation('verifySession')(remote);
-    core.on('/recipe/session/verify', sendText(400, 'cdi-version 5.4 not supported\n'), content);
-    core.on('/apiversion', sendJson({ versions: ['5.2'] }));
-    await expect(operation('verifySession')(remote)).rejects.toThrow(CoreBadInputError);
-    await operation('verifySession')(remote);
-    expect(lastRequest().headers['cdi-version']).toBe('5.2');
+  describe('when a core that speaks other versions has taken the place of the one that was agreed with', () => {
+    /** A core that refuses other versions than its own before it does anything, as cores do. */
+    const replaceBy = (offered: string, spoken = offered): void => {
+      const answer: Behaviour = (response, request) => {
+        const asked = request.headers['cdi-version'];
+        const isSpoken = asked === spoken;
+        (isSpoken ? content : sendText(400, `cdi-version ${String(asked)} not supported\n`))(
+          response,
+          request,
+        );
+      };
+      core.on('*', answer).on('/apiversion', sendJson({ versions: [offered] }));
+      core.received.length = 0;
+    };
+    const agreed = async (): Promise<HttpCoreClient> => {
+      const remote = connect();
+      await operation('getPrimaryUserId')(remote);
+      return remote;
+    };
+    const sent = (): unknown[] => core.received.map(({ path, headers }) => headers['cdi-version'] ?? path);
+
+    it.each(CORE_OPERATIONS)('agrees anew and repeats the call: $name', async ({ run }) => {
+      const remote = await agreed();
+      replaceBy('5.2');
+      await expect(run(remote)).resolves.toBeDefined();
+      expect(sent().slice(0, 3)).toEqual(['5.4', '/apiversion', '5.2']);
+      expect(
+        sent()
+          .slice(3)
+          .every((version) => version === '5.2'),
+      ).toBe(true);
+    });
+
+    it('asks for the version once, however many calls it refused at once', async () => {
+      const remote = await agreed();
+      replaceBy('5.2');
+      const refused: (() => void)[] = [];
+      core.on('/recipe/session/verify', (response, request) => {
+        if (request.headers['cdi-version'] === '5.2') return content(response, request);
+        refused.push(() => sendText(400, 'cdi-version 5.4 not supported\n')(response, request));
+      });
+      const calls = Array.from({ length: 20 }, async () => operation('verifySession')(remote));
+      await until(() => refused.length === 20);
+      for (const answer of refused.splice(1)) answer();
+      await Promise.all(calls.slice(1));
+      refused[0]?.(); // the new version has long been agreed
+      await calls[0];
+      expect(core.received.filter(({ path }) => path === '/apiversion')).toHaveLength(1);
+    });
+
+    it('repeats a call only once, and the next call tries again', async () => {
+      const remote = await agreed();
+      replaceBy('5.2', '5.3');
+      await expect(operation('createSession')(remote)).rejects.toThrow(CoreBadInputError);
+      expect(sent()).toEqual(['5.4', '/apiversion', '5.2']);
+      replaceBy('5.3');
+      await operation('createSession')(remote);
+      expect(sent()).toEqual(['/apiversion', '5.3']);
+    });
+
+    it('says so where they have no version in common', async () => {
+      const remote = await agreed();
+      replaceBy('5.6');
+      await expect(operation('createSession')(remote)).rejects.toThrow(/speaks none of the CDI versions/);
+      expect(sent()).toEqual(['5.4', '/apiversion']);
+    });
+
+    it('repeats nothing that was refused for another reason', async () => {
+      const remote = await agreed();
+      core.received.length = 0;
+      core.on('*', sendText(400, "Field name 'cdi-version' is invalid in JSON input\n"));
+      await expect(operation('createSession')(remote)).rejects.toThrow(CoreBadInputError);
+      expect(sent()).toEqual(['5.4']);
+    });
   });
 
   it.each(CORE_OPERATIONS)('carries version, key and kind: $name (T266)', async ({ run, path }) => {

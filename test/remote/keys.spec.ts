@@ -149,6 +149,7 @@ describe('verifying with the published keys of a remote core', () => {
 
   it.each([
     ['answers 500', sendText(500, '')],
+    ['answers 503', sendText(503, '')],
     ['answers HTML', sendText(200, '<html>')],
     ['has no list of keys', sendJson({ keys: 'none' })],
     ['has an empty list of keys', sendJson({ keys: [] })],

@@ -647,7 +647,7 @@ describe.each(ADAPTERS)('what the operator of a served core on %s sees', (adapte
     jest.restoreAllMocks();
   });
 
-  it('S098 is why a call failed, without its key and its tokens; the caller learns nothing but the 500', async () => {
+  it('S098 is why a call failed, without its key and its tokens; the caller learns nothing but the 503', async () => {
     const failures = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
     const store = interceptedStore(await seededMemoryStore(), async (name, call) => {
       if (name === 'findSession') throw new Error('connect ECONNREFUSED db.internal');
@@ -656,11 +656,13 @@ describe.each(ADAPTERS)('what the operator of a served core on %s sees', (adapte
     await withServedCore({ adapter, coreOptions: { store }, options: { apiKeys: [KEY] } }, async (core) => {
       const headers = { 'api-key': KEY };
       for (const path of ['/hello', '/recipe/session?sessionHandle=x']) {
-        expect(inWords(await core.send({ path, headers }))).toBe('500 Internal Error\n');
+        const unavailable = await core.send({ path, headers });
+        expect(inWords(unavailable)).toBe('503 Service Unavailable\n');
+        expect(unavailable.headers['retry-after']).toBe('1');
       }
       const { refreshToken } = (await core.post('/recipe/session', creation(), headers)).json as Created;
       const refused = await core.post('/recipe/session/refresh', refreshing(refreshToken.token), headers);
-      expect(inWords(refused)).toBe('500 Internal Error\n');
+      expect(inWords(refused)).toBe('503 Service Unavailable\n');
       expect(failures).toHaveBeenCalledTimes(3);
       const seen = inspect(failures.mock.calls, { depth: 10 });
       expect(seen).toContain('CoreUnavailableError');
@@ -718,11 +720,20 @@ describe('the options of SessionCoreModule', () => {
     [{ basePath: 5 }, 'basePath'],
     [{ apikeys: [] }, 'apikeys'],
     [{ core: {} }, 'core'],
+    [{ telemetry: 'yes' }, 'telemetry'],
     [{ core: embeddedCore({ accessTokenValiditySec: 0 }) }, 'core.accessTokenValiditySec'],
   ])('are checked at start: %j', async (options, path) => {
     const error = await start(options);
     expect(error).toBeInstanceOf(SessionConfigError);
     expect((error as SessionConfigError).problems.map((problem) => problem.path)).toEqual([path]);
+  });
+
+  it('are missed by the name of the module', async () => {
+    expect(String(await start({ apiKeys: ['too-short'] }))).toContain('SessionCoreModule cannot start');
+    const module = Test.createTestingModule({
+      imports: [SessionCoreModule.forRootAsync({ useFactory: () => undefined as never })],
+    }).setLogger(false as never);
+    await expect(module.compile()).rejects.toThrow('options: are undefined; an object is expected');
   });
 
   it('S098 never show a key in their message', async () => {

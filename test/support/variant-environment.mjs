@@ -1,8 +1,6 @@
 import { basename } from 'node:path';
 import { TestEnvironment } from 'jest-environment-node';
 
-const CORE_ANSWERS_500 =
-  'a served Core answers 500 when its database is gone (docs/protocol/core.md A3): 502 here';
 const KEYS_COME_LATER =
   'counts the calls of a store, to which the first loading of the published keys adds some';
 const STORE_OF_THE_CORE = 'closes a store, which belongs to the served core, not to the application';
@@ -19,9 +17,7 @@ export const NOT_FOR_REMOTE = {
     ['are fetched when missing, stored once', KEYS_COME_LATER],
     ['are answered the same when a handler checks them', KEYS_COME_LATER],
   ],
-  'guard-failures.e2e-spec.ts': [['stops the request when the store fails', CORE_ANSWERS_500]],
   'keys-and-versions.e2e-spec.ts': [['a new key signs new tokens', KEYS_COME_LATER]],
-  'logs.e2e-spec.ts': CORE_ANSWERS_500,
   'module.e2e-spec.ts': [
     ['closes the store and completes the events', STORE_OF_THE_CORE],
     ['closes what a start that failed had opened', STORE_OF_THE_CORE],

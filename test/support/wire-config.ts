@@ -29,6 +29,8 @@ export function wireConfig(changes: Partial<SessionConfig> = {}): SessionConfig 
     cookieSecure: true,
     cookiePartitioned: false,
     allowedOrigins: undefined,
+    accessTokenIssuers: undefined,
+    accessTokenAudience: undefined,
     accessTokenPath: '/',
     refreshTokenPath: '/auth/session/refresh',
     useDynamicAccessTokenSigningKey: true,

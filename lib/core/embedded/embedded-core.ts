@@ -1,15 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import {
-  equalsInConstantTime,
-  newRefreshTokenKey,
-  refreshTokenHash1,
-  refreshTokenHash2,
-  RefreshTokens,
-} from './refresh-token.js';
+import { newRefreshTokenKey, refreshTokenHash1, refreshTokenHash2, RefreshTokens } from './refresh-token.js';
 import { CoreBadInputError, CoreUnavailableError } from '../../errors/core.error.js';
 import { findReservedClaim, type AccessTokenInfo } from '../../access-token/access-token.js';
 import { eventSourceOf } from '../../observability/event-source.js';
 import { shortHandle } from '../../observability/printable.js';
+import { equalsInConstantTime } from '../../shared/constant-time.js';
 import { jsonEquals, mergeTopLevel, parseJsonObject, type JsonObject } from '../../shared/json.js';
 import { accessTokenExpiryMs, LIFETIME_CLAIMS, sessionExpiryMs } from '../../shared/lifetime-claims.js';
 import type { UserContext } from '../../shared/user-context.js';
@@ -46,6 +41,7 @@ import { isTenantId, newSessionHandle, sessionKeyOf } from './session-handle.js'
 import { StoreSetupError, type SessionKey, type SessionRow, type SessionStore } from './session-store.js';
 import { SigningKeys } from './signing-keys.js';
 import { StartUp } from './start-up.js';
+import { StoreGate } from './store-gate.js';
 import { withUnavailableErrors } from './unavailable-errors.js';
 
 /** Version of the access tokens that are made for new pairs (CDI 4.0 and later). */
@@ -58,6 +54,9 @@ const MAX_MERGE_ATTEMPTS = 1000;
 
 /** A session whose payload has one of these ends sooner than the core's own validity says. */
 const NAMES_OF_LIMITS = [LIFETIME_CLAIMS.expiry, LIFETIME_CLAIMS.idle];
+
+/** A store that hangs keeps no process from ending. One that is only slow, or repeats what failed, is done by then. */
+const CLOSING_PATIENCE_MS = 5000;
 
 const SESSION_GONE = 'Session missing in db or has expired';
 
@@ -74,6 +73,8 @@ export class EmbeddedCore extends CoreClient {
   private readonly sweeper: ExpirySweeper;
   private readonly keyRefresher: KeyRefresher;
   private readonly startUp = new StartUp(async () => this.prepare());
+  private readonly gate = new StoreGate();
+  private closing: Promise<void> | undefined;
   private refreshTokens: Promise<RefreshTokens> | undefined;
 
   constructor(
@@ -82,7 +83,7 @@ export class EmbeddedCore extends CoreClient {
     private readonly context: CoreContext,
   ) {
     super();
-    this.store = withUnavailableErrors(store, new CoreCalls(context));
+    this.store = withUnavailableErrors(store, new CoreCalls(context), this.gate);
     const rotations = new KeyRotations(context.events, context.clock);
     const keyOptions = {
       algorithm: config.signingAlgorithm,
@@ -106,24 +107,39 @@ export class EmbeddedCore extends CoreClient {
 
   /**
    * Nobody is kept from starting by a store that does not answer yet: what needs it is refused as unavailable until it
-   * does. A store that can never work as it is, and `startWithoutStore: false`, end the start.
+   * does. A store that can never work as it is, and `startWithoutStore: false`, end the start. A core that was closed
+   * serves again.
    */
   override async start(): Promise<void> {
+    if (this.closing !== undefined) {
+      await this.closing.catch(() => undefined);
+      this.closing = undefined;
+      this.gate.open();
+    }
     this.sweeper.start();
     this.keyRefresher.start();
     try {
       await this.prepare();
     } catch (error) {
-      if (!this.config.startWithoutStore || !(error instanceof CoreUnavailableError)) throw error;
+      const mayComeLater = this.config.startWithoutStore && this.closing === undefined;
+      if (!mayComeLater || !(error instanceof CoreUnavailableError)) throw error;
       if (error.cause instanceof StoreSetupError) throw error.cause;
       this.startUp.tryAgainLater();
     }
   }
 
+  /**
+   * From now on nothing reaches the store: calls that need it fail. The ones under way, of requests and of timers, are
+   * waited for, unless the store hangs. Closing again does nothing.
+   */
   override async close(): Promise<void> {
-    this.startUp.stop();
-    this.keyRefresher.stop();
-    this.sweeper.stop();
+    this.closing ??= this.shutDown();
+    return this.closing;
+  }
+
+  private async shutDown(): Promise<void> {
+    const ending = [this.gate.close(), this.startUp.stop(), this.keyRefresher.stop(), this.sweeper.stop()];
+    await endOrTimeout(ending, CLOSING_PATIENCE_MS);
     await this.store.close();
   }
 
@@ -194,7 +210,7 @@ export class EmbeddedCore extends CoreClient {
           'Access token does not contain all the information. Maybe the structure has changed?',
         );
       }
-      if (!equalsInConstantTime(info.antiCsrfToken, input.antiCsrfToken ?? '')) {
+      if (!equalsInConstantTime(info.antiCsrfToken, input.antiCsrfToken)) {
         return tryRefresh('anti-csrf check failed');
       }
     }
@@ -223,7 +239,7 @@ export class EmbeddedCore extends CoreClient {
     if (
       input.enableAntiCsrf &&
       content.antiCsrfToken !== undefined &&
-      !equalsInConstantTime(content.antiCsrfToken, input.antiCsrfToken ?? '')
+      !equalsInConstantTime(content.antiCsrfToken, input.antiCsrfToken)
     ) {
       return unauthorised('Anti CSRF token missing, or not matching');
     }
@@ -627,6 +643,15 @@ export class EmbeddedCore extends CoreClient {
   private get gracePeriodMs(): number {
     return this.config.refreshTokenRotationGracePeriodSec * 1000;
   }
+}
+
+async function endOrTimeout(work: readonly Promise<void>[], timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  await Promise.race([Promise.all(work), timeout]);
+  clearTimeout(timer);
 }
 
 function unauthorised(message: string): { status: 'UNAUTHORISED'; message: string } {

@@ -113,7 +113,6 @@ describe('verifying what is no access token', () => {
     const engine = await makeEmbeddedCore();
     const calls = callsOf(engine);
     await engine.core.start();
-    await engine.core.close();
     calls.length = 0;
     for (const kid of [
       '../../etc/passwd',
@@ -133,6 +132,7 @@ describe('verifying what is no access token', () => {
       message: 'Key not found',
     });
     expect(calls).toEqual(['findDynamicKeys']);
+    await engine.core.close();
   });
 
   it('refuses a token of another core (C34)', async () => {

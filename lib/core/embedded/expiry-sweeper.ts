@@ -38,17 +38,20 @@ export class ExpirySweeper {
     return this.sweeping;
   }
 
-  stop(): void {
+  /** At once, in the middle of a sweep too. @returns when the step under way has ended */
+  async stop(): Promise<void> {
     clearInterval(this.timer);
     this.timer = undefined;
     this.isStopped = true;
+    await this.sweeping?.catch(() => undefined);
   }
 
   private async run(): Promise<void> {
-    for (let mayHaveMore = true; mayHaveMore && !this.isStopped;) {
+    let mayHaveMore: boolean;
+    do {
       ({ mayHaveMore } = await this.store.deleteExpiredSessions(this.clock.now(), BATCH));
       await nextTurn();
-    }
+    } while (mayHaveMore && !this.isStopped);
     if (!this.isStopped && this.clock.now() - this.lastKeySweepMs >= KEY_SWEEP_INTERVAL_MS) {
       await this.keys.deleteExpired();
       this.lastKeySweepMs = this.clock.now();

@@ -9,7 +9,7 @@ const JITTER = 0.25;
  */
 export class KeyRefresher {
   private timer: NodeJS.Timeout | undefined;
-  private isBusy = false;
+  private refreshing: Promise<void> | undefined;
 
   /** @param random a number from 0 to 1 */
   constructor(
@@ -19,30 +19,30 @@ export class KeyRefresher {
   ) {}
 
   start(): void {
-    this.stop();
+    clearTimeout(this.timer);
     this.timer = setTimeout(
       () => {
         this.start();
-        void this.refresh();
+        this.refreshing ??= this.refresh(); // unless the store has not answered the last time yet
       },
       this.intervalMs * (1 - JITTER * this.random()),
     ).unref();
   }
 
-  stop(): void {
+  /** At once. @returns when the reading under way has ended */
+  async stop(): Promise<void> {
     clearTimeout(this.timer);
     this.timer = undefined;
+    await this.refreshing;
   }
 
   private async refresh(): Promise<void> {
-    if (this.isBusy) return; // the store has not answered the last time yet
-    this.isBusy = true;
     try {
       await this.keys.renew(this.intervalMs);
     } catch {
       // Asked again at the next interval; until then the known keys prove what they signed.
     } finally {
-      this.isBusy = false;
+      this.refreshing = undefined;
     }
   }
 }

@@ -1,4 +1,5 @@
-import { equalsInConstantTime, refreshTokenHash1 } from './refresh-token.js';
+import { equalsInConstantTime } from '../../shared/constant-time.js';
+import { refreshTokenHash1 } from './refresh-token.js';
 import type { SessionRow } from './session-store.js';
 
 /** The part of a row that the rules look at. */

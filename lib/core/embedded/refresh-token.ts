@@ -7,7 +7,6 @@ import {
   pbkdf2Sync,
   randomBytes,
   randomUUID,
-  timingSafeEqual,
 } from 'node:crypto';
 import { promisify } from 'node:util';
 import { parseJsonObject } from '../../shared/json.js';
@@ -41,13 +40,6 @@ export function refreshTokenHash1(token: string): string {
 /** h2 = h1(h1): what the store keeps. The second hash is taken over the hex text of the first. */
 export function refreshTokenHash2(token: string): string {
   return refreshTokenHash1(refreshTokenHash1(token));
-}
-
-/** Compares two hashes or tokens without telling by time where they differ. */
-export function equalsInConstantTime(a: string, b: string): boolean {
-  const left = Buffer.from(a);
-  const right = Buffer.from(b);
-  return left.length === right.length && timingSafeEqual(left, right);
 }
 
 /** A new refresh-token key in the Core's form: iterations, salt and result of PBKDF2 over random bytes. */

@@ -37,14 +37,14 @@ describe('a start that failed', () => {
     const { attempts, work } = startUp(1, 0);
     await jest.advanceTimersByTimeAsync(500);
     expect(attempts()).toBe(1);
-    work.stop();
+    await work.stop();
   });
 
   it('S086 is not tried again once it was stopped', async () => {
     const { attempts, work } = startUp(9);
     await jest.advanceTimersByTimeAsync(3000);
     expect(attempts()).toBe(2);
-    work.stop();
+    await work.stop();
     await jest.advanceTimersByTimeAsync(60_000);
     expect([attempts(), jest.getTimerCount()]).toEqual([2, 0]);
   });

@@ -4,6 +4,7 @@ const LONGEST_PAUSE_MS = 15_000;
 /** Repeats what failed while the application started, in the background, until it has worked once. */
 export class StartUp {
   private timer: NodeJS.Timeout | undefined;
+  private attempt: Promise<void> | undefined;
 
   /** @param random a number from 0 to 1, so that instances that started together do not ask all at once */
   constructor(
@@ -15,7 +16,7 @@ export class StartUp {
   tryAgainLater(pauseMs = FIRST_PAUSE_MS): void {
     this.timer = setTimeout(
       () => {
-        this.prepare().catch(() => {
+        this.attempt = this.prepare().catch(() => {
           // Only unless it was stopped meanwhile.
           if (this.timer !== undefined) this.tryAgainLater(Math.min(LONGEST_PAUSE_MS, pauseMs * 2));
         });
@@ -24,8 +25,10 @@ export class StartUp {
     ).unref();
   }
 
-  stop(): void {
+  /** At once. @returns when the attempt under way has ended */
+  async stop(): Promise<void> {
     clearTimeout(this.timer);
     this.timer = undefined;
+    await this.attempt;
   }
 }

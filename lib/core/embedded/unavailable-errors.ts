@@ -1,25 +1,32 @@
 import { CoreError, CoreUnavailableError } from '../../errors/core.error.js';
 import type { CoreCalls } from '../core-calls.js';
 import type { SessionStore } from './session-store.js';
+import type { StoreGate } from './store-gate.js';
 
 /**
  * The same store, whose failures are `CoreUnavailableError`s: whatever a driver throws, the request ends in a
  * retryable 503 and never in a decision about the session.
+ *
+ * @param gate what all calls go through but `close`, which comes after them. A call that it refuses is no outage: nobody
+ *   hears of it but the caller
  */
-export function withUnavailableErrors(store: SessionStore, calls: CoreCalls): SessionStore {
+export function withUnavailableErrors(store: SessionStore, calls: CoreCalls, gate: StoreGate): SessionStore {
   return new Proxy(store, {
     get(target, name): unknown {
       const member: unknown = Reflect.get(target, name);
       if (typeof member !== 'function') return member;
-      return async (...args: unknown[]): Promise<unknown> =>
-        calls.run(`store.${String(name)}`, async () => {
-          try {
-            return await (Reflect.apply(member, target, args) as Promise<unknown>);
-          } catch (error) {
-            if (error instanceof CoreError) throw error; // the store knows better what went wrong
-            throw new CoreUnavailableError(`The session store failed at ${String(name)}`, { cause: error });
-          }
-        });
+      return async (...args: unknown[]): Promise<unknown> => {
+        const call = async (): Promise<unknown> =>
+          calls.run(`store.${String(name)}`, async () => {
+            try {
+              return await (Reflect.apply(member, target, args) as Promise<unknown>);
+            } catch (error) {
+              if (error instanceof CoreError) throw error; // the store knows better what went wrong
+              throw new CoreUnavailableError(`The session store failed at ${String(name)}`, { cause: error });
+            }
+          });
+        return name === 'close' ? call() : gate.pass(call);
+      };
     },
   });
 }

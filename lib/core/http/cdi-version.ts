@@ -17,15 +17,13 @@ export class AgreedCdiVersion {
     if (this.agreement === undefined) {
       const agreement = ask();
       this.agreement = agreement;
-      agreement.catch(() => {
-        if (this.agreement === agreement) this.agreement = undefined;
-      });
+      agreement.catch(() => this.forget(agreement));
     }
     return this.agreement;
   }
 
-  /** The core does not know the version any more; the next call asks again. */
-  forget(): void {
-    this.agreement = undefined;
+  /** The core does not know the version any more; the next call asks again, unless one has already. */
+  forget(agreement: Promise<CdiVersion>): void {
+    if (this.agreement === agreement) this.agreement = undefined;
   }
 }

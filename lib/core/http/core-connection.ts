@@ -81,12 +81,23 @@ export class CoreConnection {
   }
 
   private async send(request: CdiRequest, userContext: UserContext): Promise<HostAnswer> {
-    const version = await this.version.get(async () => this.negotiate(userContext));
     try {
-      return await this.hosts.send({ request, headers: this.headersOf(request, version), userContext });
+      return await this.sendOnce(request, userContext);
     } catch (error) {
-      // Another release of the core answers now.
-      if (isVersionRefused(error)) this.version.forget();
+      if (!isVersionRefused(error)) throw error;
+      // Another release of the core answers now. It refused before it did anything, so that any call may be repeated.
+      return this.sendOnce(request, userContext);
+    }
+  }
+
+  /** A call in the version that is agreed, or else agreed now. One that is refused is no agreement any more. */
+  private async sendOnce(request: CdiRequest, userContext: UserContext): Promise<HostAnswer> {
+    const agreement = this.version.get(async () => this.negotiate(userContext));
+    const headers = this.headersOf(request, await agreement);
+    try {
+      return await this.hosts.send({ request, headers, userContext });
+    } catch (error) {
+      if (isVersionRefused(error)) this.version.forget(agreement);
       throw error;
     }
   }

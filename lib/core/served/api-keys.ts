@@ -1,4 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import { equalsInConstantTime } from '../../shared/constant-time.js';
 
 /** A Core's rule for its `api_keys` (docs/protocol/core.md D). */
 const ACCEPTABLE_KEY = /^[A-Za-z0-9=-]{20,}$/;
@@ -8,7 +9,8 @@ export type ReadHeader = (name: string) => string | undefined;
 
 /** The keys of which any one opens the core. Without keys it is open to whoever reaches it. */
 export class ApiKeys {
-  private readonly digests: readonly Buffer[];
+  /** Of equal length, so that time does not tell the length of a key either. */
+  private readonly digests: readonly string[];
 
   constructor(keys: readonly string[]) {
     this.digests = keys.map(digestOf);
@@ -18,7 +20,7 @@ export class ApiKeys {
   accepts(presented: string | undefined): boolean {
     if (this.digests.length === 0) return true;
     const digest = digestOf(presented ?? '');
-    return this.digests.reduce((isKnown, key) => timingSafeEqual(key, digest) || isKnown, false);
+    return this.digests.reduce((isKnown, key) => equalsInConstantTime(key, digest) || isKnown, false);
   }
 }
 
@@ -38,6 +40,6 @@ export function presentedApiKey(header: ReadHeader): string | undefined {
   return key?.trim();
 }
 
-function digestOf(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
+function digestOf(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
 }

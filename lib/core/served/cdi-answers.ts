@@ -30,6 +30,15 @@ export function textAnswer(status: number, text: string): CdiAnswer {
   return { status, headers: { 'Content-Type': 'text/html;charset=UTF-8' }, body: `${text}\n` };
 }
 
+/**
+ * The store does not answer, and trying again may help. A Core says 500 to that, of which a client cannot know it; SDKs
+ * take either for the same error.
+ */
+export function unavailableAnswer(retryAfterSec: number): CdiAnswer {
+  const { headers, ...rest } = textAnswer(503, 'Service Unavailable');
+  return { ...rest, headers: { ...headers, 'Retry-After': String(Math.ceil(retryAfterSec)) } };
+}
+
 /** What is said about a handle that leads to no live session. */
 export function unknownSession(): CdiAnswer {
   return jsonAnswer({ status: 'UNAUTHORISED', message: 'Session does not exist.' });

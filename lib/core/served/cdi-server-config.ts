@@ -11,7 +11,7 @@ export function resolveCdiServerConfig(
   problems: ConfigProblem[],
 ): CdiServerConfig {
   const reader = new OptionReader(options, problems);
-  reader.rejectUnknown(['core', 'apiKeys', 'basePath', 'versions']);
+  reader.rejectUnknown(['core', 'apiKeys', 'basePath', 'versions', 'telemetry']);
   return {
     basePath: reader.optional('basePath', textOption(basePathOption)) ?? '',
     apiKeys: apiKeysFrom(options['apiKeys'], reader),

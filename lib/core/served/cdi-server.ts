@@ -1,8 +1,8 @@
-import { CoreBadInputError } from '../../errors/core.error.js';
+import { CoreBadInputError, CoreUnavailableError } from '../../errors/core.error.js';
 import type { Clock } from '../../shared/clock.js';
 import type { CoreClient } from '../core-client.js';
 import { ApiKeys, presentedApiKey, type ReadHeader } from './api-keys.js';
-import { jsonAnswer, textAnswer, type CdiAnswer } from './cdi-answers.js';
+import { jsonAnswer, textAnswer, unavailableAnswer, type CdiAnswer } from './cdi-answers.js';
 import { parseBody, PUBLIC_TENANT_ONLY } from './cdi-input.js';
 import { CDI_OPERATIONS } from './cdi-operations.js';
 import { CdiRefusal } from './cdi-refusal.js';
@@ -36,7 +36,7 @@ export interface CdiServerConfig {
 export interface CdiServerContext {
   readonly core: CoreClient;
   readonly clock: Clock;
-  /** Told about everything that ends in a 500, of which the client learns nothing but that. */
+  /** Told about everything that ends in a 500 or 503, of which the client learns nothing but that. */
   reportFailure(error: unknown): void;
 }
 
@@ -113,7 +113,9 @@ export class CdiServer {
     if (error instanceof CdiRefusal) return textAnswer(error.status, error.message);
     if (error instanceof CoreBadInputError) return textAnswer(400, wordedAsByACore(error.message));
     this.context.reportFailure(error);
-    return textAnswer(500, 'Internal Error');
+    return error instanceof CoreUnavailableError
+      ? unavailableAnswer(error.retryAfterSec)
+      : textAnswer(500, 'Internal Error');
   }
 }
 

@@ -120,6 +120,7 @@ export class SqliteClient implements SqlClient {
     }
   }
 
+  /** libsql up to 0.5.29 lets go of the file only when the statements on it have been collected; the others do at once. */
   async close(): Promise<void> {
     const { database } = this;
     this.database = undefined;

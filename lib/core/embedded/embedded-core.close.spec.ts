@@ -1,0 +1,283 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { create, refresh, refreshed, verify } from '../../../test/support/core-calls.js';
+import {
+  embeddedCoreOn,
+  seededMemoryStore,
+  seedSigningKeys,
+  type TestCore,
+} from '../../../test/support/embedded.js';
+import { until } from '../../../test/support/fake-core.js';
+import { interceptedStore } from '../../../test/support/intercepted-store.js';
+import { CoreUnavailableError } from '../../errors/core.error.js';
+import type { EmbeddedCoreOptions } from './embedded-core-config.js';
+import type { SessionStore } from './session-store.js';
+import { loadDriver, sqliteStore } from './stores/sqlite.store.js';
+
+const HOUR_MS = 3_600_000;
+const CLOSED = new CoreUnavailableError('The core was closed');
+
+/** An engine on a store that notes its calls, and answers those that are held only when they are let go. */
+async function watchedEngine(options: EmbeddedCoreOptions = {}, inner?: SessionStore) {
+  const calls: string[] = [];
+  const held = new Set<string>();
+  const waiting: (() => void)[] = [];
+  const store = interceptedStore(inner ?? (await seededMemoryStore()), async (name, call) => {
+    calls.push(name);
+    if (held.has(name)) await new Promise<void>((resolve) => waiting.push(resolve));
+    return call();
+  });
+  const letGo = (): void => {
+    held.clear();
+    for (const resolve of waiting.splice(0)) resolve();
+  };
+  return { ...embeddedCoreOn(store, options), calls, held, letGo };
+}
+
+/** Long enough for everything that waits for nothing. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await nextTurn();
+}
+
+/** Whether a promise has settled by now. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  const note = (): void => void (settled = true);
+  void promise.then(note, note);
+  await turns();
+  return settled;
+}
+
+const NEEDING_THE_STORE: Record<
+  string,
+  (engine: Pick<TestCore, 'core'>, tokens: Tokens) => Promise<unknown>
+> = {
+  createSession: ({ core }) => create(core),
+  verifySession: ({ core }, { accessToken }) => verify(core, accessToken, { checkDatabase: true }),
+  refreshSession: ({ core }, { refreshToken }) => refresh(core, refreshToken),
+  regenerateAccessToken: ({ core }, { accessToken }) =>
+    core.regenerateAccessToken({ accessToken, userDataInJWT: { a: 1 } }),
+  getSessionInformation: ({ core }, { handle }) => core.getSessionInformation(handle),
+  getSessionHandlesOfUser: ({ core }) => core.getSessionHandlesOfUser(OF_USER),
+  revokeSessions: ({ core }, { handle }) => core.revokeSessions([handle]),
+  revokeSessionsOfUser: ({ core }) => core.revokeSessionsOfUser(OF_USER),
+  updateSessionData: ({ core }, { handle }) => core.updateSessionData(handle, {}),
+  mergeSessionData: ({ core }, { handle }) => core.mergeSessionData(handle, {}),
+  updateAccessTokenPayload: ({ core }, { handle }) => core.updateAccessTokenPayload(handle, {}),
+  reloadSigningKeys: ({ core }) => core.reloadSigningKeys(),
+  sweepExpired: ({ core }) => core.sweepExpired(),
+};
+const OF_USER = { userId: 'user-1', tenantId: undefined, includeLinkedAccounts: true };
+
+interface Tokens {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly handle: string;
+}
+
+async function tokensOf({ core }: Pick<TestCore, 'core'>): Promise<Tokens> {
+  const { session, accessToken, refreshToken } = await create(core);
+  return { handle: session.handle, accessToken: accessToken.token, refreshToken: refreshToken.token };
+}
+
+describe('a closed engine (S086)', () => {
+  it.each(Object.entries(NEEDING_THE_STORE))(
+    'refuses %s as unavailable, does not touch its store, and tells of no outage',
+    async (_name, call) => {
+      const engine = await watchedEngine();
+      await engine.core.start();
+      const tokens = await tokensOf(engine);
+      await engine.core.close();
+      engine.calls.length = 0;
+      await expect(call(engine, tokens)).rejects.toThrow(CLOSED);
+      expect(engine.calls).toEqual([]);
+      expect(engine.events).toEqual([]);
+    },
+  );
+
+  it('still proves tokens, for which it needs no store, and touches none when their key is due', async () => {
+    const engine = await watchedEngine();
+    await engine.core.start();
+    const { accessToken } = await tokensOf(engine);
+    await engine.core.close();
+    engine.calls.length = 0;
+    expect(await verify(engine.core, accessToken)).toMatchObject({ status: 'OK' });
+    engine.clock.advance(24 * 7 * HOUR_MS);
+    expect(await verify(engine.core, accessToken)).toMatchObject({ status: 'TRY_REFRESH_TOKEN' });
+    await turns();
+    expect(engine.calls).toEqual([]);
+  });
+
+  it('is closed once, however often it is told to', async () => {
+    const engine = await watchedEngine();
+    await engine.core.start();
+    await Promise.all([engine.core.close(), engine.core.close()]);
+    await engine.core.close();
+    expect(engine.calls.filter((name) => name === 'close')).toHaveLength(1);
+  });
+
+  it('serves again when it is started again, at the earliest when it is closed', async () => {
+    const engine = await watchedEngine();
+    await engine.core.start();
+    engine.held.add('close');
+    const closing = engine.core.close();
+    const starting = engine.core.start();
+    expect(await isSettled(starting)).toBe(false);
+    await expect(create(engine.core)).rejects.toThrow(CLOSED);
+    engine.letGo();
+    await Promise.all([closing, starting]);
+    await expect(create(engine.core)).resolves.toMatchObject({ session: { userId: 'user-1' } });
+    await engine.core.close();
+  });
+});
+
+describe('closing an engine (S086)', () => {
+  it('waits for what a request has asked of the store, and refuses what it would ask next', async () => {
+    const engine = await watchedEngine();
+    await engine.core.start();
+    const { refreshToken } = await tokensOf(engine);
+    const second = await refreshed(engine.core, refreshToken);
+    const third = await refreshed(engine.core, second.refreshToken.token);
+    await refreshed(engine.core, third.refreshToken.token);
+    engine.held.add('promote');
+    engine.calls.length = 0;
+    // Its refresh token was current once: there is nothing to promote, so that the request looks at the session next.
+    const outcome = verify(engine.core, second.accessToken.token).catch((error: unknown) => error);
+    await until(() => engine.calls.includes('promote'));
+    const closing = engine.core.close();
+    expect(await isSettled(closing)).toBe(false);
+    engine.letGo();
+    await closing;
+    expect(await outcome).toEqual(CLOSED);
+    expect(engine.calls).toEqual(['promote', 'close']);
+  });
+
+  describe('while a timer is at work', () => {
+    beforeEach(() => {
+      jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+    });
+    afterEach(() => {
+      jest.useRealTimers();
+    });
+
+    it.each([
+      ['reads the keys', 'findDynamicKeys', 60_000],
+      ['sweeps', 'deleteExpiredSessions', 12 * HOUR_MS],
+    ])('which %s waits for it, and it asks for nothing more', async (_work, name, afterMs) => {
+      const engine = await watchedEngine({
+        signingKeyReloadIntervalSec: name === 'findDynamicKeys' ? 60 : 3000,
+      });
+      await engine.core.start();
+      await tokensOf(engine);
+      await turns();
+      engine.held.add(name);
+      engine.clock.advance(8 * 24 * HOUR_MS); // a key is due, and the keys are to be swept
+      engine.calls.length = 0;
+      await jest.advanceTimersByTimeAsync(afterMs);
+      expect(engine.calls).toContain(name);
+      const closing = engine.core.close();
+      expect(await isSettled(closing)).toBe(false);
+      expect(engine.calls).not.toContain('close');
+      engine.calls.length = 0;
+      engine.letGo();
+      await closing;
+      await jest.advanceTimersByTimeAsync(24 * HOUR_MS);
+      await turns();
+      expect(engine.calls).toEqual(['close']);
+      expect(jest.getTimerCount()).toBe(0);
+    });
+
+    it('which repeats a start that failed waits for it', async () => {
+      let isDown = true;
+      const inner = await seededMemoryStore();
+      const store = interceptedStore(inner, async (_name, call) => {
+        if (isDown) throw new Error('down');
+        return call();
+      });
+      const engine = await watchedEngine({}, store);
+      await engine.core.start();
+      isDown = false;
+      engine.held.add('findStaticKeys');
+      await jest.advanceTimersByTimeAsync(1000);
+      const closing = engine.core.close();
+      expect(await isSettled(closing)).toBe(false);
+      engine.letGo();
+      await closing;
+      expect(engine.calls.at(-1)).toBe('close');
+      expect(jest.getTimerCount()).toBe(0);
+    });
+
+    it('ends a start that is under way, which is not repeated', async () => {
+      const engine = await watchedEngine();
+      engine.held.add('findDynamicKeys');
+      engine.clock.advance(8 * 24 * HOUR_MS); // a key has to be made next
+      const outcome = engine.core.start().catch((error: unknown) => error);
+      const closing = engine.core.close();
+      engine.letGo();
+      await closing;
+      expect(await outcome).toEqual(CLOSED);
+      await jest.advanceTimersByTimeAsync(60_000);
+      expect(engine.calls.at(-1)).toBe('close');
+      expect(jest.getTimerCount()).toBe(0);
+    });
+
+    it('ends after five seconds all the same where the store hangs', async () => {
+      const engine = await watchedEngine();
+      await engine.core.start();
+      engine.held.add('insertSession');
+      const request = create(engine.core);
+      await until(() => engine.calls.includes('insertSession'));
+      const closing = engine.core.close();
+      await jest.advanceTimersByTimeAsync(4999);
+      expect(await isSettled(closing)).toBe(false);
+      await jest.advanceTimersByTimeAsync(1);
+      await closing;
+      expect(jest.getTimerCount()).toBe(0);
+      engine.letGo();
+      await request;
+    });
+  });
+
+  it('lets go of a SQLite file, whatever was under way, and opens it no more', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'nest-sessions-close-'));
+    const file = join(folder, 'sessions.db');
+    const store = sqliteStore(file);
+    await seedSigningKeys(store);
+    const { core } = embeddedCoreOn(store);
+    await core.start();
+    const { refreshToken } = await tokensOf({ core });
+    const underWay = Promise.allSettled([
+      create(core),
+      refresh(core, refreshToken),
+      core.sweepExpired(),
+      core.reloadSigningKeys(),
+      core.getSessionHandlesOfUser(OF_USER),
+    ]);
+    await core.close();
+    await expect(create(core)).rejects.toThrow(CLOSED);
+    await underWay;
+    collectGarbage();
+    await turns();
+
+    // The last connection that is closed removes the other files; and only where there is none, the mode can be changed.
+    expect(readdirSync(folder)).toEqual(['sessions.db']);
+    const Database = await loadDriver();
+    const database = new Database(file);
+    database.exec('PRAGMA journal_mode = DELETE');
+    database.exec('BEGIN EXCLUSIVE');
+    database.close();
+    rmSync(folder, { recursive: true });
+    await expect(core.getSessionHandlesOfUser(OF_USER)).rejects.toThrow(CLOSED);
+  });
+});
+
+/** libsql 0.5 lets go of a closed file when the statements on it have been collected; other drivers do at once. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
