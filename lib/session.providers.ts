@@ -1,7 +1,6 @@
 import type { Provider } from '@nestjs/common';
 import { APP_FILTER, ModuleRef } from '@nestjs/core';
 import { AccessTokenVerifier } from './access-token/access-token-verifier.js';
-import { AuthenticationTimeClaim } from './claims/authentication-time-claim.js';
 import { CoreClient } from './core/core-client.js';
 import { SessionRoutes } from './controllers/session-routes.js';
 import { SessionController } from './controllers/session.controller.js';
@@ -110,8 +109,8 @@ function createRecipeDependencies(
     maxCachedTokens,
     maxCachedTokenBytes,
     userRoles,
-    claims,
     features,
+    recordsAuthenticationTime,
   }: ResolvedSessionOptions,
   core: CoreClient,
   clock: Clock,
@@ -121,11 +120,9 @@ function createRecipeDependencies(
     clockToleranceSec,
     maxCachedTokens,
     maxCachedTokenBytes,
+    intended: { issuers: config.accessTokenIssuers, audience: config.accessTokenAudience },
   });
-  const { lifetime, userSessionRoutes } = features;
-  const recordsAuthenticationTime =
-    userSessionRoutes !== undefined || claims.includes(AuthenticationTimeClaim);
-  const lifetimes = new SessionLifetimes({ lifetime, recordsAuthenticationTime }, clock);
+  const lifetimes = new SessionLifetimes({ lifetime: features.lifetime, recordsAuthenticationTime }, clock);
   return {
     config,
     core,

@@ -88,7 +88,8 @@ export class SessionService {
    *
    * @throws {CoreBadInputError} the user or tenant id cannot be stored
    * @throws {TypeError} `req` and `res` are of no known framework, `userId` is no text, payload or data are no objects
-   *   with names, or the core knows `recipeUserId` as a login method of somebody else
+   *   with names, the core knows `recipeUserId` as a login method of somebody else, or the session would be refused here by
+   *   `accessTokenIssuers` or `accessTokenAudience`
    */
   async createNewSession<Payload extends object = JsonObject>(
     req: unknown,

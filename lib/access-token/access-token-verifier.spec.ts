@@ -7,23 +7,27 @@ import { DYNAMIC_TEST_KEY, FOREIGN_TEST_KEY, STATIC_TEST_KEY } from '../../test/
 import { DYNAMIC_TEST_KID, keyPairOf, STATIC_TEST_KID, TEST_START_MS } from '../../test/support/embedded.js';
 import { publicJwkOf, TestKeySet } from '../../test/support/key-set.js';
 import { jwt, legacyToken, rs256, V2_CLAIMS, V5_CLAIMS, V5_HEADER } from '../../test/support/made-tokens.js';
-import { TryRefreshTokenError } from '../errors/session.error.js';
+import { TryRefreshTokenError, UnauthorisedError } from '../errors/session.error.js';
 import type { PublicJwk } from '../shared/verification-keys.js';
 import { TestClock } from '../testing/test-clock.js';
 import { parseWithoutVerifying, type AccessTokenInfo, type ParsedAccessToken } from './access-token.js';
 import { AccessTokenVerifier } from './access-token-verifier.js';
+import type { IntendedTokens } from './intended-tokens.js';
 
 const OUR_KEY = publicJwkOf(DYNAMIC_TEST_KEY, DYNAMIC_TEST_KID);
+
+const ANY_TOKEN: IntendedTokens = {};
 
 function setUp({
   clockToleranceSec = 0,
   maxCachedTokens = 100,
   maxCachedTokenBytes = 1_000_000,
   keys = [OUR_KEY] as PublicJwk[],
+  intended = ANY_TOKEN,
 } = {}) {
   const clock = new TestClock(TEST_START_MS);
   const keySet = new TestKeySet(keys);
-  const options = { clockToleranceSec, maxCachedTokens, maxCachedTokenBytes };
+  const options = { clockToleranceSec, maxCachedTokens, maxCachedTokenBytes, intended };
   const verifier = new AccessTokenVerifier(keySet, clock, options);
   const atOnce = new AccessTokenVerifier(new KeysAtHand(keys), clock, options);
   return {
@@ -32,7 +36,7 @@ function setUp({
     verifier,
     verify: async (text: string): Promise<AccessTokenInfo> => verifier.verify(parsed(text)),
     /** What a request with this token meets. */
-    outcome: async (text: string): Promise<'accepted' | 'no access token' | 'refused'> => {
+    outcome: async (text: string): Promise<Outcome | 'no access token'> => {
       const token = parseWithoutVerifying(text);
       if (token === undefined) return 'no access token';
       const outcome = await acceptedOrRefused(() => verifier.verify(token));
@@ -49,12 +53,15 @@ function setUp({
   };
 }
 
-async function acceptedOrRefused(verify: () => Promise<unknown>): Promise<'accepted' | 'refused'> {
+type Outcome = 'accepted' | 'refused' | 'for others, tokens kept';
+
+async function acceptedOrRefused(verify: () => Promise<unknown>): Promise<Outcome> {
   try {
     await verify();
     return 'accepted';
   } catch (error) {
     if (error instanceof TryRefreshTokenError) return 'refused';
+    if (error instanceof UnauthorisedError && !error.payload.clearTokens) return 'for others, tokens kept';
     throw error;
   }
 }
@@ -170,6 +177,102 @@ describe('the times of an access token', () => {
     const { outcome, keySet } = setUp();
     expect(await outcome(withClaims({ exp: nowSec }))).toBe('refused');
     expect(keySet.asked).toEqual([]);
+  });
+});
+
+describe('issuer and audience of an access token', () => {
+  const HERE = 'https://api.example.com/auth';
+  const THERE = 'https://other.example.com/auth';
+  const issuers = [THERE, HERE];
+  const audience = 'shop';
+  const FOR_OTHERS = 'for others, tokens kept';
+
+  it.each<[row: string, iss: unknown, outcome: string]>([
+    ['the first of the list', THERE, 'accepted'],
+    ['the last of it', HERE, 'accepted'],
+    ['none', undefined, FOR_OTHERS],
+    ['another one', 'https://evil.example/auth', FOR_OTHERS],
+    ['one that begins like ours', `${HERE}/x`, FOR_OTHERS],
+    ['the beginning of ours', 'https://api.example.com', FOR_OTHERS],
+    ['ours with a slash more', `${HERE}/`, FOR_OTHERS],
+    ['ours in capitals', HERE.toUpperCase(), FOR_OTHERS],
+    ['ours with a space', ` ${HERE}`, FOR_OTHERS],
+    ['a list with ours', [HERE], FOR_OTHERS],
+    ['the list itself', issuers, FOR_OTHERS],
+    ['an object', { 0: HERE }, FOR_OTHERS],
+    ['null', null, FOR_OTHERS],
+    ['empty', '', FOR_OTHERS],
+    ['the name of what lists have', 'length', FOR_OTHERS],
+    ['a number', 0, FOR_OTHERS],
+  ])('S009 issuer: %s', async (_, iss, outcome) => {
+    expect(await setUp({ intended: { issuers } }).outcome(withClaims({ iss }))).toBe(outcome);
+    expect(await setUp().outcome(withClaims({ iss }))).toBe('accepted');
+  });
+
+  it.each<[row: string, aud: unknown, outcome: string]>([
+    ['ours', audience, 'accepted'],
+    ['a list with ours', ['admin', audience], 'accepted'],
+    ['none', undefined, FOR_OTHERS],
+    ['another one', 'admin', FOR_OTHERS],
+    ['one that begins like ours', 'shop-admin', FOR_OTHERS],
+    ['the beginning of ours', 'sho', FOR_OTHERS],
+    ['ours in capitals', 'SHOP', FOR_OTHERS],
+    ['a text with ours in it', 'admin shop', FOR_OTHERS],
+    ['a list of others', ['admin', 'shop-admin'], FOR_OTHERS],
+    ['an empty list', [], FOR_OTHERS],
+    ['a list in a list', [[audience]], FOR_OTHERS],
+    ['a list that is not all text', [audience, 5], FOR_OTHERS],
+    ['an object', { 0: audience }, FOR_OTHERS],
+    ['null', null, FOR_OTHERS],
+    ['true', true, FOR_OTHERS],
+  ])('S009 audience: %s', async (_, aud, outcome) => {
+    expect(await setUp({ intended: { audience } }).outcome(withClaims({ aud }))).toBe(outcome);
+    expect(await setUp().outcome(withClaims({ aud }))).toBe('accepted');
+  });
+
+  it('S009 both are asked for where both are configured', async () => {
+    const { outcome } = setUp({ intended: { issuers, audience } });
+    expect(await outcome(withClaims({ iss: HERE, aud: audience }))).toBe('accepted');
+    expect(await outcome(withClaims({ iss: HERE }))).toBe(FOR_OTHERS);
+    expect(await outcome(withClaims({ aud: audience }))).toBe(FOR_OTHERS);
+  });
+
+  it('S009 of version 2 stand in userData, where the application put them', async () => {
+    const { outcome } = setUp({ intended: { issuers, audience } });
+    const userData = { iss: HERE, aud: audience };
+    expect(await outcome(legacyToken({ ...V2_CLAIMS, userData }))).toBe('accepted');
+    expect(await outcome(legacyToken({ ...V2_CLAIMS, userData: { iss: HERE, aud: 'admin' } }))).toBe(
+      FOR_OTHERS,
+    );
+    expect(await outcome(legacyToken({ ...V2_CLAIMS, ...userData }))).toBe(FOR_OTHERS);
+  });
+
+  it('S009 S001 are believed of proven tokens only: a forged or an expired one is refused as ever', async () => {
+    const { outcome } = setUp({ intended: { issuers, audience } });
+    const forged = jwt(V5_HEADER, { ...V5_CLAIMS, iss: THERE }, () => Buffer.alloc(256, 1));
+    expect(await outcome(forged)).toBe('refused');
+    expect(await outcome(withClaims({ iss: 'x', exp: nowSec }))).toBe('refused');
+  });
+
+  it('S009 are proven before a token is remembered', async () => {
+    const { outcome, verifier } = setUp({ intended: { issuers } });
+    const [ours, others] = [withClaims({ iss: HERE }), withClaims({ iss: 'x' })];
+    for (const _ of [1, 2]) {
+      expect(await outcome(ours)).toBe('accepted');
+      expect(await outcome(others)).toBe(FOR_OTHERS);
+    }
+    expect(verifier.cachedTokens).toBe(1);
+    expect(verifier.recall(others)).toBeUndefined();
+  });
+
+  it('names what did not fit, and neither the token nor what it says', async () => {
+    const { verify } = setUp({ intended: { issuers, audience } });
+    await expect(verify(withClaims({ iss: 'https://evil.example' }))).rejects.toThrow(
+      /^The session is meant for another application: its iss is not among accessTokenIssuers$/,
+    );
+    await expect(verify(withClaims({ iss: HERE, aud: 'admin' }))).rejects.toThrow(
+      /^The session is meant for another application: its aud does not name accessTokenAudience$/,
+    );
   });
 });
 

@@ -1,7 +1,7 @@
-import { TryRefreshTokenError } from '../errors/session.error.js';
+import { TryRefreshTokenError, UnauthorisedError } from '../errors/session.error.js';
 import { assertNever } from '../shared/assert-never.js';
 import type { Clock } from '../shared/clock.js';
-import { deepFreeze } from '../shared/json.js';
+import { deepFreeze, type JsonObject } from '../shared/json.js';
 import type { VerificationKeys } from '../shared/verification-keys.js';
 import {
   accessTokenInfo,
@@ -9,6 +9,7 @@ import {
   type AccessTokenInfo,
   type ParsedAccessToken,
 } from './access-token.js';
+import { findForeignClaim, type IntendedTokens } from './intended-tokens.js';
 import { SignatureVerifier, type SignatureVerdict } from './signature-verifier.js';
 import { cacheKeyOf, VerifiedTokenCache, type ProofStart, type Validity } from './verified-token-cache.js';
 
@@ -19,6 +20,8 @@ export interface AccessTokenVerifierOptions {
   readonly maxCachedTokens: number;
   /** Memory that they may take, bytes, estimated; 0 for none. Default {@link DEFAULT_MAX_CACHED_TOKEN_BYTES}. */
   readonly maxCachedTokenBytes?: number;
+  /** Which tokens are meant for this application. Default: all. */
+  readonly intended?: IntendedTokens;
 }
 
 export const DEFAULT_MAX_CACHED_TOKEN_BYTES: number = 32 * 1024 * 1024;
@@ -30,7 +33,8 @@ interface Flight extends ProofStart {
 }
 
 /**
- * Proves access tokens: signature and times. Every refusal is one `TryRefreshTokenError`.
+ * Proves access tokens: signature, times, and that they are meant for us. Every refusal is one `TryRefreshTokenError`, but
+ * for a proven token that is meant for others.
  *
  * @see docs/protocol/sdk.md §4.4
  */
@@ -78,7 +82,8 @@ export class AccessTokenVerifier {
   /**
    * {@link verify} without a promise: for a token that is known, and for one whose key is at hand.
    *
-   * @returns undefined where only {@link verify} can tell, and for what is none of our tokens
+   * @returns undefined where only {@link verify} can tell, for what is none of our tokens, and for a refreshed token at its
+   *   first use: the core has to be asked about it, so that it is verified on the way there, and only once
    * @throws as {@link verify} rejects
    */
   verifyAtOnce(token: string): AccessTokenInfo | undefined {
@@ -86,6 +91,7 @@ export class AccessTokenVerifier {
     if (known !== undefined) return known;
     const parsed = this.read(token);
     if (parsed === undefined || parsed.version <= 2) return undefined;
+    if (typeof parsed.payload['parentRefreshTokenHash1'] === 'string') return undefined;
     const validity = this.checkTimes(parsed);
     const start = this.proofStart();
     const verdict = this.signatures.verifyAtOnce(parsed);
@@ -95,6 +101,7 @@ export class AccessTokenVerifier {
   /**
    * @returns the token's facts; its payload is frozen, because several requests share it
    * @throws {TryRefreshTokenError} expired, not yet valid, unknown key, bad signature, or the key set cannot be had
+   * @throws {UnauthorisedError} as {@link assertIntended}
    */
   verify(parsed: ParsedAccessToken): Promise<AccessTokenInfo> {
     try {
@@ -104,6 +111,34 @@ export class AccessTokenVerifier {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * For payloads that are proven; {@link verify} has done it for what it answers.
+   *
+   * Not `TryRefreshTokenError`: a refresh never changes who made a session and for whom, so a client that believed it would
+   * refresh for ever. 401 all the same, because a client whose session began under another issuer has to sign in: its
+   * refresh here is refused like this, too, and the browser client ends its local session then. With a 403 it would keep
+   * a session that opens nothing. The tokens stay: where cookies are shared they are good at the application that they are
+   * meant for, and calling us by mistake must not sign anybody out there. What such a client costs is bounded by itself
+   * (supertokens-website refreshes at its own application at most ten times for one call).
+   *
+   * @throws {UnauthorisedError} the session is one for other applications; clears no tokens
+   * @see docs/protocol/sdk.md §16 B8, B9
+   */
+  assertIntended(payload: JsonObject): void {
+    const claim = this.findForeignClaim(payload);
+    if (claim === undefined) return;
+    const option = claim === 'iss' ? 'is not among accessTokenIssuers' : 'does not name accessTokenAudience';
+    throw new UnauthorisedError(`The session is meant for another application: its ${claim} ${option}`, {
+      clearTokens: false,
+    });
+  }
+
+  /** The claim for which {@link assertIntended} refuses a payload. */
+  findForeignClaim(payload: JsonObject): 'iss' | 'aud' | undefined {
+    const { intended } = this.options;
+    return intended && findForeignClaim(payload, intended);
   }
 
   /** What was proven about these sessions is proven again at the next use. */
@@ -176,7 +211,10 @@ export class AccessTokenVerifier {
   ): AccessTokenInfo {
     switch (verdict) {
       case 'PROVEN': {
-        const info = deepFreeze(accessTokenInfo(parsed));
+        const info = accessTokenInfo(parsed);
+        // Before it is remembered: what is found again has passed.
+        this.assertIntended(info.payload);
+        deepFreeze(info);
         this.cache.set(parsed.token, info, validity, start);
         return info;
       }

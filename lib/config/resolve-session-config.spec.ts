@@ -49,6 +49,8 @@ describe('the configuration of an application that only says where it lives', ()
       olderCookieDomain: undefined,
       cookieSecure: true,
       cookiePartitioned: false,
+      accessTokenIssuers: undefined,
+      accessTokenAudience: undefined,
       accessTokenPath: '/',
       refreshTokenPath: '/auth/session/refresh',
       useDynamicAccessTokenSigningKey: true,
@@ -316,6 +318,14 @@ describe('bad options', () => {
       'cookiePartitioned',
     ],
     ['cookieSecure as text', withOptions({ cookieSecure: 'true' }), 'cookieSecure'],
+    ['one issuer as text', withOptions({ accessTokenIssuers: 'https://a.io/auth' }), 'accessTokenIssuers'],
+    ['no issuers', withOptions({ accessTokenIssuers: [] }), 'accessTokenIssuers'],
+    ['an empty issuer', withOptions({ accessTokenIssuers: ['https://a.io', ''] }), 'accessTokenIssuers'],
+    ['an issuer that is no text', withOptions({ accessTokenIssuers: [undefined] }), 'accessTokenIssuers'],
+    ['null for the issuers', withOptions({ accessTokenIssuers: null }), 'accessTokenIssuers'],
+    ['an empty audience', withOptions({ accessTokenAudience: '' }), 'accessTokenAudience'],
+    ['several audiences', withOptions({ accessTokenAudience: ['shop', 'admin'] }), 'accessTokenAudience'],
+    ['null for the audience', withOptions({ accessTokenAudience: null }), 'accessTokenAudience'],
     ['a bad accessTokenPath', withOptions({ accessTokenPath: '/a; Secure' }), 'accessTokenPath'],
     [
       'a rule that is no function',
@@ -395,6 +405,21 @@ describe('bad options', () => {
     ]);
   });
 
+  it('that would refuse every token are told from "no check"', () => {
+    expect(problemsOf(withOptions({ accessTokenIssuers: [], accessTokenAudience: '' }))).toEqual([
+      {
+        path: 'accessTokenIssuers',
+        message:
+          'an array does not work: the list is empty, which would refuse every token; left out, all are accepted',
+      },
+      {
+        path: 'accessTokenAudience',
+        message:
+          '"" does not work: one audience is expected, exactly as tokens name it; left out, all are accepted',
+      },
+    ]);
+  });
+
   it('are found by name among the options read elsewhere, too', () => {
     const known = ['core', 'claims', 'errorHandlers'];
     expect(problemsOf(withOptions({ core: {}, claims: [] }), known)).toEqual([]);
@@ -406,6 +431,14 @@ describe('bad options', () => {
 });
 
 describe('accepted corners', () => {
+  it('issuers and audience stay as they are written, and as they were at the start', () => {
+    const accessTokenIssuers = ['https://API.example.com/auth/', ' a'];
+    const config = resolveSessionConfig({ appInfo, accessTokenIssuers, accessTokenAudience: ' Shop ' });
+    accessTokenIssuers.push('https://late.example');
+    expect(config.accessTokenIssuers).toEqual(['https://API.example.com/auth/', ' a']);
+    expect(config.accessTokenAudience).toBe(' Shop ');
+  });
+
   it.each([
     ['', ''],
     ['.Example.com', '.example.com'],
@@ -425,7 +458,7 @@ describe('accepted corners', () => {
     expect(SESSION_WIRE_OPTION_NAMES).toEqual(
       expect.arrayContaining(['appInfo', 'antiCsrf', 'cookiePartitioned']),
     );
-    expect(SESSION_WIRE_OPTION_NAMES).toHaveLength(18);
+    expect(SESSION_WIRE_OPTION_NAMES).toHaveLength(20);
   });
 });
 

@@ -33,6 +33,8 @@ const KNOWN_NAMES: Record<keyof SessionWireOptions, true> = {
   cookiePartitioned: true,
   cookieNamePrefixes: true,
   allowedOrigins: true,
+  accessTokenIssuers: true,
+  accessTokenAudience: true,
   accessTokenPath: true,
   antiCsrf: true,
   getTokenTransferMethod: true,
@@ -96,6 +98,8 @@ function readSettings(reader: OptionReader) {
     cookiePartitioned: reader.optional('cookiePartitioned', booleanOption) ?? false,
     cookieNamePrefixes: reader.optional('cookieNamePrefixes', booleanOption) ?? false,
     allowedOrigins: reader.optional('allowedOrigins', originsOption),
+    accessTokenIssuers: reader.optional('accessTokenIssuers', issuersOption),
+    accessTokenAudience: reader.optional('accessTokenAudience', audienceOption),
     accessTokenPath: reader.optional('accessTokenPath', textOption(normalisePath)) || '/',
     antiCsrf: reader.optional('antiCsrf', oneOfOption(ANTI_CSRF_VALUES)),
     getTokenTransferMethod:
@@ -234,6 +238,25 @@ function originsOption(value: unknown): readonly string[] {
     );
   }
   return Object.freeze([...origins]) as readonly string[];
+}
+
+function issuersOption(value: unknown): readonly string[] {
+  if (Array.isArray(value) && value.length === 0) {
+    throw new Error('the list is empty, which would refuse every token; left out, all are accepted');
+  }
+  if (!Array.isArray(value) || !value.every((issuer) => typeof issuer === 'string' && issuer !== '')) {
+    throw new Error(
+      'a list of issuers is expected, exactly as tokens name them: ["https://api.example.com/auth"]; left out, all are accepted',
+    );
+  }
+  return Object.freeze([...(value as string[])]);
+}
+
+function audienceOption(value: unknown): string {
+  if (typeof value !== 'string' || value === '') {
+    throw new Error('one audience is expected, exactly as tokens name it; left out, all are accepted');
+  }
+  return value;
 }
 
 function refreshIntervalOption(value: unknown): number {

@@ -36,6 +36,10 @@ export interface SessionConfig {
   readonly cookiePartitioned: boolean;
   /** `undefined`: not checked. */
   readonly allowedOrigins: readonly string[] | undefined;
+  /** `undefined`: not checked. */
+  readonly accessTokenIssuers: readonly string[] | undefined;
+  /** `undefined`: not checked. */
+  readonly accessTokenAudience: string | undefined;
   readonly accessTokenPath: string;
   /** Path of the refresh route as the client sees it; also the refresh cookie's path. */
   readonly refreshTokenPath: string;

@@ -82,6 +82,19 @@ export interface SessionWireOptions {
   allowedOrigins?: readonly string[];
 
   /**
+   * Whose access tokens are accepted: `iss` must be one of these, exactly. Sessions carry the issuer of the application that
+   * created them, `apiDomain` with the base path (`https://api.example.com/auth`), for as long as they live. Other sessions
+   * get 401, here and at the refresh, and keep their tokens; creating one throws. Default: not checked, every session of the
+   * core counts.
+   */
+  accessTokenIssuers?: readonly string[];
+  /**
+   * For whom access tokens must be made: `aud` must be this text, or a list with it. Nothing sets `aud` by itself: put it
+   * into `accessTokenPayload` when a session is created. Others get 401 as with `accessTokenIssuers`. Default: not checked.
+   */
+  accessTokenAudience?: string;
+
+  /**
    * Which transfer method a request may use; `any` lets the client's `st-auth-mode` header decide on creation and both
    * be read otherwise. Default: `any`, and on creation what `st-auth-mode` says.
    */

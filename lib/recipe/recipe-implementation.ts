@@ -24,7 +24,7 @@ import type { SessionEvent, SessionEvents } from '../observability/session-event
 import { TooManySessionsError } from '../errors/too-many-sessions.error.js';
 import { assertNever } from '../shared/assert-never.js';
 import type { Clock } from '../shared/clock.js';
-import { deepFreeze } from '../shared/json.js';
+import { deepFreeze, type JsonObject } from '../shared/json.js';
 import { OneAtATime } from '../shared/one-at-a-time.js';
 import { tenantIdOfHandle } from '../shared/tenant-id.js';
 import type { UserContext } from '../shared/user-context.js';
@@ -130,14 +130,16 @@ export class SessionRecipe implements RecipeInterface {
 
   async createNewSession(input: Input<'createNewSession'>): Promise<SessionContainer> {
     const { config, lifetimes, devices } = this.dependencies;
+    const userDataInJWT = lifetimes.payloadOfNewSession(
+      jsonObjectFrom(input.accessTokenPayload ?? {}, 'accessTokenPayload'),
+      input,
+    );
+    this.assertIsOfUse(userDataInJWT);
     const created = await this.createWithinLimit(
       {
         tenantId: input.tenantId,
         recipeUserId: input.recipeUserId,
-        userDataInJWT: lifetimes.payloadOfNewSession(
-          jsonObjectFrom(input.accessTokenPayload ?? {}, 'accessTokenPayload'),
-          input,
-        ),
+        userDataInJWT,
         userDataInDatabase: devices.dataOfNewSession(
           jsonObjectFrom(input.sessionDataInDatabase ?? {}, 'sessionDataInDatabase'),
           input.userContext,
@@ -225,6 +227,8 @@ export class SessionRecipe implements RecipeInterface {
     switch (result.status) {
       case 'OK':
         await this.endIfOver(result.session, input.userContext);
+        // Nothing is lost by it: until the new tokens are used, the core takes the old one again.
+        this.dependencies.verifier.assertIntended(result.session.userDataInJWT);
         this.emit('session.refreshed', result.session, input.userContext);
         return this.containerFor(result, result.session.tenantId);
       case 'UNAUTHORISED':
@@ -457,7 +461,8 @@ export class SessionRecipe implements RecipeInterface {
     try {
       info = await this.dependencies.verifier.verify(parsed);
     } catch (error) {
-      if (this.mayHaveNewerKey(parsed)) return undefined;
+      // A token that was proven and refused has no newer key.
+      if (error instanceof TryRefreshTokenError && this.mayHaveNewerKey(parsed)) return undefined;
       throw error;
     }
     this.checkProven(info, doAntiCsrfCheck, antiCsrfToken);
@@ -520,9 +525,10 @@ export class SessionRecipe implements RecipeInterface {
       default:
         return assertNever(verified);
     }
-    const { lifetimes } = this.dependencies;
+    const { lifetimes, verifier } = this.dependencies;
     const { session, accessToken } = verified;
     const known = info ?? accessTokenInfo(parsed);
+    if (info === undefined) verifier.assertIntended(known.payload); // only the core has proven it
     const userData = deepFreeze({ ...session.userDataInJWT });
     const isLegacy = parsed.version <= 2;
     const presentedPayload = isLegacy ? userData : known.payload;
@@ -556,6 +562,17 @@ export class SessionRecipe implements RecipeInterface {
       this.dataMerges.run(sessionHandle, () => core.mergeSessionData(sessionHandle, update, {})),
     );
   };
+
+  /** @throws {TypeError} this application itself would refuse the session, as soon as its user came back */
+  private assertIsOfUse(payload: JsonObject): void {
+    const claim = this.dependencies.verifier.findForeignClaim(payload);
+    if (claim === undefined) return;
+    throw new TypeError(
+      claim === 'iss'
+        ? "createNewSession: accessTokenIssuers does not name this application's own issuer, so the session would be refused here"
+        : 'createNewSession: the session would be refused here: put accessTokenAudience into accessTokenPayload as aud',
+    );
+  }
 
   /** @throws {TooManySessionsError} the user has as many sessions as he may have, and none is to be ended for it */
   private async createWithinLimit(

@@ -2,11 +2,16 @@ import { cpus, loadavg } from 'node:os';
 
 /** Prints what the figures depend on: command, time, machine and how busy it is. */
 export function printSetting() {
-  const [model] = cpus();
   console.log(`command  npm run benchmark -- ${process.argv.slice(2).join(' ')}`);
   console.log(`date     ${new Date().toISOString().slice(0, 16)}Z`);
-  console.log(`machine  ${cpus().length} x ${model?.model.trim()}, Node ${process.versions.node}`);
+  console.log(`machine  ${machine()}`);
   printLoad('at the start');
+}
+
+/** Cores, their model, and the version of Node. */
+export function machine() {
+  const [model] = cpus();
+  return `${cpus().length} x ${model?.model.trim()}, Node ${process.versions.node}`;
 }
 
 /** Prints the mean number of processes that wanted a core in the last minute. */

@@ -2,7 +2,12 @@
 // tells how to read what it prints.
 import { readdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { readComparisonOptions } from './comparison.mjs';
+import { compareWithPublished, publish } from './published.mjs';
 import { printLoad, printSetting } from './report.mjs';
+
+/** Suites whose `run` answers `ratios`. */
+const WITH_RATIOS = ['verify'];
 
 const suites = readdirSync(new URL('suites/', import.meta.url)).map((file) => file.replace(/\.mjs$/, ''));
 const { values, positionals } = parseArgs({
@@ -12,6 +17,9 @@ const { values, positionals } = parseArgs({
     rows: { type: 'string' },
     store: { type: 'string' },
     part: { type: 'string' },
+    publish: { type: 'boolean', default: false },
+    compare: { type: 'boolean', default: false },
+    tolerance: { type: 'string' },
   },
 });
 const [name] = positionals;
@@ -19,7 +27,20 @@ if (name === undefined || !suites.includes(name)) {
   console.error(`Name a suite: npm run benchmark -- <${suites.join(' | ')}> [--quick]`);
   process.exit(2);
 }
+const asked = comparisonAskedFor();
 const { run } = await import(new URL(`suites/${name}.mjs`, import.meta.url).href);
 printSetting();
-await run(values);
+const measured = await run(values);
 printLoad('at the end');
+if (asked.publish) publish(name, measured.ratios);
+if (asked.compare && !compareWithPublished(name, measured.ratios, asked.tolerancePercent))
+  process.exitCode = 1;
+
+function comparisonAskedFor() {
+  try {
+    return readComparisonOptions(values, WITH_RATIOS.includes(name));
+  } catch (error) {
+    console.error(error.message);
+    process.exit(2);
+  }
+}

@@ -1,5 +1,6 @@
+import { WebSocketGateway } from '@nestjs/websockets';
 import { describe, expect, it } from '@jest/globals';
-import { SessionEvents } from 'nest-sessions';
+import { SessionEvents, type RateLimitedAttempt, type SessionClaimValidator } from 'nest-sessions';
 import { seededMemoryStore } from '../support/embedded.js';
 import { interceptedStore } from '../support/intercepted-store.js';
 import { SHOP } from '../support/test-application.js';
@@ -12,6 +13,7 @@ import {
   GuardedGateway,
   LIVE,
   OpenGateway,
+  PLATFORMS,
   withLive,
 } from './live-application.js';
 
@@ -180,6 +182,89 @@ describe.each(LIVE)('the handshake of a WebSocket: $platform on $adapter', ({ pl
   });
 });
 
+/** A plan that counts until it is withdrawn, so that a message causes an event. */
+const withPlan = (): { options: { globalClaimValidators: SessionClaimValidator[] }; withdraw(): void } => {
+  let isValid = true;
+  const validator = { id: 'plan', validate: () => ({ isValid }) };
+  return { options: { globalClaimValidators: [validator] }, withdraw: () => (isValid = false) };
+};
+
+describe.each(LIVE)('the address of a WebSocket: $platform on $adapter', ({ platform, adapter }) => {
+  const forwarded = { 'x-forwarded-for': '203.0.113.9' };
+
+  it('is the peer of its connection in what events tell of handshakes and messages', async () => {
+    const { options, withdraw } = withPlan();
+    await withLive({ platform, adapter, options }, async ({ app, events, signedIn, connect }) => {
+      const client = await signedIn('header', 'ada');
+      const headers = { ...bearer(client).headers, ...forwarded };
+      const live = await connect({ headers });
+      expect(await live.ask('whoami')).toBe('ada');
+      withdraw();
+      await live.ask('whoami');
+      await (
+        await connect({ headers })
+      ).closed;
+      await app.get(SessionEvents).delivered();
+      const rejections = events.filter(({ type }) => type === 'session.claims-rejected');
+      expect(rejections).toMatchObject([{ ip: '127.0.0.1' }, { ip: '127.0.0.1' }]);
+    });
+  });
+
+  it('is what refused tokens are counted by (S101)', async () => {
+    const attempts: RateLimitedAttempt[] = [];
+    const rateLimit = {
+      limiter: async (attempt: RateLimitedAttempt) => {
+        attempts.push(attempt);
+        return { allowed: false, retryAfterSec: 12 } as const;
+      },
+    };
+    await withLive({ platform, adapter, options: { rateLimit } }, async ({ signedIn, connect, clock }) => {
+      const client = await signedIn('header', 'ada');
+      clock.advanceSeconds(3601);
+      await (
+        await connect({ headers: { ...bearer(client).headers, ...forwarded } })
+      ).closed;
+      expect(attempts).toMatchObject([{ kind: 'failed-verify', ip: '127.0.0.1', ipGroup: '127.0.0.1' }]);
+    });
+  });
+});
+
+/** Behind a proxy of which the application knows what to believe. */
+@WebSocketGateway({ path: '/live' })
+class ProxiedGateway extends AdmittingGateway {
+  override async handleConnection(
+    client: { request?: { ip?: string } },
+    request: { ip?: string },
+  ): Promise<void> {
+    (client.request ?? request).ip = '2001:DB8:0:0::9';
+    await super.handleConnection(client, request);
+  }
+}
+
+describe.each(PLATFORMS)(
+  'the address that an application puts on the request of a handshake: %s',
+  (platform) => {
+    it('counts, also for the device (S075, S106)', async () => {
+      const { options, withdraw } = withPlan();
+      const input = { platform, adapter: 'express', gateway: ProxiedGateway } as const;
+      await withLive({ ...input, options: { ...options, devices: {} } }, async (application) => {
+        const { app, events, signedIn, connect, clock, sessions } = application;
+        const client = await signedIn('cookie', 'ada');
+        clock.advanceSeconds(301);
+        const live = await connect(browser(client));
+        await live.ask('checked');
+        withdraw();
+        await live.ask('whoami');
+        await app.get(SessionEvents).delivered();
+        expect(events.at(-1)).toMatchObject({ type: 'session.claims-rejected', ip: '2001:db8::9' });
+        const [handle = ''] = await sessions.getAllSessionHandlesForUser({ userId: 'ada' });
+        const { device } = (await sessions.getSessionInformation(handle)) ?? {};
+        expect(device).toMatchObject({ ip: '2001:db8::/48', lastSeen: clock.now() });
+      });
+    });
+  },
+);
+
 describe('the device of a session with a WebSocket', () => {
   it('keeps its address: nobody vouches for the one of a handshake (S106)', async () => {
     const input = { platform: 'socket.io', adapter: 'express', options: { devices: {} } } as const;
@@ -248,6 +333,27 @@ describe.each(LIVE)('the messages of a WebSocket: $platform on $adapter', ({ pla
       expect(await live.ask('open')).toBe('none'); // what needs no session does not wait
       gate.open();
       expect(await answers).toEqual(['ada', expect.objectContaining({ type: 'INVALID_CLAIMS' }), 'ada']);
+    });
+  });
+
+  it('are refused when too many wait for the handshake, and the connection stays', async () => {
+    const gate = new Gate();
+    const store = interceptedStore(await seededMemoryStore(), async (name, call) => {
+      if (name === 'findSession') await gate.passed();
+      return call();
+    });
+    await withLive({ platform, adapter, store }, async ({ signedIn, connect }) => {
+      const client = await signedIn('cookie', 'ada');
+      gate.close();
+      const live = await connect(browser(client));
+      const first = live.ask('payload');
+      for (let n = 1; n < 1000; n++) live.send('whoami');
+      const beyond = live.ask('checked');
+      expect(await live.ask('open')).toBe('none'); // the server has seen all of them
+      gate.open();
+      expect(await beyond).toEqual(refusal('TOO_MANY_REQUESTS', 'too many requests', 'checked'));
+      expect(await first).toMatchObject({ sub: 'ada' });
+      expect(await live.ask('checked')).toBe('ada');
     });
   });
 

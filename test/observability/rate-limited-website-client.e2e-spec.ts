@@ -1,66 +1,10 @@
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { RateLimitDecision } from 'nest-sessions';
 import { withApplication } from '../support/test-application.js';
+import { browserAt, website } from '../support/website-client.js';
 
-/** What we use of the browser client, which is typed for browsers. */
-interface WebsiteClient {
-  init(options: object): void;
-  doesSessionExist(): Promise<boolean>;
-  attemptRefreshingSession(): Promise<boolean>;
-}
-
-const { default: website } = createRequire(import.meta.url)('supertokens-website') as {
-  default: WebsiteClient;
-};
 const { fetch: ownFetch } = globalThis;
-
-/** A browser as far as the client needs one: a place, a cookie jar for its own cookies, no second tab. */
-function browserAt(origin: string): object {
-  const cookies = new Map<string, string>();
-  const stored = new Map<string, string>();
-  const localStorage = {
-    getItem: async (key: string) => stored.get(key) ?? null,
-    setItem: async (key: string, value: string) => void stored.set(key, value),
-    removeItem: async (key: string) => void stored.delete(key),
-  };
-  const { host, hostname } = new URL(origin);
-  const location = {
-    getHref: () => origin,
-    getOrigin: () => origin,
-    getHost: () => host,
-    getHostName: () => hostname,
-  };
-  return {
-    windowHandler: (original: object) => ({
-      ...original,
-      location,
-      localStorage,
-      getWindowUnsafe: () => globalThis,
-    }),
-    cookieHandler: () => ({
-      getCookie: async () => [...cookies].map(([name, value]) => `${name}=${value}`).join('; '),
-      setCookie: async (line: string) => {
-        const [pair = '', ...attributes] = line.split(';');
-        const name = pair.slice(0, pair.indexOf('='));
-        const value = pair.slice(name.length + 1);
-        if (attributes.some((attribute) => attribute.includes('1970'))) cookies.delete(name);
-        else cookies.set(name, value);
-      },
-    }),
-    override: {
-      functions: (original: object) => ({ ...original, addXMLHttpRequestInterceptor: () => undefined }),
-    },
-    dateProvider: () => ({
-      now: () => Date.now(),
-      getThresholdInSeconds: () => 7,
-      getClientClockSkewInMillis: () => 0,
-      setClientClockSkewInMillis: () => undefined,
-    }),
-    lockFactory: async () => ({ acquireLock: async () => true, releaseLock: async () => undefined }),
-  };
-}
 
 let decision: RateLimitDecision;
 

@@ -70,6 +70,8 @@ export const right: Required<SessionModuleOptions> = {
   accessTokenPath: '/api',
   antiCsrf: 'NONE',
   allowedOrigins: ['https://example.com'],
+  accessTokenIssuers: ['https://api.example.com/auth'],
+  accessTokenAudience: 'shop',
   getTokenTransferMethod: ({ req, forCreateNewSession }) =>
     forCreateNewSession && req.getMethod() === 'post' ? 'header' : 'any',
   getCookieNameForTokenType: (_req, tokenType) => (tokenType === 'access' ? 'a' : 'r'),
@@ -134,6 +136,10 @@ export const wrong: Required<SessionModuleOptions> = {
   antiCsrf: false,
   // @ts-expect-error a list
   allowedOrigins: 'https://example.com',
+  // @ts-expect-error a list
+  accessTokenIssuers: 'https://api.example.com/auth',
+  // @ts-expect-error one text
+  accessTokenAudience: ['shop'],
   // @ts-expect-error cookie, header or any
   getTokenTransferMethod: () => 'both',
   // @ts-expect-error answers a name
