@@ -30,6 +30,7 @@ const config: Config = {
   },
   setupFiles: ['<rootDir>/test/support/setup.ts'],
   testTimeout: 30_000,
+  reporters: ['default', '<rootDir>/test/support/skipped-reporter.mjs'],
 };
 
 export default config;

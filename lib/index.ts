@@ -41,11 +41,8 @@ export { SessionStreams } from './contexts/session-streams.js';
 // Sessions in code
 export { SessionService, type CreateNewSessionInput, type UserSessionsQuery } from './session.service.js';
 export { SessionContainer, type AllSessionTokens } from './recipe/session-container.js';
-export {
-  RecipeDependencies,
-  SessionRecipe,
-  type SessionRecipeClass,
-} from './recipe/recipe-implementation.js';
+export { RecipeDependencies } from './recipe/recipe-dependencies.js';
+export { SessionRecipe, type SessionRecipeClass } from './recipe/recipe-implementation.js';
 export type {
   CreateJWTResult,
   GetClaimValueResult,
@@ -54,6 +51,7 @@ export type {
   RecipeInterface,
   RegeneratedAccessToken,
   SessionInformation,
+  SessionOwner,
   ValidateClaimsForSessionHandleResult,
   VerifySessionOptions,
 } from './recipe/recipe.interface.js';
@@ -144,7 +142,9 @@ export {
   CoreError,
   CoreResponseError,
   CoreUnavailableError,
+  StoreFullError,
 } from './errors/core.error.js';
+export { DuplicateSessionCookiesError } from './errors/duplicate-session-cookies.error.js';
 export { SessionConfigError, type ConfigProblem } from './errors/config.error.js';
 export { TooManySessionsError } from './errors/too-many-sessions.error.js';
 

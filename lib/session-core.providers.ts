@@ -13,8 +13,8 @@ import { booleanOption, isOptionsObject, OptionReader, show } from './config/opt
 import { CoreClient } from './core/core-client.js';
 import type { CoreProvider } from './core/core-provider.js';
 import { embeddedCore } from './core/embedded/embedded-core-options.js';
-import { CdiServer, type CdiServerConfig } from './core/served/cdi-server.js';
-import { resolveCdiServerConfig } from './core/served/cdi-server-config.js';
+import { CdiServer } from './core/served/cdi-server.js';
+import { resolveCdiServerConfig, type CdiServerConfig } from './core/served/cdi-server-config.js';
 import { serveCdi } from './core/served/node-http.js';
 import { SessionConfigError, type ConfigProblem } from './errors/config.error.js';
 import { LoadedTelemetry, loadTelemetry } from './observability/loaded-telemetry.js';
@@ -129,7 +129,8 @@ export const SESSION_CORE_PROVIDERS: Provider[] = [
   {
     provide: LoadedTelemetry,
     inject: [RESOLVED_OPTIONS],
-    useFactory: async ({ telemetry }: ResolvedOptions): Promise<LoadedTelemetry> => loadTelemetry(telemetry),
+    useFactory: async ({ telemetry }: ResolvedOptions): Promise<LoadedTelemetry> =>
+      loadTelemetry(telemetry, 'SessionCoreModule'),
   },
   {
     provide: CoreClient,

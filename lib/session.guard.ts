@@ -15,9 +15,9 @@ import { exchangeFor } from './transport/http-exchange-factory.js';
  * `@UseGuards(SessionGuard)`, or everywhere as `APP_GUARD`; `@PublicAccess`, `@OptionalSession`, `@VerifySession` and
  * `@RequireClaims` say what a route needs.
  *
- * It never answers by itself: it throws, and `SessionExceptionFilter` answers. It knows HTTP, GraphQL and WebSocket
- * gateways; what it does not understand it refuses. For another transport extend it and override
- * {@link getRequestAndResponse}.
+ * It never answers by itself: it throws, and `SessionExceptionFilter` answers. (Of a field below a GraphQL query, where Nest
+ * runs no filters unless told to, it throws what the filter would.) It knows HTTP, GraphQL and WebSocket gateways; what it
+ * does not understand it refuses. For another transport extend it and override {@link getRequestAndResponse}.
  *
  * @publicApi
  */

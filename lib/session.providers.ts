@@ -17,7 +17,8 @@ import { ErrorResponder } from './recipe/error-responder.js';
 import { applyApiOverrides, applyFunctionOverrides } from './recipe/overrides.js';
 import { contextPreparer } from './recipe/prepare-context.js';
 import { RateLimits } from './recipe/rate-limits.js';
-import { RecipeDependencies, SessionRecipe } from './recipe/recipe-implementation.js';
+import { RecipeDependencies } from './recipe/recipe-dependencies.js';
+import { SessionRecipe } from './recipe/recipe-implementation.js';
 import { SessionLifetimes } from './recipe/session-lifetimes.js';
 import { UserSessions } from './recipe/user-sessions.js';
 import { tracedRecipe } from './recipe/traced-recipe.js';
@@ -52,7 +53,7 @@ export const SESSION_PROVIDERS: Provider[] = [
     provide: LoadedTelemetry,
     inject: [RESOLVED_SESSION_OPTIONS],
     useFactory: async ({ observability }: ResolvedSessionOptions): Promise<LoadedTelemetry> =>
-      loadTelemetry(observability.telemetry),
+      loadTelemetry(observability.telemetry, 'SessionModule'),
   },
   {
     provide: CoreClient,
@@ -130,7 +131,7 @@ function createRecipeDependencies(
     transport: new TokenTransport(config, clock),
     events,
     clock,
-    prepareContext: contextPreparer(userRoles ?? core.userRoles, lifetimes.isOn ? clock : undefined),
+    prepareContext: contextPreparer(userRoles ?? core.userRoles, clock),
     lifetimes,
     features,
     devices: new Devices(features.devices, clock),
@@ -143,7 +144,7 @@ function createRuntime(
   ownRecipe: SessionRecipe,
   { telemetry }: LoadedTelemetry,
 ): SessionRuntime {
-  const { config, core, transport, prepareContext, lifetimes, verifier } = dependencies;
+  const { config, core, transport, prepareContext, lifetimes, verifier, clock } = dependencies;
   const overridden = applyFunctionOverrides(ownRecipe, options.overrideFunctions);
   const recipe = telemetry === undefined ? overridden : tracedRecipe(overridden, telemetry, verifier);
   const { claims, globalClaimValidators, errorHandlers: handlers } = options;
@@ -159,6 +160,7 @@ function createRuntime(
     globalClaimValidators,
     revokesStolenSessions,
     lifetimes,
+    clock,
   };
   const claimChecks = new ClaimChecks(flow);
   const creation = new CreateSessionFlow(flow);

@@ -342,7 +342,8 @@ export class SessionService {
   }
 
   /**
-   * Merges top-level keys into a session's stored payload; null removes a key. Clients see it with their next refresh.
+   * Merges top-level keys into a session's stored payload; null removes a key, other names stay as they are. Clients see it
+   * with their next refresh, or when the payload is changed through their session.
    *
    * @returns false when the session does not exist
    * @throws {TypeError} the update sets a name that belongs to the session (`sub`, `exp`, …)
@@ -450,13 +451,14 @@ export class SessionService {
   }
 
   /**
-   * Signs a JWT of the application's own, for another service to verify with the published keys. Do not copy a session's
-   * whole payload into it: with `sessionHandle` and the other names of the session it verifies as that session.
+   * Signs a JWT of the application's own, for another service to verify with the published keys. Nothing revokes it: without
+   * `validitySeconds` it is good for a hundred years. Do not copy a session's whole payload into it: with `sessionHandle`
+   * and `refreshTokenHash1` it is an access token of that session.
    *
-   * @param input `payload`: its `iss` wins over the issuer. `validitySeconds`: default 100 years, greater than 0.
+   * @param input `payload`: its `iss` wins over the issuer. `validitySeconds`: default 3 153 600 000, greater than 0.
    *   `useStaticSigningKey`: default true, because a rotating key leaves the published set some time
    * @throws {CoreBadInputError} the validity is not greater than 0
-   * @throws {TypeError} the payload is no object with names
+   * @throws {TypeError} the payload is no object with names, or that of a session and `validitySeconds` is missing
    */
   async createJWT(
     input: WithUserContext & {

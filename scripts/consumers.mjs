@@ -1,20 +1,28 @@
 // Installs the packed package into applications of its users and talks to them over HTTP. Each runs the README's quick
-// start, word for word, and consumers/claims-app.ts. Then the e2e suites run from the sources on the oldest Nest that we
-// support (S083). `npm run test:consumers -- nest11` runs those with that name; `nest11-e2e` is the name of the last.
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+// start, word for word, and consumers/claims-app.ts. Then: README's first test in Nest 11's starter, what an installation
+// adds, and the suites that speak Nest, from the sources, on the oldest Nest that we support (S083).
+// `npm run test:consumers -- nest11` runs those with that in their names: see CONSUMERS and MORE.
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { argv, env, execPath } from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { testWithJest } from './consumers/jest-commonjs.mjs';
 import { pack, root } from './packed.mjs';
+import { blockAfter } from './readme.mjs';
 
 const CONSUMERS = [
   { name: 'nest12-express', nest: 12, platform: 'express', type: 'module' },
   { name: 'nest12-fastify', nest: 12, platform: 'fastify', type: 'module' },
   { name: 'nest11-express-commonjs', nest: 11, platform: 'express', type: 'commonjs' },
   { name: 'nest11-fastify', nest: 11, platform: 'fastify', type: 'module' },
+];
+const MORE = [
+  { name: 'nest11-jest-commonjs', test: (folder) => testWithJest(folder, tarball) },
+  { name: 'package-size', test: () => runScript('package-size.mjs', '--check') },
+  { name: 'nest11-e2e', test: () => runScript('consumers/e2e-nest.mjs', '11') },
 ];
 const START_TIMEOUT_MS = 30_000;
 const COOKIE_MODE = { 'st-auth-mode': 'cookie', 'content-type': 'application/json' };
@@ -25,10 +33,9 @@ const COOKIE_MODE = { 'st-auth-mode': 'cookie', 'content-type': 'application/jso
  */
 function quickStart() {
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  const match = /<!-- quick-start: (.*?) -->\s*```(?:ts|typescript)\n([\s\S]*?)```/.exec(readme);
-  if (!match) throw new Error('README.md has no code block behind <!-- quick-start: login=…; guarded=… -->');
-  const routes = Object.fromEntries(match[1].split(/;\s*/).map((part) => /^(\w+)=(.*)$/.exec(part).slice(1)));
-  return { code: match[2], ...routes };
+  const remark = /<!-- quick-start: (.*?) -->/.exec(readme)?.[1] ?? '';
+  const routes = remark.split(/;\s*/).map((part) => /^(\w+)=(.*)$/.exec(part)?.slice(1) ?? []);
+  return { code: blockAfter(/<!-- quick-start: /, 'ts'), ...Object.fromEntries(routes) };
 }
 
 /** Fastify differs in the one line in which its users' programs differ. */
@@ -165,35 +172,36 @@ async function talkToClaimsApp(send) {
     throw new Error(`403 without the claim: ${refusal}`);
 }
 
+/** A script of its own, which prints what it finds. */
+function runScript(file, ...args) {
+  execFileSync(execPath, [join(root, 'scripts', file), ...args], { stdio: 'inherit' });
+}
+
+async function testConsumer(folder, consumer) {
+  makeFolder(folder, consumer, tarball, {
+    'quick-start.ts': onPlatform(start.code, consumer.platform),
+    'claims-app.ts': onPlatform(claimsApp, consumer.platform),
+  });
+  await withProgram(folder, 'quick-start.js', (send) => talkToQuickStart(send, start));
+  await withProgram(folder, 'claims-app.js', talkToClaimsApp);
+}
+
 const start = quickStart();
 const claimsApp = readFileSync(join(root, 'scripts/consumers/claims-app.ts'), 'utf8');
 const { folder: workFolder, tarball } = pack();
 let failures = 0;
 
-for (const consumer of CONSUMERS.filter(({ name }) => argv.slice(2).every((part) => name.includes(part)))) {
+for (const consumer of [...CONSUMERS, ...MORE].filter(({ name }) =>
+  argv.slice(2).every((part) => name.includes(part)),
+)) {
+  const { name, test = (folder) => testConsumer(folder, consumer) } = consumer;
   const began = Date.now();
-  const folder = join(workFolder, consumer.name);
   try {
-    makeFolder(folder, consumer, tarball, {
-      'quick-start.ts': onPlatform(start.code, consumer.platform),
-      'claims-app.ts': onPlatform(claimsApp, consumer.platform),
-    });
-    await withProgram(folder, 'quick-start.js', (send) => talkToQuickStart(send, start));
-    await withProgram(folder, 'claims-app.js', talkToClaimsApp);
-    console.log(`consumers: ${consumer.name} works (${Math.round((Date.now() - began) / 1000)} s)`);
+    await test(join(workFolder, name));
+    console.log(`consumers: ${name} works (${Math.round((Date.now() - began) / 1000)} s)`);
   } catch (error) {
     failures++;
-    console.error(`consumers: ${consumer.name} FAILED: ${error.message}`);
-  }
-}
-
-if (argv.slice(2).every((part) => 'nest11-e2e'.includes(part))) {
-  const { status } = spawnSync(execPath, [join(root, 'scripts/consumers/e2e-nest.mjs'), '11'], {
-    stdio: 'inherit',
-  });
-  if (status !== 0) {
-    failures++;
-    console.error('consumers: nest11-e2e FAILED');
+    console.error(`consumers: ${name} FAILED: ${error.message}`);
   }
 }
 

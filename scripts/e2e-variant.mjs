@@ -1,5 +1,6 @@
 // Runs the e2e suites with another core in the place of the embedded one in memory: remote, sqlite or postgres. What
-// follows the name goes to jest. PostgreSQL: the server at PG_URL, or one that lives as long as the run.
+// follows the name goes to jest. PostgreSQL: the server at PG_URL, or one that lives as long as the run; where it cannot
+// be started the suites are skipped, with PG_REQUIRED=1 that is a failure.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -19,9 +20,12 @@ if (!VARIANTS.includes(variant)) {
 if (variant !== 'postgres' || env.PG_URL) exit(await runTests({}));
 
 const server = await startPostgres().catch((error) => {
-  console.log(
-    `SKIPPED: the e2e tests need a PostgreSQL, which cannot be started (${error?.message}); give PG_URL.`,
-  );
+  const reason = `the e2e tests need a PostgreSQL, which cannot be started (${error?.message}); give PG_URL.`;
+  if (env.PG_REQUIRED === '1') {
+    console.error(`FAILED: ${reason}`);
+    exit(1);
+  }
+  console.log(`SKIPPED: ${reason}`);
   exit(0);
 });
 const status = await runTests({ PG_URL: server.url });

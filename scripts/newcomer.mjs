@@ -4,18 +4,18 @@
 // The test is the README's block behind `<!-- first-test -->`.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { env } from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pack, root } from './packed.mjs';
+import { blockAfter, firstTest, quickStartAsStarter } from './readme.mjs';
 
 const START_TIMEOUT_MS = 60_000;
 /** Slow enough for everybody: 40 words, of five characters, a minute. */
 const CHARACTERS_PER_MINUTE = 200;
 const GOALS = { 'signed-in request': 5, test: 10 };
-const readme = readFileSync(join(root, 'README.md'), 'utf8');
 
 const { folder, tarball } = pack();
 const app = join(folder, 'shop');
@@ -34,7 +34,7 @@ try {
   timed('write main.ts', quickStart, () => writeFileSync(join(app, 'src/main.ts'), quickStart));
   await signedInRequest();
   report('signed-in request');
-  firstTest(quickStart);
+  writeAndRunTest();
   report('test');
   for (const { name, seconds } of beforeStopwatch) console.log(`(${name}: ${seconds.toFixed(1)} s)`);
 } catch (error) {
@@ -44,14 +44,6 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 process.exitCode = hasFailed ? 1 : 0;
-
-/** The first code block of a language behind a place in the README. */
-function blockAfter(place, language) {
-  const at = readme.search(place);
-  const match = at < 0 ? null : new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(readme.slice(at));
-  if (!match) throw new Error(`README.md has no ${language} block behind ${place}`);
-  return match[1];
-}
 
 /** Starts the application as a newcomer does and sends the README's curl lines, which say what they print. */
 async function signedInRequest() {
@@ -88,18 +80,10 @@ async function signedInRequest() {
 }
 
 /** Moves the module into the file where Nest's starter has it, and tests it with the starter's own test runner. */
-function firstTest(quickStart) {
-  const test = blockAfter(/<!-- first-test -->/, 'ts');
-  const [module, bootstrap] = quickStart.split(/^(?=async function bootstrap)/m);
+function writeAndRunTest() {
+  const test = firstTest();
   timed('export AppModule from its own file', 'export import', () => {
-    writeFileSync(
-      join(app, 'src/app.module.ts'),
-      module.replace('class AppModule', 'export class AppModule'),
-    );
-    writeFileSync(
-      join(app, 'src/main.ts'),
-      `import { NestFactory } from '@nestjs/core';\nimport { AppModule } from './app.module.js';\n\n${bootstrap}`,
-    );
+    for (const [name, text] of Object.entries(quickStartAsStarter())) writeFileSync(join(app, name), text);
     for (const file of ['src/app.controller.spec.ts', 'test/app.e2e-spec.ts']) unlinkSync(join(app, file));
   });
   timed('write a test and run it', test, () => {

@@ -1,25 +1,6 @@
 import { isJsonObject, parseJsonObject, type JsonObject } from '../shared/json.js';
 import { DEFAULT_TENANT_ID } from '../shared/tenant-id.js';
 
-/**
- * Payload names that belong to the session itself. The recipe removes them from every payload that it writes back;
- * `iss` is not among them.
- *
- * @see docs/protocol/sdk.md §2
- */
-export const PROTECTED_CLAIM_NAMES: readonly string[] = [
-  'sub',
-  'iat',
-  'exp',
-  'sessionHandle',
-  'parentRefreshTokenHash1',
-  'refreshTokenHash1',
-  'antiCsrfToken',
-  'rsub',
-  'tId',
-  'stt',
-];
-
 /** Longest token that is looked at, in characters: cookies end at 4096 and Node's headers at 16 kB. */
 export const MAX_ACCESS_TOKEN_LENGTH = 16_384;
 
@@ -141,8 +122,8 @@ function hasAccessTokenStructure({
 }
 
 /**
- * Reads the session's facts out of a token. Surrounding white space of identifiers is dropped, the payload itself is
- * left as it is.
+ * Reads the session's facts out of a token, letter for letter: an identifier with white space around it is another one,
+ * and upstream's trimming would make its owner somebody else.
  */
 export function accessTokenInfo({
   version,
@@ -151,7 +132,7 @@ export function accessTokenInfo({
 }: Pick<ParsedAccessToken, 'version' | 'kid' | 'payload'>): AccessTokenInfo {
   const text = (name: string): string | undefined => {
     const value = payload[name];
-    return typeof value === 'string' ? value.trim() : undefined;
+    return typeof value === 'string' ? value : undefined;
   };
   const required = (name: string): string => text(name) ?? '';
   const isLegacy = version <= 2;
@@ -172,125 +153,4 @@ export function accessTokenInfo({
     timeCreatedMs: isLegacy ? Number(payload['timeCreated']) : Number(payload['iat']) * 1000,
     payload: isLegacy && isJsonObject(userData) ? userData : payload,
   };
-}
-
-/** The facts that go into a new access token. */
-export interface AccessTokenContent {
-  readonly version: 2 | 3 | 4 | 5;
-  readonly userId: string;
-  readonly recipeUserId: string;
-  readonly tenantId: string;
-  readonly sessionHandle: string;
-  readonly refreshTokenHash1: string;
-  readonly parentRefreshTokenHash1: string | undefined;
-  readonly antiCsrfToken: string | undefined;
-  readonly expiryMs: number;
-  readonly timeCreatedMs: number;
-  readonly userPayload: JsonObject;
-}
-
-/**
- * Lays out the claims of a new token.
- *
- * @see docs/protocol/core.md B3
- */
-export function accessTokenClaims(content: AccessTokenContent): JsonObject {
-  const { version, parentRefreshTokenHash1, antiCsrfToken } = content;
-  if (version === 2) {
-    return {
-      userId: content.recipeUserId,
-      expiryTime: content.expiryMs,
-      timeCreated: content.timeCreatedMs,
-      sessionHandle: content.sessionHandle,
-      refreshTokenHash1: content.refreshTokenHash1,
-      ...(parentRefreshTokenHash1 === undefined ? {} : { parentRefreshTokenHash1 }),
-      ...(antiCsrfToken === undefined ? {} : { antiCsrfToken }),
-      userData: content.userPayload,
-    };
-  }
-  return {
-    sub: content.userId,
-    exp: Math.floor(content.expiryMs / 1000),
-    iat: Math.floor(content.timeCreatedMs / 1000),
-    ...(version >= 4 ? { tId: content.tenantId } : {}),
-    ...(version >= 5 ? { rsub: content.recipeUserId } : {}),
-    sessionHandle: content.sessionHandle,
-    refreshTokenHash1: content.refreshTokenHash1,
-    parentRefreshTokenHash1: parentRefreshTokenHash1 ?? null,
-    antiCsrfToken: antiCsrfToken ?? null,
-    ...content.userPayload,
-  };
-}
-
-const RESERVED_V2 = ['userId', 'expiryTime', 'timeCreated', 'sessionHandle', 'refreshTokenHash1'];
-/** Characters of a JWT's header and of its RS256 signature by a key of 2048 bits, with the dots between the parts. */
-const HEADER_AND_SIGNATURE_LENGTH =
-  base64Length(JSON.stringify({ kid: 's-'.padEnd(38), typ: 'JWT', version: '5', alg: 'RS256' })) + 342 + 2;
-
-/** How long a new access token with this payload will be at most, in characters. */
-export function lengthOfNewAccessToken(
-  ids: Pick<AccessTokenContent, 'userId' | 'recipeUserId' | 'tenantId'>,
-  userPayload: JsonObject,
-): number {
-  const hash = ''.padEnd(64);
-  const claims = accessTokenClaims({
-    ...ids,
-    version: 5,
-    sessionHandle: `${''.padEnd(37)}${ids.tenantId}`,
-    refreshTokenHash1: hash,
-    parentRefreshTokenHash1: hash,
-    antiCsrfToken: ''.padEnd(36),
-    expiryMs: 1e12,
-    timeCreatedMs: 1e12,
-    userPayload,
-  });
-  return HEADER_AND_SIGNATURE_LENGTH + base64Length(JSON.stringify(claims));
-}
-
-function base64Length(text: string): number {
-  return Math.ceil((Buffer.byteLength(text) * 4) / 3);
-}
-
-const RESERVED_V3 = [
-  'sub',
-  'exp',
-  'iat',
-  'sessionHandle',
-  'refreshTokenHash1',
-  'parentRefreshTokenHash1',
-  'antiCsrfToken',
-];
-const RESERVED_V4 = [...RESERVED_V3, 'tId'];
-const RESERVED_V5 = [...RESERVED_V4, 'rsub'];
-
-/**
- * The first name in a payload that a token of that version keeps for itself, even when its value is null.
- *
- * @see docs/protocol/core.md B11
- */
-export function findReservedClaim(payload: JsonObject, version: number): string | undefined {
-  return reservedClaims(version).find((name) => Object.hasOwn(payload, name));
-}
-
-/**
- * The first claim that a Core puts into every token of that version (null where there is nothing to say) and that this
- * one lacks.
- *
- * @see docs/protocol/core.md B3 step 4
- */
-export function findMissingClaim(payload: JsonObject, version: number): string | undefined {
-  return reservedClaims(version).find((name) => !Object.hasOwn(payload, name));
-}
-
-function reservedClaims(version: number): readonly string[] {
-  if (version <= 2) return RESERVED_V2;
-  if (version === 3) return RESERVED_V3;
-  return version === 4 ? RESERVED_V4 : RESERVED_V5;
-}
-
-/** A copy of a payload without the names that belong to the session. */
-export function withoutProtectedClaims(payload: JsonObject): JsonObject {
-  return Object.fromEntries(
-    Object.entries(payload).filter(([name]) => !PROTECTED_CLAIM_NAMES.includes(name)),
-  );
 }

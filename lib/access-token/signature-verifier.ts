@@ -37,9 +37,15 @@ export class SignatureVerifier {
    */
   async verify(token: SignedToken): Promise<SignatureVerdict> {
     const keys = await this.keys.find(token.kid);
-    if (keys.length === 0) return 'UNKNOWN_KEY';
-    // Versions 1 and 2 name no key; of the others there is one by that name.
-    return this.verdictOf(token, token.version <= 2 ? keys : keys.slice(0, 1));
+    if (token.version <= 2) return this.verdictByAny(token, keys);
+    return keys.length === 0 ? 'UNKNOWN_KEY' : this.verdictOf(token, keys.slice(0, 1));
+  }
+
+  /** Versions 1 and 2 name no key, so that only the signature tells that it was made by one that is not known yet. */
+  private async verdictByAny(token: SignedToken, keys: readonly PublicJwk[]): Promise<SignatureVerdict> {
+    const verdict = this.verdictOf(token, keys);
+    if (verdict === 'PROVEN' || this.keys.findOthers === undefined) return verdict;
+    return this.verdictOf(token, await this.keys.findOthers(keys));
   }
 
   /**

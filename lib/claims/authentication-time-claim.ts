@@ -1,23 +1,9 @@
-import { SystemClock, type Clock } from '../shared/clock.js';
 import type { JsonObject } from '../shared/json.js';
 import { authenticatedAtMs, LIFETIME_CLAIMS } from '../shared/lifetime-claims.js';
-import type { UserContext } from '../shared/user-context.js';
 import { CLAIM_FAILURE } from './claim-failure.js';
 import type { SessionClaimValidator } from './claim-validator.js';
+import { clockIn } from './context-clock.js';
 import { SessionClaim } from './session-claim.js';
-
-/** Puts the module's clock into the reserved place of a user context; the constant claim finds it there. */
-export function provideClock(userContext: UserContext, clock: Clock): void {
-  const reserved = (userContext['_default'] ??= {}) as { clock?: Clock };
-  reserved.clock = clock;
-}
-
-const systemClock = new SystemClock();
-
-function nowMs(userContext: UserContext): number {
-  const reserved = userContext['_default'] as { clock?: Clock } | undefined;
-  return (reserved?.clock ?? systemClock).now();
-}
 
 /**
  * The checks that {@link AuthenticationTimeClaim} offers.
@@ -79,7 +65,7 @@ export class AuthenticationTime extends SessionClaim<number> {
       validate: (payload, userContext) => {
         const timeMs = authenticatedAtMs(payload);
         if (timeMs === undefined) return { isValid: false, reason: { message: CLAIM_FAILURE.missing } };
-        const ageInSeconds = (nowMs(userContext) - timeMs) / 1000;
+        const ageInSeconds = (clockIn(userContext).now() - timeMs) / 1000;
         return ageInSeconds <= maxAgeInSeconds
           ? { isValid: true }
           : { isValid: false, reason: { message: CLAIM_FAILURE.expired, ageInSeconds, maxAgeInSeconds } };

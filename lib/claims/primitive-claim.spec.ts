@@ -2,7 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { TestClock } from '../testing/test-clock.js';
 import { deepFreeze } from '../shared/json.js';
 import type { JsonObject } from '../shared/json.js';
+import type { UserContext } from '../shared/user-context.js';
 import { BooleanClaim } from './boolean-claim.js';
+import { provideClock } from './context-clock.js';
 import { PrimitiveClaim } from './primitive-claim.js';
 
 const NOW = 1_700_000_000_000;
@@ -144,6 +146,21 @@ describe('hasValue', () => {
     expect(validator.validate(payload, {})).toEqual({ isValid: true });
     clock.advanceSeconds(61);
     expect(validator.validate(payload, {})).toMatchObject({ isValid: false });
+  });
+
+  it('ages by the clock that the user context brings, unless it has one of its own', () => {
+    const [own, ofContext] = [new TestClock(NOW), new TestClock(NOW)];
+    const userContext: UserContext = {};
+    provideClock(userContext, ofContext);
+    const ages = (clock?: TestClock): boolean => {
+      const claim = new PrimitiveClaim<string>({ key: 'plan', fetchValue: () => 'pro', clock });
+      const payload = claim.addToPayload_internal({}, 'pro', userContext);
+      expect(claim.getLastRefetchTime(payload, userContext)).toBe((clock ?? ofContext).now());
+      ofContext.advanceSeconds(61);
+      return claim.validators.hasValue('pro', 60).shouldRefetch?.(payload, userContext) === true;
+    };
+    expect(ages()).toBe(true);
+    expect(ages(own)).toBe(false);
   });
 
   it('works with the clock of the system by default', () => {

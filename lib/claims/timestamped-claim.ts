@@ -1,10 +1,10 @@
-import { SystemClock } from '../shared/clock.js';
 import type { Clock } from '../shared/clock.js';
 import { isJsonObject } from '../shared/json.js';
 import type { JsonObject, JsonValue } from '../shared/json.js';
 import type { UserContext } from '../shared/user-context.js';
 import { CLAIM_FAILURE } from './claim-failure.js';
 import type { ClaimValidationResult, SessionClaimValidator } from './claim-validator.js';
+import { clockIn } from './context-clock.js';
 import { SessionClaim } from './session-claim.js';
 
 /**
@@ -26,7 +26,7 @@ export interface ClaimConfig<T> {
   ): Promise<T | undefined> | T | undefined;
   /** Seconds after which a stored value is fetched again, for validators that do not say. Default: never. */
   readonly defaultMaxAgeInSeconds?: number | undefined;
-  /** Where the time of fetching comes from. Default: the system's clock. */
+  /** Where the time of fetching comes from. Default: the application's clock, the system's or the one that a test moves. */
   readonly clock?: Clock | undefined;
 }
 
@@ -50,13 +50,11 @@ export abstract class TimestampedClaim<T extends JsonValue> extends SessionClaim
   /** Seconds; undefined when values do not age. */
   readonly defaultMaxAgeInSeconds: number | undefined;
   readonly #config: ClaimConfig<T>;
-  readonly #clock: Clock;
 
   constructor(config: ClaimConfig<T>) {
     super(config.key);
     this.#config = config;
     this.defaultMaxAgeInSeconds = config.defaultMaxAgeInSeconds;
-    this.#clock = config.clock ?? new SystemClock();
   }
 
   /** Whether a value found in a payload is one of this claim; any other counts as absent. */
@@ -72,8 +70,8 @@ export abstract class TimestampedClaim<T extends JsonValue> extends SessionClaim
     return this.#config.fetchValue(userId, recipeUserId, tenantId, currentPayload, userContext);
   }
 
-  override addToPayload_internal(payload: JsonObject, value: T, _userContext: UserContext): JsonObject {
-    return { ...payload, [this.key]: { v: structuredClone(value), t: this.#clock.now() } };
+  override addToPayload_internal(payload: JsonObject, value: T, userContext: UserContext): JsonObject {
+    return { ...payload, [this.key]: { v: structuredClone(value), t: this.#nowMs(userContext) } };
   }
 
   override removeFromPayloadByMerge_internal(payload: JsonObject, _userContext: UserContext): JsonObject {
@@ -124,7 +122,11 @@ export abstract class TimestampedClaim<T extends JsonValue> extends SessionClaim
 
   /** A value without a time is as old as the epoch: of unknown age must not mean fresh. */
   #ageInSeconds(payload: JsonObject, userContext: UserContext): number {
-    return (this.#clock.now() - (this.getLastRefetchTime(payload, userContext) ?? 0)) / 1000;
+    return (this.#nowMs(userContext) - (this.getLastRefetchTime(payload, userContext) ?? 0)) / 1000;
+  }
+
+  #nowMs(userContext: UserContext): number {
+    return (this.#config.clock ?? clockIn(userContext)).now();
   }
 
   #entry(payload: JsonObject): JsonObject | undefined {

@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import { isLocalName } from '../shared/local-host.js';
 import { registrableDomain } from './public-suffix.js';
 
 const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
@@ -101,8 +102,4 @@ function parsePath(input: string): URL | undefined {
   const looksLikeDomain =
     withHost !== undefined && (withHost.hostname.includes('.') || isLocalName(withHost.hostname));
   return looksLikeDomain ? withHost : rooted;
-}
-
-function isLocalName(host: string): boolean {
-  return host === 'localhost' || host.endsWith('.localhost');
 }

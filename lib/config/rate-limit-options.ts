@@ -22,12 +22,15 @@ interface RateLimitedAttemptBase {
  * @publicApi
  */
 export type RateLimitedAttempt =
-  /** A refresh token was presented; nothing has been asked or signed yet. */
+  /** A refresh token was presented; nothing has been decided or signed yet. */
   | (RateLimitedAttemptBase & {
       readonly kind: 'refresh';
       /** Proven by the token's encryption; with `remoteCore`, which alone can open it, undefined. */
       readonly sessionHandle: string | undefined;
-      /** The login method that the session was created with; as above. */
+      /**
+       * The login method that the session was created with; as above. Undefined, too, where that session has ended: its
+       * token must not use up what the user's others may do.
+       */
       readonly recipeUserId: string | undefined;
     })
   /**

@@ -39,6 +39,12 @@ export function graphqlContextOf(context: ArgumentsHost): unknown {
   return context.getArgByIndex<unknown>(2);
 }
 
+/** Whether a handler resolves a field of an object (`@ResolveField()`), and not one of a query, mutation or subscription. */
+export function isNestedField(context: ArgumentsHost): boolean {
+  const info = context.getType<string>() === 'graphql' ? context.getArgByIndex<unknown>(3) : undefined;
+  return memberOf(memberOf(info, 'path'), 'prev') !== undefined;
+}
+
 /**
  * Apollo hands on what the `context` option makes, `{ req, res }` on Express; Mercurius adds its `reply`. Express knows
  * the response of a request, Fastify does not.
@@ -60,6 +66,30 @@ function ofGraphql(value: unknown): RequestAndResponse {
     );
   }
   return { req, res };
+}
+
+/**
+ * A GraphQL context value that several requests share keeps the first one's request: whoever comes later would be taken for
+ * the first user. What can be seen of that is refused: a request that has been answered, or a response of another one.
+ *
+ * @throws {Error} the request cannot be the one that is being answered
+ */
+export function assertOwnRequest({ req, res }: RequestAndResponse): void {
+  const response = firstObject(memberOf(res, 'raw'), res);
+  const answered = rawOf(firstObject(memberOf(res, 'request'), memberOf(response, 'req')));
+  const own = rawOf(req);
+  // What an application made by hand of a request is another object, and of another class.
+  const isForeign = own !== answered && memberOf(own, 'constructor') === memberOf(answered, 'constructor');
+  if (!isForeign && memberOf(response, 'writableEnded') !== true) return;
+  throw new Error(
+    'SessionGuard found the request of another operation: the context value of GraphQL is shared by several requests. ' +
+      'Set the option context to a function that returns a new object each time',
+  );
+}
+
+/** Fastify wraps what Node made. */
+function rawOf(request: unknown): unknown {
+  return memberOf(request, 'raw') ?? request;
 }
 
 function notFound(type: string, remedy: string): Error {

@@ -2,11 +2,18 @@ import { Inject, Injectable, type ExecutionContext } from '@nestjs/common';
 import { rememberCall } from './call-state.js';
 import type { RouteRules } from '../decorators/route-rules.js';
 import { UnauthorisedError } from '../errors/session.error.js';
-import { graphqlContextOf, type RequestAndResponse } from './execution-request.js';
+import {
+  assertOwnRequest,
+  graphqlContextOf,
+  isNestedField,
+  type RequestAndResponse,
+} from './execution-request.js';
+import { graphqlErrorFor } from './graphql-session.error.js';
 import type { VerifySessionOptions } from '../recipe/recipe.interface.js';
 import type { SessionContainer } from '../recipe/session-container.js';
 import { requestStateOf, setRequestState } from '../request-state.js';
 import { SharedVerifications } from './shared-verifications.js';
+import { ErrorAnswers, isAnswerable } from '../session-error-answer.js';
 import { SessionSockets } from './session-sockets.js';
 import type { SessionRuntime } from '../session.runtime.js';
 import { SESSION_RUNTIME } from '../session.tokens.js';
@@ -17,12 +24,14 @@ import { exchangeFor } from '../transport/http-exchange-factory.js';
 @Injectable()
 export class SessionContexts {
   private readonly verifications: SharedVerifications;
+  private readonly errorAnswers: ErrorAnswers;
 
   constructor(
     @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
     private readonly sockets: SessionSockets,
   ) {
     this.verifications = new SharedVerifications(runtime);
+    this.errorAnswers = new ErrorAnswers(runtime);
   }
 
   /** @param find how the guard finds the request and the response where there is no connection that lasts */
@@ -31,9 +40,15 @@ export class SessionContexts {
     rules: RouteRules,
     find: () => RequestAndResponse,
   ): Promise<boolean> {
-    const session = await this.sessionFor(context, rules, find);
-    this.remember(context, session, find);
-    return true;
+    try {
+      const session = await this.sessionFor(context, rules, find);
+      this.remember(context, session, find);
+      return true;
+    } catch (error) {
+      // Nest runs filters of such fields only where the application asks for them, guards or not.
+      if (!isAnswerable(error) || !isNestedField(context)) throw error;
+      throw await graphqlErrorFor(error, context, find, this.errorAnswers);
+    }
   }
 
   /** Notes for `@Session()` that the guard ran for this handler, and what it found. */
@@ -56,6 +71,7 @@ export class SessionContexts {
       return this.sockets.sessionForMessage(client, rules.options);
     }
     const { req, res } = find();
+    assertOwnRequest({ req, res });
     return this.sessionOfRequest(req, res, rules.options);
   }
 

@@ -1,5 +1,4 @@
 import { accessTokenInfo, parseWithoutVerifying } from '../access-token/access-token.js';
-import type { SessionEvent } from '../observability/session-events.js';
 import type { SessionContainer } from '../recipe/session-container.js';
 import { endOfSessionMs } from '../shared/lifetime-claims.js';
 
@@ -18,10 +17,4 @@ export function expiryOf(session: SessionContainer): number {
   if (parsed === undefined) return 0;
   const { expiryMs, payload } = accessTokenInfo(parsed);
   return Math.min(expiryMs, endOfSessionMs(payload) ?? expiryMs);
-}
-
-/** The handle of a session that this event ends; a theft ends what the thief may have opened, whatever is decided then. */
-export function handleEndedBy(event: SessionEvent): string | undefined {
-  const ends = event.type === 'session.revoked' || event.type === 'session.theft-detected';
-  return ends ? event.sessionHandle : undefined;
 }

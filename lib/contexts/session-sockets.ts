@@ -3,24 +3,19 @@ import type { Subscription } from 'rxjs';
 import { RateLimitedError } from '../errors/rate-limited.error.js';
 import { UnauthorisedError } from '../errors/session.error.js';
 import { LiveSockets, type LiveSocket } from './live-sockets.js';
-import type { SessionFeatures } from '../config/session-feature-options.js';
 import { SessionEvents } from '../observability/session-events.js';
 import { OneWayResponse } from './one-way-response.js';
 import type { VerifySessionOptions } from '../recipe/recipe.interface.js';
 import type { SessionContainer } from '../recipe/session-container.js';
-import { handleEndedBy, type ConnectionTimes } from './session-end.js';
+import type { ConnectionTimes } from './session-end.js';
 import type { SessionRuntime } from '../session.runtime.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_RUNTIME } from '../session.tokens.js';
 import { Clock } from '../shared/clock.js';
 import { withRequest } from '../shared/user-context.js';
-import {
-  gatewayClientOf,
-  graphqlClientOf,
-  type SocketClient,
-  type SocketHandshake,
-} from './socket-client.js';
+import { gatewayClientOf, graphqlClientOf, type SocketClient } from './socket-client.js';
 import { readHandshake } from './socket-handshake.js';
-import { exceptionEvent, isAnswerable, reasonOf, tellError } from './told-error.js';
+import { ErrorAnswers, isAnswerable, reasonOf } from '../session-error-answer.js';
+import { exceptionEvent, tellError } from './told-error.js';
 
 /**
  * How a connection is admitted.
@@ -39,11 +34,6 @@ export interface SocketAdmissionOptions {
 /** Messages of one connection that wait for its handshake; what comes on top is refused. */
 const MAX_WAITING_MESSAGES = 1000;
 
-/** The options that connections depend on. */
-interface SocketOptions extends ConnectionTimes {
-  readonly features: Pick<SessionFeatures, 'devices'>;
-}
-
 /**
  * The sessions of WebSocket connections: verified at the handshake and again with every message that `SessionGuard`
  * sees, and over when the session is. When its access token expires, a connection has `socketRenewalGraceSec` to go on
@@ -59,28 +49,21 @@ interface SocketOptions extends ConnectionTimes {
 @Injectable()
 export class SessionSockets implements OnApplicationShutdown {
   private readonly logger = new Logger('SessionModule');
+  private readonly errorAnswers: ErrorAnswers;
   private readonly live: LiveSockets;
   private readonly endings: Subscription;
-  /**
-   * Whether the other end of a connection may stand for the client where nobody says who that is. Not where addresses of
-   * devices are kept: behind a proxy it would replace the one that is known.
-   */
-  private readonly takesPeerAddress: boolean;
 
   constructor(
     @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
     @Inject(RESOLVED_SESSION_OPTIONS)
-    { clockToleranceSec, socketRenewalGraceSec, features }: SocketOptions,
+    { clockToleranceSec, socketRenewalGraceSec }: ConnectionTimes,
     clock: Clock,
     events: SessionEvents,
   ) {
-    this.takesPeerAddress = features.devices === undefined || features.devices.ip === 'off';
+    this.errorAnswers = new ErrorAnswers(runtime);
     const tell = async (socket: LiveSocket, error: Error): Promise<string> => this.tell(socket, error);
     this.live = new LiveSockets({ clock, clockToleranceSec, socketRenewalGraceSec, tell });
-    this.endings = events.immediate.subscribe((event) => {
-      const sessionHandle = handleEndedBy(event);
-      if (sessionHandle !== undefined) this.live.endSession(sessionHandle);
-    });
+    this.endings = events.endings.subscribe((sessionHandle) => this.live.endSession(sessionHandle));
   }
 
   /**
@@ -175,12 +158,7 @@ export class SessionSockets implements OnApplicationShutdown {
 
   private socketOf(client: SocketClient): LiveSocket | undefined {
     const known = this.live.find(client.connection);
-    return known ?? (client.handshake && this.live.add(client, this.withAddress(client.handshake)));
-  }
-
-  private withAddress(handshake: SocketHandshake): SocketHandshake {
-    const { ip, peerAddress } = handshake;
-    return { ...handshake, ip: ip ?? (this.takesPeerAddress ? peerAddress : undefined) };
+    return known ?? (client.handshake && this.live.add(client, client.handshake));
   }
 
   /** What nobody admitted, the first message does. */
@@ -272,12 +250,11 @@ export class SessionSockets implements OnApplicationShutdown {
   private async tell({ client, handshake }: LiveSocket, error: Error): Promise<string> {
     try {
       if (!isAnswerable(error)) throw error;
-      this.logger.debug(reasonOf(error));
-      const { errorResponder: responder, config, prepareContext } = this.runtime;
-      const userContext = prepareContext();
-      const { request } = readHandshake(handshake, config, userContext);
-      const answering = { responder, userContext: withRequest(userContext, request) };
-      const told = await tellError(error, { request, response: undefined }, answering);
+      const { config, prepareContext } = this.runtime;
+      const { request } = readHandshake(handshake, config, prepareContext());
+      const told = await this.errorAnswers.give(error, request, undefined, async (given, answering) =>
+        tellError(given, { request, response: undefined }, answering),
+      );
       client.tell('exception', exceptionEvent(told));
       return told.code;
     } catch (failure) {

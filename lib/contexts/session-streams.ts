@@ -3,11 +3,11 @@ import { AsyncSubject, delayWhen, Observable, type MonoTypeOperatorFunction, typ
 import { CoreClient } from '../core/core-client.js';
 import { SessionEvents } from '../observability/session-events.js';
 import type { SessionContainer } from '../recipe/session-container.js';
-import { expiryOf, handleEndedBy, type ConnectionTimes } from './session-end.js';
+import { expiryOf, type ConnectionTimes } from './session-end.js';
 import { RESOLVED_SESSION_OPTIONS } from '../session.tokens.js';
 import { Clock } from '../shared/clock.js';
 import { Deadline } from '../shared/deadline.js';
-import { reasonOf } from './told-error.js';
+import { reasonOf } from '../session-error-answer.js';
 
 /**
  * Ends streams with their session, for server-sent events and other answers that take long.
@@ -28,10 +28,7 @@ export class SessionStreams {
     private readonly core: CoreClient,
   ) {
     // One listener for all: an event of one session must not cost something for every stream that is open.
-    events.immediate.subscribe((event) => {
-      const sessionHandle = handleEndedBy(event);
-      if (sessionHandle !== undefined) this.endStreams(sessionHandle);
-    });
+    events.endings.subscribe((sessionHandle) => this.endStreams(sessionHandle));
   }
 
   /** @internal Sessions that have an open stream. */

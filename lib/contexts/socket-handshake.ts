@@ -2,7 +2,13 @@ import type { SessionConfig } from '../config/session-config.js';
 import type { HttpRequest } from '../shared/http-exchange.js';
 import type { UserContext } from '../shared/user-context.js';
 import type { SocketHandshake } from './socket-client.js';
-import { IncomingRequest } from '../transport/incoming-request.js';
+import { IS_PEER_ADDRESS } from '../shared/client-address.js';
+import { IncomingRequest, type IncomingRequestSource } from '../transport/incoming-request.js';
+
+interface HandshakeSource extends IncomingRequestSource {
+  readonly ip: string | undefined;
+  readonly [IS_PEER_ADDRESS]: boolean;
+}
 
 /** A handshake, read as the request that it was. */
 export interface ReadHandshake {
@@ -18,25 +24,39 @@ export interface ReadHandshake {
  * @see docs/security-requirements.md S082
  */
 export function readHandshake(
-  { url, headers, accessToken, ip }: SocketHandshake,
+  handshake: SocketHandshake,
   config: SessionConfig,
   userContext: UserContext,
 ): ReadHandshake {
-  const source = {
+  const source = sourceOf(handshake);
+  const request = new IncomingRequest(source);
+  if (source.headers['cookie'] === undefined || mayUseCookies(request, config, userContext)) {
+    return { request, areCookiesRefused: false };
+  }
+  const { cookie: _refused, ...others } = source.headers;
+  return { request: new IncomingRequest({ ...source, headers: others }), areCookiesRefused: true };
+}
+
+/**
+ * The request that a handshake was, for those who answer errors or want to know where it came from.
+ *
+ * @param handshake undefined where the library does not keep it
+ */
+export function requestOfHandshake(handshake: SocketHandshake | undefined): HttpRequest {
+  return new IncomingRequest(handshake === undefined ? { method: 'GET', headers: {} } : sourceOf(handshake));
+}
+
+function sourceOf({ url, headers, accessToken, ip, peerAddress }: SocketHandshake): HandshakeSource {
+  return {
     method: 'GET',
     url,
-    ip, // where those who want to know the client's address look for it
+    ip: ip ?? peerAddress, // where those who want to know the client's address look for it
+    [IS_PEER_ADDRESS]: ip === undefined,
     headers:
       accessToken === undefined || headers['authorization'] !== undefined
         ? headers
         : { ...headers, authorization: `Bearer ${accessToken}` },
   };
-  const request = new IncomingRequest(source);
-  if (headers['cookie'] === undefined || mayUseCookies(request, config, userContext)) {
-    return { request, areCookiesRefused: false };
-  }
-  const { cookie: _refused, ...others } = source.headers;
-  return { request: new IncomingRequest({ ...source, headers: others }), areCookiesRefused: true };
 }
 
 /**

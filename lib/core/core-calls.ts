@@ -1,4 +1,4 @@
-import { CoreUnavailableError } from '../errors/core.error.js';
+import { CoreUnavailableError, StoreFullError } from '../errors/core.error.js';
 import type { CoreContext } from './core-provider.js';
 
 /** While calls fail and succeed by turns, there is at most one outage to tell of in this time. */
@@ -20,7 +20,7 @@ export class CoreCalls {
   constructor(private readonly context: Pick<CoreContext, 'clock' | 'events' | 'callRecorder'>) {}
 
   /**
-   * Makes a call. Of what it throws only a `CoreUnavailableError` means that nobody answered.
+   * Makes a call. Of what it throws only a `CoreUnavailableError` means that nobody answered, unless the store is full.
    *
    * @param operation what is called, without anything of this call: `store.promote`
    */
@@ -33,7 +33,8 @@ export class CoreCalls {
       if (this.outage !== undefined && failuresBefore === this.failures) this.noteAnswer(this.outage);
       return answer;
     } catch (error) {
-      if (error instanceof CoreUnavailableError) this.noteFailure(error);
+      if (error instanceof CoreUnavailableError && !(error instanceof StoreFullError))
+        this.noteFailure(error);
       throw error;
     }
   }

@@ -39,7 +39,7 @@ export abstract class CoreClient {
    * Makes a session where the account may have so many in the tenant at most. An embedded core does that in one atomic
    * step. This emulation, of which the CDI knows nothing either, lets the sign-ins of one account through one at a time,
    * in this process: with several processes a few sessions more can be left, and where making the session fails after an
-   * old one has been ended, that stays ended. The result then tells which, and throws why when `created` is read.
+   * old one has been ended, that stays ended; the result then tells which, and why.
    */
   async createSessionWithinLimit(
     input: CreateSessionInput,
@@ -61,9 +61,10 @@ export abstract class CoreClient {
       const endedHandles = ending.length === 0 ? [] : await this.revokeSessions(ending, userContext);
       try {
         return { status: 'OK', created: await this.createSession(input, userContext), endedHandles };
-      } catch (error) {
-        if (endedHandles.length === 0) throw error;
-        return endedInVain(endedHandles, error);
+      } catch (failure) {
+        if (endedHandles.length === 0) throw failure;
+        // Whom it ended must reach those who have to be told, also when what came after has failed.
+        return { status: 'CREATION_FAILED', endedHandles, failure };
       }
     });
   }
@@ -87,7 +88,10 @@ export abstract class CoreClient {
     userContext: UserContext,
   ): Promise<RefreshSessionResult>;
 
-  /** Stores a new payload and re-issues the access token with its old expiry; no token if it has expired. */
+  /**
+   * Stores a new payload and re-issues the access token with its old expiry; no token if it has expired. With a `basis`
+   * parallel writers keep each other's names as far as the core can promise it, as for {@link mergeSessionData}.
+   */
   abstract regenerateAccessToken(input: RegenerateInput, userContext: UserContext): Promise<RegenerateResult>;
 
   /** @returns the stored facts, or undefined when the session is unknown or has expired */
@@ -131,6 +135,18 @@ export abstract class CoreClient {
     userContext: UserContext,
   ): Promise<boolean>;
 
+  /**
+   * Changes the names in which two payloads differ in the stored one. Parallel writers keep each other's names as far as
+   * the core can promise it, as for {@link mergeSessionData}.
+   *
+   * @returns as above
+   */
+  abstract changeAccessTokenPayload(
+    sessionHandle: string,
+    change: { readonly from: JsonObject; readonly to: JsonObject },
+    userContext: UserContext,
+  ): Promise<boolean>;
+
   /** The primary user id of a login method; the same id where accounts are not linked. */
   abstract getPrimaryUserId(recipeUserId: string, userContext: UserContext): Promise<string>;
 
@@ -170,17 +186,6 @@ export abstract class CoreClient {
       .sort((a, b) => a.timeCreated - b.timeCreated)
       .map(({ sessionHandle }) => sessionHandle);
   }
-}
-
-/** Whom it ended must reach those who have to be told, also when what came after has failed. */
-function endedInVain(endedHandles: readonly string[], failure: unknown): LimitedCreationResult {
-  return {
-    status: 'OK',
-    endedHandles,
-    get created(): CoreSessionTokens {
-      throw failure;
-    },
-  };
 }
 
 /** The same context with a reserved place of its own: what was read through the caller's earlier does not count. */

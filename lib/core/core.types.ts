@@ -62,7 +62,14 @@ export type LimitedCreationResult =
       /** The sessions that were ended to make room. */
       readonly endedHandles: readonly string[];
     }
-  | { readonly status: 'TOO_MANY_SESSIONS' };
+  | { readonly status: 'TOO_MANY_SESSIONS' }
+  | {
+      /** Sessions were ended to make room, and then the new one could not be made. */
+      readonly status: 'CREATION_FAILED';
+      readonly endedHandles: readonly string[];
+      /** What making it was rejected with. */
+      readonly failure: unknown;
+    };
 
 export interface VerifySessionInput {
   readonly accessToken: string;
@@ -96,6 +103,17 @@ export interface RegenerateInput {
   readonly accessToken: string;
   /** The new payload; undefined re-issues the stored one. */
   readonly userDataInJWT: JsonObject | undefined;
+  /** Absent: the new payload replaces the stored one. */
+  readonly basis?: PayloadBasis;
+}
+
+/**
+ * The payload that a new one was made from. Only the names in which the two differ are changed then, in whatever is stored
+ * by that time: what others have changed meanwhile stays.
+ */
+export interface PayloadBasis {
+  readonly sessionHandle: string;
+  readonly userDataInJWT: JsonObject;
 }
 
 export type RegenerateResult =

@@ -1,4 +1,5 @@
 import { parseJsonObject, type JsonObject } from '../shared/json.js';
+import { percentDecode } from '../shared/percent-decode.js';
 import { headerLines, headerOf, type RecordedExchange } from './exchange.js';
 import { parseSetCookie, type SeenCookie } from './set-cookie.js';
 
@@ -34,8 +35,10 @@ export function sessionCookies(exchange: RecordedExchange | undefined): SessionC
 
 export function givenTokens(exchange: RecordedExchange | undefined): GivenTokens {
   const kept = sessionCookies(exchange).filter(({ isRemoval }) => !isRemoval);
-  const inCookie = (kind: SessionCookie['kind']): string | undefined =>
-    decoded(kept.find((each) => each.kind === kind)?.value);
+  const inCookie = (kind: SessionCookie['kind']): string | undefined => {
+    const cookie = kept.find((each) => each.kind === kind);
+    return cookie && percentDecode(cookie.value);
+  };
   const inHeader = (name: string): string | undefined => headerOf(exchange, name) || undefined;
   const frontToken = inHeader('front-token');
   return {
@@ -59,15 +62,6 @@ function kindOf({ name, value, path }: SeenCookie): SessionCookie['kind'] | unde
   const plain = name.replace(PREFIX, '');
   if (plain === 'sAccessToken') return 'access';
   if (plain === 'sRefreshToken') return 'refresh';
-  if (payloadWithoutVerifying(decoded(value))?.['sessionHandle'] !== undefined) return 'access';
+  if (payloadWithoutVerifying(percentDecode(value))?.['sessionHandle'] !== undefined) return 'access';
   return path.endsWith('/session/refresh') ? 'refresh' : undefined;
-}
-
-function decoded(value: string | undefined): string | undefined {
-  if (value === undefined) return undefined;
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value; // somebody else's cookie need not be percent-encoded
-  }
 }

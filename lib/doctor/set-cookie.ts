@@ -1,6 +1,7 @@
 import { registrableDomain } from '../config/public-suffix.js';
 import { MAX_COOKIE_OCTETS } from '../transport/cookies.js';
 import { isIpAddress } from '../config/app-info.js';
+import { matchesCookiePath } from '../shared/cookie-path.js';
 import { isLocal, isSameSite } from './site.js';
 
 /** A `Set-Cookie` line as a browser reads it. */
@@ -83,12 +84,7 @@ export function octetsOf({ name, value }: SeenCookie): number {
 /** True when a page of the website that calls `target` makes the browser send this cookie, if it blocks no cookies. */
 export function isSent(cookie: SeenCookie, target: URL, website: URL): boolean {
   const reachesSite = cookie.sameSite === 'none' || isSameSite(target, website);
-  return reachesSite && !cookie.isRemoval && matchesPath(cookie.path, target.pathname);
-}
-
-/** @see RFC 6265bis, 5.1.4 */
-export function matchesPath(cookiePath: string, requestPath: string): boolean {
-  return requestPath === cookiePath || requestPath.startsWith(`${cookiePath.replace(/\/$/, '')}/`);
+  return reachesSite && !cookie.isRemoval && matchesCookiePath(cookie.path, target.pathname);
 }
 
 /** The cookies that a browser holds after these lines, newest of each name, domain and path. */

@@ -1,15 +1,10 @@
 import { isIpAddress } from '../config/app-info.js';
 import { registrableDomain } from '../config/public-suffix.js';
+import { isThisMachine } from '../shared/local-host.js';
 
 /** True for names and addresses of this machine, which browsers trust without https. */
 export function isLocal(url: URL): boolean {
-  const { hostname } = url;
-  return (
-    hostname === 'localhost' ||
-    hostname.endsWith('.localhost') ||
-    hostname === '[::1]' ||
-    /^127\.\d+\.\d+\.\d+$/.test(hostname)
-  );
+  return isThisMachine(url.hostname);
 }
 
 /**

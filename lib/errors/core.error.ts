@@ -27,6 +27,14 @@ export class CoreUnavailableError extends CoreError {
 }
 
 /**
+ * The store holds as many sessions as it may, so that nobody can sign in until some have ended. Sessions that are there go
+ * on, and to the events it is no outage.
+ *
+ * @publicApi
+ */
+export class StoreFullError extends CoreUnavailableError {}
+
+/**
  * The core gave an answer that we do not understand.
  *
  * @publicApi

@@ -9,13 +9,16 @@ import { SystemClock, type Clock } from '../shared/clock.js';
 export interface FixedWindowLimits {
   /** Length of a window, seconds; it begins with the first attempt. */
   windowSec: number;
-  /** Refreshes, by address group, by session and by login method. The latter two are known to the embedded core only. */
+  /**
+   * Refreshes, by address group, by session and by login method. The latter two are known to the embedded core only; of ended
+   * sessions nothing is counted by login method.
+   */
   refresh?: { perIpGroup?: number; perSession?: number; perUser?: number };
   /** Refused access tokens by address group; expired ones are among them. */
   failedVerify?: { perIpGroup?: number };
   /** Counters that are kept; the oldest make room. Default 100,000. */
   maxCounters?: number;
-  /** Default: the system's. */
+  /** What windows are measured by: a test moves its own. Default: the system's. */
   clock?: Clock;
 }
 

@@ -7,7 +7,10 @@ export class LoadedTelemetry {
 }
 
 /** @see loadOpenTelemetry */
-export async function loadTelemetry(setting: boolean | 'auto'): Promise<LoadedTelemetry> {
-  const api = await loadOpenTelemetry(setting);
+export async function loadTelemetry(
+  setting: boolean | 'auto',
+  moduleName: 'SessionModule' | 'SessionCoreModule',
+): Promise<LoadedTelemetry> {
+  const api = await loadOpenTelemetry(setting, moduleName);
   return new LoadedTelemetry(api && new Telemetry(api));
 }

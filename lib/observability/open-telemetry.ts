@@ -46,18 +46,25 @@ export interface OpenTelemetryApi {
 }
 
 const PACKAGE: string = '@opentelemetry/api';
-const NOT_INSTALLED = ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'];
+/** The last one is Jest's: without `--experimental-vm-modules` code under test can import nothing at run time. */
+const NOT_INSTALLED = [
+  'ERR_MODULE_NOT_FOUND',
+  'MODULE_NOT_FOUND',
+  'ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING_FLAG',
+];
 
 /**
  * Finds the application's OpenTelemetry.
  *
  * @param setting the option `telemetry`, or `auto` where it was left out
+ * @param moduleName whose option it is, for the error
  * @param load replaced by tests
  * @returns undefined where it is switched off, or not installed and not asked for
  * @throws {SessionConfigError} it was asked for and cannot be had
  */
 export async function loadOpenTelemetry(
   setting: boolean | 'auto',
+  moduleName: 'SessionModule' | 'SessionCoreModule',
   load: () => Promise<unknown> = async () => import(PACKAGE),
 ): Promise<OpenTelemetryApi | undefined> {
   if (setting === false) return undefined;
@@ -66,7 +73,7 @@ export async function loadOpenTelemetry(
   } catch (error) {
     if (setting === true) {
       const message = `${PACKAGE} cannot be loaded (${messageOf(error)}): install it, or leave the option out`;
-      throw new SessionConfigError([{ path: 'telemetry', message }]);
+      throw new SessionConfigError([{ path: 'telemetry', message }], moduleName);
     }
     // That it is not there is the normal case. That it is there and broken should be known, but stops no application.
     if (!NOT_INSTALLED.includes(codeOf(error))) {
@@ -92,10 +99,13 @@ function apiIn(loaded: unknown): OpenTelemetryApi {
   return { trace: api.trace, metrics: api.metrics };
 }
 
+/** Errors of Node are no `instanceof Error` where a test runner gives the code under test globals of its own. */
 function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+  const message =
+    typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
+  return message.split('\n')[0] ?? '';
 }

@@ -37,7 +37,7 @@ export type SessionEvent =
     })
   /** The user has proved again who they are. */
   | (SessionEventBase & { readonly type: 'session.reauthenticated' })
-  /** By handle whose session it was is known only to the caller; `userId` is there after `revokeAllSessionsForUser`. */
+  /** `userId` is absent where the application ended a session by its handle alone: nobody looks up then whose it was. */
   | (Omit<SessionEventBase, 'userId'> & { readonly type: 'session.revoked'; readonly userId?: string })
   /** Tokens are signed by a new rotating key, or soon will be; every process tells it once, when it learns of the key. */
   | (TimedEvent & {
@@ -69,6 +69,7 @@ export type SessionEvent =
 export class SessionEvents {
   private readonly subject = new Subject<SessionEvent>();
   private readonly immediateSubject = new Subject<SessionEvent>();
+  private readonly endingsSubject = new Subject<string>();
   private readonly delivery: DeferredDelivery<SessionEvent>;
 
   /** Hot stream; completes when the application shuts down, after everything has been told. */
@@ -77,10 +78,17 @@ export class SessionEvents {
   /** @internal For parts of the library that take microseconds and must not miss anything: tells at once, drops nothing. */
   readonly immediate: Observable<SessionEvent>;
 
+  /**
+   * @internal The handles of sessions for which nobody in this process may work any longer. Told at once, and not only of
+   * those that this process has ended: who is asked to end a session that is gone already tells it here and tells no event.
+   */
+  readonly endings: Observable<string>;
+
   /** @internal @param reportListenerError what to do with what a listener throws */
   constructor(reportListenerError: (error: unknown) => void = warnOfListener) {
     this.stream = isolated(this.subject, reportListenerError);
     this.immediate = isolated(this.immediateSubject, reportListenerError);
+    this.endings = isolated(this.endingsSubject, reportListenerError);
     this.delivery = new DeferredDelivery((event) => this.subject.next(event), warnOfLoss);
   }
 
@@ -97,18 +105,21 @@ export class SessionEvents {
     if (this.subject.observed) this.delivery.add(record);
   }
 
+  /** @internal See {@link endings}. */
+  noteEnded(sessionHandle: string): void {
+    this.endingsSubject.next(sessionHandle);
+  }
+
   /** @internal Tells what is left, then ends the streams. */
   complete(): void {
     this.delivery.drainNow();
     this.subject.complete();
     this.immediateSubject.complete();
+    this.endingsSubject.complete();
   }
 }
 
-function isolated(
-  subject: Subject<SessionEvent>,
-  report: (error: unknown) => void,
-): Observable<SessionEvent> {
+function isolated<T>(subject: Subject<T>, report: (error: unknown) => void): Observable<T> {
   return new IsolatedObservable(report, (subscriber) => subject.subscribe(subscriber));
 }
 

@@ -1,10 +1,11 @@
-import { withoutProtectedClaims } from '../access-token/access-token.js';
+import { withoutProtectedClaims } from '../access-token/reserved-claims.js';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { ClaimValidationError } from '../errors/session.error.js';
 import type { JsonObject } from '../shared/json.js';
 import { tenantIdIn } from '../shared/tenant-id.js';
 import type { UserContext } from '../shared/user-context.js';
 import type { FlowDependencies } from './flow-dependencies.js';
+import { changedNames } from './merge-payload.js';
 import type {
   SessionInformation,
   ValidateClaimsForSessionHandleResult,
@@ -80,11 +81,12 @@ export class ClaimChecks {
     const information = await recipe.getSessionInformation({ sessionHandle, userContext });
     if (information === undefined) return { status: 'SESSION_DOES_NOT_EXIST_ERROR' };
     const global = await this.globalValidatorsFor(information, userContext);
+    // What is fetched again is fetched for the tenant that the payload names, as in a token.
+    const payload = { ...information.customClaimsInAccessTokenPayload, tId: information.tenantId };
     const { invalidClaims, accessTokenPayloadUpdate } = await recipe.validateClaims({
       userId: information.userId,
       recipeUserId: information.recipeUserId,
-      // What is fetched again is fetched for the tenant that the payload names, as in a token.
-      accessTokenPayload: { ...information.customClaimsInAccessTokenPayload, tId: information.tenantId },
+      accessTokenPayload: payload,
       claimValidators: override ? await override(global, information, userContext) : global,
       userContext,
     });
@@ -92,7 +94,7 @@ export class ClaimChecks {
       accessTokenPayloadUpdate === undefined ||
       (await recipe.mergeIntoAccessTokenPayload({
         sessionHandle,
-        accessTokenPayloadUpdate: withoutProtectedClaims(accessTokenPayloadUpdate),
+        accessTokenPayloadUpdate: withoutProtectedClaims(changedNames(payload, accessTokenPayloadUpdate)),
         userContext,
       }));
     return doesExist ? { status: 'OK', invalidClaims } : { status: 'SESSION_DOES_NOT_EXIST_ERROR' };

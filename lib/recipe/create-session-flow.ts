@@ -1,4 +1,5 @@
-import { lengthOfNewAccessToken, withoutProtectedClaims } from '../access-token/access-token.js';
+import { lengthOfNewAccessToken } from '../access-token/access-token-claims.js';
+import { withoutProtectedClaims } from '../access-token/reserved-claims.js';
 import { isInsecureSameSiteNone } from '../config/cookie-policy.js';
 import type { SessionLifetime } from '../config/session-lifetime.js';
 import type { TokenTransferMethod } from '../config/session-options.interface.js';

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 import type { DeviceSettings } from '../config/session-feature-options.js';
+import { ipv6NetworkOf } from '../shared/client-address.js';
 
 const HASH_LENGTH = 22; // 132 bits
 
@@ -27,13 +28,7 @@ export function userAgentToKeep(
 /** `192.0.2.0/24`, `2001:db8:1::/48`: a town rather than a household. */
 function networkOf(ip: string): string {
   if (isIPv4(ip)) return `${ip.split('.').slice(0, 3).join('.')}.0/24`;
-  const [head = '', tail] = ip.split('::');
-  const before = head === '' ? [] : head.split(':');
-  const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0');
-  const network = [...before, ...zeros, ...after].slice(0, 3);
-  while (network.at(-1) === '0') network.pop();
-  return `${network.join(':')}::/48`;
+  return ipv6NetworkOf(ip, 48);
 }
 
 /** Without the key nobody can try all addresses. */

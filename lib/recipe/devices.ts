@@ -1,6 +1,6 @@
 import type { DeviceSettings } from '../config/session-feature-options.js';
 import { eventSourceOf } from '../observability/event-source.js';
-import { clientAddressOf } from '../shared/client-address.js';
+import { clientAddressOf, isPeerAddress } from '../shared/client-address.js';
 import type { Clock } from '../shared/clock.js';
 import { isJsonObject, type JsonObject } from '../shared/json.js';
 import { getRequestFromUserContext, type UserContext } from '../shared/user-context.js';
@@ -83,13 +83,13 @@ export class Devices {
 
   /** To be called when a session has been made: its device stands in its data. */
   remember(sessionHandle: string): void {
-    if (this.isOn) this.isDue(sessionHandle);
+    if (this.isOn) this.noteIfDue(sessionHandle);
   }
 
   /**
    * Notes a use in the background, if it is time to. Nobody waits for it, and nobody is told when it fails: the next use
-   * after the interval tries again. A use of unknown address, as the handshake of a WebSocket is, is not noted: it would
-   * replace the address that is known.
+   * after the interval tries again. A use of unknown address is not noted, for it would replace the one that is known; nor is
+   * the handshake of a WebSocket, where nobody knows whether the other end is the client or a proxy.
    */
   noteUse(
     sessionHandle: string,
@@ -97,16 +97,17 @@ export class Devices {
     write: (update: JsonObject) => Promise<unknown>,
   ): void {
     if (!this.isOn || this.writesUnderWay >= this.bounds.writesAtOnce) return;
-    if (this.lacksAddress(userContext) || !this.isDue(sessionHandle)) return;
+    if (!this.knowsAddress(userContext) || !this.noteIfDue(sessionHandle)) return;
     this.writesUnderWay++;
     void write({ [DEVICE_KEY]: this.deviceIn(userContext) })
       .catch(() => undefined)
       .finally(() => this.writesUnderWay--);
   }
 
-  private lacksAddress(userContext: UserContext): boolean {
+  private knowsAddress(userContext: UserContext): boolean {
+    if (this.settings?.ip === 'off') return true;
     const request = getRequestFromUserContext(userContext);
-    return this.settings?.ip !== 'off' && (request === undefined || clientAddressOf(request) === undefined);
+    return request !== undefined && clientAddressOf(request) !== undefined && !isPeerAddress(request);
   }
 
   private deviceIn(userContext: UserContext): JsonObject {
@@ -122,8 +123,8 @@ export class Devices {
     };
   }
 
-  /** Whether the session may be noted now; if so, it counts as noted. */
-  private isDue(sessionHandle: string): boolean {
+  /** @returns whether the session was due; if so, it counts as noted now */
+  private noteIfDue(sessionHandle: string): boolean {
     const now = this.clock.now();
     const notBeforeMs = now - (this.settings?.lastSeenIntervalSec ?? 0) * 1000;
     const last = this.notedAtMs.get(sessionHandle);

@@ -74,8 +74,10 @@ export class ErrorResponder {
         const { sessionHandle, userId, recipeUserId } = error.payload;
         // Done already where the theft was found; an application may throw this error itself. Before the clearing: if the
         // core is gone now, the answer is a 503 that clears nothing.
-        if (!handlers.onTokenTheftDetected)
-          await this.dependencies.recipe.revokeSession({ sessionHandle, userContext });
+        if (!handlers.onTokenTheftDetected) {
+          const owner = { userId, recipeUserId };
+          await this.dependencies.recipe.revokeSession({ sessionHandle, owner, userContext });
+        }
         transport.clearBoth(exchange, userContext);
         if (handlers.onTokenTheftDetected) {
           return handlers.onTokenTheftDetected(

@@ -5,6 +5,7 @@ import type { AccessTokenVerifier } from '../access-token/access-token-verifier.
 import type { TokenTransferMethod } from '../config/session-options.interface.js';
 import type { CoreClient } from '../core/core-client.js';
 import { UnauthorisedError } from '../errors/session.error.js';
+import type { Clock } from '../shared/clock.js';
 import type { HttpRequest } from '../shared/http-exchange.js';
 import { isAllowedOrigin } from '../transport/origin-check.js';
 import type { TokenTransport } from '../transport/token-transport.js';
@@ -26,6 +27,7 @@ export interface FlowDependencies {
   /** False where the application's own `onTokenTheftDetected` decides. */
   readonly revokesStolenSessions: boolean;
   readonly lifetimes: SessionLifetimes;
+  readonly clock: Clock;
 }
 
 /** A token that counts, and how it came. */

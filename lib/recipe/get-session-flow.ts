@@ -91,11 +91,14 @@ export class GetSessionFlow {
     const { request } = exchange;
     withRequest(userContext, request);
     transport.markSessionDependent(exchange);
-    if (transport.hasLegacyCookie(request)) {
-      throw new TryRefreshTokenError('The request carries a cookie of an old SDK, which a refresh replaces'); // G1
-    }
     const allowed = config.getTokenTransferMethod({ req: request, forCreateNewSession: false, userContext }); // G2
     const presented = this.presentedAccessToken(request, allowed, userContext); // G3-G6
+    // Only where a token comes by cookie, or would: anybody on a neighbouring host can set such a cookie.
+    const comesByCookie =
+      presented === undefined ? allowed !== 'header' : presented.transferMethod === 'cookie';
+    if (comesByCookie && transport.hasLegacyCookie(request)) {
+      throw new TryRefreshTokenError('The request carries a cookie of an old SDK, which a refresh replaces'); // G1
+    }
     if (presented?.transferMethod === 'cookie') assertAllowedOrigin(request, config);
     const antiCsrf = decideAntiCsrfOnVerify({
       mode: config.antiCsrfMode({ request, userContext }),

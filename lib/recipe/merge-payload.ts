@@ -1,6 +1,15 @@
-import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../access-token/access-token.js';
-import { mergeTopLevel, type JsonObject } from '../shared/json.js';
+import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../access-token/reserved-claims.js';
+import { jsonEquals, mergeTopLevel, type JsonObject } from '../shared/json.js';
 import { jsonObjectFrom } from './json-input.js';
+
+/** The names of a payload that are not as they were before, with what they are now. Names that are gone do not count. */
+export function changedNames(before: JsonObject, after: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries(after).filter(
+      ([name, value]) => !Object.hasOwn(before, name) || !jsonEquals(before[name], value),
+    ),
+  );
+}
 
 /**
  * Merges top-level keys into a payload; a key whose value is null is removed, nested objects are replaced as a whole.
@@ -12,6 +21,15 @@ import { jsonObjectFrom } from './json-input.js';
  * @see docs/protocol/sdk.md §6.6
  */
 export function mergePayload(current: JsonObject, update: object, limitNames: readonly string[]): JsonObject {
+  return mergeTopLevel(withoutProtectedClaims(current), payloadUpdateFrom(update, limitNames));
+}
+
+/**
+ * The update of {@link mergePayload}, if it is one.
+ *
+ * @throws {TypeError} as there
+ */
+export function payloadUpdateFrom(update: object, limitNames: readonly string[]): JsonObject {
   const change = jsonObjectFrom(update, 'accessTokenPayloadUpdate');
   const refused =
     PROTECTED_CLAIM_NAMES.find((name) => Object.hasOwn(change, name) && change[name] !== null) ??
@@ -21,5 +39,5 @@ export function mergePayload(current: JsonObject, update: object, limitNames: re
       `The access token payload cannot carry "${refused}": that name belongs to the session itself`,
     );
   }
-  return mergeTopLevel(withoutProtectedClaims(current), change);
+  return change;
 }

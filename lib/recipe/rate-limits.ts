@@ -5,12 +5,10 @@ import { RateLimitedError } from '../errors/rate-limited.error.js';
 import { SessionError } from '../errors/session.error.js';
 import type { Clock } from '../shared/clock.js';
 import { addressGroupOf, clientAddressOf } from '../shared/client-address.js';
+import { OccasionalWarning } from '../shared/occasional-warning.js';
 import { getRequestFromUserContext, type UserContext } from '../shared/user-context.js';
 import { withinTime } from '../shared/within-time.js';
 import type { FlowWatcher, Refusal } from './watched-flows.js';
-
-/** A limiter that is away is reported this often. */
-const WARNING_INTERVAL_MS = 60_000;
 
 /**
  * Asks the application's limiter. What it refuses ends in a `RateLimitedError`, which clears nothing.
@@ -18,24 +16,36 @@ const WARNING_INTERVAL_MS = 60_000;
  * @see docs/security-requirements.md S101
  */
 export class RateLimits implements FlowWatcher {
-  private warnedAtMs = Number.NEGATIVE_INFINITY;
+  private readonly warning: OccasionalWarning;
 
   constructor(
     private readonly config: RateLimitConfig,
-    private readonly core: Pick<CoreClient, 'readRefreshToken'>,
-    private readonly clock: Clock,
-  ) {}
+    private readonly core: Pick<CoreClient, 'readRefreshToken' | 'getSessionInformation'>,
+    clock: Clock,
+  ) {
+    this.warning = new OccasionalWarning(clock);
+  }
 
   /** Before anything is done for a refresh token. */
   async beforeRefresh(refreshToken: string, userContext: UserContext): Promise<void> {
-    const content = await this.core.readRefreshToken(refreshToken);
+    const { sessionHandle, recipeUserId } = (await this.core.readRefreshToken(refreshToken)) ?? {};
+    const isLive = sessionHandle !== undefined && (await this.isLive(sessionHandle));
     await this.ask({
       kind: 'refresh',
       ...addressesIn(userContext),
-      sessionHandle: content?.sessionHandle,
-      recipeUserId: content?.recipeUserId,
+      sessionHandle,
+      recipeUserId: isLive ? recipeUserId : undefined,
       userContext,
     });
+  }
+
+  /** A token of a session that has ended must not use up what the user's others may do: whoever was signed out holds one. */
+  private async isLive(sessionHandle: string): Promise<boolean> {
+    try {
+      return (await this.core.getSessionInformation(sessionHandle, {})) !== undefined;
+    } catch {
+      return false; // the refresh will hear of it, too
+    }
   }
 
   /** After an access token was refused; other failures than those of the token do not count. */
@@ -64,14 +74,10 @@ export class RateLimits implements FlowWatcher {
   }
 
   private warn(error: unknown): void {
-    const now = this.clock.now();
-    const elapsedMs = now - this.warnedAtMs;
-    if (elapsedMs >= 0 && elapsedMs < WARNING_INTERVAL_MS) return;
-    this.warnedAtMs = now;
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
     const consequence =
       this.config.whenUnavailable === 'allow' ? 'attempts go on uncounted' : 'attempts are refused';
-    process.emitWarning(`The rate limiter fails, ${consequence}`, { type: 'NestSessionsWarning', detail });
+    this.warning.warn(`The rate limiter fails, ${consequence}`, detail);
   }
 }
 

@@ -1,41 +1,32 @@
 import type { Type } from '@nestjs/common';
 import {
   accessTokenInfo,
+  parseWithoutVerifying,
   type AccessTokenInfo,
   type ParsedAccessToken,
 } from '../access-token/access-token.js';
-import type { AccessTokenVerifier } from '../access-token/access-token-verifier.js';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import { validateClaims } from '../claims/validate-claims.js';
 import { ROUTE_PATHS } from '../config/route-paths.js';
-import type { SessionConfig } from '../config/session-config.js';
-import type { SessionFeatures } from '../config/session-feature-options.js';
-import type { CoreClient } from '../core/core-client.js';
 import type {
   CoreSession,
   CoreSessionTokens,
   CreateSessionInput,
+  RegenerateResult,
   VerifySessionResult,
 } from '../core/core.types.js';
-import { TokenTheftDetectedError, TryRefreshTokenError, UnauthorisedError } from '../errors/session.error.js';
-import { eventSourceOf } from '../observability/event-source.js';
-import type { SessionEvent, SessionEvents } from '../observability/session-events.js';
+import { TryRefreshTokenError, UnauthorisedError } from '../errors/session.error.js';
 import { TooManySessionsError } from '../errors/too-many-sessions.error.js';
 import { assertNever } from '../shared/assert-never.js';
-import type { Clock } from '../shared/clock.js';
 import { deepFreeze, type JsonObject } from '../shared/json.js';
 import { OneAtATime } from '../shared/one-at-a-time.js';
-import { tenantIdOfHandle } from '../shared/tenant-id.js';
-import type { UserContext } from '../shared/user-context.js';
-import { antiCsrfTokensMatch } from '../transport/anti-csrf.js';
-import type { TokenTransport } from '../transport/token-transport.js';
-import type { Devices } from './devices.js';
+import { ownWriteContext, type UserContext } from '../shared/user-context.js';
 import { jsonObjectFrom } from './json-input.js';
 import { mergePayload } from './merge-payload.js';
-
-import type { PrepareContext } from './prepare-context.js';
-import type { SessionLifetimes } from './session-lifetimes.js';
+import type { RecipeDependencies } from './recipe-dependencies.js';
+import { SessionReports } from './session-reports.js';
+import { stateFromToken, TokenChecks } from './token-checks.js';
 import type {
   CreateJWTResult,
   GetClaimValueResult,
@@ -56,36 +47,11 @@ import {
 const DEFAULT_JWT_VALIDITY_SEC = 3_153_600_000;
 
 /**
- * What the recipe works with; a class that extends {@link SessionRecipe} gets it injected and passes it on.
- *
- * @publicApi
- */
-export abstract class RecipeDependencies {
-  abstract readonly config: SessionConfig;
-  abstract readonly core: CoreClient;
-  abstract readonly verifier: AccessTokenVerifier;
-  abstract readonly transport: TokenTransport;
-  abstract readonly events: SessionEvents;
-  abstract readonly clock: Clock;
-  abstract readonly prepareContext: PrepareContext;
-  abstract readonly lifetimes: SessionLifetimes;
-  abstract readonly features: SessionFeatures;
-  abstract readonly devices: Devices;
-}
-
-/**
  * A class that extends {@link SessionRecipe}, for the option `recipe`.
  *
  * @publicApi
  */
 export type SessionRecipeClass = Type<SessionRecipe>;
-
-/** Events that say whose session it is and nothing else. */
-type PlainEventType = Extract<
-  SessionEvent['type'],
-  'session.created' | 'session.refreshed' | 'session.theft-detected' | 'session.reauthenticated'
->;
-type EventSubject = Pick<CoreSession, 'handle' | 'userId' | 'recipeUserId' | 'tenantId'>;
 
 type Input<Name extends keyof RecipeInterface> = Parameters<RecipeInterface[Name]>[0];
 
@@ -106,12 +72,20 @@ interface ClaimInput<T> {
 export class SessionRecipe implements RecipeInterface {
   /** The overridden object; this one until overrides are applied. */
   protected recipe: RecipeInterface = this;
+  private readonly checks: TokenChecks;
+  private readonly reports: SessionReports;
+  // The core lets parallel writers try again until they get through; in one process they need not compete at all.
   private readonly dataMerges = new OneAtATime();
+  private readonly payloadChanges = new OneAtATime();
   private overriddenNames: ReadonlySet<string> = new Set();
   /** What all containers have in common, made when the first is. */
   private sharedContext: SessionContainerContext | undefined;
 
-  constructor(protected readonly dependencies: RecipeDependencies) {}
+  constructor(protected readonly dependencies: RecipeDependencies) {
+    const { config, verifier, events, clock } = dependencies;
+    this.checks = new TokenChecks(config, verifier);
+    this.reports = new SessionReports(verifier, events, clock);
+  }
 
   /** @internal */
   useOverrides(recipe: RecipeInterface, overriddenNames: readonly string[]): void {
@@ -150,7 +124,7 @@ export class SessionRecipe implements RecipeInterface {
       input,
     );
     devices.remember(created.session.handle);
-    this.emit('session.created', created.session, input.userContext);
+    this.reports.note('session.created', created.session, input.userContext);
     return this.containerFor(created, input.tenantId);
   }
 
@@ -164,7 +138,7 @@ export class SessionRecipe implements RecipeInterface {
     const atOnce = this.getSessionAtOnce(input);
     if (atOnce !== undefined) return atOnce;
     const { options = {} } = input;
-    const doAntiCsrfCheck = this.doesAntiCsrfCheck(input);
+    const doAntiCsrfCheck = this.checks.doesAntiCsrfCheck(input);
     const parsed =
       input.accessToken === undefined ? undefined : this.dependencies.verifier.read(input.accessToken);
     if (parsed === undefined) {
@@ -172,9 +146,9 @@ export class SessionRecipe implements RecipeInterface {
       const message = input.accessToken === undefined ? 'There is no access token' : 'Token parsing failed';
       throw new UnauthorisedError(message, { clearTokens: false });
     }
-    const info = await this.verifyLocally(parsed, doAntiCsrfCheck, input.antiCsrfToken);
+    const info = await this.checks.verifyLocally(parsed, doAntiCsrfCheck, input.antiCsrfToken);
     // Where nothing proves otherwise, the token alone is the answer: no call, no store.
-    if (info !== undefined && options.checkDatabase !== true && info.parentRefreshTokenHash1 === undefined) {
+    if (options.checkDatabase !== true && info.parentRefreshTokenHash1 === undefined) {
       return this.newContainer(stateFromToken(parsed.token, info, input.antiCsrfToken));
     }
     const verified = await this.dependencies.core.verifySession(
@@ -204,7 +178,7 @@ export class SessionRecipe implements RecipeInterface {
     if (accessToken === undefined || options?.checkDatabase === true) return undefined;
     const info = known ?? this.dependencies.verifier.verifyAtOnce(accessToken);
     if (info === undefined || info.parentRefreshTokenHash1 !== undefined) return undefined;
-    this.checkProven(info, this.doesAntiCsrfCheck({ options }), antiCsrfToken);
+    this.checks.checkProven(info, this.checks.doesAntiCsrfCheck({ options }), antiCsrfToken);
     return this.newContainer(stateFromToken(accessToken, info, antiCsrfToken));
   }
 
@@ -229,12 +203,12 @@ export class SessionRecipe implements RecipeInterface {
         await this.endIfOver(result.session, input.userContext);
         // Nothing is lost by it: until the new tokens are used, the core takes the old one again.
         this.dependencies.verifier.assertIntended(result.session.userDataInJWT);
-        this.emit('session.refreshed', result.session, input.userContext);
+        this.reports.note('session.refreshed', result.session, input.userContext);
         return this.containerFor(result, result.session.tenantId);
       case 'UNAUTHORISED':
         throw new UnauthorisedError(result.message);
       case 'TOKEN_THEFT_DETECTED':
-        return this.reportTheft(result.session, input.userContext);
+        return this.reports.theft(result.session, input.userContext);
       default:
         return assertNever(result);
     }
@@ -269,7 +243,8 @@ export class SessionRecipe implements RecipeInterface {
       },
       input.userContext,
     );
-    return this.noteRevoked(revoked, input);
+    this.reports.revoked(revoked, { userId: input.userId }, input.userContext);
+    return revoked;
   }
 
   async getAllSessionHandlesForUser(input: Input<'getAllSessionHandlesForUser'>): Promise<string[]> {
@@ -283,15 +258,23 @@ export class SessionRecipe implements RecipeInterface {
     );
   }
 
-  async revokeSession(input: Input<'revokeSession'>): Promise<boolean> {
-    const revoked = await this.dependencies.core.revokeSessions([input.sessionHandle], input.userContext);
-    return this.noteRevoked(revoked, { userContext: input.userContext }).length === 1;
+  async revokeSession({ sessionHandle, ...rest }: Input<'revokeSession'>): Promise<boolean> {
+    return (await this.revoke({ sessionHandles: [sessionHandle], ...rest })).length === 1;
   }
 
   async revokeMultipleSessions(input: Input<'revokeMultipleSessions'>): Promise<string[]> {
-    const { sessionHandles, userContext } = input;
+    return this.revoke(input);
+  }
+
+  private async revoke({
+    sessionHandles,
+    owner,
+    userContext,
+  }: Input<'revokeMultipleSessions'>): Promise<string[]> {
     const revoked = await this.dependencies.core.revokeSessions(sessionHandles, userContext);
-    return this.noteRevoked(revoked, { userContext });
+    this.reports.forget(sessionHandles.filter((handle) => !revoked.includes(handle)));
+    this.reports.revoked(revoked, owner, userContext);
+    return revoked;
   }
 
   async updateSessionDataInDatabase(input: Input<'updateSessionDataInDatabase'>): Promise<boolean> {
@@ -311,7 +294,6 @@ export class SessionRecipe implements RecipeInterface {
     const { sessionHandle, userContext } = input;
     const update = jsonObjectFrom(input.sessionDataUpdate, 'sessionDataUpdate');
     this.dependencies.devices.assertFree(update);
-    // The core lets parallel writers try again until they get through; here they need not compete at all.
     return this.dataMerges.run(sessionHandle, () =>
       this.dependencies.core.mergeSessionData(sessionHandle, update, userContext),
     );
@@ -326,33 +308,69 @@ export class SessionRecipe implements RecipeInterface {
       input.accessTokenPayloadUpdate,
       this.dependencies.lifetimes.claimNames,
     );
-    return this.dependencies.core.updateAccessTokenPayload(sessionHandle, payload, userContext);
+    const change = { from: information.customClaimsInAccessTokenPayload, to: payload };
+    return this.payloadChanges.run(sessionHandle, () =>
+      this.dependencies.core.changeAccessTokenPayload(sessionHandle, change, userContext),
+    );
   }
 
   async regenerateAccessToken(
     input: Input<'regenerateAccessToken'>,
   ): Promise<RegeneratedAccessToken | undefined> {
-    const { core, lifetimes } = this.dependencies;
+    const { lifetimes } = this.dependencies;
+    const { accessToken, currentAccessTokenPayload: current, userContext } = input;
     const given = jsonObjectFrom(input.newAccessTokenPayload ?? {}, 'newAccessTokenPayload');
-    // What the token says of the session's limits counts: the core proves it before it stores anything.
-    const userDataInJWT = lifetimes.payloadWithLimitsOf(payloadOf(input.accessToken, {}), given);
-    const result = await core.regenerateAccessToken(
-      { accessToken: input.accessToken, userDataInJWT },
-      input.userContext,
-    );
-    return result.status === 'OK' ? result : undefined;
+    const presented = payloadOf(accessToken, {});
+    // Where nothing stored is at hand, what the token says of the session's limits counts: the core proves it before it
+    // stores anything.
+    const userDataInJWT = lifetimes.payloadWithLimitsOf(current ?? presented, given);
+    const result = await this.regenerate({ accessToken, userDataInJWT, basis: current }, userContext);
+    if (result.status !== 'OK') return undefined;
+    const { status, session } = result;
+    return lifetimes.isOlderProof(presented, session.userDataInJWT) ? { status, session } : result;
   }
 
-  async recordAuthentication({
-    accessToken,
-    userContext,
-  }: Input<'recordAuthentication'>): Promise<RegeneratedAccessToken | undefined> {
-    const { core, lifetimes } = this.dependencies;
-    const userDataInJWT = lifetimes.payloadAfterAuthentication(payloadOf(accessToken, {}));
-    const result = await core.regenerateAccessToken({ accessToken, userDataInJWT }, userContext);
+  async recordAuthentication(
+    input: Input<'recordAuthentication'>,
+  ): Promise<RegeneratedAccessToken | undefined> {
+    const { lifetimes } = this.dependencies;
+    const { accessToken, userContext } = input;
+    lifetimes.assertRecorded();
+    const current = input.currentAccessTokenPayload ?? (await this.storedPayloadOf(accessToken, userContext));
+    if (current === undefined) return undefined;
+    const userDataInJWT = lifetimes.payloadAfterAuthentication(current);
+    const result = await this.regenerate({ accessToken, userDataInJWT, basis: current }, userContext);
     if (result.status !== 'OK') return undefined;
-    this.emit('session.reauthenticated', result.session, userContext);
+    this.reports.note('session.reauthenticated', result.session, userContext);
     return result;
+  }
+
+  /** Where the payload was made from the stored one, in line with the other writers of this process. */
+  private async regenerate(
+    {
+      accessToken,
+      userDataInJWT,
+      basis,
+    }: { accessToken: string; userDataInJWT: JsonObject; basis: JsonObject | undefined },
+    userContext: UserContext,
+  ): Promise<RegenerateResult> {
+    const { core } = this.dependencies;
+    const sessionHandle = handleOf(accessToken);
+    if (basis === undefined || sessionHandle === undefined) {
+      return core.regenerateAccessToken({ accessToken, userDataInJWT }, userContext);
+    }
+    const input = { accessToken, userDataInJWT, basis: { sessionHandle, userDataInJWT: basis } };
+    return this.payloadChanges.run(sessionHandle, () => core.regenerateAccessToken(input, userContext));
+  }
+
+  private async storedPayloadOf(
+    accessToken: string,
+    userContext: UserContext,
+  ): Promise<JsonObject | undefined> {
+    const sessionHandle = handleOf(accessToken);
+    if (sessionHandle === undefined) return undefined;
+    const information = await this.recipe.getSessionInformation({ sessionHandle, userContext });
+    return information?.customClaimsInAccessTokenPayload;
   }
 
   async validateClaims(input: Input<'validateClaims'>): ReturnType<RecipeInterface['validateClaims']> {
@@ -413,10 +431,12 @@ export class SessionRecipe implements RecipeInterface {
 
   async createJWT(input: Input<'createJWT'>): Promise<CreateJWTResult> {
     const { userContext } = input;
+    const payload = jsonObjectFrom(input.payload ?? {}, 'payload');
+    if (input.validitySeconds === undefined) assertNoAccessToken(payload);
     const { issuer } = await this.recipe.getOpenIdDiscoveryConfiguration({ userContext });
     return this.dependencies.core.createJwt(
       {
-        payload: { iss: issuer, ...jsonObjectFrom(input.payload ?? {}, 'payload') },
+        payload: { iss: issuer, ...payload },
         validity: input.validitySeconds ?? DEFAULT_JWT_VALIDITY_SEC,
         useStaticSigningKey: input.useStaticSigningKey !== false,
         algorithm: 'RS256',
@@ -446,73 +466,10 @@ export class SessionRecipe implements RecipeInterface {
     };
   }
 
-  /**
-   * Everything that can be proven without the core.
-   *
-   * @returns undefined for a version 2 token so young that its key may not have reached us: the core is asked then
-   * @see docs/protocol/sdk.md §4.4-4.8
-   */
-  private async verifyLocally(
-    parsed: ParsedAccessToken,
-    doAntiCsrfCheck: boolean,
-    antiCsrfToken: string | undefined,
-  ): Promise<AccessTokenInfo | undefined> {
-    let info: AccessTokenInfo;
-    try {
-      info = await this.dependencies.verifier.verify(parsed);
-    } catch (error) {
-      // A token that was proven and refused has no newer key.
-      if (error instanceof TryRefreshTokenError && this.mayHaveNewerKey(parsed)) return undefined;
-      throw error;
-    }
-    this.checkProven(info, doAntiCsrfCheck, antiCsrfToken);
-    return info;
-  }
-
-  private doesAntiCsrfCheck({ options }: Pick<Input<'getSession'>, 'options'>): boolean {
-    const doAntiCsrfCheck = options?.antiCsrfCheck !== false;
-    if (doAntiCsrfCheck && this.dependencies.config.antiCsrf === 'VIA_CUSTOM_HEADER') {
-      throw new Error(
-        'With antiCsrf VIA_CUSTOM_HEADER the check needs the request: pass antiCsrfCheck: false and check the header where it arrives',
-      );
-    }
-    return doAntiCsrfCheck;
-  }
-
-  /** What a token has to satisfy besides being genuine and in time. */
-  private checkProven(
-    info: AccessTokenInfo,
-    doAntiCsrfCheck: boolean,
-    antiCsrfToken: string | undefined,
-  ): void {
-    this.checkKindOfKey(info);
-    if (!doAntiCsrfCheck || this.dependencies.config.antiCsrf !== 'VIA_TOKEN') return;
-    if (antiCsrfToken === undefined)
-      throw new TryRefreshTokenError('anti-csrf check failed: the request carries no anti-csrf token');
-    if (!antiCsrfTokensMatch(info.antiCsrfToken, antiCsrfToken))
-      throw new TryRefreshTokenError('anti-csrf check failed');
-  }
-
-  private mayHaveNewerKey(parsed: ParsedAccessToken): boolean {
-    if (parsed.version > 2) return false;
-    const { timeCreatedMs, expiryMs } = accessTokenInfo(parsed);
-    const now = this.dependencies.clock.now();
-    return expiryMs >= now && timeCreatedMs > now - this.dependencies.config.jwksRefreshIntervalSec * 1000;
-  }
-
-  private checkKindOfKey({ kid, version }: AccessTokenInfo): void {
-    if (version <= 2) return;
-    if (kid?.startsWith('d-') !== this.dependencies.config.useDynamicAccessTokenSigningKey) {
-      throw new TryRefreshTokenError(
-        'The access token was signed by the other kind of key than useDynamicAccessTokenSigningKey asks for',
-      );
-    }
-  }
-
   private containerAfterVerify(
     verified: VerifySessionResult,
     parsed: ParsedAccessToken,
-    info: AccessTokenInfo | undefined,
+    known: AccessTokenInfo,
     antiCsrfToken: string | undefined,
   ): SessionContainer {
     switch (verified.status) {
@@ -525,10 +482,8 @@ export class SessionRecipe implements RecipeInterface {
       default:
         return assertNever(verified);
     }
-    const { lifetimes, verifier } = this.dependencies;
+    const { lifetimes } = this.dependencies;
     const { session, accessToken } = verified;
-    const known = info ?? accessTokenInfo(parsed);
-    if (info === undefined) verifier.assertIntended(known.payload); // only the core has proven it
     const userData = deepFreeze({ ...session.userDataInJWT });
     const isLegacy = parsed.version <= 2;
     const presentedPayload = isLegacy ? userData : known.payload;
@@ -559,7 +514,9 @@ export class SessionRecipe implements RecipeInterface {
   private readonly noteUse = (sessionHandle: string, userContext: UserContext): void => {
     const { core, devices } = this.dependencies;
     devices.noteUse(sessionHandle, userContext, (update) =>
-      this.dataMerges.run(sessionHandle, () => core.mergeSessionData(sessionHandle, update, {})),
+      this.dataMerges.run(sessionHandle, () =>
+        core.mergeSessionData(sessionHandle, update, ownWriteContext()),
+      ),
     );
   };
 
@@ -584,7 +541,8 @@ export class SessionRecipe implements RecipeInterface {
     if (limit === undefined) return core.createSession(session, userContext);
     const result = await core.createSessionWithinLimit(session, limit, userContext);
     if (result.status === 'TOO_MANY_SESSIONS') throw new TooManySessionsError(userId, tenantId, limit.max);
-    this.noteRevoked([...result.endedHandles], { userId, userContext });
+    this.reports.revoked(result.endedHandles, { userId }, userContext);
+    if (result.status === 'CREATION_FAILED') throw result.failure;
     return result.created;
   }
 
@@ -592,7 +550,8 @@ export class SessionRecipe implements RecipeInterface {
   private async endIfOver(session: CoreSession, userContext: UserContext): Promise<void> {
     const { lifetimes } = this.dependencies;
     if (!lifetimes.isOver(session.userDataInJWT)) return;
-    await this.recipe.revokeSession({ sessionHandle: session.handle, userContext });
+    const { handle: sessionHandle, userId, recipeUserId } = session;
+    await this.recipe.revokeSession({ sessionHandle, owner: { userId, recipeUserId }, userContext });
     lifetimes.assertNotOver(session.userDataInJWT);
   }
 
@@ -628,63 +587,19 @@ export class SessionRecipe implements RecipeInterface {
     const context = { recipe: this.recipe, transport, events, clock, prepareContext, lifetimes };
     return devices.isOn ? { ...context, noteUse: this.noteUse } : context;
   }
-
-  private reportTheft(session: Omit<EventSubject, 'tenantId'>, userContext: UserContext): never {
-    const { handle, userId, recipeUserId } = session;
-    this.emit('session.theft-detected', { ...session, tenantId: tenantIdOfHandle(handle) }, userContext);
-    throw new TokenTheftDetectedError(handle, userId, recipeUserId);
-  }
-
-  private emit(type: PlainEventType, session: EventSubject, userContext: UserContext): void {
-    const { handle: sessionHandle, userId, recipeUserId, tenantId } = session;
-    this.dependencies.events.emit({
-      type,
-      timeMs: this.dependencies.clock.now(),
-      sessionHandle,
-      userId,
-      recipeUserId,
-      tenantId,
-      ...eventSourceOf(userContext),
-    });
-  }
-
-  /** @param by whose sessions they were is known only where all of a user's were meant */
-  private noteRevoked(
-    sessionHandles: string[],
-    { userId, userContext }: { readonly userId?: string; readonly userContext: UserContext },
-  ): string[] {
-    const { verifier, events, clock } = this.dependencies;
-    verifier.forgetSessions(sessionHandles);
-    for (const sessionHandle of sessionHandles) {
-      events.emit({
-        type: 'session.revoked',
-        timeMs: clock.now(),
-        sessionHandle,
-        ...(userId === undefined ? {} : { userId }),
-        tenantId: tenantIdOfHandle(sessionHandle),
-        ...eventSourceOf(userContext),
-      });
-    }
-    return sessionHandles;
-  }
 }
 
-/** @param antiCsrfToken the request's; it is echoed to the client only where it is the session's own (Q3) */
-function stateFromToken(
-  token: string,
-  info: AccessTokenInfo,
-  antiCsrfToken: string | undefined,
-): SessionState {
-  return {
-    sessionHandle: info.sessionHandle,
-    userId: info.userId,
-    recipeUserId: info.recipeUserId,
-    tenantId: info.tenantId,
-    accessToken: token,
-    accessTokenExpiryMs: info.expiryMs,
-    accessTokenPayload: info.payload,
-    refreshToken: undefined,
-    antiCsrfToken: antiCsrfTokensMatch(info.antiCsrfToken, antiCsrfToken) ? antiCsrfToken : undefined,
-    accessAndFrontTokenUpdated: false,
-  };
+/** With these two names a JWT is built like an access token, which nobody means to be one for {@link DEFAULT_JWT_VALIDITY_SEC}. */
+function assertNoAccessToken(payload: JsonObject): void {
+  if (typeof payload['sessionHandle'] !== 'string' || typeof payload['refreshTokenHash1'] !== 'string')
+    return;
+  throw new TypeError(
+    'createJWT: this is the payload of a session, so the JWT would open that session for a hundred years: ' +
+      'leave out sessionHandle and refreshTokenHash1, or say with validitySeconds how long it may',
+  );
+}
+
+function handleOf(accessToken: string): string | undefined {
+  const parsed = parseWithoutVerifying(accessToken);
+  return parsed && accessTokenInfo(parsed).sessionHandle;
 }

@@ -95,6 +95,17 @@ export interface JWKS {
   readonly validityInSeconds: number | undefined;
 }
 
+/**
+ * Whose session it is, where the caller knows.
+ *
+ * @publicApi
+ */
+export interface SessionOwner {
+  /** Primary user id. */
+  readonly userId: string;
+  readonly recipeUserId?: string;
+}
+
 interface WithContext {
   userContext: UserContext;
 }
@@ -169,9 +180,23 @@ export interface RecipeInterface {
     },
   ): Promise<string[]>;
 
-  revokeSession(input: WithContext & { sessionHandle: string }): Promise<boolean>;
+  /** @returns whether there was one */
+  revokeSession(
+    input: WithContext & {
+      sessionHandle: string;
+      /** For the event. */
+      owner?: SessionOwner | undefined;
+    },
+  ): Promise<boolean>;
 
-  revokeMultipleSessions(input: WithContext & { sessionHandles: readonly string[] }): Promise<string[]>;
+  /** @returns the handles of those that existed */
+  revokeMultipleSessions(
+    input: WithContext & {
+      sessionHandles: readonly string[];
+      /** For the events; all of them are his. */
+      owner?: SessionOwner | undefined;
+    },
+  ): Promise<string[]>;
 
   /** @returns false when the session does not exist */
   updateSessionDataInDatabase(
@@ -191,9 +216,23 @@ export interface RecipeInterface {
     input: WithContext & { sessionHandle: string; accessTokenPayloadUpdate: JsonObject },
   ): Promise<boolean>;
 
-  /** @returns undefined when the session does not exist any more */
+  /**
+   * Stores a new payload, and re-issues the access token with it. There is no token where the presented one has expired, or
+   * where the user has proved since, with another one, who they are: such a proof is not handed to older tokens.
+   *
+   * @returns undefined when the session does not exist any more
+   */
   regenerateAccessToken(
-    input: WithContext & { accessToken: string; newAccessTokenPayload?: JsonObject | null | undefined },
+    input: WithContext & {
+      accessToken: string;
+      /** The whole payload. */
+      newAccessTokenPayload?: JsonObject | null | undefined;
+      /**
+       * The stored payload that the new one was made from. Where it is given, the names in which the two differ are
+       * changed and no others, whatever is stored by then. Without it, the new payload replaces the stored one.
+       */
+      currentAccessTokenPayload?: JsonObject | undefined;
+    },
   ): Promise<RegeneratedAccessToken | undefined>;
 
   /**
@@ -203,7 +242,11 @@ export interface RecipeInterface {
    * @throws {Error} the module does not record the time of authentication
    */
   recordAuthentication(
-    input: WithContext & { accessToken: string },
+    input: WithContext & {
+      accessToken: string;
+      /** The stored payload, where it is known already. */
+      currentAccessTokenPayload?: JsonObject | undefined;
+    },
   ): Promise<RegeneratedAccessToken | undefined>;
 
   validateClaims(
@@ -229,10 +272,15 @@ export interface RecipeInterface {
 
   removeClaim(input: WithContext & { sessionHandle: string; claim: SessionClaim<unknown> }): Promise<boolean>;
 
-  /** Signs a JWT of the application's own. `iss` is the issuer unless the payload has one. */
+  /**
+   * Signs a JWT of the application's own. `iss` is the issuer unless the payload has one.
+   *
+   * @throws {TypeError} the payload is no object with names, or that of a session without `validitySeconds`
+   */
   createJWT(
     input: WithContext & {
       payload?: JsonObject | undefined;
+      /** Default: a hundred years. */
       validitySeconds?: number | undefined;
       useStaticSigningKey?: boolean | undefined;
     },

@@ -1,4 +1,5 @@
 import type { TokenTransferMethod } from '../config/session-options.interface.js';
+import { DuplicateSessionCookiesError } from '../errors/duplicate-session-cookies.error.js';
 import {
   ClearDuplicateSessionCookiesError,
   SessionError,
@@ -6,6 +7,7 @@ import {
   UnauthorisedError,
 } from '../errors/session.error.js';
 import type { HttpExchange, HttpRequest } from '../shared/http-exchange.js';
+import { OccasionalWarning } from '../shared/occasional-warning.js';
 import { withRequest, type UserContext } from '../shared/user-context.js';
 import { decideAntiCsrfOnRefresh } from '../transport/anti-csrf.js';
 import {
@@ -23,7 +25,11 @@ import type { SessionContainer } from './session-container.js';
  * @see docs/protocol/sdk.md §5.3
  */
 export class RefreshSessionFlow {
-  constructor(private readonly dependencies: FlowDependencies) {}
+  private readonly warning: OccasionalWarning;
+
+  constructor(private readonly dependencies: FlowDependencies) {
+    this.warning = new OccasionalWarning(dependencies.clock);
+  }
 
   async inRequest(exchange: HttpExchange, userContext: UserContext): Promise<SessionContainer> {
     const { transport } = this.dependencies;
@@ -94,7 +100,9 @@ export class RefreshSessionFlow {
       return await recipe.refreshSession(input);
     } catch (error) {
       if (error instanceof TokenTheftDetectedError && revokesStolenSessions) {
-        await recipe.revokeSession({ sessionHandle: error.sessionHandle, userContext: input.userContext });
+        const { sessionHandle, userId, recipeUserId } = error.payload;
+        const owner = { userId, recipeUserId };
+        await recipe.revokeSession({ sessionHandle, owner, userContext: input.userContext });
       }
       throw error;
     }
@@ -123,10 +131,9 @@ export class RefreshSessionFlow {
     );
     if (duplicated.length === 0) return;
     if (config.olderCookieDomain === undefined) {
-      throw new Error(
-        'The request carries two session cookies of the same name, as after a change of cookieDomain: ' +
-          "set olderCookieDomain to the former cookieDomain ('' if there was none) for as long as old cookies live",
-      );
+      const error = new DuplicateSessionCookiesError();
+      this.warning.warn(`A refresh was refused. ${error.message}`); // strangers can send such cookies, too
+      throw error;
     }
     for (const tokenType of duplicated) transport.clearDuplicate(exchange, tokenType, userContext);
     throw new ClearDuplicateSessionCookiesError(

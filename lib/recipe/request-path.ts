@@ -1,6 +1,12 @@
+/**
+ * The origin of a request target in absolute form. Only names and ports: where an authority holds anything else, routers
+ * disagree about where its path begins, and such a target is left as it is, so that it is the path of no route of ours.
+ */
+const ORIGIN = /^https?:\/\/[a-z0-9._:[\]-]*(?=[/?#]|$)/i;
+
 /** The path of a request's URL: without query, without host. */
 export function pathOf(url: string): string {
-  const path = url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '').split(/[?#]/, 1)[0] ?? '';
+  const path = url.replace(ORIGIN, '').split(/[?#]/, 1)[0] ?? '';
   return path === '' ? '/' : path;
 }
 

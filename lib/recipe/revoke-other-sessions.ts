@@ -8,6 +8,8 @@ export interface OtherSessions {
   /** The one that stays. */
   readonly sessionHandle: string;
   readonly userId: string;
+  /** His primary user id, where `userId` is that of one login method. Default: `userId`. */
+  readonly ownerId?: string;
   /** undefined: all tenants. */
   readonly tenantId: string | undefined;
   readonly includeLinkedAccounts: boolean;
@@ -24,7 +26,7 @@ export interface OtherSessions {
  */
 export async function revokeOtherSessions(
   recipe: RecipeInterface,
-  { sessionHandle, userId, tenantId, includeLinkedAccounts, mustExist }: OtherSessions,
+  { sessionHandle, userId, ownerId = userId, tenantId, includeLinkedAccounts, mustExist }: OtherSessions,
   userContext: UserContext,
 ): Promise<string[]> {
   const live = await recipe.getAllSessionHandlesForUser({
@@ -41,5 +43,6 @@ export async function revokeOtherSessions(
     (await recipe.getSessionInformation({ sessionHandle, userContext })) !== undefined;
   if (!mayAsk) throw new UnauthorisedError('Session does not exist anymore');
   const others = live.filter((handle) => handle !== sessionHandle);
-  return others.length === 0 ? [] : recipe.revokeMultipleSessions({ sessionHandles: others, userContext });
+  if (others.length === 0) return [];
+  return recipe.revokeMultipleSessions({ sessionHandles: others, owner: { userId: ownerId }, userContext });
 }

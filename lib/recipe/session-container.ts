@@ -3,12 +3,9 @@ import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import type { TokenTransferMethod } from '../config/session-options.interface.js';
 import { InvalidClaimsError, UnauthorisedError } from '../errors/session.error.js';
-import {
-  withoutProtectedClaims,
-  parseWithoutVerifying,
-  accessTokenInfo,
-  lengthOfNewAccessToken,
-} from '../access-token/access-token.js';
+import { parseWithoutVerifying, accessTokenInfo } from '../access-token/access-token.js';
+import { lengthOfNewAccessToken } from '../access-token/access-token-claims.js';
+import { withoutProtectedClaims } from '../access-token/reserved-claims.js';
 import { eventSourceOf } from '../observability/event-source.js';
 import type { SessionEvents } from '../observability/session-events.js';
 import type { Clock } from '../shared/clock.js';
@@ -18,7 +15,7 @@ import { withRequest, type UserContext } from '../shared/user-context.js';
 import { buildFrontToken } from '../transport/front-token.js';
 import { exchangeFor } from '../transport/http-exchange-factory.js';
 import type { TokenTransport } from '../transport/token-transport.js';
-import { mergePayload } from './merge-payload.js';
+import { changedNames, mergePayload, payloadUpdateFrom } from './merge-payload.js';
 import type { PrepareContext } from './prepare-context.js';
 import type { RecipeInterface, RegeneratedAccessToken, SessionInformation } from './recipe.interface.js';
 import { revokeOtherSessions } from './revoke-other-sessions.js';
@@ -136,7 +133,9 @@ export class SessionContainer<Payload extends object = JsonObject> {
   /** Ends the session, and takes the tokens away from the client if the session is attached. No error if it had ended. */
   async revokeSession(userContext?: UserContext): Promise<void> {
     const ctx = this.contextFor(userContext);
-    await this.context.recipe.revokeSession({ sessionHandle: this.state.sessionHandle, userContext: ctx });
+    const { sessionHandle, userId, recipeUserId } = this.state;
+    const owner = { userId, recipeUserId };
+    await this.context.recipe.revokeSession({ sessionHandle, owner, userContext: ctx });
     if (this.attachment)
       this.context.transport.clear(this.attachment.exchange, this.attachment.transferMethod, ctx);
   }
@@ -156,7 +155,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     const userId = includeLinkedAccounts ? this.state.userId : recipeUserId;
     return revokeOtherSessions(
       this.context.recipe,
-      { sessionHandle, userId, tenantId, includeLinkedAccounts, mustExist: true },
+      { sessionHandle, userId, ownerId: this.state.userId, tenantId, includeLinkedAccounts, mustExist: true },
       this.contextFor(userContext),
     );
   }
@@ -200,8 +199,9 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   /**
-   * Merges top-level keys into the payload, stores it and re-issues the access token with its old expiry. A key whose
-   * value is null is removed.
+   * Merges top-level keys into the stored payload and re-issues the access token with that and its old expiry. A key whose
+   * value is null is removed. What others have changed since the token was made, by handle for example, stays, and is in
+   * the payload afterwards.
    *
    * @throws {TypeError} the update sets a name that belongs to the session (`sub`, `exp`, …)
    */
@@ -231,7 +231,9 @@ export class SessionContainer<Payload extends object = JsonObject> {
       userContext: ctx,
     });
     if (result.accessTokenPayloadUpdate !== undefined) {
-      await this.storePayloadUpdate(withoutProtectedClaims(result.accessTokenPayloadUpdate), ctx);
+      // Nothing but what was fetched: the rest of the token's payload may be older than what is stored.
+      const fetched = changedNames(accessTokenPayload, result.accessTokenPayloadUpdate);
+      await this.storePayloadUpdate(withoutProtectedClaims(fetched), ctx);
     }
     if (result.invalidClaims.length === 0) return;
     this.context.events.emit({
@@ -257,9 +259,14 @@ export class SessionContainer<Payload extends object = JsonObject> {
   async recordAuthentication(userContext?: UserContext): Promise<void> {
     const ctx = this.contextFor(userContext);
     const { lifetimes, recipe } = this.context;
-    this.assertTokenFits(lifetimes.payloadAfterAuthentication(this.state.accessTokenPayload), ctx);
+    lifetimes.assertRecorded();
+    const currentAccessTokenPayload = await this.storedPayload(ctx);
+    this.assertTokenFits(lifetimes.payloadAfterAuthentication(currentAccessTokenPayload), ctx);
     const { accessToken } = this.state;
-    this.adopt(await recipe.recordAuthentication({ accessToken, userContext: ctx }), ctx);
+    this.adopt(
+      await recipe.recordAuthentication({ accessToken, currentAccessTokenPayload, userContext: ctx }),
+      ctx,
+    );
   }
 
   /** Fetches the claim's value anew and puts it into the payload. */
@@ -320,13 +327,18 @@ export class SessionContainer<Payload extends object = JsonObject> {
 
   private async storePayloadUpdate(update: object, userContext: UserContext): Promise<void> {
     const { lifetimes, recipe } = this.context;
-    const newAccessTokenPayload = mergePayload(this.state.accessTokenPayload, update, lifetimes.claimNames);
+    const change = payloadUpdateFrom(update, lifetimes.claimNames); // before the core is asked
+    const currentAccessTokenPayload = await this.storedPayload(userContext);
+    const newAccessTokenPayload = mergePayload(currentAccessTokenPayload, change, lifetimes.claimNames);
     this.assertTokenFits(newAccessTokenPayload, userContext);
     const { accessToken } = this.state;
-    this.adopt(
-      await recipe.regenerateAccessToken({ accessToken, newAccessTokenPayload, userContext }),
-      userContext,
-    );
+    const input = { accessToken, newAccessTokenPayload, currentAccessTokenPayload, userContext };
+    this.adopt(await recipe.regenerateAccessToken(input), userContext);
+  }
+
+  /** Not that of the token, which may be older. */
+  private async storedPayload(userContext: UserContext): Promise<JsonObject> {
+    return (await this.information(userContext)).customClaimsInAccessTokenPayload;
   }
 
   /** Before anything is stored that the client could never be told. */
@@ -340,8 +352,12 @@ export class SessionContainer<Payload extends object = JsonObject> {
   private adopt(regenerated: RegeneratedAccessToken | undefined, userContext: UserContext): void {
     if (regenerated === undefined) throw sessionGone();
     if (regenerated.accessToken === undefined) {
-      // It expired during this request: the payload is stored, the client gets it with its next refresh.
-      const accessTokenPayload = { ...this.state.accessTokenPayload, ...regenerated.session.userDataInJWT };
+      // It expired during this request, or is older than a proof of who the user is: what is stored counts, and the client
+      // gets it with its next refresh.
+      const accessTokenPayload = this.context.lifetimes.payloadWithoutNewerProof(
+        this.state.accessTokenPayload,
+        regenerated.session.userDataInJWT,
+      );
       this.state = { ...this.state, accessTokenPayload: deepFreeze(accessTokenPayload) };
       return;
     }

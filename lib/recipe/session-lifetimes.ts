@@ -1,4 +1,4 @@
-import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../access-token/access-token.js';
+import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../access-token/reserved-claims.js';
 import { readLifetime, type SessionLifetime } from '../config/session-lifetime.js';
 import type { ConfigProblem } from '../errors/config.error.js';
 import { UnauthorisedError } from '../errors/session.error.js';
@@ -83,8 +83,13 @@ export class SessionLifetimes {
    * @throws {Error} the module does not record the time of authentication
    */
   payloadAfterAuthentication(known: JsonObject): JsonObject {
-    if (!this.isOn) throw notRecorded();
+    this.assertRecorded();
     return { ...withoutProtectedClaims(known), [LIFETIME_CLAIMS.authTime]: toSeconds(this.clock.now()) };
+  }
+
+  /** @throws {Error} the module does not record the time of authentication */
+  assertRecorded(): void {
+    if (!this.isOn) throw notRecorded();
   }
 
   /** Whether the user has proved who they are since the token with this payload was made. */

@@ -91,7 +91,9 @@ export class UserSessions {
     const information = await this.recipe.getSessionInformation({ sessionHandle, userContext });
     const isOwn =
       information?.userId === session.getUserId() && information.tenantId === session.getTenantId();
-    return isOwn && this.recipe.revokeSession({ sessionHandle, userContext });
+    if (!isOwn) return false;
+    const { userId, recipeUserId } = information;
+    return this.recipe.revokeSession({ sessionHandle, owner: { userId, recipeUserId }, userContext });
   }
 
   /**

@@ -60,6 +60,19 @@ export function jsonEquals(a: JsonValue | undefined, b: JsonValue | undefined): 
   );
 }
 
+/** What somebody changed from one object to another, done to a third: names that are the same in both stay as they are. */
+export function applyChanges(
+  current: JsonObject,
+  { from, to }: { from: JsonObject; to: JsonObject },
+): JsonObject {
+  const isSame = (name: string): boolean =>
+    Object.hasOwn(from, name) === Object.hasOwn(to, name) && jsonEquals(from[name], to[name]);
+  return Object.fromEntries([
+    ...Object.entries(current).filter(([name]) => isSame(name)),
+    ...Object.entries(to).filter(([name]) => !isSame(name)),
+  ]);
+}
+
 /** A copy of `current` with the keys of `update` laid over it; a key whose value is null is removed. */
 export function mergeTopLevel(current: JsonObject, update: JsonObject): JsonObject {
   return Object.fromEntries(

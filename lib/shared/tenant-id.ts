@@ -3,6 +3,19 @@ import type { JsonObject } from './json.js';
 /** The tenant of everybody who does not say otherwise. */
 export const DEFAULT_TENANT_ID = 'public';
 
+const TENANT_ID = /^[a-z0-9-]{1,64}$/;
+/** What a core reads as something else when it stands in a path where a tenant stands. */
+const RESERVED_WORD = /^(?:recipe|config|users|hello|appid-.*)$/;
+
+/**
+ * Whether a tenant can have that id, at every kind of core.
+ *
+ * @see docs/protocol/core.md A1
+ */
+export function isTenantId(text: string): boolean {
+  return TENANT_ID.test(text) && !RESERVED_WORD.test(text);
+}
+
 /** The tenant that a token's payload names. */
 export function tenantIdIn(payload: JsonObject): string {
   const { tId } = payload;

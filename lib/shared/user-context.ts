@@ -21,6 +21,11 @@ export function withRequest(userContext: UserContext, request: HttpRequest): Use
   return userContext;
 }
 
+/** For what the library itself writes beside a request: no request has to read anew what it has read, because of that. */
+export function ownWriteContext(): UserContext {
+  return { _default: { keepCacheAlive: true } satisfies ReservedContext };
+}
+
 /**
  * The HTTP request that a recipe function works for.
  *

@@ -34,6 +34,13 @@ export interface VerificationKeys {
    * is asked by {@link find}.
    */
   findAtHand?(kid: string): PublicJwk | undefined;
+  /**
+   * For tokens that name no key and are proven by none of those that are known: the set is loaded again (at most once per
+   * cool-down), and the keys that came with it are answered. A set that leaves this out has no other keys.
+   *
+   * @throws when the set cannot be loaded
+   */
+  findOthers?(known: readonly PublicJwk[]): Promise<readonly PublicJwk[]>;
   /** Grows whenever a key has left the set: what was verified before must be verified again. */
   readonly generation: number;
 }

@@ -1,4 +1,5 @@
 import type { TokenTransferMethod } from '../config/session-options.interface.js';
+import { matchesCookiePath } from '../shared/cookie-path.js';
 import { isDeletion, parseSetCookie } from './set-cookie.js';
 
 /** What is read of an answer. */
@@ -64,7 +65,7 @@ export class ClientTokens {
   headersFor(pathAndQuery: string): Record<string, string> {
     const path = (this.options.gatewayPath ?? '') + (pathAndQuery.split('?', 1)[0] ?? '');
     const bearer = path === this.options.refreshPath ? this.refreshToken : this.accessToken;
-    const cookies = [...this.cookies].filter(([, cookie]) => isBelow(path, cookie.path));
+    const cookies = [...this.cookies].filter(([, cookie]) => matchesCookiePath(cookie.path, path));
     const headers = {
       'st-auth-mode': this.mode,
       rid: 'anti-csrf',
@@ -98,12 +99,4 @@ export class ClientTokens {
     if (this.frontToken !== 'remove') return;
     this.frontToken = this.accessToken = this.refreshToken = this.antiCsrf = undefined;
   }
-}
-
-/** RFC 6265 5.1.4 */
-function isBelow(path: string, cookiePath: string): boolean {
-  return (
-    path === cookiePath ||
-    (path.startsWith(cookiePath) && (cookiePath.endsWith('/') || path[cookiePath.length] === '/'))
-  );
 }

@@ -7,7 +7,7 @@ import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS } from '../session.tok
 import { Clock } from '../shared/clock.js';
 import { refuseProduction } from './refuse-production.js';
 import { TestClock } from './test-clock.js';
-import { resolveForTests, testCore, type SessionTestingOptions } from './testing-options.js';
+import { resolveForTests, rolesInPlaceOf, testCore, type SessionTestingOptions } from './testing-options.js';
 
 /**
  * What is used of the builder that `Test.createTestingModule` of `@nestjs/testing` gives.
@@ -45,7 +45,11 @@ export function overrideSessions<Builder extends ProviderOverrides>(
   builder.overrideProvider(Clock).useValue(options.clock ?? new TestClock());
   builder.overrideProvider(RESOLVED_SESSION_OPTIONS).useFactory({
     inject: [SESSION_MODULE_OPTIONS],
-    factory: (given: SessionModuleOptions) => resolveForTests(given, testCore(options, given.core)),
+    factory: (given: SessionModuleOptions) => {
+      const core = testCore(options, given.core);
+      const userRoles = options.userRoles ?? given.userRoles ?? rolesInPlaceOf(given.core, core);
+      return resolveForTests(given, { core, userRoles });
+    },
   });
   // A SessionCoreModule has a core too, and no resolved options of a SessionModule.
   builder.overrideProvider(CoreClient).useFactory({

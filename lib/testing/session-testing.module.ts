@@ -6,7 +6,7 @@ import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS } from '../session.tok
 import { Clock } from '../shared/clock.js';
 import { refuseProduction } from './refuse-production.js';
 import { TestClock } from './test-clock.js';
-import { resolveForTests, testCore, type SessionTestingOptions } from './testing-options.js';
+import { NO_ROLES, resolveForTests, testCore, type SessionTestingOptions } from './testing-options.js';
 
 /**
  * Options of `SessionTestingModule.forRoot`: those of `SessionModule`, none of which is required, and the clock.
@@ -50,7 +50,12 @@ export class SessionTestingModule {
         {
           provide: RESOLVED_SESSION_OPTIONS,
           inject: [SESSION_MODULE_OPTIONS],
-          useFactory: (given: SessionModuleOptions) => resolveForTests(given, provider),
+          useFactory: (given: SessionModuleOptions) =>
+            resolveForTests(given, {
+              core: provider,
+              // It knows nothing of the application's core. One that the test has chosen may know the roles.
+              userRoles: given.userRoles ?? (core === undefined ? NO_ROLES : undefined),
+            }),
         },
       ],
     };

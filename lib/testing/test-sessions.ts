@@ -9,6 +9,7 @@ import type { ResolvedSessionOptions } from '../resolve-session-options.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_RUNTIME } from '../session.tokens.js';
 import { Clock } from '../shared/clock.js';
 import { jsonEquals, type JsonObject, type JsonValue } from '../shared/json.js';
+import type { UserContext } from '../shared/user-context.js';
 import { ApplicationConnection } from './application-connection.js';
 import { expiredCopyOf } from './expired-access-token.js';
 import { withGivenClaims } from './given-claim.js';
@@ -166,7 +167,7 @@ export class TestSessions {
   }: TestSessionInput<Values> & { validator: SessionClaimValidator }): Promise<TestSession> {
     const session = await this.create(input, await this.refusedPayload(validator, input.claims));
     const payload = session.getAccessTokenPayload() as JsonObject;
-    if (await refuses(validator, payload)) return this.testSessionOf(session);
+    if (await refuses(validator, payload, this.runtime.prepareContext())) return this.testSessionOf(session);
     throw new TypeError(
       `The validator ${JSON.stringify(validator.id)} accepts this session, or would fetch its claim again: ` +
         'give a value that it refuses, claims: [[YourClaim, value]]',
@@ -210,7 +211,7 @@ export class TestSessions {
     { userId = 'user-1', claims, accessTokenPayload, ...rest }: TestSessionInput<Values>,
     refused: JsonObject = {},
   ): Promise<SessionContainer> {
-    const given = { ...refused, ...payloadOf(claims) };
+    const given = { ...refused, ...payloadOf(claims, this.runtime.prepareContext()) };
     const session = await this.service.createNewSessionWithoutRequestResponse({
       userId,
       ...rest,
@@ -257,11 +258,11 @@ export class TestSessions {
   private async refusedPayload(validator: SessionClaimValidator, claims: unknown): Promise<JsonObject> {
     const { claim } = validator;
     if (claim === undefined || claims !== undefined) return {};
+    const userContext = this.runtime.prepareContext();
     for (const value of CANDIDATES) {
-      const payload = claim.addToPayload_internal({}, value, {});
-      if (claim.getValueFromPayload(payload, {}) !== undefined && (await refuses(validator, payload))) {
-        return payload;
-      }
+      const payload = claim.addToPayload_internal({}, value, userContext);
+      if (claim.getValueFromPayload(payload, userContext) === undefined) continue;
+      if (await refuses(validator, payload, userContext)) return payload;
     }
     return {};
   }
@@ -270,15 +271,24 @@ export class TestSessions {
 /** Values of the kinds that claims have; a validator refuses at least one, or it checks nothing. */
 const CANDIDATES: readonly JsonValue[] = [false, true, '', 0, [], null];
 
-async function refuses(validator: SessionClaimValidator, payload: JsonObject): Promise<boolean> {
+async function refuses(
+  validator: SessionClaimValidator,
+  payload: JsonObject,
+  userContext: UserContext,
+): Promise<boolean> {
   // Asked on the validator itself: one that is an instance of a class needs its `this`.
   const fetchesAnew =
-    validator.claim !== undefined && (await validator.shouldRefetch?.(payload, {})) === true;
-  return !fetchesAnew && !(await validator.validate(payload, {})).isValid;
+    validator.claim !== undefined && (await validator.shouldRefetch?.(payload, userContext)) === true;
+  return !fetchesAnew && !(await validator.validate(payload, userContext)).isValid;
 }
 
-function payloadOf(claims: GivenClaims<readonly unknown[]> | undefined): JsonObject {
-  const payloads = (claims ?? []).map(([claim, value]) => claim.addToPayload_internal({}, value, {}));
+function payloadOf(
+  claims: GivenClaims<readonly unknown[]> | undefined,
+  userContext: UserContext,
+): JsonObject {
+  const payloads = (claims ?? []).map(([claim, value]) =>
+    claim.addToPayload_internal({}, value, userContext),
+  );
   return Object.assign({}, ...payloads) as JsonObject;
 }
 

@@ -1,3 +1,4 @@
+import type { UserRoleSource } from '../claims/user-roles.js';
 import type { CoreProvider } from '../core/core-provider.js';
 import {
   embeddedCore,
@@ -24,6 +25,11 @@ export interface SessionTestingOptions {
   core?: CoreProvider;
   /** Where the time comes from. Default: a clock that stands at the present until the test moves it. */
   clock?: TestClock;
+  /**
+   * Where `UserRoleClaim` and `PermissionClaim` have their values from. Default: the application's own option `userRoles`;
+   * where the application leaves that to its core (`remoteCore()`), which is not asked in a test, nobody has a role.
+   */
+  userRoles?: UserRoleSource;
 }
 
 /** Beside options that were resolved for a test: their core is not the configured one. */
@@ -49,9 +55,31 @@ function isEmbedded(core: unknown): core is EmbeddedCoreProvider {
   return typeof core === 'object' && core !== null && 'embeddedSettings' in core;
 }
 
+export const NO_ROLES: UserRoleSource = { getRolesForUser: () => [], getPermissionsForRole: () => [] };
+
+/**
+ * In place of a core that would have known the roles.
+ *
+ * @returns undefined where the application's sign-in knows none either, and fails, or where the core of the test knows them
+ */
+export function rolesInPlaceOf(
+  configured: CoreProvider | undefined,
+  ofTest: CoreProvider,
+): UserRoleSource | undefined {
+  const isLost = configured !== undefined && !isEmbedded(configured) && isEmbedded(ofTest);
+  return isLost ? NO_ROLES : undefined;
+}
+
 /** The application's options, checked as always; only its core is not looked at, and claims can be given by value. */
-export function resolveForTests(options: SessionModuleOptions, core: CoreProvider): ResolvedSessionOptions {
-  const resolved = resolveSessionOptions({ ...options, core });
+export function resolveForTests(
+  options: SessionModuleOptions,
+  { core, userRoles }: { core: CoreProvider; userRoles: UserRoleSource | undefined },
+): ResolvedSessionOptions {
+  const resolved = resolveSessionOptions({
+    ...options,
+    core,
+    ...(userRoles === undefined ? {} : { userRoles }),
+  });
   const claims = resolved.claims.map((claim) => new GivenClaim(claim));
   return Object.assign({ ...resolved, claims }, { [FOR_TESTS]: true });
 }

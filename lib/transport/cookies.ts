@@ -1,3 +1,5 @@
+import { percentDecode } from '../shared/percent-decode.js';
+
 /** Browsers refuse cookies that live longer; a later expiry is brought down to this. @see RFC 6265bis 5.5 */
 export const MAX_COOKIE_LIFETIME_MS = 400 * 24 * 60 * 60 * 1000;
 
@@ -120,13 +122,4 @@ function assertWritable({ name, value, domain = '', path, expires }: CookieToWri
 
 function unquote(value: string): string {
   return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
-}
-
-function percentDecode(text: string): string {
-  if (!text.includes('%')) return text;
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text; // somebody else's cookie need not be percent-encoded
-  }
 }

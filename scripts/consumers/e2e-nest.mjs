@@ -1,4 +1,4 @@
-// Runs e2e suites, on both adapters, with another major version of Nest than the one in node_modules: installs it into a
+// Runs suites that speak Nest, on both adapters, with another major version of Nest than the one in node_modules: installs it into a
 // folder of its own and points the tests at it. `node scripts/consumers/e2e-nest.mjs 11`; what follows goes to jest, for
 // example a path. Without a path: the suites below.
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -14,6 +14,7 @@ const SUITES = [
   'same-on-both-adapters', 'create-session', 'verify-session', 'refresh', 'sign-out', 'guard-and-decorators', 'claims',
   'routes', 'module', 'error-handlers', 'response-headers', 'lost-response', 'store-failure', 'cors',
 ]; // prettier-ignore
+const FOLDERS = ['testing', 'lifetimes', 'observability', 'doctor'];
 /** A test run that does not end is a failure, too. */
 const TIMEOUT_MS = 300_000;
 const [major = '11', ...forJest] = argv.slice(2);
@@ -26,7 +27,10 @@ try {
   install();
   const config = join(folder, 'jest.config.json');
   writeFileSync(config, JSON.stringify(await jestConfig()));
-  const suites = SUITES.map((name) => `test/e2e/${name}.e2e-spec.ts`);
+  const suites = [
+    ...SUITES.map((name) => `test/e2e/${name}.e2e-spec.ts`),
+    ...FOLDERS.map((name) => `test/${name}/`),
+  ];
   const { status } = spawnSync(
     execPath,
     [

@@ -1,6 +1,16 @@
 import { UseGuards, type DynamicModule, type Type } from '@nestjs/common';
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
-import { Context, GraphQLModule, Mutation, Query, Resolver, Subscription } from '@nestjs/graphql';
+import {
+  Context,
+  Field,
+  GraphQLModule,
+  Mutation,
+  ObjectType,
+  Query,
+  ResolveField,
+  Resolver,
+  Subscription,
+} from '@nestjs/graphql';
 import { jest } from '@jest/globals';
 import type { MercuriusDriverConfig } from '@nestjs/mercurius';
 import {
@@ -126,6 +136,34 @@ export class UnguardedResolver {
   }
 }
 
+@ObjectType()
+class Account {
+  @Field(() => String)
+  name!: string;
+}
+
+/** Fields below a query, which Nest guards only where `fieldResolverEnhancers` says so. */
+@Resolver(() => Account)
+export class AccountResolver {
+  @Query(() => Account)
+  account(): Account {
+    return { name: 'Ada' };
+  }
+
+  @ResolveField(() => String, { nullable: true })
+  @UseGuards(SessionGuard)
+  secret(@Session('userId') userId: string): string {
+    return `secret of ${userId}`;
+  }
+
+  @ResolveField(() => String, { nullable: true })
+  @UseGuards(SessionGuard)
+  @VerifySession({ checkDatabase: true })
+  checkedSecret(@Session('userId') userId: string): string {
+    return `secret of ${userId}`;
+  }
+}
+
 /** The module of a driver as docs/guides/graphql.md sets it up. */
 export function graphqlModule(driver: Driver, options: Partial<ApolloDriverConfig> = {}): DynamicModule {
   if (driver.driver === 'mercurius') {
@@ -134,6 +172,7 @@ export function graphqlModule(driver: Driver, options: Partial<ApolloDriverConfi
       autoSchemaFile: true,
       subscription: true,
       allowBatchedQueries: true,
+      ...(options as object), // those that both drivers know
     });
   }
   return GraphQLModule.forRoot<ApolloDriverConfig>({

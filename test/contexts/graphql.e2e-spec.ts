@@ -1,10 +1,11 @@
+import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import { SessionEvents } from 'nest-sessions';
 import type { Answer } from '../support/http-client.js';
 import type { TestApplication } from '../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
 import { watchedStore } from '../support/watched-store.js';
-import { ask, DRIVERS, read, withGraphql } from './graphql-application.js';
+import { AccountResolver, ask, DRIVERS, read, withGraphql } from './graphql-application.js';
 
 /** Apollo's driver answers 200 to everything that was executed unless it is told otherwise; Mercurius needs no telling. */
 const WITH_STATUS = { preserveHttpStatusForExecutionErrors: false };
@@ -190,6 +191,88 @@ describe.each(DRIVERS)('a session in GraphQL: $name', (driver) => {
         { message: 'Bitte anmelden', extensions: { code: 'UNAUTHORISED', hint: '/login' } },
       ]);
       expect(answer.text).not.toContain('access token');
+    });
+  });
+});
+
+describe.each([
+  ['guards', ['guards']],
+  ['guards and filters', ['guards', 'filters']],
+] as const)('a field of an object, with the enhancers: %s', (_title, enhancers) => {
+  describe.each(DRIVERS)('$name', (driver) => {
+    const input = {
+      driver,
+      resolvers: [AccountResolver],
+      graphql: { ...WITH_STATUS, fieldResolverEnhancers: [...enhancers] },
+    };
+
+    it('gets the session', async () => {
+      await withGraphql(input, async ({ signedIn }) => {
+        const answer = await ask(await signedIn('header', 'ada'), '{ account { name secret } }');
+        expect(answer.body).toEqual({ data: { account: { name: 'Ada', secret: 'secret of ada' } } });
+      });
+    });
+
+    it('is refused as a query is: the client is told what to do, and no more (S081, S085)', async () => {
+      await withGraphql(input, async ({ signedIn, client, clock }) => {
+        const expired = await signedIn();
+        clock.advanceSeconds(3601);
+        for (const [asking, code, message] of [
+          [expired, 'TRY_REFRESH_TOKEN', 'try refresh token'],
+          [client(), 'UNAUTHORISED', 'unauthorised'],
+        ] as const) {
+          const answer = await ask(asking, '{ account { name secret } }');
+          const { data, errors } = read(answer);
+          expect(data).toEqual({ account: { name: 'Ada', secret: null } });
+          expect(errors).toMatchObject([{ message, path: ['account', 'secret'], extensions: { code } }]);
+          expect(tokenTraffic(answer)).toEqual(NOTHING);
+        }
+      });
+    });
+
+    it('takes the tokens of an ended session from the client (S081)', async () => {
+      await withGraphql(input, async ({ signedIn, sessions }) => {
+        const client = await signedIn('cookie', 'ada');
+        await sessions.revokeAllSessionsForUser({ userId: 'ada' });
+        const answer = await ask(client, '{ account { checkedSecret } }');
+        expect(answer.header('front-token')).toBe('remove');
+        expect(answer.setCookie('sAccessToken')?.value).toBe('');
+      });
+    });
+  });
+});
+
+describe.each(DRIVERS)('a GraphQL context that requests share: $name', (driver) => {
+  const SHARED = [{ message: expect.stringContaining('shared by several requests') as unknown }];
+
+  /** As drivers make it of `context: { loaders }`, or of a function that returns what it made before. */
+  function sharedContext(): { context: (req: { res?: unknown }, reply: unknown) => object } {
+    let shared: object | undefined;
+    // Apollo on Express hands on an object of both.
+    return { context: (req, reply) => (shared ??= 'res' in req ? { ...req } : { req, reply }) };
+  }
+
+  it('takes nobody for the user who came first (S081)', async () => {
+    await withGraphql({ driver, graphql: sharedContext() }, async ({ client, signedIn }) => {
+      const [ada, eve] = [await signedIn('header', 'ada'), await signedIn('header', 'eve')];
+      expect(read(await ask(ada, '{ maybeMe }'))).toEqual({ data: { maybeMe: 'ada' } });
+      for (const other of [eve, client()]) {
+        const { data, errors } = read(await ask(other, '{ maybeMe open }'));
+        expect(data).toEqual({ maybeMe: null, open: 'session: none' });
+        expect(errors).toMatchObject(SHARED);
+      }
+    });
+  });
+});
+
+describe('a GraphQL context that an application makes by hand', () => {
+  it('may hold its own view of the request', async () => {
+    const context = ({ req: { method, url, headers }, res }: { req: IncomingMessage; res: unknown }) => ({
+      req: { method, url, headers },
+      res,
+    });
+    await withGraphql({ driver: DRIVERS[0], graphql: { context } }, async ({ signedIn }) => {
+      expect(read(await ask(await signedIn('cookie', 'ada'), '{ me }'))).toEqual({ data: { me: 'ada' } });
     });
   });
 });

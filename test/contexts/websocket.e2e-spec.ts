@@ -1,6 +1,12 @@
 import { WebSocketGateway } from '@nestjs/websockets';
 import { describe, expect, it } from '@jest/globals';
-import { SessionEvents, type RateLimitedAttempt, type SessionClaimValidator } from 'nest-sessions';
+import {
+  CoreResponseError,
+  SessionEvents,
+  type RateLimitedAttempt,
+  type SessionClaimValidator,
+  type SessionModuleOptions,
+} from 'nest-sessions';
 import { seededMemoryStore } from '../support/embedded.js';
 import { interceptedStore } from '../support/intercepted-store.js';
 import { SHOP } from '../support/test-application.js';
@@ -138,6 +144,17 @@ describe.each(LIVE)('the handshake of a WebSocket: $platform on $adapter', ({ pl
     });
   });
 
+  it('asks to come back later when the core answers what nobody understands (S078)', async () => {
+    const getSession = () => Promise.reject(new CoreResponseError('nonsense'));
+    const options: Partial<SessionModuleOptions> = {
+      override: { functions: (original) => ({ ...original, getSession }) },
+    };
+    await withLive({ platform, adapter, options }, async ({ signedIn, connect }) => {
+      const live = await connect(browser(await signedIn('cookie', 'ada')));
+      expect(await live.closed).toEqual(ending('BAD_GATEWAY', 1013));
+    });
+  });
+
   it('asks to come back later when the application limits attempts (S101)', async () => {
     const rateLimit = { limiter: async () => ({ allowed: false, retryAfterSec: 12 }) as const };
     await withLive({ platform, adapter, options: { rateLimit } }, async ({ signedIn, connect, clock }) => {
@@ -265,10 +282,11 @@ describe.each(PLATFORMS)(
   },
 );
 
-describe('the device of a session with a WebSocket', () => {
-  it('keeps its address: nobody vouches for the one of a handshake (S106)', async () => {
-    const input = { platform: 'socket.io', adapter: 'express', options: { devices: {} } } as const;
-    await withLive(input, async ({ signedIn, connect, clock, sessions }) => {
+describe.each(PLATFORMS)('the device of a session with a WebSocket: %s', (platform) => {
+  it('keeps its address: nobody vouches for the one of a handshake, which events have (S106)', async () => {
+    const { options, withdraw } = withPlan();
+    const input = { platform, adapter: 'express', options: { ...options, devices: {} } } as const;
+    await withLive(input, async ({ app, events, signedIn, connect, clock, sessions }) => {
       const client = await signedIn('cookie', 'ada');
       const [handle = ''] = await sessions.getAllSessionHandlesForUser({ userId: 'ada' });
       const device = (await sessions.getSessionInformation(handle))?.device;
@@ -277,6 +295,10 @@ describe('the device of a session with a WebSocket', () => {
       const live = await connect(browser(client));
       await live.ask('checked');
       expect((await sessions.getSessionInformation(handle))?.device).toEqual(device);
+      withdraw();
+      await live.ask('whoami');
+      await app.get(SessionEvents).delivered();
+      expect(events.at(-1)).toMatchObject({ type: 'session.claims-rejected', ip: '127.0.0.1' });
     });
   });
 });
@@ -444,6 +466,19 @@ describe.each(LIVE)('a WebSocket whose session ends: $platform on $adapter', ({ 
       await sessions.revokeAllSessionsForUser({ userId: 'ada' });
       expect(await Promise.all(lives.map(({ closed }) => closed))).toEqual([ended, ended]);
       expect(await other.ask('whoami')).toBe('bob');
+    });
+  });
+
+  it('is closed when the session is revoked once more, after another process has done it (S054)', async () => {
+    const store = await seededMemoryStore();
+    await withLive({ platform, adapter, store }, async ({ signedIn, connect, sessions, events }) => {
+      const live = await connect(browser(await signedIn('cookie', 'ada')));
+      const [sessionHandle = ''] = await sessions.getAllSessionHandlesForUser({ userId: 'ada' });
+      await store.deleteSessions([{ tenantId: 'public', sessionHandle }]);
+      expect(await live.ask('whoami')).toBe('ada');
+      expect(await sessions.revokeSession(sessionHandle)).toBe(false);
+      expect(await live.closed).toEqual(ended);
+      expect(events.map(({ type }) => type)).not.toContain('session.revoked');
     });
   });
 

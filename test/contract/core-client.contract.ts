@@ -7,6 +7,7 @@ import { fcRuns, fcTimeoutMs } from '../support/fc-runs.js';
 import type { CoreOptions, CoreUnderTest, MakeCore } from './core-under-test.js';
 import {
   assertOneLineAtMost,
+  assertOthersUntouched,
   MODEL_ACCESS_VALIDITY_SEC,
   MODEL_REFRESH_VALIDITY_SEC,
   sessionCommands,
@@ -259,6 +260,28 @@ export function describeCoreClient(name: string, makeCore: MakeCore): void {
         expect(await core.regenerateAccessToken(input, context)).toMatchObject(NO_SESSION);
       });
 
+      it('changes the names in which a payload differs from the one that it was made from, and no others', async () => {
+        const { core } = underTest;
+        const stored = { role: 'user', none: null, own: 1 };
+        const { session, accessToken } = await create(core, { userDataInJWT: stored });
+        const known = { role: 'admin', gone: 1, own: 1 }; // what somebody believes to be stored
+        const to = { role: 'admin', own: 2, more: 3 };
+        const expected = { role: 'user', none: null, own: 2, more: 3 };
+        expect(await core.changeAccessTokenPayload(session.handle, { from: known, to }, context)).toBe(true);
+        const information = await core.getSessionInformation(session.handle, context);
+        expect(information?.userDataInJWT).toEqual(expected);
+        const basis = { sessionHandle: session.handle, userDataInJWT: { role: 'admin', more: 3 } };
+        const input = { accessToken: accessToken.token, userDataInJWT: { role: 'admin', last: 4 }, basis };
+        const { more: _more, ...rest } = { ...expected, last: 4 };
+        const answer = await core.regenerateAccessToken(input, context);
+        expect(answer).toMatchObject({ status: 'OK', accessToken: { expiry: accessToken.expiry } });
+        expect(answer.status === 'OK' && answer.session.userDataInJWT).toEqual(rest);
+
+        await core.revokeSessions([session.handle], context);
+        expect(await core.changeAccessTokenPayload(session.handle, { from: known, to }, context)).toBe(false);
+        expect(await core.regenerateAccessToken(input, context)).toMatchObject(NO_SESSION);
+      });
+
       it('S013 refuses names of the session in a payload as a bad input, wherever it is given', async () => {
         const { core } = underTest;
         const { session, accessToken } = await create(core);
@@ -345,9 +368,11 @@ export function describeCoreClient(name: string, makeCore: MakeCore): void {
                   sessionHandle: first.session.handle,
                   refreshTokens: [first.refreshToken.token],
                   accessTokens: [first.accessToken.token],
+                  others: [],
                 };
                 await fc.asyncModelRun(() => ({ model, real }), commands);
                 await assertOneLineAtMost(model, real);
+                await assertOthersUntouched(model, real);
               } finally {
                 await own.close();
               }

@@ -107,6 +107,11 @@ const OPERATIONS: readonly Operation[] = [
   },
   { name: 'update the data', run: ({ core, handle }) => core.updateSessionData(handle, {}), answers: true },
   {
+    name: 'merge into the data',
+    run: ({ core, handle }) => core.mergeSessionData(handle, { a: 1 }),
+    answers: true,
+  },
+  {
     name: 'update the payload',
     run: ({ core, handle }) => core.updateAccessTokenPayload(handle, {}),
     answers: true,
@@ -320,16 +325,23 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
             'verify',
             'check',
             'regenerate',
+            'regenerate child',
             'payload',
             'data',
+            'merge',
+            'sweep',
           );
+          const revocations = fc.constantFrom('by handle', 'by user', 'by both');
+          let users = 0;
           await fc.assert(
             fc.asyncProperty(
               fc.scheduler(),
               fc.array(fc.array(kinds, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 4 }),
-              async (scheduler, clients) => {
+              revocations,
+              async (scheduler, clients, revocation) => {
                 const { core, together } = scheduledEngine(scheduler);
-                const first = await create(core);
+                const userId = `revoked-${++users}`;
+                const first = await create(core, { recipeUserId: userId });
                 const next = await refreshed(core, first.refreshToken.token);
                 const { handle } = first.session;
                 const accessToken = first.accessToken.token;
@@ -351,8 +363,20 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
                   check: () => isOk(verify(core, accessToken, { checkDatabase: true })),
                   regenerate: () =>
                     isOk(core.regenerateAccessToken({ accessToken, userDataInJWT: { a: 1 } })),
+                  'regenerate child': () =>
+                    isOk(
+                      core.regenerateAccessToken({
+                        accessToken: next.accessToken.token,
+                        userDataInJWT: { a: 2 },
+                      }),
+                    ),
                   payload: () => core.updateAccessTokenPayload(handle, { b: 1 }),
                   data: () => core.updateSessionData(handle, { c: 1 }),
+                  merge: () => core.mergeSessionData(handle, { d: 1 }),
+                  sweep: async () => {
+                    await core.sweepExpired();
+                    return false;
+                  },
                 };
                 const lateSuccesses: string[] = [];
                 const client = (names: string[]) => async (): Promise<void> => {
@@ -362,18 +386,58 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
                     if (startedAfterRevoke && succeeded) lateSuccesses.push(name);
                   }
                 };
-                const revoke = async (): Promise<void> => {
-                  expect(await core.revokeSessions([handle])).toEqual([handle]);
+                const ended: string[] = [];
+                const revokeBy = (revoke: () => Promise<string[]>) => async (): Promise<void> => {
+                  ended.push(...(await revoke()));
                   isRevoked = true;
                 };
-                await together(revoke, ...clients.map(client));
+                const revokers = {
+                  'by handle': [revokeBy(() => core.revokeSessions([handle]))],
+                  'by user': [revokeBy(() => core.revokeSessionsOfUser({ ...user, userId }))],
+                  'by both': [
+                    revokeBy(() => core.revokeSessionsOfUser({ ...user, userId, tenantId: undefined })),
+                    revokeBy(() => core.revokeSessions([handle])),
+                  ],
+                };
+                await together(...revokers[revocation], ...clients.map(client));
 
+                expect(ended).toEqual([handle]);
                 expect(lateSuccesses).toEqual([]);
                 expect(await core.getSessionInformation(handle)).toBeUndefined();
-                expect(await core.getSessionHandlesOfUser(user)).not.toContain(handle);
+                expect(await core.getSessionHandlesOfUser({ ...user, userId })).toEqual([]);
                 for (const token of handedOut) {
                   expect(await refresh(core, token)).toMatchObject({ status: 'UNAUTHORISED' });
                 }
+              },
+            ),
+            { numRuns: fcRuns(100) },
+          );
+        },
+        fcTimeoutMs(100),
+      );
+
+      it(
+        'S089 S114 lose nothing that was merged into the data of a session',
+        async () => {
+          await fc.assert(
+            fc.asyncProperty(
+              fc.scheduler(),
+              fc.array(fc.constantFrom('merge', 'refresh', 'payload'), { minLength: 2, maxLength: 6 }),
+              async (scheduler, names) => {
+                const { core, together } = scheduledEngine(scheduler);
+                const { session, refreshToken } = await create(core);
+                const next = await refreshed(core, refreshToken.token);
+                const moves = {
+                  merge: (n: number) => core.mergeSessionData(session.handle, { [`name-${n}`]: n }),
+                  refresh: () => refreshed(core, next.refreshToken.token),
+                  payload: (n: number) => core.updateAccessTokenPayload(session.handle, { n }),
+                };
+                await together(...names.map((name, n) => () => moves[name](n)));
+                const merged = names.flatMap((name, n) => (name === 'merge' ? [[`name-${n}`, n]] : []));
+                expect((await core.getSessionInformation(session.handle))?.userDataInDatabase).toEqual(
+                  Object.fromEntries(merged),
+                );
+                await core.revokeSessions([session.handle]);
               },
             ),
             { numRuns: fcRuns(100) },

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { CoreUnavailableError } from '../../lib/errors/core.error.js';
+import { CoreUnavailableError, StoreFullError } from '../../lib/errors/core.error.js';
 import type { SessionRow } from '../../lib/core/embedded/session-store.js';
 import { MemoryStore, memoryStore } from '../../lib/core/embedded/stores/memory.store.js';
 import { create, verify } from '../support/core-calls.js';
@@ -47,17 +47,28 @@ describe('the memory of the memory store', () => {
     expect(store.size).toBe(2);
   });
 
-  it('S091 shows itself to the engine as a store that is not available', async () => {
+  it('S091 S096 says to the engine that it is full, which is a 503 and no outage', async () => {
     const store = new MemoryStore({ maxSessions: 1 });
     await seedSigningKeys(store);
-    const { core } = embeddedCoreOn(store);
+    const { core, events } = embeddedCoreOn(store);
     const { accessToken } = await create(core);
-    await expect(create(core)).rejects.toThrow(CoreUnavailableError);
+    const failure = await create(core).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(StoreFullError);
+    expect(failure).toBeInstanceOf(CoreUnavailableError);
+    expect(failure).toMatchObject({ message: expect.stringContaining('maxSessions') });
+    expect(events).toEqual([]);
     expect(await verify(core, accessToken.token, { checkDatabase: true })).toMatchObject({ status: 'OK' });
   });
 
   it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('cannot be bounded by %d', (maxSessions) => {
     expect(() => memoryStore({ maxSessions })).toThrow(TypeError);
+  });
+
+  it('refuses an option that there is not, and says which may be meant', () => {
+    expect(() => memoryStore(Object({ maxSession: 5 }))).toThrow(
+      new TypeError('memoryStore: maxSession: there is no such option; did you mean maxSessions?'),
+    );
+    expect(() => Reflect.apply(memoryStore, undefined, [null])).toThrow(TypeError);
   });
 
   it('S091 has no timer, however many sessions there are', async () => {

@@ -11,16 +11,17 @@ import {
   type PostgresPool,
   type PostgresPoolClient,
 } from '../../lib/core/embedded/stores/postgres.store.js';
-import type { SessionStore } from '../../lib/core/embedded/session-store.js';
+import { StoreSetupError, type SessionStore } from '../../lib/core/embedded/session-store.js';
 import { schemaSql } from '../../lib/core/embedded/stores/schema.js';
 import { SqlStore } from '../../lib/core/embedded/stores/sql.store.js';
 import { coreTablesSql } from '../fixtures/core-tables.js';
-import { create, refreshed, replacementOf } from '../support/core-calls.js';
+import { create, refresh, refreshed, replacementOf } from '../support/core-calls.js';
 import { coreOnStores } from '../support/core-on-store.js';
 import { embeddedCoreOn, seedSigningKeys } from '../support/embedded.js';
 import { startPostgres } from '../support/postgres.js';
 import { KEY, NOW, ROW } from '../support/session-row.js';
 import { describeCoreClient } from './core-client.contract.js';
+import { describeEmbeddedCoreOn } from './embedded-core.contract.js';
 import { describeSessionStore } from './session-store.contract.js';
 import { describeSqlStore } from './sql-store.contract.js';
 
@@ -50,6 +51,8 @@ postgres.describe('on a real server', () => {
     await pool.query(`DELETE FROM ${schemaOfCores}.session_info`);
     return coreOnStores(openStore, options);
   });
+
+  describeEmbeddedCoreOn('PostgreSQL', async () => postgresStore(pool, { schema: postgres.freshSchema() }));
 
   describe('a PostgreSQL store', () => {
     it.each(['read committed', 'repeatable read', 'serializable'])(
@@ -197,6 +200,16 @@ postgres.describe('on a real server', () => {
     ])('S092 refuses the names %p', (options) => {
       expect(() => postgresStore(pool, options)).toThrow(TypeError);
       expect(() => schemaSql('postgres', options)).toThrow(TypeError);
+    });
+
+    it.each([
+      [{ preparedStatement: true }, 'did you mean preparedStatements?'],
+      [{ Schema: 'x' }, 'did you mean schema?'],
+      [{ migrate: 1 }, 'migrate: must be true or false, not 1'],
+      [null, 'an object is expected'],
+    ])('refuses the options %j: %s', (options, message) => {
+      expect(() => Reflect.apply(postgresStore, undefined, [pool, options])).toThrow(TypeError);
+      expect(() => Reflect.apply(postgresStore, undefined, [pool, options])).toThrow(message);
     });
 
     it.each([undefined, null, {}, 'postgresql://localhost', { query: () => undefined }])(
@@ -403,6 +416,36 @@ postgres.describe('on a real server', () => {
       expect((await create(core)).session.tenantId).toBe('public');
     });
 
+    it('are not hidden by new ones where the search_path comes to another schema first', async () => {
+      const theirs = await coreSchema();
+      const empty = postgres.freshSchema();
+      await pool.query(`CREATE ROLE ${empty}`);
+      await pool.query(`GRANT USAGE ON SCHEMA ${theirs} TO ${empty}`);
+      await pool.query(`CREATE SCHEMA ${empty} AUTHORIZATION ${empty}`);
+      for (const options of [
+        `-c search_path=${empty},${theirs}`,
+        `-c role=${empty} -c search_path="$user",${theirs}`,
+      ]) {
+        const onPath = postgres.pool({ options, max: 2 });
+        const failure = await postgresStore(onPath)
+          .findSession(KEY)
+          .catch((error: unknown) => error);
+        expect(failure).toBeInstanceOf(StoreSetupError);
+        expect(failure).toMatchObject({ message: expect.stringContaining(`schema: '${theirs}'`) });
+        expect(failure).toMatchObject({ message: expect.stringContaining(`schema: '${empty}'`) });
+      }
+      const { rows } = await pool.query('SELECT 1 FROM pg_tables WHERE schemaname = $1', [empty]);
+      expect(rows).toEqual([]);
+      // Told which, or with the path the other way round, it takes what is there; on its own it makes tables of its own.
+      const onPath = postgres.pool({ options: `-c search_path=${empty},${theirs}` });
+      await postgresStore(onPath, { schema: theirs }).insertSession(ROW);
+      const turned = postgres.pool({ options: `-c search_path=${theirs},${empty}` });
+      expect(await postgresStore(turned).findSession(KEY)).toEqual(ROW);
+      expect(await postgresStore(onPath, { schema: empty }).findSession(KEY)).toBeUndefined();
+      await pool.query(`DROP OWNED BY ${empty} CASCADE`);
+      await pool.query(`DROP ROLE ${empty}`);
+    });
+
     it('refuse a session of a tenant that the Core does not know, and say so', async () => {
       const store = postgresStore(pool, { schema: await coreSchema() });
       const row = { ...ROW, tenantId: 't9', sessionHandle: 'handle_t9' };
@@ -503,21 +546,55 @@ postgres.describe('on a real server', () => {
     });
   });
 
-  describe('when the server dies', () => {
-    it('S090 what it acknowledged is there after it, and the store goes on by itself', async () => {
-      const schema = postgres.freshSchema();
-      const store = postgresStore(postgres.pool(), { schema });
+  postgres.describeKilled('when the server dies', () => {
+    it('S090 what it acknowledged under load holds after it, and the store goes on by itself', async () => {
+      const store = postgresStore(postgres.pool(), { schema: postgres.freshSchema() });
       await seedSigningKeys(store);
       const { core } = embeddedCoreOn(store);
-      const session = await create(core);
-      // A server of one's own (PG_URL) is not ours to kill.
-      await postgres.crash?.(async () => {
+      /** A session as it was acknowledged; unknown: something was asked, and not answered yet. */
+      interface Fate {
+        readonly handle: string;
+        readonly tokens: string[];
+        state: 'created' | 'promoted' | 'revoked' | 'unknown';
+      }
+      const fates: Fate[] = [];
+      const inState = (state: Fate['state']): Fate[] => fates.filter((fate) => fate.state === state);
+      const untilItDies = async (): Promise<void> => {
+        for (let n = 0; ; n++) {
+          const { session, refreshToken } = await create(core);
+          const fate: Fate = { handle: session.handle, tokens: [refreshToken.token], state: 'created' };
+          fates.push(fate);
+          if (n % 3 === 0) continue;
+          const next = await refreshed(core, refreshToken.token);
+          fate.tokens.push(next.refreshToken.token);
+          fate.state = 'unknown';
+          await replacementOf(core, next.accessToken.token);
+          fate.state = 'promoted';
+          if (n % 3 === 1) continue;
+          fate.state = 'unknown';
+          await core.revokeSessions([session.handle]);
+          fate.state = 'revoked';
+        }
+      };
+      const ends = Array.from({ length: 12 }, () => untilItDies().catch((error: unknown) => error));
+      while (inState('revoked').length < 30) await nextTurn();
+      await postgres.crash(async () => {
+        for (const end of await Promise.all(ends)) expect(end).toBeInstanceOf(CoreUnavailableError);
         await expect(create(core)).rejects.toThrow(CoreUnavailableError);
       });
-      const next = await refreshed(core, session.refreshToken.token);
-      expect(next.session.handle).toBe(session.session.handle);
-      expect(await core.revokeSessions([session.session.handle])).toEqual([session.session.handle]);
-    });
+      const statusesOf = async ({ tokens }: Fate): Promise<string[]> =>
+        Promise.all(tokens.map(async (token) => (await refresh(core, token)).status));
+      for (const fate of inState('created')) expect(await statusesOf(fate)).toEqual(['OK']);
+      for (const fate of inState('promoted')) {
+        expect(await statusesOf(fate)).toEqual(['TOKEN_THEFT_DETECTED', 'OK']);
+      }
+      for (const fate of inState('revoked')) {
+        expect(await statusesOf(fate)).toEqual(['UNAUTHORISED', 'UNAUTHORISED']);
+        expect(await core.getSessionInformation(fate.handle)).toBeUndefined();
+      }
+      const [first] = inState('promoted');
+      expect(await core.revokeSessions([first?.handle ?? ''])).toEqual([first?.handle]);
+    }, 60_000);
   });
 
   /** Until a statement on this schema waits for a lock. */

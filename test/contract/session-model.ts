@@ -1,7 +1,9 @@
 import { strict as assert } from 'node:assert';
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import type { CoreClient } from '../../lib/core/core-client.js';
-import { refresh, verify } from '../support/core-calls.js';
+import type { JsonObject } from '../../lib/shared/json.js';
+import { create, kidOf, refresh, verify } from '../support/core-calls.js';
 import type { CoreUnderTest } from './core-under-test.js';
 
 /** Lives of the model's session, in whole seconds as tokens count. */
@@ -12,6 +14,13 @@ interface KnownAccessToken {
   readonly index: number;
   readonly hasParent: boolean;
   readonly expiryMs: number;
+  readonly payload: JsonObject;
+}
+
+/** Another session of the same user, which nobody refreshes. */
+interface OtherSession {
+  readonly expiresAtMs: number;
+  isRevoked: boolean;
 }
 
 /**
@@ -24,7 +33,10 @@ export class SessionModel {
   rotatedAtMs = Number.NEGATIVE_INFINITY;
   isRevoked = false;
   expiresAtMs: number;
+  data: JsonObject = {};
+  payload: JsonObject = {};
   readonly accessTokens: KnownAccessToken[];
+  readonly others: OtherSession[] = [];
 
   constructor(
     readonly nowMs: () => number,
@@ -32,12 +44,21 @@ export class SessionModel {
   ) {
     this.expiresAtMs = nowMs() + MODEL_REFRESH_VALIDITY_SEC * 1000;
     this.accessTokens = [
-      { index: 0, hasParent: false, expiryMs: nowMs() + MODEL_ACCESS_VALIDITY_SEC * 1000 },
+      { index: 0, hasParent: false, expiryMs: nowMs() + MODEL_ACCESS_VALIDITY_SEC * 1000, payload: {} },
     ];
   }
 
   get isLive(): boolean {
     return !this.isRevoked && this.expiresAtMs >= this.nowMs();
+  }
+
+  /** One that can be looked at and written to: in its last millisecond it can be refreshed only. */
+  get isKnown(): boolean {
+    return !this.isRevoked && this.expiresAtMs > this.nowMs();
+  }
+
+  isLiveOther({ isRevoked, expiresAtMs }: OtherSession): boolean {
+    return !isRevoked && expiresAtMs >= this.nowMs();
   }
 
   promote(): void {
@@ -47,7 +68,17 @@ export class SessionModel {
   }
 
   addAccessToken(index: number, hasParent: boolean): void {
-    this.accessTokens.push({ index, hasParent, expiryMs: this.nowMs() + MODEL_ACCESS_VALIDITY_SEC * 1000 });
+    const expiryMs = this.nowMs() + MODEL_ACCESS_VALIDITY_SEC * 1000;
+    this.accessTokens.push({ index, hasParent, expiryMs, payload: this.payload });
+  }
+
+  /** The new token expires with the old one; where that has expired there is none. */
+  regenerate(token: KnownAccessToken, payload: JsonObject): string {
+    if (!this.isKnown) return 'UNAUTHORISED';
+    this.payload = payload;
+    if (token.expiryMs < this.nowMs()) return 'OK';
+    this.accessTokens.push({ ...token, payload });
+    return 'OK with a new token';
   }
 
   /** Place of the successor that a refresh of this token must give, or why there is none. */
@@ -65,10 +96,13 @@ export class SessionModel {
     if (token.expiryMs < this.nowMs()) return 'TRY_REFRESH_TOKEN';
     if (!token.hasParent && !checkDatabase) return 'OK';
     if (!this.isLive) return 'UNAUTHORISED';
-    if (!token.hasParent) return 'OK';
-    if (token.index === this.current + 1) this.promote();
-    if (token.index !== this.current) return 'OK';
-    this.addAccessToken(token.index, false);
+    const isPayloadChanged = checkDatabase && !isDeepStrictEqual(token.payload, this.payload);
+    if (token.hasParent && token.index === this.current + 1) this.promote();
+    const isCurrent = token.hasParent && token.index === this.current;
+    if (!isCurrent && !isPayloadChanged) return 'OK';
+    // A changed payload is no refresh: it ends with the session.
+    const expiryMs = Math.min(this.nowMs() + MODEL_ACCESS_VALIDITY_SEC * 1000, this.expiresAtMs);
+    this.accessTokens.push({ index: token.index, hasParent: false, expiryMs, payload: this.payload });
     return 'OK with a new token';
   }
 }
@@ -80,19 +114,35 @@ export interface RealSession {
   readonly sessionHandle: string;
   readonly refreshTokens: string[];
   readonly accessTokens: string[];
+  readonly others: { readonly handle: string; readonly refreshToken: string }[];
+}
+
+const USER = { userId: 'user-1', tenantId: undefined, includeLinkedAccounts: true };
+
+/** Handles of the live sessions of the user. */
+function liveHandles(model: SessionModel, real: RealSession): string[] {
+  const others = real.others.filter((_, place) => {
+    const other = model.others[place];
+    return other !== undefined && model.isLiveOther(other);
+  });
+  return [...(model.isLive ? [real.sessionHandle] : []), ...others.map(({ handle }) => handle)].sort();
 }
 
 type Command = fc.AsyncCommand<SessionModel, RealSession>;
 
 /** Whoever it is presents one of the refresh tokens; on theft the caller revokes, as the recipe does. */
 class Refresh implements Command {
-  constructor(private readonly pick: number) {}
+  constructor(
+    private readonly pick: number,
+    private readonly useDynamicSigningKey: boolean,
+  ) {}
   check = (): boolean => true;
 
   async run(model: SessionModel, real: RealSession): Promise<void> {
     const index = this.pick % model.known;
     const expected = model.refresh(index);
-    const answer = await refresh(real.core, real.refreshTokens[index] ?? '');
+    const { useDynamicSigningKey } = this;
+    const answer = await refresh(real.core, real.refreshTokens[index] ?? '', { useDynamicSigningKey });
     if (typeof expected === 'string') {
       assert.equal(answer.status, expected);
       if (expected === 'TOKEN_THEFT_DETECTED') await this.endSession(model, real);
@@ -103,6 +153,8 @@ class Refresh implements Command {
     real.refreshTokens[expected] ??= answer.refreshToken.token;
     assert.equal(answer.refreshToken.token, real.refreshTokens[expected]);
     real.accessTokens.push(answer.accessToken.token);
+    assert.match(kidOf(answer.accessToken.token), useDynamicSigningKey ? /^d-/ : /^s-/);
+    assert.deepEqual(answer.session.userDataInJWT, model.payload);
   }
 
   private async endSession(model: SessionModel, real: RealSession): Promise<void> {
@@ -110,7 +162,7 @@ class Refresh implements Command {
     assert.deepEqual(await real.core.revokeSessions([real.sessionHandle], {}), [real.sessionHandle]);
   }
 
-  toString = (): string => `refresh(${this.pick})`;
+  toString = (): string => `refresh(${this.pick}${this.useDynamicSigningKey ? '' : ', static key'})`;
 }
 
 class Verify implements Command {
@@ -147,13 +199,74 @@ class Pass implements Command {
   toString = (): string => `pass(${this.seconds} s)`;
 }
 
+/** A payload stored by handle, or with an access token that is re-issued. */
+class WritePayload implements Command {
+  constructor(
+    private readonly payload: JsonObject,
+    private readonly pick: number | undefined,
+  ) {}
+  check = (): boolean => true;
+
+  async run(model: SessionModel, real: RealSession): Promise<void> {
+    if (this.pick !== undefined) return this.regenerate(this.pick % model.accessTokens.length, model, real);
+    const isWritten = await real.core.updateAccessTokenPayload(real.sessionHandle, this.payload, {});
+    assert.equal(isWritten, model.isKnown);
+    if (isWritten) model.payload = this.payload;
+  }
+
+  private async regenerate(place: number, model: SessionModel, real: RealSession): Promise<void> {
+    const token = model.accessTokens[place];
+    if (token === undefined) throw new Error('no token');
+    const expected = model.regenerate(token, this.payload);
+    const accessToken = real.accessTokens[place] ?? '';
+    const answer = await real.core.regenerateAccessToken({ accessToken, userDataInJWT: this.payload }, {});
+    const replacement = answer.status === 'OK' ? answer.accessToken : undefined;
+    assert.equal(replacement ? `${answer.status} with a new token` : answer.status, expected);
+    if (replacement) real.accessTokens.push(replacement.token);
+  }
+
+  toString = (): string =>
+    `${this.pick === undefined ? 'write payload' : `regenerate(${this.pick})`} ${JSON.stringify(this.payload)}`;
+}
+
+/** Session data, replaced or merged. */
+class WriteData implements Command {
+  constructor(
+    private readonly data: JsonObject,
+    private readonly isMerging: boolean,
+  ) {}
+  check = (): boolean => true;
+
+  async run(model: SessionModel, real: RealSession): Promise<void> {
+    const { core, sessionHandle } = real;
+    const isWritten = await (this.isMerging
+      ? core.mergeSessionData(sessionHandle, this.data, {})
+      : core.updateSessionData(sessionHandle, this.data, {}));
+    assert.equal(isWritten, model.isKnown);
+    if (isWritten) model.data = this.isMerging ? merged(model.data, this.data) : this.data;
+  }
+
+  toString = (): string => `${this.isMerging ? 'merge' : 'write'} data ${JSON.stringify(this.data)}`;
+}
+
+/** Null removes a name; one that is stored stays. */
+function merged(data: JsonObject, update: JsonObject): JsonObject {
+  const entries = Object.entries({ ...data, ...update });
+  return Object.fromEntries(entries.filter(([name]) => update[name] !== null));
+}
+
 class Look implements Command {
   check = (): boolean => true;
 
   async run(model: SessionModel, real: RealSession): Promise<void> {
-    const isKnown = !model.isRevoked && model.expiresAtMs > model.nowMs();
     const information = await real.core.getSessionInformation(real.sessionHandle, {});
-    assert.equal(information?.expiry, isKnown ? model.expiresAtMs : undefined);
+    assert.equal(information?.expiry, model.isKnown ? model.expiresAtMs : undefined);
+    if (information) {
+      assert.deepEqual(information.userDataInDatabase, model.data);
+      assert.deepEqual(information.userDataInJWT, model.payload);
+    }
+    const handles = await real.core.getSessionHandlesOfUser(USER, {});
+    assert.deepEqual(handles.sort(), liveHandles(model, real));
   }
 
   toString = (): string => 'look';
@@ -170,6 +283,35 @@ class Revoke implements Command {
   toString = (): string => 'revoke';
 }
 
+class RevokeUser implements Command {
+  check = (): boolean => true;
+
+  async run(model: SessionModel, real: RealSession): Promise<void> {
+    const expected = liveHandles(model, real);
+    assert.deepEqual((await real.core.revokeSessionsOfUser(USER, {})).sort(), expected);
+    if (model.isLive) model.isRevoked = true;
+    for (const other of model.others) if (model.isLiveOther(other)) other.isRevoked = true;
+  }
+
+  toString = (): string => 'revoke user';
+}
+
+/** The user signs in on another device. */
+class SignInElsewhere implements Command {
+  check = (model: Readonly<SessionModel>): boolean => model.others.length < 2;
+
+  async run(model: SessionModel, real: RealSession): Promise<void> {
+    const { session, refreshToken } = await create(real.core);
+    model.others.push({
+      expiresAtMs: model.nowMs() + MODEL_REFRESH_VALIDITY_SEC * 1000,
+      isRevoked: false,
+    });
+    real.others.push({ handle: session.handle, refreshToken: refreshToken.token });
+  }
+
+  toString = (): string => 'sign in elsewhere';
+}
+
 class Restart implements Command {
   check = (): boolean => true;
 
@@ -184,14 +326,23 @@ class Restart implements Command {
 export function sessionCommands(maxCommands: number): fc.Arbitrary<Iterable<Command>> {
   const pick = fc.nat({ max: 40 });
   const newest = fc.constantFrom(39, 40);
+  const isDynamic = fc.boolean();
+  const json = fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.constantFrom(1, 'two', null), {
+    maxKeys: 2,
+    noNullPrototype: true,
+  });
   return fc.commands(
     [
-      pick.map((n) => new Refresh(n)),
-      newest.map((n) => new Refresh(n)),
+      fc.tuple(pick, isDynamic).map(([n, kind]) => new Refresh(n, kind)),
+      fc.tuple(newest, isDynamic).map(([n, kind]) => new Refresh(n, kind)),
       fc.tuple(pick, fc.boolean()).map(([n, checkDatabase]) => new Verify(n, checkDatabase)),
       fc.constantFrom(1, 10, 29, 30, 31, 59, 60, 61, 299, 300, 301).map((seconds) => new Pass(seconds)),
+      fc.tuple(json, fc.option(pick, { nil: undefined })).map(([payload, n]) => new WritePayload(payload, n)),
+      fc.tuple(json, fc.boolean()).map(([data, isMerging]) => new WriteData(data, isMerging)),
       fc.constant(new Look()),
       fc.constant(new Revoke()),
+      fc.constant(new RevokeUser()),
+      fc.constant(new SignInElsewhere()),
       fc.constant(new Restart()),
     ],
     { maxCommands },
@@ -208,4 +359,13 @@ export async function assertOneLineAtMost(model: SessionModel, real: RealSession
   // Inside a grace period two places of the one line can be refreshed.
   const most = model.gracePeriodMs > 0 ? 2 : 1;
   assert.ok(successors.size <= (model.isLive ? most : 0), `${successors.size} successors`);
+}
+
+/** S046: what became of one session changes nothing in another. */
+export async function assertOthersUntouched(model: SessionModel, real: RealSession): Promise<void> {
+  for (const [place, { refreshToken }] of real.others.entries()) {
+    const other = model.others[place];
+    const isLive = other !== undefined && model.isLiveOther(other);
+    assert.equal((await refresh(real.core, refreshToken)).status, isLive ? 'OK' : 'UNAUTHORISED');
+  }
 }

@@ -308,6 +308,28 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         expect(await store.findSession(KEY)).toEqual(expected);
       });
 
+      it('of the payload that it was made from replaces that alone, and no other', async () => {
+        await insert({});
+        const { accessTokenPayload: from } = ROW;
+        const expected = { ...ROW, accessTokenPayload: '{"n":1}' };
+        expect(await store.replaceAccessTokenPayload(KEY, { from, to: '{"n":1}' }, NOW)).toEqual(expected);
+        expect(await store.replaceAccessTokenPayload(KEY, { from, to: '{"n":2}' }, NOW)).toBeUndefined();
+        expect(await store.findSession(KEY)).toEqual(expected);
+      });
+
+      it('of a payload by 20 that started from the same one happens once', async () => {
+        await insert({});
+        const { accessTokenPayload: from } = ROW;
+        const rows = await Promise.all(
+          Array.from({ length: 20 }, (_, n) =>
+            store.replaceAccessTokenPayload(KEY, { from, to: `{"n":${n}}` }, NOW),
+          ),
+        );
+        const [row, ...others] = rows.filter((found) => found !== undefined);
+        expect(others).toEqual([]);
+        expect(await store.findSession(KEY)).toEqual(row);
+      });
+
       it.each([
         [NOW + 1, true],
         [NOW, false],
@@ -315,7 +337,9 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
       ])('of a row that expires at %d happens: %p', async (expiresAtMs, happens) => {
         await insert({ expiresAtMs });
         expect(await store.updateSessionData(KEY, '{"n":1}', NOW)).toBe(happens);
-        expect((await store.updateAccessTokenPayload(KEY, '{"n":2}', NOW)) !== undefined).toBe(happens);
+        expect((await store.updateAccessTokenPayload(KEY, '{"n":3}', NOW)) !== undefined).toBe(happens);
+        const change = { from: happens ? '{"n":3}' : ROW.accessTokenPayload, to: '{"n":2}' };
+        expect((await store.replaceAccessTokenPayload(KEY, change, NOW)) !== undefined).toBe(happens);
         const changed = happens ? { sessionData: '{"n":1}', accessTokenPayload: '{"n":2}' } : {};
         expect(await store.findSession(KEY)).toEqual({ ...ROW, expiresAtMs, ...changed });
       });
@@ -328,6 +352,8 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         await store.setUseStaticKey(key, true);
         expect(await store.updateSessionData(key, '{}', NOW)).toBe(false);
         expect(await store.updateAccessTokenPayload(key, '{}', NOW)).toBeUndefined();
+        const change = { from: ROW.accessTokenPayload, to: '{}' };
+        expect(await store.replaceAccessTokenPayload(key, change, NOW)).toBeUndefined();
         expect(await store.findSession(key)).toBeUndefined();
         expect(await store.findSession(KEY)).toEqual(ROW);
       });

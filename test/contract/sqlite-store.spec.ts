@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { schemaSql } from '../../lib/core/embedded/stores/schema.js';
 import { SqlStore } from '../../lib/core/embedded/stores/sql.store.js';
 import {
@@ -12,6 +12,7 @@ import {
 } from '../../lib/core/embedded/stores/sqlite.store.js';
 import { coreOnStores } from '../support/core-on-store.js';
 import { describeCoreClient } from './core-client.contract.js';
+import { describeEmbeddedCoreOn } from './embedded-core.contract.js';
 import { describeSessionStore } from './session-store.contract.js';
 import { describeSqlStore } from './sql-store.contract.js';
 
@@ -57,6 +58,8 @@ describeCoreClient('in this process, on SQLite in memory', async (options) => {
   };
 });
 
+describeEmbeddedCoreOn('SQLite in memory', async () => sqliteStore(':memory:'));
+
 describe('a SQLite store', () => {
   const pragma = (database: SqliteDatabase, name: string): unknown =>
     Object.values(database.prepare(`PRAGMA ${name}`).all()[0] as Record<string, unknown>)[0];
@@ -91,6 +94,24 @@ describe('a SQLite store', () => {
     await store.close();
     expect(database.prepare('SELECT 1 AS one').all()).toEqual([{ one: 1 }]);
     database.close();
+  });
+
+  it('S086 leaves no file open after the last close, also when it was used while it was being closed', async () => {
+    const used = jest.spyOn(Database.prototype, 'exec');
+    const closed = jest.spyOn(Database.prototype, 'close');
+    const store = sqliteStore(freshFile());
+    const first = store.findStaticKeys().catch(() => []);
+    const closing = store.close();
+    const second = store.findStaticKeys().catch(() => []);
+    await Promise.all([first, closing, second]);
+    await store.close();
+    const client = new SqliteClient(freshFile());
+    const openings = Promise.allSettled([client.open(), client.open()]);
+    await client.close();
+    await openings;
+    expect(used.mock.contexts.length).toBeGreaterThan(0);
+    expect(used.mock.contexts.filter((database) => !closed.mock.contexts.includes(database))).toEqual([]);
+    jest.restoreAllMocks();
   });
 
   it('S021 makes a file that only its owner reads: the signing keys are in it', async () => {
@@ -198,12 +219,27 @@ describe('a SQLite store', () => {
     ['x.db', { tablePrefix: 'Shop' }],
     ['x.db', { tablePrefix: '' }],
     ['x.db', { tablePrefix: 'p'.repeat(40) }],
+    ['x.db', { migrate: 'no' }],
+    ['x.db', null],
   ])('S092 refuses %p with %p before it opens anything', (source, options) => {
     expect(() => Reflect.apply(sqliteStore, undefined, [source, options])).toThrow(TypeError);
   });
 
   it('S092 refuses a schema: SQLite has none', () => {
     expect(() => schemaSql('sqlite', { schema: 'x' })).toThrow(/tablePrefix/);
+    expect(() => sqliteStore('x.db', Object({ schema: 'x' }))).toThrow(
+      new TypeError('sqliteStore: schema: SQLite has none; use tablePrefix'),
+    );
+  });
+
+  it('refuses an option that there is not, and says which may be meant', () => {
+    expect(() => sqliteStore('x.db', Object({ migrat: false, sync: 'FULL' }))).toThrow(
+      new TypeError(
+        'sqliteStore: migrat: there is no such option; did you mean migrate?; sync: there is no such option',
+      ),
+    );
+    expect(() => schemaSql('sqlite', Object({ prefix: 'st' }))).toThrow(TypeError);
+    expect(() => Reflect.apply(schemaSql, undefined, ['sqlite3'])).toThrow(TypeError);
   });
 });
 

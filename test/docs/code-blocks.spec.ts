@@ -8,9 +8,11 @@ import { codeBlocks, documents, guides, prose, type CodeBlock } from './document
  * - `fragment`: names of the library and of Nest need no import;
  * - `fragment: in a class`: the same, and the block is the body of a class;
  * - `does not compile`: the compiler must refuse it;
- * - `quick-start: …`, `first-test`: `scripts/consumers.mjs` and `scripts/newcomer.mjs` run it, too.
+ * - `quick-start: …`, `first-test`: `scripts/consumers.mjs` and `scripts/newcomer.mjs` run it, too;
+ * - `jest-commonjs`: the same, a configuration with which the first test runs.
  */
-const REMARKS = /^(fragment|fragment: in a class|does not compile|quick-start: .*|first-test|)$/;
+const REMARKS =
+  /^(fragment|fragment: in a class|does not compile|quick-start: .*|first-test|jest-commonjs|)$/;
 const REFUSED = 'does not compile';
 
 const blocks = guides().flatMap(codeBlocks);
@@ -50,7 +52,7 @@ describe('code in README and guides', () => {
   });
 
   it('has no comment above it that nobody reads', () => {
-    const odd = inLanguage('ts', 'js').filter(({ remark }) => !REMARKS.test(remark));
+    const odd = inLanguage('ts', 'js', 'json').filter(({ remark }) => !REMARKS.test(remark));
     expect(odd.map(({ document, line, remark }) => `${document}:${line}: ${remark}`)).toEqual([]);
   });
 

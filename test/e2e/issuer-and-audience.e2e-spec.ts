@@ -201,12 +201,10 @@ describe('sessions of another issuer', () => {
     });
   });
 
-  it.each([
-    ['our keys prove it, so the core is not asked', publicJwkOf(DYNAMIC_TEST_KEY, DYNAMIC_TEST_KID), 0],
-    ['only the core can prove it', undefined, 1],
-  ])('are refused by tokens of version 2 where %s (S009)', async (_case, key, calls) => {
+  it('are refused by tokens of version 2 where our keys prove it, so the core is not asked (S009)', async () => {
     const core = await FakeCore.start();
-    core.on('/.well-known/jwks.json', sendJson({ keys: key === undefined ? [] : [{ ...key }] }));
+    const key = publicJwkOf(DYNAMIC_TEST_KEY, DYNAMIC_TEST_KID);
+    core.on('/.well-known/jwks.json', sendJson({ keys: [{ ...key }] }));
     const options = { ...ONLY_OURS, core: remoteCore({ connectionURI: core.uri }) };
     const sent = (iss: string) => ({
       path: '/me',
@@ -217,7 +215,7 @@ describe('sessions of another issuer', () => {
         expect((await send(sent(HERE))).status).toBe(200);
         core.received.length = 0;
         expect(outcomeOf(await send(sent(THERE)))).toEqual(refused('unauthorised'));
-        expect(core.received.filter(({ path }) => path === '/recipe/session/verify')).toHaveLength(calls);
+        expect(core.received.filter(({ path }) => path === '/recipe/session/verify')).toEqual([]);
       });
     } finally {
       await core.kill();

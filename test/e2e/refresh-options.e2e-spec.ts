@@ -12,6 +12,7 @@ import {
   type Adapter,
   type TestApplication,
 } from '../support/test-application.js';
+import { ProcessWarnings } from '../support/process-warnings.js';
 import {
   BOTH_CLEARED,
   COOKIES_CLEARED,
@@ -31,13 +32,25 @@ describe.each(ADAPTERS)('refreshing with two generations of cookies on %s', (ada
   /** Cookies that a browser holds after `cookieDomain` changed. */
   const both = 'sAccessToken=a; sAccessToken=b; sRefreshToken=c; sRefreshToken=d';
 
-  it('is an error that names the remedy on the server only, where no older domain is known (T150)', async () => {
-    await withApplication({ adapter }, async ({ send }) => {
-      const answer = await send({ method: 'POST', path: REFRESH, headers: { cookie: both } });
-      expect(answer.status).toBe(500);
-      expect(answer.text).not.toContain('olderCookieDomain');
-      expect(tokenTraffic(answer)).toEqual(NOTHING);
-    });
+  it('is refused where no older domain is known, and the remedy is told to the server only (T150, S061)', async () => {
+    const warnings = new ProcessWarnings();
+    try {
+      await withApplication({ adapter }, async ({ send, clock }) => {
+        const answers = [];
+        for (let n = 0; n < 3; n++)
+          answers.push(await send({ method: 'POST', path: REFRESH, headers: { cookie: both } }));
+        for (const answer of answers) {
+          expect([answer.status, answer.body]).toEqual([400, { message: 'duplicate session cookies' }]);
+          expect(tokenTraffic(answer)).toEqual(NOTHING);
+        }
+        expect(warnings.take()).toEqual([expect.stringContaining('set olderCookieDomain')]);
+        clock.advanceSeconds(60);
+        await send({ method: 'POST', path: REFRESH, headers: { cookie: both } });
+        expect(warnings.take()).toHaveLength(1);
+      });
+    } finally {
+      warnings.restore();
+    }
   });
 
   it.each([

@@ -77,10 +77,17 @@ describe.each(ADAPTERS)('S075 the address of a client on %s', (adapter) => {
     ['an untrusted proxy on the way', '203.0.113.9, 198.51.100.7, 127.0.0.2', '198.51.100.7'],
     ['a client with IPv6 in capitals', '2001:DB8:0:0::9', '2001:db8::9'],
     ['IPv4 written as IPv6', '::ffff:203.0.113.9', '203.0.113.9'],
+    ['IPv4 translated by NAT64', '64:ff9b::203.0.113.9', '203.0.113.9'],
     ['something that is no address', 'unknown', undefined],
     ['an injected line', '203.0.113.9%0d%0aadmin', undefined],
   ])('is what trusted proxies say: %s', async (_case, forwardedFor, expected) => {
     const signIn = await startBehind(adapter, 'loopback');
     expect(await signIn({ 'x-forwarded-for': forwardedFor })).toBe(expected);
+  });
+
+  it('is without the port that a proxy writes behind it', async () => {
+    const signIn = await startBehind(adapter, 'loopback');
+    expect(await signIn({ 'x-forwarded-for': '203.0.113.9:49152' })).toBe('203.0.113.9');
+    expect(await signIn({ 'x-forwarded-for': '[2001:db8::9]:49152' })).toBe('2001:db8::9');
   });
 });

@@ -127,6 +127,19 @@ describe.each(ADAPTERS)('S101 limiting attempts on %s', (adapter) => {
     );
   });
 
+  it('the token of a session that has ended uses up nothing of what its user may do', async () => {
+    const clock = new TestClock(TEST_START_MS);
+    const limiter = fixedWindowLimiter({ windowSec: 60, refresh: { perUser: 3 }, clock });
+    await withApplication({ adapter, clock, options: { rateLimit: { limiter } } }, async ({ signedIn }) => {
+      const ended = await signedIn('header', 'ada');
+      const thief = ended.copy();
+      await ended.signOut();
+      const user = await signedIn('header', 'ada');
+      for (let n = 0; n < 5; n++) expect((await thief.copy().refresh()).status).toBe(401);
+      for (const status of [200, 200, 200, 429]) expect((await user.refresh()).status).toBe(status);
+    });
+  });
+
   it('a burst of refreshes gets exactly as many answers as the limiter allows', async () => {
     const clock = new TestClock(TEST_START_MS);
     const limiter = fixedWindowLimiter({ windowSec: 60, refresh: { perSession: 5 }, clock });

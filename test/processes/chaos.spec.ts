@@ -4,12 +4,14 @@ import { embeddedCore, postgresStore } from 'nest-sessions';
 import { SystemClock } from '../../lib/shared/clock.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { seedSigningKeys } from '../support/embedded.js';
+import { countFrom } from '../support/fc-runs.js';
 import type { Answer } from '../support/http-client.js';
+import type { SessionClient } from '../support/session-client.js';
 import { startPostgres } from '../support/postgres.js';
 import { startApplication, type Adapter, type TestApplication } from '../support/test-application.js';
 
 /** How often the database is killed; each time costs some seconds. */
-const KILLS = Number(process.env['CHAOS_KILLS'] ?? 2);
+const KILLS = countFrom('CHAOS_KILLS', 2);
 const CLIENTS = 24;
 /** So few that most requests wait for one. */
 const CONNECTIONS = 2;
@@ -17,9 +19,9 @@ const CONNECTIONS = 2;
 const postgres = await startPostgres();
 afterAll(() => postgres.stop());
 
-postgres.describe('two instances under load on a database that is killed', () => {
+postgres.describeKilled('two instances under load on a database that is killed', () => {
   it(
-    'S096 S116 answer nobody wrongly: a session that nobody ended is served or asked to wait',
+    'S090 S096 S116 answer nobody wrongly: a session is served or asked to wait, one that was signed out refused',
     async () => {
       const schema = postgres.freshSchema();
       await seedSigningKeys(postgresStore(postgres.pool(), { schema }));
@@ -42,7 +44,7 @@ postgres.describe('two instances under load on a database that is killed', () =>
       let downSince: number | undefined;
       const outagesMs: number[] = [];
       const note = ({ status, text }: Answer): void => {
-        if (status === 200) counts.served++;
+        if (status === 200 || status === 201) counts.served++;
         else if (status === 503) counts.askedToWait++;
         else wrong.push(`${status} ${text}`);
         if (status === 503) downSince ??= performance.now();
@@ -51,10 +53,23 @@ postgres.describe('two instances under load on a database that is killed', () =>
           downSince = undefined;
         }
       };
-      const working = clients.map(async (client) => {
-        for (let step = 0; !load.isOver; step++) {
-          const answer = await (step % 3 === 0 ? client.refresh() : client.get('/checked'));
+      const untilServed = async (ask: () => Promise<Answer>): Promise<void> => {
+        for (let status = 503; status === 503;) {
+          const answer = await ask();
           note(answer);
+          ({ status } = answer);
+        }
+      };
+      /** Tokens of sessions whose end was acknowledged. */
+      const ended: SessionClient[] = [];
+      const working = clients.map(async (client, n) => {
+        for (let step = 1; !load.isOver; step++) {
+          if (step % 20 === 0) {
+            const kept = client.copy();
+            await untilServed(() => client.signOut());
+            ended.push(kept);
+            await untilServed(() => client.post('/login', { userId: `user-${n}` }));
+          } else note(await (step % 3 === 0 ? client.refresh() : client.get('/checked')));
         }
       });
       const servedMore = async (count: number): Promise<void> => {
@@ -63,7 +78,7 @@ postgres.describe('two instances under load on a database that is killed', () =>
       };
       await servedMore(200);
       for (let kill = 0; kill < KILLS; kill++) {
-        await postgres.crash?.(async () => {
+        await postgres.crash(async () => {
           isDown = true;
           const waiting = counts.askedToWait + 50;
           while (counts.askedToWait < waiting && wrong.length === 0) await nextTurn();
@@ -75,10 +90,15 @@ postgres.describe('two instances under load on a database that is killed', () =>
       await Promise.all(working);
       counts.wrong = wrong.length;
       process.stdout.write(
-        `\nchaos: ${KILLS} kills, ${JSON.stringify(counts)}, unavailable for ${outagesMs.join(', ')} ms\n`,
+        `\nchaos: ${KILLS} kills, ${ended.length} sign-outs, ${JSON.stringify(counts)}, unavailable for ${outagesMs.join(', ')} ms\n`,
       );
       expect(wrong).toEqual([]);
       for (const client of clients) expect((await client.get('/checked')).status).toBe(200);
+      expect(ended.length).toBeGreaterThan(0);
+      for (const thief of ended) {
+        expect((await thief.get('/checked')).status).toBe(401);
+        expect((await thief.refresh()).status).toBe(401);
+      }
       await Promise.all([one.close(), other.close()]);
     },
     60_000 + KILLS * 20_000,

@@ -3,7 +3,8 @@ export interface HammerTarget {
   readonly url: string;
   readonly schema: string;
   readonly name: string;
-  readonly seconds: number;
+  /** When it ends by itself, milliseconds since the epoch. */
+  readonly endsAt: number;
   readonly sessions: readonly { handle: string; token: string }[];
 }
 

@@ -6,12 +6,11 @@ import { embeddedCoreOn } from '../support/embedded.js';
 import type { HammerTarget, HistoryEntry } from './hammer-history.js';
 
 /** Refreshes, verifies, merges and revokes until its time is over, and says after each call what came of it. */
-const { url, schema, name, seconds, sessions } = JSON.parse(process.argv[2] ?? '') as HammerTarget;
+const { url, schema, name, endsAt, sessions } = JSON.parse(process.argv[2] ?? '') as HammerTarget;
 const { core } = embeddedCoreOn(postgresStore(new pg.Pool({ connectionString: url }), { schema }));
 const held = new Map(sessions.map(({ handle, token }) => [handle, token]));
 const tell = (entry: HistoryEntry): number => writeSync(1, `${JSON.stringify(entry)}\n`);
 const now = (): number => performance.timeOrigin + performance.now();
-const endsAt = now() + seconds * 1000;
 
 for (let n = 0; now() < endsAt; n++) {
   const index = Math.floor(Math.random() * sessions.length);

@@ -8,26 +8,50 @@ import { postgresStore } from '../../lib/core/embedded/stores/postgres.store.js'
 import { create, refresh, refreshed } from '../support/core-calls.js';
 import { embeddedCoreOn, rowOf, seedSigningKeys } from '../support/embedded.js';
 import { refreshTokenHash2 } from '../../lib/core/embedded/refresh-token.js';
+import { countFrom } from '../support/fc-runs.js';
 import type { HammerTarget, HistoryEntry } from './hammer-history.js';
 import { startPostgres } from '../support/postgres.js';
 
-const SECONDS = Number(process.env['HAMMER_SECONDS'] ?? 8);
+const SECONDS = countFrom('HAMMER_SECONDS', 8);
 const FOLDER = fileURLToPath(new URL('../../node_modules/.cache/nest-sessions', import.meta.url));
 
 const postgres = await startPostgres();
 afterAll(() => postgres.stop());
 
-async function historyOf(script: string, target: HammerTarget): Promise<HistoryEntry[]> {
+/** After so many acknowledged calls a process is killed. */
+const CALLS_TO_DEATH = 100;
+
+/** @param calls it is killed at that many */
+async function historyOf(
+  script: string,
+  target: HammerTarget,
+  calls = Number.POSITIVE_INFINITY,
+): Promise<HistoryEntry[]> {
   const child = spawn(process.execPath, [script, JSON.stringify(target)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const history: HistoryEntry[] = [];
-  for await (const line of createInterface({ input: child.stdout }))
+  for await (const line of createInterface({ input: child.stdout })) {
     history.push(JSON.parse(line) as HistoryEntry);
+    if (history.length === calls) child.kill('SIGKILL');
+  }
   return history;
 }
 
-postgres.describe('two processes on one PostgreSQL', () => {
+/** A process that is killed and started again, with the tokens that it got, until the time is over. */
+async function historyOfKilled(script: string, target: HammerTarget): Promise<HistoryEntry[][]> {
+  const histories: HistoryEntry[][] = [];
+  while (Date.now() < target.endsAt) {
+    const held = new Map(target.sessions.map(({ handle, token }) => [handle, token]));
+    for (const { did, handle, key } of histories.flat()) if (did === 'refresh' && key) held.set(handle, key);
+    const sessions = Array.from(held, ([handle, token]) => ({ handle, token }));
+    const name = `${target.name}${histories.length}-`;
+    histories.push(await historyOf(script, { ...target, name, sessions }, CALLS_TO_DEATH));
+  }
+  return histories;
+}
+
+postgres.describe('three processes on one PostgreSQL, of which one is killed and started again', () => {
   it(
     'S115 revive no session, lose no acknowledged merge, and leave one line of refresh tokens',
     async () => {
@@ -50,10 +74,14 @@ postgres.describe('two processes on one PostgreSQL', () => {
         platform: 'node',
         format: 'esm',
       });
-      const target = { url: postgres.url, schema, seconds: SECONDS, sessions };
-      const histories = await Promise.all(['a', 'b'].map((name) => historyOf(script, { ...target, name })));
+      const target = { url: postgres.url, schema, endsAt: Date.now() + SECONDS * 1000, sessions };
+      const [killed, ...histories] = await Promise.all([
+        historyOfKilled(script, { ...target, name: 'c' }),
+        ...['a', 'b'].map((name) => historyOf(script, { ...target, name })),
+      ]);
       rmSync(script);
-      const history = histories.flat();
+      expect(killed.length).toBeGreaterThan(1);
+      const history = [...killed, ...histories].flat();
       for (const did of ['refresh', 'verify', 'merge', 'revoke'])
         expect(history.some((entry) => entry.did === did)).toBe(true);
       const problems: string[] = [];

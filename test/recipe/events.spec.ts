@@ -58,7 +58,7 @@ describe('what happens to a session', () => {
       );
       expect(await next()).toEqual([
         { type: 'session.theft-detected', timeMs, ...about },
-        { type: 'session.revoked', timeMs, sessionHandle, tenantId: 't1' },
+        { type: 'session.revoked', timeMs, ...about },
       ]);
 
       await sessions.revokeSession(sessionHandle);
@@ -80,6 +80,45 @@ describe('what happens to a session', () => {
       );
       expect(revoked.slice(0, 2).toSorted()).toEqual([a, b].toSorted());
       expect(revoked.slice(2).toSorted()).toEqual(rest.toSorted());
+    });
+  });
+
+  it('S104 is told with the user wherever the caller knew whose session it ends', async () => {
+    const options = { userSessionRoutes: true } as const;
+    await withApplication({ adapter: 'express', options }, async ({ app, signedIn, events, sessions }) => {
+      const [first, second] = [await signedIn('header', 'ada'), await signedIn('header', 'ada')];
+      const handleOf = async (client: typeof first): Promise<string> =>
+        ((await client.get('/me')).body as { sessionHandle: string }).sessionHandle;
+      const told = events as SessionEvent[];
+      const ended = async (): Promise<object[]> => {
+        await app.get(SessionEvents).delivered();
+        return told.splice(0).flatMap((event) => {
+          if (event.type !== 'session.revoked') return [];
+          const { userId, recipeUserId } = event;
+          return [{ userId, recipeUserId }];
+        });
+      };
+      const both = { userId: 'ada', recipeUserId: 'ada' };
+      const user = { userId: 'ada', recipeUserId: undefined };
+
+      const body = { sessionHandle: await handleOf(second) };
+      await first.post('/auth/sessions/revoke', body);
+      expect(await ended()).toEqual([both]); // route for one session
+      await signedIn('header', 'ada');
+      await first.post('/auth/sessions/revoke-others');
+      expect(await ended()).toEqual([user]); // the login method of another session is not looked up
+      await signedIn('header', 'ada');
+      await sessions.revokeAllOtherSessions({ userId: 'ada', sessionHandle: await handleOf(first) });
+      expect(await ended()).toEqual([user]);
+      await sessions.revokeAllSessionsForUser({ userId: 'ada' });
+      expect(await ended()).toEqual([user]);
+
+      const third = await signedIn('header', 'ada');
+      await third.signOut();
+      expect(await ended()).toEqual([both]);
+      const fourth = await signedIn('header', 'ada');
+      await sessions.revokeSession(await handleOf(fourth));
+      expect(await ended()).toEqual([{ userId: undefined, recipeUserId: undefined }]);
     });
   });
 

@@ -104,6 +104,19 @@ describe('a JWT of the application', () => {
     expect(error.type).toBe('TRY_REFRESH_TOKEN');
   });
 
+  it("is refused with a session's payload where nobody said how long it may open that session", async () => {
+    const { payload } = await sessionPayload();
+    for (const useStaticSigningKey of [true, false]) {
+      await expect(mint({ payload, useStaticSigningKey })).rejects.toThrow(
+        /^createJWT: .* leave out sessionHandle and refreshTokenHash1, or say with validitySeconds/,
+      );
+    }
+    const { refreshTokenHash1: _hash, ...rest } = payload as Record<string, unknown>;
+    const accessToken = await mint({ payload: rest, useStaticSigningKey: false });
+    const error = await sessionErrorOf(sessions.getSessionWithoutRequestResponse({ accessToken }));
+    expect(error.type).toBe('UNAUTHORISED');
+  });
+
   it('is looked up in the database then, with its tenant (T207)', async () => {
     const { handle, payload } = await sessionPayload();
     const accessToken = await mint({ payload, validitySeconds: 100, useStaticSigningKey: false });

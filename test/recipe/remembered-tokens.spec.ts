@@ -2,9 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import {
   RecipeDependencies,
   SessionConfigError,
+  SessionEvents,
   SessionModule,
   type SessionModuleOptions,
 } from 'nest-sessions';
+import { seededMemoryStore } from '../support/embedded.js';
 import { SHOP, withApplication } from '../support/test-application.js';
 
 /** How many of so many tokens are remembered after each has been used once. */
@@ -40,6 +42,20 @@ describe('remembering verified tokens', () => {
       expect(verifier.cachedTokenBytes).toBeGreaterThan(session.getAccessToken().length);
       await sessions.revokeSession(session.getHandle());
       expect([verifier.cachedTokens, verifier.cachedTokenBytes]).toEqual([0, 0]);
+    });
+  });
+
+  it('S012 forgets them also where the session was ended by another process already, without an event', async () => {
+    const store = await seededMemoryStore();
+    await withApplication({ adapter: 'express', store }, async ({ app, sessions, events }) => {
+      const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
+      const sessionHandle = session.getHandle();
+      await sessions.getSessionWithoutRequestResponse({ accessToken: session.getAccessToken() });
+      await store.deleteSessions([{ tenantId: 'public', sessionHandle }]);
+      expect(await sessions.revokeMultipleSessions([sessionHandle])).toEqual([]);
+      expect(app.get(RecipeDependencies, { strict: false }).verifier.cachedTokens).toBe(0);
+      await app.get(SessionEvents, { strict: false }).delivered();
+      expect(events.map(({ type }) => type)).toEqual(['session.created']);
     });
   });
 

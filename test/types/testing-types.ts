@@ -80,7 +80,11 @@ export async function promises(app: INestApplication, fastify: NestFastifyApplic
 }
 
 // Each option by name: one that is added must be added here, and to a test.
-export const options: Required<SessionTestingOptions> = { core: embeddedCore(), clock: new TestClock() };
+export const options: Required<SessionTestingOptions> = {
+  core: embeddedCore(),
+  clock: new TestClock(),
+  userRoles: { getRolesForUser: () => ['admin'] },
+};
 export const agentOptions: Required<TestAgentOptions> = { transferMethod: 'cookie', autoRefresh: true };
 export const sessionsOptions: (keyof Required<TestSessionsOptions>)[] = [
   'service',

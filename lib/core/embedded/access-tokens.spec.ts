@@ -10,6 +10,7 @@ async function accessTokens(): Promise<AccessTokens> {
     algorithm: 'RS256' as const,
     updateIntervalMs: 604_800_000,
     accessTokenValidityMs: 3_600_000,
+    reloadIntervalMs: 60_000,
   };
   return new AccessTokens(new SigningKeys(await seededMemoryStore(), new TestClock(TEST_START_MS), options));
 }

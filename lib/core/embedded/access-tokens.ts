@@ -1,16 +1,15 @@
 import { sign as signBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import {
-  accessTokenClaims,
   accessTokenInfo,
-  findMissingClaim,
   isLegacyHeader,
   LEGACY_HEADER_V2,
   MAX_ACCESS_TOKEN_LENGTH,
   parseWithoutVerifying,
-  type AccessTokenContent,
   type AccessTokenInfo,
 } from '../../access-token/access-token.js';
+import { accessTokenClaims, type AccessTokenContent } from '../../access-token/access-token-claims.js';
+import { findMissingClaim } from '../../access-token/reserved-claims.js';
 import { SignatureVerifier } from '../../access-token/signature-verifier.js';
 import { parseJsonObject, type JsonObject } from '../../shared/json.js';
 import type { TokenInfo } from '../core.types.js';

@@ -26,14 +26,14 @@ export interface EmbeddedCoreOptions {
   accessTokenValiditySec?: number;
   /** Fraction by which the life of each access token may be shorter, so that clients do not refresh all at once. Default 0.05; 0 to 0.25. */
   accessTokenValidityJitter?: number;
-  /** How long a session lives after its last refresh. Default 8,640,000 (100 days); longer than `accessTokenValiditySec`. */
+  /** How long a session lives after its last refresh. Default 8,640,000 (100 days); longer than `accessTokenValiditySec`, at most a hundred years. */
   refreshTokenValiditySec?: number;
   /**
    * How long a refresh token still gets the same successor after that was used for the first time. Default 0: from the
    * first use on, the old token is a theft. Raise it if clients refresh in parallel without a lock. 0 to 300.
    */
   refreshTokenRotationGracePeriodSec?: number;
-  /** How long a rotating signing key signs. Default 604,800 (a week); at least 3600. */
+  /** How long a rotating signing key signs. Default 604,800 (a week); 3600 to a hundred years. */
   accessTokenDynamicSigningKeyUpdateIntervalSec?: number;
   /**
    * How access tokens are signed. Default `'RS256'`, which is what a SuperTokens Core issues. With `'ES256'` a signature
@@ -45,18 +45,23 @@ export interface EmbeddedCoreOptions {
   signingAlgorithm?: SigningAlgorithm;
   /**
    * How often the signing keys are read again from the store, so that one that was removed there stops verifying in this
-   * process, too, and the next rotating key is published before it signs. Default 60; 1 to 3000.
+   * process, too, and the next rotating key is published before it signs: as long before as this, and a minute at least.
+   * Default 60; 1 to 3000, and at most a third of `accessTokenDynamicSigningKeyUpdateIntervalSec`. The same in all
+   * instances on one store.
    */
   signingKeyReloadIntervalSec?: number;
   /** Which logins belong to one account. Default: every login is an account of its own. */
   accountLinking?: AccountLinking;
   /**
-   * Whether the application starts while the store does not answer. Default true: what needs the store is answered with
-   * 503 until it does, and no restart is needed. With false such a start fails. A store that answers and cannot be used
+   * Whether the application starts while the store does not answer, for which it waits half a minute at most. Default true:
+   * what needs the store is answered with 503 until it does, and no restart is needed. With false such a start fails. A store that answers and cannot be used
    * always ends the start: wrong tables, a wrong password.
    */
   startWithoutStore?: boolean;
-  /** How often expired sessions are removed. Default 43,200 (12 h); at least 1, at most 24 days. */
+  /**
+   * How often expired sessions are removed; up to a tenth sooner, so that instances do not do it all at once. The first time
+   * between a minute after the start and a tenth of this later. Default 43,200 (12 h); at least 1, at most 24 days.
+   */
   expirySweepIntervalSec?: number;
 }
 
@@ -71,3 +76,8 @@ export type EmbeddedCoreConfig = EmbeddedCoreNumbers & {
 export type EmbeddedCoreNumbers = Readonly<
   Required<Omit<EmbeddedCoreOptions, 'store' | 'signingAlgorithm' | 'startWithoutStore' | 'accountLinking'>>
 >;
+
+/** Stores keep whole milliseconds, and 1.001 * 1000 is none. */
+export function inMs(seconds: number): number {
+  return Math.round(seconds * 1000);
+}

@@ -1,7 +1,20 @@
+import {
+  booleanOption,
+  isOptionsObject,
+  oneOfOption,
+  OptionReader,
+  show,
+  type ParseOption,
+} from '../../config/option-reader.js';
 import type { ConfigProblem } from '../../errors/config.error.js';
 import type { CoreProvider } from '../core-provider.js';
 import { EmbeddedCore } from './embedded-core.js';
-import type { EmbeddedCoreConfig, EmbeddedCoreNumbers, EmbeddedCoreOptions } from './embedded-core-config.js';
+import type {
+  AccountLinking,
+  EmbeddedCoreConfig,
+  EmbeddedCoreNumbers,
+  EmbeddedCoreOptions,
+} from './embedded-core-config.js';
 import { SIGNING_ALGORITHMS } from './key-pairs.js';
 import { SessionStore } from './session-store.js';
 import { memoryStore } from './stores/memory.store.js';
@@ -18,16 +31,32 @@ const DEFAULTS: EmbeddedCoreNumbers = {
   signingKeyReloadIntervalSec: 60,
 };
 
+const HUNDRED_YEARS_SEC = 36_525 * 86_400;
+
+/** A Core sets no upper end to two of them. Without one, times beyond what a number holds exactly could be made. */
 const RANGES: Readonly<Record<keyof EmbeddedCoreNumbers, readonly [min: number, max: number]>> = {
   accessTokenValiditySec: [1, 86_400_000],
   accessTokenValidityJitter: [0, 0.25],
-  refreshTokenValiditySec: [1, Number.MAX_SAFE_INTEGER / 1000],
+  refreshTokenValiditySec: [1, HUNDRED_YEARS_SEC],
   refreshTokenRotationGracePeriodSec: [0, 300],
-  accessTokenDynamicSigningKeyUpdateIntervalSec: [3600, Number.MAX_SAFE_INTEGER / 1000],
+  accessTokenDynamicSigningKeyUpdateIntervalSec: [3600, HUNDRED_YEARS_SEC],
   // A longer interval than 2^31 ms would fire at once.
   expirySweepIntervalSec: [1, 24 * 86_400],
-  // The successor of a rotating key is made as long before that ends, which is an hour at least.
   signingKeyReloadIntervalSec: [1, 3000],
+};
+
+const OPTION_NAMES: Readonly<Record<keyof EmbeddedCoreOptions, true>> = {
+  store: true,
+  accessTokenValiditySec: true,
+  accessTokenValidityJitter: true,
+  refreshTokenValiditySec: true,
+  refreshTokenRotationGracePeriodSec: true,
+  accessTokenDynamicSigningKeyUpdateIntervalSec: true,
+  signingAlgorithm: true,
+  signingKeyReloadIntervalSec: true,
+  accountLinking: true,
+  startWithoutStore: true,
+  expirySweepIntervalSec: true,
 };
 
 /**
@@ -39,11 +68,12 @@ const RANGES: Readonly<Record<keyof EmbeddedCoreNumbers, readonly [min: number, 
  */
 export function embeddedCore(options: EmbeddedCoreOptions = {}): CoreProvider {
   const { config, problems } = resolveEmbeddedCoreOptions(options);
-  const { store = memoryStore(), ...embeddedSettings } = options;
+  const { store, ...embeddedSettings } = { ...options };
   const provider: EmbeddedCoreProvider = {
     problems,
     embeddedSettings,
-    create: (context) => new EmbeddedCore(store, config, context),
+    // Applications that are made from one module class share a store that was given, and never the default one.
+    create: (context) => new EmbeddedCore(store ?? memoryStore(), config, context),
   };
   return provider;
 }
@@ -55,63 +85,69 @@ export interface EmbeddedCoreProvider extends CoreProvider {
 }
 
 /** Fills in the defaults and finds every problem at once. */
-export function resolveEmbeddedCoreOptions({
-  store,
-  signingAlgorithm = 'RS256',
-  startWithoutStore = true,
-  accountLinking,
-  ...numbers
-}: EmbeddedCoreOptions): {
+export function resolveEmbeddedCoreOptions(options: EmbeddedCoreOptions): {
   config: EmbeddedCoreConfig;
   problems: ConfigProblem[];
 } {
-  const given = Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined));
-  const config = { ...DEFAULTS, ...given };
-  const problems = Object.entries(config).flatMap(([name, value]) => problemWith(name, value));
-  if (problems.length === 0 && config.refreshTokenValiditySec <= config.accessTokenValiditySec) {
-    problems.push({
-      path: 'core.refreshTokenValiditySec',
-      message: 'must be longer than accessTokenValiditySec',
-    });
+  const problems: ConfigProblem[] = [];
+  const given: unknown = options;
+  if (!isOptionsObject(given)) {
+    problems.push({ path: 'core', message: `embeddedCore was given ${show(given)}; an object is expected` });
   }
-  if (store !== undefined && !(store instanceof SessionStore)) {
-    problems.push({ path: 'core.store', message: 'must be a SessionStore; memoryStore() makes one' });
-  }
-  if (!SIGNING_ALGORITHMS.includes(signingAlgorithm)) {
-    problems.push({
-      path: 'core.signingAlgorithm',
-      message: `must be ${SIGNING_ALGORITHMS.join(' or ')}, not ${JSON.stringify(signingAlgorithm)}`,
-    });
-  }
-  if (typeof startWithoutStore !== 'boolean') {
-    problems.push({ path: 'core.startWithoutStore', message: 'must be true or false' });
-  }
-  if (accountLinking !== undefined && !isAccountLinking(accountLinking)) {
-    problems.push({
-      path: 'core.accountLinking',
-      message: 'must be an object with getPrimaryUserId and getLinkedRecipeUserIds',
-    });
-  }
-  return { config: { ...config, signingAlgorithm, startWithoutStore, accountLinking }, problems };
+  const reader = new OptionReader(isOptionsObject(given) ? { ...given } : {}, problems, 'core.');
+  reader.rejectUnknown(Object.keys(OPTION_NAMES));
+  const numbers = numbersIn(reader);
+  reader.optional('store', sessionStoreOption);
+  const config = {
+    ...numbers,
+    signingAlgorithm: reader.optional('signingAlgorithm', oneOfOption(SIGNING_ALGORITHMS)) ?? 'RS256',
+    startWithoutStore: reader.optional('startWithoutStore', booleanOption) ?? true,
+    accountLinking: reader.optional('accountLinking', accountLinkingOption),
+  };
+  if (problems.length === 0) reportContradictions(config, reader);
+  return { config, problems };
 }
 
-function isAccountLinking(value: object): boolean {
-  return ['getPrimaryUserId', 'getLinkedRecipeUserIds'].every(
-    (name) => typeof Reflect.get(value, name) === 'function',
-  );
+function numbersIn(reader: OptionReader): EmbeddedCoreNumbers {
+  const numbers: Record<keyof EmbeddedCoreNumbers, number> = { ...DEFAULTS };
+  for (const name of Object.keys(RANGES) as (keyof EmbeddedCoreNumbers)[]) {
+    numbers[name] = reader.optional(name, numberOption(...RANGES[name])) ?? DEFAULTS[name];
+  }
+  return numbers;
 }
 
-function problemWith(name: string, value: unknown): ConfigProblem[] {
-  const path = `core.${name}`;
-  if (!Object.hasOwn(RANGES, name)) {
-    return [
-      {
-        path,
-        message: `is no option of embeddedCore; there are store, signingAlgorithm, startWithoutStore, accountLinking, ${Object.keys(RANGES).join(', ')}`,
-      },
-    ];
+function reportContradictions(config: EmbeddedCoreNumbers, reader: OptionReader): void {
+  if (config.refreshTokenValiditySec <= config.accessTokenValiditySec) {
+    reader.report('refreshTokenValiditySec', 'must be longer than accessTokenValiditySec');
   }
-  const [min, max] = RANGES[name as keyof EmbeddedCoreNumbers];
-  const isInRange = typeof value === 'number' && value >= min && value <= max;
-  return isInRange ? [] : [{ path, message: `must be a number from ${min} to ${max}, not ${String(value)}` }];
+  // Everybody has to read a key before it signs, and after that it should sign for a while.
+  if (config.signingKeyReloadIntervalSec * 3 > config.accessTokenDynamicSigningKeyUpdateIntervalSec) {
+    reader.report(
+      'signingKeyReloadIntervalSec',
+      'must be at most a third of accessTokenDynamicSigningKeyUpdateIntervalSec',
+    );
+  }
+}
+
+function numberOption(min: number, max: number): ParseOption<number> {
+  return (value) => {
+    if (typeof value === 'number' && value >= min && value <= max) return value;
+    throw new Error(`a number from ${min} to ${max} is expected`);
+  };
+}
+
+function sessionStoreOption(value: unknown): SessionStore {
+  if (value instanceof SessionStore) return value;
+  throw new Error('a SessionStore is expected; memoryStore() makes one');
+}
+
+function accountLinkingOption(value: unknown): AccountLinking {
+  if (isOptionsObject(value) && ['getPrimaryUserId', 'getLinkedRecipeUserIds'].every(isFunctionOf(value))) {
+    return value as unknown as AccountLinking;
+  }
+  throw new Error('an object with getPrimaryUserId and getLinkedRecipeUserIds is expected');
+}
+
+function isFunctionOf(value: Readonly<Record<string, unknown>>): (name: string) => boolean {
+  return (name) => typeof value[name] === 'function';
 }

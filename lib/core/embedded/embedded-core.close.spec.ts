@@ -226,6 +226,25 @@ describe('closing an engine (S086)', () => {
       expect(jest.getTimerCount()).toBe(0);
     });
 
+    it('ends after ten seconds where the store hangs while it opens, and while it closes', async () => {
+      const engine = await watchedEngine();
+      // As a store does whose connection is never made: whatever is asked of it, the end too, waits for that.
+      for (const name of ['getOrSetRefreshTokenKey', 'findDynamicKeys', 'findStaticKeys', 'close'])
+        engine.held.add(name);
+      const starting = engine.core.start().catch((error: unknown) => error);
+      const closing = engine.core.close();
+      await jest.advanceTimersByTimeAsync(9999);
+      expect(await isSettled(closing)).toBe(false);
+      await jest.advanceTimersByTimeAsync(1);
+      await closing;
+      await jest.advanceTimersByTimeAsync(20_000);
+      expect(await starting).toBeInstanceOf(CoreUnavailableError);
+      expect(jest.getTimerCount()).toBe(0);
+      engine.letGo();
+      await turns();
+      expect(engine.calls.filter((name) => name === 'close')).toHaveLength(1);
+    });
+
     it('ends after five seconds all the same where the store hangs', async () => {
       const engine = await watchedEngine();
       await engine.core.start();
@@ -273,6 +292,45 @@ describe('closing an engine (S086)', () => {
     database.close();
     rmSync(folder, { recursive: true });
     await expect(core.getSessionHandlesOfUser(OF_USER)).rejects.toThrow(CLOSED);
+  });
+});
+
+describe('starting an engine on a store that never answers', () => {
+  beforeEach(() => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  it('S096 ends after half a minute, and serves as soon as that answers', async () => {
+    const engine = await watchedEngine();
+    engine.held.add('findDynamicKeys');
+    const starting = engine.core.start();
+    await jest.advanceTimersByTimeAsync(29_999);
+    expect(await isSettled(starting)).toBe(false);
+    await jest.advanceTimersByTimeAsync(1);
+    await starting;
+    engine.letGo();
+    await expect(create(engine.core)).resolves.toMatchObject({ session: { userId: 'user-1' } });
+    await jest.advanceTimersByTimeAsync(1000);
+    expect(jest.getTimerCount()).toBe(2);
+    await engine.core.close();
+  });
+
+  it('S096 fails after half a minute where the start needs the store', async () => {
+    const engine = await watchedEngine({ startWithoutStore: false });
+    engine.held.add('findDynamicKeys');
+    const failure = engine.core.start().catch((error: unknown) => error);
+    await jest.advanceTimersByTimeAsync(30_000);
+    expect(await failure).toBeInstanceOf(CoreUnavailableError);
+    const closing = engine.core.close();
+    await jest.advanceTimersByTimeAsync(5000);
+    await closing;
+    expect(jest.getTimerCount()).toBe(0);
+    engine.letGo();
+    await turns();
+    expect(engine.calls.at(-1)).toBe('close');
   });
 });
 

@@ -11,7 +11,7 @@ import {
 } from '../../../test/support/embedded.js';
 import { CoreBadInputError } from '../../errors/core.error.js';
 import type { JsonObject, JsonValue } from '../../shared/json.js';
-import { refreshTokenHash1, refreshTokenHash2 } from './refresh-token.js';
+import { refreshTokenHash1, refreshTokenHash2, RefreshTokens } from './refresh-token.js';
 
 const RESERVED = [
   'sub',
@@ -185,6 +185,8 @@ describe('creating a session', () => {
     ['a_b', 'user-1'],
     ["t'; --", 'user-1'],
     ['t'.repeat(65), 'user-1'],
+    ['users', 'user-1'],
+    ['appid-shop', 'user-1'],
     ['public', ''],
     ['public', 'u'.repeat(129)],
     ['public', 'a\0b'],
@@ -193,6 +195,33 @@ describe('creating a session', () => {
     const { core, store } = await makeEmbeddedCore();
     await expect(create(core, { tenantId, recipeUserId })).rejects.toThrow(CoreBadInputError);
     expect(store.size).toBe(0);
+  });
+
+  it('lets sessions live on of a tenant that can no longer have new ones', async () => {
+    const { core, store } = await makeEmbeddedCore();
+    const { session } = await create(core);
+    const sealer = new RefreshTokens(await store.getOrSetRefreshTokenKey(''));
+    const handle = `${session.handle}_users`;
+    const token = await sealer.issue({
+      sessionHandle: handle,
+      tenantId: 'users',
+      userId: 'user-1',
+      parentRefreshTokenHash1: undefined,
+      antiCsrfToken: undefined,
+    });
+    const row = await rowOf(store, session.handle);
+    await store.insertSession({
+      ...row,
+      tenantId: 'users',
+      sessionHandle: handle,
+      refreshTokenHash2: refreshTokenHash2(token),
+    });
+    const { accessToken } = await refreshed(core, token);
+    expect(await verify(core, accessToken.token)).toMatchObject({ session: { tenantId: 'users' } });
+    expect(await core.getSessionInformation(handle)).toMatchObject({ tenantId: 'users' });
+    const ofTenant = { userId: 'user-1', tenantId: 'users', includeLinkedAccounts: false };
+    expect(await core.getSessionHandlesOfUser(ofTenant)).toEqual([handle]);
+    expect(await core.revokeSessions([handle])).toEqual([handle]);
   });
 
   it('S094 takes user ids as they are: twins in Unicode are two users', async () => {

@@ -1,9 +1,20 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { create } from '../../../test/support/core-calls.js';
-import { makeEmbeddedCore, type TestCore } from '../../../test/support/embedded.js';
+import {
+  embeddedCoreOn,
+  makeEmbeddedCore,
+  seededMemoryStore,
+  TEST_START_MS,
+  type TestCore,
+} from '../../../test/support/embedded.js';
+import { TestClock } from '../../testing/test-clock.js';
 import type { EmbeddedCoreOptions } from './embedded-core-config.js';
+import { ExpirySweeper } from './expiry-sweeper.js';
+import { SigningKeys } from './signing-keys.js';
 
 const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
 
 /** Limits of the cleaning steps so far. */
 function stepsOf({ store }: TestCore): number[] {
@@ -36,6 +47,33 @@ describe('removing expired sessions', () => {
     expect(Math.max(...steps)).toBeLessThanOrEqual(5000);
     expect(turns).toBeGreaterThan(0);
     expect(engine.store.size).toBe(0);
+  });
+
+  it('S057 leaves a slow store to others for as long as a step took, until it is stopped', async () => {
+    const engine = await makeEmbeddedCore();
+    let steps = 0;
+    engine.store.deleteExpiredSessions = async () => {
+      steps++;
+      // A store that works in this process keeps it busy.
+      const untilMs = performance.now() + 5;
+      while (performance.now() < untilMs);
+      return { mayHaveMore: steps < 4 };
+    };
+    const beganMs = performance.now();
+    await engine.core.sweepExpired();
+    expect(steps).toBe(4);
+    expect(performance.now() - beganMs).toBeGreaterThanOrEqual(4 * 5 + 3 * 4);
+
+    engine.store.deleteExpiredSessions = async () => {
+      // As after a step of an hour: nothing but the end of the engine ends the pause.
+      jest.spyOn(performance, 'now').mockReturnValue(1e9);
+      return { mayHaveMore: true };
+    };
+    const sweep = engine.core.sweepExpired();
+    for (let turn = 0; turn < 50; turn++) await nextTurn();
+    jest.restoreAllMocks();
+    await engine.core.close();
+    await sweep;
   });
 
   it('removes a row in its last millisecond, not before', async () => {
@@ -71,22 +109,82 @@ describe('the timer of the sweeper', () => {
     return engine;
   }
 
-  /** Lets time pass for the timer and for the clock. */
-  async function pass(engine: TestCore, ms: number): Promise<void> {
+  /** Lets time pass for the timer and for the clock; what the timer began is waited for, by joining it. */
+  async function pass(engine: TestCore, ms: number, { isSwept = true } = {}): Promise<void> {
     engine.clock.advance(ms);
-    jest.advanceTimersByTime(ms);
-    await engine.core.sweepExpired();
+    await jest.advanceTimersByTimeAsync(ms);
+    if (isSwept) await engine.core.sweepExpired();
+  }
+
+  /** A sweeper whose sweeps are counted, with a chance that is always the same. */
+  async function sweeperOf(intervalMs: number, random: number) {
+    const store = await seededMemoryStore();
+    let sweeps = 0;
+    store.deleteExpiredSessions = async () => {
+      sweeps++;
+      return { mayHaveMore: false };
+    };
+    const clock = new TestClock(TEST_START_MS);
+    const keys = new SigningKeys(store, clock, {
+      algorithm: 'RS256',
+      updateIntervalMs: 168 * HOUR_MS,
+      accessTokenValidityMs: HOUR_MS,
+      reloadIntervalMs: MINUTE_MS,
+    });
+    const sweeper = new ExpirySweeper(store, keys, clock, intervalMs, () => random);
+    return { sweeper, store, sweeps: () => sweeps };
   }
 
   it('is one for each engine beside the one of the keys, of twelve hours by default (C129)', async () => {
     const engine = await started();
     const steps = stepsOf(engine);
     expect(jest.getTimerCount()).toBe(2);
-    jest.advanceTimersByTime(12 * HOUR_MS - 1);
-    expect(steps).toHaveLength(0);
-    jest.advanceTimersByTime(1);
+    await pass(engine, 73 * MINUTE_MS, { isSwept: false });
     expect(steps).toHaveLength(1);
+    await pass(engine, 10.8 * HOUR_MS - 73 * MINUTE_MS, { isSwept: false });
+    expect(steps).toHaveLength(1);
+    await pass(engine, 2.5 * HOUR_MS, { isSwept: false });
+    expect(steps).toHaveLength(2);
+    expect(jest.getTimerCount()).toBe(2);
     await engine.core.close();
+  });
+
+  it.each([
+    [12 * HOUR_MS, 0, MINUTE_MS, 12 * HOUR_MS],
+    [12 * HOUR_MS, 1, 73 * MINUTE_MS, 10.8 * HOUR_MS],
+    [10 * MINUTE_MS, 0.5, 1.5 * MINUTE_MS, 9.5 * MINUTE_MS],
+    [MINUTE_MS, 0, MINUTE_MS, MINUTE_MS],
+    [10_000, 0.5, 9500, 9500],
+  ])(
+    'S057 with an interval of %d ms and the chance %d rings first after %d ms, then every %d',
+    async (intervalMs, random, firstMs, nextMs) => {
+      const { sweeper, sweeps } = await sweeperOf(intervalMs, random);
+      sweeper.start();
+      for (const [index, ms] of [firstMs, nextMs, nextMs].entries()) {
+        await jest.advanceTimersByTimeAsync(ms - 1);
+        expect(sweeps()).toBe(index);
+        await jest.advanceTimersByTimeAsync(1);
+        expect(sweeps()).toBe(index + 1);
+      }
+      await sweeper.stop();
+      expect(jest.getTimerCount()).toBe(0);
+    },
+  );
+
+  it('S057 cleans where no process lives for a whole interval, keys too', async () => {
+    const store = await seededMemoryStore();
+    const clock = new TestClock(TEST_START_MS);
+    const first = embeddedCoreOn(store, {}, clock);
+    await create(first.core);
+    const keyCount = async (): Promise<number> => (await store.findDynamicKeys(0)).length;
+    clock.advance(100 * 24 * HOUR_MS);
+    await first.core.reloadSigningKeys();
+    expect([store.size, await keyCount()]).toEqual([1, 2]);
+    const next = embeddedCoreOn(store, {}, clock);
+    await next.core.start();
+    await pass(next, 2 * HOUR_MS);
+    expect([store.size, await keyCount()]).toEqual([0, 1]);
+    await next.core.close();
   });
 
   it('removes expired rows by itself (C128)', async () => {
@@ -110,11 +208,11 @@ describe('the timer of the sweeper', () => {
       return original(beforeMs);
     };
     await pass(engine, 12 * HOUR_MS);
-    expect(cleanings).toBe(0);
-    await pass(engine, 12 * HOUR_MS);
     expect(cleanings).toBe(1);
     await pass(engine, 12 * HOUR_MS);
     expect(cleanings).toBe(1);
+    await pass(engine, 12 * HOUR_MS);
+    expect(cleanings).toBe(2);
     await engine.core.close();
   });
 

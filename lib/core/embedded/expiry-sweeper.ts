@@ -1,38 +1,44 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import type { Clock } from '../../shared/clock.js';
 import type { SessionStore } from './session-store.js';
 import type { SigningKeys } from './signing-keys.js';
 
 const BATCH = 5000;
 const KEY_SWEEP_INTERVAL_MS = 24 * 3600 * 1000;
+/** A process that starts has other things to do. */
+const EARLIEST_SWEEP_MS = 60_000;
+/** The share of the interval by which it is shortened at random, and within which the first sweep begins. */
+const JITTER = 0.1;
 
-/** Removes what has expired, in small batches between which requests get their turn. One timer, whatever the number of sessions. */
+/**
+ * Removes what has expired, in small batches between which requests get their turn. One timer, whatever the number of
+ * sessions. The first sweep comes soon after the start, because many processes do not live for a whole interval.
+ */
 export class ExpirySweeper {
   private timer: NodeJS.Timeout | undefined;
   private sweeping: Promise<void> | undefined;
-  private lastKeySweepMs: number;
-  private isStopped = false;
+  /** Nobody knows when a process before this one did it. */
+  private lastKeySweepMs = Number.NEGATIVE_INFINITY;
+  private stopping = new AbortController();
 
+  /** @param random a number from 0 to 1, so that instances that started together do not sweep all at once */
   constructor(
     private readonly store: SessionStore,
     private readonly keys: SigningKeys,
     private readonly clock: Clock,
     private readonly intervalMs: number,
-  ) {
-    this.lastKeySweepMs = clock.now();
-  }
+    private readonly random: () => number = Math.random,
+  ) {}
 
   start(): void {
-    this.isStopped = false;
-    this.timer ??= setInterval(() => {
-      // A store that fails now is tried again at the next interval; expiry never depends on sweeping.
-      this.sweep().catch(() => undefined);
-    }, this.intervalMs).unref();
+    if (this.timer !== undefined) return;
+    this.stopping = new AbortController();
+    this.sweepIn(Math.min(EARLIEST_SWEEP_MS + JITTER * this.intervalMs * this.random(), this.nextPauseMs()));
   }
 
   /** Runs one whole sweep; a second call while one is running joins it. */
   async sweep(): Promise<void> {
-    this.sweeping ??= this.run().finally(() => {
+    this.sweeping ??= this.run(this.stopping.signal).finally(() => {
       this.sweeping = undefined;
     });
     return this.sweeping;
@@ -40,21 +46,40 @@ export class ExpirySweeper {
 
   /** At once, in the middle of a sweep too. @returns when the step under way has ended */
   async stop(): Promise<void> {
-    clearInterval(this.timer);
+    clearTimeout(this.timer);
     this.timer = undefined;
-    this.isStopped = true;
+    this.stopping.abort();
     await this.sweeping?.catch(() => undefined);
   }
 
-  private async run(): Promise<void> {
+  private sweepIn(pauseMs: number): void {
+    this.timer = setTimeout(() => {
+      this.sweepIn(this.nextPauseMs());
+      // A store that fails now is tried again at the next interval; expiry never depends on sweeping.
+      this.sweep().catch(() => undefined);
+    }, pauseMs).unref();
+  }
+
+  private nextPauseMs(): number {
+    return this.intervalMs * (1 - JITTER * this.random());
+  }
+
+  private async run(stopping: AbortSignal): Promise<void> {
     let mayHaveMore: boolean;
     do {
+      const beganMs = performance.now();
       ({ mayHaveMore } = await this.store.deleteExpiredSessions(this.clock.now(), BATCH));
-      await nextTurn();
-    } while (mayHaveMore && !this.isStopped);
-    if (!this.isStopped && this.clock.now() - this.lastKeySweepMs >= KEY_SWEEP_INTERVAL_MS) {
+      await breathe(mayHaveMore ? performance.now() - beganMs : 0, stopping);
+    } while (mayHaveMore && !stopping.aborted);
+    if (!stopping.aborted && this.clock.now() - this.lastKeySweepMs >= KEY_SWEEP_INTERVAL_MS) {
       await this.keys.deleteExpired();
       this.lastKeySweepMs = this.clock.now();
     }
   }
+}
+
+/** Leaves the store, and the process where the store works in it, to others for as long as the last step took. */
+async function breathe(pauseMs: number, stopping: AbortSignal): Promise<void> {
+  await nextTurn();
+  if (pauseMs >= 1) await wait(pauseMs, undefined, { ref: false, signal: stopping }).catch(() => undefined);
 }

@@ -38,7 +38,7 @@ export class KeyRefresher {
 
   private async refresh(): Promise<void> {
     try {
-      await this.keys.renew(this.intervalMs);
+      await this.keys.renew();
     } catch {
       // Asked again at the next interval; until then the known keys prove what they signed.
     } finally {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { isTenantId, newSessionHandle, sessionKeyOf } from './session-handle.js';
+import { newSessionHandle, sessionKeyOf } from './session-handle.js';
 
 const UUID = '0c2d5f0e-6c1b-4a51-9d3a-2f6f0f8f3a11';
 
@@ -36,13 +36,4 @@ describe('a session handle', () => {
   ])('S092 %j is none, and never gets to a store', (text) => {
     expect(sessionKeyOf(text)).toBeUndefined();
   });
-});
-
-describe('a tenant id', () => {
-  it.each(['public', 'a', 't-1', '0', 'a'.repeat(64)])('can be %s', (text) =>
-    expect(isTenantId(text)).toBe(true),
-  );
-  it.each(['', 'A', 'a_b', 'a b', 'a\n', 'é', 'a'.repeat(65)])('cannot be %j', (text) =>
-    expect(isTenantId(text)).toBe(false),
-  );
 });

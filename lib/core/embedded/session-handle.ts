@@ -2,12 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { DEFAULT_TENANT_ID } from '../../shared/tenant-id.js';
 import type { SessionKey } from './session-store.js';
 
-const TENANT_ID = /^[a-z0-9-]{1,64}$/;
+/** Of any tenant that there may be a row of: what is no tenant's id today may have been one when it was written. */
 const HANDLE = /^([0-9A-Za-z-]{1,128})(?:_([a-z0-9-]{1,64}))?$/;
-
-export function isTenantId(text: string): boolean {
-  return TENANT_ID.test(text);
-}
 
 /** A new handle; one of a tenant other than the default carries the tenant's id. */
 export function newSessionHandle(tenantId: string): string {

@@ -109,7 +109,7 @@ export class StoreSetupError extends Error {
  * @publicApi
  */
 export abstract class SessionStore {
-  /** Adds a row. Rejects when the handle exists or the store is full. */
+  /** Adds a row. Rejects when the handle exists, and with a `StoreFullError` when the store is full. */
   abstract insertSession(row: SessionRow): Promise<void>;
 
   /**
@@ -167,6 +167,17 @@ export abstract class SessionStore {
   abstract updateAccessTokenPayload(
     key: SessionKey,
     accessTokenPayload: string,
+    nowMs: number,
+  ): Promise<SessionRow | undefined>;
+
+  /**
+   * Compare-and-set of the payload of a live row (`expiresAtMs > nowMs`), as {@link replaceSessionData}.
+   *
+   * @returns the row after it; undefined when there is no such row or its payload is another
+   */
+  abstract replaceAccessTokenPayload(
+    key: SessionKey,
+    change: { readonly from: string; readonly to: string },
     nowMs: number,
   ): Promise<SessionRow | undefined>;
 

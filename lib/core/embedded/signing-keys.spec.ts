@@ -43,6 +43,7 @@ async function keysOf(
     algorithm: 'RS256',
     updateIntervalMs: 10 * HOUR_MS,
     accessTokenValidityMs: HOUR_MS,
+    reloadIntervalMs: 60_000,
   });
   return { keys, clock, store };
 }
@@ -264,6 +265,92 @@ describe('the rotation of keys', () => {
     clock.advanceSeconds(3538);
     expect((await core.getJwks()).validityInSeconds).toBe(1);
   });
+});
+
+describe('a walk over three lives of a key', () => {
+  /** Instances that read the keys again at the interval, each at a moment of its own, and clocks that differ. */
+  async function instancesOf({
+    reloadSec,
+    skewsSec = [0, 0, 0],
+  }: {
+    reloadSec: number;
+    skewsSec?: number[];
+  }) {
+    const store = new MemoryStore();
+    const updateSec = Math.max(3600, 3 * reloadSec);
+    const engines = skewsSec.map((skewSec) =>
+      embeddedCoreOn(
+        store,
+        {
+          signingAlgorithm: 'ES256',
+          signingKeyReloadIntervalSec: reloadSec,
+          accessTokenDynamicSigningKeyUpdateIntervalSec: updateSec,
+        },
+        new TestClock(TEST_START_MS + skewSec * 1000),
+      ),
+    );
+    for (const { core } of engines) await core.reloadSigningKeys();
+    const stepSec = reloadSec / 6;
+    let step = 0;
+    const isReadingAgain = (index: number): boolean => (step - index * 2) % 6 === 0;
+    /** Time passes; what each instance signs with afterwards. */
+    const next = async (): Promise<string[]> => {
+      step++;
+      for (const [index, { core, clock }] of engines.entries()) {
+        clock.advanceSeconds(stepSec);
+        if (isReadingAgain(index)) await core.reloadSigningKeys();
+      }
+      return Promise.all(engines.map(async ({ core }) => (await create(core)).accessToken.token));
+    };
+    return { engines, next, steps: (3.2 * updateSec) / stepSec };
+  }
+
+  it.each([60, 600, 3000])(
+    'S015 signs with nothing that another instance, or a copy of the JWKS that may be kept, does not know yet; the keys are read every %d s',
+    async (reloadSec) => {
+      const { engines, next, steps } = await instancesOf({ reloadSec });
+      const copies = engines.map(() => ({ kids: [] as string[], untilMs: 0 }));
+      const used = new Set<string>();
+      for (let step = 0; step < steps; step++) {
+        const kids = (await next()).map((token) => String(kidOf(token)));
+        for (const [index, { core, clock }] of engines.entries()) {
+          let copy = copies[index];
+          if (copy === undefined || clock.now() >= copy.untilMs) {
+            const { keys, validityInSeconds } = await core.getJwks();
+            copy = { kids: keys.map(({ kid }) => kid), untilMs: clock.now() + validityInSeconds * 1000 };
+            copies[index] = copy;
+          }
+          for (const kid of kids) {
+            used.add(kid);
+            expect(copy.kids).toContain(kid);
+            expect(core.verificationKeys.findAtHand?.(kid)).toBeDefined();
+          }
+        }
+      }
+      expect(used.size).toBeGreaterThanOrEqual(3);
+    },
+  );
+
+  it.each([
+    [60, [0, 30, -30]],
+    [60, [0, 1800, -1800]],
+    [600, [0, 300, -300]],
+    [3000, [0, 1800, -1800]],
+  ])(
+    'S015 has every token proven by every instance, with keys read every %d s and clocks that differ by %j s',
+    async (reloadSec, skewsSec) => {
+      const { engines, next, steps } = await instancesOf({ reloadSec, skewsSec });
+      const used = new Set<unknown>();
+      for (let step = 0; step < steps; step++) {
+        for (const token of await next()) {
+          used.add(kidOf(token));
+          for (const { core } of engines)
+            expect(await core.verificationKeys.find(String(kidOf(token)))).toHaveLength(1);
+        }
+      }
+      expect(used.size).toBeGreaterThanOrEqual(3);
+    },
+  );
 });
 
 describe('cleaning keys', () => {

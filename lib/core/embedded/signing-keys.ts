@@ -11,7 +11,7 @@ import {
 } from './key-pairs.js';
 import type { SessionStore, StoredDynamicKey, StoredStaticKey } from './session-store.js';
 
-/** How long before its first signature a new rotating key is published, and before its end its successor is made. */
+/** A new rotating key is published at least this long before its first signature. */
 const OVERLAP_MS = 60_000;
 /** Unknown key ids and requests for the JWKS make the store be asked at most this often. */
 const RELOAD_COOLDOWN_MS = 500;
@@ -40,6 +40,8 @@ export interface SigningKeysOptions {
   readonly updateIntervalMs: number;
   /** Life of an access token, milliseconds: a retired key stays published for twice as long. */
   readonly accessTokenValidityMs: number;
+  /** How often {@link SigningKeys.renew} is called at the latest, milliseconds; at most a third of `updateIntervalMs`. */
+  readonly reloadIntervalMs: number;
 }
 
 /**
@@ -54,6 +56,11 @@ export class SigningKeys implements VerificationKeys {
   private loading: Promise<KeySet> | undefined;
   /** What this instance signs with, or was asked to; keys of these are made when they are missing. */
   private readonly algorithms: Record<KeyKind, Set<SigningAlgorithm>>;
+  /**
+   * How long a new key only shows itself while the one before it signs on: until every instance has read it and no copy of
+   * the JWKS that may still be used lacks it. The promise for such a copy ends as long before the key's end.
+   */
+  private readonly publicationMs: number;
   private lastReloadMs = Number.NEGATIVE_INFINITY;
   private removals = 0;
 
@@ -65,6 +72,7 @@ export class SigningKeys implements VerificationKeys {
     private readonly rotations?: KeyRotations,
   ) {
     this.algorithms = { dynamic: new Set([options.algorithm]), static: new Set() };
+    this.publicationMs = Math.max(OVERLAP_MS, options.reloadIntervalMs);
   }
 
   get generation(): number {
@@ -102,23 +110,23 @@ export class SigningKeys implements VerificationKeys {
   async jwks(): Promise<{ keys: readonly PublicJwk[]; validityInSeconds: number }> {
     const keys = await this.withStaticKey(await this.newestKnown());
     const [{ createdAtMs: newest } = { createdAtMs: 0 }] = ofAlgorithm(this.options.algorithm, keys.dynamic);
-    const untilNextKeyMs = newest + this.options.updateIntervalMs - OVERLAP_MS - this.clock.now();
+    const untilNextKeyMs = newest + this.options.updateIntervalMs - this.publicationMs - this.clock.now();
     return { keys: published(keys), validityInSeconds: Math.max(1, Math.floor(untilNextKeyMs / 1000)) };
   }
 
   /** Reads the keys again, so that one that was removed from the store stops verifying. */
   async reload(): Promise<KeySet> {
-    return this.startLoading(OVERLAP_MS);
+    return this.startLoading(this.publicationMs);
   }
 
   /**
-   * Reads the keys again, and makes the successor of one that ends soon, so early that all who do this at the same
-   * interval know it before it signs.
+   * Reads the keys again, and makes the successor of one that ends soon: so early that, also where this is called a whole
+   * interval later, it is published for long enough before the old one ends.
    */
-  async renew(intervalMs: number): Promise<void> {
+  async renew(): Promise<void> {
     // What is being read may be older than what the caller knows of.
     await this.loading?.catch(() => undefined);
-    await this.startLoading(OVERLAP_MS + intervalMs);
+    await this.startLoading(this.publicationMs + this.options.reloadIntervalMs);
   }
 
   /** Deletes rotating keys whose last token has long expired. */
@@ -166,7 +174,7 @@ export class SigningKeys implements VerificationKeys {
   }
 
   private isSuccessorDue({ dynamic }: KeySet): boolean {
-    const stillSigning = this.stillSigningMs(OVERLAP_MS);
+    const stillSigning = this.stillSigningMs(this.publicationMs);
     return [...this.algorithms.dynamic].some((algorithm) => {
       const [newest] = ofAlgorithm(algorithm, dynamic);
       return newest === undefined || newest.createdAtMs < stillSigning;
@@ -243,10 +251,9 @@ export class SigningKeys implements VerificationKeys {
       : this.pickDynamic(ofAlgorithm(algorithm, keys.dynamic));
   }
 
-  /** A new key first only shows itself, so that whoever caches the set has it before the first token comes. */
   private pickDynamic([newest, second]: readonly KeyPair[]): KeyPair | undefined {
     const now = this.clock.now();
-    const isNewestFresh = newest !== undefined && now - newest.createdAtMs < OVERLAP_MS;
+    const isNewestFresh = newest !== undefined && now - newest.createdAtMs < this.publicationMs;
     const canSecondSign = second !== undefined && now - second.createdAtMs < this.options.updateIntervalMs;
     return isNewestFresh && canSecondSign ? second : newest;
   }

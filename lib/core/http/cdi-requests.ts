@@ -1,5 +1,6 @@
 import { CoreBadInputError } from '../../errors/core.error.js';
 import type { JsonObject, JsonValue } from '../../shared/json.js';
+import { isTenantId } from '../../shared/tenant-id.js';
 import type {
   CreateJwtInput,
   CreateSessionInput,
@@ -27,10 +28,6 @@ export interface CdiRequest {
 
 type Body = NonNullable<CdiRequest['body']>;
 
-const TENANT_ID = /^[a-z0-9-]{1,64}$/;
-/** What the core reads as something else when it stands where a tenant stands. */
-const NO_TENANT_ID = /^(?:recipe|config|users|hello|appid-.*)$/;
-
 export function apiVersionRequest(apiDomain: string): CdiRequest {
   return { method: 'GET', path: '/apiversion', params: { apiDomain }, isRepeatable: true };
 }
@@ -52,7 +49,7 @@ export function refreshSessionRequest(input: RefreshSessionInput): CdiRequest {
   return { ...post('/recipe/session/refresh', { ...input }), secrets };
 }
 
-export function regenerateRequest(input: RegenerateInput): CdiRequest {
+export function regenerateRequest(input: Omit<RegenerateInput, 'basis'>): CdiRequest {
   return { ...post('/recipe/session/regenerate', { ...input }), secrets: [input.accessToken] };
 }
 
@@ -136,7 +133,7 @@ function scopeOf({ tenantId }: UserSessionsInput, path: string): { path: string;
 
 /** A tenant's id becomes part of the path, so nothing may pass that would lead to another tenant or app. */
 function tenantSegment(tenantId: string): string {
-  if (!TENANT_ID.test(tenantId) || NO_TENANT_ID.test(tenantId)) {
+  if (!isTenantId(tenantId)) {
     throw new CoreBadInputError(
       'The tenant id must be 1 to 64 characters of a-z, 0-9 and "-", and no reserved word of the core',
     );

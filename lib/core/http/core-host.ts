@@ -1,5 +1,5 @@
-import { isIPv4 } from 'node:net';
 import { hostOf, normaliseDomain, normalisePath } from '../../config/app-info.js';
+import { isThisMachine } from '../../shared/local-host.js';
 
 /** One address of the core. */
 export interface CoreHost {
@@ -28,14 +28,7 @@ export function parseConnectionUri(text: string): CoreHost[] {
 
 /** True where nobody on the network can listen: TLS, or an address of this machine. */
 export function isPrivateConnection({ origin }: CoreHost): boolean {
-  const name = hostOf(origin);
-  return (
-    origin.startsWith('https:') ||
-    name === 'localhost' ||
-    name.endsWith('.localhost') ||
-    name === '[::1]' ||
-    (isIPv4(name) && name.startsWith('127.'))
-  );
+  return origin.startsWith('https:') || isThisMachine(hostOf(origin));
 }
 
 function parseHost(part: string): CoreHost {

@@ -1,4 +1,5 @@
-import { mergeTopLevel, type JsonObject } from '../../shared/json.js';
+import { CoreBadInputError } from '../../errors/core.error.js';
+import { applyChanges, mergeTopLevel, type JsonObject } from '../../shared/json.js';
 import type { UserContext } from '../../shared/user-context.js';
 import type { VerificationKeys } from '../../shared/verification-keys.js';
 import { CoreClient } from '../core-client.js';
@@ -101,6 +102,10 @@ export class HttpCoreClient extends CoreClient {
     input: CreateSessionInput,
     userContext: UserContext,
   ): Promise<CoreSessionTokens> {
+    // A database stores a question mark instead: the session would be somebody else's.
+    if (/\p{Surrogate}/u.test(input.recipeUserId)) {
+      throw new CoreBadInputError('The user id must have no half surrogate pairs');
+    }
     return this.connection.call(requests.createSessionRequest(input), responses.parseCreated, userContext);
   }
 
@@ -122,7 +127,18 @@ export class HttpCoreClient extends CoreClient {
     input: RegenerateInput,
     userContext: UserContext,
   ): Promise<RegenerateResult> {
-    return this.connection.call(requests.regenerateRequest(input), responses.parseRegenerated, userContext);
+    const { basis, ...call } = input;
+    const regenerate = async (userDataInJWT: JsonObject | undefined): Promise<RegenerateResult> =>
+      this.connection.call(
+        requests.regenerateRequest({ ...call, userDataInJWT }),
+        responses.parseRegenerated,
+        userContext,
+      );
+    const { userDataInJWT } = call;
+    if (basis === undefined || userDataInJWT === undefined) return regenerate(userDataInJWT);
+    const { sessionHandle, userDataInJWT: from } = basis;
+    const gone: RegenerateResult = { status: 'UNAUTHORISED', message: 'Session does not exist.' };
+    return this.changePayload(sessionHandle, { from, to: userDataInJWT }, gone, regenerate, userContext);
   }
 
   override async getSessionInformation(
@@ -204,6 +220,28 @@ export class HttpCoreClient extends CoreClient {
     return orUnknown(sessionHandle, false, async () =>
       this.connection.call(request, responses.parseUpdated, userContext),
     );
+  }
+
+  override async changeAccessTokenPayload(
+    sessionHandle: string,
+    change: { readonly from: JsonObject; readonly to: JsonObject },
+    userContext: UserContext,
+  ): Promise<boolean> {
+    const update = async (payload: JsonObject): Promise<boolean> =>
+      this.updateAccessTokenPayload(sessionHandle, payload, userContext);
+    return this.changePayload(sessionHandle, change, false, update, userContext);
+  }
+
+  /** Reads, changes and writes. The CDI has no other way: what somebody else writes between the two calls is lost. */
+  private async changePayload<T>(
+    sessionHandle: string,
+    change: { from: JsonObject; to: JsonObject },
+    gone: T,
+    write: (payload: JsonObject) => Promise<T>,
+    userContext: UserContext,
+  ): Promise<T> {
+    const known = await this.informationOf(sessionHandle, userContext, { isFresh: true });
+    return known === undefined ? gone : write(applyChanges(known.userDataInJWT, change));
   }
 
   override async getPrimaryUserId(recipeUserId: string, userContext: UserContext): Promise<string> {

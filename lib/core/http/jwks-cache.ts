@@ -19,7 +19,8 @@ export interface JwksCacheOptions {
 /**
  * The published keys of a remote core.
  *
- * Loaded when first needed, when they are too old, and when a token names a key that is not among them. Keys that are
+ * Loaded when first needed, when they are too old, and when a token names a key that is not among them, or names none and
+ * is proven by none. Keys that are
  * known keep verifying while no host answers.
  *
  * @see docs/protocol/sdk.md §4.5
@@ -54,6 +55,11 @@ export class JwksCache implements VerificationKeys {
     if (known.length > 0 || this.isCoolingDown()) return known;
     await this.load(kid);
     return this.select(kid);
+  }
+
+  async findOthers(known: readonly PublicJwk[]): Promise<readonly PublicJwk[]> {
+    if (!this.isCoolingDown()) await this.load(undefined);
+    return this.keys.filter((key) => !known.includes(key));
   }
 
   private select(kid: string | undefined): readonly PublicJwk[] {

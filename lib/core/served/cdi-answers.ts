@@ -96,6 +96,27 @@ export function publishedKeys({ keys, validityInSeconds }: JwksResult): CdiAnswe
   return jsonAnswer({ keys }, { 'Cache-Control': `max-age=${validityInSeconds}, must-revalidate` });
 }
 
+/** A6.15 */
+export function unknownUser(): CdiAnswer {
+  return jsonAnswer({ status: 'UNKNOWN_USER_ID_ERROR' });
+}
+
+/** A6.15: nothing but the id is known of the account; SDKs fail of a list that is missing. */
+export function primaryUser(id: string): CdiAnswer {
+  const user = {
+    id,
+    isPrimaryUser: true,
+    tenantIds: [],
+    emails: [],
+    phoneNumbers: [],
+    thirdParty: [],
+    webauthn: { credentialIds: [] },
+    loginMethods: [],
+    timeJoined: 0,
+  };
+  return jsonAnswer({ status: 'OK', user });
+}
+
 function tokensBody({ session, accessToken, refreshToken, antiCsrfToken }: CoreSessionTokens): object {
   return {
     session: sessionBody(session),

@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../shared/json.js';
+import { DEFAULT_TENANT_ID } from '../../shared/tenant-id.js';
 import type {
   CreateJwtInput,
   CreateSessionInput,
@@ -8,9 +9,6 @@ import type {
   VerifySessionInput,
 } from '../core.types.js';
 import { CdiRefusal } from './cdi-refusal.js';
-
-/** The tenant of a path that names none. */
-const DEFAULT_TENANT_ID = 'public';
 
 /** What a non-public tenant gets where only the app is meant. */
 export const PUBLIC_TENANT_ONLY = 'Only public tenantId can call this app specific API';

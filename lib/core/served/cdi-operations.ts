@@ -3,10 +3,12 @@ import type { CoreClient } from '../core-client.js';
 import {
   createdSession,
   jsonAnswer,
+  primaryUser,
   publishedKeys,
   refreshedSession,
   sessionInformation,
   unknownSession,
+  unknownUser,
   updatedSession,
   verifiedSession,
   type CdiAnswer,
@@ -48,10 +50,11 @@ export const CDI_OPERATIONS: Readonly<Record<Exclude<CdiOperation, 'hello' | 'li
     const { keys } = await core.getJwks({});
     return jsonAnswer({ status: 'OK', keys });
   },
-  // No user is known here, and the SDK asks on every creation of a session.
-  getUserById: async ({ query }) => {
-    requiredParameter(query, 'userId');
-    return jsonAnswer({ status: 'UNKNOWN_USER_ID_ERROR' });
+  // The SDK asks on every creation of a session. No user is known here, only what account a login belongs to.
+  getUserById: async ({ core, query }) => {
+    const userId = requiredParameter(query, 'userId');
+    const primaryUserId = await core.getPrimaryUserId(userId, {});
+    return primaryUserId === userId ? unknownUser() : primaryUser(primaryUserId);
   },
   createSession: async ({ core, tenantId, body }) =>
     createdSession(await core.createSession(createSessionInput(await body(), tenantId), {})),

@@ -1,3 +1,5 @@
+import { isTenantId } from '../../shared/tenant-id.js';
+
 /** What a served core can be asked for. */
 export type CdiOperation =
   | 'hello'
@@ -41,8 +43,6 @@ export interface CdiRoute {
 
 const ROOT = '/';
 const APP_SEGMENT = /^appid-([a-z0-9-]*)$/;
-const TENANT_SEGMENT = /^[a-z0-9-]+$/;
-const RESERVED_SEGMENT = /^(recipe|config|users|hello|appid-.*)$/;
 
 const HELLO = endpoint(
   { GET: 'hello', POST: 'hello', PUT: 'hello', DELETE: 'hello' },
@@ -87,7 +87,7 @@ export function routeOf(path: string, basePath: string): CdiRoute | undefined {
   const direct = ENDPOINTS.get(`/${segments.join('/')}`);
   if (direct) return { ...route, endpoint: direct, tenantId: undefined };
   const [tenantId = '', ...apiPath] = segments;
-  if (!TENANT_SEGMENT.test(tenantId) || RESERVED_SEGMENT.test(tenantId)) return undefined;
+  if (!isTenantId(tenantId)) return undefined;
   const ofTenant = apiPath.length === 0 ? undefined : ENDPOINTS.get(`/${apiPath.join('/')}`);
   return ofTenant && { ...route, endpoint: ofTenant, tenantId };
 }

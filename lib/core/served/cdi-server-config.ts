@@ -2,8 +2,17 @@ import { OptionReader, textOption, type ParseOption } from '../../config/option-
 import type { ConfigProblem } from '../../errors/config.error.js';
 import { isAcceptableApiKey } from './api-keys.js';
 import { normalisedBasePath } from './cdi-router.js';
-import type { CdiServerConfig } from './cdi-server.js';
 import { CDI_VERSIONS, compareVersions } from './versions.js';
+
+/** How the core is served. */
+export interface CdiServerConfig {
+  /** In normal form: empty, or `/some/path` in lower case. */
+  readonly basePath: string;
+  /** Any of them opens the core; none leaves it open. */
+  readonly apiKeys: readonly string[];
+  /** Oldest first, at least one. */
+  readonly versions: readonly string[];
+}
 
 /** Fills in the defaults and adds what is wrong to the problems; no problem ever shows a key. */
 export function resolveCdiServerConfig(

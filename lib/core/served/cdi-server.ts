@@ -1,5 +1,6 @@
 import { CoreBadInputError, CoreUnavailableError } from '../../errors/core.error.js';
 import type { Clock } from '../../shared/clock.js';
+import { DEFAULT_TENANT_ID } from '../../shared/tenant-id.js';
 import type { CoreClient } from '../core-client.js';
 import { ApiKeys, presentedApiKey, type ReadHeader } from './api-keys.js';
 import { jsonAnswer, textAnswer, unavailableAnswer, type CdiAnswer } from './cdi-answers.js';
@@ -7,29 +8,20 @@ import { parseBody, PUBLIC_TENANT_ONLY } from './cdi-input.js';
 import { CDI_OPERATIONS } from './cdi-operations.js';
 import { CdiRefusal } from './cdi-refusal.js';
 import { pathBelow, routeOf, type CdiOperation, type CdiRoute } from './cdi-router.js';
+import type { CdiServerConfig } from './cdi-server-config.js';
 import { HelloProbe } from './hello-probe.js';
 import { refusalOfVersion } from './versions.js';
 
 const PROTECTED_FIELD = 'The user payload contains protected field';
 
 /** One request, whichever server received it. */
-export interface CdiRequest {
+export interface ReceivedCdiCall {
   readonly method: string;
   /** Path and query as sent. */
   readonly url: string;
   readonly header: ReadHeader;
   /** Reads the body, once. @throws {CdiRefusal} 413 when it is too large */
   readBody(): Promise<Uint8Array>;
-}
-
-/** How the core is served. */
-export interface CdiServerConfig {
-  /** In normal form: empty, or `/some/path` in lower case. */
-  readonly basePath: string;
-  /** Any of them opens the core; none leaves it open. */
-  readonly apiKeys: readonly string[];
-  /** Oldest first, at least one. */
-  readonly versions: readonly string[];
 }
 
 /** What a server needs beside its configuration. */
@@ -63,7 +55,7 @@ export class CdiServer {
   }
 
   /** Never rejects. */
-  async answer(request: CdiRequest): Promise<CdiAnswer> {
+  async answer(request: ReceivedCdiCall): Promise<CdiAnswer> {
     try {
       const { path, query } = splitUrl(request.url);
       const route = routeOf(path, this.config.basePath);
@@ -81,8 +73,8 @@ export class CdiServer {
   }
 
   /** The checks of A3 in their order, up to the input. */
-  private admit(request: CdiRequest, { endpoint, appId, tenantId }: CdiRoute): CdiOperation {
-    if (appId !== 'public') throw new CdiRefusal(400, unknownApp(appId, tenantId ?? 'public'));
+  private admit(request: ReceivedCdiCall, { endpoint, appId, tenantId }: CdiRoute): CdiOperation {
+    if (appId !== 'public') throw new CdiRefusal(400, unknownApp(appId, tenantId ?? DEFAULT_TENANT_ID));
     if (!endpoint.isOpen && !this.apiKeys.accepts(presentedApiKey(request.header))) {
       throw new CdiRefusal(401, 'Invalid API key');
     }
@@ -93,7 +85,7 @@ export class CdiServer {
       ? endpoint.methods[request.method]
       : undefined;
     if (operation === undefined) throw new CdiRefusal(405, 'Method not supported');
-    if (endpoint.isOfPublicTenantOnly && (tenantId ?? 'public') !== 'public') {
+    if (endpoint.isOfPublicTenantOnly && (tenantId ?? DEFAULT_TENANT_ID) !== DEFAULT_TENANT_ID) {
       throw new CdiRefusal(403, PUBLIC_TENANT_ONLY);
     }
     return operation;

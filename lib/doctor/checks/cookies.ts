@@ -1,8 +1,9 @@
 import { MAX_COOKIE_OCTETS } from '../../transport/cookies.js';
+import { matchesCookiePath } from '../../shared/cookie-path.js';
 import { routeUrl, type Facts } from '../facts.js';
 import { ok, verdict, warning, type Advice, type Finding, type FindingCode } from '../finding.js';
 import { givenTokens, sessionCookies, type SessionCookie } from '../session-tokens.js';
-import { dropReasons, matchesPath, octetsOf, type DropReason } from '../set-cookie.js';
+import { dropReasons, octetsOf, type DropReason } from '../set-cookie.js';
 import { browserSite, isLocal, isSameSite } from '../site.js';
 import { quote } from '../printable.js';
 import { sharedPublicSuffix } from './address.js';
@@ -63,13 +64,15 @@ function checkPaths(cookies: readonly SessionCookie[], { api }: Facts): Finding 
   const refreshPath = new URL(routeUrl(api, 'refresh')).pathname;
   const problems = cookies.flatMap(({ kind, name, path }) => {
     if (kind === 'access') return path === '/' ? [] : [`${name} is sent below ${quote(path)} only`];
-    if (!matchesPath(path, refreshPath))
+    if (!matchesCookiePath(path, refreshPath))
       return [`${name} is not sent to ${refreshPath}: its path is ${quote(path)}`];
     return path === refreshPath
       ? []
       : [`${name} is sent to more than ${refreshPath}: its path is ${quote(path)}`];
   });
-  const isLost = cookies.some(({ kind, path }) => kind === 'refresh' && !matchesPath(path, refreshPath));
+  const isLost = cookies.some(
+    ({ kind, path }) => kind === 'refresh' && !matchesCookiePath(path, refreshPath),
+  );
   return verdict(
     'cookie.path',
     problems,

@@ -1,3 +1,4 @@
+import { StoreFullError } from '../../../errors/core.error.js';
 import {
   SessionStore,
   type LimitedInsert,
@@ -9,6 +10,7 @@ import {
   type StoredDynamicKey,
   type StoredStaticKey,
 } from '../session-store.js';
+import { assertStoreOptions } from './store-options.js';
 
 /** @publicApi */
 export interface MemoryStoreOptions {
@@ -42,6 +44,7 @@ export class MemoryStore extends SessionStore {
 
   constructor(options: MemoryStoreOptions = {}) {
     super();
+    assertStoreOptions('memoryStore', options, ['maxSessions']);
     this.maxSessions = options.maxSessions ?? 1_000_000;
     if (!Number.isSafeInteger(this.maxSessions) || this.maxSessions < 1) {
       throw new TypeError(
@@ -128,6 +131,17 @@ export class MemoryStore extends SessionStore {
   ): Promise<SessionRow | undefined> {
     const row = this.liveRowOf(key, nowMs);
     return row && this.replace(row, { accessTokenPayload });
+  }
+
+  override async replaceAccessTokenPayload(
+    key: SessionKey,
+    change: { readonly from: string; readonly to: string },
+    nowMs: number,
+  ): Promise<SessionRow | undefined> {
+    const row = this.liveRowOf(key, nowMs);
+    return row?.accessTokenPayload === change.from
+      ? this.replace(row, { accessTokenPayload: change.to })
+      : undefined;
   }
 
   override async deleteSessions(keys: readonly SessionKey[]): Promise<string[]> {
@@ -240,7 +254,7 @@ export class MemoryStore extends SessionStore {
       for (const row of this.rows.values()) if (row.expiresAtMs <= nowMs) this.remove(row);
     }
     if (this.rows.size >= this.maxSessions) {
-      throw new Error(
+      throw new StoreFullError(
         `The in-memory store holds ${this.rows.size} sessions, which is its limit (maxSessions)`,
       );
     }

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { OneAtATime } from '../../../shared/one-at-a-time.js';
 import { withinTime } from '../../../shared/within-time.js';
 import type { SessionStore } from '../session-store.js';
-import type { SqlClient, SqlQuery, SqlRow, SqlSteps } from './sql-client.js';
+import { drive, type SqlClient, type SqlQuery, type SqlRow, type SqlSteps } from './sql-client.js';
 import { postgresDialect } from './sql-dialect.js';
+import { assertStoreOptions } from './store-options.js';
 import { SqlStore, type SqlStoreOptions } from './sql.store.js';
 
 /**
@@ -69,6 +70,7 @@ export interface PostgresStoreOptions extends SqlStoreOptions {
  * @publicApi
  */
 export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions = {}): SessionStore {
+  assertStoreOptions('postgresStore', options, ['preparedStatements', 'migrate', 'schema', 'tablePrefix']);
   const { preparedStatements, ...storeOptions } = options;
   return new SqlStore(new PostgresClient(pool, preparedStatements), storeOptions);
 }
@@ -158,7 +160,7 @@ export class PostgresClient implements SqlClient {
     try {
       await run('BEGIN ISOLATION LEVEL READ COMMITTED');
       await run('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`nest-sessions ${lock}`]);
-      const result = await drive(run, steps());
+      const result = await drive(steps(), async ({ text, values }) => run(text, values));
       await run('COMMIT');
       client.release();
       return result;
@@ -249,17 +251,6 @@ function isPool(pool: unknown): boolean {
   const { query, connect }: { query?: unknown; connect?: unknown } =
     typeof pool === 'object' && pool !== null ? pool : {};
   return typeof query === 'function' && typeof connect === 'function';
-}
-
-async function drive<T>(
-  run: (text: string, values: SqlQuery['values']) => Promise<readonly SqlRow[]>,
-  steps: SqlSteps<T>,
-): Promise<T> {
-  for (let step = steps.next(); ;) {
-    if (step.done === true) return step.value;
-    const { text, values } = step.value;
-    step = steps.next(await run(text, values));
-  }
 }
 
 /** The statement under way, or the next one, is rejected with it; a pool lends another connection. */

@@ -1,5 +1,6 @@
 import { StoreSetupError } from '../session-store.js';
 import type { SqlQuery, SqlSteps } from './sql-client.js';
+import { assertStoreOptions } from './store-options.js';
 import { postgresDialect, sqliteDialect, type SqlDialect, type SqlTable } from './sql-dialect.js';
 
 /**
@@ -10,7 +11,8 @@ import { postgresDialect, sqliteDialect, type SqlDialect, type SqlTable } from '
 export interface SchemaOptions {
   /**
    * PostgreSQL schema, lower case; made if it is missing. Default: what the connection's `search_path` says, usually
-   * `public`. A Core calls it `postgresql_table_schema`.
+   * `public`; where tables of these names are found further down that path, none are made that would hide them. A Core
+   * calls it `postgresql_table_schema`.
    */
   schema?: string;
   /**
@@ -65,11 +67,15 @@ const LONGEST_NAME = 'session_access_token_signing_keys';
  *
  * @param engine which SQL to write
  * @returns statements that end in a semicolon and a line break each
- * @throws {TypeError} a name is not made of lower-case letters, digits and underscores
+ * @throws {TypeError} another engine or option, or a name is not made of lower-case letters, digits and underscores
  * @see docs/protocol/core.md C
  * @publicApi
  */
 export function schemaSql(engine: 'sqlite' | 'postgres', options: SchemaOptions = {}): string {
+  if (engine !== 'sqlite' && engine !== 'postgres') {
+    throw new TypeError(`schemaSql: the engine must be 'sqlite' or 'postgres', not ${String(engine)}`);
+  }
+  assertStoreOptions('schemaSql', options, ['schema', 'tablePrefix']);
   const dialect = engine === 'sqlite' ? sqliteDialect : postgresDialect;
   const tables = sessionTables(engine === 'sqlite' ? withoutSchema(options) : options);
   const statements = [
@@ -111,6 +117,7 @@ export function sessionTables({ schema, tablePrefix }: SchemaOptions): SessionTa
 export function* migrate(dialect: SqlDialect, tables: SessionTables): SqlSteps<void> {
   if (yield* isUpToDate(dialect, tables)) return;
   yield* createSchema(tables);
+  if (tables.schema === undefined) yield* refuseToHide(dialect, tables);
   for (const text of createTables(dialect, tables)) yield statement(text);
   yield* completeSessionColumns(dialect, tables);
   yield statement(createUserIndex(tables));
@@ -136,6 +143,24 @@ function* createSchema({ schema }: SessionTables): SqlSteps<void> {
   if (schema === undefined) return;
   const found = yield { text: 'SELECT nspname FROM pg_namespace WHERE nspname = $1', values: [schema] };
   if (found.length === 0) yield statement(`CREATE SCHEMA ${quoted(schema)}`);
+}
+
+/**
+ * With `search_path = app, core` new tables in the one would hide those of the other, with all sessions in them, and
+ * nothing would fail.
+ */
+function* refuseToHide(dialect: SqlDialect, tables: SessionTables): SqlSteps<void> {
+  const { sessions, dynamicKeys, staticKeys, keyValue, migrations } = tables;
+  const asking = dialect.tablesElsewhere([sessions, dynamicKeys, staticKeys, keyValue, migrations]);
+  if (asking === undefined) return;
+  const [hidden] = yield asking;
+  if (hidden === undefined) return;
+  const [name, schema, own] = [String(hidden['name']), String(hidden['schema']), String(hidden['own'])];
+  throw new StoreSetupError(
+    `There is a table ${name} in the schema ${schema} of the search_path, and a new one in ${own}, which comes before ` +
+      `it, would hide that. Say which schema the sessions are in: the option schema: '${schema}' takes what is there, ` +
+      `schema: '${own}' makes tables beside it`,
+  );
 }
 
 function* completeSessionColumns(dialect: SqlDialect, { sessions }: SessionTables): SqlSteps<void> {

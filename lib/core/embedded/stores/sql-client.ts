@@ -18,6 +18,17 @@ export type SqlRow = Readonly<Record<string, unknown>>;
  */
 export type SqlSteps<T> = Generator<SqlQuery, T, readonly SqlRow[]>;
 
+/** Runs steps one after the other, each with the rows of the one before it. */
+export async function drive<T>(
+  steps: SqlSteps<T>,
+  run: (query: SqlQuery) => Promise<readonly SqlRow[]>,
+): Promise<T> {
+  for (let step = steps.next(); ;) {
+    if (step.done === true) return step.value;
+    step = steps.next(await run(step.value));
+  }
+}
+
 /** What a SQL store needs of a database. */
 export interface SqlClient {
   readonly dialect: SqlDialect;

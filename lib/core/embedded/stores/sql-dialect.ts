@@ -33,6 +33,12 @@ export interface SqlDialect {
   /** Asks for a table's columns, one row with `name` each; none if there is no such table. */
   columnsOf(table: SqlTable): SqlQuery;
 
+  /**
+   * Asks which of the tables statements find elsewhere than where `CREATE` would make them, one row with `name`, `schema`
+   * and `own` each; undefined where there is one place only.
+   */
+  tablesElsewhere(tables: readonly SqlTable[]): SqlQuery | undefined;
+
   /** Adds a column that may be there already, in the notation of scripts; undefined where there is none. */
   addColumnIfMissing(table: SqlTable, column: string): string | undefined;
 
@@ -82,6 +88,10 @@ export const sqliteDialect: SqlDialect = {
 
   columnsOf(table) {
     return { text: 'SELECT name FROM pragma_table_info($1)', values: [table.name] };
+  },
+
+  tablesElsewhere() {
+    return undefined;
   },
 
   addColumnIfMissing() {
@@ -160,6 +170,16 @@ export const postgresDialect: SqlDialect = {
       text: `SELECT attname AS name FROM pg_attribute
         WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`,
       values: [table.sql],
+    };
+  },
+
+  tablesElsewhere(tables) {
+    const found = tables.map((_, i) => `to_regclass($${i + 1})`).join(', ');
+    return {
+      text: `SELECT relname AS name, nspname AS schema, current_schema() AS own
+        FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+        WHERE pg_class.oid IN (${found}) AND nspname <> current_schema()`,
+      values: tables.map(({ sql }) => sql),
     };
   },
 

@@ -2,6 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { StoreSetupError, type SessionStore } from '../session-store.js';
 import type { SqlClient, SqlQuery, SqlRow, SqlSteps, SqlValue } from './sql-client.js';
 import { sqliteDialect } from './sql-dialect.js';
+import { assertStoreOptions } from './store-options.js';
 import { SqlStore, type SqlStoreOptions } from './sql.store.js';
 
 /**
@@ -66,6 +67,10 @@ export function sqliteStore(
   fileOrDatabase: string | SqliteDatabase,
   options: SqliteStoreOptions = {},
 ): SessionStore {
+  if ('schema' in Object(options)) {
+    throw new TypeError('sqliteStore: schema: SQLite has none; use tablePrefix');
+  }
+  assertStoreOptions('sqliteStore', options, ['synchronous', 'busyTimeoutMs', 'migrate', 'tablePrefix']);
   return new SqlStore(new SqliteClient(fileOrDatabase, options), storeOptionsOf(options));
 }
 
@@ -74,6 +79,7 @@ export class SqliteClient implements SqlClient {
   readonly dialect = sqliteDialect;
   private readonly statements = new Map<string, CompiledStatement>();
   private readonly pragmas: readonly string[];
+  private opening: Promise<SqliteDatabase> | undefined;
   private database: SqliteDatabase | undefined;
 
   /** @throws {TypeError} an option is wrong */
@@ -98,8 +104,14 @@ export class SqliteClient implements SqlClient {
   }
 
   async open(): Promise<void> {
-    this.database ??= typeof this.source === 'string' ? await openFile(this.source) : this.source;
-    for (const pragma of this.pragmas) this.database.exec(pragma);
+    const opening = (this.opening ??= this.openSource());
+    const database = await opening.catch((error: unknown) => {
+      if (this.opening === opening) this.opening = undefined;
+      throw error;
+    });
+    if (this.opening !== opening) throw new Error('The SQLite database was closed while it was being opened');
+    this.database = database;
+    for (const pragma of this.pragmas) database.exec(pragma);
   }
 
   async query(query: SqlQuery): Promise<readonly SqlRow[]> {
@@ -122,10 +134,17 @@ export class SqliteClient implements SqlClient {
 
   /** libsql up to 0.5.29 lets go of the file only when the statements on it have been collected; the others do at once. */
   async close(): Promise<void> {
-    const { database } = this;
+    const { opening } = this;
+    this.opening = undefined;
     this.database = undefined;
     this.statements.clear();
+    // One that is being opened is closed as soon as it is there; where that fails there is nothing to close.
+    const database = await opening?.catch(() => undefined);
     if (typeof this.source === 'string') database?.close();
+  }
+
+  private async openSource(): Promise<SqliteDatabase> {
+    return typeof this.source === 'string' ? openFile(this.source) : this.source;
   }
 
   private drive<T>(steps: SqlSteps<T>): T {

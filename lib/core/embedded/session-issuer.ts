@@ -1,0 +1,201 @@
+import { randomUUID } from 'node:crypto';
+import type { AccessTokenInfo } from '../../access-token/access-token.js';
+import { findReservedClaim } from '../../access-token/reserved-claims.js';
+import { CoreBadInputError } from '../../errors/core.error.js';
+import type { Clock } from '../../shared/clock.js';
+import type { JsonObject } from '../../shared/json.js';
+import { accessTokenExpiryMs, sessionExpiryMs } from '../../shared/lifetime-claims.js';
+import { isTenantId } from '../../shared/tenant-id.js';
+import type { CoreSession, CoreSessionTokens, CreateSessionInput, TokenInfo } from '../core.types.js';
+import type { AccessTokens } from './access-tokens.js';
+import { inMs, type EmbeddedCoreConfig } from './embedded-core-config.js';
+import { refreshTokenHash1, refreshTokenHash2, type RefreshTokens } from './refresh-token.js';
+import { newSessionHandle } from './session-handle.js';
+import type { SessionRow } from './session-store.js';
+import { storedObject } from './stored-session.js';
+
+/** Version of the access tokens that are made for new pairs (CDI 4.0 and later). */
+export const ACCESS_TOKEN_VERSION = 5;
+const MAX_USER_ID_LENGTH = 128;
+
+/** What an issuer works with. */
+export interface SessionIssuerParts {
+  readonly config: EmbeddedCoreConfig;
+  readonly clock: Clock;
+  readonly accessTokens: AccessTokens;
+  /** Needs the store once. */
+  refreshTokens(): Promise<RefreshTokens>;
+  /** The account that a login belongs to. */
+  primaryUserIdOf(recipeUserId: string): Promise<string>;
+}
+
+/**
+ * Makes rows and tokens. It writes nothing: what it made counts from when it is stored.
+ *
+ * @see docs/protocol/core.md B2, B3, B5
+ */
+export class SessionIssuer {
+  constructor(private readonly parts: SessionIssuerParts) {}
+
+  /** Its tokens come first: when the insertion fails, nothing is left behind. */
+  async newSession(input: CreateSessionInput): Promise<{ row: SessionRow; tokens: CoreSessionTokens }> {
+    assertUsableIds(input);
+    assertNoReservedClaim(input.userDataInJWT, ACCESS_TOKEN_VERSION);
+    const now = this.parts.clock.now();
+    const content = {
+      sessionHandle: newSessionHandle(input.tenantId),
+      tenantId: input.tenantId,
+      userId: input.recipeUserId,
+      parentRefreshTokenHash1: undefined,
+      antiCsrfToken: input.enableAntiCsrf ? randomUUID() : undefined,
+    };
+    const token = await (await this.parts.refreshTokens()).issue(content);
+    const row: SessionRow = {
+      tenantId: input.tenantId,
+      sessionHandle: content.sessionHandle,
+      userId: input.recipeUserId,
+      refreshTokenHash2: refreshTokenHash2(token),
+      sessionData: JSON.stringify(input.userDataInDatabase),
+      accessTokenPayload: JSON.stringify(input.userDataInJWT),
+      expiresAtMs: sessionExpiryMs(input.userDataInJWT, now, this.refreshTokenValidityMs),
+      createdAtMs: now,
+      useStaticKey: !input.useDynamicSigningKey,
+      prevRefreshTokenHash2: undefined,
+      rotatedAtMs: undefined,
+    };
+    return { row, tokens: await this.pairFor(row, token, content) };
+  }
+
+  /** The one successor of the refresh token with that hash. */
+  async childOf(
+    row: SessionRow,
+    parentRefreshTokenHash1: string,
+    enableAntiCsrf: boolean,
+    sealer: RefreshTokens,
+  ) {
+    const content = {
+      sessionHandle: row.sessionHandle,
+      tenantId: row.tenantId,
+      userId: row.userId,
+      parentRefreshTokenHash1,
+      antiCsrfToken: enableAntiCsrf ? sealer.successorAntiCsrfToken(parentRefreshTokenHash1) : undefined,
+    };
+    return { content, token: await sealer.issueSuccessor(content) };
+  }
+
+  /** Both tokens of a row, of which the refresh token is made already. */
+  async pairFor(
+    row: SessionRow,
+    refreshToken: string,
+    content: { parentRefreshTokenHash1: string | undefined; antiCsrfToken: string | undefined },
+  ): Promise<CoreSessionTokens> {
+    const { accessTokens, clock, config } = this.parts;
+    const now = clock.now();
+    const session = await this.sessionOf(row);
+    const accessToken = await accessTokens.issue(
+      {
+        version: ACCESS_TOKEN_VERSION,
+        userId: session.userId,
+        recipeUserId: session.recipeUserId,
+        tenantId: row.tenantId,
+        sessionHandle: row.sessionHandle,
+        refreshTokenHash1: refreshTokenHash1(refreshToken),
+        parentRefreshTokenHash1: content.parentRefreshTokenHash1,
+        antiCsrfToken: content.antiCsrfToken,
+        expiryMs: accessTokenExpiryMs(
+          session.userDataInJWT,
+          now,
+          inMs(config.accessTokenValiditySec) * (1 - config.accessTokenValidityJitter * Math.random()),
+        ),
+        timeCreatedMs: now,
+        userPayload: session.userDataInJWT,
+      },
+      row.useStaticKey,
+    );
+    return {
+      session,
+      accessToken,
+      refreshToken: {
+        token: refreshToken,
+        expiry: sessionExpiryMs(session.userDataInJWT, now, this.refreshTokenValidityMs),
+        createdTime: now,
+      },
+      antiCsrfToken: content.antiCsrfToken,
+    };
+  }
+
+  /** A new access token of the same version and lineage as the presented one, with what is stored now. */
+  async reissue(
+    info: AccessTokenInfo,
+    row: SessionRow,
+    session: CoreSession,
+    change: { expiryMs: number; parentRefreshTokenHash1: string | undefined },
+  ): Promise<TokenInfo> {
+    const version = knownVersion(info.version);
+    // Up to version 2 the payload is nested and can collide with nothing.
+    if (version > 2) assertNoReservedClaim(session.userDataInJWT, version);
+    return this.parts.accessTokens.issue(
+      {
+        version,
+        userId: session.userId,
+        recipeUserId: session.recipeUserId,
+        tenantId: row.tenantId,
+        sessionHandle: row.sessionHandle,
+        refreshTokenHash1: info.refreshTokenHash1,
+        antiCsrfToken: info.antiCsrfToken,
+        timeCreatedMs: this.parts.clock.now(),
+        userPayload: session.userDataInJWT,
+        ...change,
+      },
+      row.useStaticKey,
+    );
+  }
+
+  /** What a row is to callers: with the account that its login belongs to now. */
+  async sessionOf(row: SessionRow): Promise<CoreSession> {
+    return {
+      handle: row.sessionHandle,
+      userId: await this.parts.primaryUserIdOf(row.userId),
+      recipeUserId: row.userId,
+      tenantId: row.tenantId,
+      userDataInJWT: storedObject(row.accessTokenPayload),
+    };
+  }
+
+  private get refreshTokenValidityMs(): number {
+    return inMs(this.parts.config.refreshTokenValiditySec);
+  }
+}
+
+/** @throws {CoreBadInputError} naming the claim */
+export function assertNoReservedClaim(payload: JsonObject, version: number): void {
+  const name = findReservedClaim(payload, version);
+  if (name !== undefined) throw new CoreBadInputError(protectedField(name));
+}
+
+/** What is said of a payload that has a reserved claim. */
+export function protectedField(name: string): string {
+  return `The user payload contains protected field: "${name}" belongs to the session itself`;
+}
+
+function assertUsableIds({ tenantId, recipeUserId }: CreateSessionInput): void {
+  if (!isTenantId(tenantId)) {
+    throw new CoreBadInputError(
+      'The tenant id must be 1 to 64 characters of a-z, 0-9 and "-", and no reserved word of the core',
+    );
+  }
+  if (
+    recipeUserId === '' ||
+    recipeUserId.length > MAX_USER_ID_LENGTH ||
+    /[\0\p{Surrogate}]/u.test(recipeUserId)
+  ) {
+    throw new CoreBadInputError(
+      `The user id must be 1 to ${MAX_USER_ID_LENGTH} characters without NUL or half surrogate pairs`,
+    );
+  }
+}
+
+/** Later versions are read like 5, and written as 5. */
+function knownVersion(version: number): 2 | 3 | 4 | 5 {
+  return version === 2 || version === 3 || version === 4 ? version : ACCESS_TOKEN_VERSION;
+}

@@ -1,0 +1,21 @@
+import type { Clock } from './clock.js';
+
+const INTERVAL_MS = 60_000;
+
+/** A process warning of something that others can cause as often as they like: it is given once a minute. */
+export class OccasionalWarning {
+  private warnedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(private readonly clock: Clock) {}
+
+  warn(message: string, detail?: string): void {
+    const now = this.clock.now();
+    const elapsedMs = now - this.warnedAtMs;
+    if (elapsedMs >= 0 && elapsedMs < INTERVAL_MS) return;
+    this.warnedAtMs = now;
+    process.emitWarning(message, {
+      type: 'NestSessionsWarning',
+      ...(detail === undefined ? {} : { detail }),
+    });
+  }
+}

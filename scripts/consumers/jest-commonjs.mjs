@@ -1,0 +1,147 @@
+// The tests of an application that Nest 11's starter made: Jest, ts-jest, CommonJS, and the two lines that
+// docs/guides/testing.md gives. README's first test runs, and a unit test of a service that imports the package; then the
+// first one with the tsconfig of older starters (`module: commonjs`), in which types are found by `moduleResolution: node10`.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { execPath } from 'node:process';
+import { blockAfter, firstTest, quickStartAsStarter } from '../readme.mjs';
+
+const DEPENDENCIES = {
+  '@nestjs/common': '^11.0.1',
+  '@nestjs/core': '^11.0.1',
+  '@nestjs/platform-express': '^11.0.1',
+  'reflect-metadata': '^0.2.2',
+  rxjs: '^7.8.1',
+};
+const DEV_DEPENDENCIES = {
+  '@nestjs/testing': '^11.0.1',
+  '@types/jest': '^30.0.0',
+  '@types/node': '^24.0.0',
+  '@types/supertest': '^7.0.0',
+  jest: '^30.0.0',
+  supertest: '^7.0.0',
+  'ts-jest': '^29.2.5',
+  typescript: '^5.7.3',
+};
+
+/** As the starter writes them. */
+const STARTER_JEST = {
+  moduleFileExtensions: ['js', 'json', 'ts'],
+  rootDir: '.',
+  testEnvironment: 'node',
+  transform: { '^.+\\.(t|j)s$': 'ts-jest' },
+};
+const STARTER_TSCONFIG = {
+  module: 'nodenext',
+  moduleResolution: 'nodenext',
+  resolvePackageJsonExports: true,
+  esModuleInterop: true,
+  isolatedModules: true,
+  emitDecoratorMetadata: true,
+  experimentalDecorators: true,
+  target: 'ES2023',
+  outDir: './dist',
+  skipLibCheck: true,
+  strictNullChecks: true,
+};
+/** All doors are type-checked, and without `skipLibCheck` our declarations too. */
+const OLDER_TSCONFIG = {
+  module: 'commonjs',
+  moduleResolution: 'node10',
+  esModuleInterop: true,
+  isolatedModules: true,
+  emitDecoratorMetadata: true,
+  experimentalDecorators: true,
+  target: 'ES2023',
+  outDir: './dist',
+  strict: true,
+  skipLibCheck: false,
+  types: ['node', 'jest'],
+};
+
+const SERVICE = `import { Injectable } from '@nestjs/common';
+import { SessionService } from 'nest-sessions';
+
+@Injectable()
+export class PlanService {
+  constructor(private readonly sessions: SessionService) {}
+
+  async downgrade(userId: string): Promise<number> {
+    return (await this.sessions.revokeAllSessionsForUser({ userId })).length;
+  }
+}
+`;
+const UNIT_TEST = `import { Test } from '@nestjs/testing';
+import { SessionService } from 'nest-sessions';
+import { diagnose } from 'nest-sessions/doctor';
+import { PlanService } from './plan.service';
+
+it('ends the sessions', async () => {
+  const sessions = { revokeAllSessionsForUser: async () => ['handle'] };
+  const module = await Test.createTestingModule({
+    providers: [PlanService, { provide: SessionService, useValue: sessions }],
+  }).compile();
+  expect(await module.get(PlanService).downgrade('ada')).toBe(1);
+  expect(typeof diagnose).toBe('function');
+});
+`;
+
+/** Makes the application in a new folder, and runs its tests. */
+export function testWithJest(folder, tarball) {
+  const documented = JSON.parse(blockAfter(/<!-- jest-commonjs -->/, 'json', 'docs/guides/testing.md'));
+  const jestConfig = { ...STARTER_JEST, ...documented };
+  write(folder, {
+    'package.json': JSON.stringify({
+      name: 'shop',
+      private: true,
+      dependencies: { ...DEPENDENCIES, 'nest-sessions': `file:${tarball}` },
+      devDependencies: DEV_DEPENDENCIES,
+      jest: { ...jestConfig, rootDir: 'src', testRegex: '.*\\.spec\\.ts$' },
+    }),
+    'test/jest-e2e.json': JSON.stringify({ ...jestConfig, testRegex: '.e2e-spec.ts$' }),
+    ...quickStartAsStarter(),
+    'src/plan.service.ts': SERVICE,
+    'src/plan.service.spec.ts': UNIT_TEST,
+    'test/me.e2e-spec.ts': firstTest(),
+  });
+  run(folder, 'npm', 'i', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error');
+  useTsconfig(folder, STARTER_TSCONFIG);
+  runTests(folder);
+  runTests(folder, '--config=test/jest-e2e.json');
+  useTsconfig(folder, OLDER_TSCONFIG);
+  runTests(folder, '--config=test/jest-e2e.json');
+  run(folder, execPath, 'node_modules/typescript/bin/tsc', '-p', '.', '--noEmit');
+}
+
+function useTsconfig(folder, compilerOptions) {
+  write(folder, { 'tsconfig.json': JSON.stringify({ compilerOptions, include: ['src', 'test'] }) });
+}
+
+/** A test that prints a warning of the package would print it in everybody's test runs. */
+function runTests(folder, ...args) {
+  const output = run(
+    folder,
+    'sh',
+    '-c',
+    `"$0" node_modules/jest/bin/jest.js ${args.join(' ')} 2>&1`,
+    execPath,
+  );
+  if (!/Tests: +1 passed, 1 total/.test(output) || output.includes('NestSessionsWarning'))
+    throw new Error(output);
+}
+
+function run(folder, command, ...args) {
+  try {
+    return execFileSync(command, args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  } catch (error) {
+    throw new Error(`${args.join(' ')}:\n${error.stdout}${error.stderr}`, { cause: error });
+  }
+}
+
+function write(folder, files) {
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
+}

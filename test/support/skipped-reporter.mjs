@@ -1,0 +1,25 @@
+/** What the name of a skipped suite ends in, where somebody should know why (test/support/postgres.ts). */
+const REASON = /\[SKIPPED: (.*)\]$/;
+
+/** Ends a run with one line for each reason for which suites were skipped, however many files they are in. */
+export default class SkippedReporter {
+  onRunComplete(_contexts, { testResults }) {
+    const skipped = new Map();
+    for (const { testFilePath, testResults: tests } of testResults) {
+      for (const { ancestorTitles, status } of tests) {
+        const reason = ancestorTitles.map((title) => REASON.exec(title)?.[1]).find((found) => found);
+        if (status !== 'pending' || reason === undefined) continue;
+        const found = skipped.get(reason) ?? { tests: 0, files: new Set() };
+        skipped.set(reason, { tests: found.tests + 1, files: found.files.add(testFilePath) });
+      }
+    }
+    for (const [reason, found] of skipped) {
+      const what = `${counted(found.tests, 'test')} in ${counted(found.files.size, 'file')}`;
+      process.stderr.write(`\nSKIPPED: ${what}: ${reason}\n\n`);
+    }
+  }
+}
+
+function counted(count, noun) {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
