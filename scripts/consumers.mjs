@@ -191,9 +191,16 @@ const claimsApp = readFileSync(join(root, 'scripts/consumers/claims-app.ts'), 'u
 const { folder: workFolder, tarball } = pack();
 let failures = 0;
 
-for (const consumer of [...CONSUMERS, ...MORE].filter(({ name }) =>
-  argv.slice(2).every((part) => name.includes(part)),
-)) {
+const all = [...CONSUMERS, ...MORE];
+const wanted = argv.slice(2);
+const chosen =
+  wanted.length === 0 ? all : all.filter(({ name }) => wanted.some((part) => name.includes(part)));
+if (chosen.length === 0) {
+  console.error(`consumers: there is none of that name: ${all.map(({ name }) => name).join(', ')}`);
+  process.exitCode = 2;
+}
+
+for (const consumer of chosen) {
   const { name, test = (folder) => testConsumer(folder, consumer) } = consumer;
   const began = Date.now();
   try {
@@ -206,4 +213,4 @@ for (const consumer of [...CONSUMERS, ...MORE].filter(({ name }) =>
 }
 
 rmSync(workFolder, { recursive: true, force: true });
-process.exitCode = failures > 0 ? 1 : 0;
+if (failures > 0) process.exitCode = 1;

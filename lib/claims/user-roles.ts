@@ -27,7 +27,8 @@ function sourceIn(userContext: UserContext): UserRoleSource {
   const reserved = userContext['_default'] as { userRoles?: UserRoleSource } | undefined;
   if (reserved?.userRoles === undefined) {
     throw new Error(
-      'UserRoleClaim and PermissionClaim need to know where roles come from, and the embedded core keeps none: set the option userRoles of SessionModule',
+      'UserRoleClaim and PermissionClaim need to know where roles come from, and the configured core keeps none (remoteCore() does): ' +
+        'set the option userRoles of SessionModule, or in a test that of overrideSessions',
     );
   }
   return reserved.userRoles;

@@ -2,7 +2,7 @@
 // folder of its own and points the tests at it. `node scripts/consumers/e2e-nest.mjs 11`; what follows goes to jest, for
 // example a path. Without a path: the suites below.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { argv, env, execPath } from 'node:process';
@@ -31,6 +31,9 @@ try {
     ...SUITES.map((name) => `test/e2e/${name}.e2e-spec.ts`),
     ...FOLDERS.map((name) => `test/${name}/`),
   ];
+  // Patterns that match nothing are no error to jest.
+  const missing = suites.filter((path) => !existsSync(join(ROOT, path)));
+  if (missing.length > 0) throw new Error(`There is no ${missing.join(', ')}`);
   const { status } = spawnSync(
     execPath,
     [
