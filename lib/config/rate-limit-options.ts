@@ -22,14 +22,18 @@ interface RateLimitedAttemptBase {
  * @publicApi
  */
 export type RateLimitedAttempt =
-  /** A refresh token was presented; nothing has been decided or signed yet. */
+  /** A refresh token was presented; nothing has been asked, decided or signed yet. */
   | (RateLimitedAttemptBase & {
       readonly kind: 'refresh';
-      /** Proven by the token's encryption; with `remoteCore`, which alone can open it, undefined. */
+      /**
+       * Proven by the token's encryption, which says nothing of whether the session still exists; with `remoteCore`, which
+       * alone can open it, undefined.
+       */
       readonly sessionHandle: string | undefined;
       /**
-       * The login method that the session was created with; as above. Undefined, too, where that session has ended: its
-       * token must not use up what the user's others may do.
+       * The login method that the session was created with; as above. Tokens of sessions that have ended tell it, too, so
+       * whoever holds an old one can use up what a limit by user leaves to all the user's sessions: they get 429, and nobody
+       * is signed out. Prefer to count by `sessionHandle` and `ipGroup`.
        */
       readonly recipeUserId: string | undefined;
     })

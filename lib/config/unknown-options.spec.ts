@@ -22,6 +22,11 @@ describe('an option name that nothing reads', () => {
     ]);
   });
 
+  it('is none where its value is undefined', () => {
+    expect(findUnknownOptions({ cookieDomian: undefined, core: undefined }, known)).toEqual([]);
+    expect(findUnknownOptions({ cookieDomian: null }, known)).toHaveLength(1);
+  });
+
   it('is named with the object it stands in', () => {
     expect(findUnknownOptions({ core: 1, apiDomian: 1 }, ['core'], 'appInfo.')).toEqual([
       { path: 'appInfo.apiDomian', message: 'there is no such option' },

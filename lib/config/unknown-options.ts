@@ -1,7 +1,8 @@
 import type { ConfigProblem } from '../errors/config.error.js';
 
 /**
- * Option names that nothing reads, each with the known name it is probably meant to be.
+ * Option names that nothing reads, each with the known name it is probably meant to be. One whose value is undefined counts as
+ * not given, as everywhere.
  *
  * @param prefix put before the names in the problems' paths, `appInfo.` for example
  */
@@ -10,9 +11,9 @@ export function findUnknownOptions(
   knownNames: readonly string[],
   prefix = '',
 ): ConfigProblem[] {
-  return Object.keys(options)
-    .filter((name) => !knownNames.includes(name))
-    .map((name) => ({ path: `${prefix}${name}`, message: unknownOptionMessage(name, knownNames) }));
+  return Object.entries(options)
+    .filter(([name, value]) => value !== undefined && !knownNames.includes(name))
+    .map(([name]) => ({ path: `${prefix}${name}`, message: unknownOptionMessage(name, knownNames) }));
 }
 
 function unknownOptionMessage(name: string, knownNames: readonly string[]): string {

@@ -39,12 +39,6 @@ export function graphqlContextOf(context: ArgumentsHost): unknown {
   return context.getArgByIndex<unknown>(2);
 }
 
-/** Whether a handler resolves a field of an object (`@ResolveField()`), and not one of a query, mutation or subscription. */
-export function isNestedField(context: ArgumentsHost): boolean {
-  const info = context.getType<string>() === 'graphql' ? context.getArgByIndex<unknown>(3) : undefined;
-  return memberOf(memberOf(info, 'path'), 'prev') !== undefined;
-}
-
 /**
  * Apollo hands on what the `context` option makes, `{ req, res }` on Express; Mercurius adds its `reply`. Express knows
  * the response of a request, Fastify does not.
@@ -79,11 +73,34 @@ export function assertOwnRequest({ req, res }: RequestAndResponse): void {
   const answered = rawOf(firstObject(memberOf(res, 'request'), memberOf(response, 'req')));
   const own = rawOf(req);
   // What an application made by hand of a request is another object, and of another class.
-  const isForeign = own !== answered && memberOf(own, 'constructor') === memberOf(answered, 'constructor');
+  const isForeign = !isViewOf(own, answered) && isOfSameKind(own, answered);
   if (!isForeign && memberOf(response, 'writableEnded') !== true) return;
   throw new Error(
     'SessionGuard found the request of another operation: the context value of GraphQL is shared by several requests. ' +
       'Set the option context to a function that returns a new object each time',
+  );
+}
+
+/**
+ * The request itself, or what hands through to it: applications make such views, by `Object.create` or a proxy, to give it
+ * loaders or the type of their user. Requests of one connection share their socket, but none shares its list of headers.
+ */
+function isViewOf(request: unknown, original: unknown): boolean {
+  if (request === original) return true;
+  const headers = memberOf(original, 'rawHeaders');
+  return headers !== undefined && memberOf(request, 'rawHeaders') === headers;
+}
+
+/** Also of a view, whose constructor may be another function where a proxy binds what it hands out. */
+function isOfSameKind(request: unknown, other: unknown): boolean {
+  if (typeof request !== 'object' || typeof other !== 'object' || request === null || other === null)
+    return false;
+  const prototype = Object.getPrototypeOf(other) as object | null;
+  return (
+    memberOf(request, 'constructor') === memberOf(other, 'constructor') ||
+    (prototype !== null &&
+      prototype !== Object.prototype &&
+      Object.prototype.isPrototypeOf.call(prototype, request))
   );
 }
 

@@ -1,14 +1,11 @@
 import { Inject, Injectable, type ExecutionContext } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import { rememberCall } from './call-state.js';
 import type { RouteRules } from '../decorators/route-rules.js';
 import { UnauthorisedError } from '../errors/session.error.js';
-import {
-  assertOwnRequest,
-  graphqlContextOf,
-  isNestedField,
-  type RequestAndResponse,
-} from './execution-request.js';
+import { assertOwnRequest, graphqlContextOf, type RequestAndResponse } from './execution-request.js';
 import { graphqlErrorFor } from './graphql-session.error.js';
+import { hasFiltersOnNestedFields, isNestedField } from './nested-fields.js';
 import type { VerifySessionOptions } from '../recipe/recipe.interface.js';
 import type { SessionContainer } from '../recipe/session-container.js';
 import { requestStateOf, setRequestState } from '../request-state.js';
@@ -29,6 +26,7 @@ export class SessionContexts {
   constructor(
     @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
     private readonly sockets: SessionSockets,
+    private readonly modules: ModuleRef,
   ) {
     this.verifications = new SharedVerifications(runtime);
     this.errorAnswers = new ErrorAnswers(runtime);
@@ -45,8 +43,9 @@ export class SessionContexts {
       this.remember(context, session, find);
       return true;
     } catch (error) {
-      // Nest runs filters of such fields only where the application asks for them, guards or not.
       if (!isAnswerable(error) || !isNestedField(context)) throw error;
+      // Filters, those of the application among them, are to see the error itself; without any it must be ready for the answer.
+      if (hasFiltersOnNestedFields(this.modules)) throw error;
       throw await graphqlErrorFor(error, context, find, this.errorAnswers);
     }
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { JsonObject } from '../shared/json.js';
 import { CoreClient } from './core-client.js';
 import type { CoreSessionInformation, CreateSessionInput } from './core.types.js';
 
@@ -31,6 +32,36 @@ abstract class ListingCore extends CoreClient {
     return {} as never;
   };
 }
+
+/** As much of a core as a change of the payload asks, where a core of the application's own does not make it itself. */
+abstract class PayloadCore extends CoreClient {
+  constructor(readonly payloads: Map<string, JsonObject>) {
+    super();
+  }
+
+  override getSessionInformation = async (sessionHandle: string): Promise<Information> => {
+    const userDataInJWT = this.payloads.get(sessionHandle);
+    return userDataInJWT && ({ sessionHandle, userDataInJWT } as unknown as CoreSessionInformation);
+  };
+  override updateAccessTokenPayload = async (
+    sessionHandle: string,
+    payload: JsonObject,
+  ): Promise<boolean> => {
+    this.payloads.set(sessionHandle, payload);
+    return true;
+  };
+}
+
+describe('the emulated change of a payload', () => {
+  it('sets and removes the names that it gives and leaves the others as they are; unknown sessions stay so', async () => {
+    const Emulating = PayloadCore as unknown as new (payloads: Map<string, JsonObject>) => PayloadCore;
+    const core = new Emulating(new Map([['a', { kept: 1, byAnother: 2, gone: 3 }]]));
+    const change = { set: { added: 4, none: null }, remove: ['gone', 'never'] };
+    expect(await core.changeAccessTokenPayload('a', change, {})).toBe(true);
+    expect(await core.changeAccessTokenPayload('b', change, {})).toBe(false);
+    expect(Object.fromEntries(core.payloads)).toEqual({ a: { kept: 1, byAnother: 2, added: 4, none: null } });
+  });
+});
 
 const NEW = { tenantId: 'public', recipeUserId: 'ada' } as CreateSessionInput;
 const Core = ListingCore as unknown as new (...ids: (readonly string[])[]) => ListingCore;

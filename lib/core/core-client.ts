@@ -1,5 +1,5 @@
 import type { UserContext } from '../shared/user-context.js';
-import type { JsonObject } from '../shared/json.js';
+import { applyChange, type JsonObject, type NamesChange } from '../shared/json.js';
 import { OneAtATime } from '../shared/one-at-a-time.js';
 import type { VerificationKeys } from '../shared/verification-keys.js';
 import type {
@@ -89,7 +89,7 @@ export abstract class CoreClient {
   ): Promise<RefreshSessionResult>;
 
   /**
-   * Stores a new payload and re-issues the access token with its old expiry; no token if it has expired. With a `basis`
+   * Stores a new payload and re-issues the access token with its old expiry; no token if it has expired. With a `change`
    * parallel writers keep each other's names as far as the core can promise it, as for {@link mergeSessionData}.
    */
   abstract regenerateAccessToken(input: RegenerateInput, userContext: UserContext): Promise<RegenerateResult>;
@@ -136,16 +136,22 @@ export abstract class CoreClient {
   ): Promise<boolean>;
 
   /**
-   * Changes the names in which two payloads differ in the stored one. Parallel writers keep each other's names as far as
-   * the core can promise it, as for {@link mergeSessionData}.
+   * Changes some names of the stored payload, whatever they are there. Parallel writers keep each other's names as far as
+   * the core can promise it, as for {@link mergeSessionData}. This default reads and then writes: what somebody
+   * else writes between the two is lost.
    *
    * @returns as above
    */
-  abstract changeAccessTokenPayload(
+  async changeAccessTokenPayload(
     sessionHandle: string,
-    change: { readonly from: JsonObject; readonly to: JsonObject },
+    change: NamesChange,
     userContext: UserContext,
-  ): Promise<boolean>;
+  ): Promise<boolean> {
+    const known = await this.getSessionInformation(sessionHandle, withFreshAnswers(userContext));
+    if (known === undefined) return false;
+    const payload = applyChange(known.userDataInJWT, change);
+    return this.updateAccessTokenPayload(sessionHandle, payload, userContext);
+  }
 
   /** The primary user id of a login method; the same id where accounts are not linked. */
   abstract getPrimaryUserId(recipeUserId: string, userContext: UserContext): Promise<string>;

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../shared/json.js';
+import type { JsonObject, NamesChange } from '../shared/json.js';
 import type { UserContext } from '../shared/user-context.js';
 import type { PublicJwk } from '../shared/verification-keys.js';
 
@@ -101,19 +101,15 @@ export type RefreshSessionResult =
 
 export interface RegenerateInput {
   readonly accessToken: string;
-  /** The new payload; undefined re-issues the stored one. */
+  /** The new payload, in place of the stored one; undefined re-issues that. */
   readonly userDataInJWT: JsonObject | undefined;
-  /** Absent: the new payload replaces the stored one. */
-  readonly basis?: PayloadBasis;
+  /** Instead of a new payload: what others have changed by that time in the stored one stays. */
+  readonly change?: SessionPayloadChange;
 }
 
-/**
- * The payload that a new one was made from. Only the names in which the two differ are changed then, in whatever is stored
- * by that time: what others have changed meanwhile stays.
- */
-export interface PayloadBasis {
+/** A change of the payload that is stored with one session. */
+export interface SessionPayloadChange extends NamesChange {
   readonly sessionHandle: string;
-  readonly userDataInJWT: JsonObject;
 }
 
 export type RegenerateResult =

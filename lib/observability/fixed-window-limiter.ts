@@ -10,8 +10,8 @@ export interface FixedWindowLimits {
   /** Length of a window, seconds; it begins with the first attempt. */
   windowSec: number;
   /**
-   * Refreshes, by address group, by session and by login method. The latter two are known to the embedded core only; of ended
-   * sessions nothing is counted by login method.
+   * Refreshes, by address group, by session and by login method. The latter two are known to the embedded core only. Prefer
+   * the first two: by login method the tokens of ended sessions count, too, and who holds one can use up what the user may do.
    */
   refresh?: { perIpGroup?: number; perSession?: number; perUser?: number };
   /** Refused access tokens by address group; expired ones are among them. */

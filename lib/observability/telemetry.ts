@@ -1,4 +1,9 @@
-import { CoreBadInputError, CoreResponseError, CoreUnavailableError } from '../errors/core.error.js';
+import {
+  CoreBadInputError,
+  CoreResponseError,
+  CoreUnavailableError,
+  StoreFullError,
+} from '../errors/core.error.js';
 import { SessionError } from '../errors/session.error.js';
 import { TooManySessionsError } from '../errors/too-many-sessions.error.js';
 import type { CallRecorder } from './call-recorder.js';
@@ -150,6 +155,7 @@ function outcomeOf(error: unknown): string {
   if (SessionError.isSessionError(error)) return error.type;
   if (error instanceof TooManySessionsError) return 'TOO_MANY_SESSIONS';
   if (error instanceof CoreBadInputError) return 'BAD_INPUT';
+  if (error instanceof StoreFullError) return 'STORE_FULL';
   if (error instanceof CoreUnavailableError) return 'CORE_UNAVAILABLE';
   return error instanceof CoreResponseError ? 'CORE_RESPONSE' : 'ERROR';
 }
@@ -159,6 +165,7 @@ function isFailure(error: unknown): boolean {
   return !(
     SessionError.isSessionError(error) ||
     error instanceof TooManySessionsError ||
+    error instanceof StoreFullError ||
     error instanceof CoreBadInputError
   );
 }

@@ -1,5 +1,11 @@
 import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../access-token/reserved-claims.js';
-import { jsonEquals, mergeTopLevel, type JsonObject } from '../shared/json.js';
+import {
+  changeBetween,
+  jsonEquals,
+  mergeTopLevel,
+  type JsonObject,
+  type NamesChange,
+} from '../shared/json.js';
 import { jsonObjectFrom } from './json-input.js';
 
 /** The names of a payload that are not as they were before, with what they are now. Names that are gone do not count. */
@@ -22,6 +28,23 @@ export function changedNames(before: JsonObject, after: JsonObject): JsonObject 
  */
 export function mergePayload(current: JsonObject, update: object, limitNames: readonly string[]): JsonObject {
   return mergeTopLevel(withoutProtectedClaims(current), payloadUpdateFrom(update, limitNames));
+}
+
+/**
+ * What an update does to a payload that nobody has looked at. Each name that it gives counts, whatever that payload says;
+ * the names that belong to the session go, as with {@link mergePayload}.
+ */
+export function changeOfUpdate(update: JsonObject): NamesChange {
+  return changeOfPayload({}, mergeTopLevel({}, update), Object.keys(update));
+}
+
+/**
+ * What leads from one payload to another. The names that belong to the session go.
+ *
+ * @param given names that count although the two agree: who gave them may have seen another payload than the stored one
+ */
+export function changeOfPayload(from: JsonObject, to: JsonObject, given: readonly string[]): NamesChange {
+  return changeBetween(from, to, [...PROTECTED_CLAIM_NAMES, ...given]);
 }
 
 /**

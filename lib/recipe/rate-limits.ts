@@ -20,32 +20,25 @@ export class RateLimits implements FlowWatcher {
 
   constructor(
     private readonly config: RateLimitConfig,
-    private readonly core: Pick<CoreClient, 'readRefreshToken' | 'getSessionInformation'>,
+    private readonly core: Pick<CoreClient, 'readRefreshToken'>,
     clock: Clock,
   ) {
     this.warning = new OccasionalWarning(clock);
   }
 
-  /** Before anything is done for a refresh token. */
+  /**
+   * Before anything is done for a refresh token. Nothing is looked up for the question, not even whether the session still
+   * exists: a refused attempt must cost the store nothing.
+   */
   async beforeRefresh(refreshToken: string, userContext: UserContext): Promise<void> {
     const { sessionHandle, recipeUserId } = (await this.core.readRefreshToken(refreshToken)) ?? {};
-    const isLive = sessionHandle !== undefined && (await this.isLive(sessionHandle));
     await this.ask({
       kind: 'refresh',
       ...addressesIn(userContext),
       sessionHandle,
-      recipeUserId: isLive ? recipeUserId : undefined,
+      recipeUserId,
       userContext,
     });
-  }
-
-  /** A token of a session that has ended must not use up what the user's others may do: whoever was signed out holds one. */
-  private async isLive(sessionHandle: string): Promise<boolean> {
-    try {
-      return (await this.core.getSessionInformation(sessionHandle, {})) !== undefined;
-    } catch {
-      return false; // the refresh will hear of it, too
-    }
   }
 
   /** After an access token was refused; other failures than those of the token do not count. */

@@ -19,11 +19,12 @@ import type {
 import { TryRefreshTokenError, UnauthorisedError } from '../errors/session.error.js';
 import { TooManySessionsError } from '../errors/too-many-sessions.error.js';
 import { assertNever } from '../shared/assert-never.js';
-import { deepFreeze, type JsonObject } from '../shared/json.js';
+import { deepFreeze, type JsonObject, type NamesChange } from '../shared/json.js';
+import { LIFETIME_CLAIMS } from '../shared/lifetime-claims.js';
 import { OneAtATime } from '../shared/one-at-a-time.js';
 import { ownWriteContext, type UserContext } from '../shared/user-context.js';
 import { jsonObjectFrom } from './json-input.js';
-import { mergePayload } from './merge-payload.js';
+import { changeOfPayload, changeOfUpdate, payloadUpdateFrom } from './merge-payload.js';
 import type { RecipeDependencies } from './recipe-dependencies.js';
 import { SessionReports } from './session-reports.js';
 import { stateFromToken, TokenChecks } from './token-checks.js';
@@ -45,6 +46,12 @@ import {
 
 /** 100 years: such a token is a fact about somebody, not a session. */
 const DEFAULT_JWT_VALIDITY_SEC = 3_153_600_000;
+
+/**
+ * How writers of one session wait for each other. One that is late is not waited for: an embedded core keeps them apart
+ * by itself, and with a remote one it is as if the two were in two processes.
+ */
+const WRITERS = { waitMs: 5000, waiting: 1000 };
 
 /**
  * A class that extends {@link SessionRecipe}, for the option `recipe`.
@@ -75,8 +82,8 @@ export class SessionRecipe implements RecipeInterface {
   private readonly checks: TokenChecks;
   private readonly reports: SessionReports;
   // The core lets parallel writers try again until they get through; in one process they need not compete at all.
-  private readonly dataMerges = new OneAtATime();
-  private readonly payloadChanges = new OneAtATime();
+  private readonly dataMerges = new OneAtATime(WRITERS);
+  private readonly payloadChanges = new OneAtATime(WRITERS);
   private overriddenNames: ReadonlySet<string> = new Set();
   /** What all containers have in common, made when the first is. */
   private sharedContext: SessionContainerContext | undefined;
@@ -272,7 +279,8 @@ export class SessionRecipe implements RecipeInterface {
     userContext,
   }: Input<'revokeMultipleSessions'>): Promise<string[]> {
     const revoked = await this.dependencies.core.revokeSessions(sessionHandles, userContext);
-    this.reports.forget(sessionHandles.filter((handle) => !revoked.includes(handle)));
+    const ended = new Set(revoked);
+    this.reports.forget(sessionHandles.filter((handle) => !ended.has(handle)));
     this.reports.revoked(revoked, owner, userContext);
     return revoked;
   }
@@ -301,16 +309,10 @@ export class SessionRecipe implements RecipeInterface {
 
   async mergeIntoAccessTokenPayload(input: Input<'mergeIntoAccessTokenPayload'>): Promise<boolean> {
     const { sessionHandle, userContext } = input;
-    const information = await this.recipe.getSessionInformation({ sessionHandle, userContext });
-    if (information === undefined) return false;
-    const payload = mergePayload(
-      information.customClaimsInAccessTokenPayload,
-      input.accessTokenPayloadUpdate,
-      this.dependencies.lifetimes.claimNames,
-    );
-    const change = { from: information.customClaimsInAccessTokenPayload, to: payload };
+    const { core, lifetimes } = this.dependencies;
+    const change = changeOfUpdate(payloadUpdateFrom(input.accessTokenPayloadUpdate, lifetimes.claimNames));
     return this.payloadChanges.run(sessionHandle, () =>
-      this.dependencies.core.changeAccessTokenPayload(sessionHandle, change, userContext),
+      core.changeAccessTokenPayload(sessionHandle, change, userContext),
     );
   }
 
@@ -324,7 +326,10 @@ export class SessionRecipe implements RecipeInterface {
     // Where nothing stored is at hand, what the token says of the session's limits counts: the core proves it before it
     // stores anything.
     const userDataInJWT = lifetimes.payloadWithLimitsOf(current ?? presented, given);
-    const result = await this.regenerate({ accessToken, userDataInJWT, basis: current }, userContext);
+    const update = jsonObjectFrom(input.accessTokenPayloadUpdate ?? {}, 'accessTokenPayloadUpdate');
+    const names = Object.keys(lifetimes.withoutOwnClaims(update));
+    const change = current && changeOfPayload(current, userDataInJWT, names);
+    const result = await this.regenerate({ accessToken, userDataInJWT, change }, userContext);
     if (result.status !== 'OK') return undefined;
     const { status, session } = result;
     return lifetimes.isOlderProof(presented, session.userDataInJWT) ? { status, session } : result;
@@ -339,27 +344,28 @@ export class SessionRecipe implements RecipeInterface {
     const current = input.currentAccessTokenPayload ?? (await this.storedPayloadOf(accessToken, userContext));
     if (current === undefined) return undefined;
     const userDataInJWT = lifetimes.payloadAfterAuthentication(current);
-    const result = await this.regenerate({ accessToken, userDataInJWT, basis: current }, userContext);
+    const change = changeOfPayload(current, userDataInJWT, [LIFETIME_CLAIMS.authTime]);
+    const result = await this.regenerate({ accessToken, userDataInJWT, change }, userContext);
     if (result.status !== 'OK') return undefined;
     this.reports.note('session.reauthenticated', result.session, userContext);
     return result;
   }
 
-  /** Where the payload was made from the stored one, in line with the other writers of this process. */
+  /** A change of the stored payload is in line with the other writers of this process. */
   private async regenerate(
     {
       accessToken,
       userDataInJWT,
-      basis,
-    }: { accessToken: string; userDataInJWT: JsonObject; basis: JsonObject | undefined },
+      change,
+    }: { accessToken: string; userDataInJWT: JsonObject; change: NamesChange | undefined },
     userContext: UserContext,
   ): Promise<RegenerateResult> {
     const { core } = this.dependencies;
     const sessionHandle = handleOf(accessToken);
-    if (basis === undefined || sessionHandle === undefined) {
+    if (change === undefined || sessionHandle === undefined) {
       return core.regenerateAccessToken({ accessToken, userDataInJWT }, userContext);
     }
-    const input = { accessToken, userDataInJWT, basis: { sessionHandle, userDataInJWT: basis } };
+    const input = { accessToken, userDataInJWT: undefined, change: { ...change, sessionHandle } };
     return this.payloadChanges.run(sessionHandle, () => core.regenerateAccessToken(input, userContext));
   }
 

@@ -228,10 +228,16 @@ export interface RecipeInterface {
       /** The whole payload. */
       newAccessTokenPayload?: JsonObject | null | undefined;
       /**
-       * The stored payload that the new one was made from. Where it is given, the names in which the two differ are
-       * changed and no others, whatever is stored by then. Without it, the new payload replaces the stored one.
+       * The payload that the new one was made from, as `getSessionInformation` shows it. Where it is given, the names in
+       * which the two differ are changed and no others, whatever is stored by then. Without it, the new payload replaces the
+       * stored one: an override that calls the original passes it on, best with `...input`.
        */
       currentAccessTokenPayload?: JsonObject | undefined;
+      /**
+       * The update that the new payload was made with. Its names count as changed also where the two payloads agree: what
+       * is stored may be something else.
+       */
+      accessTokenPayloadUpdate?: JsonObject | undefined;
     },
   ): Promise<RegeneratedAccessToken | undefined>;
 

@@ -332,8 +332,16 @@ export class SessionContainer<Payload extends object = JsonObject> {
     const newAccessTokenPayload = mergePayload(currentAccessTokenPayload, change, lifetimes.claimNames);
     this.assertTokenFits(newAccessTokenPayload, userContext);
     const { accessToken } = this.state;
-    const input = { accessToken, newAccessTokenPayload, currentAccessTokenPayload, userContext };
-    this.adopt(await recipe.regenerateAccessToken(input), userContext);
+    this.adopt(
+      await recipe.regenerateAccessToken({
+        accessToken,
+        newAccessTokenPayload,
+        currentAccessTokenPayload,
+        accessTokenPayloadUpdate: change,
+        userContext,
+      }),
+      userContext,
+    );
   }
 
   /** Not that of the token, which may be older. */

@@ -60,16 +60,36 @@ export function jsonEquals(a: JsonValue | undefined, b: JsonValue | undefined): 
   );
 }
 
-/** What somebody changed from one object to another, done to a third: names that are the same in both stay as they are. */
-export function applyChanges(
-  current: JsonObject,
-  { from, to }: { from: JsonObject; to: JsonObject },
-): JsonObject {
+/** What is to become of some top-level names of an object; all others stay as they are. */
+export interface NamesChange {
+  /** Names that get these values; null is a value. */
+  readonly set: JsonObject;
+  /** Names that go, unless they are set. */
+  readonly remove: readonly string[];
+}
+
+/**
+ * What leads from one object to another.
+ *
+ * @param always names that count as changed even where the two agree: they become what they are in `to`, or go
+ */
+export function changeBetween(from: JsonObject, to: JsonObject, always: readonly string[]): NamesChange {
   const isSame = (name: string): boolean =>
     Object.hasOwn(from, name) === Object.hasOwn(to, name) && jsonEquals(from[name], to[name]);
+  const names = [...Object.keys(from), ...Object.keys(to)];
+  const changed = new Set([...always, ...names.filter((name) => !isSame(name))]);
+  return {
+    set: Object.fromEntries(Object.entries(to).filter(([name]) => changed.has(name))),
+    remove: [...changed].filter((name) => !Object.hasOwn(to, name)),
+  };
+}
+
+/** A copy of `current` after the change. */
+export function applyChange(current: JsonObject, { set, remove }: NamesChange): JsonObject {
+  const gone = new Set(remove);
   return Object.fromEntries([
-    ...Object.entries(current).filter(([name]) => isSame(name)),
-    ...Object.entries(to).filter(([name]) => !isSame(name)),
+    ...Object.entries(current).filter(([name]) => !gone.has(name)),
+    ...Object.entries(set),
   ]);
 }
 

@@ -137,7 +137,7 @@ export class UnguardedResolver {
 }
 
 @ObjectType()
-class Account {
+export class Account {
   @Field(() => String)
   name!: string;
 }

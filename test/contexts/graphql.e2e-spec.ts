@@ -1,11 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
-import { SessionEvents } from 'nest-sessions';
+import { Catch, UseFilters, UseGuards, type ExceptionFilter } from '@nestjs/common';
+import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
+import { GraphQLModule, Query, ResolveField, Resolver } from '@nestjs/graphql';
+import { PublicAccess, SessionError, SessionEvents, SessionGuard, type AnySessionError } from 'nest-sessions';
 import type { Answer } from '../support/http-client.js';
 import type { TestApplication } from '../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
 import { watchedStore } from '../support/watched-store.js';
-import { AccountResolver, ask, DRIVERS, read, withGraphql } from './graphql-application.js';
+import { Account, AccountResolver, ask, DRIVERS, read, withGraphql } from './graphql-application.js';
 
 /** Apollo's driver answers 200 to everything that was executed unless it is told otherwise; Mercurius needs no telling. */
 const WITH_STATUS = { preserveHttpStatusForExecutionErrors: false };
@@ -242,6 +245,68 @@ describe.each([
   });
 });
 
+@Catch(SessionError)
+class OwnFilter implements ExceptionFilter<AnySessionError> {
+  catch({ type }: AnySessionError): never {
+    throw new Error(`mine: ${type}`);
+  }
+}
+
+@Resolver(() => Account)
+@UseGuards(SessionGuard)
+@UseFilters(OwnFilter)
+class FilteredResolver {
+  @Query(() => Account)
+  @PublicAccess()
+  account(): Account {
+    return { name: 'Ada' };
+  }
+
+  @Query(() => String, { nullable: true })
+  top(): string {
+    return 'never';
+  }
+
+  @ResolveField(() => String, { nullable: true })
+  secret(): string {
+    return 'never';
+  }
+}
+
+describe("an application's own filter", () => {
+  it.each(DRIVERS)(
+    'sees what the guard refuses, in a field of an object as in a query: $name',
+    async (driver) => {
+      const graphql: Partial<ApolloDriverConfig> = { fieldResolverEnhancers: ['guards', 'filters'] };
+      await withGraphql({ driver, resolvers: [FilteredResolver], graphql }, async ({ client }) => {
+        for (const query of ['{ top }', '{ account { secret } }']) {
+          expect(read(await ask(client(), query)).errors).toMatchObject([{ message: 'mine: UNAUTHORISED' }]);
+        }
+      });
+    },
+  );
+
+  it('sees it also where the options of the GraphQL module come from a factory', async () => {
+    const module = GraphQLModule.forRootAsync<ApolloDriverConfig>({
+      driver: ApolloDriver,
+      useFactory: () => ({ autoSchemaFile: true, fieldResolverEnhancers: ['guards', 'filters'] }),
+    });
+    await withGraphql({ driver: DRIVERS[0], module, resolvers: [FilteredResolver] }, async ({ client }) => {
+      const { errors } = read(await ask(client(), '{ account { secret } }'));
+      expect(errors).toMatchObject([{ message: 'mine: UNAUTHORISED' }]);
+    });
+  });
+
+  it('is not run for a field of an object without the enhancer: the client is told all the same', async () => {
+    const graphql: Partial<ApolloDriverConfig> = { fieldResolverEnhancers: ['guards'] };
+    const input = { driver: DRIVERS[0], resolvers: [FilteredResolver], graphql };
+    await withGraphql(input, async ({ client }) => {
+      const { errors } = read(await ask(client(), '{ account { secret } }'));
+      expect(errors).toMatchObject([{ message: 'unauthorised', extensions: { code: 'UNAUTHORISED' } }]);
+    });
+  });
+});
+
 describe.each(DRIVERS)('a GraphQL context that requests share: $name', (driver) => {
   const SHARED = [{ message: expect.stringContaining('shared by several requests') as unknown }];
 
@@ -261,6 +326,62 @@ describe.each(DRIVERS)('a GraphQL context that requests share: $name', (driver) 
         expect(data).toEqual({ maybeMe: null, open: 'session: none' });
         expect(errors).toMatchObject(SHARED);
       }
+    });
+  });
+});
+
+/** Ways in which applications add something to a request. */
+const VIEWS: readonly [name: string, viewOf: (req: object) => object][] = [
+  ['Object.create', (req) => Object.create(req) as object],
+  ['a proxy', (req) => new Proxy(req, {})],
+  [
+    'a proxy that binds methods',
+    (req) =>
+      new Proxy(req, {
+        get: (target, name) => {
+          const member: unknown = Reflect.get(target, name);
+          return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+        },
+      }),
+  ],
+];
+
+describe.each(DRIVERS)('a GraphQL context whose req is a view of the request: $name', (driver) => {
+  describe.each(VIEWS)('%s', (_name, viewOf) => {
+    /** Apollo on Express hands on an object of both. */
+    const contextOf = (req: object, reply: unknown): object =>
+      'req' in req && 'res' in req
+        ? { req: viewOf(req.req as object), res: req.res }
+        : { req: viewOf(req), reply };
+
+    it('knows its user, and gives the tokens to the client', async () => {
+      await withGraphql({ driver, graphql: { context: contextOf } }, async ({ signedIn, client }) => {
+        const ada = await signedIn('cookie', 'ada');
+        expect(read(await ask(ada, '{ me optional }'))).toEqual({
+          data: { me: 'ada', optional: 'session: ada' },
+        });
+        expect(read(await ask(client(), '{ maybeMe }')).errors).toMatchObject([{ message: 'unauthorised' }]);
+        await ask(ada, 'mutation { rename }');
+        expect(ada.front.up['name']).toBe('Ada');
+      });
+    });
+
+    it('takes nobody for the user who came first where requests share it (S081)', async () => {
+      let first: object | undefined;
+      const context = (req: object, reply: unknown): object => {
+        const own = contextOf(req, reply) as { req: object };
+        first ??= own.req;
+        return { ...own, req: first };
+      };
+      await withGraphql({ driver, graphql: { context } }, async ({ signedIn, client }) => {
+        const ada = await signedIn('header', 'ada');
+        expect(read(await ask(ada, '{ maybeMe }'))).toEqual({ data: { maybeMe: 'ada' } });
+        const { data, errors } = read(await ask(client(), '{ maybeMe open }'));
+        expect(data).toEqual({ maybeMe: null, open: 'session: none' });
+        expect(errors).toMatchObject([
+          { message: expect.stringContaining('shared by several requests') as unknown },
+        ]);
+      });
     });
   });
 });

@@ -260,25 +260,24 @@ export function describeCoreClient(name: string, makeCore: MakeCore): void {
         expect(await core.regenerateAccessToken(input, context)).toMatchObject(NO_SESSION);
       });
 
-      it('changes the names in which a payload differs from the one that it was made from, and no others', async () => {
+      it('changes names of a payload, and no others', async () => {
         const { core } = underTest;
-        const stored = { role: 'user', none: null, own: 1 };
+        const stored = { role: 'user', none: null, own: 1, old: 1 };
         const { session, accessToken } = await create(core, { userDataInJWT: stored });
-        const known = { role: 'admin', gone: 1, own: 1 }; // what somebody believes to be stored
-        const to = { role: 'admin', own: 2, more: 3 };
-        const expected = { role: 'user', none: null, own: 2, more: 3 };
-        expect(await core.changeAccessTokenPayload(session.handle, { from: known, to }, context)).toBe(true);
+        const names = { set: { own: 2, more: 3, empty: null }, remove: ['old', 'never', 'tId'] };
+        const expected = { role: 'user', none: null, own: 2, more: 3, empty: null };
+        expect(await core.changeAccessTokenPayload(session.handle, names, context)).toBe(true);
         const information = await core.getSessionInformation(session.handle, context);
         expect(information?.userDataInJWT).toEqual(expected);
-        const basis = { sessionHandle: session.handle, userDataInJWT: { role: 'admin', more: 3 } };
-        const input = { accessToken: accessToken.token, userDataInJWT: { role: 'admin', last: 4 }, basis };
+        const change = { sessionHandle: session.handle, set: { last: 4 }, remove: ['more'] };
+        const input = { accessToken: accessToken.token, userDataInJWT: undefined, change };
         const { more: _more, ...rest } = { ...expected, last: 4 };
         const answer = await core.regenerateAccessToken(input, context);
         expect(answer).toMatchObject({ status: 'OK', accessToken: { expiry: accessToken.expiry } });
         expect(answer.status === 'OK' && answer.session.userDataInJWT).toEqual(rest);
 
         await core.revokeSessions([session.handle], context);
-        expect(await core.changeAccessTokenPayload(session.handle, { from: known, to }, context)).toBe(false);
+        expect(await core.changeAccessTokenPayload(session.handle, names, context)).toBe(false);
         expect(await core.regenerateAccessToken(input, context)).toMatchObject(NO_SESSION);
       });
 
@@ -290,8 +289,17 @@ export function describeCoreClient(name: string, makeCore: MakeCore): void {
         await expect(core.updateAccessTokenPayload(session.handle, payload, context)).rejects.toThrow(
           CoreBadInputError,
         );
-        const input = { accessToken: accessToken.token, userDataInJWT: payload };
-        await expect(core.regenerateAccessToken(input, context)).rejects.toThrow(CoreBadInputError);
+        const change = { sessionHandle: session.handle, set: payload, remove: [] };
+        await expect(core.changeAccessTokenPayload(session.handle, change, context)).rejects.toThrow(
+          CoreBadInputError,
+        );
+        for (const input of [{ userDataInJWT: payload }, { userDataInJWT: undefined, change }]) {
+          const regenerating = core.regenerateAccessToken(
+            { accessToken: accessToken.token, ...input },
+            context,
+          );
+          await expect(regenerating).rejects.toThrow(CoreBadInputError);
+        }
         expect(await core.getSessionInformation(session.handle, context)).toMatchObject({
           userDataInJWT: {},
         });

@@ -69,6 +69,7 @@ describe('the memory of the memory store', () => {
       new TypeError('memoryStore: maxSession: there is no such option; did you mean maxSessions?'),
     );
     expect(() => Reflect.apply(memoryStore, undefined, [null])).toThrow(TypeError);
+    expect(() => memoryStore(Object({ maxSession: undefined, maxSessions: undefined }))).not.toThrow();
   });
 
   it('S091 has no timer, however many sessions there are', async () => {

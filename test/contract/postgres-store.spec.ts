@@ -169,7 +169,8 @@ postgres.describe('on a real server', () => {
 
     it('S093 takes the tables that schemaSql made, twice, with an account that may not make any', async () => {
       const schema = postgres.freshSchema();
-      const script = schemaSql('postgres', { schema, tablePrefix: 'st' });
+      const shared = { schema, tablePrefix: 'st', migrate: false, preparedStatements: undefined };
+      const script = schemaSql('postgres', shared);
       await pool.query(script);
       await pool.query(script);
       const role = `reader_${schema}`;
@@ -445,6 +446,22 @@ postgres.describe('on a real server', () => {
       await pool.query(`DROP OWNED BY ${empty} CASCADE`);
       await pool.query(`DROP ROLE ${empty}`);
     });
+
+    it.each(['key_value', 'nest_sessions_migrations'])(
+      'are made beside a table %s of somebody else further down the search_path',
+      async (name) => {
+        const [own, other] = [postgres.freshSchema(), postgres.freshSchema()];
+        await pool.query(`CREATE SCHEMA ${own}; CREATE SCHEMA ${other}`);
+        await pool.query(`CREATE TABLE ${other}.${name} (version INTEGER PRIMARY KEY)`);
+        await pool.query(`INSERT INTO ${other}.${name} VALUES (1)`);
+        const store = postgresStore(postgres.pool({ options: `-c search_path=${own},${other}` }));
+        await store.insertSession(ROW);
+        expect(await store.getOrSetRefreshTokenKey('key', NOW)).toBe('key');
+        expect((await pool.query(`SELECT 1 FROM ${own}.session_info`)).rows).toHaveLength(1);
+        expect((await pool.query(`SELECT 1 FROM ${own}.${name}`)).rows).toHaveLength(1);
+        expect((await pool.query(`SELECT 1 FROM ${other}.${name}`)).rows).toHaveLength(1);
+      },
+    );
 
     it('refuse a session of a tenant that the Core does not know, and say so', async () => {
       const store = postgresStore(pool, { schema: await coreSchema() });

@@ -166,8 +166,9 @@ describe('a SQLite store', () => {
 
   it('S093 takes the tables that schemaSql made', async () => {
     const database = new Database(freshFile());
-    database.exec(schemaSql('sqlite', { tablePrefix: 'st' }));
-    const store = sqliteStore(database, { migrate: false, tablePrefix: 'st' });
+    const options = { migrate: false, tablePrefix: 'st', synchronous: 'NORMAL', busyTimeoutMs: 50 } as const;
+    database.exec(schemaSql('sqlite', options));
+    const store = sqliteStore(database, options);
     await store.addDynamicKey({ createdAtMs: 1, value: 'v' }, 0);
     expect(database.prepare('SELECT value FROM st_session_access_token_signing_keys').all()).toEqual([
       { value: 'v' },
@@ -238,6 +239,7 @@ describe('a SQLite store', () => {
         'sqliteStore: migrat: there is no such option; did you mean migrate?; sync: there is no such option',
       ),
     );
+    expect(() => sqliteStore('x.db', Object({ migrat: undefined, schema: undefined }))).not.toThrow();
     expect(() => schemaSql('sqlite', Object({ prefix: 'st' }))).toThrow(TypeError);
     expect(() => Reflect.apply(schemaSql, undefined, ['sqlite3'])).toThrow(TypeError);
   });

@@ -16,6 +16,7 @@ import type { Handlers } from '../support/demo.controller.js';
 import { TEST_START_MS } from '../support/embedded.js';
 import { ProcessWarnings } from '../support/process-warnings.js';
 import { ADAPTERS, sessionModule, withApplication } from '../support/test-application.js';
+import { watchedStore } from '../support/watched-store.js';
 
 const REFUSED: RateLimitDecision = { allowed: false, retryAfterSec: 12.2 };
 
@@ -127,17 +128,25 @@ describe.each(ADAPTERS)('S101 limiting attempts on %s', (adapter) => {
     );
   });
 
-  it('the token of a session that has ended uses up nothing of what its user may do', async () => {
+  it('the token of an ended session uses up what its user may do, and nothing of what another session may', async () => {
     const clock = new TestClock(TEST_START_MS);
-    const limiter = fixedWindowLimiter({ windowSec: 60, refresh: { perUser: 3 }, clock });
-    await withApplication({ adapter, clock, options: { rateLimit: { limiter } } }, async ({ signedIn }) => {
-      const ended = await signedIn('header', 'ada');
-      const thief = ended.copy();
-      await ended.signOut();
-      const user = await signedIn('header', 'ada');
-      for (let n = 0; n < 5; n++) expect((await thief.copy().refresh()).status).toBe(401);
-      for (const status of [200, 200, 200, 429]) expect((await user.refresh()).status).toBe(status);
-    });
+    const attempt = async (refresh: { perUser?: number; perSession?: number }): Promise<number[]> => {
+      const statuses: number[] = [];
+      const limiter = fixedWindowLimiter({ windowSec: 60, refresh, clock });
+      await withApplication({ adapter, clock, options: { rateLimit: { limiter } } }, async ({ signedIn }) => {
+        const ended = await signedIn('header', 'ada');
+        const thief = ended.copy();
+        await ended.signOut();
+        const user = await signedIn('header', 'ada');
+        for (let n = 0; n < 4; n++) statuses.push((await thief.copy().refresh()).status);
+        statuses.push((await user.refresh()).status, (await user.get('/me')).status);
+        clock.advanceSeconds(60);
+        statuses.push((await user.refresh()).status);
+      });
+      return statuses;
+    };
+    expect(await attempt({ perUser: 3 })).toEqual([401, 401, 401, 429, 429, 200, 200]);
+    expect(await attempt({ perSession: 3 })).toEqual([401, 401, 401, 429, 200, 200, 200]);
   });
 
   it('a burst of refreshes gets exactly as many answers as the limiter allows', async () => {
@@ -211,6 +220,33 @@ describe('S101 limiting attempts without HTTP', () => {
         ['failed-verify', undefined],
       ]);
     });
+  });
+
+  it('costs the store and the application nothing where the answer is no', async () => {
+    const { limiter, asked, state } = scriptedLimiter();
+    const { store, calls } = await watchedStore();
+    const linked: string[] = [];
+    const accountLinking = {
+      getPrimaryUserId: async (recipeUserId: string) => {
+        linked.push(recipeUserId);
+        return recipeUserId;
+      },
+      getLinkedRecipeUserIds: async (userId: string) => [userId],
+    };
+    await withRecipe(
+      { store, coreOptions: { accountLinking }, options: { rateLimit: { limiter } } },
+      async ({ sessions }) => {
+        const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
+        const { refreshToken = '' } = session.getAllSessionTokensDangerously();
+        const refresh = async () => sessions.refreshSessionWithoutRequestResponse({ refreshToken });
+        state.answer = REFUSED;
+        calls.length = linked.length = 0;
+        await expect(refresh()).rejects.toThrow(RateLimitedError);
+        expect([calls, linked]).toEqual([[], []]);
+        const sessionHandle = session.getHandle();
+        expect(asked).toMatchObject([{ kind: 'refresh', sessionHandle, recipeUserId: 'user-1' }]);
+      },
+    );
   });
 
   it('knows no session where the refresh token is none of ours', async () => {

@@ -2,6 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import * as api from '@opentelemetry/api';
 import {
   CoreBadInputError,
+  embeddedCore,
+  memoryStore,
+  StoreFullError,
   TooManySessionsError,
   type SessionModuleOptions,
   type SessionService,
@@ -149,6 +152,22 @@ describe('spans of sessions that are refused by a rule', () => {
       expect(spansSoFar().filter(({ name }) => name === 'session.create')).toMatchObject([
         { attributes: { 'nest_sessions.outcome': 'BAD_INPUT' }, isError: false },
         { attributes: { 'nest_sessions.outcome': 'TOO_MANY_SESSIONS' }, isError: false },
+      ]);
+    });
+  });
+});
+
+describe('a store that is full', () => {
+  it('is no error of the server in spans: its bound was set', async () => {
+    const core = embeddedCore({ store: memoryStore({ maxSessions: 1 }), signingAlgorithm: 'ES256' });
+    await withRecipe({ options: { core } }, async ({ sessions }) => {
+      await newTokens(sessions);
+      spansSoFar();
+      await expect(newTokens(sessions)).rejects.toBeInstanceOf(StoreFullError);
+      const outcome = { attributes: { 'nest_sessions.outcome': 'STORE_FULL' }, isError: false };
+      expect(spansSoFar()).toMatchObject([
+        { name: 'session.create', ...outcome },
+        { name: 'store.insertSession', ...outcome },
       ]);
     });
   });

@@ -182,12 +182,7 @@ describe('the user context', () => {
     [
       'mergeIntoAccessTokenPayload',
       (userContext) => sessions.mergeIntoAccessTokenPayload(handle, {}, userContext),
-      [
-        'mergeIntoAccessTokenPayload',
-        'getSessionInformation',
-        'core.getSessionInformation',
-        'core.changeAccessTokenPayload',
-      ],
+      ['mergeIntoAccessTokenPayload', 'core.changeAccessTokenPayload'],
     ],
     [
       'fetchAndSetClaim',
@@ -198,21 +193,13 @@ describe('the user context', () => {
         'core.getSessionInformation',
         'claim',
         'mergeIntoAccessTokenPayload',
-        'getSessionInformation',
-        'core.getSessionInformation',
         'core.changeAccessTokenPayload',
       ],
     ],
     [
       'setClaimValue',
       (userContext) => sessions.setClaimValue(handle, claim, 'x', userContext),
-      [
-        'setClaimValue',
-        'mergeIntoAccessTokenPayload',
-        'getSessionInformation',
-        'core.getSessionInformation',
-        'core.changeAccessTokenPayload',
-      ],
+      ['setClaimValue', 'mergeIntoAccessTokenPayload', 'core.changeAccessTokenPayload'],
     ],
     [
       'getClaimValue',
@@ -222,13 +209,7 @@ describe('the user context', () => {
     [
       'removeClaim',
       (userContext) => sessions.removeClaim(handle, claim, userContext),
-      [
-        'removeClaim',
-        'mergeIntoAccessTokenPayload',
-        'getSessionInformation',
-        'core.getSessionInformation',
-        'core.changeAccessTokenPayload',
-      ],
+      ['removeClaim', 'mergeIntoAccessTokenPayload', 'core.changeAccessTokenPayload'],
     ],
     [
       'validateClaimsForSessionHandle',

@@ -20,7 +20,10 @@ export interface AccountLinking {
  * @publicApi
  */
 export interface EmbeddedCoreOptions {
-  /** Where sessions and keys are kept. Default `memoryStore()`. */
+  /**
+   * Where sessions and keys are kept. Default a `memoryStore()` for each module that the core is given to; for modules
+   * that are to share their memory make one and give it here.
+   */
   store?: SessionStore;
   /** Life of an access token. Default 3600; 1 to 86,400,000. */
   accessTokenValiditySec?: number;
@@ -40,7 +43,7 @@ export interface EmbeddedCoreOptions {
    * takes a tenth of the time, which halves the cost of a sign-in and of a refresh, and tokens are 256 characters shorter;
    * verifying one that has not been seen before takes three times as long (67 against 23 µs). A Core on the same tables
    * cannot use the keys: it refuses such tokens, and their clients refresh there. Tokens of both kinds verify here, so it
-   * may be changed either way.
+   * may be changed either way; what caches of the JWKS see of that stands in docs/guides/production-checklist.md.
    */
   signingAlgorithm?: SigningAlgorithm;
   /**
@@ -54,8 +57,9 @@ export interface EmbeddedCoreOptions {
   accountLinking?: AccountLinking;
   /**
    * Whether the application starts while the store does not answer, for which it waits half a minute at most. Default true:
-   * what needs the store is answered with 503 until it does, and no restart is needed. With false such a start fails. A store that answers and cannot be used
-   * always ends the start: wrong tables, a wrong password.
+   * what needs the store is answered with 503 until it does, and no restart is needed. With false such a start fails, of a
+   * store that says nothing at all after a minute and a half. A store that answers and cannot be used always ends the
+   * start: wrong tables, a wrong password.
    */
   startWithoutStore?: boolean;
   /**

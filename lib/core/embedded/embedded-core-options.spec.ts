@@ -34,7 +34,9 @@ describe('the options of the embedded core', () => {
       },
       problems: [],
     });
-    expect(problemsOf({ store: memoryStore(), accessTokenValiditySec: undefined })).toEqual([]);
+    expect(problemsOf({ store: memoryStore(), accessTokenValiditySec: undefined, other: undefined })).toEqual(
+      [],
+    );
   });
 
   it.each<[option: keyof EmbeddedCoreConfig, good: number[], bad: unknown[]]>([

@@ -120,7 +120,7 @@ function reportContradictions(config: EmbeddedCoreNumbers, reader: OptionReader)
   if (config.refreshTokenValiditySec <= config.accessTokenValiditySec) {
     reader.report('refreshTokenValiditySec', 'must be longer than accessTokenValiditySec');
   }
-  // Everybody has to read a key before it signs, and after that it should sign for a while.
+  // Everybody has to read a key before it signs. A shorter life would give it a successor before that.
   if (config.signingKeyReloadIntervalSec * 3 > config.accessTokenDynamicSigningKeyUpdateIntervalSec) {
     reader.report(
       'signingKeyReloadIntervalSec',

@@ -1,6 +1,6 @@
 import { CoreBadInputError, CoreUnavailableError } from '../../errors/core.error.js';
 import { shortHandle } from '../../observability/printable.js';
-import { applyChanges, mergeTopLevel, type JsonObject } from '../../shared/json.js';
+import { applyChange, mergeTopLevel, type JsonObject, type NamesChange } from '../../shared/json.js';
 import type { UserContext } from '../../shared/user-context.js';
 import type { VerificationKeys } from '../../shared/verification-keys.js';
 import { CoreClient } from '../core-client.js';
@@ -28,6 +28,7 @@ import { AccessTokens } from './access-tokens.js';
 import { inMs, type EmbeddedCoreConfig } from './embedded-core-config.js';
 import { ExpirySweeper } from './expiry-sweeper.js';
 import { KeyRefresher } from './key-refresher.js';
+import { LifeCycle, unlessOver } from './life-cycle.js';
 import { newRefreshTokenKey, RefreshTokens } from './refresh-token.js';
 import { Rotation, unauthorised } from './rotation.js';
 import { sessionKeyOf } from './session-handle.js';
@@ -37,14 +38,14 @@ import { SigningKeys } from './signing-keys.js';
 import { StartUp } from './start-up.js';
 import { StoreGate } from './store-gate.js';
 import { storedObject } from './stored-session.js';
-import { withUnavailableErrors } from './unavailable-errors.js';
+import { STORE_PATIENCE_MS, withUnavailableErrors } from './unavailable-errors.js';
 
 /** Of writers that merge at once one gets through in each round, so this many can meet. */
 const MAX_MERGE_ATTEMPTS = 1000;
 
 /** A store that hangs keeps no process from ending. One that is only slow, or repeats what failed, is done by then. */
 const CLOSING_PATIENCE_MS = 5000;
-/** Nor from starting. Drivers give up sooner; one may wait for the tables that another process is making. */
+/** Nor from starting, where the start does not need it. */
 const STARTING_PATIENCE_MS = 30_000;
 
 /**
@@ -61,9 +62,9 @@ export class EmbeddedCore extends CoreClient {
   private readonly rotation: Rotation;
   private readonly sweeper: ExpirySweeper;
   private readonly keyRefresher: KeyRefresher;
+  private readonly lifeCycle = new LifeCycle();
   private readonly startUp = new StartUp(async () => this.prepare());
   private readonly gate = new StoreGate();
-  private closing: Promise<void> | undefined;
   private refreshTokens: Promise<RefreshTokens> | undefined;
 
   constructor(
@@ -107,25 +108,23 @@ export class EmbeddedCore extends CoreClient {
 
   /**
    * Nobody is kept from starting by a store that does not answer yet: what needs it is refused as unavailable until it
-   * does. A store that can never work as it is, and `startWithoutStore: false`, end the start. A core that was closed
-   * serves again.
+   * does. A store that can never work as it is, `startWithoutStore: false`, and a close meanwhile end the start. A core
+   * that was closed serves again.
    */
   override async start(): Promise<void> {
-    if (this.closing !== undefined) {
-      await this.closing.catch(() => undefined);
-      this.closing = undefined;
+    return this.lifeCycle.start(async (life) => {
       this.gate.open();
-    }
-    this.sweeper.start();
-    this.keyRefresher.start();
-    try {
-      await this.prepareInTime();
-    } catch (error) {
-      const mayComeLater = this.config.startWithoutStore && this.closing === undefined;
-      if (!mayComeLater || !(error instanceof CoreUnavailableError)) throw error;
-      if (error.cause instanceof StoreSetupError) throw error.cause;
-      this.startUp.tryAgainLater();
-    }
+      this.sweeper.start();
+      this.keyRefresher.start();
+      try {
+        await this.prepareInTime(life);
+      } catch (error) {
+        const mayComeLater = this.config.startWithoutStore && !life.aborted;
+        if (!mayComeLater || !(error instanceof CoreUnavailableError)) throw error;
+        if (error.cause instanceof StoreSetupError) throw error.cause;
+        this.startUp.tryAgainLater();
+      }
+    });
   }
 
   /**
@@ -134,8 +133,7 @@ export class EmbeddedCore extends CoreClient {
    * it is. Closing again does nothing.
    */
   override async close(): Promise<void> {
-    this.closing ??= this.shutDown();
-    return this.closing;
+    return this.lifeCycle.close(async () => this.shutDown());
   }
 
   private async shutDown(): Promise<void> {
@@ -193,12 +191,9 @@ export class EmbeddedCore extends CoreClient {
     const { info } = proof;
     const key = sessionKeyOf(info.sessionHandle);
     if (key === undefined) return unauthorised('Session does not exist.');
-    if (input.userDataInJWT !== undefined) assertNoReservedClaim(input.userDataInJWT, info.version);
+    assertNoReservedClaim({ ...input.userDataInJWT, ...input.change?.set }, info.version);
     const now = this.now();
-    const row =
-      input.userDataInJWT === undefined
-        ? await this.findLive(key, now)
-        : await this.storePayload(key, input.userDataInJWT, input.basis?.userDataInJWT);
+    const row = await this.rowWithPayload(key, input, now);
     if (row === undefined) return unauthorised('Session does not exist.');
     const session = await this.issuer.sessionOf(row);
     if (info.expiryMs < now) return { status: 'OK', session };
@@ -260,40 +255,38 @@ export class EmbeddedCore extends CoreClient {
   }
 
   override async updateAccessTokenPayload(sessionHandle: string, payload: JsonObject): Promise<boolean> {
-    return this.writePayload(sessionHandle, payload, undefined);
-  }
-
-  override async changeAccessTokenPayload(
-    sessionHandle: string,
-    { from, to }: { readonly from: JsonObject; readonly to: JsonObject },
-  ): Promise<boolean> {
-    return this.writePayload(sessionHandle, to, from);
-  }
-
-  private async writePayload(
-    sessionHandle: string,
-    payload: JsonObject,
-    basis: JsonObject | undefined,
-  ): Promise<boolean> {
     assertNoReservedClaim(payload, ACCESS_TOKEN_VERSION);
     const key = sessionKeyOf(sessionHandle);
-    return key !== undefined && (await this.storePayload(key, payload, basis)) !== undefined;
+    if (key === undefined) return false;
+    const row = await this.store.updateAccessTokenPayload(key, JSON.stringify(payload), this.now());
+    return row !== undefined;
+  }
+
+  override async changeAccessTokenPayload(sessionHandle: string, change: NamesChange): Promise<boolean> {
+    assertNoReservedClaim(change.set, ACCESS_TOKEN_VERSION);
+    const key = sessionKeyOf(sessionHandle);
+    return key !== undefined && (await this.changePayload(key, change)) !== undefined;
   }
 
   /** @returns the row after it, or undefined when the session is unknown or has expired */
-  private async storePayload(
+  private async rowWithPayload(
     key: SessionKey,
-    payload: JsonObject,
-    basis: JsonObject | undefined,
+    { userDataInJWT, change }: RegenerateInput,
+    nowMs: number,
   ): Promise<SessionRow | undefined> {
-    if (basis === undefined)
-      return this.store.updateAccessTokenPayload(key, JSON.stringify(payload), this.now());
+    if (change !== undefined) return this.changePayload(key, change);
+    if (userDataInJWT === undefined) return this.findLive(key, nowMs);
+    return this.store.updateAccessTokenPayload(key, JSON.stringify(userDataInJWT), nowMs);
+  }
+
+  /** @returns as above */
+  private async changePayload(key: SessionKey, change: NamesChange): Promise<SessionRow | undefined> {
     for (let attempt = 0; attempt < MAX_MERGE_ATTEMPTS; attempt++) {
       const now = this.now();
       const known = await this.findLive(key, now);
       if (known === undefined) return undefined;
       const from = known.accessTokenPayload;
-      const changed = applyChanges(storedObject(from), { from: basis, to: payload });
+      const changed = applyChange(storedObject(from), change);
       const row = await this.store.replaceAccessTokenPayload(key, { from, to: JSON.stringify(changed) }, now);
       if (row !== undefined) return row;
     }
@@ -339,11 +332,12 @@ export class EmbeddedCore extends CoreClient {
   }
 
   /** What is late goes on: it may be there for the first request. */
-  private async prepareInTime(): Promise<void> {
-    const isPrepared = await endOrTimeout([this.prepare()], STARTING_PATIENCE_MS);
+  private async prepareInTime(life: AbortSignal): Promise<void> {
+    const patienceMs = this.config.startWithoutStore ? STARTING_PATIENCE_MS : STORE_PATIENCE_MS;
+    const isPrepared = await endOrTimeout([unlessOver(this.prepare(), life)], patienceMs);
     if (!isPrepared) {
       throw new CoreUnavailableError(
-        `The session store has not answered within ${STARTING_PATIENCE_MS / 1000} s of the start`,
+        `The session store has not answered within ${patienceMs / 1000} s of the start`,
       );
     }
   }

@@ -27,6 +27,25 @@ function stepsOf({ store }: TestCore): number[] {
   return steps;
 }
 
+/** A sweeper whose sweeps are counted, with a chance that is always the same. */
+async function sweeperOf(intervalMs: number, random: number) {
+  const store = await seededMemoryStore();
+  let sweeps = 0;
+  store.deleteExpiredSessions = async () => {
+    sweeps++;
+    return { mayHaveMore: false };
+  };
+  const clock = new TestClock(TEST_START_MS);
+  const keys = new SigningKeys(store, clock, {
+    algorithm: 'RS256',
+    updateIntervalMs: 168 * HOUR_MS,
+    accessTokenValidityMs: HOUR_MS,
+    reloadIntervalMs: MINUTE_MS,
+  });
+  const sweeper = new ExpirySweeper(store, keys, clock, intervalMs, () => random);
+  return { sweeper, store, sweeps: () => sweeps };
+}
+
 describe('removing expired sessions', () => {
   it('S057 happens in steps, between which others get their turn', async () => {
     const engine = await makeEmbeddedCore();
@@ -76,6 +95,46 @@ describe('removing expired sessions', () => {
     await sweep;
   });
 
+  describe('that is slow', () => {
+    const timeouts = (): number =>
+      process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
+
+    /** A sweeper in the pause after a step of an hour. */
+    async function pausing(begin: (sweeper: ExpirySweeper) => unknown) {
+      const { sweeper, store } = await sweeperOf(1, 0);
+      const paused = new Promise<void>((resolve) => {
+        store.deleteExpiredSessions = async () => {
+          jest.spyOn(performance, 'now').mockReturnValue(1e9);
+          resolve();
+          return { mayHaveMore: true };
+        };
+      });
+      const before = timeouts();
+      begin(sweeper);
+      await paused;
+      for (let turn = 0; turn < 50; turn++) await nextTurn();
+      jest.restoreAllMocks();
+      return { sweeper, kept: () => timeouts() - before };
+    }
+
+    it('S057 keeps the process until it is done, where somebody waits for it', async () => {
+      const { sweeper, kept } = await pausing(async (begun) => begun.sweep());
+      expect(kept()).toBe(1);
+      await sweeper.stop();
+      expect(kept()).toBe(0);
+    });
+
+    it('S057 lets the process end in the middle where nobody does, until somebody does', async () => {
+      const { sweeper, kept } = await pausing((begun) => begun.start());
+      expect(kept()).toBe(0);
+      const sweep = sweeper.sweep();
+      expect(kept()).toBe(1);
+      await sweeper.stop();
+      await sweep;
+      expect(kept()).toBe(0);
+    });
+  });
+
   it('removes a row in its last millisecond, not before', async () => {
     const { core, clock, store } = await makeEmbeddedCore();
     await create(core);
@@ -114,25 +173,6 @@ describe('the timer of the sweeper', () => {
     engine.clock.advance(ms);
     await jest.advanceTimersByTimeAsync(ms);
     if (isSwept) await engine.core.sweepExpired();
-  }
-
-  /** A sweeper whose sweeps are counted, with a chance that is always the same. */
-  async function sweeperOf(intervalMs: number, random: number) {
-    const store = await seededMemoryStore();
-    let sweeps = 0;
-    store.deleteExpiredSessions = async () => {
-      sweeps++;
-      return { mayHaveMore: false };
-    };
-    const clock = new TestClock(TEST_START_MS);
-    const keys = new SigningKeys(store, clock, {
-      algorithm: 'RS256',
-      updateIntervalMs: 168 * HOUR_MS,
-      accessTokenValidityMs: HOUR_MS,
-      reloadIntervalMs: MINUTE_MS,
-    });
-    const sweeper = new ExpirySweeper(store, keys, clock, intervalMs, () => random);
-    return { sweeper, store, sweeps: () => sweeps };
   }
 
   it('is one for each engine beside the one of the keys, of twelve hours by default (C129)', async () => {

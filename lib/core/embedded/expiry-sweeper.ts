@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../shared/clock.js';
 import type { SessionStore } from './session-store.js';
 import type { SigningKeys } from './signing-keys.js';
@@ -17,6 +17,10 @@ const JITTER = 0.1;
 export class ExpirySweeper {
   private timer: NodeJS.Timeout | undefined;
   private sweeping: Promise<void> | undefined;
+  /** Whether somebody asked for the sweep that is running, and not only the timer. */
+  private isAwaited = false;
+  private pause: NodeJS.Timeout | undefined;
+  private endPause: (() => void) | undefined;
   /** Nobody knows when a process before this one did it. */
   private lastKeySweepMs = Number.NEGATIVE_INFINITY;
   private stopping = new AbortController();
@@ -36,12 +40,11 @@ export class ExpirySweeper {
     this.sweepIn(Math.min(EARLIEST_SWEEP_MS + JITTER * this.intervalMs * this.random(), this.nextPauseMs()));
   }
 
-  /** Runs one whole sweep; a second call while one is running joins it. */
+  /** Runs one whole sweep; a second call while one is running joins it. The process stays until it is done. */
   async sweep(): Promise<void> {
-    this.sweeping ??= this.run(this.stopping.signal).finally(() => {
-      this.sweeping = undefined;
-    });
-    return this.sweeping;
+    this.isAwaited = true;
+    this.pause?.ref();
+    return this.runOnce();
   }
 
   /** At once, in the middle of a sweep too. @returns when the step under way has ended */
@@ -49,6 +52,7 @@ export class ExpirySweeper {
     clearTimeout(this.timer);
     this.timer = undefined;
     this.stopping.abort();
+    this.endPause?.();
     await this.sweeping?.catch(() => undefined);
   }
 
@@ -56,7 +60,7 @@ export class ExpirySweeper {
     this.timer = setTimeout(() => {
       this.sweepIn(this.nextPauseMs());
       // A store that fails now is tried again at the next interval; expiry never depends on sweeping.
-      this.sweep().catch(() => undefined);
+      this.runOnce().catch(() => undefined);
     }, pauseMs).unref();
   }
 
@@ -64,22 +68,40 @@ export class ExpirySweeper {
     return this.intervalMs * (1 - JITTER * this.random());
   }
 
+  private async runOnce(): Promise<void> {
+    this.sweeping ??= this.run(this.stopping.signal).finally(() => {
+      this.sweeping = undefined;
+      this.isAwaited = false;
+    });
+    return this.sweeping;
+  }
+
   private async run(stopping: AbortSignal): Promise<void> {
     let mayHaveMore: boolean;
     do {
       const beganMs = performance.now();
       ({ mayHaveMore } = await this.store.deleteExpiredSessions(this.clock.now(), BATCH));
-      await breathe(mayHaveMore ? performance.now() - beganMs : 0, stopping);
+      await this.breathe(mayHaveMore ? performance.now() - beganMs : 0, stopping);
     } while (mayHaveMore && !stopping.aborted);
     if (!stopping.aborted && this.clock.now() - this.lastKeySweepMs >= KEY_SWEEP_INTERVAL_MS) {
       await this.keys.deleteExpired();
       this.lastKeySweepMs = this.clock.now();
     }
   }
-}
 
-/** Leaves the store, and the process where the store works in it, to others for as long as the last step took. */
-async function breathe(pauseMs: number, stopping: AbortSignal): Promise<void> {
-  await nextTurn();
-  if (pauseMs >= 1) await wait(pauseMs, undefined, { ref: false, signal: stopping }).catch(() => undefined);
+  /**
+   * Leaves the store, and the process where the store works in it, to others for as long as the last step took. A process
+   * that wants to end need not stay for it.
+   */
+  private async breathe(pauseMs: number, stopping: AbortSignal): Promise<void> {
+    await nextTurn();
+    if (pauseMs < 1 || stopping.aborted) return;
+    await new Promise<void>((resolve) => {
+      this.endPause = resolve;
+      this.pause = setTimeout(resolve, pauseMs);
+      if (!this.isAwaited) this.pause.unref();
+    });
+    clearTimeout(this.pause);
+    this.pause = undefined;
+  }
 }

@@ -171,7 +171,8 @@ export abstract class SessionStore {
   ): Promise<SessionRow | undefined>;
 
   /**
-   * Compare-and-set of the payload of a live row (`expiresAtMs > nowMs`), as {@link replaceSessionData}.
+   * Compare-and-set of the payload of a live row (`expiresAtMs > nowMs`), as {@link replaceSessionData}. There is no
+   * default, for one that reads and then writes would not be atomic: what another request changed between would be lost.
    *
    * @returns the row after it; undefined when there is no such row or its payload is another
    */

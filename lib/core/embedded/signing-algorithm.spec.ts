@@ -149,6 +149,31 @@ describe('the change from one algorithm to the other', () => {
     },
   );
 
+  it('S015 surprises no copy of the JWKS where one instance runs with the new one before', async () => {
+    const store = await seededMemoryStore();
+    const times = { accessTokenDynamicSigningKeyUpdateIntervalSec: 3600 * 4 };
+    const { core: old, clock } = embeddedCoreOn(store, times);
+    const { core: first } = embeddedCoreOn(store, { ...times, ...ES256 }, clock);
+    let copy = { kids: [] as string[], untilMs: 0 };
+    const kidsOfCopy = async (): Promise<string[]> => {
+      if (clock.now() < copy.untilMs) return copy.kids;
+      const { keys, validityInSeconds } = await old.getJwks();
+      copy = { kids: keys.map(({ kid }) => kid), untilMs: clock.now() + validityInSeconds * 1000 };
+      return copy.kids;
+    };
+    await kidsOfCopy();
+    await first.getJwks();
+    const after = clock.now() + 3600 * 4000;
+    for (let step = 0; step < 600; step++) {
+      clock.advanceSeconds(60);
+      await Promise.all([old.reloadSigningKeys(), first.reloadSigningKeys()]);
+      const kids = await kidsOfCopy();
+      if (clock.now() < after) continue;
+      for (const useDynamicSigningKey of [true, false])
+        expect(kids).toContain(kidOf((await create(first, { useDynamicSigningKey })).accessToken.token));
+    }
+  });
+
   it('S015 leaves the key of before published until its last token has expired, then drops it', async () => {
     const store = await seededMemoryStore();
     const old = await create(embeddedCoreOn(store).core);

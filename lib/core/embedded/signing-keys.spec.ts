@@ -272,9 +272,11 @@ describe('a walk over three lives of a key', () => {
   async function instancesOf({
     reloadSec,
     skewsSec = [0, 0, 0],
+    signingAlgorithm = 'ES256',
   }: {
     reloadSec: number;
     skewsSec?: number[];
+    signingAlgorithm?: 'ES256' | 'RS256';
   }) {
     const store = new MemoryStore();
     const updateSec = Math.max(3600, 3 * reloadSec);
@@ -282,7 +284,7 @@ describe('a walk over three lives of a key', () => {
       embeddedCoreOn(
         store,
         {
-          signingAlgorithm: 'ES256',
+          signingAlgorithm,
           signingKeyReloadIntervalSec: reloadSec,
           accessTokenDynamicSigningKeyUpdateIntervalSec: updateSec,
         },
@@ -305,14 +307,28 @@ describe('a walk over three lives of a key', () => {
     return { engines, next, steps: (3.2 * updateSec) / stepSec };
   }
 
-  it.each([60, 600, 3000])(
-    'S015 signs with nothing that another instance, or a copy of the JWKS that may be kept, does not know yet; the keys are read every %d s',
-    async (reloadSec) => {
-      const { engines, next, steps } = await instancesOf({ reloadSec });
+  const JWT_INPUT = { payload: {}, validity: 60, algorithm: 'RS256', jwksDomain: 'https://api.shop.io' };
+  /** A JWT of the application's own, from the one instance that makes such: what signed it. */
+  async function kidOfOwnJwt([first]: TestCore[], useStaticSigningKey = false): Promise<string[]> {
+    const made = await first?.core.createJwt({ ...JWT_INPUT, useStaticSigningKey });
+    return [String(kidOf(made?.status === 'OK' ? made.jwt : ''))];
+  }
+
+  it.each([
+    [60, 'RS256'],
+    [60, 'ES256'],
+    [600, 'ES256'],
+    [3000, 'ES256'],
+  ] as const)(
+    'S015 signs with nothing that another instance, or a copy of the JWKS that may be kept, does not know yet, JWTs of the application included; keys are read every %d s, access tokens signed with %s',
+    async (reloadSec, signingAlgorithm) => {
+      const { engines, next, steps } = await instancesOf({ reloadSec, signingAlgorithm });
+      for (const isStatic of [true, false]) await kidOfOwnJwt(engines, isStatic);
       const copies = engines.map(() => ({ kids: [] as string[], untilMs: 0 }));
       const used = new Set<string>();
       for (let step = 0; step < steps; step++) {
-        const kids = (await next()).map((token) => String(kidOf(token)));
+        const tokens = await next();
+        const kids = [...tokens.map((token) => String(kidOf(token))), ...(await kidOfOwnJwt(engines))];
         for (const [index, { core, clock }] of engines.entries()) {
           let copy = copies[index];
           if (copy === undefined || clock.now() >= copy.untilMs) {
@@ -327,7 +343,7 @@ describe('a walk over three lives of a key', () => {
           }
         }
       }
-      expect(used.size).toBeGreaterThanOrEqual(3);
+      expect(used.size).toBeGreaterThanOrEqual(signingAlgorithm === 'RS256' ? 3 : 6);
     },
   );
 
@@ -351,6 +367,60 @@ describe('a walk over three lives of a key', () => {
       expect(used.size).toBeGreaterThanOrEqual(3);
     },
   );
+});
+
+describe('the key of an application’s own JWT, beside access tokens that ES256 signs', () => {
+  const RELOAD_SEC = 600;
+  const UPDATE_SEC = 36_000;
+  async function jwksSec({ core }: TestCore): Promise<number> {
+    return (await core.getJwks()).validityInSeconds;
+  }
+  async function jwtKid({ core }: TestCore, useStaticSigningKey: boolean): Promise<string> {
+    const input = { payload: {}, validity: 60, algorithm: 'RS256', jwksDomain: 'https://api.shop.io' };
+    const made = await core.createJwt({ ...input, useStaticSigningKey });
+    return String(kidOf(made.status === 'OK' ? made.jwt : ''));
+  }
+  const instanceOn = (store: MemoryStore, clock?: TestClock): TestCore =>
+    embeddedCoreOn(
+      store,
+      {
+        signingAlgorithm: 'ES256',
+        signingKeyReloadIntervalSec: RELOAD_SEC,
+        accessTokenDynamicSigningKeyUpdateIntervalSec: UPDATE_SEC,
+      },
+      clock,
+    );
+
+  it('S015 is unknown to a copy of the JWKS for as long as one interval of reading, at most', async () => {
+    const store = new MemoryStore();
+    const instance = instanceOn(store);
+    expect(await jwksSec(instance)).toBe(RELOAD_SEC);
+    for (const [useStaticKey, thenSec] of [
+      [false, RELOAD_SEC],
+      [true, UPDATE_SEC - RELOAD_SEC - 1],
+    ] as const) {
+      await jwtKid(instance, useStaticKey);
+      instance.clock.advance(500);
+      expect(await jwksSec(instance)).toBe(thenSec);
+    }
+    // Of its successor another instance tells in time, one which makes no such JWT itself.
+    const other = instanceOn(store, instance.clock);
+    instance.clock.advanceSeconds(UPDATE_SEC / 2);
+    expect(await jwksSec(other)).toBe(UPDATE_SEC / 2 - RELOAD_SEC - 1);
+  });
+
+  it('S015 signs no longer than others do, also where it was made before a restart', async () => {
+    const store = new MemoryStore();
+    const before = instanceOn(store);
+    const kid = await jwtKid(before, false);
+    before.clock.advanceSeconds(UPDATE_SEC - 1);
+    const after = instanceOn(store, before.clock);
+    await after.core.start();
+    expect(await jwksSec(after)).toBe(RELOAD_SEC);
+    after.clock.advanceSeconds(2);
+    expect(await jwtKid(after, false)).not.toBe(kid);
+    await after.core.close();
+  });
 });
 
 describe('cleaning keys', () => {

@@ -82,9 +82,9 @@ export class SigningKeys implements VerificationKeys {
 
   /** The key that signs now, made if there is none. */
   async signingKey(kind: KeyKind, algorithm: SigningAlgorithm = this.options.algorithm): Promise<SigningKey> {
+    this.algorithms[kind].add(algorithm); // from now on its keys have successors, too
     const known = this.pick(await this.current(), kind, algorithm);
     if (known !== undefined) return known;
-    this.algorithms[kind].add(algorithm);
     await this.loading?.catch(() => undefined); // it may have begun before
     const key = this.pick(await this.reload(), kind, algorithm);
     if (key === undefined) throw new Error(`The store returned no ${kind} signing key after one was added`);
@@ -109,8 +109,9 @@ export class SigningKeys implements VerificationKeys {
   /** All published keys, rotating ones first, newest first; and for how long that answer holds. */
   async jwks(): Promise<{ keys: readonly PublicJwk[]; validityInSeconds: number }> {
     const keys = await this.withStaticKey(await this.newestKnown());
-    const [{ createdAtMs: newest } = { createdAtMs: 0 }] = ofAlgorithm(this.options.algorithm, keys.dynamic);
-    const untilNextKeyMs = newest + this.options.updateIntervalMs - this.publicationMs - this.clock.now();
+    const untilNextKeyMs = Math.min(
+      ...SIGNING_ALGORITHMS.map((algorithm) => this.untilNextKeyMs(algorithm, keys)),
+    );
     return { keys: published(keys), validityInSeconds: Math.max(1, Math.floor(untilNextKeyMs / 1000)) };
   }
 
@@ -156,6 +157,24 @@ export class SigningKeys implements VerificationKeys {
     const { loaded } = this;
     if (loaded === undefined) return this.reload();
     return this.isCoolingDown() ? loaded : this.reloadOnDemand().catch(() => loaded);
+  }
+
+  /**
+   * How long a copy of the set knows what an algorithm signs with. An application may want a JWT of its own at any moment,
+   * which RS256 signs whatever signs access tokens: where it finds no key for that, one is made that signs at once.
+   */
+  private untilNextKeyMs(algorithm: SigningAlgorithm, keys: KeySet): number {
+    const { algorithm: own, updateIntervalMs } = this.options;
+    const isWanted = algorithm === own || algorithm === 'RS256';
+    const [newest] = ofAlgorithm(algorithm, keys.dynamic);
+    if (newest === undefined && !isWanted) return Number.POSITIVE_INFINITY;
+    const endMs = newest === undefined ? 0 : newest.createdAtMs + updateIntervalMs;
+    const untilSuccessorMs = endMs - this.publicationMs - this.clock.now();
+    // Who still signs with it has made its successor by then. If nobody does, somebody may begin to.
+    const isAtHand = untilSuccessorMs > 0 || algorithm === own;
+    const hasStatic = !isWanted || ofAlgorithm(algorithm, keys.static).length > 0;
+    if (!isAtHand) return this.publicationMs;
+    return hasStatic ? untilSuccessorMs : Math.min(untilSuccessorMs, this.publicationMs);
   }
 
   /** Who fetches the set knows the key that never changes before it first signs. */

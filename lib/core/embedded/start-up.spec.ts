@@ -40,6 +40,36 @@ describe('a start that failed', () => {
     await work.stop();
   });
 
+  it('is tried again by one timer, however often it fails', async () => {
+    const { attempts, work } = startUp(9);
+    work.tryAgainLater();
+    expect(jest.getTimerCount()).toBe(1);
+    await jest.advanceTimersByTimeAsync(1000);
+    expect(attempts()).toBe(1);
+    await work.stop();
+  });
+
+  it('S086 that hung is not tried again by what was stopped', async () => {
+    const fail: (() => void)[] = [];
+    const work = new StartUp(
+      () => new Promise((_resolve, reject) => fail.push(() => reject(new Error('late')))),
+      () => 1,
+    );
+    work.tryAgainLater();
+    await jest.advanceTimersByTimeAsync(1000);
+    const stopped = work.stop();
+    work.tryAgainLater();
+    fail[0]?.();
+    await stopped;
+    expect(jest.getTimerCount()).toBe(1);
+    await jest.advanceTimersByTimeAsync(999);
+    expect(fail).toHaveLength(1);
+    await jest.advanceTimersByTimeAsync(1);
+    expect(fail).toHaveLength(2);
+    fail[1]?.();
+    await work.stop();
+  });
+
   it('S086 is not tried again once it was stopped', async () => {
     const { attempts, work } = startUp(9);
     await jest.advanceTimersByTimeAsync(3000);

@@ -14,15 +14,17 @@ export class StartUp {
 
   /** @param pauseMs the longest time until the next attempt */
   tryAgainLater(pauseMs = FIRST_PAUSE_MS): void {
-    this.timer = setTimeout(
+    clearTimeout(this.timer);
+    const timer = setTimeout(
       () => {
         this.attempt = this.prepare().catch(() => {
-          // Only unless it was stopped meanwhile.
-          if (this.timer !== undefined) this.tryAgainLater(Math.min(LONGEST_PAUSE_MS, pauseMs * 2));
+          // Only unless it was stopped meanwhile, or is to be repeated already.
+          if (this.timer === timer) this.tryAgainLater(Math.min(LONGEST_PAUSE_MS, pauseMs * 2));
         });
       },
       pauseMs * (0.5 + 0.5 * this.random()),
     ).unref();
+    this.timer = timer;
   }
 
   /** At once. @returns when the attempt under way has ended */

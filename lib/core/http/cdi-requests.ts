@@ -49,7 +49,7 @@ export function refreshSessionRequest(input: RefreshSessionInput): CdiRequest {
   return { ...post('/recipe/session/refresh', { ...input }), secrets };
 }
 
-export function regenerateRequest(input: Omit<RegenerateInput, 'basis'>): CdiRequest {
+export function regenerateRequest(input: Omit<RegenerateInput, 'change'>): CdiRequest {
   return { ...post('/recipe/session/regenerate', { ...input }), secrets: [input.accessToken] };
 }
 

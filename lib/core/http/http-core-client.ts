@@ -1,5 +1,5 @@
 import { CoreBadInputError } from '../../errors/core.error.js';
-import { applyChanges, mergeTopLevel, type JsonObject } from '../../shared/json.js';
+import { applyChange, mergeTopLevel, type JsonObject, type NamesChange } from '../../shared/json.js';
 import type { UserContext } from '../../shared/user-context.js';
 import type { VerificationKeys } from '../../shared/verification-keys.js';
 import { CoreClient } from '../core-client.js';
@@ -127,18 +127,16 @@ export class HttpCoreClient extends CoreClient {
     input: RegenerateInput,
     userContext: UserContext,
   ): Promise<RegenerateResult> {
-    const { basis, ...call } = input;
+    const { change, ...call } = input;
     const regenerate = async (userDataInJWT: JsonObject | undefined): Promise<RegenerateResult> =>
       this.connection.call(
         requests.regenerateRequest({ ...call, userDataInJWT }),
         responses.parseRegenerated,
         userContext,
       );
-    const { userDataInJWT } = call;
-    if (basis === undefined || userDataInJWT === undefined) return regenerate(userDataInJWT);
-    const { sessionHandle, userDataInJWT: from } = basis;
+    if (change === undefined) return regenerate(call.userDataInJWT);
     const gone: RegenerateResult = { status: 'UNAUTHORISED', message: 'Session does not exist.' };
-    return this.changePayload(sessionHandle, { from, to: userDataInJWT }, gone, regenerate, userContext);
+    return this.changePayload(change.sessionHandle, change, gone, regenerate, userContext);
   }
 
   override async getSessionInformation(
@@ -224,7 +222,7 @@ export class HttpCoreClient extends CoreClient {
 
   override async changeAccessTokenPayload(
     sessionHandle: string,
-    change: { readonly from: JsonObject; readonly to: JsonObject },
+    change: NamesChange,
     userContext: UserContext,
   ): Promise<boolean> {
     const update = async (payload: JsonObject): Promise<boolean> =>
@@ -235,13 +233,13 @@ export class HttpCoreClient extends CoreClient {
   /** Reads, changes and writes. The CDI has no other way: what somebody else writes between the two calls is lost. */
   private async changePayload<T>(
     sessionHandle: string,
-    change: { from: JsonObject; to: JsonObject },
+    change: NamesChange,
     gone: T,
     write: (payload: JsonObject) => Promise<T>,
     userContext: UserContext,
   ): Promise<T> {
     const known = await this.informationOf(sessionHandle, userContext, { isFresh: true });
-    return known === undefined ? gone : write(applyChanges(known.userDataInJWT, change));
+    return known === undefined ? gone : write(applyChange(known.userDataInJWT, change));
   }
 
   override async getPrimaryUserId(recipeUserId: string, userContext: UserContext): Promise<string> {

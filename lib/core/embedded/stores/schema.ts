@@ -11,8 +11,8 @@ import { postgresDialect, sqliteDialect, type SqlDialect, type SqlTable } from '
 export interface SchemaOptions {
   /**
    * PostgreSQL schema, lower case; made if it is missing. Default: what the connection's `search_path` says, usually
-   * `public`; where tables of these names are found further down that path, none are made that would hide them. A Core
-   * calls it `postgresql_table_schema`.
+   * `public`; where sessions are found further down that path, no table is made that would hide them. A Core calls it
+   * `postgresql_table_schema`.
    */
   schema?: string;
   /**
@@ -54,6 +54,9 @@ const REQUIRED_COLUMNS = [
   'use_static_key',
 ];
 
+/** What else the stores are told, which the statements do not depend on. */
+const OPTIONS_WITHOUT_TABLES = ['migrate', 'preparedStatements', 'synchronous', 'busyTimeoutMs'];
+
 const IDENTIFIER = /^[a-z_][a-z0-9_]*$/;
 /** PostgreSQL cuts longer names short, silently. */
 const MAX_IDENTIFIER_LENGTH = 63;
@@ -63,7 +66,8 @@ const LONGEST_NAME = 'session_access_token_signing_keys';
  * The statements that make the tables, for those who run migrations themselves (`migrate: false`). The names, columns
  * and formats are those of a SuperTokens Core, so either can take over the other's tables.
  *
- * On PostgreSQL the script also brings older tables up to date and may be run again; on SQLite it makes new ones.
+ * On PostgreSQL the script also brings older tables up to date and may be run again; on SQLite it makes new ones. The
+ * options that the store gets may be given as they are: what says nothing about tables is not read.
  *
  * @param engine which SQL to write
  * @returns statements that end in a semicolon and a line break each
@@ -75,7 +79,7 @@ export function schemaSql(engine: 'sqlite' | 'postgres', options: SchemaOptions 
   if (engine !== 'sqlite' && engine !== 'postgres') {
     throw new TypeError(`schemaSql: the engine must be 'sqlite' or 'postgres', not ${String(engine)}`);
   }
-  assertStoreOptions('schemaSql', options, ['schema', 'tablePrefix']);
+  assertStoreOptions('schemaSql', options, ['schema', 'tablePrefix', ...OPTIONS_WITHOUT_TABLES]);
   const dialect = engine === 'sqlite' ? sqliteDialect : postgresDialect;
   const tables = sessionTables(engine === 'sqlite' ? withoutSchema(options) : options);
   const statements = [
@@ -129,8 +133,11 @@ export function* migrate(dialect: SqlDialect, tables: SessionTables): SqlSteps<v
 
 /** True when this version, or a later one, is in place: reading is all that an ordinary start costs. */
 export function* isUpToDate(dialect: SqlDialect, tables: SessionTables): SqlSteps<boolean> {
-  const columns = yield dialect.columnsOf(tables.migrations);
-  if (columns.length === 0) return false;
+  // The one alone may stand elsewhere on the search_path.
+  for (const table of [tables.migrations, tables.sessions]) {
+    const columns = yield dialect.columnsOf(table);
+    if (columns.length === 0) return false;
+  }
   const versions = yield {
     text: `SELECT version FROM ${tables.migrations.sql} WHERE version >= $1`,
     values: [SCHEMA_VERSION],
@@ -147,19 +154,18 @@ function* createSchema({ schema }: SessionTables): SqlSteps<void> {
 
 /**
  * With `search_path = app, core` new tables in the one would hide those of the other, with all sessions in them, and
- * nothing would fail.
+ * nothing would fail. Only the table of the sessions tells: the names of others may be anybody's.
  */
 function* refuseToHide(dialect: SqlDialect, tables: SessionTables): SqlSteps<void> {
-  const { sessions, dynamicKeys, staticKeys, keyValue, migrations } = tables;
-  const asking = dialect.tablesElsewhere([sessions, dynamicKeys, staticKeys, keyValue, migrations]);
+  const asking = dialect.tableElsewhere(tables.sessions);
   if (asking === undefined) return;
   const [hidden] = yield asking;
   if (hidden === undefined) return;
   const [name, schema, own] = [String(hidden['name']), String(hidden['schema']), String(hidden['own'])];
   throw new StoreSetupError(
     `There is a table ${name} in the schema ${schema} of the search_path, and a new one in ${own}, which comes before ` +
-      `it, would hide that. Say which schema the sessions are in: the option schema: '${schema}' takes what is there, ` +
-      `schema: '${own}' makes tables beside it`,
+      `it, would hide that. Say with the option schema which of them is meant: schema: '${schema}' to use the sessions ` +
+      `that are there, schema: '${own}' to have tables of one's own`,
   );
 }
 

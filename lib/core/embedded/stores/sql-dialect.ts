@@ -34,10 +34,10 @@ export interface SqlDialect {
   columnsOf(table: SqlTable): SqlQuery;
 
   /**
-   * Asks which of the tables statements find elsewhere than where `CREATE` would make them, one row with `name`, `schema`
-   * and `own` each; undefined where there is one place only.
+   * Asks whether statements find a table elsewhere than where `CREATE` would make it, one row with `name`, `schema` and
+   * `own` then; undefined where there is one place only.
    */
-  tablesElsewhere(tables: readonly SqlTable[]): SqlQuery | undefined;
+  tableElsewhere(table: SqlTable): SqlQuery | undefined;
 
   /** Adds a column that may be there already, in the notation of scripts; undefined where there is none. */
   addColumnIfMissing(table: SqlTable, column: string): string | undefined;
@@ -90,7 +90,7 @@ export const sqliteDialect: SqlDialect = {
     return { text: 'SELECT name FROM pragma_table_info($1)', values: [table.name] };
   },
 
-  tablesElsewhere() {
+  tableElsewhere() {
     return undefined;
   },
 
@@ -173,13 +173,12 @@ export const postgresDialect: SqlDialect = {
     };
   },
 
-  tablesElsewhere(tables) {
-    const found = tables.map((_, i) => `to_regclass($${i + 1})`).join(', ');
+  tableElsewhere(table) {
     return {
       text: `SELECT relname AS name, nspname AS schema, current_schema() AS own
         FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-        WHERE pg_class.oid IN (${found}) AND nspname <> current_schema()`,
-      values: tables.map(({ sql }) => sql),
+        WHERE pg_class.oid = to_regclass($1) AND nspname <> current_schema()`,
+      values: [table.sql],
     };
   },
 

@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { StoreSetupError, type SessionStore } from '../session-store.js';
+import type { SchemaOptions } from './schema.js';
 import type { SqlClient, SqlQuery, SqlRow, SqlSteps, SqlValue } from './sql-client.js';
 import { sqliteDialect } from './sql-dialect.js';
 import { assertStoreOptions } from './store-options.js';
@@ -67,7 +68,7 @@ export function sqliteStore(
   fileOrDatabase: string | SqliteDatabase,
   options: SqliteStoreOptions = {},
 ): SessionStore {
-  if ('schema' in Object(options)) {
+  if ((Object(options) as SchemaOptions).schema !== undefined) {
     throw new TypeError('sqliteStore: schema: SQLite has none; use tablePrefix');
   }
   assertStoreOptions('sqliteStore', options, ['synchronous', 'busyTimeoutMs', 'migrate', 'tablePrefix']);
