@@ -3,7 +3,14 @@ import { AuthenticationTimeClaim } from './claims/authentication-time-claim.js';
 import type { SessionClaimValidator } from './claims/claim-validator.js';
 import type { SessionClaim } from './claims/session-claim.js';
 import type { UserRoleSource } from './claims/user-roles.js';
-import { integerOption, isOptionsObject, OptionReader, type ParseOption } from './config/option-reader.js';
+import {
+  integerOption,
+  isObjectWith,
+  isOptionsObject,
+  numberOption,
+  OptionReader,
+  type ParseOption,
+} from './config/option-reader.js';
 import {
   OBSERVABILITY_OPTION_NAMES,
   readObservability,
@@ -179,17 +186,4 @@ function listOption<T>(what: string, method: string): ParseOption<readonly T[]> 
     }
     return value as T[];
   };
-}
-
-function numberOption(min: number, max: number): ParseOption<number> {
-  return (value) => {
-    if (typeof value !== 'number' || !(value >= min && value <= max)) {
-      throw new Error(`a number from ${min} to ${max} is expected`);
-    }
-    return value;
-  };
-}
-
-function isObjectWith(value: unknown, method: string): boolean {
-  return typeof value === 'object' && value !== null && typeof Reflect.get(value, method) === 'function';
 }

@@ -85,6 +85,21 @@ export function integerOption(min: number, max: number): ParseOption<number> {
   };
 }
 
+/** Accepts numbers from `min` to `max`. */
+export function numberOption(min: number, max: number): ParseOption<number> {
+  return (value) => {
+    if (typeof value !== 'number' || !(value >= min && value <= max)) {
+      throw new Error(`a number from ${min} to ${max} is expected`);
+    }
+    return value;
+  };
+}
+
+/** True for an object that has a method of that name, of its own or of its class. */
+export function isObjectWith(value: unknown, method: string): boolean {
+  return typeof value === 'object' && value !== null && typeof Reflect.get(value, method) === 'function';
+}
+
 /** True for what options can be read from: an object literal or an instance of a class. */
 export function isOptionsObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

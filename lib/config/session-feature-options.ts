@@ -64,7 +64,7 @@ export interface SessionFeatureOptions {
    * sets none and allows `createNewSession` to.
    */
   lifetime?: SessionLifetime;
-  /** How many live sessions a user may have in a tenant, and what becomes of one more. Default: any number. */
+  /** How many live sessions a user may have in a tenant, and what becomes of one more. Default: no limit. */
   maxSessionsPerUser?: SessionLimit;
   /**
    * Whether, and how exactly, sessions know the device that uses them: address, user agent, and when they were last seen.

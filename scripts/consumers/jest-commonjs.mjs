@@ -36,29 +36,27 @@ const STARTER_JEST = {
   testEnvironment: 'node',
   transform: { '^.+\\.(t|j)s$': 'ts-jest' },
 };
-const STARTER_TSCONFIG = {
-  module: 'nodenext',
-  moduleResolution: 'nodenext',
-  resolvePackageJsonExports: true,
+const TSCONFIG = {
   esModuleInterop: true,
   isolatedModules: true,
   emitDecoratorMetadata: true,
   experimentalDecorators: true,
   target: 'ES2023',
   outDir: './dist',
+};
+const STARTER_TSCONFIG = {
+  ...TSCONFIG,
+  module: 'nodenext',
+  moduleResolution: 'nodenext',
+  resolvePackageJsonExports: true,
   skipLibCheck: true,
   strictNullChecks: true,
 };
 /** All doors are type-checked, and without `skipLibCheck` our declarations too. */
 const COMMONJS_TSCONFIG = {
+  ...TSCONFIG,
   module: 'commonjs',
   moduleResolution: 'node10',
-  esModuleInterop: true,
-  isolatedModules: true,
-  emitDecoratorMetadata: true,
-  experimentalDecorators: true,
-  target: 'ES2023',
-  outDir: './dist',
   strict: true,
   skipLibCheck: false,
   types: ['node', 'jest'],

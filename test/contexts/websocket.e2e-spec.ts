@@ -6,6 +6,7 @@ import {
   type RateLimitedAttempt,
   type SessionClaimValidator,
   type SessionModuleOptions,
+  type SessionStore,
 } from 'nest-sessions';
 import { seededMemoryStore } from '../support/embedded.js';
 import { interceptedStore } from '../support/intercepted-store.js';
@@ -39,6 +40,16 @@ class Gate {
   async passed(): Promise<void> {
     await this.opening;
   }
+}
+
+/** A store whose handshakes can be held back, by what they look up. */
+async function gatedStore(): Promise<{ gate: Gate; store: SessionStore }> {
+  const gate = new Gate();
+  const store = interceptedStore(await seededMemoryStore(), async (name, call) => {
+    if (name === 'findSession') await gate.passed();
+    return call();
+  });
+  return { gate, store };
 }
 
 /** What a message is refused with. */
@@ -342,11 +353,7 @@ describe('the handshake of socket.io', () => {
 
 describe.each(LIVE)('the messages of a WebSocket: $platform on $adapter', ({ platform, adapter }) => {
   it('that arrive while the handshake is verified wait for it (S082)', async () => {
-    const gate = new Gate();
-    const store = interceptedStore(await seededMemoryStore(), async (name, call) => {
-      if (name === 'findSession') await gate.passed();
-      return call();
-    });
+    const { gate, store } = await gatedStore();
     await withLive({ platform, adapter, store }, async ({ signedIn, connect }) => {
       const client = await signedIn('cookie', 'ada');
       gate.close();
@@ -359,11 +366,7 @@ describe.each(LIVE)('the messages of a WebSocket: $platform on $adapter', ({ pla
   });
 
   it('are refused when too many wait for the handshake, and the connection stays', async () => {
-    const gate = new Gate();
-    const store = interceptedStore(await seededMemoryStore(), async (name, call) => {
-      if (name === 'findSession') await gate.passed();
-      return call();
-    });
+    const { gate, store } = await gatedStore();
     await withLive({ platform, adapter, store }, async ({ signedIn, connect }) => {
       const client = await signedIn('cookie', 'ada');
       gate.close();

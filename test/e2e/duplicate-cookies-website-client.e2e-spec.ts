@@ -1,8 +1,7 @@
-import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ProcessWarnings } from '../support/process-warnings.js';
 import { withApplication } from '../support/test-application.js';
-import { browserAt, website } from '../support/website-client.js';
+import { signInByWebsite, website } from '../support/website-client.js';
 
 const { fetch: ownFetch } = globalThis;
 
@@ -18,7 +17,6 @@ afterEach(() => {
 
 describe('T150 a browser client whose refresh is refused for duplicate cookies', () => {
   it('neither signs out nor tries again, and refreshes when they are gone', async () => {
-    const told: string[] = [];
     const refreshes: string[] = [];
     let cookie = '';
     const preAPIHook = async (call: { action: string; requestInit: RequestInit; url: string }) => {
@@ -26,22 +24,7 @@ describe('T150 a browser client whose refresh is refused for duplicate cookies',
       return { ...call, requestInit: { ...call.requestInit, headers: withCookie(call.requestInit, cookie) } };
     };
     await withApplication({ adapter: 'express' }, async ({ app, clock }) => {
-      const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
-      const origin = `http://127.0.0.1:${port}`;
-      clock.set(Date.now()); // the client compares with its own clock
-      website.init({
-        apiDomain: origin,
-        tokenTransferMethod: 'header',
-        preAPIHook,
-        ...browserAt(origin),
-        onHandleEvent: ({ action }: { action: string }) => told.push(action),
-      });
-      const login = await fetch(`${origin}/login`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ userId: 'user-1' }),
-      });
-      expect(login.status).toBe(201);
+      const { origin, told } = await signInByWebsite(app, clock, { preAPIHook });
 
       refreshes.length = 0; // it also asked before the login, when it could not know
       cookie = 'sAccessToken=a; sAccessToken=b';

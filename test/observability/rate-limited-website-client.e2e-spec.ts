@@ -1,8 +1,7 @@
-import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { RateLimitDecision } from 'nest-sessions';
 import { withApplication } from '../support/test-application.js';
-import { browserAt, website } from '../support/website-client.js';
+import { signInByWebsite, website } from '../support/website-client.js';
 
 const { fetch: ownFetch } = globalThis;
 
@@ -17,24 +16,9 @@ afterEach(() => {
 
 describe('S101 a browser client whose refresh is refused with 429', () => {
   it('does not sign out, and refreshes when it may again', async () => {
-    const told: string[] = [];
     const rateLimit = { limiter: () => decision };
     await withApplication({ adapter: 'express', options: { rateLimit } }, async ({ app, clock }) => {
-      const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
-      const origin = `http://127.0.0.1:${port}`;
-      clock.set(Date.now()); // the client compares with its own clock
-      website.init({
-        apiDomain: origin,
-        tokenTransferMethod: 'header',
-        ...browserAt(origin),
-        onHandleEvent: ({ action }: { action: string }) => told.push(action),
-      });
-      const login = await fetch(`${origin}/login`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ userId: 'user-1' }),
-      });
-      expect(login.status).toBe(201);
+      const { origin, told } = await signInByWebsite(app, clock);
       expect(await website.doesSessionExist()).toBe(true);
 
       decision = { allowed: false, retryAfterSec: 5 };

@@ -1,4 +1,8 @@
 import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import type { INestApplication } from '@nestjs/common';
+import { expect } from '@jest/globals';
+import type { TestClock } from 'nest-sessions/testing';
 
 /** What we use of the browser client, which is typed for browsers. */
 export interface WebsiteClient {
@@ -56,4 +60,35 @@ export function browserAt(origin: string): object {
     }),
     lockFactory: async () => ({ acquireLock: async () => true, releaseLock: async () => undefined }),
   };
+}
+
+/**
+ * Signs `user-1` in with the browser client, which from then on stands behind `fetch`.
+ *
+ * @param options more for the client
+ * @returns the application's origin, and what the client has told since
+ */
+export async function signInByWebsite(
+  app: INestApplication,
+  clock: TestClock,
+  options: object = {},
+): Promise<{ origin: string; told: string[] }> {
+  const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
+  const origin = `http://127.0.0.1:${port}`;
+  const told: string[] = [];
+  clock.set(Date.now()); // the client compares with its own clock
+  website.init({
+    apiDomain: origin,
+    tokenTransferMethod: 'header',
+    ...options,
+    ...browserAt(origin),
+    onHandleEvent: ({ action }: { action: string }) => told.push(action),
+  });
+  const login = await fetch(`${origin}/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ userId: 'user-1' }),
+  });
+  expect(login.status).toBe(201);
+  return { origin, told };
 }

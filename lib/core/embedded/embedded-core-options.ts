@@ -1,10 +1,11 @@
 import {
   booleanOption,
+  isObjectWith,
   isOptionsObject,
+  numberOption,
   oneOfOption,
   OptionReader,
   show,
-  type ParseOption,
 } from '../../config/option-reader.js';
 import type { ConfigProblem } from '../../errors/config.error.js';
 import type { CoreProvider } from '../core-provider.js';
@@ -129,25 +130,14 @@ function reportContradictions(config: EmbeddedCoreNumbers, reader: OptionReader)
   }
 }
 
-function numberOption(min: number, max: number): ParseOption<number> {
-  return (value) => {
-    if (typeof value === 'number' && value >= min && value <= max) return value;
-    throw new Error(`a number from ${min} to ${max} is expected`);
-  };
-}
-
 function sessionStoreOption(value: unknown): SessionStore {
   if (value instanceof SessionStore) return value;
   throw new Error('a SessionStore is expected; memoryStore() makes one');
 }
 
 function accountLinkingOption(value: unknown): AccountLinking {
-  if (isOptionsObject(value) && ['getPrimaryUserId', 'getLinkedRecipeUserIds'].every(isFunctionOf(value))) {
-    return value as unknown as AccountLinking;
+  if (['getPrimaryUserId', 'getLinkedRecipeUserIds'].every((name) => isObjectWith(value, name))) {
+    return value as AccountLinking;
   }
   throw new Error('an object with getPrimaryUserId and getLinkedRecipeUserIds is expected');
-}
-
-function isFunctionOf(value: Readonly<Record<string, unknown>>): (name: string) => boolean {
-  return (name) => typeof value[name] === 'function';
 }
