@@ -1,20 +1,10 @@
 import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../access-token/reserved-claims.js';
-import {
-  changeBetween,
-  jsonEquals,
-  mergeTopLevel,
-  type JsonObject,
-  type NamesChange,
-} from '../shared/json.js';
+import { changeBetween, mergeTopLevel, type JsonObject, type NamesChange } from '../shared/json.js';
 import { jsonObjectFrom } from './json-input.js';
 
 /** The names of a payload that are not as they were before, with what they are now. Names that are gone do not count. */
 export function changedNames(before: JsonObject, after: JsonObject): JsonObject {
-  return Object.fromEntries(
-    Object.entries(after).filter(
-      ([name, value]) => !Object.hasOwn(before, name) || !jsonEquals(before[name], value),
-    ),
-  );
+  return changeBetween(before, after, []).set;
 }
 
 /**

@@ -2,7 +2,7 @@ import type { AccessTokenInfo, ParsedAccessToken } from '../access-token/access-
 import type { AccessTokenVerifier } from '../access-token/access-token-verifier.js';
 import type { SessionConfig } from '../config/session-config.js';
 import { TryRefreshTokenError } from '../errors/session.error.js';
-import { antiCsrfTokensMatch } from '../transport/anti-csrf.js';
+import { equalsInConstantTime } from '../shared/constant-time.js';
 import type { VerifySessionOptions } from './recipe.interface.js';
 import type { SessionState } from './session-container.js';
 
@@ -45,7 +45,7 @@ export class TokenChecks {
     if (!doAntiCsrfCheck || this.config.antiCsrf !== 'VIA_TOKEN') return;
     if (antiCsrfToken === undefined)
       throw new TryRefreshTokenError('anti-csrf check failed: the request carries no anti-csrf token');
-    if (!antiCsrfTokensMatch(info.antiCsrfToken, antiCsrfToken))
+    if (!equalsInConstantTime(info.antiCsrfToken, antiCsrfToken))
       throw new TryRefreshTokenError('anti-csrf check failed');
   }
 
@@ -74,7 +74,7 @@ export function stateFromToken(
     accessTokenExpiryMs: info.expiryMs,
     accessTokenPayload: info.payload,
     refreshToken: undefined,
-    antiCsrfToken: antiCsrfTokensMatch(info.antiCsrfToken, antiCsrfToken) ? antiCsrfToken : undefined,
+    antiCsrfToken: equalsInConstantTime(info.antiCsrfToken, antiCsrfToken) ? antiCsrfToken : undefined,
     accessAndFrontTokenUpdated: false,
   };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AntiCsrfMode, TokenTransferMethod } from '../config/session-options.interface.js';
-import { antiCsrfTokensMatch, decideAntiCsrfOnRefresh, decideAntiCsrfOnVerify } from './anti-csrf.js';
+import { equalsInConstantTime } from '../shared/constant-time.js';
+import { decideAntiCsrfOnRefresh, decideAntiCsrfOnVerify } from './anti-csrf.js';
 
 type Outcome = boolean | 'CUSTOM_HEADER_MISSING';
 type VerifyRow = [
@@ -90,6 +91,6 @@ describe('comparing anti-CSRF tokens (S069)', () => {
     ['', '', false],
     ['é', '\u0065\u0301', false],
   ])('%p and %p: %p', (expected, presented, outcome) => {
-    expect(antiCsrfTokensMatch(expected, presented)).toBe(outcome);
+    expect(equalsInConstantTime(expected, presented)).toBe(outcome);
   });
 });

@@ -39,6 +39,3 @@ export function decideAntiCsrfOnRefresh(input: {
   if (input.mode !== 'VIA_CUSTOM_HEADER') return { disableAntiCsrf: false };
   return input.hasCustomHeader ? { disableAntiCsrf: true } : 'CUSTOM_HEADER_MISSING';
 }
-
-/** Whether the session's anti-CSRF token is the request's; false also when either is missing or empty. */
-export { equalsInConstantTime as antiCsrfTokensMatch } from '../shared/constant-time.js';
