@@ -1,16 +1,16 @@
 import { SystemClock, type Clock } from '../shared/clock.js';
-import type { UserContext } from '../shared/user-context.js';
+import { reservedPlaceIn, reservePlaceIn, type UserContext } from '../shared/user-context.js';
 
 const systemClock = new SystemClock();
 
 /** Puts the module's clock into the reserved place of a user context; claims find it there. */
 export function provideClock(userContext: UserContext, clock: Clock): void {
-  const reserved = (userContext['_default'] ??= {}) as { clock?: Clock };
+  const reserved: { clock?: Clock } = reservePlaceIn(userContext);
   reserved.clock = clock;
 }
 
 /** The clock that was provided, or else the system's. */
 export function clockIn(userContext: UserContext): Clock {
-  const reserved = userContext['_default'] as { clock?: Clock } | undefined;
+  const reserved: { clock?: Clock } | undefined = reservedPlaceIn(userContext);
   return reserved?.clock ?? systemClock;
 }

@@ -1,4 +1,4 @@
-import type { UserContext } from '../shared/user-context.js';
+import { reservedPlaceIn, reservePlaceIn, type UserContext } from '../shared/user-context.js';
 import { PrimitiveArrayClaim } from './primitive-array-claim.js';
 
 /**
@@ -19,12 +19,12 @@ export interface UserRoleSource {
 
 /** Puts the module's source into the reserved place of a user context; a constant claim finds it there. */
 export function provideUserRoles(userContext: UserContext, source: UserRoleSource): void {
-  const reserved = (userContext['_default'] ??= {}) as { userRoles?: UserRoleSource };
+  const reserved: { userRoles?: UserRoleSource } = reservePlaceIn(userContext);
   reserved.userRoles = source;
 }
 
 function sourceIn(userContext: UserContext): UserRoleSource {
-  const reserved = userContext['_default'] as { userRoles?: UserRoleSource } | undefined;
+  const reserved: { userRoles?: UserRoleSource } | undefined = reservedPlaceIn(userContext);
   if (reserved?.userRoles === undefined) {
     throw new Error(
       'UserRoleClaim and PermissionClaim need to know where roles come from, and the configured core keeps none (remoteCore() does): ' +

@@ -1,4 +1,4 @@
-import type { UserContext } from '../shared/user-context.js';
+import { reservedPlaceIn, type UserContext } from '../shared/user-context.js';
 import { applyChange, type JsonObject, type NamesChange } from '../shared/json.js';
 import { OneAtATime } from '../shared/one-at-a-time.js';
 import type { VerificationKeys } from '../shared/verification-keys.js';
@@ -196,6 +196,5 @@ export abstract class CoreClient {
 
 /** The same context with a reserved place of its own: what was read through the caller's earlier does not count. */
 function withFreshAnswers(userContext: UserContext): UserContext {
-  const reserved = userContext['_default'];
-  return { ...userContext, _default: typeof reserved === 'object' ? { ...reserved } : {} };
+  return { ...userContext, _default: { ...reservedPlaceIn(userContext) } };
 }

@@ -1,4 +1,4 @@
-import type { UserContext } from '../../shared/user-context.js';
+import { reservedPlaceIn, type UserContext } from '../../shared/user-context.js';
 
 interface ContextCache {
   answers: Map<string, unknown>;
@@ -52,6 +52,5 @@ export class CoreCallCache<Answer> {
 
 /** Copies of a context share its reserved place, and so its cache. */
 function reservedPlaceOf(userContext: UserContext): UserContext {
-  const reserved = userContext['_default'];
-  return typeof reserved === 'object' && reserved !== null ? (reserved as UserContext) : userContext;
+  return reservedPlaceIn(userContext) ?? userContext;
 }
