@@ -5,7 +5,7 @@ export type {
   SessionModuleExtras,
   SessionOptionsFactory,
 } from './session.module-definition.js';
-export type { SessionModuleOptions } from './session-module-options.interface.js';
+export type { SessionModuleOptions } from './options/session-module-options.js';
 export type {
   AntiCsrfMode,
   AppInfoOptions,
@@ -13,14 +13,14 @@ export type {
   SessionWireOptions,
   TokenTransferMethod,
   TokenType,
-} from './config/session-options.interface.js';
+} from './options/session-options.interface.js';
 export type {
   DeviceOptions,
   SessionFeatureOptions,
   SessionLimit,
   UserSessionRoutesOptions,
-} from './config/session-feature-options.js';
-export { NIST_LIFETIMES, type SessionLifetime } from './config/session-lifetime.js';
+} from './options/session-feature-options.js';
+export { NIST_LIFETIMES, type SessionLifetime } from './options/session-lifetime.js';
 
 // Guard, decorators, filter
 export { SessionGuard } from './session.guard.js';
@@ -31,18 +31,18 @@ export {
   RequireClaims,
   VerifySession,
 } from './decorators/verify-session.decorator.js';
-export { SessionExceptionFilter } from './session-exception.filter.js';
-export type { RequestAndResponse } from './contexts/execution-request.js';
+export { SessionExceptionFilter } from './session.filter.js';
+export type { RequestAndResponse } from './graphql/execution-request.js';
 
 // Connections that last
-export { SessionSockets, type SocketAdmissionOptions } from './contexts/session-sockets.js';
-export { SessionStreams } from './contexts/session-streams.js';
+export { SessionSockets, type SocketAdmissionOptions } from './websocket/session-sockets.js';
+export { SessionStreams } from './sse/session-streams.js';
 
 // Sessions in code
 export { SessionService, type CreateNewSessionInput, type UserSessionsQuery } from './session.service.js';
-export { SessionContainer, type AllSessionTokens } from './recipe/session-container.js';
-export { RecipeDependencies } from './recipe/recipe-dependencies.js';
-export { SessionRecipe, type SessionRecipeClass } from './recipe/recipe-implementation.js';
+export { SessionContainer, type AllSessionTokens } from './sessions/session-container.js';
+export { RecipeDependencies } from './sessions/recipe-dependencies.js';
+export { SessionRecipe, type SessionRecipeClass } from './sessions/recipe-implementation.js';
 export type {
   CreateJWTResult,
   GetClaimValueResult,
@@ -54,11 +54,11 @@ export type {
   SessionOwner,
   ValidateClaimsForSessionHandleResult,
   VerifySessionOptions,
-} from './recipe/recipe.interface.js';
-export type { SessionDevice } from './recipe/devices.js';
-export type { ListedSession, UserSessionList } from './recipe/user-sessions.js';
-export type { ApiInterface, ApiOptions, GeneralErrorResponse } from './recipe/api.interface.js';
-export type { ErrorMessageHandler, SessionErrorHandlers } from './recipe/error-responder.js';
+} from './sessions/recipe.interface.js';
+export type { SessionDevice } from './sessions/devices.js';
+export type { ListedSession, UserSessionList } from './sessions/user-sessions.js';
+export type { ApiInterface, ApiOptions, GeneralErrorResponse } from './sessions/api.interface.js';
+export type { ErrorMessageHandler, SessionErrorHandlers } from './sessions/error-responder.js';
 
 // Claims
 export { SessionClaim } from './claims/session-claim.js';
@@ -84,25 +84,25 @@ export { CoreClient } from './core/core-client.js';
 export type { CoreContext, CoreProvider } from './core/core-provider.js';
 export { embeddedCore } from './core/embedded/embedded-core-options.js';
 export type { AccountLinking, EmbeddedCoreOptions } from './core/embedded/embedded-core-config.js';
-export type { SigningAlgorithm } from './core/embedded/key-pairs.js';
-export { remoteCore } from './core/http/remote-core-options.js';
-export { allowInsecureConnection, type RemoteCoreOptions } from './core/http/remote-core-config.js';
-export type { CoreNetworkRequest, NetworkInterceptor } from './core/http/network-interceptor.js';
-export { CoreAttemptError } from './core/http/core-attempt-error.js';
-export { memoryStore, MemoryStore, type MemoryStoreOptions } from './core/embedded/stores/memory.store.js';
+export type { SigningAlgorithm } from './tokens/key-pairs.js';
+export { remoteCore } from './core/remote/remote-core-options.js';
+export { allowInsecureConnection, type RemoteCoreOptions } from './core/remote/remote-core-config.js';
+export type { CoreNetworkRequest, NetworkInterceptor } from './core/remote/network-interceptor.js';
+export { CoreAttemptError } from './core/remote/core-attempt-error.js';
+export { memoryStore, MemoryStore, type MemoryStoreOptions } from './stores/memory.store.js';
 export {
   sqliteStore,
   type SqliteDatabase,
   type SqliteStatement,
   type SqliteStoreOptions,
-} from './core/embedded/stores/sqlite.store.js';
+} from './stores/sqlite.store.js';
 export {
   postgresStore,
   type PostgresPool,
   type PostgresPoolClient,
   type PostgresStoreOptions,
-} from './core/embedded/stores/postgres.store.js';
-export { schemaSql, type SchemaOptions } from './core/embedded/stores/schema.js';
+} from './stores/postgres.store.js';
+export { schemaSql, type SchemaOptions } from './stores/schema.js';
 export {
   SessionStore,
   StoreSetupError,
@@ -115,15 +115,15 @@ export {
   type SessionsOfUsers,
   type StoredDynamicKey,
   type StoredStaticKey,
-} from './core/embedded/session-store.js';
+} from './stores/session-store.js';
 
 // Serving a core to others
-export { SessionCoreModule } from './session-core.module.js';
-export type { SessionCoreModuleOptions } from './session-core-options.interface.js';
+export { SessionCoreModule } from './core/server/session-core.module.js';
+export type { SessionCoreModuleOptions } from './core/server/session-core-options.js';
 export type {
   SessionCoreModuleAsyncOptions,
   SessionCoreOptionsFactory,
-} from './session-core.module-definition.js';
+} from './core/server/session-core.module-definition.js';
 
 // Errors
 export {
@@ -149,31 +149,31 @@ export { SessionConfigError, type ConfigProblem } from './errors/config.error.js
 export { TooManySessionsError } from './errors/too-many-sessions.error.js';
 
 // Events
-export { SessionEvents, type SessionEvent } from './observability/session-events.js';
-export type { EventSource } from './observability/event-source.js';
-export type { CallRecorder } from './observability/call-recorder.js';
-export type { ObservabilityOptions } from './config/observability-options.js';
+export { SessionEvents, type SessionEvent } from './events/session-events.js';
+export type { EventSource } from './events/event-source.js';
+export type { CallRecorder } from './events/call-recorder.js';
+export type { ObservabilityOptions } from './options/observability-options.js';
 
 // Rate limits
 export { RateLimitedError } from './errors/rate-limited.error.js';
-export { fixedWindowLimiter, type FixedWindowLimits } from './observability/fixed-window-limiter.js';
+export { fixedWindowLimiter, type FixedWindowLimits } from './events/fixed-window-limiter.js';
 export type {
   RateLimitDecision,
   RateLimitedAttempt,
   RateLimiter,
   RateLimitOptions,
-} from './config/rate-limit-options.js';
+} from './options/rate-limit-options.js';
 
 // HTTP
 export {
   sessionCorsHeaders,
   sessionCorsOptions,
   type SessionCorsOptions,
-} from './transport/session-cors-headers.js';
-export type { HttpExchange, HttpRequest, HttpResponse } from './shared/http-exchange.js';
-export { getRequestFromUserContext, type UserContext } from './shared/user-context.js';
+} from './http/session-cors-headers.js';
+export type { HttpExchange, HttpRequest, HttpResponse } from './util/http-exchange.js';
+export { getRequestFromUserContext, type UserContext } from './util/user-context.js';
 
 // Values
-export { Clock, SystemClock } from './shared/clock.js';
-export type { JsonObject, JsonValue } from './shared/json.js';
-export type { PublicJwk, VerificationKeys } from './shared/verification-keys.js';
+export { Clock, SystemClock } from './util/clock.js';
+export type { JsonObject, JsonValue } from './util/json.js';
+export type { PublicJwk, VerificationKeys } from './util/verification-keys.js';

@@ -4,13 +4,13 @@ import { DuplicateSessionCookiesError } from './errors/duplicate-session-cookies
 import { RateLimitedError } from './errors/rate-limited.error.js';
 import { SessionError, type AnySessionError } from './errors/session.error.js';
 import { TooManySessionsError } from './errors/too-many-sessions.error.js';
-import { printable } from './observability/printable.js';
-import type { ErrorResponder } from './recipe/error-responder.js';
-import { requestStateOf } from './request-state.js';
-import type { SessionRuntime } from './session.runtime.js';
-import type { HttpExchange, HttpRequest } from './shared/http-exchange.js';
-import type { JsonObject } from './shared/json.js';
-import { withRequest, type UserContext } from './shared/user-context.js';
+import { printable } from './events/printable.js';
+import type { ErrorResponder } from './sessions/error-responder.js';
+import { requestStateOf } from './sessions/request-state.js';
+import type { SessionRuntime } from './sessions/session-runtime.js';
+import type { HttpExchange, HttpRequest } from './util/http-exchange.js';
+import type { JsonObject } from './util/json.js';
+import { withRequest, type UserContext } from './util/user-context.js';
 
 /** A driver may put a whole statement into its message. */
 const MAX_REASON_LENGTH = 2000;

@@ -2,13 +2,13 @@ import { Inject, Injectable, RequestMethod, type CanActivate, type ExecutionCont
 import { METHOD_METADATA } from '@nestjs/common/constants.js';
 import { routeRulesOf, type RouteRules } from './decorators/route-rules.js';
 import { UnauthorisedError } from './errors/session.error.js';
-import { requestAndResponseOf, type RequestAndResponse } from './contexts/execution-request.js';
-import type { SessionContainer } from './recipe/session-container.js';
-import { requestStateOf, setRequestState } from './request-state.js';
-import { SessionContexts } from './contexts/session-contexts.js';
-import type { SessionRuntime } from './session.runtime.js';
-import { SESSION_RUNTIME } from './session.tokens.js';
-import { exchangeFor } from './transport/http-exchange-factory.js';
+import { requestAndResponseOf, type RequestAndResponse } from './graphql/execution-request.js';
+import type { SessionContainer } from './sessions/session-container.js';
+import { requestStateOf, setRequestState } from './sessions/request-state.js';
+import { SessionContexts } from './graphql/session-contexts.js';
+import type { SessionRuntime } from './sessions/session-runtime.js';
+import { SESSION_RUNTIME } from './session.constants.js';
+import { exchangeFor } from './http/http-exchange-factory.js';
 
 /**
  * Lets a request through only with a session that satisfies the route's rules. Per controller with

@@ -1,6 +1,6 @@
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { CoreClient } from './core/core-client.js';
-import { SessionEvents } from './observability/session-events.js';
+import { SessionEvents } from './events/session-events.js';
 
 /** Opens the core before the first request, and closes what it opened when the application shuts down. */
 @Injectable()

@@ -3,8 +3,8 @@ import {
   type ConfigurableModuleAsyncOptions,
   type ConfigurableModuleCls,
 } from '@nestjs/common';
-import type { SessionModuleOptions } from './session-module-options.interface.js';
-import { SESSION_MODULE_OPTIONS } from './session.tokens.js';
+import type { SessionModuleOptions } from './options/session-module-options.js';
+import { SESSION_MODULE_OPTIONS } from './session.constants.js';
 
 /**
  * What is said about the module itself rather than about sessions.

@@ -1,16 +1,16 @@
 import { Module } from '@nestjs/common';
 import { CoreClient } from './core/core-client.js';
-import { SessionEvents } from './observability/session-events.js';
-import { SessionContexts } from './contexts/session-contexts.js';
-import { SessionExceptionFilter } from './session-exception.filter.js';
-import { SessionSockets } from './contexts/session-sockets.js';
-import { SessionStreams } from './contexts/session-streams.js';
+import { SessionEvents } from './events/session-events.js';
+import { SessionContexts } from './graphql/session-contexts.js';
+import { SessionExceptionFilter } from './session.filter.js';
+import { SessionSockets } from './websocket/session-sockets.js';
+import { SessionStreams } from './sse/session-streams.js';
 import { SessionConfigurableModule } from './session.module-definition.js';
 import { SessionGuard } from './session.guard.js';
 import { SESSION_PROVIDERS } from './session.providers.js';
 import { SessionService } from './session.service.js';
-import { SESSION_RUNTIME } from './session.tokens.js';
-import { Clock } from './shared/clock.js';
+import { SESSION_RUNTIME } from './session.constants.js';
+import { Clock } from './util/clock.js';
 
 /**
  * Sessions for a Nest application: brings `SessionService`, `SessionGuard`, the routes below `apiBasePath` (refresh,

@@ -1,44 +1,44 @@
 import type { Provider } from '@nestjs/common';
 import { APP_FILTER, ModuleRef } from '@nestjs/core';
-import { AccessTokenVerifier } from './access-token/access-token-verifier.js';
+import { AccessTokenVerifier } from './tokens/access-token-verifier.js';
 import { CoreClient } from './core/core-client.js';
-import { SessionRoutes } from './controllers/session-routes.js';
-import { SessionController } from './controllers/session.controller.js';
-import { SessionEvents } from './observability/session-events.js';
-import { LoadedTelemetry, loadTelemetry } from './observability/loaded-telemetry.js';
-import type { Telemetry } from './observability/telemetry.js';
-import { ClaimChecks } from './recipe/claim-checks.js';
-import { Devices } from './recipe/devices.js';
-import { CreateSessionFlow } from './recipe/create-session-flow.js';
-import { GetSessionFlow } from './recipe/get-session-flow.js';
-import { RefreshSessionFlow } from './recipe/refresh-session-flow.js';
-import { createApi, requestVerifier } from './recipe/api-implementation.js';
-import { ErrorResponder } from './recipe/error-responder.js';
-import { applyApiOverrides, applyFunctionOverrides } from './recipe/overrides.js';
-import { contextPreparer } from './recipe/prepare-context.js';
-import { RateLimits } from './recipe/rate-limits.js';
-import { RecipeDependencies } from './recipe/recipe-dependencies.js';
-import { SessionRecipe } from './recipe/recipe-implementation.js';
-import { SessionLifetimes } from './recipe/session-lifetimes.js';
-import { UserSessions } from './recipe/user-sessions.js';
-import { tracedRecipe } from './recipe/traced-recipe.js';
+import { SessionRoutes } from './http/session-routes.js';
+import { SessionController } from './session.controller.js';
+import { SessionEvents } from './events/session-events.js';
+import { LoadedTelemetry, loadTelemetry } from './events/loaded-telemetry.js';
+import type { Telemetry } from './events/telemetry.js';
+import { ClaimChecks } from './sessions/claim-checks.js';
+import { Devices } from './sessions/devices.js';
+import { CreateSessionFlow } from './sessions/create-session-flow.js';
+import { GetSessionFlow } from './sessions/get-session-flow.js';
+import { RefreshSessionFlow } from './sessions/refresh-session-flow.js';
+import { createApi, requestVerifier } from './sessions/api-implementation.js';
+import { ErrorResponder } from './sessions/error-responder.js';
+import { applyApiOverrides, applyFunctionOverrides } from './sessions/overrides.js';
+import { contextPreparer } from './sessions/prepare-context.js';
+import { RateLimits } from './sessions/rate-limits.js';
+import { RecipeDependencies } from './sessions/recipe-dependencies.js';
+import { SessionRecipe } from './sessions/recipe-implementation.js';
+import { SessionLifetimes } from './sessions/session-lifetimes.js';
+import { UserSessions } from './sessions/user-sessions.js';
+import { tracedRecipe } from './sessions/traced-recipe.js';
 import {
   WatchedGetSessionFlow,
   WatchedRefreshSessionFlow,
   type FlowWatcher,
-} from './recipe/watched-flows.js';
-import { resolveSessionOptions, type ResolvedSessionOptions } from './resolve-session-options.js';
-import { SessionContexts } from './contexts/session-contexts.js';
-import { SessionExceptionFilter } from './session-exception.filter.js';
-import { SessionSockets } from './contexts/session-sockets.js';
-import { SessionStreams } from './contexts/session-streams.js';
+} from './sessions/watched-flows.js';
+import { resolveSessionOptions, type ResolvedSessionOptions } from './options/resolve-session-options.js';
+import { SessionContexts } from './graphql/session-contexts.js';
+import { SessionExceptionFilter } from './session.filter.js';
+import { SessionSockets } from './websocket/session-sockets.js';
+import { SessionStreams } from './sse/session-streams.js';
 import { SessionGuard } from './session.guard.js';
 import { SessionLifecycle } from './session.lifecycle.js';
-import type { SessionRuntime } from './session.runtime.js';
+import type { SessionRuntime } from './sessions/session-runtime.js';
 import { SessionService } from './session.service.js';
-import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS, SESSION_RUNTIME } from './session.tokens.js';
-import { Clock, SystemClock } from './shared/clock.js';
-import { TokenTransport } from './transport/token-transport.js';
+import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS, SESSION_RUNTIME } from './session.constants.js';
+import { Clock, SystemClock } from './util/clock.js';
+import { TokenTransport } from './http/token-transport.js';
 
 /** Wires the parts of one module instance. The only place that knows all of them. */
 export const SESSION_PROVIDERS: Provider[] = [

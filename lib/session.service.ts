@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { SessionClaimValidator } from './claims/claim-validator.js';
 import type { SessionClaim } from './claims/session-claim.js';
-import type { SessionLifetime } from './config/session-lifetime.js';
+import type { SessionLifetime } from './options/session-lifetime.js';
 import type { ClaimValidationError } from './errors/session.error.js';
 import type {
   CreateJWTResult,
@@ -11,17 +11,17 @@ import type {
   SessionInformation,
   ValidateClaimsForSessionHandleResult,
   VerifySessionOptions,
-} from './recipe/recipe.interface.js';
-import { revokeOtherSessions } from './recipe/revoke-other-sessions.js';
-import type { SessionContainer } from './recipe/session-container.js';
-import { requestStateOf, setRequestState } from './request-state.js';
-import type { SessionRuntime } from './session.runtime.js';
-import { SESSION_RUNTIME } from './session.tokens.js';
-import type { HttpExchange } from './shared/http-exchange.js';
-import type { JsonObject } from './shared/json.js';
-import { DEFAULT_TENANT_ID } from './shared/tenant-id.js';
-import type { UserContext } from './shared/user-context.js';
-import { exchangeFor } from './transport/http-exchange-factory.js';
+} from './sessions/recipe.interface.js';
+import { revokeOtherSessions } from './sessions/revoke-other-sessions.js';
+import type { SessionContainer } from './sessions/session-container.js';
+import { requestStateOf, setRequestState } from './sessions/request-state.js';
+import type { SessionRuntime } from './sessions/session-runtime.js';
+import { SESSION_RUNTIME } from './session.constants.js';
+import type { HttpExchange } from './util/http-exchange.js';
+import type { JsonObject } from './util/json.js';
+import { DEFAULT_TENANT_ID } from './util/tenant-id.js';
+import type { UserContext } from './util/user-context.js';
+import { exchangeFor } from './http/http-exchange-factory.js';
 
 interface WithUserContext {
   /** Handed untouched to every overridden function. Default: a fresh one for each call. */

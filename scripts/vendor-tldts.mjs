@@ -20,7 +20,7 @@ which is subject to the Mozilla Public License, v. 2.0, https://mozilla.org/MPL/
 */`;
 
 await build({
-  // The names that lib/config/public-suffix.ts imports from #tldts.
+  // The names that lib/options/public-suffix.ts imports from #tldts.
   stdin: { contents: "export { getDomain } from 'tldts';", resolveDir: root },
   outfile: join(root, 'dist/vendor/tldts.js'),
   bundle: true,

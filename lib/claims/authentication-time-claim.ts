@@ -1,5 +1,5 @@
-import type { JsonObject } from '../shared/json.js';
-import { authenticatedAtMs, LIFETIME_CLAIMS } from '../shared/lifetime-claims.js';
+import type { JsonObject } from '../util/json.js';
+import { authenticatedAtMs, LIFETIME_CLAIMS } from '../util/lifetime-claims.js';
 import { CLAIM_FAILURE } from './claim-failure.js';
 import type { SessionClaimValidator } from './claim-validator.js';
 import { clockIn } from './context-clock.js';

@@ -1,4 +1,4 @@
-import { isJsonObject } from '../shared/json.js';
+import { isJsonObject } from '../util/json.js';
 
 /** `message` in the reason of a built-in validator that failed; browsers and tests of the protocol compare them. */
 export const CLAIM_FAILURE = {

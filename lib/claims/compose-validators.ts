@@ -1,6 +1,6 @@
 import type { ClaimValidationError } from '../errors/session.error.js';
-import type { JsonObject } from '../shared/json.js';
-import type { UserContext } from '../shared/user-context.js';
+import type { JsonObject } from '../util/json.js';
+import type { UserContext } from '../util/user-context.js';
 import { COMPOSED_FAILURE, isUndecided } from './claim-failure.js';
 import type { ClaimValidationResult, SessionClaimValidator } from './claim-validator.js';
 import { SessionClaim } from './session-claim.js';

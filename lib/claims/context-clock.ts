@@ -1,5 +1,5 @@
-import { SystemClock, type Clock } from '../shared/clock.js';
-import { reservedPlaceIn, reservePlaceIn, type UserContext } from '../shared/user-context.js';
+import { SystemClock, type Clock } from '../util/clock.js';
+import { reservedPlaceIn, reservePlaceIn, type UserContext } from '../util/user-context.js';
 
 const systemClock = new SystemClock();
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { deepFreeze } from '../shared/json.js';
-import type { JsonObject } from '../shared/json.js';
+import { deepFreeze } from '../util/json.js';
+import type { JsonObject } from '../util/json.js';
 import { TestClock } from '../testing/test-clock.js';
 import { PrimitiveArrayClaim } from './primitive-array-claim.js';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { TestClock } from '../testing/test-clock.js';
-import { deepFreeze } from '../shared/json.js';
-import type { JsonObject } from '../shared/json.js';
-import type { UserContext } from '../shared/user-context.js';
+import { deepFreeze } from '../util/json.js';
+import type { JsonObject } from '../util/json.js';
+import type { UserContext } from '../util/user-context.js';
 import { BooleanClaim } from './boolean-claim.js';
 import { provideClock } from './context-clock.js';
 import { PrimitiveClaim } from './primitive-claim.js';

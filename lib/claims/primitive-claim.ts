@@ -1,4 +1,4 @@
-import type { JsonValue } from '../shared/json.js';
+import type { JsonValue } from '../util/json.js';
 import type { SessionClaimValidator } from './claim-validator.js';
 import { TimestampedClaim } from './timestamped-claim.js';
 import type { ClaimConfig } from './timestamped-claim.js';

@@ -1,5 +1,5 @@
-import type { JsonObject } from '../shared/json.js';
-import type { UserContext } from '../shared/user-context.js';
+import type { JsonObject } from '../util/json.js';
+import type { UserContext } from '../util/user-context.js';
 
 /**
  * A fact about the session that is kept in the access token payload under `key`.

@@ -1,7 +1,7 @@
-import type { Clock } from '../shared/clock.js';
-import { isJsonObject } from '../shared/json.js';
-import type { JsonObject, JsonValue } from '../shared/json.js';
-import type { UserContext } from '../shared/user-context.js';
+import type { Clock } from '../util/clock.js';
+import { isJsonObject } from '../util/json.js';
+import type { JsonObject, JsonValue } from '../util/json.js';
+import type { UserContext } from '../util/user-context.js';
 import { CLAIM_FAILURE } from './claim-failure.js';
 import type { ClaimValidationResult, SessionClaimValidator } from './claim-validator.js';
 import { clockIn } from './context-clock.js';

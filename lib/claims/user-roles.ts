@@ -1,4 +1,4 @@
-import { reservedPlaceIn, reservePlaceIn, type UserContext } from '../shared/user-context.js';
+import { reservedPlaceIn, reservePlaceIn, type UserContext } from '../util/user-context.js';
 import { PrimitiveArrayClaim } from './primitive-array-claim.js';
 
 /**

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { deepFreeze } from '../shared/json.js';
-import type { JsonObject } from '../shared/json.js';
+import { deepFreeze } from '../util/json.js';
+import type { JsonObject } from '../util/json.js';
 import { TestClock } from '../testing/test-clock.js';
 import type { ClaimValidationResult, SessionClaimValidator } from './claim-validator.js';
 import { PrimitiveClaim } from './primitive-claim.js';

@@ -1,8 +1,8 @@
 import type { ClaimValidationError } from '../errors/session.error.js';
-import type { JsonObject } from '../shared/json.js';
-import { tenantIdIn } from '../shared/tenant-id.js';
-import type { UserContext } from '../shared/user-context.js';
-import { withinTime } from '../shared/within-time.js';
+import type { JsonObject } from '../util/json.js';
+import { tenantIdIn } from '../util/tenant-id.js';
+import type { UserContext } from '../util/user-context.js';
+import { withinTime } from '../util/with-timeout.js';
 import type { SessionClaimValidator } from './claim-validator.js';
 import { failureOf } from './validator-outcome.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { JsonObject } from '../shared/json.js';
+import type { JsonObject } from '../util/json.js';
 import { CoreClient } from './core-client.js';
 import type { CoreSessionInformation, CreateSessionInput } from './core.types.js';
 

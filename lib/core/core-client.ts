@@ -1,7 +1,7 @@
-import { reservedPlaceIn, type UserContext } from '../shared/user-context.js';
-import { applyChange, type JsonObject, type NamesChange } from '../shared/json.js';
-import { OneAtATime } from '../shared/one-at-a-time.js';
-import type { VerificationKeys } from '../shared/verification-keys.js';
+import { reservedPlaceIn, type UserContext } from '../util/user-context.js';
+import { applyChange, type JsonObject, type NamesChange } from '../util/json.js';
+import { OneAtATime } from '../util/keyed-mutex.js';
+import type { VerificationKeys } from '../util/verification-keys.js';
 import type {
   CoreSessionInformation,
   CoreSessionTokens,

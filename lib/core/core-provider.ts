@@ -1,7 +1,7 @@
 import type { ConfigProblem } from '../errors/config.error.js';
-import type { CallRecorder } from '../observability/call-recorder.js';
-import type { SessionEvents } from '../observability/session-events.js';
-import type { Clock } from '../shared/clock.js';
+import type { CallRecorder } from '../events/call-recorder.js';
+import type { SessionEvents } from '../events/session-events.js';
+import type { Clock } from '../util/clock.js';
 import type { CoreClient } from './core-client.js';
 
 /**

@@ -1,6 +1,6 @@
-import type { JsonObject, NamesChange } from '../shared/json.js';
-import type { UserContext } from '../shared/user-context.js';
-import type { PublicJwk } from '../shared/verification-keys.js';
+import type { JsonObject, NamesChange } from '../util/json.js';
+import type { UserContext } from '../util/user-context.js';
+import type { PublicJwk } from '../util/verification-keys.js';
 
 /** Roles and permissions as the core's user-roles recipe knows them; fits the option `userRoles` of the module. */
 export interface CoreUserRoles {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { SessionEvents, type SessionEvent } from '../observability/session-events.js';
+import { SessionEvents, type SessionEvent } from '../events/session-events.js';
 import { TestClock } from '../testing/test-clock.js';
 import { KeyRotations } from './key-rotations.js';
 

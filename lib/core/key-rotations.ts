@@ -1,5 +1,5 @@
-import type { SessionEvents } from '../observability/session-events.js';
-import type { Clock } from '../shared/clock.js';
+import type { SessionEvents } from '../events/session-events.js';
+import type { Clock } from '../util/clock.js';
 
 const ROTATING_KEY_ID = /^d-(\d+)$/;
 

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
-import type { VerifySessionOptions } from '../recipe/recipe.interface.js';
+import type { VerifySessionOptions } from '../sessions/recipe.interface.js';
 
 const RULES = Symbol('nest-sessions:route-rules');
 

@@ -1,9 +1,9 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { rememberedCall, type GuardedCall } from '../contexts/call-state.js';
+import { rememberedCall, type GuardedCall } from '../graphql/call-state.js';
 import { SessionClaim } from '../claims/session-claim.js';
-import type { SessionContainer } from '../recipe/session-container.js';
-import { requestStateOf } from '../request-state.js';
-import type { JsonObject } from '../shared/json.js';
+import type { SessionContainer } from '../sessions/session-container.js';
+import { requestStateOf } from '../sessions/request-state.js';
+import type { JsonObject } from '../util/json.js';
 
 /**
  * What `@Session('…')` can inject of a session.

@@ -1,5 +1,5 @@
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
-import type { VerifySessionOptions } from '../recipe/recipe.interface.js';
+import type { VerifySessionOptions } from '../sessions/recipe.interface.js';
 import { assertVerifySessionOptions, recordRules } from './route-rules.js';
 
 /**

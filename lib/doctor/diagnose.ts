@@ -1,4 +1,4 @@
-import { SystemClock } from '../shared/clock.js';
+import { SystemClock } from '../util/clock.js';
 import { allFindings } from './checks/all-checks.js';
 import { isSuccess, type RecordedExchange } from './exchange.js';
 import { parseApiAddress, parseWebsite, type Facts } from './facts.js';

@@ -1,4 +1,4 @@
-import { parseJsonObject, type JsonObject } from '../shared/json.js';
+import { parseJsonObject, type JsonObject } from '../util/json.js';
 
 /** An answer as it came over the wire. */
 export interface RecordedAnswer {

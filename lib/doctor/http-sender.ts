@@ -1,6 +1,6 @@
 import { request as requestHttp, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import type { Clock } from '../shared/clock.js';
+import type { Clock } from '../util/clock.js';
 import type { RecordedAnswer, RecordedExchange } from './exchange.js';
 
 /** A request of the interview. */

@@ -1,5 +1,5 @@
-import { normalisePath } from '../config/app-info.js';
-import { sessionCorsHeaders } from '../transport/session-cors-headers.js';
+import { normalisePath } from '../options/app-info.js';
+import { sessionCorsHeaders } from '../http/session-cors-headers.js';
 import { isSessionRoute } from './checks/routes.js';
 import { isSuccess, settledAnswer, type RecordedExchange } from './exchange.js';
 import { FOREIGN_ORIGIN, routeUrl, type ApiAddress, type Exchanges } from './facts.js';

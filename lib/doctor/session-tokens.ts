@@ -1,5 +1,5 @@
-import { parseJsonObject, type JsonObject } from '../shared/json.js';
-import { percentDecode } from '../shared/percent-decode.js';
+import { parseJsonObject, type JsonObject } from '../util/json.js';
+import { percentDecode } from '../http/percent-decode.js';
 import { headerLines, headerOf, type RecordedExchange } from './exchange.js';
 import { parseSetCookie, type SeenCookie } from './set-cookie.js';
 

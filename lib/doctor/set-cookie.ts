@@ -1,7 +1,7 @@
-import { registrableDomain } from '../config/public-suffix.js';
-import { MAX_COOKIE_OCTETS } from '../transport/cookies.js';
-import { isIpAddress } from '../config/app-info.js';
-import { matchesCookiePath } from '../shared/cookie-path.js';
+import { registrableDomain } from '../options/public-suffix.js';
+import { MAX_COOKIE_OCTETS } from '../http/cookies.js';
+import { isIpAddress } from '../options/app-info.js';
+import { matchesCookiePath } from '../http/cookie-path.js';
 import { isLocal, isSameSite } from './site.js';
 
 /** A `Set-Cookie` line as a browser reads it. */

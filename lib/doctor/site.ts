@@ -1,6 +1,6 @@
-import { isIpAddress } from '../config/app-info.js';
-import { registrableDomain } from '../config/public-suffix.js';
-import { isThisMachine } from '../shared/local-host.js';
+import { isIpAddress } from '../options/app-info.js';
+import { registrableDomain } from '../options/public-suffix.js';
+import { isThisMachine } from '../util/local-host.js';
 
 /** True for names and addresses of this machine, which browsers trust without https. */
 export function isLocal(url: URL): boolean {

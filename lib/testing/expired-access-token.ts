@@ -1,5 +1,5 @@
 import type { CoreClient } from '../core/core-client.js';
-import { parseWithoutVerifying } from '../access-token/access-token.js';
+import { parseWithoutVerifying } from '../tokens/access-token.js';
 
 /** More than any tolerance between clocks. */
 const EXPIRED_FOR_SEC = 120;

@@ -1,6 +1,6 @@
 import { SessionClaim } from '../claims/session-claim.js';
-import type { JsonObject } from '../shared/json.js';
-import type { UserContext } from '../shared/user-context.js';
+import type { JsonObject } from '../util/json.js';
+import type { UserContext } from '../util/user-context.js';
 
 const GIVEN_CLAIMS = Symbol('nest-sessions:claims-of-a-test-session');
 

@@ -1,10 +1,10 @@
 import { CoreClient } from '../core/core-client.js';
-import { LoadedTelemetry } from '../observability/loaded-telemetry.js';
-import { SessionEvents } from '../observability/session-events.js';
-import type { ResolvedSessionOptions } from '../resolve-session-options.js';
-import type { SessionModuleOptions } from '../session-module-options.interface.js';
-import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS } from '../session.tokens.js';
-import { Clock } from '../shared/clock.js';
+import { LoadedTelemetry } from '../events/loaded-telemetry.js';
+import { SessionEvents } from '../events/session-events.js';
+import type { ResolvedSessionOptions } from '../options/resolve-session-options.js';
+import type { SessionModuleOptions } from '../options/session-module-options.js';
+import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS } from '../session.constants.js';
+import { Clock } from '../util/clock.js';
 import { refuseProduction } from './refuse-production.js';
 import { TestClock } from './test-clock.js';
 import { resolveForTests, rolesInPlaceOf, testCore, type SessionTestingOptions } from './testing-options.js';

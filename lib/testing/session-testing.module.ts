@@ -1,9 +1,9 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import type { SessionModuleOptions } from '../session-module-options.interface.js';
+import type { SessionModuleOptions } from '../options/session-module-options.js';
 import { SessionModule } from '../session.module.js';
 import type { SessionModuleExtras } from '../session.module-definition.js';
-import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS } from '../session.tokens.js';
-import { Clock } from '../shared/clock.js';
+import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS } from '../session.constants.js';
+import { Clock } from '../util/clock.js';
 import { refuseProduction } from './refuse-production.js';
 import { TestClock } from './test-clock.js';
 import { NO_ROLES, resolveForTests, testCore, type SessionTestingOptions } from './testing-options.js';

@@ -1,8 +1,8 @@
-import type { SessionConfig } from '../config/session-config.js';
-import { ROUTE_PATHS } from '../config/route-paths.js';
-import type { TokenTransferMethod } from '../config/session-options.interface.js';
-import type { HttpRequest } from '../shared/http-exchange.js';
-import type { UserContext } from '../shared/user-context.js';
+import type { SessionConfig } from '../options/session-config.js';
+import { ROUTE_PATHS } from '../options/route-paths.js';
+import type { TokenTransferMethod } from '../options/session-options.interface.js';
+import type { HttpRequest } from '../util/http-exchange.js';
+import type { UserContext } from '../util/user-context.js';
 import { ClientTokens } from './client-tokens.js';
 
 /** The tokens of a session as its client has them. */

@@ -1,4 +1,4 @@
-import { Clock } from '../shared/clock.js';
+import { Clock } from '../util/clock.js';
 import { refuseProduction } from './refuse-production.js';
 
 /**

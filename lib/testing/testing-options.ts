@@ -5,8 +5,8 @@ import {
   type EmbeddedCoreOptions,
   type EmbeddedCoreProvider,
 } from '../core/embedded/embedded-core-options.js';
-import { resolveSessionOptions, type ResolvedSessionOptions } from '../resolve-session-options.js';
-import type { SessionModuleOptions } from '../session-module-options.interface.js';
+import { resolveSessionOptions, type ResolvedSessionOptions } from '../options/resolve-session-options.js';
+import type { SessionModuleOptions } from '../options/session-module-options.js';
 import type { TestClock } from './test-clock.js';
 import { GivenClaim } from './given-claim.js';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { postgresStore } from '../../lib/core/embedded/stores/postgres.store.js';
-import type { SessionStore } from '../../lib/core/embedded/session-store.js';
+import { postgresStore } from '../../lib/stores/postgres.store.js';
+import type { SessionStore } from '../../lib/stores/session-store.js';
 import { coreTablesSql } from '../fixtures/core-tables.js';
 import { GOLDEN_ACCESS_TOKENS, GOLDEN_FACTS } from '../fixtures/golden-access-tokens.js';
 import { DYNAMIC_TEST_KEY, STATIC_TEST_KEY } from '../fixtures/signing-keys.js';

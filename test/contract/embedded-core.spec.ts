@@ -1,4 +1,4 @@
-import { MemoryStore } from '../../lib/core/embedded/stores/memory.store.js';
+import { MemoryStore } from '../../lib/stores/memory.store.js';
 import { embeddedCoreOn, seededMemoryStore } from '../support/embedded.js';
 import { describeCoreClient } from './core-client.contract.js';
 import { describeEmbeddedCoreOn } from './embedded-core.contract.js';

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { CoreUnavailableError, StoreFullError } from '../../lib/errors/core.error.js';
-import type { SessionRow } from '../../lib/core/embedded/session-store.js';
-import { MemoryStore, memoryStore } from '../../lib/core/embedded/stores/memory.store.js';
+import type { SessionRow } from '../../lib/stores/session-store.js';
+import { MemoryStore, memoryStore } from '../../lib/stores/memory.store.js';
 import { create, verify } from '../support/core-calls.js';
 import { embeddedCoreOn, seedSigningKeys } from '../support/embedded.js';
 import { describeSessionStore } from './session-store.contract.js';

@@ -10,10 +10,10 @@ import {
   postgresStore,
   type PostgresPool,
   type PostgresPoolClient,
-} from '../../lib/core/embedded/stores/postgres.store.js';
-import { StoreSetupError, type SessionStore } from '../../lib/core/embedded/session-store.js';
-import { schemaSql } from '../../lib/core/embedded/stores/schema.js';
-import { SqlStore } from '../../lib/core/embedded/stores/sql.store.js';
+} from '../../lib/stores/postgres.store.js';
+import { StoreSetupError, type SessionStore } from '../../lib/stores/session-store.js';
+import { schemaSql } from '../../lib/stores/schema.js';
+import { SqlStore } from '../../lib/stores/sql.store.js';
 import { coreTablesSql } from '../fixtures/core-tables.js';
 import { create, refresh, refreshed, replacementOf } from '../support/core-calls.js';
 import { coreOnStores } from '../support/core-on-store.js';

@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import type { CoreClient } from '../../lib/core/core-client.js';
-import type { JsonObject } from '../../lib/shared/json.js';
+import type { JsonObject } from '../../lib/util/json.js';
 import { create, kidOf, refresh, verify } from '../support/core-calls.js';
 import type { CoreUnderTest } from './core-under-test.js';
 

@@ -7,7 +7,7 @@ import type {
   SessionRow,
   SessionStore,
   StoredStaticKey,
-} from '../../lib/core/embedded/session-store.js';
+} from '../../lib/stores/session-store.js';
 import { mostWhile } from '../support/most-while.js';
 
 const NOW = 1_760_000_000_000;
@@ -52,7 +52,7 @@ const TEXTS = [
 ];
 
 /**
- * What every store promises (lib/core/embedded/session-store.ts).
+ * What every store promises (lib/stores/session-store.ts).
  *
  * @param makeStore an empty store; it is closed after each test
  */

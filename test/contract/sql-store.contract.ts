@@ -5,10 +5,10 @@ import {
   StoreSetupError,
   type SessionRow,
   type SessionStore,
-} from '../../lib/core/embedded/session-store.js';
-import type { SchemaOptions } from '../../lib/core/embedded/stores/schema.js';
-import type { SqlClient, SqlRow } from '../../lib/core/embedded/stores/sql-client.js';
-import { SqlStore, type SqlStoreOptions } from '../../lib/core/embedded/stores/sql.store.js';
+} from '../../lib/stores/session-store.js';
+import type { SchemaOptions } from '../../lib/stores/schema.js';
+import type { SqlClient, SqlRow } from '../../lib/stores/sql-client.js';
+import { SqlStore, type SqlStoreOptions } from '../../lib/stores/sql.store.js';
 import { DYNAMIC_TEST_KEY } from '../fixtures/signing-keys.js';
 import { create, decoded, refreshed, verify } from '../support/core-calls.js';
 import { embeddedCoreOn, seedSigningKeys } from '../support/embedded.js';

@@ -2,14 +2,14 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
-import { schemaSql } from '../../lib/core/embedded/stores/schema.js';
-import { SqlStore } from '../../lib/core/embedded/stores/sql.store.js';
+import { schemaSql } from '../../lib/stores/schema.js';
+import { SqlStore } from '../../lib/stores/sql.store.js';
 import {
   loadDriver,
   SqliteClient,
   sqliteStore,
   type SqliteDatabase,
-} from '../../lib/core/embedded/stores/sqlite.store.js';
+} from '../../lib/stores/sqlite.store.js';
 import { coreOnStores } from '../support/core-on-store.js';
 import { describeCoreClient } from './core-client.contract.js';
 import { describeEmbeddedCoreOn } from './embedded-core.contract.js';

@@ -4,7 +4,7 @@ import { diagnoseBy, type DiagnoseOptions, type Diagnosis } from '../../lib/doct
 import type { RecordedExchange } from '../../lib/doctor/exchange.js';
 import type { Finding, FindingCode, Problem } from '../../lib/doctor/finding.js';
 import { httpSender, type Sender } from '../../lib/doctor/http-sender.js';
-import { SystemClock } from '../../lib/shared/clock.js';
+import { SystemClock } from '../../lib/util/clock.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import {
   SHOP,

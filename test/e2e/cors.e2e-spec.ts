@@ -4,7 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { sessionCorsOptions } from '../../lib/transport/session-cors-headers.js';
+import { sessionCorsOptions } from '../../lib/http/session-cors-headers.js';
 
 @Controller('orders')
 class OrdersController {

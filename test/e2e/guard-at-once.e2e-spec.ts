@@ -11,7 +11,7 @@ import {
   type SessionModuleOptions,
 } from 'nest-sessions';
 import { Inject, Injectable } from '@nestjs/common';
-import { SignatureVerifier } from '../../lib/access-token/signature-verifier.js';
+import { SignatureVerifier } from '../../lib/tokens/signature-verifier.js';
 import { DemoController } from '../support/demo.controller.js';
 import { ADAPTERS, withApplication, type TestApplication } from '../support/test-application.js';
 

@@ -9,8 +9,8 @@ import {
   type SessionModuleOptions,
   type SessionService,
 } from 'nest-sessions';
-import type { OpenTelemetryApi } from '../../lib/observability/open-telemetry.js';
-import { shortHandle } from '../../lib/observability/printable.js';
+import type { OpenTelemetryApi } from '../../lib/events/open-telemetry.js';
+import { shortHandle } from '../../lib/events/printable.js';
 import { sessionErrorOf, withRecipe } from '../recipe/recipe-application.js';
 import { withApplication } from '../support/test-application.js';
 import { TelemetrySdk } from '../support/telemetry-sdk.js';

@@ -1,7 +1,7 @@
 import { afterAll, expect, it } from '@jest/globals';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { embeddedCore, postgresStore } from 'nest-sessions';
-import { SystemClock } from '../../lib/shared/clock.js';
+import { SystemClock } from '../../lib/util/clock.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { seedSigningKeys } from '../support/embedded.js';
 import { countFrom } from '../support/fc-runs.js';

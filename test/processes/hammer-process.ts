@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import pg from 'pg';
-import { postgresStore } from '../../lib/core/embedded/stores/postgres.store.js';
+import { postgresStore } from '../../lib/stores/postgres.store.js';
 import { refresh, verify } from '../support/core-calls.js';
 import { embeddedCoreOn } from '../support/embedded.js';
 import type { HammerTarget, HistoryEntry } from './hammer-history.js';

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { postgresStore } from '../../lib/core/embedded/stores/postgres.store.js';
+import { postgresStore } from '../../lib/stores/postgres.store.js';
 import { create, kidOf, refresh, verify } from '../support/core-calls.js';
 import {
   ACCESS_VALIDITY_SEC,

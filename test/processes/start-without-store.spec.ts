@@ -1,6 +1,6 @@
 import { afterAll, expect, it } from '@jest/globals';
 import { embeddedCore, postgresStore, StoreSetupError, type EmbeddedCoreOptions } from 'nest-sessions';
-import { SystemClock } from '../../lib/shared/clock.js';
+import { SystemClock } from '../../lib/util/clock.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { seedSigningKeys } from '../support/embedded.js';
 import { startPostgres } from '../support/postgres.js';

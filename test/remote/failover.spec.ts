@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { HttpCoreClient } from '../../lib/core/http/http-core-client.js';
+import type { HttpCoreClient } from '../../lib/core/remote/http-core-client.js';
 import { CoreUnavailableError } from '../../lib/errors/core.error.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { CORE_OPERATIONS, operation } from '../support/core-operations.js';

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { AccessTokenVerifier } from '../../lib/access-token/access-token-verifier.js';
-import { parseWithoutVerifying } from '../../lib/access-token/access-token.js';
-import { CoreAttemptError } from '../../lib/core/http/core-attempt-error.js';
-import type { HttpCoreClient } from '../../lib/core/http/http-core-client.js';
+import { AccessTokenVerifier } from '../../lib/tokens/access-token-verifier.js';
+import { parseWithoutVerifying } from '../../lib/tokens/access-token.js';
+import { CoreAttemptError } from '../../lib/core/remote/core-attempt-error.js';
+import type { HttpCoreClient } from '../../lib/core/remote/http-core-client.js';
 import {
   CoreBadInputError,
   CoreError,

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { AccessTokenVerifier } from '../../lib/access-token/access-token-verifier.js';
-import { parseWithoutVerifying } from '../../lib/access-token/access-token.js';
-import type { HttpCoreClient } from '../../lib/core/http/http-core-client.js';
+import { AccessTokenVerifier } from '../../lib/tokens/access-token-verifier.js';
+import { parseWithoutVerifying } from '../../lib/tokens/access-token.js';
+import type { HttpCoreClient } from '../../lib/core/remote/http-core-client.js';
 import { TryRefreshTokenError } from '../../lib/errors/session.error.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { FOREIGN_TEST_KEY } from '../fixtures/signing-keys.js';

@@ -1,9 +1,9 @@
 import { env } from 'node:process';
 import { describe, expect, it } from '@jest/globals';
 import type { CoreClient } from '../../lib/core/core-client.js';
-import { remoteCore } from '../../lib/core/http/remote-core-options.js';
-import { SessionEvents } from '../../lib/observability/session-events.js';
-import { SystemClock, type Clock } from '../../lib/shared/clock.js';
+import { remoteCore } from '../../lib/core/remote/remote-core-options.js';
+import { SessionEvents } from '../../lib/events/session-events.js';
+import { SystemClock, type Clock } from '../../lib/util/clock.js';
 import { describeCoreClient } from '../contract/core-client.contract.js';
 import { create, decoded, refresh, refreshed, replacementOf, verify } from '../support/core-calls.js';
 import { seededMemoryStore } from '../support/embedded.js';

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { MemoryStore } from '../../lib/core/embedded/stores/memory.store.js';
+import { MemoryStore } from '../../lib/stores/memory.store.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { coreExchanges } from '../fixtures/core-exchanges.js';
 import { DYNAMIC_TEST_KEY, STATIC_TEST_KEY } from '../fixtures/signing-keys.js';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { SessionCoreModuleOptions } from '../../lib/session-core-options.interface.js';
+import type { SessionCoreModuleOptions } from '../../lib/core/server/session-core-options.js';
 import { withServedCore, type ServedCore } from '../support/served-core.js';
 import { TelemetrySdk } from '../support/telemetry-sdk.js';
 import { watchedStore } from '../support/watched-store.js';

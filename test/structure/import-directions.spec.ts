@@ -62,27 +62,27 @@ const LAYERS: readonly Layer[] = [
 const EXCEPTIONS: readonly { from: string; to: string; because: string }[] = [
   {
     from: 'lib/core/embedded/',
-    to: 'lib/access-token/access-token.ts',
+    to: 'lib/tokens/access-token.ts',
     because: 'the engine mints what the verifier reads',
   },
   {
     from: 'lib/core/embedded/',
-    to: 'lib/access-token/access-token-claims.ts',
+    to: 'lib/tokens/access-token-claims.ts',
     because: 'the same',
   },
   {
     from: 'lib/core/embedded/',
-    to: 'lib/access-token/reserved-claims.ts',
+    to: 'lib/tokens/reserved-claims.ts',
     because: 'the engine keeps the names of the session out of payloads',
   },
   {
     from: 'lib/core/embedded/',
-    to: 'lib/access-token/signature-verifier.ts',
+    to: 'lib/tokens/signature-verifier.ts',
     because: 'signatures are checked in one place, whoever asks',
   },
   {
     from: 'lib/core/embedded/embedded-core-options.ts',
-    to: 'lib/core/embedded/stores/memory.store.ts',
+    to: 'lib/stores/memory.store.ts',
     because: 'it is the default of the option `store`',
   },
 ];
@@ -107,7 +107,7 @@ function mayImport(layer: Layer, path: string, target: string): boolean {
 
 function mayUsePackage(layer: Layer, name: string, isTypeOnly: boolean, path: string): boolean {
   if (PACKAGES_EVERYWHERE.test(name)) return true;
-  if (name === '#tldts') return path === 'lib/config/public-suffix.ts';
+  if (name === '#tldts') return path === 'lib/options/public-suffix.ts';
   return EDGE_LAYERS.includes(layer.name)
     ? PACKAGES_AT_THE_EDGE.test(name)
     : name === '@nestjs/common' && isTypeOnly;

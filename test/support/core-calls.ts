@@ -7,7 +7,7 @@ import type {
   VerifySessionInput,
   VerifySessionResult,
 } from '../../lib/core/core.types.js';
-import { isJsonObject, type JsonObject } from '../../lib/shared/json.js';
+import { isJsonObject, type JsonObject } from '../../lib/util/json.js';
 
 /** Creates a session of `user-1` without payload, data and anti-CSRF, unless told otherwise. */
 export function create(

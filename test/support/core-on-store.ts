@@ -1,4 +1,4 @@
-import type { SessionStore } from '../../lib/core/embedded/session-store.js';
+import type { SessionStore } from '../../lib/stores/session-store.js';
 import type { CoreOptions, CoreUnderTest } from '../contract/core-under-test.js';
 import { embeddedCoreOn, seedSigningKeys } from './embedded.js';
 

@@ -1,5 +1,5 @@
 import type { CoreClient } from '../../lib/core/core-client.js';
-import type { UserContext } from '../../lib/shared/user-context.js';
+import type { UserContext } from '../../lib/util/user-context.js';
 
 /** One way to use a core. */
 export interface CoreOperation {

@@ -5,9 +5,9 @@ import {
   type EmbeddedCoreOptions,
 } from '../../lib/core/embedded/embedded-core-options.js';
 import { sessionKeyOf } from '../../lib/core/embedded/session-handle.js';
-import type { SessionRow, SessionStore } from '../../lib/core/embedded/session-store.js';
-import { MemoryStore } from '../../lib/core/embedded/stores/memory.store.js';
-import { SessionEvents, type SessionEvent } from '../../lib/observability/session-events.js';
+import type { SessionRow, SessionStore } from '../../lib/stores/session-store.js';
+import { MemoryStore } from '../../lib/stores/memory.store.js';
+import { SessionEvents, type SessionEvent } from '../../lib/events/session-events.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { DYNAMIC_TEST_KEY, STATIC_TEST_KEY } from '../fixtures/signing-keys.js';
 

@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { HttpCoreClient, type HttpCoreClientParts } from '../../lib/core/http/http-core-client.js';
-import { resolveRemoteCoreOptions, type RemoteCoreOptions } from '../../lib/core/http/remote-core-config.js';
-import { SessionEvents } from '../../lib/observability/session-events.js';
-import { SystemClock, type Clock } from '../../lib/shared/clock.js';
-import { isJsonObject, type JsonObject } from '../../lib/shared/json.js';
+import { HttpCoreClient, type HttpCoreClientParts } from '../../lib/core/remote/http-core-client.js';
+import { resolveRemoteCoreOptions, type RemoteCoreOptions } from '../../lib/core/remote/remote-core-config.js';
+import { SessionEvents } from '../../lib/events/session-events.js';
+import { SystemClock, type Clock } from '../../lib/util/clock.js';
+import { isJsonObject, type JsonObject } from '../../lib/util/json.js';
 import { DYNAMIC_TEST_KEY, STATIC_TEST_KEY } from '../fixtures/signing-keys.js';
 import { DYNAMIC_TEST_KID, STATIC_TEST_KID } from './embedded.js';
 import { publicJwkOf } from './key-set.js';

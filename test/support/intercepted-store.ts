@@ -1,4 +1,4 @@
-import type { SessionStore } from '../../lib/core/embedded/session-store.js';
+import type { SessionStore } from '../../lib/stores/session-store.js';
 
 /** Gets every call of a store and decides when, and whether, it happens. */
 export type AroundCall = (name: string, call: () => Promise<unknown>) => Promise<unknown>;

@@ -1,5 +1,5 @@
 import { createPublicKey } from 'node:crypto';
-import type { PublicJwk, VerificationKeys } from '../../lib/shared/verification-keys.js';
+import type { PublicJwk, VerificationKeys } from '../../lib/util/verification-keys.js';
 import { DYNAMIC_TEST_KEY } from '../fixtures/signing-keys.js';
 import { DYNAMIC_TEST_KID } from './embedded.js';
 

@@ -1,4 +1,4 @@
-import { MemoryStore } from '../../lib/core/embedded/stores/memory.store.js';
+import { MemoryStore } from '../../lib/stores/memory.store.js';
 import { FOREIGN_TEST_KEY } from '../fixtures/signing-keys.js';
 import { DYNAMIC_TEST_KEY_CREATED_AT_MS } from './embedded.js';
 

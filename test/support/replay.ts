@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../../lib/shared/json.js';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../lib/util/json.js';
 import type { CoreExchange } from '../fixtures/core-exchanges.js';
 import type { RawAnswer, RawRequest } from './served-core.js';
 

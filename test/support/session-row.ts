@@ -1,4 +1,4 @@
-import type { SessionRow } from '../../lib/core/embedded/session-store.js';
+import type { SessionRow } from '../../lib/stores/session-store.js';
 
 export const NOW = 1_760_000_000_000;
 /** A live row of a store, as plain as can be. */

@@ -1,5 +1,5 @@
-import type { SessionConfig } from '../../lib/config/session-config.js';
-import { Clock } from '../../lib/shared/clock.js';
+import type { SessionConfig } from '../../lib/options/session-config.js';
+import { Clock } from '../../lib/util/clock.js';
 
 /** The moment at which {@link StoppedClock} stands. */
 export const WIRE_TEST_TIME_MS = Date.parse('2026-01-01T00:00:00Z');

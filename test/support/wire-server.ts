@@ -3,8 +3,8 @@ import type { OutgoingHttpHeaders, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
 import { fastify } from 'fastify';
-import type { HttpExchange } from '../../lib/shared/http-exchange.js';
-import { exchangeFor } from '../../lib/transport/http-exchange-factory.js';
+import type { HttpExchange } from '../../lib/util/http-exchange.js';
+import { exchangeFor } from '../../lib/http/http-exchange-factory.js';
 
 export const SERVER_KINDS = ['node:http', 'express', 'fastify'] as const;
 export type ServerKind = (typeof SERVER_KINDS)[number];

@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import pg from 'pg';
-import { postgresStore } from '../../lib/core/embedded/stores/postgres.store.js';
-import { sqliteStore } from '../../lib/core/embedded/stores/sqlite.store.js';
+import { postgresStore } from '../../lib/stores/postgres.store.js';
+import { sqliteStore } from '../../lib/stores/sqlite.store.js';
 import type { WriterTarget } from './killed-writer.js';
 
 /** Writes sessions until it is killed, and says after each write what is now stored: a line `<handle> <state>`. */

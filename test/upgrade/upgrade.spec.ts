@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { embeddedCore, postgresStore, sqliteStore, type SessionStore } from 'nest-sessions';
-import { loadDriver } from '../../lib/core/embedded/stores/sqlite.store.js';
+import { loadDriver } from '../../lib/stores/sqlite.store.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { startPostgres } from '../support/postgres.js';
 import { startApplication, type TestApplication } from '../support/test-application.js';

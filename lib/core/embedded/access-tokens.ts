@@ -7,11 +7,11 @@ import {
   MAX_ACCESS_TOKEN_LENGTH,
   parseWithoutVerifying,
   type AccessTokenInfo,
-} from '../../access-token/access-token.js';
-import { accessTokenClaims, type AccessTokenContent } from '../../access-token/access-token-claims.js';
-import { findMissingClaim } from '../../access-token/reserved-claims.js';
-import { SignatureVerifier } from '../../access-token/signature-verifier.js';
-import { parseJsonObject, type JsonObject } from '../../shared/json.js';
+} from '../../tokens/access-token.js';
+import { accessTokenClaims, type AccessTokenContent } from '../../tokens/access-token-claims.js';
+import { findMissingClaim } from '../../tokens/reserved-claims.js';
+import { SignatureVerifier } from '../../tokens/signature-verifier.js';
+import { parseJsonObject, type JsonObject } from '../../util/json.js';
 import type { TokenInfo } from '../core.types.js';
 import type { SigningKey, SigningKeys } from './signing-keys.js';
 

@@ -1,5 +1,5 @@
-import type { SigningAlgorithm } from './key-pairs.js';
-import type { SessionStore } from './session-store.js';
+import type { SigningAlgorithm } from '../../tokens/key-pairs.js';
+import type { SessionStore } from '../../stores/session-store.js';
 
 /**
  * Which logins belong to one account, for applications that link them.

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { create, refreshed } from '../../../test/support/core-calls.js';
 import { rowOf, TEST_START_MS } from '../../../test/support/embedded.js';
-import { SessionEvents } from '../../observability/session-events.js';
+import { SessionEvents } from '../../events/session-events.js';
 import { TestClock } from '../../testing/test-clock.js';
 import type { CoreContext } from '../core-provider.js';
 import {
@@ -10,7 +10,7 @@ import {
   type EmbeddedCoreConfig,
   type EmbeddedCoreOptions,
 } from './embedded-core-options.js';
-import { memoryStore } from './stores/memory.store.js';
+import { memoryStore } from '../../stores/memory.store.js';
 
 const problemsOf = (options: object): string[] =>
   embeddedCore(options as EmbeddedCoreOptions).problems.map(({ path }) => path);

@@ -6,7 +6,7 @@ import {
   oneOfOption,
   OptionReader,
   show,
-} from '../../config/option-reader.js';
+} from '../../options/option-reader.js';
 import type { ConfigProblem } from '../../errors/config.error.js';
 import type { CoreProvider } from '../core-provider.js';
 import { EmbeddedCore } from './embedded-core.js';
@@ -16,9 +16,9 @@ import type {
   EmbeddedCoreNumbers,
   EmbeddedCoreOptions,
 } from './embedded-core-config.js';
-import { SIGNING_ALGORITHMS } from './key-pairs.js';
-import { SessionStore } from './session-store.js';
-import { memoryStore } from './stores/memory.store.js';
+import { SIGNING_ALGORITHMS } from '../../tokens/key-pairs.js';
+import { SessionStore } from '../../stores/session-store.js';
+import { memoryStore } from '../../stores/memory.store.js';
 
 export type { EmbeddedCoreConfig, EmbeddedCoreOptions } from './embedded-core-config.js';
 

@@ -17,8 +17,8 @@ import { interceptedStore } from '../../../test/support/intercepted-store.js';
 import { CoreUnavailableError } from '../../errors/core.error.js';
 import type { EmbeddedCore } from './embedded-core.js';
 import type { EmbeddedCoreOptions } from './embedded-core-config.js';
-import type { SessionStore } from './session-store.js';
-import { loadDriver, sqliteStore } from './stores/sqlite.store.js';
+import type { SessionStore } from '../../stores/session-store.js';
+import { loadDriver, sqliteStore } from '../../stores/sqlite.store.js';
 
 const HOUR_MS = 3_600_000;
 const CLOSED = new CoreUnavailableError('The core was closed');

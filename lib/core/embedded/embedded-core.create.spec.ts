@@ -10,8 +10,8 @@ import {
   TEST_START_MS,
 } from '../../../test/support/embedded.js';
 import { CoreBadInputError } from '../../errors/core.error.js';
-import type { JsonObject, JsonValue } from '../../shared/json.js';
-import { refreshTokenHash1, refreshTokenHash2, RefreshTokens } from './refresh-token.js';
+import type { JsonObject, JsonValue } from '../../util/json.js';
+import { refreshTokenHash1, refreshTokenHash2, RefreshTokens } from '../../tokens/refresh-token.js';
 
 const RESERVED = [
   'sub',

@@ -11,7 +11,7 @@ import {
 } from '../../../test/support/made-tokens.js';
 import { FOREIGN_TEST_KEY } from '../../../test/fixtures/signing-keys.js';
 import { CoreBadInputError } from '../../errors/core.error.js';
-import type { JsonObject } from '../../shared/json.js';
+import type { JsonObject } from '../../util/json.js';
 import type { UserSessionsInput } from '../core.types.js';
 
 const NO_SESSION = { status: 'UNAUTHORISED', message: 'Session does not exist.' };

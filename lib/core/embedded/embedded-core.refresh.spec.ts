@@ -19,8 +19,8 @@ import {
   type TestCore,
 } from '../../../test/support/embedded.js';
 import { legacyToken, V2_CLAIMS } from '../../../test/support/made-tokens.js';
-import { refreshTokenHash1, refreshTokenHash2 } from './refresh-token.js';
-import { MemoryStore } from './stores/memory.store.js';
+import { refreshTokenHash1, refreshTokenHash2 } from '../../tokens/refresh-token.js';
+import { MemoryStore } from '../../stores/memory.store.js';
 
 const SESSION_GONE = { status: 'UNAUTHORISED', message: 'Session missing in db or has expired' };
 

@@ -5,9 +5,9 @@ import { FOREIGN_TEST_KEY } from '../../../test/fixtures/signing-keys.js';
 import { makeEmbeddedCore, rowOf, TEST_START_MS, type TestCore } from '../../../test/support/embedded.js';
 import { jwt, rs256, V5_CLAIMS, V5_HEADER } from '../../../test/support/made-tokens.js';
 import { CoreBadInputError } from '../../errors/core.error.js';
-import { MAX_ACCESS_TOKEN_LENGTH } from '../../access-token/access-token.js';
-import { refreshTokenHash1, refreshTokenHash2 } from './refresh-token.js';
-import type { SessionRow } from './session-store.js';
+import { MAX_ACCESS_TOKEN_LENGTH } from '../../tokens/access-token.js';
+import { refreshTokenHash1, refreshTokenHash2 } from '../../tokens/refresh-token.js';
+import type { SessionRow } from '../../stores/session-store.js';
 
 const base64url = (text: string): string => Buffer.from(text).toString('base64url');
 

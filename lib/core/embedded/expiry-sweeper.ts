@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Clock } from '../../shared/clock.js';
-import type { SessionStore } from './session-store.js';
+import type { Clock } from '../../util/clock.js';
+import type { SessionStore } from '../../stores/session-store.js';
 import type { SigningKeys } from './signing-keys.js';
 
 const BATCH = 5000;

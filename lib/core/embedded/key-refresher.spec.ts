@@ -11,7 +11,7 @@ import {
 } from '../../../test/support/embedded.js';
 import { interceptedStore } from '../../../test/support/intercepted-store.js';
 import type { EmbeddedCoreOptions } from './embedded-core-config.js';
-import type { MemoryStore } from './stores/memory.store.js';
+import type { MemoryStore } from '../../stores/memory.store.js';
 
 const WEEK_MS = 604_800_000;
 const END_MS = DYNAMIC_TEST_KEY_CREATED_AT_MS + WEEK_MS;

@@ -17,8 +17,8 @@ import {
   type RotationState,
   type VerifyDecision,
 } from './refresh-rotation.js';
-import { refreshTokenHash1, refreshTokenHash2 } from './refresh-token.js';
-import type { SessionRow } from './session-store.js';
+import { refreshTokenHash1, refreshTokenHash2 } from '../../tokens/refresh-token.js';
+import type { SessionRow } from '../../stores/session-store.js';
 
 type Current = 'X' | 'Y' | 'G' | 'none';
 

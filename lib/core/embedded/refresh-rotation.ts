@@ -1,6 +1,6 @@
-import { equalsInConstantTime } from '../../shared/constant-time.js';
-import { refreshTokenHash1 } from './refresh-token.js';
-import type { SessionRow } from './session-store.js';
+import { equalsInConstantTime } from '../../util/safe-equal.js';
+import { refreshTokenHash1 } from '../../tokens/refresh-token.js';
+import type { SessionRow } from '../../stores/session-store.js';
 
 /** The part of a row that the rules look at. */
 export type RotationState = Pick<

@@ -10,7 +10,7 @@ jest.unstable_mockModule('node:crypto', () => ({
     crypto.pbkdf2(...args);
   },
 }));
-const { RefreshTokens } = await import('./refresh-token.js');
+const { RefreshTokens } = await import('../../tokens/refresh-token.js');
 
 const NONCE = 'b'.repeat(64);
 

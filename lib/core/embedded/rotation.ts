@@ -1,13 +1,13 @@
-import type { AccessTokenInfo } from '../../access-token/access-token.js';
-import { findReservedClaim } from '../../access-token/reserved-claims.js';
+import type { AccessTokenInfo } from '../../tokens/access-token.js';
+import { findReservedClaim } from '../../tokens/reserved-claims.js';
 import { CoreUnavailableError } from '../../errors/core.error.js';
-import { eventSourceOf } from '../../observability/event-source.js';
-import { shortHandle } from '../../observability/printable.js';
-import type { SessionEvents } from '../../observability/session-events.js';
-import { equalsInConstantTime } from '../../shared/constant-time.js';
-import { jsonEquals, type JsonObject } from '../../shared/json.js';
-import { accessTokenExpiryMs, LIFETIME_CLAIMS, sessionExpiryMs } from '../../shared/lifetime-claims.js';
-import type { UserContext } from '../../shared/user-context.js';
+import { eventSourceOf } from '../../events/event-source.js';
+import { shortHandle } from '../../events/printable.js';
+import type { SessionEvents } from '../../events/session-events.js';
+import { equalsInConstantTime } from '../../util/safe-equal.js';
+import { jsonEquals, type JsonObject } from '../../util/json.js';
+import { accessTokenExpiryMs, LIFETIME_CLAIMS, sessionExpiryMs } from '../../util/lifetime-claims.js';
+import type { UserContext } from '../../util/user-context.js';
 import type {
   RefreshSessionInput,
   RefreshSessionResult,
@@ -16,7 +16,7 @@ import type {
 } from '../core.types.js';
 import { inMs } from './embedded-core-config.js';
 import { decideRefresh, decideVerify, type PresentedRefreshToken } from './refresh-rotation.js';
-import { refreshTokenHash1, refreshTokenHash2 } from './refresh-token.js';
+import { refreshTokenHash1, refreshTokenHash2 } from '../../tokens/refresh-token.js';
 import { sessionKeyOf } from './session-handle.js';
 import {
   ACCESS_TOKEN_VERSION,
@@ -24,7 +24,7 @@ import {
   type SessionIssuer,
   type SessionIssuerParts,
 } from './session-issuer.js';
-import type { SessionKey, SessionRow, SessionStore } from './session-store.js';
+import type { SessionKey, SessionRow, SessionStore } from '../../stores/session-store.js';
 import { ownPayloadOf, sessionFromToken, storedObject } from './stored-session.js';
 
 /** Another instance can win a promotion a few times in a row, not for ever. */

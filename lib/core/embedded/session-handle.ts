@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { DEFAULT_TENANT_ID } from '../../shared/tenant-id.js';
-import type { SessionKey } from './session-store.js';
+import { DEFAULT_TENANT_ID } from '../../util/tenant-id.js';
+import type { SessionKey } from '../../stores/session-store.js';
 
 /** Of any tenant that there may be a row of: what is no tenant's id today may have been one when it was written. */
 const HANDLE = /^([0-9A-Za-z-]{1,128})(?:_([a-z0-9-]{1,64}))?$/;

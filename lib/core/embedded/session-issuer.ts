@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import type { AccessTokenInfo } from '../../access-token/access-token.js';
-import { findReservedClaim } from '../../access-token/reserved-claims.js';
+import type { AccessTokenInfo } from '../../tokens/access-token.js';
+import { findReservedClaim } from '../../tokens/reserved-claims.js';
 import { CoreBadInputError } from '../../errors/core.error.js';
-import type { Clock } from '../../shared/clock.js';
-import type { JsonObject } from '../../shared/json.js';
-import { accessTokenExpiryMs, sessionExpiryMs } from '../../shared/lifetime-claims.js';
-import { isTenantId } from '../../shared/tenant-id.js';
+import type { Clock } from '../../util/clock.js';
+import type { JsonObject } from '../../util/json.js';
+import { accessTokenExpiryMs, sessionExpiryMs } from '../../util/lifetime-claims.js';
+import { isTenantId } from '../../util/tenant-id.js';
 import type { CoreSession, CoreSessionTokens, CreateSessionInput, TokenInfo } from '../core.types.js';
 import type { AccessTokens } from './access-tokens.js';
 import { inMs, type EmbeddedCoreConfig } from './embedded-core-config.js';
-import { refreshTokenHash1, refreshTokenHash2, type RefreshTokens } from './refresh-token.js';
+import { refreshTokenHash1, refreshTokenHash2, type RefreshTokens } from '../../tokens/refresh-token.js';
 import { newSessionHandle } from './session-handle.js';
-import type { SessionRow } from './session-store.js';
+import type { SessionRow } from '../../stores/session-store.js';
 import { storedObject } from './stored-session.js';
 
 /** Version of the access tokens that are made for new pairs (CDI 4.0 and later). */

@@ -4,9 +4,9 @@ import { compactVerify, importJWK } from 'jose';
 import { create, decoded, kidOf, refreshed, verify } from '../../../test/support/core-calls.js';
 import { DYNAMIC_TEST_KID, embeddedCoreOn, seededMemoryStore } from '../../../test/support/embedded.js';
 import { legacyToken, V2_CLAIMS } from '../../../test/support/made-tokens.js';
-import type { PublicJwk } from '../../shared/verification-keys.js';
+import type { PublicJwk } from '../../util/verification-keys.js';
 import type { EmbeddedCore } from './embedded-core.js';
-import { MemoryStore } from './stores/memory.store.js';
+import { MemoryStore } from '../../stores/memory.store.js';
 
 const ES256 = { signingAlgorithm: 'ES256' } as const;
 const JWT_INPUT = {

@@ -14,9 +14,9 @@ import {
 } from '../../../test/support/embedded.js';
 import { jwt, rs256, V5_CLAIMS, V5_HEADER } from '../../../test/support/made-tokens.js';
 import { TestClock } from '../../testing/test-clock.js';
-import { newStoredKeyPair } from './key-pairs.js';
+import { newStoredKeyPair } from '../../tokens/key-pairs.js';
 import { SigningKeys } from './signing-keys.js';
-import { MemoryStore } from './stores/memory.store.js';
+import { MemoryStore } from '../../stores/memory.store.js';
 
 const EC_KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   .publicKey.export({ format: 'der', type: 'spki' })

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../shared/clock.js';
-import type { PublicJwk, VerificationKeys } from '../../shared/verification-keys.js';
+import type { Clock } from '../../util/clock.js';
+import type { PublicJwk, VerificationKeys } from '../../util/verification-keys.js';
 import type { KeyRotations } from '../key-rotations.js';
 import {
   keyPairOf,
@@ -8,8 +8,8 @@ import {
   SIGNING_ALGORITHMS,
   type KeyPair,
   type SigningAlgorithm,
-} from './key-pairs.js';
-import type { SessionStore, StoredDynamicKey, StoredStaticKey } from './session-store.js';
+} from '../../tokens/key-pairs.js';
+import type { SessionStore, StoredDynamicKey, StoredStaticKey } from '../../stores/session-store.js';
 
 /** A new rotating key is published at least this long before its first signature. */
 const OVERLAP_MS = 60_000;

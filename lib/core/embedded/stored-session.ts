@@ -1,6 +1,6 @@
-import type { AccessTokenInfo } from '../../access-token/access-token.js';
-import { findReservedClaim } from '../../access-token/reserved-claims.js';
-import { parseJsonObject, type JsonObject } from '../../shared/json.js';
+import type { AccessTokenInfo } from '../../tokens/access-token.js';
+import { findReservedClaim } from '../../tokens/reserved-claims.js';
+import { parseJsonObject, type JsonObject } from '../../util/json.js';
 import type { CoreSession } from '../core.types.js';
 
 /** The session as an access token tells of it, without a look at the store. */

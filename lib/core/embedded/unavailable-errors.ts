@@ -1,7 +1,7 @@
 import { CoreError, CoreUnavailableError } from '../../errors/core.error.js';
-import { withinTime } from '../../shared/within-time.js';
+import { withinTime } from '../../util/with-timeout.js';
 import type { CoreCalls } from '../core-calls.js';
-import type { SessionStore } from './session-store.js';
+import type { SessionStore } from '../../stores/session-store.js';
 import type { StoreGate } from './store-gate.js';
 
 /**

@@ -1,4 +1,4 @@
-import { registrableDomain } from '../../config/public-suffix.js';
+import { registrableDomain } from '../../options/public-suffix.js';
 import { headerOf, isRedirect, nameOf, type RecordedExchange } from '../exchange.js';
 import { allExchanges, type Facts } from '../facts.js';
 import { error, ok, verdict, warning, type Finding } from '../finding.js';

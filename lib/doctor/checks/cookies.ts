@@ -1,5 +1,5 @@
-import { MAX_COOKIE_OCTETS } from '../../transport/cookies.js';
-import { matchesCookiePath } from '../../shared/cookie-path.js';
+import { MAX_COOKIE_OCTETS } from '../../http/cookies.js';
+import { matchesCookiePath } from '../../http/cookie-path.js';
 import { routeUrl, type Facts } from '../facts.js';
 import { ok, verdict, warning, type Advice, type Finding, type FindingCode } from '../finding.js';
 import { givenTokens, sessionCookies, type SessionCookie } from '../session-tokens.js';

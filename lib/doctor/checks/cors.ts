@@ -11,7 +11,7 @@ import {
 import { FOREIGN_ORIGIN, isCrossOrigin, type Facts } from '../facts.js';
 import { error, ok, verdict, warning, type Finding } from '../finding.js';
 import { quote } from '../printable.js';
-import { sessionCorsHeaders } from '../../transport/session-cors-headers.js';
+import { sessionCorsHeaders } from '../../http/session-cors-headers.js';
 
 const OWN_RESPONSE_HEADERS = ['front-token', 'st-access-token', 'st-refresh-token', 'anti-csrf'];
 const CLIENT_WAITS = 'The browser hides the answer from the page, and the client sees a failed request.';

@@ -1,0 +1,142 @@
+import { CoreBadInputError } from '../../errors/core.error.js';
+import type { JsonObject, JsonValue } from '../../util/json.js';
+import { isTenantId } from '../../util/tenant-id.js';
+import type {
+  CreateJwtInput,
+  CreateSessionInput,
+  RefreshSessionInput,
+  RegenerateInput,
+  UserSessionsInput,
+  VerifySessionInput,
+} from '../core.types.js';
+
+/** A call in the words of the CDI, before host, version and keys. */
+export interface CdiRequest {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  /** Path below the host's base path, the tenant's segment included. */
+  readonly path: string;
+  /** `rid`; undefined for paths without `recipe` in them. */
+  readonly recipeId?: 'session' | 'jwt' | 'userroles';
+  readonly params?: Readonly<Record<string, string | boolean>>;
+  /** Members that are undefined are left out: the core refuses null for an optional one. */
+  readonly body?: Readonly<Record<string, JsonValue | undefined>>;
+  /** Whether the core may do it twice without harm, so that it may be sent again when its answer got lost. */
+  readonly isRepeatable: boolean;
+  /** Where the call's secrets are, so that an error never repeats them. */
+  readonly secrets?: readonly (string | undefined)[];
+}
+
+type Body = NonNullable<CdiRequest['body']>;
+
+export function apiVersionRequest(apiDomain: string): CdiRequest {
+  return { method: 'GET', path: '/apiversion', params: { apiDomain }, isRepeatable: true };
+}
+
+/** Not repeatable: done twice, it leaves a session behind that nobody holds. */
+export function createSessionRequest({ tenantId, recipeUserId, ...rest }: CreateSessionInput): CdiRequest {
+  const path = `${tenantSegment(tenantId)}/recipe/session`;
+  return { ...post(path, { userId: recipeUserId, ...rest }), isRepeatable: false };
+}
+
+export function verifySessionRequest(input: VerifySessionInput): CdiRequest {
+  const secrets = [input.accessToken, input.antiCsrfToken];
+  return { ...post('/recipe/session/verify', { ...input }), secrets };
+}
+
+/** Repeatable by the rules up to CDI 5.5, where a refresh writes nothing. */
+export function refreshSessionRequest(input: RefreshSessionInput): CdiRequest {
+  const secrets = [input.refreshToken, input.antiCsrfToken];
+  return { ...post('/recipe/session/refresh', { ...input }), secrets };
+}
+
+export function regenerateRequest(input: Omit<RegenerateInput, 'change'>): CdiRequest {
+  return { ...post('/recipe/session/regenerate', { ...input }), secrets: [input.accessToken] };
+}
+
+export function sessionInformationRequest(sessionHandle: string): CdiRequest {
+  return get('/recipe/session', { sessionHandle }, 'session');
+}
+
+export function sessionsOfUserRequest(input: UserSessionsInput): CdiRequest {
+  const { path, acrossAllTenants } = scopeOf(input, '/recipe/session/user');
+  const params = {
+    userId: input.userId,
+    fetchSessionsForAllLinkedAccounts: input.includeLinkedAccounts,
+    fetchAcrossAllTenants: acrossAllTenants,
+  };
+  return get(path, params, 'session');
+}
+
+/** Done twice, the second answer misses what the first has ended: no harm is done. */
+export function removeSessionsRequest(sessionHandles: readonly string[]): CdiRequest {
+  return post('/recipe/session/remove', { sessionHandles: [...sessionHandles] });
+}
+
+export function removeSessionsOfUserRequest(input: UserSessionsInput): CdiRequest {
+  const { path, acrossAllTenants } = scopeOf(input, '/recipe/session/remove');
+  return post(path, {
+    userId: input.userId,
+    revokeSessionsForLinkedAccounts: input.includeLinkedAccounts,
+    revokeAcrossAllTenants: acrossAllTenants,
+  });
+}
+
+export function updateSessionDataRequest(sessionHandle: string, data: JsonObject): CdiRequest {
+  return put('/recipe/session/data', { sessionHandle, userDataInDatabase: data });
+}
+
+export function updateAccessTokenPayloadRequest(sessionHandle: string, payload: JsonObject): CdiRequest {
+  return put('/recipe/jwt/data', { sessionHandle, userDataInJWT: payload });
+}
+
+export function userIdRequest(userId: string): CdiRequest {
+  return { method: 'GET', path: '/user/id', params: { userId }, isRepeatable: true };
+}
+
+export function createJwtRequest(input: CreateJwtInput): CdiRequest {
+  return { ...post('/recipe/jwt', { ...input }), recipeId: 'jwt' };
+}
+
+export function jwksRequest(): CdiRequest {
+  return { method: 'GET', path: '/.well-known/jwks.json', isRepeatable: true };
+}
+
+export function rolesOfUserRequest(tenantId: string, userId: string): CdiRequest {
+  return get(`${tenantSegment(tenantId)}/recipe/user/roles`, { userId }, 'userroles');
+}
+
+export function permissionsOfRoleRequest(role: string): CdiRequest {
+  return get('/recipe/role/permissions', { role }, 'userroles');
+}
+
+function get(
+  path: string,
+  params: Record<string, string | boolean>,
+  recipeId: NonNullable<CdiRequest['recipeId']>,
+): CdiRequest {
+  return { method: 'GET', path, params, recipeId, isRepeatable: true };
+}
+
+function post(path: string, body: Body): CdiRequest {
+  return { method: 'POST', path, body, recipeId: 'session', isRepeatable: true };
+}
+
+function put(path: string, body: Body): CdiRequest {
+  return { method: 'PUT', path, body, recipeId: 'session', isRepeatable: true };
+}
+
+function scopeOf({ tenantId }: UserSessionsInput, path: string): { path: string; acrossAllTenants: boolean } {
+  return tenantId === undefined
+    ? { path, acrossAllTenants: true }
+    : { path: tenantSegment(tenantId) + path, acrossAllTenants: false };
+}
+
+/** A tenant's id becomes part of the path, so nothing may pass that would lead to another tenant or app. */
+function tenantSegment(tenantId: string): string {
+  if (!isTenantId(tenantId)) {
+    throw new CoreBadInputError(
+      'The tenant id must be 1 to 64 characters of a-z, 0-9 and "-", and no reserved word of the core',
+    );
+  }
+  return `/${tenantId}`;
+}

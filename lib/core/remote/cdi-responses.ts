@@ -1,0 +1,230 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '../../util/json.js';
+import type { PublicJwk } from '../../util/verification-keys.js';
+import type {
+  CoreSession,
+  CoreSessionInformation,
+  CoreSessionTokens,
+  CreateJwtResult,
+  JwksResult,
+  RefreshSessionResult,
+  RegenerateResult,
+  TokenInfo,
+  VerifySessionResult,
+} from '../core.types.js';
+
+/** How long the keys may be cached where the core does not say, seconds. */
+const DEFAULT_JWKS_VALIDITY_SEC = 60;
+const PUBLIC_MEMBERS = ['alg', 'use', 'n', 'e', 'crv', 'x', 'y'] as const;
+
+/** An answer with status 200 that is not what the CDI promises. The message names fields, never their contents. */
+export class UnexpectedAnswer extends Error {}
+
+/** The versions that the core speaks. */
+export function parseApiVersions(answer: JsonObject): string[] {
+  return texts(answer, 'versions');
+}
+
+export function parseCreated(answer: JsonObject): CoreSessionTokens {
+  statusOf(answer, ['OK']);
+  return sessionTokens(answer);
+}
+
+export function parseVerified(answer: JsonObject): VerifySessionResult {
+  const status = statusOf(answer, ['OK', 'UNAUTHORISED', 'TRY_REFRESH_TOKEN']);
+  return status === 'OK' ? { status, ...sessionAndToken(answer) } : { status, message: messageOf(answer) };
+}
+
+export function parseRefreshed(answer: JsonObject): RefreshSessionResult {
+  const status = statusOf(answer, ['OK', 'UNAUTHORISED', 'TOKEN_THEFT_DETECTED']);
+  switch (status) {
+    case 'OK':
+      return { status, ...sessionTokens(answer) };
+    case 'UNAUTHORISED':
+      return { status, message: messageOf(answer) };
+    case 'TOKEN_THEFT_DETECTED':
+      return { status, session: stolenSession(object(answer, 'session')) };
+  }
+}
+
+export function parseRegenerated(answer: JsonObject): RegenerateResult {
+  const status = statusOf(answer, ['OK', 'UNAUTHORISED']);
+  return status === 'OK' ? { status, ...sessionAndToken(answer) } : { status, message: messageOf(answer) };
+}
+
+/** Undefined where the core knows no such session. */
+export function parseSessionInformation(answer: JsonObject): CoreSessionInformation | undefined {
+  if (statusOf(answer, ['OK', 'UNAUTHORISED']) === 'UNAUTHORISED') return undefined;
+  return {
+    sessionHandle: text(answer, 'sessionHandle'),
+    userId: text(answer, 'userId'),
+    recipeUserId: text(answer, 'recipeUserId'),
+    tenantId: text(answer, 'tenantId'),
+    userDataInDatabase: object(answer, 'userDataInDatabase'),
+    userDataInJWT: object(answer, 'userDataInJWT'),
+    expiry: time(answer, 'expiry'),
+    timeCreated: time(answer, 'timeCreated'),
+  };
+}
+
+export function parseSessionHandles(answer: JsonObject): string[] {
+  statusOf(answer, ['OK']);
+  return texts(answer, 'sessionHandles');
+}
+
+export function parseRevokedHandles(answer: JsonObject): string[] {
+  statusOf(answer, ['OK']);
+  return texts(answer, 'sessionHandlesRevoked');
+}
+
+/** Whether there was a session to update. */
+export function parseUpdated(answer: JsonObject): boolean {
+  return statusOf(answer, ['OK', 'UNAUTHORISED']) === 'OK';
+}
+
+/** The primary user id; undefined where the core does not know the user. */
+export function parsePrimaryUserId(answer: JsonObject): string | undefined {
+  const status = statusOf(answer, ['OK', 'UNKNOWN_USER_ID_ERROR']);
+  return status === 'OK' ? text(object(answer, 'user'), 'id') : undefined;
+}
+
+export function parseCreatedJwt(answer: JsonObject): CreateJwtResult {
+  const status = statusOf(answer, ['OK', 'UNSUPPORTED_ALGORITHM_ERROR']);
+  return status === 'OK' ? { status, jwt: text(answer, 'jwt') } : { status };
+}
+
+export function parseJwks(answer: JsonObject, cacheControl: string | undefined): JwksResult {
+  const maxAge = /(?:^|[\s,])max-age=(\d{1,10})(?:$|[\s,])/i.exec(cacheControl ?? '')?.[1];
+  return {
+    keys: parsePublicKeys(answer),
+    validityInSeconds: maxAge === undefined ? DEFAULT_JWKS_VALIDITY_SEC : Number(maxAge),
+  };
+}
+
+/** The usable keys of a JWKS, in its order. A core has at least two, so none is no answer. */
+export function parsePublicKeys(answer: JsonObject): PublicJwk[] {
+  const keys = list(answer, 'keys').flatMap((entry, index) => publicKeys(entry, `keys[${index}]`));
+  if (keys.length === 0) throw new UnexpectedAnswer('keys has no usable key');
+  return keys;
+}
+
+export function parseRoles(answer: JsonObject): string[] {
+  statusOf(answer, ['OK']);
+  return texts(answer, 'roles');
+}
+
+/** An unknown role has no permissions. */
+export function parsePermissions(answer: JsonObject): string[] {
+  const status = statusOf(answer, ['OK', 'UNKNOWN_ROLE_ERROR']);
+  return status === 'OK' ? texts(answer, 'permissions') : [];
+}
+
+function sessionTokens(answer: JsonObject): CoreSessionTokens {
+  return {
+    session: session(object(answer, 'session')),
+    accessToken: token(object(answer, 'accessToken')),
+    refreshToken: token(object(answer, 'refreshToken')),
+    antiCsrfToken: optionalText(answer, 'antiCsrfToken'),
+  };
+}
+
+function sessionAndToken(answer: JsonObject): { session: CoreSession; accessToken?: TokenInfo } {
+  const found = session(object(answer, 'session'));
+  return isAbsent(answer, 'accessToken')
+    ? { session: found }
+    : { session: found, accessToken: token(object(answer, 'accessToken')) };
+}
+
+function session(value: JsonObject): CoreSession {
+  return {
+    handle: text(value, 'handle'),
+    userId: text(value, 'userId'),
+    recipeUserId: text(value, 'recipeUserId'),
+    tenantId: text(value, 'tenantId'),
+    userDataInJWT: object(value, 'userDataInJWT'),
+  };
+}
+
+function stolenSession(value: JsonObject): { handle: string; userId: string; recipeUserId: string } {
+  const userId = text(value, 'userId');
+  // The published specification of the CDI does not list recipeUserId here.
+  return {
+    handle: text(value, 'handle'),
+    userId,
+    recipeUserId: optionalText(value, 'recipeUserId') ?? userId,
+  };
+}
+
+function token(value: JsonObject): TokenInfo {
+  return {
+    token: text(value, 'token'),
+    expiry: time(value, 'expiry'),
+    createdTime: time(value, 'createdTime'),
+  };
+}
+
+/** Keys without an id and symmetric ones are not ours to use; private members are never copied. */
+function publicKeys(entry: JsonValue, name: string): PublicJwk[] {
+  if (!isJsonObject(entry)) throw new UnexpectedAnswer(`${name} is not an object`);
+  const kty = text(entry, 'kty');
+  if (kty === 'oct' || isAbsent(entry, 'kid')) return [];
+  const members = PUBLIC_MEMBERS.flatMap((member) => {
+    const value = optionalText(entry, member);
+    return value === undefined ? [] : [[member, value] as const];
+  });
+  return [{ kty, kid: text(entry, 'kid'), ...Object.fromEntries(members) }];
+}
+
+function statusOf<T extends string>(answer: JsonObject, accepted: readonly T[]): T {
+  const { status } = answer;
+  const found = accepted.find((candidate) => candidate === status);
+  if (found === undefined) {
+    const seen = typeof status === 'string' && /^[A-Z_]{1,64}$/.test(status) ? status : 'something else';
+    throw new UnexpectedAnswer(`status is ${seen}; expected ${accepted.join(', ')}`);
+  }
+  return found;
+}
+
+function messageOf(answer: JsonObject): string {
+  return optionalText(answer, 'message') ?? '';
+}
+
+function isAbsent(source: JsonObject, name: string): boolean {
+  return source[name] === undefined || source[name] === null;
+}
+
+function text(source: JsonObject, name: string): string {
+  const value = source[name];
+  if (typeof value !== 'string') throw new UnexpectedAnswer(`${name} is not text`);
+  return value;
+}
+
+function optionalText(source: JsonObject, name: string): string | undefined {
+  return isAbsent(source, name) ? undefined : text(source, name);
+}
+
+function time(source: JsonObject, name: string): number {
+  const value = source[name];
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+    throw new UnexpectedAnswer(`${name} is not a time in milliseconds`);
+  }
+  return value;
+}
+
+function object(source: JsonObject, name: string): JsonObject {
+  const value = source[name];
+  if (!isJsonObject(value)) throw new UnexpectedAnswer(`${name} is not an object`);
+  return value;
+}
+
+function list(source: JsonObject, name: string): JsonValue[] {
+  const value = source[name];
+  if (!Array.isArray(value)) throw new UnexpectedAnswer(`${name} is not a list`);
+  return value;
+}
+
+function texts(source: JsonObject, name: string): string[] {
+  return list(source, name).map((value) => {
+    if (typeof value !== 'string') throw new UnexpectedAnswer(`${name} has something else than text in it`);
+    return value;
+  });
+}

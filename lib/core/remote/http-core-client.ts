@@ -1,0 +1,279 @@
+import { CoreBadInputError } from '../../errors/core.error.js';
+import { applyChange, mergeTopLevel, type JsonObject, type NamesChange } from '../../util/json.js';
+import type { UserContext } from '../../util/user-context.js';
+import type { VerificationKeys } from '../../util/verification-keys.js';
+import { CoreClient } from '../core-client.js';
+import { CoreCalls } from '../core-calls.js';
+import type { CoreContext } from '../core-provider.js';
+import { KeyRotations } from '../key-rotations.js';
+import type {
+  CoreUserRoles,
+  CoreSessionInformation,
+  CoreSessionTokens,
+  CreateJwtInput,
+  CreateJwtResult,
+  CreateSessionInput,
+  JwksResult,
+  RefreshSessionInput,
+  RefreshSessionResult,
+  RegenerateInput,
+  RegenerateResult,
+  UserSessionsInput,
+  VerifySessionInput,
+  VerifySessionResult,
+} from '../core.types.js';
+import * as requests from './cdi-requests.js';
+import * as responses from './cdi-responses.js';
+import { isUnknownTenant } from './core-call-errors.js';
+import { CoreConnection } from './core-connection.js';
+import type { Sleep } from './host-exchange.js';
+import type { CoreHostHealth } from './host-pool.js';
+import { HttpTransport } from './http-transport.js';
+import { JwksCache } from './jwks-cache.js';
+import { loadCoreKeys } from './load-core-keys.js';
+import type { RemoteCoreConfig } from './remote-core-config.js';
+
+/** How long one host has to show its keys. */
+const JWKS_TIMEOUT_MS = 5000;
+
+/** What tests replace. */
+export interface HttpCoreClientParts {
+  /** Waits between repeats after status 429. */
+  readonly sleep?: Sleep;
+  /** How long one host has to show its keys, milliseconds. Default 5000. */
+  readonly jwksTimeoutMs?: number;
+}
+
+/**
+ * Client of a running SuperTokens Core, CDI 4.0 to 5.4.
+ *
+ * It needs no core to start: the first call agrees on a version. Theft is reported as the core reports it and, by the
+ * rules of these versions, the session still stands then: the caller revokes it.
+ *
+ * @see docs/protocol/core.md A
+ */
+export class HttpCoreClient extends CoreClient {
+  private readonly connection: CoreConnection;
+  private readonly keyTransport: HttpTransport;
+  override readonly verificationKeys: VerificationKeys;
+
+  /** The core's own roles, for `UserRoleClaim` and `PermissionClaim`. */
+  override readonly userRoles: CoreUserRoles = {
+    getRolesForUser: async ({ userId, tenantId, userContext }) =>
+      this.connection.call(requests.rolesOfUserRequest(tenantId, userId), responses.parseRoles, userContext),
+    getPermissionsForRole: async ({ role, userContext }) =>
+      this.connection.call(requests.permissionsOfRoleRequest(role), responses.parsePermissions, userContext),
+  };
+
+  constructor(
+    config: RemoteCoreConfig,
+    context: CoreContext,
+    { sleep, jwksTimeoutMs = JWKS_TIMEOUT_MS }: HttpCoreClientParts = {},
+  ) {
+    super();
+    const { clock, events, apiDomain, jwksRefreshIntervalSec } = context;
+    const calls = new CoreCalls(context);
+    const rotations = new KeyRotations(events, clock);
+    this.connection = new CoreConnection(config, { clock, apiDomain, sleep, calls });
+    // Connections of its own: a core that is slow to answer calls does not keep keys from being loaded.
+    this.keyTransport = new HttpTransport({
+      timeoutMs: jwksTimeoutMs,
+      maxResponseBytes: config.maxResponseBytes,
+    });
+    this.verificationKeys = new JwksCache(clock, {
+      hosts: config.hosts,
+      maxAgeMs: jwksRefreshIntervalSec * 1000,
+      load: async (host) => loadCoreKeys(this.keyTransport, host),
+      onLoaded: (kids) => rotations.note(kids),
+    });
+  }
+
+  /** How each host is doing, in the order of `connectionURI`. */
+  get hostHealth(): CoreHostHealth[] {
+    return this.connection.health;
+  }
+
+  override async close(): Promise<void> {
+    this.connection.close();
+    this.keyTransport.close();
+  }
+
+  override async createSession(
+    input: CreateSessionInput,
+    userContext: UserContext,
+  ): Promise<CoreSessionTokens> {
+    // A database stores a question mark instead: the session would be somebody else's.
+    if (/\p{Surrogate}/u.test(input.recipeUserId)) {
+      throw new CoreBadInputError('The user id must have no half surrogate pairs');
+    }
+    return this.connection.call(requests.createSessionRequest(input), responses.parseCreated, userContext);
+  }
+
+  override async verifySession(
+    input: VerifySessionInput,
+    userContext: UserContext,
+  ): Promise<VerifySessionResult> {
+    return this.connection.call(requests.verifySessionRequest(input), responses.parseVerified, userContext);
+  }
+
+  override async refreshSession(
+    input: RefreshSessionInput,
+    userContext: UserContext,
+  ): Promise<RefreshSessionResult> {
+    return this.connection.call(requests.refreshSessionRequest(input), responses.parseRefreshed, userContext);
+  }
+
+  override async regenerateAccessToken(
+    input: RegenerateInput,
+    userContext: UserContext,
+  ): Promise<RegenerateResult> {
+    const { change, ...call } = input;
+    const regenerate = async (userDataInJWT: JsonObject | undefined): Promise<RegenerateResult> =>
+      this.connection.call(
+        requests.regenerateRequest({ ...call, userDataInJWT }),
+        responses.parseRegenerated,
+        userContext,
+      );
+    if (change === undefined) return regenerate(call.userDataInJWT);
+    const gone: RegenerateResult = { status: 'UNAUTHORISED', message: 'Session does not exist.' };
+    return this.changePayload(change.sessionHandle, change, gone, regenerate, userContext);
+  }
+
+  override async getSessionInformation(
+    sessionHandle: string,
+    userContext: UserContext,
+  ): Promise<CoreSessionInformation | undefined> {
+    return this.informationOf(sessionHandle, userContext, { isFresh: false });
+  }
+
+  override async getSessionHandlesOfUser(
+    input: UserSessionsInput,
+    userContext: UserContext,
+  ): Promise<string[]> {
+    const request = requests.sessionsOfUserRequest(input);
+    return this.connection.call(request, responses.parseSessionHandles, userContext);
+  }
+
+  /** Where the answer to a first attempt got lost, the second one tells only of sessions that were left over. */
+  override async revokeSessions(
+    sessionHandles: readonly string[],
+    userContext: UserContext,
+  ): Promise<string[]> {
+    const handles = [...new Set(sessionHandles)];
+    const [first] = handles;
+    if (first === undefined) return [];
+    const request = requests.removeSessionsRequest(handles);
+    const remove = async (): Promise<string[]> =>
+      this.connection.call(request, responses.parseRevokedHandles, userContext);
+    if (handles.length === 1) return orUnknown(first, [], remove);
+    try {
+      return await remove();
+    } catch (error) {
+      if (!isUnknownTenant(error)) throw error;
+      // One handle of a tenant that is gone must not keep the other sessions alive.
+      const revoked = await Promise.all(
+        handles.map(async (handle) => this.revokeSessions([handle], userContext)),
+      );
+      return revoked.flat();
+    }
+  }
+
+  override async revokeSessionsOfUser(input: UserSessionsInput, userContext: UserContext): Promise<string[]> {
+    const request = requests.removeSessionsOfUserRequest(input);
+    return this.connection.call(request, responses.parseRevokedHandles, userContext);
+  }
+
+  override async updateSessionData(
+    sessionHandle: string,
+    data: JsonObject,
+    userContext: UserContext,
+  ): Promise<boolean> {
+    const request = requests.updateSessionDataRequest(sessionHandle, data);
+    return orUnknown(sessionHandle, false, async () =>
+      this.connection.call(request, responses.parseUpdated, userContext),
+    );
+  }
+
+  /** Reads, merges and writes. The CDI has no other way, so of two writers at the same moment one can win over all keys. */
+  override async mergeSessionData(
+    sessionHandle: string,
+    update: JsonObject,
+    userContext: UserContext,
+  ): Promise<boolean> {
+    const known = await this.informationOf(sessionHandle, userContext, { isFresh: true });
+    if (known === undefined) return false;
+    return this.updateSessionData(
+      sessionHandle,
+      mergeTopLevel(known.userDataInDatabase, update),
+      userContext,
+    );
+  }
+
+  override async updateAccessTokenPayload(
+    sessionHandle: string,
+    payload: JsonObject,
+    userContext: UserContext,
+  ): Promise<boolean> {
+    const request = requests.updateAccessTokenPayloadRequest(sessionHandle, payload);
+    return orUnknown(sessionHandle, false, async () =>
+      this.connection.call(request, responses.parseUpdated, userContext),
+    );
+  }
+
+  override async changeAccessTokenPayload(
+    sessionHandle: string,
+    change: NamesChange,
+    userContext: UserContext,
+  ): Promise<boolean> {
+    const update = async (payload: JsonObject): Promise<boolean> =>
+      this.updateAccessTokenPayload(sessionHandle, payload, userContext);
+    return this.changePayload(sessionHandle, change, false, update, userContext);
+  }
+
+  /** Reads, changes and writes. The CDI has no other way: what somebody else writes between the two calls is lost. */
+  private async changePayload<T>(
+    sessionHandle: string,
+    change: NamesChange,
+    gone: T,
+    write: (payload: JsonObject) => Promise<T>,
+    userContext: UserContext,
+  ): Promise<T> {
+    const known = await this.informationOf(sessionHandle, userContext, { isFresh: true });
+    return known === undefined ? gone : write(applyChange(known.userDataInJWT, change));
+  }
+
+  override async getPrimaryUserId(recipeUserId: string, userContext: UserContext): Promise<string> {
+    const request = requests.userIdRequest(recipeUserId);
+    return (await this.connection.call(request, responses.parsePrimaryUserId, userContext)) ?? recipeUserId;
+  }
+
+  override async createJwt(input: CreateJwtInput, userContext: UserContext): Promise<CreateJwtResult> {
+    return this.connection.call(requests.createJwtRequest(input), responses.parseCreatedJwt, userContext);
+  }
+
+  /** Asks the core; not connected to {@link verificationKeys}. */
+  override async getJwks(userContext: UserContext): Promise<JwksResult> {
+    return this.connection.call(requests.jwksRequest(), responses.parseJwks, userContext);
+  }
+
+  private async informationOf(
+    sessionHandle: string,
+    userContext: UserContext,
+    options: { isFresh: boolean },
+  ): Promise<CoreSessionInformation | undefined> {
+    const request = requests.sessionInformationRequest(sessionHandle);
+    return orUnknown(sessionHandle, undefined, async () =>
+      this.connection.call(request, responses.parseSessionInformation, userContext, options),
+    );
+  }
+}
+
+/** A handle that names a tenant which the core does not have is the handle of no session. */
+async function orUnknown<T>(sessionHandle: string, unknown: T, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (isUnknownTenant(error) && sessionHandle.includes('_')) return unknown;
+    throw error;
+  }
+}

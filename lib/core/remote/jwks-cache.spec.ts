@@ -1,0 +1,106 @@
+import { describe, expect, it } from '@jest/globals';
+import type { PublicJwk } from '../../util/verification-keys.js';
+import { TestClock } from '../../testing/test-clock.js';
+import { JwksCache } from './jwks-cache.js';
+
+const key = (kid: string, n = kid): PublicJwk => ({ kty: 'RSA', kid, n, e: 'AQAB' });
+
+function setUp() {
+  const clock = new TestClock(1_760_000_000_000);
+  const host = { origin: 'http://127.0.0.1:3567', basePath: '' };
+  const state = { keys: [key('d-2'), key('d-1'), key('s-1')], loads: 0, isDown: false };
+  const cache = new JwksCache(clock, {
+    hosts: [host],
+    maxAgeMs: 10_000,
+    load: async () => {
+      state.loads += 1;
+      if (state.isDown) throw new Error('down');
+      return structuredClone(state.keys);
+    },
+  });
+  return { clock, state, cache };
+}
+
+describe('the published keys of a remote core', () => {
+  it('are all of them, in the order of the core, for a token that names none', async () => {
+    const { cache, state } = setUp();
+    expect(await cache.find(undefined)).toEqual(state.keys);
+  });
+
+  it('grow a generation when a key leaves or changes, and only then', async () => {
+    const { cache, clock, state } = setUp();
+    await cache.find('d-1');
+    const renew = async (): Promise<number> => {
+      clock.advance(10_000);
+      await cache.find('d-2');
+      return cache.generation;
+    };
+    expect(await renew()).toBe(0);
+    state.keys = [key('d-3'), ...state.keys];
+    expect(await renew()).toBe(0);
+    state.keys = state.keys.filter(({ kid }) => kid !== 'd-1');
+    expect(await renew()).toBe(1);
+    state.keys = state.keys.map(({ kid }) => key(kid, `${kid} of another core`));
+    expect(await renew()).toBe(2);
+  });
+
+  it('stay the same objects over a renewal, so that nobody imports them again', async () => {
+    const { cache, clock } = setUp();
+    const [before] = await cache.find('d-1');
+    clock.advance(10_000);
+    const [after] = await cache.find('d-1');
+    expect(after).toBe(before);
+  });
+
+  it('are renewed in time even if every token has been verified before', async () => {
+    const { cache, clock, state } = setUp();
+    await cache.find('d-1');
+    state.keys = [key('d-2')];
+    expect(cache.generation).toBe(0);
+    clock.advance(10_000);
+    expect(cache.generation).toBe(0); // loading has begun
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(cache.generation).toBe(1);
+    expect(state.loads).toBe(2);
+  });
+
+  it('are asked for at most once per cool-down while the core is away', async () => {
+    const { cache, clock, state } = setUp();
+    await cache.find('d-1');
+    state.isDown = true;
+    clock.advance(10_000);
+    for (let i = 0; i < 50; i++) {
+      expect(await cache.find('d-1')).toHaveLength(1);
+      await cache.find(`unknown-${i}`);
+    }
+    expect(state.loads).toBe(2);
+    clock.advance(500);
+    await cache.find('d-1');
+    await cache.find('d-1');
+    expect(state.loads).toBe(3);
+    state.isDown = false;
+    state.keys = [key('d-9')];
+    clock.advance(500);
+    expect(await cache.find('d-9')).toHaveLength(1);
+  });
+
+  it('are loaded again after the clock was set back', async () => {
+    const { cache, clock, state } = setUp();
+    await cache.find('d-1');
+    clock.advance(-3_600_000);
+    await cache.find('d-1');
+    expect(state.loads).toBe(2);
+  });
+
+  it('that cannot be had fail the search', async () => {
+    const { cache, clock, state } = setUp();
+    state.isDown = true;
+    await expect(cache.find('d-1')).rejects.toThrow('down');
+    await expect(cache.find('d-1')).rejects.toThrow('down');
+    state.isDown = false;
+    await cache.find('d-1');
+    state.isDown = true;
+    clock.advance(500);
+    await expect(cache.find('unknown')).rejects.toThrow('down');
+  });
+});

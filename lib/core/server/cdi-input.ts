@@ -1,0 +1,198 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '../../util/json.js';
+import { DEFAULT_TENANT_ID } from '../../util/tenant-id.js';
+import type {
+  CreateJwtInput,
+  CreateSessionInput,
+  RefreshSessionInput,
+  RegenerateInput,
+  UserSessionsInput,
+  VerifySessionInput,
+} from '../core.types.js';
+import { CdiRefusal } from './cdi-refusal.js';
+
+/** What a non-public tenant gets where only the app is meant. */
+export const PUBLIC_TENANT_ONLY = 'Only public tenantId can call this app specific API';
+
+const ONE_OF_BOTH = 'Invalid JSON input - use one of userId or sessionHandles array';
+const FLAGS_OF_USER =
+  'Invalid JSON input - revokeAcrossAllTenants and revokeSessionsForLinkedAccounts belong to userId';
+
+/** Deeper values would overflow the stack of whoever writes them as JSON again. */
+const MAX_NESTING = 500;
+
+/**
+ * Reads a request's body: always as UTF-8, whatever its content type says, and only as strict JSON.
+ *
+ * @throws {CdiRefusal} 400 for everything that is not a JSON object, or one that is nested more than 500 deep
+ * @see docs/protocol/core.md A4
+ */
+export function parseBody(bytes: Uint8Array): JsonObject {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    if (isJsonObject(value) && !isDeeperThan(value, MAX_NESTING)) return value;
+  } catch {
+    // Falls through: broken text is one of several ways to send no object.
+  }
+  throw new CdiRefusal(400, 'Invalid Json Input');
+}
+
+/** `POST [/<tenant>]/recipe/session`, A6.1 */
+export function createSessionInput(body: JsonObject, tenantId: string | undefined): CreateSessionInput {
+  return {
+    tenantId: tenantId ?? DEFAULT_TENANT_ID,
+    recipeUserId: required(body, 'userId', isString),
+    enableAntiCsrf: required(body, 'enableAntiCsrf', isBoolean),
+    userDataInJWT: required(body, 'userDataInJWT', isJsonObject),
+    userDataInDatabase: required(body, 'userDataInDatabase', isJsonObject),
+    useDynamicSigningKey: optional(body, 'useDynamicSigningKey', isBoolean) ?? true,
+  };
+}
+
+/** `POST /recipe/session/verify`, A6.3 */
+export function verifySessionInput(body: JsonObject): VerifySessionInput {
+  return {
+    accessToken: required(body, 'accessToken', isString),
+    doAntiCsrfCheck: required(body, 'doAntiCsrfCheck', isBoolean),
+    enableAntiCsrf: required(body, 'enableAntiCsrf', isBoolean),
+    antiCsrfToken: optional(body, 'antiCsrfToken', isString),
+    checkDatabase: required(body, 'checkDatabase', isBoolean),
+  };
+}
+
+/** `POST /recipe/session/refresh`, A6.4 */
+export function refreshSessionInput(body: JsonObject): RefreshSessionInput {
+  return {
+    refreshToken: required(body, 'refreshToken', isString),
+    enableAntiCsrf: required(body, 'enableAntiCsrf', isBoolean),
+    antiCsrfToken: optional(body, 'antiCsrfToken', isString),
+    useDynamicSigningKey: required(body, 'useDynamicSigningKey', isBoolean),
+  };
+}
+
+/** `POST /recipe/session/regenerate`, A6.5 */
+export function regenerateInput(body: JsonObject): RegenerateInput {
+  return {
+    accessToken: required(body, 'accessToken', isString),
+    userDataInJWT: optional(body, 'userDataInJWT', isJsonObject),
+  };
+}
+
+/** `POST [/<tenant>]/recipe/session/remove`, A6.6: by handles, or by user. */
+export type RemoveInput =
+  | { readonly by: 'handles'; readonly sessionHandles: readonly string[] }
+  | { readonly by: 'user'; readonly sessions: UserSessionsInput };
+
+/** Exactly one of the two is asked for; the two flags belong to the user. */
+export function removeInput(body: JsonObject, tenantId: string | undefined): RemoveInput {
+  const userId = optional(body, 'userId', isString);
+  const sessionHandles = optional(body, 'sessionHandles', isStrings);
+  const acrossAllTenants = optional(body, 'revokeAcrossAllTenants', isBoolean);
+  const ofLinkedAccounts = optional(body, 'revokeSessionsForLinkedAccounts', isBoolean);
+  if (sessionHandles !== undefined && userId === undefined) {
+    if (acrossAllTenants !== undefined || ofLinkedAccounts !== undefined) {
+      throw new CdiRefusal(400, FLAGS_OF_USER);
+    }
+    return { by: 'handles', sessionHandles };
+  }
+  if (userId === undefined || sessionHandles !== undefined) throw new CdiRefusal(400, ONE_OF_BOTH);
+  return {
+    by: 'user',
+    sessions: {
+      userId,
+      tenantId: tenantOrAll(tenantId, acrossAllTenants ?? true),
+      includeLinkedAccounts: ofLinkedAccounts ?? true,
+    },
+  };
+}
+
+/** `GET [/<tenant>]/recipe/session/user`, A6.7 */
+export function listSessionsInput(query: URLSearchParams, tenantId: string | undefined): UserSessionsInput {
+  return {
+    userId: requiredParameter(query, 'userId'),
+    includeLinkedAccounts: flagParameter(query, 'fetchSessionsForAllLinkedAccounts'),
+    tenantId: tenantOrAll(tenantId, flagParameter(query, 'fetchAcrossAllTenants')),
+  };
+}
+
+/** `PUT /recipe/session/data` and `PUT /recipe/jwt/data`, A6.8 and A6.9 */
+export function updateInput(
+  body: JsonObject,
+  field: 'userDataInDatabase' | 'userDataInJWT',
+): { sessionHandle: string; data: JsonObject } {
+  return {
+    sessionHandle: required(body, 'sessionHandle', isString),
+    data: required(body, field, isJsonObject),
+  };
+}
+
+/** `POST /recipe/jwt`, A6.10 */
+export function createJwtInput(body: JsonObject): CreateJwtInput {
+  return {
+    payload: required(body, 'payload', isJsonObject),
+    algorithm: required(body, 'algorithm', isString),
+    jwksDomain: required(body, 'jwksDomain', isString),
+    validity: Math.trunc(required(body, 'validity', isFiniteNumber)),
+    useStaticSigningKey: optional(body, 'useStaticSigningKey', isBoolean) ?? true,
+  };
+}
+
+/** A query parameter; an empty value counts as present. */
+export function requiredParameter(query: URLSearchParams, name: string): string {
+  const value = query.get(name);
+  if (value === null) throw new CdiRefusal(400, `Field name '${name}' is missing in GET request`);
+  return value;
+}
+
+/** Absent is true, otherwise only the word `true` is. */
+function flagParameter(query: URLSearchParams, name: string): boolean {
+  return (query.get(name) ?? 'true').toLowerCase() === 'true';
+}
+
+/** undefined stands for all tenants, which only the public one may ask for. */
+function tenantOrAll(tenantId: string | undefined, acrossAllTenants: boolean): string | undefined {
+  const tenant = tenantId ?? DEFAULT_TENANT_ID;
+  if (!acrossAllTenants) return tenant;
+  if (tenant !== DEFAULT_TENANT_ID) throw new CdiRefusal(403, PUBLIC_TENANT_ONLY);
+  return undefined;
+}
+
+type Narrow<T extends JsonValue> = (value: JsonValue) => value is T;
+
+function required<T extends JsonValue>(body: JsonObject, name: string, isWanted: Narrow<T>): T {
+  const value = optional(body, name, isWanted);
+  if (value === undefined) throw invalidField(name);
+  return value;
+}
+
+/** An optional field may be left out, but `null` is no value for it. */
+function optional<T extends JsonValue>(body: JsonObject, name: string, isWanted: Narrow<T>): T | undefined {
+  const value = body[name];
+  if (value === undefined) return undefined;
+  if (!isWanted(value)) throw invalidField(name);
+  return value;
+}
+
+function invalidField(name: string): CdiRefusal {
+  return new CdiRefusal(400, `Field name '${name}' is invalid in JSON input`);
+}
+
+function isDeeperThan(value: JsonValue, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((child) => isDeeperThan(child, levels - 1));
+}
+
+function isString(value: JsonValue): value is string {
+  return typeof value === 'string';
+}
+
+function isBoolean(value: JsonValue): value is boolean {
+  return typeof value === 'boolean';
+}
+
+function isFiniteNumber(value: JsonValue): value is number {
+  return Number.isFinite(value);
+}
+
+function isStrings(value: JsonValue): value is string[] {
+  return Array.isArray(value) && value.every(isString);
+}

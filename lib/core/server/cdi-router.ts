@@ -1,0 +1,112 @@
+import { isTenantId } from '../../util/tenant-id.js';
+
+/** What a served core can be asked for. */
+export type CdiOperation =
+  | 'hello'
+  | 'listVersions'
+  | 'getJwks'
+  | 'getJwksWithStatus'
+  | 'getUserById'
+  | 'createSession'
+  | 'getSession'
+  | 'verifySession'
+  | 'refreshSession'
+  | 'regenerateSession'
+  | 'removeSessions'
+  | 'listSessionsOfUser'
+  | 'getSessionData'
+  | 'updateSessionData'
+  | 'getAccessTokenPayload'
+  | 'updateAccessTokenPayload'
+  | 'createJwt';
+
+/** A path and what holds for all of its methods. */
+export interface CdiEndpoint {
+  /** By method in capitals; another method is a 405. */
+  readonly methods: Readonly<Partial<Record<string, CdiOperation>>>;
+  /** Answers without an API key. */
+  readonly isOpen: boolean;
+  /** Answers to every version between the oldest and the newest, listed or not. */
+  readonly takesAnyVersion: boolean;
+  /** Belongs to the app: with another tenant in the path it is a 403. */
+  readonly isOfPublicTenantOnly: boolean;
+}
+
+/** Where a path leads. */
+export interface CdiRoute {
+  readonly endpoint: CdiEndpoint;
+  /** `public` unless the path names another one. */
+  readonly appId: string;
+  /** undefined when the path names none. */
+  readonly tenantId: string | undefined;
+}
+
+const ROOT = '/';
+const APP_SEGMENT = /^appid-([a-z0-9-]*)$/;
+
+const HELLO = endpoint(
+  { GET: 'hello', POST: 'hello', PUT: 'hello', DELETE: 'hello' },
+  { isOpen: true, takesAnyVersion: true },
+);
+
+/** docs/protocol/core.md A6 and A9. Whatever is not here is unknown: no configuration, no users, no statistics. */
+const ENDPOINTS: ReadonlyMap<string, CdiEndpoint> = new Map([
+  [ROOT, HELLO],
+  ['/hello', HELLO],
+  ['/apiversion', endpoint({ GET: 'listVersions' }, { takesAnyVersion: true, isOfPublicTenantOnly: true })],
+  ['/.well-known/jwks.json', endpoint({ GET: 'getJwks' }, { isOpen: true, takesAnyVersion: true })],
+  ['/user/id', endpoint({ GET: 'getUserById' }, { isOfPublicTenantOnly: true })],
+  ['/recipe/session', endpoint({ POST: 'createSession', GET: 'getSession' })],
+  ['/recipe/session/verify', endpoint({ POST: 'verifySession' })],
+  ['/recipe/session/refresh', endpoint({ POST: 'refreshSession' })],
+  ['/recipe/session/regenerate', endpoint({ POST: 'regenerateSession' })],
+  ['/recipe/session/remove', endpoint({ POST: 'removeSessions' })],
+  ['/recipe/session/user', endpoint({ GET: 'listSessionsOfUser' })],
+  ['/recipe/session/data', endpoint({ GET: 'getSessionData', PUT: 'updateSessionData' })],
+  ['/recipe/jwt/data', endpoint({ GET: 'getAccessTokenPayload', PUT: 'updateAccessTokenPayload' })],
+  ['/recipe/jwt', endpoint({ POST: 'createJwt' }, { isOfPublicTenantOnly: true })],
+  ['/recipe/jwt/jwks', endpoint({ GET: 'getJwksWithStatus' }, { isOfPublicTenantOnly: true })],
+]);
+
+/**
+ * Finds what a path asks for: `[base path][/appid-<app>][/<tenant>]<API path>[/]`, in capitals or not.
+ *
+ * @param path as sent, without the query
+ * @param basePath in normal form, see {@link normalisedBasePath}
+ * @returns undefined for a path that nobody knows
+ * @see docs/protocol/core.md A1
+ */
+export function routeOf(path: string, basePath: string): CdiRoute | undefined {
+  const rest = pathBelow(path, basePath)?.replace(/\/$/, '');
+  if (rest === undefined) return undefined;
+  const segments = rest.split('/').slice(1);
+  const appId = APP_SEGMENT.exec(segments[0] ?? '')?.[1];
+  if (appId !== undefined) segments.shift();
+  const route = { appId: appId ?? 'public' };
+
+  const direct = ENDPOINTS.get(`/${segments.join('/')}`);
+  if (direct) return { ...route, endpoint: direct, tenantId: undefined };
+  const [tenantId = '', ...apiPath] = segments;
+  if (!isTenantId(tenantId)) return undefined;
+  const ofTenant = apiPath.length === 0 ? undefined : ENDPOINTS.get(`/${apiPath.join('/')}`);
+  return ofTenant && { ...route, endpoint: ofTenant, tenantId };
+}
+
+/** The path from the base path on, in lower case; undefined when it lies elsewhere. */
+export function pathBelow(path: string, basePath: string): string | undefined {
+  const lowerCase = path.toLowerCase();
+  if (lowerCase === basePath) return ROOT;
+  return lowerCase.startsWith(`${basePath}/`) ? lowerCase.slice(basePath.length) : undefined;
+}
+
+/** `` or `/some/path`: a leading slash, none at the end, none repeated, in lower case. */
+export function normalisedBasePath(basePath: string): string {
+  return `/${basePath}`.replace(/\/+/g, '/').replace(/\/$/, '').toLowerCase();
+}
+
+function endpoint(
+  methods: CdiEndpoint['methods'],
+  marks: Partial<Omit<CdiEndpoint, 'methods'>> = {},
+): CdiEndpoint {
+  return { methods, isOpen: false, takesAnyVersion: false, isOfPublicTenantOnly: false, ...marks };
+}

@@ -1,0 +1,181 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+  type Provider,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { booleanOption, isOptionsObject, OptionReader, show } from '../../options/option-reader.js';
+import { CoreClient } from '../core-client.js';
+import type { CoreProvider } from '../core-provider.js';
+import { embeddedCore } from '../embedded/embedded-core-options.js';
+import { CdiServer } from './cdi-server.js';
+import { resolveCdiServerConfig, type CdiServerConfig } from './cdi-server-config.js';
+import { serveCdi } from './node-http.js';
+import { SessionConfigError, type ConfigProblem } from '../../errors/config.error.js';
+import { LoadedTelemetry, loadTelemetry } from '../../events/loaded-telemetry.js';
+import { SessionEvents } from '../../events/session-events.js';
+import { SESSION_CORE_MODULE_OPTIONS } from './session-core.module-definition.js';
+import type { SessionCoreModuleOptions } from './session-core-options.js';
+import { Clock, SystemClock } from '../../util/clock.js';
+
+const RESOLVED_OPTIONS = Symbol('nest-sessions:resolved-core-options');
+
+/** A core that is asked over HTTP fetches no keys from elsewhere: the default of a `SessionModule`. */
+const JWKS_REFRESH_INTERVAL_SEC = 14_400;
+
+const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/;
+
+interface ResolvedOptions {
+  readonly core: CoreProvider;
+  readonly server: CdiServerConfig;
+  readonly telemetry: boolean | 'auto';
+}
+
+/** What we use of Nest's HTTP adapters. */
+interface ServingAdapter {
+  getType(): string;
+  getHttpServer(): { address(): AddressInfo | string | null };
+  getInstance(): FastifyHooks;
+  use(handler: (req: IncomingMessage, res: ServerResponse, next: () => void) => void): unknown;
+}
+
+interface FastifyHooks {
+  addHook(
+    name: 'onRequest',
+    hook: (
+      request: { readonly raw: IncomingMessage },
+      reply: { readonly raw: ServerResponse; hijack(): unknown },
+      done: () => void,
+    ) => void,
+  ): unknown;
+}
+
+/**
+ * Puts the served core in front of the application's routes, and before its body parsers: a Core reads every body as
+ * JSON whatever its content type says, and answers in text where Nest would answer in JSON. Opens the core before the
+ * first request and closes it after the last one.
+ */
+@Injectable()
+export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
+  private readonly logger = new Logger('SessionCoreModule');
+
+  constructor(
+    private readonly server: CdiServer,
+    private readonly core: CoreClient,
+    private readonly events: SessionEvents,
+    @Inject(RESOLVED_OPTIONS) { server: { apiKeys } }: ResolvedOptions,
+    adapterHost: HttpAdapterHost,
+  ) {
+    const adapter = (): ServingAdapter => adapterHost.httpAdapter as ServingAdapter;
+    // As early as there is an adapter: the parsers are registered when the application initialises.
+    adapterHost.init$.subscribe(() => this.serveOn(adapter()));
+    if (apiKeys.length === 0) adapterHost.listen$.subscribe(() => this.warnUnlessOnLoopback(adapter()));
+  }
+
+  async onModuleInit(): Promise<void> {
+    try {
+      await this.core.start();
+    } catch (error) {
+      // Nest runs no shutdown hooks of an application that did not start. What counts is why it did not.
+      await this.core.close().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.core.close();
+    this.events.complete();
+  }
+
+  private warnUnlessOnLoopback(adapter: ServingAdapter): void {
+    const listening = adapter.getHttpServer().address();
+    if (listening === null || typeof listening === 'string' || LOOPBACK.test(listening.address)) return;
+    this.logger.warn(
+      `The core listens on ${listening.address} without API keys: whoever reaches it can sign in as anybody. ` +
+        'Set apiKeys, or listen on 127.0.0.1.',
+    );
+  }
+
+  private serveOn(adapter: ServingAdapter): void {
+    if (adapter.getType() === 'fastify') {
+      adapter.getInstance().addHook('onRequest', ({ raw: req }, reply, done) => {
+        if (!this.server.isFor(req.url ?? '')) return done();
+        reply.hijack();
+        void serveCdi(this.server, req, reply.raw);
+      });
+    } else {
+      adapter.use((req, res, next) => {
+        if (!this.server.isFor(req.url ?? '')) return next();
+        void serveCdi(this.server, req, res);
+      });
+    }
+  }
+}
+
+/** Wires one served core. Nothing of it is exported: beside it, a `SessionModule` has a core of its own. */
+export const SESSION_CORE_PROVIDERS: Provider[] = [
+  { provide: Clock, useClass: SystemClock },
+  SessionEvents,
+  {
+    provide: RESOLVED_OPTIONS,
+    inject: [SESSION_CORE_MODULE_OPTIONS],
+    useFactory: resolveSessionCoreOptions,
+  },
+  {
+    provide: LoadedTelemetry,
+    inject: [RESOLVED_OPTIONS],
+    useFactory: async ({ telemetry }: ResolvedOptions): Promise<LoadedTelemetry> =>
+      loadTelemetry(telemetry, 'SessionCoreModule'),
+  },
+  {
+    provide: CoreClient,
+    inject: [RESOLVED_OPTIONS, Clock, SessionEvents, LoadedTelemetry],
+    useFactory: (
+      { core, server }: ResolvedOptions,
+      clock: Clock,
+      events: SessionEvents,
+      { telemetry }: LoadedTelemetry,
+    ): CoreClient =>
+      core.create({
+        clock,
+        events,
+        callRecorder: telemetry,
+        apiDomain: `http://localhost:3567${server.basePath}`,
+        jwksRefreshIntervalSec: JWKS_REFRESH_INTERVAL_SEC,
+      }),
+  },
+  {
+    provide: CdiServer,
+    inject: [RESOLVED_OPTIONS, CoreClient, Clock],
+    useFactory: ({ server }: ResolvedOptions, core: CoreClient, clock: Clock): CdiServer => {
+      const logger = new Logger('SessionCoreModule');
+      const reportFailure = (error: unknown): void => logger.error(error);
+      return new CdiServer({ core, clock, reportFailure }, server);
+    },
+  },
+  SessionCoreGateway,
+];
+
+/** @throws {SessionConfigError} listing every problem at once */
+function resolveSessionCoreOptions(options: SessionCoreModuleOptions): ResolvedOptions {
+  const problems: ConfigProblem[] = [];
+  const given: unknown = options; // a factory may have forgotten to return them
+  if (!isOptionsObject(given)) {
+    throw new SessionConfigError(
+      [{ path: 'options', message: `are ${show(given)}; an object is expected` }],
+      'SessionCoreModule',
+    );
+  }
+  const server = resolveCdiServerConfig({ ...options }, problems);
+  const telemetry = new OptionReader({ ...options }, problems).optional('telemetry', booleanOption) ?? 'auto';
+  const core = options.core ?? embeddedCore();
+  if (typeof core.create === 'function') problems.push(...core.problems);
+  else problems.push({ path: 'core', message: 'embeddedCore() is expected, or another CoreProvider' });
+  if (problems.length > 0) throw new SessionConfigError(problems, 'SessionCoreModule');
+  return { core, server, telemetry };
+}

@@ -1,0 +1,111 @@
+import { Inject, Injectable, type ExecutionContext } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import { rememberCall } from './call-state.js';
+import type { RouteRules } from '../decorators/route-rules.js';
+import { UnauthorisedError } from '../errors/session.error.js';
+import { assertOwnRequest, graphqlContextOf, type RequestAndResponse } from './execution-request.js';
+import { graphqlErrorFor } from './graphql-session.error.js';
+import { hasFiltersOnNestedFields, isNestedField } from './nested-fields.js';
+import type { VerifySessionOptions } from '../sessions/recipe.interface.js';
+import type { SessionContainer } from '../sessions/session-container.js';
+import { requestStateOf, setRequestState } from '../sessions/request-state.js';
+import { SharedVerifications } from './shared-verifications.js';
+import { ErrorAnswers, isAnswerable } from '../session-error-answer.js';
+import { SessionSockets } from '../websocket/session-sockets.js';
+import type { SessionRuntime } from '../sessions/session-runtime.js';
+import { SESSION_RUNTIME } from '../session.constants.js';
+import { gatewayClientOf, graphqlClientOf, type SocketClient } from '../websocket/socket-client.js';
+import { exchangeFor } from '../http/http-exchange-factory.js';
+
+/** What `SessionGuard` does where several handlers run for one request, or none belongs to a handler: GraphQL, WebSocket. */
+@Injectable()
+export class SessionContexts {
+  private readonly verifications: SharedVerifications;
+  private readonly errorAnswers: ErrorAnswers;
+
+  constructor(
+    @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
+    private readonly sockets: SessionSockets,
+    private readonly modules: ModuleRef,
+  ) {
+    this.verifications = new SharedVerifications(runtime);
+    this.errorAnswers = new ErrorAnswers(runtime);
+  }
+
+  /** @param find how the guard finds the request and the response where there is no connection that lasts */
+  async canActivate(
+    context: ExecutionContext,
+    rules: RouteRules,
+    find: () => RequestAndResponse,
+  ): Promise<boolean> {
+    try {
+      const session = await this.sessionFor(context, rules, find);
+      this.remember(context, session, find);
+      return true;
+    } catch (error) {
+      if (!isAnswerable(error) || !isNestedField(context)) throw error;
+      // Filters, those of the application among them, are to see the error itself; without any it must be ready for the answer.
+      if (hasFiltersOnNestedFields(this.modules)) throw error;
+      throw await graphqlErrorFor(error, context, find, this.errorAnswers);
+    }
+  }
+
+  /** Notes for `@Session()` that the guard ran for this handler, and what it found. */
+  remember(
+    context: ExecutionContext,
+    session: SessionContainer | undefined,
+    find: () => RequestAndResponse,
+  ): void {
+    rememberCall(carrierOf(context) ?? find().req, context, { session });
+  }
+
+  private async sessionFor(
+    context: ExecutionContext,
+    rules: RouteRules,
+    find: () => RequestAndResponse,
+  ): Promise<SessionContainer | undefined> {
+    if (rules.isPublic) return undefined;
+    const client = socketClientOf(context);
+    if (client !== undefined && this.sockets.isKnown(client)) {
+      return this.sockets.sessionForMessage(client, rules.options);
+    }
+    const { req, res } = find();
+    assertOwnRequest({ req, res });
+    return this.sessionOfRequest(req, res, rules.options);
+  }
+
+  private async sessionOfRequest(
+    req: unknown,
+    res: unknown,
+    options: VerifySessionOptions,
+  ): Promise<SessionContainer | undefined> {
+    const exchange = exchangeFor(req, res);
+    const { errorResponder } = this.runtime;
+    // The filter must know whose session an error is about; whether a handler is guarded is told handler by handler.
+    const { isGuarded = false, session: ofRequest } = requestStateOf(req) ?? {};
+    setRequestState(req, { errorResponder, isGuarded, session: ofRequest });
+    const session = await this.verifications.sessionFor(exchange, options);
+    if (session === undefined && options.sessionRequired !== false) {
+      throw new UnauthorisedError('The handler requires a session', { clearTokens: false });
+    }
+    return session;
+  }
+}
+
+function socketClientOf(context: ExecutionContext): SocketClient | undefined {
+  const type: string = context.getType();
+  if (type === 'ws') return gatewayClientOf(clientOf(context));
+  return type === 'graphql' ? graphqlClientOf(graphqlContextOf(context)) : undefined;
+}
+
+/** What the guard and `@Session()` both see of a call: the socket, the context value of a GraphQL operation. */
+function carrierOf(context: ExecutionContext): object | undefined {
+  const type: string = context.getType();
+  const carrier =
+    type === 'graphql' ? graphqlContextOf(context) : type === 'ws' ? clientOf(context) : undefined;
+  return typeof carrier === 'object' && carrier !== null ? carrier : undefined;
+}
+
+function clientOf(context: ExecutionContext): unknown {
+  return context.switchToWs().getClient<unknown>();
+}

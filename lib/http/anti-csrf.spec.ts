@@ -1,0 +1,96 @@
+import { describe, expect, it } from '@jest/globals';
+import type { AntiCsrfMode, TokenTransferMethod } from '../options/session-options.interface.js';
+import { equalsInConstantTime } from '../util/safe-equal.js';
+import { decideAntiCsrfOnRefresh, decideAntiCsrfOnVerify } from './anti-csrf.js';
+
+type Outcome = boolean | 'CUSTOM_HEADER_MISSING';
+type VerifyRow = [
+  title: string,
+  mode: AntiCsrfMode,
+  method: string,
+  transfer: TokenTransferMethod | undefined,
+  requested: boolean | undefined,
+  rid: boolean,
+  outcome: Outcome,
+];
+type RefreshRow = [
+  title: string,
+  mode: AntiCsrfMode,
+  transfer: TokenTransferMethod,
+  rid: boolean,
+  outcome: Outcome,
+];
+
+const MISSING = 'CUSTOM_HEADER_MISSING';
+
+describe('anti-CSRF when a session is verified', () => {
+  it.each<VerifyRow>([
+    ['T45 checks the token on POST', 'VIA_TOKEN', 'post', 'cookie', undefined, false, true],
+    ['T47 does not on GET', 'VIA_TOKEN', 'get', 'cookie', undefined, false, false],
+    ['T48 does on GET when the route asks', 'VIA_TOKEN', 'get', 'cookie', true, false, true],
+    ['T49 does not on POST when the route declines', 'VIA_TOKEN', 'post', 'cookie', false, false, false],
+    ['T50 does on HEAD', 'VIA_TOKEN', 'head', 'cookie', undefined, false, true],
+    ['does not let a rid header replace the token', 'VIA_TOKEN', 'post', 'cookie', undefined, true, true],
+    ['T51 never checks bearer tokens', 'VIA_TOKEN', 'post', 'header', true, false, false],
+    ['T51 never, with custom header', 'VIA_CUSTOM_HEADER', 'post', 'header', true, false, false],
+    ['T52 wants the custom header on POST', 'VIA_CUSTOM_HEADER', 'post', 'cookie', undefined, false, MISSING],
+    ['T52 is satisfied by it', 'VIA_CUSTOM_HEADER', 'post', 'cookie', undefined, true, false],
+    ['T53 wants nothing without a token', 'VIA_CUSTOM_HEADER', 'post', undefined, true, false, false],
+    ['T54 wants nothing when the route declines', 'VIA_CUSTOM_HEADER', 'post', 'cookie', false, false, false],
+    ['wants nothing on GET', 'VIA_CUSTOM_HEADER', 'get', 'cookie', undefined, false, false],
+    [
+      'wants the header on GET when the route asks',
+      'VIA_CUSTOM_HEADER',
+      'get',
+      'cookie',
+      true,
+      false,
+      MISSING,
+    ],
+    [
+      'T56 passes the flag on where the mode checks nothing',
+      'NONE',
+      'post',
+      'cookie',
+      undefined,
+      false,
+      true,
+    ],
+  ])('%s', (_title, mode, method, transferMethod, requested, hasCustomHeader, outcome) => {
+    expect(decideAntiCsrfOnVerify({ mode, method, transferMethod, requested, hasCustomHeader })).toEqual(
+      outcome === MISSING ? outcome : { check: outcome },
+    );
+  });
+});
+
+describe('anti-CSRF when a session is refreshed', () => {
+  it.each<RefreshRow>([
+    ['T132 is off for bearer tokens', 'VIA_TOKEN', 'header', false, true],
+    ['is off for bearer tokens without custom header', 'VIA_CUSTOM_HEADER', 'header', false, true],
+    ['T129 is left to the core under VIA_TOKEN', 'VIA_TOKEN', 'cookie', false, false],
+    ['cannot be switched off by a rid header under VIA_TOKEN', 'VIA_TOKEN', 'cookie', true, false],
+    ['T143 fails without the custom header', 'VIA_CUSTOM_HEADER', 'cookie', false, MISSING],
+    ['T144 is off when the custom header is there', 'VIA_CUSTOM_HEADER', 'cookie', true, true],
+    ['is nothing to switch off under NONE', 'NONE', 'cookie', false, false],
+  ])('%s', (_title, mode, transferMethod, hasCustomHeader, outcome) => {
+    expect(decideAntiCsrfOnRefresh({ mode, transferMethod, hasCustomHeader })).toEqual(
+      outcome === MISSING ? outcome : { disableAntiCsrf: outcome },
+    );
+  });
+});
+
+describe('comparing anti-CSRF tokens (S069)', () => {
+  it.each([
+    ['b2c5', 'b2c5', true],
+    ['b2c5', 'b2c6', false],
+    ['b2c5', 'b2c5x', false],
+    ['b2c5', undefined, false],
+    [undefined, 'b2c5', false],
+    [null, 'null', false],
+    [undefined, undefined, false],
+    ['', '', false],
+    ['é', '\u0065\u0301', false],
+  ])('%p and %p: %p', (expected, presented, outcome) => {
+    expect(equalsInConstantTime(expected, presented)).toBe(outcome);
+  });
+});

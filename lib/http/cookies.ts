@@ -1,0 +1,125 @@
+import { percentDecode } from './percent-decode.js';
+
+/** Browsers refuse cookies that live longer; a later expiry is brought down to this. @see RFC 6265bis 5.5 */
+export const MAX_COOKIE_LIFETIME_MS = 400 * 24 * 60 * 60 * 1000;
+
+/** Browsers drop a cookie whose name and value together are longer. @see RFC 6265bis 5.6 */
+export const MAX_COOKIE_OCTETS = 4096;
+
+const MAX_COOKIE_HEADER_LENGTH = 64 * 1024;
+const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/; // the token of RFC 9110 5.6.2
+const PRINTABLE_WITHOUT_SEMICOLON = /^[ -:<-~]*$/; // leaves out CR, LF, all other controls and what is not ASCII
+const SAME_SITE = { strict: 'Strict', lax: 'Lax', none: 'None' } as const;
+
+/** A cookie to be written. All of ours are `HttpOnly`. */
+export interface CookieToWrite {
+  readonly name: string;
+  /** As the server will read it; percent-encoded on the wire. Empty to delete the cookie. */
+  readonly value: string;
+  /** Absent or empty: the cookie belongs to the host that answers. */
+  readonly domain?: string | undefined;
+  readonly path: string;
+  /** A date, or milliseconds since the epoch. 0 deletes the cookie. */
+  readonly expires: Date | number;
+  readonly httpOnly: true;
+  readonly secure: boolean;
+  readonly sameSite: 'strict' | 'lax' | 'none';
+  readonly partitioned: boolean;
+}
+
+/**
+ * Reads a `Cookie` header: the first cookie of a name counts, surrounding quotes go, values are percent-decoded and
+ * stay raw where that fails. A header beyond 64 kB, which no browser sends, holds none.
+ *
+ * @see docs/protocol/sdk.md §3.6
+ */
+export function parseCookieHeader(header: string): ReadonlyMap<string, string> {
+  const cookies = new Map<string, string>();
+  for (const pair of pairsOf(header)) {
+    const separator = pair.indexOf('=');
+    const name = pair.slice(0, separator).trim();
+    if (separator === -1 || name === '' || cookies.has(name)) continue;
+    cookies.set(name, percentDecode(unquote(pair.slice(separator + 1).trim())));
+  }
+  return cookies;
+}
+
+/** The work on a header must not grow with what a stranger sends. */
+function pairsOf(header: string): string[] {
+  return header.length > MAX_COOKIE_HEADER_LENGTH ? [] : header.split(';');
+}
+
+/**
+ * How often a cookie of exactly this name occurs in a `Cookie` header.
+ *
+ * @see docs/protocol/sdk.md §3.9
+ */
+export function countCookies(header: string, name: string): number {
+  return pairsOf(header).filter((pair) => percentDecode((pair.split('=', 1)[0] ?? '').trim()) === name)
+    .length;
+}
+
+/**
+ * @param valueLength octets of the value as it goes over the wire
+ * @throws {Error} name and value exceed {@link MAX_COOKIE_OCTETS}: a browser would drop the cookie silently
+ */
+export function assertCookieFits(name: string, valueLength: number): void {
+  const octets = name.length + valueLength;
+  if (octets <= MAX_COOKIE_OCTETS) return;
+  throw new Error(
+    `Cookie ${name} needs ${octets} octets for name and value, browsers accept ${MAX_COOKIE_OCTETS}. ` +
+      'Keep less in the access token payload, or use the header transfer method.',
+  );
+}
+
+/**
+ * One `Set-Cookie` line.
+ *
+ * @param nowMs the present, from which the longest allowed lifetime counts
+ * @throws {TypeError} a field holds CR, LF, `;`, another control or non-ASCII character; names the field, not its content
+ * @throws {Error} name and value exceed {@link MAX_COOKIE_OCTETS}: a browser would drop the cookie silently
+ * @see docs/protocol/sdk.md §3.1
+ */
+export function serialiseCookie(cookie: CookieToWrite, nowMs: number): string {
+  assertWritable(cookie);
+  const value = encodeURIComponent(cookie.value);
+  assertCookieFits(cookie.name, value.length);
+  const expires = new Date(Math.min(Number(cookie.expires), nowMs + MAX_COOKIE_LIFETIME_MS));
+  return [
+    `${cookie.name}=${value}`,
+    ...(cookie.domain ? [`Domain=${cookie.domain}`] : []),
+    `Path=${cookie.path}`,
+    `Expires=${expires.toUTCString()}`,
+    'HttpOnly',
+    ...(cookie.secure ? ['Secure'] : []),
+    `SameSite=${SAME_SITE[cookie.sameSite]}`,
+    ...(cookie.partitioned ? ['Partitioned'] : []),
+  ].join('; ');
+}
+
+/**
+ * Adds a `Set-Cookie` line to those a response already has: earlier lines of the same cookie give way, whatever their
+ * domain and path, so the last write of a name wins. Everybody else's cookies stay, in their order.
+ *
+ * @see docs/protocol/sdk.md §3.4, Q4
+ */
+export function mergeSetCookie(existing: readonly string[], line: string, name: string): string[] {
+  return [...existing.filter((other) => !other.startsWith(`${name}=`)), line];
+}
+
+function assertWritable({ name, value, domain = '', path, expires }: CookieToWrite): void {
+  if (!COOKIE_NAME.test(name))
+    throw new TypeError('Cookie field "name" holds a character that cookie names exclude');
+  for (const [field, text] of Object.entries({ value, domain, path })) {
+    if (!PRINTABLE_WITHOUT_SEMICOLON.test(text)) {
+      throw new TypeError(
+        `Cookie field "${field}" holds a control character, ";" or a character outside of ASCII`,
+      );
+    }
+  }
+  if (Number.isNaN(Number(expires))) throw new TypeError('Cookie field "expires" is not a date');
+}
+
+function unquote(value: string): string {
+  return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
+}

@@ -1,0 +1,70 @@
+import type { HttpExchange, HttpResponse } from '../util/http-exchange.js';
+import { IncomingRequest } from './incoming-request.js';
+import type { IncomingRequestSource } from './incoming-request.js';
+
+/** The few members that we use of a response of Express or `node:http`. */
+export interface ExpressResponseSource {
+  statusCode: number;
+  readonly headersSent: boolean;
+  readonly writableEnded: boolean;
+  getHeader(name: string): number | string | readonly string[] | undefined;
+  setHeader(name: string, value: string | readonly string[]): unknown;
+  removeHeader(name: string): void;
+  end(text?: string): unknown;
+  /** Express only. */
+  json?(body: unknown): unknown;
+}
+
+/** The port over Express, and over a bare `node:http` server. */
+export class ExpressExchange implements HttpExchange {
+  readonly request: IncomingRequest;
+  readonly response: HttpResponse;
+
+  constructor(req: IncomingRequestSource, res: ExpressResponseSource) {
+    this.request = new IncomingRequest(req);
+    this.response = new ExpressResponse(res);
+  }
+}
+
+class ExpressResponse implements HttpResponse {
+  private statusCode = 200;
+
+  constructor(readonly original: ExpressResponseSource) {}
+
+  get isSent(): boolean {
+    return this.original.headersSent || this.original.writableEnded;
+  }
+
+  getHeaderValues(name: string): string[] {
+    return headerLines(this.original.getHeader(name));
+  }
+
+  setHeader(name: string, value: string | string[]): void {
+    this.original.setHeader(name, value); // after the answer has left Node throws ERR_HTTP_HEADERS_SENT, as it should
+  }
+
+  removeHeader(name: string): void {
+    this.original.removeHeader(name);
+  }
+
+  setStatusCode(status: number): void {
+    this.statusCode = status;
+  }
+
+  sendJSONResponse(body: unknown): void {
+    if (this.isSent) return;
+    this.original.statusCode = this.statusCode;
+    if (this.original.json) {
+      this.original.json(body);
+    } else {
+      this.original.setHeader('Content-Type', 'application/json; charset=utf-8');
+      this.original.end(JSON.stringify(body));
+    }
+  }
+}
+
+/** A header as Node keeps it, one string per line. */
+export function headerLines(value: number | string | readonly string[] | undefined): string[] {
+  if (value === undefined) return [];
+  return Array.isArray(value) ? value.map(String) : [String(value)];
+}

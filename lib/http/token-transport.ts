@@ -1,0 +1,291 @@
+import type { SessionConfig } from '../options/session-config.js';
+import type { TokenTransferMethod, TokenType } from '../options/session-options.interface.js';
+import type { Clock } from '../util/clock.js';
+import type { HttpExchange, HttpRequest, HttpResponse } from '../util/http-exchange.js';
+import type { UserContext } from '../util/user-context.js';
+import {
+  assertCookieFits,
+  countCookies,
+  mergeSetCookie,
+  parseCookieHeader,
+  serialiseCookie,
+} from './cookies.js';
+import { appendToHeaderList } from './header-list.js';
+
+/** Never set, only looked for and deleted: SDKs before 2022 wrote it. */
+const LEGACY_COOKIE = 'sIdRefreshToken';
+const ACCESS_COOKIE_LIFETIME_MS = 365 * 24 * 60 * 60 * 1000;
+/** Longer than any token and than what Node accepts by default; work on the value ends here. */
+const MAX_CREDENTIAL_LENGTH = 16 * 1024;
+
+/** The request headers that a session is read from. */
+const VARY_ITEMS = ['Cookie', 'Authorization'];
+const VARY = VARY_ITEMS.join(', ');
+
+/** Tokens of one session on their way to the client. */
+export interface TokensToWrite {
+  readonly accessToken: string;
+  readonly frontToken: string;
+  /** `expiry` in milliseconds since the epoch. Absent when only the access token is new. */
+  readonly refreshToken?: { readonly token: string; readonly expiry: number } | undefined;
+  readonly antiCsrfToken?: string | undefined;
+}
+
+interface CookieLine {
+  readonly name: string;
+  readonly line: string;
+}
+
+interface CookieContent {
+  readonly value: string;
+  readonly expires: number;
+  readonly domain: string | undefined;
+}
+
+/**
+ * Carries tokens between HTTP messages and the recipe, by cookies or by headers, and decides nothing: which of several
+ * credentials counts, and whether a session exists, is the recipe's business. Reads one place per call, so an access
+ * token of one place is never paired with a refresh token of another. Tokens are looked for in cookies and headers
+ * only, never in URLs or bodies.
+ *
+ * @see docs/protocol/sdk.md chapter 3
+ */
+export class TokenTransport {
+  constructor(
+    private readonly config: SessionConfig,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * The token of one kind in one place. Which kind an `Authorization` header holds is known by the route alone, so
+   * `tokenType` only names the cookie.
+   *
+   * @returns the text as sent, which may be empty (an empty bearer value is present, and so is an empty cookie);
+   *   undefined when there is none, when the scheme is not exactly `Bearer `, or when header or cookie exceed 16 kB
+   */
+  readToken(
+    request: HttpRequest,
+    tokenType: TokenType,
+    method: TokenTransferMethod,
+    userContext: UserContext,
+  ): string | undefined {
+    const value =
+      method === 'cookie'
+        ? request.getCookieValue(this.cookieName(request, tokenType, userContext))
+        : request.getHeaderValue('authorization');
+    if (value === undefined || value.length > MAX_CREDENTIAL_LENGTH) return undefined;
+    if (method === 'cookie') return value;
+    return value.startsWith('Bearer ') ? value.slice('Bearer '.length).trim() : undefined;
+  }
+
+  readAntiCsrfToken(request: HttpRequest): string | undefined {
+    return request.getHeaderValue('anti-csrf');
+  }
+
+  /** The client's wish for a transfer method, in lower case; any text is possible. */
+  readAuthMode(request: HttpRequest): string | undefined {
+    return request.getHeaderValue('st-auth-mode')?.toLowerCase();
+  }
+
+  /** True if there is a `rid` header. Other sites cannot make a browser send one, so its value, even empty, is irrelevant. */
+  hasCustomHeader(request: HttpRequest): boolean {
+    return request.getHeaderValue('rid') !== undefined;
+  }
+
+  /** True if the cookie of very old SDKs is there, even empty: such a client has to refresh. */
+  hasLegacyCookie(request: HttpRequest): boolean {
+    return hasCookieNamed(request, LEGACY_COOKIE);
+  }
+
+  /** True if the token's cookie is there with any value, also one that {@link readToken} does not return. */
+  hasCookie(request: HttpRequest, tokenType: TokenType, userContext: UserContext): boolean {
+    return hasCookieNamed(request, this.cookieName(request, tokenType, userContext));
+  }
+
+  /** True if the token's cookie came more than once, as happens after a change of `cookieDomain`. */
+  isDuplicated(request: HttpRequest, tokenType: TokenType, userContext: UserContext): boolean {
+    const name = this.cookieName(request, tokenType, userContext);
+    return countCookies(request.getHeaderValue('cookie') ?? '', name) > 1;
+  }
+
+  /**
+   * Hands tokens to the client. Tokens written earlier to the same response in the same place are replaced.
+   *
+   * @throws {Error} a token does not fit into a cookie; nothing has been written then
+   */
+  writeTokens(
+    exchange: HttpExchange,
+    method: TokenTransferMethod,
+    tokens: TokensToWrite,
+    userContext: UserContext,
+  ): void {
+    const { request, response } = exchange;
+    // all cookies are made before the first write: a failure must not leave a front token without its session
+    const cookies = method === 'cookie' ? this.cookiesOf(exchange, tokens, userContext) : [];
+    const inHeaders = method === 'header';
+
+    this.markUncacheable(exchange);
+    setExposedHeader(response, 'front-token', tokens.frontToken);
+    for (const cookie of cookies) setCookie(response, cookie);
+    if (inHeaders || this.config.exposeAccessTokenToFrontendInCookieBasedAuth) {
+      setExposedHeader(response, this.headerName(request, 'access', userContext), tokens.accessToken);
+    }
+    if (inHeaders && tokens.refreshToken) {
+      setExposedHeader(response, this.headerName(request, 'refresh', userContext), tokens.refreshToken.token);
+    }
+    if (tokens.antiCsrfToken !== undefined) setExposedHeader(response, 'anti-csrf', tokens.antiCsrfToken);
+  }
+
+  /**
+   * Whether an access token that is about to be made can be written, so that nothing is stored which the client could
+   * never be told.
+   *
+   * @param tokenLength characters of the token
+   * @throws {Error} it does not fit into a cookie
+   */
+  assertAccessTokenFits(
+    request: HttpRequest,
+    method: TokenTransferMethod,
+    tokenLength: number,
+    userContext: UserContext,
+  ): void {
+    if (method === 'cookie') assertCookieFits(this.cookieName(request, 'access', userContext), tokenLength);
+  }
+
+  /** Takes the tokens of one transfer method away from the client, and from this response if they are already on it. */
+  clear(exchange: HttpExchange, method: TokenTransferMethod, userContext: UserContext): void {
+    const { request, response } = exchange;
+    this.markUncacheable(exchange);
+    for (const tokenType of ['access', 'refresh'] as const) {
+      if (method === 'cookie') {
+        setCookie(response, this.deletionOf(exchange, tokenType, this.config.cookieDomain, userContext));
+      } else {
+        setExposedHeader(response, this.headerName(request, tokenType, userContext), '');
+      }
+    }
+    setExposedHeader(response, 'front-token', 'remove');
+    response.removeHeader('anti-csrf');
+  }
+
+  /**
+   * Takes all tokens away, by cookies and by headers, whatever the request brought: a handler may have created a
+   * session earlier in the same response.
+   */
+  clearBoth(exchange: HttpExchange, userContext: UserContext): void {
+    this.clear(exchange, 'cookie', userContext);
+    this.clear(exchange, 'header', userContext);
+  }
+
+  /** Deletes the cookie of {@link hasLegacyCookie}, present or not. */
+  clearLegacyCookie(exchange: HttpExchange, userContext: UserContext): void {
+    const content = { value: '', expires: 0, domain: this.config.cookieDomain };
+    this.markUncacheable(exchange);
+    setCookie(
+      exchange.response,
+      this.cookie(exchange, LEGACY_COOKIE, this.config.accessTokenPath, content, userContext),
+    );
+  }
+
+  /**
+   * Deletes a token's cookie on `olderCookieDomain` (host-only when that is `''`); the session goes on with the other one.
+   *
+   * @throws {Error} `olderCookieDomain` is not configured
+   */
+  clearDuplicate(exchange: HttpExchange, tokenType: TokenType, userContext: UserContext): void {
+    const { olderCookieDomain } = this.config;
+    if (olderCookieDomain === undefined) {
+      throw new Error(
+        'olderCookieDomain is not configured: it is unknown where the duplicate cookie belongs',
+      );
+    }
+    this.markUncacheable(exchange);
+    setCookie(exchange.response, this.deletionOf(exchange, tokenType, olderCookieDomain, userContext));
+  }
+
+  /** States that the response depends on who asks, for caches between here and the client. */
+  markSessionDependent({ response }: HttpExchange): void {
+    const present = response.getHeaderValues('Vary');
+    const all = present.length === 0 ? VARY : appendToHeaderList(present, VARY_ITEMS);
+    if (present.length !== 1 || present[0] !== all) response.setHeader('Vary', all);
+  }
+
+  private markUncacheable(exchange: HttpExchange): void {
+    exchange.response.setHeader('Cache-Control', 'no-store');
+    this.markSessionDependent(exchange);
+  }
+
+  private cookiesOf(exchange: HttpExchange, tokens: TokensToWrite, userContext: UserContext): CookieLine[] {
+    const domain = this.config.cookieDomain;
+    // It outlives its token, and the refresh cookie: an expired access token is what tells a client to refresh.
+    const expires = this.clock.now() + ACCESS_COOKIE_LIFETIME_MS;
+    const access = { value: tokens.accessToken, expires, domain };
+    const cookies = [this.tokenCookie(exchange, 'access', access, userContext)];
+    if (tokens.refreshToken) {
+      const refresh = { value: tokens.refreshToken.token, expires: tokens.refreshToken.expiry, domain };
+      cookies.push(this.tokenCookie(exchange, 'refresh', refresh, userContext));
+    }
+    return cookies;
+  }
+
+  private deletionOf(
+    exchange: HttpExchange,
+    tokenType: TokenType,
+    domain: string | undefined,
+    userContext: UserContext,
+  ): CookieLine {
+    return this.tokenCookie(exchange, tokenType, { value: '', expires: 0, domain }, userContext);
+  }
+
+  private tokenCookie(
+    exchange: HttpExchange,
+    tokenType: TokenType,
+    content: CookieContent,
+    userContext: UserContext,
+  ): CookieLine {
+    const name = this.cookieName(exchange.request, tokenType, userContext);
+    const path = tokenType === 'access' ? this.config.accessTokenPath : this.config.refreshTokenPath;
+    return this.cookie(exchange, name, path, content, userContext);
+  }
+
+  private cookie(
+    { request }: HttpExchange,
+    name: string,
+    path: string,
+    content: CookieContent,
+    userContext: UserContext,
+  ): CookieLine {
+    const attributes = {
+      httpOnly: true,
+      secure: this.config.cookieSecure,
+      sameSite: this.config.cookieSameSite({ request, userContext }),
+      partitioned: this.config.cookiePartitioned,
+    } as const;
+    return { name, line: serialiseCookie({ name, path, ...content, ...attributes }, this.clock.now()) };
+  }
+
+  private cookieName(request: HttpRequest, tokenType: TokenType, userContext: UserContext): string {
+    return this.config.getCookieNameForTokenType(request, tokenType, userContext);
+  }
+
+  private headerName(request: HttpRequest, tokenType: TokenType, userContext: UserContext): string {
+    return this.config.getResponseHeaderNameForTokenType(request, tokenType, userContext);
+  }
+}
+
+function hasCookieNamed(request: HttpRequest, name: string): boolean {
+  if (request.getCookieValue(name) !== undefined) return true;
+  // a cookie parser may have made something else of the value than a string
+  const header = request.getHeaderValue('cookie');
+  return header?.includes(name) === true && parseCookieHeader(header).has(name);
+}
+
+function setCookie(response: HttpResponse, { name, line }: CookieLine): void {
+  response.setHeader('Set-Cookie', mergeSetCookie(response.getHeaderValues('Set-Cookie'), line, name));
+}
+
+/** Sets a header and lets scripts of other origins read it. */
+function setExposedHeader(response: HttpResponse, name: string, value: string): void {
+  const expose = 'Access-Control-Expose-Headers';
+  response.setHeader(name, value);
+  response.setHeader(expose, appendToHeaderList(response.getHeaderValues(expose), [name]));
+}

@@ -1,0 +1,128 @@
+import { lengthOfNewAccessToken } from '../tokens/access-token-claims.js';
+import { withoutProtectedClaims } from '../tokens/reserved-claims.js';
+import { isInsecureSameSiteNone } from '../options/cookie-policy.js';
+import type { SessionLifetime } from '../options/session-lifetime.js';
+import type { TokenTransferMethod } from '../options/session-options.interface.js';
+import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
+import type { JsonObject } from '../util/json.js';
+import { withRequest, type UserContext } from '../util/user-context.js';
+import { otherMethod, type FlowDependencies } from './flow-dependencies.js';
+import { jsonObjectFrom } from './json-input.js';
+import type { SessionContainer } from './session-container.js';
+
+export interface NewSessionInput {
+  readonly recipeUserId: string;
+  /** Who the caller says that is; undefined leaves it to the core. */
+  readonly userId: string | undefined;
+  readonly tenantId: string;
+  readonly accessTokenPayload: object | undefined;
+  readonly sessionDataInDatabase: object | undefined;
+  readonly lifetime: SessionLifetime | undefined;
+  readonly authenticatedAtMs: number | undefined;
+}
+
+/**
+ * Signing in. Steps are numbered as in the section named below.
+ *
+ * @see docs/protocol/sdk.md §5.1
+ */
+export class CreateSessionFlow {
+  constructor(private readonly dependencies: FlowDependencies) {}
+
+  async inRequest(
+    exchange: HttpExchange,
+    input: NewSessionInput,
+    userContext: UserContext,
+  ): Promise<SessionContainer> {
+    const { transport, recipe } = this.dependencies;
+    const { request } = exchange;
+    withRequest(userContext, request);
+    const prepared = await this.prepare(input, userContext); // C1-C5
+    const transferMethod = this.methodForCreation(request, userContext); // C6
+    if (transferMethod === 'cookie') this.assertBrowsersKeepCookies(request, userContext); // C7
+    const payload = this.dependencies.lifetimes.payloadOfNewSession(prepared.accessTokenPayload, prepared);
+    const tokenLength = lengthOfNewAccessToken(prepared, payload);
+    transport.assertAccessTokenFits(request, transferMethod, tokenLength, userContext);
+    const session = await recipe.createNewSession({
+      ...prepared,
+      disableAntiCsrf: transferMethod === 'header',
+      userContext,
+    }); // C8
+    const other = otherMethod(transferMethod);
+    if (this.hasAccessToken(request, other, userContext)) transport.clear(exchange, other, userContext); // C9
+    session.attach({ exchange, transferMethod }, userContext); // C10
+    return session;
+  }
+
+  /** §6.2: the same without a request; nothing is written anywhere. */
+  async withoutRequest(
+    input: NewSessionInput & { readonly disableAntiCsrf: boolean },
+    userContext: UserContext,
+  ): Promise<SessionContainer> {
+    const prepared = await this.prepare(input, userContext);
+    const { disableAntiCsrf } = input;
+    return this.dependencies.recipe.createNewSession({ ...prepared, disableAntiCsrf, userContext });
+  }
+
+  /** C1-C5: who it is for, and what goes into the payload. */
+  private async prepare(input: NewSessionInput, userContext: UserContext) {
+    const { core, recipe, claims } = this.dependencies;
+    const { recipeUserId, tenantId, lifetime, authenticatedAtMs } = input;
+    const userId = await core.getPrimaryUserId(recipeUserId, userContext);
+    if (input.userId !== undefined && input.userId !== userId) {
+      throw new TypeError(
+        'createNewSession: recipeUserId is no login method of userId, as far as the core knows',
+      );
+    }
+    const { issuer } = await recipe.getOpenIdDiscoveryConfiguration({ userContext });
+    const given = jsonObjectFrom(input.accessTokenPayload ?? {}, 'accessTokenPayload');
+    let accessTokenPayload: JsonObject = withoutProtectedClaims({ ...given, iss: issuer });
+    for (const claim of claims) {
+      const built = await claim.build(userId, recipeUserId, tenantId, accessTokenPayload, userContext);
+      accessTokenPayload = { ...accessTokenPayload, ...built };
+    }
+    const sessionDataInDatabase = jsonObjectFrom(input.sessionDataInDatabase ?? {}, 'sessionDataInDatabase');
+    return {
+      userId,
+      recipeUserId,
+      tenantId,
+      accessTokenPayload,
+      sessionDataInDatabase,
+      lifetime,
+      authenticatedAtMs,
+    };
+  }
+
+  private methodForCreation(request: HttpRequest, userContext: UserContext): TokenTransferMethod {
+    const { config, transport } = this.dependencies;
+    const allowed = config.getTokenTransferMethod({ req: request, forCreateNewSession: true, userContext });
+    if (allowed !== 'any') return allowed;
+    return transport.readAuthMode(request) === 'cookie' ? 'cookie' : 'header';
+  }
+
+  private assertBrowsersKeepCookies(request: HttpRequest, userContext: UserContext): void {
+    const { config } = this.dependencies;
+    const scope = { request, userContext };
+    const isDropped = isInsecureSameSiteNone({
+      cookieSameSite: config.cookieSameSite(scope),
+      cookieSecure: config.cookieSecure,
+      apiSite: config.appInfo.apiSite,
+      websiteSite: config.appInfo.websiteSite(scope),
+    });
+    if (isDropped) {
+      throw new Error(
+        'API and website are different sites, so the cookies need SameSite=None, which browsers accept only with Secure: ' +
+          'serve the API over https, or set cookieSecure',
+      );
+    }
+  }
+
+  /** An access token cookie that is there but empty counts, and so does any bearer value. */
+  private hasAccessToken(
+    request: HttpRequest,
+    method: TokenTransferMethod,
+    userContext: UserContext,
+  ): boolean {
+    return this.dependencies.transport.readToken(request, 'access', method, userContext) !== undefined;
+  }
+}

@@ -1,0 +1,183 @@
+import type { AccessTokenInfo } from '../tokens/access-token.js';
+import type { TokenTransferMethod } from '../options/session-options.interface.js';
+import { TryRefreshTokenError } from '../errors/session.error.js';
+import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
+import { withRequest, type UserContext } from '../util/user-context.js';
+import { decideAntiCsrfOnVerify } from '../http/anti-csrf.js';
+import type { ClaimChecks } from './claim-checks.js';
+import { assertAllowedOrigin, type FlowDependencies, type PresentedToken } from './flow-dependencies.js';
+import type { RecipeInterface, VerifySessionOptions } from './recipe.interface.js';
+import type { SessionContainer } from './session-container.js';
+
+type MaybePromise<T> = Promise<T> | T;
+type GetSessionInput = Parameters<RecipeInterface['getSession']>[0];
+
+interface PresentedAccessToken extends PresentedToken {
+  /** What was proven about it before. */
+  readonly known: AccessTokenInfo | undefined;
+}
+
+/** What the recipe is asked, and how its session is bound to the request. */
+interface VerificationStep {
+  readonly input: GetSessionInput;
+  readonly known: AccessTokenInfo | undefined;
+  readonly transferMethod: TokenTransferMethod;
+}
+
+/**
+ * Verifying a session. Steps are numbered as in the section named below.
+ *
+ * @see docs/protocol/sdk.md §5.2
+ */
+export class GetSessionFlow {
+  private readonly asksOwnRecipe: boolean;
+
+  constructor(
+    private readonly dependencies: FlowDependencies,
+    private readonly claimChecks: ClaimChecks,
+  ) {
+    this.asksOwnRecipe = dependencies.ownRecipe.isOwn('getSession');
+  }
+
+  /**
+   * Answers at once, without a promise, where nothing has to be waited for: neither a key nor the core nor a claim, and what
+   * stands behind the recipe's functions is our own. Failures always come as a rejected promise.
+   *
+   * @returns undefined only for an optional session without a usable token
+   */
+  fromRequest(
+    exchange: HttpExchange,
+    options: VerifySessionOptions,
+    userContext: UserContext,
+  ): MaybePromise<SessionContainer | undefined> {
+    try {
+      const step = this.beforeVerification(exchange, options, userContext); // G1-G9
+      const known = this.atOnce(step.input, step.known); // G10
+      return known === undefined
+        ? this.verifyAndAttach(exchange, step, options)
+        : this.attachAndCheck(known, exchange, step, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** §6.2: the same from a token. */
+  fromToken(
+    input: {
+      accessToken: string | undefined;
+      antiCsrfToken: string | undefined;
+      options: VerifySessionOptions;
+    },
+    userContext: UserContext,
+  ): MaybePromise<SessionContainer | undefined> {
+    try {
+      const getSessionInput = { ...input, userContext };
+      const known = this.atOnce(getSessionInput);
+      return known === undefined
+        ? this.verifyToken(getSessionInput)
+        : afterwards(this.claimChecks.assert(known, input.options, userContext), known);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** What the request says, before the recipe is asked. */
+  private beforeVerification(
+    exchange: HttpExchange,
+    options: VerifySessionOptions,
+    userContext: UserContext,
+  ): VerificationStep {
+    const { config, transport } = this.dependencies;
+    const { request } = exchange;
+    withRequest(userContext, request);
+    transport.markSessionDependent(exchange);
+    const allowed = config.getTokenTransferMethod({ req: request, forCreateNewSession: false, userContext }); // G2
+    const presented = this.presentedAccessToken(request, allowed, userContext); // G3-G6
+    // Only where a token comes by cookie, or would: anybody on a neighbouring host can set such a cookie.
+    const comesByCookie =
+      presented === undefined ? allowed !== 'header' : presented.transferMethod === 'cookie';
+    if (comesByCookie && transport.hasLegacyCookie(request)) {
+      throw new TryRefreshTokenError('The request carries a cookie of an old SDK, which a refresh replaces'); // G1
+    }
+    if (presented?.transferMethod === 'cookie') assertAllowedOrigin(request, config);
+    const antiCsrf = decideAntiCsrfOnVerify({
+      mode: config.antiCsrfMode({ request, userContext }),
+      method: request.getMethod(),
+      transferMethod: presented?.transferMethod,
+      requested: options.antiCsrfCheck,
+      hasCustomHeader: transport.hasCustomHeader(request),
+    }); // G7-G9
+    if (antiCsrf === 'CUSTOM_HEADER_MISSING')
+      throw new TryRefreshTokenError('anti-csrf check failed: the rid header is missing');
+    return {
+      input: {
+        accessToken: presented?.token,
+        antiCsrfToken: transport.readAntiCsrfToken(request),
+        options: { ...options, antiCsrfCheck: antiCsrf.check },
+        userContext,
+      },
+      known: presented?.known,
+      transferMethod: presented?.transferMethod ?? (allowed === 'any' ? 'header' : allowed),
+    };
+  }
+
+  private atOnce(input: GetSessionInput, known?: AccessTokenInfo): SessionContainer | undefined {
+    return this.asksOwnRecipe ? this.dependencies.ownRecipe.getSessionAtOnce(input, known) : undefined;
+  }
+
+  private async verifyAndAttach(
+    exchange: HttpExchange,
+    step: VerificationStep,
+    options: VerifySessionOptions,
+  ): Promise<SessionContainer | undefined> {
+    const session = await this.dependencies.recipe.getSession(step.input);
+    return session && this.attachAndCheck(session, exchange, step, options); // G11
+  }
+
+  private attachAndCheck(
+    session: SessionContainer,
+    exchange: HttpExchange,
+    { input, transferMethod }: VerificationStep,
+    options: VerifySessionOptions,
+  ): MaybePromise<SessionContainer> {
+    // G13 comes before G12: a token that the claims made new reaches the client also with a 403 (Q2).
+    session.attach({ exchange, transferMethod }, input.userContext);
+    return afterwards(this.claimChecks.assert(session, options, input.userContext), session);
+  }
+
+  private async verifyToken(input: GetSessionInput): Promise<SessionContainer | undefined> {
+    const session = await this.dependencies.recipe.getSession(input);
+    if (session !== undefined) await this.claimChecks.assert(session, input.options ?? {}, input.userContext);
+    return session;
+  }
+
+  /** G3-G6: the header wins over the cookie; what does not look like one of our tokens is not there. */
+  private presentedAccessToken(
+    request: HttpRequest,
+    allowed: TokenTransferMethod | 'any',
+    userContext: UserContext,
+  ): PresentedAccessToken | undefined {
+    const { transport, verifier } = this.dependencies;
+    const plausible = (transferMethod: TokenTransferMethod): PresentedAccessToken | undefined => {
+      if (allowed !== 'any' && allowed !== transferMethod) return undefined;
+      const token = transport.readToken(request, 'access', transferMethod, userContext);
+      if (token === undefined) return undefined;
+      const known = verifier.recall(token);
+      return known !== undefined || verifier.read(token) !== undefined
+        ? { token, transferMethod, known }
+        : undefined;
+    };
+    const fromHeader = plausible('header');
+    if (fromHeader !== undefined) return fromHeader;
+    const fromCookie = plausible('cookie');
+    if (fromCookie !== undefined && transport.isDuplicated(request, 'access', userContext)) {
+      throw new TryRefreshTokenError('The access token cookie came twice, so nobody knows which one counts'); // G5
+    }
+    return fromCookie;
+  }
+}
+
+/** The value as soon as a check has passed: at once if it already has. */
+function afterwards<T>(check: Promise<void> | undefined, value: T): MaybePromise<T> {
+  return check === undefined ? value : check.then(() => value);
+}

@@ -1,0 +1,98 @@
+import type { RateLimitConfig, RateLimitDecision, RateLimitedAttempt } from '../options/rate-limit-options.js';
+import type { CoreClient } from '../core/core-client.js';
+import { CoreUnavailableError } from '../errors/core.error.js';
+import { RateLimitedError } from '../errors/rate-limited.error.js';
+import { SessionError } from '../errors/session.error.js';
+import type { Clock } from '../util/clock.js';
+import { addressGroupOf, clientAddressOf } from '../http/client-address.js';
+import { OccasionalWarning } from '../util/occasional-warning.js';
+import { getRequestFromUserContext, type UserContext } from '../util/user-context.js';
+import { withinTime } from '../util/with-timeout.js';
+import type { FlowWatcher, Refusal } from './watched-flows.js';
+
+/**
+ * Asks the application's limiter. What it refuses ends in a `RateLimitedError`, which clears nothing.
+ *
+ * @see docs/security-requirements.md S101
+ */
+export class RateLimits implements FlowWatcher {
+  private readonly warning: OccasionalWarning;
+
+  constructor(
+    private readonly config: RateLimitConfig,
+    private readonly core: Pick<CoreClient, 'readRefreshToken'>,
+    clock: Clock,
+  ) {
+    this.warning = new OccasionalWarning(clock);
+  }
+
+  /**
+   * Before anything is done for a refresh token. Nothing is looked up for the question, not even whether the session still
+   * exists: a refused attempt must cost the store nothing.
+   */
+  async beforeRefresh(refreshToken: string, userContext: UserContext): Promise<void> {
+    const { sessionHandle, recipeUserId } = (await this.core.readRefreshToken(refreshToken)) ?? {};
+    await this.ask({
+      kind: 'refresh',
+      ...addressesIn(userContext),
+      sessionHandle,
+      recipeUserId,
+      userContext,
+    });
+  }
+
+  /** After an access token was refused; other failures than those of the token do not count. */
+  async afterRefusal({ error, hasToken, userContext }: Refusal): Promise<void> {
+    if (!hasToken || !SessionError.isSessionError(error)) return;
+    const { type: reason } = error;
+    if (reason !== 'UNAUTHORISED' && reason !== 'TRY_REFRESH_TOKEN') return;
+    await this.ask({ kind: 'failed-verify', ...addressesIn(userContext), reason, userContext });
+  }
+
+  private async ask(attempt: RateLimitedAttempt): Promise<void> {
+    const decision = await this.decide(attempt);
+    if (!decision.allowed) throw new RateLimitedError(decision.retryAfterSec);
+  }
+
+  private async decide(attempt: RateLimitedAttempt): Promise<RateLimitDecision> {
+    try {
+      const { limiter, timeoutMs } = this.config;
+      const asked = (async () => limiter(attempt))();
+      return understood(await withinTime(asked, timeoutMs, `It took longer than ${timeoutMs} ms`));
+    } catch (error) {
+      this.warn(error);
+      if (this.config.whenUnavailable === 'allow') return { allowed: true };
+      throw new CoreUnavailableError('The rate limiter gave no decision', { cause: error });
+    }
+  }
+
+  private warn(error: unknown): void {
+    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const consequence =
+      this.config.whenUnavailable === 'allow' ? 'attempts go on uncounted' : 'attempts are refused';
+    this.warning.warn(`The rate limiter fails, ${consequence}`, detail);
+  }
+}
+
+function addressesIn(userContext: UserContext): { ip: string | undefined; ipGroup: string | undefined } {
+  const request = getRequestFromUserContext(userContext);
+  const ip = request && clientAddressOf(request);
+  return { ip, ipGroup: ip === undefined ? undefined : addressGroupOf(ip) };
+}
+
+/** What an application gives is not taken on trust: anything but a clear decision is none. */
+function understood(decision: unknown): RateLimitDecision {
+  const { allowed, retryAfterSec } = (decision ?? {}) as { allowed?: unknown; retryAfterSec?: unknown };
+  if (allowed === true) return { allowed };
+  if (
+    allowed === false &&
+    typeof retryAfterSec === 'number' &&
+    retryAfterSec > 0 &&
+    Number.isFinite(retryAfterSec)
+  ) {
+    return { allowed, retryAfterSec };
+  }
+  throw new TypeError(
+    'The rate limiter must return { allowed: true } or { allowed: false, retryAfterSec: <seconds> }',
+  );
+}

@@ -1,0 +1,429 @@
+import { inspect } from 'node:util';
+import type { SessionClaimValidator } from '../claims/claim-validator.js';
+import type { SessionClaim } from '../claims/session-claim.js';
+import type { TokenTransferMethod } from '../options/session-options.interface.js';
+import { InvalidClaimsError, UnauthorisedError } from '../errors/session.error.js';
+import { parseWithoutVerifying, accessTokenInfo } from '../tokens/access-token.js';
+import { lengthOfNewAccessToken } from '../tokens/access-token-claims.js';
+import { withoutProtectedClaims } from '../tokens/reserved-claims.js';
+import { eventSourceOf } from '../events/event-source.js';
+import type { SessionEvents } from '../events/session-events.js';
+import type { Clock } from '../util/clock.js';
+import type { HttpExchange } from '../util/http-exchange.js';
+import { deepFreeze, type JsonObject } from '../util/json.js';
+import { withRequest, type UserContext } from '../util/user-context.js';
+import { buildFrontToken } from '../tokens/front-token.js';
+import { exchangeFor } from '../http/http-exchange-factory.js';
+import type { TokenTransport } from '../http/token-transport.js';
+import { changedNames, mergePayload, payloadUpdateFrom } from './merge-payload.js';
+import type { PrepareContext } from './prepare-context.js';
+import type { RecipeInterface, RegeneratedAccessToken, SessionInformation } from './recipe.interface.js';
+import { revokeOtherSessions } from './revoke-other-sessions.js';
+import type { SessionLifetimes } from './session-lifetimes.js';
+
+/** What a container starts from. */
+export interface SessionState {
+  readonly sessionHandle: string;
+  /** Primary user id. */
+  readonly userId: string;
+  readonly recipeUserId: string;
+  readonly tenantId: string;
+  readonly accessToken: string;
+  /** Milliseconds since the epoch. */
+  readonly accessTokenExpiryMs: number;
+  readonly accessTokenPayload: JsonObject;
+  /** Known after creation and refresh only. */
+  readonly refreshToken: { readonly token: string; readonly expiry: number } | undefined;
+  readonly antiCsrfToken: string | undefined;
+  /** Whether the client does not have this access token yet. */
+  readonly accessAndFrontTokenUpdated: boolean;
+}
+
+/** What every container of one module shares. */
+export interface SessionContainerContext {
+  readonly recipe: RecipeInterface;
+  readonly transport: TokenTransport;
+  readonly events: SessionEvents;
+  readonly clock: Clock;
+  readonly prepareContext: PrepareContext;
+  readonly lifetimes: SessionLifetimes;
+  /** Called with each use in a request; absent where nobody wants to know. */
+  readonly noteUse?: (sessionHandle: string, userContext: UserContext) => void;
+}
+
+interface Attachment {
+  readonly exchange: HttpExchange;
+  readonly transferMethod: TokenTransferMethod;
+}
+
+/**
+ * All tokens of a session. Whoever holds them is the user: never log or store them.
+ *
+ * @publicApi
+ */
+export interface AllSessionTokens {
+  readonly accessToken: string;
+  /** Known right after creation and refresh only. */
+  readonly refreshToken: string | undefined;
+  readonly frontToken: string;
+  readonly antiCsrfToken: string | undefined;
+  /** Whether the client does not have the access and front token yet. */
+  readonly accessAndFrontTokenUpdated: boolean;
+}
+
+/**
+ * The live session that a route works with. Attached to a request and its response, every change of the payload
+ * writes the new tokens to the response at once; without them (the `…WithoutRequestResponse` functions) the
+ * application sends the tokens itself or calls {@link attachToRequestResponse}.
+ *
+ * Methods that ask the core throw `UnauthorisedError` when the session does not exist any more.
+ *
+ * @typeParam Payload shape of the access token payload, as the application knows it; nothing checks it at run time
+ * @publicApi
+ */
+export class SessionContainer<Payload extends object = JsonObject> {
+  private attachment: Attachment | undefined;
+
+  /** @internal */
+  constructor(
+    private state: SessionState,
+    private readonly context: SessionContainerContext,
+  ) {}
+
+  /** The stable id of the session. No credential: it may be logged. */
+  getHandle(): string {
+    return this.state.sessionHandle;
+  }
+
+  /** Primary user id. */
+  getUserId(): string {
+    return this.state.userId;
+  }
+
+  /** The login method the session was created with; equals the user id unless accounts are linked. */
+  getRecipeUserId(): string {
+    return this.state.recipeUserId;
+  }
+
+  getTenantId(): string {
+    return this.state.tenantId;
+  }
+
+  /** The access token itself: a credential. */
+  getAccessToken(): string {
+    return this.state.accessToken;
+  }
+
+  /** The access token payload, frozen; change it with {@link mergeIntoAccessTokenPayload}. */
+  getAccessTokenPayload(): Readonly<Payload> {
+    return this.state.accessTokenPayload as Readonly<Payload>;
+  }
+
+  getAllSessionTokensDangerously(): AllSessionTokens {
+    const { accessToken, refreshToken, antiCsrfToken, accessAndFrontTokenUpdated } = this.state;
+    return {
+      accessToken,
+      refreshToken: refreshToken?.token,
+      frontToken: this.frontToken(),
+      antiCsrfToken,
+      accessAndFrontTokenUpdated,
+    };
+  }
+
+  /** Ends the session, and takes the tokens away from the client if the session is attached. No error if it had ended. */
+  async revokeSession(userContext?: UserContext): Promise<void> {
+    const ctx = this.contextFor(userContext);
+    const { sessionHandle, userId, recipeUserId } = this.state;
+    const owner = { userId, recipeUserId };
+    await this.context.recipe.revokeSession({ sessionHandle, owner, userContext: ctx });
+    if (this.attachment)
+      this.context.transport.clear(this.attachment.exchange, this.attachment.transferMethod, ctx);
+  }
+
+  /**
+   * Ends all other sessions of the user, after a change of the password for example. Sign-ins that happen meanwhile stay.
+   *
+   * @param input `tenantId`: only those of this tenant. `includeLinkedAccounts`: default true; false leaves the sessions of
+   *   the account's other login methods alone
+   * @returns the handles of the sessions that were ended
+   */
+  async revokeAllOtherSessions(
+    { tenantId, includeLinkedAccounts = true }: { tenantId?: string; includeLinkedAccounts?: boolean } = {},
+    userContext?: UserContext,
+  ): Promise<string[]> {
+    const { sessionHandle, recipeUserId } = this.state;
+    const userId = includeLinkedAccounts ? this.state.userId : recipeUserId;
+    return revokeOtherSessions(
+      this.context.recipe,
+      { sessionHandle, userId, ownerId: this.state.userId, tenantId, includeLinkedAccounts, mustExist: true },
+      this.contextFor(userContext),
+    );
+  }
+
+  /** The server-side JSON of the session, read from the store. */
+  async getSessionDataFromDatabase(userContext?: UserContext): Promise<JsonObject> {
+    return (await this.information(userContext)).sessionDataInDatabase;
+  }
+
+  /** Replaces the server-side JSON of the session; null and undefined become `{}`. */
+  async updateSessionDataInDatabase(
+    newSessionData: object | null | undefined,
+    userContext?: UserContext,
+  ): Promise<void> {
+    const doesExist = await this.context.recipe.updateSessionDataInDatabase({
+      sessionHandle: this.state.sessionHandle,
+      newSessionData: newSessionData as JsonObject | null | undefined,
+      userContext: this.contextFor(userContext),
+    });
+    if (!doesExist) throw sessionGone();
+  }
+
+  /** Merges top-level keys into the server-side JSON; null removes a key. Parallel writers keep each other's keys; with `remoteCore` those of one process do. */
+  async mergeSessionDataInDatabase(sessionDataUpdate: object, userContext?: UserContext): Promise<void> {
+    const doesExist = await this.context.recipe.mergeSessionDataInDatabase({
+      sessionHandle: this.state.sessionHandle,
+      sessionDataUpdate: sessionDataUpdate as JsonObject,
+      userContext: this.contextFor(userContext),
+    });
+    if (!doesExist) throw sessionGone();
+  }
+
+  /** When the session was created, milliseconds since the epoch; read from the store. */
+  async getTimeCreated(userContext?: UserContext): Promise<number> {
+    return (await this.information(userContext)).timeCreated;
+  }
+
+  /** When the session ends unless it is refreshed, milliseconds since the epoch; read from the store. */
+  async getExpiry(userContext?: UserContext): Promise<number> {
+    return (await this.information(userContext)).expiry;
+  }
+
+  /**
+   * Merges top-level keys into the stored payload and re-issues the access token with that and its old expiry. A key whose
+   * value is null is removed. What others have changed since the token was made, by handle for example, stays, and is in
+   * the payload afterwards.
+   *
+   * @throws {TypeError} the update sets a name that belongs to the session (`sub`, `exp`, …)
+   */
+  async mergeIntoAccessTokenPayload(
+    accessTokenPayloadUpdate: { [K in keyof Payload]?: Payload[K] | null },
+    userContext?: UserContext,
+  ): Promise<void> {
+    await this.storePayloadUpdate(accessTokenPayloadUpdate, this.contextFor(userContext));
+  }
+
+  /**
+   * Runs validators against the payload, refetching stale claims first.
+   *
+   * @throws {InvalidClaimsError} at least one failed; lists all of them
+   */
+  async assertClaims(
+    claimValidators: readonly SessionClaimValidator[],
+    userContext?: UserContext,
+  ): Promise<void> {
+    const ctx = this.contextFor(userContext);
+    const { userId, recipeUserId, accessTokenPayload } = this.state;
+    const result = await this.context.recipe.validateClaims({
+      userId,
+      recipeUserId,
+      accessTokenPayload,
+      claimValidators,
+      userContext: ctx,
+    });
+    if (result.accessTokenPayloadUpdate !== undefined) {
+      // Nothing but what was fetched: the rest of the token's payload may be older than what is stored.
+      const fetched = changedNames(accessTokenPayload, result.accessTokenPayloadUpdate);
+      await this.storePayloadUpdate(withoutProtectedClaims(fetched), ctx);
+    }
+    if (result.invalidClaims.length === 0) return;
+    this.context.events.emit({
+      type: 'session.claims-rejected',
+      timeMs: this.context.clock.now(),
+      sessionHandle: this.state.sessionHandle,
+      userId,
+      recipeUserId,
+      tenantId: this.state.tenantId,
+      ...eventSourceOf(ctx),
+      failedClaimIds: result.invalidClaims.map((claim) => claim.id),
+    });
+    throw new InvalidClaimsError(result.invalidClaims);
+  }
+
+  /**
+   * Notes that the user has just proved who they are (with a password, a second factor, a passkey): `auth_time` becomes
+   * now, and the access token is re-issued with its old expiry. Call it once the proof is complete. Tokens issued before
+   * stay as old as they were; the absolute end of the session stays where it is.
+   *
+   * @throws {Error} nothing asks for the time of authentication: put `AuthenticationTimeClaim` into the option `claims`
+   */
+  async recordAuthentication(userContext?: UserContext): Promise<void> {
+    const ctx = this.contextFor(userContext);
+    const { lifetimes, recipe } = this.context;
+    lifetimes.assertRecorded();
+    const currentAccessTokenPayload = await this.storedPayload(ctx);
+    this.assertTokenFits(lifetimes.payloadAfterAuthentication(currentAccessTokenPayload), ctx);
+    const { accessToken } = this.state;
+    this.adopt(
+      await recipe.recordAuthentication({ accessToken, currentAccessTokenPayload, userContext: ctx }),
+      ctx,
+    );
+  }
+
+  /** Fetches the claim's value anew and puts it into the payload. */
+  async fetchAndSetClaim<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<void> {
+    const ctx = this.contextFor(userContext);
+    const { userId, recipeUserId, tenantId, accessTokenPayload } = this.state;
+    const update = await claim.build(userId, recipeUserId, tenantId, accessTokenPayload, ctx);
+    await this.storePayloadUpdate(update, ctx);
+  }
+
+  async setClaimValue<T>(
+    claim: SessionClaim<T>,
+    value: NoInfer<T>,
+    userContext?: UserContext,
+  ): Promise<void> {
+    const ctx = this.contextFor(userContext);
+    await this.storePayloadUpdate(claim.addToPayload_internal({}, value, ctx), ctx);
+  }
+
+  /** The claim's value in the payload, or undefined when it is not there. */
+  async getClaimValue<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<T | undefined> {
+    return claim.getValueFromPayload(this.state.accessTokenPayload, this.contextFor(userContext));
+  }
+
+  async removeClaim<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<void> {
+    const ctx = this.contextFor(userContext);
+    await this.storePayloadUpdate(claim.removeFromPayloadByMerge_internal({}, ctx), ctx);
+  }
+
+  /**
+   * Binds the session to a request and its response. Tokens that the client does not have yet are written at once.
+   *
+   * @param input `req` and `res` as Nest injects them; `transferMethod` decides between cookies and headers
+   */
+  async attachToRequestResponse(
+    input: { req: unknown; res: unknown; transferMethod: TokenTransferMethod },
+    userContext?: UserContext,
+  ): Promise<void> {
+    this.attach(
+      { exchange: exchangeFor(input.req, input.res), transferMethod: input.transferMethod },
+      userContext,
+    );
+  }
+
+  /** @internal The same for callers that have the exchange. */
+  attach(attachment: Attachment, userContext?: UserContext): void {
+    this.attachment = attachment;
+    this.context.noteUse?.(this.state.sessionHandle, this.contextFor(userContext));
+    if (!this.state.accessAndFrontTokenUpdated) return;
+    const { accessToken, refreshToken, antiCsrfToken } = this.state;
+    this.context.transport.writeTokens(
+      attachment.exchange,
+      attachment.transferMethod,
+      { accessToken, frontToken: this.frontToken(), refreshToken, antiCsrfToken },
+      this.contextFor(userContext),
+    );
+  }
+
+  private async storePayloadUpdate(update: object, userContext: UserContext): Promise<void> {
+    const { lifetimes, recipe } = this.context;
+    const change = payloadUpdateFrom(update, lifetimes.claimNames); // before the core is asked
+    const currentAccessTokenPayload = await this.storedPayload(userContext);
+    const newAccessTokenPayload = mergePayload(currentAccessTokenPayload, change, lifetimes.claimNames);
+    this.assertTokenFits(newAccessTokenPayload, userContext);
+    const { accessToken } = this.state;
+    this.adopt(
+      await recipe.regenerateAccessToken({
+        accessToken,
+        newAccessTokenPayload,
+        currentAccessTokenPayload,
+        accessTokenPayloadUpdate: change,
+        userContext,
+      }),
+      userContext,
+    );
+  }
+
+  /** Not that of the token, which may be older. */
+  private async storedPayload(userContext: UserContext): Promise<JsonObject> {
+    return (await this.information(userContext)).customClaimsInAccessTokenPayload;
+  }
+
+  /** Before anything is stored that the client could never be told. */
+  private assertTokenFits(newAccessTokenPayload: JsonObject, userContext: UserContext): void {
+    if (this.attachment === undefined) return;
+    const { exchange, transferMethod } = this.attachment;
+    const tokenLength = lengthOfNewAccessToken(this.state, newAccessTokenPayload);
+    this.context.transport.assertAccessTokenFits(exchange.request, transferMethod, tokenLength, userContext);
+  }
+
+  private adopt(regenerated: RegeneratedAccessToken | undefined, userContext: UserContext): void {
+    if (regenerated === undefined) throw sessionGone();
+    if (regenerated.accessToken === undefined) {
+      // It expired during this request, or is older than a proof of who the user is: what is stored counts, and the client
+      // gets it with its next refresh.
+      const accessTokenPayload = this.context.lifetimes.payloadWithoutNewerProof(
+        this.state.accessTokenPayload,
+        regenerated.session.userDataInJWT,
+      );
+      this.state = { ...this.state, accessTokenPayload: deepFreeze(accessTokenPayload) };
+      return;
+    }
+    const { token, expiry } = regenerated.accessToken;
+    this.state = {
+      ...this.state,
+      accessToken: token,
+      accessTokenExpiryMs: expiry,
+      accessTokenPayload: payloadOf(token, regenerated.session.userDataInJWT),
+      accessAndFrontTokenUpdated: true,
+    };
+    if (this.attachment) this.writeAccessToken(this.attachment, userContext);
+  }
+
+  /** What a log or a JSON answer shows of a session: never its tokens. */
+  toJSON(): { sessionHandle: string; userId: string; recipeUserId: string; tenantId: string } {
+    const { sessionHandle, userId, recipeUserId, tenantId } = this.state;
+    return { sessionHandle, userId, recipeUserId, tenantId };
+  }
+
+  /** @internal The same for `console.log` and `util.inspect`. */
+  [inspect.custom](): object {
+    return this.toJSON();
+  }
+
+  private writeAccessToken({ exchange, transferMethod }: Attachment, userContext: UserContext): void {
+    const tokens = { accessToken: this.state.accessToken, frontToken: this.frontToken() };
+    this.context.transport.writeTokens(exchange, transferMethod, tokens, userContext);
+  }
+
+  private frontToken(): string {
+    const { userId, accessTokenExpiryMs, accessTokenPayload } = this.state;
+    return buildFrontToken({ userId, accessTokenExpiryMs, payload: accessTokenPayload });
+  }
+
+  private async information(userContext: UserContext | undefined): Promise<SessionInformation> {
+    const information = await this.context.recipe.getSessionInformation({
+      sessionHandle: this.state.sessionHandle,
+      userContext: this.contextFor(userContext),
+    });
+    if (information === undefined) throw sessionGone();
+    return information;
+  }
+
+  private contextFor(userContext: UserContext | undefined): UserContext {
+    const { prepareContext } = this.context;
+    if (userContext !== undefined) return prepareContext(userContext);
+    const fresh = prepareContext();
+    return this.attachment ? withRequest(fresh, this.attachment.exchange.request) : fresh;
+  }
+}
+
+/** What the application sees as the payload of a token that the core has just issued: frozen. */
+export function payloadOf(accessToken: string, userDataInJWT: JsonObject): JsonObject {
+  const parsed = parseWithoutVerifying(accessToken);
+  return deepFreeze(parsed === undefined ? { ...userDataInJWT } : accessTokenInfo(parsed).payload);
+}
+
+function sessionGone(): UnauthorisedError {
+  return new UnauthorisedError('Session does not exist anymore');
+}

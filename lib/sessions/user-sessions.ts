@@ -1,0 +1,149 @@
+import { AuthenticationTimeClaim } from '../claims/authentication-time-claim.js';
+import type { SessionClaimValidator } from '../claims/claim-validator.js';
+import { UnauthorisedError } from '../errors/session.error.js';
+import type { HttpExchange } from '../util/http-exchange.js';
+import type { UserContext } from '../util/user-context.js';
+import type { SessionDevice } from './devices.js';
+import type { GetSessionFlow } from './get-session-flow.js';
+import type { RecipeInterface, SessionInformation } from './recipe.interface.js';
+import type { SessionContainer } from './session-container.js';
+
+/** Sessions that one answer shows at most. */
+const LISTED_SESSIONS = 200;
+/** Sessions that are looked up at the same time. */
+const LOOKUPS_AT_ONCE = 10;
+
+/**
+ * One of a user's own sessions, as `GET <base>/sessions` shows it: by its handle, which is no credential.
+ *
+ * @publicApi
+ */
+export interface ListedSession {
+  readonly sessionHandle: string;
+  /** Whether it is the one that asks. */
+  readonly isCurrent: boolean;
+  /** Milliseconds since the epoch. */
+  readonly timeCreated: number;
+  /** When it ends unless it is used, milliseconds since the epoch. */
+  readonly expiry: number;
+  /** What the option `devices` keeps; absent where that is off. */
+  readonly device?: SessionDevice;
+}
+
+/**
+ * The body of `GET <base>/sessions`.
+ *
+ * @publicApi
+ */
+export interface UserSessionList {
+  readonly status: 'OK';
+  /** The current one first, then the newest. */
+  readonly sessions: readonly ListedSession[];
+  /** Whether the user has more than the 200 that are looked at. */
+  readonly hasMore: boolean;
+}
+
+/**
+ * What users may do to their own sessions, in the tenant of the session that asks. The store is asked whether that one
+ * still exists: a session that has ended has no say about the others.
+ */
+export class UserSessions {
+  private readonly isFresh: SessionClaimValidator;
+
+  constructor(
+    private readonly recipe: RecipeInterface,
+    private readonly verification: GetSessionFlow,
+    { freshWithinSec }: { readonly freshWithinSec: number },
+  ) {
+    this.isFresh = AuthenticationTimeClaim.validators.freshWithin(freshWithinSec);
+  }
+
+  async list(exchange: HttpExchange, userContext: UserContext): Promise<UserSessionList> {
+    const session = await this.sessionOf(exchange, userContext);
+    exchange.response.setHeader('Cache-Control', 'no-store');
+    const handles = await this.recipe.getAllSessionHandlesForUser({
+      userId: session.getUserId(),
+      tenantId: session.getTenantId(),
+      fetchSessionsForAllLinkedAccounts: true,
+      userContext,
+    });
+    const current = session.getHandle();
+    const listed = [current, ...handles.filter((handle) => handle !== current)].slice(0, LISTED_SESSIONS);
+    const sessions = (await this.lookUp(listed, userContext)).map((information) =>
+      show(information, current),
+    );
+    return { status: 'OK', sessions: sessions.sort(byRelevance), hasMore: handles.length > listed.length };
+  }
+
+  /**
+   * Ends one session: the one that asks as sign-out does, another one only soon after an authentication.
+   *
+   * @returns false when the user has no such session
+   * @throws {InvalidClaimsError} it is another one, and the authentication is too long ago
+   */
+  async revoke(exchange: HttpExchange, sessionHandle: string, userContext: UserContext): Promise<boolean> {
+    const session = await this.sessionOf(exchange, userContext);
+    if (sessionHandle === session.getHandle()) {
+      await session.revokeSession(userContext);
+      return true;
+    }
+    await session.assertClaims([this.isFresh], userContext);
+    const information = await this.recipe.getSessionInformation({ sessionHandle, userContext });
+    const isOwn =
+      information?.userId === session.getUserId() && information.tenantId === session.getTenantId();
+    if (!isOwn) return false;
+    const { userId, recipeUserId } = information;
+    return this.recipe.revokeSession({ sessionHandle, owner: { userId, recipeUserId }, userContext });
+  }
+
+  /**
+   * Ends all sessions but the one that asks.
+   *
+   * @returns how many
+   * @throws {InvalidClaimsError} the authentication is too long ago
+   */
+  async revokeOthers(exchange: HttpExchange, userContext: UserContext): Promise<number> {
+    const session = await this.sessionOf(exchange, userContext);
+    await session.assertClaims([this.isFresh], userContext);
+    const tenantId = session.getTenantId();
+    return (await session.revokeAllOtherSessions({ tenantId }, userContext)).length;
+  }
+
+  private async sessionOf(exchange: HttpExchange, userContext: UserContext): Promise<SessionContainer> {
+    const session = await this.verification.fromRequest(exchange, { checkDatabase: true }, userContext);
+    if (session === undefined) throw new UnauthorisedError('There is no session', { clearTokens: false });
+    return session;
+  }
+
+  /** Those that still exist. */
+  private async lookUp(
+    sessionHandles: readonly string[],
+    userContext: UserContext,
+  ): Promise<SessionInformation[]> {
+    const found: SessionInformation[] = [];
+    for (let start = 0; start < sessionHandles.length; start += LOOKUPS_AT_ONCE) {
+      const batch = sessionHandles
+        .slice(start, start + LOOKUPS_AT_ONCE)
+        .map(async (sessionHandle) => this.recipe.getSessionInformation({ sessionHandle, userContext }));
+      found.push(...(await Promise.all(batch)).filter((information) => information !== undefined));
+    }
+    return found;
+  }
+}
+
+function show(
+  { sessionHandle, timeCreated, expiry, device }: SessionInformation,
+  current: string,
+): ListedSession {
+  return {
+    sessionHandle,
+    isCurrent: sessionHandle === current,
+    timeCreated,
+    expiry,
+    ...(device === undefined ? {} : { device }),
+  };
+}
+
+function byRelevance(a: ListedSession, b: ListedSession): number {
+  return Number(b.isCurrent) - Number(a.isCurrent) || b.timeCreated - a.timeCreated;
+}

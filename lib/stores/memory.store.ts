@@ -1,0 +1,299 @@
+import { StoreFullError } from '../errors/core.error.js';
+import {
+  SessionStore,
+  type LimitedInsert,
+  type Promotion,
+  type RowLimit,
+  type SessionKey,
+  type SessionRow,
+  type SessionsOfUsers,
+  type StoredDynamicKey,
+  type StoredStaticKey,
+} from './session-store.js';
+import { assertStoreOptions } from './store-options.js';
+
+/** @publicApi */
+export interface MemoryStoreOptions {
+  /**
+   * Sessions that are held at most; a new one beyond it is refused, because making room would sign somebody out.
+   * Default 1,000,000: some 700 MB with small payloads.
+   */
+  maxSessions?: number;
+}
+
+/** The algorithm of a rotating key that names none. */
+const RSA = 'RS256';
+const FULL_STORE_SWEEP_PAUSE_MS = 1000;
+
+/**
+ * Keeps sessions in this process. They end with it: use it for development, tests, and where signing in again after a
+ * restart is acceptable.
+ *
+ * @publicApi
+ */
+export class MemoryStore extends SessionStore {
+  private readonly rows = new Map<string, SessionRow>();
+  /** Most users have one session, and a Set for it would be a third of what that takes. */
+  private readonly handlesByUser = new Map<string, string | Set<string>>();
+  private readonly dynamicKeys: StoredDynamicKey[] = [];
+  private readonly staticKeys: StoredStaticKey[] = [];
+  private readonly maxSessions: number;
+  private refreshTokenKey: string | undefined;
+  private sweepPosition: IterableIterator<SessionRow> | undefined;
+  private lastFullSweepMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: MemoryStoreOptions = {}) {
+    super();
+    assertStoreOptions('memoryStore', options, ['maxSessions']);
+    this.maxSessions = options.maxSessions ?? 1_000_000;
+    if (!Number.isSafeInteger(this.maxSessions) || this.maxSessions < 1) {
+      throw new TypeError(
+        `memoryStore: maxSessions must be a whole number above 0, not ${String(options.maxSessions)}`,
+      );
+    }
+  }
+
+  /** Sessions held now, expired ones that are not swept yet included. */
+  get size(): number {
+    return this.rows.size;
+  }
+
+  override async insertSession(row: SessionRow): Promise<void> {
+    this.insert(row, 0);
+  }
+
+  /** @param leaving rows that make room at once */
+  private insert(row: SessionRow, leaving: number): void {
+    if (this.rows.has(row.sessionHandle)) throw new Error('The session handle exists already');
+    if (this.rows.size - leaving >= this.maxSessions) this.makeRoom(row.createdAtMs);
+    const kept = compactRow({ ...row, sessionHandle: flatText(row.sessionHandle) });
+    this.rows.set(kept.sessionHandle, kept);
+    this.addHandle(kept);
+  }
+
+  override async insertSessionWithinLimit(row: SessionRow, limit: RowLimit): Promise<LimitedInsert> {
+    const live = this.liveRowsOfUsers({ ...limit, tenantId: row.tenantId }).sort(byOldest);
+    const surplus = live.slice(0, Math.max(0, live.length - limit.max + 1));
+    if (surplus.length > 0 && limit.whenExceeded === 'refuse') return { isInserted: false };
+    this.insert(row, surplus.length);
+    for (const removed of surplus) this.remove(removed);
+    return { isInserted: true, removedHandles: surplus.map(({ sessionHandle }) => sessionHandle) };
+  }
+
+  override async findSession(key: SessionKey): Promise<SessionRow | undefined> {
+    return this.rowOf(key);
+  }
+
+  override async promote(promotion: Promotion): Promise<SessionRow | undefined> {
+    const row = this.rowOf(promotion);
+    if (
+      row === undefined ||
+      row.refreshTokenHash2 !== promotion.fromHash2 ||
+      row.expiresAtMs < promotion.nowMs
+    ) {
+      return undefined;
+    }
+    return this.replace(row, {
+      refreshTokenHash2: promotion.toHash2,
+      prevRefreshTokenHash2: promotion.fromHash2,
+      rotatedAtMs: promotion.nowMs,
+      expiresAtMs: promotion.expiresAtMs,
+      useStaticKey: promotion.useStaticKey ?? row.useStaticKey,
+    });
+  }
+
+  override async setUseStaticKey(key: SessionKey, useStaticKey: boolean): Promise<void> {
+    const row = this.rowOf(key);
+    if (row) this.replace(row, { useStaticKey });
+  }
+
+  override async updateSessionData(key: SessionKey, sessionData: string, nowMs: number): Promise<boolean> {
+    const row = this.liveRowOf(key, nowMs);
+    if (row) this.replace(row, { sessionData });
+    return row !== undefined;
+  }
+
+  override async replaceSessionData(
+    key: SessionKey,
+    change: { readonly from: string; readonly to: string },
+    nowMs: number,
+  ): Promise<boolean> {
+    const row = this.liveRowOf(key, nowMs);
+    if (row?.sessionData !== change.from) return false;
+    this.replace(row, { sessionData: change.to });
+    return true;
+  }
+
+  override async updateAccessTokenPayload(
+    key: SessionKey,
+    accessTokenPayload: string,
+    nowMs: number,
+  ): Promise<SessionRow | undefined> {
+    const row = this.liveRowOf(key, nowMs);
+    return row && this.replace(row, { accessTokenPayload });
+  }
+
+  override async replaceAccessTokenPayload(
+    key: SessionKey,
+    change: { readonly from: string; readonly to: string },
+    nowMs: number,
+  ): Promise<SessionRow | undefined> {
+    const row = this.liveRowOf(key, nowMs);
+    return row?.accessTokenPayload === change.from
+      ? this.replace(row, { accessTokenPayload: change.to })
+      : undefined;
+  }
+
+  override async deleteSessions(keys: readonly SessionKey[]): Promise<string[]> {
+    return keys.filter((key) => this.remove(this.rowOf(key))).map((key) => key.sessionHandle);
+  }
+
+  override async deleteSessionsOfUsers(input: SessionsOfUsers): Promise<string[]> {
+    return this.liveRowsOfUsers(input)
+      .filter((row) => this.remove(row))
+      .map((row) => row.sessionHandle);
+  }
+
+  override async findSessionHandlesOfUsers(input: SessionsOfUsers): Promise<string[]> {
+    return this.liveRowsOfUsers(input).map((row) => row.sessionHandle);
+  }
+
+  /** Looks at `limit` rows from where the last step ended, so that one step never takes long. */
+  override async deleteExpiredSessions(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }> {
+    const rows = (this.sweepPosition ??= this.rows.values());
+    for (let looked = 0; looked < limit; looked++) {
+      const next = rows.next();
+      if (next.done === true) {
+        this.sweepPosition = undefined;
+        return { mayHaveMore: false };
+      }
+      if (next.value.expiresAtMs <= nowMs) this.remove(next.value);
+    }
+    return { mayHaveMore: true };
+  }
+
+  override async getOrSetRefreshTokenKey(candidate: string): Promise<string> {
+    return (this.refreshTokenKey ??= candidate);
+  }
+
+  override async findDynamicKeys(sinceMs: number): Promise<StoredDynamicKey[]> {
+    return this.dynamicKeys.filter((key) => key.createdAtMs >= sinceMs).sort(byNewest);
+  }
+
+  override async addDynamicKey(key: StoredDynamicKey, unlessSinceMs: number): Promise<void> {
+    const isTaken = this.dynamicKeys.some(
+      ({ createdAtMs, algorithm }) =>
+        createdAtMs === key.createdAtMs ||
+        ((algorithm ?? RSA) === (key.algorithm ?? RSA) && createdAtMs >= unlessSinceMs),
+    );
+    if (!isTaken) this.dynamicKeys.push(key);
+  }
+
+  override async deleteDynamicKeys(beforeMs: number): Promise<void> {
+    const kept = this.dynamicKeys.filter((key) => key.createdAtMs >= beforeMs);
+    this.dynamicKeys.splice(0, this.dynamicKeys.length, ...kept);
+  }
+
+  override async findStaticKeys(): Promise<StoredStaticKey[]> {
+    return [...this.staticKeys].sort(byNewest);
+  }
+
+  override async addStaticKey(key: StoredStaticKey): Promise<void> {
+    if (!this.staticKeys.some((known) => known.algorithm === key.algorithm)) this.staticKeys.push(key);
+  }
+
+  private rowOf({ tenantId, sessionHandle }: SessionKey): SessionRow | undefined {
+    const row = this.rows.get(sessionHandle);
+    return row?.tenantId === tenantId ? row : undefined;
+  }
+
+  private liveRowOf(key: SessionKey, nowMs: number): SessionRow | undefined {
+    const row = this.rowOf(key);
+    return row !== undefined && row.expiresAtMs > nowMs ? row : undefined;
+  }
+
+  private liveRowsOfUsers({ userIds, tenantId, nowMs }: SessionsOfUsers): SessionRow[] {
+    return [...new Set(userIds)]
+      .flatMap((userId) => this.handlesOf(userId))
+      .map((sessionHandle) => this.rows.get(sessionHandle))
+      .filter((row) => row !== undefined)
+      .filter((row) => row.expiresAtMs >= nowMs && (tenantId === undefined || row.tenantId === tenantId));
+  }
+
+  private replace(row: SessionRow, change: Partial<SessionRow>): SessionRow {
+    const changed = compactRow({ ...row, ...change });
+    this.rows.set(row.sessionHandle, changed);
+    return changed;
+  }
+
+  private remove(row: SessionRow | undefined): boolean {
+    if (row === undefined || !this.rows.delete(row.sessionHandle)) return false;
+    const handles = this.handlesByUser.get(row.userId);
+    if (handles instanceof Set) handles.delete(row.sessionHandle);
+    if (!(handles instanceof Set) || handles.size === 0) this.handlesByUser.delete(row.userId);
+    return true;
+  }
+
+  private handlesOf(userId: string): string[] {
+    const handles = this.handlesByUser.get(userId);
+    if (handles === undefined) return [];
+    return typeof handles === 'string' ? [handles] : [...handles];
+  }
+
+  private addHandle({ userId, sessionHandle }: SessionRow): void {
+    const handles = this.handlesByUser.get(userId);
+    if (handles === undefined) this.handlesByUser.set(userId, sessionHandle);
+    else if (typeof handles === 'string') this.handlesByUser.set(userId, new Set([handles, sessionHandle]));
+    else handles.add(sessionHandle);
+  }
+
+  /** A full sweep is dear, so a flood of sign-ins at the limit gets one in a while only. */
+  private makeRoom(nowMs: number): void {
+    if (nowMs - this.lastFullSweepMs >= FULL_STORE_SWEEP_PAUSE_MS) {
+      this.lastFullSweepMs = nowMs;
+      for (const row of this.rows.values()) if (row.expiresAtMs <= nowMs) this.remove(row);
+    }
+    if (this.rows.size >= this.maxSessions) {
+      throw new StoreFullError(
+        `The in-memory store holds ${this.rows.size} sessions, which is its limit (maxSessions)`,
+      );
+    }
+  }
+}
+
+/** Written out, so that all rows are of one shape and hold nothing beside their values. */
+function compactRow(row: SessionRow): SessionRow {
+  return {
+    tenantId: row.tenantId,
+    sessionHandle: row.sessionHandle,
+    userId: row.userId,
+    refreshTokenHash2: row.refreshTokenHash2,
+    sessionData: row.sessionData,
+    accessTokenPayload: row.accessTokenPayload,
+    expiresAtMs: row.expiresAtMs,
+    createdAtMs: row.createdAtMs,
+    useStaticKey: row.useStaticKey,
+    prevRefreshTokenHash2: row.prevRefreshTokenHash2,
+    rotatedAtMs: row.rotatedAtMs,
+  };
+}
+
+/** The same text without the pieces that it was put together from: those of `randomUUID()` take twice its room. */
+function flatText(text: string): string {
+  return Buffer.from(text, 'utf8').toString('utf8');
+}
+
+const byNewest = (a: { createdAtMs: number }, b: { createdAtMs: number }): number =>
+  b.createdAtMs - a.createdAtMs;
+
+const byOldest = (a: SessionRow, b: SessionRow): number =>
+  a.createdAtMs - b.createdAtMs || (a.sessionHandle < b.sessionHandle ? -1 : 1);
+
+/**
+ * Sessions in memory: nothing to set up, and gone with the process.
+ *
+ * @publicApi
+ */
+export function memoryStore(options?: MemoryStoreOptions): SessionStore {
+  return new MemoryStore(options);
+}

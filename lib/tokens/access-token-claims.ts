@@ -1,0 +1,77 @@
+import type { JsonObject } from '../util/json.js';
+
+/** The facts that go into a new access token. */
+export interface AccessTokenContent {
+  readonly version: 2 | 3 | 4 | 5;
+  readonly userId: string;
+  readonly recipeUserId: string;
+  readonly tenantId: string;
+  readonly sessionHandle: string;
+  readonly refreshTokenHash1: string;
+  readonly parentRefreshTokenHash1: string | undefined;
+  readonly antiCsrfToken: string | undefined;
+  readonly expiryMs: number;
+  readonly timeCreatedMs: number;
+  readonly userPayload: JsonObject;
+}
+
+/**
+ * Lays out the claims of a new token.
+ *
+ * @see docs/protocol/core.md B3
+ */
+export function accessTokenClaims(content: AccessTokenContent): JsonObject {
+  const { version, parentRefreshTokenHash1, antiCsrfToken } = content;
+  if (version === 2) {
+    return {
+      userId: content.recipeUserId,
+      expiryTime: content.expiryMs,
+      timeCreated: content.timeCreatedMs,
+      sessionHandle: content.sessionHandle,
+      refreshTokenHash1: content.refreshTokenHash1,
+      ...(parentRefreshTokenHash1 === undefined ? {} : { parentRefreshTokenHash1 }),
+      ...(antiCsrfToken === undefined ? {} : { antiCsrfToken }),
+      userData: content.userPayload,
+    };
+  }
+  return {
+    sub: content.userId,
+    exp: Math.floor(content.expiryMs / 1000),
+    iat: Math.floor(content.timeCreatedMs / 1000),
+    ...(version >= 4 ? { tId: content.tenantId } : {}),
+    ...(version >= 5 ? { rsub: content.recipeUserId } : {}),
+    sessionHandle: content.sessionHandle,
+    refreshTokenHash1: content.refreshTokenHash1,
+    parentRefreshTokenHash1: parentRefreshTokenHash1 ?? null,
+    antiCsrfToken: antiCsrfToken ?? null,
+    ...content.userPayload,
+  };
+}
+
+/** Characters of a JWT's header and of its RS256 signature by a key of 2048 bits, with the dots between the parts. */
+const HEADER_AND_SIGNATURE_LENGTH =
+  base64Length(JSON.stringify({ kid: 's-'.padEnd(38), typ: 'JWT', version: '5', alg: 'RS256' })) + 342 + 2;
+
+/** How long a new access token with this payload will be at most, in characters. */
+export function lengthOfNewAccessToken(
+  ids: Pick<AccessTokenContent, 'userId' | 'recipeUserId' | 'tenantId'>,
+  userPayload: JsonObject,
+): number {
+  const hash = ''.padEnd(64);
+  const claims = accessTokenClaims({
+    ...ids,
+    version: 5,
+    sessionHandle: `${''.padEnd(37)}${ids.tenantId}`,
+    refreshTokenHash1: hash,
+    parentRefreshTokenHash1: hash,
+    antiCsrfToken: ''.padEnd(36),
+    expiryMs: 1e12,
+    timeCreatedMs: 1e12,
+    userPayload,
+  });
+  return HEADER_AND_SIGNATURE_LENGTH + base64Length(JSON.stringify(claims));
+}
+
+function base64Length(text: string): number {
+  return Math.ceil((Buffer.byteLength(text) * 4) / 3);
+}

@@ -1,0 +1,235 @@
+import type { JsonValue } from '../util/json.js';
+import type { AccessTokenInfo } from './access-token.js';
+
+/**
+ * Entries are found by the end of the token, which is the end of its signature and as good as random, and then compared
+ * as a whole: hashing these few characters costs a fifth of hashing all of them.
+ */
+const KEY_LENGTH = 32;
+/** One token may take this part of the memory; a larger one is verified at each use. */
+const LARGEST_SHARE = 1 / 64;
+
+/** While a token is good. */
+export interface Validity {
+  /** From this moment on, milliseconds since the epoch. */
+  readonly fromMs: number;
+  /** Up to this moment, itself excluded; milliseconds since the epoch. */
+  readonly untilMs: number;
+}
+
+/** What the cache is bounded by. */
+export interface CacheLimits {
+  /** 0 switches the cache off. */
+  readonly maxEntries: number;
+  /** Estimated, see {@link estimatedBytes}. 0 switches the cache off. */
+  readonly maxBytes: number;
+}
+
+/** The state of things before a token was verified: the proof is not kept when something has changed since. */
+export interface ProofStart {
+  /** Of the key set. */
+  readonly generation: number;
+  /** Of the cache. */
+  readonly epoch: number;
+}
+
+interface Entry {
+  readonly key: string;
+  readonly token: string;
+  readonly info: AccessTokenInfo;
+  readonly validity: Validity;
+  readonly bytes: number;
+  /** Asked for since the hand last passed. */
+  isUsed: boolean;
+  /** The entries that came just after and just before. */
+  next: Entry | undefined;
+  previous: Entry | undefined;
+  /** The same among the tokens of its session. */
+  nextOfSession: Entry | undefined;
+  previousOfSession: Entry | undefined;
+}
+
+/**
+ * Remembers tokens whose signature has been proven, keyed by the whole token.
+ *
+ * Bounded in entries and in bytes. Who makes room is decided by SIEVE: a hand goes over the entries from the oldest to
+ * the newest, spares those that were used since it last passed, and takes the first that was not. So tokens in use stay
+ * while a flood of others passes through, and a hit moves nothing.
+ *
+ * @see https://www.usenix.org/conference/nsdi24/presentation/zhang-yazhuo
+ */
+export class VerifiedTokenCache {
+  private readonly entries = new Map<string, Entry>();
+  /** The newest token of each session. */
+  private readonly sessions = new Map<string, Entry>();
+  private oldest: Entry | undefined;
+  private newest: Entry | undefined;
+  /** The entry that is looked at next when room is needed; undefined: the oldest. */
+  private hand: Entry | undefined;
+  private usedBytes = 0;
+  private generation = 0;
+  private revocations = 0;
+
+  constructor(private readonly limits: CacheLimits) {}
+
+  get size(): number {
+    return this.entries.size;
+  }
+
+  /** What the entries take, estimated. */
+  get bytes(): number {
+    return this.usedBytes;
+  }
+
+  /** Grows whenever sessions are forgotten: a proof that began before is not kept. */
+  get epoch(): number {
+    return this.revocations;
+  }
+
+  /**
+   * @param generation that of the key set; when a key has left it, everything remembered is forgotten
+   * @returns undefined also for a token that is not good at this moment
+   */
+  get(token: string, generation: number, nowMs: number): AccessTokenInfo | undefined {
+    if (generation !== this.generation) {
+      this.clear();
+      this.generation = generation;
+    }
+    const entry = this.entries.get(cacheKeyOf(token));
+    if (entry === undefined || entry.token !== token) return undefined;
+    if (nowMs < entry.validity.fromMs || nowMs >= entry.validity.untilMs) return undefined;
+    entry.isUsed = true;
+    return entry.info;
+  }
+
+  /** @param before taken before the token was verified; a stale proof is not kept */
+  set(token: string, info: AccessTokenInfo, validity: Validity, before: ProofStart): void {
+    const { maxEntries, maxBytes } = this.limits;
+    if (maxEntries === 0 || before.generation !== this.generation || before.epoch !== this.revocations)
+      return;
+    const bytes = estimatedBytes(token, info);
+    if (bytes > maxBytes * LARGEST_SHARE) return;
+    const previous = this.entries.get(cacheKeyOf(token));
+    if (previous !== undefined) this.remove(previous);
+    while (this.entries.size > 0 && (this.entries.size >= maxEntries || this.usedBytes + bytes > maxBytes)) {
+      this.evict();
+    }
+    this.add(token, info, validity, bytes);
+  }
+
+  delete(token: string): void {
+    const entry = this.entries.get(cacheKeyOf(token));
+    if (entry?.token === token) this.remove(entry);
+  }
+
+  /** Forgets every token of these sessions. */
+  deleteSessions(sessionHandles: readonly string[]): void {
+    if (sessionHandles.length === 0) return;
+    this.revocations++;
+    for (const handle of sessionHandles) {
+      for (let entry = this.sessions.get(handle); entry !== undefined; entry = this.sessions.get(handle)) {
+        this.remove(entry);
+      }
+    }
+  }
+
+  private add(token: string, info: AccessTokenInfo, validity: Validity, bytes: number): void {
+    const text = copyOf(token);
+    const entry: Entry = {
+      key: cacheKeyOf(text),
+      token: text,
+      info,
+      validity,
+      bytes,
+      isUsed: false,
+      next: undefined,
+      previous: this.newest,
+      nextOfSession: undefined,
+      previousOfSession: this.sessions.get(info.sessionHandle),
+    };
+    if (entry.previous === undefined) this.oldest = entry;
+    else entry.previous.next = entry;
+    this.newest = entry;
+    if (entry.previousOfSession !== undefined) entry.previousOfSession.nextOfSession = entry;
+    this.sessions.set(info.sessionHandle, entry);
+    this.entries.set(entry.key, entry);
+    this.usedBytes += bytes;
+  }
+
+  private evict(): void {
+    let entry = this.hand ?? this.oldest;
+    while (entry?.isUsed === true) {
+      entry.isUsed = false;
+      entry = entry.next ?? this.oldest;
+    }
+    if (entry === undefined) return;
+    this.hand = entry;
+    this.remove(entry);
+  }
+
+  private remove(entry: Entry): void {
+    const { next, previous, nextOfSession, previousOfSession, info } = entry;
+    this.entries.delete(entry.key);
+    this.usedBytes -= entry.bytes;
+    if (this.hand === entry) this.hand = next;
+    if (previous === undefined) this.oldest = next;
+    else previous.next = next;
+    if (next === undefined) this.newest = previous;
+    else next.previous = previous;
+    if (previousOfSession !== undefined) previousOfSession.nextOfSession = nextOfSession;
+    if (nextOfSession !== undefined) nextOfSession.previousOfSession = previousOfSession;
+    else if (previousOfSession !== undefined) this.sessions.set(info.sessionHandle, previousOfSession);
+    else this.sessions.delete(info.sessionHandle);
+    // What is old and dead would keep its young neighbours alive until the next full collection.
+    entry.next = entry.previous = entry.nextOfSession = entry.previousOfSession = undefined;
+  }
+
+  private clear(): void {
+    this.entries.clear();
+    this.sessions.clear();
+    this.oldest = undefined;
+    this.newest = undefined;
+    this.hand = undefined;
+    this.usedBytes = 0;
+  }
+}
+
+/** What a token is looked up by. Others may have the same, so what is found is compared as a whole. */
+export function cacheKeyOf(token: string): string {
+  return token.slice(-KEY_LENGTH);
+}
+
+/** A part of a string keeps the whole alive: of a cookie that is the request's whole header. */
+function copyOf(text: string): string {
+  return Buffer.from(text).toString();
+}
+
+/** Its places in two maps, itself, the facts without the payload. */
+const ENTRY_BYTES = 600;
+
+/**
+ * Memory that an entry takes on a 64-bit machine, bytes. Compared with the heap it is between a fifth too little, for
+ * many names that no other token has, and a half too much.
+ */
+export function estimatedBytes(token: string, info: AccessTokenInfo): number {
+  return ENTRY_BYTES + token.length + valueBytes(info.payload);
+}
+
+function valueBytes(value: JsonValue): number {
+  if (typeof value === 'string') return stringBytes(value);
+  if (typeof value === 'number') return 16;
+  if (typeof value !== 'object' || value === null) return 0;
+  let bytes = 56;
+  if (Array.isArray(value)) {
+    for (const item of value) bytes += 8 + valueBytes(item);
+  } else {
+    for (const name of Object.keys(value)) bytes += 32 + name.length + valueBytes(value[name] ?? null);
+  }
+  return bytes;
+}
+
+/** Two bytes for each character as soon as one needs them. */
+function stringBytes(text: string): number {
+  const isNarrow = Buffer.byteLength(text) === text.length;
+  return 24 + (isNarrow ? text.length : 2 * text.length);
+}

@@ -1,0 +1,153 @@
+import { CoreUnavailableError } from '../errors/core.error.js';
+import { SessionError, TryRefreshTokenError, UnauthorisedError } from '../errors/session.error.js';
+import type { SessionContainer } from '../sessions/session-container.js';
+import { RecentEndings } from './recent-endings.js';
+import { expiryOf } from './session-end.js';
+import type { Clock } from '../util/clock.js';
+import { Deadline } from '../util/deadline.js';
+import type { SocketClient, SocketHandshake } from './socket-client.js';
+
+/** A connection and the session that it works for. */
+export interface LiveSocket {
+  readonly client: SocketClient;
+  readonly handshake: SocketHandshake;
+  readonly deadline: Deadline;
+  session: SessionContainer | undefined;
+  /** The handshake under verification; messages that arrive meanwhile wait for it. */
+  opening: Promise<SessionContainer | undefined> | undefined;
+  /** How many messages wait for it. */
+  waitingMessages: number;
+  /** Why it is over; messages that still arrive get the same. */
+  end: Error | undefined;
+}
+
+export interface LiveSocketsOptions {
+  readonly clock: Clock;
+  readonly clockToleranceSec: number;
+  readonly socketRenewalGraceSec: number;
+  /** Sends an error to the client. @returns how it is called there */
+  readonly tell: (socket: LiveSocket, error: Error) => Promise<string>;
+}
+
+const INTERNAL_ERROR_CODE = 1011;
+const CLOSE_WITHIN_MS = 2000;
+
+/** How WebSocket says why it closes: 4000 and more are the application's, 1013 is "try again later". */
+const CLOSE_CODES: Readonly<Record<string, number>> = {
+  UNAUTHORISED: 4401,
+  INVALID_CLAIMS: 4403,
+  TRY_REFRESH_TOKEN: 4419,
+  SERVICE_UNAVAILABLE: 1013,
+  BAD_GATEWAY: 1013,
+  TOO_MANY_REQUESTS: 1013,
+};
+
+/** The connections of one module, by client and by session; each is closed when its session ends. */
+export class LiveSockets {
+  private readonly byConnection = new WeakMap<object, LiveSocket>();
+  private readonly bySession = new Map<string, Set<LiveSocket>>();
+  private readonly endings = new RecentEndings();
+
+  constructor(private readonly options: LiveSocketsOptions) {}
+
+  /** Sessions that have a connection. */
+  get sessionCount(): number {
+    return this.bySession.size;
+  }
+
+  find(connection: object): LiveSocket | undefined {
+    return this.byConnection.get(connection);
+  }
+
+  add(client: SocketClient, handshake: SocketHandshake): LiveSocket {
+    const socket: LiveSocket = {
+      client,
+      handshake,
+      deadline: new Deadline(this.options.clock),
+      session: undefined,
+      opening: undefined,
+      waitingMessages: 0,
+      end: undefined,
+    };
+    this.byConnection.set(client.connection, socket);
+    client.onClose(() => this.release(socket));
+    return socket;
+  }
+
+  /**
+   * Lets a connection work for the session that is being proven, unless the connection is ended or the session revoked
+   * meanwhile: such a revocation found no connection to close.
+   */
+  async holdProven(
+    socket: LiveSocket,
+    prove: () => Promise<SessionContainer | undefined>,
+  ): Promise<SessionContainer | undefined> {
+    const { mark } = this.endings;
+    const session = await prove();
+    if (session === undefined) return undefined;
+    if (socket.end !== undefined) throw socket.end;
+    const hasEnded = this.endings.includesSince(mark, session.getHandle());
+    if (hasEnded === undefined) {
+      throw new CoreUnavailableError('More sessions ended than are remembered while this one was verified');
+    }
+    if (hasEnded) throw sessionEnded();
+    this.hold(socket, session);
+    return session;
+  }
+
+  /** Lets a connection work for a session until its access token has expired. */
+  hold(socket: LiveSocket, session: SessionContainer): void {
+    this.release(socket);
+    socket.session = session;
+    if (socket.client.isClosed) return;
+    const ofSession = this.bySession.get(session.getHandle()) ?? new Set<LiveSocket>();
+    this.bySession.set(session.getHandle(), ofSession.add(socket));
+    const { clockToleranceSec, socketRenewalGraceSec, tell } = this.options;
+    const expiryMs = expiryOf(session) + clockToleranceSec * 1000;
+    socket.deadline.set(expiryMs, () => {
+      const expired = new TryRefreshTokenError('The access token of the connection has expired');
+      socket.deadline.set(expiryMs + socketRenewalGraceSec * 1000, () => void this.close(socket, expired));
+      void tell(socket, expired);
+    });
+  }
+
+  /** Closes every connection of a session. */
+  endSession(sessionHandle: string): void {
+    this.endings.add(sessionHandle);
+    for (const socket of this.bySession.get(sessionHandle) ?? []) void this.close(socket, sessionEnded());
+  }
+
+  /** Tells the client why, and closes its connection. */
+  async close(socket: LiveSocket, error: Error): Promise<void> {
+    if (socket.end !== undefined) return;
+    socket.end = error;
+    this.release(socket);
+    // Telling goes through handlers of the application; one that hangs must not keep the connection open.
+    const { clock, tell } = this.options;
+    socket.deadline.set(clock.now() + CLOSE_WITHIN_MS, () =>
+      socket.client.close({ code: INTERNAL_ERROR_CODE, reason: '' }),
+    );
+    const reason = await tell(socket, error);
+    socket.deadline.clear();
+    socket.client.close({ code: CLOSE_CODES[reason] ?? INTERNAL_ERROR_CODE, reason });
+  }
+
+  /** Leaves the connections to those who opened them; nothing here waits any longer. */
+  clear(): void {
+    for (const sockets of this.bySession.values()) for (const socket of sockets) socket.deadline.clear();
+    this.bySession.clear();
+  }
+
+  private release(socket: LiveSocket): void {
+    socket.deadline.clear();
+    const handle = socket.session?.getHandle();
+    const ofSession = handle === undefined ? undefined : this.bySession.get(handle);
+    if (handle === undefined || ofSession === undefined) return;
+    ofSession.delete(socket);
+    if (ofSession.size === 0) this.bySession.delete(handle);
+  }
+}
+
+function sessionEnded(): SessionError {
+  return new UnauthorisedError('The session of the connection has ended');
+}

@@ -1,0 +1,272 @@
+import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import type { Subscription } from 'rxjs';
+import { RateLimitedError } from '../errors/rate-limited.error.js';
+import { UnauthorisedError } from '../errors/session.error.js';
+import { LiveSockets, type LiveSocket } from './live-sockets.js';
+import { SessionEvents } from '../events/session-events.js';
+import { OneWayResponse } from './one-way-response.js';
+import type { VerifySessionOptions } from '../sessions/recipe.interface.js';
+import type { SessionContainer } from '../sessions/session-container.js';
+import type { ConnectionTimes } from './session-end.js';
+import type { SessionRuntime } from '../sessions/session-runtime.js';
+import { RESOLVED_SESSION_OPTIONS, SESSION_RUNTIME } from '../session.constants.js';
+import { Clock } from '../util/clock.js';
+import { withRequest } from '../util/user-context.js';
+import { gatewayClientOf, graphqlClientOf, type SocketClient } from './socket-client.js';
+import { readHandshake } from './socket-handshake.js';
+import { ErrorAnswers, isAnswerable, reasonOf } from '../session-error-answer.js';
+import { exceptionEvent, tellError } from './told-error.js';
+
+/**
+ * How a connection is admitted.
+ *
+ * @publicApi
+ */
+export interface SocketAdmissionOptions {
+  /** Whether a connection without a session is refused. Default true. */
+  sessionRequired?: boolean;
+  /** Whether the core is asked if the session still exists. Default true: a connection outlives many requests. */
+  checkDatabase?: boolean;
+  /** Replaces the global claim validators for the admission. */
+  overrideGlobalClaimValidators?: NonNullable<VerifySessionOptions['overrideGlobalClaimValidators']>;
+}
+
+/** Messages of one connection that wait for its handshake; what comes on top is refused. */
+const MAX_WAITING_MESSAGES = 1000;
+
+/**
+ * The sessions of WebSocket connections: verified at the handshake and again with every message that `SessionGuard`
+ * sees, and over when the session is. When its access token expires, a connection has `socketRenewalGraceSec` to go on
+ * with a new one ({@link renew}); then it is closed.
+ *
+ * @example
+ * async handleConnection(client: Socket) {
+ *   const session = await this.sockets.admit(client); // with `ws`: admit(client, request)
+ *   if (session) await client.join(session.getUserId());
+ * }
+ * @publicApi
+ */
+@Injectable()
+export class SessionSockets implements OnApplicationShutdown {
+  private readonly logger = new Logger('SessionModule');
+  private readonly errorAnswers: ErrorAnswers;
+  private readonly live: LiveSockets;
+  private readonly endings: Subscription;
+
+  constructor(
+    @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
+    @Inject(RESOLVED_SESSION_OPTIONS)
+    { clockToleranceSec, socketRenewalGraceSec }: ConnectionTimes,
+    clock: Clock,
+    events: SessionEvents,
+  ) {
+    this.errorAnswers = new ErrorAnswers(runtime);
+    const tell = async (socket: LiveSocket, error: Error): Promise<string> => this.tell(socket, error);
+    this.live = new LiveSockets({ clock, clockToleranceSec, socketRenewalGraceSec, tell });
+    this.endings = events.endings.subscribe((sessionHandle) => this.live.endSession(sessionHandle));
+  }
+
+  /**
+   * Verifies the session of a connection that has just been made, and closes the connection if it may not be. Call it
+   * first in `handleConnection`; messages that arrive meanwhile wait for it.
+   *
+   * @param client what a gateway gets: a socket of socket.io or of `ws`; or the context of `graphql-ws` in `onConnect`
+   * @param request the upgrade request, second argument of `handleConnection`; needed for `ws` only
+   * @returns undefined when the connection was refused, and where a session is not required and there is none
+   * @throws {TypeError} the client is none of these, or the request of a `ws` client is missing
+   */
+  async admit(
+    client: object,
+    request?: object,
+    options: SocketAdmissionOptions = {},
+  ): Promise<SessionContainer | undefined> {
+    const found = gatewayClientOf(client, request) ?? graphqlClientOf(client);
+    const socket = found && this.socketOf(found);
+    if (socket === undefined) throw unknownClient();
+    try {
+      return await this.open(socket, options);
+    } catch (error) {
+      await this.live.close(socket, error instanceof Error ? error : new Error(String(error)));
+      return undefined;
+    }
+  }
+
+  /**
+   * Goes on with a new access token of the same session, which the client got by refreshing. A connection without a
+   * session gets one this way.
+   *
+   * @param accessToken what the client sent; anything but a token is refused
+   * @throws {UnauthorisedError} the token is none, or of another session
+   * @throws {TryRefreshTokenError} the token has expired, too
+   * @throws {TypeError} the connection was never admitted
+   */
+  async renew(client: object, accessToken: unknown): Promise<SessionContainer> {
+    const socket = this.live.find(client);
+    if (socket === undefined) throw unknownClient();
+    if (socket.end !== undefined) throw socket.end;
+    const token = typeof accessToken === 'string' ? accessToken : undefined;
+    const session = await this.live.holdProven(socket, async () => {
+      const proven = await this.verify(socket, token, { checkDatabase: true });
+      const held = socket.session?.getHandle();
+      if (held === undefined || held === proven?.getHandle()) return proven;
+      throw new UnauthorisedError('The token belongs to another session', { clearTokens: false });
+    });
+    if (session === undefined)
+      throw new UnauthorisedError('There is no access token', { clearTokens: false });
+    return session;
+  }
+
+  /** The session that a connection works for, as it was last verified; undefined where there is none. */
+  sessionOf(client: object): SessionContainer | undefined {
+    const socket = this.live.find(client);
+    return socket?.end === undefined ? socket?.session : undefined;
+  }
+
+  /**
+   * @internal The session for one message, verified by the rules of its handler.
+   * @throws {TypeError} the client neither was admitted nor carries its handshake
+   */
+  async sessionForMessage(
+    client: SocketClient,
+    options: VerifySessionOptions,
+  ): Promise<SessionContainer | undefined> {
+    const socket = this.socketOf(client);
+    if (socket === undefined) throw unknownClient();
+    const session = await this.openedSession(socket);
+    if (session === undefined) {
+      if (options.sessionRequired === false) return undefined;
+      throw new UnauthorisedError('The connection has no session', { clearTokens: false });
+    }
+    const verified = await this.verify(socket, session.getAccessToken(), options);
+    if (socket.end !== undefined) throw socket.end;
+    if (verified === undefined || socket.session !== session) return verified; // renewed meanwhile
+    // One container for all messages, so that each sees what another changed, until a check brings a new token.
+    if (!verified.getAllSessionTokensDangerously().accessAndFrontTokenUpdated) return session;
+    this.live.hold(socket, verified);
+    return verified;
+  }
+
+  /** @internal Whether this client was admitted, or carries what it takes. */
+  isKnown(client: SocketClient): boolean {
+    return client.handshake !== undefined || this.live.find(client.connection) !== undefined;
+  }
+
+  onApplicationShutdown(): void {
+    this.endings.unsubscribe();
+    this.live.clear();
+  }
+
+  private socketOf(client: SocketClient): LiveSocket | undefined {
+    const known = this.live.find(client.connection);
+    return known ?? (client.handshake && this.live.add(client, client.handshake));
+  }
+
+  /** What nobody admitted, the first message does. */
+  private async openedSession(socket: LiveSocket): Promise<SessionContainer | undefined> {
+    if (socket.opening !== undefined) return this.afterOpening(socket, socket.opening);
+    if (socket.end !== undefined) throw socket.end;
+    if (socket.session !== undefined) return socket.session;
+    // The rules of the handler follow; here only the token counts.
+    return this.open(socket, { sessionRequired: false, overrideGlobalClaimValidators: () => [] });
+  }
+
+  /** How long it takes is up to the core, how much comes meanwhile up to a client that nobody has verified yet. */
+  private async afterOpening(
+    socket: LiveSocket,
+    opening: NonNullable<LiveSocket['opening']>,
+  ): Promise<SessionContainer | undefined> {
+    if (socket.waitingMessages >= MAX_WAITING_MESSAGES) throw new RateLimitedError(1);
+    socket.waitingMessages++;
+    try {
+      return await opening;
+    } finally {
+      socket.waitingMessages--;
+    }
+  }
+
+  /** Each opening is verified by its own options, so that none gets by with the laxer ones of another. */
+  private async open(
+    socket: LiveSocket,
+    options: SocketAdmissionOptions,
+  ): Promise<SessionContainer | undefined> {
+    const before = socket.opening;
+    const opening = this.openAfter(before, socket, options).finally(() => {
+      if (socket.opening === opening) socket.opening = undefined;
+    });
+    socket.opening = opening;
+    return opening;
+  }
+
+  private async openAfter(
+    before: LiveSocket['opening'],
+    socket: LiveSocket,
+    options: SocketAdmissionOptions,
+  ): Promise<SessionContainer | undefined> {
+    await before?.catch(() => undefined); // whoever began it is told
+    if (socket.end !== undefined) throw socket.end;
+    return this.live.holdProven(socket, async () =>
+      this.verifyHandshake(socket, { checkDatabase: true, ...options }),
+    );
+  }
+
+  private async verifyHandshake(
+    { handshake }: LiveSocket,
+    options: SocketAdmissionOptions,
+  ): Promise<SessionContainer | undefined> {
+    const { api, config, prepareContext } = this.runtime;
+    const userContext = prepareContext();
+    const { request, areCookiesRefused } = readHandshake(handshake, config, userContext);
+    try {
+      return await api.verifySession({
+        verifySessionOptions: { ...options, antiCsrfCheck: false }, // the origin says more
+        // A socket takes no new tokens. They are kept here; those that the client has stay good.
+        options: { exchange: { request, response: new OneWayResponse() } },
+        userContext,
+      });
+    } catch (error) {
+      if (!areCookiesRefused || !(error instanceof UnauthorisedError)) throw error;
+      throw new UnauthorisedError('The handshake came from an origin whose cookies do not count', {
+        clearTokens: false,
+        cause: error,
+      });
+    }
+  }
+
+  private async verify(
+    { handshake }: LiveSocket,
+    accessToken: string | undefined,
+    options: VerifySessionOptions,
+  ): Promise<SessionContainer | undefined> {
+    const { verification, config, prepareContext } = this.runtime;
+    const userContext = prepareContext();
+    withRequest(userContext, readHandshake(handshake, config, userContext).request);
+    return verification.fromToken(
+      { accessToken, antiCsrfToken: undefined, options: { ...options, antiCsrfCheck: false } },
+      userContext,
+    );
+  }
+
+  /** Sends an error as an event. It never fails: a connection must be closed whatever happens to what it is told. */
+  private async tell({ client, handshake }: LiveSocket, error: Error): Promise<string> {
+    try {
+      if (!isAnswerable(error)) throw error;
+      const { config, prepareContext } = this.runtime;
+      const { request } = readHandshake(handshake, config, prepareContext());
+      const told = await this.errorAnswers.give(error, request, undefined, async (given, answering) =>
+        tellError(given, { request, response: undefined }, answering),
+      );
+      client.tell('exception', exceptionEvent(told));
+      return told.code;
+    } catch (failure) {
+      this.logger.error(failure instanceof Error ? reasonOf(failure) : String(failure));
+      return 'INTERNAL_ERROR';
+    }
+  }
+}
+
+function unknownClient(): TypeError {
+  return new TypeError(
+    'SessionSockets needs what handleConnection gets: the client, and of the ws platform the request, too. ' +
+      'Call admit(client, request) there before anything else.',
+  );
+}

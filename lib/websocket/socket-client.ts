@@ -1,0 +1,253 @@
+import { memberOf } from '../graphql/execution-request.js';
+import type { IncomingRequestSource } from '../http/incoming-request.js';
+
+/** What a connection began with. */
+export interface SocketHandshake {
+  readonly url: string | undefined;
+  readonly headers: IncomingRequestSource['headers'];
+  /** An access token that came beside the headers, for browsers cannot set those of a WebSocket. */
+  readonly accessToken: string | undefined;
+  /** The client's address as the framework or the application has it, `ip` of the request. */
+  readonly ip?: string | undefined;
+  /** The other end of the connection: the client, or the proxy in front of us. */
+  readonly peerAddress?: string | undefined;
+}
+
+/** Why a connection is ended, as WebSocket says it. */
+export interface SocketCloseReason {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** A live connection, whichever library holds it. */
+export interface SocketClient {
+  /** The object that is the same in every call of this connection. */
+  readonly connection: object;
+  /** Undefined where the library does not keep it. */
+  readonly handshake: SocketHandshake | undefined;
+  readonly isClosed: boolean;
+  onClose(listener: () => void): void;
+  /** Sends an event, if the connection's protocol has room for events of ours. */
+  tell(event: string, data: object): void;
+  close(reason: SocketCloseReason): void;
+}
+
+type Source = IncomingRequestSource;
+
+/** The members that we use of a socket of socket.io. */
+interface SocketIoSocket {
+  readonly handshake: {
+    readonly headers: Source['headers'];
+    readonly url?: string;
+    readonly auth?: unknown;
+    readonly address?: unknown;
+  };
+  /** What the connection began with; it may have been a poll. */
+  readonly request?: unknown;
+  readonly disconnected: boolean;
+  once(event: 'disconnect', listener: () => void): unknown;
+  emit(event: string, data: object): unknown;
+  disconnect(close: boolean): unknown;
+}
+
+/** The members that we use of a WebSocket of `ws`. */
+interface WsSocket {
+  readonly readyState: number;
+  once(event: 'close', listener: () => void): unknown;
+  send(text: string): unknown;
+  close(code: number, reason: string): unknown;
+}
+
+/** The members that we use of a Fastify request that became a WebSocket. */
+interface FastifySocketRequest extends Source {
+  readonly raw: {
+    readonly socket: {
+      readonly destroyed: boolean;
+      once(event: 'close', listener: () => void): unknown;
+      destroy(): unknown;
+    };
+  };
+}
+
+const WS_OPEN = 1;
+
+/**
+ * The connection behind the client that a gateway gets.
+ *
+ * @param request the upgrade request, which `ws` does not keep
+ * @returns undefined for a client of unknown shape
+ */
+export function gatewayClientOf(client: unknown, request?: unknown): SocketClient | undefined {
+  if (isSocketIoSocket(client)) return new SocketIoClient(client);
+  if (isWsSocket(client))
+    return new WsClient(client, isSource(request) ? handshakeOf(request) : undefined, true);
+  return undefined;
+}
+
+/**
+ * The connection behind the context value of a GraphQL subscription: `graphql-ws` (Apollo), where Nest puts its context
+ * into `req`, or Mercurius.
+ *
+ * @returns undefined where there is none: the operation came by HTTP
+ */
+export function graphqlClientOf(context: unknown): SocketClient | undefined {
+  for (const candidate of [context, memberOf(context, 'req')]) {
+    const extra = memberOf(candidate, 'extra');
+    const socket = memberOf(extra, 'socket');
+    const request = memberOf(extra, 'request');
+    if (isWsSocket(socket) && isSource(request)) {
+      const token = bearerIn(memberOf(candidate, 'connectionParams'));
+      return new WsClient(socket, handshakeOf(request, token), false);
+    }
+  }
+  const upgraded = memberOf(context, 'request');
+  if (!isFastifySocketRequest(upgraded)) return undefined;
+  return new FastifySocketClient(upgraded, bearerIn(memberOf(context, '_connectionInit')));
+}
+
+class SocketIoClient implements SocketClient {
+  readonly handshake: SocketHandshake;
+
+  constructor(readonly connection: SocketIoSocket) {
+    const { headers, url, auth, address } = connection.handshake;
+    const token = memberOf(auth, 'token');
+    this.handshake = {
+      headers,
+      url,
+      accessToken: typeof token === 'string' ? withoutScheme(token) : undefined,
+      ip: textOf(memberOf(connection.request, 'ip')),
+      peerAddress: textOf(address),
+    };
+  }
+
+  get isClosed(): boolean {
+    return this.connection.disconnected;
+  }
+
+  onClose(listener: () => void): void {
+    this.connection.once('disconnect', listener);
+  }
+
+  tell(event: string, data: object): void {
+    this.connection.emit(event, data);
+  }
+
+  close(): void {
+    this.connection.disconnect(true);
+  }
+}
+
+class WsClient implements SocketClient {
+  constructor(
+    readonly connection: WsSocket,
+    readonly handshake: SocketHandshake | undefined,
+    private readonly speaksNest: boolean,
+  ) {}
+
+  get isClosed(): boolean {
+    return this.connection.readyState > WS_OPEN;
+  }
+
+  onClose(listener: () => void): void {
+    this.connection.once('close', listener);
+  }
+
+  /** In the form of Nest's own adapter; another protocol on top, as that of `graphql-ws`, has no place for it. */
+  tell(event: string, data: object): void {
+    if (this.speaksNest && this.connection.readyState === WS_OPEN) {
+      this.connection.send(JSON.stringify({ event, data }));
+    }
+  }
+
+  close({ code, reason }: SocketCloseReason): void {
+    this.connection.close(code, reason);
+  }
+}
+
+/** Mercurius keeps its socket to itself, so that only the connection below can be ended. */
+class FastifySocketClient implements SocketClient {
+  readonly handshake: SocketHandshake;
+
+  constructor(
+    readonly connection: FastifySocketRequest,
+    accessToken: string | undefined,
+  ) {
+    this.handshake = handshakeOf(connection, accessToken);
+  }
+
+  get isClosed(): boolean {
+    return this.connection.raw.socket.destroyed;
+  }
+
+  onClose(listener: () => void): void {
+    this.connection.raw.socket.once('close', listener);
+  }
+
+  tell(): void {
+    // its protocol has no place for events of ours
+  }
+
+  close(): void {
+    this.connection.raw.socket.destroy();
+  }
+}
+
+/** Read while the connection is open: afterwards its socket has forgotten the other end. */
+function handshakeOf(request: Source, accessToken?: string): SocketHandshake {
+  const { url, headers } = request;
+  return {
+    url,
+    headers,
+    accessToken,
+    ip: textOf(memberOf(request, 'ip')),
+    peerAddress: textOf(memberOf(memberOf(request, 'socket'), 'remoteAddress')),
+  };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** `{ authorization: 'Bearer …' }`, in any case, also below `headers`, as clients of GraphQL send it. */
+function bearerIn(parameters: unknown): string | undefined {
+  for (const candidate of [parameters, memberOf(parameters, 'headers')]) {
+    if (typeof candidate !== 'object' || candidate === null) continue;
+    for (const [name, value] of Object.entries(candidate)) {
+      if (name.toLowerCase() === 'authorization' && typeof value === 'string') return withoutScheme(value);
+    }
+  }
+  return undefined;
+}
+
+function withoutScheme(value: string): string {
+  return value.startsWith('Bearer ') ? value.slice('Bearer '.length).trim() : value;
+}
+
+function isSource(value: unknown): value is Source {
+  return isObject(memberOf(value, 'headers'));
+}
+
+function isSocketIoSocket(value: unknown): value is SocketIoSocket {
+  return (
+    isSource(memberOf(value, 'handshake')) &&
+    ['once', 'emit', 'disconnect'].every((name) => typeof memberOf(value, name) === 'function')
+  );
+}
+
+function isWsSocket(value: unknown): value is WsSocket {
+  return (
+    typeof memberOf(value, 'readyState') === 'number' &&
+    ['once', 'send', 'close'].every((name) => typeof memberOf(value, name) === 'function')
+  );
+}
+
+function isFastifySocketRequest(value: unknown): value is FastifySocketRequest {
+  const socket = memberOf(memberOf(value, 'raw'), 'socket');
+  return (
+    isSource(value) && memberOf(value, 'ws') === true && typeof memberOf(socket, 'destroy') === 'function'
+  );
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}

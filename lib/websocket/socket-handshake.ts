@@ -1,0 +1,73 @@
+import type { SessionConfig } from '../options/session-config.js';
+import type { HttpRequest } from '../util/http-exchange.js';
+import type { UserContext } from '../util/user-context.js';
+import type { SocketHandshake } from './socket-client.js';
+import { IS_PEER_ADDRESS } from '../http/client-address.js';
+import { IncomingRequest, type IncomingRequestSource } from '../http/incoming-request.js';
+
+interface HandshakeSource extends IncomingRequestSource {
+  readonly ip: string | undefined;
+  readonly [IS_PEER_ADDRESS]: boolean;
+}
+
+/** A handshake, read as the request that it was. */
+export interface ReadHandshake {
+  readonly request: HttpRequest;
+  /** Cookies came with it, but from an origin whose cookies do not count, and have been left out. */
+  readonly areCookiesRefused: boolean;
+}
+
+/**
+ * Reads a handshake. Browsers send cookies with a WebSocket of any page, and no CORS rule stops them: cookies count
+ * only where the `Origin` is exactly one of ours. A token that a script sent by itself needs no such check.
+ *
+ * @see docs/security-requirements.md S082
+ */
+export function readHandshake(
+  handshake: SocketHandshake,
+  config: SessionConfig,
+  userContext: UserContext,
+): ReadHandshake {
+  const source = sourceOf(handshake);
+  const request = new IncomingRequest(source);
+  if (source.headers['cookie'] === undefined || mayUseCookies(request, config, userContext)) {
+    return { request, areCookiesRefused: false };
+  }
+  const { cookie: _refused, ...others } = source.headers;
+  return { request: new IncomingRequest({ ...source, headers: others }), areCookiesRefused: true };
+}
+
+/**
+ * The request that a handshake was, for those who answer errors or want to know where it came from.
+ *
+ * @param handshake undefined where the library does not keep it
+ */
+export function requestOfHandshake(handshake: SocketHandshake | undefined): HttpRequest {
+  return new IncomingRequest(handshake === undefined ? { method: 'GET', headers: {} } : sourceOf(handshake));
+}
+
+function sourceOf({ url, headers, accessToken, ip, peerAddress }: SocketHandshake): HandshakeSource {
+  return {
+    method: 'GET',
+    url,
+    ip: ip ?? peerAddress, // where those who want to know the client's address look for it
+    [IS_PEER_ADDRESS]: ip === undefined,
+    headers:
+      accessToken === undefined || headers['authorization'] !== undefined
+        ? headers
+        : { ...headers, authorization: `Bearer ${accessToken}` },
+  };
+}
+
+/**
+ * A WebSocket of a browser always names its origin. The polling that socket.io begins with is an ordinary GET, which
+ * does so only across origins; there the browser's word that page and server are one stands for it.
+ */
+function mayUseCookies(request: HttpRequest, config: SessionConfig, userContext: UserContext): boolean {
+  const origin = request.getHeaderValue('origin');
+  if (origin === undefined) return request.getHeaderValue('sec-fetch-site') === 'same-origin';
+  const { allowedOrigins, appInfo } = config;
+  return (allowedOrigins ?? [appInfo.websiteOrigin({ request, userContext }), appInfo.apiDomain]).includes(
+    origin,
+  );
+}
