@@ -6,7 +6,7 @@ import { SessionError, type AnySessionError } from './errors/session.error.js';
 import { TooManySessionsError } from './errors/too-many-sessions.error.js';
 import { printable } from './events/printable.js';
 import type { ErrorResponder } from './sessions/error-responder.js';
-import { requestStateOf } from './sessions/request-state.js';
+import { getRequestState } from './sessions/request-state.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import type { HttpExchange, HttpRequest } from './util/http-exchange.js';
 import type { JsonObject } from './util/json.js';
@@ -57,13 +57,13 @@ export async function answerError(
 ): Promise<void> {
   if (SessionError.isSessionError(error)) return responder.respond(error, exchange, userContext);
   const { response } = exchange;
-  const { status, body, retryAfterSec } = plainAnswerTo(error);
+  const { status, body, retryAfterSec } = toPlainResponse(error);
   if (retryAfterSec !== undefined) response.setHeader('Retry-After', String(Math.ceil(retryAfterSec)));
   response.setStatusCode(status);
   response.sendJSONResponse(body);
 }
 
-export function plainAnswerTo(error: PlainError): PlainAnswer {
+export function toPlainResponse(error: PlainError): PlainAnswer {
   if (error instanceof CoreUnavailableError) {
     const { retryAfterSec } = error;
     const body = { message: 'service unavailable' };
@@ -84,7 +84,7 @@ export function plainAnswerTo(error: PlainError): PlainAnswer {
 }
 
 /** For the log: the client is told the kind of error only. No message of ours carries a token. */
-export function reasonOf(error: Error): string {
+export function errorReason(error: Error): string {
   const cause = error.cause instanceof Error ? `: ${error.cause.message}` : '';
   return printable(`${error.name}: ${error.message}${cause}`, MAX_REASON_LENGTH);
 }
@@ -106,7 +106,7 @@ export class ErrorAnswers {
     answer: (error: AnswerableError, answering: ErrorAnswering) => Promise<T>,
   ): Promise<T> {
     const answering = {
-      responder: requestStateOf(original)?.errorResponder ?? this.runtime.errorResponder,
+      responder: getRequestState(original)?.errorResponder ?? this.runtime.errorResponder,
       userContext: withRequest(this.runtime.prepareContext(), request),
     };
     this.log(error);
@@ -120,8 +120,8 @@ export class ErrorAnswers {
   }
 
   private log(error: AnswerableError): void {
-    if (isCoreTrouble(error)) this.logger.error(reasonOf(error));
-    else this.logger.debug(reasonOf(error));
+    if (isCoreTrouble(error)) this.logger.error(errorReason(error));
+    else this.logger.debug(errorReason(error));
   }
 }
 

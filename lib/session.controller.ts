@@ -4,7 +4,7 @@ import { signOut } from './sessions/api-implementation.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import { SESSION_RUNTIME } from './session.constants.js';
 import { isJsonObject } from './util/json.js';
-import { exchangeFor } from './http/http-exchange-factory.js';
+import { getExchange } from './http/http-exchange-factory.js';
 import type { SessionRouteName } from './http/session-route-table.js';
 
 /**
@@ -54,7 +54,7 @@ export class SessionController implements Record<
 
   async revokeSession(req: unknown, res: unknown): Promise<unknown> {
     const { options, userContext } = this.input(req, res);
-    const sessionHandle = sessionHandleIn(req);
+    const sessionHandle = readSessionHandle(req);
     const isRevoked = await this.runtime.userSessions?.revoke(options.exchange, sessionHandle, userContext);
     if (isRevoked !== true) throw new NotFoundException('There is no such session');
     return { status: 'OK' };
@@ -82,12 +82,12 @@ export class SessionController implements Record<
   }
 
   private input(req: unknown, res: unknown) {
-    return { options: { exchange: exchangeFor(req, res) }, userContext: this.runtime.prepareContext() };
+    return { options: { exchange: getExchange(req, res) }, userContext: this.runtime.prepareContext() };
   }
 }
 
 /** The `sessionHandle` of a JSON body. */
-function sessionHandleIn(req: unknown): string {
+function readSessionHandle(req: unknown): string {
   const { body } = req as { readonly body?: unknown };
   const sessionHandle = isJsonObject(body) ? body['sessionHandle'] : undefined;
   if (typeof sessionHandle === 'string') return sessionHandle;
@@ -95,6 +95,6 @@ function sessionHandleIn(req: unknown): string {
 }
 
 /** Keys and discovery are public documents without credentials. */
-function allowEveryOrigin({ options }: { options: { exchange: ReturnType<typeof exchangeFor> } }): void {
+function allowEveryOrigin({ options }: { options: { exchange: ReturnType<typeof getExchange> } }): void {
   options.exchange.response.setHeader('Access-Control-Allow-Origin', '*');
 }

@@ -1,9 +1,9 @@
 import { Catch, Inject, Logger, type ArgumentsHost } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
 import { throwError } from 'rxjs';
-import { requestAndResponseOf } from './graphql/execution-request.js';
-import { GraphqlSessionError, graphqlErrorFor } from './graphql/graphql-session.error.js';
-import { gatewayClientOf, type SocketClient } from './websocket/socket-client.js';
+import { findRequestAndResponse } from './graphql/execution-request.js';
+import { GraphqlSessionError, toGraphqlError } from './graphql/graphql-session.error.js';
+import { findGatewayClient, type SocketClient } from './websocket/socket-client.js';
 import { requestOfHandshake } from './websocket/socket-handshake.js';
 import { exceptionEvent, tellError } from './websocket/told-error.js';
 import {
@@ -11,12 +11,12 @@ import {
   answerError,
   ErrorAnswers,
   isAnswerable,
-  reasonOf,
+  errorReason,
   type AnswerableError,
 } from './session-error-answer.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import { SESSION_RUNTIME } from './session.constants.js';
-import { exchangeFor } from './http/http-exchange-factory.js';
+import { getExchange } from './http/http-exchange-factory.js';
 
 /**
  * Answers session errors wherever they were thrown: in the guard, in a handler, in a service. Trouble with the core is
@@ -54,7 +54,7 @@ export class SessionExceptionFilter extends BaseExceptionFilter<unknown> {
     const type: string = host.getType();
     switch (type) {
       case 'http':
-        return this.answerOrPassOn(error, host);
+        return this.respondOrDelegate(error, host);
       case 'graphql':
         return this.throwIntoGraphql(error, host);
       case 'ws':
@@ -67,7 +67,7 @@ export class SessionExceptionFilter extends BaseExceptionFilter<unknown> {
   }
 
   /** Nest does not wait for a filter: what it rejects with would end the process instead of the request. */
-  private async answerOrPassOn(error: AnswerableError, host: ArgumentsHost): Promise<void> {
+  private async respondOrDelegate(error: AnswerableError, host: ArgumentsHost): Promise<void> {
     try {
       await this.answer(error, host);
     } catch (failure) {
@@ -79,7 +79,7 @@ export class SessionExceptionFilter extends BaseExceptionFilter<unknown> {
   private async answer(error: AnswerableError, host: ArgumentsHost): Promise<void> {
     const http = host.switchToHttp();
     const original: unknown = http.getRequest();
-    const exchange = exchangeFor(original, http.getResponse());
+    const exchange = getExchange(original, http.getResponse());
     if (exchange.response.isSent) return;
     await this.errorAnswers.give(error, exchange.request, original, async (given, answering) =>
       answerError(given, exchange, answering),
@@ -87,12 +87,12 @@ export class SessionExceptionFilter extends BaseExceptionFilter<unknown> {
   }
 
   private async throwIntoGraphql(error: AnswerableError, host: ArgumentsHost): Promise<never> {
-    throw await graphqlErrorFor(error, host, () => requestAndResponseOf(host), this.errorAnswers);
+    throw await toGraphqlError(error, host, () => findRequestAndResponse(host), this.errorAnswers);
   }
 
   private tellClient(error: AnswerableError, host: ArgumentsHost): Promise<void> {
     const ws = host.switchToWs();
-    const client = gatewayClientOf(ws.getClient<unknown>());
+    const client = findGatewayClient(ws.getClient<unknown>());
     if (client === undefined) throw error;
     return this.tellException(error, client, ws.getPattern());
   }
@@ -106,7 +106,7 @@ export class SessionExceptionFilter extends BaseExceptionFilter<unknown> {
       );
       client.tell('exception', { ...exceptionEvent(told), cause: { pattern } });
     } catch (failure) {
-      this.logger.error(failure instanceof Error ? reasonOf(failure) : String(failure));
+      this.logger.error(failure instanceof Error ? errorReason(failure) : String(failure));
       client.tell('exception', { status: 'error', message: 'Internal server error' });
     }
   }

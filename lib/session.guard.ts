@@ -1,14 +1,14 @@
 import { Inject, Injectable, RequestMethod, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { METHOD_METADATA } from '@nestjs/common/constants.js';
-import { routeRulesOf, type RouteRules } from './decorators/route-rules.js';
+import { resolveRouteRules, type RouteRules } from './decorators/route-rules.js';
 import { UnauthorisedError } from './errors/session.error.js';
-import { requestAndResponseOf, type RequestAndResponse } from './graphql/execution-request.js';
+import { findRequestAndResponse, type RequestAndResponse } from './graphql/execution-request.js';
 import type { SessionContainer } from './sessions/session-container.js';
-import { requestStateOf, setRequestState } from './sessions/request-state.js';
+import { getRequestState, setRequestState } from './sessions/request-state.js';
 import { SessionContexts } from './graphql/session-contexts.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import { SESSION_RUNTIME } from './session.constants.js';
-import { exchangeFor } from './http/http-exchange-factory.js';
+import { getExchange } from './http/http-exchange-factory.js';
 
 /**
  * Lets a request through only with a session that satisfies the route's rules. Per controller with
@@ -36,7 +36,7 @@ export class SessionGuard implements CanActivate {
    */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     try {
-      const rules = this.rulesFor(context);
+      const rules = this.routeRules(context);
       if (context.getType<string>() !== 'http') {
         return this.contexts.canActivate(context, rules, () => this.getRequestAndResponse(context));
       }
@@ -52,7 +52,7 @@ export class SessionGuard implements CanActivate {
    * @throws {Error} for a context that is neither HTTP nor GraphQL: what cannot be verified is refused
    */
   protected getRequestAndResponse(context: ExecutionContext): RequestAndResponse {
-    return requestAndResponseOf(context);
+    return findRequestAndResponse(context);
   }
 
   /**
@@ -81,7 +81,7 @@ export class SessionGuard implements CanActivate {
     const { verifyRequest, errorResponder, prepareContext } = this.runtime;
     if (rules.isPublic) {
       // A global guard also passes the routes of another module, which answers its own errors.
-      const working = requestStateOf(req)?.errorResponder ?? errorResponder;
+      const working = getRequestState(req)?.errorResponder ?? errorResponder;
       setRequestState(req, { errorResponder: working, isGuarded: true, session: undefined });
       return true;
     }
@@ -89,7 +89,7 @@ export class SessionGuard implements CanActivate {
     setRequestState(req, { errorResponder, isGuarded: true, session: undefined });
     const found = verifyRequest({
       verifySessionOptions: rules.options,
-      options: { exchange: exchangeFor(req, res) },
+      options: { exchange: getExchange(req, res) },
       userContext: prepareContext(),
     });
     const pass = (session: SessionContainer | undefined): boolean => {
@@ -102,13 +102,13 @@ export class SessionGuard implements CanActivate {
     return found instanceof Promise ? found.then(pass) : pass(found);
   }
 
-  private rulesFor(context: ExecutionContext): RouteRules {
+  private routeRules(context: ExecutionContext): RouteRules {
     const controller = context.getClass();
     const handler = context.getHandler();
     let byHandler = this.rules.get(controller);
     if (byHandler === undefined) this.rules.set(controller, (byHandler = new WeakMap<object, RouteRules>()));
     let rules = byHandler.get(handler);
-    if (rules === undefined) byHandler.set(handler, (rules = routeRulesOf(controller, handler)));
+    if (rules === undefined) byHandler.set(handler, (rules = resolveRouteRules(controller, handler)));
     return rules;
   }
 }

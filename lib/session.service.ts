@@ -14,14 +14,14 @@ import type {
 } from './sessions/recipe.interface.js';
 import { revokeOtherSessions } from './sessions/revoke-other-sessions.js';
 import type { SessionContainer } from './sessions/session-container.js';
-import { requestStateOf, setRequestState } from './sessions/request-state.js';
+import { getRequestState, setRequestState } from './sessions/request-state.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import { SESSION_RUNTIME } from './session.constants.js';
 import type { HttpExchange } from './util/http-exchange.js';
 import type { JsonObject } from './util/json.js';
 import { DEFAULT_TENANT_ID } from './util/tenant-id.js';
 import type { UserContext } from './util/user-context.js';
-import { exchangeFor } from './http/http-exchange-factory.js';
+import { getExchange } from './http/http-exchange-factory.js';
 
 interface WithUserContext {
   /** Handed untouched to every overridden function. Default: a fresh one for each call. */
@@ -493,9 +493,9 @@ export class SessionService {
 
   /** With several modules in one application the filter must know whose session an error is about. */
   private exchange(req: unknown, res: unknown): HttpExchange {
-    const exchange = exchangeFor(req, res);
+    const exchange = getExchange(req, res);
     const { errorResponder } = this.runtime;
-    const { isGuarded = false, session } = requestStateOf(req) ?? {};
+    const { isGuarded = false, session } = getRequestState(req) ?? {};
     setRequestState(req, { errorResponder, isGuarded, session });
     return exchange;
   }

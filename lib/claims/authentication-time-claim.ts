@@ -2,7 +2,7 @@ import type { JsonObject } from '../util/json.js';
 import { authenticatedAtMs, LIFETIME_CLAIMS } from '../util/lifetime-claims.js';
 import { CLAIM_FAILURE } from './claim-failure.js';
 import type { SessionClaimValidator } from './claim-validator.js';
-import { clockIn } from './context-clock.js';
+import { contextClock } from './context-clock.js';
 import { SessionClaim } from './session-claim.js';
 
 /**
@@ -65,7 +65,7 @@ export class AuthenticationTime extends SessionClaim<number> {
       validate: (payload, userContext) => {
         const timeMs = authenticatedAtMs(payload);
         if (timeMs === undefined) return { isValid: false, reason: { message: CLAIM_FAILURE.missing } };
-        const ageInSeconds = (clockIn(userContext).now() - timeMs) / 1000;
+        const ageInSeconds = (contextClock(userContext).now() - timeMs) / 1000;
         return ageInSeconds <= maxAgeInSeconds
           ? { isValid: true }
           : { isValid: false, reason: { message: CLAIM_FAILURE.expired, ageInSeconds, maxAgeInSeconds } };

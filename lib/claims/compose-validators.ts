@@ -4,7 +4,7 @@ import type { UserContext } from '../util/user-context.js';
 import { COMPOSED_FAILURE, isUndecided } from './claim-failure.js';
 import type { ClaimValidationResult, SessionClaimValidator } from './claim-validator.js';
 import { SessionClaim } from './session-claim.js';
-import { failureOf } from './validator-outcome.js';
+import { toValidationError } from './validator-outcome.js';
 
 /**
  * A validator that passes when at least one of the given ones does. They are asked in order until one passes.
@@ -20,7 +20,7 @@ export function anyOf(id: string, ...validators: SessionClaimValidator[]): Sessi
   return composed(id, validators, async (payload, userContext) => {
     const failed: ClaimValidationError[] = [];
     for (const validator of validators) {
-      const failure = failureOf(validator, await validator.validate(payload, userContext));
+      const failure = toValidationError(validator, await validator.validate(payload, userContext));
       if (failure === undefined) return { isValid: true };
       failed.push(failure);
     }
@@ -42,7 +42,7 @@ export function allOf(id: string, ...validators: SessionClaimValidator[]): Sessi
   return composed(id, validators, async (payload, userContext) => {
     const failed: ClaimValidationError[] = [];
     for (const validator of validators) {
-      const failure = failureOf(validator, await validator.validate(payload, userContext));
+      const failure = toValidationError(validator, await validator.validate(payload, userContext));
       if (failure !== undefined) failed.push(failure);
     }
     return failed.length === 0
@@ -64,7 +64,7 @@ export function allOf(id: string, ...validators: SessionClaimValidator[]): Sessi
  */
 export function not(id: string, validator: SessionClaimValidator): SessionClaimValidator {
   return composed(id, [validator], async (payload, userContext) => {
-    const failure = failureOf(validator, await validator.validate(payload, userContext));
+    const failure = toValidationError(validator, await validator.validate(payload, userContext));
     if (failure === undefined) {
       return { isValid: false, reason: { message: COMPOSED_FAILURE.unwantedValid, id: validator.id } };
     }

@@ -4,7 +4,7 @@ import type { JsonObject, JsonValue } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
 import { CLAIM_FAILURE } from './claim-failure.js';
 import type { ClaimValidationResult, SessionClaimValidator } from './claim-validator.js';
-import { clockIn } from './context-clock.js';
+import { contextClock } from './context-clock.js';
 import { SessionClaim } from './session-claim.js';
 
 /**
@@ -126,7 +126,7 @@ export abstract class TimestampedClaim<T extends JsonValue> extends SessionClaim
   }
 
   #nowMs(userContext: UserContext): number {
-    return (this.#config.clock ?? clockIn(userContext)).now();
+    return (this.#config.clock ?? contextClock(userContext)).now();
   }
 
   #entry(payload: JsonObject): JsonObject | undefined {

@@ -1,4 +1,4 @@
-import { reservedPlaceIn, reservePlaceIn, type UserContext } from '../util/user-context.js';
+import { reservedContext, ensureReservedContext, type UserContext } from '../util/user-context.js';
 import { PrimitiveArrayClaim } from './primitive-array-claim.js';
 
 /**
@@ -19,12 +19,12 @@ export interface UserRoleSource {
 
 /** Puts the module's source into the reserved place of a user context; a constant claim finds it there. */
 export function provideUserRoles(userContext: UserContext, source: UserRoleSource): void {
-  const reserved: { userRoles?: UserRoleSource } = reservePlaceIn(userContext);
+  const reserved: { userRoles?: UserRoleSource } = ensureReservedContext(userContext);
   reserved.userRoles = source;
 }
 
-function sourceIn(userContext: UserContext): UserRoleSource {
-  const reserved: { userRoles?: UserRoleSource } | undefined = reservedPlaceIn(userContext);
+function contextRoleSource(userContext: UserContext): UserRoleSource {
+  const reserved: { userRoles?: UserRoleSource } | undefined = reservedContext(userContext);
   if (reserved?.userRoles === undefined) {
     throw new Error(
       'UserRoleClaim and PermissionClaim need to know where roles come from, and the configured core keeps none (remoteCore() does): ' +
@@ -45,7 +45,7 @@ function sourceIn(userContext: UserContext): UserRoleSource {
 export const UserRoleClaim: PrimitiveArrayClaim<string> = new PrimitiveArrayClaim<string>({
   key: 'st-role',
   fetchValue: async (userId, _recipeUserId, tenantId, _payload, userContext) =>
-    sourceIn(userContext).getRolesForUser({ userId, tenantId, userContext }),
+    contextRoleSource(userContext).getRolesForUser({ userId, tenantId, userContext }),
 });
 
 /**
@@ -56,7 +56,7 @@ export const UserRoleClaim: PrimitiveArrayClaim<string> = new PrimitiveArrayClai
 export const PermissionClaim: PrimitiveArrayClaim<string> = new PrimitiveArrayClaim<string>({
   key: 'st-perm',
   fetchValue: async (userId, _recipeUserId, tenantId, _payload, userContext) => {
-    const source = sourceIn(userContext);
+    const source = contextRoleSource(userContext);
     const { getPermissionsForRole } = source;
     if (getPermissionsForRole === undefined) {
       throw new Error('PermissionClaim needs userRoles.getPermissionsForRole of SessionModule');

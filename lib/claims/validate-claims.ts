@@ -1,10 +1,10 @@
 import type { ClaimValidationError } from '../errors/session.error.js';
 import type { JsonObject } from '../util/json.js';
-import { tenantIdIn } from '../util/tenant-id.js';
+import { readTenantId } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
-import { withinTime } from '../util/with-timeout.js';
+import { withTimeout } from '../util/with-timeout.js';
 import type { SessionClaimValidator } from './claim-validator.js';
-import { failureOf } from './validator-outcome.js';
+import { toValidationError } from './validator-outcome.js';
 
 /** Whose session is checked, and with which validators. */
 export interface ValidateClaimsInput {
@@ -46,7 +46,7 @@ export async function validateClaims(input: ValidateClaimsInput): Promise<Valida
 async function refetchStaleClaims(input: ValidateClaimsInput): Promise<JsonObject> {
   let payload = input.accessTokenPayload;
   for (const validator of input.claimValidators) {
-    payload = await answerOf(refetchIfStale(validator, payload, input), validator, input);
+    payload = await awaitResult(refetchIfStale(validator, payload, input), validator, input);
   }
   return payload;
 }
@@ -69,7 +69,7 @@ async function refetch(
   { userId, recipeUserId, userContext }: ValidateClaimsInput,
 ): Promise<JsonObject> {
   if (claim === undefined || !(await isStale)) return payload;
-  const value = await claim.fetchValue(userId, recipeUserId, tenantIdIn(payload), payload, userContext);
+  const value = await claim.fetchValue(userId, recipeUserId, readTenantId(payload), payload, userContext);
   return value === undefined ? payload : claim.addToPayload_internal(payload, value, userContext);
 }
 
@@ -79,20 +79,20 @@ async function findInvalidClaims(
 ): Promise<ClaimValidationError[]> {
   const failures: ClaimValidationError[] = [];
   for (const validator of input.claimValidators) {
-    const result = await answerOf(validator.validate(payload, input.userContext), validator, input);
-    const failure = failureOf(validator, result);
+    const result = await awaitResult(validator.validate(payload, input.userContext), validator, input);
+    const failure = toValidationError(validator, result);
     if (failure !== undefined) failures.push(failure);
   }
   return failures;
 }
 
-async function answerOf<T>(
+async function awaitResult<T>(
   work: Promise<T> | T,
   { id }: SessionClaimValidator,
   { validatorTimeoutMs: timeoutMs = 10_000 }: ValidateClaimsInput,
 ): Promise<T> {
   if (!isPromise(work)) return work;
-  return withinTime(work, timeoutMs, `Claim validator ${id} did not answer within ${timeoutMs} ms`);
+  return withTimeout(work, timeoutMs, `Claim validator ${id} did not answer within ${timeoutMs} ms`);
 }
 
 function isPromise<T>(value: Promise<T> | T): value is Promise<T> {

@@ -7,7 +7,7 @@ import type { ClaimValidationResult, SessionClaimValidator } from './claim-valid
  * @returns undefined when the check passed, else what the 403 body says about it
  * @throws {TypeError} the answer is not a {@link ClaimValidationResult}; a check that says nothing must not pass
  */
-export function failureOf(
+export function toValidationError(
   validator: SessionClaimValidator,
   result: ClaimValidationResult,
 ): ClaimValidationError | undefined {

@@ -72,7 +72,7 @@ describe('the emulated cap on sessions', () => {
     [['a', 'b'], ['a'], []],
     [['a', 'b', 'c', 'd'], ['b'], ['a', 'c']],
   ])(
-    'S038 of %j, of which %j sign out meanwhile, ends %j and nobody else',
+    'of %j, of which %j sign out meanwhile, ends %j and nobody else (S038)',
     async (listed, endedMeanwhile, ended) => {
       const core = new Core(listed, endedMeanwhile);
       await core.createSessionWithinLimit(NEW, { max: 2, whenExceeded: 'end-oldest' }, {});
@@ -80,7 +80,7 @@ describe('the emulated cap on sessions', () => {
     },
   );
 
-  it('S038 answers whom it ended although the new session could not be made, and why not', async () => {
+  it('answers whom it ended although the new session could not be made, and why not (S038)', async () => {
     const core = new Core(['a', 'b'], []);
     core.failure = new Error('the core is gone');
     const result = await core.createSessionWithinLimit(NEW, { max: 1, whenExceeded: 'end-oldest' }, {});

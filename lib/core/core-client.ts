@@ -1,6 +1,6 @@
-import { reservedPlaceIn, type UserContext } from '../util/user-context.js';
+import { reservedContext, type UserContext } from '../util/user-context.js';
 import { applyChange, type JsonObject, type NamesChange } from '../util/json.js';
-import { OneAtATime } from '../util/keyed-mutex.js';
+import { KeyedMutex } from '../util/keyed-mutex.js';
 import type { VerificationKeys } from '../util/verification-keys.js';
 import type {
   CoreSessionInformation,
@@ -180,7 +180,7 @@ export abstract class CoreClient {
   /** Closes what was opened; called when the application shuts down. */
   async close(): Promise<void> {}
 
-  private readonly limitedCreations = new OneAtATime();
+  private readonly limitedCreations = new KeyedMutex();
 
   /** Those that began first come first; what has ended meanwhile is left out. */
   private async byAge(sessionHandles: readonly string[], userContext: UserContext): Promise<string[]> {
@@ -196,5 +196,5 @@ export abstract class CoreClient {
 
 /** The same context with a reserved place of its own: what was read through the caller's earlier does not count. */
 function withFreshAnswers(userContext: UserContext): UserContext {
-  return { ...userContext, _default: { ...reservedPlaceIn(userContext) } };
+  return { ...userContext, _default: { ...reservedContext(userContext) } };
 }

@@ -26,9 +26,9 @@ export class KeyRotations {
 
 /** Newest first. */
 function byAge(a: string, b: string): number {
-  return createdAt(b) - createdAt(a);
+  return keyCreationTime(b) - keyCreationTime(a);
 }
 
-function createdAt(kid: string): number {
+function keyCreationTime(kid: string): number {
   return Number(ROTATING_KEY_ID.exec(kid)?.[1]);
 }

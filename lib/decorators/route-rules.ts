@@ -30,7 +30,7 @@ export function recordRules(rules: RecordedRules): ClassDecorator & MethodDecora
     const subject: unknown = descriptor === undefined ? target : descriptor.value;
     if (typeof subject !== 'function')
       throw new TypeError('Session decorators stand on classes and methods only');
-    const combined = combine(ownRulesOf(subject), rules);
+    const combined = combine(recordedRules(subject), rules);
     assertNoContradiction(combined, subject.name);
     Reflect.defineMetadata(RULES, combined, subject);
   };
@@ -68,8 +68,12 @@ export function assertVerifySessionOptions(options: VerifySessionOptions): void 
  * up. A handler that asks for a session takes a public class back; validators need a session, so they make an optional
  * one required. In the same way a class stands over the class that it extends.
  */
-export function routeRulesOf(controller: Target, handler: Target): RouteRules {
-  const { isPublic, options = {}, claimValidators = [] } = narrow(rulesOf(controller), ownRulesOf(handler));
+export function resolveRouteRules(controller: Target, handler: Target): RouteRules {
+  const {
+    isPublic,
+    options = {},
+    claimValidators = [],
+  } = narrow(classRules(controller), recordedRules(handler));
   if (isPublic === true) return { isPublic };
   if (claimValidators.length === 0) return { isPublic: false, options };
   return {
@@ -104,11 +108,13 @@ function combine(before: RecordedRules, added: RecordedRules): RecordedRules {
 }
 
 /** Of a class, with what its parents say. */
-function rulesOf(target: Target): RecordedRules {
+function classRules(target: Target): RecordedRules {
   const parent: unknown = Object.getPrototypeOf(target);
-  return typeof parent === 'function' ? narrow(rulesOf(parent), ownRulesOf(target)) : ownRulesOf(target);
+  return typeof parent === 'function'
+    ? narrow(classRules(parent), recordedRules(target))
+    : recordedRules(target);
 }
 
-function ownRulesOf(target: Target): RecordedRules {
+function recordedRules(target: Target): RecordedRules {
   return (Reflect.getOwnMetadata(RULES, target) as RecordedRules | undefined) ?? {};
 }

@@ -2,7 +2,7 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { rememberedCall, type GuardedCall } from '../graphql/call-state.js';
 import { SessionClaim } from '../claims/session-claim.js';
 import type { SessionContainer } from '../sessions/session-container.js';
-import { requestStateOf } from '../sessions/request-state.js';
+import { getRequestState } from '../sessions/request-state.js';
 import type { JsonObject } from '../util/json.js';
 
 /**
@@ -24,7 +24,7 @@ const READERS: Readonly<
 
 const InjectSession = createParamDecorator(
   (what: SessionProperty | SessionClaim<unknown> | undefined, context: ExecutionContext): unknown => {
-    const session = sessionOf(context);
+    const session = findSession(context);
     if (session === undefined || what === undefined) return session;
     if (what instanceof SessionClaim) return what.getValueFromPayload(session.getAccessTokenPayload(), {});
     return READERS[what](session);
@@ -49,8 +49,8 @@ export function Session(what?: SessionProperty | SessionClaim<unknown>): Paramet
   return InjectSession(what);
 }
 
-function sessionOf(context: ExecutionContext): SessionContainer | undefined {
-  const call = guardedCallOf(context);
+function findSession(context: ExecutionContext): SessionContainer | undefined {
+  const call = findGuardedCall(context);
   if (call === undefined) {
     throw new Error(
       `@Session() on ${context.getClass().name}.${context.getHandler().name}: no SessionGuard ran for this route. ` +
@@ -64,13 +64,13 @@ function sessionOf(context: ExecutionContext): SessionContainer | undefined {
  * Wherever the guard left it: on the request, which is an argument itself or the `req` of one, or, where one request or
  * socket serves several handlers, with the handler's name on what they share.
  */
-function guardedCallOf(context: ExecutionContext): GuardedCall | undefined {
+function findGuardedCall(context: ExecutionContext): GuardedCall | undefined {
   const isHttp = context.getType<string>() === 'http';
   for (const argument of context.getArgs<unknown[]>()) {
     const req = isHttp ? undefined : (argument as { req?: unknown } | undefined | null)?.req;
     const call = isHttp ? undefined : (rememberedCall(argument, context) ?? rememberedCall(req, context));
     if (call !== undefined) return call;
-    const state = requestStateOf(argument) ?? requestStateOf(req);
+    const state = getRequestState(argument) ?? getRequestState(req);
     if (state?.isGuarded === true) return state;
   }
   return undefined;

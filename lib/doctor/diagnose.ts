@@ -61,11 +61,11 @@ export async function diagnose(options: DiagnoseOptions): Promise<Diagnosis> {
   if (!(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS)) {
     throw new TypeError(`the timeout is expected to be above 0 and at most ${MAX_TIMEOUT_MS / 1000} seconds`);
   }
-  return diagnoseBy(httpSender({ timeoutMs, clock }), options);
+  return runDiagnosis(httpSender({ timeoutMs, clock }), options);
 }
 
 /** {@link diagnose} with the sender as an argument. */
-export async function diagnoseBy(send: Sender, options: DiagnoseOptions): Promise<Diagnosis> {
+export async function runDiagnosis(send: Sender, options: DiagnoseOptions): Promise<Diagnosis> {
   const api = parseApiAddress(options.api);
   const website = parseWebsite(options.website ?? api.origin);
   const signIn = typeof options.signIn === 'string' ? parseSignIn(options.signIn) : options.signIn;

@@ -28,14 +28,14 @@ export function headerLines(exchange: RecordedExchange | undefined, name: string
 }
 
 /** A header as browsers read it: several lines joined by commas. */
-export function headerOf(exchange: RecordedExchange | undefined, name: string): string | undefined {
+export function readHeader(exchange: RecordedExchange | undefined, name: string): string | undefined {
   const lines = headerLines(exchange, name);
   return lines.length === 0 ? undefined : lines.join(', ');
 }
 
 /** The members of a header that is a list, in lower case. */
-export function listOf(exchange: RecordedExchange | undefined, name: string): string[] {
-  const members = (headerOf(exchange, name) ?? '').split(',');
+export function readHeaderList(exchange: RecordedExchange | undefined, name: string): string[] {
+  const members = (readHeader(exchange, name) ?? '').split(',');
   return members.map((member) => member.trim().toLowerCase()).filter((member) => member !== '');
 }
 
@@ -67,6 +67,6 @@ export function jsonBody(answer: RecordedAnswer | undefined): JsonObject | undef
 }
 
 /** How a finding names an exchange: `POST /auth/session/refresh`. */
-export function nameOf(exchange: RecordedExchange): string {
+export function exchangeName(exchange: RecordedExchange): string {
   return `${exchange.method} ${new URL(exchange.url).pathname}`;
 }

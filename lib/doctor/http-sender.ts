@@ -41,7 +41,7 @@ async function exchange(
     signal: AbortSignal.timeout(timeoutMs),
   };
   return new Promise((resolve) => {
-    const fail = (error: unknown): void => resolve({ failure: failureOf(error) });
+    const fail = (error: unknown): void => resolve({ failure: describeFailure(error) });
     const client = send(url, options, (response) => {
       readAnswer(response).then((answer) => resolve({ answer }), fail);
     });
@@ -65,7 +65,7 @@ async function readAnswer(response: IncomingMessage): Promise<RecordedAnswer> {
   return { status: response.statusCode ?? 0, headers, body: Buffer.concat(chunks).toString('utf8') };
 }
 
-function failureOf(error: unknown): string {
+function describeFailure(error: unknown): string {
   const { name, code } = error as { name?: unknown; code?: unknown };
   if (name === 'AbortError' || name === 'TimeoutError') return 'TIMEOUT';
   return typeof code === 'string' ? code : 'FAILED';

@@ -6,7 +6,7 @@ import { FOREIGN_ORIGIN, routeUrl, type ApiAddress, type Exchanges } from './fac
 import type { Sender } from './http-sender.js';
 import { givenTokens, sessionCookies, type GivenTokens, type SessionCookie } from './session-tokens.js';
 import { isSent, jarAfter, type SeenCookie } from './set-cookie.js';
-import { contentTypeOf, signInUrl, type SignInRequest } from './sign-in-request.js';
+import { signInContentType, signInUrl, type SignInRequest } from './sign-in-request.js';
 
 /** Whom to ask about what. */
 export interface InterviewPlan {
@@ -30,7 +30,7 @@ export async function interview(plan: InterviewPlan, send: Sender): Promise<Exch
     emptyRefresh,
     ...(await asking.aboutRoutes(emptyRefresh)),
     ...(await asking.aboutCors()),
-    ...(await asking.aboutSignIn()),
+    ...(await asking.probeSignIn()),
   };
 }
 
@@ -54,11 +54,11 @@ class Interview {
     return { preflight: await this.preflight('POST', url), foreignPreflight };
   }
 
-  async aboutSignIn(): Promise<Partial<Exchanges>> {
+  async probeSignIn(): Promise<Partial<Exchanges>> {
     const { signIn: request, api } = this.plan;
     if (request === undefined) return {};
     const url = signInUrl(request, api);
-    const contentType = contentTypeOf(request);
+    const contentType = signInContentType(request);
     const typeHeader: Record<string, string> =
       contentType === undefined ? {} : { 'content-type': contentType };
     const signInPreflight = this.isCrossOrigin ? await this.preflight(request.method, url) : undefined;
@@ -67,7 +67,7 @@ class Interview {
       ...(signInPreflight === undefined ? {} : { signInPreflight }),
       signIn,
       // A session can come with a redirect, too: it is ended, whatever is said about the redirect.
-      ...(isSuccess(signIn) ? await this.afterSignIn(signIn) : await this.ending([signIn])),
+      ...(isSuccess(signIn) ? await this.probeSession(signIn) : await this.ending([signIn])),
     };
   }
 
@@ -76,7 +76,7 @@ class Interview {
   }
 
   /** Uses the session as a browser would, and ends it: nothing is to be left behind. */
-  private async afterSignIn(signIn: RecordedExchange): Promise<Partial<Exchanges>> {
+  private async probeSession(signIn: RecordedExchange): Promise<Partial<Exchanges>> {
     const refreshUrl = routeUrl(this.plan.api, 'refresh');
     const credentials = this.credentialsAfter([signIn], refreshUrl, 'refresh');
     if (credentials === undefined) return this.ending([signIn]);

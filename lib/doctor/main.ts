@@ -61,7 +61,7 @@ export async function main(
         ? `${JSON.stringify(diagnosis, null, 2)}\n`
         : formatDiagnosis(diagnosis, { colour }),
     );
-    return exitCodeOf(diagnosis);
+    return toExitCode(diagnosis);
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause;
     io.stderr(`nest-sessions: ${cause.message}\nTry: npx nest-sessions doctor --help\n`);
@@ -69,7 +69,7 @@ export async function main(
   }
 }
 
-function exitCodeOf(diagnosis: Diagnosis): number {
+function toExitCode(diagnosis: Diagnosis): number {
   if (!diagnosis.isReachable) return EXIT_CODES.notExamined;
   return countLevel(diagnosis, 'error') > 0 ? EXIT_CODES.errorsFound : EXIT_CODES.good;
 }

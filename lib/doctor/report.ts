@@ -27,24 +27,24 @@ export function formatDiagnosis(diagnosis: Diagnosis, options: { readonly colour
     ...(['error', 'warning', 'ok'] as const).flatMap((level) =>
       diagnosis.findings
         .filter((finding) => finding.level === level)
-        .flatMap((finding) => linesOf(finding, paint)),
+        .flatMap((finding) => findingLines(finding, paint)),
     ),
     ...diagnosis.notChecked.map((what) => paint(`- not looked at: ${what}`, DIM)),
     '',
-    paint(summaryOf(diagnosis), COLOURS[worstOf(diagnosis)]),
+    paint(summarise(diagnosis), COLOURS[worstLevel(diagnosis)]),
     '',
   ];
   const text = lines.join('\n');
   return options.colour === true ? text : stripVTControlCharacters(text);
 }
 
-function linesOf(finding: Finding, paint: (text: string, style: number) => string): string[] {
+function findingLines(finding: Finding, paint: (text: string, style: number) => string): string[] {
   const head = `${paint(MARKS[finding.level], COLOURS[finding.level])} ${finding.code}: ${finding.seen}`;
   if (finding.level === 'ok') return [head];
   return [head, `    ${paint('why ', DIM)} ${finding.why}`, `    ${paint('mend', DIM)} ${finding.mend}`];
 }
 
-function summaryOf(diagnosis: Diagnosis): string {
+function summarise(diagnosis: Diagnosis): string {
   return [
     counted(countLevel(diagnosis, 'error'), 'error'),
     counted(countLevel(diagnosis, 'warning'), 'warning'),
@@ -56,7 +56,7 @@ function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-function worstOf(diagnosis: Diagnosis): Finding['level'] {
+function worstLevel(diagnosis: Diagnosis): Finding['level'] {
   if (countLevel(diagnosis, 'error') > 0) return 'error';
   return countLevel(diagnosis, 'warning') > 0 ? 'warning' : 'ok';
 }

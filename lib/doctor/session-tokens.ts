@@ -1,6 +1,6 @@
 import { parseJsonObject, type JsonObject } from '../util/json.js';
 import { percentDecode } from '../http/percent-decode.js';
-import { headerLines, headerOf, type RecordedExchange } from './exchange.js';
+import { headerLines, readHeader, type RecordedExchange } from './exchange.js';
 import { parseSetCookie, type SeenCookie } from './set-cookie.js';
 
 const PREFIX = /^__(?:host|secure)-/i;
@@ -28,7 +28,7 @@ export function sessionCookies(exchange: RecordedExchange | undefined): SessionC
   return headerLines(exchange, 'set-cookie').flatMap((line) => {
     const cookie = parseSetCookie(line, from, exchange.receivedAtMs);
     if (cookie === undefined) return [];
-    const kind = kindOf(cookie);
+    const kind = cookieKind(cookie);
     return kind === undefined ? [] : [{ ...cookie, kind, from }];
   });
 }
@@ -39,7 +39,7 @@ export function givenTokens(exchange: RecordedExchange | undefined): GivenTokens
     const cookie = kept.find((each) => each.kind === kind);
     return cookie && percentDecode(cookie.value);
   };
-  const inHeader = (name: string): string | undefined => headerOf(exchange, name) || undefined;
+  const inHeader = (name: string): string | undefined => readHeader(exchange, name) || undefined;
   const frontToken = inHeader('front-token');
   return {
     transferMethod: kept.length > 0 ? 'cookie' : inHeader('st-refresh-token') ? 'header' : 'none',
@@ -58,7 +58,7 @@ export function payloadWithoutVerifying(token: string | undefined): JsonObject |
 }
 
 /** By the default name; where names are configured, an access token is known by its content, a refresh token by its path. */
-function kindOf({ name, value, path }: SeenCookie): SessionCookie['kind'] | undefined {
+function cookieKind({ name, value, path }: SeenCookie): SessionCookie['kind'] | undefined {
   const plain = name.replace(PREFIX, '');
   if (plain === 'sAccessToken') return 'access';
   if (plain === 'sRefreshToken') return 'refresh';

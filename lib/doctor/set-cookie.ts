@@ -72,12 +72,12 @@ export function dropReasons(cookie: SeenCookie, url: URL): DropReason[] {
   if (cookie.sameSite === 'none' && !secure) reasons.push('none-without-secure');
   if (cookie.partitioned && !secure) reasons.push('partitioned-without-secure');
   if (!keepsPrefixRules(cookie)) reasons.push('prefix');
-  if (octetsOf(cookie) > MAX_COOKIE_OCTETS) reasons.push('too-large');
+  if (cookieSize(cookie) > MAX_COOKIE_OCTETS) reasons.push('too-large');
   return reasons;
 }
 
 /** What of the cookie counts against the limit of {@link MAX_COOKIE_OCTETS}. */
-export function octetsOf({ name, value }: SeenCookie): number {
+export function cookieSize({ name, value }: SeenCookie): number {
   return Buffer.byteLength(name) + Buffer.byteLength(value);
 }
 

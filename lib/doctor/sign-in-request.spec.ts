@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { contentTypeOf, parseSignIn, signInUrl } from './sign-in-request.js';
+import { signInContentType, parseSignIn, signInUrl } from './sign-in-request.js';
 
 describe('a sign-in written as text', () => {
   it.each([
@@ -18,7 +18,7 @@ describe('a sign-in written as text', () => {
     ['  POST /login\n{"a":\n1}\n', { method: 'POST', path: '/login', body: '{"a":\n1}' }, 'application/json'],
   ])('%s', (text, request, contentType) => {
     expect(parseSignIn(text)).toEqual(request);
-    expect(contentTypeOf(parseSignIn(text))).toBe(contentType);
+    expect(signInContentType(parseSignIn(text))).toBe(contentType);
   });
 
   it.each([
@@ -47,7 +47,7 @@ describe('a sign-in written as text', () => {
   });
 
   it('keeps the type that was given', () => {
-    expect(contentTypeOf({ method: 'POST', path: '/', body: '{}', contentType: 'text/plain' })).toBe(
+    expect(signInContentType({ method: 'POST', path: '/', body: '{}', contentType: 'text/plain' })).toBe(
       'text/plain',
     );
   });

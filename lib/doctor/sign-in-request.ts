@@ -46,7 +46,7 @@ export function signInUrl({ path }: SignInRequest, api: { readonly origin: strin
 }
 
 /** The type of the body, by how it begins. */
-export function contentTypeOf({ body, contentType }: SignInRequest): string | undefined {
+export function signInContentType({ body, contentType }: SignInRequest): string | undefined {
   if (contentType !== undefined || body === undefined) return contentType;
   return isJsonText(body) ? 'application/json' : 'application/x-www-form-urlencoded';
 }

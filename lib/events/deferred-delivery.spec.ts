@@ -21,7 +21,7 @@ function work(ms: number): void {
   while (performance.now() < end);
 }
 
-describe('S105 delivering later', () => {
+describe('delivering later (S105)', () => {
   it('lets whoever adds something go on first', async () => {
     const { delivery, heard } = newDelivery();
     delivery.add(1);

@@ -1,4 +1,4 @@
-import { clientAddressOf } from '../http/client-address.js';
+import { clientAddress } from '../util/client-address.js';
 import { getRequestFromUserContext, type UserContext } from '../util/user-context.js';
 import { printable } from './printable.js';
 
@@ -20,10 +20,10 @@ export interface EventSource {
 }
 
 /** Reads it from the request that a recipe function works for. */
-export function eventSourceOf(userContext: UserContext | undefined): EventSource {
+export function toEventSource(userContext: UserContext | undefined): EventSource {
   const request = getRequestFromUserContext(userContext);
   if (request === undefined) return {};
-  const ip = clientAddressOf(request);
+  const ip = clientAddress(request);
   const userAgent = request.getHeaderValue('user-agent');
   return {
     ...(ip === undefined ? {} : { ip }),

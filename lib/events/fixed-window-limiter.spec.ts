@@ -29,7 +29,7 @@ async function allowedOf(decisions: Promise<RateLimitDecision>[]): Promise<numbe
   return (await Promise.all(decisions)).filter(({ allowed }) => allowed).length;
 }
 
-describe('S101 the limiter in memory', () => {
+describe('the limiter in memory (S101)', () => {
   it('lets exactly as many of a parallel burst through as are allowed', async () => {
     const { refresh } = newLimiter({ refresh: { perIpGroup: 7 } });
     expect(await allowedOf(Array.from({ length: 200 }, async () => refresh()))).toBe(7);

@@ -69,17 +69,17 @@ export async function loadOpenTelemetry(
 ): Promise<OpenTelemetryApi | undefined> {
   if (setting === false) return undefined;
   try {
-    return apiIn(await load());
+    return findApi(await load());
   } catch (error) {
     if (setting === true) {
-      const message = `${PACKAGE} cannot be loaded (${messageOf(error)}): install it, or leave the option out`;
+      const message = `${PACKAGE} cannot be loaded (${readErrorMessage(error)}): install it, or leave the option out`;
       throw new SessionConfigError([{ path: 'telemetry', message }], moduleName);
     }
     // That it is not there is the normal case. That it is there and broken should be known, but stops no application.
-    if (!NOT_INSTALLED.includes(codeOf(error))) {
+    if (!NOT_INSTALLED.includes(readErrorCode(error))) {
       process.emitWarning(`${PACKAGE} cannot be loaded, so there are no spans and metrics of sessions`, {
         type: 'NestSessionsWarning',
-        detail: messageOf(error),
+        detail: readErrorMessage(error),
       });
     }
     return undefined;
@@ -87,7 +87,7 @@ export async function loadOpenTelemetry(
 }
 
 /** Its exports, also where they are those of a CommonJS module. */
-function apiIn(loaded: unknown): OpenTelemetryApi {
+function findApi(loaded: unknown): OpenTelemetryApi {
   const {
     trace,
     metrics,
@@ -100,11 +100,11 @@ function apiIn(loaded: unknown): OpenTelemetryApi {
 }
 
 /** Errors of Node are no `instanceof Error` where a test runner gives the code under test globals of its own. */
-function codeOf(error: unknown): string {
+function readErrorCode(error: unknown): string {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }
 
-function messageOf(error: unknown): string {
+function readErrorMessage(error: unknown): string {
   const message =
     typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
   return message.split('\n')[0] ?? '';

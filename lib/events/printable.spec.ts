@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { printable, shortHandle } from './printable.js';
 
-describe('S103 text from outside', () => {
+describe('text from outside (S103)', () => {
   it.each([
     ['an ordinary user agent', 'Mozilla/5.0 (X11; Linux x86_64)', 'Mozilla/5.0 (X11; Linux x86_64)'],
     ['letters of any language', 'Zürich 東京 👍', 'Zürich 東京 👍'],
@@ -23,7 +23,7 @@ describe('S103 text from outside', () => {
   });
 });
 
-describe('S103 a shortened handle', () => {
+describe('a shortened handle (S103)', () => {
   it('is the same for the same session, another one for another, and shows nothing of it', () => {
     const handle = 'f4b5ad4c-5f9c-4e1f-8f0a-4a9a2d4e8c11_t1';
     expect(shortHandle(handle)).toMatch(/^[0-9a-f]{16}$/);

@@ -9,7 +9,7 @@ const REVOKED: SessionEvent = {
   tenantId: 'public',
 };
 
-describe('S105 the stream of session events', () => {
+describe('the stream of session events (S105)', () => {
   it.each<[string, (events: SessionEvents, fail: () => never) => void]>([
     ['a listener', (events, fail) => events.stream.subscribe(fail)],
     ['an observer', (events, fail) => events.stream.subscribe({ next: fail })],

@@ -75,7 +75,7 @@ export class Telemetry implements CallRecorder {
 
   /** Counts a caller who was not let through. */
   noteRefusal(error: unknown, hasToken: boolean): void {
-    const outcome = outcomeOf(error);
+    const outcome = refreshOutcome(error);
     const reason = outcome === 'UNAUTHORISED' && !hasToken ? 'NO_TOKEN' : outcome;
     this.refusals.add(1, { 'nest_sessions.reason': reason });
   }
@@ -121,7 +121,7 @@ export class Telemetry implements CallRecorder {
       record('OK');
       return result;
     } catch (error) {
-      record(outcomeOf(error));
+      record(refreshOutcome(error));
       throw error;
     }
   }
@@ -138,7 +138,7 @@ export class Telemetry implements CallRecorder {
         span.setAttributes(attributesOf(result));
         return result;
       } catch (error) {
-        const outcome = outcomeOf(error);
+        const outcome = refreshOutcome(error);
         // The message stays out: what a driver or an application writes into it is not in our hands.
         span.setAttributes({ 'nest_sessions.outcome': outcome });
         if (isFailure(error)) span.setStatus({ code: STATUS_ERROR });
@@ -151,7 +151,7 @@ export class Telemetry implements CallRecorder {
 }
 
 /** One of a few words, so that metrics stay small. */
-function outcomeOf(error: unknown): string {
+function refreshOutcome(error: unknown): string {
   if (SessionError.isSessionError(error)) return error.type;
   if (error instanceof TooManySessionsError) return 'TOO_MANY_SESSIONS';
   if (error instanceof CoreBadInputError) return 'BAD_INPUT';

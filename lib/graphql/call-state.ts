@@ -17,7 +17,7 @@ type CallsByHandler = Map<object, Map<object, GuardedCall>>;
  */
 export function rememberCall(carrier: unknown, context: ExecutionContext, call: GuardedCall): void {
   if (typeof carrier !== 'object' || carrier === null) throw new TypeError('The context carries no object');
-  const calls = callsOn(carrier) ?? new Map<object, Map<object, GuardedCall>>();
+  const calls = recordedCalls(carrier) ?? new Map<object, Map<object, GuardedCall>>();
   const ofClass = calls.get(context.getClass()) ?? new Map<object, GuardedCall>();
   ofClass.set(context.getHandler(), call);
   calls.set(context.getClass(), ofClass);
@@ -27,9 +27,9 @@ export function rememberCall(carrier: unknown, context: ExecutionContext, call: 
 /** What the guard decided for this handler, if that was noted on this object. */
 export function rememberedCall(carrier: unknown, context: ExecutionContext): GuardedCall | undefined {
   if (typeof carrier !== 'object' || carrier === null) return undefined;
-  return callsOn(carrier)?.get(context.getClass())?.get(context.getHandler());
+  return recordedCalls(carrier)?.get(context.getClass())?.get(context.getHandler());
 }
 
-function callsOn(carrier: object): CallsByHandler | undefined {
+function recordedCalls(carrier: object): CallsByHandler | undefined {
   return (carrier as { [CALLS]?: CallsByHandler })[CALLS];
 }

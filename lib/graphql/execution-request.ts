@@ -15,7 +15,7 @@ export interface RequestAndResponse {
  *
  * @throws {Error} for every kind of context that is not known here: what cannot be verified is refused
  */
-export function requestAndResponseOf(context: ArgumentsHost): RequestAndResponse {
+export function findRequestAndResponse(context: ArgumentsHost): RequestAndResponse {
   const type: string = context.getType();
   switch (type) {
     case 'http': {
@@ -23,7 +23,7 @@ export function requestAndResponseOf(context: ArgumentsHost): RequestAndResponse
       return { req: http.getRequest<unknown>(), res: http.getResponse<unknown>() };
     }
     case 'graphql':
-      return ofGraphql(graphqlContextOf(context));
+      return ofGraphql(findGraphqlContext(context));
     case 'ws':
       throw notFound(
         type,
@@ -35,7 +35,7 @@ export function requestAndResponseOf(context: ArgumentsHost): RequestAndResponse
 }
 
 /** The context value that the resolvers of one operation share; the third argument of a resolver. */
-export function graphqlContextOf(context: ArgumentsHost): unknown {
+export function findGraphqlContext(context: ArgumentsHost): unknown {
   return context.getArgByIndex<unknown>(2);
 }
 
@@ -44,15 +44,24 @@ export function graphqlContextOf(context: ArgumentsHost): unknown {
  * the response of a request, Fastify does not.
  */
 function ofGraphql(value: unknown): RequestAndResponse {
-  const reply = memberOf(value, 'reply');
-  const req = firstObject(memberOf(value, 'req'), memberOf(value, 'request'), memberOf(reply, 'request'));
-  if (typeof memberOf(req, 'headers') !== 'object') {
+  const reply = readMember(value, 'reply');
+  const req = firstObject(
+    readMember(value, 'req'),
+    readMember(value, 'request'),
+    readMember(reply, 'request'),
+  );
+  if (typeof readMember(req, 'headers') !== 'object') {
     throw notFound(
       'graphql',
       'its context value has no req; leave the option context out, or return { req, res } from it',
     );
   }
-  const res = firstObject(memberOf(value, 'res'), memberOf(value, 'response'), reply, memberOf(req, 'res'));
+  const res = firstObject(
+    readMember(value, 'res'),
+    readMember(value, 'response'),
+    reply,
+    readMember(req, 'res'),
+  );
   if (res === undefined) {
     throw notFound(
       'graphql',
@@ -69,12 +78,12 @@ function ofGraphql(value: unknown): RequestAndResponse {
  * @throws {Error} the request cannot be the one that is being answered
  */
 export function assertOwnRequest({ req, res }: RequestAndResponse): void {
-  const response = firstObject(memberOf(res, 'raw'), res);
-  const answered = rawOf(firstObject(memberOf(res, 'request'), memberOf(response, 'req')));
-  const own = rawOf(req);
+  const response = firstObject(readMember(res, 'raw'), res);
+  const answered = unwrapRaw(firstObject(readMember(res, 'request'), readMember(response, 'req')));
+  const own = unwrapRaw(req);
   // What an application made by hand of a request is another object, and of another class.
-  const isForeign = !isViewOf(own, answered) && isOfSameKind(own, answered);
-  if (!isForeign && memberOf(response, 'writableEnded') !== true) return;
+  const isForeign = !wrapsRequest(own, answered) && isOfSameKind(own, answered);
+  if (!isForeign && readMember(response, 'writableEnded') !== true) return;
   throw new Error(
     'SessionGuard found the request of another operation: the context value of GraphQL is shared by several requests. ' +
       'Set the option context to a function that returns a new object each time',
@@ -85,10 +94,10 @@ export function assertOwnRequest({ req, res }: RequestAndResponse): void {
  * The request itself, or what hands through to it: applications make such views, by `Object.create` or a proxy, to give it
  * loaders or the type of their user. Requests of one connection share their socket, but none shares its list of headers.
  */
-function isViewOf(request: unknown, original: unknown): boolean {
+function wrapsRequest(request: unknown, original: unknown): boolean {
   if (request === original) return true;
-  const headers = memberOf(original, 'rawHeaders');
-  return headers !== undefined && memberOf(request, 'rawHeaders') === headers;
+  const headers = readMember(original, 'rawHeaders');
+  return headers !== undefined && readMember(request, 'rawHeaders') === headers;
 }
 
 /** Also of a view, whose constructor may be another function where a proxy binds what it hands out. */
@@ -97,7 +106,7 @@ function isOfSameKind(request: unknown, other: unknown): boolean {
     return false;
   const prototype = Object.getPrototypeOf(other) as object | null;
   return (
-    memberOf(request, 'constructor') === memberOf(other, 'constructor') ||
+    readMember(request, 'constructor') === readMember(other, 'constructor') ||
     (prototype !== null &&
       prototype !== Object.prototype &&
       Object.prototype.isPrototypeOf.call(prototype, request))
@@ -105,8 +114,8 @@ function isOfSameKind(request: unknown, other: unknown): boolean {
 }
 
 /** Fastify wraps what Node made. */
-function rawOf(request: unknown): unknown {
-  return memberOf(request, 'raw') ?? request;
+function unwrapRaw(request: unknown): unknown {
+  return readMember(request, 'raw') ?? request;
 }
 
 function notFound(type: string, remedy: string): Error {
@@ -118,6 +127,6 @@ function firstObject(...candidates: unknown[]): unknown {
 }
 
 /** A member of a value of unknown shape. */
-export function memberOf(value: unknown, name: string): unknown {
+export function readMember(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? (Reflect.get(value, name) as unknown) : undefined;
 }

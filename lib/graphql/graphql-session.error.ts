@@ -1,9 +1,9 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import type { AnswerableError, ErrorAnswers } from '../session-error-answer.js';
 import type { HttpRequest, HttpResponse } from '../util/http-exchange.js';
-import { exchangeFor } from '../http/http-exchange-factory.js';
-import { graphqlContextOf, type RequestAndResponse } from './execution-request.js';
-import { graphqlClientOf } from '../websocket/socket-client.js';
+import { getExchange } from '../http/http-exchange-factory.js';
+import { findGraphqlContext, type RequestAndResponse } from './execution-request.js';
+import { findGraphqlClient } from '../websocket/socket-client.js';
 import { requestOfHandshake } from '../websocket/socket-handshake.js';
 import { tellError, type ToldError } from '../websocket/told-error.js';
 
@@ -29,13 +29,13 @@ export class GraphqlSessionError extends Error {
  *
  * @param find how the request and the response are found where the operation came by HTTP
  */
-export async function graphqlErrorFor(
+export async function toGraphqlError(
   error: AnswerableError,
   host: ArgumentsHost,
   find: () => RequestAndResponse,
   answers: ErrorAnswers,
 ): Promise<GraphqlSessionError> {
-  const { request, response, original } = exchangeOf(host, find);
+  const { request, response, original } = findExchange(host, find);
   const told = await answers.give(error, request, original, async (given, answering) =>
     tellError(given, { request, response }, answering),
   );
@@ -43,14 +43,14 @@ export async function graphqlErrorFor(
 }
 
 /** Without a response where the operation came through a WebSocket. */
-function exchangeOf(
+function findExchange(
   host: ArgumentsHost,
   find: () => RequestAndResponse,
 ): { request: HttpRequest; response: HttpResponse | undefined; original: unknown } {
-  const client = graphqlClientOf(graphqlContextOf(host));
+  const client = findGraphqlClient(findGraphqlContext(host));
   if (client !== undefined) {
     return { request: requestOfHandshake(client.handshake), response: undefined, original: undefined };
   }
   const { req, res } = find();
-  return { ...exchangeFor(req, res), original: req };
+  return { ...getExchange(req, res), original: req };
 }

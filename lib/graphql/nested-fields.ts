@@ -1,6 +1,6 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import type { ModuleRef } from '@nestjs/core';
-import { memberOf } from './execution-request.js';
+import { readMember } from './execution-request.js';
 
 /** What `@nestjs/graphql`, which we do not import, provides its options as. */
 const GRAPHQL_OPTIONS = 'GqlModuleOptions';
@@ -8,7 +8,7 @@ const GRAPHQL_OPTIONS = 'GqlModuleOptions';
 /** Whether a handler resolves a field of an object (`@ResolveField()`), and not one of a query, mutation or subscription. */
 export function isNestedField(context: ArgumentsHost): boolean {
   const info = context.getType<string>() === 'graphql' ? context.getArgByIndex<unknown>(3) : undefined;
-  return memberOf(memberOf(info, 'path'), 'prev') !== undefined;
+  return readMember(readMember(info, 'path'), 'prev') !== undefined;
 }
 
 /**
@@ -16,13 +16,13 @@ export function isNestedField(context: ArgumentsHost): boolean {
  * several GraphQL modules, a context does not tell its own: then only if all of them say so.
  */
 export function hasFiltersOnNestedFields(modules: Pick<ModuleRef, 'get'>): boolean {
-  return graphqlOptionsIn(modules).every((options) => {
-    const enhancers = memberOf(options, 'fieldResolverEnhancers');
+  return findGraphqlOptions(modules).every((options) => {
+    const enhancers = readMember(options, 'fieldResolverEnhancers');
     return Array.isArray(enhancers) && enhancers.includes('filters');
   });
 }
 
-function graphqlOptionsIn(modules: Pick<ModuleRef, 'get'>): unknown[] {
+function findGraphqlOptions(modules: Pick<ModuleRef, 'get'>): unknown[] {
   try {
     return modules.get<unknown, unknown>(GRAPHQL_OPTIONS, { strict: false, each: true });
   } catch {

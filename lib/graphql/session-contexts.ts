@@ -3,19 +3,19 @@ import { ModuleRef } from '@nestjs/core';
 import { rememberCall } from './call-state.js';
 import type { RouteRules } from '../decorators/route-rules.js';
 import { UnauthorisedError } from '../errors/session.error.js';
-import { assertOwnRequest, graphqlContextOf, type RequestAndResponse } from './execution-request.js';
-import { graphqlErrorFor } from './graphql-session.error.js';
+import { assertOwnRequest, findGraphqlContext, type RequestAndResponse } from './execution-request.js';
+import { toGraphqlError } from './graphql-session.error.js';
 import { hasFiltersOnNestedFields, isNestedField } from './nested-fields.js';
 import type { VerifySessionOptions } from '../sessions/recipe.interface.js';
 import type { SessionContainer } from '../sessions/session-container.js';
-import { requestStateOf, setRequestState } from '../sessions/request-state.js';
+import { getRequestState, setRequestState } from '../sessions/request-state.js';
 import { SharedVerifications } from './shared-verifications.js';
 import { ErrorAnswers, isAnswerable } from '../session-error-answer.js';
 import { SessionSockets } from '../websocket/session-sockets.js';
 import type { SessionRuntime } from '../sessions/session-runtime.js';
 import { SESSION_RUNTIME } from '../session.constants.js';
-import { gatewayClientOf, graphqlClientOf, type SocketClient } from '../websocket/socket-client.js';
-import { exchangeFor } from '../http/http-exchange-factory.js';
+import { findGatewayClient, findGraphqlClient, type SocketClient } from '../websocket/socket-client.js';
+import { getExchange } from '../http/http-exchange-factory.js';
 
 /** What `SessionGuard` does where several handlers run for one request, or none belongs to a handler: GraphQL, WebSocket. */
 @Injectable()
@@ -39,14 +39,14 @@ export class SessionContexts {
     find: () => RequestAndResponse,
   ): Promise<boolean> {
     try {
-      const session = await this.sessionFor(context, rules, find);
+      const session = await this.resolveSession(context, rules, find);
       this.remember(context, session, find);
       return true;
     } catch (error) {
       if (!isAnswerable(error) || !isNestedField(context)) throw error;
       // Filters, those of the application among them, are to see the error itself; without any it must be ready for the answer.
       if (hasFiltersOnNestedFields(this.modules)) throw error;
-      throw await graphqlErrorFor(error, context, find, this.errorAnswers);
+      throw await toGraphqlError(error, context, find, this.errorAnswers);
     }
   }
 
@@ -56,16 +56,16 @@ export class SessionContexts {
     session: SessionContainer | undefined,
     find: () => RequestAndResponse,
   ): void {
-    rememberCall(carrierOf(context) ?? find().req, context, { session });
+    rememberCall(findCarrier(context) ?? find().req, context, { session });
   }
 
-  private async sessionFor(
+  private async resolveSession(
     context: ExecutionContext,
     rules: RouteRules,
     find: () => RequestAndResponse,
   ): Promise<SessionContainer | undefined> {
     if (rules.isPublic) return undefined;
-    const client = socketClientOf(context);
+    const client = findSocketClient(context);
     if (client !== undefined && this.sockets.isKnown(client)) {
       return this.sockets.sessionForMessage(client, rules.options);
     }
@@ -79,12 +79,12 @@ export class SessionContexts {
     res: unknown,
     options: VerifySessionOptions,
   ): Promise<SessionContainer | undefined> {
-    const exchange = exchangeFor(req, res);
+    const exchange = getExchange(req, res);
     const { errorResponder } = this.runtime;
     // The filter must know whose session an error is about; whether a handler is guarded is told handler by handler.
-    const { isGuarded = false, session: ofRequest } = requestStateOf(req) ?? {};
+    const { isGuarded = false, session: ofRequest } = getRequestState(req) ?? {};
     setRequestState(req, { errorResponder, isGuarded, session: ofRequest });
-    const session = await this.verifications.sessionFor(exchange, options);
+    const session = await this.verifications.verifyShared(exchange, options);
     if (session === undefined && options.sessionRequired !== false) {
       throw new UnauthorisedError('The handler requires a session', { clearTokens: false });
     }
@@ -92,20 +92,20 @@ export class SessionContexts {
   }
 }
 
-function socketClientOf(context: ExecutionContext): SocketClient | undefined {
+function findSocketClient(context: ExecutionContext): SocketClient | undefined {
   const type: string = context.getType();
-  if (type === 'ws') return gatewayClientOf(clientOf(context));
-  return type === 'graphql' ? graphqlClientOf(graphqlContextOf(context)) : undefined;
+  if (type === 'ws') return findGatewayClient(findClient(context));
+  return type === 'graphql' ? findGraphqlClient(findGraphqlContext(context)) : undefined;
 }
 
 /** What the guard and `@Session()` both see of a call: the socket, the context value of a GraphQL operation. */
-function carrierOf(context: ExecutionContext): object | undefined {
+function findCarrier(context: ExecutionContext): object | undefined {
   const type: string = context.getType();
   const carrier =
-    type === 'graphql' ? graphqlContextOf(context) : type === 'ws' ? clientOf(context) : undefined;
+    type === 'graphql' ? findGraphqlContext(context) : type === 'ws' ? findClient(context) : undefined;
   return typeof carrier === 'object' && carrier !== null ? carrier : undefined;
 }
 
-function clientOf(context: ExecutionContext): unknown {
+function findClient(context: ExecutionContext): unknown {
   return context.switchToWs().getClient<unknown>();
 }

@@ -23,18 +23,18 @@ export class SharedVerifications {
 
   constructor(private readonly runtime: SessionRuntime) {}
 
-  async sessionFor(
+  async verifyShared(
     exchange: HttpExchange,
     options: VerifySessionOptions,
   ): Promise<SessionContainer | undefined> {
-    const shared = this.stateOf(exchange);
+    const shared = this.sharedState(exchange);
     // Who asks for the database wants to know how it is now.
     if (options.checkDatabase === true) {
       const verified = await this.verify(exchange, options);
       shared.current = verified ?? shared.current;
       return verified;
     }
-    const proven = await this.proofIn(shared, exchange, options.antiCsrfCheck);
+    const proven = await this.sharedProof(shared, exchange, options.antiCsrfCheck);
     if (proven === undefined) return undefined;
     const session = (shared.current ??= proven);
     const { claimChecks, prepareContext } = this.runtime;
@@ -46,8 +46,8 @@ export class SharedVerifications {
     return session;
   }
 
-  private stateOf(exchange: HttpExchange): SharedState {
-    const key = keyOf(exchange);
+  private sharedState(exchange: HttpExchange): SharedState {
+    const key = stateKey(exchange);
     const known = this.byRequest.get(key);
     if (known !== undefined) return known;
     const state: SharedState = { proofs: new Map(), current: undefined, checks: Promise.resolve() };
@@ -55,7 +55,7 @@ export class SharedVerifications {
     return state;
   }
 
-  private async proofIn(
+  private async sharedProof(
     { proofs }: SharedState,
     exchange: HttpExchange,
     antiCsrfCheck: boolean | undefined,
@@ -81,7 +81,7 @@ export class SharedVerifications {
   }
 }
 
-function keyOf({ request }: HttpExchange): object {
+function stateKey({ request }: HttpExchange): object {
   const { original } = request;
   return typeof original === 'object' && original !== null ? original : request;
 }

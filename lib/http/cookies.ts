@@ -35,7 +35,7 @@ export interface CookieToWrite {
  */
 export function parseCookieHeader(header: string): ReadonlyMap<string, string> {
   const cookies = new Map<string, string>();
-  for (const pair of pairsOf(header)) {
+  for (const pair of splitPairs(header)) {
     const separator = pair.indexOf('=');
     const name = pair.slice(0, separator).trim();
     if (separator === -1 || name === '' || cookies.has(name)) continue;
@@ -45,7 +45,7 @@ export function parseCookieHeader(header: string): ReadonlyMap<string, string> {
 }
 
 /** The work on a header must not grow with what a stranger sends. */
-function pairsOf(header: string): string[] {
+function splitPairs(header: string): string[] {
   return header.length > MAX_COOKIE_HEADER_LENGTH ? [] : header.split(';');
 }
 
@@ -55,7 +55,7 @@ function pairsOf(header: string): string[] {
  * @see docs/protocol/sdk.md §3.9
  */
 export function countCookies(header: string, name: string): number {
-  return pairsOf(header).filter((pair) => percentDecode((pair.split('=', 1)[0] ?? '').trim()) === name)
+  return splitPairs(header).filter((pair) => percentDecode((pair.split('=', 1)[0] ?? '').trim()) === name)
     .length;
 }
 

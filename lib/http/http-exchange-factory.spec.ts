@@ -3,14 +3,14 @@ import type { HttpExchange } from '../util/http-exchange.js';
 import { SERVER_KINDS, answerOf } from '../../test/support/wire-server.js';
 import { ExpressExchange } from './express-exchange.js';
 import { FastifyExchange } from './fastify-exchange.js';
-import { exchangeFor } from './http-exchange-factory.js';
+import { getExchange } from './http-exchange-factory.js';
 
 describe.each(SERVER_KINDS)('the exchange on %s', (kind) => {
   it('is the one for the framework, the same for the same response, and is not wrapped again', async () => {
     await answerOf(kind, (exchange, { req, res }) => {
       expect(exchange).toBeInstanceOf(kind === 'fastify' ? FastifyExchange : ExpressExchange);
-      expect(exchangeFor(req, res)).toBe(exchange);
-      const again = exchangeFor(exchange.request, exchange.response);
+      expect(getExchange(req, res)).toBe(exchange);
+      const again = getExchange(exchange.request, exchange.response);
       expect(again.request).toBe(exchange.request);
       expect(again.response).toBe(exchange.response);
       expect([exchange.request.original, exchange.response.original]).toEqual([req, res]);
@@ -23,11 +23,11 @@ describe.each(SERVER_KINDS)('the exchange on %s', (kind) => {
   ])('is not that of the request from which another one was made, by %s', async (_how, derive) => {
     await answerOf(kind, (exchange, { req, res }) => {
       const derived = Object.assign(derive(req as object), { headers: { authorization: 'Bearer other' } });
-      const other = exchangeFor(derived, res);
+      const other = getExchange(derived, res);
       expect(other).not.toBe(exchange);
       expect(other.request.getHeaderValue('authorization')).toBe('Bearer other');
-      expect(exchangeFor(derived, res)).toBe(other);
-      expect(exchangeFor(req, res)).toBe(exchange);
+      expect(getExchange(derived, res)).toBe(other);
+      expect(getExchange(req, res)).toBe(exchange);
     });
   });
 
@@ -106,16 +106,16 @@ describe('choosing an exchange', () => {
     ],
     ['a GraphQL context instead of a request', { req }, {}],
   ])('refuses %s and says what to pass', (_case, request, response) => {
-    expect(() => exchangeFor(request, response)).toThrow(TypeError);
-    expect(() => exchangeFor(request, response)).toThrow('@Req()');
+    expect(() => getExchange(request, response)).toThrow(TypeError);
+    expect(() => getExchange(request, response)).toThrow('@Req()');
   });
 
   it('does not reuse the exchange of another request', () => {
     const res = { setHeader: () => {}, getHeader: () => undefined, removeHeader: () => {}, end: () => {} };
-    const first = exchangeFor(req, res);
+    const first = getExchange(req, res);
     const other = { method: 'GET', headers: {} };
-    expect(exchangeFor(req, res)).toBe(first);
-    expect(exchangeFor(other, res).request.original).toBe(other);
+    expect(getExchange(req, res)).toBe(first);
+    expect(getExchange(other, res).request.original).toBe(other);
   });
 
   it('takes objects that speak the port themselves, for other frameworks', () => {
@@ -137,6 +137,6 @@ describe('choosing an exchange', () => {
         sendJSONResponse: () => {},
       },
     } satisfies HttpExchange;
-    expect(exchangeFor(mine.request, mine.response)).toEqual(mine);
+    expect(getExchange(mine.request, mine.response)).toEqual(mine);
   });
 });

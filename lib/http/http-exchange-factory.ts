@@ -1,6 +1,6 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpExchange, HttpRequest, HttpResponse } from '../util/http-exchange.js';
-import { findRequestSlot, requestSlotOf } from './request-slot.js';
+import { findRequestSlot, requestSlot } from './request-slot.js';
 import { ExpressExchange } from './express-exchange.js';
 import type { ExpressResponseSource } from './express-exchange.js';
 import { FastifyExchange } from './fastify-exchange.js';
@@ -13,7 +13,7 @@ import type { IncomingRequestSource } from './incoming-request.js';
  *
  * @throws {TypeError} the objects are none of these
  */
-export function exchangeFor(req: unknown, res: unknown): HttpExchange {
+export function getExchange(req: unknown, res: unknown): HttpExchange {
   const slot = isObject(req) ? findRequestSlot(req) : undefined;
   if (slot?.exchange !== undefined && slot.exchange.response.original === res) return slot.exchange;
   // The usual case first, by its class: to look for members on objects of Express costs more than all the rest.
@@ -32,7 +32,7 @@ function newExchange(req: IncomingRequestSource, res: unknown): HttpExchange {
 }
 
 function remember(req: object, exchange: HttpExchange): HttpExchange {
-  if (Object.isExtensible(req)) requestSlotOf(req).exchange = exchange;
+  if (Object.isExtensible(req)) requestSlot(req).exchange = exchange;
   return exchange;
 }
 

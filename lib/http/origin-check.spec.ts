@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { isAllowedOrigin } from './origin-check.js';
 
-describe('S070 the origin of a request that brings cookies', () => {
+describe('the origin of a request that brings cookies (S070)', () => {
   const allowed = ['https://good.com', 'https://app.good.com:8443'];
   const check = (request: { method?: string; origin?: string; secFetchSite?: string }) =>
     isAllowedOrigin(allowed, {

@@ -22,7 +22,7 @@ export function findRequestSlot(request: object): RequestSlot | undefined {
 }
 
 /** The slot of a request, made where there is none. */
-export function requestSlotOf(request: object): RequestSlot {
+export function requestSlot(request: object): RequestSlot {
   let slot = findRequestSlot(request);
   if (slot === undefined) {
     slot = { owner: request, exchange: undefined, state: undefined };

@@ -1,5 +1,5 @@
 import { ROUTE_PATHS } from '../options/route-paths.js';
-import { withoutTrailingSlash } from '../sessions/request-path.js';
+import { withoutTrailingSlash } from './request-path.js';
 
 /** The routes that the module brings; the path is relative to the base path. */
 export const SESSION_ROUTES = {

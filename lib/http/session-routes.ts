@@ -1,10 +1,10 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { ExternalContextCreator, HttpAdapterHost } from '@nestjs/core';
-import { pathOf } from '../sessions/request-path.js';
+import { requestPath } from './request-path.js';
 import { setRequestState } from '../sessions/request-state.js';
 import type { SessionRuntime } from '../sessions/session-runtime.js';
 import { SESSION_RUNTIME } from '../session.constants.js';
-import { exchangeFor } from './http-exchange-factory.js';
+import { getExchange } from './http-exchange-factory.js';
 import { isRoutePath, SESSION_ROUTES, type SessionRouteName } from './session-route-table.js';
 import { SessionController } from '../session.controller.js';
 
@@ -39,8 +39,8 @@ export class SessionRoutes implements OnModuleInit {
     if (adapter === undefined || (type !== 'express' && type !== 'fastify')) return; // no HTTP server in this application
     for (const name of Object.keys(SESSION_ROUTES) as SessionRouteName[]) {
       if (!this.controller.isEnabled(name)) continue;
-      const handler = this.handlerOf(name);
-      for (const path of this.pathsOf(
+      const handler = this.createHandler(name);
+      for (const path of this.routePaths(
         name,
         type === 'fastify' && !ignoresTrailingSlash(adapter.getInstance()),
       )) {
@@ -50,18 +50,19 @@ export class SessionRoutes implements OnModuleInit {
   }
 
   /** Express takes a trailing slash by itself, Fastify only when told to. */
-  private pathsOf(name: SessionRouteName, withTrailingSlash: boolean): string[] {
+  private routePaths(name: SessionRouteName, withTrailingSlash: boolean): string[] {
     const { path } = SESSION_ROUTES[name];
     const paths = [this.basePath + path, `${this.basePath}/:tenantId${path}`];
     return withTrailingSlash ? paths.flatMap((each) => [each, `${each}/`]) : paths;
   }
 
-  private handlerOf(name: SessionRouteName): RouteHandler {
+  private createHandler(name: SessionRouteName): RouteHandler {
     const { errorResponder } = this.runtime;
     const run = this.contexts.create(this.controller, this.controller[name], name);
     return async (req, res, next) => {
-      const { request, response } = exchangeFor(req, res);
-      if (!isRoutePath(name, pathOf(request.getOriginalURL()), this.basePath)) return passOn(res, next);
+      const { request, response } = getExchange(req, res);
+      if (!isRoutePath(name, requestPath(request.getOriginalURL()), this.basePath))
+        return callNext(res, next);
       setRequestState(req, { errorResponder, isGuarded: false, session: undefined });
       try {
         const body: unknown = await run(req, res, next);
@@ -83,7 +84,7 @@ export class SessionRoutes implements OnModuleInit {
 }
 
 /** The framework's router matches more loosely than we do; what is not ours is somebody else's, or a 404. */
-function passOn(res: unknown, next: Next | undefined): unknown {
+function callNext(res: unknown, next: Next | undefined): unknown {
   if (isFastifyReply(res)) return res.callNotFound();
   next?.();
   return undefined;

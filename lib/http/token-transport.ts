@@ -121,7 +121,7 @@ export class TokenTransport {
   ): void {
     const { request, response } = exchange;
     // all cookies are made before the first write: a failure must not leave a front token without its session
-    const cookies = method === 'cookie' ? this.cookiesOf(exchange, tokens, userContext) : [];
+    const cookies = method === 'cookie' ? this.buildCookies(exchange, tokens, userContext) : [];
     const inHeaders = method === 'header';
 
     this.markUncacheable(exchange);
@@ -158,7 +158,7 @@ export class TokenTransport {
     this.markUncacheable(exchange);
     for (const tokenType of ['access', 'refresh'] as const) {
       if (method === 'cookie') {
-        setCookie(response, this.deletionOf(exchange, tokenType, this.config.cookieDomain, userContext));
+        setCookie(response, this.buildDeletion(exchange, tokenType, this.config.cookieDomain, userContext));
       } else {
         setExposedHeader(response, this.headerName(request, tokenType, userContext), '');
       }
@@ -199,7 +199,7 @@ export class TokenTransport {
       );
     }
     this.markUncacheable(exchange);
-    setCookie(exchange.response, this.deletionOf(exchange, tokenType, olderCookieDomain, userContext));
+    setCookie(exchange.response, this.buildDeletion(exchange, tokenType, olderCookieDomain, userContext));
   }
 
   /** States that the response depends on who asks, for caches between here and the client. */
@@ -214,7 +214,11 @@ export class TokenTransport {
     this.markSessionDependent(exchange);
   }
 
-  private cookiesOf(exchange: HttpExchange, tokens: TokensToWrite, userContext: UserContext): CookieLine[] {
+  private buildCookies(
+    exchange: HttpExchange,
+    tokens: TokensToWrite,
+    userContext: UserContext,
+  ): CookieLine[] {
     const domain = this.config.cookieDomain;
     // It outlives its token, and the refresh cookie: an expired access token is what tells a client to refresh.
     const expires = this.clock.now() + ACCESS_COOKIE_LIFETIME_MS;
@@ -227,7 +231,7 @@ export class TokenTransport {
     return cookies;
   }
 
-  private deletionOf(
+  private buildDeletion(
     exchange: HttpExchange,
     tokenType: TokenType,
     domain: string | undefined,

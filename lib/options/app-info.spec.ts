@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { normaliseDomain, normalisePath, normaliseSessionScope, siteOf } from './app-info.js';
+import { normaliseDomain, normalisePath, normaliseSessionScope, registrableSite } from './app-info.js';
 
 describe('what a person writes as a domain', () => {
   it.each([
@@ -125,7 +125,7 @@ describe('the site that browsers count a domain to (S060)', () => {
     ['https://ec2-1-2-3-4.compute-1.amazonaws.com', 'ec2-1-2-3-4.compute-1.amazonaws.com'],
     ['https://xn--bcher-kva.example', 'xn--bcher-kva.example'],
   ])('%s belongs to %s', (domain, site) => {
-    expect(siteOf(domain)).toBe(site);
+    expect(registrableSite(domain)).toBe(site);
   });
 
   it.each([
@@ -133,17 +133,17 @@ describe('the site that browsers count a domain to (S060)', () => {
     ['https://localhost.example.com', 'example.com'],
     ['http://api.localhost:3000', 'localhost'],
   ])('%s belongs to %s: only localhost and names below it are local (Q17)', (domain, site) => {
-    expect(siteOf(domain)).toBe(site);
+    expect(registrableSite(domain)).toBe(site);
   });
 
   it.each([
     ['http://[::1]:3000', 'localhost'],
     ['https://[2001:db8::1]:3000', '[2001:db8::1]'],
   ])('%s belongs to %s (Q23)', (domain, site) => {
-    expect(siteOf(domain)).toBe(site);
+    expect(registrableSite(domain)).toBe(site);
   });
 
   it.each(['http://intranet', 'https://github.io', 'https://co.uk'])('%s has none', (domain) => {
-    expect(() => siteOf(domain)).toThrow('check apiDomain and websiteDomain');
+    expect(() => registrableSite(domain)).toThrow('check apiDomain and websiteDomain');
   });
 });

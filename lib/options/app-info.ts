@@ -55,8 +55,8 @@ export function normaliseSessionScope(text: string): string {
  * @throws {Error} the host has no registrable domain
  * @see SameSite in RFC 6265bis, 5.2
  */
-export function siteOf(domain: string): string {
-  const host = hostOf(domain);
+export function registrableSite(domain: string): string {
+  const host = readHostname(domain);
   if (isLocalName(host) || isIPv4(host) || host === '[::1]') return 'localhost';
   if (isIpAddress(host)) return host;
   const site = registrableDomain(host);
@@ -70,7 +70,7 @@ export function siteOf(domain: string): string {
 }
 
 /** Host name of a normalised domain, without port; IPv6 addresses keep their brackets. */
-export function hostOf(domain: string): string {
+export function readHostname(domain: string): string {
   return new URL(domain).hostname;
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { normaliseDomain, siteOf } from './app-info.js';
+import { normaliseDomain, registrableSite } from './app-info.js';
 import {
   cookieDomainProblem,
   defaultAntiCsrf,
@@ -10,7 +10,12 @@ import {
 function sites(api: string, website: string) {
   const apiDomain = normaliseDomain(api);
   const websiteOrigin = normaliseDomain(website);
-  return { apiDomain, websiteOrigin, apiSite: siteOf(apiDomain), websiteSite: siteOf(websiteOrigin) };
+  return {
+    apiDomain,
+    websiteOrigin,
+    apiSite: registrableSite(apiDomain),
+    websiteSite: registrableSite(websiteOrigin),
+  };
 }
 
 describe('cookies where nothing is configured (T253, S060)', () => {

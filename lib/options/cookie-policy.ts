@@ -1,4 +1,4 @@
-import { hostOf, isIpAddress } from './app-info.js';
+import { readHostname, isIpAddress } from './app-info.js';
 import { registrableDomain } from './public-suffix.js';
 import type { AntiCsrfMode, CookieSameSite } from './session-options.interface.js';
 
@@ -50,7 +50,7 @@ export function cookieDomainProblem(
   apiDomain: string,
 ): 'foreign' | 'public-suffix' | undefined {
   const domain = scope.replace(/^\./, '');
-  const host = hostOf(apiDomain);
+  const host = readHostname(apiDomain);
   if (host === domain) return undefined;
   if (isIpAddress(host) || !host.endsWith(`.${domain}`)) return 'foreign';
   return registrableDomain(domain) === undefined ? 'public-suffix' : undefined;

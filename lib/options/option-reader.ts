@@ -96,7 +96,7 @@ export function numberOption(min: number, max: number): ParseOption<number> {
 }
 
 /** True for an object that has a method of that name, of its own or of its class. */
-export function isObjectWith(value: unknown, method: string): boolean {
+export function hasMethod(value: unknown, method: string): boolean {
   return typeof value === 'object' && value !== null && typeof Reflect.get(value, method) === 'function';
 }
 

@@ -1,6 +1,6 @@
 import type { ConfigProblem } from '../errors/config.error.js';
 import type { RequestScope } from '../util/http-exchange.js';
-import { normaliseDomain, normalisePath, siteOf } from './app-info.js';
+import { normaliseDomain, normalisePath, registrableSite } from './app-info.js';
 import { isOptionsObject, OptionReader, show, textOption } from './option-reader.js';
 import type { AppInfo } from './session-config.js';
 import type { AppInfoOptions } from './session-options.interface.js';
@@ -52,7 +52,9 @@ export function resolveAppInfo(value: unknown, problems: ConfigProblem[]): Resol
 
   const isConstant = typeof website !== 'function';
   const websiteOrigin = isConstant ? () => website.origin : website;
-  const websiteSite = isConstant ? () => website.site : (scope: RequestScope) => siteOf(website(scope));
+  const websiteSite = isConstant
+    ? () => website.site
+    : (scope: RequestScope) => registrableSite(website(scope));
   const appInfo: AppInfo = {
     appName,
     apiDomain: api.origin,
@@ -106,7 +108,7 @@ function readOriginFunction(reader: OptionReader): OriginOf | undefined {
 
 function readDomain(text: string): Domain {
   const origin = normaliseDomain(text);
-  return { origin, site: siteOf(origin) };
+  return { origin, site: registrableSite(origin) };
 }
 
 function nonEmpty(text: string): string {

@@ -155,7 +155,7 @@ describe('SameSite, Secure and anti-CSRF of a configuration (S060)', () => {
     ['https://foo.github.io', 'https://bar.github.io', {}, 'none', true, 'VIA_CUSTOM_HEADER'],
     ['http://api.a.com', 'https://a.com', { cookieSecure: true }, 'none', true, 'VIA_CUSTOM_HEADER'],
   ] as const)(
-    'T253: API %s, website %s, %j: SameSite %s, Secure %s, %s',
+    'API %s, website %s, %j: SameSite %s, Secure %s, %s (T253)',
     (apiDomain, websiteDomain, extra, sameSite, secure, antiCsrf) => {
       const config = resolveSessionConfig({ appInfo: { appName: 'a', apiDomain, websiteDomain }, ...extra });
       expect(config.cookieSameSite(scope)).toBe(sameSite);
@@ -164,7 +164,7 @@ describe('SameSite, Secure and anti-CSRF of a configuration (S060)', () => {
     },
   );
 
-  it('T254: https://localhost with a website on http://localhost:3000 is secure and SameSite none', () => {
+  it('https://localhost with a website on http://localhost:3000 is secure and SameSite none (T254)', () => {
     const config = resolveSessionConfig({
       appInfo: { appName: 'a', apiDomain: 'https://localhost', websiteDomain: 'http://localhost:3000' },
     });
@@ -176,7 +176,7 @@ describe('SameSite, Secure and anti-CSRF of a configuration (S060)', () => {
     [' Lax ', 'lax'],
     ['STRICT', 'strict'],
     ['none', 'none'],
-  ])('T248: cookieSameSite %j is %s', (cookieSameSite, expected) => {
+  ])('cookieSameSite %j is %s (T248)', (cookieSameSite, expected) => {
     const config = resolveSessionConfig(withOptions({ cookieSameSite }) as SessionWireOptions);
     expect(config.cookieSameSite(scope)).toBe(expected);
   });
@@ -207,13 +207,13 @@ describe('SameSite, Secure and anti-CSRF of a configuration (S060)', () => {
 });
 
 describe('the origin of the website', () => {
-  it('T257: wins over websiteDomain', () => {
+  it('wins over websiteDomain (T257)', () => {
     const config = resolveSessionConfig({ appInfo: { ...appInfo, origin: 'https://other.com/login' } });
     expect(config.appInfo.websiteOrigin(scope)).toBe('https://other.com');
     expect(config.cookieSameSite(scope)).toBe('none');
   });
 
-  it('T257: as a function gets request and userContext, at each use', () => {
+  it('as a function gets request and userContext, at each use (T257)', () => {
     const seen: unknown[] = [];
     const config = resolveSessionConfig({
       appInfo: {
@@ -462,7 +462,7 @@ describe('accepted corners', () => {
   });
 });
 
-describe('S059 prefixes of cookie names', () => {
+describe('prefixes of cookie names (S059)', () => {
   const appInfo = {
     appName: 'App',
     apiDomain: 'https://api.example.com',
@@ -496,7 +496,7 @@ describe('S059 prefixes of cookie names', () => {
   });
 });
 
-describe('S070 allowedOrigins', () => {
+describe('allowedOrigins (S070)', () => {
   const appInfo = {
     appName: 'App',
     apiDomain: 'https://api.example.com',

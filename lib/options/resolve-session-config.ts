@@ -1,8 +1,8 @@
 import { SessionConfigError } from '../errors/config.error.js';
 import type { ConfigProblem } from '../errors/config.error.js';
-import { isExactOrigin } from '../http/exact-origin.js';
+import { isExactOrigin } from '../util/exact-origin.js';
 import type { RequestScope } from '../util/http-exchange.js';
-import { normalisePath, normaliseSessionScope, siteOf } from './app-info.js';
+import { normalisePath, normaliseSessionScope, registrableSite } from './app-info.js';
 import {
   cookieDomainProblem,
   defaultAntiCsrf,
@@ -129,9 +129,10 @@ function assemble(settings: Settings, { appInfo, constantOrigin }: ResolvedAppIn
     ...rest
   } = settings;
   const constantSameSite =
-    configuredSameSite ?? (constantOrigin === undefined ? undefined : sameSiteFor(appInfo, constantOrigin));
+    configuredSameSite ??
+    (constantOrigin === undefined ? undefined : chooseSameSite(appInfo, constantOrigin));
   const cookieSameSite = (scope: RequestScope): CookieSameSite =>
-    constantSameSite ?? sameSiteFor(appInfo, appInfo.websiteOrigin(scope));
+    constantSameSite ?? chooseSameSite(appInfo, appInfo.websiteOrigin(scope));
   return {
     ...rest,
     appInfo,
@@ -146,8 +147,13 @@ function assemble(settings: Settings, { appInfo, constantOrigin }: ResolvedAppIn
   };
 }
 
-function sameSiteFor({ apiDomain, apiSite }: AppInfo, websiteOrigin: string): CookieSameSite {
-  return defaultCookieSameSite({ apiDomain, apiSite, websiteOrigin, websiteSite: siteOf(websiteOrigin) });
+function chooseSameSite({ apiDomain, apiSite }: AppInfo, websiteOrigin: string): CookieSameSite {
+  return defaultCookieSameSite({
+    apiDomain,
+    apiSite,
+    websiteOrigin,
+    websiteSite: registrableSite(websiteOrigin),
+  });
 }
 
 /** Options that are fine alone and not together. */

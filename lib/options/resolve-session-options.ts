@@ -5,7 +5,7 @@ import type { SessionClaim } from '../claims/session-claim.js';
 import type { UserRoleSource } from '../claims/user-roles.js';
 import {
   integerOption,
-  isObjectWith,
+  hasMethod,
   isOptionsObject,
   numberOption,
   OptionReader,
@@ -156,7 +156,7 @@ function reportRepeatedKeys(claims: readonly SessionClaim<unknown>[], reader: Op
 }
 
 const coreOption: ParseOption<CoreProvider> = (value) => {
-  if (!isObjectWith(value, 'create') || !Array.isArray(Reflect.get(value as object, 'problems')))
+  if (!hasMethod(value, 'create') || !Array.isArray(Reflect.get(value as object, 'problems')))
     throw new Error('embeddedCore() or remoteCore() is expected');
   return value as CoreProvider;
 };
@@ -169,7 +169,7 @@ const recipeOption: ParseOption<SessionRecipeClass> = (value) => {
 };
 
 const userRolesOption: ParseOption<UserRoleSource> = (value) => {
-  if (!isObjectWith(value, 'getRolesForUser')) throw new Error('an object with getRolesForUser is expected');
+  if (!hasMethod(value, 'getRolesForUser')) throw new Error('an object with getRolesForUser is expected');
   return value as UserRoleSource;
 };
 
@@ -181,7 +181,7 @@ const objectOption: ParseOption<Readonly<Record<string, unknown>>> = (value) => 
 
 function listOption<T>(what: string, method: string): ParseOption<readonly T[]> {
   return (value) => {
-    if (!Array.isArray(value) || !value.every((item) => isObjectWith(item, method))) {
+    if (!Array.isArray(value) || !value.every((item) => hasMethod(item, method))) {
       throw new Error(`an array of ${what} is expected`);
     }
     return value as T[];

@@ -3,7 +3,7 @@ import { UnauthorisedError } from '../errors/session.error.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 import type { ApiInterface } from './api.interface.js';
 import type { RecipeInterface } from './recipe.interface.js';
-import { pathOf, samePath } from './request-path.js';
+import { requestPath, samePath } from '../http/request-path.js';
 import type { ClaimChecks } from './claim-checks.js';
 import type { GetSessionFlow } from './get-session-flow.js';
 import type { RefreshSessionFlow } from './refresh-session-flow.js';
@@ -101,6 +101,6 @@ export async function signOut(
 
 /** With and without the prefix that a gateway strips (Q15). */
 function isRefreshPath(request: HttpRequest, { refreshTokenPath, appInfo }: SessionConfig): boolean {
-  const path = pathOf(request.getOriginalURL());
+  const path = requestPath(request.getOriginalURL());
   return samePath(path, refreshTokenPath) || samePath(appInfo.apiGatewayPath + path, refreshTokenPath);
 }

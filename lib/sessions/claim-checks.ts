@@ -2,7 +2,7 @@ import { withoutProtectedClaims } from '../tokens/reserved-claims.js';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { ClaimValidationError } from '../errors/session.error.js';
 import type { JsonObject } from '../util/json.js';
-import { tenantIdIn } from '../util/tenant-id.js';
+import { readTenantId } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
 import type { FlowDependencies } from './flow-dependencies.js';
 import { changedNames } from './merge-payload.js';
@@ -64,7 +64,7 @@ export class ClaimChecks {
       userId: session.getUserId(),
       recipeUserId: session.getRecipeUserId(),
     };
-    const global = await this.globalValidatorsFor(subject, userContext);
+    const global = await this.getGlobalValidators(subject, userContext);
     const validators = overrideGlobalClaimValidators
       ? await overrideGlobalClaimValidators(global, session, userContext)
       : global;
@@ -80,7 +80,7 @@ export class ClaimChecks {
     const { recipe } = this.dependencies;
     const information = await recipe.getSessionInformation({ sessionHandle, userContext });
     if (information === undefined) return { status: 'SESSION_DOES_NOT_EXIST_ERROR' };
-    const global = await this.globalValidatorsFor(information, userContext);
+    const global = await this.getGlobalValidators(information, userContext);
     // What is fetched again is fetched for the tenant that the payload names, as in a token.
     const payload = { ...information.customClaimsInAccessTokenPayload, tId: information.tenantId };
     const { invalidClaims, accessTokenPayloadUpdate } = await recipe.validateClaims({
@@ -112,8 +112,8 @@ export class ClaimChecks {
     userContext: UserContext,
   ): Promise<{ status: 'OK'; invalidClaims: readonly ClaimValidationError[] }> {
     const { userId, recipeUserId, jwtPayload } = input;
-    const tenantId = tenantIdIn(jwtPayload);
-    const global = await this.globalValidatorsFor({ tenantId, userId, recipeUserId }, userContext);
+    const tenantId = readTenantId(jwtPayload);
+    const global = await this.getGlobalValidators({ tenantId, userId, recipeUserId }, userContext);
     const { invalidClaims } = await this.dependencies.recipe.validateClaims({
       userId,
       recipeUserId,
@@ -125,7 +125,7 @@ export class ClaimChecks {
   }
 
   /** The validators that a check of these sessions runs. */
-  private async globalValidatorsFor(
+  private async getGlobalValidators(
     session: { tenantId: string; userId: string; recipeUserId: string },
     userContext: UserContext,
   ): Promise<readonly SessionClaimValidator[]> {

@@ -7,7 +7,7 @@ import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
 import type { JsonObject } from '../util/json.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
 import { otherMethod, type FlowDependencies } from './flow-dependencies.js';
-import { jsonObjectFrom } from './json-input.js';
+import { toJsonObject } from './json-input.js';
 import type { SessionContainer } from './session-container.js';
 
 export interface NewSessionInput {
@@ -75,13 +75,13 @@ export class CreateSessionFlow {
       );
     }
     const { issuer } = await recipe.getOpenIdDiscoveryConfiguration({ userContext });
-    const given = jsonObjectFrom(input.accessTokenPayload ?? {}, 'accessTokenPayload');
+    const given = toJsonObject(input.accessTokenPayload ?? {}, 'accessTokenPayload');
     let accessTokenPayload: JsonObject = withoutProtectedClaims({ ...given, iss: issuer });
     for (const claim of claims) {
       const built = await claim.build(userId, recipeUserId, tenantId, accessTokenPayload, userContext);
       accessTokenPayload = { ...accessTokenPayload, ...built };
     }
-    const sessionDataInDatabase = jsonObjectFrom(input.sessionDataInDatabase ?? {}, 'sessionDataInDatabase');
+    const sessionDataInDatabase = toJsonObject(input.sessionDataInDatabase ?? {}, 'sessionDataInDatabase');
     return {
       userId,
       recipeUserId,

@@ -18,11 +18,11 @@ describe('an address that is kept', () => {
     ['::1', '::/48'],
     ['fe80::1:2', 'fe80::/48'],
     ['1:2:3:4:5:6:7::', '1:2:3::/48'],
-  ])('S106 is cut: %s', (ip, kept) => {
+  ])('is cut: %s (S106)', (ip, kept) => {
     expect(addressToKeep(ip, SETTINGS)).toBe(kept);
   });
 
-  it('S106 is a hash that only the key makes: the same for the same address, another one otherwise', () => {
+  it('is a hash that only the key makes: the same for the same address, another one otherwise (S106)', () => {
     const hashed = (ip: string, hashKey: string) => addressToKeep(ip, { ...SETTINGS, ip: 'hashed', hashKey });
     const hash = hashed('192.0.2.77', 'a secret of the shop');
     expect(hash).toMatch(/^[\w-]{22}$/);
@@ -64,7 +64,7 @@ describe('a user agent that is kept', () => {
     ['curl/8.5.0', 'Unknown client'],
     ['', 'Unknown client'],
     ['\u0000'.repeat(200), 'Unknown client'],
-  ])('S106 is its family alone: %j', (userAgent, family) => {
+  ])('is its family alone: %j (S106)', (userAgent, family) => {
     expect(userAgentToKeep(userAgent, SETTINGS)).toBe(family);
   });
 

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 import type { DeviceSettings } from '../options/session-feature-options.js';
-import { ipv6NetworkOf } from '../http/client-address.js';
+import { ipv6Network } from '../util/client-address.js';
 
 const HASH_LENGTH = 22; // 132 bits
 
@@ -12,7 +12,7 @@ export function addressToKeep(
 ): string | undefined {
   if (ip === undefined || precision === 'off') return undefined;
   if (precision === 'full') return ip;
-  if (precision === 'cut') return networkOf(ip);
+  if (precision === 'cut') return networkPrefix(ip);
   return hashKey === undefined ? undefined : keyedHash(ip, hashKey);
 }
 
@@ -22,13 +22,13 @@ export function userAgentToKeep(
   { userAgent: precision }: DeviceSettings,
 ): string | undefined {
   if (userAgent === undefined || precision === 'off') return undefined;
-  return precision === 'full' ? userAgent : familyOf(userAgent);
+  return precision === 'full' ? userAgent : userAgentFamily(userAgent);
 }
 
 /** `192.0.2.0/24`, `2001:db8:1::/48`: a town rather than a household. */
-function networkOf(ip: string): string {
+function networkPrefix(ip: string): string {
   if (isIPv4(ip)) return `${ip.split('.').slice(0, 3).join('.')}.0/24`;
-  return ipv6NetworkOf(ip, 48);
+  return ipv6Network(ip, 48);
 }
 
 /** Without the key nobody can try all addresses. */
@@ -60,7 +60,7 @@ const SYSTEMS: readonly [name: string, pattern: RegExp][] = [
 ];
 
 /** `Firefox on Windows`: enough to recognise a device of one's own, too little to recognise a person by. */
-function familyOf(userAgent: string): string {
+function userAgentFamily(userAgent: string): string {
   const browser = firstMatch(BROWSERS, userAgent) ?? 'Unknown client';
   const system = firstMatch(SYSTEMS, userAgent);
   return system === undefined ? browser : `${browser} on ${system}`;

@@ -33,7 +33,7 @@ describe('noting the use of sessions', () => {
     return writes;
   }
 
-  it('S106 S102 is bounded, however many sessions are in use', async () => {
+  it('is bounded, however many sessions are in use (S106 S102)', async () => {
     const devices = make(10);
     expect(await usesOf(devices, 1000)).toBe(10);
     clock.advanceSeconds(299);
@@ -42,7 +42,7 @@ describe('noting the use of sessions', () => {
     expect(await usesOf(devices, 1000)).toBe(10);
   });
 
-  it('S106 does not pile up writes that hang', async () => {
+  it('does not pile up writes that hang (S106)', async () => {
     const devices = make(1000, 3);
     const release: (() => void)[] = [];
     const write = (): Promise<void> => new Promise((resolve) => release.push(resolve));
@@ -57,7 +57,7 @@ describe('noting the use of sessions', () => {
   it.each([
     ['cut', []],
     ['off', ['s-1']],
-  ] as const)('S106 leaves a use of unknown address out where that is %s', (ip, noted) => {
+  ] as const)('leaves a use of unknown address out where that is %s (S106)', (ip, noted) => {
     const devices = new Devices({ ...SETTINGS, ip }, clock);
     const written: string[] = [];
     devices.noteUse('s-1', from(undefined), async () => written.push('s-1'));

@@ -1,6 +1,6 @@
 import type { DeviceSettings } from '../options/session-feature-options.js';
-import { eventSourceOf } from '../events/event-source.js';
-import { clientAddressOf, isPeerAddress } from '../http/client-address.js';
+import { toEventSource } from '../events/event-source.js';
+import { clientAddress, isPeerAddress } from '../util/client-address.js';
 import type { Clock } from '../util/clock.js';
 import { isJsonObject, type JsonObject } from '../util/json.js';
 import { getRequestFromUserContext, type UserContext } from '../util/user-context.js';
@@ -55,7 +55,7 @@ export class Devices {
   /** The data of a new session, with the device that signs in. @throws {TypeError} the reserved key is in it */
   dataOfNewSession(given: JsonObject, userContext: UserContext): JsonObject {
     this.assertFree(given);
-    return this.isOn ? { ...given, [DEVICE_KEY]: this.deviceIn(userContext) } : given;
+    return this.isOn ? { ...given, [DEVICE_KEY]: this.readDevice(userContext) } : given;
   }
 
   /** Data that replaces the present one, with the device that this one knows. @throws {TypeError} as above */
@@ -99,7 +99,7 @@ export class Devices {
     if (!this.isOn || this.writesUnderWay >= this.bounds.writesAtOnce) return;
     if (!this.knowsAddress(userContext) || !this.noteIfDue(sessionHandle)) return;
     this.writesUnderWay++;
-    void write({ [DEVICE_KEY]: this.deviceIn(userContext) })
+    void write({ [DEVICE_KEY]: this.readDevice(userContext) })
       .catch(() => undefined)
       .finally(() => this.writesUnderWay--);
   }
@@ -107,13 +107,13 @@ export class Devices {
   private knowsAddress(userContext: UserContext): boolean {
     if (this.settings?.ip === 'off') return true;
     const request = getRequestFromUserContext(userContext);
-    return request !== undefined && clientAddressOf(request) !== undefined && !isPeerAddress(request);
+    return request !== undefined && clientAddress(request) !== undefined && !isPeerAddress(request);
   }
 
-  private deviceIn(userContext: UserContext): JsonObject {
+  private readDevice(userContext: UserContext): JsonObject {
     const lastSeen = this.clock.now();
     if (this.settings === undefined) return { lastSeen };
-    const source = eventSourceOf(userContext);
+    const source = toEventSource(userContext);
     const ip = addressToKeep(source.ip, this.settings);
     const userAgent = userAgentToKeep(source.userAgent, this.settings);
     return {

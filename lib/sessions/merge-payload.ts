@@ -1,6 +1,6 @@
 import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/reserved-claims.js';
 import { changeBetween, mergeTopLevel, type JsonObject, type NamesChange } from '../util/json.js';
-import { jsonObjectFrom } from './json-input.js';
+import { toJsonObject } from './json-input.js';
 
 /** The names of a payload that are not as they were before, with what they are now. Names that are gone do not count. */
 export function changedNames(before: JsonObject, after: JsonObject): JsonObject {
@@ -17,7 +17,7 @@ export function changedNames(before: JsonObject, after: JsonObject): JsonObject 
  * @see docs/protocol/sdk.md §6.6
  */
 export function mergePayload(current: JsonObject, update: object, limitNames: readonly string[]): JsonObject {
-  return mergeTopLevel(withoutProtectedClaims(current), payloadUpdateFrom(update, limitNames));
+  return mergeTopLevel(withoutProtectedClaims(current), toPayloadUpdate(update, limitNames));
 }
 
 /**
@@ -42,8 +42,8 @@ export function changeOfPayload(from: JsonObject, to: JsonObject, given: readonl
  *
  * @throws {TypeError} as there
  */
-export function payloadUpdateFrom(update: object, limitNames: readonly string[]): JsonObject {
-  const change = jsonObjectFrom(update, 'accessTokenPayloadUpdate');
+export function toPayloadUpdate(update: object, limitNames: readonly string[]): JsonObject {
+  const change = toJsonObject(update, 'accessTokenPayloadUpdate');
   const refused =
     PROTECTED_CLAIM_NAMES.find((name) => Object.hasOwn(change, name) && change[name] !== null) ??
     limitNames.find((name) => Object.hasOwn(change, name));

@@ -92,14 +92,14 @@ function replacements<T extends object>(
   returned: T,
   names: Readonly<Record<keyof T, true>>,
 ): Partial<T> {
-  const problem = problemOf(returned, names);
+  const problem = findProblem(returned, names);
   if (problem !== undefined) throw new SessionConfigError([{ path, message: problem }]);
   return Object.fromEntries(
     Object.entries(returned).filter(([, value]) => value !== undefined),
   ) as Partial<T>;
 }
 
-function problemOf(returned: unknown, names: object): string | undefined {
+function findProblem(returned: unknown, names: object): string | undefined {
   if (typeof returned !== 'object' || returned === null) {
     return 'must return an object of functions: (original) => ({ ...original, … })';
   }

@@ -1,13 +1,17 @@
-import type { RateLimitConfig, RateLimitDecision, RateLimitedAttempt } from '../options/rate-limit-options.js';
+import type {
+  RateLimitConfig,
+  RateLimitDecision,
+  RateLimitedAttempt,
+} from '../options/rate-limit-options.js';
 import type { CoreClient } from '../core/core-client.js';
 import { CoreUnavailableError } from '../errors/core.error.js';
 import { RateLimitedError } from '../errors/rate-limited.error.js';
 import { SessionError } from '../errors/session.error.js';
 import type { Clock } from '../util/clock.js';
-import { addressGroupOf, clientAddressOf } from '../http/client-address.js';
+import { addressGroup, clientAddress } from '../util/client-address.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import { getRequestFromUserContext, type UserContext } from '../util/user-context.js';
-import { withinTime } from '../util/with-timeout.js';
+import { withTimeout } from '../util/with-timeout.js';
 import type { FlowWatcher, Refusal } from './watched-flows.js';
 
 /**
@@ -34,7 +38,7 @@ export class RateLimits implements FlowWatcher {
     const { sessionHandle, recipeUserId } = (await this.core.readRefreshToken(refreshToken)) ?? {};
     await this.ask({
       kind: 'refresh',
-      ...addressesIn(userContext),
+      ...readAddresses(userContext),
       sessionHandle,
       recipeUserId,
       userContext,
@@ -46,7 +50,7 @@ export class RateLimits implements FlowWatcher {
     if (!hasToken || !SessionError.isSessionError(error)) return;
     const { type: reason } = error;
     if (reason !== 'UNAUTHORISED' && reason !== 'TRY_REFRESH_TOKEN') return;
-    await this.ask({ kind: 'failed-verify', ...addressesIn(userContext), reason, userContext });
+    await this.ask({ kind: 'failed-verify', ...readAddresses(userContext), reason, userContext });
   }
 
   private async ask(attempt: RateLimitedAttempt): Promise<void> {
@@ -58,7 +62,7 @@ export class RateLimits implements FlowWatcher {
     try {
       const { limiter, timeoutMs } = this.config;
       const asked = (async () => limiter(attempt))();
-      return understood(await withinTime(asked, timeoutMs, `It took longer than ${timeoutMs} ms`));
+      return understood(await withTimeout(asked, timeoutMs, `It took longer than ${timeoutMs} ms`));
     } catch (error) {
       this.warn(error);
       if (this.config.whenUnavailable === 'allow') return { allowed: true };
@@ -74,10 +78,10 @@ export class RateLimits implements FlowWatcher {
   }
 }
 
-function addressesIn(userContext: UserContext): { ip: string | undefined; ipGroup: string | undefined } {
+function readAddresses(userContext: UserContext): { ip: string | undefined; ipGroup: string | undefined } {
   const request = getRequestFromUserContext(userContext);
-  const ip = request && clientAddressOf(request);
-  return { ip, ipGroup: ip === undefined ? undefined : addressGroupOf(ip) };
+  const ip = request && clientAddress(request);
+  return { ip, ipGroup: ip === undefined ? undefined : addressGroup(ip) };
 }
 
 /** What an application gives is not taken on trust: anything but a clear decision is none. */

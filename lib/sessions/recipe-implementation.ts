@@ -21,10 +21,10 @@ import { TooManySessionsError } from '../errors/too-many-sessions.error.js';
 import { assertNever } from '../util/assert-never.js';
 import { deepFreeze, type JsonObject, type NamesChange } from '../util/json.js';
 import { LIFETIME_CLAIMS } from '../util/lifetime-claims.js';
-import { OneAtATime } from '../util/keyed-mutex.js';
+import { KeyedMutex } from '../util/keyed-mutex.js';
 import { ownWriteContext, type UserContext } from '../util/user-context.js';
-import { jsonObjectFrom } from './json-input.js';
-import { changeOfPayload, changeOfUpdate, payloadUpdateFrom } from './merge-payload.js';
+import { toJsonObject } from './json-input.js';
+import { changeOfPayload, changeOfUpdate, toPayloadUpdate } from './merge-payload.js';
 import type { RecipeDependencies } from './recipe-dependencies.js';
 import { SessionReports } from './session-reports.js';
 import { stateFromToken, TokenChecks } from './token-checks.js';
@@ -38,7 +38,7 @@ import type {
   SessionInformation,
 } from './recipe.interface.js';
 import {
-  payloadOf,
+  readTokenPayload,
   SessionContainer,
   type SessionContainerContext,
   type SessionState,
@@ -82,8 +82,8 @@ export class SessionRecipe implements RecipeInterface {
   private readonly checks: TokenChecks;
   private readonly reports: SessionReports;
   // The core lets parallel writers try again until they get through; in one process they need not compete at all.
-  private readonly dataMerges = new OneAtATime(WRITERS);
-  private readonly payloadChanges = new OneAtATime(WRITERS);
+  private readonly dataMerges = new KeyedMutex(WRITERS);
+  private readonly payloadChanges = new KeyedMutex(WRITERS);
   private overriddenNames: ReadonlySet<string> = new Set();
   /** What all containers have in common, made when the first is. */
   private sharedContext: SessionContainerContext | undefined;
@@ -112,7 +112,7 @@ export class SessionRecipe implements RecipeInterface {
   async createNewSession(input: Input<'createNewSession'>): Promise<SessionContainer> {
     const { config, lifetimes, devices } = this.dependencies;
     const userDataInJWT = lifetimes.payloadOfNewSession(
-      jsonObjectFrom(input.accessTokenPayload ?? {}, 'accessTokenPayload'),
+      toJsonObject(input.accessTokenPayload ?? {}, 'accessTokenPayload'),
       input,
     );
     this.assertIsOfUse(userDataInJWT);
@@ -122,7 +122,7 @@ export class SessionRecipe implements RecipeInterface {
         recipeUserId: input.recipeUserId,
         userDataInJWT,
         userDataInDatabase: devices.dataOfNewSession(
-          jsonObjectFrom(input.sessionDataInDatabase ?? {}, 'sessionDataInDatabase'),
+          toJsonObject(input.sessionDataInDatabase ?? {}, 'sessionDataInDatabase'),
           input.userContext,
         ),
         useDynamicSigningKey: config.useDynamicAccessTokenSigningKey,
@@ -132,7 +132,7 @@ export class SessionRecipe implements RecipeInterface {
     );
     devices.remember(created.session.handle);
     this.reports.note('session.created', created.session, input.userContext);
-    return this.containerFor(created, input.tenantId);
+    return this.createContainer(created, input.tenantId);
   }
 
   getGlobalClaimValidators(
@@ -211,7 +211,7 @@ export class SessionRecipe implements RecipeInterface {
         // Nothing is lost by it: until the new tokens are used, the core takes the old one again.
         this.dependencies.verifier.assertIntended(result.session.userDataInJWT);
         this.reports.note('session.refreshed', result.session, input.userContext);
-        return this.containerFor(result, result.session.tenantId);
+        return this.createContainer(result, result.session.tenantId);
       case 'UNAUTHORISED':
         throw new UnauthorisedError(result.message);
       case 'TOKEN_THEFT_DETECTED':
@@ -288,7 +288,7 @@ export class SessionRecipe implements RecipeInterface {
   async updateSessionDataInDatabase(input: Input<'updateSessionDataInDatabase'>): Promise<boolean> {
     const { sessionHandle, userContext } = input;
     const { core, devices } = this.dependencies;
-    const data = jsonObjectFrom(input.newSessionData ?? {}, 'newSessionData');
+    const data = toJsonObject(input.newSessionData ?? {}, 'newSessionData');
     if (!devices.isOn) return core.updateSessionData(sessionHandle, data, userContext);
     return this.dataMerges.run(sessionHandle, async () => {
       const known = await core.getSessionInformation(sessionHandle, userContext);
@@ -300,7 +300,7 @@ export class SessionRecipe implements RecipeInterface {
 
   async mergeSessionDataInDatabase(input: Input<'mergeSessionDataInDatabase'>): Promise<boolean> {
     const { sessionHandle, userContext } = input;
-    const update = jsonObjectFrom(input.sessionDataUpdate, 'sessionDataUpdate');
+    const update = toJsonObject(input.sessionDataUpdate, 'sessionDataUpdate');
     this.dependencies.devices.assertFree(update);
     return this.dataMerges.run(sessionHandle, () =>
       this.dependencies.core.mergeSessionData(sessionHandle, update, userContext),
@@ -310,7 +310,7 @@ export class SessionRecipe implements RecipeInterface {
   async mergeIntoAccessTokenPayload(input: Input<'mergeIntoAccessTokenPayload'>): Promise<boolean> {
     const { sessionHandle, userContext } = input;
     const { core, lifetimes } = this.dependencies;
-    const change = changeOfUpdate(payloadUpdateFrom(input.accessTokenPayloadUpdate, lifetimes.claimNames));
+    const change = changeOfUpdate(toPayloadUpdate(input.accessTokenPayloadUpdate, lifetimes.claimNames));
     return this.payloadChanges.run(sessionHandle, () =>
       core.changeAccessTokenPayload(sessionHandle, change, userContext),
     );
@@ -321,12 +321,12 @@ export class SessionRecipe implements RecipeInterface {
   ): Promise<RegeneratedAccessToken | undefined> {
     const { lifetimes } = this.dependencies;
     const { accessToken, currentAccessTokenPayload: current, userContext } = input;
-    const given = jsonObjectFrom(input.newAccessTokenPayload ?? {}, 'newAccessTokenPayload');
-    const presented = payloadOf(accessToken, {});
+    const given = toJsonObject(input.newAccessTokenPayload ?? {}, 'newAccessTokenPayload');
+    const presented = readTokenPayload(accessToken, {});
     // Where nothing stored is at hand, what the token says of the session's limits counts: the core proves it before it
     // stores anything.
-    const userDataInJWT = lifetimes.payloadWithLimitsOf(current ?? presented, given);
-    const update = jsonObjectFrom(input.accessTokenPayloadUpdate ?? {}, 'accessTokenPayloadUpdate');
+    const userDataInJWT = lifetimes.keepLimits(current ?? presented, given);
+    const update = toJsonObject(input.accessTokenPayloadUpdate ?? {}, 'accessTokenPayloadUpdate');
     const names = Object.keys(lifetimes.withoutOwnClaims(update));
     const change = current && changeOfPayload(current, userDataInJWT, names);
     const result = await this.regenerate({ accessToken, userDataInJWT, change }, userContext);
@@ -341,7 +341,8 @@ export class SessionRecipe implements RecipeInterface {
     const { lifetimes } = this.dependencies;
     const { accessToken, userContext } = input;
     lifetimes.assertRecorded();
-    const current = input.currentAccessTokenPayload ?? (await this.storedPayloadOf(accessToken, userContext));
+    const current =
+      input.currentAccessTokenPayload ?? (await this.getStoredPayload(accessToken, userContext));
     if (current === undefined) return undefined;
     const userDataInJWT = lifetimes.payloadAfterAuthentication(current);
     const change = changeOfPayload(current, userDataInJWT, [LIFETIME_CLAIMS.authTime]);
@@ -361,7 +362,7 @@ export class SessionRecipe implements RecipeInterface {
     userContext: UserContext,
   ): Promise<RegenerateResult> {
     const { core } = this.dependencies;
-    const sessionHandle = handleOf(accessToken);
+    const sessionHandle = readSessionHandle(accessToken);
     if (change === undefined || sessionHandle === undefined) {
       return core.regenerateAccessToken({ accessToken, userDataInJWT }, userContext);
     }
@@ -369,11 +370,11 @@ export class SessionRecipe implements RecipeInterface {
     return this.payloadChanges.run(sessionHandle, () => core.regenerateAccessToken(input, userContext));
   }
 
-  private async storedPayloadOf(
+  private async getStoredPayload(
     accessToken: string,
     userContext: UserContext,
   ): Promise<JsonObject | undefined> {
-    const sessionHandle = handleOf(accessToken);
+    const sessionHandle = readSessionHandle(accessToken);
     if (sessionHandle === undefined) return undefined;
     const information = await this.recipe.getSessionInformation({ sessionHandle, userContext });
     return information?.customClaimsInAccessTokenPayload;
@@ -437,7 +438,7 @@ export class SessionRecipe implements RecipeInterface {
 
   async createJWT(input: Input<'createJWT'>): Promise<CreateJWTResult> {
     const { userContext } = input;
-    const payload = jsonObjectFrom(input.payload ?? {}, 'payload');
+    const payload = toJsonObject(input.payload ?? {}, 'payload');
     if (input.validitySeconds === undefined) assertNoAccessToken(payload);
     const { issuer } = await this.recipe.getOpenIdDiscoveryConfiguration({ userContext });
     return this.dependencies.core.createJwt(
@@ -510,7 +511,7 @@ export class SessionRecipe implements RecipeInterface {
         : {
             accessToken: accessToken.token,
             accessTokenExpiryMs: accessToken.expiry,
-            accessTokenPayload: isLegacy ? userData : payloadOf(accessToken.token, userData),
+            accessTokenPayload: isLegacy ? userData : readTokenPayload(accessToken.token, userData),
             accessAndFrontTokenUpdated: true,
           }),
     });
@@ -561,7 +562,7 @@ export class SessionRecipe implements RecipeInterface {
     lifetimes.assertNotOver(session.userDataInJWT);
   }
 
-  private containerFor(tokens: CoreSessionTokens, tenantId: string): SessionContainer {
+  private createContainer(tokens: CoreSessionTokens, tenantId: string): SessionContainer {
     const { session, accessToken, refreshToken, antiCsrfToken } = tokens;
     const { lifetimes } = this.dependencies;
     return this.newContainer({
@@ -571,7 +572,7 @@ export class SessionRecipe implements RecipeInterface {
       tenantId,
       accessToken: accessToken.token,
       accessTokenExpiryMs: accessToken.expiry,
-      accessTokenPayload: payloadOf(accessToken.token, session.userDataInJWT),
+      accessTokenPayload: readTokenPayload(accessToken.token, session.userDataInJWT),
       refreshToken: {
         token: refreshToken.token,
         expiry: lifetimes.refreshTokenExpiryMs(session.userDataInJWT, refreshToken.expiry),
@@ -605,7 +606,7 @@ function assertNoAccessToken(payload: JsonObject): void {
   );
 }
 
-function handleOf(accessToken: string): string | undefined {
+function readSessionHandle(accessToken: string): string | undefined {
   const parsed = parseWithoutVerifying(accessToken);
   return parsed && accessTokenInfo(parsed).sessionHandle;
 }

@@ -1,6 +1,6 @@
 import type { ErrorResponder } from './error-responder.js';
 import type { SessionContainer } from './session-container.js';
-import { findRequestSlot, requestSlotOf } from '../http/request-slot.js';
+import { findRequestSlot, requestSlot } from '../http/request-slot.js';
 
 /** What is known about a request; kept on the request itself, so that parallel requests cannot meet. */
 export interface RequestState {
@@ -11,12 +11,12 @@ export interface RequestState {
   readonly session: SessionContainer | undefined;
 }
 
-export function requestStateOf(request: unknown): RequestState | undefined {
+export function getRequestState(request: unknown): RequestState | undefined {
   if (typeof request !== 'object' || request === null) return undefined;
   return findRequestSlot(request)?.state as RequestState | undefined;
 }
 
 export function setRequestState(request: unknown, state: RequestState): void {
   if (typeof request !== 'object' || request === null) throw new TypeError('The request is no object');
-  requestSlotOf(request).state = state;
+  requestSlot(request).state = state;
 }

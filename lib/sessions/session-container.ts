@@ -6,16 +6,16 @@ import { InvalidClaimsError, UnauthorisedError } from '../errors/session.error.j
 import { parseWithoutVerifying, accessTokenInfo } from '../tokens/access-token.js';
 import { lengthOfNewAccessToken } from '../tokens/access-token-claims.js';
 import { withoutProtectedClaims } from '../tokens/reserved-claims.js';
-import { eventSourceOf } from '../events/event-source.js';
+import { toEventSource } from '../events/event-source.js';
 import type { SessionEvents } from '../events/session-events.js';
 import type { Clock } from '../util/clock.js';
 import type { HttpExchange } from '../util/http-exchange.js';
 import { deepFreeze, type JsonObject } from '../util/json.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
 import { buildFrontToken } from '../tokens/front-token.js';
-import { exchangeFor } from '../http/http-exchange-factory.js';
+import { getExchange } from '../http/http-exchange-factory.js';
 import type { TokenTransport } from '../http/token-transport.js';
-import { changedNames, mergePayload, payloadUpdateFrom } from './merge-payload.js';
+import { changedNames, mergePayload, toPayloadUpdate } from './merge-payload.js';
 import type { PrepareContext } from './prepare-context.js';
 import type { RecipeInterface, RegeneratedAccessToken, SessionInformation } from './recipe.interface.js';
 import { revokeOtherSessions } from './revoke-other-sessions.js';
@@ -132,7 +132,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
 
   /** Ends the session, and takes the tokens away from the client if the session is attached. No error if it had ended. */
   async revokeSession(userContext?: UserContext): Promise<void> {
-    const ctx = this.contextFor(userContext);
+    const ctx = this.resolveContext(userContext);
     const { sessionHandle, userId, recipeUserId } = this.state;
     const owner = { userId, recipeUserId };
     await this.context.recipe.revokeSession({ sessionHandle, owner, userContext: ctx });
@@ -156,7 +156,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     return revokeOtherSessions(
       this.context.recipe,
       { sessionHandle, userId, ownerId: this.state.userId, tenantId, includeLinkedAccounts, mustExist: true },
-      this.contextFor(userContext),
+      this.resolveContext(userContext),
     );
   }
 
@@ -173,7 +173,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     const doesExist = await this.context.recipe.updateSessionDataInDatabase({
       sessionHandle: this.state.sessionHandle,
       newSessionData: newSessionData as JsonObject | null | undefined,
-      userContext: this.contextFor(userContext),
+      userContext: this.resolveContext(userContext),
     });
     if (!doesExist) throw sessionGone();
   }
@@ -183,7 +183,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     const doesExist = await this.context.recipe.mergeSessionDataInDatabase({
       sessionHandle: this.state.sessionHandle,
       sessionDataUpdate: sessionDataUpdate as JsonObject,
-      userContext: this.contextFor(userContext),
+      userContext: this.resolveContext(userContext),
     });
     if (!doesExist) throw sessionGone();
   }
@@ -209,7 +209,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     accessTokenPayloadUpdate: { [K in keyof Payload]?: Payload[K] | null },
     userContext?: UserContext,
   ): Promise<void> {
-    await this.storePayloadUpdate(accessTokenPayloadUpdate, this.contextFor(userContext));
+    await this.storePayloadUpdate(accessTokenPayloadUpdate, this.resolveContext(userContext));
   }
 
   /**
@@ -221,7 +221,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     claimValidators: readonly SessionClaimValidator[],
     userContext?: UserContext,
   ): Promise<void> {
-    const ctx = this.contextFor(userContext);
+    const ctx = this.resolveContext(userContext);
     const { userId, recipeUserId, accessTokenPayload } = this.state;
     const result = await this.context.recipe.validateClaims({
       userId,
@@ -243,7 +243,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
       userId,
       recipeUserId,
       tenantId: this.state.tenantId,
-      ...eventSourceOf(ctx),
+      ...toEventSource(ctx),
       failedClaimIds: result.invalidClaims.map((claim) => claim.id),
     });
     throw new InvalidClaimsError(result.invalidClaims);
@@ -257,7 +257,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
    * @throws {Error} nothing asks for the time of authentication: put `AuthenticationTimeClaim` into the option `claims`
    */
   async recordAuthentication(userContext?: UserContext): Promise<void> {
-    const ctx = this.contextFor(userContext);
+    const ctx = this.resolveContext(userContext);
     const { lifetimes, recipe } = this.context;
     lifetimes.assertRecorded();
     const currentAccessTokenPayload = await this.storedPayload(ctx);
@@ -271,7 +271,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
 
   /** Fetches the claim's value anew and puts it into the payload. */
   async fetchAndSetClaim<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<void> {
-    const ctx = this.contextFor(userContext);
+    const ctx = this.resolveContext(userContext);
     const { userId, recipeUserId, tenantId, accessTokenPayload } = this.state;
     const update = await claim.build(userId, recipeUserId, tenantId, accessTokenPayload, ctx);
     await this.storePayloadUpdate(update, ctx);
@@ -282,17 +282,17 @@ export class SessionContainer<Payload extends object = JsonObject> {
     value: NoInfer<T>,
     userContext?: UserContext,
   ): Promise<void> {
-    const ctx = this.contextFor(userContext);
+    const ctx = this.resolveContext(userContext);
     await this.storePayloadUpdate(claim.addToPayload_internal({}, value, ctx), ctx);
   }
 
   /** The claim's value in the payload, or undefined when it is not there. */
   async getClaimValue<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<T | undefined> {
-    return claim.getValueFromPayload(this.state.accessTokenPayload, this.contextFor(userContext));
+    return claim.getValueFromPayload(this.state.accessTokenPayload, this.resolveContext(userContext));
   }
 
   async removeClaim<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<void> {
-    const ctx = this.contextFor(userContext);
+    const ctx = this.resolveContext(userContext);
     await this.storePayloadUpdate(claim.removeFromPayloadByMerge_internal({}, ctx), ctx);
   }
 
@@ -306,7 +306,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     userContext?: UserContext,
   ): Promise<void> {
     this.attach(
-      { exchange: exchangeFor(input.req, input.res), transferMethod: input.transferMethod },
+      { exchange: getExchange(input.req, input.res), transferMethod: input.transferMethod },
       userContext,
     );
   }
@@ -314,20 +314,20 @@ export class SessionContainer<Payload extends object = JsonObject> {
   /** @internal The same for callers that have the exchange. */
   attach(attachment: Attachment, userContext?: UserContext): void {
     this.attachment = attachment;
-    this.context.noteUse?.(this.state.sessionHandle, this.contextFor(userContext));
+    this.context.noteUse?.(this.state.sessionHandle, this.resolveContext(userContext));
     if (!this.state.accessAndFrontTokenUpdated) return;
     const { accessToken, refreshToken, antiCsrfToken } = this.state;
     this.context.transport.writeTokens(
       attachment.exchange,
       attachment.transferMethod,
       { accessToken, frontToken: this.frontToken(), refreshToken, antiCsrfToken },
-      this.contextFor(userContext),
+      this.resolveContext(userContext),
     );
   }
 
   private async storePayloadUpdate(update: object, userContext: UserContext): Promise<void> {
     const { lifetimes, recipe } = this.context;
-    const change = payloadUpdateFrom(update, lifetimes.claimNames); // before the core is asked
+    const change = toPayloadUpdate(update, lifetimes.claimNames); // before the core is asked
     const currentAccessTokenPayload = await this.storedPayload(userContext);
     const newAccessTokenPayload = mergePayload(currentAccessTokenPayload, change, lifetimes.claimNames);
     this.assertTokenFits(newAccessTokenPayload, userContext);
@@ -374,7 +374,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
       ...this.state,
       accessToken: token,
       accessTokenExpiryMs: expiry,
-      accessTokenPayload: payloadOf(token, regenerated.session.userDataInJWT),
+      accessTokenPayload: readTokenPayload(token, regenerated.session.userDataInJWT),
       accessAndFrontTokenUpdated: true,
     };
     if (this.attachment) this.writeAccessToken(this.attachment, userContext);
@@ -404,13 +404,13 @@ export class SessionContainer<Payload extends object = JsonObject> {
   private async information(userContext: UserContext | undefined): Promise<SessionInformation> {
     const information = await this.context.recipe.getSessionInformation({
       sessionHandle: this.state.sessionHandle,
-      userContext: this.contextFor(userContext),
+      userContext: this.resolveContext(userContext),
     });
     if (information === undefined) throw sessionGone();
     return information;
   }
 
-  private contextFor(userContext: UserContext | undefined): UserContext {
+  private resolveContext(userContext: UserContext | undefined): UserContext {
     const { prepareContext } = this.context;
     if (userContext !== undefined) return prepareContext(userContext);
     const fresh = prepareContext();
@@ -419,7 +419,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
 }
 
 /** What the application sees as the payload of a token that the core has just issued: frozen. */
-export function payloadOf(accessToken: string, userDataInJWT: JsonObject): JsonObject {
+export function readTokenPayload(accessToken: string, userDataInJWT: JsonObject): JsonObject {
   const parsed = parseWithoutVerifying(accessToken);
   return deepFreeze(parsed === undefined ? { ...userDataInJWT } : accessTokenInfo(parsed).payload);
 }

@@ -61,7 +61,7 @@ export class SessionLifetimes {
       if (authenticatedAtMs !== undefined) throw notRecorded();
       return payload;
     }
-    const { absoluteSec, idleSec } = { ...this.settings.lifetime, ...definedOf(lifetime) };
+    const { absoluteSec, idleSec } = { ...this.settings.lifetime, ...definedLimits(lifetime) };
     return {
       ...this.withoutOwnClaims(payload),
       [LIFETIME_CLAIMS.authTime]: toSeconds(timeOfAuthentication(authenticatedAtMs, now)),
@@ -71,7 +71,7 @@ export class SessionLifetimes {
   }
 
   /** The application's part of a payload, with the limits that the session has, whatever was given for them. */
-  payloadWithLimitsOf(known: JsonObject, given: JsonObject): JsonObject {
+  keepLimits(known: JsonObject, given: JsonObject): JsonObject {
     if (!this.isOn) return given;
     const limits = Object.entries(known).filter(([name]) => this.claimNames.includes(name));
     return { ...this.withoutOwnClaims(given), ...Object.fromEntries(limits) };
@@ -101,7 +101,7 @@ export class SessionLifetimes {
   /** What is stored, as far as the holder of an older token may make use of it. */
   payloadWithoutNewerProof(payload: JsonObject, stored: JsonObject): JsonObject {
     const ofToken = Object.entries(payload).filter(([name]) => PROTECTED_CLAIM_NAMES.includes(name));
-    return { ...Object.fromEntries(ofToken), ...this.payloadWithLimitsOf(payload, stored) };
+    return { ...Object.fromEntries(ofToken), ...this.keepLimits(payload, stored) };
   }
 
   withoutOwnClaims(payload: JsonObject): JsonObject {
@@ -150,7 +150,7 @@ function timeOfAuthentication(authenticatedAtMs: number | undefined, nowMs: numb
   return Math.min(authenticatedAtMs, nowMs);
 }
 
-function definedOf(lifetime: SessionLifetime | undefined): SessionLifetime {
+function definedLimits(lifetime: SessionLifetime | undefined): SessionLifetime {
   return Object.fromEntries(Object.entries(lifetime ?? {}).filter(([, value]) => value !== undefined));
 }
 

@@ -1,7 +1,7 @@
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import type { CoreSession } from '../core/core.types.js';
 import { TokenTheftDetectedError } from '../errors/session.error.js';
-import { eventSourceOf } from '../events/event-source.js';
+import { toEventSource } from '../events/event-source.js';
 import type { SessionEvent, SessionEvents } from '../events/session-events.js';
 import type { Clock } from '../util/clock.js';
 import { tenantIdOfHandle } from '../util/tenant-id.js';
@@ -32,7 +32,7 @@ export class SessionReports {
       userId,
       recipeUserId,
       tenantId,
-      ...eventSourceOf(userContext),
+      ...toEventSource(userContext),
     });
   }
 
@@ -69,16 +69,16 @@ export class SessionReports {
         type: 'session.revoked',
         timeMs: this.clock.now(),
         sessionHandle,
-        ...subjectOf(owner),
+        ...eventSubject(owner),
         tenantId: tenantIdOfHandle(sessionHandle),
-        ...eventSourceOf(userContext),
+        ...toEventSource(userContext),
       });
     }
   }
 }
 
 /** An override may have put more into it. */
-function subjectOf(owner: SessionOwner | undefined): Partial<SessionOwner> {
+function eventSubject(owner: SessionOwner | undefined): Partial<SessionOwner> {
   if (owner === undefined) return {};
   const { userId, recipeUserId } = owner;
   return { userId, ...(recipeUserId === undefined ? {} : { recipeUserId }) };

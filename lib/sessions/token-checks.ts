@@ -2,7 +2,7 @@ import type { AccessTokenInfo, ParsedAccessToken } from '../tokens/access-token.
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import type { SessionConfig } from '../options/session-config.js';
 import { TryRefreshTokenError } from '../errors/session.error.js';
-import { equalsInConstantTime } from '../util/safe-equal.js';
+import { safeEqual } from '../util/safe-equal.js';
 import type { VerifySessionOptions } from './recipe.interface.js';
 import type { SessionState } from './session-container.js';
 
@@ -45,7 +45,7 @@ export class TokenChecks {
     if (!doAntiCsrfCheck || this.config.antiCsrf !== 'VIA_TOKEN') return;
     if (antiCsrfToken === undefined)
       throw new TryRefreshTokenError('anti-csrf check failed: the request carries no anti-csrf token');
-    if (!equalsInConstantTime(info.antiCsrfToken, antiCsrfToken))
+    if (!safeEqual(info.antiCsrfToken, antiCsrfToken))
       throw new TryRefreshTokenError('anti-csrf check failed');
   }
 
@@ -74,7 +74,7 @@ export function stateFromToken(
     accessTokenExpiryMs: info.expiryMs,
     accessTokenPayload: info.payload,
     refreshToken: undefined,
-    antiCsrfToken: equalsInConstantTime(info.antiCsrfToken, antiCsrfToken) ? antiCsrfToken : undefined,
+    antiCsrfToken: safeEqual(info.antiCsrfToken, antiCsrfToken) ? antiCsrfToken : undefined,
     accessAndFrontTokenUpdated: false,
   };
 }

@@ -59,7 +59,7 @@ export class UserSessions {
   }
 
   async list(exchange: HttpExchange, userContext: UserContext): Promise<UserSessionList> {
-    const session = await this.sessionOf(exchange, userContext);
+    const session = await this.requireSession(exchange, userContext);
     exchange.response.setHeader('Cache-Control', 'no-store');
     const handles = await this.recipe.getAllSessionHandlesForUser({
       userId: session.getUserId(),
@@ -82,7 +82,7 @@ export class UserSessions {
    * @throws {InvalidClaimsError} it is another one, and the authentication is too long ago
    */
   async revoke(exchange: HttpExchange, sessionHandle: string, userContext: UserContext): Promise<boolean> {
-    const session = await this.sessionOf(exchange, userContext);
+    const session = await this.requireSession(exchange, userContext);
     if (sessionHandle === session.getHandle()) {
       await session.revokeSession(userContext);
       return true;
@@ -103,13 +103,13 @@ export class UserSessions {
    * @throws {InvalidClaimsError} the authentication is too long ago
    */
   async revokeOthers(exchange: HttpExchange, userContext: UserContext): Promise<number> {
-    const session = await this.sessionOf(exchange, userContext);
+    const session = await this.requireSession(exchange, userContext);
     await session.assertClaims([this.isFresh], userContext);
     const tenantId = session.getTenantId();
     return (await session.revokeAllOtherSessions({ tenantId }, userContext)).length;
   }
 
-  private async sessionOf(exchange: HttpExchange, userContext: UserContext): Promise<SessionContainer> {
+  private async requireSession(exchange: HttpExchange, userContext: UserContext): Promise<SessionContainer> {
     const session = await this.verification.fromRequest(exchange, { checkDatabase: true }, userContext);
     if (session === undefined) throw new UnauthorisedError('There is no session', { clearTokens: false });
     return session;

@@ -3,11 +3,11 @@ import { AsyncSubject, delayWhen, Observable, type MonoTypeOperatorFunction, typ
 import { CoreClient } from '../core/core-client.js';
 import { SessionEvents } from '../events/session-events.js';
 import type { SessionContainer } from '../sessions/session-container.js';
-import { expiryOf, type ConnectionTimes } from '../websocket/session-end.js';
+import { sessionEndTime, type ConnectionTimes } from '../websocket/session-end.js';
 import { RESOLVED_SESSION_OPTIONS } from '../session.constants.js';
 import { Clock } from '../util/clock.js';
 import { Deadline } from '../util/deadline.js';
-import { reasonOf } from '../session-error-answer.js';
+import { errorReason } from '../session-error-answer.js';
 
 /**
  * Ends streams with their session, for server-sent events and other answers that take long.
@@ -55,7 +55,7 @@ export class SessionStreams {
         const deadline = new Deadline(this.clock);
         subscriber.add(() => deadline.clear());
         subscriber.add(this.listen(session.getHandle(), end)); // before the core is asked, so that nothing is missed
-        deadline.set(expiryOf(session) + this.options.clockToleranceSec * 1000, end);
+        deadline.set(sessionEndTime(session) + this.options.clockToleranceSec * 1000, end);
         const standing = new AsyncSubject<true>();
         const decide = async (): Promise<void> => {
           if (!(await this.doesExist(session))) return end();
@@ -95,7 +95,7 @@ export class SessionStreams {
     try {
       stream.complete();
     } catch (failure) {
-      this.logger.error(failure instanceof Error ? reasonOf(failure) : String(failure));
+      this.logger.error(failure instanceof Error ? errorReason(failure) : String(failure));
     }
   }
 }

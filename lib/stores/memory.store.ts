@@ -81,11 +81,11 @@ export class MemoryStore extends SessionStore {
   }
 
   override async findSession(key: SessionKey): Promise<SessionRow | undefined> {
-    return this.rowOf(key);
+    return this.findRow(key);
   }
 
   override async promote(promotion: Promotion): Promise<SessionRow | undefined> {
-    const row = this.rowOf(promotion);
+    const row = this.findRow(promotion);
     if (
       row === undefined ||
       row.refreshTokenHash2 !== promotion.fromHash2 ||
@@ -103,12 +103,12 @@ export class MemoryStore extends SessionStore {
   }
 
   override async setUseStaticKey(key: SessionKey, useStaticKey: boolean): Promise<void> {
-    const row = this.rowOf(key);
+    const row = this.findRow(key);
     if (row) this.replace(row, { useStaticKey });
   }
 
   override async updateSessionData(key: SessionKey, sessionData: string, nowMs: number): Promise<boolean> {
-    const row = this.liveRowOf(key, nowMs);
+    const row = this.findLiveRow(key, nowMs);
     if (row) this.replace(row, { sessionData });
     return row !== undefined;
   }
@@ -118,7 +118,7 @@ export class MemoryStore extends SessionStore {
     change: { readonly from: string; readonly to: string },
     nowMs: number,
   ): Promise<boolean> {
-    const row = this.liveRowOf(key, nowMs);
+    const row = this.findLiveRow(key, nowMs);
     if (row?.sessionData !== change.from) return false;
     this.replace(row, { sessionData: change.to });
     return true;
@@ -129,7 +129,7 @@ export class MemoryStore extends SessionStore {
     accessTokenPayload: string,
     nowMs: number,
   ): Promise<SessionRow | undefined> {
-    const row = this.liveRowOf(key, nowMs);
+    const row = this.findLiveRow(key, nowMs);
     return row && this.replace(row, { accessTokenPayload });
   }
 
@@ -138,14 +138,14 @@ export class MemoryStore extends SessionStore {
     change: { readonly from: string; readonly to: string },
     nowMs: number,
   ): Promise<SessionRow | undefined> {
-    const row = this.liveRowOf(key, nowMs);
+    const row = this.findLiveRow(key, nowMs);
     return row?.accessTokenPayload === change.from
       ? this.replace(row, { accessTokenPayload: change.to })
       : undefined;
   }
 
   override async deleteSessions(keys: readonly SessionKey[]): Promise<string[]> {
-    return keys.filter((key) => this.remove(this.rowOf(key))).map((key) => key.sessionHandle);
+    return keys.filter((key) => this.remove(this.findRow(key))).map((key) => key.sessionHandle);
   }
 
   override async deleteSessionsOfUsers(input: SessionsOfUsers): Promise<string[]> {
@@ -202,19 +202,19 @@ export class MemoryStore extends SessionStore {
     if (!this.staticKeys.some((known) => known.algorithm === key.algorithm)) this.staticKeys.push(key);
   }
 
-  private rowOf({ tenantId, sessionHandle }: SessionKey): SessionRow | undefined {
+  private findRow({ tenantId, sessionHandle }: SessionKey): SessionRow | undefined {
     const row = this.rows.get(sessionHandle);
     return row?.tenantId === tenantId ? row : undefined;
   }
 
-  private liveRowOf(key: SessionKey, nowMs: number): SessionRow | undefined {
-    const row = this.rowOf(key);
+  private findLiveRow(key: SessionKey, nowMs: number): SessionRow | undefined {
+    const row = this.findRow(key);
     return row !== undefined && row.expiresAtMs > nowMs ? row : undefined;
   }
 
   private liveRowsOfUsers({ userIds, tenantId, nowMs }: SessionsOfUsers): SessionRow[] {
     return [...new Set(userIds)]
-      .flatMap((userId) => this.handlesOf(userId))
+      .flatMap((userId) => this.userHandles(userId))
       .map((sessionHandle) => this.rows.get(sessionHandle))
       .filter((row) => row !== undefined)
       .filter((row) => row.expiresAtMs >= nowMs && (tenantId === undefined || row.tenantId === tenantId));
@@ -234,7 +234,7 @@ export class MemoryStore extends SessionStore {
     return true;
   }
 
-  private handlesOf(userId: string): string[] {
+  private userHandles(userId: string): string[] {
     const handles = this.handlesByUser.get(userId);
     if (handles === undefined) return [];
     return typeof handles === 'string' ? [handles] : [...handles];

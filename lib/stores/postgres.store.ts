@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { OneAtATime } from '../util/keyed-mutex.js';
-import { withinTime } from '../util/with-timeout.js';
+import { KeyedMutex } from '../util/keyed-mutex.js';
+import { withTimeout } from '../util/with-timeout.js';
 import type { SessionStore } from './session-store.js';
 import { drive, type SqlClient, type SqlQuery, type SqlRow, type SqlSteps } from './sql-client.js';
 import { postgresDialect } from './sql-dialect.js';
@@ -95,7 +95,7 @@ interface PgQuery {
 export class PostgresClient implements SqlClient {
   readonly dialect = postgresDialect;
   private readonly names = new Map<string, string>();
-  private readonly turns = new OneAtATime();
+  private readonly turns = new KeyedMutex();
   private readonly isOfPg: boolean;
   private isPreparing: boolean;
 
@@ -126,7 +126,11 @@ export class PostgresClient implements SqlClient {
   async query({ text, values }: SqlQuery): Promise<readonly SqlRow[]> {
     if (this.isPreparing) {
       try {
-        return await this.run(this.pool, { name: this.nameOf(text), text, values }, STATEMENT_TIMEOUT_MS);
+        return await this.run(
+          this.pool,
+          { name: this.statementName(text), text, values },
+          STATEMENT_TIMEOUT_MS,
+        );
       } catch (error) {
         if (!isNameLost(error)) throw error;
         this.isPreparing = false; // nothing has been done yet
@@ -178,7 +182,7 @@ export class PostgresClient implements SqlClient {
     const lending = this.pool.connect();
     if (this.isOfPg) return lending; // gives up by itself
     try {
-      return await withinTime(
+      return await withTimeout(
         lending,
         CONNECTION_TIMEOUT_MS,
         `No connection within ${CONNECTION_TIMEOUT_MS} ms`,
@@ -197,15 +201,15 @@ export class PostgresClient implements SqlClient {
   ): Promise<readonly SqlRow[]> {
     if (!this.isOfPg && name === undefined) {
       const asked = on.query(text, [...values]);
-      return rowsOf(await withinTime(asked, timeoutMs, `No answer within ${timeoutMs} ms`));
+      return resultRows(await withTimeout(asked, timeoutMs, `No answer within ${timeoutMs} ms`));
     }
     const ofPg = on as unknown as { query(query: PgQuery): Promise<{ readonly rows: unknown[] }> };
     const named = name === undefined ? {} : { name };
-    return rowsOf(await ofPg.query({ ...named, text, values: [...values], query_timeout: timeoutMs }));
+    return resultRows(await ofPg.query({ ...named, text, values: [...values], query_timeout: timeoutMs }));
   }
 
   /** The same text has the same name everywhere: connections may be shared with other applications. */
-  private nameOf(text: string): string {
+  private statementName(text: string): string {
     let name = this.names.get(text);
     if (name === undefined) {
       name = `nest_sessions_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
@@ -256,6 +260,6 @@ function isPool(pool: unknown): boolean {
 /** The statement under way, or the next one, is rejected with it; a pool lends another connection. */
 function ignore(): void {}
 
-function rowsOf({ rows }: { readonly rows: unknown[] }): readonly SqlRow[] {
+function resultRows({ rows }: { readonly rows: unknown[] }): readonly SqlRow[] {
   return rows as SqlRow[];
 }

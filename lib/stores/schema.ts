@@ -135,7 +135,7 @@ export function* migrate(dialect: SqlDialect, tables: SessionTables): SqlSteps<v
 export function* isUpToDate(dialect: SqlDialect, tables: SessionTables): SqlSteps<boolean> {
   // The one alone may stand elsewhere on the search_path.
   for (const table of [tables.migrations, tables.sessions]) {
-    const columns = yield dialect.columnsOf(table);
+    const columns = yield dialect.listColumns(table);
     if (columns.length === 0) return false;
   }
   const versions = yield {
@@ -170,7 +170,7 @@ function* refuseToHide(dialect: SqlDialect, tables: SessionTables): SqlSteps<voi
 }
 
 function* completeSessionColumns(dialect: SqlDialect, { sessions }: SessionTables): SqlSteps<void> {
-  const columns = new Set((yield dialect.columnsOf(sessions)).map((row) => String(row['name'])));
+  const columns = new Set((yield dialect.listColumns(sessions)).map((row) => String(row['name'])));
   const missing = REQUIRED_COLUMNS.filter((column) => !columns.has(column));
   if (missing.length > 0) {
     throw new StoreSetupError(

@@ -1,4 +1,4 @@
-import { withinTime } from '../util/with-timeout.js';
+import { withTimeout } from '../util/with-timeout.js';
 import { StoreSetupError } from './session-store.js';
 import { isUpToDate, migrate, type SessionTables } from './schema.js';
 import {
@@ -73,7 +73,7 @@ export class SqlConnection {
   private async closeAfter(closing: Promise<void>, ready: Promise<void> | undefined): Promise<void> {
     await closing;
     // An opening that failed has left nothing to wait for, and its caller knows.
-    if (ready) await withinTime(ready, CLOSE_PATIENCE_MS, 'It is being opened').catch(() => undefined);
+    if (ready) await withTimeout(ready, CLOSE_PATIENCE_MS, 'It is being opened').catch(() => undefined);
     await this.client.close();
   }
 

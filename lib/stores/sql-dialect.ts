@@ -25,13 +25,13 @@ export interface SqlDialect {
   readonly canWriteInSubqueries: boolean;
 
   /** The condition that a column is one of the texts in a JSON array. */
-  isOneOf(column: string, parameter: string): string;
+  inList(column: string, parameter: string): string;
 
   /** The condition that two columns are one of the pairs in a JSON array of arrays of two texts. */
-  isPairOf(columns: readonly [string, string], parameter: string): string;
+  inPairs(columns: readonly [string, string], parameter: string): string;
 
   /** Asks for a table's columns, one row with `name` each; none if there is no such table. */
-  columnsOf(table: SqlTable): SqlQuery;
+  listColumns(table: SqlTable): SqlQuery;
 
   /**
    * Asks whether statements find a table elsewhere than where `CREATE` would make it, one row with `name`, `schema` and
@@ -77,16 +77,16 @@ export const sqliteDialect: SqlDialect = {
   sessionTableOptions: '',
   canWriteInSubqueries: false,
 
-  isOneOf(column, parameter) {
+  inList(column, parameter) {
     return `${column} IN (SELECT value FROM json_each(${parameter}))`;
   },
 
-  isPairOf(columns, parameter) {
+  inPairs(columns, parameter) {
     const pairs = `SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${parameter})`;
     return `(${columns.join(', ')}) IN (${pairs})`;
   },
 
-  columnsOf(table) {
+  listColumns(table) {
     return { text: 'SELECT name FROM pragma_table_info($1)', values: [table.name] };
   },
 
@@ -120,7 +120,7 @@ export const sqliteDialect: SqlDialect = {
   },
 
   isTransient(error) {
-    const { code, errcode } = fieldsOf(error);
+    const { code, errcode } = errorFields(error);
     if (typeof code === 'string' && /^SQLITE_(BUSY|LOCKED)/.test(code)) return true;
     // node:sqlite gives the extended number only; its low byte is the kind.
     return typeof errcode === 'number' && [SQLITE_BUSY, SQLITE_LOCKED].includes(errcode & 0xff);
@@ -133,7 +133,7 @@ export const sqliteDialect: SqlDialect = {
 
   /** Also what the file system says when the file is made. */
   isSetupFault(error) {
-    const { code, errcode } = fieldsOf(error);
+    const { code, errcode } = errorFields(error);
     if (typeof errcode === 'number') return SQLITE_SETUP_FAULTS.includes(errcode & 0xff);
     return (
       typeof code === 'string' &&
@@ -155,17 +155,17 @@ export const postgresDialect: SqlDialect = {
   canWriteInSubqueries: true,
 
   // As arrays: of a subquery PostgreSQL guesses a hundred rows, and then reads a small table from end to end.
-  isOneOf(column, parameter) {
+  inList(column, parameter) {
     return `${column} = ANY (ARRAY(SELECT json_array_elements_text(CAST(${parameter} AS JSON))))`;
   },
 
-  isPairOf(columns, parameter) {
+  inPairs(columns, parameter) {
     const pairs = `json_array_elements(CAST(${parameter} AS JSON)) AS pair`;
     const inIndex = columns.map((column, i) => `${column} = ANY (ARRAY(SELECT pair->>${i} FROM ${pairs}))`);
     return `${inIndex.join(' AND ')} AND (${columns.join(', ')}) IN (SELECT pair->>0, pair->>1 FROM ${pairs})`;
   },
 
-  columnsOf(table) {
+  listColumns(table) {
     return {
       text: `SELECT attname AS name FROM pg_attribute
         WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`,
@@ -209,22 +209,22 @@ export const postgresDialect: SqlDialect = {
   },
 
   isTransient(error) {
-    const { code } = fieldsOf(error);
+    const { code } = errorFields(error);
     // serialization_failure, deadlock_detected
     return code === '40001' || code === '40P01';
   },
 
   isForeignKeyViolation(error) {
-    return fieldsOf(error).code === '23503';
+    return errorFields(error).code === '23503';
   },
 
   /** Unknown account or password (28), no such database (3D) or schema (3F), no such table or no right to it (42). */
   isSetupFault(error) {
-    const { code } = fieldsOf(error);
+    const { code } = errorFields(error);
     return typeof code === 'string' && /^(28|3D|3F|42)...$/.test(code);
   },
 };
 
-function fieldsOf(error: unknown): { readonly code?: unknown; readonly errcode?: unknown } {
+function errorFields(error: unknown): { readonly code?: unknown; readonly errcode?: unknown } {
   return typeof error === 'object' && error !== null ? error : {};
 }

@@ -1,7 +1,7 @@
 import type { StoredDynamicKey, StoredStaticKey } from './session-store.js';
 import type { SessionTables } from './schema.js';
 import type { SqlConnection } from './sql-connection.js';
-import { numberOf, optionalTextOf, OURS, textOf } from './sql-rows.js';
+import { readNumber, readOptionalText, OURS, readText } from './sql-rows.js';
 
 /** Name of the row of `key_value`, as a Core calls it. */
 const REFRESH_TOKEN_KEY = 'refresh_token_key';
@@ -42,9 +42,9 @@ export class SqlKeys {
       sinceMs,
     );
     return Array.from(rows, (row) => {
-      const key = { createdAtMs: numberOf(row, 'created_at_time'), value: textOf(row, 'value') };
-      const name = optionalTextOf(row, 'name');
-      return name === undefined ? key : { ...key, algorithm: ownKeyOf(name).algorithm };
+      const key = { createdAtMs: readNumber(row, 'created_at_time'), value: readText(row, 'value') };
+      const name = readOptionalText(row, 'name');
+      return name === undefined ? key : { ...key, algorithm: parseOwnKeyName(name).algorithm };
     });
   }
 
@@ -97,11 +97,11 @@ export class SqlKeys {
        ORDER BY 4 DESC`,
     );
     return Array.from(rows, (row) => {
-      const [createdAtMs, value] = [numberOf(row, 'created_at'), textOf(row, 'key_string')];
-      const name = textOf(row, 'key_id');
-      const algorithm = optionalTextOf(row, 'algorithm');
+      const [createdAtMs, value] = [readNumber(row, 'created_at'), readText(row, 'key_string')];
+      const name = readText(row, 'key_id');
+      const algorithm = readOptionalText(row, 'algorithm');
       return algorithm === undefined
-        ? { createdAtMs, value, ...ownKeyOf(name) }
+        ? { createdAtMs, value, ...parseOwnKeyName(name) }
         : { createdAtMs, value, kid: name, algorithm };
     });
   }
@@ -131,7 +131,7 @@ export class SqlKeys {
       `SELECT value FROM ${this.tables.keyValue.sql} WHERE ${OURS} AND tenant_id = 'public' AND name = $1`,
       REFRESH_TOKEN_KEY,
     );
-    return row && textOf(row, 'value');
+    return row && readText(row, 'value');
   }
 }
 
@@ -150,7 +150,7 @@ function isOwnKey(kind: 'dynamic' | 'static', algorithm?: string): string {
   return `${OURS} AND tenant_id = 'public' AND SUBSTR(name, 1, ${prefix.length}) = '${prefix}'`;
 }
 
-function ownKeyOf(name: string): { kid: string; algorithm: string } {
+function parseOwnKeyName(name: string): { kid: string; algorithm: string } {
   const [, , , , algorithm = '', kid = ''] = name.split('_');
   return { kid, algorithm };
 }

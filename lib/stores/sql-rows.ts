@@ -23,43 +23,43 @@ export const COLUMNS = COLUMN_NAMES.join(', ');
 export const COLUMNS_OF_S = COLUMN_NAMES.map((name) => `s.${name}`).join(', ');
 
 /** BOOLEAN arrives as 0 or 1 from some drivers; a Core's own rows may lack the texts. */
-export function sessionOf(row: SqlRow): SessionRow {
+export function toSessionRow(row: SqlRow): SessionRow {
   const rotatedAt = row['refresh_token_rotated_at'];
   return {
-    tenantId: textOf(row, 'tenant_id'),
-    sessionHandle: handleOf(row),
-    userId: textOf(row, 'user_id'),
-    refreshTokenHash2: textOf(row, 'refresh_token_hash_2'),
-    sessionData: optionalTextOf(row, 'session_data') ?? '{}',
-    accessTokenPayload: optionalTextOf(row, 'jwt_user_payload') ?? '{}',
-    expiresAtMs: numberOf(row, 'expires_at'),
-    createdAtMs: numberOf(row, 'created_at_time'),
+    tenantId: readText(row, 'tenant_id'),
+    sessionHandle: toSessionHandle(row),
+    userId: readText(row, 'user_id'),
+    refreshTokenHash2: readText(row, 'refresh_token_hash_2'),
+    sessionData: readOptionalText(row, 'session_data') ?? '{}',
+    accessTokenPayload: readOptionalText(row, 'jwt_user_payload') ?? '{}',
+    expiresAtMs: readNumber(row, 'expires_at'),
+    createdAtMs: readNumber(row, 'created_at_time'),
     useStaticKey: Boolean(row['use_static_key']),
-    prevRefreshTokenHash2: optionalTextOf(row, 'prev_refresh_token_hash_2'),
-    rotatedAtMs: rotatedAt === null ? undefined : numberOf(row, 'refresh_token_rotated_at'),
+    prevRefreshTokenHash2: readOptionalText(row, 'prev_refresh_token_hash_2'),
+    rotatedAtMs: rotatedAt === null ? undefined : readNumber(row, 'refresh_token_rotated_at'),
   };
 }
 
-export function keyOf(row: SqlRow): SessionKey {
-  return { tenantId: textOf(row, 'tenant_id'), sessionHandle: handleOf(row) };
+export function toSessionKey(row: SqlRow): SessionKey {
+  return { tenantId: readText(row, 'tenant_id'), sessionHandle: toSessionHandle(row) };
 }
 
-export function handleOf(row: SqlRow): string {
-  return textOf(row, 'session_handle');
+export function toSessionHandle(row: SqlRow): string {
+  return readText(row, 'session_handle');
 }
 
-export function textOf(row: SqlRow, column: string): string {
+export function readText(row: SqlRow, column: string): string {
   const value = row[column];
   if (typeof value !== 'string') throw new TypeError(`The column ${column} holds no text`);
   return value;
 }
 
-export function optionalTextOf(row: SqlRow, column: string): string | undefined {
-  return row[column] === null ? undefined : textOf(row, column);
+export function readOptionalText(row: SqlRow, column: string): string | undefined {
+  return row[column] === null ? undefined : readText(row, column);
 }
 
 /** BIGINT arrives as text from some drivers. */
-export function numberOf(row: SqlRow, column: string): number {
+export function readNumber(row: SqlRow, column: string): number {
   const value = Number(row[column]);
   if (!Number.isSafeInteger(value)) throw new TypeError(`The column ${column} holds no whole number`);
   return value;

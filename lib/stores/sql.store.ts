@@ -16,7 +16,7 @@ import type { SqlClient, SqlQuery, SqlSteps, SqlValue } from './sql-client.js';
 import { SqlConnection } from './sql-connection.js';
 import { SqlKeys } from './sql-keys.js';
 import { DEFAULT_RETRY, type RetryPolicy } from './sql-retry.js';
-import { COLUMNS, COLUMNS_OF_S, handleOf, keyOf, OURS, sessionOf } from './sql-rows.js';
+import { COLUMNS, COLUMNS_OF_S, toSessionHandle, toSessionKey, OURS, toSessionRow } from './sql-rows.js';
 
 /** What the SQL stores have in common. */
 export interface SqlStoreOptions extends SchemaOptions {
@@ -71,7 +71,7 @@ export class SqlStore extends SessionStore {
 
   /** The primary key refuses a handle that exists. */
   override async insertSession(row: SessionRow): Promise<void> {
-    const { text, values } = this.insertOf(row);
+    const { text, values } = this.insertQuery(row);
     await this.inserting(row, () => this.connection.run(text, ...values));
   }
 
@@ -96,12 +96,12 @@ export class SqlStore extends SessionStore {
     };
     const surplus = live.slice(0, Math.max(0, live.length - limit.max + 1));
     if (surplus.length > 0 && limit.whenExceeded === 'refuse') return { isInserted: false };
-    const removed = surplus.length === 0 ? [] : yield this.deletionOf(Array.from(surplus, keyOf));
-    yield this.insertOf(row);
-    return { isInserted: true, removedHandles: Array.from(removed, handleOf) };
+    const removed = surplus.length === 0 ? [] : yield this.deletionQuery(Array.from(surplus, toSessionKey));
+    yield this.insertQuery(row);
+    return { isInserted: true, removedHandles: Array.from(removed, toSessionHandle) };
   }
 
-  private insertOf(row: SessionRow): SqlQuery {
+  private insertQuery(row: SessionRow): SqlQuery {
     return {
       text: `INSERT INTO ${this.tables.sessions.sql} (app_id, ${COLUMNS})
          VALUES ('public', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
@@ -146,7 +146,7 @@ export class SqlStore extends SessionStore {
       key.tenantId,
       key.sessionHandle,
     );
-    return row && sessionOf(row);
+    return row && toSessionRow(row);
   }
 
   /** Compare-and-set: of two at once the second waits, looks again, and finds another hash. */
@@ -157,7 +157,7 @@ export class SqlStore extends SessionStore {
        RETURNING ${COLUMNS}`,
       ...promotionValues(promotion),
     );
-    return row && sessionOf(row);
+    return row && toSessionRow(row);
   }
 
   /**
@@ -190,7 +190,7 @@ export class SqlStore extends SessionStore {
       ...promotionValues(promotion),
       ...unlessMentioned.map((name) => `%"${name}"%`),
     );
-    return { row: row && sessionOf(row), isPromoted: row?.['is_promoted'] === true };
+    return { row: row && toSessionRow(row), isPromoted: row?.['is_promoted'] === true };
   }
 
   /** Sets one column of one row, whatever it was. */
@@ -248,7 +248,7 @@ export class SqlStore extends SessionStore {
       accessTokenPayload,
       nowMs,
     );
-    return row && sessionOf(row);
+    return row && toSessionRow(row);
   }
 
   /** Compare-and-set, as `promote`. */
@@ -266,20 +266,20 @@ export class SqlStore extends SessionStore {
       change.from,
       nowMs,
     );
-    return row && sessionOf(row);
+    return row && toSessionRow(row);
   }
 
   /** Each row is removed, and answered, by one of several at once. They may deadlock, and then one is repeated. */
   override async deleteSessions(keys: readonly SessionKey[]): Promise<string[]> {
-    const { text, values } = this.deletionOf(keys);
-    return Array.from(await this.connection.run(text, ...values), handleOf);
+    const { text, values } = this.deletionQuery(keys);
+    return Array.from(await this.connection.run(text, ...values), toSessionHandle);
   }
 
-  private deletionOf(keys: readonly SessionKey[]): SqlQuery {
+  private deletionQuery(keys: readonly SessionKey[]): SqlQuery {
     const pairs = JSON.stringify(keys.map(({ tenantId, sessionHandle }) => [tenantId, sessionHandle]));
     return {
       text: `DELETE FROM ${this.tables.sessions.sql}
-       WHERE ${OURS} AND ${this.connection.dialect.isPairOf(['tenant_id', 'session_handle'], '$1')}
+       WHERE ${OURS} AND ${this.connection.dialect.inPairs(['tenant_id', 'session_handle'], '$1')}
        RETURNING session_handle`,
       values: [pairs],
     };
@@ -292,7 +292,7 @@ export class SqlStore extends SessionStore {
       `DELETE FROM ${this.tables.sessions.sql} WHERE ${condition} RETURNING session_handle`,
       ...values,
     );
-    return Array.from(rows, handleOf);
+    return Array.from(rows, toSessionHandle);
   }
 
   /** A snapshot of committed rows. */
@@ -302,7 +302,7 @@ export class SqlStore extends SessionStore {
       `SELECT session_handle FROM ${this.tables.sessions.sql} WHERE ${condition}`,
       ...values,
     );
-    return Array.from(rows, handleOf);
+    return Array.from(rows, toSessionHandle);
   }
 
   /** Rows are checked again as they are removed, so several may sweep at once. Each step begins where the last ended. */
@@ -347,7 +347,7 @@ export class SqlStore extends SessionStore {
 
   private ofUsers({ userIds, tenantId, nowMs }: SessionsOfUsers): { condition: string; values: SqlValue[] } {
     // What cannot be stored belongs to nobody, and a driver might turn it into somebody else's id.
-    const condition = `${OURS} AND ${this.connection.dialect.isOneOf('user_id', '$1')} AND expires_at >= $2`;
+    const condition = `${OURS} AND ${this.connection.dialect.inList('user_id', '$1')} AND expires_at >= $2`;
     const values = [JSON.stringify(userIds.filter(isStorable)), nowMs];
     return tenantId === undefined
       ? { condition, values }

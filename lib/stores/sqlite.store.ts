@@ -72,7 +72,7 @@ export function sqliteStore(
     throw new TypeError('sqliteStore: schema: SQLite has none; use tablePrefix');
   }
   assertStoreOptions('sqliteStore', options, ['synchronous', 'busyTimeoutMs', 'migrate', 'tablePrefix']);
-  return new SqlStore(new SqliteClient(fileOrDatabase, options), storeOptionsOf(options));
+  return new SqlStore(new SqliteClient(fileOrDatabase, options), toStoreOptions(options));
 }
 
 /** A file, or a database of the application, as the SQL store wants it. */
@@ -261,7 +261,7 @@ function assertUsableSource(source: unknown): void {
   }
 }
 
-function storeOptionsOf({ migrate, tablePrefix }: SqliteStoreOptions): SqlStoreOptions {
+function toStoreOptions({ migrate, tablePrefix }: SqliteStoreOptions): SqlStoreOptions {
   return {
     ...(migrate === undefined ? {} : { migrate }),
     ...(tablePrefix === undefined ? {} : { tablePrefix }),

@@ -52,7 +52,7 @@ export class ClientTokens {
   }
 
   /** Holds from now on what the other one holds. */
-  copyFrom(other: ClientTokens): void {
+  adoptTokens(other: ClientTokens): void {
     this.accessToken = other.accessToken;
     this.refreshToken = other.refreshToken;
     this.antiCsrf = other.antiCsrf;

@@ -5,7 +5,7 @@ import { parseWithoutVerifying } from '../tokens/access-token.js';
 const EXPIRED_FOR_SEC = 120;
 
 /** The same token, signed anew as one that has expired. */
-export async function expiredCopyOf(
+export async function createExpiredCopy(
   accessToken: string,
   context: { core: CoreClient; nowMs: number; useStaticSigningKey: boolean },
 ): Promise<string> {

@@ -7,7 +7,12 @@ import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS } from '../session.con
 import { Clock } from '../util/clock.js';
 import { refuseProduction } from './refuse-production.js';
 import { TestClock } from './test-clock.js';
-import { resolveForTests, rolesInPlaceOf, testCore, type SessionTestingOptions } from './testing-options.js';
+import {
+  resolveForTests,
+  replacementRoles,
+  testCore,
+  type SessionTestingOptions,
+} from './testing-options.js';
 
 /**
  * What is used of the builder that `Test.createTestingModule` of `@nestjs/testing` gives.
@@ -47,7 +52,7 @@ export function overrideSessions<Builder extends ProviderOverrides>(
     inject: [SESSION_MODULE_OPTIONS],
     factory: (given: SessionModuleOptions) => {
       const core = testCore(options, given.core);
-      const userRoles = options.userRoles ?? given.userRoles ?? rolesInPlaceOf(given.core, core);
+      const userRoles = options.userRoles ?? given.userRoles ?? replacementRoles(given.core, core);
       return resolveForTests(given, { core, userRoles });
     },
   });

@@ -38,7 +38,7 @@ export class SessionWire {
   }
 
   /** The session's cookies that a request to most paths carries. */
-  cookiesOf({ accessToken }: SessionTokens): Record<string, string> {
+  toCookies({ accessToken }: SessionTokens): Record<string, string> {
     return { [this.cookieName('access')]: accessToken };
   }
 
@@ -66,7 +66,7 @@ export class SessionWire {
   }
 
   /** What the client sends as access token at present, to notice a change. */
-  accessTokenOf(tokens: ClientTokens): string | undefined {
+  readAccessToken(tokens: ClientTokens): string | undefined {
     return tokens.mode === 'header' ? tokens.accessToken : tokens.cookie(this.cookieName('access'));
   }
 

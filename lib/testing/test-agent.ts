@@ -65,23 +65,23 @@ export class TestAgent {
   ) {}
 
   async get(path: string, headers?: TestRequest['headers']): Promise<TestAnswer> {
-    return this.send(requestOf('GET', path, undefined, headers));
+    return this.send(createRequest('GET', path, undefined, headers));
   }
 
   async post(path: string, body?: unknown, headers?: TestRequest['headers']): Promise<TestAnswer> {
-    return this.send(requestOf('POST', path, body, headers));
+    return this.send(createRequest('POST', path, body, headers));
   }
 
   async put(path: string, body?: unknown, headers?: TestRequest['headers']): Promise<TestAnswer> {
-    return this.send(requestOf('PUT', path, body, headers));
+    return this.send(createRequest('PUT', path, body, headers));
   }
 
   async patch(path: string, body?: unknown, headers?: TestRequest['headers']): Promise<TestAnswer> {
-    return this.send(requestOf('PATCH', path, body, headers));
+    return this.send(createRequest('PATCH', path, body, headers));
   }
 
   async delete(path: string, headers?: TestRequest['headers']): Promise<TestAnswer> {
-    return this.send(requestOf('DELETE', path, undefined, headers));
+    return this.send(createRequest('DELETE', path, undefined, headers));
   }
 
   /** Sends any request. */
@@ -128,17 +128,17 @@ export class TestAgent {
   }
 
   private async withRefresh<Answer extends ForeignAnswer>(attempt: () => Promise<Answer>): Promise<Answer> {
-    const sentWith = this.wire.accessTokenOf(this.tokens);
+    const sentWith = this.wire.readAccessToken(this.tokens);
     const answer = await attempt();
-    if (!this.autoRefresh || statusOf(answer) !== this.wire.sessionExpiredStatusCode) return answer;
+    if (!this.autoRefresh || readStatus(answer) !== this.wire.sessionExpiredStatusCode) return answer;
     // Another request that ran at the same time may have refreshed meanwhile.
-    const isStale = sentWith === this.wire.accessTokenOf(this.tokens);
+    const isStale = sentWith === this.wire.readAccessToken(this.tokens);
     if (!this.isSignedIn || (isStale && (await this.refresh()).status !== 200)) return answer;
     return attempt();
   }
 
   private async sendOnce({ method = 'GET', path, headers = {}, body }: TestRequest): Promise<TestAnswer> {
-    const { payload, type } = payloadOf(body);
+    const { payload, type } = encodeBody(body);
     const answer = await this.connection.send({
       method,
       path,
@@ -151,11 +151,11 @@ export class TestAgent {
       },
     });
     this.tokens.keep(foreignHeaders(answer.headers));
-    return { ...answer, body: bodyOf(answer) };
+    return { ...answer, body: parseBody(answer) };
   }
 }
 
-function requestOf(
+function createRequest(
   method: string,
   path: string,
   body: unknown,
@@ -164,7 +164,7 @@ function requestOf(
   return { method, path, body, ...(headers === undefined ? {} : { headers }) };
 }
 
-function payloadOf(body: unknown): { payload: string | Uint8Array | undefined; type: string | undefined } {
+function encodeBody(body: unknown): { payload: string | Uint8Array | undefined; type: string | undefined } {
   if (body === undefined) return { payload: undefined, type: undefined };
   if (typeof body === 'string' || body instanceof Uint8Array) return { payload: body, type: undefined };
   return { payload: JSON.stringify(body), type: 'application/json' };
@@ -174,7 +174,7 @@ function lowerCased(headers: Readonly<Record<string, string>>): Record<string, s
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
-function bodyOf({ headers, text }: IncomingAnswer): unknown {
+function parseBody({ headers, text }: IncomingAnswer): unknown {
   const type = headers['content-type'];
   if (typeof type !== 'string' || !/[/+]json\b/.test(type)) return undefined;
   try {
@@ -184,7 +184,7 @@ function bodyOf({ headers, text }: IncomingAnswer): unknown {
   }
 }
 
-function statusOf(answer: ForeignAnswer): number {
+function readStatus(answer: ForeignAnswer): number {
   return 'status' in answer ? answer.status : answer.statusCode;
 }
 

@@ -40,11 +40,11 @@ export class TestSession {
     this.accessToken = tokens.accessToken;
     this.refreshToken = tokens.refreshToken;
     this.antiCsrfToken = tokens.antiCsrfToken;
-    const headersOf = (method: TokenTransferMethod): Record<string, string> =>
+    const sessionHeaders = (method: TokenTransferMethod): Record<string, string> =>
       wire.clientTokens(method, tokens).headersFor(ANYWHERE);
-    this.headers = headersOf('header');
-    this.cookieHeaders = { ...headersOf('cookie'), ...wire.originHeaders() };
-    this.cookies = wire.cookiesOf(tokens);
+    this.headers = sessionHeaders('header');
+    this.cookieHeaders = { ...sessionHeaders('cookie'), ...wire.originHeaders() };
+    this.cookies = wire.toCookies(tokens);
   }
 }
 

@@ -11,7 +11,7 @@ import { Clock } from '../util/clock.js';
 import { jsonEquals, type JsonObject, type JsonValue } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
 import { ApplicationConnection } from './application-connection.js';
-import { expiredCopyOf } from './expired-access-token.js';
+import { createExpiredCopy } from './expired-access-token.js';
 import { withGivenClaims } from './given-claim.js';
 import { refuseProduction } from './refuse-production.js';
 import { SessionWire, type SessionTokens } from './session-wire.js';
@@ -116,7 +116,7 @@ export class TestSessions {
   async createTestSession<const Values extends readonly unknown[] = []>(
     input: TestSessionInput<Values> = {},
   ): Promise<TestSession> {
-    return this.testSessionOf(await this.create(input));
+    return this.toTestSession(await this.create(input));
   }
 
   /**
@@ -167,7 +167,7 @@ export class TestSessions {
   }: TestSessionInput<Values> & { validator: SessionClaimValidator }): Promise<TestSession> {
     const session = await this.create(input, await this.refusedPayload(validator, input.claims));
     const payload = session.getAccessTokenPayload() as JsonObject;
-    if (await refuses(validator, payload, this.runtime.prepareContext())) return this.testSessionOf(session);
+    if (await refuses(validator, payload, this.runtime.prepareContext())) return this.toTestSession(session);
     throw new TypeError(
       `The validator ${JSON.stringify(validator.id)} accepts this session, or would fetch its claim again: ` +
         'give a value that it refuses, claims: [[YourClaim, value]]',
@@ -183,10 +183,10 @@ export class TestSessions {
     sessionOrInput: TestSession | (TestSessionInput<Values> & TestAgentOptions) = {},
     options?: TestAgentOptions,
   ): Promise<TestAgent> {
-    if (sessionOrInput instanceof TestSession) return this.agentWith(sessionOrInput, options);
+    if (sessionOrInput instanceof TestSession) return this.createAgent(sessionOrInput, options);
     const { transferMethod, autoRefresh, ...input } = sessionOrInput;
     const session = await this.createTestSession(input);
-    return this.agentWith(session, {
+    return this.createAgent(session, {
       ...(transferMethod === undefined ? {} : { transferMethod }),
       ...(autoRefresh === undefined ? {} : { autoRefresh }),
       ...options,
@@ -195,10 +195,10 @@ export class TestSessions {
 
   /** A client of the application without a session, for tests of signing in. */
   visitor(options: TestAgentOptions = {}): TestAgent {
-    return this.agentWith(undefined, options);
+    return this.createAgent(undefined, options);
   }
 
-  private agentWith(
+  private createAgent(
     session: TestSession | undefined,
     { transferMethod = 'cookie', autoRefresh = true }: TestAgentOptions = {},
   ): TestAgent {
@@ -211,7 +211,7 @@ export class TestSessions {
     { userId = 'user-1', claims, accessTokenPayload, ...rest }: TestSessionInput<Values>,
     refused: JsonObject = {},
   ): Promise<SessionContainer> {
-    const given = { ...refused, ...payloadOf(claims, this.runtime.prepareContext()) };
+    const given = { ...refused, ...claimsPayload(claims, this.runtime.prepareContext()) };
     const session = await this.service.createNewSessionWithoutRequestResponse({
       userId,
       ...rest,
@@ -226,13 +226,13 @@ export class TestSessions {
     return session;
   }
 
-  private testSessionOf(session: SessionContainer): TestSession {
+  private toTestSession(session: SessionContainer): TestSession {
     const who = {
       userId: session.getUserId(),
       sessionHandle: session.getHandle(),
       tenantId: session.getTenantId(),
     };
-    return new TestSession(who, tokensOf(session), this.wire);
+    return new TestSession(who, toSessionTokens(session), this.wire);
   }
 
   private async refreshed({ refreshToken, antiCsrfToken }: TestSession): Promise<TestSession> {
@@ -240,12 +240,12 @@ export class TestSessions {
       refreshToken,
       ...(antiCsrfToken === undefined ? { disableAntiCsrf: true } : { antiCsrfToken }),
     });
-    return this.testSessionOf(session);
+    return this.toTestSession(session);
   }
 
   private async withExpiredAccessToken(session: TestSession): Promise<TestSession> {
     const { core, config } = this.runtime;
-    const accessToken = await expiredCopyOf(session.accessToken, {
+    const accessToken = await createExpiredCopy(session.accessToken, {
       core,
       nowMs: this.appClock.now(),
       useStaticSigningKey: !config.useDynamicAccessTokenSigningKey,
@@ -282,7 +282,7 @@ async function refuses(
   return !fetchesAnew && !(await validator.validate(payload, userContext)).isValid;
 }
 
-function payloadOf(
+function claimsPayload(
   claims: GivenClaims<readonly unknown[]> | undefined,
   userContext: UserContext,
 ): JsonObject {
@@ -292,7 +292,7 @@ function payloadOf(
   return Object.assign({}, ...payloads) as JsonObject;
 }
 
-function tokensOf(session: SessionContainer): SessionTokens {
+function toSessionTokens(session: SessionContainer): SessionTokens {
   const { accessToken, refreshToken, antiCsrfToken } = session.getAllSessionTokensDangerously();
   if (refreshToken === undefined) {
     throw new TypeError('createNewSession is overridden, and the session that it gives has no refresh token');
@@ -322,11 +322,11 @@ export function testSessions(
   { service, useConfiguredCoreDangerously = false }: TestSessionsOptions = {},
 ): TestSessions {
   refuseProduction('testSessions');
-  const services = everyOf<SessionService>(app, SessionService);
+  const services = findAll<SessionService>(app, SessionService);
   const index = service === undefined ? 0 : services.indexOf(service);
-  const runtime = everyOf<SessionRuntime>(app, SESSION_RUNTIME)[index];
-  const options = everyOf<ResolvedSessionOptions>(app, RESOLVED_SESSION_OPTIONS)[index];
-  const clock = everyOf<Clock>(app, Clock)[0];
+  const runtime = findAll<SessionRuntime>(app, SESSION_RUNTIME)[index];
+  const options = findAll<ResolvedSessionOptions>(app, RESOLVED_SESSION_OPTIONS)[index];
+  const clock = findAll<Clock>(app, Clock)[0];
   const chosen = services[index];
   if (chosen === undefined || runtime === undefined || options === undefined || clock === undefined) {
     throw new TypeError('This application has no SessionModule, or not the one of the given service');
@@ -345,7 +345,7 @@ export function testSessions(
   return new TestSessions(app, chosen, runtime, clock);
 }
 
-function everyOf<T>(
+function findAll<T>(
   app: INestApplicationContext,
   token: string | symbol | typeof Clock | typeof SessionService,
 ): T[] {

@@ -43,11 +43,11 @@ const FOR_TESTS = Symbol('nest-sessions:for-tests');
 export function testCore({ core }: SessionTestingOptions, configured?: CoreProvider): CoreProvider {
   return (
     core ??
-    embeddedCore({ ...settingsOf(configured), accessTokenValidityJitter: 0, signingAlgorithm: 'ES256' })
+    embeddedCore({ ...embeddedSettings(configured), accessTokenValidityJitter: 0, signingAlgorithm: 'ES256' })
   );
 }
 
-function settingsOf(configured: CoreProvider | undefined): Omit<EmbeddedCoreOptions, 'store'> {
+function embeddedSettings(configured: CoreProvider | undefined): Omit<EmbeddedCoreOptions, 'store'> {
   return isEmbedded(configured) && configured.problems.length === 0 ? configured.embeddedSettings : {};
 }
 
@@ -62,7 +62,7 @@ export const NO_ROLES: UserRoleSource = { getRolesForUser: () => [], getPermissi
  *
  * @returns undefined where the application's sign-in knows none either, and fails, or where the core of the test knows them
  */
-export function rolesInPlaceOf(
+export function replacementRoles(
   configured: CoreProvider | undefined,
   ofTest: CoreProvider,
 ): UserRoleSource | undefined {

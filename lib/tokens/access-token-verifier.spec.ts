@@ -97,7 +97,7 @@ describe('verifying an access token', () => {
     });
   });
 
-  it.each([1, 2, 3, 4, 5] as const)('S010 takes a token of version %d', async (version) => {
+  it.each([1, 2, 3, 4, 5] as const)('takes a token of version %d (S010)', async (version) => {
     const { verify } = setUp();
     expect(await verify(GOLDEN_ACCESS_TOKENS[version])).toMatchObject({
       sessionHandle: GOLDEN_FACTS.sessionHandle,
@@ -105,7 +105,7 @@ describe('verifying an access token', () => {
     });
   });
 
-  it('T109 takes a token of version 2 by any published key, and no other', async () => {
+  it('takes a token of version 2 by any published key, and no other (T109)', async () => {
     const { outcome, keySet, verify } = setUp({
       keys: [publicJwkOf(STATIC_TEST_KEY, STATIC_TEST_KID), publicJwkOf(DYNAMIC_TEST_KEY, DYNAMIC_TEST_KID)],
     });
@@ -116,7 +116,7 @@ describe('verifying an access token', () => {
     expect(new Set(keySet.asked)).toEqual(new Set([undefined]));
   });
 
-  it('S011 hands out frozen claims', async () => {
+  it('hands out frozen claims (S011)', async () => {
     const { verify } = setUp();
     const { payload } = await verify(withClaims({ roles: ['a', { b: 1 }] }));
     expect(() => {
@@ -145,7 +145,7 @@ describe('the times of an access token', () => {
     [-4, 'accepted'],
     [1, 'accepted'],
     [-6, 'refused'],
-  ])('S006 with a tolerance of six seconds, expiring in %d s: %s', async (seconds, outcome) => {
+  ])('with a tolerance of six seconds, expiring in %d s: %s (S006)', async (seconds, outcome) => {
     const { outcome: outcomeOf } = setUp({ clockToleranceSec: 6 });
     expect(await outcomeOf(withClaims({ exp: nowSec + seconds }))).toBe(outcome);
   });
@@ -153,13 +153,13 @@ describe('the times of an access token', () => {
   it.each([
     [6, 'accepted'],
     [7, 'refused'],
-  ])('S006 with a tolerance of six seconds, valid in %d s: %s', async (seconds, outcome) => {
+  ])('with a tolerance of six seconds, valid in %d s: %s (S006)', async (seconds, outcome) => {
     expect(await setUp({ clockToleranceSec: 6 }).outcome(withClaims({ nbf: nowSec + seconds }))).toBe(
       outcome,
     );
   });
 
-  it('S006 does not lengthen the expiry that it reports', async () => {
+  it('does not lengthen the expiry that it reports (S006)', async () => {
     const { verify } = setUp({ clockToleranceSec: 6 });
     expect((await verify(withClaims({ exp: nowSec - 1 }))).expiryMs).toBe((nowSec - 1) * 1000);
   });
@@ -168,12 +168,12 @@ describe('the times of an access token', () => {
     [-1, 'refused'],
     [0, 'accepted'],
     [1, 'accepted'],
-  ])('T112 of version 2 count in milliseconds: expiring in %d ms is %s', async (ms, outcome) => {
+  ])('of version 2 count in milliseconds: expiring in %d ms is %s (T112)', async (ms, outcome) => {
     const token = legacyToken({ ...V2_CLAIMS, expiryTime: TEST_START_MS + ms });
     expect(await setUp().outcome(token)).toBe(outcome);
   });
 
-  it('S102 are looked at before any key is asked for', async () => {
+  it('are looked at before any key is asked for (S102)', async () => {
     const { outcome, keySet } = setUp();
     expect(await outcome(withClaims({ exp: nowSec }))).toBe('refused');
     expect(keySet.asked).toEqual([]);
@@ -204,7 +204,7 @@ describe('issuer and audience of an access token', () => {
     ['empty', '', FOR_OTHERS],
     ['the name of what lists have', 'length', FOR_OTHERS],
     ['a number', 0, FOR_OTHERS],
-  ])('S009 issuer: %s', async (_, iss, outcome) => {
+  ])('issuer: %s (S009)', async (_, iss, outcome) => {
     expect(await setUp({ intended: { issuers } }).outcome(withClaims({ iss }))).toBe(outcome);
     expect(await setUp().outcome(withClaims({ iss }))).toBe('accepted');
   });
@@ -225,19 +225,19 @@ describe('issuer and audience of an access token', () => {
     ['an object', { 0: audience }, FOR_OTHERS],
     ['null', null, FOR_OTHERS],
     ['true', true, FOR_OTHERS],
-  ])('S009 audience: %s', async (_, aud, outcome) => {
+  ])('audience: %s (S009)', async (_, aud, outcome) => {
     expect(await setUp({ intended: { audience } }).outcome(withClaims({ aud }))).toBe(outcome);
     expect(await setUp().outcome(withClaims({ aud }))).toBe('accepted');
   });
 
-  it('S009 both are asked for where both are configured', async () => {
+  it('both are asked for where both are configured (S009)', async () => {
     const { outcome } = setUp({ intended: { issuers, audience } });
     expect(await outcome(withClaims({ iss: HERE, aud: audience }))).toBe('accepted');
     expect(await outcome(withClaims({ iss: HERE }))).toBe(FOR_OTHERS);
     expect(await outcome(withClaims({ aud: audience }))).toBe(FOR_OTHERS);
   });
 
-  it('S009 of version 2 stand in userData, where the application put them', async () => {
+  it('of version 2 stand in userData, where the application put them (S009)', async () => {
     const { outcome } = setUp({ intended: { issuers, audience } });
     const userData = { iss: HERE, aud: audience };
     expect(await outcome(legacyToken({ ...V2_CLAIMS, userData }))).toBe('accepted');
@@ -247,14 +247,14 @@ describe('issuer and audience of an access token', () => {
     expect(await outcome(legacyToken({ ...V2_CLAIMS, ...userData }))).toBe(FOR_OTHERS);
   });
 
-  it('S009 S001 are believed of proven tokens only: a forged or an expired one is refused as ever', async () => {
+  it('are believed of proven tokens only: a forged or an expired one is refused as ever (S009 S001)', async () => {
     const { outcome } = setUp({ intended: { issuers, audience } });
     const forged = jwt(V5_HEADER, { ...V5_CLAIMS, iss: THERE }, () => Buffer.alloc(256, 1));
     expect(await outcome(forged)).toBe('refused');
     expect(await outcome(withClaims({ iss: 'x', exp: nowSec }))).toBe('refused');
   });
 
-  it('S009 are proven before a token is remembered', async () => {
+  it('are proven before a token is remembered (S009)', async () => {
     const { outcome, verifier } = setUp({ intended: { issuers } });
     const [ours, others] = [withClaims({ iss: HERE }), withClaims({ iss: 'x' })];
     for (const _ of [1, 2]) {
@@ -284,7 +284,7 @@ describe('a token that our keys did not sign like this', () => {
   it.each([
     ['5', GOOD],
     ['2', GOLDEN_ACCESS_TOKENS[2]],
-  ])('S001 is refused with any one character exchanged (version %s)', async (_, text) => {
+  ])('is refused with any one character exchanged (version %s) (S001)', async (_, text) => {
     const { outcome } = setUp();
     expect(await outcome(text)).toBe('accepted');
     for (let index = 0; index < text.length; index++) {
@@ -299,7 +299,7 @@ describe('a token that our keys did not sign like this', () => {
     ['5', GOOD, 'base64url'],
     ['2', GOLDEN_ACCESS_TOKENS[2], 'base64'],
   ] as const)(
-    'S001 is refused with any one bit of its bytes changed (version %s)',
+    'is refused with any one bit of its bytes changed (version %s) (S001)',
     async (_, text, alphabet) => {
       const { outcome } = setUp();
       const parts = text.split('.').map((part) => Buffer.from(part, alphabet));
@@ -314,7 +314,7 @@ describe('a token that our keys did not sign like this', () => {
     },
   );
 
-  it('S001 is refused when its signature is spelled in another way', async () => {
+  it('is refused when its signature is spelled in another way (S001)', async () => {
     const { outcome } = setUp();
     for (const tail of ['=', '==', ' ', '\n', 'A', '!!']) {
       expect(await outcome(`${GOOD}${tail}`)).toBe('refused');
@@ -372,7 +372,7 @@ describe('a token that our keys did not sign like this', () => {
     ['a list of algorithms', ['RS256'], (text) => rs256(text)],
     ["a stranger's RS256", 'RS256', (text) => rs256(text, FOREIGN_TEST_KEY)],
     ['no signature under RS256', 'RS256', () => ''],
-  ])('S002 is refused: %s', async (_, alg, signature) => {
+  ])('is refused: %s (S002)', async (_, alg, signature) => {
     expect(await setUp().outcome(jwt({ ...V5_HEADER, alg }, V5_CLAIMS, signature))).toBe('refused');
   });
 
@@ -384,7 +384,7 @@ describe('a token that our keys did not sign like this', () => {
     ],
     ['EdDSA', ed.publicKey, (text: string) => sign(null, Buffer.from(text), ed.privateKey)],
   ] as const)(
-    'S002 S003 is refused although a key of its kind is published without alg: %s',
+    'is refused although a key of its kind is published without alg: %s (S002 S003)',
     async (alg, key, signature) => {
       const jwk = { ...(key.export({ format: 'jwk' }) as object), kid: DYNAMIC_TEST_KID } as PublicJwk;
       expect(await setUp({ keys: [jwk] }).outcome(jwt({ ...V5_HEADER, alg }, V5_CLAIMS, signature))).toBe(
@@ -394,26 +394,26 @@ describe('a token that our keys did not sign like this', () => {
   );
 
   it.each(['HS256', 'RS512', 'PS256', 'ES256'])(
-    'S003 is refused when the published key says of itself that it is for %s',
+    'is refused when the published key says of itself that it is for %s (S003)',
     async (alg) => {
       const { outcome } = setUp({ keys: [{ ...OUR_KEY, alg }] });
       expect(await outcome(jwt({ ...V5_HEADER, alg }, V5_CLAIMS, rsa('RSA-SHA512')))).toBe('refused');
     },
   );
 
-  it('S003 is accepted by a key that names no algorithm, with RS256 only', async () => {
+  it('is accepted by a key that names no algorithm, with RS256 only (S003)', async () => {
     expect(OUR_KEY.alg).toBeUndefined();
     expect(await setUp().outcome(GOOD)).toBe('accepted');
   });
 
-  it('S003 is refused when the published key is a shared secret', async () => {
+  it('is refused when the published key is a shared secret (S003)', async () => {
     const secret = { kty: 'oct', kid: DYNAMIC_TEST_KID, k: 'c2VjcmV0' } as PublicJwk;
     const { outcome } = setUp({ keys: [secret] });
     expect(await outcome(jwt({ ...V5_HEADER, alg: 'HS256' }, V5_CLAIMS, hmac('secret')))).toBe('refused');
     expect(await outcome(legacyToken(V2_CLAIMS))).toBe('refused');
   });
 
-  it('S004 is refused with its own key in the header, and nobody is called', async () => {
+  it('is refused with its own key in the header, and nobody is called (S004)', async () => {
     let calls = 0;
     const server = createServer((_, response) => {
       calls++;
@@ -448,7 +448,7 @@ describe('a token that our keys did not sign like this', () => {
     'k'.repeat(256),
     '\0',
     '💥',
-  ])('S005 is refused for the unknown key id %j, which is looked up once as it is', async (kid) => {
+  ])('is refused for the unknown key id %j, which is looked up once as it is (S005)', async (kid) => {
     const { outcome, keySet } = setUp();
     expect(await outcome(jwt({ ...V5_HEADER, kid }, V5_CLAIMS))).toBe('refused');
     expect(keySet.asked).toEqual([kid]);
@@ -469,7 +469,7 @@ describe('a token that our keys did not sign like this', () => {
       'a JWT of the application',
       jwt({ ...V5_HEADER, version: undefined }, { sub: 'user-1', exp: nowSec + 9, iat: nowSec }),
     ],
-  ])('S007 is no access token: %s', async (_, text) => {
+  ])('is no access token: %s (S007)', async (_, text) => {
     expect(await setUp().outcome(text)).toBe('no access token');
   });
 
@@ -520,7 +520,7 @@ describe('keys of both kinds in one set', () => {
       EC_HEADER,
       (text) => es256(text, generateKeyPairSync('ec', { namedCurve: 'P-256' })),
     ],
-  ])('S002 refuses %s', async (_, header, signature) => {
+  ])('refuses %s (S002)', async (_, header, signature) => {
     expect(await setUp({ keys }).outcome(jwt(header, V5_CLAIMS, signature))).toBe('refused');
   });
 
@@ -531,7 +531,7 @@ describe('keys of both kinds in one set', () => {
     ['lies on another curve', jwkOf(otherCurve.publicKey, { alg: 'ES256' }), otherCurve],
     ['only calls its curve P-256', jwkOf(otherCurve.publicKey, { alg: 'ES256', crv: 'P-256' }), otherCurve],
     ['is broken', { kty: 'EC', kid: 'd-2', alg: 'ES256', crv: 'P-256', x: 'AA', y: 'AA' }, ec],
-  ])('S003 does not verify ES256 with a published key that %s', async (_, key, pair) => {
+  ])('does not verify ES256 with a published key that %s (S003)', async (_, key, pair) => {
     const token = jwt(EC_HEADER, V5_CLAIMS, (text) => es256(text, pair));
     expect(await setUp({ keys: [key] }).outcome(token)).toBe('refused');
   });
@@ -544,7 +544,7 @@ describe('keys of both kinds in one set', () => {
     expect(await setUp({ keys: [jwkOf(weak.publicKey, {})] }).outcome(token)).toBe('refused');
   });
 
-  it('T109 goes past keys of another kind to the one that signed a token of version 2', async () => {
+  it('goes past keys of another kind to the one that signed a token of version 2 (T109)', async () => {
     expect(await setUp({ keys: [EC_KEY, OUR_KEY] }).outcome(legacyToken(V2_CLAIMS))).toBe('accepted');
   });
 });
@@ -572,7 +572,7 @@ describe('remembering verified tokens', () => {
     expect(verifier.cachedTokens).toBe(1);
   });
 
-  it('S012 tells tokens apart by all of their text', async () => {
+  it('tells tokens apart by all of their text (S012)', async () => {
     const { verify, outcome } = setUp();
     await verify(GOOD);
     const [header, payload, signature = ''] = GOOD.split('.');
@@ -582,7 +582,7 @@ describe('remembering verified tokens', () => {
     expect(await outcome(`${header}.${payload}.`)).toBe('refused');
   });
 
-  it('S012 forgets a token when it expires', async () => {
+  it('forgets a token when it expires (S012)', async () => {
     const { verify, outcome, clock, verifier } = setUp();
     await verify(GOOD);
     clock.advanceSeconds(3599);
@@ -592,14 +592,14 @@ describe('remembering verified tokens', () => {
     expect(verifier.cachedTokens).toBe(0);
   });
 
-  it('S012 forgets everything when a key leaves the set', async () => {
+  it('forgets everything when a key leaves the set (S012)', async () => {
     const { verify, outcome, keySet } = setUp();
     await verify(GOOD);
     keySet.remove(DYNAMIC_TEST_KID);
     expect(await outcome(GOOD)).toBe('refused');
   });
 
-  it('S012 keeps no proof that was under way when the key left', async () => {
+  it('keeps no proof that was under way when the key left (S012)', async () => {
     const { verify, outcome, keySet } = setUp();
     const underWay = verify(GOOD);
     keySet.remove(DYNAMIC_TEST_KID);
@@ -607,7 +607,7 @@ describe('remembering verified tokens', () => {
     expect(await outcome(GOOD)).toBe('refused');
   });
 
-  it('S012 proves the tokens of a revoked session again, and those of others not', async () => {
+  it('proves the tokens of a revoked session again, and those of others not (S012)', async () => {
     const { verify, keySet, verifier } = setUp();
     const other = withClaims({ sessionHandle: 'other' });
     await verify(GOOD);
@@ -619,7 +619,7 @@ describe('remembering verified tokens', () => {
     expect(keySet.asked).toHaveLength(3);
   });
 
-  it('S012 keeps no proof that was under way when the session was revoked', async () => {
+  it('keeps no proof that was under way when the session was revoked (S012)', async () => {
     const { verify, verifier } = setUp();
     const underWay = verify(GOOD);
     verifier.forgetSessions([V5_CLAIMS.sessionHandle]);
@@ -634,7 +634,7 @@ describe('remembering verified tokens', () => {
     expect(verifier.cachedTokens).toBe(0);
   });
 
-  it('S012 S102 remembers none of a flood of forged tokens, and keeps those that are good', async () => {
+  it('remembers none of a flood of forged tokens, and keeps those that are good (S012 S102)', async () => {
     const { verify, outcome, verifier } = setUp({ maxCachedTokens: 10 });
     await verify(GOOD);
     const [header, payload, signature = ''] = GOOD.split('.');
@@ -646,7 +646,7 @@ describe('remembering verified tokens', () => {
     expect(verifier.recall(GOOD)).toBeDefined();
   });
 
-  it('S012 counts the memory that they take, and none for refused ones', async () => {
+  it('counts the memory that they take, and none for refused ones (S012)', async () => {
     const { verify, outcome, verifier } = setUp({ maxCachedTokenBytes: 64 * 4000 });
     await verify(GOOD);
     const { cachedTokenBytes } = verifier;
@@ -673,7 +673,7 @@ describe('remembering verified tokens', () => {
     expect(verifier.recall(GOOD)).toBeUndefined();
   });
 
-  it('S006 keeps nbf and the tolerance for known tokens, also when the clock is set back', async () => {
+  it('keeps nbf and the tolerance for known tokens, also when the clock is set back (S006)', async () => {
     const { verify, verifier, clock } = setUp({ clockToleranceSec: 6 });
     const token = withClaims({ nbf: nowSec, exp: nowSec + 10 });
     await verify(token);
@@ -686,7 +686,7 @@ describe('remembering verified tokens', () => {
     expect([-6001, -6000, 15_999, 16_000].map(knownAfter)).toEqual([false, true, true, false]);
   });
 
-  it('S012 answers without a promise as long as the key is at hand, and keeps what it proved', async () => {
+  it('answers without a promise as long as the key is at hand, and keeps what it proved (S012)', async () => {
     const clock = new TestClock(TEST_START_MS);
     const keySet = new KeysAtHand([OUR_KEY]);
     const verifier = new AccessTokenVerifier(keySet, clock, { clockToleranceSec: 0, maxCachedTokens: 10 });
@@ -722,7 +722,7 @@ describe('remembering verified tokens', () => {
     await expect(verify(GOOD)).resolves.toBeDefined();
   });
 
-  it('S012 lets nobody share a proof that began before the key left', async () => {
+  it('lets nobody share a proof that began before the key left (S012)', async () => {
     const { verify, outcome, keySet } = setUp();
     const before = verify(GOOD);
     keySet.remove(DYNAMIC_TEST_KID);
@@ -730,7 +730,7 @@ describe('remembering verified tokens', () => {
     await before;
   });
 
-  it('S012 lets nobody share a proof that began before the session was revoked', async () => {
+  it('lets nobody share a proof that began before the session was revoked (S012)', async () => {
     const { verify, keySet, verifier } = setUp();
     const before = verify(GOOD);
     verifier.forgetSessions([V5_CLAIMS.sessionHandle]);

@@ -11,7 +11,7 @@ import {
 } from './access-token.js';
 import { findForeignClaim, type IntendedTokens } from './intended-tokens.js';
 import { SignatureVerifier, type SignatureVerdict } from './signature-verifier.js';
-import { cacheKeyOf, VerifiedTokenCache, type ProofStart, type Validity } from './verified-token-cache.js';
+import { tokenCacheKey, VerifiedTokenCache, type ProofStart, type Validity } from './verified-token-cache.js';
 
 export interface AccessTokenVerifierOptions {
   /** Seconds by which `exp` and `nbf` may be missed. */
@@ -158,7 +158,7 @@ export class AccessTokenVerifier {
 
   private checkTimes(parsed: ParsedAccessToken): Validity {
     const now = this.clock.now();
-    const validity = validityOf(parsed, this.options.clockToleranceSec);
+    const validity = checkValidity(parsed, this.options.clockToleranceSec);
     // Not the other way round: a limit that is no number lets nobody in.
     if (!(now >= validity.fromMs)) throw failure('it is not valid yet');
     if (!(now < validity.untilMs)) {
@@ -176,7 +176,7 @@ export class AccessTokenVerifier {
   private shareProof(parsed: ParsedAccessToken, validity: Validity): Promise<AccessTokenInfo> {
     const { token } = parsed;
     const start = this.proofStart();
-    const key = cacheKeyOf(token);
+    const key = tokenCacheKey(token);
     const underWay = this.flights.get(key);
     if (underWay?.token === token && isSameStart(underWay, start)) return underWay.proof;
     const flight: Flight = { ...start, token, proof: this.prove(parsed, validity, start) };
@@ -237,7 +237,7 @@ function isSameStart(a: ProofStart, b: ProofStart): boolean {
  * The claims count whole seconds of the clock: `nbf` is reached when the second is, `exp` is over when the second begins.
  * Version 2 counts milliseconds and is good in the last one, too.
  */
-function validityOf({ version, payload }: ParsedAccessToken, toleranceSec: number): Validity {
+function checkValidity({ version, payload }: ParsedAccessToken, toleranceSec: number): Validity {
   const { nbf } = payload;
   const isNumber = typeof nbf === 'number';
   return {

@@ -101,7 +101,7 @@ describe('the structure of an access token', () => {
   const NUMBERS = ['exp', 'iat'];
   const LEGACY = ['userId', 'sessionHandle', 'refreshTokenHash1', 'expiryTime', 'timeCreated', 'userData'];
 
-  it.each([...TEXT, ...NUMBERS])('S008 refuses any other JSON type, and absence, as %s', (name) => {
+  it.each([...TEXT, ...NUMBERS])('refuses any other JSON type, and absence, as %s (S008)', (name) => {
     const isRight = (value: unknown): boolean =>
       TEXT.includes(name) ? typeof value === 'string' : typeof value === 'number';
     fc.assert(
@@ -116,7 +116,7 @@ describe('the structure of an access token', () => {
     expect(infoOf(token({ [name]: undefined }))).toBeUndefined();
   });
 
-  it.each(LEGACY)('S008 refuses any other JSON type, and absence, as %s of version 2', (name) => {
+  it.each(LEGACY)('refuses any other JSON type, and absence, as %s of version 2 (S008)', (name) => {
     const isRight = (value: unknown): boolean => {
       if (name === 'userData') return typeof value === 'object' && value !== null && !Array.isArray(value);
       return typeof value === (name.startsWith('expiry') || name.startsWith('time') ? 'number' : 'string');
@@ -133,12 +133,12 @@ describe('the structure of an access token', () => {
     expect(infoOf(legacyToken({ ...V2_CLAIMS, [name]: undefined }))).toBeUndefined();
   });
 
-  it.each(['exp', 'iat'])('S008 refuses an endless %s', (name) => {
+  it.each(['exp', 'iat'])('refuses an endless %s (S008)', (name) => {
     const text = JSON.stringify({ ...V5_CLAIMS, [name]: 0 }).replace(`"${name}":0`, `"${name}":1e999`);
     expect(infoOf(jwt(V5_HEADER, text))).toBeUndefined();
   });
 
-  it('S008 reads optional claims only when they are text', () => {
+  it('reads optional claims only when they are text (S008)', () => {
     fc.assert(
       fc.property(
         fc.jsonValue().filter((value) => typeof value !== 'string'),
@@ -158,7 +158,7 @@ describe('the structure of an access token', () => {
 });
 
 describe('what an access token says', () => {
-  it('S094 is what the token says, white space and all', () => {
+  it('is what the token says, white space and all (S094)', () => {
     const spaced = {
       sub: ' user-1\n',
       rsub: '\u00a0r\ufeff',
@@ -181,11 +181,11 @@ describe('what an access token says', () => {
     ['abc', 'abc'],
     [null, undefined],
     [5, undefined],
-  ])('T107 has the parent %j as %j', (claim, parent) => {
+  ])('has the parent %j as %j (T107)', (claim, parent) => {
     expect(infoOf(token({ parentRefreshTokenHash1: claim }))?.parentRefreshTokenHash1).toBe(parent);
   });
 
-  it.each([1, 2, 3, 4, 5] as const)('S010 is read from a token of version %d', (version) => {
+  it.each([1, 2, 3, 4, 5] as const)('is read from a token of version %d (S010)', (version) => {
     const { role, ...facts } = GOLDEN_FACTS;
     const info = infoOf(GOLDEN_ACCESS_TOKENS[version]);
     expect(info).toMatchObject({
@@ -233,14 +233,14 @@ describe('hostile input instead of an access token', () => {
     ['constructor.prototype', jwt(V5_HEADER, '{"constructor":{"prototype":{"sub":"x"}}}')],
   ];
 
-  it.each(CORPUS)('S011 is refused and changes no prototype: %s', (_, text) => {
+  it.each(CORPUS)('is refused and changes no prototype: %s (S011)', (_, text) => {
     const before = Object.getOwnPropertyNames(Object.prototype);
     expect(parseWithoutVerifying(text)).toBeUndefined();
     expect(Object.getOwnPropertyNames(Object.prototype)).toEqual(before);
     expect(({} as Claims)['sub']).toBeUndefined();
   });
 
-  it('S011 gives an own claim named __proto__ no power', () => {
+  it('gives an own claim named __proto__ no power (S011)', () => {
     const text = JSON.stringify(V5_CLAIMS).replace('{', '{"__proto__":{"stt":1,"polluted":true},');
     const info = infoOf(jwt(V5_HEADER, text));
     expect(info?.userId).toBe('user-1');
@@ -249,14 +249,14 @@ describe('hostile input instead of an access token', () => {
     expect(Object.getPrototypeOf(withoutProtectedClaims(info?.payload ?? {}))).toBe(Object.prototype);
   });
 
-  it('S011 takes the last of duplicate claims, as JSON.parse does, wherever it reads them', () => {
+  it('takes the last of duplicate claims, as JSON.parse does, wherever it reads them (S011)', () => {
     const text = JSON.stringify(V5_CLAIMS).replace('{', '{"sub":"user-2",');
     const info = infoOf(jwt(V5_HEADER, text));
     expect(info?.userId).toBe('user-1');
     expect(info?.payload['sub']).toBe('user-1');
   });
 
-  it('S011 is not even decoded when it is longer than 16 kB', () => {
+  it('is not even decoded when it is longer than 16 kB (S011)', () => {
     const padding = 'x'.repeat(MAX_ACCESS_TOKEN_LENGTH);
     const parse = jest.spyOn(JSON, 'parse');
     try {
@@ -268,7 +268,7 @@ describe('hostile input instead of an access token', () => {
     }
   });
 
-  it('S011 is taken apart up to 16 kB', () => {
+  it('is taken apart up to 16 kB (S011)', () => {
     const plain = token({}).length;
     const padding = 'x'.repeat(Math.floor(((MAX_ACCESS_TOKEN_LENGTH - plain - 30) * 3) / 4));
     const text = token({ padding });
@@ -276,7 +276,7 @@ describe('hostile input instead of an access token', () => {
     expect(infoOf(text)).toBeDefined();
   });
 
-  it('S011 never throws, for any text and any three JSON parts', () => {
+  it('never throws, for any text and any three JSON parts (S011)', () => {
     const anything = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.tuple(fc.json(), fc.json(), fc.base64String()).map((parts) => parts.map(part).join('.')),

@@ -19,18 +19,18 @@ export function findForeignClaim(
   payload: JsonObject,
   { issuers, audience }: IntendedTokens,
 ): 'iss' | 'aud' | undefined {
-  if (issuers !== undefined && !isOneOf(payload['iss'], issuers)) return 'iss';
-  if (audience !== undefined && !audiencesIn(payload['aud']).includes(audience)) return 'aud';
+  if (issuers !== undefined && !includesIssuer(payload['iss'], issuers)) return 'iss';
+  if (audience !== undefined && !readAudiences(payload['aud']).includes(audience)) return 'aud';
   return undefined;
 }
 
 /** A list of issuers is none, even with the right one in it. */
-function isOneOf(iss: JsonObject[string] | undefined, issuers: readonly string[]): boolean {
+function includesIssuer(iss: JsonObject[string] | undefined, issuers: readonly string[]): boolean {
   return typeof iss === 'string' && issuers.includes(iss);
 }
 
 /** One text or a list of nothing but texts (RFC 7519 4.1.3); anything else names nobody. */
-function audiencesIn(aud: JsonObject[string] | undefined): readonly unknown[] {
+function readAudiences(aud: JsonObject[string] | undefined): readonly unknown[] {
   if (!Array.isArray(aud)) return [aud];
   return aud.every((name) => typeof name === 'string') ? aud : [];
 }

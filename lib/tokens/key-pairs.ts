@@ -44,12 +44,12 @@ export async function newStoredKeyPair(algorithm: SigningAlgorithm): Promise<str
  * @param value `<public>|<private>`; rows of old Cores use `;`
  * @throws {Error} it is neither; the message names the key and shows nothing of it
  */
-export function keyPairOf(kid: string, createdAtMs: number, value: string): KeyPair {
+export function parseKeyPair(kid: string, createdAtMs: number, value: string): KeyPair {
   const [publicDer = '', privateDer = ''] = value.split(/[|;]/);
   const der = (text: string): Buffer => Buffer.from(text, 'base64');
   try {
     const publicKey = createPublicKey({ key: der(publicDer), format: 'der', type: 'spki' });
-    const publicJwk = publicJwkOf(kid, publicKey.export({ format: 'jwk' }));
+    const publicJwk = toPublicJwk(kid, publicKey.export({ format: 'jwk' }));
     return {
       kid,
       algorithm: publicJwk.kty === 'RSA' ? 'RS256' : 'ES256',
@@ -62,7 +62,7 @@ export function keyPairOf(kid: string, createdAtMs: number, value: string): KeyP
   }
 }
 
-function publicJwkOf(kid: string, exported: unknown): PublicJwk {
+function toPublicJwk(kid: string, exported: unknown): PublicJwk {
   const jwk = isJsonObject(exported) ? exported : {};
   const { kty, n, e, crv, x, y } = jwk;
   if (kty === 'RSA' && typeof n === 'string' && typeof e === 'string') {

@@ -132,7 +132,7 @@ describe('issuing a refresh token', () => {
     );
   });
 
-  it('S021 is unique and unpredictable: 2,000 tokens of one content share no nonce and no IV, and each nonce bit is a coin', async () => {
+  it('is unique and unpredictable: 2,000 tokens of one content share no nonce and no IV, and each nonce bit is a coin (S021)', async () => {
     const issued = await Promise.all(Array.from({ length: 2000 }, async () => tokens.issue(FIRST)));
     const nonces = issued.map((token) => Buffer.from(token.split('.')[1] ?? '', 'hex'));
     expect(new Set(nonces.map((nonce) => nonce.toString('hex'))).size).toBe(2000);
@@ -152,7 +152,7 @@ describe('issuing a refresh token', () => {
 });
 
 describe('the successor of a refresh token', () => {
-  it('S024 is the same for everybody who exchanges the same parent, in any process that has the key', async () => {
+  it('is the same for everybody who exchanges the same parent, in any process that has the key (S024)', async () => {
     const child = await tokens.issueSuccessor(CHILD);
     expect(await new RefreshTokens(KEY).issueSuccessor({ ...CHILD })).toBe(child);
     expect(child).not.toBe(TOKEN);
@@ -240,7 +240,7 @@ describe('opening what is no refresh token of ours', () => {
     expect(await new RefreshTokens(newRefreshTokenKey()).open(TOKEN)).toBeUndefined();
   });
 
-  it('S028 refuses the halves of two tokens, of one session or of two', async () => {
+  it('refuses the halves of two tokens, of one session or of two (S028)', async () => {
     const mine = (await tokens.issue(FIRST)).split('.');
     for (const other of [
       await tokens.issue(FIRST),

@@ -74,12 +74,12 @@ export class RefreshTokens {
   async issueSuccessor(
     content: RefreshTokenContent & { readonly parentRefreshTokenHash1: string },
   ): Promise<string> {
-    return this.seal(content, this.derive('nonce', JSON.stringify(plaintextOf(content, ''))).toString('hex'));
+    return this.seal(content, this.derive('nonce', JSON.stringify(toPlaintext(content, ''))).toString('hex'));
   }
 
   /** The anti-CSRF token of a token's child: the same for all that exchange the same parent, unknowable without the key. */
   successorAntiCsrfToken(parentRefreshTokenHash1: string): string {
-    return uuidFrom(this.derive('anti-csrf', parentRefreshTokenHash1));
+    return formatUuid(this.derive('anti-csrf', parentRefreshTokenHash1));
   }
 
   /**
@@ -97,16 +97,16 @@ export class RefreshTokens {
     const bytes = Buffer.from(sealed, 'base64');
     if (bytes.length <= IV_BYTES + TAG_BYTES || bytes.toString('base64') !== sealed) return undefined;
     const plaintext = await this.unseal(bytes);
-    const content = plaintext === undefined ? undefined : contentOf(plaintext);
+    const content = plaintext === undefined ? undefined : parseContent(plaintext);
     return content?.nonce === nonce ? content : undefined;
   }
 
   private async seal(content: RefreshTokenContent, nonce: string): Promise<string> {
-    const plaintext = JSON.stringify(plaintextOf(content, nonce));
+    const plaintext = JSON.stringify(toPlaintext(content, nonce));
     const iv = this.derive('iv', plaintext).subarray(0, IV_BYTES);
     const sealingKey = await this.sealingKeys.of(iv);
     this.sealingKeys.keep(iv, sealingKey);
-    return `${sealedBy(sealingKey, iv, plaintext)}.${nonce}.V2`;
+    return `${seal(sealingKey, iv, plaintext)}.${nonce}.V2`;
   }
 
   private async unseal(bytes: Buffer): Promise<string | undefined> {
@@ -135,10 +135,10 @@ export class RefreshTokens {
  * @internal exported for the known-answer test
  */
 export async function sealWithIv(key: string, iv: Buffer, plaintext: string): Promise<string> {
-  return sealedBy(await derivedKey(key, iv), iv, plaintext);
+  return seal(await derivedKey(key, iv), iv, plaintext);
 }
 
-function sealedBy(sealingKey: Buffer, iv: Buffer, plaintext: string): string {
+function seal(sealingKey: Buffer, iv: Buffer, plaintext: string): string {
   const cipher = createCipheriv('aes-256-gcm', sealingKey, iv);
   return Buffer.concat([iv, cipher.update(plaintext, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString(
     'base64',
@@ -180,7 +180,7 @@ class SealingKeys {
 }
 
 /** Absent fields are left out, as a Core does. */
-function plaintextOf(content: RefreshTokenContent, nonce: string): Record<string, string> {
+function toPlaintext(content: RefreshTokenContent, nonce: string): Record<string, string> {
   const { sessionHandle, userId, tenantId, parentRefreshTokenHash1, antiCsrfToken } = content;
   return {
     sessionHandle,
@@ -192,7 +192,7 @@ function plaintextOf(content: RefreshTokenContent, nonce: string): Record<string
   };
 }
 
-function contentOf(plaintext: string): (RefreshTokenContent & { nonce: string }) | undefined {
+function parseContent(plaintext: string): (RefreshTokenContent & { nonce: string }) | undefined {
   const fields = parseJsonObject(plaintext);
   if (fields === undefined) return undefined;
   const { sessionHandle, userId, nonce, parentRefreshTokenHash1, antiCsrfToken, tenantId } = fields;
@@ -210,7 +210,7 @@ function contentOf(plaintext: string): (RefreshTokenContent & { nonce: string })
 }
 
 /** The form of a version 4 UUID, which is what an anti-CSRF token looks like on the wire. */
-function uuidFrom(bytes: Buffer): string {
+function formatUuid(bytes: Buffer): string {
   const hex = Buffer.from(bytes.subarray(0, 16));
   hex[6] = ((hex[6] ?? 0) & 0x0f) | 0x40;
   hex[8] = ((hex[8] ?? 0) & 0x3f) | 0x80;

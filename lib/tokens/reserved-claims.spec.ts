@@ -26,7 +26,7 @@ describe('names that belong to the session', () => {
     [4, [...V3, 'tId'], ['rsub', 'userId']],
     [5, [...V3, 'tId', 'rsub'], ['userId', 'iss', 'aud', 'nbf', '__proto__']],
     [9, [...V3, 'tId', 'rsub'], ['userId']],
-  ])('S013 are, up to version %d, %j', (version, reserved, free) => {
+  ])('are, up to version %d, %j (S013)', (version, reserved, free) => {
     for (const name of reserved) {
       expect(findReservedClaim({ a: 1, [name]: null }, version)).toBe(name);
       const complete = Object.fromEntries(
@@ -40,7 +40,7 @@ describe('names that belong to the session', () => {
     ).toBeUndefined();
   });
 
-  it('S013 are removed from a payload, and nothing else is', () => {
+  it('are removed from a payload, and nothing else is (S013)', () => {
     const all = Object.fromEntries(PROTECTED_CLAIM_NAMES.map((name) => [name, 'x']));
     const payload = { ...all, iss: 'x', role: 'admin', nested: { sub: 'y' } };
     expect(withoutProtectedClaims(payload)).toEqual({ iss: 'x', role: 'admin', nested: { sub: 'y' } });

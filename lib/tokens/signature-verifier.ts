@@ -38,14 +38,14 @@ export class SignatureVerifier {
   async verify(token: SignedToken): Promise<SignatureVerdict> {
     const keys = await this.keys.find(token.kid);
     if (token.version <= 2) return this.verdictByAny(token, keys);
-    return keys.length === 0 ? 'UNKNOWN_KEY' : this.verdictOf(token, keys.slice(0, 1));
+    return keys.length === 0 ? 'UNKNOWN_KEY' : this.checkSignature(token, keys.slice(0, 1));
   }
 
   /** Versions 1 and 2 name no key, so that only the signature tells that it was made by one that is not known yet. */
   private async verdictByAny(token: SignedToken, keys: readonly PublicJwk[]): Promise<SignatureVerdict> {
-    const verdict = this.verdictOf(token, keys);
+    const verdict = this.checkSignature(token, keys);
     if (verdict === 'PROVEN' || this.keys.findOthers === undefined) return verdict;
-    return this.verdictOf(token, await this.keys.findOthers(keys));
+    return this.checkSignature(token, await this.keys.findOthers(keys));
   }
 
   /**
@@ -55,10 +55,10 @@ export class SignatureVerifier {
    */
   verifyAtOnce(token: SignedToken): SignatureVerdict | undefined {
     const key = token.kid === undefined ? undefined : this.keys.findAtHand?.(token.kid);
-    return key && this.verdictOf(token, [key]);
+    return key && this.checkSignature(token, [key]);
   }
 
-  private verdictOf(
+  private checkSignature(
     { token, version, algorithm }: SignedToken,
     keys: readonly PublicJwk[],
   ): SignatureVerdict {
@@ -67,7 +67,7 @@ export class SignatureVerifier {
     const signature = decodeSignature(token.slice(end + 1), version <= 2 ? 'base64' : 'base64url');
     if (signature === undefined) return 'WRONG_SIGNATURE';
     const signed = Buffer.from(token.slice(0, end));
-    return keys.some((jwk) => isSignedBy(this.importKey(jwk), algorithm, signed, signature))
+    return keys.some((jwk) => hasValidSignature(this.importKey(jwk), algorithm, signed, signature))
       ? 'PROVEN'
       : 'WRONG_SIGNATURE';
   }
@@ -80,7 +80,7 @@ export class SignatureVerifier {
 }
 
 /** The key chooses the algorithm; a token that names another one is not proven by it. */
-function isSignedBy(
+function hasValidSignature(
   imported: ImportedKey | null,
   algorithm: Algorithm,
   signed: Buffer,
@@ -98,7 +98,7 @@ function isSignedBy(
 }
 
 function importKey(jwk: PublicJwk): ImportedKey | null {
-  const algorithm = algorithmOf(jwk);
+  const algorithm = jwkAlgorithm(jwk);
   if (algorithm === undefined) return null;
   try {
     const key = createPublicKey({ key: { ...jwk }, format: 'jwk' });
@@ -113,7 +113,7 @@ function importKey(jwk: PublicJwk): ImportedKey | null {
  * What a published key is for: RSA for RS256, also where it says nothing; P-256 for ES256, where it says so. Everything
  * else in a set belongs to somebody else.
  */
-function algorithmOf({ kty, alg, crv, use }: PublicJwk): Algorithm | undefined {
+function jwkAlgorithm({ kty, alg, crv, use }: PublicJwk): Algorithm | undefined {
   if (use !== undefined && use !== 'sig') return undefined;
   if (kty === 'RSA') return alg === undefined || alg === 'RS256' ? 'RS256' : undefined;
   return kty === 'EC' && crv === 'P-256' && alg === 'ES256' ? 'ES256' : undefined;

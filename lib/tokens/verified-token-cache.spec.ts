@@ -32,7 +32,7 @@ function setUp({ maxEntries = 10, maxBytes = 1e9 } = {}) {
 }
 
 describe('the memory of verified tokens', () => {
-  it('S012 stays at its bound under a million tokens, and keeps the newest', () => {
+  it('stays at its bound under a million tokens, and keeps the newest (S012)', () => {
     const { cache, add, get, has } = setUp({ maxEntries: 1000 });
     const info = infoOf('s');
     for (let n = 0; n < 1_000_000; n++) add(`token-${n}`, info);
@@ -42,7 +42,7 @@ describe('the memory of verified tokens', () => {
     expect(has('token-998999')).toBe(false);
   });
 
-  it('S012 stays at its bound of bytes, however large the tokens are', () => {
+  it('stays at its bound of bytes, however large the tokens are (S012)', () => {
     const maxBytes = 1_000_000;
     const { cache, add } = setUp({ maxEntries: 100_000, maxBytes });
     for (let n = 0; n < 5000; n++) {
@@ -52,7 +52,7 @@ describe('the memory of verified tokens', () => {
     expect(cache.size).toBeGreaterThan(100);
   });
 
-  it('S012 counts what it takes, and nothing when it is empty again', () => {
+  it('counts what it takes, and nothing when it is empty again (S012)', () => {
     const { cache, add } = setUp();
     add('a', infoOf('s', { role: 'admin' }));
     const one = estimatedBytes('a', infoOf('s', { role: 'admin' }));
@@ -65,7 +65,7 @@ describe('the memory of verified tokens', () => {
     expect({ size: cache.size, bytes: cache.bytes }).toEqual({ size: 0, bytes: 0 });
   });
 
-  it('S012 never keeps a token that would take more than a 64th of the bytes', () => {
+  it('never keeps a token that would take more than a 64th of the bytes (S012)', () => {
     const { cache, add, has } = setUp({ maxBytes: 64_000 });
     add('small');
     add('large', infoOf('s', { text: 'x'.repeat(1000) }));
@@ -79,7 +79,7 @@ describe('the memory of verified tokens', () => {
     expect(cache.size).toBe(0);
   });
 
-  it('S102 keeps tokens that are in use while others pass through', () => {
+  it('keeps tokens that are in use while others pass through (S102)', () => {
     const { add, has } = setUp({ maxEntries: 100 });
     for (let n = 0; n < 50; n++) add(`mine-${n}`);
     for (let n = 0; n < 10_000; n++) {
@@ -99,7 +99,7 @@ describe('the memory of verified tokens', () => {
     expect(['a', 'b', 'c', 'd'].map(has)).toEqual([false, true, true, true]);
   });
 
-  it('S012 tells tokens apart that end alike', () => {
+  it('tells tokens apart that end alike (S012)', () => {
     const { add, get, has, cache } = setUp();
     const end = 'x'.repeat(100);
     const info = infoOf('s');
@@ -113,14 +113,14 @@ describe('the memory of verified tokens', () => {
     expect(cache.bytes).toBe(estimatedBytes(`b${end}`, infoOf('t')));
   });
 
-  it('S012 knows a token only while it is good', () => {
+  it('knows a token only while it is good (S012)', () => {
     const { cache } = setUp();
     cache.set('a', infoOf('s'), { fromMs: NOW_MS, untilMs: NOW_MS + 10 }, START);
     const known = [-1, 0, 9, 10].map((ms) => cache.get('a', 0, NOW_MS + ms) !== undefined);
     expect(known).toEqual([false, true, true, false]);
   });
 
-  it('S012 is empty when the key set has changed', () => {
+  it('is empty when the key set has changed (S012)', () => {
     const { cache } = setUp();
     cache.set('a', infoOf('s'), ALWAYS, START);
     expect(cache.get('a', 1, NOW_MS)).toBeUndefined();

@@ -95,7 +95,7 @@ export class VerifiedTokenCache {
       this.clear();
       this.generation = generation;
     }
-    const entry = this.entries.get(cacheKeyOf(token));
+    const entry = this.entries.get(tokenCacheKey(token));
     if (entry === undefined || entry.token !== token) return undefined;
     if (nowMs < entry.validity.fromMs || nowMs >= entry.validity.untilMs) return undefined;
     entry.isUsed = true;
@@ -109,7 +109,7 @@ export class VerifiedTokenCache {
       return;
     const bytes = estimatedBytes(token, info);
     if (bytes > maxBytes * LARGEST_SHARE) return;
-    const previous = this.entries.get(cacheKeyOf(token));
+    const previous = this.entries.get(tokenCacheKey(token));
     if (previous !== undefined) this.remove(previous);
     while (this.entries.size > 0 && (this.entries.size >= maxEntries || this.usedBytes + bytes > maxBytes)) {
       this.evict();
@@ -118,7 +118,7 @@ export class VerifiedTokenCache {
   }
 
   delete(token: string): void {
-    const entry = this.entries.get(cacheKeyOf(token));
+    const entry = this.entries.get(tokenCacheKey(token));
     if (entry?.token === token) this.remove(entry);
   }
 
@@ -134,9 +134,9 @@ export class VerifiedTokenCache {
   }
 
   private add(token: string, info: AccessTokenInfo, validity: Validity, bytes: number): void {
-    const text = copyOf(token);
+    const text = flatCopy(token);
     const entry: Entry = {
-      key: cacheKeyOf(text),
+      key: tokenCacheKey(text),
       token: text,
       info,
       validity,
@@ -195,12 +195,12 @@ export class VerifiedTokenCache {
 }
 
 /** What a token is looked up by. Others may have the same, so what is found is compared as a whole. */
-export function cacheKeyOf(token: string): string {
+export function tokenCacheKey(token: string): string {
   return token.slice(-KEY_LENGTH);
 }
 
 /** A part of a string keeps the whole alive: of a cookie that is the request's whole header. */
-function copyOf(text: string): string {
+function flatCopy(text: string): string {
   return Buffer.from(text).toString();
 }
 

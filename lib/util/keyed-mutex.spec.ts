@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { CoreUnavailableError } from '../errors/core.error.js';
-import { OneAtATime } from './keyed-mutex.js';
+import { KeyedMutex } from './keyed-mutex.js';
 
 describe('work one at a time', () => {
   it('runs in the order of the calls, one key after the other', async () => {
-    const queue = new OneAtATime();
+    const queue = new KeyedMutex();
     const log: string[] = [];
     const step = (key: string, name: string) =>
       queue.run(key, async () => {
@@ -28,7 +28,7 @@ describe('work one at a time', () => {
   });
 
   it('goes on after a failure, which only its own caller sees', async () => {
-    const queue = new OneAtATime();
+    const queue = new KeyedMutex();
     const failing = queue.run('a', () => Promise.reject(new Error('no')));
     const next = queue.run('a', () => Promise.resolve('yes'));
     await expect(failing).rejects.toThrow('no');
@@ -36,7 +36,7 @@ describe('work one at a time', () => {
   });
 
   it('starts at once when nothing runs any more', async () => {
-    const queue = new OneAtATime();
+    const queue = new KeyedMutex();
     await queue.run('a', () => Promise.resolve());
     expect(Reflect.get(queue, 'last')).toEqual(new Map());
   });
@@ -54,7 +54,7 @@ describe('work one at a time within limits', () => {
   const quick = () => Promise.resolve('done');
 
   it('waits so long for work that does not end, from the call on, and then begins all the same', async () => {
-    const queue = new OneAtATime({ waitMs: 5000, waiting: 10 });
+    const queue = new KeyedMutex({ waitMs: 5000, waiting: 10 });
     void queue.run('a', never);
     const begun: number[] = [];
     const later = Array.from({ length: 5 }, async (_, index) =>
@@ -75,7 +75,7 @@ describe('work one at a time within limits', () => {
   });
 
   it('refuses work beyond so many that wait for one key, and takes it again when there is room', async () => {
-    const queue = new OneAtATime({ waitMs: 5000, waiting: 2 });
+    const queue = new KeyedMutex({ waitMs: 5000, waiting: 2 });
     void queue.run('a', never);
     const waiting = [queue.run('a', quick), queue.run('a', quick)];
     await expect(queue.run('a', quick)).rejects.toThrow(CoreUnavailableError);

@@ -1,5 +1,5 @@
 import { CoreUnavailableError } from '../errors/core.error.js';
-import { withinTime } from './with-timeout.js';
+import { withTimeout } from './with-timeout.js';
 
 /** For work that had better wait, but need not. Without them, the wait has no end. */
 export interface TurnLimits {
@@ -10,7 +10,7 @@ export interface TurnLimits {
 }
 
 /** Runs the work of one key strictly one after the other, as far as the limits allow; other keys do not wait. */
-export class OneAtATime {
+export class KeyedMutex {
   private readonly last = new Map<string, Promise<unknown>>();
   private readonly waiting = new Map<string, number>();
 
@@ -20,7 +20,7 @@ export class OneAtATime {
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const previous = this.last.get(key);
     if (previous !== undefined) this.assertMayWait(key);
-    const mine = previous === undefined ? work() : this.waitFor(previous, key).then(work);
+    const mine = previous === undefined ? work() : this.waitUntilDone(previous, key).then(work);
     this.last.set(key, mine);
     try {
       return await mine;
@@ -34,9 +34,9 @@ export class OneAtATime {
     throw new CoreUnavailableError(`${this.limits.waiting} already wait for their turn`);
   }
 
-  private async waitFor(previous: Promise<unknown>, key: string): Promise<void> {
+  private async waitUntilDone(previous: Promise<unknown>, key: string): Promise<void> {
     this.waiting.set(key, (this.waiting.get(key) ?? 0) + 1);
-    const ended = this.limits ? withinTime(previous, this.limits.waitMs, 'It is late') : previous;
+    const ended = this.limits ? withTimeout(previous, this.limits.waitMs, 'It is late') : previous;
     await ended.catch(() => undefined); // how the one before ended is its caller's business
     const left = (this.waiting.get(key) ?? 0) - 1;
     if (left > 0) this.waiting.set(key, left);

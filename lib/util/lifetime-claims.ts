@@ -18,17 +18,17 @@ export const LIFETIME_CLAIM_NAMES: readonly string[] = Object.freeze(Object.valu
 
 /** When the user last proved who they are, milliseconds since the epoch; undefined where the payload does not say. */
 export function authenticatedAtMs(payload: JsonObject): number | undefined {
-  return millisecondsIn(payload, LIFETIME_CLAIMS.authTime);
+  return readMilliseconds(payload, LIFETIME_CLAIMS.authTime);
 }
 
 /** The absolute end of the session, milliseconds since the epoch; undefined where there is none. */
 export function endOfSessionMs(payload: JsonObject): number | undefined {
-  return millisecondsIn(payload, LIFETIME_CLAIMS.expiry);
+  return readMilliseconds(payload, LIFETIME_CLAIMS.expiry);
 }
 
 /** How long the session may go without a refresh, milliseconds; undefined where the core's own validity holds. */
 export function idleLimitMs(payload: JsonObject): number | undefined {
-  return millisecondsIn(payload, LIFETIME_CLAIMS.idle);
+  return readMilliseconds(payload, LIFETIME_CLAIMS.idle);
 }
 
 /** When a session that is used now ends unless it is used again. Limits only shorten what the core grants. */
@@ -50,7 +50,7 @@ export function accessTokenExpiryMs(payload: JsonObject, nowMs: number, validity
   );
 }
 
-function millisecondsIn(payload: JsonObject, name: string): number | undefined {
+function readMilliseconds(payload: JsonObject, name: string): number | undefined {
   const seconds = Object.hasOwn(payload, name) ? payload[name] : undefined;
   if (typeof seconds !== 'number' || seconds <= 0 || !Number.isSafeInteger(seconds * 1000)) return undefined;
   return seconds * 1000;

@@ -10,7 +10,7 @@ describe('a tenant id', () => {
     expect(isTenantId(text)).toBe(false),
   );
   it.each(['users', 'recipe', 'config', 'hello', 'appid-', 'appid-x'])(
-    'S094 cannot be %s, which means something else in the path of a call',
+    'cannot be %s, which means something else in the path of a call (S094)',
     (text) => expect(isTenantId(text)).toBe(false),
   );
 });

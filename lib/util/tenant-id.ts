@@ -17,7 +17,7 @@ export function isTenantId(text: string): boolean {
 }
 
 /** The tenant that a token's payload names. */
-export function tenantIdIn(payload: JsonObject): string {
+export function readTenantId(payload: JsonObject): string {
   const { tId } = payload;
   return typeof tId === 'string' ? tId : DEFAULT_TENANT_ID;
 }

@@ -14,19 +14,19 @@ interface ReservedContext {
 }
 
 /** What the library keeps in a context; undefined where it keeps nothing. */
-export function reservedPlaceIn(userContext: UserContext | undefined): UserContext | undefined {
+export function reservedContext(userContext: UserContext | undefined): UserContext | undefined {
   const reserved = userContext?.['_default'];
   return typeof reserved === 'object' && reserved !== null ? (reserved as UserContext) : undefined;
 }
 
 /** The place where the library keeps something in a context, made where there is none. */
-export function reservePlaceIn(userContext: UserContext): UserContext {
+export function ensureReservedContext(userContext: UserContext): UserContext {
   return (userContext['_default'] ??= {}) as UserContext;
 }
 
 /** Puts the request into the context's reserved place, in place of an earlier one, and returns the same context. */
 export function withRequest(userContext: UserContext, request: HttpRequest): UserContext {
-  const reserved: ReservedContext = reservePlaceIn(userContext);
+  const reserved: ReservedContext = ensureReservedContext(userContext);
   reserved.request = request;
   reserved.keepCacheAlive = true;
   return userContext;
@@ -44,6 +44,6 @@ export function ownWriteContext(): UserContext {
  * @publicApi
  */
 export function getRequestFromUserContext(userContext: UserContext | undefined): HttpRequest | undefined {
-  const reserved: ReservedContext | undefined = reservedPlaceIn(userContext);
+  const reserved: ReservedContext | undefined = reservedContext(userContext);
   return reserved?.request;
 }

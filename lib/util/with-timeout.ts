@@ -4,7 +4,7 @@
  * @param keepsProcess whether the process stays for it until then
  * @throws {Error} with that message, when it took longer
  */
-export async function withinTime<T>(
+export async function withTimeout<T>(
   work: Promise<T>,
   timeoutMs: number,
   message: string,

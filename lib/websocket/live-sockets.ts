@@ -2,7 +2,7 @@ import { CoreUnavailableError } from '../errors/core.error.js';
 import { SessionError, TryRefreshTokenError, UnauthorisedError } from '../errors/session.error.js';
 import type { SessionContainer } from '../sessions/session-container.js';
 import { RecentEndings } from './recent-endings.js';
-import { expiryOf } from './session-end.js';
+import { sessionEndTime } from './session-end.js';
 import type { Clock } from '../util/clock.js';
 import { Deadline } from '../util/deadline.js';
 import type { SocketClient, SocketHandshake } from './socket-client.js';
@@ -103,7 +103,7 @@ export class LiveSockets {
     const ofSession = this.bySession.get(session.getHandle()) ?? new Set<LiveSocket>();
     this.bySession.set(session.getHandle(), ofSession.add(socket));
     const { clockToleranceSec, socketRenewalGraceSec, tell } = this.options;
-    const expiryMs = expiryOf(session) + clockToleranceSec * 1000;
+    const expiryMs = sessionEndTime(session) + clockToleranceSec * 1000;
     socket.deadline.set(expiryMs, () => {
       const expired = new TryRefreshTokenError('The access token of the connection has expired');
       socket.deadline.set(expiryMs + socketRenewalGraceSec * 1000, () => void this.close(socket, expired));

@@ -12,7 +12,7 @@ export interface ConnectionTimes {
  * When the access token that a session works with expires, or the session with it, milliseconds since the epoch. The
  * tokens of a SuperTokens Core may outlive the absolute end, of which it knows nothing.
  */
-export function expiryOf(session: SessionContainer): number {
+export function sessionEndTime(session: SessionContainer): number {
   const parsed = parseWithoutVerifying(session.getAccessToken());
   if (parsed === undefined) return 0;
   const { expiryMs, payload } = accessTokenInfo(parsed);

@@ -12,9 +12,9 @@ import type { SessionRuntime } from '../sessions/session-runtime.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_RUNTIME } from '../session.constants.js';
 import { Clock } from '../util/clock.js';
 import { withRequest } from '../util/user-context.js';
-import { gatewayClientOf, graphqlClientOf, type SocketClient } from './socket-client.js';
+import { findGatewayClient, findGraphqlClient, type SocketClient } from './socket-client.js';
 import { readHandshake } from './socket-handshake.js';
-import { ErrorAnswers, isAnswerable, reasonOf } from '../session-error-answer.js';
+import { ErrorAnswers, isAnswerable, errorReason } from '../session-error-answer.js';
 import { exceptionEvent, tellError } from './told-error.js';
 
 /**
@@ -80,8 +80,8 @@ export class SessionSockets implements OnApplicationShutdown {
     request?: object,
     options: SocketAdmissionOptions = {},
   ): Promise<SessionContainer | undefined> {
-    const found = gatewayClientOf(client, request) ?? graphqlClientOf(client);
-    const socket = found && this.socketOf(found);
+    const found = findGatewayClient(client, request) ?? findGraphqlClient(client);
+    const socket = found && this.findLiveSocket(found);
     if (socket === undefined) throw unknownClient();
     try {
       return await this.open(socket, options);
@@ -130,7 +130,7 @@ export class SessionSockets implements OnApplicationShutdown {
     client: SocketClient,
     options: VerifySessionOptions,
   ): Promise<SessionContainer | undefined> {
-    const socket = this.socketOf(client);
+    const socket = this.findLiveSocket(client);
     if (socket === undefined) throw unknownClient();
     const session = await this.openedSession(socket);
     if (session === undefined) {
@@ -156,7 +156,7 @@ export class SessionSockets implements OnApplicationShutdown {
     this.live.clear();
   }
 
-  private socketOf(client: SocketClient): LiveSocket | undefined {
+  private findLiveSocket(client: SocketClient): LiveSocket | undefined {
     const known = this.live.find(client.connection);
     return known ?? (client.handshake && this.live.add(client, client.handshake));
   }
@@ -258,7 +258,7 @@ export class SessionSockets implements OnApplicationShutdown {
       client.tell('exception', exceptionEvent(told));
       return told.code;
     } catch (failure) {
-      this.logger.error(failure instanceof Error ? reasonOf(failure) : String(failure));
+      this.logger.error(failure instanceof Error ? errorReason(failure) : String(failure));
       return 'INTERNAL_ERROR';
     }
   }

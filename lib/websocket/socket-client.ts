@@ -1,4 +1,4 @@
-import { memberOf } from '../graphql/execution-request.js';
+import { readMember } from '../graphql/execution-request.js';
 import type { IncomingRequestSource } from '../http/incoming-request.js';
 
 /** What a connection began with. */
@@ -77,10 +77,10 @@ const WS_OPEN = 1;
  * @param request the upgrade request, which `ws` does not keep
  * @returns undefined for a client of unknown shape
  */
-export function gatewayClientOf(client: unknown, request?: unknown): SocketClient | undefined {
+export function findGatewayClient(client: unknown, request?: unknown): SocketClient | undefined {
   if (isSocketIoSocket(client)) return new SocketIoClient(client);
   if (isWsSocket(client))
-    return new WsClient(client, isSource(request) ? handshakeOf(request) : undefined, true);
+    return new WsClient(client, isSource(request) ? readHandshake(request) : undefined, true);
   return undefined;
 }
 
@@ -90,19 +90,19 @@ export function gatewayClientOf(client: unknown, request?: unknown): SocketClien
  *
  * @returns undefined where there is none: the operation came by HTTP
  */
-export function graphqlClientOf(context: unknown): SocketClient | undefined {
-  for (const candidate of [context, memberOf(context, 'req')]) {
-    const extra = memberOf(candidate, 'extra');
-    const socket = memberOf(extra, 'socket');
-    const request = memberOf(extra, 'request');
+export function findGraphqlClient(context: unknown): SocketClient | undefined {
+  for (const candidate of [context, readMember(context, 'req')]) {
+    const extra = readMember(candidate, 'extra');
+    const socket = readMember(extra, 'socket');
+    const request = readMember(extra, 'request');
     if (isWsSocket(socket) && isSource(request)) {
-      const token = bearerIn(memberOf(candidate, 'connectionParams'));
-      return new WsClient(socket, handshakeOf(request, token), false);
+      const token = findBearer(readMember(candidate, 'connectionParams'));
+      return new WsClient(socket, readHandshake(request, token), false);
     }
   }
-  const upgraded = memberOf(context, 'request');
+  const upgraded = readMember(context, 'request');
   if (!isFastifySocketRequest(upgraded)) return undefined;
-  return new FastifySocketClient(upgraded, bearerIn(memberOf(context, '_connectionInit')));
+  return new FastifySocketClient(upgraded, findBearer(readMember(context, '_connectionInit')));
 }
 
 class SocketIoClient implements SocketClient {
@@ -110,13 +110,13 @@ class SocketIoClient implements SocketClient {
 
   constructor(readonly connection: SocketIoSocket) {
     const { headers, url, auth, address } = connection.handshake;
-    const token = memberOf(auth, 'token');
+    const token = readMember(auth, 'token');
     this.handshake = {
       headers,
       url,
       accessToken: typeof token === 'string' ? withoutScheme(token) : undefined,
-      ip: textOf(memberOf(connection.request, 'ip')),
-      peerAddress: textOf(address),
+      ip: readText(readMember(connection.request, 'ip')),
+      peerAddress: readText(address),
     };
   }
 
@@ -172,7 +172,7 @@ class FastifySocketClient implements SocketClient {
     readonly connection: FastifySocketRequest,
     accessToken: string | undefined,
   ) {
-    this.handshake = handshakeOf(connection, accessToken);
+    this.handshake = readHandshake(connection, accessToken);
   }
 
   get isClosed(): boolean {
@@ -193,24 +193,24 @@ class FastifySocketClient implements SocketClient {
 }
 
 /** Read while the connection is open: afterwards its socket has forgotten the other end. */
-function handshakeOf(request: Source, accessToken?: string): SocketHandshake {
+function readHandshake(request: Source, accessToken?: string): SocketHandshake {
   const { url, headers } = request;
   return {
     url,
     headers,
     accessToken,
-    ip: textOf(memberOf(request, 'ip')),
-    peerAddress: textOf(memberOf(memberOf(request, 'socket'), 'remoteAddress')),
+    ip: readText(readMember(request, 'ip')),
+    peerAddress: readText(readMember(readMember(request, 'socket'), 'remoteAddress')),
   };
 }
 
-function textOf(value: unknown): string | undefined {
+function readText(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
 /** `{ authorization: 'Bearer …' }`, in any case, also below `headers`, as clients of GraphQL send it. */
-function bearerIn(parameters: unknown): string | undefined {
-  for (const candidate of [parameters, memberOf(parameters, 'headers')]) {
+function findBearer(parameters: unknown): string | undefined {
+  for (const candidate of [parameters, readMember(parameters, 'headers')]) {
     if (typeof candidate !== 'object' || candidate === null) continue;
     for (const [name, value] of Object.entries(candidate)) {
       if (name.toLowerCase() === 'authorization' && typeof value === 'string') return withoutScheme(value);
@@ -224,27 +224,27 @@ function withoutScheme(value: string): string {
 }
 
 function isSource(value: unknown): value is Source {
-  return isObject(memberOf(value, 'headers'));
+  return isObject(readMember(value, 'headers'));
 }
 
 function isSocketIoSocket(value: unknown): value is SocketIoSocket {
   return (
-    isSource(memberOf(value, 'handshake')) &&
-    ['once', 'emit', 'disconnect'].every((name) => typeof memberOf(value, name) === 'function')
+    isSource(readMember(value, 'handshake')) &&
+    ['once', 'emit', 'disconnect'].every((name) => typeof readMember(value, name) === 'function')
   );
 }
 
 function isWsSocket(value: unknown): value is WsSocket {
   return (
-    typeof memberOf(value, 'readyState') === 'number' &&
-    ['once', 'send', 'close'].every((name) => typeof memberOf(value, name) === 'function')
+    typeof readMember(value, 'readyState') === 'number' &&
+    ['once', 'send', 'close'].every((name) => typeof readMember(value, name) === 'function')
   );
 }
 
 function isFastifySocketRequest(value: unknown): value is FastifySocketRequest {
-  const socket = memberOf(memberOf(value, 'raw'), 'socket');
+  const socket = readMember(readMember(value, 'raw'), 'socket');
   return (
-    isSource(value) && memberOf(value, 'ws') === true && typeof memberOf(socket, 'destroy') === 'function'
+    isSource(value) && readMember(value, 'ws') === true && typeof readMember(socket, 'destroy') === 'function'
   );
 }
 

@@ -2,7 +2,7 @@ import type { SessionConfig } from '../options/session-config.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 import type { UserContext } from '../util/user-context.js';
 import type { SocketHandshake } from './socket-client.js';
-import { IS_PEER_ADDRESS } from '../http/client-address.js';
+import { IS_PEER_ADDRESS } from '../util/client-address.js';
 import { IncomingRequest, type IncomingRequestSource } from '../http/incoming-request.js';
 
 interface HandshakeSource extends IncomingRequestSource {
@@ -28,7 +28,7 @@ export function readHandshake(
   config: SessionConfig,
   userContext: UserContext,
 ): ReadHandshake {
-  const source = sourceOf(handshake);
+  const source = handshakeSource(handshake);
   const request = new IncomingRequest(source);
   if (source.headers['cookie'] === undefined || mayUseCookies(request, config, userContext)) {
     return { request, areCookiesRefused: false };
@@ -43,10 +43,12 @@ export function readHandshake(
  * @param handshake undefined where the library does not keep it
  */
 export function requestOfHandshake(handshake: SocketHandshake | undefined): HttpRequest {
-  return new IncomingRequest(handshake === undefined ? { method: 'GET', headers: {} } : sourceOf(handshake));
+  return new IncomingRequest(
+    handshake === undefined ? { method: 'GET', headers: {} } : handshakeSource(handshake),
+  );
 }
 
-function sourceOf({ url, headers, accessToken, ip, peerAddress }: SocketHandshake): HandshakeSource {
+function handshakeSource({ url, headers, accessToken, ip, peerAddress }: SocketHandshake): HandshakeSource {
   return {
     method: 'GET',
     url,

@@ -27,7 +27,7 @@ describe('an error told outside of HTTP', () => {
     expect(told).toMatchObject({ code, status });
   });
 
-  it('S101 says when to try again wherever headers can still be written', async () => {
+  it('says when to try again wherever headers can still be written (S101)', async () => {
     const written: Record<string, unknown> = {};
     const response = new OneWayResponse();
     response.setHeader = (name, value) => {

@@ -1,7 +1,7 @@
 import { SessionError } from '../errors/session.error.js';
 import {
   answerError,
-  plainAnswerTo,
+  toPlainResponse,
   type AnswerableError,
   type ErrorAnswering,
 } from '../session-error-answer.js';
@@ -35,7 +35,7 @@ export async function tellError(
 ): Promise<ToldError> {
   const told = new OneWayResponse(response);
   await answerError(error, { request, response: told }, answering);
-  const code = SessionError.isSessionError(error) ? error.type : plainAnswerTo(error).code;
+  const code = SessionError.isSessionError(error) ? error.type : toPlainResponse(error).code;
   const { message = code, ...details } = isJsonObject(told.body) ? told.body : {};
   return {
     code,

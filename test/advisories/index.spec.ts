@@ -52,7 +52,7 @@ describe('the advisories that the security requirements refer to (S119)', () => 
   const advisories = listed();
   const notApplicable = new Set(idsIn(read('docs/not-applicable.md')));
 
-  it('S119 are all listed, with what went wrong and the rows that name them', () => {
+  it('are all listed, with what went wrong and the rows that name them (S119)', () => {
     const wanted = [...referenced()].filter(([id]) => !notApplicable.has(id));
     expect(advisories.map(({ id }) => id).toSorted()).toEqual(wanted.map(([id]) => id).toSorted());
     for (const [id, rows] of wanted) {
@@ -62,7 +62,7 @@ describe('the advisories that the security requirements refer to (S119)', () => 
     }
   });
 
-  it('S119 are each named with a test that exists', () => {
+  it('are each named with a test that exists (S119)', () => {
     const broken = advisories
       .filter(({ test }) => !test.startsWith('pending '))
       .filter(({ test }) => {
@@ -72,12 +72,12 @@ describe('the advisories that the security requirements refer to (S119)', () => 
     expect(broken.map(({ id, test }) => `${id}: ${test}`)).toEqual([]);
   });
 
-  it('S119 are pending for no other rows than the list of pending ones', () => {
+  it('are pending for no other rows than the list of pending ones (S119)', () => {
     const rows = advisories.flatMap(({ test }) => /^pending (S\d{3})$/.exec(test)?.[1] ?? []);
     expect([...new Set(rows)].toSorted()).toEqual(PENDING);
   });
 
-  it('S119 has regressions named by CVE and GHSA, except where the row has none yet', () => {
+  it('has regressions named by CVE and GHSA, except where the row has none yet (S119)', () => {
     const advisoriesOfOthers = advisories.filter(
       ({ id, test }) => !id.includes('#') && !test.startsWith('pending'),
     );

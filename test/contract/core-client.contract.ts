@@ -120,7 +120,7 @@ export function describeCoreClient(name: string, makeCore: MakeCore): void {
     });
 
     describe('refreshing', () => {
-      it('S022 S024 gives 200 parallel refreshes of one token one successor, and nobody is a thief', async () => {
+      it('gives 200 parallel refreshes of one token one successor, and nobody is a thief (S022 S024)', async () => {
         const { core } = underTest;
         const { refreshToken } = await create(core);
         const pairs = await Promise.all(
@@ -132,7 +132,7 @@ export function describeCoreClient(name: string, makeCore: MakeCore): void {
         expect(await refresh(core, pairs[0]?.refreshToken.token ?? '')).toMatchObject({ status: 'OK' });
       });
 
-      it('S022 gives 200 parallel refreshes of an unused child one successor, too', async () => {
+      it('gives 200 parallel refreshes of an unused child one successor, too (S022)', async () => {
         const { core } = underTest;
         const { refreshToken } = await create(core);
         const child = await refreshed(core, refreshToken.token);
@@ -143,7 +143,7 @@ export function describeCoreClient(name: string, makeCore: MakeCore): void {
         expect(await refresh(core, refreshToken.token)).toMatchObject({ status: 'TOKEN_THEFT_DETECTED' });
       });
 
-      it('S023 is theft for each of 50 that present the old token after the new one was used', async () => {
+      it('is theft for each of 50 that present the old token after the new one was used (S023)', async () => {
         const { core } = underTest;
         const { refreshToken, session } = await create(core);
         const next = await refreshed(core, refreshToken.token);
@@ -159,7 +159,7 @@ export function describeCoreClient(name: string, makeCore: MakeCore): void {
         }
       });
 
-      it('S024 gives the same successor after a restart, and whichever of two answers arrives first is good', async () => {
+      it('gives the same successor after a restart, and whichever of two answers arrives first is good (S024)', async () => {
         const { refreshToken } = await create(underTest.core);
         const lost = await refreshed(underTest.core, refreshToken.token);
         const other = await underTest.another();
@@ -170,7 +170,7 @@ export function describeCoreClient(name: string, makeCore: MakeCore): void {
         expect(await refresh(other, lost.refreshToken.token)).toMatchObject({ status: 'OK' });
       });
 
-      it('S024 gives the same anti-CSRF token with the same successor', async () => {
+      it('gives the same anti-CSRF token with the same successor (S024)', async () => {
         const { core } = underTest;
         const { refreshToken, antiCsrfToken } = await create(core, { enableAntiCsrf: true });
         const presented = { enableAntiCsrf: true, antiCsrfToken };
@@ -185,7 +185,7 @@ export function describeCoreClient(name: string, makeCore: MakeCore): void {
         expect(one.antiCsrfToken).not.toBe(antiCsrfToken);
       });
 
-      it('S025 S026 repeats the successor inside a grace period only, and not after revoking', async () => {
+      it('repeats the successor inside a grace period only, and not after revoking (S025 S026)', async () => {
         const { core, clock } = await make({ refreshTokenRotationGracePeriodSec: 30 });
         const { refreshToken, session } = await create(core);
         const next = await refreshed(core, refreshToken.token);
@@ -202,9 +202,12 @@ export function describeCoreClient(name: string, makeCore: MakeCore): void {
         expect(await refresh(core, refreshToken.token)).toMatchObject(NO_SESSION);
       });
 
-      it.each(['', 'random', 'a.b.V2', 'x'.repeat(10_000)])('S029 is unauthorised for junk', async (junk) => {
-        expect(await refresh(underTest.core, junk)).toMatchObject(NO_SESSION);
-      });
+      it.each(['', 'random', 'a.b.V2', 'x'.repeat(10_000)])(
+        'is unauthorised for junk (S029)',
+        async (junk) => {
+          expect(await refresh(underTest.core, junk)).toMatchObject(NO_SESSION);
+        },
+      );
     });
 
     describe('looking up, listing and changing', () => {
@@ -281,7 +284,7 @@ export function describeCoreClient(name: string, makeCore: MakeCore): void {
         expect(await core.regenerateAccessToken(input, context)).toMatchObject(NO_SESSION);
       });
 
-      it('S013 refuses names of the session in a payload as a bad input, wherever it is given', async () => {
+      it('refuses names of the session in a payload as a bad input, wherever it is given (S013)', async () => {
         const { core } = underTest;
         const { session, accessToken } = await create(core);
         const payload = { sub: 'user-2' };
@@ -358,7 +361,7 @@ export function describeCoreClient(name: string, makeCore: MakeCore): void {
 
     describe('under any order of the moves of a holder and a thief', () => {
       it.each([0, 30])(
-        'S023 S113 comes to theft or to one live line, never two (grace period %d s)',
+        'comes to theft or to one live line, never two (grace period %d s) (S023 S113)',
         async (graceSec) => {
           const property = fc.assert(
             fc.asyncProperty(sessionCommands(40), async (commands) => {

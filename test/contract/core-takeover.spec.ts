@@ -179,7 +179,7 @@ postgres.describe('engines that start at once on PostgreSQL', () => {
     ['an empty schema', (schema: string) => `CREATE SCHEMA ${schema}`],
     ['no schema', () => 'SELECT 1'],
     ['the tables of a Core', (schema: string) => `CREATE SCHEMA ${schema}; ${coreTablesSql(schema)}`],
-  ])('S016 share one refresh-token key and one signing key of each kind, on %s', async (_, setUp) => {
+  ])('share one refresh-token key and one signing key of each kind, on %s (S016)', async (_, setUp) => {
     const schema = postgres.freshSchema();
     const pool = postgres.pool();
     await pool.query(setUp(schema));

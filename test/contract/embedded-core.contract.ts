@@ -170,7 +170,7 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
     }
 
     describe('the stored expiry', () => {
-      it('S041 is moved by the first use of a refreshed token alone, whatever is read and written', async () => {
+      it('is moved by the first use of a refreshed token alone, whatever is read and written (S041)', async () => {
         const { core, clock } = embeddedCoreOn(store);
         const first = await create(core);
         const { handle } = first.session;
@@ -195,7 +195,7 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
         expect(await expiry()).toBe(clock.now() + REFRESH_VALIDITY_SEC * 1000);
       });
 
-      it('S041 ends the session for everybody who kept its tokens, though nothing has swept it', async () => {
+      it('ends the session for everybody who kept its tokens, though nothing has swept it (S041)', async () => {
         const { core, clock } = embeddedCoreOn(store);
         const { accessToken, refreshToken } = await create(core);
         clock.advanceSeconds(ACCESS_VALIDITY_SEC + 1);
@@ -213,7 +213,7 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
           OPERATIONS.map((operation) => ({ failure, operation, name: operation.name })),
         ),
       )(
-        'S030 S049 S096 decides nothing: $name, the call failing $failure it happens',
+        'decides nothing: $name, the call failing $failure it happens (S030 S049 S096)',
         async ({ failure, operation }) => {
           const cause = new Error('connection terminated unexpectedly');
           /** A fresh world, in which one call that the operation makes fails; none when it makes fewer. */
@@ -248,7 +248,7 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
         },
       );
 
-      it('S024 loses nothing when the process dies between the write and the answer', async () => {
+      it('loses nothing when the process dies between the write and the answer (S024)', async () => {
         const dying: AroundCall = async (name, call) => {
           const result = await call();
           if (name === 'promote' || name === 'findAndPromote') throw new Error('killed');
@@ -270,7 +270,7 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
         expect(await refresh(restarted, third.refreshToken.token)).toMatchObject({ status: 'OK' });
       });
 
-      it('S096 verifies tokens meanwhile, and refreshes afterwards without a restart', async () => {
+      it('verifies tokens meanwhile, and refreshes afterwards without a restart (S096)', async () => {
         let isDown = false;
         const { core } = engineWith((_, call) => (isDown ? Promise.reject(new Error('down')) : call()));
         const { accessToken, refreshToken } = await create(core);
@@ -281,7 +281,7 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
         expect(await refresh(core, refreshToken.token)).toMatchObject({ status: 'OK' });
       });
 
-      it('S096 can be down while the engine starts, which serves when the store is there', async () => {
+      it('can be down while the engine starts, which serves when the store is there (S096)', async () => {
         let isDown = true;
         const { core } = engineWith((_, call) => (isDown ? Promise.reject(new Error('down')) : call()));
         await core.start();
@@ -317,7 +317,7 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
       };
 
       it(
-        'S045 S046 S114 never let a revoked session be refreshed, verified against the store, or revived',
+        'never let a revoked session be refreshed, verified against the store, or revived (S045 S046 S114)',
         async () => {
           const kinds = fc.constantFrom(
             'refresh',
@@ -417,7 +417,7 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
       );
 
       it(
-        'S089 S114 lose nothing that was merged into the data of a session',
+        'lose nothing that was merged into the data of a session (S089 S114)',
         async () => {
           await fc.assert(
             fc.asyncProperty(
@@ -447,7 +447,7 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
       );
 
       it(
-        'S022 S024 S114 let refreshes and first uses of one token end on one successor, without a theft',
+        'let refreshes and first uses of one token end on one successor, without a theft (S022 S024 S114)',
         async () => {
           await fc.assert(
             fc.asyncProperty(
@@ -483,7 +483,7 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
       );
 
       it(
-        'S023 S114 let a holder and a thief with one token end on one line or on a theft',
+        'let a holder and a thief with one token end on one line or on a theft (S023 S114)',
         async () => {
           await fc.assert(
             fc.asyncProperty(fc.scheduler(), fc.nat({ max: 3 }), async (scheduler, moreSteps) => {

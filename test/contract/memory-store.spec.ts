@@ -28,7 +28,7 @@ describe('the memory of the memory store', () => {
     jest.useRealTimers();
   });
 
-  it('S091 is bounded: one session too many is refused, and nobody is signed out for it', async () => {
+  it('is bounded: one session too many is refused, and nobody is signed out for it (S091)', async () => {
     const store = new MemoryStore({ maxSessions: 3 });
     for (let n = 0; n < 3; n++) await store.insertSession(rowOf(n));
     await expect(store.insertSession(rowOf(3))).rejects.toThrow(/maxSessions/);
@@ -38,7 +38,7 @@ describe('the memory of the memory store', () => {
     expect(store.size).toBe(3);
   });
 
-  it('S091 makes room by removing what has expired', async () => {
+  it('makes room by removing what has expired (S091)', async () => {
     const store = new MemoryStore({ maxSessions: 3 });
     await store.insertSession(rowOf(0, NOW));
     await store.insertSession(rowOf(1, NOW + 1));
@@ -47,7 +47,7 @@ describe('the memory of the memory store', () => {
     expect(store.size).toBe(2);
   });
 
-  it('S091 S096 says to the engine that it is full, which is a 503 and no outage', async () => {
+  it('says to the engine that it is full, which is a 503 and no outage (S091 S096)', async () => {
     const store = new MemoryStore({ maxSessions: 1 });
     await seedSigningKeys(store);
     const { core, events } = embeddedCoreOn(store);
@@ -72,14 +72,14 @@ describe('the memory of the memory store', () => {
     expect(() => memoryStore(Object({ maxSession: undefined, maxSessions: undefined }))).not.toThrow();
   });
 
-  it('S091 has no timer, however many sessions there are', async () => {
+  it('has no timer, however many sessions there are (S091)', async () => {
     jest.useFakeTimers();
     const store = new MemoryStore();
     for (let n = 0; n < 1000; n++) await store.insertSession(rowOf(n));
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('S091 keeps nothing of users whose sessions are gone', async () => {
+  it('keeps nothing of users whose sessions are gone (S091)', async () => {
     const store = new MemoryStore();
     for (let n = 0; n < 1000; n++) await store.insertSession(rowOf(n));
     await store.deleteSessions(Array.from({ length: 1000 }, (_, n) => rowOf(n)));
@@ -88,7 +88,7 @@ describe('the memory of the memory store', () => {
     expect(handlesByUser.size).toBe(0);
   });
 
-  it('S091 holds 1,000,000 sessions and sweeps the expired half of them in steps', async () => {
+  it('holds 1,000,000 sessions and sweeps the expired half of them in steps (S091)', async () => {
     const store = new MemoryStore();
     for (let n = 0; n < 1_000_000; n++) await store.insertSession(rowOf(n, n % 2 === 0 ? NOW : NOW + 1000));
     await expect(store.insertSession(rowOf(1_000_000, NOW + 1000))).resolves.toBeUndefined();

@@ -56,7 +56,7 @@ postgres.describe('on a real server', () => {
 
   describe('a PostgreSQL store', () => {
     it.each(['read committed', 'repeatable read', 'serializable'])(
-      'S087 S088 promotes once when 20 try at once, and fails nobody, where the default isolation is %s',
+      'promotes once when 20 try at once, and fails nobody, where the default isolation is %s (S087 S088)',
       async (isolation) => {
         const schema = postgres.freshSchema();
         const strict = postgres.pool({
@@ -86,7 +86,7 @@ postgres.describe('on a real server', () => {
       },
     );
 
-    it('S088 repeats a removal that PostgreSQL ended as the victim of a deadlock', async () => {
+    it('repeats a removal that PostgreSQL ended as the victim of a deadlock (S088)', async () => {
       const schema = postgres.freshSchema();
       const slept: number[] = [];
       const victims = postgres.pool({ max: 2, options: '-c deadlock_timeout=200ms' });
@@ -116,7 +116,7 @@ postgres.describe('on a real server', () => {
       }
     });
 
-    it('S057 sweeps a table of many pages in bounded steps, beside traffic', async () => {
+    it('sweeps a table of many pages in bounded steps, beside traffic (S057)', async () => {
       const schema = postgres.freshSchema();
       const store = postgresStore(pool, { schema });
       await store.insertSession(ROW);
@@ -167,7 +167,7 @@ postgres.describe('on a real server', () => {
       expect((await pool.query(`SELECT 1 FROM ${schema}.session_info`)).rows).toHaveLength(1);
     });
 
-    it('S093 takes the tables that schemaSql made, twice, with an account that may not make any', async () => {
+    it('takes the tables that schemaSql made, twice, with an account that may not make any (S093)', async () => {
       const schema = postgres.freshSchema();
       const shared = { schema, tablePrefix: 'st', migrate: false, preparedStatements: undefined };
       const script = schemaSql('postgres', shared);
@@ -198,7 +198,7 @@ postgres.describe('on a real server', () => {
       [{ tablePrefix: "x'" }],
       [{ tablePrefix: '1st' }],
       [{ tablePrefix: 'p'.repeat(30) }],
-    ])('S092 refuses the names %p', (options) => {
+    ])('refuses the names %p (S092)', (options) => {
       expect(() => postgresStore(pool, options)).toThrow(TypeError);
       expect(() => schemaSql('postgres', options)).toThrow(TypeError);
     });
@@ -245,7 +245,7 @@ postgres.describe('on a real server', () => {
   });
 
   describe('promotions in PostgreSQL that wait for one writer', () => {
-    it('S022 S087 look at the row again when it is free, and one of them happens', async () => {
+    it('look at the row again when it is free, and one of them happens (S022 S087)', async () => {
       const schema = postgres.freshSchema();
       const store = postgresStore(postgres.pool(), { schema });
       await store.insertSession(ROW);
@@ -388,7 +388,7 @@ postgres.describe('on a real server', () => {
       return schema;
     };
 
-    it('S093 are taken over as they are, with the columns of 5.6 added, and their sessions go on', async () => {
+    it('are taken over as they are, with the columns of 5.6 added, and their sessions go on (S093)', async () => {
       // What a Core would have left: tokens that its own formats made.
       const source = postgres.freshSchema();
       const past = postgresStore(pool, { schema: source });
@@ -564,7 +564,7 @@ postgres.describe('on a real server', () => {
   });
 
   postgres.describeKilled('when the server dies', () => {
-    it('S090 what it acknowledged under load holds after it, and the store goes on by itself', async () => {
+    it('what it acknowledged under load holds after it, and the store goes on by itself (S090)', async () => {
       const store = postgresStore(postgres.pool(), { schema: postgres.freshSchema() });
       await seedSigningKeys(store);
       const { core } = embeddedCoreOn(store);

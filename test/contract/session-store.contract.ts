@@ -98,7 +98,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         expect(await store.findSession(KEY)).toEqual({ ...ROW, ...large });
       });
 
-      it.each(TEXTS)('S092 S094 belongs to the user %j and to no other', async (userId) => {
+      it.each(TEXTS)('belongs to the user %j and to no other (S092 S094)', async (userId) => {
         await insert({ userId }, { sessionHandle: 'other', userId: 'user-1' });
         expect(await handlesOf(userId)).toEqual(['handle-1']);
         expect((await store.findSession(KEY))?.userId).toBe(userId);
@@ -179,7 +179,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         expect(await store.promote(PROMOTION)).toBeDefined();
       });
 
-      it('S022 S087 happens once when 20 want it at the same time', async () => {
+      it('happens once when 20 want it at the same time (S022 S087)', async () => {
         await insert({});
         const results = await Promise.all(
           Array.from({ length: 20 }, (_, n) =>
@@ -191,7 +191,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         expect(await store.findSession(KEY)).toEqual(winners[0]);
       });
 
-      it('S087 loses nothing that others write at the same time', async () => {
+      it('loses nothing that others write at the same time (S087)', async () => {
         await insert({});
         await Promise.all([
           store.promote(PROMOTION),
@@ -265,7 +265,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         expect(await store.findAndPromote({ ...PROMOTION, ...ELSEWHERE }, [])).toEqual(nothing);
       });
 
-      it('S022 S087 promotes once when 20 want it at the same time, and shows each what it was or became', async () => {
+      it('promotes once when 20 want it at the same time, and shows each what it was or became (S022 S087)', async () => {
         await insert({});
         const results = await Promise.all(
           Array.from({ length: 20 }, (_, n) =>
@@ -279,7 +279,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         for (const { row } of results) expect([ROW, after]).toContainEqual(row);
       });
 
-      it('S046 brings no row back that is removed at the same time', async () => {
+      it('brings no row back that is removed at the same time (S046)', async () => {
         for (let round = 0; round < 20; round++) {
           await insert({});
           await Promise.all([store.deleteSessions([KEY]), store.findAndPromote(PROMOTION, [])]);
@@ -347,7 +347,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
       it.each([
         ['absent', ABSENT],
         ['of another tenant', ELSEWHERE],
-      ])('S046 of a row that is %s makes none', async (_, key) => {
+      ])('of a row that is %s makes none (S046)', async (_, key) => {
         await insert({});
         await store.setUseStaticKey(key, true);
         expect(await store.updateSessionData(key, '{}', NOW)).toBe(false);
@@ -428,7 +428,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
       });
 
       it.each(['end-oldest', 'refuse'] as const)(
-        'S038 S087 never lets a sixth live where five may, when 50 come at once (%s)',
+        'never lets a sixth live where five may, when 50 come at once (%s) (S038 S087)',
         async (whenExceeded) => {
           const answers = Promise.all(
             Array.from({ length: 50 }, (_, n) => insertWithin(started(n), { max: 5, whenExceeded })),
@@ -480,7 +480,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         expect(answers.flat()).toEqual(['handle-1']);
       });
 
-      it('S046 is final: no other method brings the row back', async () => {
+      it('is final: no other method brings the row back (S046)', async () => {
         await insert({});
         await store.deleteSessions([KEY]);
         expect(await store.promote(PROMOTION)).toBeUndefined();
@@ -491,7 +491,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         expect(await handlesOf('user-1')).toEqual([]);
       });
 
-      it('S046 wins against writes at the same time', async () => {
+      it('wins against writes at the same time (S046)', async () => {
         for (let round = 0; round < 10; round++) {
           await insert({});
           await Promise.all([
@@ -562,7 +562,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         expect(await handlesOf('user-1', undefined, 0)).toEqual(['live']);
       });
 
-      it('S057 removes at most as many as it may in one step, and says when it is through', async () => {
+      it('removes at most as many as it may in one step, and says when it is through (S057)', async () => {
         for (let n = 0; n < 25; n++) await insert({ sessionHandle: `old-${n}`, expiresAtMs: n });
         await insert({ sessionHandle: 'live' });
         let before = 26;
@@ -579,7 +579,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         expect(await store.deleteExpiredSessions(NOW, 10)).toEqual({ mayHaveMore: false });
       });
 
-      it('S057 may be done by several at the same time', async () => {
+      it('may be done by several at the same time (S057)', async () => {
         for (let n = 0; n < 25; n++) await insert({ sessionHandle: `old-${n}`, expiresAtMs: n });
         await insert({ sessionHandle: 'live' });
         await Promise.all([cleaned(store, 3), cleaned(store, 5), cleaned(store, 7)]);
@@ -594,7 +594,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         expect(await store.getOrSetRefreshTokenKey('second', NOW + 1)).toBe('first');
       });
 
-      it('S016 is the same for 20 that start together', async () => {
+      it('is the same for 20 that start together (S016)', async () => {
         const keys = await Promise.all(
           Array.from({ length: 20 }, (_, n) => store.getOrSetRefreshTokenKey(`1000:key-${n}:x`, NOW)),
         );
@@ -634,7 +634,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         expect(await timesOf(0)).toEqual(isAdded ? [NOW + 10, NOW] : [NOW]);
       });
 
-      it('S016 are one when 20 add theirs at the same time', async () => {
+      it('are one when 20 add theirs at the same time (S016)', async () => {
         await Promise.all(Array.from({ length: 20 }, (_, n) => add(NOW + n, NOW - 1)));
         expect(await timesOf(0)).toHaveLength(1);
       });
@@ -688,7 +688,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         ]);
       });
 
-      it('S016 are one of each when 20 add theirs at the same time', async () => {
+      it('are one of each when 20 add theirs at the same time (S016)', async () => {
         const algorithmOf = (n: number): string | undefined => (n % 2 === 0 ? 'ES256' : undefined);
         await Promise.all(Array.from({ length: 20 }, (_, n) => add(NOW + n, algorithmOf(n), NOW)));
         const algorithms = (await found()).map(([, algorithm]) => algorithm);
@@ -721,7 +721,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         expect(await store.findStaticKeys()).toEqual([key('s-3', NOW + 2, 'ES256'), key('s-1', NOW)]);
       });
 
-      it('S016 are one when 20 add theirs at the same time', async () => {
+      it('are one when 20 add theirs at the same time (S016)', async () => {
         await Promise.all(Array.from({ length: 20 }, (_, n) => store.addStaticKey(key(`s-${n}`, NOW))));
         expect(await store.findStaticKeys()).toHaveLength(1);
       });

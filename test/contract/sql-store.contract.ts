@@ -1,11 +1,7 @@
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { CoreBadInputError } from '../../lib/errors/core.error.js';
-import {
-  StoreSetupError,
-  type SessionRow,
-  type SessionStore,
-} from '../../lib/stores/session-store.js';
+import { StoreSetupError, type SessionRow, type SessionStore } from '../../lib/stores/session-store.js';
 import type { SchemaOptions } from '../../lib/stores/schema.js';
 import type { SqlClient, SqlRow } from '../../lib/stores/sql-client.js';
 import { SqlStore, type SqlStoreOptions } from '../../lib/stores/sql.store.js';
@@ -92,7 +88,7 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
     });
 
     describe('after a restart', () => {
-      it('S017 S090 are there, with their keys: nobody is signed out', async () => {
+      it('are there, with their keys: nobody is signed out (S017 S090)', async () => {
         const first = open();
         await seedSigningKeys(first);
         const before = embeddedCoreOn(first);
@@ -118,7 +114,7 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
         });
       });
 
-      it('S024 a repeated refresh gets the successor that was sealed before', async () => {
+      it('a repeated refresh gets the successor that was sealed before (S024)', async () => {
         const first = open();
         await seedSigningKeys(first);
         const before = embeddedCoreOn(first);
@@ -147,7 +143,7 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
         expect(await one.findSession(KEY)).toBeUndefined();
       });
 
-      it('S022 S087 are promoted by exactly one of two that try, 30 times', async () => {
+      it('are promoted by exactly one of two that try, 30 times (S022 S087)', async () => {
         const stores = [open(), open()];
         await stores[0]?.insertSession(ROW);
         for (let n = 0, fromHash2 = ROW.refreshTokenHash2; n < 30; n++) {
@@ -169,7 +165,7 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
         }
       });
 
-      it('S016 S093 share one set of keys when 20 instances start at once on nothing', async () => {
+      it('share one set of keys when 20 instances start at once on nothing (S016 S093)', async () => {
         const keys = await Promise.all(
           Array.from({ length: 20 }, async (_, n) => {
             const store = open();
@@ -188,7 +184,7 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
         );
       });
 
-      it('S057 are swept by several while they are in use: nothing live goes', async () => {
+      it('are swept by several while they are in use: nothing live goes (S057)', async () => {
         const stores = [open(), open()];
         for (let n = 0; n < 60; n++) {
           await stores[n % 2]?.insertSession({
@@ -228,7 +224,7 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
     });
 
     describe('the data of a session', () => {
-      it('S089 loses nothing of 1,000 merges by 5 parallel writers on two instances', async () => {
+      it('loses nothing of 1,000 merges by 5 parallel writers on two instances (S089)', async () => {
         const store = open();
         await seedSigningKeys(store);
         const one = embeddedCoreOn(store);
@@ -250,7 +246,7 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
     });
 
     describe('what strangers write', () => {
-      it.each(HOSTILE)('S092 %j is text wherever it stands', async (text) => {
+      it.each(HOSTILE)('%j is text wherever it stands (S092)', async (text) => {
         const store = open();
         const row: SessionRow = {
           ...ROW,
@@ -272,7 +268,7 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
         expect(await store.findSession({ ...KEY, sessionHandle: 'bystander' })).toBeDefined();
       });
 
-      it('S094 ids that no database keeps are refused, and belong to nobody', async () => {
+      it('ids that no database keeps are refused, and belong to nobody (S094)', async () => {
         const store = open();
         await store.insertSession({ ...ROW, userId: 'a\ufffd' });
         for (const userId of ['a\0', 'a\ud800', '\udc00a']) {
@@ -286,7 +282,7 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
         expect(await store.findSession(KEY)).toBeDefined();
       });
 
-      it('S094 the same handle in two tenants is two sessions', async () => {
+      it('the same handle in two tenants is two sessions (S094)', async () => {
         const store = open();
         const twin = { ...ROW, tenantId: 't1', sessionData: '{"n":1}' };
         await store.insertSession(ROW);
@@ -371,7 +367,7 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
         expect(await store.findSession(KEY)).toMatchObject({ sessionData: '{"n":1}' });
       });
 
-      it('S093 get the columns that an older version lacks, by instances that start at once, and rows stay', async () => {
+      it('get the columns that an older version lacks, by instances that start at once, and rows stay (S093)', async () => {
         await open().insertSession(ROW);
         const table = database.table('session_info');
         await sql(`ALTER TABLE ${table} DROP COLUMN prev_refresh_token_hash_2`);
@@ -382,7 +378,7 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
         expect(await columns()).toContain('refresh_token_rotated_at');
       });
 
-      it('S093 serve an older version beside this one: it writes the columns that it knows', async () => {
+      it('serve an older version beside this one: it writes the columns that it knows (S093)', async () => {
         const store = open();
         await store.prepare();
         await sql(
@@ -393,7 +389,7 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
         expect(await store.findSession(KEY)).toEqual(ROW);
       });
 
-      it('S093 of a later version are taken as they are', async () => {
+      it('of a later version are taken as they are (S093)', async () => {
         await open().insertSession(ROW);
         await sql(`UPDATE ${database.table('nest_sessions_migrations')} SET version = 1000`);
         expect(await open().findSession(KEY)).toEqual(ROW);
@@ -448,7 +444,7 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
     });
 
     describe('when statements collide', () => {
-      it('S088 are written in the end: the statement is repeated, with growing pauses', async () => {
+      it('are written in the end: the statement is repeated, with growing pauses (S088)', async () => {
         const flaky = flakyClient(database.connect());
         const store = open({}, flaky.client);
         await store.insertSession(ROW);
@@ -460,7 +456,7 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
         expect(await store.findDynamicKeys(0)).toHaveLength(1);
       });
 
-      it('S088 give up after ten attempts, with the failure of the driver', async () => {
+      it('give up after ten attempts, with the failure of the driver (S088)', async () => {
         const flaky = flakyClient(database.connect());
         const store = open({}, flaky.client);
         await store.prepare();
@@ -491,7 +487,7 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
       expect(await store.findSession(KEY)).toEqual(ROW);
     });
 
-    it('S020 S104 show no key, token hash or data when a statement fails', async () => {
+    it('show no key, token hash or data when a statement fails (S020 S104)', async () => {
       const store = open();
       await store.addStaticKey(STATIC_KEY);
       const table = database.table('jwt_signing_keys');
@@ -510,7 +506,7 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
       }
     });
 
-    it('S090 survive kill -9 of the process that wrote them: what it acknowledged is there', async () => {
+    it('survive kill -9 of the process that wrote them: what it acknowledged is there (S090)', async () => {
       await open().prepare();
       const acknowledged = await acknowledgedByKilledWriter(database.writerTarget, 90);
       const store = open();

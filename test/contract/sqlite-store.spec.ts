@@ -4,12 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { schemaSql } from '../../lib/stores/schema.js';
 import { SqlStore } from '../../lib/stores/sql.store.js';
-import {
-  loadDriver,
-  SqliteClient,
-  sqliteStore,
-  type SqliteDatabase,
-} from '../../lib/stores/sqlite.store.js';
+import { loadDriver, SqliteClient, sqliteStore, type SqliteDatabase } from '../../lib/stores/sqlite.store.js';
 import { coreOnStores } from '../support/core-on-store.js';
 import { describeCoreClient } from './core-client.contract.js';
 import { describeEmbeddedCoreOn } from './embedded-core.contract.js';
@@ -96,7 +91,7 @@ describe('a SQLite store', () => {
     database.close();
   });
 
-  it('S086 leaves no file open after the last close, also when it was used while it was being closed', async () => {
+  it('leaves no file open after the last close, also when it was used while it was being closed (S086)', async () => {
     const used = jest.spyOn(Database.prototype, 'exec');
     const closed = jest.spyOn(Database.prototype, 'close');
     const store = sqliteStore(freshFile());
@@ -114,7 +109,7 @@ describe('a SQLite store', () => {
     jest.restoreAllMocks();
   });
 
-  it('S021 makes a file that only its owner reads: the signing keys are in it', async () => {
+  it('makes a file that only its owner reads: the signing keys are in it (S021)', async () => {
     const file = freshFile();
     const store = sqliteStore(file);
     await store.findStaticKeys();
@@ -122,7 +117,7 @@ describe('a SQLite store', () => {
     await store.close();
   });
 
-  it('S088 outlasts another process that is writing', async () => {
+  it('outlasts another process that is writing (S088)', async () => {
     const file = freshFile();
     const blocker = new Database(file);
     let pauses = 0;
@@ -160,11 +155,11 @@ describe('a SQLite store', () => {
     [{ code: 'ERR_SQLITE_ERROR', errcode: 2067 }, false],
     [{ code: 'SQLITE_CONSTRAINT_PRIMARYKEY' }, false],
     ['a text', false],
-  ])('S088 knows what a driver says when another one writes: %p is transient: %p', (error, isTransient) => {
+  ])('knows what a driver says when another one writes: %p is transient: %p (S088)', (error, isTransient) => {
     expect(new SqliteClient('x.db').dialect.isTransient(error)).toBe(isTransient);
   });
 
-  it('S093 takes the tables that schemaSql made', async () => {
+  it('takes the tables that schemaSql made (S093)', async () => {
     const database = new Database(freshFile());
     const options = { migrate: false, tablePrefix: 'st', synchronous: 'NORMAL', busyTimeoutMs: 50 } as const;
     database.exec(schemaSql('sqlite', options));
@@ -177,7 +172,7 @@ describe('a SQLite store', () => {
     database.close();
   });
 
-  it('S057 sweeps 30,000 sessions in steps that look at 200 of them, so that requests get their turn', async () => {
+  it('sweeps 30,000 sessions in steps that look at 200 of them, so that requests get their turn (S057)', async () => {
     const database = new Database(':memory:');
     const store = sqliteStore(database);
     await store.findStaticKeys();
@@ -222,11 +217,11 @@ describe('a SQLite store', () => {
     ['x.db', { tablePrefix: 'p'.repeat(40) }],
     ['x.db', { migrate: 'no' }],
     ['x.db', null],
-  ])('S092 refuses %p with %p before it opens anything', (source, options) => {
+  ])('refuses %p with %p before it opens anything (S092)', (source, options) => {
     expect(() => Reflect.apply(sqliteStore, undefined, [source, options])).toThrow(TypeError);
   });
 
-  it('S092 refuses a schema: SQLite has none', () => {
+  it('refuses a schema: SQLite has none (S092)', () => {
     expect(() => schemaSql('sqlite', { schema: 'x' })).toThrow(/tablePrefix/);
     expect(() => sqliteStore('x.db', Object({ schema: 'x' }))).toThrow(
       new TypeError('sqliteStore: schema: SQLite has none; use tablePrefix'),

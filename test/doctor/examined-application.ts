@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { sessionCorsOptions } from 'nest-sessions';
-import { diagnoseBy, type DiagnoseOptions, type Diagnosis } from '../../lib/doctor/diagnose.js';
+import { runDiagnosis, type DiagnoseOptions, type Diagnosis } from '../../lib/doctor/diagnose.js';
 import type { RecordedExchange } from '../../lib/doctor/exchange.js';
 import type { Finding, FindingCode, Problem } from '../../lib/doctor/finding.js';
 import { httpSender, type Sender } from '../../lib/doctor/http-sender.js';
@@ -51,7 +51,7 @@ export function loopbackSender(port: number, { pathOf, proxy }: InBetween = {}):
 export async function examine(input: ExaminationInput): Promise<Diagnosis> {
   let diagnosis: Diagnosis | undefined;
   await withApplication({ clock: new TestClock(), configure: allowShop, ...input }, async (application) => {
-    diagnosis = await diagnoseBy(loopbackSender(portOf(application), input), {
+    diagnosis = await runDiagnosis(loopbackSender(portOf(application), input), {
       api: `${SHOP.apiDomain}/auth`,
       website: SHOP.websiteDomain,
       ...(input.hasSignIn === false ? {} : { signIn: SIGN_IN }),

@@ -15,7 +15,7 @@ afterEach(() => {
   globalThis.fetch = ownFetch;
 });
 
-describe('T150 a browser client whose refresh is refused for duplicate cookies', () => {
+describe('a browser client whose refresh is refused for duplicate cookies (T150)', () => {
   it('neither signs out nor tries again, and refreshes when they are gone', async () => {
     const refreshes: string[] = [];
     let cookie = '';

@@ -63,7 +63,7 @@ describe('a guard that has nothing to wait for', () => {
     });
   });
 
-  it('S012 refuses a token whose session was revoked where the route asks for the database', async () => {
+  it('refuses a token whose session was revoked where the route asks for the database (S012)', async () => {
     await withOptions({}, async (application) => {
       const client = await application.signedIn('header');
       expect((await client.get('/checked')).status).toBe(200);

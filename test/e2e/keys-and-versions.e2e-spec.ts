@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { sessionKeyOf } from '../../lib/core/embedded/session-handle.js';
+import { parseSessionHandle } from '../../lib/core/embedded/session-handle.js';
 import { DYNAMIC_TEST_KEY_CREATED_AT_MS, seededMemoryStore, TEST_START_MS } from '../support/embedded.js';
 import type { Answer } from '../support/http-client.js';
 import { jwtClaims, jwtHeader } from '../support/jwt-parts.js';
@@ -119,7 +119,7 @@ describe.each(ADAPTERS)('tokens of older versions on %s', (adapter) => {
     const store = await seededMemoryStore();
     await withApplication({ adapter, store, handlers: merge }, async ({ signedIn, clock }) => {
       const client = await signedIn('header');
-      const key = sessionKeyOf(String(client.front.up['sessionHandle']));
+      const key = parseSessionHandle(String(client.front.up['sessionHandle']));
       if (key === undefined) throw new Error('The handle is malformed');
       await store.updateAccessTokenPayload(key, '{"sub":"x"}', clock.now());
       expect(outcomeOf(await client.copy().refresh())).toEqual(signedOut());

@@ -17,7 +17,7 @@ const NEIGHBOURS = [
 ];
 
 describe.each(ADAPTERS)('user ids on %s', (adapter) => {
-  it.each(NEIGHBOURS)('S094 %j is not alice, wherever a session says whose it is', async (userId) => {
+  it.each(NEIGHBOURS)('%j is not alice, wherever a session says whose it is (S094)', async (userId) => {
     const options = { userSessionRoutes: true } as const;
     await withApplication({ adapter, options }, async ({ app, clock, signedIn, sessions }) => {
       const told: unknown[] = [];
@@ -43,7 +43,7 @@ describe.each(ADAPTERS)('user ids on %s', (adapter) => {
 });
 
 describe('half a surrogate pair', () => {
-  it('S094 reaches no remote core, whose database would make a question mark of it', async () => {
+  it('reaches no remote core, whose database would make a question mark of it (S094)', async () => {
     const core = await FakeCore.start();
     try {
       await withRecipe(

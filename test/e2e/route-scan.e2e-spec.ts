@@ -64,7 +64,7 @@ describe.each(ADAPTERS)('the routes of an application with the module and nothin
 
   afterAll(() => application.close());
 
-  it('S109 are those that are documented, for one tenant segment too, and no other', () => {
+  it('are those that are documented, for one tenant segment too, and no other (S109)', () => {
     const inOneForm = router
       .routes()
       .map((route) => route.replace(/\/$/, '').replace('/auth/:tenantId/', '/auth/'))
@@ -72,13 +72,13 @@ describe.each(ADAPTERS)('the routes of an application with the module and nothin
     expect([...new Set(inOneForm)].toSorted()).toEqual(DOCUMENTED);
   });
 
-  it.each(['GET', 'POST', 'PUT', 'DELETE'])('S109 administer and list nothing: %s', async (method) => {
+  it.each(['GET', 'POST', 'PUT', 'DELETE'])('administer and list nothing: %s (S109)', async (method) => {
     for (const path of ELSEWHERE_ADMINISTRATION) {
       expect([path, (await application.send({ method, path })).status]).toEqual([path, 404]);
     }
   });
 
-  it('S109 show no session and no token to anybody, with a session or without', async () => {
+  it('show no session and no token to anybody, with a session or without (S109)', async () => {
     const container = await application.sessions.createNewSessionWithoutRequestResponse({ userId: 'ada' });
     const { accessToken, refreshToken } = container.getAllSessionTokensDangerously();
     for (const route of DOCUMENTED) {

@@ -95,7 +95,7 @@ describe('Express and Fastify (S083)', () => {
     for (const adapter of ADAPTERS) lives.set(adapter, await lifeOn(adapter));
   });
 
-  it(`S083 run here with Nest ${NEST_MAJOR}`, () => {
+  it(`run here with Nest ${NEST_MAJOR} (S083)`, () => {
     const require = createRequire(import.meta.url);
     for (const name of ['common', 'core', 'platform-express', 'platform-fastify']) {
       const { version } = require(`@nestjs/${name}/package.json`) as { version: string };
@@ -103,7 +103,7 @@ describe('Express and Fastify (S083)', () => {
     }
   });
 
-  it('S083 give the same answers, header by header, through the life of a session', () => {
+  it('give the same answers, header by header, through the life of a session (S083)', () => {
     const [express = [], fastify = []] = ADAPTERS.map((adapter) => lives.get(adapter));
     expect(express.length).toBeGreaterThan(30);
     expect(fastify).toEqual(express);

@@ -29,7 +29,7 @@ describe.each(ADAPTERS)('the absolute end of a session on %s', (adapter) => {
     options: { lifetime, ...rest.options },
   });
 
-  it.each(METHODS)('S037 S031 comes on time after refreshing for two years (%s)', async (mode) => {
+  it.each(METHODS)('comes on time after refreshing for two years (%s) (S037 S031)', async (mode) => {
     const absoluteSec = 730 * DAY_SEC;
     const step = 10 * DAY_SEC;
     await withApplication(
@@ -54,7 +54,7 @@ describe.each(ADAPTERS)('the absolute end of a session on %s', (adapter) => {
     );
   });
 
-  it('S036 S037 S041 is kept by the server: a client that ignores expiries gets nothing out of old tokens', async () => {
+  it('is kept by the server: a client that ignores expiries gets nothing out of old tokens (S036 S037 S041)', async () => {
     await withApplication(input({ absoluteSec: 2 * HOUR_SEC }), async ({ signedIn, clock, send }) => {
       const client = await signedIn('header');
       const { accessToken, refreshToken } = client;
@@ -115,7 +115,7 @@ describe.each(ADAPTERS)('the absolute end of a session on %s', (adapter) => {
   });
 
   it.each(['auth_time', 'session_expiry', 'session_idle'])(
-    'S013 S037 cannot be moved by what the application puts into the payload: %s',
+    'cannot be moved by what the application puts into the payload: %s (S013 S037)',
     async (name) => {
       await withApplication(input(NIST_LIFETIMES.AAL2), async ({ client, sessions }) => {
         const visitor = client();
@@ -144,7 +144,7 @@ describe.each(ADAPTERS)('the absolute end of a session on %s', (adapter) => {
     },
   );
 
-  it('S037 holds where an override forgets or forges it', async () => {
+  it('holds where an override forgets or forges it (S037)', async () => {
     await withApplication(
       input(
         { absoluteSec: HOUR_SEC },
@@ -178,7 +178,7 @@ describe.each(ADAPTERS)('the absolute end of a session on %s', (adapter) => {
 });
 
 describe.each(ADAPTERS)('the absolute end of a session whose core knows nothing of it, on %s', (adapter) => {
-  it('S037 is kept by the recipe at every request, also for a token that is remembered', async () => {
+  it('is kept by the recipe at every request, also for a token that is remembered (S037)', async () => {
     const core = embeddedCore({ store: await seededMemoryStore() });
     await withApplication({ adapter, options: { core, lifetime: {} } }, async ({ send, clock }) => {
       const claims = { ...V5_CLAIMS, session_expiry: TEST_START_MS / 1000 + 60 };
@@ -196,7 +196,7 @@ describe.each(ADAPTERS)('the absolute end of a session whose core knows nothing 
     });
   });
 
-  it('S037 S049 is kept at a refresh, which ends the session in the core, too', async () => {
+  it('is kept at a refresh, which ends the session in the core, too (S037 S049)', async () => {
     const store = await seededMemoryStore();
     await withApplication(
       { adapter, options: { core: laggingCore(store, 3600), lifetime: { absoluteSec: 600 } } },
@@ -228,7 +228,7 @@ function laggingCore(store: SessionStore, lagSec: number): CoreProvider {
 }
 
 describe('the limits that NIST recommends', () => {
-  it('S037 are there as presets, by the numbers of SP 800-63B-4', () => {
+  it('are there as presets, by the numbers of SP 800-63B-4 (S037)', () => {
     expect(NIST_LIFETIMES).toEqual({
       AAL1: { absoluteSec: 2_592_000 },
       AAL2: { absoluteSec: 86_400, idleSec: 3600 },

@@ -3,7 +3,7 @@ import { ADAPTERS, withApplication } from '../support/test-application.js';
 import { watchedStore } from '../support/watched-store.js';
 
 describe.each(ADAPTERS)('visitors without a session on %s', (adapter) => {
-  it('S042 cost no row and no question to the store, whatever they ask for and send', async () => {
+  it('cost no row and no question to the store, whatever they ask for and send (S042)', async () => {
     const watched = await watchedStore();
     const options = {
       lifetime: { absoluteSec: 3600 },

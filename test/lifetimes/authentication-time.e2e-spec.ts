@@ -52,7 +52,7 @@ describe.each(ADAPTERS)('the time of authentication on %s', (adapter) => {
     ],
   };
 
-  it('S039 is that of the sign-in: refreshing never brings freshness back', async () => {
+  it('is that of the sign-in: refreshing never brings freshness back (S039)', async () => {
     await withApplication(
       { ...input, coreOptions: { accessTokenValiditySec: MINUTE_SEC } },
       async ({ signedIn, clock }) => {
@@ -75,7 +75,7 @@ describe.each(ADAPTERS)('the time of authentication on %s', (adapter) => {
     );
   });
 
-  it('S039 may lie before the sign-in, where an identity provider says so, and not behind it', async () => {
+  it('may lie before the sign-in, where an identity provider says so, and not behind it (S039)', async () => {
     await withApplication(input, async ({ client, sessions }) => {
       const visitor = client();
       await signIn(visitor, { userId: 'user-1', authenticatedAtMs: TEST_START_MS - 301_000 });
@@ -88,7 +88,7 @@ describe.each(ADAPTERS)('the time of authentication on %s', (adapter) => {
     });
   });
 
-  it('S040 becomes now by a step-up, which renews the access token; the one before stays as old as it was', async () => {
+  it('becomes now by a step-up, which renews the access token; the one before stays as old as it was (S040)', async () => {
     await withApplication(input, async ({ app, signedIn, clock, events }) => {
       const client = await signedIn('header');
       clock.advanceSeconds(301);
@@ -110,7 +110,7 @@ describe.each(ADAPTERS)('the time of authentication on %s', (adapter) => {
     });
   });
 
-  it('S040 is not handed to an older token by a look into the database, which shows it all the rest', async () => {
+  it('is not handed to an older token by a look into the database, which shows it all the rest (S040)', async () => {
     await withApplication(input, async ({ signedIn, clock, sessions }) => {
       const client = await signedIn('header');
       clock.advanceSeconds(301);
@@ -132,7 +132,7 @@ describe.each(ADAPTERS)('the time of authentication on %s', (adapter) => {
     });
   });
 
-  it('S040 is not touched by a step-up that fails', async () => {
+  it('is not touched by a step-up that fails (S040)', async () => {
     const watched = await watchedStore();
     await withApplication({ ...input, store: watched.store }, async ({ app, signedIn, clock, events }) => {
       const client = await signedIn('header');
@@ -156,7 +156,7 @@ describe.each(ADAPTERS)('the time of authentication on %s', (adapter) => {
     });
   });
 
-  it('S040 counts for a step-up only once it is complete: what stands between the factors is not fresh', async () => {
+  it('counts for a step-up only once it is complete: what stands between the factors is not fresh (S040)', async () => {
     await withApplication(
       {
         ...input,
@@ -186,7 +186,7 @@ describe.each(ADAPTERS)('the time of authentication on %s', (adapter) => {
     );
   });
 
-  it('S040 S046 cannot be renewed once the session has ended', async () => {
+  it('cannot be renewed once the session has ended (S040 S046)', async () => {
     await withApplication(input, async ({ signedIn, sessions }) => {
       const client = await signedIn('header');
       await sessions.revokeAllSessionsForUser({ userId: 'user-1' });
@@ -196,7 +196,7 @@ describe.each(ADAPTERS)('the time of authentication on %s', (adapter) => {
     });
   });
 
-  it('S013 cannot be set, fetched or removed as other claims can', async () => {
+  it('cannot be set, fetched or removed as other claims can (S013)', async () => {
     await withApplication(input, async ({ sessions, clock }) => {
       const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
       clock.advanceSeconds(301);

@@ -5,7 +5,7 @@ import {
   type SessionModuleOptions,
   type SessionService,
 } from 'nest-sessions';
-import { sessionKeyOf } from '../../lib/core/embedded/session-handle.js';
+import { parseSessionHandle } from '../../lib/core/embedded/session-handle.js';
 import { TEST_START_MS } from '../support/embedded.js';
 import { interceptedStore } from '../support/intercepted-store.js';
 import { seededMemoryStore } from '../support/embedded.js';
@@ -62,7 +62,7 @@ describe.each(ADAPTERS)('the device of a session on %s', (adapter) => {
       { ip: 'hashed', hashKey: 'a secret of the shop' },
       { ip: expect.stringMatching(/^[\w-]{22}$/) as unknown as string, userAgent: 'Firefox on Windows' },
     ],
-  ])('S106 is kept as exactly as it may be: %s', async (_, devices, kept) => {
+  ])('is kept as exactly as it may be: %s (S106)', async (_, devices, kept) => {
     await withApplication(input(devices), async ({ client, sessions }) => {
       const handle = await signInFrom(client(), FIREFOX, { cart: 3 });
       const information = await sessions.getSessionInformation(handle);
@@ -71,7 +71,7 @@ describe.each(ADAPTERS)('the device of a session on %s', (adapter) => {
     });
   });
 
-  it('S106 is not kept unless it is asked for', async () => {
+  it('is not kept unless it is asked for (S106)', async () => {
     const watched = await watchedStore();
     await withApplication({ adapter, store: watched.store }, async ({ client, sessions }) => {
       const visitor = client();
@@ -86,7 +86,7 @@ describe.each(ADAPTERS)('the device of a session on %s', (adapter) => {
     });
   });
 
-  it('S106 is written once in an interval at most, however many requests there are', async () => {
+  it('is written once in an interval at most, however many requests there are (S106)', async () => {
     const watched = await watchedStore();
     await withApplication(
       input({ lastSeenIntervalSec: 300 }, { store: watched.store }),
@@ -121,7 +121,7 @@ describe.each(ADAPTERS)('the device of a session on %s', (adapter) => {
     );
   });
 
-  it('S106 S096 delays and fails no request when it cannot be written, and is written later', async () => {
+  it('delays and fails no request when it cannot be written, and is written later (S106 S096)', async () => {
     const store = await seededMemoryStore();
     let isHanging = false;
     const attempts: string[] = [];
@@ -152,7 +152,7 @@ describe.each(ADAPTERS)('the device of a session on %s', (adapter) => {
     });
   });
 
-  it('S106 is gone with the session, and never brings one back (S046)', async () => {
+  it('is gone with the session, and never brings one back (S106, S046)', async () => {
     const store = await seededMemoryStore();
     await withApplication(input({}, { store }), async ({ client, clock, sessions }) => {
       const visitor = client('header');
@@ -192,7 +192,7 @@ describe.each(ADAPTERS)('the device of a session on %s', (adapter) => {
         await expect(write()).rejects.toThrow(TypeError);
       }
       expect(await sessions.updateSessionDataInDatabase('nobody-s', { only: 1 })).toBe(false);
-      const key = sessionKeyOf(handle);
+      const key = parseSessionHandle(handle);
       const row = key && (await store.findSession(key));
       expect(JSON.parse(row?.sessionData ?? '')).toEqual({ only: 1, 'nest-sessions.device': device });
     });
@@ -215,7 +215,7 @@ describe.each(ADAPTERS)('the device of a session on %s', (adapter) => {
     });
   });
 
-  it('S052 S106 is shown to the user', async () => {
+  it('is shown to the user (S052 S106)', async () => {
     await withApplication(input({}, { options: { userSessionRoutes: true } }), async ({ client }) => {
       const [laptop, phone] = [client(), client()];
       await signInFrom(laptop, FIREFOX);

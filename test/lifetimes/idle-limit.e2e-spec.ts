@@ -10,7 +10,7 @@ describe.each(ADAPTERS)('the idle limit of a session on %s', (adapter) => {
     options: { lifetime },
   });
 
-  it('S036 S031 ends a session that nobody used, by the time that is stored and not by its cookies', async () => {
+  it('ends a session that nobody used, by the time that is stored and not by its cookies (S036 S031)', async () => {
     await withApplication(input({ idleSec: HOUR_SEC }), async ({ client, clock, sessions }) => {
       const visitor = client();
       const handle = await signIn(visitor, { userId: 'user-1' });
@@ -24,7 +24,7 @@ describe.each(ADAPTERS)('the idle limit of a session on %s', (adapter) => {
     });
   });
 
-  it('S036 never ends one in use, however long that takes', async () => {
+  it('never ends one in use, however long that takes (S036)', async () => {
     await withApplication(input({ idleSec: 15 * MINUTE_SEC }), async ({ signedIn, clock }) => {
       const client = await signedIn();
       for (let minute = 0; minute < 12 * 60; minute += 7) {
@@ -34,7 +34,7 @@ describe.each(ADAPTERS)('the idle limit of a session on %s', (adapter) => {
     });
   });
 
-  it('S036 begins anew with a use, and no access token outlives it', async () => {
+  it('begins anew with a use, and no access token outlives it (S036)', async () => {
     await withApplication(input({ idleSec: HOUR_SEC }), async ({ client, clock, sessions }) => {
       const visitor = client();
       const handle = await signIn(visitor, { userId: 'user-1' });
@@ -50,7 +50,7 @@ describe.each(ADAPTERS)('the idle limit of a session on %s', (adapter) => {
     });
   });
 
-  it('S036 is not put off by tokens that are issued again because the payload has changed', async () => {
+  it('is not put off by tokens that are issued again because the payload has changed (S036)', async () => {
     await withApplication(input({ idleSec: HOUR_SEC }), async ({ client, clock, sessions }) => {
       const visitor = client();
       const handle = await signIn(visitor, { userId: 'user-1' });
@@ -66,7 +66,7 @@ describe.each(ADAPTERS)('the idle limit of a session on %s', (adapter) => {
     });
   });
 
-  it('S037 yields to the absolute end', async () => {
+  it('yields to the absolute end (S037)', async () => {
     await withApplication(
       input({ idleSec: HOUR_SEC, absoluteSec: 90 * MINUTE_SEC }),
       async ({ client, clock, sessions }) => {

@@ -6,7 +6,7 @@ import { ABSOLUTE_SEC, IDLE_SEC, moves, ObservedSession } from './observed-sessi
 
 describe('the limits of a session', () => {
   it(
-    'S036 S037 S039 S040 hold whatever client and server do in whatever order',
+    'hold whatever client and server do in whatever order (S036 S037 S039 S040)',
     async () => {
       const options = { lifetime: { absoluteSec: ABSOLUTE_SEC, idleSec: IDLE_SEC } };
       const runs = fc.assert(

@@ -8,7 +8,7 @@ async function signIn({ sessions }: RecipeApplication, input: object = {}) {
 }
 
 describe('ending all other sessions of a user', () => {
-  it('S051 leaves the one that asks, and says which have ended', async () => {
+  it('leaves the one that asks, and says which have ended (S051)', async () => {
     await withRecipe({}, async (application) => {
       const { sessions } = application;
       const mine = await signIn(application);
@@ -24,7 +24,7 @@ describe('ending all other sessions of a user', () => {
     });
   });
 
-  it('S051 can be done by whoever knows the handle, and in one tenant alone', async () => {
+  it('can be done by whoever knows the handle, and in one tenant alone (S051)', async () => {
     await withRecipe({}, async (application) => {
       const { sessions } = application;
       const mine = await signIn(application);
@@ -38,7 +38,7 @@ describe('ending all other sessions of a user', () => {
     });
   });
 
-  it('S051 includes the other login methods of the account, unless they are left out', async () => {
+  it('includes the other login methods of the account, unless they are left out (S051)', async () => {
     const accountLinking = {
       getPrimaryUserId: () => 'user-1',
       getLinkedRecipeUserIds: () => ['user-1', 'github-1'],
@@ -61,7 +61,7 @@ describe('ending all other sessions of a user', () => {
     });
   });
 
-  it('S051 S045 is refused to a session that has ended itself', async () => {
+  it('is refused to a session that has ended itself (S051 S045)', async () => {
     await withRecipe({}, async (application) => {
       const [stolen, mine] = [await signIn(application), await signIn(application)];
       await stolen.revokeSession();
@@ -73,7 +73,7 @@ describe('ending all other sessions of a user', () => {
     });
   });
 
-  it('S051 S050 ends each session that was there before, however many sign in meanwhile', async () => {
+  it('ends each session that was there before, however many sign in meanwhile (S051 S050)', async () => {
     await withRecipe({}, async (application) => {
       const { sessions } = application;
       const mine = await signIn(application);

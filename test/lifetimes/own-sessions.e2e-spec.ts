@@ -17,7 +17,7 @@ describe.each(ADAPTERS)("a user's own sessions on %s", (adapter) => {
     options: { userSessionRoutes: true },
   };
 
-  it('S052 are listed by their handles, the one that asks first, and never with a token', async () => {
+  it('are listed by their handles, the one that asks first, and never with a token (S052)', async () => {
     await withApplication(input, async ({ signedIn, clock }) => {
       const laptop = await signedIn('header');
       clock.advanceSeconds(60);
@@ -45,7 +45,7 @@ describe.each(ADAPTERS)("a user's own sessions on %s", (adapter) => {
     });
   });
 
-  it('S052 are ended one by one, soon after an authentication', async () => {
+  it('are ended one by one, soon after an authentication (S052)', async () => {
     await withApplication(input, async ({ signedIn }) => {
       const [laptop, phone] = [await signedIn(), await signedIn()];
       const answer = await laptop.post('/auth/sessions/revoke', { sessionHandle: await handleOf(phone) });
@@ -57,7 +57,7 @@ describe.each(ADAPTERS)("a user's own sessions on %s", (adapter) => {
     });
   });
 
-  it('S051 S052 are ended all but one, with the number of them', async () => {
+  it('are ended all but one, with the number of them (S051 S052)', async () => {
     await withApplication(input, async ({ app, signedIn, events }) => {
       const [laptop, phone, tablet] = [await signedIn(), await signedIn('header'), await signedIn()];
       const stranger = await signedIn('cookie', 'user-2');
@@ -73,7 +73,7 @@ describe.each(ADAPTERS)("a user's own sessions on %s", (adapter) => {
     });
   });
 
-  it('S039 S052 are not ended by a session whose authentication is too long ago, until the user proves again who it is', async () => {
+  it('are not ended by a session whose authentication is too long ago, until the user proves again who it is (S039 S052)', async () => {
     await withApplication(input, async ({ signedIn, clock }) => {
       const [laptop, phone] = [await signedIn(), await signedIn()];
       const sessionHandle = await handleOf(phone);
@@ -98,7 +98,7 @@ describe.each(ADAPTERS)("a user's own sessions on %s", (adapter) => {
     });
   });
 
-  it('S052 does not let anybody end the session of somebody else, or learn that there is one', async () => {
+  it('does not let anybody end the session of somebody else, or learn that there is one (S052)', async () => {
     await withApplication(input, async ({ signedIn, client }) => {
       const laptop = await signedIn();
       const stranger = await signedIn('cookie', 'user-2');
@@ -116,7 +116,7 @@ describe.each(ADAPTERS)("a user's own sessions on %s", (adapter) => {
     });
   });
 
-  it('S052 ends the one that asks as signing out does, also long after the authentication', async () => {
+  it('ends the one that asks as signing out does, also long after the authentication (S052)', async () => {
     await withApplication(input, async ({ signedIn, clock }) => {
       const laptop = await signedIn();
       clock.advanceSeconds(1200);
@@ -128,7 +128,7 @@ describe.each(ADAPTERS)("a user's own sessions on %s", (adapter) => {
     });
   });
 
-  it('S045 are out of reach for a session that has ended, whatever its token still says', async () => {
+  it('are out of reach for a session that has ended, whatever its token still says (S045)', async () => {
     await withApplication(input, async ({ signedIn, sessions }) => {
       const [stolen, phone] = [await signedIn('header'), await signedIn('header')];
       await sessions.revokeSession(await handleOf(stolen));
@@ -143,7 +143,7 @@ describe.each(ADAPTERS)("a user's own sessions on %s", (adapter) => {
     });
   });
 
-  it('S068 cannot be ended by another site', async () => {
+  it('cannot be ended by another site (S068)', async () => {
     await withApplication(
       { ...input, options: { ...input.options, antiCsrf: 'VIA_CUSTOM_HEADER' } },
       async ({ signedIn }) => {
@@ -168,7 +168,7 @@ describe.each(ADAPTERS)("a user's own sessions on %s", (adapter) => {
     },
   );
 
-  it('S109 have no routes unless the application asks for them', async () => {
+  it('have no routes unless the application asks for them (S109)', async () => {
     await withApplication({ adapter }, async ({ signedIn }) => {
       const laptop = await signedIn();
       expect((await laptop.get('/auth/sessions')).status).toBe(404);

@@ -48,7 +48,7 @@ describe.each(CORES)('a cap on the sessions of a user, with an %s core', (core) 
   it.each<[Policy, refused: number, revoked: number]>([
     ['refuse', 45, 0],
     ['end-oldest', 0, 45],
-  ])('S038 of five leaves five when fifty sign in at once (%s)', async (whenExceeded, refused, revoked) => {
+  ])('of five leaves five when fifty sign in at once (%s) (S038)', async (whenExceeded, refused, revoked) => {
     await withCap(core, { max: 5, whenExceeded }, async (application) => {
       const { sessions, events } = application;
       const count = async (): Promise<number> =>
@@ -64,7 +64,7 @@ describe.each(CORES)('a cap on the sessions of a user, with an %s core', (core) 
     });
   });
 
-  it('S038 ends the session that began first, at once in this process, and tells of it', async () => {
+  it('ends the session that began first, at once in this process, and tells of it (S038)', async () => {
     await withCap(core, { max: 2, whenExceeded: 'end-oldest' }, async (application) => {
       const { sessions, events, clock } = application;
       const first = await signIn(application);
@@ -102,7 +102,7 @@ describe.each(CORES)('a cap on the sessions of a user, with an %s core', (core) 
 });
 
 describe('a sign-in that fails after room was made for it, with a remote core', () => {
-  it('S038 tells of the session that was ended all the same', async () => {
+  it('tells of the session that was ended all the same (S038)', async () => {
     const log = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
     const clock = new TestClock(TEST_START_MS);
     const { store, failing } = await watchedStore();
@@ -131,7 +131,7 @@ describe('a sign-in that fails after room was made for it, with a remote core', 
 });
 
 describe('a cap on the sessions of a user', () => {
-  it('S038 counts the login methods of one account together', async () => {
+  it('counts the login methods of one account together (S038)', async () => {
     const accountLinking = {
       getPrimaryUserId: (id: string) => (id === 'github-1' ? 'user-1' : id),
       getLinkedRecipeUserIds: (id: string) => (id === 'user-2' ? [id] : ['user-1', 'github-1']),
@@ -148,16 +148,19 @@ describe('a cap on the sessions of a user', () => {
     );
   });
 
-  it.each(ADAPTERS)('S038 is answered on %s with 409, and the tokens of the client stay', async (adapter) => {
-    const options = { maxSessionsPerUser: { max: 1, whenExceeded: 'refuse' } } as const;
-    await withApplication({ adapter, options }, async ({ client }) => {
-      const visitor = client();
-      await visitor.login();
-      const answer = await visitor.post('/login', { userId: 'user-1' });
-      expect(answer.status).toBe(409);
-      expect(answer.body).toEqual({ message: 'too many sessions', maxSessions: 1 });
-      expect(answer.lines('set-cookie')).toEqual([]);
-      expect((await visitor.get('/me')).status).toBe(200);
-    });
-  });
+  it.each(ADAPTERS)(
+    'is answered on %s with 409, and the tokens of the client stay (S038)',
+    async (adapter) => {
+      const options = { maxSessionsPerUser: { max: 1, whenExceeded: 'refuse' } } as const;
+      await withApplication({ adapter, options }, async ({ client }) => {
+        const visitor = client();
+        await visitor.login();
+        const answer = await visitor.post('/login', { userId: 'user-1' });
+        expect(answer.status).toBe(409);
+        expect(answer.body).toEqual({ message: 'too many sessions', maxSessions: 1 });
+        expect(answer.lines('set-cookie')).toEqual([]);
+        expect((await visitor.get('/me')).status).toBe(200);
+      });
+    },
+  );
 });

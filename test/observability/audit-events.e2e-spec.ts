@@ -52,7 +52,7 @@ const INPUT: Omit<ApplicationInput, 'adapter'> = {
   },
 };
 
-describe.each(ADAPTERS)('S104 the record of what happened on %s', (adapter) => {
+describe.each(ADAPTERS)('the record of what happened on %s (S104)', (adapter) => {
   it('has one entry of a fixed form for each: who, which session, when, from where', async () => {
     const { store, failing } = await watchedStore();
     await withApplication({ adapter, ...INPUT, store }, async ({ client, clock, events }) => {
@@ -129,7 +129,7 @@ describe.each(ADAPTERS)('S104 the record of what happened on %s', (adapter) => {
 });
 
 describe('the user agent in the record', () => {
-  it('S103 is cut, and cannot forge a line of a log', async () => {
+  it('is cut, and cannot forge a line of a log (S103)', async () => {
     await withApplication({ adapter: 'express' }, async ({ http, events }) => {
       const headers = { 'user-agent': `curl\u0085\u009b2J${'x'.repeat(5000)}` };
       await http.send({ path: '/login', method: 'POST', headers, body: { userId: 'user-1' } });

@@ -230,7 +230,7 @@ async function failingStore(): Promise<{ store: SessionStore; outage: (isOn: boo
   };
 }
 
-describe.each(ADAPTERS)('S103 nothing secret is written down anywhere, on %s', (adapter: Adapter) => {
+describe.each(ADAPTERS)('nothing secret is written down anywhere, on %s (S103)', (adapter: Adapter) => {
   it('with the embedded core', async () => {
     const { store, outage } = await failingStore();
     const coreOptions = { refreshTokenRotationGracePeriodSec: 30 };
@@ -274,7 +274,7 @@ describe.each(ADAPTERS)('S103 nothing secret is written down anywhere, on %s', (
   });
 });
 
-describe('S103 a core that repeats what it was sent', () => {
+describe('a core that repeats what it was sent (S103)', () => {
   const echoed = (body: unknown, headers: object): string => JSON.stringify({ body, headers });
   const ECHOES: Readonly<Record<string, Behaviour>> = {
     'with status 400': (response, request) =>

@@ -53,7 +53,7 @@ afterEach(async () => {
   }
 });
 
-describe.each(ADAPTERS)('S075 the address of a client on %s', (adapter) => {
+describe.each(ADAPTERS)('the address of a client on %s (S075)', (adapter) => {
   it('is the peer of the connection as long as no proxy is trusted, whatever the headers say', async () => {
     const signIn = await startBehind(adapter, false);
     expect(await signIn({})).toBe('127.0.0.1');

@@ -14,7 +14,7 @@ afterEach(() => {
   globalThis.fetch = ownFetch;
 });
 
-describe('S101 a browser client whose refresh is refused with 429', () => {
+describe('a browser client whose refresh is refused with 429 (S101)', () => {
   it('does not sign out, and refreshes when it may again', async () => {
     const rateLimit = { limiter: () => decision };
     await withApplication({ adapter: 'express', options: { rateLimit } }, async ({ app, clock }) => {

@@ -40,7 +40,7 @@ beforeEach(() => {
 });
 afterEach(() => warnings.restore());
 
-describe.each(ADAPTERS)('S101 limiting attempts on %s', (adapter) => {
+describe.each(ADAPTERS)('limiting attempts on %s (S101)', (adapter) => {
   describe.each(['cookie', 'header'] as const)('with tokens by %s', (mode) => {
     it('a refused refresh is a 429 that keeps the tokens, and the same token refreshes later', async () => {
       const { limiter, state } = scriptedLimiter();
@@ -202,7 +202,7 @@ describe.each(ADAPTERS)('S101 limiting attempts on %s', (adapter) => {
   );
 });
 
-describe('S101 limiting attempts without HTTP', () => {
+describe('limiting attempts without HTTP (S101)', () => {
   it('refuses with an error that says how long to wait', async () => {
     const { limiter, asked, state } = scriptedLimiter();
     await withRecipe({ options: { rateLimit: { limiter } } }, async ({ sessions, clock }) => {

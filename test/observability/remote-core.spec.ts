@@ -23,7 +23,7 @@ afterEach(async () => {
 const options = () => ({ core: remoteCore({ connectionURI: core.uri }) });
 const typesOf = (events: readonly SessionEvent[]): string[] => events.map(({ type }) => type);
 
-describe('S104 what is told of a remote core', () => {
+describe('what is told of a remote core (S104)', () => {
   it('is that it is gone and that it is back, once each', async () => {
     await withRecipe({ options: options() }, async ({ sessions, clock, events }) => {
       const ask = async (): Promise<unknown> => sessions.getSessionInformation('any').catch(() => undefined);

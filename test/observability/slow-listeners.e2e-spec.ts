@@ -26,7 +26,7 @@ async function listenWith({ app }: TestApplication, listener: Listener): Promise
   return events;
 }
 
-describe.each(ADAPTERS)('S105 a request on %s', (adapter) => {
+describe.each(ADAPTERS)('a request on %s (S105)', (adapter) => {
   it.each(Object.entries(BAD_LISTENERS))('is served in full while a listener %s', async (name, listener) => {
     const warnings = new ProcessWarnings();
     try {
@@ -77,7 +77,7 @@ describe.each(ADAPTERS)('S105 a request on %s', (adapter) => {
   });
 });
 
-describe('S105 at shutdown', () => {
+describe('at shutdown (S105)', () => {
   it('listeners hear what has not been told yet, then the end of the stream', async () => {
     const heard: string[] = [];
     await withApplication({ adapter: 'express' }, async ({ app, sessions }) => {

@@ -21,7 +21,7 @@ afterAll(() => postgres.stop());
 
 postgres.describeKilled('two instances under load on a database that is killed', () => {
   it(
-    'S090 S096 S116 answer nobody wrongly: a session is served or asked to wait, one that was signed out refused',
+    'answer nobody wrongly: a session is served or asked to wait, one that was signed out refused (S090 S096 S116)',
     async () => {
       const schema = postgres.freshSchema();
       await seedSigningKeys(postgresStore(postgres.pool(), { schema }));

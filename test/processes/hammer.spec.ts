@@ -53,7 +53,7 @@ async function historyOfKilled(script: string, target: HammerTarget): Promise<Hi
 
 postgres.describe('three processes on one PostgreSQL, of which one is killed and started again', () => {
   it(
-    'S115 revive no session, lose no acknowledged merge, and leave one line of refresh tokens',
+    'revive no session, lose no acknowledged merge, and leave one line of refresh tokens (S115)',
     async () => {
       const schema = postgres.freshSchema();
       const { core, store } = embeddedCoreOn(postgresStore(postgres.pool(), { schema }));

@@ -27,7 +27,7 @@ async function twoInstances() {
 }
 
 describe('a signing key that was removed from the store', () => {
-  it('S019 stops verifying on an instance that is asked for the JWKS', async () => {
+  it('stops verifying on an instance that is asked for the JWKS (S019)', async () => {
     const { a, b, store, close } = await twoInstances();
     const { accessToken } = await create(a);
     await store.deleteDynamicKeys(TEST_START_MS);
@@ -37,7 +37,7 @@ describe('a signing key that was removed from the store', () => {
     await close();
   });
 
-  it('S019 stops verifying on an instance that sees a token of the successor', async () => {
+  it('stops verifying on an instance that sees a token of the successor (S019)', async () => {
     const { a, b, clock, store, close } = await twoInstances();
     const { accessToken } = await create(a);
     await store.deleteDynamicKeys(TEST_START_MS);
@@ -48,7 +48,7 @@ describe('a signing key that was removed from the store', () => {
     await close();
   });
 
-  it('S019 stops at the latest when its successor is due, a minute before its week is over', async () => {
+  it('stops at the latest when its successor is due, a minute before its week is over (S019)', async () => {
     const { a, b, clock, store, close } = await twoInstances();
     await store.deleteDynamicKeys(TEST_START_MS);
     clock.advance(DYNAMIC_TEST_KEY_CREATED_AT_MS + WEEK_MS - 60_000 - TEST_START_MS);
@@ -63,7 +63,7 @@ describe('a signing key that was removed from the store', () => {
 });
 
 describe('a session that another instance revoked', () => {
-  it('S047 is refused at once with checkDatabase, without it when its access token has expired', async () => {
+  it('is refused at once with checkDatabase, without it when its access token has expired (S047)', async () => {
     const { a, b, clock, close } = await twoInstances();
     const { session, accessToken, refreshToken } = await create(a);
     await a.revokeSessions([session.handle]);
@@ -80,7 +80,7 @@ describe('a session that another instance revoked', () => {
 });
 
 describe('1,000 sessions that another instance revoked', () => {
-  it('S047 are all refused at once where the store is asked, and elsewhere by the end of their access tokens', async () => {
+  it('are all refused at once where the store is asked, and elsewhere by the end of their access tokens (S047)', async () => {
     const { a, b, clock, close } = await twoInstances();
     const made = await Promise.all(Array.from({ length: 1000 }, () => create(a)));
     const refused = async (checkDatabase: boolean): Promise<number> => {
@@ -103,7 +103,7 @@ describe('1,000 sessions that another instance revoked', () => {
 });
 
 postgres.describe('revoking all sessions of a user on PostgreSQL', () => {
-  it('S050 ends all 1,000 from before the call while 100 logins go on at another instance', async () => {
+  it('ends all 1,000 from before the call while 100 logins go on at another instance (S050)', async () => {
     const schema = postgres.freshSchema();
     const pool = postgres.pool();
     const { core: a, store } = embeddedCoreOn(postgresStore(pool, { schema }));

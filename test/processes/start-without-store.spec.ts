@@ -28,7 +28,7 @@ async function preparedSchema(): Promise<string> {
 
 postgres.describeKilled('an application that starts before its database', () => {
   it.each(ADAPTERS)(
-    'S096 answers 503 with Retry-After until that is there, and then serves (on %s)',
+    'answers 503 with Retry-After until that is there, and then serves (on %s) (S096)',
     async (adapter) => {
       const schema = await preparedSchema();
       let application: TestApplication | undefined;
@@ -51,7 +51,7 @@ postgres.describeKilled('an application that starts before its database', () => 
     60_000,
   );
 
-  it('S096 is refused where that is asked for', async () => {
+  it('is refused where that is asked for (S096)', async () => {
     const schema = await preparedSchema();
     await postgres.crash(async () => {
       await expect(start('express', schema, { startWithoutStore: false })).rejects.toThrow(

@@ -83,7 +83,7 @@ describe('what happens to a session', () => {
     });
   });
 
-  it('S104 is told with the user wherever the caller knew whose session it ends', async () => {
+  it('is told with the user wherever the caller knew whose session it ends (S104)', async () => {
     const options = { userSessionRoutes: true } as const;
     await withApplication({ adapter: 'express', options }, async ({ app, signedIn, events, sessions }) => {
       const [first, second] = [await signedIn('header', 'ada'), await signedIn('header', 'ada')];

@@ -30,11 +30,11 @@ describe('remembering verified tokens', () => {
     ['none with maxCachedTokenBytes 0', { maxCachedTokenBytes: 0 }, 0],
     ['none that takes more than a 64th of maxCachedTokenBytes', { maxCachedTokenBytes: 64_000 }, 0],
     ['all while maxCachedTokenBytes suffices', { maxCachedTokenBytes: 64 * 4000 }, 5],
-  ])('S012 keeps %s', async (_, options, count) => {
+  ])('keeps %s (S012)', async (_, options, count) => {
     expect(await remembered(5, options)).toBe(count);
   });
 
-  it('S012 forgets those of a session that is revoked', async () => {
+  it('forgets those of a session that is revoked (S012)', async () => {
     await withApplication({ adapter: 'express' }, async ({ app, sessions }) => {
       const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
       await sessions.getSessionWithoutRequestResponse({ accessToken: session.getAccessToken() });
@@ -45,7 +45,7 @@ describe('remembering verified tokens', () => {
     });
   });
 
-  it('S012 forgets them also where the session was ended by another process already, without an event', async () => {
+  it('forgets them also where the session was ended by another process already, without an event (S012)', async () => {
     const store = await seededMemoryStore();
     await withApplication({ adapter: 'express', store }, async ({ app, sessions, events }) => {
       const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });

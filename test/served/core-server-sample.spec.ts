@@ -31,7 +31,7 @@ describe('the settings of the sample core server', () => {
   });
 
   it.each(['0.0.0.0', '::', '192.168.1.5', 'core.example.com', '127.0.0.1.example.com'])(
-    'S098 refuse to listen on %s without keys',
+    'refuse to listen on %s without keys (S098)',
     (HOST) => {
       expect(() => settingsFrom({ HOST })).toThrow('Set API_KEYS');
       expect(settingsFrom({ HOST, API_KEYS: KEY }).host).toBe(HOST);

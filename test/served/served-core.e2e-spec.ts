@@ -190,15 +190,18 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       expect((await core.send({ path: '/user/id?userId=u', headers })).status).toBe(200);
     });
 
-    it.each(['abc', '2.x', '1..0', '2,7', '', ' . '])('C147 refuses %j, even for /hello', async (version) => {
-      for (const path of ['/hello', '/apiversion', '/user/id?userId=u']) {
-        expect(inWords(await get(path, { 'cdi-version': version }))).toBe(
-          '400 cdi-version header is invalid\n',
-        );
-      }
-    });
+    it.each(['abc', '2.x', '1..0', '2,7', '', ' . '])(
+      'refuses %j, even for /hello (C147)',
+      async (version) => {
+        for (const path of ['/hello', '/apiversion', '/user/id?userId=u']) {
+          expect(inWords(await get(path, { 'cdi-version': version }))).toBe(
+            '400 cdi-version header is invalid\n',
+          );
+        }
+      },
+    );
 
-    it('C148 refuses a version beyond the newest', async () => {
+    it('refuses a version beyond the newest (C148)', async () => {
       for (const version of ['234243', '5.5', '5.6', '5.10', '5.4.1']) {
         const answer = await get('/user/id?userId=u', { 'cdi-version': version });
         expect(inWords(answer)).toBe(`400 cdi-version ${version} not supported\n`);
@@ -211,7 +214,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       expect((await get('/apiversion', { 'cdi-version': '5.4.0' })).status).toBe(200);
     });
 
-    it('C149 C150 keeps to the versions of its options: the newest is the maximum, the oldest the minimum', async () => {
+    it('keeps to the versions of its options: the newest is the maximum, the oldest the minimum (C149 C150)', async () => {
       await withServedCore({ adapter, options: { versions: ['5.3', '5.1', '5.2'] } }, async (some) => {
         const ask = async (version: string): Promise<RawAnswer> =>
           some.send({ path: '/user/id?userId=u', headers: { 'cdi-version': version } });
@@ -246,7 +249,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       { authorization: `Bearer ${OTHER_KEY}` },
       { authorization: `bEaReR ${KEY}` },
       { 'api-key': KEY, authorization: 'Bearer wrong' },
-    ])('C145 opens with any key, in either header: %j', async (headers) => {
+    ])('opens with any key, in either header: %j (C145)', async (headers) => {
       expect((await ask({ path: '/apiversion', headers })).status).toBe(200);
     });
 
@@ -260,7 +263,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       { 'api-key': `${KEY}, ${KEY}` },
       { authorization: `Basic ${KEY}` },
       { 'api-key': 'wrong', authorization: `Bearer ${KEY}` },
-    ])('C144 S098 stays shut for %j', async (headers) => {
+    ])('stays shut for %j (C144 S098)', async (headers) => {
       for (const path of [
         '/apiversion',
         '/user/id?userId=u',
@@ -271,13 +274,13 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       }
     });
 
-    it('S098 takes a key from its header only, never from the address', async () => {
+    it('takes a key from its header only, never from the address (S098)', async () => {
       expect(inWords(await ask({ path: `/apiversion?api-key=${KEY}&apiKey=${KEY}` }))).toBe(
         '401 Invalid API key\n',
       );
     });
 
-    it('C146 asks for no key at /hello, the published keys and unknown paths', async () => {
+    it('asks for no key at /hello, the published keys and unknown paths (C146)', async () => {
       expect(inWords(await ask({ path: '/hello' }))).toBe('200 Hello\n');
       expect((await ask({ path: '/.well-known/jwks.json' })).status).toBe(200);
       expect(inWords(await ask({ path: '/recipe/none' }))).toBe('404 Not found\n');
@@ -308,14 +311,17 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       '/recipe/session/all',
       '/recipe/handshake',
       '/appid-public/t1/users',
-    ])('S109 has no route that administers or lists: %s is unknown, with a key or without', async (path) => {
-      for (const headers of [{}, { 'api-key': KEY }]) {
-        expect(inWords(await ask({ path, headers }))).toBe('404 Not found\n');
-        expect(inWords(await ask({ method: 'POST', path, headers, body: '{}' }))).toBe('404 Not found\n');
-      }
-    });
+    ])(
+      'has no route that administers or lists: %s is unknown, with a key or without (S109)',
+      async (path) => {
+        for (const headers of [{}, { 'api-key': KEY }]) {
+          expect(inWords(await ask({ path, headers }))).toBe('404 Not found\n');
+          expect(inWords(await ask({ method: 'POST', path, headers, body: '{}' }))).toBe('404 Not found\n');
+        }
+      },
+    );
 
-    it('S109 lists handles, which open nothing, and never a token', async () => {
+    it('lists handles, which open nothing, and never a token (S109)', async () => {
       const headers = { 'api-key': KEY };
       const { accessToken, refreshToken, session } = (
         await locked.post('/recipe/session', creation(), headers)
@@ -347,7 +353,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
         ['/core/v1', '/core/v1/hello', '/Core/V1/t/hello/'],
         ['/hello', '/core', '/core/v11/hello'],
       ],
-    ])('C151 serves below %s', async (basePath, inside, outside) => {
+    ])('serves below %s (C151)', async (basePath, inside, outside) => {
       await withServedCore({ adapter, options: { basePath } }, async (moved) => {
         for (const path of inside) expect(inWords(await moved.send({ path }))).toBe('200 Hello\n');
         for (const path of outside) {
@@ -376,7 +382,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
     );
 
     it.each(fields)(
-      'C8 C9 C38 C84 $path needs $field: not absent, not null, not of another type',
+      '$path needs $field: not absent, not null, not of another type (C8 C9 C38 C84)',
       async ({ path, field, body }) => {
         const wrong = typeof body[field] === 'string' ? 5 : 'true';
         for (const changed of [
@@ -427,7 +433,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       'tId',
       'rsub',
     ])(
-      'C6 C108 C114 refuses the claim %s in a payload, wherever it is written, and changes nothing',
+      'refuses the claim %s in a payload, wherever it is written, and changes nothing (C6 C108 C114)',
       async (claim) => {
         const { accessToken, session } = await created(core, { userDataInJWT: { kept: 1 } });
         const userDataInJWT = { [claim]: 'x' };
@@ -462,7 +468,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
     );
   });
 
-  it('C21 ignores the lifetime that newer versions of the interface let a refresh ask for', async () => {
+  it('ignores the lifetime that newer versions of the interface let a refresh ask for (C21)', async () => {
     const { refreshToken } = await created(core);
     const asked = { ...refreshing(refreshToken.token), accessTokenValidity: 60_000 };
     const { accessToken } = (await core.post('/recipe/session/refresh', asked)).json as Created;
@@ -471,14 +477,14 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
   });
 
   describe('sessions of several tenants', () => {
-    it('C12 creates a session in the tenant of the path', async () => {
+    it('creates a session in the tenant of the path (C12)', async () => {
       const { session, accessToken } = await created(core, {}, '/t1/recipe/session');
       expect(session.tenantId).toBe('t1');
       expect(session.handle).toMatch(/_t1$/);
       expect(decoded(accessToken.token).payload['tId']).toBe('t1');
     });
 
-    it('C25 C59 acts on the session’s own tenant whichever one the path names', async () => {
+    it('acts on the session’s own tenant whichever one the path names (C25 C59)', async () => {
       const { session, accessToken, refreshToken } = await created(core, {}, '/t1/recipe/session');
       expect((await get(`/t2/recipe/session?sessionHandle=${session.handle}`)).json).toMatchObject({
         status: 'OK',
@@ -492,7 +498,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       ).toMatchObject({ status: 'OK', session: { tenantId: 't1' } });
     });
 
-    it('C121 C122 lists and removes in one tenant, or across all of them', async () => {
+    it('lists and removes in one tenant, or across all of them (C121 C122)', async () => {
       const handles: string[] = [];
       for (const path of ['/recipe/session', '/t1/recipe/session', '/t2/recipe/session']) {
         handles.push((await created(core, { userId: 'traveller' }, path)).session.handle);
@@ -515,7 +521,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       );
     });
 
-    it('C123 refuses all tenants at once to a tenant that is not the public one', async () => {
+    it('refuses all tenants at once to a tenant that is not the public one (C123)', async () => {
       expect(inWords(await get('/t1/recipe/session/user?userId=u'))).toBe(`403 ${PUBLIC_TENANT_ONLY}\n`);
       expect(inWords(await core.post('/t1/recipe/session/remove', { userId: 'u' }))).toBe(
         `403 ${PUBLIC_TENANT_ONLY}\n`,
@@ -536,7 +542,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
   });
 
   describe('removing and listing', () => {
-    it('C116 C117 reports only what existed, and nothing at the second time', async () => {
+    it('reports only what existed, and nothing at the second time (C116 C117)', async () => {
       const [first, second] = [await created(core), await created(core)].map(({ session }) => session.handle);
       await core.post('/recipe/session/remove', { sessionHandles: [second] });
       const remove = (): Promise<RawAnswer> =>
@@ -545,14 +551,17 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       expect((await remove()).json).toEqual({ status: 'OK', sessionHandlesRevoked: [] });
     });
 
-    it.each([{}, { userId: 'u', sessionHandles: [] }])('C119 refuses neither and both: %j', async (body) => {
-      expect(inWords(await core.post('/recipe/session/remove', body))).toBe(
-        '400 Invalid JSON input - use one of userId or sessionHandles array\n',
-      );
-    });
+    it.each([{}, { userId: 'u', sessionHandles: [] }])(
+      'refuses neither and both: %j (C119)',
+      async (body) => {
+        expect(inWords(await core.post('/recipe/session/remove', body))).toBe(
+          '400 Invalid JSON input - use one of userId or sessionHandles array\n',
+        );
+      },
+    );
 
     it.each(['revokeAcrossAllTenants', 'revokeSessionsForLinkedAccounts'])(
-      'C120 refuses %s together with handles',
+      'refuses %s together with handles (C120)',
       async (flag) => {
         const answer = await core.post('/recipe/session/remove', { sessionHandles: [], [flag]: true });
         expect(answer.status).toBe(400);
@@ -560,7 +569,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       },
     );
 
-    it('C118 C125 C126 knows users by their sessions only', async () => {
+    it('knows users by their sessions only (C118 C125 C126)', async () => {
       const mine = await created(core, { userId: 'owner' });
       await created(core, { userId: 'neighbour' });
       const removed = await core.post('/recipe/session/remove', { userId: 'owner' });
@@ -587,7 +596,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       expect((await get('/recipe/jwt/jwks')).json).toEqual({ status: 'OK', keys });
     });
 
-    it('C143 lowers the max-age as time passes, with an interval of one hour', async () => {
+    it('lowers the max-age as time passes, with an interval of one hour (C143)', async () => {
       await withServedCore(
         {
           adapter,
@@ -603,19 +612,19 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       );
     });
 
-    it.each(['HS256', 'rs512', 'none'])('C139 does not sign with %s', async (algorithm) => {
+    it.each(['HS256', 'rs512', 'none'])('does not sign with %s (C139)', async (algorithm) => {
       const answer = await core.post('/recipe/jwt', { ...jwt(), algorithm });
       expect(answer.status).toBe(200);
       expect(answer.json).toEqual({ status: 'UNSUPPORTED_ALGORITHM_ERROR' });
     });
 
-    it.each([0, -1, 0.5])('C140 refuses a validity of %d', async (validity) => {
+    it.each([0, -1, 0.5])('refuses a validity of %d (C140)', async (validity) => {
       expect(inWords(await core.post('/recipe/jwt', { ...jwt(), validity }))).toBe(
         '400 validity must be greater than or equal to 0\n',
       );
     });
 
-    it('C141 C142 signs with the static key unless told otherwise, and lets the payload name the issuer', async () => {
+    it('signs with the static key unless told otherwise, and lets the payload name the issuer (C141 C142)', async () => {
       const sign = async (changes: Record<string, unknown>): Promise<ReturnType<typeof decoded>> => {
         const { jwt: token } = (await core.post('/recipe/jwt', { ...jwt(), ...changes })).json as {
           jwt: string;
@@ -647,7 +656,7 @@ describe.each(ADAPTERS)('what the operator of a served core on %s sees', (adapte
     jest.restoreAllMocks();
   });
 
-  it('S098 is why a call failed, without its key and its tokens; the caller learns nothing but the 503', async () => {
+  it('is why a call failed, without its key and its tokens; the caller learns nothing but the 503 (S098)', async () => {
     const failures = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
     const store = interceptedStore(await seededMemoryStore(), async (name, call) => {
       if (name === 'findSession') throw new Error('connect ECONNREFUSED db.internal');
@@ -688,7 +697,7 @@ describe.each(ADAPTERS)('what the operator of a served core on %s sees', (adapte
     ['0.0.0.0', undefined, 1],
     ['0.0.0.0', [KEY], 0],
     ['127.0.0.1', undefined, 0],
-  ])('S098 is a warning when it listens on %s with the keys %j: %d', async (host, apiKeys, warned) => {
+  ])('is a warning when it listens on %s with the keys %j: %d (S098)', async (host, apiKeys, warned) => {
     const warnings = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
     const core = embeddedCore({ store: await seededMemoryStore() });
     const module = await Test.createTestingModule({
@@ -736,7 +745,7 @@ describe('the options of SessionCoreModule', () => {
     await expect(module.compile()).rejects.toThrow('options: are undefined; an object is expected');
   });
 
-  it('S098 never show a key in their message', async () => {
+  it('never show a key in their message (S098)', async () => {
     const error = await start({ apiKeys: 'hush-hush-hush-hush-hush!' });
     expect(String(error)).not.toContain('hush');
   });

@@ -4,7 +4,7 @@ import {
   resolveEmbeddedCoreOptions,
   type EmbeddedCoreOptions,
 } from '../../lib/core/embedded/embedded-core-options.js';
-import { sessionKeyOf } from '../../lib/core/embedded/session-handle.js';
+import { parseSessionHandle } from '../../lib/core/embedded/session-handle.js';
 import type { SessionRow, SessionStore } from '../../lib/stores/session-store.js';
 import { MemoryStore } from '../../lib/stores/memory.store.js';
 import { SessionEvents, type SessionEvent } from '../../lib/events/session-events.js';
@@ -86,7 +86,7 @@ export function keyPairOf(stored: string): { publicKey: KeyObject; privateKey: K
 
 /** The stored row of a session that must be there. */
 export async function rowOf(store: SessionStore, sessionHandle: string): Promise<SessionRow> {
-  const key = sessionKeyOf(sessionHandle);
+  const key = parseSessionHandle(sessionHandle);
   const row = key && (await store.findSession(key));
   if (row === undefined) throw new Error(`There is no row of ${sessionHandle}`);
   return row;

@@ -1,7 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { HttpCoreClient, type HttpCoreClientParts } from '../../lib/core/remote/http-core-client.js';
-import { resolveRemoteCoreOptions, type RemoteCoreOptions } from '../../lib/core/remote/remote-core-config.js';
+import {
+  resolveRemoteCoreOptions,
+  type RemoteCoreOptions,
+} from '../../lib/core/remote/remote-core-config.js';
 import { SessionEvents } from '../../lib/events/session-events.js';
 import { SystemClock, type Clock } from '../../lib/util/clock.js';
 import { isJsonObject, type JsonObject } from '../../lib/util/json.js';

@@ -74,7 +74,7 @@ export class SessionClient extends ClientTokens {
   /** Another client with the same tokens: a second tab, or a thief. */
   copy(): SessionClient {
     const other = new SessionClient(this.http, this.mode, this.basePath);
-    other.copyFrom(this);
+    other.adoptTokens(this);
     return other;
   }
 

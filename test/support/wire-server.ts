@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import express from 'express';
 import { fastify } from 'fastify';
 import type { HttpExchange } from '../../lib/util/http-exchange.js';
-import { exchangeFor } from '../../lib/http/http-exchange-factory.js';
+import { getExchange } from '../../lib/http/http-exchange-factory.js';
 
 export const SERVER_KINDS = ['node:http', 'express', 'fastify'] as const;
 export type ServerKind = (typeof SERVER_KINDS)[number];
@@ -40,7 +40,7 @@ export async function answerOf(
 ): Promise<WireAnswer> {
   let failure: unknown;
   const handle = (req: unknown, res: unknown): void => {
-    const exchange = exchangeFor(req, res);
+    const exchange = getExchange(req, res);
     try {
       handler(exchange, { req, res });
     } catch (error) {

@@ -36,13 +36,13 @@ describe('the testing kit in production', () => {
     ['TestClock', () => new TestClock()],
   ];
 
-  it.each(ENTRIES)('S108 refuses %s and says why', (name, use) => {
+  it.each(ENTRIES)('refuses %s and says why (S108)', (name, use) => {
     expect(use).toThrow(`${name} of nest-sessions/testing refuses to work with NODE_ENV=production`);
     process.env['NODE_ENV'] = ' Production ';
     expect(use).toThrow('refuses to work');
   });
 
-  it('S108 refuses every entry that the door has', () => {
+  it('refuses every entry that the door has (S108)', () => {
     const callable = Object.entries(kit).filter(([, value]) => typeof value === 'function');
     const results = ['TestAgent', 'TestSession', 'TestSessions', 'StolenSession']; // their constructors are not public
     expect(
@@ -53,7 +53,7 @@ describe('the testing kit in production', () => {
     ).toEqual(ENTRIES.map(([name]) => name).toSorted());
   });
 
-  it('S108 keeps the kit out of what the main door loads', async () => {
+  it('keeps the kit out of what the main door loads (S108)', async () => {
     const isOfTheKit = (file: string): boolean => file.startsWith('lib/testing/');
     expect((await filesBehind('lib/index.ts')).filter(isOfTheKit)).toEqual([]);
     expect((await filesBehind('lib/testing/index.ts')).some(isOfTheKit)).toBe(true);

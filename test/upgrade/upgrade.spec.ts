@@ -56,7 +56,7 @@ async function upgraded(
 
 function describeUpgrade(engine: string, openStore: (release: string) => Promise<SessionStore>): void {
   describe(`a database of an earlier release, on ${engine}`, () => {
-    it.each(RELEASES)('S120 every session of %s lives on in this version', async (release) => {
+    it.each(RELEASES)('every session of %s lives on in this version (S120)', async (release) => {
       await upgraded(release, await openStore(release), async ({ sessions }, recordedSessions) => {
         const { revoked, staticKey, used, ...others } = recordedSessions;
         const inUse = { ...others, used: { ...used, ...used.successor } };
@@ -81,7 +81,7 @@ function describeUpgrade(engine: string, openStore: (release: string) => Promise
     });
 
     it.each(RELEASES)(
-      'S120 a refresh that %s had answered is answered with the same token',
+      'a refresh that %s had answered is answered with the same token (S120)',
       async (release) => {
         await upgraded(release, await openStore(release), async ({ sessions }, { refreshed }) => {
           const again = await sessions.refreshSessionWithoutRequestResponse(refreshed);
@@ -95,7 +95,7 @@ function describeUpgrade(engine: string, openStore: (release: string) => Promise
     );
 
     it.each(RELEASES)(
-      'S120 a refresh token that was retired under %s is still a stolen one',
+      'a refresh token that was retired under %s is still a stolen one (S120)',
       async (release) => {
         await upgraded(release, await openStore(release), async ({ sessions }, { used }) => {
           await expect(sessions.refreshSessionWithoutRequestResponse(used)).rejects.toMatchObject({
@@ -106,7 +106,7 @@ function describeUpgrade(engine: string, openStore: (release: string) => Promise
       },
     );
 
-    it.each(RELEASES)('S120 data, payloads, lists and keys of %s are all there', async (release) => {
+    it.each(RELEASES)('data, payloads, lists and keys of %s are all there (S120)', async (release) => {
       await upgraded(release, await openStore(release), async (application, session) => {
         const { sessions } = application;
         expect(await sessions.getSessionInformation(session.new.sessionHandle)).toMatchObject({

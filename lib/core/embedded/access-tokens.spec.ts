@@ -17,7 +17,7 @@ async function accessTokens(): Promise<AccessTokens> {
 
 describe('issuing access tokens', () => {
   it.each([2, 3, 4, 5] as const)(
-    'S010 makes a token of version %d byte for byte as a Core lays it out',
+    'makes a token of version %d byte for byte as a Core lays it out (S010)',
     async (version) => {
       const { role, ...facts } = GOLDEN_FACTS;
       const content = {

@@ -96,7 +96,7 @@ describe('the options of the embedded core', () => {
     expect(messagesOf(options)).toEqual([`core embeddedCore was given ${shown}; an object is expected`]);
   });
 
-  it('S015 leave room for a new key to be read by all before it signs', () => {
+  it('leave room for a new key to be read by all before it signs (S015)', () => {
     const options = { accessTokenDynamicSigningKeyUpdateIntervalSec: 3600 };
     expect(problemsOf({ ...options, signingKeyReloadIntervalSec: 1200 })).toEqual([]);
     expect(messagesOf({ ...options, signingKeyReloadIntervalSec: 1201 })).toEqual([

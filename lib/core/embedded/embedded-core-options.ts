@@ -1,6 +1,6 @@
 import {
   booleanOption,
-  isObjectWith,
+  hasMethod,
   isOptionsObject,
   numberOption,
   oneOfOption,
@@ -97,7 +97,7 @@ export function resolveEmbeddedCoreOptions(options: EmbeddedCoreOptions): {
   }
   const reader = new OptionReader(isOptionsObject(given) ? { ...given } : {}, problems, 'core.');
   reader.rejectUnknown(Object.keys(OPTION_NAMES));
-  const numbers = numbersIn(reader);
+  const numbers = readNumbers(reader);
   reader.optional('store', sessionStoreOption);
   const config = {
     ...numbers,
@@ -109,7 +109,7 @@ export function resolveEmbeddedCoreOptions(options: EmbeddedCoreOptions): {
   return { config, problems };
 }
 
-function numbersIn(reader: OptionReader): EmbeddedCoreNumbers {
+function readNumbers(reader: OptionReader): EmbeddedCoreNumbers {
   const numbers: Record<keyof EmbeddedCoreNumbers, number> = { ...DEFAULTS };
   for (const name of Object.keys(RANGES) as (keyof EmbeddedCoreNumbers)[]) {
     numbers[name] = reader.optional(name, numberOption(...RANGES[name])) ?? DEFAULTS[name];
@@ -136,7 +136,7 @@ function sessionStoreOption(value: unknown): SessionStore {
 }
 
 function accountLinkingOption(value: unknown): AccountLinking {
-  if (['getPrimaryUserId', 'getLinkedRecipeUserIds'].every((name) => isObjectWith(value, name))) {
+  if (['getPrimaryUserId', 'getLinkedRecipeUserIds'].every((name) => hasMethod(value, name))) {
     return value as AccountLinking;
   }
   throw new Error('an object with getPrimaryUserId and getLinkedRecipeUserIds is expected');

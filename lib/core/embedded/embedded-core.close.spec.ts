@@ -353,7 +353,7 @@ describe('starting an engine on a store that never answers', () => {
     jest.useRealTimers();
   });
 
-  it('S096 ends after half a minute, and serves as soon as that answers', async () => {
+  it('ends after half a minute, and serves as soon as that answers (S096)', async () => {
     const engine = await watchedEngine();
     engine.held.add('findDynamicKeys');
     const starting = engine.core.start();
@@ -368,7 +368,7 @@ describe('starting an engine on a store that never answers', () => {
     await engine.core.close();
   });
 
-  it('S096 fails where the start needs the store, later than a step of a migration may take', async () => {
+  it('fails where the start needs the store, later than a step of a migration may take (S096)', async () => {
     const engine = await watchedEngine({ startWithoutStore: false });
     engine.held.add('findDynamicKeys');
     const starting = engine.core.start();
@@ -390,7 +390,7 @@ describe('starting an engine on a store that never answers', () => {
     ['findDynamicKeys', async (core: EmbeddedCore) => core.getJwks()],
     ['findStaticKeys', async (core: EmbeddedCore) => core.getJwks()],
   ])(
-    'S096 serves again after a minute and a half, though one call of %s is never answered',
+    'serves again after a minute and a half, though one call of %s is never answered (S096)',
     async (name, request) => {
       const engine = await watchedEngine();
       engine.held.add(name);
@@ -450,7 +450,7 @@ describe('an engine whose store no longer answers', () => {
     jest.useRealTimers();
   });
 
-  it('S096 answers as unavailable after a minute and a half, and tells of the outage', async () => {
+  it('answers as unavailable after a minute and a half, and tells of the outage (S096)', async () => {
     const engine = await watchedEngine();
     await engine.core.start();
     engine.held.add('insertSession');
@@ -465,7 +465,7 @@ describe('an engine whose store no longer answers', () => {
     await engine.core.close();
   });
 
-  it('S057 sweeps again when it does, though a step was never answered', async () => {
+  it('sweeps again when it does, though a step was never answered (S057)', async () => {
     const engine = await watchedEngine({ expirySweepIntervalSec: 60 });
     await engine.core.start();
     engine.held.add('deleteExpiredSessions');

@@ -117,7 +117,7 @@ describe('creating a session', () => {
     );
   });
 
-  it.each(RESERVED)('C6 S013 refuses a payload with %s, even as null, and stores nothing', async (name) => {
+  it.each(RESERVED)('refuses a payload with %s, even as null, and stores nothing (C6 S013)', async (name) => {
     const { core, store } = await makeEmbeddedCore();
     for (const value of ['x', null]) {
       await expect(create(core, { userDataInJWT: { [name]: value } })).rejects.toThrow(CoreBadInputError);
@@ -148,7 +148,7 @@ describe('creating a session', () => {
     expect(DYNAMIC_TEST_KID).toMatch(/^d-\d+$/);
   });
 
-  it('C12 names the tenant in the handle and in the token', async () => {
+  it('names the tenant in the handle and in the token (C12)', async () => {
     const { core } = await makeEmbeddedCore();
     const { session, accessToken } = await create(core, { tenantId: 't1' });
     expect(session.handle).toMatch(/_t1$/);
@@ -156,7 +156,7 @@ describe('creating a session', () => {
     expect(decoded(accessToken.token).payload['tId']).toBe('t1');
   });
 
-  it('C13 lays the token out as version 5: nine claims and the payload, times as ten digits', async () => {
+  it('lays the token out as version 5: nine claims and the payload, times as ten digits (C13)', async () => {
     const { core } = await makeEmbeddedCore();
     const { session, accessToken, refreshToken } = await create(core, { userDataInJWT: { role: 'admin' } });
     const { header, payload } = decoded(accessToken.token);
@@ -191,7 +191,7 @@ describe('creating a session', () => {
     ['public', 'u'.repeat(129)],
     ['public', 'a\0b'],
     ['public', 'half a pair \ud83d'],
-  ])('S094 refuses the tenant %j with the user %j', async (tenantId, recipeUserId) => {
+  ])('refuses the tenant %j with the user %j (S094)', async (tenantId, recipeUserId) => {
     const { core, store } = await makeEmbeddedCore();
     await expect(create(core, { tenantId, recipeUserId })).rejects.toThrow(CoreBadInputError);
     expect(store.size).toBe(0);
@@ -224,7 +224,7 @@ describe('creating a session', () => {
     expect(await core.revokeSessions([handle])).toEqual([handle]);
   });
 
-  it('S094 takes user ids as they are: twins in Unicode are two users', async () => {
+  it('takes user ids as they are: twins in Unicode are two users (S094)', async () => {
     const { core } = await makeEmbeddedCore();
     const composed = 'zo\u00eb';
     const decomposed = 'zoe\u0308';
@@ -262,7 +262,7 @@ describe('the life of an access token', () => {
     expect(await verify(core, accessToken.token)).toMatchObject({ status });
   });
 
-  it('C15 is exact for two years, and so is that of the refresh token', async () => {
+  it('is exact for two years, and so is that of the refresh token (C15)', async () => {
     const { core, clock } = await makeEmbeddedCore({
       accessTokenValiditySec: TWO_YEARS_SEC,
       refreshTokenValiditySec: TWO_YEARS_SEC + 1,
@@ -276,7 +276,7 @@ describe('the life of an access token', () => {
     }
   });
 
-  it('C16 is exact without jitter, whatever the milliseconds of the clock', async () => {
+  it('is exact without jitter, whatever the milliseconds of the clock (C16)', async () => {
     const { core, clock } = await makeEmbeddedCore();
     for (let n = 0; n < 20; n++) {
       clock.advance(137);
@@ -288,7 +288,7 @@ describe('the life of an access token', () => {
     }
   });
 
-  it('C17 S032 varies with jitter, is never longer, and never shorter than the jitter says', async () => {
+  it('varies with jitter, is never longer, and never shorter than the jitter says (C17 S032)', async () => {
     const { core } = await makeEmbeddedCore({ accessTokenValidityJitter: 0.25 });
     const created = await create(core);
     const lives: number[] = [];
@@ -366,7 +366,7 @@ describe('looking a session up', () => {
     });
   });
 
-  it('C24 does not know a session that has expired, although its row is there', async () => {
+  it('does not know a session that has expired, although its row is there (C24)', async () => {
     const { core, clock, store } = await makeEmbeddedCore();
     const { session } = await create(core);
     const user = { userId: 'user-1', tenantId: undefined, includeLinkedAccounts: true };

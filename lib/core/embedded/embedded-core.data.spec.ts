@@ -38,7 +38,7 @@ async function tokenOf(result: ReturnType<TestCore['core']['regenerateAccessToke
 }
 
 describe('regenerating an access token', () => {
-  it('C101 gives a new token with the new payload, the same end and the same lineage', async () => {
+  it('gives a new token with the new payload, the same end and the same lineage (C101)', async () => {
     const { clock, created, accessToken, regenerate, row } = await withSession(
       { n: 0 },
       { enableAntiCsrf: true },
@@ -93,7 +93,7 @@ describe('regenerating an access token', () => {
     expect(decoded(await tokenOf(regenerate(undefined))).payload['n']).toBe(5);
   });
 
-  it('C105 stores the payload but gives no token when the presented one has expired', async () => {
+  it('stores the payload but gives no token when the presented one has expired (C105)', async () => {
     const { clock, created, regenerate, row } = await withSession();
     clock.advance(3_600_001);
     const before = await row();
@@ -114,7 +114,7 @@ describe('regenerating an access token', () => {
     expect(header['kid']).not.toBe(decoded(accessToken.token).header['kid']);
   });
 
-  it('C107 is unauthorised when the session was removed or has expired', async () => {
+  it('is unauthorised when the session was removed or has expired (C107)', async () => {
     const removed = await withSession();
     await removed.core.revokeSessions([removed.handle]);
     expect(await removed.regenerate({ n: 1 })).toEqual(NO_SESSION);
@@ -131,13 +131,16 @@ describe('regenerating an access token', () => {
     expect(await rowOf(store, session.handle)).toMatchObject({ accessTokenPayload: '{}' });
   });
 
-  it.each(Object.keys(V5_CLAIMS))('C108 S013 refuses a payload with %s and changes nothing', async (name) => {
-    const { core, created, regenerate, row } = await withSession();
-    const before = await row();
-    await expect(regenerate({ n: 1, [name]: null })).rejects.toThrow(CoreBadInputError);
-    expect(await row()).toEqual(before);
-    expect(await refresh(core, created.refreshToken.token)).toMatchObject({ status: 'OK' });
-  });
+  it.each(Object.keys(V5_CLAIMS))(
+    'refuses a payload with %s and changes nothing (C108 S013)',
+    async (name) => {
+      const { core, created, regenerate, row } = await withSession();
+      const before = await row();
+      await expect(regenerate({ n: 1, [name]: null })).rejects.toThrow(CoreBadInputError);
+      expect(await row()).toEqual(before);
+      expect(await refresh(core, created.refreshToken.token)).toMatchObject({ status: 'OK' });
+    },
+  );
 
   it.each([
     [
@@ -169,7 +172,7 @@ describe('regenerating an access token', () => {
     expect(await verify(core, again, { checkDatabase: true })).not.toHaveProperty('accessToken');
   });
 
-  it('S001 is unauthorised for a token that our keys did not sign, and stores nothing', async () => {
+  it('is unauthorised for a token that our keys did not sign, and stores nothing (S001)', async () => {
     const { handle, regenerate, row } = await withSession();
     const forged = jwt(V5_HEADER, { ...V5_CLAIMS, sessionHandle: handle }, (text) =>
       rs256(text, FOREIGN_TEST_KEY),
@@ -188,7 +191,7 @@ describe('regenerating an access token', () => {
 });
 
 describe('updating what is stored', () => {
-  it('C111 C112 replaces the data as a whole and leaves the payload alone', async () => {
+  it('replaces the data as a whole and leaves the payload alone (C111 C112)', async () => {
     const { core, handle, row } = await withSession();
     await core.updateSessionData(handle, { a: 1, b: 2 });
     expect(await row()).toMatchObject({ sessionData: '{"a":1,"b":2}', accessTokenPayload: '{"n":0}' });
@@ -196,7 +199,7 @@ describe('updating what is stored', () => {
     expect(await row()).toMatchObject({ sessionData: '{}', accessTokenPayload: '{"n":0}' });
   });
 
-  it('C111 C112 replaces the payload as a whole and leaves the data alone', async () => {
+  it('replaces the payload as a whole and leaves the data alone (C111 C112)', async () => {
     const { core, handle, row } = await withSession();
     await core.updateSessionData(handle, { a: 1 });
     expect(await core.updateAccessTokenPayload(handle, {})).toBe(true);
@@ -215,7 +218,7 @@ describe('updating what is stored', () => {
   });
 
   it.each(['0c2d5f0e-6c1b-4a51-9d3a-2f6f0f8f3a11', '', '_', "x'; --"])(
-    'C113 S046 answers false for the unknown handle %j and makes no row',
+    'answers false for the unknown handle %j and makes no row (C113 S046)',
     async (unknown) => {
       const { core, store } = await makeEmbeddedCore();
       expect(await core.updateSessionData(unknown, {})).toBe(false);
@@ -224,11 +227,14 @@ describe('updating what is stored', () => {
     },
   );
 
-  it.each(Object.keys(V5_CLAIMS))('C114 S013 refuses a payload with %s and changes nothing', async (name) => {
-    const { core, handle, row } = await withSession();
-    await expect(core.updateAccessTokenPayload(handle, { [name]: 'x' })).rejects.toThrow(CoreBadInputError);
-    expect(await row()).toMatchObject({ accessTokenPayload: '{"n":0}' });
-  });
+  it.each(Object.keys(V5_CLAIMS))(
+    'refuses a payload with %s and changes nothing (C114 S013)',
+    async (name) => {
+      const { core, handle, row } = await withSession();
+      await expect(core.updateAccessTokenPayload(handle, { [name]: 'x' })).rejects.toThrow(CoreBadInputError);
+      expect(await row()).toMatchObject({ accessTokenPayload: '{"n":0}' });
+    },
+  );
 
   it('changes neither expiry nor time of creation (C115)', async () => {
     const { core, clock, handle, accessToken } = await withSession();
@@ -245,7 +251,7 @@ describe('updating what is stored', () => {
 });
 
 describe('removing sessions', () => {
-  it('C116 C117 reports those that existed, once each, and nothing the second time', async () => {
+  it('reports those that existed, once each, and nothing the second time (C116 C117)', async () => {
     const { core } = await makeEmbeddedCore();
     const made = await Promise.all(Array.from({ length: 4 }, () => create(core)));
     const handles = made.map(({ session }) => session.handle);
@@ -264,7 +270,7 @@ describe('removing sessions', () => {
     expect(await core.revokeSessions([handle])).toEqual([handle]);
   });
 
-  it('C118 removes those of one user and no other', async () => {
+  it('removes those of one user and no other (C118)', async () => {
     const { core, store } = await makeEmbeddedCore();
     const mine = [await create(core), await create(core), await create(core)];
     await create(core, { recipeUserId: 'user-2' });
@@ -294,7 +300,7 @@ describe('the sessions of a user', () => {
     return { ...engine, handles };
   }
 
-  it('C121 are listed and removed in all tenants together', async () => {
+  it('are listed and removed in all tenants together (C121)', async () => {
     const { core, handles } = await inThreeTenants();
     const all = Object.values(handles).sort();
     expect((await core.getSessionHandlesOfUser(userOf(undefined))).sort()).toEqual(all);
@@ -302,7 +308,7 @@ describe('the sessions of a user', () => {
     expect(await core.getSessionHandlesOfUser(userOf(undefined))).toEqual([]);
   });
 
-  it.each(['public', 't1', 't2'])('C122 S094 are listed and removed in %s alone', async (tenantId) => {
+  it.each(['public', 't1', 't2'])('are listed and removed in %s alone (C122 S094)', async (tenantId) => {
     const { core, handles, store } = await inThreeTenants();
     expect(await core.getSessionHandlesOfUser(userOf(tenantId))).toEqual([handles[tenantId]]);
     expect(await core.revokeSessionsOfUser(userOf(tenantId))).toEqual([handles[tenantId]]);

@@ -41,7 +41,7 @@ describe('a JWT of the application', () => {
     expect((await made({ algorithm: 'rs256' })).result.status).toBe('OK');
   });
 
-  it.each([0, -1, Number.NaN])('C140 is not made with the validity %d', async (validity) => {
+  it.each([0, -1, Number.NaN])('is not made with the validity %d (C140)', async (validity) => {
     await expect(made({ validity })).rejects.toThrow(CoreBadInputError);
   });
 
@@ -56,7 +56,7 @@ describe('a JWT of the application', () => {
     expect(kidOf((await made({ useStaticSigningKey: false })).jwt)).toBe(DYNAMIC_TEST_KID);
   });
 
-  it('S007 is no access token', async () => {
+  it('is no access token (S007)', async () => {
     const { core, jwt } = await made({
       payload: { sub: 'user-1', sessionHandle: 'x', refreshTokenHash1: 'y' },
     });

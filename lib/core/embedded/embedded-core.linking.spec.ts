@@ -19,7 +19,7 @@ async function withSessions() {
 }
 
 describe('sessions of linked accounts', () => {
-  it('C90 carry the account as user id and the login as recipe user id, also after a refresh', async () => {
+  it('carry the account as user id and the login as recipe user id, also after a refresh (C90)', async () => {
     const { core, mail } = await withSessions();
     const refreshed = await refresh(core, mail.refreshToken.token);
     for (const answer of [mail, refreshed]) {
@@ -31,7 +31,7 @@ describe('sessions of linked accounts', () => {
     });
   });
 
-  it.each(['ada', 'ada-mail', 'ada-google'])('C124 are listed together, asked by %s', async (userId) => {
+  it.each(['ada', 'ada-mail', 'ada-google'])('are listed together, asked by %s (C124)', async (userId) => {
     const { core, handles } = await withSessions();
     const found = await core.getSessionHandlesOfUser({
       userId,
@@ -41,7 +41,7 @@ describe('sessions of linked accounts', () => {
     expect(found.toSorted()).toEqual(handles);
   });
 
-  it('C124 are removed together, or only those of one login', async () => {
+  it('are removed together, or only those of one login (C124)', async () => {
     const { core, mail, google, bob } = await withSessions();
     const input = { userId: 'ada-mail', tenantId: undefined };
     expect(await core.revokeSessionsOfUser({ ...input, includeLinkedAccounts: false })).toEqual([

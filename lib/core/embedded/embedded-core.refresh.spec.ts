@@ -48,7 +48,7 @@ describe('refreshing a session', () => {
     expect(store.size).toBe(1);
   });
 
-  it('C62 makes the new refresh token current at the first use of its access token', async () => {
+  it('makes the new refresh token current at the first use of its access token (C62)', async () => {
     const { core, store, clock } = await makeEmbeddedCore();
     const { session, refreshToken } = await create(core);
     const next = await refreshed(core, refreshToken.token);
@@ -62,7 +62,7 @@ describe('refreshing a session', () => {
     });
   });
 
-  it('S023 reports theft with handle and user ids when the old token comes back after that, and keeps the row (C63)', async () => {
+  it('reports theft with handle and user ids when the old token comes back after that, and keeps the row (S023, C63)', async () => {
     const { core, store } = await makeEmbeddedCore();
     const { session, refreshToken } = await create(core);
     await verify(core, (await refreshed(core, refreshToken.token)).accessToken.token);
@@ -73,7 +73,7 @@ describe('refreshing a session', () => {
     expect(store.size).toBe(1);
   });
 
-  it('S023 reports theft of the first token when two refreshes followed without any verification (C64)', async () => {
+  it('reports theft of the first token when two refreshes followed without any verification (S023, C64)', async () => {
     const { core } = await makeEmbeddedCore();
     const { refreshToken } = await create(core);
     const r1 = await refreshed(core, refreshToken.token);
@@ -81,7 +81,7 @@ describe('refreshing a session', () => {
     expect(await refresh(core, refreshToken.token)).toMatchObject({ status: 'TOKEN_THEFT_DETECTED' });
   });
 
-  it('S024 gives the same refresh and anti-CSRF token to two tabs, so that neither becomes a theft', async () => {
+  it('gives the same refresh and anti-CSRF token to two tabs, so that neither becomes a theft (S024)', async () => {
     const { core } = await makeEmbeddedCore();
     const { refreshToken, antiCsrfToken } = await create(core, { enableAntiCsrf: true });
     const presented = { enableAntiCsrf: true, antiCsrfToken };
@@ -107,7 +107,7 @@ describe('refreshing a session', () => {
     expect((await refreshed(core, r1.refreshToken.token)).refreshToken.token).toBe(r2.refreshToken.token);
   });
 
-  it('C76 S027 is unauthorised, and no theft, when the session was removed', async () => {
+  it('is unauthorised, and no theft, when the session was removed (C76 S027)', async () => {
     const { core } = await makeEmbeddedCore();
     const { session, refreshToken } = await create(core);
     const next = await refreshed(core, refreshToken.token);
@@ -116,7 +116,7 @@ describe('refreshing a session', () => {
     expect(await refresh(core, next.refreshToken.token)).toEqual(SESSION_GONE);
   });
 
-  it('S031 S036 is unauthorised when the session has expired unused, also for an unused child (C77)', async () => {
+  it('is unauthorised when the session has expired unused, also for an unused child (S031 S036, C77)', async () => {
     const { core, clock, store } = await makeEmbeddedCore();
     const { session, refreshToken } = await create(core);
     const next = await refreshed(core, refreshToken.token);
@@ -182,7 +182,7 @@ describe('refreshing a session', () => {
   });
 
   it.each(['tId', 'rsub', 'sub'])(
-    'C88 is unauthorised when an older version stored a payload with %s',
+    'is unauthorised when an older version stored a payload with %s (C88)',
     async (name) => {
       const { core, store } = await makeEmbeddedCore();
       const { session, refreshToken } = await create(core);
@@ -207,7 +207,7 @@ describe('the anti-CSRF check of a refresh', () => {
     return { core, token: refreshToken.token, antiCsrfToken };
   };
 
-  it.each([undefined, '', 'wrong'])('C79 S069 refuses %j', async (antiCsrfToken) => {
+  it.each([undefined, '', 'wrong'])('refuses %j (C79 S069)', async (antiCsrfToken) => {
     const { core, token } = await withAntiCsrf();
     expect(await refresh(core, token, { enableAntiCsrf: true, antiCsrfToken })).toEqual({
       status: 'UNAUTHORISED',
@@ -233,7 +233,7 @@ describe('the anti-CSRF check of a refresh', () => {
     expect(next.antiCsrfToken).toBeDefined();
   });
 
-  it('C82 gives none when the application uses it no more; the old token still asks for its own', async () => {
+  it('gives none when the application uses it no more; the old token still asks for its own (C82)', async () => {
     const { core, token } = await withAntiCsrf();
     const next = await refreshed(core, token);
     expect(next.antiCsrfToken).toBeUndefined();
@@ -259,7 +259,7 @@ describe('the anti-CSRF check of a refresh', () => {
 describe('the kind of signing key after a refresh', () => {
   const kidOf = (token: string): unknown => decoded(token).header['kid'];
 
-  it('C85 changes with the refresh, and stays in replaced and regenerated tokens', async () => {
+  it('changes with the refresh, and stays in replaced and regenerated tokens (C85)', async () => {
     const { core, store } = await makeEmbeddedCore();
     const { session, refreshToken } = await create(core);
     const next = await refreshed(core, refreshToken.token, { useDynamicSigningKey: false });
@@ -274,7 +274,7 @@ describe('the kind of signing key after a refresh', () => {
     expect(again.status === 'OK' && kidOf(again.accessToken?.token ?? '')).toBe(STATIC_TEST_KID);
   });
 
-  it('C86 changes with the second of two refreshes, too, which promotes', async () => {
+  it('changes with the second of two refreshes, too, which promotes (C86)', async () => {
     const { core } = await makeEmbeddedCore();
     const { refreshToken } = await create(core);
     const r1 = await refreshed(core, refreshToken.token);
@@ -310,7 +310,7 @@ describe('presenting what is no refresh token of ours', () => {
     };
   }
 
-  it('C71 is unauthorised for junk', async () => {
+  it('is unauthorised for junk (C71)', async () => {
     const { core, token, untouched } = await watched();
     for (const junk of [
       '',
@@ -326,7 +326,7 @@ describe('presenting what is no refresh token of ours', () => {
     await untouched();
   });
 
-  it('S007 is unauthorised for an access token and for an anti-CSRF token', async () => {
+  it('is unauthorised for an access token and for an anti-CSRF token (S007)', async () => {
     const { core, untouched } = await watched();
     const { accessToken, antiCsrfToken = '' } = await create(core, { enableAntiCsrf: true });
     for (const other of [accessToken.token, antiCsrfToken]) {
@@ -342,7 +342,7 @@ describe('presenting what is no refresh token of ours', () => {
     await untouched();
   });
 
-  it('S028 is unauthorised for the mixed halves of two tokens, and ends neither session (C73)', async () => {
+  it('is unauthorised for the mixed halves of two tokens, and ends neither session (S028, C73)', async () => {
     const { core, token, untouched } = await watched();
     const other = (await create(core, { recipeUserId: 'user-2' })).refreshToken.token;
     const [mineSealed, mineNonce] = token.split('.');
@@ -355,7 +355,7 @@ describe('presenting what is no refresh token of ours', () => {
   });
 
   it.each(['V1', 'v2'])(
-    'C74 reports theft for a real token whose type was changed to %s: only its holder can do that',
+    'reports theft for a real token whose type was changed to %s: only its holder can do that (C74)',
     async (type) => {
       const { core, token } = await watched();
       expect(await refresh(core, token.replace(/V2$/, type))).toMatchObject({
@@ -364,7 +364,7 @@ describe('presenting what is no refresh token of ours', () => {
     },
   );
 
-  it('S029 is unauthorised for 100,000 forged tokens, asks no store, ends no session and reports no theft', async () => {
+  it('is unauthorised for 100,000 forged tokens, asks no store, ends no session and reports no theft (S029)', async () => {
     const { core, store, token, untouched } = await watched();
     const findSession = store.findSession.bind(store);
     store.findSession = () => Promise.reject(new Error('asked'));
@@ -390,7 +390,7 @@ describe('presenting what is no refresh token of ours', () => {
     await untouched();
   });
 
-  it('S029 is unauthorised for any text', async () => {
+  it('is unauthorised for any text (S029)', async () => {
     const { core, untouched } = await watched();
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 2000 }), async (text) => {
@@ -401,7 +401,7 @@ describe('presenting what is no refresh token of ours', () => {
     await untouched();
   });
 
-  it('S035 makes no session out of a token whose session is unknown', async () => {
+  it('makes no session out of a token whose session is unknown (S035)', async () => {
     const { core, store } = await makeEmbeddedCore();
     const { session, refreshToken } = await create(core);
     await core.revokeSessions([session.handle]);
@@ -411,7 +411,7 @@ describe('presenting what is no refresh token of ours', () => {
 });
 
 describe('what a thief finds in the store', () => {
-  it('S021 is no token: nothing of a row can be refreshed or verified', async () => {
+  it('is no token: nothing of a row can be refreshed or verified (S021)', async () => {
     const { core, store } = await makeEmbeddedCore();
     const created = await create(core, { enableAntiCsrf: true });
     const presented = { enableAntiCsrf: true, antiCsrfToken: created.antiCsrfToken };
@@ -434,7 +434,7 @@ describe('what a thief finds in the store', () => {
     }
   });
 
-  it('S024 is no successor either, and yet the same one is handed out after a restart', async () => {
+  it('is no successor either, and yet the same one is handed out after a restart (S024)', async () => {
     const engine = await makeEmbeddedCore();
     const created = await create(engine.core);
     const next = await refreshed(engine.core, created.refreshToken.token);

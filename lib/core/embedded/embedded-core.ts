@@ -31,9 +31,14 @@ import { KeyRefresher } from './key-refresher.js';
 import { LifeCycle, unlessOver } from './life-cycle.js';
 import { newRefreshTokenKey, RefreshTokens } from '../../tokens/refresh-token.js';
 import { Rotation, unauthorised } from './rotation.js';
-import { sessionKeyOf } from './session-handle.js';
+import { parseSessionHandle } from './session-handle.js';
 import { ACCESS_TOKEN_VERSION, assertNoReservedClaim, SessionIssuer } from './session-issuer.js';
-import { StoreSetupError, type SessionKey, type SessionRow, type SessionStore } from '../../stores/session-store.js';
+import {
+  StoreSetupError,
+  type SessionKey,
+  type SessionRow,
+  type SessionStore,
+} from '../../stores/session-store.js';
 import { SigningKeys } from './signing-keys.js';
 import { StartUp } from './start-up.js';
 import { StoreGate } from './store-gate.js';
@@ -153,7 +158,7 @@ export class EmbeddedCore extends CoreClient {
     limit: CreationLimit,
   ): Promise<LimitedCreationResult> {
     const { row, tokens } = await this.issuer.newSession(input);
-    const { userIds, nowMs } = await this.selectionOf({
+    const { userIds, nowMs } = await this.selectUserSessions({
       userId: input.recipeUserId,
       tenantId: input.tenantId,
       includeLinkedAccounts: true,
@@ -189,13 +194,13 @@ export class EmbeddedCore extends CoreClient {
     const proof = await this.accessTokens.prove(input.accessToken);
     if (!proof.isProven) return unauthorised(proof.message);
     const { info } = proof;
-    const key = sessionKeyOf(info.sessionHandle);
+    const key = parseSessionHandle(info.sessionHandle);
     if (key === undefined) return unauthorised('Session does not exist.');
     assertNoReservedClaim({ ...input.userDataInJWT, ...input.change?.set }, info.version);
     const now = this.now();
     const row = await this.rowWithPayload(key, input, now);
     if (row === undefined) return unauthorised('Session does not exist.');
-    const session = await this.issuer.sessionOf(row);
+    const session = await this.issuer.toCoreSession(row);
     if (info.expiryMs < now) return { status: 'OK', session };
     const accessToken = await this.issuer.reissue(info, row, session, {
       expiryMs: info.expiryMs,
@@ -205,10 +210,10 @@ export class EmbeddedCore extends CoreClient {
   }
 
   override async getSessionInformation(sessionHandle: string): Promise<CoreSessionInformation | undefined> {
-    const key = sessionKeyOf(sessionHandle);
+    const key = parseSessionHandle(sessionHandle);
     const row = key && (await this.findLive(key, this.now()));
     if (row === undefined) return undefined;
-    const session = await this.issuer.sessionOf(row);
+    const session = await this.issuer.toCoreSession(row);
     return {
       sessionHandle: row.sessionHandle,
       userId: session.userId,
@@ -222,25 +227,25 @@ export class EmbeddedCore extends CoreClient {
   }
 
   override async getSessionHandlesOfUser(input: UserSessionsInput): Promise<string[]> {
-    return this.store.findSessionHandlesOfUsers(await this.selectionOf(input));
+    return this.store.findSessionHandlesOfUsers(await this.selectUserSessions(input));
   }
 
   override async revokeSessions(sessionHandles: readonly string[]): Promise<string[]> {
-    const keys = [...new Set(sessionHandles)].map(sessionKeyOf).filter((key) => key !== undefined);
+    const keys = [...new Set(sessionHandles)].map(parseSessionHandle).filter((key) => key !== undefined);
     return keys.length === 0 ? [] : this.store.deleteSessions(keys);
   }
 
   override async revokeSessionsOfUser(input: UserSessionsInput): Promise<string[]> {
-    return this.store.deleteSessionsOfUsers(await this.selectionOf(input));
+    return this.store.deleteSessionsOfUsers(await this.selectUserSessions(input));
   }
 
   override async updateSessionData(sessionHandle: string, data: JsonObject): Promise<boolean> {
-    const key = sessionKeyOf(sessionHandle);
+    const key = parseSessionHandle(sessionHandle);
     return key !== undefined && this.store.updateSessionData(key, JSON.stringify(data), this.now());
   }
 
   override async mergeSessionData(sessionHandle: string, update: JsonObject): Promise<boolean> {
-    const key = sessionKeyOf(sessionHandle);
+    const key = parseSessionHandle(sessionHandle);
     if (key === undefined) return false;
     for (let attempt = 0; attempt < MAX_MERGE_ATTEMPTS; attempt++) {
       const now = this.now();
@@ -256,7 +261,7 @@ export class EmbeddedCore extends CoreClient {
 
   override async updateAccessTokenPayload(sessionHandle: string, payload: JsonObject): Promise<boolean> {
     assertNoReservedClaim(payload, ACCESS_TOKEN_VERSION);
-    const key = sessionKeyOf(sessionHandle);
+    const key = parseSessionHandle(sessionHandle);
     if (key === undefined) return false;
     const row = await this.store.updateAccessTokenPayload(key, JSON.stringify(payload), this.now());
     return row !== undefined;
@@ -264,7 +269,7 @@ export class EmbeddedCore extends CoreClient {
 
   override async changeAccessTokenPayload(sessionHandle: string, change: NamesChange): Promise<boolean> {
     assertNoReservedClaim(change.set, ACCESS_TOKEN_VERSION);
-    const key = sessionKeyOf(sessionHandle);
+    const key = parseSessionHandle(sessionHandle);
     return key !== undefined && (await this.changePayload(key, change)) !== undefined;
   }
 
@@ -347,7 +352,7 @@ export class EmbeddedCore extends CoreClient {
     return row !== undefined && row.expiresAtMs > nowMs ? row : undefined;
   }
 
-  private async selectionOf({ userId, tenantId, includeLinkedAccounts }: UserSessionsInput) {
+  private async selectUserSessions({ userId, tenantId, includeLinkedAccounts }: UserSessionsInput) {
     const { accountLinking } = this.config;
     const linked = includeLinkedAccounts ? await accountLinking?.getLinkedRecipeUserIds(userId) : undefined;
     return { userIds: [...new Set([userId, ...(linked ?? [])])], tenantId, nowMs: this.now() };

@@ -73,7 +73,7 @@ describe('verifying what is no access token', () => {
   });
 
   it.each(Object.keys(V5_CLAIMS))(
-    'S007 refuses a JWT of the application that lacks the claim %s, although our key signed it',
+    'refuses a JWT of the application that lacks the claim %s, although our key signed it (S007)',
     async (name) => {
       const { core } = await makeEmbeddedCore();
       const { [name as keyof typeof V5_CLAIMS]: _, ...payload } = V5_CLAIMS;
@@ -109,7 +109,7 @@ describe('verifying what is no access token', () => {
     expect(await verify(core, altered)).toMatchObject({ status: 'TRY_REFRESH_TOKEN' });
   });
 
-  it('S005 asks the store once for an unknown key id of our form, and never for one of another form (C32)', async () => {
+  it('asks the store once for an unknown key id of our form, and never for one of another form (S005, C32)', async () => {
     const engine = await makeEmbeddedCore();
     const calls = callsOf(engine);
     await engine.core.start();
@@ -153,7 +153,7 @@ describe('verifying what is no access token', () => {
     });
   });
 
-  it('S102 asks no store and no key for what is too long', async () => {
+  it('asks no store and no key for what is too long (S102)', async () => {
     const engine = await makeEmbeddedCore();
     const calls = callsOf(engine);
     expect(await verify(engine.core, 'a.'.repeat(MAX_ACCESS_TOKEN_LENGTH))).toMatchObject({
@@ -194,7 +194,7 @@ describe('verifying the token of an ended session', () => {
     });
   });
 
-  it('S036 is unauthorised when the row has expired and is still there, and promotes nothing', async () => {
+  it('is unauthorised when the row has expired and is still there, and promotes nothing (S036)', async () => {
     const { core, clock, store } = await makeEmbeddedCore({
       accessTokenValiditySec: 10,
       refreshTokenValiditySec: 11,
@@ -223,7 +223,7 @@ describe('the anti-CSRF check of a verification', () => {
     });
   });
 
-  it.each([undefined, '', 'wrong', 'null'])('C39 S069 refuses %j', async (antiCsrfToken) => {
+  it.each([undefined, '', 'wrong', 'null'])('refuses %j (C39 S069)', async (antiCsrfToken) => {
     const { core } = await makeEmbeddedCore();
     const { accessToken } = await create(core, { enableAntiCsrf: true });
     expect(await verify(core, accessToken.token, { ...CHECK, antiCsrfToken })).toEqual({
@@ -232,7 +232,7 @@ describe('the anti-CSRF check of a verification', () => {
     });
   });
 
-  it('S069 refuses the token of another session', async () => {
+  it('refuses the token of another session (S069)', async () => {
     const { core } = await makeEmbeddedCore();
     const mine = await create(core, { enableAntiCsrf: true });
     const { antiCsrfToken } = await create(core, { enableAntiCsrf: true });
@@ -287,7 +287,7 @@ describe('verifying tokens after a refresh', () => {
     });
   });
 
-  it('C44 replaces a replacement no more, not even when the database is checked', async () => {
+  it('replaces a replacement no more, not even when the database is checked (C44)', async () => {
     const { core } = await makeEmbeddedCore();
     const { refreshToken } = await create(core);
     const next = await refreshed(core, refreshToken.token);
@@ -300,7 +300,7 @@ describe('verifying tokens after a refresh', () => {
     }
   });
 
-  it('C45 replaces the original again and again, without a write', async () => {
+  it('replaces the original again and again, without a write (C45)', async () => {
     const { core, store, clock } = await makeEmbeddedCore();
     const { session, refreshToken } = await create(core);
     const next = await refreshed(core, refreshToken.token);
@@ -312,7 +312,7 @@ describe('verifying tokens after a refresh', () => {
     expect(await rowOf(store, session.handle)).toEqual(before);
   });
 
-  it('C46 keeps verifying a token two refreshes old, without replacing it', async () => {
+  it('keeps verifying a token two refreshes old, without replacing it (C46)', async () => {
     const { core } = await makeEmbeddedCore();
     const { refreshToken } = await create(core);
     const y = await refreshed(core, refreshToken.token);
@@ -345,7 +345,7 @@ describe('verifying after the stored payload was changed', () => {
     expect(result).not.toHaveProperty('accessToken');
   });
 
-  it('C48 C49 gives a new token with the new payload when it is, and the old token keeps the old one', async () => {
+  it('gives a new token with the new payload when it is, and the old token keeps the old one (C48 C49)', async () => {
     const { core, accessToken } = await changed();
     const result = await verify(core, accessToken, { checkDatabase: true });
     expect(result).toMatchObject({ status: 'OK', session: { userDataInJWT: { a: 2 } } });
@@ -398,7 +398,7 @@ describe('verifying tokens of every version', () => {
   }
 
   it.each([1, 2, 3] as const)(
-    'C51 C52 S010 takes a token of version %d and replaces it by one of the same version',
+    'takes a token of version %d and replaces it by one of the same version (C51 C52 S010)',
     async (version) => {
       const { core } = await withGoldenSession('public');
       const result = await verify(core, GOLDEN_ACCESS_TOKENS[version]);
@@ -420,7 +420,7 @@ describe('verifying tokens of every version', () => {
   );
 
   it.each([4, 5] as const)(
-    'C51 C52 S010 takes a token of version %d with a tenant and replaces it by one of the same version',
+    'takes a token of version %d with a tenant and replaces it by one of the same version (C51 C52 S010)',
     async (version) => {
       const sessionHandle = `${GOLDEN_FACTS.sessionHandle}_t1`;
       const { core } = await withGoldenSession('t1', { sessionHandle });
@@ -431,7 +431,7 @@ describe('verifying tokens of every version', () => {
     },
   );
 
-  it('S094 refuses a token whose tenant is not that of its handle', async () => {
+  it('refuses a token whose tenant is not that of its handle (S094)', async () => {
     const { core } = await withGoldenSession('public');
     expect(await verify(core, GOLDEN_ACCESS_TOKENS[5])).toEqual({
       status: 'UNAUTHORISED',

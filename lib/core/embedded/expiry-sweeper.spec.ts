@@ -47,7 +47,7 @@ async function sweeperOf(intervalMs: number, random: number) {
 }
 
 describe('removing expired sessions', () => {
-  it('S057 happens in steps, between which others get their turn', async () => {
+  it('happens in steps, between which others get their turn (S057)', async () => {
     const engine = await makeEmbeddedCore();
     const row = await engine.store.findSession({
       tenantId: 'public',
@@ -68,7 +68,7 @@ describe('removing expired sessions', () => {
     expect(engine.store.size).toBe(0);
   });
 
-  it('S057 leaves a slow store to others for as long as a step took, until it is stopped', async () => {
+  it('leaves a slow store to others for as long as a step took, until it is stopped (S057)', async () => {
     const engine = await makeEmbeddedCore();
     let steps = 0;
     engine.store.deleteExpiredSessions = async () => {
@@ -117,14 +117,14 @@ describe('removing expired sessions', () => {
       return { sweeper, kept: () => timeouts() - before };
     }
 
-    it('S057 keeps the process until it is done, where somebody waits for it', async () => {
+    it('keeps the process until it is done, where somebody waits for it (S057)', async () => {
       const { sweeper, kept } = await pausing(async (begun) => begun.sweep());
       expect(kept()).toBe(1);
       await sweeper.stop();
       expect(kept()).toBe(0);
     });
 
-    it('S057 lets the process end in the middle where nobody does, until somebody does', async () => {
+    it('lets the process end in the middle where nobody does, until somebody does (S057)', async () => {
       const { sweeper, kept } = await pausing((begun) => begun.start());
       expect(kept()).toBe(0);
       const sweep = sweeper.sweep();
@@ -196,7 +196,7 @@ describe('the timer of the sweeper', () => {
     [MINUTE_MS, 0, MINUTE_MS, MINUTE_MS],
     [10_000, 0.5, 9500, 9500],
   ])(
-    'S057 with an interval of %d ms and the chance %d rings first after %d ms, then every %d',
+    'with an interval of %d ms and the chance %d rings first after %d ms, then every %d (S057)',
     async (intervalMs, random, firstMs, nextMs) => {
       const { sweeper, sweeps } = await sweeperOf(intervalMs, random);
       sweeper.start();
@@ -211,7 +211,7 @@ describe('the timer of the sweeper', () => {
     },
   );
 
-  it('S057 cleans where no process lives for a whole interval, keys too', async () => {
+  it('cleans where no process lives for a whole interval, keys too (S057)', async () => {
     const store = await seededMemoryStore();
     const clock = new TestClock(TEST_START_MS);
     const first = embeddedCoreOn(store, {}, clock);
@@ -271,7 +271,7 @@ describe('the timer of the sweeper', () => {
     await engine.core.close();
   });
 
-  it('S086 ends when the engine is closed, and is there again when it is started again', async () => {
+  it('ends when the engine is closed, and is there again when it is started again (S086)', async () => {
     const engine = await started();
     await engine.core.close();
     expect(jest.getTimerCount()).toBe(0);

@@ -37,7 +37,9 @@ export class ExpirySweeper {
   start(): void {
     if (this.timer !== undefined) return;
     this.stopping = new AbortController();
-    this.sweepIn(Math.min(EARLIEST_SWEEP_MS + JITTER * this.intervalMs * this.random(), this.nextPauseMs()));
+    this.scheduleSweep(
+      Math.min(EARLIEST_SWEEP_MS + JITTER * this.intervalMs * this.random(), this.nextPauseMs()),
+    );
   }
 
   /** Runs one whole sweep; a second call while one is running joins it. The process stays until it is done. */
@@ -56,9 +58,9 @@ export class ExpirySweeper {
     await this.sweeping?.catch(() => undefined);
   }
 
-  private sweepIn(pauseMs: number): void {
+  private scheduleSweep(pauseMs: number): void {
     this.timer = setTimeout(() => {
-      this.sweepIn(this.nextPauseMs());
+      this.scheduleSweep(this.nextPauseMs());
       // A store that fails now is tried again at the next interval; expiry never depends on sweeping.
       this.runOnce().catch(() => undefined);
     }, pauseMs).unref();

@@ -56,7 +56,7 @@ describe('the keys of several instances', () => {
     await store.deleteDynamicKeys(TEST_START_MS);
   }
 
-  it('S019 refuse a key within a minute of its removal from the store, without being asked for anything', async () => {
+  it('refuse a key within a minute of its removal from the store, without being asked for anything (S019)', async () => {
     const { engines, store, pass, close } = await instances(3);
     const [{ core }] = engines as [TestCore];
     const { accessToken } = await create(core);
@@ -71,7 +71,7 @@ describe('the keys of several instances', () => {
     await close();
   });
 
-  it('S019 refuse it at once where somebody says so', async () => {
+  it('refuse it at once where somebody says so (S019)', async () => {
     const { engines, store, close } = await instances(2);
     const [one] = engines as [TestCore];
     const { accessToken } = await create(one.core);
@@ -81,7 +81,7 @@ describe('the keys of several instances', () => {
     await close();
   });
 
-  it('S019 keep what they know while the store is away, and look again after it', async () => {
+  it('keep what they know while the store is away, and look again after it (S019)', async () => {
     const { engines, store, state, pass, close } = await instances(1);
     const [{ core }] = engines as [TestCore];
     const { accessToken } = await create(core);
@@ -95,7 +95,7 @@ describe('the keys of several instances', () => {
     await close();
   });
 
-  it('S015 know the next key a minute before it signs, though nobody signs in, and change to it in time', async () => {
+  it('know the next key a minute before it signs, though nobody signs in, and change to it in time (S015)', async () => {
     const { engines, clock, store, close, pass } = await instances(2);
     clock.set(END_MS - 179_000);
     await pass(60_000);
@@ -114,7 +114,7 @@ describe('the keys of several instances', () => {
     await close();
   });
 
-  it('S086 have one timer more, which ends with the engine', async () => {
+  it('have one timer more, which ends with the engine (S086)', async () => {
     const { close } = await instances(2, { signingKeyReloadIntervalSec: 5 });
     expect(jest.getTimerCount()).toBe(4);
     await close();

@@ -154,7 +154,7 @@ describe('the life of a refresh token', () => {
     },
   );
 
-  it('S024 gives the same child however often and however late a token is refreshed before the child is used', async () => {
+  it('gives the same child however often and however late a token is refreshed before the child is used (S024)', async () => {
     const line = await Line.startingAt('X');
     for (let day = 0; day < 99; day += 9) {
       expect(line.describe(await line.run('refresh X'))).toBe('OK, child Y');
@@ -163,7 +163,7 @@ describe('the life of a refresh token', () => {
     expect(await line.current()).toBe('X');
   });
 
-  it('C70 still refreshes the current token after a theft was reported and before the session is removed', async () => {
+  it('still refreshes the current token after a theft was reported and before the session is removed (C70)', async () => {
     const line = await Line.startingAt('Y');
     const answer = await line.run('refresh X');
     expect(answer).toEqual({
@@ -290,7 +290,7 @@ describe('two calls for one session at the same time', () => {
 describe('the grace period of a retired refresh token', () => {
   const GRACE = { refreshTokenRotationGracePeriodSec: 30 };
 
-  it('S025 is closed by default: a retired token is a theft in the very same millisecond', async () => {
+  it('is closed by default: a retired token is a theft in the very same millisecond (S025)', async () => {
     const line = await Line.startingAt('X');
     await line.run('verify A_y');
     expect(line.describe(await line.run('refresh X'))).toBe('TOKEN_THEFT_DETECTED');
@@ -302,14 +302,14 @@ describe('the grace period of a retired refresh token', () => {
     [29_999, 'OK, child Y'],
     [30_000, 'OK, child Y'],
     [30_001, 'TOKEN_THEFT_DETECTED'],
-  ])('S024 S025 of 30 s, %d ms after the promotion: %s', async (ms, answer) => {
+  ])('of 30 s, %d ms after the promotion: %s (S024 S025)', async (ms, answer) => {
     const line = await Line.startingAt('X', GRACE);
     await line.run('verify A_y');
     line.engine.clock.advance(ms);
     expect(line.describe(await line.run('refresh X'))).toBe(answer);
   });
 
-  it('S024 gives tokens that work, and that retire nothing', async () => {
+  it('gives tokens that work, and that retire nothing (S024)', async () => {
     const line = await Line.startingAt('Y', GRACE);
     const repeat = await refreshed(line.engine.core, line.refreshTokens.get('X') ?? '');
     expect(repeat.refreshToken.token).toBe(line.refreshTokens.get('Y'));
@@ -318,7 +318,7 @@ describe('the grace period of a retired refresh token', () => {
     expect(line.describe(await line.run('refresh Y'))).toBe('OK, child new');
   });
 
-  it('S025 writes nothing: neither the expiry nor the time of the rotation moves', async () => {
+  it('writes nothing: neither the expiry nor the time of the rotation moves (S025)', async () => {
     const line = await Line.startingAt('Y', GRACE);
     const before = await line.row();
     line.engine.clock.advanceSeconds(10);
@@ -326,7 +326,7 @@ describe('the grace period of a retired refresh token', () => {
     expect(await line.row()).toEqual(before);
   });
 
-  it('S024 gives the same anti-CSRF token again', async () => {
+  it('gives the same anti-CSRF token again (S024)', async () => {
     const { core } = await makeEmbeddedCore(GRACE);
     const x = await create(core, { enableAntiCsrf: true });
     const presented = { enableAntiCsrf: true, antiCsrfToken: x.antiCsrfToken };
@@ -337,10 +337,13 @@ describe('the grace period of a retired refresh token', () => {
     expect(again.refreshToken.token).toBe(y.refreshToken.token);
   });
 
-  it.each(['X', 'Z'])('S025 covers one generation only: %s after two rotations is a theft', async (name) => {
-    const line = await Line.startingAt('G', GRACE);
-    expect(line.describe(await line.run(`refresh ${name}`))).toBe('TOKEN_THEFT_DETECTED');
-  });
+  it.each(['X', 'Z'])(
+    'covers one generation only: %s after two rotations is a theft (S025)',
+    async (name) => {
+      const line = await Line.startingAt('G', GRACE);
+      expect(line.describe(await line.run(`refresh ${name}`))).toBe('TOKEN_THEFT_DETECTED');
+    },
+  );
 
   it('covers the retired token itself, not another child of it: that one is a theft', async () => {
     const line = await Line.startingAt('Y', GRACE);
@@ -358,7 +361,7 @@ describe('the grace period of a retired refresh token', () => {
     expect(await line.row()).toEqual(before);
   });
 
-  it('S025 ends with the session', async () => {
+  it('ends with the session (S025)', async () => {
     const line = await Line.startingAt('X', {
       ...GRACE,
       accessTokenValiditySec: 4,
@@ -371,7 +374,7 @@ describe('the grace period of a retired refresh token', () => {
     expect(line.describe(await line.run('refresh X'))).toBe('UNAUTHORISED');
   });
 
-  it('S026 is closed by revoking', async () => {
+  it('is closed by revoking (S026)', async () => {
     const line = await Line.startingAt('Y', GRACE);
     await line.run('remove');
     expect(line.describe(await line.run('refresh X'))).toBe('UNAUTHORISED');

@@ -1,4 +1,4 @@
-import { equalsInConstantTime } from '../../util/safe-equal.js';
+import { safeEqual } from '../../util/safe-equal.js';
 import { refreshTokenHash1 } from '../../tokens/refresh-token.js';
 import type { SessionRow } from '../../stores/session-store.js';
 
@@ -38,14 +38,14 @@ export function decideRefresh(
   gracePeriodMs: number,
 ): RefreshDecision {
   if (row === undefined || row.expiresAtMs < nowMs) return 'UNKNOWN_SESSION';
-  if (equalsInConstantTime(row.refreshTokenHash2, presented.hash2)) return 'ISSUE_CHILD';
-  if (isHashOf(row.refreshTokenHash2, presented.parentRefreshTokenHash1)) return 'PROMOTE';
+  if (safeEqual(row.refreshTokenHash2, presented.hash2)) return 'ISSUE_CHILD';
+  if (matchesHash(row.refreshTokenHash2, presented.parentRefreshTokenHash1)) return 'PROMOTE';
   const wasReplacedJustNow =
     gracePeriodMs > 0 &&
     row.prevRefreshTokenHash2 !== undefined &&
     row.rotatedAtMs !== undefined &&
     nowMs <= row.rotatedAtMs + gracePeriodMs &&
-    equalsInConstantTime(row.prevRefreshTokenHash2, presented.hash2);
+    safeEqual(row.prevRefreshTokenHash2, presented.hash2);
   return wasReplacedJustNow ? 'REPEAT_CHILD' : 'THEFT';
 }
 
@@ -81,13 +81,13 @@ export function decideVerify(
   if (row === undefined || row.expiresAtMs < nowMs) return 'MISSING';
   const { parentRefreshTokenHash1 } = presented;
   if (parentRefreshTokenHash1 === undefined) return isPayloadChanged ? 'REPLACE_TOKEN' : 'KEEP_TOKEN';
-  if (isHashOf(row.refreshTokenHash2, parentRefreshTokenHash1)) return 'PROMOTE';
-  if (isHashOf(row.refreshTokenHash2, presented.refreshTokenHash1) || isPayloadChanged)
+  if (matchesHash(row.refreshTokenHash2, parentRefreshTokenHash1)) return 'PROMOTE';
+  if (matchesHash(row.refreshTokenHash2, presented.refreshTokenHash1) || isPayloadChanged)
     return 'REPLACE_TOKEN';
   return 'KEEP_TOKEN';
 }
 
 /** Whether a stored second hash belongs to the token with this first hash. */
-function isHashOf(hash2: string, hash1: string | undefined): boolean {
-  return hash1 !== undefined && equalsInConstantTime(hash2, refreshTokenHash1(hash1));
+function matchesHash(hash2: string, hash1: string | undefined): boolean {
+  return hash1 !== undefined && safeEqual(hash2, refreshTokenHash1(hash1));
 }

@@ -34,11 +34,11 @@ describe('the price of a forged refresh token', () => {
     ['no base64', `${'!'.repeat(64)}.${NONCE}.V2`],
     ['base64 without its padding', `${'A'.repeat(65)}.${NONCE}.V2`],
     ['too few sealed bytes', `AAAA.${NONCE}.V2`],
-  ])('S102 is no key derivation for %s', async (_, token) => {
+  ])('is no key derivation for %s (S102)', async (_, token) => {
     expect(await costOf(token)).toBe(0);
   });
 
-  it('S102 is one key derivation for what looks like a token, and not more', async () => {
+  it('is one key derivation for what looks like a token, and not more (S102)', async () => {
     expect(await costOf(`${'A'.repeat(400)}.${NONCE}.V2`)).toBe(1);
   });
 });
@@ -76,7 +76,7 @@ describe('the price of a refresh token of ours', () => {
     expect(await derivationsOf(async () => tokens.open(token))).toBe(0);
   });
 
-  it('S012 S102 is remembered for the 16,384 newest, whose place no forged token takes', async () => {
+  it('is remembered for the 16,384 newest, whose place no forged token takes (S012 S102)', async () => {
     const tokens = new RefreshTokens('1000:aa:bb');
     const issue = async (): Promise<string> => tokens.issue(content);
     const oldest = await issue();

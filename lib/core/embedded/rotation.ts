@@ -1,10 +1,10 @@
 import type { AccessTokenInfo } from '../../tokens/access-token.js';
 import { findReservedClaim } from '../../tokens/reserved-claims.js';
 import { CoreUnavailableError } from '../../errors/core.error.js';
-import { eventSourceOf } from '../../events/event-source.js';
+import { toEventSource } from '../../events/event-source.js';
 import { shortHandle } from '../../events/printable.js';
 import type { SessionEvents } from '../../events/session-events.js';
-import { equalsInConstantTime } from '../../util/safe-equal.js';
+import { safeEqual } from '../../util/safe-equal.js';
 import { jsonEquals, type JsonObject } from '../../util/json.js';
 import { accessTokenExpiryMs, LIFETIME_CLAIMS, sessionExpiryMs } from '../../util/lifetime-claims.js';
 import type { UserContext } from '../../util/user-context.js';
@@ -17,7 +17,7 @@ import type {
 import { inMs } from './embedded-core-config.js';
 import { decideRefresh, decideVerify, type PresentedRefreshToken } from './refresh-rotation.js';
 import { refreshTokenHash1, refreshTokenHash2 } from '../../tokens/refresh-token.js';
-import { sessionKeyOf } from './session-handle.js';
+import { parseSessionHandle } from './session-handle.js';
 import {
   ACCESS_TOKEN_VERSION,
   protectedField,
@@ -25,7 +25,7 @@ import {
   type SessionIssuerParts,
 } from './session-issuer.js';
 import type { SessionKey, SessionRow, SessionStore } from '../../stores/session-store.js';
-import { ownPayloadOf, sessionFromToken, storedObject } from './stored-session.js';
+import { applicationPayload, sessionFromToken, storedObject } from './stored-session.js';
 
 /** Another instance can win a promotion a few times in a row, not for ever. */
 const MAX_REFRESH_ATTEMPTS = 8;
@@ -66,7 +66,7 @@ export class Rotation {
           'Access token does not contain all the information. Maybe the structure has changed?',
         );
       }
-      if (!equalsInConstantTime(info.antiCsrfToken, input.antiCsrfToken)) {
+      if (!safeEqual(info.antiCsrfToken, input.antiCsrfToken)) {
         return tryRefresh('anti-csrf check failed');
       }
     }
@@ -83,12 +83,12 @@ export class Rotation {
     const sealer = await this.parts.refreshTokens();
     const content = await sealer.open(input.refreshToken);
     if (content === undefined) return unauthorised('The refresh token is not one of ours');
-    const key = sessionKeyOf(content.sessionHandle);
+    const key = parseSessionHandle(content.sessionHandle);
     if (key === undefined || key.tenantId !== content.tenantId) return unauthorised(SESSION_GONE);
     if (
       input.enableAntiCsrf &&
       content.antiCsrfToken !== undefined &&
-      !equalsInConstantTime(content.antiCsrfToken, input.antiCsrfToken)
+      !safeEqual(content.antiCsrfToken, input.antiCsrfToken)
     ) {
       return unauthorised('Anti CSRF token missing, or not matching');
     }
@@ -103,7 +103,7 @@ export class Rotation {
     for (let attempt = 0; attempt < MAX_REFRESH_ATTEMPTS; attempt++) {
       const decision = decideRefresh(row, presented, this.now(), this.gracePeriodMs);
       if (row === undefined || decision === 'UNKNOWN_SESSION') return unauthorised(SESSION_GONE);
-      if (decision === 'THEFT') return this.theftOf(row);
+      if (decision === 'THEFT') return this.theftResult(row);
       if (decision === 'PROMOTE') {
         const limits = storedObject(row.accessTokenPayload);
         row =
@@ -113,13 +113,13 @@ export class Rotation {
       }
       const reserved = findReservedClaim(storedObject(row.accessTokenPayload), ACCESS_TOKEN_VERSION);
       if (reserved !== undefined) return unauthorised(protectedField(reserved));
-      const child = await this.issuer.childOf(row, presentedHash1, input.enableAntiCsrf, sealer);
+      const child = await this.issuer.createChild(row, presentedHash1, input.enableAntiCsrf, sealer);
       // Within the grace period only the very successor that is in use may be handed out again.
       if (decision === 'REPEAT_CHILD' && refreshTokenHash2(child.token) !== row.refreshTokenHash2) {
-        return this.theftOf(row);
+        return this.theftResult(row);
       }
       if (row.useStaticKey !== useStaticKey) await this.parts.store.setUseStaticKey(key, useStaticKey);
-      const tokens = await this.issuer.pairFor({ ...row, useStaticKey }, child.token, child.content);
+      const tokens = await this.issuer.createTokenPair({ ...row, useStaticKey }, child.token, child.content);
       if (decision === 'REPEAT_CHILD') await this.emit('session.grace-hit', row, userContext);
       return { status: 'OK', ...tokens };
     }
@@ -133,7 +133,7 @@ export class Rotation {
     checkDatabase: boolean,
     userContext: UserContext | undefined,
   ): Promise<VerifySessionResult> {
-    const key = sessionKeyOf(info.sessionHandle);
+    const key = parseSessionHandle(info.sessionHandle);
     if (key === undefined || key.tenantId !== info.tenantId) return unauthorised('Session missing in db');
     const { parentRefreshTokenHash1 } = info;
     // One statement on the happy path: the first use of a refreshed token is a promotion.
@@ -149,7 +149,7 @@ export class Rotation {
     const isPayloadChanged =
       checkDatabase &&
       row !== undefined &&
-      !jsonEquals(storedObject(row.accessTokenPayload), ownPayloadOf(info));
+      !jsonEquals(storedObject(row.accessTokenPayload), applicationPayload(info));
     const decision = promoted ? 'REPLACE_TOKEN' : decideVerify(row, info, this.now(), isPayloadChanged);
     if (row === undefined || decision === 'MISSING') {
       return unauthorised(
@@ -161,7 +161,7 @@ export class Rotation {
       // Between the attempt and the look the parent became current: the next use promotes. The token stands.
       return { status: 'OK', session: sessionFromToken(info) };
     }
-    const session = await this.issuer.sessionOf(row);
+    const session = await this.issuer.toCoreSession(row);
     const validityMs = inMs(this.parts.config.accessTokenValiditySec);
     const expiryMs = accessTokenExpiryMs(session.userDataInJWT, this.now(), validityMs);
     const accessToken = await this.issuer.reissue(info, row, session, {
@@ -226,8 +226,8 @@ export class Rotation {
     return row;
   }
 
-  private async theftOf(row: SessionRow): Promise<RefreshSessionResult> {
-    const { handle, userId, recipeUserId } = await this.issuer.sessionOf(row);
+  private async theftResult(row: SessionRow): Promise<RefreshSessionResult> {
+    const { handle, userId, recipeUserId } = await this.issuer.toCoreSession(row);
     return { status: 'TOKEN_THEFT_DETECTED', session: { handle, userId, recipeUserId } };
   }
 
@@ -239,7 +239,7 @@ export class Rotation {
     const timeMs = this.now();
     // It has happened, also when the application cannot say whose account that is: the request fails of it later on.
     const userId = await this.parts.primaryUserIdOf(recipeUserId).catch(() => recipeUserId);
-    const source = eventSourceOf(userContext);
+    const source = toEventSource(userContext);
     this.parts.events.emit({ type, timeMs, sessionHandle, userId, recipeUserId, tenantId, ...source });
   }
 

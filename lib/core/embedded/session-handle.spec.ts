@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { newSessionHandle, sessionKeyOf } from './session-handle.js';
+import { newSessionHandle, parseSessionHandle } from './session-handle.js';
 
 const UUID = '0c2d5f0e-6c1b-4a51-9d3a-2f6f0f8f3a11';
 
@@ -15,7 +15,7 @@ describe('a session handle', () => {
     [`${UUID}_public`, 'public'],
     [`${UUID}_${'t'.repeat(64)}`, 't'.repeat(64)],
   ])('%s is of the tenant %s', (sessionHandle, tenantId) => {
-    expect(sessionKeyOf(sessionHandle)).toEqual({ sessionHandle, tenantId });
+    expect(parseSessionHandle(sessionHandle)).toEqual({ sessionHandle, tenantId });
   });
 
   it.each([
@@ -33,7 +33,7 @@ describe('a session handle', () => {
     '../x',
     'a'.repeat(129),
     `${UUID}_${'t'.repeat(65)}`,
-  ])('S092 %j is none, and never gets to a store', (text) => {
-    expect(sessionKeyOf(text)).toBeUndefined();
+  ])('%j is none, and never gets to a store (S092)', (text) => {
+    expect(parseSessionHandle(text)).toBeUndefined();
   });
 });

@@ -11,7 +11,7 @@ export function newSessionHandle(tenantId: string): string {
 }
 
 /** The tenant and handle that a caller's string names; undefined for what can be no handle, without asking the store. */
-export function sessionKeyOf(sessionHandle: string): SessionKey | undefined {
+export function parseSessionHandle(sessionHandle: string): SessionKey | undefined {
   const match = HANDLE.exec(sessionHandle);
   return match ? { sessionHandle, tenantId: match[2] ?? DEFAULT_TENANT_ID } : undefined;
 }

@@ -63,11 +63,11 @@ export class SessionIssuer {
       prevRefreshTokenHash2: undefined,
       rotatedAtMs: undefined,
     };
-    return { row, tokens: await this.pairFor(row, token, content) };
+    return { row, tokens: await this.createTokenPair(row, token, content) };
   }
 
   /** The one successor of the refresh token with that hash. */
-  async childOf(
+  async createChild(
     row: SessionRow,
     parentRefreshTokenHash1: string,
     enableAntiCsrf: boolean,
@@ -84,14 +84,14 @@ export class SessionIssuer {
   }
 
   /** Both tokens of a row, of which the refresh token is made already. */
-  async pairFor(
+  async createTokenPair(
     row: SessionRow,
     refreshToken: string,
     content: { parentRefreshTokenHash1: string | undefined; antiCsrfToken: string | undefined },
   ): Promise<CoreSessionTokens> {
     const { accessTokens, clock, config } = this.parts;
     const now = clock.now();
-    const session = await this.sessionOf(row);
+    const session = await this.toCoreSession(row);
     const accessToken = await accessTokens.issue(
       {
         version: ACCESS_TOKEN_VERSION,
@@ -152,7 +152,7 @@ export class SessionIssuer {
   }
 
   /** What a row is to callers: with the account that its login belongs to now. */
-  async sessionOf(row: SessionRow): Promise<CoreSession> {
+  async toCoreSession(row: SessionRow): Promise<CoreSession> {
     return {
       handle: row.sessionHandle,
       userId: await this.parts.primaryUserIdOf(row.userId),

@@ -27,7 +27,7 @@ async function kinds(core: EmbeddedCore): Promise<string[]> {
 }
 
 describe('signing with ES256', () => {
-  it('S014 makes keys on P-256, and publishes their public members only (S020)', async () => {
+  it('makes keys on P-256, and publishes their public members only (S014, S020)', async () => {
     const { core } = embeddedCoreOn(new MemoryStore(), ES256);
     await core.start();
     await create(core, { useDynamicSigningKey: false });
@@ -149,7 +149,7 @@ describe('the change from one algorithm to the other', () => {
     },
   );
 
-  it('S015 surprises no copy of the JWKS where one instance runs with the new one before', async () => {
+  it('surprises no copy of the JWKS where one instance runs with the new one before (S015)', async () => {
     const store = await seededMemoryStore();
     const times = { accessTokenDynamicSigningKeyUpdateIntervalSec: 3600 * 4 };
     const { core: old, clock } = embeddedCoreOn(store, times);
@@ -174,7 +174,7 @@ describe('the change from one algorithm to the other', () => {
     }
   });
 
-  it('S015 leaves the key of before published until its last token has expired, then drops it', async () => {
+  it('leaves the key of before published until its last token has expired, then drops it (S015)', async () => {
     const store = await seededMemoryStore();
     const old = await create(embeddedCoreOn(store).core);
     const { core, clock } = embeddedCoreOn(store, ES256);
@@ -187,7 +187,7 @@ describe('the change from one algorithm to the other', () => {
     expect(await verify(core, old.accessToken.token)).toMatchObject({ status: 'TRY_REFRESH_TOKEN' });
   });
 
-  it('S016 ends in one key of each algorithm when 8 instances of both kinds start at one moment', async () => {
+  it('ends in one key of each algorithm when 8 instances of both kinds start at one moment (S016)', async () => {
     const store = new MemoryStore();
     const engines = Array.from({ length: 8 }, (_, n) => embeddedCoreOn(store, n % 2 === 0 ? ES256 : {}));
     await Promise.all(

@@ -49,7 +49,7 @@ async function keysOf(
 }
 
 describe('the key set of a new installation', () => {
-  it('C130 is one rotating key and one static key, each made once for all that start together (S016)', async () => {
+  it('is one rotating key and one static key, each made once for all that start together (C130, S016)', async () => {
     const store = new MemoryStore();
     const engines = Array.from({ length: 4 }, () => embeddedCoreOn(store));
     await Promise.all(engines.map(({ core }) => core.start()));
@@ -88,7 +88,7 @@ describe('the key set of a new installation', () => {
     expect((await keys.signingKey('dynamic')).kid).toBe(mine);
   });
 
-  it('S014 has RSA keys of 2048 bits, each another', async () => {
+  it('has RSA keys of 2048 bits, each another (S014)', async () => {
     const [one, other] = await Promise.all([newStoredKeyPair('RS256'), newStoredKeyPair('RS256')]);
     const [publicDer = ''] = one.split('|');
     const key = createPublicKey({ key: Buffer.from(publicDer, 'base64'), format: 'der', type: 'spki' });
@@ -97,7 +97,7 @@ describe('the key set of a new installation', () => {
     expect(other).not.toBe(one);
   });
 
-  it('S020 publishes public members only, and the keys that sign (C138)', async () => {
+  it('publishes public members only, and the keys that sign (S020, C138)', async () => {
     const engine = await makeEmbeddedCore();
     const { keys } = await engine.core.getJwks();
     expect(keys.map((key) => Object.keys(key).sort())).toEqual(
@@ -127,7 +127,7 @@ describe('the key set of a new installation', () => {
     ['text', 'no key'],
     ['no DER', 'AAAA|AAAA'],
     ['a key of another kind', `${EC_KEY}|${EC_KEY}`],
-  ])('S020 names a stored key that cannot be used (%s), without its text', async (_, value) => {
+  ])('names a stored key that cannot be used (%s), without its text (S020)', async (_, value) => {
     const store = new MemoryStore();
     await store.addDynamicKey({ createdAtMs: DYNAMIC_TEST_KEY_CREATED_AT_MS, value }, 0);
     const keys = { kid: STATIC_TEST_KID, createdAtMs: 1, value: FOREIGN_TEST_KEY, algorithm: 'RS256' };
@@ -139,7 +139,7 @@ describe('the key set of a new installation', () => {
 });
 
 describe('the rotation of keys', () => {
-  it('C131 publishes a key a minute before it signs: at 0, an hour less a minute, an hour', async () => {
+  it('publishes a key a minute before it signs: at 0, an hour less a minute, an hour (C131)', async () => {
     const store = await seededMemoryStore();
     await store.deleteDynamicKeys(TEST_START_MS);
     await store.addDynamicKey({ createdAtMs: TEST_START_MS, value: FOREIGN_TEST_KEY }, 0);
@@ -174,7 +174,7 @@ describe('the rotation of keys', () => {
     expect(kidOf(other.accessToken.token)).toBe(kidOf(fixed.accessToken.token));
   });
 
-  it('S015 never refuses a token that has not expired, over ten rotations (C133)', async () => {
+  it('never refuses a token that has not expired, over ten rotations (S015, C133)', async () => {
     const { core, clock, store } = await makeEmbeddedCore({
       accessTokenDynamicSigningKeyUpdateIntervalSec: 14_400,
       accessTokenValiditySec: 3600,
@@ -196,7 +196,7 @@ describe('the rotation of keys', () => {
     expect((await store.findDynamicKeys(0)).length).toBeLessThan(kids.size);
   });
 
-  it('C134 knows a key that another instance has added at once, in the JWKS and when verifying', async () => {
+  it('knows a key that another instance has added at once, in the JWKS and when verifying (C134)', async () => {
     const { core, clock, store } = await makeEmbeddedCore();
     await core.start();
     clock.advanceSeconds(1);
@@ -216,7 +216,7 @@ describe('the rotation of keys', () => {
     await core.close();
   });
 
-  it('C136 lists rotating keys newest first', async () => {
+  it('lists rotating keys newest first (C136)', async () => {
     const { keys } = await keysOf({ old: 5 * HOUR_MS, young: 60_000, middle: 2 * HOUR_MS });
     const kids = (await keys.jwks()).keys.map(({ kid }) => kid);
     expect(kids.slice(0, 3)).toEqual(
@@ -320,7 +320,7 @@ describe('a walk over three lives of a key', () => {
     [600, 'ES256'],
     [3000, 'ES256'],
   ] as const)(
-    'S015 signs with nothing that another instance, or a copy of the JWKS that may be kept, does not know yet, JWTs of the application included; keys are read every %d s, access tokens signed with %s',
+    'signs with nothing that another instance, or a copy of the JWKS that may be kept, does not know yet, JWTs of the application included; keys are read every %d s, access tokens signed with %s (S015)',
     async (reloadSec, signingAlgorithm) => {
       const { engines, next, steps } = await instancesOf({ reloadSec, signingAlgorithm });
       for (const isStatic of [true, false]) await kidOfOwnJwt(engines, isStatic);
@@ -353,7 +353,7 @@ describe('a walk over three lives of a key', () => {
     [600, [0, 300, -300]],
     [3000, [0, 1800, -1800]],
   ])(
-    'S015 has every token proven by every instance, with keys read every %d s and clocks that differ by %j s',
+    'has every token proven by every instance, with keys read every %d s and clocks that differ by %j s (S015)',
     async (reloadSec, skewsSec) => {
       const { engines, next, steps } = await instancesOf({ reloadSec, skewsSec });
       const used = new Set<unknown>();
@@ -391,7 +391,7 @@ describe('the key of an application’s own JWT, beside access tokens that ES256
       clock,
     );
 
-  it('S015 is unknown to a copy of the JWKS for as long as one interval of reading, at most', async () => {
+  it('is unknown to a copy of the JWKS for as long as one interval of reading, at most (S015)', async () => {
     const store = new MemoryStore();
     const instance = instanceOn(store);
     expect(await jwksSec(instance)).toBe(RELOAD_SEC);
@@ -409,7 +409,7 @@ describe('the key of an application’s own JWT, beside access tokens that ES256
     expect(await jwksSec(other)).toBe(UPDATE_SEC / 2 - RELOAD_SEC - 1);
   });
 
-  it('S015 signs no longer than others do, also where it was made before a restart', async () => {
+  it('signs no longer than others do, also where it was made before a restart (S015)', async () => {
     const store = new MemoryStore();
     const before = instanceOn(store);
     const kid = await jwtKid(before, false);
@@ -424,7 +424,7 @@ describe('the key of an application’s own JWT, beside access tokens that ES256
 });
 
 describe('cleaning keys', () => {
-  it('C135 removes those whose last token has long expired, and no other', async () => {
+  it('removes those whose last token has long expired, and no other (C135)', async () => {
     const ages = {
       older: 12 * HOUR_MS + 1,
       exactly: 12 * HOUR_MS,
@@ -445,7 +445,7 @@ describe('cleaning keys', () => {
     ]);
   });
 
-  it('S012 tells caches that a key has left, by time or by removal, and only then', async () => {
+  it('tells caches that a key has left, by time or by removal, and only then (S012)', async () => {
     const { keys, clock, store } = await keysOf({ old: 11 * HOUR_MS, young: HOUR_MS });
     await keys.reload();
     const before = keys.generation;
@@ -462,7 +462,7 @@ describe('cleaning keys', () => {
 });
 
 describe('a store that is asked for keys', () => {
-  it('S018 is asked once per half second for 10,000 unknown key ids', async () => {
+  it('is asked once per half second for 10,000 unknown key ids (S018)', async () => {
     const { keys, store, clock } = await keysOf({ young: HOUR_MS });
     await keys.reload();
     let asked = 0;
@@ -478,7 +478,7 @@ describe('a store that is asked for keys', () => {
     expect(asked).toBe(2);
   });
 
-  it('S017 is asked once by 1,000 verifications that start together', async () => {
+  it('is asked once by 1,000 verifications that start together (S017)', async () => {
     const { keys, store } = await keysOf({ young: HOUR_MS });
     let asked = 0;
     const find = store.findDynamicKeys.bind(store);
@@ -490,7 +490,7 @@ describe('a store that is asked for keys', () => {
     expect(asked).toBe(1);
   });
 
-  it('S017 S096 may be gone: known keys keep verifying, also when a successor is due', async () => {
+  it('may be gone: known keys keep verifying, also when a successor is due (S017 S096)', async () => {
     const { core, store, clock } = await makeEmbeddedCore({
       accessTokenDynamicSigningKeyUpdateIntervalSec: 14_400,
     });

@@ -3,7 +3,7 @@ import type { Clock } from '../../util/clock.js';
 import type { PublicJwk, VerificationKeys } from '../../util/verification-keys.js';
 import type { KeyRotations } from '../key-rotations.js';
 import {
-  keyPairOf,
+  parseKeyPair,
   newStoredKeyPair,
   SIGNING_ALGORITHMS,
   type KeyPair,
@@ -298,7 +298,7 @@ export class SigningKeys implements VerificationKeys {
   /** Keeps the object of a key that is known, so that what was imported from it stays of use. */
   private imported({ kid, createdAtMs, value }: StoredKey): KeyPair {
     const known = [...(this.loaded?.dynamic ?? []), ...(this.loaded?.static ?? [])];
-    return known.find((key) => key.kid === kid) ?? keyPairOf(kid, createdAtMs, value);
+    return known.find((key) => key.kid === kid) ?? parseKeyPair(kid, createdAtMs, value);
   }
 
   private noteRemovals(next: KeySet): void {

@@ -49,7 +49,7 @@ describe('a start that failed', () => {
     await work.stop();
   });
 
-  it('S086 that hung is not tried again by what was stopped', async () => {
+  it('that hung is not tried again by what was stopped (S086)', async () => {
     const fail: (() => void)[] = [];
     const work = new StartUp(
       () => new Promise((_resolve, reject) => fail.push(() => reject(new Error('late')))),
@@ -70,7 +70,7 @@ describe('a start that failed', () => {
     await work.stop();
   });
 
-  it('S086 is not tried again once it was stopped', async () => {
+  it('is not tried again once it was stopped (S086)', async () => {
     const { attempts, work } = startUp(9);
     await jest.advanceTimersByTimeAsync(3000);
     expect(attempts()).toBe(2);

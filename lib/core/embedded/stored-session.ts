@@ -10,12 +10,12 @@ export function sessionFromToken(info: AccessTokenInfo): CoreSession {
     userId: info.userId,
     recipeUserId: info.recipeUserId,
     tenantId: info.tenantId,
-    userDataInJWT: ownPayloadOf(info),
+    userDataInJWT: applicationPayload(info),
   };
 }
 
 /** The application's part of a token's payload. */
-export function ownPayloadOf({ version, payload }: AccessTokenInfo): JsonObject {
+export function applicationPayload({ version, payload }: AccessTokenInfo): JsonObject {
   return Object.fromEntries(
     Object.entries(payload).filter(
       ([name]) => version <= 2 || findReservedClaim({ [name]: null }, version) === undefined,

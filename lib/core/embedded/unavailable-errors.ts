@@ -1,5 +1,5 @@
 import { CoreError, CoreUnavailableError } from '../../errors/core.error.js';
-import { withinTime } from '../../util/with-timeout.js';
+import { withTimeout } from '../../util/with-timeout.js';
 import type { CoreCalls } from '../core-calls.js';
 import type { SessionStore } from '../../stores/session-store.js';
 import type { StoreGate } from './store-gate.js';
@@ -28,7 +28,7 @@ export function withUnavailableErrors(store: SessionStore, calls: CoreCalls, gat
           calls.run(`store.${String(name)}`, async () => {
             try {
               const answer = Reflect.apply(member, target, args) as Promise<unknown>;
-              return await withinTime(answer, STORE_PATIENCE_MS, LATE, { keepsProcess: false });
+              return await withTimeout(answer, STORE_PATIENCE_MS, LATE, { keepsProcess: false });
             } catch (error) {
               if (error instanceof CoreError) throw error; // the store knows better what went wrong
               throw new CoreUnavailableError(`The session store failed at ${String(name)}`, { cause: error });

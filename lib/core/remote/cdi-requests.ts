@@ -58,7 +58,7 @@ export function sessionInformationRequest(sessionHandle: string): CdiRequest {
 }
 
 export function sessionsOfUserRequest(input: UserSessionsInput): CdiRequest {
-  const { path, acrossAllTenants } = scopeOf(input, '/recipe/session/user');
+  const { path, acrossAllTenants } = userSessionsScope(input, '/recipe/session/user');
   const params = {
     userId: input.userId,
     fetchSessionsForAllLinkedAccounts: input.includeLinkedAccounts,
@@ -73,7 +73,7 @@ export function removeSessionsRequest(sessionHandles: readonly string[]): CdiReq
 }
 
 export function removeSessionsOfUserRequest(input: UserSessionsInput): CdiRequest {
-  const { path, acrossAllTenants } = scopeOf(input, '/recipe/session/remove');
+  const { path, acrossAllTenants } = userSessionsScope(input, '/recipe/session/remove');
   return post(path, {
     userId: input.userId,
     revokeSessionsForLinkedAccounts: input.includeLinkedAccounts,
@@ -125,7 +125,10 @@ function put(path: string, body: Body): CdiRequest {
   return { method: 'PUT', path, body, recipeId: 'session', isRepeatable: true };
 }
 
-function scopeOf({ tenantId }: UserSessionsInput, path: string): { path: string; acrossAllTenants: boolean } {
+function userSessionsScope(
+  { tenantId }: UserSessionsInput,
+  path: string,
+): { path: string; acrossAllTenants: boolean } {
   return tenantId === undefined
     ? { path, acrossAllTenants: true }
     : { path: tenantSegment(tenantId) + path, acrossAllTenants: false };

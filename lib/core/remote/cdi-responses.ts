@@ -25,35 +25,35 @@ export function parseApiVersions(answer: JsonObject): string[] {
 }
 
 export function parseCreated(answer: JsonObject): CoreSessionTokens {
-  statusOf(answer, ['OK']);
+  readStatus(answer, ['OK']);
   return sessionTokens(answer);
 }
 
 export function parseVerified(answer: JsonObject): VerifySessionResult {
-  const status = statusOf(answer, ['OK', 'UNAUTHORISED', 'TRY_REFRESH_TOKEN']);
-  return status === 'OK' ? { status, ...sessionAndToken(answer) } : { status, message: messageOf(answer) };
+  const status = readStatus(answer, ['OK', 'UNAUTHORISED', 'TRY_REFRESH_TOKEN']);
+  return status === 'OK' ? { status, ...sessionAndToken(answer) } : { status, message: readMessage(answer) };
 }
 
 export function parseRefreshed(answer: JsonObject): RefreshSessionResult {
-  const status = statusOf(answer, ['OK', 'UNAUTHORISED', 'TOKEN_THEFT_DETECTED']);
+  const status = readStatus(answer, ['OK', 'UNAUTHORISED', 'TOKEN_THEFT_DETECTED']);
   switch (status) {
     case 'OK':
       return { status, ...sessionTokens(answer) };
     case 'UNAUTHORISED':
-      return { status, message: messageOf(answer) };
+      return { status, message: readMessage(answer) };
     case 'TOKEN_THEFT_DETECTED':
       return { status, session: stolenSession(object(answer, 'session')) };
   }
 }
 
 export function parseRegenerated(answer: JsonObject): RegenerateResult {
-  const status = statusOf(answer, ['OK', 'UNAUTHORISED']);
-  return status === 'OK' ? { status, ...sessionAndToken(answer) } : { status, message: messageOf(answer) };
+  const status = readStatus(answer, ['OK', 'UNAUTHORISED']);
+  return status === 'OK' ? { status, ...sessionAndToken(answer) } : { status, message: readMessage(answer) };
 }
 
 /** Undefined where the core knows no such session. */
 export function parseSessionInformation(answer: JsonObject): CoreSessionInformation | undefined {
-  if (statusOf(answer, ['OK', 'UNAUTHORISED']) === 'UNAUTHORISED') return undefined;
+  if (readStatus(answer, ['OK', 'UNAUTHORISED']) === 'UNAUTHORISED') return undefined;
   return {
     sessionHandle: text(answer, 'sessionHandle'),
     userId: text(answer, 'userId'),
@@ -67,28 +67,28 @@ export function parseSessionInformation(answer: JsonObject): CoreSessionInformat
 }
 
 export function parseSessionHandles(answer: JsonObject): string[] {
-  statusOf(answer, ['OK']);
+  readStatus(answer, ['OK']);
   return texts(answer, 'sessionHandles');
 }
 
 export function parseRevokedHandles(answer: JsonObject): string[] {
-  statusOf(answer, ['OK']);
+  readStatus(answer, ['OK']);
   return texts(answer, 'sessionHandlesRevoked');
 }
 
 /** Whether there was a session to update. */
 export function parseUpdated(answer: JsonObject): boolean {
-  return statusOf(answer, ['OK', 'UNAUTHORISED']) === 'OK';
+  return readStatus(answer, ['OK', 'UNAUTHORISED']) === 'OK';
 }
 
 /** The primary user id; undefined where the core does not know the user. */
 export function parsePrimaryUserId(answer: JsonObject): string | undefined {
-  const status = statusOf(answer, ['OK', 'UNKNOWN_USER_ID_ERROR']);
+  const status = readStatus(answer, ['OK', 'UNKNOWN_USER_ID_ERROR']);
   return status === 'OK' ? text(object(answer, 'user'), 'id') : undefined;
 }
 
 export function parseCreatedJwt(answer: JsonObject): CreateJwtResult {
-  const status = statusOf(answer, ['OK', 'UNSUPPORTED_ALGORITHM_ERROR']);
+  const status = readStatus(answer, ['OK', 'UNSUPPORTED_ALGORITHM_ERROR']);
   return status === 'OK' ? { status, jwt: text(answer, 'jwt') } : { status };
 }
 
@@ -108,13 +108,13 @@ export function parsePublicKeys(answer: JsonObject): PublicJwk[] {
 }
 
 export function parseRoles(answer: JsonObject): string[] {
-  statusOf(answer, ['OK']);
+  readStatus(answer, ['OK']);
   return texts(answer, 'roles');
 }
 
 /** An unknown role has no permissions. */
 export function parsePermissions(answer: JsonObject): string[] {
-  const status = statusOf(answer, ['OK', 'UNKNOWN_ROLE_ERROR']);
+  const status = readStatus(answer, ['OK', 'UNKNOWN_ROLE_ERROR']);
   return status === 'OK' ? texts(answer, 'permissions') : [];
 }
 
@@ -174,7 +174,7 @@ function publicKeys(entry: JsonValue, name: string): PublicJwk[] {
   return [{ kty, kid: text(entry, 'kid'), ...Object.fromEntries(members) }];
 }
 
-function statusOf<T extends string>(answer: JsonObject, accepted: readonly T[]): T {
+function readStatus<T extends string>(answer: JsonObject, accepted: readonly T[]): T {
   const { status } = answer;
   const found = accepted.find((candidate) => candidate === status);
   if (found === undefined) {
@@ -184,7 +184,7 @@ function statusOf<T extends string>(answer: JsonObject, accepted: readonly T[]):
   return found;
 }
 
-function messageOf(answer: JsonObject): string {
+function readMessage(answer: JsonObject): string {
   return optionalText(answer, 'message') ?? '';
 }
 

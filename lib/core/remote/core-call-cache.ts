@@ -1,4 +1,4 @@
-import { reservedPlaceIn, type UserContext } from '../../util/user-context.js';
+import { reservedContext, type UserContext } from '../../util/user-context.js';
 
 interface ContextCache {
   answers: Map<string, unknown>;
@@ -24,7 +24,7 @@ export class CoreCallCache<Answer> {
   async getOr(userContext: UserContext, key: string, ask: () => Promise<Answer>): Promise<Answer> {
     if (!this.isEnabled) return ask();
     // A write meanwhile replaces the map: what was read before it is then stored where nobody looks.
-    const { answers } = this.cacheOf(userContext);
+    const { answers } = this.contextCache(userContext);
     const known = answers.get(key) as Answer | undefined;
     if (known !== undefined) return known;
     const answer = await ask();
@@ -35,12 +35,12 @@ export class CoreCallCache<Answer> {
   /** To be called before and after each write. */
   noteWrite(userContext: UserContext): void {
     if (!this.isEnabled) return;
-    this.cacheOf(userContext).answers = new Map();
-    if (reservedPlaceOf(userContext)['keepCacheAlive'] !== true) this.writesOutsideRequests += 1;
+    this.contextCache(userContext).answers = new Map();
+    if (ensureReservedContext(userContext)['keepCacheAlive'] !== true) this.writesOutsideRequests += 1;
   }
 
-  private cacheOf(userContext: UserContext): ContextCache {
-    const place = reservedPlaceOf(userContext);
+  private contextCache(userContext: UserContext): ContextCache {
+    const place = ensureReservedContext(userContext);
     let cache = this.caches.get(place);
     if (cache === undefined || cache.seenWrites !== this.writesOutsideRequests) {
       cache = { answers: new Map(), seenWrites: this.writesOutsideRequests };
@@ -51,6 +51,6 @@ export class CoreCallCache<Answer> {
 }
 
 /** Copies of a context share its reserved place, and so its cache. */
-function reservedPlaceOf(userContext: UserContext): UserContext {
-  return reservedPlaceIn(userContext) ?? userContext;
+function ensureReservedContext(userContext: UserContext): UserContext {
+  return reservedContext(userContext) ?? userContext;
 }

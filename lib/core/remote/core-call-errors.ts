@@ -65,15 +65,15 @@ export function errorOfStatus(
 
 /** True for the refusal of a call whose tenant, or whose session's tenant, the core does not have. */
 export function isUnknownTenant(error: unknown): boolean {
-  return isRefusalWith(UNKNOWN_TENANT, error);
+  return isRefusal(UNKNOWN_TENANT, error);
 }
 
 /** True for the refusal of a call because of its CDI version. */
 export function isVersionRefused(error: unknown): boolean {
-  return isRefusalWith(VERSION_REFUSED, error);
+  return isRefusal(VERSION_REFUSED, error);
 }
 
-function isRefusalWith(textStart: string, error: unknown): boolean {
+function isRefusal(textStart: string, error: unknown): boolean {
   return (
     error instanceof CoreBadInputError &&
     error.cause instanceof CoreAttemptError &&

@@ -60,7 +60,7 @@ export class CoreConnection {
     { isFresh = false } = {},
   ): Promise<T> {
     const send = async (): Promise<HostAnswer> =>
-      this.calls.run(operationOf(request), async () => this.send(request, userContext));
+      this.calls.run(operationName(request), async () => this.send(request, userContext));
     if (request.method === 'GET') {
       const key = `${request.path}?${JSON.stringify(request.params)}`;
       const answer = isFresh ? await send() : await this.cache.getOr(userContext, key, send);
@@ -93,7 +93,7 @@ export class CoreConnection {
   /** A call in the version that is agreed, or else agreed now. One that is refused is no agreement any more. */
   private async sendOnce(request: CdiRequest, userContext: UserContext): Promise<HostAnswer> {
     const agreement = this.version.get(async () => this.negotiate(userContext));
-    const headers = this.headersOf(request, await agreement);
+    const headers = this.requestHeaders(request, await agreement);
     try {
       return await this.hosts.send({ request, headers, userContext });
     } catch (error) {
@@ -121,10 +121,10 @@ export class CoreConnection {
 
   private versionCall(userContext: UserContext): PreparedCall {
     const request = this.versionRequest;
-    return { request, headers: this.headersOf(request, undefined), userContext };
+    return { request, headers: this.requestHeaders(request, undefined), userContext };
   }
 
-  private headersOf(
+  private requestHeaders(
     { method, recipeId }: CdiRequest,
     version: CdiVersion | undefined,
   ): Record<string, string> {
@@ -139,6 +139,6 @@ export class CoreConnection {
 }
 
 /** The call without its tenant. */
-function operationOf({ method, path }: CdiRequest): string {
+function operationName({ method, path }: CdiRequest): string {
   return `${method} ${path.slice(Math.max(0, path.indexOf('/recipe/')))}`;
 }

@@ -1,4 +1,4 @@
-import { hostOf, normaliseDomain, normalisePath } from '../../options/app-info.js';
+import { readHostname, normaliseDomain, normalisePath } from '../../options/app-info.js';
 import { isThisMachine } from '../../util/local-host.js';
 
 /** One address of the core. */
@@ -28,7 +28,7 @@ export function parseConnectionUri(text: string): CoreHost[] {
 
 /** True where nobody on the network can listen: TLS, or an address of this machine. */
 export function isPrivateConnection({ origin }: CoreHost): boolean {
-  return origin.startsWith('https:') || isThisMachine(hostOf(origin));
+  return origin.startsWith('https:') || isThisMachine(readHostname(origin));
 }
 
 function parseHost(part: string): CoreHost {

@@ -7,7 +7,7 @@ import type { CoreAttemptError } from './core-attempt-error.js';
 import type { CoreHost } from './core-host.js';
 import { HostPool, type CoreHostHealth } from './host-pool.js';
 import { HttpTransport, WireFailure, type WireAnswer, type WireRequest } from './http-transport.js';
-import { wireRequestFor } from './network-interceptor.js';
+import { toHttpRequest } from './network-interceptor.js';
 import type { RemoteCoreConfig } from './remote-core-config.js';
 import {
   isGatewayTrouble,
@@ -70,13 +70,13 @@ export class HostExchange {
     for (let host = queue.shift(); host !== undefined && !this.isClosed; host = queue.shift()) {
       const attempted = await this.attempt(host, call, onNewConnection.has(host));
       const repeats = rateLimitRepeats.get(host) ?? 0;
-      const step = nextStep(outcomeOf(attempted), {
+      const step = nextStep(attemptOutcome(attempted), {
         isRepeatable: request.isRepeatable,
         rateLimitRepeats: repeats,
         isOnNewConnection: onNewConnection.has(host),
       });
       if (step === 'TAKE') return this.take(request, attempted, failures);
-      failures.push(failureOf(request, attempted));
+      failures.push(toAttemptError(request, attempted));
       if (step === 'ASK_AGAIN_ON_NEW_CONNECTION') {
         onNewConnection.add(host);
         queue.unshift(host);
@@ -121,7 +121,7 @@ export class HostExchange {
     if ('answer' in attempted && !isTemporary(attempted.answer.status)) {
       throw errorOfStatus(request, host, attempted.answer, [this.config.apiKey]);
     }
-    const failure = failureOf(request, attempted);
+    const failure = toAttemptError(request, attempted);
     throw isNonsense(attempted) ? senseless(failure) : unavailable(request, [...earlier, failure]);
   }
 
@@ -136,7 +136,7 @@ export class HostExchange {
 
   private wireRequest(host: CoreHost, { request, headers, userContext }: PreparedCall): WireRequest {
     const { networkInterceptor: interceptor } = this.config;
-    return wireRequestFor(host, request, headers, { interceptor, userContext });
+    return toHttpRequest(host, request, headers, { interceptor, userContext });
   }
 
   private async pause(ms: number): Promise<void> {
@@ -148,7 +148,7 @@ export class HostExchange {
   }
 }
 
-function outcomeOf(attempted: Attempted): AttemptOutcome {
+function attemptOutcome(attempted: Attempted): AttemptOutcome {
   if ('answer' in attempted) return { kind: 'ANSWER', status: attempted.answer.status };
   if (isNonsense(attempted)) return { kind: 'NONSENSE' };
   const { mayHaveBeenReceived, isStaleConnection } = attempted.failure;
@@ -159,7 +159,7 @@ function isNonsense(attempted: Attempted): boolean {
   return 'failure' in attempted && ['NOT_HTTP', 'TOO_LARGE'].includes(attempted.failure.kind);
 }
 
-function failureOf(request: CdiRequest, attempted: Attempted): CoreAttemptError {
+function toAttemptError(request: CdiRequest, attempted: Attempted): CoreAttemptError {
   if ('failure' in attempted) {
     const { message, cause } = attempted.failure;
     return attemptError(request, attempted.host, message, cause instanceof Error ? { cause } : {});

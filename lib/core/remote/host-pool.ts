@@ -70,14 +70,14 @@ export class HostPool {
 
   /** The host answered, whatever it said. */
   answered(host: CoreHost): void {
-    const state = this.stateOf(host);
+    const state = this.hostState(host);
     state.failures = 0;
     state.timeouts = 0;
   }
 
   /** The host did not answer. */
   failed(host: CoreHost, { isTimeout }: { isTimeout: boolean }): void {
-    const state = this.stateOf(host);
+    const state = this.hostState(host);
     state.failures += 1;
     state.timeouts = isTimeout ? state.timeouts + 1 : 0;
     state.lastFailureMs = this.clock.now();
@@ -91,7 +91,7 @@ export class HostPool {
     }));
   }
 
-  private stateOf(host: CoreHost): HostState {
+  private hostState(host: CoreHost): HostState {
     const state = this.states.find((candidate) => candidate.host === host);
     if (state === undefined) throw new TypeError(`${host.origin} is no host of this pool`);
     return state;

@@ -143,7 +143,7 @@ export class HttpCoreClient extends CoreClient {
     sessionHandle: string,
     userContext: UserContext,
   ): Promise<CoreSessionInformation | undefined> {
-    return this.informationOf(sessionHandle, userContext, { isFresh: false });
+    return this.fetchInformation(sessionHandle, userContext, { isFresh: false });
   }
 
   override async getSessionHandlesOfUser(
@@ -200,7 +200,7 @@ export class HttpCoreClient extends CoreClient {
     update: JsonObject,
     userContext: UserContext,
   ): Promise<boolean> {
-    const known = await this.informationOf(sessionHandle, userContext, { isFresh: true });
+    const known = await this.fetchInformation(sessionHandle, userContext, { isFresh: true });
     if (known === undefined) return false;
     return this.updateSessionData(
       sessionHandle,
@@ -238,7 +238,7 @@ export class HttpCoreClient extends CoreClient {
     write: (payload: JsonObject) => Promise<T>,
     userContext: UserContext,
   ): Promise<T> {
-    const known = await this.informationOf(sessionHandle, userContext, { isFresh: true });
+    const known = await this.fetchInformation(sessionHandle, userContext, { isFresh: true });
     return known === undefined ? gone : write(applyChange(known.userDataInJWT, change));
   }
 
@@ -256,7 +256,7 @@ export class HttpCoreClient extends CoreClient {
     return this.connection.call(requests.jwksRequest(), responses.parseJwks, userContext);
   }
 
-  private async informationOf(
+  private async fetchInformation(
     sessionHandle: string,
     userContext: UserContext,
     options: { isFresh: boolean },

@@ -122,7 +122,7 @@ class Attempt {
     );
     outgoing.once('socket', (socket) => this.watchConnecting(socket));
     outgoing.once('response', (incoming) => this.read(incoming));
-    outgoing.on('error', (error) => this.failBecauseOf(error));
+    outgoing.on('error', (error) => this.failAttempt(error));
     // Whatever else ends a request, an upgrade for example, must not leave the caller waiting.
     outgoing.once('close', () => this.fail('CONNECTION_LOST', 'the connection was closed'));
   }
@@ -154,7 +154,7 @@ class Attempt {
       size += chunk.length;
       if (!isTooLarge(size)) chunks.push(chunk);
     });
-    incoming.on('error', (error) => this.failBecauseOf(error));
+    incoming.on('error', (error) => this.failAttempt(error));
     incoming.once('end', () => {
       if (!this.settle()) return;
       this.resolve({
@@ -166,7 +166,7 @@ class Attempt {
     });
   }
 
-  private failBecauseOf(error: Error & { code?: string }): void {
+  private failAttempt(error: Error & { code?: string }): void {
     const code = error.code ?? error.message;
     if (code.startsWith('HPE_')) this.fail('NOT_HTTP', `what came back is not HTTP (${code})`, error);
     else if (this.isConnected) this.fail('CONNECTION_LOST', `the connection broke (${code})`, error);

@@ -40,7 +40,7 @@ export type NetworkInterceptor = (
  *
  * @throws {TypeError} the interceptor made no http or https URL of it
  */
-export function wireRequestFor(
+export function toHttpRequest(
   host: CoreHost,
   request: CdiRequest,
   headers: Readonly<Record<string, string>>,

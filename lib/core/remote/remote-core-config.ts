@@ -83,8 +83,8 @@ export function resolveRemoteCoreOptions(options: RemoteCoreOptions): {
   const reader = new OptionReader(source, problems, 'core.');
   reader.rejectUnknown(Object.keys(OPTION_NAMES));
   const config = {
-    hosts: hostsIn(source['connectionURI'], reader),
-    apiKey: apiKeyIn(source['apiKey'], reader),
+    hosts: readHosts(source['connectionURI'], reader),
+    apiKey: readApiKey(source['apiKey'], reader),
     networkInterceptor: reader.function<NetworkInterceptor>('networkInterceptor'),
     requestTimeoutMs: reader.optional('requestTimeoutMs', integerOption(1, MAX_TIMEOUT_MS)) ?? 10_000,
     maxResponseBytes:
@@ -98,7 +98,7 @@ export function resolveRemoteCoreOptions(options: RemoteCoreOptions): {
 }
 
 /** Written by hand, because the ordinary messages repeat what was written, and a URI may carry a password. */
-function hostsIn(value: unknown, reader: OptionReader): CoreHost[] {
+function readHosts(value: unknown, reader: OptionReader): CoreHost[] {
   const expected = 'give the address of the core, http://localhost:3567 for example';
   if (typeof value !== 'string') {
     reader.report('connectionURI', `${value === undefined ? 'is missing' : 'is no text'}: ${expected}`);
@@ -112,7 +112,7 @@ function hostsIn(value: unknown, reader: OptionReader): CoreHost[] {
   }
 }
 
-function apiKeyIn(value: unknown, reader: OptionReader): string | undefined {
+function readApiKey(value: unknown, reader: OptionReader): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value === 'string' && /^[\x21-\x7e]+$/.test(value)) return value;
   reader.report('apiKey', 'must be text of visible ASCII characters without blanks');

@@ -16,11 +16,11 @@ describe('API keys', () => {
     [{ authorization: `bEaReR   ${KEY}` }, KEY],
     [{ 'api-key': 'first', authorization: KEY }, 'first'],
     [{ 'api-key': '', authorization: KEY }, ''],
-  ])('C145 are read from %j', (headers, key) => {
+  ])('are read from %j (C145)', (headers, key) => {
     expect(keyIn(headers)).toBe(key);
   });
 
-  it('C144 open to any of them and to nothing else', () => {
+  it('open to any of them and to nothing else (C144)', () => {
     const keys = new ApiKeys([KEY, `${KEY}-two`]);
     expect([KEY, `${KEY}-two`].map((key) => keys.accepts(key))).toEqual([true, true]);
     expect([undefined, '', KEY.slice(1), `${KEY}-`, `${KEY}-two `].map((key) => keys.accepts(key))).toEqual(

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { equalsInConstantTime } from '../../util/safe-equal.js';
+import { safeEqual } from '../../util/safe-equal.js';
 
 /** A Core's rule for its `api_keys` (docs/protocol/core.md D). */
 const ACCEPTABLE_KEY = /^[A-Za-z0-9=-]{20,}$/;
@@ -13,14 +13,14 @@ export class ApiKeys {
   private readonly digests: readonly string[];
 
   constructor(keys: readonly string[]) {
-    this.digests = keys.map(digestOf);
+    this.digests = keys.map(digestKey);
   }
 
   /** Takes equally long whichever key it is and wherever a wrong one begins to differ. */
   accepts(presented: string | undefined): boolean {
     if (this.digests.length === 0) return true;
-    const digest = digestOf(presented ?? '');
-    return this.digests.reduce((isKnown, key) => equalsInConstantTime(key, digest) || isKnown, false);
+    const digest = digestKey(presented ?? '');
+    return this.digests.reduce((isKnown, key) => safeEqual(key, digest) || isKnown, false);
   }
 }
 
@@ -40,6 +40,6 @@ export function presentedApiKey(header: ReadHeader): string | undefined {
   return key?.trim();
 }
 
-function digestOf(key: string): string {
+function digestKey(key: string): string {
   return createHash('sha256').update(key).digest('hex');
 }

@@ -75,7 +75,7 @@ describe('the input of a call', () => {
     ],
     [{ sessionHandles: [null] }, undefined, "400 Field name 'sessionHandles' is invalid in JSON input"],
     [{ userId: 'u' }, 't1', PUBLIC_ONLY],
-  ])('C119 C123 of remove is refused: %j in %s', (body, tenantId, refusal) => {
+  ])('of remove is refused: %j in %s (C119 C123)', (body, tenantId, refusal) => {
     expect(refusalOf(() => removeInput(body, tenantId))).toBe(refusal);
   });
 
@@ -92,7 +92,7 @@ describe('the input of a call', () => {
     expect(listSessionsInput(new URLSearchParams(query), tenantId)).toEqual(input);
   });
 
-  it('C123 C126 of the list needs a user, and the public tenant for all tenants', () => {
+  it('of the list needs a user, and the public tenant for all tenants (C123 C126)', () => {
     const list = (query: string, tenantId?: string): string =>
       refusalOf(() => listSessionsInput(new URLSearchParams(query), tenantId));
     expect(list('')).toBe("400 Field name 'userId' is missing in GET request");

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { normalisedBasePath, routeOf } from './cdi-router.js';
+import { normalisedBasePath, matchRoute } from './cdi-router.js';
 
 function found(path: string, basePath = ''): unknown {
-  const route = routeOf(path, basePath);
+  const route = matchRoute(path, basePath);
   return route && [route.endpoint.methods['POST'], route.appId, route.tenantId];
 }
 
@@ -56,8 +56,8 @@ describe('the route of a path', () => {
     ['/hello', '/hello/hello', true],
     ['/recipe', '/recipe/session', false],
     ['/recipe', '/recipe/recipe/session', true],
-  ])('C151 begins behind the base path %s: %s', (basePath, path, isKnown) => {
-    expect(routeOf(path, basePath) !== undefined).toBe(isKnown);
+  ])('begins behind the base path %s: %s (C151)', (basePath, path, isKnown) => {
+    expect(matchRoute(path, basePath) !== undefined).toBe(isKnown);
   });
 
   it.each([

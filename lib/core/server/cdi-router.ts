@@ -76,7 +76,7 @@ const ENDPOINTS: ReadonlyMap<string, CdiEndpoint> = new Map([
  * @returns undefined for a path that nobody knows
  * @see docs/protocol/core.md A1
  */
-export function routeOf(path: string, basePath: string): CdiRoute | undefined {
+export function matchRoute(path: string, basePath: string): CdiRoute | undefined {
   const rest = pathBelow(path, basePath)?.replace(/\/$/, '');
   if (rest === undefined) return undefined;
   const segments = rest.split('/').slice(1);

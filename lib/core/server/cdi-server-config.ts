@@ -23,7 +23,7 @@ export function resolveCdiServerConfig(
   reader.rejectUnknown(['core', 'apiKeys', 'basePath', 'versions', 'telemetry']);
   return {
     basePath: reader.optional('basePath', textOption(basePathOption)) ?? '',
-    apiKeys: apiKeysFrom(options['apiKeys'], reader),
+    apiKeys: readApiKeys(options['apiKeys'], reader),
     versions: reader.optional('versions', versionsOption) ?? CDI_VERSIONS,
   };
 }
@@ -42,7 +42,7 @@ const versionsOption: ParseOption<readonly string[]> = (value) => {
 };
 
 /** Not by the reader, whose messages show the value. */
-function apiKeysFrom(value: unknown, reader: OptionReader): readonly string[] {
+function readApiKeys(value: unknown, reader: OptionReader): readonly string[] {
   if (value === undefined) return [];
   const isKey = (key: unknown): boolean => typeof key === 'string' && isAcceptableApiKey(key);
   if (Array.isArray(value) && value.length > 0 && value.every(isKey)) return value as string[];

@@ -7,7 +7,7 @@ import { jsonAnswer, textAnswer, unavailableAnswer, type CdiAnswer } from './cdi
 import { parseBody, PUBLIC_TENANT_ONLY } from './cdi-input.js';
 import { CDI_OPERATIONS } from './cdi-operations.js';
 import { CdiRefusal } from './cdi-refusal.js';
-import { pathBelow, routeOf, type CdiOperation, type CdiRoute } from './cdi-router.js';
+import { pathBelow, matchRoute, type CdiOperation, type CdiRoute } from './cdi-router.js';
 import type { CdiServerConfig } from './cdi-server-config.js';
 import { HelloProbe } from './hello-probe.js';
 import { refusalOfVersion } from './versions.js';
@@ -50,7 +50,7 @@ export class CdiServer {
   }
 
   /** Whether a request is for this server at all: everything below the base path is. */
-  isFor(url: string): boolean {
+  servesPath(url: string): boolean {
     return pathBelow(splitUrl(url).path, this.config.basePath) !== undefined;
   }
 
@@ -58,7 +58,7 @@ export class CdiServer {
   async answer(request: ReceivedCdiCall): Promise<CdiAnswer> {
     try {
       const { path, query } = splitUrl(request.url);
-      const route = routeOf(path, this.config.basePath);
+      const route = matchRoute(path, this.config.basePath);
       if (route === undefined) throw new CdiRefusal(404, 'Not found');
       const operation = this.admit(request, route);
       return await this.run(operation, {

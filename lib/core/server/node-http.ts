@@ -10,7 +10,7 @@ export async function serveCdi(server: CdiServer, req: IncomingMessage, res: Ser
   const answer = await server.answer({
     method: req.method ?? '',
     url: req.url ?? '',
-    header: (name) => headerOf(req, name),
+    header: (name) => readHeader(req, name),
     readBody: () => readBounded(req, MAX_BODY_BYTES),
   });
   if (res.destroyed || res.headersSent) return;
@@ -43,7 +43,7 @@ export async function readBounded(req: IncomingMessage, maxBytes: number): Promi
   });
 }
 
-function headerOf(req: IncomingMessage, name: string): string | undefined {
+function readHeader(req: IncomingMessage, name: string): string | undefined {
   const value = req.headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
 }

@@ -73,7 +73,7 @@ export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
   ) {
     const adapter = (): ServingAdapter => adapterHost.httpAdapter as ServingAdapter;
     // As early as there is an adapter: the parsers are registered when the application initialises.
-    adapterHost.init$.subscribe(() => this.serveOn(adapter()));
+    adapterHost.init$.subscribe(() => this.registerServer(adapter()));
     if (apiKeys.length === 0) adapterHost.listen$.subscribe(() => this.warnUnlessOnLoopback(adapter()));
   }
 
@@ -101,16 +101,16 @@ export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
     );
   }
 
-  private serveOn(adapter: ServingAdapter): void {
+  private registerServer(adapter: ServingAdapter): void {
     if (adapter.getType() === 'fastify') {
       adapter.getInstance().addHook('onRequest', ({ raw: req }, reply, done) => {
-        if (!this.server.isFor(req.url ?? '')) return done();
+        if (!this.server.servesPath(req.url ?? '')) return done();
         reply.hijack();
         void serveCdi(this.server, req, reply.raw);
       });
     } else {
       adapter.use((req, res, next) => {
-        if (!this.server.isFor(req.url ?? '')) return next();
+        if (!this.server.servesPath(req.url ?? '')) return next();
         void serveCdi(this.server, req, res);
       });
     }

@@ -18,7 +18,7 @@ describe('the version that a call asks for', () => {
     ['9'.repeat(400), `cdi-version ${'9'.repeat(400)} not supported`],
     ['4.0', 'cdi-version 4.0 is lower than the minimum allowed version 5.0'],
     ['2.21', 'cdi-version 2.21 is lower than the minimum allowed version 5.0'],
-  ])('C147-C150 is refused: %j', (version, refusal) => {
+  ])('is refused: %j (C147-C150)', (version, refusal) => {
     expect(refusalOfVersion(version, CDI_VERSIONS, true)).toBe(refusal);
   });
 

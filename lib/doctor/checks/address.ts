@@ -1,5 +1,5 @@
 import { registrableDomain } from '../../options/public-suffix.js';
-import { headerOf, isRedirect, nameOf, type RecordedExchange } from '../exchange.js';
+import { readHeader, isRedirect, exchangeName, type RecordedExchange } from '../exchange.js';
 import { allExchanges, type Facts } from '../facts.js';
 import { error, ok, verdict, warning, type Finding } from '../finding.js';
 import { addressWithoutSecrets } from '../printable.js';
@@ -59,23 +59,26 @@ function checkRedirects(facts: Facts): Finding {
   const redirects = allExchanges(facts).filter(isRedirect);
   return verdict(
     'address.redirect',
-    redirects.map((exchange) => `${nameOf(exchange)} is redirected to ${targetOf(exchange)}`),
+    redirects.map((exchange) => `${exchangeName(exchange)} is redirected to ${redirectTarget(exchange)}`),
     'no request is redirected',
     {
       why:
         'Browsers refuse a redirected preflight, repeat a redirected POST as GET, and do not store cookies for the ' +
         'address that the client meant.',
-      mend: adviceFor(redirects),
+      mend: redirectAdvice(redirects),
     },
   );
 }
 
-function targetOf(exchange: RecordedExchange): string {
-  return addressWithoutSecrets(headerOf(exchange, 'location') ?? '', exchange.url);
+function redirectTarget(exchange: RecordedExchange): string {
+  return addressWithoutSecrets(readHeader(exchange, 'location') ?? '', exchange.url);
 }
 
-function adviceFor(redirects: readonly RecordedExchange[]): string {
-  const targets = redirects.map((exchange) => ({ from: new URL(exchange.url), to: targetOf(exchange) }));
+function redirectAdvice(redirects: readonly RecordedExchange[]): string {
+  const targets = redirects.map((exchange) => ({
+    from: new URL(exchange.url),
+    to: redirectTarget(exchange),
+  }));
   if (targets.some(({ from, to }) => from.protocol === 'http:' && to.startsWith('https:'))) {
     return 'Give the client (apiDomain) and appInfo.apiDomain the https:// address, not one that is redirected to it.';
   }

@@ -1,4 +1,11 @@
-import { headerLines, headerOf, listOf, nameOf, taken, type RecordedExchange } from '../exchange.js';
+import {
+  headerLines,
+  readHeader,
+  readHeaderList,
+  exchangeName,
+  taken,
+  type RecordedExchange,
+} from '../exchange.js';
 import type { Facts } from '../facts.js';
 import { verdict, type Finding } from '../finding.js';
 import { sessionCookies } from '../session-tokens.js';
@@ -9,8 +16,8 @@ export function checkCaching({ exchanges }: Facts): Finding[] {
   const withTokens = taken(emptyRefresh, signIn, refresh, signOut).filter(carriesTokens);
   if (withTokens.length === 0) return [];
   const problems = withTokens.flatMap((exchange) => {
-    const problem = problemOf(exchange);
-    return problem === undefined ? [] : [`${nameOf(exchange)} ${problem}`];
+    const problem = findCachingProblem(exchange);
+    return problem === undefined ? [] : [`${exchangeName(exchange)} ${problem}`];
   });
   return [
     verdict('caching.no-store', problems, 'answers with tokens are not stored', {
@@ -28,7 +35,9 @@ function carriesTokens(exchange: RecordedExchange): boolean {
   );
 }
 
-function problemOf(exchange: RecordedExchange): string | undefined {
-  if (Number(headerOf(exchange, 'age') ?? 0) > 0) return 'was answered by a cache (Age)';
-  return listOf(exchange, 'cache-control').includes('no-store') ? undefined : 'lacks Cache-Control: no-store';
+function findCachingProblem(exchange: RecordedExchange): string | undefined {
+  if (Number(readHeader(exchange, 'age') ?? 0) > 0) return 'was answered by a cache (Age)';
+  return readHeaderList(exchange, 'cache-control').includes('no-store')
+    ? undefined
+    : 'lacks Cache-Control: no-store';
 }

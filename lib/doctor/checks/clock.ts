@@ -1,4 +1,4 @@
-import { headerOf, nameOf, settledAnswer, type RecordedExchange } from '../exchange.js';
+import { readHeader, exchangeName, settledAnswer, type RecordedExchange } from '../exchange.js';
 import { allExchanges, type Facts } from '../facts.js';
 import { ok, verdict, warning, type Finding } from '../finding.js';
 import { givenTokens, payloadWithoutVerifying } from '../session-tokens.js';
@@ -38,8 +38,8 @@ function checkServerClock(facts: Facts): Finding[] {
 
 /** Tokens come from the core, whose clock may be another one. */
 function checkTokenTimes({ exchanges: { signIn, refresh } }: Facts): Finding[] {
-  const exchange = [refresh, signIn].find((each) => timesOf(each) !== undefined);
-  const times = timesOf(exchange);
+  const exchange = [refresh, signIn].find((each) => readTokenTimes(each) !== undefined);
+  const times = readTokenTimes(exchange);
   if (exchange === undefined || times === undefined) return [];
   const serverSec = (serverTimeMs(exchange) ?? exchange.receivedAtMs) / 1000;
   const skewSec = Math.round(times.issued - serverSec);
@@ -55,7 +55,7 @@ function checkTokenTimes({ exchanges: { signIn, refresh } }: Facts): Finding[] {
       },
       Math.abs(skewSec) > HARMFUL_SKEW_SEC ? 'error' : 'warning',
     ),
-    checkLife(times.expires - times.issued, nameOf(exchange)),
+    checkLife(times.expires - times.issued, exchangeName(exchange)),
   ];
 }
 
@@ -76,14 +76,16 @@ function checkLife(seconds: number, name: string): Finding {
   return ok('token.lifetime', seen);
 }
 
-function timesOf(exchange: RecordedExchange | undefined): { issued: number; expires: number } | undefined {
+function readTokenTimes(
+  exchange: RecordedExchange | undefined,
+): { issued: number; expires: number } | undefined {
   const payload = payloadWithoutVerifying(givenTokens(exchange).accessToken);
   const [issued, expires] = [payload?.['iat'], payload?.['exp']];
   return typeof issued === 'number' && typeof expires === 'number' ? { issued, expires } : undefined;
 }
 
 function serverTimeMs(exchange: RecordedExchange): number | undefined {
-  const time = Date.parse(settledAnswer(exchange) === undefined ? '' : (headerOf(exchange, 'date') ?? ''));
+  const time = Date.parse(settledAnswer(exchange) === undefined ? '' : (readHeader(exchange, 'date') ?? ''));
   return Number.isNaN(time) ? undefined : time;
 }
 

@@ -3,7 +3,7 @@ import { matchesCookiePath } from '../../http/cookie-path.js';
 import { routeUrl, type Facts } from '../facts.js';
 import { ok, verdict, warning, type Advice, type Finding, type FindingCode } from '../finding.js';
 import { givenTokens, sessionCookies, type SessionCookie } from '../session-tokens.js';
-import { dropReasons, octetsOf, type DropReason } from '../set-cookie.js';
+import { dropReasons, cookieSize, type DropReason } from '../set-cookie.js';
 import { browserSite, isLocal, isSameSite } from '../site.js';
 import { quote } from '../printable.js';
 import { sharedPublicSuffix } from './address.js';
@@ -12,7 +12,7 @@ const LARGE_COOKIE_OCTETS = 3500;
 
 /** Does a browser keep the session's cookies, and does it send them where they are needed and nowhere else? */
 export function checkCookies(facts: Facts): Finding[] {
-  const cookies = cookiesOf(facts);
+  const cookies = cookiesToCheck(facts);
   if (cookies.length === 0) return [];
   return [
     checkDomain(cookies),
@@ -29,7 +29,7 @@ export function checkCookies(facts: Facts): Finding[] {
 }
 
 /** Also of the answer that removes them; unless the application was seen to use headers, then cookies do not matter. */
-function cookiesOf({ exchanges }: Facts): SessionCookie[] {
+function cookiesToCheck({ exchanges }: Facts): SessionCookie[] {
   const { emptyRefresh, signIn, refresh, signOut } = exchanges;
   if (givenTokens(signIn).transferMethod === 'header') return [];
   return [emptyRefresh, signIn, refresh, signOut].flatMap((exchange) => sessionCookies(exchange));
@@ -252,9 +252,9 @@ function checkDuplicates(cookies: readonly SessionCookie[]): Finding {
 
 function checkSizes(cookies: readonly SessionCookie[]): Finding[] {
   const kept = cookies.filter(({ isRemoval }) => !isRemoval);
-  const [largest] = kept.toSorted((a, b) => octetsOf(b) - octetsOf(a));
+  const [largest] = kept.toSorted((a, b) => cookieSize(b) - cookieSize(a));
   if (largest === undefined) return [];
-  const octets = octetsOf(largest);
+  const octets = cookieSize(largest);
   const seen = `${largest.name} has ${octets} octets of name and value, browsers keep ${MAX_COOKIE_OCTETS}`;
   if (octets <= LARGE_COOKIE_OCTETS) return [ok('cookie.size', seen)];
   return [

@@ -1,8 +1,8 @@
 import {
-  headerOf,
+  readHeader,
   isSuccess,
-  listOf,
-  nameOf,
+  readHeaderList,
+  exchangeName,
   settledAnswer,
   taken,
   headerLines,
@@ -32,12 +32,12 @@ export function checkCors(facts: Facts): Finding[] {
   ];
 }
 
-function preflightsOf({ exchanges }: Facts): RecordedExchange[] {
+function listPreflights({ exchanges }: Facts): RecordedExchange[] {
   return taken(exchanges.preflight, exchanges.signInPreflight).filter(isSettled);
 }
 
 /** What the page wants to read: errors as well, and the answers that carry tokens. */
-function answersOf({ exchanges }: Facts): RecordedExchange[] {
+function listResponses({ exchanges }: Facts): RecordedExchange[] {
   return taken(exchanges.emptyRefresh, exchanges.signIn, exchanges.refresh, exchanges.signOut).filter(
     isSettled,
   );
@@ -52,13 +52,13 @@ function isSettled(exchange: RecordedExchange | undefined): exchange is Recorded
 }
 
 function checkPreflight(facts: Facts): Finding[] {
-  const preflights = preflightsOf(facts);
+  const preflights = listPreflights(facts);
   if (preflights.length === 0) return [];
   const refused = preflights.filter((exchange) => !isSuccess(exchange));
   return [
     verdict(
       'cors.preflight',
-      refused.map((exchange) => `${nameOf(exchange)} answers ${exchange.answer?.status}`),
+      refused.map((exchange) => `${exchangeName(exchange)} answers ${exchange.answer?.status}`),
       'preflights are answered',
       {
         why: 'A browser asks by OPTIONS before it sends the headers of the client, and gives up at any answer but a success.',
@@ -70,9 +70,9 @@ function checkPreflight(facts: Facts): Finding[] {
 
 function checkOrigin(facts: Facts): Finding {
   const origin = facts.website.origin;
-  const problems = [...preflightsOf(facts), ...answersOf(facts)].flatMap((exchange) => {
+  const problems = [...listPreflights(facts), ...listResponses(facts)].flatMap((exchange) => {
     const problem = originProblem(exchange, origin);
-    return problem === undefined ? [] : [`${nameOf(exchange)} (${exchange.answer?.status}) ${problem}`];
+    return problem === undefined ? [] : [`${exchangeName(exchange)} (${exchange.answer?.status}) ${problem}`];
   });
   return verdict('cors.origin', problems, `Access-Control-Allow-Origin names ${origin}`, {
     why: `${CLIENT_WAITS} Answers with an error need the header, too: a 401 is how the client learns that it must refresh.`,
@@ -95,15 +95,15 @@ function originProblem(exchange: RecordedExchange, origin: string): string | und
 
 /** Only where an origin is allowed at all; the rest has been reported. */
 function checkCredentials(facts: Facts): Finding[] {
-  const exchanges = [...preflightsOf(facts), ...answersOf(facts)].filter(
-    (exchange) => headerOf(exchange, 'access-control-allow-origin') !== undefined,
+  const exchanges = [...listPreflights(facts), ...listResponses(facts)].filter(
+    (exchange) => readHeader(exchange, 'access-control-allow-origin') !== undefined,
   );
   if (exchanges.length === 0) return [];
-  const without = exchanges.filter((each) => headerOf(each, 'access-control-allow-credentials') !== 'true');
+  const without = exchanges.filter((each) => readHeader(each, 'access-control-allow-credentials') !== 'true');
   return [
     verdict(
       'cors.credentials',
-      without.map((exchange) => `${nameOf(exchange)} lacks Access-Control-Allow-Credentials: true`),
+      without.map((exchange) => `${exchangeName(exchange)} lacks Access-Control-Allow-Credentials: true`),
       'credentials are allowed',
       {
         why: 'Without it a browser neither keeps the cookies of the answer nor shows it to the page.',
@@ -114,14 +114,14 @@ function checkCredentials(facts: Facts): Finding[] {
 }
 
 function checkRequestHeaders(facts: Facts): Finding[] {
-  const preflights = preflightsOf(facts).filter(isSuccess);
+  const preflights = listPreflights(facts).filter(isSuccess);
   if (preflights.length === 0) return [];
   const problems = preflights.flatMap((exchange) => {
-    const allowed = listOf(exchange, 'access-control-allow-headers');
+    const allowed = readHeaderList(exchange, 'access-control-allow-headers');
     const missing = sessionCorsHeaders().filter((name) => !allowed.includes(name));
     if (missing.length === 0) return [];
     const star = allowed.includes('*') ? ' ("*" does not count for requests with credentials)' : '';
-    return [`${nameOf(exchange)} does not allow ${missing.join(', ')}${star}`];
+    return [`${exchangeName(exchange)} does not allow ${missing.join(', ')}${star}`];
   });
   return [
     verdict('cors.request-headers', problems, 'the headers of the client are allowed', {
@@ -132,12 +132,12 @@ function checkRequestHeaders(facts: Facts): Finding[] {
 }
 
 function checkExposedHeaders(facts: Facts): Finding {
-  const problems = answersOf(facts).flatMap((exchange) => {
-    const exposed = listOf(exchange, 'access-control-expose-headers');
+  const problems = listResponses(facts).flatMap((exchange) => {
+    const exposed = readHeaderList(exchange, 'access-control-expose-headers');
     const hidden = OWN_RESPONSE_HEADERS.filter(
-      (name) => headerOf(exchange, name) !== undefined && !exposed.includes(name),
+      (name) => readHeader(exchange, name) !== undefined && !exposed.includes(name),
     );
-    return hidden.length === 0 ? [] : [`${nameOf(exchange)} does not expose ${hidden.join(', ')}`];
+    return hidden.length === 0 ? [] : [`${exchangeName(exchange)} does not expose ${hidden.join(', ')}`];
   });
   return verdict('cors.exposed-headers', problems, 'the headers for the client are exposed', {
     why: 'The client learns from front-token that there is a session, and in header mode gets its tokens in headers.',
@@ -151,16 +151,20 @@ function checkExposedHeaders(facts: Facts): Finding {
 function checkForeign(facts: Facts): Finding[] {
   const { foreignPreflight, emptyRefresh } = facts.exchanges;
   if (!isSettled(foreignPreflight)) return [];
-  const allowed = headerOf(foreignPreflight, 'access-control-allow-origin');
+  const allowed = readHeader(foreignPreflight, 'access-control-allow-origin');
   const isReflected = allowed === FOREIGN_ORIGIN || allowed === 'null';
-  if (!isReflected || headerOf(foreignPreflight, 'access-control-allow-credentials') !== 'true') {
+  if (!isReflected || readHeader(foreignPreflight, 'access-control-allow-credentials') !== 'true') {
     return [ok('cors.foreign-origin', 'an unknown website is not allowed')];
   }
   return [
-    error('cors.foreign-origin', `${nameOf(emptyRefresh)} allows a website that nobody can have listed`, {
-      why: 'Any page that a user visits can call the API with credentials and read the answers.',
-      mend: `List your websites one by one: ${enableCors(facts)}. Not origin: true, no pattern that matches all.`,
-    }),
+    error(
+      'cors.foreign-origin',
+      `${exchangeName(emptyRefresh)} allows a website that nobody can have listed`,
+      {
+        why: 'Any page that a user visits can call the API with credentials and read the answers.',
+        mend: `List your websites one by one: ${enableCors(facts)}. Not origin: true, no pattern that matches all.`,
+      },
+    ),
   ];
 }
 
@@ -169,12 +173,12 @@ function checkVary(facts: Facts): Finding[] {
   const { preflight, foreignPreflight } = facts.exchanges;
   if (!isSettled(preflight) || !isSettled(foreignPreflight)) return [];
   const [own, other] = [preflight, foreignPreflight].map((each) =>
-    headerOf(each, 'access-control-allow-origin'),
+    readHeader(each, 'access-control-allow-origin'),
   );
-  const vary = listOf(preflight, 'vary');
+  const vary = readHeaderList(preflight, 'vary');
   if (own === undefined || own === other || vary.includes('origin') || vary.includes('*')) return [];
   return [
-    warning('cors.vary', `${nameOf(preflight)} answers by origin without Vary: Origin`, {
+    warning('cors.vary', `${exchangeName(preflight)} answers by origin without Vary: Origin`, {
       why: 'A cache may give one website the answer that was made for another, which the browser then refuses.',
       mend: `Let the application set CORS (${enableCors(facts)}), or add Vary: Origin where the header is set.`,
     }),

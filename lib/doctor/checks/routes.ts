@@ -1,8 +1,8 @@
 import {
   jsonBody,
-  nameOf,
+  exchangeName,
   settledAnswer,
-  headerOf,
+  readHeader,
   type RecordedAnswer,
   type RecordedExchange,
 } from '../exchange.js';
@@ -20,14 +20,14 @@ export function checkRoutes(facts: Facts): Finding[] {
 export function isSessionRoute(exchange: RecordedExchange): boolean {
   const answer = settledAnswer(exchange);
   if (answer === undefined || answer.status === 404) return false;
-  return jsonBody(answer)?.['message'] === 'unauthorised' || headerOf(exchange, 'front-token') === 'remove';
+  return jsonBody(answer)?.['message'] === 'unauthorised' || readHeader(exchange, 'front-token') === 'remove';
 }
 
 function checkRefresh({ exchanges }: Facts): Finding[] {
   const { emptyRefresh } = exchanges;
   const answer = settledAnswer(emptyRefresh);
   if (answer === undefined) return []; // a redirect, reported as such
-  const name = nameOf(emptyRefresh);
+  const name = exchangeName(emptyRefresh);
   if (isSessionRoute(emptyRefresh)) {
     const remark = answer.status === 401 ? '' : '; the client must know this sessionExpiredStatusCode';
     return [ok('routes.refresh', `${name} answers ${answer.status} to a client without a session${remark}`)];
@@ -81,10 +81,10 @@ function checkKeys({ exchanges: { jwks, emptyRefresh } }: Facts): Finding[] {
     return [];
   const keys = jsonBody(answer)?.['keys'];
   if (answer.status === 200 && Array.isArray(keys) && keys.length > 0) {
-    return [ok('routes.jwks', `${nameOf(jwks)} answers with ${keys.length} keys`)];
+    return [ok('routes.jwks', `${exchangeName(jwks)} answers with ${keys.length} keys`)];
   }
   return [
-    warning('routes.jwks', `${nameOf(jwks)} answers ${answer.status} without keys`, {
+    warning('routes.jwks', `${exchangeName(jwks)} answers ${answer.status} without keys`, {
       why: 'Services that verify access tokens or JWTs of this API find no keys. Browsers do not need them.',
       mend: 'Remove the override that switches getJWKSGET off, or ignore this if nobody verifies tokens elsewhere.',
     }),
@@ -97,14 +97,14 @@ function checkDiscovery({ api, exchanges: { discovery, emptyRefresh } }: Facts):
   const issuer = jsonBody(answer)?.['issuer'];
   if (answer.status !== 200 || typeof issuer !== 'string') {
     return [
-      warning('routes.discovery', `${nameOf(discovery)} answers ${answer.status} without an issuer`, {
+      warning('routes.discovery', `${exchangeName(discovery)} answers ${answer.status} without an issuer`, {
         why: 'Services that configure themselves from it cannot. Browsers do not need it.',
         mend: 'Remove the override that switches getOpenIdDiscoveryConfigurationGET off, or ignore this if nobody reads it.',
       }),
     ];
   }
   return [
-    ok('routes.discovery', `${nameOf(discovery)} answers`),
+    ok('routes.discovery', `${exchangeName(discovery)} answers`),
     checkIssuer(issuer, api.origin, api.basePath),
   ];
 }
@@ -131,7 +131,9 @@ function checkIssuer(issuer: string, origin: string, basePath: string): Finding 
 function checkCore(facts: Facts): Finding[] {
   const failing = allExchanges(facts).filter((exchange) => (settledAnswer(exchange)?.status ?? 0) >= 500);
   if (failing.length === 0) return [];
-  const seen = failing.map((exchange) => `${nameOf(exchange)} answers ${exchange.answer?.status}`).join('; ');
+  const seen = failing
+    .map((exchange) => `${exchangeName(exchange)} answers ${exchange.answer?.status}`)
+    .join('; ');
   return [
     error('core.unavailable', seen, {
       why: 'The API, the core behind it or its store fails: sessions can be neither created nor refreshed.',

@@ -1,4 +1,4 @@
-import { isSuccess, nameOf, settledAnswer, type RecordedExchange } from '../exchange.js';
+import { isSuccess, exchangeName, settledAnswer, type RecordedExchange } from '../exchange.js';
 import type { Facts } from '../facts.js';
 import { error, ok, warning, type Finding } from '../finding.js';
 import { givenTokens } from '../session-tokens.js';
@@ -9,7 +9,7 @@ export function checkSignIn({ exchanges }: Facts): Finding[] {
   if (signIn === undefined || settledAnswer(signIn) === undefined) return [];
   if (!isSuccess(signIn)) return [refusedSignIn(signIn)];
   return [
-    ok('sign-in.answer', `${nameOf(signIn)} answers ${signIn.answer?.status}`),
+    ok('sign-in.answer', `${exchangeName(signIn)} answers ${signIn.answer?.status}`),
     checkTokens(signIn),
     ...checkRefresh(refresh),
     ...checkSignOut(signOut),
@@ -17,7 +17,7 @@ export function checkSignIn({ exchanges }: Facts): Finding[] {
 }
 
 function refusedSignIn(signIn: RecordedExchange): Finding {
-  return error('sign-in.answer', `${nameOf(signIn)} answers ${signIn.answer?.status}`, {
+  return error('sign-in.answer', `${exchangeName(signIn)} answers ${signIn.answer?.status}`, {
     why: 'Without a session its cookies cannot be looked at.',
     mend: 'Give a request that signs in: method, path from the root of the host, and body.',
   });
@@ -25,7 +25,7 @@ function refusedSignIn(signIn: RecordedExchange): Finding {
 
 function checkTokens(signIn: RecordedExchange): Finding {
   const tokens = givenTokens(signIn);
-  const name = nameOf(signIn);
+  const name = exchangeName(signIn);
   if (tokens.transferMethod === 'none' || tokens.refreshToken === undefined) {
     return error('sign-in.tokens', `${name} succeeds, but its answer carries no session`, {
       why: 'The client stays signed out.',
@@ -51,7 +51,7 @@ function checkTokens(signIn: RecordedExchange): Finding {
 
 function checkRefresh(refresh: RecordedExchange | undefined): Finding[] {
   if (refresh === undefined || settledAnswer(refresh) === undefined) return [];
-  const seen = `${nameOf(refresh)} with what a browser sends answers ${refresh.answer?.status}`;
+  const seen = `${exchangeName(refresh)} with what a browser sends answers ${refresh.answer?.status}`;
   if (isSuccess(refresh) && givenTokens(refresh).refreshToken !== undefined)
     return [ok('sign-in.refresh', seen)];
   return [
@@ -66,7 +66,7 @@ function checkRefresh(refresh: RecordedExchange | undefined): Finding[] {
 
 function checkSignOut(signOut: RecordedExchange | undefined): Finding[] {
   if (signOut === undefined || settledAnswer(signOut) === undefined) return [];
-  const seen = `${nameOf(signOut)} answers ${signOut.answer?.status}`;
+  const seen = `${exchangeName(signOut)} answers ${signOut.answer?.status}`;
   if (isSuccess(signOut)) return [ok('sign-in.sign-out', seen)];
   return [
     warning('sign-in.sign-out', seen, {

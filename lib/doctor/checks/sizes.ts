@@ -1,4 +1,4 @@
-import { isSuccess, nameOf, taken, type RecordedExchange } from '../exchange.js';
+import { isSuccess, exchangeName, taken, type RecordedExchange } from '../exchange.js';
 import { type Facts } from '../facts.js';
 import { ok, verdict, type Finding } from '../finding.js';
 import { sessionCookies } from '../session-tokens.js';
@@ -12,8 +12,11 @@ const OTHER_REQUEST_HEADERS = 1024;
 export function checkSizeOfHeads({ exchanges }: Facts): Finding[] {
   const withTokens = taken(exchanges.signIn, exchanges.refresh).filter(isSuccess);
   const heads = withTokens.flatMap((exchange) => [
-    { what: `the answer to ${nameOf(exchange)} has headers of`, octets: headOctets(exchange) },
-    { what: `after ${nameOf(exchange)} requests have headers of about`, octets: requestOctets(exchange) },
+    { what: `the answer to ${exchangeName(exchange)} has headers of`, octets: headOctets(exchange) },
+    {
+      what: `after ${exchangeName(exchange)} requests have headers of about`,
+      octets: requestOctets(exchange),
+    },
   ]);
   const [largest] = heads.toSorted((a, b) => b.octets - a.octets);
   if (largest === undefined) return [];

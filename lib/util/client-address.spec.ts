@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { addressGroupOf, clientAddressOf } from './client-address.js';
-import type { HttpRequest } from '../util/http-exchange.js';
+import { addressGroup, clientAddress } from './client-address.js';
+import type { HttpRequest } from './http-exchange.js';
 
 describe('the address of a client', () => {
   it.each([
@@ -23,7 +23,7 @@ describe('the address of a client', () => {
     ['an IPv4 address inside of IPv6 with a port', '[::ffff:192.0.2.7]:443', '192.0.2.7'],
     ['an IPv4 address with a zone', '::ffff:10.0.0.1%lo', '10.0.0.1'],
   ])('reads %s', (_case, ip, expected) => {
-    expect(clientAddressOf(requestFrom({ ip }))).toBe(expected);
+    expect(clientAddress(requestFrom({ ip }))).toBe(expected);
   });
 
   it.each([
@@ -40,13 +40,13 @@ describe('the address of a client', () => {
     ['something else', { ip: 7 }],
     ['no request at all', undefined],
   ])('is unknown where the framework has %s', (_case, original) => {
-    expect(clientAddressOf(requestFrom(original))).toBeUndefined();
+    expect(clientAddress(requestFrom(original))).toBeUndefined();
   });
 
-  it('S075 is not read from a header', () => {
+  it('is not read from a header (S075)', () => {
     const headers = { 'x-forwarded-for': '203.0.113.9', forwarded: 'for=203.0.113.9' };
-    expect(clientAddressOf(requestFrom({ ip: '192.0.2.1', headers }))).toBe('192.0.2.1');
-    expect(clientAddressOf(requestFrom({ headers }))).toBeUndefined();
+    expect(clientAddress(requestFrom({ ip: '192.0.2.1', headers }))).toBe('192.0.2.1');
+    expect(clientAddress(requestFrom({ headers }))).toBeUndefined();
   });
 });
 
@@ -63,7 +63,7 @@ describe('the addresses that one client has', () => {
     ['::1', '::/64'],
     ['unknown', 'unknown'],
   ])('of %s are %s', (ip, expected) => {
-    expect(addressGroupOf(ip)).toBe(expected);
+    expect(addressGroup(ip)).toBe(expected);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { pathOf } from './request-path.js';
+import { requestPath } from './request-path.js';
 
 const REFRESH = '/auth/session/refresh';
 
@@ -13,7 +13,7 @@ describe('pathOf', () => {
     ['', '/'],
     ['*', '*'],
   ])('of %j is %j', (url, path) => {
-    expect(pathOf(url)).toBe(path);
+    expect(requestPath(url)).toBe(path);
   });
 
   it.each([
@@ -29,6 +29,6 @@ describe('pathOf', () => {
     `//h${REFRESH}`,
     `h${REFRESH}`,
   ])('takes nothing for a path of ours that a router may read otherwise: %j (S027)', (url) => {
-    expect(pathOf(url)).not.toBe(REFRESH);
+    expect(requestPath(url)).not.toBe(REFRESH);
   });
 });

@@ -5,7 +5,7 @@
 const ORIGIN = /^https?:\/\/[a-z0-9._:[\]-]*(?=[/?#]|$)/i;
 
 /** The path of a request's URL: without query, without host. */
-export function pathOf(url: string): string {
+export function requestPath(url: string): string {
   const path = url.replace(ORIGIN, '').split(/[?#]/, 1)[0] ?? '';
   return path === '' ? '/' : path;
 }

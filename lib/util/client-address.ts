@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import type { HttpRequest } from '../util/http-exchange.js';
+import type { HttpRequest } from './http-exchange.js';
 
 /** The first six groups of IPv6 addresses that stand for an IPv4 one: mapped, and translated by NAT64 (RFC 6052). */
 const HOLD_IPV4 = ['0:0:0:0:0:ffff', '64:ff9b:0:0:0:0'];
@@ -15,7 +15,7 @@ export const IS_PEER_ADDRESS = Symbol('nest-sessions: the ip is the address of t
  * @returns IPv4 as `192.0.2.1`; IPv6 in lower case, shortened, without a zone; an IPv4 address inside of an IPv6 one
  *   as IPv4. Undefined where the framework knows none, or something that is no address
  */
-export function clientAddressOf(request: HttpRequest): string | undefined {
+export function clientAddress(request: HttpRequest): string | undefined {
   const { original } = request;
   if (typeof original !== 'object' || original === null) return undefined;
   const ip: unknown = Reflect.get(original, 'ip');
@@ -33,15 +33,15 @@ export function isPeerAddress({ original }: HttpRequest): boolean {
  *
  * @returns `2001:db8:1:2::/64` or `192.0.2.1`; what is no address as it is
  */
-export function addressGroupOf(ip: string): string {
+export function addressGroup(ip: string): string {
   const address = normalisedAddress(ip);
   if (address === undefined || isIPv4(address)) return address ?? ip;
-  return ipv6NetworkOf(address, 64);
+  return ipv6Network(address, 64);
 }
 
 /** The network that a valid IPv6 address is in: `2001:db8:1::/48`. */
-export function ipv6NetworkOf(address: string, prefixLength: 48 | 64): string {
-  const network = groupsOf(address).fill('0', prefixLength / 16);
+export function ipv6Network(address: string, prefixLength: 48 | 64): string {
+  const network = ipv6Groups(address).fill('0', prefixLength / 16);
   return `${shortened(network.join(':'))}/${prefixLength}`;
 }
 
@@ -50,7 +50,7 @@ function normalisedAddress(ip: string): string | undefined {
   if (isIPv4(host)) return host;
   const [address = ''] = host.split('%'); // a zone means something on one machine only
   if (!isIPv6(address)) return undefined;
-  const groups = groupsOf(address);
+  const groups = ipv6Groups(address);
   return HOLD_IPV4.includes(groups.slice(0, 6).join(':')) ? dotted(groups.slice(6)) : shortened(address);
 }
 
@@ -66,7 +66,7 @@ function shortened(address: string): string {
 }
 
 /** The eight groups of a valid IPv6 address, without leading zeros. */
-function groupsOf(address: string): string[] {
+function ipv6Groups(address: string): string[] {
   const [head = '', tail] = shortened(address).split('::');
   const before = head === '' ? [] : head.split(':');
   const after = tail === undefined || tail === '' ? [] : tail.split(':');
