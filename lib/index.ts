@@ -24,13 +24,8 @@ export { NIST_LIFETIMES, type SessionLifetime } from './options/session-lifetime
 
 // Guard, decorators, filter
 export { SessionGuard } from './session.guard.js';
-export { Session, type SessionProperty } from './decorators/session.decorator.js';
-export {
-  OptionalSession,
-  PublicAccess,
-  RequireClaims,
-  VerifySession,
-} from './decorators/verify-session.decorator.js';
+export { Session, type SessionProperty } from './session.decorators.js';
+export { OptionalSession, PublicAccess, RequireClaims, VerifySession } from './session.decorators.js';
 export { SessionExceptionFilter } from './session.filter.js';
 export type { RequestAndResponse } from './graphql/execution-request.js';
 
@@ -136,17 +131,17 @@ export {
   type AnySessionError,
   type ClaimValidationError,
   type SessionErrorType,
-} from './errors/session.error.js';
+} from './errors.js';
 export {
   CoreBadInputError,
   CoreError,
   CoreResponseError,
   CoreUnavailableError,
   StoreFullError,
-} from './errors/core.error.js';
-export { DuplicateSessionCookiesError } from './errors/duplicate-session-cookies.error.js';
-export { SessionConfigError, type ConfigProblem } from './errors/config.error.js';
-export { TooManySessionsError } from './errors/too-many-sessions.error.js';
+} from './errors.js';
+export { DuplicateSessionCookiesError } from './errors.js';
+export { SessionConfigError, type ConfigProblem } from './errors.js';
+export { TooManySessionsError } from './errors.js';
 
 // Events
 export { SessionEvents, type SessionEvent } from './events/session-events.js';
@@ -155,7 +150,7 @@ export type { CallRecorder } from './events/call-recorder.js';
 export type { ObservabilityOptions } from './options/observability-options.js';
 
 // Rate limits
-export { RateLimitedError } from './errors/rate-limited.error.js';
+export { RateLimitedError } from './errors.js';
 export { fixedWindowLimiter, type FixedWindowLimits } from './events/fixed-window-limiter.js';
 export type {
   RateLimitDecision,

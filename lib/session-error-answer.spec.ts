@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { CoreUnavailableError } from './errors/core.error.js';
+import { CoreUnavailableError } from './errors.js';
 import { errorReason } from './session-error-answer.js';
 
 describe('the reason of an error, for the log', () => {

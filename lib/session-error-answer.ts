@@ -1,9 +1,13 @@
 import { Logger } from '@nestjs/common';
-import { CoreResponseError, CoreUnavailableError } from './errors/core.error.js';
-import { DuplicateSessionCookiesError } from './errors/duplicate-session-cookies.error.js';
-import { RateLimitedError } from './errors/rate-limited.error.js';
-import { SessionError, type AnySessionError } from './errors/session.error.js';
-import { TooManySessionsError } from './errors/too-many-sessions.error.js';
+import {
+  CoreResponseError,
+  CoreUnavailableError,
+  DuplicateSessionCookiesError,
+  RateLimitedError,
+  SessionError,
+  type AnySessionError,
+  TooManySessionsError,
+} from './errors.js';
 import { printable } from './events/printable.js';
 import type { ErrorResponder } from './sessions/error-responder.js';
 import { getRequestState } from './sessions/request-state.js';

@@ -1,7 +1,7 @@
 import { Inject, Injectable, RequestMethod, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { METHOD_METADATA } from '@nestjs/common/constants.js';
-import { resolveRouteRules, type RouteRules } from './decorators/route-rules.js';
-import { UnauthorisedError } from './errors/session.error.js';
+import { resolveRouteRules, type RouteRules } from './session.decorators.js';
+import { UnauthorisedError } from './errors.js';
 import { findRequestAndResponse, type RequestAndResponse } from './graphql/execution-request.js';
 import type { SessionContainer } from './sessions/session-container.js';
 import { getRequestState, setRequestState } from './sessions/request-state.js';

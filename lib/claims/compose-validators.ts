@@ -1,4 +1,4 @@
-import type { ClaimValidationError } from '../errors/session.error.js';
+import type { ClaimValidationError } from '../errors.js';
 import type { JsonObject } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
 import { COMPOSED_FAILURE, isUndecided } from './claim-failure.js';

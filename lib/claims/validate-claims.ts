@@ -1,4 +1,4 @@
-import type { ClaimValidationError } from '../errors/session.error.js';
+import type { ClaimValidationError } from '../errors.js';
 import type { JsonObject } from '../util/json.js';
 import { readTenantId } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';

@@ -1,4 +1,4 @@
-import type { ClaimValidationError } from '../errors/session.error.js';
+import type { ClaimValidationError } from '../errors.js';
 import type { ClaimValidationResult, SessionClaimValidator } from './claim-validator.js';
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { CoreUnavailableError } from '../errors/core.error.js';
+import { CoreUnavailableError } from '../errors.js';
 import { SessionEvents, type SessionEvent } from '../events/session-events.js';
 import { TestClock } from '../testing/test-clock.js';
 import { CoreCalls } from './core-calls.js';

@@ -1,4 +1,4 @@
-import { CoreUnavailableError, StoreFullError } from '../errors/core.error.js';
+import { CoreUnavailableError, StoreFullError } from '../errors.js';
 import type { CoreContext } from './core-provider.js';
 
 /** While calls fail and succeed by turns, there is at most one outage to tell of in this time. */

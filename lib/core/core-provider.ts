@@ -1,4 +1,4 @@
-import type { ConfigProblem } from '../errors/config.error.js';
+import type { ConfigProblem } from '../errors.js';
 import type { CallRecorder } from '../events/call-recorder.js';
 import type { SessionEvents } from '../events/session-events.js';
 import type { Clock } from '../util/clock.js';

@@ -1,4 +1,4 @@
-import { SessionConfigError } from '../errors/config.error.js';
+import { SessionConfigError } from '../errors.js';
 
 export type TelemetryAttributes = Record<string, string | number | boolean>;
 

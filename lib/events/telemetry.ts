@@ -3,9 +3,9 @@ import {
   CoreResponseError,
   CoreUnavailableError,
   StoreFullError,
-} from '../errors/core.error.js';
-import { SessionError } from '../errors/session.error.js';
-import { TooManySessionsError } from '../errors/too-many-sessions.error.js';
+  SessionError,
+  TooManySessionsError,
+} from '../errors.js';
 import type { CallRecorder } from './call-recorder.js';
 import type {
   GaugeCallback,

@@ -1,8 +1,8 @@
 import { Inject, Injectable, type ExecutionContext } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { rememberCall } from './call-state.js';
-import type { RouteRules } from '../decorators/route-rules.js';
-import { UnauthorisedError } from '../errors/session.error.js';
+import type { RouteRules } from '../session.decorators.js';
+import { UnauthorisedError } from '../errors.js';
 import { assertOwnRequest, findGraphqlContext, type RequestAndResponse } from './execution-request.js';
 import { toGraphqlError } from './graphql-session.error.js';
 import { hasFiltersOnNestedFields, isNestedField } from './nested-fields.js';

@@ -1,4 +1,4 @@
-import type { ConfigProblem } from '../errors/config.error.js';
+import type { ConfigProblem } from '../errors.js';
 import { booleanOption, type OptionReader } from './option-reader.js';
 import { readRateLimit, type RateLimitConfig, type RateLimitOptions } from './rate-limit-options.js';
 

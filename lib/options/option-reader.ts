@@ -1,4 +1,4 @@
-import type { ConfigProblem } from '../errors/config.error.js';
+import type { ConfigProblem } from '../errors.js';
 import { findUnknownOptions } from './unknown-options.js';
 
 /** Turns a raw value into what the code works with. Throws an Error that says what is accepted. */

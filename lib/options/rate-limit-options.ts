@@ -6,7 +6,7 @@ import {
   oneOfOption,
   type ParseOption,
 } from './option-reader.js';
-import type { ConfigProblem } from '../errors/config.error.js';
+import type { ConfigProblem } from '../errors.js';
 
 interface RateLimitedAttemptBase {
   /** The client's address as the framework tells it; undefined outside of requests. */

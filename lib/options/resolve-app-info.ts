@@ -1,4 +1,4 @@
-import type { ConfigProblem } from '../errors/config.error.js';
+import type { ConfigProblem } from '../errors.js';
 import type { RequestScope } from '../util/http-exchange.js';
 import { normaliseDomain, normalisePath, registrableSite } from './app-info.js';
 import { isOptionsObject, OptionReader, show, textOption } from './option-reader.js';

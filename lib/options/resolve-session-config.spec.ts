@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { SessionConfigError } from '../errors/config.error.js';
-import type { ConfigProblem } from '../errors/config.error.js';
+import { SessionConfigError, type ConfigProblem } from '../errors.js';
 import type { HttpRequest, RequestScope } from '../util/http-exchange.js';
 import { resolveSessionConfig, SESSION_WIRE_OPTION_NAMES } from './resolve-session-config.js';
 import type { AppInfoOptions, SessionWireOptions } from './session-options.interface.js';

@@ -1,5 +1,4 @@
-import { SessionConfigError } from '../errors/config.error.js';
-import type { ConfigProblem } from '../errors/config.error.js';
+import { SessionConfigError, type ConfigProblem } from '../errors.js';
 import { isExactOrigin } from '../util/exact-origin.js';
 import type { RequestScope } from '../util/http-exchange.js';
 import { normalisePath, normaliseSessionScope, registrableSite } from './app-info.js';

@@ -26,7 +26,7 @@ import type { SessionConfig } from './session-config.js';
 import type { SessionWireOptions } from './session-options.interface.js';
 import type { CoreProvider } from '../core/core-provider.js';
 import { embeddedCore } from '../core/embedded/embedded-core-options.js';
-import { SessionConfigError, type ConfigProblem } from '../errors/config.error.js';
+import { SessionConfigError, type ConfigProblem } from '../errors.js';
 import type { SessionErrorHandlers } from '../sessions/error-responder.js';
 import { SessionRecipe, type SessionRecipeClass } from '../sessions/recipe-implementation.js';
 import type { SessionModuleOptions } from './session-module-options.js';

@@ -1,4 +1,4 @@
-import type { ConfigProblem } from '../errors/config.error.js';
+import type { ConfigProblem } from '../errors.js';
 import {
   integerOption,
   isOptionsObject,

@@ -1,4 +1,4 @@
-import type { ConfigProblem } from '../errors/config.error.js';
+import type { ConfigProblem } from '../errors.js';
 
 /**
  * Option names that nothing reads, each with the known name it is probably meant to be. One whose value is undefined counts as

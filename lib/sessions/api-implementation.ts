@@ -1,5 +1,5 @@
 import type { SessionConfig } from '../options/session-config.js';
-import { UnauthorisedError } from '../errors/session.error.js';
+import { UnauthorisedError } from '../errors.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 import type { ApiInterface } from './api.interface.js';
 import type { RecipeInterface } from './recipe.interface.js';

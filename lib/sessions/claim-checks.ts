@@ -1,6 +1,6 @@
 import { withoutProtectedClaims } from '../tokens/reserved-claims.js';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
-import type { ClaimValidationError } from '../errors/session.error.js';
+import type { ClaimValidationError } from '../errors.js';
 import type { JsonObject } from '../util/json.js';
 import { readTenantId } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';

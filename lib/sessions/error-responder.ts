@@ -1,5 +1,5 @@
 import type { SessionConfig } from '../options/session-config.js';
-import type { AnySessionError, ClaimValidationError } from '../errors/session.error.js';
+import type { AnySessionError, ClaimValidationError } from '../errors.js';
 import { assertNever } from '../util/assert-never.js';
 import type { HttpExchange, HttpRequest, HttpResponse } from '../util/http-exchange.js';
 import type { UserContext } from '../util/user-context.js';

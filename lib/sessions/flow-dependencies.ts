@@ -4,7 +4,7 @@ import type { SessionConfig } from '../options/session-config.js';
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import type { TokenTransferMethod } from '../options/session-options.interface.js';
 import type { CoreClient } from '../core/core-client.js';
-import { UnauthorisedError } from '../errors/session.error.js';
+import { UnauthorisedError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 import { isAllowedOrigin } from '../http/origin-check.js';

@@ -1,6 +1,6 @@
 import type { AccessTokenInfo } from '../tokens/access-token.js';
 import type { TokenTransferMethod } from '../options/session-options.interface.js';
-import { TryRefreshTokenError } from '../errors/session.error.js';
+import { TryRefreshTokenError } from '../errors.js';
 import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
 import { decideAntiCsrfOnVerify } from '../http/anti-csrf.js';

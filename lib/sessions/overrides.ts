@@ -1,4 +1,4 @@
-import { SessionConfigError } from '../errors/config.error.js';
+import { SessionConfigError } from '../errors.js';
 import type { ApiInterface } from './api.interface.js';
 import type { RecipeInterface } from './recipe.interface.js';
 import type { SessionRecipe } from './recipe-implementation.js';

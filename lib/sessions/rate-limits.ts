@@ -4,9 +4,7 @@ import type {
   RateLimitedAttempt,
 } from '../options/rate-limit-options.js';
 import type { CoreClient } from '../core/core-client.js';
-import { CoreUnavailableError } from '../errors/core.error.js';
-import { RateLimitedError } from '../errors/rate-limited.error.js';
-import { SessionError } from '../errors/session.error.js';
+import { CoreUnavailableError, RateLimitedError, SessionError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import { addressGroup, clientAddress } from '../util/client-address.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';

@@ -16,8 +16,7 @@ import type {
   RegenerateResult,
   VerifySessionResult,
 } from '../core/core.types.js';
-import { TryRefreshTokenError, UnauthorisedError } from '../errors/session.error.js';
-import { TooManySessionsError } from '../errors/too-many-sessions.error.js';
+import { TryRefreshTokenError, UnauthorisedError, TooManySessionsError } from '../errors.js';
 import { assertNever } from '../util/assert-never.js';
 import { deepFreeze, type JsonObject, type NamesChange } from '../util/json.js';
 import { LIFETIME_CLAIMS } from '../util/lifetime-claims.js';

@@ -1,7 +1,7 @@
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import type { SessionLifetime } from '../options/session-lifetime.js';
-import type { ClaimValidationError } from '../errors/session.error.js';
+import type { ClaimValidationError } from '../errors.js';
 import type { JsonObject } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
 import type { PublicJwk } from '../util/verification-keys.js';

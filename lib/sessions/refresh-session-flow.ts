@@ -1,11 +1,11 @@
 import type { TokenTransferMethod } from '../options/session-options.interface.js';
-import { DuplicateSessionCookiesError } from '../errors/duplicate-session-cookies.error.js';
 import {
+  DuplicateSessionCookiesError,
   ClearDuplicateSessionCookiesError,
   SessionError,
   TokenTheftDetectedError,
   UnauthorisedError,
-} from '../errors/session.error.js';
+} from '../errors.js';
 import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import { withRequest, type UserContext } from '../util/user-context.js';

@@ -1,4 +1,4 @@
-import { UnauthorisedError } from '../errors/session.error.js';
+import { UnauthorisedError } from '../errors.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
 import type { RecipeInterface } from './recipe.interface.js';

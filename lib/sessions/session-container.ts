@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import type { TokenTransferMethod } from '../options/session-options.interface.js';
-import { InvalidClaimsError, UnauthorisedError } from '../errors/session.error.js';
+import { InvalidClaimsError, UnauthorisedError } from '../errors.js';
 import { parseWithoutVerifying, accessTokenInfo } from '../tokens/access-token.js';
 import { lengthOfNewAccessToken } from '../tokens/access-token-claims.js';
 import { withoutProtectedClaims } from '../tokens/reserved-claims.js';

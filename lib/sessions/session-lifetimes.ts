@@ -1,7 +1,6 @@
 import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/reserved-claims.js';
 import { readLifetime, type SessionLifetime } from '../options/session-lifetime.js';
-import type { ConfigProblem } from '../errors/config.error.js';
-import { UnauthorisedError } from '../errors/session.error.js';
+import { type ConfigProblem, UnauthorisedError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import type { JsonObject } from '../util/json.js';
 import {

@@ -1,6 +1,6 @@
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import type { CoreSession } from '../core/core.types.js';
-import { TokenTheftDetectedError } from '../errors/session.error.js';
+import { TokenTheftDetectedError } from '../errors.js';
 import { toEventSource } from '../events/event-source.js';
 import type { SessionEvent, SessionEvents } from '../events/session-events.js';
 import type { Clock } from '../util/clock.js';

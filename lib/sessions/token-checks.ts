@@ -1,7 +1,7 @@
 import type { AccessTokenInfo, ParsedAccessToken } from '../tokens/access-token.js';
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import type { SessionConfig } from '../options/session-config.js';
-import { TryRefreshTokenError } from '../errors/session.error.js';
+import { TryRefreshTokenError } from '../errors.js';
 import { safeEqual } from '../util/safe-equal.js';
 import type { VerifySessionOptions } from './recipe.interface.js';
 import type { SessionState } from './session-container.js';

@@ -1,6 +1,6 @@
 import { AuthenticationTimeClaim } from '../claims/authentication-time-claim.js';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
-import { UnauthorisedError } from '../errors/session.error.js';
+import { UnauthorisedError } from '../errors.js';
 import type { HttpExchange } from '../util/http-exchange.js';
 import type { UserContext } from '../util/user-context.js';
 import type { SessionDevice } from './devices.js';

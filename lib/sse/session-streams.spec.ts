@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { concat, Observable, of, Subject } from 'rxjs';
 import type { CoreClient } from '../core/core-client.js';
-import { CoreUnavailableError } from '../errors/core.error.js';
+import { CoreUnavailableError } from '../errors.js';
 import { SessionEvents } from '../events/session-events.js';
 import type { SessionContainer } from '../sessions/session-container.js';
 import { SessionStreams } from './session-streams.js';

@@ -1,4 +1,4 @@
-import { StoreFullError } from '../errors/core.error.js';
+import { StoreFullError } from '../errors.js';
 import {
   SessionStore,
   type LimitedInsert,

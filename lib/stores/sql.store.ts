@@ -1,4 +1,4 @@
-import { CoreBadInputError } from '../errors/core.error.js';
+import { CoreBadInputError } from '../errors.js';
 import {
   SessionStore,
   type FoundSession,

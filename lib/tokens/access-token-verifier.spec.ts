@@ -7,7 +7,7 @@ import { DYNAMIC_TEST_KEY, FOREIGN_TEST_KEY, STATIC_TEST_KEY } from '../../test/
 import { DYNAMIC_TEST_KID, keyPairOf, STATIC_TEST_KID, TEST_START_MS } from '../../test/support/embedded.js';
 import { publicJwkOf, TestKeySet } from '../../test/support/key-set.js';
 import { jwt, legacyToken, rs256, V2_CLAIMS, V5_CLAIMS, V5_HEADER } from '../../test/support/made-tokens.js';
-import { TryRefreshTokenError, UnauthorisedError } from '../errors/session.error.js';
+import { TryRefreshTokenError, UnauthorisedError } from '../errors.js';
 import type { PublicJwk } from '../util/verification-keys.js';
 import { TestClock } from '../testing/test-clock.js';
 import { parseWithoutVerifying, type AccessTokenInfo, type ParsedAccessToken } from './access-token.js';

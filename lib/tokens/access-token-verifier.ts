@@ -1,4 +1,4 @@
-import { TryRefreshTokenError, UnauthorisedError } from '../errors/session.error.js';
+import { TryRefreshTokenError, UnauthorisedError } from '../errors.js';
 import { assertNever } from '../util/assert-never.js';
 import type { Clock } from '../util/clock.js';
 import { deepFreeze, type JsonObject } from '../util/json.js';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { CoreUnavailableError } from '../errors/core.error.js';
+import { CoreUnavailableError } from '../errors.js';
 import { KeyedMutex } from './keyed-mutex.js';
 
 describe('work one at a time', () => {

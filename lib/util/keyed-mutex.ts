@@ -1,4 +1,4 @@
-import { CoreUnavailableError } from '../errors/core.error.js';
+import { CoreUnavailableError } from '../errors.js';
 import { withTimeout } from './with-timeout.js';
 
 /** For work that had better wait, but need not. Without them, the wait has no end. */

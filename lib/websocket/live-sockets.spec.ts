@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { CoreUnavailableError } from '../errors/core.error.js';
-import { UnauthorisedError } from '../errors/session.error.js';
+import { CoreUnavailableError, UnauthorisedError } from '../errors.js';
 import { LiveSockets, type LiveSocket } from './live-sockets.js';
 import type { SessionContainer } from '../sessions/session-container.js';
 import type { SocketClient, SocketCloseReason, SocketHandshake } from './socket-client.js';

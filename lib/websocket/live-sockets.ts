@@ -1,5 +1,4 @@
-import { CoreUnavailableError } from '../errors/core.error.js';
-import { SessionError, TryRefreshTokenError, UnauthorisedError } from '../errors/session.error.js';
+import { CoreUnavailableError, SessionError, TryRefreshTokenError, UnauthorisedError } from '../errors.js';
 import type { SessionContainer } from '../sessions/session-container.js';
 import { RecentEndings } from './recent-endings.js';
 import { sessionEndTime } from './session-end.js';

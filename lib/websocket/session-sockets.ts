@@ -1,7 +1,6 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type { Subscription } from 'rxjs';
-import { RateLimitedError } from '../errors/rate-limited.error.js';
-import { UnauthorisedError } from '../errors/session.error.js';
+import { RateLimitedError, UnauthorisedError } from '../errors.js';
 import { LiveSockets, type LiveSocket } from './live-sockets.js';
 import { SessionEvents } from '../events/session-events.js';
 import { OneWayResponse } from './one-way-response.js';

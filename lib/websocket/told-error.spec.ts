@@ -1,7 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { CoreResponseError, CoreUnavailableError } from '../errors/core.error.js';
-import { RateLimitedError } from '../errors/rate-limited.error.js';
-import { TooManySessionsError } from '../errors/too-many-sessions.error.js';
+import {
+  CoreResponseError,
+  CoreUnavailableError,
+  RateLimitedError,
+  TooManySessionsError,
+} from '../errors.js';
 import type { ErrorResponder } from '../sessions/error-responder.js';
 import type { AnswerableError, ErrorAnswering } from '../session-error-answer.js';
 import { tellError } from './told-error.js';

@@ -1,4 +1,4 @@
-import { SessionError } from '../errors/session.error.js';
+import { SessionError } from '../errors.js';
 import {
   answerError,
   toPlainResponse,

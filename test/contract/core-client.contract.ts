@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { CoreBadInputError } from '../../lib/errors/core.error.js';
+import { CoreBadInputError } from '../../lib/errors.js';
 import { create, decoded, kidOf, refresh, refreshed, replacementOf, verify } from '../support/core-calls.js';
 import { TEST_START_MS } from '../support/embedded.js';
 import { fcRuns, fcTimeoutMs } from '../support/fc-runs.js';

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { EmbeddedCore } from '../../lib/core/embedded/embedded-core.js';
 import type { SessionStore } from '../../lib/stores/session-store.js';
-import { CoreUnavailableError } from '../../lib/errors/core.error.js';
+import { CoreUnavailableError } from '../../lib/errors.js';
 import { create, refresh, refreshed, replacementOf, verify } from '../support/core-calls.js';
 import {
   ACCESS_VALIDITY_SEC,

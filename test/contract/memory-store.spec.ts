@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { CoreUnavailableError, StoreFullError } from '../../lib/errors/core.error.js';
+import { CoreUnavailableError, StoreFullError } from '../../lib/errors.js';
 import type { SessionRow } from '../../lib/stores/session-store.js';
 import { MemoryStore, memoryStore } from '../../lib/stores/memory.store.js';
 import { create, verify } from '../support/core-calls.js';

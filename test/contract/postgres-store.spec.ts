@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
-import { CoreBadInputError, CoreUnavailableError } from '../../lib/errors/core.error.js';
+import { CoreBadInputError, CoreUnavailableError } from '../../lib/errors.js';
 import {
   PostgresClient,
   postgresStore,

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { CoreBadInputError } from '../../lib/errors/core.error.js';
+import { CoreBadInputError } from '../../lib/errors.js';
 import { StoreSetupError, type SessionRow, type SessionStore } from '../../lib/stores/session-store.js';
 import type { SchemaOptions } from '../../lib/stores/schema.js';
 import type { SqlClient, SqlRow } from '../../lib/stores/sql-client.js';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { HttpCoreClient } from '../../lib/core/remote/http-core-client.js';
 import type { CoreNetworkRequest } from '../../lib/core/remote/network-interceptor.js';
-import { CoreBadInputError } from '../../lib/errors/core.error.js';
+import { CoreBadInputError } from '../../lib/errors.js';
 import type { UserContext } from '../../lib/util/user-context.js';
 import { CORE_OPERATIONS, operation } from '../support/core-operations.js';
 import { create } from '../support/core-calls.js';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { HttpCoreClient } from '../../lib/core/remote/http-core-client.js';
-import { CoreUnavailableError } from '../../lib/errors/core.error.js';
+import { CoreUnavailableError } from '../../lib/errors.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { CORE_OPERATIONS, operation } from '../support/core-operations.js';
 import { clientOf, content, FakeCore, hang, reset, sendText, until } from '../support/fake-core.js';

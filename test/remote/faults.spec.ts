@@ -3,12 +3,7 @@ import { AccessTokenVerifier } from '../../lib/tokens/access-token-verifier.js';
 import { parseWithoutVerifying } from '../../lib/tokens/access-token.js';
 import { CoreAttemptError } from '../../lib/core/remote/core-attempt-error.js';
 import type { HttpCoreClient } from '../../lib/core/remote/http-core-client.js';
-import {
-  CoreBadInputError,
-  CoreError,
-  CoreResponseError,
-  CoreUnavailableError,
-} from '../../lib/errors/core.error.js';
+import { CoreBadInputError, CoreError, CoreResponseError, CoreUnavailableError } from '../../lib/errors.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { CORE_OPERATIONS, operation, SECRETS } from '../support/core-operations.js';
 import { TEST_START_MS } from '../support/embedded.js';

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { AccessTokenVerifier } from '../../lib/tokens/access-token-verifier.js';
 import { parseWithoutVerifying } from '../../lib/tokens/access-token.js';
 import type { HttpCoreClient } from '../../lib/core/remote/http-core-client.js';
-import { TryRefreshTokenError } from '../../lib/errors/session.error.js';
+import { TryRefreshTokenError } from '../../lib/errors.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { FOREIGN_TEST_KEY } from '../fixtures/signing-keys.js';
 import { operation } from '../support/core-operations.js';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { HttpCoreClient } from '../../lib/core/remote/http-core-client.js';
-import { CoreBadInputError, CoreResponseError, type CoreError } from '../../lib/errors/core.error.js';
+import { CoreBadInputError, CoreResponseError, type CoreError } from '../../lib/errors.js';
 import { isJsonObject, parseJsonObject, type JsonObject } from '../../lib/util/json.js';
 import { coreExchanges, type CoreExchange } from '../fixtures/core-exchanges.js';
 import { clientOf, FakeCore, sendJson, type Behaviour } from '../support/fake-core.js';

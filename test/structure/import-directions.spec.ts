@@ -5,7 +5,7 @@ import { importsOf, libSources, type LibSource } from './lib-sources.js';
 const FLOOR = ['options', 'errors', 'events', 'util'];
 const NEIGHBOURS = ['claims', 'tokens', 'http', 'core', 'stores'];
 const CORES = ['core/remote', 'core/server', 'core/embedded'];
-const EDGE = ['decorators', 'graphql', 'websocket', 'sse', 'edge'];
+const EDGE = ['graphql', 'websocket', 'sse', 'edge'];
 
 interface Layer {
   readonly name: string;
@@ -28,19 +28,15 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'wiring',
     files:
-      /^lib\/([^/]+\.(module|providers)|core\/server\/[^/]+\.(module|module-definition|providers)|options\/(resolve-session-options|session-module-options)|http\/session-routes|sessions\/session-runtime)\.ts$/,
+      /^lib\/([^/]+\.(module|providers)|core\/server\/[^/]+\.(module|module-definition|providers)|options\/(resolve-session-options|session-module-options)|sessions\/session-runtime)\.ts$/,
     mayImport: [...EDGE, 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
-  },
-  {
-    name: 'decorators',
-    files: /^lib\/decorators\//,
-    mayImport: ['wiring', ...EDGE, 'sessions', ...NEIGHBOURS, ...FLOOR],
   },
   ...['graphql', 'websocket', 'sse'].map((name) => ({
     name,
     files: new RegExp(`^lib/${name}/`),
     mayImport: ['wiring', ...EDGE, 'sessions', ...NEIGHBOURS, ...FLOOR],
   })),
+  { name: 'errors', files: /^lib\/errors\.ts$/, mayImport: FLOOR },
   {
     name: 'edge',
     files: /^lib\/[^/]+\.ts$/,
@@ -59,7 +55,11 @@ const LAYERS: readonly Layer[] = [
   { name: 'core/remote', files: /^lib\/core\/remote\//, mayImport: ['core', 'tokens', ...FLOOR] },
   { name: 'core/server', files: /^lib\/core\/server\//, mayImport: ['core', ...FLOOR] },
   { name: 'core', files: /^lib\/core\/[^/]+\.ts$/, mayImport: FLOOR },
-  ...FLOOR.map((name) => ({ name, files: new RegExp(`^lib/${name}/`), mayImport: FLOOR })),
+  ...FLOOR.filter((name) => name !== 'errors').map((name) => ({
+    name,
+    files: new RegExp(`^lib/${name}/`),
+    mayImport: FLOOR,
+  })),
 ];
 
 /** Imports outside the arrows, one by one: `from` is a folder or a file. */

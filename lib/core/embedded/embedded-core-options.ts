@@ -7,7 +7,7 @@ import {
   OptionReader,
   show,
 } from '../../options/option-reader.js';
-import type { ConfigProblem } from '../../errors/config.error.js';
+import type { ConfigProblem } from '../../errors.js';
 import type { CoreProvider } from '../core-provider.js';
 import { EmbeddedCore } from './embedded-core.js';
 import type {

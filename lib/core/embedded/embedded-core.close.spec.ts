@@ -14,7 +14,7 @@ import {
 } from '../../../test/support/embedded.js';
 import { until } from '../../../test/support/fake-core.js';
 import { interceptedStore } from '../../../test/support/intercepted-store.js';
-import { CoreUnavailableError } from '../../errors/core.error.js';
+import { CoreUnavailableError } from '../../errors.js';
 import type { EmbeddedCore } from './embedded-core.js';
 import type { EmbeddedCoreOptions } from './embedded-core-config.js';
 import type { SessionStore } from '../../stores/session-store.js';

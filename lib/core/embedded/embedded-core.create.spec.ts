@@ -9,7 +9,7 @@ import {
   seededMemoryStore,
   TEST_START_MS,
 } from '../../../test/support/embedded.js';
-import { CoreBadInputError } from '../../errors/core.error.js';
+import { CoreBadInputError } from '../../errors.js';
 import type { JsonObject, JsonValue } from '../../util/json.js';
 import { refreshTokenHash1, refreshTokenHash2, RefreshTokens } from '../../tokens/refresh-token.js';
 

@@ -10,7 +10,7 @@ import {
   V5_HEADER,
 } from '../../../test/support/made-tokens.js';
 import { FOREIGN_TEST_KEY } from '../../../test/fixtures/signing-keys.js';
-import { CoreBadInputError } from '../../errors/core.error.js';
+import { CoreBadInputError } from '../../errors.js';
 import type { JsonObject } from '../../util/json.js';
 import type { UserSessionsInput } from '../core.types.js';
 

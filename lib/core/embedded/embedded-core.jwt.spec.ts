@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { decoded, verify } from '../../../test/support/core-calls.js';
 import { DYNAMIC_TEST_KID, makeEmbeddedCore, STATIC_TEST_KID } from '../../../test/support/embedded.js';
-import { CoreBadInputError } from '../../errors/core.error.js';
+import { CoreBadInputError } from '../../errors.js';
 import type { CreateJwtInput } from '../core.types.js';
 
 async function made(changes: Partial<CreateJwtInput> = {}) {

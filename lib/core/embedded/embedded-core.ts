@@ -1,4 +1,4 @@
-import { CoreBadInputError, CoreUnavailableError } from '../../errors/core.error.js';
+import { CoreBadInputError, CoreUnavailableError } from '../../errors.js';
 import { shortHandle } from '../../events/printable.js';
 import { applyChange, mergeTopLevel, type JsonObject, type NamesChange } from '../../util/json.js';
 import type { UserContext } from '../../util/user-context.js';

@@ -4,7 +4,7 @@ import { GOLDEN_ACCESS_TOKENS, GOLDEN_FACTS } from '../../../test/fixtures/golde
 import { FOREIGN_TEST_KEY } from '../../../test/fixtures/signing-keys.js';
 import { makeEmbeddedCore, rowOf, TEST_START_MS, type TestCore } from '../../../test/support/embedded.js';
 import { jwt, rs256, V5_CLAIMS, V5_HEADER } from '../../../test/support/made-tokens.js';
-import { CoreBadInputError } from '../../errors/core.error.js';
+import { CoreBadInputError } from '../../errors.js';
 import { MAX_ACCESS_TOKEN_LENGTH } from '../../tokens/access-token.js';
 import { refreshTokenHash1, refreshTokenHash2 } from '../../tokens/refresh-token.js';
 import type { SessionRow } from '../../stores/session-store.js';

@@ -1,4 +1,4 @@
-import { CoreUnavailableError } from '../../errors/core.error.js';
+import { CoreUnavailableError } from '../../errors.js';
 
 /** The lives of an engine, each from a start to a close. Of calls that overlap the last one wins. */
 export class LifeCycle {

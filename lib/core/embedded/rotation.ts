@@ -1,6 +1,6 @@
 import type { AccessTokenInfo } from '../../tokens/access-token.js';
 import { findReservedClaim } from '../../tokens/reserved-claims.js';
-import { CoreUnavailableError } from '../../errors/core.error.js';
+import { CoreUnavailableError } from '../../errors.js';
 import { toEventSource } from '../../events/event-source.js';
 import { shortHandle } from '../../events/printable.js';
 import type { SessionEvents } from '../../events/session-events.js';

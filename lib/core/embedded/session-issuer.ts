@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AccessTokenInfo } from '../../tokens/access-token.js';
 import { findReservedClaim } from '../../tokens/reserved-claims.js';
-import { CoreBadInputError } from '../../errors/core.error.js';
+import { CoreBadInputError } from '../../errors.js';
 import type { Clock } from '../../util/clock.js';
 import type { JsonObject } from '../../util/json.js';
 import { accessTokenExpiryMs, sessionExpiryMs } from '../../util/lifetime-claims.js';

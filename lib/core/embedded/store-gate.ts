@@ -1,4 +1,4 @@
-import { CoreUnavailableError } from '../../errors/core.error.js';
+import { CoreUnavailableError } from '../../errors.js';
 
 /**
  * Stands between an engine and its store: once it is closed nobody gets in, because a store that is asked for something

@@ -1,4 +1,4 @@
-import { CoreError, CoreUnavailableError } from '../../errors/core.error.js';
+import { CoreError, CoreUnavailableError } from '../../errors.js';
 import { withTimeout } from '../../util/with-timeout.js';
 import type { CoreCalls } from '../core-calls.js';
 import type { SessionStore } from '../../stores/session-store.js';

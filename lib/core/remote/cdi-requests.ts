@@ -1,4 +1,4 @@
-import { CoreBadInputError } from '../../errors/core.error.js';
+import { CoreBadInputError } from '../../errors.js';
 import type { JsonObject, JsonValue } from '../../util/json.js';
 import { isTenantId } from '../../util/tenant-id.js';
 import type {

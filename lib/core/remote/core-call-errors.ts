@@ -1,9 +1,4 @@
-import {
-  CoreBadInputError,
-  CoreResponseError,
-  CoreUnavailableError,
-  type CoreError,
-} from '../../errors/core.error.js';
+import { CoreBadInputError, CoreResponseError, CoreUnavailableError, type CoreError } from '../../errors.js';
 import type { CdiRequest } from './cdi-requests.js';
 import { CoreAttemptError } from './core-attempt-error.js';
 import type { CoreHost } from './core-host.js';

@@ -1,4 +1,4 @@
-import { CoreResponseError } from '../../errors/core.error.js';
+import { CoreResponseError } from '../../errors.js';
 import type { Clock } from '../../util/clock.js';
 import type { UserContext } from '../../util/user-context.js';
 import type { CoreCalls } from '../core-calls.js';

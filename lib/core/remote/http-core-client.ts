@@ -1,4 +1,4 @@
-import { CoreBadInputError } from '../../errors/core.error.js';
+import { CoreBadInputError } from '../../errors.js';
 import { applyChange, mergeTopLevel, type JsonObject, type NamesChange } from '../../util/json.js';
 import type { UserContext } from '../../util/user-context.js';
 import type { VerificationKeys } from '../../util/verification-keys.js';

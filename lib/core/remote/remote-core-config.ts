@@ -1,5 +1,5 @@
 import { booleanOption, integerOption, OptionReader } from '../../options/option-reader.js';
-import type { ConfigProblem } from '../../errors/config.error.js';
+import type { ConfigProblem } from '../../errors.js';
 import { isPrivateConnection, parseConnectionUri, type CoreHost } from './core-host.js';
 import type { NetworkInterceptor } from './network-interceptor.js';
 

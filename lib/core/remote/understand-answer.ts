@@ -1,4 +1,4 @@
-import type { CoreResponseError } from '../../errors/core.error.js';
+import type { CoreResponseError } from '../../errors.js';
 import { parseJsonObject, type JsonObject } from '../../util/json.js';
 import type { CdiRequest } from './cdi-requests.js';
 import { UnexpectedAnswer } from './cdi-responses.js';

@@ -1,5 +1,5 @@
 import { OptionReader, textOption, type ParseOption } from '../../options/option-reader.js';
-import type { ConfigProblem } from '../../errors/config.error.js';
+import type { ConfigProblem } from '../../errors.js';
 import { isAcceptableApiKey } from './api-keys.js';
 import { normalisedBasePath } from './cdi-router.js';
 import { CDI_VERSIONS, compareVersions } from './versions.js';

@@ -1,4 +1,4 @@
-import { CoreBadInputError, CoreUnavailableError } from '../../errors/core.error.js';
+import { CoreBadInputError, CoreUnavailableError } from '../../errors.js';
 import type { Clock } from '../../util/clock.js';
 import { DEFAULT_TENANT_ID } from '../../util/tenant-id.js';
 import type { CoreClient } from '../core-client.js';

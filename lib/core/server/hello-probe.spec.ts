@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { HelloProbe } from './hello-probe.js';
-import { CoreUnavailableError } from '../../errors/core.error.js';
+import { CoreUnavailableError } from '../../errors.js';
 import { TestClock } from '../../testing/test-clock.js';
 import { embeddedCoreOn, seededMemoryStore } from '../../../test/support/embedded.js';
 import { interceptedStore } from '../../../test/support/intercepted-store.js';

@@ -16,7 +16,7 @@ import { embeddedCore } from '../embedded/embedded-core-options.js';
 import { CdiServer } from './cdi-server.js';
 import { resolveCdiServerConfig, type CdiServerConfig } from './cdi-server-config.js';
 import { serveCdi } from './node-http.js';
-import { SessionConfigError, type ConfigProblem } from '../../errors/config.error.js';
+import { SessionConfigError, type ConfigProblem } from '../../errors.js';
 import { LoadedTelemetry, loadTelemetry } from '../../events/loaded-telemetry.js';
 import { SessionEvents } from '../../events/session-events.js';
 import { SESSION_CORE_MODULE_OPTIONS } from './session-core.module-definition.js';

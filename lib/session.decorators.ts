@@ -1,0 +1,245 @@
+import 'reflect-metadata';
+import type { SessionClaimValidator } from './claims/claim-validator.js';
+import type { VerifySessionOptions } from './sessions/recipe.interface.js';
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { rememberedCall, type GuardedCall } from './graphql/call-state.js';
+import { SessionClaim } from './claims/session-claim.js';
+import type { SessionContainer } from './sessions/session-container.js';
+import { getRequestState } from './sessions/request-state.js';
+import type { JsonObject } from './util/json.js';
+
+const RULES = Symbol('nest-sessions:route-rules');
+
+/** What decorators recorded on one class or handler. */
+interface RecordedRules {
+  readonly isPublic?: boolean;
+  readonly options?: VerifySessionOptions;
+  readonly claimValidators?: readonly SessionClaimValidator[];
+}
+
+/** What holds for one route. */
+export type RouteRules =
+  { readonly isPublic: true } | { readonly isPublic: false; readonly options: VerifySessionOptions };
+
+const OPTION_TYPES: Readonly<Record<keyof VerifySessionOptions, 'boolean' | 'function'>> = {
+  antiCsrfCheck: 'boolean',
+  sessionRequired: 'boolean',
+  checkDatabase: 'boolean',
+  overrideGlobalClaimValidators: 'function',
+};
+
+type Target = object;
+
+/** Adds rules to a class or handler. Several decorators on one target add up. */
+export function recordRules(rules: RecordedRules): ClassDecorator & MethodDecorator {
+  return (target: object, _name?: string | symbol, descriptor?: PropertyDescriptor): void => {
+    const subject: unknown = descriptor === undefined ? target : descriptor.value;
+    if (typeof subject !== 'function')
+      throw new TypeError('Session decorators stand on classes and methods only');
+    const combined = combine(recordedRules(subject), rules);
+    assertNoContradiction(combined, subject.name);
+    Reflect.defineMetadata(RULES, combined, subject);
+  };
+}
+
+/** One of the two would do nothing, and nobody would notice. */
+function assertNoContradiction({ isPublic, options, claimValidators }: RecordedRules, where: string): void {
+  if (isPublic === true && (options !== undefined || claimValidators !== undefined)) {
+    throw new TypeError(
+      `@PublicAccess on ${where} stands beside a decorator that asks for a session: a public route never looks for one. ` +
+        'Remove one of them; @OptionalSession is for routes that work with and without.',
+    );
+  }
+}
+
+/** Fails when the class is defined, long before a request could meet an option that does nothing. */
+export function assertVerifySessionOptions(options: VerifySessionOptions): void {
+  for (const [name, value] of Object.entries(options)) {
+    const type = Object.hasOwn(OPTION_TYPES, name)
+      ? OPTION_TYPES[name as keyof VerifySessionOptions]
+      : undefined;
+    if (type === undefined) {
+      throw new TypeError(
+        `@VerifySession: there is no option "${name}"; there are ${Object.keys(OPTION_TYPES).join(', ')}`,
+      );
+    }
+    if (value !== undefined && typeof value !== type) {
+      throw new TypeError(`@VerifySession: ${name} must be a ${type}, not ${JSON.stringify(value)}`);
+    }
+  }
+}
+
+/**
+ * The rules of a route: what stands on the handler wins over what stands on the class, claim validators of both add
+ * up. A handler that asks for a session takes a public class back; validators need a session, so they make an optional
+ * one required. In the same way a class stands over the class that it extends.
+ */
+export function resolveRouteRules(controller: Target, handler: Target): RouteRules {
+  const {
+    isPublic,
+    options = {},
+    claimValidators = [],
+  } = narrow(classRules(controller), recordedRules(handler));
+  if (isPublic === true) return { isPublic };
+  if (claimValidators.length === 0) return { isPublic: false, options };
+  return {
+    isPublic: false,
+    options: {
+      ...options,
+      sessionRequired: true,
+      overrideGlobalClaimValidators: async (global, session, userContext) => {
+        const replaced = await options.overrideGlobalClaimValidators?.(global, session, userContext);
+        return [...(replaced ?? global), ...claimValidators];
+      },
+    },
+  };
+}
+
+/** What holds where something stands inside something else. */
+function narrow(outer: RecordedRules, inner: RecordedRules): RecordedRules {
+  const asksForSession = inner.options !== undefined || inner.claimValidators !== undefined;
+  const isPublic = inner.isPublic ?? (outer.isPublic === true && !asksForSession);
+  return { ...combine(outer, inner), isPublic };
+}
+
+function combine(before: RecordedRules, added: RecordedRules): RecordedRules {
+  const claimValidators = [...(before.claimValidators ?? []), ...(added.claimValidators ?? [])];
+  const options = { ...before.options, ...added.options };
+  return {
+    ...before,
+    ...added,
+    ...(before.options || added.options ? { options } : {}),
+    ...(claimValidators.length > 0 ? { claimValidators } : {}),
+  };
+}
+
+/** Of a class, with what its parents say. */
+function classRules(target: Target): RecordedRules {
+  const parent: unknown = Object.getPrototypeOf(target);
+  return typeof parent === 'function'
+    ? narrow(classRules(parent), recordedRules(target))
+    : recordedRules(target);
+}
+
+function recordedRules(target: Target): RecordedRules {
+  return (Reflect.getOwnMetadata(RULES, target) as RecordedRules | undefined) ?? {};
+}
+
+/**
+ * Says how `SessionGuard` verifies on a class or handler; the handler's options win over the class's, one by one.
+ *
+ * @throws {TypeError} when the class is defined: an option is unknown or of the wrong type
+ * @publicApi
+ */
+export function VerifySession(options: VerifySessionOptions = {}): ClassDecorator & MethodDecorator {
+  assertVerifySessionOptions(options);
+  return recordRules({ options: { ...options } });
+}
+
+/**
+ * Lets requests without a session through; `@Session()` is undefined then. A token that is there must still be good.
+ *
+ * @publicApi
+ */
+export function OptionalSession(): ClassDecorator & MethodDecorator {
+  return recordRules({ options: { sessionRequired: false } });
+}
+
+/**
+ * Lets every request through without looking for a session.
+ *
+ * @throws {TypeError} when the class is defined: another decorator on the same class or handler asks for a session
+ * @publicApi
+ */
+export function PublicAccess(): ClassDecorator & MethodDecorator {
+  return recordRules({ isPublic: true });
+}
+
+/**
+ * Requires that claim validators pass, in addition to the global ones; those on class and handler add up. The answer
+ * to a failure is a 403 that names the failed validators.
+ *
+ * @throws {TypeError} when the class is defined: something is no validator
+ * @publicApi
+ */
+export function RequireClaims(...claimValidators: SessionClaimValidator[]): ClassDecorator & MethodDecorator {
+  for (const validator of claimValidators) {
+    if (typeof (validator as Partial<SessionClaimValidator> | undefined)?.validate !== 'function') {
+      throw new TypeError(
+        '@RequireClaims takes claim validators, for example UserRoleClaim.validators.includes("admin")',
+      );
+    }
+  }
+  return recordRules({ claimValidators });
+}
+
+/**
+ * What `@Session('…')` can inject of a session.
+ *
+ * @publicApi
+ */
+export type SessionProperty = 'userId' | 'sessionHandle' | 'tenantId' | 'recipeUserId' | 'accessTokenPayload';
+
+const READERS: Readonly<
+  Record<SessionProperty, (session: SessionContainer) => string | Readonly<JsonObject>>
+> = {
+  userId: (session) => session.getUserId(),
+  sessionHandle: (session) => session.getHandle(),
+  tenantId: (session) => session.getTenantId(),
+  recipeUserId: (session) => session.getRecipeUserId(),
+  accessTokenPayload: (session) => session.getAccessTokenPayload(),
+};
+
+const InjectSession = createParamDecorator(
+  (what: SessionProperty | SessionClaim<unknown> | undefined, context: ExecutionContext): unknown => {
+    const session = findSession(context);
+    if (session === undefined || what === undefined) return session;
+    if (what instanceof SessionClaim) return what.getValueFromPayload(session.getAccessTokenPayload(), {});
+    return READERS[what](session);
+  },
+);
+
+/**
+ * Injects the session that `SessionGuard` found: the container, one of its properties, or a claim's value. Undefined
+ * where the session is optional and absent.
+ *
+ * @example
+ * list(@Session() session: SessionContainer<Payload>, @Session('userId') userId: string) {}
+ * @throws {Error} at the request: no `SessionGuard` ran for this route
+ * @publicApi
+ */
+export function Session(what?: SessionProperty | SessionClaim<unknown>): ParameterDecorator {
+  if (typeof what === 'string' && !Object.hasOwn(READERS, what)) {
+    throw new TypeError(
+      `@Session: there is no property "${what}"; there are ${Object.keys(READERS).join(', ')}`,
+    );
+  }
+  return InjectSession(what);
+}
+
+function findSession(context: ExecutionContext): SessionContainer | undefined {
+  const call = findGuardedCall(context);
+  if (call === undefined) {
+    throw new Error(
+      `@Session() on ${context.getClass().name}.${context.getHandler().name}: no SessionGuard ran for this route. ` +
+        'Put @UseGuards(SessionGuard) on it or register the guard as APP_GUARD.',
+    );
+  }
+  return call.session;
+}
+
+/**
+ * Wherever the guard left it: on the request, which is an argument itself or the `req` of one, or, where one request or
+ * socket serves several handlers, with the handler's name on what they share.
+ */
+function findGuardedCall(context: ExecutionContext): GuardedCall | undefined {
+  const isHttp = context.getType<string>() === 'http';
+  for (const argument of context.getArgs<unknown[]>()) {
+    const req = isHttp ? undefined : (argument as { req?: unknown } | undefined | null)?.req;
+    const call = isHttp ? undefined : (rememberedCall(argument, context) ?? rememberedCall(req, context));
+    if (call !== undefined) return call;
+    const state = getRequestState(argument) ?? getRequestState(req);
+    if (state?.isGuarded === true) return state;
+  }
+  return undefined;
+}
