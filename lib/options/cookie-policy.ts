@@ -1,4 +1,4 @@
-import { readHostname, isIpAddress } from './app-info.js';
+import { readHostname, isIpAddress } from './domains.js';
 import { registrableDomain } from './public-suffix.js';
 import type { AntiCsrfMode, CookieSameSite } from './session-options.interface.js';
 

@@ -1,6 +1,6 @@
 import type { ConfigProblem } from '../errors.js';
 import type { RequestScope } from '../util/http-exchange.js';
-import { normaliseDomain, normalisePath, registrableSite } from './app-info.js';
+import { normaliseDomain, normalisePath, registrableSite } from './domains.js';
 import { isOptionsObject, OptionReader, show, textOption } from './option-reader.js';
 import type { AppInfo } from './session-config.js';
 import type { AppInfoOptions } from './session-options.interface.js';

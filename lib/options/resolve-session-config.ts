@@ -1,7 +1,7 @@
 import { SessionConfigError, type ConfigProblem } from '../errors.js';
 import { isExactOrigin } from '../util/exact-origin.js';
 import type { RequestScope } from '../util/http-exchange.js';
-import { normalisePath, normaliseSessionScope, registrableSite } from './app-info.js';
+import { normalisePath, normaliseSessionScope, registrableSite } from './domains.js';
 import {
   cookieDomainProblem,
   defaultAntiCsrf,
