@@ -5,7 +5,7 @@ export type {
   SessionModuleExtras,
   SessionOptionsFactory,
 } from './session.module-definition.js';
-export type { SessionModuleOptions } from './options/session-module-options.js';
+export type { SessionModuleOptions } from './session.options.js';
 export type {
   AntiCsrfMode,
   AppInfoOptions,
@@ -13,14 +13,14 @@ export type {
   SessionWireOptions,
   TokenTransferMethod,
   TokenType,
-} from './options/session-options.interface.js';
+} from './options/wire-options.js';
 export type {
   DeviceOptions,
   SessionFeatureOptions,
   SessionLimit,
   UserSessionRoutesOptions,
-} from './options/session-feature-options.js';
-export { NIST_LIFETIMES, type SessionLifetime } from './options/session-lifetime.js';
+} from './options/feature-options.js';
+export { NIST_LIFETIMES, type SessionLifetime } from './options/feature-options.js';
 
 // Guard, decorators, filter
 export { SessionGuard } from './session.guard.js';
@@ -157,7 +157,7 @@ export type {
   RateLimitedAttempt,
   RateLimiter,
   RateLimitOptions,
-} from './options/rate-limit-options.js';
+} from './options/observability-options.js';
 
 // HTTP
 export {

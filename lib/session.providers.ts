@@ -26,7 +26,7 @@ import {
   WatchedRefreshSessionFlow,
   type FlowWatcher,
 } from './sessions/watched-flows.js';
-import { resolveSessionOptions, type ResolvedSessionOptions } from './options/resolve-session-options.js';
+import { resolveSessionOptions, type ResolvedSessionOptions } from './session.options.js';
 import { SessionContexts } from './graphql/session-contexts.js';
 import { SessionExceptionFilter } from './session.filter.js';
 import { SessionSockets } from './websocket/session-sockets.js';

@@ -1,5 +1,5 @@
 import type { RecordedExchange } from './exchange.js';
-import { ROUTE_PATHS } from '../options/route-paths.js';
+import { ROUTE_PATHS } from '../options/session-config.js';
 import { normalisePath } from '../options/domains.js';
 
 /** Everything that the checks know. They ask nobody. */

@@ -1,8 +1,8 @@
 import { lengthOfNewAccessToken } from '../tokens/access-token-claims.js';
 import { withoutProtectedClaims } from '../tokens/reserved-claims.js';
 import { isInsecureSameSiteNone } from '../options/cookie-policy.js';
-import type { SessionLifetime } from '../options/session-lifetime.js';
-import type { TokenTransferMethod } from '../options/session-options.interface.js';
+import type { SessionLifetime } from '../options/feature-options.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
 import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
 import type { JsonObject } from '../util/json.js';
 import { withRequest, type UserContext } from '../util/user-context.js';

@@ -3,7 +3,7 @@ import type { RequestScope } from '../util/http-exchange.js';
 import { normaliseDomain, normalisePath, registrableSite } from './domains.js';
 import { isOptionsObject, OptionReader, show, textOption } from './option-reader.js';
 import type { AppInfo } from './session-config.js';
-import type { AppInfoOptions } from './session-options.interface.js';
+import type { AppInfoOptions } from './wire-options.js';
 
 const KNOWN_NAMES: Record<keyof AppInfoOptions, true> = {
   appName: true,
