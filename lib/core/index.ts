@@ -91,7 +91,10 @@ export type { ClaimConfig, TimestampedClaim } from '../claims/timestamped-claim.
 export type { ClaimPrimitive, PrimitiveClaimValidators } from '../claims/primitive-claim.js';
 export type { PrimitiveArrayClaimValidators } from '../claims/primitive-array-claim.js';
 export type { BooleanClaimValidators } from '../claims/boolean-claim.js';
-export type { AuthenticationTime, AuthenticationTimeValidators } from '../claims/authentication-time-claim.js';
+export type {
+  AuthenticationTime,
+  AuthenticationTimeValidators,
+} from '../claims/authentication-time-claim.js';
 export type { EventSource } from '../events/event-source.js';
 export type { CallRecorder } from '../events/call-recorder.js';
 export type { FixedWindowLimits } from '../events/fixed-window-limiter.js';
