@@ -146,7 +146,6 @@ export { TooManySessionsError } from './errors.js';
 // Events
 export { SessionEvents, type SessionEvent } from './events/session-events.js';
 export type { EventSource } from './events/event-source.js';
-export type { CallRecorder } from './events/call-recorder.js';
 export type { ObservabilityOptions } from './options/observability-options.js';
 
 // Rate limits
