@@ -1,4 +1,4 @@
-import type { Provider } from '@nestjs/common';
+import { Logger, type Provider } from '@nestjs/common';
 import { APP_FILTER, ModuleRef } from '@nestjs/core';
 import { AccessTokenVerifier } from './tokens/access-token-verifier.js';
 import { CoreClient } from './core/core-client.js';
@@ -172,7 +172,14 @@ function createRuntime(
   const apiDependencies = { config, recipe, verification, refreshing, claimChecks };
   const ownApi = createApi(apiDependencies);
   const api = applyApiOverrides(ownApi, options.overrideApis);
-  const errorResponder = new ErrorResponder({ config, transport, recipe, handlers });
+  const errorResponder = new ErrorResponder({
+    config,
+    transport,
+    recipe,
+    handlers,
+    prepareContext,
+    logger: new Logger('SessionModule'),
+  });
   const { userSessionRoutes } = options.features;
   const userSessions = userSessionRoutes && new UserSessions(recipe, verification, userSessionRoutes);
   return {
