@@ -57,16 +57,8 @@ export function overrideSessions<Builder extends ProviderOverrides>(
   });
   // A SessionCoreModule has a core too, and no resolved options of a SessionModule.
   builder.overrideProvider(CoreClient).useFactory({
-    inject: [
-      Clock,
-      SessionEvents,
-      { token: RESOLVED_SESSION_OPTIONS, optional: true },
-    ],
-    factory: (
-      clock: Clock,
-      events: SessionEvents,
-      resolved?: ResolvedSessionOptions,
-    ): CoreClient => {
+    inject: [Clock, SessionEvents, { token: RESOLVED_SESSION_OPTIONS, optional: true }],
+    factory: (clock: Clock, events: SessionEvents, resolved?: ResolvedSessionOptions): CoreClient => {
       const core = resolved?.core ?? testCore(options);
       const { apiDomain, jwksRefreshIntervalSec } = resolved
         ? { apiDomain: resolved.config.appInfo.apiDomain, ...resolved.config }
