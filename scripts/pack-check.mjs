@@ -11,6 +11,7 @@ const REQUIRED = [
   'CHANGELOG.md',
   'SECURITY.md',
   'dist/index.d.ts',
+  'dist/core/index.js',
   'dist/testing/index.js',
   'dist/doctor/index.js',
   'dist/doctor/cli.js',
@@ -67,7 +68,7 @@ function runCommand(packageFolder, ...args) {
 
 /** What errors, logs and Nest's messages call a class is the name that users import. */
 async function checkNamesOfClasses() {
-  for (const door of ['.', './testing', './doctor']) {
+  for (const door of ['.', './core', './testing', './doctor']) {
     const names = await import(new URL(manifest.exports[door].default, `file://${root}/`).href);
     for (const [name, value] of Object.entries(names)) {
       if (typeof value === 'function' && value.name !== name)

@@ -117,7 +117,7 @@ describe.each(ADAPTERS)('tokens of older versions on %s', (adapter) => {
 
   it('a payload with a reserved name of before can be mended by merging null (T114)', async () => {
     const store = await seededMemoryStore();
-    await withApplication({ adapter, store, handlers: merge }, async ({ signedIn, clock }) => {
+    await withApplication({ adapter, store, handlers: merge }, async ({ signedIn }) => {
       const client = await signedIn('header');
       const key = parseSessionHandle(String(client.front.up['sessionHandle']));
       if (key === undefined) throw new Error('The handle is malformed');

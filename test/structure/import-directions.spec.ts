@@ -16,7 +16,7 @@ interface Layer {
 const LAYERS: readonly Layer[] = [
   {
     name: 'doors',
-    files: /^lib\/(index|testing\/index|doctor\/index)\.ts$/,
+    files: /^lib\/(index|core\/index|testing\/index|doctor\/index)\.ts$/,
     mayImport: ['testing', 'doctor', 'wiring', ...EDGE, 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
   },
   {

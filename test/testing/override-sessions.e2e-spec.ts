@@ -16,18 +16,16 @@ import {
   remoteCore,
   Session,
   SessionContainer,
-  SessionCoreModule,
   SessionGuard,
   SessionModule,
   SessionService,
   sqliteStore,
   UserRoleClaim,
-  type CoreContext,
-  type CoreProvider,
   type JsonObject,
   type SessionModuleOptions,
   type UserRoleSource,
 } from 'nest-sessions';
+import { SessionCoreModule, type CoreContext, type CoreProvider } from 'nest-sessions/core';
 import {
   overrideSessions,
   SessionTestingModule,
