@@ -18,7 +18,7 @@ export class CoreCalls {
   private outage: Outage | undefined;
   private failures = 0;
 
-  constructor(private readonly context: Pick<CoreContext, 'clock' | 'events' | 'callRecorder'>) {}
+  constructor(private readonly context: Pick<CoreContext, 'clock' | 'events'>) {}
 
   /**
    * Makes a call. A `CoreUnavailableError` counts as a failed call, except that of a full store; any other error is a
@@ -27,12 +27,9 @@ export class CoreCalls {
    * @param operation the kind of call, the same for all sessions: `store.update`
    */
   async run<T>(operation: string, call: () => Promise<T>): Promise<T> {
-    const { callRecorder, events } = this.context;
     const failuresBefore = this.failures;
     try {
-      const recorded = async (): Promise<T> =>
-        callRecorder === undefined ? call() : callRecorder.recordCall(operation, call);
-      const result = await traced(channels.coreCall, { source: events, operation }, recorded);
+      const result = await traced(channels.coreCall, { source: this.context.events, operation }, call);
       // A call that began before the last failure proves nothing about the time after it.
       if (this.outage !== undefined && failuresBefore === this.failures) this.noteSuccess(this.outage);
       return result;
