@@ -96,7 +96,13 @@ describe.each(ADAPTERS)('a store that fails on %s', (adapter) => {
   });
 
   it('is not needed to verify a session (S096)', async () => {
-    const methods = ['insertSession', 'findSession', 'update refreshTokenHash2', 'findDynamicKeys', 'findStaticKeys'];
+    const methods = [
+      'insertSession',
+      'findSession',
+      'update refreshTokenHash2',
+      'findDynamicKeys',
+      'findStaticKeys',
+    ];
     for (const method of methods) watched.failing.add(method);
     expect((await client.get('/me')).status).toBe(200);
     application.clock.advanceSeconds(60);

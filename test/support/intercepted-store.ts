@@ -18,7 +18,10 @@ export function interceptedStore<S extends SessionStore>(store: S, around: Aroun
       const member: unknown = Reflect.get(target, name);
       if (typeof member !== 'function') return member;
       return (...args: unknown[]) =>
-        around(nameCall(String(name), args), async () => Reflect.apply(member, target, args) as Promise<unknown>);
+        around(
+          nameCall(String(name), args),
+          async () => Reflect.apply(member, target, args) as Promise<unknown>,
+        );
     },
   });
 }

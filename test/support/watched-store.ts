@@ -19,7 +19,8 @@ export async function watchedStore(): Promise<WatchedStore> {
   const failing = new Set<string>();
   const store = interceptedStore(inner, async (name, call) => {
     calls.push(name);
-    if (failing.has(name) || failing.has(name.split(' ')[0] ?? '')) throw new Error('connection terminated unexpectedly');
+    if (failing.has(name) || failing.has(name.split(' ')[0] ?? ''))
+      throw new Error('connection terminated unexpectedly');
     return call();
   });
   return {

@@ -40,12 +40,7 @@ import {
   SessionIssuer,
   storedObject,
 } from './session-issuer.js';
-import type {
-  SessionCondition,
-  SessionKey,
-  SessionRow,
-  SessionStore,
-} from '../../stores/session-store.js';
+import type { SessionCondition, SessionKey, SessionRow, SessionStore } from '../../stores/session-store.js';
 import { SigningKeys } from './signing-keys.js';
 
 /** In each round one of the writers that merge at once succeeds, so this is the number of writers that can meet. */
