@@ -1,5 +1,5 @@
 import { registrableDomain } from '../options/public-suffix.js';
-import { isIpAddress } from '../options/app-info.js';
+import { isIpAddress } from '../options/domains.js';
 import { MAX_COOKIE_OCTETS } from '../http/cookies.js';
 import { CookieJar, matchesCookiePath, type ReceivedCookie } from '../http/set-cookie.js';
 import { isLocal, isSameSite } from './site.js';

@@ -1,4 +1,4 @@
-import type { TokenTransferMethod } from '../options/session-options.interface.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
 import { CookieJar, formatCookieHeader, matchesCookiePath, parseSetCookie } from '../http/set-cookie.js';
 
 /** What is read of an answer. */
