@@ -16,7 +16,7 @@ interface Layer {
 const LAYERS: readonly Layer[] = [
   {
     name: 'doors',
-    files: /^lib\/(index|testing\/index|doctor\/index)\.ts$/,
+    files: /^lib\/(index|core\/index|testing\/index|doctor\/index)\.ts$/,
     mayImport: ['testing', 'doctor', 'wiring', ...EDGE, 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
   },
   {
@@ -89,7 +89,7 @@ function mayUsePackage(layer: Layer, name: string, isTypeOnly: boolean, path: st
     // By subpaths: the main door of jose would load its encryption, too.
     return layer.name === 'tokens' && (isTypeOnly || (path === 'lib/tokens/jose.ts' && name !== 'jose'));
   }
-  if (name === '#tldts') return path === 'lib/options/public-suffix.ts';
+  if (name === 'tldts') return path === 'lib/options/public-suffix.ts';
   return EDGE_LAYERS.includes(layer.name)
     ? PACKAGES_AT_THE_EDGE.test(name)
     : name === '@nestjs/common' && isTypeOnly;
