@@ -11,7 +11,7 @@ import type { SessionRuntime } from './sessions/session-runtime.js';
 import { SESSION_RUNTIME } from './session.constants.js';
 import { isJsonObject } from './util/json.js';
 import { getExchange } from './http/http-exchange-factory.js';
-import { ROUTE_PATHS } from './options/route-paths.js';
+import { ROUTE_PATHS } from './options/session-config.js';
 import { withoutTrailingSlash, requestPath } from './http/request-path.js';
 import { ExternalContextCreator, HttpAdapterHost } from '@nestjs/core';
 import { setRequestState } from './sessions/request-state.js';
