@@ -19,7 +19,7 @@ import {
 } from './option-reader.js';
 import { resolveAppInfo } from './resolve-app-info.js';
 import type { ResolvedAppInfo } from './resolve-app-info.js';
-import { ROUTE_PATHS } from './route-paths.js';
+import { SESSION_ROUTES } from './session-routes.js';
 import type { AppInfo, SessionConfig } from './session-config.js';
 import type { AntiCsrfMode, CookieSameSite, SessionWireOptions } from './session-options.interface.js';
 
@@ -136,7 +136,7 @@ function assemble(settings: Settings, { appInfo, constantOrigin }: ResolvedAppIn
     ...rest,
     appInfo,
     cookieSecure: settings.cookieSecure ?? appInfo.apiDomain.startsWith('https:'),
-    refreshTokenPath: appInfo.apiBasePath + ROUTE_PATHS.refresh,
+    refreshTokenPath: appInfo.apiBasePath + SESSION_ROUTES.refresh.path,
     getCookieNameForTokenType:
       settings.getCookieNameForTokenType ??
       (cookieNamePrefixes ? prefixedCookieName(settings) : defaultCookieName),

@@ -7,7 +7,7 @@ import type { CoreClient } from '../core/core-client.js';
 import { UnauthorisedError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import type { HttpRequest } from '../util/http-exchange.js';
-import { isAllowedOrigin } from '../http/origin-check.js';
+import { isAllowedOrigin } from '../http/csrf.js';
 import type { TokenTransport } from '../http/token-transport.js';
 import type { SessionRecipe } from './recipe-implementation.js';
 import type { RecipeInterface } from './recipe.interface.js';

@@ -9,7 +9,7 @@ import {
 import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
-import { decideAntiCsrfOnRefresh } from '../http/anti-csrf.js';
+import { decideAntiCsrfOnRefresh } from '../http/csrf.js';
 import {
   assertAllowedOrigin,
   otherMethod,
