@@ -23,7 +23,6 @@ export default {
     '^nest-sessions$': '<rootDir>/../../lib/index.ts',
     '^nest-sessions/core$': '<rootDir>/../../lib/core/index.ts',
     '^nest-sessions/testing$': '<rootDir>/../../lib/testing/index.ts',
-    '^#tldts$': 'tldts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
 };
