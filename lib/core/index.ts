@@ -96,7 +96,6 @@ export type {
   AuthenticationTimeValidators,
 } from '../claims/authentication-time-claim.js';
 export type { EventSource } from '../events/event-source.js';
-export type { CallRecorder } from '../events/call-recorder.js';
 export type { FixedWindowLimits } from '../events/fixed-window-limiter.js';
 export type { SessionCorsOptions } from '../http/session-cors-headers.js';
 export type { HttpExchange, HttpResponse } from '../util/http-exchange.js';
