@@ -40,13 +40,15 @@ export {
   StoreSetupError,
   type FoundSession,
   type LimitedInsert,
-  type Promotion,
   type RowLimit,
+  type SessionChange,
+  type SessionCondition,
   type SessionKey,
   type SessionRow,
   type SessionsOfUsers,
   type StoredDynamicKey,
   type StoredStaticKey,
+  type UpdateOnRead,
 } from '../stores/session-store.js';
 export { MemoryStore, type MemoryStoreOptions } from '../stores/memory.store.js';
 export type { SqliteDatabase, SqliteStatement, SqliteStoreOptions } from '../stores/sqlite.store.js';

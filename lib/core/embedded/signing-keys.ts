@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../util/clock.js';
+import { SingleFlight } from '../../util/single-flight.js';
 import type { PublicJwk, VerificationKeys } from '../../util/verification-keys.js';
 import type { KeyRotations } from '../key-rotations.js';
 import {
@@ -53,7 +54,7 @@ export interface SigningKeysOptions {
  */
 export class SigningKeys implements VerificationKeys {
   private loaded: KeySet | undefined;
-  private loading: Promise<KeySet> | undefined;
+  private readonly loads = new SingleFlight(async (leadMs: number) => this.load(leadMs));
   /** What this instance signs with, or was asked to; keys of these are made when they are missing. */
   private readonly algorithms: Record<KeyKind, Set<SigningAlgorithm>>;
   /**
@@ -85,7 +86,7 @@ export class SigningKeys implements VerificationKeys {
     this.algorithms[kind].add(algorithm); // from now on its keys have successors, too
     const known = this.pick(await this.current(), kind, algorithm);
     if (known !== undefined) return known;
-    await this.loading?.catch(() => undefined); // it may have begun before
+    await this.loads.settle(); // it may have begun before
     const key = this.pick(await this.reload(), kind, algorithm);
     if (key === undefined) throw new Error(`The store returned no ${kind} signing key after one was added`);
     return key;
@@ -117,7 +118,7 @@ export class SigningKeys implements VerificationKeys {
 
   /** Reads the keys again, so that one that was removed from the store stops verifying. */
   async reload(): Promise<KeySet> {
-    return this.startLoading(this.publicationMs);
+    return this.loads.run(this.publicationMs);
   }
 
   /**
@@ -126,8 +127,8 @@ export class SigningKeys implements VerificationKeys {
    */
   async renew(): Promise<void> {
     // What is being read may be older than what the caller knows of.
-    await this.loading?.catch(() => undefined);
-    await this.startLoading(this.publicationMs + this.options.reloadIntervalMs);
+    await this.loads.settle();
+    await this.loads.run(this.publicationMs + this.options.reloadIntervalMs);
   }
 
   /** Deletes rotating keys whose last token has long expired. */
@@ -182,7 +183,7 @@ export class SigningKeys implements VerificationKeys {
     const { algorithm } = this.options;
     if (ofAlgorithm(algorithm, keys.static).length > 0) return keys;
     this.algorithms.static.add(algorithm);
-    await this.loading?.catch(() => undefined); // it may have begun before
+    await this.loads.settle(); // it may have begun before
     return this.reload().catch(() => keys);
   }
 
@@ -203,13 +204,6 @@ export class SigningKeys implements VerificationKeys {
   private isCoolingDown(): boolean {
     const elapsedMs = this.clock.now() - this.lastReloadMs;
     return elapsedMs >= 0 && elapsedMs < RELOAD_COOLDOWN_MS; // a clock that was set back starts anew
-  }
-
-  private async startLoading(leadMs: number): Promise<KeySet> {
-    this.loading ??= this.load(leadMs).finally(() => {
-      this.loading = undefined;
-    });
-    return this.loading;
   }
 
   /** @param leadMs how long before the end of a rotating key its successor is made */
