@@ -65,15 +65,15 @@ export type {
 
 // Types in signatures of the main door, for libraries that build on it
 export type { SessionModuleExtras } from '../session.module-definition.js';
-export type { SessionWireOptions, TokenType } from '../options/session-options.interface.js';
+export type { SessionWireOptions, TokenType } from '../options/wire-options.js';
 export type {
   DeviceOptions,
   SessionFeatureOptions,
   SessionLimit,
   UserSessionRoutesOptions,
-} from '../options/session-feature-options.js';
+} from '../options/feature-options.js';
 export type { ObservabilityOptions } from '../options/observability-options.js';
-export type { RateLimitOptions } from '../options/rate-limit-options.js';
+export type { RateLimitOptions } from '../options/observability-options.js';
 export type { ConfigProblem } from '../errors.js';
 export type { SessionProperty } from '../session.decorators.js';
 export type { UserSessionsQuery } from '../session.service.js';

@@ -1,6 +1,6 @@
 import type { RecordedExchange } from './exchange.js';
 import { SESSION_ROUTES, type SessionRouteName } from '../options/session-routes.js';
-import { normalisePath } from '../options/app-info.js';
+import { normalisePath } from '../options/domains.js';
 
 /** Everything that the checks know. They ask nobody. */
 export interface Facts {

@@ -1,4 +1,4 @@
-import type { AntiCsrfMode, TokenTransferMethod } from '../options/session-options.interface.js';
+import type { AntiCsrfMode, TokenTransferMethod } from '../options/wire-options.js';
 
 const SAFE_METHODS: readonly string[] = ['get', 'head', 'options', 'trace'];
 /** `none` is an address that the user typed, or a bookmark. `same-site` is a neighbour, which a list of origins excludes. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { SessionConfig } from '../options/session-config.js';
-import type { TokenTransferMethod } from '../options/session-options.interface.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
 import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
 import {
   SERVER_KINDS,

@@ -1,6 +1,6 @@
 import type { SessionConfig } from '../options/session-config.js';
 import { SESSION_ROUTES, type SessionRouteName } from '../options/session-routes.js';
-import type { TokenTransferMethod } from '../options/session-options.interface.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 import type { UserContext } from '../util/user-context.js';
 import { ClientTokens } from './client-tokens.js';
