@@ -12,7 +12,7 @@ import type { HttpExchange } from '../util/http-exchange.js';
 import { deepFreeze, type JsonObject } from '../util/json.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
 import { buildFrontToken } from '../tokens/front-token.js';
-import { getExchange } from '../http/http-exchange-factory.js';
+import { getExchange } from '../http/get-exchange.js';
 import type { TokenTransport } from '../http/token-transport.js';
 import { changedNames, mergePayload, toPayloadUpdate } from './merge-payload.js';
 import type { PrepareContext } from './prepare-context.js';
