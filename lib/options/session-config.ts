@@ -16,6 +16,7 @@ import {
   type Readings,
   type Resolved,
 } from './option-table.js';
+import { SESSION_ROUTES } from './session-routes.js';
 import { findUnknownOptions } from './unknown-options.js';
 import {
   WIRE_OPTIONS,
@@ -41,17 +42,6 @@ export interface SessionConfig extends Omit<WireSettings, Derived | 'cookieNameP
   cookieSameSite(scope: RequestScope): CookieSameSite;
   readonly getCookieNameForTokenType: NameForTokenType;
 }
-
-/** Paths of the module's routes below the base path; cookies, the issuer's documents and the router agree on them. */
-export const ROUTE_PATHS = {
-  refresh: '/session/refresh',
-  signOut: '/signout',
-  jwks: '/jwt/jwks.json',
-  openIdDiscovery: '/.well-known/openid-configuration',
-  listSessions: '/sessions',
-  revokeSession: '/sessions/revoke',
-  revokeOtherSessions: '/sessions/revoke-others',
-} as const;
 
 /**
  * Checks the wire options and fills in the defaults.
@@ -108,7 +98,7 @@ function assemble(settings: Settings, { appInfo, constantOrigin }: ResolvedAppIn
     ...rest,
     appInfo,
     cookieSecure: settings.cookieSecure ?? appInfo.apiDomain.startsWith('https:'),
-    refreshTokenPath: appInfo.apiBasePath + ROUTE_PATHS.refresh,
+    refreshTokenPath: appInfo.apiBasePath + SESSION_ROUTES.refresh.path,
     getCookieNameForTokenType:
       settings.getCookieNameForTokenType ??
       (cookieNamePrefixes ? prefixedCookieName(settings) : defaultCookieName),
