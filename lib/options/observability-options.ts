@@ -86,13 +86,16 @@ export interface RateLimitOptions extends OptionsOf<typeof RATE_LIMIT_OPTIONS> {
 
 export type RateLimitConfig = Resolved<typeof RATE_LIMIT_OPTIONS>;
 
+/** Accepts `true` and `false`; absence means `'auto'`. */
+export const onOffOrAuto: Check<boolean, boolean | 'auto'> = trueOrFalse;
+
 /** The options about watching sessions and limiting attempts. */
 export const OBSERVABILITY_OPTIONS = {
   /**
    * Spans and metrics through `@opentelemetry/api`. `true`: the application does not start without that package. `false`: never.
    * @defaultValue on if that package can be found, otherwise off
    */
-  telemetry: option(trueOrFalse as Check<boolean, boolean | 'auto'>, 'auto'),
+  telemetry: option(onOffOrAuto, 'auto'),
   /**
    * Limits refreshes, and callers with bad access tokens.
    * @defaultValue no limit

@@ -36,11 +36,6 @@ const sessionStore: Check<SessionStore> = (value) => {
 /** The options of `embeddedCore`. */
 export const EMBEDDED_CORE_OPTIONS = {
   /**
-   * The store of sessions and keys. For modules that are to share their memory make one and pass it to each.
-   * @defaultValue a `memoryStore()` for each module that the core is given to
-   */
-  store: option(sessionStore),
-  /**
    * Life of an access token; 1 to 86,400,000.
    * @defaultValue 3600 (an hour)
    */
@@ -66,6 +61,11 @@ export const EMBEDDED_CORE_OPTIONS = {
    * @defaultValue 604,800 (a week)
    */
   accessTokenDynamicSigningKeyUpdateIntervalSec: option(numberBetween(3600, HUNDRED_YEARS_SEC), 604_800),
+  /**
+   * The store of sessions and keys. For modules that are to share their memory make one and pass it to each.
+   * @defaultValue a `memoryStore()` for each module that the core is given to
+   */
+  store: option(sessionStore),
   /**
    * How access tokens are signed. `RS256` is the algorithm of a SuperTokens Core. With `ES256` a signature takes a tenth of the
    * time, which halves the cost of a sign-in and of a refresh, and tokens are 256 characters shorter; the first verification
