@@ -90,6 +90,14 @@ export interface FoundSession {
   readonly isUpdated: boolean;
 }
 
+/**
+ * Returns whether every database keeps a text as it is. PostgreSQL refuses NUL, and half a surrogate pair has no UTF-8, so
+ * it would come back as another character.
+ */
+export function isStorableText(text: string): boolean {
+  return !/[\0\p{Surrogate}]/u.test(text);
+}
+
 /** Returns whether a row meets a condition; for stores that hold rows in memory. */
 export function meetsCondition(row: SessionRow, where: SessionCondition): boolean {
   return (

@@ -19,12 +19,12 @@ const NEWEST_VERSION = 5;
 const CLAIM_MISSING = 'Access token does not contain all the information. Maybe the structure has changed?';
 const signInThreadPool = promisify(signBytes);
 
-/** What the engine found out about an access token; `message` in a Core's words. */
+/** The result of {@link AccessTokens.prove}; `message` has a Core's wording. */
 export type AccessTokenProof =
   | { readonly isProven: true; readonly info: AccessTokenInfo }
   | { readonly isProven: false; readonly message: string };
 
-/** Signs access tokens and JWTs, and checks the engine's own. */
+/** Signs access tokens and JWTs, and verifies the engine's own access tokens. */
 export class AccessTokens {
   private readonly signatures: SignatureVerifier;
 
@@ -49,13 +49,13 @@ export class AccessTokens {
     };
   }
 
-  /** A JWT of the application's own: no `version` in its header, and RS256 whatever access tokens are signed with. */
+  /** Signs a JWT of the application: without `version` in its header, and with RS256 whatever signs access tokens. */
   async issueJwt(claims: JsonObject, useStaticKey: boolean): Promise<string> {
     return signJwt(claims, await this.keys.signingKey(useStaticKey ? 'static' : 'dynamic', 'RS256'), {});
   }
 
   /**
-   * Checks form, signature and the presence of all claims, not the times.
+   * Checks format, signature and the presence of all claims, but not the times.
    *
    * @see docs/protocol/core.md B3, steps 1-4
    */
@@ -69,7 +69,7 @@ export class AccessTokens {
     const verdict = await this.signatures.verify(parsed);
     if (verdict === 'UNKNOWN_KEY') return refused('Key not found');
     if (verdict === 'WRONG_SIGNATURE') return refused('JWT verification failed');
-    // A JWT of the application's own is signed by the same keys.
+    // The same keys sign the application's own JWTs, which are no access tokens.
     const missing = findMissingClaim(parsed.payload, parsed.version);
     return missing === undefined
       ? { isProven: true, info: accessTokenInfo(parsed) }

@@ -5,13 +5,13 @@ import { CoreBadInputError } from '../../errors.js';
 import type { Clock } from '../../util/clock.js';
 import { parseJsonObject, type JsonObject } from '../../util/json.js';
 import { accessTokenExpiryMs, sessionExpiryMs } from '../../util/lifetime-claims.js';
-import { isTenantId } from '../../util/tenant-id.js';
+import { assertTenantId } from '../../util/tenant-id.js';
 import type { CoreSession, CoreSessionTokens, CreateSessionInput, TokenInfo } from '../core.types.js';
 import type { AccessTokens } from './access-tokens.js';
 import { inMs, type EmbeddedCoreConfig } from './embedded-core-config.js';
 import { refreshTokenHash1, refreshTokenHash2, type RefreshTokens } from '../../tokens/refresh-token.js';
 import { newSessionHandle } from './session-handle.js';
-import type { SessionRow } from '../../stores/session-store.js';
+import { isStorableText, type SessionRow } from '../../stores/session-store.js';
 
 /** Version of the access tokens that are made for new pairs (CDI 4.0 and later). */
 export const ACCESS_TOKEN_VERSION = 5;
@@ -205,16 +205,8 @@ export function storedObject(text: string): JsonObject {
 }
 
 function assertUsableIds({ tenantId, recipeUserId }: CreateSessionInput): void {
-  if (!isTenantId(tenantId)) {
-    throw new CoreBadInputError(
-      'The tenant id must be 1 to 64 characters of a-z, 0-9 and "-", and no reserved word of the core',
-    );
-  }
-  if (
-    recipeUserId === '' ||
-    recipeUserId.length > MAX_USER_ID_LENGTH ||
-    /[\0\p{Surrogate}]/u.test(recipeUserId)
-  ) {
+  assertTenantId(tenantId);
+  if (recipeUserId === '' || recipeUserId.length > MAX_USER_ID_LENGTH || !isStorableText(recipeUserId)) {
     throw new CoreBadInputError(
       `The user id must be 1 to ${MAX_USER_ID_LENGTH} characters without NUL or half surrogate pairs`,
     );
