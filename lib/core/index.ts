@@ -65,15 +65,15 @@ export type {
 
 // Types in signatures of the main door, for libraries that build on it
 export type { SessionModuleExtras } from '../session.module-definition.js';
-export type { SessionWireOptions, TokenType } from '../options/session-options.interface.js';
+export type { SessionWireOptions, TokenType } from '../options/wire-options.js';
 export type {
   DeviceOptions,
   SessionFeatureOptions,
   SessionLimit,
   UserSessionRoutesOptions,
-} from '../options/session-feature-options.js';
+} from '../options/feature-options.js';
 export type { ObservabilityOptions } from '../options/observability-options.js';
-export type { RateLimitOptions } from '../options/rate-limit-options.js';
+export type { RateLimitOptions } from '../options/observability-options.js';
 export type { ConfigProblem } from '../errors.js';
 export type { SessionProperty } from '../session.decorators.js';
 export type { UserSessionsQuery } from '../session.service.js';
@@ -97,7 +97,7 @@ export type {
   AuthenticationTime,
   AuthenticationTimeValidators,
 } from '../claims/authentication-time-claim.js';
-export type { EventSource } from '../events/event-source.js';
+export type { EventSource } from '../events/session-events.js';
 export type { FixedWindowLimits } from '../events/fixed-window-limiter.js';
 export type { SessionCorsOptions } from '../http/session-cors-headers.js';
 export type { HttpExchange, HttpResponse } from '../util/http-exchange.js';

@@ -10,6 +10,7 @@ import {
   type KeyPair,
   type SigningAlgorithm,
 } from '../../tokens/key-pairs.js';
+import type { SigningKey } from '../../tokens/jws.js';
 import type { SessionStore, StoredDynamicKey, StoredStaticKey } from '../../stores/session-store.js';
 
 /** A new rotating key is published at least this long before its first signature. */
@@ -20,9 +21,6 @@ const RELOAD_COOLDOWN_MS = 500;
 const MAX_KEYS_OF_A_MOMENT = 4;
 /** What a key id of ours looks like; anything else is not worth asking the store. */
 const KID = /^(d-\d{1,16}|s-[0-9A-Za-z-]{1,64})$/;
-
-/** A key that signs. */
-export type SigningKey = Pick<KeyPair, 'kid' | 'algorithm' | 'privateKey'>;
 
 type KeyKind = 'dynamic' | 'static';
 
@@ -210,8 +208,8 @@ export class SigningKeys implements VerificationKeys {
   private async load(leadMs: number): Promise<KeySet> {
     const [dynamic, fixed] = await Promise.all([this.loadDynamic(leadMs), this.loadStatic()]);
     const next: KeySet = {
-      dynamic: dynamic.map((key) => this.imported(key)),
-      static: fixed.map((key) => this.imported(key)),
+      dynamic: await this.importAll(dynamic),
+      static: await this.importAll(fixed),
     };
     this.noteRemovals(next);
     this.loaded = next;
@@ -290,9 +288,14 @@ export class SigningKeys implements VerificationKeys {
   }
 
   /** Keeps the object of a key that is known, so that what was imported from it stays of use. */
-  private imported({ kid, createdAtMs, value }: StoredKey): KeyPair {
+  private async importAll(stored: readonly StoredKey[]): Promise<KeyPair[]> {
     const known = [...(this.loaded?.dynamic ?? []), ...(this.loaded?.static ?? [])];
-    return known.find((key) => key.kid === kid) ?? parseKeyPair(kid, createdAtMs, value);
+    return Promise.all(
+      stored.map(
+        async ({ kid, createdAtMs, value }) =>
+          known.find((key) => key.kid === kid) ?? parseKeyPair(kid, createdAtMs, value),
+      ),
+    );
   }
 
   private noteRemovals(next: KeySet): void {
