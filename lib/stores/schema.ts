@@ -128,7 +128,7 @@ export function sessionTables({ schema, tablePrefix }: SchemaOptions): SessionTa
   };
 }
 
-/** Makes the missing tables, columns and index, and changes nothing else; a Core's own tables stay as they are. */
+/** Makes the missing tables, columns and index, and leaves a Core's own tables as they are. */
 export function* migrate(dialect: SqlDialect, tables: SessionTables): SqlSteps<void> {
   if (yield* isUpToDate(dialect, tables)) return;
   yield* createSchema(tables);

@@ -57,7 +57,7 @@ export interface SqlTable {
 export interface SweepInput {
   readonly nowMs: number;
   readonly limit: number;
-  /** Where the last step ended; undefined at the beginning of the table. */
+  /** The end of the last step; undefined at the beginning of the table. */
   readonly position: number | undefined;
 }
 

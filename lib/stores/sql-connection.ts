@@ -58,7 +58,7 @@ export class SqlConnection {
     return this.retried(async () => this.client.exclusively(lock, steps));
   }
 
-  /** Closes what is open when this is called, or is being opened; the next statement opens it again. */
+  /** Closes the database if it is open or being opened; the next statement opens it again. */
   async close(): Promise<void> {
     const { current } = this.opening;
     this.opening.forget();

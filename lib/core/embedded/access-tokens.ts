@@ -87,7 +87,7 @@ function wholeSeconds(timeMs: number): number {
   return Math.floor(timeMs / 1000) * 1000;
 }
 
-/** What is wrong with a token's header, in the words of a Core (docs/protocol/core.md B3 step 1). */
+/** Returns the fault of a token's header, in a Core's wording (docs/protocol/core.md B3 step 1). */
 function findHeaderFault(token: string): string | undefined {
   if (token.length > MAX_ACCESS_TOKEN_LENGTH) return 'Invalid JWT';
   const [headerPart, ...rest] = token.split('.');
