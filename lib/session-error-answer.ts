@@ -10,7 +10,8 @@ import {
 } from './errors.js';
 import { printable } from './events/printable.js';
 import type { ErrorResponder } from './sessions/error-responder.js';
-import { getRequestState } from './sessions/request-state.js';
+import { createSessionRequest } from './http/session-request.js';
+import { findRequestState } from './sessions/request-state.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import type { HttpExchange, HttpRequest } from './util/http-exchange.js';
 import type { JsonObject } from './util/json.js';
@@ -59,7 +60,8 @@ export async function answerError(
   exchange: HttpExchange,
   { responder, userContext }: ErrorAnswering,
 ): Promise<void> {
-  if (SessionError.isSessionError(error)) return responder.respond(error, exchange, userContext);
+  if (SessionError.isSessionError(error))
+    return responder.respond(error, createSessionRequest(exchange, userContext));
   const { response } = exchange;
   const { status, body, retryAfterSec } = toPlainResponse(error);
   if (retryAfterSec !== undefined) response.setHeader('Retry-After', String(Math.ceil(retryAfterSec)));
@@ -110,7 +112,7 @@ export class ErrorAnswers {
     answer: (error: AnswerableError, answering: ErrorAnswering) => Promise<T>,
   ): Promise<T> {
     const answering = {
-      responder: getRequestState(original)?.errorResponder ?? this.runtime.errorResponder,
+      responder: findRequestState(original)?.errorResponder ?? this.runtime.errorResponder,
       userContext: withRequest(this.runtime.prepareContext(), request),
     };
     this.log(error);

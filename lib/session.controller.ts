@@ -10,11 +10,11 @@ import { signOut } from './sessions/api-implementation.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import { SESSION_RUNTIME } from './session.constants.js';
 import { isJsonObject } from './util/json.js';
-import { getExchange } from './http/http-exchange-factory.js';
 import { ROUTE_PATHS } from './options/route-paths.js';
 import { withoutTrailingSlash, requestPath } from './http/request-path.js';
 import { ExternalContextCreator, HttpAdapterHost } from '@nestjs/core';
-import { setRequestState } from './sessions/request-state.js';
+import { ensureRequestState, getExchange } from './sessions/request-state.js';
+import { createSessionRequest, type SessionRequest } from './http/session-request.js';
 
 /**
  * The handlers of the module's own routes: translate HTTP, decide nothing. Each returns the body of a 200.
@@ -57,21 +57,19 @@ export class SessionController implements Record<
   }
 
   async listSessions(req: unknown, res: unknown): Promise<unknown> {
-    const { options, userContext } = this.input(req, res);
-    return this.runtime.userSessions?.list(options.exchange, userContext);
+    return this.runtime.userSessions?.list(this.request(req, res));
   }
 
   async revokeSession(req: unknown, res: unknown): Promise<unknown> {
-    const { options, userContext } = this.input(req, res);
+    const request = this.request(req, res);
     const sessionHandle = readSessionHandle(req);
-    const isRevoked = await this.runtime.userSessions?.revoke(options.exchange, sessionHandle, userContext);
+    const isRevoked = await this.runtime.userSessions?.revoke(request, sessionHandle);
     if (isRevoked !== true) throw new NotFoundException('There is no such session');
     return { status: 'OK' };
   }
 
   async revokeOtherSessions(req: unknown, res: unknown): Promise<unknown> {
-    const { options, userContext } = this.input(req, res);
-    const revoked = await this.runtime.userSessions?.revokeOthers(options.exchange, userContext);
+    const revoked = await this.runtime.userSessions?.revokeOthers(this.request(req, res));
     return { status: 'OK', revoked };
   }
 
@@ -88,6 +86,10 @@ export class SessionController implements Record<
       revokeOtherSessions: userSessions,
     };
     return functions[name] !== undefined;
+  }
+
+  private request(req: unknown, res: unknown): SessionRequest {
+    return createSessionRequest(getExchange(req, res), this.runtime.prepareContext());
   }
 
   private input(req: unknown, res: unknown) {
@@ -196,7 +198,7 @@ export class SessionRoutes implements OnModuleInit {
       const { request, response } = getExchange(req, res);
       if (!isRoutePath(name, requestPath(request.getOriginalURL()), this.basePath))
         return callNext(res, next);
-      setRequestState(req, { errorResponder, isGuarded: false, session: undefined });
+      ensureRequestState(req).errorResponder = errorResponder;
       try {
         const body: unknown = await run(req, res, next);
         response.sendJSONResponse(body);

@@ -16,7 +16,7 @@ import {
 } from './session-error-answer.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import { SESSION_RUNTIME } from './session.constants.js';
-import { getExchange } from './http/http-exchange-factory.js';
+import { getExchange } from './sessions/request-state.js';
 
 /**
  * Answers session errors wherever they were thrown: in the guard, in a handler, in a service. Trouble with the core is

@@ -1,7 +1,7 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import type { AnswerableError, ErrorAnswers } from '../session-error-answer.js';
 import type { HttpRequest, HttpResponse } from '../util/http-exchange.js';
-import { getExchange } from '../http/http-exchange-factory.js';
+import { getExchange } from '../sessions/request-state.js';
 import { findGraphqlContext, type RequestAndResponse } from './execution-request.js';
 import { findGraphqlClient } from '../websocket/socket-client.js';
 import { requestOfHandshake } from '../websocket/socket-handshake.js';

@@ -1,6 +1,5 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpExchange, HttpRequest, HttpResponse } from '../util/http-exchange.js';
-import { findRequestSlot, requestSlot } from './request-slot.js';
 import { ExpressExchange } from './express-exchange.js';
 import type { ExpressResponseSource } from './express-exchange.js';
 import { FastifyExchange } from './fastify-exchange.js';
@@ -8,32 +7,19 @@ import type { FastifyReplySource } from './fastify-exchange.js';
 import type { IncomingRequestSource } from './incoming-request.js';
 
 /**
- * The exchange of a request and its response: those of Express, Fastify or `node:http`, or objects that already speak
- * the port. The same pair gives the same exchange.
+ * Makes the exchange of a request and its response: those of Express, Fastify or `node:http`. Objects that already speak
+ * the interface are taken as they are.
  *
  * @throws {TypeError} the objects are none of these
  */
-export function getExchange(req: unknown, res: unknown): HttpExchange {
-  const slot = isObject(req) ? findRequestSlot(req) : undefined;
-  if (slot?.exchange !== undefined && slot.exchange.response.original === res) return slot.exchange;
+export function createExchange(req: unknown, res: unknown): HttpExchange {
   // The usual case first, by its class: to look for members on objects of Express costs more than all the rest.
-  if (req instanceof IncomingMessage && res instanceof ServerResponse) {
-    return remember(req, new ExpressExchange(req, res));
-  }
+  if (req instanceof IncomingMessage && res instanceof ServerResponse) return new ExpressExchange(req, res);
   if (isPortRequest(req) && isPortResponse(res)) return { request: req, response: res };
   if (!isIncomingRequest(req)) throw unknownShape('request');
-  return remember(req, newExchange(req, res));
-}
-
-function newExchange(req: IncomingRequestSource, res: unknown): HttpExchange {
   if (isFastifyReply(res)) return new FastifyExchange(req, res);
   if (isExpressResponse(res)) return new ExpressExchange(req, res);
   throw unknownShape('response');
-}
-
-function remember(req: object, exchange: HttpExchange): HttpExchange {
-  if (Object.isExtensible(req)) requestSlot(req).exchange = exchange;
-  return exchange;
 }
 
 function unknownShape(what: 'request' | 'response'): TypeError {

@@ -1,11 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import type { SessionConfig } from '../options/session-config.js';
 import type { TokenTransferMethod } from '../options/session-options.interface.js';
-import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
 import { SERVER_KINDS, answerOf } from '../../test/support/wire-server.js';
 import type { NativePair, ServerKind, WireAnswer, WireRequest } from '../../test/support/wire-server.js';
 import { StoppedClock, WIRE_TEST_TIME_MS, wireConfig } from '../../test/support/wire-config.js';
 import { IncomingRequest } from './incoming-request.js';
+import { ExpressExchange } from './express-exchange.js';
+import type { UserContext } from '../util/user-context.js';
+import { createSessionRequest, type SessionRequest } from './session-request.js';
 import { TokenTransport } from './token-transport.js';
 import type { TokensToWrite } from './token-transport.js';
 
@@ -22,17 +26,30 @@ function transportWith(changes: Partial<SessionConfig> = {}): TokenTransport {
   return new TokenTransport(wireConfig(changes), new StoppedClock());
 }
 
-function requestWith(headers: Record<string, string>, cookies?: unknown): HttpRequest {
-  return new IncomingRequest({ method: 'GET', url: '/?access_token=in-the-url', headers, cookies });
+function requestWith(
+  headers: Record<string, string>,
+  cookies?: unknown,
+  userContext: UserContext = {},
+): SessionRequest {
+  const request = new IncomingRequest({ method: 'GET', url: '/?access_token=in-the-url', headers, cookies });
+  const response = new ExpressExchange(
+    { headers: {} },
+    new ServerResponse(new IncomingMessage(new Socket())),
+  );
+  return createSessionRequest({ request, response: response.response }, userContext);
 }
 
 /** The answer to a request during which `act` used the transport. */
 function answerTo(
   kind: ServerKind,
-  act: (transport: TokenTransport, exchange: HttpExchange, native: NativePair) => void,
+  act: (transport: TokenTransport, request: SessionRequest, native: NativePair) => void,
   { request, ...changes }: Partial<SessionConfig> & { request?: WireRequest } = {},
 ): Promise<WireAnswer> {
-  return answerOf(kind, (exchange, native) => act(transportWith(changes), exchange, native), request);
+  return answerOf(
+    kind,
+    (exchange, native) => act(transportWith(changes), createSessionRequest(exchange, {}), native),
+    request,
+  );
 }
 
 function exposed(answer: WireAnswer): string[] {
@@ -42,12 +59,12 @@ function exposed(answer: WireAnswer): string[] {
 describe('reading tokens', () => {
   const transport = transportWith();
   const read = (headers: Record<string, string>, method: TokenTransferMethod): string | undefined =>
-    transport.readToken(requestWith(headers), 'access', method, {});
+    transport.readToken(requestWith(headers), 'access', method);
 
   it('reads each kind from its own cookie', () => {
     const request = requestWith({ cookie: 'sRefreshToken=r; sAccessToken=a' });
-    expect(transport.readToken(request, 'access', 'cookie', {})).toBe('a');
-    expect(transport.readToken(request, 'refresh', 'cookie', {})).toBe('r');
+    expect(transport.readToken(request, 'access', 'cookie')).toBe('a');
+    expect(transport.readToken(request, 'refresh', 'cookie')).toBe('r');
   });
 
   it.each([
@@ -85,14 +102,14 @@ describe('reading tokens', () => {
     expect(read({ cookie: `sAccessToken=${value}` }, 'cookie')).toBe(value);
     expect(read({ cookie: `sAccessToken=${value}x` }, 'cookie')).toBeUndefined();
     expect(read({ authorization: `Bearer ${value}` }, 'header')).toBeUndefined();
-    expect(transport.hasCookie(requestWith({ cookie: `sAccessToken=${value}x` }), 'access', {})).toBe(true);
+    expect(transport.hasCookie(requestWith({ cookie: `sAccessToken=${value}x` }), 'access')).toBe(true);
   });
 
   it('reads configured cookie names and then ignores the default ones (T38)', () => {
     const custom = transportWith({ getCookieNameForTokenType: (_req, tokenType) => `my-${tokenType}` });
     const request = requestWith({ cookie: 'my-access=1; sAccessToken=2; sAccessToken=3' });
-    expect(custom.readToken(request, 'access', 'cookie', {})).toBe('1');
-    expect(custom.isDuplicated(request, 'access', {})).toBe(false);
+    expect(custom.readToken(request, 'access', 'cookie')).toBe('1');
+    expect(custom.isDuplicated(request, 'access')).toBe(false);
   });
 
   it('hands request and user context to the function that names cookies', () => {
@@ -103,10 +120,10 @@ describe('reading tokens', () => {
         return 'x';
       },
     });
-    const request = requestWith({});
     const userContext = { tenant: 'a' };
-    custom.readToken(request, 'refresh', 'cookie', userContext);
-    expect(seen).toEqual([[request, 'refresh', userContext]]);
+    const request = requestWith({}, undefined, userContext);
+    custom.readToken(request, 'refresh', 'cookie');
+    expect(seen).toEqual([[request.request, 'refresh', userContext]]);
   });
 });
 
@@ -147,8 +164,8 @@ describe('reading what comes beside the tokens', () => {
 
   it('sees token cookies with any value', () => {
     const request = requestWith({ cookie: 'sAccessToken=' });
-    expect(transport.hasCookie(request, 'access', {})).toBe(true);
-    expect(transport.hasCookie(request, 'refresh', {})).toBe(false);
+    expect(transport.hasCookie(request, 'access')).toBe(true);
+    expect(transport.hasCookie(request, 'refresh')).toBe(false);
   });
 
   it('sees that a cookie came twice, even if a cookie parser reports one (T63)', () => {
@@ -156,17 +173,17 @@ describe('reading what comes beside the tokens', () => {
       { cookie: 'sAccessToken=a; sRefreshToken=r; sAccessToken=a' },
       { sAccessToken: 'a' },
     );
-    expect(transport.isDuplicated(request, 'access', {})).toBe(true);
-    expect(transport.isDuplicated(request, 'refresh', {})).toBe(false);
-    expect(transport.isDuplicated(requestWith({}), 'access', {})).toBe(false);
+    expect(transport.isDuplicated(request, 'access')).toBe(true);
+    expect(transport.isDuplicated(request, 'refresh')).toBe(false);
+    expect(transport.isDuplicated(requestWith({}), 'access')).toBe(false);
   });
 });
 
 describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   const write =
     (method: TokenTransferMethod, tokens: TokensToWrite = TOKENS) =>
-    (transport: TokenTransport, exchange: HttpExchange): void =>
-      transport.writeTokens(exchange, method, tokens, {});
+    (transport: TokenTransport, request: SessionRequest): void =>
+      transport.writeTokens(request, method, tokens);
 
   it('writes a cookie session (T1-T4, T14, T17, S058)', async () => {
     const answer = await answerTo(kind, write('cookie', { ...TOKENS, antiCsrfToken: 'anti' }));
@@ -250,9 +267,9 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
       getCookieNameForTokenType: (_req, tokenType) => `my-${tokenType}`,
       getResponseHeaderNameForTokenType: (_req, tokenType) => `x-${tokenType}`,
     };
-    const act = (transport: TokenTransport, exchange: HttpExchange): void => {
-      transport.clear(exchange, 'cookie', {});
-      transport.writeTokens(exchange, 'header', TOKENS, {});
+    const act = (transport: TokenTransport, request: SessionRequest): void => {
+      transport.clear(request, 'cookie');
+      transport.writeTokens(request, 'header', TOKENS);
     };
     const answer = await answerTo(kind, act, names);
     expect(answer.lines('set-cookie').map((line) => line.split(';')[0])).toEqual([
@@ -265,9 +282,9 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
 
   it('lets the second of two sessions in one response win (T33)', async () => {
     const second = { ...TOKENS, accessToken: 'second', frontToken: 'Mg==' };
-    const answer = await answerTo(kind, (transport, exchange) => {
-      transport.writeTokens(exchange, 'cookie', TOKENS, {});
-      transport.writeTokens(exchange, 'cookie', second, {});
+    const answer = await answerTo(kind, (transport, request) => {
+      transport.writeTokens(request, 'cookie', TOKENS);
+      transport.writeTokens(request, 'cookie', second);
     });
     expect(answer.lines('set-cookie').map((line) => line.split(';')[0])).toEqual([
       'sAccessToken=second',
@@ -277,7 +294,7 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   });
 
   it('clears a cookie session (T166)', async () => {
-    const answer = await answerTo(kind, (transport, exchange) => transport.clear(exchange, 'cookie', {}));
+    const answer = await answerTo(kind, (transport, request) => transport.clear(request, 'cookie'));
     expect(answer.lines('set-cookie')).toEqual([
       `sAccessToken=; Path=/; Expires=${EPOCH}; HttpOnly; Secure; SameSite=Lax`,
       `sRefreshToken=; Path=/auth/session/refresh; Expires=${EPOCH}; HttpOnly; Secure; SameSite=Lax`,
@@ -288,7 +305,7 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   });
 
   it('clears a header session by empty values (T174)', async () => {
-    const answer = await answerTo(kind, (transport, exchange) => transport.clear(exchange, 'header', {}));
+    const answer = await answerTo(kind, (transport, request) => transport.clear(request, 'header'));
     expect(answer.lines('st-access-token')).toEqual(['']);
     expect(answer.lines('st-refresh-token')).toEqual(['']);
     expect(answer.lines('front-token')).toEqual(['remove']);
@@ -297,7 +314,7 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   });
 
   it('clears both methods whatever the request brought (T137, Q24)', async () => {
-    const answer = await answerTo(kind, (transport, exchange) => transport.clearBoth(exchange, {}));
+    const answer = await answerTo(kind, (transport, request) => transport.clearBoth(request));
     expect(answer.lines('set-cookie')).toHaveLength(2);
     expect(answer.lines('st-access-token')).toEqual(['']);
     expect(answer.lines('st-refresh-token')).toEqual(['']);
@@ -306,9 +323,9 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   });
 
   it('takes a session back that was created in the same response (T34); its anti-csrf stays exposed (Q25)', async () => {
-    const answer = await answerTo(kind, (transport, exchange) => {
-      transport.writeTokens(exchange, 'cookie', { ...TOKENS, antiCsrfToken: 'anti' }, {});
-      transport.clear(exchange, 'cookie', {});
+    const answer = await answerTo(kind, (transport, request) => {
+      transport.writeTokens(request, 'cookie', { ...TOKENS, antiCsrfToken: 'anti' });
+      transport.clear(request, 'cookie');
     });
     expect(answer.lines('set-cookie').map((line) => line.split(';')[0])).toEqual([
       'sAccessToken=',
@@ -320,9 +337,9 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   });
 
   it('gives a cookie session to a client that had a header session (T13)', async () => {
-    const answer = await answerTo(kind, (transport, exchange) => {
-      transport.clear(exchange, 'header', {});
-      transport.writeTokens(exchange, 'cookie', { ...TOKENS, antiCsrfToken: 'anti' }, {});
+    const answer = await answerTo(kind, (transport, request) => {
+      transport.clear(request, 'header');
+      transport.writeTokens(request, 'cookie', { ...TOKENS, antiCsrfToken: 'anti' });
     });
     expect(answer.lines('st-access-token')).toEqual(['']);
     expect(answer.lines('set-cookie')).toHaveLength(2);
@@ -331,9 +348,9 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   });
 
   it('deletes the legacy cookie beside the new tokens (T147)', async () => {
-    const answer = await answerTo(kind, (transport, exchange) => {
-      transport.writeTokens(exchange, 'cookie', TOKENS, {});
-      transport.clearLegacyCookie(exchange, {});
+    const answer = await answerTo(kind, (transport, request) => {
+      transport.writeTokens(request, 'cookie', TOKENS);
+      transport.clearLegacyCookie(request);
     });
     expect(answer.lines('set-cookie')).toHaveLength(3);
     expect(answer.lines('set-cookie')[2]).toBe(
@@ -349,7 +366,7 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
     async (older, start) => {
       const answer = await answerTo(
         kind,
-        (transport, exchange) => transport.clearDuplicate(exchange, 'refresh', {}),
+        (transport, request) => transport.clearDuplicate(request, 'refresh'),
         {
           cookieDomain: '.new.io',
           olderCookieDomain: older,
@@ -362,11 +379,11 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   );
 
   it("keeps the application's cookies and exposed headers, in front and in order (S065, T35, Q4, Q5)", async () => {
-    const answer = await answerTo(kind, (transport, exchange) => {
-      exchange.response.setHeader('Set-Cookie', ['sAccessTokenOther=1', 'theme=dark']);
-      exchange.response.setHeader('Access-Control-Expose-Headers', 'customValue, my-front-token-x');
-      transport.writeTokens(exchange, 'cookie', TOKENS, {});
-      transport.writeTokens(exchange, 'cookie', TOKENS, {});
+    const answer = await answerTo(kind, (transport, request) => {
+      request.response.setHeader('Set-Cookie', ['sAccessTokenOther=1', 'theme=dark']);
+      request.response.setHeader('Access-Control-Expose-Headers', 'customValue, my-front-token-x');
+      transport.writeTokens(request, 'cookie', TOKENS);
+      transport.writeTokens(request, 'cookie', TOKENS);
     });
     expect(answer.lines('set-cookie').map((line) => line.split('=')[0])).toEqual([
       'sAccessTokenOther',
@@ -377,20 +394,20 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
     expect(exposed(answer)).toEqual(['customValue, my-front-token-x, front-token']);
   });
 
-  const writers: Record<string, (transport: TokenTransport, exchange: HttpExchange) => void> = {
+  const writers: Record<string, (transport: TokenTransport, request: SessionRequest) => void> = {
     writeTokens: write('header'),
-    clear: (transport, exchange) => transport.clear(exchange, 'cookie', {}),
-    clearBoth: (transport, exchange) => transport.clearBoth(exchange, {}),
-    clearLegacyCookie: (transport, exchange) => transport.clearLegacyCookie(exchange, {}),
-    clearDuplicate: (transport, exchange) => transport.clearDuplicate(exchange, 'access', {}),
+    clear: (transport, request) => transport.clear(request, 'cookie'),
+    clearBoth: (transport, request) => transport.clearBoth(request),
+    clearLegacyCookie: (transport, request) => transport.clearLegacyCookie(request),
+    clearDuplicate: (transport, request) => transport.clearDuplicate(request, 'access'),
   };
   it.each(Object.keys(writers))('%s forbids caching and varies on the credentials (S064)', async (name) => {
     const answer = await answerTo(
       kind,
-      (transport, exchange) => {
-        exchange.response.setHeader('Cache-Control', 'public, max-age=60');
-        exchange.response.setHeader('Vary', 'Origin, cookie');
-        writers[name]?.(transport, exchange);
+      (transport, request) => {
+        request.response.setHeader('Cache-Control', 'public, max-age=60');
+        request.response.setHeader('Vary', 'Origin, cookie');
+        writers[name]?.(transport, request);
       },
       { olderCookieDomain: '' },
     );
@@ -399,9 +416,9 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   });
 
   it('writes nothing at all when a token does not fit into a cookie (S062)', async () => {
-    const answer = await answerTo(kind, (transport, exchange) => {
+    const answer = await answerTo(kind, (transport, request) => {
       const tooLong = { ...TOKENS, accessToken: 'x'.repeat(4096) };
-      expect(() => transport.writeTokens(exchange, 'cookie', tooLong, {})).toThrow(
+      expect(() => transport.writeTokens(request, 'cookie', tooLong)).toThrow(
         /sAccessToken needs 4108 octets/,
       );
     });
@@ -411,8 +428,8 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
 
 describe('deleting duplicates', () => {
   it('is refused while olderCookieDomain is not configured', async () => {
-    await answerTo('node:http', (transport, exchange) => {
-      expect(() => transport.clearDuplicate(exchange, 'access', {})).toThrow(/olderCookieDomain/);
+    await answerTo('node:http', (transport, request) => {
+      expect(() => transport.clearDuplicate(request, 'access')).toThrow(/olderCookieDomain/);
     });
   });
 });
@@ -425,7 +442,7 @@ describe('configured cookie names and domains', () => {
   ] as const)('cannot inject through the %s (S063)', async (field, changes) => {
     await answerTo(
       'node:http',
-      (transport, exchange) => expect(() => transport.clear(exchange, 'cookie', {})).toThrow(`"${field}"`),
+      (transport, request) => expect(() => transport.clear(request, 'cookie')).toThrow(`"${field}"`),
       changes,
     );
   });

@@ -1,6 +1,6 @@
 import { SessionConfigError, type ConfigProblem } from '../errors.js';
 import { isExactOrigin } from '../util/exact-origin.js';
-import type { RequestScope } from '../util/http-exchange.js';
+import type { RequestScope } from '../util/user-context.js';
 import { normalisePath, normaliseSessionScope, registrableSite } from './app-info.js';
 import {
   cookieDomainProblem,

@@ -1,8 +1,9 @@
 import type { SessionConfig } from '../options/session-config.js';
 import type { AnySessionError, ClaimValidationError } from '../errors.js';
 import { assertNever } from '../util/assert-never.js';
-import type { HttpExchange, HttpRequest, HttpResponse } from '../util/http-exchange.js';
+import type { HttpRequest, HttpResponse } from '../util/http-exchange.js';
 import type { UserContext } from '../util/user-context.js';
+import type { SessionRequest } from '../http/session-request.js';
 import type { TokenTransport } from '../http/token-transport.js';
 import type { RecipeInterface } from './recipe.interface.js';
 
@@ -57,12 +58,12 @@ export interface ErrorResponderDependencies {
 export class ErrorResponder {
   constructor(private readonly dependencies: ErrorResponderDependencies) {}
 
-  async respond(error: AnySessionError, exchange: HttpExchange, userContext: UserContext): Promise<void> {
+  async respond(error: AnySessionError, sessionRequest: SessionRequest): Promise<void> {
     const { transport, handlers } = this.dependencies;
-    const { request, response } = exchange;
+    const { request, response, userContext } = sessionRequest;
     switch (error.type) {
       case 'UNAUTHORISED':
-        if (error.payload.clearTokens) transport.clearBoth(exchange, userContext);
+        if (error.payload.clearTokens) transport.clearBoth(sessionRequest);
         if (handlers.onUnauthorised)
           return handlers.onUnauthorised(error.message, request, response, userContext);
         return this.sendExpired(response, 'unauthorised');
@@ -78,7 +79,7 @@ export class ErrorResponder {
           const owner = { userId, recipeUserId };
           await this.dependencies.recipe.revokeSession({ sessionHandle, owner, userContext });
         }
-        transport.clearBoth(exchange, userContext);
+        transport.clearBoth(sessionRequest);
         if (handlers.onTokenTheftDetected) {
           return handlers.onTokenTheftDetected(
             sessionHandle,

@@ -1,4 +1,4 @@
-import type { HttpExchange } from '../util/http-exchange.js';
+import type { SessionRequest } from '../http/session-request.js';
 import type { UserContext } from '../util/user-context.js';
 import type { ClaimChecks } from './claim-checks.js';
 import type { FlowDependencies } from './flow-dependencies.js';
@@ -34,14 +34,13 @@ export class WatchedGetSessionFlow extends GetSessionFlow {
   }
 
   override fromRequest(
-    exchange: HttpExchange,
+    request: SessionRequest,
     options: VerifySessionOptions,
-    userContext: UserContext,
   ): MaybePromise<SessionContainer | undefined> {
-    const outcome = super.fromRequest(exchange, options, userContext);
+    const outcome = super.fromRequest(request, options);
     if (!(outcome instanceof Promise)) return outcome;
     return outcome.catch((error: unknown) =>
-      this.tell({ error, hasToken: this.hasToken(exchange, userContext), userContext }),
+      this.tell({ error, hasToken: this.hasToken(request), userContext: request.userContext }),
     );
   }
 
@@ -60,10 +59,10 @@ export class WatchedGetSessionFlow extends GetSessionFlow {
     throw refusal.error;
   }
 
-  private hasToken({ request }: HttpExchange, userContext: UserContext): boolean {
+  private hasToken(request: SessionRequest): boolean {
     const { transport, verifier } = this.parts;
     return (['header', 'cookie'] as const).some((method) => {
-      const token = transport.readToken(request, 'access', method, userContext);
+      const token = transport.readToken(request, 'access', method);
       return token !== undefined && verifier.isOurs(token);
     });
   }
