@@ -1,3 +1,4 @@
+import { tracingChannel } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import * as api from '@opentelemetry/api';
 import {
@@ -235,6 +236,48 @@ describe('metrics of sessions', () => {
       }
       expect((await sdk.measured())['nest_sessions.cached_tokens']).toEqual([{ attributes: {}, value: 3 }]);
     });
+  });
+});
+
+describe('two applications in one process', () => {
+  const channelNames = ['session.create', 'session.verify', 'session.refresh', 'core.call'];
+  const subscribed = (): boolean[] =>
+    channelNames.map((name) => tracingChannel(`nest-sessions:${name}`).hasSubscribers);
+
+  it('show only what they did themselves, and only as far as they have telemetry', async () => {
+    await withRecipe({ options: { telemetry: true } }, async ({ sessions }) => {
+      await withRecipe({ options: { telemetry: false } }, async ({ sessions: unseen }) => {
+        spansSoFar();
+        await newTokens(unseen);
+        await sessionErrorOf(unseen.refreshSessionWithoutRequestResponse({ refreshToken: 'forged' }));
+        await sessionErrorOf(
+          Promise.resolve(unseen.getSessionWithoutRequestResponse({ accessToken: 'forged' })),
+        );
+        expect(spansSoFar()).toEqual([]);
+        expect((await sdk.measured())['nest_sessions.refusals'] ?? []).toEqual([]);
+        await newTokens(sessions);
+        expect(namesOf(spansSoFar())).toEqual(['session.create', 'session.create > store.insertSession']);
+      });
+    });
+  });
+
+  it('each show their own, once', async () => {
+    await withRecipe({}, async ({ sessions: first }) => {
+      await withRecipe({}, async ({ sessions: second }) => {
+        spansSoFar();
+        await Promise.all([newTokens(first), newTokens(second)]);
+        const names = ['session.create', 'session.create > store.insertSession'];
+        expect(namesOf(spansSoFar())).toEqual([names[0], names[0], names[1], names[1]]);
+      });
+    });
+  });
+
+  it('leave no subscription behind when they shut down', async () => {
+    const before = subscribed();
+    await withRecipe({}, async () => {
+      expect(subscribed()).toEqual([true, true, true, true]);
+    });
+    expect(subscribed()).toEqual(before);
   });
 });
 

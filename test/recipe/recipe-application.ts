@@ -9,8 +9,8 @@ import {
   type EmbeddedCoreOptions,
   type SessionEvent,
   type SessionModuleOptions,
-  type SessionStore,
 } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/core';
 import { TestClock } from 'nest-sessions/testing';
 import { TEST_START_MS } from '../support/embedded.js';
 import { sessionModule } from '../support/test-application.js';
