@@ -10,7 +10,7 @@ import { signOut } from './sessions/api-implementation.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import { SESSION_RUNTIME } from './session.constants.js';
 import { isJsonObject } from './util/json.js';
-import { ROUTE_PATHS } from './options/route-paths.js';
+import { ROUTE_PATHS } from './options/session-config.js';
 import { withoutTrailingSlash, requestPath } from './http/request-path.js';
 import { ExternalContextCreator, HttpAdapterHost } from '@nestjs/core';
 import { ensureRequestState, getExchange } from './sessions/request-state.js';

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { SessionClaimValidator } from './claims/claim-validator.js';
 import type { SessionClaim } from './claims/session-claim.js';
-import type { SessionLifetime } from './options/session-lifetime.js';
+import type { SessionLifetime } from './options/feature-options.js';
 import type { ClaimValidationError } from './errors.js';
 import type {
   CreateJWTResult,

@@ -1,6 +1,6 @@
 import type { RecordedExchange } from './exchange.js';
-import { ROUTE_PATHS } from '../options/route-paths.js';
-import { normalisePath } from '../options/app-info.js';
+import { ROUTE_PATHS } from '../options/session-config.js';
+import { normalisePath } from '../options/domains.js';
 
 /** Everything that the checks know. They ask nobody. */
 export interface Facts {

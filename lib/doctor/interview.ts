@@ -1,4 +1,4 @@
-import { normalisePath } from '../options/app-info.js';
+import { normalisePath } from '../options/domains.js';
 import { sessionCorsHeaders } from '../http/session-cors-headers.js';
 import { isSessionRoute } from './checks/routes.js';
 import { isSuccess, settledAnswer, type RecordedExchange } from './exchange.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { AntiCsrfMode, TokenTransferMethod } from '../options/session-options.interface.js';
+import type { AntiCsrfMode, TokenTransferMethod } from '../options/wire-options.js';
 import { safeEqual } from '../util/safe-equal.js';
 import { decideAntiCsrfOnRefresh, decideAntiCsrfOnVerify } from './anti-csrf.js';
 

@@ -1,4 +1,4 @@
-import type { AntiCsrfMode, TokenTransferMethod } from '../options/session-options.interface.js';
+import type { AntiCsrfMode, TokenTransferMethod } from '../options/wire-options.js';
 
 /** A cookie request without the `rid` header although the mode asks for one. */
 export type CustomHeaderMissing = 'CUSTOM_HEADER_MISSING';

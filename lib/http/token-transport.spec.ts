@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { SessionConfig } from '../options/session-config.js';
-import type { TokenTransferMethod } from '../options/session-options.interface.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
 import { SERVER_KINDS, answerOf } from '../../test/support/wire-server.js';
 import type { NativePair, ServerKind, WireAnswer, WireRequest } from '../../test/support/wire-server.js';
 import { StoppedClock, WIRE_TEST_TIME_MS, wireConfig } from '../../test/support/wire-config.js';

@@ -1,5 +1,5 @@
 import type { SessionConfig } from '../options/session-config.js';
-import type { TokenTransferMethod, TokenType } from '../options/session-options.interface.js';
+import type { TokenTransferMethod, TokenType } from '../options/wire-options.js';
 import type { Clock } from '../util/clock.js';
 import type { HttpRequest, HttpResponse } from '../util/http-exchange.js';
 import type { SessionRequest } from './session-request.js';

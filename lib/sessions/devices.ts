@@ -1,4 +1,4 @@
-import type { DeviceSettings } from '../options/session-feature-options.js';
+import type { DeviceSettings } from '../options/feature-options.js';
 import { toEventSource } from '../events/event-source.js';
 import { clientAddress, isPeerAddress } from '../util/client-address.js';
 import type { Clock } from '../util/clock.js';

@@ -2,7 +2,7 @@ import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import type { SessionConfig } from '../options/session-config.js';
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
-import type { TokenTransferMethod } from '../options/session-options.interface.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
 import type { CoreClient } from '../core/core-client.js';
 import { UnauthorisedError } from '../errors.js';
 import type { SessionEvents } from '../events/session-events.js';

@@ -1,5 +1,5 @@
 import type { AccessTokenInfo } from '../tokens/access-token.js';
-import type { TokenTransferMethod } from '../options/session-options.interface.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
 import { TryRefreshTokenError } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
 import type { SessionRequest } from '../http/session-request.js';

@@ -8,7 +8,7 @@ import {
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import { validateClaims } from '../claims/validate-claims.js';
-import { ROUTE_PATHS } from '../options/route-paths.js';
+import { ROUTE_PATHS } from '../options/session-config.js';
 import type {
   CoreSession,
   CoreSessionTokens,

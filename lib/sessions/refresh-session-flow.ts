@@ -1,4 +1,4 @@
-import type { TokenTransferMethod } from '../options/session-options.interface.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
 import {
   DuplicateSessionCookiesError,
   ClearDuplicateSessionCookiesError,

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
-import type { TokenTransferMethod } from '../options/session-options.interface.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
 import { InvalidClaimsError, UnauthorisedError } from '../errors.js';
 import { parseWithoutVerifying, accessTokenInfo } from '../tokens/access-token.js';
 import { lengthOfNewAccessToken } from '../tokens/access-token-claims.js';

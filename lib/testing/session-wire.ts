@@ -1,6 +1,5 @@
-import type { SessionConfig } from '../options/session-config.js';
-import { ROUTE_PATHS } from '../options/route-paths.js';
-import type { TokenTransferMethod } from '../options/session-options.interface.js';
+import { type SessionConfig, ROUTE_PATHS } from '../options/session-config.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 import type { UserContext } from '../util/user-context.js';
 import { ClientTokens } from './client-tokens.js';

@@ -117,11 +117,11 @@ describe.each(ADAPTERS)('tokens of older versions on %s', (adapter) => {
 
   it('a payload with a reserved name of before can be mended by merging null (T114)', async () => {
     const store = await seededMemoryStore();
-    await withApplication({ adapter, store, handlers: merge }, async ({ signedIn, clock }) => {
+    await withApplication({ adapter, store, handlers: merge }, async ({ signedIn }) => {
       const client = await signedIn('header');
       const key = parseSessionHandle(String(client.front.up['sessionHandle']));
       if (key === undefined) throw new Error('The handle is malformed');
-      await store.updateAccessTokenPayload(key, '{"sub":"x"}', clock.now());
+      await store.update(key, {}, { accessTokenPayload: '{"sub":"x"}' });
       expect(outcomeOf(await client.copy().refresh())).toEqual(signedOut());
       client.accessToken = asVersion2(client, { sub: 'x' });
       expect((await client.post('/run/merge', { sub: null })).status).toBe(200);

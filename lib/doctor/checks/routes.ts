@@ -9,7 +9,7 @@ import {
 import { allExchanges, type Facts } from '../facts.js';
 import { error, ok, warning, type Finding } from '../finding.js';
 import { quote } from '../printable.js';
-import { ROUTE_PATHS } from '../../options/route-paths.js';
+import { ROUTE_PATHS } from '../../options/session-config.js';
 
 /** Do the session routes answer where the client will look for them, and does the application agree where it is? */
 export function checkRoutes(facts: Facts): Finding[] {
