@@ -10,7 +10,7 @@ import { channels, tracedSession } from '../events/channels.js';
 import type { SessionRequest } from '../http/session-request.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import type { UserContext } from '../util/user-context.js';
-import { decideAntiCsrfOnRefresh } from '../http/anti-csrf.js';
+import { decideAntiCsrfOnRefresh } from '../http/csrf.js';
 import {
   assertAllowedOrigin,
   otherMethod,
