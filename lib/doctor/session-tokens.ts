@@ -1,5 +1,5 @@
 import { parseJsonObject, type JsonObject } from '../util/json.js';
-import { percentDecode } from '../http/percent-decode.js';
+import { percentDecode } from '../http/cookies.js';
 import { headerLines, readHeader, type RecordedExchange } from './exchange.js';
 import { parseSetCookie, type SeenCookie } from './set-cookie.js';
 

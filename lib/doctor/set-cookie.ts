@@ -1,7 +1,6 @@
 import { registrableDomain } from '../options/public-suffix.js';
-import { MAX_COOKIE_OCTETS } from '../http/cookies.js';
+import { MAX_COOKIE_OCTETS, matchesCookiePath } from '../http/cookies.js';
 import { isIpAddress } from '../options/domains.js';
-import { matchesCookiePath } from '../http/cookie-path.js';
 import { isLocal, isSameSite } from './site.js';
 
 /** A `Set-Cookie` line as a browser reads it. */

@@ -1,3 +1,4 @@
+import { SESSION_ROUTES } from './session-routes.js';
 import type { HttpRequest, RequestScope } from '../util/http-exchange.js';
 import type { UserContext } from '../util/user-context.js';
 import type {
@@ -194,7 +195,7 @@ function assemble(settings: Settings, { appInfo, constantOrigin }: ResolvedAppIn
     ...rest,
     appInfo,
     cookieSecure: settings.cookieSecure ?? appInfo.apiDomain.startsWith('https:'),
-    refreshTokenPath: appInfo.apiBasePath + ROUTE_PATHS.refresh,
+    refreshTokenPath: appInfo.apiBasePath + SESSION_ROUTES.refresh.path,
     getCookieNameForTokenType:
       settings.getCookieNameForTokenType ??
       (cookieNamePrefixes ? prefixedCookieName(settings) : defaultCookieName),
@@ -354,14 +355,3 @@ function prefixedCookieName({
 
 const defaultResponseHeaderName: SessionConfig['getResponseHeaderNameForTokenType'] = (_req, tokenType) =>
   tokenType === 'access' ? 'st-access-token' : 'st-refresh-token';
-
-/** Where the module's routes lie below the base path; cookies, the issuer's documents and the router agree on it. */
-export const ROUTE_PATHS = {
-  refresh: '/session/refresh',
-  signOut: '/signout',
-  jwks: '/jwt/jwks.json',
-  openIdDiscovery: '/.well-known/openid-configuration',
-  listSessions: '/sessions',
-  revokeSession: '/sessions/revoke',
-  revokeOtherSessions: '/sessions/revoke-others',
-} as const;

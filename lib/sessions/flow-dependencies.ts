@@ -8,7 +8,7 @@ import { UnauthorisedError } from '../errors.js';
 import type { SessionEvents } from '../events/session-events.js';
 import type { Clock } from '../util/clock.js';
 import type { HttpRequest } from '../util/http-exchange.js';
-import { isAllowedOrigin } from '../http/origin-check.js';
+import { isAllowedOrigin } from '../http/csrf.js';
 import type { TokenTransport } from '../http/token-transport.js';
 import type { RateLimits } from './rate-limits.js';
 import type { SessionRecipe } from './recipe-implementation.js';

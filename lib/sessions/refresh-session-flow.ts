@@ -10,7 +10,7 @@ import { channels, tracedSession } from '../events/channels.js';
 import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
-import { decideAntiCsrfOnRefresh } from '../http/anti-csrf.js';
+import { decideAntiCsrfOnRefresh } from '../http/csrf.js';
 import {
   assertAllowedOrigin,
   otherMethod,

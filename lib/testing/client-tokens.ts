@@ -1,5 +1,5 @@
 import type { TokenTransferMethod } from '../options/wire-options.js';
-import { matchesCookiePath } from '../http/cookie-path.js';
+import { matchesCookiePath } from '../http/cookies.js';
 import { isDeletion, parseSetCookie } from './set-cookie.js';
 
 /** What is read of an answer. */

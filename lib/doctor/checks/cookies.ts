@@ -1,5 +1,4 @@
-import { MAX_COOKIE_OCTETS } from '../../http/cookies.js';
-import { matchesCookiePath } from '../../http/cookie-path.js';
+import { MAX_COOKIE_OCTETS, matchesCookiePath } from '../../http/cookies.js';
 import { routeUrl, type Facts } from '../facts.js';
 import { ok, verdict, warning, type Advice, type Finding, type FindingCode } from '../finding.js';
 import { givenTokens, sessionCookies, type SessionCookie } from '../session-tokens.js';
