@@ -23,9 +23,9 @@ const config: Config = {
   transform: { '^.+\\.ts$': ['@swc/jest', swc] },
   moduleNameMapper: {
     '^nest-sessions$': '<rootDir>/lib/index.ts',
+    '^nest-sessions/core$': '<rootDir>/lib/core/index.ts',
     '^nest-sessions/testing$': '<rootDir>/lib/testing/index.ts',
     '^nest-sessions/doctor$': '<rootDir>/lib/doctor/index.ts',
-    '^#tldts$': 'tldts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   setupFiles: ['<rootDir>/test/support/setup.ts'],

@@ -1,6 +1,8 @@
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { CoreClient } from './core/core-client.js';
 import { SessionEvents } from './events/session-events.js';
+import { Telemetry } from './events/telemetry.js';
+import { RecipeDependencies } from './sessions/recipe-dependencies.js';
 
 /** Opens the core before the first request, and closes what it opened when the application shuts down. */
 @Injectable()
@@ -8,12 +10,17 @@ export class SessionLifecycle implements OnModuleInit, OnApplicationShutdown {
   constructor(
     private readonly core: CoreClient,
     private readonly events: SessionEvents,
+    private readonly telemetry: Telemetry,
+    private readonly dependencies: RecipeDependencies,
   ) {}
 
   async onModuleInit(): Promise<void> {
+    this.telemetry.observeSessions(this.dependencies.verifier);
+    this.telemetry.observeCoreCalls();
     try {
       await this.core.start();
     } catch (error) {
+      this.telemetry.stop();
       // Nest runs no shutdown hooks of an application that did not start. What counts is why it did not.
       await this.core.close().catch(() => undefined);
       throw error;

@@ -1,11 +1,11 @@
-import type { Provider } from '@nestjs/common';
+import { Logger, type Provider } from '@nestjs/common';
 import { APP_FILTER, ModuleRef } from '@nestjs/core';
 import { AccessTokenVerifier } from './tokens/access-token-verifier.js';
 import { CoreClient } from './core/core-client.js';
 import { SessionRoutes, SessionController } from './session.controller.js';
 import { SessionEvents } from './events/session-events.js';
-import { LoadedTelemetry, loadTelemetry } from './events/loaded-telemetry.js';
-import type { Telemetry } from './events/telemetry.js';
+import { loadOpenTelemetry } from './events/open-telemetry.js';
+import { Telemetry } from './events/telemetry.js';
 import { ClaimChecks } from './sessions/claim-checks.js';
 import { Devices } from './sessions/devices.js';
 import { CreateSessionFlow } from './sessions/create-session-flow.js';
@@ -20,12 +20,6 @@ import { RecipeDependencies } from './sessions/recipe-dependencies.js';
 import { SessionRecipe } from './sessions/recipe-implementation.js';
 import { SessionLifetimes } from './sessions/session-lifetimes.js';
 import { UserSessions } from './sessions/user-sessions.js';
-import { tracedRecipe } from './sessions/traced-recipe.js';
-import {
-  WatchedGetSessionFlow,
-  WatchedRefreshSessionFlow,
-  type FlowWatcher,
-} from './sessions/watched-flows.js';
 import { resolveSessionOptions, type ResolvedSessionOptions } from './options/resolve-session-options.js';
 import { SessionContexts } from './graphql/session-contexts.js';
 import { SessionExceptionFilter } from './session.filter.js';
@@ -49,24 +43,21 @@ export const SESSION_PROVIDERS: Provider[] = [
     useFactory: resolveSessionOptions,
   },
   {
-    provide: LoadedTelemetry,
-    inject: [RESOLVED_SESSION_OPTIONS],
-    useFactory: async ({ observability }: ResolvedSessionOptions): Promise<LoadedTelemetry> =>
-      loadTelemetry(observability.telemetry, 'SessionModule'),
+    provide: Telemetry,
+    inject: [RESOLVED_SESSION_OPTIONS, SessionEvents],
+    useFactory: async (
+      { observability }: ResolvedSessionOptions,
+      events: SessionEvents,
+    ): Promise<Telemetry> =>
+      new Telemetry(await loadOpenTelemetry(observability.telemetry, 'SessionModule'), events),
   },
   {
     provide: CoreClient,
-    inject: [RESOLVED_SESSION_OPTIONS, Clock, SessionEvents, LoadedTelemetry],
-    useFactory: (
-      { config, core }: ResolvedSessionOptions,
-      clock: Clock,
-      events: SessionEvents,
-      { telemetry }: LoadedTelemetry,
-    ): CoreClient =>
+    inject: [RESOLVED_SESSION_OPTIONS, Clock, SessionEvents],
+    useFactory: ({ config, core }: ResolvedSessionOptions, clock: Clock, events: SessionEvents): CoreClient =>
       core.create({
         clock,
         events,
-        callRecorder: telemetry,
         apiDomain: config.appInfo.apiDomain,
         jwksRefreshIntervalSec: config.jwksRefreshIntervalSec,
       }),
@@ -87,7 +78,7 @@ export const SESSION_PROVIDERS: Provider[] = [
   },
   {
     provide: SESSION_RUNTIME,
-    inject: [RESOLVED_SESSION_OPTIONS, RecipeDependencies, SessionRecipe, LoadedTelemetry],
+    inject: [RESOLVED_SESSION_OPTIONS, RecipeDependencies, SessionRecipe],
     useFactory: createRuntime,
   },
   SessionService,
@@ -141,11 +132,10 @@ function createRuntime(
   options: ResolvedSessionOptions,
   dependencies: RecipeDependencies,
   ownRecipe: SessionRecipe,
-  { telemetry }: LoadedTelemetry,
 ): SessionRuntime {
-  const { config, core, transport, prepareContext, lifetimes, verifier, clock } = dependencies;
-  const overridden = applyFunctionOverrides(ownRecipe, options.overrideFunctions);
-  const recipe = telemetry === undefined ? overridden : tracedRecipe(overridden, telemetry, verifier);
+  const { config, core, transport, prepareContext, lifetimes, verifier, events, clock } = dependencies;
+  const recipe = applyFunctionOverrides(ownRecipe, options.overrideFunctions);
+  const { rateLimit } = options.observability;
   const { claims, globalClaimValidators, errorHandlers: handlers } = options;
   const revokesStolenSessions = handlers.onTokenTheftDetected === undefined;
   const flow = {
@@ -159,20 +149,25 @@ function createRuntime(
     globalClaimValidators,
     revokesStolenSessions,
     lifetimes,
+    events,
+    rateLimits: rateLimit && new RateLimits(rateLimit, core, clock),
     clock,
   };
   const claimChecks = new ClaimChecks(flow);
   const creation = new CreateSessionFlow(flow);
-  const watchers = flowWatchers(options, dependencies, telemetry);
-  const isWatched = watchers.length > 0;
-  const verification = isWatched
-    ? new WatchedGetSessionFlow(flow, claimChecks, watchers)
-    : new GetSessionFlow(flow, claimChecks);
-  const refreshing = isWatched ? new WatchedRefreshSessionFlow(flow, watchers) : new RefreshSessionFlow(flow);
+  const verification = new GetSessionFlow(flow, claimChecks);
+  const refreshing = new RefreshSessionFlow(flow);
   const apiDependencies = { config, recipe, verification, refreshing, claimChecks };
   const ownApi = createApi(apiDependencies);
   const api = applyApiOverrides(ownApi, options.overrideApis);
-  const errorResponder = new ErrorResponder({ config, transport, recipe, handlers });
+  const errorResponder = new ErrorResponder({
+    config,
+    transport,
+    recipe,
+    handlers,
+    prepareContext,
+    logger: new Logger('SessionModule'),
+  });
   const { userSessionRoutes } = options.features;
   const userSessions = userSessionRoutes && new UserSessions(recipe, verification, userSessionRoutes);
   return {
@@ -189,21 +184,4 @@ function createRuntime(
     userSessions,
     prepareContext,
   };
-}
-
-/** Nobody, unless the application asked for it: then nothing is wrapped. */
-function flowWatchers(
-  { observability: { rateLimit } }: ResolvedSessionOptions,
-  { core, clock, events, verifier }: RecipeDependencies,
-  telemetry: Telemetry | undefined,
-): FlowWatcher[] {
-  const watchers: FlowWatcher[] = [];
-  if (telemetry !== undefined) {
-    telemetry.observe(events, verifier);
-    watchers.push({
-      afterRefusal: async ({ error, hasToken }) => telemetry.noteRefusal(error, hasToken),
-    });
-  }
-  if (rateLimit !== undefined) watchers.push(new RateLimits(rateLimit, core, clock));
-  return watchers;
 }

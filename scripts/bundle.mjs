@@ -24,7 +24,6 @@ await build({
   platform: 'node',
   target: 'es2022',
   packages: 'external',
-  external: ['#tldts'],
 });
 
 for (const file of readdirSync(dist, { recursive: true })) {

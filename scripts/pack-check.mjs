@@ -1,6 +1,6 @@
 // Is the tarball what users should get? publint, attw, a look at its files, and its command run from it.
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { pack, root, unpack } from './packed.mjs';
@@ -11,6 +11,7 @@ const REQUIRED = [
   'CHANGELOG.md',
   'SECURITY.md',
   'dist/index.d.ts',
+  'dist/core/index.js',
   'dist/testing/index.js',
   'dist/doctor/index.js',
   'dist/doctor/cli.js',
@@ -43,10 +44,9 @@ function runTool(name, ...args) {
 function foreignImports(file) {
   const text = readFileSync(join(root, file), 'utf8');
   const isDeclaration = file.endsWith('.d.ts');
-  const allowed = isDeclaration ? everywhere : [...everywhere, ...Object.keys(manifest.imports ?? {})];
   const imports = [...text.matchAll(SPECIFIER)].map(([, parenthesis, , name]) => ({
     name,
-    allowed: parenthesis && !isDeclaration ? [...allowed, ...peers] : allowed,
+    allowed: parenthesis && !isDeclaration ? [...everywhere, ...peers] : everywhere,
   }));
   const references = [...text.matchAll(TYPE_REFERENCE)].map(([, name]) => ({ name, allowed: ['node'] }));
   return [...imports, ...references]
@@ -57,7 +57,16 @@ function foreignImports(file) {
     .map(({ name }) => name);
 }
 
-/** The command as somebody has it who installed nothing else. */
+/** Puts the package's own dependencies beside the unpacked files, as npm would. Nest is not among them. */
+function linkDependencies(packageFolder) {
+  const modules = join(packageFolder, 'node_modules');
+  mkdirSync(modules);
+  for (const name of Object.keys(manifest.dependencies ?? {})) {
+    symlinkSync(join(root, 'node_modules', name), join(modules, name), 'junction');
+  }
+}
+
+/** Runs the command as installed for a user who has no Nest. */
 function runCommand(packageFolder, ...args) {
   const file = manifest.bin?.[DOCTOR];
   if (file === undefined)
@@ -67,7 +76,7 @@ function runCommand(packageFolder, ...args) {
 
 /** What errors, logs and Nest's messages call a class is the name that users import. */
 async function checkNamesOfClasses() {
-  for (const door of ['.', './testing', './doctor']) {
+  for (const door of ['.', './core', './testing', './doctor']) {
     const names = await import(new URL(manifest.exports[door].default, `file://${root}/`).href);
     for (const [name, value] of Object.entries(names)) {
       if (typeof value === 'function' && value.name !== name)
@@ -76,7 +85,17 @@ async function checkNamesOfClasses() {
   }
 }
 
+/** Each door must use the same classes: a store of `nest-sessions/core` is one for the main door. */
+async function checkOneCopy() {
+  const [main, core] = await Promise.all(
+    ['.', './core'].map((door) => import(new URL(manifest.exports[door].default, `file://${root}/`).href)),
+  );
+  if (!(main.memoryStore() instanceof core.SessionStore))
+    problems.push('the main door and nest-sessions/core have a copy of SessionStore each');
+}
+
 function checkCommand(packageFolder) {
+  linkDependencies(packageFolder);
   const expectations = [
     { args: ['doctor', '--help'], status: 0, output: 'Usage: npx nest-sessions doctor' },
     { args: ['doctor', 'http://127.0.0.1:1/auth', '--json'], status: 2, output: '"isReachable": false' },
@@ -102,13 +121,11 @@ try {
 }
 
 await checkNamesOfClasses();
+await checkOneCopy();
 for (const file of REQUIRED) if (!files.includes(file)) problems.push(`${file} is missing`);
-for (const target of Object.values(manifest.imports ?? {})) {
-  if (!files.includes(target.default.slice(2))) problems.push(`${target.default} is missing`);
-}
 for (const file of files.filter((path) => UNWANTED.test(path)))
   problems.push(`${file} does not belong there`);
-for (const file of files.filter((path) => /^dist\/(?!vendor\/).*\.(js|d\.ts)$/.test(path))) {
+for (const file of files.filter((path) => /^dist\/.*\.(js|d\.ts)$/.test(path))) {
   for (const name of foreignImports(file)) problems.push(`${file} imports ${name}`);
 }
 for (const script of ['preinstall', 'install', 'postinstall']) {

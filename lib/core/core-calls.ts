@@ -1,4 +1,5 @@
 import { CoreUnavailableError, StoreFullError } from '../errors.js';
+import { channels, traced } from '../events/channels.js';
 import type { CoreContext } from './core-provider.js';
 
 /** While calls fail and succeed by turns, there is at most one outage to tell of in this time. */
@@ -10,14 +11,14 @@ interface Outage {
 }
 
 /**
- * The calls to what the core needs, its store or a remote core: recorded where there is somebody to record them; one event
+ * The calls to what the core needs, its store or a remote core: published on their channel; one event
  * when they begin to fail and one when they succeed again, however many fail.
  */
 export class CoreCalls {
   private outage: Outage | undefined;
   private failures = 0;
 
-  constructor(private readonly context: Pick<CoreContext, 'clock' | 'events' | 'callRecorder'>) {}
+  constructor(private readonly context: Pick<CoreContext, 'clock' | 'events'>) {}
 
   /**
    * Makes a call. Of what it throws only a `CoreUnavailableError` means that nobody answered, unless the store is full.
@@ -25,10 +26,9 @@ export class CoreCalls {
    * @param operation what is called, without anything of this call: `store.promote`
    */
   async run<T>(operation: string, call: () => Promise<T>): Promise<T> {
-    const { callRecorder } = this.context;
     const failuresBefore = this.failures;
     try {
-      const answer = await (callRecorder === undefined ? call() : callRecorder.recordCall(operation, call));
+      const answer = await traced(channels.coreCall, { source: this.context.events, operation }, call);
       // A call that began before the last failure proves nothing about the time after it.
       if (this.outage !== undefined && failuresBefore === this.failures) this.noteAnswer(this.outage);
       return answer;

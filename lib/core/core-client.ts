@@ -6,8 +6,8 @@ import type {
   CoreSessionInformation,
   CoreSessionTokens,
   CoreUserRoles,
-  CreateJwtInput,
-  CreateJwtResult,
+  CoreJwtInput,
+  CoreJwtResult,
   CreateSessionInput,
   CreationLimit,
   JwksResult,
@@ -157,7 +157,7 @@ export abstract class CoreClient {
   abstract getPrimaryUserId(recipeUserId: string, userContext: UserContext): Promise<string>;
 
   /** Signs a JWT of the application's own. */
-  abstract createJwt(input: CreateJwtInput, userContext: UserContext): Promise<CreateJwtResult>;
+  abstract createJwt(input: CoreJwtInput, userContext: UserContext): Promise<CoreJwtResult>;
 
   /** The published verification keys. */
   abstract getJwks(userContext: UserContext): Promise<JwksResult>;

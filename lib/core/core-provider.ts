@@ -1,5 +1,4 @@
 import type { ConfigProblem } from '../errors.js';
-import type { CallRecorder } from '../events/call-recorder.js';
 import type { SessionEvents } from '../events/session-events.js';
 import type { Clock } from '../util/clock.js';
 import type { CoreClient } from './core-client.js';
@@ -15,8 +14,6 @@ export interface CoreContext {
   /** Told to a remote core with each call, for its statistics. */
   readonly apiDomain: string;
   readonly jwksRefreshIntervalSec: number;
-  /** Records calls to the store or to the remote core; absent where nobody does. */
-  readonly callRecorder?: CallRecorder | undefined;
 }
 
 /**

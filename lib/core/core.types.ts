@@ -2,7 +2,11 @@ import type { JsonObject, NamesChange } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
 import type { PublicJwk } from '../util/verification-keys.js';
 
-/** Roles and permissions as the core's user-roles recipe knows them; fits the option `userRoles` of the module. */
+/**
+ * Roles and permissions as the core's user-roles recipe knows them; fits the option `userRoles` of the module.
+ *
+ * @publicApi
+ */
 export interface CoreUserRoles {
   /** Names of the user's roles in a tenant. */
   getRolesForUser(input: { userId: string; tenantId: string; userContext: UserContext }): Promise<string[]>;
@@ -10,7 +14,11 @@ export interface CoreUserRoles {
   getPermissionsForRole(input: { role: string; userContext: UserContext }): Promise<string[]>;
 }
 
-/** A token with its times in milliseconds since the epoch. */
+/**
+ * A token with its times in milliseconds since the epoch.
+ *
+ * @publicApi
+ */
 export interface TokenInfo {
   readonly token: string;
   /** When it expires, milliseconds since the epoch. */
@@ -19,7 +27,11 @@ export interface TokenInfo {
   readonly createdTime: number;
 }
 
-/** What the core says about a session whenever it answers about tokens (CDI "Session" object). */
+/**
+ * What the core says about a session whenever it answers about tokens (CDI "Session" object).
+ *
+ * @publicApi
+ */
 export interface CoreSession {
   readonly handle: string;
   /** Primary user id; equals `recipeUserId` unless accounts are linked. */
@@ -29,7 +41,11 @@ export interface CoreSession {
   readonly userDataInJWT: JsonObject;
 }
 
-/** A session with a fresh pair of tokens. */
+/**
+ * A session with a fresh pair of tokens.
+ *
+ * @publicApi
+ */
 export interface CoreSessionTokens {
   readonly session: CoreSession;
   readonly accessToken: TokenInfo;
@@ -38,6 +54,11 @@ export interface CoreSessionTokens {
   readonly antiCsrfToken: string | undefined;
 }
 
+/**
+ * The arguments of `createSession`.
+ *
+ * @publicApi
+ */
 export interface CreateSessionInput {
   readonly tenantId: string;
   readonly recipeUserId: string;
@@ -47,7 +68,11 @@ export interface CreateSessionInput {
   readonly enableAntiCsrf: boolean;
 }
 
-/** How many live sessions one account may have in a tenant. */
+/**
+ * How many live sessions one account may have in a tenant.
+ *
+ * @publicApi
+ */
 export interface CreationLimit {
   /** At least 1. */
   readonly max: number;
@@ -55,6 +80,11 @@ export interface CreationLimit {
   readonly whenExceeded: 'refuse' | 'end-oldest';
 }
 
+/**
+ * The outcome of making a session where the number of sessions is limited.
+ *
+ * @publicApi
+ */
 export type LimitedCreationResult =
   | {
       readonly status: 'OK';
@@ -71,6 +101,11 @@ export type LimitedCreationResult =
       readonly failure: unknown;
     };
 
+/**
+ * The arguments of `verifySession`.
+ *
+ * @publicApi
+ */
 export interface VerifySessionInput {
   readonly accessToken: string;
   readonly antiCsrfToken: string | undefined;
@@ -79,11 +114,21 @@ export interface VerifySessionInput {
   readonly checkDatabase: boolean;
 }
 
+/**
+ * The outcome of verifying an access token; with `accessToken` when the client is to get a new one.
+ *
+ * @publicApi
+ */
 export type VerifySessionResult =
   | { readonly status: 'OK'; readonly session: CoreSession; readonly accessToken?: TokenInfo }
   | { readonly status: 'UNAUTHORISED'; readonly message: string }
   | { readonly status: 'TRY_REFRESH_TOKEN'; readonly message: string };
 
+/**
+ * The arguments of `refreshSession`.
+ *
+ * @publicApi
+ */
 export interface RefreshSessionInput {
   readonly refreshToken: string;
   readonly antiCsrfToken: string | undefined;
@@ -91,6 +136,11 @@ export interface RefreshSessionInput {
   readonly useDynamicSigningKey: boolean;
 }
 
+/**
+ * The outcome of exchanging a refresh token. Theft is reported; the caller revokes the session.
+ *
+ * @publicApi
+ */
 export type RefreshSessionResult =
   | ({ readonly status: 'OK' } & CoreSessionTokens)
   | { readonly status: 'UNAUTHORISED'; readonly message: string }
@@ -99,6 +149,11 @@ export type RefreshSessionResult =
       readonly session: { readonly handle: string; readonly userId: string; readonly recipeUserId: string };
     };
 
+/**
+ * The arguments of `regenerateAccessToken`.
+ *
+ * @publicApi
+ */
 export interface RegenerateInput {
   readonly accessToken: string;
   /** The new payload, in place of the stored one; undefined re-issues that. */
@@ -107,16 +162,29 @@ export interface RegenerateInput {
   readonly change?: SessionPayloadChange;
 }
 
-/** A change of the payload that is stored with one session. */
+/**
+ * A change of the payload that is stored with one session.
+ *
+ * @publicApi
+ */
 export interface SessionPayloadChange extends NamesChange {
   readonly sessionHandle: string;
 }
 
+/**
+ * The outcome of re-issuing an access token; without `accessToken` when the old one has expired.
+ *
+ * @publicApi
+ */
 export type RegenerateResult =
   | { readonly status: 'OK'; readonly session: CoreSession; readonly accessToken?: TokenInfo }
   | { readonly status: 'UNAUTHORISED'; readonly message: string };
 
-/** The stored facts of a session. */
+/**
+ * The stored facts of a session.
+ *
+ * @publicApi
+ */
 export interface CoreSessionInformation {
   readonly sessionHandle: string;
   readonly userId: string;
@@ -129,7 +197,11 @@ export interface CoreSessionInformation {
   readonly timeCreated: number;
 }
 
-/** Whose sessions: one tenant's or, with `tenantId` undefined, those of all tenants. */
+/**
+ * Whose sessions: one tenant's or, with `tenantId` undefined, those of all tenants.
+ *
+ * @publicApi
+ */
 export interface UserSessionsInput {
   readonly userId: string;
   readonly tenantId: string | undefined;
@@ -137,7 +209,12 @@ export interface UserSessionsInput {
   readonly includeLinkedAccounts: boolean;
 }
 
-export interface CreateJwtInput {
+/**
+ * The arguments of `createJWT`.
+ *
+ * @publicApi
+ */
+export interface CoreJwtInput {
   readonly payload: JsonObject;
   /** Seconds; greater than 0. */
   readonly validity: number;
@@ -147,9 +224,19 @@ export interface CreateJwtInput {
   readonly jwksDomain: string;
 }
 
-export type CreateJwtResult =
+/**
+ * The outcome of signing a JWT.
+ *
+ * @publicApi
+ */
+export type CoreJwtResult =
   { readonly status: 'OK'; readonly jwt: string } | { readonly status: 'UNSUPPORTED_ALGORITHM_ERROR' };
 
+/**
+ * The public keys of a core.
+ *
+ * @publicApi
+ */
 export interface JwksResult {
   readonly keys: readonly PublicJwk[];
   /** How long the set may be cached, seconds. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { printable, shortHandle } from './printable.js';
+import { CoreUnavailableError } from '../errors.js';
+import { errorReason, printable, shortHandle } from './printable.js';
 
 describe('text from outside (S103)', () => {
   it.each([
@@ -29,5 +30,14 @@ describe('a shortened handle (S103)', () => {
     expect(shortHandle(handle)).toMatch(/^[0-9a-f]{16}$/);
     expect(shortHandle(handle)).toBe(shortHandle(handle));
     expect(shortHandle(`${handle}2`)).not.toBe(shortHandle(handle));
+  });
+});
+
+describe('the reason of an error, for the log', () => {
+  it('cannot begin a new line (S103)', () => {
+    const cause = new Error('a driver quotes\nwhat a client sent\u001B[31m');
+    expect(errorReason(new CoreUnavailableError('gone', { cause }))).toBe(
+      'CoreUnavailableError: gone: a driver quotes\\u{a}what a client sent\\u{1b}[31m',
+    );
   });
 });

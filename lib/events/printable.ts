@@ -3,6 +3,9 @@ import { createHash } from 'node:crypto';
 /** What can end a line, colour a terminal, reverse the reading direction or hide: it is spelled out. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
+/** The message of a database driver may quote a whole statement. */
+const MAX_REASON_LENGTH = 2000;
+
 /**
  * Text from outside in a form that is safe in a log line: one line, no terminal commands, bounded.
  *
@@ -22,4 +25,11 @@ export function printable(text: string, maxLength: number): string {
  */
 export function shortHandle(sessionHandle: string): string {
   return createHash('sha256').update(sessionHandle).digest('hex').slice(0, 16);
+}
+
+/** The text of a failure for the log, its cause included. No message of ours carries a token. */
+export function errorReason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : '';
+  return printable(`${error.name}: ${error.message}${cause}`, MAX_REASON_LENGTH);
 }

@@ -31,8 +31,8 @@ describe('telemetry of several applications in one process', () => {
   it('shows the remembered tokens of each until it shuts down', () => {
     const { api, callbacks } = apiWithGauges();
     const [first, second] = [new SessionEvents(), new SessionEvents()];
-    new Telemetry(api).observe(first, { cachedTokens: 1 });
-    new Telemetry(api).observe(second, { cachedTokens: 2 });
+    new Telemetry(api, first).observeSessions({ cachedTokens: 1 });
+    new Telemetry(api, second).observeSessions({ cachedTokens: 2 });
     const shown = (): number[] => {
       const values: number[] = [];
       for (const show of callbacks) show({ observe: (value) => values.push(value) });

@@ -1,3 +1,4 @@
+import type { Channel, TracingChannel } from 'node:diagnostics_channel';
 import {
   CoreBadInputError,
   CoreResponseError,
@@ -6,13 +7,20 @@ import {
   SessionError,
   TooManySessionsError,
 } from '../errors.js';
-import type { CallRecorder } from './call-recorder.js';
+import {
+  channels,
+  type ChannelMessage,
+  type CoreCallMessage,
+  type SessionRefusedMessage,
+  type SessionTraceMessage,
+  type TraceMessage,
+} from './channels.js';
 import type {
   GaugeCallback,
   OpenTelemetryApi,
   TelemetryAttributes,
-  TelemetryCounter,
   TelemetryHistogram,
+  TelemetrySpan,
 } from './open-telemetry.js';
 import { shortHandle } from './printable.js';
 import type { SessionEvents } from './session-events.js';
@@ -22,136 +30,165 @@ const SCOPE = 'nest-sessions';
 const KIND_CLIENT = 2;
 const STATUS_ERROR = 2;
 
-/** A session as far as spans tell of it. */
-export interface TracedSession {
-  getHandle(): string;
-  getTenantId(): string;
+/** How the work of a tracing channel is shown. */
+interface TraceView<Message extends TraceMessage> {
+  readonly spanName: (message: Message) => string;
+  readonly kind?: number;
+  /** Attributes of the span and of its duration. */
+  readonly attributes?: (message: Message) => TelemetryAttributes;
+  /** Further attributes of the span after success. */
+  readonly results?: (message: Message) => TelemetryAttributes;
+  readonly durations?: TelemetryHistogram | undefined;
 }
 
 /**
- * Sessions in OpenTelemetry: spans and metrics. No attribute is anything that a client sent or that names a user; a session
- * is told by a shortened hash of its handle.
+ * Shows the sessions of one module in OpenTelemetry, as a subscriber of the {@link channels}. No attribute holds anything
+ * that a client sent or that names a user; a session appears as a shortened hash of its handle.
  *
  * @see docs/guides/observability.md
  */
-export class Telemetry implements CallRecorder {
-  private readonly tracer: ReturnType<OpenTelemetryApi['trace']['getTracer']>;
-  private readonly meter: ReturnType<OpenTelemetryApi['metrics']['getMeter']>;
-  private readonly refusals: TelemetryCounter;
-  private readonly refreshes: TelemetryHistogram;
-  private readonly calls: TelemetryHistogram;
+export class Telemetry {
+  private readonly tracer: ReturnType<OpenTelemetryApi['trace']['getTracer']> | undefined;
+  private readonly meter: ReturnType<OpenTelemetryApi['metrics']['getMeter']> | undefined;
+  private readonly unsubscribers: (() => void)[] = [];
 
-  constructor({ trace, metrics }: OpenTelemetryApi) {
-    this.tracer = trace.getTracer(SCOPE);
-    this.meter = metrics.getMeter(SCOPE);
-    this.refusals = this.meter.createCounter('nest_sessions.refusals', {
-      description: 'Requests whose session was not accepted, by reason',
+  /**
+   * @param api undefined without OpenTelemetry: then nothing is subscribed
+   * @param source the events of the module; messages of other modules are ignored, and the end of its stream is the end of
+   *   all subscriptions
+   */
+  constructor(
+    api: OpenTelemetryApi | undefined,
+    private readonly source: SessionEvents,
+  ) {
+    this.tracer = api?.trace.getTracer(SCOPE);
+    this.meter = api?.metrics.getMeter(SCOPE);
+    source.immediate.subscribe({ complete: () => this.stop() });
+  }
+
+  /** Ends all subscriptions. Does nothing when called again. */
+  stop(): void {
+    for (const unsubscribe of this.unsubscribers.splice(0)) unsubscribe();
+  }
+
+  /** Shows the calls to the store or to the remote core. */
+  observeCoreCalls(): void {
+    const attributes = ({ operation }: CoreCallMessage): TelemetryAttributes => ({
+      'nest_sessions.operation': operation,
     });
-    this.refreshes = this.meter.createHistogram('nest_sessions.refresh.duration', {
-      description: 'Duration of refreshes, by outcome',
-      unit: 's',
-    });
-    this.calls = this.meter.createHistogram('nest_sessions.core.call.duration', {
-      description: 'Duration of calls to the store or to the remote core, by operation',
-      unit: 's',
+    this.trace(channels.coreCall, {
+      spanName: ({ operation }) => operation,
+      kind: KIND_CLIENT,
+      attributes,
+      durations: this.meter?.createHistogram('nest_sessions.core.call.duration', {
+        description: 'Duration of calls to the store or to the remote core, by operation',
+        unit: 's',
+      }),
     });
   }
 
-  /** Counts events until the stream ends, and shows the number of remembered tokens until then. */
-  observe(events: SessionEvents, tokens: { readonly cachedTokens: number }): void {
-    const counter = this.meter.createCounter('nest_sessions.events', {
+  /** Shows sessions that are created, verified, refreshed or refused, all events, and the number of remembered tokens. */
+  observeSessions(tokens: { readonly cachedTokens: number }): void {
+    const { meter } = this;
+    if (meter === undefined) return;
+    const results = ({ sessionHandle, tenantId }: SessionTraceMessage): TelemetryAttributes => ({
+      ...(sessionHandle !== undefined && { 'nest_sessions.session': shortHandle(sessionHandle) }),
+      ...(tenantId !== undefined && { 'nest_sessions.tenant_id': tenantId }),
+    });
+    this.trace(channels.sessionCreate, { spanName: () => 'session.create', results });
+    this.trace(channels.sessionVerify, { spanName: () => 'session.verify', results });
+    this.trace(channels.sessionRefresh, {
+      spanName: () => 'session.refresh',
+      results,
+      durations: meter.createHistogram('nest_sessions.refresh.duration', {
+        description: 'Duration of refreshes, by outcome',
+        unit: 's',
+      }),
+    });
+    const refusals = meter.createCounter('nest_sessions.refusals', {
+      description: 'Requests whose session was not accepted, by reason',
+    });
+    this.subscribe<SessionRefusedMessage>(channels.sessionRefused, (message) =>
+      refusals.add(1, { 'nest_sessions.reason': refusalReason(message) }),
+    );
+    const events = meter.createCounter('nest_sessions.events', {
       description: 'What happened to sessions, keys and the core, by type',
     });
-    const gauge = this.meter.createObservableGauge('nest_sessions.cached_tokens', {
+    const counting = this.source.immediate.subscribe(({ type }) =>
+      events.add(1, { 'nest_sessions.event': type }),
+    );
+    this.unsubscribers.push(() => counting.unsubscribe());
+    const gauge = meter.createObservableGauge('nest_sessions.cached_tokens', {
       description: 'Access tokens that are remembered as verified',
     });
     const show: GaugeCallback = (result) => result.observe(tokens.cachedTokens);
     gauge.addCallback(show);
-    events.immediate.subscribe({
-      next: ({ type }) => counter.add(1, { 'nest_sessions.event': type }),
-      complete: () => gauge.removeCallback(show),
+    this.unsubscribers.push(() => gauge.removeCallback(show));
+  }
+
+  private subscribe<Message extends ChannelMessage>(
+    channel: Channel<unknown, Message>,
+    listener: (message: Message) => void,
+  ): void {
+    const listenToSource = (message: unknown): void => {
+      if ((message as Message).source === this.source) listener(message as Message);
+    };
+    channel.subscribe(listenToSource);
+    this.unsubscribers.push(() => channel.unsubscribe(listenToSource));
+  }
+
+  /** Puts the work of a channel into spans, which are active while it is done, and measures it. */
+  private trace<Message extends TraceMessage>(
+    tracing: TracingChannel<unknown, Message>,
+    view: TraceView<Message>,
+  ): void {
+    const { tracer } = this;
+    if (tracer === undefined) return;
+    const open = new WeakMap<Message, OpenTrace>();
+    this.subscribe(tracing.start, (message) => {
+      const attributes = view.attributes?.(message) ?? {};
+      const kind = view.kind === undefined ? {} : { kind: view.kind };
+      const { enclose } = message;
+      message.enclose = async (work) =>
+        tracer.startActiveSpan(view.spanName(message), { ...kind, attributes }, async (span) => {
+          open.set(message, { span, attributes, startMs: performance.now() });
+          return enclose === undefined ? work() : enclose(work);
+        });
     });
-  }
-
-  /** Counts a caller who was not let through. */
-  noteRefusal(error: unknown, hasToken: boolean): void {
-    const outcome = refreshOutcome(error);
-    const reason = outcome === 'UNAUTHORISED' && !hasToken ? 'NO_TOKEN' : outcome;
-    this.refusals.add(1, { 'nest_sessions.reason': reason });
-  }
-
-  /** Measures a refresh, in a span. */
-  async recordRefresh<T extends TracedSession>(refresh: () => Promise<T>): Promise<T> {
-    return this.timed(this.refreshes, {}, async () => this.recordSession('session.refresh', refresh));
-  }
-
-  /** Does something to one session in a span. */
-  async recordSession<T extends TracedSession | undefined>(name: string, work: () => Promise<T>): Promise<T> {
-    return this.inSpan(name, {}, work, (session) => ({
-      'nest_sessions.outcome': 'OK',
-      ...(session && {
-        'nest_sessions.session': shortHandle(session.getHandle()),
-        'nest_sessions.tenant_id': session.getTenantId(),
-      }),
-    }));
-  }
-
-  async recordCall<T>(operation: string, call: () => Promise<T>): Promise<T> {
-    const attributes = { 'nest_sessions.operation': operation };
-    return this.timed(this.calls, attributes, async () =>
-      this.inSpan(operation, { kind: KIND_CLIENT, attributes }, call, () => ({
-        'nest_sessions.outcome': 'OK',
-      })),
-    );
-  }
-
-  private async timed<T>(
-    histogram: TelemetryHistogram,
-    attributes: TelemetryAttributes,
-    work: () => Promise<T>,
-  ): Promise<T> {
-    const startMs = performance.now();
-    const record = (outcome: string): void =>
-      histogram.record((performance.now() - startMs) / 1000, {
-        ...attributes,
-        'nest_sessions.outcome': outcome,
-      });
-    try {
-      const result = await work();
-      record('OK');
-      return result;
-    } catch (error) {
-      record(refreshOutcome(error));
-      throw error;
-    }
-  }
-
-  private async inSpan<T>(
-    name: string,
-    options: { kind?: number; attributes?: TelemetryAttributes },
-    work: () => Promise<T>,
-    attributesOf: (result: T) => TelemetryAttributes,
-  ): Promise<T> {
-    return this.tracer.startActiveSpan(name, options, async (span) => {
-      try {
-        const result = await work();
-        span.setAttributes(attributesOf(result));
-        return result;
-      } catch (error) {
-        const outcome = refreshOutcome(error);
-        // The message stays out: what a driver or an application writes into it is not in our hands.
-        span.setAttributes({ 'nest_sessions.outcome': outcome });
-        if (isFailure(error)) span.setStatus({ code: STATUS_ERROR });
-        throw error;
-      } finally {
-        span.end();
-      }
+    this.subscribe(tracing.asyncEnd, (message) => {
+      const trace = open.get(message);
+      if (trace !== undefined) endTrace(trace, message, view);
     });
   }
 }
 
-/** One of a few words, so that metrics stay small. */
-function refreshOutcome(error: unknown): string {
+interface OpenTrace {
+  readonly span: TelemetrySpan;
+  readonly attributes: TelemetryAttributes;
+  readonly startMs: number;
+}
+
+function endTrace<Message extends TraceMessage>(
+  { span, attributes, startMs }: OpenTrace,
+  message: Message,
+  { durations, results }: TraceView<Message>,
+): void {
+  const hasFailed = 'error' in message;
+  const outcome = { 'nest_sessions.outcome': hasFailed ? findOutcome(message.error) : 'OK' };
+  durations?.record((performance.now() - startMs) / 1000, { ...attributes, ...outcome });
+  // The message of an error stays out: a driver or an application may have put a secret into it.
+  span.setAttributes(hasFailed ? outcome : { ...outcome, ...results?.(message) });
+  if (hasFailed && isFailure(message.error)) span.setStatus({ code: STATUS_ERROR });
+  span.end();
+}
+
+function refusalReason({ error, hasToken }: SessionRefusedMessage): string {
+  const outcome = findOutcome(error);
+  return outcome === 'UNAUTHORISED' && !hasToken ? 'NO_TOKEN' : outcome;
+}
+
+/** Returns one of a few words, so that metrics have few series. */
+function findOutcome(error: unknown): string {
   if (SessionError.isSessionError(error)) return error.type;
   if (error instanceof TooManySessionsError) return 'TOO_MANY_SESSIONS';
   if (error instanceof CoreBadInputError) return 'BAD_INPUT';
@@ -160,7 +197,7 @@ function refreshOutcome(error: unknown): string {
   return error instanceof CoreResponseError ? 'CORE_RESPONSE' : 'ERROR';
 }
 
-/** Whether something of ours failed, and did not just refuse what it is there to refuse. */
+/** True if the server failed; false if a rule refused the call as it should. */
 function isFailure(error: unknown): boolean {
   return !(
     SessionError.isSessionError(error) ||

@@ -1,21 +1,20 @@
 import type { ArgumentsHost } from '@nestjs/common';
-import type { AnswerableError, ErrorAnswers } from '../session-error-answer.js';
-import type { HttpRequest, HttpResponse } from '../util/http-exchange.js';
 import { getExchange } from '../http/http-exchange-factory.js';
-import { findGraphqlContext, type RequestAndResponse } from './execution-request.js';
+import type { ErrorResponder, ErrorResponse, HandledError } from '../sessions/error-responder.js';
+import { getRequestState } from '../sessions/request-state.js';
 import { findGraphqlClient } from '../websocket/socket-client.js';
 import { requestOfHandshake } from '../websocket/socket-handshake.js';
-import { tellError, type ToldError } from '../websocket/told-error.js';
+import { findGraphqlContext, type RequestAndResponse } from './execution-request.js';
 
 /**
- * A session error as it goes into a GraphQL answer. No package of GraphQL is needed for it: `graphql-js` takes over
- * the `extensions` of what a resolver throws, Apollo reads the status in them, Mercurius reads `statusCode`.
+ * A session error in the form of a GraphQL response. It needs no package of GraphQL: `graphql-js` takes over the
+ * `extensions` of what a resolver throws, Apollo reads the status in them, Mercurius reads `statusCode`.
  */
 export class GraphqlSessionError extends Error {
   readonly extensions: Readonly<Record<string, unknown>>;
   readonly statusCode: number;
 
-  constructor({ code, message, status, details }: ToldError, cause: Error) {
+  constructor({ code, message, status, details }: ErrorResponse, cause: Error) {
     super(message, { cause });
     this.name = 'GraphqlSessionError';
     this.statusCode = status;
@@ -24,33 +23,24 @@ export class GraphqlSessionError extends Error {
 }
 
 /**
- * The error for the answer of an operation. Cookies and headers are written at once; the response itself is the driver's to
- * send, for other fields may have an answer.
+ * Returns the error for the response of an operation. Cookies and headers are written at once; the response itself is
+ * the driver's to send, because other fields may have a result.
  *
- * @param find how the request and the response are found where the operation came by HTTP
+ * @param find finds the request and the response of an operation that came by HTTP
+ * @param responder responds unless another module works on the request
  */
 export async function toGraphqlError(
-  error: AnswerableError,
+  error: HandledError,
   host: ArgumentsHost,
   find: () => RequestAndResponse,
-  answers: ErrorAnswers,
+  responder: ErrorResponder,
 ): Promise<GraphqlSessionError> {
-  const { request, response, original } = findExchange(host, find);
-  const told = await answers.give(error, request, original, async (given, answering) =>
-    tellError(given, { request, response }, answering),
-  );
-  return new GraphqlSessionError(told, error);
-}
-
-/** Without a response where the operation came through a WebSocket. */
-function findExchange(
-  host: ArgumentsHost,
-  find: () => RequestAndResponse,
-): { request: HttpRequest; response: HttpResponse | undefined; original: unknown } {
   const client = findGraphqlClient(findGraphqlContext(host));
   if (client !== undefined) {
-    return { request: requestOfHandshake(client.handshake), response: undefined, original: undefined };
+    const request = requestOfHandshake(client.handshake);
+    return new GraphqlSessionError(await responder.capture(error, { request, response: undefined }), error);
   }
   const { req, res } = find();
-  return { ...getExchange(req, res), original: req };
+  const working = getRequestState(req)?.errorResponder ?? responder;
+  return new GraphqlSessionError(await working.capture(error, getExchange(req, res)), error);
 }

@@ -10,7 +10,7 @@ import type { VerifySessionOptions } from '../sessions/recipe.interface.js';
 import type { SessionContainer } from '../sessions/session-container.js';
 import { getRequestState, setRequestState } from '../sessions/request-state.js';
 import { SharedVerifications } from './shared-verifications.js';
-import { ErrorAnswers, isAnswerable } from '../session-error-answer.js';
+import { isHandledError } from '../sessions/error-responder.js';
 import { SessionSockets } from '../websocket/session-sockets.js';
 import type { SessionRuntime } from '../sessions/session-runtime.js';
 import { SESSION_RUNTIME } from '../session.constants.js';
@@ -21,7 +21,6 @@ import { getExchange } from '../http/http-exchange-factory.js';
 @Injectable()
 export class SessionContexts {
   private readonly verifications: SharedVerifications;
-  private readonly errorAnswers: ErrorAnswers;
 
   constructor(
     @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
@@ -29,7 +28,6 @@ export class SessionContexts {
     private readonly modules: ModuleRef,
   ) {
     this.verifications = new SharedVerifications(runtime);
-    this.errorAnswers = new ErrorAnswers(runtime);
   }
 
   /** @param find how the guard finds the request and the response where there is no connection that lasts */
@@ -43,10 +41,10 @@ export class SessionContexts {
       this.remember(context, session, find);
       return true;
     } catch (error) {
-      if (!isAnswerable(error) || !isNestedField(context)) throw error;
+      if (!isHandledError(error) || !isNestedField(context)) throw error;
       // Filters, those of the application among them, are to see the error itself; without any it must be ready for the answer.
       if (hasFiltersOnNestedFields(this.modules)) throw error;
-      throw await toGraphqlError(error, context, find, this.errorAnswers);
+      throw await toGraphqlError(error, context, find, this.runtime.errorResponder);
     }
   }
 

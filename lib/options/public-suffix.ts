@@ -1,4 +1,4 @@
-import { getDomain } from '#tldts';
+import { getDomain } from 'tldts';
 
 /**
  * The part of a host name that one party registered, by the public suffix list with its private section.

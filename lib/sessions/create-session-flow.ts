@@ -1,5 +1,6 @@
 import { lengthOfNewAccessToken } from '../tokens/access-token-claims.js';
 import { withoutProtectedClaims } from '../tokens/reserved-claims.js';
+import { channels, tracedSession } from '../events/channels.js';
 import { isInsecureSameSiteNone } from '../options/cookie-policy.js';
 import type { SessionLifetime } from '../options/session-lifetime.js';
 import type { TokenTransferMethod } from '../options/session-options.interface.js';
@@ -8,6 +9,7 @@ import type { JsonObject } from '../util/json.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
 import { otherMethod, type FlowDependencies } from './flow-dependencies.js';
 import { toJsonObject } from './json-input.js';
+import type { RecipeInterface } from './recipe.interface.js';
 import type { SessionContainer } from './session-container.js';
 
 export interface NewSessionInput {
@@ -34,7 +36,7 @@ export class CreateSessionFlow {
     input: NewSessionInput,
     userContext: UserContext,
   ): Promise<SessionContainer> {
-    const { transport, recipe } = this.dependencies;
+    const { transport } = this.dependencies;
     const { request } = exchange;
     withRequest(userContext, request);
     const prepared = await this.prepare(input, userContext); // C1-C5
@@ -43,7 +45,7 @@ export class CreateSessionFlow {
     const payload = this.dependencies.lifetimes.payloadOfNewSession(prepared.accessTokenPayload, prepared);
     const tokenLength = lengthOfNewAccessToken(prepared, payload);
     transport.assertAccessTokenFits(request, transferMethod, tokenLength, userContext);
-    const session = await recipe.createNewSession({
+    const session = await this.createNewSession({
       ...prepared,
       disableAntiCsrf: transferMethod === 'header',
       userContext,
@@ -61,7 +63,14 @@ export class CreateSessionFlow {
   ): Promise<SessionContainer> {
     const prepared = await this.prepare(input, userContext);
     const { disableAntiCsrf } = input;
-    return this.dependencies.recipe.createNewSession({ ...prepared, disableAntiCsrf, userContext });
+    return this.createNewSession({ ...prepared, disableAntiCsrf, userContext });
+  }
+
+  private async createNewSession(
+    input: Parameters<RecipeInterface['createNewSession']>[0],
+  ): Promise<SessionContainer> {
+    const { recipe, events } = this.dependencies;
+    return tracedSession(channels.sessionCreate, events, async () => recipe.createNewSession(input));
   }
 
   /** C1-C5: who it is for, and what goes into the payload. */

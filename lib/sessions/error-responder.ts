@@ -1,13 +1,28 @@
+import type { LoggerService } from '@nestjs/common';
+import {
+  CoreResponseError,
+  CoreUnavailableError,
+  DuplicateSessionCookiesError,
+  RateLimitedError,
+  SessionError,
+  TooManySessionsError,
+  type AnySessionError,
+  type ClaimValidationError,
+  type SessionErrorType,
+} from '../errors.js';
+import { errorReason } from '../events/printable.js';
+import { CapturedResponse } from '../http/captured-response.js';
+import type { TokenTransport } from '../http/token-transport.js';
 import type { SessionConfig } from '../options/session-config.js';
-import type { AnySessionError, ClaimValidationError } from '../errors.js';
 import { assertNever } from '../util/assert-never.js';
 import type { HttpExchange, HttpRequest, HttpResponse } from '../util/http-exchange.js';
-import type { UserContext } from '../util/user-context.js';
-import type { TokenTransport } from '../http/token-transport.js';
+import { isJsonObject } from '../util/json.js';
+import { withRequest, type UserContext } from '../util/user-context.js';
+import type { PrepareContext } from './prepare-context.js';
 import type { RecipeInterface } from './recipe.interface.js';
 
 /**
- * Replacements for the answers to session errors. Each must send the response (`setStatusCode`, `sendJSONResponse`)
+ * Replacements for the responses to session errors. Each must send the response (`setStatusCode`, `sendJSONResponse`)
  * and is awaited. Tokens that are to be cleared have been cleared before it runs.
  *
  * @publicApi
@@ -41,79 +56,208 @@ export type ErrorMessageHandler = (
   userContext: UserContext,
 ) => Promise<void> | void;
 
-export interface ErrorResponderDependencies {
-  readonly config: SessionConfig;
-  readonly transport: TokenTransport;
-  readonly recipe: RecipeInterface;
-  readonly handlers: SessionErrorHandlers;
+const HANDLER_NAMES = {
+  UNAUTHORISED: 'onUnauthorised',
+  TRY_REFRESH_TOKEN: 'onTryRefreshToken',
+  TOKEN_THEFT_DETECTED: 'onTokenTheftDetected',
+  INVALID_CLAIMS: 'onInvalidClaim',
+  CLEAR_DUPLICATE_SESSION_COOKIES: 'onClearDuplicateSessionCookies',
+} as const satisfies Record<SessionErrorType, keyof SessionErrorHandlers>;
+
+/** The classes of errors that have a response of their own. */
+export const HANDLED_ERRORS = [
+  SessionError,
+  CoreUnavailableError,
+  CoreResponseError,
+  TooManySessionsError,
+  RateLimitedError,
+  DuplicateSessionCookiesError,
+] as const;
+
+type OtherHandledError = Exclude<InstanceType<(typeof HANDLED_ERRORS)[number]>, SessionError>;
+
+/** An error of {@link HANDLED_ERRORS}. */
+export type HandledError = AnySessionError | OtherHandledError;
+
+export function isHandledError(error: unknown): error is HandledError {
+  return SessionError.isSessionError(error) || HANDLED_ERRORS.some((kind) => error instanceof kind);
 }
 
+/** The response to an error: status and body over HTTP, a GraphQL error, an event of a WebSocket. */
+export interface ErrorResponse {
+  /**
+   * The session error's `type`; `SERVICE_UNAVAILABLE` and `BAD_GATEWAY` for trouble with the core; `TOO_MANY_SESSIONS`,
+   * `TOO_MANY_REQUESTS`, `DUPLICATE_SESSION_COOKIES`.
+   */
+  readonly code: string;
+  readonly status: number;
+  readonly message: string;
+  /** What the body holds beside the message, `claimValidationErrors` for example. */
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+interface ErrorRule extends ErrorResponse {
+  /** Whether the client's tokens are taken away. */
+  readonly clearsTokens?: boolean;
+  /** Seconds after which the client may try again. */
+  readonly retryAfterSec?: number;
+}
+
+export interface ErrorResponderDependencies {
+  readonly config: Pick<SessionConfig, 'sessionExpiredStatusCode' | 'invalidClaimStatusCode'>;
+  readonly transport: Pick<TokenTransport, 'clearBoth'>;
+  readonly recipe: Pick<RecipeInterface, 'revokeSession'>;
+  readonly handlers: SessionErrorHandlers;
+  readonly prepareContext: PrepareContext;
+  readonly logger: Pick<LoggerService, 'debug' | 'error'>;
+}
+
+/** A response to write to; undefined where the transport has none. */
+type ErrorTarget = Pick<HttpExchange, 'request'> & { readonly response: HttpResponse | undefined };
+
 /**
- * The one place that turns a session error into an answer: cleared tokens, status, body. The error's own message stays
- * on the server.
+ * Maps errors to responses: status, body, cleared tokens. It is the only place that knows HTTP status codes. A session
+ * error's own message stays on the server.
  *
  * @see docs/protocol/sdk.md §9.3
  */
 export class ErrorResponder {
   constructor(private readonly dependencies: ErrorResponderDependencies) {}
 
-  async respond(error: AnySessionError, exchange: HttpExchange, userContext: UserContext): Promise<void> {
-    const { transport, handlers } = this.dependencies;
-    const { request, response } = exchange;
-    switch (error.type) {
-      case 'UNAUTHORISED':
-        if (error.payload.clearTokens) transport.clearBoth(exchange, userContext);
-        if (handlers.onUnauthorised)
-          return handlers.onUnauthorised(error.message, request, response, userContext);
-        return this.sendExpired(response, 'unauthorised');
-      case 'TRY_REFRESH_TOKEN':
-        if (handlers.onTryRefreshToken)
-          return handlers.onTryRefreshToken(error.message, request, response, userContext);
-        return this.sendExpired(response, 'try refresh token');
-      case 'TOKEN_THEFT_DETECTED': {
-        const { sessionHandle, userId, recipeUserId } = error.payload;
-        // Done already where the theft was found; an application may throw this error itself. Before the clearing: if the
-        // core is gone now, the answer is a 503 that clears nothing.
-        if (!handlers.onTokenTheftDetected) {
-          const owner = { userId, recipeUserId };
-          await this.dependencies.recipe.revokeSession({ sessionHandle, owner, userContext });
-        }
-        transport.clearBoth(exchange, userContext);
-        if (handlers.onTokenTheftDetected) {
-          return handlers.onTokenTheftDetected(
-            sessionHandle,
-            userId,
-            recipeUserId,
-            request,
-            response,
-            userContext,
-          );
-        }
-        return this.sendExpired(response, 'token theft detected');
-      }
-      case 'INVALID_CLAIMS':
-        if (handlers.onInvalidClaim)
-          return handlers.onInvalidClaim(error.payload, request, response, userContext);
-        return send(response, this.dependencies.config.invalidClaimStatusCode, {
-          message: 'invalid claim',
-          claimValidationErrors: error.payload,
-        });
-      case 'CLEAR_DUPLICATE_SESSION_COOKIES':
-        if (handlers.onClearDuplicateSessionCookies) {
-          return handlers.onClearDuplicateSessionCookies(error.message, request, response, userContext);
-        }
-        return send(response, 200, { message: error.message });
-      default:
-        return assertNever(error);
+  /** Logs an error and sends the response to it. */
+  async send(error: HandledError, exchange: HttpExchange): Promise<void> {
+    return this.withFallback(error, exchange.request, async (each, userContext) =>
+      this.write(each, exchange, userContext),
+    );
+  }
+
+  /** Logs an error and returns the response to it; only headers are written, where there is a response. */
+  async capture(error: HandledError, { request, response }: ErrorTarget): Promise<ErrorResponse> {
+    return this.withFallback(error, request, async (each, userContext) => {
+      const captured = new CapturedResponse(response);
+      await this.write(each, { request, response: captured }, userContext);
+      const { code } = this.findRule(each);
+      const { message = code, ...details } = isJsonObject(captured.body) ? captured.body : {};
+      const text = typeof message === 'string' ? message : code;
+      return { code, status: captured.statusCode, message: text, details };
+    });
+  }
+
+  /** If the core fails while the response is made, the response to that failure takes its place. */
+  private async withFallback<T>(
+    error: HandledError,
+    request: HttpRequest,
+    respond: (error: HandledError, userContext: UserContext) => Promise<T>,
+  ): Promise<T> {
+    const userContext = withRequest(this.dependencies.prepareContext(), request);
+    this.log(error);
+    try {
+      return await respond(error, userContext);
+    } catch (failure) {
+      if (!isCoreTrouble(failure)) throw failure;
+      this.log(failure);
+      return respond(failure, userContext);
     }
   }
 
-  private sendExpired(response: HttpResponse, message: string): void {
-    send(response, this.dependencies.config.sessionExpiredStatusCode, { message });
+  private async write(error: HandledError, exchange: HttpExchange, userContext: UserContext): Promise<void> {
+    const { transport, recipe } = this.dependencies;
+    const { status, message, details, clearsTokens, retryAfterSec } = this.findRule(error);
+    const sessionError = SessionError.isSessionError(error) ? error : undefined;
+    const hasHandler = sessionError !== undefined && this.hasHandler(sessionError);
+    if (sessionError?.type === 'TOKEN_THEFT_DETECTED' && !hasHandler) {
+      // Where the theft was found this is done already, but an application may throw the error itself. It precedes the
+      // clearing because a core that is gone now makes the response a 503 that clears nothing.
+      const { sessionHandle, ...owner } = sessionError.payload;
+      await recipe.revokeSession({ sessionHandle, owner, userContext });
+    }
+    if (clearsTokens === true) transport.clearBoth(exchange, userContext);
+    if (hasHandler) return this.callHandler(sessionError, exchange, userContext);
+    const { response } = exchange;
+    if (retryAfterSec !== undefined) response.setHeader('Retry-After', String(Math.ceil(retryAfterSec)));
+    response.setStatusCode(status);
+    response.sendJSONResponse({ message, ...details });
+  }
+
+  private findRule(error: HandledError): ErrorRule {
+    if (!SessionError.isSessionError(error)) return findOtherRule(error);
+    const { sessionExpiredStatusCode, invalidClaimStatusCode } = this.dependencies.config;
+    const code = error.type;
+    switch (code) {
+      case 'UNAUTHORISED': {
+        const { clearTokens } = error.payload;
+        return { code, status: sessionExpiredStatusCode, message: 'unauthorised', clearsTokens: clearTokens };
+      }
+      case 'TRY_REFRESH_TOKEN':
+        return { code, status: sessionExpiredStatusCode, message: 'try refresh token' };
+      case 'TOKEN_THEFT_DETECTED':
+        return {
+          code,
+          status: sessionExpiredStatusCode,
+          message: 'token theft detected',
+          clearsTokens: true,
+        };
+      case 'INVALID_CLAIMS': {
+        const details = { claimValidationErrors: error.payload };
+        return { code, status: invalidClaimStatusCode, message: 'invalid claim', details };
+      }
+      case 'CLEAR_DUPLICATE_SESSION_COOKIES':
+        return { code, status: 200, message: error.message };
+      default:
+        return assertNever(code);
+    }
+  }
+
+  private hasHandler(error: AnySessionError): boolean {
+    return this.dependencies.handlers[HANDLER_NAMES[error.type]] !== undefined;
+  }
+
+  private async callHandler(
+    error: AnySessionError,
+    { request, response }: HttpExchange,
+    userContext: UserContext,
+  ): Promise<void> {
+    const { handlers } = this.dependencies;
+    switch (error.type) {
+      case 'TOKEN_THEFT_DETECTED': {
+        const { sessionHandle, userId, recipeUserId } = error.payload;
+        const owner = [sessionHandle, userId, recipeUserId] as const;
+        return handlers.onTokenTheftDetected?.(...owner, request, response, userContext);
+      }
+      case 'INVALID_CLAIMS':
+        return handlers.onInvalidClaim?.(error.payload, request, response, userContext);
+      default:
+        return handlers[HANDLER_NAMES[error.type]]?.(error.message, request, response, userContext);
+    }
+  }
+
+  private log(error: HandledError): void {
+    const { logger } = this.dependencies;
+    if (isCoreTrouble(error)) logger.error(errorReason(error));
+    else logger.debug?.(errorReason(error));
   }
 }
 
-function send(response: HttpResponse, status: number, body: object): void {
-  response.setStatusCode(status);
-  response.sendJSONResponse(body);
+/** Responses that clear no token, because these errors do not end a session. */
+function findOtherRule(error: OtherHandledError): ErrorRule {
+  if (error instanceof CoreUnavailableError) {
+    const { retryAfterSec } = error;
+    return { code: 'SERVICE_UNAVAILABLE', status: 503, message: 'service unavailable', retryAfterSec };
+  }
+  if (error instanceof RateLimitedError) {
+    const { retryAfterSec } = error;
+    return { code: 'TOO_MANY_REQUESTS', status: 429, message: 'too many requests', retryAfterSec };
+  }
+  if (error instanceof TooManySessionsError) {
+    const details = { maxSessions: error.max };
+    return { code: 'TOO_MANY_SESSIONS', status: 409, message: 'too many sessions', details };
+  }
+  if (error instanceof DuplicateSessionCookiesError) {
+    return { code: 'DUPLICATE_SESSION_COOKIES', status: 400, message: 'duplicate session cookies' };
+  }
+  return { code: 'BAD_GATEWAY', status: 502, message: 'bad gateway' };
+}
+
+function isCoreTrouble(error: unknown): error is CoreUnavailableError | CoreResponseError {
+  return error instanceof CoreUnavailableError || error instanceof CoreResponseError;
 }

@@ -5,10 +5,12 @@ import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import type { TokenTransferMethod } from '../options/session-options.interface.js';
 import type { CoreClient } from '../core/core-client.js';
 import { UnauthorisedError } from '../errors.js';
+import type { SessionEvents } from '../events/session-events.js';
 import type { Clock } from '../util/clock.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 import { isAllowedOrigin } from '../http/origin-check.js';
 import type { TokenTransport } from '../http/token-transport.js';
+import type { RateLimits } from './rate-limits.js';
 import type { SessionRecipe } from './recipe-implementation.js';
 import type { RecipeInterface } from './recipe.interface.js';
 import type { SessionLifetimes } from './session-lifetimes.js';
@@ -27,6 +29,10 @@ export interface FlowDependencies {
   /** False where the application's own `onTokenTheftDetected` decides. */
   readonly revokesStolenSessions: boolean;
   readonly lifetimes: SessionLifetimes;
+  /** The source of what the flows publish on the channels. */
+  readonly events: SessionEvents;
+  /** Undefined where the application has no limiter. */
+  readonly rateLimits: RateLimits | undefined;
   readonly clock: Clock;
 }
 

@@ -1,6 +1,7 @@
 import type { AccessTokenInfo } from '../tokens/access-token.js';
 import type { TokenTransferMethod } from '../options/session-options.interface.js';
 import { TryRefreshTokenError } from '../errors.js';
+import { channels, tracedSession } from '../events/channels.js';
 import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
 import { decideAntiCsrfOnVerify } from '../http/anti-csrf.js';
@@ -50,6 +51,16 @@ export class GetSessionFlow {
     options: VerifySessionOptions,
     userContext: UserContext,
   ): MaybePromise<SessionContainer | undefined> {
+    const outcome = this.verifyRequest(exchange, options, userContext);
+    if (!(outcome instanceof Promise)) return outcome;
+    return this.reportRefusal(outcome, userContext, () => this.hasToken(exchange, userContext));
+  }
+
+  private verifyRequest(
+    exchange: HttpExchange,
+    options: VerifySessionOptions,
+    userContext: UserContext,
+  ): MaybePromise<SessionContainer | undefined> {
     try {
       const step = this.beforeVerification(exchange, options, userContext); // G1-G9
       const known = this.atOnce(step.input, step.known); // G10
@@ -70,15 +81,49 @@ export class GetSessionFlow {
     },
     userContext: UserContext,
   ): MaybePromise<SessionContainer | undefined> {
+    const outcome = this.verifyGivenToken({ ...input, userContext }, input.options);
+    if (!(outcome instanceof Promise)) return outcome;
+    const { accessToken } = input;
+    const hasToken = accessToken !== undefined && this.dependencies.verifier.isOurs(accessToken);
+    return this.reportRefusal(outcome, userContext, () => hasToken);
+  }
+
+  private verifyGivenToken(
+    input: GetSessionInput,
+    options: VerifySessionOptions,
+  ): MaybePromise<SessionContainer | undefined> {
     try {
-      const getSessionInput = { ...input, userContext };
-      const known = this.atOnce(getSessionInput);
+      const known = this.atOnce(input);
       return known === undefined
-        ? this.verifyToken(getSessionInput)
-        : afterwards(this.claimChecks.assert(known, input.options, userContext), known);
+        ? this.verifyToken(input)
+        : afterwards(this.claimChecks.assert(known, options, input.userContext), known);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** Publishes a refusal and counts it against the rate limits, whose error takes its place. */
+  private reportRefusal<T>(
+    outcome: Promise<T>,
+    userContext: UserContext,
+    hasToken: () => boolean,
+  ): Promise<T> {
+    const { events: source, rateLimits } = this.dependencies;
+    if (rateLimits === undefined && !channels.sessionRefused.hasSubscribers) return outcome;
+    return outcome.catch(async (error: unknown) => {
+      const refusal = { error, hasToken: hasToken() };
+      channels.sessionRefused.publish({ source, ...refusal });
+      await rateLimits?.afterRefusal({ ...refusal, userContext });
+      throw error;
+    });
+  }
+
+  private hasToken({ request }: HttpExchange, userContext: UserContext): boolean {
+    const { transport, verifier } = this.dependencies;
+    return (['header', 'cookie'] as const).some((method) => {
+      const token = transport.readToken(request, 'access', method, userContext);
+      return token !== undefined && verifier.isOurs(token);
+    });
   }
 
   /** What the request says, before the recipe is asked. */
@@ -130,8 +175,19 @@ export class GetSessionFlow {
     step: VerificationStep,
     options: VerifySessionOptions,
   ): Promise<SessionContainer | undefined> {
-    const session = await this.dependencies.recipe.getSession(step.input);
+    const session = await this.getSession(step.input);
     return session && this.attachAndCheck(session, exchange, step, options); // G11
+  }
+
+  /** A token that is remembered, and needs no look into the store, is not worth a trace. */
+  private async getSession(input: GetSessionInput): Promise<SessionContainer | undefined> {
+    const { recipe, verifier, events } = this.dependencies;
+    const { accessToken } = input;
+    const known = accessToken === undefined ? undefined : verifier.recall(accessToken);
+    const needsCore = input.options?.checkDatabase === true || known?.parentRefreshTokenHash1 !== undefined;
+    return accessToken === undefined || (known !== undefined && !needsCore)
+      ? recipe.getSession(input)
+      : tracedSession(channels.sessionVerify, events, async () => recipe.getSession(input));
   }
 
   private attachAndCheck(
@@ -146,7 +202,7 @@ export class GetSessionFlow {
   }
 
   private async verifyToken(input: GetSessionInput): Promise<SessionContainer | undefined> {
-    const session = await this.dependencies.recipe.getSession(input);
+    const session = await this.getSession(input);
     if (session !== undefined) await this.claimChecks.assert(session, input.options ?? {}, input.userContext);
     return session;
   }

@@ -10,14 +10,21 @@ import { addressGroup, clientAddress } from '../util/client-address.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import { getRequestFromUserContext, type UserContext } from '../util/user-context.js';
 import { withTimeout } from '../util/with-timeout.js';
-import type { FlowWatcher, Refusal } from './watched-flows.js';
+
+/** A verification that did not let its caller through. */
+interface Refusal {
+  readonly error: unknown;
+  /** True if the caller sent an access token in the format of this library. */
+  readonly hasToken: boolean;
+  readonly userContext: UserContext;
+}
 
 /**
  * Asks the application's limiter. What it refuses ends in a `RateLimitedError`, which clears nothing.
  *
  * @see docs/security-requirements.md S101
  */
-export class RateLimits implements FlowWatcher {
+export class RateLimits {
   private readonly warning: OccasionalWarning;
 
   constructor(

@@ -6,6 +6,7 @@ import {
   TokenTheftDetectedError,
   UnauthorisedError,
 } from '../errors.js';
+import { channels, tracedSession } from '../events/channels.js';
 import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
@@ -92,12 +93,11 @@ export class RefreshSessionFlow {
    * R8. A theft ends the session here, whoever catches the error afterwards, unless the application has said that it
    * decides by itself. A core that fails now leaves the theft to be found again by the next replay.
    */
-  protected async refresh(
-    input: Parameters<RecipeInterface['refreshSession']>[0],
-  ): Promise<SessionContainer> {
-    const { recipe, revokesStolenSessions } = this.dependencies;
+  private async refresh(input: Parameters<RecipeInterface['refreshSession']>[0]): Promise<SessionContainer> {
+    const { recipe, events, rateLimits, revokesStolenSessions } = this.dependencies;
+    await rateLimits?.beforeRefresh(input.refreshToken, input.userContext);
     try {
-      return await recipe.refreshSession(input);
+      return await tracedSession(channels.sessionRefresh, events, async () => recipe.refreshSession(input));
     } catch (error) {
       if (error instanceof TokenTheftDetectedError && revokesStolenSessions) {
         const { sessionHandle, userId, recipeUserId } = error.payload;

@@ -7,7 +7,7 @@ import { sessionEndTime, type ConnectionTimes } from '../websocket/session-end.j
 import { RESOLVED_SESSION_OPTIONS } from '../session.constants.js';
 import { Clock } from '../util/clock.js';
 import { Deadline } from '../util/deadline.js';
-import { errorReason } from '../session-error-answer.js';
+import { errorReason } from '../events/printable.js';
 
 /**
  * Ends streams with their session, for server-sent events and other answers that take long.
@@ -95,7 +95,7 @@ export class SessionStreams {
     try {
       stream.complete();
     } catch (failure) {
-      this.logger.error(failure instanceof Error ? errorReason(failure) : String(failure));
+      this.logger.error(errorReason(failure));
     }
   }
 }

@@ -1,5 +1,4 @@
 import { CoreClient } from '../core/core-client.js';
-import { LoadedTelemetry } from '../events/loaded-telemetry.js';
 import { SessionEvents } from '../events/session-events.js';
 import type { ResolvedSessionOptions } from '../options/resolve-session-options.js';
 import type { SessionModuleOptions } from '../options/session-module-options.js';
@@ -58,18 +57,8 @@ export function overrideSessions<Builder extends ProviderOverrides>(
   });
   // A SessionCoreModule has a core too, and no resolved options of a SessionModule.
   builder.overrideProvider(CoreClient).useFactory({
-    inject: [
-      Clock,
-      SessionEvents,
-      { token: RESOLVED_SESSION_OPTIONS, optional: true },
-      { token: LoadedTelemetry, optional: true },
-    ],
-    factory: (
-      clock: Clock,
-      events: SessionEvents,
-      resolved?: ResolvedSessionOptions,
-      loaded?: LoadedTelemetry,
-    ): CoreClient => {
+    inject: [Clock, SessionEvents, { token: RESOLVED_SESSION_OPTIONS, optional: true }],
+    factory: (clock: Clock, events: SessionEvents, resolved?: ResolvedSessionOptions): CoreClient => {
       const core = resolved?.core ?? testCore(options);
       const { apiDomain, jwksRefreshIntervalSec } = resolved
         ? { apiDomain: resolved.config.appInfo.apiDomain, ...resolved.config }
@@ -77,7 +66,6 @@ export function overrideSessions<Builder extends ProviderOverrides>(
       return core.create({
         clock,
         events,
-        callRecorder: loaded?.telemetry,
         apiDomain,
         jwksRefreshIntervalSec,
       });

@@ -60,7 +60,11 @@ export function jsonEquals(a: JsonValue | undefined, b: JsonValue | undefined): 
   );
 }
 
-/** What is to become of some top-level names of an object; all others stay as they are. */
+/**
+ * A change of some top-level names of an object; all others stay as they are.
+ *
+ * @publicApi
+ */
 export interface NamesChange {
   /** Names that get these values; null is a value. */
   readonly set: JsonObject;

@@ -20,7 +20,7 @@ class NotingClient implements SocketClient {
     this.connection.once('close', listener);
   }
 
-  tell(event: string): void {
+  sendEvent(event: string): void {
     this.told.push(event);
   }
 
@@ -71,9 +71,9 @@ describe('live sockets', () => {
       clock,
       clockToleranceSec: 5,
       socketRenewalGraceSec: 30,
-      tell: async ({ client }, error) => {
+      sendError: async ({ client }, error) => {
         await handlers;
-        client.tell(error.name, {});
+        client.sendEvent(error.name, {});
         return (error as UnauthorisedError).type;
       },
     });

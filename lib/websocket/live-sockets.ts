@@ -24,8 +24,8 @@ export interface LiveSocketsOptions {
   readonly clock: Clock;
   readonly clockToleranceSec: number;
   readonly socketRenewalGraceSec: number;
-  /** Sends an error to the client. @returns how it is called there */
-  readonly tell: (socket: LiveSocket, error: Error) => Promise<string>;
+  /** Sends the error response to the client. @returns its code */
+  readonly sendError: (socket: LiveSocket, error: Error) => Promise<string>;
 }
 
 const INTERNAL_ERROR_CODE = 1011;
@@ -101,12 +101,12 @@ export class LiveSockets {
     if (socket.client.isClosed) return;
     const ofSession = this.bySession.get(session.getHandle()) ?? new Set<LiveSocket>();
     this.bySession.set(session.getHandle(), ofSession.add(socket));
-    const { clockToleranceSec, socketRenewalGraceSec, tell } = this.options;
+    const { clockToleranceSec, socketRenewalGraceSec, sendError } = this.options;
     const expiryMs = sessionEndTime(session) + clockToleranceSec * 1000;
     socket.deadline.set(expiryMs, () => {
       const expired = new TryRefreshTokenError('The access token of the connection has expired');
       socket.deadline.set(expiryMs + socketRenewalGraceSec * 1000, () => void this.close(socket, expired));
-      void tell(socket, expired);
+      void sendError(socket, expired);
     });
   }
 
@@ -116,17 +116,17 @@ export class LiveSockets {
     for (const socket of this.bySession.get(sessionHandle) ?? []) void this.close(socket, sessionEnded());
   }
 
-  /** Tells the client why, and closes its connection. */
+  /** Sends the reason to the client and closes its connection. */
   async close(socket: LiveSocket, error: Error): Promise<void> {
     if (socket.end !== undefined) return;
     socket.end = error;
     this.release(socket);
-    // Telling goes through handlers of the application; one that hangs must not keep the connection open.
-    const { clock, tell } = this.options;
+    // Sending runs handlers of the application; one that hangs must not keep the connection open.
+    const { clock, sendError } = this.options;
     socket.deadline.set(clock.now() + CLOSE_WITHIN_MS, () =>
       socket.client.close({ code: INTERNAL_ERROR_CODE, reason: '' }),
     );
-    const reason = await tell(socket, error);
+    const reason = await sendError(socket, error);
     socket.deadline.clear();
     socket.client.close({ code: CLOSE_CODES[reason] ?? INTERNAL_ERROR_CODE, reason });
   }

@@ -3,7 +3,7 @@ import type { Subscription } from 'rxjs';
 import { RateLimitedError, UnauthorisedError } from '../errors.js';
 import { LiveSockets, type LiveSocket } from './live-sockets.js';
 import { SessionEvents } from '../events/session-events.js';
-import { OneWayResponse } from './one-way-response.js';
+import { CapturedResponse } from '../http/captured-response.js';
 import type { VerifySessionOptions } from '../sessions/recipe.interface.js';
 import type { SessionContainer } from '../sessions/session-container.js';
 import type { ConnectionTimes } from './session-end.js';
@@ -11,10 +11,10 @@ import type { SessionRuntime } from '../sessions/session-runtime.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_RUNTIME } from '../session.constants.js';
 import { Clock } from '../util/clock.js';
 import { withRequest } from '../util/user-context.js';
-import { findGatewayClient, findGraphqlClient, type SocketClient } from './socket-client.js';
+import { exceptionEvent, findGatewayClient, findGraphqlClient, type SocketClient } from './socket-client.js';
 import { readHandshake } from './socket-handshake.js';
-import { ErrorAnswers, isAnswerable, errorReason } from '../session-error-answer.js';
-import { exceptionEvent, tellError } from './told-error.js';
+import { isHandledError } from '../sessions/error-responder.js';
+import { errorReason } from '../events/printable.js';
 
 /**
  * How a connection is admitted.
@@ -48,7 +48,6 @@ const MAX_WAITING_MESSAGES = 1000;
 @Injectable()
 export class SessionSockets implements OnApplicationShutdown {
   private readonly logger = new Logger('SessionModule');
-  private readonly errorAnswers: ErrorAnswers;
   private readonly live: LiveSockets;
   private readonly endings: Subscription;
 
@@ -59,9 +58,9 @@ export class SessionSockets implements OnApplicationShutdown {
     clock: Clock,
     events: SessionEvents,
   ) {
-    this.errorAnswers = new ErrorAnswers(runtime);
-    const tell = async (socket: LiveSocket, error: Error): Promise<string> => this.tell(socket, error);
-    this.live = new LiveSockets({ clock, clockToleranceSec, socketRenewalGraceSec, tell });
+    const sendError = async (socket: LiveSocket, error: Error): Promise<string> =>
+      this.sendError(socket, error);
+    this.live = new LiveSockets({ clock, clockToleranceSec, socketRenewalGraceSec, sendError });
     this.endings = events.endings.subscribe((sessionHandle) => this.live.endSession(sessionHandle));
   }
 
@@ -219,7 +218,7 @@ export class SessionSockets implements OnApplicationShutdown {
       return await api.verifySession({
         verifySessionOptions: { ...options, antiCsrfCheck: false }, // the origin says more
         // A socket takes no new tokens. They are kept here; those that the client has stay good.
-        options: { exchange: { request, response: new OneWayResponse() } },
+        options: { exchange: { request, response: new CapturedResponse() } },
         userContext,
       });
     } catch (error) {
@@ -245,19 +244,22 @@ export class SessionSockets implements OnApplicationShutdown {
     );
   }
 
-  /** Sends an error as an event. It never fails: a connection must be closed whatever happens to what it is told. */
-  private async tell({ client, handshake }: LiveSocket, error: Error): Promise<string> {
+  /**
+   * Sends the error response as an event. It never fails, because a connection must be closed whatever happens to the
+   * event.
+   *
+   * @returns the code of the error
+   */
+  private async sendError({ client, handshake }: LiveSocket, error: Error): Promise<string> {
     try {
-      if (!isAnswerable(error)) throw error;
-      const { config, prepareContext } = this.runtime;
+      if (!isHandledError(error)) throw error;
+      const { config, prepareContext, errorResponder } = this.runtime;
       const { request } = readHandshake(handshake, config, prepareContext());
-      const told = await this.errorAnswers.give(error, request, undefined, async (given, answering) =>
-        tellError(given, { request, response: undefined }, answering),
-      );
-      client.tell('exception', exceptionEvent(told));
-      return told.code;
+      const response = await errorResponder.capture(error, { request, response: undefined });
+      client.sendEvent('exception', exceptionEvent(response));
+      return response.code;
     } catch (failure) {
-      this.logger.error(failure instanceof Error ? errorReason(failure) : String(failure));
+      this.logger.error(errorReason(failure));
       return 'INTERNAL_ERROR';
     }
   }

@@ -1,5 +1,6 @@
 import { readMember } from '../graphql/execution-request.js';
 import type { IncomingRequestSource } from '../http/incoming-request.js';
+import type { ErrorResponse } from '../sessions/error-responder.js';
 
 /** What a connection began with. */
 export interface SocketHandshake {
@@ -28,8 +29,13 @@ export interface SocketClient {
   readonly isClosed: boolean;
   onClose(listener: () => void): void;
   /** Sends an event, if the connection's protocol has room for events of ours. */
-  tell(event: string, data: object): void;
+  sendEvent(event: string, data: object): void;
   close(reason: SocketCloseReason): void;
+}
+
+/** The data of the event `exception`, in the form in which Nest's gateways send errors. */
+export function exceptionEvent({ code, message, details }: ErrorResponse): object {
+  return { ...details, status: 'error', type: code, message };
 }
 
 type Source = IncomingRequestSource;
@@ -128,7 +134,7 @@ class SocketIoClient implements SocketClient {
     this.connection.once('disconnect', listener);
   }
 
-  tell(event: string, data: object): void {
+  sendEvent(event: string, data: object): void {
     this.connection.emit(event, data);
   }
 
@@ -153,7 +159,7 @@ class WsClient implements SocketClient {
   }
 
   /** In the form of Nest's own adapter; another protocol on top, as that of `graphql-ws`, has no place for it. */
-  tell(event: string, data: object): void {
+  sendEvent(event: string, data: object): void {
     if (this.speaksNest && this.connection.readyState === WS_OPEN) {
       this.connection.send(JSON.stringify({ event, data }));
     }
@@ -183,7 +189,7 @@ class FastifySocketClient implements SocketClient {
     this.connection.raw.socket.once('close', listener);
   }
 
-  tell(): void {
+  sendEvent(): void {
     // its protocol has no place for events of ours
   }
 

@@ -1,4 +1,5 @@
-import { memoryStore, postgresStore, sqliteStore, type SessionStore } from 'nest-sessions';
+import { memoryStore, postgresStore, sqliteStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/core';
 import type { StoreSetting } from './settings.js';
 
 /** The store, and what is left to close when the application has ended. */

@@ -1,5 +1,6 @@
 import { NestFactory } from '@nestjs/core';
-import { embeddedCore, SessionCoreModule } from 'nest-sessions';
+import { embeddedCore } from 'nest-sessions';
+import { SessionCoreModule } from 'nest-sessions/core';
 import { openStore } from './open-store.js';
 import type { Settings } from './settings.js';
 

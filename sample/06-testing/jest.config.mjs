@@ -21,8 +21,8 @@ export default {
   moduleNameMapper: {
     // In your project these come from node_modules, and need no line here.
     '^nest-sessions$': '<rootDir>/../../lib/index.ts',
+    '^nest-sessions/core$': '<rootDir>/../../lib/core/index.ts',
     '^nest-sessions/testing$': '<rootDir>/../../lib/testing/index.ts',
-    '^#tldts$': 'tldts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
 };

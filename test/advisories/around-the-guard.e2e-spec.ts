@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { seededMemoryStore } from '../support/embedded.js';
-import type { MemoryStore } from 'nest-sessions';
+import type { MemoryStore } from 'nest-sessions/core';
 
 describe.each(ADAPTERS)('ways around a guard on %s', (adapter) => {
   let store: MemoryStore;

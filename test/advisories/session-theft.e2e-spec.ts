@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { MemoryStore } from 'nest-sessions';
+import type { MemoryStore } from 'nest-sessions/core';
 import { ACCESS_VALIDITY_SEC, rowOf, seededMemoryStore } from '../support/embedded.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { watchedStore } from '../support/watched-store.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { SessionStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/core';
 import type { TestSession } from 'nest-sessions/testing';
 import { seededMemoryStore } from '../support/embedded.js';
 import { SHOP, TestApplication } from '../support/test-application.js';

@@ -6,8 +6,8 @@ import {
   type RateLimitedAttempt,
   type SessionClaimValidator,
   type SessionModuleOptions,
-  type SessionStore,
 } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/core';
 import { seededMemoryStore } from '../support/embedded.js';
 import { interceptedStore } from '../support/intercepted-store.js';
 import { SHOP } from '../support/test-application.js';

@@ -99,7 +99,11 @@ function importsFor(code: string): string {
   for (const [, names = ''] of code.matchAll(/import\s+(?:type\s+)?\{([^}]*)\}/g)) {
     for (const name of names.split(',')) declared.add(name.trim().split(/\s+/).at(-1));
   }
-  const available = { 'nest-sessions': namesOfMainDoor(), ...IMPORTS_OF_FRAGMENTS };
+  const available = {
+    'nest-sessions': listDoorNames('lib/index.ts'),
+    'nest-sessions/core': listDoorNames('lib/core/index.ts'),
+    ...IMPORTS_OF_FRAGMENTS,
+  };
   return Object.entries(available)
     .map(
       ([module, names]) => [module, names.filter((name) => used.has(name) && !declared.has(name))] as const,
@@ -109,12 +113,12 @@ function importsFor(code: string): string {
     .join(' ');
 }
 
-function namesOfMainDoor(): readonly string[] {
+function listDoorNames(door: string): readonly string[] {
   const names = JSON.parse(readFileSync('test/structure/public-names.json', 'utf8')) as Record<
     string,
     string[]
   >;
-  return names['lib/index.ts'] ?? [];
+  return names[door] ?? [];
 }
 
 function describe(block: CodeBlock, { file, start, messageText }: ts.Diagnostic): string {

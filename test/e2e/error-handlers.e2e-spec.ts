@@ -10,10 +10,10 @@ import {
   TokenTheftDetectedError,
   TryRefreshTokenError,
   UnauthorisedError,
-  type HttpResponse,
   type SessionErrorHandlers,
   type SessionModuleOptions,
 } from 'nest-sessions';
+import type { HttpResponse } from 'nest-sessions/core';
 import type { OpenHandler } from '../support/demo.controller.js';
 import type { Answer } from '../support/http-client.js';
 import { ADAPTERS, type Adapter, TestApplication } from '../support/test-application.js';

@@ -1,11 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import {
-  remoteCore,
-  type RateLimitedAttempt,
-  type SessionModuleOptions,
-  type SessionStore,
-} from 'nest-sessions';
+import { remoteCore, type RateLimitedAttempt, type SessionModuleOptions } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/core';
 import type { TestSession } from 'nest-sessions/testing';
 import { DYNAMIC_TEST_KEY } from '../fixtures/signing-keys.js';
 import { DYNAMIC_TEST_KID, seededMemoryStore } from '../support/embedded.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { MemoryStore } from 'nest-sessions';
+import type { MemoryStore } from 'nest-sessions/core';
 import { seededMemoryStore } from '../support/embedded.js';
 import type { Answer } from '../support/http-client.js';
 import { SessionClient } from '../support/session-client.js';

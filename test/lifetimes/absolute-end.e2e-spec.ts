@@ -1,12 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import {
-  embeddedCore,
-  NIST_LIFETIMES,
-  SessionConfigError,
-  SessionEvents,
-  type CoreProvider,
-  type SessionStore,
-} from 'nest-sessions';
+import { embeddedCore, NIST_LIFETIMES, SessionConfigError, SessionEvents } from 'nest-sessions';
+import type { CoreProvider, SessionStore } from 'nest-sessions/core';
 import { seededMemoryStore, TEST_START_MS } from '../support/embedded.js';
 import { jwt, V5_CLAIMS, V5_HEADER } from '../support/made-tokens.js';
 import {

@@ -1,11 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import {
-  AuthenticationTimeClaim,
-  remoteCore,
-  SessionEvents,
-  type SessionModuleOptions,
-  type SessionStore,
-} from 'nest-sessions';
+import { AuthenticationTimeClaim, remoteCore, SessionEvents, type SessionModuleOptions } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/core';
 import { DYNAMIC_TEST_KEY, STATIC_TEST_KEY } from '../fixtures/signing-keys.js';
 import type { Handlers } from '../support/demo.controller.js';
 import { seededMemoryStore } from '../support/embedded.js';

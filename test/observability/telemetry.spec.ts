@@ -1,3 +1,4 @@
+import { tracingChannel } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import * as api from '@opentelemetry/api';
 import {
@@ -226,6 +227,42 @@ describe('metrics of sessions', () => {
       await sessions.getSessionWithoutRequestResponse({ accessToken });
     }
     expect((await sdk.measured())['nest_sessions.cached_tokens']).toEqual([{ attributes: {}, value: 3 }]);
+  });
+});
+
+describe('two applications in one process', () => {
+  const channelNames = ['session.create', 'session.verify', 'session.refresh', 'core.call'];
+  const subscribed = (): boolean[] =>
+    channelNames.map((name) => tracingChannel(`nest-sessions:${name}`).hasSubscribers);
+
+  it('show only what they did themselves, and only as far as they have telemetry', async () => {
+    const { sessions } = await TestApplication.withoutServer().with({ telemetry: true }).start();
+    const { sessions: unseen } = await TestApplication.withoutServer().with({ telemetry: false }).start();
+    spansSoFar();
+    await newTokens(unseen);
+    await sessionErrorOf(unseen.refreshSessionWithoutRequestResponse({ refreshToken: 'forged' }));
+    await sessionErrorOf(Promise.resolve(unseen.getSessionWithoutRequestResponse({ accessToken: 'forged' })));
+    expect(spansSoFar()).toEqual([]);
+    expect((await sdk.measured())['nest_sessions.refusals'] ?? []).toEqual([]);
+    await newTokens(sessions);
+    expect(namesOf(spansSoFar())).toEqual(['session.create', 'session.create > store.insertSession']);
+  });
+
+  it('each show their own, once', async () => {
+    const { sessions: first } = await TestApplication.withoutServer().start();
+    const { sessions: second } = await TestApplication.withoutServer().start();
+    spansSoFar();
+    await Promise.all([newTokens(first), newTokens(second)]);
+    const names = ['session.create', 'session.create > store.insertSession'];
+    expect(namesOf(spansSoFar())).toEqual([names[0], names[0], names[1], names[1]]);
+  });
+
+  it('leave no subscription behind when they shut down', async () => {
+    const before = subscribed();
+    await TestApplication.withoutServer().run(async () => {
+      expect(subscribed()).toEqual([true, true, true, true]);
+    });
+    expect(subscribed()).toEqual(before);
   });
 });
 

@@ -1,5 +1,6 @@
 import { afterAll, expect, it } from '@jest/globals';
-import { embeddedCore, postgresStore, StoreSetupError, type EmbeddedCoreOptions } from 'nest-sessions';
+import { embeddedCore, postgresStore, type EmbeddedCoreOptions } from 'nest-sessions';
+import { StoreSetupError } from 'nest-sessions/core';
 import { SystemClock } from '../../lib/util/clock.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { seedSigningKeys } from '../support/embedded.js';

@@ -3,8 +3,6 @@ import {
   embeddedCore,
   getRequestFromUserContext,
   PrimitiveClaim,
-  type CoreClient,
-  type CoreProvider,
   type RecipeInterface,
   type SessionClaimValidator,
   type SessionContainer,
@@ -12,6 +10,7 @@ import {
   type SessionService,
   type UserContext,
 } from 'nest-sessions';
+import type { CoreClient, CoreProvider } from 'nest-sessions/core';
 import { seededMemoryStore } from '../support/embedded.js';
 import { TestApplication, type StandaloneApplication } from '../support/test-application.js';
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { embeddedCore, remoteCore, type AccountLinking, type CoreProvider } from 'nest-sessions';
+import { embeddedCore, remoteCore } from 'nest-sessions';
+import type { AccountLinking, CoreProvider } from 'nest-sessions/core';
 import supertokens from 'supertokens-node';
 import { seededMemoryStore } from '../support/embedded.js';
 import { withServedCore } from '../support/served-core.js';

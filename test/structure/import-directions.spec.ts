@@ -16,7 +16,7 @@ interface Layer {
 const LAYERS: readonly Layer[] = [
   {
     name: 'doors',
-    files: /^lib\/(index|testing\/index|doctor\/index)\.ts$/,
+    files: /^lib\/(index|core\/index|testing\/index|doctor\/index)\.ts$/,
     mayImport: ['testing', 'doctor', 'wiring', ...EDGE, 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
   },
   {
@@ -85,7 +85,7 @@ function mayImport(layer: Layer, path: string, target: string): boolean {
 
 function mayUsePackage(layer: Layer, name: string, isTypeOnly: boolean, path: string): boolean {
   if (PACKAGES_EVERYWHERE.test(name)) return true;
-  if (name === '#tldts') return path === 'lib/options/public-suffix.ts';
+  if (name === 'tldts') return path === 'lib/options/public-suffix.ts';
   return EDGE_LAYERS.includes(layer.name)
     ? PACKAGES_AT_THE_EDGE.test(name)
     : name === '@nestjs/common' && isTypeOnly;

@@ -72,6 +72,17 @@ describe.each(Object.keys(REVIEWED))('the names that %s exports', (door) => {
   });
 });
 
+it('the main door has at most 90 names', () => {
+  expect(publicNames('lib/index.ts').length).toBeLessThanOrEqual(90);
+});
+
+it('each public name comes from one door only', () => {
+  const names = Object.keys(REVIEWED)
+    .flatMap(publicNames)
+    .map(({ name }) => name);
+  expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+});
+
 it('every declaration that is marked @publicApi can be imported', () => {
   const exported = Object.keys(REVIEWED)
     .flatMap(publicNames)

@@ -1,4 +1,4 @@
-import type { CoreProvider, SessionStore } from 'nest-sessions';
+import type { CoreProvider, SessionStore } from 'nest-sessions/core';
 import { EmbeddedCore } from '../../lib/core/embedded/embedded-core.js';
 import { resolveEmbeddedCoreOptions } from '../../lib/core/embedded/embedded-core-options.js';
 

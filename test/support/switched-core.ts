@@ -5,10 +5,9 @@ import {
   remoteCore,
   sqliteStore,
   type Clock,
-  type CoreProvider,
   type EmbeddedCoreOptions,
-  type SessionStore,
 } from 'nest-sessions';
+import type { CoreProvider, SessionStore } from 'nest-sessions/core';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { seededMemoryStore, seedSigningKeys, TEST_START_MS } from './embedded.js';
 import { startServedCore } from './served-core.js';

@@ -17,8 +17,8 @@ import {
   type EmbeddedCoreOptions,
   type SessionEvent,
   type SessionModuleOptions,
-  type SessionStore,
 } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/core';
 import { TestClock, testSessions, type TestSession, type TestSessions } from 'nest-sessions/testing';
 import { newAdapter, type Adapter } from './adapters.js';
 import { closeAfterTest } from './close-after-test.js';

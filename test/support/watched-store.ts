@@ -1,4 +1,4 @@
-import type { SessionStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/core';
 import { seededMemoryStore } from './embedded.js';
 import { interceptedStore } from './intercepted-store.js';
 

@@ -16,18 +16,16 @@ import {
   remoteCore,
   Session,
   SessionContainer,
-  SessionCoreModule,
   SessionGuard,
   SessionModule,
   SessionService,
   sqliteStore,
   UserRoleClaim,
-  type CoreContext,
-  type CoreProvider,
   type JsonObject,
   type SessionModuleOptions,
   type UserRoleSource,
 } from 'nest-sessions';
+import { SessionCoreModule, type CoreProvider } from 'nest-sessions/core';
 import {
   overrideSessions,
   SessionTestingModule,
@@ -38,6 +36,7 @@ import {
 } from 'nest-sessions/testing';
 import { ADAPTERS, newAdapter, type Adapter } from '../support/adapters.js';
 import { seededMemoryStore, TEST_START_MS } from '../support/embedded.js';
+import { TelemetrySdk } from '../support/telemetry-sdk.js';
 import { SHOP } from '../support/test-application.js';
 import { TRY_REFRESH } from './answers.js';
 
@@ -258,17 +257,19 @@ describe('overrideSessions', () => {
   });
 
   it('leaves spans of the core where the application has OpenTelemetry', async () => {
-    const contexts: CoreContext[] = [];
-    const core: CoreProvider = {
-      problems: [],
-      create: (context) => {
-        contexts.push(context);
-        return embeddedCore().create(context);
-      },
+    const sdk = new TelemetrySdk();
+    const spansWith = async (telemetry: boolean): Promise<string[]> => {
+      await withSessions(withOptions({ telemetry }), async (sessions) => {
+        await sessions.agent();
+      });
+      return sdk.takeSpans().map(({ name }) => name);
     };
-    await withSessions(withOptions({ telemetry: true }), async () => {}, { core });
-    await withSessions(withOptions({ telemetry: false }), async () => {}, { core });
-    expect(contexts.map(({ callRecorder }) => callRecorder !== undefined)).toEqual([true, false]);
+    try {
+      expect(await spansWith(true)).toContain('store.insertSession');
+      expect(await spansWith(false)).toEqual([]);
+    } finally {
+      await sdk.close();
+    }
   });
 
   it('opens no file of a store', async () => {

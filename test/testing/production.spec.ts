@@ -10,7 +10,6 @@ async function filesBehind(door: string): Promise<string[]> {
     entryPoints: [door],
     bundle: true,
     packages: 'external',
-    external: ['#tldts'], // bundled by the build, which need not have run
     platform: 'node',
     format: 'esm',
     metafile: true,

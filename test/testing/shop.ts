@@ -12,8 +12,8 @@ import {
   SessionModule,
   SessionService,
   VerifySession,
-  type PostgresPool,
 } from 'nest-sessions';
+import type { PostgresPool } from 'nest-sessions/core';
 
 /** The application under test, as a user would have it: sessions in PostgreSQL, a claim from the billing service. */
 

@@ -12,8 +12,8 @@ import {
   type UserRoleSource,
   allowInsecureConnection,
   type RemoteCoreOptions,
-  type SessionCoreModuleOptions,
 } from 'nest-sessions';
+import type { SessionCoreModuleOptions } from 'nest-sessions/core';
 
 const claim = new BooleanClaim({ key: 'claim', fetchValue: () => true, defaultMaxAgeInSeconds: 60 });
 

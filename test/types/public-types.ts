@@ -15,10 +15,10 @@ import {
   UserRoleClaim,
   VerifySession,
   type AnySessionError,
-  type GetClaimValueResult,
   type SessionEvent,
   type SessionModuleOptions,
 } from 'nest-sessions';
+import type { GetClaimValueResult } from 'nest-sessions/core';
 
 type Equals<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function pin<T extends true>(): T | undefined {

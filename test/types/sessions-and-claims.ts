@@ -8,12 +8,11 @@ import {
   Session,
   SessionContainer,
   SessionService,
-  type ClaimPrimitive,
-  type CreateJWTResult,
   type RecipeInterface,
   type SessionClaimValidator,
   type SessionInformation,
 } from 'nest-sessions';
+import type { ClaimPrimitive, CreateJWTResult } from 'nest-sessions/core';
 
 type Equals<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function pin<T extends true>(): T | undefined {

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { embeddedCore, postgresStore, sqliteStore, type SessionStore } from 'nest-sessions';
+import { embeddedCore, postgresStore, sqliteStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/core';
 import { loadDriver } from '../../lib/stores/sqlite.store.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { startPostgres } from '../support/postgres.js';

@@ -2,9 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { decoded, verify } from '../../../test/support/core-calls.js';
 import { DYNAMIC_TEST_KID, makeEmbeddedCore, STATIC_TEST_KID } from '../../../test/support/embedded.js';
 import { CoreBadInputError } from '../../errors.js';
-import type { CreateJwtInput } from '../core.types.js';
+import type { CoreJwtInput } from '../core.types.js';
 
-async function made(changes: Partial<CreateJwtInput> = {}) {
+async function made(changes: Partial<CoreJwtInput> = {}) {
   const { core } = await makeEmbeddedCore();
   const input = {
     payload: {},

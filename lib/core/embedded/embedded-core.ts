@@ -10,8 +10,8 @@ import { KeyRotations } from '../key-rotations.js';
 import type {
   CoreSessionInformation,
   CoreSessionTokens,
-  CreateJwtInput,
-  CreateJwtResult,
+  CoreJwtInput,
+  CoreJwtResult,
   CreateSessionInput,
   CreationLimit,
   JwksResult,
@@ -304,7 +304,7 @@ export class EmbeddedCore extends CoreClient {
     return this.config.accountLinking?.getPrimaryUserId(recipeUserId) ?? recipeUserId;
   }
 
-  override async createJwt(input: CreateJwtInput): Promise<CreateJwtResult> {
+  override async createJwt(input: CoreJwtInput): Promise<CoreJwtResult> {
     if (input.algorithm.toUpperCase() !== 'RS256') return { status: 'UNSUPPORTED_ALGORITHM_ERROR' };
     if (!(input.validity > 0 && Number.isFinite(input.validity)))
       throw new CoreBadInputError('validity must be greater than or equal to 0');

@@ -2,7 +2,7 @@ import { CoreBadInputError } from '../../errors.js';
 import type { JsonObject, JsonValue } from '../../util/json.js';
 import { isTenantId } from '../../util/tenant-id.js';
 import type {
-  CreateJwtInput,
+  CoreJwtInput,
   CreateSessionInput,
   RefreshSessionInput,
   RegenerateInput,
@@ -93,7 +93,7 @@ export function userIdRequest(userId: string): CdiRequest {
   return { method: 'GET', path: '/user/id', params: { userId }, isRepeatable: true };
 }
 
-export function createJwtRequest(input: CreateJwtInput): CdiRequest {
+export function createJwtRequest(input: CoreJwtInput): CdiRequest {
   return { ...post('/recipe/jwt', { ...input }), recipeId: 'jwt' };
 }
 

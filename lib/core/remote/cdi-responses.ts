@@ -4,7 +4,7 @@ import type {
   CoreSession,
   CoreSessionInformation,
   CoreSessionTokens,
-  CreateJwtResult,
+  CoreJwtResult,
   JwksResult,
   RefreshSessionResult,
   RegenerateResult,
@@ -87,7 +87,7 @@ export function parsePrimaryUserId(answer: JsonObject): string | undefined {
   return status === 'OK' ? text(object(answer, 'user'), 'id') : undefined;
 }
 
-export function parseCreatedJwt(answer: JsonObject): CreateJwtResult {
+export function parseCreatedJwt(answer: JsonObject): CoreJwtResult {
   const status = readStatus(answer, ['OK', 'UNSUPPORTED_ALGORITHM_ERROR']);
   return status === 'OK' ? { status, jwt: text(answer, 'jwt') } : { status };
 }

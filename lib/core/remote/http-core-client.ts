@@ -10,8 +10,8 @@ import type {
   CoreUserRoles,
   CoreSessionInformation,
   CoreSessionTokens,
-  CreateJwtInput,
-  CreateJwtResult,
+  CoreJwtInput,
+  CoreJwtResult,
   CreateSessionInput,
   JwksResult,
   RefreshSessionInput,
@@ -247,7 +247,7 @@ export class HttpCoreClient extends CoreClient {
     return (await this.connection.call(request, responses.parsePrimaryUserId, userContext)) ?? recipeUserId;
   }
 
-  override async createJwt(input: CreateJwtInput, userContext: UserContext): Promise<CreateJwtResult> {
+  override async createJwt(input: CoreJwtInput, userContext: UserContext): Promise<CoreJwtResult> {
     return this.connection.call(requests.createJwtRequest(input), responses.parseCreatedJwt, userContext);
   }
 

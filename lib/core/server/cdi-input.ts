@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../util/json.js';
 import { DEFAULT_TENANT_ID } from '../../util/tenant-id.js';
 import type {
-  CreateJwtInput,
+  CoreJwtInput,
   CreateSessionInput,
   RefreshSessionInput,
   RegenerateInput,
@@ -126,7 +126,7 @@ export function updateInput(
 }
 
 /** `POST /recipe/jwt`, A6.10 */
-export function createJwtInput(body: JsonObject): CreateJwtInput {
+export function createJwtInput(body: JsonObject): CoreJwtInput {
   return {
     payload: required(body, 'payload', isJsonObject),
     algorithm: required(body, 'algorithm', isString),

@@ -17,8 +17,9 @@ import { CdiServer } from './cdi-server.js';
 import { resolveCdiServerConfig, type CdiServerConfig } from './cdi-server-config.js';
 import { serveCdi } from './node-http.js';
 import { SessionConfigError, type ConfigProblem } from '../../errors.js';
-import { LoadedTelemetry, loadTelemetry } from '../../events/loaded-telemetry.js';
+import { loadOpenTelemetry } from '../../events/open-telemetry.js';
 import { SessionEvents } from '../../events/session-events.js';
+import { Telemetry } from '../../events/telemetry.js';
 import { SESSION_CORE_MODULE_OPTIONS } from './session-core.module-definition.js';
 import type { SessionCoreModuleOptions } from './session-core-options.js';
 import { Clock, SystemClock } from '../../util/clock.js';
@@ -68,6 +69,7 @@ export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
     private readonly server: CdiServer,
     private readonly core: CoreClient,
     private readonly events: SessionEvents,
+    private readonly telemetry: Telemetry,
     @Inject(RESOLVED_OPTIONS) { server: { apiKeys } }: ResolvedOptions,
     adapterHost: HttpAdapterHost,
   ) {
@@ -78,9 +80,11 @@ export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
   }
 
   async onModuleInit(): Promise<void> {
+    this.telemetry.observeCoreCalls();
     try {
       await this.core.start();
     } catch (error) {
+      this.telemetry.stop();
       // Nest runs no shutdown hooks of an application that did not start. What counts is why it did not.
       await this.core.close().catch(() => undefined);
       throw error;
@@ -127,24 +131,18 @@ export const SESSION_CORE_PROVIDERS: Provider[] = [
     useFactory: resolveSessionCoreOptions,
   },
   {
-    provide: LoadedTelemetry,
-    inject: [RESOLVED_OPTIONS],
-    useFactory: async ({ telemetry }: ResolvedOptions): Promise<LoadedTelemetry> =>
-      loadTelemetry(telemetry, 'SessionCoreModule'),
+    provide: Telemetry,
+    inject: [RESOLVED_OPTIONS, SessionEvents],
+    useFactory: async ({ telemetry }: ResolvedOptions, events: SessionEvents): Promise<Telemetry> =>
+      new Telemetry(await loadOpenTelemetry(telemetry, 'SessionCoreModule'), events),
   },
   {
     provide: CoreClient,
-    inject: [RESOLVED_OPTIONS, Clock, SessionEvents, LoadedTelemetry],
-    useFactory: (
-      { core, server }: ResolvedOptions,
-      clock: Clock,
-      events: SessionEvents,
-      { telemetry }: LoadedTelemetry,
-    ): CoreClient =>
+    inject: [RESOLVED_OPTIONS, Clock, SessionEvents],
+    useFactory: ({ core, server }: ResolvedOptions, clock: Clock, events: SessionEvents): CoreClient =>
       core.create({
         clock,
         events,
-        callRecorder: telemetry,
         apiDomain: `http://localhost:3567${server.basePath}`,
         jwksRefreshIntervalSec: JWKS_REFRESH_INTERVAL_SEC,
       }),

@@ -1,7 +1,8 @@
 // A memory store with many sessions in a process of its own. The rows are what the engine makes of a sign-in and of one
 // first use: no text is shared between them that is not shared then.
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { embeddedCore, memoryStore, SessionEvents, SystemClock } from 'nest-sessions';
+import { embeddedCore, memoryStore, SessionEvents } from 'nest-sessions';
+import { SystemClock } from 'nest-sessions/core';
 
 const REFRESHED = 400;
 const CALLERS = 16;

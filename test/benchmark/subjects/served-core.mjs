@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { SessionCoreModule } from 'nest-sessions';
+import { SessionCoreModule } from 'nest-sessions/core';
 
 export async function serve() {
   class CoreModule {}

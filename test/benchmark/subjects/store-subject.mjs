@@ -10,7 +10,7 @@
  * @property {() => Promise<void>} close
  *
  * @typedef {object} Table
- * @property {import('nest-sessions').SessionStore} store
+ * @property {import('nest-sessions/core').SessionStore} store
  * @property {(from: number, count: number) => Promise<void>} fill adds rows in bulk, numbered from `from`
  * @property {() => Promise<void>} settle what a database does by itself soon after so many rows have come
  */

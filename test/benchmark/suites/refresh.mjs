@@ -1,5 +1,6 @@
 // Refreshes over HTTP and in process, beside what a refresh cannot do without and beside express-session.
-import { embeddedCore, memoryStore, SessionEvents, SystemClock } from 'nest-sessions';
+import { embeddedCore, memoryStore, SessionEvents } from 'nest-sessions';
+import { SystemClock } from 'nest-sessions/core';
 import { interleaved, median, rateOf } from '../measure.mjs';
 import { ms, printTable } from '../report.mjs';
 import { KeepAliveClient } from '../subjects/keep-alive-client.mjs';

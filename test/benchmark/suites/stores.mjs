@@ -1,7 +1,8 @@
 // What each operation costs with few and with many sessions in the table, and how many refreshes a second there are.
 import { createHash, generateKeyPairSync, randomBytes, randomUUID, sign } from 'node:crypto';
 import { promisify } from 'node:util';
-import { embeddedCore, SessionEvents, SystemClock } from 'nest-sessions';
+import { embeddedCore, SessionEvents } from 'nest-sessions';
+import { SystemClock } from 'nest-sessions/core';
 import { interleaved, median, rateOf, costOf } from '../measure.mjs';
 import { ms, printTable } from '../report.mjs';
 import { filler } from '../subjects/filler.mjs';

@@ -1,0 +1,101 @@
+// Cores
+export { CoreClient } from './core-client.js';
+export type { CoreContext, CoreProvider } from './core-provider.js';
+export type {
+  CoreJwtInput,
+  CoreJwtResult,
+  CoreSession,
+  CoreSessionInformation,
+  CoreSessionTokens,
+  CoreUserRoles,
+  CreateSessionInput,
+  CreationLimit,
+  JwksResult,
+  LimitedCreationResult,
+  RefreshSessionInput,
+  RefreshSessionResult,
+  RegenerateInput,
+  RegenerateResult,
+  SessionPayloadChange,
+  TokenInfo,
+  UserSessionsInput,
+  VerifySessionInput,
+  VerifySessionResult,
+} from './core.types.js';
+export { SystemClock } from '../util/clock.js';
+export type { NamesChange } from '../util/json.js';
+export type { PublicJwk, VerificationKeys } from '../util/verification-keys.js';
+
+// The embedded core
+export type { AccountLinking } from './embedded/embedded-core-config.js';
+export type { SigningAlgorithm } from '../tokens/key-pairs.js';
+
+// The remote core
+export type { CoreNetworkRequest, NetworkInterceptor } from './remote/network-interceptor.js';
+export { CoreAttemptError } from './remote/core-attempt-error.js';
+
+// Stores
+export {
+  SessionStore,
+  StoreSetupError,
+  type FoundSession,
+  type LimitedInsert,
+  type Promotion,
+  type RowLimit,
+  type SessionKey,
+  type SessionRow,
+  type SessionsOfUsers,
+  type StoredDynamicKey,
+  type StoredStaticKey,
+} from '../stores/session-store.js';
+export { MemoryStore, type MemoryStoreOptions } from '../stores/memory.store.js';
+export type { SqliteDatabase, SqliteStatement, SqliteStoreOptions } from '../stores/sqlite.store.js';
+export type { PostgresPool, PostgresPoolClient, PostgresStoreOptions } from '../stores/postgres.store.js';
+export type { SchemaOptions } from '../stores/schema.js';
+
+// Serving a core to others
+export { SessionCoreModule } from './server/session-core.module.js';
+export type { SessionCoreModuleOptions } from './server/session-core-options.js';
+export type {
+  SessionCoreModuleAsyncOptions,
+  SessionCoreOptionsFactory,
+} from './server/session-core.module-definition.js';
+
+// Types in signatures of the main door, for libraries that build on it
+export type { SessionModuleExtras } from '../session.module-definition.js';
+export type { SessionWireOptions, TokenType } from '../options/session-options.interface.js';
+export type {
+  DeviceOptions,
+  SessionFeatureOptions,
+  SessionLimit,
+  UserSessionRoutesOptions,
+} from '../options/session-feature-options.js';
+export type { ObservabilityOptions } from '../options/observability-options.js';
+export type { RateLimitOptions } from '../options/rate-limit-options.js';
+export type { ConfigProblem } from '../errors.js';
+export type { SessionProperty } from '../session.decorators.js';
+export type { UserSessionsQuery } from '../session.service.js';
+export type { SocketAdmissionOptions } from '../websocket/session-sockets.js';
+export type { SessionRecipeClass } from '../sessions/recipe-implementation.js';
+export type {
+  CreateJWTResult,
+  GetClaimValueResult,
+  OpenIdDiscoveryConfiguration,
+  RegeneratedAccessToken,
+  SessionOwner,
+  ValidateClaimsForSessionHandleResult,
+} from '../sessions/recipe.interface.js';
+export type { ApiOptions, GeneralErrorResponse } from '../sessions/api.interface.js';
+export type { ErrorMessageHandler } from '../sessions/error-responder.js';
+export type { ClaimConfig, TimestampedClaim } from '../claims/timestamped-claim.js';
+export type { ClaimPrimitive, PrimitiveClaimValidators } from '../claims/primitive-claim.js';
+export type { PrimitiveArrayClaimValidators } from '../claims/primitive-array-claim.js';
+export type { BooleanClaimValidators } from '../claims/boolean-claim.js';
+export type {
+  AuthenticationTime,
+  AuthenticationTimeValidators,
+} from '../claims/authentication-time-claim.js';
+export type { EventSource } from '../events/event-source.js';
+export type { FixedWindowLimits } from '../events/fixed-window-limiter.js';
+export type { SessionCorsOptions } from '../http/session-cors-headers.js';
+export type { HttpExchange, HttpResponse } from '../util/http-exchange.js';
