@@ -5,7 +5,7 @@ import { seededMemoryStore } from '../support/embedded.js';
 import { SHOP, TestApplication } from '../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
 import { ask, DRIVERS, read, GraphqlApplication } from './graphql-application.js';
-import { bearer, browser, LIVE, OpenGateway, LiveApplication } from './live-application.js';
+import { AdmittingGateway, bearer, browser, LIVE, OpenGateway, LiveApplication } from './live-application.js';
 
 const options = { accessTokenIssuers: ['https://api.shop.io/auth'], accessTokenAudience: 'shop' };
 const OURS = { aud: 'shop' };
@@ -53,23 +53,29 @@ describe.each(LIVE)('a session of another issuer on a WebSocket: $platform on $a
   it('opens no connection (S009)', async () => {
     const store = await seededMemoryStore();
     const session = await madeElsewhere(store);
-    for (const gateway of [undefined, OpenGateway]) {
-      const input = { ...live, store, options, ...(gateway === undefined ? {} : { gateway }) };
-      await LiveApplication.via(input).run(async ({ clientOf, client: newClient, connect }) => {
-        expect(await (await connect(browser(clientOf(session, 'cookie')))).closed).toEqual(ending);
-        expect(await (await connect(bearer(clientOf(session, 'header')))).closed).toEqual(ending);
-        const own = newClient('header');
-        await own.login('ada', { payload: OURS });
-        expect(await (await connect(bearer(own))).ask('whoami')).toBe('ada');
-      });
+    for (const gateway of [AdmittingGateway, OpenGateway]) {
+      await LiveApplication.via(live)
+        .store(store)
+        .with(options)
+        .gateway(gateway)
+        .run(async ({ clientOf, client: newClient, connect }) => {
+          expect(await (await connect(browser(clientOf(session, 'cookie')))).closed).toEqual(ending);
+          expect(await (await connect(bearer(clientOf(session, 'header')))).closed).toEqual(ending);
+          const own = newClient('header');
+          await own.login('ada', { payload: OURS });
+          expect(await (await connect(bearer(own))).ask('whoami')).toBe('ada');
+        });
     }
   });
 
   it('renews no connection (S009)', async () => {
     const store = await seededMemoryStore();
     const session = await madeElsewhere(store);
-    const input = { ...live, store, options, gateway: OpenGateway };
-    const { connect } = await LiveApplication.via(input).start();
+    const { connect } = await LiveApplication.via(live)
+      .store(store)
+      .with(options)
+      .gateway(OpenGateway)
+      .start();
     const connection = await connect({ headers: { origin: SHOP.websiteDomain } });
     expect(await connection.ask('renew', session.accessToken)).toMatchObject({ type: 'UNAUTHORISED' });
     expect(await connection.ask('open')).toBe('none');

@@ -267,8 +267,8 @@ describe.each(PLATFORMS)(
   (platform) => {
     it('counts, also for the device (S075, S106)', async () => {
       const { options, withdraw } = withPlan();
-      const input = { platform, adapter: 'express', gateway: ProxiedGateway } as const;
-      const application = await LiveApplication.via(input)
+      const application = await LiveApplication.via({ platform, adapter: 'express' })
+        .gateway(ProxiedGateway)
         .with({ ...options, devices: {} })
         .start();
       const { app, events, signedIn, connect, clock, sessions } = application;
@@ -290,8 +290,12 @@ describe.each(PLATFORMS)(
 describe.each(PLATFORMS)('the device of a session with a WebSocket: %s', (platform) => {
   it('keeps its address: nobody vouches for the one of a handshake, which events have (S106)', async () => {
     const { options, withdraw } = withPlan();
-    const input = { platform, adapter: 'express', options: { ...options, devices: {} } } as const;
-    const { app, events, signedIn, connect, clock, sessions } = await LiveApplication.via(input).start();
+    const { app, events, signedIn, connect, clock, sessions } = await LiveApplication.via({
+      platform,
+      adapter: 'express',
+    })
+      .with({ ...options, devices: {} })
+      .start();
     const client = await signedIn('cookie', 'ada');
     const [handle = ''] = await sessions.getAllSessionHandlesForUser({ userId: 'ada' });
     const device = (await sessions.getSessionInformation(handle))?.device;

@@ -158,7 +158,7 @@ describe.each(ADAPTERS)('starting with wrong options on %s', (adapter) => {
 });
 
 describe.each(ADAPTERS)('shutting down on %s', (adapter) => {
-  const RUNS = 200;
+  const RUNS = 40;
 
   it(`closes the store and completes the events, ${RUNS} times in a row, and leaves nothing open (S086)`, async () => {
     const before = openResources();
