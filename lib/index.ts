@@ -1,14 +1,14 @@
 // The module
 export { SessionModule } from './session.module.js';
 export type { SessionModuleAsyncOptions, SessionOptionsFactory } from './session.module-definition.js';
-export type { SessionModuleOptions } from './options/session-module-options.js';
+export type { SessionModuleOptions } from './session.options.js';
 export type {
   AntiCsrfMode,
   AppInfoOptions,
   CookieSameSite,
   TokenTransferMethod,
-} from './options/session-options.interface.js';
-export { NIST_LIFETIMES, type SessionLifetime } from './options/session-lifetime.js';
+} from './options/wire-options.js';
+export { NIST_LIFETIMES, type SessionLifetime } from './options/feature-options.js';
 
 // Guard, decorators, filter
 export { SessionGuard } from './session.guard.js';
@@ -87,7 +87,7 @@ export { SessionConfigError } from './errors.js';
 // Events and rate limits
 export { SessionEvents, type SessionEvent } from './events/session-events.js';
 export { fixedWindowLimiter } from './events/fixed-window-limiter.js';
-export type { RateLimitDecision, RateLimitedAttempt, RateLimiter } from './options/rate-limit-options.js';
+export type { RateLimitDecision, RateLimitedAttempt, RateLimiter } from './options/observability-options.js';
 
 // HTTP
 export { sessionCorsHeaders, sessionCorsOptions } from './http/session-cors-headers.js';

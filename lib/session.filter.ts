@@ -4,7 +4,7 @@ import { throwError } from 'rxjs';
 import { errorReason } from './events/printable.js';
 import { findRequestAndResponse } from './graphql/execution-request.js';
 import { GraphqlSessionError, toGraphqlError } from './graphql/graphql-session.error.js';
-import { getExchange } from './http/http-exchange-factory.js';
+import { getExchange } from './http/get-exchange.js';
 import { SESSION_RUNTIME } from './session.constants.js';
 import { HANDLED_ERRORS, isHandledError, type HandledError } from './sessions/error-responder.js';
 import { getRequestState } from './sessions/request-state.js';

@@ -8,7 +8,7 @@ import { getRequestState, setRequestState } from './sessions/request-state.js';
 import { SessionContexts } from './graphql/session-contexts.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import { SESSION_RUNTIME } from './session.constants.js';
-import { getExchange } from './http/http-exchange-factory.js';
+import { getExchange } from './http/get-exchange.js';
 
 /**
  * Lets a request through only with a session that satisfies the route's rules. Per controller with

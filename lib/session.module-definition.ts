@@ -3,7 +3,7 @@ import {
   type ConfigurableModuleAsyncOptions,
   type ConfigurableModuleCls,
 } from '@nestjs/common';
-import type { SessionModuleOptions } from './options/session-module-options.js';
+import type { SessionModuleOptions } from './session.options.js';
 import { SESSION_MODULE_OPTIONS } from './session.constants.js';
 
 /**

@@ -20,7 +20,7 @@ import { RecipeDependencies } from './sessions/recipe-dependencies.js';
 import { SessionRecipe } from './sessions/recipe-implementation.js';
 import { SessionLifetimes } from './sessions/session-lifetimes.js';
 import { UserSessions } from './sessions/user-sessions.js';
-import { resolveSessionOptions, type ResolvedSessionOptions } from './options/resolve-session-options.js';
+import { resolveSessionOptions, type ResolvedSessionOptions } from './session.options.js';
 import { SessionContexts } from './graphql/session-contexts.js';
 import { SessionExceptionFilter } from './session.filter.js';
 import { SessionSockets } from './websocket/session-sockets.js';

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { SessionClaimValidator } from './claims/claim-validator.js';
 import type { SessionClaim } from './claims/session-claim.js';
-import type { SessionLifetime } from './options/session-lifetime.js';
+import type { SessionLifetime } from './options/feature-options.js';
 import type { ClaimValidationError } from './errors.js';
 import type {
   CreateJWTResult,
@@ -21,7 +21,7 @@ import type { HttpExchange } from './util/http-exchange.js';
 import type { JsonObject } from './util/json.js';
 import { DEFAULT_TENANT_ID } from './util/tenant-id.js';
 import type { UserContext } from './util/user-context.js';
-import { getExchange } from './http/http-exchange-factory.js';
+import { getExchange } from './http/get-exchange.js';
 
 interface WithUserContext {
   /** Handed untouched to every overridden function. Default: a fresh one for each call. */

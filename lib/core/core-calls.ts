@@ -2,7 +2,7 @@ import { CoreUnavailableError, StoreFullError } from '../errors.js';
 import { channels, traced } from '../events/channels.js';
 import type { CoreContext } from './core-provider.js';
 
-/** While calls fail and succeed by turns, there is at most one outage to tell of in this time. */
+/** The shortest outage that is reported as over, so that calls that fail and succeed in turns make one report. */
 const MIN_OUTAGE_MS = 1000;
 
 interface Outage {
@@ -11,8 +11,8 @@ interface Outage {
 }
 
 /**
- * The calls to what the core needs, its store or a remote core: published on their channel; one event
- * when they begin to fail and one when they succeed again, however many fail.
+ * Publishes the calls to a store or a remote core on the channel `nest-sessions:core.call`, and reports outages: one event
+ * when calls begin to fail and one when they succeed again, whatever the number of failed calls.
  */
 export class CoreCalls {
   private outage: Outage | undefined;
@@ -21,17 +21,18 @@ export class CoreCalls {
   constructor(private readonly context: Pick<CoreContext, 'clock' | 'events'>) {}
 
   /**
-   * Makes a call. Of what it throws only a `CoreUnavailableError` means that nobody answered, unless the store is full.
+   * Makes a call. A `CoreUnavailableError` counts as a failed call, except that of a full store; any other error is a
+   * response.
    *
-   * @param operation what is called, without anything of this call: `store.promote`
+   * @param operation the kind of call, the same for all sessions: `store.update`
    */
   async run<T>(operation: string, call: () => Promise<T>): Promise<T> {
     const failuresBefore = this.failures;
     try {
-      const answer = await traced(channels.coreCall, { source: this.context.events, operation }, call);
+      const result = await traced(channels.coreCall, { source: this.context.events, operation }, call);
       // A call that began before the last failure proves nothing about the time after it.
-      if (this.outage !== undefined && failuresBefore === this.failures) this.noteAnswer(this.outage);
-      return answer;
+      if (this.outage !== undefined && failuresBefore === this.failures) this.noteSuccess(this.outage);
+      return result;
     } catch (error) {
       if (error instanceof CoreUnavailableError && !(error instanceof StoreFullError))
         this.noteFailure(error);
@@ -51,7 +52,7 @@ export class CoreCalls {
     events.emit({ type: 'core.unavailable', timeMs, message });
   }
 
-  private noteAnswer({ sinceMs, failedCalls }: Outage): void {
+  private noteSuccess({ sinceMs, failedCalls }: Outage): void {
     const { events, clock } = this.context;
     const timeMs = clock.now();
     const elapsedMs = timeMs - sinceMs;

@@ -40,13 +40,15 @@ export {
   StoreSetupError,
   type FoundSession,
   type LimitedInsert,
-  type Promotion,
   type RowLimit,
+  type SessionChange,
+  type SessionCondition,
   type SessionKey,
   type SessionRow,
   type SessionsOfUsers,
   type StoredDynamicKey,
   type StoredStaticKey,
+  type UpdateOnRead,
 } from '../stores/session-store.js';
 export { MemoryStore, type MemoryStoreOptions } from '../stores/memory.store.js';
 export type { SqliteDatabase, SqliteStatement, SqliteStoreOptions } from '../stores/sqlite.store.js';
@@ -63,15 +65,15 @@ export type {
 
 // Types in signatures of the main door, for libraries that build on it
 export type { SessionModuleExtras } from '../session.module-definition.js';
-export type { SessionWireOptions, TokenType } from '../options/session-options.interface.js';
+export type { SessionWireOptions, TokenType } from '../options/wire-options.js';
 export type {
   DeviceOptions,
   SessionFeatureOptions,
   SessionLimit,
   UserSessionRoutesOptions,
-} from '../options/session-feature-options.js';
+} from '../options/feature-options.js';
 export type { ObservabilityOptions } from '../options/observability-options.js';
-export type { RateLimitOptions } from '../options/rate-limit-options.js';
+export type { RateLimitOptions } from '../options/observability-options.js';
 export type { ConfigProblem } from '../errors.js';
 export type { SessionProperty } from '../session.decorators.js';
 export type { UserSessionsQuery } from '../session.service.js';
@@ -95,7 +97,7 @@ export type {
   AuthenticationTime,
   AuthenticationTimeValidators,
 } from '../claims/authentication-time-claim.js';
-export type { EventSource } from '../events/event-source.js';
+export type { EventSource } from '../events/session-events.js';
 export type { FixedWindowLimits } from '../events/fixed-window-limiter.js';
 export type { SessionCorsOptions } from '../http/session-cors-headers.js';
 export type { HttpExchange, HttpResponse } from '../util/http-exchange.js';

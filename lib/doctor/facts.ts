@@ -1,6 +1,6 @@
 import type { RecordedExchange } from './exchange.js';
-import { ROUTE_PATHS } from '../options/route-paths.js';
-import { normalisePath } from '../options/app-info.js';
+import { SESSION_ROUTES, type SessionRouteName } from '../options/session-routes.js';
+import { normalisePath } from '../options/domains.js';
 
 /** Everything that the checks know. They ask nobody. */
 export interface Facts {
@@ -52,8 +52,8 @@ export function parseWebsite(text: string): URL {
   return new URL(parseHttpUrl(text, 'the website', 'https://example.com').origin);
 }
 
-export function routeUrl(api: ApiAddress, route: keyof typeof ROUTE_PATHS): string {
-  return `${api.origin}${api.basePath}${ROUTE_PATHS[route]}`;
+export function routeUrl(api: ApiAddress, route: SessionRouteName): string {
+  return `${api.origin}${api.basePath}${SESSION_ROUTES[route].path}`;
 }
 
 /** Every exchange of the interview, in its order. */

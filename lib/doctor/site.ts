@@ -1,4 +1,4 @@
-import { isIpAddress } from '../options/app-info.js';
+import { isIpAddress } from '../options/domains.js';
 import { registrableDomain } from '../options/public-suffix.js';
 import { isThisMachine } from '../util/local-host.js';
 

@@ -34,7 +34,7 @@ export interface SessionTraceMessage extends TraceMessage {
 
 /** A call to the store or to a remote core. */
 export interface CoreCallMessage extends TraceMessage {
-  /** The kind of call, the same for all sessions: `store.promote`, `POST /recipe/session/refresh`. */
+  /** The kind of call, the same for all sessions: `store.update`, `POST /recipe/session/refresh`. */
   readonly operation: string;
 }
 

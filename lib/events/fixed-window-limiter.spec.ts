@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { RateLimitDecision, RateLimitedAttempt } from '../options/rate-limit-options.js';
+import type { RateLimitDecision, RateLimitedAttempt } from '../options/observability-options.js';
 import { TestClock } from '../testing/test-clock.js';
 import { fixedWindowLimiter, type FixedWindowLimits } from './fixed-window-limiter.js';
 

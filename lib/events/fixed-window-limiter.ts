@@ -1,4 +1,4 @@
-import type { RateLimitDecision, RateLimitedAttempt, RateLimiter } from '../options/rate-limit-options.js';
+import type { RateLimitDecision, RateLimitedAttempt, RateLimiter } from '../options/observability-options.js';
 import { SystemClock, type Clock } from '../util/clock.js';
 
 /**

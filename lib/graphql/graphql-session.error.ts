@@ -1,5 +1,5 @@
 import type { ArgumentsHost } from '@nestjs/common';
-import { getExchange } from '../http/http-exchange-factory.js';
+import { getExchange } from '../http/get-exchange.js';
 import type { ErrorResponder, ErrorResponse, HandledError } from '../sessions/error-responder.js';
 import { getRequestState } from '../sessions/request-state.js';
 import { findGraphqlClient } from '../websocket/socket-client.js';

@@ -15,7 +15,7 @@ import { SessionSockets } from '../websocket/session-sockets.js';
 import type { SessionRuntime } from '../sessions/session-runtime.js';
 import { SESSION_RUNTIME } from '../session.constants.js';
 import { findGatewayClient, findGraphqlClient, type SocketClient } from '../websocket/socket-client.js';
-import { getExchange } from '../http/http-exchange-factory.js';
+import { getExchange } from '../http/get-exchange.js';
 
 /** What `SessionGuard` does where several handlers run for one request, or none belongs to a handler: GraphQL, WebSocket. */
 @Injectable()

@@ -1,5 +1,3 @@
-import { percentDecode } from './percent-decode.js';
-
 /** Browsers refuse cookies that live longer; a later expiry is brought down to this. @see RFC 6265bis 5.5 */
 export const MAX_COOKIE_LIFETIME_MS = 400 * 24 * 60 * 60 * 1000;
 
@@ -8,15 +6,15 @@ export const MAX_COOKIE_OCTETS = 4096;
 
 const MAX_COOKIE_HEADER_LENGTH = 64 * 1024;
 const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/; // the token of RFC 9110 5.6.2
-const PRINTABLE_WITHOUT_SEMICOLON = /^[ -:<-~]*$/; // leaves out CR, LF, all other controls and what is not ASCII
+const PRINTABLE_WITHOUT_SEMICOLON = /^[ -:<-~]*$/; // no CR, LF, other control or non-ASCII character
 const SAME_SITE = { strict: 'Strict', lax: 'Lax', none: 'None' } as const;
 
-/** A cookie to be written. All of ours are `HttpOnly`. */
+/** A cookie to be written. All cookies of the module are `HttpOnly`. */
 export interface CookieToWrite {
   readonly name: string;
-  /** As the server will read it; percent-encoded on the wire. Empty to delete the cookie. */
+  /** The value before percent-encoding. Empty to delete the cookie. */
   readonly value: string;
-  /** Absent or empty: the cookie belongs to the host that answers. */
+  /** Absent or empty: the cookie belongs to the host that sends the response. */
   readonly domain?: string | undefined;
   readonly path: string;
   /** A date, or milliseconds since the epoch. 0 deletes the cookie. */
@@ -28,8 +26,8 @@ export interface CookieToWrite {
 }
 
 /**
- * Reads a `Cookie` header: the first cookie of a name counts, surrounding quotes go, values are percent-decoded and
- * stay raw where that fails. A header beyond 64 kB, which no browser sends, holds none.
+ * Reads a `Cookie` header: the first cookie of a name counts, surrounding quotes are removed, values are percent-decoded
+ * and stay as they are where that fails. A header beyond 64 kB, which no browser sends, counts as empty.
  *
  * @see docs/protocol/sdk.md §3.6
  */
@@ -44,13 +42,13 @@ export function parseCookieHeader(header: string): ReadonlyMap<string, string> {
   return cookies;
 }
 
-/** The work on a header must not grow with what a stranger sends. */
+/** Bounds the work on a header that an attacker sends. */
 function splitPairs(header: string): string[] {
   return header.length > MAX_COOKIE_HEADER_LENGTH ? [] : header.split(';');
 }
 
 /**
- * How often a cookie of exactly this name occurs in a `Cookie` header.
+ * Counts the cookies of exactly this name in a `Cookie` header.
  *
  * @see docs/protocol/sdk.md §3.9
  */
@@ -60,7 +58,9 @@ export function countCookies(header: string, name: string): number {
 }
 
 /**
- * @param valueLength octets of the value as it goes over the wire
+ * Checks that a browser will accept a cookie.
+ *
+ * @param valueLength octets of the percent-encoded value
  * @throws {Error} name and value exceed {@link MAX_COOKIE_OCTETS}: a browser would drop the cookie silently
  */
 export function assertCookieFits(name: string, valueLength: number): void {
@@ -73,7 +73,7 @@ export function assertCookieFits(name: string, valueLength: number): void {
 }
 
 /**
- * One `Set-Cookie` line.
+ * Returns one `Set-Cookie` line.
  *
  * @param nowMs the present, from which the longest allowed lifetime counts
  * @throws {TypeError} a field holds CR, LF, `;`, another control or non-ASCII character; names the field, not its content
@@ -98,8 +98,8 @@ export function serialiseCookie(cookie: CookieToWrite, nowMs: number): string {
 }
 
 /**
- * Adds a `Set-Cookie` line to those a response already has: earlier lines of the same cookie give way, whatever their
- * domain and path, so the last write of a name wins. Everybody else's cookies stay, in their order.
+ * Returns the `Set-Cookie` lines of a response after adding one. The line replaces earlier lines of the same cookie,
+ * whatever their domain and path; all other cookies stay, in their order.
  *
  * @see docs/protocol/sdk.md §3.4, Q4
  */
@@ -122,4 +122,14 @@ function assertWritable({ name, value, domain = '', path, expires }: CookieToWri
 
 function unquote(value: string): string {
   return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
+}
+
+/** Decodes percent-encoded text; returns it unchanged where that fails, because foreign cookies need not be encoded. */
+export function percentDecode(text: string): string {
+  if (!text.includes('%')) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

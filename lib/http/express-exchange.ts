@@ -1,8 +1,7 @@
 import type { HttpExchange, HttpResponse } from '../util/http-exchange.js';
-import { IncomingRequest } from './incoming-request.js';
-import type { IncomingRequestSource } from './incoming-request.js';
+import { IncomingRequest, type IncomingRequestSource } from './incoming-request.js';
 
-/** The few members that we use of a response of Express or `node:http`. */
+/** The members that we use of a response of Express or `node:http`. */
 export interface ExpressResponseSource {
   statusCode: number;
   readonly headersSent: boolean;
@@ -40,7 +39,7 @@ class ExpressResponse implements HttpResponse {
   }
 
   setHeader(name: string, value: string | string[]): void {
-    this.original.setHeader(name, value); // after the answer has left Node throws ERR_HTTP_HEADERS_SENT, as it should
+    this.original.setHeader(name, value); // throws ERR_HTTP_HEADERS_SENT once the response is sent
   }
 
   removeHeader(name: string): void {
@@ -63,7 +62,7 @@ class ExpressResponse implements HttpResponse {
   }
 }
 
-/** A header as Node keeps it, one string per line. */
+/** Returns a header's lines from the form in which Node keeps them. */
 export function headerLines(value: number | string | readonly string[] | undefined): string[] {
   if (value === undefined) return [];
   return Array.isArray(value) ? value.map(String) : [String(value)];

@@ -1,10 +1,8 @@
 import type { HttpExchange, HttpResponse } from '../util/http-exchange.js';
-import { headerLines } from './express-exchange.js';
-import type { ExpressResponseSource } from './express-exchange.js';
-import { IncomingRequest } from './incoming-request.js';
-import type { IncomingRequestSource } from './incoming-request.js';
+import { headerLines, type ExpressResponseSource } from './express-exchange.js';
+import { IncomingRequest, type IncomingRequestSource } from './incoming-request.js';
 
-/** The few members that we use of a Fastify reply. */
+/** The members that we use of a Fastify reply. */
 export interface FastifyReplySource {
   readonly sent: boolean;
   readonly raw: Pick<ExpressResponseSource, 'headersSent' | 'getHeader' | 'removeHeader'>;
@@ -39,11 +37,11 @@ class FastifyResponse implements HttpResponse {
   }
 
   /**
-   * Middleware writes to the raw response, handlers to the reply, and at the end the reply's headers replace those of
-   * the same name: reading both is what keeps the cookies of the former.
+   * Reads both places: middleware writes to the raw response, handlers to the reply, and at the end the reply's headers
+   * replace those of the same name. Without the raw ones, cookies of middleware would be lost.
    */
   getHeaderValues(name: string): string[] {
-    const fromReply = headerLines(this.original.getHeader(name)); // answers the raw value where the reply has none
+    const fromReply = headerLines(this.original.getHeader(name)); // the raw value where the reply has none
     if (fromReply.length === 0) return fromReply;
     const fromRaw = headerLines(this.original.raw.getHeader(name));
     return [...fromRaw.filter((line) => !fromReply.includes(line)), ...fromReply];
@@ -51,7 +49,7 @@ class FastifyResponse implements HttpResponse {
 
   setHeader(name: string, value: string | string[]): void {
     this.assertNotSent(name);
-    // What middleware wrote would stay beside it; of a header that is not there nothing has to go.
+    // A value that middleware wrote to the raw response would stay beside the new one.
     if (this.original.raw.getHeader(name) !== undefined) this.original.raw.removeHeader(name);
     if (name.toLowerCase() === 'set-cookie') this.original.removeHeader(name);
     this.original.header(name, value);
@@ -59,7 +57,7 @@ class FastifyResponse implements HttpResponse {
 
   removeHeader(name: string): void {
     this.assertNotSent(name);
-    this.original.raw.removeHeader(name); // not every Fastify 5 does this by itself
+    this.original.raw.removeHeader(name); // some versions of Fastify 5 do not
     this.original.removeHeader(name);
   }
 

@@ -1,7 +1,7 @@
 import type { HttpRequest } from '../util/http-exchange.js';
 import { parseCookieHeader } from './cookies.js';
 
-/** The few properties that we read of a request of Express, Fastify or `node:http`. */
+/** The properties that we read of a request of Express, Fastify or `node:http`. */
 export interface IncomingRequestSource {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
@@ -18,7 +18,7 @@ const NO_COOKIES: ReadonlyMap<string, string> = new Map<string, string>();
 export class IncomingRequest implements HttpRequest {
   private cookies: { readonly header: string; readonly values: ReadonlyMap<string, string> } | undefined;
 
-  /** Asked for once: on a request of Node it is an accessor, behind Express a slow one. */
+  /** Read once, because on a request of Node it is an accessor, and a slow one under Express. */
   private readonly headers: IncomingRequestSource['headers'];
 
   constructor(readonly original: IncomingRequestSource) {
@@ -35,7 +35,7 @@ export class IncomingRequest implements HttpRequest {
 
   getHeaderValue(name: string): string | undefined {
     const key = name.toLowerCase();
-    if (!Object.hasOwn(this.headers, key)) return undefined; // `__proto__` is a header name, not a lookup
+    if (!Object.hasOwn(this.headers, key)) return undefined; // an inherited name such as `__proto__` is no header
     const value = this.headers[key];
     return Array.isArray(value) ? value[0] : value;
   }

@@ -1,20 +1,41 @@
+import { SESSION_ROUTES, type SessionRouteName } from '../options/session-routes.js';
+
 /**
- * The origin of a request target in absolute form. Only names and ports: where an authority holds anything else, routers
- * disagree about where its path begins, and such a target is left as it is, so that it is the path of no route of ours.
+ * The origin of a request target in absolute form. It allows names and ports only: where an authority holds anything
+ * else, routers disagree about where its path begins, so such a target stays as it is and is the path of no route.
  */
 const ORIGIN = /^https?:\/\/[a-z0-9._:[\]-]*(?=[/?#]|$)/i;
 
-/** The path of a request's URL: without query, without host. */
+const TENANT_SEGMENT = /^\/[A-Za-z0-9-]+$/;
+
+/** Returns the path of a request's URL, without query and host. */
 export function requestPath(url: string): string {
   const path = url.replace(ORIGIN, '').split(/[?#]/, 1)[0] ?? '';
   return path === '' ? '/' : path;
 }
 
-/** Equal apart from one trailing slash; case counts. */
+/** Returns whether two paths are equal apart from one trailing slash; case counts. */
 export function samePath(a: string, b: string): boolean {
   return withoutTrailingSlash(a) === withoutTrailingSlash(b);
 }
 
-export function withoutTrailingSlash(path: string): string {
+/**
+ * Returns whether a request's path is that of a route: exactly, or with one tenant segment behind the base path. One
+ * trailing slash is ignored, case counts.
+ *
+ * @param path without query
+ * @param basePath as the application sees it, without a gateway's prefix
+ * @see docs/protocol/sdk.md §10.2
+ */
+export function isRoutePath(name: SessionRouteName, path: string, basePath: string): boolean {
+  const normalised = withoutTrailingSlash(path);
+  const route = SESSION_ROUTES[name].path;
+  if (normalised.length < basePath.length + route.length) return false;
+  if (!normalised.startsWith(basePath) || !normalised.endsWith(route)) return false;
+  const between = normalised.slice(basePath.length, normalised.length - route.length);
+  return between === '' || TENANT_SEGMENT.test(between);
+}
+
+function withoutTrailingSlash(path: string): string {
   return path.endsWith('/') ? path.slice(0, -1) : path;
 }

@@ -1,13 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
 import type { SessionConfig } from '../options/session-config.js';
-import type { TokenTransferMethod } from '../options/session-options.interface.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
 import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
-import { SERVER_KINDS, answerOf } from '../../test/support/wire-server.js';
-import type { NativePair, ServerKind, WireAnswer, WireRequest } from '../../test/support/wire-server.js';
+import {
+  SERVER_KINDS,
+  answerOf,
+  type NativePair,
+  type ServerKind,
+  type WireAnswer,
+  type WireRequest,
+} from '../../test/support/wire-server.js';
 import { StoppedClock, WIRE_TEST_TIME_MS, wireConfig } from '../../test/support/wire-config.js';
 import { IncomingRequest } from './incoming-request.js';
-import { TokenTransport } from './token-transport.js';
-import type { TokensToWrite } from './token-transport.js';
+import { TokenTransport, type TokensToWrite, appendToHeaderList } from './token-transport.js';
 
 const DAY_MS = 86_400_000;
 const IN_A_YEAR = 'Fri, 01 Jan 2027 00:00:00 GMT';
@@ -428,5 +433,29 @@ describe('configured cookie names and domains', () => {
       (transport, exchange) => expect(() => transport.clear(exchange, 'cookie', {})).toThrow(`"${field}"`),
       changes,
     );
+  });
+});
+
+describe('adding to a header list', () => {
+  it.each([
+    ['nothing', [], ['front-token'], 'front-token'],
+    ['an empty value', [''], ['front-token'], 'front-token'],
+    [
+      "the application's items, kept in front (T35)",
+      ['customValue'],
+      ['front-token', 'anti-csrf'],
+      'customValue, front-token, anti-csrf',
+    ],
+    [
+      'a longer name that holds ours (Q5)',
+      ['my-front-token-x'],
+      ['front-token'],
+      'my-front-token-x, front-token',
+    ],
+    ['the item in another letter case', ['X,Front-Token'], ['front-token'], 'X,Front-Token'],
+    ['several lines', ['a', 'b'], ['c'], 'a, b, c'],
+    ['all items', ['Cookie,  Authorization'], ['Cookie', 'Authorization'], 'Cookie,  Authorization'],
+  ])('to %s', (_case, existing, items, expected) => {
+    expect(appendToHeaderList(existing, items)).toBe(expected);
   });
 });

@@ -1,5 +1,5 @@
 import type { SessionConfig } from '../options/session-config.js';
-import type { TokenTransferMethod, TokenType } from '../options/session-options.interface.js';
+import type { TokenTransferMethod, TokenType } from '../options/wire-options.js';
 import type { Clock } from '../util/clock.js';
 import type { HttpExchange, HttpRequest, HttpResponse } from '../util/http-exchange.js';
 import type { UserContext } from '../util/user-context.js';
@@ -10,7 +10,6 @@ import {
   parseCookieHeader,
   serialiseCookie,
 } from './cookies.js';
-import { appendToHeaderList } from './header-list.js';
 
 /** Never set, only looked for and deleted: SDKs before 2022 wrote it. */
 const LEGACY_COOKIE = 'sIdRefreshToken';
@@ -292,4 +291,18 @@ function setExposedHeader(response: HttpResponse, name: string, value: string): 
   const expose = 'Access-Control-Expose-Headers';
   response.setHeader(name, value);
   response.setHeader(expose, appendToHeaderList(response.getHeaderValues(expose), [name]));
+}
+
+/**
+ * Returns the value of a comma-separated header after adding items. Present items stay in front, unchanged; an item that
+ * is already listed, in any letter case, is not repeated.
+ *
+ * @param existing the header's present values, one per line
+ * @see docs/protocol/sdk.md §3.4, Q5
+ */
+export function appendToHeaderList(existing: readonly string[], items: readonly string[]): string {
+  if (existing.length === 0) return items.join(', ');
+  const kept = existing.filter((line) => line.trim() !== '');
+  const listed = new Set(kept.flatMap((line) => line.split(',')).map((item) => item.trim().toLowerCase()));
+  return [...kept, ...items.filter((item) => !listed.has(item.toLowerCase()))].join(', ');
 }

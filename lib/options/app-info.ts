@@ -1,105 +1,117 @@
-import { isIPv4 } from 'node:net';
-import { isLocalName } from '../util/local-host.js';
-import { registrableDomain } from './public-suffix.js';
+import type { ConfigProblem } from '../errors.js';
+import type { RequestScope } from '../util/http-exchange.js';
+import { normaliseDomain, normalisePath, registrableSite } from './domains.js';
+import { isOptionsObject, OptionReader, show, textOption } from './option-reader.js';
+import type { AppInfo } from './session-config.js';
+import type { AppInfoOptions } from './wire-options.js';
 
-const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
-/** `supertokens://` is what some connection URIs carry. */
-const KNOWN_SCHEME = /^(?:https?|supertokens):\/\//i;
+const KNOWN_NAMES: Record<keyof AppInfoOptions, true> = {
+  appName: true,
+  apiDomain: true,
+  websiteDomain: true,
+  origin: true,
+  apiBasePath: true,
+  websiteBasePath: true,
+  apiGatewayPath: true,
+};
 
-/**
- * The origin in what a person wrote as a domain: scheme and host, with the port where it is not the scheme's own.
- * Without a scheme, local names and IP addresses get `http://` and everything else `https://`.
- *
- * @throws {Error} "Please provide a valid domain name"
- */
-export function normaliseDomain(text: string): string {
-  const input = text.trim().toLowerCase();
-  const url = SCHEME.test(input) ? parseKnownScheme(input) : parseWithoutScheme(input);
-  if (url === undefined || url.hostname === '') throw new Error('Please provide a valid domain name');
-  return `${url.protocol}//${url.host}`;
+/** `appInfo` as read, and the website's origin where it is the same for every request. */
+export interface ResolvedAppInfo {
+  readonly appInfo: AppInfo;
+  /** `undefined`: `origin` is a function. */
+  readonly constantOrigin: string | undefined;
 }
 
-/**
- * The path in what a person wrote: `/` in front, none at the end, escaped as in a URL; the empty string for the root.
- * Letter case is kept. A whole URL or a domain with a path is accepted, too.
- *
- * @throws {Error} "Please provide a valid URL path"
- */
-export function normalisePath(text: string): string {
-  const input = text.trim();
-  const url = SCHEME.test(input) ? parseKnownScheme(input) : parsePath(input);
-  // Paths end up in cookies, where a semicolon would start the next attribute. URL parsing drops control characters.
-  if (url === undefined || url.pathname.includes(';')) throw new Error('Please provide a valid URL path');
-  return url.pathname.replace(/\/$/, '');
-}
+type OriginOf = (scope: RequestScope) => string;
 
 /**
- * The `Domain` of cookies in what a person wrote: a host name, with a leading dot iff the text has one as its very
- * first character. Local names and IP addresses never keep the dot.
+ * Reads `appInfo`.
  *
- * @throws {Error} "Please provide a valid sessionScope"
+ * @param problems receives what is wrong
+ * @returns undefined when something is wrong that the rest cannot do without
  */
-export function normaliseSessionScope(text: string): string {
-  const input = text.trim().toLowerCase().replace(/^\./, '');
-  const url = SCHEME.test(input) ? parseKnownScheme(input) : parseUrl(`http://${input}`);
-  const host = url?.hostname ?? '';
-  if (host === '' || host.startsWith('.')) throw new Error('Please provide a valid sessionScope');
-  return text.startsWith('.') && host !== 'localhost' && !isIpAddress(host) ? `.${host}` : host;
+export function resolveAppInfo(value: unknown, problems: ConfigProblem[]): ResolvedAppInfo | undefined {
+  if (!isOptionsObject(value)) {
+    const seen = value === undefined ? 'is missing' : `${show(value)} does not work`;
+    problems.push({ path: 'appInfo', message: `${seen}: give { appName, apiDomain, websiteDomain }` });
+    return undefined;
+  }
+  const reader = new OptionReader(value, problems, 'appInfo.');
+  reader.rejectUnknown(Object.keys(KNOWN_NAMES));
+  const appName = reader.required('appName', textOption(nonEmpty), 'give the name of the application');
+  const api = reader.required(
+    'apiDomain',
+    textOption(readDomain),
+    'give the origin of this API, https://api.example.com for example',
+  );
+  const website = readWebsite(reader, value);
+  const basePath = reader.optional('apiBasePath', textOption(normalisePath)) ?? '/auth';
+  const gatewayPath = reader.optional('apiGatewayPath', textOption(normalisePath)) ?? '';
+  const websiteBasePath = reader.optional('websiteBasePath', textOption(normalisePath)) ?? '/auth';
+  if (appName === undefined || api === undefined || website === undefined) return undefined;
+
+  const isConstant = typeof website !== 'function';
+  const websiteOrigin = isConstant ? () => website.origin : website;
+  const websiteSite = isConstant
+    ? () => website.site
+    : (scope: RequestScope) => registrableSite(website(scope));
+  const appInfo: AppInfo = {
+    appName,
+    apiDomain: api.origin,
+    apiBasePath: gatewayPath + basePath,
+    apiGatewayPath: gatewayPath,
+    websiteBasePath,
+    apiSite: api.site,
+    websiteOrigin,
+    websiteSite,
+  };
+  return { appInfo: Object.freeze(appInfo), constantOrigin: isConstant ? website.origin : undefined };
 }
 
-/**
- * The site a browser counts a domain to when it decides whether a request is same-site.
- *
- * @param domain a normalised domain
- * @returns the registrable domain; `localhost` for local names, IPv4 addresses and `[::1]`; another IPv6 address itself
- * @throws {Error} the host has no registrable domain
- * @see SameSite in RFC 6265bis, 5.2
- */
-export function registrableSite(domain: string): string {
-  const host = readHostname(domain);
-  if (isLocalName(host) || isIPv4(host) || host === '[::1]') return 'localhost';
-  if (isIpAddress(host)) return host;
-  const site = registrableDomain(host);
-  if (site !== undefined) return site;
-  // The public names of machines at AWS are public suffixes themselves: each is a site of its own.
-  if (host.endsWith('.amazonaws.com')) return host;
-  throw new Error(
-    `The site of "${host}" cannot be determined: it is a single label or a public suffix. ` +
-      'Please check apiDomain and websiteDomain (or origin)',
+interface Domain {
+  readonly origin: string;
+  readonly site: string;
+}
+
+/** `origin` wins over `websiteDomain`; both are checked. */
+function readWebsite(
+  reader: OptionReader,
+  source: Readonly<Record<string, unknown>>,
+): Domain | OriginOf | undefined {
+  const hasOrigin = source['origin'] !== undefined;
+  const origin =
+    typeof source['origin'] === 'function'
+      ? readOriginFunction(reader)
+      : reader.optional('origin', textOption(readDomain));
+  const websiteDomain = reader.optional('websiteDomain', textOption(readDomain));
+  if (!hasOrigin && source['websiteDomain'] === undefined) {
+    reader.report(
+      'websiteDomain',
+      'is missing: give websiteDomain or origin, https://example.com for example',
+    );
+  }
+  return hasOrigin ? origin : websiteDomain;
+}
+
+function readOriginFunction(reader: OptionReader): OriginOf | undefined {
+  const configured = reader.function<(scope: RequestScope) => unknown>('origin');
+  return (
+    configured &&
+    ((scope) => {
+      const origin = configured({ request: scope.request, userContext: scope.userContext });
+      if (typeof origin !== 'string')
+        throw new Error(`appInfo.origin gave ${show(origin)}; text is expected`);
+      return normaliseDomain(origin);
+    })
   );
 }
 
-/** Host name of a normalised domain, without port; IPv6 addresses keep their brackets. */
-export function readHostname(domain: string): string {
-  return new URL(domain).hostname;
+function readDomain(text: string): Domain {
+  const origin = normaliseDomain(text);
+  return { origin, site: registrableSite(origin) };
 }
 
-/** True for IPv4 addresses and for IPv6 addresses in brackets. */
-export function isIpAddress(host: string): boolean {
-  return isIPv4(host) || host.startsWith('[');
-}
-
-function parseUrl(text: string): URL | undefined {
-  return URL.canParse(text) ? new URL(text) : undefined;
-}
-
-function parseKnownScheme(input: string): URL | undefined {
-  return KNOWN_SCHEME.test(input) ? parseUrl(input) : undefined;
-}
-
-function parseWithoutScheme(input: string): URL | undefined {
-  if (input.startsWith('/')) return undefined;
-  const rest = input.replace(/^\./, '');
-  const host = parseUrl(`https://${rest}`)?.hostname ?? '';
-  if (isLocalName(host) || isIpAddress(host)) return parseUrl(`http://${rest}`);
-  return host.includes('.') ? parseUrl(`https://${rest}`) : undefined;
-}
-
-function parsePath(input: string): URL | undefined {
-  const rooted = parseUrl(`http://host${input.startsWith('/') ? '' : '/'}${input}`);
-  if (input.startsWith('/')) return rooted;
-  const withHost = parseUrl(`http://${input}`);
-  const looksLikeDomain =
-    withHost !== undefined && (withHost.hostname.includes('.') || isLocalName(withHost.hostname));
-  return looksLikeDomain ? withHost : rooted;
+function nonEmpty(text: string): string {
+  if (text.trim() === '') throw new Error('it must not be empty');
+  return text;
 }

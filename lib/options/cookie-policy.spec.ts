@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { normaliseDomain, registrableSite } from './app-info.js';
+import { normaliseDomain, registrableSite } from './domains.js';
 import {
   cookieDomainProblem,
   defaultAntiCsrf,

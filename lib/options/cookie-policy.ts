@@ -1,6 +1,6 @@
-import { readHostname, isIpAddress } from './app-info.js';
+import { readHostname, isIpAddress } from './domains.js';
 import { registrableDomain } from './public-suffix.js';
-import type { AntiCsrfMode, CookieSameSite } from './session-options.interface.js';
+import type { AntiCsrfMode, CookieSameSite } from './wire-options.js';
 
 /** Where API and website live, both normalised; what the decisions about cookies are made from. */
 export interface Sites {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { DeviceSettings } from '../options/session-feature-options.js';
+import type { DeviceSettings } from '../options/feature-options.js';
 import { addressToKeep, userAgentToKeep } from './device-details.js';
 
 const SETTINGS: DeviceSettings = {

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { isIPv4 } from 'node:net';
-import type { DeviceSettings } from '../options/session-feature-options.js';
+import type { DeviceSettings } from '../options/feature-options.js';
 import { ipv6Network } from '../util/client-address.js';
 
 const HASH_LENGTH = 22; // 132 bits

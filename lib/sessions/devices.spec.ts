@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { DeviceSettings } from '../options/session-feature-options.js';
+import type { DeviceSettings } from '../options/feature-options.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
 import { TestClock } from '../testing/test-clock.js';
 import { IncomingRequest } from '../http/incoming-request.js';

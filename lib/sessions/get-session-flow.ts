@@ -1,10 +1,10 @@
 import type { AccessTokenInfo } from '../tokens/access-token.js';
-import type { TokenTransferMethod } from '../options/session-options.interface.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
 import { TryRefreshTokenError } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
 import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
-import { decideAntiCsrfOnVerify } from '../http/anti-csrf.js';
+import { decideAntiCsrfOnVerify } from '../http/csrf.js';
 import type { ClaimChecks } from './claim-checks.js';
 import { assertAllowedOrigin, type FlowDependencies, type PresentedToken } from './flow-dependencies.js';
 import type { RecipeInterface, VerifySessionOptions } from './recipe.interface.js';

@@ -1,4 +1,5 @@
 import { SessionConfigError } from '../errors.js';
+import { SESSION_ROUTES, type RouteFunction } from '../options/session-routes.js';
 import type { ApiInterface } from './api.interface.js';
 import type { RecipeInterface } from './recipe.interface.js';
 import type { SessionRecipe } from './recipe-implementation.js';
@@ -28,13 +29,14 @@ const FUNCTION_NAMES: Readonly<Record<keyof RecipeInterface, true>> = {
   getOpenIdDiscoveryConfiguration: true,
 };
 
-const API_NAMES: Readonly<Record<keyof ApiInterface, true>> = {
-  refreshPOST: true,
-  signOutPOST: true,
-  verifySession: true,
-  getJWKSGET: true,
-  getOpenIdDiscoveryConfigurationGET: true,
-};
+/** Each API function belongs to a route, except the one that the guard runs. */
+const API_NAMES: Readonly<Record<keyof ApiInterface, true>> = apiNames();
+
+function apiNames(): Readonly<Record<RouteFunction | 'verifySession', true>> {
+  const ofRoutes = Object.values(SESSION_ROUTES).flatMap(({ apiFunction }) => apiFunction ?? []);
+  const names = [...ofRoutes, 'verifySession'].map((name) => [name, true] as const);
+  return Object.fromEntries(names) as Readonly<Record<RouteFunction | 'verifySession', true>>;
+}
 
 /**
  * Lays `override.functions` over the recipe and lets the recipe call its siblings through the result.

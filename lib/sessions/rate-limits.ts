@@ -2,7 +2,7 @@ import type {
   RateLimitConfig,
   RateLimitDecision,
   RateLimitedAttempt,
-} from '../options/rate-limit-options.js';
+} from '../options/observability-options.js';
 import type { CoreClient } from '../core/core-client.js';
 import { CoreUnavailableError, RateLimitedError, SessionError } from '../errors.js';
 import type { Clock } from '../util/clock.js';

@@ -1,6 +1,6 @@
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import type { SessionConfig } from '../options/session-config.js';
-import type { SessionFeatures } from '../options/session-feature-options.js';
+import type { SessionFeatures } from '../options/feature-options.js';
 import type { CoreClient } from '../core/core-client.js';
 import type { SessionEvents } from '../events/session-events.js';
 import type { Clock } from '../util/clock.js';

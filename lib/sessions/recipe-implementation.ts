@@ -8,7 +8,7 @@ import {
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import { validateClaims } from '../claims/validate-claims.js';
-import { ROUTE_PATHS } from '../options/route-paths.js';
+import { SESSION_ROUTES } from '../options/session-routes.js';
 import type {
   CoreSession,
   CoreSessionTokens,
@@ -465,7 +465,7 @@ export class SessionRecipe implements RecipeInterface {
     return {
       status: 'OK',
       issuer,
-      jwks_uri: issuer + ROUTE_PATHS.jwks,
+      jwks_uri: issuer + SESSION_ROUTES.jwks.path,
       subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: ['RS256'],
       response_types_supported: ['code', 'id_token', 'id_token token'],

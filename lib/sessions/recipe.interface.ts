@@ -1,6 +1,6 @@
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
-import type { SessionLifetime } from '../options/session-lifetime.js';
+import type { SessionLifetime } from '../options/feature-options.js';
 import type { ClaimValidationError } from '../errors.js';
 import type { JsonObject } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';

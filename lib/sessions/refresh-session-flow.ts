@@ -1,4 +1,4 @@
-import type { TokenTransferMethod } from '../options/session-options.interface.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
 import {
   DuplicateSessionCookiesError,
   ClearDuplicateSessionCookiesError,
@@ -10,7 +10,7 @@ import { channels, tracedSession } from '../events/channels.js';
 import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
-import { decideAntiCsrfOnRefresh } from '../http/anti-csrf.js';
+import { decideAntiCsrfOnRefresh } from '../http/csrf.js';
 import {
   assertAllowedOrigin,
   otherMethod,

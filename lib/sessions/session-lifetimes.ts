@@ -1,5 +1,5 @@
 import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/reserved-claims.js';
-import { readLifetime, type SessionLifetime } from '../options/session-lifetime.js';
+import { readLifetime, type SessionLifetime } from '../options/feature-options.js';
 import { type ConfigProblem, UnauthorisedError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import type { JsonObject } from '../util/json.js';

@@ -1,9 +1,12 @@
 import { StoreFullError } from '../errors.js';
+import { selectSurplus } from '../util/session-cap.js';
 import {
+  meetsCondition,
   SessionStore,
   type LimitedInsert,
-  type Promotion,
   type RowLimit,
+  type SessionChange,
+  type SessionCondition,
   type SessionKey,
   type SessionRow,
   type SessionsOfUsers,
@@ -12,28 +15,32 @@ import {
 } from './session-store.js';
 import { assertStoreOptions } from './store-options.js';
 
-/** @publicApi */
+/**
+ * Options of `memoryStore`.
+ *
+ * @publicApi
+ */
 export interface MemoryStoreOptions {
   /**
-   * Sessions that are held at most; a new one beyond it is refused, because making room would sign somebody out.
-   * Default 1,000,000: some 700 MB with small payloads.
+   * The largest number of sessions. Beyond it a new session is refused, because making room would sign a user out.
+   * Default 1,000,000: about 700 MB with small payloads.
    */
   maxSessions?: number;
 }
 
-/** The algorithm of a rotating key that names none. */
+/** The algorithm of a rotating key without a name of its algorithm. */
 const RSA = 'RS256';
 const FULL_STORE_SWEEP_PAUSE_MS = 1000;
 
 /**
- * Keeps sessions in this process. They end with it: use it for development, tests, and where signing in again after a
- * restart is acceptable.
+ * Keeps sessions in this process. They end with it, so use it for development, for tests, and where users may have to sign
+ * in again after a restart.
  *
  * @publicApi
  */
 export class MemoryStore extends SessionStore {
   private readonly rows = new Map<string, SessionRow>();
-  /** Most users have one session, and a Set for it would be a third of what that takes. */
+  /** A plain text for users with one session, because a Set would add half to the memory of that session. */
   private readonly handlesByUser = new Map<string, string | Set<string>>();
   private readonly dynamicKeys: StoredDynamicKey[] = [];
   private readonly staticKeys: StoredStaticKey[] = [];
@@ -53,7 +60,7 @@ export class MemoryStore extends SessionStore {
     }
   }
 
-  /** Sessions held now, expired ones that are not swept yet included. */
+  /** The number of sessions, including expired ones that are not swept yet. */
   get size(): number {
     return this.rows.size;
   }
@@ -62,7 +69,7 @@ export class MemoryStore extends SessionStore {
     this.insert(row, 0);
   }
 
-  /** @param leaving rows that make room at once */
+  /** @param leaving number of rows that the caller removes right after the insertion */
   private insert(row: SessionRow, leaving: number): void {
     if (this.rows.has(row.sessionHandle)) throw new Error('The session handle exists already');
     if (this.rows.size - leaving >= this.maxSessions) this.makeRoom(row.createdAtMs);
@@ -73,7 +80,7 @@ export class MemoryStore extends SessionStore {
 
   override async insertSessionWithinLimit(row: SessionRow, limit: RowLimit): Promise<LimitedInsert> {
     const live = this.liveRowsOfUsers({ ...limit, tenantId: row.tenantId }).sort(byOldest);
-    const surplus = live.slice(0, Math.max(0, live.length - limit.max + 1));
+    const surplus = selectSurplus(live, limit.max);
     if (surplus.length > 0 && limit.whenExceeded === 'refuse') return { isInserted: false };
     this.insert(row, surplus.length);
     for (const removed of surplus) this.remove(removed);
@@ -84,64 +91,16 @@ export class MemoryStore extends SessionStore {
     return this.findRow(key);
   }
 
-  override async promote(promotion: Promotion): Promise<SessionRow | undefined> {
-    const row = this.findRow(promotion);
-    if (
-      row === undefined ||
-      row.refreshTokenHash2 !== promotion.fromHash2 ||
-      row.expiresAtMs < promotion.nowMs
-    ) {
-      return undefined;
-    }
-    return this.replace(row, {
-      refreshTokenHash2: promotion.toHash2,
-      prevRefreshTokenHash2: promotion.fromHash2,
-      rotatedAtMs: promotion.nowMs,
-      expiresAtMs: promotion.expiresAtMs,
-      useStaticKey: promotion.useStaticKey ?? row.useStaticKey,
-    });
-  }
-
-  override async setUseStaticKey(key: SessionKey, useStaticKey: boolean): Promise<void> {
+  override async update(
+    key: SessionKey,
+    where: SessionCondition,
+    change: SessionChange,
+  ): Promise<SessionRow | undefined> {
     const row = this.findRow(key);
-    if (row) this.replace(row, { useStaticKey });
-  }
-
-  override async updateSessionData(key: SessionKey, sessionData: string, nowMs: number): Promise<boolean> {
-    const row = this.findLiveRow(key, nowMs);
-    if (row) this.replace(row, { sessionData });
-    return row !== undefined;
-  }
-
-  override async replaceSessionData(
-    key: SessionKey,
-    change: { readonly from: string; readonly to: string },
-    nowMs: number,
-  ): Promise<boolean> {
-    const row = this.findLiveRow(key, nowMs);
-    if (row?.sessionData !== change.from) return false;
-    this.replace(row, { sessionData: change.to });
-    return true;
-  }
-
-  override async updateAccessTokenPayload(
-    key: SessionKey,
-    accessTokenPayload: string,
-    nowMs: number,
-  ): Promise<SessionRow | undefined> {
-    const row = this.findLiveRow(key, nowMs);
-    return row && this.replace(row, { accessTokenPayload });
-  }
-
-  override async replaceAccessTokenPayload(
-    key: SessionKey,
-    change: { readonly from: string; readonly to: string },
-    nowMs: number,
-  ): Promise<SessionRow | undefined> {
-    const row = this.findLiveRow(key, nowMs);
-    return row?.accessTokenPayload === change.from
-      ? this.replace(row, { accessTokenPayload: change.to })
-      : undefined;
+    if (row === undefined || !meetsCondition(row, where)) return undefined;
+    const changed = compactRow({ ...row, ...change });
+    this.rows.set(row.sessionHandle, changed);
+    return changed;
   }
 
   override async deleteSessions(keys: readonly SessionKey[]): Promise<string[]> {
@@ -158,7 +117,7 @@ export class MemoryStore extends SessionStore {
     return this.liveRowsOfUsers(input).map((row) => row.sessionHandle);
   }
 
-  /** Looks at `limit` rows from where the last step ended, so that one step never takes long. */
+  /** Looks at `limit` rows, beginning where the last step ended, so that each step is short. */
   override async deleteExpiredSessions(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }> {
     const rows = (this.sweepPosition ??= this.rows.values());
     for (let looked = 0; looked < limit; looked++) {
@@ -207,23 +166,12 @@ export class MemoryStore extends SessionStore {
     return row?.tenantId === tenantId ? row : undefined;
   }
 
-  private findLiveRow(key: SessionKey, nowMs: number): SessionRow | undefined {
-    const row = this.findRow(key);
-    return row !== undefined && row.expiresAtMs > nowMs ? row : undefined;
-  }
-
   private liveRowsOfUsers({ userIds, tenantId, nowMs }: SessionsOfUsers): SessionRow[] {
     return [...new Set(userIds)]
       .flatMap((userId) => this.userHandles(userId))
       .map((sessionHandle) => this.rows.get(sessionHandle))
       .filter((row) => row !== undefined)
       .filter((row) => row.expiresAtMs >= nowMs && (tenantId === undefined || row.tenantId === tenantId));
-  }
-
-  private replace(row: SessionRow, change: Partial<SessionRow>): SessionRow {
-    const changed = compactRow({ ...row, ...change });
-    this.rows.set(row.sessionHandle, changed);
-    return changed;
   }
 
   private remove(row: SessionRow | undefined): boolean {
@@ -247,7 +195,7 @@ export class MemoryStore extends SessionStore {
     else handles.add(sessionHandle);
   }
 
-  /** A full sweep is dear, so a flood of sign-ins at the limit gets one in a while only. */
+  /** Sweeps at most once per second, because a full sweep is expensive and many sign-ins may come at the limit. */
   private makeRoom(nowMs: number): void {
     if (nowMs - this.lastFullSweepMs >= FULL_STORE_SWEEP_PAUSE_MS) {
       this.lastFullSweepMs = nowMs;
@@ -261,7 +209,7 @@ export class MemoryStore extends SessionStore {
   }
 }
 
-/** Written out, so that all rows are of one shape and hold nothing beside their values. */
+/** Copies a row member by member, so that all rows have one hidden class and no spare room for members. */
 function compactRow(row: SessionRow): SessionRow {
   return {
     tenantId: row.tenantId,
@@ -278,7 +226,7 @@ function compactRow(row: SessionRow): SessionRow {
   };
 }
 
-/** The same text without the pieces that it was put together from: those of `randomUUID()` take twice its room. */
+/** Copies a text into one piece: the concatenated text that `randomUUID()` returns takes twice the memory. */
 function flatText(text: string): string {
   return Buffer.from(text, 'utf8').toString('utf8');
 }
@@ -290,7 +238,7 @@ const byOldest = (a: SessionRow, b: SessionRow): number =>
   a.createdAtMs - b.createdAtMs || (a.sessionHandle < b.sessionHandle ? -1 : 1);
 
 /**
- * Sessions in memory: nothing to set up, and gone with the process.
+ * Makes a store that keeps sessions in the memory of this process: it needs no setup, and the sessions end with the process.
  *
  * @publicApi
  */

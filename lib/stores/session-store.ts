@@ -1,5 +1,5 @@
 /**
- * Which session: the tenant is part of the key, a handle of one tenant is unknown in another.
+ * The key of a session. The tenant is part of it: a handle of one tenant is unknown in another.
  *
  * @publicApi
  */
@@ -9,14 +9,14 @@ export interface SessionKey {
 }
 
 /**
- * A session as it is stored. Column names of a SuperTokens Core's tables stand in docs/protocol/core.md C.
+ * A session as it is stored. docs/protocol/core.md C lists the column names of a SuperTokens Core's tables.
  *
  * @publicApi
  */
 export interface SessionRow extends SessionKey {
   /** Recipe user id. */
   readonly userId: string;
-  /** Second hash of the current refresh token: no usable token is stored. */
+  /** Second hash of the current refresh token; the token itself is not stored. */
   readonly refreshTokenHash2: string;
   /** JSON text of the session data. */
   readonly sessionData: string;
@@ -34,31 +34,70 @@ export interface SessionRow extends SessionKey {
 }
 
 /**
- * Makes the child of a current refresh token the current one.
+ * What a row must be for an update to happen. An absent member is not checked, so `{}` accepts every row.
  *
  * @publicApi
  */
-export interface Promotion extends SessionKey {
-  /** The hash that must be current for the promotion to happen; it becomes the previous one. */
-  readonly fromHash2: string;
-  readonly toHash2: string;
-  /** New expiry, milliseconds since the epoch. */
-  readonly expiresAtMs: number;
-  /** undefined leaves the kind of key as it is. */
-  readonly useStaticKey: boolean | undefined;
-  readonly nowMs: number;
+export interface SessionCondition {
+  /** Must be the current hash. */
+  readonly refreshTokenHash2?: string;
+  /** Must be exactly the stored text. */
+  readonly sessionData?: string;
+  /** Must be exactly the stored text. */
+  readonly accessTokenPayload?: string;
+  /** `expiresAtMs` must not be earlier, milliseconds since the epoch. */
+  readonly minExpiresAtMs?: number;
 }
 
 /**
- * What {@link SessionStore.findAndPromote} found.
+ * The columns that an update sets. An absent member stays as it is; there is at least one.
+ *
+ * @publicApi
+ */
+export interface SessionChange {
+  readonly refreshTokenHash2?: string;
+  readonly prevRefreshTokenHash2?: string;
+  /** Milliseconds since the epoch. */
+  readonly rotatedAtMs?: number;
+  /** Milliseconds since the epoch. */
+  readonly expiresAtMs?: number;
+  readonly useStaticKey?: boolean;
+  readonly sessionData?: string;
+  readonly accessTokenPayload?: string;
+}
+
+/**
+ * An update that is made while a session is looked up.
+ *
+ * @publicApi
+ */
+export interface UpdateOnRead {
+  readonly where: SessionCondition;
+  readonly change: SessionChange;
+  /** Names of claims; a row whose payload contains one of them, as text in double quotes, is only read. */
+  readonly unlessMentioned: readonly string[];
+}
+
+/**
+ * The result of {@link SessionStore.findAndUpdate}.
  *
  * @publicApi
  */
 export interface FoundSession {
   /** undefined: there is no such session. */
   readonly row: SessionRow | undefined;
-  /** Whether the session was promoted on the way; the row is the one after it then. */
-  readonly isPromoted: boolean;
+  /** Whether the update happened; `row` is the row after it then. */
+  readonly isUpdated: boolean;
+}
+
+/** Returns whether a row meets a condition; for stores that hold rows in memory. */
+export function meetsCondition(row: SessionRow, where: SessionCondition): boolean {
+  return (
+    row.expiresAtMs >= (where.minExpiresAtMs ?? Number.NEGATIVE_INFINITY) &&
+    row.refreshTokenHash2 === (where.refreshTokenHash2 ?? row.refreshTokenHash2) &&
+    row.sessionData === (where.sessionData ?? row.sessionData) &&
+    row.accessTokenPayload === (where.accessTokenPayload ?? row.accessTokenPayload)
+  );
 }
 
 /**
@@ -70,7 +109,7 @@ export interface StoredDynamicKey {
   readonly createdAtMs: number;
   /** `<public>|<private>`, each base64 DER (SubjectPublicKeyInfo and PKCS#8). */
   readonly value: string;
-  /** Absent for RS256, the only one that a SuperTokens Core knows. */
+  /** Absent for RS256, the only algorithm that a SuperTokens Core knows. */
   readonly algorithm?: string;
 }
 
@@ -87,9 +126,8 @@ export interface StoredStaticKey {
 }
 
 /**
- * Thrown by a store that cannot work as it is set up, whatever is tried again: tables that are not those of sessions, an
- * account that may not use them, a driver that is missing. It ends the start of the application; other failures of a
- * store do not.
+ * Thrown by a store that cannot work as it is set up, however often it is tried: the tables belong to another program, the
+ * account may not use them, a driver is missing. It ends the start of the application; other failures of a store do not.
  *
  * @publicApi
  */
@@ -100,11 +138,15 @@ export class StoreSetupError extends Error {
 /**
  * Where the embedded core keeps sessions and keys. Also the injection token.
  *
- * Every method is atomic. What is absent is no error: reads answer undefined or an empty list, conditional writes
- * answer undefined or false, removal of what is not there removes nothing. **Expired rows are ordinary rows** to every
- * method that does not say otherwise: the engine judges expiry, with its own clock. Nothing ever brings a removed row
- * back: all updates are conditional on the row, only `insertSession` makes one, and a handle is never inserted twice.
- * A rejection means that the store failed (and nobody knows whether the write happened), never an ordinary outcome.
+ * Rules for all methods:
+ * - Each call is atomic.
+ * - Absence is no error: reads return undefined or an empty list, an update of an absent row returns undefined, and
+ *   removing an absent row removes nothing.
+ * - **Expired rows are ordinary rows** unless a method says otherwise, because the engine decides about expiry with its
+ *   own clock.
+ * - A removed row never comes back: only the two inserting methods add rows, a handle is never inserted twice, and an
+ *   update changes an existing row only (a conditional UPDATE in SQL, never an upsert).
+ * - A rejection means that the store failed, and that the write may or may not have happened.
  *
  * @publicApi
  */
@@ -113,123 +155,97 @@ export abstract class SessionStore {
   abstract insertSession(row: SessionRow): Promise<void>;
 
   /**
-   * Adds a row where users may have so many live rows (`expiresAtMs >= nowMs`) at most, in the row's tenant. Where that
-   * many are there, it adds none, or removes those that were created first to make room. Of several at once for the same
-   * users each counts what the others did. Rejects as {@link insertSession}, and has removed nothing then.
+   * Adds a row if its users have fewer than `limit.max` live rows (`expiresAtMs >= nowMs`) in the row's tenant. At the
+   * limit it adds none, or first removes the rows that were created first. Concurrent calls for the same users count each
+   * other's rows. Rejects as {@link insertSession}, and has removed nothing then.
    */
   abstract insertSessionWithinLimit(row: SessionRow, limit: RowLimit): Promise<LimitedInsert>;
 
+  /** Returns the row, expired or not; undefined when it is absent. */
   abstract findSession(key: SessionKey): Promise<SessionRow | undefined>;
 
   /**
-   * Compare-and-set of the current refresh token: happens iff the row exists, `fromHash2` is current and the row has
-   * not expired (`expiresAtMs >= nowMs`). Sets the previous hash and the time of rotation, too.
+   * Changes some columns of one row if it exists and meets a condition: the one compare-and-set. Of concurrent updates that
+   * expect the same text, one happens. An empty condition overwrites, and the last of several wins.
    *
-   * @returns the row after the promotion, or undefined if it did not happen
+   * @returns the row after the update; undefined when the row is absent or does not meet the condition
    */
-  abstract promote(promotion: Promotion): Promise<SessionRow | undefined>;
+  abstract update(
+    key: SessionKey,
+    where: SessionCondition,
+    change: SessionChange,
+  ): Promise<SessionRow | undefined>;
 
   /**
-   * Looks a session up and makes the promotion on the way, if that would happen now ({@link promote}): two steps in one
-   * where a store can do that. A session whose payload mentions one of the names is only looked up, because the engine has
-   * to know its limits before it writes. Of one that is being changed at the moment, the answer may be what was there before.
-   *
-   * @returns the row as it is after it, and whether it was promoted
+   * Reads a row, and makes an update first if that would happen now. This default takes two calls; override it where the
+   * database does both in one statement, which saves a round trip in every refresh that promotes. While another call
+   * changes the row, the result may be the row before that change.
    */
-  async findAndPromote(promotion: Promotion, unlessMentioned: readonly string[]): Promise<FoundSession> {
-    const row = await this.findSession(promotion);
+  async findAndUpdate(
+    key: SessionKey,
+    { where, change, unlessMentioned }: UpdateOnRead,
+  ): Promise<FoundSession> {
+    const row = await this.findSession(key);
     const isWanted =
-      row?.refreshTokenHash2 === promotion.fromHash2 &&
+      row !== undefined &&
+      meetsCondition(row, where) &&
       !unlessMentioned.some((name) => row.accessTokenPayload.includes(`"${name}"`));
-    const promoted = isWanted ? await this.promote(promotion) : undefined;
-    return { row: promoted ?? row, isPromoted: promoted !== undefined };
+    const updated = isWanted ? await this.update(key, where, change) : undefined;
+    return { row: updated ?? row, isUpdated: updated !== undefined };
   }
 
-  /** Changes which kind of key signs the session's access tokens. Absent: nothing happens. */
-  abstract setUseStaticKey(key: SessionKey, useStaticKey: boolean): Promise<void>;
-
-  /** Replaces the session data of a live row (`expiresAtMs > nowMs`). @returns false when there is none */
-  abstract updateSessionData(key: SessionKey, sessionData: string, nowMs: number): Promise<boolean>;
-
-  /**
-   * Compare-and-set of the session data of a live row (`expiresAtMs > nowMs`): happens iff the data is exactly `from`, so
-   * that parallel writers can merge without losing each other's keys.
-   *
-   * @returns false when there is no such row or its data is another
-   */
-  abstract replaceSessionData(
-    key: SessionKey,
-    change: { readonly from: string; readonly to: string },
-    nowMs: number,
-  ): Promise<boolean>;
-
-  /** Replaces the payload of a live row (`expiresAtMs > nowMs`). @returns the row after it, or undefined */
-  abstract updateAccessTokenPayload(
-    key: SessionKey,
-    accessTokenPayload: string,
-    nowMs: number,
-  ): Promise<SessionRow | undefined>;
-
-  /**
-   * Compare-and-set of the payload of a live row (`expiresAtMs > nowMs`), as {@link replaceSessionData}. There is no
-   * default, for one that reads and then writes would not be atomic: what another request changed between would be lost.
-   *
-   * @returns the row after it; undefined when there is no such row or its payload is another
-   */
-  abstract replaceAccessTokenPayload(
-    key: SessionKey,
-    change: { readonly from: string; readonly to: string },
-    nowMs: number,
-  ): Promise<SessionRow | undefined>;
-
-  /** Removes rows, expired ones included. @returns the handles of those that existed, in any order */
+  /** Removes rows, expired ones included. @returns the handles of the rows that existed, in any order */
   abstract deleteSessions(keys: readonly SessionKey[]): Promise<string[]>;
 
-  /** Removes the live rows (`expiresAtMs >= nowMs`) of users, of all tenants where none is given. @returns as above */
+  /**
+   * Removes the live rows (`expiresAtMs >= nowMs`) of users. A row that is inserted meanwhile may stay.
+   *
+   * @returns the handles of the removed rows, in any order
+   */
   abstract deleteSessionsOfUsers(input: SessionsOfUsers): Promise<string[]>;
 
-  /** Handles of the live rows (`expiresAtMs >= nowMs`) of users, in any order. */
+  /** Returns the handles of the live rows (`expiresAtMs >= nowMs`) of users, in any order. */
   abstract findSessionHandlesOfUsers(input: SessionsOfUsers): Promise<string[]>;
 
   /**
-   * One bounded step of cleaning: removes at most `limit` rows with `expiresAtMs <= nowMs`.
+   * Removes at most `limit` rows with `expiresAtMs <= nowMs`: one bounded step of cleaning.
    *
    * @returns whether another step may find more
    */
   abstract deleteExpiredSessions(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }>;
 
-  /** The refresh-token key, which the first caller ever sets; all callers of all times get the same. */
+  /** Returns the refresh-token key. The first call sets it to `candidate`; every later call returns that one. */
   abstract getOrSetRefreshTokenKey(candidate: string, nowMs: number): Promise<string>;
 
-  /** Rotating keys of all algorithms with `createdAtMs >= sinceMs`, newest first. */
+  /** Returns the rotating keys of all algorithms with `createdAtMs >= sinceMs`, newest first. */
   abstract findDynamicKeys(sinceMs: number): Promise<StoredDynamicKey[]>;
 
   /**
-   * Adds a rotating key unless one of its algorithm with `createdAtMs >= unlessSinceMs` exists: of several instances one
-   * wins. Nor is it added where one of any algorithm has the same `createdAtMs`.
+   * Adds a rotating key, unless a key of its algorithm with `createdAtMs >= unlessSinceMs` exists or a key of any algorithm
+   * has the same `createdAtMs`. Of several instances that add at once, one wins.
    */
   abstract addDynamicKey(key: StoredDynamicKey, unlessSinceMs: number): Promise<void>;
 
   /** Removes rotating keys with `createdAtMs < beforeMs`. */
   abstract deleteDynamicKeys(beforeMs: number): Promise<void>;
 
-  /** All static keys, newest first. */
+  /** Returns all static keys, newest first. */
   abstract findStaticKeys(): Promise<StoredStaticKey[]>;
 
-  /** Adds a static key unless one of its algorithm exists. */
+  /** Adds a static key, unless a key of its algorithm exists. */
   abstract addStaticKey(key: StoredStaticKey): Promise<void>;
 
-  /** Releases what the store opened. */
+  /** Releases the resources that the store opened. */
   async close(): Promise<void> {}
 }
 
 /**
- * How many live rows of some users there may be.
+ * The largest number of live rows of some users.
  *
  * @publicApi
  */
 export interface RowLimit {
-  /** Whose rows count: the login methods of one account. */
+  /** The users whose rows count: the login methods of one account. */
   readonly userIds: readonly string[];
   /** At least 1. */
   readonly max: number;
@@ -238,7 +254,7 @@ export interface RowLimit {
 }
 
 /**
- * What became of an insertion, and which sessions were removed for it.
+ * The result of {@link SessionStore.insertSessionWithinLimit}, with the sessions that were removed to make room.
  *
  * @publicApi
  */
@@ -246,7 +262,7 @@ export type LimitedInsert =
   { readonly isInserted: true; readonly removedHandles: string[] } | { readonly isInserted: false };
 
 /**
- * Which sessions a call of the store is about.
+ * The sessions that a call of the store is about.
  *
  * @publicApi
  */

@@ -1,15 +1,18 @@
 import { CoreBadInputError } from '../errors.js';
+import { selectSurplus } from '../util/session-cap.js';
 import {
   SessionStore,
   type FoundSession,
   type LimitedInsert,
-  type Promotion,
   type RowLimit,
+  type SessionChange,
+  type SessionCondition,
   type SessionKey,
   type SessionRow,
   type SessionsOfUsers,
   type StoredDynamicKey,
   type StoredStaticKey,
+  type UpdateOnRead,
 } from './session-store.js';
 import { sessionTables, type SchemaOptions, type SessionTables } from './schema.js';
 import type { SqlClient, SqlQuery, SqlSteps, SqlValue } from './sql-client.js';
@@ -28,13 +31,6 @@ export interface SqlStoreOptions extends SchemaOptions {
 }
 
 const THE_SESSION = `${OURS} AND tenant_id = $1 AND session_handle = $2`;
-/** What a promotion changes in the row `s`; the values are those of `promotionValues`. */
-const PROMOTED = `
-  refresh_token_hash_2 = $4,
-  prev_refresh_token_hash_2 = CAST($3 AS TEXT),
-  refresh_token_rotated_at = CAST($7 AS BIGINT),
-  expires_at = $5,
-  use_static_key = COALESCE(CAST($6 AS BOOLEAN), s.use_static_key)`;
 
 /**
  * Sessions in the tables of a SuperTokens Core, on any SQL database there is a client for.
@@ -94,7 +90,7 @@ export class SqlStore extends SessionStore {
         WHERE ${condition} ORDER BY created_at_time, session_handle`,
       values,
     };
-    const surplus = live.slice(0, Math.max(0, live.length - limit.max + 1));
+    const surplus = selectSurplus(live, limit.max);
     if (surplus.length > 0 && limit.whenExceeded === 'refuse') return { isInserted: false };
     const removed = surplus.length === 0 ? [] : yield this.deletionQuery(Array.from(surplus, toSessionKey));
     yield this.insertQuery(row);
@@ -149,124 +145,51 @@ export class SqlStore extends SessionStore {
     return row && toSessionRow(row);
   }
 
-  /** Compare-and-set: of two at once the second waits, looks again, and finds another hash. */
-  override async promote(promotion: Promotion): Promise<SessionRow | undefined> {
+  /** Concurrent updates of a row wait for each other, and then check the condition again. */
+  override async update(
+    key: SessionKey,
+    where: SessionCondition,
+    change: SessionChange,
+  ): Promise<SessionRow | undefined> {
+    const parameters = new Parameters(key.tenantId, key.sessionHandle);
     const [row] = await this.connection.run(
-      `UPDATE ${this.tables.sessions.sql} AS s SET ${PROMOTED}
-       WHERE ${THE_SESSION} AND refresh_token_hash_2 = CAST($3 AS TEXT) AND expires_at >= CAST($7 AS BIGINT)
-       RETURNING ${COLUMNS}`,
-      ...promotionValues(promotion),
+      `UPDATE ${this.tables.sessions.sql} SET ${assignments(change, parameters)}
+       WHERE ${[THE_SESSION, ...conditions(where, parameters)].join(' AND ')} RETURNING ${COLUMNS}`,
+      ...parameters.values,
     );
     return row && toSessionRow(row);
   }
 
   /**
-   * On PostgreSQL one statement. It reads by its snapshot: where the update had to wait for another writer and did not
-   * happen then, the row is the one from before that, and the caller looks again. The row that is read first keeps the
-   * usual refresh, which promotes nothing, from looking for a row to change.
+   * One statement on PostgreSQL. It reads by its snapshot: where the update waits for another writer and then does not
+   * happen, the returned row is the one before that write, and the caller reads again. The row is read first, so that the
+   * usual refresh, which updates no row, does not search for one to update.
    */
-  override async findAndPromote(
-    promotion: Promotion,
-    unlessMentioned: readonly string[],
-  ): Promise<FoundSession> {
-    if (!this.connection.dialect.canWriteInSubqueries)
-      return super.findAndPromote(promotion, unlessMentioned);
+  override async findAndUpdate(key: SessionKey, update: UpdateOnRead): Promise<FoundSession> {
+    if (!this.connection.dialect.canWriteInSubqueries) return super.findAndUpdate(key, update);
+    const { where, change, unlessMentioned } = update;
     const table = this.tables.sessions.sql;
-    // `_` stands for any character here: at the worst a row is promoted by a statement of its own.
-    const isLimited = unlessMentioned.map(
-      (_, i) => ` AND COALESCE(found.jwt_user_payload, '') NOT LIKE CAST($${8 + i} AS TEXT)`,
-    );
+    const parameters = new Parameters(key.tenantId, key.sessionHandle);
+    const isWanted = [
+      ...conditions(where, parameters, 'found.'),
+      // `_` stands for any character here: at worst a row is updated by a statement of its own.
+      ...unlessMentioned.map(
+        (name) => `COALESCE(found.jwt_user_payload, '{}') NOT LIKE ${parameters.add(`%"${name}"%`, 'TEXT')}`,
+      ),
+      `s.app_id = 'public' AND s.tenant_id = $1 AND s.session_handle = $2`,
+      ...conditions(where, parameters, 's.'),
+    ];
     const [row] = await this.connection.run(
       `WITH found AS (SELECT ${COLUMNS} FROM ${table} WHERE ${THE_SESSION}),
-       promoted AS (
-         UPDATE ${table} AS s SET ${PROMOTED}
-         FROM found
-         WHERE found.refresh_token_hash_2 = CAST($3 AS TEXT)${isLimited.join('')}
-           AND s.app_id = 'public' AND s.tenant_id = $1 AND s.session_handle = $2
-           AND s.refresh_token_hash_2 = CAST($3 AS TEXT) AND s.expires_at >= CAST($7 AS BIGINT)
+       updated AS (
+         UPDATE ${table} AS s SET ${assignments(change, parameters)}
+         FROM found WHERE ${isWanted.join(' AND ')}
          RETURNING ${COLUMNS_OF_S})
-       SELECT ${COLUMNS}, TRUE AS is_promoted FROM promoted
-       UNION ALL SELECT ${COLUMNS}, FALSE FROM found WHERE NOT EXISTS (SELECT 1 FROM promoted)`,
-      ...promotionValues(promotion),
-      ...unlessMentioned.map((name) => `%"${name}"%`),
+       SELECT ${COLUMNS}, TRUE AS is_updated FROM updated
+       UNION ALL SELECT ${COLUMNS}, FALSE FROM found WHERE NOT EXISTS (SELECT 1 FROM updated)`,
+      ...parameters.values,
     );
-    return { row: row && toSessionRow(row), isPromoted: row?.['is_promoted'] === true };
-  }
-
-  /** Sets one column of one row, whatever it was. */
-  override async setUseStaticKey(key: SessionKey, useStaticKey: boolean): Promise<void> {
-    await this.connection.run(
-      `UPDATE ${this.tables.sessions.sql} SET use_static_key = $3 WHERE ${THE_SESSION}`,
-      key.tenantId,
-      key.sessionHandle,
-      useStaticKey,
-    );
-  }
-
-  /** Sets one column of one row if that is live; the last of several wins. */
-  override async updateSessionData(key: SessionKey, sessionData: string, nowMs: number): Promise<boolean> {
-    const rows = await this.connection.run(
-      `UPDATE ${this.tables.sessions.sql} SET session_data = $3
-       WHERE ${THE_SESSION} AND expires_at > $4 RETURNING session_handle`,
-      key.tenantId,
-      key.sessionHandle,
-      sessionData,
-      nowMs,
-    );
-    return rows.length > 0;
-  }
-
-  /** Compare-and-set, as `promote`. */
-  override async replaceSessionData(
-    key: SessionKey,
-    change: { readonly from: string; readonly to: string },
-    nowMs: number,
-  ): Promise<boolean> {
-    const rows = await this.connection.run(
-      `UPDATE ${this.tables.sessions.sql} SET session_data = $3
-       WHERE ${THE_SESSION} AND COALESCE(session_data, '{}') = $4 AND expires_at > $5 RETURNING session_handle`,
-      key.tenantId,
-      key.sessionHandle,
-      change.to,
-      change.from,
-      nowMs,
-    );
-    return rows.length > 0;
-  }
-
-  /** Sets one column of one row if that is live; the last of several wins. */
-  override async updateAccessTokenPayload(
-    key: SessionKey,
-    accessTokenPayload: string,
-    nowMs: number,
-  ): Promise<SessionRow | undefined> {
-    const [row] = await this.connection.run(
-      `UPDATE ${this.tables.sessions.sql} SET jwt_user_payload = $3
-       WHERE ${THE_SESSION} AND expires_at > $4 RETURNING ${COLUMNS}`,
-      key.tenantId,
-      key.sessionHandle,
-      accessTokenPayload,
-      nowMs,
-    );
-    return row && toSessionRow(row);
-  }
-
-  /** Compare-and-set, as `promote`. */
-  override async replaceAccessTokenPayload(
-    key: SessionKey,
-    change: { readonly from: string; readonly to: string },
-    nowMs: number,
-  ): Promise<SessionRow | undefined> {
-    const [row] = await this.connection.run(
-      `UPDATE ${this.tables.sessions.sql} SET jwt_user_payload = $3
-       WHERE ${THE_SESSION} AND COALESCE(jwt_user_payload, '{}') = $4 AND expires_at > $5 RETURNING ${COLUMNS}`,
-      key.tenantId,
-      key.sessionHandle,
-      change.to,
-      change.from,
-      nowMs,
-    );
-    return row && toSessionRow(row);
+    return { row: row && toSessionRow(row), isUpdated: row?.['is_updated'] === true };
   }
 
   /** Each row is removed, and answered, by one of several at once. They may deadlock, and then one is repeated. */
@@ -355,9 +278,55 @@ export class SqlStore extends SessionStore {
   }
 }
 
-function promotionValues(promotion: Promotion): SqlValue[] {
-  const { tenantId, sessionHandle, fromHash2, toHash2, expiresAtMs, useStaticKey, nowMs } = promotion;
-  return [tenantId, sessionHandle, fromHash2, toHash2, expiresAtMs, useStaticKey ?? null, nowMs];
+/** The columns of `SessionChange` and `SessionCondition`, with their SQL types. */
+const CHANGEABLE = {
+  refreshTokenHash2: ['refresh_token_hash_2', 'TEXT'],
+  prevRefreshTokenHash2: ['prev_refresh_token_hash_2', 'TEXT'],
+  rotatedAtMs: ['refresh_token_rotated_at', 'BIGINT'],
+  expiresAtMs: ['expires_at', 'BIGINT'],
+  useStaticKey: ['use_static_key', 'BOOLEAN'],
+  sessionData: ['session_data', 'TEXT'],
+  accessTokenPayload: ['jwt_user_payload', 'TEXT'],
+} as const satisfies Record<keyof SessionChange, readonly [column: string, type: string]>;
+
+/** The values of a statement under construction. */
+class Parameters {
+  readonly values: SqlValue[];
+
+  constructor(...values: SqlValue[]) {
+    this.values = values;
+  }
+
+  /** Adds a value. @returns its placeholder, with a type that does not depend on the context */
+  add(value: SqlValue, type: string): string {
+    this.values.push(value);
+    return `CAST($${this.values.length} AS ${type})`;
+  }
+}
+
+/** Writes the SET clause; equal sets of members give equal texts, so that a prepared statement is used again. */
+function assignments(change: SessionChange, parameters: Parameters): string {
+  const members = Object.keys(CHANGEABLE) as (keyof SessionChange)[];
+  return members
+    .flatMap((member) => {
+      const [column, type] = CHANGEABLE[member];
+      const value = change[member];
+      return value === undefined ? [] : [`${column} = ${parameters.add(value, type)}`];
+    })
+    .join(', ');
+}
+
+/** Writes the conditions on a row. A Core's own rows may lack the two texts. */
+function conditions(where: SessionCondition, parameters: Parameters, table = ''): string[] {
+  const { refreshTokenHash2, sessionData, accessTokenPayload, minExpiresAtMs } = where;
+  const compare = (left: string, value: SqlValue | undefined, type: string): string[] =>
+    value === undefined ? [] : [`${left} ${parameters.add(value, type)}`];
+  return [
+    ...compare(`${table}refresh_token_hash_2 =`, refreshTokenHash2, 'TEXT'),
+    ...compare(`COALESCE(${table}session_data, '{}') =`, sessionData, 'TEXT'),
+    ...compare(`COALESCE(${table}jwt_user_payload, '{}') =`, accessTokenPayload, 'TEXT'),
+    ...compare(`${table}expires_at >=`, minExpiresAtMs, 'BIGINT'),
+  ];
 }
 
 /** NUL is refused by PostgreSQL; half a surrogate pair has no UTF-8 and would come back as another character. */

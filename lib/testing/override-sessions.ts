@@ -1,7 +1,6 @@
 import { CoreClient } from '../core/core-client.js';
 import { SessionEvents } from '../events/session-events.js';
-import type { ResolvedSessionOptions } from '../options/resolve-session-options.js';
-import type { SessionModuleOptions } from '../options/session-module-options.js';
+import type { ResolvedSessionOptions, SessionModuleOptions } from '../session.options.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS } from '../session.constants.js';
 import { Clock } from '../util/clock.js';
 import { refuseProduction } from './refuse-production.js';

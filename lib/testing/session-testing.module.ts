@@ -1,5 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import type { SessionModuleOptions } from '../options/session-module-options.js';
+import type { SessionModuleOptions } from '../session.options.js';
 import { SessionModule } from '../session.module.js';
 import type { SessionModuleExtras } from '../session.module-definition.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS } from '../session.constants.js';

@@ -1,6 +1,6 @@
 import type { SessionConfig } from '../options/session-config.js';
-import { ROUTE_PATHS } from '../options/route-paths.js';
-import type { TokenTransferMethod } from '../options/session-options.interface.js';
+import { SESSION_ROUTES, type SessionRouteName } from '../options/session-routes.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 import type { UserContext } from '../util/user-context.js';
 import { ClientTokens } from './client-tokens.js';
@@ -26,9 +26,9 @@ export class SessionWire {
   }
 
   /** Where the application serves the route: without the prefix that a gateway strips. */
-  routePath(name: keyof typeof ROUTE_PATHS): string {
+  routePath(name: SessionRouteName): string {
     const { apiBasePath, apiGatewayPath } = this.config.appInfo;
-    return apiBasePath.slice(apiGatewayPath.length) + ROUTE_PATHS[name];
+    return apiBasePath.slice(apiGatewayPath.length) + SESSION_ROUTES[name].path;
   }
 
   /** What a browser adds to a request that changes something, where the application asks for it. */

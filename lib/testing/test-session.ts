@@ -1,4 +1,4 @@
-import type { TokenTransferMethod } from '../options/session-options.interface.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
 import type { SessionWire, SessionTokens } from './session-wire.js';
 
 /** A path that no cookie of the session is limited to. */

@@ -1,11 +1,11 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
-import type { TokenTransferMethod } from '../options/session-options.interface.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
 import type { SessionContainer } from '../sessions/session-container.js';
 import type { SessionRuntime } from '../sessions/session-runtime.js';
 import { SessionService, type CreateNewSessionInput } from '../session.service.js';
-import type { ResolvedSessionOptions } from '../options/resolve-session-options.js';
+import type { ResolvedSessionOptions } from '../session.options.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_RUNTIME } from '../session.constants.js';
 import { Clock } from '../util/clock.js';
 import { jsonEquals, type JsonObject, type JsonValue } from '../util/json.js';

@@ -5,8 +5,11 @@ import {
   type EmbeddedCoreOptions,
   type EmbeddedCoreProvider,
 } from '../core/embedded/embedded-core-options.js';
-import { resolveSessionOptions, type ResolvedSessionOptions } from '../options/resolve-session-options.js';
-import type { SessionModuleOptions } from '../options/session-module-options.js';
+import {
+  resolveSessionOptions,
+  type ResolvedSessionOptions,
+  type SessionModuleOptions,
+} from '../session.options.js';
 import type { TestClock } from './test-clock.js';
 import { GivenClaim } from './given-claim.js';
 

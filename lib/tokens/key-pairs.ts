@@ -1,6 +1,5 @@
-import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
-import { promisify } from 'node:util';
-import { isJsonObject } from '../util/json.js';
+import type { CryptoKey } from 'jose';
+import { SingleFlight } from '../util/single-flight.js';
 import type { PublicJwk } from '../util/verification-keys.js';
 
 /**
@@ -10,66 +9,82 @@ import type { PublicJwk } from '../util/verification-keys.js';
  */
 export type SigningAlgorithm = 'RS256' | 'ES256';
 
-/** All that there are. */
+/** Every {@link SigningAlgorithm}. */
 export const SIGNING_ALGORITHMS: readonly SigningAlgorithm[] = ['RS256', 'ES256'];
 
-/** A pair as it is used. */
+/** A signing key and its published half. */
 export interface KeyPair {
   readonly kid: string;
   readonly algorithm: SigningAlgorithm;
   readonly createdAtMs: number;
-  readonly privateKey: KeyObject;
+  readonly privateKey: CryptoKey;
   readonly publicJwk: PublicJwk;
 }
 
-const MODULUS_BITS = 2048;
-const CURVE = 'P-256';
-const inThreadPool = promisify(generateKeyPair);
+const jose = new SingleFlight(() => import('./jose.js'), { keepsValue: true });
 
-/** A new pair in the form in which it is stored. One for RS256 takes up to a few hundred milliseconds, off the main thread. */
-export async function newStoredKeyPair(algorithm: SigningAlgorithm): Promise<string> {
-  const { publicKey, privateKey } =
-    algorithm === 'RS256'
-      ? await inThreadPool('rsa', { modulusLength: MODULUS_BITS })
-      : await inThreadPool('ec', { namedCurve: CURVE });
-  return [
-    publicKey.export({ type: 'spki', format: 'der' }).toString('base64'),
-    privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64'),
-  ].join('|');
+/**
+ * Loads jose at the first call. A guard beside a remote core never needs it. All parts are loaded by one import, because
+ * jest fails when two dynamic imports of modules with common dependencies overlap.
+ */
+export async function loadJose(): Promise<typeof import('./jose.js')> {
+  return jose.run();
 }
 
 /**
- * Reads a stored pair. What it is for is in the keys themselves: RSA is for RS256, P-256 for ES256.
+ * Makes a new pair in its stored form, `<public>|<private>`: SPKI and PKCS #8, each as base64 of its DER.
+ *
+ * One for RS256 takes up to a few hundred milliseconds, off the main thread.
+ */
+export async function newStoredKeyPair(algorithm: SigningAlgorithm): Promise<string> {
+  const { generateKeyPair, exportSPKI, exportPKCS8 } = await loadJose();
+  const { publicKey, privateKey } = await generateKeyPair(algorithm, { extractable: true });
+  return [await exportSPKI(publicKey), await exportPKCS8(privateKey)].map(removePemFrame).join('|');
+}
+
+/**
+ * Reads a stored pair. The keys themselves say what they are for: RSA is for RS256, P-256 for ES256.
  *
  * @param value `<public>|<private>`; rows of old Cores use `;`
- * @throws {Error} it is neither; the message names the key and shows nothing of it
+ * @throws {Error} the pair is of another kind, or damaged; the message names the key and shows nothing of it
  */
-export function parseKeyPair(kid: string, createdAtMs: number, value: string): KeyPair {
+export async function parseKeyPair(kid: string, createdAtMs: number, value: string): Promise<KeyPair> {
   const [publicDer = '', privateDer = ''] = value.split(/[|;]/);
-  const der = (text: string): Buffer => Buffer.from(text, 'base64');
+  const { importSPKI, importPKCS8, exportJWK } = await loadJose();
+  const spki = addPemFrame('PUBLIC KEY', publicDer);
   try {
-    const publicKey = createPublicKey({ key: der(publicDer), format: 'der', type: 'spki' });
-    const publicJwk = toPublicJwk(kid, publicKey.export({ format: 'jwk' }));
+    const publicKey = await importSPKI(spki, 'RS256', { extractable: true }).catch(async () =>
+      importSPKI(spki, 'ES256', { extractable: true }),
+    );
+    const { kty = '', ...members } = await exportJWK(publicKey);
+    const algorithm = kty === 'RSA' ? 'RS256' : 'ES256';
     return {
       kid,
-      algorithm: publicJwk.kty === 'RSA' ? 'RS256' : 'ES256',
+      algorithm,
       createdAtMs,
-      privateKey: createPrivateKey({ key: der(privateDer), format: 'der', type: 'pkcs8' }),
-      publicJwk,
+      privateKey: await importPKCS8(addPemFrame('PRIVATE KEY', privateDer), algorithm),
+      publicJwk: { kty, kid, ...members, alg: algorithm, use: 'sig' },
     };
   } catch (error) {
     throw new Error(`The stored signing key ${kid} cannot be used`, { cause: error });
   }
 }
 
-function toPublicJwk(kid: string, exported: unknown): PublicJwk {
-  const jwk = isJsonObject(exported) ? exported : {};
-  const { kty, n, e, crv, x, y } = jwk;
-  if (kty === 'RSA' && typeof n === 'string' && typeof e === 'string') {
-    return { kty, kid, n, e, alg: 'RS256', use: 'sig' };
-  }
-  if (kty === 'EC' && crv === CURVE && typeof x === 'string' && typeof y === 'string') {
-    return { kty, kid, crv, x, y, alg: 'ES256', use: 'sig' };
-  }
-  throw new Error('It is neither an RSA key nor one on P-256');
+/**
+ * Returns the one algorithm that a published key verifies with, whatever a token says: RS256 for RSA keys, also where they
+ * name no algorithm, and ES256 for keys on P-256 that name it. Undefined for any other key, because a set may hold keys
+ * with other purposes.
+ */
+export function jwkAlgorithm({ kty, alg, crv, use }: PublicJwk): SigningAlgorithm | undefined {
+  if (use !== undefined && use !== 'sig') return undefined;
+  if (kty === 'RSA') return alg === undefined || alg === 'RS256' ? 'RS256' : undefined;
+  return kty === 'EC' && crv === 'P-256' && alg === 'ES256' ? 'ES256' : undefined;
+}
+
+function addPemFrame(label: string, base64: string): string {
+  return `-----BEGIN ${label}-----\n${base64}\n-----END ${label}-----`;
+}
+
+function removePemFrame(pem: string): string {
+  return pem.replaceAll(/-----[A-Z ]+-----|\s/g, '');
 }

@@ -1,15 +1,14 @@
 import { createPublicKey, verify as verifySignature, type KeyObject } from 'node:crypto';
 import type { PublicJwk, VerificationKeys } from '../util/verification-keys.js';
 import type { ParsedAccessToken } from './access-token.js';
+import { jwkAlgorithm, type SigningAlgorithm } from './key-pairs.js';
 
 /** Like the JOSE libraries: a shorter RSA key proves nothing (RFC 7518 3.3). */
 const MIN_RSA_MODULUS_BITS = 2048;
 
-type Algorithm = 'RS256' | 'ES256';
-
 interface ImportedKey {
   /** The only one that the key verifies with, whatever a token says. */
-  readonly algorithm: Algorithm;
+  readonly algorithm: SigningAlgorithm;
   readonly key: KeyObject;
 }
 
@@ -82,7 +81,7 @@ export class SignatureVerifier {
 /** The key chooses the algorithm; a token that names another one is not proven by it. */
 function hasValidSignature(
   imported: ImportedKey | null,
-  algorithm: Algorithm,
+  algorithm: SigningAlgorithm,
   signed: Buffer,
   signature: Buffer,
 ): boolean {
@@ -107,16 +106,6 @@ function importKey(jwk: PublicJwk): ImportedKey | null {
   } catch {
     return null; // the set holds something that is no key: it proves nothing
   }
-}
-
-/**
- * What a published key is for: RSA for RS256, also where it says nothing; P-256 for ES256, where it says so. Everything
- * else in a set belongs to somebody else.
- */
-function jwkAlgorithm({ kty, alg, crv, use }: PublicJwk): Algorithm | undefined {
-  if (use !== undefined && use !== 'sig') return undefined;
-  if (kty === 'RSA') return alg === undefined || alg === 'RS256' ? 'RS256' : undefined;
-  return kty === 'EC' && crv === 'P-256' && alg === 'ES256' ? 'ES256' : undefined;
 }
 
 /** The signature's bytes, unless it is not spelled in the one way there is: else unused bits of its last character could be changed at will. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { resolveSessionOptions } from '../../lib/options/resolve-session-options.js';
+import { resolveSessionOptions } from '../../lib/session.options.js';
 import { SHOP } from '../support/test-application.js';
 
 const resolve = (socketRenewalGraceSec?: unknown): number =>

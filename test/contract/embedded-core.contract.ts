@@ -251,7 +251,7 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
       it('loses nothing when the process dies between the write and the answer (S024)', async () => {
         const dying: AroundCall = async (name, call) => {
           const result = await call();
-          if (name === 'promote' || name === 'findAndPromote') throw new Error('killed');
+          if (name === 'update refreshTokenHash2' || name === 'findAndUpdate') throw new Error('killed');
           return result;
         };
         const alive: AroundCall = (_, call) => call();

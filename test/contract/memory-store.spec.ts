@@ -109,7 +109,7 @@ describe('sweeping the memory store while it is in use', () => {
     for (let mayHaveMore = true; mayHaveMore; n++) {
       ({ mayHaveMore } = await store.deleteExpiredSessions(NOW, 7));
       if (n < 120) await store.insertSession(rowOf(n));
-      await store.updateSessionData(rowOf(n % 50), '{"n":1}', NOW);
+      await store.update(rowOf(n % 50), { minExpiresAtMs: NOW + 1 }, { sessionData: '{"n":1}' });
       await store.deleteSessions([rowOf(2 * (n % 40) + 1)]);
     }
     const left = await store.findSessionHandlesOfUsers({

@@ -20,6 +20,7 @@ import { coreOnStores } from '../support/core-on-store.js';
 import { embeddedCoreOn, seedSigningKeys } from '../support/embedded.js';
 import { startPostgres } from '../support/postgres.js';
 import { KEY, NOW, ROW } from '../support/session-row.js';
+import { findAndPromote, promote } from '../support/store-updates.js';
 import { describeCoreClient } from './core-client.contract.js';
 import { describeEmbeddedCoreOn } from './embedded-core.contract.js';
 import { describeSessionStore } from './session-store.contract.js';
@@ -66,12 +67,11 @@ postgres.describe('on a real server', () => {
         await store.insertSession(ROW);
         const results = await Promise.all(
           Array.from({ length: 20 }, (_, n) =>
-            store.promote({
+            promote(store, {
               ...KEY,
               fromHash2: ROW.refreshTokenHash2,
               toHash2: `next-${n}`,
               expiresAtMs: NOW + 1000,
-              useStaticKey: undefined,
               nowMs: NOW,
             }),
           ),
@@ -254,17 +254,13 @@ postgres.describe('on a real server', () => {
       await writer.query(`UPDATE ${schema}.session_info SET session_data = session_data`);
       const promotions = Promise.all(
         Array.from({ length: 5 }, (_, n) =>
-          store.findAndPromote(
-            {
-              ...KEY,
-              fromHash2: ROW.refreshTokenHash2,
-              toHash2: `${n}`.padStart(64, '0'),
-              expiresAtMs: NOW + 5000,
-              useStaticKey: undefined,
-              nowMs: NOW,
-            },
-            [],
-          ),
+          findAndPromote(store, {
+            ...KEY,
+            fromHash2: ROW.refreshTokenHash2,
+            toHash2: `${n}`.padStart(64, '0'),
+            expiresAtMs: NOW + 5000,
+            nowMs: NOW,
+          }),
         ),
       );
       const waiting = async (): Promise<number> => {
@@ -276,7 +272,7 @@ postgres.describe('on a real server', () => {
       while ((await waiting()) < 5) await nextTurn();
       await writer.query('COMMIT');
       writer.release();
-      const winners = (await promotions).filter(({ isPromoted }) => isPromoted);
+      const winners = (await promotions).filter(({ isUpdated }) => isUpdated);
       expect(winners).toHaveLength(1);
       expect(await store.findSession(KEY)).toEqual(winners[0]?.row);
     });

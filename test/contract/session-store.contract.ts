@@ -1,14 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type {
   LimitedInsert,
-  Promotion,
   RowLimit,
+  SessionChange,
+  SessionCondition,
   SessionKey,
   SessionRow,
   SessionStore,
   StoredStaticKey,
 } from '../../lib/stores/session-store.js';
 import { mostWhile } from '../support/most-while.js';
+import { findAndPromote, promote, whileLive, type Promotion } from '../support/store-updates.js';
 
 const NOW = 1_760_000_000_000;
 
@@ -37,6 +39,8 @@ const PROMOTION: Promotion = {
   useStaticKey: undefined,
   nowMs: NOW,
 };
+
+const LIVE = whileLive(NOW);
 
 const TEXTS = [
   "robert'); DROP TABLE session_info;--",
@@ -139,7 +143,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
           rotatedAtMs: NOW,
           expiresAtMs: NOW + 5000,
         };
-        expect(await store.promote(PROMOTION)).toEqual(expected);
+        expect(await promote(store, PROMOTION)).toEqual(expected);
         expect(await store.findSession(KEY)).toEqual(expected);
       });
 
@@ -150,7 +154,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         [true, false, false],
       ])('turns a static-key flag %p with %p into %p', async (before, given, after) => {
         await insert({ useStaticKey: before });
-        expect(await store.promote({ ...PROMOTION, useStaticKey: given })).toMatchObject({
+        expect(await promote(store, { ...PROMOTION, useStaticKey: given })).toMatchObject({
           useStaticKey: after,
         });
         expect(await store.findSession(KEY)).toMatchObject({ useStaticKey: after });
@@ -169,21 +173,21 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         ['the row is of another tenant', {}, ELSEWHERE],
       ])('does not happen when %s', async (_, row, promotion) => {
         await insert(row);
-        expect(await store.promote({ ...PROMOTION, ...promotion })).toBeUndefined();
+        expect(await promote(store, { ...PROMOTION, ...promotion })).toBeUndefined();
         expect(await store.findSession(KEY)).toEqual({ ...ROW, ...row });
         expect(await store.findSession(ABSENT)).toBeUndefined();
       });
 
       it('happens in the last millisecond of a row', async () => {
         await insert({ expiresAtMs: NOW });
-        expect(await store.promote(PROMOTION)).toBeDefined();
+        expect(await promote(store, PROMOTION)).toBeDefined();
       });
 
       it('happens once when 20 want it at the same time (S022 S087)', async () => {
         await insert({});
         const results = await Promise.all(
           Array.from({ length: 20 }, (_, n) =>
-            store.promote({ ...PROMOTION, toHash2: `${n}`.padStart(64, '0') }),
+            promote(store, { ...PROMOTION, toHash2: `${n}`.padStart(64, '0') }),
           ),
         );
         const winners = results.filter((row) => row !== undefined);
@@ -194,10 +198,10 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
       it('loses nothing that others write at the same time (S087)', async () => {
         await insert({});
         await Promise.all([
-          store.promote(PROMOTION),
-          store.updateSessionData(KEY, '{"n":1}', NOW),
-          store.updateAccessTokenPayload(KEY, '{"n":2}', NOW),
-          store.setUseStaticKey(KEY, true),
+          promote(store, PROMOTION),
+          store.update(KEY, LIVE, { sessionData: '{"n":1}' }),
+          store.update(KEY, LIVE, { accessTokenPayload: '{"n":2}' }),
+          store.update(KEY, {}, { useStaticKey: true }),
         ]);
         expect(await store.findSession(KEY)).toMatchObject({
           refreshTokenHash2: PROMOTION.toHash2,
@@ -219,9 +223,9 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
 
       it('does what a promotion does, and says so', async () => {
         await insert({});
-        expect(await store.findAndPromote(PROMOTION, [])).toEqual({ row: PROMOTED, isPromoted: true });
+        expect(await findAndPromote(store, PROMOTION, [])).toEqual({ row: PROMOTED, isUpdated: true });
         expect(await store.findSession(KEY)).toEqual(PROMOTED);
-        expect(await store.findAndPromote(PROMOTION, [])).toEqual({ row: PROMOTED, isPromoted: false });
+        expect(await findAndPromote(store, PROMOTION, [])).toEqual({ row: PROMOTED, isUpdated: false });
       });
 
       it.each([
@@ -232,7 +236,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
       ])('turns a static-key flag %p with %p into %p', async (before, given, after) => {
         await insert({ useStaticKey: before });
         const promotion = { ...PROMOTION, useStaticKey: given };
-        expect((await store.findAndPromote(promotion, [])).row?.useStaticKey).toBe(after);
+        expect((await findAndPromote(store, promotion, [])).row?.useStaticKey).toBe(after);
       });
 
       it.each<[string, Partial<SessionRow>]>([
@@ -246,33 +250,33 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
       ])('only looks the row up when %s', async (_, change) => {
         await insert(change);
         const row = { ...ROW, ...change };
-        expect(await store.findAndPromote(PROMOTION, ['session_expiry', 'session_idle'])).toEqual({
+        expect(await findAndPromote(store, PROMOTION, ['session_expiry', 'session_idle'])).toEqual({
           row,
-          isPromoted: false,
+          isUpdated: false,
         });
         expect(await store.findSession(KEY)).toEqual(row);
       });
 
       it('promotes a row that has one of the names as a value, or another name', async () => {
         await insert({ accessTokenPayload: '{"a":"session_idler","session_idled":1}' });
-        expect(await store.findAndPromote(PROMOTION, ['session_idle'])).toMatchObject({ isPromoted: true });
+        expect(await findAndPromote(store, PROMOTION, ['session_idle'])).toMatchObject({ isUpdated: true });
       });
 
       it('finds nothing where nothing is, and under another tenant (S094)', async () => {
         await insert({});
-        const nothing = { row: undefined, isPromoted: false };
-        expect(await store.findAndPromote({ ...PROMOTION, ...ABSENT }, [])).toEqual(nothing);
-        expect(await store.findAndPromote({ ...PROMOTION, ...ELSEWHERE }, [])).toEqual(nothing);
+        const nothing = { row: undefined, isUpdated: false };
+        expect(await findAndPromote(store, { ...PROMOTION, ...ABSENT }, [])).toEqual(nothing);
+        expect(await findAndPromote(store, { ...PROMOTION, ...ELSEWHERE }, [])).toEqual(nothing);
       });
 
       it('promotes once when 20 want it at the same time, and shows each what it was or became (S022 S087)', async () => {
         await insert({});
         const results = await Promise.all(
           Array.from({ length: 20 }, (_, n) =>
-            store.findAndPromote({ ...PROMOTION, toHash2: `${n}`.padStart(64, '0') }, []),
+            findAndPromote(store, { ...PROMOTION, toHash2: `${n}`.padStart(64, '0') }, []),
           ),
         );
-        const winners = results.filter(({ isPromoted }) => isPromoted);
+        const winners = results.filter(({ isUpdated }) => isUpdated);
         expect(winners).toHaveLength(1);
         const after = winners[0]?.row;
         expect(await store.findSession(KEY)).toEqual(after);
@@ -282,7 +286,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
       it('brings no row back that is removed at the same time (S046)', async () => {
         for (let round = 0; round < 20; round++) {
           await insert({});
-          await Promise.all([store.deleteSessions([KEY]), store.findAndPromote(PROMOTION, [])]);
+          await Promise.all([store.deleteSessions([KEY]), findAndPromote(store, PROMOTION, [])]);
           expect(await store.findSession(KEY)).toBeUndefined();
         }
       });
@@ -291,43 +295,53 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
     describe('an update', () => {
       it('changes the kind of key alone, also of an expired row', async () => {
         await insert({ expiresAtMs: 1 });
-        await store.setUseStaticKey(KEY, true);
+        await store.update(KEY, {}, { useStaticKey: true });
         expect(await store.findSession(KEY)).toEqual({ ...ROW, expiresAtMs: 1, useStaticKey: true });
       });
 
-      it('of the data replaces the data alone', async () => {
+      it('of the data replaces the data alone and returns the row after it', async () => {
         await insert({});
-        expect(await store.updateSessionData(KEY, '{}', NOW)).toBe(true);
-        expect(await store.findSession(KEY)).toEqual({ ...ROW, sessionData: '{}' });
+        const expected = { ...ROW, sessionData: '{}' };
+        expect(await store.update(KEY, LIVE, { sessionData: '{}' })).toEqual(expected);
+        expect(await store.findSession(KEY)).toEqual(expected);
       });
 
       it('of the payload replaces the payload alone and answers the row after it', async () => {
         await insert({});
         const expected = { ...ROW, accessTokenPayload: '{}' };
-        expect(await store.updateAccessTokenPayload(KEY, '{}', NOW)).toEqual(expected);
+        expect(await store.update(KEY, LIVE, { accessTokenPayload: '{}' })).toEqual(expected);
         expect(await store.findSession(KEY)).toEqual(expected);
       });
 
-      it('of the payload that it was made from replaces that alone, and no other', async () => {
+      it('of several columns changes all of them, or none', async () => {
         await insert({});
-        const { accessTokenPayload: from } = ROW;
-        const expected = { ...ROW, accessTokenPayload: '{"n":1}' };
-        expect(await store.replaceAccessTokenPayload(KEY, { from, to: '{"n":1}' }, NOW)).toEqual(expected);
-        expect(await store.replaceAccessTokenPayload(KEY, { from, to: '{"n":2}' }, NOW)).toBeUndefined();
-        expect(await store.findSession(KEY)).toEqual(expected);
+        const where = { ...LIVE, sessionData: ROW.sessionData, accessTokenPayload: ROW.accessTokenPayload };
+        const change = { sessionData: '{"n":1}', accessTokenPayload: '{"n":2}', expiresAtMs: NOW + 9 };
+        expect(await store.update(KEY, where, change)).toEqual({ ...ROW, ...change });
+        expect(await store.update(KEY, where, { sessionData: '{}', useStaticKey: true })).toBeUndefined();
+        expect(await store.findSession(KEY)).toEqual({ ...ROW, ...change });
       });
 
-      it('of a payload by 20 that started from the same one happens once', async () => {
-        await insert({});
-        const { accessTokenPayload: from } = ROW;
-        const rows = await Promise.all(
-          Array.from({ length: 20 }, (_, n) =>
-            store.replaceAccessTokenPayload(KEY, { from, to: `{"n":${n}}` }, NOW),
-          ),
-        );
-        const [row, ...others] = rows.filter((found) => found !== undefined);
-        expect(others).toEqual([]);
-        expect(await store.findSession(KEY)).toEqual(row);
+      describe.each(['sessionData', 'accessTokenPayload'] as const)('of the %s', (column) => {
+        it('that it was made from replaces that alone, and no other', async () => {
+          await insert({});
+          const from = { ...LIVE, [column]: ROW[column] };
+          const expected = { ...ROW, [column]: '{"n":1}' };
+          expect(await store.update(KEY, from, { [column]: '{"n":1}' })).toEqual(expected);
+          expect(await store.update(KEY, from, { [column]: '{"n":2}' })).toBeUndefined();
+          expect(await store.findSession(KEY)).toEqual(expected);
+        });
+
+        it('by 20 that started from the same one happens once', async () => {
+          await insert({});
+          const from = { ...LIVE, [column]: ROW[column] };
+          const rows = await Promise.all(
+            Array.from({ length: 20 }, (_, n) => store.update(KEY, from, { [column]: `{"n":${n}}` })),
+          );
+          const [row, ...others] = rows.filter((found) => found !== undefined);
+          expect(others).toEqual([]);
+          expect(await store.findSession(KEY)).toEqual(row);
+        });
       });
 
       it.each([
@@ -336,10 +350,14 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         [NOW - 1, false],
       ])('of a row that expires at %d happens: %p', async (expiresAtMs, happens) => {
         await insert({ expiresAtMs });
-        expect(await store.updateSessionData(KEY, '{"n":1}', NOW)).toBe(happens);
-        expect((await store.updateAccessTokenPayload(KEY, '{"n":3}', NOW)) !== undefined).toBe(happens);
-        const change = { from: happens ? '{"n":3}' : ROW.accessTokenPayload, to: '{"n":2}' };
-        expect((await store.replaceAccessTokenPayload(KEY, change, NOW)) !== undefined).toBe(happens);
+        const isUpdated = async (
+          where: SessionCondition,
+          change: Pick<SessionChange, 'sessionData' | 'accessTokenPayload'>,
+        ): Promise<boolean> => (await store.update(KEY, { ...LIVE, ...where }, change)) !== undefined;
+        expect(await isUpdated({}, { sessionData: '{"n":1}' })).toBe(happens);
+        expect(await isUpdated({}, { accessTokenPayload: '{"n":3}' })).toBe(happens);
+        const from = { accessTokenPayload: happens ? '{"n":3}' : ROW.accessTokenPayload };
+        expect(await isUpdated(from, { accessTokenPayload: '{"n":2}' })).toBe(happens);
         const changed = happens ? { sessionData: '{"n":1}', accessTokenPayload: '{"n":2}' } : {};
         expect(await store.findSession(KEY)).toEqual({ ...ROW, expiresAtMs, ...changed });
       });
@@ -349,11 +367,11 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         ['of another tenant', ELSEWHERE],
       ])('of a row that is %s makes none (S046)', async (_, key) => {
         await insert({});
-        await store.setUseStaticKey(key, true);
-        expect(await store.updateSessionData(key, '{}', NOW)).toBe(false);
-        expect(await store.updateAccessTokenPayload(key, '{}', NOW)).toBeUndefined();
-        const change = { from: ROW.accessTokenPayload, to: '{}' };
-        expect(await store.replaceAccessTokenPayload(key, change, NOW)).toBeUndefined();
+        expect(await store.update(key, {}, { useStaticKey: true })).toBeUndefined();
+        expect(await store.update(key, LIVE, { sessionData: '{}' })).toBeUndefined();
+        expect(await store.update(key, LIVE, { accessTokenPayload: '{}' })).toBeUndefined();
+        const from = { accessTokenPayload: ROW.accessTokenPayload };
+        expect(await store.update(key, from, { accessTokenPayload: '{}' })).toBeUndefined();
         expect(await store.findSession(key)).toBeUndefined();
         expect(await store.findSession(KEY)).toEqual(ROW);
       });
@@ -483,10 +501,10 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
       it('is final: no other method brings the row back (S046)', async () => {
         await insert({});
         await store.deleteSessions([KEY]);
-        expect(await store.promote(PROMOTION)).toBeUndefined();
-        await store.setUseStaticKey(KEY, true);
-        expect(await store.updateSessionData(KEY, '{}', NOW)).toBe(false);
-        expect(await store.updateAccessTokenPayload(KEY, '{}', NOW)).toBeUndefined();
+        expect(await promote(store, PROMOTION)).toBeUndefined();
+        await store.update(KEY, {}, { useStaticKey: true });
+        expect(await store.update(KEY, LIVE, { sessionData: '{}' })).toBeUndefined();
+        expect(await store.update(KEY, LIVE, { accessTokenPayload: '{}' })).toBeUndefined();
         expect(await store.findSession(KEY)).toBeUndefined();
         expect(await handlesOf('user-1')).toEqual([]);
       });
@@ -495,12 +513,12 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         for (let round = 0; round < 10; round++) {
           await insert({});
           await Promise.all([
-            store.updateSessionData(KEY, '{}', NOW),
-            store.promote(PROMOTION),
+            store.update(KEY, LIVE, { sessionData: '{}' }),
+            promote(store, PROMOTION),
             store.deleteSessions([KEY]),
-            store.setUseStaticKey(KEY, true),
-            store.updateAccessTokenPayload(KEY, '{}', NOW),
-            store.promote(PROMOTION),
+            store.update(KEY, {}, { useStaticKey: true }),
+            store.update(KEY, LIVE, { accessTokenPayload: '{}' }),
+            promote(store, PROMOTION),
           ]);
           expect(await store.findSession(KEY)).toBeUndefined();
         }

@@ -10,6 +10,7 @@ import { create, decoded, refreshed, verify } from '../support/core-calls.js';
 import { embeddedCoreOn, seedSigningKeys } from '../support/embedded.js';
 import { acknowledgedByKilledWriter, type WriterTarget } from '../support/killed-writer.js';
 import { KEY, NOW, ROW } from '../support/session-row.js';
+import { promote, whileLive } from '../support/store-updates.js';
 
 /** A database without tables that a suite may do with as it likes. */
 export interface SqlDatabase {
@@ -34,6 +35,7 @@ const HOSTILE = [
 const STATIC_KEY = { kid: 's-1', createdAtMs: NOW, value: DYNAMIC_TEST_KEY, algorithm: 'RS256' };
 /** At least as many as the store tries. */
 const FAR_TOO_MANY = 100;
+const LIVE = whileLive(NOW);
 
 /** What only stores in SQL databases have to prove, beyond what every store promises. */
 export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDatabase>): void {
@@ -137,7 +139,7 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
       it('are seen by all of them at once', async () => {
         const [one, two] = [open(), open()];
         await one.insertSession(ROW);
-        expect(await two.updateSessionData(KEY, '{"n":1}', NOW)).toBe(true);
+        expect(await two.update(KEY, LIVE, { sessionData: '{"n":1}' })).toBeDefined();
         expect(await one.findSession(KEY)).toEqual({ ...ROW, sessionData: '{"n":1}' });
         expect(await two.deleteSessions([KEY])).toEqual(['handle-1']);
         expect(await one.findSession(KEY)).toBeUndefined();
@@ -149,12 +151,11 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
         for (let n = 0, fromHash2 = ROW.refreshTokenHash2; n < 30; n++) {
           const results = await Promise.all(
             stores.map((store, which) =>
-              store.promote({
+              promote(store, {
                 ...KEY,
                 fromHash2,
                 toHash2: `${n}-${which}`,
                 expiresAtMs: NOW + 1000,
-                useStaticKey: undefined,
                 nowMs: NOW,
               }),
             ),
@@ -185,7 +186,8 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
       });
 
       it('are swept by several while they are in use: nothing live goes (S057)', async () => {
-        const stores = [open(), open()];
+        const [first, second] = [open(), open()];
+        const stores = [first, second];
         for (let n = 0; n < 60; n++) {
           await stores[n % 2]?.insertSession({
             ...ROW,
@@ -196,14 +198,13 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
         const sweep = async (store: SessionStore): Promise<void> => {
           while ((await store.deleteExpiredSessions(NOW, 7)).mayHaveMore);
         };
-        const prolong = (n: number): Promise<SessionRow | undefined> | undefined =>
-          stores[n % 2]?.promote({
+        const prolong = (n: number): Promise<SessionRow | undefined> =>
+          promote(n % 2 === 0 ? first : second, {
             tenantId: 'public',
             sessionHandle: `h-${n}`,
             fromHash2: ROW.refreshTokenHash2,
             toHash2: 'b',
             expiresAtMs: NOW + 9000,
-            useStaticKey: undefined,
             nowMs: NOW,
           });
         const [, , ...prolonged] = await Promise.all([
@@ -287,7 +288,7 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
         const twin = { ...ROW, tenantId: 't1', sessionData: '{"n":1}' };
         await store.insertSession(ROW);
         await store.insertSession(twin);
-        expect(await store.updateSessionData(KEY, '{"n":2}', NOW)).toBe(true);
+        expect(await store.update(KEY, LIVE, { sessionData: '{"n":2}' })).toBeDefined();
         expect(await store.findSession({ ...KEY, tenantId: 't1' })).toEqual(twin);
         expect(await store.deleteSessions([KEY])).toEqual(['handle-1']);
         expect(await store.findSession({ ...KEY, tenantId: 't1' })).toEqual(twin);
@@ -363,7 +364,9 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
           `UPDATE ${database.table('session_info')} SET session_data = NULL, jwt_user_payload = NULL`,
         );
         expect(await store.findSession(KEY)).toEqual(ROW);
-        expect(await store.replaceSessionData(KEY, { from: '{}', to: '{"n":1}' }, NOW)).toBe(true);
+        expect(
+          await store.update(KEY, { ...LIVE, sessionData: '{}' }, { sessionData: '{"n":1}' }),
+        ).toBeDefined();
         expect(await store.findSession(KEY)).toMatchObject({ sessionData: '{"n":1}' });
       });
 
@@ -449,7 +452,7 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
         const store = open({}, flaky.client);
         await store.insertSession(ROW);
         flaky.fail(4, database.transientError());
-        expect(await store.updateSessionData(KEY, '{"n":1}', NOW)).toBe(true);
+        expect(await store.update(KEY, LIVE, { sessionData: '{"n":1}' })).toBeDefined();
         expect(slept).toEqual([20, 40, 80, 160]);
         flaky.fail(2, database.transientError());
         await store.addDynamicKey({ createdAtMs: NOW, value: 'v' }, 0);

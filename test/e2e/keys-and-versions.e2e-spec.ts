@@ -118,11 +118,11 @@ describe.each(ADAPTERS)('tokens of older versions on %s', (adapter) => {
 
   it('a payload with a reserved name of before can be mended by merging null (T114)', async () => {
     const store = await seededMemoryStore();
-    const { signedIn, clock } = await TestApplication.on(adapter).store(store).handlers(merge).start();
+    const { signedIn } = await TestApplication.on(adapter).store(store).handlers(merge).start();
     const client = await signedIn('header');
     const key = parseSessionHandle(String(client.front.up['sessionHandle']));
     if (key === undefined) throw new Error('The handle is malformed');
-    await store.updateAccessTokenPayload(key, '{"sub":"x"}', clock.now());
+    await store.update(key, {}, { accessTokenPayload: '{"sub":"x"}' });
     expect(outcomeOf(await client.copy().refresh())).toEqual(signedOut());
     client.accessToken = asVersion2(client, { sub: 'x' });
     expect((await client.post('/run/merge', { sub: null })).status).toBe(200);

@@ -45,7 +45,7 @@ describe.each(ADAPTERS)('what is logged on %s', (adapter) => {
       await client.refresh();
       await client.get('/run/boom');
       note(client);
-      failing.add('findSession').add('findAndPromote');
+      failing.add('findSession').add('findAndUpdate');
       expect((await client.refresh()).status).toBe(503);
       expect((await client.get('/checked')).status).toBe(503);
       failing.clear();

@@ -169,7 +169,7 @@ describe.each(ADAPTERS)('verifying a session on %s', (adapter) => {
       const refreshed = client.copy();
       watched.calls.length = 0;
       const first = await client.get('/me');
-      expect(watched.calls).toEqual(['promote']);
+      expect(watched.calls).toEqual(['update refreshTokenHash2']);
       expect(tokenTraffic(first)).toMatchObject(
         client.mode === 'cookie'
           ? { accessCookie: 'set', refreshCookie: 'untouched', accessHeader: 'absent', frontToken: 'set' }

@@ -23,8 +23,8 @@ type DeviceOptions = NonNullable<SessionModuleOptions['devices']>;
 const FIREFOX = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:143.0) Gecko/20100101 Firefox/143.0';
 const IPHONE =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1';
-/** How a device gets into the store: by an embedded core, and by a client of one. */
-const WRITES = ['replaceSessionData', 'updateSessionData'];
+/** How a device gets into the store. */
+const WRITES = ['update sessionData'];
 
 /** Signs in from a device. @returns the session's handle */
 async function signInFrom(client: SessionClient, userAgent: string, data?: object): Promise<string> {

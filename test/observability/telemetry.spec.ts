@@ -80,7 +80,7 @@ describe('spans of sessions', () => {
     expect(namesOf(spansSoFar())).toEqual(['session.refresh', 'session.refresh > store.findSession']);
 
     await sessions.getSessionWithoutRequestResponse({ accessToken: refreshed.getAccessToken() });
-    expect(namesOf(spansSoFar())).toEqual(['session.verify', 'session.verify > store.promote']);
+    expect(namesOf(spansSoFar())).toEqual(['session.verify', 'session.verify > store.update']);
   });
 
   it('do not come with a request whose token is known, nor with one that has none', async () => {

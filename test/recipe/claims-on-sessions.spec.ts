@@ -114,7 +114,7 @@ describe('global claim validators', () => {
     const accessToken = await newToken(sessions);
     calls.length = 0;
     const session = await sessions.getSessionWithoutRequestResponse({ accessToken });
-    expect(calls).toEqual(['findSession', 'findSession', 'replaceAccessTokenPayload']);
+    expect(calls).toEqual(['findSession', 'findSession', 'update accessTokenPayload']);
     const tokens = session.getAllSessionTokensDangerously();
     expect(tokens.accessAndFrontTokenUpdated).toBe(true);
     expect(jwtClaims(tokens.accessToken)).toMatchObject({ plan: { v: 'pro' } });

@@ -368,18 +368,18 @@ describe('a writer whose store call never ends', () => {
 
   it.each<[string, string, Change]>([
     [
-      'replaceAccessTokenPayload',
+      'update accessTokenPayload',
       'the payload',
       async (sessions, _token, handle) => sessions.mergeIntoAccessTokenPayload(handle, { later: 1 }),
     ],
     [
-      'replaceAccessTokenPayload',
+      'update accessTokenPayload',
       'the payload, through the session,',
       async (sessions, accessToken) =>
         (await sessionOf(sessions, accessToken)).mergeIntoAccessTokenPayload({ later: 1 }),
     ],
     [
-      'replaceSessionData',
+      'update sessionData',
       'the data',
       async (sessions, _token, handle) => sessions.mergeSessionDataInDatabase(handle, { later: 1 }),
     ],

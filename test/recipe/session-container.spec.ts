@@ -153,7 +153,7 @@ describe('claims of a session', () => {
     const session = await newSession();
     watched.calls.length = 0;
     await session.fetchAndSetClaim(nothing);
-    expect(watched.calls).toEqual(['findSession', 'findSession', 'replaceAccessTokenPayload']);
+    expect(watched.calls).toEqual(['findSession', 'findSession', 'update accessTokenPayload']);
     expect(session.getAccessTokenPayload()).not.toHaveProperty('nothing');
     await session.fetchAndSetClaim(plan);
     expect(await session.getClaimValue(plan)).toBe('pro');

@@ -9,7 +9,13 @@ import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
 import { TEST_START_MS } from '../support/embedded.js';
 import { watchedStore } from '../support/watched-store.js';
 
-const STORE_CALLS = ['insertSession', 'findSession', 'findAndPromote', 'promote', 'deleteSessions'];
+const STORE_CALLS = [
+  'insertSession',
+  'findSession',
+  'findAndUpdate',
+  'update refreshTokenHash2',
+  'deleteSessions',
+];
 
 const FLOWS: Record<string, (client: SessionClient) => Promise<Answer>> = {
   'signing in': (client) => client.post('/login', { userId: 'user-1' }),

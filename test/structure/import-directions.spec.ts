@@ -28,7 +28,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'wiring',
     files:
-      /^lib\/([^/]+\.(module|providers)|core\/server\/[^/]+\.(module|module-definition|providers)|options\/(resolve-session-options|session-module-options)|sessions\/session-runtime)\.ts$/,
+      /^lib\/([^/]+\.(module|providers|options)|core\/server\/[^/]+\.(module|module-definition|providers)|sessions\/session-runtime)\.ts$/,
     mayImport: [...EDGE, 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
   },
   ...['graphql', 'websocket', 'sse'].map((name) => ({
@@ -85,6 +85,10 @@ function mayImport(layer: Layer, path: string, target: string): boolean {
 
 function mayUsePackage(layer: Layer, name: string, isTypeOnly: boolean, path: string): boolean {
   if (PACKAGES_EVERYWHERE.test(name)) return true;
+  if (name === 'jose' || name.startsWith('jose/')) {
+    // By subpaths: the main door of jose would load its encryption, too.
+    return layer.name === 'tokens' && (isTypeOnly || (path === 'lib/tokens/jose.ts' && name !== 'jose'));
+  }
   if (name === 'tldts') return path === 'lib/options/public-suffix.ts';
   return EDGE_LAYERS.includes(layer.name)
     ? PACKAGES_AT_THE_EDGE.test(name)

@@ -5,9 +5,9 @@ import { interceptedStore } from './intercepted-store.js';
 /** A memory store that notes what is asked of it, and fails on demand. */
 export interface WatchedStore {
   readonly store: SessionStore;
-  /** Names of the methods that were called, in their order; a test may empty it. */
+  /** Names of the calls, see `nameCall`, in their order; a test may empty it. */
   readonly calls: string[];
-  /** Names of the methods that fail from now on. */
+  /** Names of the calls, or of the methods, that fail from now on. */
   readonly failing: Set<string>;
   /** Sessions held now. */
   readonly size: number;
@@ -19,7 +19,8 @@ export async function watchedStore(): Promise<WatchedStore> {
   const failing = new Set<string>();
   const store = interceptedStore(inner, async (name, call) => {
     calls.push(name);
-    if (failing.has(name)) throw new Error('connection terminated unexpectedly');
+    if (failing.has(name) || failing.has(name.split(' ')[0] ?? ''))
+      throw new Error('connection terminated unexpectedly');
     return call();
   });
   return {

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { postgresStore } from '../../lib/stores/postgres.store.js';
 import { sqliteStore } from '../../lib/stores/sqlite.store.js';
 import type { WriterTarget } from './killed-writer.js';
+import { promote } from './store-updates.js';
 
 /** Writes sessions until it is killed, and says after each write what is now stored: a line `<handle> <state>`. */
 const target = JSON.parse(process.argv[2] ?? '') as WriterTarget;
@@ -30,7 +31,7 @@ for (let n = 0; ; n++) {
   });
   acknowledge(key.sessionHandle, 'first');
   const promotion = { ...key, fromHash2: 'first', toHash2: 'second', expiresAtMs: nowMs + 2000, nowMs };
-  await store.promote({ ...promotion, useStaticKey: undefined });
+  await promote(store, promotion);
   acknowledge(key.sessionHandle, 'second');
   if (n % 2 === 0) continue;
   await store.deleteSessions([key]);

@@ -168,17 +168,17 @@ describe('closing an engine (S086)', () => {
     const second = await refreshed(engine.core, refreshToken);
     const third = await refreshed(engine.core, second.refreshToken.token);
     await refreshed(engine.core, third.refreshToken.token);
-    engine.held.add('promote');
+    engine.held.add('update refreshTokenHash2');
     engine.calls.length = 0;
     // Its refresh token was current once: there is nothing to promote, so that the request looks at the session next.
     const outcome = verify(engine.core, second.accessToken.token).catch((error: unknown) => error);
-    await until(() => engine.calls.includes('promote'));
+    await until(() => engine.calls.includes('update refreshTokenHash2'));
     const closing = engine.core.close();
     expect(await isSettled(closing)).toBe(false);
     engine.letGo();
     await closing;
     expect(await outcome).toEqual(CLOSED);
-    expect(engine.calls).toEqual(['promote', 'close']);
+    expect(engine.calls).toEqual(['update refreshTokenHash2', 'close']);
   });
 
   describe('while a timer is at work', () => {

@@ -187,7 +187,7 @@ describe('refreshing a session', () => {
       const { core, store } = await makeEmbeddedCore();
       const { session, refreshToken } = await create(core);
       const key = { tenantId: 'public', sessionHandle: session.handle };
-      await store.updateAccessTokenPayload(key, JSON.stringify({ [name]: 'x' }), TEST_START_MS);
+      await store.update(key, {}, { accessTokenPayload: JSON.stringify({ [name]: 'x' }) });
       expect(await refresh(core, refreshToken.token)).toEqual({
         status: 'UNAUTHORISED',
         message: expect.stringContaining('The user payload contains protected field'),
@@ -448,7 +448,7 @@ describe('what a thief finds in the store', () => {
 describe('a store that never agrees to a promotion', () => {
   it('makes a refresh give up and ask for a later try, instead of deciding or going on for ever', async () => {
     class Stubborn extends MemoryStore {
-      override promote(): Promise<undefined> {
+      override update(): Promise<undefined> {
         return Promise.resolve(undefined);
       }
     }

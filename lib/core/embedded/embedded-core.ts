@@ -1,6 +1,8 @@
 import { CoreBadInputError, CoreUnavailableError } from '../../errors.js';
 import { shortHandle } from '../../events/printable.js';
 import { applyChange, mergeTopLevel, type JsonObject, type NamesChange } from '../../util/json.js';
+import { Repeat, shortenPause } from '../../util/repeat.js';
+import { SingleFlight } from '../../util/single-flight.js';
 import type { UserContext } from '../../util/user-context.js';
 import type { VerificationKeys } from '../../util/verification-keys.js';
 import { CoreClient } from '../core-client.js';
@@ -27,31 +29,27 @@ import type {
 import { AccessTokens } from './access-tokens.js';
 import { inMs, type EmbeddedCoreConfig } from './embedded-core-config.js';
 import { ExpirySweeper } from './expiry-sweeper.js';
-import { KeyRefresher } from './key-refresher.js';
-import { LifeCycle, unlessOver } from './life-cycle.js';
+import { GuardedStore } from './guarded-store.js';
+import { LifeCycle } from './life-cycle.js';
 import { newRefreshTokenKey, RefreshTokens } from '../../tokens/refresh-token.js';
 import { Rotation, unauthorised } from './rotation.js';
 import { parseSessionHandle } from './session-handle.js';
-import { ACCESS_TOKEN_VERSION, assertNoReservedClaim, SessionIssuer } from './session-issuer.js';
 import {
-  StoreSetupError,
-  type SessionKey,
-  type SessionRow,
-  type SessionStore,
-} from '../../stores/session-store.js';
+  ACCESS_TOKEN_VERSION,
+  assertNoReservedClaim,
+  SessionIssuer,
+  storedObject,
+} from './session-issuer.js';
+import type { SessionCondition, SessionKey, SessionRow, SessionStore } from '../../stores/session-store.js';
 import { SigningKeys } from './signing-keys.js';
-import { StartUp } from './start-up.js';
-import { StoreGate } from './store-gate.js';
-import { storedObject } from './stored-session.js';
-import { STORE_PATIENCE_MS, withUnavailableErrors } from './unavailable-errors.js';
 
-/** Of writers that merge at once one gets through in each round, so this many can meet. */
+/** In each round one of the writers that merge at once succeeds, so this is the number of writers that can meet. */
 const MAX_MERGE_ATTEMPTS = 1000;
+/** The share by which a pause between two reads of the signing keys is shortened at random. */
+const KEY_RELOAD_JITTER = 0.25;
 
-/** A store that hangs keeps no process from ending. One that is only slow, or repeats what failed, is done by then. */
-const CLOSING_PATIENCE_MS = 5000;
-/** Nor from starting, where the start does not need it. */
-const STARTING_PATIENCE_MS = 30_000;
+/** A column of JSON text that writers merge into. */
+type JsonColumn = 'sessionData' | 'accessTokenPayload';
 
 /**
  * The engine of a SuperTokens Core inside this process, with the semantics of CDI 5.4: a refresh writes nothing, the
@@ -60,17 +58,17 @@ const STARTING_PATIENCE_MS = 30_000;
  * @see docs/protocol/core.md B
  */
 export class EmbeddedCore extends CoreClient {
-  private readonly store: SessionStore;
+  private readonly store: GuardedStore;
   private readonly keys: SigningKeys;
   private readonly accessTokens: AccessTokens;
   private readonly issuer: SessionIssuer;
   private readonly rotation: Rotation;
   private readonly sweeper: ExpirySweeper;
-  private readonly keyRefresher: KeyRefresher;
-  private readonly lifeCycle = new LifeCycle();
-  private readonly startUp = new StartUp(async () => this.prepare());
-  private readonly gate = new StoreGate();
-  private refreshTokens: Promise<RefreshTokens> | undefined;
+  private readonly lifeCycle: LifeCycle;
+  /** Read once in the life of the process, and again only after a failure of the store. */
+  private readonly refreshTokens = new SingleFlight(async () => this.loadRefreshTokens(), {
+    keepsValue: true,
+  });
 
   constructor(
     store: SessionStore,
@@ -78,33 +76,37 @@ export class EmbeddedCore extends CoreClient {
     private readonly context: CoreContext,
   ) {
     super();
-    this.store = withUnavailableErrors(store, new CoreCalls(context), this.gate);
-    const rotations = new KeyRotations(context.events, context.clock);
+    const { clock, events } = context;
+    this.store = new GuardedStore(store, new CoreCalls(context));
     const keyOptions = {
       algorithm: config.signingAlgorithm,
       updateIntervalMs: inMs(config.accessTokenDynamicSigningKeyUpdateIntervalSec),
       accessTokenValidityMs: inMs(config.accessTokenValiditySec),
       reloadIntervalMs: inMs(config.signingKeyReloadIntervalSec),
     };
-    this.keys = new SigningKeys(this.store, context.clock, keyOptions, rotations);
+    this.keys = new SigningKeys(this.store, clock, keyOptions, new KeyRotations(events, clock));
     this.accessTokens = new AccessTokens(this.keys);
-    const { clock, events } = context;
     const parts = {
       config,
       clock,
       accessTokens: this.accessTokens,
-      refreshTokens: async () => this.refreshTokenSealer(),
+      refreshTokens: async () => this.refreshTokens.run(),
       primaryUserIdOf: async (recipeUserId: string) => this.getPrimaryUserId(recipeUserId),
     };
     this.issuer = new SessionIssuer(parts);
     this.rotation = new Rotation({ ...parts, store: this.store, events }, this.issuer);
-    this.sweeper = new ExpirySweeper(
-      this.store,
-      this.keys,
-      context.clock,
-      inMs(config.expirySweepIntervalSec),
-    );
-    this.keyRefresher = new KeyRefresher(this.keys, keyOptions.reloadIntervalMs);
+    this.sweeper = new ExpirySweeper(this.store, this.keys, clock, inMs(config.expirySweepIntervalSec));
+    // A key that was removed from the store stops verifying within this interval, and a rotating key has a successor early
+    // enough, also where no user signs in for days.
+    const keyReload = new Repeat(async () => this.keys.renew(), {
+      pauseMs: () => shortenPause(keyOptions.reloadIntervalMs, KEY_RELOAD_JITTER),
+    });
+    this.lifeCycle = new LifeCycle({
+      store: this.store,
+      background: [this.sweeper, keyReload],
+      startWithoutStore: config.startWithoutStore,
+      prepare: async () => this.prepare(),
+    });
   }
 
   override get verificationKeys(): VerificationKeys {
@@ -112,39 +114,21 @@ export class EmbeddedCore extends CoreClient {
   }
 
   /**
-   * Nobody is kept from starting by a store that does not answer yet: what needs it is refused as unavailable until it
-   * does. A store that can never work as it is, `startWithoutStore: false`, and a close meanwhile end the start. A core
-   * that was closed serves again.
+   * Starts the core, also while its store does not respond: calls that need it are refused as unavailable until it does. A
+   * store that can never work as it is, `startWithoutStore: false`, and a close meanwhile end the start with an error. A
+   * core that was closed may be started again.
    */
   override async start(): Promise<void> {
-    return this.lifeCycle.start(async (life) => {
-      this.gate.open();
-      this.sweeper.start();
-      this.keyRefresher.start();
-      try {
-        await this.prepareInTime(life);
-      } catch (error) {
-        const mayComeLater = this.config.startWithoutStore && !life.aborted;
-        if (!mayComeLater || !(error instanceof CoreUnavailableError)) throw error;
-        if (error.cause instanceof StoreSetupError) throw error.cause;
-        this.startUp.tryAgainLater();
-      }
-    });
+    return this.lifeCycle.start();
   }
 
   /**
-   * From now on nothing reaches the store: calls that need it fail. The ones under way, of requests and of timers, are
-   * waited for, and the store's own closing after them, each no longer than five seconds: a store that hangs is left as
-   * it is. Closing again does nothing.
+   * Closes the core: calls that need the store fail from now on. Those under way, of requests and of timers, are waited
+   * for, and then the store's own closing, each for at most five seconds; a store that hangs is left as it is. A second
+   * call does nothing.
    */
   override async close(): Promise<void> {
-    return this.lifeCycle.close(async () => this.shutDown());
-  }
-
-  private async shutDown(): Promise<void> {
-    const ending = [this.gate.close(), this.startUp.stop(), this.keyRefresher.stop(), this.sweeper.stop()];
-    await endOrTimeout(ending, CLOSING_PATIENCE_MS);
-    await endOrTimeout([this.store.close()], CLOSING_PATIENCE_MS);
+    return this.lifeCycle.close();
   }
 
   override async createSession(input: CreateSessionInput): Promise<CoreSessionTokens> {
@@ -179,7 +163,7 @@ export class EmbeddedCore extends CoreClient {
   override async readRefreshToken(
     refreshToken: string,
   ): Promise<{ sessionHandle: string; recipeUserId: string } | undefined> {
-    const content = await (await this.refreshTokenSealer()).open(refreshToken);
+    const content = await (await this.refreshTokens.run()).open(refreshToken);
     return content && { sessionHandle: content.sessionHandle, recipeUserId: content.userId };
   }
 
@@ -198,7 +182,7 @@ export class EmbeddedCore extends CoreClient {
     if (key === undefined) return unauthorised('Session does not exist.');
     assertNoReservedClaim({ ...input.userDataInJWT, ...input.change?.set }, info.version);
     const now = this.now();
-    const row = await this.rowWithPayload(key, input, now);
+    const row = await this.rowWithPayload(key, input);
     if (row === undefined) return unauthorised('Session does not exist.');
     const session = await this.issuer.toCoreSession(row);
     if (info.expiryMs < now) return { status: 'OK', session };
@@ -241,30 +225,20 @@ export class EmbeddedCore extends CoreClient {
 
   override async updateSessionData(sessionHandle: string, data: JsonObject): Promise<boolean> {
     const key = parseSessionHandle(sessionHandle);
-    return key !== undefined && this.store.updateSessionData(key, JSON.stringify(data), this.now());
+    return key !== undefined && (await this.writeColumn(key, 'sessionData', data)) !== undefined;
   }
 
   override async mergeSessionData(sessionHandle: string, update: JsonObject): Promise<boolean> {
     const key = parseSessionHandle(sessionHandle);
     if (key === undefined) return false;
-    for (let attempt = 0; attempt < MAX_MERGE_ATTEMPTS; attempt++) {
-      const now = this.now();
-      const row = await this.findLive(key, now);
-      if (row === undefined) return false;
-      const merged = JSON.stringify(mergeTopLevel(storedObject(row.sessionData), update));
-      if (await this.store.replaceSessionData(key, { from: row.sessionData, to: merged }, now)) return true;
-    }
-    throw new CoreUnavailableError(
-      `The data of session ${shortHandle(sessionHandle)} is written by too many at once`,
-    );
+    const row = await this.mergeColumn(key, 'sessionData', (stored) => mergeTopLevel(stored, update));
+    return row !== undefined;
   }
 
   override async updateAccessTokenPayload(sessionHandle: string, payload: JsonObject): Promise<boolean> {
     assertNoReservedClaim(payload, ACCESS_TOKEN_VERSION);
     const key = parseSessionHandle(sessionHandle);
-    if (key === undefined) return false;
-    const row = await this.store.updateAccessTokenPayload(key, JSON.stringify(payload), this.now());
-    return row !== undefined;
+    return key !== undefined && (await this.writeColumn(key, 'accessTokenPayload', payload)) !== undefined;
   }
 
   override async changeAccessTokenPayload(sessionHandle: string, change: NamesChange): Promise<boolean> {
@@ -273,30 +247,48 @@ export class EmbeddedCore extends CoreClient {
     return key !== undefined && (await this.changePayload(key, change)) !== undefined;
   }
 
-  /** @returns the row after it, or undefined when the session is unknown or has expired */
+  /** @returns the row after the change, or undefined when the session is unknown or has expired */
   private async rowWithPayload(
     key: SessionKey,
     { userDataInJWT, change }: RegenerateInput,
-    nowMs: number,
   ): Promise<SessionRow | undefined> {
     if (change !== undefined) return this.changePayload(key, change);
-    if (userDataInJWT === undefined) return this.findLive(key, nowMs);
-    return this.store.updateAccessTokenPayload(key, JSON.stringify(userDataInJWT), nowMs);
+    if (userDataInJWT === undefined) return this.findLive(key, this.now());
+    return this.writeColumn(key, 'accessTokenPayload', userDataInJWT);
   }
 
   /** @returns as above */
   private async changePayload(key: SessionKey, change: NamesChange): Promise<SessionRow | undefined> {
+    return this.mergeColumn(key, 'accessTokenPayload', (stored) => applyChange(stored, change));
+  }
+
+  /** Replaces a column, whatever it holds. @returns as above */
+  private async writeColumn(
+    key: SessionKey,
+    column: JsonColumn,
+    value: JsonObject,
+  ): Promise<SessionRow | undefined> {
+    return this.store.update(key, whileLive(this.now()), { [column]: JSON.stringify(value) });
+  }
+
+  /** Changes a column, and tries again when another writer was faster. @returns as above */
+  private async mergeColumn(
+    key: SessionKey,
+    column: JsonColumn,
+    merge: (stored: JsonObject) => JsonObject,
+  ): Promise<SessionRow | undefined> {
     for (let attempt = 0; attempt < MAX_MERGE_ATTEMPTS; attempt++) {
       const now = this.now();
       const known = await this.findLive(key, now);
       if (known === undefined) return undefined;
-      const from = known.accessTokenPayload;
-      const changed = applyChange(storedObject(from), change);
-      const row = await this.store.replaceAccessTokenPayload(key, { from, to: JSON.stringify(changed) }, now);
+      const from = known[column];
+      const to = JSON.stringify(merge(storedObject(from)));
+      const row = await this.store.update(key, { ...whileLive(now), [column]: from }, { [column]: to });
       if (row !== undefined) return row;
     }
+    const noun = column === 'sessionData' ? 'data' : 'payload';
     throw new CoreUnavailableError(
-      `The payload of session ${shortHandle(key.sessionHandle)} is written by too many at once`,
+      `The ${noun} of session ${shortHandle(key.sessionHandle)} is written by too many at once`,
     );
   }
 
@@ -322,7 +314,7 @@ export class EmbeddedCore extends CoreClient {
     return this.keys.jwks();
   }
 
-  /** Removes what has expired now instead of at the next interval. */
+  /** Removes expired sessions now instead of at the next interval. */
   async sweepExpired(): Promise<void> {
     await this.sweeper.sweep();
   }
@@ -331,20 +323,9 @@ export class EmbeddedCore extends CoreClient {
     await this.keys.renew();
   }
 
-  /** What the first request needs. */
+  /** Loads what the first request needs. */
   private async prepare(): Promise<void> {
-    await Promise.all([this.refreshTokenSealer(), this.keys.reload()]);
-  }
-
-  /** What is late goes on: it may be there for the first request. */
-  private async prepareInTime(life: AbortSignal): Promise<void> {
-    const patienceMs = this.config.startWithoutStore ? STARTING_PATIENCE_MS : STORE_PATIENCE_MS;
-    const isPrepared = await endOrTimeout([unlessOver(this.prepare(), life)], patienceMs);
-    if (!isPrepared) {
-      throw new CoreUnavailableError(
-        `The session store has not answered within ${patienceMs / 1000} s of the start`,
-      );
-    }
+    await Promise.all([this.refreshTokens.run(), this.keys.reload()]);
   }
 
   private async findLive(key: SessionKey, nowMs: number): Promise<SessionRow | undefined> {
@@ -358,16 +339,8 @@ export class EmbeddedCore extends CoreClient {
     return { userIds: [...new Set([userId, ...(linked ?? [])])], tenantId, nowMs: this.now() };
   }
 
-  /** One for the life of the process; asked again only if the store failed. */
-  private refreshTokenSealer(): Promise<RefreshTokens> {
-    this.refreshTokens ??= this.store
-      .getOrSetRefreshTokenKey(newRefreshTokenKey(), this.now())
-      .then((key) => new RefreshTokens(key))
-      .catch((error: unknown) => {
-        this.refreshTokens = undefined;
-        throw error;
-      });
-    return this.refreshTokens;
+  private async loadRefreshTokens(): Promise<RefreshTokens> {
+    return new RefreshTokens(await this.store.getOrSetRefreshTokenKey(newRefreshTokenKey(), this.now()));
   }
 
   private now(): number {
@@ -375,15 +348,7 @@ export class EmbeddedCore extends CoreClient {
   }
 }
 
-/** @returns whether all of it ended in time; what is late goes on, unobserved */
-async function endOrTimeout(work: readonly Promise<void>[], timeoutMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs, false);
-  });
-  try {
-    return await Promise.race([Promise.all(work).then(() => true), timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** The condition that a session has not ended: like a Core, the engine neither shows nor changes one in its last millisecond. */
+function whileLive(nowMs: number): SessionCondition {
+  return { minExpiresAtMs: nowMs + 1 };
 }

@@ -3,6 +3,7 @@ import { create, decoded, refreshed, replacementOf, verify } from '../../../test
 import { GOLDEN_ACCESS_TOKENS, GOLDEN_FACTS } from '../../../test/fixtures/golden-access-tokens.js';
 import { FOREIGN_TEST_KEY } from '../../../test/fixtures/signing-keys.js';
 import { makeEmbeddedCore, rowOf, TEST_START_MS, type TestCore } from '../../../test/support/embedded.js';
+import { nameCall } from '../../../test/support/intercepted-store.js';
 import { jwt, rs256, V5_CLAIMS, V5_HEADER } from '../../../test/support/made-tokens.js';
 import { CoreBadInputError } from '../../errors.js';
 import { MAX_ACCESS_TOKEN_LENGTH } from '../../tokens/access-token.js';
@@ -14,11 +15,11 @@ const base64url = (text: string): string => Buffer.from(text).toString('base64ur
 /** Every call of the store, by name. */
 function callsOf({ store }: TestCore): string[] {
   const calls: string[] = [];
-  for (const name of ['findSession', 'promote', 'setUseStaticKey', 'findDynamicKeys'] as const) {
+  for (const name of ['findSession', 'update', 'findDynamicKeys'] as const) {
     const original = store[name].bind(store) as (...args: unknown[]) => Promise<unknown>;
     Object.assign(store, {
       [name]: (...args: unknown[]) => {
-        calls.push(name);
+        calls.push(nameCall(name, args));
         return original(...args);
       },
     });
@@ -277,7 +278,7 @@ describe('verifying tokens after a refresh', () => {
     const next = await refreshed(engine.core, refreshToken.token);
     const calls = callsOf(engine);
     const replacement = await replacementOf(engine.core, next.accessToken.token);
-    expect(calls).toEqual(['promote']);
+    expect(calls).toEqual(['update refreshTokenHash2']);
     expect(decoded(replacement).payload).toMatchObject({
       parentRefreshTokenHash1: null,
       refreshTokenHash1: refreshTokenHash1(next.refreshToken.token),
@@ -366,11 +367,8 @@ describe('verifying after the stored payload was changed', () => {
     ['less', '{"a":1}', true],
   ])('replaces the token iff the payload differs: %s', async (_, stored, isReplaced) => {
     const { core, store, handle, accessToken } = await changed();
-    await store.updateAccessTokenPayload(
-      { tenantId: 'public', sessionHandle: handle },
-      stored,
-      TEST_START_MS,
-    );
+    const key = { tenantId: 'public', sessionHandle: handle };
+    await store.update(key, {}, { accessTokenPayload: stored });
     const result = await verify(core, accessToken, { checkDatabase: true });
     expect(result.status).toBe('OK');
     expect('accessToken' in result).toBe(isReplaced);
@@ -450,7 +448,7 @@ describe('verifying tokens of every version', () => {
     const { session, refreshToken } = await create(core);
     const next = await refreshed(core, refreshToken.token);
     const key = { tenantId: 'public', sessionHandle: session.handle };
-    await store.updateAccessTokenPayload(key, '{"rsub":"x"}', TEST_START_MS);
+    await store.update(key, {}, { accessTokenPayload: '{"rsub":"x"}' });
     await expect(verify(core, next.accessToken.token)).rejects.toThrow(CoreBadInputError);
   });
 });

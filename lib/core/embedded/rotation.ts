@@ -1,9 +1,8 @@
 import type { AccessTokenInfo } from '../../tokens/access-token.js';
 import { findReservedClaim } from '../../tokens/reserved-claims.js';
 import { CoreUnavailableError } from '../../errors.js';
-import { toEventSource } from '../../events/event-source.js';
+import { toEventSource, type SessionEvents } from '../../events/session-events.js';
 import { shortHandle } from '../../events/printable.js';
-import type { SessionEvents } from '../../events/session-events.js';
 import { safeEqual } from '../../util/safe-equal.js';
 import { jsonEquals, type JsonObject } from '../../util/json.js';
 import { accessTokenExpiryMs, LIFETIME_CLAIMS, sessionExpiryMs } from '../../util/lifetime-claims.js';
@@ -20,12 +19,20 @@ import { refreshTokenHash1, refreshTokenHash2 } from '../../tokens/refresh-token
 import { parseSessionHandle } from './session-handle.js';
 import {
   ACCESS_TOKEN_VERSION,
+  applicationPayload,
   protectedField,
+  sessionFromToken,
+  storedObject,
   type SessionIssuer,
   type SessionIssuerParts,
 } from './session-issuer.js';
-import type { SessionKey, SessionRow, SessionStore } from '../../stores/session-store.js';
-import { applicationPayload, sessionFromToken, storedObject } from './stored-session.js';
+import type {
+  SessionCondition,
+  SessionChange,
+  SessionKey,
+  SessionRow,
+  SessionStore,
+} from '../../stores/session-store.js';
 
 /** Another instance can win a promotion a few times in a row, not for ever. */
 const MAX_REFRESH_ATTEMPTS = 8;
@@ -118,7 +125,7 @@ export class Rotation {
       if (decision === 'REPEAT_CHILD' && refreshTokenHash2(child.token) !== row.refreshTokenHash2) {
         return this.theftResult(row);
       }
-      if (row.useStaticKey !== useStaticKey) await this.parts.store.setUseStaticKey(key, useStaticKey);
+      if (row.useStaticKey !== useStaticKey) await this.parts.store.update(key, {}, { useStaticKey });
       const tokens = await this.issuer.createTokenPair({ ...row, useStaticKey }, child.token, child.content);
       if (decision === 'REPEAT_CHILD') await this.emit('session.grace-hit', row, userContext);
       return { status: 'OK', ...tokens };
@@ -183,18 +190,17 @@ export class Rotation {
     const { parentRefreshTokenHash1 } = presented;
     if (parentRefreshTokenHash1 === undefined) return this.parts.store.findSession(key);
     const nowMs = this.now();
-    const { row, isPromoted } = await this.parts.store.findAndPromote(
-      {
-        ...key,
+    const { row, isUpdated } = await this.parts.store.findAndUpdate(key, {
+      ...promotion({
         fromHash2: refreshTokenHash1(parentRefreshTokenHash1),
         toHash2: presented.hash2,
         expiresAtMs: nowMs + this.refreshTokenValidityMs,
         useStaticKey,
         nowMs,
-      },
-      NAMES_OF_LIMITS,
-    );
-    if (row !== undefined && isPromoted) await this.emit('session.promoted', row, userContext);
+      }),
+      unlessMentioned: NAMES_OF_LIMITS,
+    });
+    if (row !== undefined && isUpdated) await this.emit('session.promoted', row, userContext);
     return row;
   }
 
@@ -212,16 +218,15 @@ export class Rotation {
       userContext: UserContext | undefined;
     },
   ): Promise<SessionRow | undefined> {
-    const now = this.now();
-    const row = await this.parts.store.promote({
-      tenantId: from.tenantId,
-      sessionHandle: from.sessionHandle,
+    const nowMs = this.now();
+    const { where, change } = promotion({
       fromHash2: from.refreshTokenHash2,
       toHash2: to.hash2,
-      expiresAtMs: sessionExpiryMs(limits, now, this.refreshTokenValidityMs),
+      expiresAtMs: sessionExpiryMs(limits, nowMs, this.refreshTokenValidityMs),
       useStaticKey,
-      nowMs: now,
+      nowMs,
     });
+    const row = await this.parts.store.update(from, where, change);
     if (row) await this.emit('session.promoted', row, userContext);
     return row;
   }
@@ -254,6 +259,32 @@ export class Rotation {
   private get gracePeriodMs(): number {
     return inMs(this.parts.config.refreshTokenRotationGracePeriodSec);
   }
+}
+
+/**
+ * Returns the update that makes the child of a current refresh token the current one, as long as the row is live.
+ *
+ * @see docs/protocol/core.md B7
+ */
+function promotion(input: {
+  fromHash2: string;
+  toHash2: string;
+  expiresAtMs: number;
+  /** undefined leaves the kind of key as it is. */
+  useStaticKey: boolean | undefined;
+  nowMs: number;
+}): { where: SessionCondition; change: SessionChange } {
+  const { fromHash2, toHash2, expiresAtMs, useStaticKey, nowMs } = input;
+  return {
+    where: { refreshTokenHash2: fromHash2, minExpiresAtMs: nowMs },
+    change: {
+      refreshTokenHash2: toHash2,
+      prevRefreshTokenHash2: fromHash2,
+      rotatedAtMs: nowMs,
+      expiresAtMs,
+      ...(useStaticKey === undefined ? {} : { useStaticKey }),
+    },
+  };
 }
 
 /** The session is over, or never was. */

@@ -3,7 +3,7 @@ import type { AccessTokenInfo } from '../../tokens/access-token.js';
 import { findReservedClaim } from '../../tokens/reserved-claims.js';
 import { CoreBadInputError } from '../../errors.js';
 import type { Clock } from '../../util/clock.js';
-import type { JsonObject } from '../../util/json.js';
+import { parseJsonObject, type JsonObject } from '../../util/json.js';
 import { accessTokenExpiryMs, sessionExpiryMs } from '../../util/lifetime-claims.js';
 import { isTenantId } from '../../util/tenant-id.js';
 import type { CoreSession, CoreSessionTokens, CreateSessionInput, TokenInfo } from '../core.types.js';
@@ -12,7 +12,6 @@ import { inMs, type EmbeddedCoreConfig } from './embedded-core-config.js';
 import { refreshTokenHash1, refreshTokenHash2, type RefreshTokens } from '../../tokens/refresh-token.js';
 import { newSessionHandle } from './session-handle.js';
 import type { SessionRow } from '../../stores/session-store.js';
-import { storedObject } from './stored-session.js';
 
 /** Version of the access tokens that are made for new pairs (CDI 4.0 and later). */
 export const ACCESS_TOKEN_VERSION = 5;
@@ -176,6 +175,33 @@ export function assertNoReservedClaim(payload: JsonObject, version: number): voi
 /** What is said of a payload that has a reserved claim. */
 export function protectedField(name: string): string {
   return `The user payload contains protected field: "${name}" belongs to the session itself`;
+}
+
+/** Returns the session as an access token describes it, without a read of the store. */
+export function sessionFromToken(info: AccessTokenInfo): CoreSession {
+  return {
+    handle: info.sessionHandle,
+    userId: info.userId,
+    recipeUserId: info.recipeUserId,
+    tenantId: info.tenantId,
+    userDataInJWT: applicationPayload(info),
+  };
+}
+
+/** Returns the application's part of a token's payload. */
+export function applicationPayload({ version, payload }: AccessTokenInfo): JsonObject {
+  return Object.fromEntries(
+    Object.entries(payload).filter(
+      ([name]) => version <= 2 || findReservedClaim({ [name]: null }, version) === undefined,
+    ),
+  );
+}
+
+/** Parses a column of JSON text. @throws {Error} it holds no JSON object */
+export function storedObject(text: string): JsonObject {
+  const value = parseJsonObject(text);
+  if (value === undefined) throw new Error('The store returned a payload that is no JSON object');
+  return value;
 }
 
 function assertUsableIds({ tenantId, recipeUserId }: CreateSessionInput): void {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../util/clock.js';
+import { SingleFlight } from '../../util/single-flight.js';
 import type { PublicJwk, VerificationKeys } from '../../util/verification-keys.js';
 import type { KeyRotations } from '../key-rotations.js';
 import {
@@ -9,6 +10,7 @@ import {
   type KeyPair,
   type SigningAlgorithm,
 } from '../../tokens/key-pairs.js';
+import type { SigningKey } from '../../tokens/jws.js';
 import type { SessionStore, StoredDynamicKey, StoredStaticKey } from '../../stores/session-store.js';
 
 /** A new rotating key is published at least this long before its first signature. */
@@ -19,9 +21,6 @@ const RELOAD_COOLDOWN_MS = 500;
 const MAX_KEYS_OF_A_MOMENT = 4;
 /** What a key id of ours looks like; anything else is not worth asking the store. */
 const KID = /^(d-\d{1,16}|s-[0-9A-Za-z-]{1,64})$/;
-
-/** A key that signs. */
-export type SigningKey = Pick<KeyPair, 'kid' | 'algorithm' | 'privateKey'>;
 
 type KeyKind = 'dynamic' | 'static';
 
@@ -53,7 +52,7 @@ export interface SigningKeysOptions {
  */
 export class SigningKeys implements VerificationKeys {
   private loaded: KeySet | undefined;
-  private loading: Promise<KeySet> | undefined;
+  private readonly loads = new SingleFlight(async (leadMs: number) => this.load(leadMs));
   /** What this instance signs with, or was asked to; keys of these are made when they are missing. */
   private readonly algorithms: Record<KeyKind, Set<SigningAlgorithm>>;
   /**
@@ -85,7 +84,7 @@ export class SigningKeys implements VerificationKeys {
     this.algorithms[kind].add(algorithm); // from now on its keys have successors, too
     const known = this.pick(await this.current(), kind, algorithm);
     if (known !== undefined) return known;
-    await this.loading?.catch(() => undefined); // it may have begun before
+    await this.loads.settle(); // it may have begun before
     const key = this.pick(await this.reload(), kind, algorithm);
     if (key === undefined) throw new Error(`The store returned no ${kind} signing key after one was added`);
     return key;
@@ -117,7 +116,7 @@ export class SigningKeys implements VerificationKeys {
 
   /** Reads the keys again, so that one that was removed from the store stops verifying. */
   async reload(): Promise<KeySet> {
-    return this.startLoading(this.publicationMs);
+    return this.loads.run(this.publicationMs);
   }
 
   /**
@@ -126,8 +125,8 @@ export class SigningKeys implements VerificationKeys {
    */
   async renew(): Promise<void> {
     // What is being read may be older than what the caller knows of.
-    await this.loading?.catch(() => undefined);
-    await this.startLoading(this.publicationMs + this.options.reloadIntervalMs);
+    await this.loads.settle();
+    await this.loads.run(this.publicationMs + this.options.reloadIntervalMs);
   }
 
   /** Deletes rotating keys whose last token has long expired. */
@@ -182,7 +181,7 @@ export class SigningKeys implements VerificationKeys {
     const { algorithm } = this.options;
     if (ofAlgorithm(algorithm, keys.static).length > 0) return keys;
     this.algorithms.static.add(algorithm);
-    await this.loading?.catch(() => undefined); // it may have begun before
+    await this.loads.settle(); // it may have begun before
     return this.reload().catch(() => keys);
   }
 
@@ -205,19 +204,12 @@ export class SigningKeys implements VerificationKeys {
     return elapsedMs >= 0 && elapsedMs < RELOAD_COOLDOWN_MS; // a clock that was set back starts anew
   }
 
-  private async startLoading(leadMs: number): Promise<KeySet> {
-    this.loading ??= this.load(leadMs).finally(() => {
-      this.loading = undefined;
-    });
-    return this.loading;
-  }
-
   /** @param leadMs how long before the end of a rotating key its successor is made */
   private async load(leadMs: number): Promise<KeySet> {
     const [dynamic, fixed] = await Promise.all([this.loadDynamic(leadMs), this.loadStatic()]);
     const next: KeySet = {
-      dynamic: dynamic.map((key) => this.imported(key)),
-      static: fixed.map((key) => this.imported(key)),
+      dynamic: await this.importAll(dynamic),
+      static: await this.importAll(fixed),
     };
     this.noteRemovals(next);
     this.loaded = next;
@@ -296,9 +288,14 @@ export class SigningKeys implements VerificationKeys {
   }
 
   /** Keeps the object of a key that is known, so that what was imported from it stays of use. */
-  private imported({ kid, createdAtMs, value }: StoredKey): KeyPair {
+  private async importAll(stored: readonly StoredKey[]): Promise<KeyPair[]> {
     const known = [...(this.loaded?.dynamic ?? []), ...(this.loaded?.static ?? [])];
-    return known.find((key) => key.kid === kid) ?? parseKeyPair(kid, createdAtMs, value);
+    return Promise.all(
+      stored.map(
+        async ({ kid, createdAtMs, value }) =>
+          known.find((key) => key.kid === kid) ?? parseKeyPair(kid, createdAtMs, value),
+      ),
+    );
   }
 
   private noteRemovals(next: KeySet): void {

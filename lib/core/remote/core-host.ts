@@ -1,4 +1,4 @@
-import { readHostname, normaliseDomain, normalisePath } from '../../options/app-info.js';
+import { readHostname, normaliseDomain, normalisePath } from '../../options/domains.js';
 import { isThisMachine } from '../../util/local-host.js';
 
 /** One address of the core. */

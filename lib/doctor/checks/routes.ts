@@ -9,7 +9,7 @@ import {
 import { allExchanges, type Facts } from '../facts.js';
 import { error, ok, warning, type Finding } from '../finding.js';
 import { quote } from '../printable.js';
-import { ROUTE_PATHS } from '../../options/route-paths.js';
+import { SESSION_ROUTES } from '../../options/session-routes.js';
 
 /** Do the session routes answer where the client will look for them, and does the application agree where it is? */
 export function checkRoutes(facts: Facts): Finding[] {
@@ -47,7 +47,7 @@ function missingRoute(name: string, elsewhere: readonly RecordedExchange[]): Fin
         'a gateway that strips a prefix, set appInfo.apiGatewayPath. A global prefix of Nest does not move these routes.',
     });
   }
-  const basePath = new URL(found.url).pathname.slice(0, -ROUTE_PATHS.refresh.length) || '/';
+  const basePath = new URL(found.url).pathname.slice(0, -SESSION_ROUTES.refresh.path.length) || '/';
   return error('routes.refresh', `${name} answers 404, the session routes are at ${basePath}`, {
     why,
     mend: `Set apiBasePath to ${basePath} in the client, or appInfo.apiBasePath in the API to what the client uses.`,

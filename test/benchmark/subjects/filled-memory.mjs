@@ -58,8 +58,10 @@ async function addSession(store, userId) {
     prevRefreshTokenHash2: undefined,
     rotatedAtMs: undefined,
   });
-  const promotion = { fromHash2: first, toHash2: hash(), expiresAtMs: now + YEAR_MS, nowMs: now + 1 };
-  await store.promote({ ...key, ...promotion, useStaticKey: undefined });
+  const where = { refreshTokenHash2: first, minExpiresAtMs: now + 1 };
+  const [prevRefreshTokenHash2, expiresAtMs] = [first, now + YEAR_MS];
+  const change = { refreshTokenHash2: hash(), prevRefreshTokenHash2, rotatedAtMs: now + 1, expiresAtMs };
+  await store.update(key, where, change);
 }
 
 async function signIn(core) {

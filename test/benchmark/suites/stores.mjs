@@ -256,27 +256,31 @@ async function list(core, size) {
 
 async function promote(store, session) {
   const promotion = nextOf(session);
-  const row = await store.promote(promotion);
+  const { where, change } = promotion;
+  const row = await store.update(session.key, where, change);
   if (row === undefined) throw new Error('A promotion did not happen');
-  session.hash = promotion.toHash2;
+  session.hash = promotion.change.refreshTokenHash2;
 }
 
 /** What a refresh that promotes asks of the store. */
 async function findAndPromote(store, session) {
   const promotion = nextOf(session);
-  const { isPromoted } = await store.findAndPromote(promotion, ['session_expiry', 'session_idle']);
-  if (!isPromoted) throw new Error('A promotion did not happen');
-  session.hash = promotion.toHash2;
+  const unlessMentioned = ['session_expiry', 'session_idle'];
+  const { isUpdated } = await store.findAndUpdate(session.key, { ...promotion, unlessMentioned });
+  if (!isUpdated) throw new Error('A promotion did not happen');
+  session.hash = promotion.change.refreshTokenHash2;
 }
 
-function nextOf({ key, hash }) {
+function nextOf({ hash }) {
+  const nowMs = Date.now();
   return {
-    ...key,
-    fromHash2: hash,
-    toHash2: randomBytes(32).toString('hex'),
-    expiresAtMs: filler.liveUntilMs,
-    useStaticKey: undefined,
-    nowMs: Date.now(),
+    where: { refreshTokenHash2: hash, minExpiresAtMs: nowMs },
+    change: {
+      refreshTokenHash2: randomBytes(32).toString('hex'),
+      prevRefreshTokenHash2: hash,
+      rotatedAtMs: nowMs,
+      expiresAtMs: filler.liveUntilMs,
+    },
   };
 }
 

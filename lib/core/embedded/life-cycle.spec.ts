@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { StartUp } from './start-up.js';
+import { retryStart } from './life-cycle.js';
 
 describe('a start that failed', () => {
   beforeEach(() => {
@@ -9,16 +9,16 @@ describe('a start that failed', () => {
     jest.useRealTimers();
   });
 
-  function startUp(failures: number, random = 1) {
+  function startUp(failures: number, random = 0) {
     let attempts = 0;
-    const work = new StartUp(
+    const work = retryStart(
       async () => {
         attempts++;
         if (attempts <= failures) throw new Error('down');
       },
       () => random,
     );
-    work.tryAgainLater();
+    work.start();
     return { work, attempts: () => attempts };
   }
 
@@ -34,7 +34,7 @@ describe('a start that failed', () => {
   });
 
   it('is tried up to twice as soon, so that instances do not ask all at once', async () => {
-    const { attempts, work } = startUp(1, 0);
+    const { attempts, work } = startUp(1, 1);
     await jest.advanceTimersByTimeAsync(500);
     expect(attempts()).toBe(1);
     await work.stop();
@@ -42,7 +42,7 @@ describe('a start that failed', () => {
 
   it('is tried again by one timer, however often it fails', async () => {
     const { attempts, work } = startUp(9);
-    work.tryAgainLater();
+    work.start();
     expect(jest.getTimerCount()).toBe(1);
     await jest.advanceTimersByTimeAsync(1000);
     expect(attempts()).toBe(1);
@@ -51,14 +51,14 @@ describe('a start that failed', () => {
 
   it('that hung is not tried again by what was stopped (S086)', async () => {
     const fail: (() => void)[] = [];
-    const work = new StartUp(
+    const work = retryStart(
       () => new Promise((_resolve, reject) => fail.push(() => reject(new Error('late')))),
-      () => 1,
+      () => 0,
     );
-    work.tryAgainLater();
+    work.start();
     await jest.advanceTimersByTimeAsync(1000);
     const stopped = work.stop();
-    work.tryAgainLater();
+    work.start();
     fail[0]?.();
     await stopped;
     expect(jest.getTimerCount()).toBe(1);

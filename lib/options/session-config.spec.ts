@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { SessionConfigError, type ConfigProblem } from '../errors.js';
 import type { HttpRequest, RequestScope } from '../util/http-exchange.js';
-import { resolveSessionConfig, SESSION_WIRE_OPTION_NAMES } from './resolve-session-config.js';
-import type { AppInfoOptions, SessionWireOptions } from './session-options.interface.js';
+import { resolveSessionConfig, SESSION_WIRE_OPTION_NAMES } from './session-config.js';
+import type { AppInfoOptions, SessionWireOptions } from './wire-options.js';
 
 const appInfo: AppInfoOptions = {
   appName: 'Shop',

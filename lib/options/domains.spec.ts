@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { normaliseDomain, normalisePath, normaliseSessionScope, registrableSite } from './app-info.js';
+import { normaliseDomain, normalisePath, normaliseSessionScope, registrableSite } from './domains.js';
 
 describe('what a person writes as a domain', () => {
   it.each([

@@ -1,0 +1,148 @@
+import { CoreError, CoreUnavailableError } from '../../errors.js';
+import {
+  SessionStore,
+  type FoundSession,
+  type LimitedInsert,
+  type RowLimit,
+  type SessionChange,
+  type SessionCondition,
+  type SessionKey,
+  type SessionRow,
+  type SessionsOfUsers,
+  type StoredDynamicKey,
+  type StoredStaticKey,
+  type UpdateOnRead,
+} from '../../stores/session-store.js';
+import { withTimeout } from '../../util/with-timeout.js';
+import type { CoreCalls } from '../core-calls.js';
+
+/**
+ * The longest wait for a store, so that callers who share a result that never comes try again. Drivers give up earlier;
+ * this is longer than the minute that the longest of them allows a step of a migration, for which the first calls wait.
+ */
+export const STORE_TIMEOUT_MS = 90_000;
+
+/**
+ * The engine's access to its store. Each call has a timeout, is published and counted as an outage when it fails, and fails
+ * with a `CoreUnavailableError` only, so that a request ends in a retryable 503 and never in a decision about the session.
+ * After {@link shut} no call reaches the store, because a store that is called opens itself again.
+ *
+ * Retries after transient failures are up to the store: only its driver knows that a statement left nothing behind.
+ */
+export class GuardedStore extends SessionStore {
+  private isOpen = true;
+  private underWay = 0;
+  private whenIdle: (() => void)[] = [];
+
+  constructor(
+    private readonly store: SessionStore,
+    private readonly calls: CoreCalls,
+  ) {
+    super();
+  }
+
+  open(): void {
+    this.isOpen = true;
+  }
+
+  /** Refuses calls from now on. @returns when the calls under way have ended */
+  async shut(): Promise<void> {
+    this.isOpen = false;
+    if (this.underWay > 0) await new Promise<void>((resolve) => this.whenIdle.push(resolve));
+  }
+
+  /** Closes the store itself; call {@link shut} first. */
+  override async close(): Promise<void> {
+    return this.call('close', async () => this.store.close());
+  }
+
+  override async insertSession(row: SessionRow): Promise<void> {
+    return this.pass('insertSession', async () => this.store.insertSession(row));
+  }
+
+  override async insertSessionWithinLimit(row: SessionRow, limit: RowLimit): Promise<LimitedInsert> {
+    return this.pass('insertSessionWithinLimit', async () => this.store.insertSessionWithinLimit(row, limit));
+  }
+
+  override async findSession(key: SessionKey): Promise<SessionRow | undefined> {
+    return this.pass('findSession', async () => this.store.findSession(key));
+  }
+
+  override async update(
+    key: SessionKey,
+    where: SessionCondition,
+    change: SessionChange,
+  ): Promise<SessionRow | undefined> {
+    return this.pass('update', async () => this.store.update(key, where, change));
+  }
+
+  override async findAndUpdate(key: SessionKey, update: UpdateOnRead): Promise<FoundSession> {
+    return this.pass('findAndUpdate', async () => this.store.findAndUpdate(key, update));
+  }
+
+  override async deleteSessions(keys: readonly SessionKey[]): Promise<string[]> {
+    return this.pass('deleteSessions', async () => this.store.deleteSessions(keys));
+  }
+
+  override async deleteSessionsOfUsers(input: SessionsOfUsers): Promise<string[]> {
+    return this.pass('deleteSessionsOfUsers', async () => this.store.deleteSessionsOfUsers(input));
+  }
+
+  override async findSessionHandlesOfUsers(input: SessionsOfUsers): Promise<string[]> {
+    return this.pass('findSessionHandlesOfUsers', async () => this.store.findSessionHandlesOfUsers(input));
+  }
+
+  override async deleteExpiredSessions(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }> {
+    return this.pass('deleteExpiredSessions', async () => this.store.deleteExpiredSessions(nowMs, limit));
+  }
+
+  override async getOrSetRefreshTokenKey(candidate: string, nowMs: number): Promise<string> {
+    return this.pass('getOrSetRefreshTokenKey', async () =>
+      this.store.getOrSetRefreshTokenKey(candidate, nowMs),
+    );
+  }
+
+  override async findDynamicKeys(sinceMs: number): Promise<StoredDynamicKey[]> {
+    return this.pass('findDynamicKeys', async () => this.store.findDynamicKeys(sinceMs));
+  }
+
+  override async addDynamicKey(key: StoredDynamicKey, unlessSinceMs: number): Promise<void> {
+    return this.pass('addDynamicKey', async () => this.store.addDynamicKey(key, unlessSinceMs));
+  }
+
+  override async deleteDynamicKeys(beforeMs: number): Promise<void> {
+    return this.pass('deleteDynamicKeys', async () => this.store.deleteDynamicKeys(beforeMs));
+  }
+
+  override async findStaticKeys(): Promise<StoredStaticKey[]> {
+    return this.pass('findStaticKeys', async () => this.store.findStaticKeys());
+  }
+
+  override async addStaticKey(key: StoredStaticKey): Promise<void> {
+    return this.pass('addStaticKey', async () => this.store.addStaticKey(key));
+  }
+
+  /** Makes a call unless the store is shut, and counts it while it is under way. A refused call is no outage. */
+  private async pass<T>(method: keyof SessionStore, work: () => Promise<T>): Promise<T> {
+    if (!this.isOpen) throw new CoreUnavailableError('The core was closed');
+    this.underWay += 1;
+    try {
+      return await this.call(method, work);
+    } finally {
+      this.underWay -= 1;
+      if (this.underWay === 0) for (const resolve of this.whenIdle.splice(0)) resolve();
+    }
+  }
+
+  private async call<T>(method: keyof SessionStore, work: () => Promise<T>): Promise<T> {
+    return this.calls.run(`store.${method}`, async () => {
+      try {
+        const message = `No answer within ${STORE_TIMEOUT_MS / 1000} s`;
+        return await withTimeout(work(), STORE_TIMEOUT_MS, message, { keepsProcess: false });
+      } catch (error) {
+        if (error instanceof CoreError) throw error; // the store's own, more precise error
+        throw new CoreUnavailableError(`The session store failed at ${method}`, { cause: error });
+      }
+    });
+  }
+}

@@ -1,0 +1,75 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import type { HttpExchange, HttpRequest, HttpResponse } from '../util/http-exchange.js';
+import { ExpressExchange, type ExpressResponseSource } from './express-exchange.js';
+import { FastifyExchange, type FastifyReplySource } from './fastify-exchange.js';
+import type { IncomingRequestSource } from './incoming-request.js';
+import { findRequestSlot, requestSlot } from './request-slot.js';
+
+const PORT_REQUEST = ['getMethod', 'getOriginalURL', 'getHeaderValue', 'getCookieValue'] as const;
+const PORT_RESPONSE = [
+  'getHeaderValues',
+  'setHeader',
+  'removeHeader',
+  'setStatusCode',
+  'sendJSONResponse',
+] as const;
+const FASTIFY_REPLY = ['header', 'getHeader', 'removeHeader', 'code', 'send'] as const;
+const EXPRESS_RESPONSE = ['getHeader', 'setHeader', 'removeHeader', 'end'] as const;
+
+/**
+ * Returns the exchange of a request and its response: those of Express, Fastify or `node:http`, or objects that already
+ * implement the port. The same pair gives the same exchange. No other place looks at the shape of either.
+ *
+ * @throws {TypeError} the objects are none of these
+ */
+export function getExchange(req: unknown, res: unknown): HttpExchange {
+  const known = isObject(req) ? findRequestSlot(req)?.exchange : undefined;
+  if (known !== undefined && known.response.original === res) return known;
+  // The class decides the usual case, because reading members of an object of Express costs more than the guard's work.
+  if (req instanceof IncomingMessage && res instanceof ServerResponse) {
+    return keepExchange(req, new ExpressExchange(req, res));
+  }
+  if (hasMethods<HttpRequest>(req, PORT_REQUEST) && hasMethods<HttpResponse>(res, PORT_RESPONSE)) {
+    return { request: req, response: res };
+  }
+  if (!isIncomingRequest(req)) throw unknownShape('request');
+  if (isFastifyReply(res)) return keepExchange(req, new FastifyExchange(req, res));
+  if (hasMethods<ExpressResponseSource>(res, EXPRESS_RESPONSE)) {
+    return keepExchange(req, new ExpressExchange(req, res));
+  }
+  throw unknownShape('response');
+}
+
+function keepExchange(req: object, exchange: HttpExchange): HttpExchange {
+  if (Object.isExtensible(req)) requestSlot(req).exchange = exchange;
+  return exchange;
+}
+
+function unknownShape(what: 'request' | 'response'): TypeError {
+  return new TypeError(
+    `The ${what} is not one of Express, Fastify or node:http. Pass what Nest injects by @Req() and ` +
+      '@Res({ passthrough: true }).',
+  );
+}
+
+function isIncomingRequest(req: unknown): req is IncomingRequestSource {
+  return isObject(req) && isObject(req['headers']) && typeof req['method'] === 'string';
+}
+
+function isFastifyReply(res: unknown): res is FastifyReplySource {
+  return (
+    hasMethods<FastifyReplySource>(res, FASTIFY_REPLY) &&
+    hasMethods<FastifyReplySource['raw']>(res.raw, ['getHeader', 'removeHeader'])
+  );
+}
+
+function hasMethods<T extends object>(
+  value: unknown,
+  names: readonly (keyof T & string)[],
+): value is T & Record<string, unknown> {
+  return isObject(value) && names.every((name) => typeof value[name] === 'function');
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}

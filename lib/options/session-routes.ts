@@ -1,0 +1,23 @@
+/**
+ * The module's routes: HTTP method, path below the base path, and the function of `ApiInterface` that serves it. Cookie
+ * paths, the discovery document, the router and the overrides all read this table. A route without an API function
+ * exists when `userSessionRoutes` is set.
+ */
+export const SESSION_ROUTES = {
+  refresh: { method: 'post', path: '/session/refresh', apiFunction: 'refreshPOST' },
+  signOut: { method: 'post', path: '/signout', apiFunction: 'signOutPOST' },
+  jwks: { method: 'get', path: '/jwt/jwks.json', apiFunction: 'getJWKSGET' },
+  openIdDiscovery: {
+    method: 'get',
+    path: '/.well-known/openid-configuration',
+    apiFunction: 'getOpenIdDiscoveryConfigurationGET',
+  },
+  listSessions: { method: 'get', path: '/sessions', apiFunction: undefined },
+  revokeSession: { method: 'post', path: '/sessions/revoke', apiFunction: undefined },
+  revokeOtherSessions: { method: 'post', path: '/sessions/revoke-others', apiFunction: undefined },
+} as const;
+
+export type SessionRouteName = keyof typeof SESSION_ROUTES;
+
+/** The functions of `ApiInterface` that serve routes. */
+export type RouteFunction = NonNullable<(typeof SESSION_ROUTES)[SessionRouteName]['apiFunction']>;
