@@ -1,5 +1,5 @@
-import type { HttpRequest, RequestScope } from '../util/http-exchange.js';
-import type { UserContext } from '../util/user-context.js';
+import type { HttpRequest } from '../util/http-exchange.js';
+import type { RequestScope, UserContext } from '../util/user-context.js';
 import { normaliseDomain, normalisePath, registrableSite } from './domains.js';
 import { callback, text, type Method } from './option-checks.js';
 import {

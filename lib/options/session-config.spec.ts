@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { SessionConfigError, type ConfigProblem } from '../errors.js';
-import type { HttpRequest, RequestScope } from '../util/http-exchange.js';
+import type { HttpRequest } from '../util/http-exchange.js';
+import type { RequestScope } from '../util/user-context.js';
 import { resolveSessionConfig } from './session-config.js';
 import { WIRE_OPTIONS, type SessionWireOptions } from './wire-options.js';
 import { resolveSessionOptions } from '../session.options.js';

@@ -1,5 +1,5 @@
 import { SessionConfigError, type ConfigProblem } from '../errors.js';
-import type { RequestScope } from '../util/http-exchange.js';
+import type { RequestScope } from '../util/user-context.js';
 import type { AppInfo, ResolvedAppInfo } from './app-info.js';
 import {
   cookieDomainProblem,
