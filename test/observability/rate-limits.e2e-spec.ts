@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   CoreUnavailableError,
-  fixedWindowLimiter,
   RateLimitedError,
   SessionConfigError,
   UnauthorisedError,
@@ -12,6 +11,7 @@ import {
 } from 'nest-sessions';
 import { TestClock } from 'nest-sessions/testing';
 import { withRecipe } from '../recipe/recipe-application.js';
+import { countingLimiter } from '../support/counting-limiter.js';
 import type { Handlers } from '../support/demo.controller.js';
 import { TEST_START_MS } from '../support/embedded.js';
 import { ProcessWarnings } from '../support/process-warnings.js';
@@ -132,7 +132,7 @@ describe.each(ADAPTERS)('limiting attempts on %s (S101)', (adapter) => {
     const clock = new TestClock(TEST_START_MS);
     const attempt = async (refresh: { perUser?: number; perSession?: number }): Promise<number[]> => {
       const statuses: number[] = [];
-      const limiter = fixedWindowLimiter({ windowSec: 60, refresh, clock });
+      const limiter = countingLimiter({ windowSec: 60, refresh, clock });
       await withApplication({ adapter, clock, options: { rateLimit: { limiter } } }, async ({ signedIn }) => {
         const ended = await signedIn('header', 'ada');
         const thief = ended.copy();
@@ -151,7 +151,7 @@ describe.each(ADAPTERS)('limiting attempts on %s (S101)', (adapter) => {
 
   it('a burst of refreshes gets exactly as many answers as the limiter allows', async () => {
     const clock = new TestClock(TEST_START_MS);
-    const limiter = fixedWindowLimiter({ windowSec: 60, refresh: { perSession: 5 }, clock });
+    const limiter = countingLimiter({ windowSec: 60, refresh: { perSession: 5 }, clock });
     await withApplication({ adapter, clock, options: { rateLimit: { limiter } } }, async ({ signedIn }) => {
       const user = await signedIn('cookie');
       const tabs = Array.from({ length: 20 }, () => user.copy());
