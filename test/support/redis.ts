@@ -24,7 +24,7 @@ export async function startRedis(): Promise<TestRedis> {
     const server = await start(command, port);
     if (server === undefined) continue;
     return {
-      describe: (name, suite) => describe(name, suite),
+      describe,
       url: `redis://127.0.0.1:${port}`,
       stop: async () => {
         const exit = once(server, 'exit');
@@ -33,12 +33,17 @@ export async function startRedis(): Promise<TestRedis> {
       },
     };
   }
-  const reason = 'there is no redis-server in the PATH';
   return {
-    describe: (name, suite) => describe.skip(`${name} [SKIPPED: ${reason}]`, suite),
+    describe: skipped('there is no redis-server in the PATH'),
     url: '',
     stop: async () => {},
   };
+}
+
+/** The name of a skipped suite ends in the reason, which skipped-reporter.mjs prints. */
+function skipped(reason: string): Describe {
+  const { skip } = describe;
+  return (name, suite) => skip(`${name} [SKIPPED: ${reason}]`, suite);
 }
 
 /** Resolves when the server accepts connections; undefined if it cannot be started. */
