@@ -62,7 +62,10 @@ export type RateLimiter = (attempt: RateLimitedAttempt) => RateLimitDecision | P
 /** The options in `rateLimit`. */
 export const RATE_LIMIT_OPTIONS = {
   /** Decides before each refresh and after each refused access token. */
-  limiter: required(callback<RateLimiter>(), 'give a function that decides on an attempt'),
+  limiter: required(
+    callback<RateLimiter>(),
+    'give a function that returns { allowed: true } or { allowed: false, retryAfterSec }',
+  ),
   /**
    * The outcome of an attempt when the limiter throws, gives no decision or takes longer than `timeoutMs`; in both cases the
    * process warns of it, once a minute. `allow`: it continues, so that a failing counter stops no user. `refuse`: the
