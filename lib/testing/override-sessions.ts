@@ -9,7 +9,7 @@ import { TestClock } from './test-clock.js';
 import {
   resolveForTests,
   replacementRoles,
-  testCore,
+  createTestCore,
   type SessionTestingOptions,
 } from './testing-options.js';
 
@@ -53,7 +53,7 @@ export function overrideSessions<Builder extends ProviderOverrides>(
   builder.overrideProvider(RESOLVED_SESSION_OPTIONS).useFactory({
     inject: [SESSION_MODULE_OPTIONS],
     factory: (given: SessionModuleOptions) => {
-      const core = testCore(options, given.core);
+      const core = createTestCore(options, given.core);
       const userRoles = options.userRoles ?? given.userRoles ?? replacementRoles(given.core, core);
       return resolveForTests(given, { core, userRoles });
     },
@@ -62,7 +62,7 @@ export function overrideSessions<Builder extends ProviderOverrides>(
   builder.overrideProvider(CoreClient).useFactory({
     inject: [Clock, SessionEvents, { token: RESOLVED_SESSION_OPTIONS, optional: true }],
     factory: (clock: Clock, events: SessionEvents, resolved?: ResolvedSessionOptions): CoreClient => {
-      const core = resolved?.core ?? testCore(options);
+      const core = resolved?.core ?? createTestCore(options);
       const { apiDomain, jwksRefreshIntervalSec } = resolved
         ? { apiDomain: resolved.config.appInfo.apiDomain, ...resolved.config }
         : NO_SESSION_MODULE;
