@@ -9,7 +9,7 @@ import type {
   SessionWireOptions,
 } from './wire-options.js';
 import { SessionConfigError, type ConfigProblem } from '../errors.js';
-import { isExactOrigin } from '../util/exact-origin.js';
+import { isExactOrigin } from '../util/hosts.js';
 import { normalisePath, normaliseSessionScope, registrableSite } from './domains.js';
 import {
   cookieDomainProblem,
