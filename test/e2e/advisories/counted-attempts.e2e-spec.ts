@@ -1,10 +1,10 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { describe, expect, it } from '@jest/globals';
-import { fixedWindowLimiter } from 'nest-sessions';
 import { TestClock } from 'nest-sessions/testing';
 import { FOREIGN_TEST_KEY } from '../../fixtures/signing-keys.js';
 import { TEST_START_MS } from '../../support/embedded.js';
 import { jwt, rs256, V5_CLAIMS, V5_HEADER } from '../../fixtures/made-tokens.js';
+import { countingLimiter } from '../../support/counting-limiter.js';
 import {
   ADAPTERS,
   type Adapter,
@@ -17,7 +17,7 @@ const FORGED = jwt(V5_HEADER, V5_CLAIMS, (text) => rs256(text, FOREIGN_TEST_KEY)
 /** An application that takes three forged tokens and three refreshes of one client or session a minute. */
 function withLimits(adapter: Adapter): ApplicationStarter {
   const clock = new TestClock(TEST_START_MS);
-  const limiter = fixedWindowLimiter({
+  const limiter = countingLimiter({
     windowSec: 60,
     refresh: { perSession: 3 },
     failedVerify: { perIpGroup: 3 },

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   CoreUnavailableError,
-  fixedWindowLimiter,
   RateLimitedError,
   SessionConfigError,
   UnauthorisedError,
@@ -16,6 +15,7 @@ import type { Handlers } from '../../support/demo.controller.js';
 import { TEST_START_MS } from '../../support/embedded.js';
 import { ProcessWarnings } from '../../support/process-warnings.js';
 import { watchedStore } from '../../support/watched-store.js';
+import { countingLimiter } from '../../support/counting-limiter.js';
 
 const REFUSED: RateLimitDecision = { allowed: false, retryAfterSec: 12.2 };
 
@@ -121,7 +121,7 @@ describe.each(ADAPTERS)('limiting attempts on %s (S101)', (adapter) => {
     const clock = new TestClock(TEST_START_MS);
     const attempt = async (refresh: { perUser?: number; perSession?: number }): Promise<number[]> => {
       const statuses: number[] = [];
-      const limiter = fixedWindowLimiter({ windowSec: 60, refresh, clock });
+      const limiter = countingLimiter({ windowSec: 60, refresh, clock });
       await TestApplication.on(adapter)
         .clock(clock)
         .with({ rateLimit: { limiter } })
@@ -143,7 +143,7 @@ describe.each(ADAPTERS)('limiting attempts on %s (S101)', (adapter) => {
 
   it('a burst of refreshes gets exactly as many answers as the limiter allows', async () => {
     const clock = new TestClock(TEST_START_MS);
-    const limiter = fixedWindowLimiter({ windowSec: 60, refresh: { perSession: 5 }, clock });
+    const limiter = countingLimiter({ windowSec: 60, refresh: { perSession: 5 }, clock });
     const { signedIn } = await TestApplication.on(adapter)
       .clock(clock)
       .with({ rateLimit: { limiter } })
