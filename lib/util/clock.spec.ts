@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { TestClock } from '../testing/test-clock.js';
-import { Deadline } from './deadline.js';
+import { Deadline } from './clock.js';
 
 /** Lets time pass for the clock and for timers alike. */
 function pass(clock: TestClock, ms: number): void {
