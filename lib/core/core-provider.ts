@@ -27,3 +27,19 @@ export interface CoreProvider {
   /** Makes the client; called once for each module instance, and only when there are no problems. */
   create(context: CoreContext): CoreClient;
 }
+
+/**
+ * Starts a core before the first request. Where that fails it is closed here, because Nest runs no shutdown hooks of an
+ * application that did not start; the error of the start is the one that counts.
+ *
+ * @param telemetry stopped where the start fails
+ */
+export async function startCore(core: CoreClient, telemetry: { stop(): void }): Promise<void> {
+  try {
+    await core.start();
+  } catch (error) {
+    telemetry.stop();
+    await core.close().catch(() => undefined);
+    throw error;
+  }
+}

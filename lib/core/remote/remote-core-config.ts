@@ -1,7 +1,7 @@
 import { booleanOption, integerOption, OptionReader } from '../../options/option-reader.js';
 import type { ConfigProblem } from '../../errors.js';
-import { isPrivateConnection, parseConnectionUri, type CoreHost } from './core-host.js';
-import type { NetworkInterceptor } from './network-interceptor.js';
+import { isPrivateConnection, parseConnectionUri, type CoreHost } from './host-pool.js';
+import type { NetworkInterceptor } from './http-transport.js';
 
 /**
  * Name of the option of `remoteCore` that lets an API key travel unencrypted. Only for networks on which nobody listens:

@@ -1,8 +1,7 @@
 import { OptionReader, textOption, type ParseOption } from '../../options/option-reader.js';
 import type { ConfigProblem } from '../../errors.js';
 import { isAcceptableApiKey } from './api-keys.js';
-import { normalisedBasePath } from './cdi-router.js';
-import { CDI_VERSIONS, compareVersions } from './versions.js';
+import { normalisedBasePath, CDI_VERSIONS, compareVersions } from './cdi-router.js';
 
 /** How the core is served. */
 export interface CdiServerConfig {

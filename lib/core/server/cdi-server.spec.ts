@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { HelloProbe } from './hello-probe.js';
+import { HelloProbe } from './cdi-server.js';
 import { CoreUnavailableError } from '../../errors.js';
 import { TestClock } from '../../testing/test-clock.js';
 import { embeddedCoreOn, seededMemoryStore } from '../../../test/support/embedded.js';

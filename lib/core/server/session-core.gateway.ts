@@ -1,0 +1,146 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { SessionEvents } from '../../events/session-events.js';
+import { Telemetry } from '../../events/telemetry.js';
+import { CoreClient } from '../core-client.js';
+import { startCore, type CoreProvider } from '../core-provider.js';
+import { CdiRefusal } from './cdi-input.js';
+import { CdiServer } from './cdi-server.js';
+import type { CdiServerConfig } from './cdi-server-config.js';
+
+/** @internal Injection token of the checked options. */
+export const RESOLVED_CORE_OPTIONS = Symbol('nest-sessions:resolved-core-options');
+
+/** The options of a served core with their defaults. */
+export interface ResolvedCoreOptions {
+  readonly core: CoreProvider;
+  readonly server: CdiServerConfig;
+  readonly telemetry: boolean | 'auto';
+}
+
+const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/;
+
+/** What we use of Nest's HTTP adapters. */
+interface ServingAdapter {
+  getType(): string;
+  getHttpServer(): { address(): AddressInfo | string | null };
+  getInstance(): FastifyHooks;
+  use(handler: (req: IncomingMessage, res: ServerResponse, next: () => void) => void): unknown;
+}
+
+interface FastifyHooks {
+  addHook(
+    name: 'onRequest',
+    hook: (
+      request: { readonly raw: IncomingMessage },
+      reply: { readonly raw: ServerResponse; hijack(): unknown },
+      done: () => void,
+    ) => void,
+  ): unknown;
+}
+
+/**
+ * Puts the served core in front of the application's routes, and before its body parsers: a Core reads every body as
+ * JSON whatever its content type says, and answers in text where Nest would answer in JSON. Opens the core before the
+ * first request and closes it after the last one.
+ */
+@Injectable()
+export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
+  private readonly logger = new Logger('SessionCoreModule');
+
+  constructor(
+    private readonly server: CdiServer,
+    private readonly core: CoreClient,
+    private readonly events: SessionEvents,
+    private readonly telemetry: Telemetry,
+    @Inject(RESOLVED_CORE_OPTIONS) { server: { apiKeys } }: ResolvedCoreOptions,
+    adapterHost: HttpAdapterHost,
+  ) {
+    const adapter = (): ServingAdapter => adapterHost.httpAdapter as ServingAdapter;
+    // As early as there is an adapter: the parsers are registered when the application initialises.
+    adapterHost.init$.subscribe(() => this.registerServer(adapter()));
+    if (apiKeys.length === 0) adapterHost.listen$.subscribe(() => this.warnUnlessOnLoopback(adapter()));
+  }
+
+  async onModuleInit(): Promise<void> {
+    this.telemetry.observeCoreCalls();
+    await startCore(this.core, this.telemetry);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.core.close();
+    this.events.complete();
+  }
+
+  private warnUnlessOnLoopback(adapter: ServingAdapter): void {
+    const listening = adapter.getHttpServer().address();
+    if (listening === null || typeof listening === 'string' || LOOPBACK.test(listening.address)) return;
+    this.logger.warn(
+      `The core listens on ${listening.address} without API keys: whoever reaches it can sign in as anybody. ` +
+        'Set apiKeys, or listen on 127.0.0.1.',
+    );
+  }
+
+  private registerServer(adapter: ServingAdapter): void {
+    if (adapter.getType() === 'fastify') {
+      adapter.getInstance().addHook('onRequest', ({ raw: req }, reply, done) => {
+        if (!this.server.servesPath(req.url ?? '')) return done();
+        reply.hijack();
+        void serveCdi(this.server, req, reply.raw);
+      });
+    } else {
+      adapter.use((req, res, next) => {
+        if (!this.server.servesPath(req.url ?? '')) return next();
+        void serveCdi(this.server, req, res);
+      });
+    }
+  }
+}
+
+/** Longest body that is read, in bytes. A Core's container has no such limit; ten access tokens fit in. */
+export const MAX_BODY_BYTES = 1_048_576;
+
+/** Answers one request of a Node server. Never rejects; a client that has left gets nothing. */
+export async function serveCdi(server: CdiServer, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const answer = await server.answer({
+    method: req.method ?? '',
+    url: req.url ?? '',
+    header: (name) => readHeader(req, name),
+    readBody: () => readBounded(req, MAX_BODY_BYTES),
+  });
+  if (res.destroyed || res.headersSent) return;
+  res.writeHead(answer.status, { ...answer.headers, 'Content-Length': Buffer.byteLength(answer.body) });
+  res.end(answer.body);
+}
+
+/**
+ * Reads a body into memory, but no more than the limit.
+ *
+ * @throws {CdiRefusal} 413 as soon as it is longer; the rest is read and dropped, so that the client gets the answer
+ */
+export async function readBounded(req: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  if (req.readableEnded) throw new Error('The body was read before it reached the served core');
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const take = (chunk: Buffer): void => {
+      length += chunk.length;
+      if (length <= maxBytes) return void chunks.push(chunk);
+      chunks.length = 0;
+      req.off('data', take).resume();
+      reject(new CdiRefusal(413, `The body is longer than ${maxBytes} bytes`));
+    };
+    // Whoever leaves in the middle gets no answer; it must only not look like a failure of ours.
+    const left = (): void => reject(new CdiRefusal(400, 'Invalid Json Input'));
+    req.on('data', take);
+    req.once('end', () => resolve(Buffer.concat(chunks)));
+    req.once('error', left).once('close', left);
+  });
+}
+
+function readHeader(req: IncomingMessage, name: string): string | undefined {
+  const value = req.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
