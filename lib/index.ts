@@ -86,7 +86,6 @@ export { SessionConfigError } from './errors.js';
 
 // Events and rate limits
 export { SessionEvents, type SessionEvent } from './events/session-events.js';
-export { fixedWindowLimiter } from './events/fixed-window-limiter.js';
 export type { RateLimitDecision, RateLimitedAttempt, RateLimiter } from './options/observability-options.js';
 
 // HTTP

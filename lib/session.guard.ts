@@ -4,11 +4,10 @@ import { resolveRouteRules, type RouteRules } from './session.decorators.js';
 import { UnauthorisedError } from './errors.js';
 import { findRequestAndResponse, type RequestAndResponse } from './graphql/execution-request.js';
 import type { SessionContainer } from './sessions/session-container.js';
-import { getRequestState, setRequestState } from './sessions/request-state.js';
+import { ensureRequestState, getExchange, type RequestState } from './sessions/request-state.js';
 import { SessionContexts } from './graphql/session-contexts.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import { SESSION_RUNTIME } from './session.constants.js';
-import { getExchange } from './http/get-exchange.js';
 
 /**
  * Lets a request through only with a session that satisfies the route's rules. Per controller with
@@ -67,9 +66,7 @@ export class SessionGuard implements CanActivate {
    */
   protected passWithoutSession(context: ExecutionContext): true {
     if (context.getType<string>() === 'http') {
-      const { errorResponder } = this.runtime;
-      const { req } = this.getRequestAndResponse(context);
-      setRequestState(req, { errorResponder, isGuarded: true, session: undefined });
+      this.markGuarded(ensureRequestState(this.getRequestAndResponse(context).req));
     } else {
       this.contexts.remember(context, undefined, () => this.getRequestAndResponse(context));
     }
@@ -78,15 +75,14 @@ export class SessionGuard implements CanActivate {
 
   private activateRoute(context: ExecutionContext, rules: RouteRules): boolean | Promise<boolean> {
     const { req, res } = this.getRequestAndResponse(context);
-    const { verifyRequest, errorResponder, prepareContext } = this.runtime;
+    const { verifyRequest, prepareContext } = this.runtime;
+    const state = ensureRequestState(req);
     if (rules.isPublic) {
-      // A global guard also passes the routes of another module, which answers its own errors.
-      const working = getRequestState(req)?.errorResponder ?? errorResponder;
-      setRequestState(req, { errorResponder: working, isGuarded: true, session: undefined });
+      // A global guard also passes the routes of another module, which sends its own error responses.
+      this.markGuarded(state, state.errorResponder);
       return true;
     }
-    // Before the verification, because it may fail.
-    setRequestState(req, { errorResponder, isGuarded: true, session: undefined });
+    this.markGuarded(state); // before the verification, because it may fail
     const found = verifyRequest({
       verifySessionOptions: rules.options,
       options: { exchange: getExchange(req, res) },
@@ -96,10 +92,16 @@ export class SessionGuard implements CanActivate {
       if (session === undefined && rules.options.sessionRequired !== false && !isPreflightHandler(context)) {
         throw new UnauthorisedError('The route requires a session', { clearTokens: false });
       }
-      setRequestState(req, { errorResponder, isGuarded: true, session });
+      state.session = session;
       return true;
     };
     return found instanceof Promise ? found.then(pass) : pass(found);
+  }
+
+  private markGuarded(state: RequestState, errorResponder = this.runtime.errorResponder): void {
+    state.errorResponder = errorResponder;
+    state.isGuarded = true;
+    state.session = undefined;
   }
 
   private routeRules(context: ExecutionContext): RouteRules {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import type { SessionConfig } from '../options/session-config.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
-import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
 import {
   SERVER_KINDS,
   answerOf,
@@ -13,6 +14,9 @@ import {
 import { StoppedClock, WIRE_TEST_TIME_MS, wireConfig } from '../../test/support/wire-config.js';
 import { IncomingRequest } from './incoming-request.js';
 import { TokenTransport, type TokensToWrite, appendToHeaderList } from './token-transport.js';
+import { ExpressExchange } from './express-exchange.js';
+import { createSessionRequest, type SessionRequest } from './session-request.js';
+import type { UserContext } from '../util/user-context.js';
 
 const DAY_MS = 86_400_000;
 const IN_A_YEAR = 'Fri, 01 Jan 2027 00:00:00 GMT';
@@ -27,17 +31,30 @@ function transportWith(changes: Partial<SessionConfig> = {}): TokenTransport {
   return new TokenTransport(wireConfig(changes), new StoppedClock());
 }
 
-function requestWith(headers: Record<string, string>, cookies?: unknown): HttpRequest {
-  return new IncomingRequest({ method: 'GET', url: '/?access_token=in-the-url', headers, cookies });
+function requestWith(
+  headers: Record<string, string>,
+  cookies?: unknown,
+  userContext: UserContext = {},
+): SessionRequest {
+  const request = new IncomingRequest({ method: 'GET', url: '/?access_token=in-the-url', headers, cookies });
+  const response = new ExpressExchange(
+    { headers: {} },
+    new ServerResponse(new IncomingMessage(new Socket())),
+  );
+  return createSessionRequest({ request, response: response.response }, userContext);
 }
 
 /** The answer to a request during which `act` used the transport. */
 function answerTo(
   kind: ServerKind,
-  act: (transport: TokenTransport, exchange: HttpExchange, native: NativePair) => void,
+  act: (transport: TokenTransport, request: SessionRequest, native: NativePair) => void,
   { request, ...changes }: Partial<SessionConfig> & { request?: WireRequest } = {},
 ): Promise<WireAnswer> {
-  return answerOf(kind, (exchange, native) => act(transportWith(changes), exchange, native), request);
+  return answerOf(
+    kind,
+    (exchange, native) => act(transportWith(changes), createSessionRequest(exchange, {}), native),
+    request,
+  );
 }
 
 function exposed(answer: WireAnswer): string[] {
@@ -47,12 +64,12 @@ function exposed(answer: WireAnswer): string[] {
 describe('reading tokens', () => {
   const transport = transportWith();
   const read = (headers: Record<string, string>, method: TokenTransferMethod): string | undefined =>
-    transport.readToken(requestWith(headers), 'access', method, {});
+    transport.readToken(requestWith(headers), 'access', method);
 
   it('reads each kind from its own cookie', () => {
     const request = requestWith({ cookie: 'sRefreshToken=r; sAccessToken=a' });
-    expect(transport.readToken(request, 'access', 'cookie', {})).toBe('a');
-    expect(transport.readToken(request, 'refresh', 'cookie', {})).toBe('r');
+    expect(transport.readToken(request, 'access', 'cookie')).toBe('a');
+    expect(transport.readToken(request, 'refresh', 'cookie')).toBe('r');
   });
 
   it.each([
@@ -90,14 +107,14 @@ describe('reading tokens', () => {
     expect(read({ cookie: `sAccessToken=${value}` }, 'cookie')).toBe(value);
     expect(read({ cookie: `sAccessToken=${value}x` }, 'cookie')).toBeUndefined();
     expect(read({ authorization: `Bearer ${value}` }, 'header')).toBeUndefined();
-    expect(transport.hasCookie(requestWith({ cookie: `sAccessToken=${value}x` }), 'access', {})).toBe(true);
+    expect(transport.hasCookie(requestWith({ cookie: `sAccessToken=${value}x` }), 'access')).toBe(true);
   });
 
   it('reads configured cookie names and then ignores the default ones (T38)', () => {
     const custom = transportWith({ getCookieNameForTokenType: (_req, tokenType) => `my-${tokenType}` });
     const request = requestWith({ cookie: 'my-access=1; sAccessToken=2; sAccessToken=3' });
-    expect(custom.readToken(request, 'access', 'cookie', {})).toBe('1');
-    expect(custom.isDuplicated(request, 'access', {})).toBe(false);
+    expect(custom.readToken(request, 'access', 'cookie')).toBe('1');
+    expect(custom.isDuplicated(request, 'access')).toBe(false);
   });
 
   it('hands request and user context to the function that names cookies', () => {
@@ -108,10 +125,10 @@ describe('reading tokens', () => {
         return 'x';
       },
     });
-    const request = requestWith({});
     const userContext = { tenant: 'a' };
-    custom.readToken(request, 'refresh', 'cookie', userContext);
-    expect(seen).toEqual([[request, 'refresh', userContext]]);
+    const request = requestWith({}, undefined, userContext);
+    custom.readToken(request, 'refresh', 'cookie');
+    expect(seen).toEqual([[request.request, 'refresh', userContext]]);
   });
 });
 
@@ -152,8 +169,8 @@ describe('reading what comes beside the tokens', () => {
 
   it('sees token cookies with any value', () => {
     const request = requestWith({ cookie: 'sAccessToken=' });
-    expect(transport.hasCookie(request, 'access', {})).toBe(true);
-    expect(transport.hasCookie(request, 'refresh', {})).toBe(false);
+    expect(transport.hasCookie(request, 'access')).toBe(true);
+    expect(transport.hasCookie(request, 'refresh')).toBe(false);
   });
 
   it('sees that a cookie came twice, even if a cookie parser reports one (T63)', () => {
@@ -161,17 +178,17 @@ describe('reading what comes beside the tokens', () => {
       { cookie: 'sAccessToken=a; sRefreshToken=r; sAccessToken=a' },
       { sAccessToken: 'a' },
     );
-    expect(transport.isDuplicated(request, 'access', {})).toBe(true);
-    expect(transport.isDuplicated(request, 'refresh', {})).toBe(false);
-    expect(transport.isDuplicated(requestWith({}), 'access', {})).toBe(false);
+    expect(transport.isDuplicated(request, 'access')).toBe(true);
+    expect(transport.isDuplicated(request, 'refresh')).toBe(false);
+    expect(transport.isDuplicated(requestWith({}), 'access')).toBe(false);
   });
 });
 
 describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   const write =
     (method: TokenTransferMethod, tokens: TokensToWrite = TOKENS) =>
-    (transport: TokenTransport, exchange: HttpExchange): void =>
-      transport.writeTokens(exchange, method, tokens, {});
+    (transport: TokenTransport, request: SessionRequest): void =>
+      transport.writeTokens(request, method, tokens);
 
   it('writes a cookie session (T1-T4, T14, T17, S058)', async () => {
     const answer = await answerTo(kind, write('cookie', { ...TOKENS, antiCsrfToken: 'anti' }));
@@ -255,9 +272,9 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
       getCookieNameForTokenType: (_req, tokenType) => `my-${tokenType}`,
       getResponseHeaderNameForTokenType: (_req, tokenType) => `x-${tokenType}`,
     };
-    const act = (transport: TokenTransport, exchange: HttpExchange): void => {
-      transport.clear(exchange, 'cookie', {});
-      transport.writeTokens(exchange, 'header', TOKENS, {});
+    const act = (transport: TokenTransport, request: SessionRequest): void => {
+      transport.clear(request, 'cookie');
+      transport.writeTokens(request, 'header', TOKENS);
     };
     const answer = await answerTo(kind, act, names);
     expect(answer.lines('set-cookie').map((line) => line.split(';')[0])).toEqual([
@@ -270,9 +287,9 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
 
   it('lets the second of two sessions in one response win (T33)', async () => {
     const second = { ...TOKENS, accessToken: 'second', frontToken: 'Mg==' };
-    const answer = await answerTo(kind, (transport, exchange) => {
-      transport.writeTokens(exchange, 'cookie', TOKENS, {});
-      transport.writeTokens(exchange, 'cookie', second, {});
+    const answer = await answerTo(kind, (transport, request) => {
+      transport.writeTokens(request, 'cookie', TOKENS);
+      transport.writeTokens(request, 'cookie', second);
     });
     expect(answer.lines('set-cookie').map((line) => line.split(';')[0])).toEqual([
       'sAccessToken=second',
@@ -282,7 +299,7 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   });
 
   it('clears a cookie session (T166)', async () => {
-    const answer = await answerTo(kind, (transport, exchange) => transport.clear(exchange, 'cookie', {}));
+    const answer = await answerTo(kind, (transport, request) => transport.clear(request, 'cookie'));
     expect(answer.lines('set-cookie')).toEqual([
       `sAccessToken=; Path=/; Expires=${EPOCH}; HttpOnly; Secure; SameSite=Lax`,
       `sRefreshToken=; Path=/auth/session/refresh; Expires=${EPOCH}; HttpOnly; Secure; SameSite=Lax`,
@@ -293,7 +310,7 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   });
 
   it('clears a header session by empty values (T174)', async () => {
-    const answer = await answerTo(kind, (transport, exchange) => transport.clear(exchange, 'header', {}));
+    const answer = await answerTo(kind, (transport, request) => transport.clear(request, 'header'));
     expect(answer.lines('st-access-token')).toEqual(['']);
     expect(answer.lines('st-refresh-token')).toEqual(['']);
     expect(answer.lines('front-token')).toEqual(['remove']);
@@ -302,7 +319,7 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   });
 
   it('clears both methods whatever the request brought (T137, Q24)', async () => {
-    const answer = await answerTo(kind, (transport, exchange) => transport.clearBoth(exchange, {}));
+    const answer = await answerTo(kind, (transport, request) => transport.clearBoth(request));
     expect(answer.lines('set-cookie')).toHaveLength(2);
     expect(answer.lines('st-access-token')).toEqual(['']);
     expect(answer.lines('st-refresh-token')).toEqual(['']);
@@ -311,9 +328,9 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   });
 
   it('takes a session back that was created in the same response (T34); its anti-csrf stays exposed (Q25)', async () => {
-    const answer = await answerTo(kind, (transport, exchange) => {
-      transport.writeTokens(exchange, 'cookie', { ...TOKENS, antiCsrfToken: 'anti' }, {});
-      transport.clear(exchange, 'cookie', {});
+    const answer = await answerTo(kind, (transport, request) => {
+      transport.writeTokens(request, 'cookie', { ...TOKENS, antiCsrfToken: 'anti' });
+      transport.clear(request, 'cookie');
     });
     expect(answer.lines('set-cookie').map((line) => line.split(';')[0])).toEqual([
       'sAccessToken=',
@@ -325,9 +342,9 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   });
 
   it('gives a cookie session to a client that had a header session (T13)', async () => {
-    const answer = await answerTo(kind, (transport, exchange) => {
-      transport.clear(exchange, 'header', {});
-      transport.writeTokens(exchange, 'cookie', { ...TOKENS, antiCsrfToken: 'anti' }, {});
+    const answer = await answerTo(kind, (transport, request) => {
+      transport.clear(request, 'header');
+      transport.writeTokens(request, 'cookie', { ...TOKENS, antiCsrfToken: 'anti' });
     });
     expect(answer.lines('st-access-token')).toEqual(['']);
     expect(answer.lines('set-cookie')).toHaveLength(2);
@@ -336,9 +353,9 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   });
 
   it('deletes the legacy cookie beside the new tokens (T147)', async () => {
-    const answer = await answerTo(kind, (transport, exchange) => {
-      transport.writeTokens(exchange, 'cookie', TOKENS, {});
-      transport.clearLegacyCookie(exchange, {});
+    const answer = await answerTo(kind, (transport, request) => {
+      transport.writeTokens(request, 'cookie', TOKENS);
+      transport.clearLegacyCookie(request);
     });
     expect(answer.lines('set-cookie')).toHaveLength(3);
     expect(answer.lines('set-cookie')[2]).toBe(
@@ -354,7 +371,7 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
     async (older, start) => {
       const answer = await answerTo(
         kind,
-        (transport, exchange) => transport.clearDuplicate(exchange, 'refresh', {}),
+        (transport, request) => transport.clearDuplicate(request, 'refresh'),
         {
           cookieDomain: '.new.io',
           olderCookieDomain: older,
@@ -367,11 +384,11 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   );
 
   it("keeps the application's cookies and exposed headers, in front and in order (S065, T35, Q4, Q5)", async () => {
-    const answer = await answerTo(kind, (transport, exchange) => {
-      exchange.response.setHeader('Set-Cookie', ['sAccessTokenOther=1', 'theme=dark']);
-      exchange.response.setHeader('Access-Control-Expose-Headers', 'customValue, my-front-token-x');
-      transport.writeTokens(exchange, 'cookie', TOKENS, {});
-      transport.writeTokens(exchange, 'cookie', TOKENS, {});
+    const answer = await answerTo(kind, (transport, request) => {
+      request.response.setHeader('Set-Cookie', ['sAccessTokenOther=1', 'theme=dark']);
+      request.response.setHeader('Access-Control-Expose-Headers', 'customValue, my-front-token-x');
+      transport.writeTokens(request, 'cookie', TOKENS);
+      transport.writeTokens(request, 'cookie', TOKENS);
     });
     expect(answer.lines('set-cookie').map((line) => line.split('=')[0])).toEqual([
       'sAccessTokenOther',
@@ -382,20 +399,20 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
     expect(exposed(answer)).toEqual(['customValue, my-front-token-x, front-token']);
   });
 
-  const writers: Record<string, (transport: TokenTransport, exchange: HttpExchange) => void> = {
+  const writers: Record<string, (transport: TokenTransport, request: SessionRequest) => void> = {
     writeTokens: write('header'),
-    clear: (transport, exchange) => transport.clear(exchange, 'cookie', {}),
-    clearBoth: (transport, exchange) => transport.clearBoth(exchange, {}),
-    clearLegacyCookie: (transport, exchange) => transport.clearLegacyCookie(exchange, {}),
-    clearDuplicate: (transport, exchange) => transport.clearDuplicate(exchange, 'access', {}),
+    clear: (transport, request) => transport.clear(request, 'cookie'),
+    clearBoth: (transport, request) => transport.clearBoth(request),
+    clearLegacyCookie: (transport, request) => transport.clearLegacyCookie(request),
+    clearDuplicate: (transport, request) => transport.clearDuplicate(request, 'access'),
   };
   it.each(Object.keys(writers))('%s forbids caching and varies on the credentials (S064)', async (name) => {
     const answer = await answerTo(
       kind,
-      (transport, exchange) => {
-        exchange.response.setHeader('Cache-Control', 'public, max-age=60');
-        exchange.response.setHeader('Vary', 'Origin, cookie');
-        writers[name]?.(transport, exchange);
+      (transport, request) => {
+        request.response.setHeader('Cache-Control', 'public, max-age=60');
+        request.response.setHeader('Vary', 'Origin, cookie');
+        writers[name]?.(transport, request);
       },
       { olderCookieDomain: '' },
     );
@@ -404,9 +421,9 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   });
 
   it('writes nothing at all when a token does not fit into a cookie (S062)', async () => {
-    const answer = await answerTo(kind, (transport, exchange) => {
+    const answer = await answerTo(kind, (transport, request) => {
       const tooLong = { ...TOKENS, accessToken: 'x'.repeat(4096) };
-      expect(() => transport.writeTokens(exchange, 'cookie', tooLong, {})).toThrow(
+      expect(() => transport.writeTokens(request, 'cookie', tooLong)).toThrow(
         /sAccessToken needs 4108 octets/,
       );
     });
@@ -416,8 +433,8 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
 
 describe('deleting duplicates', () => {
   it('is refused while olderCookieDomain is not configured', async () => {
-    await answerTo('node:http', (transport, exchange) => {
-      expect(() => transport.clearDuplicate(exchange, 'access', {})).toThrow(/olderCookieDomain/);
+    await answerTo('node:http', (transport, request) => {
+      expect(() => transport.clearDuplicate(request, 'access')).toThrow(/olderCookieDomain/);
     });
   });
 });
@@ -430,7 +447,7 @@ describe('configured cookie names and domains', () => {
   ] as const)('cannot inject through the %s (S063)', async (field, changes) => {
     await answerTo(
       'node:http',
-      (transport, exchange) => expect(() => transport.clear(exchange, 'cookie', {})).toThrow(`"${field}"`),
+      (transport, request) => expect(() => transport.clear(request, 'cookie')).toThrow(`"${field}"`),
       changes,
     );
   });

@@ -1,5 +1,5 @@
 import type { ConfigProblem } from '../errors.js';
-import type { RequestScope } from '../util/http-exchange.js';
+import type { RequestScope } from '../util/user-context.js';
 import { normaliseDomain, normalisePath, registrableSite } from './domains.js';
 import { isOptionsObject, OptionReader, show, textOption } from './option-reader.js';
 import type { AppInfo } from './session-config.js';

@@ -104,7 +104,7 @@ export type RateLimiter = (attempt: RateLimitedAttempt) => RateLimitDecision | P
  * @publicApi
  */
 export interface RateLimitOptions {
-  /** Decides before each refresh and after each refused access token. `fixedWindowLimiter` makes one for a single process. */
+  /** Decides before each refresh and after each refused access token. */
   limiter: RateLimiter;
   /**
    * What becomes of an attempt when the limiter throws, gives no decision or takes longer than `timeoutMs`; each way the
@@ -133,7 +133,10 @@ export function readRateLimit(reader: OptionReader, problems: ConfigProblem[]): 
   own.rejectUnknown(Object.keys(NAMES));
   const limiter = own.function<RateLimiter>('limiter');
   if (source['limiter'] === undefined)
-    own.report('limiter', 'is missing: give a function, or fixedWindowLimiter({ … })');
+    own.report(
+      'limiter',
+      'is missing: give a function that returns { allowed: true } or { allowed: false, retryAfterSec }',
+    );
   const whenUnavailable =
     own.optional('whenUnavailable', oneOfOption<'allow' | 'refuse'>(['allow', 'refuse'])) ?? 'allow';
   const timeoutMs = own.optional('timeoutMs', integerOption(1, 60_000)) ?? 1000;

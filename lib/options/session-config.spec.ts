@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { SessionConfigError, type ConfigProblem } from '../errors.js';
-import type { HttpRequest, RequestScope } from '../util/http-exchange.js';
 import { resolveSessionConfig, SESSION_WIRE_OPTION_NAMES } from './session-config.js';
 import type { AppInfoOptions, SessionWireOptions } from './wire-options.js';
+import type { HttpRequest } from '../util/http-exchange.js';
+import type { RequestScope } from '../util/user-context.js';
 
 const appInfo: AppInfoOptions = {
   appName: 'Shop',

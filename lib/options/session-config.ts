@@ -1,6 +1,6 @@
 import { SESSION_ROUTES } from './session-routes.js';
-import type { HttpRequest, RequestScope } from '../util/http-exchange.js';
-import type { UserContext } from '../util/user-context.js';
+import type { HttpRequest } from '../util/http-exchange.js';
+import type { RequestScope, UserContext } from '../util/user-context.js';
 import type {
   AntiCsrfMode,
   CookieSameSite,

@@ -1,6 +1,7 @@
 import { CoreBadInputError } from '../errors.js';
 import { selectSurplus } from '../util/session-cap.js';
 import {
+  isStorableText,
   SessionStore,
   type FoundSession,
   type LimitedInsert,
@@ -14,18 +15,26 @@ import {
   type StoredStaticKey,
   type UpdateOnRead,
 } from './session-store.js';
-import { sessionTables, type SchemaOptions, type SessionTables } from './schema.js';
+import {
+  COLUMNS,
+  COLUMNS_OF_S,
+  OURS,
+  sessionTables,
+  toSessionHandle,
+  toSessionKey,
+  toSessionRow,
+  type SchemaOptions,
+  type SessionTables,
+} from './schema.js';
 import type { SqlClient, SqlQuery, SqlSteps, SqlValue } from './sql-client.js';
-import { SqlConnection } from './sql-connection.js';
+import { SqlConnection, DEFAULT_RETRY, type RetryPolicy } from './sql-connection.js';
 import { SqlKeys } from './sql-keys.js';
-import { DEFAULT_RETRY, type RetryPolicy } from './sql-retry.js';
-import { COLUMNS, COLUMNS_OF_S, toSessionHandle, toSessionKey, OURS, toSessionRow } from './sql-rows.js';
 
-/** What the SQL stores have in common. */
+/** The options that all SQL stores have. */
 export interface SqlStoreOptions extends SchemaOptions {
   /**
-   * Makes and completes the tables before the first statement. Default true. With false the store takes what is there;
-   * `schemaSql` gives the statements.
+   * Makes and completes the tables before the first statement. Default true. With false the store uses the tables as
+   * they are; `schemaSql` returns the statements that make them.
    */
   migrate?: boolean;
 }
@@ -33,12 +42,12 @@ export interface SqlStoreOptions extends SchemaOptions {
 const THE_SESSION = `${OURS} AND tenant_id = $1 AND session_handle = $2`;
 
 /**
- * Sessions in the tables of a SuperTokens Core, on any SQL database there is a client for.
+ * Sessions in the tables of a SuperTokens Core, on any SQL database that has a client.
  *
- * Each method is one statement on its happy path. READ COMMITTED, PostgreSQL's default, suffices for them: each decides
- * on the one row that it changes, in its WHERE clause, which PostgreSQL evaluates again when it had to wait for
- * another writer of that row; stricter levels only add failures to retry. SQLite has one writer at a time. The few
- * cases in which rows that are *not* there decide take a lock (`exclusively`).
+ * Each method is one statement on its happy path. READ COMMITTED, PostgreSQL's default, is strict enough: each statement
+ * decides about the one row that it changes in its WHERE clause, and PostgreSQL evaluates that again after a wait for
+ * another writer of the row. Stricter levels only add failures to retry. SQLite has one writer at a time. The few methods
+ * that depend on the *absence* of rows take a lock (`exclusively`).
  *
  * @see docs/protocol/core.md B15, C
  */
@@ -65,26 +74,26 @@ export class SqlStore extends SessionStore {
     return this.connection.prepare();
   }
 
-  /** The primary key refuses a handle that exists. */
+  /** Leaves it to the primary key to refuse a handle that exists. */
   override async insertSession(row: SessionRow): Promise<void> {
     const { text, values } = this.insertQuery(row);
-    await this.inserting(row, () => this.connection.run(text, ...values));
+    await this.insertChecked(row, () => this.connection.run(text, ...values));
   }
 
   /**
-   * Locked for these users in this tenant: how many rows there are is nothing a row could guard. Two or three statements,
-   * of which each sees what was committed before it; sign-ins of others do not wait.
+   * Takes a lock for these users in this tenant, because no row can guard a number of rows; sign-ins of other users do not
+   * wait. It is two or three statements, and each sees the rows that were committed before it.
    */
   override async insertSessionWithinLimit(row: SessionRow, limit: RowLimit): Promise<LimitedInsert> {
     const userIds = [...new Set(limit.userIds)].sort();
     const lock = JSON.stringify([this.tables.sessions.sql, row.tenantId, userIds]);
-    return this.inserting(row, () =>
+    return this.insertChecked(row, () =>
       this.connection.exclusiveSteps(lock, () => this.insertWithin({ ...limit, userIds }, row)),
     );
   }
 
   private *insertWithin(limit: RowLimit, row: SessionRow): SqlSteps<LimitedInsert> {
-    const { condition, values } = this.ofUsers({ ...limit, tenantId: row.tenantId });
+    const { condition, values } = this.conditionForUsers({ ...limit, tenantId: row.tenantId });
     const live = yield {
       text: `SELECT tenant_id, session_handle FROM ${this.tables.sessions.sql}
         WHERE ${condition} ORDER BY created_at_time, session_handle`,
@@ -117,9 +126,9 @@ export class SqlStore extends SessionStore {
     };
   }
 
-  /** What is wrong with a row in the words of the caller. */
-  private async inserting<T>(row: SessionRow, insert: () => Promise<T>): Promise<T> {
-    if (!isStorable(row.userId)) {
+  /** Inserts a row. @throws {CoreBadInputError} its user id or its tenant cannot be stored */
+  private async insertChecked<T>(row: SessionRow, insert: () => Promise<T>): Promise<T> {
+    if (!isStorableText(row.userId)) {
       throw new CoreBadInputError(
         'The user id contains NUL or half a surrogate pair, which no database can keep',
       );
@@ -135,7 +144,7 @@ export class SqlStore extends SessionStore {
     }
   }
 
-  /** A read of one row by its primary key. */
+  /** Reads one row by its primary key. */
   override async findSession(key: SessionKey): Promise<SessionRow | undefined> {
     const [row] = await this.connection.run(
       `SELECT ${COLUMNS} FROM ${this.tables.sessions.sql} WHERE ${THE_SESSION}`,
@@ -192,7 +201,7 @@ export class SqlStore extends SessionStore {
     return { row: row && toSessionRow(row), isUpdated: row?.['is_updated'] === true };
   }
 
-  /** Each row is removed, and answered, by one of several at once. They may deadlock, and then one is repeated. */
+  /** Of concurrent calls one removes a row and returns its handle. They may deadlock, and then one is repeated. */
   override async deleteSessions(keys: readonly SessionKey[]): Promise<string[]> {
     const { text, values } = this.deletionQuery(keys);
     return Array.from(await this.connection.run(text, ...values), toSessionHandle);
@@ -208,9 +217,9 @@ export class SqlStore extends SessionStore {
     };
   }
 
-  /** A session that the user starts meanwhile may stay: it began after the removal. Otherwise as above. */
+  /** A session that begins after the statement stays. */
   override async deleteSessionsOfUsers(input: SessionsOfUsers): Promise<string[]> {
-    const { condition, values } = this.ofUsers(input);
+    const { condition, values } = this.conditionForUsers(input);
     const rows = await this.connection.run(
       `DELETE FROM ${this.tables.sessions.sql} WHERE ${condition} RETURNING session_handle`,
       ...values,
@@ -218,9 +227,9 @@ export class SqlStore extends SessionStore {
     return Array.from(rows, toSessionHandle);
   }
 
-  /** A snapshot of committed rows. */
+  /** Reads a snapshot of committed rows. */
   override async findSessionHandlesOfUsers(input: SessionsOfUsers): Promise<string[]> {
-    const { condition, values } = this.ofUsers(input);
+    const { condition, values } = this.conditionForUsers(input);
     const rows = await this.connection.run(
       `SELECT session_handle FROM ${this.tables.sessions.sql} WHERE ${condition}`,
       ...values,
@@ -228,7 +237,7 @@ export class SqlStore extends SessionStore {
     return Array.from(rows, toSessionHandle);
   }
 
-  /** Rows are checked again as they are removed, so several may sweep at once. Each step begins where the last ended. */
+  /** Begins where the last step ended. Each row is checked again when it is removed, so several instances may sweep at once. */
   override async deleteExpiredSessions(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }> {
     const position = this.sweepPosition;
     this.sweepPosition = await this.connection.dialect.sweep(
@@ -263,15 +272,18 @@ export class SqlStore extends SessionStore {
     return this.keys.addStaticKey(key);
   }
 
-  /** What the store opened itself; the next statement would open it again. */
+  /** Closes the database if the store opened it; a later statement opens it again. */
   override async close(): Promise<void> {
     return this.connection.close();
   }
 
-  private ofUsers({ userIds, tenantId, nowMs }: SessionsOfUsers): { condition: string; values: SqlValue[] } {
-    // What cannot be stored belongs to nobody, and a driver might turn it into somebody else's id.
+  private conditionForUsers({ userIds, tenantId, nowMs }: SessionsOfUsers): {
+    condition: string;
+    values: SqlValue[];
+  } {
+    // An id that cannot be stored has no sessions, and a driver could turn it into another user's id.
     const condition = `${OURS} AND ${this.connection.dialect.inList('user_id', '$1')} AND expires_at >= $2`;
-    const values = [JSON.stringify(userIds.filter(isStorable)), nowMs];
+    const values = [JSON.stringify(userIds.filter(isStorableText)), nowMs];
     return tenantId === undefined
       ? { condition, values }
       : { condition: `${condition} AND tenant_id = $3`, values: [...values, tenantId] };
@@ -327,9 +339,4 @@ function conditions(where: SessionCondition, parameters: Parameters, table = '')
     ...compare(`COALESCE(${table}jwt_user_payload, '{}') =`, accessTokenPayload, 'TEXT'),
     ...compare(`${table}expires_at >=`, minExpiresAtMs, 'BIGINT'),
   ];
-}
-
-/** NUL is refused by PostgreSQL; half a surrogate pair has no UTF-8 and would come back as another character. */
-function isStorable(text: string): boolean {
-  return !/\0|\p{Surrogate}/u.test(text);
 }

@@ -1,5 +1,3 @@
-import type { UserContext } from './user-context.js';
-
 /**
  * What the library reads of an HTTP request, whichever framework serves it. Method names are those of SuperTokens'
  * request wrapper, so that overrides and handlers written for it work.
@@ -48,10 +46,4 @@ export interface HttpResponse {
 export interface HttpExchange {
   readonly request: HttpRequest;
   readonly response: HttpResponse;
-}
-
-/** Arguments of every option that decides per request. */
-export interface RequestScope {
-  readonly request: HttpRequest | undefined;
-  readonly userContext: UserContext;
 }

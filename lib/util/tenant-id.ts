@@ -1,3 +1,4 @@
+import { CoreBadInputError } from '../errors.js';
 import type { JsonObject } from './json.js';
 
 /** The tenant of everybody who does not say otherwise. */
@@ -14,6 +15,14 @@ const RESERVED_WORD = /^(?:recipe|config|users|hello|appid-.*)$/;
  */
 export function isTenantId(text: string): boolean {
   return TENANT_ID.test(text) && !RESERVED_WORD.test(text);
+}
+
+/** @throws {CoreBadInputError} no tenant can have that id */
+export function assertTenantId(tenantId: string): void {
+  if (isTenantId(tenantId)) return;
+  throw new CoreBadInputError(
+    'The tenant id must be 1 to 64 characters of a-z, 0-9 and "-", and no reserved word of the core',
+  );
 }
 
 /** The tenant that a token's payload names. */

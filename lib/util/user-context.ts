@@ -8,6 +8,13 @@ import type { HttpRequest } from './http-exchange.js';
  */
 export type UserContext = Record<string, unknown>;
 
+/** Arguments of every option that decides per request. */
+export interface RequestScope {
+  /** `undefined` outside of HTTP requests. */
+  readonly request: HttpRequest | undefined;
+  readonly userContext: UserContext;
+}
+
 interface ReservedContext {
   request?: HttpRequest;
   keepCacheAlive?: boolean;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ADAPTERS, startApplication, type TestApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { seededMemoryStore } from '../support/embedded.js';
 import type { MemoryStore } from 'nest-sessions/core';
 
@@ -9,18 +9,17 @@ describe.each(ADAPTERS)('ways around a guard on %s', (adapter) => {
 
   beforeAll(async () => {
     store = await seededMemoryStore();
-    application = await startApplication({
-      adapter,
-      store,
-      handlers: {
+    application = await TestApplication.on(adapter)
+      .store(store)
+      .handlers({
         open: {
           'sign-in': async ({ sessions, req, res }) => {
             const session = await sessions.createNewSession(req, res, { userId: 'who-typed-the-password' });
             return { userId: session.getUserId() };
           },
         },
-      },
-    });
+      })
+      .start();
   });
 
   afterAll(() => application.close());

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DYNAMIC_TEST_KEY, FOREIGN_TEST_KEY } from '../fixtures/signing-keys.js';
 import { keyPairOf } from '../support/embedded.js';
 import { jwt, rs256, V5_CLAIMS, V5_HEADER } from '../support/made-tokens.js';
-import { ADAPTERS, startApplication, type TestApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 
 const { publicKey, privateKey } = keyPairOf(DYNAMIC_TEST_KEY);
 const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -77,7 +77,7 @@ describe.each(ADAPTERS)('forged access tokens on %s', (adapter) => {
   let application: TestApplication;
 
   beforeAll(async () => {
-    application = await startApplication({ adapter });
+    application = await TestApplication.on(adapter).start();
   });
 
   afterAll(() => application.close());

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { MemoryStore } from 'nest-sessions/core';
 import { ACCESS_VALIDITY_SEC, rowOf, seededMemoryStore } from '../support/embedded.js';
-import { ADAPTERS, startApplication, type TestApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { watchedStore } from '../support/watched-store.js';
 
 const MONTH_SEC = 30 * 24 * 3600;
@@ -12,11 +12,10 @@ describe.each(ADAPTERS)('sessions in the wrong hands on %s', (adapter) => {
 
   beforeEach(async () => {
     store = await seededMemoryStore();
-    application = await startApplication({
-      adapter,
-      store,
-      coreOptions: { refreshTokenValiditySec: MONTH_SEC },
-    });
+    application = await TestApplication.on(adapter)
+      .store(store)
+      .engine({ refreshTokenValiditySec: MONTH_SEC })
+      .start();
   });
 
   afterEach(() => application.close());
@@ -125,7 +124,7 @@ describe.each(ADAPTERS)('sessions in the wrong hands on %s', (adapter) => {
 describe.each(ADAPTERS)('a store that fails while sessions are ended on %s', (adapter) => {
   it('CVE-2020-15223: a revocation that was not stored is an error, and nobody is told otherwise', async () => {
     const watched = await watchedStore();
-    const application = await startApplication({ adapter, store: watched.store });
+    const application = await TestApplication.on(adapter).store(watched.store).start();
     try {
       const client = await application.signedIn('cookie', 'user-1');
       watched.failing.add('deleteSessions').add('deleteSessionsOfUsers');

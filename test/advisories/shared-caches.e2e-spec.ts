@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Answer, RequestToSend } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
-import { ADAPTERS, startApplication, type TestApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 
 /** As a careless cache in front of an application does it: whatever is not forbidden is kept, by path and `Vary`. */
 class SharedCache {
@@ -37,9 +37,8 @@ describe.each(ADAPTERS)('a shared cache in front of %s', (adapter) => {
   let application: TestApplication;
 
   beforeAll(async () => {
-    application = await startApplication({
-      adapter,
-      handlers: {
+    application = await TestApplication.on(adapter)
+      .handlers({
         guarded: {
           rename: (session) => session.mergeIntoAccessTokenPayload({ name: session.getUserId() }),
           'with-list': async (session, { res }) => {
@@ -49,8 +48,8 @@ describe.each(ADAPTERS)('a shared cache in front of %s', (adapter) => {
             raw.end('{}');
           },
         },
-      },
-    });
+      })
+      .start();
   });
 
   afterAll(() => application.close());

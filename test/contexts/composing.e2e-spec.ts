@@ -21,8 +21,8 @@ import {
   SessionGuard,
   SessionService,
 } from 'nest-sessions';
-import { ADAPTERS, withApplication } from '../support/test-application.js';
-import { DRIVERS, read, withGraphql } from './graphql-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
+import { DRIVERS, read, GraphqlApplication } from './graphql-application.js';
 
 /** Stands for the application's table of keys. */
 @Injectable()
@@ -94,42 +94,38 @@ class ReportsController {
 }
 
 describe.each(ADAPTERS)('a guard for a session or an API key on %s', (adapter) => {
-  const input = { adapter, controllers: [ReportsController], providers: [ApiKeys] };
+  const starter = TestApplication.on(adapter).controllers(ReportsController).providers(ApiKeys);
 
   it('lets both through, and the handler sees which it was', async () => {
-    await withApplication(input, async ({ signedIn, send }) => {
-      const client = await signedIn('cookie');
-      expect((await client.get('/report')).body).toEqual({ by: 'ada' });
-      const byKey = await send({ path: '/report', headers: { 'x-api-key': 'key-of-ci' } });
-      expect([byKey.status, byKey.body]).toEqual([200, { by: 'key of ci' }]);
-    });
+    const { signedIn, send } = await starter.start();
+    const client = await signedIn('cookie');
+    expect((await client.get('/report')).body).toEqual({ by: 'ada' });
+    const byKey = await send({ path: '/report', headers: { 'x-api-key': 'key-of-ci' } });
+    expect([byKey.status, byKey.body]).toEqual([200, { by: 'key of ci' }]);
   });
 
   it('refuses what has neither as the session guard does, and a wrong key whatever else there is', async () => {
-    await withApplication(input, async ({ signedIn, send }) => {
-      const neither = await send({ path: '/report' });
-      expect([neither.status, neither.body]).toEqual([401, { message: 'unauthorised' }]);
-      const client = await signedIn('cookie');
-      const wrong = await client.get('/report', { 'x-api-key': 'guessed' });
-      expect([wrong.status, wrong.body]).toMatchObject([401, { message: 'Unknown API key' }]);
-    });
+    const { signedIn, send } = await starter.start();
+    const neither = await send({ path: '/report' });
+    expect([neither.status, neither.body]).toEqual([401, { message: 'unauthorised' }]);
+    const client = await signedIn('cookie');
+    const wrong = await client.get('/report', { 'x-api-key': 'guessed' });
+    expect([wrong.status, wrong.body]).toMatchObject([401, { message: 'Unknown API key' }]);
   });
 
   it('keeps the rules of routes for sessions', async () => {
-    await withApplication(input, async ({ signedIn, clock }) => {
-      const client = await signedIn('header');
-      expect((await client.get('/users-only')).status).toBe(403);
-      clock.advanceSeconds(3601);
-      expect((await client.get('/report')).body).toEqual({ message: 'try refresh token' });
-    });
+    const { signedIn, clock } = await starter.start();
+    const client = await signedIn('header');
+    expect((await client.get('/users-only')).status).toBe(403);
+    clock.advanceSeconds(3601);
+    expect((await client.get('/report')).body).toEqual({ message: 'try refresh token' });
   });
 
   it('can also be one that asks SessionGuard after a check of its own', async () => {
-    await withApplication(input, async ({ signedIn }) => {
-      const client = await signedIn('cookie');
-      expect((await client.get('/office', { 'x-hour': '9' })).body).toEqual({ userId: 'ada' });
-      expect((await client.get('/office', { 'x-hour': '22' })).status).toBe(403);
-    });
+    const { signedIn } = await starter.start();
+    const client = await signedIn('cookie');
+    expect((await client.get('/office', { 'x-hour': '9' })).body).toEqual({ userId: 'ada' });
+    expect((await client.get('/office', { 'x-hour': '22' })).status).toBe(403);
   });
 });
 
@@ -144,18 +140,17 @@ describe.each(DRIVERS)('the same guard in GraphQL: $name', (driver) => {
   }
 
   it('lets both through', async () => {
-    const input = { driver, resolvers: [ReportResolver], providers: [ApiKeys] };
-    await withGraphql(input, async ({ send, signedIn }) => {
-      const body = { query: '{ report }' };
-      const byKey = await send({
-        method: 'POST',
-        path: '/graphql',
-        body,
-        headers: { 'x-api-key': 'key-of-ci' },
-      });
-      expect(byKey.body).toEqual({ data: { report: 'by key' } });
-      const bySession = await (await signedIn('header', 'ada')).post('/graphql', body);
-      expect(read(bySession)).toEqual({ data: { report: 'ada' } });
+    const starter = GraphqlApplication.via(driver).resolvers(ReportResolver).providers(ApiKeys);
+    const { send, signedIn } = await starter.start();
+    const body = { query: '{ report }' };
+    const byKey = await send({
+      method: 'POST',
+      path: '/graphql',
+      body,
+      headers: { 'x-api-key': 'key-of-ci' },
     });
+    expect(byKey.body).toEqual({ data: { report: 'by key' } });
+    const bySession = await (await signedIn('header', 'ada')).post('/graphql', body);
+    expect(read(bySession)).toEqual({ data: { report: 'ada' } });
   });
 });

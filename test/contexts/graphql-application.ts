@@ -25,13 +25,7 @@ import {
 } from 'nest-sessions';
 import type { Answer } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
-import {
-  sessionModule,
-  startApplication,
-  type Adapter,
-  type ApplicationInput,
-  type TestApplication,
-} from '../support/test-application.js';
+import { ApplicationStarter, TestApplication, type Adapter } from '../support/test-application.js';
 
 // Mercurius serves its page of GraphiQL by a package that jest cannot load on every version of Node; no test asks for it.
 jest.doMock('@fastify/static', () => ({}));
@@ -187,33 +181,44 @@ export function graphqlModule(driver: Driver, options: Partial<ApolloDriverConfi
   });
 }
 
-export interface GraphqlInput extends Omit<ApplicationInput, 'adapter' | 'imports'> {
-  readonly driver: Driver;
-  readonly graphql?: Partial<ApolloDriverConfig>;
-  readonly resolvers?: Type[];
-  /** In place of the one that {@link graphqlModule} makes. */
-  readonly module?: DynamicModule;
+/** An application with a GraphQL server. */
+export class GraphqlApplication extends TestApplication {
+  /** Starts applications on a driver. */
+  static via(driver: Driver): GraphqlStarter {
+    return new GraphqlStarter(driver);
+  }
 }
 
-export async function startGraphql(input: GraphqlInput): Promise<TestApplication> {
-  const { driver, graphql, module, resolvers = [DemoResolver, UnguardedResolver], ...application } = input;
-  return startApplication({
-    ...application,
-    adapter: driver.adapter,
-    imports: [await sessionModule(application), module ?? graphqlModule(driver, graphql)],
-    providers: [...resolvers, ...(input.providers ?? [])],
-  });
-}
+export class GraphqlStarter extends ApplicationStarter {
+  private server: DynamicModule | undefined;
+  private resolverClasses: Type[] = [DemoResolver, UnguardedResolver];
 
-export async function withGraphql(
-  input: GraphqlInput,
-  test: (application: TestApplication) => Promise<void>,
-): Promise<void> {
-  const application = await startGraphql(input);
-  try {
-    await test(application);
-  } finally {
-    await application.close();
+  constructor(private readonly driver: Driver) {
+    super(driver.adapter);
+  }
+
+  /** Sets options of the module that {@link graphqlModule} makes. */
+  graphql(options: Partial<ApolloDriverConfig>): this {
+    return this.module(graphqlModule(this.driver, options));
+  }
+
+  /** Sets the module in place of the one that {@link graphqlModule} makes. */
+  module(module: DynamicModule): this {
+    const starter = this.change({});
+    starter.server = module;
+    return starter;
+  }
+
+  /** Sets the resolvers; the default is one for each way of asking for a session, and one without the guard. */
+  resolvers(...resolvers: Type[]): this {
+    const starter = this.change({});
+    starter.resolverClasses = resolvers;
+    return starter;
+  }
+
+  protected override prepare(): this {
+    const server = this.server ?? graphqlModule(this.driver);
+    return this.imports(server).providers(...this.resolverClasses);
   }
 }
 

@@ -1,4 +1,3 @@
-import type { AddressInfo } from 'node:net';
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
 import { describe, expect, it } from '@jest/globals';
 import { GraphQLModule } from '@nestjs/graphql';
@@ -7,7 +6,12 @@ import { SessionSockets } from 'nest-sessions';
 import { WebSocket, type ClientOptions } from 'ws';
 import type { SessionClient } from '../support/session-client.js';
 import { SHOP, type TestApplication } from '../support/test-application.js';
-import { DRIVERS, withGraphql, type GraphqlAnswer, type GraphqlInput } from './graphql-application.js';
+import {
+  DRIVERS,
+  GraphqlApplication,
+  type GraphqlAnswer,
+  type GraphqlStarter,
+} from './graphql-application.js';
 
 /** A connection for subscriptions, as a browser or an app opens it. */
 interface Live {
@@ -23,14 +27,13 @@ interface LiveOptions {
 }
 
 async function withSubscriptions(
-  input: GraphqlInput,
+  starter: GraphqlStarter,
   test: (application: TestApplication, connect: (options: LiveOptions) => Live) => Promise<void>,
 ): Promise<void> {
   const clients: Client[] = [];
-  await withGraphql(input, async (application) => {
-    const { port } = (application.app.getHttpServer() as { address(): AddressInfo }).address();
+  await starter.run(async (application) => {
     try {
-      await test(application, (options) => open(port, options, clients));
+      await test(application, (options) => open(application.port, options, clients));
     } finally {
       for (const client of clients) await client.dispose();
     }
@@ -83,18 +86,18 @@ function scriptWith(client: SessionClient): LiveOptions {
 const FIRST = { data: { ticks: 1 } };
 
 describe.each(DRIVERS)('a subscription in GraphQL: $name', (driver) => {
-  const subscriptions = (input: Partial<GraphqlInput>, test: Parameters<typeof withSubscriptions>[1]) =>
-    withSubscriptions({ driver, ...input }, test);
+  const subscriptions = (test: Parameters<typeof withSubscriptions>[1]) =>
+    withSubscriptions(GraphqlApplication.via(driver), test);
 
   it('is open to a browser on our website by its cookie (S081, S082)', async () => {
-    await subscriptions({}, async ({ signedIn }, connect) => {
+    await subscriptions(async ({ signedIn }, connect) => {
       const live = connect(browserOn(SHOP.websiteDomain, await signedIn('cookie')));
       expect(await live.first('subscription { ticks }')).toEqual(FIRST);
     });
   });
 
   it('is open to a script that sends its token with the connection (S081, S082)', async () => {
-    await subscriptions({}, async ({ signedIn }, connect) => {
+    await subscriptions(async ({ signedIn }, connect) => {
       const live = connect(scriptWith(await signedIn('header')));
       expect(await live.first('subscription { ticks }')).toEqual(FIRST);
     });
@@ -104,7 +107,7 @@ describe.each(DRIVERS)('a subscription in GraphQL: $name', (driver) => {
     ['a page of another origin', (client: SessionClient) => browserOn('https://evil.io', client)],
     ['a connection without a token', () => ({ headers: { origin: SHOP.websiteDomain } })],
   ])('is closed to %s (S081, S082)', async (_case, options) => {
-    await subscriptions({}, async ({ signedIn }, connect) => {
+    await subscriptions(async ({ signedIn }, connect) => {
       const live = connect(options(await signedIn('cookie')));
       const { errors } = await live.first('subscription { ticks }');
       expect(errors).toMatchObject([{ message: 'unauthorised', extensions: { code: 'UNAUTHORISED' } }]);
@@ -112,7 +115,7 @@ describe.each(DRIVERS)('a subscription in GraphQL: $name', (driver) => {
   });
 
   it('asks the client to refresh when the access token of the connection has expired (S081, S082)', async () => {
-    await subscriptions({}, async ({ signedIn, clock }, connect) => {
+    await subscriptions(async ({ signedIn, clock }, connect) => {
       const live = connect(scriptWith(await signedIn('header')));
       expect(await live.first('subscription { ticks }')).toEqual(FIRST);
       clock.advanceSeconds(3601);
@@ -122,7 +125,7 @@ describe.each(DRIVERS)('a subscription in GraphQL: $name', (driver) => {
   });
 
   it('ends with the session: its connection is closed (S054, S081)', async () => {
-    await subscriptions({}, async ({ signedIn, sessions }, connect) => {
+    await subscriptions(async ({ signedIn, sessions }, connect) => {
       const live = connect(browserOn(SHOP.websiteDomain, await signedIn('cookie', 'ada')));
       const other = connect(browserOn(SHOP.websiteDomain, await signedIn('cookie', 'bob')));
       await Promise.all([live.first('subscription { ticks }'), other.first('subscription { ticks }')]);
@@ -149,12 +152,15 @@ describe('a GraphQL connection that is admitted before its first operation', () 
   });
 
   it('is closed with the reason when it has no session (S082)', async () => {
-    await withSubscriptions({ driver, module: admitting }, async ({ signedIn }, connect) => {
-      const live = connect(browserOn(SHOP.websiteDomain, await signedIn('cookie')));
-      expect(await live.first('subscription { ticks }')).toEqual(FIRST);
-      const refused = connect({ headers: { origin: SHOP.websiteDomain } });
-      void refused.first('subscription { ticks }');
-      expect(await refused.closed).toBe(4401);
-    });
+    await withSubscriptions(
+      GraphqlApplication.via(driver).module(admitting),
+      async ({ signedIn }, connect) => {
+        const live = connect(browserOn(SHOP.websiteDomain, await signedIn('cookie')));
+        expect(await live.first('subscription { ticks }')).toEqual(FIRST);
+        const refused = connect({ headers: { origin: SHOP.websiteDomain } });
+        void refused.first('subscription { ticks }');
+        expect(await refused.closed).toBe(4401);
+      },
+    );
   });
 });

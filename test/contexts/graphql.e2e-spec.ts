@@ -5,10 +5,10 @@ import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
 import { GraphQLModule, Query, ResolveField, Resolver } from '@nestjs/graphql';
 import { PublicAccess, SessionError, SessionEvents, SessionGuard, type AnySessionError } from 'nest-sessions';
 import type { Answer } from '../support/http-client.js';
-import type { TestApplication } from '../support/test-application.js';
+import { type TestApplication } from '../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
 import { watchedStore } from '../support/watched-store.js';
-import { Account, AccountResolver, ask, DRIVERS, read, withGraphql } from './graphql-application.js';
+import { Account, AccountResolver, ask, DRIVERS, read, GraphqlApplication } from './graphql-application.js';
 
 /** Apollo's driver answers 200 to everything that was executed unless it is told otherwise; Mercurius needs no telling. */
 const WITH_STATUS = { preserveHttpStatusForExecutionErrors: false };
@@ -26,156 +26,147 @@ async function callsOf(calls: string[], send: () => Promise<Answer>): Promise<An
 
 describe.each(DRIVERS)('a session in GraphQL: $name', (driver) => {
   it.each(['cookie', 'header'] as const)('is verified and injected, by %s (S081)', async (mode) => {
-    await withGraphql({ driver }, async ({ signedIn }) => {
-      const answer = await ask(await signedIn(mode, 'ada'), '{ me }');
-      expect([answer.status, answer.body]).toEqual([200, { data: { me: 'ada' } }]);
-    });
+    const { signedIn } = await GraphqlApplication.via(driver).start();
+    const answer = await ask(await signedIn(mode, 'ada'), '{ me }');
+    expect([answer.status, answer.body]).toEqual([200, { data: { me: 'ada' } }]);
   });
 
   it('belongs to the fields that ask for one: the guard throws, and the others are answered (S081)', async () => {
-    await withGraphql({ driver }, async ({ client }) => {
-      const { data, errors } = read(await ask(client(), '{ maybeMe open optional }'));
-      expect(data).toEqual({ maybeMe: null, open: 'session: none', optional: 'session: none' });
-      expect(errors).toMatchObject([
-        { message: 'unauthorised', path: ['maybeMe'], extensions: { code: 'UNAUTHORISED' } },
-      ]);
-    });
+    const { client } = await GraphqlApplication.via(driver).start();
+    const { data, errors } = read(await ask(client(), '{ maybeMe open optional }'));
+    expect(data).toEqual({ maybeMe: null, open: 'session: none', optional: 'session: none' });
+    expect(errors).toMatchObject([
+      { message: 'unauthorised', path: ['maybeMe'], extensions: { code: 'UNAUTHORISED' } },
+    ]);
   });
 
   it('never reaches a public field or an unguarded one that runs beside a guarded one (S081, S084)', async () => {
-    await withGraphql({ driver }, async ({ signedIn }) => {
-      const client = await signedIn('cookie', 'ada');
-      const { data, errors } = read(await ask(client, '{ open maybeMe unguarded optional }'));
-      expect(data).toEqual({
-        open: 'session: none',
-        maybeMe: 'ada',
-        unguarded: null,
-        optional: 'session: ada',
-      });
-      expect(errors?.map(({ message }) => message)).toEqual([expect.stringContaining('no SessionGuard ran')]);
+    const { signedIn } = await GraphqlApplication.via(driver).start();
+    const client = await signedIn('cookie', 'ada');
+    const { data, errors } = read(await ask(client, '{ open maybeMe unguarded optional }'));
+    expect(data).toEqual({
+      open: 'session: none',
+      maybeMe: 'ada',
+      unguarded: null,
+      optional: 'session: ada',
     });
+    expect(errors?.map(({ message }) => message)).toEqual([expect.stringContaining('no SessionGuard ran')]);
   });
 
   it('asks the client to refresh, with the status that a browser client acts on (S081)', async () => {
-    await withGraphql({ driver, graphql: WITH_STATUS }, async ({ signedIn, clock }) => {
-      const client = await signedIn();
-      clock.advanceSeconds(3601);
-      const expired = await ask(client, '{ me }');
-      expect(expired.status).toBe(401);
-      expect(read(expired).errors).toMatchObject([
-        { message: 'try refresh token', extensions: { code: 'TRY_REFRESH_TOKEN' } },
-      ]);
-      expect(tokenTraffic(expired)).toEqual(NOTHING);
-      await client.refresh();
-      expect((await ask(client, '{ me }')).status).toBe(200);
-    });
+    const { signedIn, clock } = await GraphqlApplication.via(driver).graphql(WITH_STATUS).start();
+    const client = await signedIn();
+    clock.advanceSeconds(3601);
+    const expired = await ask(client, '{ me }');
+    expect(expired.status).toBe(401);
+    expect(read(expired).errors).toMatchObject([
+      { message: 'try refresh token', extensions: { code: 'TRY_REFRESH_TOKEN' } },
+    ]);
+    expect(tokenTraffic(expired)).toEqual(NOTHING);
+    await client.refresh();
+    expect((await ask(client, '{ me }')).status).toBe(200);
   });
 
   it('is promoted once for all fields of an operation, and its new token reaches the client (S081)', async () => {
     const { store, calls } = await watchedStore();
-    await withGraphql({ driver, store }, async (application) => {
-      const client = await application.signedIn('header', 'ada');
-      await client.refresh();
-      const refreshed = client.accessToken;
-      const answer = await callsOf(calls, () => ask(client, '{ me maybeMe handle optional again: me }'));
-      expect(read(answer)).toMatchObject({ data: { me: 'ada', again: 'ada', optional: 'session: ada' } });
-      expect(calls).toEqual(['update refreshTokenHash2']);
-      expect(await promotions(application)).toBe(1);
-      expect(client.accessToken).not.toBe(refreshed);
-      expect(tokenTraffic(await ask(client, '{ me }'))).toEqual(NOTHING);
-    });
+    const application = await GraphqlApplication.via(driver).store(store).start();
+    const client = await application.signedIn('header', 'ada');
+    await client.refresh();
+    const refreshed = client.accessToken;
+    const answer = await callsOf(calls, () => ask(client, '{ me maybeMe handle optional again: me }'));
+    expect(read(answer)).toMatchObject({ data: { me: 'ada', again: 'ada', optional: 'session: ada' } });
+    expect(calls).toEqual(['update refreshTokenHash2']);
+    expect(await promotions(application)).toBe(1);
+    expect(client.accessToken).not.toBe(refreshed);
+    expect(tokenTraffic(await ask(client, '{ me }'))).toEqual(NOTHING);
   });
 
   it('is verified once for all operations of a batch (S081)', async () => {
     const { store, calls } = await watchedStore();
-    await withGraphql({ driver, store }, async ({ signedIn }) => {
-      const client = await signedIn('header', 'ada');
-      await client.refresh();
-      const refreshed = client.accessToken;
-      const answer = await callsOf(calls, () => ask(client, '{ me }', '{ claimed }', '{ handle open }'));
-      expect(answer.body).toMatchObject([
-        { data: { me: 'ada' } },
-        { errors: [{ extensions: { code: 'INVALID_CLAIMS' } }] },
-        { data: { open: 'session: none' } },
-      ]);
-      expect(calls).toEqual(['update refreshTokenHash2']);
-      expect(client.accessToken).not.toBe(refreshed);
-    });
+    const { signedIn } = await GraphqlApplication.via(driver).store(store).start();
+    const client = await signedIn('header', 'ada');
+    await client.refresh();
+    const refreshed = client.accessToken;
+    const answer = await callsOf(calls, () => ask(client, '{ me }', '{ claimed }', '{ handle open }'));
+    expect(answer.body).toMatchObject([
+      { data: { me: 'ada' } },
+      { errors: [{ extensions: { code: 'INVALID_CLAIMS' } }] },
+      { data: { open: 'session: none' } },
+    ]);
+    expect(calls).toEqual(['update refreshTokenHash2']);
+    expect(client.accessToken).not.toBe(refreshed);
   });
 
   it('tells which claims failed, field by field (S081)', async () => {
-    await withGraphql({ driver }, async ({ signedIn }) => {
-      const { data, errors } = read(await ask(await signedIn(), '{ claimed open }'));
-      expect(data).toEqual({ claimed: null, open: 'session: none' });
-      expect(errors).toMatchObject([
-        {
-          message: 'invalid claim',
-          extensions: {
-            code: 'INVALID_CLAIMS',
-            claimValidationErrors: [{ id: 'plan', reason: 'no plan' }],
-          },
+    const { signedIn } = await GraphqlApplication.via(driver).start();
+    const { data, errors } = read(await ask(await signedIn(), '{ claimed open }'));
+    expect(data).toEqual({ claimed: null, open: 'session: none' });
+    expect(errors).toMatchObject([
+      {
+        message: 'invalid claim',
+        extensions: {
+          code: 'INVALID_CLAIMS',
+          claimValidationErrors: [{ id: 'plan', reason: 'no plan' }],
         },
-      ]);
-    });
+      },
+    ]);
   });
 
   it('can be created and changed by mutations: tokens are written to the response of the operation', async () => {
-    await withGraphql({ driver }, async ({ client }) => {
-      const visitor = client();
-      await ask(visitor, 'mutation { signIn }');
-      expect(read(await ask(visitor, '{ me }'))).toEqual({ data: { me: 'user-9' } });
-      await ask(visitor, 'mutation { rename }');
-      expect(visitor.front.up['name']).toBe('Ada');
-    });
+    const { client } = await GraphqlApplication.via(driver).start();
+    const visitor = client();
+    await ask(visitor, 'mutation { signIn }');
+    expect(read(await ask(visitor, '{ me }'))).toEqual({ data: { me: 'user-9' } });
+    await ask(visitor, 'mutation { rename }');
+    expect(visitor.front.up['name']).toBe('Ada');
   });
 
   it('keeps what each mutation of an operation changes, also where one asks the core first', async () => {
-    await withGraphql({ driver }, async ({ signedIn }) => {
-      const client = await signedIn('header', 'ada');
-      await ask(client, 'mutation { rename relocate again: rename }');
-      expect(client.front.up).toMatchObject({ name: 'Ada', city: 'London' });
-    });
+    const { signedIn } = await GraphqlApplication.via(driver).start();
+    const client = await signedIn('header', 'ada');
+    await ask(client, 'mutation { rename relocate again: rename }');
+    expect(client.front.up).toMatchObject({ name: 'Ada', city: 'London' });
   });
 
   it('is asked for at the core where a field wants that; an ended one takes the tokens from the client (S081)', async () => {
-    await withGraphql({ driver, graphql: WITH_STATUS }, async ({ signedIn, sessions }) => {
-      const client = await signedIn('cookie', 'ada');
-      expect(read(await ask(client, '{ checked }'))).toEqual({ data: { checked: 'ada' } });
-      await sessions.revokeAllSessionsForUser({ userId: 'ada' });
-      const answer = await ask(client, '{ checked }');
-      expect([answer.status, answer.header('front-token')]).toEqual([401, 'remove']);
-      expect(answer.setCookie('sAccessToken')?.value).toBe('');
-      expect(read(answer).errors).toMatchObject([{ extensions: { code: 'UNAUTHORISED' } }]);
-    });
+    const { signedIn, sessions } = await GraphqlApplication.via(driver).graphql(WITH_STATUS).start();
+    const client = await signedIn('cookie', 'ada');
+    expect(read(await ask(client, '{ checked }'))).toEqual({ data: { checked: 'ada' } });
+    await sessions.revokeAllSessionsForUser({ userId: 'ada' });
+    const answer = await ask(client, '{ checked }');
+    expect([answer.status, answer.header('front-token')]).toEqual([401, 'remove']);
+    expect(answer.setCookie('sAccessToken')?.value).toBe('');
+    expect(read(answer).errors).toMatchObject([{ extensions: { code: 'UNAUTHORISED' } }]);
   });
 
   it('is not "not signed in" when the store is gone (S078)', async () => {
     const { store, failing } = await watchedStore();
-    await withGraphql({ driver, store, graphql: WITH_STATUS }, async ({ signedIn }) => {
-      const client = await signedIn();
-      failing.add('findSession');
-      const answer = await ask(client, '{ checked }');
-      expect([answer.status, answer.header('retry-after')]).toEqual([503, '1']);
-      expect(read(answer).errors).toMatchObject([
-        { message: 'service unavailable', extensions: { code: 'SERVICE_UNAVAILABLE' } },
-      ]);
-      expect(tokenTraffic(answer)).toEqual(NOTHING);
-    });
+    const { signedIn } = await GraphqlApplication.via(driver).store(store).graphql(WITH_STATUS).start();
+    const client = await signedIn();
+    failing.add('findSession');
+    const answer = await ask(client, '{ checked }');
+    expect([answer.status, answer.header('retry-after')]).toEqual([503, '1']);
+    expect(read(answer).errors).toMatchObject([
+      { message: 'service unavailable', extensions: { code: 'SERVICE_UNAVAILABLE' } },
+    ]);
+    expect(tokenTraffic(answer)).toEqual(NOTHING);
   });
 
   it('says when the application limits its attempts (S101)', async () => {
     const limiter = async () => ({ allowed: false, retryAfterSec: 12.5 }) as const;
     const options = { rateLimit: { limiter } };
-    await withGraphql({ driver, options, graphql: WITH_STATUS }, async ({ signedIn, clock }) => {
-      const client = await signedIn();
-      clock.advanceSeconds(3601);
-      const answer = await ask(client, '{ me }');
-      expect([answer.status, answer.header('retry-after')]).toEqual([429, '13']);
-      expect(read(answer).errors).toMatchObject([
-        { message: 'too many requests', extensions: { code: 'TOO_MANY_REQUESTS' } },
-      ]);
-      expect(tokenTraffic(answer)).toEqual(NOTHING);
-    });
+    const { signedIn, clock } = await GraphqlApplication.via(driver)
+      .with(options)
+      .graphql(WITH_STATUS)
+      .start();
+    const client = await signedIn();
+    clock.advanceSeconds(3601);
+    const answer = await ask(client, '{ me }');
+    expect([answer.status, answer.header('retry-after')]).toEqual([429, '13']);
+    expect(read(answer).errors).toMatchObject([
+      { message: 'too many requests', extensions: { code: 'TOO_MANY_REQUESTS' } },
+    ]);
+    expect(tokenTraffic(answer)).toEqual(NOTHING);
   });
 
   it("speaks of errors as the application's errorHandlers do, and never of their reason (S085)", async () => {
@@ -188,13 +179,12 @@ describe.each(DRIVERS)('a session in GraphQL: $name', (driver) => {
         ) => response.sendJSONResponse({ message: 'Bitte anmelden', hint: '/login' }),
       },
     };
-    await withGraphql({ driver, options }, async ({ client }) => {
-      const answer = await ask(client(), '{ maybeMe }');
-      expect(read(answer).errors).toMatchObject([
-        { message: 'Bitte anmelden', extensions: { code: 'UNAUTHORISED', hint: '/login' } },
-      ]);
-      expect(answer.text).not.toContain('access token');
-    });
+    const { client } = await GraphqlApplication.via(driver).with(options).start();
+    const answer = await ask(client(), '{ maybeMe }');
+    expect(read(answer).errors).toMatchObject([
+      { message: 'Bitte anmelden', extensions: { code: 'UNAUTHORISED', hint: '/login' } },
+    ]);
+    expect(answer.text).not.toContain('access token');
   });
 });
 
@@ -203,44 +193,39 @@ describe.each([
   ['guards and filters', ['guards', 'filters']],
 ] as const)('a field of an object, with the enhancers: %s', (_title, enhancers) => {
   describe.each(DRIVERS)('$name', (driver) => {
-    const input = {
-      driver,
-      resolvers: [AccountResolver],
-      graphql: { ...WITH_STATUS, fieldResolverEnhancers: [...enhancers] },
-    };
+    const starter = GraphqlApplication.via(driver)
+      .resolvers(AccountResolver)
+      .graphql({ ...WITH_STATUS, fieldResolverEnhancers: [...enhancers] });
 
     it('gets the session', async () => {
-      await withGraphql(input, async ({ signedIn }) => {
-        const answer = await ask(await signedIn('header', 'ada'), '{ account { name secret } }');
-        expect(answer.body).toEqual({ data: { account: { name: 'Ada', secret: 'secret of ada' } } });
-      });
+      const { signedIn } = await starter.start();
+      const answer = await ask(await signedIn('header', 'ada'), '{ account { name secret } }');
+      expect(answer.body).toEqual({ data: { account: { name: 'Ada', secret: 'secret of ada' } } });
     });
 
     it('is refused as a query is: the client is told what to do, and no more (S081, S085)', async () => {
-      await withGraphql(input, async ({ signedIn, client, clock }) => {
-        const expired = await signedIn();
-        clock.advanceSeconds(3601);
-        for (const [asking, code, message] of [
-          [expired, 'TRY_REFRESH_TOKEN', 'try refresh token'],
-          [client(), 'UNAUTHORISED', 'unauthorised'],
-        ] as const) {
-          const answer = await ask(asking, '{ account { name secret } }');
-          const { data, errors } = read(answer);
-          expect(data).toEqual({ account: { name: 'Ada', secret: null } });
-          expect(errors).toMatchObject([{ message, path: ['account', 'secret'], extensions: { code } }]);
-          expect(tokenTraffic(answer)).toEqual(NOTHING);
-        }
-      });
+      const { signedIn, client, clock } = await starter.start();
+      const expired = await signedIn();
+      clock.advanceSeconds(3601);
+      for (const [asking, code, message] of [
+        [expired, 'TRY_REFRESH_TOKEN', 'try refresh token'],
+        [client(), 'UNAUTHORISED', 'unauthorised'],
+      ] as const) {
+        const answer = await ask(asking, '{ account { name secret } }');
+        const { data, errors } = read(answer);
+        expect(data).toEqual({ account: { name: 'Ada', secret: null } });
+        expect(errors).toMatchObject([{ message, path: ['account', 'secret'], extensions: { code } }]);
+        expect(tokenTraffic(answer)).toEqual(NOTHING);
+      }
     });
 
     it('takes the tokens of an ended session from the client (S081)', async () => {
-      await withGraphql(input, async ({ signedIn, sessions }) => {
-        const client = await signedIn('cookie', 'ada');
-        await sessions.revokeAllSessionsForUser({ userId: 'ada' });
-        const answer = await ask(client, '{ account { checkedSecret } }');
-        expect(answer.header('front-token')).toBe('remove');
-        expect(answer.setCookie('sAccessToken')?.value).toBe('');
-      });
+      const { signedIn, sessions } = await starter.start();
+      const client = await signedIn('cookie', 'ada');
+      await sessions.revokeAllSessionsForUser({ userId: 'ada' });
+      const answer = await ask(client, '{ account { checkedSecret } }');
+      expect(answer.header('front-token')).toBe('remove');
+      expect(answer.setCookie('sAccessToken')?.value).toBe('');
     });
   });
 });
@@ -278,11 +263,13 @@ describe("an application's own filter", () => {
     'sees what the guard refuses, in a field of an object as in a query: $name',
     async (driver) => {
       const graphql: Partial<ApolloDriverConfig> = { fieldResolverEnhancers: ['guards', 'filters'] };
-      await withGraphql({ driver, resolvers: [FilteredResolver], graphql }, async ({ client }) => {
-        for (const query of ['{ top }', '{ account { secret } }']) {
-          expect(read(await ask(client(), query)).errors).toMatchObject([{ message: 'mine: UNAUTHORISED' }]);
-        }
-      });
+      const { client } = await GraphqlApplication.via(driver)
+        .resolvers(FilteredResolver)
+        .graphql(graphql)
+        .start();
+      for (const query of ['{ top }', '{ account { secret } }']) {
+        expect(read(await ask(client(), query)).errors).toMatchObject([{ message: 'mine: UNAUTHORISED' }]);
+      }
     },
   );
 
@@ -291,19 +278,20 @@ describe("an application's own filter", () => {
       driver: ApolloDriver,
       useFactory: () => ({ autoSchemaFile: true, fieldResolverEnhancers: ['guards', 'filters'] }),
     });
-    await withGraphql({ driver: DRIVERS[0], module, resolvers: [FilteredResolver] }, async ({ client }) => {
-      const { errors } = read(await ask(client(), '{ account { secret } }'));
-      expect(errors).toMatchObject([{ message: 'mine: UNAUTHORISED' }]);
-    });
+    const { client } = await GraphqlApplication.via(DRIVERS[0])
+      .module(module)
+      .resolvers(FilteredResolver)
+      .start();
+    const { errors } = read(await ask(client(), '{ account { secret } }'));
+    expect(errors).toMatchObject([{ message: 'mine: UNAUTHORISED' }]);
   });
 
   it('is not run for a field of an object without the enhancer: the client is told all the same', async () => {
     const graphql: Partial<ApolloDriverConfig> = { fieldResolverEnhancers: ['guards'] };
-    const input = { driver: DRIVERS[0], resolvers: [FilteredResolver], graphql };
-    await withGraphql(input, async ({ client }) => {
-      const { errors } = read(await ask(client(), '{ account { secret } }'));
-      expect(errors).toMatchObject([{ message: 'unauthorised', extensions: { code: 'UNAUTHORISED' } }]);
-    });
+    const starter = GraphqlApplication.via(DRIVERS[0]).resolvers(FilteredResolver).graphql(graphql);
+    const { client } = await starter.start();
+    const { errors } = read(await ask(client(), '{ account { secret } }'));
+    expect(errors).toMatchObject([{ message: 'unauthorised', extensions: { code: 'UNAUTHORISED' } }]);
   });
 });
 
@@ -318,15 +306,14 @@ describe.each(DRIVERS)('a GraphQL context that requests share: $name', (driver) 
   }
 
   it('takes nobody for the user who came first (S081)', async () => {
-    await withGraphql({ driver, graphql: sharedContext() }, async ({ client, signedIn }) => {
-      const [ada, eve] = [await signedIn('header', 'ada'), await signedIn('header', 'eve')];
-      expect(read(await ask(ada, '{ maybeMe }'))).toEqual({ data: { maybeMe: 'ada' } });
-      for (const other of [eve, client()]) {
-        const { data, errors } = read(await ask(other, '{ maybeMe open }'));
-        expect(data).toEqual({ maybeMe: null, open: 'session: none' });
-        expect(errors).toMatchObject(SHARED);
-      }
-    });
+    const { client, signedIn } = await GraphqlApplication.via(driver).graphql(sharedContext()).start();
+    const [ada, eve] = [await signedIn('header', 'ada'), await signedIn('header', 'eve')];
+    expect(read(await ask(ada, '{ maybeMe }'))).toEqual({ data: { maybeMe: 'ada' } });
+    for (const other of [eve, client()]) {
+      const { data, errors } = read(await ask(other, '{ maybeMe open }'));
+      expect(data).toEqual({ maybeMe: null, open: 'session: none' });
+      expect(errors).toMatchObject(SHARED);
+    }
   });
 });
 
@@ -355,15 +342,16 @@ describe.each(DRIVERS)('a GraphQL context whose req is a view of the request: $n
         : { req: viewOf(req), reply };
 
     it('knows its user, and gives the tokens to the client', async () => {
-      await withGraphql({ driver, graphql: { context: contextOf } }, async ({ signedIn, client }) => {
-        const ada = await signedIn('cookie', 'ada');
-        expect(read(await ask(ada, '{ me optional }'))).toEqual({
-          data: { me: 'ada', optional: 'session: ada' },
-        });
-        expect(read(await ask(client(), '{ maybeMe }')).errors).toMatchObject([{ message: 'unauthorised' }]);
-        await ask(ada, 'mutation { rename }');
-        expect(ada.front.up['name']).toBe('Ada');
+      const { signedIn, client } = await GraphqlApplication.via(driver)
+        .graphql({ context: contextOf })
+        .start();
+      const ada = await signedIn('cookie', 'ada');
+      expect(read(await ask(ada, '{ me optional }'))).toEqual({
+        data: { me: 'ada', optional: 'session: ada' },
       });
+      expect(read(await ask(client(), '{ maybeMe }')).errors).toMatchObject([{ message: 'unauthorised' }]);
+      await ask(ada, 'mutation { rename }');
+      expect(ada.front.up['name']).toBe('Ada');
     });
 
     it('takes nobody for the user who came first where requests share it (S081)', async () => {
@@ -373,15 +361,14 @@ describe.each(DRIVERS)('a GraphQL context whose req is a view of the request: $n
         first ??= own.req;
         return { ...own, req: first };
       };
-      await withGraphql({ driver, graphql: { context } }, async ({ signedIn, client }) => {
-        const ada = await signedIn('header', 'ada');
-        expect(read(await ask(ada, '{ maybeMe }'))).toEqual({ data: { maybeMe: 'ada' } });
-        const { data, errors } = read(await ask(client(), '{ maybeMe open }'));
-        expect(data).toEqual({ maybeMe: null, open: 'session: none' });
-        expect(errors).toMatchObject([
-          { message: expect.stringContaining('shared by several requests') as unknown },
-        ]);
-      });
+      const { signedIn, client } = await GraphqlApplication.via(driver).graphql({ context }).start();
+      const ada = await signedIn('header', 'ada');
+      expect(read(await ask(ada, '{ maybeMe }'))).toEqual({ data: { maybeMe: 'ada' } });
+      const { data, errors } = read(await ask(client(), '{ maybeMe open }'));
+      expect(data).toEqual({ maybeMe: null, open: 'session: none' });
+      expect(errors).toMatchObject([
+        { message: expect.stringContaining('shared by several requests') as unknown },
+      ]);
     });
   });
 });
@@ -392,21 +379,19 @@ describe('a GraphQL context that an application makes by hand', () => {
       req: { method, url, headers },
       res,
     });
-    await withGraphql({ driver: DRIVERS[0], graphql: { context } }, async ({ signedIn }) => {
-      expect(read(await ask(await signedIn('cookie', 'ada'), '{ me }'))).toEqual({ data: { me: 'ada' } });
-    });
+    const { signedIn } = await GraphqlApplication.via(DRIVERS[0]).graphql({ context }).start();
+    expect(read(await ask(await signedIn('cookie', 'ada'), '{ me }'))).toEqual({ data: { me: 'ada' } });
   });
 });
 
 describe('a GraphQL context that lacks something', () => {
   it('is refused with the remedy: Apollo on Fastify hands on no reply unless it is told to', async () => {
     const graphql = { context: undefined };
-    await withGraphql({ driver: DRIVERS[1], graphql }, async ({ signedIn }) => {
-      const { errors } = read(await ask(await signedIn(), '{ me }'));
-      expect(errors?.map(({ message }) => message)).toEqual([
-        'SessionGuard does not know how to find a session in a "graphql" context: its context value has no ' +
-          'response: set context: (req, reply) => ({ req, reply })',
-      ]);
-    });
+    const { signedIn } = await GraphqlApplication.via(DRIVERS[1]).graphql(graphql).start();
+    const { errors } = read(await ask(await signedIn(), '{ me }'));
+    expect(errors?.map(({ message }) => message)).toEqual([
+      'SessionGuard does not know how to find a session in a "graphql" context: its context value has no ' +
+        'response: set context: (req, reply) => ({ req, reply })',
+    ]);
   });
 });

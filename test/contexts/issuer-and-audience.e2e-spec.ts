@@ -2,10 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import type { SessionStore } from 'nest-sessions/core';
 import type { TestSession } from 'nest-sessions/testing';
 import { seededMemoryStore } from '../support/embedded.js';
-import { SHOP, withApplication } from '../support/test-application.js';
+import { SHOP, TestApplication } from '../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
-import { ask, DRIVERS, read, withGraphql } from './graphql-application.js';
-import { bearer, browser, LIVE, OpenGateway, withLive } from './live-application.js';
+import { ask, DRIVERS, read, GraphqlApplication } from './graphql-application.js';
+import { AdmittingGateway, bearer, browser, LIVE, OpenGateway, LiveApplication } from './live-application.js';
 
 const options = { accessTokenIssuers: ['https://api.shop.io/auth'], accessTokenAudience: 'shop' };
 const OURS = { aud: 'shop' };
@@ -14,9 +14,12 @@ const OURS = { aud: 'shop' };
 async function madeElsewhere(store: SessionStore): Promise<TestSession> {
   const elsewhere = { appInfo: { ...SHOP, apiDomain: 'https://old.shop.io' } };
   let session: TestSession | undefined;
-  await withApplication({ adapter: 'express', store, options: elsewhere }, async ({ testSessions }) => {
-    session = await testSessions.createTestSession({ accessTokenPayload: OURS });
-  });
+  await TestApplication.on('express')
+    .store(store)
+    .with(elsewhere)
+    .run(async ({ testSessions }) => {
+      session = await testSessions.createTestSession({ accessTokenPayload: OURS });
+    });
   if (session === undefined) throw new Error('There is no session');
   return session;
 }
@@ -25,19 +28,21 @@ describe.each(DRIVERS)('a session of another issuer in GraphQL: $name', (driver)
   it('is refused on every field that looks for one, and keeps its tokens (S009)', async () => {
     const store = await seededMemoryStore();
     const session = await madeElsewhere(store);
-    await withGraphql({ driver, store, options }, async ({ clientOf, client: newClient }) => {
-      for (const mode of ['cookie', 'header'] as const) {
-        const answer = await ask(clientOf(session, mode), '{ maybeMe claimed open }');
-        expect(read(answer).data).toEqual({ maybeMe: null, claimed: null, open: 'session: none' });
-        const refusal = { message: 'unauthorised', extensions: { code: 'UNAUTHORISED' } };
-        expect(read(answer).errors).toMatchObject([refusal, refusal]);
-        expect(tokenTraffic(answer)).toEqual(NOTHING);
-        expect(read(await ask(clientOf(session, mode), '{ optional }')).errors).toMatchObject([refusal]);
-      }
-      const own = newClient('header');
-      await own.login('ada', { payload: OURS });
-      expect(read(await ask(own, '{ me optional }')).data).toEqual({ me: 'ada', optional: 'session: ada' });
-    });
+    const { clientOf, client: newClient } = await GraphqlApplication.via(driver)
+      .store(store)
+      .with(options)
+      .start();
+    for (const mode of ['cookie', 'header'] as const) {
+      const answer = await ask(clientOf(session, mode), '{ maybeMe claimed open }');
+      expect(read(answer).data).toEqual({ maybeMe: null, claimed: null, open: 'session: none' });
+      const refusal = { message: 'unauthorised', extensions: { code: 'UNAUTHORISED' } };
+      expect(read(answer).errors).toMatchObject([refusal, refusal]);
+      expect(tokenTraffic(answer)).toEqual(NOTHING);
+      expect(read(await ask(clientOf(session, mode), '{ optional }')).errors).toMatchObject([refusal]);
+    }
+    const own = newClient('header');
+    await own.login('ada', { payload: OURS });
+    expect(read(await ask(own, '{ me optional }')).data).toEqual({ me: 'ada', optional: 'session: ada' });
   });
 });
 
@@ -48,26 +53,31 @@ describe.each(LIVE)('a session of another issuer on a WebSocket: $platform on $a
   it('opens no connection (S009)', async () => {
     const store = await seededMemoryStore();
     const session = await madeElsewhere(store);
-    for (const gateway of [undefined, OpenGateway]) {
-      const input = { ...live, store, options, ...(gateway === undefined ? {} : { gateway }) };
-      await withLive(input, async ({ clientOf, client: newClient, connect }) => {
-        expect(await (await connect(browser(clientOf(session, 'cookie')))).closed).toEqual(ending);
-        expect(await (await connect(bearer(clientOf(session, 'header')))).closed).toEqual(ending);
-        const own = newClient('header');
-        await own.login('ada', { payload: OURS });
-        expect(await (await connect(bearer(own))).ask('whoami')).toBe('ada');
-      });
+    for (const gateway of [AdmittingGateway, OpenGateway]) {
+      await LiveApplication.via(live)
+        .store(store)
+        .with(options)
+        .gateway(gateway)
+        .run(async ({ clientOf, client: newClient, connect }) => {
+          expect(await (await connect(browser(clientOf(session, 'cookie')))).closed).toEqual(ending);
+          expect(await (await connect(bearer(clientOf(session, 'header')))).closed).toEqual(ending);
+          const own = newClient('header');
+          await own.login('ada', { payload: OURS });
+          expect(await (await connect(bearer(own))).ask('whoami')).toBe('ada');
+        });
     }
   });
 
   it('renews no connection (S009)', async () => {
     const store = await seededMemoryStore();
     const session = await madeElsewhere(store);
-    const input = { ...live, store, options, gateway: OpenGateway };
-    await withLive(input, async ({ connect }) => {
-      const connection = await connect({ headers: { origin: SHOP.websiteDomain } });
-      expect(await connection.ask('renew', session.accessToken)).toMatchObject({ type: 'UNAUTHORISED' });
-      expect(await connection.ask('open')).toBe('none');
-    });
+    const { connect } = await LiveApplication.via(live)
+      .store(store)
+      .with(options)
+      .gateway(OpenGateway)
+      .start();
+    const connection = await connect({ headers: { origin: SHOP.websiteDomain } });
+    expect(await connection.ask('renew', session.accessToken)).toMatchObject({ type: 'UNAUTHORISED' });
+    expect(await connection.ask('open')).toBe('none');
   });
 });

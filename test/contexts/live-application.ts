@@ -1,4 +1,3 @@
-import type { AddressInfo } from 'node:net';
 import { UseFilters, UseGuards, type INestApplication, type Type } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { WsAdapter } from '@nestjs/platform-ws';
@@ -17,12 +16,13 @@ import {
 import { io, type Socket } from 'socket.io-client';
 import { WebSocket } from 'ws';
 import type { SessionClient } from '../support/session-client.js';
+import type { TestClock } from 'nest-sessions/testing';
 import {
   ADAPTERS,
+  type Adapter,
   SHOP,
-  startApplication,
-  type ApplicationInput,
-  type TestApplication,
+  TestApplication,
+  ApplicationStarter,
 } from '../support/test-application.js';
 
 export const PLATFORMS = ['socket.io', 'ws'] as const;
@@ -118,14 +118,64 @@ class PromptIoAdapter extends IoAdapter {
   }
 }
 
-export interface LiveInput extends Omit<ApplicationInput, 'imports'> {
-  readonly platform: Platform;
-  readonly gateway?: Type;
+/** An application with a gateway, and the connections to it. */
+export class LiveApplication extends TestApplication {
+  private readonly clients: LiveClient[] = [];
+
+  constructor(
+    app: INestApplication,
+    clock: TestClock,
+    private readonly platform: Platform,
+  ) {
+    super(app, clock);
+  }
+
+  /** Starts applications with a gateway. */
+  static via(live: { platform: Platform; adapter: Adapter }): LiveStarter {
+    return new LiveStarter(live.adapter, live.platform);
+  }
+
+  /** A connection that is open. */
+  readonly connect = async (options: ConnectOptions = {}): Promise<LiveClient> => {
+    const client = newClient(this.platform, this.port, options);
+    this.clients.push(client);
+    await client.opened;
+    return client;
+  };
+
+  protected override async shutDown(): Promise<void> {
+    for (const client of this.clients) client.end();
+    await super.shutDown();
+  }
 }
 
-/** An application with a gateway, and the connections to it. */
-export interface LiveApplication extends TestApplication {
-  connect(options?: ConnectOptions): Promise<LiveClient>;
+class LiveStarter extends ApplicationStarter<LiveApplication> {
+  private gatewayClass: Type = AdmittingGateway;
+
+  constructor(
+    adapter: Adapter,
+    private readonly platform: Platform,
+  ) {
+    super(adapter);
+  }
+
+  /** Sets the gateway; the default is the {@link AdmittingGateway}. */
+  gateway(gateway: Type): this {
+    const starter = this.change({});
+    starter.gatewayClass = gateway;
+    return starter;
+  }
+
+  protected override prepare(): this {
+    const { platform } = this;
+    return this.providers(this.gatewayClass).configure((app) =>
+      app.useWebSocketAdapter(platform === 'ws' ? new WsAdapter(app) : new PromptIoAdapter(app)),
+    );
+  }
+
+  protected override wrap(app: INestApplication, clock: TestClock): LiveApplication {
+    return new LiveApplication(app, clock, this.platform);
+  }
 }
 
 export interface ConnectOptions {
@@ -151,36 +201,6 @@ export function browser(client: SessionClient): ConnectOptions {
 
 export function bearer(client: SessionClient): ConnectOptions {
   return { headers: { authorization: `Bearer ${client.accessToken ?? ''}` } };
-}
-
-export async function withLive(
-  input: LiveInput,
-  test: (application: LiveApplication) => Promise<void>,
-): Promise<void> {
-  const { platform, gateway = AdmittingGateway } = input;
-  const application = await startApplication({
-    ...input,
-    providers: [gateway, ...(input.providers ?? [])],
-    configure: (app) =>
-      app.useWebSocketAdapter(platform === 'ws' ? new WsAdapter(app) : new PromptIoAdapter(app)),
-  });
-  const clients: LiveClient[] = [];
-  const connect = async (options: ConnectOptions = {}): Promise<LiveClient> => {
-    const client = newClient(platform, portOf(application.app), options);
-    clients.push(client);
-    await client.opened;
-    return client;
-  };
-  try {
-    await test({ ...application, connect });
-  } finally {
-    for (const client of clients) client.end();
-    await application.close();
-  }
-}
-
-function portOf(app: INestApplication): number {
-  return (app.getHttpServer() as { address(): AddressInfo }).address().port;
 }
 
 function newClient(platform: Platform, port: number, options: ConnectOptions): LiveClient {

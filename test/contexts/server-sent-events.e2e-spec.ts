@@ -13,12 +13,7 @@ import {
 } from 'nest-sessions';
 import { concat, NEVER, of, type Observable } from 'rxjs';
 import type { SessionClient } from '../support/session-client.js';
-import {
-  ADAPTERS,
-  withApplication,
-  type Adapter,
-  type TestApplication,
-} from '../support/test-application.js';
+import { ADAPTERS, type Adapter, TestApplication } from '../support/test-application.js';
 
 /** Where a handler waits after the guard has let its request pass. */
 class Doorway {
@@ -112,16 +107,16 @@ async function withPrices(
   adapter: Adapter,
   test: (application: TestApplication, doorway: Doorway) => Promise<void>,
 ): Promise<void> {
-  await withApplication(
-    { adapter, controllers: [PricesController], providers: [Doorway] },
-    async (application) => {
+  await TestApplication.on(adapter)
+    .controllers(PricesController)
+    .providers(Doorway)
+    .run(async (application) => {
       try {
         await test(application, application.app.get(Doorway));
       } finally {
         EventStream.closeAll();
       }
-    },
-  );
+    });
 }
 
 describe.each(ADAPTERS)('server-sent events on %s', (adapter) => {

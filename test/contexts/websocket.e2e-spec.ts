@@ -21,7 +21,7 @@ import {
   LIVE,
   OpenGateway,
   PLATFORMS,
-  withLive,
+  LiveApplication,
 } from './live-application.js';
 
 /** Holds calls back while it is closed. */
@@ -65,17 +65,15 @@ describe.each(LIVE)('the handshake of a WebSocket: $platform on $adapter', ({ pl
   const ending = (type: string, code: number): object => (platform === 'ws' ? { type, code } : { type });
 
   it('admits a browser on our website by its cookie (S082)', async () => {
-    await withLive({ platform, adapter }, async ({ signedIn, connect }) => {
-      const live = await connect(browser(await signedIn('cookie', 'ada')));
-      expect(await live.ask('whoami')).toBe('ada');
-    });
+    const { signedIn, connect } = await LiveApplication.via({ platform, adapter }).start();
+    const live = await connect(browser(await signedIn('cookie', 'ada')));
+    expect(await live.ask('whoami')).toBe('ada');
   });
 
   it('admits an app by its authorization header, which names no origin (S082)', async () => {
-    await withLive({ platform, adapter }, async ({ signedIn, connect }) => {
-      const live = await connect(bearer(await signedIn('header', 'ada')));
-      expect(await live.ask('whoami')).toBe('ada');
-    });
+    const { signedIn, connect } = await LiveApplication.via({ platform, adapter }).start();
+    const live = await connect(bearer(await signedIn('header', 'ada')));
+    expect(await live.ask('whoami')).toBe('ada');
   });
 
   it.each([
@@ -88,71 +86,63 @@ describe.each(LIVE)('the handshake of a WebSocket: $platform on $adapter', ({ pl
     ['that is null', 'null'],
     ['that is missing', undefined],
   ])('does not count the cookies of a page on an origin %s (S082)', async (_case, origin) => {
-    await withLive({ platform, adapter }, async ({ signedIn, connect }) => {
-      const live = await connect({ headers: browserOn(origin, await signedIn()) });
-      expect(await live.closed).toEqual(ending('UNAUTHORISED', 4401));
-    });
+    const { signedIn, connect } = await LiveApplication.via({ platform, adapter }).start();
+    const live = await connect({ headers: browserOn(origin, await signedIn()) });
+    expect(await live.closed).toEqual(ending('UNAUTHORISED', 4401));
   });
 
   it('counts the cookies of allowedOrigins only, where there are some (S082)', async () => {
     const options = { allowedOrigins: ['https://www.shop.io'] };
-    await withLive({ platform, adapter, options }, async ({ signedIn, connect }) => {
-      const client = await signedIn('cookie', 'ada');
-      const live = await connect({ headers: browserOn('https://www.shop.io', client) });
-      expect(await live.ask('whoami')).toBe('ada');
-      const refused = await connect({ headers: browserOn(SHOP.websiteDomain, client) });
-      expect(await refused.closed).toEqual(ending('UNAUTHORISED', 4401));
-    });
+    const { signedIn, connect } = await LiveApplication.via({ platform, adapter }).with(options).start();
+    const client = await signedIn('cookie', 'ada');
+    const live = await connect({ headers: browserOn('https://www.shop.io', client) });
+    expect(await live.ask('whoami')).toBe('ada');
+    const refused = await connect({ headers: browserOn(SHOP.websiteDomain, client) });
+    expect(await refused.closed).toEqual(ending('UNAUTHORISED', 4401));
   });
 
   it('refuses a connection without a token (S082)', async () => {
-    await withLive({ platform, adapter }, async ({ connect }) => {
-      const live = await connect({ headers: { origin: SHOP.websiteDomain } });
-      expect(await live.closed).toEqual(ending('UNAUTHORISED', 4401));
-    });
+    const { connect } = await LiveApplication.via({ platform, adapter }).start();
+    const live = await connect({ headers: { origin: SHOP.websiteDomain } });
+    expect(await live.closed).toEqual(ending('UNAUTHORISED', 4401));
   });
 
   it('asks a client with an expired token to refresh (S082)', async () => {
-    await withLive({ platform, adapter }, async ({ signedIn, connect, clock }) => {
-      const client = await signedIn('cookie', 'ada');
-      clock.advanceSeconds(3601);
-      const live = await connect(browser(client));
-      expect(await live.closed).toEqual(ending('TRY_REFRESH_TOKEN', 4419));
-      await client.refresh();
-      expect(await (await connect(browser(client))).ask('whoami')).toBe('ada');
-    });
+    const { signedIn, connect, clock } = await LiveApplication.via({ platform, adapter }).start();
+    const client = await signedIn('cookie', 'ada');
+    clock.advanceSeconds(3601);
+    const live = await connect(browser(client));
+    expect(await live.closed).toEqual(ending('TRY_REFRESH_TOKEN', 4419));
+    await client.refresh();
+    expect(await (await connect(browser(client))).ask('whoami')).toBe('ada');
   });
 
   it('refuses a token whose session was revoked, although it has not expired (S054, S082)', async () => {
-    await withLive({ platform, adapter }, async ({ signedIn, connect, sessions }) => {
-      const client = await signedIn('cookie', 'ada');
-      await sessions.revokeAllSessionsForUser({ userId: 'ada' });
-      const live = await connect(browser(client));
-      expect(await live.closed).toEqual(ending('UNAUTHORISED', 4401));
-    });
+    const { signedIn, connect, sessions } = await LiveApplication.via({ platform, adapter }).start();
+    const client = await signedIn('cookie', 'ada');
+    await sessions.revokeAllSessionsForUser({ userId: 'ada' });
+    const live = await connect(browser(client));
+    expect(await live.closed).toEqual(ending('UNAUTHORISED', 4401));
   });
 
   it('checks the global claims (S082)', async () => {
     const globalClaimValidators = [{ id: 'plan', validate: () => ({ isValid: false }) }];
-    await withLive(
-      { platform, adapter, options: { globalClaimValidators } },
-      async ({ signedIn, connect }) => {
-        const live = await connect(browser(await signedIn()));
-        expect(await live.closed).toEqual(ending('INVALID_CLAIMS', 4403));
-      },
-    );
+    const { signedIn, connect } = await LiveApplication.via({ platform, adapter })
+      .with({ globalClaimValidators })
+      .start();
+    const live = await connect(browser(await signedIn()));
+    expect(await live.closed).toEqual(ending('INVALID_CLAIMS', 4403));
   });
 
   it('asks to come back later when the store is gone: nobody is signed out (S078)', async () => {
     const { store, failing } = await watchedStore();
-    await withLive({ platform, adapter, store }, async ({ signedIn, connect }) => {
-      const client = await signedIn('cookie', 'ada');
-      failing.add('findSession');
-      const live = await connect(browser(client));
-      expect(await live.closed).toEqual(ending('SERVICE_UNAVAILABLE', 1013));
-      failing.clear();
-      expect(await (await connect(browser(client))).ask('whoami')).toBe('ada');
-    });
+    const { signedIn, connect } = await LiveApplication.via({ platform, adapter }).store(store).start();
+    const client = await signedIn('cookie', 'ada');
+    failing.add('findSession');
+    const live = await connect(browser(client));
+    expect(await live.closed).toEqual(ending('SERVICE_UNAVAILABLE', 1013));
+    failing.clear();
+    expect(await (await connect(browser(client))).ask('whoami')).toBe('ada');
   });
 
   it('asks to come back later when the core answers what nobody understands (S078)', async () => {
@@ -160,53 +150,54 @@ describe.each(LIVE)('the handshake of a WebSocket: $platform on $adapter', ({ pl
     const options: Partial<SessionModuleOptions> = {
       override: { functions: (original) => ({ ...original, getSession }) },
     };
-    await withLive({ platform, adapter, options }, async ({ signedIn, connect }) => {
-      const live = await connect(browser(await signedIn('cookie', 'ada')));
-      expect(await live.closed).toEqual(ending('BAD_GATEWAY', 1013));
-    });
+    const { signedIn, connect } = await LiveApplication.via({ platform, adapter }).with(options).start();
+    const live = await connect(browser(await signedIn('cookie', 'ada')));
+    expect(await live.closed).toEqual(ending('BAD_GATEWAY', 1013));
   });
 
   it('asks to come back later when the application limits attempts (S101)', async () => {
     const rateLimit = { limiter: async () => ({ allowed: false, retryAfterSec: 12 }) as const };
-    await withLive({ platform, adapter, options: { rateLimit } }, async ({ signedIn, connect, clock }) => {
-      const client = await signedIn('cookie', 'ada');
-      const live = await connect(browser(client));
-      clock.advanceSeconds(3601);
-      expect(await live.ask('whoami')).toEqual(refusal('TOO_MANY_REQUESTS', 'too many requests', 'whoami'));
-      const refused = await connect(browser(client));
-      expect(await refused.closed).toEqual(ending('TOO_MANY_REQUESTS', 1013));
-    });
+    const { signedIn, connect, clock } = await LiveApplication.via({ platform, adapter })
+      .with({ rateLimit })
+      .start();
+    const client = await signedIn('cookie', 'ada');
+    const live = await connect(browser(client));
+    clock.advanceSeconds(3601);
+    expect(await live.ask('whoami')).toEqual(refusal('TOO_MANY_REQUESTS', 'too many requests', 'whoami'));
+    const refused = await connect(browser(client));
+    expect(await refused.closed).toEqual(ending('TOO_MANY_REQUESTS', 1013));
   });
 
   it.each([
     ['first', AdmittingGateway, OpenGateway],
     ['last', OpenGateway, AdmittingGateway],
   ])('is as strict as the strictest gateway, which asks %s (S082)', async (_order, gateway, other) => {
-    await withLive({ platform, adapter, gateway, providers: [other] }, async ({ connect, signedIn }) => {
-      const visitor = await connect();
-      const outcome = Promise.race([visitor.closed, visitor.ask('optional'), visitor.ask('whoami')]);
-      expect(await outcome).toMatchObject({ type: 'UNAUTHORISED' });
-      expect(await visitor.closed).toEqual(ending('UNAUTHORISED', 4401));
-      const live = await connect(browser(await signedIn('cookie', 'ada')));
-      expect(await live.ask('whoami')).toBe('ada');
-    });
+    const { connect, signedIn } = await LiveApplication.via({ platform, adapter })
+      .gateway(gateway)
+      .providers(other)
+      .start();
+    const visitor = await connect();
+    const outcome = Promise.race([visitor.closed, visitor.ask('optional'), visitor.ask('whoami')]);
+    expect(await outcome).toMatchObject({ type: 'UNAUTHORISED' });
+    expect(await visitor.closed).toEqual(ending('UNAUTHORISED', 4401));
+    const live = await connect(browser(await signedIn('cookie', 'ada')));
+    expect(await live.ask('whoami')).toBe('ada');
   });
 
   it('promotes a refreshed token, of which nothing is lost: the client goes on with the one it has (S082)', async () => {
-    await withLive({ platform, adapter }, async ({ app, events, signedIn, connect }) => {
-      const client = await signedIn('cookie', 'ada');
-      const first = client.copy();
-      await client.refresh();
-      const live = await connect(browser(client));
-      expect(await live.ask('whoami')).toBe('ada');
-      expect(await live.ask('checked')).toBe('ada');
-      await app.get(SessionEvents).delivered();
-      expect(events.filter(({ type }) => type === 'session.promoted')).toHaveLength(1);
-      expect((await client.get('/checked')).status).toBe(200);
-      expect((await client.refresh()).status).toBe(200);
-      // The promotion counts: the token before it is retired.
-      expect((await first.refresh()).body).toEqual({ message: 'token theft detected' });
-    });
+    const { app, events, signedIn, connect } = await LiveApplication.via({ platform, adapter }).start();
+    const client = await signedIn('cookie', 'ada');
+    const first = client.copy();
+    await client.refresh();
+    const live = await connect(browser(client));
+    expect(await live.ask('whoami')).toBe('ada');
+    expect(await live.ask('checked')).toBe('ada');
+    await app.get(SessionEvents).delivered();
+    expect(events.filter(({ type }) => type === 'session.promoted')).toHaveLength(1);
+    expect((await client.get('/checked')).status).toBe(200);
+    expect((await client.refresh()).status).toBe(200);
+    // The promotion counts: the token before it is retired.
+    expect((await first.refresh()).body).toEqual({ message: 'token theft detected' });
   });
 });
 
@@ -222,20 +213,21 @@ describe.each(LIVE)('the address of a WebSocket: $platform on $adapter', ({ plat
 
   it('is the peer of its connection in what events tell of handshakes and messages', async () => {
     const { options, withdraw } = withPlan();
-    await withLive({ platform, adapter, options }, async ({ app, events, signedIn, connect }) => {
-      const client = await signedIn('header', 'ada');
-      const headers = { ...bearer(client).headers, ...forwarded };
-      const live = await connect({ headers });
-      expect(await live.ask('whoami')).toBe('ada');
-      withdraw();
-      await live.ask('whoami');
-      await (
-        await connect({ headers })
-      ).closed;
-      await app.get(SessionEvents).delivered();
-      const rejections = events.filter(({ type }) => type === 'session.claims-rejected');
-      expect(rejections).toMatchObject([{ ip: '127.0.0.1' }, { ip: '127.0.0.1' }]);
-    });
+    const { app, events, signedIn, connect } = await LiveApplication.via({ platform, adapter })
+      .with(options)
+      .start();
+    const client = await signedIn('header', 'ada');
+    const headers = { ...bearer(client).headers, ...forwarded };
+    const live = await connect({ headers });
+    expect(await live.ask('whoami')).toBe('ada');
+    withdraw();
+    await live.ask('whoami');
+    await (
+      await connect({ headers })
+    ).closed;
+    await app.get(SessionEvents).delivered();
+    const rejections = events.filter(({ type }) => type === 'session.claims-rejected');
+    expect(rejections).toMatchObject([{ ip: '127.0.0.1' }, { ip: '127.0.0.1' }]);
   });
 
   it('is what refused tokens are counted by (S101)', async () => {
@@ -246,14 +238,15 @@ describe.each(LIVE)('the address of a WebSocket: $platform on $adapter', ({ plat
         return { allowed: false, retryAfterSec: 12 } as const;
       },
     };
-    await withLive({ platform, adapter, options: { rateLimit } }, async ({ signedIn, connect, clock }) => {
-      const client = await signedIn('header', 'ada');
-      clock.advanceSeconds(3601);
-      await (
-        await connect({ headers: { ...bearer(client).headers, ...forwarded } })
-      ).closed;
-      expect(attempts).toMatchObject([{ kind: 'failed-verify', ip: '127.0.0.1', ipGroup: '127.0.0.1' }]);
-    });
+    const { signedIn, connect, clock } = await LiveApplication.via({ platform, adapter })
+      .with({ rateLimit })
+      .start();
+    const client = await signedIn('header', 'ada');
+    clock.advanceSeconds(3601);
+    await (
+      await connect({ headers: { ...bearer(client).headers, ...forwarded } })
+    ).closed;
+    expect(attempts).toMatchObject([{ kind: 'failed-verify', ip: '127.0.0.1', ipGroup: '127.0.0.1' }]);
   });
 });
 
@@ -274,21 +267,22 @@ describe.each(PLATFORMS)(
   (platform) => {
     it('counts, also for the device (S075, S106)', async () => {
       const { options, withdraw } = withPlan();
-      const input = { platform, adapter: 'express', gateway: ProxiedGateway } as const;
-      await withLive({ ...input, options: { ...options, devices: {} } }, async (application) => {
-        const { app, events, signedIn, connect, clock, sessions } = application;
-        const client = await signedIn('cookie', 'ada');
-        clock.advanceSeconds(301);
-        const live = await connect(browser(client));
-        await live.ask('checked');
-        withdraw();
-        await live.ask('whoami');
-        await app.get(SessionEvents).delivered();
-        expect(events.at(-1)).toMatchObject({ type: 'session.claims-rejected', ip: '2001:db8::9' });
-        const [handle = ''] = await sessions.getAllSessionHandlesForUser({ userId: 'ada' });
-        const { device } = (await sessions.getSessionInformation(handle)) ?? {};
-        expect(device).toMatchObject({ ip: '2001:db8::/48', lastSeen: clock.now() });
-      });
+      const application = await LiveApplication.via({ platform, adapter: 'express' })
+        .gateway(ProxiedGateway)
+        .with({ ...options, devices: {} })
+        .start();
+      const { app, events, signedIn, connect, clock, sessions } = application;
+      const client = await signedIn('cookie', 'ada');
+      clock.advanceSeconds(301);
+      const live = await connect(browser(client));
+      await live.ask('checked');
+      withdraw();
+      await live.ask('whoami');
+      await app.get(SessionEvents).delivered();
+      expect(events.at(-1)).toMatchObject({ type: 'session.claims-rejected', ip: '2001:db8::9' });
+      const [handle = ''] = await sessions.getAllSessionHandlesForUser({ userId: 'ada' });
+      const { device } = (await sessions.getSessionInformation(handle)) ?? {};
+      expect(device).toMatchObject({ ip: '2001:db8::/48', lastSeen: clock.now() });
     });
   },
 );
@@ -296,46 +290,53 @@ describe.each(PLATFORMS)(
 describe.each(PLATFORMS)('the device of a session with a WebSocket: %s', (platform) => {
   it('keeps its address: nobody vouches for the one of a handshake, which events have (S106)', async () => {
     const { options, withdraw } = withPlan();
-    const input = { platform, adapter: 'express', options: { ...options, devices: {} } } as const;
-    await withLive(input, async ({ app, events, signedIn, connect, clock, sessions }) => {
-      const client = await signedIn('cookie', 'ada');
-      const [handle = ''] = await sessions.getAllSessionHandlesForUser({ userId: 'ada' });
-      const device = (await sessions.getSessionInformation(handle))?.device;
-      expect(device).toMatchObject({ ip: '127.0.0.0/24' });
-      clock.advanceSeconds(301);
-      const live = await connect(browser(client));
-      await live.ask('checked');
-      expect((await sessions.getSessionInformation(handle))?.device).toEqual(device);
-      withdraw();
-      await live.ask('whoami');
-      await app.get(SessionEvents).delivered();
-      expect(events.at(-1)).toMatchObject({ type: 'session.claims-rejected', ip: '127.0.0.1' });
-    });
+    const { app, events, signedIn, connect, clock, sessions } = await LiveApplication.via({
+      platform,
+      adapter: 'express',
+    })
+      .with({ ...options, devices: {} })
+      .start();
+    const client = await signedIn('cookie', 'ada');
+    const [handle = ''] = await sessions.getAllSessionHandlesForUser({ userId: 'ada' });
+    const device = (await sessions.getSessionInformation(handle))?.device;
+    expect(device).toMatchObject({ ip: '127.0.0.0/24' });
+    clock.advanceSeconds(301);
+    const live = await connect(browser(client));
+    await live.ask('checked');
+    expect((await sessions.getSessionInformation(handle))?.device).toEqual(device);
+    withdraw();
+    await live.ask('whoami');
+    await app.get(SessionEvents).delivered();
+    expect(events.at(-1)).toMatchObject({ type: 'session.claims-rejected', ip: '127.0.0.1' });
   });
 });
 
 describe('the handshake of socket.io', () => {
   it.each(['Bearer ', ''])('takes the token of a script from auth.token: "%s…" (S082)', async (scheme) => {
-    await withLive({ platform: 'socket.io', adapter: 'express' }, async ({ signedIn, connect }) => {
-      const client = await signedIn('header', 'ada');
-      const live = await connect({
-        auth: { token: `${scheme}${client.accessToken ?? ''}` },
-        headers: { origin: 'https://elsewhere.io' }, // a page cannot know a token that is not its own
-      });
-      expect(await live.ask('whoami')).toBe('ada');
+    const { signedIn, connect } = await LiveApplication.via({
+      platform: 'socket.io',
+      adapter: 'express',
+    }).start();
+    const client = await signedIn('header', 'ada');
+    const live = await connect({
+      auth: { token: `${scheme}${client.accessToken ?? ''}` },
+      headers: { origin: 'https://elsewhere.io' }, // a page cannot know a token that is not its own
     });
+    expect(await live.ask('whoami')).toBe('ada');
   });
 
   const polling = async (site: string | undefined): Promise<unknown> => {
     let seen: unknown;
-    await withLive({ platform: 'socket.io', adapter: 'express' }, async ({ signedIn, connect }) => {
-      const headers = browserOn(undefined, await signedIn('cookie', 'ada'));
-      const live = await connect({
-        polling: true,
-        headers: site === undefined ? headers : { ...headers, 'sec-fetch-site': site },
-      });
-      seen = await Promise.race([live.ask('whoami'), live.closed]);
-    });
+    await LiveApplication.via({ platform: 'socket.io', adapter: 'express' }).run(
+      async ({ signedIn, connect }) => {
+        const headers = browserOn(undefined, await signedIn('cookie', 'ada'));
+        const live = await connect({
+          polling: true,
+          headers: site === undefined ? headers : { ...headers, 'sec-fetch-site': site },
+        });
+        seen = await Promise.race([live.ask('whoami'), live.closed]);
+      },
+    );
     return seen;
   };
 
@@ -354,107 +355,101 @@ describe('the handshake of socket.io', () => {
 describe.each(LIVE)('the messages of a WebSocket: $platform on $adapter', ({ platform, adapter }) => {
   it('that arrive while the handshake is verified wait for it (S082)', async () => {
     const { gate, store } = await gatedStore();
-    await withLive({ platform, adapter, store }, async ({ signedIn, connect }) => {
-      const client = await signedIn('cookie', 'ada');
-      gate.close();
-      const live = await connect(browser(client));
-      const answers = Promise.all(['whoami', 'claimed', 'whoami'].map((event) => live.ask(event)));
-      expect(await live.ask('open')).toBe('none'); // what needs no session does not wait
-      gate.open();
-      expect(await answers).toEqual(['ada', expect.objectContaining({ type: 'INVALID_CLAIMS' }), 'ada']);
-    });
+    const { signedIn, connect } = await LiveApplication.via({ platform, adapter }).store(store).start();
+    const client = await signedIn('cookie', 'ada');
+    gate.close();
+    const live = await connect(browser(client));
+    const answers = Promise.all(['whoami', 'claimed', 'whoami'].map((event) => live.ask(event)));
+    expect(await live.ask('open')).toBe('none'); // what needs no session does not wait
+    gate.open();
+    expect(await answers).toEqual(['ada', expect.objectContaining({ type: 'INVALID_CLAIMS' }), 'ada']);
   });
 
   it('are refused when too many wait for the handshake, and the connection stays', async () => {
     const { gate, store } = await gatedStore();
-    await withLive({ platform, adapter, store }, async ({ signedIn, connect }) => {
-      const client = await signedIn('cookie', 'ada');
-      gate.close();
-      const live = await connect(browser(client));
-      const first = live.ask('payload');
-      for (let n = 1; n < 1000; n++) live.send('whoami');
-      const beyond = live.ask('checked');
-      expect(await live.ask('open')).toBe('none'); // the server has seen all of them
-      gate.open();
-      expect(await beyond).toEqual(refusal('TOO_MANY_REQUESTS', 'too many requests', 'checked'));
-      expect(await first).toMatchObject({ sub: 'ada' });
-      expect(await live.ask('checked')).toBe('ada');
-    });
+    const { signedIn, connect } = await LiveApplication.via({ platform, adapter }).store(store).start();
+    const client = await signedIn('cookie', 'ada');
+    gate.close();
+    const live = await connect(browser(client));
+    const first = live.ask('payload');
+    for (let n = 1; n < 1000; n++) live.send('whoami');
+    const beyond = live.ask('checked');
+    expect(await live.ask('open')).toBe('none'); // the server has seen all of them
+    gate.open();
+    expect(await beyond).toEqual(refusal('TOO_MANY_REQUESTS', 'too many requests', 'checked'));
+    expect(await first).toMatchObject({ sub: 'ada' });
+    expect(await live.ask('checked')).toBe('ada');
   });
 
   it('have no session where the handler is public, beside one that has (S082, S084)', async () => {
-    await withLive({ platform, adapter }, async ({ signedIn, connect }) => {
-      const live = await connect(browser(await signedIn('cookie', 'ada')));
-      const asked = ['whoami', 'open', 'whoami', 'optional', 'open'].map((event) => live.ask(event));
-      expect(await Promise.all(asked)).toEqual(['ada', 'none', 'ada', 'ada', 'none']);
-    });
+    const { signedIn, connect } = await LiveApplication.via({ platform, adapter }).start();
+    const live = await connect(browser(await signedIn('cookie', 'ada')));
+    const asked = ['whoami', 'open', 'whoami', 'optional', 'open'].map((event) => live.ask(event));
+    expect(await Promise.all(asked)).toEqual(['ada', 'none', 'ada', 'ada', 'none']);
   });
 
   it('are refused with an event that names the reason, and the connection stays (S082)', async () => {
-    await withLive({ platform, adapter }, async ({ signedIn, connect }) => {
-      const live = await connect(browser(await signedIn('cookie', 'ada')));
-      expect(await live.ask('claimed')).toEqual({
-        ...refusal('INVALID_CLAIMS', 'invalid claim', 'claimed'),
-        claimValidationErrors: [{ id: 'plan', reason: 'no plan' }],
-      });
-      expect(await live.ask('whoami')).toBe('ada');
+    const { signedIn, connect } = await LiveApplication.via({ platform, adapter }).start();
+    const live = await connect(browser(await signedIn('cookie', 'ada')));
+    expect(await live.ask('claimed')).toEqual({
+      ...refusal('INVALID_CLAIMS', 'invalid claim', 'claimed'),
+      claimValidationErrors: [{ id: 'plan', reason: 'no plan' }],
     });
+    expect(await live.ask('whoami')).toBe('ada');
   });
 
   it('may need a session in a gateway that lets everybody in (S082)', async () => {
-    await withLive({ platform, adapter, gateway: OpenGateway }, async ({ connect, signedIn }) => {
-      const live = await connect();
-      expect(await live.ask('open')).toBe('none');
-      expect(await live.ask('optional')).toBe('none');
-      expect(await live.ask('whoami')).toEqual(refusal('UNAUTHORISED', 'unauthorised', 'whoami'));
-      const client = await signedIn('header', 'ada');
-      expect(await live.ask('renew', client.accessToken)).toBe('ada');
-      expect(await live.ask('whoami')).toBe('ada');
-    });
+    const { connect, signedIn } = await LiveApplication.via({ platform, adapter })
+      .gateway(OpenGateway)
+      .start();
+    const live = await connect();
+    expect(await live.ask('open')).toBe('none');
+    expect(await live.ask('optional')).toBe('none');
+    expect(await live.ask('whoami')).toEqual(refusal('UNAUTHORISED', 'unauthorised', 'whoami'));
+    const client = await signedIn('header', 'ada');
+    expect(await live.ask('renew', client.accessToken)).toBe('ada');
+    expect(await live.ask('whoami')).toBe('ada');
   });
 
   it('see what another changed of the session', async () => {
-    await withLive({ platform, adapter }, async ({ signedIn, connect }) => {
-      const client = await signedIn('cookie', 'ada');
-      const live = await connect(browser(client));
-      expect(await live.ask('rename')).toBe('done');
-      expect(await live.ask('payload')).toMatchObject({ name: 'Ada' });
-      await client.refresh();
-      expect(client.front.up).toMatchObject({ name: 'Ada' });
-    });
+    const { signedIn, connect } = await LiveApplication.via({ platform, adapter }).start();
+    const client = await signedIn('cookie', 'ada');
+    const live = await connect(browser(client));
+    expect(await live.ask('rename')).toBe('done');
+    expect(await live.ask('payload')).toMatchObject({ name: 'Ada' });
+    await client.refresh();
+    expect(client.front.up).toMatchObject({ name: 'Ada' });
   });
 
   it('are refused when the access token has expired, until the client sends a new one (S082)', async () => {
-    await withLive({ platform, adapter }, async ({ signedIn, connect, clock }) => {
-      const client = await signedIn('header', 'ada');
-      const live = await connect(bearer(client));
-      clock.advanceSeconds(3601);
-      const expired = refusal('TRY_REFRESH_TOKEN', 'try refresh token', 'whoami');
-      expect(await live.ask('whoami')).toEqual(expired);
-      expect(await live.ask('renew', client.accessToken)).toEqual({
-        ...expired,
-        cause: { pattern: 'renew' },
-      });
-      await client.refresh();
-      expect(await live.ask('renew', client.accessToken)).toBe('ada');
-      expect(await live.ask('whoami')).toBe('ada');
-      expect(await live.ask('checked')).toBe('ada');
+    const { signedIn, connect, clock } = await LiveApplication.via({ platform, adapter }).start();
+    const client = await signedIn('header', 'ada');
+    const live = await connect(bearer(client));
+    clock.advanceSeconds(3601);
+    const expired = refusal('TRY_REFRESH_TOKEN', 'try refresh token', 'whoami');
+    expect(await live.ask('whoami')).toEqual(expired);
+    expect(await live.ask('renew', client.accessToken)).toEqual({
+      ...expired,
+      cause: { pattern: 'renew' },
     });
+    await client.refresh();
+    expect(await live.ask('renew', client.accessToken)).toBe('ada');
+    expect(await live.ask('whoami')).toBe('ada');
+    expect(await live.ask('checked')).toBe('ada');
   });
 
   it.each([
     ['of another session of the same user', 'ada'],
     ['of another user', 'eve'],
   ])('do not change hands by a token %s (S082)', async (_case, userId) => {
-    await withLive({ platform, adapter }, async ({ signedIn, connect }) => {
-      const live = await connect(bearer(await signedIn('header', 'ada')));
-      const other = await signedIn('header', userId);
-      const unauthorised = refusal('UNAUTHORISED', 'unauthorised', 'renew');
-      expect(await live.ask('renew', other.accessToken)).toEqual(unauthorised);
-      expect(await live.ask('renew', other.refreshToken)).toEqual(unauthorised);
-      expect(await live.ask('renew', { token: 1 })).toEqual(unauthorised);
-      expect(await live.ask('whoami')).toBe('ada');
-    });
+    const { signedIn, connect } = await LiveApplication.via({ platform, adapter }).start();
+    const live = await connect(bearer(await signedIn('header', 'ada')));
+    const other = await signedIn('header', userId);
+    const unauthorised = refusal('UNAUTHORISED', 'unauthorised', 'renew');
+    expect(await live.ask('renew', other.accessToken)).toEqual(unauthorised);
+    expect(await live.ask('renew', other.refreshToken)).toEqual(unauthorised);
+    expect(await live.ask('renew', { token: 1 })).toEqual(unauthorised);
+    expect(await live.ask('whoami')).toBe('ada');
   });
 });
 
@@ -462,48 +457,46 @@ describe.each(LIVE)('a WebSocket whose session ends: $platform on $adapter', ({ 
   const ended = platform === 'ws' ? { type: 'UNAUTHORISED', code: 4401 } : { type: 'UNAUTHORISED' };
 
   it('is closed when the session is revoked, and those of other sessions stay (S054)', async () => {
-    await withLive({ platform, adapter }, async ({ signedIn, connect, sessions }) => {
-      const client = await signedIn('cookie', 'ada');
-      const lives = [await connect(browser(client)), await connect(browser(client))];
-      const other = await connect(browser(await signedIn('cookie', 'bob')));
-      await sessions.revokeAllSessionsForUser({ userId: 'ada' });
-      expect(await Promise.all(lives.map(({ closed }) => closed))).toEqual([ended, ended]);
-      expect(await other.ask('whoami')).toBe('bob');
-    });
+    const { signedIn, connect, sessions } = await LiveApplication.via({ platform, adapter }).start();
+    const client = await signedIn('cookie', 'ada');
+    const lives = [await connect(browser(client)), await connect(browser(client))];
+    const other = await connect(browser(await signedIn('cookie', 'bob')));
+    await sessions.revokeAllSessionsForUser({ userId: 'ada' });
+    expect(await Promise.all(lives.map(({ closed }) => closed))).toEqual([ended, ended]);
+    expect(await other.ask('whoami')).toBe('bob');
   });
 
   it('is closed when the session is revoked once more, after another process has done it (S054)', async () => {
     const store = await seededMemoryStore();
-    await withLive({ platform, adapter, store }, async ({ signedIn, connect, sessions, events }) => {
-      const live = await connect(browser(await signedIn('cookie', 'ada')));
-      const [sessionHandle = ''] = await sessions.getAllSessionHandlesForUser({ userId: 'ada' });
-      await store.deleteSessions([{ tenantId: 'public', sessionHandle }]);
-      expect(await live.ask('whoami')).toBe('ada');
-      expect(await sessions.revokeSession(sessionHandle)).toBe(false);
-      expect(await live.closed).toEqual(ended);
-      expect(events.map(({ type }) => type)).not.toContain('session.revoked');
-    });
+    const { signedIn, connect, sessions, events } = await LiveApplication.via({ platform, adapter })
+      .store(store)
+      .start();
+    const live = await connect(browser(await signedIn('cookie', 'ada')));
+    const [sessionHandle = ''] = await sessions.getAllSessionHandlesForUser({ userId: 'ada' });
+    await store.deleteSessions([{ tenantId: 'public', sessionHandle }]);
+    expect(await live.ask('whoami')).toBe('ada');
+    expect(await sessions.revokeSession(sessionHandle)).toBe(false);
+    expect(await live.closed).toEqual(ended);
+    expect(events.map(({ type }) => type)).not.toContain('session.revoked');
   });
 
   it('is closed when the user signs out by HTTP (S054)', async () => {
-    await withLive({ platform, adapter }, async ({ signedIn, connect }) => {
-      const client = await signedIn('cookie', 'ada');
-      const live = await connect(browser(client));
-      await client.signOut();
-      expect(await live.closed).toEqual(ended);
-    });
+    const { signedIn, connect } = await LiveApplication.via({ platform, adapter }).start();
+    const client = await signedIn('cookie', 'ada');
+    const live = await connect(browser(client));
+    await client.signOut();
+    expect(await live.closed).toEqual(ended);
   });
 
   it('is closed when a stolen refresh token gives itself away (S054)', async () => {
-    await withLive({ platform, adapter }, async ({ signedIn, connect }) => {
-      const client = await signedIn('cookie', 'ada');
-      const thief = client.copy();
-      await client.refresh();
-      const live = await connect(browser(client)); // the first use of the new token
-      expect(await live.ask('whoami')).toBe('ada');
-      await thief.refresh();
-      expect(await live.closed).toEqual(ended);
-    });
+    const { signedIn, connect } = await LiveApplication.via({ platform, adapter }).start();
+    const client = await signedIn('cookie', 'ada');
+    const thief = client.copy();
+    await client.refresh();
+    const live = await connect(browser(client)); // the first use of the new token
+    expect(await live.ask('whoami')).toBe('ada');
+    await thief.refresh();
+    expect(await live.closed).toEqual(ended);
   });
 
   it('is closed although the session ended while it was being admitted (S054)', async () => {
@@ -513,12 +506,13 @@ describe.each(LIVE)('a WebSocket whose session ends: $platform on $adapter', ({ 
       if (name === 'findSession') await meanwhile();
       return found;
     });
-    await withLive({ platform, adapter, store }, async ({ signedIn, connect, sessions }) => {
-      const client = await signedIn('cookie', 'ada');
-      meanwhile = async () => sessions.revokeAllSessionsForUser({ userId: 'ada' });
-      const live = await connect(browser(client));
-      expect(await live.closed).toEqual(ended);
-    });
+    const { signedIn, connect, sessions } = await LiveApplication.via({ platform, adapter })
+      .store(store)
+      .start();
+    const client = await signedIn('cookie', 'ada');
+    meanwhile = async () => sessions.revokeAllSessionsForUser({ userId: 'ada' });
+    const live = await connect(browser(client));
+    expect(await live.closed).toEqual(ended);
   });
 });
 
@@ -526,24 +520,26 @@ describe('a gateway that leaves the handshake to the guard', () => {
   it.each(['express', 'fastify'] as const)(
     'has it verified with the first message on socket.io (S082): %s',
     async (adapter) => {
-      await withLive({ platform: 'socket.io', adapter, gateway: GuardedGateway }, async (application) => {
-        const { signedIn, connect, sessions } = application;
-        const client = await signedIn('cookie', 'ada');
-        const live = await connect(browser(client));
-        expect(await Promise.all([live.ask('whoami'), live.ask('checked')])).toEqual(['ada', 'ada']);
-        const foreign = await connect({ headers: browserOn('https://evil.io', client) });
-        expect(await foreign.ask('whoami')).toEqual(refusal('UNAUTHORISED', 'unauthorised', 'whoami'));
-        await sessions.revokeAllSessionsForUser({ userId: 'ada' });
-        expect(await live.closed).toEqual({ type: 'UNAUTHORISED' });
-      });
+      const application = await LiveApplication.via({ platform: 'socket.io', adapter })
+        .gateway(GuardedGateway)
+        .start();
+      const { signedIn, connect, sessions } = application;
+      const client = await signedIn('cookie', 'ada');
+      const live = await connect(browser(client));
+      expect(await Promise.all([live.ask('whoami'), live.ask('checked')])).toEqual(['ada', 'ada']);
+      const foreign = await connect({ headers: browserOn('https://evil.io', client) });
+      expect(await foreign.ask('whoami')).toEqual(refusal('UNAUTHORISED', 'unauthorised', 'whoami'));
+      await sessions.revokeAllSessionsForUser({ userId: 'ada' });
+      expect(await live.closed).toEqual({ type: 'UNAUTHORISED' });
     },
   );
 
   it('refuses every guarded message on ws, whose clients do not carry their handshake (S078)', async () => {
-    await withLive({ platform: 'ws', adapter: 'express', gateway: GuardedGateway }, async (application) => {
-      const live = await application.connect(browser(await application.signedIn()));
-      expect(await live.ask('whoami')).toMatchObject({ status: 'error', message: 'Internal server error' });
-      expect(await live.ask('open')).toBe('none');
-    });
+    const application = await LiveApplication.via({ platform: 'ws', adapter: 'express' })
+      .gateway(GuardedGateway)
+      .start();
+    const live = await application.connect(browser(await application.signedIn()));
+    expect(await live.ask('whoami')).toMatchObject({ status: 'error', message: 'Internal server error' });
+    expect(await live.ask('open')).toBe('none');
   });
 });

@@ -13,8 +13,8 @@ import type { SessionClient } from '../support/session-client.js';
 import {
   ADAPTERS,
   sessionModule,
-  withApplication,
-  type ApplicationInput,
+  TestApplication,
+  type ApplicationStarter,
 } from '../support/test-application.js';
 import { watchedStore } from '../support/watched-store.js';
 
@@ -47,11 +47,8 @@ async function deviceOf(sessions: SessionService, handle: string): Promise<Sessi
 }
 
 describe.each(ADAPTERS)('the device of a session on %s', (adapter) => {
-  const input = (devices: DeviceOptions, rest: Partial<ApplicationInput> = {}): ApplicationInput => ({
-    adapter,
-    ...rest,
-    options: { devices, ...rest.options },
-  });
+  const starter = (devices: DeviceOptions): ApplicationStarter =>
+    TestApplication.on(adapter).with({ devices });
 
   it.each<[string, DeviceOptions, Partial<SessionDevice>]>([
     ['by default', {}, { ip: '127.0.0.0/24', userAgent: 'Firefox on Windows' }],
@@ -63,62 +60,58 @@ describe.each(ADAPTERS)('the device of a session on %s', (adapter) => {
       { ip: expect.stringMatching(/^[\w-]{22}$/) as unknown as string, userAgent: 'Firefox on Windows' },
     ],
   ])('is kept as exactly as it may be: %s (S106)', async (_, devices, kept) => {
-    await withApplication(input(devices), async ({ client, sessions }) => {
-      const handle = await signInFrom(client(), FIREFOX, { cart: 3 });
-      const information = await sessions.getSessionInformation(handle);
-      expect(information?.device).toEqual({ ...kept, lastSeen: TEST_START_MS });
-      expect(information?.sessionDataInDatabase).toEqual({ cart: 3 });
-    });
+    const { client, sessions } = await starter(devices).start();
+    const handle = await signInFrom(client(), FIREFOX, { cart: 3 });
+    const information = await sessions.getSessionInformation(handle);
+    expect(information?.device).toEqual({ ...kept, lastSeen: TEST_START_MS });
+    expect(information?.sessionDataInDatabase).toEqual({ cart: 3 });
   });
 
   it('is not kept unless it is asked for (S106)', async () => {
     const watched = await watchedStore();
-    await withApplication({ adapter, store: watched.store }, async ({ client, sessions }) => {
-      const visitor = client();
-      const handle = await signInFrom(visitor, FIREFOX);
-      await visitor.get('/me');
-      await settled();
-      expect(await sessions.getSessionInformation(handle)).not.toHaveProperty('device');
-      expect(
-        (await watched.store.findSession({ tenantId: 'public', sessionHandle: handle }))?.sessionData,
-      ).toBe('{}');
-      expect(watched.calls.filter((name) => WRITES.includes(name))).toEqual([]);
-    });
+    const { client, sessions } = await TestApplication.on(adapter).store(watched.store).start();
+    const visitor = client();
+    const handle = await signInFrom(visitor, FIREFOX);
+    await visitor.get('/me');
+    await settled();
+    expect(await sessions.getSessionInformation(handle)).not.toHaveProperty('device');
+    expect(
+      (await watched.store.findSession({ tenantId: 'public', sessionHandle: handle }))?.sessionData,
+    ).toBe('{}');
+    expect(watched.calls.filter((name) => WRITES.includes(name))).toEqual([]);
   });
 
   it('is written once in an interval at most, however many requests there are (S106)', async () => {
     const watched = await watchedStore();
-    await withApplication(
-      input({ lastSeenIntervalSec: 300 }, { store: watched.store }),
-      async ({ client, clock, sessions }) => {
-        const visitor = client('header');
-        const handle = await signInFrom(visitor, FIREFOX);
-        const writes = (): number => watched.calls.filter((name) => WRITES.includes(name)).length;
-        for (let second = 0; second < 300; second += 5) {
-          await visitor.get('/me', { 'user-agent': IPHONE });
-          clock.advanceSeconds(5);
-        }
-        await settled();
-        expect(writes()).toBe(0);
-        expect(await deviceOf(sessions, handle)).toMatchObject({ lastSeen: TEST_START_MS });
-        await Promise.all(Array.from({ length: 20 }, () => visitor.get('/me', { 'user-agent': IPHONE })));
-        await until(async () => (await deviceOf(sessions, handle))?.userAgent === 'Safari on iOS');
-        expect(writes()).toBe(1);
-        expect(await deviceOf(sessions, handle)).toEqual({
-          ip: '127.0.0.0/24',
-          userAgent: 'Safari on iOS',
-          lastSeen: TEST_START_MS + 300_000,
-        });
-        for (let minute = 0; minute < 60; minute++) {
-          clock.advanceSeconds(60);
-          await visitor.refresh();
-          await visitor.get('/me');
-        }
-        await until(() => writes() >= 1 + 12);
-        await settled();
-        expect(writes()).toBe(1 + 12);
-      },
-    );
+    const { client, clock, sessions } = await starter({ lastSeenIntervalSec: 300 })
+      .store(watched.store)
+      .start();
+    const visitor = client('header');
+    const handle = await signInFrom(visitor, FIREFOX);
+    const writes = (): number => watched.calls.filter((name) => WRITES.includes(name)).length;
+    for (let second = 0; second < 300; second += 5) {
+      await visitor.get('/me', { 'user-agent': IPHONE });
+      clock.advanceSeconds(5);
+    }
+    await settled();
+    expect(writes()).toBe(0);
+    expect(await deviceOf(sessions, handle)).toMatchObject({ lastSeen: TEST_START_MS });
+    await Promise.all(Array.from({ length: 20 }, () => visitor.get('/me', { 'user-agent': IPHONE })));
+    await until(async () => (await deviceOf(sessions, handle))?.userAgent === 'Safari on iOS');
+    expect(writes()).toBe(1);
+    expect(await deviceOf(sessions, handle)).toEqual({
+      ip: '127.0.0.0/24',
+      userAgent: 'Safari on iOS',
+      lastSeen: TEST_START_MS + 300_000,
+    });
+    for (let minute = 0; minute < 60; minute++) {
+      clock.advanceSeconds(60);
+      await visitor.refresh();
+      await visitor.get('/me');
+    }
+    await until(() => writes() >= 1 + 12);
+    await settled();
+    expect(writes()).toBe(1 + 12);
   });
 
   it('delays and fails no request when it cannot be written, and is written later (S106 S096)', async () => {
@@ -133,98 +126,93 @@ describe.each(ADAPTERS)('the device of a session on %s', (adapter) => {
       await new Promise<void>((resolve) => release.push(resolve));
       return call();
     });
-    await withApplication(input({}, { store: trouble }), async ({ client, clock, sessions }) => {
-      const visitor = client();
-      const handle = await signInFrom(visitor, FIREFOX);
-      clock.advanceSeconds(301);
-      expect((await visitor.get('/me')).status).toBe(200);
-      await until(() => attempts.length > 0);
-      await settled();
-      isHanging = true;
-      attempts.length = 0;
-      clock.advanceSeconds(301);
-      expect((await visitor.get('/me')).status).toBe(200);
-      expect((await visitor.get('/me')).status).toBe(200);
-      await until(() => release.length > 0);
-      expect(attempts).toHaveLength(1);
-      for (const resolve of release) resolve();
-      await until(async () => (await deviceOf(sessions, handle))?.lastSeen === clock.now());
-    });
+    const { client, clock, sessions } = await starter({}).store(trouble).start();
+    const visitor = client();
+    const handle = await signInFrom(visitor, FIREFOX);
+    clock.advanceSeconds(301);
+    expect((await visitor.get('/me')).status).toBe(200);
+    await until(() => attempts.length > 0);
+    await settled();
+    isHanging = true;
+    attempts.length = 0;
+    clock.advanceSeconds(301);
+    expect((await visitor.get('/me')).status).toBe(200);
+    expect((await visitor.get('/me')).status).toBe(200);
+    await until(() => release.length > 0);
+    expect(attempts).toHaveLength(1);
+    for (const resolve of release) resolve();
+    await until(async () => (await deviceOf(sessions, handle))?.lastSeen === clock.now());
   });
 
   it('is gone with the session, and never brings one back (S106, S046)', async () => {
     const store = await seededMemoryStore();
-    await withApplication(input({}, { store }), async ({ client, clock, sessions }) => {
-      const visitor = client('header');
-      const handle = await signInFrom(visitor, FIREFOX);
-      clock.advanceSeconds(301);
-      await sessions.revokeSession(handle);
-      expect((await visitor.get('/me')).status).toBe(200); // the access token alone; the store is not asked
-      await settled();
-      expect(store.size).toBe(0);
-    });
+    const { client, clock, sessions } = await starter({}).store(store).start();
+    const visitor = client('header');
+    const handle = await signInFrom(visitor, FIREFOX);
+    clock.advanceSeconds(301);
+    await sessions.revokeSession(handle);
+    expect((await visitor.get('/me')).status).toBe(200); // the access token alone; the store is not asked
+    await settled();
+    expect(store.size).toBe(0);
   });
 
   it('stays while the application writes its data, and out of its sight', async () => {
     const store = await seededMemoryStore();
-    await withApplication(input({}, { store }), async ({ client, sessions }) => {
-      const handle = await signInFrom(client(), FIREFOX, { cart: 3 });
-      const device = { ip: '127.0.0.0/24', userAgent: 'Firefox on Windows', lastSeen: TEST_START_MS };
-      await sessions.mergeSessionDataInDatabase(handle, { theme: 'dark' });
-      expect(await sessions.getSessionInformation(handle)).toMatchObject({
-        device,
-        sessionDataInDatabase: { cart: 3, theme: 'dark' },
-      });
-      expect(await sessions.updateSessionDataInDatabase(handle, { only: 1 })).toBe(true);
-      const information = await sessions.getSessionInformation(handle);
-      expect(information?.device).toEqual(device);
-      expect(information?.sessionDataInDatabase).toEqual({ only: 1 });
-      const forged = { 'nest-sessions.device': { lastSeen: 1 } };
-      for (const write of [
-        () => sessions.mergeSessionDataInDatabase(handle, forged),
-        () => sessions.updateSessionDataInDatabase(handle, forged),
-        () =>
-          sessions.createNewSessionWithoutRequestResponse({
-            userId: 'user-1',
-            sessionDataInDatabase: forged,
-          }),
-      ]) {
-        await expect(write()).rejects.toThrow(TypeError);
-      }
-      expect(await sessions.updateSessionDataInDatabase('nobody-s', { only: 1 })).toBe(false);
-      const key = parseSessionHandle(handle);
-      const row = key && (await store.findSession(key));
-      expect(JSON.parse(row?.sessionData ?? '')).toEqual({ only: 1, 'nest-sessions.device': device });
+    const { client, sessions } = await starter({}).store(store).start();
+    const handle = await signInFrom(client(), FIREFOX, { cart: 3 });
+    const device = { ip: '127.0.0.0/24', userAgent: 'Firefox on Windows', lastSeen: TEST_START_MS };
+    await sessions.mergeSessionDataInDatabase(handle, { theme: 'dark' });
+    expect(await sessions.getSessionInformation(handle)).toMatchObject({
+      device,
+      sessionDataInDatabase: { cart: 3, theme: 'dark' },
     });
+    expect(await sessions.updateSessionDataInDatabase(handle, { only: 1 })).toBe(true);
+    const information = await sessions.getSessionInformation(handle);
+    expect(information?.device).toEqual(device);
+    expect(information?.sessionDataInDatabase).toEqual({ only: 1 });
+    const forged = { 'nest-sessions.device': { lastSeen: 1 } };
+    for (const write of [
+      () => sessions.mergeSessionDataInDatabase(handle, forged),
+      () => sessions.updateSessionDataInDatabase(handle, forged),
+      () =>
+        sessions.createNewSessionWithoutRequestResponse({
+          userId: 'user-1',
+          sessionDataInDatabase: forged,
+        }),
+    ]) {
+      await expect(write()).rejects.toThrow(TypeError);
+    }
+    expect(await sessions.updateSessionDataInDatabase('nobody-s', { only: 1 })).toBe(false);
+    const key = parseSessionHandle(handle);
+    const row = key && (await store.findSession(key));
+    expect(JSON.parse(row?.sessionData ?? '')).toEqual({ only: 1, 'nest-sessions.device': device });
   });
 
   it('loses none of the keys that the application writes at the same time (S089)', async () => {
-    await withApplication(input({ lastSeenIntervalSec: 10 }), async ({ client, clock, sessions }) => {
-      const visitor = client('header');
-      const handle = await signInFrom(visitor, FIREFOX);
-      for (let round = 0; round < 50; round++) {
-        clock.advanceSeconds(11);
-        await Promise.all([
-          visitor.get('/me'),
-          sessions.mergeSessionDataInDatabase(handle, { [`k${round}`]: round }),
-        ]);
-      }
-      await until(async () => (await deviceOf(sessions, handle))?.lastSeen === clock.now());
-      const information = await sessions.getSessionInformation(handle);
-      expect(Object.keys(information?.sessionDataInDatabase ?? {})).toHaveLength(50);
-    });
+    const { client, clock, sessions } = await starter({ lastSeenIntervalSec: 10 }).start();
+    const visitor = client('header');
+    const handle = await signInFrom(visitor, FIREFOX);
+    for (let round = 0; round < 50; round++) {
+      clock.advanceSeconds(11);
+      await Promise.all([
+        visitor.get('/me'),
+        sessions.mergeSessionDataInDatabase(handle, { [`k${round}`]: round }),
+      ]);
+    }
+    await until(async () => (await deviceOf(sessions, handle))?.lastSeen === clock.now());
+    const information = await sessions.getSessionInformation(handle);
+    expect(Object.keys(information?.sessionDataInDatabase ?? {})).toHaveLength(50);
   });
 
   it('is shown to the user (S052 S106)', async () => {
-    await withApplication(input({}, { options: { userSessionRoutes: true } }), async ({ client }) => {
-      const [laptop, phone] = [client(), client()];
-      await signInFrom(laptop, FIREFOX);
-      await signInFrom(phone, IPHONE);
-      const { sessions: listed } = (await laptop.get('/auth/sessions')).body as {
-        sessions: { device: SessionDevice }[];
-      };
-      expect(listed.map(({ device }) => device.userAgent)).toEqual(['Firefox on Windows', 'Safari on iOS']);
-    });
+    const { client } = await starter({}).with({ userSessionRoutes: true }).start();
+    const [laptop, phone] = [client(), client()];
+    await signInFrom(laptop, FIREFOX);
+    await signInFrom(phone, IPHONE);
+    const { sessions: listed } = (await laptop.get('/auth/sessions')).body as {
+      sessions: { device: SessionDevice }[];
+    };
+    expect(listed.map(({ device }) => device.userAgent)).toEqual(['Firefox on Windows', 'Safari on iOS']);
   });
 });
 
@@ -238,10 +226,10 @@ describe('the options of devices', () => {
     [true, 'devices'],
   ])('are refused when they make no sense, without showing a secret: %j', async (devices, path) => {
     const options = { devices } as Partial<SessionModuleOptions>;
-    const error = await withApplication(
-      { adapter: 'express', imports: [await sessionModule({ options })] },
-      async () => {},
-    ).catch((failure: unknown) => failure);
+    const error = await TestApplication.on('express')
+      .modules(await sessionModule({ options }))
+      .run(async () => {})
+      .catch((failure: unknown) => failure);
     expect(error).toBeInstanceOf(SessionConfigError);
     expect((error as SessionConfigError).problems.map((problem) => problem.path)).toEqual([path]);
     expect((error as Error).message).not.toContain('too short');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { withRecipe } from '../recipe/recipe-application.js';
+import { TestApplication } from '../support/test-application.js';
 import { fcRuns, fcTimeoutMs } from '../support/fc-runs.js';
 import { ABSOLUTE_SEC, IDLE_SEC, moves, ObservedSession } from './observed-session.js';
 
@@ -11,13 +11,15 @@ describe('the limits of a session', () => {
       const options = { lifetime: { absoluteSec: ABSOLUTE_SEC, idleSec: IDLE_SEC } };
       const runs = fc.assert(
         fc.asyncProperty(moves, async (list) => {
-          await withRecipe({ options }, async (application) => {
-            const session = await ObservedSession.begin(application);
-            for (const move of list) {
-              await session.make(move);
-              await session.check();
-            }
-          });
+          await TestApplication.withoutServer()
+            .with(options)
+            .run(async (application) => {
+              const session = await ObservedSession.begin(application);
+              for (const move of list) {
+                await session.make(move);
+                await session.check();
+              }
+            });
         }),
         { numRuns: fcRuns(60) },
       );

@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
 import fc from 'fast-check';
 import { SessionError, type SessionContainer } from 'nest-sessions';
-import type { RecipeApplication } from '../recipe/recipe-application.js';
+import { type StandaloneApplication } from '../support/test-application.js';
 import { TEST_START_MS } from '../support/embedded.js';
 
 export const ABSOLUTE_SEC = 3600;
@@ -45,11 +45,11 @@ export class ObservedSession {
   private changes = 0;
 
   private constructor(
-    private readonly application: RecipeApplication,
+    private readonly application: StandaloneApplication,
     private readonly handle: string,
   ) {}
 
-  static async begin(application: RecipeApplication): Promise<ObservedSession> {
+  static async begin(application: StandaloneApplication): Promise<ObservedSession> {
     const session = await application.sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
     const observed = new ObservedSession(application, session.getHandle());
     observed.keep(session);

@@ -9,11 +9,15 @@ import {
   type SessionModuleOptions,
 } from 'nest-sessions';
 import { TestClock } from '../../lib/testing/test-clock.js';
-import { withRecipe, type RecipeApplication, type RecipeInput } from '../recipe/recipe-application.js';
+import {
+  ADAPTERS,
+  TestApplication,
+  type StandaloneApplication,
+  type EngineOptions,
+} from '../support/test-application.js';
 import { TEST_START_MS } from '../support/embedded.js';
 import { mostWhile } from '../support/most-while.js';
 import { startServedCore } from '../support/served-core.js';
-import { ADAPTERS, withApplication } from '../support/test-application.js';
 import { watchedStore } from '../support/watched-store.js';
 
 type Policy = NonNullable<SessionModuleOptions['maxSessionsPerUser']>['whenExceeded'];
@@ -23,22 +27,23 @@ const CORES = ['embedded', 'remote'] as const;
 async function withCap(
   core: (typeof CORES)[number],
   maxSessionsPerUser: { max: number; whenExceeded: Policy },
-  test: (application: RecipeApplication) => Promise<void>,
-  input: RecipeInput = {},
+  test: (application: StandaloneApplication) => Promise<void>,
+  engine: EngineOptions = {},
 ): Promise<void> {
-  if (core === 'embedded') return withRecipe({ ...input, options: { maxSessionsPerUser } }, test);
+  const starter = TestApplication.withoutServer().with({ maxSessionsPerUser });
+  if (core === 'embedded') return starter.engine(engine).run(test);
   const clock = new TestClock(TEST_START_MS);
-  const served = await startServedCore({ coreOptions: input.coreOptions ?? {}, clock });
+  const served = await startServedCore({ coreOptions: engine, clock });
   try {
-    const options = { maxSessionsPerUser, core: remoteCore({ connectionURI: served.uri }) };
-    await withRecipe({ ...input, clock, options }, test);
+    const remote = remoteCore({ connectionURI: served.uri });
+    await starter.clock(clock).with({ core: remote }).run(test);
   } finally {
     await served.close();
   }
 }
 
 function signIn(
-  { sessions }: RecipeApplication,
+  { sessions }: StandaloneApplication,
   input: { userId?: string; tenantId?: string } = {},
 ): Promise<SessionContainer> {
   return sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1', ...input });
@@ -96,7 +101,7 @@ describe.each(CORES)('a cap on the sessions of a user, with an %s core', (core) 
         await signIn(application);
         await expect(signIn(application)).rejects.toThrow(TooManySessionsError);
       },
-      { coreOptions: { accessTokenValiditySec: 3600, refreshTokenValiditySec: 7200 } },
+      { accessTokenValiditySec: 3600, refreshTokenValiditySec: 7200 },
     );
   });
 });
@@ -110,19 +115,22 @@ describe('a sign-in that fails after room was made for it, with a remote core', 
     const maxSessionsPerUser = { max: 1, whenExceeded: 'end-oldest' } as const;
     const core = remoteCore({ connectionURI: served.uri });
     try {
-      await withRecipe({ clock, options: { maxSessionsPerUser, core } }, async (application) => {
-        const { sessions, events } = application;
-        const first = await signIn(application);
-        failing.add('insertSession');
-        await expect(signIn(application)).rejects.toThrow(CoreError);
-        await application.get(SessionEvents).delivered();
-        expect(events.filter(({ type }) => type === 'session.revoked')).toMatchObject([
-          { sessionHandle: first.getHandle(), userId: 'user-1' },
-        ]);
-        failing.clear();
-        await signIn(application);
-        expect(await sessions.getAllSessionHandlesForUser({ userId: 'user-1' })).toHaveLength(1);
-      });
+      await TestApplication.withoutServer()
+        .clock(clock)
+        .with({ maxSessionsPerUser, core })
+        .run(async (application) => {
+          const { sessions, events } = application;
+          const first = await signIn(application);
+          failing.add('insertSession');
+          await expect(signIn(application)).rejects.toThrow(CoreError);
+          await application.get(SessionEvents).delivered();
+          expect(events.filter(({ type }) => type === 'session.revoked')).toMatchObject([
+            { sessionHandle: first.getHandle(), userId: 'user-1' },
+          ]);
+          failing.clear();
+          await signIn(application);
+          expect(await sessions.getAllSessionHandlesForUser({ userId: 'user-1' })).toHaveLength(1);
+        });
     } finally {
       await served.close();
       log.mockRestore();
@@ -144,7 +152,7 @@ describe('a cap on the sessions of a user', () => {
         await expect(signIn(application)).rejects.toThrow(TooManySessionsError);
         await signIn(application, { userId: 'user-2' });
       },
-      { coreOptions: { accountLinking } },
+      { accountLinking },
     );
   });
 
@@ -152,15 +160,14 @@ describe('a cap on the sessions of a user', () => {
     'is answered on %s with 409, and the tokens of the client stay (S038)',
     async (adapter) => {
       const options = { maxSessionsPerUser: { max: 1, whenExceeded: 'refuse' } } as const;
-      await withApplication({ adapter, options }, async ({ client }) => {
-        const visitor = client();
-        await visitor.login();
-        const answer = await visitor.post('/login', { userId: 'user-1' });
-        expect(answer.status).toBe(409);
-        expect(answer.body).toEqual({ message: 'too many sessions', maxSessions: 1 });
-        expect(answer.lines('set-cookie')).toEqual([]);
-        expect((await visitor.get('/me')).status).toBe(200);
-      });
+      const { client } = await TestApplication.on(adapter).with(options).start();
+      const visitor = client();
+      await visitor.login();
+      const answer = await visitor.post('/login', { userId: 'user-1' });
+      expect(answer.status).toBe(409);
+      expect(answer.body).toEqual({ message: 'too many sessions', maxSessions: 1 });
+      expect(answer.lines('set-cookie')).toEqual([]);
+      expect((await visitor.get('/me')).status).toBe(200);
     },
   );
 });

@@ -9,12 +9,7 @@ import { interceptedStore } from '../support/intercepted-store.js';
 import { jwt, V5_CLAIMS, V5_HEADER } from '../support/made-tokens.js';
 import { startServedCore } from '../support/served-core.js';
 import type { SessionClient } from '../support/session-client.js';
-import {
-  ADAPTERS,
-  withApplication,
-  type Adapter,
-  type TestApplication,
-} from '../support/test-application.js';
+import { ADAPTERS, type Adapter, TestApplication } from '../support/test-application.js';
 import { Sinks } from './sinks.js';
 
 const API_KEY = 'canary-api-key-0123456789';
@@ -229,18 +224,14 @@ describe.each(ADAPTERS)('nothing secret is written down anywhere, on %s (S103)',
   it('with the embedded core', async () => {
     const { store, outage } = await failingStore();
     const coreOptions = { refreshTokenRotationGracePeriodSec: 30 };
-    await withApplication(
-      {
-        adapter,
-        store,
-        logger: sinks.logger,
-        handlers: HANDLERS,
-        options: OPTIONS,
-        coreOptions,
-        providers: [sinks.interceptor],
-      },
-      async (application) => liveThrough(application, outage),
-    );
+    await TestApplication.on(adapter)
+      .store(store)
+      .logger(sinks.logger)
+      .handlers(HANDLERS)
+      .with(OPTIONS)
+      .engine(coreOptions)
+      .providers(sinks.interceptor)
+      .run(async (application) => liveThrough(application, outage));
     expect(canaries.size).toBeGreaterThan(40);
     expect(await findings({ ...EVIDENCE, log: /The session store failed at/ })).toEqual([]);
   });
@@ -250,17 +241,13 @@ describe.each(ADAPTERS)('nothing secret is written down anywhere, on %s (S103)',
     const served = await startServedCore({ options: { apiKeys: [API_KEY] }, coreOptions: { store } });
     try {
       const core = remoteCore({ connectionURI: served.uri, apiKey: API_KEY });
-      await withApplication(
-        {
-          adapter,
-          clock: served.clock,
-          logger: sinks.logger,
-          handlers: HANDLERS,
-          options: { ...OPTIONS, core },
-          providers: [sinks.interceptor],
-        },
-        async (application) => liveThrough(application, outage),
-      );
+      await TestApplication.on(adapter)
+        .clock(served.clock)
+        .logger(sinks.logger)
+        .handlers(HANDLERS)
+        .with({ ...OPTIONS, core })
+        .providers(sinks.interceptor)
+        .run(async (application) => liveThrough(application, outage));
     } finally {
       await served.close();
     }
@@ -294,9 +281,10 @@ describe('a core that repeats what it was sent (S103)', () => {
         core: remoteCore({ connectionURI: core.uri, apiKey: API_KEY }),
         antiCsrf: 'VIA_TOKEN',
       } as const;
-      await withApplication(
-        { adapter: 'express', logger: sinks.logger, options },
-        async ({ http, sessions, app }) => {
+      await TestApplication.on('express')
+        .logger(sinks.logger)
+        .with(options)
+        .run(async ({ http, sessions, app }) => {
           app.get(SessionEvents).stream.subscribe((event) => sinks.note('events', event));
           const headers = { 'anti-csrf': 'canary-anti-csrf' };
           const refreshing = { ...headers, authorization: `Bearer ${refreshToken}` };
@@ -316,8 +304,7 @@ describe('a core that repeats what it was sent (S103)', () => {
               antiCsrfCheck: false,
             }),
           );
-        },
-      );
+        });
     } finally {
       await core.kill();
     }

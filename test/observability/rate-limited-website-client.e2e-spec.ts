@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { RateLimitDecision } from 'nest-sessions';
-import { withApplication } from '../support/test-application.js';
+import { TestApplication } from '../support/test-application.js';
 import { signInByWebsite, website } from '../support/website-client.js';
 
 const { fetch: ownFetch } = globalThis;
@@ -17,21 +17,20 @@ afterEach(() => {
 describe('a browser client whose refresh is refused with 429 (S101)', () => {
   it('does not sign out, and refreshes when it may again', async () => {
     const rateLimit = { limiter: () => decision };
-    await withApplication({ adapter: 'express', options: { rateLimit } }, async ({ app, clock }) => {
-      const { origin, told } = await signInByWebsite(app, clock);
-      expect(await website.doesSessionExist()).toBe(true);
+    const { app, clock } = await TestApplication.on('express').with({ rateLimit }).start();
+    const { origin, told } = await signInByWebsite(app, clock);
+    expect(await website.doesSessionExist()).toBe(true);
 
-      decision = { allowed: false, retryAfterSec: 5 };
-      await expect(website.attemptRefreshingSession()).rejects.toMatchObject({ status: 429 });
-      expect(await website.doesSessionExist()).toBe(true);
-      expect((await fetch(`${origin}/me`)).status).toBe(200);
-      expect(told).toEqual(['SESSION_CREATED']);
+    decision = { allowed: false, retryAfterSec: 5 };
+    await expect(website.attemptRefreshingSession()).rejects.toMatchObject({ status: 429 });
+    expect(await website.doesSessionExist()).toBe(true);
+    expect((await fetch(`${origin}/me`)).status).toBe(200);
+    expect(told).toEqual(['SESSION_CREATED']);
 
-      decision = { allowed: true };
-      expect(await website.attemptRefreshingSession()).toBe(true);
-      expect(told).toContain('REFRESH_SESSION');
-      expect(told).not.toContain('UNAUTHORISED');
-      expect(told).not.toContain('SIGN_OUT');
-    });
+    decision = { allowed: true };
+    expect(await website.attemptRefreshingSession()).toBe(true);
+    expect(told).toContain('REFRESH_SESSION');
+    expect(told).not.toContain('UNAUTHORISED');
+    expect(told).not.toContain('SIGN_OUT');
   });
 });

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   CoreUnavailableError,
-  fixedWindowLimiter,
   RateLimitedError,
   SessionConfigError,
   UnauthorisedError,
@@ -11,11 +10,11 @@ import {
   type SessionModuleOptions,
 } from 'nest-sessions';
 import { TestClock } from 'nest-sessions/testing';
-import { withRecipe } from '../recipe/recipe-application.js';
+import { ADAPTERS, sessionModule, TestApplication } from '../support/test-application.js';
+import { countingLimiter } from '../support/counting-limiter.js';
 import type { Handlers } from '../support/demo.controller.js';
 import { TEST_START_MS } from '../support/embedded.js';
 import { ProcessWarnings } from '../support/process-warnings.js';
-import { ADAPTERS, sessionModule, withApplication } from '../support/test-application.js';
 import { watchedStore } from '../support/watched-store.js';
 
 const REFUSED: RateLimitDecision = { allowed: false, retryAfterSec: 12.2 };
@@ -44,66 +43,57 @@ describe.each(ADAPTERS)('limiting attempts on %s (S101)', (adapter) => {
   describe.each(['cookie', 'header'] as const)('with tokens by %s', (mode) => {
     it('a refused refresh is a 429 that keeps the tokens, and the same token refreshes later', async () => {
       const { limiter, state } = scriptedLimiter();
-      await withApplication(
-        { adapter, options: { rateLimit: { limiter } } },
-        async ({ signedIn, events }) => {
-          const user = await signedIn(mode);
-          const before = [user.cookie('sRefreshToken'), user.refreshToken, user.frontToken];
-          state.answer = REFUSED;
-          const refused = await user.refresh();
-          expect(refused.status).toBe(429);
-          expect(refused.body).toEqual({ message: 'too many requests' });
-          expect(refused.header('retry-after')).toBe('13');
-          for (const name of ['set-cookie', 'front-token', 'st-access-token', 'st-refresh-token']) {
-            expect(refused.lines(name)).toEqual([]);
-          }
-          expect([user.cookie('sRefreshToken'), user.refreshToken, user.frontToken]).toEqual(before);
-          expect((await user.get('/me')).status).toBe(200);
-          state.answer = { allowed: true };
-          expect((await user.refresh()).status).toBe(200);
-          expect(events.map(({ type }) => type)).toEqual(['session.created', 'session.refreshed']);
-        },
-      );
+      const { signedIn, events } = await TestApplication.on(adapter).with({ rateLimit: { limiter } }).start();
+      const user = await signedIn(mode);
+      const before = [user.cookie('sRefreshToken'), user.refreshToken, user.frontToken];
+      state.answer = REFUSED;
+      const refused = await user.refresh();
+      expect(refused.status).toBe(429);
+      expect(refused.body).toEqual({ message: 'too many requests' });
+      expect(refused.header('retry-after')).toBe('13');
+      for (const name of ['set-cookie', 'front-token', 'st-access-token', 'st-refresh-token']) {
+        expect(refused.lines(name)).toEqual([]);
+      }
+      expect([user.cookie('sRefreshToken'), user.refreshToken, user.frontToken]).toEqual(before);
+      expect((await user.get('/me')).status).toBe(200);
+      state.answer = { allowed: true };
+      expect((await user.refresh()).status).toBe(200);
+      expect(events.map(({ type }) => type)).toEqual(['session.created', 'session.refreshed']);
     });
 
     it('is asked before a refresh, with the address, the session and the user', async () => {
       const { limiter, asked } = scriptedLimiter();
-      await withApplication(
-        { adapter, options: { rateLimit: { limiter } } },
-        async ({ signedIn, events }) => {
-          const user = await signedIn(mode);
-          await user.refresh();
-          const [created] = events;
-          const { sessionHandle } = created as { sessionHandle: string };
-          expect(asked).toEqual([
-            { kind: 'refresh', ip: '127.0.0.1', ipGroup: '127.0.0.1', sessionHandle, recipeUserId: 'user-1' },
-          ]);
-        },
-      );
+      const { signedIn, events } = await TestApplication.on(adapter).with({ rateLimit: { limiter } }).start();
+      const user = await signedIn(mode);
+      await user.refresh();
+      const [created] = events;
+      const { sessionHandle } = created as { sessionHandle: string };
+      expect(asked).toEqual([
+        { kind: 'refresh', ip: '127.0.0.1', ipGroup: '127.0.0.1', sessionHandle, recipeUserId: 'user-1' },
+      ]);
     });
 
     it('is asked after an access token was refused, and may refuse its sender', async () => {
       const { limiter, asked, state } = scriptedLimiter();
-      await withApplication({ adapter, options: { rateLimit: { limiter } } }, async ({ signedIn, clock }) => {
-        const user = await signedIn(mode);
-        await user.get('/me');
-        expect(asked).toEqual([]);
-        clock.advanceSeconds(2 * 3600);
-        expect((await user.get('/me')).status).toBe(401);
-        const attempt = {
-          kind: 'failed-verify',
-          reason: 'TRY_REFRESH_TOKEN',
-          ip: '127.0.0.1',
-          ipGroup: '127.0.0.1',
-        };
-        expect(asked).toEqual([attempt]);
-        state.answer = REFUSED;
-        const refused = await user.get('/me');
-        expect(refused.status).toBe(429);
-        expect(refused.header('retry-after')).toBe('13');
-        expect(refused.lines('set-cookie')).toEqual([]);
-        expect(refused.lines('front-token')).toEqual([]);
-      });
+      const { signedIn, clock } = await TestApplication.on(adapter).with({ rateLimit: { limiter } }).start();
+      const user = await signedIn(mode);
+      await user.get('/me');
+      expect(asked).toEqual([]);
+      clock.advanceSeconds(2 * 3600);
+      expect((await user.get('/me')).status).toBe(401);
+      const attempt = {
+        kind: 'failed-verify',
+        reason: 'TRY_REFRESH_TOKEN',
+        ip: '127.0.0.1',
+        ipGroup: '127.0.0.1',
+      };
+      expect(asked).toEqual([attempt]);
+      state.answer = REFUSED;
+      const refused = await user.get('/me');
+      expect(refused.status).toBe(429);
+      expect(refused.header('retry-after')).toBe('13');
+      expect(refused.lines('set-cookie')).toEqual([]);
+      expect(refused.lines('front-token')).toEqual([]);
     });
   });
 
@@ -111,38 +101,40 @@ describe.each(ADAPTERS)('limiting attempts on %s (S101)', (adapter) => {
     const { limiter, asked } = scriptedLimiter();
     const never = { id: 'never', validate: () => ({ isValid: false as const }) };
     const handlers: Handlers = { guarded: { claims: async (session) => session.assertClaims([never]) } };
-    await withApplication(
-      { adapter, handlers, options: { rateLimit: { limiter } } },
-      async ({ client, signedIn, http }) => {
-        expect((await client().get('/me')).status).toBe(401);
-        expect(
-          (await http.send({ path: '/me', headers: { authorization: 'Bearer not-one-of-ours' } })).status,
-        ).toBe(401);
-        expect((await client().refresh()).status).toBe(401);
-        const user = await signedIn();
-        expect((await user.get('/me')).status).toBe(200);
-        expect((await user.get('/optional')).status).toBe(200);
-        expect((await user.get('/run/claims')).status).toBe(403);
-        expect(asked).toEqual([]);
-      },
-    );
+    const { client, signedIn, http } = await TestApplication.on(adapter)
+      .handlers(handlers)
+      .with({ rateLimit: { limiter } })
+      .start();
+    expect((await client().get('/me')).status).toBe(401);
+    expect(
+      (await http.send({ path: '/me', headers: { authorization: 'Bearer not-one-of-ours' } })).status,
+    ).toBe(401);
+    expect((await client().refresh()).status).toBe(401);
+    const user = await signedIn();
+    expect((await user.get('/me')).status).toBe(200);
+    expect((await user.get('/optional')).status).toBe(200);
+    expect((await user.get('/run/claims')).status).toBe(403);
+    expect(asked).toEqual([]);
   });
 
   it('the token of an ended session uses up what its user may do, and nothing of what another session may', async () => {
     const clock = new TestClock(TEST_START_MS);
     const attempt = async (refresh: { perUser?: number; perSession?: number }): Promise<number[]> => {
       const statuses: number[] = [];
-      const limiter = fixedWindowLimiter({ windowSec: 60, refresh, clock });
-      await withApplication({ adapter, clock, options: { rateLimit: { limiter } } }, async ({ signedIn }) => {
-        const ended = await signedIn('header', 'ada');
-        const thief = ended.copy();
-        await ended.signOut();
-        const user = await signedIn('header', 'ada');
-        for (let n = 0; n < 4; n++) statuses.push((await thief.copy().refresh()).status);
-        statuses.push((await user.refresh()).status, (await user.get('/me')).status);
-        clock.advanceSeconds(60);
-        statuses.push((await user.refresh()).status);
-      });
+      const limiter = countingLimiter({ windowSec: 60, refresh, clock });
+      await TestApplication.on(adapter)
+        .clock(clock)
+        .with({ rateLimit: { limiter } })
+        .run(async ({ signedIn }) => {
+          const ended = await signedIn('header', 'ada');
+          const thief = ended.copy();
+          await ended.signOut();
+          const user = await signedIn('header', 'ada');
+          for (let n = 0; n < 4; n++) statuses.push((await thief.copy().refresh()).status);
+          statuses.push((await user.refresh()).status, (await user.get('/me')).status);
+          clock.advanceSeconds(60);
+          statuses.push((await user.refresh()).status);
+        });
       return statuses;
     };
     expect(await attempt({ perUser: 3 })).toEqual([401, 401, 401, 429, 429, 200, 200]);
@@ -151,18 +143,18 @@ describe.each(ADAPTERS)('limiting attempts on %s (S101)', (adapter) => {
 
   it('a burst of refreshes gets exactly as many answers as the limiter allows', async () => {
     const clock = new TestClock(TEST_START_MS);
-    const limiter = fixedWindowLimiter({ windowSec: 60, refresh: { perSession: 5 }, clock });
-    await withApplication({ adapter, clock, options: { rateLimit: { limiter } } }, async ({ signedIn }) => {
-      const user = await signedIn('cookie');
-      const tabs = Array.from({ length: 20 }, () => user.copy());
-      const statuses = (await Promise.all(tabs.map(async (tab) => tab.refresh()))).map(
-        ({ status }) => status,
-      );
-      expect(statuses.filter((status) => status === 200).length).toBe(5);
-      expect(statuses.filter((status) => status === 429).length).toBe(15);
-      clock.advanceSeconds(60);
-      expect((await user.refresh()).status).toBe(200);
-    });
+    const limiter = countingLimiter({ windowSec: 60, refresh: { perSession: 5 }, clock });
+    const { signedIn } = await TestApplication.on(adapter)
+      .clock(clock)
+      .with({ rateLimit: { limiter } })
+      .start();
+    const user = await signedIn('cookie');
+    const tabs = Array.from({ length: 20 }, () => user.copy());
+    const statuses = (await Promise.all(tabs.map(async (tab) => tab.refresh()))).map(({ status }) => status);
+    expect(statuses.filter((status) => status === 200).length).toBe(5);
+    expect(statuses.filter((status) => status === 429).length).toBe(15);
+    clock.advanceSeconds(60);
+    expect((await user.refresh()).status).toBe(200);
   });
 
   it.each<[string, RateLimiter]>([
@@ -183,11 +175,13 @@ describe.each(ADAPTERS)('limiting attempts on %s (S101)', (adapter) => {
         rateLimit: RateLimit,
       ): Promise<{ status: number; text: string; again: number }> => {
         let outcome = { status: 0, text: '', again: 0 };
-        await withApplication({ adapter, options: { rateLimit } }, async ({ signedIn }) => {
-          const user = await signedIn();
-          const { status, text } = await user.refresh();
-          outcome = { status, text, again: (await user.get('/me')).status };
-        });
+        await TestApplication.on(adapter)
+          .with({ rateLimit })
+          .run(async ({ signedIn }) => {
+            const user = await signedIn();
+            const { status, text } = await user.refresh();
+            outcome = { status, text, again: (await user.get('/me')).status };
+          });
         return outcome;
       };
       expect(await refreshWith({ limiter, timeoutMs: 20 })).toEqual({ status: 200, text: '{}', again: 200 });
@@ -205,21 +199,22 @@ describe.each(ADAPTERS)('limiting attempts on %s (S101)', (adapter) => {
 describe('limiting attempts without HTTP (S101)', () => {
   it('refuses with an error that says how long to wait', async () => {
     const { limiter, asked, state } = scriptedLimiter();
-    await withRecipe({ options: { rateLimit: { limiter } } }, async ({ sessions, clock }) => {
-      const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
-      const { refreshToken = '', accessToken } = session.getAllSessionTokensDangerously();
-      state.answer = REFUSED;
-      const refreshing = sessions.refreshSessionWithoutRequestResponse({ refreshToken });
-      await expect(refreshing).rejects.toThrow(RateLimitedError);
-      await expect(refreshing).rejects.toMatchObject({ retryAfterSec: 12.2 });
-      clock.advanceSeconds(2 * 3600);
-      const verifying = Promise.resolve(sessions.getSessionWithoutRequestResponse({ accessToken }));
-      await expect(verifying).rejects.toThrow(RateLimitedError);
-      expect(asked.map(({ kind, ip }) => [kind, ip])).toEqual([
-        ['refresh', undefined],
-        ['failed-verify', undefined],
-      ]);
-    });
+    const { sessions, clock } = await TestApplication.withoutServer()
+      .with({ rateLimit: { limiter } })
+      .start();
+    const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
+    const { refreshToken = '', accessToken } = session.getAllSessionTokensDangerously();
+    state.answer = REFUSED;
+    const refreshing = sessions.refreshSessionWithoutRequestResponse({ refreshToken });
+    await expect(refreshing).rejects.toThrow(RateLimitedError);
+    await expect(refreshing).rejects.toMatchObject({ retryAfterSec: 12.2 });
+    clock.advanceSeconds(2 * 3600);
+    const verifying = Promise.resolve(sessions.getSessionWithoutRequestResponse({ accessToken }));
+    await expect(verifying).rejects.toThrow(RateLimitedError);
+    expect(asked.map(({ kind, ip }) => [kind, ip])).toEqual([
+      ['refresh', undefined],
+      ['failed-verify', undefined],
+    ]);
   });
 
   it('costs the store and the application nothing where the answer is no', async () => {
@@ -233,46 +228,44 @@ describe('limiting attempts without HTTP (S101)', () => {
       },
       getLinkedRecipeUserIds: async (userId: string) => [userId],
     };
-    await withRecipe(
-      { store, coreOptions: { accountLinking }, options: { rateLimit: { limiter } } },
-      async ({ sessions }) => {
-        const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
-        const { refreshToken = '' } = session.getAllSessionTokensDangerously();
-        const refresh = async () => sessions.refreshSessionWithoutRequestResponse({ refreshToken });
-        state.answer = REFUSED;
-        calls.length = linked.length = 0;
-        await expect(refresh()).rejects.toThrow(RateLimitedError);
-        expect([calls, linked]).toEqual([[], []]);
-        const sessionHandle = session.getHandle();
-        expect(asked).toMatchObject([{ kind: 'refresh', sessionHandle, recipeUserId: 'user-1' }]);
-      },
-    );
+    const { sessions } = await TestApplication.withoutServer()
+      .store(store)
+      .engine({ accountLinking })
+      .with({ rateLimit: { limiter } })
+      .start();
+    const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
+    const { refreshToken = '' } = session.getAllSessionTokensDangerously();
+    const refresh = async () => sessions.refreshSessionWithoutRequestResponse({ refreshToken });
+    state.answer = REFUSED;
+    calls.length = linked.length = 0;
+    await expect(refresh()).rejects.toThrow(RateLimitedError);
+    expect([calls, linked]).toEqual([[], []]);
+    const sessionHandle = session.getHandle();
+    expect(asked).toMatchObject([{ kind: 'refresh', sessionHandle, recipeUserId: 'user-1' }]);
   });
 
   it('knows no session where the refresh token is none of ours', async () => {
     const { limiter, asked } = scriptedLimiter();
-    await withRecipe({ options: { rateLimit: { limiter } } }, async ({ sessions }) => {
-      await expect(sessions.refreshSessionWithoutRequestResponse({ refreshToken: 'forged' })).rejects.toThrow(
-        UnauthorisedError,
-      );
-      expect(asked).toMatchObject([{ kind: 'refresh', sessionHandle: undefined, recipeUserId: undefined }]);
-    });
+    const { sessions } = await TestApplication.withoutServer().with({ rateLimit: { limiter } }).start();
+    await expect(sessions.refreshSessionWithoutRequestResponse({ refreshToken: 'forged' })).rejects.toThrow(
+      UnauthorisedError,
+    );
+    expect(asked).toMatchObject([{ kind: 'refresh', sessionHandle: undefined, recipeUserId: undefined }]);
   });
 
   it('warns once a minute of a limiter that is away', async () => {
     const limiter: RateLimiter = async () => Promise.reject(new Error('away'));
     const options = { rateLimit: { limiter, whenUnavailable: 'refuse' } } as const;
-    await withRecipe({ options }, async ({ sessions, clock }) => {
-      const refresh = async (): Promise<void> =>
-        expect(sessions.refreshSessionWithoutRequestResponse({ refreshToken: 'any' })).rejects.toThrow(
-          CoreUnavailableError,
-        );
-      for (let i = 0; i < 5; i++) await refresh();
-      expect(warnings.take().length).toBe(1);
-      clock.advanceSeconds(60);
-      await refresh();
-      expect(warnings.take().length).toBe(1);
-    });
+    const { sessions, clock } = await TestApplication.withoutServer().with(options).start();
+    const refresh = async (): Promise<void> =>
+      expect(sessions.refreshSessionWithoutRequestResponse({ refreshToken: 'any' })).rejects.toThrow(
+        CoreUnavailableError,
+      );
+    for (let i = 0; i < 5; i++) await refresh();
+    expect(warnings.take().length).toBe(1);
+    clock.advanceSeconds(60);
+    await refresh();
+    expect(warnings.take().length).toBe(1);
   });
 
   it.each<[string, object, string]>([
@@ -286,10 +279,9 @@ describe('limiting attempts without HTTP (S101)', () => {
     ],
     ['no time', { limiter: () => ({ allowed: true }), timeoutMs: 0 }, 'rateLimit.timeoutMs'],
   ])('does not start with %s', async (_case, rateLimit, path) => {
-    const starting = withRecipe(
-      { imports: [await sessionModule({ options: { rateLimit: rateLimit as never } })] },
-      async () => undefined,
-    );
+    const starting = TestApplication.withoutServer()
+      .modules(await sessionModule({ options: { rateLimit: rateLimit as never } }))
+      .run(async () => undefined);
     await expect(starting).rejects.toThrow(SessionConfigError);
     await expect(starting).rejects.toMatchObject({ problems: [{ path }] });
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { SessionEvents, type SessionEvent } from 'nest-sessions';
 import { ProcessWarnings } from '../support/process-warnings.js';
-import { ADAPTERS, withApplication, type TestApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 
 /** Keeps the only thread busy. */
 function work(ms: number): void {
@@ -30,7 +30,7 @@ describe.each(ADAPTERS)('a request on %s (S105)', (adapter) => {
   it.each(Object.entries(BAD_LISTENERS))('is served in full while a listener %s', async (name, listener) => {
     const warnings = new ProcessWarnings();
     try {
-      await withApplication({ adapter }, async (application) => {
+      await TestApplication.on(adapter).run(async (application) => {
         await listenWith(application, listener);
         const user = await application.signedIn('cookie');
         expect((await user.refresh()).status).toBe(200);
@@ -63,24 +63,23 @@ describe.each(ADAPTERS)('a request on %s (S105)', (adapter) => {
         },
       },
     };
-    await withApplication({ adapter, handlers }, async (application) => {
-      await listenWith(application, ({ type }) => {
-        if (type !== 'session.revoked') return;
-        steps.push('listener begins');
-        work(50);
-      });
-      const user = await application.signedIn('cookie');
-      expect((await user.get('/run/leave')).status).toBe(200);
-      await application.app.get(SessionEvents).delivered();
-      expect(steps).toEqual(['handler is done', 'listener begins']);
+    const application = await TestApplication.on(adapter).handlers(handlers).start();
+    await listenWith(application, ({ type }) => {
+      if (type !== 'session.revoked') return;
+      steps.push('listener begins');
+      work(50);
     });
+    const user = await application.signedIn('cookie');
+    expect((await user.get('/run/leave')).status).toBe(200);
+    await application.app.get(SessionEvents).delivered();
+    expect(steps).toEqual(['handler is done', 'listener begins']);
   });
 });
 
 describe('at shutdown (S105)', () => {
   it('listeners hear what has not been told yet, then the end of the stream', async () => {
     const heard: string[] = [];
-    await withApplication({ adapter: 'express' }, async ({ app, sessions }) => {
+    await TestApplication.on('express').run(async ({ app, sessions }) => {
       app.get(SessionEvents).stream.subscribe({
         next: ({ type }) => heard.push(type),
         complete: () => heard.push('end'),

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { PrimitiveClaim, type SessionService } from 'nest-sessions';
 import { TestClock } from 'nest-sessions/testing';
 import { TEST_START_MS } from '../support/embedded.js';
-import { startRecipe, type RecipeApplication } from './recipe-application.js';
+import { TestApplication, type StandaloneApplication } from '../support/test-application.js';
 
 const UNKNOWN = '0c2d5f0e-6c1b-4a51-9d3a-2f6f0f8f3a11';
 const SESSION_LIFE_MS = 8_640_000_000;
@@ -12,11 +12,11 @@ let level: number | undefined = 1;
 const levelClaim = new PrimitiveClaim<number>({ key: 'level', fetchValue: () => level, clock });
 const absentClaim = new PrimitiveClaim<number>({ key: 'absent', fetchValue: () => undefined, clock });
 
-let application: RecipeApplication;
+let application: StandaloneApplication;
 let sessions: SessionService;
 
 beforeAll(async () => {
-  application = await startRecipe({ clock });
+  application = await TestApplication.withoutServer().clock(clock).start();
   ({ sessions } = application);
 });
 

@@ -2,16 +2,17 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
 import { CoreBadInputError, type RecipeInterface, type SessionService } from 'nest-sessions';
 import { jwtClaims, jwtHeader } from '../support/jwt-parts.js';
-import { sessionErrorOf, startRecipe, withRecipe, type RecipeApplication } from './recipe-application.js';
+import { TestApplication, type StandaloneApplication } from '../support/test-application.js';
+import { sessionErrorOf } from '../support/session-error-of.js';
 
 const ISSUER = 'https://api.shop.io/auth';
 const HUNDRED_YEARS_SEC = 3_153_600_000;
 
-let application: RecipeApplication;
+let application: StandaloneApplication;
 let sessions: SessionService;
 
 beforeAll(async () => {
-  application = await startRecipe();
+  application = await TestApplication.withoutServer().start();
   ({ sessions } = application);
 });
 
@@ -160,12 +161,13 @@ describe('the discovery document', () => {
     [{ apiGatewayPath: 'gw/', apiBasePath: 'v1/login' }, 'https://api.shop.io/gw/v1/login'],
   ])('with the paths %j has the issuer %s (T281)', async (paths, issuer) => {
     const appInfo = { appName: 'Shop', apiDomain: 'https://api.shop.io', websiteDomain: 'https://shop.io' };
-    await withRecipe({ options: { appInfo: { ...appInfo, ...paths } } }, async ({ sessions }) => {
-      const document = await sessions.getOpenIdDiscoveryConfiguration();
-      expect(document).toMatchObject({ issuer, jwks_uri: `${issuer}/jwt/jwks.json` });
-      const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
-      expect(session.getAccessTokenPayload()).toMatchObject({ iss: issuer });
-    });
+    const { sessions } = await TestApplication.withoutServer()
+      .with({ appInfo: { ...appInfo, ...paths } })
+      .start();
+    const document = await sessions.getOpenIdDiscoveryConfiguration();
+    expect(document).toMatchObject({ issuer, jwks_uri: `${issuer}/jwt/jwks.json` });
+    const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
+    expect(session.getAccessTokenPayload()).toMatchObject({ iss: issuer });
   });
 
   it('decides who new sessions and JWTs say issued them, and nothing about verification', async () => {
@@ -176,15 +178,14 @@ describe('the discovery document', () => {
         issuer: 'https://id.shop.io',
       }),
     });
-    await withRecipe({ options: { override: { functions } } }, async ({ sessions }) => {
-      const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
-      expect(session.getAccessTokenPayload()).toMatchObject({ iss: 'https://id.shop.io' });
-      const result = await sessions.createJWT({ payload: { a: 1 } });
-      expect(jwtClaims(result.status === 'OK' ? result.jwt : '')).toMatchObject({
-        iss: 'https://id.shop.io',
-      });
-      const accessToken = session.getAccessToken();
-      expect((await sessions.getSessionWithoutRequestResponse({ accessToken })).getUserId()).toBe('user-1');
+    const { sessions } = await TestApplication.withoutServer().with({ override: { functions } }).start();
+    const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
+    expect(session.getAccessTokenPayload()).toMatchObject({ iss: 'https://id.shop.io' });
+    const result = await sessions.createJWT({ payload: { a: 1 } });
+    expect(jwtClaims(result.status === 'OK' ? result.jwt : '')).toMatchObject({
+      iss: 'https://id.shop.io',
     });
+    const accessToken = session.getAccessToken();
+    expect((await sessions.getSessionWithoutRequestResponse({ accessToken })).getUserId()).toBe('user-1');
   });
 });

@@ -14,7 +14,7 @@ import { FakeCore, until } from '../support/fake-core.js';
 import { interceptedStore } from '../support/intercepted-store.js';
 import { jwtClaims } from '../support/jwt-parts.js';
 import { startServedCore } from '../support/served-core.js';
-import { startRecipe, withRecipe, type RecipeApplication } from './recipe-application.js';
+import { TestApplication, type StandaloneApplication } from '../support/test-application.js';
 
 // A session object works with a token, and what the token says may be older than what is stored.
 
@@ -24,11 +24,14 @@ const role = new PrimitiveArrayClaim<string>({ key: 'role', fetchValue: () => ['
 const hasRecentTerms = terms.validators.hasValue('v2', 1);
 
 describe('what was changed by handle since the token was made', () => {
-  let application: RecipeApplication;
+  let application: StandaloneApplication;
   let handle: string;
   let tokens: { accessToken: string; refreshToken: string };
   beforeEach(async () => {
-    application = await startRecipe({ clock, options: { claims: [role, terms, AuthenticationTimeClaim] } });
+    application = await TestApplication.withoutServer()
+      .clock(clock)
+      .with({ claims: [role, terms, AuthenticationTimeClaim] })
+      .start();
     const { sessions } = application;
     const session = await sessions.createNewSessionWithoutRequestResponse({
       userId: 'mallory',
@@ -145,16 +148,18 @@ describe('a replaced regenerateAccessToken', () => {
         });
       },
     });
-    await withRecipe({ clock, options: { override: { functions } } }, async ({ sessions }) => {
-      const session = await sessions.createNewSessionWithoutRequestResponse({
-        userId: 'user-1',
-        accessTokenPayload: { a: 1 },
-      });
-      await sessions.mergeIntoAccessTokenPayload(session.getHandle(), { b: 1 });
-      await session.mergeIntoAccessTokenPayload({ c: 1 });
-      expect(seen).toMatchObject([{ a: 1, b: 1, c: 1 }]);
-      expect(session.getAccessTokenPayload()).toMatchObject({ a: 2, b: 1, c: 1, stamp: 1 });
+    const { sessions } = await TestApplication.withoutServer()
+      .clock(clock)
+      .with({ override: { functions } })
+      .start();
+    const session = await sessions.createNewSessionWithoutRequestResponse({
+      userId: 'user-1',
+      accessTokenPayload: { a: 1 },
     });
+    await sessions.mergeIntoAccessTokenPayload(session.getHandle(), { b: 1 });
+    await session.mergeIntoAccessTokenPayload({ c: 1 });
+    expect(seen).toMatchObject([{ a: 1, b: 1, c: 1 }]);
+    expect(session.getAccessTokenPayload()).toMatchObject({ a: 2, b: 1, c: 1, stamp: 1 });
   });
 
   it('that knows nothing of what was stored replaces the whole payload', async () => {
@@ -163,15 +168,17 @@ describe('a replaced regenerateAccessToken', () => {
       regenerateAccessToken: async ({ accessToken, userContext }) =>
         original.regenerateAccessToken({ accessToken, newAccessTokenPayload: { only: 1 }, userContext }),
     });
-    await withRecipe({ clock, options: { override: { functions } } }, async ({ sessions }) => {
-      const session = await sessions.createNewSessionWithoutRequestResponse({
-        userId: 'user-1',
-        accessTokenPayload: { a: 1 },
-      });
-      await session.mergeIntoAccessTokenPayload({ c: 1 });
-      const stored = await sessions.getSessionInformation(session.getHandle());
-      expect(stored?.customClaimsInAccessTokenPayload).toEqual({ only: 1 });
+    const { sessions } = await TestApplication.withoutServer()
+      .clock(clock)
+      .with({ override: { functions } })
+      .start();
+    const session = await sessions.createNewSessionWithoutRequestResponse({
+      userId: 'user-1',
+      accessTokenPayload: { a: 1 },
     });
+    await session.mergeIntoAccessTokenPayload({ c: 1 });
+    const stored = await sessions.getSessionInformation(session.getHandle());
+    expect(stored?.customClaimsInAccessTokenPayload).toEqual({ only: 1 });
   });
 });
 
@@ -219,33 +226,37 @@ describe('a name that an update gives', () => {
         ...(core && { core: remoteCore({ connectionURI: core.uri }) }),
       };
       const store = await seededMemoryStore();
-      await withRecipe({ clock, store, options }, async ({ sessions }) => {
-        const tokenAfterwards = async (session: { refreshToken: string }) =>
-          (
-            await sessions.refreshSessionWithoutRequestResponse({ refreshToken: session.refreshToken })
-          ).getAccessTokenPayload();
-        const removals: [string, Change][] = [
-          ['removal by handle', async (_sessions, _token, handle) => sessions.removeClaim(handle, role)],
-          [
-            'removal through the session',
-            async (_sessions, accessToken) => (await sessionOf(sessions, accessToken)).removeClaim(role),
-          ],
-        ];
-        for (const [name, change] of [...changes, ...removals]) {
-          const session = await sessions.createNewSessionWithoutRequestResponse({
-            userId: 'user-1',
-            accessTokenPayload: { plan: 'pro', hidden: 1, kept: 1 },
-          });
-          const { accessToken, refreshToken = '' } = session.getAllSessionTokensDangerously();
-          expect(session.getAccessTokenPayload()).toMatchObject({ role: { v: ['admin'] } });
-          await change(sessions, accessToken, session.getHandle());
-          const { plan, hidden, kept, role: claim } = await tokenAfterwards({ refreshToken });
-          const isRemoval = name.startsWith('removal');
-          expect([name, plan, hidden, kept, claim === undefined]).toEqual(
-            isRemoval ? [name, 'pro', 1, 1, true] : [name, 'free', undefined, 1, false],
-          );
-        }
-      });
+      await TestApplication.withoutServer()
+        .clock(clock)
+        .store(store)
+        .with(options)
+        .run(async ({ sessions }) => {
+          const tokenAfterwards = async (session: { refreshToken: string }) =>
+            (
+              await sessions.refreshSessionWithoutRequestResponse({ refreshToken: session.refreshToken })
+            ).getAccessTokenPayload();
+          const removals: [string, Change][] = [
+            ['removal by handle', async (_sessions, _token, handle) => sessions.removeClaim(handle, role)],
+            [
+              'removal through the session',
+              async (_sessions, accessToken) => (await sessionOf(sessions, accessToken)).removeClaim(role),
+            ],
+          ];
+          for (const [name, change] of [...changes, ...removals]) {
+            const session = await sessions.createNewSessionWithoutRequestResponse({
+              userId: 'user-1',
+              accessTokenPayload: { plan: 'pro', hidden: 1, kept: 1 },
+            });
+            const { accessToken, refreshToken = '' } = session.getAllSessionTokensDangerously();
+            expect(session.getAccessTokenPayload()).toMatchObject({ role: { v: ['admin'] } });
+            await change(sessions, accessToken, session.getHandle());
+            const { plan, hidden, kept, role: claim } = await tokenAfterwards({ refreshToken });
+            const isRemoval = name.startsWith('removal');
+            expect([name, plan, hidden, kept, claim === undefined]).toEqual(
+              isRemoval ? [name, 'pro', 1, 1, true] : [name, 'free', undefined, 1, false],
+            );
+          }
+        });
       await core?.close();
     },
   );
@@ -267,21 +278,27 @@ describe('a name that an update gives', () => {
   ])('counts %s, whatever was read before another process wrote', async (_name, change) => {
     const core = await startServedCore({ clock });
     const options = { core: remoteCore({ connectionURI: core.uri }) };
-    await withRecipe({ clock, options }, async ({ sessions }) => {
-      await withRecipe({ clock, options }, async (other) => {
-        const session = await sessions.createNewSessionWithoutRequestResponse({
-          userId: 'user-1',
-          accessTokenPayload: { banned: true },
-        });
-        const handle = session.getHandle();
-        await sessions.getSessionInformation(handle, CACHED);
-        await other.sessions.mergeIntoAccessTokenPayload(handle, { banned: false, note: 'x', theirs: 1 });
-        await change(sessions, session.getAccessToken(), handle);
-        const stored = await other.sessions.getSessionInformation(handle);
-        expect(stored?.customClaimsInAccessTokenPayload).toMatchObject({ banned: true, theirs: 1 });
-        expect(stored?.customClaimsInAccessTokenPayload).not.toHaveProperty('note');
+    await TestApplication.withoutServer()
+      .clock(clock)
+      .with(options)
+      .run(async ({ sessions }) => {
+        await TestApplication.withoutServer()
+          .clock(clock)
+          .with(options)
+          .run(async (other) => {
+            const session = await sessions.createNewSessionWithoutRequestResponse({
+              userId: 'user-1',
+              accessTokenPayload: { banned: true },
+            });
+            const handle = session.getHandle();
+            await sessions.getSessionInformation(handle, CACHED);
+            await other.sessions.mergeIntoAccessTokenPayload(handle, { banned: false, note: 'x', theirs: 1 });
+            await change(sessions, session.getAccessToken(), handle);
+            const stored = await other.sessions.getSessionInformation(handle);
+            expect(stored?.customClaimsInAccessTokenPayload).toMatchObject({ banned: true, theirs: 1 });
+            expect(stored?.customClaimsInAccessTokenPayload).not.toHaveProperty('note');
+          });
       });
-    });
     await core.close();
   });
 
@@ -294,16 +311,18 @@ describe('a name that an update gives', () => {
           newAccessTokenPayload: { ...input.newAccessTokenPayload, decided: 'by the override' },
         }),
     });
-    await withRecipe({ clock, options: { override: { functions: deciding } } }, async ({ sessions }) => {
-      const session = await sessions.createNewSessionWithoutRequestResponse({
-        userId: 'user-1',
-        accessTokenPayload: { plan: 'pro', hidden: 1 },
-      });
-      await session.mergeIntoAccessTokenPayload({ plan: 'free', hidden: null, decided: 'by the caller' });
-      const payload = session.getAccessTokenPayload();
-      expect(payload).toMatchObject({ plan: 'free', decided: 'by the override' });
-      expect(payload).not.toHaveProperty('hidden');
+    const { sessions } = await TestApplication.withoutServer()
+      .clock(clock)
+      .with({ override: { functions: deciding } })
+      .start();
+    const session = await sessions.createNewSessionWithoutRequestResponse({
+      userId: 'user-1',
+      accessTokenPayload: { plan: 'pro', hidden: 1 },
     });
+    await session.mergeIntoAccessTokenPayload({ plan: 'free', hidden: null, decided: 'by the caller' });
+    const payload = session.getAccessTokenPayload();
+    expect(payload).toMatchObject({ plan: 'free', decided: 'by the override' });
+    expect(payload).not.toHaveProperty('hidden');
   });
 
   it('leaves the limits of the session alone, also where an override gives them (S040)', async () => {
@@ -317,25 +336,27 @@ describe('a name that an update gives', () => {
         }),
     });
     const options = { lifetime: { absoluteSec: 5000 }, override: { functions: forging } };
-    await withRecipe({ clock, options }, async ({ sessions }) => {
-      const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
-      const { auth_time, session_expiry } = session.getAccessTokenPayload();
-      await session.mergeIntoAccessTokenPayload({ own: 1 });
-      expect(session.getAccessTokenPayload()).toMatchObject({ own: 1, auth_time, session_expiry });
-      const stored = await sessions.getSessionInformation(session.getHandle());
-      expect(stored?.customClaimsInAccessTokenPayload).toMatchObject({ own: 1, auth_time, session_expiry });
-    });
+    const { sessions } = await TestApplication.withoutServer().clock(clock).with(options).start();
+    const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
+    const { auth_time, session_expiry } = session.getAccessTokenPayload();
+    await session.mergeIntoAccessTokenPayload({ own: 1 });
+    expect(session.getAccessTokenPayload()).toMatchObject({ own: 1, auth_time, session_expiry });
+    const stored = await sessions.getSessionInformation(session.getHandle());
+    expect(stored?.customClaimsInAccessTokenPayload).toMatchObject({ own: 1, auth_time, session_expiry });
   });
 
   it('costs a remote core one read and one write by handle', async () => {
     const core = await FakeCore.start();
     const options = { core: remoteCore({ connectionURI: core.uri }) };
-    await withRecipe({ clock, options }, async ({ sessions }) => {
-      await sessions.getSessionInformation(UNKNOWN);
-      core.reset();
-      await sessions.mergeIntoAccessTokenPayload(UNKNOWN, { a: 1 });
-      expect(core.calls).toEqual(['GET /recipe/session', 'PUT /recipe/jwt/data']);
-    });
+    await TestApplication.withoutServer()
+      .clock(clock)
+      .with(options)
+      .run(async ({ sessions }) => {
+        await sessions.getSessionInformation(UNKNOWN);
+        core.reset();
+        await sessions.mergeIntoAccessTokenPayload(UNKNOWN, { a: 1 });
+        expect(core.calls).toEqual(['GET /recipe/session', 'PUT /recipe/jwt/data']);
+      });
     await core.kill();
   });
 });
@@ -369,26 +390,23 @@ describe('a writer whose store call never ends', () => {
     const store = interceptedStore(await seededMemoryStore(), (name, call) =>
       name === method && hung++ === 0 ? hanging : call(),
     );
-    await withRecipe({ clock, store }, async ({ sessions }) => {
-      const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
-      const handle = session.getHandle();
-      jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
-      void change(sessions, session.getAccessToken(), handle).catch(() => undefined);
-      await until(() => hung === 1);
-      let isDone = false;
-      const second = change(sessions, session.getAccessToken(), handle).finally(() => (isDone = true));
-      await jest.advanceTimersByTimeAsync(4900);
-      expect(isDone).toBe(false);
-      await jest.advanceTimersByTimeAsync(1000);
-      await second;
-      const stored = await sessions.getSessionInformation(handle);
-      expect({ ...stored?.customClaimsInAccessTokenPayload, ...stored?.sessionDataInDatabase }).toMatchObject(
-        {
-          later: 1,
-        },
-      );
-      jest.useRealTimers();
-      letGo(); // closing need not wait for it
+    const { sessions } = await TestApplication.withoutServer().clock(clock).store(store).start();
+    const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
+    const handle = session.getHandle();
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+    void change(sessions, session.getAccessToken(), handle).catch(() => undefined);
+    await until(() => hung === 1);
+    let isDone = false;
+    const second = change(sessions, session.getAccessToken(), handle).finally(() => (isDone = true));
+    await jest.advanceTimersByTimeAsync(4900);
+    expect(isDone).toBe(false);
+    await jest.advanceTimersByTimeAsync(1000);
+    await second;
+    const stored = await sessions.getSessionInformation(handle);
+    expect({ ...stored?.customClaimsInAccessTokenPayload, ...stored?.sessionDataInDatabase }).toMatchObject({
+      later: 1,
     });
+    jest.useRealTimers();
+    letGo(); // closing need not wait for it
   });
 });

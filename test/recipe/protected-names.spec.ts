@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CoreBadInputError, type RecipeInterface, type SessionContainer } from 'nest-sessions';
 import { seededMemoryStore, TEST_START_MS } from '../support/embedded.js';
-import { startRecipe, withRecipe, type RecipeApplication } from './recipe-application.js';
+import { TestApplication, type StandaloneApplication } from '../support/test-application.js';
 
 /** What a token says about its session, and would say about another one if a payload could overwrite it. */
 const NAMES = [
@@ -20,12 +20,12 @@ const NAMES = [
 const NAMES_OF_THE_CORE = NAMES.filter((name) => name !== 'stt');
 
 describe('a name that belongs to the session (S013)', () => {
-  let application: RecipeApplication;
+  let application: StandaloneApplication;
   let recipe: RecipeInterface;
 
   beforeAll(async () => {
     const functions = (original: RecipeInterface): RecipeInterface => (recipe = original);
-    application = await startRecipe({ options: { override: { functions } } });
+    application = await TestApplication.withoutServer().with({ override: { functions } }).start();
   });
 
   afterAll(() => application.close());
@@ -90,11 +90,13 @@ describe('a name that belongs to the session (S013)', () => {
         original.createNewSession({ ...input, accessTokenPayload: { [name]: 'forged' } }),
     });
     const store = await seededMemoryStore();
-    await withRecipe({ store, options: { override: { functions } } }, async ({ sessions }) => {
-      const create = sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
-      await expect(create).rejects.toThrow(CoreBadInputError);
-      expect(store.size).toBe(0);
-    });
+    const { sessions } = await TestApplication.withoutServer()
+      .store(store)
+      .with({ override: { functions } })
+      .start();
+    const create = sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
+    await expect(create).rejects.toThrow(CoreBadInputError);
+    expect(store.size).toBe(0);
   });
 
   it('is refused as a claim, which would be merged like any other', async () => {

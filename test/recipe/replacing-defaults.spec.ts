@@ -15,9 +15,9 @@ import {
   type SessionModuleOptions,
 } from 'nest-sessions';
 import { seededMemoryStore } from '../support/embedded.js';
-import { SHOP, withApplication } from '../support/test-application.js';
+import { SHOP, TestApplication, type StandaloneApplication } from '../support/test-application.js';
+import { sessionErrorOf } from '../support/session-error-of.js';
 import { BOTH_CLEARED, NOTHING, tokenTraffic } from '../support/token-traffic.js';
-import { sessionErrorOf, withRecipe, type RecipeApplication } from './recipe-application.js';
 
 const USER = { userId: 'user-1' };
 
@@ -27,9 +27,12 @@ type OverrideApis = (original: ApiInterface) => ApiInterface;
 /** An application whose recipe functions are replaced. */
 const withFunctions = (
   functions: OverrideFunctions,
-  test: (application: RecipeApplication) => Promise<void>,
+  test: (application: StandaloneApplication) => Promise<void>,
   options: Partial<SessionModuleOptions> = {},
-): Promise<void> => withRecipe({ options: { ...options, override: { functions } } }, test);
+): Promise<void> =>
+  TestApplication.withoutServer()
+    .with({ ...options, override: { functions } })
+    .run(test);
 
 describe('replacing a function of the recipe', () => {
   it('adds to the payload of every new session', async () => {
@@ -172,7 +175,9 @@ describe('replacing a function of the recipe', () => {
   ])('%s is an error at start-up', async (_case, returned, message) => {
     for (const part of ['functions', 'apis']) {
       const override = { [part]: () => returned } as unknown as NonNullable<SessionModuleOptions['override']>;
-      const start = withRecipe({ options: { override } }, async () => {});
+      const start = TestApplication.withoutServer()
+        .with({ override })
+        .run(async () => {});
       await expect(start).rejects.toThrow(SessionConfigError);
       await expect(start).rejects.toThrow(message);
     }
@@ -228,12 +233,13 @@ describe('replacing the recipe by a class of your own', () => {
     });
 
   it('gives it the services of the application', async () => {
-    await withRecipe({ imports: [await moduleWith()] }, async ({ sessions, get }) => {
-      const session = await sessions.createNewSessionWithoutRequestResponse(USER);
-      expect(await sessions.revokeSession(session.getHandle())).toBe(true);
-      await session.revokeSession();
-      expect(get(AuditLog).lines).toEqual(['ended 1', 'ended 0']);
-    });
+    const { sessions, get } = await TestApplication.withoutServer()
+      .modules(await moduleWith())
+      .start();
+    const session = await sessions.createNewSessionWithoutRequestResponse(USER);
+    expect(await sessions.revokeSession(session.getHandle())).toBe(true);
+    await session.revokeSession();
+    expect(get(AuditLog).lines).toEqual(['ended 1', 'ended 0']);
   });
 
   it('leaves override.functions the outer layer, which the class calls, too', async () => {
@@ -246,22 +252,25 @@ describe('replacing the recipe by a class of your own', () => {
       },
     });
     const imports = [await moduleWith({ override: { functions } })];
-    await withRecipe({ imports }, async ({ sessions, get }) => {
-      const session = await sessions.createNewSessionWithoutRequestResponse(USER);
-      await sessions.revokeSession(session.getHandle());
-      expect(seen).toEqual([session.getHandle()]);
-      expect(get(AuditLog).lines).toEqual(['ended 1']);
-    });
+    const { sessions, get } = await TestApplication.withoutServer()
+      .modules(...imports)
+      .start();
+    const session = await sessions.createNewSessionWithoutRequestResponse(USER);
+    await sessions.revokeSession(session.getHandle());
+    expect(seen).toEqual([session.getHandle()]);
+    expect(get(AuditLog).lines).toEqual(['ended 1']);
   });
 });
 
 describe('replacing what stands behind a route', () => {
   const withApis = (
     apis: OverrideApis,
-    test: Parameters<typeof withApplication>[1],
+    test: (application: TestApplication) => Promise<void>,
     options: Partial<SessionModuleOptions> = {},
   ): Promise<void> =>
-    withApplication({ adapter: 'express', options: { ...options, override: { apis } } }, test);
+    TestApplication.on('express')
+      .with({ ...options, override: { apis } })
+      .run(test);
 
   it('does something more with each refresh', async () => {
     const refreshed: string[] = [];
@@ -332,20 +341,16 @@ describe('replacing the answer to an error', () => {
         response.sendJSONResponse({ sessionHandle, userId });
       },
     };
-    await withApplication({ adapter: 'fastify', options: { errorHandlers } }, async ({ signedIn, send }) => {
-      const stranger = await send({ path: '/me?a=1' });
-      expect([stranger.status, stranger.body]).toEqual([
-        418,
-        { message: expect.any(String), path: '/me?a=1' },
-      ]);
-      const owner = await signedIn('cookie');
-      const thief = owner.copy();
-      await owner.refresh();
-      await owner.get('/me');
-      const answer = await thief.refresh();
-      expect(answer.body).toEqual({ sessionHandle: expect.any(String), userId: 'user-1' });
-      expect(tokenTraffic(answer)).toEqual(BOTH_CLEARED);
-    });
+    const { signedIn, send } = await TestApplication.on('fastify').with({ errorHandlers }).start();
+    const stranger = await send({ path: '/me?a=1' });
+    expect([stranger.status, stranger.body]).toEqual([418, { message: expect.any(String), path: '/me?a=1' }]);
+    const owner = await signedIn('cookie');
+    const thief = owner.copy();
+    await owner.refresh();
+    await owner.get('/me');
+    const answer = await thief.refresh();
+    expect(answer.body).toEqual({ sessionHandle: expect.any(String), userId: 'user-1' });
+    expect(tokenTraffic(answer)).toEqual(BOTH_CLEARED);
   });
 
   it('hands what it throws itself to the application (T243)', async () => {
@@ -354,11 +359,10 @@ describe('replacing the answer to an error', () => {
         throw new Error('the answer is broken');
       },
     };
-    await withApplication({ adapter: 'express', options: { errorHandlers } }, async ({ send }) => {
-      const answer = await send({ path: '/me' });
-      expect(answer.status).toBe(500);
-      expect(answer.text).not.toContain('the answer is broken');
-    });
+    const { send } = await TestApplication.on('express').with({ errorHandlers }).start();
+    const answer = await send({ path: '/me' });
+    expect(answer.status).toBe(500);
+    expect(answer.text).not.toContain('the answer is broken');
   });
 });
 
@@ -413,23 +417,23 @@ describe('replacing where a claim comes from', () => {
         userRoles: { getRolesForUser: ({ userId }) => directory.rolesOf(userId) },
       }),
     });
-    await withRecipe({ imports: [module] }, async ({ sessions }) => {
-      const session = await sessions.createNewSessionWithoutRequestResponse(USER);
-      expect(await session.getClaimValue(UserRoleClaim)).toEqual(['admin']);
-    });
+    const { sessions } = await TestApplication.withoutServer().modules(module).start();
+    const session = await sessions.createNewSessionWithoutRequestResponse(USER);
+    expect(await session.getClaimValue(UserRoleClaim)).toEqual(['admin']);
   });
 
   it('works with a claim class of your own', async () => {
     let count = 0;
     const counter = new CounterClaim(() => ++count);
-    await withRecipe({ options: { claims: [counter] } }, async ({ sessions }) => {
-      const session = await sessions.createNewSessionWithoutRequestResponse(USER);
-      expect(session.getAccessTokenPayload()).toMatchObject({ counter: 1 });
-      await session.fetchAndSetClaim(counter);
-      expect(await session.getClaimValue(counter)).toBe(2);
-      await session.removeClaim(counter);
-      expect(await session.getClaimValue(counter)).toBeUndefined();
-      expect(session.getAccessTokenPayload()).not.toHaveProperty('counter');
-    });
+    const { sessions } = await TestApplication.withoutServer()
+      .with({ claims: [counter] })
+      .start();
+    const session = await sessions.createNewSessionWithoutRequestResponse(USER);
+    expect(session.getAccessTokenPayload()).toMatchObject({ counter: 1 });
+    await session.fetchAndSetClaim(counter);
+    expect(await session.getClaimValue(counter)).toBe(2);
+    await session.removeClaim(counter);
+    expect(await session.getClaimValue(counter)).toBeUndefined();
+    expect(session.getAccessTokenPayload()).not.toHaveProperty('counter');
   });
 });

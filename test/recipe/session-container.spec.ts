@@ -5,19 +5,20 @@ import { TEST_START_MS } from '../support/embedded.js';
 import { jwtClaims } from '../support/jwt-parts.js';
 import { readFrontToken } from '../support/session-client.js';
 import { watchedStore, type WatchedStore } from '../support/watched-store.js';
-import { sessionErrorOf, startRecipe, type RecipeApplication } from './recipe-application.js';
+import { TestApplication, type StandaloneApplication } from '../support/test-application.js';
+import { sessionErrorOf } from '../support/session-error-of.js';
 
 const clock = new TestClock(TEST_START_MS);
 const plan = new PrimitiveClaim<string>({ key: 'plan', fetchValue: () => 'pro', clock });
 const nothing = new PrimitiveClaim<string>({ key: 'nothing', fetchValue: () => undefined, clock });
 
-let application: RecipeApplication;
+let application: StandaloneApplication;
 let sessions: SessionService;
 let watched: WatchedStore;
 
 beforeAll(async () => {
   watched = await watchedStore();
-  application = await startRecipe({ clock, store: watched.store });
+  application = await TestApplication.withoutServer().clock(clock).store(watched.store).start();
   ({ sessions } = application);
 });
 

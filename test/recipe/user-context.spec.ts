@@ -12,8 +12,7 @@ import {
 } from 'nest-sessions';
 import type { CoreClient, CoreProvider } from 'nest-sessions/core';
 import { seededMemoryStore } from '../support/embedded.js';
-import { withApplication } from '../support/test-application.js';
-import { startRecipe, type RecipeApplication } from './recipe-application.js';
+import { TestApplication, type StandaloneApplication } from '../support/test-application.js';
 
 /** Who was called with which context. */
 let calls: { readonly name: string; readonly userContext: unknown }[] = [];
@@ -73,7 +72,7 @@ async function notingCore(): Promise<CoreProvider> {
   return { ...provider, create };
 }
 
-let application: RecipeApplication;
+let application: StandaloneApplication;
 let sessions: SessionService;
 let session: SessionContainer;
 let handle: string;
@@ -86,7 +85,7 @@ beforeAll(async () => {
     userRoles: { getRolesForUser: () => [] },
     override: { functions: noting },
   };
-  application = await startRecipe({ options });
+  application = await TestApplication.withoutServer().with(options).start();
   ({ sessions } = application);
 });
 
@@ -338,16 +337,16 @@ describe('the user context', () => {
       };
     };
     const guarded = { merge: (attached: SessionContainer) => attached.mergeIntoAccessTokenPayload({ a: 1 }) };
-    await withApplication(
-      { adapter: 'fastify', options: { override: { functions } }, handlers: { guarded } },
-      async ({ signedIn }) => {
+    await TestApplication.on('fastify')
+      .with({ override: { functions } })
+      .handlers({ guarded })
+      .run(async ({ signedIn }) => {
         const client = await signedIn('cookie');
         await client.get('/me?page=2');
         await client.refresh();
         await client.get('/run/merge');
         await client.signOut();
-      },
-    );
+      });
     expect(paths).toEqual([
       ['createNewSession', '/login'],
       ['getSession', '/me?page=2'],

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SessionModuleOptions, SessionService } from 'nest-sessions';
 import { jwtClaims } from '../support/jwt-parts.js';
 import { watchedStore } from '../support/watched-store.js';
-import { sessionErrorOf, startRecipe, withRecipe, type RecipeApplication } from './recipe-application.js';
+import { TestApplication, type StandaloneApplication } from '../support/test-application.js';
+import { sessionErrorOf } from '../support/session-error-of.js';
 
 const USER = { userId: 'user-1' };
 
@@ -14,11 +15,11 @@ async function tokensOf(sessions: SessionService, disableAntiCsrf = false) {
 }
 
 describe('sessions without a request', () => {
-  let application: RecipeApplication;
+  let application: StandaloneApplication;
   let sessions: SessionService;
 
   beforeAll(async () => {
-    application = await startRecipe();
+    application = await TestApplication.withoutServer().start();
     ({ sessions } = application);
   });
 
@@ -62,15 +63,14 @@ describe('sessions without a request', () => {
     'are not found by %j, which is no token, and nobody is asked (T199)',
     async (accessToken) => {
       const { store, calls } = await watchedStore();
-      await withRecipe({ store }, async ({ sessions }) => {
-        calls.length = 0;
-        const error = await sessionErrorOf(sessions.getSessionWithoutRequestResponse({ accessToken }));
-        expect(error).toMatchObject({ type: 'UNAUTHORISED', payload: { clearTokens: false } });
-        expect(
-          await sessions.getSessionWithoutRequestResponse({ accessToken, sessionRequired: false }),
-        ).toBeUndefined();
-        expect(calls).toEqual([]);
-      });
+      const { sessions } = await TestApplication.withoutServer().store(store).start();
+      calls.length = 0;
+      const error = await sessionErrorOf(sessions.getSessionWithoutRequestResponse({ accessToken }));
+      expect(error).toMatchObject({ type: 'UNAUTHORISED', payload: { clearTokens: false } });
+      expect(
+        await sessions.getSessionWithoutRequestResponse({ accessToken, sessionRequired: false }),
+      ).toBeUndefined();
+      expect(calls).toEqual([]);
     },
   );
 
@@ -166,52 +166,50 @@ describe('sessions without a request', () => {
 
 describe('anti-CSRF without a request', () => {
   it('is a token of the session with VIA_TOKEN, unless it is disabled (T195, T196)', async () => {
-    await withRecipe({ options: { antiCsrf: 'VIA_TOKEN' } }, async ({ sessions }) => {
-      expect((await tokensOf(sessions)).antiCsrfToken).not.toBe('');
-      expect((await tokensOf(sessions, true)).antiCsrfToken).toBe('');
-    });
+    const { sessions } = await TestApplication.withoutServer().with({ antiCsrf: 'VIA_TOKEN' }).start();
+    expect((await tokensOf(sessions)).antiCsrfToken).not.toBe('');
+    expect((await tokensOf(sessions, true)).antiCsrfToken).toBe('');
   });
 
   it('with VIA_TOKEN is checked unless told not to (T198)', async () => {
-    await withRecipe({ options: { antiCsrf: 'VIA_TOKEN' } }, async ({ sessions }) => {
-      const { accessToken, antiCsrfToken } = await tokensOf(sessions);
-      const get = sessions.getSessionWithoutRequestResponse.bind(sessions);
-      for (const wrong of [{}, { antiCsrfToken: 'wrong' }, { antiCsrfToken: '' }]) {
-        expect((await sessionErrorOf(get({ accessToken, ...wrong }))).type).toBe('TRY_REFRESH_TOKEN');
-      }
-      expect((await get({ accessToken, antiCsrfToken })).getUserId()).toBe('user-1');
-      expect((await get({ accessToken, antiCsrfCheck: false })).getUserId()).toBe('user-1');
-    });
+    const { sessions } = await TestApplication.withoutServer().with({ antiCsrf: 'VIA_TOKEN' }).start();
+    const { accessToken, antiCsrfToken } = await tokensOf(sessions);
+    const get = sessions.getSessionWithoutRequestResponse.bind(sessions);
+    for (const wrong of [{}, { antiCsrfToken: 'wrong' }, { antiCsrfToken: '' }]) {
+      expect((await sessionErrorOf(get({ accessToken, ...wrong }))).type).toBe('TRY_REFRESH_TOKEN');
+    }
+    expect((await get({ accessToken, antiCsrfToken })).getUserId()).toBe('user-1');
+    expect((await get({ accessToken, antiCsrfCheck: false })).getUserId()).toBe('user-1');
   });
 
   it('with VIA_TOKEN is checked at refresh unless disabled (T205)', async () => {
-    await withRecipe({ options: { antiCsrf: 'VIA_TOKEN' } }, async ({ sessions }) => {
-      const { refreshToken, antiCsrfToken } = await tokensOf(sessions);
-      const refresh = sessions.refreshSessionWithoutRequestResponse.bind(sessions);
-      for (const wrong of [{}, { antiCsrfToken: 'wrong' }]) {
-        expect((await sessionErrorOf(refresh({ refreshToken, ...wrong }))).type).toBe('UNAUTHORISED');
-      }
-      expect((await refresh({ refreshToken, antiCsrfToken })).getUserId()).toBe('user-1');
-      expect((await refresh({ refreshToken, disableAntiCsrf: true })).getUserId()).toBe('user-1');
-    });
+    const { sessions } = await TestApplication.withoutServer().with({ antiCsrf: 'VIA_TOKEN' }).start();
+    const { refreshToken, antiCsrfToken } = await tokensOf(sessions);
+    const refresh = sessions.refreshSessionWithoutRequestResponse.bind(sessions);
+    for (const wrong of [{}, { antiCsrfToken: 'wrong' }]) {
+      expect((await sessionErrorOf(refresh({ refreshToken, ...wrong }))).type).toBe('UNAUTHORISED');
+    }
+    expect((await refresh({ refreshToken, antiCsrfToken })).getUserId()).toBe('user-1');
+    expect((await refresh({ refreshToken, disableAntiCsrf: true })).getUserId()).toBe('user-1');
   });
 
   it('with VIA_CUSTOM_HEADER cannot be checked, so it must be switched off by the call (T201)', async () => {
-    await withRecipe({ options: { antiCsrf: 'VIA_CUSTOM_HEADER' } }, async ({ sessions }) => {
-      const { accessToken, refreshToken } = await tokensOf(sessions);
-      const get = sessions.getSessionWithoutRequestResponse.bind(sessions);
-      const refresh = sessions.refreshSessionWithoutRequestResponse.bind(sessions);
-      for (const work of [
-        get({ accessToken: 'not-a-token' }),
-        get({ accessToken: undefined, sessionRequired: false }),
-        refresh({ refreshToken: 'not-a-token' }),
-      ]) {
-        await expect(work).rejects.toThrow(/VIA_CUSTOM_HEADER/);
-        await expect(work).rejects.not.toHaveProperty('type');
-      }
-      expect((await get({ accessToken, antiCsrfCheck: false })).getUserId()).toBe('user-1');
-      expect((await refresh({ refreshToken, disableAntiCsrf: true })).getUserId()).toBe('user-1');
-    });
+    const { sessions } = await TestApplication.withoutServer()
+      .with({ antiCsrf: 'VIA_CUSTOM_HEADER' })
+      .start();
+    const { accessToken, refreshToken } = await tokensOf(sessions);
+    const get = sessions.getSessionWithoutRequestResponse.bind(sessions);
+    const refresh = sessions.refreshSessionWithoutRequestResponse.bind(sessions);
+    for (const work of [
+      get({ accessToken: 'not-a-token' }),
+      get({ accessToken: undefined, sessionRequired: false }),
+      refresh({ refreshToken: 'not-a-token' }),
+    ]) {
+      await expect(work).rejects.toThrow(/VIA_CUSTOM_HEADER/);
+      await expect(work).rejects.not.toHaveProperty('type');
+    }
+    expect((await get({ accessToken, antiCsrfCheck: false })).getUserId()).toBe('user-1');
+    expect((await refresh({ refreshToken, disableAntiCsrf: true })).getUserId()).toBe('user-1');
   });
 
   it('is not checked where the mode follows from the sites, even across sites (T202)', async () => {
@@ -220,12 +218,11 @@ describe('anti-CSRF without a request', () => {
       apiDomain: 'https://api.shop.io',
       websiteDomain: 'https://elsewhere.com',
     };
-    await withRecipe({ options: { appInfo } }, async ({ sessions }) => {
-      const { accessToken, refreshToken } = await tokensOf(sessions);
-      expect((await sessions.getSessionWithoutRequestResponse({ accessToken })).getUserId()).toBe('user-1');
-      expect((await sessions.refreshSessionWithoutRequestResponse({ refreshToken })).getUserId()).toBe(
-        'user-1',
-      );
-    });
+    const { sessions } = await TestApplication.withoutServer().with({ appInfo }).start();
+    const { accessToken, refreshToken } = await tokensOf(sessions);
+    expect((await sessions.getSessionWithoutRequestResponse({ accessToken })).getUserId()).toBe('user-1');
+    expect((await sessions.refreshSessionWithoutRequestResponse({ refreshToken })).getUserId()).toBe(
+      'user-1',
+    );
   });
 });

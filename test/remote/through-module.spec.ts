@@ -6,7 +6,7 @@ import { DYNAMIC_TEST_KID, STATIC_TEST_KID, TEST_START_MS } from '../support/emb
 import { FakeCore, sendJson } from '../support/fake-core.js';
 import { publicJwkOf } from '../support/key-set.js';
 import { jwt, legacyToken, V2_CLAIMS, V5_CLAIMS, V5_HEADER } from '../support/made-tokens.js';
-import { sessionModule, SHOP, withApplication } from '../support/test-application.js';
+import { SHOP, sessionModule, TestApplication } from '../support/test-application.js';
 
 // What an application with a remote core asks that core. The core is a stand-in that records every call.
 
@@ -24,12 +24,11 @@ afterEach(() => core.kill());
 
 const withRemoteCore = (
   options: Partial<SessionModuleOptions>,
-  test: Parameters<typeof withApplication>[1],
+  test: (application: TestApplication) => Promise<void>,
 ): Promise<void> =>
-  withApplication(
-    { adapter: 'express', options: { core: remoteCore({ connectionURI: core.uri }), ...options } },
-    test,
-  );
+  TestApplication.on('express')
+    .with({ core: remoteCore({ connectionURI: core.uri }), ...options })
+    .run(test);
 
 const bodiesOf = (path: string): unknown[] =>
   core.received.filter((request) => request.path === path).map(({ body }) => body);
@@ -144,9 +143,8 @@ describe('an application with a remote core', () => {
   it('starts while nobody listens there (T261)', async () => {
     const options = { core: remoteCore({ connectionURI: 'http://localhost:0000' }) };
     await expect(sessionModule({ options })).resolves.toBeDefined();
-    await withApplication({ adapter: 'express', options }, async ({ send }) => {
-      expect((await send({ method: 'POST', path: '/login', body: { userId: 'user-1' } })).status).toBe(503);
-    });
+    const { send } = await TestApplication.on('express').with(options).start();
+    expect((await send({ method: 'POST', path: '/login', body: { userId: 'user-1' } })).status).toBe(503);
   });
 
   it('takes several hosts, local names by http and others by https (T262)', () => {
@@ -156,8 +154,10 @@ describe('an application with a remote core', () => {
 
   it('does not start with a connection URI that names no host (Q20)', async () => {
     const options = { appInfo: SHOP, core: remoteCore({ connectionURI: ';;' }) };
-    await expect(withApplication({ adapter: 'express', options }, async () => undefined)).rejects.toThrow(
-      SessionConfigError,
-    );
+    await expect(
+      TestApplication.on('express')
+        .with(options)
+        .run(async () => undefined),
+    ).rejects.toThrow(SessionConfigError);
   });
 });

@@ -2,9 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { embeddedCore, remoteCore } from 'nest-sessions';
 import type { AccountLinking, CoreProvider } from 'nest-sessions/core';
 import supertokens from 'supertokens-node';
-import { withRecipe } from '../recipe/recipe-application.js';
 import { seededMemoryStore } from '../support/embedded.js';
 import { withServedCore } from '../support/served-core.js';
+import { TestApplication } from '../support/test-application.js';
 
 type SdkUser = ConstructorParameters<typeof supertokens.User>[0];
 
@@ -16,21 +16,21 @@ const accountLinking: AccountLinking = {
 
 /** What an application does with linked accounts, in words that can be compared. */
 async function livedThrough(core: CoreProvider): Promise<unknown> {
-  let seen: unknown;
-  await withRecipe({ options: { core } }, async ({ sessions }) => {
-    const signIn = (userId: string, recipeUserId?: string) =>
-      sessions.createNewSessionWithoutRequestResponse({ userId, ...(recipeUserId && { recipeUserId }) });
-    const own = [await signIn('ada', 'ada-mail'), await signIn('ada', 'ada-google')];
-    const bob = await signIn('bob');
-    const foreign = await signIn('ada', 'bob').catch((error: unknown) => (error as Error).message);
-    const listed = await sessions.getAllSessionHandlesForUser({ userId: 'ada-mail' });
-    seen = {
-      users: [...own, bob].map((session) => [session.getUserId(), session.getRecipeUserId()]),
-      foreign,
-      isListedTogether: own.map((session) => listed.includes(session.getHandle())),
-    };
-  });
-  return seen;
+  return TestApplication.withoutServer()
+    .with({ core })
+    .run(async ({ sessions }) => {
+      const signIn = (userId: string, recipeUserId?: string) =>
+        sessions.createNewSessionWithoutRequestResponse({ userId, ...(recipeUserId && { recipeUserId }) });
+      const own = [await signIn('ada', 'ada-mail'), await signIn('ada', 'ada-google')];
+      const bob = await signIn('bob');
+      const foreign = await signIn('ada', 'bob').catch((error: unknown) => (error as Error).message);
+      const listed = await sessions.getAllSessionHandlesForUser({ userId: 'ada-mail' });
+      return {
+        users: [...own, bob].map((session) => [session.getUserId(), session.getRecipeUserId()]),
+        foreign,
+        isListedTogether: own.map((session) => listed.includes(session.getHandle())),
+      };
+    });
 }
 
 describe('a served core with linked accounts', () => {

@@ -4,7 +4,7 @@ import { TestClock } from '../../lib/testing/test-clock.js';
 import type { Answer } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
 import { startServedCore, withServedCore } from '../support/served-core.js';
-import { ADAPTERS, withApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
 import { TEST_START_MS } from '../support/embedded.js';
 import { watchedStore } from '../support/watched-store.js';
@@ -32,20 +32,23 @@ describe.each(ADAPTERS)('an application whose core is served by %s', (adapter) =
       const clock = new TestClock(TEST_START_MS);
       await withServedCore({ adapter, coreOptions: { store }, clock }, async ({ uri }) => {
         const options = { core: remoteCore({ connectionURI: uri }) };
-        await withApplication({ adapter, options, clock }, async ({ app, signedIn, events }) => {
-          const client = await signedIn();
-          for (const call of STORE_CALLS) failing.add(call);
-          for (let attempt = 0; attempt < 3; attempt++) {
-            const answer = await act(client);
-            expect(`${answer.status} ${answer.text}`).toBe('503 {"message":"service unavailable"}');
-            expect(answer.header('retry-after')).toBe('1');
-            expect(tokenTraffic(answer)).toEqual(NOTHING);
-          }
-          failing.clear();
-          expect([200, 201]).toContain((await act(client)).status);
-          await app.get(SessionEvents, { strict: false }).delivered();
-          expect(events.filter(({ type }) => type === 'core.unavailable')).toHaveLength(1);
-        });
+        await TestApplication.on(adapter)
+          .with(options)
+          .clock(clock)
+          .run(async ({ app, signedIn, events }) => {
+            const client = await signedIn();
+            for (const call of STORE_CALLS) failing.add(call);
+            for (let attempt = 0; attempt < 3; attempt++) {
+              const answer = await act(client);
+              expect(`${answer.status} ${answer.text}`).toBe('503 {"message":"service unavailable"}');
+              expect(answer.header('retry-after')).toBe('1');
+              expect(tokenTraffic(answer)).toEqual(NOTHING);
+            }
+            failing.clear();
+            expect([200, 201]).toContain((await act(client)).status);
+            await app.get(SessionEvents, { strict: false }).delivered();
+            expect(events.filter(({ type }) => type === 'core.unavailable')).toHaveLength(1);
+          });
       });
     },
   );

@@ -6,7 +6,7 @@ import type { SessionStore } from 'nest-sessions/core';
 import { loadDriver } from '../../lib/stores/sqlite.store.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { startPostgres } from '../support/postgres.js';
-import { startApplication, type TestApplication } from '../support/test-application.js';
+import { TestApplication } from '../support/test-application.js';
 
 const RELEASES_FOLDER = fileURLToPath(new URL('../fixtures/releases/', import.meta.url));
 /** All that record-release.mjs has recorded so far; a new release is in the tests as soon as its folder is there. */
@@ -43,11 +43,10 @@ async function upgraded(
   test: (application: TestApplication, sessions: Release['sessions']) => Promise<void>,
 ): Promise<void> {
   const { recordedAtMs, sessions } = recorded(release);
-  const application = await startApplication({
-    adapter: 'express',
-    options: { core: embeddedCore({ store, accessTokenValidityJitter: 0 }), antiCsrf: 'VIA_TOKEN' },
-    clock: new TestClock(recordedAtMs + 1000),
-  });
+  const application = await TestApplication.on('express')
+    .with({ core: embeddedCore({ store, accessTokenValidityJitter: 0 }), antiCsrf: 'VIA_TOKEN' })
+    .clock(new TestClock(recordedAtMs + 1000))
+    .start();
   try {
     await test(application, sessions);
   } finally {

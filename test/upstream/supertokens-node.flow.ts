@@ -5,7 +5,7 @@ import type { SessionContainer } from 'supertokens-node/recipe/session/index.js'
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { decoded } from '../support/core-calls.js';
 import { startServedCore, type ServedCore } from '../support/served-core.js';
-import type { Adapter } from '../support/test-application.js';
+import { type Adapter } from '../support/test-application.js';
 
 const KEY = 'a-key-of-more-than-20-characters';
 

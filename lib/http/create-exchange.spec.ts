@@ -3,7 +3,7 @@ import type { HttpExchange } from '../util/http-exchange.js';
 import { SERVER_KINDS, answerOf } from '../../test/support/wire-server.js';
 import { ExpressExchange } from './express-exchange.js';
 import { FastifyExchange } from './fastify-exchange.js';
-import { getExchange } from './get-exchange.js';
+import { getExchange } from '../sessions/request-state.js';
 
 describe.each(SERVER_KINDS)('the exchange on %s', (kind) => {
   it('is the one for the framework, the same for the same response, and is not wrapped again', async () => {

@@ -3,7 +3,6 @@ import type { HttpExchange, HttpRequest, HttpResponse } from '../util/http-excha
 import { ExpressExchange, type ExpressResponseSource } from './express-exchange.js';
 import { FastifyExchange, type FastifyReplySource } from './fastify-exchange.js';
 import type { IncomingRequestSource } from './incoming-request.js';
-import { findRequestSlot, requestSlot } from './request-slot.js';
 
 const PORT_REQUEST = ['getMethod', 'getOriginalURL', 'getHeaderValue', 'getCookieValue'] as const;
 const PORT_RESPONSE = [
@@ -17,32 +16,21 @@ const FASTIFY_REPLY = ['header', 'getHeader', 'removeHeader', 'code', 'send'] as
 const EXPRESS_RESPONSE = ['getHeader', 'setHeader', 'removeHeader', 'end'] as const;
 
 /**
- * Returns the exchange of a request and its response: those of Express, Fastify or `node:http`, or objects that already
- * implement the port. The same pair gives the same exchange. No other place looks at the shape of either.
+ * Makes the exchange of a request and its response: those of Express, Fastify or `node:http`. Objects that already
+ * implement the port are taken as they are. No other place looks at the shape of either.
  *
  * @throws {TypeError} the objects are none of these
  */
-export function getExchange(req: unknown, res: unknown): HttpExchange {
-  const known = isObject(req) ? findRequestSlot(req)?.exchange : undefined;
-  if (known !== undefined && known.response.original === res) return known;
+export function createExchange(req: unknown, res: unknown): HttpExchange {
   // The class decides the usual case, because reading members of an object of Express costs more than the guard's work.
-  if (req instanceof IncomingMessage && res instanceof ServerResponse) {
-    return keepExchange(req, new ExpressExchange(req, res));
-  }
+  if (req instanceof IncomingMessage && res instanceof ServerResponse) return new ExpressExchange(req, res);
   if (hasMethods<HttpRequest>(req, PORT_REQUEST) && hasMethods<HttpResponse>(res, PORT_RESPONSE)) {
     return { request: req, response: res };
   }
   if (!isIncomingRequest(req)) throw unknownShape('request');
-  if (isFastifyReply(res)) return keepExchange(req, new FastifyExchange(req, res));
-  if (hasMethods<ExpressResponseSource>(res, EXPRESS_RESPONSE)) {
-    return keepExchange(req, new ExpressExchange(req, res));
-  }
+  if (isFastifyReply(res)) return new FastifyExchange(req, res);
+  if (hasMethods<ExpressResponseSource>(res, EXPRESS_RESPONSE)) return new ExpressExchange(req, res);
   throw unknownShape('response');
-}
-
-function keepExchange(req: object, exchange: HttpExchange): HttpExchange {
-  if (Object.isExtensible(req)) requestSlot(req).exchange = exchange;
-  return exchange;
 }
 
 function unknownShape(what: 'request' | 'response'): TypeError {
