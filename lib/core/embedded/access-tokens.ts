@@ -6,7 +6,11 @@ import {
   type AccessTokenInfo,
   type ParsedAccessToken,
 } from '../../tokens/access-token.js';
-import { accessTokenClaims, type AccessTokenContent, findMissingClaim } from '../../tokens/access-token-claims.js';
+import {
+  accessTokenClaims,
+  type AccessTokenContent,
+  findMissingClaim,
+} from '../../tokens/access-token-claims.js';
 import { isSignedBy, signJwt, signLegacyToken } from '../../tokens/jws.js';
 import { SignatureVerifier, type SignatureVerdict } from '../../tokens/signature-verifier.js';
 import { parseJsonObject, type JsonObject } from '../../util/json.js';

@@ -12,7 +12,6 @@ import {
 } from './cdi-operations.js';
 import { parseBody, PUBLIC_TENANT_ONLY, CdiRefusal } from './cdi-input.js';
 import { pathBelow, matchRoute, type CdiOperation, type CdiRoute, refuseVersion } from './cdi-router.js';
-import type { CdiServerConfig } from './cdi-server-config.js';
 
 const PROTECTED_FIELD = 'The user payload contains protected field';
 
@@ -24,6 +23,16 @@ export interface ReceivedCdiCall {
   readonly header: ReadHeader;
   /** Reads the body, once. @throws {CdiRefusal} 413 when it is too large */
   readBody(): Promise<Uint8Array>;
+}
+
+/** How the core is served. */
+export interface CdiServerConfig {
+  /** In normal form: empty, or `/some/path` in lower case. */
+  readonly basePath: string;
+  /** Any of them opens the core; none leaves it open. */
+  readonly apiKeys: readonly string[];
+  /** Oldest first, at least one. */
+  readonly versions: readonly string[];
 }
 
 /** What a server needs beside its configuration. */

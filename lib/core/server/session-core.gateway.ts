@@ -5,20 +5,13 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { SessionEvents } from '../../events/session-events.js';
 import { Telemetry } from '../../events/telemetry.js';
 import { CoreClient } from '../core-client.js';
-import { startCore, type CoreProvider } from '../core-provider.js';
+import { startCore } from '../core-provider.js';
 import { CdiRefusal } from './cdi-input.js';
 import { CdiServer } from './cdi-server.js';
-import type { CdiServerConfig } from './cdi-server-config.js';
+import type { SessionCoreConfig } from './session-core-options.js';
 
 /** @internal Injection token of the checked options. */
 export const RESOLVED_CORE_OPTIONS = Symbol('nest-sessions:resolved-core-options');
-
-/** The options of a served core with their defaults. */
-export interface ResolvedCoreOptions {
-  readonly core: CoreProvider;
-  readonly server: CdiServerConfig;
-  readonly telemetry: boolean | 'auto';
-}
 
 const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/;
 
@@ -55,7 +48,7 @@ export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
     private readonly core: CoreClient,
     private readonly events: SessionEvents,
     private readonly telemetry: Telemetry,
-    @Inject(RESOLVED_CORE_OPTIONS) { server: { apiKeys } }: ResolvedCoreOptions,
+    @Inject(RESOLVED_CORE_OPTIONS) { apiKeys }: SessionCoreConfig,
     adapterHost: HttpAdapterHost,
   ) {
     const adapter = (): ServingAdapter => adapterHost.httpAdapter as ServingAdapter;

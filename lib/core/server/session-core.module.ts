@@ -6,21 +6,18 @@ import {
   type ConfigurableModuleCls,
   type Provider,
 } from '@nestjs/common';
-import { booleanOption, isOptionsObject, OptionReader, show } from '../../options/option-reader.js';
+import { WIRE_OPTIONS } from '../../options/wire-options.js';
 import { CoreClient } from '../core-client.js';
-import { embeddedCore } from '../embedded/embedded-core-options.js';
 import { CdiServer } from './cdi-server.js';
-import { resolveCdiServerConfig } from './cdi-server-config.js';
-import {
-  RESOLVED_CORE_OPTIONS,
-  SessionCoreGateway,
-  type ResolvedCoreOptions,
-} from './session-core.gateway.js';
-import { SessionConfigError, type ConfigProblem } from '../../errors.js';
+import { RESOLVED_CORE_OPTIONS, SessionCoreGateway } from './session-core.gateway.js';
 import { loadOpenTelemetry } from '../../events/open-telemetry.js';
 import { SessionEvents } from '../../events/session-events.js';
 import { Telemetry } from '../../events/telemetry.js';
-import type { SessionCoreModuleOptions } from './session-core-options.js';
+import {
+  resolveSessionCoreOptions,
+  type SessionCoreConfig,
+  type SessionCoreModuleOptions,
+} from './session-core-options.js';
 import { Clock, SystemClock } from '../../util/clock.js';
 
 /** @internal Injection token of the options as the application wrote them. */
@@ -59,9 +56,6 @@ export interface SessionCoreOptionsFactory {
   createSessionCoreOptions(): Promise<SessionCoreModuleOptions> | SessionCoreModuleOptions;
 }
 
-/** A core that is asked over HTTP fetches no keys from elsewhere: the default of a `SessionModule`. */
-const JWKS_REFRESH_INTERVAL_SEC = 14_400;
-
 /** Wires one served core. Nothing of it is exported: beside it, a `SessionModule` has a core of its own. */
 const SESSION_CORE_PROVIDERS: Provider[] = [
   { provide: Clock, useClass: SystemClock },
@@ -74,50 +68,31 @@ const SESSION_CORE_PROVIDERS: Provider[] = [
   {
     provide: Telemetry,
     inject: [RESOLVED_CORE_OPTIONS, SessionEvents],
-    useFactory: async ({ telemetry }: ResolvedCoreOptions, events: SessionEvents): Promise<Telemetry> =>
+    useFactory: async ({ telemetry }: SessionCoreConfig, events: SessionEvents): Promise<Telemetry> =>
       new Telemetry(await loadOpenTelemetry(telemetry, 'SessionCoreModule'), events),
   },
   {
     provide: CoreClient,
     inject: [RESOLVED_CORE_OPTIONS, Clock, SessionEvents],
-    useFactory: ({ core, server }: ResolvedCoreOptions, clock: Clock, events: SessionEvents): CoreClient =>
+    useFactory: ({ core, basePath }: SessionCoreConfig, clock: Clock, events: SessionEvents): CoreClient =>
       core.create({
         clock,
         events,
-        apiDomain: `http://localhost:3567${server.basePath}`,
-        jwksRefreshIntervalSec: JWKS_REFRESH_INTERVAL_SEC,
+        apiDomain: `http://localhost:3567${basePath}`,
+        jwksRefreshIntervalSec: WIRE_OPTIONS.jwksRefreshIntervalSec.fallback,
       }),
   },
   {
     provide: CdiServer,
     inject: [RESOLVED_CORE_OPTIONS, CoreClient, Clock],
-    useFactory: ({ server }: ResolvedCoreOptions, core: CoreClient, clock: Clock): CdiServer => {
+    useFactory: (config: SessionCoreConfig, core: CoreClient, clock: Clock): CdiServer => {
       const logger = new Logger('SessionCoreModule');
       const reportFailure = (error: unknown): void => logger.error(error);
-      return new CdiServer({ core, clock, reportFailure }, server);
+      return new CdiServer({ core, clock, reportFailure }, config);
     },
   },
   SessionCoreGateway,
 ];
-
-/** @throws {SessionConfigError} listing every problem at once */
-function resolveSessionCoreOptions(options: SessionCoreModuleOptions): ResolvedCoreOptions {
-  const problems: ConfigProblem[] = [];
-  const given: unknown = options; // a factory may have forgotten to return them
-  if (!isOptionsObject(given)) {
-    throw new SessionConfigError(
-      [{ path: 'options', message: `are ${show(given)}; an object is expected` }],
-      'SessionCoreModule',
-    );
-  }
-  const server = resolveCdiServerConfig({ ...options }, problems);
-  const telemetry = new OptionReader({ ...options }, problems).optional('telemetry', booleanOption) ?? 'auto';
-  const core = options.core ?? embeddedCore();
-  if (typeof core.create === 'function') problems.push(...core.problems);
-  else problems.push({ path: 'core', message: 'embeddedCore() is expected, or another CoreProvider' });
-  if (problems.length > 0) throw new SessionConfigError(problems, 'SessionCoreModule');
-  return { core, server, telemetry };
-}
 
 /**
  * Serves a core over HTTP in a SuperTokens Core's place (CDI 5.0 to 5.4), for services in other languages, other SDKs

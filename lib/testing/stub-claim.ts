@@ -5,7 +5,7 @@ import type { UserContext } from '../util/user-context.js';
 const GIVEN_CLAIMS = Symbol('nest-sessions:claims-of-a-test-session');
 
 /** A user context in which the claims of these keys count as fetched: their values stand in the payload already. */
-export function withGivenClaims(keys: readonly string[]): UserContext {
+export function createStubContext(keys: readonly string[]): UserContext {
   const userContext: UserContext = {};
   Reflect.set(userContext, GIVEN_CLAIMS, keys);
   return userContext;
@@ -15,7 +15,7 @@ export function withGivenClaims(keys: readonly string[]): UserContext {
  * A claim of the application that is built into new sessions as always, except into those of a test that gives its
  * value: then nothing is fetched.
  */
-export class GivenClaim<T> extends SessionClaim<T> {
+export class StubClaim<T> extends SessionClaim<T> {
   constructor(private readonly claim: SessionClaim<T>) {
     super(claim.key);
   }

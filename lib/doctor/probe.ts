@@ -2,53 +2,53 @@ import { normalisePath } from '../options/domains.js';
 import { sessionCorsHeaders } from '../http/session-cors-headers.js';
 import { formatCookieHeader, type ReceivedCookie } from '../http/set-cookie.js';
 import { isSessionRoute } from './checks/routes.js';
-import { isSuccess, settledAnswer, type RecordedExchange } from './exchange.js';
+import { isSuccess, finalResponse, type RecordedExchange } from './exchange.js';
 import { FOREIGN_ORIGIN, routeUrl, type ApiAddress, type Exchanges } from './facts.js';
 import type { Sender } from './http-sender.js';
-import { givenTokens, sessionCookies, type GivenTokens, type SessionCookie } from './session-tokens.js';
+import { readTokens, sessionCookies, type ReceivedTokens, type SessionCookie } from './session-tokens.js';
 import { isSent, jarAfter } from './browser-cookies.js';
 import { signInContentType, signInUrl, type SignInRequest } from './sign-in-request.js';
 
-/** Whom to ask about what. */
-export interface InterviewPlan {
+/** The requests that the probe sends. */
+export interface ProbePlan {
   readonly api: ApiAddress;
   readonly website: URL;
   readonly signIn: SignInRequest | undefined;
-  /** Go out with every request, preflights included. */
+  /** Sent with every request, preflights included. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** What the browser client sends with each request. */
+/** The headers that the browser client sends with each request. */
 const CLIENT_HEADERS = { rid: 'anti-csrf', 'fdi-version': '4.2', 'st-auth-mode': 'cookie' };
 const MOVED_BASE_PATH = '/auth';
 
-/** Asks the API the way a browser with the client would, one question after the other. */
-export async function interview(plan: InterviewPlan, send: Sender): Promise<Exchanges> {
-  const asking = new Interview(plan, send);
-  const emptyRefresh = await asking.post(routeUrl(plan.api, 'refresh'));
-  if (settledAnswer(emptyRefresh) === undefined) return { emptyRefresh };
+/** Sends the requests that a browser with the client would send, one after the other. */
+export async function probe(plan: ProbePlan, send: Sender): Promise<Exchanges> {
+  const prober = new Prober(plan, send);
+  const emptyRefresh = await prober.post(routeUrl(plan.api, 'refresh'));
+  if (finalResponse(emptyRefresh) === undefined) return { emptyRefresh };
   return {
     emptyRefresh,
-    ...(await asking.aboutRoutes(emptyRefresh)),
-    ...(await asking.aboutCors()),
-    ...(await asking.probeSignIn()),
+    ...(await prober.probeRoutes(emptyRefresh)),
+    ...(await prober.probeCors()),
+    ...(await prober.probeSignIn()),
   };
 }
 
-class Interview {
+class Prober {
   constructor(
-    private readonly plan: InterviewPlan,
+    private readonly plan: ProbePlan,
     private readonly sender: Sender,
   ) {}
 
-  async aboutRoutes(emptyRefresh: RecordedExchange): Promise<Partial<Exchanges>> {
-    if (!isSessionRoute(emptyRefresh)) return { elsewhere: await this.lookElsewhere(emptyRefresh) };
+  async probeRoutes(emptyRefresh: RecordedExchange): Promise<Partial<Exchanges>> {
+    if (!isSessionRoute(emptyRefresh)) return { otherPaths: await this.probeOtherPaths(emptyRefresh) };
     const jwks = await this.send('GET', routeUrl(this.plan.api, 'jwks'));
     const discovery = await this.send('GET', routeUrl(this.plan.api, 'openIdDiscovery'));
     return { jwks, discovery };
   }
 
-  async aboutCors(): Promise<Partial<Exchanges>> {
+  async probeCors(): Promise<Partial<Exchanges>> {
     const url = routeUrl(this.plan.api, 'refresh');
     const foreignPreflight = await this.preflight('POST', url, { origin: FOREIGN_ORIGIN });
     if (!this.isCrossOrigin) return { foreignPreflight };
@@ -67,8 +67,8 @@ class Interview {
     return {
       ...(signInPreflight === undefined ? {} : { signInPreflight }),
       signIn,
-      // A session can come with a redirect, too: it is ended, whatever is said about the redirect.
-      ...(isSuccess(signIn) ? await this.probeSession(signIn) : await this.ending([signIn])),
+      // A redirect can carry a session, too: end it in either case.
+      ...(isSuccess(signIn) ? await this.probeSession(signIn) : await this.endSession([signIn])),
     };
   }
 
@@ -76,44 +76,46 @@ class Interview {
     return this.send('POST', url, { ...CLIENT_HEADERS, ...headers });
   }
 
-  /** Uses the session as a browser would, and ends it: nothing is to be left behind. */
+  /** Refreshes the session as a browser would, and ends it, so that none is left behind. */
   private async probeSession(signIn: RecordedExchange): Promise<Partial<Exchanges>> {
     const refreshUrl = routeUrl(this.plan.api, 'refresh');
-    const credentials = this.credentialsAfter([signIn], refreshUrl, 'refresh');
-    if (credentials === undefined) return this.ending([signIn]);
+    const credentials = this.createCredentials([signIn], refreshUrl, 'refresh');
+    if (credentials === undefined) return this.endSession([signIn]);
     const refresh = await this.post(refreshUrl, credentials);
-    return { refresh, ...(await this.ending([signIn, refresh])) };
+    return { refresh, ...(await this.endSession([signIn, refresh])) };
   }
 
-  private async ending(answers: readonly RecordedExchange[]): Promise<Partial<Exchanges>> {
+  private async endSession(responses: readonly RecordedExchange[]): Promise<Partial<Exchanges>> {
     const url = routeUrl(this.plan.api, 'signOut');
-    const credentials = this.credentialsAfter(answers, url, 'access');
+    const credentials = this.createCredentials(responses, url, 'access');
     if (credentials !== undefined) return { signOut: await this.post(url, credentials) };
-    const cookies = answers.flatMap(sessionCookies).filter(({ isRemoval }) => !isRemoval);
+    const cookies = responses.flatMap(sessionCookies).filter(({ isRemoval }) => !isRemoval);
     return cookies.length === 0
       ? {}
-      : { cleanUp: await this.post(url, asHeaders(cookies, lastTokens(answers))) };
+      : { cleanUp: await this.post(url, createSessionHeaders(cookies, lastTokens(responses))) };
   }
 
-  /** What a browser would send to `url` after these answers; undefined when the token that counts there is not among it. */
-  private credentialsAfter(
-    answers: readonly RecordedExchange[],
+  /** The headers a browser would send to `url` after these responses; undefined when the required token is not among them. */
+  private createCredentials(
+    responses: readonly RecordedExchange[],
     url: string,
     kind: SessionCookie['kind'],
   ): Record<string, string> | undefined {
-    const tokens = lastTokens(answers);
+    const tokens = lastTokens(responses);
     if (tokens.transferMethod === 'header') {
       const token = kind === 'access' ? tokens.accessToken : tokens.refreshToken;
-      return token === undefined ? undefined : { ...asHeaders([], tokens), authorization: `Bearer ${token}` };
+      return token === undefined
+        ? undefined
+        : { ...createSessionHeaders([], tokens), authorization: `Bearer ${token}` };
     }
     const target = new URL(url);
-    const cookies = jarAfter(answers.flatMap(sessionCookies), target).filter((cookie) =>
+    const cookies = jarAfter(responses.flatMap(sessionCookies), target).filter((cookie) =>
       isSent(cookie, target, this.plan.website),
     );
-    return cookies.some((cookie) => cookie.kind === kind) ? asHeaders(cookies, tokens) : undefined;
+    return cookies.some((cookie) => cookie.kind === kind) ? createSessionHeaders(cookies, tokens) : undefined;
   }
 
-  private async lookElsewhere({ url }: RecordedExchange): Promise<RecordedExchange[]> {
+  private async probeOtherPaths({ url }: RecordedExchange): Promise<RecordedExchange[]> {
     const { api } = this.plan;
     const found: RecordedExchange[] = [];
     for (const basePath of otherBasePaths(api.basePath)) {
@@ -160,19 +162,22 @@ class Interview {
   }
 }
 
-/** The newest tokens: an answer may carry none. */
-function lastTokens(answers: readonly RecordedExchange[]): GivenTokens {
-  return givenTokens(answers.findLast((each) => givenTokens(each).transferMethod !== 'none'));
+/** The newest tokens, because a response may carry none. */
+function lastTokens(responses: readonly RecordedExchange[]): ReceivedTokens {
+  return readTokens(responses.findLast((each) => readTokens(each).transferMethod !== 'none'));
 }
 
-function asHeaders(cookies: readonly ReceivedCookie[], { antiCsrf }: GivenTokens): Record<string, string> {
+function createSessionHeaders(
+  cookies: readonly ReceivedCookie[],
+  { antiCsrf }: ReceivedTokens,
+): Record<string, string> {
   return {
     ...(antiCsrf === undefined ? {} : { 'anti-csrf': antiCsrf }),
     ...(cookies.length === 0 ? {} : { cookie: formatCookieHeader(cookies) }),
   };
 }
 
-/** Where the routes may be instead: at the default, without a prefix, below the given path, at the root. */
+/** Other base paths of the routes: the default, without a prefix, below the given path, the root. */
 function otherBasePaths(basePath: string): string[] {
   const shorter = normalisePath(`/${basePath.split('/').slice(2).join('/')}`);
   const others = [MOVED_BASE_PATH, `${basePath}${MOVED_BASE_PATH}`, shorter, ''];
