@@ -1,4 +1,4 @@
-import { isExactOrigin } from '../util/exact-origin.js';
+import { isExactOrigin } from '../util/hosts.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 import type { UserContext } from '../util/user-context.js';
 import { readAppInfo, type AppInfoOptions, type ResolvedAppInfo } from './app-info.js';

@@ -1,6 +1,6 @@
 import type { Clock } from '../../util/clock.js';
 import { readHostname, normaliseDomain, normalisePath } from '../../options/domains.js';
-import { isThisMachine } from '../../util/local-host.js';
+import { isThisMachine } from '../../util/hosts.js';
 
 /** A host that failed is looked at again at most this often, besides the calls that have no other host. */
 const PROBE_INTERVAL_MS = 1000;
