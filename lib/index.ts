@@ -2,12 +2,8 @@
 export { SessionModule } from './session.module.js';
 export type { SessionModuleAsyncOptions, SessionOptionsFactory } from './session.module-definition.js';
 export type { SessionModuleOptions } from './session.options.js';
-export type {
-  AntiCsrfMode,
-  AppInfoOptions,
-  CookieSameSite,
-  TokenTransferMethod,
-} from './options/wire-options.js';
+export type { AppInfoOptions } from './options/app-info.js';
+export type { AntiCsrfMode, CookieSameSite, TokenTransferMethod } from './options/wire-options.js';
 export { NIST_LIFETIMES, type SessionLifetime } from './options/feature-options.js';
 
 // Guard, decorators, filter

@@ -1,6 +1,6 @@
 import { isIpAddress } from '../options/domains.js';
 import { registrableDomain } from '../options/public-suffix.js';
-import { isThisMachine } from '../util/local-host.js';
+import { isThisMachine } from '../util/hosts.js';
 
 /** True for names and addresses of this machine, which browsers trust without https. */
 export function isLocal(url: URL): boolean {

@@ -108,7 +108,9 @@ export interface ErrorResponderDependencies {
   readonly config: Pick<SessionConfig, 'sessionExpiredStatusCode' | 'invalidClaimStatusCode'>;
   readonly transport: Pick<TokenTransport, 'clearBoth'>;
   readonly recipe: Pick<RecipeInterface, 'revokeSession'>;
-  readonly handlers: SessionErrorHandlers;
+  readonly handlers: {
+    readonly [Name in keyof SessionErrorHandlers]: SessionErrorHandlers[Name] | undefined;
+  };
   readonly prepareContext: PrepareContext;
   readonly logger: Pick<LoggerService, 'debug' | 'error'>;
 }

@@ -1,5 +1,6 @@
 import { CoreClient } from '../core/core-client.js';
 import { SessionEvents } from '../events/session-events.js';
+import { WIRE_OPTIONS } from '../options/wire-options.js';
 import type { ResolvedSessionOptions, SessionModuleOptions } from '../session.options.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS } from '../session.constants.js';
 import { Clock } from '../util/clock.js';
@@ -25,7 +26,10 @@ export interface ProviderOverrides {
 }
 
 /** The address of the core of a `SessionCoreModule`; there is no connection to it. */
-const NO_SESSION_MODULE = { apiDomain: 'http://localhost:3567', jwksRefreshIntervalSec: 14_400 };
+const NO_SESSION_MODULE = {
+  apiDomain: 'http://localhost:3567',
+  jwksRefreshIntervalSec: WIRE_OPTIONS.jwksRefreshIntervalSec.fallback,
+};
 
 /**
  * Puts the sessions of an application under test into memory and on a clock that the test moves. The core that
