@@ -44,13 +44,21 @@ const tablePrefixRow = {
   tablePrefix: option(identifier(MAX_IDENTIFIER_LENGTH - LONGEST_NAME.length - 1)),
 };
 
+const migrate: Check<boolean> = Object.assign(
+  (value: unknown): boolean => {
+    if (typeof value === 'boolean') return value;
+    throw new Error(`must be true or false, not ${JSON.stringify(value)}`);
+  },
+  { hasOwnMessage: true },
+);
+
 const migrateRow = {
   /**
    * Makes and completes the tables before the first statement. With false the store uses the tables as they are; `schemaSql`
    * returns the statements that make them.
    * @defaultValue true
    */
-  migrate: option(trueOrFalse, true),
+  migrate: option(migrate, true),
 };
 
 /** The options of the names of tables. */
