@@ -17,6 +17,17 @@ const FASTIFY_REPLY = ['header', 'getHeader', 'removeHeader', 'code', 'send'] as
 const EXPRESS_RESPONSE = ['getHeader', 'setHeader', 'removeHeader', 'end'] as const;
 
 /**
+ * The request and the response of a context, as the framework made them; what an overridden `getRequestAndResponse`
+ * returns.
+ *
+ * @publicApi
+ */
+export interface RequestAndResponse {
+  readonly req: unknown;
+  readonly res: unknown;
+}
+
+/**
  * Returns the exchange of a request and its response: those of Express, Fastify or `node:http`, or objects that already
  * implement the port. The same pair gives the same exchange. No other place looks at the shape of either.
  *
