@@ -1,11 +1,12 @@
 import { normalisePath } from '../options/domains.js';
 import { sessionCorsHeaders } from '../http/session-cors-headers.js';
+import { formatCookieHeader, type ReceivedCookie } from '../http/set-cookie.js';
 import { isSessionRoute } from './checks/routes.js';
 import { isSuccess, settledAnswer, type RecordedExchange } from './exchange.js';
 import { FOREIGN_ORIGIN, routeUrl, type ApiAddress, type Exchanges } from './facts.js';
 import type { Sender } from './http-sender.js';
 import { givenTokens, sessionCookies, type GivenTokens, type SessionCookie } from './session-tokens.js';
-import { isSent, jarAfter, type SeenCookie } from './set-cookie.js';
+import { isSent, jarAfter } from './browser-cookies.js';
 import { signInContentType, signInUrl, type SignInRequest } from './sign-in-request.js';
 
 /** Whom to ask about what. */
@@ -164,11 +165,10 @@ function lastTokens(answers: readonly RecordedExchange[]): GivenTokens {
   return givenTokens(answers.findLast((each) => givenTokens(each).transferMethod !== 'none'));
 }
 
-function asHeaders(cookies: readonly SeenCookie[], { antiCsrf }: GivenTokens): Record<string, string> {
-  const pairs = cookies.map(({ name, value }) => `${name}=${value}`);
+function asHeaders(cookies: readonly ReceivedCookie[], { antiCsrf }: GivenTokens): Record<string, string> {
   return {
     ...(antiCsrf === undefined ? {} : { 'anti-csrf': antiCsrf }),
-    ...(pairs.length === 0 ? {} : { cookie: pairs.join('; ') }),
+    ...(cookies.length === 0 ? {} : { cookie: formatCookieHeader(cookies) }),
   };
 }
 

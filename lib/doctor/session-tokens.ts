@@ -1,12 +1,12 @@
 import { parseJsonObject, type JsonObject } from '../util/json.js';
 import { percentDecode } from '../http/cookies.js';
+import { parseSetCookie, type ReceivedCookie } from '../http/set-cookie.js';
 import { headerLines, readHeader, type RecordedExchange } from './exchange.js';
-import { parseSetCookie, type SeenCookie } from './set-cookie.js';
 
 const PREFIX = /^__(?:host|secure)-/i;
 
 /** A cookie that carries one of a session's tokens, or removes it. */
-export interface SessionCookie extends SeenCookie {
+export interface SessionCookie extends ReceivedCookie {
   readonly kind: 'access' | 'refresh';
   /** Address of the request that it answers. */
   readonly from: URL;
@@ -58,7 +58,7 @@ export function payloadWithoutVerifying(token: string | undefined): JsonObject |
 }
 
 /** By the default name; where names are configured, an access token is known by its content, a refresh token by its path. */
-function cookieKind({ name, value, path }: SeenCookie): SessionCookie['kind'] | undefined {
+function cookieKind({ name, value, path }: ReceivedCookie): SessionCookie['kind'] | undefined {
   const plain = name.replace(PREFIX, '');
   if (plain === 'sAccessToken') return 'access';
   if (plain === 'sRefreshToken') return 'refresh';

@@ -1,24 +1,22 @@
 import { setImmediate } from 'node:timers';
 
-/** More than this wait only when listeners are far too slow; then the newest are dropped, counted and reported. */
+/** Listeners are far too slow when more items wait; then the newest are dropped, counted and reported. */
 const MAX_WAITING = 10_000;
-/** Listeners may take this long before everything else gets a turn; a single one that takes longer is not interrupted. */
+/** Other work gets a turn after this time; a single listener that takes longer is not interrupted. */
 const TURN_BUDGET_MS = 5;
 
 /**
- * Hands on items in a later turn of the event loop, in order, a few milliseconds at a time: whoever adds one does not
- * wait for those who receive it.
+ * Delivers items in a later turn of the event loop, in order and a few milliseconds at a time, so that the code which adds
+ * an item does not wait for its listeners.
  */
 export class DeferredDelivery<T> {
   private waiting: T[] = [];
   private next = 0;
-  private isScheduled = false;
   private lost = 0;
-  private readonly whenDrained: (() => void)[] = [];
 
   /**
    * @param deliver must not throw
-   * @param reportLoss gets the number of items that were dropped, once the others have been handed on
+   * @param reportLoss gets the number of dropped items, after all others have been delivered
    */
   constructor(
     private readonly deliver: (item: T) => void,
@@ -32,53 +30,39 @@ export class DeferredDelivery<T> {
       return;
     }
     this.waiting.push(item);
-    this.schedule();
+    if (this.waiting.length === 1) this.schedule();
   }
 
-  /** Resolves when nothing waits any more. */
+  /** Resolves when no items wait. */
   async drained(): Promise<void> {
-    if (this.isEmpty) return;
-    await new Promise<void>((resolve) => this.whenDrained.push(resolve));
+    while (this.waiting.length > 0) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** Hands on everything at once; for a shutdown. */
+  /** Delivers all items at once, for a shutdown. */
   drainNow(): void {
     this.deliverUntil(Number.POSITIVE_INFINITY);
   }
 
-  private get isEmpty(): boolean {
-    return this.next === this.waiting.length;
-  }
-
   private schedule(): void {
-    if (this.isScheduled) return;
-    this.isScheduled = true;
-    setImmediate(() => {
-      this.isScheduled = false;
-      this.deliverUntil(performance.now() + TURN_BUDGET_MS);
-      if (this.isEmpty) return;
-      this.waiting = this.waiting.slice(this.next);
-      this.next = 0;
-      this.schedule();
-    });
+    setImmediate(() => this.deliverUntil(performance.now() + TURN_BUDGET_MS));
   }
 
   private deliverUntil(endMs: number): void {
-    do {
-      const item = this.waiting[this.next];
-      if (item === undefined) break;
-      this.next += 1;
+    while (this.next < this.waiting.length) {
+      const item = this.waiting[this.next] as T;
+      this.next += 1; // before the listeners run, because one of them may shut the application down
       this.deliver(item);
-    } while (performance.now() < endMs);
-    if (this.isEmpty) this.finish();
+      if (performance.now() >= endMs) break;
+    }
+    this.waiting = this.waiting.slice(this.next);
+    this.next = 0;
+    if (this.waiting.length > 0) this.schedule();
+    else if (this.lost > 0) this.reportLosses();
   }
 
-  private finish(): void {
-    this.waiting = [];
-    this.next = 0;
+  private reportLosses(): void {
     const { lost } = this;
     this.lost = 0;
-    if (lost > 0) this.reportLoss(lost);
-    for (const resolve of this.whenDrained.splice(0)) resolve();
+    this.reportLoss(lost);
   }
 }

@@ -1,60 +1,50 @@
-import {
-  Observable,
-  Subscriber,
-  type Observer,
-  type Operator,
-  type Subscription,
-  type TeardownLogic,
-} from 'rxjs';
+import { Observable, Subscriber, type Observer, type OperatorFunction, type Subscription } from 'rxjs';
+
+type Listener<T> = Partial<Observer<T>> | ((value: T) => void) | null;
 
 /**
- * An observable whose listeners cannot hurt anybody else: what one of them throws is reported. Left to rxjs it would be thrown again from a timer, where nobody can catch it, and end the process. Piped ones inherit it.
+ * An observable that reports what its listeners throw, those of piped observables included. rxjs would throw it again
+ * from a timer, where it cannot be caught and ends the process.
  */
 export class IsolatedObservable<T> extends Observable<T> {
   constructor(
+    private readonly origin: Observable<T>,
     private readonly report: (error: unknown) => void,
-    subscribe?: (subscriber: Subscriber<T>) => TeardownLogic,
   ) {
-    super(subscribe);
+    super((subscriber) => origin.subscribe(subscriber));
   }
 
-  /** rxjs makes every piped observable through this method. */
-  override lift<R>(operator?: Operator<T, R>): Observable<R> {
-    const lifted = new IsolatedObservable<R>(this.report);
-    lifted.source = this;
-    lifted.operator = operator;
-    return lifted;
+  override pipe(...operators: OperatorFunction<never, unknown>[]): Observable<never> {
+    const piped = operators.reduce<Observable<unknown>>(
+      (source, operator) => operator(source as Observable<never>),
+      this.origin,
+    );
+    return new IsolatedObservable(piped as Observable<never>, this.report);
   }
 
   override subscribe(
-    observerOrNext?: Partial<Observer<T>> | ((value: T) => void) | null,
+    observerOrNext?: Listener<T>,
     error?: ((error: unknown) => void) | null,
     complete?: (() => void) | null,
   ): Subscription {
-    // A subscriber is a step between us and the listener; the listener's own subscription comes here as well.
+    // A subscriber is a step of rxjs between this observable and a listener.
     if (observerOrNext instanceof Subscriber) return super.subscribe(observerOrNext);
-    const listener: Partial<Observer<T>> =
+    const listener =
       typeof observerOrNext === 'object' && observerOrNext !== null
         ? observerOrNext
-        : {
-            ...(observerOrNext ? { next: observerOrNext } : {}),
-            ...(error ? { error } : {}),
-            ...(complete ? { complete } : {}),
-          };
+        : { next: observerOrNext, error, complete };
     return super.subscribe({
-      next: (value) => this.isolated(() => listener.next?.(value)),
-      error: (reason: unknown) => {
-        if (listener.error) this.isolated(() => listener.error?.(reason));
-        else this.report(reason);
-      },
-      complete: () => this.isolated(() => listener.complete?.()),
+      next: (value) => this.isolate(() => listener.next?.(value)),
+      error: (reason: unknown) =>
+        listener.error ? this.isolate(() => listener.error?.(reason)) : this.report(reason),
+      complete: () => this.isolate(() => listener.complete?.()),
     });
   }
 
-  private isolated(listen: () => unknown): void {
+  private isolate(listen: () => unknown): void {
     try {
       const result = listen();
-      if (result instanceof Promise) result.catch(this.report); // a listener may be asynchronous, and fail later
+      if (result instanceof Promise) result.catch(this.report); // an asynchronous listener can fail later
     } catch (error) {
       this.report(error);
     }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { filter, firstValueFrom, map } from 'rxjs';
+import { filter, firstValueFrom, map, merge, NEVER, take } from 'rxjs';
 import { SessionEvents, type SessionEvent } from './session-events.js';
 
 const REVOKED: SessionEvent = {
@@ -14,6 +14,14 @@ describe('the stream of session events (S105)', () => {
     ['a listener', (events, fail) => events.stream.subscribe(fail)],
     ['an observer', (events, fail) => events.stream.subscribe({ next: fail })],
     ['a piped listener', (events, fail) => events.stream.pipe(filter(() => true)).subscribe(fail)],
+    [
+      'a listener behind two pipes',
+      (events, fail) =>
+        events.stream
+          .pipe(filter(() => true))
+          .pipe(map((event) => event))
+          .subscribe(fail),
+    ],
     ['an operator', (events, fail) => events.stream.pipe(map(fail)).subscribe()],
   ])('%s that throws is reported, and the others still hear', async (_case, listenWith) => {
     const reported: unknown[] = [];
@@ -85,6 +93,21 @@ describe('the stream of session events (S105)', () => {
     await events.delivered();
     expect(heard).toEqual([REVOKED]);
     expect(reported).toEqual([expect.any(TypeError)]);
+  });
+
+  it('is left by listeners that have ended, also through operators', async () => {
+    const events = new SessionEvents();
+    const heard: string[] = [];
+    events.stream.pipe(take(1)).subscribe(() => heard.push('take'));
+    const merged = merge(events.stream, NEVER).subscribe(() => heard.push('merge'));
+    const direct = events.stream.subscribe(() => heard.push('direct'));
+    events.emit({ ...REVOKED });
+    await events.delivered();
+    merged.unsubscribe();
+    direct.unsubscribe();
+    events.emit({ ...REVOKED });
+    await events.delivered();
+    expect(heard).toEqual(['take', 'merge', 'direct']);
   });
 
   it('can be awaited', async () => {

@@ -1,98 +1,104 @@
 import { Subject, type Observable } from 'rxjs';
 import { DeferredDelivery } from './deferred-delivery.js';
-import type { EventSource } from './event-source.js';
 import { IsolatedObservable } from './isolated-observable.js';
+import { clientAddress } from '../util/client-address.js';
+import { getRequestFromUserContext, type UserContext } from '../util/user-context.js';
+import { printable } from './printable.js';
+
+const MAX_USER_AGENT_LENGTH = 256;
 
 interface TimedEvent {
   /** When it happened, milliseconds since the epoch (UTC). */
   readonly timeMs: number;
 }
 
-interface SessionEventBase extends TimedEvent, EventSource {
+interface EventOfSession extends TimedEvent, EventSource {
   readonly sessionHandle: string;
   /** Primary user id. */
   readonly userId: string;
-  /** The login method; absent where it is not at hand. */
+  /** The login method; absent where it is not known without another call. */
   readonly recipeUserId?: string;
   readonly tenantId: string;
 }
 
 /**
- * What happened to a session, one record each. No event carries a token, a cookie, a payload or session data; the
- * handle is no credential.
+ * A record of something that happened to a session, a key or the core. No event carries a token, a cookie, a payload or
+ * session data; the session handle is no credential.
  *
  * @publicApi
  */
 export type SessionEvent =
-  | (SessionEventBase & { readonly type: 'session.created' })
-  | (SessionEventBase & { readonly type: 'session.refreshed' })
-  /** A refreshed token was used for the first time: from now on the one before it counts as retired. Told by the process in which the core runs. */
-  | (SessionEventBase & { readonly type: 'session.promoted' })
-  /** A retired refresh token came within `refreshTokenRotationGracePeriodSec` and got the same successor once more; `session.refreshed` follows. */
-  | (SessionEventBase & { readonly type: 'session.grace-hit' })
-  | (SessionEventBase & { readonly type: 'session.theft-detected'; readonly recipeUserId: string })
-  | (SessionEventBase & {
+  | (EventOfSession & { readonly type: 'session.created' })
+  | (EventOfSession & { readonly type: 'session.refreshed' })
+  /** A new token was used for the first time, which retires the token before it. Emitted by the process in which the core runs. */
+  | (EventOfSession & { readonly type: 'session.promoted' })
+  /** A retired refresh token came within `refreshTokenRotationGracePeriodSec` and got the same successor again; `session.refreshed` follows. */
+  | (EventOfSession & { readonly type: 'session.grace-hit' })
+  | (EventOfSession & { readonly type: 'session.theft-detected'; readonly recipeUserId: string })
+  | (EventOfSession & {
       readonly type: 'session.claims-rejected';
       readonly failedClaimIds: readonly string[];
     })
-  /** The user has proved again who they are. */
-  | (SessionEventBase & { readonly type: 'session.reauthenticated' })
-  /** `userId` is absent where the application ended a session by its handle alone: nobody looks up then whose it was. */
-  | (Omit<SessionEventBase, 'userId'> & { readonly type: 'session.revoked'; readonly userId?: string })
-  /** Tokens are signed by a new rotating key, or soon will be; every process tells it once, when it learns of the key. */
+  /** The user proved their identity again. */
+  | (EventOfSession & { readonly type: 'session.reauthenticated' })
+  /** `userId` is absent where the application ended a session by its handle alone, because the user is not looked up then. */
+  | (Omit<EventOfSession, 'userId'> & { readonly type: 'session.revoked'; readonly userId?: string })
+  /** Tokens are signed by a new rotating key, or soon will be; each process emits this once, when it learns of the key. */
   | (TimedEvent & {
       readonly type: 'key.rotated';
       readonly kid: string;
-      /** The newest one before it, as far as that is still published. */
+      /** The newest key before it, if that is still published. */
       readonly previousKid: string | undefined;
     })
-  /** The core or its store has begun to fail. One record for each outage. */
+  /** The core or its store began to fail. One record for each outage. */
   | (TimedEvent & { readonly type: 'core.unavailable'; readonly message: string })
-  /** It answers again. */
+  /** The core or its store responds again. */
   | (TimedEvent & {
       readonly type: 'core.available';
       readonly unavailableSinceMs: number;
-      /** Calls that failed in between. */
+      /** Calls that failed during the outage. */
       readonly failedCalls: number;
     });
 
 /**
  * The stream of session events of one `SessionModule`. Also the injection token.
  *
- * Listeners hear of an event in a later turn of the event loop, in order, so that a slow one does not delay the request
- * that caused it. What one of them throws, or rejects with, is reported as a process warning.
+ * Listeners get an event in a later turn of the event loop, in order, so that a slow listener does not delay the request
+ * that caused it. An error that a listener throws, or rejects with, is reported as a process warning.
  *
  * @example
  * sessionEvents.stream.pipe(filter((event) => event.type === 'session.theft-detected')).subscribe(alert);
  * @publicApi
  */
 export class SessionEvents {
-  private readonly subject = new Subject<SessionEvent>();
-  private readonly immediateSubject = new Subject<SessionEvent>();
-  private readonly endingsSubject = new Subject<string>();
-  private readonly delivery: DeferredDelivery<SessionEvent>;
+  private readonly delivered$ = new Subject<SessionEvent>();
+  private readonly immediate$ = new Subject<SessionEvent>();
+  private readonly endings$ = new Subject<string>();
+  private readonly delivery = new DeferredDelivery<SessionEvent>(
+    (event) => this.delivered$.next(event),
+    warnOfLoss,
+  );
 
-  /** Hot stream; completes when the application shuts down, after everything has been told. */
+  /** Hot stream; completes when the application shuts down, after all events have been delivered. */
   readonly stream: Observable<SessionEvent>;
 
-  /** @internal For parts of the library that take microseconds and must not miss anything: tells at once, drops nothing. */
+  /** @internal The same events, delivered at once and without losses, for parts of the library that need only microseconds. */
   readonly immediate: Observable<SessionEvent>;
 
   /**
-   * @internal The handles of sessions for which nobody in this process may work any longer. Told at once, and not only of
-   * those that this process has ended: who is asked to end a session that is gone already tells it here and tells no event.
+   * @internal The handles of sessions that may no longer be used in this process, delivered at once. They include sessions
+   * that were already gone when this process was told to end them, which is no event.
    */
   readonly endings: Observable<string>;
 
-  /** @internal @param reportListenerError what to do with what a listener throws */
+  /** @internal @param reportListenerError gets what a listener throws */
   constructor(reportListenerError: (error: unknown) => void = warnOfListener) {
-    this.stream = isolated(this.subject, reportListenerError);
-    this.immediate = isolated(this.immediateSubject, reportListenerError);
-    this.endings = isolated(this.endingsSubject, reportListenerError);
-    this.delivery = new DeferredDelivery((event) => this.subject.next(event), warnOfLoss);
+    this.stream = new IsolatedObservable(this.delivered$, reportListenerError);
+    this.immediate = new IsolatedObservable(this.immediate$, reportListenerError);
+    this.endings = new IsolatedObservable(this.endings$, reportListenerError);
   }
 
-  /** Resolves when everything that happened so far has been told to the listeners; for tests. */
+  /** Resolves when all events so far have been delivered to the listeners; for tests. */
   async delivered(): Promise<void> {
     await this.delivery.drained();
   }
@@ -100,27 +106,21 @@ export class SessionEvents {
   /** @internal Never throws into the request that caused the event. */
   emit(event: SessionEvent): void {
     const record = Object.freeze(event); // listeners share it
-    this.immediateSubject.next(record);
-    // Who listens later has missed it, as on any hot stream.
-    if (this.subject.observed) this.delivery.add(record);
+    this.immediate$.next(record);
+    // The stream is hot: a later listener does not get this event.
+    if (this.delivered$.observed) this.delivery.add(record);
   }
 
   /** @internal See {@link endings}. */
   noteEnded(sessionHandle: string): void {
-    this.endingsSubject.next(sessionHandle);
+    this.endings$.next(sessionHandle);
   }
 
-  /** @internal Tells what is left, then ends the streams. */
+  /** @internal Delivers the events that wait, then ends the streams. */
   complete(): void {
     this.delivery.drainNow();
-    this.subject.complete();
-    this.immediateSubject.complete();
-    this.endingsSubject.complete();
+    for (const subject of [this.delivered$, this.immediate$, this.endings$]) subject.complete();
   }
-}
-
-function isolated<T>(subject: Subject<T>, report: (error: unknown) => void): Observable<T> {
-  return new IsolatedObservable(report, (subscriber) => subject.subscribe(subscriber));
 }
 
 function warnOfListener(error: unknown): void {
@@ -132,4 +132,31 @@ function warnOfLoss(lost: number): void {
   process.emitWarning(`Listeners of session events are too slow: ${lost} events were dropped`, {
     type: 'NestSessionsWarning',
   });
+}
+
+/**
+ * The origin of a request, as far as it is known.
+ *
+ * @publicApi
+ */
+export interface EventSource {
+  /**
+   * The client's address as the framework reports it, so only proxies that the application trusts can change it; IPv6 in
+   * its short form. Absent outside of requests.
+   */
+  readonly ip?: string;
+  /** The `User-Agent` header: at most 256 characters, control characters spelled out (`\u{a}`). Clients can write any text. */
+  readonly userAgent?: string;
+}
+
+/** Reads the origin of the request that a recipe function works for. */
+export function toEventSource(userContext: UserContext | undefined): EventSource {
+  const request = getRequestFromUserContext(userContext);
+  if (request === undefined) return {};
+  const ip = clientAddress(request);
+  const userAgent = request.getHeaderValue('user-agent');
+  return {
+    ...(ip === undefined ? {} : { ip }),
+    ...(userAgent === undefined ? {} : { userAgent: printable(userAgent, MAX_USER_AGENT_LENGTH) }),
+  };
 }

@@ -124,15 +124,6 @@ function unquote(value: string): string {
   return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
 }
 
-/**
- * Returns whether a browser sends a cookie of this path with a request.
- *
- * @see RFC 6265bis, 5.1.4
- */
-export function matchesCookiePath(cookiePath: string, requestPath: string): boolean {
-  return requestPath === cookiePath || requestPath.startsWith(`${cookiePath.replace(/\/$/, '')}/`);
-}
-
 /** Decodes percent-encoded text; returns it unchanged where that fails, because foreign cookies need not be encoded. */
 export function percentDecode(text: string): string {
   if (!text.includes('%')) return text;

@@ -1,5 +1,5 @@
 import type { DeviceSettings } from '../options/feature-options.js';
-import { toEventSource } from '../events/event-source.js';
+import { toEventSource } from '../events/session-events.js';
 import { clientAddress, isPeerAddress } from '../util/client-address.js';
 import type { Clock } from '../util/clock.js';
 import { isJsonObject, type JsonObject } from '../util/json.js';

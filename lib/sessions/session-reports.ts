@@ -1,8 +1,7 @@
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import type { CoreSession } from '../core/core.types.js';
 import { TokenTheftDetectedError } from '../errors.js';
-import { toEventSource } from '../events/event-source.js';
-import type { SessionEvent, SessionEvents } from '../events/session-events.js';
+import { toEventSource, type SessionEvent, type SessionEvents } from '../events/session-events.js';
 import type { Clock } from '../util/clock.js';
 import { tenantIdOfHandle } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';

@@ -1,6 +1,5 @@
 import type { TokenTransferMethod } from '../options/wire-options.js';
-import { matchesCookiePath } from '../http/cookies.js';
-import { isDeletion, parseSetCookie } from './set-cookie.js';
+import { CookieJar, formatCookieHeader, matchesCookiePath, parseSetCookie } from '../http/set-cookie.js';
 
 /** What is read of an answer. */
 export interface AnswerHeaders {
@@ -20,10 +19,8 @@ export interface ClientTokensOptions {
   readonly now?: () => number;
 }
 
-interface StoredCookie {
-  readonly value: string;
-  readonly path: string;
-}
+/** A client of one host needs neither the domain of a cookie nor, as all paths are set, the address of the request. */
+const ANY_URL = new URL('http://localhost/');
 
 /**
  * What a client of the session protocol holds, treated as a browser with supertokens-website does: a cookie jar, or
@@ -34,7 +31,7 @@ export class ClientTokens {
   refreshToken: string | undefined;
   antiCsrf: string | undefined;
   frontToken: string | undefined;
-  private readonly cookies = new Map<string, StoredCookie>();
+  private readonly jar = new CookieJar();
 
   constructor(
     readonly mode: TokenTransferMethod,
@@ -43,12 +40,12 @@ export class ClientTokens {
 
   /** The cookie's value as it was set: percent-encoded. */
   cookie(name: string): string | undefined {
-    return this.cookies.get(name)?.value;
+    return this.jar.list().findLast((cookie) => cookie.name === name)?.value;
   }
 
   /** @param value percent-encoded */
   setCookie(name: string, value: string, path = '/'): void {
-    this.cookies.set(name, { value, path });
+    this.jar.set({ name, value, path });
   }
 
   /** Holds from now on what the other one holds. */
@@ -57,21 +54,20 @@ export class ClientTokens {
     this.refreshToken = other.refreshToken;
     this.antiCsrf = other.antiCsrf;
     this.frontToken = other.frontToken;
-    this.cookies.clear();
-    for (const [name, cookie] of other.cookies) this.cookies.set(name, cookie);
+    this.jar.clear();
+    for (const cookie of other.jar.list()) this.jar.set(cookie);
   }
 
   /** The headers of a request to a path as the application sees it, with or without query. */
   headersFor(pathAndQuery: string): Record<string, string> {
     const path = (this.options.gatewayPath ?? '') + (pathAndQuery.split('?', 1)[0] ?? '');
     const bearer = path === this.options.refreshPath ? this.refreshToken : this.accessToken;
-    const cookies = [...this.cookies].filter(([, cookie]) => matchesCookiePath(cookie.path, path));
+    const cookies = this.jar.list().filter((cookie) => matchesCookiePath(cookie.path, path));
     const headers = {
       'st-auth-mode': this.mode,
       rid: 'anti-csrf',
       'anti-csrf': this.antiCsrf,
-      cookie:
-        cookies.length === 0 ? undefined : cookies.map(([name, { value }]) => `${name}=${value}`).join('; '),
+      cookie: cookies.length === 0 ? undefined : formatCookieHeader(cookies),
       authorization: bearer === undefined ? undefined : `Bearer ${bearer}`,
     };
     return Object.fromEntries(
@@ -83,9 +79,10 @@ export class ClientTokens {
   keep(answer: AnswerHeaders): void {
     const nowMs = this.options.now?.() ?? Number.NEGATIVE_INFINITY;
     for (const line of answer.lines('set-cookie')) {
-      const cookie = parseSetCookie(line);
-      if (isDeletion(cookie, nowMs)) this.cookies.delete(cookie.name);
-      else this.setCookie(cookie.name, cookie.value, cookie.path);
+      const cookie = parseSetCookie(line, ANY_URL, nowMs);
+      if (cookie === undefined) continue;
+      const { name, value, path, isRemoval } = cookie;
+      this.jar.set({ name, value, path, isRemoval });
     }
     const header = (name: string, held: string | undefined): string | undefined => {
       const value = answer.lines(name)[0];

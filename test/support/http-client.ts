@@ -1,5 +1,5 @@
 import { Agent, request as sendRequest } from 'node:http';
-import { parseSetCookie } from '../../lib/testing/set-cookie.js';
+import { splitSetCookie } from '../../lib/http/set-cookie.js';
 
 /** A request as it goes over the wire; a header that is a list is sent as several lines. */
 export interface RequestToSend {
@@ -26,7 +26,17 @@ export interface Answer {
   setCookie(name: string): SetCookie | undefined;
 }
 
-export type SetCookie = Omit<ReturnType<typeof parseSetCookie>, 'name' | 'maxAge'>;
+/** A `Set-Cookie` line, taken apart. */
+export interface SetCookie {
+  readonly line: string;
+  /** As sent: percent-encoded. */
+  readonly value: string;
+  readonly path: string | undefined;
+  readonly domain: string | undefined;
+  readonly expires: string | undefined;
+  /** The attributes' names in lower case. */
+  readonly attributes: readonly string[];
+}
 
 /** Sends requests to one server on the loopback and keeps its connections until it is closed. */
 export class HttpClient {
@@ -98,9 +108,17 @@ class ReceivedAnswer implements Answer {
       this.lines('set-cookie').filter((candidate) => candidate.startsWith(`${name}=`)),
       `Set-Cookie: ${name}`,
     );
-    if (line === undefined) return undefined;
-    const { name: _name, maxAge: _maxAge, ...cookie } = parseSetCookie(line);
-    return cookie;
+    const parts = splitSetCookie(line ?? '');
+    if (line === undefined || parts === undefined) return undefined;
+    const { value, attributes } = parts;
+    return {
+      line,
+      value,
+      path: attributes.get('path'),
+      domain: attributes.get('domain'),
+      expires: attributes.get('expires'),
+      attributes: [...attributes.keys()],
+    };
   }
 }
 

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { INestApplication } from '@nestjs/common';
 import { expect } from '@jest/globals';
 import type { TestClock } from 'nest-sessions/testing';
+import { CookieJar, formatCookieHeader, parseSetCookie } from '../../lib/http/set-cookie.js';
 
 /** What we use of the browser client, which is typed for browsers. */
 export interface WebsiteClient {
@@ -18,7 +19,7 @@ export const { default: website } = createRequire(import.meta.url)('supertokens-
 
 /** A browser as far as the client needs one: a place, a cookie jar for its own cookies, no second tab. */
 export function browserAt(origin: string): object {
-  const cookies = new Map<string, string>();
+  const jar = new CookieJar();
   const stored = new Map<string, string>();
   const localStorage = {
     getItem: async (key: string) => stored.get(key) ?? null,
@@ -40,13 +41,10 @@ export function browserAt(origin: string): object {
       getWindowUnsafe: () => globalThis,
     }),
     cookieHandler: () => ({
-      getCookie: async () => [...cookies].map(([name, value]) => `${name}=${value}`).join('; '),
+      getCookie: async () => formatCookieHeader(jar.list()),
       setCookie: async (line: string) => {
-        const [pair = '', ...attributes] = line.split(';');
-        const name = pair.slice(0, pair.indexOf('='));
-        const value = pair.slice(name.length + 1);
-        if (attributes.some((attribute) => attribute.includes('1970'))) cookies.delete(name);
-        else cookies.set(name, value);
+        const cookie = parseSetCookie(line, new URL(origin), Date.now());
+        if (cookie !== undefined) jar.set(cookie);
       },
     }),
     override: {

@@ -1,8 +1,9 @@
-import { MAX_COOKIE_OCTETS, matchesCookiePath } from '../../http/cookies.js';
+import { MAX_COOKIE_OCTETS } from '../../http/cookies.js';
+import { matchesCookiePath } from '../../http/set-cookie.js';
 import { routeUrl, type Facts } from '../facts.js';
 import { ok, verdict, warning, type Advice, type Finding, type FindingCode } from '../finding.js';
 import { givenTokens, sessionCookies, type SessionCookie } from '../session-tokens.js';
-import { dropReasons, cookieSize, type DropReason } from '../set-cookie.js';
+import { dropReasons, cookieSize, type DropReason } from '../browser-cookies.js';
 import { browserSite, isLocal, isSameSite } from '../site.js';
 import { quote } from '../printable.js';
 import { sharedPublicSuffix } from './address.js';
