@@ -2,12 +2,8 @@
 export { SessionModule } from './session.module.js';
 export type { SessionModuleAsyncOptions, SessionOptionsFactory } from './session.module-definition.js';
 export type { SessionModuleOptions } from './session.options.js';
-export type {
-  AntiCsrfMode,
-  AppInfoOptions,
-  CookieSameSite,
-  TokenTransferMethod,
-} from './options/wire-options.js';
+export type { AppInfoOptions } from './options/app-info.js';
+export type { AntiCsrfMode, CookieSameSite, TokenTransferMethod } from './options/wire-options.js';
 export { NIST_LIFETIMES, type SessionLifetime } from './options/feature-options.js';
 
 // Guard, decorators, filter
@@ -20,7 +16,7 @@ export {
   VerifySession,
 } from './session.decorators.js';
 export { SessionExceptionFilter } from './session.filter.js';
-export type { RequestAndResponse } from './http/get-exchange.js';
+export type { RequestAndResponse } from './http/create-exchange.js';
 
 // Connections that last
 export { SessionSockets } from './websocket/session-sockets.js';
@@ -86,7 +82,6 @@ export { SessionConfigError } from './errors.js';
 
 // Events and rate limits
 export { SessionEvents, type SessionEvent } from './events/session-events.js';
-export { fixedWindowLimiter } from './events/fixed-window-limiter.js';
 export type { RateLimitDecision, RateLimitedAttempt, RateLimiter } from './options/observability-options.js';
 
 // HTTP

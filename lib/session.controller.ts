@@ -6,13 +6,13 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { ExternalContextCreator, HttpAdapterHost } from '@nestjs/core';
-import { getExchange } from './http/get-exchange.js';
 import { isRoutePath, requestPath } from './http/request-path.js';
 import { SESSION_ROUTES, type SessionRouteName } from './options/session-routes.js';
 import { SESSION_RUNTIME } from './session.constants.js';
 import { PublicAccess } from './session.decorators.js';
 import { signOut } from './sessions/api-implementation.js';
-import { setRequestState } from './sessions/request-state.js';
+import { createSessionRequest, type SessionRequest } from './http/session-request.js';
+import { ensureRequestState, getExchange } from './sessions/request-state.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import type { HttpResponse } from './util/http-exchange.js';
 import { isJsonObject } from './util/json.js';
@@ -58,21 +58,19 @@ export class SessionController implements Record<
   }
 
   async listSessions(req: unknown, res: unknown): Promise<unknown> {
-    const { options, userContext } = this.input(req, res);
-    return this.runtime.userSessions?.list(options.exchange, userContext);
+    return this.runtime.userSessions?.list(this.request(req, res));
   }
 
   async revokeSession(req: unknown, res: unknown): Promise<unknown> {
-    const { options, userContext } = this.input(req, res);
+    const request = this.request(req, res);
     const sessionHandle = readSessionHandle(req);
-    const isRevoked = await this.runtime.userSessions?.revoke(options.exchange, sessionHandle, userContext);
+    const isRevoked = await this.runtime.userSessions?.revoke(request, sessionHandle);
     if (isRevoked !== true) throw new NotFoundException('There is no such session');
     return { status: 'OK' };
   }
 
   async revokeOtherSessions(req: unknown, res: unknown): Promise<unknown> {
-    const { options, userContext } = this.input(req, res);
-    const revoked = await this.runtime.userSessions?.revokeOthers(options.exchange, userContext);
+    const revoked = await this.runtime.userSessions?.revokeOthers(this.request(req, res));
     return { status: 'OK', revoked };
   }
 
@@ -81,6 +79,10 @@ export class SessionController implements Record<
     const { api, userSessions } = this.runtime;
     const { apiFunction } = SESSION_ROUTES[name];
     return (apiFunction === undefined ? userSessions : api[apiFunction]) !== undefined;
+  }
+
+  private request(req: unknown, res: unknown): SessionRequest {
+    return createSessionRequest(getExchange(req, res), this.runtime.prepareContext());
   }
 
   private input(req: unknown, res: unknown) {
@@ -166,7 +168,7 @@ export class SessionRoutes implements OnModuleInit {
       if (!isRoutePath(name, requestPath(request.getOriginalURL()), this.basePath)) {
         return isFastify ? (res as { callNotFound(): unknown }).callNotFound() : next?.();
       }
-      setRequestState(req, { errorResponder, isGuarded: false, session: undefined });
+      ensureRequestState(req).errorResponder = errorResponder;
       try {
         const body: unknown = await run(req, res, next);
         response.sendJSONResponse(body);

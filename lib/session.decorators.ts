@@ -4,7 +4,7 @@ import type { VerifySessionOptions } from './sessions/recipe.interface.js';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { SessionClaim } from './claims/session-claim.js';
 import type { SessionContainer } from './sessions/session-container.js';
-import { getRequestState } from './sessions/request-state.js';
+import { findRequestState } from './sessions/request-state.js';
 import type { JsonObject } from './util/json.js';
 
 const RULES = Symbol('nest-sessions:route-rules');
@@ -269,7 +269,7 @@ function findGuardedCall(context: ExecutionContext): GuardedCall | undefined {
     const req = isHttp ? undefined : (argument as { req?: unknown } | undefined | null)?.req;
     const call = isHttp ? undefined : (rememberedCall(argument, context) ?? rememberedCall(req, context));
     if (call !== undefined) return call;
-    const state = getRequestState(argument) ?? getRequestState(req);
+    const state = findRequestState(argument) ?? findRequestState(req);
     if (state?.isGuarded === true) return state;
   }
   return undefined;

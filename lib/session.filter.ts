@@ -4,10 +4,9 @@ import { throwError } from 'rxjs';
 import { errorReason } from './events/printable.js';
 import { findGraphqlRequest } from './graphql/graphql-context.js';
 import { GraphqlSessionError, toGraphqlError } from './graphql/graphql-session.error.js';
-import { getExchange } from './http/get-exchange.js';
 import { SESSION_RUNTIME } from './session.constants.js';
 import { HANDLED_ERRORS, isHandledError, type HandledError } from './sessions/error-responder.js';
-import { getRequestState } from './sessions/request-state.js';
+import { findRequestState, getExchange } from './sessions/request-state.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import { exceptionEvent, findGatewayClient, type SocketClient } from './websocket/socket-client.js';
 import { requestOfHandshake } from './websocket/socket-handshake.js';
@@ -73,7 +72,7 @@ export class SessionExceptionFilter extends BaseExceptionFilter<unknown> {
     const req: unknown = http.getRequest();
     const exchange = getExchange(req, http.getResponse());
     if (exchange.response.isSent) return;
-    const responder = getRequestState(req)?.errorResponder ?? this.runtime.errorResponder;
+    const responder = findRequestState(req)?.errorResponder ?? this.runtime.errorResponder;
     await responder.send(error, exchange);
   }
 

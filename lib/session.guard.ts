@@ -4,11 +4,11 @@ import { resolveRouteRules, type RouteRules } from './session.decorators.js';
 import { UnauthorisedError } from './errors.js';
 import { findGraphqlRequest, unknownContext } from './graphql/graphql-context.js';
 import type { SessionContainer } from './sessions/session-container.js';
-import { getRequestState, setRequestState } from './sessions/request-state.js';
+import { ensureRequestState, getExchange, type RequestState } from './sessions/request-state.js';
 import { SharedSessions } from './graphql/shared-sessions.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import { SESSION_RUNTIME } from './session.constants.js';
-import { getExchange, type RequestAndResponse } from './http/get-exchange.js';
+import type { RequestAndResponse } from './http/create-exchange.js';
 
 /**
  * Lets a request through only with a session that satisfies the route's rules. Per controller with
@@ -82,9 +82,7 @@ export class SessionGuard implements CanActivate {
    */
   protected passWithoutSession(context: ExecutionContext): true {
     if (context.getType<string>() === 'http') {
-      const { errorResponder } = this.runtime;
-      const { req } = this.getRequestAndResponse(context);
-      setRequestState(req, { errorResponder, isGuarded: true, session: undefined });
+      this.markGuarded(ensureRequestState(this.getRequestAndResponse(context).req));
     } else {
       this.shared.remember(context, undefined, () => this.getRequestAndResponse(context));
     }
@@ -93,15 +91,14 @@ export class SessionGuard implements CanActivate {
 
   private activateRoute(context: ExecutionContext, rules: RouteRules): boolean | Promise<boolean> {
     const { req, res } = this.getRequestAndResponse(context);
-    const { verifyRequest, errorResponder, prepareContext } = this.runtime;
+    const { verifyRequest, prepareContext } = this.runtime;
+    const state = ensureRequestState(req);
     if (rules.isPublic) {
-      // A global guard also passes the routes of another module, which answers its own errors.
-      const working = getRequestState(req)?.errorResponder ?? errorResponder;
-      setRequestState(req, { errorResponder: working, isGuarded: true, session: undefined });
+      // A global guard also passes the routes of another module, which sends its own error responses.
+      this.markGuarded(state, state.errorResponder);
       return true;
     }
-    // Before the verification, because it may fail.
-    setRequestState(req, { errorResponder, isGuarded: true, session: undefined });
+    this.markGuarded(state); // before the verification, because it may fail
     const found = verifyRequest({
       verifySessionOptions: rules.options,
       options: { exchange: getExchange(req, res) },
@@ -111,10 +108,16 @@ export class SessionGuard implements CanActivate {
       if (session === undefined && rules.options.sessionRequired !== false && !isPreflightHandler(context)) {
         throw new UnauthorisedError('The route requires a session', { clearTokens: false });
       }
-      setRequestState(req, { errorResponder, isGuarded: true, session });
+      state.session = session;
       return true;
     };
     return found instanceof Promise ? found.then(pass) : pass(found);
+  }
+
+  private markGuarded(state: RequestState, errorResponder = this.runtime.errorResponder): void {
+    state.errorResponder = errorResponder;
+    state.isGuarded = true;
+    state.session = undefined;
   }
 
   private routeRules(context: ExecutionContext): RouteRules {

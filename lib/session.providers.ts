@@ -134,7 +134,7 @@ function createRuntime(
   ownRecipe: SessionRecipe,
 ): SessionRuntime {
   const { config, core, transport, prepareContext, lifetimes, verifier, events, clock } = dependencies;
-  const recipe = applyFunctionOverrides(ownRecipe, options.overrideFunctions);
+  const recipe = applyFunctionOverrides(ownRecipe, options.override.functions);
   const { rateLimit } = options.observability;
   const { claims, globalClaimValidators, errorHandlers: handlers } = options;
   const revokesStolenSessions = handlers.onTokenTheftDetected === undefined;
@@ -159,7 +159,7 @@ function createRuntime(
   const refreshing = new RefreshSessionFlow(flow);
   const apiDependencies = { config, recipe, verification, refreshing, claimChecks };
   const ownApi = createApi(apiDependencies);
-  const api = applyApiOverrides(ownApi, options.overrideApis);
+  const api = applyApiOverrides(ownApi, options.override.apis);
   const errorResponder = new ErrorResponder({
     config,
     transport,

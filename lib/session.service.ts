@@ -14,14 +14,13 @@ import type {
 } from './sessions/recipe.interface.js';
 import { revokeOtherSessions } from './sessions/revoke-other-sessions.js';
 import type { SessionContainer } from './sessions/session-container.js';
-import { getRequestState, setRequestState } from './sessions/request-state.js';
+import { ensureRequestState, getExchange } from './sessions/request-state.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import { SESSION_RUNTIME } from './session.constants.js';
-import type { HttpExchange } from './util/http-exchange.js';
 import type { JsonObject } from './util/json.js';
 import { DEFAULT_TENANT_ID } from './util/tenant-id.js';
 import type { UserContext } from './util/user-context.js';
-import { getExchange } from './http/get-exchange.js';
+import { createSessionRequest, type SessionRequest } from './http/session-request.js';
 
 interface WithUserContext {
   /** Handed untouched to every overridden function. Default: a fresh one for each call. */
@@ -97,9 +96,8 @@ export class SessionService {
     input: CreateNewSessionInput,
   ): Promise<SessionContainer<Payload>> {
     const session = await this.runtime.creation.inRequest(
-      this.exchange(req, res),
+      this.request(req, res, input.userContext),
       newSessionInput(input),
-      this.context(input.userContext),
     );
     return session as SessionContainer<Payload>;
   }
@@ -146,7 +144,7 @@ export class SessionService {
     options: VerifySessionOptions = {},
     userContext?: UserContext,
   ): Promise<SessionContainer | undefined> {
-    return this.runtime.verification.fromRequest(this.exchange(req, res), options, this.context(userContext));
+    return this.runtime.verification.fromRequest(this.request(req, res, userContext), options);
   }
 
   /**
@@ -194,10 +192,7 @@ export class SessionService {
     res: unknown,
     userContext?: UserContext,
   ): Promise<SessionContainer<Payload>> {
-    const session = await this.runtime.refreshing.inRequest(
-      this.exchange(req, res),
-      this.context(userContext),
-    );
+    const session = await this.runtime.refreshing.inRequest(this.request(req, res, userContext));
     return session as SessionContainer<Payload>;
   }
 
@@ -491,13 +486,11 @@ export class SessionService {
     return this.runtime.prepareContext(userContext);
   }
 
-  /** With several modules in one application the filter must know whose session an error is about. */
-  private exchange(req: unknown, res: unknown): HttpExchange {
+  private request(req: unknown, res: unknown, userContext: UserContext | undefined): SessionRequest {
     const exchange = getExchange(req, res);
-    const { errorResponder } = this.runtime;
-    const { isGuarded = false, session } = getRequestState(req) ?? {};
-    setRequestState(req, { errorResponder, isGuarded, session });
-    return exchange;
+    // An application may have several modules; the filter reads here which one an error belongs to.
+    ensureRequestState(req).errorResponder = this.runtime.errorResponder;
+    return createSessionRequest(exchange, this.context(userContext));
   }
 }
 

@@ -1,6 +1,7 @@
 import { reservedContext, type UserContext } from '../util/user-context.js';
 import { applyChange, type JsonObject, type NamesChange } from '../util/json.js';
 import { KeyedMutex } from '../util/keyed-mutex.js';
+import { selectSurplus } from '../util/session-cap.js';
 import type { VerificationKeys } from '../util/verification-keys.js';
 import type {
   CoreSessionInformation,
@@ -54,10 +55,10 @@ export abstract class CoreClient {
         { userId, tenantId, includeLinkedAccounts: true },
         reading,
       );
-      const surplus = Math.max(0, live.length - max + 1);
+      const surplus = selectSurplus(live, max).length;
       if (surplus > 0 && whenExceeded === 'refuse') return { status: 'TOO_MANY_SESSIONS' };
       const oldest = surplus === 0 ? [] : await this.byAge(live, reading);
-      const ending = oldest.slice(0, Math.max(0, oldest.length - max + 1)); // some may have ended since they were listed
+      const ending = selectSurplus(oldest, max); // some may have ended since they were listed
       const endedHandles = ending.length === 0 ? [] : await this.revokeSessions(ending, userContext);
       try {
         return { status: 'OK', created: await this.createSession(input, userContext), endedHandles };

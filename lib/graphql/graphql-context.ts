@@ -1,6 +1,6 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import type { ModuleRef } from '@nestjs/core';
-import type { RequestAndResponse } from '../http/get-exchange.js';
+import type { RequestAndResponse } from '../http/create-exchange.js';
 import { readMember } from '../util/json.js';
 
 /** The injection token of the options of `@nestjs/graphql`, which we do not import. */

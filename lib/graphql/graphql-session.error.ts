@@ -1,7 +1,7 @@
 import type { ArgumentsHost } from '@nestjs/common';
-import { getExchange, type RequestAndResponse } from '../http/get-exchange.js';
+import type { RequestAndResponse } from '../http/create-exchange.js';
 import type { ErrorResponder, ErrorResponse, HandledError } from '../sessions/error-responder.js';
-import { getRequestState } from '../sessions/request-state.js';
+import { findRequestState, getExchange } from '../sessions/request-state.js';
 import { findGraphqlClient } from '../websocket/socket-client.js';
 import { requestOfHandshake } from '../websocket/socket-handshake.js';
 import { findGraphqlContext } from './graphql-context.js';
@@ -41,6 +41,6 @@ export async function toGraphqlError(
     return new GraphqlSessionError(await responder.capture(error, { request, response: undefined }), error);
   }
   const { req, res } = find();
-  const working = getRequestState(req)?.errorResponder ?? responder;
+  const working = findRequestState(req)?.errorResponder ?? responder;
   return new GraphqlSessionError(await working.capture(error, getExchange(req, res)), error);
 }

@@ -11,14 +11,14 @@ import {
 import { toGraphqlError } from './graphql-session.error.js';
 import type { VerifySessionOptions } from '../sessions/recipe.interface.js';
 import type { SessionContainer } from '../sessions/session-container.js';
-import { getRequestState, setRequestState } from '../sessions/request-state.js';
+import { ensureRequestState, getExchange } from '../sessions/request-state.js';
 import { SharedVerifications } from './shared-verifications.js';
 import { isHandledError } from '../sessions/error-responder.js';
 import { SessionSockets } from '../websocket/session-sockets.js';
 import type { SessionRuntime } from '../sessions/session-runtime.js';
 import { SESSION_RUNTIME } from '../session.constants.js';
 import { findGatewayClient, findGraphqlClient, type SocketClient } from '../websocket/socket-client.js';
-import { getExchange, type RequestAndResponse } from '../http/get-exchange.js';
+import type { RequestAndResponse } from '../http/create-exchange.js';
 
 /**
  * Finds the session for `SessionGuard` where several handlers share it: the fields of a GraphQL operation share one
@@ -88,10 +88,8 @@ export class SharedSessions {
     options: VerifySessionOptions,
   ): Promise<SessionContainer | undefined> {
     const exchange = getExchange(req, res);
-    const { errorResponder } = this.runtime;
-    // The filter reads here which module an error belongs to; whether a handler is guarded is kept for each handler.
-    const { isGuarded = false, session: ofRequest } = getRequestState(req) ?? {};
-    setRequestState(req, { errorResponder, isGuarded, session: ofRequest });
+    // The filter reads here which module an error belongs to; what the guard decided is kept for each handler.
+    ensureRequestState(req).errorResponder = this.runtime.errorResponder;
     const session = await this.verifications.verifyShared(exchange, options);
     if (session === undefined && options.sessionRequired !== false) {
       throw new UnauthorisedError('The handler requires a session', { clearTokens: false });

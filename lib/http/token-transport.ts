@@ -1,8 +1,8 @@
 import type { SessionConfig } from '../options/session-config.js';
 import type { TokenTransferMethod, TokenType } from '../options/wire-options.js';
 import type { Clock } from '../util/clock.js';
-import type { HttpExchange, HttpRequest, HttpResponse } from '../util/http-exchange.js';
-import type { UserContext } from '../util/user-context.js';
+import type { HttpRequest, HttpResponse } from '../util/http-exchange.js';
+import type { SessionRequest } from './session-request.js';
 import {
   assertCookieFits,
   countCookies,
@@ -62,49 +62,44 @@ export class TokenTransport {
    * @returns the text as sent, which may be empty (an empty bearer value is present, and so is an empty cookie);
    *   undefined when there is none, when the scheme is not exactly `Bearer `, or when header or cookie exceed 16 kB
    */
-  readToken(
-    request: HttpRequest,
-    tokenType: TokenType,
-    method: TokenTransferMethod,
-    userContext: UserContext,
-  ): string | undefined {
+  readToken(request: SessionRequest, tokenType: TokenType, method: TokenTransferMethod): string | undefined {
     const value =
       method === 'cookie'
-        ? request.getCookieValue(this.cookieName(request, tokenType, userContext))
-        : request.getHeaderValue('authorization');
+        ? request.request.getCookieValue(this.cookieName(request, tokenType))
+        : request.request.getHeaderValue('authorization');
     if (value === undefined || value.length > MAX_CREDENTIAL_LENGTH) return undefined;
     if (method === 'cookie') return value;
     return value.startsWith('Bearer ') ? value.slice('Bearer '.length).trim() : undefined;
   }
 
-  readAntiCsrfToken(request: HttpRequest): string | undefined {
+  readAntiCsrfToken({ request }: SessionRequest): string | undefined {
     return request.getHeaderValue('anti-csrf');
   }
 
   /** The client's wish for a transfer method, in lower case; any text is possible. */
-  readAuthMode(request: HttpRequest): string | undefined {
+  readAuthMode({ request }: SessionRequest): string | undefined {
     return request.getHeaderValue('st-auth-mode')?.toLowerCase();
   }
 
   /** True if there is a `rid` header. Other sites cannot make a browser send one, so its value, even empty, is irrelevant. */
-  hasCustomHeader(request: HttpRequest): boolean {
+  hasCustomHeader({ request }: SessionRequest): boolean {
     return request.getHeaderValue('rid') !== undefined;
   }
 
   /** True if the cookie of very old SDKs is there, even empty: such a client has to refresh. */
-  hasLegacyCookie(request: HttpRequest): boolean {
+  hasLegacyCookie({ request }: SessionRequest): boolean {
     return hasCookieNamed(request, LEGACY_COOKIE);
   }
 
   /** True if the token's cookie is there with any value, also one that {@link readToken} does not return. */
-  hasCookie(request: HttpRequest, tokenType: TokenType, userContext: UserContext): boolean {
-    return hasCookieNamed(request, this.cookieName(request, tokenType, userContext));
+  hasCookie(request: SessionRequest, tokenType: TokenType): boolean {
+    return hasCookieNamed(request.request, this.cookieName(request, tokenType));
   }
 
   /** True if the token's cookie came more than once, as happens after a change of `cookieDomain`. */
-  isDuplicated(request: HttpRequest, tokenType: TokenType, userContext: UserContext): boolean {
-    const name = this.cookieName(request, tokenType, userContext);
-    return countCookies(request.getHeaderValue('cookie') ?? '', name) > 1;
+  isDuplicated(request: SessionRequest, tokenType: TokenType): boolean {
+    const name = this.cookieName(request, tokenType);
+    return countCookies(request.request.getHeaderValue('cookie') ?? '', name) > 1;
   }
 
   /**
@@ -112,25 +107,20 @@ export class TokenTransport {
    *
    * @throws {Error} a token does not fit into a cookie; nothing has been written then
    */
-  writeTokens(
-    exchange: HttpExchange,
-    method: TokenTransferMethod,
-    tokens: TokensToWrite,
-    userContext: UserContext,
-  ): void {
-    const { request, response } = exchange;
+  writeTokens(request: SessionRequest, method: TokenTransferMethod, tokens: TokensToWrite): void {
+    const { response } = request;
     // all cookies are made before the first write: a failure must not leave a front token without its session
-    const cookies = method === 'cookie' ? this.buildCookies(exchange, tokens, userContext) : [];
+    const cookies = method === 'cookie' ? this.buildCookies(request, tokens) : [];
     const inHeaders = method === 'header';
 
-    this.markUncacheable(exchange);
+    this.markUncacheable(request);
     setExposedHeader(response, 'front-token', tokens.frontToken);
     for (const cookie of cookies) setCookie(response, cookie);
     if (inHeaders || this.config.exposeAccessTokenToFrontendInCookieBasedAuth) {
-      setExposedHeader(response, this.headerName(request, 'access', userContext), tokens.accessToken);
+      setExposedHeader(response, this.headerName(request, 'access'), tokens.accessToken);
     }
     if (inHeaders && tokens.refreshToken) {
-      setExposedHeader(response, this.headerName(request, 'refresh', userContext), tokens.refreshToken.token);
+      setExposedHeader(response, this.headerName(request, 'refresh'), tokens.refreshToken.token);
     }
     if (tokens.antiCsrfToken !== undefined) setExposedHeader(response, 'anti-csrf', tokens.antiCsrfToken);
   }
@@ -142,24 +132,19 @@ export class TokenTransport {
    * @param tokenLength characters of the token
    * @throws {Error} it does not fit into a cookie
    */
-  assertAccessTokenFits(
-    request: HttpRequest,
-    method: TokenTransferMethod,
-    tokenLength: number,
-    userContext: UserContext,
-  ): void {
-    if (method === 'cookie') assertCookieFits(this.cookieName(request, 'access', userContext), tokenLength);
+  assertAccessTokenFits(request: SessionRequest, method: TokenTransferMethod, tokenLength: number): void {
+    if (method === 'cookie') assertCookieFits(this.cookieName(request, 'access'), tokenLength);
   }
 
   /** Takes the tokens of one transfer method away from the client, and from this response if they are already on it. */
-  clear(exchange: HttpExchange, method: TokenTransferMethod, userContext: UserContext): void {
-    const { request, response } = exchange;
-    this.markUncacheable(exchange);
+  clear(request: SessionRequest, method: TokenTransferMethod): void {
+    const { response } = request;
+    this.markUncacheable(request);
     for (const tokenType of ['access', 'refresh'] as const) {
       if (method === 'cookie') {
-        setCookie(response, this.buildDeletion(exchange, tokenType, this.config.cookieDomain, userContext));
+        setCookie(response, this.buildDeletion(request, tokenType, this.config.cookieDomain));
       } else {
-        setExposedHeader(response, this.headerName(request, tokenType, userContext), '');
+        setExposedHeader(response, this.headerName(request, tokenType), '');
       }
     }
     setExposedHeader(response, 'front-token', 'remove');
@@ -170,19 +155,16 @@ export class TokenTransport {
    * Takes all tokens away, by cookies and by headers, whatever the request brought: a handler may have created a
    * session earlier in the same response.
    */
-  clearBoth(exchange: HttpExchange, userContext: UserContext): void {
-    this.clear(exchange, 'cookie', userContext);
-    this.clear(exchange, 'header', userContext);
+  clearBoth(request: SessionRequest): void {
+    this.clear(request, 'cookie');
+    this.clear(request, 'header');
   }
 
   /** Deletes the cookie of {@link hasLegacyCookie}, present or not. */
-  clearLegacyCookie(exchange: HttpExchange, userContext: UserContext): void {
+  clearLegacyCookie(request: SessionRequest): void {
     const content = { value: '', expires: 0, domain: this.config.cookieDomain };
-    this.markUncacheable(exchange);
-    setCookie(
-      exchange.response,
-      this.cookie(exchange, LEGACY_COOKIE, this.config.accessTokenPath, content, userContext),
-    );
+    this.markUncacheable(request);
+    setCookie(request.response, this.cookie(request, LEGACY_COOKIE, this.config.accessTokenPath, content));
   }
 
   /**
@@ -190,87 +172,71 @@ export class TokenTransport {
    *
    * @throws {Error} `olderCookieDomain` is not configured
    */
-  clearDuplicate(exchange: HttpExchange, tokenType: TokenType, userContext: UserContext): void {
+  clearDuplicate(request: SessionRequest, tokenType: TokenType): void {
     const { olderCookieDomain } = this.config;
     if (olderCookieDomain === undefined) {
       throw new Error(
         'olderCookieDomain is not configured: it is unknown where the duplicate cookie belongs',
       );
     }
-    this.markUncacheable(exchange);
-    setCookie(exchange.response, this.buildDeletion(exchange, tokenType, olderCookieDomain, userContext));
+    this.markUncacheable(request);
+    setCookie(request.response, this.buildDeletion(request, tokenType, olderCookieDomain));
   }
 
   /** States that the response depends on who asks, for caches between here and the client. */
-  markSessionDependent({ response }: HttpExchange): void {
+  markSessionDependent({ response }: SessionRequest): void {
     const present = response.getHeaderValues('Vary');
     const all = present.length === 0 ? VARY : appendToHeaderList(present, VARY_ITEMS);
     if (present.length !== 1 || present[0] !== all) response.setHeader('Vary', all);
   }
 
-  private markUncacheable(exchange: HttpExchange): void {
-    exchange.response.setHeader('Cache-Control', 'no-store');
-    this.markSessionDependent(exchange);
+  private markUncacheable(request: SessionRequest): void {
+    request.response.setHeader('Cache-Control', 'no-store');
+    this.markSessionDependent(request);
   }
 
-  private buildCookies(
-    exchange: HttpExchange,
-    tokens: TokensToWrite,
-    userContext: UserContext,
-  ): CookieLine[] {
+  private buildCookies(request: SessionRequest, tokens: TokensToWrite): CookieLine[] {
     const domain = this.config.cookieDomain;
     // It outlives its token, and the refresh cookie: an expired access token is what tells a client to refresh.
     const expires = this.clock.now() + ACCESS_COOKIE_LIFETIME_MS;
     const access = { value: tokens.accessToken, expires, domain };
-    const cookies = [this.tokenCookie(exchange, 'access', access, userContext)];
+    const cookies = [this.tokenCookie(request, 'access', access)];
     if (tokens.refreshToken) {
       const refresh = { value: tokens.refreshToken.token, expires: tokens.refreshToken.expiry, domain };
-      cookies.push(this.tokenCookie(exchange, 'refresh', refresh, userContext));
+      cookies.push(this.tokenCookie(request, 'refresh', refresh));
     }
     return cookies;
   }
 
   private buildDeletion(
-    exchange: HttpExchange,
+    request: SessionRequest,
     tokenType: TokenType,
     domain: string | undefined,
-    userContext: UserContext,
   ): CookieLine {
-    return this.tokenCookie(exchange, tokenType, { value: '', expires: 0, domain }, userContext);
+    return this.tokenCookie(request, tokenType, { value: '', expires: 0, domain });
   }
 
-  private tokenCookie(
-    exchange: HttpExchange,
-    tokenType: TokenType,
-    content: CookieContent,
-    userContext: UserContext,
-  ): CookieLine {
-    const name = this.cookieName(exchange.request, tokenType, userContext);
+  private tokenCookie(request: SessionRequest, tokenType: TokenType, content: CookieContent): CookieLine {
+    const name = this.cookieName(request, tokenType);
     const path = tokenType === 'access' ? this.config.accessTokenPath : this.config.refreshTokenPath;
-    return this.cookie(exchange, name, path, content, userContext);
+    return this.cookie(request, name, path, content);
   }
 
-  private cookie(
-    { request }: HttpExchange,
-    name: string,
-    path: string,
-    content: CookieContent,
-    userContext: UserContext,
-  ): CookieLine {
+  private cookie(request: SessionRequest, name: string, path: string, content: CookieContent): CookieLine {
     const attributes = {
       httpOnly: true,
       secure: this.config.cookieSecure,
-      sameSite: this.config.cookieSameSite({ request, userContext }),
+      sameSite: this.config.cookieSameSite(request),
       partitioned: this.config.cookiePartitioned,
     } as const;
     return { name, line: serialiseCookie({ name, path, ...content, ...attributes }, this.clock.now()) };
   }
 
-  private cookieName(request: HttpRequest, tokenType: TokenType, userContext: UserContext): string {
+  private cookieName({ request, userContext }: SessionRequest, tokenType: TokenType): string {
     return this.config.getCookieNameForTokenType(request, tokenType, userContext);
   }
 
-  private headerName(request: HttpRequest, tokenType: TokenType, userContext: UserContext): string {
+  private headerName({ request, userContext }: SessionRequest, tokenType: TokenType): string {
     return this.config.getResponseHeaderNameForTokenType(request, tokenType, userContext);
   }
 }

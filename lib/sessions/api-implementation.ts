@@ -1,5 +1,6 @@
 import type { SessionConfig } from '../options/session-config.js';
 import { UnauthorisedError } from '../errors.js';
+import { createSessionRequest } from '../http/session-request.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 import type { ApiInterface } from './api.interface.js';
 import type { RecipeInterface } from './recipe.interface.js';
@@ -28,7 +29,8 @@ export type VerifyRequest = (
 export function createApi(dependencies: ApiDependencies): ApiInterface {
   const { recipe, refreshing } = dependencies;
   return {
-    refreshPOST: async ({ options, userContext }) => refreshing.inRequest(options.exchange, userContext),
+    refreshPOST: async ({ options, userContext }) =>
+      refreshing.inRequest(createSessionRequest(options.exchange, userContext)),
 
     signOutPOST: async ({ session, userContext }) => {
       await session.revokeSession(userContext);
@@ -72,10 +74,11 @@ function verifyRequest(
   const { exchange } = options;
   const method = exchange.request.getMethod();
   if (method === 'options' || method === 'trace') return undefined;
+  const request = createSessionRequest(exchange, userContext);
   if (method !== 'post' || !isRefreshPath(exchange.request, config)) {
-    return verification.fromRequest(exchange, verifySessionOptions, userContext);
+    return verification.fromRequest(request, verifySessionOptions);
   }
-  return refreshing.inRequest(exchange, userContext).then(async (session) => {
+  return refreshing.inRequest(request).then(async (session) => {
     // A refresh runs no global validators; what the route itself asks for holds all the same.
     if (verifySessionOptions.overrideGlobalClaimValidators) {
       await claimChecks.assert(session, verifySessionOptions, userContext);
@@ -90,11 +93,10 @@ export async function signOut(
   api: ApiInterface,
   { options, userContext }: Parameters<NonNullable<ApiInterface['refreshPOST']>>[0],
 ): Promise<unknown> {
-  const session = await verification.fromRequest(
-    options.exchange,
-    { sessionRequired: true, overrideGlobalClaimValidators: () => [] },
-    userContext,
-  );
+  const session = await verification.fromRequest(createSessionRequest(options.exchange, userContext), {
+    sessionRequired: true,
+    overrideGlobalClaimValidators: () => [],
+  });
   if (session === undefined) throw new UnauthorisedError('There is no session', { clearTokens: false });
   return api.signOutPOST?.({ session, options, userContext });
 }

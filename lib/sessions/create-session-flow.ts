@@ -4,9 +4,9 @@ import { channels, tracedSession } from '../events/channels.js';
 import { isInsecureSameSiteNone } from '../options/cookie-policy.js';
 import type { SessionLifetime } from '../options/feature-options.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
-import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
+import type { SessionRequest } from '../http/session-request.js';
 import type { JsonObject } from '../util/json.js';
-import { withRequest, type UserContext } from '../util/user-context.js';
+import type { UserContext } from '../util/user-context.js';
 import { otherMethod, type FlowDependencies } from './flow-dependencies.js';
 import { toJsonObject } from './json-input.js';
 import type { RecipeInterface } from './recipe.interface.js';
@@ -31,28 +31,24 @@ export interface NewSessionInput {
 export class CreateSessionFlow {
   constructor(private readonly dependencies: FlowDependencies) {}
 
-  async inRequest(
-    exchange: HttpExchange,
-    input: NewSessionInput,
-    userContext: UserContext,
-  ): Promise<SessionContainer> {
+  async inRequest(request: SessionRequest, input: NewSessionInput): Promise<SessionContainer> {
     const { transport } = this.dependencies;
-    const { request } = exchange;
-    withRequest(userContext, request);
+    const { userContext } = request;
     const prepared = await this.prepare(input, userContext); // C1-C5
-    const transferMethod = this.methodForCreation(request, userContext); // C6
-    if (transferMethod === 'cookie') this.assertBrowsersKeepCookies(request, userContext); // C7
+    const transferMethod = this.methodForCreation(request); // C6
+    if (transferMethod === 'cookie') this.assertBrowsersKeepCookies(request); // C7
     const payload = this.dependencies.lifetimes.payloadOfNewSession(prepared.accessTokenPayload, prepared);
     const tokenLength = lengthOfNewAccessToken(prepared, payload);
-    transport.assertAccessTokenFits(request, transferMethod, tokenLength, userContext);
+    transport.assertAccessTokenFits(request, transferMethod, tokenLength);
     const session = await this.createNewSession({
       ...prepared,
       disableAntiCsrf: transferMethod === 'header',
       userContext,
     }); // C8
     const other = otherMethod(transferMethod);
-    if (this.hasAccessToken(request, other, userContext)) transport.clear(exchange, other, userContext); // C9
-    session.attach({ exchange, transferMethod }, userContext); // C10
+    // C9: an access token cookie that is there but empty counts, and so does any bearer value.
+    if (transport.readToken(request, 'access', other) !== undefined) transport.clear(request, other);
+    session.attach(request, transferMethod); // C10
     return session;
   }
 
@@ -102,21 +98,24 @@ export class CreateSessionFlow {
     };
   }
 
-  private methodForCreation(request: HttpRequest, userContext: UserContext): TokenTransferMethod {
+  private methodForCreation(request: SessionRequest): TokenTransferMethod {
     const { config, transport } = this.dependencies;
-    const allowed = config.getTokenTransferMethod({ req: request, forCreateNewSession: true, userContext });
+    const allowed = config.getTokenTransferMethod({
+      req: request.request,
+      forCreateNewSession: true,
+      userContext: request.userContext,
+    });
     if (allowed !== 'any') return allowed;
     return transport.readAuthMode(request) === 'cookie' ? 'cookie' : 'header';
   }
 
-  private assertBrowsersKeepCookies(request: HttpRequest, userContext: UserContext): void {
+  private assertBrowsersKeepCookies(request: SessionRequest): void {
     const { config } = this.dependencies;
-    const scope = { request, userContext };
     const isDropped = isInsecureSameSiteNone({
-      cookieSameSite: config.cookieSameSite(scope),
+      cookieSameSite: config.cookieSameSite(request),
       cookieSecure: config.cookieSecure,
       apiSite: config.appInfo.apiSite,
-      websiteSite: config.appInfo.websiteSite(scope),
+      websiteSite: config.appInfo.websiteSite(request),
     });
     if (isDropped) {
       throw new Error(
@@ -124,14 +123,5 @@ export class CreateSessionFlow {
           'serve the API over https, or set cookieSecure',
       );
     }
-  }
-
-  /** An access token cookie that is there but empty counts, and so does any bearer value. */
-  private hasAccessToken(
-    request: HttpRequest,
-    method: TokenTransferMethod,
-    userContext: UserContext,
-  ): boolean {
-    return this.dependencies.transport.readToken(request, 'access', method, userContext) !== undefined;
   }
 }

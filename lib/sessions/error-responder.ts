@@ -9,15 +9,16 @@ import {
   type AnySessionError,
   type ClaimValidationError,
   type SessionErrorType,
+  assertNever,
 } from '../errors.js';
 import { errorReason } from '../events/printable.js';
 import { CapturedResponse } from '../http/captured-response.js';
+import { createSessionRequest, type SessionRequest } from '../http/session-request.js';
 import type { TokenTransport } from '../http/token-transport.js';
 import type { SessionConfig } from '../options/session-config.js';
-import { assertNever } from '../util/assert-never.js';
 import type { HttpExchange, HttpRequest, HttpResponse } from '../util/http-exchange.js';
 import { isJsonObject } from '../util/json.js';
-import { withRequest, type UserContext } from '../util/user-context.js';
+import type { UserContext } from '../util/user-context.js';
 import type { PrepareContext } from './prepare-context.js';
 import type { RecipeInterface } from './recipe.interface.js';
 
@@ -107,7 +108,9 @@ export interface ErrorResponderDependencies {
   readonly config: Pick<SessionConfig, 'sessionExpiredStatusCode' | 'invalidClaimStatusCode'>;
   readonly transport: Pick<TokenTransport, 'clearBoth'>;
   readonly recipe: Pick<RecipeInterface, 'revokeSession'>;
-  readonly handlers: SessionErrorHandlers;
+  readonly handlers: {
+    readonly [Name in keyof SessionErrorHandlers]: SessionErrorHandlers[Name] | undefined;
+  };
   readonly prepareContext: PrepareContext;
   readonly logger: Pick<LoggerService, 'debug' | 'error'>;
 }
@@ -126,16 +129,16 @@ export class ErrorResponder {
 
   /** Logs an error and sends the response to it. */
   async send(error: HandledError, exchange: HttpExchange): Promise<void> {
-    return this.withFallback(error, exchange.request, async (each, userContext) =>
-      this.write(each, exchange, userContext),
+    return this.withFallback(error, async (each, userContext) =>
+      this.write(each, createSessionRequest(exchange, userContext)),
     );
   }
 
   /** Logs an error and returns the response to it; only headers are written, where there is a response. */
   async capture(error: HandledError, { request, response }: ErrorTarget): Promise<ErrorResponse> {
-    return this.withFallback(error, request, async (each, userContext) => {
+    return this.withFallback(error, async (each, userContext) => {
       const captured = new CapturedResponse(response);
-      await this.write(each, { request, response: captured }, userContext);
+      await this.write(each, createSessionRequest({ request, response: captured }, userContext));
       const { code } = this.findRule(each);
       const { message = code, ...details } = isJsonObject(captured.body) ? captured.body : {};
       const text = typeof message === 'string' ? message : code;
@@ -146,10 +149,9 @@ export class ErrorResponder {
   /** If the core fails while the response is made, the response to that failure takes its place. */
   private async withFallback<T>(
     error: HandledError,
-    request: HttpRequest,
     respond: (error: HandledError, userContext: UserContext) => Promise<T>,
   ): Promise<T> {
-    const userContext = withRequest(this.dependencies.prepareContext(), request);
+    const userContext = this.dependencies.prepareContext();
     this.log(error);
     try {
       return await respond(error, userContext);
@@ -160,7 +162,7 @@ export class ErrorResponder {
     }
   }
 
-  private async write(error: HandledError, exchange: HttpExchange, userContext: UserContext): Promise<void> {
+  private async write(error: HandledError, request: SessionRequest): Promise<void> {
     const { transport, recipe } = this.dependencies;
     const { status, message, details, clearsTokens, retryAfterSec } = this.findRule(error);
     const sessionError = SessionError.isSessionError(error) ? error : undefined;
@@ -169,11 +171,11 @@ export class ErrorResponder {
       // Where the theft was found this is done already, but an application may throw the error itself. It precedes the
       // clearing because a core that is gone now makes the response a 503 that clears nothing.
       const { sessionHandle, ...owner } = sessionError.payload;
-      await recipe.revokeSession({ sessionHandle, owner, userContext });
+      await recipe.revokeSession({ sessionHandle, owner, userContext: request.userContext });
     }
-    if (clearsTokens === true) transport.clearBoth(exchange, userContext);
-    if (hasHandler) return this.callHandler(sessionError, exchange, userContext);
-    const { response } = exchange;
+    if (clearsTokens === true) transport.clearBoth(request);
+    if (hasHandler) return this.callHandler(sessionError, request);
+    const { response } = request;
     if (retryAfterSec !== undefined) response.setHeader('Retry-After', String(Math.ceil(retryAfterSec)));
     response.setStatusCode(status);
     response.sendJSONResponse({ message, ...details });
@@ -214,8 +216,7 @@ export class ErrorResponder {
 
   private async callHandler(
     error: AnySessionError,
-    { request, response }: HttpExchange,
-    userContext: UserContext,
+    { request, response, userContext }: SessionRequest,
   ): Promise<void> {
     const { handlers } = this.dependencies;
     switch (error.type) {

@@ -2,8 +2,8 @@ import type { AccessTokenInfo } from '../tokens/access-token.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { TryRefreshTokenError } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
-import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
-import { withRequest, type UserContext } from '../util/user-context.js';
+import type { SessionRequest } from '../http/session-request.js';
+import type { UserContext } from '../util/user-context.js';
 import { decideAntiCsrfOnVerify } from '../http/csrf.js';
 import type { ClaimChecks } from './claim-checks.js';
 import { assertAllowedOrigin, type FlowDependencies, type PresentedToken } from './flow-dependencies.js';
@@ -47,26 +47,24 @@ export class GetSessionFlow {
    * @returns undefined only for an optional session without a usable token
    */
   fromRequest(
-    exchange: HttpExchange,
+    request: SessionRequest,
     options: VerifySessionOptions,
-    userContext: UserContext,
   ): MaybePromise<SessionContainer | undefined> {
-    const outcome = this.verifyRequest(exchange, options, userContext);
+    const outcome = this.verifyRequest(request, options);
     if (!(outcome instanceof Promise)) return outcome;
-    return this.reportRefusal(outcome, userContext, () => this.hasToken(exchange, userContext));
+    return this.reportRefusal(outcome, request.userContext, () => this.hasToken(request));
   }
 
   private verifyRequest(
-    exchange: HttpExchange,
+    request: SessionRequest,
     options: VerifySessionOptions,
-    userContext: UserContext,
   ): MaybePromise<SessionContainer | undefined> {
     try {
-      const step = this.beforeVerification(exchange, options, userContext); // G1-G9
+      const step = this.beforeVerification(request, options); // G1-G9
       const known = this.atOnce(step.input, step.known); // G10
       return known === undefined
-        ? this.verifyAndAttach(exchange, step, options)
-        : this.attachAndCheck(known, exchange, step, options);
+        ? this.verifyAndAttach(request, step, options)
+        : this.attachAndCheck(known, request, step, options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -118,46 +116,44 @@ export class GetSessionFlow {
     });
   }
 
-  private hasToken({ request }: HttpExchange, userContext: UserContext): boolean {
+  private hasToken(request: SessionRequest): boolean {
     const { transport, verifier } = this.dependencies;
     return (['header', 'cookie'] as const).some((method) => {
-      const token = transport.readToken(request, 'access', method, userContext);
+      const token = transport.readToken(request, 'access', method);
       return token !== undefined && verifier.isOurs(token);
     });
   }
 
   /** What the request says, before the recipe is asked. */
   private beforeVerification(
-    exchange: HttpExchange,
+    sessionRequest: SessionRequest,
     options: VerifySessionOptions,
-    userContext: UserContext,
   ): VerificationStep {
     const { config, transport } = this.dependencies;
-    const { request } = exchange;
-    withRequest(userContext, request);
-    transport.markSessionDependent(exchange);
+    const { request, userContext } = sessionRequest;
+    transport.markSessionDependent(sessionRequest);
     const allowed = config.getTokenTransferMethod({ req: request, forCreateNewSession: false, userContext }); // G2
-    const presented = this.presentedAccessToken(request, allowed, userContext); // G3-G6
+    const presented = this.presentedAccessToken(sessionRequest, allowed); // G3-G6
     // Only where a token comes by cookie, or would: anybody on a neighbouring host can set such a cookie.
     const comesByCookie =
       presented === undefined ? allowed !== 'header' : presented.transferMethod === 'cookie';
-    if (comesByCookie && transport.hasLegacyCookie(request)) {
+    if (comesByCookie && transport.hasLegacyCookie(sessionRequest)) {
       throw new TryRefreshTokenError('The request carries a cookie of an old SDK, which a refresh replaces'); // G1
     }
     if (presented?.transferMethod === 'cookie') assertAllowedOrigin(request, config);
     const antiCsrf = decideAntiCsrfOnVerify({
-      mode: config.antiCsrfMode({ request, userContext }),
+      mode: config.antiCsrfMode(sessionRequest),
       method: request.getMethod(),
       transferMethod: presented?.transferMethod,
       requested: options.antiCsrfCheck,
-      hasCustomHeader: transport.hasCustomHeader(request),
+      hasCustomHeader: transport.hasCustomHeader(sessionRequest),
     }); // G7-G9
     if (antiCsrf === 'CUSTOM_HEADER_MISSING')
       throw new TryRefreshTokenError('anti-csrf check failed: the rid header is missing');
     return {
       input: {
         accessToken: presented?.token,
-        antiCsrfToken: transport.readAntiCsrfToken(request),
+        antiCsrfToken: transport.readAntiCsrfToken(sessionRequest),
         options: { ...options, antiCsrfCheck: antiCsrf.check },
         userContext,
       },
@@ -171,12 +167,12 @@ export class GetSessionFlow {
   }
 
   private async verifyAndAttach(
-    exchange: HttpExchange,
+    request: SessionRequest,
     step: VerificationStep,
     options: VerifySessionOptions,
   ): Promise<SessionContainer | undefined> {
     const session = await this.getSession(step.input);
-    return session && this.attachAndCheck(session, exchange, step, options); // G11
+    return session && this.attachAndCheck(session, request, step, options); // G11
   }
 
   /** A token that is remembered, and needs no look into the store, is not worth a trace. */
@@ -192,13 +188,13 @@ export class GetSessionFlow {
 
   private attachAndCheck(
     session: SessionContainer,
-    exchange: HttpExchange,
-    { input, transferMethod }: VerificationStep,
+    request: SessionRequest,
+    { transferMethod }: VerificationStep,
     options: VerifySessionOptions,
   ): MaybePromise<SessionContainer> {
     // G13 comes before G12: a token that the claims made new reaches the client also with a 403 (Q2).
-    session.attach({ exchange, transferMethod }, input.userContext);
-    return afterwards(this.claimChecks.assert(session, options, input.userContext), session);
+    session.attach(request, transferMethod);
+    return afterwards(this.claimChecks.assert(session, options, request.userContext), session);
   }
 
   private async verifyToken(input: GetSessionInput): Promise<SessionContainer | undefined> {
@@ -209,14 +205,13 @@ export class GetSessionFlow {
 
   /** G3-G6: the header wins over the cookie; what does not look like one of our tokens is not there. */
   private presentedAccessToken(
-    request: HttpRequest,
+    request: SessionRequest,
     allowed: TokenTransferMethod | 'any',
-    userContext: UserContext,
   ): PresentedAccessToken | undefined {
     const { transport, verifier } = this.dependencies;
     const plausible = (transferMethod: TokenTransferMethod): PresentedAccessToken | undefined => {
       if (allowed !== 'any' && allowed !== transferMethod) return undefined;
-      const token = transport.readToken(request, 'access', transferMethod, userContext);
+      const token = transport.readToken(request, 'access', transferMethod);
       if (token === undefined) return undefined;
       const known = verifier.recall(token);
       return known !== undefined || verifier.read(token) !== undefined
@@ -226,7 +221,7 @@ export class GetSessionFlow {
     const fromHeader = plausible('header');
     if (fromHeader !== undefined) return fromHeader;
     const fromCookie = plausible('cookie');
-    if (fromCookie !== undefined && transport.isDuplicated(request, 'access', userContext)) {
+    if (fromCookie !== undefined && transport.isDuplicated(request, 'access')) {
       throw new TryRefreshTokenError('The access token cookie came twice, so nobody knows which one counts'); // G5
     }
     return fromCookie;

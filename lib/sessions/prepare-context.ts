@@ -1,7 +1,6 @@
-import { provideClock } from '../claims/context-clock.js';
+import { provideClock, type UserContext } from '../util/user-context.js';
 import { provideUserRoles, type UserRoleSource } from '../claims/user-roles.js';
 import { SystemClock, type Clock } from '../util/clock.js';
-import type { UserContext } from '../util/user-context.js';
 
 /** Completes the caller's user context, or makes one, with what the module's own claims look for in it. */
 export type PrepareContext = (userContext?: UserContext) => UserContext;

@@ -7,9 +7,9 @@ import {
   UnauthorisedError,
 } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
-import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
+import type { SessionRequest } from '../http/session-request.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
-import { withRequest, type UserContext } from '../util/user-context.js';
+import type { UserContext } from '../util/user-context.js';
 import { decideAntiCsrfOnRefresh } from '../http/csrf.js';
 import {
   assertAllowedOrigin,
@@ -32,28 +32,25 @@ export class RefreshSessionFlow {
     this.warning = new OccasionalWarning(dependencies.clock);
   }
 
-  async inRequest(exchange: HttpExchange, userContext: UserContext): Promise<SessionContainer> {
+  async inRequest(request: SessionRequest): Promise<SessionContainer> {
     const { transport } = this.dependencies;
-    const { request } = exchange;
-    withRequest(userContext, request);
-    this.handleDuplicateCookies(exchange, userContext); // R1
+    this.handleDuplicateCookies(request); // R1
     const hasLegacyCookie = transport.hasLegacyCookie(request);
-    const presented = this.presentedRefreshToken(request, userContext); // R2-R4
+    const presented = this.presentedRefreshToken(request); // R2-R4
     if (presented === undefined) {
-      if (hasLegacyCookie) transport.clearLegacyCookie(exchange, userContext);
+      if (hasLegacyCookie) transport.clearLegacyCookie(request);
       throw new UnauthorisedError('Refresh failed: there is no refresh token in the request'); // R5
     }
-    const { transferMethod, token } = presented;
+    const { transferMethod } = presented;
     try {
-      const session = await this.refreshPresented(exchange, transferMethod, token, userContext); // R6-R8
+      const session = await this.refreshPresented(request, presented); // R6-R8
       const other = otherMethod(transferMethod);
-      if (transport.readToken(request, 'refresh', other, userContext) !== undefined)
-        transport.clear(exchange, other, userContext); // R10
-      session.attach({ exchange, transferMethod }, userContext); // R11
-      if (hasLegacyCookie) transport.clearLegacyCookie(exchange, userContext); // R12
+      if (transport.readToken(request, 'refresh', other) !== undefined) transport.clear(request, other); // R10
+      session.attach(request, transferMethod); // R11
+      if (hasLegacyCookie) transport.clearLegacyCookie(request); // R12
       return session;
     } catch (error) {
-      if (hasLegacyCookie && endsTheSession(error)) transport.clearLegacyCookie(exchange, userContext); // R9
+      if (hasLegacyCookie && endsTheSession(error)) transport.clearLegacyCookie(request); // R9
       throw error;
     }
   }
@@ -67,15 +64,13 @@ export class RefreshSessionFlow {
   }
 
   private async refreshPresented(
-    { request }: HttpExchange,
-    transferMethod: TokenTransferMethod,
-    refreshToken: string,
-    userContext: UserContext,
+    request: SessionRequest,
+    { token: refreshToken, transferMethod }: PresentedToken,
   ): Promise<SessionContainer> {
     const { config, transport } = this.dependencies;
-    if (transferMethod === 'cookie') assertAllowedOrigin(request, config);
+    if (transferMethod === 'cookie') assertAllowedOrigin(request.request, config);
     const antiCsrf = decideAntiCsrfOnRefresh({
-      mode: config.antiCsrfMode({ request, userContext }),
+      mode: config.antiCsrfMode(request),
       transferMethod,
       hasCustomHeader: transport.hasCustomHeader(request),
     });
@@ -85,7 +80,7 @@ export class RefreshSessionFlow {
       refreshToken,
       antiCsrfToken: transport.readAntiCsrfToken(request),
       disableAntiCsrf: antiCsrf.disableAntiCsrf,
-      userContext,
+      userContext: request.userContext,
     });
   }
 
@@ -108,26 +103,27 @@ export class RefreshSessionFlow {
     }
   }
 
+  private allowedTransferMethod({ request, userContext }: SessionRequest): TokenTransferMethod | 'any' {
+    const { config } = this.dependencies;
+    return config.getTokenTransferMethod({ req: request, forCreateNewSession: false, userContext });
+  }
+
   /** R2-R4 */
-  private presentedRefreshToken(request: HttpRequest, userContext: UserContext): PresentedToken | undefined {
-    const { config, transport } = this.dependencies;
-    const allowed = config.getTokenTransferMethod({ req: request, forCreateNewSession: false, userContext });
-    const fromHeader =
-      allowed === 'cookie' ? undefined : transport.readToken(request, 'refresh', 'header', userContext);
+  private presentedRefreshToken(request: SessionRequest): PresentedToken | undefined {
+    const { transport } = this.dependencies;
+    const allowed = this.allowedTransferMethod(request);
+    const fromHeader = allowed === 'cookie' ? undefined : transport.readToken(request, 'refresh', 'header');
     if (fromHeader !== undefined) return { token: fromHeader, transferMethod: 'header' };
-    const fromCookie =
-      allowed === 'header' ? undefined : transport.readToken(request, 'refresh', 'cookie', userContext);
+    const fromCookie = allowed === 'header' ? undefined : transport.readToken(request, 'refresh', 'cookie');
     return fromCookie ? { token: fromCookie, transferMethod: 'cookie' } : undefined;
   }
 
   /** R1, §3.9: after a change of `cookieDomain` browsers hold two generations of the cookies. */
-  private handleDuplicateCookies(exchange: HttpExchange, userContext: UserContext): void {
+  private handleDuplicateCookies(request: SessionRequest): void {
     const { config, transport } = this.dependencies;
-    const { request } = exchange;
-    if (config.getTokenTransferMethod({ req: request, forCreateNewSession: false, userContext }) === 'header')
-      return;
+    if (this.allowedTransferMethod(request) === 'header') return;
     const duplicated = (['access', 'refresh'] as const).filter((tokenType) =>
-      transport.isDuplicated(request, tokenType, userContext),
+      transport.isDuplicated(request, tokenType),
     );
     if (duplicated.length === 0) return;
     if (config.olderCookieDomain === undefined) {
@@ -135,7 +131,7 @@ export class RefreshSessionFlow {
       this.warning.warn(`A refresh was refused. ${error.message}`); // strangers can send such cookies, too
       throw error;
     }
-    for (const tokenType of duplicated) transport.clearDuplicate(exchange, tokenType, userContext);
+    for (const tokenType of duplicated) transport.clearDuplicate(request, tokenType);
     throw new ClearDuplicateSessionCookiesError(
       'The session cookies of the older domain have been cleared, please retry',
     );

@@ -1,22 +1,59 @@
+import { createExchange } from '../http/create-exchange.js';
+import type { HttpExchange } from '../util/http-exchange.js';
 import type { ErrorResponder } from './error-responder.js';
 import type { SessionContainer } from './session-container.js';
-import { findRequestSlot, requestSlot } from '../http/request-slot.js';
 
-/** What is known about a request; kept on the request itself, so that parallel requests cannot meet. */
-export interface RequestState {
-  /** Answers the errors of the module that works on this request; with several modules it is not any one's. */
-  readonly errorResponder: ErrorResponder;
-  /** Whether a guard has decided; without one `@Session()` has nothing to say. */
-  readonly isGuarded: boolean;
-  readonly session: SessionContainer | undefined;
+const STATE = Symbol('nest-sessions:request');
+
+/**
+ * What the library knows about an HTTP request. It is kept on the framework's request object, so that parallel requests
+ * cannot meet. A WeakMap would cost more than the rest of the guard's work, most of it garbage collection
+ * (test/benchmark/README.md, "The guarded request").
+ */
+export class RequestState {
+  /** The request and its response behind one interface. */
+  exchange: HttpExchange | undefined;
+  /** Sends the error responses of the module that works on this request: an application may have several modules. */
+  errorResponder: ErrorResponder | undefined;
+  /** Whether a guard has decided; `@Session()` needs that decision. */
+  isGuarded = false;
+  session: SessionContainer | undefined;
+
+  /** @param owner the request; a copy of it, or an object that inherits from it, has this state, too, but does not own it */
+  constructor(readonly owner: object) {}
 }
 
-export function getRequestState(request: unknown): RequestState | undefined {
+/** Returns the state of a request; undefined if it has none of its own. */
+export function findRequestState(request: unknown): RequestState | undefined {
   if (typeof request !== 'object' || request === null) return undefined;
-  return findRequestSlot(request)?.state as RequestState | undefined;
+  const state = (request as { [STATE]?: RequestState })[STATE];
+  return state?.owner === request ? state : undefined;
 }
 
-export function setRequestState(request: unknown, state: RequestState): void {
+/**
+ * Returns the state of a request, and adds one if it has none.
+ *
+ * @throws {TypeError} the request is not an object, or takes no new members
+ */
+export function ensureRequestState(request: unknown): RequestState {
+  const known = findRequestState(request);
+  if (known !== undefined) return known;
   if (typeof request !== 'object' || request === null) throw new TypeError('The request is no object');
-  requestSlot(request).state = state;
+  const state = new RequestState(request);
+  (request as { [STATE]?: RequestState })[STATE] = state;
+  return state;
+}
+
+/**
+ * Returns the exchange of a request and its response: those of Express, Fastify or `node:http`, or objects that already
+ * speak the interface. The same pair gives the same exchange.
+ *
+ * @throws {TypeError} the objects are none of these
+ */
+export function getExchange(req: unknown, res: unknown): HttpExchange {
+  const known = findRequestState(req)?.exchange;
+  if (known !== undefined && known.response.original === res) return known;
+  const exchange = createExchange(req, res);
+  if (exchange.request !== req && Object.isExtensible(req)) ensureRequestState(req).exchange = exchange;
+  return exchange;
 }

@@ -8,11 +8,11 @@ import { lengthOfNewAccessToken } from '../tokens/access-token-claims.js';
 import { withoutProtectedClaims } from '../tokens/reserved-claims.js';
 import { toEventSource, type SessionEvents } from '../events/session-events.js';
 import type { Clock } from '../util/clock.js';
-import type { HttpExchange } from '../util/http-exchange.js';
 import { deepFreeze, type JsonObject } from '../util/json.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
 import { buildFrontToken } from '../tokens/front-token.js';
-import { getExchange } from '../http/get-exchange.js';
+import { createExchange } from '../http/create-exchange.js';
+import type { SessionRequest } from '../http/session-request.js';
 import type { TokenTransport } from '../http/token-transport.js';
 import { changedNames, mergePayload, toPayloadUpdate } from './merge-payload.js';
 import type { PrepareContext } from './prepare-context.js';
@@ -51,7 +51,7 @@ export interface SessionContainerContext {
 }
 
 interface Attachment {
-  readonly exchange: HttpExchange;
+  readonly request: SessionRequest;
   readonly transferMethod: TokenTransferMethod;
 }
 
@@ -135,8 +135,10 @@ export class SessionContainer<Payload extends object = JsonObject> {
     const { sessionHandle, userId, recipeUserId } = this.state;
     const owner = { userId, recipeUserId };
     await this.context.recipe.revokeSession({ sessionHandle, owner, userContext: ctx });
-    if (this.attachment)
-      this.context.transport.clear(this.attachment.exchange, this.attachment.transferMethod, ctx);
+    if (this.attachment) {
+      const { request, transferMethod } = this.attachment;
+      this.context.transport.clear({ ...request, userContext: ctx }, transferMethod);
+    }
   }
 
   /**
@@ -304,24 +306,24 @@ export class SessionContainer<Payload extends object = JsonObject> {
     input: { req: unknown; res: unknown; transferMethod: TokenTransferMethod },
     userContext?: UserContext,
   ): Promise<void> {
-    this.attach(
-      { exchange: getExchange(input.req, input.res), transferMethod: input.transferMethod },
-      userContext,
-    );
+    const { request, response } = createExchange(input.req, input.res);
+    const ctx = this.context.prepareContext(userContext);
+    if (userContext === undefined) withRequest(ctx, request);
+    this.attach({ request, response, userContext: ctx }, input.transferMethod);
   }
 
-  /** @internal The same for callers that have the exchange. */
-  attach(attachment: Attachment, userContext?: UserContext): void {
-    this.attachment = attachment;
-    this.context.noteUse?.(this.state.sessionHandle, this.resolveContext(userContext));
+  /** @internal The same for callers that have the session request. */
+  attach(request: SessionRequest, transferMethod: TokenTransferMethod): void {
+    this.attachment = { request, transferMethod };
+    this.context.noteUse?.(this.state.sessionHandle, request.userContext);
     if (!this.state.accessAndFrontTokenUpdated) return;
     const { accessToken, refreshToken, antiCsrfToken } = this.state;
-    this.context.transport.writeTokens(
-      attachment.exchange,
-      attachment.transferMethod,
-      { accessToken, frontToken: this.frontToken(), refreshToken, antiCsrfToken },
-      this.resolveContext(userContext),
-    );
+    this.context.transport.writeTokens(request, transferMethod, {
+      accessToken,
+      frontToken: this.frontToken(),
+      refreshToken,
+      antiCsrfToken,
+    });
   }
 
   private async storePayloadUpdate(update: object, userContext: UserContext): Promise<void> {
@@ -351,9 +353,9 @@ export class SessionContainer<Payload extends object = JsonObject> {
   /** Before anything is stored that the client could never be told. */
   private assertTokenFits(newAccessTokenPayload: JsonObject, userContext: UserContext): void {
     if (this.attachment === undefined) return;
-    const { exchange, transferMethod } = this.attachment;
+    const { request, transferMethod } = this.attachment;
     const tokenLength = lengthOfNewAccessToken(this.state, newAccessTokenPayload);
-    this.context.transport.assertAccessTokenFits(exchange.request, transferMethod, tokenLength, userContext);
+    this.context.transport.assertAccessTokenFits({ ...request, userContext }, transferMethod, tokenLength);
   }
 
   private adopt(regenerated: RegeneratedAccessToken | undefined, userContext: UserContext): void {
@@ -390,9 +392,9 @@ export class SessionContainer<Payload extends object = JsonObject> {
     return this.toJSON();
   }
 
-  private writeAccessToken({ exchange, transferMethod }: Attachment, userContext: UserContext): void {
+  private writeAccessToken({ request, transferMethod }: Attachment, userContext: UserContext): void {
     const tokens = { accessToken: this.state.accessToken, frontToken: this.frontToken() };
-    this.context.transport.writeTokens(exchange, transferMethod, tokens, userContext);
+    this.context.transport.writeTokens({ ...request, userContext }, transferMethod, tokens);
   }
 
   private frontToken(): string {
@@ -413,7 +415,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     const { prepareContext } = this.context;
     if (userContext !== undefined) return prepareContext(userContext);
     const fresh = prepareContext();
-    return this.attachment ? withRequest(fresh, this.attachment.exchange.request) : fresh;
+    return this.attachment ? withRequest(fresh, this.attachment.request.request) : fresh;
   }
 }
 

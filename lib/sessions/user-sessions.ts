@@ -1,7 +1,7 @@
 import { AuthenticationTimeClaim } from '../claims/authentication-time-claim.js';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import { UnauthorisedError } from '../errors.js';
-import type { HttpExchange } from '../util/http-exchange.js';
+import type { SessionRequest } from '../http/session-request.js';
 import type { UserContext } from '../util/user-context.js';
 import type { SessionDevice } from './devices.js';
 import type { GetSessionFlow } from './get-session-flow.js';
@@ -58,9 +58,10 @@ export class UserSessions {
     this.isFresh = AuthenticationTimeClaim.validators.freshWithin(freshWithinSec);
   }
 
-  async list(exchange: HttpExchange, userContext: UserContext): Promise<UserSessionList> {
-    const session = await this.requireSession(exchange, userContext);
-    exchange.response.setHeader('Cache-Control', 'no-store');
+  async list(request: SessionRequest): Promise<UserSessionList> {
+    const { userContext } = request;
+    const session = await this.requireSession(request);
+    request.response.setHeader('Cache-Control', 'no-store');
     const handles = await this.recipe.getAllSessionHandlesForUser({
       userId: session.getUserId(),
       tenantId: session.getTenantId(),
@@ -81,8 +82,9 @@ export class UserSessions {
    * @returns false when the user has no such session
    * @throws {InvalidClaimsError} it is another one, and the authentication is too long ago
    */
-  async revoke(exchange: HttpExchange, sessionHandle: string, userContext: UserContext): Promise<boolean> {
-    const session = await this.requireSession(exchange, userContext);
+  async revoke(request: SessionRequest, sessionHandle: string): Promise<boolean> {
+    const { userContext } = request;
+    const session = await this.requireSession(request);
     if (sessionHandle === session.getHandle()) {
       await session.revokeSession(userContext);
       return true;
@@ -102,15 +104,16 @@ export class UserSessions {
    * @returns how many
    * @throws {InvalidClaimsError} the authentication is too long ago
    */
-  async revokeOthers(exchange: HttpExchange, userContext: UserContext): Promise<number> {
-    const session = await this.requireSession(exchange, userContext);
+  async revokeOthers(request: SessionRequest): Promise<number> {
+    const { userContext } = request;
+    const session = await this.requireSession(request);
     await session.assertClaims([this.isFresh], userContext);
     const tenantId = session.getTenantId();
     return (await session.revokeAllOtherSessions({ tenantId }, userContext)).length;
   }
 
-  private async requireSession(exchange: HttpExchange, userContext: UserContext): Promise<SessionContainer> {
-    const session = await this.verification.fromRequest(exchange, { checkDatabase: true }, userContext);
+  private async requireSession(request: SessionRequest): Promise<SessionContainer> {
+    const session = await this.verification.fromRequest(request, { checkDatabase: true });
     if (session === undefined) throw new UnauthorisedError('There is no session', { clearTokens: false });
     return session;
   }

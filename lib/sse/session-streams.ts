@@ -6,8 +6,7 @@ import type { SessionContainer } from '../sessions/session-container.js';
 import type { ResolvedSessionOptions } from '../session.options.js';
 import { sessionEndTime } from '../sessions/session-lifetimes.js';
 import { RESOLVED_SESSION_OPTIONS } from '../session.constants.js';
-import { Clock } from '../util/clock.js';
-import { Deadline } from '../util/deadline.js';
+import { Clock, Deadline } from '../util/clock.js';
 import { errorReason } from '../events/printable.js';
 
 /**

@@ -2,8 +2,14 @@ import { createHash } from 'node:crypto';
 import { KeyedMutex } from '../util/keyed-mutex.js';
 import { withTimeout } from '../util/with-timeout.js';
 import type { SessionStore } from './session-store.js';
-import { drive, type SqlClient, type SqlQuery, type SqlRow, type SqlSteps } from './sql-client.js';
-import { postgresDialect } from './sql-dialect.js';
+import {
+  drive,
+  type SqlClient,
+  type SqlQuery,
+  type SqlRow,
+  type SqlSteps,
+  postgresDialect,
+} from './sql-client.js';
 import { assertStoreOptions } from './store-options.js';
 import { SqlStore, type SqlStoreOptions } from './sql.store.js';
 
@@ -13,11 +19,11 @@ import { SqlStore, type SqlStoreOptions } from './sql.store.js';
  * @publicApi
  */
 export interface PostgresPool {
-  /** Runs one statement on any connection, in a transaction of its own. */
+  /** Runs one statement on any connection, in its own transaction. */
   query(text: string, values: unknown[]): Promise<{ readonly rows: unknown[] }>;
   /** Lends one connection. */
   connect(): Promise<PostgresPoolClient>;
-  /** Of `pg`: how a connection that breaks while nobody uses it tells so. It ends the process where nobody listens. */
+  /** `pg` only: reports an idle connection that breaks. Without a listener that ends the process. */
   on?(event: 'error', listener: (error: Error) => void): unknown;
 }
 
@@ -28,9 +34,9 @@ export interface PostgresPool {
  */
 export interface PostgresPoolClient {
   query(text: string, values: unknown[]): Promise<{ readonly rows: unknown[] }>;
-  /** Gives the connection back; with true it is closed instead. */
+  /** Returns the connection to the pool, or closes it if `destroy` is true. */
   release(destroy?: boolean): unknown;
-  /** Of `pg`: how a lent connection that breaks tells so. It ends the process where nobody listens. */
+  /** `pg` only: reports a lent connection that breaks. Without a listener that ends the process. */
   on?(event: 'error', listener: (error: Error) => void): unknown;
   removeListener?(event: 'error', listener: (error: Error) => void): unknown;
 }
@@ -42,25 +48,25 @@ export interface PostgresPoolClient {
  */
 export interface PostgresStoreOptions extends SqlStoreOptions {
   /**
-   * Whether each connection keeps the statements that it has prepared, under names that begin with `nest_sessions_`. That
-   * saves PostgreSQL the parsing and planning of each, about half of its work. Default: with a `Pool` of `pg`, yes; with
-   * anything else, which may not know `pg`'s notation for it, no.
+   * Whether each connection keeps its prepared statements, under names that begin with `nest_sessions_`. That saves
+   * PostgreSQL the parsing and planning of each statement, about half of its work. Default: true for a `Pool` of `pg`, false
+   * for any other pool, which may not know `pg`'s notation for it.
    *
-   * A pooler that gives each statement another connection (pgbouncer in transaction mode, unless its
-   * `max_prepared_statements` is set) loses the names. The first time that happens the statement is repeated without a
-   * name, and so are all from then on; false saves the attempt.
+   * A pooler that uses another connection for each statement (pgbouncer in transaction mode, unless its
+   * `max_prepared_statements` is set) loses the names. The first time that happens, the store repeats the statement without
+   * a name and stops using names; false saves that attempt.
    */
   preparedStatements?: boolean;
 }
 
 /**
- * Sessions in PostgreSQL 14 or newer, for any number of application instances. The tables are those of a SuperTokens
- * Core's PostgreSQL plugin: a database that a Core filled can be taken over, and the other way round.
+ * Makes a store that keeps sessions in PostgreSQL 14 or newer, for any number of application instances. The tables are those
+ * of a SuperTokens Core's PostgreSQL plugin: a database that a Core filled can be taken over, and the other way round.
  *
- * The pool stays yours: size it (each request holds a connection for one statement) and end it after the application. A
- * `Pool` of `pg` gets two things that it does not bring: somebody who listens to its `error` event, and, unless you have set
- * `connectionTimeoutMillis`, 5 seconds for it, so that a server that says nothing ends in a 503. What PostgreSQL acknowledges is kept; with `synchronous_commit = off` in the server, a
- * crash of it may take back the last moments.
+ * The pool stays yours: size it (each request holds a connection for one statement), and end it after the application. The
+ * store adds two things to a `Pool` of `pg`: a listener to its `error` event, and a `connectionTimeoutMillis` of 5 seconds
+ * unless you have set one, so that a silent server leads to a 503. A write that PostgreSQL acknowledged is kept; with
+ * `synchronous_commit = off` in the server, a crash of the server may undo the last moments.
  *
  * @throws {TypeError} the pool or an option is wrong
  *
@@ -75,23 +81,23 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
   return new SqlStore(new PostgresClient(pool, preparedStatements), storeOptions);
 }
 
-/** Nobody waits longer for a connection, be it that the pool has none to lend or that the server says nothing. */
+/** The longest wait for a connection, whether the pool has none to lend or the server is silent. */
 const CONNECTION_TIMEOUT_MS = 5000;
-/** A server that says nothing for so long will not; `pg` then closes the connection, and the next use gets another. */
+/** The longest wait for a statement; `pg` then closes the connection, and the next use gets another. */
 const STATEMENT_TIMEOUT_MS = 15_000;
-/** A statement in a transaction may wait for the lock of another instance, or change a large table. */
+/** The longest wait for a statement in a transaction, which may wait for another instance's lock or change a large table. */
 const STEP_TIMEOUT_MS = 60_000;
 
-/** What `pg` takes instead of a text. */
+/** The query object of `pg`. */
 interface PgQuery {
-  /** With it the statement is prepared once on each connection. */
+  /** Lets `pg` prepare the statement once on each connection. */
   readonly name?: string;
   readonly text: string;
   readonly values: unknown[];
   readonly query_timeout: number;
 }
 
-/** A pool of the application, as the SQL store wants it. */
+/** The SQL store's port to a pool of the application. */
 export class PostgresClient implements SqlClient {
   readonly dialect = postgresDialect;
   private readonly names = new Map<string, string>();
@@ -100,8 +106,8 @@ export class PostgresClient implements SqlClient {
   private isPreparing: boolean;
 
   /**
-   * @param preparedStatements default: if the pool is one of `pg`
-   * @throws {TypeError} this is no pool, or the option no boolean
+   * @param preparedStatements default: whether the pool is one of `pg`
+   * @throws {TypeError} the pool is none, or the option is no boolean
    */
   constructor(
     private readonly pool: PostgresPool,
@@ -120,7 +126,7 @@ export class PostgresClient implements SqlClient {
     if (this.isOfPg) secure(pool);
   }
 
-  /** The pool connects by itself. */
+  /** Does nothing, because the pool connects by itself. */
   async open(): Promise<void> {}
 
   async query({ text, values }: SqlQuery): Promise<readonly SqlRow[]> {
@@ -133,23 +139,23 @@ export class PostgresClient implements SqlClient {
         );
       } catch (error) {
         if (!isNameLost(error)) throw error;
-        this.isPreparing = false; // nothing has been done yet
+        this.isPreparing = false; // the statement has had no effect
       }
     }
     return this.run(this.pool, { text, values }, STATEMENT_TIMEOUT_MS);
   }
 
-  /** Who waits for the others of this process holds no connection meanwhile. */
+  /** Waits for other calls of this process before it borrows a connection. */
   async exclusively<T>(lock: string, steps: () => SqlSteps<T>): Promise<T> {
     return this.turns.run(lock, async () => this.transaction(lock, steps));
   }
 
-  /** The pool is the application's. */
+  /** Does nothing, because the pool belongs to the application. */
   async close(): Promise<void> {}
 
   /**
-   * READ COMMITTED is asked for by name: under a stricter default the statements after the lock would still see what
-   * was there before it.
+   * Sets READ COMMITTED by name, because under a stricter default the statements after the lock would read a snapshot from
+   * before it.
    */
   private async transaction<T>(lock: string, steps: () => SqlSteps<T>): Promise<T> {
     const client = await this.borrow();
@@ -169,18 +175,18 @@ export class PostgresClient implements SqlClient {
       client.release();
       return result;
     } catch (error) {
-      // Closing the connection ends the transaction in any state that it may be in.
+      // Closing the connection ends the transaction, whatever its state.
       client.release(true);
       throw error;
     } finally {
-      client.removeListener?.('error', ignore); // a pool listens again to what it has got back
+      client.removeListener?.('error', ignore); // the pool listens to a returned connection itself
     }
   }
 
-  /** A connection that comes too late is given back. */
+  /** Borrows a connection; one that comes too late is returned to the pool. */
   private async borrow(): Promise<PostgresPoolClient> {
     const lending = this.pool.connect();
-    if (this.isOfPg) return lending; // gives up by itself
+    if (this.isOfPg) return lending; // has its own timeout
     try {
       return await withTimeout(
         lending,
@@ -193,7 +199,7 @@ export class PostgresClient implements SqlClient {
     }
   }
 
-  /** Only `pg` is known to take more than a text and values. */
+  /** Uses `pg`'s query object with `pg` only, because other pools may take a text and values alone. */
   private async run(
     on: Pick<PostgresPool, 'query'>,
     { name, text, values }: SqlQuery & { readonly name?: string },
@@ -208,7 +214,7 @@ export class PostgresClient implements SqlClient {
     return resultRows(await ofPg.query({ ...named, text, values: [...values], query_timeout: timeoutMs }));
   }
 
-  /** The same text has the same name everywhere: connections may be shared with other applications. */
+  /** Returns a name that depends on the text alone, because other applications may share the connections. */
   private statementName(text: string): string {
     let name = this.names.get(text);
     if (name === undefined) {
@@ -219,18 +225,18 @@ export class PostgresClient implements SqlClient {
   }
 }
 
-/** Recognised by the class of its connections, which other pools do not show. */
+/** Recognises a pool of `pg` by the class of its connections, which other pools do not have. */
 function isPoolOfPg(pool: PostgresPool): boolean {
   const { Client: client }: { Client?: unknown } = pool as { Client?: unknown };
   return typeof client === 'function' && 'Query' in client;
 }
 
-/** Pools may serve several stores. */
+/** The pools that are secured already, because a pool may serve several stores. */
 const secured = new WeakSet<PostgresPool>();
 
 /**
- * What an application leaves open, `pg` takes for no limit: a server that says nothing would keep the pool's connections
- * for ever, and one that restarts would end the process. Zero is the application's word for "no limit".
+ * Adds the timeout and the listener that `pg` does not have by default: a silent server would keep the pool's connections
+ * for ever, and a restarting one would end the process. A timeout of zero, `pg`'s value for no limit, stays.
  */
 function secure(pool: PostgresPool): void {
   if (secured.has(pool)) return;
@@ -241,13 +247,13 @@ function secure(pool: PostgresPool): void {
 }
 
 /**
- * The name is unknown to the connection, or taken on it, because a pooler has swapped that; or the statement that it
- * stands for no longer fits the tables. Said before anything is executed.
+ * Returns whether PostgreSQL refused a name before it executed the statement: the connection does not know the name or has
+ * it already, because a pooler swapped connections, or the prepared statement no longer fits the tables.
  */
 function isNameLost(error: unknown): boolean {
   const { code, routine }: { code?: unknown; routine?: unknown } =
     typeof error === 'object' && error !== null ? error : {};
-  // The message would be in the server's language; the routine is the one that finds a cached plan out of date.
+  // The message is in the server's language; the routine is the one that finds a cached plan out of date.
   return code === '26000' || code === '42P05' || (code === '0A000' && routine === 'RevalidateCachedQuery');
 }
 
@@ -257,7 +263,7 @@ function isPool(pool: unknown): boolean {
   return typeof query === 'function' && typeof connect === 'function';
 }
 
-/** The statement under way, or the next one, is rejected with it; a pool lends another connection. */
+/** Ignores the error of a connection, because the statement under way or the next one is rejected with it. */
 function ignore(): void {}
 
 function resultRows({ rows }: { readonly rows: unknown[] }): readonly SqlRow[] {

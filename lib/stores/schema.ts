@@ -1,23 +1,33 @@
-import { StoreSetupError } from './session-store.js';
-import type { SqlQuery, SqlSteps } from './sql-client.js';
+import { StoreSetupError, type SessionKey, type SessionRow } from './session-store.js';
+import {
+  postgresDialect,
+  readNumber,
+  readOptionalText,
+  readText,
+  sqliteDialect,
+  type SqlDialect,
+  type SqlQuery,
+  type SqlRow,
+  type SqlSteps,
+  type SqlTable,
+} from './sql-client.js';
 import { assertStoreOptions } from './store-options.js';
-import { postgresDialect, sqliteDialect, type SqlDialect, type SqlTable } from './sql-dialect.js';
 
 /**
- * Where the tables are.
+ * The place and the names of the tables.
  *
  * @publicApi
  */
 export interface SchemaOptions {
   /**
-   * PostgreSQL schema, lower case; made if it is missing. Default: what the connection's `search_path` says, usually
-   * `public`; where sessions are found further down that path, no table is made that would hide them. A Core calls it
-   * `postgresql_table_schema`.
+   * PostgreSQL schema, lower case; made if it is missing. Default: the first schema of the connection's `search_path`,
+   * usually `public`. If another schema of that path has sessions, no table is made, because it would hide them. A Core
+   * calls this option `postgresql_table_schema`.
    */
   schema?: string;
   /**
-   * Goes before each table name, with an underscore: `st` makes `st_session_info`. Lower case. Default none. A Core
-   * calls it `postgresql_table_names_prefix`.
+   * A prefix of each table name, followed by an underscore: `st` makes `st_session_info`. Lower case. Default none. A Core
+   * calls this option `postgresql_table_names_prefix`.
    */
   tablePrefix?: string;
 }
@@ -30,12 +40,12 @@ export interface SessionTables {
   readonly dynamicKeys: SqlTable;
   readonly staticKeys: SqlTable;
   readonly keyValue: SqlTable;
-  /** Ours alone: which version of the schema is in place. */
+  /** The version of the schema; a Core does not have this table. */
   readonly migrations: SqlTable;
   readonly userIndex: string;
 }
 
-/** Raised with each addition to the schema. Additions only, so that older versions of this library keep working on it. */
+/** Increased with each addition to the schema. There are additions only, so that older versions of this library keep working. */
 const SCHEMA_VERSION = 1;
 
 /** Columns of CDI 5.6, which the tables of a Core before 12.1 lack. */
@@ -54,24 +64,25 @@ const REQUIRED_COLUMNS = [
   'use_static_key',
 ];
 
-/** What else the stores are told, which the statements do not depend on. */
+/** The options of the stores that do not change the statements. */
 const OPTIONS_WITHOUT_TABLES = ['migrate', 'preparedStatements', 'synchronous', 'busyTimeoutMs'];
 
 const IDENTIFIER = /^[a-z_][a-z0-9_]*$/;
-/** PostgreSQL cuts longer names short, silently. */
+/** PostgreSQL truncates longer names silently. */
 const MAX_IDENTIFIER_LENGTH = 63;
 const LONGEST_NAME = 'session_access_token_signing_keys';
 
 /**
- * The statements that make the tables, for those who run migrations themselves (`migrate: false`). The names, columns
- * and formats are those of a SuperTokens Core, so either can take over the other's tables.
+ * Returns the statements that make the tables, for applications that run migrations themselves (`migrate: false`). The
+ * names, columns and formats are those of a SuperTokens Core, so each can take over the other's tables.
  *
  * On PostgreSQL the script also brings older tables up to date and may be run again; on SQLite it makes new ones. The
- * options that the store gets may be given as they are: what says nothing about tables is not read.
+ * options of the store may be given unchanged: those that do not concern tables are ignored.
  *
  * @param engine which SQL to write
  * @returns statements that end in a semicolon and a line break each
- * @throws {TypeError} another engine or option, or a name is not made of lower-case letters, digits and underscores
+ * @throws {TypeError} the engine or an option is unknown, or a name has other characters than lower-case letters, digits
+ *   and underscores
  * @see docs/protocol/core.md C
  * @publicApi
  */
@@ -95,7 +106,7 @@ export function schemaSql(engine: 'sqlite' | 'postgres', options: SchemaOptions 
     .join('');
 }
 
-/** Checks the names and puts the prefix before them. @throws {TypeError} a name cannot be used */
+/** Returns the names of the tables, with the prefix. @throws {TypeError} a name cannot be used */
 export function sessionTables({ schema, tablePrefix }: SchemaOptions): SessionTables {
   if (schema !== undefined) assertIdentifier('schema', schema, MAX_IDENTIFIER_LENGTH);
   if (tablePrefix !== undefined) {
@@ -117,7 +128,7 @@ export function sessionTables({ schema, tablePrefix }: SchemaOptions): SessionTa
   };
 }
 
-/** Makes what is missing and touches nothing else; a Core's own tables are taken as they are. */
+/** Makes the missing tables, columns and index, and leaves a Core's own tables as they are. */
 export function* migrate(dialect: SqlDialect, tables: SessionTables): SqlSteps<void> {
   if (yield* isUpToDate(dialect, tables)) return;
   yield* createSchema(tables);
@@ -131,9 +142,9 @@ export function* migrate(dialect: SqlDialect, tables: SessionTables): SqlSteps<v
   };
 }
 
-/** True when this version, or a later one, is in place: reading is all that an ordinary start costs. */
+/** Returns whether this version or a later one is in place, so that an ordinary start only reads. */
 export function* isUpToDate(dialect: SqlDialect, tables: SessionTables): SqlSteps<boolean> {
-  // The one alone may stand elsewhere on the search_path.
+  // One of the two alone may be in another schema of the search_path.
   for (const table of [tables.migrations, tables.sessions]) {
     const columns = yield dialect.listColumns(table);
     if (columns.length === 0) return false;
@@ -145,7 +156,7 @@ export function* isUpToDate(dialect: SqlDialect, tables: SessionTables): SqlStep
   return versions.length > 0;
 }
 
-/** Asked first: `IF NOT EXISTS` alone wants the right to make schemas even when there is nothing to make. */
+/** Looks for the schema first, because `IF NOT EXISTS` needs the right to make schemas even if it is there. */
 function* createSchema({ schema }: SessionTables): SqlSteps<void> {
   if (schema === undefined) return;
   const found = yield { text: 'SELECT nspname FROM pg_namespace WHERE nspname = $1', values: [schema] };
@@ -153,13 +164,13 @@ function* createSchema({ schema }: SessionTables): SqlSteps<void> {
 }
 
 /**
- * With `search_path = app, core` new tables in the one would hide those of the other, with all sessions in them, and
- * nothing would fail. Only the table of the sessions tells: the names of others may be anybody's.
+ * Refuses to hide existing sessions. With `search_path = app, core`, new tables in `app` would hide the ones in `core`, and
+ * no statement would fail. Only the table of the sessions is looked for, because the other names may belong to any program.
  */
 function* refuseToHide(dialect: SqlDialect, tables: SessionTables): SqlSteps<void> {
-  const asking = dialect.tableElsewhere(tables.sessions);
-  if (asking === undefined) return;
-  const [hidden] = yield asking;
+  const search = dialect.findHiddenTable(tables.sessions);
+  if (search === undefined) return;
+  const [hidden] = yield search;
   if (hidden === undefined) return;
   const [name, schema, own] = [String(hidden['name']), String(hidden['schema']), String(hidden['own'])];
   throw new StoreSetupError(
@@ -184,13 +195,23 @@ function* completeSessionColumns(dialect: SqlDialect, { sessions }: SessionTable
   }
 }
 
+const APP_ID = `app_id VARCHAR(64) NOT NULL DEFAULT 'public'`;
+const TENANT_ID = `tenant_id VARCHAR(64) NOT NULL DEFAULT 'public'`;
+
 function createTables(dialect: SqlDialect, tables: SessionTables): string[] {
-  const app = `app_id VARCHAR(64) NOT NULL DEFAULT 'public'`;
-  const tenant = `tenant_id VARCHAR(64) NOT NULL DEFAULT 'public'`;
   return [
-    `CREATE TABLE IF NOT EXISTS ${tables.sessions.sql} (
-  ${app},
-  ${tenant},
+    createSessionTable(dialect, tables),
+    ...createKeyTables(tables),
+    `CREATE TABLE IF NOT EXISTS ${tables.migrations.sql} (
+  version INTEGER PRIMARY KEY
+)`,
+  ];
+}
+
+function createSessionTable(dialect: SqlDialect, { sessions }: SessionTables): string {
+  return `CREATE TABLE IF NOT EXISTS ${sessions.sql} (
+  ${APP_ID},
+  ${TENANT_ID},
   session_handle VARCHAR(255) NOT NULL,
   user_id VARCHAR(128) NOT NULL,
   refresh_token_hash_2 VARCHAR(128) NOT NULL,
@@ -201,31 +222,32 @@ function createTables(dialect: SqlDialect, tables: SessionTables): string[] {
   use_static_key BOOLEAN NOT NULL,
   ${ADDED_COLUMNS.join(',\n  ')},
   PRIMARY KEY (app_id, tenant_id, session_handle)
-)${dialect.sessionTableOptions}`,
-    `CREATE TABLE IF NOT EXISTS ${tables.dynamicKeys.sql} (
-  ${app},
+)${dialect.sessionTableOptions}`;
+}
+
+function createKeyTables({ dynamicKeys, staticKeys, keyValue }: SessionTables): string[] {
+  return [
+    `CREATE TABLE IF NOT EXISTS ${dynamicKeys.sql} (
+  ${APP_ID},
   created_at_time BIGINT NOT NULL,
   value TEXT,
   PRIMARY KEY (app_id, created_at_time)
 )`,
-    `CREATE TABLE IF NOT EXISTS ${tables.staticKeys.sql} (
-  ${app},
+    `CREATE TABLE IF NOT EXISTS ${staticKeys.sql} (
+  ${APP_ID},
   key_id VARCHAR(255) NOT NULL,
   key_string TEXT NOT NULL,
   algorithm VARCHAR(10) NOT NULL,
   created_at BIGINT,
   PRIMARY KEY (app_id, key_id)
 )`,
-    `CREATE TABLE IF NOT EXISTS ${tables.keyValue.sql} (
-  ${app},
-  ${tenant},
+    `CREATE TABLE IF NOT EXISTS ${keyValue.sql} (
+  ${APP_ID},
+  ${TENANT_ID},
   name VARCHAR(128) NOT NULL,
   value TEXT,
   created_at_time BIGINT,
   PRIMARY KEY (app_id, tenant_id, name)
-)`,
-    `CREATE TABLE IF NOT EXISTS ${tables.migrations.sql} (
-  version INTEGER PRIMARY KEY
 )`,
   ];
 }
@@ -254,4 +276,53 @@ function assertIdentifier(option: string, name: unknown, maxLength: number): voi
         `not ${JSON.stringify(name)}`,
     );
   }
+}
+
+/** The condition for the app of all our rows; a Core with several apps keeps others beside it. */
+export const OURS = `app_id = 'public'`;
+
+const COLUMN_NAMES = [
+  'tenant_id',
+  'session_handle',
+  'user_id',
+  'refresh_token_hash_2',
+  'session_data',
+  'jwt_user_payload',
+  'expires_at',
+  'created_at_time',
+  'use_static_key',
+  'prev_refresh_token_hash_2',
+  'refresh_token_rotated_at',
+];
+/** The columns of a session, in the order of an insertion. */
+export const COLUMNS = COLUMN_NAMES.join(', ');
+/** The columns of a session in the table `s`. */
+export const COLUMNS_OF_S = COLUMN_NAMES.map((name) => `s.${name}`).join(', ');
+
+/** Reads a session. Some drivers return BOOLEAN as 0 or 1, and a Core's own rows may lack the two texts. */
+export function toSessionRow(row: SqlRow): SessionRow {
+  const rotatedAt = row['refresh_token_rotated_at'];
+  return {
+    tenantId: readText(row, 'tenant_id'),
+    sessionHandle: toSessionHandle(row),
+    userId: readText(row, 'user_id'),
+    refreshTokenHash2: readText(row, 'refresh_token_hash_2'),
+    sessionData: readOptionalText(row, 'session_data') ?? '{}',
+    accessTokenPayload: readOptionalText(row, 'jwt_user_payload') ?? '{}',
+    expiresAtMs: readNumber(row, 'expires_at'),
+    createdAtMs: readNumber(row, 'created_at_time'),
+    useStaticKey: Boolean(row['use_static_key']),
+    prevRefreshTokenHash2: readOptionalText(row, 'prev_refresh_token_hash_2'),
+    rotatedAtMs: rotatedAt === null ? undefined : readNumber(row, 'refresh_token_rotated_at'),
+  };
+}
+
+/** Reads the key of a session. */
+export function toSessionKey(row: SqlRow): SessionKey {
+  return { tenantId: readText(row, 'tenant_id'), sessionHandle: toSessionHandle(row) };
+}
+
+/** Reads the handle of a session. */
+export function toSessionHandle(row: SqlRow): string {
+  return readText(row, 'session_handle');
 }

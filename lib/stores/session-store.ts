@@ -34,7 +34,7 @@ export interface SessionRow extends SessionKey {
 }
 
 /**
- * What a row must be for an update to happen. An absent member is not checked, so `{}` accepts every row.
+ * The condition of an update. An absent member is not checked, so `{}` accepts every row.
  *
  * @publicApi
  */
@@ -90,6 +90,14 @@ export interface FoundSession {
   readonly isUpdated: boolean;
 }
 
+/**
+ * Returns whether every database keeps a text as it is. PostgreSQL refuses NUL, and half a surrogate pair has no UTF-8, so
+ * it would come back as another character.
+ */
+export function isStorableText(text: string): boolean {
+  return !/[\0\p{Surrogate}]/u.test(text);
+}
+
 /** Returns whether a row meets a condition; for stores that hold rows in memory. */
 export function meetsCondition(row: SessionRow, where: SessionCondition): boolean {
   return (
@@ -136,12 +144,12 @@ export class StoreSetupError extends Error {
 }
 
 /**
- * Where the embedded core keeps sessions and keys. Also the injection token.
+ * The place where the embedded core keeps sessions and keys. Also the injection token.
  *
  * Rules for all methods:
  * - Each call is atomic.
  * - Absence is no error: reads return undefined or an empty list, an update of an absent row returns undefined, and
- *   removing an absent row removes nothing.
+ *   removing an absent row does nothing.
  * - **Expired rows are ordinary rows** unless a method says otherwise, because the engine decides about expiry with its
  *   own clock.
  * - A removed row never comes back: only the two inserting methods add rows, a handle is never inserted twice, and an
@@ -157,7 +165,7 @@ export abstract class SessionStore {
   /**
    * Adds a row if its users have fewer than `limit.max` live rows (`expiresAtMs >= nowMs`) in the row's tenant. At the
    * limit it adds none, or first removes the rows that were created first. Concurrent calls for the same users count each
-   * other's rows. Rejects as {@link insertSession}, and has removed nothing then.
+   * other's rows. Rejects as {@link insertSession}, without having removed a row.
    */
   abstract insertSessionWithinLimit(row: SessionRow, limit: RowLimit): Promise<LimitedInsert>;
 

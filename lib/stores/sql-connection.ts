@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { SingleFlight } from '../util/single-flight.js';
 import { withTimeout } from '../util/with-timeout.js';
 import { StoreSetupError } from './session-store.js';
 import { isUpToDate, migrate, type SessionTables } from './schema.js';
@@ -8,16 +10,18 @@ import {
   type SqlRow,
   type SqlSteps,
   type SqlValue,
+  type SqlDialect,
 } from './sql-client.js';
-import type { SqlDialect } from './sql-dialect.js';
-import { withRetries, type RetryPolicy } from './sql-retry.js';
 
-/** How long closing waits for an opening that is under way: a server may be silent. */
-const CLOSE_PATIENCE_MS = 5000;
+/** The longest wait of a close for an opening under way, because a server may be silent. */
+const CLOSE_TIMEOUT_MS = 5000;
 
-/** The way of a SQL store to its database: opened with the first statement, which is repeated where that may help. */
+/** A SQL store's access to its database: it opens with the first statement, and repeats statements after transient failures. */
 export class SqlConnection {
-  private ready: Promise<void> | undefined;
+  /** Waits for a close under way, because an opening beside it would be left over or closed. */
+  private readonly opening = new SingleFlight(async () => this.closing.then(async () => this.open()), {
+    keepsValue: true,
+  });
   private closing: Promise<void> = Promise.resolve();
 
   constructor(
@@ -32,14 +36,7 @@ export class SqlConnection {
 
   /** Opens the database and brings the tables up to date: once, and again only after a failure. */
   async prepare(): Promise<void> {
-    // Opened while it is being closed, one of the two would be left over.
-    const opening = (this.ready ??= this.closing.then(async () => this.open()));
-    try {
-      await opening;
-    } catch (error) {
-      if (this.ready === opening) this.ready = undefined;
-      throw error;
-    }
+    return this.opening.run();
   }
 
   /** Runs one statement. */
@@ -48,7 +45,7 @@ export class SqlConnection {
     return this.retried(async () => this.client.query({ text, values }));
   }
 
-  /** Runs one statement while nobody else with the same lock does anything. */
+  /** Runs one statement while no other call with the same lock runs one. */
   async exclusively(lock: string, query: SqlQuery): Promise<void> {
     await this.exclusiveSteps(lock, function* () {
       yield query;
@@ -61,19 +58,19 @@ export class SqlConnection {
     return this.retried(async () => this.client.exclusively(lock, steps));
   }
 
-  /** Closes what is open when this is called, or is being opened; the next statement opens it again. */
+  /** Closes the database if it is open or being opened; the next statement opens it again. */
   async close(): Promise<void> {
-    const { ready, closing } = this;
-    this.ready = undefined;
-    const closed = this.closeAfter(closing, ready);
+    const { current } = this.opening;
+    this.opening.forget();
+    const closed = this.closeAfter(this.closing, current);
     this.closing = closed.catch(() => undefined);
     return closed;
   }
 
-  private async closeAfter(closing: Promise<void>, ready: Promise<void> | undefined): Promise<void> {
+  private async closeAfter(closing: Promise<void>, opening: Promise<void> | undefined): Promise<void> {
     await closing;
-    // An opening that failed has left nothing to wait for, and its caller knows.
-    if (ready) await withTimeout(ready, CLOSE_PATIENCE_MS, 'It is being opened').catch(() => undefined);
+    // The caller of a failed opening knows of the failure.
+    if (opening) await withTimeout(opening, CLOSE_TIMEOUT_MS, 'It is being opened').catch(() => undefined);
     await this.client.close();
   }
 
@@ -88,7 +85,7 @@ export class SqlConnection {
         this.client.exclusively(this.tables.migrations.sql, () => migrate(dialect, this.tables)),
       );
     } catch (error) {
-      if (!(error instanceof StoreSetupError)) throw error; // nobody answered, or not to the end
+      if (!(error instanceof StoreSetupError)) throw error; // the database did not respond
       throw new StoreSetupError(
         'The tables for the sessions could not be made or completed. If this account may not, run what schemaSql() ' +
           `gives by hand and set migrate: false. The reason: ${error.message}`,
@@ -105,6 +102,37 @@ export class SqlConnection {
       if (!(error instanceof TypeError) && !dialect.isSetupFault(error)) throw error;
       const reason = error instanceof Error ? error.message : 'it cannot be used';
       throw new StoreSetupError(reason, { cause: error });
+    }
+  }
+}
+
+/** The number of attempts after transient failures, and the pauses between them. */
+export interface RetryPolicy {
+  /** Attempts in all. */
+  readonly attempts: number;
+  readonly sleep: (ms: number) => Promise<unknown>;
+  /** Returns a number from 0 to 1, so that calls that collided do not collide again. */
+  readonly random: () => number;
+}
+
+/** Ten attempts within about two and a half seconds. */
+export const DEFAULT_RETRY: RetryPolicy = { attempts: 10, sleep: delay, random: Math.random };
+
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 1000;
+
+/** Repeats work that failed without an effect. @throws the last failure */
+async function withRetries<T>(
+  work: () => Promise<T>,
+  isTransient: (error: unknown) => boolean,
+  { attempts, sleep, random }: RetryPolicy,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt >= attempts || !isTransient(error)) throw error;
+      await sleep(Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempt - 1)) * random());
     }
   }
 }

@@ -1,23 +1,25 @@
-import type { StoredDynamicKey, StoredStaticKey } from './session-store.js';
-import type { SessionTables } from './schema.js';
+import { SessionStore, type StoredDynamicKey, type StoredStaticKey } from './session-store.js';
+import { OURS, type SessionTables } from './schema.js';
+import { readNumber, readOptionalText, readText } from './sql-client.js';
 import type { SqlConnection } from './sql-connection.js';
-import { readNumber, readOptionalText, OURS, readText } from './sql-rows.js';
 
 /** Name of the row of `key_value`, as a Core calls it. */
 const REFRESH_TOKEN_KEY = 'refresh_token_key';
-/** How the names of keys begin that a Core does not know. */
+/** The prefixes of the names of keys that a Core does not know. */
 const OWN_KEYS = { dynamic: 'nest_sessions_dynamic_key_', static: 'nest_sessions_static_key_' };
 const ALGORITHM_NAME = /^[A-Z0-9]{1,10}$/;
 
-/** The keys of a SQL store: the one of refresh tokens, rotating ones and static ones. */
-export class SqlKeys {
-  constructor(
-    private readonly connection: SqlConnection,
-    private readonly tables: SessionTables,
-  ) {}
+/** The half of a SQL store that keeps keys: the refresh-token key, rotating keys and static keys. */
+export abstract class SqlKeyStore extends SessionStore {
+  protected constructor(
+    protected readonly connection: SqlConnection,
+    protected readonly tables: SessionTables,
+  ) {
+    super();
+  }
 
-  /** The primary key lets one candidate in; a statement after that sees it, whoever it came from. */
-  async getOrSetRefreshTokenKey(candidate: string, nowMs: number): Promise<string> {
+  /** The primary key accepts one candidate, and the second read sees it, from whichever instance it came. */
+  override async getOrSetRefreshTokenKey(candidate: string, nowMs: number): Promise<string> {
     const known = await this.findRefreshTokenKey();
     if (known !== undefined) return known;
     await this.connection.run(
@@ -32,7 +34,7 @@ export class SqlKeys {
     return stored;
   }
 
-  async findDynamicKeys(sinceMs: number): Promise<StoredDynamicKey[]> {
+  override async findDynamicKeys(sinceMs: number): Promise<StoredDynamicKey[]> {
     const rows = await this.connection.run(
       `SELECT created_at_time, value, NULL AS name FROM ${this.tables.dynamicKeys.sql}
          WHERE ${OURS} AND created_at_time >= $1
@@ -48,12 +50,12 @@ export class SqlKeys {
     });
   }
 
-  /** Locked: that no newer key is there is nothing a row could guard. */
-  async addDynamicKey(key: StoredDynamicKey, unlessSinceMs: number): Promise<void> {
+  /** Takes a lock, because no row can guard the condition that a newer key is absent. */
+  override async addDynamicKey(key: StoredDynamicKey, unlessSinceMs: number): Promise<void> {
     const { createdAtMs, value, algorithm = 'RS256' } = key;
     const { dynamicKeys, keyValue } = this.tables;
     const values = [createdAtMs, value, unlessSinceMs];
-    // Of any algorithm: the time is the key's name.
+    // The time is the key's name, so it must be free among the keys of all algorithms.
     const isNew = `NOT EXISTS (SELECT 1 FROM ${dynamicKeys.sql} WHERE ${OURS} AND created_at_time = CAST($1 AS BIGINT))
         AND NOT EXISTS (
           SELECT 1 FROM ${keyValue.sql} WHERE ${isOwnKey('dynamic')} AND created_at_time = CAST($1 AS BIGINT))`;
@@ -75,7 +77,7 @@ export class SqlKeys {
     await this.connection.exclusively(dynamicKeys.sql, algorithm === 'RS256' ? rsa : other);
   }
 
-  async deleteDynamicKeys(beforeMs: number): Promise<void> {
+  override async deleteDynamicKeys(beforeMs: number): Promise<void> {
     const { dynamicKeys, keyValue } = this.tables;
     await this.connection.exclusiveSteps(dynamicKeys.sql, function* () {
       yield {
@@ -89,7 +91,7 @@ export class SqlKeys {
     });
   }
 
-  async findStaticKeys(): Promise<StoredStaticKey[]> {
+  override async findStaticKeys(): Promise<StoredStaticKey[]> {
     const rows = await this.connection.run(
       `SELECT key_id, key_string, algorithm, created_at FROM ${this.tables.staticKeys.sql} WHERE ${OURS}
        UNION ALL SELECT name, value, NULL, created_at_time FROM ${this.tables.keyValue.sql}
@@ -106,8 +108,8 @@ export class SqlKeys {
     });
   }
 
-  /** Locked, as `addDynamicKey`. */
-  async addStaticKey({ kid, value, algorithm, createdAtMs }: StoredStaticKey): Promise<void> {
+  /** Takes a lock, as `addDynamicKey`. */
+  override async addStaticKey({ kid, value, algorithm, createdAtMs }: StoredStaticKey): Promise<void> {
     const { staticKeys, keyValue } = this.tables;
     const rsa = {
       text: `INSERT INTO ${staticKeys.sql} (app_id, key_id, key_string, algorithm, created_at)
@@ -136,15 +138,15 @@ export class SqlKeys {
 }
 
 /**
- * Keys for other algorithms than RS256 stand in `key_value`, by a name of ours: a SuperTokens Core reads the two tables of
- * keys as a whole, takes each for an RSA key, and fails of one that is not.
+ * Returns the name of a key in `key_value`. Keys for other algorithms than RS256 are there, because a SuperTokens Core reads
+ * its two tables of keys as a whole, takes each key for an RSA key, and fails on any other.
  */
 function ownKeyName(kind: 'dynamic' | 'static', algorithm: string, id: string): string {
   if (!ALGORITHM_NAME.test(algorithm)) throw new TypeError('This is no name of an algorithm');
   return `${OWN_KEYS[kind]}${algorithm}_${id}`;
 }
 
-/** The condition that a row of `key_value` is such a key, of one algorithm or of any. */
+/** Returns the condition that a row of `key_value` is such a key, of one algorithm or of any. */
 function isOwnKey(kind: 'dynamic' | 'static', algorithm?: string): string {
   const prefix = algorithm === undefined ? OWN_KEYS[kind] : ownKeyName(kind, algorithm, '');
   return `${OURS} AND tenant_id = 'public' AND SUBSTR(name, 1, ${prefix.length}) = '${prefix}'`;

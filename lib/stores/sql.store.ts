@@ -1,7 +1,7 @@
 import { CoreBadInputError } from '../errors.js';
 import { selectSurplus } from '../util/session-cap.js';
 import {
-  SessionStore,
+  isStorableText,
   type FoundSession,
   type LimitedInsert,
   type RowLimit,
@@ -10,22 +10,27 @@ import {
   type SessionKey,
   type SessionRow,
   type SessionsOfUsers,
-  type StoredDynamicKey,
-  type StoredStaticKey,
   type UpdateOnRead,
 } from './session-store.js';
-import { sessionTables, type SchemaOptions, type SessionTables } from './schema.js';
+import {
+  COLUMNS,
+  COLUMNS_OF_S,
+  OURS,
+  sessionTables,
+  toSessionHandle,
+  toSessionKey,
+  toSessionRow,
+  type SchemaOptions,
+} from './schema.js';
 import type { SqlClient, SqlQuery, SqlSteps, SqlValue } from './sql-client.js';
-import { SqlConnection } from './sql-connection.js';
-import { SqlKeys } from './sql-keys.js';
-import { DEFAULT_RETRY, type RetryPolicy } from './sql-retry.js';
-import { COLUMNS, COLUMNS_OF_S, toSessionHandle, toSessionKey, OURS, toSessionRow } from './sql-rows.js';
+import { SqlConnection, DEFAULT_RETRY, type RetryPolicy } from './sql-connection.js';
+import { SqlKeyStore } from './sql-keys.js';
 
-/** What the SQL stores have in common. */
+/** The options that all SQL stores have. */
 export interface SqlStoreOptions extends SchemaOptions {
   /**
-   * Makes and completes the tables before the first statement. Default true. With false the store takes what is there;
-   * `schemaSql` gives the statements.
+   * Makes and completes the tables before the first statement. Default true. With false the store uses the tables as
+   * they are; `schemaSql` returns the statements that make them.
    */
   migrate?: boolean;
 }
@@ -33,31 +38,26 @@ export interface SqlStoreOptions extends SchemaOptions {
 const THE_SESSION = `${OURS} AND tenant_id = $1 AND session_handle = $2`;
 
 /**
- * Sessions in the tables of a SuperTokens Core, on any SQL database there is a client for.
+ * Sessions in the tables of a SuperTokens Core, on any SQL database that has a client.
  *
- * Each method is one statement on its happy path. READ COMMITTED, PostgreSQL's default, suffices for them: each decides
- * on the one row that it changes, in its WHERE clause, which PostgreSQL evaluates again when it had to wait for
- * another writer of that row; stricter levels only add failures to retry. SQLite has one writer at a time. The few
- * cases in which rows that are *not* there decide take a lock (`exclusively`).
+ * Each method is one statement on its happy path. READ COMMITTED, PostgreSQL's default, is strict enough: each statement
+ * decides about the one row that it changes in its WHERE clause, and PostgreSQL evaluates that again after a wait for
+ * another writer of the row. Stricter levels only add failures to retry. SQLite has one writer at a time. The few methods
+ * that depend on the *absence* of rows take a lock (`exclusively`).
  *
  * @see docs/protocol/core.md B15, C
  */
-export class SqlStore extends SessionStore {
-  private readonly tables: SessionTables;
-  private readonly connection: SqlConnection;
-  private readonly keys: SqlKeys;
+export class SqlStore extends SqlKeyStore {
   private sweepPosition: number | undefined;
 
   /** @throws {TypeError} an option cannot be used */
   constructor(client: SqlClient, options: SqlStoreOptions = {}, retry: RetryPolicy = DEFAULT_RETRY) {
-    super();
     const { migrate: isMigrating = true } = options;
     if (typeof isMigrating !== 'boolean') {
       throw new TypeError(`migrate: must be true or false, not ${JSON.stringify(isMigrating)}`);
     }
-    this.tables = sessionTables(options);
-    this.connection = new SqlConnection(client, this.tables, { isMigrating, retry });
-    this.keys = new SqlKeys(this.connection, this.tables);
+    const tables = sessionTables(options);
+    super(new SqlConnection(client, tables, { isMigrating, retry }), tables);
   }
 
   /** Opens the database and brings the tables up to date: once, and again only after a failure. */
@@ -65,26 +65,26 @@ export class SqlStore extends SessionStore {
     return this.connection.prepare();
   }
 
-  /** The primary key refuses a handle that exists. */
+  /** Leaves it to the primary key to refuse a handle that exists. */
   override async insertSession(row: SessionRow): Promise<void> {
     const { text, values } = this.insertQuery(row);
-    await this.inserting(row, () => this.connection.run(text, ...values));
+    await this.insertChecked(row, () => this.connection.run(text, ...values));
   }
 
   /**
-   * Locked for these users in this tenant: how many rows there are is nothing a row could guard. Two or three statements,
-   * of which each sees what was committed before it; sign-ins of others do not wait.
+   * Takes a lock for these users in this tenant, because no row can guard a number of rows; sign-ins of other users do not
+   * wait. It is two or three statements, and each sees the rows that were committed before it.
    */
   override async insertSessionWithinLimit(row: SessionRow, limit: RowLimit): Promise<LimitedInsert> {
     const userIds = [...new Set(limit.userIds)].sort();
     const lock = JSON.stringify([this.tables.sessions.sql, row.tenantId, userIds]);
-    return this.inserting(row, () =>
+    return this.insertChecked(row, () =>
       this.connection.exclusiveSteps(lock, () => this.insertWithin({ ...limit, userIds }, row)),
     );
   }
 
   private *insertWithin(limit: RowLimit, row: SessionRow): SqlSteps<LimitedInsert> {
-    const { condition, values } = this.ofUsers({ ...limit, tenantId: row.tenantId });
+    const { condition, values } = this.conditionForUsers({ ...limit, tenantId: row.tenantId });
     const live = yield {
       text: `SELECT tenant_id, session_handle FROM ${this.tables.sessions.sql}
         WHERE ${condition} ORDER BY created_at_time, session_handle`,
@@ -117,9 +117,9 @@ export class SqlStore extends SessionStore {
     };
   }
 
-  /** What is wrong with a row in the words of the caller. */
-  private async inserting<T>(row: SessionRow, insert: () => Promise<T>): Promise<T> {
-    if (!isStorable(row.userId)) {
+  /** Inserts a row. @throws {CoreBadInputError} its user id or its tenant cannot be stored */
+  private async insertChecked<T>(row: SessionRow, insert: () => Promise<T>): Promise<T> {
+    if (!isStorableText(row.userId)) {
       throw new CoreBadInputError(
         'The user id contains NUL or half a surrogate pair, which no database can keep',
       );
@@ -135,7 +135,7 @@ export class SqlStore extends SessionStore {
     }
   }
 
-  /** A read of one row by its primary key. */
+  /** Reads one row by its primary key. */
   override async findSession(key: SessionKey): Promise<SessionRow | undefined> {
     const [row] = await this.connection.run(
       `SELECT ${COLUMNS} FROM ${this.tables.sessions.sql} WHERE ${THE_SESSION}`,
@@ -192,7 +192,7 @@ export class SqlStore extends SessionStore {
     return { row: row && toSessionRow(row), isUpdated: row?.['is_updated'] === true };
   }
 
-  /** Each row is removed, and answered, by one of several at once. They may deadlock, and then one is repeated. */
+  /** Of concurrent calls one removes a row and returns its handle. They may deadlock, and then one is repeated. */
   override async deleteSessions(keys: readonly SessionKey[]): Promise<string[]> {
     const { text, values } = this.deletionQuery(keys);
     return Array.from(await this.connection.run(text, ...values), toSessionHandle);
@@ -208,9 +208,9 @@ export class SqlStore extends SessionStore {
     };
   }
 
-  /** A session that the user starts meanwhile may stay: it began after the removal. Otherwise as above. */
+  /** A session that begins after the statement stays. */
   override async deleteSessionsOfUsers(input: SessionsOfUsers): Promise<string[]> {
-    const { condition, values } = this.ofUsers(input);
+    const { condition, values } = this.conditionForUsers(input);
     const rows = await this.connection.run(
       `DELETE FROM ${this.tables.sessions.sql} WHERE ${condition} RETURNING session_handle`,
       ...values,
@@ -218,9 +218,9 @@ export class SqlStore extends SessionStore {
     return Array.from(rows, toSessionHandle);
   }
 
-  /** A snapshot of committed rows. */
+  /** Reads a snapshot of committed rows. */
   override async findSessionHandlesOfUsers(input: SessionsOfUsers): Promise<string[]> {
-    const { condition, values } = this.ofUsers(input);
+    const { condition, values } = this.conditionForUsers(input);
     const rows = await this.connection.run(
       `SELECT session_handle FROM ${this.tables.sessions.sql} WHERE ${condition}`,
       ...values,
@@ -228,7 +228,7 @@ export class SqlStore extends SessionStore {
     return Array.from(rows, toSessionHandle);
   }
 
-  /** Rows are checked again as they are removed, so several may sweep at once. Each step begins where the last ended. */
+  /** Begins where the last step ended. Each row is checked again when it is removed, so several instances may sweep at once. */
   override async deleteExpiredSessions(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }> {
     const position = this.sweepPosition;
     this.sweepPosition = await this.connection.dialect.sweep(
@@ -239,39 +239,18 @@ export class SqlStore extends SessionStore {
     return { mayHaveMore: this.sweepPosition !== undefined };
   }
 
-  override async getOrSetRefreshTokenKey(candidate: string, nowMs: number): Promise<string> {
-    return this.keys.getOrSetRefreshTokenKey(candidate, nowMs);
-  }
-
-  override async findDynamicKeys(sinceMs: number): Promise<StoredDynamicKey[]> {
-    return this.keys.findDynamicKeys(sinceMs);
-  }
-
-  override async addDynamicKey(key: StoredDynamicKey, unlessSinceMs: number): Promise<void> {
-    return this.keys.addDynamicKey(key, unlessSinceMs);
-  }
-
-  override async deleteDynamicKeys(beforeMs: number): Promise<void> {
-    return this.keys.deleteDynamicKeys(beforeMs);
-  }
-
-  override async findStaticKeys(): Promise<StoredStaticKey[]> {
-    return this.keys.findStaticKeys();
-  }
-
-  override async addStaticKey(key: StoredStaticKey): Promise<void> {
-    return this.keys.addStaticKey(key);
-  }
-
-  /** What the store opened itself; the next statement would open it again. */
+  /** Closes the database if the store opened it; a later statement opens it again. */
   override async close(): Promise<void> {
     return this.connection.close();
   }
 
-  private ofUsers({ userIds, tenantId, nowMs }: SessionsOfUsers): { condition: string; values: SqlValue[] } {
-    // What cannot be stored belongs to nobody, and a driver might turn it into somebody else's id.
+  private conditionForUsers({ userIds, tenantId, nowMs }: SessionsOfUsers): {
+    condition: string;
+    values: SqlValue[];
+  } {
+    // An id that cannot be stored has no sessions, and a driver could turn it into another user's id.
     const condition = `${OURS} AND ${this.connection.dialect.inList('user_id', '$1')} AND expires_at >= $2`;
-    const values = [JSON.stringify(userIds.filter(isStorable)), nowMs];
+    const values = [JSON.stringify(userIds.filter(isStorableText)), nowMs];
     return tenantId === undefined
       ? { condition, values }
       : { condition: `${condition} AND tenant_id = $3`, values: [...values, tenantId] };
@@ -327,9 +306,4 @@ function conditions(where: SessionCondition, parameters: Parameters, table = '')
     ...compare(`COALESCE(${table}jwt_user_payload, '{}') =`, accessTokenPayload, 'TEXT'),
     ...compare(`${table}expires_at >=`, minExpiresAtMs, 'BIGINT'),
   ];
-}
-
-/** NUL is refused by PostgreSQL; half a surrogate pair has no UTF-8 and would come back as another character. */
-function isStorable(text: string): boolean {
-  return !/\0|\p{Surrogate}/u.test(text);
 }

@@ -1,14 +1,21 @@
 import { closeSync, openSync } from 'node:fs';
+import { SingleFlight } from '../util/single-flight.js';
 import { StoreSetupError, type SessionStore } from './session-store.js';
 import type { SchemaOptions } from './schema.js';
-import type { SqlClient, SqlQuery, SqlRow, SqlSteps, SqlValue } from './sql-client.js';
-import { sqliteDialect } from './sql-dialect.js';
+import {
+  type SqlClient,
+  type SqlQuery,
+  type SqlRow,
+  type SqlSteps,
+  type SqlValue,
+  sqliteDialect,
+} from './sql-client.js';
 import { assertStoreOptions } from './store-options.js';
 import { SqlStore, type SqlStoreOptions } from './sql.store.js';
 
 /**
- * An open SQLite database: a `DatabaseSync` of `node:sqlite`, or a `Database` of `libsql` or `better-sqlite3`, of which
- * these methods are used.
+ * An open SQLite database, with the methods that the store calls: a `DatabaseSync` of `node:sqlite`, or a `Database` of
+ * `libsql` or `better-sqlite3`.
  *
  * @publicApi
  */
@@ -24,7 +31,7 @@ export interface SqliteDatabase {
  * @publicApi
  */
 export interface SqliteStatement {
-  /** False for a statement that answers no rows; `node:sqlite` does not say. */
+  /** False for a statement that returns no rows; `node:sqlite` does not have this property. */
   readonly reader?: boolean;
   all(...values: (string | number | null)[]): unknown[];
   run(...values: (string | number | null)[]): unknown;
@@ -37,27 +44,28 @@ export interface SqliteStatement {
  */
 export interface SqliteStoreOptions extends Pick<SqlStoreOptions, 'migrate' | 'tablePrefix'> {
   /**
-   * When a write counts as done. Default `FULL`: when the disk has it, so that nothing acknowledged is ever lost. With
-   * `NORMAL` a crash of the process still loses nothing, but a power cut may take back the last moments: sessions that
-   * were just created are then gone, and ones that were just revoked are there again. It is about ten times faster.
+   * When a write is complete. Default `FULL`: when the disk has it, so that no acknowledged write is ever lost. With
+   * `NORMAL` a crash of the process still loses no write, but a power cut may undo the last moments: sessions that were just
+   * created are then gone, and sessions that were just revoked are back. `NORMAL` is about ten times faster.
    */
   synchronous?: 'FULL' | 'NORMAL';
   /**
-   * How long one attempt waits for another process that is writing, milliseconds. The process does nothing else
-   * meanwhile; after it, the attempt is repeated up to nine times with pauses in which it does. Default 100.
+   * The wait of one attempt for another process that is writing, milliseconds. It blocks this process; after it, the attempt
+   * is repeated up to nine times, with pauses that do not block. Default 100.
    */
   busyTimeoutMs?: number;
 }
 
 /**
- * Sessions in a SQLite file: they survive a restart, and no server is needed. Several processes on one machine may
- * share the file; it must not be on a network drive. It is made readable by its owner only, for it holds the signing keys.
+ * Makes a store that keeps sessions in a SQLite file: they survive a restart, and no server is needed. Several processes on
+ * one machine may share the file; it must not be on a network drive. Only its owner may read it, because it holds the
+ * signing keys.
  *
- * A file name is opened with `node:sqlite` (Node 22.13 or newer) or else with the package `libsql` or `better-sqlite3`,
- * whichever is installed, when the store is first used. A database that you opened yourself serves too: leave it to
- * the store alone, and close it yourself. Journal mode (WAL), `synchronous` and the busy timeout are set on either.
+ * When the store is first used, it opens a file with `node:sqlite` (Node 22.13 or newer), or else with the installed
+ * package `libsql` or `better-sqlite3`. You may also give it a database that you opened: use it for the store only, and
+ * close it yourself. The store sets the journal mode (WAL), `synchronous` and the busy timeout on either.
  *
- * @param fileOrDatabase name of the file, made if it is missing; `:memory:` keeps it in memory
+ * @param fileOrDatabase name of the file, which is made if it is missing; `:memory:` keeps the sessions in memory
  * @throws {TypeError} an option is wrong
  *
  * @example
@@ -75,12 +83,12 @@ export function sqliteStore(
   return new SqlStore(new SqliteClient(fileOrDatabase, options), toStoreOptions(options));
 }
 
-/** A file, or a database of the application, as the SQL store wants it. */
+/** The SQL store's port to a file or to a database of the application. */
 export class SqliteClient implements SqlClient {
   readonly dialect = sqliteDialect;
   private readonly statements = new Map<string, CompiledStatement>();
   private readonly pragmas: readonly string[];
-  private opening: Promise<SqliteDatabase> | undefined;
+  private readonly opening = new SingleFlight(async () => this.openSource(), { keepsValue: true });
   private database: SqliteDatabase | undefined;
 
   /** @throws {TypeError} an option is wrong */
@@ -105,12 +113,10 @@ export class SqliteClient implements SqlClient {
   }
 
   async open(): Promise<void> {
-    const opening = (this.opening ??= this.openSource());
-    const database = await opening.catch((error: unknown) => {
-      if (this.opening === opening) this.opening = undefined;
-      throw error;
-    });
-    if (this.opening !== opening) throw new Error('The SQLite database was closed while it was being opened');
+    const opening = this.opening.run();
+    const database = await opening;
+    if (this.opening.current !== opening)
+      throw new Error('The SQLite database was closed while it was being opened');
     this.database = database;
     for (const pragma of this.pragmas) database.exec(pragma);
   }
@@ -119,7 +125,7 @@ export class SqliteClient implements SqlClient {
     return this.execute(query);
   }
 
-  /** Holds the one write lock of the database from the beginning, whatever `lock` says; nothing else runs meanwhile. */
+  /** Takes the one write lock of the database from the beginning, for any `lock`; no other call of this process runs meanwhile. */
   async exclusively<T>(_lock: string, steps: () => SqlSteps<T>): Promise<T> {
     const database = this.opened();
     database.exec('BEGIN IMMEDIATE');
@@ -133,14 +139,14 @@ export class SqliteClient implements SqlClient {
     }
   }
 
-  /** libsql up to 0.5.29 lets go of the file only when the statements on it have been collected; the others do at once. */
+  /** libsql up to 0.5.29 releases the file only when its statements have been garbage collected; the others do at once. */
   async close(): Promise<void> {
-    const { opening } = this;
-    this.opening = undefined;
+    const { current } = this.opening;
+    this.opening.forget();
     this.database = undefined;
     this.statements.clear();
-    // One that is being opened is closed as soon as it is there; where that fails there is nothing to close.
-    const database = await opening?.catch(() => undefined);
+    // A database that is being opened is closed once it is open; a failed opening leaves none to close.
+    const database = await current?.catch(() => undefined);
     if (typeof this.source === 'string') database?.close();
   }
 
@@ -167,7 +173,7 @@ export class SqliteClient implements SqlClient {
   private compiled(text: string): CompiledStatement {
     const known = this.statements.get(text);
     if (known) return known;
-    // Plain `?` is the one notation that all three drivers fill by position.
+    // Plain `?` is the only notation that all three drivers fill by position.
     const order = Array.from(text.matchAll(/\$(\d+)/g), ([, position]) => Number(position) - 1);
     const compiled = { statement: this.opened().prepare(text.replaceAll(/\$\d+/g, '?')), order };
     this.statements.set(text, compiled);
@@ -182,7 +188,7 @@ export class SqliteClient implements SqlClient {
 
 interface CompiledStatement {
   readonly statement: SqliteStatement;
-  /** Which value goes to each question mark. */
+  /** The index of the value for each question mark. */
   readonly order: readonly number[];
 }
 
@@ -207,9 +213,10 @@ async function openFile(file: string): Promise<SqliteDatabase> {
 }
 
 /**
- * The first of the SQLite drivers that is there.
+ * Loads the first SQLite driver that is installed.
  *
- * @param importModule stands for `import()` in tests
+ * @param importModule replaces `import()` in tests
+ * @throws {StoreSetupError} none is installed
  */
 export async function loadDriver(
   importModule: (name: string) => Promise<unknown> = (name) => import(name),
@@ -231,7 +238,7 @@ export async function loadDriver(
   );
 }
 
-/** SQLite gives its other files the rights of this one. */
+/** Makes the file readable by its owner only; SQLite gives its other files the same rights. */
 function makePrivateFile(file: string): void {
   closeSync(openSync(file, 'a', 0o600));
 }
@@ -240,11 +247,11 @@ function rollBack(database: SqliteDatabase): void {
   try {
     database.exec('ROLLBACK');
   } catch {
-    // SQLite has ended some failed transactions itself; the first failure is the one to report.
+    // SQLite ends some failed transactions itself; the first failure is the one to report.
   }
 }
 
-/** SQLite has no booleans. */
+/** Converts a boolean, because SQLite has none. */
 function asStored(value: SqlValue): string | number | null {
   return typeof value === 'boolean' ? Number(value) : value;
 }

@@ -1,11 +1,11 @@
-import { isOptionsObject, show } from '../options/option-reader.js';
+import { isOptionsObject, show } from '../options/option-table.js';
 import { findUnknownOptions } from '../options/unknown-options.js';
 
 /**
- * A mistyped option would do nothing, and nobody would notice.
+ * Checks the names of a store's options, because a mistyped one would have no effect.
  *
- * @param of whose options these are, for the message
- * @throws {TypeError} these are no options, or one of them has an unknown name
+ * @param of the function that received the options, for the message
+ * @throws {TypeError} this is no object, or an option has an unknown name
  */
 export function assertStoreOptions(of: string, options: unknown, knownNames: readonly string[]): void {
   if (!isOptionsObject(options)) {

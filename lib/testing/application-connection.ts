@@ -12,7 +12,7 @@ export interface OutgoingRequest {
 }
 
 /** An answer as the framework gives it. */
-export interface IncomingAnswer {
+export interface IncomingResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
@@ -47,7 +47,7 @@ export class ApplicationConnection {
   }
 
   /** @throws {TypeError} the path is none */
-  async send(request: OutgoingRequest): Promise<IncomingAnswer> {
+  async send(request: OutgoingRequest): Promise<IncomingResponse> {
     if (!request.path.startsWith('/')) throw new TypeError(`A path begins with a slash: /${request.path}`);
     this.running++;
     try {
@@ -81,7 +81,7 @@ function isHttpApplication(app: INestApplicationContext): app is INestApplicatio
 async function exchange(
   port: number,
   { method, path, headers, payload }: OutgoingRequest,
-): Promise<IncomingAnswer> {
+): Promise<IncomingResponse> {
   const client = sendRequest({ host: '127.0.0.1', port, agent: false, method, path, headers });
   client.end(payload);
   const [response] = (await once(client, 'response')) as [IncomingMessage];

@@ -21,7 +21,7 @@ describe('the tokens of a client', () => {
     ['/api', '/apiary', false],
     ['/api/', '/api/orders', true],
   ])('send a cookie of %s with a request to %s: %s', (cookiePath, path, isSent) => {
-    const { cookie } = browserWith(`a=1; Path=${cookiePath}`).headersFor(path);
+    const { cookie } = browserWith(`a=1; Path=${cookiePath}`).requestHeaders(path);
     expect(cookie).toBe(isSent ? 'a=1' : undefined);
   });
 
@@ -44,9 +44,9 @@ describe('the tokens of a client', () => {
       lines: (name: string) => [headers[name]].filter((value) => value !== undefined),
     });
     tokens.keep(answer({ 'st-access-token': 'a', 'st-refresh-token': 'r', 'anti-csrf': 'c' }));
-    expect(tokens.headersFor('/orders')).toMatchObject({ authorization: 'Bearer a', 'anti-csrf': 'c' });
-    expect(tokens.headersFor('/auth/session/refresh')).toMatchObject({ authorization: 'Bearer r' });
+    expect(tokens.requestHeaders('/orders')).toMatchObject({ authorization: 'Bearer a', 'anti-csrf': 'c' });
+    expect(tokens.requestHeaders('/auth/session/refresh')).toMatchObject({ authorization: 'Bearer r' });
     tokens.keep(answer({ 'front-token': 'remove' }));
-    expect(tokens.headersFor('/orders')).toEqual({ 'st-auth-mode': 'header', rid: 'anti-csrf' });
+    expect(tokens.requestHeaders('/orders')).toEqual({ 'st-auth-mode': 'header', rid: 'anti-csrf' });
   });
 });

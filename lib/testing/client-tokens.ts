@@ -2,7 +2,7 @@ import type { TokenTransferMethod } from '../options/wire-options.js';
 import { CookieJar, formatCookieHeader, matchesCookiePath, parseSetCookie } from '../http/set-cookie.js';
 
 /** What is read of an answer. */
-export interface AnswerHeaders {
+export interface ResponseHeaders {
   /** All lines of a header; the name is case-insensitive. */
   lines(name: string): readonly string[];
 }
@@ -59,7 +59,7 @@ export class ClientTokens {
   }
 
   /** The headers of a request to a path as the application sees it, with or without query. */
-  headersFor(pathAndQuery: string): Record<string, string> {
+  requestHeaders(pathAndQuery: string): Record<string, string> {
     const path = (this.options.gatewayPath ?? '') + (pathAndQuery.split('?', 1)[0] ?? '');
     const bearer = path === this.options.refreshPath ? this.refreshToken : this.accessToken;
     const cookies = this.jar.list().filter((cookie) => matchesCookiePath(cookie.path, path));
@@ -76,7 +76,7 @@ export class ClientTokens {
   }
 
   /** Takes over what an answer says. */
-  keep(answer: AnswerHeaders): void {
+  keep(answer: ResponseHeaders): void {
     const nowMs = this.options.now?.() ?? Number.NEGATIVE_INFINITY;
     for (const line of answer.lines('set-cookie')) {
       const cookie = parseSetCookie(line, ANY_URL, nowMs);

@@ -1,5 +1,6 @@
 import { CoreClient } from '../core/core-client.js';
 import { SessionEvents } from '../events/session-events.js';
+import { WIRE_OPTIONS } from '../options/wire-options.js';
 import type { ResolvedSessionOptions, SessionModuleOptions } from '../session.options.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS } from '../session.constants.js';
 import { Clock } from '../util/clock.js';
@@ -8,7 +9,7 @@ import { TestClock } from './test-clock.js';
 import {
   resolveForTests,
   replacementRoles,
-  testCore,
+  createTestCore,
   type SessionTestingOptions,
 } from './testing-options.js';
 
@@ -25,7 +26,10 @@ export interface ProviderOverrides {
 }
 
 /** Where the core of a `SessionCoreModule` says that it lives; nothing connects to it. */
-const NO_SESSION_MODULE = { apiDomain: 'http://localhost:3567', jwksRefreshIntervalSec: 14_400 };
+const NO_SESSION_MODULE = {
+  apiDomain: 'http://localhost:3567',
+  jwksRefreshIntervalSec: WIRE_OPTIONS.jwksRefreshIntervalSec.fallback,
+};
 
 /**
  * Puts the sessions of an application under test into memory and on a clock that the test moves. The core that the
@@ -49,7 +53,7 @@ export function overrideSessions<Builder extends ProviderOverrides>(
   builder.overrideProvider(RESOLVED_SESSION_OPTIONS).useFactory({
     inject: [SESSION_MODULE_OPTIONS],
     factory: (given: SessionModuleOptions) => {
-      const core = testCore(options, given.core);
+      const core = createTestCore(options, given.core);
       const userRoles = options.userRoles ?? given.userRoles ?? replacementRoles(given.core, core);
       return resolveForTests(given, { core, userRoles });
     },
@@ -58,7 +62,7 @@ export function overrideSessions<Builder extends ProviderOverrides>(
   builder.overrideProvider(CoreClient).useFactory({
     inject: [Clock, SessionEvents, { token: RESOLVED_SESSION_OPTIONS, optional: true }],
     factory: (clock: Clock, events: SessionEvents, resolved?: ResolvedSessionOptions): CoreClient => {
-      const core = resolved?.core ?? testCore(options);
+      const core = resolved?.core ?? createTestCore(options);
       const { apiDomain, jwksRefreshIntervalSec } = resolved
         ? { apiDomain: resolved.config.appInfo.apiDomain, ...resolved.config }
         : NO_SESSION_MODULE;

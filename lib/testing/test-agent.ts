@@ -1,5 +1,5 @@
-import type { AnswerHeaders, ClientTokens } from './client-tokens.js';
-import type { ApplicationConnection, IncomingAnswer } from './application-connection.js';
+import type { ResponseHeaders, ClientTokens } from './client-tokens.js';
+import type { ApplicationConnection, IncomingResponse } from './application-connection.js';
 import type { SessionWire } from './session-wire.js';
 
 /**
@@ -23,7 +23,7 @@ export interface TestRequest {
  *
  * @publicApi
  */
-export interface TestAnswer {
+export interface TestResponse {
   readonly status: number;
   /** By names in lower case; `set-cookie` is a list. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -37,7 +37,7 @@ export interface TestAnswer {
  *
  * @publicApi
  */
-export type ForeignAnswer = ({ readonly status: number } | { readonly statusCode: number }) & {
+export type ForeignResponse = ({ readonly status: number } | { readonly statusCode: number }) & {
   readonly headers:
     Readonly<Record<string, unknown>> | { get(name: string): string | null; getSetCookie(): string[] };
 };
@@ -54,7 +54,7 @@ export type ForeignAnswer = ({ readonly status: number } | { readonly statusCode
  * @publicApi
  */
 export class TestAgent {
-  private refreshing: Promise<TestAnswer> | undefined;
+  private refreshing: Promise<TestResponse> | undefined;
 
   /** @internal */
   constructor(
@@ -64,28 +64,28 @@ export class TestAgent {
     private readonly autoRefresh: boolean,
   ) {}
 
-  async get(path: string, headers?: TestRequest['headers']): Promise<TestAnswer> {
+  async get(path: string, headers?: TestRequest['headers']): Promise<TestResponse> {
     return this.send(createRequest('GET', path, undefined, headers));
   }
 
-  async post(path: string, body?: unknown, headers?: TestRequest['headers']): Promise<TestAnswer> {
+  async post(path: string, body?: unknown, headers?: TestRequest['headers']): Promise<TestResponse> {
     return this.send(createRequest('POST', path, body, headers));
   }
 
-  async put(path: string, body?: unknown, headers?: TestRequest['headers']): Promise<TestAnswer> {
+  async put(path: string, body?: unknown, headers?: TestRequest['headers']): Promise<TestResponse> {
     return this.send(createRequest('PUT', path, body, headers));
   }
 
-  async patch(path: string, body?: unknown, headers?: TestRequest['headers']): Promise<TestAnswer> {
+  async patch(path: string, body?: unknown, headers?: TestRequest['headers']): Promise<TestResponse> {
     return this.send(createRequest('PATCH', path, body, headers));
   }
 
-  async delete(path: string, headers?: TestRequest['headers']): Promise<TestAnswer> {
+  async delete(path: string, headers?: TestRequest['headers']): Promise<TestResponse> {
     return this.send(createRequest('DELETE', path, undefined, headers));
   }
 
   /** Sends any request. */
-  async send(request: TestRequest): Promise<TestAnswer> {
+  async send(request: TestRequest): Promise<TestResponse> {
     return this.withRefresh(async () => this.sendOnce(request));
   }
 
@@ -98,19 +98,19 @@ export class TestAgent {
    * @example
    * await agent.sendWith('/files', (headers) => request(server).post('/files').set(headers).attach('file', bytes, 'a.txt'));
    */
-  async sendWith<Answer extends ForeignAnswer>(
+  async sendWith<Answer extends ForeignResponse>(
     path: string,
     request: (headers: Record<string, string>) => PromiseLike<Answer>,
   ): Promise<Answer> {
     return this.withRefresh(async () => {
-      const answer = await request({ ...this.wire.originHeaders(), ...this.tokens.headersFor(path) });
-      this.tokens.keep(foreignHeaders(answer.headers));
+      const answer = await request({ ...this.wire.originHeaders(), ...this.tokens.requestHeaders(path) });
+      this.tokens.keep(readForeignHeaders(answer.headers));
       return answer;
     });
   }
 
   /** Exchanges the refresh token, as the browser client does by itself. Calls that run at once share one request. */
-  async refresh(): Promise<TestAnswer> {
+  async refresh(): Promise<TestResponse> {
     this.refreshing ??= this.sendOnce({ method: 'POST', path: this.wire.routePath('refresh') }).finally(
       () => (this.refreshing = undefined),
     );
@@ -118,7 +118,7 @@ export class TestAgent {
   }
 
   /** Ends the session by the application's sign-out route. */
-  async signOut(): Promise<TestAnswer> {
+  async signOut(): Promise<TestResponse> {
     return this.post(this.wire.routePath('signOut'));
   }
 
@@ -127,7 +127,7 @@ export class TestAgent {
     return this.wire.hasRefreshToken(this.tokens);
   }
 
-  private async withRefresh<Answer extends ForeignAnswer>(attempt: () => Promise<Answer>): Promise<Answer> {
+  private async withRefresh<Answer extends ForeignResponse>(attempt: () => Promise<Answer>): Promise<Answer> {
     const sentWith = this.wire.readAccessToken(this.tokens);
     const answer = await attempt();
     if (!this.autoRefresh || readStatus(answer) !== this.wire.sessionExpiredStatusCode) return answer;
@@ -137,7 +137,7 @@ export class TestAgent {
     return attempt();
   }
 
-  private async sendOnce({ method = 'GET', path, headers = {}, body }: TestRequest): Promise<TestAnswer> {
+  private async sendOnce({ method = 'GET', path, headers = {}, body }: TestRequest): Promise<TestResponse> {
     const { payload, type } = encodeBody(body);
     const answer = await this.connection.send({
       method,
@@ -145,12 +145,12 @@ export class TestAgent {
       payload,
       headers: {
         ...this.wire.originHeaders(),
-        ...this.tokens.headersFor(path),
+        ...this.tokens.requestHeaders(path),
         ...(type === undefined ? {} : { 'content-type': type }),
         ...lowerCased(headers),
       },
     });
-    this.tokens.keep(foreignHeaders(answer.headers));
+    this.tokens.keep(readForeignHeaders(answer.headers));
     return { ...answer, body: parseBody(answer) };
   }
 }
@@ -174,7 +174,7 @@ function lowerCased(headers: Readonly<Record<string, string>>): Record<string, s
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
-function parseBody({ headers, text }: IncomingAnswer): unknown {
+function parseBody({ headers, text }: IncomingResponse): unknown {
   const type = headers['content-type'];
   if (typeof type !== 'string' || !/[/+]json\b/.test(type)) return undefined;
   try {
@@ -184,11 +184,11 @@ function parseBody({ headers, text }: IncomingAnswer): unknown {
   }
 }
 
-function readStatus(answer: ForeignAnswer): number {
+function readStatus(answer: ForeignResponse): number {
   return 'status' in answer ? answer.status : answer.statusCode;
 }
 
-function foreignHeaders(headers: ForeignAnswer['headers']): AnswerHeaders {
+function readForeignHeaders(headers: ForeignResponse['headers']): ResponseHeaders {
   return {
     lines: (name) => {
       if (isFetchHeaders(headers)) {
@@ -204,7 +204,7 @@ function foreignHeaders(headers: ForeignAnswer['headers']): AnswerHeaders {
 }
 
 function isFetchHeaders(
-  headers: ForeignAnswer['headers'],
+  headers: ForeignResponse['headers'],
 ): headers is { get(name: string): string | null; getSetCookie(): string[] } {
   return typeof headers['get'] === 'function' && typeof headers['getSetCookie'] === 'function';
 }

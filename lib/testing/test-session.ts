@@ -41,7 +41,7 @@ export class TestSession {
     this.refreshToken = tokens.refreshToken;
     this.antiCsrfToken = tokens.antiCsrfToken;
     const sessionHeaders = (method: TokenTransferMethod): Record<string, string> =>
-      wire.clientTokens(method, tokens).headersFor(ANYWHERE);
+      wire.clientTokens(method, tokens).requestHeaders(ANYWHERE);
     this.headers = sessionHeaders('header');
     this.cookieHeaders = { ...sessionHeaders('cookie'), ...wire.originHeaders() };
     this.cookies = wire.toCookies(tokens);

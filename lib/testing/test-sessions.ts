@@ -12,13 +12,13 @@ import { jsonEquals, type JsonObject, type JsonValue } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
 import { ApplicationConnection } from './application-connection.js';
 import { createExpiredCopy } from './expired-access-token.js';
-import { withGivenClaims } from './given-claim.js';
+import { createStubContext } from './stub-claim.js';
 import { refuseProduction } from './refuse-production.js';
 import { SessionWire, type SessionTokens } from './session-wire.js';
 import { TestAgent } from './test-agent.js';
 import { TestClock } from './test-clock.js';
 import { StolenSession, TestSession } from './test-session.js';
-import { isForTests } from './testing-options.js';
+import { isTestOptions } from './testing-options.js';
 
 /**
  * Claims and the values that a session is to have, `[[PlanClaim, 'pro'], [VerifiedClaim, true]]`: each value is of its
@@ -27,7 +27,7 @@ import { isForTests } from './testing-options.js';
  * @typeParam Values the types of the values, in order
  * @publicApi
  */
-export type GivenClaims<Values extends readonly unknown[]> = {
+export type StubClaims<Values extends readonly unknown[]> = {
   readonly [Index in keyof Values]: readonly [SessionClaim<Values[Index]>, NoInfer<Values[Index]>];
 };
 
@@ -46,7 +46,7 @@ export interface TestSessionInput<Values extends readonly unknown[] = readonly u
    * Claims by value: nothing is fetched for them. The application's other claims are fetched as at a sign-in. A route
    * whose validator asks for a fresher value than this one fetches it again, as always.
    */
-  claims?: GivenClaims<Values>;
+  claims?: StubClaims<Values>;
 }
 
 /**
@@ -126,7 +126,7 @@ export class TestSessions {
   async expiredSession<const Values extends readonly unknown[] = []>(
     input: TestSessionInput<Values> = {},
   ): Promise<TestSession> {
-    return this.withExpiredAccessToken(await this.createTestSession(input));
+    return this.expireAccessToken(await this.createTestSession(input));
   }
 
   /**
@@ -150,9 +150,9 @@ export class TestSessions {
     input: TestSessionInput<Values> = {},
   ): Promise<StolenSession> {
     const owner = await this.createTestSession(input);
-    const second = await this.refreshed(owner);
-    const thief = await this.refreshed(second); // using the new refresh token is what makes the old one tell of a theft
-    return new StolenSession(await this.withExpiredAccessToken(owner), thief, this.wire);
+    const second = await this.refreshSession(owner);
+    const thief = await this.refreshSession(second); // using the new refresh token is what makes the old one tell of a theft
+    return new StolenSession(await this.expireAccessToken(owner), thief, this.wire);
   }
 
   /**
@@ -165,7 +165,7 @@ export class TestSessions {
     validator,
     ...input
   }: TestSessionInput<Values> & { validator: SessionClaimValidator }): Promise<TestSession> {
-    const session = await this.create(input, await this.refusedPayload(validator, input.claims));
+    const session = await this.create(input, await this.findRefusedPayload(validator, input.claims));
     const payload = session.getAccessTokenPayload() as JsonObject;
     if (await refuses(validator, payload, this.runtime.prepareContext())) return this.toTestSession(session);
     throw new TypeError(
@@ -211,12 +211,12 @@ export class TestSessions {
     { userId = 'user-1', claims, accessTokenPayload, ...rest }: TestSessionInput<Values>,
     refused: JsonObject = {},
   ): Promise<SessionContainer> {
-    const given = { ...refused, ...claimsPayload(claims, this.runtime.prepareContext()) };
+    const given = { ...refused, ...createClaimsPayload(claims, this.runtime.prepareContext()) };
     const session = await this.service.createNewSessionWithoutRequestResponse({
       userId,
       ...rest,
       accessTokenPayload: { ...accessTokenPayload, ...given },
-      userContext: withGivenClaims(Object.keys(given)),
+      userContext: createStubContext(Object.keys(given)),
     });
     // Without overrideSessions the application has fetched its own claims, and their values stand in the payload.
     const payload = session.getAccessTokenPayload();
@@ -235,7 +235,7 @@ export class TestSessions {
     return new TestSession(who, toSessionTokens(session), this.wire);
   }
 
-  private async refreshed({ refreshToken, antiCsrfToken }: TestSession): Promise<TestSession> {
+  private async refreshSession({ refreshToken, antiCsrfToken }: TestSession): Promise<TestSession> {
     const session = await this.service.refreshSessionWithoutRequestResponse({
       refreshToken,
       ...(antiCsrfToken === undefined ? { disableAntiCsrf: true } : { antiCsrfToken }),
@@ -243,7 +243,7 @@ export class TestSessions {
     return this.toTestSession(session);
   }
 
-  private async withExpiredAccessToken(session: TestSession): Promise<TestSession> {
+  private async expireAccessToken(session: TestSession): Promise<TestSession> {
     const { core, config } = this.runtime;
     const accessToken = await createExpiredCopy(session.accessToken, {
       core,
@@ -255,7 +255,7 @@ export class TestSessions {
   }
 
   /** Nothing where the test says itself which value is to fail. */
-  private async refusedPayload(validator: SessionClaimValidator, claims: unknown): Promise<JsonObject> {
+  private async findRefusedPayload(validator: SessionClaimValidator, claims: unknown): Promise<JsonObject> {
     const { claim } = validator;
     if (claim === undefined || claims !== undefined) return {};
     const userContext = this.runtime.prepareContext();
@@ -282,8 +282,8 @@ async function refuses(
   return !fetchesAnew && !(await validator.validate(payload, userContext)).isValid;
 }
 
-function claimsPayload(
-  claims: GivenClaims<readonly unknown[]> | undefined,
+function createClaimsPayload(
+  claims: StubClaims<readonly unknown[]> | undefined,
   userContext: UserContext,
 ): JsonObject {
   const payloads = (claims ?? []).map(([claim, value]) =>
@@ -336,7 +336,7 @@ export function testSessions(
       `This application has ${services.length} session modules: testSessions(app, { service }) says which one is meant`,
     );
   }
-  if (!useConfiguredCoreDangerously && !isForTests(options)) {
+  if (!useConfiguredCoreDangerously && !isTestOptions(options)) {
     throw new TypeError(
       'This application keeps its sessions in the core that it configures, and testSessions would sign in there: pass the ' +
         'module builder to overrideSessions. If that is what you want, testSessions(app, { useConfiguredCoreDangerously: true })',

@@ -11,7 +11,7 @@ import {
   type SessionModuleOptions,
 } from '../session.options.js';
 import type { TestClock } from './test-clock.js';
-import { GivenClaim } from './given-claim.js';
+import { StubClaim } from './stub-claim.js';
 
 /**
  * What a test puts in place of the application's own.
@@ -43,7 +43,7 @@ const FOR_TESTS = Symbol('nest-sessions:for-tests');
  *
  * @param configured what the application says of its core; it is not made
  */
-export function testCore({ core }: SessionTestingOptions, configured?: CoreProvider): CoreProvider {
+export function createTestCore({ core }: SessionTestingOptions, configured?: CoreProvider): CoreProvider {
   return (
     core ??
     embeddedCore({ ...embeddedSettings(configured), accessTokenValidityJitter: 0, signingAlgorithm: 'ES256' })
@@ -83,11 +83,11 @@ export function resolveForTests(
     core,
     ...(userRoles === undefined ? {} : { userRoles }),
   });
-  const claims = resolved.claims.map((claim) => new GivenClaim(claim));
+  const claims = resolved.claims.map((claim) => new StubClaim(claim));
   return Object.assign({ ...resolved, claims }, { [FOR_TESTS]: true });
 }
 
 /** Whether sessions go to the core of a test, and not to the one that the application configures. */
-export function isForTests(options: ResolvedSessionOptions): boolean {
+export function isTestOptions(options: ResolvedSessionOptions): boolean {
   return FOR_TESTS in options;
 }

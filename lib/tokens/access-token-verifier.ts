@@ -1,5 +1,4 @@
-import { TryRefreshTokenError, UnauthorisedError } from '../errors.js';
-import { assertNever } from '../util/assert-never.js';
+import { TryRefreshTokenError, UnauthorisedError, assertNever } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import { deepFreeze, type JsonObject } from '../util/json.js';
 import type { VerificationKeys } from '../util/verification-keys.js';

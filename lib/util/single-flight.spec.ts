@@ -51,6 +51,20 @@ describe('a single flight', () => {
     expect([given, single.isRunning]).toEqual([['first', 'second'], false]);
   });
 
+  it('that is forgotten goes on beside the next one, and does not change it', async () => {
+    const { single, ends, given } = flight({ keepsValue: true });
+    const old = single.run('old');
+    single.forget();
+    expect([single.current, single.isRunning]).toEqual([undefined, false]);
+    const next = single.run('next');
+    ends[0]?.resolve('of the old one');
+    expect(await old).toBe('of the old one');
+    expect([single.current, single.isRunning]).toEqual([next, true]);
+    ends[1]?.resolve('of the next one');
+    expect([await next, await single.run('third')]).toEqual(['of the next one', 'of the next one']);
+    expect(given).toEqual(['old', 'next']);
+  });
+
   it('can be waited for without its outcome', async () => {
     const { single, ends } = flight();
     await single.settle();

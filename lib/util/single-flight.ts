@@ -21,6 +21,11 @@ export class SingleFlight<T, Args extends readonly unknown[] = []> {
     return this.running;
   }
 
+  /** The promise that callers share now: of the run under way, or of a kept value. */
+  get current(): Promise<T> | undefined {
+    return this.shared;
+  }
+
   /**
    * Joins the run under way, or begins one.
    *
@@ -35,20 +40,26 @@ export class SingleFlight<T, Args extends readonly unknown[] = []> {
     await this.shared?.catch(() => undefined);
   }
 
+  /** Drops a kept value; a run under way goes on, but later callers do not join it. */
+  forget(): void {
+    this.shared = undefined;
+    this.running = false;
+  }
+
   private begin(args: Args): Promise<T> {
     const run = this.work(...args);
     this.shared = run;
     this.running = true;
     // These handlers come first, so the state is up to date before a caller continues.
+    const end = (isKept: boolean): void => {
+      if (this.shared !== run) return; // it was forgotten meanwhile
+      this.running = false;
+      if (!isKept) this.shared = undefined;
+    };
     run.then(
-      () => this.end(this.options.keepsValue === true ? run : undefined),
-      () => this.end(undefined),
+      () => end(this.options.keepsValue === true),
+      () => end(false),
     );
     return run;
-  }
-
-  private end(kept: Promise<T> | undefined): void {
-    this.shared = kept;
-    this.running = false;
   }
 }

@@ -1,8 +1,7 @@
 import { CoreUnavailableError, SessionError, TryRefreshTokenError, UnauthorisedError } from '../errors.js';
 import type { SessionContainer } from '../sessions/session-container.js';
 import { sessionEndTime } from '../sessions/session-lifetimes.js';
-import type { Clock } from '../util/clock.js';
-import { Deadline } from '../util/deadline.js';
+import { type Clock, Deadline } from '../util/clock.js';
 import type { SocketClient, SocketHandshake } from './socket-client.js';
 
 /** A connection and its session. */

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ADAPTERS, type Adapter } from '../support/adapters.js';
 import { ACCESS_VALIDITY_SEC } from '../support/embedded.js';
-import type { TestApplication } from '../support/test-application.js';
+import { type TestApplication } from '../support/test-application.js';
 import { Shop } from './shop/shop.js';
 import { REFRESH, type Mode, type Tab, type Visitor } from './shop/visitor.js';
 

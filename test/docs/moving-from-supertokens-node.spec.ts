@@ -1,4 +1,4 @@
-import { Controller, Get, Post, Req, Res, UseGuards, type INestApplication } from '@nestjs/common';
+import { Controller, Get, Post, Req, Res, UseGuards, type INestApplication, type Type } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ErrorRequestHandler, Request, Response } from 'express';
 import { remoteCore, Session, SessionContainer, SessionGuard } from 'nest-sessions';
@@ -7,7 +7,7 @@ import { errorHandler, middleware } from 'supertokens-node/framework/express/ind
 import SdkSession from 'supertokens-node/recipe/session/index.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { startServedCore, type ServedCore } from '../support/served-core.js';
-import { startApplication, type TestApplication } from '../support/test-application.js';
+import { TestApplication } from '../support/test-application.js';
 
 const APP_INFO = {
   appName: 'Shop',
@@ -50,17 +50,13 @@ describe('an application that moves from supertokens-node', () => {
   let both: TestApplication;
   let moved: TestApplication;
 
-  const start = (
-    controllers: NonNullable<Parameters<typeof startApplication>[0]['controllers']>,
-    configure: (app: INestApplication) => void,
-  ) =>
-    startApplication({
-      adapter: 'express',
-      options: { appInfo: APP_INFO, core: remoteCore({ connectionURI: core.uri }) },
-      controllers,
-      clock: new TestClock(),
-      configure,
-    });
+  const start = (controllers: Type[], configure: (app: INestApplication) => void) =>
+    TestApplication.on('express')
+      .with({ appInfo: APP_INFO, core: remoteCore({ connectionURI: core.uri }) })
+      .controllers(...controllers)
+      .clock(new TestClock())
+      .configure(configure)
+      .start();
 
   beforeAll(async () => {
     // The SDK goes by the system's clock.

@@ -15,7 +15,7 @@ import type { Request } from 'express';
 import expressSession, { type Session as ExpressSession } from 'express-session';
 import { PublicAccess, Session, SessionContainer, SessionGuard, SessionService } from 'nest-sessions';
 import { ExtractJwt, Strategy } from 'passport-jwt';
-import { sessionModule, withApplication } from '../support/test-application.js';
+import { sessionModule, TestApplication } from '../support/test-application.js';
 
 const SECRET = 'a secret of the application';
 
@@ -78,46 +78,36 @@ class ExpressSessionExchange {
 
 describe('an application that moves from passport-jwt', () => {
   it('exchanges a token of before for a session, and takes it for none elsewhere', async () => {
-    await withApplication(
-      {
-        adapter: 'express',
-        imports: [await sessionModule(), JwtModule.register({ secret: SECRET })],
-        controllers: [MeController, JwtExchange],
-        providers: [JwtStrategy],
-      },
-      async ({ app, client }) => {
-        const token = await app.get(JwtService, { strict: false }).signAsync({ sub: 'ada' });
-        const authorization = `Bearer ${token}`;
-        const browser = client();
-        expect((await browser.get('/me', { authorization })).status).toBe(401);
-        expect((await browser.post('/exchange')).status).toBe(401);
-        expect((await browser.post('/exchange', undefined, { authorization })).status).toBe(201);
-        expect((await browser.get('/me')).body).toEqual({ userId: 'ada' });
-        expect((await browser.refresh()).status).toBe(200);
-      },
-    );
+    const { app, client } = await TestApplication.on('express')
+      .modules(await sessionModule(), JwtModule.register({ secret: SECRET }))
+      .controllers(MeController, JwtExchange)
+      .providers(JwtStrategy)
+      .start();
+    const token = await app.get(JwtService, { strict: false }).signAsync({ sub: 'ada' });
+    const authorization = `Bearer ${token}`;
+    const browser = client();
+    expect((await browser.get('/me', { authorization })).status).toBe(401);
+    expect((await browser.post('/exchange')).status).toBe(401);
+    expect((await browser.post('/exchange', undefined, { authorization })).status).toBe(201);
+    expect((await browser.get('/me')).body).toEqual({ userId: 'ada' });
+    expect((await browser.refresh()).status).toBe(200);
   });
 });
 
 describe('an application that moves from express-session', () => {
   it('exchanges a session of before for one of now, with its data, once', async () => {
-    await withApplication(
-      {
-        adapter: 'express',
-        controllers: [MeController, ExpressSessionExchange],
-        configure: (app) => {
-          app.use('/exchange', expressSession({ secret: SECRET, resave: false, saveUninitialized: false }));
-        },
-      },
-      async ({ client, send }) => {
-        const old = await send({ method: 'POST', path: '/exchange/old-login' });
-        const cookie = old.setCookie('connect.sid')?.line.split(';')[0];
-        const browser = client();
-        expect((await browser.post('/exchange')).status).toBe(401);
-        expect((await browser.post('/exchange', undefined, { cookie })).status).toBe(201);
-        expect((await browser.get('/me')).body).toEqual({ userId: 'ada', cart: ['tea'] });
-        expect((await browser.post('/exchange', undefined, { cookie })).status).toBe(401);
-      },
-    );
+    const { client, send } = await TestApplication.on('express')
+      .controllers(MeController, ExpressSessionExchange)
+      .configure((app) => {
+        app.use('/exchange', expressSession({ secret: SECRET, resave: false, saveUninitialized: false }));
+      })
+      .start();
+    const old = await send({ method: 'POST', path: '/exchange/old-login' });
+    const cookie = old.setCookie('connect.sid')?.line.split(';')[0];
+    const browser = client();
+    expect((await browser.post('/exchange')).status).toBe(401);
+    expect((await browser.post('/exchange', undefined, { cookie })).status).toBe(201);
+    expect((await browser.get('/me')).body).toEqual({ userId: 'ada', cart: ['tea'] });
+    expect((await browser.post('/exchange', undefined, { cookie })).status).toBe(401);
   });
 });

@@ -1,17 +1,13 @@
-import type { AddressInfo } from 'node:net';
-import { sessionCorsOptions } from 'nest-sessions';
+import type { INestApplication } from '@nestjs/common';
+import { sessionCorsOptions, type SessionModuleOptions } from 'nest-sessions';
 import { runDiagnosis, type DiagnoseOptions, type Diagnosis } from '../../lib/doctor/diagnose.js';
 import type { RecordedExchange } from '../../lib/doctor/exchange.js';
 import type { Finding, FindingCode, Problem } from '../../lib/doctor/finding.js';
-import { httpSender, type Sender } from '../../lib/doctor/http-sender.js';
+import { createHttpSender, type Sender } from '../../lib/doctor/http-sender.js';
 import { SystemClock } from '../../lib/util/clock.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
-import {
-  SHOP,
-  withApplication,
-  type ApplicationInput,
-  type TestApplication,
-} from '../support/test-application.js';
+import type { Handlers } from '../support/demo.controller.js';
+import { type Adapter, SHOP, TestApplication, type EngineOptions } from '../support/test-application.js';
 
 export const SIGN_IN = 'POST /login {"userId":"user-1"}';
 
@@ -25,7 +21,14 @@ export interface InBetween {
   readonly afterwards?: (application: TestApplication) => Promise<void>;
 }
 
-export interface ExaminationInput extends ApplicationInput, InBetween {
+export interface ExaminationInput extends InBetween {
+  readonly adapter: Adapter;
+  readonly options?: Partial<SessionModuleOptions>;
+  readonly coreOptions?: EngineOptions;
+  readonly handlers?: Handlers;
+  /** Default: CORS as the README says. */
+  readonly configure?: (app: INestApplication) => void;
+  readonly clock?: TestClock;
   readonly ask?: Partial<DiagnoseOptions>;
   /** Default true. */
   readonly hasSignIn?: boolean;
@@ -33,7 +36,7 @@ export interface ExaminationInput extends ApplicationInput, InBetween {
 
 /** Sends to a port of the loopback whatever host and scheme are asked for. */
 export function loopbackSender(port: number, { pathOf, proxy }: InBetween = {}): Sender {
-  const send = httpSender({ timeoutMs: 10_000, clock: new SystemClock() });
+  const send = createHttpSender({ timeoutMs: 10_000, clock: new SystemClock() });
   return async (request) => {
     const url = new URL(request.url);
     const path = pathOf?.(url) ?? url.pathname + url.search;
@@ -49,27 +52,26 @@ export function loopbackSender(port: number, { pathOf, proxy }: InBetween = {}):
 
 /** Starts the shop, examines it as if it were reached at https://api.shop.io, and closes it. */
 export async function examine(input: ExaminationInput): Promise<Diagnosis> {
-  let diagnosis: Diagnosis | undefined;
-  await withApplication({ clock: new TestClock(), configure: allowShop, ...input }, async (application) => {
-    diagnosis = await runDiagnosis(loopbackSender(portOf(application), input), {
+  const starter = TestApplication.on(input.adapter)
+    .with(input.options ?? {})
+    .engine(input.coreOptions ?? {})
+    .handlers(input.handlers ?? {})
+    .configure(input.configure ?? allowShop)
+    .clock(input.clock ?? new TestClock());
+  return starter.run(async (application) => {
+    const diagnosis = await runDiagnosis(loopbackSender(application.port, input), {
       api: `${SHOP.apiDomain}/auth`,
       website: SHOP.websiteDomain,
       ...(input.hasSignIn === false ? {} : { signIn: SIGN_IN }),
       ...input.ask,
     });
     await input.afterwards?.(application);
+    return diagnosis;
   });
-  if (diagnosis === undefined) throw new Error('The examination has no result');
-  return diagnosis;
-}
-
-/** The port of the loopback where an application listens. */
-export function portOf({ app }: TestApplication): number {
-  return (app.getHttpServer() as { address(): AddressInfo }).address().port;
 }
 
 /** CORS as the README says. */
-export const allowShop: NonNullable<ApplicationInput['configure']> = (app) => {
+export const allowShop: NonNullable<ExaminationInput['configure']> = (app) => {
   app.enableCors(sessionCorsOptions({ origins: [SHOP.websiteDomain] }));
 };
 
@@ -97,10 +99,10 @@ export function withHeaders(
   exchange: RecordedExchange,
   headers: Readonly<Record<string, string | readonly string[] | undefined>>,
 ): RecordedExchange {
-  if (exchange.answer === undefined) return exchange;
-  const kept = exchange.answer.headers.filter(([name]) => !(name in headers));
+  if (exchange.response === undefined) return exchange;
+  const kept = exchange.response.headers.filter(([name]) => !(name in headers));
   const added = Object.entries(headers).flatMap(([name, value]) =>
     value === undefined ? [] : [value].flat().map((line) => [name, line] as const),
   );
-  return { ...exchange, answer: { ...exchange.answer, headers: [...kept, ...added] } };
+  return { ...exchange, response: { ...exchange.response, headers: [...kept, ...added] } };
 }

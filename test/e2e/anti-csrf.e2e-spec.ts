@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ADAPTERS, SHOP, withApplication } from '../support/test-application.js';
+import { ADAPTERS, SHOP, TestApplication } from '../support/test-application.js';
 import { refused, outcomeOf } from '../support/token-traffic.js';
 
 describe.each(ADAPTERS)('the modes of anti-CSRF on %s', (adapter) => {
@@ -14,37 +14,34 @@ describe.each(ADAPTERS)('the modes of anti-CSRF on %s', (adapter) => {
     ['NONE', { antiCsrf: 'NONE' }],
     ['VIA_TOKEN', { antiCsrf: 'VIA_TOKEN' }],
   ] as const)('under %s bearer tokens need nothing else (T51)', async (_mode, options) => {
-    await withApplication({ adapter, options }, async ({ signedIn }) => {
-      const client = await signedIn('header');
-      expect((await client.post('/me', {}, { rid: undefined, 'anti-csrf': undefined })).status).toBe(200);
-    });
+    const { signedIn } = await TestApplication.on(adapter).with(options).start();
+    const client = await signedIn('header');
+    expect((await client.post('/me', {}, { rid: undefined, 'anti-csrf': undefined })).status).toBe(200);
   });
 
   it.each(customHeader)(
     '%s asks for a rid header, whatever is in it (T52-T55, S068)',
     async (_mode, options) => {
-      await withApplication({ adapter, options }, async ({ signedIn, send }) => {
-        const client = await signedIn('cookie');
-        const without = { rid: undefined };
-        expect(outcomeOf(await client.post('/me', {}, without))).toEqual(refused('try refresh token'));
-        expect(outcomeOf(await client.post('/optional', {}, without))).toEqual(refused('try refresh token'));
-        expect(outcomeOf(await client.post('/auth/signout', {}, without))).toEqual(
-          refused('try refresh token'),
-        );
-        expect((await client.post('/without-anti-csrf', {}, without)).status).toBe(200);
-        expect((await client.get('/me', without)).status).toBe(200);
-        expect((await send({ method: 'POST', path: '/optional' })).text).toBe('{"session":null}');
-        for (const rid of ['', 'anti-csrf', 'anything']) {
-          expect((await client.post('/me', {}, { rid })).status).toBe(200);
-        }
-      });
+      const { signedIn, send } = await TestApplication.on(adapter).with(options).start();
+      const client = await signedIn('cookie');
+      const without = { rid: undefined };
+      expect(outcomeOf(await client.post('/me', {}, without))).toEqual(refused('try refresh token'));
+      expect(outcomeOf(await client.post('/optional', {}, without))).toEqual(refused('try refresh token'));
+      expect(outcomeOf(await client.post('/auth/signout', {}, without))).toEqual(
+        refused('try refresh token'),
+      );
+      expect((await client.post('/without-anti-csrf', {}, without)).status).toBe(200);
+      expect((await client.get('/me', without)).status).toBe(200);
+      expect((await send({ method: 'POST', path: '/optional' })).text).toBe('{"session":null}');
+      for (const rid of ['', 'anti-csrf', 'anything']) {
+        expect((await client.post('/me', {}, { rid })).status).toBe(200);
+      }
     },
   );
 
   it('NONE asks for nothing (T56)', async () => {
-    await withApplication({ adapter, options: { antiCsrf: 'NONE' } }, async ({ signedIn }) => {
-      const client = await signedIn('cookie');
-      expect((await client.post('/me', {}, { rid: undefined })).status).toBe(200);
-    });
+    const { signedIn } = await TestApplication.on(adapter).with({ antiCsrf: 'NONE' }).start();
+    const client = await signedIn('cookie');
+    expect((await client.post('/me', {}, { rid: undefined })).status).toBe(200);
   });
 });

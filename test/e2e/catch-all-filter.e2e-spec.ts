@@ -15,7 +15,7 @@ import {
   UnauthorisedError,
 } from 'nest-sessions';
 import type { OpenHandler } from '../support/demo.controller.js';
-import { ADAPTERS, withApplication, type ApplicationInput } from '../support/test-application.js';
+import { ADAPTERS, TestApplication, type ApplicationStarter } from '../support/test-application.js';
 
 const ANSWERED = {
   unauthorised: [() => new UnauthorisedError('no'), 401, 'unauthorised'],
@@ -53,12 +53,13 @@ class EverythingFilter implements ExceptionFilter {
   }
 }
 
-const BINDINGS: Record<string, Pick<ApplicationInput, 'configure' | 'providers'>> = {
-  'bound by useGlobalFilters': {
-    configure: (app) =>
+const BINDINGS: Record<string, (starter: ApplicationStarter) => ApplicationStarter> = {
+  'bound by useGlobalFilters': (starter) =>
+    starter.configure((app) =>
       app.useGlobalFilters(new EverythingFilter(app.get(SessionExceptionFilter), app.get(HttpAdapterHost))),
-  },
-  'provided as APP_FILTER': { providers: [{ provide: APP_FILTER, useClass: EverythingFilter }] },
+    ),
+  'provided as APP_FILTER': (starter) =>
+    starter.providers({ provide: APP_FILTER, useClass: EverythingFilter }),
 };
 
 function thrower(make: () => Error): OpenHandler {
@@ -74,8 +75,10 @@ const handlers = {
 };
 
 describe.each(ADAPTERS)('a catch-all filter of the application on %s', (adapter) => {
-  it.each(Object.keys(BINDINGS))('%s leaves to ours what is ours, and nothing else (S085)', async (how) => {
-    await withApplication({ adapter, handlers, ...BINDINGS[how] }, async ({ send }) => {
+  it.each(Object.entries(BINDINGS))(
+    '%s leaves to ours what is ours, and nothing else (S085)',
+    async (_how, bind) => {
+      const { send } = await bind(TestApplication.on(adapter).handlers(handlers)).start();
       for (const [name, [, status, message]] of Object.entries(ANSWERED)) {
         const answer = await send({ path: `/open/${name}` });
         expect([name, answer.status, answer.body]).toEqual([
@@ -90,6 +93,6 @@ describe.each(ADAPTERS)('a catch-all filter of the application on %s', (adapter)
       }
       const refused = await send({ path: '/me' });
       expect([refused.status, refused.body]).toEqual([401, { message: 'unauthorised' }]);
-    });
-  });
+    },
+  );
 });

@@ -6,7 +6,7 @@ import {
   type SessionModuleOptions,
 } from 'nest-sessions';
 import type { GuardedHandler } from '../support/demo.controller.js';
-import { ADAPTERS, withApplication, type TestApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
 import { watchedStore } from '../support/watched-store.js';
 
@@ -39,9 +39,11 @@ describe.each(ADAPTERS)('claims of a session on %s', (adapter) => {
     const { store, calls } = await watchedStore();
     const options = { globalClaimValidators, ...more.options };
     const handlers = { guarded: more.guarded ?? {} };
-    await withApplication({ adapter, store, options, handlers }, (application) =>
-      test({ ...application, calls }),
-    );
+    await TestApplication.on(adapter)
+      .store(store)
+      .with(options)
+      .handlers(handlers)
+      .run((application) => test(Object.assign(application, { calls })));
   }
 
   it('are not asked for without validators (T208)', async () => {

@@ -7,9 +7,9 @@ import {
   type UserContext,
 } from 'nest-sessions';
 import { seededMemoryStore } from '../support/embedded.js';
-import { jwtHeader } from '../support/jwt-parts.js';
+import { jwtHeader } from '../fixtures/jwt-parts.js';
 import { coreOfLinkedAccounts } from '../support/linked-accounts.js';
-import { ADAPTERS, SHOP, withApplication } from '../support/test-application.js';
+import { ADAPTERS, SHOP, TestApplication } from '../support/test-application.js';
 import { COOKIES_SET, HEADERS_SET, NOTHING, tokenTraffic } from '../support/token-traffic.js';
 
 describe.each(ADAPTERS)('signing in with options on %s', (adapter) => {
@@ -21,9 +21,8 @@ describe.each(ADAPTERS)('signing in with options on %s', (adapter) => {
     'allowed %s, st-auth-mode %s: the allowed method wins (T8-T10)',
     async (allowed, mode, traffic) => {
       const getTokenTransferMethod = () => allowed;
-      await withApplication({ adapter, options: { getTokenTransferMethod } }, async ({ client }) => {
-        expect(tokenTraffic(await client(mode).login())).toEqual(traffic);
-      });
+      const { client } = await TestApplication.on(adapter).with({ getTokenTransferMethod }).start();
+      expect(tokenTraffic(await client(mode).login())).toEqual(traffic);
     },
   );
 
@@ -32,25 +31,23 @@ describe.each(ADAPTERS)('signing in with options on %s', (adapter) => {
       getTokenTransferMethod: ({ req }) =>
         req.getHeaderValue('origin') === 'https://shop.io' ? 'cookie' : 'header',
     };
-    await withApplication({ adapter, options }, async ({ client }) => {
-      const body = { userId: 'user-1' };
-      const byWebsite = await client('header').post('/login', body, { origin: 'https://shop.io' });
-      expect(tokenTraffic(byWebsite)).toEqual(COOKIES_SET);
-      const byApp = await client('cookie').post('/login', body, { origin: 'capacitor://localhost' });
-      expect(tokenTraffic(byApp)).toEqual(HEADERS_SET);
-    });
+    const { client } = await TestApplication.on(adapter).with(options).start();
+    const body = { userId: 'user-1' };
+    const byWebsite = await client('header').post('/login', body, { origin: 'https://shop.io' });
+    expect(tokenTraffic(byWebsite)).toEqual(COOKIES_SET);
+    const byApp = await client('cookie').post('/login', body, { origin: 'capacitor://localhost' });
+    expect(tokenTraffic(byApp)).toEqual(HEADERS_SET);
   });
 
   it('puts paths, domain and gateway into the cookies (T14-T16)', async () => {
     const appInfo = { ...SHOP, apiGatewayPath: '/gw' };
     const options = { appInfo, accessTokenPath: '/access', cookieDomain: '.shop.io' };
-    await withApplication({ adapter, options }, async ({ client }) => {
-      const answer = await client('cookie').login();
-      expect(answer.setCookie('sAccessToken')).toMatchObject({ path: '/access', domain: '.shop.io' });
-      expect(answer.setCookie('sRefreshToken')).toMatchObject({
-        path: '/gw/auth/session/refresh',
-        domain: '.shop.io',
-      });
+    const { client } = await TestApplication.on(adapter).with(options).start();
+    const answer = await client('cookie').login();
+    expect(answer.setCookie('sAccessToken')).toMatchObject({ path: '/access', domain: '.shop.io' });
+    expect(answer.setCookie('sRefreshToken')).toMatchObject({
+      path: '/gw/auth/session/refresh',
+      domain: '.shop.io',
     });
   });
 
@@ -64,41 +61,36 @@ describe.each(ADAPTERS)('signing in with options on %s', (adapter) => {
         }),
     });
     const options = { override: { functions } };
-    await withApplication({ adapter, options }, async ({ client }) => {
-      const answer = await client('cookie').post('/login', { userId: 'user-1' });
-      expect(answer.status).toBe(500);
-      expect(tokenTraffic(answer)).toEqual(NOTHING);
-    });
+    const { client } = await TestApplication.on(adapter).with(options).start();
+    const answer = await client('cookie').post('/login', { userId: 'user-1' });
+    expect(answer.status).toBe(500);
+    expect(tokenTraffic(answer)).toEqual(NOTHING);
   });
 
   it('signs with the key that never changes when told to (T26)', async () => {
     const options = { useDynamicAccessTokenSigningKey: false };
-    await withApplication({ adapter, options }, async ({ signedIn }) => {
-      const client = await signedIn('header');
-      expect(jwtHeader(client.accessToken)['kid']).toMatch(/^s-/);
-      expect((await client.get('/me')).status).toBe(200);
-    });
+    const { signedIn } = await TestApplication.on(adapter).with(options).start();
+    const client = await signedIn('header');
+    expect(jwtHeader(client.accessToken)['kid']).toMatch(/^s-/);
+    expect((await client.get('/me')).status).toBe(200);
   });
 
   it('names the primary user of linked accounts to everybody but the core (T28)', async () => {
     const store = await seededMemoryStore();
-    await withApplication(
-      { adapter, options: { core: coreOfLinkedAccounts(store) } },
-      async ({ signedIn, sessions }) => {
-        const client = await signedIn('cookie', 'by-email');
-        expect(client.front).toMatchObject({ uid: 'primary', up: { sub: 'primary', rsub: 'by-email' } });
-        expect((await client.get('/me')).body).toMatchObject({ userId: 'primary', recipeUserId: 'by-email' });
-        expect(await sessions.getAllSessionHandlesForUser({ userId: 'by-email' })).toHaveLength(1);
-      },
-    );
+    const { signedIn, sessions } = await TestApplication.on(adapter)
+      .with({ core: coreOfLinkedAccounts(store) })
+      .start();
+    const client = await signedIn('cookie', 'by-email');
+    expect(client.front).toMatchObject({ uid: 'primary', up: { sub: 'primary', rsub: 'by-email' } });
+    expect((await client.get('/me')).body).toMatchObject({ userId: 'primary', recipeUserId: 'by-email' });
+    expect(await sessions.getAllSessionHandlesForUser({ userId: 'by-email' })).toHaveLength(1);
   });
 
   it('creates the session in the tenant that was named (T29)', async () => {
-    await withApplication({ adapter }, async ({ client }) => {
-      const browser = client('cookie');
-      await browser.login('user-1', { tenantId: 't1' });
-      expect((await browser.get('/me')).body).toMatchObject({ tenantId: 't1' });
-    });
+    const { client } = await TestApplication.on(adapter).start();
+    const browser = client('cookie');
+    await browser.login('user-1', { tenantId: 't1' });
+    expect((await browser.get('/me')).body).toMatchObject({ tenantId: 't1' });
   });
 
   it('refuses cookies that every browser would drop, and creates nothing (T30, T31)', async () => {
@@ -108,13 +100,12 @@ describe.each(ADAPTERS)('signing in with options on %s', (adapter) => {
       apiDomain: 'http://api.shop.io',
       origin: () => 'http://other.example',
     };
-    await withApplication({ adapter, store, options: { appInfo } }, async ({ client }) => {
-      const refused = await client('cookie').post('/login', { userId: 'user-1' });
-      expect(refused.status).toBe(500);
-      expect(tokenTraffic(refused)).toEqual(NOTHING);
-      expect(store.size).toBe(0);
-      expect(tokenTraffic(await client('header').login())).toEqual(HEADERS_SET);
-    });
+    const { client } = await TestApplication.on(adapter).store(store).with({ appInfo }).start();
+    const refused = await client('cookie').post('/login', { userId: 'user-1' });
+    expect(refused.status).toBe(500);
+    expect(tokenTraffic(refused)).toEqual(NOTHING);
+    expect(store.size).toBe(0);
+    expect(tokenTraffic(await client('header').login())).toEqual(HEADERS_SET);
   });
 
   it.each([
@@ -124,12 +115,11 @@ describe.each(ADAPTERS)('signing in with options on %s', (adapter) => {
     'lets API %s and website %s have SameSite=None without Secure (T32)',
     async (apiDomain, websiteDomain) => {
       const appInfo = { appName: 'Shop', apiDomain, websiteDomain };
-      await withApplication({ adapter, options: { appInfo, cookieSameSite: 'none' } }, async ({ client }) => {
-        const answer = await client('cookie').login();
-        for (const name of ['sAccessToken', 'sRefreshToken']) {
-          expect(answer.setCookie(name)?.line).toMatch(/; HttpOnly; SameSite=None$/);
-        }
-      });
+      const { client } = await TestApplication.on(adapter).with({ appInfo, cookieSameSite: 'none' }).start();
+      const answer = await client('cookie').login();
+      for (const name of ['sAccessToken', 'sRefreshToken']) {
+        expect(answer.setCookie(name)?.line).toMatch(/; HttpOnly; SameSite=None$/);
+      }
     },
   );
 
@@ -143,15 +133,16 @@ describe.each(ADAPTERS)('signing in with options on %s', (adapter) => {
       },
     });
     const nothing = new PrimitiveClaim<string>({ key: 'nothing', fetchValue: () => undefined });
-    await withApplication({ adapter, options: { claims: [plan, nothing] } }, async ({ client }) => {
-      const browser = client('cookie');
-      await browser.login('user-1', { tenantId: 't1', payload: { a: 1 } });
-      expect(browser.front.up).toMatchObject({ a: 1, plan: { v: 'pro', t: expect.any(Number) } });
-      expect(browser.front.up).not.toHaveProperty('nothing');
-      const [userId, recipeUserId, tenantId, payload, userContext] = calls[0] ?? [];
-      expect([userId, recipeUserId, tenantId]).toEqual(['user-1', 'user-1', 't1']);
-      expect(payload).toEqual({ a: 1, iss: 'https://api.shop.io/auth' });
-      expect(getRequestFromUserContext(userContext as UserContext)?.getOriginalURL()).toBe('/login');
-    });
+    const { client } = await TestApplication.on(adapter)
+      .with({ claims: [plan, nothing] })
+      .start();
+    const browser = client('cookie');
+    await browser.login('user-1', { tenantId: 't1', payload: { a: 1 } });
+    expect(browser.front.up).toMatchObject({ a: 1, plan: { v: 'pro', t: expect.any(Number) } });
+    expect(browser.front.up).not.toHaveProperty('nothing');
+    const [userId, recipeUserId, tenantId, payload, userContext] = calls[0] ?? [];
+    expect([userId, recipeUserId, tenantId]).toEqual(['user-1', 'user-1', 't1']);
+    expect(payload).toEqual({ a: 1, iss: 'https://api.shop.io/auth' });
+    expect(getRequestFromUserContext(userContext as UserContext)?.getOriginalURL()).toBe('/login');
   });
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { jwtClaims, jwtHeader } from '../support/jwt-parts.js';
+import { jwtClaims, jwtHeader } from '../fixtures/jwt-parts.js';
 import { readFrontToken } from '../support/session-client.js';
-import { ADAPTERS, startApplication, type TestApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import {
   COOKIES_CLEARED,
   COOKIES_SET,
@@ -21,10 +21,9 @@ describe.each(ADAPTERS)('signing in on %s', (adapter) => {
   let application: TestApplication;
 
   beforeAll(async () => {
-    application = await startApplication({
-      adapter,
-      options: { antiCsrf: 'VIA_TOKEN' },
-      handlers: {
+    application = await TestApplication.on(adapter)
+      .with({ antiCsrf: 'VIA_TOKEN' })
+      .handlers({
         open: {
           twice: async ({ sessions, req, res }) => {
             await sessions.createNewSession(req, res, { userId: 'first' });
@@ -47,8 +46,8 @@ describe.each(ADAPTERS)('signing in on %s', (adapter) => {
             return { payload, inToken: session.getAccessTokenPayload() };
           },
         },
-      },
-    });
+      })
+      .start();
   });
 
   afterAll(() => application.close());

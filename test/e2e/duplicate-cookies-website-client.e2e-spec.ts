@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ProcessWarnings } from '../support/process-warnings.js';
-import { withApplication } from '../support/test-application.js';
+import { TestApplication } from '../support/test-application.js';
 import { signInByWebsite, website } from '../support/website-client.js';
 
 const { fetch: ownFetch } = globalThis;
@@ -23,23 +23,22 @@ describe('a browser client whose refresh is refused for duplicate cookies (T150)
       refreshes.push(call.action);
       return { ...call, requestInit: { ...call.requestInit, headers: withCookie(call.requestInit, cookie) } };
     };
-    await withApplication({ adapter: 'express' }, async ({ app, clock }) => {
-      const { origin, told } = await signInByWebsite(app, clock, { preAPIHook });
+    const { app, clock } = await TestApplication.on('express').start();
+    const { origin, told } = await signInByWebsite(app, clock, { preAPIHook });
 
-      refreshes.length = 0; // it also asked before the login, when it could not know
-      cookie = 'sAccessToken=a; sAccessToken=b';
-      await expect(website.attemptRefreshingSession()).rejects.toMatchObject({ status: 400 });
-      expect(refreshes).toEqual(['REFRESH_SESSION']);
-      expect(await website.doesSessionExist()).toBe(true);
-      expect((await fetch(`${origin}/me`)).status).toBe(200);
-      expect(told).toEqual(['SESSION_CREATED']);
+    refreshes.length = 0; // it also asked before the login, when it could not know
+    cookie = 'sAccessToken=a; sAccessToken=b';
+    await expect(website.attemptRefreshingSession()).rejects.toMatchObject({ status: 400 });
+    expect(refreshes).toEqual(['REFRESH_SESSION']);
+    expect(await website.doesSessionExist()).toBe(true);
+    expect((await fetch(`${origin}/me`)).status).toBe(200);
+    expect(told).toEqual(['SESSION_CREATED']);
 
-      cookie = '';
-      expect(await website.attemptRefreshingSession()).toBe(true);
-      expect(told).toContain('REFRESH_SESSION');
-      expect(told).not.toContain('UNAUTHORISED');
-      expect(told).not.toContain('SIGN_OUT');
-    });
+    cookie = '';
+    expect(await website.attemptRefreshingSession()).toBe(true);
+    expect(told).toContain('REFRESH_SESSION');
+    expect(told).not.toContain('UNAUTHORISED');
+    expect(told).not.toContain('SIGN_OUT');
   });
 });
 

@@ -16,7 +16,7 @@ import {
 import type { HttpResponse } from 'nest-sessions/core';
 import type { OpenHandler } from '../support/demo.controller.js';
 import type { Answer } from '../support/http-client.js';
-import { ADAPTERS, withApplication, type Adapter } from '../support/test-application.js';
+import { ADAPTERS, type Adapter, TestApplication } from '../support/test-application.js';
 import { BOTH_CLEARED, COOKIES_SET, NOTHING, tokenTraffic } from '../support/token-traffic.js';
 
 class UnknownSessionError extends SessionError {
@@ -66,11 +66,14 @@ async function answerTo(
   options: Partial<SessionModuleOptions> = {},
 ): Promise<Answer> {
   let answer: Answer | undefined;
-  await withApplication({ adapter, options, handlers: { open } }, async ({ send }) => {
-    const headers = { 'st-auth-mode': 'cookie' };
-    await send({ path: `/open/${name}`, headers });
-    answer = await send({ path: `/open/${name}`, headers });
-  });
+  await TestApplication.on(adapter)
+    .with(options)
+    .handlers({ open })
+    .run(async ({ send }) => {
+      const headers = { 'st-auth-mode': 'cookie' };
+      await send({ path: `/open/${name}`, headers });
+      answer = await send({ path: `/open/${name}`, headers });
+    });
   if (answer === undefined) throw new Error('There was no answer');
   return answer;
 }
@@ -199,12 +202,14 @@ describe.each(ADAPTERS)('replaced error handlers on %s', (adapter) => {
       },
     };
     const providers = [{ provide: APP_FILTER, useClass: CatchAll }];
-    await withApplication({ adapter, options, providers }, async ({ signedIn }) => {
-      const client = await signedIn('cookie');
-      const received = await client.refresh();
-      expect([received.status, received.text]).toEqual([400, 'caught']);
-      expect(caught).toEqual([thrown]);
-      expect(caught[0]).toBe(thrown);
-    });
+    const { signedIn } = await TestApplication.on(adapter)
+      .with(options)
+      .providers(...providers)
+      .start();
+    const client = await signedIn('cookie');
+    const received = await client.refresh();
+    expect([received.status, received.text]).toEqual([400, 'caught']);
+    expect(caught).toEqual([thrown]);
+    expect(caught[0]).toBe(thrown);
   });
 });

@@ -14,7 +14,7 @@ import {
 } from 'nest-sessions';
 import { DemoController } from '../support/demo.controller.js';
 import type { SessionClient } from '../support/session-client.js';
-import { ADAPTERS, startApplication, type TestApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
 
 const failing = (id: string): SessionClaimValidator => ({ id, validate: () => ({ isValid: false }) });
@@ -138,12 +138,11 @@ describe.each(ADAPTERS)('the guard and its decorators on %s', (adapter) => {
   let client: SessionClient;
 
   beforeAll(async () => {
-    application = await startApplication({
-      adapter,
-      controllers,
-      configure: (app) => app.enableVersioning({ type: VersioningType.URI, defaultVersion: VERSION_NEUTRAL }),
-      options: { claims: [plan] },
-    });
+    application = await TestApplication.on(adapter)
+      .controllers(...controllers)
+      .configure((app) => app.enableVersioning({ type: VersioningType.URI, defaultVersion: VERSION_NEUTRAL }))
+      .with({ claims: [plan] })
+      .start();
     client = await application.signedIn('cookie');
   });
 

@@ -13,7 +13,7 @@ import {
 import { Inject, Injectable } from '@nestjs/common';
 import { SignatureVerifier } from '../../lib/tokens/signature-verifier.js';
 import { DemoController } from '../support/demo.controller.js';
-import { ADAPTERS, withApplication, type TestApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 
 /** A request as the guard sees it, without a server. */
 function contextWith(accessToken: string, headers: Record<string, string> = {}): ExecutionContext {
@@ -34,7 +34,7 @@ async function accessTokenOf({ sessions }: TestApplication): Promise<string> {
 const withOptions = (
   options: Partial<SessionModuleOptions>,
   test: (application: TestApplication) => Promise<void>,
-): Promise<void> => withApplication({ adapter: 'express', options }, test);
+): Promise<void> => TestApplication.on('express').with(options).run(test);
 
 describe('a guard that has nothing to wait for', () => {
   it('answers without a promise, for a known token and for a new one whose key is at hand', async () => {
@@ -193,24 +193,22 @@ describe('what replaces a function is asked at each request, also for a known to
 
 describe.each(ADAPTERS)('a session that was found at once on %s', (adapter) => {
   it('is the one that the handler gets', async () => {
-    await withApplication({ adapter }, async ({ signedIn }) => {
-      const client = await signedIn('header', 'user-7');
-      for (let request = 0; request < 2; request++) {
-        expect((await client.get('/me')).body).toMatchObject({ userId: 'user-7' });
-      }
-    });
+    const { signedIn } = await TestApplication.on(adapter).start();
+    const client = await signedIn('header', 'user-7');
+    for (let request = 0; request < 2; request++) {
+      expect((await client.get('/me')).body).toMatchObject({ userId: 'user-7' });
+    }
   });
 
   it('never crosses over to another request that runs at the same time', async () => {
-    await withApplication({ adapter }, async ({ signedIn }) => {
-      const clients = await Promise.all(['a', 'b', 'c', 'd'].map((user) => signedIn('header', user)));
-      const users = await Promise.all(
-        Array.from({ length: 40 }, async (_, n) => (await clients[n % 4]?.get('/me'))?.body),
-      );
-      expect(users.map((answer) => (answer as { userId: string }).userId)).toEqual(
-        Array.from({ length: 40 }, (_, n) => 'abcd'[n % 4]),
-      );
-    });
+    const { signedIn } = await TestApplication.on(adapter).start();
+    const clients = await Promise.all(['a', 'b', 'c', 'd'].map((user) => signedIn('header', user)));
+    const users = await Promise.all(
+      Array.from({ length: 40 }, async (_, n) => (await clients[n % 4]?.get('/me'))?.body),
+    );
+    expect(users.map((answer) => (answer as { userId: string }).userId)).toEqual(
+      Array.from({ length: 40 }, (_, n) => 'abcd'[n % 4]),
+    );
   });
 });
 

@@ -3,7 +3,7 @@ import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-hos
 import { describe, expect, it } from '@jest/globals';
 import { SessionGuard, type SessionModuleOptions } from 'nest-sessions';
 import { DemoController } from '../support/demo.controller.js';
-import { ADAPTERS, withApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
 import { watchedStore } from '../support/watched-store.js';
 
@@ -23,26 +23,24 @@ describe.each(ADAPTERS)('a guard whose parts fail on %s', (adapter) => {
     ['validateClaims', { override: { functions: (original) => ({ ...original, validateClaims: broken }) } }],
     ['origin', { appInfo: { appName: 'Shop', apiDomain: 'https://api.shop.io', origin: broken } }],
   ])('stops the request when %s throws (S078)', async (_part, options) => {
-    await withApplication({ adapter, options }, async ({ sessions, send }) => {
-      const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
-      const cookie = `sAccessToken=${session.getAccessToken()}`;
-      const answer = await send({ method: 'POST', path: '/me', headers: { cookie } });
-      expect([answer.status, answer.text]).toEqual([
-        500,
-        '{"statusCode":500,"message":"Internal server error"}',
-      ]);
-    });
+    const { sessions, send } = await TestApplication.on(adapter).with(options).start();
+    const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
+    const cookie = `sAccessToken=${session.getAccessToken()}`;
+    const answer = await send({ method: 'POST', path: '/me', headers: { cookie } });
+    expect([answer.status, answer.text]).toEqual([
+      500,
+      '{"statusCode":500,"message":"Internal server error"}',
+    ]);
   });
 
   it('stops the request when the store fails where the database is asked (S030, S078)', async () => {
     const { store, failing: failingCalls } = await watchedStore();
-    await withApplication({ adapter, store }, async ({ signedIn }) => {
-      const client = await signedIn('cookie');
-      failingCalls.add('findSession');
-      const answer = await client.get('/checked');
-      expect([answer.status, answer.header('retry-after')]).toEqual([503, '1']);
-      expect(tokenTraffic(answer)).toEqual(NOTHING);
-    });
+    const { signedIn } = await TestApplication.on(adapter).store(store).start();
+    const client = await signedIn('cookie');
+    failingCalls.add('findSession');
+    const answer = await client.get('/checked');
+    expect([answer.status, answer.header('retry-after')]).toEqual([503, '1']);
+    expect(tokenTraffic(answer)).toEqual(NOTHING);
   });
 });
 
@@ -51,9 +49,8 @@ describe.each(ADAPTERS)('a guard in other contexts than HTTP on %s', (adapter) =
     'refuses the context "%s", whatever it carries (S078)',
     async (type) => {
       const context = contextOf(type, { headers: {}, method: 'GET' });
-      await withApplication({ adapter }, async ({ app }) => {
-        await expect(app.get(SessionGuard).canActivate(context)).rejects.toThrow(`"${type}"`);
-      });
+      const { app } = await TestApplication.on(adapter).start();
+      await expect(app.get(SessionGuard).canActivate(context)).rejects.toThrow(`"${type}"`);
     },
   );
 
@@ -64,25 +61,24 @@ describe.each(ADAPTERS)('a guard in other contexts than HTTP on %s', (adapter) =
         return { req, res };
       }
     }
-    await withApplication(
-      { adapter, controllers: [DemoController], providers: [GraphqlGuard] },
-      async ({ app }) => {
-        const req = { headers: {}, method: 'POST', url: '/graphql' };
-        const answers: string[] = [];
-        const answering = ['end', 'send', 'json', 'status', 'writeHead', 'write'] as const;
-        const res = {
-          getHeader: () => undefined,
-          setHeader: () => undefined,
-          removeHeader: () => undefined,
-          ...Object.fromEntries(answering.map((name) => [name, () => answers.push(name)])),
-        };
-        const context = contextOf('graphql', undefined, undefined, { req, res });
-        await expect(app.get(GraphqlGuard).canActivate(context)).rejects.toMatchObject({
-          type: 'UNAUTHORISED',
-        });
-        expect(answers).toEqual([]);
-      },
-    );
+    const { app } = await TestApplication.on(adapter)
+      .controllers(DemoController)
+      .providers(GraphqlGuard)
+      .start();
+    const req = { headers: {}, method: 'POST', url: '/graphql' };
+    const answers: string[] = [];
+    const answering = ['end', 'send', 'json', 'status', 'writeHead', 'write'] as const;
+    const res = {
+      getHeader: () => undefined,
+      setHeader: () => undefined,
+      removeHeader: () => undefined,
+      ...Object.fromEntries(answering.map((name) => [name, () => answers.push(name)])),
+    };
+    const context = contextOf('graphql', undefined, undefined, { req, res });
+    await expect(app.get(GraphqlGuard).canActivate(context)).rejects.toMatchObject({
+      type: 'UNAUTHORISED',
+    });
+    expect(answers).toEqual([]);
   });
 });
 
@@ -94,21 +90,20 @@ describe.each(ADAPTERS)('a guard that meets more than any server lets through on
     ['1 MB of cookies', { cookie: 'sAccessToken=a.b.c; '.repeat(52_429) }],
     ['deep JSON', { authorization: `Bearer e30.${Buffer.from('['.repeat(6000)).toString('base64url')}.x` }],
   ])('finds no session in %s (S011, S102)', async (_case, headers) => {
-    await withApplication({ adapter }, async ({ app }) => {
-      const response = {
-        getHeader: () => undefined,
-        setHeader: () => undefined,
-        removeHeader: () => undefined,
-      };
-      const context = contextOf(
-        'http',
-        { method: 'POST', url: '/', headers },
-        { ...response, end: () => undefined },
-      );
-      await expect(app.get(SessionGuard).canActivate(context)).rejects.toMatchObject({
-        type: 'UNAUTHORISED',
-        payload: { clearTokens: false },
-      });
+    const { app } = await TestApplication.on(adapter).start();
+    const response = {
+      getHeader: () => undefined,
+      setHeader: () => undefined,
+      removeHeader: () => undefined,
+    };
+    const context = contextOf(
+      'http',
+      { method: 'POST', url: '/', headers },
+      { ...response, end: () => undefined },
+    );
+    await expect(app.get(SessionGuard).canActivate(context)).rejects.toMatchObject({
+      type: 'UNAUTHORISED',
+      payload: { clearTokens: false },
     });
   });
 });

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { fcRuns } from '../support/fc-runs.js';
-import { mangledHeaders, routes, spelledPath } from '../support/hostile-input.js';
+import { fcRuns } from '../fixtures/fc-runs.js';
+import { mangledHeaders, routes, spelledPath } from '../fixtures/hostile-input.js';
 import type { Answer, RequestToSend } from '../support/http-client.js';
-import { jwt, V5_CLAIMS, V5_HEADER } from '../support/made-tokens.js';
+import { jwt, V5_CLAIMS, V5_HEADER } from '../fixtures/made-tokens.js';
 import type { SessionClient } from '../support/session-client.js';
-import { ADAPTERS, startApplication, type TestApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
 
 const RUNS = fcRuns(200);
@@ -18,10 +18,9 @@ describe.each(ADAPTERS)('hostile requests on %s', (adapter) => {
   let kinds: Record<string, string>;
 
   beforeAll(async () => {
-    application = await startApplication({
-      adapter,
-      options: { antiCsrf: 'VIA_TOKEN', olderCookieDomain: '' },
-    });
+    application = await TestApplication.on(adapter)
+      .with({ antiCsrf: 'VIA_TOKEN', olderCookieDomain: '' })
+      .start();
     browser = await application.signedIn('cookie', 'browser');
     mobile = await application.signedIn('header', 'mobile');
     const created = await application.sessions.createJWT({ payload: { sub: 'mobile' } });

@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { jwtClaims } from '../support/jwt-parts.js';
+import type { Handlers } from '../support/demo.controller.js';
+import { jwtClaims } from '../fixtures/jwt-parts.js';
 import type { SessionClient } from '../support/session-client.js';
-import { ADAPTERS, withApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 
 const USERS = 50;
 const ROUNDS = 10;
@@ -22,22 +23,24 @@ describe.each(ADAPTERS)('requests of many users at once on %s', (adapter) => {
           return [before, session.getUserId(), again.getUserId(), session.getAccessTokenPayload()['owner']];
         },
       },
-    } satisfies Parameters<typeof withApplication>[0]['handlers'];
-    await withApplication({ adapter, options: { antiCsrf: 'VIA_TOKEN' }, handlers }, async ({ signedIn }) => {
-      const run = async (index: number): Promise<void> => {
-        const userId = `user-${index}`;
-        const client = await signedIn(index % 2 === 0 ? 'cookie' : 'header', userId);
-        const handle = client.front.up['sessionHandle'];
-        for (let round = 0; round < ROUNDS; round++) {
-          expect((await client.post('/me')).body).toMatchObject({ userId, sessionHandle: handle });
-          expect((await client.get('/run/slow')).body).toEqual([userId, userId, userId, userId]);
-          expect((await client.refresh()).status).toBe(200);
-          expect((await client.get('/checked')).body).toMatchObject({ userId, sessionHandle: handle });
-          expectOwnTokens(client, userId);
-        }
-      };
-      await Promise.all(Array.from({ length: USERS }, (_, index) => run(index)));
-    });
+    } satisfies Handlers;
+    const { signedIn } = await TestApplication.on(adapter)
+      .with({ antiCsrf: 'VIA_TOKEN' })
+      .handlers(handlers)
+      .start();
+    const run = async (index: number): Promise<void> => {
+      const userId = `user-${index}`;
+      const client = await signedIn(index % 2 === 0 ? 'cookie' : 'header', userId);
+      const handle = client.front.up['sessionHandle'];
+      for (let round = 0; round < ROUNDS; round++) {
+        expect((await client.post('/me')).body).toMatchObject({ userId, sessionHandle: handle });
+        expect((await client.get('/run/slow')).body).toEqual([userId, userId, userId, userId]);
+        expect((await client.refresh()).status).toBe(200);
+        expect((await client.get('/checked')).body).toMatchObject({ userId, sessionHandle: handle });
+        expectOwnTokens(client, userId);
+      }
+    };
+    await Promise.all(Array.from({ length: USERS }, (_, index) => run(index)));
   });
 });
 

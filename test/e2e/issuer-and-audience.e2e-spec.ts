@@ -6,11 +6,11 @@ import type { TestSession } from 'nest-sessions/testing';
 import { DYNAMIC_TEST_KEY } from '../fixtures/signing-keys.js';
 import { DYNAMIC_TEST_KID, seededMemoryStore } from '../support/embedded.js';
 import { FakeCore, sendJson } from '../support/fake-core.js';
-import { jwtClaims } from '../support/jwt-parts.js';
-import { publicJwkOf } from '../support/key-set.js';
-import { legacyToken, V2_CLAIMS } from '../support/made-tokens.js';
+import { jwtClaims } from '../fixtures/jwt-parts.js';
+import { publicJwkOf } from '../fixtures/key-set.js';
+import { legacyToken, V2_CLAIMS } from '../fixtures/made-tokens.js';
 import type { SessionClient } from '../support/session-client.js';
-import { ADAPTERS, SHOP, withApplication } from '../support/test-application.js';
+import { ADAPTERS, SHOP, TestApplication } from '../support/test-application.js';
 import { NOTHING, outcomeOf, refused, tokenTraffic, type Outcome } from '../support/token-traffic.js';
 import { browserAt, website } from '../support/website-client.js';
 
@@ -30,9 +30,12 @@ async function madeElsewhere(
 ): Promise<TestSession> {
   let session: TestSession | undefined;
   const options = { appInfo: { ...SHOP, apiDomain } };
-  await withApplication({ adapter: 'express', store, options }, async ({ testSessions }) => {
-    session = await testSessions.createTestSession({ accessTokenPayload });
-  });
+  await TestApplication.on('express')
+    .store(store)
+    .with(options)
+    .run(async ({ testSessions }) => {
+      session = await testSessions.createTestSession({ accessTokenPayload });
+    });
   if (session === undefined) throw new Error('There is no session');
   return session;
 }
@@ -54,16 +57,18 @@ describe.each(ADAPTERS)('accessTokenIssuers on %s', (adapter) => {
     async (mode) => {
       const store = await seededMemoryStore();
       const session = await madeElsewhere(store);
-      await withApplication({ adapter, store, options: ONLY_OURS }, async ({ clientOf }) => {
-        expect(await outcomesEverywhere(clientOf(session, mode))).toEqual(REFUSED_EVERYWHERE);
-      });
+      await TestApplication.on(adapter)
+        .store(store)
+        .with(ONLY_OURS)
+        .run(async ({ clientOf }) => {
+          expect(await outcomesEverywhere(clientOf(session, mode))).toEqual(REFUSED_EVERYWHERE);
+        });
       const both = { accessTokenIssuers: [THERE, HERE] };
-      await withApplication({ adapter, store, options: both }, async ({ clientOf }) => {
-        const client = clientOf(session, mode);
-        expect((await client.get('/checked')).status).toBe(200);
-        expect((await client.refresh()).status).toBe(200);
-        expect((await client.get('/me')).body).toMatchObject({ userId: 'user-1', payload: { iss: THERE } });
-      });
+      const { clientOf } = await TestApplication.on(adapter).store(store).with(both).start();
+      const client = clientOf(session, mode);
+      expect((await client.get('/checked')).status).toBe(200);
+      expect((await client.refresh()).status).toBe(200);
+      expect((await client.get('/me')).body).toMatchObject({ userId: 'user-1', payload: { iss: THERE } });
     },
   );
 
@@ -72,62 +77,58 @@ describe.each(ADAPTERS)('accessTokenIssuers on %s', (adapter) => {
       merge: async (session: { mergeIntoAccessTokenPayload(update: object): Promise<void> }) =>
         session.mergeIntoAccessTokenPayload({ plan: 'pro' }),
     };
-    await withApplication(
-      { adapter, options: ONLY_OURS, handlers: { guarded: merge } },
-      async ({ signedIn }) => {
-        const client = await signedIn('cookie');
-        for (const _ of [1, 2]) expect((await client.get('/me')).status).toBe(200);
-        expect((await client.refresh()).status).toBe(200);
-        expect((await client.get('/me')).status).toBe(200);
-        expect((await client.post('/run/merge')).status).toBe(200);
-        expect((await client.get('/checked')).body).toMatchObject({ payload: { iss: HERE, plan: 'pro' } });
-        expect((await client.signOut()).status).toBe(200);
-      },
-    );
+    const { signedIn } = await TestApplication.on(adapter)
+      .with(ONLY_OURS)
+      .handlers({ guarded: merge })
+      .start();
+    const client = await signedIn('cookie');
+    for (const _ of [1, 2]) expect((await client.get('/me')).status).toBe(200);
+    expect((await client.refresh()).status).toBe(200);
+    expect((await client.get('/me')).status).toBe(200);
+    expect((await client.post('/run/merge')).status).toBe(200);
+    expect((await client.get('/checked')).body).toMatchObject({ payload: { iss: HERE, plan: 'pro' } });
+    expect((await client.signOut()).status).toBe(200);
   });
 
   it('without the option every session of the core counts (S009)', async () => {
     const store = await seededMemoryStore();
     const session = await madeElsewhere(store, { aud: 'admin' });
-    await withApplication({ adapter, store }, async ({ clientOf }) => {
-      const client = clientOf(session);
-      expect((await client.get('/me')).status).toBe(200);
-      expect((await client.refresh()).status).toBe(200);
-    });
+    const { clientOf } = await TestApplication.on(adapter).store(store).start();
+    const client = clientOf(session);
+    expect((await client.get('/me')).status).toBe(200);
+    expect((await client.refresh()).status).toBe(200);
   });
 
   it('holds for tokens of version 2, whose key the core might know better (S009)', async () => {
     const store = await seededMemoryStore();
     const session = await madeElsewhere(store);
-    await withApplication({ adapter, store, options: ONLY_OURS }, async ({ clientOf, testSessions }) => {
-      const asVersion2 = ({ accessToken }: TestSession, mine: string): string => {
-        const { sub, sessionHandle, refreshTokenHash1, exp, iat, iss } = jwtClaims(accessToken);
-        expect(iss).toBe(mine);
-        const times = { expiryTime: Number(exp) * 1000, timeCreated: Number(iat) * 1000 };
-        return legacyToken({ userId: sub, sessionHandle, refreshTokenHash1, ...times, userData: { iss } });
-      };
-      const stranger = clientOf(session, 'header');
-      stranger.accessToken = asVersion2(session, THERE);
-      for (const path of ['/me', '/checked']) {
-        expect(outcomeOf(await stranger.get(path))).toEqual(refused('unauthorised'));
-      }
-      const own = await testSessions.createTestSession();
-      const client = clientOf(own, 'header');
-      client.accessToken = asVersion2(own, HERE);
-      expect((await client.get('/me')).status).toBe(200);
-    });
+    const { clientOf, testSessions } = await TestApplication.on(adapter).store(store).with(ONLY_OURS).start();
+    const asVersion2 = ({ accessToken }: TestSession, mine: string): string => {
+      const { sub, sessionHandle, refreshTokenHash1, exp, iat, iss } = jwtClaims(accessToken);
+      expect(iss).toBe(mine);
+      const times = { expiryTime: Number(exp) * 1000, timeCreated: Number(iat) * 1000 };
+      return legacyToken({ userId: sub, sessionHandle, refreshTokenHash1, ...times, userData: { iss } });
+    };
+    const stranger = clientOf(session, 'header');
+    stranger.accessToken = asVersion2(session, THERE);
+    for (const path of ['/me', '/checked']) {
+      expect(outcomeOf(await stranger.get(path))).toEqual(refused('unauthorised'));
+    }
+    const own = await testSessions.createTestSession();
+    const client = clientOf(own, 'header');
+    client.accessToken = asVersion2(own, HERE);
+    expect((await client.get('/me')).status).toBe(200);
   });
 
   it('that does not name our own issuer stops the sign-in, before there is a session (S009)', async () => {
     const options = { accessTokenIssuers: [THERE] };
-    await withApplication({ adapter, options }, async ({ client, sessions }) => {
-      const answer = await client('cookie').post('/login', { userId: 'ada' });
-      expect([answer.status, tokenTraffic(answer)]).toEqual([500, NOTHING]);
-      await expect(sessions.createNewSessionWithoutRequestResponse({ userId: 'ada' })).rejects.toThrow(
-        /^createNewSession: accessTokenIssuers does not name this application's own issuer/,
-      );
-      expect(await sessions.getAllSessionHandlesForUser({ userId: 'ada' })).toEqual([]);
-    });
+    const { client, sessions } = await TestApplication.on(adapter).with(options).start();
+    const answer = await client('cookie').post('/login', { userId: 'ada' });
+    expect([answer.status, tokenTraffic(answer)]).toEqual([500, NOTHING]);
+    await expect(sessions.createNewSessionWithoutRequestResponse({ userId: 'ada' })).rejects.toThrow(
+      /^createNewSession: accessTokenIssuers does not name this application's own issuer/,
+    );
+    expect(await sessions.getAllSessionHandlesForUser({ userId: 'ada' })).toEqual([]);
   });
 });
 
@@ -141,40 +142,36 @@ describe.each(ADAPTERS)('accessTokenAudience on %s', (adapter) => {
   ])('keeps out sessions %s (S009)', async (_which, payload) => {
     const store = await seededMemoryStore();
     const session = await madeElsewhere(store, payload, SHOP.apiDomain);
-    await withApplication({ adapter, store, options: FOR_SHOP }, async ({ clientOf }) => {
-      for (const mode of MODES) {
-        expect(await outcomesEverywhere(clientOf(session, mode))).toEqual(REFUSED_EVERYWHERE);
-      }
-    });
+    const { clientOf } = await TestApplication.on(adapter).store(store).with(FOR_SHOP).start();
+    for (const mode of MODES) {
+      expect(await outcomesEverywhere(clientOf(session, mode))).toEqual(REFUSED_EVERYWHERE);
+    }
   });
 
   it.each<[which: string, aud: string | string[]]>([
     ['ours', 'shop'],
     ['a list with ours', ['admin', 'shop']],
   ])('that the sign-in sets stays through refreshes: %s (S009)', async (_which, aud) => {
-    await withApplication(
-      { adapter, options: { ...ONLY_OURS, ...FOR_SHOP } },
-      async ({ client: newClient }) => {
-        const client = newClient('cookie');
-        await client.login('ada', { payload: { aud } });
-        expect((await client.get('/me')).status).toBe(200);
-        expect((await client.refresh()).status).toBe(200);
-        for (const path of ['/me', '/checked', '/me']) {
-          expect((await client.get(path)).body).toMatchObject({ userId: 'ada', payload: { aud } });
-        }
-      },
-    );
+    const { client: newClient } = await TestApplication.on(adapter)
+      .with({ ...ONLY_OURS, ...FOR_SHOP })
+      .start();
+    const client = newClient('cookie');
+    await client.login('ada', { payload: { aud } });
+    expect((await client.get('/me')).status).toBe(200);
+    expect((await client.refresh()).status).toBe(200);
+    for (const path of ['/me', '/checked', '/me']) {
+      expect((await client.get(path)).body).toMatchObject({ userId: 'ada', payload: { aud } });
+    }
   });
 
   it('that the sign-in forgets stops it, before there is a session (S009)', async () => {
-    await withApplication({ adapter, options: FOR_SHOP }, async ({ client, sessions }) => {
-      const answer = await client('cookie').post('/login', { userId: 'ada' });
-      expect([answer.status, tokenTraffic(answer)]).toEqual([500, NOTHING]);
-      await expect(sessions.createNewSessionWithoutRequestResponse({ userId: 'ada' })).rejects.toThrow(
-        /^createNewSession: .* put accessTokenAudience into accessTokenPayload as aud$/,
-      );
-      expect(await sessions.getAllSessionHandlesForUser({ userId: 'ada' })).toEqual([]);
-    });
+    const { client, sessions } = await TestApplication.on(adapter).with(FOR_SHOP).start();
+    const answer = await client('cookie').post('/login', { userId: 'ada' });
+    expect([answer.status, tokenTraffic(answer)]).toEqual([500, NOTHING]);
+    await expect(sessions.createNewSessionWithoutRequestResponse({ userId: 'ada' })).rejects.toThrow(
+      /^createNewSession: .* put accessTokenAudience into accessTokenPayload as aud$/,
+    );
+    expect(await sessions.getAllSessionHandlesForUser({ userId: 'ada' })).toEqual([]);
   });
 });
 
@@ -182,19 +179,18 @@ describe('sessions of another issuer', () => {
   it('are refused without a request, too (S009)', async () => {
     const store = await seededMemoryStore();
     const { accessToken, refreshToken } = await madeElsewhere(store);
-    await withApplication({ adapter: 'express', store, options: ONLY_OURS }, async ({ sessions }) => {
-      const refusal = { type: 'UNAUTHORISED', payload: { clearTokens: false } };
-      await expect(sessions.getSessionWithoutRequestResponse({ accessToken })).rejects.toMatchObject(refusal);
-      await expect(
-        sessions.getSessionWithoutRequestResponse({ accessToken, sessionRequired: false }),
-      ).rejects.toMatchObject(refusal);
-      await expect(
-        sessions.getSessionWithoutRequestResponse({ accessToken, checkDatabase: true }),
-      ).rejects.toMatchObject(refusal);
-      await expect(sessions.refreshSessionWithoutRequestResponse({ refreshToken })).rejects.toMatchObject(
-        refusal,
-      );
-    });
+    const { sessions } = await TestApplication.on('express').store(store).with(ONLY_OURS).start();
+    const refusal = { type: 'UNAUTHORISED', payload: { clearTokens: false } };
+    await expect(sessions.getSessionWithoutRequestResponse({ accessToken })).rejects.toMatchObject(refusal);
+    await expect(
+      sessions.getSessionWithoutRequestResponse({ accessToken, sessionRequired: false }),
+    ).rejects.toMatchObject(refusal);
+    await expect(
+      sessions.getSessionWithoutRequestResponse({ accessToken, checkDatabase: true }),
+    ).rejects.toMatchObject(refusal);
+    await expect(sessions.refreshSessionWithoutRequestResponse({ refreshToken })).rejects.toMatchObject(
+      refusal,
+    );
   });
 
   it('are refused by tokens of version 2 where our keys prove it, so the core is not asked (S009)', async () => {
@@ -207,12 +203,14 @@ describe('sessions of another issuer', () => {
       headers: { authorization: `Bearer ${legacyToken({ ...V2_CLAIMS, userData: { iss } })}` },
     });
     try {
-      await withApplication({ adapter: 'express', options }, async ({ send }) => {
-        expect((await send(sent(HERE))).status).toBe(200);
-        core.received.length = 0;
-        expect(outcomeOf(await send(sent(THERE)))).toEqual(refused('unauthorised'));
-        expect(core.received.filter(({ path }) => path === '/recipe/session/verify')).toEqual([]);
-      });
+      await TestApplication.on('express')
+        .with(options)
+        .run(async ({ send }) => {
+          expect((await send(sent(HERE))).status).toBe(200);
+          core.received.length = 0;
+          expect(outcomeOf(await send(sent(THERE)))).toEqual(refused('unauthorised'));
+          expect(core.received.filter(({ path }) => path === '/recipe/session/verify')).toEqual([]);
+        });
     } finally {
       await core.kill();
     }
@@ -235,44 +233,44 @@ describe('sessions of another issuer', () => {
           return { allowed: true };
         },
       };
-      await withApplication({ adapter: 'express', store, options: elsewhere }, async (other) => {
-        other.clock.set(Date.now()); // the client compares with its own clock
-        const session = await other.sessions.createNewSessionWithoutRequestResponse({ userId: 'ada' });
-        const open = {
-          before: async ({ req, res }: { req: unknown; res: unknown }) =>
-            session.attachToRequestResponse({ req, res, transferMethod: 'header' }),
-        };
-        const options = { ...ONLY_OURS, rateLimit };
-        const { clock } = other;
-        await withApplication(
-          { adapter: 'express', store, options, handlers: { open }, clock },
-          async ({ app }) => {
-            const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
-            const origin = `http://127.0.0.1:${port}`;
-            website.init({
-              apiDomain: origin,
-              tokenTransferMethod: 'header',
-              ...browserAt(origin),
-              onHandleEvent: ({ action }: { action: string }) => told.push(action),
-            });
-            await fetch(`${origin}/open/before`);
-            expect(await website.doesSessionExist()).toBe(true);
-
-            expect((await fetch(`${origin}/me`)).status).toBe(401);
-            expect(attempts).toEqual(['failed-verify', 'refresh']);
-            expect(await website.doesSessionExist()).toBe(false);
-            expect(told).toEqual(['SESSION_CREATED', 'UNAUTHORISED']);
-
-            const login = await fetch(`${origin}/login`, {
-              method: 'POST',
-              headers: { 'content-type': 'application/json' },
-              body: JSON.stringify({ userId: 'ada' }),
-            });
-            expect(login.status).toBe(201);
-            expect((await fetch(`${origin}/me`)).status).toBe(200);
-          },
-        );
+      const other = await TestApplication.on('express').store(store).with(elsewhere).start();
+      other.clock.set(Date.now()); // the client compares with its own clock
+      const session = await other.sessions.createNewSessionWithoutRequestResponse({ userId: 'ada' });
+      const open = {
+        before: async ({ req, res }: { req: unknown; res: unknown }) =>
+          session.attachToRequestResponse({ req, res, transferMethod: 'header' }),
+      };
+      const options = { ...ONLY_OURS, rateLimit };
+      const { clock } = other;
+      const { app } = await TestApplication.on('express')
+        .store(store)
+        .with(options)
+        .handlers({ open })
+        .clock(clock)
+        .start();
+      const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
+      const origin = `http://127.0.0.1:${port}`;
+      website.init({
+        apiDomain: origin,
+        tokenTransferMethod: 'header',
+        ...browserAt(origin),
+        onHandleEvent: ({ action }: { action: string }) => told.push(action),
       });
+      await fetch(`${origin}/open/before`);
+      expect(await website.doesSessionExist()).toBe(true);
+
+      expect((await fetch(`${origin}/me`)).status).toBe(401);
+      expect(attempts).toEqual(['failed-verify', 'refresh']);
+      expect(await website.doesSessionExist()).toBe(false);
+      expect(told).toEqual(['SESSION_CREATED', 'UNAUTHORISED']);
+
+      const login = await fetch(`${origin}/login`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ userId: 'ada' }),
+      });
+      expect(login.status).toBe(201);
+      expect((await fetch(`${origin}/me`)).status).toBe(200);
     });
   });
 });

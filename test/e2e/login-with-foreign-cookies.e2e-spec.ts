@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { jwt, V5_CLAIMS, V5_HEADER } from '../support/made-tokens.js';
+import { jwt, V5_CLAIMS, V5_HEADER } from '../fixtures/made-tokens.js';
 import type { SessionClient } from '../support/session-client.js';
-import { ADAPTERS, startApplication, type TestApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { COOKIES_SET, signedOut, tokenTraffic, outcomeOf } from '../support/token-traffic.js';
 import { watchedStore, type WatchedStore } from '../support/watched-store.js';
 
@@ -12,18 +12,17 @@ describe.each(ADAPTERS)('signing in with what an attacker planted on %s', (adapt
 
   beforeAll(async () => {
     watched = await watchedStore();
-    application = await startApplication({
-      adapter,
-      store: watched.store,
-      handlers: {
+    application = await TestApplication.on(adapter)
+      .store(watched.store)
+      .handlers({
         open: {
           'fixed-user': async ({ sessions, req, res }) => {
             const session = await sessions.createNewSession(req, res, { userId: 'decided-by-the-server' });
             return { userId: session.getUserId(), tenantId: session.getTenantId() };
           },
         },
-      },
-    });
+      })
+      .start();
   });
 
   beforeEach(async () => {

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import type { LoggerService } from '@nestjs/common';
 import type { SessionClient } from '../support/session-client.js';
-import { ADAPTERS, withApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { watchedStore } from '../support/watched-store.js';
 
 /** Everything that was logged, at every level, with all that hangs on it. */
@@ -32,36 +32,37 @@ describe.each(ADAPTERS)('what is logged on %s', (adapter) => {
     };
     const handlers = { guarded: { boom: () => Promise.reject(new Error('boom')) } };
     const options = { antiCsrf: 'VIA_TOKEN' } as const;
-    await withApplication(
-      { adapter, store, logger, handlers, options },
-      async ({ signedIn, send, events }) => {
-        for (const mode of ['cookie', 'header'] as const) {
-          const client = await signedIn(mode);
-          const thief = client.copy();
-          note(client);
-          await client.refresh();
-          await client.get('/run/boom');
-          note(client);
-          failing.add('findSession').add('findAndUpdate');
-          expect((await client.refresh()).status).toBe(503);
-          expect((await client.get('/checked')).status).toBe(503);
-          failing.clear();
-          const cookie = `sRefreshToken=${client.cookie('sRefreshToken')}`;
-          await send({
-            method: 'POST',
-            path: '/auth/session/refresh',
-            headers: { cookie: `${cookie}; ${cookie}` },
-          });
-          await thief.refresh();
-        }
-        expect(logger.text).toContain('The session store failed at find');
-        expect(logger.text).toContain('olderCookieDomain');
-        const written = logger.text + JSON.stringify(events);
-        for (const secret of [...secrets].filter((each) => each !== '')) {
-          expect(written.includes(secret) || written.includes(decodeURIComponent(secret))).toBe(false);
-        }
-        expect(secrets.size).toBeGreaterThan(8);
-      },
-    );
+    const { signedIn, send, events } = await TestApplication.on(adapter)
+      .store(store)
+      .logger(logger)
+      .handlers(handlers)
+      .with(options)
+      .start();
+    for (const mode of ['cookie', 'header'] as const) {
+      const client = await signedIn(mode);
+      const thief = client.copy();
+      note(client);
+      await client.refresh();
+      await client.get('/run/boom');
+      note(client);
+      failing.add('findSession').add('findAndUpdate');
+      expect((await client.refresh()).status).toBe(503);
+      expect((await client.get('/checked')).status).toBe(503);
+      failing.clear();
+      const cookie = `sRefreshToken=${client.cookie('sRefreshToken')}`;
+      await send({
+        method: 'POST',
+        path: '/auth/session/refresh',
+        headers: { cookie: `${cookie}; ${cookie}` },
+      });
+      await thief.refresh();
+    }
+    expect(logger.text).toContain('The session store failed at find');
+    expect(logger.text).toContain('olderCookieDomain');
+    const written = logger.text + JSON.stringify(events);
+    for (const secret of [...secrets].filter((each) => each !== '')) {
+      expect(written.includes(secret) || written.includes(decodeURIComponent(secret))).toBe(false);
+    }
+    expect(secrets.size).toBeGreaterThan(8);
   });
 });

@@ -3,7 +3,7 @@ import type { MemoryStore } from 'nest-sessions/core';
 import { seededMemoryStore } from '../support/embedded.js';
 import type { Answer } from '../support/http-client.js';
 import { SessionClient } from '../support/session-client.js';
-import { ADAPTERS, startApplication, type TestApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { signedOut, outcomeOf } from '../support/token-traffic.js';
 
 const TABS = 200;
@@ -15,7 +15,7 @@ describe.each(ADAPTERS)('refresh answers that never arrive on %s', (adapter) => 
 
   beforeAll(async () => {
     store = await seededMemoryStore();
-    application = await startApplication({ adapter, store, options: { antiCsrf: 'VIA_TOKEN' } });
+    application = await TestApplication.on(adapter).store(store).with({ antiCsrf: 'VIA_TOKEN' }).start();
   });
 
   beforeEach(async () => {
@@ -82,12 +82,11 @@ describe.each(ADAPTERS)('refresh answers that never arrive on %s', (adapter) => 
 
   it('another instance on the same store gives the same successor, also after a restart (S024)', async () => {
     const lost = await loseRefresh(client);
-    const other = await startApplication({
-      adapter,
-      store,
-      clock: application.clock,
-      options: { antiCsrf: 'VIA_TOKEN' },
-    });
+    const other = await TestApplication.on(adapter)
+      .store(store)
+      .clock(application.clock)
+      .with({ antiCsrf: 'VIA_TOKEN' })
+      .start();
     const headers = {
       cookie: `sRefreshToken=${client.cookie('sRefreshToken')}`,
       'anti-csrf': client.antiCsrf,

@@ -21,13 +21,7 @@ import {
   type SessionOptionsFactory,
 } from 'nest-sessions';
 import { seededMemoryStore } from '../support/embedded.js';
-import {
-  ADAPTERS,
-  sessionModule,
-  SHOP,
-  startApplication,
-  withApplication,
-} from '../support/test-application.js';
+import { ADAPTERS, SHOP, sessionModule, TestApplication } from '../support/test-application.js';
 import { watchedStore } from '../support/watched-store.js';
 
 const seededStore = await seededMemoryStore();
@@ -90,21 +84,28 @@ describe.each(ADAPTERS)('declaring the module on %s', (adapter) => {
   it.each(Object.keys(DECLARATIONS))('%s serves feature modules that do not import it', async (name) => {
     const session = DECLARATIONS[name]?.(true);
     const imports = session ? [session, featureModule([])] : [];
-    await withApplication({ adapter, imports }, async ({ signedIn }) => {
-      const client = await signedIn('cookie', `user of ${name} ${adapter}`);
-      expect((await client.get('/feature')).body).toHaveLength(1);
-    });
+    const { signedIn } = await TestApplication.on(adapter)
+      .modules(...imports)
+      .start();
+    const client = await signedIn('cookie', `user of ${name} ${adapter}`);
+    expect((await client.get('/feature')).body).toHaveLength(1);
   });
 
   it.each(Object.keys(DECLARATIONS))('%s with isGlobal: false serves those that import it', async (name) => {
     const session = DECLARATIONS[name]?.(false);
     const imports = session ? [session, featureModule([session])] : [];
-    await withApplication({ adapter, imports }, async ({ signedIn }) => {
-      const client = await signedIn('header', `local user of ${name} ${adapter}`);
-      expect((await client.get('/feature')).body).toHaveLength(1);
-    });
+    await TestApplication.on(adapter)
+      .modules(...imports)
+      .run(async ({ signedIn }) => {
+        const client = await signedIn('header', `local user of ${name} ${adapter}`);
+        expect((await client.get('/feature')).body).toHaveLength(1);
+      });
     const withoutImport = session ? [session, featureModule([])] : [];
-    await expect(startApplication({ adapter, imports: withoutImport })).rejects.toThrow(/FeatureModule/);
+    await expect(
+      TestApplication.on(adapter)
+        .modules(...withoutImport)
+        .start(),
+    ).rejects.toThrow(/FeatureModule/);
   });
 });
 
@@ -120,10 +121,10 @@ describe.each(ADAPTERS)('starting with wrong options on %s', (adapter) => {
       override: { apis: 'no' },
       clockToleranceSec: 3600,
     } as object as SessionModuleOptions;
-    const failure: unknown = await startApplication({
-      adapter,
-      imports: [SessionModule.forRoot(options)],
-    }).catch((error: unknown) => error);
+    const failure: unknown = await TestApplication.on(adapter)
+      .modules(SessionModule.forRoot(options))
+      .start()
+      .catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(SessionConfigError);
     const { problems, message } = failure as SessionConfigError;
     expect(problems.map(({ path }) => path).sort()).toEqual([
@@ -143,28 +144,28 @@ describe.each(ADAPTERS)('starting with wrong options on %s', (adapter) => {
   it('says so when a factory gives no options', async () => {
     const useFactory = (): SessionModuleOptions => undefined as never;
     await expect(
-      startApplication({ adapter, imports: [SessionModule.forRootAsync({ useFactory })] }),
+      TestApplication.on(adapter).modules(SessionModule.forRootAsync({ useFactory })).start(),
     ).rejects.toThrow('options: are undefined; an object with appInfo is expected');
   });
 
   it('reports a claim key that is taken twice, and a missing appInfo (T234, T256)', async () => {
     const claim = { key: 'plan', build: () => ({}) };
     const options = { claims: [claim, claim] } as object as SessionModuleOptions;
-    await expect(startApplication({ adapter, imports: [SessionModule.forRoot(options)] })).rejects.toThrow(
+    await expect(TestApplication.on(adapter).modules(SessionModule.forRoot(options)).start()).rejects.toThrow(
       /appInfo[\s\S]*Claim added by multiple recipes/,
     );
   });
 });
 
 describe.each(ADAPTERS)('shutting down on %s', (adapter) => {
-  const RUNS = 200;
+  const RUNS = 40;
 
   it(`closes the store and completes the events, ${RUNS} times in a row, and leaves nothing open (S086)`, async () => {
     const before = openResources();
     const { store, calls } = await watchedStore();
     let completed = 0;
     for (let run = 0; run < RUNS; run++) {
-      const application = await startApplication({ adapter, store });
+      const application = await TestApplication.on(adapter).store(store).start();
       application.app.get(SessionEvents, { strict: false }).stream.subscribe({ complete: () => completed++ });
       const client = await application.signedIn('cookie');
       expect((await client.get('/me')).status).toBe(200);
@@ -179,7 +180,9 @@ describe.each(ADAPTERS)('shutting down on %s', (adapter) => {
     const { store, calls, failing } = await watchedStore();
     failing.add('findStaticKeys');
     const coreOptions = { startWithoutStore: false };
-    await expect(startApplication({ adapter, store, coreOptions })).rejects.toThrow(/session store failed/);
+    await expect(TestApplication.on(adapter).store(store).engine(coreOptions).start()).rejects.toThrow(
+      /session store failed/,
+    );
     expect(calls.at(-1)).toBe('close');
   });
 });

@@ -1,8 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { CoreBadInputError, remoteCore, SessionEvents } from 'nest-sessions';
-import { withRecipe } from '../recipe/recipe-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { FakeCore } from '../support/fake-core.js';
-import { ADAPTERS, withApplication } from '../support/test-application.js';
 
 /** Whom a neighbour of `alice` may call himself, where an application lets users choose. */
 const NEIGHBOURS = [
@@ -19,26 +18,25 @@ const NEIGHBOURS = [
 describe.each(ADAPTERS)('user ids on %s', (adapter) => {
   it.each(NEIGHBOURS)('%j is not alice, wherever a session says whose it is (S094)', async (userId) => {
     const options = { userSessionRoutes: true } as const;
-    await withApplication({ adapter, options }, async ({ app, clock, signedIn, sessions }) => {
-      const told: unknown[] = [];
-      app.get(SessionEvents).immediate.subscribe((event) => told.push('userId' in event && event.userId));
-      const alice = await signedIn('cookie', 'alice');
-      const neighbour = await signedIn('header', userId);
-      const ids = { userId, recipeUserId: userId };
-      expect((await neighbour.get('/me')).body).toMatchObject(ids);
-      expect((await neighbour.get('/checked')).body).toMatchObject(ids);
-      expect(neighbour.front.uid).toBe(userId);
+    const { app, clock, signedIn, sessions } = await TestApplication.on(adapter).with(options).start();
+    const told: unknown[] = [];
+    app.get(SessionEvents).immediate.subscribe((event) => told.push('userId' in event && event.userId));
+    const alice = await signedIn('cookie', 'alice');
+    const neighbour = await signedIn('header', userId);
+    const ids = { userId, recipeUserId: userId };
+    expect((await neighbour.get('/me')).body).toMatchObject(ids);
+    expect((await neighbour.get('/checked')).body).toMatchObject(ids);
+    expect(neighbour.front.uid).toBe(userId);
 
-      clock.advance(1000);
-      await neighbour.refresh();
-      expect((await neighbour.get('/me')).body).toMatchObject(ids);
-      expect(new Set(told)).toEqual(new Set(['alice', userId]));
+    clock.advance(1000);
+    await neighbour.refresh();
+    expect((await neighbour.get('/me')).body).toMatchObject(ids);
+    expect(new Set(told)).toEqual(new Set(['alice', userId]));
 
-      expect((await neighbour.get('/auth/sessions')).body).toMatchObject({ sessions: [{ isCurrent: true }] });
-      expect((await neighbour.post('/auth/sessions/revoke-others')).body).toMatchObject({ revoked: 0 });
-      expect(await sessions.getAllSessionHandlesForUser({ userId: 'alice' })).toHaveLength(1);
-      expect((await alice.refresh()).status).toBe(200);
-    });
+    expect((await neighbour.get('/auth/sessions')).body).toMatchObject({ sessions: [{ isCurrent: true }] });
+    expect((await neighbour.post('/auth/sessions/revoke-others')).body).toMatchObject({ revoked: 0 });
+    expect(await sessions.getAllSessionHandlesForUser({ userId: 'alice' })).toHaveLength(1);
+    expect((await alice.refresh()).status).toBe(200);
   });
 });
 
@@ -46,14 +44,13 @@ describe('half a surrogate pair', () => {
   it('reaches no remote core, whose database would make a question mark of it (S094)', async () => {
     const core = await FakeCore.start();
     try {
-      await withRecipe(
-        { options: { core: remoteCore({ connectionURI: core.uri }) } },
-        async ({ sessions }) => {
+      await TestApplication.withoutServer()
+        .with({ core: remoteCore({ connectionURI: core.uri }) })
+        .run(async ({ sessions }) => {
           await expect(
             sessions.createNewSessionWithoutRequestResponse({ userId: 'alice\ud83d' }),
           ).rejects.toThrow(CoreBadInputError);
-        },
-      );
+        });
       expect(core.received.filter(({ method }) => method === 'POST')).toEqual([]);
     } finally {
       await core.kill();

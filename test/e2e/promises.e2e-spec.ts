@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { All, Catch, Controller, UseGuards, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
 import { RequireClaims, SessionGuard } from 'nest-sessions';
-import { ADAPTERS, withApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
 
 // Promises of SECURITY.md that a single unlucky line of an application must not break.
@@ -34,14 +34,13 @@ describe.each(ADAPTERS)('what holds whatever the application does on %s', (adapt
   it('a theft ends the session although a filter of the application takes the error (S023)', async () => {
     const configure = (app: { useGlobalFilters(filter: ExceptionFilter): unknown }): unknown =>
       app.useGlobalFilters(new AnswersEverythingWith418());
-    await withApplication({ adapter, configure }, async ({ testSessions, clientOf }) => {
-      const stolen = await testSessions.stolenSession();
-      const [owner, thief] = [clientOf(stolen), clientOf(stolen.thief)];
-      expect((await thief.get('/checked')).status).toBe(200);
-      expect((await owner.refresh()).status).toBe(418);
-      expect((await thief.refresh()).status).toBe(418); // nothing is left to refresh
-      expect((await thief.get('/checked')).status).toBe(418);
-    });
+    const { testSessions, clientOf } = await TestApplication.on(adapter).configure(configure).start();
+    const stolen = await testSessions.stolenSession();
+    const [owner, thief] = [clientOf(stolen), clientOf(stolen.thief)];
+    expect((await thief.get('/checked')).status).toBe(200);
+    expect((await owner.refresh()).status).toBe(418);
+    expect((await thief.refresh()).status).toBe(418); // nothing is left to refresh
+    expect((await thief.get('/checked')).status).toBe(418);
   });
 
   it('a payload that does not fit into a cookie is refused before anything is stored (S062)', async () => {
@@ -50,21 +49,20 @@ describe.each(ADAPTERS)('what holds whatever the application does on %s', (adapt
       grow: (session: { mergeIntoAccessTokenPayload(update: object): Promise<void> }) =>
         session.mergeIntoAccessTokenPayload({ note }),
     };
-    await withApplication({ adapter, handlers: { guarded } }, async ({ signedIn, sessions, client }) => {
-      const owner = await signedIn('cookie');
-      const answer = await owner.post('/run/grow');
-      expect([answer.status, tokenTraffic(answer)]).toEqual([500, NOTHING]);
-      expect((await owner.refresh()).status).toBe(200);
-      expect((await owner.get('/me')).body).not.toHaveProperty('payload.note');
+    const { signedIn, sessions, client } = await TestApplication.on(adapter).handlers({ guarded }).start();
+    const owner = await signedIn('cookie');
+    const answer = await owner.post('/run/grow');
+    expect([answer.status, tokenTraffic(answer)]).toEqual([500, NOTHING]);
+    expect((await owner.refresh()).status).toBe(200);
+    expect((await owner.get('/me')).body).not.toHaveProperty('payload.note');
 
-      await expect(client('cookie').login('user-2', { payload: { note } })).rejects.toThrow('500');
-      expect(await sessions.getAllSessionHandlesForUser({ userId: 'user-2' })).toEqual([]);
+    await expect(client('cookie').login('user-2', { payload: { note } })).rejects.toThrow('500');
+    expect(await sessions.getAllSessionHandlesForUser({ userId: 'user-2' })).toEqual([]);
 
-      // in headers there is room
-      const mobile = await signedIn('header', 'user-3');
-      expect((await mobile.post('/run/grow')).status).toBeLessThan(300);
-      expect((await mobile.get('/me')).body).toHaveProperty('payload.note', note);
-    });
+    // in headers there is room
+    const mobile = await signedIn('header', 'user-3');
+    expect((await mobile.post('/run/grow')).status).toBeLessThan(300);
+    expect((await mobile.get('/me')).body).toHaveProperty('payload.note', note);
   });
 
   it('a session that is logged or answered shows none of its tokens (S103)', async () => {
@@ -85,10 +83,9 @@ describe.each(ADAPTERS)('what holds whatever the application does on %s', (adapt
         return [accessToken, refreshToken].map((token) => shown.includes(token ?? 'no token'));
       },
     };
-    await withApplication({ adapter, handlers: { open } }, async ({ send }) => {
-      expect((await send({ method: 'POST', path: '/open/show' })).body).toEqual([false, false]);
-      expect(shown).toContain('user-1');
-    });
+    const { send } = await TestApplication.on(adapter).handlers({ open }).start();
+    expect((await send({ method: 'POST', path: '/open/show' })).body).toEqual([false, false]);
+    expect(shown).toContain('user-1');
   });
 
   it('a refresh through the guard is held to what the route itself asks for (S079)', async () => {
@@ -97,15 +94,14 @@ describe.each(ADAPTERS)('what holds whatever the application does on %s', (adapt
         apis: (original: import('nest-sessions').ApiInterface) => ({ ...original, refreshPOST: undefined }),
       },
     };
-    const input = { adapter, options, controllers: [CatchAllController] };
-    await withApplication(input, async ({ testSessions, send }) => {
-      const { refreshToken } = await testSessions.createTestSession();
-      const headers = { authorization: `Bearer ${refreshToken}` };
-      const answer = await send({ method: 'POST', path: '/auth/session/refresh', headers });
-      expect([answer.status, answer.text]).toEqual([
-        403,
-        '{"message":"invalid claim","claimValidationErrors":[{"id":"never"}]}',
-      ]);
-    });
+    const input = TestApplication.on(adapter).with(options).controllers(CatchAllController);
+    const { testSessions, send } = await input.start();
+    const { refreshToken } = await testSessions.createTestSession();
+    const headers = { authorization: `Bearer ${refreshToken}` };
+    const answer = await send({ method: 'POST', path: '/auth/session/refresh', headers });
+    expect([answer.status, answer.text]).toEqual([
+      403,
+      '{"message":"invalid claim","claimValidationErrors":[{"id":"never"}]}',
+    ]);
   });
 });

@@ -6,12 +6,7 @@ import {
   type RecipeInterface,
   type SessionModuleOptions,
 } from 'nest-sessions';
-import {
-  ADAPTERS,
-  withApplication,
-  type Adapter,
-  type TestApplication,
-} from '../support/test-application.js';
+import { ADAPTERS, type Adapter, TestApplication } from '../support/test-application.js';
 import { ProcessWarnings } from '../support/process-warnings.js';
 import {
   BOTH_CLEARED,
@@ -35,7 +30,7 @@ describe.each(ADAPTERS)('refreshing with two generations of cookies on %s', (ada
   it('is refused where no older domain is known, and the remedy is told to the server only (T150, S061)', async () => {
     const warnings = new ProcessWarnings();
     try {
-      await withApplication({ adapter }, async ({ send, clock }) => {
+      await TestApplication.on(adapter).run(async ({ send, clock }) => {
         const answers = [];
         for (let n = 0; n < 3; n++)
           answers.push(await send({ method: 'POST', path: REFRESH, headers: { cookie: both } }));
@@ -59,45 +54,41 @@ describe.each(ADAPTERS)('refreshing with two generations of cookies on %s', (ada
   ])(
     'removes those of olderCookieDomain "%s" and asks for a retry (%s)',
     async (olderCookieDomain, _facts, domain) => {
-      await withApplication({ adapter, options: { olderCookieDomain } }, async ({ send }) => {
-        const answer = await send({ method: 'POST', path: REFRESH, headers: { cookie: both } });
-        expect(answer.status).toBe(200);
-        expect(answer.body).toEqual({ message: expect.any(String) });
-        expect(tokenTraffic(answer)).toEqual({ ...COOKIES_CLEARED, frontToken: 'absent' });
-        for (const name of ['sAccessToken', 'sRefreshToken'])
-          expect(answer.setCookie(name)?.domain).toBe(domain);
-      });
+      const { send } = await TestApplication.on(adapter).with({ olderCookieDomain }).start();
+      const answer = await send({ method: 'POST', path: REFRESH, headers: { cookie: both } });
+      expect(answer.status).toBe(200);
+      expect(answer.body).toEqual({ message: expect.any(String) });
+      expect(tokenTraffic(answer)).toEqual({ ...COOKIES_CLEARED, frontToken: 'absent' });
+      for (const name of ['sAccessToken', 'sRefreshToken'])
+        expect(answer.setCookie(name)?.domain).toBe(domain);
     },
   );
 
   it('ends with one set of cookies: after the old ones are gone the next refresh works (S061)', async () => {
-    await withApplication({ adapter, options: { olderCookieDomain: '' } }, async ({ signedIn }) => {
-      const client = await signedIn('cookie');
-      const current = `sRefreshToken=${client.cookie('sRefreshToken')}`;
-      const first = await client.copy().refresh({ cookie: `sRefreshToken=older; ${current}` });
-      expect([first.status, first.header('front-token')]).toEqual([200, undefined]);
-      expect(tokenTraffic(await client.refresh({ cookie: current }))).toEqual(COOKIES_SET);
-    });
+    const { signedIn } = await TestApplication.on(adapter).with({ olderCookieDomain: '' }).start();
+    const client = await signedIn('cookie');
+    const current = `sRefreshToken=${client.cookie('sRefreshToken')}`;
+    const first = await client.copy().refresh({ cookie: `sRefreshToken=older; ${current}` });
+    expect([first.status, first.header('front-token')]).toEqual([200, undefined]);
+    expect(tokenTraffic(await client.refresh({ cookie: current }))).toEqual(COOKIES_SET);
   });
 
   it('removes the access cookie alone where only that came twice (T152, T238, Q19)', async () => {
-    await withApplication({ adapter, options: { olderCookieDomain: '.shop.io' } }, async ({ send }) => {
-      const headers = { cookie: 'sAccessToken=a; sAccessToken=b; sRefreshToken=c' };
-      const answer = await send({ method: 'POST', path: REFRESH, headers });
-      expect(answer.status).toBe(200);
-      expect(tokenTraffic(answer)).toEqual({ ...NOTHING, accessCookie: 'deleted' });
-    });
+    const { send } = await TestApplication.on(adapter).with({ olderCookieDomain: '.shop.io' }).start();
+    const headers = { cookie: 'sAccessToken=a; sAccessToken=b; sRefreshToken=c' };
+    const answer = await send({ method: 'POST', path: REFRESH, headers });
+    expect(answer.status).toBe(200);
+    expect(tokenTraffic(answer)).toEqual({ ...NOTHING, accessCookie: 'deleted' });
   });
 
   it('does not look at cookies where only headers are allowed (T154)', async () => {
     const getTokenTransferMethod = () => 'header' as const;
-    await withApplication({ adapter, options: { getTokenTransferMethod } }, async ({ signedIn }) => {
-      const client = await signedIn('header');
-      expect(tokenTraffic(await client.refresh({ cookie: both }))).toEqual({
-        ...HEADERS_SET,
-        accessCookie: 'deleted',
-        refreshCookie: 'deleted',
-      });
+    const { signedIn } = await TestApplication.on(adapter).with({ getTokenTransferMethod }).start();
+    const client = await signedIn('header');
+    expect(tokenTraffic(await client.refresh({ cookie: both }))).toEqual({
+      ...HEADERS_SET,
+      accessCookie: 'deleted',
+      refreshCookie: 'deleted',
     });
   });
 });
@@ -105,16 +96,15 @@ describe.each(ADAPTERS)('refreshing with two generations of cookies on %s', (ada
 describe.each(ADAPTERS)('refreshing with VIA_CUSTOM_HEADER on %s', (adapter) => {
   it('needs a rid header when the token comes by cookie (T143, T144)', async () => {
     const { store, calls } = await watchedStore();
-    await withApplication(
-      { adapter, store, options: { antiCsrf: 'VIA_CUSTOM_HEADER' } },
-      async ({ signedIn }) => {
-        const client = await signedIn('cookie');
-        calls.length = 0;
-        expect(outcomeOf(await client.copy().refresh({ rid: undefined }))).toEqual(signedOut());
-        expect(calls).toEqual([]);
-        expect(tokenTraffic(await client.refresh({ rid: '' }))).toEqual(COOKIES_SET);
-      },
-    );
+    const { signedIn } = await TestApplication.on(adapter)
+      .store(store)
+      .with({ antiCsrf: 'VIA_CUSTOM_HEADER' })
+      .start();
+    const client = await signedIn('cookie');
+    calls.length = 0;
+    expect(outcomeOf(await client.copy().refresh({ rid: undefined }))).toEqual(signedOut());
+    expect(calls).toEqual([]);
+    expect(tokenTraffic(await client.refresh({ rid: '' }))).toEqual(COOKIES_SET);
   });
 });
 
@@ -125,7 +115,7 @@ describe.each(ADAPTERS)('refreshing with overrides on %s', (adapter) => {
   ): Promise<void> {
     const apis = (original: ApiInterface): ApiInterface => ({ ...original, ...override(original) });
     const options: Partial<SessionModuleOptions> = { antiCsrf: 'VIA_TOKEN', override: { apis } };
-    await withApplication({ adapter, options }, test);
+    await TestApplication.on(adapter).with(options).run(test);
   }
 
   it('takes everything away again when the session is revoked afterwards (T155)', async () => {
@@ -183,13 +173,12 @@ describe.each(ADAPTERS)('refreshing with overrides on %s', (adapter) => {
     );
     const apis = ({ refreshPOST: _refreshPOST, ...rest }: ApiInterface): ApiInterface =>
       how === 'undefined' ? { ...rest, refreshPOST: undefined } : rest;
-    await withApplication({ adapter, options: { override: { apis } } }, async ({ signedIn }) => {
-      const client = await signedIn('cookie');
-      const answer = await client.refresh();
-      expect(answer.status).toBe(404);
-      expect(tokenTraffic(answer)).toEqual(NOTHING);
-      expect((await client.signOut()).status).toBe(200);
-    });
+    const { signedIn } = await TestApplication.on(adapter).with({ override: { apis } }).start();
+    const client = await signedIn('cookie');
+    const answer = await client.refresh();
+    expect(answer.status).toBe(404);
+    expect(tokenTraffic(answer)).toEqual(NOTHING);
+    expect((await client.signOut()).status).toBe(200);
   });
 
   it('understands a session error without payload from an overridden refreshSession (Q6)', async () => {
@@ -199,9 +188,8 @@ describe.each(ADAPTERS)('refreshing with overrides on %s', (adapter) => {
         throw new TryRefreshTokenError('later');
       },
     });
-    await withApplication({ adapter, options: { override: { functions } } }, async ({ signedIn }) => {
-      expect(outcomeOf(await (await signedIn('cookie')).refresh())).toEqual(refused('try refresh token'));
-    });
+    const { signedIn } = await TestApplication.on(adapter).with({ override: { functions } }).start();
+    expect(outcomeOf(await (await signedIn('cookie')).refresh())).toEqual(refused('try refresh token'));
   });
 
   it('leaves the session alone when the application answers the theft itself (T146)', async () => {
@@ -228,5 +216,5 @@ async function withOwnTheftHandler(
       },
     },
   };
-  await withApplication({ adapter, options }, test);
+  await TestApplication.on(adapter).with(options).run(test);
 }

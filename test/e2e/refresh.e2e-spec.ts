@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionError } from 'nest-sessions';
 import type { Answer } from '../support/http-client.js';
-import { jwtClaims } from '../support/jwt-parts.js';
+import { jwtClaims } from '../fixtures/jwt-parts.js';
 import type { SessionClient } from '../support/session-client.js';
-import { ADAPTERS, startApplication, type TestApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import {
   BOTH_CLEARED,
   COOKIES_SET,
@@ -24,10 +24,9 @@ describe.each(ADAPTERS)('refreshing a session on %s', (adapter) => {
   let application: TestApplication;
 
   beforeAll(async () => {
-    application = await startApplication({
-      adapter,
-      options: { antiCsrf: 'VIA_TOKEN', getTokenTransferMethod: allowedByHeader },
-      handlers: {
+    application = await TestApplication.on(adapter)
+      .with({ antiCsrf: 'VIA_TOKEN', getTokenTransferMethod: allowedByHeader })
+      .handlers({
         open: {
           catching: async ({ sessions, req, res }) => {
             try {
@@ -38,8 +37,8 @@ describe.each(ADAPTERS)('refreshing a session on %s', (adapter) => {
             return { caught: null };
           },
         },
-      },
-    });
+      })
+      .start();
   });
 
   afterAll(() => application.close());

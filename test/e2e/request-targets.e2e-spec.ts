@@ -2,7 +2,7 @@ import { Controller, Post, UseGuards } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { BooleanClaim, SessionGuard } from 'nest-sessions';
 import { DemoController } from '../support/demo.controller.js';
-import { ADAPTERS, startApplication, type TestApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import type { SessionClient } from '../support/session-client.js';
 
 const verified = new BooleanClaim({ key: 'verified', fetchValue: () => false });
@@ -30,14 +30,13 @@ describe.each(ADAPTERS)('request targets in absolute form on %s', (adapter) => {
   let client: SessionClient;
 
   beforeAll(async () => {
-    application = await startApplication({
-      adapter,
-      controllers: [DemoController, EverywhereController],
-      options: {
+    application = await TestApplication.on(adapter)
+      .controllers(DemoController, EverywhereController)
+      .with({
         claims: [verified],
         globalClaimValidators: [verified.validators.isTrue()],
-      },
-    });
+      })
+      .start();
     client = await application.signedIn('header');
   });
 

@@ -1,12 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Answer } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
-import {
-  ADAPTERS,
-  startApplication,
-  withApplication,
-  type TestApplication,
-} from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
 
 /** Adds a cookie the way the application's framework does it. */
@@ -23,17 +18,16 @@ describe.each(ADAPTERS)('headers of answers on %s', (adapter) => {
   let application: TestApplication;
 
   beforeAll(async () => {
-    application = await startApplication({
-      adapter,
-      options: { antiCsrf: 'VIA_TOKEN' },
-      configure: (app) => {
+    application = await TestApplication.on(adapter)
+      .with({ antiCsrf: 'VIA_TOKEN' })
+      .configure((app) => {
         app.use((_req: unknown, res: { setHeader(name: string, value: string): void }, next: () => void) => {
           res.setHeader('Set-Cookie', 'fromMiddleware=1; Path=/');
           res.setHeader('Vary', 'Accept-Encoding');
           next();
         });
-      },
-      handlers: {
+      })
+      .handlers({
         open: {
           'sign-in-among-cookies': async ({ sessions, req, res }) => {
             addCookie(res, 'before=1');
@@ -51,8 +45,8 @@ describe.each(ADAPTERS)('headers of answers on %s', (adapter) => {
             addCookie(res, 'after=1');
           },
         },
-      },
-    });
+      })
+      .start();
   });
 
   afterAll(() => application.close());
@@ -145,21 +139,19 @@ describe.each(ADAPTERS)('cookies that must not be written on %s', (adapter) => {
     ['a control character', 'x\u0000'],
   ])('a name with %s is an error, and nothing is written (S063)', async (_case, name) => {
     const options = { getCookieNameForTokenType: () => name };
-    await withApplication({ adapter, options }, async ({ client }) => {
-      const answer = await client('cookie').post('/login', { userId: 'user-1' });
-      expect(answer.status).toBe(500);
-      expect(answer.lines('set-cookie')).toEqual([]);
-      expect(tokenTraffic(answer)).toEqual(NOTHING);
-    });
+    const { client } = await TestApplication.on(adapter).with(options).start();
+    const answer = await client('cookie').post('/login', { userId: 'user-1' });
+    expect(answer.status).toBe(500);
+    expect(answer.lines('set-cookie')).toEqual([]);
+    expect(tokenTraffic(answer)).toEqual(NOTHING);
   });
 
   it('a payload too large for a cookie is an error, not a cookie that browsers drop (S062)', async () => {
-    await withApplication({ adapter }, async ({ client }) => {
-      const body = { userId: 'user-1', payload: { long: 'x'.repeat(4000) } };
-      const answer = await client('cookie').post('/login', body);
-      expect(answer.status).toBe(500);
-      expect(tokenTraffic(answer)).toEqual(NOTHING);
-      expect((await client('header').post('/login', body)).status).toBe(201);
-    });
+    const { client } = await TestApplication.on(adapter).start();
+    const body = { userId: 'user-1', payload: { long: 'x'.repeat(4000) } };
+    const answer = await client('cookie').post('/login', body);
+    expect(answer.status).toBe(500);
+    expect(tokenTraffic(answer)).toEqual(NOTHING);
+    expect((await client('header').post('/login', body)).status).toBe(201);
   });
 });

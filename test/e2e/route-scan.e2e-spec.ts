@@ -1,11 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  ADAPTERS,
-  startApplication,
-  type Adapter,
-  type TestApplication,
-} from '../support/test-application.js';
+import { ADAPTERS, type Adapter, TestApplication } from '../support/test-application.js';
 
 /** Everything that the module adds to an application, as docs and README say it. */
 const DOCUMENTED = [
@@ -59,7 +54,7 @@ describe.each(ADAPTERS)('the routes of an application with the module and nothin
   let application: TestApplication;
 
   beforeAll(async () => {
-    application = await startApplication({ adapter, controllers: [], configure: router.watch });
+    application = await TestApplication.on(adapter).controllers().configure(router.watch).start();
   });
 
   afterAll(() => application.close());

@@ -14,13 +14,7 @@ import { SessionGuard, type ApiInterface, type RecipeInterface } from 'nest-sess
 import { map } from 'rxjs';
 import { DemoController } from '../support/demo.controller.js';
 import { DYNAMIC_TEST_KID, STATIC_TEST_KID } from '../support/embedded.js';
-import {
-  ADAPTERS,
-  SHOP,
-  startApplication,
-  withApplication,
-  type TestApplication,
-} from '../support/test-application.js';
+import { ADAPTERS, SHOP, TestApplication } from '../support/test-application.js';
 import { signedOut, HEADERS_SET, NOTHING, tokenTraffic, outcomeOf } from '../support/token-traffic.js';
 
 const JWKS = '/auth/jwt/jwks.json';
@@ -30,7 +24,7 @@ describe.each(ADAPTERS)('the routes of the module on %s', (adapter) => {
   let application: TestApplication;
 
   beforeAll(async () => {
-    application = await startApplication({ adapter });
+    application = await TestApplication.on(adapter).start();
   });
 
   afterAll(() => application.close());
@@ -117,28 +111,26 @@ describe.each(ADAPTERS)('the routes of the module on %s', (adapter) => {
 describe.each(ADAPTERS)('the routes of the module, moved and switched off, on %s', (adapter) => {
   it('are found behind a gateway that strips its prefix, and only there (T259, T281, T283)', async () => {
     const options = { appInfo: { ...SHOP, apiGatewayPath: '/gateway' } };
-    await withApplication({ adapter, options }, async ({ signedIn, send }) => {
-      const client = await signedIn('header');
-      expect((await client.refresh()).status).toBe(200);
-      expect((await send({ path: `/gateway${JWKS}` })).status).toBe(404);
-      expect((await client.post('/gateway/auth/signout')).status).toBe(404);
-      expect((await send({ path: DISCOVERY })).body).toMatchObject({
-        issuer: 'https://api.shop.io/gateway/auth',
-        jwks_uri: 'https://api.shop.io/gateway/auth/jwt/jwks.json',
-      });
+    const { signedIn, send } = await TestApplication.on(adapter).with(options).start();
+    const client = await signedIn('header');
+    expect((await client.refresh()).status).toBe(200);
+    expect((await send({ path: `/gateway${JWKS}` })).status).toBe(404);
+    expect((await client.post('/gateway/auth/signout')).status).toBe(404);
+    expect((await send({ path: DISCOVERY })).body).toMatchObject({
+      issuer: 'https://api.shop.io/gateway/auth',
+      jwks_uri: 'https://api.shop.io/gateway/auth/jwt/jwks.json',
     });
   });
 
   it('can live at the root (T252)', async () => {
     const options = { appInfo: { ...SHOP, apiBasePath: '/' } };
-    await withApplication({ adapter, options }, async ({ client, send }) => {
-      const browser = client('cookie');
-      const login = await browser.login();
-      expect(login.setCookie('sRefreshToken')?.path).toBe('/session/refresh');
-      expect((await browser.post('/session/refresh')).status).toBe(200);
-      expect((await browser.post('/signout')).text).toBe('{"status":"OK"}');
-      expect((await send({ path: '/jwt/jwks.json' })).status).toBe(200);
-    });
+    const { client, send } = await TestApplication.on(adapter).with(options).start();
+    const browser = client('cookie');
+    const login = await browser.login();
+    expect(login.setCookie('sRefreshToken')?.path).toBe('/session/refresh');
+    expect((await browser.post('/session/refresh')).status).toBe(200);
+    expect((await browser.post('/signout')).text).toBe('{"status":"OK"}');
+    expect((await send({ path: '/jwt/jwks.json' })).status).toBe(200);
   });
 
   it("do not move with the application's global prefix and versions", async () => {
@@ -146,15 +138,14 @@ describe.each(ADAPTERS)('the routes of the module, moved and switched off, on %s
       app.setGlobalPrefix('api');
       app.enableVersioning({ type: VersioningType.URI, defaultVersion: '1' });
     };
-    await withApplication({ adapter, configure }, async ({ client, send }) => {
-      const mobile = client('header');
-      expect((await mobile.post('/api/v1/login', { userId: 'user-1' })).status).toBe(201);
-      expect((await mobile.get('/api/v1/me')).status).toBe(200);
-      expect((await mobile.refresh()).status).toBe(200);
-      expect((await send({ path: JWKS })).status).toBe(200);
-      expect((await send({ path: `/api/v1${JWKS}` })).status).toBe(404);
-      expect((await mobile.signOut()).status).toBe(200);
-    });
+    const { client, send } = await TestApplication.on(adapter).configure(configure).start();
+    const mobile = client('header');
+    expect((await mobile.post('/api/v1/login', { userId: 'user-1' })).status).toBe(201);
+    expect((await mobile.get('/api/v1/me')).status).toBe(200);
+    expect((await mobile.refresh()).status).toBe(200);
+    expect((await send({ path: JWKS })).status).toBe(200);
+    expect((await send({ path: `/api/v1${JWKS}` })).status).toBe(404);
+    expect((await mobile.signOut()).status).toBe(200);
   });
 
   it.each([
@@ -162,10 +153,9 @@ describe.each(ADAPTERS)('the routes of the module, moved and switched off, on %s
     ['getOpenIdDiscoveryConfigurationGET', DISCOVERY],
   ])('without %s there is no %s (T280)', async (name, path) => {
     const apis = (original: ApiInterface): ApiInterface => ({ ...original, [name]: undefined });
-    await withApplication({ adapter, options: { override: { apis } } }, async ({ send }) => {
-      expect((await send({ path })).status).toBe(404);
-      expect((await send({ path: path === JWKS ? DISCOVERY : JWKS })).status).toBe(200);
-    });
+    const { send } = await TestApplication.on(adapter).with({ override: { apis } }).start();
+    expect((await send({ path })).status).toBe(404);
+    expect((await send({ path: path === JWKS ? DISCOVERY : JWKS })).status).toBe(200);
   });
 
   it.each([
@@ -178,9 +168,8 @@ describe.each(ADAPTERS)('the routes of the module, moved and switched off, on %s
         ...original,
         getJWKS: async (input) => ({ keys: (await original.getJWKS(input)).keys, validityInSeconds }),
       });
-      await withApplication({ adapter, options: { override: { functions } } }, async ({ send }) => {
-        expect((await send({ path: JWKS })).header('cache-control')).toBe(header);
-      });
+      const { send } = await TestApplication.on(adapter).with({ override: { functions } }).start();
+      expect((await send({ path: JWKS })).header('cache-control')).toBe(header);
     },
   );
 
@@ -191,13 +180,12 @@ describe.each(ADAPTERS)('the routes of the module, moved and switched off, on %s
       getJWKSGET: async () => refusal,
       getOpenIdDiscoveryConfigurationGET: async () => refusal,
     });
-    await withApplication({ adapter, options: { override: { apis } } }, async ({ send }) => {
-      for (const path of [JWKS, DISCOVERY]) {
-        const answer = await send({ path });
-        expect([answer.status, answer.body]).toEqual([200, refusal]);
-        expect(answer.header('access-control-allow-origin')).toBeUndefined();
-      }
-    });
+    const { send } = await TestApplication.on(adapter).with({ override: { apis } }).start();
+    for (const path of [JWKS, DISCOVERY]) {
+      const answer = await send({ path });
+      expect([answer.status, answer.body]).toEqual([200, refusal]);
+      expect(answer.header('access-control-allow-origin')).toBeUndefined();
+    }
   });
 });
 
@@ -231,15 +219,17 @@ describe.each(ADAPTERS)('the routes of the module among global things on %s', (a
   it('are public to a global SessionGuard, which guards everything else', async () => {
     const providers = [{ provide: APP_GUARD, useClass: SessionGuard }];
     const controllers = [DemoController, BareController];
-    await withApplication({ adapter, providers, controllers }, async ({ signedIn, send }) => {
-      expect((await send({ path: '/bare' })).status).toBe(401);
-      expect((await send({ path: JWKS })).status).toBe(200);
-      expect(outcomeOf(await send({ method: 'POST', path: '/auth/session/refresh' }))).toEqual(signedOut());
-      const client = await signedIn('cookie');
-      expect((await client.get('/bare')).text).toBe('reached');
-      expect((await client.refresh()).status).toBe(200);
-      expect((await client.signOut()).status).toBe(200);
-    });
+    const { signedIn, send } = await TestApplication.on(adapter)
+      .providers(...providers)
+      .controllers(...controllers)
+      .start();
+    expect((await send({ path: '/bare' })).status).toBe(401);
+    expect((await send({ path: JWKS })).status).toBe(200);
+    expect(outcomeOf(await send({ method: 'POST', path: '/auth/session/refresh' }))).toEqual(signedOut());
+    const client = await signedIn('cookie');
+    expect((await client.get('/bare')).text).toBe('reached');
+    expect((await client.refresh()).status).toBe(200);
+    expect((await client.signOut()).status).toBe(200);
   });
 
   it("pass the application's global guards, interceptors and middleware", async () => {
@@ -254,14 +244,16 @@ describe.each(ADAPTERS)('the routes of the module among global things on %s', (a
         next();
       });
     };
-    await withApplication({ adapter, providers, configure }, async ({ client }) => {
-      const browser = client('cookie');
-      await browser.login();
-      seen.length = 0;
-      expect((await browser.refresh()).text).toBe('{}');
-      expect(seen).toEqual(['middleware /auth/session/refresh', 'SessionController.refresh']);
-      const answer = await browser.signOut();
-      expect([answer.status, answer.body]).toMatchObject([403, { message: 'not here' }]);
-    });
+    const { client } = await TestApplication.on(adapter)
+      .providers(...providers)
+      .configure(configure)
+      .start();
+    const browser = client('cookie');
+    await browser.login();
+    seen.length = 0;
+    expect((await browser.refresh()).text).toBe('{}');
+    expect(seen).toEqual(['middleware /auth/session/refresh', 'SessionController.refresh']);
+    const answer = await browser.signOut();
+    expect([answer.status, answer.body]).toMatchObject([403, { message: 'not here' }]);
   });
 });

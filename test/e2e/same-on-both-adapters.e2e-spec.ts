@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { PrimitiveClaim } from 'nest-sessions';
 import { ACCESS_VALIDITY_SEC } from '../support/embedded.js';
 import type { Answer } from '../support/http-client.js';
-import { ADAPTERS, startApplication, type Adapter } from '../support/test-application.js';
+import { ADAPTERS, type Adapter, TestApplication } from '../support/test-application.js';
 
 /** Which Nest this has to be; scripts/consumers/e2e-nest.mjs sets it, and points the imports there. */
 const NEST_MAJOR = process.env['NEST_MAJOR'] ?? '12';
@@ -41,10 +41,9 @@ function withoutValues(text: string): string {
 
 /** A session's whole life on one adapter, once by cookie and once by header, with what goes wrong on the way. */
 async function lifeOn(adapter: Adapter): Promise<object[]> {
-  const application = await startApplication({
-    adapter,
-    options: { antiCsrf: 'VIA_TOKEN', claims: [PlanClaim] },
-    handlers: {
+  const application = await TestApplication.on(adapter)
+    .with({ antiCsrf: 'VIA_TOKEN', claims: [PlanClaim] })
+    .handlers({
       guarded: {
         upgrade: (session) => session.setClaimValue(PlanClaim, 'pro'),
         pro: async (session) => {
@@ -52,8 +51,8 @@ async function lifeOn(adapter: Adapter): Promise<object[]> {
           return { isPro: true };
         },
       },
-    },
-  });
+    })
+    .start();
   const trace: object[] = [];
   const note = (step: string, answer: Answer): void => void trace.push(traceOf(step, answer));
   try {

@@ -1,13 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { PrimitiveClaim, SessionError, type RecipeInterface, type SessionContainer } from 'nest-sessions';
-import { jwtClaims } from '../support/jwt-parts.js';
+import { jwtClaims } from '../fixtures/jwt-parts.js';
 import type { SessionClient } from '../support/session-client.js';
-import {
-  ADAPTERS,
-  startApplication,
-  withApplication,
-  type TestApplication,
-} from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { TEST_START_MS } from '../support/embedded.js';
@@ -31,11 +26,10 @@ describe.each(ADAPTERS)('working with a session on %s', (adapter) => {
   let browser: SessionClient;
 
   beforeAll(async () => {
-    application = await startApplication({
-      adapter,
-      clock,
-      options: { antiCsrf: 'VIA_TOKEN' },
-      handlers: {
+    application = await TestApplication.on(adapter)
+      .clock(clock)
+      .with({ antiCsrf: 'VIA_TOKEN' })
+      .handlers({
         guarded: {
           merge: async (session, { body }) => {
             await session.mergeIntoAccessTokenPayload(body as object);
@@ -75,8 +69,8 @@ describe.each(ADAPTERS)('working with a session on %s', (adapter) => {
             return { type: null };
           },
         },
-      },
-    });
+      })
+      .start();
   });
 
   beforeEach(async () => {
@@ -226,11 +220,10 @@ describe.each(ADAPTERS)('a session under an overridden recipe on %s', (adapter) 
       },
     });
     const guarded = { data: (session: SessionContainer) => session.getSessionDataFromDatabase() };
-    await withApplication(
-      { adapter, options: { override: { functions } }, handlers: { guarded } },
-      async ({ signedIn }) => {
-        expect((await (await signedIn('cookie')).get('/run/data')).body).toEqual({ overridden: true });
-      },
-    );
+    const { signedIn } = await TestApplication.on(adapter)
+      .with({ override: { functions } })
+      .handlers({ guarded })
+      .start();
+    expect((await (await signedIn('cookie')).get('/run/data')).body).toEqual({ overridden: true });
   });
 });

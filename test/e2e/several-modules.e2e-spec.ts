@@ -14,16 +14,9 @@ import { APP_GUARD } from '@nestjs/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { PublicAccess, Session, SessionGuard, SessionService } from 'nest-sessions';
 import { seededMemoryStore } from '../support/embedded.js';
-import { storeWithOtherKeys } from '../support/other-keys.js';
+import { storeWithOtherKeys } from '../fixtures/other-keys.js';
 import { SessionClient } from '../support/session-client.js';
-import {
-  ADAPTERS,
-  sessionModule,
-  SHOP,
-  startApplication,
-  withApplication,
-  type TestApplication,
-} from '../support/test-application.js';
+import { ADAPTERS, SHOP, sessionModule, TestApplication } from '../support/test-application.js';
 import {
   BOTH_CLEARED,
   COOKIES_CLEARED,
@@ -109,7 +102,10 @@ describe.each(ADAPTERS)('two session modules in one application on %s', (adapter
 
   beforeAll(async () => {
     const imports = [area('shop', await customers()), area('staff', await staff())];
-    application = await startApplication({ adapter, imports, controllers: [] });
+    application = await TestApplication.on(adapter)
+      .modules(...imports)
+      .controllers()
+      .start();
   });
 
   beforeEach(() => {
@@ -162,23 +158,29 @@ describe.each(ADAPTERS)('two session modules in one application on %s', (adapter
 
   it('answer their own errors also when the guard of the other is the global one (S080)', async () => {
     const imports = [area('shop', await customers(), true), area('staff', await staff())];
-    await withApplication({ adapter, imports, controllers: [] }, async ({ send, client }) => {
-      for (const path of ['/staff/auth/session/refresh', '/staff/refresh-by-hand']) {
-        const answer = await send({ method: 'POST', path });
-        expect([answer.status, answer.text]).toEqual([440, '{"message":"unauthorised"}']);
-        expect(tokenTraffic(answer, STAFF_NAMES)).toEqual(BOTH_CLEARED);
-      }
-      const employee = client('cookie');
-      await employee.post('/staff/login', { userId: 'employee' });
-      expect((await employee.post('/staff/auth/signout')).status).toBe(200);
-    });
+    const { send, client } = await TestApplication.on(adapter)
+      .modules(...imports)
+      .controllers()
+      .start();
+    for (const path of ['/staff/auth/session/refresh', '/staff/refresh-by-hand']) {
+      const answer = await send({ method: 'POST', path });
+      expect([answer.status, answer.text]).toEqual([440, '{"message":"unauthorised"}']);
+      expect(tokenTraffic(answer, STAFF_NAMES)).toEqual(BOTH_CLEARED);
+    }
+    const employee = client('cookie');
+    await employee.post('/staff/login', { userId: 'employee' });
+    expect((await employee.post('/staff/auth/signout')).status).toBe(200);
   });
 });
 
 describe.each(ADAPTERS)('two applications in one process on %s', (adapter) => {
   it('share nothing: keys, sessions, clock and shutdown are their own (S080)', async () => {
-    const first = await startApplication({ adapter, store: await seededMemoryStore() });
-    const second = await startApplication({ adapter, store: await storeWithOtherKeys() });
+    const first = await TestApplication.on(adapter)
+      .store(await seededMemoryStore())
+      .start();
+    const second = await TestApplication.on(adapter)
+      .store(await storeWithOtherKeys())
+      .start();
     const customer = await first.signedIn('header', 'customer');
     const other = new SessionClient(second.http, 'header');
     other.accessToken = customer.accessToken;

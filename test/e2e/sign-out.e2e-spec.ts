@@ -1,12 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ApiInterface } from 'nest-sessions';
-import {
-  ADAPTERS,
-  SHOP,
-  startApplication,
-  withApplication,
-  type TestApplication,
-} from '../support/test-application.js';
+import { ADAPTERS, SHOP, TestApplication } from '../support/test-application.js';
 import {
   COOKIES_CLEARED,
   refused,
@@ -21,13 +15,12 @@ describe.each(ADAPTERS)('signing out on %s', (adapter) => {
   let application: TestApplication;
 
   beforeAll(async () => {
-    application = await startApplication({
-      adapter,
-      options: {
+    application = await TestApplication.on(adapter)
+      .with({
         antiCsrf: 'VIA_TOKEN',
         globalClaimValidators: [{ id: 'never', validate: () => ({ isValid: false }) }],
-      },
-    });
+      })
+      .start();
   });
 
   afterAll(() => application.close());
@@ -113,20 +106,19 @@ describe.each(ADAPTERS)('signing out with options on %s', (adapter) => {
       cookiePartitioned: true,
       getCookieNameForTokenType: (_req: unknown, type: string) => `shop_${type}`,
     } as const;
-    await withApplication({ adapter, options }, async ({ client }) => {
-      const browser = client('cookie');
-      const login = await browser.login();
-      const cookie = `shop_access=${login.setCookie('shop_access')?.value}`;
-      const answer = await browser.signOut({ cookie });
-      expect(answer.status).toBe(200);
-      expect(answer.lines('set-cookie')).toHaveLength(2);
-      for (const name of ['shop_access', 'shop_refresh']) {
-        const { value, expires, line, ...set } = login.setCookie(name) ?? {};
-        expect(value).not.toBe('');
-        expect(line).toContain(expires);
-        expect(answer.setCookie(name)).toMatchObject({ ...set, value: '' });
-      }
-    });
+    const { client } = await TestApplication.on(adapter).with(options).start();
+    const browser = client('cookie');
+    const login = await browser.login();
+    const cookie = `shop_access=${login.setCookie('shop_access')?.value}`;
+    const answer = await browser.signOut({ cookie });
+    expect(answer.status).toBe(200);
+    expect(answer.lines('set-cookie')).toHaveLength(2);
+    for (const name of ['shop_access', 'shop_refresh']) {
+      const { value, expires, line, ...set } = login.setCookie(name) ?? {};
+      expect(value).not.toBe('');
+      expect(line).toContain(expires);
+      expect(answer.setCookie(name)).toMatchObject({ ...set, value: '' });
+    }
   });
 
   it('keeps the tokens when signOutPOST answers a GENERAL_ERROR (T172)', async () => {
@@ -134,21 +126,19 @@ describe.each(ADAPTERS)('signing out with options on %s', (adapter) => {
       ...original,
       signOutPOST: async () => ({ status: 'GENERAL_ERROR', message: 'not today' }),
     });
-    await withApplication({ adapter, options: { override: { apis } } }, async ({ signedIn }) => {
-      const client = await signedIn('cookie');
-      const answer = await client.signOut();
-      expect([answer.status, answer.body]).toEqual([200, { status: 'GENERAL_ERROR', message: 'not today' }]);
-      expect(tokenTraffic(answer)).toEqual(NOTHING);
-      expect((await client.get('/checked')).status).toBe(200);
-    });
+    const { signedIn } = await TestApplication.on(adapter).with({ override: { apis } }).start();
+    const client = await signedIn('cookie');
+    const answer = await client.signOut();
+    expect([answer.status, answer.body]).toEqual([200, { status: 'GENERAL_ERROR', message: 'not today' }]);
+    expect(tokenTraffic(answer)).toEqual(NOTHING);
+    expect((await client.get('/checked')).status).toBe(200);
   });
 
   it('has no route when signOutPOST is undefined (T173)', async () => {
     const apis = (original: ApiInterface): ApiInterface => ({ ...original, signOutPOST: undefined });
-    await withApplication({ adapter, options: { override: { apis } } }, async ({ signedIn }) => {
-      const client = await signedIn('cookie');
-      expect((await client.signOut()).status).toBe(404);
-      expect((await client.get('/checked')).status).toBe(200);
-    });
+    const { signedIn } = await TestApplication.on(adapter).with({ override: { apis } }).start();
+    const client = await signedIn('cookie');
+    expect((await client.signOut()).status).toBe(404);
+    expect((await client.get('/checked')).status).toBe(200);
   });
 });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { embeddedCore, remoteCore } from 'nest-sessions';
 import { seededMemoryStore } from '../support/embedded.js';
-import { jwtHeader } from '../support/jwt-parts.js';
+import { jwtHeader } from '../fixtures/jwt-parts.js';
 import { startServedCore } from '../support/served-core.js';
-import { ADAPTERS, withApplication, type TestApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 
 interface PublishedKey {
   readonly kid: string;
@@ -27,13 +27,13 @@ async function assertSignedByES256({ signedIn, send }: TestApplication): Promise
 describe.each(ADAPTERS)('access tokens signed with ES256 on %s', (adapter) => {
   it('carry a session from sign-in over refresh to a route that asks the database', async () => {
     const core = embeddedCore({ store: await seededMemoryStore(), signingAlgorithm: 'ES256' });
-    await withApplication({ adapter, options: { core } }, assertSignedByES256);
+    await TestApplication.on(adapter).with({ core }).run(assertSignedByES256);
   });
 
   it('do so when they come from a core that is served elsewhere', async () => {
     const served = await startServedCore({ coreOptions: { signingAlgorithm: 'ES256' } });
     const core = remoteCore({ connectionURI: served.uri });
-    await withApplication({ adapter, clock: served.clock, options: { core } }, assertSignedByES256);
+    await TestApplication.on(adapter).clock(served.clock).with({ core }).run(assertSignedByES256);
     await served.close();
   });
 
@@ -42,13 +42,15 @@ describe.each(ADAPTERS)('access tokens signed with ES256 on %s', (adapter) => {
     const tokens: (string | undefined)[] = [];
     for (const signingAlgorithm of ['RS256', 'ES256', 'RS256'] as const) {
       const core = embeddedCore({ store, signingAlgorithm });
-      await withApplication({ adapter, options: { core } }, async ({ signedIn, send }) => {
-        tokens.push((await signedIn('header')).accessToken);
-        for (const token of tokens) {
-          const headers = { authorization: `Bearer ${token}` };
-          expect((await send({ path: '/me', headers })).status).toBe(200);
-        }
-      });
+      await TestApplication.on(adapter)
+        .with({ core })
+        .run(async ({ signedIn, send }) => {
+          tokens.push((await signedIn('header')).accessToken);
+          for (const token of tokens) {
+            const headers = { authorization: `Bearer ${token}` };
+            expect((await send({ path: '/me', headers })).status).toBe(200);
+          }
+        });
     }
     expect(tokens.map((token) => jwtHeader(token)['alg'])).toEqual(['RS256', 'ES256', 'RS256']);
   });

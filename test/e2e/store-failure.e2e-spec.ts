@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Answer } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
-import { ADAPTERS, startApplication, type TestApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
 import { watchedStore, type WatchedStore } from '../support/watched-store.js';
 
@@ -47,16 +47,15 @@ describe.each(ADAPTERS)('a store that fails on %s', (adapter) => {
 
   beforeAll(async () => {
     watched = await watchedStore();
-    application = await startApplication({
-      adapter,
-      store: watched.store,
-      handlers: {
+    application = await TestApplication.on(adapter)
+      .store(watched.store)
+      .handlers({
         guarded: {
           merge: (session) => session.mergeIntoAccessTokenPayload({ a: 1 }),
           data: (session) => session.updateSessionDataInDatabase({ a: 1 }),
         },
-      },
-    });
+      })
+      .start();
   });
 
   beforeEach(async () => {

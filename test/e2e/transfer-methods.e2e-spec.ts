@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Answer } from '../support/http-client.js';
-import { jwt } from '../support/made-tokens.js';
+import { jwt } from '../fixtures/made-tokens.js';
 import type { SessionClient } from '../support/session-client.js';
-import { ADAPTERS, startApplication, type TestApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
 import { allowedByHeader } from '../support/transfer-methods.js';
 
@@ -21,7 +21,7 @@ describe.each(ADAPTERS)('a token in the header, in the cookie, in both on %s', (
   let mobile: SessionClient;
 
   beforeAll(async () => {
-    application = await startApplication({ adapter, options: { getTokenTransferMethod: allowedByHeader } });
+    application = await TestApplication.on(adapter).with({ getTokenTransferMethod: allowedByHeader }).start();
   });
 
   beforeEach(async () => {

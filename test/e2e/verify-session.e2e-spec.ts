@@ -9,15 +9,9 @@ import {
   type SessionModuleOptions,
 } from 'nest-sessions';
 import { DemoController, describeSession } from '../support/demo.controller.js';
-import { jwt } from '../support/made-tokens.js';
+import { jwt } from '../fixtures/made-tokens.js';
 import type { SessionClient } from '../support/session-client.js';
-import {
-  ADAPTERS,
-  SHOP,
-  startApplication,
-  withApplication,
-  type TestApplication,
-} from '../support/test-application.js';
+import { ADAPTERS, SHOP, TestApplication } from '../support/test-application.js';
 import { BOTH_CLEARED, refused, NOTHING, tokenTraffic, outcomeOf } from '../support/token-traffic.js';
 import { allowedByHeader } from '../support/transfer-methods.js';
 import { watchedStore, type WatchedStore } from '../support/watched-store.js';
@@ -32,11 +26,10 @@ describe.each(ADAPTERS)('verifying a session on %s', (adapter) => {
 
   beforeAll(async () => {
     watched = await watchedStore();
-    application = await startApplication({
-      adapter,
-      store: watched.store,
-      options: { antiCsrf: 'VIA_TOKEN', getTokenTransferMethod: allowedByHeader },
-    });
+    application = await TestApplication.on(adapter)
+      .store(watched.store)
+      .with({ antiCsrf: 'VIA_TOKEN', getTokenTransferMethod: allowedByHeader })
+      .start();
   });
 
   beforeEach(async () => {
@@ -247,19 +240,21 @@ describe.each(ADAPTERS)('the guard on routes of special kinds on %s', (adapter) 
       const apis = (original: ApiInterface): ApiInterface => ({ ...original, refreshPOST: undefined });
       const options = { appInfo: { ...SHOP, apiGatewayPath }, override: { apis } };
       const controllers = [DemoController, OwnRefreshController];
-      await withApplication({ adapter, options, controllers }, async ({ signedIn }) => {
-        const client = await signedIn('header');
-        const before = client.refreshToken;
-        const verified = await client.get('/auth/session/refresh', {
-          authorization: `Bearer ${client.accessToken}`,
-        });
-        expect(verified.body).toMatchObject({ userId: 'user-1' });
-        expect(tokenTraffic(verified)).toEqual(NOTHING);
-        const refreshed = await client.refresh();
-        expect(refreshed.body).toMatchObject({ userId: 'user-1' });
-        expect(client.refreshToken).not.toBe(before);
-        expect((await client.get('/me')).status).toBe(200);
+      const { signedIn } = await TestApplication.on(adapter)
+        .with(options)
+        .controllers(...controllers)
+        .start();
+      const client = await signedIn('header');
+      const before = client.refreshToken;
+      const verified = await client.get('/auth/session/refresh', {
+        authorization: `Bearer ${client.accessToken}`,
       });
+      expect(verified.body).toMatchObject({ userId: 'user-1' });
+      expect(tokenTraffic(verified)).toEqual(NOTHING);
+      const refreshed = await client.refresh();
+      expect(refreshed.body).toMatchObject({ userId: 'user-1' });
+      expect(client.refreshToken).not.toBe(before);
+      expect((await client.get('/me')).status).toBe(200);
     },
   );
 
@@ -272,11 +267,10 @@ describe.each(ADAPTERS)('the guard on routes of special kinds on %s', (adapter) 
       override: { functions },
       globalClaimValidators: [{ id: 'never', validate: () => ({ isValid: false }) }],
     };
-    await withApplication({ adapter, options }, async ({ signedIn }) => {
-      const client = await signedIn('cookie');
-      expect((await client.get('/optional')).text).toBe('{"session":null}');
-      // where a session is required, none is none, whoever says so
-      expect((await client.get('/me')).status).toBe(401);
-    });
+    const { signedIn } = await TestApplication.on(adapter).with(options).start();
+    const client = await signedIn('cookie');
+    expect((await client.get('/optional')).text).toBe('{"session":null}');
+    // where a session is required, none is none, whoever says so
+    expect((await client.get('/me')).status).toBe(401);
   });
 });

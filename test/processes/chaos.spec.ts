@@ -4,11 +4,11 @@ import { embeddedCore, postgresStore } from 'nest-sessions';
 import { SystemClock } from '../../lib/util/clock.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { seedSigningKeys } from '../support/embedded.js';
-import { countFrom } from '../support/fc-runs.js';
+import { countFrom } from '../fixtures/fc-runs.js';
 import type { Answer } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
 import { startPostgres } from '../support/postgres.js';
-import { startApplication, type Adapter, type TestApplication } from '../support/test-application.js';
+import { type Adapter, TestApplication } from '../support/test-application.js';
 
 /** How often the database is killed; each time costs some seconds. */
 const KILLS = countFrom('CHAOS_KILLS', 2);
@@ -29,7 +29,7 @@ postgres.describeKilled('two instances under load on a database that is killed',
       const instance = async (adapter: Adapter): Promise<TestApplication> => {
         const pool = postgres.pool({ max: CONNECTIONS, connectionTimeoutMillis: 500 });
         const core = embeddedCore({ store: postgresStore(pool, { schema }) });
-        return startApplication({ adapter, clock, options: { core } });
+        return TestApplication.on(adapter).clock(clock).with({ core }).start();
       };
       const [one, other] = [await instance('express'), await instance('fastify')];
       const clients = await Promise.all(

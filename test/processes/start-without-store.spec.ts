@@ -5,7 +5,7 @@ import { SystemClock } from '../../lib/util/clock.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { seedSigningKeys } from '../support/embedded.js';
 import { startPostgres } from '../support/postgres.js';
-import { ADAPTERS, startApplication, type TestApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 
 const postgres = await startPostgres();
 afterAll(() => postgres.stop());
@@ -17,7 +17,10 @@ async function start(
 ): Promise<TestApplication> {
   const store = postgresStore(postgres.pool(), { schema });
   const clock = new TestClock(new SystemClock().now());
-  return startApplication({ adapter, clock, options: { core: embeddedCore({ ...options, store }) } });
+  return TestApplication.on(adapter)
+    .clock(clock)
+    .with({ core: embeddedCore({ ...options, store }) })
+    .start();
 }
 
 /** A schema with keys, so that nobody waits for the making of one. */
@@ -75,10 +78,10 @@ postgres.describe('an application that starts', () => {
 
   it('with migrate: false and no tables is refused with the reason', async () => {
     const store = postgresStore(postgres.pool(), { schema: postgres.freshSchema(), migrate: false });
-    const failure = await startApplication({
-      adapter: 'express',
-      options: { core: embeddedCore({ store }) },
-    }).catch((error: unknown) => error);
+    const failure = await TestApplication.on('express')
+      .with({ core: embeddedCore({ store }) })
+      .start()
+      .catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(StoreSetupError);
     expect(failure).toMatchObject({ message: expect.stringContaining('does not exist') });
   });

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import express from 'express';
 import { fastify } from 'fastify';
 import type { HttpExchange } from '../../lib/util/http-exchange.js';
-import { getExchange } from '../../lib/http/get-exchange.js';
+import { getExchange } from '../../lib/sessions/request-state.js';
 
 export const SERVER_KINDS = ['node:http', 'express', 'fastify'] as const;
 export type ServerKind = (typeof SERVER_KINDS)[number];

@@ -17,12 +17,12 @@ import type { SigningKeys } from './signing-keys.js';
 const NEWEST_VERSION = 5;
 const CLAIM_MISSING = 'Access token does not contain all the information. Maybe the structure has changed?';
 
-/** What the engine found out about an access token; `message` in a Core's words. */
+/** The result of {@link AccessTokens.prove}; `message` has a Core's wording. */
 export type AccessTokenProof =
   | { readonly isProven: true; readonly info: AccessTokenInfo }
   | { readonly isProven: false; readonly message: string };
 
-/** Signs access tokens and JWTs, and checks the engine's own. */
+/** Signs access tokens and JWTs, and verifies the engine's own access tokens. */
 export class AccessTokens {
   private readonly signatures: SignatureVerifier;
 
@@ -47,13 +47,13 @@ export class AccessTokens {
     };
   }
 
-  /** A JWT of the application's own: no `version` in its header, and RS256 whatever access tokens are signed with. */
+  /** Signs a JWT of the application: without `version` in its header, and with RS256 whatever signs access tokens. */
   async issueJwt(claims: JsonObject, useStaticKey: boolean): Promise<string> {
     return signJwt(claims, await this.keys.signingKey(useStaticKey ? 'static' : 'dynamic', 'RS256'));
   }
 
   /**
-   * Checks form, signature and the presence of all claims, not the times.
+   * Checks format, signature and the presence of all claims, but not the times.
    *
    * @see docs/protocol/core.md B3, steps 1-4
    */
@@ -67,7 +67,7 @@ export class AccessTokens {
     const verdict = await this.checkSignature(parsed);
     if (verdict === 'UNKNOWN_KEY') return refused('Key not found');
     if (verdict === 'WRONG_SIGNATURE') return refused('JWT verification failed');
-    // A JWT of the application's own is signed by the same keys.
+    // The same keys sign the application's own JWTs, which are no access tokens.
     const missing = findMissingClaim(parsed.payload, parsed.version);
     return missing === undefined
       ? { isProven: true, info: accessTokenInfo(parsed) }
@@ -87,7 +87,7 @@ function wholeSeconds(timeMs: number): number {
   return Math.floor(timeMs / 1000) * 1000;
 }
 
-/** What is wrong with a token's header, in the words of a Core (docs/protocol/core.md B3 step 1). */
+/** Returns the fault of a token's header, in a Core's wording (docs/protocol/core.md B3 step 1). */
 function findHeaderFault(token: string): string | undefined {
   if (token.length > MAX_ACCESS_TOKEN_LENGTH) return 'Invalid JWT';
   const [headerPart, ...rest] = token.split('.');

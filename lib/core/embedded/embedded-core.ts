@@ -52,8 +52,8 @@ const KEY_RELOAD_JITTER = 0.25;
 type JsonColumn = 'sessionData' | 'accessTokenPayload';
 
 /**
- * The engine of a SuperTokens Core inside this process, with the semantics of CDI 5.4: a refresh writes nothing, the
- * new refresh token becomes current when it, or its access token, is first used.
+ * The engine of a SuperTokens Core inside this process, with the semantics of CDI 5.4: a refresh writes no row, and the new
+ * refresh token becomes current when it, or its access token, is first used.
  *
  * @see docs/protocol/core.md B
  */
@@ -66,9 +66,10 @@ export class EmbeddedCore extends CoreClient {
   private readonly sweeper: ExpirySweeper;
   private readonly lifeCycle: LifeCycle;
   /** Read once in the life of the process, and again only after a failure of the store. */
-  private readonly refreshTokens = new SingleFlight(async () => this.loadRefreshTokens(), {
-    keepsValue: true,
-  });
+  private readonly refreshTokens = new SingleFlight(
+    async () => new RefreshTokens(await this.store.getOrSetRefreshTokenKey(newRefreshTokenKey(), this.now())),
+    { keepsValue: true },
+  );
 
   constructor(
     store: SessionStore,
@@ -230,9 +231,8 @@ export class EmbeddedCore extends CoreClient {
 
   override async mergeSessionData(sessionHandle: string, update: JsonObject): Promise<boolean> {
     const key = parseSessionHandle(sessionHandle);
-    if (key === undefined) return false;
-    const row = await this.mergeColumn(key, 'sessionData', (stored) => mergeTopLevel(stored, update));
-    return row !== undefined;
+    const merge = (stored: JsonObject): JsonObject => mergeTopLevel(stored, update);
+    return key !== undefined && (await this.mergeColumn(key, 'sessionData', merge)) !== undefined;
   }
 
   override async updateAccessTokenPayload(sessionHandle: string, payload: JsonObject): Promise<boolean> {
@@ -323,7 +323,7 @@ export class EmbeddedCore extends CoreClient {
     await this.keys.renew();
   }
 
-  /** Loads what the first request needs. */
+  /** Loads the keys that the first request needs. */
   private async prepare(): Promise<void> {
     await Promise.all([this.refreshTokens.run(), this.keys.reload()]);
   }
@@ -337,10 +337,6 @@ export class EmbeddedCore extends CoreClient {
     const { accountLinking } = this.config;
     const linked = includeLinkedAccounts ? await accountLinking?.getLinkedRecipeUserIds(userId) : undefined;
     return { userIds: [...new Set([userId, ...(linked ?? [])])], tenantId, nowMs: this.now() };
-  }
-
-  private async loadRefreshTokens(): Promise<RefreshTokens> {
-    return new RefreshTokens(await this.store.getOrSetRefreshTokenKey(newRefreshTokenKey(), this.now()));
   }
 
   private now(): number {

@@ -27,7 +27,7 @@ export const STORE_TIMEOUT_MS = 90_000;
  * with a `CoreUnavailableError` only, so that a request ends in a retryable 503 and never in a decision about the session.
  * After {@link shut} no call reaches the store, because a store that is called opens itself again.
  *
- * Retries after transient failures are up to the store: only its driver knows that a statement left nothing behind.
+ * Retries after transient failures are up to the store: only its driver knows that a statement had no effect.
  */
 export class GuardedStore extends SessionStore {
   private isOpen = true;

@@ -23,7 +23,7 @@ export interface LifeCycleParts {
   readonly store: GuardedStore;
   readonly background: readonly BackgroundWork[];
   readonly startWithoutStore: boolean;
-  /** Loads what the first request needs from the store. */
+  /** Loads the keys that the first request needs. */
   prepare(): Promise<void>;
 }
 

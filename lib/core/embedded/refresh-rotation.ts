@@ -2,7 +2,7 @@ import { safeEqual } from '../../util/safe-equal.js';
 import { refreshTokenHash1 } from '../../tokens/refresh-token.js';
 import type { SessionRow } from '../../stores/session-store.js';
 
-/** The part of a row that the rules look at. */
+/** The columns that the rules depend on. */
 export type RotationState = Pick<
   SessionRow,
   'refreshTokenHash2' | 'prevRefreshTokenHash2' | 'rotatedAtMs' | 'expiresAtMs'
@@ -11,13 +11,13 @@ export type RotationState = Pick<
 export type RefreshDecision =
   /** No live session: the client must sign in again. */
   | 'UNKNOWN_SESSION'
-  /** The presented token is current: hand out its child. Nothing is written. */
+  /** The presented token is current: return its child, and write no row. */
   | 'ISSUE_CHILD'
-  /** It is an unused child of the current one: make it current, then hand out its child. */
+  /** It is an unused child of the current token: make it current, then return its child. */
   | 'PROMOTE'
-  /** It was current until a moment ago: hand out its child, the current one, again. Nothing is written. */
+  /** It was current within the grace period: return its child, the current token, again, and write no row. */
   | 'REPEAT_CHILD'
-  /** Its child has been used: two parties hold tokens of this session. */
+  /** Its child has been used, so two parties hold tokens of this session. */
   | 'THEFT';
 
 export interface PresentedRefreshToken {
@@ -26,9 +26,9 @@ export interface PresentedRefreshToken {
 }
 
 /**
- * What a presented refresh token means for its session.
+ * Decides about a presented refresh token.
  *
- * @param gracePeriodMs how long a token that has just been replaced gets the same successor again; 0 for not at all
+ * @param gracePeriodMs how long a replaced token still gets the same successor; 0 disables it
  * @see docs/protocol/core.md B7, B8
  */
 export function decideRefresh(
@@ -51,23 +51,22 @@ export function decideRefresh(
 
 export interface PresentedAccessToken {
   readonly refreshTokenHash1: string;
-  /** Set on a token from a refresh that has not been used yet. */
+  /** Present on a token from a refresh until its first use. */
   readonly parentRefreshTokenHash1: string | undefined;
 }
 
 export type VerifyDecision =
   /** There is no such session. */
   | 'MISSING'
-  /** The token stands as it is. */
+  /** The access token stays as it is. */
   | 'KEEP_TOKEN'
   /** First use of a refreshed token: make its refresh token current, then replace the access token. */
   | 'PROMOTE'
-  /** Its refresh token is current, or the stored payload differs: replace the access token. Nothing is written. */
+  /** Its refresh token is current, or the stored payload differs: replace the access token, and write no row. */
   | 'REPLACE_TOKEN';
 
 /**
- * What an access token that has already been proven means for its session. Only asked when it has a parent or the
- * caller wants the database checked.
+ * Decides about a proven access token that has a parent, or whose caller wants the database checked.
  *
  * @see docs/protocol/core.md B6 steps 2-5
  */
@@ -77,7 +76,7 @@ export function decideVerify(
   nowMs: number,
   isPayloadChanged: boolean,
 ): VerifyDecision {
-  // Unlike a Core, a session that has run out is not served just because it has not been swept yet.
+  // Unlike a Core, treat an expired session as missing also before it is swept.
   if (row === undefined || row.expiresAtMs < nowMs) return 'MISSING';
   const { parentRefreshTokenHash1 } = presented;
   if (parentRefreshTokenHash1 === undefined) return isPayloadChanged ? 'REPLACE_TOKEN' : 'KEEP_TOKEN';
@@ -87,7 +86,7 @@ export function decideVerify(
   return 'KEEP_TOKEN';
 }
 
-/** Whether a stored second hash belongs to the token with this first hash. */
+/** Returns whether a stored second hash belongs to the token with this first hash. */
 function matchesHash(hash2: string, hash1: string | undefined): boolean {
   return hash1 !== undefined && safeEqual(hash2, refreshTokenHash1(hash1));
 }

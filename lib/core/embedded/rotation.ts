@@ -15,7 +15,7 @@ import type {
 } from '../core.types.js';
 import { inMs } from './embedded-core-config.js';
 import { decideRefresh, decideVerify, type PresentedRefreshToken } from './refresh-rotation.js';
-import { refreshTokenHash1, refreshTokenHash2 } from '../../tokens/refresh-token.js';
+import { refreshTokenHash1, refreshTokenHash2, type RefreshTokens } from '../../tokens/refresh-token.js';
 import { parseSessionHandle } from './session-handle.js';
 import {
   ACCESS_TOKEN_VERSION,
@@ -34,22 +34,44 @@ import type {
   SessionStore,
 } from '../../stores/session-store.js';
 
-/** Another instance can win a promotion a few times in a row, not for ever. */
+/** The number of promotions in a row that another instance can win before a refresh gives up. */
 const MAX_REFRESH_ATTEMPTS = 8;
 
-/** A session whose payload has one of these ends sooner than the core's own validity says. */
+/** A session whose payload has one of these claims may end sooner than the core's own validity. */
 const NAMES_OF_LIMITS = [LIFETIME_CLAIMS.expiry, LIFETIME_CLAIMS.idle];
 
 const SESSION_GONE = 'Session missing in db or has expired';
 
-/** What a rotation works with. */
 export interface RotationParts extends SessionIssuerParts {
   readonly store: SessionStore;
   readonly events: SessionEvents;
 }
 
+/** A refresh under way, whose refresh token is authentic. */
+interface Refresh {
+  readonly key: SessionKey;
+  readonly presented: PresentedRefreshToken;
+  /** First hash of the presented token. */
+  readonly presentedHash1: string;
+  readonly sealer: RefreshTokens;
+  readonly enableAntiCsrf: boolean;
+  readonly useStaticKey: boolean;
+  readonly userContext: UserContext | undefined;
+}
+
+/** The facts of one promotion. */
+interface Promotion {
+  readonly fromHash2: string;
+  readonly toHash2: string;
+  /** undefined leaves the kind of key as it is. */
+  readonly useStaticKey: boolean | undefined;
+  readonly expiresAtMs: number;
+  readonly nowMs: number;
+}
+
 /**
- * What happens when a token is presented: it is proven, judged by the row, and may make a refresh token the current one.
+ * Verifies access tokens and exchanges refresh tokens. Both prove the token, compare it with the row, and may make a
+ * refresh token the current one.
  *
  * @see docs/protocol/core.md B6-B8
  */
@@ -99,40 +121,54 @@ export class Rotation {
     ) {
       return unauthorised('Anti CSRF token missing, or not matching');
     }
-
     const presentedHash1 = refreshTokenHash1(input.refreshToken);
-    const presented = {
-      hash2: refreshTokenHash1(presentedHash1),
-      parentRefreshTokenHash1: content.parentRefreshTokenHash1,
-    };
-    const useStaticKey = !input.useDynamicSigningKey;
-    let row = await this.findForRefresh(key, presented, { useStaticKey, userContext });
+    const { parentRefreshTokenHash1 } = content;
+    return this.exchange({
+      key,
+      presented: { hash2: refreshTokenHash1(presentedHash1), parentRefreshTokenHash1 },
+      presentedHash1,
+      sealer,
+      enableAntiCsrf: input.enableAntiCsrf,
+      useStaticKey: !input.useDynamicSigningKey,
+      userContext,
+    });
+  }
+
+  /** Makes the presented token current where that is due, and issues its child. */
+  private async exchange(refresh: Refresh): Promise<RefreshSessionResult> {
+    const { key, presented, useStaticKey, userContext } = refresh;
+    let row = await this.findForRefresh(refresh);
     for (let attempt = 0; attempt < MAX_REFRESH_ATTEMPTS; attempt++) {
       const decision = decideRefresh(row, presented, this.now(), this.gracePeriodMs);
       if (row === undefined || decision === 'UNKNOWN_SESSION') return unauthorised(SESSION_GONE);
       if (decision === 'THEFT') return this.theftResult(row);
-      if (decision === 'PROMOTE') {
-        const limits = storedObject(row.accessTokenPayload);
-        row =
-          (await this.promote(row, presented, { useStaticKey, limits, userContext })) ??
-          (await this.parts.store.findSession(key));
-        continue;
-      }
-      const reserved = findReservedClaim(storedObject(row.accessTokenPayload), ACCESS_TOKEN_VERSION);
-      if (reserved !== undefined) return unauthorised(protectedField(reserved));
-      const child = await this.issuer.createChild(row, presentedHash1, input.enableAntiCsrf, sealer);
-      // Within the grace period only the very successor that is in use may be handed out again.
-      if (decision === 'REPEAT_CHILD' && refreshTokenHash2(child.token) !== row.refreshTokenHash2) {
-        return this.theftResult(row);
-      }
-      if (row.useStaticKey !== useStaticKey) await this.parts.store.update(key, {}, { useStaticKey });
-      const tokens = await this.issuer.createTokenPair({ ...row, useStaticKey }, child.token, child.content);
-      if (decision === 'REPEAT_CHILD') await this.emit('session.grace-hit', row, userContext);
-      return { status: 'OK', ...tokens };
+      if (decision !== 'PROMOTE') return this.issueChild(refresh, row, decision);
+      const hashes = { fromHash2: row.refreshTokenHash2, toHash2: presented.hash2 };
+      const limits = storedObject(row.accessTokenPayload);
+      const promoted = await this.promote(key, { ...hashes, useStaticKey }, limits, userContext);
+      row = promoted ?? (await this.parts.store.findSession(key));
     }
     throw new CoreUnavailableError(
       `Session ${shortHandle(key.sessionHandle)}: the refresh token changed under ${MAX_REFRESH_ATTEMPTS} attempts in a row`,
     );
+  }
+
+  private async issueChild(
+    { key, presentedHash1, sealer, enableAntiCsrf, useStaticKey, userContext }: Refresh,
+    row: SessionRow,
+    decision: 'ISSUE_CHILD' | 'REPEAT_CHILD',
+  ): Promise<RefreshSessionResult> {
+    const reserved = findReservedClaim(storedObject(row.accessTokenPayload), ACCESS_TOKEN_VERSION);
+    if (reserved !== undefined) return unauthorised(protectedField(reserved));
+    const child = await this.issuer.createChild(row, presentedHash1, enableAntiCsrf, sealer);
+    // Within the grace period only the successor that is current may be issued again.
+    if (decision === 'REPEAT_CHILD' && refreshTokenHash2(child.token) !== row.refreshTokenHash2) {
+      return this.theftResult(row);
+    }
+    if (row.useStaticKey !== useStaticKey) await this.parts.store.update(key, {}, { useStaticKey });
+    const tokens = await this.issuer.createTokenPair({ ...row, useStaticKey }, child.token, child.content);
+    if (decision === 'REPEAT_CHILD') await this.emit('session.grace-hit', row, userContext);
+    return { status: 'OK', ...tokens };
   }
 
   private async verifyAgainstStore(
@@ -142,16 +178,7 @@ export class Rotation {
   ): Promise<VerifySessionResult> {
     const key = parseSessionHandle(info.sessionHandle);
     if (key === undefined || key.tenantId !== info.tenantId) return unauthorised('Session missing in db');
-    const { parentRefreshTokenHash1 } = info;
-    // One statement on the happy path: the first use of a refreshed token is a promotion.
-    const promoted =
-      parentRefreshTokenHash1 === undefined
-        ? undefined
-        : await this.promote(
-            { ...key, refreshTokenHash2: refreshTokenHash1(parentRefreshTokenHash1) },
-            { hash2: refreshTokenHash1(info.refreshTokenHash1) },
-            { useStaticKey: undefined, limits: info.payload, userContext },
-          );
+    const promoted = await this.promoteAtFirstUse(key, info, userContext);
     const row = promoted ?? (await this.parts.store.findSession(key));
     const isPayloadChanged =
       checkDatabase &&
@@ -163,70 +190,64 @@ export class Rotation {
         checkDatabase ? 'Either the session has ended or has been blacklisted' : 'Session missing in db',
       );
     }
-    if (decision === 'KEEP_TOKEN') return { status: 'OK', session: sessionFromToken(info) };
-    if (decision === 'PROMOTE') {
-      // Between the attempt and the look the parent became current: the next use promotes. The token stands.
-      return { status: 'OK', session: sessionFromToken(info) };
-    }
+    // PROMOTE: the parent became current after the attempt to promote. The next use promotes, and the token stays.
+    if (decision !== 'REPLACE_TOKEN') return { status: 'OK', session: sessionFromToken(info) };
     const session = await this.issuer.toCoreSession(row);
     const validityMs = inMs(this.parts.config.accessTokenValiditySec);
     const expiryMs = accessTokenExpiryMs(session.userDataInJWT, this.now(), validityMs);
     const accessToken = await this.issuer.reissue(info, row, session, {
-      expiryMs: Math.min(expiryMs, row.expiresAtMs), // a changed payload is no refresh: the end stays where it is
+      expiryMs: Math.min(expiryMs, row.expiresAtMs), // a changed payload is no refresh, so the session's end stays
       parentRefreshTokenHash1: undefined,
     });
     return { status: 'OK', session, accessToken };
   }
 
-  /**
-   * One statement for both kinds of refresh: the session of a current token, and that of an unused child, which becomes
-   * current on the way.
-   */
-  private async findForRefresh(
+  /** Promotes with one statement on the happy path, without a read before it. */
+  private async promoteAtFirstUse(
     key: SessionKey,
-    presented: PresentedRefreshToken,
-    { useStaticKey, userContext }: { useStaticKey: boolean; userContext: UserContext | undefined },
+    { parentRefreshTokenHash1, refreshTokenHash1: hash1, payload }: AccessTokenInfo,
+    userContext: UserContext | undefined,
   ): Promise<SessionRow | undefined> {
+    if (parentRefreshTokenHash1 === undefined) return undefined;
+    const hashes = {
+      fromHash2: refreshTokenHash1(parentRefreshTokenHash1),
+      toHash2: refreshTokenHash1(hash1),
+    };
+    return this.promote(key, { ...hashes, useStaticKey: undefined }, payload, userContext);
+  }
+
+  /** Finds the session of a current refresh token, or of an unused child, which becomes current with the same call. */
+  private async findForRefresh(refresh: Refresh): Promise<SessionRow | undefined> {
+    const { key, presented, useStaticKey, userContext } = refresh;
     const { parentRefreshTokenHash1 } = presented;
     if (parentRefreshTokenHash1 === undefined) return this.parts.store.findSession(key);
     const nowMs = this.now();
+    const update = promotionUpdate({
+      fromHash2: refreshTokenHash1(parentRefreshTokenHash1),
+      toHash2: presented.hash2,
+      useStaticKey,
+      expiresAtMs: nowMs + this.refreshTokenValidityMs,
+      nowMs,
+    });
     const { row, isUpdated } = await this.parts.store.findAndUpdate(key, {
-      ...promotion({
-        fromHash2: refreshTokenHash1(parentRefreshTokenHash1),
-        toHash2: presented.hash2,
-        expiresAtMs: nowMs + this.refreshTokenValidityMs,
-        useStaticKey,
-        nowMs,
-      }),
+      ...update,
       unlessMentioned: NAMES_OF_LIMITS,
     });
     if (row !== undefined && isUpdated) await this.emit('session.promoted', row, userContext);
     return row;
   }
 
-  /** `limits`: a payload of the session; what it says of the session's limits never changes. */
+  /** @param limits a payload of the session; its claims about the session's limits never change */
   private async promote(
-    from: SessionKey & Pick<SessionRow, 'refreshTokenHash2'>,
-    to: { hash2: string },
-    {
-      useStaticKey,
-      limits,
-      userContext,
-    }: {
-      useStaticKey: boolean | undefined;
-      limits: JsonObject;
-      userContext: UserContext | undefined;
-    },
+    key: SessionKey,
+    promotion: Pick<Promotion, 'fromHash2' | 'toHash2' | 'useStaticKey'>,
+    limits: JsonObject,
+    userContext: UserContext | undefined,
   ): Promise<SessionRow | undefined> {
     const nowMs = this.now();
-    const { where, change } = promotion({
-      fromHash2: from.refreshTokenHash2,
-      toHash2: to.hash2,
-      expiresAtMs: sessionExpiryMs(limits, nowMs, this.refreshTokenValidityMs),
-      useStaticKey,
-      nowMs,
-    });
-    const row = await this.parts.store.update(from, where, change);
+    const expiresAtMs = sessionExpiryMs(limits, nowMs, this.refreshTokenValidityMs);
+    const { where, change } = promotionUpdate({ ...promotion, expiresAtMs, nowMs });
+    const row = await this.parts.store.update(key, where, change);
     if (row) await this.emit('session.promoted', row, userContext);
     return row;
   }
@@ -242,7 +263,7 @@ export class Rotation {
     userContext: UserContext | undefined,
   ): Promise<void> {
     const timeMs = this.now();
-    // It has happened, also when the application cannot say whose account that is: the request fails of it later on.
+    // The event is emitted even if the application cannot name the account; the request fails later because of that.
     const userId = await this.parts.primaryUserIdOf(recipeUserId).catch(() => recipeUserId);
     const source = toEventSource(userContext);
     this.parts.events.emit({ type, timeMs, sessionHandle, userId, recipeUserId, tenantId, ...source });
@@ -266,15 +287,10 @@ export class Rotation {
  *
  * @see docs/protocol/core.md B7
  */
-function promotion(input: {
-  fromHash2: string;
-  toHash2: string;
-  expiresAtMs: number;
-  /** undefined leaves the kind of key as it is. */
-  useStaticKey: boolean | undefined;
-  nowMs: number;
-}): { where: SessionCondition; change: SessionChange } {
-  const { fromHash2, toHash2, expiresAtMs, useStaticKey, nowMs } = input;
+function promotionUpdate({ fromHash2, toHash2, useStaticKey, expiresAtMs, nowMs }: Promotion): {
+  where: SessionCondition;
+  change: SessionChange;
+} {
   return {
     where: { refreshTokenHash2: fromHash2, minExpiresAtMs: nowMs },
     change: {
@@ -287,7 +303,7 @@ function promotion(input: {
   };
 }
 
-/** The session is over, or never was. */
+/** Returns the result for a session that has ended or never existed. */
 export function unauthorised(message: string): { status: 'UNAUTHORISED'; message: string } {
   return { status: 'UNAUTHORISED', message };
 }

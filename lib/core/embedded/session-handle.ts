@@ -2,15 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { DEFAULT_TENANT_ID } from '../../util/tenant-id.js';
 import type { SessionKey } from '../../stores/session-store.js';
 
-/** Of any tenant that there may be a row of: what is no tenant's id today may have been one when it was written. */
+/** Accepts reserved words as tenant ids, because there may be rows from before they were reserved. */
 const HANDLE = /^([0-9A-Za-z-]{1,128})(?:_([a-z0-9-]{1,64}))?$/;
 
-/** A new handle; one of a tenant other than the default carries the tenant's id. */
+/** Returns a new handle, which ends in the tenant's id unless that is the default. */
 export function newSessionHandle(tenantId: string): string {
   return tenantId === DEFAULT_TENANT_ID ? randomUUID() : `${randomUUID()}_${tenantId}`;
 }
 
-/** The tenant and handle that a caller's string names; undefined for what can be no handle, without asking the store. */
+/** Returns the key that a session handle stands for; undefined for a text that can be no handle, without a read of the store. */
 export function parseSessionHandle(sessionHandle: string): SessionKey | undefined {
   const match = HANDLE.exec(sessionHandle);
   return match ? { sessionHandle, tenantId: match[2] ?? DEFAULT_TENANT_ID } : undefined;

@@ -5,38 +5,37 @@ import { CoreBadInputError } from '../../errors.js';
 import type { Clock } from '../../util/clock.js';
 import { parseJsonObject, type JsonObject } from '../../util/json.js';
 import { accessTokenExpiryMs, sessionExpiryMs } from '../../util/lifetime-claims.js';
-import { isTenantId } from '../../util/tenant-id.js';
+import { assertTenantId } from '../../util/tenant-id.js';
 import type { CoreSession, CoreSessionTokens, CreateSessionInput, TokenInfo } from '../core.types.js';
 import type { AccessTokens } from './access-tokens.js';
 import { inMs, type EmbeddedCoreConfig } from './embedded-core-config.js';
 import { refreshTokenHash1, refreshTokenHash2, type RefreshTokens } from '../../tokens/refresh-token.js';
 import { newSessionHandle } from './session-handle.js';
-import type { SessionRow } from '../../stores/session-store.js';
+import { isStorableText, type SessionRow } from '../../stores/session-store.js';
 
-/** Version of the access tokens that are made for new pairs (CDI 4.0 and later). */
+/** The version of the access tokens in new pairs (CDI 4.0 and later). */
 export const ACCESS_TOKEN_VERSION = 5;
 const MAX_USER_ID_LENGTH = 128;
 
-/** What an issuer works with. */
 export interface SessionIssuerParts {
   readonly config: EmbeddedCoreConfig;
   readonly clock: Clock;
   readonly accessTokens: AccessTokens;
-  /** Needs the store once. */
+  /** Reads the store once. */
   refreshTokens(): Promise<RefreshTokens>;
-  /** The account that a login belongs to. */
+  /** Returns the account that a login belongs to. */
   primaryUserIdOf(recipeUserId: string): Promise<string>;
 }
 
 /**
- * Makes rows and tokens. It writes nothing: what it made counts from when it is stored.
+ * Makes rows and tokens. It writes no row, so a session exists only once its row is stored.
  *
  * @see docs/protocol/core.md B2, B3, B5
  */
 export class SessionIssuer {
   constructor(private readonly parts: SessionIssuerParts) {}
 
-  /** Its tokens come first: when the insertion fails, nothing is left behind. */
+  /** Makes a session's row and tokens; the row is inserted last, so that a failure leaves no session behind. */
   async newSession(input: CreateSessionInput): Promise<{ row: SessionRow; tokens: CoreSessionTokens }> {
     assertUsableIds(input);
     assertNoReservedClaim(input.userDataInJWT, ACCESS_TOKEN_VERSION);
@@ -65,7 +64,7 @@ export class SessionIssuer {
     return { row, tokens: await this.createTokenPair(row, token, content) };
   }
 
-  /** The one successor of the refresh token with that hash. */
+  /** Makes the one successor of the refresh token with that hash. */
   async createChild(
     row: SessionRow,
     parentRefreshTokenHash1: string,
@@ -82,7 +81,7 @@ export class SessionIssuer {
     return { content, token: await sealer.issueSuccessor(content) };
   }
 
-  /** Both tokens of a row, of which the refresh token is made already. */
+  /** Makes the access token of a row, and returns it with the refresh token that is made already. */
   async createTokenPair(
     row: SessionRow,
     refreshToken: string,
@@ -123,7 +122,7 @@ export class SessionIssuer {
     };
   }
 
-  /** A new access token of the same version and lineage as the presented one, with what is stored now. */
+  /** Makes an access token of the same version and lineage as the presented one, with the payload that is stored now. */
   async reissue(
     info: AccessTokenInfo,
     row: SessionRow,
@@ -131,7 +130,7 @@ export class SessionIssuer {
     change: { expiryMs: number; parentRefreshTokenHash1: string | undefined },
   ): Promise<TokenInfo> {
     const version = knownVersion(info.version);
-    // Up to version 2 the payload is nested and can collide with nothing.
+    // Up to version 2 the payload is nested, so its names collide with no claim of ours.
     if (version > 2) assertNoReservedClaim(session.userDataInJWT, version);
     return this.parts.accessTokens.issue(
       {
@@ -150,7 +149,7 @@ export class SessionIssuer {
     );
   }
 
-  /** What a row is to callers: with the account that its login belongs to now. */
+  /** Returns a row as callers see it: with the account that its login belongs to now. */
   async toCoreSession(row: SessionRow): Promise<CoreSession> {
     return {
       handle: row.sessionHandle,
@@ -166,13 +165,13 @@ export class SessionIssuer {
   }
 }
 
-/** @throws {CoreBadInputError} naming the claim */
+/** @throws {CoreBadInputError} the payload has a reserved claim; the message names it */
 export function assertNoReservedClaim(payload: JsonObject, version: number): void {
   const name = findReservedClaim(payload, version);
   if (name !== undefined) throw new CoreBadInputError(protectedField(name));
 }
 
-/** What is said of a payload that has a reserved claim. */
+/** Returns the message about a payload with a reserved claim. */
 export function protectedField(name: string): string {
   return `The user payload contains protected field: "${name}" belongs to the session itself`;
 }
@@ -205,23 +204,15 @@ export function storedObject(text: string): JsonObject {
 }
 
 function assertUsableIds({ tenantId, recipeUserId }: CreateSessionInput): void {
-  if (!isTenantId(tenantId)) {
-    throw new CoreBadInputError(
-      'The tenant id must be 1 to 64 characters of a-z, 0-9 and "-", and no reserved word of the core',
-    );
-  }
-  if (
-    recipeUserId === '' ||
-    recipeUserId.length > MAX_USER_ID_LENGTH ||
-    /[\0\p{Surrogate}]/u.test(recipeUserId)
-  ) {
+  assertTenantId(tenantId);
+  if (recipeUserId === '' || recipeUserId.length > MAX_USER_ID_LENGTH || !isStorableText(recipeUserId)) {
     throw new CoreBadInputError(
       `The user id must be 1 to ${MAX_USER_ID_LENGTH} characters without NUL or half surrogate pairs`,
     );
   }
 }
 
-/** Later versions are read like 5, and written as 5. */
+/** Returns the version to write: later versions are read like 5, and written as 5. */
 function knownVersion(version: number): 2 | 3 | 4 | 5 {
   return version === 2 || version === 3 || version === 4 ? version : ACCESS_TOKEN_VERSION;
 }

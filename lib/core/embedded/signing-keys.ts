@@ -15,11 +15,11 @@ import type { SessionStore, StoredDynamicKey, StoredStaticKey } from '../../stor
 
 /** A new rotating key is published at least this long before its first signature. */
 const OVERLAP_MS = 60_000;
-/** Unknown key ids and requests for the JWKS make the store be asked at most this often. */
+/** The shortest time between two reads of the store that unknown key ids and requests for the JWKS cause. */
 const RELOAD_COOLDOWN_MS = 500;
-/** How many instances may add keys of different algorithms at one millisecond. */
+/** The number of instances that may add keys of different algorithms at one millisecond. */
 const MAX_KEYS_OF_A_MOMENT = 4;
-/** What a key id of ours looks like; anything else is not worth asking the store. */
+/** The format of our key ids; any other id is unknown without a read of the store. */
 const KID = /^(d-\d{1,16}|s-[0-9A-Za-z-]{1,64})$/;
 
 type KeyKind = 'dynamic' | 'static';
@@ -33,37 +33,37 @@ interface KeySet {
 }
 
 export interface SigningKeysOptions {
-  /** What signs new tokens. Tokens of either kind verify as long as their key is published. */
+  /** The algorithm of new tokens. Tokens of either algorithm verify as long as their key is published. */
   readonly algorithm: SigningAlgorithm;
-  /** How long a rotating key signs, milliseconds. */
+  /** The time for which a rotating key signs, milliseconds. */
   readonly updateIntervalMs: number;
   /** Life of an access token, milliseconds: a retired key stays published for twice as long. */
   readonly accessTokenValidityMs: number;
-  /** How often {@link SigningKeys.renew} is called at the latest, milliseconds; at most a third of `updateIntervalMs`. */
+  /** The longest time between two calls of {@link SigningKeys.renew}, milliseconds; at most a third of `updateIntervalMs`. */
   readonly reloadIntervalMs: number;
 }
 
 /**
  * The core's signing keys: rotating ones (`d-<time of creation>`) and one that never changes (`s-<uuid>`). Instances
- * on one store agree on them. The one that never changes is made when it is first published or first to sign, and not at
- * the start as a Core's: making an RSA key is the dearest part of a start.
+ * on one store agree on them. Unlike in a Core, the key that never changes is made when it is first published or first
+ * signs, because making an RSA key is the most expensive part of a start.
  *
  * @see docs/protocol/core.md B4
  */
 export class SigningKeys implements VerificationKeys {
   private loaded: KeySet | undefined;
   private readonly loads = new SingleFlight(async (leadMs: number) => this.load(leadMs));
-  /** What this instance signs with, or was asked to; keys of these are made when they are missing. */
+  /** The algorithms that this instance signs with; missing keys of these are made. */
   private readonly algorithms: Record<KeyKind, Set<SigningAlgorithm>>;
   /**
-   * How long a new key only shows itself while the one before it signs on: until every instance has read it and no copy of
-   * the JWKS that may still be used lacks it. The promise for such a copy ends as long before the key's end.
+   * The time for which a new key is published before it signs, while the key before it goes on signing: until every instance
+   * has read it, and no copy of the JWKS without it is valid. The validity of a JWKS ends this long before the key's end.
    */
   private readonly publicationMs: number;
   private lastReloadMs = Number.NEGATIVE_INFINITY;
   private removals = 0;
 
-  /** @param rotations hears of the keys that are there */
+  /** @param rotations notes the keys after each read */
   constructor(
     private readonly store: SessionStore,
     private readonly clock: Clock,
@@ -79,12 +79,12 @@ export class SigningKeys implements VerificationKeys {
     return this.removals;
   }
 
-  /** The key that signs now, made if there is none. */
+  /** Returns the key that signs now; makes one if there is none. */
   async signingKey(kind: KeyKind, algorithm: SigningAlgorithm = this.options.algorithm): Promise<SigningKey> {
     this.algorithms[kind].add(algorithm); // from now on its keys have successors, too
     const known = this.pick(await this.current(), kind, algorithm);
     if (known !== undefined) return known;
-    await this.loads.settle(); // it may have begun before
+    await this.loads.settle(); // it may have begun without this algorithm
     const key = this.pick(await this.reload(), kind, algorithm);
     if (key === undefined) throw new Error(`The store returned no ${kind} signing key after one was added`);
     return key;
@@ -95,7 +95,7 @@ export class SigningKeys implements VerificationKeys {
     return atHand && published(atHand).find((key) => key.kid === kid);
   }
 
-  /** Verifying never waits for the store as long as the key is at hand. */
+  /** Returns the keys without a read of the store if the wanted one is at hand. */
   async find(kid: string | undefined): Promise<readonly PublicJwk[]> {
     const atHand = this.atHand();
     const isWanted = (key: PublicJwk): boolean => kid === undefined || key.kid === kid;
@@ -105,7 +105,7 @@ export class SigningKeys implements VerificationKeys {
     return published(await this.reloadOnDemand()).filter(isWanted);
   }
 
-  /** All published keys, rotating ones first, newest first; and for how long that answer holds. */
+  /** Returns all published keys, rotating ones first, newest first; and how long a copy of them is valid. */
   async jwks(): Promise<{ keys: readonly PublicJwk[]; validityInSeconds: number }> {
     const keys = await this.withStaticKey(await this.newestKnown());
     const untilNextKeyMs = Math.min(
@@ -114,43 +114,43 @@ export class SigningKeys implements VerificationKeys {
     return { keys: published(keys), validityInSeconds: Math.max(1, Math.floor(untilNextKeyMs / 1000)) };
   }
 
-  /** Reads the keys again, so that one that was removed from the store stops verifying. */
+  /** Reads the keys again, so that a key that was removed from the store stops verifying. */
   async reload(): Promise<KeySet> {
     return this.loads.run(this.publicationMs);
   }
 
   /**
-   * Reads the keys again, and makes the successor of one that ends soon: so early that, also where this is called a whole
-   * interval later, it is published for long enough before the old one ends.
+   * Reads the keys again, and makes the successor of a key that ends soon: so early that it is published for long enough
+   * even if the next call comes a whole interval later.
    */
   async renew(): Promise<void> {
-    // What is being read may be older than what the caller knows of.
+    // A read under way may be older than the change that the caller knows of.
     await this.loads.settle();
     await this.loads.run(this.publicationMs + this.options.reloadIntervalMs);
   }
 
-  /** Deletes rotating keys whose last token has long expired. */
+  /** Deletes the rotating keys whose last token has long expired. */
   async deleteExpired(): Promise<void> {
     await this.store.deleteDynamicKeys(this.oldestPublishedMs());
   }
 
-  /** The set at hand, loaded again when a successor of the newest rotating key is due. */
+  /** Returns the set at hand; reads it again first when a successor of the newest rotating key is due. */
   private async current(): Promise<KeySet> {
     this.dropExpired();
     return this.loaded === undefined || this.isSuccessorDue(this.loaded) ? this.reload() : this.loaded;
   }
 
-  /** The set at hand at once; a successor that is due is made meanwhile. */
+  /** Returns the set at hand at once; a successor that is due is made in the background. */
   private atHand(): KeySet | undefined {
     this.dropExpired();
     if (this.loaded !== undefined && this.isSuccessorDue(this.loaded) && !this.isCoolingDown()) {
-      // A store that fails now is asked again by a later use; until then the known keys prove what they signed.
+      // After a failure a later use tries again; until then the known keys verify their signatures.
       this.reloadOnDemand().catch(() => undefined);
     }
     return this.loaded;
   }
 
-  /** What other instances added is in it, too; when the store fails, what was known before. */
+  /** Returns the set with the keys that other instances added; the set at hand when the store fails. */
   private async newestKnown(): Promise<KeySet> {
     this.dropExpired();
     const { loaded } = this;
@@ -159,8 +159,8 @@ export class SigningKeys implements VerificationKeys {
   }
 
   /**
-   * How long a copy of the set knows what an algorithm signs with. An application may want a JWT of its own at any moment,
-   * which RS256 signs whatever signs access tokens: where it finds no key for that, one is made that signs at once.
+   * Returns how long a copy of the set contains the key that signs with an algorithm. An application may sign a JWT of its own
+   * at any moment, always with RS256; a missing key for that is made and signs at once.
    */
   private untilNextKeyMs(algorithm: SigningAlgorithm, keys: KeySet): number {
     const { algorithm: own, updateIntervalMs } = this.options;
@@ -169,23 +169,24 @@ export class SigningKeys implements VerificationKeys {
     if (newest === undefined && !isWanted) return Number.POSITIVE_INFINITY;
     const endMs = newest === undefined ? 0 : newest.createdAtMs + updateIntervalMs;
     const untilSuccessorMs = endMs - this.publicationMs - this.clock.now();
-    // Who still signs with it has made its successor by then. If nobody does, somebody may begin to.
+    // An instance that signs with another algorithm makes that key's successor in time. Without one there is no successor,
+    // and an instance that starts later makes a key that signs at once.
     const isAtHand = untilSuccessorMs > 0 || algorithm === own;
     const hasStatic = !isWanted || ofAlgorithm(algorithm, keys.static).length > 0;
     if (!isAtHand) return this.publicationMs;
     return hasStatic ? untilSuccessorMs : Math.min(untilSuccessorMs, this.publicationMs);
   }
 
-  /** Who fetches the set knows the key that never changes before it first signs. */
+  /** Adds the key that never changes, so that a client that fetches the set has it before it first signs. */
   private async withStaticKey(keys: KeySet): Promise<KeySet> {
     const { algorithm } = this.options;
     if (ofAlgorithm(algorithm, keys.static).length > 0) return keys;
     this.algorithms.static.add(algorithm);
-    await this.loads.settle(); // it may have begun before
+    await this.loads.settle(); // it may have begun without this algorithm
     return this.reload().catch(() => keys);
   }
 
-  /** What strangers can cause is bounded by the cool-down. */
+  /** Reads the keys for a request; the cool-down bounds how often requests can cause that. */
   private async reloadOnDemand(): Promise<KeySet> {
     this.lastReloadMs = this.clock.now();
     return this.reload();
@@ -201,10 +202,10 @@ export class SigningKeys implements VerificationKeys {
 
   private isCoolingDown(): boolean {
     const elapsedMs = this.clock.now() - this.lastReloadMs;
-    return elapsedMs >= 0 && elapsedMs < RELOAD_COOLDOWN_MS; // a clock that was set back starts anew
+    return elapsedMs >= 0 && elapsedMs < RELOAD_COOLDOWN_MS; // false after the clock was set back
   }
 
-  /** @param leadMs how long before the end of a rotating key its successor is made */
+  /** @param leadMs the time before the end of a rotating key at which its successor is made */
   private async load(leadMs: number): Promise<KeySet> {
     const [dynamic, fixed] = await Promise.all([this.loadDynamic(leadMs), this.loadStatic()]);
     const next: KeySet = {
@@ -228,7 +229,7 @@ export class SigningKeys implements VerificationKeys {
       const isMissing = (): boolean =>
         !keys.some((key) => (key.algorithm ?? 'RS256') === algorithm && key.createdAtMs >= stillSigning);
       for (let later = 0; isMissing() && later < MAX_KEYS_OF_A_MOMENT; later++) {
-        // The time of creation is the key's name: where another has it, the next one is free.
+        // The time of creation is the key's name: if another key has it, the next millisecond is tried.
         const createdAtMs = this.clock.now() + later;
         const key = { createdAtMs, value: await newStoredKeyPair(algorithm), ...namedUnlessRsa(algorithm) };
         await this.store.addDynamicKey(key, stillSigning);
@@ -269,7 +270,7 @@ export class SigningKeys implements VerificationKeys {
     return isNewestFresh && canSecondSign ? second : newest;
   }
 
-  /** A rotating key that is older than this signs for less than `leadMs` yet, or no longer. */
+  /** Returns the earliest creation time of a rotating key that still signs for at least `leadMs`. */
   private stillSigningMs(leadMs: number): number {
     return this.clock.now() - this.options.updateIntervalMs + leadMs;
   }
@@ -287,7 +288,7 @@ export class SigningKeys implements VerificationKeys {
     this.removals++;
   }
 
-  /** Keeps the object of a key that is known, so that what was imported from it stays of use. */
+  /** Returns the object of a known key, so that the key objects made from it stay in use. */
   private async importAll(stored: readonly StoredKey[]): Promise<KeyPair[]> {
     const known = [...(this.loaded?.dynamic ?? []), ...(this.loaded?.static ?? [])];
     return Promise.all(
@@ -305,7 +306,7 @@ export class SigningKeys implements VerificationKeys {
   }
 }
 
-/** A later release on the same store may sign with what this one does not know. */
+/** Returns whether this release knows an algorithm; a later release on the same store may add others. */
 function isKnown(algorithm: string): boolean {
   return SIGNING_ALGORITHMS.some((known) => known === algorithm);
 }
@@ -318,7 +319,7 @@ function ofAlgorithm(algorithm: SigningAlgorithm, keys: readonly KeyPair[]): rea
   return keys.filter((key) => key.algorithm === algorithm);
 }
 
-/** RSA keys are stored without a name of their algorithm, as a Core does. */
+/** Returns the name of an algorithm as it is stored: RSA keys have none, as in a Core. */
 function namedUnlessRsa(algorithm: SigningAlgorithm): Pick<StoredDynamicKey, 'algorithm'> {
   return algorithm === 'RS256' ? {} : { algorithm };
 }

@@ -1,6 +1,5 @@
-import { CoreBadInputError } from '../../errors.js';
 import type { JsonObject, JsonValue } from '../../util/json.js';
-import { isTenantId } from '../../util/tenant-id.js';
+import { assertTenantId } from '../../util/tenant-id.js';
 import type {
   CoreJwtInput,
   CreateSessionInput,
@@ -136,10 +135,6 @@ function userSessionsScope(
 
 /** A tenant's id becomes part of the path, so nothing may pass that would lead to another tenant or app. */
 function tenantSegment(tenantId: string): string {
-  if (!isTenantId(tenantId)) {
-    throw new CoreBadInputError(
-      'The tenant id must be 1 to 64 characters of a-z, 0-9 and "-", and no reserved word of the core',
-    );
-  }
+  assertTenantId(tenantId);
   return `/${tenantId}`;
 }

@@ -10,7 +10,7 @@ import { chromium, type Browser, type BrowserContext } from 'playwright-core';
 import { TestClock } from '../../../lib/testing/test-clock.js';
 import type { Adapter } from '../../support/adapters.js';
 import type { Handlers } from '../../support/demo.controller.js';
-import { startApplication, type TestApplication } from '../../support/test-application.js';
+import { TestApplication } from '../../support/test-application.js';
 import { Network } from './network.js';
 import { API, SITE, Visitor, type VisitorInput } from './visitor.js';
 import { startWebsite } from './website.js';
@@ -96,14 +96,13 @@ export class Shop {
     skewMs = 0,
     website = SITE,
   }: ApiInput): Promise<TestApplication> {
-    const api = await startApplication({
-      adapter,
-      options: { appInfo: { appName: 'Shop', apiDomain: API, websiteDomain: website }, ...options },
-      coreOptions: { accessTokenDynamicSigningKeyUpdateIntervalSec: TEN_YEARS_SEC, ...coreOptions },
-      handlers,
-      clock: new TestClock(Date.now() + skewMs),
-      configure: (app) => app.enableCors(sessionCorsOptions({ origins: [website] })),
-    });
+    const api = await TestApplication.on(adapter)
+      .with({ appInfo: { appName: 'Shop', apiDomain: API, websiteDomain: website }, ...options })
+      .engine({ accessTokenDynamicSigningKeyUpdateIntervalSec: TEN_YEARS_SEC, ...coreOptions })
+      .handlers(handlers)
+      .clock(new TestClock(Date.now() + skewMs))
+      .configure((app) => app.enableCors(sessionCorsOptions({ origins: [website] })))
+      .start();
     this.apis.push(api);
     this.network.lead('api.shop.io', (api.app.getHttpServer() as { address(): AddressInfo }).address().port);
     return api;

@@ -1,0 +1,18 @@
+import type { HttpExchange } from '../util/http-exchange.js';
+import { withRequest, type RequestScope, type UserContext } from '../util/user-context.js';
+
+/**
+ * A request, its response and the user context of the call that works for them. Every step of a session that reads a
+ * request or writes a response takes this one object.
+ */
+export interface SessionRequest extends HttpExchange, RequestScope {
+  readonly request: HttpExchange['request'];
+}
+
+/** Returns the session request of one call, and puts the request into the user context, where overrides look for it. */
+export function createSessionRequest(
+  { request, response }: HttpExchange,
+  userContext: UserContext,
+): SessionRequest {
+  return { request, response, userContext: withRequest(userContext, request) };
+}

@@ -1,0 +1,28 @@
+import { afterAll, afterEach, beforeEach } from '@jest/globals';
+
+type Close = () => Promise<void>;
+
+const openInTest: Close[] = [];
+const openInFile: Close[] = [];
+let isInTest = false;
+
+beforeEach(() => {
+  isInTest = true;
+});
+
+afterEach(async () => {
+  isInTest = false;
+  await closeAll(openInTest);
+});
+
+afterAll(() => closeAll(openInFile));
+
+/** Calls `close` at the end of the running test; at the end of the file when no test runs, as in `beforeAll`. */
+export function closeAfterTest(close: Close): void {
+  (isInTest ? openInTest : openInFile).push(close);
+}
+
+/** Closes the last first. */
+async function closeAll(open: Close[]): Promise<void> {
+  for (const close of open.splice(0).toReversed()) await close();
+}
