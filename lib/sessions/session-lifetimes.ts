@@ -1,5 +1,5 @@
 import { accessTokenInfo, parseWithoutVerifying } from '../tokens/access-token.js';
-import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/reserved-claims.js';
+import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import { readLifetime, type SessionLifetime } from '../options/feature-options.js';
 import { type ConfigProblem, UnauthorisedError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
