@@ -1,4 +1,4 @@
-import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/reserved-claims.js';
+import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import { readLifetime, type SessionLifetime } from '../options/feature-options.js';
 import { type ConfigProblem, UnauthorisedError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
