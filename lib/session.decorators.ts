@@ -2,7 +2,6 @@ import 'reflect-metadata';
 import type { SessionClaimValidator } from './claims/claim-validator.js';
 import type { VerifySessionOptions } from './sessions/recipe.interface.js';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { rememberedCall, type GuardedCall } from './graphql/call-state.js';
 import { SessionClaim } from './claims/session-claim.js';
 import type { SessionContainer } from './sessions/session-container.js';
 import { findRequestState } from './sessions/request-state.js';
@@ -217,6 +216,38 @@ export function Session(what?: SessionProperty | SessionClaim<unknown>): Paramet
   return InjectSession(what);
 }
 
+const GUARDED_CALLS = Symbol('nest-sessions:calls');
+
+/** The decision of the guard about one handler. */
+interface GuardedCall {
+  readonly session: SessionContainer | undefined;
+}
+
+type CallsByHandler = Map<object, Map<object, GuardedCall>>;
+
+/**
+ * Keeps the guard's decision about a handler, for `@Session()`, on the object that the handler's call shares with others:
+ * a GraphQL context or a socket. It is kept by class and handler, so that a public field never takes the session from a
+ * guarded one that runs beside it, and an unguarded one never gets it.
+ */
+export function rememberCall(carrier: unknown, context: ExecutionContext, call: GuardedCall): void {
+  if (typeof carrier !== 'object' || carrier === null) throw new TypeError('The context carries no object');
+  const calls = recordedCalls(carrier) ?? new Map<object, Map<object, GuardedCall>>();
+  const ofClass = calls.get(context.getClass()) ?? new Map<object, GuardedCall>();
+  ofClass.set(context.getHandler(), call);
+  calls.set(context.getClass(), ofClass);
+  Object.defineProperty(carrier, GUARDED_CALLS, { value: calls, configurable: true });
+}
+
+function rememberedCall(carrier: unknown, context: ExecutionContext): GuardedCall | undefined {
+  if (typeof carrier !== 'object' || carrier === null) return undefined;
+  return recordedCalls(carrier)?.get(context.getClass())?.get(context.getHandler());
+}
+
+function recordedCalls(carrier: object): CallsByHandler | undefined {
+  return (carrier as { [GUARDED_CALLS]?: CallsByHandler })[GUARDED_CALLS];
+}
+
 function findSession(context: ExecutionContext): SessionContainer | undefined {
   const call = findGuardedCall(context);
   if (call === undefined) {
@@ -229,8 +260,8 @@ function findSession(context: ExecutionContext): SessionContainer | undefined {
 }
 
 /**
- * Wherever the guard left it: on the request, which is an argument itself or the `req` of one, or, where one request or
- * socket serves several handlers, with the handler's name on what they share.
+ * Finds the guard's decision: on the request, which is an argument itself or the `req` of one; where one request or socket
+ * serves several handlers, it is kept for each handler on the object that they share.
  */
 function findGuardedCall(context: ExecutionContext): GuardedCall | undefined {
   const isHttp = context.getType<string>() === 'http';

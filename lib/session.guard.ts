@@ -2,12 +2,13 @@ import { Inject, Injectable, RequestMethod, type CanActivate, type ExecutionCont
 import { METHOD_METADATA } from '@nestjs/common/constants.js';
 import { resolveRouteRules, type RouteRules } from './session.decorators.js';
 import { UnauthorisedError } from './errors.js';
-import { findRequestAndResponse, type RequestAndResponse } from './graphql/execution-request.js';
+import { findGraphqlRequest, unknownContext } from './graphql/graphql-context.js';
 import type { SessionContainer } from './sessions/session-container.js';
 import { ensureRequestState, getExchange, type RequestState } from './sessions/request-state.js';
-import { SessionContexts } from './graphql/session-contexts.js';
+import { SharedSessions } from './graphql/shared-sessions.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import { SESSION_RUNTIME } from './session.constants.js';
+import type { RequestAndResponse } from './http/create-exchange.js';
 
 /**
  * Lets a request through only with a session that satisfies the route's rules. Per controller with
@@ -26,7 +27,7 @@ export class SessionGuard implements CanActivate {
 
   constructor(
     @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
-    private readonly contexts: SessionContexts,
+    private readonly shared: SharedSessions,
   ) {}
 
   /**
@@ -37,7 +38,7 @@ export class SessionGuard implements CanActivate {
     try {
       const rules = this.routeRules(context);
       if (context.getType<string>() !== 'http') {
-        return this.contexts.canActivate(context, rules, () => this.getRequestAndResponse(context));
+        return this.shared.canActivate(context, rules, () => this.getRequestAndResponse(context));
       }
       return this.activateRoute(context, rules);
     } catch (error) {
@@ -51,7 +52,22 @@ export class SessionGuard implements CanActivate {
    * @throws {Error} for a context that is neither HTTP nor GraphQL: what cannot be verified is refused
    */
   protected getRequestAndResponse(context: ExecutionContext): RequestAndResponse {
-    return findRequestAndResponse(context);
+    const type: string = context.getType();
+    switch (type) {
+      case 'http': {
+        const http = context.switchToHttp();
+        return { req: http.getRequest<unknown>(), res: http.getResponse<unknown>() };
+      }
+      case 'graphql':
+        return findGraphqlRequest(context);
+      case 'ws':
+        throw unknownContext(
+          type,
+          'a client of this platform does not carry its handshake: call SessionSockets.admit(client, request) in handleConnection',
+        );
+      default:
+        throw unknownContext(type, 'extend it and override getRequestAndResponse');
+    }
   }
 
   /**
@@ -68,7 +84,7 @@ export class SessionGuard implements CanActivate {
     if (context.getType<string>() === 'http') {
       this.markGuarded(ensureRequestState(this.getRequestAndResponse(context).req));
     } else {
-      this.contexts.remember(context, undefined, () => this.getRequestAndResponse(context));
+      this.shared.remember(context, undefined, () => this.getRequestAndResponse(context));
     }
     return true;
   }

@@ -1,5 +1,6 @@
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { CoreClient } from './core/core-client.js';
+import { startCore } from './core/core-provider.js';
 import { SessionEvents } from './events/session-events.js';
 import { Telemetry } from './events/telemetry.js';
 import { RecipeDependencies } from './sessions/recipe-dependencies.js';
@@ -17,14 +18,7 @@ export class SessionLifecycle implements OnModuleInit, OnApplicationShutdown {
   async onModuleInit(): Promise<void> {
     this.telemetry.observeSessions(this.dependencies.verifier);
     this.telemetry.observeCoreCalls();
-    try {
-      await this.core.start();
-    } catch (error) {
-      this.telemetry.stop();
-      // Nest runs no shutdown hooks of an application that did not start. What counts is why it did not.
-      await this.core.close().catch(() => undefined);
-      throw error;
-    }
+    await startCore(this.core, this.telemetry);
   }
 
   async onApplicationShutdown(): Promise<void> {

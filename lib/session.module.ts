@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { CoreClient } from './core/core-client.js';
 import { SessionEvents } from './events/session-events.js';
-import { SessionContexts } from './graphql/session-contexts.js';
+import { SharedSessions } from './graphql/shared-sessions.js';
 import { SessionExceptionFilter } from './session.filter.js';
 import { SessionSockets } from './websocket/session-sockets.js';
 import { SessionStreams } from './sse/session-streams.js';
@@ -26,7 +26,7 @@ import { Clock } from './util/clock.js';
     SessionService,
     SessionSockets,
     SessionStreams,
-    SessionContexts,
+    SharedSessions,
     SessionGuard,
     SessionExceptionFilter,
     SessionEvents,

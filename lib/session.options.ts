@@ -98,7 +98,7 @@ export const MODULE_OPTIONS = {
   globalClaimValidators: option(arrayOf<SessionClaimValidator>('claim validators', 'validate'), []),
   /**
    * A class that extends `SessionRecipe` and overrides some of its functions; Nest makes it, so it can have dependencies.
-   * @defaultValue `SessionRecipe`
+   * @defaultValue none: `SessionRecipe` as it is
    */
   recipe: option(recipe),
   /**

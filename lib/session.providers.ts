@@ -21,7 +21,7 @@ import { SessionRecipe } from './sessions/recipe-implementation.js';
 import { SessionLifetimes } from './sessions/session-lifetimes.js';
 import { UserSessions } from './sessions/user-sessions.js';
 import { resolveSessionOptions, type ResolvedSessionOptions } from './session.options.js';
-import { SessionContexts } from './graphql/session-contexts.js';
+import { SharedSessions } from './graphql/shared-sessions.js';
 import { SessionExceptionFilter } from './session.filter.js';
 import { SessionSockets } from './websocket/session-sockets.js';
 import { SessionStreams } from './sse/session-streams.js';
@@ -84,7 +84,7 @@ export const SESSION_PROVIDERS: Provider[] = [
   SessionService,
   SessionSockets,
   SessionStreams,
-  SessionContexts,
+  SharedSessions,
   SessionGuard,
   SessionExceptionFilter,
   { provide: APP_FILTER, useExisting: SessionExceptionFilter },

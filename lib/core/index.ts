@@ -31,8 +31,8 @@ export type { AccountLinking } from './embedded/embedded-core-config.js';
 export type { SigningAlgorithm } from '../tokens/key-pairs.js';
 
 // The remote core
-export type { CoreNetworkRequest, NetworkInterceptor } from './remote/network-interceptor.js';
-export { CoreAttemptError } from './remote/core-attempt-error.js';
+export type { CoreNetworkRequest, NetworkInterceptor } from './remote/http-transport.js';
+export { CoreAttemptError } from './remote/core-call-errors.js';
 
 // Stores
 export {
@@ -61,7 +61,7 @@ export type { SessionCoreModuleOptions } from './server/session-core-options.js'
 export type {
   SessionCoreModuleAsyncOptions,
   SessionCoreOptionsFactory,
-} from './server/session-core.module-definition.js';
+} from './server/session-core.module.js';
 
 // Types in signatures of the main door, for libraries that build on it
 export type { SessionModuleExtras } from '../session.module-definition.js';

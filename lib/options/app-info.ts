@@ -79,12 +79,12 @@ export const APP_INFO_OPTIONS = {
   apiDomain: required(domain, 'give the origin of this API, https://api.example.com for example'),
   /**
    * As `websiteDomain`, and wins over it; a function decides per request (`request` may be undefined).
-   * @defaultValue `websiteDomain`
+   * @defaultValue none: `websiteDomain` counts
    */
   origin: option(origin),
   /**
    * Origin of the website that calls the API. This or `origin` is required.
-   * @defaultValue `origin`
+   * @defaultValue none: `origin` counts
    */
   websiteDomain: option(domain),
   /**

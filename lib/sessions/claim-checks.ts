@@ -1,4 +1,4 @@
-import { withoutProtectedClaims } from '../tokens/reserved-claims.js';
+import { withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { ClaimValidationError } from '../errors.js';
 import type { JsonObject } from '../util/json.js';

@@ -1,5 +1,4 @@
-import { lengthOfNewAccessToken } from '../tokens/access-token-claims.js';
-import { withoutProtectedClaims } from '../tokens/reserved-claims.js';
+import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import { channels, tracedSession } from '../events/channels.js';
 import { isInsecureSameSiteNone } from '../options/cookie-policy.js';
 import type { SessionLifetime } from '../options/feature-options.js';

@@ -1,4 +1,4 @@
-import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/reserved-claims.js';
+import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import { changeBetween, mergeTopLevel, type JsonObject, type NamesChange } from '../util/json.js';
 import { toJsonObject } from './json-input.js';
 

@@ -16,8 +16,7 @@ import type {
   RegenerateResult,
   VerifySessionResult,
 } from '../core/core.types.js';
-import { TryRefreshTokenError, UnauthorisedError, TooManySessionsError } from '../errors.js';
-import { assertNever } from '../util/assert-never.js';
+import { TryRefreshTokenError, UnauthorisedError, TooManySessionsError, assertNever } from '../errors.js';
 import { deepFreeze, type JsonObject, type NamesChange } from '../util/json.js';
 import { LIFETIME_CLAIMS } from '../util/lifetime-claims.js';
 import { KeyedMutex } from '../util/keyed-mutex.js';

@@ -3,7 +3,8 @@ import { AsyncSubject, delayWhen, Observable, type MonoTypeOperatorFunction, typ
 import { CoreClient } from '../core/core-client.js';
 import { SessionEvents } from '../events/session-events.js';
 import type { SessionContainer } from '../sessions/session-container.js';
-import { sessionEndTime, type ConnectionTimes } from '../websocket/session-end.js';
+import type { ResolvedSessionOptions } from '../session.options.js';
+import { sessionEndTime } from '../sessions/session-lifetimes.js';
 import { RESOLVED_SESSION_OPTIONS } from '../session.constants.js';
 import { Clock, Deadline } from '../util/clock.js';
 import { errorReason } from '../events/printable.js';
@@ -21,7 +22,7 @@ export class SessionStreams {
 
   constructor(
     @Inject(RESOLVED_SESSION_OPTIONS)
-    private readonly options: ConnectionTimes,
+    private readonly options: Pick<ResolvedSessionOptions, 'clockToleranceSec'>,
     private readonly clock: Clock,
     events: SessionEvents,
     private readonly core: CoreClient,

@@ -1,5 +1,4 @@
-import { TryRefreshTokenError, UnauthorisedError } from '../errors.js';
-import { assertNever } from '../util/assert-never.js';
+import { TryRefreshTokenError, UnauthorisedError, assertNever } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import { deepFreeze, type JsonObject } from '../util/json.js';
 import type { VerificationKeys } from '../util/verification-keys.js';
@@ -9,7 +8,7 @@ import {
   type AccessTokenInfo,
   type ParsedAccessToken,
 } from './access-token.js';
-import { findForeignClaim, type IntendedTokens } from './intended-tokens.js';
+import { findForeignClaim, type ExpectedClaims } from './access-token-claims.js';
 import { SignatureVerifier, type SignatureVerdict } from './signature-verifier.js';
 import { tokenCacheKey, VerifiedTokenCache, type ProofStart, type Validity } from './verified-token-cache.js';
 
@@ -21,7 +20,7 @@ export interface AccessTokenVerifierOptions {
   /** Memory that they may take, bytes, estimated; 0 for none. Default {@link DEFAULT_MAX_CACHED_TOKEN_BYTES}. */
   readonly maxCachedTokenBytes?: number;
   /** Which tokens are meant for this application. Default: all. */
-  readonly intended?: IntendedTokens;
+  readonly intended?: ExpectedClaims;
 }
 
 export const DEFAULT_MAX_CACHED_TOKEN_BYTES: number = 32 * 1024 * 1024;

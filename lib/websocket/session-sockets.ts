@@ -6,7 +6,7 @@ import { SessionEvents } from '../events/session-events.js';
 import { CapturedResponse } from '../http/captured-response.js';
 import type { VerifySessionOptions } from '../sessions/recipe.interface.js';
 import type { SessionContainer } from '../sessions/session-container.js';
-import type { ConnectionTimes } from './session-end.js';
+import type { ResolvedSessionOptions } from '../session.options.js';
 import type { SessionRuntime } from '../sessions/session-runtime.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_RUNTIME } from '../session.constants.js';
 import { Clock } from '../util/clock.js';
@@ -54,7 +54,10 @@ export class SessionSockets implements OnApplicationShutdown {
   constructor(
     @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
     @Inject(RESOLVED_SESSION_OPTIONS)
-    { clockToleranceSec, socketRenewalGraceSec }: ConnectionTimes,
+    {
+      clockToleranceSec,
+      socketRenewalGraceSec,
+    }: Pick<ResolvedSessionOptions, 'clockToleranceSec' | 'socketRenewalGraceSec'>,
     clock: Clock,
     events: SessionEvents,
   ) {

@@ -1,4 +1,4 @@
-import { readMember } from '../graphql/execution-request.js';
+import { readMember } from '../util/json.js';
 import type { IncomingRequestSource } from '../http/incoming-request.js';
 import type { ErrorResponse } from '../sessions/error-responder.js';
 

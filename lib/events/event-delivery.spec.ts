@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { DeferredDelivery } from './deferred-delivery.js';
+import { DeferredDelivery } from './event-delivery.js';
 
 function newDelivery({ maxWaiting, listen }: { maxWaiting?: number; listen?: (item: number) => void } = {}) {
   const heard: number[] = [];
