@@ -9,14 +9,14 @@ import type { JsonObject } from './util/json.js';
 
 const RULES = Symbol('nest-sessions:route-rules');
 
-/** What decorators recorded on one class or handler. */
+/** The rules that decorators recorded on one class or handler. */
 interface RecordedRules {
   readonly isPublic?: boolean;
   readonly options?: VerifySessionOptions;
   readonly claimValidators?: readonly SessionClaimValidator[];
 }
 
-/** What holds for one route. */
+/** The rules of one route. */
 export type RouteRules =
   { readonly isPublic: true } | { readonly isPublic: false; readonly options: VerifySessionOptions };
 
@@ -41,7 +41,7 @@ export function recordRules(rules: RecordedRules): ClassDecorator & MethodDecora
   };
 }
 
-/** One of the two would do nothing, and nobody would notice. */
+/** One of two contradicting decorators would silently have no effect. */
 function assertNoContradiction({ isPublic, options, claimValidators }: RecordedRules, where: string): void {
   if (isPublic === true && (options !== undefined || claimValidators !== undefined)) {
     throw new TypeError(
@@ -51,7 +51,7 @@ function assertNoContradiction({ isPublic, options, claimValidators }: RecordedR
   }
 }
 
-/** Fails when the class is defined, long before a request could meet an option that does nothing. */
+/** Throws when the class is defined, so that an option without effect never reaches a request. */
 export function assertVerifySessionOptions(options: VerifySessionOptions): void {
   for (const [name, value] of Object.entries(options)) {
     const type = Object.hasOwn(OPTION_TYPES, name)
@@ -69,9 +69,9 @@ export function assertVerifySessionOptions(options: VerifySessionOptions): void 
 }
 
 /**
- * The rules of a route: what stands on the handler wins over what stands on the class, claim validators of both add
- * up. A handler that asks for a session takes a public class back; validators need a session, so they make an optional
- * one required. In the same way a class stands over the class that it extends.
+ * Returns the rules of a route. Options of the handler win over options of the class; claim validators of both add up. A
+ * handler that requires a session overrides a public class; validators need a session, so they make an optional one
+ * required. A class relates to the class that it extends as a handler does to its class.
  */
 export function resolveRouteRules(controller: Target, handler: Target): RouteRules {
   const {
@@ -94,10 +94,10 @@ export function resolveRouteRules(controller: Target, handler: Target): RouteRul
   };
 }
 
-/** What holds where something stands inside something else. */
+/** Combines the rules of an outer target, such as a class, with those of an inner one, such as its handler. */
 function narrow(outer: RecordedRules, inner: RecordedRules): RecordedRules {
-  const asksForSession = inner.options !== undefined || inner.claimValidators !== undefined;
-  const isPublic = inner.isPublic ?? (outer.isPublic === true && !asksForSession);
+  const needsSession = inner.options !== undefined || inner.claimValidators !== undefined;
+  const isPublic = inner.isPublic ?? (outer.isPublic === true && !needsSession);
   return { ...combine(outer, inner), isPublic };
 }
 
@@ -112,7 +112,7 @@ function combine(before: RecordedRules, added: RecordedRules): RecordedRules {
   };
 }
 
-/** Of a class, with what its parents say. */
+/** Returns the rules of a class, including those of its parents. */
 function classRules(target: Target): RecordedRules {
   const parent: unknown = Object.getPrototypeOf(target);
   return typeof parent === 'function'
@@ -125,7 +125,7 @@ function recordedRules(target: Target): RecordedRules {
 }
 
 /**
- * Says how `SessionGuard` verifies on a class or handler; the handler's options win over the class's, one by one.
+ * Sets how `SessionGuard` verifies on a class or handler; the handler's options win over the class's, one by one.
  *
  * @throws {TypeError} when the class is defined: an option is unknown or of the wrong type
  * @publicApi
@@ -136,7 +136,7 @@ export function VerifySession(options: VerifySessionOptions = {}): ClassDecorato
 }
 
 /**
- * Lets requests without a session through; `@Session()` is undefined then. A token that is there must still be good.
+ * Lets requests without a session through; `@Session()` is undefined then. A token that is present must still be valid.
  *
  * @publicApi
  */
@@ -147,7 +147,7 @@ export function OptionalSession(): ClassDecorator & MethodDecorator {
 /**
  * Lets every request through without looking for a session.
  *
- * @throws {TypeError} when the class is defined: another decorator on the same class or handler asks for a session
+ * @throws {TypeError} when the class is defined: another decorator on the same class or handler requires a session
  * @publicApi
  */
 export function PublicAccess(): ClassDecorator & MethodDecorator {
@@ -155,10 +155,10 @@ export function PublicAccess(): ClassDecorator & MethodDecorator {
 }
 
 /**
- * Requires that claim validators pass, in addition to the global ones; those on class and handler add up. The answer
- * to a failure is a 403 that names the failed validators.
+ * Requires that claim validators pass, in addition to the global ones; those on class and handler add up. The response to
+ * a failure is a 403 that names the failed validators.
  *
- * @throws {TypeError} when the class is defined: something is no validator
+ * @throws {TypeError} when the class is defined: an argument is no validator
  * @publicApi
  */
 export function RequireClaims(...claimValidators: SessionClaimValidator[]): ClassDecorator & MethodDecorator {
@@ -173,7 +173,7 @@ export function RequireClaims(...claimValidators: SessionClaimValidator[]): Clas
 }
 
 /**
- * What `@Session('…')` can inject of a session.
+ * The properties of a session that `@Session('…')` can inject.
  *
  * @publicApi
  */

@@ -13,11 +13,11 @@ import type { RequestAndResponse } from './http/create-exchange.js';
 /**
  * Lets a request through only with a session that satisfies the route's rules. Per controller with
  * `@UseGuards(SessionGuard)`, or everywhere as `APP_GUARD`; `@PublicAccess`, `@OptionalSession`, `@VerifySession` and
- * `@RequireClaims` say what a route needs.
+ * `@RequireClaims` set the rules of a route.
  *
- * It never answers by itself: it throws, and `SessionExceptionFilter` answers. (Of a field below a GraphQL query, where Nest
- * runs no filters unless told to, it throws what the filter would.) It knows HTTP, GraphQL and WebSocket gateways; what it
- * does not understand it refuses. For another transport extend it and override {@link getRequestAndResponse}.
+ * It never responds by itself: it throws, and `SessionExceptionFilter` responds. (For a field below a GraphQL query, where
+ * Nest runs no filters by default, it throws the filter's error.) It knows HTTP, GraphQL and WebSocket gateways and refuses
+ * every other context. For another transport extend it and override {@link getRequestAndResponse}.
  *
  * @publicApi
  */
@@ -49,7 +49,7 @@ export class SessionGuard implements CanActivate {
   /**
    * Finds the request and the response in a context.
    *
-   * @throws {Error} for a context that is neither HTTP nor GraphQL: what cannot be verified is refused
+   * @throws {Error} for a context that is neither HTTP nor GraphQL, because it cannot be verified
    */
   protected getRequestAndResponse(context: ExecutionContext): RequestAndResponse {
     const type: string = context.getType();
@@ -71,8 +71,8 @@ export class SessionGuard implements CanActivate {
   }
 
   /**
-   * Lets a call through that something else than a session vouches for, an API key for example: `@Session()` is
-   * undefined then, and no claim is checked. For guards that extend this one and decide before they ask it.
+   * Lets a call through that another credential than a session authorises, an API key for example: `@Session()` is
+   * undefined then, and no claim is checked. For guards that extend this one and decide before it does.
    *
    * @example
    * override canActivate(context: ExecutionContext) {

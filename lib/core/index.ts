@@ -50,10 +50,15 @@ export {
   type StoredStaticKey,
   type UpdateOnRead,
 } from '../stores/session-store.js';
-export { MemoryStore, type MemoryStoreOptions } from '../stores/memory.store.js';
-export type { SqliteDatabase, SqliteStatement, SqliteStoreOptions } from '../stores/sqlite.store.js';
-export type { PostgresPool, PostgresPoolClient, PostgresStoreOptions } from '../stores/postgres.store.js';
-export type { SchemaOptions } from '../stores/schema.js';
+export { MemoryStore } from '../stores/memory.store.js';
+export type { SqliteDatabase, SqliteStatement } from '../stores/sqlite.store.js';
+export type { PostgresPool, PostgresPoolClient } from '../stores/postgres.store.js';
+export type {
+  MemoryStoreOptions,
+  PostgresStoreOptions,
+  SchemaOptions,
+  SqliteStoreOptions,
+} from '../stores/store-options.js';
 
 // Serving a core to others
 export { SessionCoreModule } from './server/session-core.module.js';

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { CoreBadInputError } from '../../lib/errors.js';
 import { StoreSetupError, type SessionRow, type SessionStore } from '../../lib/stores/session-store.js';
-import type { SchemaOptions } from '../../lib/stores/schema.js';
+import type { SchemaOptions } from '../../lib/stores/store-options.js';
 import type { SqlClient, SqlRow } from '../../lib/stores/sql-client.js';
 import { SqlStore, type SqlStoreOptions } from '../../lib/stores/sql.store.js';
 import { DYNAMIC_TEST_KEY } from '../fixtures/signing-keys.js';
