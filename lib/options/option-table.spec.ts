@@ -4,7 +4,10 @@ import { callback, oneOf, secret, text, wholeNumber } from './option-checks.js';
 import { defaultsOf, group, option, readOptions, required } from './option-table.js';
 
 const TABLE = {
-  url: required(text(), 'give an address'),
+  url: required(
+    text((address) => address),
+    'give an address',
+  ),
   retries: option(wholeNumber(0, 9), 3),
   mode: option(oneOf('fast', 'safe')),
   password: option(secret(wholeNumber(1000, 9999))),
