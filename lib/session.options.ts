@@ -29,8 +29,8 @@ import type { CoreProvider } from './core/core-provider.js';
 import { embeddedCore } from './core/embedded/embedded-core-options.js';
 import { SessionConfigError, type ConfigProblem } from './errors.js';
 import type { SessionErrorHandlers } from './sessions/error-responder.js';
-import { SessionRecipe, type SessionRecipeClass } from './sessions/recipe-implementation.js';
-import type { ApiInterface } from './sessions/api.interface.js';
+import { SessionRecipe, type SessionRecipeClass } from './sessions/session-recipe.js';
+import type { ApiInterface } from './sessions/session-api.js';
 import type { RecipeInterface } from './sessions/recipe.interface.js';
 
 /** The options with nothing left open; no other code reads the raw ones. */

@@ -1,3 +1,5 @@
+import type { MaybePromise } from './maybe-promise.js';
+
 /**
  * A public key as published in a JWKS: never a private member.
  *
@@ -23,17 +25,13 @@ export interface PublicJwk {
  */
 export interface VerificationKeys {
   /**
-   * The key of that id, loading the set again if it has not been seen (at most once per cool-down); without an id all
-   * keys, newest first (tokens older than version 3 name none). Empty when there is no such key.
+   * Returns the key of that id, loading the set again if it has not been seen (at most once per cool-down); without an id
+   * all keys, newest first (tokens older than version 3 name none). Empty when there is no such key.
    *
+   * @returns the keys themselves where they are at hand: the guard then lets a request through without a promise
    * @throws when the set cannot be loaded and the key is not known
    */
-  find(kid: string | undefined): Promise<readonly PublicJwk[]>;
-  /**
-   * The key of that id where {@link find} would not have to wait for it. A set that leaves this out, or answers undefined,
-   * is asked by {@link find}.
-   */
-  findAtHand?(kid: string): PublicJwk | undefined;
+  find(kid: string | undefined): MaybePromise<readonly PublicJwk[]>;
   /**
    * For tokens that name no key and are proven by none of those that are known: the set is loaded again (at most once per
    * cool-down), and the keys that came with it are answered. A set that leaves this out has no other keys.

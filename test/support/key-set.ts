@@ -1,4 +1,5 @@
 import { createPublicKey } from 'node:crypto';
+import type { MaybePromise } from '../../lib/util/maybe-promise.js';
 import type { PublicJwk, VerificationKeys } from '../../lib/util/verification-keys.js';
 import { DYNAMIC_TEST_KEY } from '../fixtures/signing-keys.js';
 import { DYNAMIC_TEST_KID } from './embedded.js';
@@ -19,7 +20,7 @@ export class TestKeySet implements VerificationKeys {
 
   constructor(private keys: readonly PublicJwk[] = [publicJwkOf(DYNAMIC_TEST_KEY, DYNAMIC_TEST_KID)]) {}
 
-  find(kid: string | undefined): Promise<readonly PublicJwk[]> {
+  find(kid: string | undefined): MaybePromise<readonly PublicJwk[]> {
     this.asked.push(kid);
     if (this.failure) return Promise.reject(this.failure);
     return Promise.resolve(this.keys.filter((key) => kid === undefined || key.kid === kid));
