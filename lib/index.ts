@@ -2,12 +2,8 @@
 export { SessionModule } from './session.module.js';
 export type { SessionModuleAsyncOptions, SessionOptionsFactory } from './session.module.js';
 export type { SessionModuleOptions } from './session.options.js';
-export type {
-  AntiCsrfMode,
-  AppInfoOptions,
-  CookieSameSite,
-  TokenTransferMethod,
-} from './options/wire-options.js';
+export type { AppInfoOptions } from './options/app-info.js';
+export type { AntiCsrfMode, CookieSameSite, TokenTransferMethod } from './options/wire-options.js';
 export { NIST_LIFETIMES, type SessionLifetime } from './options/feature-options.js';
 
 // Guard, decorators, filter
@@ -86,7 +82,6 @@ export { SessionConfigError } from './errors.js';
 
 // Events and rate limits
 export { SessionEvents, type SessionEvent } from './events/session-events.js';
-export { fixedWindowLimiter } from './events/fixed-window-limiter.js';
 export type { RateLimitDecision, RateLimitedAttempt, RateLimiter } from './options/observability-options.js';
 
 // HTTP

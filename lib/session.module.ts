@@ -158,13 +158,13 @@ const SESSION_PROVIDERS: Provider[] = [
     provide: SessionRecipe,
     inject: [RESOLVED_SESSION_OPTIONS, RecipeDependencies, ModuleRef],
     useFactory: async (
-      { recipe, overrideFunctions }: ResolvedSessionOptions,
+      { recipe, override }: ResolvedSessionOptions,
       dependencies: RecipeDependencies,
       module: ModuleRef,
     ): Promise<SessionRecipe> =>
       applyFunctionOverrides(
         recipe ? await module.create(recipe) : new SessionRecipe(dependencies),
-        overrideFunctions,
+        override.functions,
       ),
   },
   {
@@ -188,11 +188,11 @@ const SESSION_PROVIDERS: Provider[] = [
     provide: SESSION_RUNTIME,
     inject: [RESOLVED_SESSION_OPTIONS, RecipeDependencies, SessionRecipe, ErrorResponder],
     useFactory: (
-      { overrideApis }: ResolvedSessionOptions,
+      { override }: ResolvedSessionOptions,
       dependencies: RecipeDependencies,
       recipe: SessionRecipe,
       errorResponder: ErrorResponder,
-    ): SessionRuntime => new SessionRuntime(dependencies, recipe, errorResponder, overrideApis),
+    ): SessionRuntime => new SessionRuntime(dependencies, recipe, errorResponder, override.apis),
   },
   SessionService,
   SessionSockets,

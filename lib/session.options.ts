@@ -1,229 +1,191 @@
-import { DEFAULT_MAX_CACHED_TOKEN_BYTES } from './tokens/access-token-verifier.js';
-import { AuthenticationTimeClaim } from './claims/authentication-time-claim.js';
 import type { SessionClaimValidator } from './claims/claim-validator.js';
+import { AuthenticationTimeClaim } from './claims/authentication-time-claim.js';
 import type { SessionClaim } from './claims/session-claim.js';
 import type { UserRoleSource } from './claims/user-roles.js';
-import {
-  integerOption,
-  hasMethod,
-  isOptionsObject,
-  numberOption,
-  OptionReader,
-  type ParseOption,
-} from './options/option-reader.js';
-import {
-  OBSERVABILITY_OPTION_NAMES,
-  readObservability,
-  type ObservabilityConfig,
-  type ObservabilityOptions,
-} from './options/observability-options.js';
-import { resolveSessionConfig, type SessionConfig } from './options/session-config.js';
-import {
-  readSessionFeatures,
-  SESSION_FEATURE_OPTION_NAMES,
-  type SessionFeatures,
-  type SessionFeatureOptions,
-} from './options/feature-options.js';
-import type { SessionWireOptions } from './options/wire-options.js';
-import type { CoreProvider } from './core/core-provider.js';
+import { coreProvider } from './core/core-provider.js';
 import { embeddedCore } from './core/embedded/embedded-core-options.js';
 import { SessionConfigError, type ConfigProblem } from './errors.js';
-import type { SessionErrorHandlers } from './sessions/error-responder.js';
-import { SessionRecipe, type SessionRecipeClass } from './sessions/session-recipe.js';
+import {
+  FEATURE_OPTIONS,
+  type SessionFeatureOptions,
+  type SessionFeatures,
+} from './options/feature-options.js';
+import { OBSERVABILITY_OPTIONS, type ObservabilityOptions } from './options/observability-options.js';
+import { callback, hasMethod, numberBetween, objectWith, wholeNumber } from './options/option-checks.js';
+import {
+  defaultsOf,
+  group,
+  option,
+  readKnownOptions,
+  type Check,
+  type OptionsOf,
+  type Resolved,
+} from './options/option-table.js';
+import { assertOptionsObject, readSessionConfig, type SessionConfig } from './options/session-config.js';
+import { findUnknownOptions } from './options/unknown-options.js';
+import { WIRE_OPTIONS, type SessionWireOptions } from './options/wire-options.js';
 import type { ApiInterface } from './sessions/session-api.js';
+import type { SessionErrorHandlers } from './sessions/error-responder.js';
 import type { RecipeInterface } from './sessions/recipe.interface.js';
+import { SessionRecipe, type SessionRecipeClass } from './sessions/session-recipe.js';
+import { DEFAULT_MAX_CACHED_TOKEN_BYTES } from './tokens/access-token-verifier.js';
 
-/** The options with nothing left open; no other code reads the raw ones. */
-export interface ResolvedSessionOptions {
-  readonly config: SessionConfig;
-  readonly core: CoreProvider;
-  readonly claims: readonly SessionClaim<unknown>[];
-  readonly globalClaimValidators: readonly SessionClaimValidator[];
-  readonly recipe: SessionRecipeClass | undefined;
-  readonly overrideFunctions: NonNullable<SessionModuleOptions['override']>['functions'];
-  readonly overrideApis: NonNullable<SessionModuleOptions['override']>['apis'];
-  readonly errorHandlers: SessionErrorHandlers;
-  readonly userRoles: UserRoleSource | undefined;
-  readonly features: SessionFeatures;
-  /** Whether a sign-in writes down when it was. */
-  readonly recordsAuthenticationTime: boolean;
-  readonly observability: ObservabilityConfig;
-  readonly clockToleranceSec: number;
-  readonly socketRenewalGraceSec: number;
-  readonly maxCachedTokens: number;
-  readonly maxCachedTokenBytes: number;
-}
-
-const OWN_NAMES: Readonly<Record<Exclude<keyof SessionModuleOptions, keyof SessionWireOptions>, true>> = {
-  core: true,
-  claims: true,
-  globalClaimValidators: true,
-  recipe: true,
-  override: true,
-  errorHandlers: true,
-  userRoles: true,
-  ...SESSION_FEATURE_OPTION_NAMES,
-  ...OBSERVABILITY_OPTION_NAMES,
-  clockToleranceSec: true,
-  socketRenewalGraceSec: true,
-  maxCachedTokens: true,
-  maxCachedTokenBytes: true,
+const recipe: Check<SessionRecipeClass> = (value) => {
+  if (typeof value === 'function' && value.prototype instanceof SessionRecipe)
+    return value as SessionRecipeClass;
+  throw new Error('a class that extends SessionRecipe is expected');
 };
 
-const ERROR_HANDLER_NAMES: Readonly<Record<keyof SessionErrorHandlers, true>> = {
-  onUnauthorised: true,
-  onTryRefreshToken: true,
-  onClearDuplicateSessionCookies: true,
-  onTokenTheftDetected: true,
-  onInvalidClaim: true,
-};
-
-/**
- * Checks everything that the application wrote and fills in the defaults.
- *
- * @throws {SessionConfigError} listing every problem of every part at once
- */
-export function resolveSessionOptions(options: SessionModuleOptions): ResolvedSessionOptions {
-  const problems: ConfigProblem[] = [];
-  const config = collect(problems, () =>
-    resolveSessionConfig(options, { knownOptionNames: Object.keys(OWN_NAMES) }),
-  );
-  if (!isOptionsObject(options)) throw new SessionConfigError(problems); // nothing else can be read
-  const own = resolveOwnOptions(options, problems);
-  if (config === undefined || problems.length > 0) throw new SessionConfigError(problems);
-  return Object.freeze({ config, ...own });
-}
-
-function resolveOwnOptions(
-  options: SessionModuleOptions,
-  problems: ConfigProblem[],
-): Omit<ResolvedSessionOptions, 'config'> {
-  const reader = new OptionReader(options as unknown as Readonly<Record<string, unknown>>, problems);
-  const core = reader.optional('core', coreOption) ?? embeddedCore();
-  problems.push(...core.problems);
-  const override = new OptionReader(reader.optional('override', objectOption) ?? {}, problems, 'override.');
-  override.rejectUnknown(['functions', 'apis']);
-  const handlers = reader.optional('errorHandlers', objectOption) ?? {};
-  const handlerReader = new OptionReader(handlers, problems, 'errorHandlers.');
-  handlerReader.rejectUnknown(Object.keys(ERROR_HANDLER_NAMES));
-  for (const name of Object.keys(ERROR_HANDLER_NAMES)) handlerReader.function(name);
-  const claims = reader.optional('claims', listOption<SessionClaim<unknown>>('claims', 'build')) ?? [];
-  reportRepeatedKeys(claims, reader);
-  const features = readSessionFeatures(reader, problems);
-  return {
-    core,
-    claims,
-    globalClaimValidators:
-      reader.optional(
-        'globalClaimValidators',
-        listOption<SessionClaimValidator>('claim validators', 'validate'),
-      ) ?? [],
-    recipe: reader.optional('recipe', recipeOption),
-    overrideFunctions:
-      override.function<NonNullable<ResolvedSessionOptions['overrideFunctions']>>('functions'),
-    overrideApis: override.function<NonNullable<ResolvedSessionOptions['overrideApis']>>('apis'),
-    errorHandlers: handlers,
-    userRoles: reader.optional('userRoles', userRolesOption),
-    features,
-    recordsAuthenticationTime:
-      features.userSessionRoutes !== undefined || claims.includes(AuthenticationTimeClaim),
-    observability: readObservability(reader, problems),
-    socketRenewalGraceSec: reader.optional('socketRenewalGraceSec', numberOption(0, 3600)) ?? 30,
-    clockToleranceSec: reader.optional('clockToleranceSec', numberOption(0, 60)) ?? 0,
-    maxCachedTokens: reader.optional('maxCachedTokens', integerOption(0, 10_000_000)) ?? 10_000,
-    maxCachedTokenBytes:
-      reader.optional('maxCachedTokenBytes', integerOption(0, Number.MAX_SAFE_INTEGER)) ??
-      DEFAULT_MAX_CACHED_TOKEN_BYTES,
-  };
-}
-
-function collect<T>(problems: ConfigProblem[], resolve: () => T): T | undefined {
-  try {
-    return resolve();
-  } catch (error) {
-    if (!(error instanceof SessionConfigError)) throw error;
-    problems.push(...error.problems);
-    return undefined;
-  }
-}
-
-function reportRepeatedKeys(claims: readonly SessionClaim<unknown>[], reader: OptionReader): void {
-  const keys = claims.map((claim) => claim.key);
-  for (const key of new Set(keys.filter((candidate, index) => keys.indexOf(candidate) !== index))) {
-    reader.report(
-      'claims',
-      `Claim added by multiple recipes: the key ${JSON.stringify(key)} stands for several claims`,
-    );
-  }
-}
-
-const coreOption: ParseOption<CoreProvider> = (value) => {
-  if (!hasMethod(value, 'create') || !Array.isArray(Reflect.get(value as object, 'problems')))
-    throw new Error('embeddedCore() or remoteCore() is expected');
-  return value as CoreProvider;
-};
-
-const recipeOption: ParseOption<SessionRecipeClass> = (value) => {
-  if (typeof value !== 'function' || !(value.prototype instanceof SessionRecipe)) {
-    throw new Error('a class that extends SessionRecipe is expected');
-  }
-  return value as SessionRecipeClass;
-};
-
-const userRolesOption: ParseOption<UserRoleSource> = (value) => {
-  if (!hasMethod(value, 'getRolesForUser')) throw new Error('an object with getRolesForUser is expected');
-  return value as UserRoleSource;
-};
-
-const objectOption: ParseOption<Readonly<Record<string, unknown>>> = (value) => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new Error('an object is expected');
-  return value as Readonly<Record<string, unknown>>;
-};
-
-function listOption<T>(what: string, method: string): ParseOption<readonly T[]> {
+/** Accepts an array of objects that all have this method. */
+function arrayOf<Element>(expected: string, method: string): Check<readonly Element[]> {
   return (value) => {
-    if (!Array.isArray(value) || !value.every((item) => hasMethod(item, method))) {
-      throw new Error(`an array of ${what} is expected`);
-    }
-    return value as T[];
+    if (Array.isArray(value) && value.every((item) => hasMethod(item, method))) return value as Element[];
+    throw new Error(`an array of ${expected} is expected`);
   };
 }
 
+/** Accepts claims whose keys differ. */
+const claims: Check<readonly SessionClaim<unknown>[]> = (value, place) => {
+  const given = arrayOf<SessionClaim<unknown>>('claims', 'build')(value, place);
+  const keys = given.map((claim) => claim.key);
+  for (const key of new Set(keys.filter((candidate, index) => keys.indexOf(candidate) !== index))) {
+    const message = `Claim added by multiple recipes: the key ${JSON.stringify(key)} stands for several claims`;
+    place.problems.push({ path: place.path, message });
+  }
+  return given;
+};
+
+/** The options in `override`. */
+const OVERRIDE_OPTIONS = {
+  /**
+   * Replaces recipe functions: `(original) => ({ ...original, … })`.
+   * @defaultValue none
+   */
+  functions: option(callback<(original: RecipeInterface) => RecipeInterface>()),
+  /**
+   * Replaces API functions: `(original) => ({ ...original, … })`.
+   * @defaultValue none
+   */
+  apis: option(callback<(original: ApiInterface) => ApiInterface>()),
+};
+
+/** The options in `errorHandlers`, documented at `SessionErrorHandlers`. */
+const ERROR_HANDLER_OPTIONS = {
+  onUnauthorised: option(callback<NonNullable<SessionErrorHandlers['onUnauthorised']>>()),
+  onTryRefreshToken: option(callback<NonNullable<SessionErrorHandlers['onTryRefreshToken']>>()),
+  onClearDuplicateSessionCookies:
+    option(callback<NonNullable<SessionErrorHandlers['onClearDuplicateSessionCookies']>>()),
+  onTokenTheftDetected: option(callback<NonNullable<SessionErrorHandlers['onTokenTheftDetected']>>()),
+  onInvalidClaim: option(callback<NonNullable<SessionErrorHandlers['onInvalidClaim']>>()),
+};
+
+/** The options of `SessionModule` beside those of the wire, the features and observability. */
+export const MODULE_OPTIONS = {
+  /**
+   * The core that issues the sessions: `embeddedCore()` inside this process, or `remoteCore()`, a SuperTokens Core.
+   * @defaultValue `embeddedCore()`: inside this process, in memory
+   */
+  core: option(coreProvider, embeddedCore()),
+  /**
+   * Claims that are fetched and built into every new session. Keys must differ.
+   * @defaultValue none
+   */
+  claims: option(claims, []),
+  /**
+   * Checks that every protected route runs unless it overrides them.
+   * @defaultValue none
+   */
+  globalClaimValidators: option(arrayOf<SessionClaimValidator>('claim validators', 'validate'), []),
+  /**
+   * A class that extends `SessionRecipe` and overrides some of its functions; Nest makes it, so it can have dependencies.
+   * @defaultValue none: `SessionRecipe` as it is
+   */
+  recipe: option(recipe),
+  /**
+   * Replaces recipe functions or API functions; each receives the original: `(original) => ({ ...original, … })`.
+   * @defaultValue none
+   */
+  override: option<OptionsOf<typeof OVERRIDE_OPTIONS>, Resolved<typeof OVERRIDE_OPTIONS> | undefined>(
+    group(OVERRIDE_OPTIONS, 'an object'),
+    defaultsOf(OVERRIDE_OPTIONS),
+  ),
+  /**
+   * Replacements for the responses to session errors.
+   * @defaultValue the responses that SuperTokens' clients expect
+   */
+  errorHandlers: option<SessionErrorHandlers, Resolved<typeof ERROR_HANDLER_OPTIONS> | undefined>(
+    group(ERROR_HANDLER_OPTIONS, 'an object'),
+    defaultsOf(ERROR_HANDLER_OPTIONS),
+  ),
+  /**
+   * The source of the values of `UserRoleClaim` and `PermissionClaim`.
+   * @defaultValue the user roles of a remote core
+   */
+  userRoles: option(objectWith<UserRoleSource>(['getRolesForUser'], 'an object with getRolesForUser')),
+  /**
+   * Seconds by which this server's clock may differ from the core's when `exp` and `nbf` are checked here; 0 to 60. The
+   * core's own checks have no tolerance.
+   * @defaultValue 0
+   */
+  clockToleranceSec: option(numberBetween(0, 60), 0),
+  /**
+   * Access tokens that are remembered as verified, so that the next request with one costs no signature work; 0 for none.
+   * @defaultValue 10,000
+   */
+  maxCachedTokens: option(wholeNumber(0, 10_000_000), 10_000),
+  /**
+   * Bytes that the remembered tokens may take, estimated from the lengths of tokens and payloads; 0 for none. The default
+   * holds 10,000 tokens of usual size (2 to 3 kB each). A token that would take more than a 64th is not remembered.
+   * @defaultValue 33,554,432 (32 MiB)
+   */
+  maxCachedTokenBytes: option(wholeNumber(0, Number.MAX_SAFE_INTEGER), DEFAULT_MAX_CACHED_TOKEN_BYTES),
+  /**
+   * Seconds for which a WebSocket whose access token has expired stays open, for the client to send a new one; 0 to 3600.
+   * @defaultValue 30
+   */
+  socketRenewalGraceSec: option(numberBetween(0, 3600), 30),
+};
+
+/** Every option name of `SessionModule`. */
+const KNOWN_NAMES = Object.keys({
+  ...WIRE_OPTIONS,
+  ...FEATURE_OPTIONS,
+  ...OBSERVABILITY_OPTIONS,
+  ...MODULE_OPTIONS,
+});
+
 /**
- * What an application writes into `SessionModule.forRoot`. Only `appInfo` is required.
+ * The options of `SessionModule.forRoot`. Only `appInfo` is required.
  *
  * @publicApi
  */
 export interface SessionModuleOptions
-  extends SessionWireOptions, SessionFeatureOptions, ObservabilityOptions {
-  /** Who issues the sessions. Default `embeddedCore()`: inside this process, in memory. */
-  core?: CoreProvider;
-  /** Claims that are fetched and built into every new session. Keys must differ. */
-  claims?: readonly SessionClaim<unknown>[];
-  /** Checks that every protected route runs unless it overrides them. */
-  globalClaimValidators?: readonly SessionClaimValidator[];
-  /** A class that extends `SessionRecipe` and overrides some of its functions; Nest makes it, so it can have dependencies. */
-  recipe?: SessionRecipeClass;
-  /** Replaces recipe functions or API functions; each receives the original: `(original) => ({ ...original, … })`. */
-  override?: {
-    functions?(original: RecipeInterface): RecipeInterface;
-    apis?(original: ApiInterface): ApiInterface;
-  };
-  /** Replacements for the answers to session errors. */
-  errorHandlers?: SessionErrorHandlers;
-  /** Where `UserRoleClaim` and `PermissionClaim` get their values. Default: a remote core's user roles. */
-  userRoles?: UserRoleSource;
-  /** Seconds by which this server's clock may differ from the core's when `exp` and `nbf` are checked here; the core's own checks know no tolerance. Default 0; at most 60. */
-  clockToleranceSec?: number;
-  /** Access tokens that are remembered as verified, so that the next request with one costs no signature work. Default 10,000; 0 for none. */
-  maxCachedTokens?: number;
-  /**
-   * Bytes that the remembered tokens may take, estimated from the lengths of tokens and payloads. Default 33,554,432
-   * (32 MiB), which holds 10,000 tokens of usual size (2 to 3 kB each); 0 for none. A token that would take more than
-   * a 64th is not remembered.
-   */
-  maxCachedTokenBytes?: number;
-  /** Seconds for which a WebSocket whose access token has expired stays open, for the client to send a new one. Default 30; 0 to 3600. */
-  socketRenewalGraceSec?: number;
+  extends SessionWireOptions, SessionFeatureOptions, ObservabilityOptions, OptionsOf<typeof MODULE_OPTIONS> {}
+
+/** The options after reading, with every default; no other code reads the raw ones. */
+export interface ResolvedSessionOptions extends Resolved<typeof MODULE_OPTIONS> {
+  readonly config: SessionConfig;
+  readonly features: SessionFeatures;
+  readonly observability: Resolved<typeof OBSERVABILITY_OPTIONS>;
+  /** True if a sign-in records its time in the session. */
+  readonly recordsAuthenticationTime: boolean;
+}
+
+/**
+ * Checks all options of the application and fills in the defaults.
+ *
+ * @throws {SessionConfigError} listing every problem of every part at once
+ */
+export function resolveSessionOptions(options: SessionModuleOptions): ResolvedSessionOptions {
+  const source = assertOptionsObject(options);
+  const problems: ConfigProblem[] = findUnknownOptions(source, KNOWN_NAMES);
+  const config = readSessionConfig(source, problems);
+  const own = readKnownOptions(MODULE_OPTIONS, source, problems);
+  problems.push(...own.core.problems);
+  const features = readKnownOptions(FEATURE_OPTIONS, source, problems);
+  const observability = readKnownOptions(OBSERVABILITY_OPTIONS, source, problems);
+  if (config === undefined || problems.length > 0) throw new SessionConfigError(problems);
+  const recordsAuthenticationTime =
+    features.userSessionRoutes !== undefined || own.claims.includes(AuthenticationTimeClaim);
+  return Object.freeze({ config, ...own, features, observability, recordsAuthenticationTime });
 }

@@ -2,7 +2,7 @@ import type { JsonObject } from '../util/json.js';
 import { authenticatedAtMs, LIFETIME_CLAIMS } from '../util/lifetime-claims.js';
 import { CLAIM_FAILURE } from './claim-failure.js';
 import type { SessionClaimValidator } from './claim-validator.js';
-import { contextClock } from './context-clock.js';
+import { contextClock } from '../util/user-context.js';
 import { SessionClaim } from './session-claim.js';
 
 /**
@@ -12,8 +12,8 @@ import { SessionClaim } from './session-claim.js';
  */
 export interface AuthenticationTimeValidators {
   /**
-   * The user proved who they are at most that many seconds ago: at sign-in, or since then by
-   * `session.recordAuthentication()`. Refreshing does not count.
+   * The user proved their identity at most that many seconds ago: at sign-in, or later by
+   * `session.recordAuthentication()`. A refresh is no proof.
    *
    * @param maxAgeInSeconds a number above 0
    * @param id names the check in the 403 body. Default `auth_time`
@@ -32,24 +32,24 @@ export class AuthenticationTime extends SessionClaim<number> {
     super(LIFETIME_CLAIMS.authTime);
   }
 
-  /** Nothing to fetch: a look into a table is no proof of who is there. */
+  /** Returns undefined, because a database cannot prove that the user is present. */
   override fetchValue(): undefined {
     return undefined;
   }
 
   override addToPayload_internal(): never {
-    throw refusal();
+    throw newRefusal();
   }
 
   override removeFromPayloadByMerge_internal(): never {
-    throw refusal();
+    throw newRefusal();
   }
 
   override removeFromPayload(payload: JsonObject): JsonObject {
     return Object.fromEntries(Object.entries(payload).filter(([name]) => name !== this.key));
   }
 
-  /** Seconds since the epoch. */
+  /** Returns seconds since the epoch. */
   override getValueFromPayload(payload: JsonObject): number | undefined {
     const timeMs = authenticatedAtMs(payload);
     return timeMs === undefined ? undefined : timeMs / 1000;
@@ -59,7 +59,7 @@ export class AuthenticationTime extends SessionClaim<number> {
     if (!(maxAgeInSeconds > 0)) {
       throw new TypeError(`freshWithin needs a number of seconds above 0, not ${String(maxAgeInSeconds)}`);
     }
-    // No `claim`: the value is never fetched again.
+    // Without `claim`, the value is never fetched again.
     return {
       id,
       validate: (payload, userContext) => {
@@ -74,16 +74,16 @@ export class AuthenticationTime extends SessionClaim<number> {
   }
 }
 
-function refusal(): TypeError {
+function newRefusal(): TypeError {
   return new TypeError(
     'AuthenticationTimeClaim cannot be set or removed like other claims: call session.recordAuthentication() once the user has proved who they are',
   );
 }
 
 /**
- * When the user last proved who they are: `auth_time` in the access token payload, in seconds since the epoch. Name it
- * in the option `claims` (the options `lifetime` and `userSessionRoutes` record it, too); from then on the
- * application can neither write nor remove it by other means than signing in and `session.recordAuthentication()`.
+ * The time at which the user last proved their identity: `auth_time` in the access token payload, in seconds since the
+ * epoch. List it in the option `claims` (the options `lifetime` and `userSessionRoutes` record it, too). The application
+ * can then change it only by signing in and by `session.recordAuthentication()`.
  *
  * @example
  * SessionModule.forRoot({ appInfo, claims: [AuthenticationTimeClaim] });

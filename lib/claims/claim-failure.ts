@@ -1,13 +1,13 @@
 import { isJsonObject } from '../util/json.js';
 
-/** `message` in the reason of a built-in validator that failed; browsers and tests of the protocol compare them. */
+/** The `message` in the reason of a built-in validator that failed. Clients compare these texts. */
 export const CLAIM_FAILURE = {
   missing: 'value does not exist',
   expired: 'expired',
   wrong: 'wrong value',
 } as const;
 
-/** `message` in the reason of a composed validator that failed. */
+/** The `message` in the reason of a composed validator that failed. */
 export const COMPOSED_FAILURE = {
   noneValid: 'none of the alternatives is valid',
   someInvalid: 'not all conditions are valid',
@@ -15,8 +15,8 @@ export const COMPOSED_FAILURE = {
 } as const;
 
 /**
- * True when a reason says that the fact was not known (missing or too old) rather than that it was otherwise. A
- * negation must not take the first for the second.
+ * True if a reason means that the value is unknown (missing or too old), not that it is a different one. A negation
+ * passes only for a different value.
  */
 export function isUndecided(reason: unknown): boolean {
   if (!isJsonObject(reason)) return false;

@@ -2,15 +2,18 @@ import type { ClaimValidationError } from '../errors.js';
 import type { JsonObject } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
 import { COMPOSED_FAILURE, isUndecided } from './claim-failure.js';
-import type { ClaimValidationResult, SessionClaimValidator } from './claim-validator.js';
+import {
+  type ClaimValidationResult,
+  type SessionClaimValidator,
+  toValidationError,
+} from './claim-validator.js';
 import { SessionClaim } from './session-claim.js';
-import { toValidationError } from './validator-outcome.js';
 
 /**
- * A validator that passes when at least one of the given ones does. They are asked in order until one passes.
+ * A validator that passes if at least one of the given validators passes. They run in order until one passes.
  *
- * Stale claims of all of them are fetched again first. The reason of a failure is
- * `{ message: 'none of the alternatives is valid', failed: [{ id, reason }, …] }` with what each of them said.
+ * The stale claims of all validators are fetched again first. The reason of a failure is
+ * `{ message: 'none of the alternatives is valid', failed: [{ id, reason }, …] }` with the reason of each validator.
  *
  * @param id names the check in the 403 body
  * @throws {TypeError} no validators are given
@@ -29,10 +32,10 @@ export function anyOf(id: string, ...validators: SessionClaimValidator[]): Sessi
 }
 
 /**
- * A validator that passes when every one of the given ones does. All of them are asked.
+ * A validator that passes if all given validators pass. All of them run.
  *
- * Stale claims of all of them are fetched again first. The reason of a failure is
- * `{ message: 'not all conditions are valid', failed: [{ id, reason }, …] }` with those that failed.
+ * The stale claims of all validators are fetched again first. The reason of a failure is
+ * `{ message: 'not all conditions are valid', failed: [{ id, reason }, …] }` with the validators that failed.
  *
  * @param id names the check in the 403 body
  * @throws {TypeError} no validators are given
@@ -52,12 +55,12 @@ export function allOf(id: string, ...validators: SessionClaimValidator[]): Sessi
 }
 
 /**
- * A validator that passes when the given one fails because the fact is otherwise.
+ * A validator that passes if the given validator fails because the value is a different one.
  *
- * It does not pass when the fact is unknown, that is when the claim's value is absent or expired: then it fails with
- * the reason of the given one. A validator of your own takes part in this by the same reasons, `{ message: 'value does
- * not exist' }` and `{ message: 'expired' }`; any other failure counts as "otherwise". The reason of a failure because
- * the given one passes is `{ message: 'the opposite is valid', id }`.
+ * It does not pass if the claim's value is absent or expired, and then fails with the reason of the given validator. Your
+ * own validators report this by the same reasons, `{ message: 'value does not exist' }` and `{ message: 'expired' }`; all
+ * other failures mean that the value is a different one. If the given validator passes, the reason of the failure is
+ * `{ message: 'the opposite is valid', id }`.
  *
  * @param id names the check in the 403 body
  * @publicApi
@@ -96,8 +99,8 @@ interface FetchedValue {
 }
 
 /**
- * The claims of several validators in the place of the one that a validator can have. Its value is what was fetched
- * for those that were stale; it stores nothing under its own key.
+ * Combines the claims of several validators, because a validator can have only one. Its value is the list of values that
+ * were fetched for stale claims; its own key stays unused.
  */
 class StaleClaims extends SessionClaim<readonly FetchedValue[]> {
   constructor(

@@ -7,7 +7,7 @@ import type { ClaimConfig } from './timestamped-claim.js';
 
 /**
  * The checks that a {@link PrimitiveArrayClaim} offers. `maxAgeInSeconds` defaults to the claim's, `id` to the claim's
- * key. A list that is absent, or older than the max age if there is one, is fetched again first.
+ * key. A list that is absent, or older than the maximum age if there is one, is fetched again first.
  *
  * @publicApi
  */
@@ -16,11 +16,11 @@ export interface PrimitiveArrayClaimValidators<T extends ClaimPrimitive> {
   includes(value: T, maxAgeInSeconds?: number, id?: string): SessionClaimValidator;
   /** The stored list lacks this value; an absent list fails. */
   excludes(value: T, maxAgeInSeconds?: number, id?: string): SessionClaimValidator;
-  /** The stored list has each of these values; with none of them, any stored list passes. */
+  /** The stored list has all of these values; without any values, each stored list passes. */
   includesAll(values: readonly T[], maxAgeInSeconds?: number, id?: string): SessionClaimValidator;
   /**
-   * The stored list has at least one of these values; with none of them, every list fails. The reason always names
-   * them `expectedToIncludeAtLeastOneOf`, where supertokens-node writes `expectedToNotInclude` for an absent list.
+   * The stored list has at least one of these values; without any values, each list fails. The reason always has them as
+   * `expectedToIncludeAtLeastOneOf`; supertokens-node has `expectedToNotInclude` for an absent list.
    */
   includesAny(values: readonly T[], maxAgeInSeconds?: number, id?: string): SessionClaimValidator;
   /** The stored list has none of these values; an absent list fails. */

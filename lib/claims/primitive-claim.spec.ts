@@ -2,9 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { TestClock } from '../testing/test-clock.js';
 import { deepFreeze } from '../util/json.js';
 import type { JsonObject } from '../util/json.js';
-import type { UserContext } from '../util/user-context.js';
+import { type UserContext, provideClock } from '../util/user-context.js';
 import { BooleanClaim } from './boolean-claim.js';
-import { provideClock } from './context-clock.js';
 import { PrimitiveClaim } from './primitive-claim.js';
 
 const NOW = 1_700_000_000_000;

@@ -3,10 +3,10 @@ import type { SessionClaimValidator } from './claim-validator.js';
 import { TimestampedClaim } from './timestamped-claim.js';
 import type { ClaimConfig } from './timestamped-claim.js';
 
-/** What a {@link PrimitiveClaim} may hold. @publicApi */
+/** A value of a {@link PrimitiveClaim}. @publicApi */
 export type ClaimPrimitive = string | number | boolean | null;
 
-/** Age in seconds up to which a value is fresh where neither `hasFreshValue` nor the claim says. */
+/** The maximum age of a fresh value, in seconds, if neither `hasFreshValue` nor the claim sets it. */
 const FRESH_FOR_SECONDS = 300;
 
 /**
@@ -15,16 +15,16 @@ const FRESH_FOR_SECONDS = 300;
  * @publicApi
  */
 export interface PrimitiveClaimValidators<T extends ClaimPrimitive> {
-  /** The stored value is this one. It is fetched again when absent, or older than the max age if there is one. */
+  /** The stored value equals this one. It is fetched again if absent, or older than the maximum age if there is one. */
   hasValue(value: T, maxAgeInSeconds?: number, id?: string): SessionClaimValidator;
   /**
-   * As `hasValue`, but always with a max age: the argument, else the claim's default, else 300 seconds. An older value
-   * is fetched again first and fails as `expired` where that is impossible. SuperTokens has no such validator.
+   * As `hasValue`, but always with a maximum age: the argument, else the claim's default, else 300 seconds. An older value
+   * is fetched again first, and fails as `expired` if it cannot be fetched. SuperTokens has no such validator.
    */
   hasFreshValue(value: T, maxAgeInSeconds?: number, id?: string): SessionClaimValidator;
 }
 
-/** True for everything that a {@link PrimitiveClaim} may hold. */
+/** True for the values of a {@link PrimitiveClaim}. */
 export function isClaimPrimitive(value: JsonValue): value is ClaimPrimitive {
   return typeof value !== 'object' || value === null;
 }

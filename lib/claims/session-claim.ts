@@ -4,16 +4,16 @@ import type { UserContext } from '../util/user-context.js';
 /**
  * A fact about the session that is kept in the access token payload under `key`.
  *
- * @typeParam T what the claim's value is
+ * @typeParam T the claim's value
  * @publicApi
  */
 export abstract class SessionClaim<T> {
   constructor(readonly key: string) {}
 
   /**
-   * Gets the current value from where it truly lives.
+   * Fetches the current value from its source.
    *
-   * @returns the value, or undefined for "not available, leave the payload as it is"
+   * @returns undefined if the value is not available; the payload stays unchanged then
    */
   abstract fetchValue(
     userId: string,
@@ -23,19 +23,22 @@ export abstract class SessionClaim<T> {
     userContext: UserContext,
   ): Promise<T | undefined> | T | undefined;
 
-  /** A new payload with the claim set. The argument is not changed. */
+  /**
+   * Returns a new payload with the claim set; the argument is not changed. The names with `_internal` are those of
+   * supertokens-node.
+   */
   abstract addToPayload_internal(payload: JsonObject, value: T, userContext: UserContext): JsonObject;
 
-  /** A new payload in which the claim's key is null, which removes it when merged. */
+  /** Returns a new payload in which the claim's key is null, which removes the claim when it is merged. */
   abstract removeFromPayloadByMerge_internal(payload: JsonObject, userContext: UserContext): JsonObject;
 
-  /** A new payload without the claim. */
+  /** Returns a new payload without the claim. */
   abstract removeFromPayload(payload: JsonObject, userContext: UserContext): JsonObject;
 
-  /** The stored value, or undefined when the payload does not carry the claim. */
+  /** Returns the stored value, or undefined if the payload does not have the claim. */
   abstract getValueFromPayload(payload: JsonObject, userContext: UserContext): T | undefined;
 
-  /** Fetches the value and wraps it as a payload update; `{}` when there is no value. */
+  /** Fetches the value and returns it as a payload update; `{}` if there is no value. */
   async build(
     userId: string,
     recipeUserId: string,

@@ -1,22 +1,21 @@
 import type { Clock } from '../util/clock.js';
 import { isJsonObject } from '../util/json.js';
 import type { JsonObject, JsonValue } from '../util/json.js';
-import type { UserContext } from '../util/user-context.js';
+import { type UserContext, contextClock } from '../util/user-context.js';
 import { CLAIM_FAILURE } from './claim-failure.js';
 import type { ClaimValidationResult, SessionClaimValidator } from './claim-validator.js';
-import { contextClock } from './context-clock.js';
 import { SessionClaim } from './session-claim.js';
 
 /**
- * How a claim is made.
+ * The configuration of a claim.
  *
- * @typeParam T what the claim's value is
+ * @typeParam T the claim's value
  * @publicApi
  */
 export interface ClaimConfig<T> {
-  /** The claim's place in the access token payload. */
+  /** The claim's name in the access token payload. */
   readonly key: string;
-  /** Gets the current value; undefined for "not available, leave the payload as it is". */
+  /** Fetches the current value; undefined if it is not available, and the payload stays unchanged then. */
   fetchValue(
     userId: string,
     recipeUserId: string,
@@ -24,18 +23,18 @@ export interface ClaimConfig<T> {
     currentPayload: JsonObject | undefined,
     userContext: UserContext,
   ): Promise<T | undefined> | T | undefined;
-  /** Seconds after which a stored value is fetched again, for validators that do not say. Default: never. */
+  /** Seconds after which a stored value is fetched again, for validators without a maximum age. Default: never. */
   readonly defaultMaxAgeInSeconds?: number | undefined;
-  /** Where the time of fetching comes from. Default: the application's clock, the system's or the one that a test moves. */
+  /** The clock for the time of fetching. Default: the application's clock, which is the system's or that of a test. */
   readonly clock?: Clock | undefined;
 }
 
-/** What a validator expects of a stored value. */
+/** The expectation of a validator about a stored value. */
 export interface ValueCheck<T> {
   readonly id: string | undefined;
   /** Seconds; undefined for the claim's default. */
   readonly maxAgeInSeconds: number | undefined;
-  /** Repeated in the reason of a failure, under the name that the protocol gives it. */
+  /** Copied into the reason of a failure, under the names of the protocol. */
   readonly expectation: Readonly<Record<string, unknown>>;
   passes(value: T): boolean;
 }
@@ -43,7 +42,7 @@ export interface ValueCheck<T> {
 /**
  * A claim stored as `{ v: value, t: milliseconds since the epoch when it was fetched }`.
  *
- * @typeParam T what the claim's value is
+ * @typeParam T the claim's value
  * @publicApi
  */
 export abstract class TimestampedClaim<T extends JsonValue> extends SessionClaim<T> {
@@ -57,7 +56,7 @@ export abstract class TimestampedClaim<T extends JsonValue> extends SessionClaim
     this.defaultMaxAgeInSeconds = config.defaultMaxAgeInSeconds;
   }
 
-  /** Whether a value found in a payload is one of this claim; any other counts as absent. */
+  /** True if a value in a payload has the type of this claim; other values are treated as absent. */
   protected abstract isValue(value: JsonValue): value is T;
 
   override fetchValue(
@@ -87,15 +86,15 @@ export abstract class TimestampedClaim<T extends JsonValue> extends SessionClaim
     return value !== undefined && this.isValue(value) ? value : undefined;
   }
 
-  /** @returns milliseconds since the epoch; undefined when the payload does not carry the claim */
+  /** @returns milliseconds since the epoch; undefined if the payload does not have the claim */
   getLastRefetchTime(payload: JsonObject, _userContext: UserContext): number | undefined {
     const time = this.#entry(payload)?.['t'];
     return typeof time === 'number' ? time : undefined;
   }
 
   /**
-   * A validator that checks presence, then age, then the value, and has the value fetched again where one of the first
-   * two fails.
+   * Returns a validator that checks presence, then age, then the value. The value is fetched again if one of the first two
+   * checks fails.
    */
   protected validator({ id, maxAgeInSeconds, expectation, passes }: ValueCheck<T>): SessionClaimValidator {
     const maxAge = maxAgeInSeconds ?? this.defaultMaxAgeInSeconds;
@@ -120,7 +119,7 @@ export abstract class TimestampedClaim<T extends JsonValue> extends SessionClaim
     };
   }
 
-  /** A value without a time is as old as the epoch: of unknown age must not mean fresh. */
+  /** Returns the age; that of a value without a time counts from the epoch, so that it is never fresh. */
   #ageInSeconds(payload: JsonObject, userContext: UserContext): number {
     return (this.#nowMs(userContext) - (this.getLastRefetchTime(payload, userContext) ?? 0)) / 1000;
   }

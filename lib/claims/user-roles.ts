@@ -2,7 +2,7 @@ import { reservedContext, ensureReservedContext, type UserContext } from '../uti
 import { PrimitiveArrayClaim } from './primitive-array-claim.js';
 
 /**
- * Where a user's roles and a role's permissions come from: the application, or the core's user-roles recipe.
+ * The source of a user's roles and a role's permissions: the application, or the core's user-roles recipe.
  *
  * @publicApi
  */
@@ -17,7 +17,7 @@ export interface UserRoleSource {
   getPermissionsForRole?(input: { role: string; userContext: UserContext }): Promise<string[]> | string[];
 }
 
-/** Puts the module's source into the reserved place of a user context; a constant claim finds it there. */
+/** Stores the module's source in the reserved part of a user context, where the constant claims read it. */
 export function provideUserRoles(userContext: UserContext, source: UserRoleSource): void {
   const reserved: { userRoles?: UserRoleSource } = ensureReservedContext(userContext);
   reserved.userRoles = source;

@@ -3,33 +3,32 @@ import type { JsonObject } from '../util/json.js';
 import { readTenantId } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
 import { withTimeout } from '../util/with-timeout.js';
-import type { SessionClaimValidator } from './claim-validator.js';
-import { toValidationError } from './validator-outcome.js';
+import { type SessionClaimValidator, toValidationError } from './claim-validator.js';
 
-/** Whose session is checked, and with which validators. */
+/** The session to check, and the validators. */
 export interface ValidateClaimsInput {
   readonly userId: string;
   readonly recipeUserId: string;
-  /** Never changed; frozen is fine. */
+  /** Is not changed; may be frozen. */
   readonly accessTokenPayload: JsonObject;
   readonly claimValidators: readonly SessionClaimValidator[];
   readonly userContext: UserContext;
-  /** Milliseconds that one step of one validator (refetching, checking) may take. Default 10 000. */
+  /** The time limit for one step (refetching, checking) of one validator, milliseconds. Default 10 000. */
   readonly validatorTimeoutMs?: number | undefined;
 }
 
-/** What {@link validateClaims} found. */
+/** The result of {@link validateClaims}. */
 export interface ValidateClaimsResult {
-  /** The failed checks in the order of the validators; each as often as it was asked for. */
+  /** The failed checks in the order of the validators; a validator that is listed twice can fail twice. */
   readonly invalidClaims: ClaimValidationError[];
-  /** The whole payload with the refetched values; absent when nothing changed. */
+  /** The complete payload with the refetched values; absent if no value changed. */
   readonly accessTokenPayloadUpdate?: JsonObject;
 }
 
 /**
  * Fetches stale claims again, then runs every validator on the resulting payload.
  *
- * Rejects, so that the request is refused, when a validator or a claim throws, takes too long or gives no result.
+ * Rejects if a validator or a claim throws, takes too long or returns no result, so that the request is refused.
  *
  * @throws {Error} naming the validator that took longer than `validatorTimeoutMs`
  */
@@ -42,7 +41,7 @@ export async function validateClaims(input: ValidateClaimsInput): Promise<Valida
   return isChanged ? { invalidClaims, accessTokenPayloadUpdate: payload } : { invalidClaims };
 }
 
-/** One after the other: a claim sees what was fetched before it, and what is fresh by then is not fetched twice. */
+/** Runs one validator after the other, so that each claim sees the values fetched before it, and none is fetched twice. */
 async function refetchStaleClaims(input: ValidateClaimsInput): Promise<JsonObject> {
   let payload = input.accessTokenPayload;
   for (const validator of input.claimValidators) {
@@ -56,7 +55,7 @@ function refetchIfStale(
   payload: JsonObject,
   input: ValidateClaimsInput,
 ): Promise<JsonObject> | JsonObject {
-  // Built-in claims answer at once when nothing is stale; that path needs no promise and no timer.
+  // Built-in claims return synchronously if no claim is stale; this path needs no promise and no timer.
   const isStale =
     validator.claim !== undefined && (validator.shouldRefetch?.(payload, input.userContext) ?? false);
   return isStale === false ? payload : refetch(validator, isStale, payload, input);

@@ -1,5 +1,7 @@
 import type { ConfigProblem } from '../errors.js';
 import type { SessionEvents } from '../events/session-events.js';
+import { hasMethod } from '../options/option-checks.js';
+import type { Check } from '../options/option-table.js';
 import type { Clock } from '../util/clock.js';
 import type { CoreClient } from './core-client.js';
 
@@ -27,3 +29,10 @@ export interface CoreProvider {
   /** Makes the client; called once for each module instance, and only when there are no problems. */
   create(context: CoreContext): CoreClient;
 }
+
+/** Accepts the value of an option `core`. */
+export const coreProvider: Check<CoreProvider> = (value) => {
+  if (!hasMethod(value, 'create') || !Array.isArray(Reflect.get(value as object, 'problems')))
+    throw new Error('embeddedCore() or remoteCore() is expected');
+  return value as CoreProvider;
+};

@@ -98,6 +98,5 @@ export type {
   AuthenticationTimeValidators,
 } from '../claims/authentication-time-claim.js';
 export type { EventSource } from '../events/session-events.js';
-export type { FixedWindowLimits } from '../events/fixed-window-limiter.js';
 export type { SessionCorsOptions } from '../http/session-cors-headers.js';
 export type { HttpExchange, HttpResponse } from '../util/http-exchange.js';

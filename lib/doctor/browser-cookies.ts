@@ -14,7 +14,7 @@ export type DropReason =
   | 'prefix'
   | 'too-large';
 
-/** Why a browser that gets this cookie from `url` ignores it; empty when it keeps it. */
+/** The reasons for which a browser ignores this cookie from `url`; empty when it keeps it. */
 export function dropReasons(cookie: ReceivedCookie, url: URL): DropReason[] {
   const reasons: DropReason[] = [];
   const { domain, secure } = cookie;
@@ -30,12 +30,12 @@ export function dropReasons(cookie: ReceivedCookie, url: URL): DropReason[] {
   return reasons;
 }
 
-/** What of the cookie counts against the limit of {@link MAX_COOKIE_OCTETS}. */
+/** The octets of name and value, which {@link MAX_COOKIE_OCTETS} limits. */
 export function cookieSize({ name, value }: ReceivedCookie): number {
   return Buffer.byteLength(name) + Buffer.byteLength(value);
 }
 
-/** True when a page of the website that calls `target` makes the browser send this cookie, if it blocks no cookies. */
+/** True when a browser that blocks no cookies sends this one with a call of the website to `target`. */
 export function isSent(cookie: ReceivedCookie, target: URL, website: URL): boolean {
   const reachesSite = cookie.sameSite === 'none' || isSameSite(target, website);
   return reachesSite && !cookie.isRemoval && matchesCookiePath(cookie.path, target.pathname);

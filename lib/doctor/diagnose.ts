@@ -3,17 +3,17 @@ import { allFindings } from './checks/all-checks.js';
 import { isSuccess, type RecordedExchange } from './exchange.js';
 import { parseApiAddress, parseWebsite, type Facts } from './facts.js';
 import { error, type Finding } from './finding.js';
-import { httpSender, type Sender } from './http-sender.js';
-import { interview } from './interview.js';
-import { givenTokens, sessionCookies } from './session-tokens.js';
+import { createHttpSender, type Sender } from './http-sender.js';
+import { probe } from './probe.js';
+import { readTokens, sessionCookies } from './session-tokens.js';
 import { parseSignIn, signInUrl, type SignInRequest } from './sign-in-request.js';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
-/** A timer takes no more than 2^31 ms; who waits for an hour waits for ever. */
+/** An hour; a timer of Node takes at most 2^31 ms. */
 const MAX_TIMEOUT_MS = 3_600_000;
 
 /**
- * Whom the doctor asks.
+ * The application that the doctor examines, and how it reaches it.
  *
  * @publicApi
  */
@@ -22,37 +22,37 @@ export interface DiagnoseOptions {
   readonly api: string;
   /** Origin of the website, `https://example.com`. Default: that of the API. */
   readonly website?: string;
-  /** A request that signs in, as an object or as text: `POST /login {"name":"Ada"}`. Default: nobody signs in. */
+  /** A request that signs in, as an object or as text: `POST /login {"name":"Ada"}`. Default: no sign-in. */
   readonly signIn?: string | SignInRequest;
-  /** Sent with every request: what a proxy in front asks for. Default none. */
+  /** Sent with every request, for a proxy that demands them. Default none. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Milliseconds that each answer may take. Default 10,000; at most an hour. */
+  /** Milliseconds that each response may take. Default 10,000; at most an hour. */
   readonly timeoutMs?: number;
 }
 
 /**
- * What the doctor found. Holds no token, no cookie value and nothing of the sign-in's body.
+ * The result of an examination. Holds no token, no cookie value and no part of the sign-in's body.
  *
  * @publicApi
  */
 export interface Diagnosis {
-  /** The address that was asked, base path included. */
+  /** The examined address, base path included. */
   readonly api: string;
   /** The website's origin. */
   readonly website: string;
-  /** False when nobody answered at all; there is one finding then. */
+  /** False when no response arrived at all; there is one finding then. */
   readonly isReachable: boolean;
-  /** In the order in which to mend them. */
+  /** In the order in which to fix them. */
   readonly findings: readonly Finding[];
-  /** What could not be looked at, and why. */
+  /** The checks that were skipped, each with its reason. */
   readonly notChecked: readonly string[];
 }
 
 /**
- * Asks a running application the way a browser would, and says what is wrong with its domains, CORS, cookies and clocks.
+ * Examines a running application as a browser would use it, and reports problems with its domains, CORS, cookies and clocks.
  * Sends about ten requests, one after the other. With `signIn` it creates a session, refreshes it and ends it.
  *
- * @throws {TypeError} an option cannot be understood
+ * @throws {TypeError} an option cannot be parsed
  * @publicApi
  */
 export async function diagnose(options: DiagnoseOptions): Promise<Diagnosis> {
@@ -61,7 +61,7 @@ export async function diagnose(options: DiagnoseOptions): Promise<Diagnosis> {
   if (!(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS)) {
     throw new TypeError(`the timeout is expected to be above 0 and at most ${MAX_TIMEOUT_MS / 1000} seconds`);
   }
-  return runDiagnosis(httpSender({ timeoutMs, clock }), options);
+  return runDiagnosis(createHttpSender({ timeoutMs, clock }), options);
 }
 
 /** {@link diagnose} with the sender as an argument. */
@@ -69,8 +69,8 @@ export async function runDiagnosis(send: Sender, options: DiagnoseOptions): Prom
   const api = parseApiAddress(options.api);
   const website = parseWebsite(options.website ?? api.origin);
   const signIn = typeof options.signIn === 'string' ? parseSignIn(options.signIn) : options.signIn;
-  if (signIn !== undefined) signInUrl(signIn, api); // before anybody is asked
-  const exchanges = await interview({ api, website, signIn, headers: options.headers ?? {} }, send);
+  if (signIn !== undefined) signInUrl(signIn, api); // fails before the first request
+  const exchanges = await probe({ api, website, signIn, headers: options.headers ?? {} }, send);
   const address = { api: api.origin + api.basePath, website: website.origin };
   const failure = exchanges.emptyRefresh.failure;
   if (failure !== undefined) {
@@ -81,32 +81,32 @@ export async function runDiagnosis(send: Sender, options: DiagnoseOptions): Prom
     ...address,
     isReachable: true,
     findings: allFindings(facts),
-    notChecked: notChecked(facts, options),
+    notChecked: listUnchecked(facts, options),
   };
 }
 
 function unreachable(api: string, failure: string): Finding {
-  return error('address.reachable', `${api} does not answer: ${failure}`, {
+  return error('address.reachable', `${api} does not respond: ${failure}`, {
     why: 'Nothing can be examined.',
-    mend:
-      REMEDIES.find(({ codes }) => codes.test(failure))?.mend ??
+    fix:
+      REMEDIES.find(({ codes }) => codes.test(failure))?.fix ??
       'Is the application running, and the address right?',
   });
 }
 
-const REMEDIES: readonly { readonly codes: RegExp; readonly mend: string }[] = [
-  { codes: /^(ENOTFOUND|EAI_)/, mend: 'The host name cannot be resolved: check its spelling and the DNS.' },
+const REMEDIES: readonly { readonly codes: RegExp; readonly fix: string }[] = [
+  { codes: /^(ENOTFOUND|EAI_)/, fix: 'The host name cannot be resolved: check its spelling and the DNS.' },
   {
     codes: /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS/,
-    mend: 'The certificate is not trusted, by browsers perhaps not either. For one of your own set NODE_EXTRA_CA_CERTS.',
+    fix: 'The certificate is not trusted, by browsers perhaps not either. For one of your own set NODE_EXTRA_CA_CERTS.',
   },
   {
     codes: /^(EPROTO|ERR_SSL|HPE_|ECONNRESET)/,
-    mend: 'Is it https where it should be http, or the other way round?',
+    fix: 'Is it https where it should be http, or the other way round?',
   },
 ];
 
-function notChecked({ exchanges, website, api }: Facts, options: DiagnoseOptions): string[] {
+function listUnchecked({ exchanges, website, api }: Facts, options: DiagnoseOptions): string[] {
   const { signIn, refresh } = exchanges;
   const lines: string[] = [];
   if (options.website === undefined && website.origin === api.origin) {
@@ -123,12 +123,12 @@ function notChecked({ exchanges, website, api }: Facts, options: DiagnoseOptions
   }
   for (const exchange of [exchanges.jwks, exchanges.preflight, signIn, refresh, exchanges.signOut]) {
     if (exchange?.failure !== undefined) {
-      lines.push(`${exchange.method} ${new URL(exchange.url).pathname}: no answer (${exchange.failure})`);
+      lines.push(`${exchange.method} ${new URL(exchange.url).pathname}: no response (${exchange.failure})`);
     }
   }
   return lines;
 }
 
 function hasLostRefreshToken(signIn: RecordedExchange | undefined): boolean {
-  return givenTokens(signIn).refreshToken !== undefined && sessionCookies(signIn).length > 0;
+  return readTokens(signIn).refreshToken !== undefined && sessionCookies(signIn).length > 0;
 }

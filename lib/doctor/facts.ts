@@ -2,7 +2,7 @@ import type { RecordedExchange } from './exchange.js';
 import { SESSION_ROUTES, type SessionRouteName } from '../options/session-routes.js';
 import { normalisePath } from '../options/domains.js';
 
-/** Everything that the checks know. They ask nobody. */
+/** Everything that the checks know. They send no requests. */
 export interface Facts {
   /** Origin of the API and base path of the session routes, as a browser reaches them. */
   readonly api: ApiAddress;
@@ -11,55 +11,65 @@ export interface Facts {
   readonly exchanges: Exchanges;
 }
 
+/** The API as a browser reaches it. */
 export interface ApiAddress {
   readonly origin: string;
   /** `/auth`; empty for the root. */
   readonly basePath: string;
 }
 
-/** What was asked, in this order. Absent: not asked, because something before it made the question pointless. */
+/** The exchanges of the probe, in this order. Absent: not sent, because an earlier response made it pointless. */
 export interface Exchanges {
-  /** A refresh without a token; every running API can answer it. */
+  /** A refresh without a token, which every running API responds to. */
   readonly emptyRefresh: RecordedExchange;
   /** The same route at other base paths, where it was not found at the given one. */
-  readonly elsewhere?: readonly RecordedExchange[];
+  readonly otherPaths?: readonly RecordedExchange[];
   /** Preflight of the refresh from the website, where that is another origin. */
   readonly preflight?: RecordedExchange;
-  /** Preflight of the refresh from a website that nobody can have allowed. */
+  /** Preflight of the refresh from {@link FOREIGN_ORIGIN}. */
   readonly foreignPreflight?: RecordedExchange;
   readonly jwks?: RecordedExchange;
   readonly discovery?: RecordedExchange;
   readonly signInPreflight?: RecordedExchange;
   readonly signIn?: RecordedExchange;
-  /** A refresh with what a browser would send after the sign-in. */
+  /** A refresh with the cookies or tokens that a browser would send after the sign-in. */
   readonly refresh?: RecordedExchange;
   readonly signOut?: RecordedExchange;
-  /** A sign-out with what a browser would not send, so that no session is left behind. */
+  /** A sign-out with tokens that a browser would not send, so that no session is left behind. */
   readonly cleanUp?: RecordedExchange;
 }
 
-/** The origin of a website that nobody can have allowed: `.invalid` is reserved. @see RFC 2606 */
+/** The origin of a website that no application allows, because `.invalid` is reserved. @see RFC 2606 */
 export const FOREIGN_ORIGIN = 'https://nest-sessions-doctor.invalid';
 
-/** @throws {TypeError} no http or https address */
+/**
+ * Parses the address of the session routes.
+ *
+ * @throws {TypeError} no http or https address
+ */
 export function parseApiAddress(text: string): ApiAddress {
   const url = parseHttpUrl(text, 'the address of the API', 'https://api.example.com/auth');
   return { origin: url.origin, basePath: normalisePath(url.pathname) };
 }
 
-/** @throws {TypeError} no http or https address */
+/**
+ * Parses the origin of the website.
+ *
+ * @throws {TypeError} no http or https address
+ */
 export function parseWebsite(text: string): URL {
   return new URL(parseHttpUrl(text, 'the website', 'https://example.com').origin);
 }
 
+/** The address of a session route. */
 export function routeUrl(api: ApiAddress, route: SessionRouteName): string {
   return `${api.origin}${api.basePath}${SESSION_ROUTES[route].path}`;
 }
 
-/** Every exchange of the interview, in its order. */
+/** Every exchange of the probe, in its order. */
 export function allExchanges({ exchanges }: Facts): RecordedExchange[] {
-  const { elsewhere = [], ...named } = exchanges;
-  return [...Object.values(named), ...elsewhere];
+  const { otherPaths = [], ...named } = exchanges;
+  return [...Object.values(named), ...otherPaths];
 }
 
 /** True when pages of the website need CORS to call the API. */

@@ -1,7 +1,7 @@
-import { forTerminals } from './printable.js';
+import { cleanText } from './printable.js';
 
 /**
- * What the doctor can say something about. The codes are stable: scripts may rely on them.
+ * The codes of all findings. They are stable: scripts may rely on them.
  *
  * @publicApi
  */
@@ -52,19 +52,19 @@ export const FINDING_CODES = [
 export type FindingCode = (typeof FINDING_CODES)[number];
 
 /**
- * Something that is as it should be.
+ * A check that passed.
  *
  * @publicApi
  */
 export interface GoodFinding {
   readonly level: 'ok';
   readonly code: FindingCode;
-  /** What was seen, one sentence. Holds no token, cookie value or header value that a user gave. */
+  /** One sentence on what was seen. Holds no token, cookie value or header value that a user gave. */
   readonly seen: string;
 }
 
 /**
- * Something to mend. An `error` breaks sessions in some browser or for some attacker's benefit; a `warning` does so under
+ * A problem. An `error` breaks sessions in some browser or for some attacker's benefit; a `warning` does so under
  * conditions that cannot be seen from outside.
  *
  * @publicApi
@@ -72,43 +72,48 @@ export interface GoodFinding {
 export interface Problem {
   readonly level: 'warning' | 'error';
   readonly code: FindingCode;
-  /** What was seen. Holds no token, cookie value or header value that a user gave. */
+  /** One sentence on what was seen. Holds no token, cookie value or header value that a user gave. */
   readonly seen: string;
+  /** The consequence for users. */
   readonly why: string;
-  readonly mend: string;
+  /** How to fix it. */
+  readonly fix: string;
 }
 
 /**
- * What a check found.
+ * The result of a check.
  *
  * @publicApi
  */
 export type Finding = GoodFinding | Problem;
 
-/** Why something matters and how to mend it. */
+/** The consequence of a problem, and how to fix it. */
 export interface Advice {
   readonly why: string;
-  readonly mend: string;
+  readonly fix: string;
 }
 
+/** A check that passed. */
 export function ok(code: FindingCode, seen: string): GoodFinding {
-  return { level: 'ok', code, seen: forTerminals(seen) };
+  return { level: 'ok', code, seen: cleanText(seen) };
 }
 
+/** A problem that may break sessions. */
 export function warning(code: FindingCode, seen: string, advice: Advice): Problem {
   return problem('warning', code, seen, advice);
 }
 
+/** A problem that breaks sessions. */
 export function error(code: FindingCode, seen: string, advice: Advice): Problem {
   return problem('error', code, seen, advice);
 }
 
-function problem(level: Problem['level'], code: FindingCode, seen: string, { why, mend }: Advice): Problem {
-  return { level, code, seen: forTerminals(seen), why, mend: forTerminals(mend) };
+function problem(level: Problem['level'], code: FindingCode, seen: string, { why, fix }: Advice): Problem {
+  return { level, code, seen: cleanText(seen), why, fix: cleanText(fix) };
 }
 
-/** One finding from several places: `good` where no place has a problem, else all problems under one advice. */
-export function verdict(
+/** Combines the problems of one code into one finding; without problems the finding is `good`. */
+export function combineFindings(
   code: FindingCode,
   problems: readonly string[],
   good: string,

@@ -3,7 +3,7 @@ import { createServer as createTcpServer, type AddressInfo, type Server, type So
 import { describe, expect, it } from '@jest/globals';
 import { TestClock } from '../testing/test-clock.js';
 import { diagnose } from './diagnose.js';
-import { httpSender } from './http-sender.js';
+import { createHttpSender } from './http-sender.js';
 
 async function withServer(server: Server, test: (origin: string) => Promise<void>): Promise<void> {
   const sockets = new Set<Socket>();
@@ -18,7 +18,7 @@ async function withServer(server: Server, test: (origin: string) => Promise<void
 }
 
 const answering = (listener: RequestListener): Server => createServer(listener);
-const newSender = (timeoutMs = 10_000) => httpSender({ timeoutMs, clock: new TestClock(1000) });
+const newSender = (timeoutMs = 10_000) => createHttpSender({ timeoutMs, clock: new TestClock(1000) });
 
 describe('asking over HTTP', () => {
   it('records status, every header line and the body, and follows no redirect', async () => {
@@ -45,8 +45,8 @@ describe('asking over HTTP', () => {
         sentAtMs: 1000,
         receivedAtMs: 1000,
       });
-      expect(exchange.answer).toMatchObject({ status: 307, body: 'POST /login?x=1 yes Ä' });
-      expect(exchange.answer?.headers).toEqual(
+      expect(exchange.response).toMatchObject({ status: 307, body: 'POST /login?x=1 yes Ä' });
+      expect(exchange.response?.headers).toEqual(
         expect.arrayContaining([
           ['location', '/elsewhere'],
           ['set-cookie', 'a=1'],
@@ -66,7 +66,7 @@ describe('asking over HTTP', () => {
       write();
     });
     await withServer(server, async (origin) => {
-      const { answer } = await newSender()({ method: 'GET', url: origin, headers: {} });
+      const { response: answer } = await newSender()({ method: 'GET', url: origin, headers: {} });
       expect(answer?.body.length).toBeLessThanOrEqual(256 * 1024);
     });
   });
@@ -76,7 +76,7 @@ describe('asking over HTTP', () => {
     await withServer(createServer(), async (origin) => {
       closed = origin;
     });
-    const { failure, answer } = await newSender()({ method: 'GET', url: closed, headers: {} });
+    const { failure, response: answer } = await newSender()({ method: 'GET', url: closed, headers: {} });
     expect({ failure, answer }).toEqual({ failure: 'ECONNREFUSED', answer: undefined });
   });
 

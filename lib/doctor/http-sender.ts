@@ -1,9 +1,9 @@
 import { request as requestHttp, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { Clock } from '../util/clock.js';
-import type { RecordedAnswer, RecordedExchange } from './exchange.js';
+import type { RecordedResponse, RecordedExchange } from './exchange.js';
 
-/** A request of the interview. */
+/** A request of the probe. */
 export interface RequestToSend {
   readonly method: string;
   readonly url: string;
@@ -11,14 +11,14 @@ export interface RequestToSend {
   readonly body?: string;
 }
 
-/** Sends one request, follows no redirect and never throws: what went wrong is part of the record. */
+/** Sends one request, follows no redirect and never throws: a failure is part of the record. */
 export type Sender = (request: RequestToSend) => Promise<RecordedExchange>;
 
 const MAX_BODY_OCTETS = 256 * 1024;
 const MAX_HEAD_OCTETS = 64 * 1024;
 
-/** The sender over Node's own HTTP client; each request has a connection of its own. */
-export function httpSender(options: { readonly timeoutMs: number; readonly clock: Clock }): Sender {
+/** Creates a sender over Node's HTTP client; each request has a connection of its own. */
+export function createHttpSender(options: { readonly timeoutMs: number; readonly clock: Clock }): Sender {
   return async (request) => {
     const sentAtMs = options.clock.now();
     const outcome = await exchange(request, options.timeoutMs);
@@ -30,7 +30,7 @@ export function httpSender(options: { readonly timeoutMs: number; readonly clock
 async function exchange(
   { method, url, headers, body }: RequestToSend,
   timeoutMs: number,
-): Promise<{ answer: RecordedAnswer } | { failure: string }> {
+): Promise<{ response: RecordedResponse } | { failure: string }> {
   const send = url.startsWith('https:') ? requestHttps : requestHttp;
   const payload = body === undefined ? undefined : Buffer.from(body);
   const options: RequestOptions = {
@@ -42,27 +42,27 @@ async function exchange(
   };
   return new Promise((resolve) => {
     const fail = (error: unknown): void => resolve({ failure: describeFailure(error) });
-    const client = send(url, options, (response) => {
-      readAnswer(response).then((answer) => resolve({ answer }), fail);
+    const client = send(url, options, (message) => {
+      readResponse(message).then((response) => resolve({ response }), fail);
     });
     client.on('error', fail);
     client.end(payload);
   });
 }
 
-async function readAnswer(response: IncomingMessage): Promise<RecordedAnswer> {
+async function readResponse(message: IncomingMessage): Promise<RecordedResponse> {
   const chunks: Buffer[] = [];
   let octets = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
+  for await (const chunk of message as AsyncIterable<Buffer>) {
     octets += chunk.byteLength;
-    if (octets > MAX_BODY_OCTETS) break; // nothing of ours is that long
+    if (octets > MAX_BODY_OCTETS) break; // no response of the module is that long
     chunks.push(chunk);
   }
-  const lines = response.rawHeaders;
+  const lines = message.rawHeaders;
   const headers = lines.flatMap((name, i) =>
     i % 2 === 0 ? [[name.toLowerCase(), lines[i + 1] ?? ''] as const] : [],
   );
-  return { status: response.statusCode ?? 0, headers, body: Buffer.concat(chunks).toString('utf8') };
+  return { status: message.statusCode ?? 0, headers, body: Buffer.concat(chunks).toString('utf8') };
 }
 
 function describeFailure(error: unknown): string {

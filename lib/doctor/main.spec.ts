@@ -6,7 +6,7 @@ import type { DiagnoseOptions, Diagnosis } from './diagnose.js';
 import { error, ok, warning, type Finding } from './finding.js';
 import { main } from './main.js';
 
-const ADVICE = { why: 'because', mend: 'do this' };
+const ADVICE = { why: 'because', fix: 'do this' };
 const GOOD = ok('address.scheme', 'https');
 const ODD = warning('cors.vary', 'no Vary', ADVICE);
 const BAD = error('cookie.domain', 'a foreign domain', ADVICE);
@@ -50,7 +50,7 @@ describe('nest-sessions doctor', () => {
     expect((await run(DOCTOR, diagnosisOf(findings))).code).toBe(code);
   });
 
-  it('ends with 2 when nobody answers', async () => {
+  it('ends with 2 when no response arrives', async () => {
     expect((await run(DOCTOR, diagnosisOf([BAD], false))).code).toBe(2);
   });
 
@@ -62,13 +62,13 @@ describe('nest-sessions doctor', () => {
         'https://api.shop.io/auth, called from https://shop.io',
         '',
         '✗ cookie.domain: a foreign domain',
-        '    why  because',
-        '    mend do this',
+        '    why because',
+        '    fix do this',
         '! cors.vary: no Vary',
-        '    why  because',
-        '    mend do this',
+        '    why because',
+        '    fix do this',
         '✓ address.scheme: https',
-        '- not looked at: a sign-in',
+        '- not checked: a sign-in',
         '',
         '1 error, 1 warning, 1 ok',
         '',

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { diagnose, type DiagnoseOptions, type Diagnosis } from './diagnose.js';
 import { countLevel, formatDiagnosis } from './report.js';
 
-/** What the command uses of the process. */
+/** The parts of the process that the command uses. */
 export interface CommandIo {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
@@ -11,13 +11,13 @@ export interface CommandIo {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** What the command ends with: nothing wrong, something wrong, nothing could be examined. */
+/** The exit codes: no error found, errors found, API not examined. */
 export const EXIT_CODES = { good: 0, errorsFound: 1, notExamined: 2 } as const;
 
 const HELP = `Usage: npx nest-sessions doctor <address> [options]
 
-Asks a running API the way a browser would, and says what is wrong with its
-domains, CORS, cookies and clocks, and how to mend it.
+Examines a running API as a browser would use it: reports problems with its
+domains, CORS, cookies and clocks, and how to fix them.
 
   <address>            where the session routes are, with their base path:
                        https://api.example.com/auth
@@ -29,18 +29,18 @@ domains, CORS, cookies and clocks, and how to mend it.
                        request from a file, which keeps passwords out of the
                        history of your shell
   --header <name: value>  sent with every request; may be repeated
-  --timeout <seconds>  how long to wait for each answer (default 10)
+  --timeout <seconds>  how long to wait for each response (default 10)
   --json               the findings as JSON
   --help               this text
 
-Exit codes: 0 no errors, 1 errors found, 2 wrong usage or nobody answered.
+Exit codes: 0 no errors, 1 errors found, 2 wrong usage or no response.
 NO_COLOR switches colours off; they are used on a terminal only.
 `;
 
 /**
- * The command `nest-sessions`.
+ * Runs the command `nest-sessions`.
  *
- * @param argv what stands behind the name of the program
+ * @param argv arguments after the name of the program
  * @returns one of {@link EXIT_CODES}
  */
 export async function main(

@@ -1,47 +1,50 @@
-import { stripVTControlCharacters } from 'node:util';
+import { styleText } from 'node:util';
 import type { Diagnosis } from './diagnose.js';
 import type { Finding } from './finding.js';
 
 const MARKS = { ok: '✓', warning: '!', error: '✗' } as const;
-const COLOURS = { ok: 32, warning: 33, error: 31 } as const;
-const BOLD = 1;
-const DIM = 2;
+const COLOURS = { ok: 'green', warning: 'yellow', error: 'red' } as const;
 
-/** How many findings of a level there are. */
+/** Adds a style of a terminal to a text, or returns it unchanged. */
+type Paint = (style: Parameters<typeof styleText>[0], text: string) => string;
+
+/** Counts the findings of a level. */
 export function countLevel(diagnosis: Diagnosis, level: Finding['level']): number {
   return diagnosis.findings.filter((finding) => finding.level === level).length;
 }
 
 /**
- * A diagnosis as text for people, problems first.
+ * Formats a diagnosis as text for people, problems first.
  *
  * @param options.colour escape sequences of terminals; default false
  * @returns several lines, the last one with a line break
  * @publicApi
  */
 export function formatDiagnosis(diagnosis: Diagnosis, options: { readonly colour?: boolean } = {}): string {
-  const paint = (text: string, style: number): string => `\u001b[${style}m${text}\u001b[0m`;
+  const paint: Paint = options.colour === true ? paintAlways : (_style, text) => text;
   const lines = [
-    paint(`${diagnosis.api}, called from ${diagnosis.website}`, BOLD),
+    paint('bold', `${diagnosis.api}, called from ${diagnosis.website}`),
     '',
     ...(['error', 'warning', 'ok'] as const).flatMap((level) =>
       diagnosis.findings
         .filter((finding) => finding.level === level)
         .flatMap((finding) => findingLines(finding, paint)),
     ),
-    ...diagnosis.notChecked.map((what) => paint(`- not looked at: ${what}`, DIM)),
+    ...diagnosis.notChecked.map((what) => paint('dim', `- not checked: ${what}`)),
     '',
-    paint(summarise(diagnosis), COLOURS[worstLevel(diagnosis)]),
+    paint(COLOURS[worstLevel(diagnosis)], summarise(diagnosis)),
     '',
   ];
-  const text = lines.join('\n');
-  return options.colour === true ? text : stripVTControlCharacters(text);
+  return lines.join('\n');
 }
 
-function findingLines(finding: Finding, paint: (text: string, style: number) => string): string[] {
-  const head = `${paint(MARKS[finding.level], COLOURS[finding.level])} ${finding.code}: ${finding.seen}`;
+/** The caller decides on colours, so the checks of `styleText` for streams and NO_COLOR are switched off. */
+const paintAlways: Paint = (style, text) => styleText(style, text, { validateStream: false });
+
+function findingLines(finding: Finding, paint: Paint): string[] {
+  const head = `${paint(COLOURS[finding.level], MARKS[finding.level])} ${finding.code}: ${finding.seen}`;
   if (finding.level === 'ok') return [head];
-  return [head, `    ${paint('why ', DIM)} ${finding.why}`, `    ${paint('mend', DIM)} ${finding.mend}`];
+  return [head, `    ${paint('dim', 'why')} ${finding.why}`, `    ${paint('dim', 'fix')} ${finding.fix}`];
 }
 
 function summarise(diagnosis: Diagnosis): string {

@@ -5,15 +5,15 @@ import { headerLines, readHeader, type RecordedExchange } from './exchange.js';
 
 const PREFIX = /^__(?:host|secure)-/i;
 
-/** A cookie that carries one of a session's tokens, or removes it. */
+/** A cookie that sets or removes one of a session's tokens. */
 export interface SessionCookie extends ReceivedCookie {
   readonly kind: 'access' | 'refresh';
-  /** Address of the request that it answers. */
+  /** Address of the request. */
   readonly from: URL;
 }
 
-/** What an answer gave the client to keep. */
-export interface GivenTokens {
+/** The tokens of a response. */
+export interface ReceivedTokens {
   readonly transferMethod: 'cookie' | 'header' | 'none';
   readonly accessToken: string | undefined;
   readonly refreshToken: string | undefined;
@@ -21,7 +21,7 @@ export interface GivenTokens {
   readonly hasFrontToken: boolean;
 }
 
-/** The session cookies of an answer, removals included, whatever their names are configured to. */
+/** The session cookies of a response, removals included, under any configured name. */
 export function sessionCookies(exchange: RecordedExchange | undefined): SessionCookie[] {
   if (exchange === undefined) return [];
   const from = new URL(exchange.url);
@@ -33,7 +33,8 @@ export function sessionCookies(exchange: RecordedExchange | undefined): SessionC
   });
 }
 
-export function givenTokens(exchange: RecordedExchange | undefined): GivenTokens {
+/** Reads the tokens of a response from cookies or headers. */
+export function readTokens(exchange: RecordedExchange | undefined): ReceivedTokens {
   const kept = sessionCookies(exchange).filter(({ isRemoval }) => !isRemoval);
   const inCookie = (kind: SessionCookie['kind']): string | undefined => {
     const cookie = kept.find((each) => each.kind === kind);
@@ -50,14 +51,14 @@ export function givenTokens(exchange: RecordedExchange | undefined): GivenTokens
   };
 }
 
-/** The content of an access token, for looking at its times only: nothing is verified. */
+/** Decodes the payload of an access token without verifying it; only for reading its times. */
 export function payloadWithoutVerifying(token: string | undefined): JsonObject | undefined {
   const parts = token?.split('.') ?? [];
   if (parts.length !== 3) return undefined;
   return parseJsonObject(Buffer.from(parts[1] ?? '', 'base64url').toString('utf8'));
 }
 
-/** By the default name; where names are configured, an access token is known by its content, a refresh token by its path. */
+/** Recognises default names; otherwise an access token by its content and a refresh token by its path. */
 function cookieKind({ name, value, path }: ReceivedCookie): SessionCookie['kind'] | undefined {
   const plain = name.replace(PREFIX, '');
   if (plain === 'sAccessToken') return 'access';

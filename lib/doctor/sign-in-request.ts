@@ -1,5 +1,5 @@
 /**
- * A request that signs somebody in.
+ * A request that signs a user in.
  *
  * @publicApi
  */
@@ -8,18 +8,18 @@ export interface SignInRequest {
   readonly method: string;
   /** From the root of the API's host, `/login` for example. */
   readonly path: string;
-  /** Sent as it is; default none. */
+  /** Sent unchanged; default none. */
   readonly body?: string;
-  /** Default: `application/json` where the body begins with `{` or `[`, else that of a form. */
+  /** Default: `application/json` when the body begins with `{` or `[`, else that of a form. */
   readonly contentType?: string;
 }
 
 const LINE = /^(?<method>[A-Za-z]+)\s+(?<path>\/\S*)(?:\s+(?<body>[\s\S]+))?$/;
 
 /**
- * Reads `POST /login {"name":"Ada"}`: method, path, and a body that is JSON or a form.
+ * Parses `POST /login {"name":"Ada"}`: method, path, and a body that is JSON or a form.
  *
- * @throws {TypeError} something else; the message does not repeat it, for it may hold a password
+ * @throws {TypeError} another format; the message does not repeat the text, because it may hold a password
  */
 export function parseSignIn(text: string): SignInRequest {
   const { method, path, body } = LINE.exec(text.trim())?.groups ?? {};
@@ -33,7 +33,7 @@ export function parseSignIn(text: string): SignInRequest {
 }
 
 /**
- * Where the request goes: nowhere but to the API, for it holds a password.
+ * The address of the sign-in. It must be on the API's host, because the request holds a password.
  *
  * @throws {TypeError} the path names another host, as `//login` does
  */
@@ -45,7 +45,7 @@ export function signInUrl({ path }: SignInRequest, api: { readonly origin: strin
   );
 }
 
-/** The type of the body, by how it begins. */
+/** The content type of the body, from its first character. */
 export function signInContentType({ body, contentType }: SignInRequest): string | undefined {
   if (contentType !== undefined || body === undefined) return contentType;
   return isJsonText(body) ? 'application/json' : 'application/x-www-form-urlencoded';
@@ -59,7 +59,7 @@ function assertJson(body: string): void {
   try {
     JSON.parse(body);
   } catch {
-    // the parser's own message would repeat the body
+    // the message of JSON.parse would repeat the body
     throw new TypeError('the body of the sign-in begins like JSON, but is not');
   }
 }

@@ -1,6 +1,6 @@
 import { isIpAddress } from '../options/domains.js';
 import { registrableDomain } from '../options/public-suffix.js';
-import { isThisMachine } from '../util/local-host.js';
+import { isThisMachine } from '../util/hosts.js';
 
 /** True for names and addresses of this machine, which browsers trust without https. */
 export function isLocal(url: URL): boolean {
@@ -8,8 +8,8 @@ export function isLocal(url: URL): boolean {
 }
 
 /**
- * The site that a browser counts a host to. Unlike the module's own reckoning, which is lenient while everything is
- * local, `localhost` and `127.0.0.1` are two.
+ * The site of a host as browsers see it. `localhost` and `127.0.0.1` are two sites here; the module's own rule is lenient
+ * and counts all local hosts as one.
  *
  * @see SameSite in RFC 6265bis, 5.2
  */
@@ -17,7 +17,7 @@ export function siteOfHost(hostname: string): string {
   return isIpAddress(hostname) ? hostname : (registrableDomain(hostname) ?? hostname);
 }
 
-/** The site of an origin; the scheme counts. */
+/** The site of an origin, scheme included. */
 export function browserSite({ protocol, hostname }: URL): string {
   return `${protocol}//${siteOfHost(hostname)}`;
 }

@@ -2,7 +2,7 @@ import { SessionConfigError } from '../errors.js';
 
 export type TelemetryAttributes = Record<string, string | number | boolean>;
 
-/** What we use of a span of OpenTelemetry. */
+/** The part of OpenTelemetry's span that is used here. */
 export interface TelemetrySpan {
   setAttributes(attributes: TelemetryAttributes): unknown;
   setStatus(status: { code: number }): unknown;
@@ -20,8 +20,8 @@ export interface TelemetryHistogram {
 export type GaugeCallback = (result: { observe(value: number): void }) => void;
 
 /**
- * What we use of `@opentelemetry/api`, in our own words: the package is the application's, and who does not have it must
- * not need it for the types either.
+ * The part of `@opentelemetry/api` that is used here, as types of our own, because applications without the package must be
+ * able to compile.
  */
 export interface OpenTelemetryApi {
   readonly trace: {
@@ -46,7 +46,7 @@ export interface OpenTelemetryApi {
 }
 
 const PACKAGE: string = '@opentelemetry/api';
-/** The last one is Jest's: without `--experimental-vm-modules` code under test can import nothing at run time. */
+/** The last code is Jest's: without `--experimental-vm-modules`, tested code cannot use `import()`. */
 const NOT_INSTALLED = [
   'ERR_MODULE_NOT_FOUND',
   'MODULE_NOT_FOUND',
@@ -54,13 +54,13 @@ const NOT_INSTALLED = [
 ];
 
 /**
- * Finds the application's OpenTelemetry.
+ * Loads the application's OpenTelemetry.
  *
- * @param setting the option `telemetry`, or `auto` where it was left out
- * @param moduleName whose option it is, for the error
+ * @param setting the option `telemetry`, or `auto` if it is not set
+ * @param moduleName the module of the option, for the error
  * @param load replaced by tests
- * @returns undefined where it is switched off, or not installed and not asked for
- * @throws {SessionConfigError} it was asked for and cannot be had
+ * @returns undefined if it is switched off, or if it is not installed and the option is not set
+ * @throws {SessionConfigError} it is required and cannot be loaded
  */
 export async function loadOpenTelemetry(
   setting: boolean | 'auto',
@@ -75,7 +75,7 @@ export async function loadOpenTelemetry(
       const message = `${PACKAGE} cannot be loaded (${readErrorMessage(error)}): install it, or leave the option out`;
       throw new SessionConfigError([{ path: 'telemetry', message }], moduleName);
     }
-    // That it is not there is the normal case. That it is there and broken should be known, but stops no application.
+    // A missing package is normal. A broken one is reported, but does not stop the application.
     if (!NOT_INSTALLED.includes(readErrorCode(error))) {
       process.emitWarning(`${PACKAGE} cannot be loaded, so there are no spans and metrics of sessions`, {
         type: 'NestSessionsWarning',
@@ -86,7 +86,7 @@ export async function loadOpenTelemetry(
   }
 }
 
-/** Its exports, also where they are those of a CommonJS module. */
+/** Returns the exports of an ES module or of a CommonJS module. */
 function findApi(loaded: unknown): OpenTelemetryApi {
   const {
     trace,
@@ -99,7 +99,7 @@ function findApi(loaded: unknown): OpenTelemetryApi {
   return { trace: api.trace, metrics: api.metrics };
 }
 
-/** Errors of Node are no `instanceof Error` where a test runner gives the code under test globals of its own. */
+/** Reads the code without `instanceof Error`, because test runners can replace the global `Error`. */
 function readErrorCode(error: unknown): string {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }

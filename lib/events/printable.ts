@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 
-/** What can end a line, colour a terminal, reverse the reading direction or hide: it is spelled out. */
+/** Characters that can end a line, colour a terminal, reverse the reading direction or are invisible. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 /** The message of a database driver may quote a whole statement. */
 const MAX_REASON_LENGTH = 2000;
 
 /**
- * Text from outside in a form that is safe in a log line: one line, no terminal commands, bounded.
+ * Returns text from outside in a form that is safe in a log line: one line, without terminal commands, of limited length.
  *
  * @param maxLength longer text is cut before it is encoded
- * @returns control characters as `\u{a}`
+ * @returns the text with control characters as `\u{a}`
  */
 export function printable(text: string, maxLength: number): string {
   const short = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
@@ -18,8 +18,8 @@ export function printable(text: string, maxLength: number): string {
 }
 
 /**
- * Stands for a session where its handle is more than is needed: the same session always gives the same, and nothing
- * leads back.
+ * Returns a shortened hash of a session handle: it is the same for each use of a session, and the handle cannot be computed
+ * from it.
  *
  * @returns the first 16 hexadecimal digits of the SHA-256 of the handle
  */

@@ -1,6 +1,5 @@
 import { Subject, type Observable } from 'rxjs';
-import { DeferredDelivery } from './deferred-delivery.js';
-import { IsolatedObservable } from './isolated-observable.js';
+import { DeferredDelivery, IsolatedObservable } from './event-delivery.js';
 import { clientAddress } from '../util/client-address.js';
 import { getRequestFromUserContext, type UserContext } from '../util/user-context.js';
 import { printable } from './printable.js';

@@ -53,7 +53,7 @@ export class Telemetry {
   private readonly unsubscribers: (() => void)[] = [];
 
   /**
-   * @param api undefined without OpenTelemetry: then nothing is subscribed
+   * @param api undefined without OpenTelemetry, which disables this class
    * @param source the events of the module; messages of other modules are ignored, and the end of its stream is the end of
    *   all subscriptions
    */
@@ -66,7 +66,7 @@ export class Telemetry {
     source.immediate.subscribe({ complete: () => this.stop() });
   }
 
-  /** Ends all subscriptions. Does nothing when called again. */
+  /** Ends all subscriptions. Further calls have no effect. */
   stop(): void {
     for (const unsubscribe of this.unsubscribers.splice(0)) unsubscribe();
   }

@@ -1,4 +1,4 @@
-import { isExactOrigin } from '../util/exact-origin.js';
+import { isExactOrigin } from '../util/hosts.js';
 
 const SESSION_HEADERS = ['rid', 'fdi-version', 'anti-csrf', 'authorization', 'st-auth-mode'] as const;
 

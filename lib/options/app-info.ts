@@ -1,71 +1,42 @@
-import type { ConfigProblem } from '../errors.js';
-import type { RequestScope } from '../util/user-context.js';
+import type { HttpRequest } from '../util/http-exchange.js';
+import type { RequestScope, UserContext } from '../util/user-context.js';
 import { normaliseDomain, normalisePath, registrableSite } from './domains.js';
-import { isOptionsObject, OptionReader, show, textOption } from './option-reader.js';
-import type { AppInfo } from './session-config.js';
-import type { AppInfoOptions } from './wire-options.js';
+import { callback, text, type Method } from './option-checks.js';
+import {
+  isComplete,
+  isOptionsObject,
+  option,
+  readOptions,
+  required,
+  show,
+  type Check,
+  type OptionPlace,
+  type OptionsOf,
+} from './option-table.js';
 
-const KNOWN_NAMES: Record<keyof AppInfoOptions, true> = {
-  appName: true,
-  apiDomain: true,
-  websiteDomain: true,
-  origin: true,
-  apiBasePath: true,
-  websiteBasePath: true,
-  apiGatewayPath: true,
-};
+/** `appInfo` after normalisation. Domains have a scheme and no path; paths start with `/` or are empty. */
+export interface AppInfo {
+  readonly appName: string;
+  /** Origin of the API, `https://api.example.com`. */
+  readonly apiDomain: string;
+  /** Gateway path and base path together, as the client sees it: `/gateway/auth`. */
+  readonly apiBasePath: string;
+  /** Prefix that a gateway strips before the request arrives; empty when there is none. */
+  readonly apiGatewayPath: string;
+  readonly websiteBasePath: string;
+  /** Site (registrable domain) of the API, or `localhost`. */
+  readonly apiSite: string;
+  /** Origin of the website for a request. */
+  websiteOrigin(scope: RequestScope): string;
+  /** Site of the website for a request. Throws an Error when it cannot be determined. */
+  websiteSite(scope: RequestScope): string;
+}
 
-/** `appInfo` as read, and the website's origin where it is the same for every request. */
+/** The resolved `appInfo`, and the website's origin if it is the same for every request. */
 export interface ResolvedAppInfo {
   readonly appInfo: AppInfo;
   /** `undefined`: `origin` is a function. */
   readonly constantOrigin: string | undefined;
-}
-
-type OriginOf = (scope: RequestScope) => string;
-
-/**
- * Reads `appInfo`.
- *
- * @param problems receives what is wrong
- * @returns undefined when something is wrong that the rest cannot do without
- */
-export function resolveAppInfo(value: unknown, problems: ConfigProblem[]): ResolvedAppInfo | undefined {
-  if (!isOptionsObject(value)) {
-    const seen = value === undefined ? 'is missing' : `${show(value)} does not work`;
-    problems.push({ path: 'appInfo', message: `${seen}: give { appName, apiDomain, websiteDomain }` });
-    return undefined;
-  }
-  const reader = new OptionReader(value, problems, 'appInfo.');
-  reader.rejectUnknown(Object.keys(KNOWN_NAMES));
-  const appName = reader.required('appName', textOption(nonEmpty), 'give the name of the application');
-  const api = reader.required(
-    'apiDomain',
-    textOption(readDomain),
-    'give the origin of this API, https://api.example.com for example',
-  );
-  const website = readWebsite(reader, value);
-  const basePath = reader.optional('apiBasePath', textOption(normalisePath)) ?? '/auth';
-  const gatewayPath = reader.optional('apiGatewayPath', textOption(normalisePath)) ?? '';
-  const websiteBasePath = reader.optional('websiteBasePath', textOption(normalisePath)) ?? '/auth';
-  if (appName === undefined || api === undefined || website === undefined) return undefined;
-
-  const isConstant = typeof website !== 'function';
-  const websiteOrigin = isConstant ? () => website.origin : website;
-  const websiteSite = isConstant
-    ? () => website.site
-    : (scope: RequestScope) => registrableSite(website(scope));
-  const appInfo: AppInfo = {
-    appName,
-    apiDomain: api.origin,
-    apiBasePath: gatewayPath + basePath,
-    apiGatewayPath: gatewayPath,
-    websiteBasePath,
-    apiSite: api.site,
-    websiteOrigin,
-    websiteSite,
-  };
-  return { appInfo: Object.freeze(appInfo), constantOrigin: isConstant ? website.origin : undefined };
 }
 
 interface Domain {
@@ -73,45 +44,98 @@ interface Domain {
   readonly site: string;
 }
 
-/** `origin` wins over `websiteDomain`; both are checked. */
-function readWebsite(
-  reader: OptionReader,
-  source: Readonly<Record<string, unknown>>,
-): Domain | OriginOf | undefined {
-  const hasOrigin = source['origin'] !== undefined;
-  const origin =
-    typeof source['origin'] === 'function'
-      ? readOriginFunction(reader)
-      : reader.optional('origin', textOption(readDomain));
-  const websiteDomain = reader.optional('websiteDomain', textOption(readDomain));
-  if (!hasOrigin && source['websiteDomain'] === undefined) {
-    reader.report(
-      'websiteDomain',
-      'is missing: give websiteDomain or origin, https://example.com for example',
-    );
-  }
-  return hasOrigin ? origin : websiteDomain;
-}
+/** The option `origin` as a function. */
+export type ChooseOrigin = (input: { request: HttpRequest | undefined; userContext: UserContext }) => string;
 
-function readOriginFunction(reader: OptionReader): OriginOf | undefined {
-  const configured = reader.function<(scope: RequestScope) => unknown>('origin');
-  return (
-    configured &&
-    ((scope) => {
-      const origin = configured({ request: scope.request, userContext: scope.userContext });
-      if (typeof origin !== 'string')
-        throw new Error(`appInfo.origin gave ${show(origin)}; text is expected`);
-      return normaliseDomain(origin);
-    })
-  );
-}
-
-function readDomain(text: string): Domain {
-  const origin = normaliseDomain(text);
+const domain = text((given): Domain => {
+  const origin = normaliseDomain(given);
   return { origin, site: registrableSite(origin) };
-}
+});
 
-function nonEmpty(text: string): string {
-  if (text.trim() === '') throw new Error('it must not be empty');
-  return text;
+const name = text((given) => {
+  if (given.trim() === '') throw new Error('it must not be empty');
+  return given;
+});
+
+/** A constant origin, or a function whose result is checked at each use. */
+const origin: Check<string | Method<ChooseOrigin>, Domain | ((scope: RequestScope) => string)> = (
+  value,
+  place,
+) => {
+  if (typeof value !== 'function') return domain(value, place);
+  const choose = callback<(scope: RequestScope) => unknown>()(value, place);
+  return ({ request, userContext }) => {
+    const chosen = choose({ request, userContext });
+    if (typeof chosen !== 'string') throw new Error(`appInfo.origin gave ${show(chosen)}; text is expected`);
+    return normaliseDomain(chosen);
+  };
+};
+
+/** The options in `appInfo`. */
+export const APP_INFO_OPTIONS = {
+  /** A name for people; free text. */
+  appName: required(name, 'give the name of the application'),
+  /** Origin of this API, `https://api.example.com` for example. Decides `Secure`, `SameSite` and the issuer. */
+  apiDomain: required(domain, 'give the origin of this API, https://api.example.com for example'),
+  /**
+   * As `websiteDomain`, and wins over it; a function decides per request (`request` may be undefined).
+   * @defaultValue none: `websiteDomain` counts
+   */
+  origin: option(origin),
+  /**
+   * Origin of the website that calls the API. This or `origin` is required.
+   * @defaultValue none: `origin` counts
+   */
+  websiteDomain: option(domain),
+  /**
+   * Path under which the session routes live; `/` for none.
+   * @defaultValue `/auth`
+   */
+  apiBasePath: option(text(normalisePath), '/auth'),
+  /**
+   * Path of the website's sign-in pages. The library only passes it on and does not use it.
+   * @defaultValue `/auth`
+   */
+  websiteBasePath: option(text(normalisePath), '/auth'),
+  /**
+   * Prefix that an API gateway strips before the request arrives; it becomes part of cookie paths and the issuer.
+   * @defaultValue none
+   */
+  apiGatewayPath: option(text(normalisePath), ''),
+};
+
+/**
+ * Where the application lives. The same values go into the browser client's configuration.
+ *
+ * @publicApi
+ */
+export interface AppInfoOptions extends OptionsOf<typeof APP_INFO_OPTIONS> {}
+
+/**
+ * Reads `appInfo`.
+ *
+ * @returns undefined when a part is missing or wrong that the rest cannot do without
+ */
+export function readAppInfo(value: unknown, { path, problems }: OptionPlace): ResolvedAppInfo | undefined {
+  if (!isOptionsObject(value)) throw new Error('give { appName, apiDomain, websiteDomain }');
+  const read = readOptions(APP_INFO_OPTIONS, value, problems, `${path}.`);
+  if (value['origin'] === undefined && value['websiteDomain'] === undefined) {
+    const message = 'is missing: give websiteDomain or origin, https://example.com for example';
+    problems.push({ path: `${path}.websiteDomain`, message });
+  }
+  // `origin` wins over `websiteDomain`; both are checked.
+  const website = value['origin'] === undefined ? read.websiteDomain : read.origin;
+  if (!isComplete(APP_INFO_OPTIONS, read) || website === undefined) return undefined;
+  const isConstant = typeof website !== 'function';
+  const appInfo: AppInfo = {
+    appName: read.appName,
+    apiDomain: read.apiDomain.origin,
+    apiBasePath: read.apiGatewayPath + read.apiBasePath,
+    apiGatewayPath: read.apiGatewayPath,
+    websiteBasePath: read.websiteBasePath,
+    apiSite: read.apiDomain.site,
+    websiteOrigin: isConstant ? () => website.origin : website,
+    websiteSite: isConstant ? () => website.site : (scope) => registrableSite(website(scope)),
+  };
+  return { appInfo: Object.freeze(appInfo), constantOrigin: isConstant ? website.origin : undefined };
 }

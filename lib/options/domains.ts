@@ -1,5 +1,5 @@
 import { isIPv4 } from 'node:net';
-import { isLocalName } from '../util/local-host.js';
+import { isLocalName } from '../util/hosts.js';
 import { registrableDomain } from './public-suffix.js';
 
 const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;

@@ -1,87 +1,48 @@
-import type { ConfigProblem } from '../errors.js';
-import {
-  booleanOption,
-  integerOption,
-  isOptionsObject,
-  OptionReader,
-  oneOfOption,
-  type ParseOption,
-} from './option-reader.js';
 import type { UserContext } from '../util/user-context.js';
+import { callback, oneOf, trueOrFalse, wholeNumber } from './option-checks.js';
+import { group, option, required, type Check, type OptionsOf, type Resolved } from './option-table.js';
 
-/**
- * The options of the module about watching sessions and limiting attempts.
- *
- * @publicApi
- */
-export interface ObservabilityOptions {
-  /**
-   * Spans and metrics through `@opentelemetry/api`. Default: where that package can be found, and nothing otherwise. `true`:
-   * the application does not start without it. `false`: never.
-   */
-  telemetry?: boolean;
-  /** Who may refuse refreshes and callers with bad access tokens. Default: nobody. */
-  rateLimit?: RateLimitOptions;
-}
-
-/** The same with nothing left open. */
-export interface ObservabilityConfig {
-  readonly telemetry: boolean | 'auto';
-  readonly rateLimit: RateLimitConfig | undefined;
-}
-
-export const OBSERVABILITY_OPTION_NAMES: Readonly<Record<keyof ObservabilityOptions, true>> = {
-  telemetry: true,
-  rateLimit: true,
-};
-
-export function readObservability(reader: OptionReader, problems: ConfigProblem[]): ObservabilityConfig {
-  return {
-    telemetry: reader.optional('telemetry', booleanOption) ?? 'auto',
-    rateLimit: readRateLimit(reader, problems),
-  };
-}
-
-interface RateLimitedAttemptBase {
-  /** The client's address as the framework tells it; undefined outside of requests. */
+interface PresentedToken {
+  /** The client's address as the framework reports it; undefined outside of requests. */
   readonly ip: string | undefined;
-  /** What to count by: the /64 network of an IPv6 address, an IPv4 address as a whole. */
+  /** The key to count by: the /64 network of an IPv6 address, an IPv4 address as a whole. */
   readonly ipGroup: string | undefined;
   readonly userContext: UserContext;
 }
 
 /**
- * What a {@link RateLimiter} decides on.
+ * The attempt that a {@link RateLimiter} decides on.
  *
  * @publicApi
  */
 export type RateLimitedAttempt =
-  /** A refresh token was presented; nothing has been asked, decided or signed yet. */
-  | (RateLimitedAttemptBase & {
+  /** A refresh token was presented; the core has not been called yet and no token was signed. */
+  | (PresentedToken & {
       readonly kind: 'refresh';
       /**
-       * Proven by the token's encryption, which says nothing of whether the session still exists; with `remoteCore`, which
-       * alone can open it, undefined.
+       * Proven by the token's encryption; the session may have ended since. Undefined with `remoteCore`, because only the
+       * remote core can decrypt the token.
        */
       readonly sessionHandle: string | undefined;
       /**
-       * The login method that the session was created with; as above. Tokens of sessions that have ended tell it, too, so
-       * whoever holds an old one can use up what a limit by user leaves to all the user's sessions: they get 429, and nobody
-       * is signed out. Prefer to count by `sessionHandle` and `ipGroup`.
+       * The login method that the session was created with; undefined as `sessionHandle`. Tokens of ended sessions carry it,
+       * too, so the holder of an old one can use up a limit by user for all sessions of that user: they get 429 and stay
+       * signed in. Prefer to count by `sessionHandle` and `ipGroup`.
        */
       readonly recipeUserId: string | undefined;
     })
   /**
-   * An access token was presented and refused. Expired ones are among them, with `TRY_REFRESH_TOKEN`: every client has
-   * one now and then. Whose it was is not proven, so it is not told.
+   * An access token was presented and refused. Expired ones count, too, with `TRY_REFRESH_TOKEN`: every client presents one
+   * now and then. The user is not proven, so it is not part of the attempt.
    */
-  | (RateLimitedAttemptBase & {
+  | (PresentedToken & {
       readonly kind: 'failed-verify';
       readonly reason: 'UNAUTHORISED' | 'TRY_REFRESH_TOKEN';
     });
 
 /**
- * `allowed: false` is answered with status 429 and `Retry-After`; no token is cleared and the session stands.
+ * The decision of a {@link RateLimiter}. The response to `allowed: false` is 429 with `Retry-After`; no token is cleared and
+ * the session stays.
  *
  * @publicApi
  */
@@ -91,56 +52,65 @@ export type RateLimitDecision =
   | { readonly allowed: false; readonly retryAfterSec: number };
 
 /**
- * Counts attempts and says which of them go on. Called once for each attempt; that parallel attempts are each counted is
- * its own matter.
+ * Counts attempts and decides which of them continue. Called once for each attempt; the limiter itself must count parallel
+ * attempts one by one.
  *
  * @publicApi
  */
 export type RateLimiter = (attempt: RateLimitedAttempt) => RateLimitDecision | Promise<RateLimitDecision>;
+
+/** The options in `rateLimit`. */
+export const RATE_LIMIT_OPTIONS = {
+  /** Decides before each refresh and after each refused access token. */
+  limiter: required(
+    callback<RateLimiter>(),
+    'give a function that returns { allowed: true } or { allowed: false, retryAfterSec }',
+  ),
+  /**
+   * The outcome of an attempt when the limiter throws, gives no decision or takes longer than `timeoutMs`; in both cases the
+   * process warns of it, once a minute. `allow`: it continues, so that a failing counter stops no user. `refuse`: the
+   * response is 503.
+   * @defaultValue `allow`
+   */
+  whenUnavailable: option(oneOf('allow', 'refuse'), 'allow'),
+  /**
+   * How long the limiter may take, milliseconds; 1 to 60,000.
+   * @defaultValue 1000
+   */
+  timeoutMs: option(wholeNumber(1, 60_000), 1000),
+};
 
 /**
  * The option `rateLimit` of the module.
  *
  * @publicApi
  */
-export interface RateLimitOptions {
-  /** Decides before each refresh and after each refused access token. `fixedWindowLimiter` makes one for a single process. */
-  limiter: RateLimiter;
+export interface RateLimitOptions extends OptionsOf<typeof RATE_LIMIT_OPTIONS> {}
+
+export type RateLimitConfig = Resolved<typeof RATE_LIMIT_OPTIONS>;
+
+/** Accepts `true` and `false`; absence means `'auto'`. */
+export const onOffOrAuto: Check<boolean, boolean | 'auto'> = trueOrFalse;
+
+/** The options about watching sessions and limiting attempts. */
+export const OBSERVABILITY_OPTIONS = {
   /**
-   * What becomes of an attempt when the limiter throws, gives no decision or takes longer than `timeoutMs`; each way the
-   * process warns of it, once a minute. `allow`: it goes on. `refuse`: it is answered with 503. Default `allow`: nobody
-   * should be unable to go on working because a counter is away.
+   * Spans and metrics through `@opentelemetry/api`. `true`: the application does not start without that package. `false`: never.
+   * @defaultValue on if that package can be found, otherwise off
    */
-  whenUnavailable?: 'allow' | 'refuse';
-  /** How long the limiter may take, milliseconds. Default 1000; 1 to 60,000. */
-  timeoutMs?: number;
-}
-
-/** The same with nothing left open. */
-export type RateLimitConfig = Readonly<Required<RateLimitOptions>>;
-
-const NAMES: Readonly<Record<keyof RateLimitOptions, true>> = {
-  limiter: true,
-  whenUnavailable: true,
-  timeoutMs: true,
+  telemetry: option(onOffOrAuto, 'auto'),
+  /**
+   * Limits refreshes, and callers with bad access tokens.
+   * @defaultValue no limit
+   */
+  rateLimit: option<RateLimitOptions, RateLimitConfig | undefined>(
+    group(RATE_LIMIT_OPTIONS, 'an object with limiter'),
+  ),
 };
 
-/** @returns undefined where nothing is limited, or the option is wrong */
-export function readRateLimit(reader: OptionReader, problems: ConfigProblem[]): RateLimitConfig | undefined {
-  const source = reader.optional('rateLimit', optionsObject);
-  if (source === undefined) return undefined;
-  const own = new OptionReader(source, problems, 'rateLimit.');
-  own.rejectUnknown(Object.keys(NAMES));
-  const limiter = own.function<RateLimiter>('limiter');
-  if (source['limiter'] === undefined)
-    own.report('limiter', 'is missing: give a function, or fixedWindowLimiter({ … })');
-  const whenUnavailable =
-    own.optional('whenUnavailable', oneOfOption<'allow' | 'refuse'>(['allow', 'refuse'])) ?? 'allow';
-  const timeoutMs = own.optional('timeoutMs', integerOption(1, 60_000)) ?? 1000;
-  return limiter && { limiter, whenUnavailable, timeoutMs };
-}
-
-const optionsObject: ParseOption<Readonly<Record<string, unknown>>> = (value) => {
-  if (!isOptionsObject(value)) throw new Error('an object with limiter is expected');
-  return value;
-};
+/**
+ * The options of the module about watching sessions and limiting attempts.
+ *
+ * @publicApi
+ */
+export interface ObservabilityOptions extends OptionsOf<typeof OBSERVABILITY_OPTIONS> {}

@@ -56,13 +56,13 @@ export function callback<F extends (...args: never[]) => unknown>(): Check<Metho
   };
 }
 
-/** Accepts a non-empty array whose elements all pass `isElement`; the result is a frozen copy. */
+/** Accepts an array that is not empty and whose elements all pass `isElement`; the result is a frozen copy. */
 export function listOf<Element>(
   isElement: (element: unknown) => boolean,
   expected: string,
 ): Check<readonly Element[]> {
   return (value) => {
-    if (!Array.isArray(value) || !value.every(isElement)) throw new Error(`${expected} is expected`);
+    if (!Array.isArray(value) || value.length === 0 || !value.every(isElement)) throw new Error(expected);
     return Object.freeze([...(value as Element[])]);
   };
 }

@@ -58,8 +58,9 @@ type Obligatory<Table, Name extends keyof Table> = { -readonly [Key in Name]: Gi
 type Voluntary<Table, Name extends keyof Table> = { -readonly [Key in Name]?: GivenBy<Table[Key]> };
 
 /** The options of a table as users write them. */
-export type OptionsOf<Table> = Obligatory<Table, RequiredNames<Table>> &
-  Voluntary<Table, Exclude<keyof Table, RequiredNames<Table>>>;
+export type OptionsOf<Table> = [RequiredNames<Table>] extends [never]
+  ? Voluntary<Table, keyof Table> // without an empty part, beside which TypeScript would accept a number
+  : Obligatory<Table, RequiredNames<Table>> & Voluntary<Table, Exclude<keyof Table, RequiredNames<Table>>>;
 
 /** The options of a table after reading; none is optional. */
 export type Resolved<Table> = { readonly [Name in keyof Table]: ReadBy<Table[Name]> };

@@ -1,5 +1,10 @@
+import { isExactOrigin } from '../util/hosts.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 import type { UserContext } from '../util/user-context.js';
+import { readAppInfo, type AppInfoOptions, type ResolvedAppInfo } from './app-info.js';
+import { normalisePath, normaliseSessionScope } from './domains.js';
+import { callback, listOf, oneOf, text, trueOrFalse, wholeNumber } from './option-checks.js';
+import { option, required, type Check, type OptionsOf } from './option-table.js';
 
 /** @publicApi */
 export type TokenType = 'access' | 'refresh';
@@ -10,120 +15,186 @@ export type AntiCsrfMode = 'VIA_TOKEN' | 'VIA_CUSTOM_HEADER' | 'NONE';
 /** @publicApi */
 export type CookieSameSite = 'strict' | 'lax' | 'none';
 
-/**
- * Where the application lives. The same values go into the browser client's configuration.
- *
- * @publicApi
- */
-export interface AppInfoOptions {
-  /** A name for people; free text. */
-  appName: string;
-  /** Origin of this API, `https://api.example.com` for example. Decides `Secure`, `SameSite` and the issuer. */
-  apiDomain: string;
-  /** Origin of the website that calls the API. This or `origin` is required. */
-  websiteDomain?: string;
-  /** As `websiteDomain`, and wins over it; a function decides per request (`request` may be undefined). */
-  origin?: string | ((input: { request: HttpRequest | undefined; userContext: UserContext }) => string);
-  /** Path under which the session routes live. Default `/auth`; `/` for none. */
-  apiBasePath?: string;
-  /** Path of the website's sign-in pages. Default `/auth`; only handed on, nothing here uses it. */
-  websiteBasePath?: string;
-  /** Prefix that an API gateway strips before the request arrives; it becomes part of cookie paths and the issuer. */
-  apiGatewayPath?: string;
-}
+/** Chooses the transfer methods that a request may use. */
+export type ChooseTransferMethod = (input: {
+  req: HttpRequest;
+  forCreateNewSession: boolean;
+  userContext: UserContext;
+}) => TokenTransferMethod | 'any';
+/** Chooses the name of a cookie or a header. */
+export type NameForTokenType = (req: HttpRequest, tokenType: TokenType, userContext: UserContext) => string;
 
-/**
- * The recipe's own options that concern the wire: cookies, headers, anti-CSRF, keys, status codes.
- *
- * @publicApi
- */
-export interface SessionWireOptions {
+const seconds: Check<number> = (value) => {
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 1) {
+    throw new Error('seconds are expected, at least 1');
+  }
+  return value;
+};
+
+const sameSite: Check<CookieSameSite> = (value, place) =>
+  oneOf('strict', 'lax', 'none')(typeof value === 'string' ? value.trim().toLowerCase() : value, place);
+
+const origins = listOf<string>(
+  (origin) => typeof origin === 'string' && isExactOrigin(origin),
+  'a list of exact origins is expected, as browsers send them: ["https://shop.example.com"]',
+);
+
+const issuers: Check<readonly string[]> = (value, place) => {
+  if (Array.isArray(value) && value.length === 0) {
+    throw new Error('the list is empty, which would refuse every token; left out, all are accepted');
+  }
+  return listOf<string>(
+    (issuer) => typeof issuer === 'string' && issuer !== '',
+    'a list of issuers is expected, exactly as tokens name them: ["https://api.example.com/auth"]; left out, all are accepted',
+  )(value, place);
+};
+
+const audience: Check<string> = (value) => {
+  if (typeof value !== 'string' || value === '') {
+    throw new Error('one audience is expected, exactly as tokens name it; left out, all are accepted');
+  }
+  return value;
+};
+
+/** On creation the client's `st-auth-mode` decides; an existing session may use either way. */
+const transferMethodByHeader: ChooseTransferMethod = ({ req, forCreateNewSession }) => {
+  if (!forCreateNewSession) return 'any';
+  const mode = req.getHeaderValue('st-auth-mode')?.toLowerCase();
+  return mode === 'cookie' || mode === 'header' ? mode : 'any';
+};
+
+const defaultHeaderName: NameForTokenType = (_req, tokenType) =>
+  tokenType === 'access' ? 'st-access-token' : 'st-refresh-token';
+
+/** The options for cookies, headers, anti-CSRF, keys and status codes. */
+export const WIRE_OPTIONS = {
   /** Where the application lives. */
-  appInfo: AppInfoOptions;
+  appInfo: required<AppInfoOptions, ResolvedAppInfo | undefined>(
+    readAppInfo,
+    'give { appName, apiDomain, websiteDomain }',
+  ),
 
   /**
-   * `Domain` of the token cookies. Default: none, the cookies belong to the API's host only. `.example.com` shares
-   * them with every subdomain.
+   * `Domain` of the token cookies. `.example.com` shares them with every subdomain.
+   * @defaultValue none: the cookies belong to the API's host only
    */
-  cookieDomain?: string;
+  cookieDomain: option(text(normaliseSessionScope)),
   /**
-   * The `cookieDomain` that was used before, `''` for "none". Set it for as long as old refresh tokens live after a
-   * change of `cookieDomain`: duplicates of the old domain are then removed at refresh. Default: duplicates are an error.
+   * The `cookieDomain` that was used before, `''` for "none". Set it after a change of `cookieDomain` for as long as old
+   * refresh tokens live: a refresh then removes the duplicate cookies of the old domain.
+   * @defaultValue none: duplicate cookies are an error
    */
-  olderCookieDomain?: string;
-  /** `Secure` on the token cookies. Default: true iff `apiDomain` is https. */
-  cookieSecure?: boolean;
-  /** `SameSite` of the token cookies. Default: `none` if API and website are different sites or schemes, else `lax`. */
-  cookieSameSite?: CookieSameSite;
-  /** `Partitioned` (CHIPS) on the token cookies; needs `cookieSecure`. Default false. */
-  cookiePartitioned?: boolean;
+  olderCookieDomain: option(text((scope) => (scope === '' ? '' : normaliseSessionScope(scope)))),
+  /**
+   * `Secure` on the token cookies: browsers send them over https only.
+   * @defaultValue true if `apiDomain` is https, otherwise false
+   */
+  cookieSecure: option(trueOrFalse),
+  /**
+   * `SameSite` of the token cookies.
+   * @defaultValue `none` if API and website are different sites or schemes, otherwise `lax`
+   */
+  cookieSameSite: option(sameSite),
+  /**
+   * `Partitioned` (CHIPS) on the token cookies; needs `cookieSecure`.
+   * @defaultValue false
+   */
+  cookiePartitioned: option(trueOrFalse, false),
   /**
    * Adds the strongest prefix whose conditions hold to the default cookie names: `__Host-` to the access token's (no
-   * `cookieDomain`, path `/`), `__Secure-` otherwise; the refresh token's path is the refresh route, so it always gets
-   * `__Secure-`. Browsers then refuse such cookies from insecure pages and, with `__Host-`, from neighbouring hosts.
-   * Needs `cookieSecure`; changing it signs everybody out. Default false.
+   * `cookieDomain`, path `/`), otherwise `__Secure-`. The refresh token's cookie always gets `__Secure-`, because its path is
+   * the refresh route. Browsers then refuse such cookies from insecure pages and, with `__Host-`, from neighbouring hosts.
+   * Needs `cookieSecure`; changing it signs every user out.
+   * @defaultValue false
    */
-  cookieNamePrefixes?: boolean;
-  /** Path of the access token cookie. Default `/`. */
-  accessTokenPath?: string;
+  cookieNamePrefixes: option(trueOrFalse, false),
+  /**
+   * Path of the access token cookie.
+   * @defaultValue `/`
+   */
+  accessTokenPath: option(
+    text((path) => normalisePath(path) || '/'),
+    '/',
+  ),
 
   /**
-   * Protection of cookie requests against cross-site forgery. `VIA_TOKEN`: a token bound to the session in the
-   * `anti-csrf` header. `VIA_CUSTOM_HEADER`: any `rid` header. `NONE`. Default per request: `VIA_CUSTOM_HEADER` where
-   * SameSite is `none`, else `NONE`.
+   * Protection of cookie requests against cross-site forgery. `VIA_TOKEN`: a token bound to the session in the `anti-csrf`
+   * header. `VIA_CUSTOM_HEADER`: any `rid` header. `NONE`: no protection but SameSite.
+   * @defaultValue per request: `VIA_CUSTOM_HEADER` if SameSite is `none`, otherwise `NONE`
    */
-  antiCsrf?: AntiCsrfMode;
+  antiCsrf: option(oneOf('VIA_TOKEN', 'VIA_CUSTOM_HEADER', 'NONE')),
 
   /**
-   * The only origins whose browsers may change state with the session's cookies, spelled exactly as in the `Origin`
-   * header; without that header `Sec-Fetch-Site` decides. Others get 401 and keep their tokens. Comes on top of
-   * `antiCsrf`. Default: not checked.
+   * The only origins whose browsers may change state with the session's cookies, spelled exactly as in the `Origin` header;
+   * without that header `Sec-Fetch-Site` decides. Other origins get 401 and keep their tokens. Works in addition to
+   * `antiCsrf`.
+   * @defaultValue not checked
    */
-  allowedOrigins?: readonly string[];
+  allowedOrigins: option(origins),
 
   /**
-   * Whose access tokens are accepted: `iss` must be one of these, exactly. Sessions carry the issuer of the application that
+   * Accepted issuers of access tokens: `iss` must be one of these, exactly. Sessions carry the issuer of the application that
    * created them, `apiDomain` with the base path (`https://api.example.com/auth`), for as long as they live. Other sessions
-   * get 401, here and at the refresh, and keep their tokens; creating one throws. Default: not checked, every session of the
-   * core counts.
+   * get 401, here and at the refresh, and keep their tokens; creating one throws.
+   * @defaultValue not checked: every session of the core counts
    */
-  accessTokenIssuers?: readonly string[];
+  accessTokenIssuers: option(issuers),
   /**
-   * For whom access tokens must be made: `aud` must be this text, or a list with it. Nothing sets `aud` by itself: put it
-   * into `accessTokenPayload` when a session is created. Others get 401 as with `accessTokenIssuers`. Default: not checked.
+   * Required audience of access tokens: `aud` must be this text, or a list with it. The library does not set `aud`: put it
+   * into `accessTokenPayload` when a session is created. Other tokens get 401 as with `accessTokenIssuers`.
+   * @defaultValue not checked
    */
-  accessTokenAudience?: string;
+  accessTokenAudience: option(audience),
 
   /**
-   * Which transfer method a request may use; `any` lets the client's `st-auth-mode` header decide on creation and both
-   * be read otherwise. Default: `any`, and on creation what `st-auth-mode` says.
+   * Chooses the transfer methods that a request may use. `any`: on creation the client's `st-auth-mode` header decides,
+   * otherwise both are read.
+   * @defaultValue `any`, and on creation the method that `st-auth-mode` names
    */
-  getTokenTransferMethod?(input: {
-    req: HttpRequest;
-    forCreateNewSession: boolean;
-    userContext: UserContext;
-  }): TokenTransferMethod | 'any';
-  /** Cookie name for a token type. Default `sAccessToken`, `sRefreshToken`. */
-  getCookieNameForTokenType?(req: HttpRequest, tokenType: TokenType, userContext: UserContext): string;
-  /** Response header name for a token type. Default `st-access-token`, `st-refresh-token`. */
-  getResponseHeaderNameForTokenType?(
-    req: HttpRequest,
-    tokenType: TokenType,
-    userContext: UserContext,
-  ): string;
-  /** Repeats the access token of cookie sessions in the response header, so that scripts can read it. Default false. */
-  exposeAccessTokenToFrontendInCookieBasedAuth?: boolean;
+  getTokenTransferMethod: option(callback<ChooseTransferMethod>(), transferMethodByHeader),
+  /**
+   * Cookie name for a token type.
+   * @defaultValue `sAccessToken` and `sRefreshToken`
+   */
+  getCookieNameForTokenType: option(callback<NameForTokenType>()),
+  /**
+   * Response header name for a token type.
+   * @defaultValue `st-access-token` and `st-refresh-token`
+   */
+  getResponseHeaderNameForTokenType: option(callback<NameForTokenType>(), defaultHeaderName),
+  /**
+   * Repeats the access token of cookie sessions in the response header, so that scripts can read it.
+   * @defaultValue false
+   */
+  exposeAccessTokenToFrontendInCookieBasedAuth: option(trueOrFalse, false),
 
   /**
-   * Sign access tokens with the rotating (`d-…`) keys; false uses the static (`s-…`) key, which never changes.
-   * Changing it makes every session refresh once. Default true.
+   * Signs access tokens with the rotating (`d-…`) keys; false uses the static (`s-…`) key, which never changes. Changing it
+   * makes every session refresh once.
+   * @defaultValue true
    */
-  useDynamicAccessTokenSigningKey?: boolean;
-  /** Seconds after which verification keys are fetched again. Default 14400 (4 h), at least 1. */
-  jwksRefreshIntervalSec?: number;
+  useDynamicAccessTokenSigningKey: option(trueOrFalse, true),
+  /**
+   * Seconds after which verification keys are fetched again; at least 1.
+   * @defaultValue 14,400 (4 hours)
+   */
+  jwksRefreshIntervalSec: option(seconds, 14_400),
 
-  /** Status of "sign in again" and "try refresh token". Default 401; at least 300; the browser client must know it. */
-  sessionExpiredStatusCode?: number;
-  /** Status of a failed claim check. Default 403; at least 300; differs from `sessionExpiredStatusCode`. */
-  invalidClaimStatusCode?: number;
-}
+  /**
+   * Status of "sign in again" and "try refresh token"; 300 to 599. The browser client must know it.
+   * @defaultValue 401
+   */
+  sessionExpiredStatusCode: option(wholeNumber(300, 599), 401),
+  /**
+   * Status of a failed claim check; 300 to 599. Must differ from `sessionExpiredStatusCode`.
+   * @defaultValue 403
+   */
+  invalidClaimStatusCode: option(wholeNumber(300, 599), 403),
+};
+
+/**
+ * The options that concern the wire: cookies, headers, anti-CSRF, keys, status codes.
+ *
+ * @publicApi
+ */
+export interface SessionWireOptions extends OptionsOf<typeof WIRE_OPTIONS> {}

@@ -9,13 +9,13 @@ import {
   type AnySessionError,
   type ClaimValidationError,
   type SessionErrorType,
+  assertNever,
 } from '../errors.js';
 import { errorReason } from '../events/printable.js';
 import { CapturedResponse } from '../http/captured-response.js';
 import { createSessionRequest, type SessionRequest } from '../http/session-request.js';
 import type { TokenTransport } from '../http/token-transport.js';
 import type { SessionConfig } from '../options/session-config.js';
-import { assertNever } from '../util/assert-never.js';
 import type { HttpExchange, HttpRequest, HttpResponse } from '../util/http-exchange.js';
 import { isJsonObject } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
@@ -108,7 +108,9 @@ export interface ErrorResponderDependencies {
   readonly config: Pick<SessionConfig, 'sessionExpiredStatusCode' | 'invalidClaimStatusCode'>;
   readonly transport: Pick<TokenTransport, 'clearBoth'>;
   readonly recipe: Pick<RecipeInterface, 'revokeSession'>;
-  readonly handlers: SessionErrorHandlers;
+  readonly handlers: {
+    readonly [Name in keyof SessionErrorHandlers]: SessionErrorHandlers[Name] | undefined;
+  };
   readonly prepareContext: PrepareContext;
   readonly logger: Pick<LoggerService, 'debug' | 'error'>;
 }

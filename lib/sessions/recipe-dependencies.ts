@@ -1,5 +1,4 @@
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
-import { provideClock } from '../claims/context-clock.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import { provideUserRoles, type UserRoleSource } from '../claims/user-roles.js';
 import type { CoreClient } from '../core/core-client.js';
@@ -9,7 +8,7 @@ import type { SessionFeatures } from '../options/feature-options.js';
 import type { SessionConfig } from '../options/session-config.js';
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import { SystemClock, type Clock } from '../util/clock.js';
-import type { UserContext } from '../util/user-context.js';
+import { provideClock, type UserContext } from '../util/user-context.js';
 import type { Devices } from './devices.js';
 import type { RateLimits } from './rate-limits.js';
 import type { RecipeInterface } from './recipe.interface.js';

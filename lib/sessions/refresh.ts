@@ -1,5 +1,6 @@
 import type { CoreSession } from '../core/core.types.js';
 import {
+  assertNever,
   ClearDuplicateSessionCookiesError,
   DuplicateSessionCookiesError,
   SessionError,
@@ -11,7 +12,6 @@ import { assertAllowedOrigin, decideAntiCsrfOnRefresh } from '../http/csrf.js';
 import type { SessionRequest } from '../http/session-request.js';
 import { otherMethod } from '../http/token-transport.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
-import { assertNever } from '../util/assert-never.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import type { UserContext } from '../util/user-context.js';
 import type { RecipeContext } from './recipe-dependencies.js';

@@ -1,11 +1,10 @@
 import type { VerifySessionResult } from '../core/core.types.js';
-import { TryRefreshTokenError, UnauthorisedError } from '../errors.js';
+import { assertNever, TryRefreshTokenError, UnauthorisedError } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
 import { assertAllowedOrigin, decideAntiCsrfOnVerify } from '../http/csrf.js';
 import type { SessionRequest } from '../http/session-request.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import type { AccessTokenInfo } from '../tokens/access-token.js';
-import { assertNever } from '../util/assert-never.js';
 import { deepFreeze } from '../util/json.js';
 import { chain, type MaybePromise } from '../util/maybe-promise.js';
 import { safeEqual } from '../util/safe-equal.js';

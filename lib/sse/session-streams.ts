@@ -5,8 +5,7 @@ import { SessionEvents } from '../events/session-events.js';
 import type { SessionContainer } from '../sessions/session-container.js';
 import { sessionEndTime, type ConnectionTimes } from '../websocket/session-end.js';
 import { RESOLVED_SESSION_OPTIONS } from '../session.constants.js';
-import { Clock } from '../util/clock.js';
-import { Deadline } from '../util/deadline.js';
+import { Clock, Deadline } from '../util/clock.js';
 import { errorReason } from '../events/printable.js';
 
 /**

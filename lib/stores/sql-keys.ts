@@ -1,4 +1,4 @@
-import type { StoredDynamicKey, StoredStaticKey } from './session-store.js';
+import { SessionStore, type StoredDynamicKey, type StoredStaticKey } from './session-store.js';
 import { OURS, type SessionTables } from './schema.js';
 import { readNumber, readOptionalText, readText } from './sql-client.js';
 import type { SqlConnection } from './sql-connection.js';
@@ -9,15 +9,17 @@ const REFRESH_TOKEN_KEY = 'refresh_token_key';
 const OWN_KEYS = { dynamic: 'nest_sessions_dynamic_key_', static: 'nest_sessions_static_key_' };
 const ALGORITHM_NAME = /^[A-Z0-9]{1,10}$/;
 
-/** The keys of a SQL store: the refresh-token key, rotating keys and static keys. */
-export class SqlKeys {
-  constructor(
-    private readonly connection: SqlConnection,
-    private readonly tables: SessionTables,
-  ) {}
+/** The half of a SQL store that keeps keys: the refresh-token key, rotating keys and static keys. */
+export abstract class SqlKeyStore extends SessionStore {
+  protected constructor(
+    protected readonly connection: SqlConnection,
+    protected readonly tables: SessionTables,
+  ) {
+    super();
+  }
 
   /** The primary key accepts one candidate, and the second read sees it, from whichever instance it came. */
-  async getOrSetRefreshTokenKey(candidate: string, nowMs: number): Promise<string> {
+  override async getOrSetRefreshTokenKey(candidate: string, nowMs: number): Promise<string> {
     const known = await this.findRefreshTokenKey();
     if (known !== undefined) return known;
     await this.connection.run(
@@ -32,7 +34,7 @@ export class SqlKeys {
     return stored;
   }
 
-  async findDynamicKeys(sinceMs: number): Promise<StoredDynamicKey[]> {
+  override async findDynamicKeys(sinceMs: number): Promise<StoredDynamicKey[]> {
     const rows = await this.connection.run(
       `SELECT created_at_time, value, NULL AS name FROM ${this.tables.dynamicKeys.sql}
          WHERE ${OURS} AND created_at_time >= $1
@@ -49,7 +51,7 @@ export class SqlKeys {
   }
 
   /** Takes a lock, because no row can guard the condition that a newer key is absent. */
-  async addDynamicKey(key: StoredDynamicKey, unlessSinceMs: number): Promise<void> {
+  override async addDynamicKey(key: StoredDynamicKey, unlessSinceMs: number): Promise<void> {
     const { createdAtMs, value, algorithm = 'RS256' } = key;
     const { dynamicKeys, keyValue } = this.tables;
     const values = [createdAtMs, value, unlessSinceMs];
@@ -75,7 +77,7 @@ export class SqlKeys {
     await this.connection.exclusively(dynamicKeys.sql, algorithm === 'RS256' ? rsa : other);
   }
 
-  async deleteDynamicKeys(beforeMs: number): Promise<void> {
+  override async deleteDynamicKeys(beforeMs: number): Promise<void> {
     const { dynamicKeys, keyValue } = this.tables;
     await this.connection.exclusiveSteps(dynamicKeys.sql, function* () {
       yield {
@@ -89,7 +91,7 @@ export class SqlKeys {
     });
   }
 
-  async findStaticKeys(): Promise<StoredStaticKey[]> {
+  override async findStaticKeys(): Promise<StoredStaticKey[]> {
     const rows = await this.connection.run(
       `SELECT key_id, key_string, algorithm, created_at FROM ${this.tables.staticKeys.sql} WHERE ${OURS}
        UNION ALL SELECT name, value, NULL, created_at_time FROM ${this.tables.keyValue.sql}
@@ -107,7 +109,7 @@ export class SqlKeys {
   }
 
   /** Takes a lock, as `addDynamicKey`. */
-  async addStaticKey({ kid, value, algorithm, createdAtMs }: StoredStaticKey): Promise<void> {
+  override async addStaticKey({ kid, value, algorithm, createdAtMs }: StoredStaticKey): Promise<void> {
     const { staticKeys, keyValue } = this.tables;
     const rsa = {
       text: `INSERT INTO ${staticKeys.sql} (app_id, key_id, key_string, algorithm, created_at)

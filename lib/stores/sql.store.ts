@@ -2,7 +2,6 @@ import { CoreBadInputError } from '../errors.js';
 import { selectSurplus } from '../util/session-cap.js';
 import {
   isStorableText,
-  SessionStore,
   type FoundSession,
   type LimitedInsert,
   type RowLimit,
@@ -11,8 +10,6 @@ import {
   type SessionKey,
   type SessionRow,
   type SessionsOfUsers,
-  type StoredDynamicKey,
-  type StoredStaticKey,
   type UpdateOnRead,
 } from './session-store.js';
 import {
@@ -24,11 +21,10 @@ import {
   toSessionKey,
   toSessionRow,
   type SchemaOptions,
-  type SessionTables,
 } from './schema.js';
 import type { SqlClient, SqlQuery, SqlSteps, SqlValue } from './sql-client.js';
 import { SqlConnection, DEFAULT_RETRY, type RetryPolicy } from './sql-connection.js';
-import { SqlKeys } from './sql-keys.js';
+import { SqlKeyStore } from './sql-keys.js';
 
 /** The options that all SQL stores have. */
 export interface SqlStoreOptions extends SchemaOptions {
@@ -51,22 +47,17 @@ const THE_SESSION = `${OURS} AND tenant_id = $1 AND session_handle = $2`;
  *
  * @see docs/protocol/core.md B15, C
  */
-export class SqlStore extends SessionStore {
-  private readonly tables: SessionTables;
-  private readonly connection: SqlConnection;
-  private readonly keys: SqlKeys;
+export class SqlStore extends SqlKeyStore {
   private sweepPosition: number | undefined;
 
   /** @throws {TypeError} an option cannot be used */
   constructor(client: SqlClient, options: SqlStoreOptions = {}, retry: RetryPolicy = DEFAULT_RETRY) {
-    super();
     const { migrate: isMigrating = true } = options;
     if (typeof isMigrating !== 'boolean') {
       throw new TypeError(`migrate: must be true or false, not ${JSON.stringify(isMigrating)}`);
     }
-    this.tables = sessionTables(options);
-    this.connection = new SqlConnection(client, this.tables, { isMigrating, retry });
-    this.keys = new SqlKeys(this.connection, this.tables);
+    const tables = sessionTables(options);
+    super(new SqlConnection(client, tables, { isMigrating, retry }), tables);
   }
 
   /** Opens the database and brings the tables up to date: once, and again only after a failure. */
@@ -246,30 +237,6 @@ export class SqlStore extends SessionStore {
       { nowMs, limit, position },
     );
     return { mayHaveMore: this.sweepPosition !== undefined };
-  }
-
-  override async getOrSetRefreshTokenKey(candidate: string, nowMs: number): Promise<string> {
-    return this.keys.getOrSetRefreshTokenKey(candidate, nowMs);
-  }
-
-  override async findDynamicKeys(sinceMs: number): Promise<StoredDynamicKey[]> {
-    return this.keys.findDynamicKeys(sinceMs);
-  }
-
-  override async addDynamicKey(key: StoredDynamicKey, unlessSinceMs: number): Promise<void> {
-    return this.keys.addDynamicKey(key, unlessSinceMs);
-  }
-
-  override async deleteDynamicKeys(beforeMs: number): Promise<void> {
-    return this.keys.deleteDynamicKeys(beforeMs);
-  }
-
-  override async findStaticKeys(): Promise<StoredStaticKey[]> {
-    return this.keys.findStaticKeys();
-  }
-
-  override async addStaticKey(key: StoredStaticKey): Promise<void> {
-    return this.keys.addStaticKey(key);
   }
 
   /** Closes the database if the store opened it; a later statement opens it again. */

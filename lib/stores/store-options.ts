@@ -1,4 +1,4 @@
-import { isOptionsObject, show } from '../options/option-reader.js';
+import { isOptionsObject, show } from '../options/option-table.js';
 import { findUnknownOptions } from '../options/unknown-options.js';
 
 /**

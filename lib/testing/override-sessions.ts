@@ -1,5 +1,6 @@
 import { CoreClient } from '../core/core-client.js';
 import { SessionEvents } from '../events/session-events.js';
+import { WIRE_OPTIONS } from '../options/wire-options.js';
 import type { ResolvedSessionOptions, SessionModuleOptions } from '../session.options.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS } from '../session.constants.js';
 import { Clock } from '../util/clock.js';
@@ -8,12 +9,12 @@ import { TestClock } from './test-clock.js';
 import {
   resolveForTests,
   replacementRoles,
-  testCore,
+  createTestCore,
   type SessionTestingOptions,
 } from './testing-options.js';
 
 /**
- * What is used of the builder that `Test.createTestingModule` of `@nestjs/testing` gives.
+ * The methods of the builder of `Test.createTestingModule` (`@nestjs/testing`) that are used.
  *
  * @publicApi
  */
@@ -24,14 +25,16 @@ export interface ProviderOverrides {
   };
 }
 
-/** Where the core of a `SessionCoreModule` says that it lives; nothing connects to it. */
-const NO_SESSION_MODULE = { apiDomain: 'http://localhost:3567', jwksRefreshIntervalSec: 14_400 };
+/** The address of the core of a `SessionCoreModule`; there is no connection to it. */
+const NO_SESSION_MODULE = {
+  apiDomain: 'http://localhost:3567',
+  jwksRefreshIntervalSec: WIRE_OPTIONS.jwksRefreshIntervalSec.fallback,
+};
 
 /**
- * Puts the sessions of an application under test into memory and on a clock that the test moves. The core that the
- * application configures is not made: no connection to its database or service is opened, whatever
- * `SessionModule.forRoot` or `forRootAsync` say, and what they say of the core need not even be valid. All other
- * options count as they are.
+ * Puts the sessions of an application under test into memory and on a clock that the test moves. The core that
+ * `SessionModule.forRoot` or `forRootAsync` configures is not created: no connection to its database or service is opened,
+ * and its options need not be valid. All other options apply unchanged.
  *
  * @returns the same builder
  * @throws {Error} `NODE_ENV` is `production`
@@ -49,16 +52,16 @@ export function overrideSessions<Builder extends ProviderOverrides>(
   builder.overrideProvider(RESOLVED_SESSION_OPTIONS).useFactory({
     inject: [SESSION_MODULE_OPTIONS],
     factory: (given: SessionModuleOptions) => {
-      const core = testCore(options, given.core);
+      const core = createTestCore(options, given.core);
       const userRoles = options.userRoles ?? given.userRoles ?? replacementRoles(given.core, core);
       return resolveForTests(given, { core, userRoles });
     },
   });
-  // A SessionCoreModule has a core too, and no resolved options of a SessionModule.
+  // A SessionCoreModule has a core too, but no resolved options of a SessionModule.
   builder.overrideProvider(CoreClient).useFactory({
     inject: [Clock, SessionEvents, { token: RESOLVED_SESSION_OPTIONS, optional: true }],
     factory: (clock: Clock, events: SessionEvents, resolved?: ResolvedSessionOptions): CoreClient => {
-      const core = resolved?.core ?? testCore(options);
+      const core = resolved?.core ?? createTestCore(options);
       const { apiDomain, jwksRefreshIntervalSec } = resolved
         ? { apiDomain: resolved.config.appInfo.apiDomain, ...resolved.config }
         : NO_SESSION_MODULE;

@@ -6,7 +6,7 @@ import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS } from '../session.con
 import { Clock } from '../util/clock.js';
 import { refuseProduction } from './refuse-production.js';
 import { TestClock } from './test-clock.js';
-import { NO_ROLES, resolveForTests, testCore, type SessionTestingOptions } from './testing-options.js';
+import { NO_ROLES, resolveForTests, createTestCore, type SessionTestingOptions } from './testing-options.js';
 
 /**
  * Options of `SessionTestingModule.forRoot`: those of `SessionModule`, none of which is required, and the clock.
@@ -24,8 +24,8 @@ const APP_INFO = {
 };
 
 /**
- * In place of `SessionModule` where a test does without the application's own module: one controller or guard with
- * sessions in memory, on a clock that the test moves.
+ * Replaces `SessionModule` in a test without the application's own module: one controller or guard with sessions in
+ * memory, on a clock that the test moves.
  *
  * @example
  * const module = await Test.createTestingModule({
@@ -39,7 +39,7 @@ export class SessionTestingModule {
   /** @throws {Error} `NODE_ENV` is `production` */
   static forRoot({ clock, core, ...options }: SessionTestingModuleOptions = {}): DynamicModule {
     refuseProduction('SessionTestingModule');
-    const provider = testCore(core === undefined ? {} : { core });
+    const provider = createTestCore(core === undefined ? {} : { core });
     const module = SessionModule.forRoot({ appInfo: APP_INFO, ...options });
     return {
       ...module,
@@ -53,7 +53,7 @@ export class SessionTestingModule {
           useFactory: (given: SessionModuleOptions) =>
             resolveForTests(given, {
               core: provider,
-              // It knows nothing of the application's core. One that the test has chosen may know the roles.
+              // The default core has no roles. One that the test has chosen may have them.
               userRoles: given.userRoles ?? (core === undefined ? NO_ROLES : undefined),
             }),
         },

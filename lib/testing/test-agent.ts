@@ -1,5 +1,5 @@
-import type { AnswerHeaders, ClientTokens } from './client-tokens.js';
-import type { ApplicationConnection, IncomingAnswer } from './application-connection.js';
+import type { ResponseHeaders, ClientTokens } from './client-tokens.js';
+import type { ApplicationConnection, IncomingResponse } from './application-connection.js';
 import type { SessionWire } from './session-wire.js';
 
 /**
@@ -12,49 +12,49 @@ export interface TestRequest {
   readonly method?: string;
   /** Path and query, from the application's root: `/orders?page=2`. */
   readonly path: string;
-  /** Beside those of the session; where both name one, these count. */
+  /** Added to those of the session, which they override. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent as JSON; text and bytes are sent as they are. */
+  /** Sent as JSON; text and bytes are sent unchanged. */
   readonly body?: unknown;
 }
 
 /**
- * What the application answered.
+ * A response of the application.
  *
  * @publicApi
  */
-export interface TestAnswer {
+export interface TestResponse {
   readonly status: number;
   /** By names in lower case; `set-cookie` is a list. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
-  /** The body read as JSON; undefined where it is none. */
+  /** The body parsed as JSON; undefined when it is none. */
   readonly body: unknown;
 }
 
 /**
- * What supertest, `app.inject` and `fetch` answer, as far as an agent looks at it.
+ * The parts of a response of supertest, `app.inject` or `fetch` that an agent reads.
  *
  * @publicApi
  */
-export type ForeignAnswer = ({ readonly status: number } | { readonly statusCode: number }) & {
+export type ForeignResponse = ({ readonly status: number } | { readonly statusCode: number }) & {
   readonly headers:
     Readonly<Record<string, unknown>> | { get(name: string): string | null; getSetCookie(): string[] };
 };
 
 /**
- * A client of the application under test that treats its session as a browser does: it keeps the tokens that answers
+ * A client of the application under test that treats its session as a browser does: it stores the tokens that responses
  * set, drops those that they clear, sends the anti-CSRF token, and when its access token has expired it refreshes and
- * sends the request again. Requests that run at once share one refresh.
+ * sends the request again. Concurrent requests share one refresh.
  *
  * @example
  * const agent = await sessions.agent({ userId: 'user-1' });
- * const answer = await agent.get('/orders');
- * expect(answer.status).toBe(200);
+ * const response = await agent.get('/orders');
+ * expect(response.status).toBe(200);
  * @publicApi
  */
 export class TestAgent {
-  private refreshing: Promise<TestAnswer> | undefined;
+  private refreshing: Promise<TestResponse> | undefined;
 
   /** @internal */
   constructor(
@@ -64,53 +64,53 @@ export class TestAgent {
     private readonly autoRefresh: boolean,
   ) {}
 
-  async get(path: string, headers?: TestRequest['headers']): Promise<TestAnswer> {
+  async get(path: string, headers?: TestRequest['headers']): Promise<TestResponse> {
     return this.send(createRequest('GET', path, undefined, headers));
   }
 
-  async post(path: string, body?: unknown, headers?: TestRequest['headers']): Promise<TestAnswer> {
+  async post(path: string, body?: unknown, headers?: TestRequest['headers']): Promise<TestResponse> {
     return this.send(createRequest('POST', path, body, headers));
   }
 
-  async put(path: string, body?: unknown, headers?: TestRequest['headers']): Promise<TestAnswer> {
+  async put(path: string, body?: unknown, headers?: TestRequest['headers']): Promise<TestResponse> {
     return this.send(createRequest('PUT', path, body, headers));
   }
 
-  async patch(path: string, body?: unknown, headers?: TestRequest['headers']): Promise<TestAnswer> {
+  async patch(path: string, body?: unknown, headers?: TestRequest['headers']): Promise<TestResponse> {
     return this.send(createRequest('PATCH', path, body, headers));
   }
 
-  async delete(path: string, headers?: TestRequest['headers']): Promise<TestAnswer> {
+  async delete(path: string, headers?: TestRequest['headers']): Promise<TestResponse> {
     return this.send(createRequest('DELETE', path, undefined, headers));
   }
 
   /** Sends any request. */
-  async send(request: TestRequest): Promise<TestAnswer> {
+  async send(request: TestRequest): Promise<TestResponse> {
     return this.withRefresh(async () => this.sendOnce(request));
   }
 
   /**
-   * Sends a request by the means of your own, supertest for example, with the headers of the session. It is sent again
-   * after a refresh, so it must be made anew in each call.
+   * Sends a request by another client, supertest for example, with the headers of the session. Each call of `request` must
+   * make a new request, because it is called again after a refresh.
    *
-   * @param path what the request goes to; it decides which cookies are sent
+   * @param path path of the request; it decides which cookies are sent
    * @param request makes and sends the request with these headers
    * @example
    * await agent.sendWith('/files', (headers) => request(server).post('/files').set(headers).attach('file', bytes, 'a.txt'));
    */
-  async sendWith<Answer extends ForeignAnswer>(
+  async sendWith<Answer extends ForeignResponse>(
     path: string,
     request: (headers: Record<string, string>) => PromiseLike<Answer>,
   ): Promise<Answer> {
     return this.withRefresh(async () => {
-      const answer = await request({ ...this.wire.originHeaders(), ...this.tokens.headersFor(path) });
-      this.tokens.keep(foreignHeaders(answer.headers));
-      return answer;
+      const response = await request({ ...this.wire.originHeaders(), ...this.tokens.requestHeaders(path) });
+      this.tokens.keep(readForeignHeaders(response.headers));
+      return response;
     });
   }
 
-  /** Exchanges the refresh token, as the browser client does by itself. Calls that run at once share one request. */
-  async refresh(): Promise<TestAnswer> {
+  /** Exchanges the refresh token, as the browser client does automatically. Concurrent calls share one request. */
+  async refresh(): Promise<TestResponse> {
     this.refreshing ??= this.sendOnce({ method: 'POST', path: this.wire.routePath('refresh') }).finally(
       () => (this.refreshing = undefined),
     );
@@ -118,40 +118,40 @@ export class TestAgent {
   }
 
   /** Ends the session by the application's sign-out route. */
-  async signOut(): Promise<TestAnswer> {
+  async signOut(): Promise<TestResponse> {
     return this.post(this.wire.routePath('signOut'));
   }
 
-  /** Whether the client believes to have a session: it holds a refresh token. */
+  /** True when the client holds a refresh token. */
   get isSignedIn(): boolean {
     return this.wire.hasRefreshToken(this.tokens);
   }
 
-  private async withRefresh<Answer extends ForeignAnswer>(attempt: () => Promise<Answer>): Promise<Answer> {
+  private async withRefresh<Answer extends ForeignResponse>(attempt: () => Promise<Answer>): Promise<Answer> {
     const sentWith = this.wire.readAccessToken(this.tokens);
-    const answer = await attempt();
-    if (!this.autoRefresh || readStatus(answer) !== this.wire.sessionExpiredStatusCode) return answer;
-    // Another request that ran at the same time may have refreshed meanwhile.
+    const response = await attempt();
+    if (!this.autoRefresh || readStatus(response) !== this.wire.sessionExpiredStatusCode) return response;
+    // A concurrent request may have refreshed meanwhile.
     const isStale = sentWith === this.wire.readAccessToken(this.tokens);
-    if (!this.isSignedIn || (isStale && (await this.refresh()).status !== 200)) return answer;
+    if (!this.isSignedIn || (isStale && (await this.refresh()).status !== 200)) return response;
     return attempt();
   }
 
-  private async sendOnce({ method = 'GET', path, headers = {}, body }: TestRequest): Promise<TestAnswer> {
+  private async sendOnce({ method = 'GET', path, headers = {}, body }: TestRequest): Promise<TestResponse> {
     const { payload, type } = encodeBody(body);
-    const answer = await this.connection.send({
+    const response = await this.connection.send({
       method,
       path,
       payload,
       headers: {
         ...this.wire.originHeaders(),
-        ...this.tokens.headersFor(path),
+        ...this.tokens.requestHeaders(path),
         ...(type === undefined ? {} : { 'content-type': type }),
         ...lowerCased(headers),
       },
     });
-    this.tokens.keep(foreignHeaders(answer.headers));
-    return { ...answer, body: parseBody(answer) };
+    this.tokens.keep(readForeignHeaders(response.headers));
+    return { ...response, body: parseBody(response) };
   }
 }
 
@@ -174,21 +174,21 @@ function lowerCased(headers: Readonly<Record<string, string>>): Record<string, s
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
-function parseBody({ headers, text }: IncomingAnswer): unknown {
+function parseBody({ headers, text }: IncomingResponse): unknown {
   const type = headers['content-type'];
   if (typeof type !== 'string' || !/[/+]json\b/.test(type)) return undefined;
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    return undefined; // nothing, as to a HEAD, or what a test is to see in `text`
+    return undefined; // empty, as for HEAD, or no JSON: `text` has it
   }
 }
 
-function readStatus(answer: ForeignAnswer): number {
-  return 'status' in answer ? answer.status : answer.statusCode;
+function readStatus(response: ForeignResponse): number {
+  return 'status' in response ? response.status : response.statusCode;
 }
 
-function foreignHeaders(headers: ForeignAnswer['headers']): AnswerHeaders {
+function readForeignHeaders(headers: ForeignResponse['headers']): ResponseHeaders {
   return {
     lines: (name) => {
       if (isFetchHeaders(headers)) {
@@ -204,7 +204,7 @@ function foreignHeaders(headers: ForeignAnswer['headers']): AnswerHeaders {
 }
 
 function isFetchHeaders(
-  headers: ForeignAnswer['headers'],
+  headers: ForeignResponse['headers'],
 ): headers is { get(name: string): string | null; getSetCookie(): string[] } {
   return typeof headers['get'] === 'function' && typeof headers['getSetCookie'] === 'function';
 }

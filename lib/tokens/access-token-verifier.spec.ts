@@ -3,10 +3,17 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { GOLDEN_ACCESS_TOKENS, GOLDEN_FACTS } from '../../test/fixtures/golden-access-tokens.js';
-import { DYNAMIC_TEST_KEY, FOREIGN_TEST_KEY, STATIC_TEST_KEY } from '../../test/fixtures/signing-keys.js';
-import { DYNAMIC_TEST_KID, keyPairOf, STATIC_TEST_KID, TEST_START_MS } from '../../test/support/embedded.js';
-import { publicJwkOf, TestKeySet } from '../../test/support/key-set.js';
-import { jwt, legacyToken, rs256, V2_CLAIMS, V5_CLAIMS, V5_HEADER } from '../../test/support/made-tokens.js';
+import {
+  DYNAMIC_TEST_KEY,
+  DYNAMIC_TEST_KID,
+  FOREIGN_TEST_KEY,
+  STATIC_TEST_KEY,
+  STATIC_TEST_KID,
+  TEST_START_MS,
+  keyPairOf,
+} from '../../test/fixtures/signing-keys.js';
+import { publicJwkOf, TestKeySet } from '../../test/fixtures/key-set.js';
+import { jwt, legacyToken, rs256, V2_CLAIMS, V5_CLAIMS, V5_HEADER } from '../../test/fixtures/made-tokens.js';
 import { TryRefreshTokenError, UnauthorisedError } from '../errors.js';
 import type { PublicJwk } from '../util/verification-keys.js';
 import { TestClock } from '../testing/test-clock.js';

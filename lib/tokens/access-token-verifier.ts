@@ -1,5 +1,4 @@
-import { TryRefreshTokenError, UnauthorisedError } from '../errors.js';
-import { assertNever } from '../util/assert-never.js';
+import { TryRefreshTokenError, UnauthorisedError, assertNever } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import { deepFreeze, type JsonObject } from '../util/json.js';
 import { chain, type MaybePromise } from '../util/maybe-promise.js';

@@ -1,8 +1,8 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { GOLDEN_ACCESS_TOKENS, GOLDEN_FACTS } from '../../test/fixtures/golden-access-tokens.js';
-import { DYNAMIC_TEST_KID } from '../../test/support/embedded.js';
-import { jwt, legacyToken, V2_CLAIMS, V5_CLAIMS, V5_HEADER } from '../../test/support/made-tokens.js';
+import { DYNAMIC_TEST_KID } from '../../test/fixtures/signing-keys.js';
+import { jwt, legacyToken, V2_CLAIMS, V5_CLAIMS, V5_HEADER } from '../../test/fixtures/made-tokens.js';
 import {
   accessTokenInfo,
   MAX_ACCESS_TOKEN_LENGTH,

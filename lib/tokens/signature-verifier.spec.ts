@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { compactVerify } from 'jose';
-import { TestKeySet } from '../../test/support/key-set.js';
-import { ODD_TOKEN_KEYS, oddTokens } from '../../test/support/odd-tokens.js';
+import { TestKeySet } from '../../test/fixtures/key-set.js';
+import { ODD_TOKEN_KEYS, oddTokens } from '../../test/fixtures/odd-tokens.js';
 import { parseWithoutVerifying } from './access-token.js';
 import { SignatureVerifier } from './signature-verifier.js';
 

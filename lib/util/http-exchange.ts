@@ -1,6 +1,6 @@
 /**
- * What the library reads of an HTTP request, whichever framework serves it. Method names are those of SuperTokens'
- * request wrapper, so that overrides and handlers written for it work.
+ * The part of an HTTP request that the library reads, the same for all frameworks. The method names are those of
+ * SuperTokens' request wrapper, so that overrides and handlers written for it work.
  *
  * @publicApi
  */
@@ -18,28 +18,28 @@ export interface HttpRequest {
 }
 
 /**
- * What the library does to an HTTP response.
+ * The part of an HTTP response that the library writes.
  *
  * @publicApi
  */
 export interface HttpResponse {
   /** The framework's own response object (`reply` on Fastify). */
   readonly original: unknown;
-  /** Current values of a header that was set on the response being built; empty when there is none. */
+  /** Returns the values of a header that is set on the response; empty if there is none. */
   getHeaderValues(name: string): string[];
   /** Sets a header, replacing earlier values. An array writes one line each. */
   setHeader(name: string, value: string | string[]): void;
   removeHeader(name: string): void;
-  /** Status of the answer that {@link sendJSONResponse} sends; 200 by default. */
+  /** Sets the status that {@link sendJSONResponse} sends; 200 by default. */
   setStatusCode(status: number): void;
-  /** Sends the body; the first send of a response wins, later ones are ignored. */
+  /** Sends the body. Later calls are ignored. */
   sendJSONResponse(body: unknown): void;
-  /** True once the answer has left. */
+  /** True after the response was sent. */
   readonly isSent: boolean;
 }
 
 /**
- * One request and its response, behind which Express and Fastify look the same.
+ * One request and its response, the same for Express and Fastify.
  *
  * @publicApi
  */

@@ -17,17 +17,17 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Parses text into a JSON object; anything else, broken text included, is `undefined`. */
+/** Parses text into a JSON object; returns undefined for all other values and for invalid JSON. */
 export function parseJsonObject(text: string): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(text);
     return isJsonObject(value) ? value : undefined;
   } catch {
-    return undefined; // broken text is an ordinary outcome here: callers decide what it means
+    return undefined; // callers decide what invalid text means
   }
 }
 
-/** A copy that shares nothing with the original and holds only what JSON can carry (`undefined` values vanish). */
+/** Returns a deep copy with the values that JSON can represent (`undefined` values are removed). */
 export function cloneJsonObject(value: object): JsonObject {
   return JSON.parse(JSON.stringify(value)) as JsonObject;
 }
@@ -68,14 +68,14 @@ export function jsonEquals(a: JsonValue | undefined, b: JsonValue | undefined): 
 export interface NamesChange {
   /** Names that get these values; null is a value. */
   readonly set: JsonObject;
-  /** Names that go, unless they are set. */
+  /** Names that are removed, unless they are set. */
   readonly remove: readonly string[];
 }
 
 /**
- * What leads from one object to another.
+ * Returns the change that makes one object equal to another.
  *
- * @param always names that count as changed even where the two agree: they become what they are in `to`, or go
+ * @param always names that count as changed even if both objects agree: they are set to their value in `to`, or removed
  */
 export function changeBetween(from: JsonObject, to: JsonObject, always: readonly string[]): NamesChange {
   const isSame = (name: string): boolean =>
@@ -88,7 +88,7 @@ export function changeBetween(from: JsonObject, to: JsonObject, always: readonly
   };
 }
 
-/** A copy of `current` after the change. */
+/** Returns a copy of `current` with the change applied. */
 export function applyChange(current: JsonObject, { set, remove }: NamesChange): JsonObject {
   const gone = new Set(remove);
   return Object.fromEntries([
@@ -97,7 +97,7 @@ export function applyChange(current: JsonObject, { set, remove }: NamesChange): 
   ]);
 }
 
-/** A copy of `current` with the keys of `update` laid over it; a key whose value is null is removed. */
+/** Returns a copy of `current` with the keys of `update` merged into it; a key with the value null is removed. */
 export function mergeTopLevel(current: JsonObject, update: JsonObject): JsonObject {
   return Object.fromEntries(
     Object.entries({ ...current, ...update }).filter(([name]) => update[name] !== null),

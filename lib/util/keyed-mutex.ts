@@ -1,22 +1,22 @@
 import { CoreUnavailableError } from '../errors.js';
 import { withTimeout } from './with-timeout.js';
 
-/** For work that had better wait, but need not. Without them, the wait has no end. */
+/** Limits for work that may also run in parallel. Without limits, work waits without end. */
 export interface TurnLimits {
-  /** How long work waits for what was called before it; then it begins all the same. */
+  /** The longest wait for earlier work, milliseconds; after it, the work begins in parallel. */
   readonly waitMs: number;
-  /** How many of one key may wait. */
+  /** The largest number of waiting calls of one key. */
   readonly waiting: number;
 }
 
-/** Runs the work of one key strictly one after the other, as far as the limits allow; other keys do not wait. */
+/** Runs the work of one key one after the other, within the limits; other keys do not wait. */
 export class KeyedMutex {
   private readonly last = new Map<string, Promise<unknown>>();
   private readonly waiting = new Map<string, number>();
 
   constructor(private readonly limits?: TurnLimits) {}
 
-  /** @throws {CoreUnavailableError} too many wait already: this work will not be done */
+  /** @throws {CoreUnavailableError} too many calls are waiting; the work is not done */
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const previous = this.last.get(key);
     if (previous !== undefined) this.assertMayWait(key);
@@ -37,7 +37,7 @@ export class KeyedMutex {
   private async waitUntilDone(previous: Promise<unknown>, key: string): Promise<void> {
     this.waiting.set(key, (this.waiting.get(key) ?? 0) + 1);
     const ended = this.limits ? withTimeout(previous, this.limits.waitMs, 'It is late') : previous;
-    await ended.catch(() => undefined); // how the one before ended is its caller's business
+    await ended.catch(() => undefined); // the caller of the earlier work gets its error
     const left = (this.waiting.get(key) ?? 0) - 1;
     if (left > 0) this.waiting.set(key, left);
     else this.waiting.delete(key);

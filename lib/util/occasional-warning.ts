@@ -2,7 +2,7 @@ import type { Clock } from './clock.js';
 
 const INTERVAL_MS = 60_000;
 
-/** A process warning of something that others can cause as often as they like: it is given once a minute. */
+/** A process warning that is emitted at most once a minute, because clients can cause it at any rate. */
 export class OccasionalWarning {
   private warnedAtMs = Number.NEGATIVE_INFINITY;
 

@@ -1,8 +1,8 @@
 import { timingSafeEqual } from 'node:crypto';
 
 /**
- * Whether two secrets are the same text, in a time that does not tell where they differ; it may tell that their lengths
- * do. What is missing or empty equals nothing, not even itself: the absence of a secret opens no door.
+ * Compares two secrets in a time that does not reveal where they differ; it can reveal that their lengths differ. A missing
+ * or empty secret is never equal, not even to another missing one, so that an absent secret gives no access.
  */
 export function safeEqual(a: string | null | undefined, b: string | null | undefined): boolean {
   if (!a || !b) return false;

@@ -1,15 +1,15 @@
 import { CoreBadInputError } from '../errors.js';
 import type { JsonObject } from './json.js';
 
-/** The tenant of everybody who does not say otherwise. */
+/** The tenant that applies if no other is given. */
 export const DEFAULT_TENANT_ID = 'public';
 
 const TENANT_ID = /^[a-z0-9-]{1,64}$/;
-/** What a core reads as something else when it stands in a path where a tenant stands. */
+/** Words with another meaning to a core at the place of a tenant in a path. */
 const RESERVED_WORD = /^(?:recipe|config|users|hello|appid-.*)$/;
 
 /**
- * Whether a tenant can have that id, at every kind of core.
+ * True if each kind of core accepts this tenant id.
  *
  * @see docs/protocol/core.md A1
  */
@@ -17,7 +17,7 @@ export function isTenantId(text: string): boolean {
   return TENANT_ID.test(text) && !RESERVED_WORD.test(text);
 }
 
-/** @throws {CoreBadInputError} no tenant can have that id */
+/** Checks a tenant id. @throws {CoreBadInputError} it is not a valid one */
 export function assertTenantId(tenantId: string): void {
   if (isTenantId(tenantId)) return;
   throw new CoreBadInputError(
@@ -25,14 +25,14 @@ export function assertTenantId(tenantId: string): void {
   );
 }
 
-/** The tenant that a token's payload names. */
+/** Returns the tenant of a token's payload. */
 export function readTenantId(payload: JsonObject): string {
   const { tId } = payload;
   return typeof tId === 'string' ? tId : DEFAULT_TENANT_ID;
 }
 
 /**
- * The tenant that a session handle names: handles of other tenants than the default end in `_<tenant id>`.
+ * Returns the tenant of a session handle: handles of other tenants than the default end in `_<tenant id>`.
  *
  * @see docs/protocol/core.md B1
  */

@@ -1,8 +1,9 @@
 import type { HttpRequest } from './http-exchange.js';
+import { SystemClock, type Clock } from './clock.js';
 
 /**
- * The caller's bag, passed untouched through every function of the recipe. `_default` is reserved for the library;
- * in HTTP flows it holds the request.
+ * Values of the caller, passed unchanged through all functions of the recipe. `_default` is reserved for the library; in
+ * HTTP requests it holds the request.
  *
  * @publicApi
  */
@@ -10,7 +11,7 @@ export type UserContext = Record<string, unknown>;
 
 /** Arguments of every option that decides per request. */
 export interface RequestScope {
-  /** `undefined` outside of HTTP requests. */
+  /** Undefined outside of HTTP requests. */
   readonly request: HttpRequest | undefined;
   readonly userContext: UserContext;
 }
@@ -20,18 +21,18 @@ interface ReservedContext {
   keepCacheAlive?: boolean;
 }
 
-/** What the library keeps in a context; undefined where it keeps nothing. */
+/** Returns the part of a user context that is reserved for the library; undefined if there is none. */
 export function reservedContext(userContext: UserContext | undefined): UserContext | undefined {
   const reserved = userContext?.['_default'];
   return typeof reserved === 'object' && reserved !== null ? (reserved as UserContext) : undefined;
 }
 
-/** The place where the library keeps something in a context, made where there is none. */
+/** Returns the part of a user context that is reserved for the library, creating it if there is none. */
 export function ensureReservedContext(userContext: UserContext): UserContext {
   return (userContext['_default'] ??= {}) as UserContext;
 }
 
-/** Puts the request into the context's reserved place, in place of an earlier one, and returns the same context. */
+/** Stores the request in the user context, replacing an earlier one, and returns the same user context. */
 export function withRequest(userContext: UserContext, request: HttpRequest): UserContext {
   const reserved: ReservedContext = ensureReservedContext(userContext);
   reserved.request = request;
@@ -39,18 +40,32 @@ export function withRequest(userContext: UserContext, request: HttpRequest): Use
   return userContext;
 }
 
-/** For what the library itself writes beside a request: no request has to read anew what it has read, because of that. */
+/** Returns a user context for the library's own writes, which keep the caches of requests valid. */
 export function ownWriteContext(): UserContext {
   return { _default: { keepCacheAlive: true } satisfies ReservedContext };
 }
 
 /**
- * The HTTP request that a recipe function works for.
+ * Returns the HTTP request of a recipe function's user context.
  *
- * @returns the request, or undefined outside of HTTP flows
+ * @returns undefined outside of HTTP requests
  * @publicApi
  */
 export function getRequestFromUserContext(userContext: UserContext | undefined): HttpRequest | undefined {
   const reserved: ReservedContext | undefined = reservedContext(userContext);
   return reserved?.request;
+}
+
+const systemClock = new SystemClock();
+
+/** Stores the module's clock in the user context, where claims read it. */
+export function provideClock(userContext: UserContext, clock: Clock): void {
+  const reserved: { clock?: Clock } = ensureReservedContext(userContext);
+  reserved.clock = clock;
+}
+
+/** Returns the clock of the user context, or the system's. */
+export function contextClock(userContext: UserContext): Clock {
+  const reserved: { clock?: Clock } | undefined = reservedContext(userContext);
+  return reserved?.clock ?? systemClock;
 }

@@ -1,7 +1,7 @@
 import type { MaybePromise } from './maybe-promise.js';
 
 /**
- * A public key as published in a JWKS: never a private member.
+ * A public key as published in a JWKS, without private members.
  *
  * @publicApi
  */
@@ -18,27 +18,26 @@ export interface PublicJwk {
 }
 
 /**
- * The set of keys that tokens verify with; the verifier does not know whether they come from this process or from a
- * SuperTokens Core.
+ * The set of keys that verify tokens. It can come from this process or from a SuperTokens Core.
  *
  * @publicApi
  */
 export interface VerificationKeys {
   /**
-   * Returns the key of that id, loading the set again if it has not been seen (at most once per cool-down); without an id
-   * all keys, newest first (tokens older than version 3 name none). Empty when there is no such key.
+   * Returns the key of this id, and loads the set again if the id is unknown (at most once per cool-down). Without an id,
+   * returns all keys, newest first (tokens before version 3 have no key id). Empty if there is no such key.
    *
-   * @returns the keys themselves where they are at hand: the guard then lets a request through without a promise
-   * @throws when the set cannot be loaded and the key is not known
+   * @returns the keys themselves if they are available without waiting: the guard then needs no promise
+   * @throws if the set cannot be loaded and the key is unknown
    */
   find(kid: string | undefined): MaybePromise<readonly PublicJwk[]>;
   /**
-   * For tokens that name no key and are proven by none of those that are known: the set is loaded again (at most once per
-   * cool-down), and the keys that came with it are answered. A set that leaves this out has no other keys.
+   * Loads the set again (at most once per cool-down) and returns its new keys, for tokens that have no key id and verify with
+   * no known key. A set without this method has no other keys.
    *
-   * @throws when the set cannot be loaded
+   * @throws if the set cannot be loaded
    */
   findOthers?(known: readonly PublicJwk[]): Promise<readonly PublicJwk[]>;
-  /** Grows whenever a key has left the set: what was verified before must be verified again. */
+  /** Increases when a key has left the set, because cached verifications are invalid then. */
   readonly generation: number;
 }

@@ -1,8 +1,8 @@
 /**
- * Waits for something no longer than so. What is late goes on, unobserved.
+ * Rejects if the work takes longer than `timeoutMs`; the work itself is not cancelled.
  *
- * @param keepsProcess whether the process stays for it until then
- * @throws {Error} with that message, when it took longer
+ * @param keepsProcess false if the timer must not keep the process alive
+ * @throws {Error} with this message, if the work takes longer
  */
 export async function withTimeout<T>(
   work: Promise<T>,

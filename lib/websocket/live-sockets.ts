@@ -2,8 +2,7 @@ import { CoreUnavailableError, SessionError, TryRefreshTokenError, UnauthorisedE
 import type { SessionContainer } from '../sessions/session-container.js';
 import { RecentEndings } from './recent-endings.js';
 import { sessionEndTime } from './session-end.js';
-import type { Clock } from '../util/clock.js';
-import { Deadline } from '../util/deadline.js';
+import { type Clock, Deadline } from '../util/clock.js';
 import type { SocketClient, SocketHandshake } from './socket-client.js';
 
 /** A connection and the session that it works for. */

@@ -14,7 +14,7 @@ const SUITES = [
   'same-on-both-adapters', 'create-session', 'verify-session', 'refresh', 'sign-out', 'guard-and-decorators', 'claims',
   'routes', 'module', 'error-handlers', 'response-headers', 'lost-response', 'store-failure', 'cors',
 ]; // prettier-ignore
-const FOLDERS = ['testing', 'lifetimes', 'observability', 'doctor'];
+const FOLDERS = ['testing', 'e2e/lifetimes', 'e2e/events', 'doctor'];
 /** A test run that does not end is a failure, too. */
 const TIMEOUT_MS = 300_000;
 const [major = '11', ...forJest] = argv.slice(2);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { CoreBadInputError } from '../../lib/errors.js';
 import { create, decoded, kidOf, refresh, refreshed, replacementOf, verify } from '../support/core-calls.js';
 import { TEST_START_MS } from '../support/embedded.js';
-import { fcRuns, fcTimeoutMs } from '../support/fc-runs.js';
+import { fcRuns, fcTimeoutMs } from '../fixtures/fc-runs.js';
 import type { CoreOptions, CoreUnderTest, MakeCore } from './core-under-test.js';
 import {
   assertOneLineAtMost,

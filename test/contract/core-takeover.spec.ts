@@ -12,7 +12,7 @@ import {
   TEST_START_MS,
   type TestCore,
 } from '../support/embedded.js';
-import { jwt, V5_CLAIMS, V5_HEADER } from '../support/made-tokens.js';
+import { jwt, V5_CLAIMS, V5_HEADER } from '../fixtures/made-tokens.js';
 import { startPostgres } from '../support/postgres.js';
 
 const postgres = await startPostgres();

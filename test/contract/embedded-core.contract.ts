@@ -11,7 +11,7 @@ import {
   rowOf,
   seedSigningKeys,
 } from '../support/embedded.js';
-import { fcRuns, fcTimeoutMs } from '../support/fc-runs.js';
+import { fcRuns, fcTimeoutMs } from '../fixtures/fc-runs.js';
 import { interceptedStore, type AroundCall } from '../support/intercepted-store.js';
 
 /** How a call of the store fails: before anything happened, or after it happened and unheard. */

@@ -35,7 +35,7 @@ function runJest(files: readonly string[], more: Record<string, string> = {}) {
   return run([...flags, `--cacheDirectory=${cacheDirectory}`, ...files], more);
 }
 
-const SUITES = ['test/sample/postgres-sample.spec.ts', 'test/processes/start-without-store.spec.ts'];
+const SUITES = ['test/docs/samples/postgres-sample.spec.ts', 'test/processes/start-without-store.spec.ts'];
 
 describe('tests where there is no PostgreSQL of their own', () => {
   it('are skipped where none can be started, and the run says so and why in one line', () => {

@@ -3,7 +3,7 @@ import { sessionCorsOptions, type SessionModuleOptions } from 'nest-sessions';
 import { runDiagnosis, type DiagnoseOptions, type Diagnosis } from '../../lib/doctor/diagnose.js';
 import type { RecordedExchange } from '../../lib/doctor/exchange.js';
 import type { Finding, FindingCode, Problem } from '../../lib/doctor/finding.js';
-import { httpSender, type Sender } from '../../lib/doctor/http-sender.js';
+import { createHttpSender, type Sender } from '../../lib/doctor/http-sender.js';
 import { SystemClock } from '../../lib/util/clock.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import type { Handlers } from '../support/demo.controller.js';
@@ -36,7 +36,7 @@ export interface ExaminationInput extends InBetween {
 
 /** Sends to a port of the loopback whatever host and scheme are asked for. */
 export function loopbackSender(port: number, { pathOf, proxy }: InBetween = {}): Sender {
-  const send = httpSender({ timeoutMs: 10_000, clock: new SystemClock() });
+  const send = createHttpSender({ timeoutMs: 10_000, clock: new SystemClock() });
   return async (request) => {
     const url = new URL(request.url);
     const path = pathOf?.(url) ?? url.pathname + url.search;
@@ -99,10 +99,10 @@ export function withHeaders(
   exchange: RecordedExchange,
   headers: Readonly<Record<string, string | readonly string[] | undefined>>,
 ): RecordedExchange {
-  if (exchange.answer === undefined) return exchange;
-  const kept = exchange.answer.headers.filter(([name]) => !(name in headers));
+  if (exchange.response === undefined) return exchange;
+  const kept = exchange.response.headers.filter(([name]) => !(name in headers));
   const added = Object.entries(headers).flatMap(([name, value]) =>
     value === undefined ? [] : [value].flat().map((line) => [name, line] as const),
   );
-  return { ...exchange, answer: { ...exchange.answer, headers: [...kept, ...added] } };
+  return { ...exchange, response: { ...exchange.response, headers: [...kept, ...added] } };
 }

@@ -50,7 +50,7 @@ export function answered(
     url,
     sentAtMs: NOW_MS,
     receivedAtMs: NOW_MS + 250,
-    answer: { status, headers, body: text },
+    response: { status, headers, body: text },
   };
 }
 

@@ -7,7 +7,7 @@ import {
   type UserContext,
 } from 'nest-sessions';
 import { seededMemoryStore } from '../support/embedded.js';
-import { jwtHeader } from '../support/jwt-parts.js';
+import { jwtHeader } from '../fixtures/jwt-parts.js';
 import { coreOfLinkedAccounts } from '../support/linked-accounts.js';
 import { ADAPTERS, SHOP, TestApplication } from '../support/test-application.js';
 import { COOKIES_SET, HEADERS_SET, NOTHING, tokenTraffic } from '../support/token-traffic.js';

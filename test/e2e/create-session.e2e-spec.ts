@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { jwtClaims, jwtHeader } from '../support/jwt-parts.js';
+import { jwtClaims, jwtHeader } from '../fixtures/jwt-parts.js';
 import { readFrontToken } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import {

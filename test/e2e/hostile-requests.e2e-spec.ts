@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { fcRuns } from '../support/fc-runs.js';
-import { mangledHeaders, routes, spelledPath } from '../support/hostile-input.js';
+import { fcRuns } from '../fixtures/fc-runs.js';
+import { mangledHeaders, routes, spelledPath } from '../fixtures/hostile-input.js';
 import type { Answer, RequestToSend } from '../support/http-client.js';
-import { jwt, V5_CLAIMS, V5_HEADER } from '../support/made-tokens.js';
+import { jwt, V5_CLAIMS, V5_HEADER } from '../fixtures/made-tokens.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';

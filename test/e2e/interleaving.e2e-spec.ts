@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import type { Handlers } from '../support/demo.controller.js';
-import { jwtClaims } from '../support/jwt-parts.js';
+import { jwtClaims } from '../fixtures/jwt-parts.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 

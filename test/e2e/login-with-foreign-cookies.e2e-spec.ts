@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { jwt, V5_CLAIMS, V5_HEADER } from '../support/made-tokens.js';
+import { jwt, V5_CLAIMS, V5_HEADER } from '../fixtures/made-tokens.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { COOKIES_SET, signedOut, tokenTraffic, outcomeOf } from '../support/token-traffic.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionError } from 'nest-sessions';
 import type { Answer } from '../support/http-client.js';
-import { jwtClaims } from '../support/jwt-parts.js';
+import { jwtClaims } from '../fixtures/jwt-parts.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { PrimitiveClaim, SessionError, type RecipeInterface, type SessionContainer } from 'nest-sessions';
-import { jwtClaims } from '../support/jwt-parts.js';
+import { jwtClaims } from '../fixtures/jwt-parts.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';

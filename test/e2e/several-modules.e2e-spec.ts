@@ -14,7 +14,7 @@ import { APP_GUARD } from '@nestjs/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { PublicAccess, Session, SessionGuard, SessionService } from 'nest-sessions';
 import { seededMemoryStore } from '../support/embedded.js';
-import { storeWithOtherKeys } from '../support/other-keys.js';
+import { storeWithOtherKeys } from '../fixtures/other-keys.js';
 import { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, SHOP, sessionModule, TestApplication } from '../support/test-application.js';
 import {

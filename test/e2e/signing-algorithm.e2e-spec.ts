@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { embeddedCore, remoteCore } from 'nest-sessions';
 import { seededMemoryStore } from '../support/embedded.js';
-import { jwtHeader } from '../support/jwt-parts.js';
+import { jwtHeader } from '../fixtures/jwt-parts.js';
 import { startServedCore } from '../support/served-core.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Answer } from '../support/http-client.js';
-import { jwt } from '../support/made-tokens.js';
+import { jwt } from '../fixtures/made-tokens.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';

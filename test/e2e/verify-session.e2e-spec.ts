@@ -9,7 +9,7 @@ import {
   type SessionModuleOptions,
 } from 'nest-sessions';
 import { DemoController, describeSession } from '../support/demo.controller.js';
-import { jwt } from '../support/made-tokens.js';
+import { jwt } from '../fixtures/made-tokens.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, SHOP, TestApplication } from '../support/test-application.js';
 import { BOTH_CLEARED, refused, NOTHING, tokenTraffic, outcomeOf } from '../support/token-traffic.js';

@@ -4,7 +4,7 @@ import { embeddedCore, postgresStore } from 'nest-sessions';
 import { SystemClock } from '../../lib/util/clock.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { seedSigningKeys } from '../support/embedded.js';
-import { countFrom } from '../support/fc-runs.js';
+import { countFrom } from '../fixtures/fc-runs.js';
 import type { Answer } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
 import { startPostgres } from '../support/postgres.js';

@@ -8,7 +8,7 @@ import { postgresStore } from '../../lib/stores/postgres.store.js';
 import { create, refresh, refreshed } from '../support/core-calls.js';
 import { embeddedCoreOn, rowOf, seedSigningKeys } from '../support/embedded.js';
 import { refreshTokenHash2 } from '../../lib/tokens/refresh-token.js';
-import { countFrom } from '../support/fc-runs.js';
+import { countFrom } from '../fixtures/fc-runs.js';
 import type { HammerTarget, HistoryEntry } from './hammer-history.js';
 import { startPostgres } from '../support/postgres.js';
 

@@ -1,4 +1,3 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { EmbeddedCore } from '../../lib/core/embedded/embedded-core.js';
 import {
   resolveEmbeddedCoreOptions,
@@ -9,13 +8,21 @@ import type { SessionRow, SessionStore } from '../../lib/stores/session-store.js
 import { MemoryStore } from '../../lib/stores/memory.store.js';
 import { SessionEvents, type SessionEvent } from '../../lib/events/session-events.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
-import { DYNAMIC_TEST_KEY, STATIC_TEST_KEY } from '../fixtures/signing-keys.js';
+import {
+  DYNAMIC_TEST_KEY,
+  DYNAMIC_TEST_KEY_CREATED_AT_MS,
+  STATIC_TEST_KEY,
+  STATIC_TEST_KID,
+  TEST_START_MS,
+} from '../fixtures/signing-keys.js';
 
-/** Where the clock of a test core stands at first. The worked example in docs/protocol/core.md F begins here. */
-export const TEST_START_MS = 1_760_000_000_000;
-export const DYNAMIC_TEST_KEY_CREATED_AT_MS = 1_759_990_000_000;
-export const DYNAMIC_TEST_KID = `d-${DYNAMIC_TEST_KEY_CREATED_AT_MS}`;
-export const STATIC_TEST_KID = 's-7d3a0c54-5f0e-4d8b-9a55-6f1f5d6f0b11';
+export {
+  DYNAMIC_TEST_KEY_CREATED_AT_MS,
+  DYNAMIC_TEST_KID,
+  keyPairOf,
+  STATIC_TEST_KID,
+  TEST_START_MS,
+} from '../fixtures/signing-keys.js';
 
 /** Access tokens live this long by default, in seconds. */
 export const ACCESS_VALIDITY_SEC = 3600;
@@ -73,15 +80,6 @@ export function embeddedCoreOn<S extends SessionStore>(
 /** An engine on a fresh memory store: defaults of the options, but no jitter. */
 export async function makeEmbeddedCore(options: EngineOptions = {}): Promise<TestCore> {
   return embeddedCoreOn(await seededMemoryStore(), options);
-}
-
-/** The two halves of a key in stored form. */
-export function keyPairOf(stored: string): { publicKey: KeyObject; privateKey: KeyObject } {
-  const [publicDer = '', privateDer = ''] = stored.split('|');
-  return {
-    publicKey: createPublicKey({ key: Buffer.from(publicDer, 'base64'), format: 'der', type: 'spki' }),
-    privateKey: createPrivateKey({ key: Buffer.from(privateDer, 'base64'), format: 'der', type: 'pkcs8' }),
-  };
 }
 
 /** The stored row of a session that must be there. */

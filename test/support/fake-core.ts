@@ -10,7 +10,7 @@ import { SystemClock, type Clock } from '../../lib/util/clock.js';
 import { isJsonObject, type JsonObject } from '../../lib/util/json.js';
 import { DYNAMIC_TEST_KEY, STATIC_TEST_KEY } from '../fixtures/signing-keys.js';
 import { DYNAMIC_TEST_KID, STATIC_TEST_KID } from './embedded.js';
-import { publicJwkOf } from './key-set.js';
+import { publicJwkOf } from '../fixtures/key-set.js';
 
 /** A request as the fake core read it. */
 export interface ReceivedRequest {

@@ -30,7 +30,7 @@ export class SessionClient extends ClientTokens {
     const answer = await this.http.send({
       ...request,
       path,
-      headers: { ...this.headersFor(path), ...headers },
+      headers: { ...this.requestHeaders(path), ...headers },
     });
     this.keep(unambiguous(answer));
     return answer;

@@ -1,8 +1,19 @@
-import type { SigningAlgorithm } from '../../tokens/key-pairs.js';
-import type { SessionStore } from '../../stores/session-store.js';
+import type { ConfigProblem } from '../../errors.js';
+import { numberBetween, objectWith, oneOf, trueOrFalse } from '../../options/option-checks.js';
+import {
+  isOptionsObject,
+  option,
+  readOptions,
+  show,
+  type Check,
+  type OptionsOf,
+  type Resolved,
+} from '../../options/option-table.js';
+import { SIGNING_ALGORITHMS } from '../../tokens/key-pairs.js';
+import { SessionStore } from '../../stores/session-store.js';
 
 /**
- * Which logins belong to one account, for applications that link them.
+ * The logins that belong to one account, for applications that link them.
  *
  * @publicApi
  */
@@ -13,75 +24,136 @@ export interface AccountLinking {
   getLinkedRecipeUserIds(userId: string): Promise<readonly string[]> | readonly string[];
 }
 
+const DAY_SEC = 86_400;
+// A Core has no maximum for two of the times. Without one, times beyond the exact range of numbers could result.
+const HUNDRED_YEARS_SEC = 36_525 * DAY_SEC;
+
+const sessionStore: Check<SessionStore> = (value) => {
+  if (value instanceof SessionStore) return value;
+  throw new Error('a SessionStore is expected; memoryStore() makes one');
+};
+
+/** The options of `embeddedCore`. */
+export const EMBEDDED_CORE_OPTIONS = {
+  /**
+   * Life of an access token; 1 to 86,400,000.
+   * @defaultValue 3600 (an hour)
+   */
+  accessTokenValiditySec: option(numberBetween(1, 86_400_000), 3600),
+  /**
+   * Fraction by which the life of each access token may be shorter, so that clients do not refresh all at once; 0 to 0.25.
+   * @defaultValue 0.05
+   */
+  accessTokenValidityJitter: option(numberBetween(0, 0.25), 0.05),
+  /**
+   * How long a session lives after its last refresh; longer than `accessTokenValiditySec`, at most a hundred years.
+   * @defaultValue 8,640,000 (100 days)
+   */
+  refreshTokenValiditySec: option(numberBetween(1, HUNDRED_YEARS_SEC), 8_640_000),
+  /**
+   * How long an old refresh token still gets the same successor after the first use of that successor; 0 to 300. With 0 an
+   * old token is a theft from that first use on. Raise it if clients refresh in parallel without a lock.
+   * @defaultValue 0
+   */
+  refreshTokenRotationGracePeriodSec: option(numberBetween(0, 300), 0),
+  /**
+   * How long a rotating signing key signs; 3600 to a hundred years.
+   * @defaultValue 604,800 (a week)
+   */
+  accessTokenDynamicSigningKeyUpdateIntervalSec: option(numberBetween(3600, HUNDRED_YEARS_SEC), 604_800),
+  /**
+   * The store of sessions and keys. For modules that are to share their memory make one and pass it to each.
+   * @defaultValue a `memoryStore()` for each module that the core is given to
+   */
+  store: option(sessionStore),
+  /**
+   * How access tokens are signed. `RS256` is the algorithm of a SuperTokens Core. With `ES256` a signature takes a tenth of the
+   * time, which halves the cost of a sign-in and of a refresh, and tokens are 256 characters shorter; the first verification
+   * of a token takes three times as long (67 against 23 µs). A Core on the same tables cannot use ES256 keys: it refuses such
+   * tokens, and their clients refresh there. Tokens of both kinds verify here, so it may be changed either way; see
+   * docs/guides/production-checklist.md for the effect on caches of the JWKS.
+   * @defaultValue `RS256`
+   */
+  signingAlgorithm: option(oneOf(...SIGNING_ALGORITHMS), 'RS256'),
+  /**
+   * How often the signing keys are read again from the store; 1 to 3000, and at most a third of
+   * `accessTokenDynamicSigningKeyUpdateIntervalSec`. A key that was removed there then stops verifying in this process, too.
+   * The next rotating key is published as long before it signs, at least a minute. Use the same value in all instances on
+   * one store.
+   * @defaultValue 60
+   */
+  signingKeyReloadIntervalSec: option(numberBetween(1, 3000), 60),
+  /**
+   * The logins that belong to one account.
+   * @defaultValue none: every login is an account of its own
+   */
+  accountLinking: option(
+    objectWith<AccountLinking>(
+      ['getPrimaryUserId', 'getLinkedRecipeUserIds'],
+      'an object with getPrimaryUserId and getLinkedRecipeUserIds',
+    ),
+  ),
+  /**
+   * Whether the application starts while the store does not respond; the start waits for it at most half a minute. With true,
+   * calls that need the store get 503 until it responds, and no restart is needed. With false such a start fails; with a
+   * store that does not respond at all, after a minute and a half. A store that responds and cannot be used always ends the
+   * start: wrong tables, a wrong password.
+   * @defaultValue true
+   */
+  startWithoutStore: option(trueOrFalse, true),
+  /**
+   * How often expired sessions are removed, at least 1, at most 24 days; up to a tenth sooner, so that instances do not do it
+   * all at once. The first time is between a minute after the start and a tenth of this later.
+   * @defaultValue 43,200 (12 hours)
+   */
+  // A longer interval than 2^31 ms would fire at once.
+  expirySweepIntervalSec: option(numberBetween(1, 24 * DAY_SEC), 43_200),
+};
+
 /**
  * Options of the core inside the process. Names, defaults and ranges follow a SuperTokens Core's configuration; all
  * times are seconds.
  *
  * @publicApi
  */
-export interface EmbeddedCoreOptions {
-  /**
-   * Where sessions and keys are kept. Default a `memoryStore()` for each module that the core is given to; for modules
-   * that are to share their memory make one and give it here.
-   */
-  store?: SessionStore;
-  /** Life of an access token. Default 3600; 1 to 86,400,000. */
-  accessTokenValiditySec?: number;
-  /** Fraction by which the life of each access token may be shorter, so that clients do not refresh all at once. Default 0.05; 0 to 0.25. */
-  accessTokenValidityJitter?: number;
-  /** How long a session lives after its last refresh. Default 8,640,000 (100 days); longer than `accessTokenValiditySec`, at most a hundred years. */
-  refreshTokenValiditySec?: number;
-  /**
-   * How long a refresh token still gets the same successor after that was used for the first time. Default 0: from the
-   * first use on, the old token is a theft. Raise it if clients refresh in parallel without a lock. 0 to 300.
-   */
-  refreshTokenRotationGracePeriodSec?: number;
-  /** How long a rotating signing key signs. Default 604,800 (a week); 3600 to a hundred years. */
-  accessTokenDynamicSigningKeyUpdateIntervalSec?: number;
-  /**
-   * How access tokens are signed. Default `'RS256'`, which is what a SuperTokens Core issues. With `'ES256'` a signature
-   * takes a tenth of the time, which halves the cost of a sign-in and of a refresh, and tokens are 256 characters shorter;
-   * verifying one that has not been seen before takes three times as long (67 against 23 µs). A Core on the same tables
-   * cannot use the keys: it refuses such tokens, and their clients refresh there. Tokens of both kinds verify here, so it
-   * may be changed either way; what caches of the JWKS see of that stands in docs/guides/production-checklist.md.
-   */
-  signingAlgorithm?: SigningAlgorithm;
-  /**
-   * How often the signing keys are read again from the store, so that one that was removed there stops verifying in this
-   * process, too, and the next rotating key is published before it signs: as long before as this, and a minute at least.
-   * Default 60; 1 to 3000, and at most a third of `accessTokenDynamicSigningKeyUpdateIntervalSec`. The same in all
-   * instances on one store.
-   */
-  signingKeyReloadIntervalSec?: number;
-  /** Which logins belong to one account. Default: every login is an account of its own. */
-  accountLinking?: AccountLinking;
-  /**
-   * Whether the application starts while the store does not answer, for which it waits half a minute at most. Default true:
-   * what needs the store is answered with 503 until it does, and no restart is needed. With false such a start fails, of a
-   * store that says nothing at all after a minute and a half. A store that answers and cannot be used always ends the
-   * start: wrong tables, a wrong password.
-   */
-  startWithoutStore?: boolean;
-  /**
-   * How often expired sessions are removed; up to a tenth sooner, so that instances do not do it all at once. The first time
-   * between a minute after the start and a tenth of this later. Default 43,200 (12 h); at least 1, at most 24 days.
-   */
-  expirySweepIntervalSec?: number;
+export interface EmbeddedCoreOptions extends OptionsOf<typeof EMBEDDED_CORE_OPTIONS> {}
+
+/** The same after reading, without the store. */
+export interface EmbeddedCoreConfig extends Omit<Resolved<typeof EMBEDDED_CORE_OPTIONS>, 'store'> {}
+
+/** Fills in the defaults and finds every problem at once. */
+export function resolveEmbeddedCoreOptions(options: EmbeddedCoreOptions): {
+  config: EmbeddedCoreConfig;
+  problems: ConfigProblem[];
+} {
+  const problems: ConfigProblem[] = [];
+  const given: unknown = options;
+  if (!isOptionsObject(given)) {
+    problems.push({ path: 'core', message: `embeddedCore was given ${show(given)}; an object is expected` });
+  }
+  const source = isOptionsObject(given) ? given : {};
+  const { store: _, ...config } = readOptions(EMBEDDED_CORE_OPTIONS, source, problems, 'core.');
+  if (problems.length === 0) reportContradictions(config, problems);
+  return { config, problems };
 }
 
-/** The same with nothing left open. */
-export type EmbeddedCoreConfig = EmbeddedCoreNumbers & {
-  readonly signingAlgorithm: SigningAlgorithm;
-  readonly startWithoutStore: boolean;
-  readonly accountLinking?: AccountLinking | undefined;
-};
+function reportContradictions(config: EmbeddedCoreConfig, problems: ConfigProblem[]): void {
+  if (config.refreshTokenValiditySec <= config.accessTokenValiditySec) {
+    problems.push({
+      path: 'core.refreshTokenValiditySec',
+      message: 'must be longer than accessTokenValiditySec',
+    });
+  }
+  // Every instance has to read a key before it signs. A shorter life would give it a successor before that.
+  if (config.signingKeyReloadIntervalSec * 3 > config.accessTokenDynamicSigningKeyUpdateIntervalSec) {
+    problems.push({
+      path: 'core.signingKeyReloadIntervalSec',
+      message: 'must be at most a third of accessTokenDynamicSigningKeyUpdateIntervalSec',
+    });
+  }
+}
 
-/** Those of them that are numbers. */
-export type EmbeddedCoreNumbers = Readonly<
-  Required<Omit<EmbeddedCoreOptions, 'store' | 'signingAlgorithm' | 'startWithoutStore' | 'accountLinking'>>
->;
-
-/** Stores keep whole milliseconds, and 1.001 * 1000 is none. */
+/** Rounds to whole milliseconds, which stores keep: 1.001 * 1000 is not a whole number. */
 export function inMs(seconds: number): number {
   return Math.round(seconds * 1000);
 }

@@ -1,5 +1,5 @@
 import { readHostname, normaliseDomain, normalisePath } from '../../options/domains.js';
-import { isThisMachine } from '../../util/local-host.js';
+import { isThisMachine } from '../../util/hosts.js';
 
 /** One address of the core. */
 export interface CoreHost {

@@ -8,7 +8,6 @@ import { parseBody, PUBLIC_TENANT_ONLY } from './cdi-input.js';
 import { CDI_OPERATIONS } from './cdi-operations.js';
 import { CdiRefusal } from './cdi-refusal.js';
 import { pathBelow, matchRoute, type CdiOperation, type CdiRoute } from './cdi-router.js';
-import type { CdiServerConfig } from './cdi-server-config.js';
 import { HelloProbe } from './hello-probe.js';
 import { refusalOfVersion } from './versions.js';
 
@@ -22,6 +21,16 @@ export interface ReceivedCdiCall {
   readonly header: ReadHeader;
   /** Reads the body, once. @throws {CdiRefusal} 413 when it is too large */
   readBody(): Promise<Uint8Array>;
+}
+
+/** How the core is served. */
+export interface CdiServerConfig {
+  /** In normal form: empty, or `/some/path` in lower case. */
+  readonly basePath: string;
+  /** Any of them opens the core; none leaves it open. */
+  readonly apiKeys: readonly string[];
+  /** Oldest first, at least one. */
+  readonly versions: readonly string[];
 }
 
 /** What a server needs beside its configuration. */

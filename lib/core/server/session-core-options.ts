@@ -1,25 +1,97 @@
-import type { CoreProvider } from '../core-provider.js';
+import { SessionConfigError, type ConfigProblem } from '../../errors.js';
+import { onOffOrAuto } from '../../options/observability-options.js';
+import { secret, text } from '../../options/option-checks.js';
+import {
+  isOptionsObject,
+  option,
+  readOptions,
+  show,
+  type Check,
+  type OptionsOf,
+  type Resolved,
+} from '../../options/option-table.js';
+import { coreProvider } from '../core-provider.js';
+import { embeddedCore } from '../embedded/embedded-core-options.js';
+import { isAcceptableApiKey } from './api-keys.js';
+import { normalisedBasePath } from './cdi-router.js';
+import { CDI_VERSIONS, compareVersions } from './versions.js';
+
+const apiKeys: Check<readonly string[]> = (value) => {
+  const isKey = (key: unknown): boolean => typeof key === 'string' && isAcceptableApiKey(key);
+  if (Array.isArray(value) && value.length > 0 && value.every(isKey)) return value as string[];
+  throw new Error(
+    'an array of keys is expected, each of at least 20 letters, digits, "=" and "-"; leave the option out to serve without keys',
+  );
+};
+
+const basePath = text((path) => {
+  if (/[\s?#]/.test(path)) throw new Error('a path without blanks, "?" and "#" is expected');
+  return normalisedBasePath(path);
+});
+
+const versions: Check<readonly string[]> = (value) => {
+  const isServed = (version: unknown): boolean => CDI_VERSIONS.some((known) => known === version);
+  if (!Array.isArray(value) || value.length === 0 || !value.every(isServed)) {
+    throw new Error(`an array is expected of ${CDI_VERSIONS.join(', ')}`);
+  }
+  return [...new Set(value as string[])].sort(compareVersions);
+};
+
+/** The options of `SessionCoreModule`. */
+export const SESSION_CORE_OPTIONS = {
+  /**
+   * The core that is served.
+   * @defaultValue `embeddedCore()`: in memory, so that its sessions end with the process
+   */
+  core: option(coreProvider, embeddedCore()),
+  /**
+   * Keys of which callers send one as `api-key` or `Authorization`; each of at least 20 letters, digits, `=` and `-`. Without
+   * keys every caller that reaches the port may create and end sessions, so listen on the loopback only.
+   * @defaultValue none
+   */
+  apiKeys: option(secret(apiKeys), []),
+  /**
+   * Path in front of all calls. The core responds to everything below it, with 404 to unknown paths.
+   * @defaultValue none
+   */
+  basePath: option(basePath, ''),
+  /**
+   * Versions of the Core Driver Interface to serve, of `5.0` to `5.4`. A call that names none gets the newest.
+   * @defaultValue all
+   */
+  versions: option(versions, CDI_VERSIONS),
+  /**
+   * Spans and metrics of the calls to the store, through `@opentelemetry/api`. `true`: the application does not start without
+   * that package. `false`: never.
+   * @defaultValue on if that package can be found, otherwise off
+   */
+  telemetry: option(onOffOrAuto, 'auto'),
+};
 
 /**
- * What an application writes into `SessionCoreModule.forRoot`. Nothing is required.
+ * The options of `SessionCoreModule.forRoot`. None is required.
  *
  * @publicApi
  */
-export interface SessionCoreModuleOptions {
-  /** The core that is served. Default `embeddedCore()`: in memory, so that its sessions end with the process. */
-  core?: CoreProvider;
-  /**
-   * Keys of which callers send one as `api-key` or `Authorization`; each of at least 20 letters, digits, `=` and `-`.
-   * Default none: whoever reaches the port may create and end sessions, so listen on the loopback only.
-   */
-  apiKeys?: readonly string[];
-  /** Path in front of all calls. Default none. Everything below it is answered by the core, unknown paths by a 404. */
-  basePath?: string;
-  /** Versions of the Core Driver Interface to serve, of `5.0` to `5.4`. Default all; the newest stands for a call that names none. */
-  versions?: readonly string[];
-  /**
-   * Spans and metrics of the calls to the store, through `@opentelemetry/api`. Default: where that package can be found, and
-   * nothing otherwise. `true`: the application does not start without it. `false`: never.
-   */
-  telemetry?: boolean;
+export interface SessionCoreModuleOptions extends OptionsOf<typeof SESSION_CORE_OPTIONS> {}
+
+/** The options after reading. */
+export type SessionCoreConfig = Resolved<typeof SESSION_CORE_OPTIONS>;
+
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @throws {SessionConfigError} listing every problem at once
+ */
+export function resolveSessionCoreOptions(options: SessionCoreModuleOptions): SessionCoreConfig {
+  const given: unknown = options; // a factory may have forgotten to return them
+  if (!isOptionsObject(given)) {
+    const message = `are ${show(given)}; an object is expected`;
+    throw new SessionConfigError([{ path: 'options', message }], 'SessionCoreModule');
+  }
+  const problems: ConfigProblem[] = [];
+  const config = readOptions(SESSION_CORE_OPTIONS, given, problems);
+  problems.push(...config.core.problems);
+  if (problems.length > 0) throw new SessionConfigError(problems, 'SessionCoreModule');
+  return config;
 }

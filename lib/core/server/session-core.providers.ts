@@ -9,33 +9,20 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { booleanOption, isOptionsObject, OptionReader, show } from '../../options/option-reader.js';
+import { WIRE_OPTIONS } from '../../options/wire-options.js';
 import { CoreClient } from '../core-client.js';
-import type { CoreProvider } from '../core-provider.js';
-import { embeddedCore } from '../embedded/embedded-core-options.js';
 import { CdiServer } from './cdi-server.js';
-import { resolveCdiServerConfig, type CdiServerConfig } from './cdi-server-config.js';
 import { serveCdi } from './node-http.js';
-import { SessionConfigError, type ConfigProblem } from '../../errors.js';
 import { loadOpenTelemetry } from '../../events/open-telemetry.js';
 import { SessionEvents } from '../../events/session-events.js';
 import { Telemetry } from '../../events/telemetry.js';
 import { SESSION_CORE_MODULE_OPTIONS } from './session-core.module-definition.js';
-import type { SessionCoreModuleOptions } from './session-core-options.js';
+import { resolveSessionCoreOptions, type SessionCoreConfig } from './session-core-options.js';
 import { Clock, SystemClock } from '../../util/clock.js';
 
 const RESOLVED_OPTIONS = Symbol('nest-sessions:resolved-core-options');
 
-/** A core that is asked over HTTP fetches no keys from elsewhere: the default of a `SessionModule`. */
-const JWKS_REFRESH_INTERVAL_SEC = 14_400;
-
 const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/;
-
-interface ResolvedOptions {
-  readonly core: CoreProvider;
-  readonly server: CdiServerConfig;
-  readonly telemetry: boolean | 'auto';
-}
 
 /** What we use of Nest's HTTP adapters. */
 interface ServingAdapter {
@@ -70,7 +57,7 @@ export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
     private readonly core: CoreClient,
     private readonly events: SessionEvents,
     private readonly telemetry: Telemetry,
-    @Inject(RESOLVED_OPTIONS) { server: { apiKeys } }: ResolvedOptions,
+    @Inject(RESOLVED_OPTIONS) { apiKeys }: SessionCoreConfig,
     adapterHost: HttpAdapterHost,
   ) {
     const adapter = (): ServingAdapter => adapterHost.httpAdapter as ServingAdapter;
@@ -133,47 +120,28 @@ export const SESSION_CORE_PROVIDERS: Provider[] = [
   {
     provide: Telemetry,
     inject: [RESOLVED_OPTIONS, SessionEvents],
-    useFactory: async ({ telemetry }: ResolvedOptions, events: SessionEvents): Promise<Telemetry> =>
+    useFactory: async ({ telemetry }: SessionCoreConfig, events: SessionEvents): Promise<Telemetry> =>
       new Telemetry(await loadOpenTelemetry(telemetry, 'SessionCoreModule'), events),
   },
   {
     provide: CoreClient,
     inject: [RESOLVED_OPTIONS, Clock, SessionEvents],
-    useFactory: ({ core, server }: ResolvedOptions, clock: Clock, events: SessionEvents): CoreClient =>
+    useFactory: ({ core, basePath }: SessionCoreConfig, clock: Clock, events: SessionEvents): CoreClient =>
       core.create({
         clock,
         events,
-        apiDomain: `http://localhost:3567${server.basePath}`,
-        jwksRefreshIntervalSec: JWKS_REFRESH_INTERVAL_SEC,
+        apiDomain: `http://localhost:3567${basePath}`,
+        jwksRefreshIntervalSec: WIRE_OPTIONS.jwksRefreshIntervalSec.fallback,
       }),
   },
   {
     provide: CdiServer,
     inject: [RESOLVED_OPTIONS, CoreClient, Clock],
-    useFactory: ({ server }: ResolvedOptions, core: CoreClient, clock: Clock): CdiServer => {
+    useFactory: (config: SessionCoreConfig, core: CoreClient, clock: Clock): CdiServer => {
       const logger = new Logger('SessionCoreModule');
       const reportFailure = (error: unknown): void => logger.error(error);
-      return new CdiServer({ core, clock, reportFailure }, server);
+      return new CdiServer({ core, clock, reportFailure }, config);
     },
   },
   SessionCoreGateway,
 ];
-
-/** @throws {SessionConfigError} listing every problem at once */
-function resolveSessionCoreOptions(options: SessionCoreModuleOptions): ResolvedOptions {
-  const problems: ConfigProblem[] = [];
-  const given: unknown = options; // a factory may have forgotten to return them
-  if (!isOptionsObject(given)) {
-    throw new SessionConfigError(
-      [{ path: 'options', message: `are ${show(given)}; an object is expected` }],
-      'SessionCoreModule',
-    );
-  }
-  const server = resolveCdiServerConfig({ ...options }, problems);
-  const telemetry = new OptionReader({ ...options }, problems).optional('telemetry', booleanOption) ?? 'auto';
-  const core = options.core ?? embeddedCore();
-  if (typeof core.create === 'function') problems.push(...core.problems);
-  else problems.push({ path: 'core', message: 'embeddedCore() is expected, or another CoreProvider' });
-  if (problems.length > 0) throw new SessionConfigError(problems, 'SessionCoreModule');
-  return { core, server, telemetry };
-}

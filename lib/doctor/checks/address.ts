@@ -1,11 +1,11 @@
 import { registrableDomain } from '../../options/public-suffix.js';
 import { readHeader, isRedirect, exchangeName, type RecordedExchange } from '../exchange.js';
 import { allExchanges, type Facts } from '../facts.js';
-import { error, ok, verdict, warning, type Finding } from '../finding.js';
+import { error, ok, combineFindings, warning, type Finding } from '../finding.js';
 import { addressWithoutSecrets } from '../printable.js';
 import { isLocal, siteOfHost } from '../site.js';
 
-/** Schemes, names of this machine, redirects: what goes wrong before any cookie is looked at. */
+/** Checks schemes, names of this machine and redirects, which go wrong before any cookie matters. */
 export function checkAddress(facts: Facts): Finding[] {
   return [checkScheme(facts), ...checkMixedContent(facts), ...checkLocalNames(facts), checkRedirects(facts)];
 }
@@ -15,8 +15,8 @@ function checkScheme({ api }: Facts): Finding {
   if (url.protocol === 'https:') return ok('address.scheme', `${api.origin} is reached by https`);
   if (isLocal(url)) return ok('address.scheme', `${api.origin} is http, on this machine`);
   return error('address.scheme', `${api.origin} is reached by http`, {
-    why: 'Everybody on the way can read and use the tokens, and browsers drop cookies that are Secure.',
-    mend: 'Serve the API by https, and set appInfo.apiDomain to its https:// origin.',
+    why: 'Anyone on the network path can read and use the tokens, and browsers drop cookies that are Secure.',
+    fix: 'Serve the API by https, and set appInfo.apiDomain to its https:// origin.',
   });
 }
 
@@ -28,14 +28,14 @@ function checkMixedContent({ api, website }: Facts): Finding[] {
     return [
       warning('address.mixed-content', seen, {
         why: 'Browsers allow it for local addresses at most, and count the two schemes to different sites.',
-        mend: 'Serve both by http while developing, or both by https.',
+        fix: 'Serve both by http while developing, or both by https.',
       }),
     ];
   }
   return [
     error('address.mixed-content', seen, {
       why: 'Browsers block calls by http from a page that came by https (mixed content).',
-      mend: 'Serve the API by https.',
+      fix: 'Serve the API by https.',
     }),
   ];
 }
@@ -50,14 +50,14 @@ function checkLocalNames({ api, website }: Facts): Finding[] {
   return [
     error('address.local-names', `the website is at ${website.hostname}, the API at ${apiUrl.hostname}`, {
       why: 'To a browser these are two sites: cookies of the one are not sent from pages of the other.',
-      mend: 'Use one name for both, localhost for example, in the address bar, in the client and in appInfo.',
+      fix: 'Use one name for both, localhost for example, in the address bar, in the client and in appInfo.',
     }),
   ];
 }
 
 function checkRedirects(facts: Facts): Finding {
   const redirects = allExchanges(facts).filter(isRedirect);
-  return verdict(
+  return combineFindings(
     'address.redirect',
     redirects.map((exchange) => `${exchangeName(exchange)} is redirected to ${redirectTarget(exchange)}`),
     'no request is redirected',
@@ -65,7 +65,7 @@ function checkRedirects(facts: Facts): Finding {
       why:
         'Browsers refuse a redirected preflight, repeat a redirected POST as GET, and do not store cookies for the ' +
         'address that the client meant.',
-      mend: redirectAdvice(redirects),
+      fix: redirectAdvice(redirects),
     },
   );
 }
@@ -85,10 +85,10 @@ function redirectAdvice(redirects: readonly RecordedExchange[]): string {
   if (targets.some(({ from, to }) => new URL(to, from).pathname === `${from.pathname}/`)) {
     return 'Switch off the rule that adds a slash, or exempt the session routes from it.';
   }
-  return 'Give the client and appInfo the address that answers, and exempt the session routes from redirects.';
+  return 'Give the client and appInfo the address that responds without a redirect, and exempt the session routes from redirects.';
 }
 
-/** A hint where two hosts look related and are not: `a.vercel.app` and `b.vercel.app`. */
+/** The public suffix that two hosts share, although they are different sites: `a.vercel.app` and `b.vercel.app`. */
 export function sharedPublicSuffix(a: string, b: string): string | undefined {
   const labels = a.split('.').slice(1).join('.');
   return labels !== '' && b.endsWith(`.${labels}`) && registrableDomain(labels) === undefined

@@ -9,7 +9,7 @@ import { checkRoutes } from './routes.js';
 import { checkSignIn } from './sign-in.js';
 import { checkSizeOfHeads } from './sizes.js';
 
-/** Every check over the same facts, in the order in which a reader mends: address, routes, CORS, sign-in, cookies, times. */
+/** Runs every check, in the order in which to fix problems: address, routes, CORS, sign-in, cookies, times. */
 export function allFindings(facts: Facts): Finding[] {
   const checks = [
     checkAddress,

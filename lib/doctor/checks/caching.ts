@@ -3,26 +3,26 @@ import {
   readHeader,
   readHeaderList,
   exchangeName,
-  taken,
+  presentExchanges,
   type RecordedExchange,
 } from '../exchange.js';
 import type { Facts } from '../facts.js';
-import { verdict, type Finding } from '../finding.js';
+import { combineFindings, type Finding } from '../finding.js';
 import { sessionCookies } from '../session-tokens.js';
 
-/** Nobody may store an answer that sets or clears tokens. */
+/** Checks that no cache stores a response that sets or clears tokens. */
 export function checkCaching({ exchanges }: Facts): Finding[] {
   const { emptyRefresh, signIn, refresh, signOut } = exchanges;
-  const withTokens = taken(emptyRefresh, signIn, refresh, signOut).filter(carriesTokens);
+  const withTokens = presentExchanges(emptyRefresh, signIn, refresh, signOut).filter(carriesTokens);
   if (withTokens.length === 0) return [];
   const problems = withTokens.flatMap((exchange) => {
     const problem = findCachingProblem(exchange);
     return problem === undefined ? [] : [`${exchangeName(exchange)} ${problem}`];
   });
   return [
-    verdict('caching.no-store', problems, 'answers with tokens are not stored', {
+    combineFindings('caching.no-store', problems, 'responses with tokens are not stored', {
       why: "A cache on the way may give one user's session to another.",
-      mend: 'The module sets Cache-Control: no-store: do not overwrite it, in a proxy, a CDN or an interceptor.',
+      fix: 'The module sets Cache-Control: no-store: do not overwrite it, in a proxy, a CDN or an interceptor.',
     }),
   ];
 }
@@ -36,7 +36,7 @@ function carriesTokens(exchange: RecordedExchange): boolean {
 }
 
 function findCachingProblem(exchange: RecordedExchange): string | undefined {
-  if (Number(readHeader(exchange, 'age') ?? 0) > 0) return 'was answered by a cache (Age)';
+  if (Number(readHeader(exchange, 'age') ?? 0) > 0) return 'came from a cache (Age)';
   return readHeaderList(exchange, 'cache-control').includes('no-store')
     ? undefined
     : 'lacks Cache-Control: no-store';

@@ -1,8 +1,8 @@
 import { MAX_COOKIE_OCTETS } from '../../http/cookies.js';
 import { matchesCookiePath } from '../../http/set-cookie.js';
 import { routeUrl, type Facts } from '../facts.js';
-import { ok, verdict, warning, type Advice, type Finding, type FindingCode } from '../finding.js';
-import { givenTokens, sessionCookies, type SessionCookie } from '../session-tokens.js';
+import { ok, combineFindings, warning, type Advice, type Finding, type FindingCode } from '../finding.js';
+import { readTokens, sessionCookies, type SessionCookie } from '../session-tokens.js';
 import { dropReasons, cookieSize, type DropReason } from '../browser-cookies.js';
 import { browserSite, isLocal, isSameSite } from '../site.js';
 import { quote } from '../printable.js';
@@ -10,7 +10,7 @@ import { sharedPublicSuffix } from './address.js';
 
 const LARGE_COOKIE_OCTETS = 3500;
 
-/** Does a browser keep the session's cookies, and does it send them where they are needed and nowhere else? */
+/** Checks that a browser keeps the session's cookies and sends them only where they are needed. */
 export function checkCookies(facts: Facts): Finding[] {
   const cookies = cookiesToCheck(facts);
   if (cookies.length === 0) return [];
@@ -28,24 +28,24 @@ export function checkCookies(facts: Facts): Finding[] {
   ];
 }
 
-/** Also of the answer that removes them; unless the application was seen to use headers, then cookies do not matter. */
+/** The cookies of all responses, removals included; none when the sign-in used headers. */
 function cookiesToCheck({ exchanges }: Facts): SessionCookie[] {
   const { emptyRefresh, signIn, refresh, signOut } = exchanges;
-  if (givenTokens(signIn).transferMethod === 'header') return [];
+  if (readTokens(signIn).transferMethod === 'header') return [];
   return [emptyRefresh, signIn, refresh, signOut].flatMap((exchange) => sessionCookies(exchange));
 }
 
-function dropped(cookies: readonly SessionCookie[], ...reasons: readonly DropReason[]): SessionCookie[] {
+function findDropped(cookies: readonly SessionCookie[], ...reasons: readonly DropReason[]): SessionCookie[] {
   return cookies.filter((cookie) => dropReasons(cookie, cookie.from).some((each) => reasons.includes(each)));
 }
 
 function checkDomain(cookies: readonly SessionCookie[]): Finding {
   const problems = [
-    ...dropped(cookies, 'foreign-domain').map(
+    ...findDropped(cookies, 'foreign-domain').map(
       ({ name, domain, from }) =>
         `${name} has Domain ${quote(domain ?? '')}, which ${from.hostname} is not part of`,
     ),
-    ...dropped(cookies, 'public-suffix').map(
+    ...findDropped(cookies, 'public-suffix').map(
       ({ name, domain }) => `${name} has Domain ${quote(domain ?? '')}, a public suffix`,
     ),
   ];
@@ -54,9 +54,9 @@ function checkDomain(cookies: readonly SessionCookie[]): Finding {
     shared.length === 0
       ? 'the cookies belong to the host of the API alone'
       : `the cookies are shared with every host below ${shared.map(quote).join(', ')}`;
-  return verdict('cookie.domain', problems, good, {
-    why: 'Browsers drop such a cookie without a word: the sign-in seems to work, and the next request has no session.',
-    mend: 'Leave cookieDomain out, or set it to the domain that website and API share, ".example.com" for example.',
+  return combineFindings('cookie.domain', problems, good, {
+    why: 'Browsers drop such a cookie silently: the sign-in seems to work, and the next request has no session.',
+    fix: 'Leave cookieDomain out, or set it to the domain that website and API share, ".example.com" for example.',
   });
 }
 
@@ -73,7 +73,7 @@ function checkPaths(cookies: readonly SessionCookie[], { api }: Facts): Finding 
   const isLost = cookies.some(
     ({ kind, path }) => kind === 'refresh' && !matchesCookiePath(path, refreshPath),
   );
-  return verdict(
+  return combineFindings(
     'cookie.path',
     problems,
     `the refresh token goes to ${refreshPath} only`,
@@ -81,7 +81,7 @@ function checkPaths(cookies: readonly SessionCookie[], { api }: Facts): Finding 
       why: isLost
         ? 'The refresh token never arrives: users are signed out when their first access token expires.'
         : 'Where the access cookie is not sent there is no session; where the refresh cookie is, it can leak.',
-      mend:
+      fix:
         'Set appInfo.apiBasePath (and apiGatewayPath for a prefix that a gateway strips) to the path that browsers use; ' +
         'leave accessTokenPath out.',
     },
@@ -90,7 +90,7 @@ function checkPaths(cookies: readonly SessionCookie[], { api }: Facts): Finding 
 }
 
 function checkSameSite(cookies: readonly SessionCookie[], { api, website }: Facts): Finding[] {
-  const withoutSecure = dropped(cookies, 'none-without-secure');
+  const withoutSecure = findDropped(cookies, 'none-without-secure');
   if (withoutSecure.length > 0) return [sameSiteWithoutSecure(withoutSecure)];
   const apiUrl = new URL(api.origin);
   const values = [...new Set(cookies.map(({ sameSite }) => sameSite ?? 'missing'))];
@@ -101,20 +101,20 @@ function checkSameSite(cookies: readonly SessionCookie[], { api, website }: Fact
 
 function sameSiteWithoutSecure(cookies: readonly SessionCookie[]): Finding {
   const problems = cookies.map(({ name }) => `${name} is SameSite=None without Secure`);
-  return verdict('cookie.same-site', problems, '', {
+  return combineFindings('cookie.same-site', problems, '', {
     why: 'Browsers drop such a cookie.',
-    mend: 'Serve the API by https and set appInfo.apiDomain to its https:// origin.',
+    fix: 'Serve the API by https and set appInfo.apiDomain to its https:// origin.',
   });
 }
 
 function sameSiteWithinSite(values: readonly string[]): Finding {
-  return verdict(
+  return combineFindings(
     'cookie.same-site',
     values.includes('none') ? ['the cookies are SameSite=None, though website and API are one site'] : [],
     `SameSite is ${values.join(', ')}, website and API are one site`,
     {
       why: 'Other websites can make a browser send them; only the anti-CSRF check stands in between.',
-      mend: 'Leave cookieSameSite out, and set appInfo.websiteDomain to the website: lax is then chosen.',
+      fix: 'Leave cookieSameSite out, and set appInfo.websiteDomain to the website: lax is then chosen.',
     },
     'warning',
   );
@@ -123,13 +123,13 @@ function sameSiteWithinSite(values: readonly string[]): Finding {
 function sameSiteAcrossSites(values: readonly string[], api: URL, website: URL): Finding {
   const where = `${browserSite(website)} and ${browserSite(api)} are two sites`;
   const kept = values.filter((value) => value !== 'none');
-  return verdict(
+  return combineFindings(
     'cookie.same-site',
     kept.map((value) => `SameSite is ${value}, but ${where}`),
     `SameSite is none, as ${where}`,
     {
       why: 'The browser does not send these cookies on calls from the website: after the sign-in there is no session.',
-      mend:
+      fix:
         'Set appInfo.websiteDomain to the website and leave cookieSameSite out, or better: put the API on a subdomain of ' +
         'the website. Schemes must be equal, too.',
     },
@@ -147,9 +147,9 @@ function checkThirdParty(cookies: readonly SessionCookie[], { api, website }: Fa
   const partitioned = cookies.every((cookie) => cookie.partitioned);
   const advice: Advice = {
     why: partitioned
-      ? 'Partitioned cookies work in most browsers that block third parties, and nowhere else than on that website.'
-      : 'Safari, private windows and many settings block cookies of third parties: there nobody can sign in.',
-    mend:
+      ? 'Partitioned cookies work in most browsers that block third parties, and on that website only.'
+      : 'Safari, private windows and many settings block cookies of third parties: users cannot sign in there.',
+    fix:
       'Put website and API below one registrable domain (example.com and api.example.com), or let the client ' +
       "use headers (tokenTransferMethod: 'header').",
   };
@@ -162,34 +162,36 @@ function checkSecure(cookies: readonly SessionCookie[]): Finding[] {
     ...overHttps
       .filter(({ secure }) => !secure)
       .map(({ name }) => `${name} is not Secure, though the API is https`),
-    ...dropped(cookies, 'secure-over-http').map(({ name }) => `${name} is Secure, though the API is http`),
+    ...findDropped(cookies, 'secure-over-http').map(
+      ({ name }) => `${name} is Secure, though the API is http`,
+    ),
   ];
   const local = cookies.filter(({ secure, from }) => secure && from.protocol === 'http:' && isLocal(from));
   if (problems.length === 0 && local.length > 0) {
     return [
       warning('cookie.secure', `${local[0]?.name} is Secure, and the API is http on this machine`, {
         why: 'Chrome and Firefox keep such a cookie for local addresses, Safari drops it.',
-        mend: 'Set appInfo.apiDomain to the http:// address while developing, and leave cookieSecure out.',
+        fix: 'Set appInfo.apiDomain to the http:// address while developing, and leave cookieSecure out.',
       }),
     ];
   }
   return [
-    verdict('cookie.secure', problems, 'Secure fits the scheme', {
-      why: 'Without Secure a cookie also travels in clear; with it, browsers drop it from an answer by http.',
-      mend: 'Set appInfo.apiDomain to the origin as browsers see it, outside the proxy that ends TLS; leave cookieSecure out.',
+    combineFindings('cookie.secure', problems, 'Secure fits the scheme', {
+      why: 'Without Secure a cookie also travels in clear; with it, browsers drop it from a response by http.',
+      fix: 'Set appInfo.apiDomain to the origin as browsers see it, outside the proxy that ends TLS; leave cookieSecure out.',
     }),
   ];
 }
 
 function checkHttpOnly(cookies: readonly SessionCookie[]): Finding {
   const readable = cookies.filter(({ httpOnly }) => !httpOnly);
-  return verdict(
+  return combineFindings(
     'cookie.http-only',
     readable.map(({ name }) => `${name} is not HttpOnly`),
     'scripts cannot read the cookies',
     {
       why: 'Script injected into a page can take the tokens away.',
-      mend: 'The module always sets it: look for a proxy or middleware that rewrites Set-Cookie.',
+      fix: 'The module always sets it: look for a proxy or middleware that rewrites Set-Cookie.',
     },
   );
 }
@@ -203,7 +205,7 @@ function checkPartitioned(cookies: readonly SessionCookie[]): Finding[] {
     'Partitioned without Secure',
     {
       why: 'Browsers drop such a cookie.',
-      mend: 'Serve the API by https, or set cookiePartitioned to false.',
+      fix: 'Serve the API by https, or set cookiePartitioned to false.',
     },
   );
 }
@@ -212,7 +214,7 @@ function checkPrefixes(cookies: readonly SessionCookie[]): Finding[] {
   if (!cookies.some(({ name }) => /^__(?:host|secure)-/i.test(name))) return [];
   return dropFinding(cookies, 'cookie.prefix', 'prefix', 'set against the rules of its prefix', {
     why: 'Browsers drop such a cookie: __Secure- needs Secure, __Host- also path / and no Domain.',
-    mend: 'Use cookieNamePrefixes, which picks the prefix that the other options allow.',
+    fix: 'Use cookieNamePrefixes, which picks the prefix that the other options allow.',
   });
 }
 
@@ -223,11 +225,11 @@ function dropFinding(
   what: string,
   advice: Advice,
 ): Finding[] {
-  const problems = dropped(cookies, reason).map(({ name }) => `${name} is ${what}`);
-  return [verdict(code, problems, `no cookie is ${what}`, advice)];
+  const problems = findDropped(cookies, reason).map(({ name }) => `${name} is ${what}`);
+  return [combineFindings(code, problems, `no cookie is ${what}`, advice)];
 }
 
-/** Two cookies of one name with another domain or path are two cookies, and the browser sends both. */
+/** Finds one name at several domains or paths, because a browser keeps these as separate cookies and sends both. */
 function checkDuplicates(cookies: readonly SessionCookie[]): Finding {
   const places = new Map<string, Set<string>>();
   for (const { name, domain, path } of cookies) {
@@ -235,7 +237,7 @@ function checkDuplicates(cookies: readonly SessionCookie[]): Finding {
     places.set(name, (places.get(name) ?? new Set()).add(place));
   }
   const doubled = [...places].filter(([, seen]) => seen.size > 1);
-  return verdict(
+  return combineFindings(
     'cookie.duplicate',
     doubled.map(([name, seen]) => `${name} is set and removed at several places: ${[...seen].join(', ')}`),
     'each cookie is set and removed at one domain and path',
@@ -243,7 +245,7 @@ function checkDuplicates(cookies: readonly SessionCookie[]): Finding {
       why:
         'A browser then holds two cookies of one name and sends both. Refreshes fail or go round in circles, and a sign-out ' +
         'leaves one behind.',
-      mend:
+      fix:
         'Run all instances and all applications on this host with the same cookieDomain and base path. After a change of ' +
         "cookieDomain set olderCookieDomain to the former value ('' if there was none).",
     },
@@ -258,13 +260,13 @@ function checkSizes(cookies: readonly SessionCookie[]): Finding[] {
   const seen = `${largest.name} has ${octets} octets of name and value, browsers keep ${MAX_COOKIE_OCTETS}`;
   if (octets <= LARGE_COOKIE_OCTETS) return [ok('cookie.size', seen)];
   return [
-    verdict(
+    combineFindings(
       'cookie.size',
       [seen],
       '',
       {
-        why: 'Browsers drop a larger cookie without a word; payloads grow with claims, roles and names.',
-        mend: 'Keep less in the access token payload: session data stays on the server and has no such limit.',
+        why: 'Browsers drop a larger cookie silently; payloads grow with claims, roles and names.',
+        fix: 'Keep less in the access token payload: session data stays on the server and has no such limit.',
       },
       octets > MAX_COOKIE_OCTETS ? 'error' : 'warning',
     ),

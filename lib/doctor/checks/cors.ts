@@ -3,20 +3,20 @@ import {
   isSuccess,
   readHeaderList,
   exchangeName,
-  settledAnswer,
-  taken,
+  finalResponse,
+  presentExchanges,
   headerLines,
   type RecordedExchange,
 } from '../exchange.js';
 import { FOREIGN_ORIGIN, isCrossOrigin, type Facts } from '../facts.js';
-import { error, ok, verdict, warning, type Finding } from '../finding.js';
+import { error, ok, combineFindings, warning, type Finding } from '../finding.js';
 import { quote } from '../printable.js';
 import { sessionCorsHeaders } from '../../http/session-cors-headers.js';
 
 const OWN_RESPONSE_HEADERS = ['front-token', 'st-access-token', 'st-refresh-token', 'anti-csrf'];
-const CLIENT_WAITS = 'The browser hides the answer from the page, and the client sees a failed request.';
+const CLIENT_WAITS = 'The browser hides the response from the page, and the client sees a failed request.';
 
-/** May pages of the website call the API, read what it answers, and may nobody else? */
+/** Checks that pages of the website, and no others, may call the API and read its responses. */
 export function checkCors(facts: Facts): Finding[] {
   if (!isCrossOrigin(facts)) {
     return [ok('cors.origin', 'website and API are one origin: CORS is not needed'), ...checkForeign(facts)];
@@ -33,14 +33,17 @@ export function checkCors(facts: Facts): Finding[] {
 }
 
 function listPreflights({ exchanges }: Facts): RecordedExchange[] {
-  return taken(exchanges.preflight, exchanges.signInPreflight).filter(isSettled);
+  return presentExchanges(exchanges.preflight, exchanges.signInPreflight).filter(isSettled);
 }
 
-/** What the page wants to read: errors as well, and the answers that carry tokens. */
+/** The responses that a page must be able to read: errors as well, and those that carry tokens. */
 function listResponses({ exchanges }: Facts): RecordedExchange[] {
-  return taken(exchanges.emptyRefresh, exchanges.signIn, exchanges.refresh, exchanges.signOut).filter(
-    isSettled,
-  );
+  return presentExchanges(
+    exchanges.emptyRefresh,
+    exchanges.signIn,
+    exchanges.refresh,
+    exchanges.signOut,
+  ).filter(isSettled);
 }
 
 function enableCors({ website }: Facts): string {
@@ -48,7 +51,7 @@ function enableCors({ website }: Facts): string {
 }
 
 function isSettled(exchange: RecordedExchange | undefined): exchange is RecordedExchange {
-  return settledAnswer(exchange) !== undefined;
+  return finalResponse(exchange) !== undefined;
 }
 
 function checkPreflight(facts: Facts): Finding[] {
@@ -56,13 +59,13 @@ function checkPreflight(facts: Facts): Finding[] {
   if (preflights.length === 0) return [];
   const refused = preflights.filter((exchange) => !isSuccess(exchange));
   return [
-    verdict(
+    combineFindings(
       'cors.preflight',
-      refused.map((exchange) => `${exchangeName(exchange)} answers ${exchange.answer?.status}`),
-      'preflights are answered',
+      refused.map((exchange) => `${exchangeName(exchange)} returns ${exchange.response?.status}`),
+      'preflights succeed',
       {
-        why: 'A browser asks by OPTIONS before it sends the headers of the client, and gives up at any answer but a success.',
-        mend: `Call ${enableCors(facts)} before listening, and let OPTIONS pass proxies and firewalls without credentials.`,
+        why: 'A browser asks by OPTIONS before it sends the headers of the client, and gives up unless the response is a success.',
+        fix: `Call ${enableCors(facts)} before listening, and let OPTIONS pass proxies and firewalls without credentials.`,
       },
     ),
   ];
@@ -72,12 +75,14 @@ function checkOrigin(facts: Facts): Finding {
   const origin = facts.website.origin;
   const problems = [...listPreflights(facts), ...listResponses(facts)].flatMap((exchange) => {
     const problem = originProblem(exchange, origin);
-    return problem === undefined ? [] : [`${exchangeName(exchange)} (${exchange.answer?.status}) ${problem}`];
+    return problem === undefined
+      ? []
+      : [`${exchangeName(exchange)} (${exchange.response?.status}) ${problem}`];
   });
-  return verdict('cors.origin', problems, `Access-Control-Allow-Origin names ${origin}`, {
-    why: `${CLIENT_WAITS} Answers with an error need the header, too: a 401 is how the client learns that it must refresh.`,
-    mend:
-      `Allow exactly ${origin}, in one place, on every answer: ${enableCors(facts)}. ` +
+  return combineFindings('cors.origin', problems, `Access-Control-Allow-Origin names ${origin}`, {
+    why: `${CLIENT_WAITS} Error responses need the header, too: a 401 is how the client learns that it must refresh.`,
+    fix:
+      `Allow exactly ${origin}, in one place, on every response: ${enableCors(facts)}. ` +
       'In nginx use "add_header … always" or leave CORS to the application, not both.',
   });
 }
@@ -93,7 +98,7 @@ function originProblem(exchange: RecordedExchange, origin: string): string | und
   return `has Access-Control-Allow-Origin ${quote(value)}, not ${origin}`;
 }
 
-/** Only where an origin is allowed at all; the rest has been reported. */
+/** Checks responses that allow an origin; the others have been reported. */
 function checkCredentials(facts: Facts): Finding[] {
   const exchanges = [...listPreflights(facts), ...listResponses(facts)].filter(
     (exchange) => readHeader(exchange, 'access-control-allow-origin') !== undefined,
@@ -101,13 +106,13 @@ function checkCredentials(facts: Facts): Finding[] {
   if (exchanges.length === 0) return [];
   const without = exchanges.filter((each) => readHeader(each, 'access-control-allow-credentials') !== 'true');
   return [
-    verdict(
+    combineFindings(
       'cors.credentials',
       without.map((exchange) => `${exchangeName(exchange)} lacks Access-Control-Allow-Credentials: true`),
       'credentials are allowed',
       {
-        why: 'Without it a browser neither keeps the cookies of the answer nor shows it to the page.',
-        mend: `Set credentials: true in the CORS options; ${enableCors(facts)} does.`,
+        why: 'Without it a browser neither keeps the cookies of the response nor shows it to the page.',
+        fix: `Set credentials: true in the CORS options; ${enableCors(facts)} does.`,
       },
     ),
   ];
@@ -124,9 +129,9 @@ function checkRequestHeaders(facts: Facts): Finding[] {
     return [`${exchangeName(exchange)} does not allow ${missing.join(', ')}${star}`];
   });
   return [
-    verdict('cors.request-headers', problems, 'the headers of the client are allowed', {
+    combineFindings('cors.request-headers', problems, 'the headers of the client are allowed', {
       why: 'The client sends these with its requests; the browser stops every request that has one which is not allowed.',
-      mend: `Add sessionCorsHeaders() to the allowed headers; ${enableCors(facts)} does.`,
+      fix: `Add sessionCorsHeaders() to the allowed headers; ${enableCors(facts)} does.`,
     }),
   ];
 }
@@ -139,15 +144,15 @@ function checkExposedHeaders(facts: Facts): Finding {
     );
     return hidden.length === 0 ? [] : [`${exchangeName(exchange)} does not expose ${hidden.join(', ')}`];
   });
-  return verdict('cors.exposed-headers', problems, 'the headers for the client are exposed', {
+  return combineFindings('cors.exposed-headers', problems, 'the headers for the client are exposed', {
     why: 'The client learns from front-token that there is a session, and in header mode gets its tokens in headers.',
-    mend:
+    fix:
       'The module adds them to Access-Control-Expose-Headers by itself: do not overwrite that header afterwards, in a ' +
       'proxy for example.',
   });
 }
 
-/** A server that reflects whoever asks gives every website the user's session. */
+/** Finds a server that allows every origin, because any website could then use the user's session. */
 function checkForeign(facts: Facts): Finding[] {
   const { foreignPreflight, emptyRefresh } = facts.exchanges;
   if (!isSettled(foreignPreflight)) return [];
@@ -157,18 +162,14 @@ function checkForeign(facts: Facts): Finding[] {
     return [ok('cors.foreign-origin', 'an unknown website is not allowed')];
   }
   return [
-    error(
-      'cors.foreign-origin',
-      `${exchangeName(emptyRefresh)} allows a website that nobody can have listed`,
-      {
-        why: 'Any page that a user visits can call the API with credentials and read the answers.',
-        mend: `List your websites one by one: ${enableCors(facts)}. Not origin: true, no pattern that matches all.`,
-      },
-    ),
+    error('cors.foreign-origin', `${exchangeName(emptyRefresh)} allows a website that cannot be on a list`, {
+      why: 'Any page that a user visits can call the API with credentials and read the responses.',
+      fix: `List your websites one by one: ${enableCors(facts)}. Not origin: true, no pattern that matches all.`,
+    }),
   ];
 }
 
-/** Only where the answer differs by origin; a server that always names the same one may be cached. */
+/** Checks `Vary` when responses differ by origin; those that always name the same origin may be cached. */
 function checkVary(facts: Facts): Finding[] {
   const { preflight, foreignPreflight } = facts.exchanges;
   if (!isSettled(preflight) || !isSettled(foreignPreflight)) return [];
@@ -178,9 +179,9 @@ function checkVary(facts: Facts): Finding[] {
   const vary = readHeaderList(preflight, 'vary');
   if (own === undefined || own === other || vary.includes('origin') || vary.includes('*')) return [];
   return [
-    warning('cors.vary', `${exchangeName(preflight)} answers by origin without Vary: Origin`, {
-      why: 'A cache may give one website the answer that was made for another, which the browser then refuses.',
-      mend: `Let the application set CORS (${enableCors(facts)}), or add Vary: Origin where the header is set.`,
+    warning('cors.vary', `${exchangeName(preflight)} differs by origin without Vary: Origin`, {
+      why: 'A cache may give one website the response that was made for another, which the browser then refuses.',
+      fix: `Let the application set CORS (${enableCors(facts)}), or add Vary: Origin where the header is set.`,
     }),
   ];
 }

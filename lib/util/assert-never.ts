@@ -1,4 +1,0 @@
-/** Makes a `switch` over a union exhaustive at compile time, and loud at run time. */
-export function assertNever(value: never): never {
-  throw new TypeError(`Unhandled case: ${JSON.stringify(value)}`);
-}

@@ -1,0 +1,22 @@
+import { isIPv4 } from 'node:net';
+
+/** True for `localhost` and names below it. @param host a name or an address, as `URL.hostname` writes it */
+export function isLocalName(host: string): boolean {
+  return host === 'localhost' || host.endsWith('.localhost');
+}
+
+/** True for names and addresses of this machine. @param host as above */
+export function isThisMachine(host: string): boolean {
+  return isLocalName(host) || host === '[::1]' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+/**
+ * True for an origin spelled as browsers send it: lower-case scheme and host, no default port, no path, no wildcard,
+ * not `null`. Only such texts can be compared as a whole.
+ */
+export function isExactOrigin(origin: string): boolean {
+  if (/^https?:/i.test(origin)) {
+    return URL.canParse(origin) && new URL(origin).origin === origin && !origin.includes('*');
+  }
+  return /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9.-]+(:\d+)?$/.test(origin); // `capacitor://localhost` of mobile shells
+}

@@ -1,0 +1,115 @@
+import { env } from 'node:process';
+import { describe, expect, it } from '@jest/globals';
+import type { CoreClient } from '../../../lib/core/core-client.js';
+import { remoteCore } from '../../../lib/core/remote/remote-core-options.js';
+import { SessionEvents } from '../../../lib/events/session-events.js';
+import { SystemClock, type Clock } from '../../../lib/util/clock.js';
+import { describeCoreClient } from '../../contract/core-client.contract.js';
+import { create, decoded, refresh, refreshed, replacementOf, verify } from '../../support/core-calls.js';
+import { seededMemoryStore } from '../../support/embedded.js';
+import { startServedCore, withServedCore } from '../../support/served-core.js';
+import { ADAPTERS } from '../../support/test-application.js';
+
+const KEY = 'a-key-of-more-than-20-characters';
+const REAL_CORE = env['SUPERTOKENS_CORE_URI'];
+
+function remoteClient(connectionURI: string, clock: Clock, apiKey?: string): CoreClient {
+  const provider = remoteCore({ connectionURI, apiKey });
+  if (provider.problems.length > 0) throw new Error(JSON.stringify(provider.problems));
+  return provider.create({
+    clock,
+    events: new SessionEvents(),
+    apiDomain: 'http://localhost:3000',
+    jwksRefreshIntervalSec: 14_400,
+  });
+}
+
+describe.each(ADAPTERS)('over a real socket, served by %s', (adapter) => {
+  describeCoreClient('of SessionCoreModule, through remoteCore', async (options) => {
+    const coreOptions = { ...options, store: await seededMemoryStore() };
+    const served = await startServedCore({ adapter, coreOptions, options: { apiKeys: [KEY] } });
+    const clients: CoreClient[] = [];
+    const another = async (): Promise<CoreClient> => {
+      const client = remoteClient(served.uri, served.clock, KEY);
+      clients.push(client);
+      await client.start();
+      return client;
+    };
+    return {
+      core: await another(),
+      clock: served.clock,
+      another,
+      close: async () => {
+        await Promise.all(clients.map((client) => client.close()));
+        await served.close();
+      },
+    };
+  });
+});
+
+/** What no movable clock is needed for, so that it can be asked of a core that is not ours. */
+async function liveThroughASession(core: CoreClient): Promise<void> {
+  const recipeUserId = `contract-${process.pid}-${Date.now()}`;
+  const first = await create(core, {
+    recipeUserId,
+    userDataInJWT: { role: 'a' },
+    userDataInDatabase: { n: 1 },
+  });
+  const { handle } = first.session;
+  expect(await verify(core, first.accessToken.token)).toEqual({ status: 'OK', session: first.session });
+  const second = await refreshed(core, first.refreshToken.token);
+  const replacement = await replacementOf(core, second.accessToken.token);
+  expect(decoded(replacement).payload['parentRefreshTokenHash1']).toBeNull();
+  expect(await core.updateAccessTokenPayload(handle, { role: 'b' }, {})).toBe(true);
+  expect(await core.updateSessionData(handle, { n: 2 }, {})).toBe(true);
+  expect(await core.getSessionInformation(handle, {})).toMatchObject({
+    userDataInJWT: { role: 'b' },
+    userDataInDatabase: { n: 2 },
+  });
+  const regenerated = await core.regenerateAccessToken(
+    { accessToken: replacement, userDataInJWT: undefined },
+    {},
+  );
+  expect(regenerated).toMatchObject({ status: 'OK', session: { userDataInJWT: { role: 'b' } } });
+  const ofUser = { userId: recipeUserId, tenantId: undefined, includeLinkedAccounts: true };
+  expect(await core.getSessionHandlesOfUser(ofUser, {})).toEqual([handle]);
+  expect(await refresh(core, first.refreshToken.token)).toEqual({
+    status: 'TOKEN_THEFT_DETECTED',
+    session: { handle, userId: recipeUserId, recipeUserId },
+  });
+  expect(await core.revokeSessionsOfUser(ofUser, {})).toEqual([handle]);
+  expect(await refresh(core, second.refreshToken.token)).toMatchObject({ status: 'UNAUTHORISED' });
+  expect(await verify(core, replacement, { checkDatabase: true })).toMatchObject({ status: 'UNAUTHORISED' });
+  const jwt = await core.createJwt(
+    {
+      payload: { a: 1 },
+      validity: 60,
+      useStaticSigningKey: true,
+      algorithm: 'RS256',
+      jwksDomain: 'http://d',
+    },
+    {},
+  );
+  const { kid } = decoded(jwt.status === 'OK' ? jwt.jwt : '').header;
+  expect((await core.getJwks({})).keys.map((key) => key.kid)).toContain(kid);
+}
+
+describe('the life of a session through remoteCore', () => {
+  it('is the same at the served core', async () => {
+    await withServedCore({}, async ({ uri, clock }) => {
+      const core = remoteClient(uri, clock);
+      await expect(liveThroughASession(core)).resolves.toBeUndefined();
+      await core.close();
+    });
+  });
+
+  const atARealCore = REAL_CORE === undefined ? it.skip : it;
+  atARealCore(
+    'is the same at the SuperTokens Core of SUPERTOKENS_CORE_URI (skipped where that is not set)',
+    async () => {
+      const core = remoteClient(REAL_CORE ?? '', new SystemClock(), env['SUPERTOKENS_CORE_API_KEY']);
+      await liveThroughASession(core);
+      await core.close();
+    },
+  );
+});

@@ -1,0 +1,478 @@
+import { describe, expect, it } from '@jest/globals';
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import type { SessionConfig } from '../../lib/options/session-config.js';
+import type { TokenTransferMethod } from '../../lib/options/wire-options.js';
+import {
+  SERVER_KINDS,
+  answerOf,
+  type NativePair,
+  type ServerKind,
+  type WireAnswer,
+  type WireRequest,
+} from '../support/wire-server.js';
+import { StoppedClock, WIRE_TEST_TIME_MS, wireConfig } from '../fixtures/wire-config.js';
+import { IncomingRequest } from '../../lib/http/incoming-request.js';
+import { TokenTransport, type TokensToWrite, appendToHeaderList } from '../../lib/http/token-transport.js';
+import { ExpressExchange } from '../../lib/http/express-exchange.js';
+import { createSessionRequest, type SessionRequest } from '../../lib/http/session-request.js';
+import type { UserContext } from '../../lib/util/user-context.js';
+
+const DAY_MS = 86_400_000;
+const IN_A_YEAR = 'Fri, 01 Jan 2027 00:00:00 GMT';
+const EPOCH = 'Thu, 01 Jan 1970 00:00:00 GMT';
+const TOKENS: TokensToWrite = {
+  accessToken: 'aaa.bbb.ccc',
+  frontToken: 'ZnJvbnQ=',
+  refreshToken: { token: 'r+/=.V2', expiry: WIRE_TEST_TIME_MS + 100 * DAY_MS },
+};
+
+function transportWith(changes: Partial<SessionConfig> = {}): TokenTransport {
+  return new TokenTransport(wireConfig(changes), new StoppedClock());
+}
+
+function requestWith(
+  headers: Record<string, string>,
+  cookies?: unknown,
+  userContext: UserContext = {},
+): SessionRequest {
+  const request = new IncomingRequest({ method: 'GET', url: '/?access_token=in-the-url', headers, cookies });
+  const response = new ExpressExchange(
+    { headers: {} },
+    new ServerResponse(new IncomingMessage(new Socket())),
+  );
+  return createSessionRequest({ request, response: response.response }, userContext);
+}
+
+/** The answer to a request during which `act` used the transport. */
+function answerTo(
+  kind: ServerKind,
+  act: (transport: TokenTransport, request: SessionRequest, native: NativePair) => void,
+  { request, ...changes }: Partial<SessionConfig> & { request?: WireRequest } = {},
+): Promise<WireAnswer> {
+  return answerOf(
+    kind,
+    (exchange, native) => act(transportWith(changes), createSessionRequest(exchange, {}), native),
+    request,
+  );
+}
+
+function exposed(answer: WireAnswer): string[] {
+  return answer.lines('access-control-expose-headers');
+}
+
+describe('reading tokens', () => {
+  const transport = transportWith();
+  const read = (headers: Record<string, string>, method: TokenTransferMethod): string | undefined =>
+    transport.readToken(requestWith(headers), 'access', method);
+
+  it('reads each kind from its own cookie', () => {
+    const request = requestWith({ cookie: 'sRefreshToken=r; sAccessToken=a' });
+    expect(transport.readToken(request, 'access', 'cookie')).toBe('a');
+    expect(transport.readToken(request, 'refresh', 'cookie')).toBe('r');
+  });
+
+  it.each([
+    ['the exact scheme', 'Bearer abc', 'abc'],
+    ['more spaces, trimmed (T73)', 'Bearer    abc  ', 'abc'],
+    ['an empty value as present', 'Bearer ', ''],
+    ['a comma list as one text that is no token', 'Bearer a, Bearer b', 'a, Bearer b'],
+    ['the scheme in lower case (T72)', 'bearer abc', undefined],
+    ['the scheme in upper case', 'BEARER abc', undefined],
+    ['the scheme without a space', 'Bearerabc', undefined],
+    ['the scheme alone', 'Bearer', undefined],
+    ['a tab for the space', 'Bearer\tabc', undefined],
+    ['a space before the scheme', ' Bearer abc', undefined],
+    ['another scheme', 'Basic YTpi', undefined],
+    ['nothing', '', undefined],
+  ])('takes from Authorization: %s (S073)', (_case, authorization, token) => {
+    expect(read({ authorization }, 'header')).toBe(token);
+  });
+
+  it('reads the place it is asked for and no other (S072)', () => {
+    const both = { cookie: 'sAccessToken=cookie', authorization: 'Bearer header' };
+    expect(read(both, 'cookie')).toBe('cookie');
+    expect(read(both, 'header')).toBe('header');
+    expect(read({ cookie: 'sAccessToken=cookie' }, 'header')).toBeUndefined();
+    expect(read({ authorization: 'Bearer header' }, 'cookie')).toBeUndefined();
+  });
+
+  it('finds no token in the URL (S067)', () => {
+    expect(read({}, 'cookie')).toBeUndefined();
+    expect(read({}, 'header')).toBeUndefined();
+  });
+
+  it('treats a credential of more than 16 kB as absent, though its cookie is there', () => {
+    const value = 'x'.repeat(16 * 1024);
+    expect(read({ cookie: `sAccessToken=${value}` }, 'cookie')).toBe(value);
+    expect(read({ cookie: `sAccessToken=${value}x` }, 'cookie')).toBeUndefined();
+    expect(read({ authorization: `Bearer ${value}` }, 'header')).toBeUndefined();
+    expect(transport.hasCookie(requestWith({ cookie: `sAccessToken=${value}x` }), 'access')).toBe(true);
+  });
+
+  it('reads configured cookie names and then ignores the default ones (T38)', () => {
+    const custom = transportWith({ getCookieNameForTokenType: (_req, tokenType) => `my-${tokenType}` });
+    const request = requestWith({ cookie: 'my-access=1; sAccessToken=2; sAccessToken=3' });
+    expect(custom.readToken(request, 'access', 'cookie')).toBe('1');
+    expect(custom.isDuplicated(request, 'access')).toBe(false);
+  });
+
+  it('hands request and user context to the function that names cookies', () => {
+    const seen: unknown[] = [];
+    const custom = transportWith({
+      getCookieNameForTokenType: (...args) => {
+        seen.push(args);
+        return 'x';
+      },
+    });
+    const userContext = { tenant: 'a' };
+    const request = requestWith({}, undefined, userContext);
+    custom.readToken(request, 'refresh', 'cookie');
+    expect(seen).toEqual([[request.request, 'refresh', userContext]]);
+  });
+});
+
+describe('reading what comes beside the tokens', () => {
+  const transport = transportWith();
+
+  it.each([
+    [{ 'st-auth-mode': 'CooKie' }, 'cookie'],
+    [{ 'st-auth-mode': 'else' }, 'else'],
+    [{}, undefined],
+  ])('gives the auth mode in lower case (T6): %p', (headers, mode) => {
+    expect(transport.readAuthMode(requestWith({ ...headers }))).toBe(mode);
+  });
+
+  it('gives the anti-CSRF token as sent', () => {
+    expect(transport.readAntiCsrfToken(requestWith({ 'anti-csrf': 'aB' }))).toBe('aB');
+    expect(transport.readAntiCsrfToken(requestWith({}))).toBeUndefined();
+  });
+
+  it('accepts any rid header, even an empty one (T52)', () => {
+    expect(transport.hasCustomHeader(requestWith({ rid: '' }))).toBe(true);
+    expect(transport.hasCustomHeader(requestWith({ 'st-auth-mode': 'cookie' }))).toBe(false);
+  });
+
+  it.each([
+    ['a value', { cookie: 'sIdRefreshToken=1' }, undefined, true],
+    ['no value', { cookie: 'sIdRefreshToken=' }, undefined, true],
+    [
+      'a value that a cookie parser made an object of',
+      { cookie: 'sIdRefreshToken=j:{}' },
+      { sIdRefreshToken: {} },
+      true,
+    ],
+    ['another name', { cookie: 'sIdRefreshTokenX=1' }, undefined, false],
+  ])('sees the legacy cookie with %s (T62)', (_case, headers, cookies, present) => {
+    expect(transport.hasLegacyCookie(requestWith(headers, cookies))).toBe(present);
+  });
+
+  it('sees token cookies with any value', () => {
+    const request = requestWith({ cookie: 'sAccessToken=' });
+    expect(transport.hasCookie(request, 'access')).toBe(true);
+    expect(transport.hasCookie(request, 'refresh')).toBe(false);
+  });
+
+  it('sees that a cookie came twice, even if a cookie parser reports one (T63)', () => {
+    const request = requestWith(
+      { cookie: 'sAccessToken=a; sRefreshToken=r; sAccessToken=a' },
+      { sAccessToken: 'a' },
+    );
+    expect(transport.isDuplicated(request, 'access')).toBe(true);
+    expect(transport.isDuplicated(request, 'refresh')).toBe(false);
+    expect(transport.isDuplicated(requestWith({}), 'access')).toBe(false);
+  });
+});
+
+describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
+  const write =
+    (method: TokenTransferMethod, tokens: TokensToWrite = TOKENS) =>
+    (transport: TokenTransport, request: SessionRequest): void =>
+      transport.writeTokens(request, method, tokens);
+
+  it('writes a cookie session (T1-T4, T14, T17, S058)', async () => {
+    const answer = await answerTo(kind, write('cookie', { ...TOKENS, antiCsrfToken: 'anti' }));
+    expect(answer.lines('set-cookie')).toEqual([
+      `sAccessToken=aaa.bbb.ccc; Path=/; Expires=${IN_A_YEAR}; HttpOnly; Secure; SameSite=Lax`,
+      'sRefreshToken=r%2B%2F%3D.V2; Path=/auth/session/refresh; Expires=Sat, 11 Apr 2026 00:00:00 GMT; HttpOnly; Secure; SameSite=Lax',
+    ]);
+    expect(answer.lines('front-token')).toEqual(['ZnJvbnQ=']);
+    expect(answer.lines('anti-csrf')).toEqual(['anti']);
+    expect(exposed(answer)).toEqual(['front-token, anti-csrf']);
+    expect([answer.lines('st-access-token'), answer.lines('st-refresh-token'), answer.body]).toEqual([
+      [],
+      [],
+      '{}',
+    ]);
+  });
+
+  it('writes a header session, raw and without cookies (T5, T17)', async () => {
+    const answer = await answerTo(kind, write('header'));
+    expect(answer.lines('st-access-token')).toEqual(['aaa.bbb.ccc']);
+    expect(answer.lines('st-refresh-token')).toEqual(['r+/=.V2']);
+    expect(answer.lines('set-cookie')).toEqual([]);
+    expect(exposed(answer)).toEqual(['front-token, st-access-token, st-refresh-token']);
+  });
+
+  it.each([
+    ['cookie', 'front-token', 1],
+    ['header', 'front-token, st-access-token', 0],
+  ] as const)(
+    'writes only the access token of a changed payload, by %s (T183, T185)',
+    async (method, list, cookies) => {
+      const { accessToken, frontToken } = TOKENS;
+      const answer = await answerTo(kind, write(method, { accessToken, frontToken }));
+      expect(exposed(answer)).toEqual([list]);
+      expect(answer.lines('set-cookie')).toHaveLength(cookies);
+      expect([answer.lines('st-refresh-token'), answer.lines('anti-csrf')]).toEqual([[], []]);
+    },
+  );
+
+  it('repeats the access token in the header when that is configured, the refresh token never (T40)', async () => {
+    const answer = await answerTo(kind, write('cookie', { ...TOKENS, antiCsrfToken: 'anti' }), {
+      exposeAccessTokenToFrontendInCookieBasedAuth: true,
+    });
+    expect(answer.lines('st-access-token')).toEqual(['aaa.bbb.ccc']);
+    expect(answer.lines('st-refresh-token')).toEqual([]);
+    expect(answer.lines('set-cookie')).toHaveLength(2);
+    expect(exposed(answer)).toEqual(['front-token, st-access-token, anti-csrf']);
+  });
+
+  it('follows the configured domain, paths and attributes (T14-T16, S066)', async () => {
+    const answer = await answerTo(kind, write('cookie'), {
+      cookieDomain: '.a.io',
+      accessTokenPath: '/access',
+      refreshTokenPath: '/gw/auth/session/refresh',
+      cookiePartitioned: true,
+      cookieSameSite: () => 'none',
+    });
+    const attributes = 'HttpOnly; Secure; SameSite=None; Partitioned';
+    expect(answer.lines('set-cookie')).toEqual([
+      expect.stringMatching(new RegExp(`; Domain=\\.a\\.io; Path=/access; Expires=[^;]+; ${attributes}$`)),
+      expect.stringMatching(
+        new RegExp(`; Domain=\\.a\\.io; Path=/gw/auth/session/refresh; Expires=[^;]+; ${attributes}$`),
+      ),
+    ]);
+  });
+
+  it('decides SameSite by the request at hand (T41)', async () => {
+    const answer = await answerTo(kind, write('cookie'), {
+      cookieSameSite: ({ request }) =>
+        request?.getHeaderValue('origin') === 'https://far.io' ? 'none' : 'strict',
+      request: { headers: { origin: 'https://far.io' } },
+    });
+    expect(answer.lines('set-cookie')).toEqual([
+      expect.stringContaining('SameSite=None'),
+      expect.stringContaining('SameSite=None'),
+    ]);
+  });
+
+  it('uses configured names for setting, clearing and exposing (T38, T39)', async () => {
+    const names: Partial<SessionConfig> = {
+      getCookieNameForTokenType: (_req, tokenType) => `my-${tokenType}`,
+      getResponseHeaderNameForTokenType: (_req, tokenType) => `x-${tokenType}`,
+    };
+    const act = (transport: TokenTransport, request: SessionRequest): void => {
+      transport.clear(request, 'cookie');
+      transport.writeTokens(request, 'header', TOKENS);
+    };
+    const answer = await answerTo(kind, act, names);
+    expect(answer.lines('set-cookie').map((line) => line.split(';')[0])).toEqual([
+      'my-access=',
+      'my-refresh=',
+    ]);
+    expect(answer.lines('x-access')).toEqual(['aaa.bbb.ccc']);
+    expect(exposed(answer)).toEqual(['front-token, x-access, x-refresh']);
+  });
+
+  it('lets the second of two sessions in one response win (T33)', async () => {
+    const second = { ...TOKENS, accessToken: 'second', frontToken: 'Mg==' };
+    const answer = await answerTo(kind, (transport, request) => {
+      transport.writeTokens(request, 'cookie', TOKENS);
+      transport.writeTokens(request, 'cookie', second);
+    });
+    expect(answer.lines('set-cookie').map((line) => line.split(';')[0])).toEqual([
+      'sAccessToken=second',
+      'sRefreshToken=r%2B%2F%3D.V2',
+    ]);
+    expect(answer.lines('front-token')).toEqual(['Mg==']);
+  });
+
+  it('clears a cookie session (T166)', async () => {
+    const answer = await answerTo(kind, (transport, request) => transport.clear(request, 'cookie'));
+    expect(answer.lines('set-cookie')).toEqual([
+      `sAccessToken=; Path=/; Expires=${EPOCH}; HttpOnly; Secure; SameSite=Lax`,
+      `sRefreshToken=; Path=/auth/session/refresh; Expires=${EPOCH}; HttpOnly; Secure; SameSite=Lax`,
+    ]);
+    expect(answer.lines('front-token')).toEqual(['remove']);
+    expect(answer.lines('st-access-token')).toEqual([]);
+    expect(exposed(answer)).toEqual(['front-token']);
+  });
+
+  it('clears a header session by empty values (T174)', async () => {
+    const answer = await answerTo(kind, (transport, request) => transport.clear(request, 'header'));
+    expect(answer.lines('st-access-token')).toEqual(['']);
+    expect(answer.lines('st-refresh-token')).toEqual(['']);
+    expect(answer.lines('front-token')).toEqual(['remove']);
+    expect(answer.lines('set-cookie')).toEqual([]);
+    expect(exposed(answer)).toEqual(['st-access-token, st-refresh-token, front-token']);
+  });
+
+  it('clears both methods whatever the request brought (T137, Q24)', async () => {
+    const answer = await answerTo(kind, (transport, request) => transport.clearBoth(request));
+    expect(answer.lines('set-cookie')).toHaveLength(2);
+    expect(answer.lines('st-access-token')).toEqual(['']);
+    expect(answer.lines('st-refresh-token')).toEqual(['']);
+    expect(answer.lines('front-token')).toEqual(['remove']);
+    expect(exposed(answer)).toEqual(['front-token, st-access-token, st-refresh-token']);
+  });
+
+  it('takes a session back that was created in the same response (T34); its anti-csrf stays exposed (Q25)', async () => {
+    const answer = await answerTo(kind, (transport, request) => {
+      transport.writeTokens(request, 'cookie', { ...TOKENS, antiCsrfToken: 'anti' });
+      transport.clear(request, 'cookie');
+    });
+    expect(answer.lines('set-cookie').map((line) => line.split(';')[0])).toEqual([
+      'sAccessToken=',
+      'sRefreshToken=',
+    ]);
+    expect(answer.lines('front-token')).toEqual(['remove']);
+    expect(answer.lines('anti-csrf')).toEqual([]);
+    expect(exposed(answer)).toEqual(['front-token, anti-csrf']);
+  });
+
+  it('gives a cookie session to a client that had a header session (T13)', async () => {
+    const answer = await answerTo(kind, (transport, request) => {
+      transport.clear(request, 'header');
+      transport.writeTokens(request, 'cookie', { ...TOKENS, antiCsrfToken: 'anti' });
+    });
+    expect(answer.lines('st-access-token')).toEqual(['']);
+    expect(answer.lines('set-cookie')).toHaveLength(2);
+    expect(answer.lines('front-token')).toEqual(['ZnJvbnQ=']);
+    expect(exposed(answer)).toEqual(['st-access-token, st-refresh-token, front-token, anti-csrf']);
+  });
+
+  it('deletes the legacy cookie beside the new tokens (T147)', async () => {
+    const answer = await answerTo(kind, (transport, request) => {
+      transport.writeTokens(request, 'cookie', TOKENS);
+      transport.clearLegacyCookie(request);
+    });
+    expect(answer.lines('set-cookie')).toHaveLength(3);
+    expect(answer.lines('set-cookie')[2]).toBe(
+      `sIdRefreshToken=; Path=/; Expires=${EPOCH}; HttpOnly; Secure; SameSite=Lax`,
+    );
+  });
+
+  it.each([
+    ['.old.io', 'sRefreshToken=; Domain=.old.io; Path=/auth/session/refresh;'],
+    ['', 'sRefreshToken=; Path=/auth/session/refresh;'],
+  ])(
+    'deletes a duplicate on the older domain "%s" and says nothing else (T151-T153)',
+    async (older, start) => {
+      const answer = await answerTo(
+        kind,
+        (transport, request) => transport.clearDuplicate(request, 'refresh'),
+        {
+          cookieDomain: '.new.io',
+          olderCookieDomain: older,
+        },
+      );
+      expect(answer.lines('set-cookie')).toEqual([expect.stringContaining(start)]);
+      expect(answer.lines('set-cookie')[0]).toContain(EPOCH);
+      expect([answer.lines('front-token'), exposed(answer)]).toEqual([[], []]);
+    },
+  );
+
+  it("keeps the application's cookies and exposed headers, in front and in order (S065, T35, Q4, Q5)", async () => {
+    const answer = await answerTo(kind, (transport, request) => {
+      request.response.setHeader('Set-Cookie', ['sAccessTokenOther=1', 'theme=dark']);
+      request.response.setHeader('Access-Control-Expose-Headers', 'customValue, my-front-token-x');
+      transport.writeTokens(request, 'cookie', TOKENS);
+      transport.writeTokens(request, 'cookie', TOKENS);
+    });
+    expect(answer.lines('set-cookie').map((line) => line.split('=')[0])).toEqual([
+      'sAccessTokenOther',
+      'theme',
+      'sAccessToken',
+      'sRefreshToken',
+    ]);
+    expect(exposed(answer)).toEqual(['customValue, my-front-token-x, front-token']);
+  });
+
+  const writers: Record<string, (transport: TokenTransport, request: SessionRequest) => void> = {
+    writeTokens: write('header'),
+    clear: (transport, request) => transport.clear(request, 'cookie'),
+    clearBoth: (transport, request) => transport.clearBoth(request),
+    clearLegacyCookie: (transport, request) => transport.clearLegacyCookie(request),
+    clearDuplicate: (transport, request) => transport.clearDuplicate(request, 'access'),
+  };
+  it.each(Object.keys(writers))('%s forbids caching and varies on the credentials (S064)', async (name) => {
+    const answer = await answerTo(
+      kind,
+      (transport, request) => {
+        request.response.setHeader('Cache-Control', 'public, max-age=60');
+        request.response.setHeader('Vary', 'Origin, cookie');
+        writers[name]?.(transport, request);
+      },
+      { olderCookieDomain: '' },
+    );
+    expect(answer.lines('cache-control')).toEqual(['no-store']);
+    expect(answer.lines('vary')).toEqual(['Origin, cookie, Authorization']);
+  });
+
+  it('writes nothing at all when a token does not fit into a cookie (S062)', async () => {
+    const answer = await answerTo(kind, (transport, request) => {
+      const tooLong = { ...TOKENS, accessToken: 'x'.repeat(4096) };
+      expect(() => transport.writeTokens(request, 'cookie', tooLong)).toThrow(
+        /sAccessToken needs 4108 octets/,
+      );
+    });
+    expect([answer.lines('set-cookie'), answer.lines('front-token'), exposed(answer)]).toEqual([[], [], []]);
+  });
+});
+
+describe('deleting duplicates', () => {
+  it('is refused while olderCookieDomain is not configured', async () => {
+    await answerTo('node:http', (transport, request) => {
+      expect(() => transport.clearDuplicate(request, 'access')).toThrow(/olderCookieDomain/);
+    });
+  });
+});
+
+describe('configured cookie names and domains', () => {
+  it.each([
+    ['name', { getCookieNameForTokenType: () => 'a\r\nSet-Cookie: b' }],
+    ['domain', { cookieDomain: 'a.io; Path=/' }],
+    ['path', { accessTokenPath: '/\n' }],
+  ] as const)('cannot inject through the %s (S063)', async (field, changes) => {
+    await answerTo(
+      'node:http',
+      (transport, request) => expect(() => transport.clear(request, 'cookie')).toThrow(`"${field}"`),
+      changes,
+    );
+  });
+});
+
+describe('adding to a header list', () => {
+  it.each([
+    ['nothing', [], ['front-token'], 'front-token'],
+    ['an empty value', [''], ['front-token'], 'front-token'],
+    [
+      "the application's items, kept in front (T35)",
+      ['customValue'],
+      ['front-token', 'anti-csrf'],
+      'customValue, front-token, anti-csrf',
+    ],
+    [
+      'a longer name that holds ours (Q5)',
+      ['my-front-token-x'],
+      ['front-token'],
+      'my-front-token-x, front-token',
+    ],
+    ['the item in another letter case', ['X,Front-Token'], ['front-token'], 'X,Front-Token'],
+    ['several lines', ['a', 'b'], ['c'], 'a, b, c'],
+    ['all items', ['Cookie,  Authorization'], ['Cookie', 'Authorization'], 'Cookie,  Authorization'],
+  ])('to %s', (_case, existing, items, expected) => {
+    expect(appendToHeaderList(existing, items)).toBe(expected);
+  });
+});
