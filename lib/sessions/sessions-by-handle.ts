@@ -34,8 +34,6 @@ export interface UserSessionsQuery extends WithUserContext {
 /**
  * The functions of `SessionService` for sessions that are named by their handle or by their user. They need no request, and no
  * token of the session.
- *
- * @publicApi
  */
 export abstract class SessionsByHandle {
   /** @internal */
