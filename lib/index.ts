@@ -16,7 +16,7 @@ export {
   VerifySession,
 } from './session.decorators.js';
 export { SessionExceptionFilter } from './session.filter.js';
-export type { RequestAndResponse } from './graphql/execution-request.js';
+export type { RequestAndResponse } from './http/create-exchange.js';
 
 // Connections that last
 export { SessionSockets } from './websocket/session-sockets.js';

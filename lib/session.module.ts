@@ -11,10 +11,11 @@ import {
 } from '@nestjs/common';
 import { APP_FILTER, ModuleRef } from '@nestjs/core';
 import { CoreClient } from './core/core-client.js';
+import { startCore } from './core/core-provider.js';
 import { loadOpenTelemetry } from './events/open-telemetry.js';
 import { SessionEvents } from './events/session-events.js';
 import { Telemetry } from './events/telemetry.js';
-import { SessionContexts } from './graphql/session-contexts.js';
+import { SharedSessions } from './graphql/shared-sessions.js';
 import { TokenTransport } from './http/token-transport.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS, SESSION_RUNTIME } from './session.constants.js';
 import { SessionController, SessionRoutes } from './session.controller.js';
@@ -104,14 +105,7 @@ class SessionLifecycle implements OnModuleInit, OnApplicationShutdown {
   async onModuleInit(): Promise<void> {
     this.telemetry.observeSessions(this.dependencies.verifier);
     this.telemetry.observeCoreCalls();
-    try {
-      await this.core.start();
-    } catch (error) {
-      this.telemetry.stop();
-      // Nest runs no shutdown hooks of an application that did not start, and the reason for that is the error to report.
-      await this.core.close().catch(() => undefined);
-      throw error;
-    }
+    await startCore(this.core, this.telemetry);
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -197,7 +191,7 @@ const SESSION_PROVIDERS: Provider[] = [
   SessionService,
   SessionSockets,
   SessionStreams,
-  SessionContexts,
+  SharedSessions,
   SessionGuard,
   SessionExceptionFilter,
   { provide: APP_FILTER, useExisting: SessionExceptionFilter },
@@ -259,7 +253,7 @@ function createVerifier(
     SessionService,
     SessionSockets,
     SessionStreams,
-    SessionContexts,
+    SharedSessions,
     SessionGuard,
     SessionExceptionFilter,
     SessionEvents,

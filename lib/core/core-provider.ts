@@ -36,3 +36,19 @@ export const coreProvider: Check<CoreProvider> = (value) => {
     throw new Error('embeddedCore() or remoteCore() is expected');
   return value as CoreProvider;
 };
+
+/**
+ * Starts a core before the first request. Where that fails it is closed here, because Nest runs no shutdown hooks of an
+ * application that did not start; the error of the start is the one that counts.
+ *
+ * @param telemetry stopped where the start fails
+ */
+export async function startCore(core: CoreClient, telemetry: { stop(): void }): Promise<void> {
+  try {
+    await core.start();
+  } catch (error) {
+    telemetry.stop();
+    await core.close().catch(() => undefined);
+    throw error;
+  }
+}

@@ -31,8 +31,8 @@ export type { AccountLinking } from './embedded/embedded-core-config.js';
 export type { SigningAlgorithm } from '../tokens/key-pairs.js';
 
 // The remote core
-export type { CoreNetworkRequest, NetworkInterceptor } from './remote/network-interceptor.js';
-export { CoreAttemptError } from './remote/core-attempt-error.js';
+export type { CoreNetworkRequest, NetworkInterceptor } from './remote/http-transport.js';
+export { CoreAttemptError } from './remote/core-call-errors.js';
 
 // Stores
 export {
@@ -50,10 +50,15 @@ export {
   type StoredStaticKey,
   type UpdateOnRead,
 } from '../stores/session-store.js';
-export { MemoryStore, type MemoryStoreOptions } from '../stores/memory.store.js';
-export type { SqliteDatabase, SqliteStatement, SqliteStoreOptions } from '../stores/sqlite.store.js';
-export type { PostgresPool, PostgresPoolClient, PostgresStoreOptions } from '../stores/postgres.store.js';
-export type { SchemaOptions } from '../stores/schema.js';
+export { MemoryStore } from '../stores/memory.store.js';
+export type { SqliteDatabase, SqliteStatement } from '../stores/sqlite.store.js';
+export type { PostgresPool, PostgresPoolClient } from '../stores/postgres.store.js';
+export type {
+  MemoryStoreOptions,
+  PostgresStoreOptions,
+  SchemaOptions,
+  SqliteStoreOptions,
+} from '../stores/store-options.js';
 
 // Serving a core to others
 export { SessionCoreModule } from './server/session-core.module.js';
@@ -61,7 +66,7 @@ export type { SessionCoreModuleOptions } from './server/session-core-options.js'
 export type {
   SessionCoreModuleAsyncOptions,
   SessionCoreOptionsFactory,
-} from './server/session-core.module-definition.js';
+} from './server/session-core.module.js';
 
 // Types in signatures of the main door, for libraries that build on it
 export type { SessionModuleExtras } from '../session.module.js';

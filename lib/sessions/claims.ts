@@ -2,7 +2,7 @@ import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import { validateClaims } from '../claims/validate-claims.js';
 import type { ClaimValidationError } from '../errors.js';
-import { withoutProtectedClaims } from '../tokens/reserved-claims.js';
+import { withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import type { JsonObject } from '../util/json.js';
 import type { MaybePromise } from '../util/maybe-promise.js';
 import { readTenantId } from '../util/tenant-id.js';

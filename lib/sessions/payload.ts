@@ -1,5 +1,5 @@
 import type { RegenerateResult } from '../core/core.types.js';
-import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/reserved-claims.js';
+import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import { accessTokenInfo, parseWithoutVerifying } from '../tokens/access-token.js';
 import {
   changeBetween,

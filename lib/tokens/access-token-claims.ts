@@ -75,3 +75,102 @@ export function lengthOfNewAccessToken(
 function base64Length(text: string): number {
   return Math.ceil((Buffer.byteLength(text) * 4) / 3);
 }
+
+/**
+ * Payload names that belong to the session itself. The recipe removes them from every payload that it writes back;
+ * `iss` is not among them.
+ *
+ * @see docs/protocol/sdk.md §2
+ */
+export const PROTECTED_CLAIM_NAMES: readonly string[] = [
+  'sub',
+  'iat',
+  'exp',
+  'sessionHandle',
+  'parentRefreshTokenHash1',
+  'refreshTokenHash1',
+  'antiCsrfToken',
+  'rsub',
+  'tId',
+  'stt',
+];
+
+const RESERVED_V2 = ['userId', 'expiryTime', 'timeCreated', 'sessionHandle', 'refreshTokenHash1'];
+const RESERVED_V3 = [
+  'sub',
+  'exp',
+  'iat',
+  'sessionHandle',
+  'refreshTokenHash1',
+  'parentRefreshTokenHash1',
+  'antiCsrfToken',
+];
+const RESERVED_V4 = [...RESERVED_V3, 'tId'];
+const RESERVED_V5 = [...RESERVED_V4, 'rsub'];
+
+/**
+ * The first name in a payload that a token of that version keeps for itself, even when its value is null.
+ *
+ * @see docs/protocol/core.md B11
+ */
+export function findReservedClaim(payload: JsonObject, version: number): string | undefined {
+  return reservedClaims(version).find((name) => Object.hasOwn(payload, name));
+}
+
+/**
+ * The first claim that a Core puts into every token of that version (null where there is nothing to say) and that this
+ * one lacks.
+ *
+ * @see docs/protocol/core.md B3 step 4
+ */
+export function findMissingClaim(payload: JsonObject, version: number): string | undefined {
+  return reservedClaims(version).find((name) => !Object.hasOwn(payload, name));
+}
+
+function reservedClaims(version: number): readonly string[] {
+  if (version <= 2) return RESERVED_V2;
+  if (version === 3) return RESERVED_V3;
+  return version === 4 ? RESERVED_V4 : RESERVED_V5;
+}
+
+/** A copy of a payload without the names that belong to the session. */
+export function withoutProtectedClaims(payload: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries(payload).filter(([name]) => !PROTECTED_CLAIM_NAMES.includes(name)),
+  );
+}
+
+/** Whose tokens count and for whom they must be made. What is undefined is not asked for. */
+export interface ExpectedClaims {
+  /** `iss` must be one of them. */
+  readonly issuers?: readonly string[] | undefined;
+  /** `aud` must name it. */
+  readonly audience?: string | undefined;
+}
+
+/**
+ * The claim that says that a token, genuine as it may be, is none of those. Texts are compared exactly: no prefix, no other
+ * case, no slash more or less.
+ *
+ * @returns undefined where nothing speaks against it
+ * @see docs/security-requirements.md S009; RFC 9068 section 4
+ */
+export function findForeignClaim(
+  payload: JsonObject,
+  { issuers, audience }: ExpectedClaims,
+): 'iss' | 'aud' | undefined {
+  if (issuers !== undefined && !includesIssuer(payload['iss'], issuers)) return 'iss';
+  if (audience !== undefined && !readAudiences(payload['aud']).includes(audience)) return 'aud';
+  return undefined;
+}
+
+/** A list of issuers is none, even with the right one in it. */
+function includesIssuer(iss: JsonObject[string] | undefined, issuers: readonly string[]): boolean {
+  return typeof iss === 'string' && issuers.includes(iss);
+}
+
+/** One text or a list of nothing but texts (RFC 7519 4.1.3); anything else names nobody. */
+function readAudiences(aud: JsonObject[string] | undefined): readonly unknown[] {
+  if (!Array.isArray(aud)) return [aud];
+  return aud.every((name) => typeof name === 'string') ? aud : [];
+}

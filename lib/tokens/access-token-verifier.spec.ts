@@ -19,11 +19,11 @@ import type { PublicJwk } from '../util/verification-keys.js';
 import { TestClock } from '../testing/test-clock.js';
 import { parseWithoutVerifying, type AccessTokenInfo, type ParsedAccessToken } from './access-token.js';
 import { AccessTokenVerifier } from './access-token-verifier.js';
-import type { IntendedTokens } from './intended-tokens.js';
+import type { ExpectedClaims } from './access-token-claims.js';
 
 const OUR_KEY = publicJwkOf(DYNAMIC_TEST_KEY, DYNAMIC_TEST_KID);
 
-const ANY_TOKEN: IntendedTokens = {};
+const ANY_TOKEN: ExpectedClaims = {};
 
 function setUp({
   clockToleranceSec = 0,

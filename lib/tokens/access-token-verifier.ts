@@ -9,7 +9,7 @@ import {
   type AccessTokenInfo,
   type ParsedAccessToken,
 } from './access-token.js';
-import { findForeignClaim, type IntendedTokens } from './intended-tokens.js';
+import { findForeignClaim, type ExpectedClaims } from './access-token-claims.js';
 import { SignatureVerifier, type SignatureVerdict } from './signature-verifier.js';
 import { tokenCacheKey, VerifiedTokenCache, type ProofStart, type Validity } from './verified-token-cache.js';
 
@@ -21,7 +21,7 @@ export interface AccessTokenVerifierOptions {
   /** Memory that remembered tokens may take, bytes, estimated; 0 for none. Default {@link DEFAULT_MAX_CACHED_TOKEN_BYTES}. */
   readonly maxCachedTokenBytes?: number;
   /** Issuers and audience that this application accepts. Default: all. */
-  readonly intended?: IntendedTokens;
+  readonly intended?: ExpectedClaims;
 }
 
 export const DEFAULT_MAX_CACHED_TOKEN_BYTES: number = 32 * 1024 * 1024;

@@ -9,7 +9,7 @@ import {
   parseWithoutVerifying,
   type AccessTokenInfo,
 } from './access-token.js';
-import { withoutProtectedClaims } from './reserved-claims.js';
+import { withoutProtectedClaims } from './access-token-claims.js';
 
 type Claims = Record<string, unknown>;
 

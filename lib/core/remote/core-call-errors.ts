@@ -1,8 +1,7 @@
 import { CoreBadInputError, CoreResponseError, CoreUnavailableError, type CoreError } from '../../errors.js';
 import type { CdiRequest } from './cdi-requests.js';
-import { CoreAttemptError } from './core-attempt-error.js';
-import type { CoreHost } from './core-host.js';
-import type { WireAnswer } from './http-transport.js';
+import type { CoreHost } from './host-pool.js';
+import type { HttpResponse } from './http-transport.js';
 
 const MAX_SHOWN_TEXT = 200;
 /** Begins the core's text about a tenant or app that it does not have. */
@@ -33,7 +32,7 @@ export function unavailable(
 }
 
 /** A host gave an answer that makes no sense. */
-export function senseless(failure: CoreAttemptError): CoreResponseError {
+export function badResponse(failure: CoreAttemptError): CoreResponseError {
   return new CoreResponseError(`The core gave no sensible answer to ${failure.message}`, { cause: failure });
 }
 
@@ -45,7 +44,7 @@ export function senseless(failure: CoreAttemptError): CoreResponseError {
 export function errorOfStatus(
   request: CdiRequest,
   host: CoreHost,
-  { status, body }: WireAnswer,
+  { status, body }: HttpResponse,
   secrets: readonly (string | undefined)[],
 ): CoreError {
   if (status === 400) {
@@ -55,7 +54,7 @@ export function errorOfStatus(
       cause: failure,
     });
   }
-  return senseless(attemptError(request, host, describeStatus(status), { status }));
+  return badResponse(attemptError(request, host, describeStatus(status), { status }));
 }
 
 /** True for the refusal of a call whose tenant, or whose session's tenant, the core does not have. */
@@ -90,4 +89,45 @@ function shownText(body: string, secrets: readonly (string | undefined)[]): stri
     .replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S}]+/gu, ' ')
     .trim()
     .slice(0, MAX_SHOWN_TEXT);
+}
+
+/** What is known about an attempt; nothing in it is secret. */
+export interface CoreAttempt {
+  readonly method: string;
+  /** Scheme, name and port of the host that was asked. */
+  readonly host: string;
+  /** Path of the call, without the host's base path and without the query. */
+  readonly path: string;
+  /** HTTP status, where the host gave one. */
+  readonly status?: number | undefined;
+}
+
+/**
+ * One attempt at a call to the core that did not work: the `cause` of the `CoreError` that the application sees. Carries
+ * no key, token or body.
+ *
+ * @publicApi
+ */
+export class CoreAttemptError extends Error {
+  readonly method: string;
+  /** Scheme, name and port of the host that was asked. */
+  readonly host: string;
+  /** Path of the call, without the host's base path and without the query. */
+  readonly path: string;
+  /** HTTP status; undefined where no answer came. */
+  readonly status: number | undefined;
+
+  constructor(
+    attempt: CoreAttempt,
+    /** What went wrong, without the address. */
+    readonly reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${attempt.method} ${attempt.path} at ${attempt.host}: ${reason}`, options);
+    this.name = new.target.name;
+    this.method = attempt.method;
+    this.host = attempt.host;
+    this.path = attempt.path;
+    this.status = attempt.status;
+  }
 }

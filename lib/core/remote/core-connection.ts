@@ -1,16 +1,13 @@
 import { CoreResponseError } from '../../errors.js';
 import type { Clock } from '../../util/clock.js';
-import type { UserContext } from '../../util/user-context.js';
+import { type UserContext, reservedContext } from '../../util/user-context.js';
 import type { CoreCalls } from '../core-calls.js';
 import { apiVersionRequest, type CdiRequest } from './cdi-requests.js';
-import { parseApiVersions } from './cdi-responses.js';
-import { AgreedCdiVersion, chooseCdiVersion, SPOKEN_CDI_VERSIONS, type CdiVersion } from './cdi-version.js';
+import { parseApiVersions, readResponse, type HostResponse, type ParseResponse } from './cdi-responses.js';
 import { attemptError, isVersionRefused } from './core-call-errors.js';
-import { CoreCallCache } from './core-call-cache.js';
 import { HostExchange, type PreparedCall, type Sleep } from './host-exchange.js';
 import type { CoreHostHealth } from './host-pool.js';
 import type { RemoteCoreConfig } from './remote-core-config.js';
-import { understand, type HostAnswer, type ParseAnswer } from './understand-answer.js';
 
 export interface CoreConnectionContext {
   readonly clock: Clock;
@@ -29,7 +26,7 @@ export interface CoreConnectionContext {
 export class CoreConnection {
   private readonly hosts: HostExchange;
   private readonly version = new AgreedCdiVersion();
-  private readonly cache: CoreCallCache<HostAnswer>;
+  private readonly cache: CoreCallCache<HostResponse>;
   private readonly versionRequest: CdiRequest;
   private readonly calls: CoreCalls;
 
@@ -55,21 +52,21 @@ export class CoreConnection {
    */
   async call<T>(
     request: CdiRequest,
-    parse: ParseAnswer<T>,
+    parse: ParseResponse<T>,
     userContext: UserContext,
     { isFresh = false } = {},
   ): Promise<T> {
-    const send = async (): Promise<HostAnswer> =>
+    const send = async (): Promise<HostResponse> =>
       this.calls.run(operationName(request), async () => this.send(request, userContext));
     if (request.method === 'GET') {
       const key = `${request.path}?${JSON.stringify(request.params)}`;
       const answer = isFresh ? await send() : await this.cache.getOr(userContext, key, send);
-      return understand(request, answer, parse);
+      return readResponse(request, answer, parse);
     }
     // What was read before a write or during it says nothing about the time after it.
     this.cache.noteWrite(userContext);
     try {
-      return understand(request, await send(), parse);
+      return readResponse(request, await send(), parse);
     } finally {
       this.cache.noteWrite(userContext);
     }
@@ -80,7 +77,7 @@ export class CoreConnection {
     this.hosts.close();
   }
 
-  private async send(request: CdiRequest, userContext: UserContext): Promise<HostAnswer> {
+  private async send(request: CdiRequest, userContext: UserContext): Promise<HostResponse> {
     try {
       return await this.sendOnce(request, userContext);
     } catch (error) {
@@ -91,7 +88,7 @@ export class CoreConnection {
   }
 
   /** A call in the version that is agreed, or else agreed now. One that is refused is no agreement any more. */
-  private async sendOnce(request: CdiRequest, userContext: UserContext): Promise<HostAnswer> {
+  private async sendOnce(request: CdiRequest, userContext: UserContext): Promise<HostResponse> {
     const agreement = this.version.get(async () => this.negotiate(userContext));
     const headers = this.requestHeaders(request, await agreement);
     try {
@@ -104,7 +101,7 @@ export class CoreConnection {
 
   private async negotiate(userContext: UserContext): Promise<CdiVersion> {
     const answer = await this.hosts.send(this.versionCall(userContext));
-    const version = chooseCdiVersion(understand(this.versionRequest, answer, parseApiVersions));
+    const version = chooseCdiVersion(readResponse(this.versionRequest, answer, parseApiVersions));
     if (version === undefined) {
       throw new CoreResponseError(
         `The core at ${answer.host.origin} speaks none of the CDI versions ${SPOKEN_CDI_VERSIONS.join(', ')}: ` +
@@ -141,4 +138,89 @@ export class CoreConnection {
 /** The call without its tenant. */
 function operationName({ method, path }: CdiRequest): string {
   return `${method} ${path.slice(Math.max(0, path.indexOf('/recipe/')))}`;
+}
+
+/** Versions of the CDI that this client speaks, best first. 5.6 and later refresh by other rules. */
+export const SPOKEN_CDI_VERSIONS = ['5.4', '5.3', '5.2', '5.1', '5.0', '4.0'] as const;
+
+export type CdiVersion = (typeof SPOKEN_CDI_VERSIONS)[number];
+
+/** The best version that both sides speak; undefined when there is none. */
+export function chooseCdiVersion(offered: readonly string[]): CdiVersion | undefined {
+  return SPOKEN_CDI_VERSIONS.find((version) => offered.includes(version));
+}
+
+/** The version agreed with the core: asked once, and once for all that need it meanwhile. */
+export class AgreedCdiVersion {
+  private agreement: Promise<CdiVersion> | undefined;
+
+  /** @param ask called only where nothing has been agreed; a failure is not kept */
+  get(ask: () => Promise<CdiVersion>): Promise<CdiVersion> {
+    if (this.agreement === undefined) {
+      const agreement = ask();
+      this.agreement = agreement;
+      agreement.catch(() => this.forget(agreement));
+    }
+    return this.agreement;
+  }
+
+  /** The core does not know the version any more; the next call asks again, unless one has already. */
+  forget(agreement: Promise<CdiVersion>): void {
+    if (this.agreement === agreement) this.agreement = undefined;
+  }
+}
+
+interface ContextCache {
+  answers: Map<string, unknown>;
+  /** Number of foreign writes that the answers know of. */
+  seenWrites: number;
+}
+
+/**
+ * Answers to GETs, kept for one user context: repeated reads within one request make one call.
+ *
+ * A write through a context empties its cache. A write through a context that does not come from a request empties all.
+ *
+ * @see docs/protocol/sdk.md §12.5
+ */
+export class CoreCallCache<Answer> {
+  // Not inside the context itself: it may be logged, and it may meet the core of another module.
+  private readonly caches = new WeakMap<object, ContextCache>();
+  private writesOutsideRequests = 0;
+
+  constructor(private readonly isEnabled: boolean) {}
+
+  /** The answer to an equal call through this context, or that of `ask`; failures are not kept. */
+  async getOr(userContext: UserContext, key: string, ask: () => Promise<Answer>): Promise<Answer> {
+    if (!this.isEnabled) return ask();
+    // A write meanwhile replaces the map: what was read before it is then stored where nobody looks.
+    const { answers } = this.contextCache(userContext);
+    const known = answers.get(key) as Answer | undefined;
+    if (known !== undefined) return known;
+    const answer = await ask();
+    answers.set(key, answer);
+    return answer;
+  }
+
+  /** To be called before and after each write. */
+  noteWrite(userContext: UserContext): void {
+    if (!this.isEnabled) return;
+    this.contextCache(userContext).answers = new Map();
+    if (ensureReservedContext(userContext)['keepCacheAlive'] !== true) this.writesOutsideRequests += 1;
+  }
+
+  private contextCache(userContext: UserContext): ContextCache {
+    const place = ensureReservedContext(userContext);
+    let cache = this.caches.get(place);
+    if (cache === undefined || cache.seenWrites !== this.writesOutsideRequests) {
+      cache = { answers: new Map(), seenWrites: this.writesOutsideRequests };
+      this.caches.set(place, cache);
+    }
+    return cache;
+  }
+}
+
+/** Copies of a context share its reserved place, and so its cache. */
+function ensureReservedContext(userContext: UserContext): UserContext {
+  return reservedContext(userContext) ?? userContext;
 }

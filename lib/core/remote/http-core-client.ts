@@ -29,8 +29,7 @@ import { CoreConnection } from './core-connection.js';
 import type { Sleep } from './host-exchange.js';
 import type { CoreHostHealth } from './host-pool.js';
 import { HttpTransport } from './http-transport.js';
-import { JwksCache } from './jwks-cache.js';
-import { loadCoreKeys } from './load-core-keys.js';
+import { JwksCache, loadCoreKeys } from './jwks-cache.js';
 import type { RemoteCoreConfig } from './remote-core-config.js';
 
 /** How long one host has to show its keys. */

@@ -1,12 +1,16 @@
 import { Agent as HttpAgent, request as openHttp, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as openHttps } from 'node:https';
 import type { Socket } from 'node:net';
+import { cloneJsonObject } from '../../util/json.js';
+import type { UserContext } from '../../util/user-context.js';
+import type { CdiRequest } from './cdi-requests.js';
+import type { CoreHost } from './host-pool.js';
 
 /** Idle connections are closed after this, or earlier where the host says that it will. */
 const IDLE_CONNECTION_MS = 30_000;
 
 /** A request with everything filled in. */
-export interface WireRequest {
+export interface HttpRequest {
   readonly method: string;
   /** http or https, query included. */
   readonly url: URL;
@@ -15,7 +19,7 @@ export interface WireRequest {
 }
 
 /** A complete answer, whatever its status. */
-export interface WireAnswer {
+export interface HttpResponse {
   readonly status: number;
   readonly contentType: string;
   readonly cacheControl: string | undefined;
@@ -24,12 +28,12 @@ export interface WireAnswer {
 }
 
 /** Why there is no answer. `NOT_HTTP` and `TOO_LARGE`: something came, but nothing to work with. */
-export type WireFailureKind = 'NO_CONNECTION' | 'CONNECTION_LOST' | 'TIMEOUT' | 'NOT_HTTP' | 'TOO_LARGE';
+export type HttpFailureKind = 'NO_CONNECTION' | 'CONNECTION_LOST' | 'TIMEOUT' | 'NOT_HTTP' | 'TOO_LARGE';
 
 /** A request that got no answer. The message names no address and nothing that was sent. */
-export class WireFailure extends Error {
+export class HttpFailure extends Error {
   constructor(
-    readonly kind: WireFailureKind,
+    readonly kind: HttpFailureKind,
     message: string,
     /** False only where no connection came about. */
     readonly mayHaveBeenReceived: boolean,
@@ -66,9 +70,9 @@ export class HttpTransport {
 
   /**
    * @param isNewConnection use none of the connections that are kept open
-   * @throws {WireFailure}
+   * @throws {HttpFailure}
    */
-  async send(request: WireRequest, { isNewConnection = false } = {}): Promise<WireAnswer> {
+  async send(request: HttpRequest, { isNewConnection = false } = {}): Promise<HttpResponse> {
     const outgoing = this.open(request, isNewConnection);
     this.running.add(outgoing);
     const attempt = new Attempt(outgoing, this.options);
@@ -86,7 +90,7 @@ export class HttpTransport {
     for (const agent of Object.values(this.keptConnections)) agent.destroy();
   }
 
-  private open({ method, url, headers, body }: WireRequest, isNewConnection: boolean): ClientRequest {
+  private open({ method, url, headers, body }: HttpRequest, isNewConnection: boolean): ClientRequest {
     const isTls = url.protocol === 'https:';
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
     return (isTls ? openHttps : openHttp)(url, {
@@ -99,13 +103,13 @@ export class HttpTransport {
 
 /** One request on its way: listens until the answer is complete, or until it is clear that none will come. */
 class Attempt {
-  readonly answer: Promise<WireAnswer>;
+  readonly answer: Promise<HttpResponse>;
   private readonly timer: NodeJS.Timeout;
   private isConnected = false;
   private hasAnswered = false;
   private isSettled = false;
-  private resolve!: (answer: WireAnswer) => void;
-  private reject!: (failure: WireFailure) => void;
+  private resolve!: (answer: HttpResponse) => void;
+  private reject!: (failure: HttpFailure) => void;
 
   constructor(
     private readonly outgoing: ClientRequest,
@@ -173,10 +177,10 @@ class Attempt {
     else this.fail('NO_CONNECTION', `no connection (${code})`, error);
   }
 
-  private fail(kind: WireFailureKind, message: string, cause?: Error): void {
+  private fail(kind: HttpFailureKind, message: string, cause?: Error): void {
     if (!this.settle()) return;
     const isStaleConnection = kind === 'CONNECTION_LOST' && this.outgoing.reusedSocket && !this.hasAnswered;
-    this.reject(new WireFailure(kind, message, this.isConnected, isStaleConnection, cause && { cause }));
+    this.reject(new HttpFailure(kind, message, this.isConnected, isStaleConnection, cause && { cause }));
     this.outgoing.destroy();
   }
 
@@ -187,4 +191,76 @@ class Attempt {
     clearTimeout(this.timer);
     return true;
   }
+}
+
+/**
+ * A request to the core as a network interceptor sees it. It carries tokens and the API key: do not log it.
+ *
+ * @publicApi
+ */
+export interface CoreNetworkRequest {
+  /** Without the query. */
+  url: string;
+  method: 'get' | 'post' | 'put';
+  /** Names in lower case. */
+  headers: Record<string, string>;
+  /** The query; undefined members are left out. Only on `get`. */
+  params?: Record<string, string | number | boolean | undefined>;
+  /** Becomes JSON; undefined members are left out. Not on `get`. */
+  body?: unknown;
+}
+
+/**
+ * Sees, and may change, each request to the core before it leaves: every attempt, the one for the version too, but not
+ * the loading of the keys that tokens are verified with. What comes back is sent; `params` or `body` left out keep what
+ * they were.
+ *
+ * @example
+ * networkInterceptor: (request) => ({ ...request, headers: { ...request.headers, 'x-tracing': traceId() } })
+ * @publicApi
+ */
+export type NetworkInterceptor = (
+  request: CoreNetworkRequest,
+  userContext: UserContext,
+) => CoreNetworkRequest;
+
+/**
+ * The request of one attempt at one host.
+ *
+ * @throws {TypeError} the interceptor made no http or https URL of it
+ */
+export function toHttpRequest(
+  host: CoreHost,
+  request: CdiRequest,
+  headers: Readonly<Record<string, string>>,
+  intercept: { interceptor: NetworkInterceptor | undefined; userContext: UserContext },
+): HttpRequest {
+  const { params, body } = request;
+  const plain: CoreNetworkRequest = {
+    url: host.origin + host.basePath + request.path,
+    method: request.method.toLowerCase() as CoreNetworkRequest['method'],
+    headers: { ...headers },
+    // Each attempt has copies of its own: what an interceptor changes in place must not add up over repeats.
+    ...(params && { params: { ...params } }),
+    ...(body && { body: intercept.interceptor ? cloneJsonObject(body) : body }),
+  };
+  const { url, ...changed } = intercept.interceptor?.(plain, intercept.userContext) ?? plain;
+  const content = changed.body ?? plain.body;
+  return {
+    method: request.method,
+    url: withQuery(url, changed.params ?? plain.params),
+    headers: changed.headers,
+    body: content === undefined ? undefined : JSON.stringify(content),
+  };
+}
+
+function withQuery(text: string, params: CoreNetworkRequest['params'] = {}): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+    throw new TypeError('The networkInterceptor returned something else than an http or https URL');
+  }
+  for (const [name, value] of Object.entries(params)) {
+    if (value !== undefined) url.searchParams.append(name, String(value));
+  }
+  return url;
 }

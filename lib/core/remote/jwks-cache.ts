@@ -1,7 +1,12 @@
 import type { Clock } from '../../util/clock.js';
 import type { MaybePromise } from '../../util/maybe-promise.js';
 import type { PublicJwk, VerificationKeys } from '../../util/verification-keys.js';
-import type { CoreHost } from './core-host.js';
+import type { CoreHost } from './host-pool.js';
+import { jwksRequest } from './cdi-requests.js';
+import { parsePublicKeys, readResponse } from './cdi-responses.js';
+import { attemptError, errorOfStatus, unavailable } from './core-call-errors.js';
+import { HttpFailure, type HttpTransport, type HttpResponse } from './http-transport.js';
+import { isTemporary } from './host-exchange.js';
 
 /** An unknown key id makes the hosts be asked at most this often. */
 const COOLDOWN_MS = 500;
@@ -148,4 +153,33 @@ export class JwksCache implements VerificationKeys {
 function isSameKey(a: PublicJwk, b: PublicJwk): boolean {
   const members = ['kid', 'kty', 'alg', 'use', 'n', 'e', 'crv', 'x', 'y'] as const;
   return members.every((member) => a[member] === b[member]);
+}
+
+/**
+ * The published keys of one host. They are public: neither the API key nor a version goes with the request, and no
+ * network interceptor sees it.
+ *
+ * @throws {CoreUnavailableError} the host did not answer, or cannot for now (status 429, 502, 503, 504)
+ * @throws {CoreResponseError} it answered something else than a set of keys
+ * @see docs/protocol/sdk.md §4.5
+ */
+export async function loadCoreKeys(transport: HttpTransport, host: CoreHost): Promise<readonly PublicJwk[]> {
+  const request = jwksRequest();
+  const answer = await fetchKeys(transport, host);
+  const { status } = answer;
+  if (isTemporary(status))
+    throw unavailable(request, [attemptError(request, host, `status ${status}`, { status })]);
+  if (status !== 200) throw errorOfStatus(request, host, answer, []);
+  return readResponse(request, { ...answer, host }, parsePublicKeys);
+}
+
+async function fetchKeys(transport: HttpTransport, host: CoreHost): Promise<HttpResponse> {
+  const request = jwksRequest();
+  const url = new URL(host.origin + host.basePath + request.path);
+  try {
+    return await transport.send({ method: request.method, url, headers: {} });
+  } catch (error) {
+    if (!(error instanceof HttpFailure)) throw error;
+    throw unavailable(request, [attemptError(request, host, error.message)]);
+  }
 }

@@ -8,7 +8,6 @@ import type {
   UserSessionsInput,
   VerifySessionInput,
 } from '../core.types.js';
-import { CdiRefusal } from './cdi-refusal.js';
 
 /** What a non-public tenant gets where only the app is meant. */
 export const PUBLIC_TENANT_ONLY = 'Only public tenantId can call this app specific API';
@@ -195,4 +194,15 @@ function isFiniteNumber(value: JsonValue): value is number {
 
 function isStrings(value: JsonValue): value is string[] {
   return Array.isArray(value) && value.every(isString);
+}
+
+/** A call that is answered with a status other than 200 and a line of text, as a Core does (docs/protocol/core.md A3). */
+export class CdiRefusal extends Error {
+  constructor(
+    readonly status: 400 | 401 | 403 | 404 | 405 | 413,
+    message: string,
+  ) {
+    super(message);
+    this.name = 'CdiRefusal';
+  }
 }

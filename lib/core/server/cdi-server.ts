@@ -3,13 +3,15 @@ import type { Clock } from '../../util/clock.js';
 import { DEFAULT_TENANT_ID } from '../../util/tenant-id.js';
 import type { CoreClient } from '../core-client.js';
 import { ApiKeys, presentedApiKey, type ReadHeader } from './api-keys.js';
-import { jsonAnswer, textAnswer, unavailableAnswer, type CdiAnswer } from './cdi-answers.js';
-import { parseBody, PUBLIC_TENANT_ONLY } from './cdi-input.js';
-import { CDI_OPERATIONS } from './cdi-operations.js';
-import { CdiRefusal } from './cdi-refusal.js';
-import { pathBelow, matchRoute, type CdiOperation, type CdiRoute } from './cdi-router.js';
-import { HelloProbe } from './hello-probe.js';
-import { refusalOfVersion } from './versions.js';
+import {
+  jsonResponse,
+  textResponse,
+  unavailableResponse,
+  type CdiResponse,
+  CDI_OPERATIONS,
+} from './cdi-operations.js';
+import { parseBody, PUBLIC_TENANT_ONLY, CdiRefusal } from './cdi-input.js';
+import { pathBelow, matchRoute, type CdiOperation, type CdiRoute, refuseVersion } from './cdi-router.js';
 
 const PROTECTED_FIELD = 'The user payload contains protected field';
 
@@ -64,7 +66,7 @@ export class CdiServer {
   }
 
   /** Never rejects. */
-  async answer(request: ReceivedCdiCall): Promise<CdiAnswer> {
+  async answer(request: ReceivedCdiCall): Promise<CdiResponse> {
     try {
       const { path, query } = splitUrl(request.url);
       const route = matchRoute(path, this.config.basePath);
@@ -88,7 +90,7 @@ export class CdiServer {
       throw new CdiRefusal(401, 'Invalid API key');
     }
     const version = request.header('cdi-version');
-    const refusal = refusalOfVersion(version, this.config.versions, !endpoint.takesAnyVersion);
+    const refusal = refuseVersion(version, this.config.versions, !endpoint.takesAnyVersion);
     if (refusal !== undefined) throw new CdiRefusal(400, refusal);
     const operation = Object.hasOwn(endpoint.methods, request.method)
       ? endpoint.methods[request.method]
@@ -103,20 +105,20 @@ export class CdiServer {
   private async run(
     operation: CdiOperation,
     call: Parameters<(typeof CDI_OPERATIONS)['getJwks']>[0],
-  ): Promise<CdiAnswer> {
-    if (operation === 'listVersions') return jsonAnswer({ versions: this.config.versions });
+  ): Promise<CdiResponse> {
+    if (operation === 'listVersions') return jsonResponse({ versions: this.config.versions });
     if (operation !== 'hello') return CDI_OPERATIONS[operation](call);
     await this.hello.touch();
-    return textAnswer(200, 'Hello');
+    return textResponse(200, 'Hello');
   }
 
-  private answerToError(error: unknown): CdiAnswer {
-    if (error instanceof CdiRefusal) return textAnswer(error.status, error.message);
-    if (error instanceof CoreBadInputError) return textAnswer(400, wordedAsByACore(error.message));
+  private answerToError(error: unknown): CdiResponse {
+    if (error instanceof CdiRefusal) return textResponse(error.status, error.message);
+    if (error instanceof CoreBadInputError) return textResponse(400, wordedAsByACore(error.message));
     this.context.reportFailure(error);
     return error instanceof CoreUnavailableError
-      ? unavailableAnswer(error.retryAfterSec)
-      : textAnswer(500, 'Internal Error');
+      ? unavailableResponse(error.retryAfterSec)
+      : textResponse(500, 'Internal Error');
   }
 }
 
@@ -135,4 +137,41 @@ function unknownApp(appId: string, tenantId: string): string {
 /** Our engine names the field, too; clients compare the whole text. */
 function wordedAsByACore(message: string): string {
   return message.startsWith(PROTECTED_FIELD) ? PROTECTED_FIELD : message;
+}
+
+const BUCKET_SIZE = 5;
+const MS_PER_TOKEN = 200;
+/** No session has it: looking for it touches the store and finds nothing. */
+const NO_SESSION = '00000000-0000-0000-0000-000000000000';
+
+/**
+ * Touches the core's store, so that `/hello` tells whether sessions can be served. It needs no API key, so how often
+ * strangers reach the store is bounded: five times at once, then once each 200 ms; beyond that nothing is touched.
+ *
+ * @see docs/protocol/core.md A6.14
+ */
+export class HelloProbe {
+  private tokens = BUCKET_SIZE;
+  private refilledAtMs: number;
+
+  constructor(
+    private readonly core: CoreClient,
+    private readonly clock: Clock,
+  ) {
+    this.refilledAtMs = clock.now();
+  }
+
+  /** @throws when the store does not answer */
+  async touch(): Promise<void> {
+    if (this.takeToken()) await this.core.getSessionInformation(NO_SESSION, {});
+  }
+
+  private takeToken(): boolean {
+    const earned = Math.max(0, Math.floor((this.clock.now() - this.refilledAtMs) / MS_PER_TOKEN));
+    this.refilledAtMs += earned * MS_PER_TOKEN;
+    this.tokens = Math.min(BUCKET_SIZE, this.tokens + earned);
+    if (this.tokens === 0) return false;
+    this.tokens--;
+    return true;
+  }
 }

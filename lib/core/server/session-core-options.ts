@@ -13,8 +13,7 @@ import {
 import { coreProvider } from '../core-provider.js';
 import { embeddedCore } from '../embedded/embedded-core-options.js';
 import { isAcceptableApiKey } from './api-keys.js';
-import { normalisedBasePath } from './cdi-router.js';
-import { CDI_VERSIONS, compareVersions } from './versions.js';
+import { CDI_VERSIONS, compareVersions, normalisedBasePath } from './cdi-router.js';
 
 const apiKeys: Check<readonly string[]> = (value) => {
   const isKey = (key: unknown): boolean => typeof key === 'string' && isAcceptableApiKey(key);

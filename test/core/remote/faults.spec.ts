@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { AccessTokenVerifier } from '../../../lib/tokens/access-token-verifier.js';
 import { parseWithoutVerifying } from '../../../lib/tokens/access-token.js';
-import { CoreAttemptError } from '../../../lib/core/remote/core-attempt-error.js';
+import { CoreAttemptError } from '../../../lib/core/remote/core-call-errors.js';
 import type { HttpCoreClient } from '../../../lib/core/remote/http-core-client.js';
 import {
   CoreBadInputError,

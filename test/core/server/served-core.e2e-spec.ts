@@ -4,7 +4,7 @@ import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Controller, Get, Logger, Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { MAX_BODY_BYTES } from '../../../lib/core/server/node-http.js';
+import { MAX_BODY_BYTES } from '../../../lib/core/server/session-core.gateway.js';
 import { embeddedCore } from '../../../lib/core/embedded/embedded-core-options.js';
 import { SessionConfigError } from '../../../lib/errors.js';
 import { SessionCoreModule } from '../../../lib/core/server/session-core.module.js';

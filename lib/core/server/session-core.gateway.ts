@@ -1,26 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import {
-  Inject,
-  Injectable,
-  Logger,
-  type OnApplicationShutdown,
-  type OnModuleInit,
-  type Provider,
-} from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { WIRE_OPTIONS } from '../../options/wire-options.js';
-import { CoreClient } from '../core-client.js';
-import { CdiServer } from './cdi-server.js';
-import { serveCdi } from './node-http.js';
-import { loadOpenTelemetry } from '../../events/open-telemetry.js';
 import { SessionEvents } from '../../events/session-events.js';
 import { Telemetry } from '../../events/telemetry.js';
-import { SESSION_CORE_MODULE_OPTIONS } from './session-core.module-definition.js';
-import { resolveSessionCoreOptions, type SessionCoreConfig } from './session-core-options.js';
-import { Clock, SystemClock } from '../../util/clock.js';
+import { CoreClient } from '../core-client.js';
+import { startCore } from '../core-provider.js';
+import { CdiRefusal } from './cdi-input.js';
+import { CdiServer } from './cdi-server.js';
+import type { SessionCoreConfig } from './session-core-options.js';
 
-const RESOLVED_OPTIONS = Symbol('nest-sessions:resolved-core-options');
+/** @internal Injection token of the checked options. */
+export const RESOLVED_CORE_OPTIONS = Symbol('nest-sessions:resolved-core-options');
 
 const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/;
 
@@ -57,7 +48,7 @@ export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
     private readonly core: CoreClient,
     private readonly events: SessionEvents,
     private readonly telemetry: Telemetry,
-    @Inject(RESOLVED_OPTIONS) { apiKeys }: SessionCoreConfig,
+    @Inject(RESOLVED_CORE_OPTIONS) { apiKeys }: SessionCoreConfig,
     adapterHost: HttpAdapterHost,
   ) {
     const adapter = (): ServingAdapter => adapterHost.httpAdapter as ServingAdapter;
@@ -68,14 +59,7 @@ export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
 
   async onModuleInit(): Promise<void> {
     this.telemetry.observeCoreCalls();
-    try {
-      await this.core.start();
-    } catch (error) {
-      this.telemetry.stop();
-      // Nest runs no shutdown hooks of an application that did not start. What counts is why it did not.
-      await this.core.close().catch(() => undefined);
-      throw error;
-    }
+    await startCore(this.core, this.telemetry);
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -108,40 +92,48 @@ export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
-/** Wires one served core. Nothing of it is exported: beside it, a `SessionModule` has a core of its own. */
-export const SESSION_CORE_PROVIDERS: Provider[] = [
-  { provide: Clock, useClass: SystemClock },
-  SessionEvents,
-  {
-    provide: RESOLVED_OPTIONS,
-    inject: [SESSION_CORE_MODULE_OPTIONS],
-    useFactory: resolveSessionCoreOptions,
-  },
-  {
-    provide: Telemetry,
-    inject: [RESOLVED_OPTIONS, SessionEvents],
-    useFactory: async ({ telemetry }: SessionCoreConfig, events: SessionEvents): Promise<Telemetry> =>
-      new Telemetry(await loadOpenTelemetry(telemetry, 'SessionCoreModule'), events),
-  },
-  {
-    provide: CoreClient,
-    inject: [RESOLVED_OPTIONS, Clock, SessionEvents],
-    useFactory: ({ core, basePath }: SessionCoreConfig, clock: Clock, events: SessionEvents): CoreClient =>
-      core.create({
-        clock,
-        events,
-        apiDomain: `http://localhost:3567${basePath}`,
-        jwksRefreshIntervalSec: WIRE_OPTIONS.jwksRefreshIntervalSec.fallback,
-      }),
-  },
-  {
-    provide: CdiServer,
-    inject: [RESOLVED_OPTIONS, CoreClient, Clock],
-    useFactory: (config: SessionCoreConfig, core: CoreClient, clock: Clock): CdiServer => {
-      const logger = new Logger('SessionCoreModule');
-      const reportFailure = (error: unknown): void => logger.error(error);
-      return new CdiServer({ core, clock, reportFailure }, config);
-    },
-  },
-  SessionCoreGateway,
-];
+/** Longest body that is read, in bytes. A Core's container has no such limit; ten access tokens fit in. */
+export const MAX_BODY_BYTES = 1_048_576;
+
+/** Answers one request of a Node server. Never rejects; a client that has left gets nothing. */
+export async function serveCdi(server: CdiServer, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const answer = await server.answer({
+    method: req.method ?? '',
+    url: req.url ?? '',
+    header: (name) => readHeader(req, name),
+    readBody: () => readBounded(req, MAX_BODY_BYTES),
+  });
+  if (res.destroyed || res.headersSent) return;
+  res.writeHead(answer.status, { ...answer.headers, 'Content-Length': Buffer.byteLength(answer.body) });
+  res.end(answer.body);
+}
+
+/**
+ * Reads a body into memory, but no more than the limit.
+ *
+ * @throws {CdiRefusal} 413 as soon as it is longer; the rest is read and dropped, so that the client gets the answer
+ */
+export async function readBounded(req: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  if (req.readableEnded) throw new Error('The body was read before it reached the served core');
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const take = (chunk: Buffer): void => {
+      length += chunk.length;
+      if (length <= maxBytes) return void chunks.push(chunk);
+      chunks.length = 0;
+      req.off('data', take).resume();
+      reject(new CdiRefusal(413, `The body is longer than ${maxBytes} bytes`));
+    };
+    // Whoever leaves in the middle gets no answer; it must only not look like a failure of ours.
+    const left = (): void => reject(new CdiRefusal(400, 'Invalid Json Input'));
+    req.on('data', take);
+    req.once('end', () => resolve(Buffer.concat(chunks)));
+    req.once('error', left).once('close', left);
+  });
+}
+
+function readHeader(req: IncomingMessage, name: string): string | undefined {
+  const value = req.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
