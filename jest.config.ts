@@ -29,6 +29,7 @@ const config: Config = {
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   setupFiles: ['<rootDir>/test/support/setup.ts'],
+  maxWorkers: '100%',
   testTimeout: 30_000,
   reporters: ['default', '<rootDir>/test/support/skipped-reporter.mjs'],
 };

@@ -81,7 +81,7 @@ export function objectWith<T extends object>(
 /** The same check for a secret: messages do not show the value. */
 export function secret<Given, Read>(check: Check<Given, Read>): Check<Given, Read> {
   const hidden: Check<Given, Read> = (value, place) => check(value, place);
-  return Object.assign(hidden, { hidesValue: true });
+  return Object.assign(hidden, { hasOwnMessage: true });
 }
 
 /** True for an object that has a method of that name, of its own or of its class. */

@@ -1,3 +1,4 @@
+import { accessTokenInfo, parseWithoutVerifying } from '../tokens/access-token.js';
 import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import { readLifetime, type SessionLifetime } from '../options/feature-options.js';
 import { type ConfigProblem, UnauthorisedError } from '../errors.js';
@@ -161,4 +162,15 @@ function notRecorded(): Error {
   return new Error(
     'The time of authentication is not recorded: put AuthenticationTimeClaim into the option claims of SessionModule, or set lifetime',
   );
+}
+
+/**
+ * Returns when the access token of a session expires, or the session itself where that is earlier, in milliseconds since
+ * the epoch. The tokens of a SuperTokens Core may outlive the absolute end, which such a Core does not know.
+ */
+export function sessionEndTime(session: { getAccessToken(): string }): number {
+  const parsed = parseWithoutVerifying(session.getAccessToken());
+  if (parsed === undefined) return 0;
+  const { expiryMs, payload } = accessTokenInfo(parsed);
+  return Math.min(expiryMs, endOfSessionMs(payload) ?? expiryMs);
 }

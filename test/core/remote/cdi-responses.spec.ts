@@ -6,7 +6,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../../lib/util
 import * as responses from '../../../lib/core/remote/cdi-responses.js';
 
 const { UnexpectedResponse } = responses;
-const RUNS = 400;
+const RUNS = 150;
 
 const TEXT = 'text';
 const TIME = 'time';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { hasFiltersOnNestedFields } from './nested-fields.js';
+import { hasFiltersOnNestedFields } from './graphql-context.js';
 
 const FILTERED = { fieldResolverEnhancers: ['guards', 'filters'] };
 

@@ -1,11 +1,14 @@
 import { Inject, Injectable, type ExecutionContext } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import { rememberCall } from './call-state.js';
-import type { RouteRules } from '../session.decorators.js';
+import { rememberCall, type RouteRules } from '../session.decorators.js';
 import { UnauthorisedError } from '../errors.js';
-import { assertOwnRequest, findGraphqlContext, type RequestAndResponse } from './execution-request.js';
+import {
+  assertOwnRequest,
+  findGraphqlContext,
+  hasFiltersOnNestedFields,
+  isNestedField,
+} from './graphql-context.js';
 import { toGraphqlError } from './graphql-session.error.js';
-import { hasFiltersOnNestedFields, isNestedField } from './nested-fields.js';
 import type { VerifySessionOptions } from '../sessions/recipe.interface.js';
 import type { SessionContainer } from '../sessions/session-container.js';
 import { ensureRequestState, getExchange } from '../sessions/request-state.js';
@@ -15,10 +18,14 @@ import { SessionSockets } from '../websocket/session-sockets.js';
 import type { SessionRuntime } from '../sessions/session-runtime.js';
 import { SESSION_RUNTIME } from '../session.constants.js';
 import { findGatewayClient, findGraphqlClient, type SocketClient } from '../websocket/socket-client.js';
+import type { RequestAndResponse } from '../http/create-exchange.js';
 
-/** What `SessionGuard` does where several handlers run for one request, or none belongs to a handler: GraphQL, WebSocket. */
+/**
+ * Finds the session for `SessionGuard` where several handlers share it: the fields of a GraphQL operation share one
+ * request, the messages of a WebSocket one connection.
+ */
 @Injectable()
-export class SessionContexts {
+export class SharedSessions {
   private readonly verifications: SharedVerifications;
 
   constructor(
@@ -29,7 +36,11 @@ export class SessionContexts {
     this.verifications = new SharedVerifications(runtime);
   }
 
-  /** @param find how the guard finds the request and the response where there is no connection that lasts */
+  /**
+   * Lets a call through or rejects.
+   *
+   * @param find finds the request and the response where there is no lasting connection
+   */
   async canActivate(
     context: ExecutionContext,
     rules: RouteRules,
@@ -41,13 +52,13 @@ export class SessionContexts {
       return true;
     } catch (error) {
       if (!isHandledError(error) || !isNestedField(context)) throw error;
-      // Filters, those of the application among them, are to see the error itself; without any it must be ready for the answer.
+      // Filters, the application's included, must see the error itself; without filters it must be ready for the response.
       if (hasFiltersOnNestedFields(this.modules)) throw error;
       throw await toGraphqlError(error, context, find, this.runtime.errorResponder);
     }
   }
 
-  /** Notes for `@Session()` that the guard ran for this handler, and what it found. */
+  /** Keeps for `@Session()` that the guard ran for this handler, and the session that it found. */
   remember(
     context: ExecutionContext,
     session: SessionContainer | undefined,
@@ -93,7 +104,7 @@ function findSocketClient(context: ExecutionContext): SocketClient | undefined {
   return type === 'graphql' ? findGraphqlClient(findGraphqlContext(context)) : undefined;
 }
 
-/** What the guard and `@Session()` both see of a call: the socket, the context value of a GraphQL operation. */
+/** Returns the object that the guard and `@Session()` both see: the socket, the context value of a GraphQL operation. */
 function findCarrier(context: ExecutionContext): object | undefined {
   const type: string = context.getType();
   const carrier =
