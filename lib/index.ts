@@ -1,6 +1,6 @@
 // The module
 export { SessionModule } from './session.module.js';
-export type { SessionModuleAsyncOptions, SessionOptionsFactory } from './session.module-definition.js';
+export type { SessionModuleAsyncOptions, SessionOptionsFactory } from './session.module.js';
 export type { SessionModuleOptions } from './session.options.js';
 export type { AppInfoOptions } from './options/app-info.js';
 export type { AntiCsrfMode, CookieSameSite, TokenTransferMethod } from './options/wire-options.js';
@@ -30,10 +30,10 @@ export type { SessionDevice } from './sessions/devices.js';
 export type { ListedSession, UserSessionList } from './sessions/user-sessions.js';
 
 // Overriding
-export { SessionRecipe } from './sessions/recipe-implementation.js';
+export { SessionRecipe } from './sessions/session-recipe.js';
 export { RecipeDependencies } from './sessions/recipe-dependencies.js';
 export type { RecipeInterface } from './sessions/recipe.interface.js';
-export type { ApiInterface } from './sessions/api.interface.js';
+export type { ApiInterface } from './sessions/session-api.js';
 export type { SessionErrorHandlers } from './sessions/error-responder.js';
 
 // Claims

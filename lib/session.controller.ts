@@ -10,9 +10,8 @@ import { isRoutePath, requestPath } from './http/request-path.js';
 import { SESSION_ROUTES, type SessionRouteName } from './options/session-routes.js';
 import { SESSION_RUNTIME } from './session.constants.js';
 import { PublicAccess } from './session.decorators.js';
-import { signOut } from './sessions/api-implementation.js';
-import { createSessionRequest, type SessionRequest } from './http/session-request.js';
 import { ensureRequestState, getExchange } from './sessions/request-state.js';
+import { apiInput, signOut } from './sessions/session-api.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import type { HttpResponse } from './util/http-exchange.js';
 import { isJsonObject } from './util/json.js';
@@ -37,7 +36,7 @@ export class SessionController implements Record<
   }
 
   async signOut(req: unknown, res: unknown): Promise<unknown> {
-    return signOut(this.runtime, this.runtime.api, this.input(req, res));
+    return signOut(this.runtime.verbs, this.runtime.api, this.runtime.createRequest(req, res));
   }
 
   async jwks(req: unknown, res: unknown): Promise<unknown> {
@@ -58,11 +57,11 @@ export class SessionController implements Record<
   }
 
   async listSessions(req: unknown, res: unknown): Promise<unknown> {
-    return this.runtime.userSessions?.list(this.request(req, res));
+    return this.runtime.userSessions?.list(this.runtime.createRequest(req, res));
   }
 
   async revokeSession(req: unknown, res: unknown): Promise<unknown> {
-    const request = this.request(req, res);
+    const request = this.runtime.createRequest(req, res);
     const sessionHandle = readSessionHandle(req);
     const isRevoked = await this.runtime.userSessions?.revoke(request, sessionHandle);
     if (isRevoked !== true) throw new NotFoundException('There is no such session');
@@ -70,23 +69,20 @@ export class SessionController implements Record<
   }
 
   async revokeOtherSessions(req: unknown, res: unknown): Promise<unknown> {
-    const revoked = await this.runtime.userSessions?.revokeOthers(this.request(req, res));
+    const revoked = await this.runtime.userSessions?.revokeOthers(this.runtime.createRequest(req, res));
     return { status: 'OK', revoked };
   }
 
   /** Returns whether a route exists. One whose API function an override removed does not. */
   isEnabled(name: SessionRouteName): boolean {
-    const { api, userSessions } = this.runtime;
     const { apiFunction } = SESSION_ROUTES[name];
-    return (apiFunction === undefined ? userSessions : api[apiFunction]) !== undefined;
+    return (
+      (apiFunction === undefined ? this.runtime.userSessions : this.runtime.api[apiFunction]) !== undefined
+    );
   }
 
-  private request(req: unknown, res: unknown): SessionRequest {
-    return createSessionRequest(getExchange(req, res), this.runtime.prepareContext());
-  }
-
-  private input(req: unknown, res: unknown) {
-    return { options: { exchange: getExchange(req, res) }, userContext: this.runtime.prepareContext() };
+  private input(req: unknown, res: unknown): ReturnType<typeof apiInput> {
+    return apiInput(this.runtime.createRequest(req, res));
   }
 }
 

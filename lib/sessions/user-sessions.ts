@@ -4,9 +4,9 @@ import { UnauthorisedError } from '../errors.js';
 import type { SessionRequest } from '../http/session-request.js';
 import type { UserContext } from '../util/user-context.js';
 import type { SessionDevice } from './devices.js';
-import type { GetSessionFlow } from './get-session-flow.js';
-import type { RecipeInterface, SessionInformation } from './recipe.interface.js';
+import type { SessionInformation } from './recipe.interface.js';
 import type { SessionContainer } from './session-container.js';
+import type { SessionRecipe } from './session-recipe.js';
 
 /** Sessions that one answer shows at most. */
 const LISTED_SESSIONS = 200;
@@ -51,8 +51,7 @@ export class UserSessions {
   private readonly isFresh: SessionClaimValidator;
 
   constructor(
-    private readonly recipe: RecipeInterface,
-    private readonly verification: GetSessionFlow,
+    private readonly recipe: SessionRecipe,
     { freshWithinSec }: { readonly freshWithinSec: number },
   ) {
     this.isFresh = AuthenticationTimeClaim.validators.freshWithin(freshWithinSec);
@@ -113,7 +112,7 @@ export class UserSessions {
   }
 
   private async requireSession(request: SessionRequest): Promise<SessionContainer> {
-    const session = await this.verification.fromRequest(request, { checkDatabase: true });
+    const session = await this.recipe.verbs.verify.fromRequest(request, { checkDatabase: true });
     if (session === undefined) throw new UnauthorisedError('There is no session', { clearTokens: false });
     return session;
   }

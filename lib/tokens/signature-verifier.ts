@@ -1,4 +1,5 @@
 import { createPublicKey, verify as verifySignature, type KeyObject } from 'node:crypto';
+import { chain, type MaybePromise } from '../util/maybe-promise.js';
 import type { PublicJwk, VerificationKeys } from '../util/verification-keys.js';
 import type { ParsedAccessToken } from './access-token.js';
 import { jwkAlgorithm, type SigningAlgorithm } from './key-pairs.js';
@@ -34,29 +35,21 @@ export class SignatureVerifier {
 
   /**
    * @param token as {@link parseWithoutVerifying} read it
+   * @returns a promise only where the key has to be waited for
    * @throws when the key set cannot be had
    */
-  async verify(token: SignedToken): Promise<SignatureVerdict> {
-    const keys = await this.keys.find(token.kid);
-    if (token.version <= 2) return this.verdictByAny(token, keys);
-    return keys.length === 0 ? 'UNKNOWN_KEY' : this.checkSignature(token, keys.slice(0, 1));
+  verify(token: SignedToken): MaybePromise<SignatureVerdict> {
+    return chain(this.keys.find(token.kid), (keys) => {
+      if (token.version <= 2) return this.verdictByAny(token, keys);
+      return keys.length === 0 ? 'UNKNOWN_KEY' : this.checkSignature(token, keys.slice(0, 1));
+    });
   }
 
   /** Versions 1 and 2 name no key, so only a failed signature shows that the key may not be known yet. */
-  private async verdictByAny(token: SignedToken, keys: readonly PublicJwk[]): Promise<SignatureVerdict> {
+  private verdictByAny(token: SignedToken, keys: readonly PublicJwk[]): MaybePromise<SignatureVerdict> {
     const verdict = this.checkSignature(token, keys);
     if (verdict === 'PROVEN' || this.keys.findOthers === undefined) return verdict;
-    return this.checkSignature(token, await this.keys.findOthers(keys));
-  }
-
-  /**
-   * The same without a promise.
-   *
-   * @returns undefined where {@link verify} has to wait for the key
-   */
-  verifyAtOnce(token: SignedToken): SignatureVerdict | undefined {
-    const key = token.kid === undefined ? undefined : this.keys.findAtHand?.(token.kid);
-    return key && this.checkSignature(token, [key]);
+    return this.keys.findOthers(keys).then((others) => this.checkSignature(token, others));
   }
 
   private checkSignature(

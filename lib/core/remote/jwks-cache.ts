@@ -1,4 +1,5 @@
 import type { Clock } from '../../util/clock.js';
+import type { MaybePromise } from '../../util/maybe-promise.js';
 import type { PublicJwk, VerificationKeys } from '../../util/verification-keys.js';
 import type { CoreHost } from './host-pool.js';
 import { jwksRequest } from './cdi-requests.js';
@@ -49,11 +50,12 @@ export class JwksCache implements VerificationKeys {
     return this.removals;
   }
 
-  findAtHand(kid: string): PublicJwk | undefined {
-    return this.loadedAtMs === undefined || this.isTooOld() ? undefined : this.select(kid)[0];
+  find(kid: string | undefined): MaybePromise<readonly PublicJwk[]> {
+    const known = this.loadedAtMs === undefined || this.isTooOld() ? [] : this.select(kid);
+    return known.length > 0 ? known : this.findOrLoad(kid);
   }
 
-  async find(kid: string | undefined): Promise<readonly PublicJwk[]> {
+  private async findOrLoad(kid: string | undefined): Promise<readonly PublicJwk[]> {
     if (this.loadedAtMs === undefined) await this.load(kid);
     else if (this.isTooOld()) await this.renew();
     const known = this.select(kid);

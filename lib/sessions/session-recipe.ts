@@ -1,0 +1,234 @@
+import type { Type } from '@nestjs/common';
+import type { SessionClaimValidator } from '../claims/claim-validator.js';
+import type { SessionClaim } from '../claims/session-claim.js';
+import { SESSION_ROUTES } from '../options/session-routes.js';
+import type { JsonObject } from '../util/json.js';
+import type { UserContext } from '../util/user-context.js';
+import { SessionClaims } from './claims.js';
+import { SessionCreation } from './create.js';
+import { SessionData } from './data.js';
+import { SessionPayloads, toJsonObject } from './payload.js';
+import type { RecipeContext, RecipeDependencies } from './recipe-dependencies.js';
+import type {
+  CreateJWTResult,
+  GetClaimValueResult,
+  JWKS,
+  OpenIdDiscoveryConfiguration,
+  RecipeInterface,
+  RegeneratedAccessToken,
+  SessionInformation,
+} from './recipe.interface.js';
+import { SessionRefresh } from './refresh.js';
+import { SessionRevocation } from './revoke.js';
+import type { SessionContainer } from './session-container.js';
+import { SessionReports } from './session-reports.js';
+import { SessionVerification } from './verify.js';
+
+/** 100 years: such a token states a fact about a user, and is no session. */
+const DEFAULT_JWT_VALIDITY_SEC = 3_153_600_000;
+
+/**
+ * A class that extends {@link SessionRecipe}, for the option `recipe`.
+ *
+ * @publicApi
+ */
+export type SessionRecipeClass = Type<SessionRecipe>;
+
+type Input<Name extends keyof RecipeInterface> = Parameters<RecipeInterface[Name]>[0];
+
+interface ClaimInput<T> {
+  sessionHandle: string;
+  claim: SessionClaim<T>;
+  userContext: UserContext;
+}
+
+/** The verbs of one recipe. What they do for a request stands beside the recipe function that they call for it. */
+export interface SessionVerbs {
+  readonly create: SessionCreation;
+  readonly verify: SessionVerification;
+  readonly refresh: SessionRefresh;
+  readonly revoke: SessionRevocation;
+  readonly data: SessionData;
+  readonly payload: SessionPayloads;
+  readonly claims: SessionClaims;
+}
+
+/**
+ * The functions of the session recipe, and the one place where they are replaced. Extend the class to change a function and
+ * keep the others, and name it in the option `recipe`: Nest creates it and injects what else its constructor needs. Functions
+ * of the option `override.functions` replace methods of the one instance. Either way the functions call each other through
+ * the instance, so that a replaced function also changes those that build on it.
+ *
+ * @see docs/protocol/sdk.md §6.3
+ * @publicApi
+ */
+export class SessionRecipe implements RecipeInterface {
+  /** @internal */
+  readonly verbs: SessionVerbs;
+
+  constructor(protected readonly dependencies: RecipeDependencies) {
+    const context = this.createContext();
+    const { verifier, events, clock } = dependencies;
+    const reports = new SessionReports(verifier, events, clock);
+    const claims = new SessionClaims(context);
+    this.verbs = {
+      create: new SessionCreation(context, reports),
+      verify: new SessionVerification(context, claims),
+      refresh: new SessionRefresh(context, reports),
+      revoke: new SessionRevocation(context, reports),
+      data: new SessionData(context),
+      payload: new SessionPayloads(context, reports),
+      claims,
+    };
+  }
+
+  /** The recipe with its overrides, for calls of other functions. */
+  protected get recipe(): RecipeInterface {
+    return this;
+  }
+
+  async createNewSession(input: Input<'createNewSession'>): Promise<SessionContainer> {
+    return this.verbs.create.createNewSession(input);
+  }
+
+  getGlobalClaimValidators(
+    input: Input<'getGlobalClaimValidators'>,
+  ): Promise<readonly SessionClaimValidator[]> | readonly SessionClaimValidator[] {
+    return input.claimValidatorsAddedByOtherRecipes;
+  }
+
+  async getSession(input: Input<'getSession'>): Promise<SessionContainer | undefined> {
+    return this.verbs.verify.getSession(input);
+  }
+
+  async refreshSession(input: Input<'refreshSession'>): Promise<SessionContainer> {
+    return this.verbs.refresh.refreshSession(input);
+  }
+
+  async getSessionInformation(
+    input: Input<'getSessionInformation'>,
+  ): Promise<SessionInformation | undefined> {
+    return this.verbs.data.getSessionInformation(input);
+  }
+
+  async revokeAllSessionsForUser(input: Input<'revokeAllSessionsForUser'>): Promise<string[]> {
+    return this.verbs.revoke.revokeAllSessionsForUser(input);
+  }
+
+  async getAllSessionHandlesForUser(input: Input<'getAllSessionHandlesForUser'>): Promise<string[]> {
+    return this.verbs.revoke.getAllSessionHandlesForUser(input);
+  }
+
+  async revokeSession(input: Input<'revokeSession'>): Promise<boolean> {
+    return this.verbs.revoke.revokeSession(input);
+  }
+
+  async revokeMultipleSessions(input: Input<'revokeMultipleSessions'>): Promise<string[]> {
+    return this.verbs.revoke.revokeMultipleSessions(input);
+  }
+
+  async updateSessionDataInDatabase(input: Input<'updateSessionDataInDatabase'>): Promise<boolean> {
+    return this.verbs.data.updateSessionDataInDatabase(input);
+  }
+
+  async mergeSessionDataInDatabase(input: Input<'mergeSessionDataInDatabase'>): Promise<boolean> {
+    return this.verbs.data.mergeSessionDataInDatabase(input);
+  }
+
+  async mergeIntoAccessTokenPayload(input: Input<'mergeIntoAccessTokenPayload'>): Promise<boolean> {
+    return this.verbs.payload.mergeIntoAccessTokenPayload(input);
+  }
+
+  async regenerateAccessToken(
+    input: Input<'regenerateAccessToken'>,
+  ): Promise<RegeneratedAccessToken | undefined> {
+    return this.verbs.payload.regenerateAccessToken(input);
+  }
+
+  async recordAuthentication(
+    input: Input<'recordAuthentication'>,
+  ): Promise<RegeneratedAccessToken | undefined> {
+    return this.verbs.payload.recordAuthentication(input);
+  }
+
+  async validateClaims(input: Input<'validateClaims'>): ReturnType<RecipeInterface['validateClaims']> {
+    return this.verbs.claims.validateClaims(input);
+  }
+
+  async fetchAndSetClaim(input: Input<'fetchAndSetClaim'>): Promise<boolean> {
+    return this.verbs.claims.fetchAndSetClaim(input);
+  }
+
+  async setClaimValue<T>(input: ClaimInput<T> & { value: T }): Promise<boolean> {
+    return this.verbs.claims.setClaimValue(input);
+  }
+
+  async getClaimValue<T>(input: ClaimInput<T>): Promise<GetClaimValueResult<T>> {
+    return this.verbs.claims.getClaimValue(input);
+  }
+
+  async removeClaim(input: Input<'removeClaim'>): Promise<boolean> {
+    return this.verbs.claims.removeClaim(input);
+  }
+
+  async createJWT(input: Input<'createJWT'>): Promise<CreateJWTResult> {
+    const { userContext } = input;
+    const { core, config } = this.dependencies;
+    const payload = toJsonObject(input.payload ?? {}, 'payload');
+    if (input.validitySeconds === undefined) assertNoAccessToken(payload);
+    const { issuer } = await this.getOpenIdDiscoveryConfiguration({ userContext });
+    return core.createJwt(
+      {
+        payload: { iss: issuer, ...payload },
+        validity: input.validitySeconds ?? DEFAULT_JWT_VALIDITY_SEC,
+        useStaticSigningKey: input.useStaticSigningKey !== false,
+        algorithm: 'RS256',
+        jwksDomain: config.appInfo.apiDomain,
+      },
+      userContext,
+    );
+  }
+
+  async getJWKS({ userContext }: Input<'getJWKS'>): Promise<JWKS> {
+    return this.dependencies.core.getJwks(userContext);
+  }
+
+  /** Lacks the endpoints of an OAuth2 provider, which sessions alone do not have. */
+  async getOpenIdDiscoveryConfiguration(
+    _input: Input<'getOpenIdDiscoveryConfiguration'>,
+  ): Promise<{ status: 'OK' } & OpenIdDiscoveryConfiguration> {
+    const { apiDomain, apiBasePath } = this.dependencies.config.appInfo;
+    const issuer = apiDomain + apiBasePath;
+    return {
+      status: 'OK',
+      issuer,
+      jwks_uri: issuer + SESSION_ROUTES.jwks.path,
+      subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: ['RS256'],
+      response_types_supported: ['code', 'id_token', 'id_token token'],
+    };
+  }
+
+  private createContext(): RecipeContext {
+    const { dependencies } = this;
+    return Object.assign({}, dependencies, {
+      recipe: this,
+      isReplaced: (name: keyof RecipeInterface) =>
+        Reflect.get(this, name) !== Reflect.get(SessionRecipe.prototype, name),
+      noteUse: dependencies.devices.isOn
+        ? (sessionHandle: string, userContext: UserContext) =>
+            this.verbs.data.noteUse(sessionHandle, userContext)
+        : undefined,
+    });
+  }
+}
+
+/** With these two names a JWT has the format of an access token, which must not be valid for {@link DEFAULT_JWT_VALIDITY_SEC}. */
+function assertNoAccessToken(payload: JsonObject): void {
+  if (typeof payload['sessionHandle'] !== 'string' || typeof payload['refreshTokenHash1'] !== 'string')
+    return;
+  throw new TypeError(
+    'createJWT: this is the payload of a session, so the JWT would open that session for a hundred years: ' +
+      'leave out sessionHandle and refreshTokenHash1, or say with validitySeconds how long it may',
+  );
+}
