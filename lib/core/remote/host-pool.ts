@@ -7,11 +7,7 @@ const PROBE_INTERVAL_MS = 1000;
 /** After so many timeouts in a row nobody waits for a host any more until a probe finds it alive. */
 const TIMEOUTS_UNTIL_BLOCKED = 5;
 
-/**
- * How a host of the core is doing.
- *
- * @internal
- */
+/** The health of a host of the core. */
 export interface CoreHostHealth {
   /** Scheme, name and port, then the base path. */
   readonly host: string;
