@@ -29,9 +29,9 @@ describe('a table of options', () => {
   });
 
   it('reports every problem at once, each with its path', () => {
-    const { options, problems } = read({ retries: 10, mode: 'slow', retrys: 1 });
+    const { options, problems } = read({ retries: 10, mode: 'slow', retrie: 1 });
     expect(problems).toEqual([
-      { path: 'remote.retrys', message: 'there is no such option; did you mean retries?' },
+      { path: 'remote.retrie', message: 'there is no such option; did you mean retries?' },
       { path: 'remote.url', message: 'is missing: give an address' },
       { path: 'remote.retries', message: '10 does not work: a whole number from 0 to 9 is expected' },
       { path: 'remote.mode', message: '"slow" does not work: accepted are fast, safe' },
