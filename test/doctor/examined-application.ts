@@ -22,11 +22,11 @@ export class RunningClock extends TestClock {
 
 export const SIGN_IN = 'POST /login {"userId":"user-1"}';
 
-/** What stands between the doctor and the application. */
+/** Changes to the traffic between the doctor and the application. */
 export interface InBetween {
   /** Turns the address that was asked into the path at the application; default the same path. */
   readonly pathOf?: (url: URL) => string;
-  /** Changes an answer on its way. */
+  /** Changes a response on its way. */
   readonly proxy?: (exchange: RecordedExchange) => RecordedExchange;
   /** Called once the examination is over. */
   readonly afterwards?: (application: TestApplication) => Promise<void>;
@@ -105,7 +105,7 @@ export function problem(diagnosis: Diagnosis, code: FindingCode): Problem {
   return found;
 }
 
-/** An exchange with other headers in its answer; a header that is undefined is taken out. */
+/** An exchange with other response headers; an undefined header is removed. */
 export function withHeaders(
   exchange: RecordedExchange,
   headers: Readonly<Record<string, string | readonly string[] | undefined>>,
