@@ -211,16 +211,23 @@ export class SessionRecipe implements RecipeInterface {
 
   private createContext(): RecipeContext {
     const { dependencies } = this;
+    let replaced: ReadonlySet<string> | undefined; // found at the first request, when all overrides are in place
     return Object.assign({}, dependencies, {
       recipe: this,
-      isReplaced: (name: keyof RecipeInterface) =>
-        Reflect.get(this, name) !== Reflect.get(SessionRecipe.prototype, name),
+      isReplaced: (name: keyof RecipeInterface) => (replaced ??= findReplaced(this)).has(name),
       noteUse: dependencies.devices.isOn
         ? (sessionHandle: string, userContext: UserContext) =>
             this.verbs.data.noteUse(sessionHandle, userContext)
         : undefined,
     });
   }
+}
+
+/** Returns the names of the functions that an override or a class replaces. */
+function findReplaced(recipe: SessionRecipe): ReadonlySet<string> {
+  const own = SessionRecipe.prototype;
+  const names = Object.getOwnPropertyNames(own);
+  return new Set(names.filter((name) => Reflect.get(recipe, name) !== Reflect.get(own, name, recipe)));
 }
 
 /** With these two names a JWT has the format of an access token, which must not be valid for {@link DEFAULT_JWT_VALIDITY_SEC}. */

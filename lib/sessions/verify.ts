@@ -68,12 +68,10 @@ export class SessionVerification {
     options: VerifySessionOptions,
     userContext: UserContext,
   ): MaybePromise<SessionContainer | undefined> {
-    const { accessToken } = token;
+    const { accessToken, antiCsrfToken } = token;
+    const input = { accessToken, antiCsrfToken, options, userContext };
     const outcome = this.attempt(() =>
-      chain(
-        this.verify({ ...token, options, userContext }),
-        (session) => session && this.checkClaims(session, options, userContext),
-      ),
+      chain(this.verify(input), (session) => session && this.checkClaims(session, options, userContext)),
     );
     if (!(outcome instanceof Promise)) return outcome;
     const hasToken = accessToken !== undefined && this.context.verifier.isOurs(accessToken);
