@@ -105,7 +105,7 @@ export const APP_INFO_OPTIONS = {
 };
 
 /**
- * Where the application lives. The same values go into the browser client's configuration.
+ * The names and addresses of the application. The same values go into the browser client's configuration.
  *
  * @publicApi
  */

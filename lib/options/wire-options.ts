@@ -68,7 +68,7 @@ const defaultHeaderName: NameForTokenType = (_req, tokenType) =>
 
 /** The options for cookies, headers, anti-CSRF, keys and status codes. */
 export const WIRE_OPTIONS = {
-  /** Where the application lives. */
+  /** The names and addresses of the application. */
   appInfo: required<AppInfoOptions, ResolvedAppInfo | undefined>(
     readAppInfo,
     'give { appName, apiDomain, websiteDomain }',

@@ -1,4 +1,4 @@
-/** Where the sessions are kept. */
+/** The store of the sessions. */
 export type StoreSetting =
   | { readonly kind: 'memory' }
   | { readonly kind: 'sqlite'; readonly file: string }
@@ -8,7 +8,7 @@ export interface Settings {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** undefined serves without keys, which is for the loopback only. */
+  /** undefined serves without keys, which is allowed on the loopback only. */
   readonly apiKeys: readonly string[] | undefined;
   readonly store: StoreSetting;
 }
@@ -18,7 +18,7 @@ const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/;
 /**
  * Reads the environment: `HOST`, `PORT`, `API_KEYS` (separated by commas), and `SQLITE_FILE` or `PG_URL`.
  *
- * @throws {Error} the settings contradict each other, or would let everybody in
+ * @throws {Error} the settings contradict each other, or would open the core to the network without a key
  */
 export function settingsFrom(env: Readonly<Record<string, string | undefined>>): Settings {
   const host = env['HOST'] || '127.0.0.1';
@@ -27,7 +27,7 @@ export function settingsFrom(env: Readonly<Record<string, string | undefined>>):
     .map((key) => key.trim())
     .filter((key) => key !== '');
   if (!LOOPBACK.test(host) && apiKeys.length === 0) {
-    throw new Error(`Set API_KEYS: on ${host} others can reach this core, and sign in as anybody`);
+    throw new Error(`Set API_KEYS: on ${host} others can reach this core, and sign in as any user`);
   }
   const port = Number(env['PORT'] || 3567);
   if (!Number.isInteger(port) || port < 0 || port > 65_535)

@@ -6,12 +6,12 @@ import type { Settings } from './settings.js';
 
 /** A running core. */
 export interface CoreServer {
-  /** What goes into `connectionURI`. */
+  /** The value of `connectionURI`. */
   readonly uri: string;
   close(): Promise<void>;
 }
 
-/** A Nest application that is nothing but the core: one module, no controllers. */
+/** Starts a Nest application that consists of the core: one module, no controllers. */
 export async function startCoreServer({ host, port, apiKeys, store }: Settings): Promise<CoreServer> {
   const opened = await openStore(store);
   const app = await NestFactory.create(

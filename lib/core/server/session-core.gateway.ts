@@ -15,7 +15,7 @@ export const RESOLVED_CORE_OPTIONS = Symbol('nest-sessions:resolved-core-options
 
 const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/;
 
-/** What we use of Nest's HTTP adapters. */
+/** The members of Nest's HTTP adapters that are used here. */
 interface ServingAdapter {
   getType(): string;
   getHttpServer(): { address(): AddressInfo | string | null };
@@ -36,7 +36,7 @@ interface FastifyHooks {
 
 /**
  * Puts the served core in front of the application's routes, and before its body parsers: a Core reads every body as
- * JSON whatever its content type says, and answers in text where Nest would answer in JSON. Opens the core before the
+ * JSON whatever its content type says, and responds in text where Nest would respond in JSON. Opens the core before the
  * first request and closes it after the last one.
  */
 @Injectable()
@@ -52,7 +52,8 @@ export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
     adapterHost: HttpAdapterHost,
   ) {
     const adapter = (): ServingAdapter => adapterHost.httpAdapter as ServingAdapter;
-    // As early as there is an adapter: the parsers are registered when the application initialises.
+    // It is registered as soon as there is an adapter, because the parsers are registered when the application
+    // initialises.
     adapterHost.init$.subscribe(() => this.registerServer(adapter()));
     if (apiKeys.length === 0) adapterHost.listen$.subscribe(() => this.warnUnlessOnLoopback(adapter()));
   }
@@ -92,10 +93,13 @@ export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
-/** Longest body that is read, in bytes. A Core's container has no such limit; ten access tokens fit in. */
+/**
+ * The length of the longest body that is read, in bytes. A Core's container has no such limit; ten access tokens fit
+ * in.
+ */
 export const MAX_BODY_BYTES = 1_048_576;
 
-/** Answers one request of a Node server. Never rejects; a client that has left gets nothing. */
+/** Responds to one request of a Node server. Never rejects; a client that has left gets no response. */
 export async function serveCdi(server: CdiServer, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const answer = await server.answer({
     method: req.method ?? '',
@@ -111,7 +115,7 @@ export async function serveCdi(server: CdiServer, req: IncomingMessage, res: Ser
 /**
  * Reads a body into memory, but no more than the limit.
  *
- * @throws {CdiRefusal} 413 as soon as it is longer; the rest is read and dropped, so that the client gets the answer
+ * @throws {CdiRefusal} 413 as soon as it is longer; the rest is read and dropped, so that the client gets the response
  */
 export async function readBounded(req: IncomingMessage, maxBytes: number): Promise<Buffer> {
   if (req.readableEnded) throw new Error('The body was read before it reached the served core');
@@ -125,7 +129,7 @@ export async function readBounded(req: IncomingMessage, maxBytes: number): Promi
       req.off('data', take).resume();
       reject(new CdiRefusal(413, `The body is longer than ${maxBytes} bytes`));
     };
-    // Whoever leaves in the middle gets no answer; it must only not look like a failure of ours.
+    // A client that leaves in the middle gets no response, and is not reported as a failure of the server.
     const left = (): void => reject(new CdiRefusal(400, 'Invalid Json Input'));
     req.on('data', take);
     req.once('end', () => resolve(Buffer.concat(chunks)));
