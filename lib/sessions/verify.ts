@@ -10,12 +10,11 @@ import { chain, type MaybePromise } from '../util/maybe-promise.js';
 import { safeEqual } from '../util/safe-equal.js';
 import type { UserContext } from '../util/user-context.js';
 import type { SessionClaims } from './claims.js';
-import type { RecipeContext } from './recipe-dependencies.js';
-import type { RecipeInterface, VerifySessionOptions } from './recipe.interface.js';
+import type { LiveRecipeContext, RecipeInput, VerifySessionOptions } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
 import { readTokenPayload, stateFromToken } from './session-state.js';
 
-type GetSessionInput = Parameters<RecipeInterface['getSession']>[0];
+type GetSessionInput = RecipeInput<'getSession'>;
 
 /** The access token of a request that counts. */
 interface PresentedToken {
@@ -40,7 +39,7 @@ interface ReadRequest {
  */
 export class SessionVerification {
   constructor(
-    private readonly context: RecipeContext,
+    private readonly context: LiveRecipeContext,
     private readonly claims: SessionClaims,
   ) {}
 
