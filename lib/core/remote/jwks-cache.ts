@@ -1,3 +1,4 @@
+import { SingleFlight } from '../../util/single-flight.js';
 import type { Clock } from '../../util/clock.js';
 import type { MaybePromise } from '../../util/maybe-promise.js';
 import type { PublicJwk, VerificationKeys } from '../../util/verification-keys.js';
@@ -34,7 +35,7 @@ export class JwksCache implements VerificationKeys {
   private keys: readonly PublicJwk[] = [];
   private loadedAtMs: number | undefined;
   private askedAtMs: number | undefined;
-  private loading: Promise<void> | undefined;
+  private readonly loading = new SingleFlight(async (kid: string | undefined) => this.loadFromHosts(kid));
   private hasFailedSinceLoaded = false;
   private removals = 0;
 
@@ -77,7 +78,7 @@ export class JwksCache implements VerificationKeys {
    * keys at hand are used, because a core that hangs must not delay verifications that do not need it.
    */
   private async renew(): Promise<void> {
-    if (this.hasFailedSinceLoaded || this.loading !== undefined) {
+    if (this.hasFailedSinceLoaded || this.loading.isRunning) {
       this.loadInBackground();
       return;
     }
@@ -94,13 +95,8 @@ export class JwksCache implements VerificationKeys {
 
   /** One load runs at a time; other callers share it. */
   private load(kid: string | undefined): Promise<void> {
-    if (this.loading === undefined) {
-      this.askedAtMs = this.clock.now();
-      this.loading = this.loadFromHosts(kid).finally(() => {
-        this.loading = undefined;
-      });
-    }
-    return this.loading;
+    if (!this.loading.isRunning) this.askedAtMs = this.clock.now();
+    return this.loading.run(kid);
   }
 
   /**
@@ -141,7 +137,7 @@ export class JwksCache implements VerificationKeys {
 
   private isCoolingDown(): boolean {
     return (
-      this.loading === undefined && this.askedAtMs !== undefined && this.isWithin(COOLDOWN_MS, this.askedAtMs)
+      !this.loading.isRunning && this.askedAtMs !== undefined && this.isWithin(COOLDOWN_MS, this.askedAtMs)
     );
   }
 
