@@ -84,7 +84,14 @@ export type { SessionProperty } from '../session.decorators.js';
 export type { UserSessionsQuery } from '../sessions/sessions-by-handle.js';
 export type { SocketAdmissionOptions } from '../websocket/session-sockets.js';
 export type { SessionRecipeClass } from '../sessions/session-recipe.js';
-export type { CreateJWTResult, GetClaimValueResult, OpenIdDiscoveryConfiguration, RegeneratedAccessToken, SessionOwner, ValidateClaimsForSessionHandleResult } from '../sessions/stored-sessions.interface.js';
+export type {
+  CreateJWTResult,
+  GetClaimValueResult,
+  OpenIdDiscoveryConfiguration,
+  RegeneratedAccessToken,
+  SessionOwner,
+  ValidateClaimsForSessionHandleResult,
+} from '../sessions/stored-sessions.interface.js';
 export type { ApiOptions, GeneralErrorResponse } from '../sessions/session-api.js';
 export type { ErrorMessageHandler } from '../sessions/error-responder.js';
 export type { ClaimConfig, TimestampedClaim } from '../claims/timestamped-claim.js';
