@@ -1,4 +1,4 @@
-// Compile-only: every option exists, takes what it says and nothing else. `Required` makes a new option fail here until
+// Compile-only: every option exists and takes only the documented types. `Required` makes a new option fail here until
 // it has its two lines.
 import {
   BooleanClaim,
@@ -143,9 +143,9 @@ export const wrong: Required<SessionModuleOptions> = {
   accessTokenAudience: ['shop'],
   // @ts-expect-error cookie, header or any
   getTokenTransferMethod: () => 'both',
-  // @ts-expect-error answers a name
+  // @ts-expect-error must return a name
   getCookieNameForTokenType: () => undefined,
-  // @ts-expect-error answers a name
+  // @ts-expect-error must return a name
   getResponseHeaderNameForTokenType: async () => 'x-token',
   // @ts-expect-error true or false
   exposeAccessTokenToFrontendInCookieBasedAuth: 'yes',
