@@ -81,6 +81,7 @@ export const right: Required<SessionModuleOptions> = {
   jwksRefreshIntervalSec: 60,
   sessionExpiredStatusCode: 440,
   invalidClaimStatusCode: 403,
+  showClaimValues: true,
 };
 
 export const wrong: Required<SessionModuleOptions> = {
@@ -156,6 +157,8 @@ export const wrong: Required<SessionModuleOptions> = {
   sessionExpiredStatusCode: '401',
   // @ts-expect-error a number
   invalidClaimStatusCode: '403',
+  // @ts-expect-error a boolean
+  showClaimValues: 'yes',
 };
 
 export const rightCore: Required<EmbeddedCoreOptions> = {
