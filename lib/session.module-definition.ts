@@ -4,6 +4,7 @@ import {
   type ConfigurableModuleCls,
 } from '@nestjs/common';
 import type { SessionModuleOptions } from './session.options.js';
+import { globalGuardProviders } from './rules/global-guard.js';
 import { SESSION_MODULE_OPTIONS } from './session.constants.js';
 
 /**
@@ -17,6 +18,12 @@ export interface SessionModuleExtras {
    * `SessionModule`. Default true; set it to false where one application has several session modules.
    */
   isGlobal?: boolean;
+  /**
+   * `'global'` closes every route of the application: `SessionGuard` stands in front of all of them, and `@PublicAccess()` and
+   * `@OptionalSession()` open routes one by one. The module's own routes stay as they are. By default the guard runs where
+   * the application binds it.
+   */
+  guard?: 'global' | undefined;
 }
 
 const definition = new ConfigurableModuleBuilder<SessionModuleOptions>({
@@ -25,9 +32,10 @@ const definition = new ConfigurableModuleBuilder<SessionModuleOptions>({
 })
   .setClassMethodName('forRoot')
   .setFactoryMethodName('createSessionOptions')
-  .setExtras<SessionModuleExtras>({ isGlobal: true }, (module, { isGlobal }) => ({
+  .setExtras<SessionModuleExtras>({ isGlobal: true, guard: undefined }, (module, { isGlobal, guard }) => ({
     ...module,
     global: isGlobal ?? true,
+    providers: [...(module.providers ?? []), ...globalGuardProviders(guard)],
   }))
   .build();
 

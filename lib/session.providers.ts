@@ -26,6 +26,7 @@ import { SessionExceptionFilter } from './session.filter.js';
 import { SessionSockets } from './websocket/session-sockets.js';
 import { SessionStreams } from './sse/session-streams.js';
 import { SessionGuard } from './session.guard.js';
+import { UnguardedRules } from './rules/unguarded-rules.js';
 import { SessionLifecycle } from './session.lifecycle.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import { SessionService } from './session.service.js';
@@ -91,6 +92,7 @@ export const SESSION_PROVIDERS: Provider[] = [
   SessionController,
   SessionRoutes,
   SessionLifecycle,
+  UnguardedRules,
 ];
 
 function createRecipeDependencies(
