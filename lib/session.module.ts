@@ -5,6 +5,7 @@ import {
   Module,
   type ConfigurableModuleAsyncOptions,
   type ConfigurableModuleCls,
+  type NestModule,
   type OnApplicationShutdown,
   type OnModuleInit,
   type Provider,
@@ -262,4 +263,13 @@ function createVerifier(
     SESSION_RUNTIME,
   ],
 })
-export class SessionModule extends SessionConfigurableModule {}
+export class SessionModule extends SessionConfigurableModule implements NestModule {
+  constructor(private readonly routes: SessionRoutes) {
+    super();
+  }
+
+  /** Nest calls it after it has added its body parsers, and before the middleware of modules. */
+  configure(): void {
+    this.routes.ignoreBodyErrors();
+  }
+}
