@@ -62,6 +62,7 @@ describe('the configuration of an application that only says where it lives', ()
       jwksRefreshIntervalSec: 14_400,
       sessionExpiredStatusCode: 401,
       invalidClaimStatusCode: 403,
+      showClaimValues: false,
       exposeAccessTokenToFrontendInCookieBasedAuth: false,
       antiCsrf: 'default',
     });
@@ -462,7 +463,7 @@ describe('accepted corners', () => {
     expect(Object.keys(WIRE_OPTIONS)).toEqual(
       expect.arrayContaining(['appInfo', 'antiCsrf', 'cookiePartitioned']),
     );
-    expect(Object.keys(WIRE_OPTIONS)).toHaveLength(20);
+    expect(Object.keys(WIRE_OPTIONS)).toHaveLength(21);
   });
 });
 

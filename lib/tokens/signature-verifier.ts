@@ -18,13 +18,18 @@ export type SignatureVerdict = 'PROVEN' | 'UNKNOWN_KEY' | 'WRONG_SIGNATURE';
 type SignedToken = Pick<ParsedAccessToken, 'token' | 'version' | 'kid' | 'algorithm'>;
 
 /**
- * Proves that a token was signed by a key of the set. Reads nothing else of it.
+ * Checks that a token was signed by a key of the set. Other claims and times are not checked.
  *
- * This is the one place where a signature is checked without jose. `node:crypto` does it on the calling thread, because this
- * is the hot path of the guard: RS256 takes 22 µs of CPU here and 73 through jose, which goes through WebCrypto; ES256 takes
- * 66 and 116 (`npm run benchmark -- verify`; test/benchmark/README.md, "Ways to check a signature"). The thread pool takes
- * a sixth more when it is busy and nearly twice as much when it is idle, and refreshes that sign there would wait. A forged
- * token takes less of the calling thread than the HTTP request that brought it. The spec beside this file runs a corpus of
+ * This is the one place where a signature is checked without jose. `node:crypto` does it on the calling thread,
+ * because this
+ * is the hot path of the guard: RS256 takes 22 µs of CPU here and 73 through jose, which goes through WebCrypto;
+ * ES256 takes
+ * 66 and 116 (`npm run benchmark -- verify`; test/benchmark/README.md, "Ways to check a signature"). The thread pool
+ * takes
+ * a sixth more when it is busy and nearly twice as much when it is idle, and refreshes that sign there would wait. A
+ * forged
+ * token takes less of the calling thread than the HTTP request that brought it. The spec beside this file runs a
+ * corpus of
  * odd tokens through this class and through jose, and lists every difference with its reason.
  */
 export class SignatureVerifier {
@@ -73,7 +78,7 @@ export class SignatureVerifier {
   }
 }
 
-/** The key chooses the algorithm; a token that names another one is not proven by it. */
+/** The key decides the algorithm; a token that names another one is refused. */
 function hasValidSignature(
   imported: ImportedKey | null,
   algorithm: SigningAlgorithm,
@@ -103,7 +108,10 @@ function importKey(jwk: PublicJwk): ImportedKey | null {
   }
 }
 
-/** Returns the signature's bytes, or undefined if it is not in its one canonical spelling: the unused bits of its last character must not vary. */
+/**
+ * Returns the signature's bytes, or undefined if it is not in its one canonical spelling: the unused bits of its last
+ * character must not vary.
+ */
 function decodeSignature(spelled: string, alphabet: 'base64' | 'base64url'): Buffer | undefined {
   const signature = Buffer.from(spelled, alphabet);
   return signature.toString(alphabet) === spelled ? signature : undefined;
