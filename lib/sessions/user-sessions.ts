@@ -4,7 +4,7 @@ import { UnauthorisedError } from '../errors.js';
 import type { SessionRequest } from '../http/session-request.js';
 import type { UserContext } from '../util/user-context.js';
 import type { SessionDevice } from './devices.js';
-import type { SessionInformation } from './recipe.interface.js';
+import type { SessionInformation } from './stored-sessions.interface.js';
 import type { SessionContainer } from './session-container.js';
 import type { SessionRecipe } from './session-recipe.js';
 

@@ -34,7 +34,7 @@ export const BREAKS = [
     'sessions/create.ts',
     'signing in does not look whether the token fits',
     ['transport.assertAccessTokenFits(request, transferMethod, tokenLength);', 'void tokenLength;'],
-    ['e2e/create-session-options', 'e2e/create-session.e2e'],
+    ['e2e/response-headers'],
   ),
   of(
     'sessions/create.ts',
@@ -155,7 +155,7 @@ export const BREAKS = [
       "if (this.context.isReplaced('getSession')) return this.callReplacement(input);",
       'void this.callReplacement;',
     ],
-    ['sessions/replacing-defaults'],
+    ['e2e/guard-at-once', 'e2e/verify-session'],
   ),
   // refreshing
   of(
