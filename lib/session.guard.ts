@@ -5,7 +5,8 @@ import { SESSION_GUARD } from './rules/handler-guards.js';
 import { UnauthorisedError } from './errors.js';
 import { findGraphqlRequest, unknownContext } from './graphql/graphql-context.js';
 import type { SessionContainer } from './sessions/session-container.js';
-import { ensureRequestState, getExchange, type RequestState } from './sessions/request-state.js';
+import { chain } from './util/maybe-promise.js';
+import { ensureRequestState, type RequestState } from './sessions/request-state.js';
 import { SharedSessions } from './graphql/shared-sessions.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import { SESSION_RUNTIME } from './session.constants.js';
@@ -112,14 +113,9 @@ export class SessionGuard implements CanActivate {
       return true;
     }
     const { req, res } = this.getRequestAndResponse(context);
-    const { verifyRequest, prepareContext } = this.runtime;
     const state = ensureRequestState(req);
     this.markGuarded(state); // before the verification, because it may fail
-    const found = verifyRequest({
-      verifySessionOptions: rules.options,
-      options: { exchange: getExchange(req, res) },
-      userContext: prepareContext(),
-    });
+    const found = this.runtime.verifyRequest(this.runtime.createRequest(req, res), rules.options);
     const pass = (session: SessionContainer | undefined): boolean => {
       if (session === undefined && rules.options.sessionRequired !== false && !isPreflightHandler(context)) {
         throw new UnauthorisedError('The route requires a session', { clearTokens: false });
@@ -127,7 +123,7 @@ export class SessionGuard implements CanActivate {
       state.session = session;
       return true;
     };
-    return found instanceof Promise ? found.then(pass) : pass(found);
+    return chain(found, pass);
   }
 
   private markGuarded(state: RequestState, errorResponder = this.runtime.errorResponder): void {

@@ -69,7 +69,7 @@ export type {
 } from './server/session-core.module.js';
 
 // Types in signatures of the main door, for libraries that build on it
-export type { SessionModuleExtras } from '../session.module-definition.js';
+export type { SessionModuleExtras } from '../session.module.js';
 export type { SessionWireOptions, TokenType } from '../options/wire-options.js';
 export type {
   DeviceOptions,
@@ -81,9 +81,9 @@ export type { ObservabilityOptions } from '../options/observability-options.js';
 export type { RateLimitOptions } from '../options/observability-options.js';
 export type { ConfigProblem } from '../errors.js';
 export type { SessionProperty } from '../session.decorators.js';
-export type { UserSessionsQuery } from '../session.service.js';
+export type { UserSessionsQuery } from '../sessions/sessions-by-handle.js';
 export type { SocketAdmissionOptions } from '../websocket/session-sockets.js';
-export type { SessionRecipeClass } from '../sessions/recipe-implementation.js';
+export type { SessionRecipeClass } from '../sessions/session-recipe.js';
 export type {
   CreateJWTResult,
   GetClaimValueResult,
@@ -91,8 +91,8 @@ export type {
   RegeneratedAccessToken,
   SessionOwner,
   ValidateClaimsForSessionHandleResult,
-} from '../sessions/recipe.interface.js';
-export type { ApiOptions, GeneralErrorResponse } from '../sessions/api.interface.js';
+} from '../sessions/stored-sessions.interface.js';
+export type { ApiOptions, GeneralErrorResponse } from '../sessions/session-api.js';
 export type { ErrorMessageHandler } from '../sessions/error-responder.js';
 export type { ClaimConfig, TimestampedClaim } from '../claims/timestamped-claim.js';
 export type { ClaimPrimitive, PrimitiveClaimValidators } from '../claims/primitive-claim.js';

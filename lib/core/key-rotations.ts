@@ -3,7 +3,7 @@ import type { Clock } from '../util/clock.js';
 
 const ROTATING_KEY_ID = /^d-(\d+)$/;
 
-/** Tells of each rotating key that has come since this process began to look, when it first sees it. */
+/** Emits an event for each rotating key that appears after the start of this process. */
 export class KeyRotations {
   private newestKid: string;
 
@@ -11,11 +11,11 @@ export class KeyRotations {
     private readonly events: SessionEvents,
     private readonly clock: Clock,
   ) {
-    // What was made before is no news.
+    // Keys that were made before are not reported.
     this.newestKid = `d-${clock.now() - 1}`;
   }
 
-  /** @param kids of the keys that are published now, in any order; others than rotating keys among them do not count */
+  /** @param kids of the published keys, in any order; only those of rotating keys count */
   note(kids: readonly string[]): void {
     const [newest, previousKid] = kids.filter((kid) => ROTATING_KEY_ID.test(kid)).toSorted(byAge);
     if (newest === undefined || byAge(newest, this.newestKid) >= 0) return;

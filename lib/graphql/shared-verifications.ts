@@ -37,9 +37,9 @@ export class SharedVerifications {
     const proven = await this.sharedProof(shared, exchange, options.antiCsrfCheck);
     if (proven === undefined) return undefined;
     const session = (shared.current ??= proven);
-    const { claimChecks, prepareContext } = this.runtime;
+    const { verbs, prepareContext } = this.runtime;
     const check = shared.checks.then(async () =>
-      claimChecks.assert(session, options, withRequest(prepareContext(), exchange.request)),
+      verbs.claims.assert(session, options, withRequest(prepareContext(), exchange.request)),
     );
     shared.checks = check.catch(() => undefined); // a failure is one handler's own
     await check;

@@ -6,7 +6,7 @@ export type Method<F extends (...args: never[]) => unknown> = {
 }['call'];
 
 /** Accepts text and hands it to `parse`. */
-export function text<Read = string>(parse: (text: string) => Read): Check<string, Read> {
+export function text<Read>(parse: (text: string) => Read): Check<string, Read> {
   return (value) => {
     if (typeof value !== 'string') throw new Error('text is expected');
     return parse(value);

@@ -151,7 +151,7 @@ function narrow(outer: RecordedRules, inner: RecordedRules): RecordedRules {
 /** Combines two records of one handler; the stricter one decides whether it is public. */
 function merge(first: RecordedRules, second: RecordedRules): RecordedRules {
   const { isPublic: _either, ...combined } = combine(first, second);
-  const isPublic = (first.isPublic ?? second.isPublic) === true && !requiresGuard(combined);
+  const isPublic = (first.isPublic ?? second.isPublic) === true && ![first, second].some(requiresGuard);
   return isPublic ? { ...combined, isPublic } : combined;
 }
 

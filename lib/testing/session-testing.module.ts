@@ -1,7 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { SessionModuleOptions } from '../session.options.js';
 import { SessionModule } from '../session.module.js';
-import type { SessionModuleExtras } from '../session.module-definition.js';
+import type { SessionModuleExtras } from '../session.module.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS } from '../session.constants.js';
 import { Clock } from '../util/clock.js';
 import { refuseProduction } from './refuse-production.js';

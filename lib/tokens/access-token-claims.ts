@@ -16,7 +16,7 @@ export interface AccessTokenContent {
 }
 
 /**
- * Lays out the claims of a new token.
+ * Returns the claims of a new token.
  *
  * @see docs/protocol/core.md B3
  */
@@ -48,11 +48,13 @@ export function accessTokenClaims(content: AccessTokenContent): JsonObject {
   };
 }
 
-/** Characters of a JWT's header and of its RS256 signature by a key of 2048 bits, with the dots between the parts. */
+/**
+ * Characters of a JWT's header and of its RS256 signature by a key of 2048 bits, with the dots between the parts.
+ */
 const HEADER_AND_SIGNATURE_LENGTH =
   base64Length(JSON.stringify({ kid: 's-'.padEnd(38), typ: 'JWT', version: '5', alg: 'RS256' })) + 342 + 2;
 
-/** How long a new access token with this payload will be at most, in characters. */
+/** Returns the greatest length of a new access token with this payload, in characters. */
 export function lengthOfNewAccessToken(
   ids: Pick<AccessTokenContent, 'userId' | 'recipeUserId' | 'tenantId'>,
   userPayload: JsonObject,
@@ -109,7 +111,7 @@ const RESERVED_V4 = [...RESERVED_V3, 'tId'];
 const RESERVED_V5 = [...RESERVED_V4, 'rsub'];
 
 /**
- * The first name in a payload that a token of that version keeps for itself, even when its value is null.
+ * Returns the first name in a payload that a token of that version reserves, even when its value is null.
  *
  * @see docs/protocol/core.md B11
  */
@@ -118,8 +120,8 @@ export function findReservedClaim(payload: JsonObject, version: number): string 
 }
 
 /**
- * The first claim that a Core puts into every token of that version (null where there is nothing to say) and that this
- * one lacks.
+ * Returns the first claim that a Core puts into every token of that version (null if it has no value) and that this
+ * payload lacks.
  *
  * @see docs/protocol/core.md B3 step 4
  */
@@ -133,26 +135,26 @@ function reservedClaims(version: number): readonly string[] {
   return version === 4 ? RESERVED_V4 : RESERVED_V5;
 }
 
-/** A copy of a payload without the names that belong to the session. */
+/** Returns a copy of a payload without the names that belong to the session. */
 export function withoutProtectedClaims(payload: JsonObject): JsonObject {
   return Object.fromEntries(
     Object.entries(payload).filter(([name]) => !PROTECTED_CLAIM_NAMES.includes(name)),
   );
 }
 
-/** Whose tokens count and for whom they must be made. What is undefined is not asked for. */
+/** The accepted issuers and the required audience; an undefined member disables its check. */
 export interface ExpectedClaims {
-  /** `iss` must be one of them. */
+  /** The accepted values of `iss`. */
   readonly issuers?: readonly string[] | undefined;
-  /** `aud` must name it. */
+  /** The value that `aud` must be or contain. */
   readonly audience?: string | undefined;
 }
 
 /**
- * The claim that says that a token, genuine as it may be, is none of those. Texts are compared exactly: no prefix, no other
- * case, no slash more or less.
+ * Checks issuer and audience of a genuine token. Values are compared exactly, because a prefix, another case or a
+ * further slash names another party.
  *
- * @returns undefined where nothing speaks against it
+ * @returns the claim that fails, or undefined if both fit
  * @see docs/security-requirements.md S009; RFC 9068 section 4
  */
 export function findForeignClaim(
@@ -164,12 +166,12 @@ export function findForeignClaim(
   return undefined;
 }
 
-/** A list of issuers is none, even with the right one in it. */
+/** `iss` must be a string; an array is refused (RFC 7519 4.1.1). */
 function includesIssuer(iss: JsonObject[string] | undefined, issuers: readonly string[]): boolean {
   return typeof iss === 'string' && issuers.includes(iss);
 }
 
-/** One text or a list of nothing but texts (RFC 7519 4.1.3); anything else names nobody. */
+/** `aud` is a string or an array of strings (RFC 7519 4.1.3); any other value counts as no audience. */
 function readAudiences(aud: JsonObject[string] | undefined): readonly unknown[] {
   if (!Array.isArray(aud)) return [aud];
   return aud.every((name) => typeof name === 'string') ? aud : [];

@@ -238,11 +238,12 @@ export class SessionSockets implements OnApplicationShutdown {
     accessToken: string | undefined,
     options: VerifySessionOptions,
   ): Promise<SessionContainer | undefined> {
-    const { verification, config, prepareContext } = this.runtime;
+    const { verbs, config, prepareContext } = this.runtime;
     const userContext = prepareContext();
     withRequest(userContext, readHandshake(handshake, config, userContext).request);
-    return verification.fromToken(
-      { accessToken, antiCsrfToken: undefined, options: { ...options, antiCsrfCheck: false } },
+    return verbs.verify.fromToken(
+      { accessToken, antiCsrfToken: undefined },
+      { ...options, antiCsrfCheck: false },
       userContext,
     );
   }

@@ -17,11 +17,11 @@ import { attemptError, badResponse } from './core-call-errors.js';
 import type { CoreHost } from './host-pool.js';
 import type { HttpResponse } from './http-transport.js';
 
-/** How long the keys may be cached where the core does not say, seconds. */
+/** How long the keys may be cached if the core does not name a time, seconds. */
 const DEFAULT_JWKS_VALIDITY_SEC = 60;
 const PUBLIC_MEMBERS = ['alg', 'use', 'n', 'e', 'crv', 'x', 'y'] as const;
 
-/** An answer with status 200 that is not what the CDI promises. The message names fields, never their contents. */
+/** A response with status 200 that does not follow the CDI. The message names fields, never their contents. */
 export class UnexpectedResponse extends Error {}
 
 /** The versions that the core speaks. */
@@ -56,7 +56,7 @@ export function parseRegenerated(answer: JsonObject): RegenerateResult {
   return status === 'OK' ? { status, ...sessionAndToken(answer) } : { status, message: readMessage(answer) };
 }
 
-/** Undefined where the core knows no such session. */
+/** Undefined if the core knows no such session. */
 export function parseSessionInformation(answer: JsonObject): CoreSessionInformation | undefined {
   if (readStatus(answer, ['OK', 'UNAUTHORISED']) === 'UNAUTHORISED') return undefined;
   return {
@@ -105,7 +105,9 @@ export function parseJwks(answer: JsonObject, cacheControl: string | undefined):
   };
 }
 
-/** The usable keys of a JWKS, in its order. A core has at least two, so none is no answer. */
+/**
+ * Returns the usable keys of a JWKS, in its order. A core has at least two, so an empty set is a bad response.
+ */
 export function parsePublicKeys(answer: JsonObject): PublicJwk[] {
   const keys = list(answer, 'keys').flatMap((entry, index) => publicKeys(entry, `keys[${index}]`));
   if (keys.length === 0) throw new UnexpectedResponse('keys has no usable key');
@@ -167,7 +169,7 @@ function token(value: JsonObject): TokenInfo {
   };
 }
 
-/** Keys without an id and symmetric ones are not ours to use; private members are never copied. */
+/** Keys without an id and symmetric keys are left out; private members are never copied. */
 function publicKeys(entry: JsonValue, name: string): PublicJwk[] {
   if (!isJsonObject(entry)) throw new UnexpectedResponse(`${name} is not an object`);
   const kty = text(entry, 'kty');
@@ -234,18 +236,18 @@ function texts(source: JsonObject, name: string): string[] {
   });
 }
 
-/** An answer and who gave it. */
+/** A response and the host that sent it. */
 export interface HostResponse extends HttpResponse {
   readonly host: CoreHost;
 }
 
-/** Makes a value of an answer; throws {@link UnexpectedResponse} for what the CDI does not promise. */
+/** Parses a response; throws {@link UnexpectedResponse} if it does not follow the CDI. */
 export type ParseResponse<T> = (answer: JsonObject, cacheControl: string | undefined) => T;
 
 /**
- * The value in an answer with status 200.
+ * Returns the parsed value of a response with status 200.
  *
- * @throws {CoreResponseError} it is no JSON object, or not the one that was asked for
+ * @throws {CoreResponseError} it is no JSON object, or not the requested one
  */
 export function readResponse<T>(request: CdiRequest, answer: HostResponse, parse: ParseResponse<T>): T {
   const { host, status, contentType, body, cacheControl } = answer;

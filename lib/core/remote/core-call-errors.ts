@@ -9,7 +9,7 @@ const UNKNOWN_TENANT = 'AppId or tenantId not found';
 /** Begins the core's text about a version that it does not speak. */
 const VERSION_REFUSED = 'cdi-version';
 
-/** What one attempt came to, as the `cause` of the call's error. */
+/** Returns the error of one attempt, which is the `cause` of the call's error. */
 export function attemptError(
   { method, path }: CdiRequest,
   host: CoreHost,
@@ -19,7 +19,7 @@ export function attemptError(
   return new CoreAttemptError({ method, path, host: host.origin, status }, reason, cause && { cause });
 }
 
-/** Nobody answered: every attempt in the message, the last one as the cause. */
+/** Returns the error of a call without a response: each attempt in the message, the last one as the cause. */
 export function unavailable(
   { method, path }: CdiRequest,
   failures: readonly CoreAttemptError[],
@@ -31,15 +31,15 @@ export function unavailable(
   });
 }
 
-/** A host gave an answer that makes no sense. */
+/** Returns the error of a response that cannot be parsed. */
 export function badResponse(failure: CoreAttemptError): CoreResponseError {
   return new CoreResponseError(`The core gave no sensible answer to ${failure.message}`, { cause: failure });
 }
 
 /**
- * The error of an answer whose status is not 200.
+ * Returns the error of a response whose status is not 200.
  *
- * @param secrets what must not show up in the message, should the answer repeat it
+ * @param secrets texts that must not appear in the message, even if the response repeats them
  */
 export function errorOfStatus(
   request: CdiRequest,
@@ -91,14 +91,14 @@ function shownText(body: string, secrets: readonly (string | undefined)[]): stri
     .slice(0, MAX_SHOWN_TEXT);
 }
 
-/** What is known about an attempt; nothing in it is secret. */
+/** The public facts of an attempt; no secret is part of them. */
 export interface CoreAttempt {
   readonly method: string;
-  /** Scheme, name and port of the host that was asked. */
+  /** Scheme, name and port of the called host. */
   readonly host: string;
   /** Path of the call, without the host's base path and without the query. */
   readonly path: string;
-  /** HTTP status, where the host gave one. */
+  /** HTTP status, if the host sent one. */
   readonly status?: number | undefined;
 }
 
@@ -110,16 +110,16 @@ export interface CoreAttempt {
  */
 export class CoreAttemptError extends Error {
   readonly method: string;
-  /** Scheme, name and port of the host that was asked. */
+  /** Scheme, name and port of the called host. */
   readonly host: string;
   /** Path of the call, without the host's base path and without the query. */
   readonly path: string;
-  /** HTTP status; undefined where no answer came. */
+  /** HTTP status; undefined if no response came. */
   readonly status: number | undefined;
 
   constructor(
     attempt: CoreAttempt,
-    /** What went wrong, without the address. */
+    /** The reason of the failure, without the address. */
     readonly reason: string,
     options?: ErrorOptions,
   ) {

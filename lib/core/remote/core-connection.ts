@@ -11,7 +11,7 @@ import type { RemoteCoreConfig } from './remote-core-config.js';
 
 export interface CoreConnectionContext {
   readonly clock: Clock;
-  /** Told to the core for its statistics. */
+  /** Sent to the core for its statistics. */
   readonly apiDomain: string;
   readonly sleep?: Sleep | undefined;
   /** Watches every call. */
@@ -19,7 +19,7 @@ export interface CoreConnectionContext {
 }
 
 /**
- * Calls the core in the words of the CDI: agreed version, headers, cached reads, understood answers.
+ * Calls the core in the words of the CDI: agreed version, headers, cached reads, parsed responses.
  *
  * @see docs/protocol/core.md A7, docs/protocol/sdk.md §12
  */
@@ -47,7 +47,7 @@ export class CoreConnection {
   /**
    * @param options `isFresh`: take no cached answer
    * @throws {CoreUnavailableError} no host answered
-   * @throws {CoreResponseError} an answer that is not one of the CDI
+   * @throws {CoreResponseError} a response that does not follow the CDI
    * @throws {CoreBadInputError} status 400
    */
   async call<T>(
@@ -63,7 +63,7 @@ export class CoreConnection {
       const answer = isFresh ? await send() : await this.cache.getOr(userContext, key, send);
       return readResponse(request, answer, parse);
     }
-    // What was read before a write or during it says nothing about the time after it.
+    // Reads from before or during a write may be outdated after it.
     this.cache.noteWrite(userContext);
     try {
       return readResponse(request, await send(), parse);
@@ -72,7 +72,7 @@ export class CoreConnection {
     }
   }
 
-  /** Ends what is under way; later calls find nobody. */
+  /** Ends the calls under way; later calls fail. */
   close(): void {
     this.hosts.close();
   }
@@ -82,12 +82,12 @@ export class CoreConnection {
       return await this.sendOnce(request, userContext);
     } catch (error) {
       if (!isVersionRefused(error)) throw error;
-      // Another release of the core answers now. It refused before it did anything, so that any call may be repeated.
+      // Another release of the core responds now. It refused before it did any work, so any call may be repeated.
       return this.sendOnce(request, userContext);
     }
   }
 
-  /** A call in the version that is agreed, or else agreed now. One that is refused is no agreement any more. */
+  /** Sends a call in the agreed version, or agrees on one first. A version that is refused is forgotten. */
   private async sendOnce(request: CdiRequest, userContext: UserContext): Promise<HostResponse> {
     const agreement = this.version.get(async () => this.negotiate(userContext));
     const headers = this.requestHeaders(request, await agreement);
@@ -145,16 +145,16 @@ export const SPOKEN_CDI_VERSIONS = ['5.4', '5.3', '5.2', '5.1', '5.0', '4.0'] as
 
 export type CdiVersion = (typeof SPOKEN_CDI_VERSIONS)[number];
 
-/** The best version that both sides speak; undefined when there is none. */
+/** Returns the best version that both sides speak; undefined when there is none. */
 export function chooseCdiVersion(offered: readonly string[]): CdiVersion | undefined {
   return SPOKEN_CDI_VERSIONS.find((version) => offered.includes(version));
 }
 
-/** The version agreed with the core: asked once, and once for all that need it meanwhile. */
+/** The version agreed with the core: requested once, and shared by the calls that need it meanwhile. */
 export class AgreedCdiVersion {
   private agreement: Promise<CdiVersion> | undefined;
 
-  /** @param ask called only where nothing has been agreed; a failure is not kept */
+  /** @param ask called only if no version is agreed yet; a failure is not kept */
   get(ask: () => Promise<CdiVersion>): Promise<CdiVersion> {
     if (this.agreement === undefined) {
       const agreement = ask();
@@ -164,7 +164,7 @@ export class AgreedCdiVersion {
     return this.agreement;
   }
 
-  /** The core does not know the version any more; the next call asks again, unless one has already. */
+  /** Forgets a version that the core refused. The next call agrees anew, unless another call has done so. */
   forget(agreement: Promise<CdiVersion>): void {
     if (this.agreement === agreement) this.agreement = undefined;
   }
@@ -172,12 +172,12 @@ export class AgreedCdiVersion {
 
 interface ContextCache {
   answers: Map<string, unknown>;
-  /** Number of foreign writes that the answers know of. */
+  /** The number of writes outside requests that the cached responses include. */
   seenWrites: number;
 }
 
 /**
- * Answers to GETs, kept for one user context: repeated reads within one request make one call.
+ * Responses to GETs, kept for one user context, so that repeated reads within one request make one call.
  *
  * A write through a context empties its cache. A write through a context that does not come from a request empties all.
  *
@@ -190,10 +190,10 @@ export class CoreCallCache<Answer> {
 
   constructor(private readonly isEnabled: boolean) {}
 
-  /** The answer to an equal call through this context, or that of `ask`; failures are not kept. */
+  /** Returns the response to an equal call through this context, or that of `ask`; failures are not kept. */
   async getOr(userContext: UserContext, key: string, ask: () => Promise<Answer>): Promise<Answer> {
     if (!this.isEnabled) return ask();
-    // A write meanwhile replaces the map: what was read before it is then stored where nobody looks.
+    // A write meanwhile replaces the map, so a response that was read before it is stored in the old map and not used.
     const { answers } = this.contextCache(userContext);
     const known = answers.get(key) as Answer | undefined;
     if (known !== undefined) return known;
@@ -202,7 +202,7 @@ export class CoreCallCache<Answer> {
     return answer;
   }
 
-  /** To be called before and after each write. */
+  /** Empties the cache. Call it before and after each write. */
   noteWrite(userContext: UserContext): void {
     if (!this.isEnabled) return;
     this.contextCache(userContext).answers = new Map();

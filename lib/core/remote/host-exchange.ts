@@ -20,28 +20,30 @@ import {
 import type { RemoteCoreConfig } from './remote-core-config.js';
 import type { HostResponse } from './cdi-responses.js';
 
-/** Waits; ends early, by a rejection, when the signal does. */
+/** Waits; rejects early when the signal is aborted. */
 export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;
 
-/** Everything of a call but the host. */
+/** A call without its host. */
 export interface PreparedCall {
   readonly request: CdiRequest;
   readonly headers: Readonly<Record<string, string>>;
   readonly userContext: UserContext;
 }
 
-/** Outcome of one attempt: an answer, or why there is none. */
+/** The outcome of one attempt: a response, or the failure. */
 type Attempted =
   | { readonly host: CoreHost; readonly answer: HttpResponse }
   | { readonly host: CoreHost; readonly failure: HttpFailure };
 
-/** Brings a call to one of the hosts: order, failover, repeats. Knows neither versions nor what answers mean. */
+/**
+ * Sends a call to one of the hosts: order, failover, retries. It does not parse responses and knows no versions.
+ */
 export class HostExchange {
   private readonly transport: HttpTransport;
   private readonly pool: HostPool;
   private readonly closing = new AbortController();
 
-  /** @param probe the call that a host is tried with after it failed */
+  /** @param probe returns the call by which a failed host is probed */
   constructor(
     private readonly config: RemoteCoreConfig,
     clock: Clock,
@@ -59,9 +61,9 @@ export class HostExchange {
 
   /**
    * @returns an answer with status 200
-   * @throws {CoreUnavailableError} no host answered, or the hosts cannot for now (status 429, 502, 503, 504)
+   * @throws {CoreUnavailableError} no host responded, or the hosts cannot for now (status 429, 502, 503, 504)
    * @throws {CoreBadInputError} status 400
-   * @throws {CoreResponseError} any other status, no HTTP, or too much of it
+   * @throws {CoreResponseError} any other status, no HTTP, or a response that is too long
    */
   async send(call: PreparedCall): Promise<HostResponse> {
     const { request } = call;
@@ -91,7 +93,7 @@ export class HostExchange {
     throw unavailable(request, failures, this.isClosed ? 'the client is closed' : 'all hosts hang');
   }
 
-  /** Ends what is under way; later calls find nobody. */
+  /** Ends the calls under way; later calls fail. */
   close(): void {
     this.closing.abort();
     this.transport.close();
@@ -110,7 +112,7 @@ export class HostExchange {
       return { host, answer };
     } catch (failure) {
       if (!(failure instanceof HttpFailure)) throw failure;
-      // That a kept connection was closed says nothing about the host.
+      // A kept connection that was closed is no failure of the host.
       if (!failure.isStaleConnection) this.pool.failed(host, { isTimeout: failure.kind === 'TIMEOUT' });
       return { host, failure };
     }
@@ -136,7 +138,7 @@ export class HostExchange {
       const { status } = await this.transport.send(this.httpRequest(host, this.probe()));
       return !isGatewayTrouble(status);
     } catch {
-      return false; // why it is not alive makes no difference
+      return false; // the reason makes no difference
     }
   }
 
@@ -174,9 +176,9 @@ function toAttemptError(request: CdiRequest, attempted: Attempted): CoreAttemptE
   return attemptError(request, attempted.host, `status ${status}`, { status });
 }
 
-/** Repeats after status 429, for each host and call. */
+/** Retries after status 429, for each host and call. */
 const MAX_RATE_LIMIT_REPEATS = 5;
-/** Statuses of a gateway whose core did not answer it. */
+/** Statuses of a gateway that got no response from its core. */
 const GATEWAY_TROUBLE: readonly number[] = [502, 503, 504];
 const RATE_LIMITED = 429;
 
@@ -184,11 +186,13 @@ const RATE_LIMITED = 429;
 export type AttemptOutcome =
   | { readonly kind: 'RESPONSE'; readonly status: number }
   | {
-      /** No connection, a connection that broke, or no answer in time. */
+      /** No connection, a connection that broke, or no response in time. */
       readonly kind: 'NO_RESPONSE';
-      /** False only where no connection came about, so that not a byte can have been read. */
+      /** False only if no connection was made, so that the host cannot have read a byte. */
       readonly mayHaveBeenReceived: boolean;
-      /** The connection had served earlier calls and broke before any answer: most likely the host had closed it. */
+      /**
+       * The connection had served earlier calls and broke before any response: most likely the host had closed it.
+       */
       readonly isStaleConnection: boolean;
     }
   /** Something came back that is no answer of a core: no HTTP, or more than may be read. */
@@ -197,20 +201,20 @@ export type AttemptOutcome =
 export interface CallProgress {
   /** Whether the core may do the call twice without harm. */
   readonly isRepeatable: boolean;
-  /** How often this host has answered 429 before, in this call. */
+  /** How often this host has sent 429 before, in this call. */
   readonly rateLimitRepeats: number;
-  /** Whether this host was asked again already because of a stale connection. */
+  /** Whether this host was already called again because of a stale connection. */
   readonly isOnNewConnection: boolean;
 }
 
-/** What follows an attempt. `TAKE`: its outcome is the outcome of the call, good or bad. */
+/** The step after an attempt. `TAKE`: its outcome is the outcome of the call, good or bad. */
 export type NextStep = 'TAKE' | 'TRY_NEXT_HOST' | 'RETRY_ON_NEW_CONNECTION' | 'WAIT_AND_RETRY';
 
 /**
- * What follows an attempt.
+ * Returns the step after an attempt.
  *
- * A call that must not be done twice is asked again only where it certainly was not done: no connection, or a refusal
- * by rate limiting.
+ * A call that must not be done twice is sent again only if it certainly was not done: without a connection, or after
+ * a refusal by rate limiting.
  *
  * @see docs/protocol/core.md A7, A9
  */
@@ -232,12 +236,12 @@ export function nextStep(outcome: AttemptOutcome, progress: CallProgress): NextS
   }
 }
 
-/** How long to wait before the next repeat after status 429: 10, 260, 510, 760, 1010 milliseconds. */
+/** Returns how long to wait before the next retry after status 429: 10, 260, 510, 760, 1010 milliseconds. */
 export function rateLimitDelayMs(repeatsBefore: number): number {
   return 10 + 250 * repeatsBefore;
 }
 
-/** True for statuses that say: the host that should have answered did not. */
+/** True for the statuses of a gateway whose host did not respond. */
 export function isGatewayTrouble(status: number): boolean {
   return GATEWAY_TROUBLE.includes(status);
 }

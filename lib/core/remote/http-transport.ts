@@ -6,10 +6,10 @@ import type { UserContext } from '../../util/user-context.js';
 import type { CdiRequest } from './cdi-requests.js';
 import type { CoreHost } from './host-pool.js';
 
-/** Idle connections are closed after this, or earlier where the host says that it will. */
+/** Idle connections are closed after this, or earlier if the host announces it. */
 const IDLE_CONNECTION_MS = 30_000;
 
-/** A request with everything filled in. */
+/** A complete HTTP request. */
 export interface HttpRequest {
   readonly method: string;
   /** http or https, query included. */
@@ -18,7 +18,7 @@ export interface HttpRequest {
   readonly body?: string | undefined;
 }
 
-/** A complete answer, whatever its status. */
+/** A complete HTTP response with any status. */
 export interface HttpResponse {
   readonly status: number;
   readonly contentType: string;
@@ -27,17 +27,17 @@ export interface HttpResponse {
   readonly body: string;
 }
 
-/** Why there is no answer. `NOT_HTTP` and `TOO_LARGE`: something came, but nothing to work with. */
+/** Why there is no response. `NOT_HTTP` and `TOO_LARGE`: bytes came, but no usable response. */
 export type HttpFailureKind = 'NO_CONNECTION' | 'CONNECTION_LOST' | 'TIMEOUT' | 'NOT_HTTP' | 'TOO_LARGE';
 
-/** A request that got no answer. The message names no address and nothing that was sent. */
+/** A request without a response. The message contains neither the address nor the request. */
 export class HttpFailure extends Error {
   constructor(
     readonly kind: HttpFailureKind,
     message: string,
-    /** False only where no connection came about. */
+    /** False only if no connection was made. */
     readonly mayHaveBeenReceived: boolean,
-    /** The connection had served earlier requests, and not a byte came back. */
+    /** The connection had served earlier requests, and no byte of a response came. */
     readonly isStaleConnection: boolean,
     options?: ErrorOptions,
   ) {
@@ -47,17 +47,18 @@ export class HttpFailure extends Error {
 }
 
 export interface HttpTransportOptions {
-  /** For connecting, sending and the whole answer together. */
+  /** For connecting, sending and the whole response together. */
   readonly timeoutMs: number;
-  /** Longer answers are given up. */
+  /** Longer responses are refused. */
   readonly maxResponseBytes: number;
 }
 
 /**
- * Sends one HTTP request and reads one answer: no retries, no redirects, bounded in time and size.
+ * Sends one HTTP request and reads one response: no retries, no redirects, bounded in time and size.
  *
- * On `node:http` and not on `fetch`: only here it can be known whether a connection came about, and so whether a call
- * that must not be done twice may be sent to another host; and the connections are ours to close at shutdown.
+ * It uses `node:http` instead of `fetch`, because only `node:http` reports whether a connection was made, which
+ * decides whether a call that must not be done twice may go to another host. It also lets the connections be closed
+ * at shutdown.
  */
 export class HttpTransport {
   private readonly keptConnections = {
@@ -84,7 +85,7 @@ export class HttpTransport {
     }
   }
 
-  /** Ends what is under way and closes the connections. */
+  /** Ends the requests under way and closes the connections. */
   close(): void {
     for (const outgoing of this.running) outgoing.destroy(new Error('closed'));
     for (const agent of Object.values(this.keptConnections)) agent.destroy();
@@ -101,7 +102,7 @@ export class HttpTransport {
   }
 }
 
-/** One request on its way: listens until the answer is complete, or until it is clear that none will come. */
+/** One request under way: listens until the response is complete or has failed. */
 class Attempt {
   readonly answer: Promise<HttpResponse>;
   private readonly timer: NodeJS.Timeout;
@@ -127,7 +128,7 @@ class Attempt {
     outgoing.once('socket', (socket) => this.watchConnecting(socket));
     outgoing.once('response', (incoming) => this.read(incoming));
     outgoing.on('error', (error) => this.failAttempt(error));
-    // Whatever else ends a request, an upgrade for example, must not leave the caller waiting.
+    // Any other end of a request, an upgrade for example, must not leave the caller waiting.
     outgoing.once('close', () => this.fail('CONNECTION_LOST', 'the connection was closed'));
   }
 
@@ -184,7 +185,7 @@ class Attempt {
     this.outgoing.destroy();
   }
 
-  /** @returns false when the outcome is there already: only the first one counts */
+  /** @returns false if there is an outcome already, because only the first one counts */
   private settle(): boolean {
     if (this.isSettled) return false;
     this.isSettled = true;
@@ -212,8 +213,8 @@ export interface CoreNetworkRequest {
 
 /**
  * Sees, and may change, each request to the core before it leaves: every attempt, the one for the version too, but not
- * the loading of the keys that tokens are verified with. What comes back is sent; `params` or `body` left out keep what
- * they were.
+ * the loading of the keys that tokens are verified with. The returned request is sent; `params` or `body` that are
+ * left out stay as they were.
  *
  * @example
  * networkInterceptor: (request) => ({ ...request, headers: { ...request.headers, 'x-tracing': traceId() } })
@@ -225,7 +226,7 @@ export type NetworkInterceptor = (
 ) => CoreNetworkRequest;
 
 /**
- * The request of one attempt at one host.
+ * Returns the request of one attempt at one host.
  *
  * @throws {TypeError} the interceptor made no http or https URL of it
  */

@@ -36,8 +36,8 @@ export interface CdiCall {
 type Run = (call: CdiCall) => Promise<CdiResponse>;
 
 /**
- * Each operation: check the input, ask the core, word the answer. `hello` and `listVersions` are answered by the server
- * itself.
+ * Each operation: check the input, call the core, build the response. The server itself handles `hello` and
+ * `listVersions`.
  *
  * @see docs/protocol/core.md A6
  */
@@ -47,7 +47,7 @@ export const CDI_OPERATIONS: Readonly<Record<Exclude<CdiOperation, 'hello' | 'li
     const { keys } = await core.getJwks({});
     return jsonResponse({ status: 'OK', keys });
   },
-  // The SDK asks on every creation of a session. No user is known here, only what account a login belongs to.
+  // The SDK calls this on every creation of a session. No users are stored here, only the account of a login.
   getUserById: async ({ core, query }) => {
     const userId = requiredParameter(query, 'userId');
     const primaryUserId = await core.getPrimaryUserId(userId, {});
@@ -99,14 +99,16 @@ async function findSession({ core, query }: CdiCall): ReturnType<CoreClient['get
   return core.getSessionInformation(requiredParameter(query, 'sessionHandle'), {});
 }
 
-/** An answer as it leaves: the body ends with a newline, as a Core's does. */
+/** A complete response. The body ends with a newline, as a Core's does. */
 export interface CdiResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-/** Success, and every outcome that is not the caller's mistake: status 200 and JSON. */
+/**
+ * Returns the response for success and for every outcome that is not the caller's mistake: status 200 and JSON.
+ */
 export function jsonResponse(body: object, headers: Readonly<Record<string, string>> = {}): CdiResponse {
   return {
     status: 200,
@@ -115,31 +117,31 @@ export function jsonResponse(body: object, headers: Readonly<Record<string, stri
   };
 }
 
-/** A refusal, or `/hello`: one line of text. */
+/** Returns the response for a refusal, or for `/hello`: one line of text. */
 export function textResponse(status: number, text: string): CdiResponse {
   return { status, headers: { 'Content-Type': 'text/html;charset=UTF-8' }, body: `${text}\n` };
 }
 
 /**
- * The store does not answer, and trying again may help. A Core says 500 to that, of which a client cannot know it; SDKs
- * take either for the same error.
+ * Returns the response for a store that is unavailable, when trying again may help. A Core sends 500, which does not
+ * show that; SDKs treat both as the same error.
  */
 export function unavailableResponse(retryAfterSec: number): CdiResponse {
   const { headers, ...rest } = textResponse(503, 'Service Unavailable');
   return { ...rest, headers: { ...headers, 'Retry-After': String(Math.ceil(retryAfterSec)) } };
 }
 
-/** What is said about a handle that leads to no live session. */
+/** Returns the response for a handle without a live session. */
 export function unknownSession(): CdiResponse {
   return jsonResponse({ status: 'UNAUTHORISED', message: 'Session does not exist.' });
 }
 
-/** A6.1 */
+/** Returns the response to a creation (A6.1). */
 export function createdSession(tokens: CoreSessionTokens): CdiResponse {
   return jsonResponse({ status: 'OK', ...tokensBody(tokens) });
 }
 
-/** A6.2 */
+/** Returns the response about one session (A6.2). */
 export function sessionInformation(session: CoreSessionInformation | undefined): CdiResponse {
   if (session === undefined) return unknownSession();
   return jsonResponse({
@@ -155,7 +157,10 @@ export function sessionInformation(session: CoreSessionInformation | undefined):
   });
 }
 
-/** A6.3 and A6.5: the access token is absent where nothing new was made. */
+/**
+ * Returns the response to a verification or regeneration (A6.3, A6.5): without an access token if no new one was
+ * made.
+ */
 export function verifiedSession(result: VerifySessionResult | RegenerateResult): CdiResponse {
   if (result.status !== 'OK') return jsonResponse({ status: result.status, message: result.message });
   const { session, accessToken } = result;
@@ -166,7 +171,7 @@ export function verifiedSession(result: VerifySessionResult | RegenerateResult):
   });
 }
 
-/** A6.4 */
+/** Returns the response to a refresh (A6.4). */
 export function refreshedSession(result: RefreshSessionResult): CdiResponse {
   if (result.status === 'OK') return jsonResponse({ status: 'OK', ...tokensBody(result) });
   if (result.status === 'UNAUTHORISED') {
@@ -176,22 +181,24 @@ export function refreshedSession(result: RefreshSessionResult): CdiResponse {
   return jsonResponse({ status: result.status, session: { handle, userId, recipeUserId } });
 }
 
-/** A6.8 and A6.9: whether there was a session to update. */
+/** Returns the response to an update (A6.8, A6.9). */
 export function updatedSession(isUpdated: boolean): CdiResponse {
   return isUpdated ? jsonResponse({ status: 'OK' }) : unknownSession();
 }
 
-/** A6.12: the document may be cached until the next key appears. */
+/** Returns the JWKS (A6.12), which may be cached until the next key appears. */
 export function publishedKeys({ keys, validityInSeconds }: JwksResult): CdiResponse {
   return jsonResponse({ keys }, { 'Cache-Control': `max-age=${validityInSeconds}, must-revalidate` });
 }
 
-/** A6.15 */
+/** Returns the response about an unknown user (A6.15). */
 export function unknownUser(): CdiResponse {
   return jsonResponse({ status: 'UNKNOWN_USER_ID_ERROR' });
 }
 
-/** A6.15: nothing but the id is known of the account; SDKs fail of a list that is missing. */
+/**
+ * Returns an account (A6.15). Only its id is known; the lists are empty, because SDKs fail if one is missing.
+ */
 export function primaryUser(id: string): CdiResponse {
   const user = {
     id,

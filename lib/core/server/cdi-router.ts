@@ -1,6 +1,6 @@
 import { isTenantId } from '../../util/tenant-id.js';
 
-/** What a served core can be asked for. */
+/** The operations of a served core. */
 export type CdiOperation =
   | 'hello'
   | 'listVersions'
@@ -20,19 +20,19 @@ export type CdiOperation =
   | 'updateAccessTokenPayload'
   | 'createJwt';
 
-/** A path and what holds for all of its methods. */
+/** A path, and the rules for all of its methods. */
 export interface CdiEndpoint {
   /** By method in capitals; another method is a 405. */
   readonly methods: Readonly<Partial<Record<string, CdiOperation>>>;
-  /** Answers without an API key. */
+  /** True if no API key is required. */
   readonly isOpen: boolean;
-  /** Answers to every version between the oldest and the newest, listed or not. */
+  /** True if every version between the oldest and the newest is accepted, listed or not. */
   readonly takesAnyVersion: boolean;
-  /** Belongs to the app: with another tenant in the path it is a 403. */
+  /** True if it belongs to the app: with another tenant in the path it is a 403. */
   readonly isOfPublicTenantOnly: boolean;
 }
 
-/** Where a path leads. */
+/** The endpoint, app and tenant of a path. */
 export interface CdiRoute {
   readonly endpoint: CdiEndpoint;
   /** `public` unless the path names another one. */
@@ -49,7 +49,10 @@ const HELLO = endpoint(
   { isOpen: true, takesAnyVersion: true },
 );
 
-/** docs/protocol/core.md A6 and A9. Whatever is not here is unknown: no configuration, no users, no statistics. */
+/**
+ * The endpoints of docs/protocol/core.md A6 and A9. Other paths are a 404: there is no configuration, and there are
+ * no users and no statistics.
+ */
 const ENDPOINTS: ReadonlyMap<string, CdiEndpoint> = new Map([
   [ROOT, HELLO],
   ['/hello', HELLO],
@@ -73,7 +76,7 @@ const ENDPOINTS: ReadonlyMap<string, CdiEndpoint> = new Map([
  *
  * @param path as sent, without the query
  * @param basePath in normal form, see {@link normalisedBasePath}
- * @returns undefined for a path that nobody knows
+ * @returns undefined for an unknown path
  * @see docs/protocol/core.md A1
  */
 export function matchRoute(path: string, basePath: string): CdiRoute | undefined {
@@ -92,14 +95,16 @@ export function matchRoute(path: string, basePath: string): CdiRoute | undefined
   return ofTenant && { ...route, endpoint: ofTenant, tenantId };
 }
 
-/** The path from the base path on, in lower case; undefined when it lies elsewhere. */
+/** Returns the path below the base path, in lower case; undefined for a path that is not below it. */
 export function pathBelow(path: string, basePath: string): string | undefined {
   const lowerCase = path.toLowerCase();
   if (lowerCase === basePath) return ROOT;
   return lowerCase.startsWith(`${basePath}/`) ? lowerCase.slice(basePath.length) : undefined;
 }
 
-/** `` or `/some/path`: a leading slash, none at the end, none repeated, in lower case. */
+/**
+ * Returns a base path in normal form: empty, or `/some/path` in lower case with single slashes and none at the end.
+ */
 export function normalisedBasePath(basePath: string): string {
   return `/${basePath}`.replace(/\/+/g, '/').replace(/\/$/, '').toLowerCase();
 }
@@ -117,7 +122,8 @@ export const CDI_VERSIONS: readonly string[] = ['5.0', '5.1', '5.2', '5.3', '5.4
 const WELL_FORMED = /^[0-9]+(\.[0-9]+)*$/;
 
 /**
- * Why a call with this `cdi-version` header is refused, in a Core's words; undefined when it is not. A call without the
+ * Returns why a call with this `cdi-version` header is refused, in a Core's words; undefined when it is not. A call
+ * without the
  * header gets the newest version served. The oldest one acts as a Core's `supertokens_min_cdi_version`, the newest as its
  * maximum.
  *

@@ -2,7 +2,8 @@ import { CoreBadInputError, CoreUnavailableError } from '../../errors.js';
 import type { Clock } from '../../util/clock.js';
 import { DEFAULT_TENANT_ID } from '../../util/tenant-id.js';
 import type { CoreClient } from '../core-client.js';
-import { ApiKeys, presentedApiKey, type ReadHeader } from './api-keys.js';
+import { ApiKeys, presentedApiKey } from './api-keys.js';
+import { CallerCheck, type CdiCaller } from './caller-check.js';
 import {
   jsonResponse,
   textResponse,
@@ -15,12 +16,11 @@ import { pathBelow, matchRoute, type CdiOperation, type CdiRoute, refuseVersion 
 
 const PROTECTED_FIELD = 'The user payload contains protected field';
 
-/** One request, whichever server received it. */
-export interface ReceivedCdiCall {
+/** One request, independent of the server that received it. */
+export interface ReceivedCdiCall extends CdiCaller {
   readonly method: string;
-  /** Path and query as sent. */
+  /** The request target as sent: path and query, or an absolute URL. */
   readonly url: string;
-  readonly header: ReadHeader;
   /** Reads the body, once. @throws {CdiRefusal} 413 when it is too large */
   readBody(): Promise<Uint8Array>;
 }
@@ -29,46 +29,53 @@ export interface ReceivedCdiCall {
 export interface CdiServerConfig {
   /** In normal form: empty, or `/some/path` in lower case. */
   readonly basePath: string;
-  /** Any of them opens the core; none leaves it open. */
+  /** The accepted API keys; empty if none is required. */
   readonly apiKeys: readonly string[];
+  /** Names in `Host` beside those of this machine. */
+  readonly hostNames: readonly string[];
   /** Oldest first, at least one. */
   readonly versions: readonly string[];
 }
 
-/** What a server needs beside its configuration. */
+/** The dependencies of a server. */
 export interface CdiServerContext {
   readonly core: CoreClient;
   readonly clock: Clock;
-  /** Told about everything that ends in a 500 or 503, of which the client learns nothing but that. */
+  /** Called with each error that ends in a 500 or 503, because the client sees only the status. */
   reportFailure(error: unknown): void;
 }
 
 /**
- * Answers the calls of the Core Driver Interface 5.0 to 5.4 from a `CoreClient`, in the words of a SuperTokens Core.
+ * Serves the calls of the Core Driver Interface 5.0 to 5.4 from a `CoreClient`, in the words of a SuperTokens Core.
  *
  * @see docs/protocol/core.md A, and H3 for the differences
  */
 export class CdiServer {
   private readonly apiKeys: ApiKeys;
+  private readonly callers: CallerCheck;
   private readonly hello: HelloProbe;
 
   constructor(
     private readonly context: CdiServerContext,
     private readonly config: CdiServerConfig,
   ) {
-    this.apiKeys = new ApiKeys(config.apiKeys);
+    const { apiKeys, hostNames } = config;
+    this.apiKeys = new ApiKeys(apiKeys);
+    this.callers = new CallerCheck({ hostNames, hasApiKeys: apiKeys.length > 0 });
     this.hello = new HelloProbe(context.core, context.clock);
   }
 
-  /** Whether a request is for this server at all: everything below the base path is. */
+  /** Returns whether a request is for this server, which is every request below the base path. */
   servesPath(url: string): boolean {
     return pathBelow(splitUrl(url).path, this.config.basePath) !== undefined;
   }
 
-  /** Never rejects. */
+  /** Returns the response to a request. Never rejects. */
   async answer(request: ReceivedCdiCall): Promise<CdiResponse> {
     try {
-      const { path, query } = splitUrl(request.url);
+      const { authority, path, query } = splitUrl(request.url);
+      const hosts = authority === undefined ? request.hosts : [...request.hosts, authority];
+      this.callers.admit({ ...request, hosts });
       const route = matchRoute(path, this.config.basePath);
       if (route === undefined) throw new CdiRefusal(404, 'Not found');
       const operation = this.admit(request, route);
@@ -83,7 +90,7 @@ export class CdiServer {
     }
   }
 
-  /** The checks of A3 in their order, up to the input. */
+  /** Makes the checks of A3 in their order, up to the input. */
   private admit(request: ReceivedCdiCall, { endpoint, appId, tenantId }: CdiRoute): CdiOperation {
     if (appId !== 'public') throw new CdiRefusal(400, unknownApp(appId, tenantId ?? DEFAULT_TENANT_ID));
     if (!endpoint.isOpen && !this.apiKeys.accepts(presentedApiKey(request.header))) {
@@ -122,9 +129,11 @@ export class CdiServer {
   }
 }
 
-function splitUrl(url: string): { path: string; query: string } {
-  const [path = '', ...query] = url.split('?');
-  return { path, query: query.join('?') };
+/** A target is a path, or an absolute URL as proxies get them. */
+function splitUrl(url: string): { authority: string | undefined; path: string; query: string } {
+  const [, authority, target = url] = /^https?:\/\/([^/?#]*)(.*)$/i.exec(url) ?? [];
+  const [path = '', ...query] = target.split('?');
+  return { authority, path, query: query.join('?') };
 }
 
 function unknownApp(appId: string, tenantId: string): string {
@@ -134,19 +143,19 @@ function unknownApp(appId: string, tenantId: string): string {
   );
 }
 
-/** Our engine names the field, too; clients compare the whole text. */
+/** Returns a Core's text. The engine's message names the field, too, but clients compare the whole text. */
 function wordedAsByACore(message: string): string {
   return message.startsWith(PROTECTED_FIELD) ? PROTECTED_FIELD : message;
 }
 
 const BUCKET_SIZE = 5;
 const MS_PER_TOKEN = 200;
-/** No session has it: looking for it touches the store and finds nothing. */
+/** A handle without a session, so that a look-up touches the store and finds no row. */
 const NO_SESSION = '00000000-0000-0000-0000-000000000000';
 
 /**
- * Touches the core's store, so that `/hello` tells whether sessions can be served. It needs no API key, so how often
- * strangers reach the store is bounded: five times at once, then once each 200 ms; beyond that nothing is touched.
+ * Touches the core's store, so that `/hello` shows whether sessions can be served. It needs no API key, so the calls
+ * to the store are limited: five at once, then one each 200 ms. Further calls leave the store alone.
  *
  * @see docs/protocol/core.md A6.14
  */
@@ -161,7 +170,7 @@ export class HelloProbe {
     this.refilledAtMs = clock.now();
   }
 
-  /** @throws when the store does not answer */
+  /** @throws when the store is unavailable */
   async touch(): Promise<void> {
     if (this.takeToken()) await this.core.getSessionInformation(NO_SESSION, {});
   }

@@ -48,7 +48,7 @@ export type SessionCoreModuleAsyncOptions = ConfigurableModuleAsyncOptions<
 >;
 
 /**
- * What a class given to `useClass` or `useExisting` implements.
+ * The interface of a class for `useClass` or `useExisting`.
  *
  * @publicApi
  */
@@ -56,7 +56,9 @@ export interface SessionCoreOptionsFactory {
   createSessionCoreOptions(): Promise<SessionCoreModuleOptions> | SessionCoreModuleOptions;
 }
 
-/** Wires one served core. Nothing of it is exported: beside it, a `SessionModule` has a core of its own. */
+/**
+ * The providers of one served core. None is exported, because a `SessionModule` beside it has a core of its own.
+ */
 const SESSION_CORE_PROVIDERS: Provider[] = [
   { provide: Clock, useClass: SystemClock },
   SessionEvents,
@@ -96,7 +98,7 @@ const SESSION_CORE_PROVIDERS: Provider[] = [
 
 /**
  * Serves a core over HTTP in a SuperTokens Core's place (CDI 5.0 to 5.4), for services in other languages, other SDKs
- * and other instances. It belongs into an application of its own, or below a base path of its own: it answers before
+ * and other instances. It belongs into an application of its own, or below a base path of its own: it responds before
  * the application's middleware, guards and filters.
  *
  * @example

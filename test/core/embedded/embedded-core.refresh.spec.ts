@@ -12,7 +12,7 @@ import {
   type TestCore,
 } from '../../support/embedded.js';
 import { legacyToken, V2_CLAIMS } from '../../fixtures/made-tokens.js';
-import { refreshTokenHash1, refreshTokenHash2 } from '../../../lib/tokens/refresh-token.js';
+import { RefreshTokens, refreshTokenHash1, refreshTokenHash2 } from '../../../lib/tokens/refresh-token.js';
 import { MemoryStore } from '../../../lib/stores/memory.store.js';
 
 const SESSION_GONE = { status: 'UNAUTHORISED', message: 'Session missing in db or has expired' };
@@ -381,6 +381,28 @@ describe('presenting what is no refresh token of ours', () => {
     expect([...statuses]).toEqual(['UNAUTHORISED']);
     store.findSession = findSession;
     await untouched();
+  });
+
+  it('reports the promotion of a token that is refreshed before its access token was used (S104)', async () => {
+    const { core, events } = await makeEmbeddedCore();
+    const { session, refreshToken } = await create(core);
+    const child = await refreshed(core, refreshToken.token);
+    await refreshed(core, child.refreshToken.token);
+    expect(events).toMatchObject([{ type: 'session.promoted', sessionHandle: session.handle }]);
+  });
+
+  it('is unauthorised, and no theft, for a token whose tenant is not that of its handle (S094)', async () => {
+    const { core, store } = await makeEmbeddedCore();
+    const { session, refreshToken } = await create(core);
+    const tokens = new RefreshTokens(await store.getOrSetRefreshTokenKey(''));
+    const content = await tokens.open(refreshToken.token);
+    if (content === undefined) throw new Error('The key is not that of the engine');
+    const foreign = await tokens.issue({ ...content, tenantId: 'other' });
+    expect(await refresh(core, foreign)).toMatchObject({ status: 'UNAUTHORISED' });
+    expect(await core.getSessionInformation(session.handle)).toBeDefined();
+    expect(await refresh(core, await tokens.issue(content))).toMatchObject({
+      status: 'TOKEN_THEFT_DETECTED',
+    });
   });
 
   it('is unauthorised for any text (S029)', async () => {

@@ -1,42 +1,49 @@
-import type { TokenTransferMethod } from '../options/wire-options.js';
+import type { CoreSession } from '../core/core.types.js';
 import {
-  DuplicateSessionCookiesError,
+  assertNever,
   ClearDuplicateSessionCookiesError,
+  DuplicateSessionCookiesError,
   SessionError,
   TokenTheftDetectedError,
   UnauthorisedError,
 } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
+import { assertAllowedOrigin, decideAntiCsrfOnRefresh } from '../http/csrf.js';
 import type { SessionRequest } from '../http/session-request.js';
+import { otherMethod } from '../http/token-transport.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import type { UserContext } from '../util/user-context.js';
-import { decideAntiCsrfOnRefresh } from '../http/csrf.js';
-import {
-  assertAllowedOrigin,
-  otherMethod,
-  type FlowDependencies,
-  type PresentedToken,
-} from './flow-dependencies.js';
-import type { RecipeInterface } from './recipe.interface.js';
-import type { SessionContainer } from './session-container.js';
+import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
+import { openSession, type SessionContainer } from './session-container.js';
+import { stateFromTokens } from './session-state.js';
+
+type RefreshSessionInput = RecipeInput<'refreshSession'>;
+
+/** The refresh token of a request that counts. */
+interface PresentedToken {
+  readonly token: string;
+  readonly transferMethod: TokenTransferMethod;
+}
 
 /**
- * Exchanging a refresh token. Steps are numbered as in the section named below.
+ * Exchanges refresh tokens for new tokens.
  *
- * @see docs/protocol/sdk.md §5.3
+ * @see docs/protocol/sdk.md §5.3, whose step numbers stand beside the code
  */
-export class RefreshSessionFlow {
+export class SessionRefresh {
   private readonly warning: OccasionalWarning;
 
-  constructor(private readonly dependencies: FlowDependencies) {
-    this.warning = new OccasionalWarning(dependencies.clock);
+  constructor(private readonly context: LiveRecipeContext) {
+    this.warning = new OccasionalWarning(context.clock);
   }
 
+  /** Exchanges the refresh token of a request and writes the new tokens to the response. */
   async inRequest(request: SessionRequest): Promise<SessionContainer> {
-    const { transport } = this.dependencies;
+    const { transport } = this.context;
     this.handleDuplicateCookies(request); // R1
     const hasLegacyCookie = transport.hasLegacyCookie(request);
-    const presented = this.presentedRefreshToken(request); // R2-R4
+    const presented = this.findToken(request); // R2-R4
     if (presented === undefined) {
       if (hasLegacyCookie) transport.clearLegacyCookie(request);
       throw new UnauthorisedError('Refresh failed: there is no refresh token in the request'); // R5
@@ -55,19 +62,19 @@ export class RefreshSessionFlow {
     }
   }
 
-  /** §6.2: straight to the recipe, no cookies, nothing cleared. */
+  /** Exchanges a refresh token without a request: reads no cookies and clears nothing (§6.2). */
   async withToken(
     input: { refreshToken: string; antiCsrfToken: string | undefined; disableAntiCsrf: boolean },
     userContext: UserContext,
   ): Promise<SessionContainer> {
-    return this.refresh({ ...input, userContext });
+    return this.callRecipe({ ...input, userContext });
   }
 
   private async refreshPresented(
     request: SessionRequest,
     { token: refreshToken, transferMethod }: PresentedToken,
   ): Promise<SessionContainer> {
-    const { config, transport } = this.dependencies;
+    const { config, transport } = this.context;
     if (transferMethod === 'cookie') assertAllowedOrigin(request.request, config);
     const antiCsrf = decideAntiCsrfOnRefresh({
       mode: config.antiCsrfMode(request),
@@ -76,7 +83,7 @@ export class RefreshSessionFlow {
     });
     if (antiCsrf === 'CUSTOM_HEADER_MISSING')
       throw new UnauthorisedError('anti-csrf check failed: the rid header is missing');
-    return this.refresh({
+    return this.callRecipe({
       refreshToken,
       antiCsrfToken: transport.readAntiCsrfToken(request),
       disableAntiCsrf: antiCsrf.disableAntiCsrf,
@@ -84,12 +91,54 @@ export class RefreshSessionFlow {
     });
   }
 
+  /** The recipe's own `refreshSession`. */
+  async refreshSession(input: RefreshSessionInput): Promise<SessionContainer> {
+    const { config, core, verifier, lifetimes } = this.context;
+    if (config.antiCsrf === 'VIA_CUSTOM_HEADER' && !input.disableAntiCsrf) {
+      throw new Error(
+        'With antiCsrf VIA_CUSTOM_HEADER the check needs the request: pass disableAntiCsrf: true and check the header where it arrives',
+      );
+    }
+    const result = await core.refreshSession(
+      {
+        refreshToken: input.refreshToken,
+        antiCsrfToken: input.antiCsrfToken,
+        enableAntiCsrf: !input.disableAntiCsrf && config.antiCsrf === 'VIA_TOKEN',
+        useDynamicSigningKey: config.useDynamicAccessTokenSigningKey,
+      },
+      input.userContext,
+    );
+    switch (result.status) {
+      case 'OK':
+        await this.endIfOver(result.session, input.userContext);
+        // A refusal here loses no token: until the new tokens are used, the core accepts the old one again.
+        verifier.assertIntended(result.session.userDataInJWT);
+        this.context.reports.note('session.refreshed', result.session, input.userContext);
+        return openSession(stateFromTokens(result, result.session.tenantId, lifetimes), this.context);
+      case 'UNAUTHORISED':
+        throw new UnauthorisedError(result.message);
+      case 'TOKEN_THEFT_DETECTED':
+        return this.context.reports.theft(result.session, input.userContext);
+      default:
+        return assertNever(result);
+    }
+  }
+
+  /** Ends a session that has reached its absolute end: a core that knows no such end goes on refreshing it. */
+  private async endIfOver(session: CoreSession, userContext: UserContext): Promise<void> {
+    const { lifetimes, recipe } = this.context;
+    if (!lifetimes.isOver(session.userDataInJWT)) return;
+    const { handle: sessionHandle, userId, recipeUserId } = session;
+    await recipe.revokeSession({ sessionHandle, owner: { userId, recipeUserId }, userContext });
+    lifetimes.assertNotOver(session.userDataInJWT);
+  }
+
   /**
-   * R8. A theft ends the session here, whoever catches the error afterwards, unless the application has said that it
-   * decides by itself. A core that fails now leaves the theft to be found again by the next replay.
+   * R8: calls the recipe. A theft ends the session here, wherever the error is caught, unless the application's own
+   * `onTokenTheftDetected` decides. If the core fails at that, the next use of the stolen token detects the theft again.
    */
-  private async refresh(input: Parameters<RecipeInterface['refreshSession']>[0]): Promise<SessionContainer> {
-    const { recipe, events, rateLimits, revokesStolenSessions } = this.dependencies;
+  private async callRecipe(input: RefreshSessionInput): Promise<SessionContainer> {
+    const { recipe, events, rateLimits, revokesStolenSessions } = this.context;
     await rateLimits?.beforeRefresh(input.refreshToken, input.userContext);
     try {
       return await tracedSession(channels.sessionRefresh, events, async () => recipe.refreshSession(input));
@@ -104,13 +153,13 @@ export class RefreshSessionFlow {
   }
 
   private allowedTransferMethod({ request, userContext }: SessionRequest): TokenTransferMethod | 'any' {
-    const { config } = this.dependencies;
+    const { config } = this.context;
     return config.getTokenTransferMethod({ req: request, forCreateNewSession: false, userContext });
   }
 
-  /** R2-R4 */
-  private presentedRefreshToken(request: SessionRequest): PresentedToken | undefined {
-    const { transport } = this.dependencies;
+  /** R2-R4: the header wins over the cookie. */
+  private findToken(request: SessionRequest): PresentedToken | undefined {
+    const { transport } = this.context;
     const allowed = this.allowedTransferMethod(request);
     const fromHeader = allowed === 'cookie' ? undefined : transport.readToken(request, 'refresh', 'header');
     if (fromHeader !== undefined) return { token: fromHeader, transferMethod: 'header' };
@@ -120,7 +169,7 @@ export class RefreshSessionFlow {
 
   /** R1, §3.9: after a change of `cookieDomain` browsers hold two generations of the cookies. */
   private handleDuplicateCookies(request: SessionRequest): void {
-    const { config, transport } = this.dependencies;
+    const { config, transport } = this.context;
     if (this.allowedTransferMethod(request) === 'header') return;
     const duplicated = (['access', 'refresh'] as const).filter((tokenType) =>
       transport.isDuplicated(request, tokenType),
@@ -128,7 +177,7 @@ export class RefreshSessionFlow {
     if (duplicated.length === 0) return;
     if (config.olderCookieDomain === undefined) {
       const error = new DuplicateSessionCookiesError();
-      this.warning.warn(`A refresh was refused. ${error.message}`); // strangers can send such cookies, too
+      this.warning.warn(`A refresh was refused. ${error.message}`); // seldom, because anybody can send such cookies
       throw error;
     }
     for (const tokenType of duplicated) transport.clearDuplicate(request, tokenType);
@@ -138,7 +187,7 @@ export class RefreshSessionFlow {
   }
 }
 
-/** R9: theft, and whatever clears the tokens. */
+/** R9: a theft, and every error that clears the tokens. */
 function endsTheSession(error: unknown): boolean {
   if (!SessionError.isSessionError(error)) return false;
   return (
