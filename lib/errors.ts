@@ -1,3 +1,5 @@
+import { withPlainCause } from './util/plain-error.js';
+
 /**
  * The kinds of session errors, under SuperTokens' names.
  *
@@ -172,8 +174,9 @@ export class SessionConfigError extends Error {
  * @publicApi
  */
 export abstract class CoreError extends Error {
+  /** @param options the `cause` keeps no more than its name, message, code and stack where a driver put more on it */
   constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(message, withPlainCause(options));
     this.name = new.target.name;
   }
 }

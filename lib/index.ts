@@ -82,8 +82,9 @@ export {
 } from './errors.js';
 export { SessionConfigError } from './errors.js';
 
-// Events and rate limits
+// Events, logs and rate limits
 export { SessionEvents, type SessionEvent } from './events/session-events.js';
+export { sessionRedactPaths } from './events/redact-paths.js';
 export type { RateLimitDecision, RateLimitedAttempt, RateLimiter } from './options/observability-options.js';
 
 // HTTP
@@ -93,4 +94,5 @@ export { getRequestFromUserContext, type UserContext } from './util/user-context
 
 // Values
 export { Clock } from './util/clock.js';
+export { DEFAULT_TENANT_ID } from './util/tenant-id.js';
 export type { JsonObject, JsonValue } from './util/json.js';
