@@ -4,6 +4,8 @@ import type { SessionClaim } from '../claims/session-claim.js';
 import { InvalidClaimsError, UnauthorisedError } from '../errors.js';
 import { createExchange } from '../http/create-exchange.js';
 import type { SessionRequest } from '../http/session-request.js';
+import { checkArguments } from '../options/call-arguments.js';
+import { CONTAINER_CALLS } from './call-inputs.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import { buildFrontToken } from '../tokens/front-token.js';
@@ -40,31 +42,31 @@ export class SessionContainer<Payload extends object = JsonObject> {
   ) {}
 
   /** The stable id of the session. No credential: it may be logged. */
-  getHandle(): string {
+  getHandle(_userContext?: UserContext): string {
     return this.state.sessionHandle;
   }
 
   /** Primary user id. */
-  getUserId(): string {
+  getUserId(_userContext?: UserContext): string {
     return this.state.userId;
   }
 
   /** The login method the session was created with; equals the user id unless accounts are linked. */
-  getRecipeUserId(): string {
+  getRecipeUserId(_userContext?: UserContext): string {
     return this.state.recipeUserId;
   }
 
-  getTenantId(): string {
+  getTenantId(_userContext?: UserContext): string {
     return this.state.tenantId;
   }
 
   /** The access token itself: a credential. */
-  getAccessToken(): string {
+  getAccessToken(_userContext?: UserContext): string {
     return this.state.accessToken;
   }
 
   /** The access token payload, frozen; change it with {@link mergeIntoAccessTokenPayload}. */
-  getAccessTokenPayload(): Readonly<Payload> {
+  getAccessTokenPayload(_userContext?: UserContext): Readonly<Payload> {
     return this.state.accessTokenPayload as Readonly<Payload>;
   }
 
@@ -80,6 +82,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   /** Ends the session, and takes the tokens away from the client if the session is attached. No error if it had ended. */
+  @checkArguments(CONTAINER_CALLS.withContext)
   async revokeSession(userContext?: UserContext): Promise<void> {
     const ctx = this.resolveContext(userContext);
     const { sessionHandle, userId, recipeUserId } = this.state;
@@ -98,6 +101,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
    *   the account's other login methods alone
    * @returns the handles of the sessions that were ended
    */
+  @checkArguments(CONTAINER_CALLS.revokeAllOtherSessions)
   async revokeAllOtherSessions(
     { tenantId, includeLinkedAccounts = true }: { tenantId?: string; includeLinkedAccounts?: boolean } = {},
     userContext?: UserContext,
@@ -112,11 +116,13 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   /** The server-side JSON of the session, read from the store. */
+  @checkArguments(CONTAINER_CALLS.withContext)
   async getSessionDataFromDatabase(userContext?: UserContext): Promise<JsonObject> {
     return (await this.information(userContext)).sessionDataInDatabase;
   }
 
   /** Replaces the server-side JSON of the session; null and undefined become `{}`. */
+  @checkArguments(CONTAINER_CALLS.updateSessionDataInDatabase)
   async updateSessionDataInDatabase(
     newSessionData: object | null | undefined,
     userContext?: UserContext,
@@ -130,6 +136,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   /** Merges top-level keys into the server-side JSON; null removes a key. Parallel writers keep each other's keys; with `remoteCore` those of one process do. */
+  @checkArguments(CONTAINER_CALLS.mergeSessionDataInDatabase)
   async mergeSessionDataInDatabase(sessionDataUpdate: object, userContext?: UserContext): Promise<void> {
     const doesExist = await this.context.recipe.mergeSessionDataInDatabase({
       sessionHandle: this.state.sessionHandle,
@@ -140,11 +147,13 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   /** When the session was created, milliseconds since the epoch; read from the store. */
+  @checkArguments(CONTAINER_CALLS.withContext)
   async getTimeCreated(userContext?: UserContext): Promise<number> {
     return (await this.information(userContext)).timeCreated;
   }
 
   /** When the session ends unless it is refreshed, milliseconds since the epoch; read from the store. */
+  @checkArguments(CONTAINER_CALLS.withContext)
   async getExpiry(userContext?: UserContext): Promise<number> {
     return (await this.information(userContext)).expiry;
   }
@@ -156,6 +165,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
    *
    * @throws {TypeError} the update sets a name that belongs to the session (`sub`, `exp`, …)
    */
+  @checkArguments(CONTAINER_CALLS.mergeIntoAccessTokenPayload)
   async mergeIntoAccessTokenPayload(
     accessTokenPayloadUpdate: { [K in keyof Payload]?: Payload[K] | null },
     userContext?: UserContext,
@@ -168,6 +178,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
    *
    * @throws {InvalidClaimsError} at least one failed; lists all of them
    */
+  @checkArguments(CONTAINER_CALLS.assertClaims)
   async assertClaims(
     claimValidators: readonly SessionClaimValidator[],
     userContext?: UserContext,
@@ -199,6 +210,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
    *
    * @throws {Error} nothing asks for the time of authentication: put `AuthenticationTimeClaim` into the option `claims`
    */
+  @checkArguments(CONTAINER_CALLS.withContext)
   async recordAuthentication(userContext?: UserContext): Promise<void> {
     const ctx = this.resolveContext(userContext);
     const { lifetimes, recipe } = this.context;
@@ -213,6 +225,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   /** Fetches the claim's value anew and puts it into the payload. */
+  @checkArguments(CONTAINER_CALLS.withClaim)
   async fetchAndSetClaim<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<void> {
     const ctx = this.resolveContext(userContext);
     const { userId, recipeUserId, tenantId, accessTokenPayload } = this.state;
@@ -220,6 +233,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     await this.storePayloadUpdate(update, ctx);
   }
 
+  @checkArguments(CONTAINER_CALLS.setClaimValue)
   async setClaimValue<T>(
     claim: SessionClaim<T>,
     value: NoInfer<T>,
@@ -230,10 +244,12 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   /** The claim's value in the payload, or undefined when it is not there. */
+  @checkArguments(CONTAINER_CALLS.withClaim)
   async getClaimValue<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<T | undefined> {
     return claim.getValueFromPayload(this.state.accessTokenPayload, this.resolveContext(userContext));
   }
 
+  @checkArguments(CONTAINER_CALLS.withClaim)
   async removeClaim<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<void> {
     const ctx = this.resolveContext(userContext);
     await this.storePayloadUpdate(claim.removeFromPayloadByMerge_internal({}, ctx), ctx);
@@ -244,6 +260,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
    *
    * @param input `req` and `res` as Nest injects them; `transferMethod` decides between cookies and headers
    */
+  @checkArguments(CONTAINER_CALLS.attachToRequestResponse)
   async attachToRequestResponse(
     input: { req: unknown; res: unknown; transferMethod: TokenTransferMethod },
     userContext?: UserContext,
