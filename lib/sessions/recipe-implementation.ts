@@ -25,7 +25,7 @@ import { toJsonObject } from './json-input.js';
 import { changeOfPayload, changeOfUpdate, toPayloadUpdate } from './merge-payload.js';
 import type { RecipeDependencies } from './recipe-dependencies.js';
 import { SessionReports } from './session-reports.js';
-import { stateFromToken, TokenChecks } from './token-checks.js';
+import { outlives, stateFromToken, TokenChecks } from './token-checks.js';
 import type {
   CreateJWTResult,
   GetClaimValueResult,
@@ -360,19 +360,24 @@ export class SessionRecipe implements RecipeInterface {
     userContext: UserContext,
   ): Promise<RegenerateResult> {
     const { core } = this.dependencies;
-    const sessionHandle = readSessionHandle(accessToken);
-    if (change === undefined || sessionHandle === undefined) {
-      return core.regenerateAccessToken({ accessToken, userDataInJWT }, userContext);
+    const presented = readToken(accessToken);
+    if (change === undefined || presented === undefined) {
+      const result = await core.regenerateAccessToken({ accessToken, userDataInJWT }, userContext);
+      return withoutUnearnedTime(result, presented);
     }
+    const { sessionHandle } = presented;
     const input = { accessToken, userDataInJWT: undefined, change: { ...change, sessionHandle } };
-    return this.payloadChanges.run(sessionHandle, () => core.regenerateAccessToken(input, userContext));
+    const result = await this.payloadChanges.run(sessionHandle, () =>
+      core.regenerateAccessToken(input, userContext),
+    );
+    return withoutUnearnedTime(result, presented);
   }
 
   private async getStoredPayload(
     accessToken: string,
     userContext: UserContext,
   ): Promise<JsonObject | undefined> {
-    const sessionHandle = readSessionHandle(accessToken);
+    const sessionHandle = readToken(accessToken)?.sessionHandle;
     if (sessionHandle === undefined) return undefined;
     const information = await this.recipe.getSessionInformation({ sessionHandle, userContext });
     return information?.customClaimsInAccessTokenPayload;
@@ -492,9 +497,15 @@ export class SessionRecipe implements RecipeInterface {
     const userData = deepFreeze({ ...session.userDataInJWT });
     const isLegacy = parsed.version <= 2;
     const presentedPayload = isLegacy ? userData : known.payload;
-    if (lifetimes.isOlderProof(known.payload, userData)) {
-      // The user has proved who they are since, with another token. Who holds this one is told what is stored, but gets
-      // no token that is fresh: that takes the refresh token.
+    // Only the first use of a refreshed token, which names its parent, may give time.
+    const isUnearned =
+      accessToken !== undefined &&
+      known.parentRefreshTokenHash1 === undefined &&
+      outlives(accessToken, known);
+    if (isUnearned || lifetimes.isOlderProof(known.payload, userData)) {
+      // A SuperTokens Core gives whoever shows an old token a new one with a full life; or the user has proved who they are
+      // since, with another token. Who holds this one is told what is stored, but gets no other token: that takes the
+      // refresh token.
       const accessTokenPayload = deepFreeze(lifetimes.payloadWithoutNewerProof(known.payload, userData));
       return this.newContainer({ ...stateFromToken(parsed.token, known, antiCsrfToken), accessTokenPayload });
     }
@@ -511,6 +522,7 @@ export class SessionRecipe implements RecipeInterface {
             accessTokenExpiryMs: accessToken.expiry,
             accessTokenPayload: isLegacy ? userData : readTokenPayload(accessToken.token, userData),
             accessAndFrontTokenUpdated: true,
+            presentedTokenExpiryMs: known.expiryMs,
           }),
     });
   }
@@ -604,7 +616,16 @@ function assertNoAccessToken(payload: JsonObject): void {
   );
 }
 
-function readSessionHandle(accessToken: string): string | undefined {
+function readToken(accessToken: string): AccessTokenInfo | undefined {
   const parsed = parseWithoutVerifying(accessToken);
-  return parsed && accessTokenInfo(parsed).sessionHandle;
+  return parsed && accessTokenInfo(parsed);
+}
+
+/** Leaves out a token that outlives the one that was presented: a change of the payload is no refresh. */
+function withoutUnearnedTime(
+  result: RegenerateResult,
+  presented: AccessTokenInfo | undefined,
+): RegenerateResult {
+  if (result.status !== 'OK' || result.accessToken === undefined || presented === undefined) return result;
+  return outlives(result.accessToken, presented) ? { status: 'OK', session: result.session } : result;
 }

@@ -36,6 +36,8 @@ export interface SessionState {
   readonly antiCsrfToken: string | undefined;
   /** Whether the client does not have this access token yet. */
   readonly accessAndFrontTokenUpdated: boolean;
+  /** When the token that the client presented expires, where the core has put another one in its place. */
+  readonly presentedTokenExpiryMs?: number;
 }
 
 /** What every container of one module shares. */
@@ -111,6 +113,11 @@ export class SessionContainer<Payload extends object = JsonObject> {
   /** The access token itself: a credential. */
   getAccessToken(): string {
     return this.state.accessToken;
+  }
+
+  /** @internal When the token expires that the client presented, milliseconds since the epoch; its replacement may live longer. */
+  getPresentedTokenExpiry(): number {
+    return this.state.presentedTokenExpiryMs ?? this.state.accessTokenExpiryMs;
   }
 
   /** The access token payload, frozen; change it with {@link mergeIntoAccessTokenPayload}. */

@@ -1,4 +1,10 @@
-import type { AccessTokenInfo, ParsedAccessToken } from '../tokens/access-token.js';
+import {
+  accessTokenInfo,
+  parseWithoutVerifying,
+  type AccessTokenInfo,
+  type ParsedAccessToken,
+} from '../tokens/access-token.js';
+import type { TokenInfo } from '../core/core.types.js';
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import type { SessionConfig } from '../options/session-config.js';
 import { TryRefreshTokenError } from '../errors.js';
@@ -77,4 +83,11 @@ export function stateFromToken(
     antiCsrfToken: safeEqual(info.antiCsrfToken, antiCsrfToken) ? antiCsrfToken : undefined,
     accessAndFrontTokenUpdated: false,
   };
+}
+
+/** Returns whether a token that a core gave in exchange for another one expires later than that. */
+export function outlives(reissued: TokenInfo, presented: AccessTokenInfo): boolean {
+  const parsed = parseWithoutVerifying(reissued.token);
+  const expiryMs = parsed === undefined ? reissued.expiry : accessTokenInfo(parsed).expiryMs;
+  return expiryMs > presented.expiryMs;
 }

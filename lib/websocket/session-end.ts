@@ -9,12 +9,14 @@ export interface ConnectionTimes {
 }
 
 /**
- * When the access token that a session works with expires, or the session with it, milliseconds since the epoch. The
- * tokens of a SuperTokens Core may outlive the absolute end, of which it knows nothing.
+ * When the access token that a session was verified with expires, or the session with it, milliseconds since the epoch. A token
+ * that the core put in its place does not count, as no connection hands it to its client. The tokens of a SuperTokens Core may
+ * outlive the absolute end, of which it knows nothing.
  */
 export function sessionEndTime(session: SessionContainer): number {
   const parsed = parseWithoutVerifying(session.getAccessToken());
   if (parsed === undefined) return 0;
-  const { expiryMs, payload } = accessTokenInfo(parsed);
+  const { payload } = accessTokenInfo(parsed);
+  const expiryMs = session.getPresentedTokenExpiry();
   return Math.min(expiryMs, endOfSessionMs(payload) ?? expiryMs);
 }
