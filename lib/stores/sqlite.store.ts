@@ -11,6 +11,7 @@ import {
   sqliteDialect,
 } from './sql-client.js';
 import { assertStoreOptions } from './store-options.js';
+import { SQLITE_RETRY } from './sql-connection.js';
 import { SqlStore, type SqlStoreOptions } from './sql.store.js';
 
 /**
@@ -50,8 +51,9 @@ export interface SqliteStoreOptions extends Pick<SqlStoreOptions, 'migrate' | 't
    */
   synchronous?: 'FULL' | 'NORMAL';
   /**
-   * The wait of one attempt for another process that is writing, milliseconds. It blocks this process; after it, the attempt
-   * is repeated up to nine times, with pauses that do not block. Default 100.
+   * The wait of one attempt for another process that is writing, milliseconds. It blocks this process, all its requests included.
+   * Default 0: writes are tried again for about five seconds, with pauses that do not block; after that they fail as the store
+   * being unavailable. Reads do not wait for a writer.
    */
   busyTimeoutMs?: number;
 }
@@ -80,7 +82,7 @@ export function sqliteStore(
     throw new TypeError('sqliteStore: schema: SQLite has none; use tablePrefix');
   }
   assertStoreOptions('sqliteStore', options, ['synchronous', 'busyTimeoutMs', 'migrate', 'tablePrefix']);
-  return new SqlStore(new SqliteClient(fileOrDatabase, options), toStoreOptions(options));
+  return new SqlStore(new SqliteClient(fileOrDatabase, options), toStoreOptions(options), SQLITE_RETRY);
 }
 
 /** The SQL store's port to a file or to a database of the application. */
@@ -94,7 +96,7 @@ export class SqliteClient implements SqlClient {
   /** @throws {TypeError} an option is wrong */
   constructor(
     private readonly source: string | SqliteDatabase,
-    { synchronous = 'FULL', busyTimeoutMs = 100 }: SqliteStoreOptions = {},
+    { synchronous = 'FULL', busyTimeoutMs = 0 }: SqliteStoreOptions = {},
   ) {
     assertUsableSource(source);
     if (synchronous !== 'FULL' && synchronous !== 'NORMAL') {
