@@ -30,6 +30,7 @@ import { AccessTokens } from './access-tokens.js';
 import { inMs, type EmbeddedCoreConfig } from './embedded-core-config.js';
 import { ExpirySweeper } from './expiry-sweeper.js';
 import { GuardedStore } from './guarded-store.js';
+import { findReservedClaim } from '../../tokens/reserved-claims.js';
 import { LifeCycle } from './life-cycle.js';
 import { newRefreshTokenKey, RefreshTokens } from '../../tokens/refresh-token.js';
 import { Rotation, unauthorised } from './rotation.js';
@@ -176,13 +177,15 @@ export class EmbeddedCore extends CoreClient {
   }
 
   override async regenerateAccessToken(input: RegenerateInput): Promise<RegenerateResult> {
-    const proof = await this.accessTokens.prove(input.accessToken);
+    const now = this.now();
+    const proof = await this.accessTokens.proveOrName(input.accessToken, now);
     if (!proof.isProven) return unauthorised(proof.message);
     const { info } = proof;
     const key = parseSessionHandle(info.sessionHandle);
     if (key === undefined) return unauthorised('Session does not exist.');
-    assertNoReservedClaim({ ...input.userDataInJWT, ...input.change?.set }, info.version);
-    const now = this.now();
+    const given = { ...input.userDataInJWT, ...input.change?.set };
+    if (!(await this.mayStorePayload(key, given, info.version)))
+      return unauthorised('Session does not exist.');
     const row = await this.rowWithPayload(key, input);
     if (row === undefined) return unauthorised('Session does not exist.');
     const session = await this.issuer.toCoreSession(row);
@@ -236,15 +239,32 @@ export class EmbeddedCore extends CoreClient {
   }
 
   override async updateAccessTokenPayload(sessionHandle: string, payload: JsonObject): Promise<boolean> {
-    assertNoReservedClaim(payload, ACCESS_TOKEN_VERSION);
     const key = parseSessionHandle(sessionHandle);
-    return key !== undefined && (await this.writeColumn(key, 'accessTokenPayload', payload)) !== undefined;
+    if (key === undefined || !(await this.mayStorePayload(key, payload))) return false;
+    return (await this.writeColumn(key, 'accessTokenPayload', payload)) !== undefined;
   }
 
   override async changeAccessTokenPayload(sessionHandle: string, change: NamesChange): Promise<boolean> {
-    assertNoReservedClaim(change.set, ACCESS_TOKEN_VERSION);
     const key = parseSessionHandle(sessionHandle);
-    return key !== undefined && (await this.changePayload(key, change)) !== undefined;
+    if (key === undefined || !(await this.mayStorePayload(key, change.set))) return false;
+    return (await this.changePayload(key, change)) !== undefined;
+  }
+
+  /**
+   * Returns whether the session may be there; it is looked up only to refuse a payload, because a session that has ended is the
+   * reason that comes first.
+   *
+   * @throws {CoreBadInputError} it is there, and the payload has a reserved claim
+   */
+  private async mayStorePayload(
+    key: SessionKey,
+    payload: JsonObject,
+    version: number = ACCESS_TOKEN_VERSION,
+  ): Promise<boolean> {
+    if (findReservedClaim(payload, version) === undefined) return true;
+    if ((await this.findLive(key, this.now())) === undefined) return false;
+    assertNoReservedClaim(payload, version);
+    return true;
   }
 
   /** @returns the row after the change, or undefined when the session is unknown or has expired */

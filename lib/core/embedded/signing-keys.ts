@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../util/clock.js';
+import { OccasionalWarning } from '../../util/occasional-warning.js';
 import { SingleFlight } from '../../util/single-flight.js';
 import type { PublicJwk, VerificationKeys } from '../../util/verification-keys.js';
-import type { KeyRotations } from '../key-rotations.js';
+import { MAX_CLOCK_SKEW_MS, type KeyRotations } from '../key-rotations.js';
 import {
   parseKeyPair,
   newStoredKeyPair,
@@ -17,6 +18,8 @@ import type { SessionStore, StoredDynamicKey, StoredStaticKey } from '../../stor
 const OVERLAP_MS = 60_000;
 /** The shortest time between two reads of the store that unknown key ids and requests for the JWKS cause. */
 const RELOAD_COOLDOWN_MS = 500;
+/** The time for which a process whose clock may be far ahead deletes nothing. */
+const DOUBTED_MS = 24 * 3600 * 1000;
 /** The number of instances that may add keys of different algorithms at one millisecond. */
 const MAX_KEYS_OF_A_MOMENT = 4;
 /** The format of our key ids; any other id is unknown without a read of the store. */
@@ -61,6 +64,9 @@ export class SigningKeys implements VerificationKeys {
    */
   private readonly publicationMs: number;
   private lastReloadMs = Number.NEGATIVE_INFINITY;
+  private gapNotedAtMs: number | undefined;
+  private warnedOfMs: number | undefined;
+  private readonly warning: OccasionalWarning;
   private removals = 0;
 
   /** @param rotations notes the keys after each read */
@@ -72,10 +78,23 @@ export class SigningKeys implements VerificationKeys {
   ) {
     this.algorithms = { dynamic: new Set([options.algorithm]), static: new Set() };
     this.publicationMs = Math.max(OVERLAP_MS, options.reloadIntervalMs);
+    this.warning = new OccasionalWarning(clock);
+  }
+
+  /**
+   * Whether this process may delete what has expired. Not in its first day if its clock may be far ahead: a clock that is put
+   * right within that day has then ended no session.
+   */
+  get mayDelete(): boolean {
+    if (this.gapNotedAtMs === undefined) return true;
+    const elapsedMs = this.clock.now() - this.gapNotedAtMs;
+    if (elapsedMs >= 0 && elapsedMs < DOUBTED_MS) return false;
+    this.gapNotedAtMs = undefined;
+    return true;
   }
 
   get generation(): number {
-    this.dropExpired();
+    this.dropUntimely();
     return this.removals;
   }
 
@@ -136,13 +155,13 @@ export class SigningKeys implements VerificationKeys {
 
   /** Returns the set at hand; reads it again first when a successor of the newest rotating key is due. */
   private async current(): Promise<KeySet> {
-    this.dropExpired();
+    this.dropUntimely();
     return this.loaded === undefined || this.isSuccessorDue(this.loaded) ? this.reload() : this.loaded;
   }
 
   /** Returns the set at hand at once; a successor that is due is made in the background. */
   private atHand(): KeySet | undefined {
-    this.dropExpired();
+    this.dropUntimely();
     if (this.loaded !== undefined && this.isSuccessorDue(this.loaded) && !this.isCoolingDown()) {
       // After a failure a later use tries again; until then the known keys verify their signatures.
       this.reloadOnDemand().catch(() => undefined);
@@ -152,7 +171,7 @@ export class SigningKeys implements VerificationKeys {
 
   /** Returns the set with the keys that other instances added; the set at hand when the store fails. */
   private async newestKnown(): Promise<KeySet> {
-    this.dropExpired();
+    this.dropUntimely();
     const { loaded } = this;
     if (loaded === undefined) return this.reload();
     return this.isCoolingDown() ? loaded : this.reloadOnDemand().catch(() => loaded);
@@ -167,8 +186,9 @@ export class SigningKeys implements VerificationKeys {
     const isWanted = algorithm === own || algorithm === 'RS256';
     const [newest] = ofAlgorithm(algorithm, keys.dynamic);
     if (newest === undefined && !isWanted) return Number.POSITIVE_INFINITY;
-    const endMs = newest === undefined ? 0 : newest.createdAtMs + updateIntervalMs;
-    const untilSuccessorMs = endMs - this.publicationMs - this.clock.now();
+    const now = this.clock.now();
+    const endMs = newest === undefined ? 0 : Math.min(newest.createdAtMs, now) + updateIntervalMs;
+    const untilSuccessorMs = endMs - this.publicationMs - now;
     // An instance that signs with another algorithm makes that key's successor in time. Without one there is no successor,
     // and an instance that starts later makes a key that signs at once.
     const isAtHand = untilSuccessorMs > 0 || algorithm === own;
@@ -219,24 +239,49 @@ export class SigningKeys implements VerificationKeys {
   }
 
   private async loadDynamic(leadMs: number): Promise<StoredKey[]> {
-    const read = async (): Promise<StoredDynamicKey[]> =>
-      (await this.store.findDynamicKeys(this.oldestPublishedMs())).filter(({ algorithm = 'RS256' }) =>
-        isKnown(algorithm),
-      );
     const stillSigning = this.stillSigningMs(leadMs);
-    let keys = await read();
+    let { keys, newestMs } = await this.readDynamic();
     for (const algorithm of this.algorithms.dynamic) {
       const isMissing = (): boolean =>
         !keys.some((key) => (key.algorithm ?? 'RS256') === algorithm && key.createdAtMs >= stillSigning);
+      if (isMissing()) await this.noteGap(keys);
       for (let later = 0; isMissing() && later < MAX_KEYS_OF_A_MOMENT; later++) {
         // The time of creation is the key's name: if another key has it, the next millisecond is tried.
         const createdAtMs = this.clock.now() + later;
         const key = { createdAtMs, value: await newStoredKeyPair(algorithm), ...namedUnlessRsa(algorithm) };
-        await this.store.addDynamicKey(key, stillSigning);
-        keys = await read();
+        // A key of the future must not keep the store from adding one of today.
+        const isBlocked = newestMs > this.latestMs();
+        await this.store.addDynamicKey(key, isBlocked ? newestMs + 1 : stillSigning);
+        ({ keys, newestMs } = await this.readDynamic());
       }
     }
     return keys.map((key) => ({ ...key, kid: `d-${key.createdAtMs}` }));
+  }
+
+  /** Reads the rotating keys that count now, and the time of the newest one of all. */
+  private async readDynamic(): Promise<{ keys: StoredDynamicKey[]; newestMs: number }> {
+    const stored = await this.store.findDynamicKeys(this.oldestPublishedMs());
+    const newestMs = Math.max(...stored.map(({ createdAtMs }) => createdAtMs));
+    if (newestMs > this.latestMs() && newestMs !== this.warnedOfMs) {
+      this.warnedOfMs = newestMs;
+      this.warning.warn(
+        `The store has a signing key of ${new Date(newestMs).toISOString()}: the clock of the process that made it, or of this ` +
+          'one, is or was wrong. Until that time has come the key does not count',
+      );
+    }
+    const keys = stored.filter(
+      ({ createdAtMs, algorithm = 'RS256' }) => createdAtMs <= this.latestMs() && isKnown(algorithm),
+    );
+    return { keys, newestMs };
+  }
+
+  /** A process that starts and finds old keys only is the first one after a long pause, or its clock is ahead of the others. */
+  private async noteGap(keys: readonly StoredDynamicKey[]): Promise<void> {
+    const stillSigning = this.stillSigningMs(0);
+    if (this.loaded !== undefined || keys.some(({ createdAtMs }) => createdAtMs >= stillSigning)) return;
+    const now = this.clock.now();
+    if ((await this.store.findDynamicKeys(0)).every(({ createdAtMs }) => createdAtMs > now)) return;
+    this.gapNotedAtMs ??= now;
   }
 
   private async loadStatic(): Promise<StoredKey[]> {
@@ -275,16 +320,22 @@ export class SigningKeys implements VerificationKeys {
     return this.clock.now() - this.options.updateIntervalMs + leadMs;
   }
 
+  /** Returns the latest creation time of a rotating key that counts. */
+  private latestMs(): number {
+    return this.clock.now() + MAX_CLOCK_SKEW_MS;
+  }
+
   private oldestPublishedMs(): number {
     return this.clock.now() - this.options.updateIntervalMs - 2 * this.options.accessTokenValidityMs;
   }
 
-  private dropExpired(): void {
+  private dropUntimely(): void {
     const { loaded } = this;
     if (loaded === undefined) return;
-    const oldest = this.oldestPublishedMs();
-    if (loaded.dynamic.every((key) => key.createdAtMs >= oldest)) return;
-    this.loaded = { ...loaded, dynamic: loaded.dynamic.filter((key) => key.createdAtMs >= oldest) };
+    const [oldest, latest] = [this.oldestPublishedMs(), this.latestMs()];
+    const counts = ({ createdAtMs }: KeyPair): boolean => createdAtMs >= oldest && createdAtMs <= latest;
+    if (loaded.dynamic.every(counts)) return;
+    this.loaded = { ...loaded, dynamic: loaded.dynamic.filter(counts) };
     this.removals++;
   }
 
