@@ -29,7 +29,8 @@ const config: Config = {
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   setupFiles: ['<rootDir>/test/support/setup.ts'],
-  testTimeout: 30_000,
+  maxWorkers: '100%',
+  testTimeout: 120_000, // only against hanging for ever: a busy machine is slow,
   reporters: ['default', '<rootDir>/test/support/skipped-reporter.mjs'],
 };
 

@@ -1,5 +1,5 @@
 /**
- * SuperTokens' names of what can be wrong with a session.
+ * The kinds of session errors, under SuperTokens' names.
  *
  * @publicApi
  */
@@ -11,7 +11,7 @@ export type SessionErrorType =
   | 'CLEAR_DUPLICATE_SESSION_COOKIES';
 
 /**
- * One failed claim validator, as the 403 body carries it. `reason` is whatever the validator gave.
+ * One failed claim validator, as the 403 body carries it. `reason` is the validator's own value.
  *
  * @publicApi
  */
@@ -20,19 +20,19 @@ export interface ClaimValidationError {
   readonly reason?: unknown;
 }
 
-/** Survives two copies of the package in one process, where `instanceof` does not. */
+/** Recognises errors of another copy of the package in the same process, where `instanceof` fails. */
 const SESSION_ERROR = Symbol.for('nest-sessions.SessionError');
 
 /**
- * Base of everything that can be wrong with the session of a request. It knows no HTTP: `SessionExceptionFilter` maps
- * it to a status, a body and cleared tokens. Use `instanceof` or `switch (error.type)`.
+ * The base class of the errors about the session of a request. It knows no HTTP: `SessionExceptionFilter` maps it to a
+ * status, a body and cleared tokens. Use `instanceof` or `switch (error.type)`.
  *
  * @publicApi
  */
 export abstract class SessionError extends Error {
   abstract readonly type: SessionErrorType;
 
-  /** SuperTokens' marker of the recipe an error comes from. */
+  /** SuperTokens' marker of the recipe that an error comes from. */
   readonly fromRecipe = 'session';
 
   constructor(message: string, options?: ErrorOptions) {
@@ -41,7 +41,7 @@ export abstract class SessionError extends Error {
     Object.defineProperty(this, SESSION_ERROR, { value: true });
   }
 
-  /** `instanceof` that also recognises an error made by another copy of this package. */
+  /** Checks like `instanceof`, and also recognises an error of another copy of this package. */
   static isSessionError(error: unknown): error is AnySessionError {
     return typeof error === 'object' && error !== null && SESSION_ERROR in error;
   }
@@ -56,7 +56,7 @@ export class UnauthorisedError extends SessionError {
   override readonly type = 'UNAUTHORISED';
   readonly payload: { readonly clearTokens: boolean };
 
-  /** @param options `clearTokens` (default true): whether the answer removes the tokens the client holds */
+  /** @param options `clearTokens` (default true): whether the response removes the client's tokens */
   constructor(message: string, options: ErrorOptions & { clearTokens?: boolean } = {}) {
     super(message, options);
     this.payload = { clearTokens: options.clearTokens ?? true };
@@ -114,7 +114,7 @@ export class InvalidClaimsError extends SessionError {
 }
 
 /**
- * The browser sent two generations of the session cookies; those of the older domain have been removed on this answer.
+ * The browser sent two generations of the session cookies; this response removes those of the older domain.
  *
  * @publicApi
  */
@@ -135,14 +135,14 @@ export type AnySessionError =
   | ClearDuplicateSessionCookiesError;
 
 /**
- * One thing that is wrong with the options.
+ * One problem in the options.
  *
  * @publicApi
  */
 export interface ConfigProblem {
-  /** Where in the options, `appInfo.apiDomain` for example. */
+  /** The path of the option, `appInfo.apiDomain` for example. */
   readonly path: string;
-  /** What was seen, what is accepted, what to do. */
+  /** The value that was found, the values that are accepted, the remedy. */
   readonly message: string;
 }
 
@@ -166,8 +166,8 @@ export class SessionConfigError extends Error {
 }
 
 /**
- * Base of all trouble with the core. It never looks like "not signed in": the guard stops the request, no token is
- * cleared, and the answer is a 5xx.
+ * The base class of failures of the core. They never look like "not signed in": the guard stops the request, no token is
+ * cleared, and the response is a 5xx.
  *
  * @publicApi
  */
@@ -179,7 +179,7 @@ export abstract class CoreError extends Error {
 }
 
 /**
- * The core or its store did not answer. Nothing was decided about the session; the request may be repeated.
+ * The core or its store did not respond. The state of the session is unknown; the request may be repeated.
  *
  * @publicApi
  */
@@ -194,23 +194,23 @@ export class CoreUnavailableError extends CoreError {
 }
 
 /**
- * The store holds as many sessions as it may, so that nobody can sign in until some have ended. Sessions that are there go
- * on, and to the events it is no outage.
+ * The store holds as many sessions as it may, so that a sign-in fails until some have ended. Existing sessions go on, and
+ * the events report no outage.
  *
  * @publicApi
  */
 export class StoreFullError extends CoreUnavailableError {}
 
 /**
- * The core gave an answer that we do not understand.
+ * The core sent a response that does not follow its protocol.
  *
  * @publicApi
  */
 export class CoreResponseError extends CoreError {}
 
 /**
- * The core refused the call as wrong in itself (CDI status 400), for example because the payload carries a reserved
- * claim name. Repeating it cannot help.
+ * The core refused the call as invalid (CDI status 400), for example because the payload carries a reserved claim name.
+ * Repeating it cannot help.
  *
  * @publicApi
  */
@@ -218,8 +218,8 @@ export class CoreBadInputError extends CoreError {}
 
 /**
  * A refresh came with two session cookies of one name, and `olderCookieDomain` does not say which of them is the older one.
- * Nobody knows which counts, so nothing was done and no token is cleared: the answer is a 400. It happens after a change of
- * `cookieDomain`, or where a neighbour sets cookies for a common domain.
+ * It is unknown which one counts, so the refresh was not tried and no token is cleared: the response is a 400. It happens
+ * after a change of `cookieDomain`, or where a neighbour sets cookies for a common domain.
  *
  * @publicApi
  */
@@ -235,8 +235,8 @@ export class DuplicateSessionCookiesError extends Error {
 }
 
 /**
- * The application's `rateLimit` refused the attempt. The session stands and no token is cleared: the answer is a 429 with
- * `Retry-After`.
+ * The application's `rateLimit` refused the attempt. The session stands and no token is cleared: the response is a 429
+ * with `Retry-After`.
  *
  * @publicApi
  */
@@ -252,8 +252,8 @@ export class RateLimitedError extends Error {
 }
 
 /**
- * The user has as many live sessions as `maxSessionsPerUser` allows, and the option says to refuse one more. Nothing was
- * changed, no token was written or cleared. `SessionExceptionFilter` answers with status 409.
+ * The user has as many live sessions as `maxSessionsPerUser` allows, and the option refuses one more. No session was
+ * changed, no token was written or cleared. `SessionExceptionFilter` responds with status 409.
  *
  * @publicApi
  */
@@ -261,7 +261,7 @@ export class TooManySessionsError extends Error {
   constructor(
     readonly userId: string,
     readonly tenantId: string,
-    /** How many sessions are allowed. */
+    /** The number of sessions that are allowed. */
     readonly max: number,
     options?: ErrorOptions,
   ) {

@@ -1,6 +1,6 @@
 // The module
 export { SessionModule } from './session.module.js';
-export type { SessionModuleAsyncOptions, SessionOptionsFactory } from './session.module-definition.js';
+export type { SessionModuleAsyncOptions, SessionOptionsFactory } from './session.module.js';
 export type { SessionModuleOptions } from './session.options.js';
 export type { AppInfoOptions } from './options/app-info.js';
 export type { AntiCsrfMode, CookieSameSite, TokenTransferMethod } from './options/wire-options.js';
@@ -16,7 +16,7 @@ export {
   VerifySession,
 } from './session.decorators.js';
 export { SessionExceptionFilter } from './session.filter.js';
-export type { RequestAndResponse } from './graphql/execution-request.js';
+export type { RequestAndResponse } from './http/create-exchange.js';
 
 // Connections that last
 export { SessionSockets } from './websocket/session-sockets.js';
@@ -24,16 +24,18 @@ export { SessionStreams } from './sse/session-streams.js';
 
 // Sessions in code
 export { SessionService, type CreateNewSessionInput } from './session.service.js';
-export { SessionContainer, type AllSessionTokens } from './sessions/session-container.js';
-export type { JWKS, SessionInformation, VerifySessionOptions } from './sessions/recipe.interface.js';
+export { SessionContainer } from './sessions/session-container.js';
+export type { AllSessionTokens } from './sessions/session-state.js';
+export type { VerifySessionOptions } from './sessions/recipe.interface.js';
+export type { JWKS, SessionInformation } from './sessions/stored-sessions.interface.js';
 export type { SessionDevice } from './sessions/devices.js';
 export type { ListedSession, UserSessionList } from './sessions/user-sessions.js';
 
 // Overriding
-export { SessionRecipe } from './sessions/recipe-implementation.js';
+export { SessionRecipe } from './sessions/session-recipe.js';
 export { RecipeDependencies } from './sessions/recipe-dependencies.js';
 export type { RecipeInterface } from './sessions/recipe.interface.js';
-export type { ApiInterface } from './sessions/api.interface.js';
+export type { ApiInterface } from './sessions/session-api.js';
 export type { SessionErrorHandlers } from './sessions/error-responder.js';
 
 // Claims

@@ -2,7 +2,6 @@ import 'reflect-metadata';
 import type { SessionClaimValidator } from './claims/claim-validator.js';
 import type { VerifySessionOptions } from './sessions/recipe.interface.js';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { rememberedCall, type GuardedCall } from './graphql/call-state.js';
 import { SessionClaim } from './claims/session-claim.js';
 import type { SessionContainer } from './sessions/session-container.js';
 import { findRequestState } from './sessions/request-state.js';
@@ -10,14 +9,14 @@ import type { JsonObject } from './util/json.js';
 
 const RULES = Symbol('nest-sessions:route-rules');
 
-/** What decorators recorded on one class or handler. */
+/** The rules that decorators recorded on one class or handler. */
 interface RecordedRules {
   readonly isPublic?: boolean;
   readonly options?: VerifySessionOptions;
   readonly claimValidators?: readonly SessionClaimValidator[];
 }
 
-/** What holds for one route. */
+/** The rules of one route. */
 export type RouteRules =
   { readonly isPublic: true } | { readonly isPublic: false; readonly options: VerifySessionOptions };
 
@@ -42,7 +41,7 @@ export function recordRules(rules: RecordedRules): ClassDecorator & MethodDecora
   };
 }
 
-/** One of the two would do nothing, and nobody would notice. */
+/** One of two contradicting decorators would silently have no effect. */
 function assertNoContradiction({ isPublic, options, claimValidators }: RecordedRules, where: string): void {
   if (isPublic === true && (options !== undefined || claimValidators !== undefined)) {
     throw new TypeError(
@@ -52,7 +51,7 @@ function assertNoContradiction({ isPublic, options, claimValidators }: RecordedR
   }
 }
 
-/** Fails when the class is defined, long before a request could meet an option that does nothing. */
+/** Throws when the class is defined, so that an option without effect never reaches a request. */
 export function assertVerifySessionOptions(options: VerifySessionOptions): void {
   for (const [name, value] of Object.entries(options)) {
     const type = Object.hasOwn(OPTION_TYPES, name)
@@ -70,9 +69,9 @@ export function assertVerifySessionOptions(options: VerifySessionOptions): void 
 }
 
 /**
- * The rules of a route: what stands on the handler wins over what stands on the class, claim validators of both add
- * up. A handler that asks for a session takes a public class back; validators need a session, so they make an optional
- * one required. In the same way a class stands over the class that it extends.
+ * Returns the rules of a route. Options of the handler win over options of the class; claim validators of both add up. A
+ * handler that requires a session overrides a public class; validators need a session, so they make an optional one
+ * required. A class relates to the class that it extends as a handler does to its class.
  */
 export function resolveRouteRules(controller: Target, handler: Target): RouteRules {
   const {
@@ -95,10 +94,10 @@ export function resolveRouteRules(controller: Target, handler: Target): RouteRul
   };
 }
 
-/** What holds where something stands inside something else. */
+/** Combines the rules of an outer target, such as a class, with those of an inner one, such as its handler. */
 function narrow(outer: RecordedRules, inner: RecordedRules): RecordedRules {
-  const asksForSession = inner.options !== undefined || inner.claimValidators !== undefined;
-  const isPublic = inner.isPublic ?? (outer.isPublic === true && !asksForSession);
+  const needsSession = inner.options !== undefined || inner.claimValidators !== undefined;
+  const isPublic = inner.isPublic ?? (outer.isPublic === true && !needsSession);
   return { ...combine(outer, inner), isPublic };
 }
 
@@ -113,7 +112,7 @@ function combine(before: RecordedRules, added: RecordedRules): RecordedRules {
   };
 }
 
-/** Of a class, with what its parents say. */
+/** Returns the rules of a class, including those of its parents. */
 function classRules(target: Target): RecordedRules {
   const parent: unknown = Object.getPrototypeOf(target);
   return typeof parent === 'function'
@@ -126,7 +125,7 @@ function recordedRules(target: Target): RecordedRules {
 }
 
 /**
- * Says how `SessionGuard` verifies on a class or handler; the handler's options win over the class's, one by one.
+ * Sets how `SessionGuard` verifies on a class or handler; the handler's options win over the class's, one by one.
  *
  * @throws {TypeError} when the class is defined: an option is unknown or of the wrong type
  * @publicApi
@@ -137,7 +136,7 @@ export function VerifySession(options: VerifySessionOptions = {}): ClassDecorato
 }
 
 /**
- * Lets requests without a session through; `@Session()` is undefined then. A token that is there must still be good.
+ * Lets requests without a session through; `@Session()` is undefined then. A token that is present must still be valid.
  *
  * @publicApi
  */
@@ -148,7 +147,7 @@ export function OptionalSession(): ClassDecorator & MethodDecorator {
 /**
  * Lets every request through without looking for a session.
  *
- * @throws {TypeError} when the class is defined: another decorator on the same class or handler asks for a session
+ * @throws {TypeError} when the class is defined: another decorator on the same class or handler requires a session
  * @publicApi
  */
 export function PublicAccess(): ClassDecorator & MethodDecorator {
@@ -156,10 +155,10 @@ export function PublicAccess(): ClassDecorator & MethodDecorator {
 }
 
 /**
- * Requires that claim validators pass, in addition to the global ones; those on class and handler add up. The answer
- * to a failure is a 403 that names the failed validators.
+ * Requires that claim validators pass, in addition to the global ones; those on class and handler add up. The response to
+ * a failure is a 403 that names the failed validators.
  *
- * @throws {TypeError} when the class is defined: something is no validator
+ * @throws {TypeError} when the class is defined: an argument is no validator
  * @publicApi
  */
 export function RequireClaims(...claimValidators: SessionClaimValidator[]): ClassDecorator & MethodDecorator {
@@ -174,7 +173,7 @@ export function RequireClaims(...claimValidators: SessionClaimValidator[]): Clas
 }
 
 /**
- * What `@Session('…')` can inject of a session.
+ * The properties of a session that `@Session('…')` can inject.
  *
  * @publicApi
  */
@@ -217,6 +216,38 @@ export function Session(what?: SessionProperty | SessionClaim<unknown>): Paramet
   return InjectSession(what);
 }
 
+const GUARDED_CALLS = Symbol('nest-sessions:calls');
+
+/** The decision of the guard about one handler. */
+interface GuardedCall {
+  readonly session: SessionContainer | undefined;
+}
+
+type CallsByHandler = Map<object, Map<object, GuardedCall>>;
+
+/**
+ * Keeps the guard's decision about a handler, for `@Session()`, on the object that the handler's call shares with others:
+ * a GraphQL context or a socket. It is kept by class and handler, so that a public field never takes the session from a
+ * guarded one that runs beside it, and an unguarded one never gets it.
+ */
+export function rememberCall(carrier: unknown, context: ExecutionContext, call: GuardedCall): void {
+  if (typeof carrier !== 'object' || carrier === null) throw new TypeError('The context carries no object');
+  const calls = recordedCalls(carrier) ?? new Map<object, Map<object, GuardedCall>>();
+  const ofClass = calls.get(context.getClass()) ?? new Map<object, GuardedCall>();
+  ofClass.set(context.getHandler(), call);
+  calls.set(context.getClass(), ofClass);
+  Object.defineProperty(carrier, GUARDED_CALLS, { value: calls, configurable: true });
+}
+
+function rememberedCall(carrier: unknown, context: ExecutionContext): GuardedCall | undefined {
+  if (typeof carrier !== 'object' || carrier === null) return undefined;
+  return recordedCalls(carrier)?.get(context.getClass())?.get(context.getHandler());
+}
+
+function recordedCalls(carrier: object): CallsByHandler | undefined {
+  return (carrier as { [GUARDED_CALLS]?: CallsByHandler })[GUARDED_CALLS];
+}
+
 function findSession(context: ExecutionContext): SessionContainer | undefined {
   const call = findGuardedCall(context);
   if (call === undefined) {
@@ -229,8 +260,8 @@ function findSession(context: ExecutionContext): SessionContainer | undefined {
 }
 
 /**
- * Wherever the guard left it: on the request, which is an argument itself or the `req` of one, or, where one request or
- * socket serves several handlers, with the handler's name on what they share.
+ * Finds the guard's decision: on the request, which is an argument itself or the `req` of one; where one request or socket
+ * serves several handlers, it is kept for each handler on the object that they share.
  */
 function findGuardedCall(context: ExecutionContext): GuardedCall | undefined {
   const isHttp = context.getType<string>() === 'http';

@@ -2,7 +2,7 @@ import { Catch, Inject, Logger, type ArgumentsHost } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
 import { throwError } from 'rxjs';
 import { errorReason } from './events/printable.js';
-import { findRequestAndResponse } from './graphql/execution-request.js';
+import { findGraphqlRequest } from './graphql/graphql-context.js';
 import { GraphqlSessionError, toGraphqlError } from './graphql/graphql-session.error.js';
 import { SESSION_RUNTIME } from './session.constants.js';
 import { HANDLED_ERRORS, isHandledError, type HandledError } from './sessions/error-responder.js';
@@ -77,7 +77,7 @@ export class SessionExceptionFilter extends BaseExceptionFilter<unknown> {
   }
 
   private async throwIntoGraphql(error: HandledError, host: ArgumentsHost): Promise<never> {
-    throw await toGraphqlError(error, host, () => findRequestAndResponse(host), this.runtime.errorResponder);
+    throw await toGraphqlError(error, host, () => findGraphqlRequest(host), this.runtime.errorResponder);
   }
 
   private sendToClient(error: HandledError, host: ArgumentsHost): Promise<void> {

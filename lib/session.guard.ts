@@ -2,21 +2,23 @@ import { Inject, Injectable, RequestMethod, type CanActivate, type ExecutionCont
 import { METHOD_METADATA } from '@nestjs/common/constants.js';
 import { resolveRouteRules, type RouteRules } from './session.decorators.js';
 import { UnauthorisedError } from './errors.js';
-import { findRequestAndResponse, type RequestAndResponse } from './graphql/execution-request.js';
+import { findGraphqlRequest, unknownContext } from './graphql/graphql-context.js';
 import type { SessionContainer } from './sessions/session-container.js';
-import { ensureRequestState, getExchange, type RequestState } from './sessions/request-state.js';
-import { SessionContexts } from './graphql/session-contexts.js';
+import { chain } from './util/maybe-promise.js';
+import { ensureRequestState, type RequestState } from './sessions/request-state.js';
+import { SharedSessions } from './graphql/shared-sessions.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import { SESSION_RUNTIME } from './session.constants.js';
+import type { RequestAndResponse } from './http/create-exchange.js';
 
 /**
  * Lets a request through only with a session that satisfies the route's rules. Per controller with
  * `@UseGuards(SessionGuard)`, or everywhere as `APP_GUARD`; `@PublicAccess`, `@OptionalSession`, `@VerifySession` and
- * `@RequireClaims` say what a route needs.
+ * `@RequireClaims` set the rules of a route.
  *
- * It never answers by itself: it throws, and `SessionExceptionFilter` answers. (Of a field below a GraphQL query, where Nest
- * runs no filters unless told to, it throws what the filter would.) It knows HTTP, GraphQL and WebSocket gateways; what it
- * does not understand it refuses. For another transport extend it and override {@link getRequestAndResponse}.
+ * It never responds by itself: it throws, and `SessionExceptionFilter` responds. (For a field below a GraphQL query, where
+ * Nest runs no filters by default, it throws the filter's error.) It knows HTTP, GraphQL and WebSocket gateways and refuses
+ * every other context. For another transport extend it and override {@link getRequestAndResponse}.
  *
  * @publicApi
  */
@@ -26,7 +28,7 @@ export class SessionGuard implements CanActivate {
 
   constructor(
     @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
-    private readonly contexts: SessionContexts,
+    private readonly shared: SharedSessions,
   ) {}
 
   /**
@@ -37,7 +39,7 @@ export class SessionGuard implements CanActivate {
     try {
       const rules = this.routeRules(context);
       if (context.getType<string>() !== 'http') {
-        return this.contexts.canActivate(context, rules, () => this.getRequestAndResponse(context));
+        return this.shared.canActivate(context, rules, () => this.getRequestAndResponse(context));
       }
       return this.activateRoute(context, rules);
     } catch (error) {
@@ -48,15 +50,30 @@ export class SessionGuard implements CanActivate {
   /**
    * Finds the request and the response in a context.
    *
-   * @throws {Error} for a context that is neither HTTP nor GraphQL: what cannot be verified is refused
+   * @throws {Error} for a context that is neither HTTP nor GraphQL, because it cannot be verified
    */
   protected getRequestAndResponse(context: ExecutionContext): RequestAndResponse {
-    return findRequestAndResponse(context);
+    const type: string = context.getType();
+    switch (type) {
+      case 'http': {
+        const http = context.switchToHttp();
+        return { req: http.getRequest<unknown>(), res: http.getResponse<unknown>() };
+      }
+      case 'graphql':
+        return findGraphqlRequest(context);
+      case 'ws':
+        throw unknownContext(
+          type,
+          'a client of this platform does not carry its handshake: call SessionSockets.admit(client, request) in handleConnection',
+        );
+      default:
+        throw unknownContext(type, 'extend it and override getRequestAndResponse');
+    }
   }
 
   /**
-   * Lets a call through that something else than a session vouches for, an API key for example: `@Session()` is
-   * undefined then, and no claim is checked. For guards that extend this one and decide before they ask it.
+   * Lets a call through that another credential than a session authorises, an API key for example: `@Session()` is
+   * undefined then, and no claim is checked. For guards that extend this one and decide before it does.
    *
    * @example
    * override canActivate(context: ExecutionContext) {
@@ -68,14 +85,13 @@ export class SessionGuard implements CanActivate {
     if (context.getType<string>() === 'http') {
       this.markGuarded(ensureRequestState(this.getRequestAndResponse(context).req));
     } else {
-      this.contexts.remember(context, undefined, () => this.getRequestAndResponse(context));
+      this.shared.remember(context, undefined, () => this.getRequestAndResponse(context));
     }
     return true;
   }
 
   private activateRoute(context: ExecutionContext, rules: RouteRules): boolean | Promise<boolean> {
     const { req, res } = this.getRequestAndResponse(context);
-    const { verifyRequest, prepareContext } = this.runtime;
     const state = ensureRequestState(req);
     if (rules.isPublic) {
       // A global guard also passes the routes of another module, which sends its own error responses.
@@ -83,11 +99,7 @@ export class SessionGuard implements CanActivate {
       return true;
     }
     this.markGuarded(state); // before the verification, because it may fail
-    const found = verifyRequest({
-      verifySessionOptions: rules.options,
-      options: { exchange: getExchange(req, res) },
-      userContext: prepareContext(),
-    });
+    const found = this.runtime.verifyRequest(this.runtime.createRequest(req, res), rules.options);
     const pass = (session: SessionContainer | undefined): boolean => {
       if (session === undefined && rules.options.sessionRequired !== false && !isPreflightHandler(context)) {
         throw new UnauthorisedError('The route requires a session', { clearTokens: false });
@@ -95,7 +107,7 @@ export class SessionGuard implements CanActivate {
       state.session = session;
       return true;
     };
-    return found instanceof Promise ? found.then(pass) : pass(found);
+    return chain(found, pass);
   }
 
   private markGuarded(state: RequestState, errorResponder = this.runtime.errorResponder): void {

@@ -1,16 +1,244 @@
-import { Module } from '@nestjs/common';
+import {
+  ConfigurableModuleBuilder,
+  Injectable,
+  Logger,
+  Module,
+  type ConfigurableModuleAsyncOptions,
+  type ConfigurableModuleCls,
+  type NestModule,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+  type Provider,
+} from '@nestjs/common';
+import { APP_FILTER, ModuleRef } from '@nestjs/core';
 import { CoreClient } from './core/core-client.js';
+import { startCore } from './core/core-provider.js';
+import { loadOpenTelemetry } from './events/open-telemetry.js';
 import { SessionEvents } from './events/session-events.js';
-import { SessionContexts } from './graphql/session-contexts.js';
+import { Telemetry } from './events/telemetry.js';
+import { SharedSessions } from './graphql/shared-sessions.js';
+import { TokenTransport } from './http/token-transport.js';
+import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS, SESSION_RUNTIME } from './session.constants.js';
+import { SessionController, SessionRoutes } from './session.controller.js';
 import { SessionExceptionFilter } from './session.filter.js';
-import { SessionSockets } from './websocket/session-sockets.js';
-import { SessionStreams } from './sse/session-streams.js';
-import { SessionConfigurableModule } from './session.module-definition.js';
 import { SessionGuard } from './session.guard.js';
-import { SESSION_PROVIDERS } from './session.providers.js';
+import {
+  resolveSessionOptions,
+  type ResolvedSessionOptions,
+  type SessionModuleOptions,
+} from './session.options.js';
 import { SessionService } from './session.service.js';
-import { SESSION_RUNTIME } from './session.constants.js';
-import { Clock } from './util/clock.js';
+import { Devices } from './sessions/devices.js';
+import { ErrorResponder } from './sessions/error-responder.js';
+import { applyFunctionOverrides } from './sessions/overrides.js';
+import { RateLimits } from './sessions/rate-limits.js';
+import { contextPreparer, RecipeDependencies } from './sessions/recipe-dependencies.js';
+import { SessionLifetimes } from './sessions/session-lifetimes.js';
+import { SessionRecipe } from './sessions/session-recipe.js';
+import { SessionRuntime } from './sessions/session-runtime.js';
+import { SessionStreams } from './sse/session-streams.js';
+import { AccessTokenVerifier } from './tokens/access-token-verifier.js';
+import { Clock, SystemClock } from './util/clock.js';
+import { SessionSockets } from './websocket/session-sockets.js';
+
+/**
+ * Options of the module itself.
+ *
+ * @publicApi
+ */
+export interface SessionModuleExtras {
+  /**
+   * Makes the module global: every module of the application can inject `SessionService` and use `SessionGuard` without importing
+   * `SessionModule`. Default true; false if one application has several session modules.
+   */
+  isGlobal?: boolean;
+}
+
+const definition = new ConfigurableModuleBuilder<SessionModuleOptions>({
+  moduleName: 'Session',
+  optionsInjectionToken: SESSION_MODULE_OPTIONS,
+})
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createSessionOptions')
+  .setExtras<SessionModuleExtras>({ isGlobal: true }, (module, { isGlobal }) => ({
+    ...module,
+    global: isGlobal ?? true,
+  }))
+  .build();
+
+const SessionConfigurableModule: ConfigurableModuleCls<
+  SessionModuleOptions,
+  'forRoot',
+  'createSessionOptions',
+  SessionModuleExtras
+> = definition.ConfigurableModuleClass;
+
+/**
+ * Options of `SessionModule.forRootAsync`: `useFactory` with `inject`, `useClass` or `useExisting`.
+ *
+ * @publicApi
+ */
+export type SessionModuleAsyncOptions = ConfigurableModuleAsyncOptions<
+  SessionModuleOptions,
+  'createSessionOptions'
+> &
+  SessionModuleExtras;
+
+/**
+ * The interface of a class for `useClass` or `useExisting`.
+ *
+ * @publicApi
+ */
+export interface SessionOptionsFactory {
+  createSessionOptions(): Promise<SessionModuleOptions> | SessionModuleOptions;
+}
+
+/** Opens the core before the first request, and closes what it opened when the application shuts down. */
+@Injectable()
+class SessionLifecycle implements OnModuleInit, OnApplicationShutdown {
+  constructor(
+    private readonly core: CoreClient,
+    private readonly events: SessionEvents,
+    private readonly telemetry: Telemetry,
+    private readonly dependencies: RecipeDependencies,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    this.telemetry.observeSessions(this.dependencies.verifier);
+    this.telemetry.observeCoreCalls();
+    await startCore(this.core, this.telemetry);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.core.close();
+    this.events.complete();
+  }
+}
+
+/** The parts of one module instance. This is the only place that knows all of them. */
+const SESSION_PROVIDERS: Provider[] = [
+  { provide: Clock, useClass: SystemClock },
+  SessionEvents,
+  {
+    provide: RESOLVED_SESSION_OPTIONS,
+    inject: [SESSION_MODULE_OPTIONS],
+    useFactory: resolveSessionOptions,
+  },
+  {
+    provide: Telemetry,
+    inject: [RESOLVED_SESSION_OPTIONS, SessionEvents],
+    useFactory: async (
+      { observability }: ResolvedSessionOptions,
+      events: SessionEvents,
+    ): Promise<Telemetry> =>
+      new Telemetry(await loadOpenTelemetry(observability.telemetry, 'SessionModule'), events),
+  },
+  {
+    provide: CoreClient,
+    inject: [RESOLVED_SESSION_OPTIONS, Clock, SessionEvents],
+    useFactory: ({ config, core }: ResolvedSessionOptions, clock: Clock, events: SessionEvents): CoreClient =>
+      core.create({
+        clock,
+        events,
+        apiDomain: config.appInfo.apiDomain,
+        jwksRefreshIntervalSec: config.jwksRefreshIntervalSec,
+      }),
+  },
+  {
+    provide: RecipeDependencies,
+    inject: [RESOLVED_SESSION_OPTIONS, CoreClient, Clock, SessionEvents],
+    useFactory: createRecipeDependencies,
+  },
+  {
+    provide: SessionRecipe,
+    inject: [RESOLVED_SESSION_OPTIONS, RecipeDependencies, ModuleRef],
+    useFactory: async (
+      { recipe, override }: ResolvedSessionOptions,
+      dependencies: RecipeDependencies,
+      module: ModuleRef,
+    ): Promise<SessionRecipe> =>
+      applyFunctionOverrides(
+        recipe ? await module.create(recipe) : new SessionRecipe(dependencies),
+        override.functions,
+      ),
+  },
+  {
+    provide: ErrorResponder,
+    inject: [RESOLVED_SESSION_OPTIONS, RecipeDependencies, SessionRecipe],
+    useFactory: (
+      { errorHandlers: handlers }: ResolvedSessionOptions,
+      { config, transport, prepareContext }: RecipeDependencies,
+      recipe: SessionRecipe,
+    ): ErrorResponder =>
+      new ErrorResponder({
+        config,
+        transport,
+        recipe,
+        handlers,
+        prepareContext,
+        logger: new Logger('SessionModule'),
+      }),
+  },
+  {
+    provide: SESSION_RUNTIME,
+    inject: [RESOLVED_SESSION_OPTIONS, RecipeDependencies, SessionRecipe, ErrorResponder],
+    useFactory: (
+      { override }: ResolvedSessionOptions,
+      dependencies: RecipeDependencies,
+      recipe: SessionRecipe,
+      errorResponder: ErrorResponder,
+    ): SessionRuntime => new SessionRuntime(dependencies, recipe, errorResponder, override.apis),
+  },
+  SessionService,
+  SessionSockets,
+  SessionStreams,
+  SharedSessions,
+  SessionGuard,
+  SessionExceptionFilter,
+  { provide: APP_FILTER, useExisting: SessionExceptionFilter },
+  SessionController,
+  SessionRoutes,
+  SessionLifecycle,
+];
+
+function createRecipeDependencies(
+  options: ResolvedSessionOptions,
+  core: CoreClient,
+  clock: Clock,
+  events: SessionEvents,
+): RecipeDependencies {
+  const { config, features, recordsAuthenticationTime } = options;
+  const { rateLimit } = options.observability;
+  return {
+    config,
+    core,
+    verifier: createVerifier(options, core, clock),
+    transport: new TokenTransport(config, clock),
+    events,
+    clock,
+    prepareContext: contextPreparer(options.userRoles ?? core.userRoles, clock),
+    lifetimes: new SessionLifetimes({ lifetime: features.lifetime, recordsAuthenticationTime }, clock),
+    features,
+    devices: new Devices(features.devices, clock),
+    claims: options.claims,
+    globalClaimValidators: options.globalClaimValidators,
+    revokesStolenSessions: options.errorHandlers.onTokenTheftDetected === undefined,
+    rateLimits: rateLimit && new RateLimits(rateLimit, core, clock),
+  };
+}
+
+function createVerifier(
+  { config, clockToleranceSec, maxCachedTokens, maxCachedTokenBytes }: ResolvedSessionOptions,
+  core: CoreClient,
+  clock: Clock,
+): AccessTokenVerifier {
+  return new AccessTokenVerifier(core.verificationKeys, clock, {
+    clockToleranceSec,
+    maxCachedTokens,
+    maxCachedTokenBytes,
+    intended: { issuers: config.accessTokenIssuers, audience: config.accessTokenAudience },
+  });
+}
 
 /**
  * Sessions for a Nest application: brings `SessionService`, `SessionGuard`, the routes below `apiBasePath` (refresh,
@@ -26,7 +254,7 @@ import { Clock } from './util/clock.js';
     SessionService,
     SessionSockets,
     SessionStreams,
-    SessionContexts,
+    SharedSessions,
     SessionGuard,
     SessionExceptionFilter,
     SessionEvents,
@@ -35,4 +263,13 @@ import { Clock } from './util/clock.js';
     SESSION_RUNTIME,
   ],
 })
-export class SessionModule extends SessionConfigurableModule {}
+export class SessionModule extends SessionConfigurableModule implements NestModule {
+  constructor(private readonly routes: SessionRoutes) {
+    super();
+  }
+
+  /** Nest calls it after it has added its body parsers, and before the middleware of modules. */
+  configure(): void {
+    this.routes.ignoreBodyErrors();
+  }
+}

@@ -24,10 +24,10 @@ import {
 import { assertOptionsObject, readSessionConfig, type SessionConfig } from './options/session-config.js';
 import { findUnknownOptions } from './options/unknown-options.js';
 import { WIRE_OPTIONS, type SessionWireOptions } from './options/wire-options.js';
-import type { ApiInterface } from './sessions/api.interface.js';
+import type { ApiInterface } from './sessions/session-api.js';
 import type { SessionErrorHandlers } from './sessions/error-responder.js';
 import type { RecipeInterface } from './sessions/recipe.interface.js';
-import { SessionRecipe, type SessionRecipeClass } from './sessions/recipe-implementation.js';
+import { SessionRecipe, type SessionRecipeClass } from './sessions/session-recipe.js';
 import { DEFAULT_MAX_CACHED_TOKEN_BYTES } from './tokens/access-token-verifier.js';
 
 const recipe: Check<SessionRecipeClass> = (value) => {

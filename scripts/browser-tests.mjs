@@ -1,4 +1,4 @@
-// Runs the browser tests with the first Chromium found; without one it says so in a line and skips them.
+// Runs the browser tests with the first Chromium found; without one it prints that and skips them.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';

@@ -1,6 +1,6 @@
-// Puts the compiled files in dist/ together: one for each door and a few that doors share, instead of more than two hundred. Reading
-// those takes most of the time that the library adds to a start (test/benchmark/README.md, "Cold start"). Nothing is
-// minified, and a comment says from which file each part comes. Declarations stay as they are.
+// Bundles the compiled files in dist/: one for each door and a few that doors share, instead of more than a hundred, because
+// reading those takes most of the time that the library adds to a start (test/benchmark/README.md, "Cold start"). The code
+// is not minified, and a comment names the file of each part. Declarations stay as they are.
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,8 +35,8 @@ for (const file of readdirSync(dist, { recursive: true })) {
 }
 
 /**
- * Nest and errors show the names of classes. `let A = class A {…}`, which decorators need, becomes `A = class A2 {…}` here; the
- * inner name may be the outer one again. Two classes of one name would be told apart by a number, too.
+ * Restores the names of classes, which Nest and errors show: esbuild turns `let A = class A {…}`, which decorators need, into
+ * `A = class A2 {…}`. It also numbers two classes of one name, which is an error here.
  */
 function withNamesOfClasses(file) {
   let text = readFileSync(file, 'utf8');

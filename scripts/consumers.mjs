@@ -1,7 +1,7 @@
-// Installs the packed package into applications of its users and talks to them over HTTP. Each runs the README's quick
-// start, word for word, and consumers/claims-app.ts. Then: README's first test in Nest 11's starter, what an installation
-// adds, and the suites that speak Nest, from the sources, on the oldest Nest that we support (S083).
-// `npm run test:consumers -- nest11` runs those with that in their names: see CONSUMERS and MORE.
+// Installs the packed package into new applications and sends them requests. Each runs the README's quick start, word for
+// word, and consumers/claims-app.ts. Then: README's first test in Nest 11's starter, the size of an installation, and the
+// suites that use Nest, from the sources, on the oldest supported Nest (S083).
+// `npm run test:consumers -- nest11` runs those with nest11 in their names: see CONSUMERS and MORE.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -38,7 +38,7 @@ function quickStart() {
   return { code: blockAfter(/<!-- quick-start: /, 'ts'), ...Object.fromEntries(routes) };
 }
 
-/** Fastify differs in the one line in which its users' programs differ. */
+/** Adapts a program to Fastify: one import and one argument differ. */
 function onPlatform(code, platform) {
   if (platform === 'express') return code;
   return `import { FastifyAdapter } from '@nestjs/platform-fastify';\n${code}`.replace(
@@ -94,8 +94,8 @@ async function freePort() {
   return port;
 }
 
-/** Starts a program, calls `talk` with a function that sends requests to it, and stops it. */
-async function withProgram(folder, file, talk) {
+/** Starts a program, calls `sendRequests` with a function that sends requests to it, and stops it. */
+async function withProgram(folder, file, sendRequests) {
   const source = readFileSync(join(folder, file.replace(/\.js$/, '.ts')), 'utf8');
   const fixedPort = /\.listen\((\d+)/.exec(source)?.[1];
   const port = fixedPort ? Number(fixedPort) : await freePort();
@@ -113,7 +113,7 @@ async function withProgram(folder, file, talk) {
   };
   try {
     await untilListening(child, send);
-    await talk(send);
+    await sendRequests(send);
   } catch (error) {
     throw new Error(`${file}: ${error.message}\n${output}`, { cause: error });
   } finally {
@@ -136,26 +136,28 @@ async function untilListening(child, send) {
   }
 }
 
-async function expectStatus(answer, status, what) {
-  const text = await answer.text();
-  if (answer.status !== status) throw new Error(`${what}: expected ${status}, got ${answer.status} ${text}`);
+async function expectStatus(response, status, what) {
+  const text = await response.text();
+  if (response.status !== status)
+    throw new Error(`${what}: expected ${status}, got ${response.status} ${text}`);
   return text;
 }
 
-function cookiesOf(answer) {
-  const cookies = answer.headers.getSetCookie().map((line) => line.split(';')[0]);
+function readCookies(response) {
+  const cookies = response.headers.getSetCookie().map((line) => line.split(';')[0]);
   if (!cookies.some((cookie) => cookie.startsWith('sAccessToken=')))
     throw new Error('login: no sAccessToken cookie');
   return { cookie: cookies.join('; ') };
 }
 
 async function signIn(send, route, body) {
-  const answer = await send(route, COOKIE_MODE, route.startsWith('POST') ? (body ?? '{}') : undefined);
-  if (!answer.ok) throw new Error(`login: expected success, got ${answer.status} ${await answer.text()}`);
-  return cookiesOf(answer);
+  const response = await send(route, COOKIE_MODE, route.startsWith('POST') ? (body ?? '{}') : undefined);
+  if (!response.ok)
+    throw new Error(`login: expected success, got ${response.status} ${await response.text()}`);
+  return readCookies(response);
 }
 
-async function talkToQuickStart(send, { login, guarded, body }) {
+async function checkQuickStart(send, { login, guarded, body }) {
   await expectStatus(await send(guarded), 401, 'the guarded route without a session');
   const cookies = await signIn(send, login, body);
   await expectStatus(await send(guarded, cookies), 200, 'the guarded route with the cookies');
@@ -163,7 +165,7 @@ async function talkToQuickStart(send, { login, guarded, body }) {
   await expectStatus(await send('POST /auth/signout', cookies), 200, 'sign-out');
 }
 
-async function talkToClaimsApp(send) {
+async function checkClaimsApp(send) {
   await expectStatus(await send('GET /free'), 401, 'a route with claims without a session');
   const cookies = await signIn(send, 'POST /login');
   await expectStatus(await send('GET /free', cookies), 200, 'a route whose claim holds');
@@ -172,7 +174,7 @@ async function talkToClaimsApp(send) {
     throw new Error(`403 without the claim: ${refusal}`);
 }
 
-/** A script of its own, which prints what it finds. */
+/** Runs another script, which prints its own results. */
 function runScript(file, ...args) {
   execFileSync(execPath, [join(root, 'scripts', file), ...args], { stdio: 'inherit' });
 }
@@ -182,8 +184,8 @@ async function testConsumer(folder, consumer) {
     'quick-start.ts': onPlatform(start.code, consumer.platform),
     'claims-app.ts': onPlatform(claimsApp, consumer.platform),
   });
-  await withProgram(folder, 'quick-start.js', (send) => talkToQuickStart(send, start));
-  await withProgram(folder, 'claims-app.js', talkToClaimsApp);
+  await withProgram(folder, 'quick-start.js', (send) => checkQuickStart(send, start));
+  await withProgram(folder, 'claims-app.js', checkClaimsApp);
 }
 
 const start = quickStart();

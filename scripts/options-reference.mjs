@@ -19,6 +19,9 @@ const SECTIONS = [
   ['lib/options/feature-options.ts', 'UserSessionRoutesOptions', 'userSessionRoutes'],
   ['lib/options/observability-options.ts', 'RateLimitOptions', 'rateLimit'],
   ['lib/core/embedded/embedded-core-config.ts', 'EmbeddedCoreOptions', 'embeddedCore'],
+  ['lib/stores/store-options.ts', 'MemoryStoreOptions', 'memoryStore'],
+  ['lib/stores/store-options.ts', 'SqliteStoreOptions', 'sqliteStore'],
+  ['lib/stores/store-options.ts', 'PostgresStoreOptions', 'postgresStore'],
   ['lib/core/remote/remote-core-config.ts', 'RemoteCoreOptions', 'remoteCore'],
   ['lib/core/server/session-core-options.ts', 'SessionCoreModuleOptions', 'SessionCoreModule.forRoot'],
 ];

@@ -1,4 +1,4 @@
-// Is the tarball what users should get? publint, attw, a look at its files, and its command run from it.
+// Checks the tarball: publint, attw, its list of files, its imports, and its command.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ const DOCTOR = 'nest-sessions';
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const isOptional = (name) => manifest.peerDependenciesMeta?.[name]?.optional === true;
 const peers = Object.keys(manifest.peerDependencies ?? {});
-/** What every user has. */
+/** The packages that every user has. */
 const everywhere = [
   ...Object.keys(manifest.dependencies ?? {}),
   ...peers.filter((name) => !isOptional(name)),
@@ -38,8 +38,8 @@ function runTool(name, ...args) {
 }
 
 /**
- * What a file imports that somebody may not have. Optional packages may be loaded by code that needs them at that moment,
- * by `import(…)`; a declaration or a static import would need them always.
+ * The imports of a file that some users do not have. `import(…)` may load an optional package when it is needed; a
+ * declaration or a static import would always need it.
  */
 function foreignImports(file) {
   const text = readFileSync(join(root, file), 'utf8');
@@ -74,7 +74,7 @@ function runCommand(packageFolder, ...args) {
   return spawnSync(execPath, [join(packageFolder, file), ...args], { encoding: 'utf8', timeout: 30_000 });
 }
 
-/** What errors, logs and Nest's messages call a class is the name that users import. */
+/** Checks that the name of each class, which errors and logs show, is the name that users import. */
 async function checkNamesOfClasses() {
   for (const door of ['.', './core', './testing', './doctor']) {
     const names = await import(new URL(manifest.exports[door].default, `file://${root}/`).href);
@@ -85,7 +85,20 @@ async function checkNamesOfClasses() {
   }
 }
 
-/** Each door must use the same classes: a store of `nest-sessions/core` is one for the main door. */
+/** Type-checks the declarations of all doors without `skipLibCheck`, as some users do. */
+function checkDeclarations() {
+  const doors = Object.values(manifest.exports).flatMap(({ types }) => (types ? [join(root, types)] : []));
+  const options = ['--noEmit', '--strict', '--skipLibCheck', 'false', '--types', 'node', '--ignoreConfig'];
+  const target = ['--module', 'nodenext', '--target', 'es2022', '--experimentalDecorators'];
+  const { stdout } = spawnSync(
+    execPath,
+    [join(root, 'node_modules/typescript/bin/tsc'), ...options, ...target, ...doors],
+    { cwd: root, encoding: 'utf8' },
+  );
+  problems.push(...stdout.split('\n').filter((line) => line.startsWith('dist/')));
+}
+
+/** Checks that all doors use the same classes: the main door accepts a store of `nest-sessions/core`. */
 async function checkOneCopy() {
   const [main, core] = await Promise.all(
     ['.', './core'].map((door) => import(new URL(manifest.exports[door].default, `file://${root}/`).href)),
@@ -122,6 +135,7 @@ try {
 
 await checkNamesOfClasses();
 await checkOneCopy();
+checkDeclarations();
 for (const file of REQUIRED) if (!files.includes(file)) problems.push(`${file} is missing`);
 for (const file of files.filter((path) => UNWANTED.test(path)))
   problems.push(`${file} does not belong there`);

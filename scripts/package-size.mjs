@@ -1,6 +1,5 @@
-// What installing nest-sessions adds to an application that has Nest, beside what supertokens-node adds: packages and bytes
-// on disk, measured in one run. Needs the npm registry. `npm run package-size`, after a build. With `--check` only whether
-// nest-sessions stays below its limits.
+// Measures the packages and bytes that nest-sessions adds to a Nest application, and those that supertokens-node adds, in one
+// run. Needs the npm registry. `npm run package-size`, after a build; `--check` only checks the limits of nest-sessions.
 import { execFileSync } from 'node:child_process';
 import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +10,7 @@ const MIB = 1024 * 1024;
 const LIMITS = { packages: 4, bytes: 6 * MIB };
 
 const { devDependencies, peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-/** What every application of Nest has. */
+/** The packages of every Nest application. */
 const NEST = {
   '@nestjs/common': devDependencies['@nestjs/common'],
   '@nestjs/core': devDependencies['@nestjs/core'],
@@ -20,7 +19,7 @@ const NEST = {
   rxjs: peerDependencies.rxjs,
 };
 
-/** Installs into a new folder, without scripts; answers the octets of each installed package by its path. */
+/** Installs into a new folder, without scripts; returns the octets of each installed package by its path. */
 function install(folder, dependencies) {
   mkdirSync(folder);
   writeFileSync(
@@ -35,7 +34,7 @@ function install(folder, dependencies) {
   return new Map(Object.keys(packages).map((path) => [path, octetsBelow(join(folder, path))]));
 }
 
-/** Of a package alone: packages that it keeps in a node_modules of its own are counted by themselves. */
+/** The octets of one package; packages in a node_modules of its own are counted separately. */
 function octetsBelow(folder) {
   return readdirSync(folder, { withFileTypes: true }).reduce((sum, entry) => {
     const path = join(folder, entry.name);

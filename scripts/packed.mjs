@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Packs the built package into a new folder and answers where, and which files it holds. */
+/** Packs the built package into a new folder; returns the folder, the tarball and its files. */
 export function pack() {
   if (!existsSync(join(root, 'dist/index.js')))
     throw new Error('dist/index.js is missing: run npm run build first');
@@ -19,7 +19,7 @@ export function pack() {
   return { folder, tarball: join(folder, filename), files: files.map(({ path }) => path) };
 }
 
-/** Unpacks a tarball and answers where its package.json is. */
+/** Unpacks a tarball; returns the folder of its package.json. */
 export function unpack(tarball, folder) {
   execFileSync('tar', ['-xzf', tarball, '-C', folder]);
   return join(folder, 'package');

@@ -1,4 +1,4 @@
-// What the documents tell users to copy.
+// The code blocks of the documents that users copy.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './packed.mjs';
@@ -12,7 +12,7 @@ export function blockAfter(place, language, document = 'README.md') {
   return match[1];
 }
 
-/** The README's quick start, its module moved into the file where Nest's starter has it. */
+/** The README's quick start, with its module in the file of Nest's starter. */
 export function quickStartAsStarter() {
   const [module, bootstrap] = blockAfter(/<!-- quick-start:.*?-->/, 'ts').split(
     /^(?=async function bootstrap)/m,

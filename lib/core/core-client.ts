@@ -26,8 +26,8 @@ import type {
  * The authority that issues sessions: our engine inside this process, or a SuperTokens Core over HTTP. Also the
  * injection token.
  *
- * Expected outcomes are values. Every method may throw `CoreUnavailableError` (nobody answered; nothing was decided),
- * `CoreResponseError` (an answer that makes no sense) and `CoreBadInputError` (the call is wrong in itself).
+ * Expected outcomes are values. Every method may throw `CoreUnavailableError` (no response; no decision was made),
+ * `CoreResponseError` (a response that cannot be parsed) and `CoreBadInputError` (the call is wrong in itself).
  *
  * @see docs/protocol/core.md A6 for the CDI calls behind each method
  * @publicApi
@@ -37,10 +37,10 @@ export abstract class CoreClient {
   abstract createSession(input: CreateSessionInput, userContext: UserContext): Promise<CoreSessionTokens>;
 
   /**
-   * Makes a session where the account may have so many in the tenant at most. An embedded core does that in one atomic
-   * step. This emulation, of which the CDI knows nothing either, lets the sign-ins of one account through one at a time,
-   * in this process: with several processes a few sessions more can be left, and where making the session fails after an
-   * old one has been ended, that stays ended; the result then tells which, and why.
+   * Creates a session while the account has a limit of sessions in the tenant. An embedded core does that in one
+   * atomic step. This emulation, which the CDI does not offer either, runs the sign-ins of one account one at a time
+   * in this process. With several processes a few sessions more can be left. If the creation fails after old sessions
+   * were revoked, they stay revoked, and the result names them and the reason.
    */
   async createSessionWithinLimit(
     input: CreateSessionInput,
@@ -58,13 +58,13 @@ export abstract class CoreClient {
       const surplus = selectSurplus(live, max).length;
       if (surplus > 0 && whenExceeded === 'refuse') return { status: 'TOO_MANY_SESSIONS' };
       const oldest = surplus === 0 ? [] : await this.byAge(live, reading);
-      const ending = selectSurplus(oldest, max); // some may have ended since they were listed
+      const ending = selectSurplus(oldest, max); // some may have ended since the list was read
       const endedHandles = ending.length === 0 ? [] : await this.revokeSessions(ending, userContext);
       try {
         return { status: 'OK', created: await this.createSession(input, userContext), endedHandles };
       } catch (failure) {
         if (endedHandles.length === 0) throw failure;
-        // Whom it ended must reach those who have to be told, also when what came after has failed.
+        // The revoked handles are returned although the creation failed, because their clients have to be notified.
         return { status: 'CREATION_FAILED', endedHandles, failure };
       }
     });
@@ -74,8 +74,9 @@ export abstract class CoreClient {
   abstract verifySession(input: VerifySessionInput, userContext: UserContext): Promise<VerifySessionResult>;
 
   /**
-   * Whose a refresh token is, where that can be read without asking anybody; for counting attempts only: it says nothing
-   * about the session. Undefined for a token that is not one of ours, and where only another process can open it.
+   * Returns the session and user of a refresh token, if they can be read without a call; only for counting attempts,
+   * because the session itself is not checked. Undefined for any other text, and if only another process can decrypt
+   * it.
    */
   async readRefreshToken(
     _refreshToken: string,
@@ -138,8 +139,8 @@ export abstract class CoreClient {
 
   /**
    * Changes some names of the stored payload, whatever they are there. Parallel writers keep each other's names as far as
-   * the core can promise it, as for {@link mergeSessionData}. This default reads and then writes: what somebody
-   * else writes between the two is lost.
+   * the core can promise it, as for {@link mergeSessionData}. This default reads and then writes, so a write of
+   * another process between the two is lost.
    *
    * @returns as above
    */
@@ -166,7 +167,9 @@ export abstract class CoreClient {
   /** Keys for verifying tokens in this process, without asking the core for each token. */
   abstract readonly verificationKeys: VerificationKeys;
 
-  /** The core's own user-roles recipe, for `UserRoleClaim` and `PermissionClaim`; undefined where it has none. */
+  /**
+   * The core's own user-roles recipe, for `UserRoleClaim` and `PermissionClaim`; undefined where it has none.
+   */
   readonly userRoles: CoreUserRoles | undefined;
 
   /**
@@ -183,7 +186,7 @@ export abstract class CoreClient {
 
   private readonly limitedCreations = new KeyedMutex();
 
-  /** Those that began first come first; what has ended meanwhile is left out. */
+  /** Sorts by age, oldest first, and leaves out the sessions that have ended meanwhile. */
   private async byAge(sessionHandles: readonly string[], userContext: UserContext): Promise<string[]> {
     const found = await Promise.all(
       sessionHandles.map(async (handle) => this.getSessionInformation(handle, userContext)),
@@ -195,7 +198,9 @@ export abstract class CoreClient {
   }
 }
 
-/** The same context with a reserved place of its own: what was read through the caller's earlier does not count. */
+/**
+ * Returns the same context with a reserved place of its own, so that no earlier read of the caller is reused.
+ */
 function withFreshAnswers(userContext: UserContext): UserContext {
   return { ...userContext, _default: { ...reservedContext(userContext) } };
 }

@@ -6,14 +6,14 @@ import type { Clock } from '../util/clock.js';
 import type { CoreClient } from './core-client.js';
 
 /**
- * What a core gets from the module that it works for.
+ * The context that a module gives to its core.
  *
  * @publicApi
  */
 export interface CoreContext {
   readonly clock: Clock;
   readonly events: SessionEvents;
-  /** Told to a remote core with each call, for its statistics. */
+  /** Sent to a remote core with each call, for its statistics. */
   readonly apiDomain: string;
   readonly jwksRefreshIntervalSec: number;
 }
@@ -24,7 +24,7 @@ export interface CoreContext {
  * @publicApi
  */
 export interface CoreProvider {
-  /** What is wrong with the core's options; the module reports it together with its own. */
+  /** The problems of the core's options; the module reports them together with its own. */
   readonly problems: readonly ConfigProblem[];
   /** Makes the client; called once for each module instance, and only when there are no problems. */
   create(context: CoreContext): CoreClient;
@@ -36,3 +36,19 @@ export const coreProvider: Check<CoreProvider> = (value) => {
     throw new Error('embeddedCore() or remoteCore() is expected');
   return value as CoreProvider;
 };
+
+/**
+ * Starts a core before the first request. Where that fails it is closed here, because Nest runs no shutdown hooks of an
+ * application that did not start; the error of the start is the one that counts.
+ *
+ * @param telemetry stopped where the start fails
+ */
+export async function startCore(core: CoreClient, telemetry: { stop(): void }): Promise<void> {
+  try {
+    await core.start();
+  } catch (error) {
+    telemetry.stop();
+    await core.close().catch(() => undefined);
+    throw error;
+  }
+}

@@ -28,7 +28,7 @@ export interface TokenInfo {
 }
 
 /**
- * What the core says about a session whenever it answers about tokens (CDI "Session" object).
+ * The session in a response about tokens (CDI "Session" object).
  *
  * @publicApi
  */
@@ -76,7 +76,7 @@ export interface CreateSessionInput {
 export interface CreationLimit {
   /** At least 1. */
   readonly max: number;
-  /** What becomes of a session beyond it: it is not made, or those that began first end. */
+  /** What happens beyond the limit: the new session is refused, or the oldest ones are revoked. */
   readonly whenExceeded: 'refuse' | 'end-oldest';
 }
 
@@ -97,7 +97,7 @@ export type LimitedCreationResult =
       /** Sessions were ended to make room, and then the new one could not be made. */
       readonly status: 'CREATION_FAILED';
       readonly endedHandles: readonly string[];
-      /** What making it was rejected with. */
+      /** The error of the creation. */
       readonly failure: unknown;
     };
 
@@ -158,7 +158,7 @@ export interface RegenerateInput {
   readonly accessToken: string;
   /** The new payload, in place of the stored one; undefined re-issues that. */
   readonly userDataInJWT: JsonObject | undefined;
-  /** Instead of a new payload: what others have changed by that time in the stored one stays. */
+  /** A change instead of a new payload: concurrent changes of other names in the stored payload stay. */
   readonly change?: SessionPayloadChange;
 }
 
@@ -198,7 +198,7 @@ export interface CoreSessionInformation {
 }
 
 /**
- * Whose sessions: one tenant's or, with `tenantId` undefined, those of all tenants.
+ * The sessions of a user: in one tenant or, with `tenantId` undefined, in all tenants.
  *
  * @publicApi
  */

@@ -31,8 +31,8 @@ export type { AccountLinking } from './embedded/embedded-core-config.js';
 export type { SigningAlgorithm } from '../tokens/key-pairs.js';
 
 // The remote core
-export type { CoreNetworkRequest, NetworkInterceptor } from './remote/network-interceptor.js';
-export { CoreAttemptError } from './remote/core-attempt-error.js';
+export type { CoreNetworkRequest, NetworkInterceptor } from './remote/http-transport.js';
+export { CoreAttemptError } from './remote/core-call-errors.js';
 
 // Stores
 export {
@@ -50,10 +50,15 @@ export {
   type StoredStaticKey,
   type UpdateOnRead,
 } from '../stores/session-store.js';
-export { MemoryStore, type MemoryStoreOptions } from '../stores/memory.store.js';
-export type { SqliteDatabase, SqliteStatement, SqliteStoreOptions } from '../stores/sqlite.store.js';
-export type { PostgresPool, PostgresPoolClient, PostgresStoreOptions } from '../stores/postgres.store.js';
-export type { SchemaOptions } from '../stores/schema.js';
+export { MemoryStore } from '../stores/memory.store.js';
+export type { SqliteDatabase, SqliteStatement } from '../stores/sqlite.store.js';
+export type { PostgresPool, PostgresPoolClient } from '../stores/postgres.store.js';
+export type {
+  MemoryStoreOptions,
+  PostgresStoreOptions,
+  SchemaOptions,
+  SqliteStoreOptions,
+} from '../stores/store-options.js';
 
 // Serving a core to others
 export { SessionCoreModule } from './server/session-core.module.js';
@@ -61,10 +66,10 @@ export type { SessionCoreModuleOptions } from './server/session-core-options.js'
 export type {
   SessionCoreModuleAsyncOptions,
   SessionCoreOptionsFactory,
-} from './server/session-core.module-definition.js';
+} from './server/session-core.module.js';
 
 // Types in signatures of the main door, for libraries that build on it
-export type { SessionModuleExtras } from '../session.module-definition.js';
+export type { SessionModuleExtras } from '../session.module.js';
 export type { SessionWireOptions, TokenType } from '../options/wire-options.js';
 export type {
   DeviceOptions,
@@ -76,9 +81,9 @@ export type { ObservabilityOptions } from '../options/observability-options.js';
 export type { RateLimitOptions } from '../options/observability-options.js';
 export type { ConfigProblem } from '../errors.js';
 export type { SessionProperty } from '../session.decorators.js';
-export type { UserSessionsQuery } from '../session.service.js';
+export type { UserSessionsQuery } from '../sessions/sessions-by-handle.js';
 export type { SocketAdmissionOptions } from '../websocket/session-sockets.js';
-export type { SessionRecipeClass } from '../sessions/recipe-implementation.js';
+export type { SessionRecipeClass } from '../sessions/session-recipe.js';
 export type {
   CreateJWTResult,
   GetClaimValueResult,
@@ -86,8 +91,8 @@ export type {
   RegeneratedAccessToken,
   SessionOwner,
   ValidateClaimsForSessionHandleResult,
-} from '../sessions/recipe.interface.js';
-export type { ApiOptions, GeneralErrorResponse } from '../sessions/api.interface.js';
+} from '../sessions/stored-sessions.interface.js';
+export type { ApiOptions, GeneralErrorResponse } from '../sessions/session-api.js';
 export type { ErrorMessageHandler } from '../sessions/error-responder.js';
 export type { ClaimConfig, TimestampedClaim } from '../claims/timestamped-claim.js';
 export type { ClaimPrimitive, PrimitiveClaimValidators } from '../claims/primitive-claim.js';

@@ -9,7 +9,7 @@ export const MAX_CLOCK_SKEW_MS = 2 * 3600 * 1000;
 
 const ROTATING_KEY_ID = /^d-(\d+)$/;
 
-/** Tells of each rotating key that has come since this process began to look, when it first sees it. */
+/** Emits an event for each rotating key that appears after the start of this process. */
 export class KeyRotations {
   private newestKid: string;
 
@@ -17,11 +17,11 @@ export class KeyRotations {
     private readonly events: SessionEvents,
     private readonly clock: Clock,
   ) {
-    // What was made before is no news.
+    // Keys that were made before are not reported.
     this.newestKid = `d-${clock.now() - 1}`;
   }
 
-  /** @param kids of the keys that are published now, in any order; others than rotating keys among them do not count */
+  /** @param kids of the published keys, in any order; only those of rotating keys count */
   note(kids: readonly string[]): void {
     const latestMs = this.clock.now() + MAX_CLOCK_SKEW_MS;
     if (keyCreationTime(this.newestKid) > latestMs) this.newestKid = `d-${this.clock.now() - 1}`; // the clock was set back

@@ -30,6 +30,8 @@ const SCOPE = 'nest-sessions';
 const KIND_CLIENT = 2;
 const STATUS_ERROR = 2;
 
+type Meter = ReturnType<OpenTelemetryApi['metrics']['getMeter']>;
+
 /** How the work of a tracing channel is shown. */
 interface TraceView<Message extends TraceMessage> {
   readonly spanName: (message: Message) => string;
@@ -49,7 +51,7 @@ interface TraceView<Message extends TraceMessage> {
  */
 export class Telemetry {
   private readonly tracer: ReturnType<OpenTelemetryApi['trace']['getTracer']> | undefined;
-  private readonly meter: ReturnType<OpenTelemetryApi['metrics']['getMeter']> | undefined;
+  private readonly meter: Meter | undefined;
   private readonly unsubscribers: (() => void)[] = [];
 
   /**
@@ -105,6 +107,10 @@ export class Telemetry {
         unit: 's',
       }),
     });
+    this.countOutcomes(meter, tokens);
+  }
+
+  private countOutcomes(meter: Meter, tokens: { readonly cachedTokens: number }): void {
     const refusals = meter.createCounter('nest_sessions.refusals', {
       description: 'Requests whose session was not accepted, by reason',
     });

@@ -1,9 +1,10 @@
 import type { ArgumentsHost } from '@nestjs/common';
+import type { RequestAndResponse } from '../http/create-exchange.js';
 import type { ErrorResponder, ErrorResponse, HandledError } from '../sessions/error-responder.js';
 import { findRequestState, getExchange } from '../sessions/request-state.js';
 import { findGraphqlClient } from '../websocket/socket-client.js';
 import { requestOfHandshake } from '../websocket/socket-handshake.js';
-import { findGraphqlContext, type RequestAndResponse } from './execution-request.js';
+import { findGraphqlContext } from './graphql-context.js';
 
 /**
  * A session error in the form of a GraphQL response. It needs no package of GraphQL: `graphql-js` takes over the

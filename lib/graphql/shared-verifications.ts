@@ -4,19 +4,19 @@ import type { SessionRuntime } from '../sessions/session-runtime.js';
 import type { HttpExchange } from '../util/http-exchange.js';
 import { withRequest } from '../util/user-context.js';
 
-/** What the handlers of one request have in common. */
+/** The verification of one request, shared by its handlers. */
 interface SharedState {
-  /** What the request proves, by how strictly anti-CSRF is checked. */
+  /** The proven session, by the route's `antiCsrfCheck`. */
   readonly proofs: Map<boolean | undefined, Promise<SessionContainer | undefined>>;
-  /** The container that was verified last: it knows what the handlers before have changed. */
+  /** The container that was verified last; it holds the changes that earlier handlers made. */
   current: SessionContainer | undefined;
-  /** The claim checks so far; the next one waits, or two would fetch the same claim. */
+  /** The claim checks so far; the next one waits for them, or two would fetch the same claim. */
   checks: Promise<unknown>;
 }
 
 /**
- * One verification for all handlers of a request, as the root fields of a GraphQL document are: its token is verified
- * and promoted once, and they share one container. Claims are checked for each handler, by its own rules.
+ * Verifies a request once for all of its handlers, such as the root fields of a GraphQL document: the token is verified
+ * and promoted once, and the handlers share one container. Claims are checked for each handler, by its own rules.
  */
 export class SharedVerifications {
   private readonly byRequest = new WeakMap<object, SharedState>();
@@ -28,7 +28,7 @@ export class SharedVerifications {
     options: VerifySessionOptions,
   ): Promise<SessionContainer | undefined> {
     const shared = this.sharedState(exchange);
-    // Who asks for the database wants to know how it is now.
+    // A database check must see the present state, so it is never shared.
     if (options.checkDatabase === true) {
       const verified = await this.verify(exchange, options);
       shared.current = verified ?? shared.current;
@@ -37,11 +37,11 @@ export class SharedVerifications {
     const proven = await this.sharedProof(shared, exchange, options.antiCsrfCheck);
     if (proven === undefined) return undefined;
     const session = (shared.current ??= proven);
-    const { claimChecks, prepareContext } = this.runtime;
+    const { verbs, prepareContext } = this.runtime;
     const check = shared.checks.then(async () =>
-      claimChecks.assert(session, options, withRequest(prepareContext(), exchange.request)),
+      verbs.claims.assert(session, options, withRequest(prepareContext(), exchange.request)),
     );
-    shared.checks = check.catch(() => undefined); // what one handler may not, another may
+    shared.checks = check.catch(() => undefined); // a failure is one handler's own
     await check;
     return session;
   }

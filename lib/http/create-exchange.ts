@@ -16,6 +16,17 @@ const FASTIFY_REPLY = ['header', 'getHeader', 'removeHeader', 'code', 'send'] as
 const EXPRESS_RESPONSE = ['getHeader', 'setHeader', 'removeHeader', 'end'] as const;
 
 /**
+ * The request and the response of a context, as the framework made them; what an overridden `getRequestAndResponse`
+ * returns.
+ *
+ * @publicApi
+ */
+export interface RequestAndResponse {
+  readonly req: unknown;
+  readonly res: unknown;
+}
+
+/**
  * Makes the exchange of a request and its response: those of Express, Fastify or `node:http`. Objects that already
  * implement the port are taken as they are. No other place looks at the shape of either.
  *

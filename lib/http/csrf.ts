@@ -1,4 +1,7 @@
+import { UnauthorisedError } from '../errors.js';
+import type { SessionConfig } from '../options/session-config.js';
 import type { AntiCsrfMode, TokenTransferMethod } from '../options/wire-options.js';
+import type { HttpRequest } from '../util/http-exchange.js';
 
 const SAFE_METHODS: readonly string[] = ['get', 'head', 'options', 'trace'];
 /** `none` is an address that the user typed, or a bookmark. `same-site` is a neighbour, which a list of origins excludes. */
@@ -62,4 +65,25 @@ export function isAllowedOrigin(
   if (allowedOrigins === undefined || SAFE_METHODS.includes(request.method)) return true;
   if (request.origin !== undefined) return allowedOrigins.includes(request.origin);
   return request.secFetchSite === undefined || OWN_SITES.includes(request.secFetchSite);
+}
+
+/**
+ * Refuses a request by cookie whose origin is not among `allowedOrigins` (S070). The tokens stay, because the page of
+ * another site must not be able to end a session.
+ *
+ * @throws {UnauthorisedError} the origin is not allowed
+ */
+export function assertAllowedOrigin(
+  request: HttpRequest,
+  { allowedOrigins }: Pick<SessionConfig, 'allowedOrigins'>,
+): void {
+  const isAllowed = isAllowedOrigin(allowedOrigins, {
+    method: request.getMethod(),
+    origin: request.getHeaderValue('origin'),
+    secFetchSite: request.getHeaderValue('sec-fetch-site'),
+  });
+  if (isAllowed) return;
+  throw new UnauthorisedError('The origin of the request is not among allowedOrigins', {
+    clearTokens: false,
+  });
 }

@@ -3,7 +3,7 @@ import { isExactOrigin } from '../util/hosts.js';
 const SESSION_HEADERS = ['rid', 'fdi-version', 'anti-csrf', 'authorization', 'st-auth-mode'] as const;
 
 /**
- * What `app.enableCors` takes of {@link sessionCorsOptions}.
+ * The CORS options that {@link sessionCorsOptions} returns for `app.enableCors`.
  *
  * @publicApi
  */
@@ -16,7 +16,7 @@ export interface SessionCorsOptions {
 }
 
 /**
- * Request headers that browser clients send and that CORS therefore has to allow. SuperTokens calls it
+ * Returns the request headers of browser clients, which CORS has to allow. SuperTokens calls it
  * `getAllCORSHeaders`.
  *
  * @returns a new array, in a fixed order
@@ -28,7 +28,7 @@ export function sessionCorsHeaders(): string[] {
 }
 
 /**
- * CORS options for sessions, for `app.enableCors(...)` on Express and Fastify. Response headers need no mention: they
+ * Returns CORS options for sessions, for `app.enableCors(...)` on Express and Fastify. Response headers need no mention: they
  * are exposed as they are written.
  *
  * @param options.origins origins of the websites, `https://shop.example.com` for example: scheme, host and port, nothing more

@@ -241,6 +241,11 @@ export class TokenTransport {
   }
 }
 
+/** Returns the transfer method that a request does not use. */
+export function otherMethod(method: TokenTransferMethod): TokenTransferMethod {
+  return method === 'cookie' ? 'header' : 'cookie';
+}
+
 function hasCookieNamed(request: HttpRequest, name: string): boolean {
   if (request.getCookieValue(name) !== undefined) return true;
   // a cookie parser may have made something else of the value than a string

@@ -2,7 +2,7 @@ import { readHostname, isIpAddress } from './domains.js';
 import { registrableDomain } from './public-suffix.js';
 import type { AntiCsrfMode, CookieSameSite } from './wire-options.js';
 
-/** Where API and website live, both normalised; what the decisions about cookies are made from. */
+/** The normalised addresses of API and website, on which the defaults of cookies depend. */
 export interface Sites {
   readonly apiDomain: string;
   readonly apiSite: string;
@@ -11,15 +11,15 @@ export interface Sites {
 }
 
 /**
- * SameSite of the cookies where none is configured: `none` when browsers count API and website to different sites,
- * which they also do when only the schemes differ.
+ * Returns the default SameSite of the cookies: `none` when browsers count API and website to different sites, which they
+ * also do when only the schemes differ.
  */
 export function defaultCookieSameSite(sites: Sites): CookieSameSite {
   const sameScheme = new URL(sites.apiDomain).protocol === new URL(sites.websiteOrigin).protocol;
   return sameScheme && sites.apiSite === sites.websiteSite ? 'lax' : 'none';
 }
 
-/** Anti-CSRF mode where none is configured: SameSite protects, except where it is `none`. */
+/** Returns the default anti-CSRF mode. SameSite protects, unless it is `none`. */
 export function defaultAntiCsrf(cookieSameSite: CookieSameSite): AntiCsrfMode {
   return cookieSameSite === 'none' ? 'VIA_CUSTOM_HEADER' : 'NONE';
 }
@@ -39,10 +39,10 @@ export function isInsecureSameSiteNone(input: {
 }
 
 /**
- * What is wrong with a cookie `Domain` on answers of the API; browsers drop such cookies without a word.
+ * Checks the `Domain` of cookies in responses of the API, because browsers silently drop cookies with a wrong one.
  *
  * @param scope a normalised session scope
- * @returns `foreign`: the API's host is not below it; `public-suffix`: unrelated parties share it; undefined: nothing
+ * @returns `foreign`: the API's host is not below it; `public-suffix`: unrelated parties share it; undefined: no problem
  * @see RFC 6265bis, 5.7, steps on the domain attribute
  */
 export function cookieDomainProblem(

@@ -3,12 +3,12 @@ import { isLocalName } from '../util/hosts.js';
 import { registrableDomain } from './public-suffix.js';
 
 const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
-/** `supertokens://` is what some connection URIs carry. */
+/** Some connection URIs begin with `supertokens://`. */
 const KNOWN_SCHEME = /^(?:https?|supertokens):\/\//i;
 
 /**
- * The origin in what a person wrote as a domain: scheme and host, with the port where it is not the scheme's own.
- * Without a scheme, local names and IP addresses get `http://` and everything else `https://`.
+ * Returns the origin of a domain as written by a person: scheme and host, with the port if it is not the default of the
+ * scheme. Without a scheme, local names and IP addresses get `http://`, other names `https://`.
  *
  * @throws {Error} "Please provide a valid domain name"
  */
@@ -20,8 +20,8 @@ export function normaliseDomain(text: string): string {
 }
 
 /**
- * The path in what a person wrote: `/` in front, none at the end, escaped as in a URL; the empty string for the root.
- * Letter case is kept. A whole URL or a domain with a path is accepted, too.
+ * Returns the path of a text as written by a person: `/` in front, none at the end, escaped as in a URL; the empty string
+ * for the root. Letter case is kept. A whole URL or a domain with a path is accepted, too.
  *
  * @throws {Error} "Please provide a valid URL path"
  */
@@ -34,8 +34,8 @@ export function normalisePath(text: string): string {
 }
 
 /**
- * The `Domain` of cookies in what a person wrote: a host name, with a leading dot iff the text has one as its very
- * first character. Local names and IP addresses never keep the dot.
+ * Returns the `Domain` of cookies for a text as written by a person: a host name, with a leading dot only if the text begins
+ * with one. Local names and IP addresses never keep the dot.
  *
  * @throws {Error} "Please provide a valid sessionScope"
  */
@@ -48,7 +48,7 @@ export function normaliseSessionScope(text: string): string {
 }
 
 /**
- * The site a browser counts a domain to when it decides whether a request is same-site.
+ * Returns the site to which browsers count a domain when they decide whether a request is same-site.
  *
  * @param domain a normalised domain
  * @returns the registrable domain; `localhost` for local names, IPv4 addresses and `[::1]`; another IPv6 address itself

@@ -6,7 +6,7 @@ export type Method<F extends (...args: never[]) => unknown> = {
 }['call'];
 
 /** Accepts text and hands it to `parse`. */
-export function text<Read = string>(parse: (text: string) => Read): Check<string, Read> {
+export function text<Read>(parse: (text: string) => Read): Check<string, Read> {
   return (value) => {
     if (typeof value !== 'string') throw new Error('text is expected');
     return parse(value);
@@ -81,7 +81,7 @@ export function objectWith<T extends object>(
 /** The same check for a secret: messages do not show the value. */
 export function secret<Given, Read>(check: Check<Given, Read>): Check<Given, Read> {
   const hidden: Check<Given, Read> = (value, place) => check(value, place);
-  return Object.assign(hidden, { hidesValue: true });
+  return Object.assign(hidden, { hasOwnMessage: true });
 }
 
 /** True for an object that has a method of that name, of its own or of its class. */

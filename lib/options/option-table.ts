@@ -19,8 +19,8 @@ export interface OptionPlace {
  */
 export interface Check<Given, Read = Given> {
   (value: unknown, place: OptionPlace): Read;
-  /** True for secrets: messages then do not show the value. */
-  readonly hidesValue?: boolean;
+  /** True if the message of the error stands alone, without the value: for secrets, and if the message names the value. */
+  readonly hasOwnMessage?: boolean;
   /** Never set: carries the type that users write. */
   readonly given?: Given;
 }
@@ -176,7 +176,7 @@ function readOption(row: Option<unknown, unknown>, value: unknown, place: Option
     const message = error instanceof Error ? error.message : String(error);
     problems.push({
       path,
-      message: row.check.hidesValue === true ? message : `${show(value)} does not work: ${message}`,
+      message: row.check.hasOwnMessage === true ? message : `${show(value)} does not work: ${message}`,
     });
     return row.fallback;
   }

@@ -1,7 +1,7 @@
 import { getDomain } from 'tldts';
 
 /**
- * The part of a host name that one party registered, by the public suffix list with its private section.
+ * Returns the part of a host name that one party registered, by the public suffix list with its private section.
  *
  * @param hostname lower-case host name without port
  * @returns `test.co.uk` for `a.b.test.co.uk`; undefined when the name is itself a public suffix (`github.io`, `com`),

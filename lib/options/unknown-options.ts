@@ -1,10 +1,10 @@
 import type { ConfigProblem } from '../errors.js';
 
 /**
- * Option names that nothing reads, each with the known name it is probably meant to be. One whose value is undefined counts as
- * not given, as everywhere.
+ * Returns a problem for each unknown option name, with the known name that is closest. An option whose value is undefined
+ * counts as absent.
  *
- * @param prefix put before the names in the problems' paths, `appInfo.` for example
+ * @param prefix stands before the names in the paths of problems, `appInfo.` for example
  */
 export function findUnknownOptions(
   options: object,

@@ -68,7 +68,7 @@ const defaultHeaderName: NameForTokenType = (_req, tokenType) =>
 
 /** The options for cookies, headers, anti-CSRF, keys and status codes. */
 export const WIRE_OPTIONS = {
-  /** Where the application lives. */
+  /** The names and addresses of the application. */
   appInfo: required<AppInfoOptions, ResolvedAppInfo | undefined>(
     readAppInfo,
     'give { appName, apiDomain, websiteDomain }',
@@ -190,6 +190,13 @@ export const WIRE_OPTIONS = {
    * @defaultValue 403
    */
   invalidClaimStatusCode: option(wholeNumber(300, 599), 403),
+  /**
+   * Whether the response to a failed claim check shows the values that were expected and found, as SuperTokens does. By default
+   * it shows the ids of the validators and why each failed, because an expected value names the role that opens the route.
+   * `errorHandlers.onInvalidClaim` gets the values in any case.
+   * @defaultValue false
+   */
+  showClaimValues: option(trueOrFalse, false),
 };
 
 /**

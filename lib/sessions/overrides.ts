@@ -1,8 +1,8 @@
 import { SessionConfigError } from '../errors.js';
 import { SESSION_ROUTES, type RouteFunction } from '../options/session-routes.js';
-import type { ApiInterface } from './api.interface.js';
+import type { ApiInterface } from './session-api.js';
 import type { RecipeInterface } from './recipe.interface.js';
-import type { SessionRecipe } from './recipe-implementation.js';
+import type { SessionRecipe } from './session-recipe.js';
 
 const FUNCTION_NAMES: Readonly<Record<keyof RecipeInterface, true>> = {
   createNewSession: true,
@@ -39,38 +39,36 @@ function apiNames(): Readonly<Record<RouteFunction | 'verifySession', true>> {
 }
 
 /**
- * Lays `override.functions` over the recipe and lets the recipe call its siblings through the result.
+ * Puts the functions that `override.functions` replaces onto the recipe, as a subclass would.
  *
  * A function that the override leaves out stays the original: unlike a route, a recipe without one cannot work.
  *
- * @throws {SessionConfigError} what came back is no such object
+ * @throws {SessionConfigError} the override returned no such object
  * @see docs/protocol/sdk.md §14.1
  */
 export function applyFunctionOverrides(
   recipe: SessionRecipe,
   override: ((original: RecipeInterface) => RecipeInterface) | undefined,
-): RecipeInterface {
+): SessionRecipe {
   if (override === undefined) return recipe;
-  const original = asPlainObject(recipe);
-  const replaced = replacements('override.functions', override(original), FUNCTION_NAMES);
-  const overridden: RecipeInterface = { ...original, ...replaced };
-  const isReplaced = (name: string): boolean => Reflect.get(overridden, name) !== Reflect.get(original, name);
-  recipe.useOverrides(overridden, Object.keys(overridden).filter(isReplaced));
-  return overridden;
+  const original = bindFunctions(recipe);
+  const returned = readOverride('override.functions', override(original), FUNCTION_NAMES);
+  const replaced = Object.entries(returned).filter(([name, value]) => value !== Reflect.get(original, name));
+  return Object.assign(recipe, Object.fromEntries(replaced));
 }
 
 /**
  * Lays `override.apis` over the API functions. One that is left out or undefined switches its route off; the guard's
  * cannot be switched off.
  *
- * @throws {SessionConfigError} what came back is no such object
+ * @throws {SessionConfigError} the override returned no such object
  */
 export function applyApiOverrides(
   original: ApiInterface,
   override: ((original: ApiInterface) => ApiInterface) | undefined,
 ): ApiInterface {
   if (override === undefined) return original;
-  const { verifySession = original.verifySession, ...routes } = replacements(
+  const { verifySession = original.verifySession, ...routes } = readOverride(
     'override.apis',
     override(original),
     API_NAMES,
@@ -78,8 +76,8 @@ export function applyApiOverrides(
   return { ...routes, verifySession };
 }
 
-/** The methods as own functions, so that `{ ...original }` has them, too. */
-export function asPlainObject(recipe: RecipeInterface): RecipeInterface {
+/** Returns the recipe's methods as own functions, so that `{ ...original }` has them, too. */
+function bindFunctions(recipe: SessionRecipe): RecipeInterface {
   const functions = Object.keys(FUNCTION_NAMES).map((name) => {
     const method: unknown = Reflect.get(recipe, name);
     if (typeof method !== 'function') throw new TypeError(`The session recipe has no function ${name}`);
@@ -88,8 +86,8 @@ export function asPlainObject(recipe: RecipeInterface): RecipeInterface {
   return Object.fromEntries(functions) as unknown as RecipeInterface;
 }
 
-/** A misspelt name, or a class instance whose methods a spread would lose, must not be ignored in silence. */
-function replacements<T extends object>(
+/** Refuses a misspelt name, and a class instance whose methods a spread would lose: neither must be ignored in silence. */
+function readOverride<T extends object>(
   path: string,
   returned: T,
   names: Readonly<Record<keyof T, true>>,

@@ -1,75 +1,23 @@
 import { inspect } from 'node:util';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
-import type { TokenTransferMethod } from '../options/wire-options.js';
 import { InvalidClaimsError, UnauthorisedError } from '../errors.js';
-import { parseWithoutVerifying, accessTokenInfo } from '../tokens/access-token.js';
-import { lengthOfNewAccessToken } from '../tokens/access-token-claims.js';
-import { withoutProtectedClaims } from '../tokens/reserved-claims.js';
-import { toEventSource, type SessionEvents } from '../events/session-events.js';
-import type { Clock } from '../util/clock.js';
-import { deepFreeze, type JsonObject } from '../util/json.js';
-import { withRequest, type UserContext } from '../util/user-context.js';
-import { buildFrontToken } from '../tokens/front-token.js';
 import { createExchange } from '../http/create-exchange.js';
 import type { SessionRequest } from '../http/session-request.js';
-import type { TokenTransport } from '../http/token-transport.js';
-import { changedNames, mergePayload, toPayloadUpdate } from './merge-payload.js';
-import type { PrepareContext } from './prepare-context.js';
-import type { RecipeInterface, RegeneratedAccessToken, SessionInformation } from './recipe.interface.js';
-import { revokeOtherSessions } from './revoke-other-sessions.js';
-import type { SessionLifetimes } from './session-lifetimes.js';
-
-/** What a container starts from. */
-export interface SessionState {
-  readonly sessionHandle: string;
-  /** Primary user id. */
-  readonly userId: string;
-  readonly recipeUserId: string;
-  readonly tenantId: string;
-  readonly accessToken: string;
-  /** Milliseconds since the epoch. */
-  readonly accessTokenExpiryMs: number;
-  readonly accessTokenPayload: JsonObject;
-  /** Known after creation and refresh only. */
-  readonly refreshToken: { readonly token: string; readonly expiry: number } | undefined;
-  readonly antiCsrfToken: string | undefined;
-  /** Whether the client does not have this access token yet. */
-  readonly accessAndFrontTokenUpdated: boolean;
-  /** When the token that the client presented expires, where the core has put another one in its place. */
-  readonly presentedTokenExpiryMs?: number;
-}
-
-/** What every container of one module shares. */
-export interface SessionContainerContext {
-  readonly recipe: RecipeInterface;
-  readonly transport: TokenTransport;
-  readonly events: SessionEvents;
-  readonly clock: Clock;
-  readonly prepareContext: PrepareContext;
-  readonly lifetimes: SessionLifetimes;
-  /** Called with each use in a request; absent where nobody wants to know. */
-  readonly noteUse?: (sessionHandle: string, userContext: UserContext) => void;
-}
+import type { TokenTransferMethod } from '../options/wire-options.js';
+import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access-token-claims.js';
+import { buildFrontToken } from '../tokens/front-token.js';
+import type { JsonObject } from '../util/json.js';
+import { withRequest, type UserContext } from '../util/user-context.js';
+import { changedNames, mergePayload, toPayloadUpdate } from './payload.js';
+import type { RecipeContext } from './recipe-dependencies.js';
+import type { RegeneratedAccessToken, SessionInformation } from './stored-sessions.interface.js';
+import { revokeOtherSessions } from './revoke.js';
+import { stateAfterRegeneration, type AllSessionTokens, type SessionState } from './session-state.js';
 
 interface Attachment {
   readonly request: SessionRequest;
   readonly transferMethod: TokenTransferMethod;
-}
-
-/**
- * All tokens of a session. Whoever holds them is the user: never log or store them.
- *
- * @publicApi
- */
-export interface AllSessionTokens {
-  readonly accessToken: string;
-  /** Known right after creation and refresh only. */
-  readonly refreshToken: string | undefined;
-  readonly frontToken: string;
-  readonly antiCsrfToken: string | undefined;
-  /** Whether the client does not have the access and front token yet. */
-  readonly accessAndFrontTokenUpdated: boolean;
 }
 
 /**
@@ -88,7 +36,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
   /** @internal */
   constructor(
     private state: SessionState,
-    private readonly context: SessionContainerContext,
+    private readonly context: RecipeContext,
   ) {}
 
   /** The stable id of the session. No credential: it may be logged. */
@@ -115,7 +63,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     return this.state.accessToken;
   }
 
-  /** @internal When the token expires that the client presented, milliseconds since the epoch; its replacement may live longer. */
+  /** @internal The expiry of the token that the client presented, in milliseconds since the epoch. */
   getPresentedTokenExpiry(): number {
     return this.state.presentedTokenExpiryMs ?? this.state.accessTokenExpiryMs;
   }
@@ -239,21 +187,13 @@ export class SessionContainer<Payload extends object = JsonObject> {
       userContext: ctx,
     });
     if (result.accessTokenPayloadUpdate !== undefined) {
-      // Nothing but what was fetched: the rest of the token's payload may be older than what is stored.
+      // Only the fetched values are stored: the rest of the token's payload may be older than the stored one.
       const fetched = changedNames(accessTokenPayload, result.accessTokenPayloadUpdate);
       await this.storePayloadUpdate(withoutProtectedClaims(fetched), ctx);
     }
     if (result.invalidClaims.length === 0) return;
-    this.context.events.emit({
-      type: 'session.claims-rejected',
-      timeMs: this.context.clock.now(),
-      sessionHandle: this.state.sessionHandle,
-      userId,
-      recipeUserId,
-      tenantId: this.state.tenantId,
-      ...toEventSource(ctx),
-      failedClaimIds: result.invalidClaims.map((claim) => claim.id),
-    });
+    const failedClaimIds = result.invalidClaims.map((claim) => claim.id);
+    this.context.reports.claimsRejected(this.state, failedClaimIds, ctx);
     throw new InvalidClaimsError(result.invalidClaims);
   }
 
@@ -319,7 +259,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     this.attach({ request, response, userContext: ctx }, input.transferMethod);
   }
 
-  /** @internal The same for callers that have the session request. */
+  /** @internal As {@link attachToRequestResponse}, for callers that have a session request. */
   attach(request: SessionRequest, transferMethod: TokenTransferMethod): void {
     this.attachment = { request, transferMethod };
     this.context.noteUse?.(this.state.sessionHandle, request.userContext);
@@ -352,12 +292,12 @@ export class SessionContainer<Payload extends object = JsonObject> {
     );
   }
 
-  /** Not that of the token, which may be older. */
+  /** The stored payload: that of the token may be older. */
   private async storedPayload(userContext: UserContext): Promise<JsonObject> {
     return (await this.information(userContext)).customClaimsInAccessTokenPayload;
   }
 
-  /** Before anything is stored that the client could never be told. */
+  /** Called before anything is stored that could not be sent to the client. */
   private assertTokenFits(newAccessTokenPayload: JsonObject, userContext: UserContext): void {
     if (this.attachment === undefined) return;
     const { request, transferMethod } = this.attachment;
@@ -367,28 +307,14 @@ export class SessionContainer<Payload extends object = JsonObject> {
 
   private adopt(regenerated: RegeneratedAccessToken | undefined, userContext: UserContext): void {
     if (regenerated === undefined) throw sessionGone();
-    if (regenerated.accessToken === undefined) {
-      // It expired during this request, or is older than a proof of who the user is: what is stored counts, and the client
-      // gets it with its next refresh.
-      const accessTokenPayload = this.context.lifetimes.payloadWithoutNewerProof(
-        this.state.accessTokenPayload,
-        regenerated.session.userDataInJWT,
-      );
-      this.state = { ...this.state, accessTokenPayload: deepFreeze(accessTokenPayload) };
-      return;
-    }
-    const { token, expiry } = regenerated.accessToken;
-    this.state = {
-      ...this.state,
-      accessToken: token,
-      accessTokenExpiryMs: expiry,
-      accessTokenPayload: readTokenPayload(token, regenerated.session.userDataInJWT),
-      accessAndFrontTokenUpdated: true,
-    };
-    if (this.attachment) this.writeAccessToken(this.attachment, userContext);
+    this.state = stateAfterRegeneration(this.state, regenerated, this.context.lifetimes);
+    if (regenerated.accessToken === undefined || this.attachment === undefined) return;
+    const { request, transferMethod } = this.attachment;
+    const tokens = { accessToken: this.state.accessToken, frontToken: this.frontToken() };
+    this.context.transport.writeTokens({ ...request, userContext }, transferMethod, tokens);
   }
 
-  /** What a log or a JSON answer shows of a session: never its tokens. */
+  /** The facts of a session that may be logged and sent: never its tokens. */
   toJSON(): { sessionHandle: string; userId: string; recipeUserId: string; tenantId: string } {
     const { sessionHandle, userId, recipeUserId, tenantId } = this.state;
     return { sessionHandle, userId, recipeUserId, tenantId };
@@ -397,11 +323,6 @@ export class SessionContainer<Payload extends object = JsonObject> {
   /** @internal The same for `console.log` and `util.inspect`. */
   [inspect.custom](): object {
     return this.toJSON();
-  }
-
-  private writeAccessToken({ request, transferMethod }: Attachment, userContext: UserContext): void {
-    const tokens = { accessToken: this.state.accessToken, frontToken: this.frontToken() };
-    this.context.transport.writeTokens({ ...request, userContext }, transferMethod, tokens);
   }
 
   private frontToken(): string {
@@ -426,10 +347,14 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 }
 
-/** What the application sees as the payload of a token that the core has just issued: frozen. */
-export function readTokenPayload(accessToken: string, userDataInJWT: JsonObject): JsonObject {
-  const parsed = parseWithoutVerifying(accessToken);
-  return deepFreeze(parsed === undefined ? { ...userDataInJWT } : accessTokenInfo(parsed).payload);
+/**
+ * Returns the live session of a state. Every way to a session leads through here, so that none of them misses its end.
+ *
+ * @throws {UnauthorisedError} the session has reached its absolute end
+ */
+export function openSession(state: SessionState, context: RecipeContext): SessionContainer {
+  context.lifetimes.assertNotOver(state.accessTokenPayload);
+  return new SessionContainer(state, context);
 }
 
 function sessionGone(): UnauthorisedError {

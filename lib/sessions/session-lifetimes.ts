@@ -1,4 +1,5 @@
-import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/reserved-claims.js';
+import { accessTokenInfo, parseWithoutVerifying } from '../tokens/access-token.js';
+import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import { readLifetime, type SessionLifetime } from '../options/feature-options.js';
 import { type ConfigProblem, UnauthorisedError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
@@ -161,4 +162,19 @@ function notRecorded(): Error {
   return new Error(
     'The time of authentication is not recorded: put AuthenticationTimeClaim into the option claims of SessionModule, or set lifetime',
   );
+}
+
+/**
+ * Returns when the access token that a session was verified with expires, or the session itself where that is earlier, in
+ * milliseconds since the epoch. A token that the core put in its place does not count, because a connection does not hand it to its
+ * client. The tokens of a SuperTokens Core may outlive the absolute end, which such a Core does not know.
+ */
+export function sessionEndTime(session: {
+  getAccessToken(): string;
+  getPresentedTokenExpiry(): number;
+}): number {
+  const parsed = parseWithoutVerifying(session.getAccessToken());
+  if (parsed === undefined) return 0;
+  const expiryMs = session.getPresentedTokenExpiry();
+  return Math.min(expiryMs, endOfSessionMs(accessTokenInfo(parsed).payload) ?? expiryMs);
 }

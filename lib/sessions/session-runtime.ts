@@ -1,30 +1,79 @@
-import type { SessionConfig } from '../options/session-config.js';
 import type { CoreClient } from '../core/core-client.js';
-import type { VerifyRequest } from './api-implementation.js';
-import type { ApiInterface } from './api.interface.js';
-import type { ClaimChecks } from './claim-checks.js';
-import type { CreateSessionFlow } from './create-session-flow.js';
-import type { GetSessionFlow } from './get-session-flow.js';
-import type { RefreshSessionFlow } from './refresh-session-flow.js';
+import { createSessionRequest, type SessionRequest } from '../http/session-request.js';
+import type { SessionConfig } from '../options/session-config.js';
+import type { MaybePromise } from '../util/maybe-promise.js';
+import type { UserContext } from '../util/user-context.js';
 import type { ErrorResponder } from './error-responder.js';
-import type { PrepareContext } from './prepare-context.js';
-import type { RecipeInterface } from './recipe.interface.js';
-import type { UserSessions } from './user-sessions.js';
+import { applyApiOverrides } from './overrides.js';
+import type { PrepareContext, RecipeDependencies } from './recipe-dependencies.js';
+import type { VerifySessionOptions } from './recipe.interface.js';
+import { ensureRequestState, getExchange } from './request-state.js';
+import { apiInput, createApi, verifyRequest, type ApiInterface } from './session-api.js';
+import type { SessionContainer } from './session-container.js';
+import type { SessionRecipe, SessionVerbs } from './session-recipe.js';
+import { UserSessions } from './user-sessions.js';
 
-/** Everything that one module instance is made of; two instances share nothing. */
-export interface SessionRuntime {
+/** The recipe of one module instance, and the functions of its routes and its guard. Two instances share nothing. */
+export class SessionRuntime {
   readonly config: SessionConfig;
   readonly core: CoreClient;
-  readonly recipe: RecipeInterface;
-  readonly api: ApiInterface;
-  /** What the guard asks; without a promise where there is nothing to wait for. */
-  readonly verifyRequest: VerifyRequest;
-  readonly creation: CreateSessionFlow;
-  readonly verification: GetSessionFlow;
-  readonly refreshing: RefreshSessionFlow;
-  readonly claimChecks: ClaimChecks;
-  readonly errorResponder: ErrorResponder;
-  /** What stands behind the routes for users' own sessions; undefined where there are none. */
-  readonly userSessions: UserSessions | undefined;
   readonly prepareContext: PrepareContext;
+  readonly verbs: SessionVerbs;
+  readonly api: ApiInterface;
+  /** The functions of the routes for users' own sessions; undefined without the option `userSessionRoutes`. */
+  readonly userSessions: UserSessions | undefined;
+  private readonly isVerifySessionReplaced: boolean;
+
+  constructor(
+    dependencies: RecipeDependencies,
+    readonly recipe: SessionRecipe,
+    readonly errorResponder: ErrorResponder,
+    overrideApis: ((original: ApiInterface) => ApiInterface) | undefined,
+  ) {
+    // Not in the signature: the declaration would name these internal properties.
+    const { config, core, prepareContext, features } = dependencies;
+    this.config = config;
+    this.core = core;
+    this.prepareContext = prepareContext;
+    this.verbs = recipe.verbs;
+    const { userSessionRoutes } = features;
+    this.userSessions = userSessionRoutes && new UserSessions(recipe, userSessionRoutes);
+    const original = createApi(recipe, config);
+    this.api = applyApiOverrides(original, overrideApis);
+    this.isVerifySessionReplaced = this.api.verifySession !== original.verifySession;
+  }
+
+  /** Returns the session request of a call that works for a request of the framework. */
+  createRequest(req: unknown, res: unknown, userContext?: UserContext): SessionRequest {
+    return createSessionRequest(getExchange(req, res), this.prepareContext(userContext));
+  }
+
+  /** As {@link createRequest}; an error of the call then belongs to this module, if the application has several. */
+  claimRequest(req: unknown, res: unknown, userContext?: UserContext): SessionRequest {
+    const request = this.createRequest(req, res, userContext);
+    ensureRequestState(req).errorResponder = this.errorResponder;
+    return request;
+  }
+
+  /**
+   * Verifies the session of a guarded request by the API function `verifySession`.
+   *
+   * @returns as {@link ApiInterface.verifySession}; without a promise if nothing has to be waited for
+   */
+  verifyRequest(
+    request: SessionRequest,
+    options: VerifySessionOptions,
+  ): MaybePromise<SessionContainer | undefined> {
+    return this.isVerifySessionReplaced
+      ? this.callReplacement(request, options)
+      : verifyRequest(this.verbs, this.config, request, options);
+  }
+
+  /** `async`, so that a thenable of the application is awaited and never taken for a session. */
+  private async callReplacement(
+    request: SessionRequest,
+    verifySessionOptions: VerifySessionOptions,
+  ): Promise<SessionContainer | undefined> {
+    return this.api.verifySession({ verifySessionOptions, ...apiInput(request) });
+  }
 }

@@ -4,9 +4,9 @@ import { UnauthorisedError } from '../errors.js';
 import type { SessionRequest } from '../http/session-request.js';
 import type { UserContext } from '../util/user-context.js';
 import type { SessionDevice } from './devices.js';
-import type { GetSessionFlow } from './get-session-flow.js';
-import type { RecipeInterface, SessionInformation } from './recipe.interface.js';
+import type { SessionInformation } from './stored-sessions.interface.js';
 import type { SessionContainer } from './session-container.js';
+import type { SessionRecipe } from './session-recipe.js';
 
 /** Sessions that one answer shows at most. */
 const LISTED_SESSIONS = 200;
@@ -51,8 +51,7 @@ export class UserSessions {
   private readonly isFresh: SessionClaimValidator;
 
   constructor(
-    private readonly recipe: RecipeInterface,
-    private readonly verification: GetSessionFlow,
+    private readonly recipe: SessionRecipe,
     { freshWithinSec }: { readonly freshWithinSec: number },
   ) {
     this.isFresh = AuthenticationTimeClaim.validators.freshWithin(freshWithinSec);
@@ -79,12 +78,14 @@ export class UserSessions {
   /**
    * Ends one session: the one that asks as sign-out does, another one only soon after an authentication.
    *
+   * @param readSessionHandle called after the session that asks has been verified
    * @returns false when the user has no such session
    * @throws {InvalidClaimsError} it is another one, and the authentication is too long ago
    */
-  async revoke(request: SessionRequest, sessionHandle: string): Promise<boolean> {
+  async revoke(request: SessionRequest, readSessionHandle: () => string): Promise<boolean> {
     const { userContext } = request;
     const session = await this.requireSession(request);
+    const sessionHandle = readSessionHandle();
     if (sessionHandle === session.getHandle()) {
       await session.revokeSession(userContext);
       return true;
@@ -113,7 +114,7 @@ export class UserSessions {
   }
 
   private async requireSession(request: SessionRequest): Promise<SessionContainer> {
-    const session = await this.verification.fromRequest(request, { checkDatabase: true });
+    const session = await this.recipe.verbs.verify.fromRequest(request, { checkDatabase: true });
     if (session === undefined) throw new UnauthorisedError('There is no session', { clearTokens: false });
     return session;
   }

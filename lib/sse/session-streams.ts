@@ -3,30 +3,31 @@ import { AsyncSubject, delayWhen, Observable, type MonoTypeOperatorFunction, typ
 import { CoreClient } from '../core/core-client.js';
 import { SessionEvents } from '../events/session-events.js';
 import type { SessionContainer } from '../sessions/session-container.js';
-import { sessionEndTime, type ConnectionTimes } from '../websocket/session-end.js';
+import type { ResolvedSessionOptions } from '../session.options.js';
+import { sessionEndTime } from '../sessions/session-lifetimes.js';
 import { RESOLVED_SESSION_OPTIONS } from '../session.constants.js';
 import { Clock, Deadline } from '../util/clock.js';
 import { errorReason } from '../events/printable.js';
 
 /**
- * Ends streams with their session, for server-sent events and other answers that take long.
+ * Ends streams with their session, for server-sent events and other long responses.
  *
  * @publicApi
  */
 @Injectable()
 export class SessionStreams {
   private readonly logger = new Logger('SessionModule');
-  /** What ends the open streams of each session. */
+  /** The functions that end the open streams, by session handle. */
   private readonly ends = new Map<string, Set<() => void>>();
 
   constructor(
     @Inject(RESOLVED_SESSION_OPTIONS)
-    private readonly options: ConnectionTimes,
+    private readonly options: Pick<ResolvedSessionOptions, 'clockToleranceSec'>,
     private readonly clock: Clock,
     events: SessionEvents,
     private readonly core: CoreClient,
   ) {
-    // One listener for all: an event of one session must not cost something for every stream that is open.
+    // One listener serves all streams, so that an event of one session costs no work for the others.
     events.endings.subscribe((sessionHandle) => this.endStreams(sessionHandle));
   }
 
@@ -39,8 +40,8 @@ export class SessionStreams {
    * Completes a stream when the session is revoked in this process, and at the latest when the access token that it was
    * opened with expires: a browser's `EventSource` then connects again, with the token of its last refresh.
    *
-   * When the stream is opened the core is asked once whether the session still exists, for it may have ended since it was
-   * verified. Until it answers, what the source emits waits; where it cannot be asked, the verification stands.
+   * Opening the stream checks once with the core that the session still exists, because it may have ended since it was
+   * verified. Values of the source wait for the core's response; if the core is unavailable, the verification stands.
    *
    * @example
    * @Sse('prices') prices(@Session() session: SessionContainer) {
@@ -53,7 +54,7 @@ export class SessionStreams {
         const end = (): void => this.end(subscriber);
         const deadline = new Deadline(this.clock);
         subscriber.add(() => deadline.clear());
-        subscriber.add(this.listen(session.getHandle(), end)); // before the core is asked, so that nothing is missed
+        subscriber.add(this.listen(session.getHandle(), end)); // before the call to the core, so that no revocation is missed
         deadline.set(sessionEndTime(session) + this.options.clockToleranceSec * 1000, end);
         const standing = new AsyncSubject<true>();
         const decide = async (): Promise<void> => {
@@ -70,7 +71,7 @@ export class SessionStreams {
     try {
       return (await this.core.getSessionInformation(session.getHandle(), {})) !== undefined;
     } catch {
-      return true; // nothing was learnt: an outage of the core ends no stream of a session that was verified
+      return true; // an outage of the core ends no stream of a verified session
     }
   }
 
@@ -85,11 +86,11 @@ export class SessionStreams {
 
   private endStreams(sessionHandle: string): void {
     const ofSession = this.ends.get(sessionHandle);
-    this.ends.delete(sessionHandle); // who reads a stream may open it again as soon as it ends, and is looked at then
+    this.ends.delete(sessionHandle); // a client may open its stream again as soon as it ends
     for (const end of ofSession ?? []) end();
   }
 
-  /** What a source throws when nobody reads it any longer keeps no other stream open, and ends no process. */
+  /** Catches what a source throws when its stream ends, so that the other streams still end and the process goes on. */
   private end(stream: Subscriber<unknown>): void {
     try {
       stream.complete();

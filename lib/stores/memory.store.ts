@@ -13,20 +13,7 @@ import {
   type StoredDynamicKey,
   type StoredStaticKey,
 } from './session-store.js';
-import { assertStoreOptions } from './store-options.js';
-
-/**
- * Options of `memoryStore`.
- *
- * @publicApi
- */
-export interface MemoryStoreOptions {
-  /**
-   * The largest number of sessions. Beyond it a new session is refused, because making room would sign a user out.
-   * Default 1,000,000: about 700 MB with small payloads.
-   */
-  maxSessions?: number;
-}
+import { MEMORY_STORE_OPTIONS, readStoreOptions, type MemoryStoreOptions } from './store-options.js';
 
 /** The algorithm of a rotating key without a name of its algorithm. */
 const RSA = 'RS256';
@@ -51,13 +38,7 @@ export class MemoryStore extends SessionStore {
 
   constructor(options: MemoryStoreOptions = {}) {
     super();
-    assertStoreOptions('memoryStore', options, ['maxSessions']);
-    this.maxSessions = options.maxSessions ?? 1_000_000;
-    if (!Number.isSafeInteger(this.maxSessions) || this.maxSessions < 1) {
-      throw new TypeError(
-        `memoryStore: maxSessions must be a whole number above 0, not ${String(options.maxSessions)}`,
-      );
-    }
+    this.maxSessions = readStoreOptions('memoryStore', MEMORY_STORE_OPTIONS, options).maxSessions;
   }
 
   /** The number of sessions, including expired ones that are not swept yet. */

@@ -10,8 +10,8 @@ import {
   type SqlSteps,
   postgresDialect,
 } from './sql-client.js';
-import { assertStoreOptions } from './store-options.js';
-import { SqlStore, type SqlStoreOptions } from './sql.store.js';
+import { POSTGRES_STORE_OPTIONS, readStoreOptions, type PostgresStoreOptions } from './store-options.js';
+import { SqlStore } from './sql.store.js';
 
 /**
  * A pool of connections to PostgreSQL: a `Pool` of `pg`, or anything with these two methods.
@@ -42,24 +42,6 @@ export interface PostgresPoolClient {
 }
 
 /**
- * Options of `postgresStore`.
- *
- * @publicApi
- */
-export interface PostgresStoreOptions extends SqlStoreOptions {
-  /**
-   * Whether each connection keeps its prepared statements, under names that begin with `nest_sessions_`. That saves
-   * PostgreSQL the parsing and planning of each statement, about half of its work. Default: true for a `Pool` of `pg`, false
-   * for any other pool, which may not know `pg`'s notation for it.
-   *
-   * A pooler that uses another connection for each statement (pgbouncer in transaction mode, unless its
-   * `max_prepared_statements` is set) loses the names. The first time that happens, the store repeats the statement without
-   * a name and stops using names; false saves that attempt.
-   */
-  preparedStatements?: boolean;
-}
-
-/**
  * Makes a store that keeps sessions in PostgreSQL 14 or newer, for any number of application instances. The tables are those
  * of a SuperTokens Core's PostgreSQL plugin: a database that a Core filled can be taken over, and the other way round.
  *
@@ -76,9 +58,12 @@ export interface PostgresStoreOptions extends SqlStoreOptions {
  * @publicApi
  */
 export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions = {}): SessionStore {
-  assertStoreOptions('postgresStore', options, ['preparedStatements', 'migrate', 'schema', 'tablePrefix']);
-  const { preparedStatements, ...storeOptions } = options;
-  return new SqlStore(new PostgresClient(pool, preparedStatements), storeOptions);
+  const { preparedStatements, ...tables } = readStoreOptions(
+    'postgresStore',
+    POSTGRES_STORE_OPTIONS,
+    options,
+  );
+  return new SqlStore(new PostgresClient(pool, preparedStatements), tables);
 }
 
 /** The longest wait for a connection, whether the pool has none to lend or the server is silent. */
@@ -107,7 +92,7 @@ export class PostgresClient implements SqlClient {
 
   /**
    * @param preparedStatements default: whether the pool is one of `pg`
-   * @throws {TypeError} the pool is none, or the option is no boolean
+   * @throws {TypeError} the pool is none
    */
   constructor(
     private readonly pool: PostgresPool,
@@ -117,9 +102,6 @@ export class PostgresClient implements SqlClient {
       throw new TypeError(
         'postgresStore: give it a pool of connections, for example new Pool() of the package pg',
       );
-    }
-    if (preparedStatements !== undefined && typeof preparedStatements !== 'boolean') {
-      throw new TypeError('postgresStore: preparedStatements must be true or false');
     }
     this.isOfPg = isPoolOfPg(pool);
     this.isPreparing = preparedStatements ?? this.isOfPg;

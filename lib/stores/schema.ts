@@ -11,25 +11,12 @@ import {
   type SqlSteps,
   type SqlTable,
 } from './sql-client.js';
-import { assertStoreOptions } from './store-options.js';
+import { LONGEST_NAME, readStoreOptions, SCHEMA_OPTIONS, type SchemaOptions } from './store-options.js';
 
-/**
- * The place and the names of the tables.
- *
- * @publicApi
- */
-export interface SchemaOptions {
-  /**
-   * PostgreSQL schema, lower case; made if it is missing. Default: the first schema of the connection's `search_path`,
-   * usually `public`. If another schema of that path has sessions, no table is made, because it would hide them. A Core
-   * calls this option `postgresql_table_schema`.
-   */
-  schema?: string;
-  /**
-   * A prefix of each table name, followed by an underscore: `st` makes `st_session_info`. Lower case. Default none. A Core
-   * calls this option `postgresql_table_names_prefix`.
-   */
-  tablePrefix?: string;
+/** The checked options that place and name the tables. */
+export interface TableNames {
+  readonly schema?: string | undefined;
+  readonly tablePrefix?: string | undefined;
 }
 
 /** The tables of a store. */
@@ -67,11 +54,6 @@ const REQUIRED_COLUMNS = [
 /** The options of the stores that do not change the statements. */
 const OPTIONS_WITHOUT_TABLES = ['migrate', 'preparedStatements', 'synchronous', 'busyTimeoutMs'];
 
-const IDENTIFIER = /^[a-z_][a-z0-9_]*$/;
-/** PostgreSQL truncates longer names silently. */
-const MAX_IDENTIFIER_LENGTH = 63;
-const LONGEST_NAME = 'session_access_token_signing_keys';
-
 /**
  * Returns the statements that make the tables, for applications that run migrations themselves (`migrate: false`). The
  * names, columns and formats are those of a SuperTokens Core, so each can take over the other's tables.
@@ -90,9 +72,9 @@ export function schemaSql(engine: 'sqlite' | 'postgres', options: SchemaOptions 
   if (engine !== 'sqlite' && engine !== 'postgres') {
     throw new TypeError(`schemaSql: the engine must be 'sqlite' or 'postgres', not ${String(engine)}`);
   }
-  assertStoreOptions('schemaSql', options, ['schema', 'tablePrefix', ...OPTIONS_WITHOUT_TABLES]);
+  const names = readStoreOptions('schemaSql', SCHEMA_OPTIONS, options, OPTIONS_WITHOUT_TABLES);
   const dialect = engine === 'sqlite' ? sqliteDialect : postgresDialect;
-  const tables = sessionTables(engine === 'sqlite' ? withoutSchema(options) : options);
+  const tables = sessionTables(engine === 'sqlite' ? withoutSchema(names) : names);
   const statements = [
     ...(tables.schema === undefined ? [] : [`CREATE SCHEMA IF NOT EXISTS ${quoted(tables.schema)}`]),
     ...createTables(dialect, tables),
@@ -106,12 +88,8 @@ export function schemaSql(engine: 'sqlite' | 'postgres', options: SchemaOptions 
     .join('');
 }
 
-/** Returns the names of the tables, with the prefix. @throws {TypeError} a name cannot be used */
-export function sessionTables({ schema, tablePrefix }: SchemaOptions): SessionTables {
-  if (schema !== undefined) assertIdentifier('schema', schema, MAX_IDENTIFIER_LENGTH);
-  if (tablePrefix !== undefined) {
-    assertIdentifier('tablePrefix', tablePrefix, MAX_IDENTIFIER_LENGTH - LONGEST_NAME.length - 1);
-  }
+/** Returns the names of the tables, with the prefix. */
+export function sessionTables({ schema, tablePrefix }: TableNames): SessionTables {
   const prefix = tablePrefix === undefined ? '' : `${tablePrefix}_`;
   const table = (ending: string): SqlTable => {
     const name = `${prefix}${ending}`;
@@ -264,18 +242,9 @@ function quoted(identifier: string): string {
   return `"${identifier}"`;
 }
 
-function withoutSchema({ schema, ...options }: SchemaOptions): SchemaOptions {
+function withoutSchema({ schema, ...options }: TableNames): TableNames {
   if (schema !== undefined) throw new TypeError('schema: SQLite has none; use tablePrefix');
   return options;
-}
-
-function assertIdentifier(option: string, name: unknown, maxLength: number): void {
-  if (typeof name !== 'string' || !IDENTIFIER.test(name) || name.length > maxLength) {
-    throw new TypeError(
-      `${option}: must be 1 to ${maxLength} lower-case letters, digits or underscores and not begin with a digit, ` +
-        `not ${JSON.stringify(name)}`,
-    );
-  }
 }
 
 /** The condition for the app of all our rows; a Core with several apps keeps others beside it. */

@@ -239,6 +239,7 @@ class WriteLane {
   private giveUpLate(error: unknown): void {
     this.failures++;
     const oldest = this.failures - (this.retry.attempts - 1);
-    while (this.waiting[0] !== undefined && this.waiting[0].since <= oldest) this.waiting.shift()?.giveUp(error);
+    while (this.waiting[0] !== undefined && this.waiting[0].since <= oldest)
+      this.waiting.shift()?.giveUp(error);
   }
 }

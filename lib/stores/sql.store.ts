@@ -20,19 +20,15 @@ import {
   toSessionHandle,
   toSessionKey,
   toSessionRow,
-  type SchemaOptions,
+  type TableNames,
 } from './schema.js';
 import type { SqlClient, SqlQuery, SqlSteps, SqlValue } from './sql-client.js';
 import { SqlConnection, DEFAULT_RETRY, type RetryPolicy } from './sql-connection.js';
 import { SqlKeyStore } from './sql-keys.js';
 
-/** The options that all SQL stores have. */
-export interface SqlStoreOptions extends SchemaOptions {
-  /**
-   * Makes and completes the tables before the first statement. Default true. With false the store uses the tables as
-   * they are; `schemaSql` returns the statements that make them.
-   */
-  migrate?: boolean;
+/** The checked options that all SQL stores have. */
+export interface SqlStoreOptions extends TableNames {
+  readonly migrate?: boolean | undefined;
 }
 
 const THE_SESSION = `${OURS} AND tenant_id = $1 AND session_handle = $2`;
@@ -50,12 +46,8 @@ const THE_SESSION = `${OURS} AND tenant_id = $1 AND session_handle = $2`;
 export class SqlStore extends SqlKeyStore {
   private sweepPosition: number | undefined;
 
-  /** @throws {TypeError} an option cannot be used */
   constructor(client: SqlClient, options: SqlStoreOptions = {}, retry: RetryPolicy = DEFAULT_RETRY) {
     const { migrate: isMigrating = true } = options;
-    if (typeof isMigrating !== 'boolean') {
-      throw new TypeError(`migrate: must be true or false, not ${JSON.stringify(isMigrating)}`);
-    }
     const tables = sessionTables(options);
     super(new SqlConnection(client, tables, { isMigrating, retry }), tables);
   }

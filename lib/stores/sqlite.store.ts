@@ -1,7 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { SingleFlight } from '../util/single-flight.js';
 import { StoreSetupError, type SessionStore } from './session-store.js';
-import type { SchemaOptions } from './schema.js';
 import {
   type SqlClient,
   type SqlQuery,
@@ -10,9 +9,9 @@ import {
   type SqlValue,
   sqliteDialect,
 } from './sql-client.js';
-import { assertStoreOptions } from './store-options.js';
+import { readStoreOptions, SQLITE_STORE_OPTIONS, type SqliteStoreOptions } from './store-options.js';
 import { SQLITE_RETRY } from './sql-connection.js';
-import { SqlStore, type SqlStoreOptions } from './sql.store.js';
+import { SqlStore } from './sql.store.js';
 
 /**
  * An open SQLite database, with the methods that the store calls: a `DatabaseSync` of `node:sqlite`, or a `Database` of
@@ -39,26 +38,6 @@ export interface SqliteStatement {
 }
 
 /**
- * Options of `sqliteStore`.
- *
- * @publicApi
- */
-export interface SqliteStoreOptions extends Pick<SqlStoreOptions, 'migrate' | 'tablePrefix'> {
-  /**
-   * When a write is complete. Default `FULL`: when the disk has it, so that no acknowledged write is ever lost. With
-   * `NORMAL` a crash of the process still loses no write, but a power cut may undo the last moments: sessions that were just
-   * created are then gone, and sessions that were just revoked are back. `NORMAL` is about ten times faster.
-   */
-  synchronous?: 'FULL' | 'NORMAL';
-  /**
-   * The wait of one attempt for another process that is writing, milliseconds. It blocks this process, all its requests included.
-   * Default 0: writes are tried again for about five seconds, with pauses that do not block; after that they fail as the store
-   * being unavailable. Reads do not wait for a writer.
-   */
-  busyTimeoutMs?: number;
-}
-
-/**
  * Makes a store that keeps sessions in a SQLite file: they survive a restart, and no server is needed. Several processes on
  * one machine may share the file; it must not be on a network drive. Only its owner may read it, because it holds the
  * signing keys.
@@ -78,11 +57,11 @@ export function sqliteStore(
   fileOrDatabase: string | SqliteDatabase,
   options: SqliteStoreOptions = {},
 ): SessionStore {
-  if ((Object(options) as SchemaOptions).schema !== undefined) {
+  if (Reflect.get(Object(options) as object, 'schema') !== undefined) {
     throw new TypeError('sqliteStore: schema: SQLite has none; use tablePrefix');
   }
-  assertStoreOptions('sqliteStore', options, ['synchronous', 'busyTimeoutMs', 'migrate', 'tablePrefix']);
-  return new SqlStore(new SqliteClient(fileOrDatabase, options), toStoreOptions(options), SQLITE_RETRY);
+  const { migrate, tablePrefix, ...pragmas } = readStoreOptions('sqliteStore', SQLITE_STORE_OPTIONS, options);
+  return new SqlStore(new SqliteClient(fileOrDatabase, pragmas), { migrate, tablePrefix }, SQLITE_RETRY);
 }
 
 /** The SQL store's port to a file or to a database of the application. */
@@ -96,17 +75,12 @@ export class SqliteClient implements SqlClient {
   /** @throws {TypeError} an option is wrong */
   constructor(
     private readonly source: string | SqliteDatabase,
-    { synchronous = 'FULL', busyTimeoutMs = 0 }: SqliteStoreOptions = {},
+    {
+      synchronous = 'FULL',
+      busyTimeoutMs = 0,
+    }: Pick<SqliteStoreOptions, 'synchronous' | 'busyTimeoutMs'> = {},
   ) {
     assertUsableSource(source);
-    if (synchronous !== 'FULL' && synchronous !== 'NORMAL') {
-      throw new TypeError(`sqliteStore: synchronous must be 'FULL' or 'NORMAL', not ${String(synchronous)}`);
-    }
-    if (!Number.isSafeInteger(busyTimeoutMs) || busyTimeoutMs < 0 || busyTimeoutMs > 2 ** 31 - 1) {
-      throw new TypeError(
-        `sqliteStore: busyTimeoutMs must be a whole number from 0, not ${String(busyTimeoutMs)}`,
-      );
-    }
     this.pragmas = [
       `PRAGMA busy_timeout = ${busyTimeoutMs}`,
       'PRAGMA journal_mode = WAL',
@@ -268,11 +242,4 @@ function assertUsableSource(source: unknown): void {
       'sqliteStore: give it a file name, or an open database of node:sqlite, libsql or better-sqlite3',
     );
   }
-}
-
-function toStoreOptions({ migrate, tablePrefix }: SqliteStoreOptions): SqlStoreOptions {
-  return {
-    ...(migrate === undefined ? {} : { migrate }),
-    ...(tablePrefix === undefined ? {} : { tablePrefix }),
-  };
 }

@@ -1,17 +1,163 @@
-import { isOptionsObject, show } from '../options/option-table.js';
-import { findUnknownOptions } from '../options/unknown-options.js';
+import type { ConfigProblem } from '../errors.js';
+import { oneOf, trueOrFalse, wholeNumber } from '../options/option-checks.js';
+import {
+  isOptionsObject,
+  option,
+  readOptions,
+  show,
+  type Check,
+  type OptionTable,
+  type OptionsOf,
+  type Readings,
+} from '../options/option-table.js';
+
+const IDENTIFIER = /^[a-z_][a-z0-9_]*$/;
+/** PostgreSQL truncates longer names silently. */
+const MAX_IDENTIFIER_LENGTH = 63;
+/** The longest table name without a prefix. */
+export const LONGEST_NAME = 'session_access_token_signing_keys';
+
+function identifier(maxLength: number): Check<string> {
+  return (value) => {
+    if (typeof value === 'string' && IDENTIFIER.test(value) && value.length <= maxLength) return value;
+    throw new Error(
+      `1 to ${maxLength} lower-case letters, digits or underscores are expected, with no digit at the beginning`,
+    );
+  };
+}
+
+const schemaRow = {
+  /**
+   * PostgreSQL schema, lower case; made if it is missing. If another schema of the connection's `search_path` has sessions, no
+   * table is made, because it would hide them. A Core calls this option `postgresql_table_schema`.
+   * @defaultValue the first schema of the connection's `search_path`, usually `public`
+   */
+  schema: option(identifier(MAX_IDENTIFIER_LENGTH)),
+};
+
+const tablePrefixRow = {
+  /**
+   * A prefix of each table name, followed by an underscore: `st` makes `st_session_info`. Lower case. A Core calls this option
+   * `postgresql_table_names_prefix`.
+   * @defaultValue none
+   */
+  tablePrefix: option(identifier(MAX_IDENTIFIER_LENGTH - LONGEST_NAME.length - 1)),
+};
+
+const migrate: Check<boolean> = Object.assign(
+  (value: unknown): boolean => {
+    if (typeof value === 'boolean') return value;
+    throw new Error(`must be true or false, not ${JSON.stringify(value)}`);
+  },
+  { hasOwnMessage: true },
+);
+
+const migrateRow = {
+  /**
+   * Makes and completes the tables before the first statement. With false the store uses the tables as they are; `schemaSql`
+   * returns the statements that make them.
+   * @defaultValue true
+   */
+  migrate: option(migrate, true),
+};
+
+/** The options of the names of tables. */
+export const SCHEMA_OPTIONS = { ...schemaRow, ...tablePrefixRow };
+
+/** The options of `memoryStore`. */
+export const MEMORY_STORE_OPTIONS = {
+  /**
+   * The largest number of sessions. Beyond it a new session is refused, because making room would sign a user out. The
+   * default takes about 700 MB with small payloads.
+   * @defaultValue 1,000,000
+   */
+  maxSessions: option(wholeNumber(1, Number.MAX_SAFE_INTEGER), 1_000_000),
+};
+
+/** The options of `sqliteStore`. */
+export const SQLITE_STORE_OPTIONS = {
+  /**
+   * When a write is complete. `FULL`: when the disk has it, so that no acknowledged write is ever lost. With `NORMAL` a crash
+   * of the process still loses no write, but a power cut may undo the last moments: sessions that were just created are then
+   * gone, and sessions that were just revoked are back. `NORMAL` is about ten times faster.
+   * @defaultValue `FULL`
+   */
+  synchronous: option(oneOf('FULL', 'NORMAL'), 'FULL'),
+  /**
+   * The wait of one attempt for another process that is writing, milliseconds. It blocks this process with all its requests. Without
+   * it writes are tried again for about five seconds, with pauses that do not block, and then fail as the store being
+   * unavailable. Reads do not wait for a writer.
+   * @defaultValue 0
+   */
+  busyTimeoutMs: option(wholeNumber(0, 2 ** 31 - 1), 0),
+  ...migrateRow,
+  ...tablePrefixRow,
+};
+
+/** The options of `postgresStore`. */
+export const POSTGRES_STORE_OPTIONS = {
+  /**
+   * Whether each connection keeps its prepared statements, under names that begin with `nest_sessions_`. That saves
+   * PostgreSQL the parsing and planning of each statement, about half of its work.
+   *
+   * A pooler that uses another connection for each statement (pgbouncer in transaction mode, unless its
+   * `max_prepared_statements` is set) loses the names. The first time that happens, the store repeats the statement without
+   * a name and stops using names; false saves that attempt.
+   * @defaultValue true with a `Pool` of `pg`; false with any other pool, which may not know `pg`'s notation for it
+   */
+  preparedStatements: option(trueOrFalse),
+  ...migrateRow,
+  ...schemaRow,
+  ...tablePrefixRow,
+};
 
 /**
- * Checks the names of a store's options, because a mistyped one would have no effect.
+ * The place and the names of the tables.
+ *
+ * @publicApi
+ */
+export interface SchemaOptions extends OptionsOf<typeof SCHEMA_OPTIONS> {}
+
+/**
+ * Options of `memoryStore`.
+ *
+ * @publicApi
+ */
+export interface MemoryStoreOptions extends OptionsOf<typeof MEMORY_STORE_OPTIONS> {}
+
+/**
+ * Options of `sqliteStore`.
+ *
+ * @publicApi
+ */
+export interface SqliteStoreOptions extends OptionsOf<typeof SQLITE_STORE_OPTIONS> {}
+
+/**
+ * Options of `postgresStore`.
+ *
+ * @publicApi
+ */
+export interface PostgresStoreOptions extends OptionsOf<typeof POSTGRES_STORE_OPTIONS> {}
+
+/**
+ * Checks a store's options and fills in the defaults.
  *
  * @param of the function that received the options, for the message
- * @throws {TypeError} this is no object, or an option has an unknown name
+ * @param ignored names of options that are accepted and not read
+ * @throws {TypeError} this is no object, or options are unknown or wrong; the message lists all problems
  */
-export function assertStoreOptions(of: string, options: unknown, knownNames: readonly string[]): void {
+export function readStoreOptions<Table extends OptionTable>(
+  of: string,
+  table: Table,
+  options: unknown,
+  ignored: readonly string[] = [],
+): Readings<Table> {
   if (!isOptionsObject(options)) {
     throw new TypeError(`${of} was given ${show(options)} as options; an object is expected`);
   }
-  const problems = findUnknownOptions(options, knownNames);
-  if (problems.length === 0) return;
+  const problems: ConfigProblem[] = [];
+  const known = Object.fromEntries(Object.entries(options).filter(([name]) => !ignored.includes(name)));
+  const read = readOptions(table, known, problems);
+  if (problems.length === 0) return read;
   throw new TypeError(`${of}: ${problems.map(({ path, message }) => `${path}: ${message}`).join('; ')}`);
 }

@@ -11,31 +11,31 @@ export interface OutgoingRequest {
   readonly payload: string | Uint8Array | undefined;
 }
 
-/** An answer as the framework gives it. */
+/** A response as Node's client receives it. */
 export interface IncomingResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
 }
 
-/** What we use of Fastify: it takes no requests before it is ready. Express has no such method. */
+/** The method of Fastify that must be awaited before the first request; Express has none. */
 interface FastifyInstance {
   ready?(): PromiseLike<unknown>;
 }
 
 /**
- * Carries requests to the application under test, over the loopback: on the port where it listens, or on a free one for
- * as long as requests run. Not by `inject` of Fastify, which exists there only, and which some test runners cannot load.
+ * Sends requests to the application under test over the loopback: on the port on which it listens, or on a free one while
+ * requests run. `inject` of Fastify is not used, because Express has none and some test runners cannot load it.
  */
 export class ApplicationConnection {
   private readonly server: Server;
   private readonly instance: FastifyInstance;
   private running = 0;
-  /** Set while we listen ourselves. */
+  /** Set while this connection has opened the port. */
   private opening: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
 
-  /** @throws {TypeError} there is no application, but only a module */
+  /** @throws {TypeError} `app` is a module without an HTTP server */
   constructor(app: INestApplicationContext) {
     if (!isHttpApplication(app)) {
       throw new TypeError(
@@ -46,7 +46,11 @@ export class ApplicationConnection {
     this.instance = app.getHttpAdapter().getInstance() as FastifyInstance;
   }
 
-  /** @throws {TypeError} the path is none */
+  /**
+   * Sends a request.
+   *
+   * @throws {TypeError} the path does not begin with a slash
+   */
   async send(request: OutgoingRequest): Promise<IncomingResponse> {
     if (!request.path.startsWith('/')) throw new TypeError(`A path begins with a slash: /${request.path}`);
     this.running++;
@@ -65,7 +69,7 @@ export class ApplicationConnection {
     await once(this.server, 'listening');
   }
 
-  /** Until it is done, nobody else can listen. */
+  /** Closes the port; a later request waits for it. */
   private async close(): Promise<void> {
     if (this.opening === undefined) return;
     this.opening = undefined;

@@ -38,15 +38,15 @@ describe('the tokens of a client', () => {
     expect(browserWith('a=0; Path=/', `a=b=c; HttpOnly; Expires=${expires}`).cookie('a')).toBe('b=c');
   });
 
-  it('are gone when an answer removes the front token', () => {
+  it('are gone when an response removes the front token', () => {
     const tokens = new ClientTokens('header', { refreshPath: '/auth/session/refresh' });
-    const answer = (headers: Record<string, string>) => ({
+    const response = (headers: Record<string, string>) => ({
       lines: (name: string) => [headers[name]].filter((value) => value !== undefined),
     });
-    tokens.keep(answer({ 'st-access-token': 'a', 'st-refresh-token': 'r', 'anti-csrf': 'c' }));
+    tokens.keep(response({ 'st-access-token': 'a', 'st-refresh-token': 'r', 'anti-csrf': 'c' }));
     expect(tokens.requestHeaders('/orders')).toMatchObject({ authorization: 'Bearer a', 'anti-csrf': 'c' });
     expect(tokens.requestHeaders('/auth/session/refresh')).toMatchObject({ authorization: 'Bearer r' });
-    tokens.keep(answer({ 'front-token': 'remove' }));
+    tokens.keep(response({ 'front-token': 'remove' }));
     expect(tokens.requestHeaders('/orders')).toEqual({ 'st-auth-mode': 'header', rid: 'anti-csrf' });
   });
 });

@@ -1,21 +1,21 @@
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { CookieJar, formatCookieHeader, matchesCookiePath, parseSetCookie } from '../http/set-cookie.js';
 
-/** What is read of an answer. */
+/** The headers of a response. */
 export interface ResponseHeaders {
   /** All lines of a header; the name is case-insensitive. */
   lines(name: string): readonly string[];
 }
 
-/** Where a client finds tokens in answers, and where it sends them. */
+/** The names and paths of tokens in requests and responses. */
 export interface ClientTokensOptions {
   /** Path of the refresh route as cookies name it. */
   readonly refreshPath: string;
-  /** What a gateway strips from the paths that a client asks for. Default: nothing. */
+  /** The prefix that a gateway strips from the paths of a client. Default: none. */
   readonly gatewayPath?: string;
   readonly accessTokenHeader?: string;
   readonly refreshTokenHeader?: string;
-  /** Milliseconds since the epoch, for cookies that have ended when they arrive. Default: they are kept. */
+  /** Milliseconds since the epoch, to drop cookies that have expired when they arrive. Default: they are kept. */
   readonly now?: () => number;
 }
 
@@ -23,8 +23,8 @@ export interface ClientTokensOptions {
 const ANY_URL = new URL('http://localhost/');
 
 /**
- * What a client of the session protocol holds, treated as a browser with supertokens-website does: a cookie jar, or
- * stored tokens that go out as bearer; keeps what answers set and forgets what they clear.
+ * The tokens of a client of the session protocol, treated as a browser with supertokens-website does: a cookie jar, or
+ * stored tokens that are sent as bearer tokens. Responses set and clear them.
  */
 export class ClientTokens {
   accessToken: string | undefined;
@@ -38,17 +38,21 @@ export class ClientTokens {
     private readonly options: ClientTokensOptions,
   ) {}
 
-  /** The cookie's value as it was set: percent-encoded. */
+  /** The value of a cookie as it was set: percent-encoded. */
   cookie(name: string): string | undefined {
     return this.jar.list().findLast((cookie) => cookie.name === name)?.value;
   }
 
-  /** @param value percent-encoded */
+  /**
+   * Stores a cookie.
+   *
+   * @param value percent-encoded
+   */
   setCookie(name: string, value: string, path = '/'): void {
     this.jar.set({ name, value, path });
   }
 
-  /** Holds from now on what the other one holds. */
+  /** Replaces all tokens by those of another client. */
   adoptTokens(other: ClientTokens): void {
     this.accessToken = other.accessToken;
     this.refreshToken = other.refreshToken;
@@ -75,17 +79,17 @@ export class ClientTokens {
     );
   }
 
-  /** Takes over what an answer says. */
-  keep(answer: ResponseHeaders): void {
+  /** Stores and clears tokens as a response demands. */
+  keep(response: ResponseHeaders): void {
     const nowMs = this.options.now?.() ?? Number.NEGATIVE_INFINITY;
-    for (const line of answer.lines('set-cookie')) {
+    for (const line of response.lines('set-cookie')) {
       const cookie = parseSetCookie(line, ANY_URL, nowMs);
       if (cookie === undefined) continue;
       const { name, value, path, isRemoval } = cookie;
       this.jar.set({ name, value, path, isRemoval });
     }
     const header = (name: string, held: string | undefined): string | undefined => {
-      const value = answer.lines(name)[0];
+      const value = response.lines(name)[0];
       return value === undefined ? held : value || undefined;
     };
     const { accessTokenHeader = 'st-access-token', refreshTokenHeader = 'st-refresh-token' } = this.options;

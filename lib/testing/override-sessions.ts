@@ -14,7 +14,7 @@ import {
 } from './testing-options.js';
 
 /**
- * What is used of the builder that `Test.createTestingModule` of `@nestjs/testing` gives.
+ * The methods of the builder of `Test.createTestingModule` (`@nestjs/testing`) that are used.
  *
  * @publicApi
  */
@@ -25,17 +25,16 @@ export interface ProviderOverrides {
   };
 }
 
-/** Where the core of a `SessionCoreModule` says that it lives; nothing connects to it. */
+/** The address of the core of a `SessionCoreModule`; there is no connection to it. */
 const NO_SESSION_MODULE = {
   apiDomain: 'http://localhost:3567',
   jwksRefreshIntervalSec: WIRE_OPTIONS.jwksRefreshIntervalSec.fallback,
 };
 
 /**
- * Puts the sessions of an application under test into memory and on a clock that the test moves. The core that the
- * application configures is not made: no connection to its database or service is opened, whatever
- * `SessionModule.forRoot` or `forRootAsync` say, and what they say of the core need not even be valid. All other
- * options count as they are.
+ * Puts the sessions of an application under test into memory and on a clock that the test moves. The core that
+ * `SessionModule.forRoot` or `forRootAsync` configures is not created: no connection to its database or service is opened,
+ * and its options need not be valid. All other options apply unchanged.
  *
  * @returns the same builder
  * @throws {Error} `NODE_ENV` is `production`
@@ -58,7 +57,7 @@ export function overrideSessions<Builder extends ProviderOverrides>(
       return resolveForTests(given, { core, userRoles });
     },
   });
-  // A SessionCoreModule has a core too, and no resolved options of a SessionModule.
+  // A SessionCoreModule has a core too, but no resolved options of a SessionModule.
   builder.overrideProvider(CoreClient).useFactory({
     inject: [Clock, SessionEvents, { token: RESOLVED_SESSION_OPTIONS, optional: true }],
     factory: (clock: Clock, events: SessionEvents, resolved?: ResolvedSessionOptions): CoreClient => {

@@ -1,7 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { SessionModuleOptions } from '../session.options.js';
 import { SessionModule } from '../session.module.js';
-import type { SessionModuleExtras } from '../session.module-definition.js';
+import type { SessionModuleExtras } from '../session.module.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS } from '../session.constants.js';
 import { Clock } from '../util/clock.js';
 import { refuseProduction } from './refuse-production.js';
@@ -24,8 +24,8 @@ const APP_INFO = {
 };
 
 /**
- * In place of `SessionModule` where a test does without the application's own module: one controller or guard with
- * sessions in memory, on a clock that the test moves.
+ * Replaces `SessionModule` in a test without the application's own module: one controller or guard with sessions in
+ * memory, on a clock that the test moves.
  *
  * @example
  * const module = await Test.createTestingModule({
@@ -53,7 +53,7 @@ export class SessionTestingModule {
           useFactory: (given: SessionModuleOptions) =>
             resolveForTests(given, {
               core: provider,
-              // It knows nothing of the application's core. One that the test has chosen may know the roles.
+              // The default core has no roles. One that the test has chosen may have them.
               userRoles: given.userRoles ?? (core === undefined ? NO_ROLES : undefined),
             }),
         },

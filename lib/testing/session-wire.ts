@@ -5,44 +5,44 @@ import type { HttpRequest } from '../util/http-exchange.js';
 import type { UserContext } from '../util/user-context.js';
 import { ClientTokens } from './client-tokens.js';
 
-/** The tokens of a session as its client has them. */
+/** The tokens of a session as its client holds them. */
 export interface SessionTokens {
   readonly accessToken: string;
   readonly refreshToken: string;
-  /** Where `antiCsrf` is `VIA_TOKEN`. */
+  /** Present when `antiCsrf` is `VIA_TOKEN`. */
   readonly antiCsrfToken: string | undefined;
 }
 
-/** How the application under test wants tokens named and sent. */
+/** The names, paths and headers of tokens in the application under test. */
 export class SessionWire {
   constructor(
     private readonly config: SessionConfig,
     private readonly now: () => number,
   ) {}
 
-  /** Of "try refresh token" and "sign in again". */
+  /** The status of "try refresh token" and "unauthorised". */
   get sessionExpiredStatusCode(): number {
     return this.config.sessionExpiredStatusCode;
   }
 
-  /** Where the application serves the route: without the prefix that a gateway strips. */
+  /** The path of a route in the application: without the prefix that a gateway strips. */
   routePath(name: SessionRouteName): string {
     const { apiBasePath, apiGatewayPath } = this.config.appInfo;
     return apiBasePath.slice(apiGatewayPath.length) + SESSION_ROUTES[name].path;
   }
 
-  /** What a browser adds to a request that changes something, where the application asks for it. */
+  /** The `Origin` of a browser, when the application has `allowedOrigins`. */
   originHeaders(): Record<string, string> {
     const origin = this.config.allowedOrigins?.[0];
     return origin === undefined ? {} : { origin };
   }
 
-  /** The session's cookies that a request to most paths carries. */
+  /** The session's cookies that a request to most paths carries: the access token. */
   toCookies({ accessToken }: SessionTokens): Record<string, string> {
     return { [this.cookieName('access')]: accessToken };
   }
 
-  /** A client that holds these tokens, or nothing yet. */
+  /** Creates a client with these tokens, or without any. */
   clientTokens(mode: TokenTransferMethod, tokens?: SessionTokens): ClientTokens {
     const { getResponseHeaderNameForTokenType: headerName } = this.config;
     const client = new ClientTokens(mode, {
@@ -65,7 +65,7 @@ export class SessionWire {
     return client;
   }
 
-  /** What the client sends as access token at present, to notice a change. */
+  /** The access token that the client sends at present, to notice a change. */
   readAccessToken(tokens: ClientTokens): string | undefined {
     return tokens.mode === 'header' ? tokens.accessToken : tokens.cookie(this.cookieName('access'));
   }
@@ -86,7 +86,7 @@ function newContext(): UserContext {
   return {};
 }
 
-/** For options that decide per request: one that says nothing. */
+/** An empty request, for options that decide by request. */
 const ANY_REQUEST: HttpRequest = {
   original: {},
   getMethod: () => 'get',

@@ -12,14 +12,14 @@ export interface TestRequest {
   readonly method?: string;
   /** Path and query, from the application's root: `/orders?page=2`. */
   readonly path: string;
-  /** Beside those of the session; where both name one, these count. */
+  /** Added to those of the session, which they override. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent as JSON; text and bytes are sent as they are. */
+  /** Sent as JSON; text and bytes are sent unchanged. */
   readonly body?: unknown;
 }
 
 /**
- * What the application answered.
+ * A response of the application.
  *
  * @publicApi
  */
@@ -28,12 +28,12 @@ export interface TestResponse {
   /** By names in lower case; `set-cookie` is a list. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
-  /** The body read as JSON; undefined where it is none. */
+  /** The body parsed as JSON; undefined when it is none. */
   readonly body: unknown;
 }
 
 /**
- * What supertest, `app.inject` and `fetch` answer, as far as an agent looks at it.
+ * The parts of a response of supertest, `app.inject` or `fetch` that an agent reads.
  *
  * @publicApi
  */
@@ -43,14 +43,14 @@ export type ForeignResponse = ({ readonly status: number } | { readonly statusCo
 };
 
 /**
- * A client of the application under test that treats its session as a browser does: it keeps the tokens that answers
+ * A client of the application under test that treats its session as a browser does: it stores the tokens that responses
  * set, drops those that they clear, sends the anti-CSRF token, and when its access token has expired it refreshes and
- * sends the request again. Requests that run at once share one refresh.
+ * sends the request again. Concurrent requests share one refresh.
  *
  * @example
  * const agent = await sessions.agent({ userId: 'user-1' });
- * const answer = await agent.get('/orders');
- * expect(answer.status).toBe(200);
+ * const response = await agent.get('/orders');
+ * expect(response.status).toBe(200);
  * @publicApi
  */
 export class TestAgent {
@@ -90,10 +90,10 @@ export class TestAgent {
   }
 
   /**
-   * Sends a request by the means of your own, supertest for example, with the headers of the session. It is sent again
-   * after a refresh, so it must be made anew in each call.
+   * Sends a request by another client, supertest for example, with the headers of the session. Each call of `request` must
+   * make a new request, because it is called again after a refresh.
    *
-   * @param path what the request goes to; it decides which cookies are sent
+   * @param path path of the request; it decides which cookies are sent
    * @param request makes and sends the request with these headers
    * @example
    * await agent.sendWith('/files', (headers) => request(server).post('/files').set(headers).attach('file', bytes, 'a.txt'));
@@ -103,13 +103,13 @@ export class TestAgent {
     request: (headers: Record<string, string>) => PromiseLike<Answer>,
   ): Promise<Answer> {
     return this.withRefresh(async () => {
-      const answer = await request({ ...this.wire.originHeaders(), ...this.tokens.requestHeaders(path) });
-      this.tokens.keep(readForeignHeaders(answer.headers));
-      return answer;
+      const response = await request({ ...this.wire.originHeaders(), ...this.tokens.requestHeaders(path) });
+      this.tokens.keep(readForeignHeaders(response.headers));
+      return response;
     });
   }
 
-  /** Exchanges the refresh token, as the browser client does by itself. Calls that run at once share one request. */
+  /** Exchanges the refresh token, as the browser client does automatically. Concurrent calls share one request. */
   async refresh(): Promise<TestResponse> {
     this.refreshing ??= this.sendOnce({ method: 'POST', path: this.wire.routePath('refresh') }).finally(
       () => (this.refreshing = undefined),
@@ -122,24 +122,24 @@ export class TestAgent {
     return this.post(this.wire.routePath('signOut'));
   }
 
-  /** Whether the client believes to have a session: it holds a refresh token. */
+  /** True when the client holds a refresh token. */
   get isSignedIn(): boolean {
     return this.wire.hasRefreshToken(this.tokens);
   }
 
   private async withRefresh<Answer extends ForeignResponse>(attempt: () => Promise<Answer>): Promise<Answer> {
     const sentWith = this.wire.readAccessToken(this.tokens);
-    const answer = await attempt();
-    if (!this.autoRefresh || readStatus(answer) !== this.wire.sessionExpiredStatusCode) return answer;
-    // Another request that ran at the same time may have refreshed meanwhile.
+    const response = await attempt();
+    if (!this.autoRefresh || readStatus(response) !== this.wire.sessionExpiredStatusCode) return response;
+    // A concurrent request may have refreshed meanwhile.
     const isStale = sentWith === this.wire.readAccessToken(this.tokens);
-    if (!this.isSignedIn || (isStale && (await this.refresh()).status !== 200)) return answer;
+    if (!this.isSignedIn || (isStale && (await this.refresh()).status !== 200)) return response;
     return attempt();
   }
 
   private async sendOnce({ method = 'GET', path, headers = {}, body }: TestRequest): Promise<TestResponse> {
     const { payload, type } = encodeBody(body);
-    const answer = await this.connection.send({
+    const response = await this.connection.send({
       method,
       path,
       payload,
@@ -150,8 +150,8 @@ export class TestAgent {
         ...lowerCased(headers),
       },
     });
-    this.tokens.keep(readForeignHeaders(answer.headers));
-    return { ...answer, body: parseBody(answer) };
+    this.tokens.keep(readForeignHeaders(response.headers));
+    return { ...response, body: parseBody(response) };
   }
 }
 
@@ -180,12 +180,12 @@ function parseBody({ headers, text }: IncomingResponse): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    return undefined; // nothing, as to a HEAD, or what a test is to see in `text`
+    return undefined; // empty, as for HEAD, or no JSON: `text` has it
   }
 }
 
-function readStatus(answer: ForeignResponse): number {
-  return 'status' in answer ? answer.status : answer.statusCode;
+function readStatus(response: ForeignResponse): number {
+  return 'status' in response ? response.status : response.statusCode;
 }
 
 function readForeignHeaders(headers: ForeignResponse['headers']): ResponseHeaders {

@@ -13,7 +13,7 @@ export class TestClock extends Clock {
   private timeMs: number;
 
   /**
-   * @param startMs milliseconds since the epoch; default the moment at which the clock is made
+   * @param startMs milliseconds since the epoch; default the time of creation
    * @throws {Error} `NODE_ENV` is `production`
    */
   constructor(startMs: number = Date.now()) {
@@ -22,22 +22,22 @@ export class TestClock extends Clock {
     this.timeMs = startMs;
   }
 
-  /** @returns where the clock stands, milliseconds since the epoch */
+  /** @returns the time of this clock, milliseconds since the epoch */
   override now(): number {
     return this.timeMs;
   }
 
-  /** Moves the clock on by milliseconds; a negative number moves it back. */
+  /** Moves the clock forward by milliseconds; a negative number moves it back. */
   advance(ms: number): void {
     this.timeMs += ms;
   }
 
-  /** Moves the clock on by seconds, the unit of most options. */
+  /** Moves the clock forward by seconds, the unit of most options. */
   advanceSeconds(seconds: number): void {
     this.advance(seconds * 1000);
   }
 
-  /** Puts the clock to a moment, milliseconds since the epoch. */
+  /** Sets the clock, milliseconds since the epoch. */
   set(ms: number): void {
     this.timeMs = ms;
   }

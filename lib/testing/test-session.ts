@@ -5,8 +5,8 @@ import type { SessionWire, SessionTokens } from './session-wire.js';
 const ANYWHERE = '/';
 
 /**
- * A session that was made for a test, with everything that a request needs to come from its client. The tokens are
- * those of the moment in which it was made: after a refresh use an agent, which keeps up.
+ * A session for a test, with all headers and cookies that a request of its client has. The tokens are those of its
+ * creation: use an agent for requests after a refresh.
  *
  * @example
  * await request(app.getHttpServer()).get('/orders').set(session.headers).expect(200);
@@ -19,11 +19,11 @@ export class TestSession {
   readonly tenantId: string;
   readonly accessToken: string;
   readonly refreshToken: string;
-  /** Where the application's `antiCsrf` is `VIA_TOKEN`. */
+  /** Present when the application's `antiCsrf` is `VIA_TOKEN`. */
   readonly antiCsrfToken: string | undefined;
   /** The headers of a client that sends its token itself: `Authorization: Bearer …`. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The headers of a browser: `Cookie`, and what the application's anti-CSRF and `allowedOrigins` ask for. */
+  /** The headers of a browser: `Cookie`, and those that the application's anti-CSRF and `allowedOrigins` demand. */
   readonly cookieHeaders: Readonly<Record<string, string>>;
   /** The access token's cookie by name, for `app.inject({ cookies })` or a jar. Without anti-CSRF. */
   readonly cookies: Readonly<Record<string, string>>;
@@ -49,7 +49,7 @@ export class TestSession {
 }
 
 /**
- * A session whose refresh token somebody else has used, and the replacement too.
+ * A session whose refresh token a thief has used, and the replacement too.
  *
  * @publicApi
  */

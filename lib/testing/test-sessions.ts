@@ -1,6 +1,5 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
-import type { SessionClaim } from '../claims/session-claim.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import type { SessionContainer } from '../sessions/session-container.js';
 import type { SessionRuntime } from '../sessions/session-runtime.js';
@@ -8,31 +7,26 @@ import { SessionService, type CreateNewSessionInput } from '../session.service.j
 import type { ResolvedSessionOptions } from '../session.options.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_RUNTIME } from '../session.constants.js';
 import { Clock } from '../util/clock.js';
-import { jsonEquals, type JsonObject, type JsonValue } from '../util/json.js';
-import type { UserContext } from '../util/user-context.js';
+import { jsonEquals, type JsonObject } from '../util/json.js';
 import { ApplicationConnection } from './application-connection.js';
-import { createExpiredCopy } from './expired-access-token.js';
-import { createStubContext } from './stub-claim.js';
+import {
+  createClaimsPayload,
+  createStubContext,
+  findRefusedPayload,
+  refusesPayload,
+  type StubClaims,
+} from './test-claims.js';
 import { refuseProduction } from './refuse-production.js';
 import { SessionWire, type SessionTokens } from './session-wire.js';
 import { TestAgent } from './test-agent.js';
 import { TestClock } from './test-clock.js';
 import { StolenSession, TestSession } from './test-session.js';
 import { isTestOptions } from './testing-options.js';
+import type { CoreClient } from '../core/core-client.js';
+import { parseWithoutVerifying } from '../tokens/access-token.js';
 
 /**
- * Claims and the values that a session is to have, `[[PlanClaim, 'pro'], [VerifiedClaim, true]]`: each value is of its
- * claim's type.
- *
- * @typeParam Values the types of the values, in order
- * @publicApi
- */
-export type StubClaims<Values extends readonly unknown[]> = {
-  readonly [Index in keyof Values]: readonly [SessionClaim<Values[Index]>, NoInfer<Values[Index]>];
-};
-
-/**
- * Whose session a test wants, and what it carries.
+ * The user and the content of a session for a test.
  *
  * @publicApi
  */
@@ -43,47 +37,47 @@ export interface TestSessionInput<Values extends readonly unknown[] = readonly u
   /** Default `user-1`. */
   userId?: string;
   /**
-   * Claims by value: nothing is fetched for them. The application's other claims are fetched as at a sign-in. A route
-   * whose validator asks for a fresher value than this one fetches it again, as always.
+   * Claims with their values, which are not fetched. The application's other claims are fetched as at a sign-in. A route
+   * whose validator demands a fresher value fetches it again, as always.
    */
   claims?: StubClaims<Values>;
 }
 
 /**
- * How an agent behaves.
+ * Options of an agent.
  *
  * @publicApi
  */
 export interface TestAgentOptions {
   /** Whether it is a browser (`cookie`, the default) or a client that sends its tokens itself (`header`). */
   transferMethod?: TokenTransferMethod;
-  /** Whether it refreshes by itself when its access token has expired. Default true. */
+  /** Whether it refreshes automatically when its access token has expired. Default true. */
   autoRefresh?: boolean;
 }
 
 /**
- * Which sessions a test means.
+ * Options of {@link testSessions}.
  *
  * @publicApi
  */
 export interface TestSessionsOptions {
-  /** The `SessionService` of the module. Needed only where the application has several. */
+  /** The `SessionService` of the module. Required when the application has several. */
   service?: SessionService;
   /**
-   * Whether sessions may be made in the core that the application configures, where they are as real as any: for a test
-   * against a staging database. Default false: an application that was not overridden is refused.
+   * Whether to create sessions in the core that the application configures, where they are as real as any other: for a
+   * test against a staging database. Default false: an application without `overrideSessions` is refused.
    */
   useConfiguredCoreDangerously?: boolean;
 }
 
 /**
- * Sessions, good and bad ones, for tests of an application; see {@link testSessions}.
+ * Creates valid and invalid sessions for tests of an application; see {@link testSessions}.
  *
  * @publicApi
  */
 export class TestSessions {
   private readonly wire: SessionWire;
-  /** One for all agents: they share the port. */
+  /** One for all agents, because they share the port. */
   private connection: ApplicationConnection | undefined;
 
   /** @internal */
@@ -109,7 +103,7 @@ export class TestSessions {
   }
 
   /**
-   * Signs somebody in without a request, as a login route would.
+   * Creates a session without a request, as a login route would.
    *
    * @throws {TypeError} as `SessionService.createNewSession`
    */
@@ -120,7 +114,7 @@ export class TestSessions {
   }
 
   /**
-   * A session whose access token has expired, two minutes ago: routes answer "try refresh token", and a refresh works.
+   * Creates a session whose access token expired two minutes ago: routes respond with "try refresh token", and a refresh works.
    * The clock is not moved.
    */
   async expiredSession<const Values extends readonly unknown[] = []>(
@@ -130,7 +124,7 @@ export class TestSessions {
   }
 
   /**
-   * A session that has been revoked: a refresh answers "unauthorised", and so do routes with `checkDatabase`. Other
+   * Creates a session and revokes it: a refresh fails with "unauthorised", and so do routes with `checkDatabase`. Other
    * routes accept its access token until that expires, as in production.
    */
   async revokedSession<const Values extends readonly unknown[] = []>(
@@ -142,8 +136,8 @@ export class TestSessions {
   }
 
   /**
-   * The owner's side of a session whose refresh token somebody has copied, exchanged, and whose new tokens he uses. The
-   * owner's access token has expired; his refresh is the theft: it answers "token theft detected" and ends the session
+   * Creates a session whose refresh token a thief has copied and exchanged, and whose new tokens the thief uses. The result
+   * is the owner's side: its access token has expired, and its refresh reports "token theft detected" and ends the session
    * for both.
    */
   async stolenSession<const Values extends readonly unknown[] = []>(
@@ -151,23 +145,26 @@ export class TestSessions {
   ): Promise<StolenSession> {
     const owner = await this.createTestSession(input);
     const second = await this.refreshSession(owner);
-    const thief = await this.refreshSession(second); // using the new refresh token is what makes the old one tell of a theft
+    const thief = await this.refreshSession(second); // using the new refresh token turns the old one into a sign of theft
     return new StolenSession(await this.expireAccessToken(owner), thief, this.wire);
   }
 
   /**
-   * A session that a claim validator refuses: routes that demand it answer 403. The claim gets a value that the validator
-   * does not accept and does not fetch again; one of your own can be given in `claims`.
+   * Creates a session that a claim validator refuses: routes with that validator respond with 403. The claim gets a value
+   * that the validator neither accepts nor fetches again; `claims` can name one.
    *
-   * @throws {TypeError} no such value was found, or the given one is accepted or would be fetched again
+   * @throws {TypeError} there is no such value, or the given one is accepted or would be fetched again
    */
   async claimFailingSession<const Values extends readonly unknown[] = []>({
     validator,
     ...input
   }: TestSessionInput<Values> & { validator: SessionClaimValidator }): Promise<TestSession> {
-    const session = await this.create(input, await this.findRefusedPayload(validator, input.claims));
+    const userContext = this.runtime.prepareContext();
+    const refused = input.claims === undefined ? await findRefusedPayload(validator, userContext) : {};
+    const session = await this.create(input, refused);
     const payload = session.getAccessTokenPayload() as JsonObject;
-    if (await refuses(validator, payload, this.runtime.prepareContext())) return this.toTestSession(session);
+    if (await refusesPayload(validator, payload, this.runtime.prepareContext()))
+      return this.toTestSession(session);
     throw new TypeError(
       `The validator ${JSON.stringify(validator.id)} accepts this session, or would fetch its claim again: ` +
         'give a value that it refuses, claims: [[YourClaim, value]]',
@@ -175,9 +172,9 @@ export class TestSessions {
   }
 
   /**
-   * A client of the application with a session, or with one that was made before: an expired one, for example.
+   * Creates a client of the application with a new session, or with an existing one, for example an expired one.
    *
-   * @throws {TypeError} there is no application to send requests to, but only a module
+   * @throws {TypeError} `testSessions` got a module instead of an application
    */
   async agent<const Values extends readonly unknown[] = []>(
     sessionOrInput: TestSession | (TestSessionInput<Values> & TestAgentOptions) = {},
@@ -193,7 +190,7 @@ export class TestSessions {
     });
   }
 
-  /** A client of the application without a session, for tests of signing in. */
+  /** Creates a client without a session, for tests of signing in. */
   visitor(options: TestAgentOptions = {}): TestAgent {
     return this.createAgent(undefined, options);
   }
@@ -218,7 +215,7 @@ export class TestSessions {
       accessTokenPayload: { ...accessTokenPayload, ...given },
       userContext: createStubContext(Object.keys(given)),
     });
-    // Without overrideSessions the application has fetched its own claims, and their values stand in the payload.
+    // Without overrideSessions the application has fetched its own claims: replace their values in the payload.
     const payload = session.getAccessTokenPayload();
     if (Object.entries(given).some(([key, value]) => !jsonEquals(payload[key], value))) {
       await session.mergeIntoAccessTokenPayload(given);
@@ -253,43 +250,6 @@ export class TestSessions {
     const { refreshToken, antiCsrfToken } = session;
     return new TestSession(session, { accessToken, refreshToken, antiCsrfToken }, this.wire);
   }
-
-  /** Nothing where the test says itself which value is to fail. */
-  private async findRefusedPayload(validator: SessionClaimValidator, claims: unknown): Promise<JsonObject> {
-    const { claim } = validator;
-    if (claim === undefined || claims !== undefined) return {};
-    const userContext = this.runtime.prepareContext();
-    for (const value of CANDIDATES) {
-      const payload = claim.addToPayload_internal({}, value, userContext);
-      if (claim.getValueFromPayload(payload, userContext) === undefined) continue;
-      if (await refuses(validator, payload, userContext)) return payload;
-    }
-    return {};
-  }
-}
-
-/** Values of the kinds that claims have; a validator refuses at least one, or it checks nothing. */
-const CANDIDATES: readonly JsonValue[] = [false, true, '', 0, [], null];
-
-async function refuses(
-  validator: SessionClaimValidator,
-  payload: JsonObject,
-  userContext: UserContext,
-): Promise<boolean> {
-  // Asked on the validator itself: one that is an instance of a class needs its `this`.
-  const fetchesAnew =
-    validator.claim !== undefined && (await validator.shouldRefetch?.(payload, userContext)) === true;
-  return !fetchesAnew && !(await validator.validate(payload, userContext)).isValid;
-}
-
-function createClaimsPayload(
-  claims: StubClaims<readonly unknown[]> | undefined,
-  userContext: UserContext,
-): JsonObject {
-  const payloads = (claims ?? []).map(([claim, value]) =>
-    claim.addToPayload_internal({}, value, userContext),
-  );
-  return Object.assign({}, ...payloads) as JsonObject;
 }
 
 function toSessionTokens(session: SessionContainer): SessionTokens {
@@ -301,10 +261,10 @@ function toSessionTokens(session: SessionContainer): SessionTokens {
 }
 
 /**
- * Sessions for tests of an application: signed-in clients without its login route, and sessions that have expired, were
- * revoked, were stolen or fail a claim, in one call each.
+ * Creates sessions for tests of an application: signed-in clients without its login route, and sessions that have expired,
+ * were revoked, were stolen or fail a claim, in one call each.
  *
- * @param app the application, initialised; a compiled `TestingModule` serves too as long as no agent is needed
+ * @param app the application, initialised; a compiled `TestingModule` is enough without agents
  * @throws {Error} `NODE_ENV` is `production`
  * @throws {TypeError} the application has no session module, or several and none is named, or it has its own core
  *
@@ -352,6 +312,31 @@ function findAll<T>(
   try {
     return app.get<unknown, T>(token, { strict: false, each: true });
   } catch {
-    return []; // Nest throws where there is none
+    return []; // Nest throws when there is none
   }
+}
+
+/** More than any tolerance for clock differences. */
+const EXPIRED_FOR_SEC = 120;
+
+/** Signs a copy of the token that has expired. */
+async function createExpiredCopy(
+  accessToken: string,
+  context: { core: CoreClient; nowMs: number; useStaticSigningKey: boolean },
+): Promise<string> {
+  const { core, nowMs, useStaticSigningKey } = context;
+  const exp = Math.floor(nowMs / 1000) - EXPIRED_FOR_SEC;
+  const { iss, ...claims } = parseWithoutVerifying(accessToken)?.payload ?? {};
+  const result = await core.createJwt(
+    {
+      payload: { ...claims, iss: iss ?? '', iat: exp - 1, exp },
+      useStaticSigningKey,
+      algorithm: 'RS256',
+      validity: 1,
+      jwksDomain: '',
+    },
+    {},
+  );
+  if (result.status === 'OK') return result.jwt;
+  throw new TypeError(`The core cannot sign an expired access token: ${result.status}`);
 }

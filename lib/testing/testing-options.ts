@@ -11,37 +11,37 @@ import {
   type SessionModuleOptions,
 } from '../session.options.js';
 import type { TestClock } from './test-clock.js';
-import { StubClaim } from './stub-claim.js';
+import { StubClaim } from './test-claims.js';
 
 /**
- * What a test puts in place of the application's own.
+ * Replacements for parts of the application under test.
  *
  * @publicApi
  */
 export interface SessionTestingOptions {
   /**
-   * Who issues the sessions. Default: `embeddedCore()` in memory, with the settings of the application's own
+   * The core that issues the sessions. Default: `embeddedCore()` in memory, with the settings of the application's own
    * `embeddedCore()` and two differences: each access token lives exactly as long as the option says, and is signed with
-   * ES256, whose keys take no time to make. Where the application has another core (`remoteCore()`), or one whose options
-   * are not valid in a test, it has the default lifetimes.
+   * ES256, because its keys are fast to make. If the application has another core (`remoteCore()`), or one whose options
+   * are not valid in a test, the lifetimes are the defaults.
    */
   core?: CoreProvider;
-  /** Where the time comes from. Default: a clock that stands at the present until the test moves it. */
+  /** The clock. Default: one that stands at the present time until the test moves it. */
   clock?: TestClock;
   /**
-   * Where `UserRoleClaim` and `PermissionClaim` have their values from. Default: the application's own option `userRoles`;
-   * where the application leaves that to its core (`remoteCore()`), which is not asked in a test, nobody has a role.
+   * The source of `UserRoleClaim` and `PermissionClaim`. Default: the application's own option `userRoles`. If the
+   * application leaves that to its core (`remoteCore()`), which a test does not call, users have no roles.
    */
   userRoles?: UserRoleSource;
 }
 
-/** Beside options that were resolved for a test: their core is not the configured one. */
+/** Marks options that were resolved for a test: their core is not the configured one. */
 const FOR_TESTS = Symbol('nest-sessions:for-tests');
 
 /**
- * A fresh core for each module instance, so that two of one application share nothing.
+ * Creates a new core for each module instance, so that two modules of one application share no state.
  *
- * @param configured what the application says of its core; it is not made
+ * @param configured the application's own core, whose settings are read; it is not created
  */
 export function createTestCore({ core }: SessionTestingOptions, configured?: CoreProvider): CoreProvider {
   return (
@@ -61,9 +61,9 @@ function isEmbedded(core: unknown): core is EmbeddedCoreProvider {
 export const NO_ROLES: UserRoleSource = { getRolesForUser: () => [], getPermissionsForRole: () => [] };
 
 /**
- * In place of a core that would have known the roles.
+ * Returns roles in place of those that only the configured core knows.
  *
- * @returns undefined where the application's sign-in knows none either, and fails, or where the core of the test knows them
+ * @returns undefined when the application has no roles either, and its sign-in fails, or when the core of the test has them
  */
 export function replacementRoles(
   configured: CoreProvider | undefined,
@@ -73,7 +73,7 @@ export function replacementRoles(
   return isLost ? NO_ROLES : undefined;
 }
 
-/** The application's options, checked as always; only its core is not looked at, and claims can be given by value. */
+/** Resolves the application's options, all checks included, with the core of the test and with stub claims. */
 export function resolveForTests(
   options: SessionModuleOptions,
   { core, userRoles }: { core: CoreProvider; userRoles: UserRoleSource | undefined },
@@ -87,7 +87,7 @@ export function resolveForTests(
   return Object.assign({ ...resolved, claims }, { [FOR_TESTS]: true });
 }
 
-/** Whether sessions go to the core of a test, and not to the one that the application configures. */
+/** True for options of {@link resolveForTests}: sessions go to the core of a test, not to the configured one. */
 export function isTestOptions(options: ResolvedSessionOptions): boolean {
   return FOR_TESTS in options;
 }

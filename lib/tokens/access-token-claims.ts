@@ -16,7 +16,7 @@ export interface AccessTokenContent {
 }
 
 /**
- * Lays out the claims of a new token.
+ * Returns the claims of a new token.
  *
  * @see docs/protocol/core.md B3
  */
@@ -48,11 +48,13 @@ export function accessTokenClaims(content: AccessTokenContent): JsonObject {
   };
 }
 
-/** Characters of a JWT's header and of its RS256 signature by a key of 2048 bits, with the dots between the parts. */
+/**
+ * Characters of a JWT's header and of its RS256 signature by a key of 2048 bits, with the dots between the parts.
+ */
 const HEADER_AND_SIGNATURE_LENGTH =
   base64Length(JSON.stringify({ kid: 's-'.padEnd(38), typ: 'JWT', version: '5', alg: 'RS256' })) + 342 + 2;
 
-/** How long a new access token with this payload will be at most, in characters. */
+/** Returns the greatest length of a new access token with this payload, in characters. */
 export function lengthOfNewAccessToken(
   ids: Pick<AccessTokenContent, 'userId' | 'recipeUserId' | 'tenantId'>,
   userPayload: JsonObject,
@@ -74,4 +76,103 @@ export function lengthOfNewAccessToken(
 
 function base64Length(text: string): number {
   return Math.ceil((Buffer.byteLength(text) * 4) / 3);
+}
+
+/**
+ * Payload names that belong to the session itself. The recipe removes them from every payload that it writes back;
+ * `iss` is not among them.
+ *
+ * @see docs/protocol/sdk.md §2
+ */
+export const PROTECTED_CLAIM_NAMES: readonly string[] = [
+  'sub',
+  'iat',
+  'exp',
+  'sessionHandle',
+  'parentRefreshTokenHash1',
+  'refreshTokenHash1',
+  'antiCsrfToken',
+  'rsub',
+  'tId',
+  'stt',
+];
+
+const RESERVED_V2 = ['userId', 'expiryTime', 'timeCreated', 'sessionHandle', 'refreshTokenHash1'];
+const RESERVED_V3 = [
+  'sub',
+  'exp',
+  'iat',
+  'sessionHandle',
+  'refreshTokenHash1',
+  'parentRefreshTokenHash1',
+  'antiCsrfToken',
+];
+const RESERVED_V4 = [...RESERVED_V3, 'tId'];
+const RESERVED_V5 = [...RESERVED_V4, 'rsub'];
+
+/**
+ * Returns the first name in a payload that a token of that version reserves, even when its value is null.
+ *
+ * @see docs/protocol/core.md B11
+ */
+export function findReservedClaim(payload: JsonObject, version: number): string | undefined {
+  return reservedClaims(version).find((name) => Object.hasOwn(payload, name));
+}
+
+/**
+ * Returns the first claim that a Core puts into every token of that version (null if it has no value) and that this
+ * payload lacks.
+ *
+ * @see docs/protocol/core.md B3 step 4
+ */
+export function findMissingClaim(payload: JsonObject, version: number): string | undefined {
+  return reservedClaims(version).find((name) => !Object.hasOwn(payload, name));
+}
+
+function reservedClaims(version: number): readonly string[] {
+  if (version <= 2) return RESERVED_V2;
+  if (version === 3) return RESERVED_V3;
+  return version === 4 ? RESERVED_V4 : RESERVED_V5;
+}
+
+/** Returns a copy of a payload without the names that belong to the session. */
+export function withoutProtectedClaims(payload: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries(payload).filter(([name]) => !PROTECTED_CLAIM_NAMES.includes(name)),
+  );
+}
+
+/** The accepted issuers and the required audience; an undefined member disables its check. */
+export interface ExpectedClaims {
+  /** The accepted values of `iss`. */
+  readonly issuers?: readonly string[] | undefined;
+  /** The value that `aud` must be or contain. */
+  readonly audience?: string | undefined;
+}
+
+/**
+ * Checks issuer and audience of a genuine token. Values are compared exactly, because a prefix, another case or a
+ * further slash names another party.
+ *
+ * @returns the claim that fails, or undefined if both fit
+ * @see docs/security-requirements.md S009; RFC 9068 section 4
+ */
+export function findForeignClaim(
+  payload: JsonObject,
+  { issuers, audience }: ExpectedClaims,
+): 'iss' | 'aud' | undefined {
+  if (issuers !== undefined && !includesIssuer(payload['iss'], issuers)) return 'iss';
+  if (audience !== undefined && !readAudiences(payload['aud']).includes(audience)) return 'aud';
+  return undefined;
+}
+
+/** `iss` must be a string; an array is refused (RFC 7519 4.1.1). */
+function includesIssuer(iss: JsonObject[string] | undefined, issuers: readonly string[]): boolean {
+  return typeof iss === 'string' && issuers.includes(iss);
+}
+
+/** `aud` is a string or an array of strings (RFC 7519 4.1.3); any other value counts as no audience. */
+function readAudiences(aud: JsonObject[string] | undefined): readonly unknown[] {
+  if (!Array.isArray(aud)) return [aud];
+  return aud.every((name) => typeof name === 'string') ? aud : [];
 }

@@ -1,6 +1,7 @@
 import { TryRefreshTokenError, UnauthorisedError, assertNever } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import { deepFreeze, type JsonObject } from '../util/json.js';
+import { chain, type MaybePromise } from '../util/maybe-promise.js';
 import type { VerificationKeys } from '../util/verification-keys.js';
 import {
   accessTokenInfo,
@@ -8,39 +9,39 @@ import {
   type AccessTokenInfo,
   type ParsedAccessToken,
 } from './access-token.js';
-import { findForeignClaim, type IntendedTokens } from './intended-tokens.js';
+import { findForeignClaim, type ExpectedClaims } from './access-token-claims.js';
 import { SignatureVerifier, type SignatureVerdict } from './signature-verifier.js';
 import { tokenCacheKey, VerifiedTokenCache, type ProofStart, type Validity } from './verified-token-cache.js';
 
 export interface AccessTokenVerifierOptions {
-  /** Seconds by which `exp` and `nbf` may be missed. */
+  /** Tolerance for `exp` and `nbf`, seconds. */
   readonly clockToleranceSec: number;
-  /** Tokens that are remembered as verified; 0 for none. */
+  /** Number of verified tokens that are remembered; 0 for none. */
   readonly maxCachedTokens: number;
-  /** Memory that they may take, bytes, estimated; 0 for none. Default {@link DEFAULT_MAX_CACHED_TOKEN_BYTES}. */
+  /** Memory that remembered tokens may take, bytes, estimated; 0 for none. Default {@link DEFAULT_MAX_CACHED_TOKEN_BYTES}. */
   readonly maxCachedTokenBytes?: number;
-  /** Which tokens are meant for this application. Default: all. */
-  readonly intended?: IntendedTokens;
+  /** Issuers and audience that this application accepts. Default: all. */
+  readonly intended?: ExpectedClaims;
 }
 
 export const DEFAULT_MAX_CACHED_TOKEN_BYTES: number = 32 * 1024 * 1024;
 
-/** A verification under way, which others who present the same token wait for. */
-interface Flight extends ProofStart {
+/** A verification that waits for its key; later requests with the same token wait for it, too. */
+interface ProofInFlight extends ProofStart {
   readonly token: string;
   readonly proof: Promise<AccessTokenInfo>;
 }
 
 /**
- * Proves access tokens: signature, times, and that they are meant for us. Every refusal is one `TryRefreshTokenError`, but
- * for a proven token that is meant for others.
+ * Verifies access tokens: signature, times, issuer and audience. Every refusal is a `TryRefreshTokenError`, except that of a
+ * genuine token for another application.
  *
  * @see docs/protocol/sdk.md §4.4
  */
 export class AccessTokenVerifier {
   private readonly cache: VerifiedTokenCache;
   private readonly signatures: SignatureVerifier;
-  private readonly flights = new Map<string, Flight>();
+  private readonly inFlight = new Map<string, ProofInFlight>();
   private lastRead: { readonly token: string; readonly parsed: ParsedAccessToken | undefined } | undefined;
 
   constructor(
@@ -55,14 +56,14 @@ export class AccessTokenVerifier {
     this.signatures = new SignatureVerifier(keys);
   }
 
-  /** Whether a text is built like one of our access tokens; nothing of it need be true. */
+  /** Returns whether a text has the format of our access tokens. Nothing of its content is verified. */
   isOurs(token: string): boolean {
     return this.recall(token) !== undefined || this.read(token) !== undefined;
   }
 
   /**
-   * Takes a token apart as {@link parseWithoutVerifying} does; who asks twice in a row, first to see whether it is one of
-   * ours and then to verify it, pays once.
+   * Parses a token as {@link parseWithoutVerifying} does. The last result is kept, because a request first looks whether the
+   * token is one of ours and then verifies it.
    */
   read(token: string): ParsedAccessToken | undefined {
     if (this.lastRead?.token !== token) this.lastRead = { token, parsed: parseWithoutVerifying(token) };
@@ -70,56 +71,38 @@ export class AccessTokenVerifier {
   }
 
   /**
-   * What was proven about a token before, if it still holds: without a promise, without parsing, without signature work.
+   * Returns the remembered facts of a token, if they are still valid; neither parses it nor checks its signature.
    *
-   * @returns undefined when it has to be verified, which also tells what is wrong with it
+   * @returns undefined if the token has to be verified
    */
   recall(token: string): AccessTokenInfo | undefined {
     return this.cache.get(token, this.keys.generation, this.clock.now());
   }
 
   /**
-   * {@link verify} without a promise: for a token that is known, and for one whose key is at hand.
+   * Verifies a token and remembers its facts.
    *
-   * @returns undefined where only {@link verify} can tell, for what is none of our tokens, and for a refreshed token at its
-   *   first use: the core has to be asked about it, so that it is verified on the way there, and only once
-   * @throws as {@link verify} rejects
-   */
-  verifyAtOnce(token: string): AccessTokenInfo | undefined {
-    const known = this.recall(token);
-    if (known !== undefined) return known;
-    const parsed = this.read(token);
-    if (parsed === undefined || parsed.version <= 2) return undefined;
-    if (typeof parsed.payload['parentRefreshTokenHash1'] === 'string') return undefined;
-    const validity = this.checkTimes(parsed);
-    const start = this.proofStart();
-    const verdict = this.signatures.verifyAtOnce(parsed);
-    return verdict && this.conclude(verdict, parsed, validity, start);
-  }
-
-  /**
-   * @returns the token's facts; its payload is frozen, because several requests share it
-   * @throws {TryRefreshTokenError} expired, not yet valid, unknown key, bad signature, or the key set cannot be had
+   * @returns the token's facts, whose payload is frozen because several requests share it; a promise only where the key has
+   *   to be waited for
+   * @throws {TryRefreshTokenError} expired, not yet valid, unknown key, bad signature, or the key set cannot be loaded
    * @throws {UnauthorisedError} as {@link assertIntended}
    */
-  verify(parsed: ParsedAccessToken): Promise<AccessTokenInfo> {
-    try {
-      const validity = this.checkTimes(parsed);
-      const known = this.recall(parsed.token);
-      return known === undefined ? this.shareProof(parsed, validity) : Promise.resolve(known);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+  verify(parsed: ParsedAccessToken): MaybePromise<AccessTokenInfo> {
+    const validity = this.checkTimes(parsed);
+    const start = this.proofStart();
+    return (
+      this.recall(parsed.token) ?? this.findInFlight(parsed, start) ?? this.prove(parsed, validity, start)
+    );
   }
 
   /**
-   * For payloads that are proven; {@link verify} has done it for what it answers.
+   * Checks the issuer and audience of a proven payload. {@link verify} has done so for the facts that it returns.
    *
-   * Not `TryRefreshTokenError`: a refresh never changes who made a session and for whom, so a client that believed it would
-   * refresh for ever. 401 all the same, because a client whose session began under another issuer has to sign in: its
-   * refresh here is refused like this, too, and the browser client ends its local session then. With a 403 it would keep
-   * a session that opens nothing. The tokens stay: where cookies are shared they are good at the application that they are
-   * meant for, and calling us by mistake must not sign anybody out there. What such a client costs is bounded by itself
+   * The error is no `TryRefreshTokenError`, because a refresh never changes the issuer and audience of a session: the client
+   * would refresh forever. It is a 401 because a client whose session began under another issuer has to sign in: its refresh
+   * here is refused in the same way, and the browser client then ends its local session. With a 403 it would keep a session
+   * that is useless here. The tokens stay: where applications share cookies, the tokens are valid at the application that
+   * they are meant for, and a call to the wrong application must not end that session. The client bounds the cost itself
    * (supertokens-website refreshes at its own application at most ten times for one call).
    *
    * @throws {UnauthorisedError} the session is one for other applications; clears no tokens
@@ -134,23 +117,23 @@ export class AccessTokenVerifier {
     });
   }
 
-  /** The claim for which {@link assertIntended} refuses a payload. */
+  /** Returns the claim for which {@link assertIntended} refuses a payload. */
   findForeignClaim(payload: JsonObject): 'iss' | 'aud' | undefined {
     const { intended } = this.options;
     return intended && findForeignClaim(payload, intended);
   }
 
-  /** What was proven about these sessions is proven again at the next use. */
+  /** Forgets the tokens of these sessions, so that they are verified again at their next use. */
   forgetSessions(sessionHandles: readonly string[]): void {
     this.cache.deleteSessions(sessionHandles);
   }
 
-  /** Number of tokens that are remembered now. */
+  /** Number of tokens that are remembered at present. */
   get cachedTokens(): number {
     return this.cache.size;
   }
 
-  /** Memory that they take, bytes, estimated. */
+  /** Memory that remembered tokens take, bytes, estimated. */
   get cachedTokenBytes(): number {
     return this.cache.bytes;
   }
@@ -158,7 +141,7 @@ export class AccessTokenVerifier {
   private checkTimes(parsed: ParsedAccessToken): Validity {
     const now = this.clock.now();
     const validity = checkValidity(parsed, this.options.clockToleranceSec);
-    // Not the other way round: a limit that is no number lets nobody in.
+    // Negated comparisons, because a limit that is not a number must refuse the token.
     if (!(now >= validity.fromMs)) throw failure('it is not valid yet');
     if (!(now < validity.untilMs)) {
       this.cache.delete(parsed.token);
@@ -171,35 +154,52 @@ export class AccessTokenVerifier {
     return { generation: this.keys.generation, epoch: this.cache.epoch };
   }
 
-  /** Who comes with the same token meanwhile waits for the same proof; a failure is told to all and then forgotten. */
-  private shareProof(parsed: ParsedAccessToken, validity: Validity): Promise<AccessTokenInfo> {
-    const { token } = parsed;
-    const start = this.proofStart();
-    const key = tokenCacheKey(token);
-    const underWay = this.flights.get(key);
-    if (underWay?.token === token && isSameStart(underWay, start)) return underWay.proof;
-    const flight: Flight = { ...start, token, proof: this.prove(parsed, validity, start) };
-    this.flights.set(key, flight);
-    const land = (): void => {
-      if (this.flights.get(key) === flight) this.flights.delete(key);
-    };
-    flight.proof.then(land, land);
-    return flight.proof;
+  /**
+   * Returns the proof that another request with the same token waits for. One that began before a key left or a session was
+   * revoked does not count for later requests.
+   */
+  private findInFlight(
+    { token }: ParsedAccessToken,
+    start: ProofStart,
+  ): Promise<AccessTokenInfo> | undefined {
+    if (this.inFlight.size === 0) return undefined;
+    const other = this.inFlight.get(tokenCacheKey(token));
+    return other?.token === token && isSameStart(other, start) ? other.proof : undefined;
   }
 
-  private async prove(
+  private prove(
     parsed: ParsedAccessToken,
     validity: Validity,
     start: ProofStart,
-  ): Promise<AccessTokenInfo> {
-    let verdict: SignatureVerdict;
-    try {
-      verdict = await this.signatures.verify(parsed);
-    } catch (error) {
-      // Q1: without keys nothing can be proven; the client refreshes, which tells it whether the core is there.
+  ): MaybePromise<AccessTokenInfo> {
+    const proof = chain(this.checkSignature(parsed), (verdict) =>
+      this.conclude(verdict, parsed, validity, start),
+    );
+    if (proof instanceof Promise) this.share({ ...start, token: parsed.token, proof });
+    return proof;
+  }
+
+  /** A failure reaches all requests that wait for the proof, and is then forgotten. */
+  private share(shared: ProofInFlight): void {
+    const key = tokenCacheKey(shared.token);
+    this.inFlight.set(key, shared);
+    const forget = (): void => {
+      if (this.inFlight.get(key) === shared) this.inFlight.delete(key);
+    };
+    shared.proof.then(forget, forget);
+  }
+
+  private checkSignature(parsed: ParsedAccessToken): MaybePromise<SignatureVerdict> {
+    // Q1: nothing can be proven without keys. The client refreshes, and learns from that whether the core is there.
+    const refuse = (error: unknown): never => {
       throw failure('the keys cannot be had', { cause: error });
+    };
+    try {
+      const verdict = this.signatures.verify(parsed);
+      return verdict instanceof Promise ? verdict.catch(refuse) : verdict;
+    } catch (error) {
+      return refuse(error);
     }
-    return this.conclude(verdict, parsed, validity, start);
   }
 
   private conclude(
@@ -211,7 +211,7 @@ export class AccessTokenVerifier {
     switch (verdict) {
       case 'PROVEN': {
         const info = accessTokenInfo(parsed);
-        // Before it is remembered: what is found again has passed.
+        // Checked before the facts are remembered, so that a remembered token needs no second check.
         this.assertIntended(info.payload);
         deepFreeze(info);
         this.cache.set(parsed.token, info, validity, start);
@@ -227,14 +227,13 @@ export class AccessTokenVerifier {
   }
 }
 
-/** A proof that began before a key left or a session was revoked does not serve those who come after. */
 function isSameStart(a: ProofStart, b: ProofStart): boolean {
   return a.generation === b.generation && a.epoch === b.epoch;
 }
 
 /**
- * The claims count whole seconds of the clock: `nbf` is reached when the second is, `exp` is over when the second begins.
- * Version 2 counts milliseconds and is good in the last one, too.
+ * Returns the validity of a token. The claims count whole seconds: a token is valid from the beginning of the second `nbf`
+ * until the beginning of the second `exp`. Version 2 counts milliseconds and is valid in the last one, too.
  */
 function checkValidity({ version, payload }: ParsedAccessToken, toleranceSec: number): Validity {
   const { nbf } = payload;

@@ -9,7 +9,7 @@ import {
   parseWithoutVerifying,
   type AccessTokenInfo,
 } from './access-token.js';
-import { withoutProtectedClaims } from './reserved-claims.js';
+import { withoutProtectedClaims } from './access-token-claims.js';
 
 type Claims = Record<string, unknown>;
 
@@ -25,28 +25,33 @@ function infoOf(text: string): AccessTokenInfo | undefined {
 describe('the version of an access token', () => {
   it.each<[row: string, header: Claims, claims: Claims, expected: Partial<AccessTokenInfo> | undefined]>([
     [
-      'T88 none',
+      'none (T88)',
       { version: undefined },
       { rsub: 'r' },
       { version: 3, tenantId: 'public', recipeUserId: 'r' },
     ],
-    ['T89 3 with a tenant', { version: '3' }, { tId: 't1' }, { version: 3, tenantId: 'public' }],
+    ['3 with a tenant (T89)', { version: '3' }, { tId: 't1' }, { version: 3, tenantId: 'public' }],
     [
-      'T90 4 with a tenant, without a recipe user',
+      '4 with a tenant, without a recipe user (T90)',
       { version: '4' },
       { tId: 't1', rsub: undefined },
       { version: 4, tenantId: 't1', userId: 'user-1', recipeUserId: 'user-1' },
     ],
-    ['T91 5 without a recipe user', {}, { rsub: undefined }, undefined],
-    ['T92 Q10 5 without a tenant', {}, { tId: undefined }, { version: 5, tenantId: 'public' }],
-    ['T93 9', { version: '9' }, { rsub: 'r', tId: 't1' }, { version: 9, tenantId: 't1', recipeUserId: 'r' }],
-    ['T93 9 without a recipe user', { version: '9' }, { rsub: undefined }, undefined],
-    ['T94 a number', { version: 5 }, {}, undefined],
-    ['T94 a word', { version: 'abc' }, {}, undefined],
-    ['T94 2 in a JWT', { version: '2' }, {}, undefined],
+    ['5 without a recipe user (T91)', {}, { rsub: undefined }, undefined],
+    ['5 without a tenant (T92, Q10)', {}, { tId: undefined }, { version: 5, tenantId: 'public' }],
+    [
+      '9 (T93)',
+      { version: '9' },
+      { rsub: 'r', tId: 't1' },
+      { version: 9, tenantId: 't1', recipeUserId: 'r' },
+    ],
+    ['9 without a recipe user (T93)', { version: '9' }, { rsub: undefined }, undefined],
+    ['a number (T94)', { version: 5 }, {}, undefined],
+    ['a word (T94)', { version: 'abc' }, {}, undefined],
+    ['2 in a JWT (T94)', { version: '2' }, {}, undefined],
     ['null', { version: null }, {}, undefined],
     ['nothing', { version: '' }, {}, undefined],
-    ['Q11 a number with a letter', { version: '5x' }, {}, undefined],
+    ['a number with a letter (Q11)', { version: '5x' }, {}, undefined],
     ['a number with a sign', { version: '+5' }, {}, undefined],
     ['a number with a space', { version: ' 5' }, {}, undefined],
     ['a very large number', { version: '9'.repeat(400) }, {}, undefined],
@@ -65,21 +70,21 @@ describe('the version of an access token', () => {
 
 describe('the structure of an access token', () => {
   it.each<[row: string, header: Claims, claims: Claims, isAccepted: boolean]>([
-    ['T95 no kid', { kid: undefined }, {}, false],
+    ['no kid (T95)', { kid: undefined }, {}, false],
     ['a kid that is no text', { kid: 5 }, {}, false],
-    ['S005 a kid of 10 kB', { kid: 'k'.repeat(10_000) }, {}, false],
-    ['T96 another typ', { typ: 'at+jwt' }, {}, false],
-    ['T96 typ in another case', { typ: 'jwt' }, {}, false],
-    ['T96 no typ', { typ: undefined }, {}, false],
-    ['T97 stt 0', {}, { stt: 0 }, true],
-    ['T97 stt 1', {}, { stt: 1 }, false],
-    ['T97 stt "0"', {}, { stt: '0' }, false],
-    ['T97 stt null', {}, { stt: null }, false],
-    ['T99 exp as text', {}, { exp: '1760003600' }, false],
-    ['T108 no anti-CSRF claim', { version: '3' }, { antiCsrfToken: undefined }, true],
-    ['T108 an anti-CSRF claim of another type', { version: '3' }, { antiCsrfToken: 5 }, true],
-    ['T108 no parent', { version: '3' }, { parentRefreshTokenHash1: undefined }, true],
-    ['T108 a parent of another type', { version: '3' }, { parentRefreshTokenHash1: [] }, true],
+    ['a kid of 10 kB (S005)', { kid: 'k'.repeat(10_000) }, {}, false],
+    ['another typ (T96)', { typ: 'at+jwt' }, {}, false],
+    ['typ in another case (T96)', { typ: 'jwt' }, {}, false],
+    ['no typ (T96)', { typ: undefined }, {}, false],
+    ['stt 0 (T97)', {}, { stt: 0 }, true],
+    ['stt 1 (T97)', {}, { stt: 1 }, false],
+    ['stt "0" (T97)', {}, { stt: '0' }, false],
+    ['stt null (T97)', {}, { stt: null }, false],
+    ['exp as text (T99)', {}, { exp: '1760003600' }, false],
+    ['no anti-CSRF claim (T108)', { version: '3' }, { antiCsrfToken: undefined }, true],
+    ['an anti-CSRF claim of another type (T108)', { version: '3' }, { antiCsrfToken: 5 }, true],
+    ['no parent (T108)', { version: '3' }, { parentRefreshTokenHash1: undefined }, true],
+    ['a parent of another type (T108)', { version: '3' }, { parentRefreshTokenHash1: [] }, true],
     [
       'empty identifiers',
       {},

@@ -1,10 +1,12 @@
 import { isJsonObject, parseJsonObject, type JsonObject } from '../util/json.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
 
-/** Longest token that is looked at, in characters: cookies end at 4096 and Node's headers at 16 kB. */
+/**
+ * The length of the longest token that is parsed, in characters: cookies end at 4096 and Node's headers at 16 kB.
+ */
 export const MAX_ACCESS_TOKEN_LENGTH = 16_384;
 
-/** Longest key id that is looked up. Ours have at most 38 characters. */
+/** The length of the longest key id that is looked up. Key ids of this library have at most 38 characters. */
 const MAX_KID_LENGTH = 256;
 
 /** Versions 1 and 2 carry one of two fixed headers, in standard base64; both are read as version 2. */
@@ -13,24 +15,24 @@ const LEGACY_HEADERS: readonly string[] = ['1', '2'].map((version) =>
 );
 export const LEGACY_HEADER_V2: string = LEGACY_HEADERS[1] ?? '';
 
-/** Whether the first part of a token is one of the two fixed headers of versions 1 and 2. */
+/** Returns whether the first part of a token is one of the two fixed headers of versions 1 and 2. */
 export function isLegacyHeader(part: string): boolean {
   return LEGACY_HEADERS.includes(part);
 }
 
-/** A token that was taken apart. Nothing of it has been proven. */
+/** A parsed token. Its signature has not been checked yet. */
 export interface ParsedAccessToken {
   readonly token: string;
   /** 2 (which includes 1), 3, 4, 5 or a later one that is read like 5. */
   readonly version: number;
   /** Present from version 3 on. */
   readonly kid: string | undefined;
-  /** How the header says it is signed; undefined when it says nothing, or also asks for something that is not known here. */
+  /** The `alg` of the header; undefined if it is missing, or if the header has `crit`. */
   readonly algorithm: string | undefined;
   readonly payload: JsonObject;
 }
 
-/** What an access token says about its session, whichever version wrote it. */
+/** The session facts in an access token of any version. */
 export interface AccessTokenInfo {
   readonly version: number;
   readonly kid: string | undefined;
@@ -47,15 +49,15 @@ export interface AccessTokenInfo {
   readonly expiryMs: number;
   /** Milliseconds since the epoch. */
   readonly timeCreatedMs: number;
-  /** What the application sees as payload: all claims, or `userData` up to version 2. */
+  /** The payload as the application sees it: all claims, or `userData` up to version 2. */
   readonly payload: JsonObject;
 }
 
 /**
- * Takes a token apart and checks that it is built like one of our access tokens.
+ * Parses a token and checks that it has the structure of an access token.
  *
  * @param unstatedVersion how a JWT without `version` in its header is read: the SDK says 3, a Core says 5
- * @returns undefined for anything that is not: a foreign JWT, a refresh token, junk
+ * @returns undefined for any other text, such as a foreign JWT or a refresh token
  * @see docs/protocol/sdk.md §4.2, §4.3
  */
 export function parseWithoutVerifying(
@@ -89,14 +91,16 @@ function parseHeader(part: string, unstatedVersion: number): Header | undefined 
   if (header === undefined || header['typ'] !== 'JWT') return undefined;
   const { kid, version, alg } = header;
   if (typeof kid !== 'string' || kid.length > MAX_KID_LENGTH) return undefined;
-  // Who does not understand all of `crit` must refuse the token (RFC 7515 4.1.11), and we understand nothing of it.
+  // A token with a `crit` that is not understood must be refused (RFC 7515 4.1.11), and no extension is understood here.
   const algorithm = typeof alg === 'string' && !Object.hasOwn(header, 'crit') ? alg : undefined;
   if (version === undefined) return { version: unstatedVersion, kid, algorithm };
   if (typeof version !== 'string' || !/^\d{1,9}$/.test(version) || Number(version) < 3) return undefined;
   return { version: Number(version), kid, algorithm };
 }
 
-/** Either alphabet, with or without padding; what is not base64 decodes to something that is not JSON. */
+/**
+ * Reads either alphabet, with or without padding. A text that is not base64 decodes to bytes that are not JSON.
+ */
 function decodeBase64(part: string): string {
   return Buffer.from(part, 'base64').toString('utf8');
 }
@@ -122,8 +126,8 @@ function hasAccessTokenStructure({
 }
 
 /**
- * Reads the session's facts out of a token, letter for letter: an identifier with white space around it is another one,
- * and upstream's trimming would make its owner somebody else.
+ * Returns the session facts of a token. Identifiers are not trimmed as upstream does, because an identifier with
+ * white space around it belongs to another user.
  */
 export function accessTokenInfo({
   version,

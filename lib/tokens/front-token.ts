@@ -1,6 +1,6 @@
 import type { JsonObject } from '../util/json.js';
 
-/** What the browser client may know about the session. */
+/** The facts about a session that the browser client may read. */
 export interface FrontTokenContent {
   /** The primary user id. */
   readonly userId: string;
@@ -11,8 +11,8 @@ export interface FrontTokenContent {
 }
 
 /**
- * The value of the `front-token` header: padded base64 of UTF-8 JSON with the keys `uid`, `ate`, `up` in this order;
- * the browser client compares it as text.
+ * Returns the value of the `front-token` header: padded base64 of UTF-8 JSON with the keys `uid`, `ate`, `up` in this
+ * order, because the browser client compares it as text.
  *
  * @see docs/protocol/sdk.md §3.5, B6
  */

@@ -26,6 +26,8 @@ const jose = new SingleFlight(() => import('./jose.js'), { keepsValue: true });
 /**
  * Loads jose at the first call. A guard beside a remote core never needs it. All parts are loaded by one import, because
  * jest fails when two dynamic imports of modules with common dependencies overlap.
+ *
+ * @internal not in the declarations, because `moduleResolution: node10` finds no types behind jose's subpaths
  */
 export async function loadJose(): Promise<typeof import('./jose.js')> {
   return jose.run();

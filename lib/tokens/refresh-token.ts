@@ -12,13 +12,17 @@ import { promisify } from 'node:util';
 import { parseJsonObject } from '../util/json.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
 
-/** What a refresh token carries, sealed. Its expiry is not inside: that is the row's. */
+/**
+ * The encrypted content of a refresh token. Its expiry is not part of it, because the stored session has one.
+ */
 export interface RefreshTokenContent {
   readonly sessionHandle: string;
   /** Recipe user id. */
   readonly userId: string;
   readonly tenantId: string;
-  /** First hash of the token that was exchanged for this one; undefined for the first of a session. */
+  /**
+   * The first hash of the token that was exchanged for this one; undefined for the first token of a session.
+   */
   readonly parentRefreshTokenHash1: string | undefined;
   readonly antiCsrfToken: string | undefined;
 }
@@ -29,20 +33,22 @@ const PBKDF2_ITERATIONS = 100;
 const KEY_BYTES = 32;
 const MAX_TOKEN_LENGTH = 8192;
 const deriveInThreadPool = promisify(pbkdf2);
-/** Some 150 bytes each. */
+/** The number of keys that are kept, at about 150 bytes each. */
 const REMEMBERED_KEYS = 16_384;
 
-/** h1: lower-case hex SHA-256 of the whole token's text. */
+/** Returns h1: the lower-case hex SHA-256 of the whole token's text. */
 export function refreshTokenHash1(token: string): string {
   return createHash('sha256').update(token, 'utf8').digest('hex');
 }
 
-/** h2 = h1(h1): what the store keeps. The second hash is taken over the hex text of the first. */
+/** Returns h2 = h1(h1), which the store keeps. The second hash is taken over the hex text of the first. */
 export function refreshTokenHash2(token: string): string {
   return refreshTokenHash1(refreshTokenHash1(token));
 }
 
-/** A new refresh-token key in the Core's form: iterations, salt and result of PBKDF2 over random bytes. */
+/**
+ * Returns a new refresh-token key in the Core's form: iterations, salt and result of PBKDF2 over random bytes.
+ */
 export function newRefreshTokenKey(): string {
   const salt = randomBytes(64);
   const key = pbkdf2Sync(randomBytes(64), salt, 1000, 64, 'sha512');
@@ -50,7 +56,7 @@ export function newRefreshTokenKey(): string {
 }
 
 /**
- * Seals and opens refresh tokens of the form `<base64>.<nonce>.V2`.
+ * Encrypts and decrypts refresh tokens of the form `<base64>.<nonce>.V2`.
  *
  * @see docs/protocol/core.md B2
  */
@@ -62,13 +68,14 @@ export class RefreshTokens {
     this.sealingKeys = new SealingKeys(key);
   }
 
-  /** The first token of a session: its nonce is random. */
+  /** Makes the first token of a session, with a random nonce. */
   async issue(content: RefreshTokenContent): Promise<string> {
     return this.seal(content, refreshTokenHash1(randomUUID() + randomBytes(32).toString('hex')));
   }
 
   /**
-   * The one child of a token. Nonce and IV are functions of the refresh-token key and the content (which names the
+   * Makes the one successor of a token. Nonce and IV are functions of the refresh-token key and the content (which
+   * names the
    * parent), so that two tabs, a retry or two instances that exchange the same token get the same successor.
    */
   async issueSuccessor(
@@ -77,22 +84,25 @@ export class RefreshTokens {
     return this.seal(content, this.derive('nonce', JSON.stringify(toPlaintext(content, ''))).toString('hex'));
   }
 
-  /** The anti-CSRF token of a token's child: the same for all that exchange the same parent, unknowable without the key. */
+  /**
+   * Returns the anti-CSRF token of a token's successor: the same for each exchange of the same parent, and secret
+   * without the key.
+   */
   successorAntiCsrfToken(parentRefreshTokenHash1: string): string {
     return formatUuid(this.derive('anti-csrf', parentRefreshTokenHash1));
   }
 
   /**
-   * Opens a token.
+   * Decrypts a token.
    *
-   * @returns undefined for everything that this key did not seal
+   * @returns undefined for every text that was not encrypted with this key
    */
   async open(token: string): Promise<RefreshTokenContent | undefined> {
     if (token.length > MAX_TOKEN_LENGTH) return undefined;
     const [sealed, nonce, type, ...rest] = token.split('.');
     if (sealed === undefined || nonce === undefined || type === undefined || rest.length > 0)
       return undefined;
-    // The cheap checks come first: a key derivation is spent only on what looks like one of ours.
+    // The cheap checks come first, so that a key is derived only for a text in the form of a refresh token.
     if (!/^v[12]$/i.test(type) || !/^[0-9a-f]{64}$/.test(nonce)) return undefined;
     const bytes = Buffer.from(sealed, 'base64');
     if (bytes.length <= IV_BYTES + TAG_BYTES || bytes.toString('base64') !== sealed) return undefined;
@@ -117,10 +127,10 @@ export class RefreshTokens {
     try {
       const plaintext = decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES), undefined, 'utf8');
       const rest = decipher.final('utf8');
-      this.sealingKeys.keep(iv, sealingKey); // only now: a forged token takes nobody's place
+      this.sealingKeys.keep(iv, sealingKey); // kept only now, so that a forged token displaces no key
       return plaintext + rest;
     } catch {
-      return undefined; // the tag does not match: not sealed by this key, or altered
+      return undefined; // the tag does not match: encrypted with another key, or altered
     }
   }
 
@@ -130,7 +140,7 @@ export class RefreshTokens {
 }
 
 /**
- * The sealed part of a token. The IV must never have been used for another plaintext.
+ * Returns the encrypted part of a token. The IV must never have been used for another plaintext.
  *
  * @internal exported for the known-answer test
  */
@@ -146,19 +156,22 @@ function seal(sealingKey: Buffer, iv: Buffer, plaintext: string): string {
 }
 
 /**
- * Every IV has a key of its own. Derived on the thread pool: on the main thread it takes 52 µs, handing it over 5 to 8 µs,
- * so that forged tokens keep nobody waiting.
+ * Derives the key of an IV on the thread pool, because that takes 52 µs on the main thread and 5 to 8 µs there:
+ * forged tokens do not delay other requests.
  */
 async function derivedKey(key: string, iv: Buffer): Promise<Buffer> {
   return deriveInThreadPool(key, iv, PBKDF2_ITERATIONS, KEY_BYTES, 'sha512');
 }
 
 /**
- * The keys of single tokens. Deriving one takes a fifth of an RSA signature, and a token is usually opened by the process
- * that sealed it, so those of the newest tokens are remembered: what they open, the refresh-token key opens, too.
+ * The keys of single tokens. Deriving one takes a fifth of the time of an RSA signature, and a token is usually
+ * decrypted by the process that made it, so the keys of the newest tokens are cached. Each of them can also be
+ * derived from the refresh-token key.
  */
 class SealingKeys {
-  /** By IV. Both as text of one byte a character, which takes a third of the memory of a Buffer. */
+  /**
+   * By IV. Both are strings with one byte for each character, because these take a third of the memory of a Buffer.
+   */
   private readonly newest = new Map<string, string>();
 
   constructor(private readonly key: string) {}
@@ -209,7 +222,7 @@ function parseContent(plaintext: string): (RefreshTokenContent & { nonce: string
   };
 }
 
-/** The form of a version 4 UUID, which is what an anti-CSRF token looks like on the wire. */
+/** Returns a version 4 UUID, which is the form of an anti-CSRF token. */
 function formatUuid(bytes: Buffer): string {
   const hex = Buffer.from(bytes.subarray(0, 16));
   hex[6] = ((hex[6] ?? 0) & 0x0f) | 0x40;

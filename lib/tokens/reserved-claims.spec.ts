@@ -4,7 +4,7 @@ import {
   findReservedClaim,
   PROTECTED_CLAIM_NAMES,
   withoutProtectedClaims,
-} from './reserved-claims.js';
+} from './access-token-claims.js';
 
 describe('names that belong to the session', () => {
   const V3 = [

@@ -1,4 +1,5 @@
 import { createPublicKey, verify as verifySignature, type KeyObject } from 'node:crypto';
+import { chain, type MaybePromise } from '../util/maybe-promise.js';
 import type { PublicJwk, VerificationKeys } from '../util/verification-keys.js';
 import type { ParsedAccessToken } from './access-token.js';
 import { jwkAlgorithm, type SigningAlgorithm } from './key-pairs.js';
@@ -17,13 +18,18 @@ export type SignatureVerdict = 'PROVEN' | 'UNKNOWN_KEY' | 'WRONG_SIGNATURE';
 type SignedToken = Pick<ParsedAccessToken, 'token' | 'version' | 'kid' | 'algorithm'>;
 
 /**
- * Proves that a token was signed by a key of the set. Reads nothing else of it.
+ * Checks that a token was signed by a key of the set. Other claims and times are not checked.
  *
- * This is the one place where a signature is checked without jose. `node:crypto` does it on the calling thread, because this
- * is the hot path of the guard: RS256 takes 22 µs of CPU here and 73 through jose, which goes through WebCrypto; ES256 takes
- * 66 and 116 (`npm run benchmark -- verify`; test/benchmark/README.md, "Ways to check a signature"). The thread pool takes
- * a sixth more when it is busy and nearly twice as much when it is idle, and refreshes that sign there would wait. A forged
- * token takes less of the calling thread than the HTTP request that brought it. The spec beside this file runs a corpus of
+ * This is the one place where a signature is checked without jose. `node:crypto` does it on the calling thread,
+ * because this
+ * is the hot path of the guard: RS256 takes 22 µs of CPU here and 73 through jose, which goes through WebCrypto;
+ * ES256 takes
+ * 66 and 116 (`npm run benchmark -- verify`; test/benchmark/README.md, "Ways to check a signature"). The thread pool
+ * takes
+ * a sixth more when it is busy and nearly twice as much when it is idle, and refreshes that sign there would wait. A
+ * forged
+ * token takes less of the calling thread than the HTTP request that brought it. The spec beside this file runs a
+ * corpus of
  * odd tokens through this class and through jose, and lists every difference with its reason.
  */
 export class SignatureVerifier {
@@ -34,29 +40,21 @@ export class SignatureVerifier {
 
   /**
    * @param token as {@link parseWithoutVerifying} read it
+   * @returns a promise only where the key has to be waited for
    * @throws when the key set cannot be had
    */
-  async verify(token: SignedToken): Promise<SignatureVerdict> {
-    const keys = await this.keys.find(token.kid);
-    if (token.version <= 2) return this.verdictByAny(token, keys);
-    return keys.length === 0 ? 'UNKNOWN_KEY' : this.checkSignature(token, keys.slice(0, 1));
+  verify(token: SignedToken): MaybePromise<SignatureVerdict> {
+    return chain(this.keys.find(token.kid), (keys) => {
+      if (token.version <= 2) return this.verdictByAny(token, keys);
+      return keys.length === 0 ? 'UNKNOWN_KEY' : this.checkSignature(token, keys.slice(0, 1));
+    });
   }
 
   /** Versions 1 and 2 name no key, so only a failed signature shows that the key may not be known yet. */
-  private async verdictByAny(token: SignedToken, keys: readonly PublicJwk[]): Promise<SignatureVerdict> {
+  private verdictByAny(token: SignedToken, keys: readonly PublicJwk[]): MaybePromise<SignatureVerdict> {
     const verdict = this.checkSignature(token, keys);
     if (verdict === 'PROVEN' || this.keys.findOthers === undefined) return verdict;
-    return this.checkSignature(token, await this.keys.findOthers(keys));
-  }
-
-  /**
-   * The same without a promise.
-   *
-   * @returns undefined where {@link verify} has to wait for the key
-   */
-  verifyAtOnce(token: SignedToken): SignatureVerdict | undefined {
-    const key = token.kid === undefined ? undefined : this.keys.findAtHand?.(token.kid);
-    return key && this.checkSignature(token, [key]);
+    return this.keys.findOthers(keys).then((others) => this.checkSignature(token, others));
   }
 
   private checkSignature(
@@ -80,7 +78,7 @@ export class SignatureVerifier {
   }
 }
 
-/** The key chooses the algorithm; a token that names another one is not proven by it. */
+/** The key decides the algorithm; a token that names another one is refused. */
 function hasValidSignature(
   imported: ImportedKey | null,
   algorithm: SigningAlgorithm,
@@ -110,7 +108,10 @@ function importKey(jwk: PublicJwk): ImportedKey | null {
   }
 }
 
-/** Returns the signature's bytes, or undefined if it is not in its one canonical spelling: the unused bits of its last character must not vary. */
+/**
+ * Returns the signature's bytes, or undefined if it is not in its one canonical spelling: the unused bits of its last
+ * character must not vary.
+ */
 function decodeSignature(spelled: string, alphabet: 'base64' | 'base64url'): Buffer | undefined {
   const signature = Buffer.from(spelled, alphabet);
   return signature.toString(alphabet) === spelled ? signature : undefined;

@@ -32,14 +32,14 @@ function setUp({ maxEntries = 10, maxBytes = 1e9 } = {}) {
 }
 
 describe('the memory of verified tokens', () => {
-  it('stays at its bound under a million tokens, and keeps the newest (S012)', () => {
+  it('stays at its bound under 50,000 tokens, and keeps the newest (S012)', () => {
     const { cache, add, get, has } = setUp({ maxEntries: 1000 });
     const info = infoOf('s');
-    for (let n = 0; n < 1_000_000; n++) add(`token-${n}`, info);
+    for (let n = 0; n < 50_000; n++) add(`token-${n}`, info);
     expect(cache.size).toBe(1000);
-    expect(get('token-999999')).toBe(info);
-    expect(has('token-999000')).toBe(true);
-    expect(has('token-998999')).toBe(false);
+    expect(get('token-49999')).toBe(info);
+    expect(has('token-49000')).toBe(true);
+    expect(has('token-48999')).toBe(false);
   });
 
   it('stays at its bound of bytes, however large the tokens are (S012)', () => {

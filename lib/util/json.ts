@@ -17,6 +17,11 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Returns a member of a value of unknown shape; undefined where the value is no object. */
+export function readMember(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (Reflect.get(value, name) as unknown) : undefined;
+}
+
 /** Parses text into a JSON object; returns undefined for all other values and for invalid JSON. */
 export function parseJsonObject(text: string): JsonObject | undefined {
   try {

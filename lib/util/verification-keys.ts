@@ -1,3 +1,5 @@
+import type { MaybePromise } from './maybe-promise.js';
+
 /**
  * A public key as published in a JWKS, without private members.
  *
@@ -25,14 +27,10 @@ export interface VerificationKeys {
    * Returns the key of this id, and loads the set again if the id is unknown (at most once per cool-down). Without an id,
    * returns all keys, newest first (tokens before version 3 have no key id). Empty if there is no such key.
    *
+   * @returns the keys themselves if they are available without waiting: the guard then needs no promise
    * @throws if the set cannot be loaded and the key is unknown
    */
-  find(kid: string | undefined): Promise<readonly PublicJwk[]>;
-  /**
-   * Returns the key of this id if it is available without waiting. {@link find} is called if this method is missing or
-   * returns undefined.
-   */
-  findAtHand?(kid: string): PublicJwk | undefined;
+  find(kid: string | undefined): MaybePromise<readonly PublicJwk[]>;
   /**
    * Loads the set again (at most once per cool-down) and returns its new keys, for tokens that have no key id and verify with
    * no known key. A set without this method has no other keys.

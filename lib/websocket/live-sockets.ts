@@ -1,11 +1,10 @@
 import { CoreUnavailableError, SessionError, TryRefreshTokenError, UnauthorisedError } from '../errors.js';
 import type { SessionContainer } from '../sessions/session-container.js';
-import { RecentEndings } from './recent-endings.js';
-import { sessionEndTime } from './session-end.js';
+import { sessionEndTime } from '../sessions/session-lifetimes.js';
 import { type Clock, Deadline } from '../util/clock.js';
 import type { SocketClient, SocketHandshake } from './socket-client.js';
 
-/** A connection and the session that it works for. */
+/** A connection and its session. */
 export interface LiveSocket {
   readonly client: SocketClient;
   readonly handshake: SocketHandshake;
@@ -13,11 +12,11 @@ export interface LiveSocket {
   session: SessionContainer | undefined;
   /** When the token expires that it was opened or last renewed with, milliseconds since the epoch. */
   endMs: number;
-  /** The handshake under verification; messages that arrive meanwhile wait for it. */
+  /** The verification of the handshake while it runs; messages that arrive meanwhile wait for it. */
   opening: Promise<SessionContainer | undefined> | undefined;
-  /** How many messages wait for it. */
+  /** Number of messages that wait for the verification. */
   waitingMessages: number;
-  /** Why it is over; messages that still arrive get the same. */
+  /** The error that closed the connection; messages that still arrive get the same error. */
   end: Error | undefined;
 }
 
@@ -32,7 +31,7 @@ export interface LiveSocketsOptions {
 const INTERNAL_ERROR_CODE = 1011;
 const CLOSE_WITHIN_MS = 2000;
 
-/** How WebSocket says why it closes: 4000 and more are the application's, 1013 is "try again later". */
+/** WebSocket close codes by error code: 4000 and more are the application's, 1013 means "try again later". */
 const CLOSE_CODES: Readonly<Record<string, number>> = {
   UNAUTHORISED: 4401,
   INVALID_CLAIMS: 4403,
@@ -46,7 +45,7 @@ const CLOSE_CODES: Readonly<Record<string, number>> = {
 export class LiveSockets {
   private readonly byConnection = new WeakMap<object, LiveSocket>();
   private readonly bySession = new Map<string, Set<LiveSocket>>();
-  private readonly endings = new RecentEndings();
+  private readonly revocations = new RevocationLog();
 
   constructor(private readonly options: LiveSocketsOptions) {}
 
@@ -76,22 +75,22 @@ export class LiveSockets {
   }
 
   /**
-   * Lets a connection work for the session that is being proven, unless the connection is ended or the session revoked
-   * meanwhile: such a revocation found no connection to close.
+   * Verifies a session and holds its connection, unless the connection is closed or the session revoked meanwhile. Such a
+   * revocation found no connection to close.
    */
   async holdProven(
     socket: LiveSocket,
     prove: () => Promise<SessionContainer | undefined>,
   ): Promise<SessionContainer | undefined> {
-    const { mark } = this.endings;
+    const { mark } = this.revocations;
     const session = await prove();
     if (session === undefined) return undefined;
     if (socket.end !== undefined) throw socket.end;
-    const hasEnded = this.endings.includesSince(mark, session.getHandle());
-    if (hasEnded === undefined) {
+    const isRevoked = this.revocations.includesSince(mark, session.getHandle());
+    if (isRevoked === undefined) {
       throw new CoreUnavailableError('More sessions ended than are remembered while this one was verified');
     }
-    if (hasEnded) throw sessionEnded();
+    if (isRevoked) throw sessionEnded();
     this.hold(socket, session);
     return session;
   }
@@ -126,7 +125,7 @@ export class LiveSockets {
 
   /** Closes every connection of a session. */
   endSession(sessionHandle: string): void {
-    this.endings.add(sessionHandle);
+    this.revocations.add(sessionHandle);
     for (const socket of this.bySession.get(sessionHandle) ?? []) void this.close(socket, sessionEnded());
   }
 
@@ -145,7 +144,7 @@ export class LiveSockets {
     socket.client.close({ code: CLOSE_CODES[reason] ?? INTERNAL_ERROR_CODE, reason });
   }
 
-  /** Leaves the connections to those who opened them; nothing here waits any longer. */
+  /** Forgets all connections without closing them, and stops every timer. */
   clear(): void {
     for (const sockets of this.bySession.values()) for (const socket of sockets) socket.deadline.clear();
     this.bySession.clear();
@@ -167,4 +166,38 @@ function tokenExpired(): SessionError {
 
 function sessionEnded(): SessionError {
   return new UnauthorisedError('The session of the connection has ended');
+}
+
+/** A position in the revocation log. */
+type RevocationMark = number;
+
+/**
+ * The sessions that were revoked last, for verifications that run meanwhile. It is one bounded log for all of them, because
+ * clients decide how many verifications run, and a log for each would grow with every revocation.
+ */
+export class RevocationLog {
+  private readonly handles: string[] = [];
+  private count = 0;
+
+  /** @param capacity number of handles that are kept */
+  constructor(private readonly capacity = 10_000) {}
+
+  /** The present end of the log. */
+  get mark(): RevocationMark {
+    return this.count;
+  }
+
+  add(sessionHandle: string): void {
+    this.handles[this.count % this.capacity] = sessionHandle;
+    this.count += 1;
+  }
+
+  /** @returns undefined when more sessions have been revoked since than the log keeps */
+  includesSince(mark: RevocationMark, sessionHandle: string): boolean | undefined {
+    if (this.count - mark > this.capacity) return undefined;
+    for (let n = mark; n < this.count; n++) {
+      if (this.handles[n % this.capacity] === sessionHandle) return true;
+    }
+    return false;
+  }
 }

@@ -6,7 +6,7 @@ import { SessionEvents } from '../events/session-events.js';
 import { CapturedResponse } from '../http/captured-response.js';
 import type { VerifySessionOptions } from '../sessions/recipe.interface.js';
 import type { SessionContainer } from '../sessions/session-container.js';
-import type { ConnectionTimes } from './session-end.js';
+import type { ResolvedSessionOptions } from '../session.options.js';
 import type { SessionRuntime } from '../sessions/session-runtime.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_RUNTIME } from '../session.constants.js';
 import { Clock } from '../util/clock.js';
@@ -17,25 +17,25 @@ import { isHandledError } from '../sessions/error-responder.js';
 import { errorReason } from '../events/printable.js';
 
 /**
- * How a connection is admitted.
+ * The rules for admitting a connection.
  *
  * @publicApi
  */
 export interface SocketAdmissionOptions {
   /** Whether a connection without a session is refused. Default true. */
   sessionRequired?: boolean;
-  /** Whether the core is asked if the session still exists. Default true: a connection outlives many requests. */
+  /** Whether the core must confirm that the session exists. Default true: a connection outlives many requests. */
   checkDatabase?: boolean;
   /** Replaces the global claim validators for the admission. */
   overrideGlobalClaimValidators?: NonNullable<VerifySessionOptions['overrideGlobalClaimValidators']>;
 }
 
-/** Messages of one connection that wait for its handshake; what comes on top is refused. */
+/** The most messages of one connection that wait for its handshake; further ones are refused. */
 const MAX_WAITING_MESSAGES = 1000;
 
 /**
  * The sessions of WebSocket connections: verified at the handshake and again with every message that `SessionGuard`
- * sees, and over when the session is. When its access token expires, a connection has `socketRenewalGraceSec` to go on
+ * sees, and closed when the session ends. When its access token expires, a connection has `socketRenewalGraceSec` to go on
  * with a new one ({@link renew}); then it is closed.
  *
  * @example
@@ -54,7 +54,10 @@ export class SessionSockets implements OnApplicationShutdown {
   constructor(
     @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
     @Inject(RESOLVED_SESSION_OPTIONS)
-    { clockToleranceSec, socketRenewalGraceSec }: ConnectionTimes,
+    {
+      clockToleranceSec,
+      socketRenewalGraceSec,
+    }: Pick<ResolvedSessionOptions, 'clockToleranceSec' | 'socketRenewalGraceSec'>,
     clock: Clock,
     events: SessionEvents,
   ) {
@@ -65,10 +68,10 @@ export class SessionSockets implements OnApplicationShutdown {
   }
 
   /**
-   * Verifies the session of a connection that has just been made, and closes the connection if it may not be. Call it
-   * first in `handleConnection`; messages that arrive meanwhile wait for it.
+   * Verifies the session of a new connection, and closes the connection if the session is refused. Call it first in
+   * `handleConnection`; messages that arrive meanwhile wait for it.
    *
-   * @param client what a gateway gets: a socket of socket.io or of `ws`; or the context of `graphql-ws` in `onConnect`
+   * @param client the client of a gateway: a socket of socket.io or of `ws`; or the context of `graphql-ws` in `onConnect`
    * @param request the upgrade request, second argument of `handleConnection`; needed for `ws` only
    * @returns undefined when the connection was refused, and where a session is not required and there is none
    * @throws {TypeError} the client is none of these, or the request of a `ws` client is missing
@@ -90,12 +93,12 @@ export class SessionSockets implements OnApplicationShutdown {
   }
 
   /**
-   * Goes on with a new access token of the same session, which the client got by refreshing. A connection without a
-   * session gets one this way.
+   * Goes on with a new access token of the same session, which the client got by refreshing. A connection without a session
+   * gets one this way.
    *
-   * @param accessToken what the client sent; anything but a token is refused
-   * @throws {UnauthorisedError} the token is none, or of another session
-   * @throws {TryRefreshTokenError} the token has expired, too
+   * @param accessToken the value that the client sent; a value that is no token is refused
+   * @throws {UnauthorisedError} the value is no token, or belongs to another session
+   * @throws {TryRefreshTokenError} the token has expired
    * @throws {TypeError} the connection was never admitted
    */
   async renew(client: object, accessToken: unknown): Promise<SessionContainer> {
@@ -114,15 +117,15 @@ export class SessionSockets implements OnApplicationShutdown {
     return session;
   }
 
-  /** The session that a connection works for, as it was last verified; undefined where there is none. */
+  /** Returns the session of a connection, as it was last verified; undefined where there is none. */
   sessionOf(client: object): SessionContainer | undefined {
     const socket = this.live.find(client);
     return socket?.end === undefined ? socket?.session : undefined;
   }
 
   /**
-   * @internal The session for one message, verified by the rules of its handler.
-   * @throws {TypeError} the client neither was admitted nor carries its handshake
+   * @internal Returns the session for one message, verified by the rules of its handler.
+   * @throws {TypeError} the client was not admitted and does not carry its handshake
    */
   async sessionForMessage(
     client: SocketClient,
@@ -145,7 +148,7 @@ export class SessionSockets implements OnApplicationShutdown {
     return verified;
   }
 
-  /** @internal Whether this client was admitted, or carries what it takes. */
+  /** @internal Returns whether this client was admitted, or carries its handshake. */
   isKnown(client: SocketClient): boolean {
     return client.handshake !== undefined || this.live.find(client.connection) !== undefined;
   }
@@ -160,16 +163,16 @@ export class SessionSockets implements OnApplicationShutdown {
     return known ?? (client.handshake && this.live.add(client, client.handshake));
   }
 
-  /** What nobody admitted, the first message does. */
+  /** Returns the session of a connection, which the first message opens if `admit` did not. */
   private async openedSession(socket: LiveSocket): Promise<SessionContainer | undefined> {
     if (socket.opening !== undefined) return this.afterOpening(socket, socket.opening);
     if (socket.end !== undefined) throw socket.end;
     if (socket.session !== undefined) return socket.session;
-    // The rules of the handler follow; here only the token counts.
+    // Only the token counts here; the rules of the handler are checked next.
     return this.open(socket, { sessionRequired: false, overrideGlobalClaimValidators: () => [] });
   }
 
-  /** How long it takes is up to the core, how much comes meanwhile up to a client that nobody has verified yet. */
+  /** Bounds the messages that wait while an unverified connection opens: the core decides how long, the client how many. */
   private async afterOpening(
     socket: LiveSocket,
     opening: NonNullable<LiveSocket['opening']>,
@@ -183,7 +186,7 @@ export class SessionSockets implements OnApplicationShutdown {
     }
   }
 
-  /** Each opening is verified by its own options, so that none gets by with the laxer ones of another. */
+  /** Verifies each opening by its own options, so that none profits from the laxer ones of another. */
   private async open(
     socket: LiveSocket,
     options: SocketAdmissionOptions,
@@ -201,7 +204,7 @@ export class SessionSockets implements OnApplicationShutdown {
     socket: LiveSocket,
     options: SocketAdmissionOptions,
   ): Promise<SessionContainer | undefined> {
-    await before?.catch(() => undefined); // whoever began it is told
+    await before?.catch(() => undefined); // its own caller gets the error
     if (socket.end !== undefined) throw socket.end;
     return this.live.holdProven(socket, async () =>
       this.verifyHandshake(socket, { checkDatabase: true, ...options }),
@@ -217,8 +220,8 @@ export class SessionSockets implements OnApplicationShutdown {
     const { request, areCookiesRefused } = readHandshake(handshake, config, userContext);
     try {
       return await api.verifySession({
-        verifySessionOptions: { ...options, antiCsrfCheck: false }, // the origin says more
-        // A socket takes no new tokens. They are kept here; those that the client has stay good.
+        verifySessionOptions: { ...options, antiCsrfCheck: false }, // the origin check takes its place
+        // A socket cannot receive new tokens. They are kept here; those of the client stay valid.
         options: { exchange: { request, response: new CapturedResponse() } },
         userContext,
       });
@@ -236,11 +239,12 @@ export class SessionSockets implements OnApplicationShutdown {
     accessToken: string | undefined,
     options: VerifySessionOptions,
   ): Promise<SessionContainer | undefined> {
-    const { verification, config, prepareContext } = this.runtime;
+    const { verbs, config, prepareContext } = this.runtime;
     const userContext = prepareContext();
     withRequest(userContext, readHandshake(handshake, config, userContext).request);
-    return verification.fromToken(
-      { accessToken, antiCsrfToken: undefined, options: { ...options, antiCsrfCheck: false } },
+    return verbs.verify.fromToken(
+      { accessToken, antiCsrfToken: undefined },
+      { ...options, antiCsrfCheck: false },
       userContext,
     );
   }

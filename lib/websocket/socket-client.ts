@@ -1,34 +1,34 @@
-import { readMember } from '../graphql/execution-request.js';
+import { readMember } from '../util/json.js';
 import type { IncomingRequestSource } from '../http/incoming-request.js';
 import type { ErrorResponse } from '../sessions/error-responder.js';
 
-/** What a connection began with. */
+/** The request with which a connection began. */
 export interface SocketHandshake {
   readonly url: string | undefined;
   readonly headers: IncomingRequestSource['headers'];
-  /** An access token that came beside the headers, for browsers cannot set those of a WebSocket. */
+  /** An access token that came beside the headers, because browsers cannot set those of a WebSocket. */
   readonly accessToken: string | undefined;
-  /** The client's address as the framework or the application has it, `ip` of the request. */
+  /** The client's address as the framework or the application determined it, `ip` of the request. */
   readonly ip?: string | undefined;
-  /** The other end of the connection: the client, or the proxy in front of us. */
+  /** The address of the other end of the connection: the client, or the proxy in front of the server. */
   readonly peerAddress?: string | undefined;
 }
 
-/** Why a connection is ended, as WebSocket says it. */
+/** The close code and reason of a WebSocket. */
 export interface SocketCloseReason {
   readonly code: number;
   readonly reason: string;
 }
 
-/** A live connection, whichever library holds it. */
+/** A live connection of socket.io, `ws`, `graphql-ws` or Mercurius. */
 export interface SocketClient {
   /** The object that is the same in every call of this connection. */
   readonly connection: object;
-  /** Undefined where the library does not keep it. */
+  /** Undefined where the library does not keep the handshake. */
   readonly handshake: SocketHandshake | undefined;
   readonly isClosed: boolean;
   onClose(listener: () => void): void;
-  /** Sends an event, if the connection's protocol has room for events of ours. */
+  /** Sends an event, if the connection's protocol allows events of this module. */
   sendEvent(event: string, data: object): void;
   close(reason: SocketCloseReason): void;
 }
@@ -48,7 +48,7 @@ interface SocketIoSocket {
     readonly auth?: unknown;
     readonly address?: unknown;
   };
-  /** What the connection began with; it may have been a poll. */
+  /** The request that began the connection; it may have been a poll. */
   readonly request?: unknown;
   readonly disconnected: boolean;
   once(event: 'disconnect', listener: () => void): unknown;
@@ -78,7 +78,7 @@ interface FastifySocketRequest extends Source {
 const WS_OPEN = 1;
 
 /**
- * The connection behind the client that a gateway gets.
+ * Returns the connection behind the client of a gateway.
  *
  * @param request the upgrade request, which `ws` does not keep
  * @returns undefined for a client of unknown shape
@@ -91,7 +91,7 @@ export function findGatewayClient(client: unknown, request?: unknown): SocketCli
 }
 
 /**
- * The connection behind the context value of a GraphQL subscription: `graphql-ws` (Apollo), where Nest puts its context
+ * Returns the connection behind the context value of a GraphQL subscription: `graphql-ws` (Apollo), where Nest puts its context
  * into `req`, or Mercurius.
  *
  * @returns undefined where there is none: the operation came by HTTP
@@ -158,7 +158,7 @@ class WsClient implements SocketClient {
     this.connection.once('close', listener);
   }
 
-  /** In the form of Nest's own adapter; another protocol on top, as that of `graphql-ws`, has no place for it. */
+  /** Uses the form of Nest's own adapter; the protocol of `graphql-ws` does not allow it. */
   sendEvent(event: string, data: object): void {
     if (this.speaksNest && this.connection.readyState === WS_OPEN) {
       this.connection.send(JSON.stringify({ event, data }));
@@ -170,7 +170,7 @@ class WsClient implements SocketClient {
   }
 }
 
-/** Mercurius keeps its socket to itself, so that only the connection below can be ended. */
+/** Mercurius hides its WebSocket, so only the connection below it can be closed. */
 class FastifySocketClient implements SocketClient {
   readonly handshake: SocketHandshake;
 
@@ -190,7 +190,7 @@ class FastifySocketClient implements SocketClient {
   }
 
   sendEvent(): void {
-    // its protocol has no place for events of ours
+    // the protocol of GraphQL subscriptions allows no events of this module
   }
 
   close(): void {
@@ -198,7 +198,7 @@ class FastifySocketClient implements SocketClient {
   }
 }
 
-/** Read while the connection is open: afterwards its socket has forgotten the other end. */
+/** Reads the handshake while the connection is open, because a closed socket no longer knows the peer's address. */
 function readHandshake(request: Source, accessToken?: string): SocketHandshake {
   const { url, headers } = request;
   return {
@@ -214,7 +214,7 @@ function readText(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** `{ authorization: 'Bearer …' }`, in any case, also below `headers`, as clients of GraphQL send it. */
+/** Finds `{ authorization: 'Bearer …' }` in any letter case, also below `headers`, as clients of GraphQL send it. */
 function findBearer(parameters: unknown): string | undefined {
   for (const candidate of [parameters, readMember(parameters, 'headers')]) {
     if (typeof candidate !== 'object' || candidate === null) continue;

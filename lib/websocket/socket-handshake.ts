@@ -10,16 +10,16 @@ interface HandshakeSource extends IncomingRequestSource {
   readonly [IS_PEER_ADDRESS]: boolean;
 }
 
-/** A handshake, read as the request that it was. */
+/** A handshake as an HTTP request. */
 export interface ReadHandshake {
   readonly request: HttpRequest;
-  /** Cookies came with it, but from an origin whose cookies do not count, and have been left out. */
+  /** Whether cookies were left out because they came from an origin that may not use them. */
   readonly areCookiesRefused: boolean;
 }
 
 /**
- * Reads a handshake. Browsers send cookies with a WebSocket of any page, and no CORS rule stops them: cookies count
- * only where the `Origin` is exactly one of ours. A token that a script sent by itself needs no such check.
+ * Reads a handshake. Browsers send cookies with a WebSocket of any page, and no CORS rule stops them, so cookies count only
+ * where the `Origin` is exactly one of the application's. A token that a script sent by itself needs no such check.
  *
  * @see docs/security-requirements.md S082
  */
@@ -38,7 +38,7 @@ export function readHandshake(
 }
 
 /**
- * The request that a handshake was, for those who answer errors or want to know where it came from.
+ * Returns a handshake as a request, for error responses and for the client's address.
  *
  * @param handshake undefined where the library does not keep it
  */
@@ -52,7 +52,7 @@ function handshakeSource({ url, headers, accessToken, ip, peerAddress }: SocketH
   return {
     method: 'GET',
     url,
-    ip: ip ?? peerAddress, // where those who want to know the client's address look for it
+    ip: ip ?? peerAddress, // the member from which the client's address is read
     [IS_PEER_ADDRESS]: ip === undefined,
     headers:
       accessToken === undefined || headers['authorization'] !== undefined
@@ -62,8 +62,8 @@ function handshakeSource({ url, headers, accessToken, ip, peerAddress }: SocketH
 }
 
 /**
- * A WebSocket of a browser always names its origin. The polling that socket.io begins with is an ordinary GET, which
- * does so only across origins; there the browser's word that page and server are one stands for it.
+ * A browser always names the origin of a WebSocket. The polling with which socket.io begins is an ordinary GET, which names
+ * its origin only across origins; `Sec-Fetch-Site: same-origin` then takes its place.
  */
 function mayUseCookies(request: HttpRequest, config: SessionConfig, userContext: UserContext): boolean {
   const origin = request.getHeaderValue('origin');

@@ -10,11 +10,11 @@ import {
 import { IsAdminClaim } from './is-admin.claim.js';
 import { admins } from './users.js';
 
-/** What a signed-in user can do. The guard lets nobody else in. */
+/** The routes of a signed-in user. The guard refuses requests without a session. */
 @Controller('demo')
 @UseGuards(SessionGuard)
 export class AccountController {
-  /** Asks the database too, so that a session which was ended elsewhere is noticed at once. */
+  /** Checks the database too, so that a session that another device revoked is refused at once. */
   @Get('me')
   @VerifySession({ checkDatabase: true })
   async me(@Session() session: SessionContainer): Promise<JsonObject> {
@@ -26,20 +26,20 @@ export class AccountController {
     };
   }
 
-  /** The ordinary case: the access token is verified in memory, nothing is asked. */
+  /** The ordinary case: the access token is verified in memory, without the database. */
   @Get('guarded')
   guarded(@Session('userId') userId: string): JsonObject {
     return { message: `hello ${userId}` };
   }
 
-  /** For admins. Anybody else gets a 403 that names the claim. */
+  /** For admins. Other users get a 403 that names the claim. */
   @Get('admin')
   @RequireClaims(IsAdminClaim.validators.isTrue())
   admin(): JsonObject {
     return { message: 'the admins keep the biscuits in the second drawer' };
   }
 
-  /** A role changes in the application's table first; then the session fetches it, and the browser gets a new token. */
+  /** Changes the role in the application's table, then fetches it into the session; the browser gets a new token. */
   @Post('become-admin')
   @HttpCode(200)
   async becomeAdmin(@Session() session: SessionContainer): Promise<JsonObject> {

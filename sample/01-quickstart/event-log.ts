@@ -3,7 +3,7 @@ import { SessionEvents, type SessionEvent } from 'nest-sessions';
 
 const KEPT = 50;
 
-/** The last events of all sessions, newest first. No event carries a token. */
+/** The last events of all sessions, newest first. Events carry no tokens. */
 @Injectable()
 export class EventLog {
   private events: readonly SessionEvent[] = [];

@@ -12,6 +12,6 @@ const app =
     : await NestFactory.create(AppModule, options);
 
 app.enableShutdownHooks();
-// Loopback only: whoever reaches the page signs in without a password.
+// Loopback only, because the page signs users in without a password.
 await app.listen(port, 'localhost');
 console.log(`nest-sessions sample: ${origin}`);

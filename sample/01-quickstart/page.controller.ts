@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Controller, Get, Header, StreamableFile } from '@nestjs/common';
 import { build } from 'esbuild';
 
-/** The project's folder, seen from where the compiler puts this file: `build/sample/01-quickstart/`. */
+/** The project's folder, relative to the compiled file in `build/sample/01-quickstart/`. */
 const ROOT = new URL('../../../', import.meta.url);
 
 /** The functions of the browser client that `public/app.js` imports. */
@@ -30,7 +30,7 @@ export class PageController {
     return file('app.js', 'text/javascript; charset=utf-8');
   }
 
-  /** `supertokens-website` as npm brings it, in one file for the browser. With a bundler, just import it. */
+  /** `supertokens-website` from npm, in one file for the browser. With a bundler, import it as usual. */
   @Get('supertokens-website.js')
   async client(): Promise<StreamableFile> {
     this.browserClient ??= bundleBrowserClient();

@@ -8,7 +8,7 @@ import {
   type SessionInformation,
 } from 'nest-sessions';
 
-/** The sessions of one user: where he is signed in, and a way to end one. */
+/** Lists the sessions of the user, and ends one of them. */
 @Controller('demo/sessions')
 @UseGuards(SessionGuard)
 @VerifySession({ checkDatabase: true })
@@ -41,7 +41,7 @@ export class SessionsController {
     @Param('handle') sessionHandle: string,
   ): Promise<JsonObject> {
     const session = await this.sessions.getSessionInformation(sessionHandle);
-    // A handle is no secret: whose session it is must be asked, and "not yours" sounds like "not there".
+    // A handle is no secret: check the owner, and respond with 404 for the sessions of others, too.
     if (session?.userId !== userId) throw new NotFoundException('no such session');
     return { wasRevoked: await this.sessions.revokeSession(sessionHandle) };
   }

@@ -3,7 +3,7 @@ import { SessionService } from 'nest-sessions';
 import { Thief } from './thief.js';
 import { DEMO_USERS, findUser, type DemoUser } from './users.js';
 
-/** Signing in is the application's own business: it says who the user is, the session starts from there. */
+/** The application itself identifies the user, and then creates a session. */
 @Controller('demo')
 export class SignInController {
   constructor(
@@ -30,7 +30,7 @@ export class SignInController {
       accessTokenPayload: { name: user.name },
       sessionDataInDatabase: { browser },
     });
-    this.thief.copyRefreshToken(session); // the demo's thief; leave this line out of your own application
+    this.thief.copyRefreshToken(session); // for the demo's thief; leave this line out of your own application
     return user;
   }
 }

@@ -9,7 +9,7 @@ import {
 } from 'nest-sessions';
 import { Thief } from './thief.js';
 
-/** DEMO ONLY: plays the thief, who replays a refresh token that he copied from the browser. */
+/** DEMO ONLY: replays a refresh token as a thief would who copied it from the browser. */
 @Controller('demo')
 @UseGuards(SessionGuard)
 export class TheftController {
@@ -19,8 +19,8 @@ export class TheftController {
   ) {}
 
   /**
-   * Only ever robs the session that asks for it. 409 as long as the browser has not refreshed: until then the copied
-   * token is still the real one.
+   * Steals the caller's own session only. Responds with 409 until the browser has refreshed, because until then the copied
+   * token is the current one.
    */
   @Post('steal')
   @HttpCode(200)
@@ -29,12 +29,12 @@ export class TheftController {
     const refreshToken = this.thief.retiredToken(sessionHandle);
     if (refreshToken === undefined) throw new ConflictException('refresh once, then there is an old token');
     try {
-      // A thief sends tokens by header, where there is no anti-CSRF.
+      // A thief sends tokens in headers, which need no anti-CSRF.
       await this.sessions.refreshSessionWithoutRequestResponse({ refreshToken, disableAntiCsrf: true });
       return { thief: 'got in' };
     } catch (error) {
       if (!(error instanceof TokenTheftDetectedError)) throw error;
-      // The refresh route does this by itself.
+      // The refresh route does this automatically.
       await this.sessions.revokeSession(error.sessionHandle);
       return { thief: 'thrown out', why: error.message };
     }

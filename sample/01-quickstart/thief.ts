@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { SessionEvents, type SessionContainer } from 'nest-sessions';
 
 /**
- * DEMO ONLY, and the opposite of what an application does: keeps a copy of the refresh token that each browser got at
- * sign-in, as malware on the user's machine would.
+ * DEMO ONLY, never do this in an application: keeps a copy of the refresh token of each sign-in, as malware on the user's
+ * machine would.
  */
 @Injectable()
 export class Thief {
@@ -17,7 +17,7 @@ export class Thief {
     });
   }
 
-  /** Takes the refresh token of a new session. */
+  /** Copies the refresh token of a new session. */
   copyRefreshToken(session: SessionContainer): void {
     const { refreshToken } = session.getAllSessionTokensDangerously();
     if (refreshToken !== undefined) this.loot.set(session.getHandle(), refreshToken);

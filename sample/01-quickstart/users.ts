@@ -4,14 +4,14 @@ export interface DemoUser {
   readonly name: string;
 }
 
-/** Everybody who can sign in. */
+/** The users of the demo. */
 export const DEMO_USERS: readonly DemoUser[] = [
   { id: 'ada', name: 'Ada Lovelace' },
   { id: 'alan', name: 'Alan Turing' },
   { id: 'grace', name: 'Grace Hopper' },
 ];
 
-/** Stands for the application's own table of roles: the ids of the users who are admins at the moment. */
+/** Stands for the application's table of roles: the ids of the current admins. */
 export const admins = new Set<string>();
 
 /** The demo user with this id, or undefined. */

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Post, Req, Res, UseGuards } from '@nestjs/common';
 import { Session, SessionContainer, SessionGuard, SessionService, VerifySession } from 'nest-sessions';
 
-/** One user's way in, a look at the session, and the way out. */
+/** Signs a user in and out, and shows the session. */
 @Controller()
 export class AccountController {
   constructor(private readonly sessions: SessionService) {}
@@ -16,7 +16,7 @@ export class AccountController {
     return { sessionHandle: session.getHandle() };
   }
 
-  /** Asks the database, so that a session which another instance ended is refused at once. */
+  /** Checks the database, so that a session that another instance revoked is refused at once. */
   @Get('me')
   @UseGuards(SessionGuard)
   @VerifySession({ checkDatabase: true })

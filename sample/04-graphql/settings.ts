@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 
-/** Where the sample runs. */
+/** The addresses of the sample. */
 export interface Settings {
   readonly adapter: 'express' | 'fastify';
   readonly port: number;
@@ -9,7 +9,11 @@ export interface Settings {
   readonly origin: string;
 }
 
-/** @param port 0 takes a free one, and takes it now: the session module is told its own address */
+/**
+ * Resolves the addresses of the sample.
+ *
+ * @param port 0 takes a free one at once, because the session module needs the address
+ */
 export async function settingsFor(adapter: string | undefined, port: number): Promise<Settings> {
   const taken = port || (await freePort());
   return {

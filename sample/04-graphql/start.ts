@@ -19,7 +19,7 @@ class AppModule {
           driver: ApolloDriver,
           autoSchemaFile: true,
           subscriptions: { 'graphql-ws': true },
-          // A missing session is a 401 then, which the browser client answers with a refresh by itself.
+          // Responds with 401 without a session; the browser client then refreshes automatically.
           preserveHttpStatusForExecutionErrors: false,
           context: contextOf,
         }),
@@ -29,7 +29,7 @@ class AppModule {
   }
 }
 
-/** Express hands over one object with both, Fastify both one by one; a subscription has a connection instead. */
+/** Express passes one object with both, Fastify passes two arguments; a subscription has a connection instead. */
 function contextOf(first: { req?: unknown; res?: unknown }, reply: unknown): object {
   return 'connectionParams' in first ? { req: first } : { req: first.req ?? first, res: first.res ?? reply };
 }
@@ -43,7 +43,7 @@ export async function startGraphql(settings: Settings): Promise<{ close(): Promi
       ? await NestFactory.create(module, new FastifyAdapter(), options)
       : await NestFactory.create(module, options);
   app.enableShutdownHooks();
-  // Loopback only: whoever reaches it signs in without a password.
+  // Loopback only, because users sign in without a password.
   await app.listen(settings.port, 'localhost');
   return app;
 }

@@ -1,6 +1,6 @@
 import { Visitor } from './visitor.js';
 
-/** Plays a visitor who signs in, writes notes, watches them arrive, and signs out. */
+/** Runs a visitor who signs in, writes notes, subscribes to them, and signs out. */
 export async function playStory(origin: string, log: (line: string) => void): Promise<void> {
   const visitor = new Visitor(origin);
   const tell = (what: string, value: unknown): void => log(`${what}: ${JSON.stringify(value)}`);

@@ -1,7 +1,7 @@
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 
-/** What an operation got: its data, or the code of its error and the HTTP status. */
+/** The result of an operation: its data, or the code of its error and the HTTP status. */
 export type Outcome =
   { readonly data: unknown } | { readonly status: number; readonly code: string | undefined };
 
@@ -28,7 +28,7 @@ export class Visitor {
     return error === undefined ? { data } : { status: response.status, code: error.extensions?.code };
   }
 
-  /** Subscribes; `next` gives one answer after the other, and at last the code with which the connection was closed. */
+  /** Subscribes; `next` returns one response after the other, and at last the close code of the connection. */
   watch(query: string): { next(): Promise<unknown> } {
     const headers = { origin: this.origin, cookie: this.cookieHeader() };
     class BrowserSocket extends WebSocket {

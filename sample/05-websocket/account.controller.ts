@@ -1,7 +1,7 @@
 import { Body, Controller, Post, Req, Res } from '@nestjs/common';
 import { SessionService } from 'nest-sessions';
 
-/** Signing in is the application's own business: here whoever says a name is let in. */
+/** The application itself identifies the user; the demo accepts every name. */
 @Controller()
 export class AccountController {
   constructor(private readonly sessions: SessionService) {}

@@ -9,16 +9,16 @@ import {
 import { Session, SessionExceptionFilter, SessionGuard, SessionSockets } from 'nest-sessions';
 import type { Server, Socket } from 'socket.io';
 
-/** A chat for whoever has signed in. */
+/** A chat for signed-in users. */
 @WebSocketGateway()
-@UseGuards(SessionGuard) // each message: is the access token still good, are the claims?
-@UseFilters(SessionExceptionFilter) // if not, the client gets the event `exception` with the reason
+@UseGuards(SessionGuard) // for each message: checks the access token and the claims
+@UseFilters(SessionExceptionFilter) // a failure becomes the event `exception` with the reason
 export class ChatGateway implements OnGatewayConnection {
   @WebSocketServer() private readonly server!: Server;
 
   constructor(private readonly sockets: SessionSockets) {}
 
-  /** The handshake: cookie or token, origin, session. What may not connect is told why, and closed. */
+  /** Checks the handshake: cookie or token, origin, session. A refused socket gets the reason and is closed. */
   async handleConnection(client: Socket): Promise<void> {
     const session = await this.sockets.admit(client);
     if (session === undefined) return;

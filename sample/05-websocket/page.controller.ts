@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Controller, Get, Header, StreamableFile } from '@nestjs/common';
 
-/** The project's folder, seen from where the compiler puts this file: `build/sample/05-websocket/`. */
+/** The project's folder, relative to the compiled file in `build/sample/05-websocket/`. */
 const ROOT = new URL('../../../', import.meta.url);
 
 /** Serves the one page. */

@@ -1,17 +1,21 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 
-/** Where the sample runs. */
+/** The addresses of the sample. */
 export interface Settings {
   readonly adapter: 'express' | 'fastify';
-  /** Life of an access token, short so that renewing is seen. */
+  /** Life of an access token: short, to show renewals. */
   readonly accessTokenSeconds: number;
   readonly port: number;
   /** Address of the website and of its API. */
   readonly origin: string;
 }
 
-/** @param port 0 takes a free one, and takes it now: the session module is told its own address */
+/**
+ * Resolves the addresses of the sample.
+ *
+ * @param port 0 takes a free one at once, because the session module needs the address
+ */
 export async function settingsFor(
   adapter: string | undefined,
   port: number,

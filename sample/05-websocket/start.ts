@@ -33,7 +33,7 @@ export async function startChat(settings: Settings): Promise<{ close(): Promise<
       ? await NestFactory.create(module, new FastifyAdapter(), options)
       : await NestFactory.create(module, options);
   app.enableShutdownHooks();
-  // Loopback only: whoever reaches it signs in without a password.
+  // Loopback only, because users sign in without a password.
   await app.listen(settings.port, '127.0.0.1');
   return app;
 }

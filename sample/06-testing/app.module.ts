@@ -6,7 +6,7 @@ import { NotesController } from './notes.controller.js';
 import { Notes } from './notes.js';
 import { SignInController } from './sign-in.controller.js';
 
-/** As it runs in production: sessions in PostgreSQL, API and website on different hosts, anti-CSRF by token. */
+/** The application as in production: sessions in PostgreSQL, API and website on different hosts, anti-CSRF by token. */
 @Module({
   imports: [
     SessionModule.forRootAsync({

@@ -17,7 +17,7 @@ describe('notes on Fastify', () => {
   });
   afterEach(() => app.close());
 
-  it('belong to whoever wrote them', async () => {
+  it('belong to their author', async () => {
     const ada = await sessions.createTestSession({ userId: 'ada', claims: [[PlanClaim, 'free']] });
     const note = { method: 'POST', url: '/notes', payload: { text: 'tea' } } as const;
     expect((await app.inject({ ...note, headers: ada.headers })).json()).toEqual(['tea']);

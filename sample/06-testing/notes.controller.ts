@@ -3,7 +3,7 @@ import { RequireClaims, Session, SessionGuard, SessionService, VerifySession } f
 import { PlanClaim } from './billing.js';
 import { Notes } from './notes.js';
 
-/** Everybody's own notes; exporting them costs, and closing the account wants a session that has not been revoked. */
+/** The user's own notes. The export needs a paid plan, and closing the account a session that has not been revoked. */
 @Controller('notes')
 @UseGuards(SessionGuard)
 export class NotesController {

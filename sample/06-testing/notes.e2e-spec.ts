@@ -19,12 +19,12 @@ describe('notes', () => {
   });
   afterEach(() => app.close());
 
-  it('are refused to somebody who is not signed in', async () => {
+  it('are refused without a session', async () => {
     const { status, body } = await request(server()).get('/notes');
     expect({ status, body }).toEqual({ status: 401, body: { message: 'unauthorised' } });
   });
 
-  it('belong to whoever wrote them', async () => {
+  it('belong to their author', async () => {
     const ada = await sessions.createTestSession({ userId: 'ada', claims: [[PlanClaim, 'free']] });
     const grace = await sessions.createTestSession({ userId: 'grace', claims: [[PlanClaim, 'free']] });
     await request(server()).post('/notes').set(ada.headers).send({ text: 'tea' });
@@ -60,7 +60,7 @@ describe('notes', () => {
     }
   });
 
-  it('are reached through the sign-in, which asks the billing service what somebody pays for', async () => {
+  it('are available after the sign-in, which fetches the plan from the billing service', async () => {
     const billing = jest.spyOn(globalThis, 'fetch').mockResolvedValue(Response.json('pro'));
     const visitor = sessions.visitor();
     expect((await visitor.post('/sign-in', { name: 'ada', password: 'guessed' })).status).toBe(401);

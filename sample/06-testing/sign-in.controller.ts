@@ -1,7 +1,7 @@
 import { Body, Controller, Post, Req, Res, UnauthorizedException } from '@nestjs/common';
 import { SessionService } from 'nest-sessions';
 
-/** Stands for the application's own way of finding out who somebody is. */
+/** Stands for the application's own sign-in. */
 const PASSWORDS: Readonly<Record<string, string>> = { ada: 'analytical engine' };
 
 @Controller('sign-in')

@@ -1,6 +1,6 @@
-// Runs suites that speak Nest, on both adapters, with another major version of Nest than the one in node_modules: installs it into a
-// folder of its own and points the tests at it. `node scripts/consumers/e2e-nest.mjs 11`; what follows goes to jest, for
-// example a path. Without a path: the suites below.
+// Runs the suites that use Nest, on both adapters, with another major version of Nest than the one in node_modules: installs
+// it into a new folder and maps the imports of the tests to it. `node scripts/consumers/e2e-nest.mjs 11`; further arguments
+// go to jest, for example a path. Without a path: the suites below.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ const SUITES = [
   'routes', 'module', 'error-handlers', 'response-headers', 'lost-response', 'store-failure', 'cors',
 ]; // prettier-ignore
 const FOLDERS = ['testing', 'e2e/lifetimes', 'e2e/events', 'doctor'];
-/** A test run that does not end is a failure, too. */
+/** A test run that takes longer fails. */
 const TIMEOUT_MS = 300_000;
 const [major = '11', ...forJest] = argv.slice(2);
 const PACKAGES = ['common', 'core', 'testing', 'platform-express', 'platform-fastify'].map(
@@ -31,7 +31,7 @@ try {
     ...SUITES.map((name) => `test/e2e/${name}.e2e-spec.ts`),
     ...FOLDERS.map((name) => `test/${name}/`),
   ];
-  // Patterns that match nothing are no error to jest.
+  // Jest accepts patterns without a match.
   const missing = suites.filter((path) => !existsSync(join(ROOT, path)));
   if (missing.length > 0) throw new Error(`There is no ${missing.join(', ')}`);
   const { status } = spawnSync(
@@ -63,7 +63,7 @@ function install() {
   });
 }
 
-/** The project's own configuration; Nest, and what has to be the same as Nest's, comes from the folder. */
+/** The project's configuration, with Nest and the packages that Nest shares with it from the folder. */
 async function jestConfig() {
   const source = readFileSync(join(ROOT, 'jest.config.ts'), 'utf8');
   const compiled = join(folder, 'jest.config.mjs');

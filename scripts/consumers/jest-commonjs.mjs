@@ -21,15 +21,15 @@ const DEV_DEPENDENCIES = {
   '@types/supertest': '^7.0.0',
   jest: '^30.0.0',
   supertest: '^7.0.0',
-  // The oldest that docs/guides/testing.md and README promise.
+  // The oldest version that docs/guides/testing.md and README promise.
   'ts-jest': '29.4.0',
   typescript: '~5.8.0',
 };
 
-/** What hangs fails. */
+/** A run that takes longer fails. */
 const TIMEOUT_MS = 180_000;
 
-/** As the starter writes them. */
+/** The compiler options of the starter. */
 const STARTER_JEST = {
   moduleFileExtensions: ['js', 'json', 'ts'],
   rootDir: '.',
@@ -52,7 +52,7 @@ const STARTER_TSCONFIG = {
   skipLibCheck: true,
   strictNullChecks: true,
 };
-/** All doors are type-checked, and without `skipLibCheck` our declarations too. */
+/** Type-checks all doors and, without `skipLibCheck`, our declarations too. */
 const COMMONJS_TSCONFIG = {
   ...TSCONFIG,
   module: 'commonjs',
@@ -76,6 +76,7 @@ export class PlanService {
 `;
 const UNIT_TEST = `import { Test } from '@nestjs/testing';
 import { SessionService } from 'nest-sessions';
+import { SessionStore } from 'nest-sessions/core';
 import { diagnose } from 'nest-sessions/doctor';
 import { PlanService } from './plan.service';
 
@@ -85,11 +86,11 @@ it('ends the sessions', async () => {
     providers: [PlanService, { provide: SessionService, useValue: sessions }],
   }).compile();
   expect(await module.get(PlanService).downgrade('ada')).toBe(1);
-  expect(typeof diagnose).toBe('function');
+  expect([typeof diagnose, typeof SessionStore]).toEqual(['function', 'function']);
 });
 `;
 
-/** Makes the application in a new folder, and runs its tests. */
+/** Creates the application in a new folder, and runs its tests. */
 export function testWithJest(folder, tarball) {
   const documented = JSON.parse(blockAfter(/<!-- jest-commonjs -->/, 'json', 'docs/guides/testing.md'));
   const jestConfig = { ...STARTER_JEST, ...documented };
@@ -120,7 +121,7 @@ function useTsconfig(folder, compilerOptions) {
   write(folder, { 'tsconfig.json': JSON.stringify({ compilerOptions, include: ['src', 'test'] }) });
 }
 
-/** A test that prints a warning of the package would print it in everybody's test runs. */
+/** Fails when a test prints a warning of the package, because it would appear in the test runs of all users. */
 function runTests(folder, ...args) {
   const output = run(
     folder,

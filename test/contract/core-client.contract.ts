@@ -388,7 +388,7 @@ export function describeCoreClient(name: string, makeCore: MakeCore): void {
                 await own.close();
               }
             }),
-            { numRuns: fcRuns(60) },
+            { numRuns: fcRuns(25) },
           );
           await expect(property).resolves.toBeUndefined();
         },

@@ -410,10 +410,10 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
                 }
               },
             ),
-            { numRuns: fcRuns(100) },
+            { numRuns: fcRuns(30) },
           );
         },
-        fcTimeoutMs(100),
+        fcTimeoutMs(30),
       );
 
       it(
@@ -440,10 +440,10 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
                 await core.revokeSessions([session.handle]);
               },
             ),
-            { numRuns: fcRuns(100) },
+            { numRuns: fcRuns(30) },
           );
         },
-        fcTimeoutMs(100),
+        fcTimeoutMs(30),
       );
 
       it(
@@ -476,10 +476,10 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
                 await core.revokeSessions([first.session.handle]);
               },
             ),
-            { numRuns: fcRuns(100) },
+            { numRuns: fcRuns(30) },
           );
         },
-        fcTimeoutMs(100),
+        fcTimeoutMs(30),
       );
 
       it(
@@ -509,10 +509,10 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
               expect(alive.size).toBe(1);
               await core.revokeSessions([session.handle]);
             }),
-            { numRuns: fcRuns(100) },
+            { numRuns: fcRuns(30) },
           );
         },
-        fcTimeoutMs(100),
+        fcTimeoutMs(30),
       );
     });
   });

@@ -15,6 +15,11 @@ import {
 import { OBSERVABILITY_OPTIONS, RATE_LIMIT_OPTIONS } from '../../lib/options/observability-options.js';
 import type { OptionTable } from '../../lib/options/option-table.js';
 import { WIRE_OPTIONS } from '../../lib/options/wire-options.js';
+import {
+  MEMORY_STORE_OPTIONS,
+  POSTGRES_STORE_OPTIONS,
+  SQLITE_STORE_OPTIONS,
+} from '../../lib/stores/store-options.js';
 import { MODULE_OPTIONS } from '../../lib/session.options.js';
 
 const PAGE = readFileSync('docs/reference/options.md', 'utf8');
@@ -33,6 +38,9 @@ const TABLES: Readonly<Record<string, OptionTable>> = {
   userSessionRoutes: USER_SESSION_ROUTE_OPTIONS,
   rateLimit: RATE_LIMIT_OPTIONS,
   embeddedCore: EMBEDDED_CORE_OPTIONS,
+  memoryStore: MEMORY_STORE_OPTIONS,
+  sqliteStore: SQLITE_STORE_OPTIONS,
+  postgresStore: POSTGRES_STORE_OPTIONS,
   remoteCore: REMOTE_CORE_OPTIONS,
   'SessionCoreModule.forRoot': SESSION_CORE_OPTIONS,
 };

@@ -8,7 +8,7 @@ import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
 
-const RUNS = fcRuns(200);
+const RUNS = fcRuns(80);
 const REFRESH = '/auth/session/refresh';
 
 describe.each(ADAPTERS)('hostile requests on %s', (adapter) => {

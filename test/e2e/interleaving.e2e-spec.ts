@@ -6,7 +6,7 @@ import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 
 const USERS = 50;
-const ROUNDS = 10;
+const ROUNDS = 3;
 const REQUESTS = USERS * ROUNDS * 4;
 
 describe.each(ADAPTERS)('requests of many users at once on %s', (adapter) => {

@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { TokenTheftDetectedError } from 'nest-sessions';
 import type { Answer } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
-import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
+import { BOTH_CLEARED, NOTHING, tokenTraffic } from '../support/token-traffic.js';
 import { watchedStore, type WatchedStore } from '../support/watched-store.js';
 
 const TRY_LATER = [503, '{"message":"service unavailable"}', '1'];
@@ -50,6 +51,12 @@ describe.each(ADAPTERS)('a store that fails on %s', (adapter) => {
     application = await TestApplication.on(adapter)
       .store(watched.store)
       .handlers({
+        open: {
+          theft: async ({ body }) => {
+            const { sessionHandle } = body as { sessionHandle: string };
+            throw new TokenTheftDetectedError(sessionHandle, 'user-1');
+          },
+        },
         guarded: {
           merge: (session) => session.mergeIntoAccessTokenPayload({ a: 1 }),
           data: (session) => session.updateSessionDataInDatabase({ a: 1 }),
@@ -92,6 +99,26 @@ describe.each(ADAPTERS)('a store that fails on %s', (adapter) => {
     expectTryLater(await thief.refresh());
     watched.failing.clear();
     expect((await thief.refresh()).text).toBe('{"message":"token theft detected"}');
+  });
+
+  it('clears nothing for a theft that the application found, before the session is revoked (S030, S049)', async () => {
+    const { sessionHandle } = (await client.get('/me')).body as { sessionHandle: string };
+    watched.failing.add('deleteSessions');
+    expectTryLater(await client.post('/open/theft', { sessionHandle }));
+    expect((await client.get('/checked')).status).toBe(200);
+    watched.failing.clear();
+    const settled = await client.copy().post('/open/theft', { sessionHandle });
+    expect([settled.status, tokenTraffic(settled)]).toEqual([401, BOTH_CLEARED]);
+    expect((await client.get('/checked')).status).toBe(401);
+  });
+
+  it('leaves the cookie of a very old SDK alone, which goes once a refresh succeeds or the session has ended', async () => {
+    const refresh = async () =>
+      client.refresh({ cookie: `sIdRefreshToken=x; sRefreshToken=${client.cookie('sRefreshToken')}` });
+    watched.failing.add('findSession');
+    expectTryLater(await refresh());
+    watched.failing.clear();
+    expect((await refresh()).setCookie('sIdRefreshToken')?.value).toBe('');
   });
 
   it('is not needed to verify a session (S096)', async () => {

@@ -12,7 +12,7 @@ import { countFrom } from '../fixtures/fc-runs.js';
 import type { HammerTarget, HistoryEntry } from './hammer-history.js';
 import { startPostgres } from '../support/postgres.js';
 
-const SECONDS = countFrom('HAMMER_SECONDS', 8);
+const SECONDS = countFrom('HAMMER_SECONDS', 4);
 const FOLDER = fileURLToPath(new URL('../../node_modules/.cache/nest-sessions', import.meta.url));
 
 const postgres = await startPostgres();

@@ -28,7 +28,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'wiring',
     files:
-      /^lib\/([^/]+\.(module|providers|options)|core\/server\/([^/]+\.(module|module-definition|providers)|session-core-options)|sessions\/session-runtime)\.ts$/,
+      /^lib\/([^/]+\.(module|providers|options)|core\/server\/([^/]+\.(module|gateway)|session-core-options)|sessions\/session-runtime)\.ts$/,
     mayImport: [...EDGE, 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
   },
   ...['graphql', 'websocket', 'sse'].map((name) => ({

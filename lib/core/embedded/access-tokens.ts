@@ -6,9 +6,12 @@ import {
   type AccessTokenInfo,
   type ParsedAccessToken,
 } from '../../tokens/access-token.js';
-import { accessTokenClaims, type AccessTokenContent } from '../../tokens/access-token-claims.js';
+import {
+  accessTokenClaims,
+  type AccessTokenContent,
+  findMissingClaim,
+} from '../../tokens/access-token-claims.js';
 import { isSignedBy, signJwt, signLegacyToken } from '../../tokens/jws.js';
-import { findMissingClaim } from '../../tokens/reserved-claims.js';
 import { SignatureVerifier, type SignatureVerdict } from '../../tokens/signature-verifier.js';
 import { parseJsonObject, type JsonObject } from '../../util/json.js';
 import type { TokenInfo } from '../core.types.js';

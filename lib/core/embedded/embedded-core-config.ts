@@ -94,7 +94,7 @@ export const EMBEDDED_CORE_OPTIONS = {
     ),
   ),
   /**
-   * Whether the application starts while the store does not respond; the start waits for it at most half a minute. With true,
+   * Allows the application to start while the store does not respond; the start waits for it at most half a minute. With true,
    * calls that need the store get 503 until it responds, and no restart is needed. With false such a start fails; with a
    * store that does not respond at all, after a minute and a half. A store that responds and cannot be used always ends the
    * start: wrong tables, a wrong password.

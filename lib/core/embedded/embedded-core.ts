@@ -30,7 +30,7 @@ import { AccessTokens } from './access-tokens.js';
 import { inMs, type EmbeddedCoreConfig } from './embedded-core-config.js';
 import { ExpirySweeper } from './expiry-sweeper.js';
 import { GuardedStore } from './guarded-store.js';
-import { findReservedClaim } from '../../tokens/reserved-claims.js';
+import { findReservedClaim } from '../../tokens/access-token-claims.js';
 import { LifeCycle } from './life-cycle.js';
 import { newRefreshTokenKey, RefreshTokens } from '../../tokens/refresh-token.js';
 import { Rotation, unauthorised } from './rotation.js';

@@ -1,5 +1,5 @@
 import type { AccessTokenInfo } from '../../tokens/access-token.js';
-import { findReservedClaim } from '../../tokens/reserved-claims.js';
+import { findReservedClaim } from '../../tokens/access-token-claims.js';
 import { CoreUnavailableError } from '../../errors.js';
 import { toEventSource, type SessionEvents } from '../../events/session-events.js';
 import { shortHandle } from '../../events/printable.js';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { AccessTokenInfo } from '../../tokens/access-token.js';
-import { findReservedClaim } from '../../tokens/reserved-claims.js';
+import { findReservedClaim } from '../../tokens/access-token-claims.js';
 import { CoreBadInputError } from '../../errors.js';
 import type { Clock } from '../../util/clock.js';
 import { parseJsonObject, type JsonObject } from '../../util/json.js';

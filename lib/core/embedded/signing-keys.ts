@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../util/clock.js';
 import { OccasionalWarning } from '../../util/occasional-warning.js';
 import { SingleFlight } from '../../util/single-flight.js';
+import type { MaybePromise } from '../../util/maybe-promise.js';
 import type { PublicJwk, VerificationKeys } from '../../util/verification-keys.js';
 import { MAX_CLOCK_SKEW_MS, type KeyRotations } from '../key-rotations.js';
 import {
@@ -109,19 +110,14 @@ export class SigningKeys implements VerificationKeys {
     return key;
   }
 
-  findAtHand(kid: string): PublicJwk | undefined {
-    const atHand = this.atHand();
-    return atHand && published(atHand).find((key) => key.kid === kid);
-  }
-
-  /** Returns the keys without a read of the store if the wanted one is at hand. */
-  async find(kid: string | undefined): Promise<readonly PublicJwk[]> {
+  /** Returns the keys without a read of the store, and without a promise, if the wanted one is at hand. */
+  find(kid: string | undefined): MaybePromise<readonly PublicJwk[]> {
     const atHand = this.atHand();
     const isWanted = (key: PublicJwk): boolean => kid === undefined || key.kid === kid;
     const known = atHand ? published(atHand).filter(isWanted) : [];
     if (known.length > 0) return known;
     if (atHand !== undefined && (!KID.test(kid ?? '') || this.isCoolingDown())) return [];
-    return published(await this.reloadOnDemand()).filter(isWanted);
+    return this.reloadOnDemand().then((keys) => published(keys).filter(isWanted));
   }
 
   /** Returns all published keys, rotating ones first, newest first; and how long a copy of them is valid. */

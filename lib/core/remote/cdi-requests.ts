@@ -19,9 +19,9 @@ export interface CdiRequest {
   readonly params?: Readonly<Record<string, string | boolean>>;
   /** Members that are undefined are left out: the core refuses null for an optional one. */
   readonly body?: Readonly<Record<string, JsonValue | undefined>>;
-  /** Whether the core may do it twice without harm, so that it may be sent again when its answer got lost. */
+  /** True if the core may do it twice without harm, so it may be sent again when its response was lost. */
   readonly isRepeatable: boolean;
-  /** Where the call's secrets are, so that an error never repeats them. */
+  /** The secrets of the call, so that no error message repeats them. */
   readonly secrets?: readonly (string | undefined)[];
 }
 
@@ -31,7 +31,7 @@ export function apiVersionRequest(apiDomain: string): CdiRequest {
   return { method: 'GET', path: '/apiversion', params: { apiDomain }, isRepeatable: true };
 }
 
-/** Not repeatable: done twice, it leaves a session behind that nobody holds. */
+/** Not repeatable, because a second call would leave a session without a holder. */
 export function createSessionRequest({ tenantId, recipeUserId, ...rest }: CreateSessionInput): CdiRequest {
   const path = `${tenantSegment(tenantId)}/recipe/session`;
   return { ...post(path, { userId: recipeUserId, ...rest }), isRepeatable: false };
@@ -42,7 +42,7 @@ export function verifySessionRequest(input: VerifySessionInput): CdiRequest {
   return { ...post('/recipe/session/verify', { ...input }), secrets };
 }
 
-/** Repeatable by the rules up to CDI 5.5, where a refresh writes nothing. */
+/** Repeatable by the rules up to CDI 5.5, where a refresh does not write. */
 export function refreshSessionRequest(input: RefreshSessionInput): CdiRequest {
   const secrets = [input.refreshToken, input.antiCsrfToken];
   return { ...post('/recipe/session/refresh', { ...input }), secrets };
@@ -66,7 +66,7 @@ export function sessionsOfUserRequest(input: UserSessionsInput): CdiRequest {
   return get(path, params, 'session');
 }
 
-/** Done twice, the second answer misses what the first has ended: no harm is done. */
+/** Repeatable: the second response misses the sessions that the first call ended, which does no harm. */
 export function removeSessionsRequest(sessionHandles: readonly string[]): CdiRequest {
   return post('/recipe/session/remove', { sessionHandles: [...sessionHandles] });
 }
@@ -133,7 +133,10 @@ function userSessionsScope(
     : { path: tenantSegment(tenantId) + path, acrossAllTenants: false };
 }
 
-/** A tenant's id becomes part of the path, so nothing may pass that would lead to another tenant or app. */
+/**
+ * Returns a tenant's segment of the path. The id is checked, because another text could lead to another tenant or
+ * app.
+ */
 function tenantSegment(tenantId: string): string {
   assertTenantId(tenantId);
   return `/${tenantId}`;

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../../util/json.js';
+import { isJsonObject, type JsonObject, type JsonValue, parseJsonObject } from '../../util/json.js';
 import type { PublicJwk } from '../../util/verification-keys.js';
 import type {
   CoreSession,
@@ -11,13 +11,18 @@ import type {
   TokenInfo,
   VerifySessionResult,
 } from '../core.types.js';
+import type { CoreResponseError } from '../../errors.js';
+import type { CdiRequest } from './cdi-requests.js';
+import { attemptError, badResponse } from './core-call-errors.js';
+import type { CoreHost } from './host-pool.js';
+import type { HttpResponse } from './http-transport.js';
 
-/** How long the keys may be cached where the core does not say, seconds. */
+/** How long the keys may be cached if the core does not name a time, seconds. */
 const DEFAULT_JWKS_VALIDITY_SEC = 60;
 const PUBLIC_MEMBERS = ['alg', 'use', 'n', 'e', 'crv', 'x', 'y'] as const;
 
-/** An answer with status 200 that is not what the CDI promises. The message names fields, never their contents. */
-export class UnexpectedAnswer extends Error {}
+/** A response with status 200 that does not follow the CDI. The message names fields, never their contents. */
+export class UnexpectedResponse extends Error {}
 
 /** The versions that the core speaks. */
 export function parseApiVersions(answer: JsonObject): string[] {
@@ -51,7 +56,7 @@ export function parseRegenerated(answer: JsonObject): RegenerateResult {
   return status === 'OK' ? { status, ...sessionAndToken(answer) } : { status, message: readMessage(answer) };
 }
 
-/** Undefined where the core knows no such session. */
+/** Undefined if the core knows no such session. */
 export function parseSessionInformation(answer: JsonObject): CoreSessionInformation | undefined {
   if (readStatus(answer, ['OK', 'UNAUTHORISED']) === 'UNAUTHORISED') return undefined;
   return {
@@ -100,10 +105,12 @@ export function parseJwks(answer: JsonObject, cacheControl: string | undefined):
   };
 }
 
-/** The usable keys of a JWKS, in its order. A core has at least two, so none is no answer. */
+/**
+ * Returns the usable keys of a JWKS, in its order. A core has at least two, so an empty set is a bad response.
+ */
 export function parsePublicKeys(answer: JsonObject): PublicJwk[] {
   const keys = list(answer, 'keys').flatMap((entry, index) => publicKeys(entry, `keys[${index}]`));
-  if (keys.length === 0) throw new UnexpectedAnswer('keys has no usable key');
+  if (keys.length === 0) throw new UnexpectedResponse('keys has no usable key');
   return keys;
 }
 
@@ -162,9 +169,9 @@ function token(value: JsonObject): TokenInfo {
   };
 }
 
-/** Keys without an id and symmetric ones are not ours to use; private members are never copied. */
+/** Keys without an id and symmetric keys are left out; private members are never copied. */
 function publicKeys(entry: JsonValue, name: string): PublicJwk[] {
-  if (!isJsonObject(entry)) throw new UnexpectedAnswer(`${name} is not an object`);
+  if (!isJsonObject(entry)) throw new UnexpectedResponse(`${name} is not an object`);
   const kty = text(entry, 'kty');
   if (kty === 'oct' || isAbsent(entry, 'kid')) return [];
   const members = PUBLIC_MEMBERS.flatMap((member) => {
@@ -179,7 +186,7 @@ function readStatus<T extends string>(answer: JsonObject, accepted: readonly T[]
   const found = accepted.find((candidate) => candidate === status);
   if (found === undefined) {
     const seen = typeof status === 'string' && /^[A-Z_]{1,64}$/.test(status) ? status : 'something else';
-    throw new UnexpectedAnswer(`status is ${seen}; expected ${accepted.join(', ')}`);
+    throw new UnexpectedResponse(`status is ${seen}; expected ${accepted.join(', ')}`);
   }
   return found;
 }
@@ -194,7 +201,7 @@ function isAbsent(source: JsonObject, name: string): boolean {
 
 function text(source: JsonObject, name: string): string {
   const value = source[name];
-  if (typeof value !== 'string') throw new UnexpectedAnswer(`${name} is not text`);
+  if (typeof value !== 'string') throw new UnexpectedResponse(`${name} is not text`);
   return value;
 }
 
@@ -205,26 +212,54 @@ function optionalText(source: JsonObject, name: string): string | undefined {
 function time(source: JsonObject, name: string): number {
   const value = source[name];
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-    throw new UnexpectedAnswer(`${name} is not a time in milliseconds`);
+    throw new UnexpectedResponse(`${name} is not a time in milliseconds`);
   }
   return value;
 }
 
 function object(source: JsonObject, name: string): JsonObject {
   const value = source[name];
-  if (!isJsonObject(value)) throw new UnexpectedAnswer(`${name} is not an object`);
+  if (!isJsonObject(value)) throw new UnexpectedResponse(`${name} is not an object`);
   return value;
 }
 
 function list(source: JsonObject, name: string): JsonValue[] {
   const value = source[name];
-  if (!Array.isArray(value)) throw new UnexpectedAnswer(`${name} is not a list`);
+  if (!Array.isArray(value)) throw new UnexpectedResponse(`${name} is not a list`);
   return value;
 }
 
 function texts(source: JsonObject, name: string): string[] {
   return list(source, name).map((value) => {
-    if (typeof value !== 'string') throw new UnexpectedAnswer(`${name} has something else than text in it`);
+    if (typeof value !== 'string') throw new UnexpectedResponse(`${name} has something else than text in it`);
     return value;
   });
+}
+
+/** A response and the host that sent it. */
+export interface HostResponse extends HttpResponse {
+  readonly host: CoreHost;
+}
+
+/** Parses a response; throws {@link UnexpectedResponse} if it does not follow the CDI. */
+export type ParseResponse<T> = (answer: JsonObject, cacheControl: string | undefined) => T;
+
+/**
+ * Returns the parsed value of a response with status 200.
+ *
+ * @throws {CoreResponseError} it is no JSON object, or not the requested one
+ */
+export function readResponse<T>(request: CdiRequest, answer: HostResponse, parse: ParseResponse<T>): T {
+  const { host, status, contentType, body, cacheControl } = answer;
+  const refuse = (reason: string): CoreResponseError =>
+    badResponse(attemptError(request, host, reason, { status }));
+  if (/^\s*text/i.test(contentType)) throw refuse('text instead of JSON');
+  const json = parseJsonObject(body);
+  if (json === undefined) throw refuse('no JSON object');
+  try {
+    return parse(json, cacheControl);
+  } catch (error) {
+    if (error instanceof UnexpectedResponse) throw refuse(error.message);
+    throw error;
+  }
 }

@@ -1,8 +1,7 @@
 import { CoreBadInputError, CoreResponseError, CoreUnavailableError, type CoreError } from '../../errors.js';
 import type { CdiRequest } from './cdi-requests.js';
-import { CoreAttemptError } from './core-attempt-error.js';
-import type { CoreHost } from './core-host.js';
-import type { WireAnswer } from './http-transport.js';
+import type { CoreHost } from './host-pool.js';
+import type { HttpResponse } from './http-transport.js';
 
 const MAX_SHOWN_TEXT = 200;
 /** Begins the core's text about a tenant or app that it does not have. */
@@ -10,7 +9,7 @@ const UNKNOWN_TENANT = 'AppId or tenantId not found';
 /** Begins the core's text about a version that it does not speak. */
 const VERSION_REFUSED = 'cdi-version';
 
-/** What one attempt came to, as the `cause` of the call's error. */
+/** Returns the error of one attempt, which is the `cause` of the call's error. */
 export function attemptError(
   { method, path }: CdiRequest,
   host: CoreHost,
@@ -20,7 +19,7 @@ export function attemptError(
   return new CoreAttemptError({ method, path, host: host.origin, status }, reason, cause && { cause });
 }
 
-/** Nobody answered: every attempt in the message, the last one as the cause. */
+/** Returns the error of a call without a response: each attempt in the message, the last one as the cause. */
 export function unavailable(
   { method, path }: CdiRequest,
   failures: readonly CoreAttemptError[],
@@ -32,20 +31,20 @@ export function unavailable(
   });
 }
 
-/** A host gave an answer that makes no sense. */
-export function senseless(failure: CoreAttemptError): CoreResponseError {
+/** Returns the error of a response that cannot be parsed. */
+export function badResponse(failure: CoreAttemptError): CoreResponseError {
   return new CoreResponseError(`The core gave no sensible answer to ${failure.message}`, { cause: failure });
 }
 
 /**
- * The error of an answer whose status is not 200.
+ * Returns the error of a response whose status is not 200.
  *
- * @param secrets what must not show up in the message, should the answer repeat it
+ * @param secrets texts that must not appear in the message, even if the response repeats them
  */
 export function errorOfStatus(
   request: CdiRequest,
   host: CoreHost,
-  { status, body }: WireAnswer,
+  { status, body }: HttpResponse,
   secrets: readonly (string | undefined)[],
 ): CoreError {
   if (status === 400) {
@@ -55,7 +54,7 @@ export function errorOfStatus(
       cause: failure,
     });
   }
-  return senseless(attemptError(request, host, describeStatus(status), { status }));
+  return badResponse(attemptError(request, host, describeStatus(status), { status }));
 }
 
 /** True for the refusal of a call whose tenant, or whose session's tenant, the core does not have. */
@@ -90,4 +89,45 @@ function shownText(body: string, secrets: readonly (string | undefined)[]): stri
     .replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S}]+/gu, ' ')
     .trim()
     .slice(0, MAX_SHOWN_TEXT);
+}
+
+/** The public facts of an attempt; no secret is part of them. */
+export interface CoreAttempt {
+  readonly method: string;
+  /** Scheme, name and port of the called host. */
+  readonly host: string;
+  /** Path of the call, without the host's base path and without the query. */
+  readonly path: string;
+  /** HTTP status, if the host sent one. */
+  readonly status?: number | undefined;
+}
+
+/**
+ * One attempt at a call to the core that did not work: the `cause` of the `CoreError` that the application sees. Carries
+ * no key, token or body.
+ *
+ * @publicApi
+ */
+export class CoreAttemptError extends Error {
+  readonly method: string;
+  /** Scheme, name and port of the called host. */
+  readonly host: string;
+  /** Path of the call, without the host's base path and without the query. */
+  readonly path: string;
+  /** HTTP status; undefined if no response came. */
+  readonly status: number | undefined;
+
+  constructor(
+    attempt: CoreAttempt,
+    /** The reason of the failure, without the address. */
+    readonly reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${attempt.method} ${attempt.path} at ${attempt.host}: ${reason}`, options);
+    this.name = new.target.name;
+    this.method = attempt.method;
+    this.host = attempt.host;
+    this.path = attempt.path;
+    this.status = attempt.status;
+  }
 }

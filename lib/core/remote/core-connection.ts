@@ -1,20 +1,17 @@
 import { CoreResponseError } from '../../errors.js';
 import type { Clock } from '../../util/clock.js';
-import type { UserContext } from '../../util/user-context.js';
+import { type UserContext, reservedContext } from '../../util/user-context.js';
 import type { CoreCalls } from '../core-calls.js';
 import { apiVersionRequest, type CdiRequest } from './cdi-requests.js';
-import { parseApiVersions } from './cdi-responses.js';
-import { AgreedCdiVersion, chooseCdiVersion, SPOKEN_CDI_VERSIONS, type CdiVersion } from './cdi-version.js';
+import { parseApiVersions, readResponse, type HostResponse, type ParseResponse } from './cdi-responses.js';
 import { attemptError, isVersionRefused } from './core-call-errors.js';
-import { CoreCallCache } from './core-call-cache.js';
 import { HostExchange, type PreparedCall, type Sleep } from './host-exchange.js';
 import type { CoreHostHealth } from './host-pool.js';
 import type { RemoteCoreConfig } from './remote-core-config.js';
-import { understand, type HostAnswer, type ParseAnswer } from './understand-answer.js';
 
 export interface CoreConnectionContext {
   readonly clock: Clock;
-  /** Told to the core for its statistics. */
+  /** Sent to the core for its statistics. */
   readonly apiDomain: string;
   readonly sleep?: Sleep | undefined;
   /** Watches every call. */
@@ -22,14 +19,14 @@ export interface CoreConnectionContext {
 }
 
 /**
- * Calls the core in the words of the CDI: agreed version, headers, cached reads, understood answers.
+ * Calls the core in the words of the CDI: agreed version, headers, cached reads, parsed responses.
  *
  * @see docs/protocol/core.md A7, docs/protocol/sdk.md §12
  */
 export class CoreConnection {
   private readonly hosts: HostExchange;
   private readonly version = new AgreedCdiVersion();
-  private readonly cache: CoreCallCache<HostAnswer>;
+  private readonly cache: CoreCallCache<HostResponse>;
   private readonly versionRequest: CdiRequest;
   private readonly calls: CoreCalls;
 
@@ -50,48 +47,48 @@ export class CoreConnection {
   /**
    * @param options `isFresh`: take no cached answer
    * @throws {CoreUnavailableError} no host answered
-   * @throws {CoreResponseError} an answer that is not one of the CDI
+   * @throws {CoreResponseError} a response that does not follow the CDI
    * @throws {CoreBadInputError} status 400
    */
   async call<T>(
     request: CdiRequest,
-    parse: ParseAnswer<T>,
+    parse: ParseResponse<T>,
     userContext: UserContext,
     { isFresh = false } = {},
   ): Promise<T> {
-    const send = async (): Promise<HostAnswer> =>
+    const send = async (): Promise<HostResponse> =>
       this.calls.run(operationName(request), async () => this.send(request, userContext));
     if (request.method === 'GET') {
       const key = `${request.path}?${JSON.stringify(request.params)}`;
       const answer = isFresh ? await send() : await this.cache.getOr(userContext, key, send);
-      return understand(request, answer, parse);
+      return readResponse(request, answer, parse);
     }
-    // What was read before a write or during it says nothing about the time after it.
+    // Reads from before or during a write may be outdated after it.
     this.cache.noteWrite(userContext);
     try {
-      return understand(request, await send(), parse);
+      return readResponse(request, await send(), parse);
     } finally {
       this.cache.noteWrite(userContext);
     }
   }
 
-  /** Ends what is under way; later calls find nobody. */
+  /** Ends the calls under way; later calls fail. */
   close(): void {
     this.hosts.close();
   }
 
-  private async send(request: CdiRequest, userContext: UserContext): Promise<HostAnswer> {
+  private async send(request: CdiRequest, userContext: UserContext): Promise<HostResponse> {
     try {
       return await this.sendOnce(request, userContext);
     } catch (error) {
       if (!isVersionRefused(error)) throw error;
-      // Another release of the core answers now. It refused before it did anything, so that any call may be repeated.
+      // Another release of the core responds now. It refused before it did any work, so any call may be repeated.
       return this.sendOnce(request, userContext);
     }
   }
 
-  /** A call in the version that is agreed, or else agreed now. One that is refused is no agreement any more. */
-  private async sendOnce(request: CdiRequest, userContext: UserContext): Promise<HostAnswer> {
+  /** Sends a call in the agreed version, or agrees on one first. A version that is refused is forgotten. */
+  private async sendOnce(request: CdiRequest, userContext: UserContext): Promise<HostResponse> {
     const agreement = this.version.get(async () => this.negotiate(userContext));
     const headers = this.requestHeaders(request, await agreement);
     try {
@@ -104,7 +101,7 @@ export class CoreConnection {
 
   private async negotiate(userContext: UserContext): Promise<CdiVersion> {
     const answer = await this.hosts.send(this.versionCall(userContext));
-    const version = chooseCdiVersion(understand(this.versionRequest, answer, parseApiVersions));
+    const version = chooseCdiVersion(readResponse(this.versionRequest, answer, parseApiVersions));
     if (version === undefined) {
       throw new CoreResponseError(
         `The core at ${answer.host.origin} speaks none of the CDI versions ${SPOKEN_CDI_VERSIONS.join(', ')}: ` +
@@ -141,4 +138,89 @@ export class CoreConnection {
 /** The call without its tenant. */
 function operationName({ method, path }: CdiRequest): string {
   return `${method} ${path.slice(Math.max(0, path.indexOf('/recipe/')))}`;
+}
+
+/** Versions of the CDI that this client speaks, best first. 5.6 and later refresh by other rules. */
+export const SPOKEN_CDI_VERSIONS = ['5.4', '5.3', '5.2', '5.1', '5.0', '4.0'] as const;
+
+export type CdiVersion = (typeof SPOKEN_CDI_VERSIONS)[number];
+
+/** Returns the best version that both sides speak; undefined when there is none. */
+export function chooseCdiVersion(offered: readonly string[]): CdiVersion | undefined {
+  return SPOKEN_CDI_VERSIONS.find((version) => offered.includes(version));
+}
+
+/** The version agreed with the core: requested once, and shared by the calls that need it meanwhile. */
+export class AgreedCdiVersion {
+  private agreement: Promise<CdiVersion> | undefined;
+
+  /** @param ask called only if no version is agreed yet; a failure is not kept */
+  get(ask: () => Promise<CdiVersion>): Promise<CdiVersion> {
+    if (this.agreement === undefined) {
+      const agreement = ask();
+      this.agreement = agreement;
+      agreement.catch(() => this.forget(agreement));
+    }
+    return this.agreement;
+  }
+
+  /** Forgets a version that the core refused. The next call agrees anew, unless another call has done so. */
+  forget(agreement: Promise<CdiVersion>): void {
+    if (this.agreement === agreement) this.agreement = undefined;
+  }
+}
+
+interface ContextCache {
+  answers: Map<string, unknown>;
+  /** The number of writes outside requests that the cached responses include. */
+  seenWrites: number;
+}
+
+/**
+ * Responses to GETs, kept for one user context, so that repeated reads within one request make one call.
+ *
+ * A write through a context empties its cache. A write through a context that does not come from a request empties all.
+ *
+ * @see docs/protocol/sdk.md §12.5
+ */
+export class CoreCallCache<Answer> {
+  // Not inside the context itself: it may be logged, and it may meet the core of another module.
+  private readonly caches = new WeakMap<object, ContextCache>();
+  private writesOutsideRequests = 0;
+
+  constructor(private readonly isEnabled: boolean) {}
+
+  /** Returns the response to an equal call through this context, or that of `ask`; failures are not kept. */
+  async getOr(userContext: UserContext, key: string, ask: () => Promise<Answer>): Promise<Answer> {
+    if (!this.isEnabled) return ask();
+    // A write meanwhile replaces the map, so a response that was read before it is stored in the old map and not used.
+    const { answers } = this.contextCache(userContext);
+    const known = answers.get(key) as Answer | undefined;
+    if (known !== undefined) return known;
+    const answer = await ask();
+    answers.set(key, answer);
+    return answer;
+  }
+
+  /** Empties the cache. Call it before and after each write. */
+  noteWrite(userContext: UserContext): void {
+    if (!this.isEnabled) return;
+    this.contextCache(userContext).answers = new Map();
+    if (ensureReservedContext(userContext)['keepCacheAlive'] !== true) this.writesOutsideRequests += 1;
+  }
+
+  private contextCache(userContext: UserContext): ContextCache {
+    const place = ensureReservedContext(userContext);
+    let cache = this.caches.get(place);
+    if (cache === undefined || cache.seenWrites !== this.writesOutsideRequests) {
+      cache = { answers: new Map(), seenWrites: this.writesOutsideRequests };
+      this.caches.set(place, cache);
+    }
+    return cache;
+  }
+}
+
+/** Copies of a context share its reserved place, and so its cache. */
+function ensureReservedContext(userContext: UserContext): UserContext {
+  return reservedContext(userContext) ?? userContext;
 }

@@ -2,44 +2,48 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../util/clock.js';
 import type { UserContext } from '../../util/user-context.js';
 import type { CdiRequest } from './cdi-requests.js';
-import { attemptError, errorOfStatus, senseless, unavailable } from './core-call-errors.js';
-import type { CoreAttemptError } from './core-attempt-error.js';
-import type { CoreHost } from './core-host.js';
-import { HostPool, type CoreHostHealth } from './host-pool.js';
-import { HttpTransport, WireFailure, type WireAnswer, type WireRequest } from './http-transport.js';
-import { toHttpRequest } from './network-interceptor.js';
-import type { RemoteCoreConfig } from './remote-core-config.js';
 import {
-  isGatewayTrouble,
-  isTemporary,
-  nextStep,
-  rateLimitDelayMs,
-  type AttemptOutcome,
-} from './retry-policy.js';
-import type { HostAnswer } from './understand-answer.js';
+  attemptError,
+  errorOfStatus,
+  badResponse,
+  unavailable,
+  type CoreAttemptError,
+} from './core-call-errors.js';
+import { type CoreHost, HostPool, type CoreHostHealth } from './host-pool.js';
+import {
+  HttpTransport,
+  HttpFailure,
+  type HttpResponse,
+  type HttpRequest,
+  toHttpRequest,
+} from './http-transport.js';
+import type { RemoteCoreConfig } from './remote-core-config.js';
+import type { HostResponse } from './cdi-responses.js';
 
-/** Waits; ends early, by a rejection, when the signal does. */
+/** Waits; rejects early when the signal is aborted. */
 export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;
 
-/** Everything of a call but the host. */
+/** A call without its host. */
 export interface PreparedCall {
   readonly request: CdiRequest;
   readonly headers: Readonly<Record<string, string>>;
   readonly userContext: UserContext;
 }
 
-/** Outcome of one attempt: an answer, or why there is none. */
+/** The outcome of one attempt: a response, or the failure. */
 type Attempted =
-  | { readonly host: CoreHost; readonly answer: WireAnswer }
-  | { readonly host: CoreHost; readonly failure: WireFailure };
+  | { readonly host: CoreHost; readonly answer: HttpResponse }
+  | { readonly host: CoreHost; readonly failure: HttpFailure };
 
-/** Brings a call to one of the hosts: order, failover, repeats. Knows neither versions nor what answers mean. */
+/**
+ * Sends a call to one of the hosts: order, failover, retries. It does not parse responses and knows no versions.
+ */
 export class HostExchange {
   private readonly transport: HttpTransport;
   private readonly pool: HostPool;
   private readonly closing = new AbortController();
 
-  /** @param probe the call that a host is tried with after it failed */
+  /** @param probe returns the call by which a failed host is probed */
   constructor(
     private readonly config: RemoteCoreConfig,
     clock: Clock,
@@ -57,11 +61,11 @@ export class HostExchange {
 
   /**
    * @returns an answer with status 200
-   * @throws {CoreUnavailableError} no host answered, or the hosts cannot for now (status 429, 502, 503, 504)
+   * @throws {CoreUnavailableError} no host responded, or the hosts cannot for now (status 429, 502, 503, 504)
    * @throws {CoreBadInputError} status 400
-   * @throws {CoreResponseError} any other status, no HTTP, or too much of it
+   * @throws {CoreResponseError} any other status, no HTTP, or a response that is too long
    */
-  async send(call: PreparedCall): Promise<HostAnswer> {
+  async send(call: PreparedCall): Promise<HostResponse> {
     const { request } = call;
     const failures: CoreAttemptError[] = [];
     const rateLimitRepeats = new Map<CoreHost, number>();
@@ -77,10 +81,10 @@ export class HostExchange {
       });
       if (step === 'TAKE') return this.take(request, attempted, failures);
       failures.push(toAttemptError(request, attempted));
-      if (step === 'ASK_AGAIN_ON_NEW_CONNECTION') {
+      if (step === 'RETRY_ON_NEW_CONNECTION') {
         onNewConnection.add(host);
         queue.unshift(host);
-      } else if (step === 'WAIT_AND_ASK_AGAIN') {
+      } else if (step === 'WAIT_AND_RETRY') {
         rateLimitRepeats.set(host, repeats + 1);
         queue.push(host);
         await this.pause(rateLimitDelayMs(repeats));
@@ -89,7 +93,7 @@ export class HostExchange {
     throw unavailable(request, failures, this.isClosed ? 'the client is closed' : 'all hosts hang');
   }
 
-  /** Ends what is under way; later calls find nobody. */
+  /** Ends the calls under way; later calls fail. */
   close(): void {
     this.closing.abort();
     this.transport.close();
@@ -100,41 +104,45 @@ export class HostExchange {
   }
 
   private async attempt(host: CoreHost, call: PreparedCall, isNewConnection: boolean): Promise<Attempted> {
-    const wire = this.wireRequest(host, call);
+    const wire = this.httpRequest(host, call);
     try {
       const answer = await this.transport.send(wire, { isNewConnection });
       if (isGatewayTrouble(answer.status)) this.pool.failed(host, { isTimeout: false });
       else this.pool.answered(host);
       return { host, answer };
     } catch (failure) {
-      if (!(failure instanceof WireFailure)) throw failure;
-      // That a kept connection was closed says nothing about the host.
+      if (!(failure instanceof HttpFailure)) throw failure;
+      // A kept connection that was closed is no failure of the host.
       if (!failure.isStaleConnection) this.pool.failed(host, { isTimeout: failure.kind === 'TIMEOUT' });
       return { host, failure };
     }
   }
 
   /** The attempt decides the call. */
-  private take(request: CdiRequest, attempted: Attempted, earlier: readonly CoreAttemptError[]): HostAnswer {
+  private take(
+    request: CdiRequest,
+    attempted: Attempted,
+    earlier: readonly CoreAttemptError[],
+  ): HostResponse {
     const { host } = attempted;
     if ('answer' in attempted && attempted.answer.status === 200) return { ...attempted.answer, host };
     if ('answer' in attempted && !isTemporary(attempted.answer.status)) {
       throw errorOfStatus(request, host, attempted.answer, [this.config.apiKey]);
     }
     const failure = toAttemptError(request, attempted);
-    throw isNonsense(attempted) ? senseless(failure) : unavailable(request, [...earlier, failure]);
+    throw isBadResponse(attempted) ? badResponse(failure) : unavailable(request, [...earlier, failure]);
   }
 
   private async isAlive(host: CoreHost): Promise<boolean> {
     try {
-      const { status } = await this.transport.send(this.wireRequest(host, this.probe()));
+      const { status } = await this.transport.send(this.httpRequest(host, this.probe()));
       return !isGatewayTrouble(status);
     } catch {
-      return false; // why it is not alive makes no difference
+      return false; // the reason makes no difference
     }
   }
 
-  private wireRequest(host: CoreHost, { request, headers, userContext }: PreparedCall): WireRequest {
+  private httpRequest(host: CoreHost, { request, headers, userContext }: PreparedCall): HttpRequest {
     const { networkInterceptor: interceptor } = this.config;
     return toHttpRequest(host, request, headers, { interceptor, userContext });
   }
@@ -149,13 +157,13 @@ export class HostExchange {
 }
 
 function attemptOutcome(attempted: Attempted): AttemptOutcome {
-  if ('answer' in attempted) return { kind: 'ANSWER', status: attempted.answer.status };
-  if (isNonsense(attempted)) return { kind: 'NONSENSE' };
+  if ('answer' in attempted) return { kind: 'RESPONSE', status: attempted.answer.status };
+  if (isBadResponse(attempted)) return { kind: 'BAD_RESPONSE' };
   const { mayHaveBeenReceived, isStaleConnection } = attempted.failure;
-  return { kind: 'NO_ANSWER', mayHaveBeenReceived, isStaleConnection };
+  return { kind: 'NO_RESPONSE', mayHaveBeenReceived, isStaleConnection };
 }
 
-function isNonsense(attempted: Attempted): boolean {
+function isBadResponse(attempted: Attempted): boolean {
   return 'failure' in attempted && ['NOT_HTTP', 'TOO_LARGE'].includes(attempted.failure.kind);
 }
 
@@ -166,4 +174,79 @@ function toAttemptError(request: CdiRequest, attempted: Attempted): CoreAttemptE
   }
   const { status } = attempted.answer;
   return attemptError(request, attempted.host, `status ${status}`, { status });
+}
+
+/** Retries after status 429, for each host and call. */
+const MAX_RATE_LIMIT_REPEATS = 5;
+/** Statuses of a gateway that got no response from its core. */
+const GATEWAY_TROUBLE: readonly number[] = [502, 503, 504];
+const RATE_LIMITED = 429;
+
+/** How an attempt at one host ended. */
+export type AttemptOutcome =
+  | { readonly kind: 'RESPONSE'; readonly status: number }
+  | {
+      /** No connection, a connection that broke, or no response in time. */
+      readonly kind: 'NO_RESPONSE';
+      /** False only if no connection was made, so that the host cannot have read a byte. */
+      readonly mayHaveBeenReceived: boolean;
+      /**
+       * The connection had served earlier calls and broke before any response: most likely the host had closed it.
+       */
+      readonly isStaleConnection: boolean;
+    }
+  /** Something came back that is no answer of a core: no HTTP, or more than may be read. */
+  | { readonly kind: 'BAD_RESPONSE' };
+
+export interface CallProgress {
+  /** Whether the core may do the call twice without harm. */
+  readonly isRepeatable: boolean;
+  /** How often this host has sent 429 before, in this call. */
+  readonly rateLimitRepeats: number;
+  /** Whether this host was already called again because of a stale connection. */
+  readonly isOnNewConnection: boolean;
+}
+
+/** The step after an attempt. `TAKE`: its outcome is the outcome of the call, good or bad. */
+export type NextStep = 'TAKE' | 'TRY_NEXT_HOST' | 'RETRY_ON_NEW_CONNECTION' | 'WAIT_AND_RETRY';
+
+/**
+ * Returns the step after an attempt.
+ *
+ * A call that must not be done twice is sent again only if it certainly was not done: without a connection, or after
+ * a refusal by rate limiting.
+ *
+ * @see docs/protocol/core.md A7, A9
+ */
+export function nextStep(outcome: AttemptOutcome, progress: CallProgress): NextStep {
+  switch (outcome.kind) {
+    case 'BAD_RESPONSE':
+      return 'TAKE';
+    case 'RESPONSE':
+      if (outcome.status === RATE_LIMITED && progress.rateLimitRepeats < MAX_RATE_LIMIT_REPEATS) {
+        return 'WAIT_AND_RETRY';
+      }
+      return isGatewayTrouble(outcome.status) && progress.isRepeatable ? 'TRY_NEXT_HOST' : 'TAKE';
+    case 'NO_RESPONSE':
+      if (!outcome.mayHaveBeenReceived) return 'TRY_NEXT_HOST';
+      if (!progress.isRepeatable) return 'TAKE';
+      return outcome.isStaleConnection && !progress.isOnNewConnection
+        ? 'RETRY_ON_NEW_CONNECTION'
+        : 'TRY_NEXT_HOST';
+  }
+}
+
+/** Returns how long to wait before the next retry after status 429: 10, 260, 510, 760, 1010 milliseconds. */
+export function rateLimitDelayMs(repeatsBefore: number): number {
+  return 10 + 250 * repeatsBefore;
+}
+
+/** True for the statuses of a gateway whose host did not respond. */
+export function isGatewayTrouble(status: number): boolean {
+  return GATEWAY_TROUBLE.includes(status);
+}
+
+/** True for the statuses after which the same call may work a little later. */
+export function isTemporary(status: number): boolean {
+  return status === RATE_LIMITED || isGatewayTrouble(status);
 }

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { TestClock } from '../../testing/test-clock.js';
-import type { CoreHost } from './core-host.js';
-import { HostPool } from './host-pool.js';
+import { type CoreHost, HostPool } from './host-pool.js';
 
 const [A, B, C] = ['a', 'b', 'c'].map((name) => ({ origin: `http://${name}`, basePath: '' })) as [
   CoreHost,

@@ -1,25 +1,22 @@
 import type { Clock } from '../../util/clock.js';
-import type { CoreHost } from './core-host.js';
+import { readHostname, normaliseDomain, normalisePath } from '../../options/domains.js';
+import { isThisMachine } from '../../util/hosts.js';
 
-/** A host that failed is looked at again at most this often, besides the calls that have no other host. */
+/** A failed host is probed at most this often; calls that have no other host still reach it. */
 const PROBE_INTERVAL_MS = 1000;
-/** After so many timeouts in a row nobody waits for a host any more until a probe finds it alive. */
+/** After so many timeouts in a row no call waits for a host until a probe succeeds. */
 const TIMEOUTS_UNTIL_BLOCKED = 5;
 
-/**
- * How a host of the core is doing.
- *
- * @internal
- */
+/** The health of a host of the core. */
 export interface CoreHostHealth {
   /** Scheme, name and port, then the base path. */
   readonly host: string;
   /**
-   * `UP`: its last call got an answer. `DOWN`: its last call got none; it is asked after all others. `BLOCKED`: five
-   * calls in a row ran into the timeout; it is not asked until it answers a probe.
+   * `UP`: its last call got a response. `DOWN`: its last call got none; it is called after all others. `BLOCKED`:
+   * five calls in a row ran into the timeout; it is not called until a probe succeeds.
    */
   readonly state: 'UP' | 'DOWN' | 'BLOCKED';
-  /** Calls in a row that got no answer. */
+  /** Calls in a row that got no response. */
   readonly consecutiveFailures: number;
 }
 
@@ -32,16 +29,16 @@ interface HostState {
 }
 
 /**
- * The hosts of the core: whose turn it is, and which ones are better left alone (a circuit breaker for each).
+ * The hosts of the core, taken in turns, with a circuit breaker for each.
  *
- * No call of the application serves as a guinea pig: a host that failed is tried in the background.
+ * A failed host is probed in the background, so that no call of the application has to try it.
  */
 export class HostPool {
   private readonly states: readonly HostState[];
   private turn = 0;
 
   /**
-   * @param probe asks a host for anything; true when it is alive. Must not throw
+   * @param probe calls a host; resolves with true when it responds. Must not reject
    */
   constructor(
     hosts: readonly CoreHost[],
@@ -57,7 +54,10 @@ export class HostPool {
     }));
   }
 
-  /** Whom a call asks, in this order: hosts that are up by turns, then those that failed but answer or refuse quickly. */
+  /**
+   * Returns the hosts for a call, in order: hosts that are up by turns, then failed hosts that do not run into
+   * timeouts.
+   */
   candidates(): CoreHost[] {
     const first = this.turn++ % this.states.length;
     const byTurns = [...this.states.slice(first), ...this.states.slice(0, first)];
@@ -68,14 +68,14 @@ export class HostPool {
     ].map(({ host }) => host);
   }
 
-  /** The host answered, whatever it said. */
+  /** Notes that a host responded, with any status. */
   answered(host: CoreHost): void {
     const state = this.hostState(host);
     state.failures = 0;
     state.timeouts = 0;
   }
 
-  /** The host did not answer. */
+  /** Notes that a host did not respond. */
   failed(host: CoreHost, { isTimeout }: { isTimeout: boolean }): void {
     const state = this.hostState(host);
     state.failures += 1;
@@ -114,4 +114,42 @@ export class HostPool {
 
 function isBlocked({ timeouts }: HostState): boolean {
   return timeouts >= TIMEOUTS_UNTIL_BLOCKED;
+}
+
+/** One address of the core. */
+export interface CoreHost {
+  /** Scheme, name and port, `https://core-1.example.com:3567` for example. */
+  readonly origin: string;
+  /** The prefix of every path: empty, `/base`, `/appid-x` or both. */
+  readonly basePath: string;
+}
+
+const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
+
+/**
+ * Returns the addresses in a connection URI: separated by `;`, each with an optional base path; empty parts do not count.
+ *
+ * @throws {Error} saying which part cannot be an address; credentials in it are not repeated
+ * @see docs/protocol/core.md A7
+ */
+export function parseConnectionUri(text: string): CoreHost[] {
+  const parts = text
+    .split(';')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+  if (parts.length === 0) throw new Error('it names no host');
+  return parts.map(parseHost);
+}
+
+/** True for a connection without eavesdroppers: TLS, or an address of this machine. */
+export function isPrivateConnection({ origin }: CoreHost): boolean {
+  return origin.startsWith('https:') || isThisMachine(readHostname(origin));
+}
+
+function parseHost(part: string): CoreHost {
+  if (part.includes('@')) throw new Error('credentials do not belong into it: use apiKey');
+  const origin = normaliseDomain(part);
+  if (!/^https?:/.test(origin)) throw new Error(`"${part}" is neither http nor https`);
+  // With a scheme in front, the path is read the same way for every kind of host name.
+  return { origin, basePath: normalisePath(SCHEME.test(part) ? part : `http://${part}`) };
 }

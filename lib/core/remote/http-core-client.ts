@@ -29,26 +29,25 @@ import { CoreConnection } from './core-connection.js';
 import type { Sleep } from './host-exchange.js';
 import type { CoreHostHealth } from './host-pool.js';
 import { HttpTransport } from './http-transport.js';
-import { JwksCache } from './jwks-cache.js';
-import { loadCoreKeys } from './load-core-keys.js';
+import { JwksCache, loadCoreKeys } from './jwks-cache.js';
 import type { RemoteCoreConfig } from './remote-core-config.js';
 
-/** How long one host has to show its keys. */
+/** How long one host has to send its keys. */
 const JWKS_TIMEOUT_MS = 5000;
 
-/** What tests replace. */
+/** The parts that tests replace. */
 export interface HttpCoreClientParts {
   /** Waits between repeats after status 429. */
   readonly sleep?: Sleep;
-  /** How long one host has to show its keys, milliseconds. Default 5000. */
+  /** How long one host has to send its keys, milliseconds. Default 5000. */
   readonly jwksTimeoutMs?: number;
 }
 
 /**
  * Client of a running SuperTokens Core, CDI 4.0 to 5.4.
  *
- * It needs no core to start: the first call agrees on a version. Theft is reported as the core reports it and, by the
- * rules of these versions, the session still stands then: the caller revokes it.
+ * The core need not run at the start, because the first call agrees on a version. Theft is reported as the core
+ * reports it. By the rules of these versions the session is still live then, so the caller revokes it.
  *
  * @see docs/protocol/core.md A
  */
@@ -75,7 +74,7 @@ export class HttpCoreClient extends CoreClient {
     const calls = new CoreCalls(context);
     const rotations = new KeyRotations(events, clock);
     this.connection = new CoreConnection(config, { clock, apiDomain, sleep, calls });
-    // Connections of its own: a core that is slow to answer calls does not keep keys from being loaded.
+    // It has connections of its own, so that a core with slow responses does not delay the loading of keys.
     this.keyTransport = new HttpTransport({
       timeoutMs: jwksTimeoutMs,
       maxResponseBytes: config.maxResponseBytes,
@@ -88,7 +87,7 @@ export class HttpCoreClient extends CoreClient {
     });
   }
 
-  /** How each host is doing, in the order of `connectionURI`. */
+  /** The state of each host, in the order of `connectionURI`. */
   get hostHealth(): CoreHostHealth[] {
     return this.connection.health;
   }
@@ -102,7 +101,7 @@ export class HttpCoreClient extends CoreClient {
     input: CreateSessionInput,
     userContext: UserContext,
   ): Promise<CoreSessionTokens> {
-    // A database stores a question mark instead: the session would be somebody else's.
+    // A database stores a question mark instead, so the session would belong to another user.
     if (/\p{Surrogate}/u.test(input.recipeUserId)) {
       throw new CoreBadInputError('The user id must have no half surrogate pairs');
     }
@@ -154,7 +153,7 @@ export class HttpCoreClient extends CoreClient {
     return this.connection.call(request, responses.parseSessionHandles, userContext);
   }
 
-  /** Where the answer to a first attempt got lost, the second one tells only of sessions that were left over. */
+  /** If the response to a first attempt was lost, the second one names only the sessions that were left. */
   override async revokeSessions(
     sessionHandles: readonly string[],
     userContext: UserContext,
@@ -194,7 +193,10 @@ export class HttpCoreClient extends CoreClient {
     );
   }
 
-  /** Reads, merges and writes. The CDI has no other way, so of two writers at the same moment one can win over all keys. */
+  /**
+   * Reads, merges and writes. The CDI has no other way, so one of two writers at the same moment can overwrite all
+   * keys.
+   */
   override async mergeSessionData(
     sessionHandle: string,
     update: JsonObject,
@@ -230,7 +232,9 @@ export class HttpCoreClient extends CoreClient {
     return this.changePayload(sessionHandle, change, false, update, userContext);
   }
 
-  /** Reads, changes and writes. The CDI has no other way: what somebody else writes between the two calls is lost. */
+  /**
+   * Reads, changes and writes. The CDI has no other way, so a write of another process between the two calls is lost.
+   */
   private async changePayload<T>(
     sessionHandle: string,
     change: NamesChange,
@@ -251,7 +255,7 @@ export class HttpCoreClient extends CoreClient {
     return this.connection.call(requests.createJwtRequest(input), responses.parseCreatedJwt, userContext);
   }
 
-  /** Asks the core; not connected to {@link verificationKeys}. */
+  /** Calls the core, and leaves {@link verificationKeys} alone. */
   override async getJwks(userContext: UserContext): Promise<JwksResult> {
     return this.connection.call(requests.jwksRequest(), responses.parseJwks, userContext);
   }
@@ -268,7 +272,7 @@ export class HttpCoreClient extends CoreClient {
   }
 }
 
-/** A handle that names a tenant which the core does not have is the handle of no session. */
+/** Returns `unknown` for a handle whose tenant the core does not have, because no session has that handle. */
 async function orUnknown<T>(sessionHandle: string, unknown: T, call: () => Promise<T>): Promise<T> {
   try {
     return await call();

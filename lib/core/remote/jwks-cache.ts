@@ -1,27 +1,33 @@
+import { SingleFlight } from '../../util/single-flight.js';
 import type { Clock } from '../../util/clock.js';
+import type { MaybePromise } from '../../util/maybe-promise.js';
 import type { PublicJwk, VerificationKeys } from '../../util/verification-keys.js';
-import type { CoreHost } from './core-host.js';
+import type { CoreHost } from './host-pool.js';
+import { jwksRequest } from './cdi-requests.js';
+import { parsePublicKeys, readResponse } from './cdi-responses.js';
+import { attemptError, errorOfStatus, unavailable } from './core-call-errors.js';
+import { HttpFailure, type HttpTransport, type HttpResponse } from './http-transport.js';
+import { isTemporary } from './host-exchange.js';
 
-/** An unknown key id makes the hosts be asked at most this often. */
+/** An unknown key id makes the hosts be called at most this often. */
 const COOLDOWN_MS = 500;
 
 export interface JwksCacheOptions {
-  /** In this order they are asked. */
+  /** The hosts, called in this order. */
   readonly hosts: readonly CoreHost[];
   /** How old the set may get, milliseconds. */
   readonly maxAgeMs: number;
   /** Loads the set of one host; at least one key, or an error. */
   readonly load: (host: CoreHost) => Promise<readonly PublicJwk[]>;
-  /** Hears of the ids of the keys whenever they have been loaded. */
+  /** Called with the ids of the keys after each load. */
   readonly onLoaded?: (kids: readonly string[]) => void;
 }
 
 /**
  * The published keys of a remote core.
  *
- * Loaded when first needed, when they are too old, and when a token names a key that is not among them, or names none and
- * is proven by none. Keys that are
- * known keep verifying while no host answers.
+ * They are loaded when first needed, when they are too old, and when a token names an unknown key, or names none and
+ * fails with every known key. Known keys keep verifying while no host responds.
  *
  * @see docs/protocol/sdk.md §4.5
  */
@@ -29,7 +35,7 @@ export class JwksCache implements VerificationKeys {
   private keys: readonly PublicJwk[] = [];
   private loadedAtMs: number | undefined;
   private askedAtMs: number | undefined;
-  private loading: Promise<void> | undefined;
+  private readonly loading = new SingleFlight(async (kid: string | undefined) => this.loadFromHosts(kid));
   private hasFailedSinceLoaded = false;
   private removals = 0;
 
@@ -39,16 +45,17 @@ export class JwksCache implements VerificationKeys {
   ) {}
 
   get generation(): number {
-    // Verified tokens are remembered and find no key any more; a key that left must be noticed all the same.
+    // Cached tokens look up no key, so a removed key has to be noticed here.
     if (this.isTooOld()) this.loadInBackground();
     return this.removals;
   }
 
-  findAtHand(kid: string): PublicJwk | undefined {
-    return this.loadedAtMs === undefined || this.isTooOld() ? undefined : this.select(kid)[0];
+  find(kid: string | undefined): MaybePromise<readonly PublicJwk[]> {
+    const known = this.loadedAtMs === undefined || this.isTooOld() ? [] : this.select(kid);
+    return known.length > 0 ? known : this.findOrLoad(kid);
   }
 
-  async find(kid: string | undefined): Promise<readonly PublicJwk[]> {
+  private async findOrLoad(kid: string | undefined): Promise<readonly PublicJwk[]> {
     if (this.loadedAtMs === undefined) await this.load(kid);
     else if (this.isTooOld()) await this.renew();
     const known = this.select(kid);
@@ -67,11 +74,11 @@ export class JwksCache implements VerificationKeys {
   }
 
   /**
-   * At most the first to meet old keys waits for new ones. While a load is under way, or once no host answered, the keys
-   * at hand serve: a core that hangs must not hold up who can be verified without it.
+   * Only the first caller that finds old keys waits for new ones. While a load is under way, or after one failed, the
+   * keys at hand are used, because a core that hangs must not delay verifications that do not need it.
    */
   private async renew(): Promise<void> {
-    if (this.hasFailedSinceLoaded || this.loading !== undefined) {
+    if (this.hasFailedSinceLoaded || this.loading.isRunning) {
       this.loadInBackground();
       return;
     }
@@ -86,18 +93,16 @@ export class JwksCache implements VerificationKeys {
     if (!this.isCoolingDown()) this.load(undefined).catch(() => undefined);
   }
 
-  /** One at a time: whoever comes meanwhile shares it. */
+  /** One load runs at a time; other callers share it. */
   private load(kid: string | undefined): Promise<void> {
-    if (this.loading === undefined) {
-      this.askedAtMs = this.clock.now();
-      this.loading = this.loadFromHosts(kid).finally(() => {
-        this.loading = undefined;
-      });
-    }
-    return this.loading;
+    if (!this.loading.isRunning) this.askedAtMs = this.clock.now();
+    return this.loading.run(kid);
   }
 
-  /** The first host that answers wins; where it does not have the wanted key, the others are asked for it, too. */
+  /**
+   * Takes the keys of the first host that responds; if the wanted key is not among them, the other hosts are called,
+   * too.
+   */
   private async loadFromHosts(kid: string | undefined): Promise<void> {
     const found = new Map<string, PublicJwk>();
     let failure: unknown;
@@ -117,7 +122,7 @@ export class JwksCache implements VerificationKeys {
   }
 
   private replaceKeys(fresh: readonly PublicJwk[]): void {
-    // Keys that stay are kept as they are, so that whoever imported one need not do it again.
+    // A key that stays keeps its object, so that it is not imported again.
     const kept = fresh.map((key) => this.keys.find((known) => isSameKey(known, key)) ?? key);
     if (this.keys.some((known) => !kept.includes(known))) this.removals += 1;
     this.keys = kept;
@@ -132,7 +137,7 @@ export class JwksCache implements VerificationKeys {
 
   private isCoolingDown(): boolean {
     return (
-      this.loading === undefined && this.askedAtMs !== undefined && this.isWithin(COOLDOWN_MS, this.askedAtMs)
+      !this.loading.isRunning && this.askedAtMs !== undefined && this.isWithin(COOLDOWN_MS, this.askedAtMs)
     );
   }
 
@@ -146,4 +151,33 @@ export class JwksCache implements VerificationKeys {
 function isSameKey(a: PublicJwk, b: PublicJwk): boolean {
   const members = ['kid', 'kty', 'alg', 'use', 'n', 'e', 'crv', 'x', 'y'] as const;
   return members.every((member) => a[member] === b[member]);
+}
+
+/**
+ * Loads the published keys of one host. They are public, so neither the API key nor a version is sent, and no network
+ * interceptor sees the request.
+ *
+ * @throws {CoreUnavailableError} the host did not respond, or cannot for now (status 429, 502, 503, 504)
+ * @throws {CoreResponseError} its response is no set of keys
+ * @see docs/protocol/sdk.md §4.5
+ */
+export async function loadCoreKeys(transport: HttpTransport, host: CoreHost): Promise<readonly PublicJwk[]> {
+  const request = jwksRequest();
+  const answer = await fetchKeys(transport, host);
+  const { status } = answer;
+  if (isTemporary(status))
+    throw unavailable(request, [attemptError(request, host, `status ${status}`, { status })]);
+  if (status !== 200) throw errorOfStatus(request, host, answer, []);
+  return readResponse(request, { ...answer, host }, parsePublicKeys);
+}
+
+async function fetchKeys(transport: HttpTransport, host: CoreHost): Promise<HttpResponse> {
+  const request = jwksRequest();
+  const url = new URL(host.origin + host.basePath + request.path);
+  try {
+    return await transport.send({ method: request.method, url, headers: {} });
+  } catch (error) {
+    if (!(error instanceof HttpFailure)) throw error;
+    throw unavailable(request, [attemptError(request, host, error.message)]);
+  }
 }

@@ -8,8 +8,8 @@ import {
   type OptionsOf,
   type Resolved,
 } from '../../options/option-table.js';
-import { isPrivateConnection, parseConnectionUri, type CoreHost } from './core-host.js';
-import type { NetworkInterceptor } from './network-interceptor.js';
+import { isPrivateConnection, parseConnectionUri, type CoreHost } from './host-pool.js';
+import type { NetworkInterceptor } from './http-transport.js';
 
 /**
  * Name of the option of `remoteCore` that lets an API key travel unencrypted. Only for networks without

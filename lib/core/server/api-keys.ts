@@ -7,16 +7,18 @@ const ACCEPTABLE_KEY = /^[A-Za-z0-9=-]{20,}$/;
 /** Reads one header of a request; the name is given in lower case. */
 export type ReadHeader = (name: string) => string | undefined;
 
-/** The keys of which any one opens the core. Without keys it is open to whoever reaches it. */
+/** The accepted API keys. Without any, the core is open to every caller. */
 export class ApiKeys {
-  /** Of equal length, so that time does not tell the length of a key either. */
+  /** Digests of equal length, so that the time of a comparison does not show the length of a key. */
   private readonly digests: readonly string[];
 
   constructor(keys: readonly string[]) {
     this.digests = keys.map(digestKey);
   }
 
-  /** Takes equally long whichever key it is and wherever a wrong one begins to differ. */
+  /**
+   * Returns whether a key is accepted. The time does not depend on which key it is, or on where a wrong one differs.
+   */
   accepts(presented: string | undefined): boolean {
     if (this.digests.length === 0) return true;
     const digest = digestKey(presented ?? '');
@@ -24,14 +26,14 @@ export class ApiKeys {
   }
 }
 
-/** Whether a text can be an API key: at least 20 letters, digits, `=` and `-`. */
+/** Returns whether a text can be an API key: at least 20 letters, digits, `=` and `-`. */
 export function isAcceptableApiKey(key: string): boolean {
   return ACCEPTABLE_KEY.test(key);
 }
 
 /**
- * The key that a request carries: `api-key`, or else `Authorization` with or without `Bearer`. Never from the address,
- * which ends up in logs.
+ * Returns the key of a request: `api-key`, or else `Authorization` with or without `Bearer`. The query is not read,
+ * because addresses are logged.
  *
  * @see docs/protocol/core.md A2
  */

@@ -6,8 +6,8 @@ import {
   listSessionsInput,
   parseBody,
   removeInput,
+  CdiRefusal,
 } from './cdi-input.js';
-import { CdiRefusal } from './cdi-refusal.js';
 
 function refusalOf(read: () => unknown): string {
   try {

@@ -8,16 +8,15 @@ import type {
   UserSessionsInput,
   VerifySessionInput,
 } from '../core.types.js';
-import { CdiRefusal } from './cdi-refusal.js';
 
-/** What a non-public tenant gets where only the app is meant. */
+/** The refusal of another tenant than `public` for a call that belongs to the app. */
 export const PUBLIC_TENANT_ONLY = 'Only public tenantId can call this app specific API';
 
 const ONE_OF_BOTH = 'Invalid JSON input - use one of userId or sessionHandles array';
 const FLAGS_OF_USER =
   'Invalid JSON input - revokeAcrossAllTenants and revokeSessionsForLinkedAccounts belong to userId';
 
-/** Deeper values would overflow the stack of whoever writes them as JSON again. */
+/** Deeper values would overflow the stack when they are written as JSON again. */
 const MAX_NESTING = 500;
 
 /**
@@ -36,7 +35,7 @@ export function parseBody(bytes: Uint8Array): JsonObject {
   throw new CdiRefusal(400, 'Invalid Json Input');
 }
 
-/** `POST [/<tenant>]/recipe/session`, A6.1 */
+/** Reads the body of `POST [/<tenant>]/recipe/session` (A6.1). */
 export function createSessionInput(body: JsonObject, tenantId: string | undefined): CreateSessionInput {
   return {
     tenantId: tenantId ?? DEFAULT_TENANT_ID,
@@ -48,7 +47,7 @@ export function createSessionInput(body: JsonObject, tenantId: string | undefine
   };
 }
 
-/** `POST /recipe/session/verify`, A6.3 */
+/** Reads the body of `POST /recipe/session/verify` (A6.3). */
 export function verifySessionInput(body: JsonObject): VerifySessionInput {
   return {
     accessToken: required(body, 'accessToken', isString),
@@ -59,7 +58,7 @@ export function verifySessionInput(body: JsonObject): VerifySessionInput {
   };
 }
 
-/** `POST /recipe/session/refresh`, A6.4 */
+/** Reads the body of `POST /recipe/session/refresh` (A6.4). */
 export function refreshSessionInput(body: JsonObject): RefreshSessionInput {
   return {
     refreshToken: required(body, 'refreshToken', isString),
@@ -69,7 +68,7 @@ export function refreshSessionInput(body: JsonObject): RefreshSessionInput {
   };
 }
 
-/** `POST /recipe/session/regenerate`, A6.5 */
+/** Reads the body of `POST /recipe/session/regenerate` (A6.5). */
 export function regenerateInput(body: JsonObject): RegenerateInput {
   return {
     accessToken: required(body, 'accessToken', isString),
@@ -77,12 +76,12 @@ export function regenerateInput(body: JsonObject): RegenerateInput {
   };
 }
 
-/** `POST [/<tenant>]/recipe/session/remove`, A6.6: by handles, or by user. */
+/** The sessions that `POST [/<tenant>]/recipe/session/remove` ends (A6.6): by handles, or by user. */
 export type RemoveInput =
   | { readonly by: 'handles'; readonly sessionHandles: readonly string[] }
   | { readonly by: 'user'; readonly sessions: UserSessionsInput };
 
-/** Exactly one of the two is asked for; the two flags belong to the user. */
+/** Reads which sessions to end. Exactly one of handles and user is given; the two flags belong to the user. */
 export function removeInput(body: JsonObject, tenantId: string | undefined): RemoveInput {
   const userId = optional(body, 'userId', isString);
   const sessionHandles = optional(body, 'sessionHandles', isStrings);
@@ -105,7 +104,7 @@ export function removeInput(body: JsonObject, tenantId: string | undefined): Rem
   };
 }
 
-/** `GET [/<tenant>]/recipe/session/user`, A6.7 */
+/** Reads the query of `GET [/<tenant>]/recipe/session/user` (A6.7). */
 export function listSessionsInput(query: URLSearchParams, tenantId: string | undefined): UserSessionsInput {
   return {
     userId: requiredParameter(query, 'userId'),
@@ -114,7 +113,7 @@ export function listSessionsInput(query: URLSearchParams, tenantId: string | und
   };
 }
 
-/** `PUT /recipe/session/data` and `PUT /recipe/jwt/data`, A6.8 and A6.9 */
+/** Reads the body of `PUT /recipe/session/data` and `PUT /recipe/jwt/data` (A6.8, A6.9). */
 export function updateInput(
   body: JsonObject,
   field: 'userDataInDatabase' | 'userDataInJWT',
@@ -125,7 +124,7 @@ export function updateInput(
   };
 }
 
-/** `POST /recipe/jwt`, A6.10 */
+/** Reads the body of `POST /recipe/jwt` (A6.10). */
 export function createJwtInput(body: JsonObject): CoreJwtInput {
   return {
     payload: required(body, 'payload', isJsonObject),
@@ -136,19 +135,19 @@ export function createJwtInput(body: JsonObject): CoreJwtInput {
   };
 }
 
-/** A query parameter; an empty value counts as present. */
+/** Returns a query parameter; an empty value counts as present. */
 export function requiredParameter(query: URLSearchParams, name: string): string {
   const value = query.get(name);
   if (value === null) throw new CdiRefusal(400, `Field name '${name}' is missing in GET request`);
   return value;
 }
 
-/** Absent is true, otherwise only the word `true` is. */
+/** Returns true if the parameter is absent or is the word `true`. */
 function flagParameter(query: URLSearchParams, name: string): boolean {
   return (query.get(name) ?? 'true').toLowerCase() === 'true';
 }
 
-/** undefined stands for all tenants, which only the public one may ask for. */
+/** Returns undefined for all tenants, which only the public tenant may request. */
 function tenantOrAll(tenantId: string | undefined, acrossAllTenants: boolean): string | undefined {
   const tenant = tenantId ?? DEFAULT_TENANT_ID;
   if (!acrossAllTenants) return tenant;
@@ -195,4 +194,17 @@ function isFiniteNumber(value: JsonValue): value is number {
 
 function isStrings(value: JsonValue): value is string[] {
   return Array.isArray(value) && value.every(isString);
+}
+
+/**
+ * The refusal of a call: a status other than 200 and a line of text, as a Core sends it (docs/protocol/core.md A3).
+ */
+export class CdiRefusal extends Error {
+  constructor(
+    readonly status: 400 | 401 | 403 | 404 | 405 | 413 | 415,
+    message: string,
+  ) {
+    super(message);
+    this.name = 'CdiRefusal';
+  }
 }

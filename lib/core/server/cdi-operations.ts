@@ -1,19 +1,6 @@
 import type { JsonObject } from '../../util/json.js';
 import type { CoreClient } from '../core-client.js';
 import {
-  createdSession,
-  jsonAnswer,
-  primaryUser,
-  publishedKeys,
-  refreshedSession,
-  sessionInformation,
-  unknownSession,
-  unknownUser,
-  updatedSession,
-  verifiedSession,
-  type CdiAnswer,
-} from './cdi-answers.js';
-import {
   createJwtInput,
   createSessionInput,
   listSessionsInput,
@@ -25,6 +12,16 @@ import {
   verifySessionInput,
 } from './cdi-input.js';
 import type { CdiOperation } from './cdi-router.js';
+import type {
+  CoreSession,
+  CoreSessionInformation,
+  CoreSessionTokens,
+  JwksResult,
+  RefreshSessionResult,
+  RegenerateResult,
+  TokenInfo,
+  VerifySessionResult,
+} from '../core.types.js';
 
 /** A call that has passed all checks but that of its own input. */
 export interface CdiCall {
@@ -36,11 +33,11 @@ export interface CdiCall {
   body(): Promise<JsonObject>;
 }
 
-type Run = (call: CdiCall) => Promise<CdiAnswer>;
+type Run = (call: CdiCall) => Promise<CdiResponse>;
 
 /**
- * Each operation: check the input, ask the core, word the answer. `hello` and `listVersions` are answered by the server
- * itself.
+ * Each operation: check the input, call the core, build the response. The server itself handles `hello` and
+ * `listVersions`.
  *
  * @see docs/protocol/core.md A6
  */
@@ -48,9 +45,9 @@ export const CDI_OPERATIONS: Readonly<Record<Exclude<CdiOperation, 'hello' | 'li
   getJwks: async ({ core }) => publishedKeys(await core.getJwks({})),
   getJwksWithStatus: async ({ core }) => {
     const { keys } = await core.getJwks({});
-    return jsonAnswer({ status: 'OK', keys });
+    return jsonResponse({ status: 'OK', keys });
   },
-  // The SDK asks on every creation of a session. No user is known here, only what account a login belongs to.
+  // The SDK calls this on every creation of a session. No users are stored here, only the account of a login.
   getUserById: async ({ core, query }) => {
     const userId = requiredParameter(query, 'userId');
     const primaryUserId = await core.getPrimaryUserId(userId, {});
@@ -71,16 +68,16 @@ export const CDI_OPERATIONS: Readonly<Record<Exclude<CdiOperation, 'hello' | 'li
       input.by === 'handles'
         ? await core.revokeSessions(input.sessionHandles, {})
         : await core.revokeSessionsOfUser(input.sessions, {});
-    return jsonAnswer({ status: 'OK', sessionHandlesRevoked });
+    return jsonResponse({ status: 'OK', sessionHandlesRevoked });
   },
   listSessionsOfUser: async ({ core, tenantId, query }) => {
     const sessionHandles = await core.getSessionHandlesOfUser(listSessionsInput(query, tenantId), {});
-    return jsonAnswer({ status: 'OK', sessionHandles });
+    return jsonResponse({ status: 'OK', sessionHandles });
   },
   getSessionData: async (call) => {
     const session = await findSession(call);
     if (session === undefined) return unknownSession();
-    return jsonAnswer({ status: 'OK', userDataInDatabase: session.userDataInDatabase });
+    return jsonResponse({ status: 'OK', userDataInDatabase: session.userDataInDatabase });
   },
   updateSessionData: async ({ core, body }) => {
     const { sessionHandle, data } = updateInput(await body(), 'userDataInDatabase');
@@ -89,15 +86,147 @@ export const CDI_OPERATIONS: Readonly<Record<Exclude<CdiOperation, 'hello' | 'li
   getAccessTokenPayload: async (call) => {
     const session = await findSession(call);
     if (session === undefined) return unknownSession();
-    return jsonAnswer({ status: 'OK', userDataInJWT: session.userDataInJWT });
+    return jsonResponse({ status: 'OK', userDataInJWT: session.userDataInJWT });
   },
   updateAccessTokenPayload: async ({ core, body }) => {
     const { sessionHandle, data } = updateInput(await body(), 'userDataInJWT');
     return updatedSession(await core.updateAccessTokenPayload(sessionHandle, data, {}));
   },
-  createJwt: async ({ core, body }) => jsonAnswer(await core.createJwt(createJwtInput(await body()), {})),
+  createJwt: async ({ core, body }) => jsonResponse(await core.createJwt(createJwtInput(await body()), {})),
 };
 
 async function findSession({ core, query }: CdiCall): ReturnType<CoreClient['getSessionInformation']> {
   return core.getSessionInformation(requiredParameter(query, 'sessionHandle'), {});
+}
+
+/** A complete response. The body ends with a newline, as a Core's does. */
+export interface CdiResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/**
+ * Returns the response for success and for every outcome that is not the caller's mistake: status 200 and JSON.
+ */
+export function jsonResponse(body: object, headers: Readonly<Record<string, string>> = {}): CdiResponse {
+  return {
+    status: 200,
+    headers: { 'Content-Type': 'application/json;charset=UTF-8', ...headers },
+    body: `${JSON.stringify(body)}\n`,
+  };
+}
+
+/** Returns the response for a refusal, or for `/hello`: one line of text. */
+export function textResponse(status: number, text: string): CdiResponse {
+  return { status, headers: { 'Content-Type': 'text/html;charset=UTF-8' }, body: `${text}\n` };
+}
+
+/**
+ * Returns the response for a store that is unavailable, when trying again may help. A Core sends 500, which does not
+ * show that; SDKs treat both as the same error.
+ */
+export function unavailableResponse(retryAfterSec: number): CdiResponse {
+  const { headers, ...rest } = textResponse(503, 'Service Unavailable');
+  return { ...rest, headers: { ...headers, 'Retry-After': String(Math.ceil(retryAfterSec)) } };
+}
+
+/** Returns the response for a handle without a live session. */
+export function unknownSession(): CdiResponse {
+  return jsonResponse({ status: 'UNAUTHORISED', message: 'Session does not exist.' });
+}
+
+/** Returns the response to a creation (A6.1). */
+export function createdSession(tokens: CoreSessionTokens): CdiResponse {
+  return jsonResponse({ status: 'OK', ...tokensBody(tokens) });
+}
+
+/** Returns the response about one session (A6.2). */
+export function sessionInformation(session: CoreSessionInformation | undefined): CdiResponse {
+  if (session === undefined) return unknownSession();
+  return jsonResponse({
+    status: 'OK',
+    sessionHandle: session.sessionHandle,
+    userId: session.userId,
+    recipeUserId: session.recipeUserId,
+    tenantId: session.tenantId,
+    userDataInDatabase: session.userDataInDatabase,
+    userDataInJWT: session.userDataInJWT,
+    expiry: session.expiry,
+    timeCreated: session.timeCreated,
+  });
+}
+
+/**
+ * Returns the response to a verification or regeneration (A6.3, A6.5): without an access token if no new one was
+ * made.
+ */
+export function verifiedSession(result: VerifySessionResult | RegenerateResult): CdiResponse {
+  if (result.status !== 'OK') return jsonResponse({ status: result.status, message: result.message });
+  const { session, accessToken } = result;
+  return jsonResponse({
+    status: 'OK',
+    session: sessionBody(session),
+    ...(accessToken && { accessToken: tokenBody(accessToken) }),
+  });
+}
+
+/** Returns the response to a refresh (A6.4). */
+export function refreshedSession(result: RefreshSessionResult): CdiResponse {
+  if (result.status === 'OK') return jsonResponse({ status: 'OK', ...tokensBody(result) });
+  if (result.status === 'UNAUTHORISED') {
+    return jsonResponse({ status: result.status, message: result.message });
+  }
+  const { handle, userId, recipeUserId } = result.session;
+  return jsonResponse({ status: result.status, session: { handle, userId, recipeUserId } });
+}
+
+/** Returns the response to an update (A6.8, A6.9). */
+export function updatedSession(isUpdated: boolean): CdiResponse {
+  return isUpdated ? jsonResponse({ status: 'OK' }) : unknownSession();
+}
+
+/** Returns the JWKS (A6.12), which may be cached until the next key appears. */
+export function publishedKeys({ keys, validityInSeconds }: JwksResult): CdiResponse {
+  return jsonResponse({ keys }, { 'Cache-Control': `max-age=${validityInSeconds}, must-revalidate` });
+}
+
+/** Returns the response about an unknown user (A6.15). */
+export function unknownUser(): CdiResponse {
+  return jsonResponse({ status: 'UNKNOWN_USER_ID_ERROR' });
+}
+
+/**
+ * Returns an account (A6.15). Only its id is known; the lists are empty, because SDKs fail if one is missing.
+ */
+export function primaryUser(id: string): CdiResponse {
+  const user = {
+    id,
+    isPrimaryUser: true,
+    tenantIds: [],
+    emails: [],
+    phoneNumbers: [],
+    thirdParty: [],
+    webauthn: { credentialIds: [] },
+    loginMethods: [],
+    timeJoined: 0,
+  };
+  return jsonResponse({ status: 'OK', user });
+}
+
+function tokensBody({ session, accessToken, refreshToken, antiCsrfToken }: CoreSessionTokens): object {
+  return {
+    session: sessionBody(session),
+    accessToken: tokenBody(accessToken),
+    refreshToken: tokenBody(refreshToken),
+    ...(antiCsrfToken !== undefined && { antiCsrfToken }),
+  };
+}
+
+function sessionBody({ handle, userId, recipeUserId, userDataInJWT, tenantId }: CoreSession): object {
+  return { handle, userId, recipeUserId, userDataInJWT, tenantId };
+}
+
+function tokenBody({ token, expiry, createdTime }: TokenInfo): TokenInfo {
+  return { token, expiry, createdTime };
 }

@@ -1,6 +1,6 @@
 import { isTenantId } from '../../util/tenant-id.js';
 
-/** What a served core can be asked for. */
+/** The operations of a served core. */
 export type CdiOperation =
   | 'hello'
   | 'listVersions'
@@ -20,19 +20,19 @@ export type CdiOperation =
   | 'updateAccessTokenPayload'
   | 'createJwt';
 
-/** A path and what holds for all of its methods. */
+/** A path, and the rules for all of its methods. */
 export interface CdiEndpoint {
   /** By method in capitals; another method is a 405. */
   readonly methods: Readonly<Partial<Record<string, CdiOperation>>>;
-  /** Answers without an API key. */
+  /** True if no API key is required. */
   readonly isOpen: boolean;
-  /** Answers to every version between the oldest and the newest, listed or not. */
+  /** True if every version between the oldest and the newest is accepted, listed or not. */
   readonly takesAnyVersion: boolean;
-  /** Belongs to the app: with another tenant in the path it is a 403. */
+  /** True if it belongs to the app: with another tenant in the path it is a 403. */
   readonly isOfPublicTenantOnly: boolean;
 }
 
-/** Where a path leads. */
+/** The endpoint, app and tenant of a path. */
 export interface CdiRoute {
   readonly endpoint: CdiEndpoint;
   /** `public` unless the path names another one. */
@@ -49,7 +49,10 @@ const HELLO = endpoint(
   { isOpen: true, takesAnyVersion: true },
 );
 
-/** docs/protocol/core.md A6 and A9. Whatever is not here is unknown: no configuration, no users, no statistics. */
+/**
+ * The endpoints of docs/protocol/core.md A6 and A9. Other paths are a 404: there is no configuration, and there are
+ * no users and no statistics.
+ */
 const ENDPOINTS: ReadonlyMap<string, CdiEndpoint> = new Map([
   [ROOT, HELLO],
   ['/hello', HELLO],
@@ -73,7 +76,7 @@ const ENDPOINTS: ReadonlyMap<string, CdiEndpoint> = new Map([
  *
  * @param path as sent, without the query
  * @param basePath in normal form, see {@link normalisedBasePath}
- * @returns undefined for a path that nobody knows
+ * @returns undefined for an unknown path
  * @see docs/protocol/core.md A1
  */
 export function matchRoute(path: string, basePath: string): CdiRoute | undefined {
@@ -92,14 +95,16 @@ export function matchRoute(path: string, basePath: string): CdiRoute | undefined
   return ofTenant && { ...route, endpoint: ofTenant, tenantId };
 }
 
-/** The path from the base path on, in lower case; undefined when it lies elsewhere. */
+/** Returns the path below the base path, in lower case; undefined for a path that is not below it. */
 export function pathBelow(path: string, basePath: string): string | undefined {
   const lowerCase = path.toLowerCase();
   if (lowerCase === basePath) return ROOT;
   return lowerCase.startsWith(`${basePath}/`) ? lowerCase.slice(basePath.length) : undefined;
 }
 
-/** `` or `/some/path`: a leading slash, none at the end, none repeated, in lower case. */
+/**
+ * Returns a base path in normal form: empty, or `/some/path` in lower case with single slashes and none at the end.
+ */
 export function normalisedBasePath(basePath: string): string {
   return `/${basePath}`.replace(/\/+/g, '/').replace(/\/$/, '').toLowerCase();
 }
@@ -109,4 +114,44 @@ function endpoint(
   marks: Partial<Omit<CdiEndpoint, 'methods'>> = {},
 ): CdiEndpoint {
   return { methods, isOpen: false, takesAnyVersion: false, isOfPublicTenantOnly: false, ...marks };
+}
+
+/** CDI versions that can be served, oldest first. For the session and jwt calls they are all the same (A5). */
+export const CDI_VERSIONS: readonly string[] = ['5.0', '5.1', '5.2', '5.3', '5.4'];
+
+const WELL_FORMED = /^[0-9]+(\.[0-9]+)*$/;
+
+/**
+ * Returns why a call with this `cdi-version` header is refused, in a Core's words; undefined when it is not. A call
+ * without the
+ * header gets the newest version served. The oldest one acts as a Core's `supertokens_min_cdi_version`, the newest as its
+ * maximum.
+ *
+ * @param served oldest first, at least one
+ * @param mustBeListed false for the calls that take any version in the range, listed or not
+ * @see docs/protocol/core.md A3, checks 4 to 8
+ */
+export function refuseVersion(
+  version: string | undefined,
+  served: readonly string[],
+  mustBeListed: boolean,
+): string | undefined {
+  if (version === undefined) return undefined;
+  if (!WELL_FORMED.test(version)) return 'cdi-version header is invalid';
+  const oldest = served[0] ?? '';
+  if (compareVersions(version, served.at(-1) ?? '') > 0) return `cdi-version ${version} not supported`;
+  if (compareVersions(version, oldest) < 0) {
+    return `cdi-version ${version} is lower than the minimum allowed version ${oldest}`;
+  }
+  return mustBeListed && !served.includes(version) ? `cdi-version ${version} not supported` : undefined;
+}
+
+/** Numeric per component: `5.10` is later than `5.9`, `5.4.0` equals `5.4`. */
+export function compareVersions(a: string, b: string): number {
+  const [left, right] = [a.split('.').map(Number), b.split('.').map(Number)];
+  for (let i = 0; i < Math.max(left.length, right.length); i++) {
+    const difference = (left[i] ?? 0) - (right[i] ?? 0);
+    if (difference !== 0 && !Number.isNaN(difference)) return difference;
+  }
+  return 0;
 }

@@ -2,23 +2,25 @@ import { CoreBadInputError, CoreUnavailableError } from '../../errors.js';
 import type { Clock } from '../../util/clock.js';
 import { DEFAULT_TENANT_ID } from '../../util/tenant-id.js';
 import type { CoreClient } from '../core-client.js';
-import { ApiKeys, presentedApiKey, type ReadHeader } from './api-keys.js';
-import { jsonAnswer, textAnswer, unavailableAnswer, type CdiAnswer } from './cdi-answers.js';
-import { parseBody, PUBLIC_TENANT_ONLY } from './cdi-input.js';
-import { CDI_OPERATIONS } from './cdi-operations.js';
-import { CdiRefusal } from './cdi-refusal.js';
-import { pathBelow, matchRoute, type CdiOperation, type CdiRoute } from './cdi-router.js';
-import { HelloProbe } from './hello-probe.js';
-import { refusalOfVersion } from './versions.js';
+import { ApiKeys, presentedApiKey } from './api-keys.js';
+import { CallerCheck, type CdiCaller } from './caller-check.js';
+import {
+  jsonResponse,
+  textResponse,
+  unavailableResponse,
+  type CdiResponse,
+  CDI_OPERATIONS,
+} from './cdi-operations.js';
+import { parseBody, PUBLIC_TENANT_ONLY, CdiRefusal } from './cdi-input.js';
+import { pathBelow, matchRoute, type CdiOperation, type CdiRoute, refuseVersion } from './cdi-router.js';
 
 const PROTECTED_FIELD = 'The user payload contains protected field';
 
-/** One request, whichever server received it. */
-export interface ReceivedCdiCall {
+/** One request, independent of the server that received it. */
+export interface ReceivedCdiCall extends CdiCaller {
   readonly method: string;
-  /** Path and query as sent. */
+  /** The request target as sent: path and query, or an absolute URL. */
   readonly url: string;
-  readonly header: ReadHeader;
   /** Reads the body, once. @throws {CdiRefusal} 413 when it is too large */
   readBody(): Promise<Uint8Array>;
 }
@@ -27,46 +29,53 @@ export interface ReceivedCdiCall {
 export interface CdiServerConfig {
   /** In normal form: empty, or `/some/path` in lower case. */
   readonly basePath: string;
-  /** Any of them opens the core; none leaves it open. */
+  /** The accepted API keys; empty if none is required. */
   readonly apiKeys: readonly string[];
+  /** Names in `Host` beside those of this machine. */
+  readonly hostNames: readonly string[];
   /** Oldest first, at least one. */
   readonly versions: readonly string[];
 }
 
-/** What a server needs beside its configuration. */
+/** The dependencies of a server. */
 export interface CdiServerContext {
   readonly core: CoreClient;
   readonly clock: Clock;
-  /** Told about everything that ends in a 500 or 503, of which the client learns nothing but that. */
+  /** Called with each error that ends in a 500 or 503, because the client sees only the status. */
   reportFailure(error: unknown): void;
 }
 
 /**
- * Answers the calls of the Core Driver Interface 5.0 to 5.4 from a `CoreClient`, in the words of a SuperTokens Core.
+ * Serves the calls of the Core Driver Interface 5.0 to 5.4 from a `CoreClient`, in the words of a SuperTokens Core.
  *
  * @see docs/protocol/core.md A, and H3 for the differences
  */
 export class CdiServer {
   private readonly apiKeys: ApiKeys;
+  private readonly callers: CallerCheck;
   private readonly hello: HelloProbe;
 
   constructor(
     private readonly context: CdiServerContext,
     private readonly config: CdiServerConfig,
   ) {
-    this.apiKeys = new ApiKeys(config.apiKeys);
+    const { apiKeys, hostNames } = config;
+    this.apiKeys = new ApiKeys(apiKeys);
+    this.callers = new CallerCheck({ hostNames, hasApiKeys: apiKeys.length > 0 });
     this.hello = new HelloProbe(context.core, context.clock);
   }
 
-  /** Whether a request is for this server at all: everything below the base path is. */
+  /** Returns whether a request is for this server, which is every request below the base path. */
   servesPath(url: string): boolean {
     return pathBelow(splitUrl(url).path, this.config.basePath) !== undefined;
   }
 
-  /** Never rejects. */
-  async answer(request: ReceivedCdiCall): Promise<CdiAnswer> {
+  /** Returns the response to a request. Never rejects. */
+  async answer(request: ReceivedCdiCall): Promise<CdiResponse> {
     try {
-      const { path, query } = splitUrl(request.url);
+      const { authority, path, query } = splitUrl(request.url);
+      const hosts = authority === undefined ? request.hosts : [...request.hosts, authority];
+      this.callers.admit({ ...request, hosts });
       const route = matchRoute(path, this.config.basePath);
       if (route === undefined) throw new CdiRefusal(404, 'Not found');
       const operation = this.admit(request, route);
@@ -81,14 +90,14 @@ export class CdiServer {
     }
   }
 
-  /** The checks of A3 in their order, up to the input. */
+  /** Makes the checks of A3 in their order, up to the input. */
   private admit(request: ReceivedCdiCall, { endpoint, appId, tenantId }: CdiRoute): CdiOperation {
     if (appId !== 'public') throw new CdiRefusal(400, unknownApp(appId, tenantId ?? DEFAULT_TENANT_ID));
     if (!endpoint.isOpen && !this.apiKeys.accepts(presentedApiKey(request.header))) {
       throw new CdiRefusal(401, 'Invalid API key');
     }
     const version = request.header('cdi-version');
-    const refusal = refusalOfVersion(version, this.config.versions, !endpoint.takesAnyVersion);
+    const refusal = refuseVersion(version, this.config.versions, !endpoint.takesAnyVersion);
     if (refusal !== undefined) throw new CdiRefusal(400, refusal);
     const operation = Object.hasOwn(endpoint.methods, request.method)
       ? endpoint.methods[request.method]
@@ -103,26 +112,28 @@ export class CdiServer {
   private async run(
     operation: CdiOperation,
     call: Parameters<(typeof CDI_OPERATIONS)['getJwks']>[0],
-  ): Promise<CdiAnswer> {
-    if (operation === 'listVersions') return jsonAnswer({ versions: this.config.versions });
+  ): Promise<CdiResponse> {
+    if (operation === 'listVersions') return jsonResponse({ versions: this.config.versions });
     if (operation !== 'hello') return CDI_OPERATIONS[operation](call);
     await this.hello.touch();
-    return textAnswer(200, 'Hello');
+    return textResponse(200, 'Hello');
   }
 
-  private answerToError(error: unknown): CdiAnswer {
-    if (error instanceof CdiRefusal) return textAnswer(error.status, error.message);
-    if (error instanceof CoreBadInputError) return textAnswer(400, wordedAsByACore(error.message));
+  private answerToError(error: unknown): CdiResponse {
+    if (error instanceof CdiRefusal) return textResponse(error.status, error.message);
+    if (error instanceof CoreBadInputError) return textResponse(400, wordedAsByACore(error.message));
     this.context.reportFailure(error);
     return error instanceof CoreUnavailableError
-      ? unavailableAnswer(error.retryAfterSec)
-      : textAnswer(500, 'Internal Error');
+      ? unavailableResponse(error.retryAfterSec)
+      : textResponse(500, 'Internal Error');
   }
 }
 
-function splitUrl(url: string): { path: string; query: string } {
-  const [path = '', ...query] = url.split('?');
-  return { path, query: query.join('?') };
+/** A target is a path, or an absolute URL as proxies get them. */
+function splitUrl(url: string): { authority: string | undefined; path: string; query: string } {
+  const [, authority, target = url] = /^https?:\/\/([^/?#]*)(.*)$/i.exec(url) ?? [];
+  const [path = '', ...query] = target.split('?');
+  return { authority, path, query: query.join('?') };
 }
 
 function unknownApp(appId: string, tenantId: string): string {
@@ -132,7 +143,44 @@ function unknownApp(appId: string, tenantId: string): string {
   );
 }
 
-/** Our engine names the field, too; clients compare the whole text. */
+/** Returns a Core's text. The engine's message names the field, too, but clients compare the whole text. */
 function wordedAsByACore(message: string): string {
   return message.startsWith(PROTECTED_FIELD) ? PROTECTED_FIELD : message;
+}
+
+const BUCKET_SIZE = 5;
+const MS_PER_TOKEN = 200;
+/** A handle without a session, so that a look-up touches the store and finds no row. */
+const NO_SESSION = '00000000-0000-0000-0000-000000000000';
+
+/**
+ * Touches the core's store, so that `/hello` shows whether sessions can be served. It needs no API key, so the calls
+ * to the store are limited: five at once, then one each 200 ms. Further calls leave the store alone.
+ *
+ * @see docs/protocol/core.md A6.14
+ */
+export class HelloProbe {
+  private tokens = BUCKET_SIZE;
+  private refilledAtMs: number;
+
+  constructor(
+    private readonly core: CoreClient,
+    private readonly clock: Clock,
+  ) {
+    this.refilledAtMs = clock.now();
+  }
+
+  /** @throws when the store is unavailable */
+  async touch(): Promise<void> {
+    if (this.takeToken()) await this.core.getSessionInformation(NO_SESSION, {});
+  }
+
+  private takeToken(): boolean {
+    const earned = Math.max(0, Math.floor((this.clock.now() - this.refilledAtMs) / MS_PER_TOKEN));
+    this.refilledAtMs += earned * MS_PER_TOKEN;
+    this.tokens = Math.min(BUCKET_SIZE, this.tokens + earned);
+    if (this.tokens === 0) return false;
+    this.tokens--;
+    return true;
+  }
 }

@@ -1,10 +1,104 @@
-import { Module } from '@nestjs/common';
-import { SessionCoreConfigurableModule } from './session-core.module-definition.js';
-import { SESSION_CORE_PROVIDERS } from './session-core.providers.js';
+import {
+  ConfigurableModuleBuilder,
+  Logger,
+  Module,
+  type ConfigurableModuleAsyncOptions,
+  type ConfigurableModuleCls,
+  type Provider,
+} from '@nestjs/common';
+import { WIRE_OPTIONS } from '../../options/wire-options.js';
+import { CoreClient } from '../core-client.js';
+import { CdiServer } from './cdi-server.js';
+import { RESOLVED_CORE_OPTIONS, SessionCoreGateway } from './session-core.gateway.js';
+import { loadOpenTelemetry } from '../../events/open-telemetry.js';
+import { SessionEvents } from '../../events/session-events.js';
+import { Telemetry } from '../../events/telemetry.js';
+import {
+  resolveSessionCoreOptions,
+  type SessionCoreConfig,
+  type SessionCoreModuleOptions,
+} from './session-core-options.js';
+import { Clock, SystemClock } from '../../util/clock.js';
+
+/** @internal Injection token of the options as the application wrote them. */
+export const SESSION_CORE_MODULE_OPTIONS = Symbol('nest-sessions:core-options');
+
+const definition = new ConfigurableModuleBuilder<SessionCoreModuleOptions>({
+  moduleName: 'SessionCore',
+  optionsInjectionToken: SESSION_CORE_MODULE_OPTIONS,
+})
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createSessionCoreOptions')
+  .build();
+
+export const SessionCoreConfigurableModule: ConfigurableModuleCls<
+  SessionCoreModuleOptions,
+  'forRoot',
+  'createSessionCoreOptions'
+> = definition.ConfigurableModuleClass;
+
+/**
+ * Options of `SessionCoreModule.forRootAsync`: `useFactory` with `inject`, `useClass` or `useExisting`.
+ *
+ * @publicApi
+ */
+export type SessionCoreModuleAsyncOptions = ConfigurableModuleAsyncOptions<
+  SessionCoreModuleOptions,
+  'createSessionCoreOptions'
+>;
+
+/**
+ * The interface of a class for `useClass` or `useExisting`.
+ *
+ * @publicApi
+ */
+export interface SessionCoreOptionsFactory {
+  createSessionCoreOptions(): Promise<SessionCoreModuleOptions> | SessionCoreModuleOptions;
+}
+
+/**
+ * The providers of one served core. None is exported, because a `SessionModule` beside it has a core of its own.
+ */
+const SESSION_CORE_PROVIDERS: Provider[] = [
+  { provide: Clock, useClass: SystemClock },
+  SessionEvents,
+  {
+    provide: RESOLVED_CORE_OPTIONS,
+    inject: [SESSION_CORE_MODULE_OPTIONS],
+    useFactory: resolveSessionCoreOptions,
+  },
+  {
+    provide: Telemetry,
+    inject: [RESOLVED_CORE_OPTIONS, SessionEvents],
+    useFactory: async ({ telemetry }: SessionCoreConfig, events: SessionEvents): Promise<Telemetry> =>
+      new Telemetry(await loadOpenTelemetry(telemetry, 'SessionCoreModule'), events),
+  },
+  {
+    provide: CoreClient,
+    inject: [RESOLVED_CORE_OPTIONS, Clock, SessionEvents],
+    useFactory: ({ core, basePath }: SessionCoreConfig, clock: Clock, events: SessionEvents): CoreClient =>
+      core.create({
+        clock,
+        events,
+        apiDomain: `http://localhost:3567${basePath}`,
+        jwksRefreshIntervalSec: WIRE_OPTIONS.jwksRefreshIntervalSec.fallback,
+      }),
+  },
+  {
+    provide: CdiServer,
+    inject: [RESOLVED_CORE_OPTIONS, CoreClient, Clock],
+    useFactory: (config: SessionCoreConfig, core: CoreClient, clock: Clock): CdiServer => {
+      const logger = new Logger('SessionCoreModule');
+      const reportFailure = (error: unknown): void => logger.error(error);
+      return new CdiServer({ core, clock, reportFailure }, config);
+    },
+  },
+  SessionCoreGateway,
+];
 
 /**
  * Serves a core over HTTP in a SuperTokens Core's place (CDI 5.0 to 5.4), for services in other languages, other SDKs
- * and other instances. It belongs into an application of its own, or below a base path of its own: it answers before
+ * and other instances. It belongs into an application of its own, or below a base path of its own: it responds before
  * the application's middleware, guards and filters.
  *
  * @example

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { CDI_VERSIONS, compareVersions, refusalOfVersion } from './versions.js';
+import { CDI_VERSIONS, compareVersions, refuseVersion } from './cdi-router.js';
 
 describe('the version that a call asks for', () => {
   it.each([undefined, ...CDI_VERSIONS])('is served: %s', (version) => {
-    expect(refusalOfVersion(version, CDI_VERSIONS, true)).toBeUndefined();
+    expect(refuseVersion(version, CDI_VERSIONS, true)).toBeUndefined();
   });
 
   it.each([
@@ -19,12 +19,12 @@ describe('the version that a call asks for', () => {
     ['4.0', 'cdi-version 4.0 is lower than the minimum allowed version 5.0'],
     ['2.21', 'cdi-version 2.21 is lower than the minimum allowed version 5.0'],
   ])('is refused: %j (C147-C150)', (version, refusal) => {
-    expect(refusalOfVersion(version, CDI_VERSIONS, true)).toBe(refusal);
+    expect(refuseVersion(version, CDI_VERSIONS, true)).toBe(refusal);
   });
 
   it('may be any in the range where no list is asked for', () => {
-    expect(refusalOfVersion('5.2', ['5.0', '5.4'], false)).toBeUndefined();
-    expect(refusalOfVersion('5.2', ['5.0', '5.4'], true)).toBe('cdi-version 5.2 not supported');
+    expect(refuseVersion('5.2', ['5.0', '5.4'], false)).toBeUndefined();
+    expect(refuseVersion('5.2', ['5.0', '5.4'], true)).toBe('cdi-version 5.2 not supported');
   });
 
   it('is compared number by number', () => {

@@ -181,7 +181,10 @@ describe('regenerating an access token', () => {
     const { accessToken } = created;
     clock.advanceSeconds(8 * 24 * 3600);
     const change = { sessionHandle: handle, set: { b: 2 }, remove: [] };
-    expect(await regenerate({ n: 1 })).toEqual({ status: 'OK', session: { ...created.session, userDataInJWT: { n: 1 } } });
+    expect(await regenerate({ n: 1 })).toEqual({
+      status: 'OK',
+      session: { ...created.session, userDataInJWT: { n: 1 } },
+    });
     expect(
       await core.regenerateAccessToken({ accessToken: accessToken.token, userDataInJWT: undefined, change }),
     ).not.toHaveProperty('accessToken');

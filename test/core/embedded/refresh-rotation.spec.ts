@@ -357,7 +357,9 @@ describe('the grace period of a retired refresh token', () => {
 
   it('hands out the successor in use whatever the application thinks of anti-CSRF by now (S024)', async () => {
     const line = await Line.startingAt('Y', GRACE);
-    const answer = await refresh(line.engine.core, line.refreshTokens.get('X') ?? '', { enableAntiCsrf: true });
+    const answer = await refresh(line.engine.core, line.refreshTokens.get('X') ?? '', {
+      enableAntiCsrf: true,
+    });
     expect(line.describe(answer)).toBe('OK, child Y');
   });
 

@@ -319,8 +319,8 @@ describe('a walk over three lives of a key', () => {
   }
 
   it.each([
-    [60, 'RS256'],
-    [60, 'ES256'],
+    [180, 'RS256'],
+    [180, 'ES256'],
     [600, 'ES256'],
     [3000, 'ES256'],
   ] as const)(
@@ -343,7 +343,7 @@ describe('a walk over three lives of a key', () => {
           for (const kid of kids) {
             used.add(kid);
             expect(copy.kids).toContain(kid);
-            expect(core.verificationKeys.findAtHand?.(kid)).toBeDefined();
+            expect(core.verificationKeys.find(kid)).toMatchObject([{ kid }]); // without a promise
           }
         }
       }
@@ -352,8 +352,8 @@ describe('a walk over three lives of a key', () => {
   );
 
   it.each([
-    [60, [0, 30, -30]],
-    [60, [0, 1800, -1800]],
+    [180, [0, 90, -90]],
+    [180, [0, 1800, -1800]],
     [600, [0, 300, -300]],
     [3000, [0, 1800, -1800]],
   ])(
@@ -490,7 +490,7 @@ describe('a store that is asked for keys', () => {
       asked++;
       return find(sinceMs);
     };
-    await Promise.all(Array.from({ length: 1000 }, () => keys.find(STATIC_TEST_KID)));
+    await Promise.all(Array.from({ length: 1000 }, async () => keys.find(STATIC_TEST_KID)));
     expect(asked).toBe(1);
   });
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { HttpCoreClient } from '../../../lib/core/remote/http-core-client.js';
-import type { CoreNetworkRequest } from '../../../lib/core/remote/network-interceptor.js';
+import type { CoreNetworkRequest } from '../../../lib/core/remote/http-transport.js';
 import { CoreBadInputError } from '../../../lib/errors.js';
 import type { UserContext } from '../../../lib/util/user-context.js';
 import { CORE_OPERATIONS, operation } from '../../support/core-operations.js';

@@ -46,7 +46,7 @@ afterEach(async () => {
   await Promise.all([first.kill(), second.kill()]);
 });
 
-function connect(cores: readonly FakeCore[], jwksRefreshIntervalSec = 14_400, jwksTimeoutMs = 200): void {
+function connect(cores: readonly FakeCore[], jwksRefreshIntervalSec = 14_400, jwksTimeoutMs = 20_000): void {
   clock = new TestClock(TEST_START_MS);
   remote = clientOf(cores, { apiKey: 'key-1' }, { clock, jwksRefreshIntervalSec, jwksTimeoutMs });
   verifier = new AccessTokenVerifier(remote.verificationKeys, clock, {
@@ -66,6 +66,9 @@ async function outcome(token: string): Promise<'accepted' | 'refused'> {
     throw error;
   }
 }
+
+/** For loads that hang; long enough for the ones that succeed on a busy machine. */
+const TIMEOUT_MS = 1500;
 
 const loads = (core: FakeCore): number => core.received.filter(({ path }) => path === JWKS).length;
 
@@ -162,6 +165,10 @@ describe('verifying with the published keys of a remote core', () => {
   ])(
     'refuses tokens while a core that it never reached %s, and recovers at once (T122, S017)',
     async (_what, behaviour) => {
+      if (behaviour === hang || behaviour === drip) {
+        await remote.close();
+        connect([first], undefined, TIMEOUT_MS);
+      }
       first.on(JWKS, behaviour);
       expect(await outcome(GOOD)).toBe('refused');
       expect(await outcome(GOOD)).toBe('refused');
@@ -176,7 +183,7 @@ describe('verifying with the published keys of a remote core', () => {
     ['hangs', hang],
   ])('goes on with the keys it knows, however old, while the core %s (S017)', async (_what, behaviour) => {
     await remote.close();
-    connect([first], 20);
+    connect([first], 20, TIMEOUT_MS);
     await outcome(GOOD);
     if (behaviour) first.on(JWKS, behaviour);
     else await first.kill();
@@ -186,8 +193,8 @@ describe('verifying with the published keys of a remote core', () => {
     clock.advanceSeconds(60);
     const startedMs = performance.now();
     for (let i = 0; i < 20; i++) expect(await outcome(GOOD)).toBe('accepted');
-    // Nobody waits for a core that is known to be away.
-    expect(performance.now() - startedMs).toBeLessThan(200);
+    // None of them waits for a core that is known to be away.
+    expect(performance.now() - startedMs).toBeLessThan(TIMEOUT_MS);
   });
 
   it('asks the first host only, as long as it answers (T123)', async () => {

@@ -180,7 +180,7 @@ function replayOf({ request, answer }: CoreExchange): Replay | undefined {
       const validityInSeconds = Number(/max-age=(\d+)/.exec(answer.headers['cache-control'] ?? '')?.[1]);
       return request.headers['cdi-version'] === undefined
         ? {
-            call: (remote) => remote.verificationKeys.find(undefined),
+            call: async (remote) => remote.verificationKeys.find(undefined),
             value: ({ keys }) => keys,
           }
         : { call: (remote) => remote.getJwks({}), value: ({ keys }) => ({ keys, validityInSeconds }) };

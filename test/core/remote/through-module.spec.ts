@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { remoteCore, SessionConfigError, type SessionModuleOptions } from 'nest-sessions';
-import { parseConnectionUri } from '../../../lib/core/remote/core-host.js';
+import { parseConnectionUri } from '../../../lib/core/remote/host-pool.js';
 import { DYNAMIC_TEST_KEY, STATIC_TEST_KEY } from '../../fixtures/signing-keys.js';
 import { DYNAMIC_TEST_KID, STATIC_TEST_KID, TEST_START_MS } from '../../support/embedded.js';
 import { FakeCore, sendJson } from '../../support/fake-core.js';

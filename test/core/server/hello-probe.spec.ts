@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { HelloProbe } from '../../../lib/core/server/hello-probe.js';
+import { HelloProbe } from '../../../lib/core/server/cdi-server.js';
 import { CoreUnavailableError } from '../../../lib/errors.js';
 import { TestClock } from '../../../lib/testing/test-clock.js';
 import { embeddedCoreOn, seededMemoryStore } from '../../support/embedded.js';

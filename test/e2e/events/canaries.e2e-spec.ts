@@ -198,6 +198,7 @@ const EVIDENCE = {
   events: /session\.theft-detected/,
   spans: /session\.refresh/,
   metrics: /nest_sessions\.refusals/,
+  channels: /session\.refused[^]*core\.call:asyncEnd/,
   errors: /TryRefreshTokenError/,
   answers: /unauthorised/,
   container: /sessionHandle/,

@@ -1,3 +1,4 @@
+import diagnostics from 'node:diagnostics_channel';
 import { inspect } from 'node:util';
 import { jest } from '@jest/globals';
 import type { CallHandler, ExecutionContext, LoggerService, NestInterceptor, Provider } from '@nestjs/common';
@@ -20,6 +21,17 @@ function jsonOf(value: unknown): string {
     return ''; // it refers to itself
   }
 }
+
+const TRACING = ['session.create', 'session.verify', 'session.refresh', 'core.call'];
+/** The diagnostics channels of the library, by the names that `node:diagnostics_channel` gives to those of tracing. */
+const CHANNELS = [
+  'nest-sessions:session.refused',
+  ...TRACING.flatMap((name) =>
+    ['start', 'end', 'asyncStart', 'asyncEnd', 'error'].map(
+      (event) => `tracing:nest-sessions:${name}:${event}`,
+    ),
+  ),
+];
 
 type Console = 'log' | 'info' | 'warn' | 'error' | 'debug';
 
@@ -45,6 +57,16 @@ export class Sinks {
   note(sink: string, ...values: unknown[]): void {
     const text = values.map((value) => (typeof value === 'string' ? value : everythingOf(value))).join(' ');
     this.texts.set(sink, `${this.texts.get(sink) ?? ''}${text}\n`);
+  }
+
+  /** Messages of diagnostics channels, without the events object that names their module. */
+  private readonly noteMessage = (message: unknown, name: string | symbol): void => {
+    const { source: _source, ...rest } = message as Record<string, unknown>;
+    this.note('channels', String(name), rest);
+  };
+
+  constructor() {
+    for (const name of CHANNELS) diagnostics.subscribe(name, this.noteMessage);
   }
 
   /** Notes what fails, as a log of the application's own would. */
@@ -81,6 +103,7 @@ export class Sinks {
   async close(): Promise<void> {
     this.warnings.restore();
     for (const spy of this.consoles) spy.mockRestore();
+    for (const name of CHANNELS) diagnostics.unsubscribe(name, this.noteMessage);
     await this.sdk.close();
   }
 }

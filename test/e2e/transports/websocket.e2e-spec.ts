@@ -162,6 +162,7 @@ describe.each(LIVE)('the handshake of a WebSocket: $platform on $adapter', ({ pl
       .start();
     const client = await signedIn('cookie', 'ada');
     const live = await connect(browser(client));
+    expect(await live.ask('whoami')).toBe('ada'); // admitted
     clock.advanceSeconds(3601);
     expect(await live.ask('whoami')).toEqual(refusal('TOO_MANY_REQUESTS', 'too many requests', 'whoami'));
     const refused = await connect(browser(client));
@@ -442,6 +443,7 @@ describe.each(LIVE)('the messages of a WebSocket: $platform on $adapter', ({ pla
     const { signedIn, connect, clock } = await LiveApplication.via({ platform, adapter }).start();
     const client = await signedIn('header', 'ada');
     const live = await connect(bearer(client));
+    expect(await live.ask('whoami')).toBe('ada'); // admitted
     clock.advanceSeconds(3601);
     const expired = refusal('TRY_REFRESH_TOKEN', 'try refresh token', 'whoami');
     expect(await live.ask('whoami')).toEqual(expired);
@@ -490,6 +492,7 @@ describe.each(LIVE)('a WebSocket whose session ends: $platform on $adapter', ({ 
       .start();
     const live = await connect(browser(await signedIn('cookie', 'ada')));
     const [sessionHandle = ''] = await sessions.getAllSessionHandlesForUser({ userId: 'ada' });
+    expect(await live.ask('whoami')).toBe('ada'); // admitted
     await store.deleteSessions([{ tenantId: 'public', sessionHandle }]);
     expect(await live.ask('whoami')).toBe('ada');
     expect(await sessions.revokeSession(sessionHandle)).toBe(false);

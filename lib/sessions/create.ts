@@ -1,0 +1,184 @@
+import type { CoreSessionTokens, CreateSessionInput } from '../core/core.types.js';
+import { TooManySessionsError } from '../errors.js';
+import { channels, tracedSession } from '../events/channels.js';
+import type { SessionRequest } from '../http/session-request.js';
+import { otherMethod } from '../http/token-transport.js';
+import { isInsecureSameSiteNone } from '../options/cookie-policy.js';
+import type { SessionLifetime } from '../options/feature-options.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
+import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access-token-claims.js';
+import type { JsonObject } from '../util/json.js';
+import type { UserContext } from '../util/user-context.js';
+import { toJsonObject } from './payload.js';
+import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
+import { openSession, type SessionContainer } from './session-container.js';
+import { stateFromTokens } from './session-state.js';
+
+type CreateNewSessionInput = RecipeInput<'createNewSession'>;
+
+/** The user who signs in, and the content of the session. */
+export interface NewSessionInput {
+  readonly recipeUserId: string;
+  /** The primary user as the caller knows it; undefined leaves it to the core. */
+  readonly userId: string | undefined;
+  readonly tenantId: string;
+  readonly accessTokenPayload: object | undefined;
+  readonly sessionDataInDatabase: object | undefined;
+  readonly lifetime: SessionLifetime | undefined;
+  readonly authenticatedAtMs: number | undefined;
+}
+
+/**
+ * Creates sessions.
+ *
+ * @see docs/protocol/sdk.md §5.1, whose step numbers stand beside the code
+ */
+export class SessionCreation {
+  constructor(private readonly context: LiveRecipeContext) {}
+
+  /** Creates a session and writes its tokens to the response. */
+  async inRequest(request: SessionRequest, input: NewSessionInput): Promise<SessionContainer> {
+    const { transport } = this.context;
+    const { userContext } = request;
+    const prepared = await this.prepare(input, userContext); // C1-C5
+    const transferMethod = this.methodForCreation(request); // C6
+    if (transferMethod === 'cookie') this.assertBrowsersKeepCookies(request); // C7
+    const payload = this.context.lifetimes.payloadOfNewSession(prepared.accessTokenPayload, prepared);
+    const tokenLength = lengthOfNewAccessToken(prepared, payload);
+    transport.assertAccessTokenFits(request, transferMethod, tokenLength);
+    const session = await this.callRecipe({
+      ...prepared,
+      disableAntiCsrf: transferMethod === 'header',
+      userContext,
+    }); // C8
+    const other = otherMethod(transferMethod);
+    // C9: an access token cookie that is there but empty counts, and so does any bearer value.
+    if (transport.readToken(request, 'access', other) !== undefined) transport.clear(request, other);
+    session.attach(request, transferMethod); // C10
+    return session;
+  }
+
+  /** Creates a session without a request, and writes nothing (§6.2). */
+  async withoutRequest(
+    input: NewSessionInput & { readonly disableAntiCsrf: boolean },
+    userContext: UserContext,
+  ): Promise<SessionContainer> {
+    const prepared = await this.prepare(input, userContext);
+    const { disableAntiCsrf } = input;
+    return this.callRecipe({ ...prepared, disableAntiCsrf, userContext });
+  }
+
+  private async callRecipe(input: CreateNewSessionInput): Promise<SessionContainer> {
+    const { recipe, events } = this.context;
+    return tracedSession(channels.sessionCreate, events, async () => recipe.createNewSession(input));
+  }
+
+  /** The recipe's own `createNewSession`. */
+  async createNewSession(input: CreateNewSessionInput): Promise<SessionContainer> {
+    const { config, lifetimes, devices } = this.context;
+    const payload = lifetimes.payloadOfNewSession(
+      toJsonObject(input.accessTokenPayload ?? {}, 'accessTokenPayload'),
+      input,
+    );
+    this.assertAcceptedHere(payload);
+    const created = await this.createWithinLimit(
+      {
+        tenantId: input.tenantId,
+        recipeUserId: input.recipeUserId,
+        userDataInJWT: payload,
+        userDataInDatabase: devices.dataOfNewSession(
+          toJsonObject(input.sessionDataInDatabase ?? {}, 'sessionDataInDatabase'),
+          input.userContext,
+        ),
+        useDynamicSigningKey: config.useDynamicAccessTokenSigningKey,
+        enableAntiCsrf: input.disableAntiCsrf !== true && config.antiCsrf === 'VIA_TOKEN',
+      },
+      input,
+    );
+    devices.remember(created.session.handle);
+    this.context.reports.note('session.created', created.session, input.userContext);
+    return openSession(stateFromTokens(created, input.tenantId, lifetimes), this.context);
+  }
+
+  /** @throws {TypeError} this application itself would refuse the session at its first use */
+  private assertAcceptedHere(payload: JsonObject): void {
+    const claim = this.context.verifier.findForeignClaim(payload);
+    if (claim === undefined) return;
+    throw new TypeError(
+      claim === 'iss'
+        ? "createNewSession: accessTokenIssuers does not name this application's own issuer, so the session would be refused here"
+        : 'createNewSession: the session would be refused here: put accessTokenAudience into accessTokenPayload as aud',
+    );
+  }
+
+  /** @throws {TooManySessionsError} the user has reached `maxSessionsPerUser`, and no session is to be ended for it */
+  private async createWithinLimit(
+    session: CreateSessionInput,
+    { userId, tenantId, userContext }: CreateNewSessionInput,
+  ): Promise<CoreSessionTokens> {
+    const { core, features } = this.context;
+    const { maxSessionsPerUser: limit } = features;
+    if (limit === undefined) return core.createSession(session, userContext);
+    const result = await core.createSessionWithinLimit(session, limit, userContext);
+    if (result.status === 'TOO_MANY_SESSIONS') throw new TooManySessionsError(userId, tenantId, limit.max);
+    this.context.reports.revoked(result.endedHandles, { userId }, userContext);
+    if (result.status === 'CREATION_FAILED') throw result.failure;
+    return result.created;
+  }
+
+  /** C1-C5: finds the primary user, and builds the payload. */
+  private async prepare(input: NewSessionInput, userContext: UserContext) {
+    const { core, recipe, claims } = this.context;
+    const { recipeUserId, tenantId, lifetime, authenticatedAtMs } = input;
+    const userId = await core.getPrimaryUserId(recipeUserId, userContext);
+    if (input.userId !== undefined && input.userId !== userId) {
+      throw new TypeError(
+        'createNewSession: recipeUserId is no login method of userId, as far as the core knows',
+      );
+    }
+    const { issuer } = await recipe.getOpenIdDiscoveryConfiguration({ userContext });
+    const given = toJsonObject(input.accessTokenPayload ?? {}, 'accessTokenPayload');
+    let accessTokenPayload: JsonObject = withoutProtectedClaims({ ...given, iss: issuer });
+    for (const claim of claims) {
+      const built = await claim.build(userId, recipeUserId, tenantId, accessTokenPayload, userContext);
+      accessTokenPayload = { ...accessTokenPayload, ...built };
+    }
+    const sessionDataInDatabase = toJsonObject(input.sessionDataInDatabase ?? {}, 'sessionDataInDatabase');
+    return {
+      userId,
+      recipeUserId,
+      tenantId,
+      accessTokenPayload,
+      sessionDataInDatabase,
+      lifetime,
+      authenticatedAtMs,
+    };
+  }
+
+  private methodForCreation(request: SessionRequest): TokenTransferMethod {
+    const { config, transport } = this.context;
+    const allowed = config.getTokenTransferMethod({
+      req: request.request,
+      forCreateNewSession: true,
+      userContext: request.userContext,
+    });
+    if (allowed !== 'any') return allowed;
+    return transport.readAuthMode(request) === 'cookie' ? 'cookie' : 'header';
+  }
+
+  private assertBrowsersKeepCookies(request: SessionRequest): void {
+    const { config } = this.context;
+    const isDropped = isInsecureSameSiteNone({
+      cookieSameSite: config.cookieSameSite(request),
+      cookieSecure: config.cookieSecure,
+      apiSite: config.appInfo.apiSite,
+      websiteSite: config.appInfo.websiteSite(request),
+    });
+    if (isDropped) {
+      throw new Error(
+        'API and website are different sites, so the cookies need SameSite=None, which browsers accept only with Secure: ' +
+          'serve the API over https, or set cookieSecure',
+      );
+    }
+  }
+}

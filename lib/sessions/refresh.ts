@@ -1,0 +1,196 @@
+import type { CoreSession } from '../core/core.types.js';
+import {
+  assertNever,
+  ClearDuplicateSessionCookiesError,
+  DuplicateSessionCookiesError,
+  SessionError,
+  TokenTheftDetectedError,
+  UnauthorisedError,
+} from '../errors.js';
+import { channels, tracedSession } from '../events/channels.js';
+import { assertAllowedOrigin, decideAntiCsrfOnRefresh } from '../http/csrf.js';
+import type { SessionRequest } from '../http/session-request.js';
+import { otherMethod } from '../http/token-transport.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
+import { OccasionalWarning } from '../util/occasional-warning.js';
+import type { UserContext } from '../util/user-context.js';
+import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
+import { openSession, type SessionContainer } from './session-container.js';
+import { stateFromTokens } from './session-state.js';
+
+type RefreshSessionInput = RecipeInput<'refreshSession'>;
+
+/** The refresh token of a request that counts. */
+interface PresentedToken {
+  readonly token: string;
+  readonly transferMethod: TokenTransferMethod;
+}
+
+/**
+ * Exchanges refresh tokens for new tokens.
+ *
+ * @see docs/protocol/sdk.md §5.3, whose step numbers stand beside the code
+ */
+export class SessionRefresh {
+  private readonly warning: OccasionalWarning;
+
+  constructor(private readonly context: LiveRecipeContext) {
+    this.warning = new OccasionalWarning(context.clock);
+  }
+
+  /** Exchanges the refresh token of a request and writes the new tokens to the response. */
+  async inRequest(request: SessionRequest): Promise<SessionContainer> {
+    const { transport } = this.context;
+    this.handleDuplicateCookies(request); // R1
+    const hasLegacyCookie = transport.hasLegacyCookie(request);
+    const presented = this.findToken(request); // R2-R4
+    if (presented === undefined) {
+      if (hasLegacyCookie) transport.clearLegacyCookie(request);
+      throw new UnauthorisedError('Refresh failed: there is no refresh token in the request'); // R5
+    }
+    const { transferMethod } = presented;
+    try {
+      const session = await this.refreshPresented(request, presented); // R6-R8
+      const other = otherMethod(transferMethod);
+      if (transport.readToken(request, 'refresh', other) !== undefined) transport.clear(request, other); // R10
+      session.attach(request, transferMethod); // R11
+      if (hasLegacyCookie) transport.clearLegacyCookie(request); // R12
+      return session;
+    } catch (error) {
+      if (hasLegacyCookie && endsTheSession(error)) transport.clearLegacyCookie(request); // R9
+      throw error;
+    }
+  }
+
+  /** Exchanges a refresh token without a request: reads no cookies and clears nothing (§6.2). */
+  async withToken(
+    input: { refreshToken: string; antiCsrfToken: string | undefined; disableAntiCsrf: boolean },
+    userContext: UserContext,
+  ): Promise<SessionContainer> {
+    return this.callRecipe({ ...input, userContext });
+  }
+
+  private async refreshPresented(
+    request: SessionRequest,
+    { token: refreshToken, transferMethod }: PresentedToken,
+  ): Promise<SessionContainer> {
+    const { config, transport } = this.context;
+    if (transferMethod === 'cookie') assertAllowedOrigin(request.request, config);
+    const antiCsrf = decideAntiCsrfOnRefresh({
+      mode: config.antiCsrfMode(request),
+      transferMethod,
+      hasCustomHeader: transport.hasCustomHeader(request),
+    });
+    if (antiCsrf === 'CUSTOM_HEADER_MISSING')
+      throw new UnauthorisedError('anti-csrf check failed: the rid header is missing');
+    return this.callRecipe({
+      refreshToken,
+      antiCsrfToken: transport.readAntiCsrfToken(request),
+      disableAntiCsrf: antiCsrf.disableAntiCsrf,
+      userContext: request.userContext,
+    });
+  }
+
+  /** The recipe's own `refreshSession`. */
+  async refreshSession(input: RefreshSessionInput): Promise<SessionContainer> {
+    const { config, core, verifier, lifetimes } = this.context;
+    if (config.antiCsrf === 'VIA_CUSTOM_HEADER' && !input.disableAntiCsrf) {
+      throw new Error(
+        'With antiCsrf VIA_CUSTOM_HEADER the check needs the request: pass disableAntiCsrf: true and check the header where it arrives',
+      );
+    }
+    const result = await core.refreshSession(
+      {
+        refreshToken: input.refreshToken,
+        antiCsrfToken: input.antiCsrfToken,
+        enableAntiCsrf: !input.disableAntiCsrf && config.antiCsrf === 'VIA_TOKEN',
+        useDynamicSigningKey: config.useDynamicAccessTokenSigningKey,
+      },
+      input.userContext,
+    );
+    switch (result.status) {
+      case 'OK':
+        await this.endIfOver(result.session, input.userContext);
+        // A refusal here loses no token: until the new tokens are used, the core accepts the old one again.
+        verifier.assertIntended(result.session.userDataInJWT);
+        this.context.reports.note('session.refreshed', result.session, input.userContext);
+        return openSession(stateFromTokens(result, result.session.tenantId, lifetimes), this.context);
+      case 'UNAUTHORISED':
+        throw new UnauthorisedError(result.message);
+      case 'TOKEN_THEFT_DETECTED':
+        return this.context.reports.theft(result.session, input.userContext);
+      default:
+        return assertNever(result);
+    }
+  }
+
+  /** Ends a session that has reached its absolute end: a core that knows no such end goes on refreshing it. */
+  private async endIfOver(session: CoreSession, userContext: UserContext): Promise<void> {
+    const { lifetimes, recipe } = this.context;
+    if (!lifetimes.isOver(session.userDataInJWT)) return;
+    const { handle: sessionHandle, userId, recipeUserId } = session;
+    await recipe.revokeSession({ sessionHandle, owner: { userId, recipeUserId }, userContext });
+    lifetimes.assertNotOver(session.userDataInJWT);
+  }
+
+  /**
+   * R8: calls the recipe. A theft ends the session here, wherever the error is caught, unless the application's own
+   * `onTokenTheftDetected` decides. If the core fails at that, the next use of the stolen token detects the theft again.
+   */
+  private async callRecipe(input: RefreshSessionInput): Promise<SessionContainer> {
+    const { recipe, events, rateLimits, revokesStolenSessions } = this.context;
+    await rateLimits?.beforeRefresh(input.refreshToken, input.userContext);
+    try {
+      return await tracedSession(channels.sessionRefresh, events, async () => recipe.refreshSession(input));
+    } catch (error) {
+      if (error instanceof TokenTheftDetectedError && revokesStolenSessions) {
+        const { sessionHandle, userId, recipeUserId } = error.payload;
+        const owner = { userId, recipeUserId };
+        await recipe.revokeSession({ sessionHandle, owner, userContext: input.userContext });
+      }
+      throw error;
+    }
+  }
+
+  private allowedTransferMethod({ request, userContext }: SessionRequest): TokenTransferMethod | 'any' {
+    const { config } = this.context;
+    return config.getTokenTransferMethod({ req: request, forCreateNewSession: false, userContext });
+  }
+
+  /** R2-R4: the header wins over the cookie. */
+  private findToken(request: SessionRequest): PresentedToken | undefined {
+    const { transport } = this.context;
+    const allowed = this.allowedTransferMethod(request);
+    const fromHeader = allowed === 'cookie' ? undefined : transport.readToken(request, 'refresh', 'header');
+    if (fromHeader !== undefined) return { token: fromHeader, transferMethod: 'header' };
+    const fromCookie = allowed === 'header' ? undefined : transport.readToken(request, 'refresh', 'cookie');
+    return fromCookie ? { token: fromCookie, transferMethod: 'cookie' } : undefined;
+  }
+
+  /** R1, §3.9: after a change of `cookieDomain` browsers hold two generations of the cookies. */
+  private handleDuplicateCookies(request: SessionRequest): void {
+    const { config, transport } = this.context;
+    if (this.allowedTransferMethod(request) === 'header') return;
+    const duplicated = (['access', 'refresh'] as const).filter((tokenType) =>
+      transport.isDuplicated(request, tokenType),
+    );
+    if (duplicated.length === 0) return;
+    if (config.olderCookieDomain === undefined) {
+      const error = new DuplicateSessionCookiesError();
+      this.warning.warn(`A refresh was refused. ${error.message}`); // seldom, because anybody can send such cookies
+      throw error;
+    }
+    for (const tokenType of duplicated) transport.clearDuplicate(request, tokenType);
+    throw new ClearDuplicateSessionCookiesError(
+      'The session cookies of the older domain have been cleared, please retry',
+    );
+  }
+}
+
+/** R9: a theft, and every error that clears the tokens. */
+function endsTheSession(error: unknown): boolean {
+  if (!SessionError.isSessionError(error)) return false;
+  return (
+    error.type === 'TOKEN_THEFT_DETECTED' || (error.type === 'UNAUTHORISED' && error.payload.clearTokens)
+  );
+}

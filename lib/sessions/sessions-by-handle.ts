@@ -1,0 +1,258 @@
+import type { SessionClaim } from '../claims/session-claim.js';
+import type { JsonObject } from '../util/json.js';
+import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
+import type { UserContext } from '../util/user-context.js';
+import type { OverrideValidatorsForHandle } from './claims.js';
+import type { PrepareContext } from './recipe-dependencies.js';
+import type {
+  GetClaimValueResult,
+  SessionInformation,
+  ValidateClaimsForSessionHandleResult,
+} from './stored-sessions.interface.js';
+import { revokeOtherSessions } from './revoke.js';
+import type { SessionRecipe } from './session-recipe.js';
+
+/** The user context of one call. */
+export interface WithUserContext {
+  /** Passed unchanged to every overridden function. Default: a new one for each call. */
+  userContext?: UserContext;
+}
+
+/**
+ * The user whose sessions a call works with.
+ *
+ * @publicApi
+ */
+export interface UserSessionsQuery extends WithUserContext {
+  userId: string;
+  /** Default: all tenants. */
+  tenantId?: string;
+  /** Includes the sessions of linked accounts. Default true. */
+  includeLinkedAccounts?: boolean;
+}
+
+/**
+ * The functions of `SessionService` for sessions that are named by their handle or by their user. They need no request, and no
+ * token of the session.
+ */
+export abstract class SessionsByHandle {
+  /** @internal */
+  protected constructor(
+    private readonly recipe: SessionRecipe,
+    private readonly prepareContext: PrepareContext,
+  ) {}
+
+  /**
+   * Ends a session. Its access tokens stay valid until they expire, except on routes with `checkDatabase`.
+   *
+   * @returns whether there was one
+   */
+  async revokeSession(sessionHandle: string, userContext?: UserContext): Promise<boolean> {
+    return this.recipe.revokeSession({ sessionHandle, userContext: this.context(userContext) });
+  }
+
+  /** Ends several sessions. @returns the handles of those that existed */
+  async revokeMultipleSessions(
+    sessionHandles: readonly string[],
+    userContext?: UserContext,
+  ): Promise<string[]> {
+    return this.recipe.revokeMultipleSessions({
+      sessionHandles,
+      userContext: this.context(userContext),
+    });
+  }
+
+  /** Signs a user out everywhere. @returns the handles of the sessions that were ended */
+  async revokeAllSessionsForUser({
+    userId,
+    tenantId,
+    includeLinkedAccounts = true,
+    userContext,
+  }: UserSessionsQuery): Promise<string[]> {
+    return this.recipe.revokeAllSessionsForUser({
+      userId,
+      tenantId: tenantId ?? DEFAULT_TENANT_ID,
+      revokeAcrossAllTenants: tenantId === undefined,
+      revokeSessionsForLinkedAccounts: includeLinkedAccounts,
+      userContext: this.context(userContext),
+    });
+  }
+
+  /**
+   * Signs a user out everywhere except in one session, after a change of the password for example. Sign-ins that happen
+   * meanwhile stay. A session container has `revokeAllOtherSessions()` for this.
+   *
+   * @param input `sessionHandle`: the session that stays; `userId`: whose sessions end
+   * @returns the handles of the sessions that were ended
+   */
+  async revokeAllOtherSessions({
+    sessionHandle,
+    userId,
+    tenantId,
+    includeLinkedAccounts = true,
+    userContext,
+  }: UserSessionsQuery & { sessionHandle: string }): Promise<string[]> {
+    return revokeOtherSessions(
+      this.recipe,
+      { sessionHandle, userId, tenantId, includeLinkedAccounts, mustExist: false },
+      this.context(userContext),
+    );
+  }
+
+  /** Lists sessions. @returns the handles of the user's live sessions, in no particular order; empty for an unknown user */
+  async getAllSessionHandlesForUser({
+    userId,
+    tenantId,
+    includeLinkedAccounts = true,
+    userContext,
+  }: UserSessionsQuery): Promise<string[]> {
+    return this.recipe.getAllSessionHandlesForUser({
+      userId,
+      tenantId: tenantId ?? DEFAULT_TENANT_ID,
+      fetchAcrossAllTenants: tenantId === undefined,
+      fetchSessionsForAllLinkedAccounts: includeLinkedAccounts,
+      userContext: this.context(userContext),
+    });
+  }
+
+  /** Looks a session up. @returns its stored facts, or undefined when it is unknown or has expired */
+  async getSessionInformation<Payload extends object = JsonObject>(
+    sessionHandle: string,
+    userContext?: UserContext,
+  ): Promise<SessionInformation<Payload> | undefined> {
+    const information = await this.recipe.getSessionInformation({
+      sessionHandle,
+      userContext: this.context(userContext),
+    });
+    return information as SessionInformation<never> | undefined;
+  }
+
+  /**
+   * Replaces the server-side JSON of a session; null and undefined become `{}`.
+   *
+   * @returns false when the session does not exist
+   * @throws {TypeError} the data is no object with names, but a list for example
+   */
+  async updateSessionDataInDatabase(
+    sessionHandle: string,
+    newSessionData: object | null | undefined,
+    userContext?: UserContext,
+  ): Promise<boolean> {
+    return this.recipe.updateSessionDataInDatabase({
+      sessionHandle,
+      newSessionData: newSessionData as JsonObject | null | undefined,
+      userContext: this.context(userContext),
+    });
+  }
+
+  /**
+   * Merges top-level keys into the server-side JSON of a session; null removes a key. Unlike
+   * {@link updateSessionDataInDatabase}, parallel writers keep each other's keys; with `remoteCore` only those of this
+   * process do, because the CDI knows no merge.
+   *
+   * @returns false when the session does not exist
+   * @throws {TypeError} the update is no object with names, but a list for example
+   */
+  async mergeSessionDataInDatabase(
+    sessionHandle: string,
+    sessionDataUpdate: object,
+    userContext?: UserContext,
+  ): Promise<boolean> {
+    return this.recipe.mergeSessionDataInDatabase({
+      sessionHandle,
+      sessionDataUpdate: sessionDataUpdate as JsonObject,
+      userContext: this.context(userContext),
+    });
+  }
+
+  /**
+   * Merges top-level keys into a session's stored payload; null removes a key, other names stay as they are. Clients see it
+   * with their next refresh, or when the payload is changed through their session.
+   *
+   * @returns false when the session does not exist
+   * @throws {TypeError} the update sets a name that belongs to the session (`sub`, `exp`, …)
+   */
+  async mergeIntoAccessTokenPayload(
+    sessionHandle: string,
+    accessTokenPayloadUpdate: object,
+    userContext?: UserContext,
+  ): Promise<boolean> {
+    return this.recipe.mergeIntoAccessTokenPayload({
+      sessionHandle,
+      accessTokenPayloadUpdate: accessTokenPayloadUpdate as JsonObject,
+      userContext: this.context(userContext),
+    });
+  }
+
+  /** Fetches a claim's value again and stores it. @returns false when the session does not exist */
+  async fetchAndSetClaim(
+    sessionHandle: string,
+    claim: SessionClaim<unknown>,
+    userContext?: UserContext,
+  ): Promise<boolean> {
+    return this.recipe.fetchAndSetClaim({
+      sessionHandle,
+      claim,
+      userContext: this.context(userContext),
+    });
+  }
+
+  /** Stores a claim's value. @returns false when the session does not exist */
+  async setClaimValue<T>(
+    sessionHandle: string,
+    claim: SessionClaim<T>,
+    value: NoInfer<T>,
+    userContext?: UserContext,
+  ): Promise<boolean> {
+    return this.recipe.setClaimValue({
+      sessionHandle,
+      claim,
+      value,
+      userContext: this.context(userContext),
+    });
+  }
+
+  /** Returns a claim's stored value, undefined if it is not set; or the status of an unknown session. */
+  async getClaimValue<T>(
+    sessionHandle: string,
+    claim: SessionClaim<T>,
+    userContext?: UserContext,
+  ): Promise<GetClaimValueResult<T>> {
+    return this.recipe.getClaimValue({
+      sessionHandle,
+      claim,
+      userContext: this.context(userContext),
+    });
+  }
+
+  /** Removes a claim's value. @returns false when the session does not exist */
+  async removeClaim(
+    sessionHandle: string,
+    claim: SessionClaim<unknown>,
+    userContext?: UserContext,
+  ): Promise<boolean> {
+    return this.recipe.removeClaim({ sessionHandle, claim, userContext: this.context(userContext) });
+  }
+
+  /**
+   * Runs validators against a session's stored payload. Refetched values are stored.
+   *
+   * @param overrideGlobalClaimValidators replaces the list of validators; receives the global ones
+   */
+  async validateClaimsForSessionHandle(
+    sessionHandle: string,
+    overrideGlobalClaimValidators?: OverrideValidatorsForHandle,
+    userContext?: UserContext,
+  ): Promise<ValidateClaimsForSessionHandleResult> {
+    return this.recipe.verbs.claims.validateByHandle(
+      sessionHandle,
+      overrideGlobalClaimValidators,
+      this.context(userContext),
+    );
+  }
+
+  /** Completes the user context of one call. */
+  protected context(userContext: UserContext | undefined): UserContext {
+    return this.prepareContext(userContext);
+  }
+}

@@ -1,0 +1,321 @@
+import { assertNever, TryRefreshTokenError, UnauthorisedError } from '../errors.js';
+import { channels, tracedSession } from '../events/channels.js';
+import { assertAllowedOrigin, decideAntiCsrfOnVerify } from '../http/csrf.js';
+import type { SessionRequest } from '../http/session-request.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
+import type { AccessTokenInfo } from '../tokens/access-token.js';
+import { chain, type MaybePromise } from '../util/maybe-promise.js';
+import { safeEqual } from '../util/safe-equal.js';
+import type { UserContext } from '../util/user-context.js';
+import type { SessionClaims } from './claims.js';
+import type { LiveRecipeContext, RecipeInput, VerifySessionOptions } from './recipe.interface.js';
+import { openSession, type SessionContainer } from './session-container.js';
+import { stateAfterVerification, stateFromToken, type ConfirmedSession } from './session-state.js';
+
+type GetSessionInput = RecipeInput<'getSession'>;
+
+/** The access token of a request that counts. */
+interface PresentedToken {
+  readonly token: string;
+  readonly transferMethod: TokenTransferMethod;
+  /** The facts that are remembered of it. */
+  readonly known: AccessTokenInfo | undefined;
+}
+
+/** What a request says about its session. */
+interface ReadRequest {
+  readonly input: GetSessionInput;
+  readonly known: AccessTokenInfo | undefined;
+  readonly transferMethod: TokenTransferMethod;
+}
+
+/**
+ * Verifies sessions. It returns a session without a promise if nothing has to be waited for: the key is at hand, the core
+ * need not be called, no claim is checked and no function is overridden. Failures are always rejected promises.
+ *
+ * @see docs/protocol/sdk.md §5.2, whose step numbers stand beside the code
+ */
+export class SessionVerification {
+  constructor(
+    private readonly context: LiveRecipeContext,
+    private readonly claims: SessionClaims,
+  ) {}
+
+  /** @returns undefined only for an optional session without a usable token */
+  fromRequest(
+    request: SessionRequest,
+    options: VerifySessionOptions,
+  ): MaybePromise<SessionContainer | undefined> {
+    const outcome = this.attempt(() => {
+      const { input, known, transferMethod } = this.readRequest(request, options); // G1-G9
+      return chain(this.verify(input, known), (session) => {
+        if (session === undefined) return undefined; // G11
+        // G13 comes before G12: a token that the claims made new reaches the client also with a 403 (Q2).
+        session.attach(request, transferMethod);
+        return this.checkClaims(session, options, request.userContext);
+      });
+    });
+    if (!(outcome instanceof Promise)) return outcome;
+    return this.reportRefusal(outcome, request.userContext, () => this.hasToken(request));
+  }
+
+  /** Verifies a token without a request (§6.2). @returns as {@link fromRequest} */
+  fromToken(
+    token: { accessToken: string | undefined; antiCsrfToken: string | undefined },
+    options: VerifySessionOptions,
+    userContext: UserContext,
+  ): MaybePromise<SessionContainer | undefined> {
+    const { accessToken, antiCsrfToken } = token;
+    const input = { accessToken, antiCsrfToken, options, userContext };
+    const outcome = this.attempt(() =>
+      chain(this.verify(input), (session) => session && this.checkClaims(session, options, userContext)),
+    );
+    if (!(outcome instanceof Promise)) return outcome;
+    const hasToken = accessToken !== undefined && this.context.verifier.isOurs(accessToken);
+    return this.reportRefusal(outcome, userContext, () => hasToken);
+  }
+
+  /** The recipe's own `getSession`. */
+  getSession(input: GetSessionInput): MaybePromise<SessionContainer | undefined> {
+    return chain(this.prove(input), (info) => this.open(info, input));
+  }
+
+  private attempt<T>(work: () => MaybePromise<T>): MaybePromise<T> {
+    try {
+      return work();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** G1-G9: reads the request, before the recipe is called. */
+  private readRequest(sessionRequest: SessionRequest, options: VerifySessionOptions): ReadRequest {
+    const { config, transport } = this.context;
+    const { request, userContext } = sessionRequest;
+    transport.markSessionDependent(sessionRequest);
+    const allowed = config.getTokenTransferMethod({ req: request, forCreateNewSession: false, userContext }); // G2
+    const presented = this.findToken(sessionRequest, allowed); // G3-G6
+    // The legacy cookie counts only if a token comes by cookie, or would: any neighbouring host can set such a cookie.
+    const comesByCookie =
+      presented === undefined ? allowed !== 'header' : presented.transferMethod === 'cookie';
+    if (comesByCookie && transport.hasLegacyCookie(sessionRequest)) {
+      throw new TryRefreshTokenError('The request carries a cookie of an old SDK, which a refresh replaces'); // G1
+    }
+    if (presented?.transferMethod === 'cookie') assertAllowedOrigin(request, config);
+    const antiCsrf = decideAntiCsrfOnVerify({
+      mode: config.antiCsrfMode(sessionRequest),
+      method: request.getMethod(),
+      transferMethod: presented?.transferMethod,
+      requested: options.antiCsrfCheck,
+      hasCustomHeader: transport.hasCustomHeader(sessionRequest),
+    }); // G7-G9
+    if (antiCsrf === 'CUSTOM_HEADER_MISSING')
+      throw new TryRefreshTokenError('anti-csrf check failed: the rid header is missing');
+    return {
+      input: {
+        accessToken: presented?.token,
+        antiCsrfToken: transport.readAntiCsrfToken(sessionRequest),
+        options: { ...options, antiCsrfCheck: antiCsrf.check },
+        userContext,
+      },
+      known: presented?.known,
+      transferMethod: presented?.transferMethod ?? (allowed === 'any' ? 'header' : allowed),
+    };
+  }
+
+  /** G3-G6: the header wins over the cookie; a text that is not in the format of our tokens counts as absent. */
+  private findToken(
+    request: SessionRequest,
+    allowed: TokenTransferMethod | 'any',
+  ): PresentedToken | undefined {
+    const fromHeader = allowed === 'cookie' ? undefined : this.findTokenIn('header', request);
+    if (fromHeader !== undefined) return fromHeader;
+    const fromCookie = allowed === 'header' ? undefined : this.findTokenIn('cookie', request);
+    if (fromCookie !== undefined && this.context.transport.isDuplicated(request, 'access')) {
+      throw new TryRefreshTokenError('The access token cookie came twice, so nobody knows which one counts'); // G5
+    }
+    return fromCookie;
+  }
+
+  private findTokenIn(
+    transferMethod: TokenTransferMethod,
+    request: SessionRequest,
+  ): PresentedToken | undefined {
+    const { transport, verifier } = this.context;
+    const token = transport.readToken(request, 'access', transferMethod);
+    if (token === undefined) return undefined;
+    const known = verifier.recall(token);
+    return known !== undefined || verifier.read(token) !== undefined
+      ? { token, transferMethod, known }
+      : undefined;
+  }
+
+  /** G10: calls the recipe, and publishes what takes time. */
+  private verify(
+    input: GetSessionInput,
+    known?: AccessTokenInfo,
+  ): MaybePromise<SessionContainer | undefined> {
+    if (this.context.isReplaced('getSession')) return this.callReplacement(input);
+    const proof = this.prove(input, known);
+    if (!(proof instanceof Promise) && !needsCore(proof, input)) return this.open(proof, input);
+    return tracedSession(channels.sessionVerify, this.context.events, async () =>
+      this.open(await proof, input),
+    );
+  }
+
+  private async callReplacement(input: GetSessionInput): Promise<SessionContainer | undefined> {
+    const { recipe, verifier, events } = this.context;
+    const { accessToken } = input;
+    const known = accessToken === undefined ? undefined : verifier.recall(accessToken);
+    // A remembered token that needs no call of the core is not worth a trace.
+    return accessToken === undefined || (known !== undefined && !needsCore(known, input))
+      ? recipe.getSession(input)
+      : tracedSession(channels.sessionVerify, events, async () => recipe.getSession(input));
+  }
+
+  /**
+   * Checks everything that can be proven without the core. The core is never asked about a token that no key of the set
+   * proves, as upstream does with young tokens of version 2: anybody could make us call it at will.
+   *
+   * @returns undefined only for an optional session without a usable token
+   * @see docs/protocol/sdk.md §4.4-4.8
+   */
+  private prove(
+    { accessToken, antiCsrfToken, options = {} }: GetSessionInput,
+    known?: AccessTokenInfo,
+  ): MaybePromise<AccessTokenInfo | undefined> {
+    const checksAntiCsrf = this.readAntiCsrfCheck(options);
+    const proof = known ?? this.verifyToken(accessToken);
+    if (proof === undefined) {
+      if (options.sessionRequired === false) return undefined;
+      const message = accessToken === undefined ? 'There is no access token' : 'Token parsing failed';
+      throw new UnauthorisedError(message, { clearTokens: false });
+    }
+    return chain(proof, (info) => {
+      this.checkKindOfKey(info);
+      if (checksAntiCsrf) this.checkAntiCsrf(info, antiCsrfToken);
+      return info;
+    });
+  }
+
+  private verifyToken(accessToken: string | undefined): MaybePromise<AccessTokenInfo> | undefined {
+    if (accessToken === undefined) return undefined;
+    const { verifier } = this.context;
+    const known = verifier.recall(accessToken);
+    if (known !== undefined) return known;
+    const parsed = verifier.read(accessToken);
+    return parsed && verifier.verify(parsed);
+  }
+
+  private readAntiCsrfCheck({ antiCsrfCheck }: VerifySessionOptions): boolean {
+    if (antiCsrfCheck === false) return false;
+    if (this.context.config.antiCsrf !== 'VIA_CUSTOM_HEADER') return true;
+    throw new Error(
+      'With antiCsrf VIA_CUSTOM_HEADER the check needs the request: pass antiCsrfCheck: false and check the header where it arrives',
+    );
+  }
+
+  private checkAntiCsrf(info: AccessTokenInfo, antiCsrfToken: string | undefined): void {
+    if (this.context.config.antiCsrf !== 'VIA_TOKEN') return;
+    if (antiCsrfToken === undefined)
+      throw new TryRefreshTokenError('anti-csrf check failed: the request carries no anti-csrf token');
+    if (!safeEqual(info.antiCsrfToken, antiCsrfToken))
+      throw new TryRefreshTokenError('anti-csrf check failed');
+  }
+
+  private checkKindOfKey({ kid, version }: AccessTokenInfo): void {
+    if (version <= 2) return;
+    if (kid?.startsWith('d-') !== this.context.config.useDynamicAccessTokenSigningKey) {
+      throw new TryRefreshTokenError(
+        'The access token was signed by the other kind of key than useDynamicAccessTokenSigningKey asks for',
+      );
+    }
+  }
+
+  /** Returns the session of a proven token, after the core has confirmed it if that is needed. */
+  private open(
+    info: AccessTokenInfo | undefined,
+    input: GetSessionInput,
+  ): MaybePromise<SessionContainer | undefined> {
+    const { accessToken, antiCsrfToken } = input;
+    if (info === undefined || accessToken === undefined) return undefined;
+    if (needsCore(info, input)) return this.openByCore(accessToken, info, input);
+    return openSession(stateFromToken(accessToken, info, antiCsrfToken), this.context);
+  }
+
+  private async openByCore(
+    accessToken: string,
+    info: AccessTokenInfo,
+    { antiCsrfToken, options, userContext }: GetSessionInput,
+  ): Promise<SessionContainer> {
+    const { core, config } = this.context;
+    const verified = await core.verifySession(
+      {
+        accessToken,
+        antiCsrfToken,
+        doAntiCsrfCheck: options?.antiCsrfCheck !== false,
+        enableAntiCsrf: config.antiCsrf === 'VIA_TOKEN',
+        checkDatabase: options?.checkDatabase === true,
+      },
+      userContext,
+    );
+    switch (verified.status) {
+      case 'OK':
+        return this.openConfirmed(verified, { accessToken, info, antiCsrfToken });
+      case 'UNAUTHORISED':
+        throw new UnauthorisedError(verified.message);
+      case 'TRY_REFRESH_TOKEN':
+        throw new TryRefreshTokenError(verified.message);
+      default:
+        return assertNever(verified);
+    }
+  }
+
+  private openConfirmed(
+    verified: ConfirmedSession,
+    presented: { accessToken: string; info: AccessTokenInfo; antiCsrfToken: string | undefined },
+  ): SessionContainer {
+    const state = stateFromToken(presented.accessToken, presented.info, presented.antiCsrfToken);
+    const { lifetimes } = this.context;
+    return openSession(stateAfterVerification(state, presented.info, verified, lifetimes), this.context);
+  }
+
+  private checkClaims(
+    session: SessionContainer,
+    options: VerifySessionOptions,
+    userContext: UserContext,
+  ): MaybePromise<SessionContainer> {
+    return chain(this.claims.assert(session, options, userContext), () => session);
+  }
+
+  /** Publishes a refusal and counts it against the rate limits, whose error takes its place. */
+  private reportRefusal<T>(
+    outcome: Promise<T>,
+    userContext: UserContext,
+    hasToken: () => boolean,
+  ): Promise<T> {
+    const { events: source, rateLimits } = this.context;
+    if (rateLimits === undefined && !channels.sessionRefused.hasSubscribers) return outcome;
+    return outcome.catch(async (error: unknown) => {
+      const refusal = { error, hasToken: hasToken() };
+      channels.sessionRefused.publish({ source, ...refusal });
+      await rateLimits?.afterRefusal({ ...refusal, userContext });
+      throw error;
+    });
+  }
+
+  private hasToken(request: SessionRequest): boolean {
+    const { transport, verifier } = this.context;
+    return (['header', 'cookie'] as const).some((method) => {
+      const token = transport.readToken(request, 'access', method);
+      return token !== undefined && verifier.isOurs(token);
+    });
+  }
+}
+
+/** A token that was refreshed is confirmed by the core at its first use; a route can ask for every use. */
+function needsCore(info: AccessTokenInfo | undefined, { options }: GetSessionInput): boolean {
+  return (
+    info !== undefined && (options?.checkDatabase === true || info.parentRefreshTokenHash1 !== undefined)
+  );
+}
