@@ -66,7 +66,7 @@ export class ExpirySweeper {
 
   private async run(stopping: AbortSignal): Promise<void> {
     try {
-      if (!this.keys.mayDelete) return;
+      if (!this.keys.doubts.mayDelete) return;
       let mayHaveMore: boolean;
       do {
         const beganMs = performance.now();

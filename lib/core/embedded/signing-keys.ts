@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../util/clock.js';
-import { OccasionalWarning } from '../../util/occasional-warning.js';
 import { SingleFlight } from '../../util/single-flight.js';
 import type { MaybePromise } from '../../util/maybe-promise.js';
 import type { PublicJwk, VerificationKeys } from '../../util/verification-keys.js';
-import { MAX_CLOCK_SKEW_MS, type KeyRotations } from '../key-rotations.js';
+import type { KeyRotations } from '../key-rotations.js';
+import { ClockDoubts } from './clock-doubts.js';
 import {
   parseKeyPair,
   newStoredKeyPair,
@@ -19,8 +19,6 @@ import type { SessionStore, StoredDynamicKey, StoredStaticKey } from '../../stor
 const OVERLAP_MS = 60_000;
 /** The shortest time between two reads of the store that unknown key ids and requests for the JWKS cause. */
 const RELOAD_COOLDOWN_MS = 500;
-/** The time for which a process whose clock may be far ahead deletes nothing. */
-const DOUBTED_MS = 24 * 3600 * 1000;
 /** The number of instances that may add keys of different algorithms at one millisecond. */
 const MAX_KEYS_OF_A_MOMENT = 4;
 /** The format of our key ids; any other id is unknown without a read of the store. */
@@ -65,9 +63,8 @@ export class SigningKeys implements VerificationKeys {
    */
   private readonly publicationMs: number;
   private lastReloadMs = Number.NEGATIVE_INFINITY;
-  private gapNotedAtMs: number | undefined;
-  private warnedOfMs: number | undefined;
-  private readonly warning: OccasionalWarning;
+  /** What this process has noted about its clock. */
+  readonly doubts: ClockDoubts;
   private removals = 0;
 
   /** @param rotations notes the keys after each read */
@@ -79,19 +76,7 @@ export class SigningKeys implements VerificationKeys {
   ) {
     this.algorithms = { dynamic: new Set([options.algorithm]), static: new Set() };
     this.publicationMs = Math.max(OVERLAP_MS, options.reloadIntervalMs);
-    this.warning = new OccasionalWarning(clock);
-  }
-
-  /**
-   * Whether this process may delete what has expired. Not in its first day if its clock may be far ahead: a clock that is put
-   * right within that day has then ended no session.
-   */
-  get mayDelete(): boolean {
-    if (this.gapNotedAtMs === undefined) return true;
-    const elapsedMs = this.clock.now() - this.gapNotedAtMs;
-    if (elapsedMs >= 0 && elapsedMs < DOUBTED_MS) return false;
-    this.gapNotedAtMs = undefined;
-    return true;
+    this.doubts = new ClockDoubts(clock);
   }
 
   get generation(): number {
@@ -237,16 +222,16 @@ export class SigningKeys implements VerificationKeys {
   private async loadDynamic(leadMs: number): Promise<StoredKey[]> {
     const stillSigning = this.stillSigningMs(leadMs);
     let { keys, newestMs } = await this.readDynamic();
+    if (this.loaded === undefined) await this.doubts.noteGap(this.store, keys, this.stillSigningMs(0));
     for (const algorithm of this.algorithms.dynamic) {
       const isMissing = (): boolean =>
         !keys.some((key) => (key.algorithm ?? 'RS256') === algorithm && key.createdAtMs >= stillSigning);
-      if (isMissing()) await this.noteGap(keys);
       for (let later = 0; isMissing() && later < MAX_KEYS_OF_A_MOMENT; later++) {
         // The time of creation is the key's name: if another key has it, the next millisecond is tried.
         const createdAtMs = this.clock.now() + later;
         const key = { createdAtMs, value: await newStoredKeyPair(algorithm), ...namedUnlessRsa(algorithm) };
         // A key of the future must not keep the store from adding one of today.
-        const isBlocked = newestMs > this.latestMs();
+        const isBlocked = newestMs > this.doubts.latestMs();
         await this.store.addDynamicKey(key, isBlocked ? newestMs + 1 : stillSigning);
         ({ keys, newestMs } = await this.readDynamic());
       }
@@ -258,26 +243,11 @@ export class SigningKeys implements VerificationKeys {
   private async readDynamic(): Promise<{ keys: StoredDynamicKey[]; newestMs: number }> {
     const stored = await this.store.findDynamicKeys(this.oldestPublishedMs());
     const newestMs = Math.max(...stored.map(({ createdAtMs }) => createdAtMs));
-    if (newestMs > this.latestMs() && newestMs !== this.warnedOfMs) {
-      this.warnedOfMs = newestMs;
-      this.warning.warn(
-        `The store has a signing key of ${new Date(newestMs).toISOString()}: the clock of the process that made it, or of this ` +
-          'one, is or was wrong. Until that time has come the key does not count',
-      );
-    }
+    this.doubts.noteNewest(newestMs);
     const keys = stored.filter(
-      ({ createdAtMs, algorithm = 'RS256' }) => createdAtMs <= this.latestMs() && isKnown(algorithm),
+      ({ createdAtMs, algorithm = 'RS256' }) => createdAtMs <= this.doubts.latestMs() && isKnown(algorithm),
     );
     return { keys, newestMs };
-  }
-
-  /** A process that starts and finds old keys only is the first one after a long pause, or its clock is ahead of the others. */
-  private async noteGap(keys: readonly StoredDynamicKey[]): Promise<void> {
-    const stillSigning = this.stillSigningMs(0);
-    if (this.loaded !== undefined || keys.some(({ createdAtMs }) => createdAtMs >= stillSigning)) return;
-    const now = this.clock.now();
-    if ((await this.store.findDynamicKeys(0)).every(({ createdAtMs }) => createdAtMs > now)) return;
-    this.gapNotedAtMs ??= now;
   }
 
   private async loadStatic(): Promise<StoredKey[]> {
@@ -316,11 +286,6 @@ export class SigningKeys implements VerificationKeys {
     return this.clock.now() - this.options.updateIntervalMs + leadMs;
   }
 
-  /** Returns the latest creation time of a rotating key that counts. */
-  private latestMs(): number {
-    return this.clock.now() + MAX_CLOCK_SKEW_MS;
-  }
-
   private oldestPublishedMs(): number {
     return this.clock.now() - this.options.updateIntervalMs - 2 * this.options.accessTokenValidityMs;
   }
@@ -328,7 +293,7 @@ export class SigningKeys implements VerificationKeys {
   private dropUntimely(): void {
     const { loaded } = this;
     if (loaded === undefined) return;
-    const [oldest, latest] = [this.oldestPublishedMs(), this.latestMs()];
+    const [oldest, latest] = [this.oldestPublishedMs(), this.doubts.latestMs()];
     const counts = ({ createdAtMs }: KeyPair): boolean => createdAtMs >= oldest && createdAtMs <= latest;
     if (loaded.dynamic.every(counts)) return;
     this.loaded = { ...loaded, dynamic: loaded.dynamic.filter(counts) };
