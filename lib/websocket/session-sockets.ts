@@ -138,9 +138,9 @@ export class SessionSockets implements OnApplicationShutdown {
       if (options.sessionRequired === false) return undefined;
       throw new UnauthorisedError('The connection has no session', { clearTokens: false });
     }
-    this.live.assertInTime(socket);
     const verified = await this.verify(socket, session.getAccessToken(), options);
     if (socket.end !== undefined) throw socket.end;
+    this.live.assertInTime(socket);
     if (verified === undefined || socket.session !== session) return verified; // renewed meanwhile
     // One container for all messages, so that each sees what another changed, until a check brings a new token.
     if (!verified.getAllSessionTokensDangerously().accessAndFrontTokenUpdated) return session;

@@ -258,8 +258,7 @@ describe('the anti-CSRF check of a refresh', () => {
         const taken = given[step % 2]; // the answer of either instance reaches the client
         refreshToken = taken?.refreshToken.token ?? '';
         antiCsrfToken = taken?.antiCsrfToken ?? antiCsrfToken;
-        if (began) expect(given[0]?.antiCsrfToken).toBe(given[1]?.antiCsrfToken);
-        else expect(given[1]?.antiCsrfToken).toBeUndefined();
+        expect(given[1]?.antiCsrfToken).toBe(began ? given[0]?.antiCsrfToken : undefined);
       }
     },
   );
