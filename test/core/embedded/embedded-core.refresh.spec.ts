@@ -223,7 +223,7 @@ describe('the anti-CSRF check of a refresh', () => {
     const { core } = await makeEmbeddedCore();
     const { refreshToken } = await create(core);
     const next = await refreshed(core, refreshToken.token, { enableAntiCsrf: true });
-    expect(next.antiCsrfToken).toBeDefined();
+    expect(next.antiCsrfToken).toMatch(/^[0-9a-f-]{36}$/);
   });
 
   it('gives the one that is sealed in the successor also where the application uses it no more (C82)', async () => {
