@@ -18,6 +18,8 @@ import { SessionEvents } from './events/session-events.js';
 import { Telemetry } from './events/telemetry.js';
 import { SharedSessions } from './graphql/shared-sessions.js';
 import { TokenTransport } from './http/token-transport.js';
+import { globalGuardProviders } from './rules/global-guard.js';
+import { UnguardedRules } from './rules/unguarded-rules.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS, SESSION_RUNTIME } from './session.constants.js';
 import { SessionController, SessionRoutes } from './session.controller.js';
 import { SessionExceptionFilter } from './session.filter.js';
@@ -52,6 +54,12 @@ export interface SessionModuleExtras {
    * `SessionModule`. Default true; false if one application has several session modules.
    */
   isGlobal?: boolean;
+  /**
+   * `'global'` closes every route of the application: `SessionGuard` runs for all of them, and `@PublicAccess()` and
+   * `@OptionalSession()` open routes one by one. The module's own routes stay as they are. By default the guard runs where
+   * the application binds it.
+   */
+  guard?: 'global' | undefined;
 }
 
 const definition = new ConfigurableModuleBuilder<SessionModuleOptions>({
@@ -60,9 +68,10 @@ const definition = new ConfigurableModuleBuilder<SessionModuleOptions>({
 })
   .setClassMethodName('forRoot')
   .setFactoryMethodName('createSessionOptions')
-  .setExtras<SessionModuleExtras>({ isGlobal: true }, (module, { isGlobal }) => ({
+  .setExtras<SessionModuleExtras>({ isGlobal: true, guard: undefined }, (module, { isGlobal, guard }) => ({
     ...module,
     global: isGlobal ?? true,
+    providers: [...(module.providers ?? []), ...globalGuardProviders(guard)],
   }))
   .build();
 
@@ -199,6 +208,7 @@ const SESSION_PROVIDERS: Provider[] = [
   SessionController,
   SessionRoutes,
   SessionLifecycle,
+  UnguardedRules,
 ];
 
 function createRecipeDependencies(
