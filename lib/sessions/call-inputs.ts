@@ -292,10 +292,7 @@ export const CONTAINER_CALLS = {
   },
 };
 
-const session = objectWith<{ getHandle(): string }>(
-  ['getHandle'],
-  'a session (SessionContainer)',
-);
+const session = objectWith<{ getHandle(): string }>(['getHandle'], 'a session (SessionContainer)');
 
 /** The parameters of `SessionSockets.admit` and `SessionStreams.untilSessionEnds`. */
 export const CONNECTION_CALLS = {
