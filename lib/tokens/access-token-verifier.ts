@@ -56,7 +56,7 @@ export class AccessTokenVerifier {
     this.signatures = new SignatureVerifier(keys);
   }
 
-  /** Returns whether a text has the format of our access tokens. Nothing of its content is verified. */
+  /** Returns whether a text has the format of our access tokens. Its content is not verified. */
   isOurs(token: string): boolean {
     return this.recall(token) !== undefined || this.read(token) !== undefined;
   }
@@ -190,7 +190,7 @@ export class AccessTokenVerifier {
   }
 
   private checkSignature(parsed: ParsedAccessToken): MaybePromise<SignatureVerdict> {
-    // Q1: nothing can be proven without keys. The client refreshes, and learns from that whether the core is there.
+    // Q1: no token can be proven without keys. The client refreshes, and learns from that whether the core is there.
     const refuse = (error: unknown): never => {
       throw failure('the keys cannot be had', { cause: error });
     };
