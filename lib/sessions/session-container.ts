@@ -262,12 +262,8 @@ export class SessionContainer<Payload extends object = JsonObject> {
     this.context.noteUse?.(this.state.sessionHandle, request.userContext);
     if (!this.state.accessAndFrontTokenUpdated) return;
     const { accessToken, refreshToken, antiCsrfToken } = this.state;
-    this.context.transport.writeTokens(request, transferMethod, {
-      accessToken,
-      frontToken: frontToken(this.state),
-      refreshToken,
-      antiCsrfToken,
-    });
+    const tokens = { accessToken, frontToken: frontToken(this.state), refreshToken, antiCsrfToken };
+    this.context.transport.writeTokens(request, transferMethod, tokens);
   }
 
   private async storePayloadUpdate(update: object, userContext: UserContext): Promise<void> {

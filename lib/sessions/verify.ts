@@ -130,16 +130,16 @@ export class SessionVerification {
     request: SessionRequest,
     allowed: TokenTransferMethod | 'any',
   ): PresentedToken | undefined {
-    const fromHeader = allowed === 'cookie' ? undefined : this.findTokenIn('header', request);
+    const fromHeader = allowed === 'cookie' ? undefined : this.readPresentedToken('header', request);
     if (fromHeader !== undefined) return fromHeader;
-    const fromCookie = allowed === 'header' ? undefined : this.findTokenIn('cookie', request);
+    const fromCookie = allowed === 'header' ? undefined : this.readPresentedToken('cookie', request);
     if (fromCookie !== undefined && this.context.transport.isDuplicated(request, 'access')) {
       throw new TryRefreshTokenError('The access token cookie came twice, so nobody knows which one counts'); // G5
     }
     return fromCookie;
   }
 
-  private findTokenIn(
+  private readPresentedToken(
     transferMethod: TokenTransferMethod,
     request: SessionRequest,
   ): PresentedToken | undefined {
