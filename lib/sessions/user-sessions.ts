@@ -78,12 +78,14 @@ export class UserSessions {
   /**
    * Ends one session: that of the request as sign-out does, another one only soon after an authentication.
    *
+   * @param readSessionHandle called after the session that asks has been verified
    * @returns false when the user has no such session
    * @throws {InvalidClaimsError} it is another one, and the authentication is too long ago
    */
-  async revoke(request: SessionRequest, sessionHandle: string): Promise<boolean> {
+  async revoke(request: SessionRequest, readSessionHandle: () => string): Promise<boolean> {
     const { userContext } = request;
     const session = await this.requireSession(request);
+    const sessionHandle = readSessionHandle();
     if (sessionHandle === session.getHandle()) {
       await session.revokeSession(userContext);
       return true;

@@ -132,14 +132,14 @@ describe('verifying an access token', () => {
 
 describe('the times of an access token', () => {
   it.each<[row: string, claims: Record<string, unknown>, outcome: string]>([
-    ['T100 expired a second ago', { exp: nowSec - 1 }, 'refused'],
-    ['T100 S006 expires now', { exp: nowSec }, 'refused'],
-    ['T100 S006 expires in a second', { exp: nowSec + 1 }, 'accepted'],
-    ['T101 S006 valid in a second', { nbf: nowSec + 1 }, 'refused'],
-    ['T101 valid from now', { nbf: nowSec }, 'accepted'],
+    ['expired a second ago (T100)', { exp: nowSec - 1 }, 'refused'],
+    ['expires now (T100, S006)', { exp: nowSec }, 'refused'],
+    ['expires in a second (T100, S006)', { exp: nowSec + 1 }, 'accepted'],
+    ['valid in a second (T101, S006)', { nbf: nowSec + 1 }, 'refused'],
+    ['valid from now (T101)', { nbf: nowSec }, 'accepted'],
     ['nbf that is no number', { nbf: String(nowSec) }, 'refused'],
     ['nbf null', { nbf: null }, 'refused'],
-    ['T102 made in the future', { iat: nowSec + 3600 }, 'accepted'],
+    ['made in the future (T102)', { iat: nowSec + 3600 }, 'accepted'],
   ])('%s', async (_, claims, outcome) => {
     expect(await setUp().outcome(withClaims(claims))).toBe(outcome);
   });

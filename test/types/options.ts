@@ -59,6 +59,7 @@ export const right: Required<SessionModuleOptions> = {
   rateLimit: { limiter: () => ({ allowed: true }), whenUnavailable: 'refuse', timeoutMs: 500 },
   clockToleranceSec: 5,
   socketRenewalGraceSec: 60,
+  unguardedRules: 'warn',
   maxCachedTokens: 100,
   maxCachedTokenBytes: 1_000_000,
   cookieDomain: '.example.com',
@@ -85,6 +86,8 @@ export const right: Required<SessionModuleOptions> = {
 };
 
 export const wrong: Required<SessionModuleOptions> = {
+  // @ts-expect-error 'error' or 'warn'
+  unguardedRules: false,
   // @ts-expect-error an object
   appInfo: 'http://localhost',
   // @ts-expect-error made by embeddedCore()

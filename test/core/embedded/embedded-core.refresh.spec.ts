@@ -383,6 +383,14 @@ describe('presenting what is no refresh token of ours', () => {
     await untouched();
   });
 
+  it('reports the promotion of a token that is refreshed before its access token was used (S104)', async () => {
+    const { core, events } = await makeEmbeddedCore();
+    const { session, refreshToken } = await create(core);
+    const child = await refreshed(core, refreshToken.token);
+    await refreshed(core, child.refreshToken.token);
+    expect(events).toMatchObject([{ type: 'session.promoted', sessionHandle: session.handle }]);
+  });
+
   it('is unauthorised, and no theft, for a token whose tenant is not that of its handle (S094)', async () => {
     const { core, store } = await makeEmbeddedCore();
     const { session, refreshToken } = await create(core);
