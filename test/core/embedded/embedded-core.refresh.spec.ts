@@ -223,7 +223,7 @@ describe('the anti-CSRF check of a refresh', () => {
     const { core } = await makeEmbeddedCore();
     const { refreshToken } = await create(core);
     const next = await refreshed(core, refreshToken.token, { enableAntiCsrf: true });
-    expect(next.antiCsrfToken).toBeDefined();
+    expect(next.antiCsrfToken).toMatch(/^[0-9a-f-]{36}$/);
   });
 
   it('gives none when the application uses it no more; the old token still asks for its own (C82)', async () => {
