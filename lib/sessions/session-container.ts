@@ -8,14 +8,19 @@ import { checkArguments } from '../options/call-arguments.js';
 import { CONTAINER_CALLS } from './call-inputs.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access-token-claims.js';
-import { buildFrontToken } from '../tokens/front-token.js';
 import type { JsonObject } from '../util/json.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
 import { changedNames, mergePayload, toPayloadUpdate } from './payload.js';
 import type { RecipeContext } from './recipe-dependencies.js';
 import type { RegeneratedAccessToken, SessionInformation } from './stored-sessions.interface.js';
 import { revokeOtherSessions } from './revoke.js';
-import { stateAfterRegeneration, type AllSessionTokens, type SessionState } from './session-state.js';
+import {
+  allSessionTokens,
+  frontToken,
+  stateAfterRegeneration,
+  type AllSessionTokens,
+  type SessionState,
+} from './session-state.js';
 
 interface Attachment {
   readonly request: SessionRequest;
@@ -27,9 +32,9 @@ interface Attachment {
  * writes the new tokens to the response at once; without them (the `…WithoutRequestResponse` functions) the
  * application sends the tokens itself or calls {@link attachToRequestResponse}.
  *
- * Methods that ask the core throw `UnauthorisedError` when the session does not exist any more.
+ * Methods that call the core throw `UnauthorisedError` when the session does not exist any more.
  *
- * @typeParam Payload shape of the access token payload, as the application knows it; nothing checks it at run time
+ * @typeParam Payload shape of the access token payload, as the application knows it; it is not checked at run time
  * @publicApi
  */
 export class SessionContainer<Payload extends object = JsonObject> {
@@ -41,7 +46,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     private readonly context: RecipeContext,
   ) {}
 
-  /** The stable id of the session. No credential: it may be logged. */
+  /** The stable id of the session. It is no credential and may be logged. */
   getHandle(_userContext?: UserContext): string {
     return this.state.sessionHandle;
   }
@@ -75,15 +80,9 @@ export class SessionContainer<Payload extends object = JsonObject> {
     return this.state.accessTokenPayload as Readonly<Payload>;
   }
 
+  /** Returns the tokens of the session, which are credentials. */
   getAllSessionTokensDangerously(): AllSessionTokens {
-    const { accessToken, refreshToken, antiCsrfToken, accessAndFrontTokenUpdated } = this.state;
-    return {
-      accessToken,
-      refreshToken: refreshToken?.token,
-      frontToken: this.frontToken(),
-      antiCsrfToken,
-      accessAndFrontTokenUpdated,
-    };
+    return allSessionTokens(this.state);
   }
 
   /** Ends the session, and takes the tokens away from the client if the session is attached. No error if it had ended. */
@@ -91,12 +90,11 @@ export class SessionContainer<Payload extends object = JsonObject> {
   async revokeSession(userContext?: UserContext): Promise<void> {
     const ctx = this.resolveContext(userContext);
     const { sessionHandle, userId, recipeUserId } = this.state;
-    const owner = { userId, recipeUserId };
-    await this.context.recipe.revokeSession({ sessionHandle, owner, userContext: ctx });
-    if (this.attachment) {
-      const { request, transferMethod } = this.attachment;
-      this.context.transport.clear({ ...request, userContext: ctx }, transferMethod);
-    }
+    const { recipe, transport } = this.context;
+    await recipe.revokeSession({ sessionHandle, owner: { userId, recipeUserId }, userContext: ctx });
+    if (this.attachment === undefined) return;
+    const { request, transferMethod } = this.attachment;
+    transport.clear({ ...request, userContext: ctx }, transferMethod);
   }
 
   /**
@@ -165,8 +163,8 @@ export class SessionContainer<Payload extends object = JsonObject> {
 
   /**
    * Merges top-level keys into the stored payload and re-issues the access token with that and its old expiry. A key whose
-   * value is null is removed. What others have changed since the token was made, by handle for example, stays, and is in
-   * the payload afterwards.
+   * value is null is removed. Changes by other writers since the token was issued, by handle for
+   * example, stay and are in the payload afterwards.
    *
    * @throws {TypeError} the update sets a name that belongs to the session (`sub`, `exp`, …)
    */
@@ -213,7 +211,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
    * now, and the access token is re-issued with its old expiry. Call it once the proof is complete. Tokens issued before
    * stay as old as they were; the absolute end of the session stays where it is.
    *
-   * @throws {Error} nothing asks for the time of authentication: put `AuthenticationTimeClaim` into the option `claims`
+   * @throws {Error} the module does not record the time of authentication: put `AuthenticationTimeClaim` into the option `claims`
    */
   @checkArguments(CONTAINER_CALLS.withContext)
   async recordAuthentication(userContext?: UserContext): Promise<void> {
@@ -223,13 +221,15 @@ export class SessionContainer<Payload extends object = JsonObject> {
     const currentAccessTokenPayload = await this.storedPayload(ctx);
     this.assertTokenFits(lifetimes.payloadAfterAuthentication(currentAccessTokenPayload), ctx);
     const { accessToken } = this.state;
-    this.adopt(
-      await recipe.recordAuthentication({ accessToken, currentAccessTokenPayload, userContext: ctx }),
-      ctx,
-    );
+    const result = await recipe.recordAuthentication({
+      accessToken,
+      currentAccessTokenPayload,
+      userContext: ctx,
+    });
+    this.adopt(result, ctx);
   }
 
-  /** Fetches the claim's value anew and puts it into the payload. */
+  /** Fetches the claim's value again and puts it into the payload. */
   @checkArguments(CONTAINER_CALLS.withClaim)
   async fetchAndSetClaim<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<void> {
     const ctx = this.resolveContext(userContext);
@@ -238,6 +238,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     await this.storePayloadUpdate(update, ctx);
   }
 
+  /** Puts a claim's value into the payload. */
   @checkArguments(CONTAINER_CALLS.setClaimValue)
   async setClaimValue<T>(
     claim: SessionClaim<T>,
@@ -254,6 +255,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     return claim.getValueFromPayload(this.state.accessTokenPayload, this.resolveContext(userContext));
   }
 
+  /** Removes a claim's value from the payload. */
   @checkArguments(CONTAINER_CALLS.withClaim)
   async removeClaim<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<void> {
     const ctx = this.resolveContext(userContext);
@@ -282,31 +284,25 @@ export class SessionContainer<Payload extends object = JsonObject> {
     this.context.noteUse?.(this.state.sessionHandle, request.userContext);
     if (!this.state.accessAndFrontTokenUpdated) return;
     const { accessToken, refreshToken, antiCsrfToken } = this.state;
-    this.context.transport.writeTokens(request, transferMethod, {
-      accessToken,
-      frontToken: this.frontToken(),
-      refreshToken,
-      antiCsrfToken,
-    });
+    const tokens = { accessToken, frontToken: frontToken(this.state), refreshToken, antiCsrfToken };
+    this.context.transport.writeTokens(request, transferMethod, tokens);
   }
 
   private async storePayloadUpdate(update: object, userContext: UserContext): Promise<void> {
     const { lifetimes, recipe } = this.context;
-    const change = toPayloadUpdate(update, lifetimes.claimNames); // before the core is asked
+    const change = toPayloadUpdate(update, lifetimes.claimNames); // before the core is called
     const currentAccessTokenPayload = await this.storedPayload(userContext);
     const newAccessTokenPayload = mergePayload(currentAccessTokenPayload, change, lifetimes.claimNames);
     this.assertTokenFits(newAccessTokenPayload, userContext);
     const { accessToken } = this.state;
-    this.adopt(
-      await recipe.regenerateAccessToken({
-        accessToken,
-        newAccessTokenPayload,
-        currentAccessTokenPayload,
-        accessTokenPayloadUpdate: change,
-        userContext,
-      }),
+    const result = await recipe.regenerateAccessToken({
+      accessToken,
+      newAccessTokenPayload,
+      currentAccessTokenPayload,
+      accessTokenPayloadUpdate: change,
       userContext,
-    );
+    });
+    this.adopt(result, userContext);
   }
 
   /** The stored payload: that of the token may be older. */
@@ -327,7 +323,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     this.state = stateAfterRegeneration(this.state, regenerated, this.context.lifetimes);
     if (regenerated.accessToken === undefined || this.attachment === undefined) return;
     const { request, transferMethod } = this.attachment;
-    const tokens = { accessToken: this.state.accessToken, frontToken: this.frontToken() };
+    const tokens = { accessToken: this.state.accessToken, frontToken: frontToken(this.state) };
     this.context.transport.writeTokens({ ...request, userContext }, transferMethod, tokens);
   }
 
@@ -342,11 +338,6 @@ export class SessionContainer<Payload extends object = JsonObject> {
     return this.toJSON();
   }
 
-  private frontToken(): string {
-    const { userId, accessTokenExpiryMs, accessTokenPayload } = this.state;
-    return buildFrontToken({ userId, accessTokenExpiryMs, payload: accessTokenPayload });
-  }
-
   private async information(userContext: UserContext | undefined): Promise<SessionInformation> {
     const information = await this.context.recipe.getSessionInformation({
       sessionHandle: this.state.sessionHandle,
@@ -357,10 +348,9 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   private resolveContext(userContext: UserContext | undefined): UserContext {
-    const { prepareContext } = this.context;
-    if (userContext !== undefined) return prepareContext(userContext);
-    const fresh = prepareContext();
-    return this.attachment ? withRequest(fresh, this.attachment.request.request) : fresh;
+    const prepared = this.context.prepareContext(userContext);
+    if (userContext !== undefined || this.attachment === undefined) return prepared;
+    return withRequest(prepared, this.attachment.request.request);
   }
 }
 
