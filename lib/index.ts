@@ -62,6 +62,7 @@ export {
   DuplicateSessionCookiesError,
   InvalidClaimsError,
   RateLimitedError,
+  ResponseSentError,
   SessionError,
   TokenTheftDetectedError,
   TooManySessionsError,

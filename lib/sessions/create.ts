@@ -1,7 +1,7 @@
 import type { CoreSessionTokens, CreateSessionInput } from '../core/core.types.js';
 import { TooManySessionsError } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
-import type { SessionRequest } from '../http/session-request.js';
+import { assertNotSent, type SessionRequest } from '../http/session-request.js';
 import { otherMethod } from '../http/token-transport.js';
 import { isInsecureSameSiteNone } from '../options/cookie-policy.js';
 import type { SessionLifetime } from '../options/feature-options.js';
@@ -15,6 +15,8 @@ import type { RecipeInterface } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
 import type { SessionReports } from './session-reports.js';
 import { stateFromTokens } from './session-state.js';
+
+const CREATE = 'createNewSession';
 
 type CreateNewSessionInput = Parameters<RecipeInterface['createNewSession']>[0];
 
@@ -41,10 +43,15 @@ export class SessionCreation {
     private readonly reports: SessionReports,
   ) {}
 
-  /** Creates a session and writes its tokens to the response. */
+  /**
+   * Creates a session and writes its tokens to the response.
+   *
+   * @throws {ResponseSentError} the headers of the response have been sent; there is no new session then
+   */
   async inRequest(request: SessionRequest, input: NewSessionInput): Promise<SessionContainer> {
     const { transport } = this.context;
-    const { userContext } = request;
+    const { userContext, response } = request;
+    assertNotSent(response, CREATE);
     const prepared = await this.prepare(input, userContext); // C1-C5
     const transferMethod = this.methodForCreation(request); // C6
     if (transferMethod === 'cookie') this.assertBrowsersKeepCookies(request); // C7
@@ -56,11 +63,32 @@ export class SessionCreation {
       disableAntiCsrf: transferMethod === 'header',
       userContext,
     }); // C8
+    if (response.isSent) await this.withdraw(session, request);
+    await this.noteReplaced(request);
     const other = otherMethod(transferMethod);
     // C9: an access token cookie that is there but empty counts, and so does any bearer value.
     if (transport.readToken(request, 'access', other) !== undefined) transport.clear(request, other);
     session.attach(request, transferMethod); // C10
     return session;
+  }
+
+  /** Ends a session whose client cannot get its tokens, because the headers of the response left meanwhile. */
+  private async withdraw(
+    session: SessionContainer,
+    { response, userContext }: SessionRequest,
+  ): Promise<void> {
+    await session.revokeSession(userContext);
+    assertNotSent(response, CREATE);
+  }
+
+  /** The client's older session stays on the server, but its tokens must not come back with a late response. */
+  private async noteReplaced(request: SessionRequest): Promise<void> {
+    const { transport, verifier } = this.context;
+    for (const method of ['header', 'cookie'] as const) {
+      const token = transport.readToken(request, 'access', method);
+      const sessionHandle = token === undefined ? undefined : await verifier.findSession(token);
+      if (sessionHandle !== undefined) transport.noteReplaced(sessionHandle);
+    }
   }
 
   /** Creates a session without a request, and writes nothing (§6.2). */

@@ -25,7 +25,7 @@ export class SessionRevocation {
   }: Input<'revokeMultipleSessions'>): Promise<string[]> {
     const revoked = await this.context.core.revokeSessions(sessionHandles, userContext);
     const ended = new Set(revoked);
-    this.reports.forget(sessionHandles.filter((handle) => !ended.has(handle)));
+    this.reports.gone(sessionHandles.filter((handle) => !ended.has(handle)));
     this.reports.revoked(revoked, owner, userContext);
     return revoked;
   }

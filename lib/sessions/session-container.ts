@@ -4,7 +4,8 @@ import type { SessionClaim } from '../claims/session-claim.js';
 import { InvalidClaimsError, UnauthorisedError } from '../errors.js';
 import { toEventSource } from '../events/session-events.js';
 import { createExchange } from '../http/create-exchange.js';
-import type { SessionRequest } from '../http/session-request.js';
+import { assertNotSent, type SessionRequest } from '../http/session-request.js';
+import type { TokenOwner } from '../http/token-transport.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import { buildFrontToken } from '../tokens/front-token.js';
@@ -19,6 +20,8 @@ import { stateAfterRegeneration, type SessionState } from './session-state.js';
 interface Attachment {
   readonly request: SessionRequest;
   readonly transferMethod: TokenTransferMethod;
+  /** When the work for the request began, as `TokenOwner` says. */
+  readonly mark: TokenOwner['mark'];
 }
 
 /**
@@ -95,15 +98,18 @@ export class SessionContainer<Payload extends object = JsonObject> {
     };
   }
 
-  /** Ends the session, and takes the tokens away from the client if the session is attached. No error if it had ended. */
+  /**
+   * Ends the session, and takes the tokens away from the client if the session is attached and the headers of the response have
+   * not been sent. No error if it had ended.
+   */
   async revokeSession(userContext?: UserContext): Promise<void> {
     const ctx = this.resolveContext(userContext);
     const { sessionHandle, userId, recipeUserId } = this.state;
     const owner = { userId, recipeUserId };
     await this.context.recipe.revokeSession({ sessionHandle, owner, userContext: ctx });
     if (this.attachment) {
-      const { request, transferMethod } = this.attachment;
-      this.context.transport.clear({ ...request, userContext: ctx }, transferMethod);
+      const { request, transferMethod, mark } = this.attachment;
+      this.context.transport.clear({ ...request, userContext: ctx }, transferMethod, { sessionHandle, mark });
     }
   }
 
@@ -267,29 +273,31 @@ export class SessionContainer<Payload extends object = JsonObject> {
    * Binds the session to a request and its response. Tokens that the client does not have yet are written at once.
    *
    * @param input `req` and `res` as Nest injects them; `transferMethod` decides between cookies and headers
+   * @throws {ResponseSentError} there are tokens to write, and the headers of the response have been sent
    */
   async attachToRequestResponse(
     input: { req: unknown; res: unknown; transferMethod: TokenTransferMethod },
     userContext?: UserContext,
   ): Promise<void> {
     const { request, response } = createExchange(input.req, input.res);
+    if (this.state.accessAndFrontTokenUpdated) assertNotSent(response, 'attachToRequestResponse');
     const ctx = this.context.prepareContext(userContext);
     if (userContext === undefined) withRequest(ctx, request);
     this.attach({ request, response, userContext: ctx }, input.transferMethod);
   }
 
   /** @internal As {@link attachToRequestResponse}, for callers that have a session request. */
-  attach(request: SessionRequest, transferMethod: TokenTransferMethod): void {
-    this.attachment = { request, transferMethod };
+  attach(
+    request: SessionRequest,
+    transferMethod: TokenTransferMethod,
+    mark: TokenOwner['mark'] = this.context.transport.mark,
+  ): void {
+    this.attachment = { request, transferMethod, mark };
     this.context.noteUse?.(this.state.sessionHandle, request.userContext);
     if (!this.state.accessAndFrontTokenUpdated) return;
-    const { accessToken, refreshToken, antiCsrfToken } = this.state;
-    this.context.transport.writeTokens(request, transferMethod, {
-      accessToken,
-      frontToken: this.frontToken(),
-      refreshToken,
-      antiCsrfToken,
-    });
+    const { accessToken, refreshToken, antiCsrfToken, sessionHandle } = this.state;
+    const tokens = { accessToken, frontToken: this.frontToken(), refreshToken, antiCsrfToken };
+    this.context.transport.writeTokens(request, transferMethod, tokens, { sessionHandle, mark });
   }
 
   private async storePayloadUpdate(update: object, userContext: UserContext): Promise<void> {
@@ -328,9 +336,11 @@ export class SessionContainer<Payload extends object = JsonObject> {
     if (regenerated === undefined) throw sessionGone();
     this.state = stateAfterRegeneration(this.state, regenerated, this.context.lifetimes);
     if (regenerated.accessToken === undefined || this.attachment === undefined) return;
-    const { request, transferMethod } = this.attachment;
-    const tokens = { accessToken: this.state.accessToken, frontToken: this.frontToken() };
-    this.context.transport.writeTokens({ ...request, userContext }, transferMethod, tokens);
+    const { request, transferMethod, mark } = this.attachment;
+    const { accessToken, sessionHandle } = this.state;
+    const tokens = { accessToken, frontToken: this.frontToken() };
+    const owner = { sessionHandle, mark };
+    this.context.transport.writeTokens({ ...request, userContext }, transferMethod, tokens, owner);
   }
 
   /** The facts of a session that may be logged and sent: never its tokens. */

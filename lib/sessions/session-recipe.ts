@@ -68,8 +68,8 @@ export class SessionRecipe implements RecipeInterface {
 
   constructor(protected readonly dependencies: RecipeDependencies) {
     const context = this.createContext();
-    const { verifier, events, clock } = dependencies;
-    const reports = new SessionReports(verifier, events, clock);
+    const { verifier, transport, events, clock } = dependencies;
+    const reports = new SessionReports(verifier, transport, events, clock);
     const claims = new SessionClaims(context);
     this.verbs = {
       create: new SessionCreation(context, reports),

@@ -1,4 +1,5 @@
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
+import type { TokenTransport } from '../http/token-transport.js';
 import type { CoreSession } from '../core/core.types.js';
 import { TokenTheftDetectedError } from '../errors.js';
 import { toEventSource, type SessionEvent, type SessionEvents } from '../events/session-events.js';
@@ -18,6 +19,7 @@ type EventSubject = Pick<CoreSession, 'handle' | 'userId' | 'recipeUserId' | 'te
 export class SessionReports {
   constructor(
     private readonly verifier: AccessTokenVerifier,
+    private readonly transport: Pick<TokenTransport, 'noteEnded'>,
     private readonly events: SessionEvents,
     private readonly clock: Clock,
   ) {}
@@ -51,7 +53,12 @@ export class SessionReports {
    * Nothing in this process works for these sessions any longer, whether or not they were there to be ended: another
    * process may have done it, or we ourselves in a call whose answer got lost.
    */
-  forget(sessionHandles: readonly string[]): void {
+  gone(sessionHandles: readonly string[]): void {
+    this.transport.noteEnded(sessionHandles);
+    this.forget(sessionHandles);
+  }
+
+  private forget(sessionHandles: readonly string[]): void {
     this.verifier.forgetSessions(sessionHandles);
     for (const sessionHandle of sessionHandles) this.events.noteEnded(sessionHandle);
   }
@@ -62,7 +69,7 @@ export class SessionReports {
     owner: SessionOwner | undefined,
     userContext: UserContext,
   ): void {
-    this.forget(sessionHandles);
+    this.gone(sessionHandles);
     for (const sessionHandle of sessionHandles) {
       this.events.emit({
         type: 'session.revoked',
