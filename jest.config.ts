@@ -30,7 +30,7 @@ const config: Config = {
   },
   setupFiles: ['<rootDir>/test/support/setup.ts'],
   maxWorkers: '100%',
-  testTimeout: 30_000,
+  testTimeout: 120_000, // only against hanging for ever: a busy machine is slow,
   reporters: ['default', '<rootDir>/test/support/skipped-reporter.mjs'],
 };
 

@@ -2,25 +2,34 @@ import {
   BadRequestException,
   Inject,
   Injectable,
+  Logger,
   NotFoundException,
   type OnModuleInit,
 } from '@nestjs/common';
 import { ExternalContextCreator, HttpAdapterHost } from '@nestjs/core';
+import { bodyHooks, isBodyError, type JsonParserSource } from './http/body-errors.js';
+import type { IncomingRequestSource } from './http/incoming-request.js';
 import { isRoutePath, requestPath } from './http/request-path.js';
+import type { SessionRequest } from './http/session-request.js';
 import { SESSION_ROUTES, type SessionRouteName } from './options/session-routes.js';
 import { SESSION_RUNTIME } from './session.constants.js';
 import { PublicAccess } from './session.decorators.js';
+import { isHandledError } from './sessions/error-responder.js';
 import { ensureRequestState, getExchange } from './sessions/request-state.js';
 import { apiInput, signOut } from './sessions/session-api.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import type { HttpResponse } from './util/http-exchange.js';
+import { Clock } from './util/clock.js';
 import { isJsonObject } from './util/json.js';
+import { OccasionalWarning } from './util/occasional-warning.js';
 
 /**
  * The handlers of the module's own routes. They translate HTTP and decide nothing; each returns the body of a 200.
  *
- * Nest runs the application's global guards, interceptors and filters around them. They are public because refresh and
- * sign-out read tokens by their own rules.
+ * Nest runs the application's global guards before them. Its interceptors and pipes do not run: one that caches or wraps
+ * what handlers return would show one user's sessions to another, or break the documents that other services read. Errors
+ * about sessions get their response here, whatever filters there are. The handlers are public because refresh and sign-out
+ * read tokens by their own rules.
  */
 @Injectable()
 @PublicAccess()
@@ -31,46 +40,52 @@ export class SessionController implements Record<
   constructor(@Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime) {}
 
   async refresh(req: unknown, res: unknown): Promise<unknown> {
-    await this.runtime.api.refreshPOST?.(this.input(req, res));
-    return {};
+    return this.respond(req, res, async (request) => {
+      await this.runtime.api.refreshPOST?.(apiInput(request));
+      return {};
+    });
   }
 
   async signOut(req: unknown, res: unknown): Promise<unknown> {
-    return signOut(this.runtime.verbs, this.runtime.api, this.runtime.createRequest(req, res));
+    const { verbs, api } = this.runtime;
+    return this.respond(req, res, async (request) => signOut(verbs, api, request));
   }
 
   async jwks(req: unknown, res: unknown): Promise<unknown> {
-    const input = this.input(req, res);
-    const result = await this.runtime.api.getJWKSGET?.(input);
-    if (result !== undefined && 'status' in result) return result;
-    allowEveryOrigin(input.options.exchange.response);
-    return result;
+    return this.respond(req, res, async (request) => {
+      const result = await this.runtime.api.getJWKSGET?.(apiInput(request));
+      if (result === undefined || !('status' in result)) allowEveryOrigin(request.response);
+      return result;
+    });
   }
 
   async openIdDiscovery(req: unknown, res: unknown): Promise<unknown> {
-    const input = this.input(req, res);
-    const result = await this.runtime.api.getOpenIdDiscoveryConfigurationGET?.(input);
-    if (result === undefined || result.status !== 'OK') return result;
-    allowEveryOrigin(input.options.exchange.response);
-    const { status: _status, ...document } = result;
-    return document;
+    return this.respond(req, res, async (request) => {
+      const result = await this.runtime.api.getOpenIdDiscoveryConfigurationGET?.(apiInput(request));
+      if (result === undefined || result.status !== 'OK') return result;
+      allowEveryOrigin(request.response);
+      const { status: _status, ...document } = result;
+      return document;
+    });
   }
 
   async listSessions(req: unknown, res: unknown): Promise<unknown> {
-    return this.runtime.userSessions?.list(this.runtime.createRequest(req, res));
+    return this.respond(req, res, async (request) => this.runtime.userSessions?.list(request));
   }
 
   async revokeSession(req: unknown, res: unknown): Promise<unknown> {
-    const request = this.runtime.createRequest(req, res);
-    const sessionHandle = readSessionHandle(req);
-    const isRevoked = await this.runtime.userSessions?.revoke(request, sessionHandle);
-    if (isRevoked !== true) throw new NotFoundException('There is no such session');
-    return { status: 'OK' };
+    return this.respond(req, res, async (request) => {
+      const isRevoked = await this.runtime.userSessions?.revoke(request, () => readSessionHandle(req));
+      if (isRevoked !== true) throw new NotFoundException('There is no such session');
+      return { status: 'OK' };
+    });
   }
 
   async revokeOtherSessions(req: unknown, res: unknown): Promise<unknown> {
-    const revoked = await this.runtime.userSessions?.revokeOthers(this.runtime.createRequest(req, res));
-    return { status: 'OK', revoked };
+    return this.respond(req, res, async (request) => {
+      const revoked = await this.runtime.userSessions?.revokeOthers(request);
+      return { status: 'OK', revoked };
+    });
   }
 
   /** Returns whether a route exists. One whose API function an override removed does not. */
@@ -81,8 +96,19 @@ export class SessionController implements Record<
     );
   }
 
-  private input(req: unknown, res: unknown): ReturnType<typeof apiInput> {
-    return apiInput(this.runtime.createRequest(req, res));
+  /** Runs the work of a route, and responds to errors about sessions before a filter of the application sees them. */
+  private async respond(
+    req: unknown,
+    res: unknown,
+    work: (request: SessionRequest) => Promise<unknown>,
+  ): Promise<unknown> {
+    const request = this.runtime.createRequest(req, res);
+    try {
+      return await work(request);
+    } catch (error) {
+      if (!isHandledError(error)) throw error;
+      return this.runtime.errorResponder.send(error, request);
+    }
   }
 }
 
@@ -91,7 +117,9 @@ function readSessionHandle(req: unknown): string {
   const { body } = req as { readonly body?: unknown };
   const sessionHandle = isJsonObject(body) ? body['sessionHandle'] : undefined;
   if (typeof sessionHandle === 'string') return sessionHandle;
-  throw new BadRequestException('A JSON body with the sessionHandle is expected');
+  throw new BadRequestException(
+    'A JSON body { "sessionHandle": "…" } with the content type application/json is expected',
+  );
 }
 
 /** Keys and discovery are public documents without credentials. */
@@ -106,13 +134,27 @@ type RouteHandler = (req: unknown, res: unknown, next?: Next) => Promise<unknown
 interface RouterAdapter {
   getType(): string;
   getInstance(): unknown;
+}
+
+/** The members that we use of an Express application. */
+interface ExpressApplication {
   get(path: string, handler: RouteHandler): unknown;
   post(path: string, handler: RouteHandler): unknown;
+  use(
+    layer:
+      | ((error: unknown, req: { body?: unknown }, res: unknown, next: Next) => unknown)
+      | ((req: unknown, res: unknown, next: Next) => unknown),
+  ): unknown;
+  on?(event: 'mount', listener: () => void): unknown;
+  /** The mount path; empty for an application that is not mounted. */
+  path?(): string;
 }
 
 /** The members that we use of a Fastify instance. */
-interface FastifyServer {
+interface FastifyServer extends JsonParserSource {
+  readonly prefix: string;
   readonly initialConfig?: TrailingSlashOption & { readonly routerOptions?: TrailingSlashOption };
+  route(route: { method: string; url: string; handler: RouteHandler }): unknown;
 }
 
 interface TrailingSlashOption {
@@ -126,62 +168,159 @@ interface TrailingSlashOption {
  */
 @Injectable()
 export class SessionRoutes implements OnModuleInit {
+  private readonly logger = new Logger('SessionModule');
+  private readonly warning: OccasionalWarning;
+  private readonly names: SessionRouteName[];
+  /** The base path as requests arrive here, after a gateway has stripped its prefix. */
+  private basePath: string;
+
   constructor(
     private readonly adapterHost: HttpAdapterHost,
     private readonly contexts: ExternalContextCreator,
     private readonly controller: SessionController,
     @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
-  ) {}
+    clock: Clock,
+  ) {
+    const { apiBasePath, apiGatewayPath } = runtime.config.appInfo;
+    this.basePath = apiBasePath.slice(apiGatewayPath.length);
+    this.warning = new OccasionalWarning(clock);
+    this.names = (Object.keys(SESSION_ROUTES) as SessionRouteName[]).filter((name) =>
+      controller.isEnabled(name),
+    );
+  }
+
+  /** Lets requests for our routes pass although their body cannot be read. Call it between body parsers and middleware. */
+  ignoreBodyErrors(): void {
+    this.findServer('express')?.use((error: unknown, req: { body?: unknown }, _res: unknown, next: Next) => {
+      if (!isBodyError(error) || !this.names.some((name) => this.isServed(name, req))) return next(error);
+      req.body = undefined;
+      next();
+    });
+  }
 
   onModuleInit(): void {
-    const adapter = this.adapterHost.httpAdapter as RouterAdapter | undefined;
-    const type = adapter?.getType();
-    if (adapter === undefined || (type !== 'express' && type !== 'fastify')) return; // no HTTP server in this application
-    const isFastify = type === 'fastify';
-    const withTrailingSlash = isFastify && !ignoresTrailingSlash(adapter.getInstance() as FastifyServer);
-    for (const name of Object.keys(SESSION_ROUTES) as SessionRouteName[]) {
-      if (!this.controller.isEnabled(name)) continue;
-      const handler = this.createHandler(name, isFastify);
-      for (const path of this.routePaths(name, withTrailingSlash)) {
-        adapter[SESSION_ROUTES[name].method](path, handler);
+    const express = this.findServer('express');
+    if (express !== undefined) this.registerOnExpress(express);
+    const fastify = this.findServer('fastify');
+    if (fastify !== undefined) this.registerOnFastify(fastify);
+  }
+
+  private findServer(type: 'express'): ExpressApplication | undefined;
+  private findServer(type: 'fastify'): FastifyServer | undefined;
+  private findServer(type: string): unknown {
+    const adapter = this.adapterHost.httpAdapter as RouterAdapter | undefined; // absent without an HTTP server
+    return adapter?.getType() === type ? adapter.getInstance() : undefined;
+  }
+
+  private registerOnExpress(app: ExpressApplication): void {
+    const handlers = new Map(this.names.map((name) => [name, this.createHandler(name)]));
+    for (const [name, handler] of handlers) {
+      for (const path of routePaths(name, this.basePath)) {
+        app[SESSION_ROUTES[name].method](path, async (req, res, next) =>
+          this.isServed(name, req) ? handler(req, res, next) : next?.(),
+        );
+      }
+    }
+    // What no route took: a base path that holds the prefix which a mount point or a middleware has taken off the URL.
+    app.use((req: unknown, res: unknown, next: Next) => {
+      const name = this.names.find((each) => this.isServed(each, req));
+      return name === undefined ? next() : handlers.get(name)?.(req, res, next);
+    });
+    const checkMount = (): void => {
+      const advice = this.adviseOnPrefix(app.path?.() ?? '');
+      if (advice !== undefined) this.logger.warn(advice);
+    };
+    checkMount();
+    app.on?.('mount', checkMount);
+  }
+
+  private registerOnFastify(instance: FastifyServer): void {
+    const { prefix } = instance; // Fastify puts it before the path of each route
+    const full = [this.basePath, this.runtime.config.appInfo.apiBasePath].find((each) =>
+      `${each}/`.startsWith(`${prefix}/`),
+    );
+    const advice = full === undefined ? this.adviseOnPrefix(prefix) : undefined;
+    if (advice !== undefined) this.logger.warn(advice);
+    const relative = full === undefined ? this.basePath : full.slice(prefix.length);
+    this.basePath = prefix + relative;
+    for (const name of this.names) {
+      const handler = this.createHandler(name);
+      const method = SESSION_ROUTES[name].method.toUpperCase();
+      const hooks = method === 'POST' ? bodyHooks(instance) : {};
+      for (const url of routePaths(name, relative, ignoresTrailingSlash(instance))) {
+        const handlerOfPath: RouteHandler = async (req, res) =>
+          this.isServed(name, req) ? handler(req, res) : (res as { callNotFound(): unknown }).callNotFound();
+        instance.route({ method, url, handler: handlerOfPath, ...hooks });
       }
     }
   }
 
-  /** Express accepts a trailing slash by itself, Fastify only with its option `ignoreTrailingSlash`. */
-  private routePaths(name: SessionRouteName, withTrailingSlash: boolean): string[] {
-    const { path } = SESSION_ROUTES[name];
-    const paths = [this.basePath + path, `${this.basePath}/:tenantId${path}`];
-    return withTrailingSlash ? paths.flatMap((each) => [each, `${each}/`]) : paths;
+  /**
+   * Returns whether a request is one for a route. Routers match more loosely than we do; other spellings of the path are
+   * the application's, or a 404.
+   */
+  private isServed(name: SessionRouteName, req: unknown): boolean {
+    const { method, url, originalUrl = url } = req as IncomingRequestSource;
+    const isMethod = (method === 'HEAD' ? 'get' : method?.toLowerCase()) === SESSION_ROUTES[name].method;
+    if (!isMethod) return false;
+    const [routed, original] = [requestPath(url ?? ''), requestPath(originalUrl ?? '')];
+    if (isRoutePath(name, routed, this.basePath)) return true;
+    const isStripped = original !== routed && original.endsWith(routed);
+    return isStripped && isRoutePath(name, original, this.runtime.config.appInfo.apiBasePath);
   }
 
-  private createHandler(name: SessionRouteName, isFastify: boolean): RouteHandler {
-    const { errorResponder } = this.runtime;
-    const run = this.contexts.create(this.controller, this.controller[name], name);
+  private createHandler(name: SessionRouteName): RouteHandler {
+    const enhancers = { guards: true, interceptors: false, filters: true };
+    const run = this.contexts.create(
+      this.controller,
+      this.controller[name],
+      name,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      enhancers,
+    );
     return async (req, res, next) => {
-      const { request, response } = getExchange(req, res);
-      // The framework's router matches more loosely than we do; other paths are the application's, or a 404.
-      if (!isRoutePath(name, requestPath(request.getOriginalURL()), this.basePath)) {
-        return isFastify ? (res as { callNotFound(): unknown }).callNotFound() : next?.();
-      }
-      ensureRequestState(req).errorResponder = errorResponder;
+      const { response } = getExchange(req, res);
+      ensureRequestState(req).errorResponder = this.runtime.errorResponder;
+      this.checkPrefix(req);
       try {
         const body: unknown = await run(req, res, next);
         response.sendJSONResponse(body);
       } catch (error) {
         if (response.isSent) return res;
-        if (isFastify || next === undefined) throw error; // Fastify's error handler is Nest's
+        if (next === undefined) throw error; // Fastify's error handler is Nest's
         next(error);
       }
       return res;
     };
   }
 
-  /** The base path as requests arrive here, after a gateway has stripped its prefix. */
-  private get basePath(): string {
-    const { apiBasePath, apiGatewayPath } = this.runtime.config.appInfo;
-    return apiBasePath.slice(apiGatewayPath.length);
+  private checkPrefix(req: unknown): void {
+    const { url, originalUrl = url } = req as IncomingRequestSource;
+    const [routed, original] = [requestPath(url ?? ''), requestPath(originalUrl ?? '')];
+    if (original === routed || !original.endsWith(routed)) return;
+    const advice = this.adviseOnPrefix(original.slice(0, -routed.length));
+    if (advice !== undefined) this.warning.warn(advice);
   }
+
+  /** @returns undefined if the paths of the cookies hold the prefix that clients see in front of our routes */
+  private adviseOnPrefix(prefix: string): string | undefined {
+    const { apiGatewayPath, apiBasePath } = this.runtime.config.appInfo;
+    if (apiGatewayPath.endsWith(prefix) || apiBasePath.startsWith(`${prefix}/`)) return undefined;
+    return (
+      `This application is reached below ${prefix}, but the path of the refresh cookie is ${this.runtime.config.refreshTokenPath}, ` +
+      `so browsers never send it to the refresh route. Set appInfo.apiGatewayPath: '${apiGatewayPath}${prefix}'`
+    );
+  }
+}
+
+/** With and without a trailing slash; Fastify refuses the second one where it ignores such a slash by itself. */
+function routePaths(name: SessionRouteName, basePath: string, ignoresSlash = false): string[] {
+  const { path } = SESSION_ROUTES[name];
+  const paths = [basePath + path, `${basePath}/:tenantId${path}`];
+  return ignoresSlash ? paths : paths.flatMap((each) => [each, `${each}/`]);
 }
 
 function ignoresTrailingSlash({ initialConfig }: FastifyServer): boolean {

@@ -1,24 +1,12 @@
-import 'reflect-metadata';
 import type { SessionClaimValidator } from './claims/claim-validator.js';
 import type { VerifySessionOptions } from './sessions/recipe.interface.js';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { SessionClaim } from './claims/session-claim.js';
+import { combinedRules, recordRules } from './rules/route-rules.js';
+import { setupError } from './rules/setup-error.js';
 import type { SessionContainer } from './sessions/session-container.js';
 import { findRequestState } from './sessions/request-state.js';
 import type { JsonObject } from './util/json.js';
-
-const RULES = Symbol('nest-sessions:route-rules');
-
-/** The rules that decorators recorded on one class or handler. */
-interface RecordedRules {
-  readonly isPublic?: boolean;
-  readonly options?: VerifySessionOptions;
-  readonly claimValidators?: readonly SessionClaimValidator[];
-}
-
-/** The rules of one route. */
-export type RouteRules =
-  { readonly isPublic: true } | { readonly isPublic: false; readonly options: VerifySessionOptions };
 
 const OPTION_TYPES: Readonly<Record<keyof VerifySessionOptions, 'boolean' | 'function'>> = {
   antiCsrfCheck: 'boolean',
@@ -26,30 +14,6 @@ const OPTION_TYPES: Readonly<Record<keyof VerifySessionOptions, 'boolean' | 'fun
   checkDatabase: 'boolean',
   overrideGlobalClaimValidators: 'function',
 };
-
-type Target = object;
-
-/** Adds rules to a class or handler. Several decorators on one target add up. */
-export function recordRules(rules: RecordedRules): ClassDecorator & MethodDecorator {
-  return (target: object, _name?: string | symbol, descriptor?: PropertyDescriptor): void => {
-    const subject: unknown = descriptor === undefined ? target : descriptor.value;
-    if (typeof subject !== 'function')
-      throw new TypeError('Session decorators stand on classes and methods only');
-    const combined = combine(recordedRules(subject), rules);
-    assertNoContradiction(combined, subject.name);
-    Reflect.defineMetadata(RULES, combined, subject);
-  };
-}
-
-/** One of two contradicting decorators would silently have no effect. */
-function assertNoContradiction({ isPublic, options, claimValidators }: RecordedRules, where: string): void {
-  if (isPublic === true && (options !== undefined || claimValidators !== undefined)) {
-    throw new TypeError(
-      `@PublicAccess on ${where} stands beside a decorator that asks for a session: a public route never looks for one. ` +
-        'Remove one of them; @OptionalSession is for routes that work with and without.',
-    );
-  }
-}
 
 /** Throws when the class is defined, so that an option without effect never reaches a request. */
 export function assertVerifySessionOptions(options: VerifySessionOptions): void {
@@ -66,62 +30,6 @@ export function assertVerifySessionOptions(options: VerifySessionOptions): void 
       throw new TypeError(`@VerifySession: ${name} must be a ${type}, not ${JSON.stringify(value)}`);
     }
   }
-}
-
-/**
- * Returns the rules of a route. Options of the handler win over options of the class; claim validators of both add up. A
- * handler that requires a session overrides a public class; validators need a session, so they make an optional one
- * required. A class relates to the class that it extends as a handler does to its class.
- */
-export function resolveRouteRules(controller: Target, handler: Target): RouteRules {
-  const {
-    isPublic,
-    options = {},
-    claimValidators = [],
-  } = narrow(classRules(controller), recordedRules(handler));
-  if (isPublic === true) return { isPublic };
-  if (claimValidators.length === 0) return { isPublic: false, options };
-  return {
-    isPublic: false,
-    options: {
-      ...options,
-      sessionRequired: true,
-      overrideGlobalClaimValidators: async (global, session, userContext) => {
-        const replaced = await options.overrideGlobalClaimValidators?.(global, session, userContext);
-        return [...(replaced ?? global), ...claimValidators];
-      },
-    },
-  };
-}
-
-/** Combines the rules of an outer target, such as a class, with those of an inner one, such as its handler. */
-function narrow(outer: RecordedRules, inner: RecordedRules): RecordedRules {
-  const needsSession = inner.options !== undefined || inner.claimValidators !== undefined;
-  const isPublic = inner.isPublic ?? (outer.isPublic === true && !needsSession);
-  return { ...combine(outer, inner), isPublic };
-}
-
-function combine(before: RecordedRules, added: RecordedRules): RecordedRules {
-  const claimValidators = [...(before.claimValidators ?? []), ...(added.claimValidators ?? [])];
-  const options = { ...before.options, ...added.options };
-  return {
-    ...before,
-    ...added,
-    ...(before.options || added.options ? { options } : {}),
-    ...(claimValidators.length > 0 ? { claimValidators } : {}),
-  };
-}
-
-/** Returns the rules of a class, including those of its parents. */
-function classRules(target: Target): RecordedRules {
-  const parent: unknown = Object.getPrototypeOf(target);
-  return typeof parent === 'function'
-    ? narrow(classRules(parent), recordedRules(target))
-    : recordedRules(target);
-}
-
-function recordedRules(target: Target): RecordedRules {
-  return (Reflect.getOwnMetadata(RULES, target) as RecordedRules | undefined) ?? {};
 }
 
 /**
@@ -216,7 +124,8 @@ export function Session(what?: SessionProperty | SessionClaim<unknown>): Paramet
   return InjectSession(what);
 }
 
-const GUARDED_CALLS = Symbol('nest-sessions:calls');
+/** Shared by all copies of the package in one process. */
+const GUARDED_CALLS = Symbol.for('nest-sessions:calls');
 
 /** The decision of the guard about one handler. */
 interface GuardedCall {
@@ -250,13 +159,14 @@ function recordedCalls(carrier: object): CallsByHandler | undefined {
 
 function findSession(context: ExecutionContext): SessionContainer | undefined {
   const call = findGuardedCall(context);
-  if (call === undefined) {
-    throw new Error(
-      `@Session() on ${context.getClass().name}.${context.getHandler().name}: no SessionGuard ran for this route. ` +
-        'Put @UseGuards(SessionGuard) on it or register the guard as APP_GUARD.',
-    );
-  }
-  return call.session;
+  if (call !== undefined) return call.session;
+  const [controller, handler] = [context.getClass(), context.getHandler()];
+  // A call that carries no object, such as a message of a queue, has no place for the guard's decision.
+  if (combinedRules(controller, handler).isPublic === true) return undefined;
+  throw setupError(
+    `@Session() on ${controller.name}.${handler.name}: no SessionGuard ran for this route. ` +
+      "Put @UseGuards(SessionGuard) on it or close every route with SessionModule.forRoot({ guard: 'global' }).",
+  );
 }
 
 /**

@@ -1,6 +1,7 @@
 import { Inject, Injectable, RequestMethod, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { METHOD_METADATA } from '@nestjs/common/constants.js';
-import { resolveRouteRules, type RouteRules } from './session.decorators.js';
+import { resolveRouteRules, type RouteRules } from './rules/route-rules.js';
+import { SESSION_GUARD } from './rules/handler-guards.js';
 import { UnauthorisedError } from './errors.js';
 import { findGraphqlRequest, unknownContext } from './graphql/graphql-context.js';
 import type { SessionContainer } from './sessions/session-container.js';
@@ -24,6 +25,11 @@ import type { RequestAndResponse } from './http/create-exchange.js';
  */
 @Injectable()
 export class SessionGuard implements CanActivate {
+  static {
+    // Marks this class and those that extend it, for the check of the rules at the start.
+    Object.defineProperty(this.prototype, SESSION_GUARD, { value: true });
+  }
+
   private readonly rules = new WeakMap<object, WeakMap<object, RouteRules>>();
 
   constructor(
@@ -83,21 +89,31 @@ export class SessionGuard implements CanActivate {
    */
   protected passWithoutSession(context: ExecutionContext): true {
     if (context.getType<string>() === 'http') {
-      this.markGuarded(ensureRequestState(this.getRequestAndResponse(context).req));
+      const state = this.findState(context);
+      if (state !== undefined) this.markGuarded(state);
     } else {
       this.shared.remember(context, undefined, () => this.getRequestAndResponse(context));
     }
     return true;
   }
 
+  /** Returns the state of a request; undefined for a call that has none, such as a webhook's that a library passes on. */
+  private findState(context: ExecutionContext): RequestState | undefined {
+    const { req } = this.getRequestAndResponse(context);
+    return typeof req === 'object' && req !== null && Object.isExtensible(req)
+      ? ensureRequestState(req)
+      : undefined;
+  }
+
   private activateRoute(context: ExecutionContext, rules: RouteRules): boolean | Promise<boolean> {
-    const { req, res } = this.getRequestAndResponse(context);
-    const state = ensureRequestState(req);
     if (rules.isPublic) {
+      const known = this.findState(context);
       // A global guard also passes the routes of another module, which sends its own error responses.
-      this.markGuarded(state, state.errorResponder);
+      if (known !== undefined) this.markGuarded(known, known.errorResponder);
       return true;
     }
+    const { req, res } = this.getRequestAndResponse(context);
+    const state = ensureRequestState(req);
     this.markGuarded(state); // before the verification, because it may fail
     const found = this.runtime.verifyRequest(this.runtime.createRequest(req, res), rules.options);
     const pass = (session: SessionContainer | undefined): boolean => {

@@ -5,6 +5,7 @@ import {
   Module,
   type ConfigurableModuleAsyncOptions,
   type ConfigurableModuleCls,
+  type NestModule,
   type OnApplicationShutdown,
   type OnModuleInit,
   type Provider,
@@ -17,6 +18,8 @@ import { SessionEvents } from './events/session-events.js';
 import { Telemetry } from './events/telemetry.js';
 import { SharedSessions } from './graphql/shared-sessions.js';
 import { TokenTransport } from './http/token-transport.js';
+import { globalGuardProviders } from './rules/global-guard.js';
+import { UnguardedRules } from './rules/unguarded-rules.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS, SESSION_RUNTIME } from './session.constants.js';
 import { SessionController, SessionRoutes } from './session.controller.js';
 import { SessionExceptionFilter } from './session.filter.js';
@@ -51,6 +54,12 @@ export interface SessionModuleExtras {
    * `SessionModule`. Default true; false if one application has several session modules.
    */
   isGlobal?: boolean;
+  /**
+   * `'global'` closes every route of the application: `SessionGuard` runs for all of them, and `@PublicAccess()` and
+   * `@OptionalSession()` open routes one by one. The module's own routes stay as they are. By default the guard runs where
+   * the application binds it.
+   */
+  guard?: 'global' | undefined;
 }
 
 const definition = new ConfigurableModuleBuilder<SessionModuleOptions>({
@@ -59,9 +68,10 @@ const definition = new ConfigurableModuleBuilder<SessionModuleOptions>({
 })
   .setClassMethodName('forRoot')
   .setFactoryMethodName('createSessionOptions')
-  .setExtras<SessionModuleExtras>({ isGlobal: true }, (module, { isGlobal }) => ({
+  .setExtras<SessionModuleExtras>({ isGlobal: true, guard: undefined }, (module, { isGlobal, guard }) => ({
     ...module,
     global: isGlobal ?? true,
+    providers: [...(module.providers ?? []), ...globalGuardProviders(guard)],
   }))
   .build();
 
@@ -198,6 +208,7 @@ const SESSION_PROVIDERS: Provider[] = [
   SessionController,
   SessionRoutes,
   SessionLifecycle,
+  UnguardedRules,
 ];
 
 function createRecipeDependencies(
@@ -262,4 +273,13 @@ function createVerifier(
     SESSION_RUNTIME,
   ],
 })
-export class SessionModule extends SessionConfigurableModule {}
+export class SessionModule extends SessionConfigurableModule implements NestModule {
+  constructor(private readonly routes: SessionRoutes) {
+    super();
+  }
+
+  /** Nest calls it after it has added its body parsers, and before the middleware of modules. */
+  configure(): void {
+    this.routes.ignoreBodyErrors();
+  }
+}

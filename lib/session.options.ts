@@ -11,7 +11,14 @@ import {
   type SessionFeatures,
 } from './options/feature-options.js';
 import { OBSERVABILITY_OPTIONS, type ObservabilityOptions } from './options/observability-options.js';
-import { callback, hasMethod, numberBetween, objectWith, wholeNumber } from './options/option-checks.js';
+import {
+  callback,
+  hasMethod,
+  numberBetween,
+  objectWith,
+  oneOf,
+  wholeNumber,
+} from './options/option-checks.js';
 import {
   defaultsOf,
   group,
@@ -144,6 +151,13 @@ export const MODULE_OPTIONS = {
    * @defaultValue 30
    */
   socketRenewalGraceSec: option(numberBetween(0, 3600), 30),
+  /**
+   * What happens at the start if a handler has session decorators that no `SessionGuard` will read, so that it would be open:
+   * `error` stops the start, `warn` logs the handlers. A handler for which that cannot be decided before a request is always
+   * a warning.
+   * @defaultValue `error`
+   */
+  unguardedRules: option(oneOf('error', 'warn'), 'error'),
 };
 
 /** Every option name of `SessionModule`. */

@@ -4,12 +4,12 @@ import type { ClaimValidationError } from './errors.js';
 import type { SessionLifetime } from './options/feature-options.js';
 import { SESSION_RUNTIME } from './session.constants.js';
 import type { NewSessionInput } from './sessions/create.js';
+import type { VerifySessionOptions } from './sessions/recipe.interface.js';
 import type {
   CreateJWTResult,
   JWKS,
   OpenIdDiscoveryConfiguration,
-  VerifySessionOptions,
-} from './sessions/recipe.interface.js';
+} from './sessions/stored-sessions.interface.js';
 import type { SessionContainer } from './sessions/session-container.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import { SessionsByHandle, type WithUserContext } from './sessions/sessions-by-handle.js';

@@ -85,6 +85,19 @@ async function checkNamesOfClasses() {
   }
 }
 
+/** Type-checks the declarations of all doors without `skipLibCheck`, as some users do. */
+function checkDeclarations() {
+  const doors = Object.values(manifest.exports).flatMap(({ types }) => (types ? [join(root, types)] : []));
+  const options = ['--noEmit', '--strict', '--skipLibCheck', 'false', '--types', 'node', '--ignoreConfig'];
+  const target = ['--module', 'nodenext', '--target', 'es2022', '--experimentalDecorators'];
+  const { stdout } = spawnSync(
+    execPath,
+    [join(root, 'node_modules/typescript/bin/tsc'), ...options, ...target, ...doors],
+    { cwd: root, encoding: 'utf8' },
+  );
+  problems.push(...stdout.split('\n').filter((line) => line.startsWith('dist/')));
+}
+
 /** Checks that all doors use the same classes: the main door accepts a store of `nest-sessions/core`. */
 async function checkOneCopy() {
   const [main, core] = await Promise.all(
@@ -122,6 +135,7 @@ try {
 
 await checkNamesOfClasses();
 await checkOneCopy();
+checkDeclarations();
 for (const file of REQUIRED) if (!files.includes(file)) problems.push(`${file} is missing`);
 for (const file of files.filter((path) => UNWANTED.test(path)))
   problems.push(`${file} does not belong there`);

@@ -1,3 +1,4 @@
+import type { ClaimValidationError } from '../errors.js';
 import { isJsonObject } from '../util/json.js';
 
 /** The `message` in the reason of a built-in validator that failed. Clients compare these texts. */
@@ -32,4 +33,16 @@ export function isUndecided(reason: unknown): boolean {
     default:
       return false;
   }
+}
+
+/**
+ * Returns a failure without the values in its reason: the `expected…` ones and `actualValue`, also in the parts of a
+ * composed validator. The response to a caller may not show which role would open a route (S079).
+ */
+export function withoutValues({ id, reason }: ClaimValidationError): ClaimValidationError {
+  if (reason === undefined || !isJsonObject(reason)) return { id, reason };
+  const kept = Object.entries(reason).filter(([name]) => !/^(expected|actualValue$)/.test(name));
+  const { failed, ...rest } = Object.fromEntries(kept);
+  const parts = Array.isArray(failed) ? { failed: failed.map((part) => withoutValues(part as never)) } : {};
+  return { id, reason: { ...rest, ...parts } };
 }

@@ -91,7 +91,7 @@ export type {
   RegeneratedAccessToken,
   SessionOwner,
   ValidateClaimsForSessionHandleResult,
-} from '../sessions/recipe.interface.js';
+} from '../sessions/stored-sessions.interface.js';
 export type { ApiOptions, GeneralErrorResponse } from '../sessions/session-api.js';
 export type { ErrorMessageHandler } from '../sessions/error-responder.js';
 export type { ClaimConfig, TimestampedClaim } from '../claims/timestamped-claim.js';

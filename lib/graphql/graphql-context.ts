@@ -1,14 +1,32 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import type { ModuleRef } from '@nestjs/core';
 import type { RequestAndResponse } from '../http/create-exchange.js';
+import { setupError } from '../rules/setup-error.js';
 import { readMember } from '../util/json.js';
 
 /** The injection token of the options of `@nestjs/graphql`, which we do not import. */
 const GRAPHQL_OPTIONS = 'GqlModuleOptions';
 
-/** Returns the context value that the resolvers of one operation share, the third argument of a resolver. */
+/**
+ * Returns the context value that the resolvers of one operation share. It stands before the `info` argument: third for a
+ * field, second for a reference of a federated graph and for the type of an object, which have no arguments. Where a call
+ * has no `info`, it is the argument that carries a request or a connection.
+ */
 export function findGraphqlContext(context: ArgumentsHost): unknown {
-  return context.getArgByIndex<unknown>(2);
+  const args = context.getArgs<unknown[]>();
+  const info = args.findLastIndex(isResolveInfo);
+  if (info > 0) return args[info - 1];
+  return args.length > 2 && args[2] !== undefined ? args[2] : args.findLast(carriesRequest);
+}
+
+function isResolveInfo(value: unknown): boolean {
+  return (
+    ['fieldName', 'operation', 'path'].filter((name) => readMember(value, name) !== undefined).length > 1
+  );
+}
+
+function carriesRequest(value: unknown): boolean {
+  return ['req', 'request', 'reply', 'extra'].some((name) => typeof readMember(value, name) === 'object');
 }
 
 /**
@@ -49,7 +67,7 @@ export function findGraphqlRequest(context: ArgumentsHost): RequestAndResponse {
 
 /** Returns the error for a context in which no request can be found. */
 export function unknownContext(type: string, remedy: string): Error {
-  return new Error(`SessionGuard does not know how to find a session in a "${type}" context: ${remedy}`);
+  return setupError(`it does not know how to find a session in a "${type}" context: ${remedy}`);
 }
 
 /**
@@ -66,8 +84,8 @@ export function assertOwnRequest({ req, res }: RequestAndResponse): void {
   // An object that an application made by hand of a request is of another class, and passes.
   const isForeign = !wrapsRequest(own, answered) && isOfSameKind(own, answered);
   if (!isForeign && readMember(response, 'writableEnded') !== true) return;
-  throw new Error(
-    'SessionGuard found the request of another operation: the context value of GraphQL is shared by several requests. ' +
+  throw setupError(
+    'it found the request of another operation: the context value of GraphQL is shared by several requests. ' +
       'Set the option context to a function that returns a new object each time',
   );
 }
@@ -106,7 +124,10 @@ function firstObject(...candidates: unknown[]): unknown {
 
 /** Returns whether a handler resolves a field of an object (`@ResolveField()`) and not one of a query, mutation or subscription. */
 export function isNestedField(context: ArgumentsHost): boolean {
-  const info = context.getType<string>() === 'graphql' ? context.getArgByIndex<unknown>(3) : undefined;
+  const info =
+    context.getType<string>() === 'graphql'
+      ? context.getArgs<unknown[]>().findLast(isResolveInfo)
+      : undefined;
   return readMember(readMember(info, 'path'), 'prev') !== undefined;
 }
 

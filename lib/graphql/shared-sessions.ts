@@ -1,6 +1,7 @@
 import { Inject, Injectable, type ExecutionContext } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import { rememberCall, type RouteRules } from '../session.decorators.js';
+import type { RouteRules } from '../rules/route-rules.js';
+import { rememberCall } from '../session.decorators.js';
 import { UnauthorisedError } from '../errors.js';
 import {
   assertOwnRequest,
@@ -64,7 +65,8 @@ export class SharedSessions {
     session: SessionContainer | undefined,
     find: () => RequestAndResponse,
   ): void {
-    rememberCall(findCarrier(context) ?? find().req, context, { session });
+    const carrier = findCarrier(context) ?? (session === undefined ? findArgument(context) : find().req);
+    if (carrier !== undefined) rememberCall(carrier, context, { session });
   }
 
   private async resolveSession(
@@ -109,7 +111,16 @@ function findCarrier(context: ExecutionContext): object | undefined {
   const type: string = context.getType();
   const carrier =
     type === 'graphql' ? findGraphqlContext(context) : type === 'ws' ? findClient(context) : undefined;
-  return typeof carrier === 'object' && carrier !== null ? carrier : undefined;
+  return typeof carrier === 'object' && carrier !== null && Object.isExtensible(carrier)
+    ? carrier
+    : undefined;
+}
+
+/** Returns an argument to keep a decision on that needs no request: messages of queues and webhooks have none. */
+function findArgument(context: ExecutionContext): unknown {
+  return context
+    .getArgs<unknown[]>()
+    .find((each) => typeof each === 'object' && each !== null && Object.isExtensible(each));
 }
 
 function findClient(context: ExecutionContext): unknown {

@@ -25,18 +25,34 @@ const MISSING = 'CUSTOM_HEADER_MISSING';
 
 describe('anti-CSRF when a session is verified', () => {
   it.each<VerifyRow>([
-    ['T45 checks the token on POST', 'VIA_TOKEN', 'post', 'cookie', undefined, false, true],
-    ['T47 does not on GET', 'VIA_TOKEN', 'get', 'cookie', undefined, false, false],
-    ['T48 does on GET when the route asks', 'VIA_TOKEN', 'get', 'cookie', true, false, true],
-    ['T49 does not on POST when the route declines', 'VIA_TOKEN', 'post', 'cookie', false, false, false],
-    ['T50 does on HEAD', 'VIA_TOKEN', 'head', 'cookie', undefined, false, true],
+    ['checks the token on POST (T45)', 'VIA_TOKEN', 'post', 'cookie', undefined, false, true],
+    ['does not on GET (T47)', 'VIA_TOKEN', 'get', 'cookie', undefined, false, false],
+    ['does on GET when the route asks (T48)', 'VIA_TOKEN', 'get', 'cookie', true, false, true],
+    ['does not on POST when the route declines (T49)', 'VIA_TOKEN', 'post', 'cookie', false, false, false],
+    ['does on HEAD (T50)', 'VIA_TOKEN', 'head', 'cookie', undefined, false, true],
     ['does not let a rid header replace the token', 'VIA_TOKEN', 'post', 'cookie', undefined, true, true],
-    ['T51 never checks bearer tokens', 'VIA_TOKEN', 'post', 'header', true, false, false],
-    ['T51 never, with custom header', 'VIA_CUSTOM_HEADER', 'post', 'header', true, false, false],
-    ['T52 wants the custom header on POST', 'VIA_CUSTOM_HEADER', 'post', 'cookie', undefined, false, MISSING],
-    ['T52 is satisfied by it', 'VIA_CUSTOM_HEADER', 'post', 'cookie', undefined, true, false],
-    ['T53 wants nothing without a token', 'VIA_CUSTOM_HEADER', 'post', undefined, true, false, false],
-    ['T54 wants nothing when the route declines', 'VIA_CUSTOM_HEADER', 'post', 'cookie', false, false, false],
+    ['never checks bearer tokens (T51)', 'VIA_TOKEN', 'post', 'header', true, false, false],
+    ['never, with custom header (T51)', 'VIA_CUSTOM_HEADER', 'post', 'header', true, false, false],
+    [
+      'wants the custom header on POST (T52)',
+      'VIA_CUSTOM_HEADER',
+      'post',
+      'cookie',
+      undefined,
+      false,
+      MISSING,
+    ],
+    ['is satisfied by it (T52)', 'VIA_CUSTOM_HEADER', 'post', 'cookie', undefined, true, false],
+    ['wants nothing without a token (T53)', 'VIA_CUSTOM_HEADER', 'post', undefined, true, false, false],
+    [
+      'wants nothing when the route declines (T54)',
+      'VIA_CUSTOM_HEADER',
+      'post',
+      'cookie',
+      false,
+      false,
+      false,
+    ],
     ['wants nothing on GET', 'VIA_CUSTOM_HEADER', 'get', 'cookie', undefined, false, false],
     [
       'wants the header on GET when the route asks',
@@ -48,7 +64,7 @@ describe('anti-CSRF when a session is verified', () => {
       MISSING,
     ],
     [
-      'T56 passes the flag on where the mode checks nothing',
+      'passes the flag on where the mode checks nothing (T56)',
       'NONE',
       'post',
       'cookie',
@@ -65,12 +81,12 @@ describe('anti-CSRF when a session is verified', () => {
 
 describe('anti-CSRF when a session is refreshed', () => {
   it.each<RefreshRow>([
-    ['T132 is off for bearer tokens', 'VIA_TOKEN', 'header', false, true],
+    ['is off for bearer tokens (T132)', 'VIA_TOKEN', 'header', false, true],
     ['is off for bearer tokens without custom header', 'VIA_CUSTOM_HEADER', 'header', false, true],
-    ['T129 is left to the core under VIA_TOKEN', 'VIA_TOKEN', 'cookie', false, false],
+    ['is left to the core under VIA_TOKEN (T129)', 'VIA_TOKEN', 'cookie', false, false],
     ['cannot be switched off by a rid header under VIA_TOKEN', 'VIA_TOKEN', 'cookie', true, false],
-    ['T143 fails without the custom header', 'VIA_CUSTOM_HEADER', 'cookie', false, MISSING],
-    ['T144 is off when the custom header is there', 'VIA_CUSTOM_HEADER', 'cookie', true, true],
+    ['fails without the custom header (T143)', 'VIA_CUSTOM_HEADER', 'cookie', false, MISSING],
+    ['is off when the custom header is there (T144)', 'VIA_CUSTOM_HEADER', 'cookie', true, true],
     ['is nothing to switch off under NONE', 'NONE', 'cookie', false, false],
   ])('%s', (_title, mode, transferMethod, hasCustomHeader, outcome) => {
     expect(decideAntiCsrfOnRefresh({ mode, transferMethod, hasCustomHeader })).toEqual(

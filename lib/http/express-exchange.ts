@@ -10,8 +10,6 @@ export interface ExpressResponseSource {
   setHeader(name: string, value: string | readonly string[]): unknown;
   removeHeader(name: string): void;
   end(text?: string): unknown;
-  /** Express only. */
-  json?(body: unknown): unknown;
 }
 
 /** The port over Express, and over a bare `node:http` server. */
@@ -52,13 +50,12 @@ class ExpressResponse implements HttpResponse {
 
   sendJSONResponse(body: unknown): void {
     if (this.isSent) return;
+    const text = JSON.stringify(body) ?? '';
     this.original.statusCode = this.statusCode;
-    if (this.original.json) {
-      this.original.json(body);
-    } else {
-      this.original.setHeader('Content-Type', 'application/json; charset=utf-8');
-      this.original.end(JSON.stringify(body));
-    }
+    // Not `res.json`: settings and middleware of the application change what it sends.
+    this.original.setHeader('Content-Type', 'application/json; charset=utf-8');
+    this.original.setHeader('Content-Length', String(Buffer.byteLength(text)));
+    this.original.end(text);
   }
 }
 

@@ -98,7 +98,8 @@ export const APP_INFO_OPTIONS = {
    */
   websiteBasePath: option(text(normalisePath), '/auth'),
   /**
-   * Prefix that an API gateway strips before the request arrives; it becomes part of cookie paths and the issuer.
+   * Prefix that clients see and the session routes do not: a gateway, a middleware, Fastify's `rewriteUrl` or the mount point of
+   * an Express application takes it off. It becomes part of cookie paths and the issuer.
    * @defaultValue none
    */
   apiGatewayPath: option(text(normalisePath), ''),

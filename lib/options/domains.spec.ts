@@ -95,13 +95,13 @@ describe('what a person writes as a path', () => {
 
 describe('what a person writes as a cookie domain', () => {
   it.each([
-    ['T250: testDomain', 'testDomain', 'testdomain'],
-    ['T251: a whole URL', 'http://api.x.com:8080/p?q#h', 'api.x.com'],
-    ['T251: a leading dot', '.x.com/', '.x.com'],
-    ['T251: localhost with a dot', '.localhost:8080', 'localhost'],
-    ['T251: an address with a dot', '.127.0.0.1', '127.0.0.1'],
-    ['T251: a space before the dot', ' .x.com', 'x.com'],
-    ['Q23: an IPv6 address', '.[::1]:80', '[::1]'],
+    ['testDomain (T250)', 'testDomain', 'testdomain'],
+    ['a whole URL (T251)', 'http://api.x.com:8080/p?q#h', 'api.x.com'],
+    ['a leading dot (T251)', '.x.com/', '.x.com'],
+    ['localhost with a dot (T251)', '.localhost:8080', 'localhost'],
+    ['an address with a dot (T251)', '.127.0.0.1', '127.0.0.1'],
+    ['a space before the dot (T251)', ' .x.com', 'x.com'],
+    ['an IPv6 address (Q23)', '.[::1]:80', '[::1]'],
   ])('%s', (_title, text, scope) => {
     expect(normaliseSessionScope(text)).toBe(scope);
   });

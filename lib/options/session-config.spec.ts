@@ -59,9 +59,10 @@ describe('the configuration of an application that only says where it lives', ()
       accessTokenPath: '/',
       refreshTokenPath: '/auth/session/refresh',
       useDynamicAccessTokenSigningKey: true,
-      jwksRefreshIntervalSec: 14_400,
+      jwksRefreshIntervalSec: 60,
       sessionExpiredStatusCode: 401,
       invalidClaimStatusCode: 403,
+      showClaimValues: false,
       exposeAccessTokenToFrontendInCookieBasedAuth: false,
       antiCsrf: 'default',
     });
@@ -282,19 +283,19 @@ describe('functions among the options', () => {
 
 describe('bad options', () => {
   it.each([
-    ['T256: no appInfo', {}, 'appInfo'],
+    ['no appInfo (T256)', {}, 'appInfo'],
     ['appInfo as text', { appInfo: 'x' }, 'appInfo'],
-    ['T256: no apiDomain', withAppInfo({ apiDomain: undefined }), 'appInfo.apiDomain'],
-    ['T256: no appName', withAppInfo({ appName: undefined }), 'appInfo.appName'],
+    ['no apiDomain (T256)', withAppInfo({ apiDomain: undefined }), 'appInfo.apiDomain'],
+    ['no appName (T256)', withAppInfo({ appName: undefined }), 'appInfo.appName'],
     ['an empty appName', withAppInfo({ appName: ' ' }), 'appInfo.appName'],
     [
-      'T256: neither origin nor websiteDomain',
+      'neither origin nor websiteDomain (T256)',
       withAppInfo({ websiteDomain: undefined }),
       'appInfo.websiteDomain',
     ],
     ['a bad apiDomain', withAppInfo({ apiDomain: '/x' }), 'appInfo.apiDomain'],
     ['an apiDomain without a site', withAppInfo({ apiDomain: 'http://intranet' }), 'appInfo.apiDomain'],
-    ['Q18: an ftp apiDomain', withAppInfo({ apiDomain: 'ftp://x.com' }), 'appInfo.apiDomain'],
+    ['an ftp apiDomain (Q18)', withAppInfo({ apiDomain: 'ftp://x.com' }), 'appInfo.apiDomain'],
     [
       'an apiDomain that is a URL object',
       withAppInfo({ apiDomain: new URL('https://x.com') }),
@@ -308,17 +309,17 @@ describe('bad options', () => {
     ['a bad website path', withAppInfo({ websiteBasePath: 'ftp://x.com' }), 'appInfo.websiteBasePath'],
     ['an unknown name in appInfo', withAppInfo({ apiDomian: 'x' }), 'appInfo.apiDomian'],
     ['an unknown name', withOptions({ cookieSamesite: 'lax' }), 'cookieSamesite'],
-    ['T248: cookieSameSite', withOptions({ cookieSameSite: 'laxx' }), 'cookieSameSite'],
+    ['cookieSameSite (T248)', withOptions({ cookieSameSite: 'laxx' }), 'cookieSameSite'],
     ['cookieSameSite as a boolean', withOptions({ cookieSameSite: true }), 'cookieSameSite'],
-    ['T249: antiCsrf', withOptions({ antiCsrf: 'RANDOM' }), 'antiCsrf'],
-    ['T250: an empty cookieDomain', withOptions({ cookieDomain: '' }), 'cookieDomain'],
-    ['T250: a cookieDomain of a scheme', withOptions({ cookieDomain: 'http://' }), 'cookieDomain'],
+    ['antiCsrf (T249)', withOptions({ antiCsrf: 'RANDOM' }), 'antiCsrf'],
+    ['an empty cookieDomain (T250)', withOptions({ cookieDomain: '' }), 'cookieDomain'],
+    ['a cookieDomain of a scheme (T250)', withOptions({ cookieDomain: 'http://' }), 'cookieDomain'],
     ['a cookieDomain elsewhere', withOptions({ cookieDomain: '.other.com' }), 'cookieDomain'],
-    ['S060: a public suffix as cookieDomain', withOptions({ cookieDomain: '.com' }), 'cookieDomain'],
+    ['a public suffix as cookieDomain (S060)', withOptions({ cookieDomain: '.com' }), 'cookieDomain'],
     ['an olderCookieDomain elsewhere', withOptions({ olderCookieDomain: 'other.com' }), 'olderCookieDomain'],
     ['an olderCookieDomain of a space', withOptions({ olderCookieDomain: ' ' }), 'olderCookieDomain'],
     [
-      'S066: cookiePartitioned without Secure',
+      'cookiePartitioned without Secure (S066)',
       withOptions({ cookiePartitioned: true, cookieSecure: false }),
       'cookiePartitioned',
     ],
@@ -359,10 +360,10 @@ describe('bad options', () => {
     ],
     ['no time between key fetches', withOptions({ jwksRefreshIntervalSec: 0 }), 'jwksRefreshIntervalSec'],
     ['NaN between key fetches', withOptions({ jwksRefreshIntervalSec: NaN }), 'jwksRefreshIntervalSec'],
-    ['Q21: a status below 300', withOptions({ sessionExpiredStatusCode: 200 }), 'sessionExpiredStatusCode'],
+    ['a status below 300 (Q21)', withOptions({ sessionExpiredStatusCode: 200 }), 'sessionExpiredStatusCode'],
     ['a status above 599', withOptions({ invalidClaimStatusCode: 600 }), 'invalidClaimStatusCode'],
     ['half a status', withOptions({ invalidClaimStatusCode: 403.5 }), 'invalidClaimStatusCode'],
-    ['T247: equal statuses', withOptions({ invalidClaimStatusCode: 401 }), 'invalidClaimStatusCode'],
+    ['equal statuses (T247)', withOptions({ invalidClaimStatusCode: 401 }), 'invalidClaimStatusCode'],
   ])('%s: one problem, at its option path', (_title, options, path) => {
     expect(problemsOf(options).map((problem) => problem.path)).toEqual([path]);
   });
@@ -462,7 +463,7 @@ describe('accepted corners', () => {
     expect(Object.keys(WIRE_OPTIONS)).toEqual(
       expect.arrayContaining(['appInfo', 'antiCsrf', 'cookiePartitioned']),
     );
-    expect(Object.keys(WIRE_OPTIONS)).toHaveLength(20);
+    expect(Object.keys(WIRE_OPTIONS)).toHaveLength(21);
   });
 });
 

@@ -175,10 +175,13 @@ export const WIRE_OPTIONS = {
    */
   useDynamicAccessTokenSigningKey: option(trueOrFalse, true),
   /**
-   * Seconds after which verification keys are fetched again; at least 1.
-   * @defaultValue 14,400 (4 hours)
+   * Age in seconds from which the keys of a remote core are fetched again before a token is judged; at least 1. A longer time
+   * than a minute counts as a minute, because a key that was removed at the core verifies for as long. One small request for each
+   * interval and process keeps them recent, so that no request waits for it. The embedded core has
+   * `signingKeyReloadIntervalSec`.
+   * @defaultValue 60
    */
-  jwksRefreshIntervalSec: option(seconds, 14_400),
+  jwksRefreshIntervalSec: option(seconds, 60),
 
   /**
    * Status of "sign in again" and "try refresh token"; 300 to 599. The browser client must know it.
@@ -190,6 +193,13 @@ export const WIRE_OPTIONS = {
    * @defaultValue 403
    */
   invalidClaimStatusCode: option(wholeNumber(300, 599), 403),
+  /**
+   * Whether the response to a failed claim check shows the values that were expected and found, as SuperTokens does. By default
+   * it shows the ids of the validators and why each failed, because an expected value names the role that opens the route.
+   * `errorHandlers.onInvalidClaim` gets the values in any case.
+   * @defaultValue false
+   */
+  showClaimValues: option(trueOrFalse, false),
 };
 
 /**

@@ -10,15 +10,13 @@ import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access
 import type { JsonObject } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
 import { toJsonObject } from './payload.js';
-import type { RecipeContext } from './recipe-dependencies.js';
-import type { RecipeInterface } from './recipe.interface.js';
+import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
-import type { SessionReports } from './session-reports.js';
 import { stateFromTokens } from './session-state.js';
 
 const CREATE = 'createNewSession';
 
-type CreateNewSessionInput = Parameters<RecipeInterface['createNewSession']>[0];
+type CreateNewSessionInput = RecipeInput<'createNewSession'>;
 
 /** The user who signs in, and the content of the session. */
 export interface NewSessionInput {
@@ -38,10 +36,7 @@ export interface NewSessionInput {
  * @see docs/protocol/sdk.md §5.1, whose step numbers stand beside the code
  */
 export class SessionCreation {
-  constructor(
-    private readonly context: RecipeContext,
-    private readonly reports: SessionReports,
-  ) {}
+  constructor(private readonly context: LiveRecipeContext) {}
 
   /**
    * Creates a session and writes its tokens to the response.
@@ -129,7 +124,7 @@ export class SessionCreation {
       input,
     );
     devices.remember(created.session.handle);
-    this.reports.note('session.created', created.session, input.userContext);
+    this.context.reports.note('session.created', created.session, input.userContext);
     return openSession(stateFromTokens(created, input.tenantId, lifetimes), this.context);
   }
 
@@ -154,7 +149,7 @@ export class SessionCreation {
     if (limit === undefined) return core.createSession(session, userContext);
     const result = await core.createSessionWithinLimit(session, limit, userContext);
     if (result.status === 'TOO_MANY_SESSIONS') throw new TooManySessionsError(userId, tenantId, limit.max);
-    this.reports.revoked(result.endedHandles, { userId }, userContext);
+    this.context.reports.revoked(result.endedHandles, { userId }, userContext);
     if (result.status === 'CREATION_FAILED') throw result.failure;
     return result.created;
   }

@@ -2,9 +2,7 @@ import { KeyedMutex } from '../util/keyed-mutex.js';
 import { ownWriteContext, type UserContext } from '../util/user-context.js';
 import { toJsonObject, WRITERS } from './payload.js';
 import type { RecipeContext } from './recipe-dependencies.js';
-import type { RecipeInterface, SessionInformation } from './recipe.interface.js';
-
-type Input<Name extends keyof RecipeInterface> = Parameters<RecipeInterface[Name]>[0];
+import type { SessionInformation, StoredInput } from './stored-sessions.interface.js';
 
 /** Reads and writes the server-side JSON of sessions, and with it the device that the option `devices` keeps there. */
 export class SessionData {
@@ -14,7 +12,7 @@ export class SessionData {
   constructor(private readonly context: RecipeContext) {}
 
   async getSessionInformation(
-    input: Input<'getSessionInformation'>,
+    input: StoredInput<'getSessionInformation'>,
   ): Promise<SessionInformation | undefined> {
     const { core, devices } = this.context;
     const found = await core.getSessionInformation(input.sessionHandle, input.userContext);
@@ -33,7 +31,7 @@ export class SessionData {
     };
   }
 
-  async updateSessionDataInDatabase(input: Input<'updateSessionDataInDatabase'>): Promise<boolean> {
+  async updateSessionDataInDatabase(input: StoredInput<'updateSessionDataInDatabase'>): Promise<boolean> {
     const { sessionHandle, userContext } = input;
     const { core, devices } = this.context;
     const data = toJsonObject(input.newSessionData ?? {}, 'newSessionData');
@@ -46,7 +44,7 @@ export class SessionData {
     });
   }
 
-  async mergeSessionDataInDatabase(input: Input<'mergeSessionDataInDatabase'>): Promise<boolean> {
+  async mergeSessionDataInDatabase(input: StoredInput<'mergeSessionDataInDatabase'>): Promise<boolean> {
     const { sessionHandle, userContext } = input;
     const { core, devices } = this.context;
     const update = toJsonObject(input.sessionDataUpdate, 'sessionDataUpdate');

@@ -11,7 +11,7 @@ import { ErrorResponder, type HandledError } from './error-responder.js';
 
 const request = new IncomingRequest({ method: 'GET', url: '/', headers: {} });
 const responder = new ErrorResponder({
-  config: { sessionExpiredStatusCode: 401, invalidClaimStatusCode: 403 },
+  config: { sessionExpiredStatusCode: 401, invalidClaimStatusCode: 403, showClaimValues: false },
   transport: {
     clearBoth: () => {
       throw new Error('called for an error that ends no session');

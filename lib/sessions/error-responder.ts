@@ -1,4 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
+import { withoutValues } from '../claims/claim-failure.js';
 import {
   CoreResponseError,
   CoreUnavailableError,
@@ -105,7 +106,10 @@ interface ErrorRule extends ErrorResponse {
 }
 
 export interface ErrorResponderDependencies {
-  readonly config: Pick<SessionConfig, 'sessionExpiredStatusCode' | 'invalidClaimStatusCode'>;
+  readonly config: Pick<
+    SessionConfig,
+    'sessionExpiredStatusCode' | 'invalidClaimStatusCode' | 'showClaimValues'
+  >;
   readonly transport: Pick<TokenTransport, 'clearBoth'>;
   readonly recipe: Pick<RecipeInterface, 'revokeSession'>;
   readonly handlers: {
@@ -183,7 +187,7 @@ export class ErrorResponder {
 
   private findRule(error: HandledError): ErrorRule {
     if (!SessionError.isSessionError(error)) return findOtherRule(error);
-    const { sessionExpiredStatusCode, invalidClaimStatusCode } = this.dependencies.config;
+    const { sessionExpiredStatusCode, invalidClaimStatusCode, showClaimValues } = this.dependencies.config;
     const code = error.type;
     switch (code) {
       case 'UNAUTHORISED': {
@@ -200,7 +204,8 @@ export class ErrorResponder {
           clearsTokens: true,
         };
       case 'INVALID_CLAIMS': {
-        const details = { claimValidationErrors: error.payload };
+        const claimValidationErrors = showClaimValues ? error.payload : error.payload.map(withoutValues);
+        const details = { claimValidationErrors };
         return { code, status: invalidClaimStatusCode, message: 'invalid claim', details };
       }
       case 'CLEAR_DUPLICATE_SESSION_COOKIES':

@@ -12,11 +12,8 @@ import { KeyedMutex } from '../util/keyed-mutex.js';
 import { LIFETIME_CLAIMS } from '../util/lifetime-claims.js';
 import type { UserContext } from '../util/user-context.js';
 import type { RecipeContext } from './recipe-dependencies.js';
-import type { RecipeInterface, RegeneratedAccessToken } from './recipe.interface.js';
-import type { SessionReports } from './session-reports.js';
+import type { RegeneratedAccessToken, StoredInput } from './stored-sessions.interface.js';
 import { readTokenPayload } from './session-state.js';
-
-type Input<Name extends keyof RecipeInterface> = Parameters<RecipeInterface[Name]>[0];
 
 /**
  * How long writers of one session wait for each other. One that waited too long goes on all the same: an embedded core keeps
@@ -29,12 +26,9 @@ export class SessionPayloads {
   // The core repeats the update of parallel writers until it succeeds; in one process they need not compete at all.
   private readonly writers = new KeyedMutex(WRITERS);
 
-  constructor(
-    private readonly context: RecipeContext,
-    private readonly reports: SessionReports,
-  ) {}
+  constructor(private readonly context: RecipeContext) {}
 
-  async mergeIntoAccessTokenPayload(input: Input<'mergeIntoAccessTokenPayload'>): Promise<boolean> {
+  async mergeIntoAccessTokenPayload(input: StoredInput<'mergeIntoAccessTokenPayload'>): Promise<boolean> {
     const { sessionHandle, userContext } = input;
     const { core, lifetimes } = this.context;
     const change = changeOfUpdate(toPayloadUpdate(input.accessTokenPayloadUpdate, lifetimes.claimNames));
@@ -44,7 +38,7 @@ export class SessionPayloads {
   }
 
   async regenerateAccessToken(
-    input: Input<'regenerateAccessToken'>,
+    input: StoredInput<'regenerateAccessToken'>,
   ): Promise<RegeneratedAccessToken | undefined> {
     const { lifetimes } = this.context;
     const { accessToken, currentAccessTokenPayload: current, userContext } = input;
@@ -62,7 +56,7 @@ export class SessionPayloads {
   }
 
   async recordAuthentication(
-    input: Input<'recordAuthentication'>,
+    input: StoredInput<'recordAuthentication'>,
   ): Promise<RegeneratedAccessToken | undefined> {
     const { lifetimes } = this.context;
     const { accessToken, userContext } = input;
@@ -74,7 +68,7 @@ export class SessionPayloads {
     const change = changeOfPayload(current, payload, [LIFETIME_CLAIMS.authTime]);
     const result = await this.regenerate(accessToken, payload, change, userContext);
     if (result.status !== 'OK') return undefined;
-    this.reports.note('session.reauthenticated', result.session, userContext);
+    this.context.reports.note('session.reauthenticated', result.session, userContext);
     return result;
   }
 

@@ -11,8 +11,9 @@ import { SystemClock, type Clock } from '../util/clock.js';
 import { provideClock, type UserContext } from '../util/user-context.js';
 import type { Devices } from './devices.js';
 import type { RateLimits } from './rate-limits.js';
-import type { RecipeInterface } from './recipe.interface.js';
 import type { SessionLifetimes } from './session-lifetimes.js';
+import type { SessionReports } from './session-reports.js';
+import type { StoredSessionFunctions } from './stored-sessions.interface.js';
 
 /** Completes the caller's user context, or makes one, with the sources that the module's own claims read from it. */
 export type PrepareContext = (userContext?: UserContext) => UserContext;
@@ -67,9 +68,10 @@ export abstract class RecipeDependencies {
 
 /** The parts of a recipe, and the recipe itself: with its overrides, so that a replaced function changes its siblings. */
 export interface RecipeContext extends RecipeDependencies {
-  readonly recipe: RecipeInterface;
-  /** Returns whether an override or a class replaces one of the library's own functions. */
-  isReplaced(name: keyof RecipeInterface): boolean;
+  readonly recipe: StoredSessionFunctions;
+  readonly reports: SessionReports;
+  /** Returns whether an override or a class replaces the library's own function. */
+  isReplaced(name: 'getSession' | 'validateClaims'): boolean;
   /** Called with each use of a session in a request; undefined without the option `devices`. */
   readonly noteUse: ((sessionHandle: string, userContext: UserContext) => void) | undefined;
 }

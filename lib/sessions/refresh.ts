@@ -14,14 +14,12 @@ import { otherMethod } from '../http/token-transport.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import type { UserContext } from '../util/user-context.js';
-import type { RecipeContext } from './recipe-dependencies.js';
-import type { RecipeInterface } from './recipe.interface.js';
+import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
-import type { SessionReports } from './session-reports.js';
 import { sparingNewSession } from './sparing-new-session.js';
 import { stateFromTokens } from './session-state.js';
 
-type RefreshSessionInput = Parameters<RecipeInterface['refreshSession']>[0];
+type RefreshSessionInput = RecipeInput<'refreshSession'>;
 
 /** The refresh token of a request that counts. */
 interface PresentedToken {
@@ -37,10 +35,7 @@ interface PresentedToken {
 export class SessionRefresh {
   private readonly warning: OccasionalWarning;
 
-  constructor(
-    private readonly context: RecipeContext,
-    private readonly reports: SessionReports,
-  ) {
+  constructor(private readonly context: LiveRecipeContext) {
     this.warning = new OccasionalWarning(context.clock);
   }
 
@@ -126,12 +121,12 @@ export class SessionRefresh {
         await this.endIfOver(result.session, input.userContext);
         // A refusal here loses no token: until the new tokens are used, the core accepts the old one again.
         verifier.assertIntended(result.session.userDataInJWT);
-        this.reports.note('session.refreshed', result.session, input.userContext);
+        this.context.reports.note('session.refreshed', result.session, input.userContext);
         return openSession(stateFromTokens(result, result.session.tenantId, lifetimes), this.context);
       case 'UNAUTHORISED':
         throw new UnauthorisedError(result.message);
       case 'TOKEN_THEFT_DETECTED':
-        return this.reports.theft(result.session, input.userContext);
+        return this.context.reports.theft(result.session, input.userContext);
       default:
         return assertNever(result);
     }

@@ -2,19 +2,13 @@ import { UnauthorisedError } from '../errors.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
 import type { RecipeContext } from './recipe-dependencies.js';
-import type { RecipeInterface } from './recipe.interface.js';
-import type { SessionReports } from './session-reports.js';
-
-type Input<Name extends keyof RecipeInterface> = Parameters<RecipeInterface[Name]>[0];
+import type { StoredInput, StoredSessionFunctions } from './stored-sessions.interface.js';
 
 /** Ends sessions, and lists those of a user. */
 export class SessionRevocation {
-  constructor(
-    private readonly context: RecipeContext,
-    private readonly reports: SessionReports,
-  ) {}
+  constructor(private readonly context: RecipeContext) {}
 
-  async revokeSession({ sessionHandle, ...rest }: Input<'revokeSession'>): Promise<boolean> {
+  async revokeSession({ sessionHandle, ...rest }: StoredInput<'revokeSession'>): Promise<boolean> {
     return (await this.revokeMultipleSessions({ sessionHandles: [sessionHandle], ...rest })).length === 1;
   }
 
@@ -22,15 +16,15 @@ export class SessionRevocation {
     sessionHandles,
     owner,
     userContext,
-  }: Input<'revokeMultipleSessions'>): Promise<string[]> {
+  }: StoredInput<'revokeMultipleSessions'>): Promise<string[]> {
     const revoked = await this.context.core.revokeSessions(sessionHandles, userContext);
     const ended = new Set(revoked);
-    this.reports.gone(sessionHandles.filter((handle) => !ended.has(handle)));
-    this.reports.revoked(revoked, owner, userContext);
+    this.context.reports.gone(sessionHandles.filter((handle) => !ended.has(handle)));
+    this.context.reports.revoked(revoked, owner, userContext);
     return revoked;
   }
 
-  async revokeAllSessionsForUser(input: Input<'revokeAllSessionsForUser'>): Promise<string[]> {
+  async revokeAllSessionsForUser(input: StoredInput<'revokeAllSessionsForUser'>): Promise<string[]> {
     const revoked = await this.context.core.revokeSessionsOfUser(
       {
         userId: input.userId,
@@ -39,11 +33,11 @@ export class SessionRevocation {
       },
       input.userContext,
     );
-    this.reports.revoked(revoked, { userId: input.userId }, input.userContext);
+    this.context.reports.revoked(revoked, { userId: input.userId }, input.userContext);
     return revoked;
   }
 
-  async getAllSessionHandlesForUser(input: Input<'getAllSessionHandlesForUser'>): Promise<string[]> {
+  async getAllSessionHandlesForUser(input: StoredInput<'getAllSessionHandlesForUser'>): Promise<string[]> {
     return this.context.core.getSessionHandlesOfUser(
       {
         userId: input.userId,
@@ -77,7 +71,7 @@ export interface OtherSessions {
  * @throws {UnauthorisedError} the session that should stay has ended
  */
 export async function revokeOtherSessions(
-  recipe: RecipeInterface,
+  recipe: StoredSessionFunctions,
   { sessionHandle, userId, ownerId = userId, tenantId, includeLinkedAccounts, mustExist }: OtherSessions,
   userContext: UserContext,
 ): Promise<string[]> {

@@ -6,7 +6,8 @@ import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
 import type { MaybePromise } from '../util/maybe-promise.js';
 import type { UserContext } from '../util/user-context.js';
 import type { PublicJwk } from '../util/verification-keys.js';
-import type { OpenIdDiscoveryConfiguration, VerifySessionOptions } from './recipe.interface.js';
+import type { VerifySessionOptions } from './recipe.interface.js';
+import type { OpenIdDiscoveryConfiguration } from './stored-sessions.interface.js';
 import type { SessionContainer } from './session-container.js';
 import type { SessionRecipe, SessionVerbs } from './session-recipe.js';
 

@@ -2,7 +2,6 @@ import { inspect } from 'node:util';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import { InvalidClaimsError, UnauthorisedError } from '../errors.js';
-import { toEventSource } from '../events/session-events.js';
 import { createExchange } from '../http/create-exchange.js';
 import { assertNotSent, type SessionRequest } from '../http/session-request.js';
 import type { TokenOwner } from '../http/token-transport.js';
@@ -13,30 +12,15 @@ import type { JsonObject } from '../util/json.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
 import { changedNames, mergePayload, toPayloadUpdate } from './payload.js';
 import type { RecipeContext } from './recipe-dependencies.js';
-import type { RegeneratedAccessToken, SessionInformation } from './recipe.interface.js';
+import type { RegeneratedAccessToken, SessionInformation } from './stored-sessions.interface.js';
 import { revokeOtherSessions } from './revoke.js';
-import { stateAfterRegeneration, type SessionState } from './session-state.js';
+import { stateAfterRegeneration, type AllSessionTokens, type SessionState } from './session-state.js';
 
 interface Attachment {
   readonly request: SessionRequest;
   readonly transferMethod: TokenTransferMethod;
   /** When the work for the request began, as `TokenOwner` says. */
   readonly mark: TokenOwner['mark'];
-}
-
-/**
- * All tokens of a session. Their holder is taken for the user: never log or store them.
- *
- * @publicApi
- */
-export interface AllSessionTokens {
-  readonly accessToken: string;
-  /** Known right after creation and refresh only. */
-  readonly refreshToken: string | undefined;
-  readonly frontToken: string;
-  readonly antiCsrfToken: string | undefined;
-  /** Whether the client does not have the access and front token yet. */
-  readonly accessAndFrontTokenUpdated: boolean;
 }
 
 /**
@@ -209,16 +193,8 @@ export class SessionContainer<Payload extends object = JsonObject> {
       await this.storePayloadUpdate(withoutProtectedClaims(fetched), ctx);
     }
     if (result.invalidClaims.length === 0) return;
-    this.context.events.emit({
-      type: 'session.claims-rejected',
-      timeMs: this.context.clock.now(),
-      sessionHandle: this.state.sessionHandle,
-      userId,
-      recipeUserId,
-      tenantId: this.state.tenantId,
-      ...toEventSource(ctx),
-      failedClaimIds: result.invalidClaims.map((claim) => claim.id),
-    });
+    const failedClaimIds = result.invalidClaims.map((claim) => claim.id);
+    this.context.reports.claimsRejected(this.state, failedClaimIds, ctx);
     throw new InvalidClaimsError(result.invalidClaims);
   }
 

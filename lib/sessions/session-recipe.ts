@@ -1,6 +1,5 @@
 import type { Type } from '@nestjs/common';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
-import type { SessionClaim } from '../claims/session-claim.js';
 import { SESSION_ROUTES } from '../options/session-routes.js';
 import type { JsonObject } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
@@ -8,16 +7,17 @@ import { SessionClaims } from './claims.js';
 import { SessionCreation } from './create.js';
 import { SessionData } from './data.js';
 import { SessionPayloads, toJsonObject } from './payload.js';
-import type { RecipeContext, RecipeDependencies } from './recipe-dependencies.js';
+import type { RecipeDependencies } from './recipe-dependencies.js';
+import type { LiveRecipeContext, RecipeInput, RecipeInterface } from './recipe.interface.js';
 import type {
   CreateJWTResult,
   GetClaimValueResult,
   JWKS,
   OpenIdDiscoveryConfiguration,
-  RecipeInterface,
   RegeneratedAccessToken,
   SessionInformation,
-} from './recipe.interface.js';
+  ClaimInput,
+} from './stored-sessions.interface.js';
 import { SessionRefresh } from './refresh.js';
 import { SessionRevocation } from './revoke.js';
 import type { SessionContainer } from './session-container.js';
@@ -33,14 +33,6 @@ const DEFAULT_JWT_VALIDITY_SEC = 3_153_600_000;
  * @publicApi
  */
 export type SessionRecipeClass = Type<SessionRecipe>;
-
-type Input<Name extends keyof RecipeInterface> = Parameters<RecipeInterface[Name]>[0];
-
-interface ClaimInput<T> {
-  sessionHandle: string;
-  claim: SessionClaim<T>;
-  userContext: UserContext;
-}
 
 /** The verbs of one recipe. What they do for a request stands beside the recipe function that they call for it. */
 export interface SessionVerbs {
@@ -68,16 +60,14 @@ export class SessionRecipe implements RecipeInterface {
 
   constructor(protected readonly dependencies: RecipeDependencies) {
     const context = this.createContext();
-    const { verifier, transport, events, clock } = dependencies;
-    const reports = new SessionReports(verifier, transport, events, clock);
     const claims = new SessionClaims(context);
     this.verbs = {
-      create: new SessionCreation(context, reports),
+      create: new SessionCreation(context),
       verify: new SessionVerification(context, claims),
-      refresh: new SessionRefresh(context, reports),
-      revoke: new SessionRevocation(context, reports),
+      refresh: new SessionRefresh(context),
+      revoke: new SessionRevocation(context),
       data: new SessionData(context),
-      payload: new SessionPayloads(context, reports),
+      payload: new SessionPayloads(context),
       claims,
     };
   }
@@ -87,75 +77,75 @@ export class SessionRecipe implements RecipeInterface {
     return this;
   }
 
-  async createNewSession(input: Input<'createNewSession'>): Promise<SessionContainer> {
+  async createNewSession(input: RecipeInput<'createNewSession'>): Promise<SessionContainer> {
     return this.verbs.create.createNewSession(input);
   }
 
   getGlobalClaimValidators(
-    input: Input<'getGlobalClaimValidators'>,
+    input: RecipeInput<'getGlobalClaimValidators'>,
   ): Promise<readonly SessionClaimValidator[]> | readonly SessionClaimValidator[] {
     return input.claimValidatorsAddedByOtherRecipes;
   }
 
-  async getSession(input: Input<'getSession'>): Promise<SessionContainer | undefined> {
+  async getSession(input: RecipeInput<'getSession'>): Promise<SessionContainer | undefined> {
     return this.verbs.verify.getSession(input);
   }
 
-  async refreshSession(input: Input<'refreshSession'>): Promise<SessionContainer> {
+  async refreshSession(input: RecipeInput<'refreshSession'>): Promise<SessionContainer> {
     return this.verbs.refresh.refreshSession(input);
   }
 
   async getSessionInformation(
-    input: Input<'getSessionInformation'>,
+    input: RecipeInput<'getSessionInformation'>,
   ): Promise<SessionInformation | undefined> {
     return this.verbs.data.getSessionInformation(input);
   }
 
-  async revokeAllSessionsForUser(input: Input<'revokeAllSessionsForUser'>): Promise<string[]> {
+  async revokeAllSessionsForUser(input: RecipeInput<'revokeAllSessionsForUser'>): Promise<string[]> {
     return this.verbs.revoke.revokeAllSessionsForUser(input);
   }
 
-  async getAllSessionHandlesForUser(input: Input<'getAllSessionHandlesForUser'>): Promise<string[]> {
+  async getAllSessionHandlesForUser(input: RecipeInput<'getAllSessionHandlesForUser'>): Promise<string[]> {
     return this.verbs.revoke.getAllSessionHandlesForUser(input);
   }
 
-  async revokeSession(input: Input<'revokeSession'>): Promise<boolean> {
+  async revokeSession(input: RecipeInput<'revokeSession'>): Promise<boolean> {
     return this.verbs.revoke.revokeSession(input);
   }
 
-  async revokeMultipleSessions(input: Input<'revokeMultipleSessions'>): Promise<string[]> {
+  async revokeMultipleSessions(input: RecipeInput<'revokeMultipleSessions'>): Promise<string[]> {
     return this.verbs.revoke.revokeMultipleSessions(input);
   }
 
-  async updateSessionDataInDatabase(input: Input<'updateSessionDataInDatabase'>): Promise<boolean> {
+  async updateSessionDataInDatabase(input: RecipeInput<'updateSessionDataInDatabase'>): Promise<boolean> {
     return this.verbs.data.updateSessionDataInDatabase(input);
   }
 
-  async mergeSessionDataInDatabase(input: Input<'mergeSessionDataInDatabase'>): Promise<boolean> {
+  async mergeSessionDataInDatabase(input: RecipeInput<'mergeSessionDataInDatabase'>): Promise<boolean> {
     return this.verbs.data.mergeSessionDataInDatabase(input);
   }
 
-  async mergeIntoAccessTokenPayload(input: Input<'mergeIntoAccessTokenPayload'>): Promise<boolean> {
+  async mergeIntoAccessTokenPayload(input: RecipeInput<'mergeIntoAccessTokenPayload'>): Promise<boolean> {
     return this.verbs.payload.mergeIntoAccessTokenPayload(input);
   }
 
   async regenerateAccessToken(
-    input: Input<'regenerateAccessToken'>,
+    input: RecipeInput<'regenerateAccessToken'>,
   ): Promise<RegeneratedAccessToken | undefined> {
     return this.verbs.payload.regenerateAccessToken(input);
   }
 
   async recordAuthentication(
-    input: Input<'recordAuthentication'>,
+    input: RecipeInput<'recordAuthentication'>,
   ): Promise<RegeneratedAccessToken | undefined> {
     return this.verbs.payload.recordAuthentication(input);
   }
 
-  async validateClaims(input: Input<'validateClaims'>): ReturnType<RecipeInterface['validateClaims']> {
+  async validateClaims(input: RecipeInput<'validateClaims'>): ReturnType<RecipeInterface['validateClaims']> {
     return this.verbs.claims.validateClaims(input);
   }
 
-  async fetchAndSetClaim(input: Input<'fetchAndSetClaim'>): Promise<boolean> {
+  async fetchAndSetClaim(input: RecipeInput<'fetchAndSetClaim'>): Promise<boolean> {
     return this.verbs.claims.fetchAndSetClaim(input);
   }
 
@@ -167,11 +157,11 @@ export class SessionRecipe implements RecipeInterface {
     return this.verbs.claims.getClaimValue(input);
   }
 
-  async removeClaim(input: Input<'removeClaim'>): Promise<boolean> {
+  async removeClaim(input: RecipeInput<'removeClaim'>): Promise<boolean> {
     return this.verbs.claims.removeClaim(input);
   }
 
-  async createJWT(input: Input<'createJWT'>): Promise<CreateJWTResult> {
+  async createJWT(input: RecipeInput<'createJWT'>): Promise<CreateJWTResult> {
     const { userContext } = input;
     const { core, config } = this.dependencies;
     const payload = toJsonObject(input.payload ?? {}, 'payload');
@@ -189,13 +179,13 @@ export class SessionRecipe implements RecipeInterface {
     );
   }
 
-  async getJWKS({ userContext }: Input<'getJWKS'>): Promise<JWKS> {
+  async getJWKS({ userContext }: RecipeInput<'getJWKS'>): Promise<JWKS> {
     return this.dependencies.core.getJwks(userContext);
   }
 
   /** Lacks the endpoints of an OAuth2 provider, which sessions alone do not have. */
   async getOpenIdDiscoveryConfiguration(
-    _input: Input<'getOpenIdDiscoveryConfiguration'>,
+    _input: RecipeInput<'getOpenIdDiscoveryConfiguration'>,
   ): Promise<{ status: 'OK' } & OpenIdDiscoveryConfiguration> {
     const { apiDomain, apiBasePath } = this.dependencies.config.appInfo;
     const issuer = apiDomain + apiBasePath;
@@ -209,18 +199,27 @@ export class SessionRecipe implements RecipeInterface {
     };
   }
 
-  private createContext(): RecipeContext {
+  private createContext(): LiveRecipeContext {
     const { dependencies } = this;
+    const { verifier, transport, events, clock } = dependencies;
+    let replaced: ReadonlySet<string> | undefined; // found at the first request, when all overrides are in place
     return Object.assign({}, dependencies, {
       recipe: this,
-      isReplaced: (name: keyof RecipeInterface) =>
-        Reflect.get(this, name) !== Reflect.get(SessionRecipe.prototype, name),
+      reports: new SessionReports(verifier, transport, events, clock),
+      isReplaced: (name: string) => (replaced ??= findReplaced(this)).has(name),
       noteUse: dependencies.devices.isOn
         ? (sessionHandle: string, userContext: UserContext) =>
             this.verbs.data.noteUse(sessionHandle, userContext)
         : undefined,
     });
   }
+}
+
+/** Returns the names of the functions that an override or a class replaces. */
+function findReplaced(recipe: SessionRecipe): ReadonlySet<string> {
+  const own = SessionRecipe.prototype;
+  const names = Object.getOwnPropertyNames(own);
+  return new Set(names.filter((name) => Reflect.get(recipe, name) !== Reflect.get(own, name, recipe)));
 }
 
 /** With these two names a JWT has the format of an access token, which must not be valid for {@link DEFAULT_JWT_VALIDITY_SEC}. */

@@ -6,13 +6,15 @@ import { toEventSource, type SessionEvent, type SessionEvents } from '../events/
 import type { Clock } from '../util/clock.js';
 import { tenantIdOfHandle } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
-import type { SessionOwner } from './recipe.interface.js';
+import type { SessionState } from './session-state.js';
+import type { SessionOwner } from './stored-sessions.interface.js';
 
 /** Events that say whose session it is and nothing else. */
 type PlainEventType = Extract<
   SessionEvent['type'],
   'session.created' | 'session.refreshed' | 'session.theft-detected' | 'session.reauthenticated'
 >;
+type ClaimsSubject = Pick<SessionState, 'sessionHandle' | 'userId' | 'recipeUserId' | 'tenantId'>;
 type EventSubject = Pick<CoreSession, 'handle' | 'userId' | 'recipeUserId' | 'tenantId'>;
 
 /** Tells what has become of sessions: the listeners of events, and whatever in this process goes on working for them. */
@@ -34,6 +36,24 @@ export class SessionReports {
       recipeUserId,
       tenantId,
       ...toEventSource(userContext),
+    });
+  }
+
+  /** Publishes that claim validators have refused a session. */
+  claimsRejected(
+    { sessionHandle, userId, recipeUserId, tenantId }: ClaimsSubject,
+    failedClaimIds: readonly string[],
+    userContext: UserContext,
+  ): void {
+    this.events.emit({
+      type: 'session.claims-rejected',
+      timeMs: this.clock.now(),
+      sessionHandle,
+      userId,
+      recipeUserId,
+      tenantId,
+      ...toEventSource(userContext),
+      failedClaimIds,
     });
   }
 

@@ -25,11 +25,13 @@ export class SessionRuntime {
   private readonly isVerifySessionReplaced: boolean;
 
   constructor(
-    { config, core, prepareContext, features }: RecipeDependencies,
+    dependencies: RecipeDependencies,
     readonly recipe: SessionRecipe,
     readonly errorResponder: ErrorResponder,
     overrideApis: ((original: ApiInterface) => ApiInterface) | undefined,
   ) {
+    // Not in the signature: the declaration would name these internal properties.
+    const { config, core, prepareContext, features } = dependencies;
     this.config = config;
     this.core = core;
     this.prepareContext = prepareContext;

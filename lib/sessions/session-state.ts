@@ -2,7 +2,7 @@ import type { CoreSessionTokens } from '../core/core.types.js';
 import { accessTokenInfo, parseWithoutVerifying, type AccessTokenInfo } from '../tokens/access-token.js';
 import { deepFreeze, type JsonObject } from '../util/json.js';
 import { safeEqual } from '../util/safe-equal.js';
-import type { RegeneratedAccessToken } from './recipe.interface.js';
+import type { RegeneratedAccessToken } from './stored-sessions.interface.js';
 import type { SessionLifetimes } from './session-lifetimes.js';
 
 /** The facts that a session container works with. */
@@ -20,6 +20,21 @@ export interface SessionState {
   readonly refreshToken: { readonly token: string; readonly expiry: number } | undefined;
   readonly antiCsrfToken: string | undefined;
   /** Whether the client does not have this access token yet. */
+  readonly accessAndFrontTokenUpdated: boolean;
+}
+
+/**
+ * All tokens of a session. Their holder is taken for the user: never log or store them.
+ *
+ * @publicApi
+ */
+export interface AllSessionTokens {
+  readonly accessToken: string;
+  /** Known right after creation and refresh only. */
+  readonly refreshToken: string | undefined;
+  readonly frontToken: string;
+  readonly antiCsrfToken: string | undefined;
+  /** Whether the client does not have the access and front token yet. */
   readonly accessAndFrontTokenUpdated: boolean;
 }
 

@@ -8,7 +8,7 @@ import type {
   GetClaimValueResult,
   SessionInformation,
   ValidateClaimsForSessionHandleResult,
-} from './recipe.interface.js';
+} from './stored-sessions.interface.js';
 import { revokeOtherSessions } from './revoke.js';
 import type { SessionRecipe } from './session-recipe.js';
 

@@ -4,7 +4,7 @@ import { UnauthorisedError } from '../errors.js';
 import type { SessionRequest } from '../http/session-request.js';
 import type { UserContext } from '../util/user-context.js';
 import type { SessionDevice } from './devices.js';
-import type { SessionInformation } from './recipe.interface.js';
+import type { SessionInformation } from './stored-sessions.interface.js';
 import type { SessionContainer } from './session-container.js';
 import type { SessionRecipe } from './session-recipe.js';
 
@@ -78,12 +78,14 @@ export class UserSessions {
   /**
    * Ends one session: the one that asks as sign-out does, another one only soon after an authentication.
    *
+   * @param readSessionHandle called after the session that asks has been verified
    * @returns false when the user has no such session
    * @throws {InvalidClaimsError} it is another one, and the authentication is too long ago
    */
-  async revoke(request: SessionRequest, sessionHandle: string): Promise<boolean> {
+  async revoke(request: SessionRequest, readSessionHandle: () => string): Promise<boolean> {
     const { userContext } = request;
     const session = await this.requireSession(request);
+    const sessionHandle = readSessionHandle();
     if (sessionHandle === session.getHandle()) {
       await session.revokeSession(userContext);
       return true;

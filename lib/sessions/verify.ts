@@ -10,13 +10,12 @@ import { chain, type MaybePromise } from '../util/maybe-promise.js';
 import { safeEqual } from '../util/safe-equal.js';
 import type { UserContext } from '../util/user-context.js';
 import type { SessionClaims } from './claims.js';
-import type { RecipeContext } from './recipe-dependencies.js';
-import type { RecipeInterface, VerifySessionOptions } from './recipe.interface.js';
+import type { LiveRecipeContext, RecipeInput, VerifySessionOptions } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
 import { sparingNewSession } from './sparing-new-session.js';
 import { readTokenPayload, stateFromToken } from './session-state.js';
 
-type GetSessionInput = Parameters<RecipeInterface['getSession']>[0];
+type GetSessionInput = RecipeInput<'getSession'>;
 
 /** The access token of a request that counts. */
 interface PresentedToken {
@@ -41,7 +40,7 @@ interface ReadRequest {
  */
 export class SessionVerification {
   constructor(
-    private readonly context: RecipeContext,
+    private readonly context: LiveRecipeContext,
     private readonly claims: SessionClaims,
   ) {}
 
@@ -73,12 +72,10 @@ export class SessionVerification {
     options: VerifySessionOptions,
     userContext: UserContext,
   ): MaybePromise<SessionContainer | undefined> {
-    const { accessToken } = token;
+    const { accessToken, antiCsrfToken } = token;
+    const input = { accessToken, antiCsrfToken, options, userContext };
     const outcome = this.attempt(() =>
-      chain(
-        this.verify({ ...token, options, userContext }),
-        (session) => session && this.checkClaims(session, options, userContext),
-      ),
+      chain(this.verify(input), (session) => session && this.checkClaims(session, options, userContext)),
     );
     if (!(outcome instanceof Promise)) return outcome;
     const hasToken = accessToken !== undefined && this.context.verifier.isOurs(accessToken);

@@ -202,12 +202,12 @@ describe('the successor of a refresh token', () => {
 
 describe('opening what is no refresh token of ours', () => {
   it.each<[string, string]>([
-    ['C71 nothing', ''],
-    ['C71 a word', 'random'],
-    ['C71 a token with junk after it', `${TOKEN}junk`],
-    ['C71 a token with junk before it', `junk${TOKEN}`],
-    ['C71 a token with a space before it', ` ${TOKEN}`],
-    ['C71 a token with a line end after it', `${TOKEN}\n`],
+    ['nothing (C71)', ''],
+    ['a word (C71)', 'random'],
+    ['a token with junk after it (C71)', `${TOKEN}junk`],
+    ['a token with junk before it (C71)', `junk${TOKEN}`],
+    ['a token with a space before it (C71)', ` ${TOKEN}`],
+    ['a token with a line end after it (C71)', `${TOKEN}\n`],
     ['two parts', `${SEALED}.${NONCE}`],
     ['four parts', `${TOKEN}.V2`],
     ['type V0', `${SEALED}.${NONCE}.V0`],
@@ -217,7 +217,7 @@ describe('opening what is no refresh token of ours', () => {
     ['base64 with white space', `${SEALED.slice(0, 76)}\n${SEALED.slice(76)}.${NONCE}.V2`],
     ['a sealed part that is too short', `${Buffer.alloc(28).toString('base64')}.${NONCE}.V2`],
     ['a sealed part of a megabyte', `${'A'.repeat(1_000_000)}.${NONCE}.V2`],
-    ['S028 C73 another nonce', `${SEALED}.${refreshTokenHash1('x')}.V2`],
+    ['another nonce (S028, C73)', `${SEALED}.${refreshTokenHash1('x')}.V2`],
     ['the nonce in upper case', `${SEALED}.${NONCE.toUpperCase()}.V2`],
   ])('refuses %s', async (_, token) => {
     expect(await tokens.open(token)).toBeUndefined();

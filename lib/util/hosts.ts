@@ -5,9 +5,12 @@ export function isLocalName(host: string): boolean {
   return host === 'localhost' || host.endsWith('.localhost');
 }
 
+/** `::1`, and `127.0.0.0/8` inside IPv6. */
+const LOOPBACK_IPV6 = /^\[(?:::1|::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4})\]$/;
+
 /** True for names and addresses of this machine. @param host as above */
 export function isThisMachine(host: string): boolean {
-  return isLocalName(host) || host === '[::1]' || (isIPv4(host) && host.startsWith('127.'));
+  return isLocalName(host) || LOOPBACK_IPV6.test(host) || (isIPv4(host) && host.startsWith('127.'));
 }
 
 /**

@@ -10,29 +10,36 @@ export interface Settings {
   readonly port: number;
   /** undefined serves without keys, which is allowed on the loopback only. */
   readonly apiKeys: readonly string[] | undefined;
+  /** Names under which a proxy passes calls on; undefined where there is none. */
+  readonly hostNames: readonly string[] | undefined;
   readonly store: StoreSetting;
 }
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/;
 
 /**
- * Reads the environment: `HOST`, `PORT`, `API_KEYS` (separated by commas), and `SQLITE_FILE` or `PG_URL`.
+ * Reads the environment: `HOST`, `PORT`, `API_KEYS` and `HOST_NAMES` (separated by commas), and `SQLITE_FILE` or `PG_URL`.
  *
  * @throws {Error} the settings contradict each other, or would open the core to the network without a key
  */
 export function settingsFrom(env: Readonly<Record<string, string | undefined>>): Settings {
   const host = env['HOST'] || '127.0.0.1';
-  const apiKeys = (env['API_KEYS'] ?? '')
-    .split(',')
-    .map((key) => key.trim())
-    .filter((key) => key !== '');
-  if (!LOOPBACK.test(host) && apiKeys.length === 0) {
+  const apiKeys = listFrom(env['API_KEYS']);
+  if (!LOOPBACK.test(host) && apiKeys === undefined) {
     throw new Error(`Set API_KEYS: on ${host} others can reach this core, and sign in as any user`);
   }
   const port = Number(env['PORT'] || 3567);
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new Error(`PORT is no port: ${env['PORT']}`);
-  return { host, port, apiKeys: apiKeys.length > 0 ? apiKeys : undefined, store: storeFrom(env) };
+  return { host, port, apiKeys, hostNames: listFrom(env['HOST_NAMES']), store: storeFrom(env) };
+}
+
+function listFrom(text = ''): readonly string[] | undefined {
+  const items = text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+  return items.length > 0 ? items : undefined;
 }
 
 function storeFrom(env: Readonly<Record<string, string | undefined>>): StoreSetting {

@@ -12,10 +12,20 @@ export interface CoreServer {
 }
 
 /** Starts a Nest application that consists of the core: one module, no controllers. */
-export async function startCoreServer({ host, port, apiKeys, store }: Settings): Promise<CoreServer> {
+export async function startCoreServer({
+  host,
+  port,
+  apiKeys,
+  hostNames,
+  store,
+}: Settings): Promise<CoreServer> {
   const opened = await openStore(store);
   const app = await NestFactory.create(
-    SessionCoreModule.forRoot({ core: embeddedCore({ store: opened.store }), ...(apiKeys && { apiKeys }) }),
+    SessionCoreModule.forRoot({
+      core: embeddedCore({ store: opened.store }),
+      ...(apiKeys && { apiKeys }),
+      ...(hostNames && { hostNames }),
+    }),
     { logger: ['warn', 'error', 'fatal'] },
   );
   await app.listen(port, host);

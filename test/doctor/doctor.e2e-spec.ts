@@ -1,7 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
 import type { RecordedExchange } from '../../lib/doctor/exchange.js';
-import { TestClock } from '../../lib/testing/test-clock.js';
 import { ADAPTERS, SHOP } from '../support/test-application.js';
 import {
   allowShop,
@@ -11,6 +10,7 @@ import {
   problemCodes,
   withHeaders,
   type ExaminationInput,
+  RunningClock,
 } from './examined-application.js';
 
 const OTHER_WEBSITE = 'https://shop.com';
@@ -256,7 +256,7 @@ describe.each(ADAPTERS)('the doctor asks an application on %s', (adapter) => {
   });
 
   it('whose core counts time differently', async () => {
-    const diagnosis = await examined({ clock: new TestClock(Date.now() - 120_000) });
+    const diagnosis = await examined({ clock: new RunningClock(-120_000) });
     expect(problemCodes(diagnosis)).toEqual(['clock.token']);
     expect(problem(diagnosis, 'clock.token').seen).toMatch(/issued 1[12]\d s behind/);
   });

@@ -9,13 +9,24 @@ import { TestClock } from '../../lib/testing/test-clock.js';
 import type { Handlers } from '../support/demo.controller.js';
 import { type Adapter, SHOP, TestApplication, type EngineOptions } from '../support/test-application.js';
 
+/** A clock that runs beside that of the doctor, so that a slow machine looks like no difference of clocks. */
+export class RunningClock extends TestClock {
+  constructor(private readonly offsetMs = 0) {
+    super();
+  }
+
+  override now(): number {
+    return Date.now() + this.offsetMs;
+  }
+}
+
 export const SIGN_IN = 'POST /login {"userId":"user-1"}';
 
-/** What stands between the doctor and the application. */
+/** Changes to the traffic between the doctor and the application. */
 export interface InBetween {
   /** Turns the address that was asked into the path at the application; default the same path. */
   readonly pathOf?: (url: URL) => string;
-  /** Changes an answer on its way. */
+  /** Changes a response on its way. */
   readonly proxy?: (exchange: RecordedExchange) => RecordedExchange;
   /** Called once the examination is over. */
   readonly afterwards?: (application: TestApplication) => Promise<void>;
@@ -57,7 +68,7 @@ export async function examine(input: ExaminationInput): Promise<Diagnosis> {
     .engine(input.coreOptions ?? {})
     .handlers(input.handlers ?? {})
     .configure(input.configure ?? allowShop)
-    .clock(input.clock ?? new TestClock());
+    .clock(input.clock ?? new RunningClock());
   return starter.run(async (application) => {
     const diagnosis = await runDiagnosis(loopbackSender(application.port, input), {
       api: `${SHOP.apiDomain}/auth`,
@@ -94,7 +105,7 @@ export function problem(diagnosis: Diagnosis, code: FindingCode): Problem {
   return found;
 }
 
-/** An exchange with other headers in its answer; a header that is undefined is taken out. */
+/** An exchange with other response headers; an undefined header is removed. */
 export function withHeaders(
   exchange: RecordedExchange,
   headers: Readonly<Record<string, string | readonly string[] | undefined>>,

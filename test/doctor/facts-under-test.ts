@@ -7,7 +7,7 @@ export const WEBSITE = 'https://shop.io';
 /** When every exchange took place: Sat, 21 Nov 2026 10:00:00 UTC. */
 export const NOW_MS = Date.UTC(2026, 10, 21, 10);
 
-/** The header lines of an answer, `name: value`. */
+/** The header lines of a response, `name: value`. */
 type Lines = readonly string[];
 
 export const CORS: Lines = [
@@ -32,7 +32,7 @@ export const NO_STORE = 'cache-control: no-store';
 export const FRONT_TOKEN = 'front-token: e30=';
 export const SIGNED_IN: Lines = [...CORS, ACCESS_COOKIE, REFRESH_COOKIE, NO_STORE, FRONT_TOKEN];
 
-/** An exchange of a quarter of a second that ended with an answer. */
+/** An exchange of a quarter of a second with a response. */
 export function answered(
   method: string,
   url: string,
@@ -54,13 +54,13 @@ export function answered(
   };
 }
 
-/** A refresh without a token, as the module answers it. */
+/** A refresh without a token, with the module's response. */
 export function refusedRefresh(lines: Lines = [...CORS, NO_STORE], api = API): RecordedExchange {
   const url = routeUrl(parseApiAddress(api), 'refresh');
   return answered('POST', url, 401, lines, { message: 'unauthorised' });
 }
 
-/** What a sign-in at `/login` answered. */
+/** A sign-in at `/login` with its response. */
 export function signInWith(lines: Lines, status = 201): RecordedExchange {
   return answered('POST', 'https://api.shop.io/login', status, lines);
 }

@@ -1,5 +1,8 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
+  allOf,
+  anyOf,
+  PrimitiveArrayClaim,
   PrimitiveClaim,
   type RecipeInterface,
   type SessionClaimValidator,
@@ -60,7 +63,7 @@ describe.each(ADAPTERS)('claims of a session on %s', (adapter) => {
       expect(answer.status).toBe(200);
       expect(tokenTraffic(answer)).toEqual({ ...NOTHING, accessCookie: 'set', frontToken: 'set' });
       expect(client.front.up).toMatchObject({ plan: { v: 'pro' } });
-      expect(calls.filter((name) => name.endsWith('AccessTokenPayload'))).toHaveLength(1);
+      expect(calls.filter((name) => name === 'update accessTokenPayload')).toHaveLength(1);
       expect(tokenTraffic(await client.get('/me'))).toEqual(NOTHING);
       expect(fetches).toBe(1);
     });
@@ -68,13 +71,51 @@ describe.each(ADAPTERS)('claims of a session on %s', (adapter) => {
 
   it('are refused with a reason when there is no value to be had (T210)', async () => {
     fetched = undefined;
-    await withValidators([isPro], async ({ signedIn }) => {
-      const answer = await (await signedIn('cookie')).get('/me');
+    const test = (body: string) => async (application: TestApplication) => {
+      const answer = await (await application.signedIn('cookie')).get('/me');
       expect(answer.status).toBe(403);
-      expect(answer.text).toBe(
-        '{"message":"invalid claim","claimValidationErrors":[{"id":"plan","reason":{"message":"value does not exist","expectedValue":"pro"}}]}',
-      );
+      expect(answer.text).toBe(body);
       expect(tokenTraffic(answer)).toEqual(NOTHING);
+    };
+    await withValidators(
+      [isPro],
+      test(
+        '{"message":"invalid claim","claimValidationErrors":[{"id":"plan","reason":{"message":"value does not exist","expectedValue":"pro"}}]}',
+      ),
+      { options: { showClaimValues: true } },
+    );
+    await withValidators(
+      [isPro],
+      test(
+        '{"message":"invalid claim","claimValidationErrors":[{"id":"plan","reason":{"message":"value does not exist"}}]}',
+      ),
+    );
+  });
+
+  it('are refused without the values that would open the route, also below a composed validator (S079)', async () => {
+    const roles = new PrimitiveArrayClaim<string>({ key: 'roles', fetchValue: () => ['of-the-user'] });
+    const validators = [
+      roles.validators.includes('opens-1'),
+      roles.validators.excludesAll(['of-the-user']),
+      anyOf(
+        'either',
+        roles.validators.includesAll(['opens-2']),
+        allOf('both', roles.validators.includesAny(['opens-3'])),
+      ),
+      plan.validators.hasValue('opens-4'),
+    ];
+    await withValidators(validators, async ({ signedIn }) => {
+      const answer = await (await signedIn('header')).get('/me');
+      expect(answer.status).toBe(403);
+      expect(answer.body).toMatchObject({
+        claimValidationErrors: [
+          { id: 'roles', reason: { message: 'wrong value' } },
+          { id: 'roles', reason: { message: 'wrong value' } },
+          { id: 'either', reason: { message: 'none of the alternatives is valid' } },
+          { id: 'plan', reason: { message: 'wrong value' } },
+        ],
+      });
+      expect(answer.text).not.toMatch(/opens-|of-the-user/);
     });
   });
 
@@ -85,9 +126,7 @@ describe.each(ADAPTERS)('claims of a session on %s', (adapter) => {
       const answer = await client.get('/me');
       expect(answer.status).toBe(403);
       expect(answer.body).toMatchObject({
-        claimValidationErrors: [
-          { id: 'plan', reason: { message: 'wrong value', expectedValue: 'pro', actualValue: 'free' } },
-        ],
+        claimValidationErrors: [{ id: 'plan', reason: { message: 'wrong value' } }],
       });
       expect(tokenTraffic(answer)).toEqual({ ...NOTHING, accessHeader: 'set', frontToken: 'set' });
       expect((await client.get('/me')).status).toBe(403);

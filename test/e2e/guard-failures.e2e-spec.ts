@@ -50,7 +50,10 @@ describe.each(ADAPTERS)('a guard in other contexts than HTTP on %s', (adapter) =
     async (type) => {
       const context = contextOf(type, { headers: {}, method: 'GET' });
       const { app } = await TestApplication.on(adapter).start();
-      await expect(app.get(SessionGuard).canActivate(context)).rejects.toThrow(`"${type}"`);
+      await expect(app.get(SessionGuard).canActivate(context)).rejects.toMatchObject({
+        message: 'Internal server error',
+        cause: { message: expect.stringContaining(`"${type}"`) },
+      });
     },
   );
 

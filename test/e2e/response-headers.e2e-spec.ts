@@ -147,11 +147,12 @@ describe.each(ADAPTERS)('cookies that must not be written on %s', (adapter) => {
   });
 
   it('a payload too large for a cookie is an error, not a cookie that browsers drop (S062)', async () => {
-    const { client } = await TestApplication.on(adapter).start();
+    const { client, sessions } = await TestApplication.on(adapter).start();
     const body = { userId: 'user-1', payload: { long: 'x'.repeat(4000) } };
     const answer = await client('cookie').post('/login', body);
     expect(answer.status).toBe(500);
     expect(tokenTraffic(answer)).toEqual(NOTHING);
+    expect(await sessions.getAllSessionHandlesForUser({ userId: 'user-1' })).toEqual([]);
     expect((await client('header').post('/login', body)).status).toBe(201);
   });
 });

@@ -5,7 +5,7 @@ import { importsOf, libSources, type LibSource } from './lib-sources.js';
 const FLOOR = ['options', 'errors', 'events', 'util'];
 const NEIGHBOURS = ['claims', 'tokens', 'http', 'core', 'stores'];
 const CORES = ['core/remote', 'core/server', 'core/embedded'];
-const EDGE = ['graphql', 'websocket', 'sse', 'edge'];
+const EDGE = ['rules', 'graphql', 'websocket', 'sse', 'edge'];
 
 interface Layer {
   readonly name: string;
@@ -31,7 +31,7 @@ const LAYERS: readonly Layer[] = [
       /^lib\/([^/]+\.(module|providers|options)|core\/server\/([^/]+\.(module|gateway)|session-core-options)|sessions\/session-runtime)\.ts$/,
     mayImport: [...EDGE, 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
   },
-  ...['graphql', 'websocket', 'sse'].map((name) => ({
+  ...['rules', 'graphql', 'websocket', 'sse'].map((name) => ({
     name,
     files: new RegExp(`^lib/${name}/`),
     mayImport: ['wiring', ...EDGE, 'sessions', ...NEIGHBOURS, ...FLOOR],

@@ -25,7 +25,10 @@ export interface RawRequest {
   readonly method?: string;
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Is JSON unless the headers say another `content-type`. */
   readonly body?: string | Buffer;
+  /** `false`: a body without headers of its own goes without `content-type`. Default true. */
+  readonly isTyped?: boolean;
 }
 
 export interface RawAnswer {
@@ -98,7 +101,7 @@ export async function withServedCore(
 /** Sends one request as it is, on a connection of its own. */
 export async function sendRaw(
   port: number,
-  { method = 'GET', path, headers = {}, body }: RawRequest,
+  { method = 'GET', path, headers = {}, body, isTyped = true }: RawRequest,
 ): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const client = sendRequest(
@@ -108,7 +111,11 @@ export async function sendRaw(
         agent: false,
         method,
         path,
-        headers: { ...headers, ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }) },
+        headers: {
+          ...(body !== undefined && isTyped && { 'content-type': 'application/json' }),
+          ...headers,
+          ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }),
+        },
       },
       (response) => {
         const chunks: Buffer[] = [];

@@ -81,7 +81,7 @@ async function withSessions(
   }
 }
 
-/** What the controller answers to a signed-in user. */
+/** The controller's response to a signed-in user. */
 async function statusOfMe(sessions: TestSessions): Promise<number> {
   const agent = await sessions.agent();
   return (await agent.get('/me')).status;

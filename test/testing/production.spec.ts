@@ -4,7 +4,7 @@ import { build } from 'esbuild';
 import { overrideSessions, SessionTestingModule, TestClock, testSessions } from 'nest-sessions/testing';
 import * as kit from 'nest-sessions/testing';
 
-/** What an application that imports a door loads. */
+/** The files that an import of a door loads. */
 async function filesBehind(door: string): Promise<string[]> {
   const { metafile } = await build({
     entryPoints: [door],

@@ -19,7 +19,7 @@ import type { PostgresPool } from 'nest-sessions/core';
 
 export type Plan = 'free' | 'pro';
 
-/** What the application asked of the world outside: where it keeps its sessions, and who pays. */
+/** The calls of the application to other services: the store of its sessions, and billing. */
 export const outside = { calls: [] as string[] };
 
 export const PlanClaim = new PrimitiveClaim<Plan>({

@@ -1,4 +1,4 @@
-// Compile-only: every option exists, takes what it says and nothing else. `Required` makes a new option fail here until
+// Compile-only: every option exists and takes only the documented types. `Required` makes a new option fail here until
 // it has its two lines.
 import {
   BooleanClaim,
@@ -59,6 +59,7 @@ export const right: Required<SessionModuleOptions> = {
   rateLimit: { limiter: () => ({ allowed: true }), whenUnavailable: 'refuse', timeoutMs: 500 },
   clockToleranceSec: 5,
   socketRenewalGraceSec: 60,
+  unguardedRules: 'warn',
   maxCachedTokens: 100,
   maxCachedTokenBytes: 1_000_000,
   cookieDomain: '.example.com',
@@ -81,9 +82,12 @@ export const right: Required<SessionModuleOptions> = {
   jwksRefreshIntervalSec: 60,
   sessionExpiredStatusCode: 440,
   invalidClaimStatusCode: 403,
+  showClaimValues: true,
 };
 
 export const wrong: Required<SessionModuleOptions> = {
+  // @ts-expect-error 'error' or 'warn'
+  unguardedRules: false,
   // @ts-expect-error an object
   appInfo: 'http://localhost',
   // @ts-expect-error made by embeddedCore()
@@ -142,9 +146,9 @@ export const wrong: Required<SessionModuleOptions> = {
   accessTokenAudience: ['shop'],
   // @ts-expect-error cookie, header or any
   getTokenTransferMethod: () => 'both',
-  // @ts-expect-error answers a name
+  // @ts-expect-error must return a name
   getCookieNameForTokenType: () => undefined,
-  // @ts-expect-error answers a name
+  // @ts-expect-error must return a name
   getResponseHeaderNameForTokenType: async () => 'x-token',
   // @ts-expect-error true or false
   exposeAccessTokenToFrontendInCookieBasedAuth: 'yes',
@@ -156,6 +160,8 @@ export const wrong: Required<SessionModuleOptions> = {
   sessionExpiredStatusCode: '401',
   // @ts-expect-error a number
   invalidClaimStatusCode: '403',
+  // @ts-expect-error a boolean
+  showClaimValues: 'yes',
 };
 
 export const rightCore: Required<EmbeddedCoreOptions> = {

@@ -72,7 +72,7 @@ export async function service(sessions: SessionService, session: SessionContaine
   await session.mergeIntoAccessTokenPayload({ plan: 'free', trial: null });
   const made = await sessions.createNewSession<Payload>({}, {}, { userId: 'u' });
   pin<Equals<typeof made, SessionContainer<Payload>>>();
-  // @ts-expect-error a session belongs to somebody
+  // @ts-expect-error a session needs a user
   await sessions.createNewSession({}, {}, {});
 
   pin<Equals<Awaited<ReturnType<typeof optional>>, SessionContainer | undefined>>();
@@ -80,7 +80,7 @@ export async function service(sessions: SessionService, session: SessionContaine
   pin<Equals<Awaited<ReturnType<typeof required>>, SessionContainer>>();
   const required = () => sessions.getSession({}, {});
 
-  // What a claim holds is known wherever it is read or set.
+  // The type of a claim's value is known wherever it is read or set.
   const plan = await session.getClaimValue(PlanClaim);
   pin<Equals<typeof plan, 'free' | 'pro' | undefined>>();
   const scopes = await sessions.getClaimValue('handle', ScopesClaim);

@@ -146,7 +146,7 @@ export async function claims(sessions: SessionService, session: SessionContainer
   // @ts-expect-error only a boolean claim is true or false
   PlanClaim.validators.isTrue();
 
-  // @ts-expect-error fetchValue answers one of the claim's values
+  // @ts-expect-error fetchValue must return one of the claim's values
   const gold = new PrimitiveClaim<'free' | 'pro'>({ key: 'plan', fetchValue: () => 'gold' });
   // @ts-expect-error an object is no primitive
   const deep = new PrimitiveClaim<{ deep: true }>({ key: 'deep', fetchValue: () => ({ deep: true }) });
@@ -163,7 +163,7 @@ export function overrides(original: RecipeInterface): RecipeInterface[] {
       sessionHandle !== '' && userContext !== undefined,
     getGlobalClaimValidators: ({ claimValidatorsAddedByOtherRecipes }) => claimValidatorsAddedByOtherRecipes,
   };
-  // @ts-expect-error answers whether there was a session
+  // @ts-expect-error returns a boolean
   const answering: RecipeInterface = { ...original, revokeSession: async () => 'done' };
   // @ts-expect-error there is no such function
   const misspelt: RecipeInterface = { ...original, revokeSesion: async () => true };

@@ -20,7 +20,7 @@ const VerifiedClaim = new BooleanClaim({ key: 'verified', fetchValue: () => true
 const ScopesClaim = new PrimitiveArrayClaim<string>({ key: 'scopes', fetchValue: () => [] });
 
 export async function promises(app: INestApplication, fastify: NestFastifyApplication): Promise<void> {
-  // The builder stays Nest's own, and goes on in its chain.
+  // The builder keeps Nest's type, so that its chain continues.
   const builder: TestingModuleBuilder = overrideSessions(Test.createTestingModule({}));
   await builder.overrideProvider('other').useValue(1).compile();
   SessionTestingModule.forRoot({
@@ -69,7 +69,7 @@ export async function promises(app: INestApplication, fastify: NestFastifyApplic
   await fastify.inject({ headers: session.cookieHeaders, cookies: session.cookies });
   await fetch('', { headers: session.headers });
 
-  // What an agent sends with another's means comes back as it is.
+  // The response of another client comes back unchanged.
   const agent = await sessions.agent(session, { transferMethod: 'header', autoRefresh: false });
   const bySupertest = await agent.sendWith('/', (headers) => request('').get('/').set(headers));
   bySupertest.notFound satisfies boolean;

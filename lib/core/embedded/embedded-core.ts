@@ -100,7 +100,8 @@ export class EmbeddedCore extends CoreClient {
     // A key that was removed from the store stops verifying within this interval, and a rotating key has a successor early
     // enough, also where no user signs in for days.
     const keyReload = new Repeat(async () => this.keys.renew(), {
-      pauseMs: () => shortenPause(keyOptions.reloadIntervalMs, KEY_RELOAD_JITTER),
+      // Sooner than the interval, so that no request finds keys that are too old unless the process was suspended.
+      pauseMs: () => shortenPause(keyOptions.reloadIntervalMs * 0.75, KEY_RELOAD_JITTER),
     });
     this.lifeCycle = new LifeCycle({
       store: this.store,

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../util/clock.js';
+import { CoreUnavailableError } from '../../errors.js';
 import { SingleFlight } from '../../util/single-flight.js';
 import type { MaybePromise } from '../../util/maybe-promise.js';
+import { withTimeout } from '../../util/with-timeout.js';
 import type { PublicJwk, VerificationKeys } from '../../util/verification-keys.js';
 import type { KeyRotations } from '../key-rotations.js';
 import {
@@ -18,6 +20,8 @@ import type { SessionStore, StoredDynamicKey, StoredStaticKey } from '../../stor
 const OVERLAP_MS = 60_000;
 /** The shortest time between two reads of the store that unknown key ids and requests for the JWKS cause. */
 const RELOAD_COOLDOWN_MS = 500;
+/** The longest wait of a verification for the renewal of keys that are too old. */
+const RENEWAL_WAIT_MS = 1000;
 /** The number of instances that may add keys of different algorithms at one millisecond. */
 const MAX_KEYS_OF_A_MOMENT = 4;
 /** The format of our key ids; any other id is unknown without a read of the store. */
@@ -53,7 +57,10 @@ export interface SigningKeysOptions {
  */
 export class SigningKeys implements VerificationKeys {
   private loaded: KeySet | undefined;
-  private readonly loads = new SingleFlight(async (leadMs: number) => this.load(leadMs));
+  private loadedAtMs = Number.NEGATIVE_INFINITY;
+  /** The reason why the last read failed; undefined after one that succeeded. */
+  private failure: unknown;
+  private readonly loads = new SingleFlight(async (leadMs: number) => this.loadNotingFailure(leadMs));
   /** The algorithms that this instance signs with; missing keys of these are made. */
   private readonly algorithms: Record<KeyKind, Set<SigningAlgorithm>>;
   /**
@@ -80,6 +87,15 @@ export class SigningKeys implements VerificationKeys {
     return this.removals;
   }
 
+  get isDue(): boolean {
+    if (this.loaded === undefined || this.isWithin(this.options.reloadIntervalMs, this.loadedAtMs))
+      return false;
+    if (this.failure === undefined) return true;
+    // No verification waits again for a store that does not respond.
+    if (!this.isCoolingDown()) this.reloadOnDemand().catch(() => undefined);
+    return false;
+  }
+
   /** Returns the key that signs now; makes one if there is none. */
   async signingKey(kind: KeyKind, algorithm: SigningAlgorithm = this.options.algorithm): Promise<SigningKey> {
     this.algorithms[kind].add(algorithm); // from now on its keys have successors, too
@@ -93,11 +109,17 @@ export class SigningKeys implements VerificationKeys {
 
   /** Returns the keys without a read of the store, and without a promise, if the wanted one is at hand. */
   find(kid: string | undefined): MaybePromise<readonly PublicJwk[]> {
+    if (this.isDue) return this.reloadInTime().then(() => this.find(kid));
     const atHand = this.atHand();
     const isWanted = (key: PublicJwk): boolean => kid === undefined || key.kid === kid;
     const known = atHand ? published(atHand).filter(isWanted) : [];
     if (known.length > 0) return known;
-    if (atHand !== undefined && (!KID.test(kid ?? '') || this.isCoolingDown())) return [];
+    if (atHand !== undefined && !this.mayExist(kid)) return [];
+    if (atHand !== undefined && this.isCoolingDown()) {
+      // During an outage it may be a key that another instance has made meanwhile.
+      if (this.failure !== undefined) throw this.failure;
+      return [];
+    }
     return this.reloadOnDemand().then((keys) => published(keys).filter(isWanted));
   }
 
@@ -196,9 +218,38 @@ export class SigningKeys implements VerificationKeys {
     });
   }
 
+  /** A store that does not respond in time counts as away: then the keys at hand are used, and nothing waits for it. */
+  private async reloadInTime(): Promise<void> {
+    const message = `The session store has not sent the keys within ${RENEWAL_WAIT_MS} ms`;
+    try {
+      await withTimeout(this.reloadOnDemand(), RENEWAL_WAIT_MS, message, { keepsProcess: false });
+    } catch (error) {
+      this.failure ??= new CoreUnavailableError(message, { cause: error });
+    }
+  }
+
+  /** False for an id that is none of ours, and for a rotating key that is too old to be published. */
+  private mayExist(kid = ''): boolean {
+    return KID.test(kid) && (!kid.startsWith('d-') || Number(kid.slice(2)) >= this.oldestPublishedMs());
+  }
+
   private isCoolingDown(): boolean {
-    const elapsedMs = this.clock.now() - this.lastReloadMs;
-    return elapsedMs >= 0 && elapsedMs < RELOAD_COOLDOWN_MS; // false after the clock was set back
+    return this.isWithin(RELOAD_COOLDOWN_MS, this.lastReloadMs);
+  }
+
+  /** False after the clock was set back. */
+  private isWithin(periodMs: number, sinceMs: number): boolean {
+    const elapsedMs = this.clock.now() - sinceMs;
+    return elapsedMs >= 0 && elapsedMs < periodMs;
+  }
+
+  private async loadNotingFailure(leadMs: number): Promise<KeySet> {
+    try {
+      return await this.load(leadMs);
+    } catch (error) {
+      this.failure = error;
+      throw error;
+    }
   }
 
   /** @param leadMs the time before the end of a rotating key at which its successor is made */
@@ -210,6 +261,8 @@ export class SigningKeys implements VerificationKeys {
     };
     this.noteRemovals(next);
     this.loaded = next;
+    this.loadedAtMs = this.clock.now();
+    this.failure = undefined;
     this.rotations?.note(next.dynamic.map(({ kid }) => kid));
     return next;
   }

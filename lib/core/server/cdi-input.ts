@@ -201,7 +201,7 @@ function isStrings(value: JsonValue): value is string[] {
  */
 export class CdiRefusal extends Error {
   constructor(
-    readonly status: 400 | 401 | 403 | 404 | 405 | 413,
+    readonly status: 400 | 401 | 403 | 404 | 405 | 413 | 415,
     message: string,
   ) {
     super(message);

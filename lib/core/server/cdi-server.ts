@@ -2,7 +2,8 @@ import { CoreBadInputError, CoreUnavailableError } from '../../errors.js';
 import type { Clock } from '../../util/clock.js';
 import { DEFAULT_TENANT_ID } from '../../util/tenant-id.js';
 import type { CoreClient } from '../core-client.js';
-import { ApiKeys, presentedApiKey, type ReadHeader } from './api-keys.js';
+import { ApiKeys, presentedApiKey } from './api-keys.js';
+import { CallerCheck, type CdiCaller } from './caller-check.js';
 import {
   jsonResponse,
   textResponse,
@@ -16,11 +17,10 @@ import { pathBelow, matchRoute, type CdiOperation, type CdiRoute, refuseVersion 
 const PROTECTED_FIELD = 'The user payload contains protected field';
 
 /** One request, independent of the server that received it. */
-export interface ReceivedCdiCall {
+export interface ReceivedCdiCall extends CdiCaller {
   readonly method: string;
-  /** Path and query as sent. */
+  /** The request target as sent: path and query, or an absolute URL. */
   readonly url: string;
-  readonly header: ReadHeader;
   /** Reads the body, once. @throws {CdiRefusal} 413 when it is too large */
   readBody(): Promise<Uint8Array>;
 }
@@ -31,6 +31,8 @@ export interface CdiServerConfig {
   readonly basePath: string;
   /** The accepted API keys; empty if none is required. */
   readonly apiKeys: readonly string[];
+  /** Names in `Host` beside those of this machine. */
+  readonly hostNames: readonly string[];
   /** Oldest first, at least one. */
   readonly versions: readonly string[];
 }
@@ -50,13 +52,16 @@ export interface CdiServerContext {
  */
 export class CdiServer {
   private readonly apiKeys: ApiKeys;
+  private readonly callers: CallerCheck;
   private readonly hello: HelloProbe;
 
   constructor(
     private readonly context: CdiServerContext,
     private readonly config: CdiServerConfig,
   ) {
-    this.apiKeys = new ApiKeys(config.apiKeys);
+    const { apiKeys, hostNames } = config;
+    this.apiKeys = new ApiKeys(apiKeys);
+    this.callers = new CallerCheck({ hostNames, hasApiKeys: apiKeys.length > 0 });
     this.hello = new HelloProbe(context.core, context.clock);
   }
 
@@ -68,7 +73,9 @@ export class CdiServer {
   /** Returns the response to a request. Never rejects. */
   async answer(request: ReceivedCdiCall): Promise<CdiResponse> {
     try {
-      const { path, query } = splitUrl(request.url);
+      const { authority, path, query } = splitUrl(request.url);
+      const hosts = authority === undefined ? request.hosts : [...request.hosts, authority];
+      this.callers.admit({ ...request, hosts });
       const route = matchRoute(path, this.config.basePath);
       if (route === undefined) throw new CdiRefusal(404, 'Not found');
       const operation = this.admit(request, route);
@@ -122,9 +129,11 @@ export class CdiServer {
   }
 }
 
-function splitUrl(url: string): { path: string; query: string } {
-  const [path = '', ...query] = url.split('?');
-  return { path, query: query.join('?') };
+/** A target is a path, or an absolute URL as proxies get them. */
+function splitUrl(url: string): { authority: string | undefined; path: string; query: string } {
+  const [, authority, target = url] = /^https?:\/\/([^/?#]*)(.*)$/i.exec(url) ?? [];
+  const [path = '', ...query] = target.split('?');
+  return { authority, path, query: query.join('?') };
 }
 
 function unknownApp(appId: string, tenantId: string): string {

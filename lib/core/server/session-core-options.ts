@@ -13,6 +13,7 @@ import {
 import { coreProvider } from '../core-provider.js';
 import { embeddedCore } from '../embedded/embedded-core-options.js';
 import { isAcceptableApiKey } from './api-keys.js';
+import { readHost } from './caller-check.js';
 import { CDI_VERSIONS, compareVersions, normalisedBasePath } from './cdi-router.js';
 
 const apiKeys: Check<readonly string[]> = (value) => {
@@ -21,6 +22,15 @@ const apiKeys: Check<readonly string[]> = (value) => {
   throw new Error(
     'an array of keys is expected, each of at least 20 letters, digits, "=" and "-"; leave the option out to serve without keys',
   );
+};
+
+const hostNames: Check<readonly string[]> = (value) => {
+  const names: readonly unknown[] = Array.isArray(value) ? value : [];
+  const hosts = names.map((name) => (typeof name === 'string' ? readHost(name) : undefined));
+  const isName = (host: string | undefined, index: number): boolean =>
+    host !== undefined && !/:\d*$/.test(String(names[index]).replace(/\[.*\]/, ''));
+  if (hosts.length > 0 && hosts.every(isName)) return hosts as string[];
+  throw new Error('an array of host names is expected, without scheme, port and path: ["core.internal"]');
 };
 
 const basePath = text((path) => {
@@ -45,10 +55,18 @@ export const SESSION_CORE_OPTIONS = {
   core: option(coreProvider, embeddedCore()),
   /**
    * Keys of which callers send one as `api-key` or `Authorization`; each of at least 20 letters, digits, `=` and `-`. Without
-   * keys every caller that reaches the port may create and end sessions, so listen on the loopback only.
+   * keys only calls of the same machine are served, of which every one may create and end sessions.
    * @defaultValue none
    */
   apiKeys: option(secret(apiKeys), []),
+  /**
+   * Names under which callers reach the core, as they stand in `Host`, without port: `['core.internal']`. Needed behind a proxy
+   * that passes on the name of the outside, if the core has no API keys or listens on a loopback address: there only
+   * `localhost` and loopback addresses are served otherwise. With keys on other addresses, every name is served until some
+   * are listed.
+   * @defaultValue none
+   */
+  hostNames: option(hostNames, []),
   /**
    * Path in front of all calls. The core responds to everything below it, with 404 to unknown paths.
    * @defaultValue none

@@ -6,6 +6,7 @@ import { SessionEvents } from '../../events/session-events.js';
 import { Telemetry } from '../../events/telemetry.js';
 import { CoreClient } from '../core-client.js';
 import { startCore } from '../core-provider.js';
+import { isLoopback } from './caller-check.js';
 import { CdiRefusal } from './cdi-input.js';
 import { CdiServer } from './cdi-server.js';
 import type { SessionCoreConfig } from './session-core-options.js';
@@ -13,14 +14,16 @@ import type { SessionCoreConfig } from './session-core-options.js';
 /** @internal Injection token of the checked options. */
 export const RESOLVED_CORE_OPTIONS = Symbol('nest-sessions:resolved-core-options');
 
-const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/;
-
 /** The members of Nest's HTTP adapters that are used here. */
 interface ServingAdapter {
   getType(): string;
-  getHttpServer(): { address(): AddressInfo | string | null };
+  getHttpServer(): ListeningServer;
   getInstance(): FastifyHooks;
   use(handler: (req: IncomingMessage, res: ServerResponse, next: () => void) => void): unknown;
+}
+
+interface ListeningServer {
+  address(): AddressInfo | string | null;
 }
 
 interface FastifyHooks {
@@ -55,7 +58,7 @@ export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
     // It is registered as soon as there is an adapter, because the parsers are registered when the application
     // initialises.
     adapterHost.init$.subscribe(() => this.registerServer(adapter()));
-    if (apiKeys.length === 0) adapterHost.listen$.subscribe(() => this.warnUnlessOnLoopback(adapter()));
+    if (apiKeys.length === 0) adapterHost.listen$.subscribe(() => this.warnOfMissingKeys());
   }
 
   async onModuleInit(): Promise<void> {
@@ -68,12 +71,10 @@ export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
     this.events.complete();
   }
 
-  private warnUnlessOnLoopback(adapter: ServingAdapter): void {
-    const listening = adapter.getHttpServer().address();
-    if (listening === null || typeof listening === 'string' || LOOPBACK.test(listening.address)) return;
+  private warnOfMissingKeys(): void {
     this.logger.warn(
-      `The core listens on ${listening.address} without API keys: whoever reaches it can sign in as anybody. ` +
-        'Set apiKeys, or listen on 127.0.0.1.',
+      'The core has no apiKeys: it serves calls of this machine alone, and every program here can sign in as any user. ' +
+        'Set apiKeys to serve other machines.',
     );
   }
 
@@ -82,12 +83,12 @@ export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
       adapter.getInstance().addHook('onRequest', ({ raw: req }, reply, done) => {
         if (!this.server.servesPath(req.url ?? '')) return done();
         reply.hijack();
-        void serveCdi(this.server, req, reply.raw);
+        void serveCdi(this.server, req, reply.raw, adapter.getHttpServer());
       });
     } else {
       adapter.use((req, res, next) => {
         if (!this.server.servesPath(req.url ?? '')) return next();
-        void serveCdi(this.server, req, res);
+        void serveCdi(this.server, req, res, adapter.getHttpServer());
       });
     }
   }
@@ -100,11 +101,20 @@ export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
 export const MAX_BODY_BYTES = 1_048_576;
 
 /** Responds to one request of a Node server. Never rejects; a client that has left gets no response. */
-export async function serveCdi(server: CdiServer, req: IncomingMessage, res: ServerResponse): Promise<void> {
+export async function serveCdi(
+  server: CdiServer,
+  req: IncomingMessage,
+  res: ServerResponse,
+  listener: ListeningServer,
+): Promise<void> {
   const answer = await server.answer({
     method: req.method ?? '',
     url: req.url ?? '',
     header: (name) => readHeader(req, name),
+    hosts: namedHosts(req),
+    remoteAddress: req.socket.remoteAddress,
+    isOnLoopback: listensOnLoopback(listener),
+    hasBody: hasBody(req),
     readBody: () => readBounded(req, MAX_BODY_BYTES),
   });
   if (res.destroyed || res.headersSent) return;
@@ -135,6 +145,26 @@ export async function readBounded(req: IncomingMessage, maxBytes: number): Promi
     req.once('end', () => resolve(Buffer.concat(chunks)));
     req.once('error', left).once('close', left);
   });
+}
+
+function listensOnLoopback(listener: ListeningServer): boolean {
+  const listening = listener.address();
+  return typeof listening === 'object' && listening !== null && isLoopback(listening.address);
+}
+
+/** Each of them, also where Node keeps the first of several in `headers`. HTTP/2 has `:authority` in place of `Host`. */
+function namedHosts({ rawHeaders }: IncomingMessage): string[] {
+  return rawHeaders.filter(
+    (_, index) => index % 2 === 1 && /^(host|:authority)$/i.test(rawHeaders[index - 1] ?? ''),
+  );
+}
+
+/** No call reads the body of a GET. HTTP/2 may send one without telling its length. */
+function hasBody({ method, headers, httpVersionMajor }: IncomingMessage): boolean {
+  if (method === 'GET' || method === 'HEAD') return false;
+  const length = headers['content-length'];
+  if (length !== undefined) return Number(length) !== 0;
+  return headers['transfer-encoding'] !== undefined || httpVersionMajor > 1;
 }
 
 function readHeader(req: IncomingMessage, name: string): string | undefined {

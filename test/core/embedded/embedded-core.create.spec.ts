@@ -84,9 +84,9 @@ describe('creating a session', () => {
   });
 
   it.each<[what: string, payload: JsonObject]>([
-    ['C2 an empty payload', {}],
-    ['C3 nested arrays and objects', { a: [1, [2, { b: [] }], {}], c: { d: { e: [null, true, 2.5] } } }],
-    ['C4 null', { nullProp: null }],
+    ['an empty payload (C2)', {}],
+    ['nested arrays and objects (C3)', { a: [1, [2, { b: [] }], {}], c: { d: { e: [null, true, 2.5] } } }],
+    ['null (C4)', { nullProp: null }],
     ['a name of the language', JSON.parse('{"__proto__":{"x":1},"constructor":"c"}') as JsonObject],
     ['text in many scripts', { name: 'Zoë 漢字 🎉 \u2028 "<&>"' }],
   ])('gives back %s from create, verify and refresh', async (_, payload) => {

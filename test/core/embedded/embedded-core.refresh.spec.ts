@@ -223,7 +223,7 @@ describe('the anti-CSRF check of a refresh', () => {
     const { core } = await makeEmbeddedCore();
     const { refreshToken } = await create(core);
     const next = await refreshed(core, refreshToken.token, { enableAntiCsrf: true });
-    expect(next.antiCsrfToken).toBeDefined();
+    expect(next.antiCsrfToken).toMatch(/^[0-9a-f-]{36}$/);
   });
 
   it('gives none when the application uses it no more; the old token still asks for its own (C82)', async () => {
@@ -381,6 +381,14 @@ describe('presenting what is no refresh token of ours', () => {
     expect([...statuses]).toEqual(['UNAUTHORISED']);
     store.findSession = findSession;
     await untouched();
+  });
+
+  it('reports the promotion of a token that is refreshed before its access token was used (S104)', async () => {
+    const { core, events } = await makeEmbeddedCore();
+    const { session, refreshToken } = await create(core);
+    const child = await refreshed(core, refreshToken.token);
+    await refreshed(core, child.refreshToken.token);
+    expect(events).toMatchObject([{ type: 'session.promoted', sessionHandle: session.handle }]);
   });
 
   it('is unauthorised, and no theft, for a token whose tenant is not that of its handle (S094)', async () => {

@@ -29,36 +29,36 @@ function callsOf({ store }: TestCore): string[] {
 
 describe('verifying what is no access token', () => {
   it.each<[what: string, token: string, message: string]>([
-    ['C26 an empty string', '', 'Invalid JWT'],
-    ['C26 a string without dots', 'random', 'Invalid JWT'],
-    ['C26 a string with too many dots', 'a.b.c.d', 'Invalid JWT'],
-    ['C27 a header that is not base64', '!!!.e30.AAAA', 'Invalid JWT'],
-    ['C27 a header that is not JSON', `${base64url('{alg')}.e30.AAAA`, 'Invalid JWT'],
-    ['C27 a scalar header', `${base64url('5')}.e30.AAAA`, 'Invalid JWT'],
-    ['C27 an array as header', `${base64url('[]')}.e30.AAAA`, 'Invalid JWT'],
-    ['C28 a `typ` object', jwt({ ...V5_HEADER, typ: {} }, V5_CLAIMS), 'JWT header missing - typ'],
-    ['C28 an `alg` array', jwt({ ...V5_HEADER, alg: ['RS256'] }, V5_CLAIMS), 'JWT header missing - alg'],
+    ['an empty string (C26)', '', 'Invalid JWT'],
+    ['a string without dots (C26)', 'random', 'Invalid JWT'],
+    ['a string with too many dots (C26)', 'a.b.c.d', 'Invalid JWT'],
+    ['a header that is not base64 (C27)', '!!!.e30.AAAA', 'Invalid JWT'],
+    ['a header that is not JSON (C27)', `${base64url('{alg')}.e30.AAAA`, 'Invalid JWT'],
+    ['a scalar header (C27)', `${base64url('5')}.e30.AAAA`, 'Invalid JWT'],
+    ['an array as header (C27)', `${base64url('[]')}.e30.AAAA`, 'Invalid JWT'],
+    ['a `typ` object (C28)', jwt({ ...V5_HEADER, typ: {} }, V5_CLAIMS), 'JWT header missing - typ'],
+    ['an `alg` array (C28)', jwt({ ...V5_HEADER, alg: ['RS256'] }, V5_CLAIMS), 'JWT header missing - alg'],
     ['another `typ`', jwt({ ...V5_HEADER, typ: 'at+jwt' }, V5_CLAIMS), 'JWT header mismatch - typ'],
     ['another `alg`', jwt({ ...V5_HEADER, alg: 'HS256' }, V5_CLAIMS), 'JWT header mismatch - alg'],
     [
-      'C29 a `version` object',
+      'a `version` object (C29)',
       jwt({ ...V5_HEADER, version: {} }, V5_CLAIMS),
       'JWT header mismatch - version',
     ],
-    ['C29 version 999', jwt({ ...V5_HEADER, version: '999' }, V5_CLAIMS), 'JWT header mismatch - version'],
-    ['S010 version 99', jwt({ ...V5_HEADER, version: '99' }, V5_CLAIMS), 'JWT header mismatch - version'],
-    ['S010 version 6', jwt({ ...V5_HEADER, version: '6' }, V5_CLAIMS), 'JWT header mismatch - version'],
+    ['version 999 (C29)', jwt({ ...V5_HEADER, version: '999' }, V5_CLAIMS), 'JWT header mismatch - version'],
+    ['version 99 (S010)', jwt({ ...V5_HEADER, version: '99' }, V5_CLAIMS), 'JWT header mismatch - version'],
+    ['version 6 (S010)', jwt({ ...V5_HEADER, version: '6' }, V5_CLAIMS), 'JWT header mismatch - version'],
     [
-      'S010 version 2 in a JWT',
+      'version 2 in a JWT (S010)',
       jwt({ ...V5_HEADER, version: '2' }, V5_CLAIMS),
       'JWT header mismatch - version',
     ],
-    ['C30 no `kid`', jwt({ ...V5_HEADER, kid: undefined }, V5_CLAIMS), 'JWT header missing - kid'],
-    ['C30 a `kid` object', jwt({ ...V5_HEADER, kid: {} }, V5_CLAIMS), 'JWT header missing - kid'],
-    ['C30 a `kid` number', jwt({ ...V5_HEADER, kid: 5 }, V5_CLAIMS), 'JWT header mismatch - kid'],
+    ['no `kid` (C30)', jwt({ ...V5_HEADER, kid: undefined }, V5_CLAIMS), 'JWT header missing - kid'],
+    ['a `kid` object (C30)', jwt({ ...V5_HEADER, kid: {} }, V5_CLAIMS), 'JWT header missing - kid'],
+    ['a `kid` number (C30)', jwt({ ...V5_HEADER, kid: 5 }, V5_CLAIMS), 'JWT header mismatch - kid'],
     ['more than 16 kB', `${base64url('x'.repeat(20_000))}.e30.AAAA`, 'Invalid JWT'],
     [
-      'S002 no signature',
+      'no signature (S002)',
       jwt({ ...V5_HEADER, alg: 'none' }, V5_CLAIMS, () => ''),
       'JWT header mismatch - alg',
     ],
@@ -243,8 +243,8 @@ describe('the anti-CSRF check of a verification', () => {
   });
 
   it.each([
-    ['C40 the request does not want it', { doAntiCsrfCheck: false, enableAntiCsrf: true }],
-    ['C42 the application does not use it', { doAntiCsrfCheck: true, enableAntiCsrf: false }],
+    ['the request does not want it (C40)', { doAntiCsrfCheck: false, enableAntiCsrf: true }],
+    ['the application does not use it (C42)', { doAntiCsrfCheck: true, enableAntiCsrf: false }],
   ])('does not happen when %s', async (_, flags) => {
     const { core } = await makeEmbeddedCore();
     const { accessToken } = await create(core, { enableAntiCsrf: true });
@@ -360,8 +360,8 @@ describe('verifying after the stored payload was changed', () => {
   });
 
   it.each<[what: string, stored: string, isReplaced: boolean]>([
-    ['C50 the same in another order', '{"b":[1,2],"a":1}', false],
-    ['C50 the same with 1.0 for 1', '{"a":1.0,"b":[1,2]}', false],
+    ['the same in another order (C50)', '{"b":[1,2],"a":1}', false],
+    ['the same with 1.0 for 1 (C50)', '{"a":1.0,"b":[1,2]}', false],
     ['an array in another order', '{"a":1,"b":[2,1]}', true],
     ['null more', '{"a":1,"b":[1,2],"c":null}', true],
     ['less', '{"a":1}', true],

@@ -35,7 +35,7 @@ const SHORT_TIMEOUT_MS = 400;
 /** Where one comes; long enough for a busy machine. */
 const TIMEOUT_MS = 5000;
 /** What a busy machine may add. */
-const SLACK_MS = 2500;
+const SLACK_MS = 10_000;
 
 let core: FakeCore;
 let client: HttpCoreClient | undefined;
@@ -241,45 +241,43 @@ describe('a core that limits the rate', () => {
 describe('a core that hangs', () => {
   it('does not slow down the verification of tokens whose key is known (S100)', async () => {
     const clock = new TestClock(TEST_START_MS);
-    const remote = (client = clientOf(core, { requestTimeoutMs: 60_000 }, { clock }));
+    const remote = (client = clientOf(core, { requestTimeoutMs: 600_000 }, { clock }));
     const verifier = new AccessTokenVerifier(remote.verificationKeys, clock, {
       clockToleranceSec: 0,
       maxCachedTokens: 0, // each verification looks for its key and does the signature work
     });
     const token = parseWithoutVerifying(jwt(V5_HEADER, V5_CLAIMS));
     if (token === undefined) throw new Error('no access token');
-    const p99Ms = async (): Promise<number> => {
-      const times: number[] = [];
-      for (let i = 0; i < 200; i++) {
-        const startedMs = performance.now();
-        await verifier.verify(token);
-        times.push(performance.now() - startedMs);
-      }
-      return times.sort((a, b) => a - b)[197] ?? 0;
+    // CPU time, of the best of several rounds, because other work of the machine must not matter here. A verification that
+    // waited for the core would outlast this test.
+    const roundMs = async (): Promise<number> => {
+      const before = process.cpuUsage();
+      for (let i = 0; i < 200; i++) await verifier.verify(token);
+      const { user, system } = process.cpuUsage(before);
+      return (user + system) / 1000;
     };
-    // The best of several rounds: what else the machine does is no matter here.
-    const bestP99Ms = async (): Promise<number> => {
+    const bestRoundMs = async (): Promise<number> => {
       const rounds: number[] = [];
-      for (let i = 0; i < 8; i++) rounds.push(await p99Ms());
+      for (let i = 0; i < 8; i++) rounds.push(await roundMs());
       return Math.min(...rounds);
     };
     await operation('getPrimaryUserId')(remote);
-    await p99Ms();
-    const quietMs = await bestP99Ms();
+    await roundMs();
+    const quietMs = await bestRoundMs();
 
     core.on('*', hang);
     const waiting = Array.from({ length: 50 }, async () => failureOf(operation('verifySession')(remote)));
     await until(() => core.calls.filter((call) => call.endsWith('/verify')).length === 50);
-    const besideMs = await bestP99Ms();
+    const besideMs = await bestRoundMs();
 
-    expect(besideMs).toBeLessThan(2 * quietMs + 1);
+    expect(besideMs).toBeLessThan(2 * quietMs + 20);
     await remote.close();
     for (const { error } of await Promise.all(waiting)) expect(error).toBeInstanceOf(CoreUnavailableError);
   });
 
   it('is left alone after five timeouts, says so in its health, and is back once a probe was answered (S100)', async () => {
     const clock = new TestClock();
-    const remote = (client = clientOf(core, { requestTimeoutMs: 60 }, { clock }));
+    const remote = (client = clientOf(core, { requestTimeoutMs: SHORT_TIMEOUT_MS }, { clock }));
     const verify = operation('verifySession');
     await verify(remote);
     expect(remote.hostHealth).toEqual([{ host: core.uri, state: 'UP', consecutiveFailures: 0 }]);
@@ -290,7 +288,7 @@ describe('a core that hangs', () => {
     core.received.length = 0;
     const { error, tookMs } = await failureOf(verify(remote));
     expect(error).toBeInstanceOf(CoreUnavailableError);
-    expect(tookMs).toBeLessThan(60);
+    expect(tookMs).toBeLessThan(SHORT_TIMEOUT_MS);
     expect(core.received).toEqual([]);
 
     core.reset();

@@ -13,15 +13,25 @@ describe('the settings of the sample core server', () => {
       host: '127.0.0.1',
       port: 3567,
       apiKeys: undefined,
+      hostNames: undefined,
       store: { kind: 'memory' },
     });
   });
 
   it('come from the environment', () => {
-    expect(settingsFrom({ HOST: '::1', PORT: '0', API_KEYS: ' one, two,', SQLITE_FILE: 'x.db' })).toEqual({
+    expect(
+      settingsFrom({
+        HOST: '::1',
+        PORT: '0',
+        API_KEYS: ' one, two,',
+        HOST_NAMES: 'core.internal',
+        SQLITE_FILE: 'x.db',
+      }),
+    ).toEqual({
       host: '::1',
       port: 0,
       apiKeys: ['one', 'two'],
+      hostNames: ['core.internal'],
       store: { kind: 'sqlite', file: 'x.db' },
     });
     expect(settingsFrom({ PG_URL: 'postgres://x' }).store).toEqual({
@@ -51,7 +61,7 @@ describe('the sample core server', () => {
     const first = await startCoreServer(settings);
     const created = await fetch(`${first.uri}/recipe/session`, {
       method: 'POST',
-      headers,
+      headers: { ...headers, 'content-type': 'application/json' },
       body: JSON.stringify({
         userId: 'u',
         enableAntiCsrf: false,

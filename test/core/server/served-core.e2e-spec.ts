@@ -134,24 +134,21 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       );
     });
 
-    it.each([undefined, 'text/plain', 'application/json', 'application/x-www-form-urlencoded'])(
-      'reads a body as UTF-8 JSON whatever its content type says: %s',
-      async (contentType) => {
-        const { session } = await created(core, {}, '/recipe/session');
-        const data = { text: 'é😀 </script>' };
-        const answer = await core.send({
-          method: 'PUT',
-          path: '/recipe/session/data',
-          headers: contentType === undefined ? {} : { 'content-type': contentType },
-          body: JSON.stringify({ sessionHandle: session.handle, userDataInDatabase: data }),
-        });
-        expect(answer.json).toEqual({ status: 'OK' });
-        expect((await get(`/recipe/session/data?sessionHandle=${session.handle}`)).json).toEqual({
-          status: 'OK',
-          userDataInDatabase: { text: 'é😀 </script>' },
-        });
-      },
-    );
+    it('reads a body as UTF-8 where its content type names no charset', async () => {
+      const { session } = await created(core, {}, '/recipe/session');
+      const data = { text: 'é😀 </script>' };
+      const answer = await core.send({
+        method: 'PUT',
+        path: '/recipe/session/data',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ sessionHandle: session.handle, userDataInDatabase: data }),
+      });
+      expect(answer.json).toEqual({ status: 'OK' });
+      expect((await get(`/recipe/session/data?sessionHandle=${session.handle}`)).json).toEqual({
+        status: 'OK',
+        userDataInDatabase: { text: 'é😀 </script>' },
+      });
+    });
 
     it.each([
       ['nothing', ''],
@@ -181,6 +178,72 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       const answer = await core.send({ method: 'POST', path: '/recipe/session', body: deep });
       expect(inWords(answer)).toBe('400 Invalid Json Input\n');
       expect((await get('/user/id?userId=u')).status).toBe(200);
+    });
+  });
+
+  describe('a web page that a developer opens', () => {
+    const body = JSON.stringify(creation({ userId: 'victim' }));
+    const attack = (headers: Record<string, string>, changes: Partial<RawRequest> = {}): Promise<RawAnswer> =>
+      core.send({ method: 'POST', path: '/recipe/session', headers, body, isTyped: false, ...changes });
+    const handlesOfVictim = async (): Promise<unknown> =>
+      (await get('/recipe/session/user?userId=victim')).json;
+
+    it.each([
+      [403, { origin: 'https://evil.example', 'content-type': 'application/json' }],
+      [403, { origin: 'null', 'content-type': 'application/json' }],
+      [403, { 'sec-fetch-site': 'cross-site', 'content-type': 'application/json' }],
+      [403, { host: 'rebound.evil.example', 'content-type': 'application/json' }],
+      [415, { 'content-type': 'text/plain;charset=UTF-8' }],
+      [415, { 'content-type': 'application/x-www-form-urlencoded' }],
+      [415, {}],
+    ])('gets %d and has created and ended nothing: %j (S098)', async (status, headers) => {
+      const { session } = await created(core, { userId: 'victim' });
+      expect((await attack(headers)).status).toBe(status);
+      expect(
+        (await attack(headers, { path: '/recipe/session/remove', body: '{"userId":"victim"}' })).status,
+      ).toBe(status);
+      expect(await handlesOfVictim()).toMatchObject({ sessionHandles: [session.handle] });
+      await core.post('/recipe/session/remove', { userId: 'victim' });
+    });
+
+    it('learns nothing by reading, and no preflight succeeds', async () => {
+      const paths = ['/recipe/session/user?userId=victim', '/.well-known/jwks.json', '/hello', '/none'];
+      for (const path of paths) {
+        for (const headers of [{ host: 'evil.example' }, { origin: 'https://evil.example' }]) {
+          const answer = await core.send({ path, headers });
+          expect(answer.status).toBe(403);
+          expect(Object.keys(answer.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
+        }
+      }
+      const preflight = { origin: 'https://evil.example', 'access-control-request-method': 'POST' };
+      expect(
+        await core.send({ method: 'OPTIONS', path: '/recipe/session', headers: preflight }),
+      ).toMatchObject({ status: 403 });
+    });
+
+    it('is recognised by the authority of an absolute target and by a second Host, too', async () => {
+      expect((await get('http://localhost:1/recipe/session/user?userId=u')).status).toBe(200);
+      expect((await get('http://evil.example/recipe/session/user?userId=u')).status).toBe(403);
+      expect((await get('http://localhost@evil.example/recipe/session/user?userId=u')).status).toBe(403);
+      const socket = connect(core.port, '127.0.0.1');
+      socket.write(
+        'GET /hello HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n',
+      );
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      expect(answer.toString()).toMatch(/^HTTP\/1\.1 40[03] /);
+      socket.destroy();
+    });
+
+    it('does not reach a core with keys or behind a proxy either, whose own names are served', async () => {
+      const options = { apiKeys: [KEY], hostNames: ['core.internal'] };
+      await withServedCore({ adapter, options }, async (keyed) => {
+        const named = (host: string, more = {}): Promise<RawAnswer> =>
+          keyed.send({ path: '/recipe/session/user?userId=u', headers: { host, 'api-key': KEY, ...more } });
+        expect((await named('core.internal:443')).status).toBe(200);
+        expect((await named('localhost')).status).toBe(200);
+        expect((await named('evil.example')).status).toBe(403);
+        expect((await named('core.internal', { origin: 'https://core.internal' })).status).toBe(403);
+      });
     });
   });
 
@@ -685,7 +748,9 @@ describe.each(ADAPTERS)('what the operator of a served core on %s sees', (adapte
     await withServedCore({ adapter }, async (core) => {
       const socket = connect(core.port, '127.0.0.1');
       await once(socket, 'connect');
-      socket.write('POST /recipe/session HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"userId"');
+      socket.write(
+        'POST /recipe/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"userId"',
+      );
       socket.destroy();
       await once(socket, 'close');
       expect((await core.send({ path: '/user/id?userId=u' })).status).toBe(200);
@@ -696,8 +761,8 @@ describe.each(ADAPTERS)('what the operator of a served core on %s sees', (adapte
   it.each([
     ['0.0.0.0', undefined, 1],
     ['0.0.0.0', [KEY], 0],
-    ['127.0.0.1', undefined, 0],
-  ])('is a warning when it listens on %s with the keys %j: %d (S098)', async (host, apiKeys, warned) => {
+    ['127.0.0.1', undefined, 1],
+  ])('warns once where it has no keys: on %s with the keys %j (S098)', async (host, apiKeys, warned) => {
     const warnings = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
     const core = embeddedCore({ store: await seededMemoryStore() });
     const module = await Test.createTestingModule({
@@ -726,6 +791,13 @@ describe('the options of SessionCoreModule', () => {
     [{ versions: [] }, 'versions'],
     [{ versions: ['5.4', '5.6'] }, 'versions'],
     [{ basePath: '/a b' }, 'basePath'],
+    [{ hostNames: [] }, 'hostNames'],
+    [{ hostNames: 'core' }, 'hostNames'],
+    [{ hostNames: ['https://core'] }, 'hostNames'],
+    [{ hostNames: ['core:3567'] }, 'hostNames'],
+    [{ hostNames: ['core/base'] }, 'hostNames'],
+    [{ hostNames: ['*.internal'] }, 'hostNames'],
+    [{ hostNames: [5] }, 'hostNames'],
     [{ basePath: 5 }, 'basePath'],
     [{ apikeys: [] }, 'apikeys'],
     [{ core: {} }, 'core'],

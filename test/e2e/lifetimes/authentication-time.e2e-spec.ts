@@ -123,6 +123,19 @@ describe.each(ADAPTERS)('the time of authentication on %s', (adapter) => {
     expect(client.front.up).toMatchObject({ role: 'guest', auth_time: clock.now() / 1000 });
   });
 
+  it('is not handed to an older token by a change of the payload (S040)', async () => {
+    const { signedIn, clock } = await starter.start();
+    const client = await signedIn('header');
+    clock.advanceSeconds(301);
+    const old = client.copy();
+    await client.post('/run/step-up', { password: 'correct' });
+    const change = await old.post('/run/merge', { role: 'guest' });
+    expect([change.status, change.header('st-access-token')]).toEqual([200, undefined]);
+    expect((await old.post('/transfer')).status).toBe(403);
+    await client.get('/checked');
+    expect(client.front.up).toMatchObject({ role: 'guest', auth_time: clock.now() / 1000 });
+  });
+
   it('is not touched by a step-up that fails (S040)', async () => {
     const watched = await watchedStore();
     const { app, signedIn, clock, events } = await starter.store(watched.store).start();

@@ -1,0 +1,129 @@
+import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { ExternalContextCreator, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { CoreClient } from '../core/core-client.js';
+import { RESOLVED_SESSION_OPTIONS } from '../session.constants.js';
+import type { ResolvedSessionOptions } from '../session.options.js';
+import { methodNames, ownValue, prototypeChain, registerReplacements } from './decorated-methods.js';
+import {
+  boundEnforcement,
+  globalEnforcement,
+  strongest,
+  weakest,
+  type Enforcement,
+} from './handler-guards.js';
+import { handlerKind, isHandler, type Handler } from './handler-kinds.js';
+import { combinedRules, handlerRules, requiresGuard, type RecordedRules } from './route-rules.js';
+
+/** A handler whose rules no guard reads, or one of which that cannot be seen. */
+interface Unguarded {
+  readonly text: string;
+  readonly isCertain: boolean;
+}
+
+const MAYBE_WRAPPED =
+  'whether a guard on it asks SessionGuard is not visible; a guard that does declares it: static readonly wrapsSessionGuard = true';
+
+/**
+ * Finds, when the application starts, the handlers whose rules no `SessionGuard` will read: without it `@VerifySession` and
+ * `@RequireClaims` have no effect, and the handler is open. What cannot be decided before a request is a warning.
+ */
+@Injectable()
+export class UnguardedRules implements OnApplicationBootstrap {
+  private readonly logger = new Logger('SessionModule');
+
+  constructor(
+    private readonly modules: ModulesContainer,
+    private readonly contexts: ExternalContextCreator,
+    private readonly adapterHost: HttpAdapterHost,
+    private readonly core: CoreClient,
+    @Inject(RESOLVED_SESSION_OPTIONS) private readonly options: ResolvedSessionOptions,
+  ) {}
+
+  /** @throws {Error} naming each handler whose rules no guard reads, unless `unguardedRules` is `warn` */
+  async onApplicationBootstrap(): Promise<void> {
+    const found = this.find();
+    const isError = ({ isCertain }: Unguarded): boolean =>
+      isCertain && this.options.unguardedRules === 'error';
+    const warnings = found.filter((each) => !isError(each));
+    if (warnings.length > 0)
+      this.logger.warn(explain('Session decorators that may have no effect', warnings));
+    const errors = found.filter(isError);
+    if (errors.length === 0) return;
+    await this.core.close(); // Nest runs no shutdown hooks of an application that did not start
+    throw new Error(
+      explain(
+        'SessionModule cannot start, because no SessionGuard reads the rules of these handlers',
+        errors,
+      ) + "\nThe option unguardedRules: 'warn' starts the application all the same.",
+    );
+  }
+
+  private find(): Unguarded[] {
+    const everywhere = globalEnforcement(this.modules, this.contexts);
+    return [...this.classes()].flatMap((controller) =>
+      handlersOf(controller).flatMap((handler) => this.examine(handler, everywhere) ?? []),
+    );
+  }
+
+  /** Returns the classes of all controllers and providers, each once. */
+  private classes(): Set<Function> {
+    const classes = new Set<Function>();
+    for (const { controllers, providers } of this.modules.values()) {
+      for (const { metatype, isNotMetatype, instance } of [...controllers.values(), ...providers.values()]) {
+        const made: unknown = instance;
+        const isObject = typeof made === 'object' && made !== null;
+        if (isObject && !Object.isFrozen(made)) registerReplacements(made);
+        // The "class" of a factory is the factory function, and that of a value is nothing: their instances have one.
+        const found: unknown = isNotMetatype ? isObject && made.constructor : metatype;
+        if (typeof found === 'function') classes.add(found);
+      }
+    }
+    return classes;
+  }
+
+  private examine(handler: Handler, everywhere: Enforcement): Unguarded | undefined {
+    const { controller, method, name } = handler;
+    const rules = combinedRules(controller, method);
+    // What is no handler has no rules from its class.
+    if (!requiresGuard(isHandler(handler) ? rules : handlerRules(controller, method))) return undefined;
+    const servesHttp = (this.adapterHost.httpAdapter as unknown) !== undefined;
+    const kind = handlerKind(handler, { modules: this.modules, servesHttp });
+    if (kind === undefined) return undefined;
+    const bound = strongest([boundEnforcement(controller), boundEnforcement(method)]);
+    const answer = weakest([kind.guards, strongest([bound, weakest([kind.globalGuards, everywhere])])]);
+    if (answer === 'yes') return undefined;
+    const remedy =
+      kind.guards === 'yes' && everywhere !== 'yes' && answer === 'unknown' ? MAYBE_WRAPPED : kind.remedy;
+    return {
+      text: `${controller.name}.${String(name)} (${decoratorNames(rules)}): ${remedy}`,
+      // Nest itself makes no handlers of methods whose names are symbols.
+      isCertain: answer === 'no' && kind.isCertain && typeof name === 'string',
+    };
+  }
+}
+
+function explain(headline: string, found: readonly Unguarded[]): string {
+  return `${headline}:${found.map(({ text }) => `\n  - ${text}`).join('')}`;
+}
+
+/** Returns the methods of a class that could be handlers, inherited ones included; of an overridden one the override. */
+function handlersOf(controller: Function): Handler[] {
+  const prototype: unknown = controller.prototype;
+  if (typeof prototype !== 'object' || prototype === null) return [];
+  const methods = new Map<string | symbol, Function>();
+  for (const target of prototypeChain(prototype)) {
+    for (const name of methodNames(target)) {
+      if (!methods.has(name)) methods.set(name, ownValue(target, name) as Function);
+    }
+  }
+  return [...methods].map(([name, method]) => ({ controller, name, method }));
+}
+
+function decoratorNames({ options, claimValidators }: RecordedRules): string {
+  const isOptional =
+    options !== undefined && Object.keys(options).length === 1 && options.sessionRequired === false;
+  return [
+    ...(options === undefined ? [] : [isOptional ? '@OptionalSession' : '@VerifySession']),
+    ...(claimValidators === undefined ? [] : ['@RequireClaims']),
+  ].join(', ');
+}

@@ -1,0 +1,321 @@
+import {
+  Controller,
+  Get,
+  Injectable,
+  Module,
+  Scope,
+  UseGuards,
+  type CanActivate,
+  type ExecutionContext,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
+import { APP_GUARD, ModuleRef } from '@nestjs/core';
+import { ApolloDriver } from '@nestjs/apollo';
+import { GraphQLModule, Query, ResolveField, Resolver } from '@nestjs/graphql';
+import { Test } from '@nestjs/testing';
+import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { describe, expect, it, jest } from '@jest/globals';
+import {
+  OptionalSession,
+  PublicAccess,
+  RequireClaims,
+  SessionGuard,
+  SessionModule,
+  VerifySession,
+  type SessionClaimValidator,
+  type SessionModuleOptions,
+} from 'nest-sessions';
+import { ADAPTERS, newAdapter, TestApplication, SHOP, type Adapter } from '../../support/test-application.js';
+
+const admin: SessionClaimValidator = { id: 'admin', validate: () => ({ isValid: false }) };
+
+@Controller('open')
+class OpenController {
+  @Get('verified') @VerifySession({ checkDatabase: true }) verified() {} // prettier-ignore
+  @Get('claims') @RequireClaims(admin) claims() {} // prettier-ignore
+  @Get('optional') @OptionalSession() optional() {} // prettier-ignore
+  @Get('public') @PublicAccess() public() {} // prettier-ignore
+  @Get('plain') plain() {} // prettier-ignore
+}
+
+const logger = () => ({ log: jest.fn(), warn: jest.fn(), error: jest.fn() });
+
+interface Part {
+  readonly controllers?: Type[];
+  readonly providers?: Provider[];
+  readonly options?: Partial<SessionModuleOptions>;
+}
+
+/** Starts an application and returns the message of its refusal, or its warnings, or nothing. */
+async function refusal(adapter: Adapter, { controllers = [], providers = [], options = {} }: Part) {
+  const log = logger();
+  const starter = TestApplication.on(adapter)
+    .with(options)
+    .controllers(...controllers)
+    .providers(...providers)
+    .logger(log);
+  const failure = await starter.start().then(
+    () => undefined,
+    (error: Error) => error.message,
+  );
+  return { failure, warned: log.warn.mock.calls.map(([message]) => String(message)).join('\n') };
+}
+
+/** A handler in a class of its own, so that each case has its own guards. */
+function controllerWith(...guards: Parameters<typeof UseGuards>): Type {
+  @Controller('guarded')
+  @UseGuards(...guards)
+  class GuardedController {
+    @Get() @VerifySession() handler() {} // prettier-ignore
+  }
+  return GuardedController;
+}
+
+@Injectable()
+class OfficeHoursGuard implements CanActivate {
+  canActivate(): boolean {
+    return true;
+  }
+}
+
+@Injectable()
+class EitherGuard implements CanActivate {
+  constructor(private readonly sessions: SessionGuard) {}
+
+  canActivate(context: ExecutionContext) {
+    return this.sessions.canActivate(context);
+  }
+}
+
+@Injectable()
+class DeclaredGuard implements CanActivate {
+  static readonly wrapsSessionGuard = true;
+
+  canActivate(): boolean {
+    return true;
+  }
+}
+
+@Injectable()
+class LookingGuard implements CanActivate {
+  constructor(private readonly modules: ModuleRef) {}
+
+  canActivate(context: ExecutionContext) {
+    return this.modules.get(SessionGuard, { strict: false }).canActivate(context);
+  }
+}
+
+@Injectable()
+class CustomSessionGuard extends SessionGuard {}
+
+@Injectable({ scope: Scope.REQUEST })
+class RequestScopedGuard extends SessionGuard {}
+
+describe.each(ADAPTERS)('session decorators on handlers that no guard runs for, on %s', (adapter) => {
+  it('stop the start, with class, method and remedy of each (S077)', async () => {
+    const { failure, warned } = await refusal(adapter, { controllers: [OpenController] });
+    const lines = failure?.split('\n') ?? [];
+    expect(lines.filter((line) => line.startsWith('  - '))).toEqual([
+      expect.stringMatching(/OpenController\.verified \(@VerifySession\): .*@UseGuards\(SessionGuard\)/),
+      expect.stringContaining('OpenController.claims (@RequireClaims): '),
+      expect.stringContaining('OpenController.optional (@OptionalSession): '),
+    ]);
+    expect(warned).toBe('');
+  });
+
+  it('are a warning with unguardedRules: warn', async () => {
+    const options = { unguardedRules: 'warn' } as const;
+    const { failure, warned } = await refusal(adapter, { controllers: [OpenController], options });
+    expect([failure, warned]).toEqual([undefined, expect.stringContaining('OpenController.claims')]);
+  });
+
+  it('stop the start where they stand on the class', async () => {
+    @Controller('closed')
+    @RequireClaims(admin)
+    class ClosedController {
+      @Get() list() {} // prettier-ignore
+      helper() {} // prettier-ignore
+    }
+    const { failure } = await refusal(adapter, { controllers: [ClosedController] });
+    expect(failure).toContain('ClosedController.list (@RequireClaims)');
+    expect(failure).not.toContain('helper');
+  });
+
+  it('stop the start where a subclass inherits or overrides the handler', async () => {
+    abstract class Base {
+      @Get('inherited') @RequireClaims(admin) inherited() {} // prettier-ignore
+      @Get('overridden') @RequireClaims(admin) overridden() {} // prettier-ignore
+    }
+    @Controller('sub')
+    class SubController extends Base {
+      @Get('overridden') override overridden() {} // prettier-ignore
+    }
+    const { failure } = await refusal(adapter, { controllers: [SubController] });
+    expect(failure).toContain('SubController.inherited (');
+    expect(failure).toContain('SubController.overridden (');
+  });
+
+  it.each<[string, Part]>([
+    ['stands on the class', { controllers: [controllerWith(SessionGuard)] }],
+    ['is a subclass', { controllers: [controllerWith(CustomSessionGuard)] }],
+    ['is scoped to the request', { controllers: [controllerWith(RequestScopedGuard)] }],
+    ['stands beside another', { controllers: [controllerWith(OfficeHoursGuard, SessionGuard)] }],
+    ['is injected into another guard', { controllers: [controllerWith(EitherGuard)] }],
+    ['is asked by a guard that declares it', { controllers: [controllerWith(DeclaredGuard)] }],
+    ['is global', { providers: [{ provide: APP_GUARD, useClass: SessionGuard }] }],
+    ['is global, made elsewhere', { providers: [{ provide: APP_GUARD, useExisting: SessionGuard }] }],
+    ['is a global subclass', { providers: [{ provide: APP_GUARD, useClass: CustomSessionGuard }] }],
+    ['is global for each request', { providers: [{ provide: APP_GUARD, useClass: RequestScopedGuard }] }],
+    ['is part of a global guard', { providers: [{ provide: APP_GUARD, useClass: EitherGuard }] }],
+    [
+      'is given to a factory',
+      {
+        providers: [
+          {
+            provide: APP_GUARD,
+            inject: [SessionGuard],
+            useFactory: (guard: SessionGuard) => ({ canActivate: guard.canActivate.bind(guard) }),
+          },
+        ],
+      },
+    ],
+  ])('are in force where SessionGuard %s', async (_where, { controllers = [OpenController], providers }) => {
+    const found = await refusal(adapter, { controllers, providers: providers ?? [] });
+    expect(found).toEqual({ failure: undefined, warned: '' });
+  });
+
+  it('are in force where SessionGuard is global by useGlobalGuards', async () => {
+    const starter = TestApplication.on(adapter).controllers(OpenController);
+    const { send } = await starter.configure((app) => app.useGlobalGuards(app.get(SessionGuard))).start();
+    expect((await send({ path: '/open/claims' })).status).toBe(401);
+  });
+
+  it('are in force where a test replaces the guard', async () => {
+    const module = await Test.createTestingModule({
+      imports: [SessionModule.forRoot({ appInfo: SHOP, guard: 'global' })],
+      controllers: [OpenController, controllerWith(SessionGuard)],
+    })
+      .overrideGuard(SessionGuard)
+      .useValue({ canActivate: () => true })
+      .compile();
+    const app = module.createNestApplication(newAdapter(adapter), { logger: false });
+    await expect(app.init()).resolves.toBeDefined();
+    await app.close();
+  });
+
+  it('stop the start where the only guards have nothing to do with sessions', async () => {
+    const { failure } = await refusal(adapter, { controllers: [controllerWith(OfficeHoursGuard)] });
+    expect(failure).toContain('GuardedController.handler');
+  });
+
+  it('are a warning where a guard could ask SessionGuard by ModuleRef, which is not visible', async () => {
+    const { failure, warned } = await refusal(adapter, { controllers: [controllerWith(LookingGuard)] });
+    expect([failure, warned]).toEqual([undefined, expect.stringContaining('wrapsSessionGuard = true')]);
+  });
+
+  it('are a warning on a method that is no handler', async () => {
+    @Injectable()
+    class Salaries {
+      @RequireClaims(admin) all() {} // prettier-ignore
+    }
+    const { failure, warned } = await refusal(adapter, { providers: [Salaries] });
+    expect([failure, warned]).toEqual([undefined, expect.stringContaining('Salaries.all (@RequireClaims)')]);
+  });
+
+  it('stop the start in gateways, where not every version of Nest runs global guards, and in hooks that have none', async () => {
+    @WebSocketGateway()
+    class OpenGateway {
+      @SubscribeMessage('read') @VerifySession() read() {} // prettier-ignore
+    }
+    @WebSocketGateway()
+    @UseGuards(SessionGuard)
+    class HookGateway {
+      @VerifySession() handleConnection() {} // prettier-ignore
+    }
+    const { failure } = await refusal(adapter, { providers: [OpenGateway, HookGateway] });
+    expect(failure).toContain('OpenGateway.read (@VerifySession)');
+    expect(failure).toMatch(/HookGateway\.handleConnection .*SessionSockets\.admit/);
+  });
+
+  it('say nothing in a context that serves nothing, as scripts use it', async () => {
+    const log = logger();
+    @Module({
+      imports: [SessionModule.forRoot({ appInfo: SHOP })],
+      controllers: [OpenController],
+    })
+    class AppModule {}
+    const module = await Test.createTestingModule({ imports: [AppModule] })
+      .setLogger(log)
+      .compile();
+    await module.init();
+    await module.close();
+    expect(log.warn.mock.calls.flat().join()).not.toContain('OpenController');
+  });
+});
+
+describe('session decorators on fields of objects in GraphQL', () => {
+  @Resolver('User')
+  @UseGuards(SessionGuard)
+  class UserResolver {
+    @Query('user') @PublicAccess() user() { return { name: 'ada' }; } // prettier-ignore
+    @ResolveField('salary') @RequireClaims(admin) salary() { return 'SALARY'; } // prettier-ignore
+  }
+
+  const graphql = (fieldResolverEnhancers?: ['guards']) =>
+    GraphQLModule.forRoot({
+      driver: ApolloDriver,
+      typeDefs: 'type User { name: String salary: String } type Query { user: User }',
+      ...(fieldResolverEnhancers === undefined ? {} : { fieldResolverEnhancers }),
+    });
+  const starter = TestApplication.on('express').providers(UserResolver);
+
+  it('stop the start unless Nest runs guards for fields (S081)', async () => {
+    await expect(starter.imports(graphql()).start()).rejects.toThrow(
+      /UserResolver\.salary \(@RequireClaims\): .*fieldResolverEnhancers: \['guards'\]/,
+    );
+  });
+
+  it('are in force with fieldResolverEnhancers (S081)', async () => {
+    const { send } = await starter.imports(graphql(['guards'])).start();
+    const answer = await send({
+      method: 'POST',
+      path: '/graphql',
+      body: { query: '{ user { name salary } }' },
+    });
+    expect(answer.body).toMatchObject({
+      data: { user: { name: 'ada', salary: null } },
+      errors: [{ message: 'unauthorised' }],
+    });
+  });
+});
+
+describe.each(ADAPTERS)("SessionModule.forRoot({ guard: 'global' }) on %s", (adapter) => {
+  const start = async () => {
+    const module = SessionModule.forRoot({ appInfo: SHOP, guard: 'global' });
+    return TestApplication.on(adapter).modules(module).controllers(OpenController).start();
+  };
+
+  it('closes every route that is not declared public, and leaves those of the module open (S077)', async () => {
+    const { send } = await start();
+    const status = async (path: string, method = 'GET') => (await send({ method, path })).status;
+    expect(await status('/open/plain')).toBe(401);
+    expect(await status('/open/claims')).toBe(401);
+    expect(await status('/open/optional')).toBe(200);
+    expect(await status('/open/public')).toBe(200);
+    expect(await status('/auth/jwt/jwks.json')).toBe(200);
+    expect(await status('/auth/signout', 'POST')).toBe(401);
+  });
+
+  it('is refused with a value that it does not know', () => {
+    expect(() => SessionModule.forRoot({ appInfo: SHOP, guard: 'everywhere' as never })).toThrow(
+      /guard: "everywhere" does not work: 'global' is accepted/,
+    );
+  });
+
+  it('works with options that come later', async () => {
+    const module = SessionModule.forRootAsync({ guard: 'global', useFactory: () => ({ appInfo: SHOP }) });
+    const { send } = await TestApplication.on(adapter).modules(module).controllers(OpenController).start();
+    expect((await send({ path: '/open/plain' })).status).toBe(401);
+  });
+});
