@@ -126,8 +126,9 @@ export const WIRE_OPTIONS = {
 
   /**
    * The only origins whose browsers may change state with the session's cookies, spelled exactly as in the `Origin` header;
-   * without that header `Sec-Fetch-Site` decides. Other origins get 401 and keep their tokens. Works in addition to
-   * `antiCsrf`.
+   * without that header `Sec-Fetch-Site` decides. Other origins get 401 and keep their tokens. They cannot sign a browser in
+   * by cookie either, except by a GET that navigates: identity providers that post back have to be listed. Works in addition
+   * to `antiCsrf`.
    * @defaultValue not checked
    */
   allowedOrigins: option(origins),

@@ -1,6 +1,7 @@
 import type { CoreSessionTokens, CreateSessionInput } from '../core/core.types.js';
 import { TooManySessionsError } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
+import { assertOwnSignIn, isForeignRequest } from '../http/csrf.js';
 import { assertNotSent, type SessionRequest } from '../http/session-request.js';
 import { otherMethod } from '../http/token-transport.js';
 import { isInsecureSameSiteNone } from '../options/cookie-policy.js';
@@ -49,7 +50,11 @@ export class SessionCreation {
     assertNotSent(response, CREATE);
     const prepared = await this.prepare(input, userContext); // C1-C5
     const transferMethod = this.methodForCreation(request); // C6
-    if (transferMethod === 'cookie') this.assertBrowsersKeepCookies(request); // C7
+    const { config } = this.context;
+    if (transferMethod === 'cookie') {
+      assertOwnSignIn(request, config); // S070
+      this.assertBrowsersKeepCookies(request); // C7
+    }
     const payload = this.context.lifetimes.payloadOfNewSession(prepared.accessTokenPayload, prepared);
     const tokenLength = lengthOfNewAccessToken(prepared, payload);
     transport.assertAccessTokenFits(request, transferMethod, tokenLength);
@@ -59,10 +64,12 @@ export class SessionCreation {
       userContext,
     }); // C8
     if (response.isSent) await this.withdraw(session, request);
-    await this.noteReplaced(request);
+    if (!isForeignRequest(request, config)) await this.noteReplaced(request);
     const other = otherMethod(transferMethod);
     // C9: an access token cookie that is there but empty counts, and so does any bearer value.
-    if (transport.readToken(request, 'access', other) !== undefined) transport.clear(request, other);
+    const hasOther = transport.readToken(request, 'access', other) !== undefined;
+    // The page of another site can neither delete nor replace the session of a browser.
+    if (hasOther && !isForeignRequest(request, config)) transport.clear(request, other);
     session.attach(request, transferMethod); // C10
     return session;
   }
