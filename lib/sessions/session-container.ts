@@ -66,6 +66,11 @@ export class SessionContainer<Payload extends object = JsonObject> {
     return this.state.accessToken;
   }
 
+  /** @internal The expiry of the token that the client presented, in milliseconds since the epoch. */
+  getPresentedTokenExpiry(): number {
+    return this.state.presentedTokenExpiryMs ?? this.state.accessTokenExpiryMs;
+  }
+
   /** The access token payload, frozen; change it with {@link mergeIntoAccessTokenPayload}. */
   getAccessTokenPayload(): Readonly<Payload> {
     return this.state.accessTokenPayload as Readonly<Payload>;

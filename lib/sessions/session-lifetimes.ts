@@ -165,12 +165,16 @@ function notRecorded(): Error {
 }
 
 /**
- * Returns when the access token of a session expires, or the session itself where that is earlier, in milliseconds since
- * the epoch. The tokens of a SuperTokens Core may outlive the absolute end, which such a Core does not know.
+ * Returns when the access token that a session was verified with expires, or the session itself where that is earlier, in
+ * milliseconds since the epoch. A token that the core put in its place does not count, because a connection does not hand it to its
+ * client. The tokens of a SuperTokens Core may outlive the absolute end, which such a Core does not know.
  */
-export function sessionEndTime(session: { getAccessToken(): string }): number {
+export function sessionEndTime(session: {
+  getAccessToken(): string;
+  getPresentedTokenExpiry(): number;
+}): number {
   const parsed = parseWithoutVerifying(session.getAccessToken());
   if (parsed === undefined) return 0;
-  const { expiryMs, payload } = accessTokenInfo(parsed);
-  return Math.min(expiryMs, endOfSessionMs(payload) ?? expiryMs);
+  const expiryMs = session.getPresentedTokenExpiry();
+  return Math.min(expiryMs, endOfSessionMs(accessTokenInfo(parsed).payload) ?? expiryMs);
 }

@@ -1,11 +1,9 @@
-import type { VerifySessionResult } from '../core/core.types.js';
 import { assertNever, TryRefreshTokenError, UnauthorisedError } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
 import { assertAllowedOrigin, decideAntiCsrfOnVerify } from '../http/csrf.js';
 import type { SessionRequest } from '../http/session-request.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import type { AccessTokenInfo } from '../tokens/access-token.js';
-import { deepFreeze } from '../util/json.js';
 import { chain, type MaybePromise } from '../util/maybe-promise.js';
 import { safeEqual } from '../util/safe-equal.js';
 import type { UserContext } from '../util/user-context.js';
@@ -13,7 +11,7 @@ import type { SessionClaims } from './claims.js';
 import type { LiveRecipeContext, RecipeInput, VerifySessionOptions } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
 import { sparingNewSession } from './sparing-new-session.js';
-import { readTokenPayload, stateFromToken } from './session-state.js';
+import { stateAfterVerification, stateFromToken, type ConfirmedSession } from './session-state.js';
 
 type GetSessionInput = RecipeInput<'getSession'>;
 
@@ -279,35 +277,12 @@ export class SessionVerification {
   }
 
   private openConfirmed(
-    { session, accessToken }: Extract<VerifySessionResult, { status: 'OK' }>,
+    verified: ConfirmedSession,
     presented: { accessToken: string; info: AccessTokenInfo; antiCsrfToken: string | undefined },
   ): SessionContainer {
+    const state = stateFromToken(presented.accessToken, presented.info, presented.antiCsrfToken);
     const { lifetimes } = this.context;
-    const { info } = presented;
-    const state = stateFromToken(presented.accessToken, info, presented.antiCsrfToken);
-    const stored = deepFreeze({ ...session.userDataInJWT });
-    if (lifetimes.isOlderProof(info.payload, stored)) {
-      // The user has since proved who they are with another token. The holder of this one sees what is stored, but gets
-      // no fresh token: that takes the refresh token.
-      const accessTokenPayload = deepFreeze(lifetimes.payloadWithoutNewerProof(info.payload, stored));
-      return openSession({ ...state, accessTokenPayload }, this.context);
-    }
-    const { handle: sessionHandle, userId, recipeUserId, tenantId } = session;
-    const owned = { ...state, sessionHandle, userId, recipeUserId, tenantId };
-    const isLegacy = info.version <= 2;
-    if (accessToken === undefined) {
-      return openSession({ ...owned, accessTokenPayload: isLegacy ? stored : info.payload }, this.context);
-    }
-    return openSession(
-      {
-        ...owned,
-        accessToken: accessToken.token,
-        accessTokenExpiryMs: accessToken.expiry,
-        accessTokenPayload: isLegacy ? stored : readTokenPayload(accessToken.token, stored),
-        accessAndFrontTokenUpdated: true,
-      },
-      this.context,
-    );
+    return openSession(stateAfterVerification(state, presented.info, verified, lifetimes), this.context);
   }
 
   private checkClaims(

@@ -41,7 +41,11 @@ function sessionUntil(expirySec: number, sessionHandle = 'handle-1', own: object
   const token = { sub: 'ada', rsub: 'ada', sessionHandle, refreshTokenHash1: 'x', iat: 0, exp: expirySec };
   const payload = { ...own, ...token };
   const accessToken = `${part({ alg: 'RS256', typ: 'JWT', version: '5', kid: 'd-1' })}.${part(payload)}.signature`;
-  const session = { getHandle: () => sessionHandle, getAccessToken: () => accessToken };
+  const session = {
+    getHandle: () => sessionHandle,
+    getAccessToken: () => accessToken,
+    getPresentedTokenExpiry: () => expirySec * 1000,
+  };
   return session as Partial<SessionContainer> as SessionContainer;
 }
 

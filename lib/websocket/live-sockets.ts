@@ -11,6 +11,8 @@ export interface LiveSocket {
   readonly handshake: SocketHandshake;
   readonly deadline: Deadline;
   session: SessionContainer | undefined;
+  /** When the token expires that it was opened or last renewed with, milliseconds since the epoch. */
+  endMs: number;
   /** The verification of the handshake while it runs; messages that arrive meanwhile wait for it. */
   opening: Promise<SessionContainer | undefined> | undefined;
   /** Number of messages that wait for the verification. */
@@ -63,6 +65,7 @@ export class LiveSockets {
       handshake,
       deadline: new Deadline(this.options.clock),
       session: undefined,
+      endMs: Number.POSITIVE_INFINITY,
       opening: undefined,
       waitingMessages: 0,
       end: undefined,
@@ -93,20 +96,32 @@ export class LiveSockets {
     return session;
   }
 
-  /** Holds a connection for a session until its access token has expired. */
-  hold(socket: LiveSocket, session: SessionContainer): void {
+  /** Lets a connection work for a session until the access token that the client presented has expired. */
+  hold(socket: LiveSocket, session: SessionContainer, endMs: number = sessionEndTime(session)): void {
     this.release(socket);
     socket.session = session;
+    socket.endMs = endMs;
     if (socket.client.isClosed) return;
     const ofSession = this.bySession.get(session.getHandle()) ?? new Set<LiveSocket>();
     this.bySession.set(session.getHandle(), ofSession.add(socket));
     const { clockToleranceSec, socketRenewalGraceSec, sendError } = this.options;
-    const expiryMs = sessionEndTime(session) + clockToleranceSec * 1000;
+    const expiryMs = endMs + clockToleranceSec * 1000;
     socket.deadline.set(expiryMs, () => {
-      const expired = new TryRefreshTokenError('The access token of the connection has expired');
+      const expired = tokenExpired();
       socket.deadline.set(expiryMs + socketRenewalGraceSec * 1000, () => void this.close(socket, expired));
       void sendError(socket, expired);
     });
+  }
+
+  /** Goes on with the tokens that the check of a message has made, which the client never gets: they give it no time. */
+  goOn(socket: LiveSocket, session: SessionContainer): void {
+    this.hold(socket, session, Math.min(socket.endMs, sessionEndTime(session)));
+  }
+
+  /** @throws {TryRefreshTokenError} the connection waits for its renewal, whatever its session has for a token by now */
+  assertInTime({ endMs }: LiveSocket): void {
+    const { clock, clockToleranceSec } = this.options;
+    if (clock.now() >= endMs + clockToleranceSec * 1000) throw tokenExpired();
   }
 
   /** Closes every connection of a session. */
@@ -144,6 +159,10 @@ export class LiveSockets {
     ofSession.delete(socket);
     if (ofSession.size === 0) this.bySession.delete(handle);
   }
+}
+
+function tokenExpired(): SessionError {
+  return new TryRefreshTokenError('The access token of the connection has expired');
 }
 
 function sessionEnded(): SessionError {

@@ -140,10 +140,11 @@ export class SessionSockets implements OnApplicationShutdown {
     }
     const verified = await this.verify(socket, session.getAccessToken(), options);
     if (socket.end !== undefined) throw socket.end;
+    this.live.assertInTime(socket);
     if (verified === undefined || socket.session !== session) return verified; // renewed meanwhile
     // One container for all messages, so that each sees what another changed, until a check brings a new token.
     if (!verified.getAllSessionTokensDangerously().accessAndFrontTokenUpdated) return session;
-    this.live.hold(socket, verified);
+    this.live.goOn(socket, verified);
     return verified;
   }
 
