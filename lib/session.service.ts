@@ -49,8 +49,8 @@ export interface CreateNewSessionInput extends WithUserContext {
  * The functions of the session recipe. The request-bound ones take the request and response as Nest injects them
  * (`@Req()`, `@Res({ passthrough: true })`) and read and write tokens there; the others take one object.
  *
- * Besides what is said of each, all of them may throw `CoreUnavailableError` and `CoreResponseError`, which
- * `SessionExceptionFilter` answers with 503 and 502.
+ * Besides the errors of each, all of them may throw `CoreUnavailableError` and `CoreResponseError`, which
+ * `SessionExceptionFilter` turns into 503 and 502.
  *
  * @publicApi
  */
@@ -66,7 +66,7 @@ export class SessionService extends SessionsByHandle {
    *
    * @throws {CoreBadInputError} the user or tenant id cannot be stored
    * @throws {TypeError} `req` and `res` are of no known framework, `userId` is no text, payload or data are no objects
-   *   with names, the core knows `recipeUserId` as a login method of somebody else, or the session would be refused here by
+   *   with names, the core knows `recipeUserId` as a login method of another user, or the session would be refused here by
    *   `accessTokenIssuers` or `accessTokenAudience`
    */
   async createNewSession<Payload extends object = JsonObject>(

@@ -65,10 +65,9 @@ interface CookieContent {
 }
 
 /**
- * Carries tokens between HTTP messages and the recipe, by cookies or by headers, and decides nothing: which of several
- * credentials counts, and whether a session exists, is the recipe's business. Reads one place per call, so an access
- * token of one place is never paired with a refresh token of another. Tokens are looked for in cookies and headers
- * only, never in URLs or bodies.
+ * Reads and writes the tokens of HTTP messages, by cookies or by headers. The recipe decides which of several credentials
+ * counts, and whether a session exists. Each call reads one place, so that an access token of one place is never paired with
+ * a refresh token of another. Tokens are read from cookies and headers only, never from URLs or bodies.
  *
  * @see docs/protocol/sdk.md chapter 3
  */
@@ -116,7 +115,7 @@ export class TokenTransport {
   }
 
   /**
-   * The token of one kind in one place. Which kind an `Authorization` header holds is known by the route alone, so
+   * Returns the token of one kind in one place. Only the route knows which kind an `Authorization` header holds, so
    * `tokenType` only names the cookie.
    *
    * @returns the text as sent, which may be empty (an empty bearer value is present, and so is an empty cookie);
@@ -163,11 +162,11 @@ export class TokenTransport {
   }
 
   /**
-   * Hands tokens to the client. Tokens written earlier to the same response in the same place are replaced. Once the headers
+   * Writes tokens to the response. Tokens written earlier to the same response in the same place are replaced. Once the headers
    * have been sent, there is a warning instead.
    *
    * @param owner whose tokens they are: when the response leaves, those of a session that has ended meanwhile are taken out
-   * @throws {Error} a token does not fit into a cookie; nothing has been written then
+   * @throws {Error} a token does not fit into a cookie; the response is unchanged then
    */
   writeTokens(
     request: SessionRequest,
@@ -177,7 +176,7 @@ export class TokenTransport {
   ): void {
     const { response } = request;
     if (response.isSent) return this.lateTokens.warn(LATE_TOKENS);
-    // all cookies are made before the first write: a failure must not leave a front token without its session
+    // All cookies are made before the first write, because a failure must not leave a front token without its session.
     const cookies = method === 'cookie' ? this.buildCookies(request, tokens) : [];
     const inHeaders = method === 'header';
     const isStale = this.staleTokens(owner);
@@ -196,8 +195,8 @@ export class TokenTransport {
   }
 
   /**
-   * Whether an access token that is about to be made can be written, so that nothing is stored which the client could
-   * never be told.
+   * Checks that an access token can be written before it is issued, so that no payload is stored that the client could not
+   * receive.
    *
    * @param tokenLength characters of the token
    * @throws {Error} it does not fit into a cookie
@@ -263,7 +262,7 @@ export class TokenTransport {
     setCookie(request.response, this.buildDeletion(request, tokenType, olderCookieDomain));
   }
 
-  /** States that the response depends on who asks, for caches between here and the client. */
+  /** Marks the response as dependent on the session, for caches on the way to the client. */
   markSessionDependent({ response }: SessionRequest): void {
     if (response.isSent) return;
     const present = response.getHeaderValues('Vary');
@@ -285,7 +284,7 @@ export class TokenTransport {
 
   private buildCookies(request: SessionRequest, tokens: TokensToWrite): CookieLine[] {
     const domain = this.config.cookieDomain;
-    // It outlives its token, and the refresh cookie: an expired access token is what tells a client to refresh.
+    // The cookie outlives its token and the refresh cookie, because an expired access token makes the client refresh.
     const expires = this.clock.now() + ACCESS_COOKIE_LIFETIME_MS;
     const access = { value: tokens.accessToken, expires, domain };
     const cookies = [this.tokenCookie(request, 'access', access)];

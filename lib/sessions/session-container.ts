@@ -7,14 +7,19 @@ import { assertNotSent, type SessionRequest } from '../http/session-request.js';
 import type { TokenOwner } from '../http/token-transport.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access-token-claims.js';
-import { buildFrontToken } from '../tokens/front-token.js';
 import type { JsonObject } from '../util/json.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
 import { changedNames, mergePayload, toPayloadUpdate } from './payload.js';
 import type { RecipeContext } from './recipe-dependencies.js';
 import type { RegeneratedAccessToken, SessionInformation } from './stored-sessions.interface.js';
 import { revokeOtherSessions } from './revoke.js';
-import { stateAfterRegeneration, type AllSessionTokens, type SessionState } from './session-state.js';
+import {
+  allSessionTokens,
+  frontToken,
+  stateAfterRegeneration,
+  type AllSessionTokens,
+  type SessionState,
+} from './session-state.js';
 
 interface Attachment {
   readonly request: SessionRequest;
@@ -28,9 +33,9 @@ interface Attachment {
  * writes the new tokens to the response at once; without them (the `…WithoutRequestResponse` functions) the
  * application sends the tokens itself or calls {@link attachToRequestResponse}.
  *
- * Methods that ask the core throw `UnauthorisedError` when the session does not exist any more.
+ * Methods that call the core throw `UnauthorisedError` when the session does not exist any more.
  *
- * @typeParam Payload shape of the access token payload, as the application knows it; nothing checks it at run time
+ * @typeParam Payload shape of the access token payload, as the application knows it; it is not checked at run time
  * @publicApi
  */
 export class SessionContainer<Payload extends object = JsonObject> {
@@ -42,7 +47,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     private readonly context: RecipeContext,
   ) {}
 
-  /** The stable id of the session. No credential: it may be logged. */
+  /** The stable id of the session. It is no credential and may be logged. */
   getHandle(): string {
     return this.state.sessionHandle;
   }
@@ -76,15 +81,9 @@ export class SessionContainer<Payload extends object = JsonObject> {
     return this.state.accessTokenPayload as Readonly<Payload>;
   }
 
+  /** Returns the tokens of the session, which are credentials. */
   getAllSessionTokensDangerously(): AllSessionTokens {
-    const { accessToken, refreshToken, antiCsrfToken, accessAndFrontTokenUpdated } = this.state;
-    return {
-      accessToken,
-      refreshToken: refreshToken?.token,
-      frontToken: this.frontToken(),
-      antiCsrfToken,
-      accessAndFrontTokenUpdated,
-    };
+    return allSessionTokens(this.state);
   }
 
   /**
@@ -94,12 +93,11 @@ export class SessionContainer<Payload extends object = JsonObject> {
   async revokeSession(userContext?: UserContext): Promise<void> {
     const ctx = this.resolveContext(userContext);
     const { sessionHandle, userId, recipeUserId } = this.state;
-    const owner = { userId, recipeUserId };
-    await this.context.recipe.revokeSession({ sessionHandle, owner, userContext: ctx });
-    if (this.attachment) {
-      const { request, transferMethod, mark } = this.attachment;
-      this.context.transport.clear({ ...request, userContext: ctx }, transferMethod, { sessionHandle, mark });
-    }
+    const { recipe, transport } = this.context;
+    await recipe.revokeSession({ sessionHandle, owner: { userId, recipeUserId }, userContext: ctx });
+    if (this.attachment === undefined) return;
+    const { request, transferMethod, mark } = this.attachment;
+    transport.clear({ ...request, userContext: ctx }, transferMethod, { sessionHandle, mark });
   }
 
   /**
@@ -162,8 +160,8 @@ export class SessionContainer<Payload extends object = JsonObject> {
 
   /**
    * Merges top-level keys into the stored payload and re-issues the access token with that and its old expiry. A key whose
-   * value is null is removed. What others have changed since the token was made, by handle for example, stays, and is in
-   * the payload afterwards.
+   * value is null is removed. Changes by other writers since the token was issued, by handle for
+   * example, stay and are in the payload afterwards.
    *
    * @throws {TypeError} the update sets a name that belongs to the session (`sub`, `exp`, …)
    */
@@ -208,7 +206,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
    * now, and the access token is re-issued with its old expiry. Call it once the proof is complete. Tokens issued before
    * stay as old as they were; the absolute end of the session stays where it is.
    *
-   * @throws {Error} nothing asks for the time of authentication: put `AuthenticationTimeClaim` into the option `claims`
+   * @throws {Error} the module does not record the time of authentication: put `AuthenticationTimeClaim` into the option `claims`
    */
   async recordAuthentication(userContext?: UserContext): Promise<void> {
     const ctx = this.resolveContext(userContext);
@@ -217,13 +215,15 @@ export class SessionContainer<Payload extends object = JsonObject> {
     const currentAccessTokenPayload = await this.storedPayload(ctx);
     this.assertTokenFits(lifetimes.payloadAfterAuthentication(currentAccessTokenPayload), ctx);
     const { accessToken } = this.state;
-    this.adopt(
-      await recipe.recordAuthentication({ accessToken, currentAccessTokenPayload, userContext: ctx }),
-      ctx,
-    );
+    const result = await recipe.recordAuthentication({
+      accessToken,
+      currentAccessTokenPayload,
+      userContext: ctx,
+    });
+    this.adopt(result, ctx);
   }
 
-  /** Fetches the claim's value anew and puts it into the payload. */
+  /** Fetches the claim's value again and puts it into the payload. */
   async fetchAndSetClaim<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<void> {
     const ctx = this.resolveContext(userContext);
     const { userId, recipeUserId, tenantId, accessTokenPayload } = this.state;
@@ -231,6 +231,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     await this.storePayloadUpdate(update, ctx);
   }
 
+  /** Puts a claim's value into the payload. */
   async setClaimValue<T>(
     claim: SessionClaim<T>,
     value: NoInfer<T>,
@@ -245,6 +246,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     return claim.getValueFromPayload(this.state.accessTokenPayload, this.resolveContext(userContext));
   }
 
+  /** Removes a claim's value from the payload. */
   async removeClaim<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<void> {
     const ctx = this.resolveContext(userContext);
     await this.storePayloadUpdate(claim.removeFromPayloadByMerge_internal({}, ctx), ctx);
@@ -277,27 +279,25 @@ export class SessionContainer<Payload extends object = JsonObject> {
     this.context.noteUse?.(this.state.sessionHandle, request.userContext);
     if (!this.state.accessAndFrontTokenUpdated) return;
     const { accessToken, refreshToken, antiCsrfToken, sessionHandle } = this.state;
-    const tokens = { accessToken, frontToken: this.frontToken(), refreshToken, antiCsrfToken };
+    const tokens = { accessToken, frontToken: frontToken(this.state), refreshToken, antiCsrfToken };
     this.context.transport.writeTokens(request, transferMethod, tokens, { sessionHandle, mark });
   }
 
   private async storePayloadUpdate(update: object, userContext: UserContext): Promise<void> {
     const { lifetimes, recipe } = this.context;
-    const change = toPayloadUpdate(update, lifetimes.claimNames); // before the core is asked
+    const change = toPayloadUpdate(update, lifetimes.claimNames); // before the core is called
     const currentAccessTokenPayload = await this.storedPayload(userContext);
     const newAccessTokenPayload = mergePayload(currentAccessTokenPayload, change, lifetimes.claimNames);
     this.assertTokenFits(newAccessTokenPayload, userContext);
     const { accessToken } = this.state;
-    this.adopt(
-      await recipe.regenerateAccessToken({
-        accessToken,
-        newAccessTokenPayload,
-        currentAccessTokenPayload,
-        accessTokenPayloadUpdate: change,
-        userContext,
-      }),
+    const result = await recipe.regenerateAccessToken({
+      accessToken,
+      newAccessTokenPayload,
+      currentAccessTokenPayload,
+      accessTokenPayloadUpdate: change,
       userContext,
-    );
+    });
+    this.adopt(result, userContext);
   }
 
   /** The stored payload: that of the token may be older. */
@@ -319,7 +319,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
     if (regenerated.accessToken === undefined || this.attachment === undefined) return;
     const { request, transferMethod, mark } = this.attachment;
     const { accessToken, sessionHandle } = this.state;
-    const tokens = { accessToken, frontToken: this.frontToken() };
+    const tokens = { accessToken, frontToken: frontToken(this.state) };
     const owner = { sessionHandle, mark };
     this.context.transport.writeTokens({ ...request, userContext }, transferMethod, tokens, owner);
   }
@@ -335,11 +335,6 @@ export class SessionContainer<Payload extends object = JsonObject> {
     return this.toJSON();
   }
 
-  private frontToken(): string {
-    const { userId, accessTokenExpiryMs, accessTokenPayload } = this.state;
-    return buildFrontToken({ userId, accessTokenExpiryMs, payload: accessTokenPayload });
-  }
-
   private async information(userContext: UserContext | undefined): Promise<SessionInformation> {
     const information = await this.context.recipe.getSessionInformation({
       sessionHandle: this.state.sessionHandle,
@@ -350,10 +345,9 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   private resolveContext(userContext: UserContext | undefined): UserContext {
-    const { prepareContext } = this.context;
-    if (userContext !== undefined) return prepareContext(userContext);
-    const fresh = prepareContext();
-    return this.attachment ? withRequest(fresh, this.attachment.request.request) : fresh;
+    const prepared = this.context.prepareContext(userContext);
+    if (userContext !== undefined || this.attachment === undefined) return prepared;
+    return withRequest(prepared, this.attachment.request.request);
   }
 }
 

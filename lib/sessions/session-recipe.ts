@@ -34,7 +34,7 @@ const DEFAULT_JWT_VALIDITY_SEC = 3_153_600_000;
  */
 export type SessionRecipeClass = Type<SessionRecipe>;
 
-/** The verbs of one recipe. What they do for a request stands beside the recipe function that they call for it. */
+/** The verbs of one recipe. Each holds its recipe functions, and the steps around them for a request. */
 export interface SessionVerbs {
   readonly create: SessionCreation;
   readonly verify: SessionVerification;

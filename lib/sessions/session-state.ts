@@ -1,5 +1,6 @@
 import type { CoreSessionTokens, TokenInfo, VerifySessionResult } from '../core/core.types.js';
 import { accessTokenInfo, parseWithoutVerifying, type AccessTokenInfo } from '../tokens/access-token.js';
+import { buildFrontToken } from '../tokens/front-token.js';
 import { deepFreeze, type JsonObject } from '../util/json.js';
 import { safeEqual } from '../util/safe-equal.js';
 import type { RegeneratedAccessToken } from './stored-sessions.interface.js';
@@ -157,4 +158,21 @@ export function stateAfterRegeneration(
 export function readTokenPayload(accessToken: string, customClaims: JsonObject): JsonObject {
   const parsed = parseWithoutVerifying(accessToken);
   return deepFreeze(parsed === undefined ? { ...customClaims } : accessTokenInfo(parsed).payload);
+}
+
+/** Returns all tokens of a session. */
+export function allSessionTokens(state: SessionState): AllSessionTokens {
+  const { accessToken, refreshToken, antiCsrfToken, accessAndFrontTokenUpdated } = state;
+  return {
+    accessToken,
+    refreshToken: refreshToken?.token,
+    frontToken: frontToken(state),
+    antiCsrfToken,
+    accessAndFrontTokenUpdated,
+  };
+}
+
+/** Returns the front token that belongs to the access token of a session. */
+export function frontToken({ userId, accessTokenExpiryMs, accessTokenPayload }: SessionState): string {
+  return buildFrontToken({ userId, accessTokenExpiryMs, payload: accessTokenPayload });
 }

@@ -23,7 +23,7 @@ interface PresentedToken {
   readonly known: AccessTokenInfo | undefined;
 }
 
-/** What a request says about its session. */
+/** The session part of a request. */
 interface ReadRequest {
   readonly input: GetSessionInput;
   readonly known: AccessTokenInfo | undefined;
@@ -31,7 +31,7 @@ interface ReadRequest {
 }
 
 /**
- * Verifies sessions. It returns a session without a promise if nothing has to be waited for: the key is at hand, the core
+ * Verifies sessions. It returns a session without a promise if it need not wait: the key is at hand, the core
  * need not be called, no claim is checked and no function is overridden. Failures are always rejected promises.
  *
  * @see docs/protocol/sdk.md §5.2, whose step numbers stand beside the code
@@ -133,16 +133,16 @@ export class SessionVerification {
     request: SessionRequest,
     allowed: TokenTransferMethod | 'any',
   ): PresentedToken | undefined {
-    const fromHeader = allowed === 'cookie' ? undefined : this.findTokenIn('header', request);
+    const fromHeader = allowed === 'cookie' ? undefined : this.readPresentedToken('header', request);
     if (fromHeader !== undefined) return fromHeader;
-    const fromCookie = allowed === 'header' ? undefined : this.findTokenIn('cookie', request);
+    const fromCookie = allowed === 'header' ? undefined : this.readPresentedToken('cookie', request);
     if (fromCookie !== undefined && this.context.transport.isDuplicated(request, 'access')) {
       throw new TryRefreshTokenError('The access token cookie came twice, so nobody knows which one counts'); // G5
     }
     return fromCookie;
   }
 
-  private findTokenIn(
+  private readPresentedToken(
     transferMethod: TokenTransferMethod,
     request: SessionRequest,
   ): PresentedToken | undefined {
@@ -179,8 +179,8 @@ export class SessionVerification {
   }
 
   /**
-   * Checks everything that can be proven without the core. The core is never asked about a token that no key of the set
-   * proves, as upstream does with young tokens of version 2: anybody could make us call it at will.
+   * Checks everything that can be proven without the core. The core is never called for a token that no key of the set
+   * proves, as upstream does for young tokens of version 2: any client could cause such calls at will.
    *
    * @returns undefined only for an optional session without a usable token
    * @see docs/protocol/sdk.md §4.4-4.8

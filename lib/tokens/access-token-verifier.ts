@@ -56,7 +56,7 @@ export class AccessTokenVerifier {
     this.signatures = new SignatureVerifier(keys);
   }
 
-  /** Returns whether a text has the format of our access tokens. Nothing of its content is verified. */
+  /** Returns whether a text has the format of our access tokens. Its content is not verified. */
   isOurs(token: string): boolean {
     return this.recall(token) !== undefined || this.read(token) !== undefined;
   }
