@@ -5,6 +5,8 @@ import { InvalidClaimsError, UnauthorisedError } from '../errors.js';
 import { createExchange } from '../http/create-exchange.js';
 import { assertNotSent, type SessionRequest } from '../http/session-request.js';
 import type { TokenOwner } from '../http/token-transport.js';
+import { checkArguments } from '../options/call-arguments.js';
+import { CONTAINER_CALLS } from './call-inputs.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import type { JsonObject } from '../util/json.js';
@@ -48,26 +50,26 @@ export class SessionContainer<Payload extends object = JsonObject> {
   ) {}
 
   /** The stable id of the session. It is no credential and may be logged. */
-  getHandle(): string {
+  getHandle(_userContext?: UserContext): string {
     return this.state.sessionHandle;
   }
 
   /** Primary user id. */
-  getUserId(): string {
+  getUserId(_userContext?: UserContext): string {
     return this.state.userId;
   }
 
   /** The login method the session was created with; equals the user id unless accounts are linked. */
-  getRecipeUserId(): string {
+  getRecipeUserId(_userContext?: UserContext): string {
     return this.state.recipeUserId;
   }
 
-  getTenantId(): string {
+  getTenantId(_userContext?: UserContext): string {
     return this.state.tenantId;
   }
 
   /** The access token itself: a credential. */
-  getAccessToken(): string {
+  getAccessToken(_userContext?: UserContext): string {
     return this.state.accessToken;
   }
 
@@ -77,7 +79,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   /** The access token payload, frozen; change it with {@link mergeIntoAccessTokenPayload}. */
-  getAccessTokenPayload(): Readonly<Payload> {
+  getAccessTokenPayload(_userContext?: UserContext): Readonly<Payload> {
     return this.state.accessTokenPayload as Readonly<Payload>;
   }
 
@@ -90,6 +92,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
    * Ends the session, and takes the tokens away from the client if the session is attached and the headers of the response have
    * not been sent. No error if it had ended.
    */
+  @checkArguments(CONTAINER_CALLS.withContext)
   async revokeSession(userContext?: UserContext): Promise<void> {
     const ctx = this.resolveContext(userContext);
     const { sessionHandle, userId, recipeUserId } = this.state;
@@ -107,6 +110,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
    *   the account's other login methods alone
    * @returns the handles of the sessions that were ended
    */
+  @checkArguments(CONTAINER_CALLS.revokeAllOtherSessions)
   async revokeAllOtherSessions(
     { tenantId, includeLinkedAccounts = true }: { tenantId?: string; includeLinkedAccounts?: boolean } = {},
     userContext?: UserContext,
@@ -121,11 +125,13 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   /** The server-side JSON of the session, read from the store. */
+  @checkArguments(CONTAINER_CALLS.withContext)
   async getSessionDataFromDatabase(userContext?: UserContext): Promise<JsonObject> {
     return (await this.information(userContext)).sessionDataInDatabase;
   }
 
   /** Replaces the server-side JSON of the session; null and undefined become `{}`. */
+  @checkArguments(CONTAINER_CALLS.updateSessionDataInDatabase)
   async updateSessionDataInDatabase(
     newSessionData: object | null | undefined,
     userContext?: UserContext,
@@ -139,6 +145,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   /** Merges top-level keys into the server-side JSON; null removes a key. Parallel writers keep each other's keys; with `remoteCore` those of one process do. */
+  @checkArguments(CONTAINER_CALLS.mergeSessionDataInDatabase)
   async mergeSessionDataInDatabase(sessionDataUpdate: object, userContext?: UserContext): Promise<void> {
     const doesExist = await this.context.recipe.mergeSessionDataInDatabase({
       sessionHandle: this.state.sessionHandle,
@@ -149,11 +156,13 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   /** When the session was created, milliseconds since the epoch; read from the store. */
+  @checkArguments(CONTAINER_CALLS.withContext)
   async getTimeCreated(userContext?: UserContext): Promise<number> {
     return (await this.information(userContext)).timeCreated;
   }
 
   /** When the session ends unless it is refreshed, milliseconds since the epoch; read from the store. */
+  @checkArguments(CONTAINER_CALLS.withContext)
   async getExpiry(userContext?: UserContext): Promise<number> {
     return (await this.information(userContext)).expiry;
   }
@@ -165,6 +174,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
    *
    * @throws {TypeError} the update sets a name that belongs to the session (`sub`, `exp`, …)
    */
+  @checkArguments(CONTAINER_CALLS.mergeIntoAccessTokenPayload)
   async mergeIntoAccessTokenPayload(
     accessTokenPayloadUpdate: { [K in keyof Payload]?: Payload[K] | null },
     userContext?: UserContext,
@@ -177,6 +187,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
    *
    * @throws {InvalidClaimsError} at least one failed; lists all of them
    */
+  @checkArguments(CONTAINER_CALLS.assertClaims)
   async assertClaims(
     claimValidators: readonly SessionClaimValidator[],
     userContext?: UserContext,
@@ -208,6 +219,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
    *
    * @throws {Error} the module does not record the time of authentication: put `AuthenticationTimeClaim` into the option `claims`
    */
+  @checkArguments(CONTAINER_CALLS.withContext)
   async recordAuthentication(userContext?: UserContext): Promise<void> {
     const ctx = this.resolveContext(userContext);
     const { lifetimes, recipe } = this.context;
@@ -224,6 +236,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   /** Fetches the claim's value again and puts it into the payload. */
+  @checkArguments(CONTAINER_CALLS.withClaim)
   async fetchAndSetClaim<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<void> {
     const ctx = this.resolveContext(userContext);
     const { userId, recipeUserId, tenantId, accessTokenPayload } = this.state;
@@ -232,6 +245,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   /** Puts a claim's value into the payload. */
+  @checkArguments(CONTAINER_CALLS.setClaimValue)
   async setClaimValue<T>(
     claim: SessionClaim<T>,
     value: NoInfer<T>,
@@ -242,11 +256,13 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   /** The claim's value in the payload, or undefined when it is not there. */
+  @checkArguments(CONTAINER_CALLS.withClaim)
   async getClaimValue<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<T | undefined> {
     return claim.getValueFromPayload(this.state.accessTokenPayload, this.resolveContext(userContext));
   }
 
   /** Removes a claim's value from the payload. */
+  @checkArguments(CONTAINER_CALLS.withClaim)
   async removeClaim<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<void> {
     const ctx = this.resolveContext(userContext);
     await this.storePayloadUpdate(claim.removeFromPayloadByMerge_internal({}, ctx), ctx);
@@ -258,6 +274,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
    * @param input `req` and `res` as Nest injects them; `transferMethod` decides between cookies and headers
    * @throws {ResponseSentError} there are tokens to write, and the headers of the response have been sent
    */
+  @checkArguments(CONTAINER_CALLS.attachToRequestResponse)
   async attachToRequestResponse(
     input: { req: unknown; res: unknown; transferMethod: TokenTransferMethod },
     userContext?: UserContext,

@@ -4,6 +4,8 @@ import { RateLimitedError, UnauthorisedError } from '../errors.js';
 import { LiveSockets, type LiveSocket } from './live-sockets.js';
 import { SessionEvents } from '../events/session-events.js';
 import { CapturedResponse } from '../http/captured-response.js';
+import { checkArguments } from '../options/call-arguments.js';
+import { CONNECTION_CALLS } from '../sessions/call-inputs.js';
 import type { VerifySessionOptions } from '../sessions/recipe.interface.js';
 import type { SessionContainer } from '../sessions/session-container.js';
 import type { ResolvedSessionOptions } from '../session.options.js';
@@ -76,6 +78,7 @@ export class SessionSockets implements OnApplicationShutdown {
    * @returns undefined when the connection was refused, and where a session is not required and there is none
    * @throws {TypeError} the client is none of these, or the request of a `ws` client is missing
    */
+  @checkArguments(CONNECTION_CALLS.admit)
   async admit(
     client: object,
     request?: object,
