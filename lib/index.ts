@@ -95,5 +95,4 @@ export { getRequestFromUserContext, type UserContext } from './util/user-context
 
 // Values
 export { Clock } from './util/clock.js';
-export { DEFAULT_TENANT_ID } from './util/tenant-id.js';
 export type { JsonObject, JsonValue } from './util/json.js';
