@@ -14,6 +14,7 @@ import type { RecipeContext } from './recipe-dependencies.js';
 import type { RegeneratedAccessToken, SessionInformation } from './stored-sessions.interface.js';
 import { revokeOtherSessions } from './revoke.js';
 import { stateAfterRegeneration, type AllSessionTokens, type SessionState } from './session-state.js';
+import { recogniseCopies } from '../util/recognise-copies.js';
 
 interface Attachment {
   readonly request: SessionRequest;
@@ -31,6 +32,10 @@ interface Attachment {
  * @publicApi
  */
 export class SessionContainer<Payload extends object = JsonObject> {
+  static {
+    recogniseCopies(this, 'SessionContainer');
+  }
+
   private attachment: Attachment | undefined;
 
   /** @internal */

@@ -1,3 +1,4 @@
+import { recogniseCopies } from '../util/recognise-copies.js';
 /**
  * The key of a session. The tenant is part of it: a handle of one tenant is unknown in another.
  *
@@ -159,6 +160,10 @@ export class StoreSetupError extends Error {
  * @publicApi
  */
 export abstract class SessionStore {
+  static {
+    recogniseCopies(this, 'SessionStore');
+  }
+
   /** Adds a row. Rejects when the handle exists, and with a `StoreFullError` when the store is full. */
   abstract insertSession(row: SessionRow): Promise<void>;
 
