@@ -266,6 +266,23 @@ export class CoreBadInputError extends CoreError {
 }
 
 /**
+ * A call that hands tokens to the client came after the headers of the response: create and refresh sessions before the first
+ * byte is sent, or without the response (`createNewSessionWithoutRequestResponse`).
+ *
+ * @publicApi
+ */
+export class ResponseSentError extends Error {
+  constructor(call: string, options?: ErrorOptions) {
+    super(
+      `${call}: the headers of the response have been sent, so the client cannot get the tokens. Call it before the first ` +
+        'byte is sent, or use its form without request and response',
+      options,
+    );
+    this.name = new.target.name;
+  }
+}
+
+/**
  * A refresh came with two session cookies of one name, and `olderCookieDomain` does not say which of them is the older one.
  * It is unknown which one counts, so the refresh was not tried and no token is cleared: the response is a 400. It happens
  * after a change of `cookieDomain`, or where a neighbour sets cookies for a common domain.

@@ -64,6 +64,7 @@ export {
   DuplicateSessionCookiesError,
   InvalidClaimsError,
   RateLimitedError,
+  ResponseSentError,
   SessionError,
   TokenTheftDetectedError,
   TooManySessionsError,

@@ -1,6 +1,7 @@
 import { UnauthorisedError } from '../errors.js';
 import type { SessionConfig } from '../options/session-config.js';
 import type { AntiCsrfMode, TokenTransferMethod } from '../options/wire-options.js';
+import type { SessionRequest } from './session-request.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 
 const SAFE_METHODS: readonly string[] = ['get', 'head', 'options', 'trace'];
@@ -86,4 +87,63 @@ export function assertAllowedOrigin(
   throw new UnauthorisedError('The origin of the request is not among allowedOrigins', {
     clearTokens: false,
   });
+}
+
+const SIMPLE_CONTENT_TYPE = /^(application\/x-www-form-urlencoded|multipart\/form-data|text\/plain)\b/i;
+/** Headers that a page of another site can send only after a preflight, which the application has granted then. */
+const HEADERS_OF_SCRIPTS = ['rid', 'st-auth-mode', 'fdi-version', 'authorization'];
+
+/**
+ * Returns whether the page of another site caused a request that may take tokens away or bring new ones. With
+ * `allowedOrigins` the list decides; without, Fetch Metadata, and only against requests that no preflight has granted. A GET
+ * that navigates passes: so do callbacks of identity providers arrive. So does a client that sends neither header.
+ */
+export function isForeignRequest(
+  scope: SessionRequest,
+  { allowedOrigins, appInfo }: Pick<SessionConfig, 'allowedOrigins' | 'appInfo'>,
+): boolean {
+  const { request } = scope;
+  const site = request.getHeaderValue('sec-fetch-site');
+  const origin = request.getHeaderValue('origin');
+  const isOwnSite = site === undefined || OWN_SITES.includes(site);
+  const isCallback = SAFE_METHODS.includes(request.getMethod()) && isNavigation(request);
+  if (allowedOrigins !== undefined) {
+    return origin === undefined ? !isOwnSite && !isCallback : !allowedOrigins.includes(origin);
+  }
+  if (
+    site !== 'cross-site' ||
+    isCallback ||
+    (request.getHeaderValue('sec-fetch-mode') !== 'no-cors' && isPreflighted(request))
+  )
+    return false;
+  return origin === undefined || ![appInfo.apiDomain, appInfo.websiteOrigin(scope)].includes(origin);
+}
+
+/**
+ * Refuses to sign a browser in by cookie for the page of another site. Without `allowedOrigins` a form that navigates
+ * passes, because identity providers post back that way.
+ *
+ * @throws {UnauthorisedError} the origin is not allowed; the tokens stay
+ */
+export function assertOwnSignIn(
+  request: SessionRequest,
+  config: Pick<SessionConfig, 'allowedOrigins' | 'appInfo'>,
+): void {
+  if (config.allowedOrigins === undefined && request.request.getHeaderValue('sec-fetch-mode') === 'navigate')
+    return;
+  if (!isForeignRequest(request, config)) return;
+  throw new UnauthorisedError('The page of another site asked for this sign-in', { clearTokens: false });
+}
+
+/** A request without these headers comes from a browser that does not send them. */
+function isNavigation(request: HttpRequest): boolean {
+  const mode = request.getHeaderValue('sec-fetch-mode') ?? 'navigate';
+  const destination = request.getHeaderValue('sec-fetch-dest') ?? 'document';
+  return mode === 'navigate' && destination === 'document';
+}
+
+function isPreflighted(request: HttpRequest): boolean {
+  const contentType = request.getHeaderValue('content-type');
+  if (contentType !== undefined && !SIMPLE_CONTENT_TYPE.test(contentType.trim())) return true;
+  return HEADERS_OF_SCRIPTS.some((name) => request.getHeaderValue(name) !== undefined);
 }

@@ -59,7 +59,7 @@ describe('the configuration of an application that only says where it lives', ()
       accessTokenPath: '/',
       refreshTokenPath: '/auth/session/refresh',
       useDynamicAccessTokenSigningKey: true,
-      jwksRefreshIntervalSec: 14_400,
+      jwksRefreshIntervalSec: 60,
       sessionExpiredStatusCode: 401,
       invalidClaimStatusCode: 403,
       showClaimValues: false,

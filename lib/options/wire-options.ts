@@ -126,8 +126,9 @@ export const WIRE_OPTIONS = {
 
   /**
    * The only origins whose browsers may change state with the session's cookies, spelled exactly as in the `Origin` header;
-   * without that header `Sec-Fetch-Site` decides. Other origins get 401 and keep their tokens. Works in addition to
-   * `antiCsrf`.
+   * without that header `Sec-Fetch-Site` decides. Other origins get 401 and keep their tokens. They cannot sign a browser in
+   * by cookie either, except by a GET that navigates: identity providers that post back have to be listed. Works in addition
+   * to `antiCsrf`.
    * @defaultValue not checked
    */
   allowedOrigins: option(origins),
@@ -175,10 +176,13 @@ export const WIRE_OPTIONS = {
    */
   useDynamicAccessTokenSigningKey: option(trueOrFalse, true),
   /**
-   * Seconds after which verification keys are fetched again; at least 1.
-   * @defaultValue 14,400 (4 hours)
+   * Age in seconds from which the keys of a remote core are fetched again before a token is judged; at least 1. A longer time
+   * than a minute counts as a minute, because a key that was removed at the core verifies for as long. One small request for each
+   * interval and process keeps them recent, so that no request waits for it. The embedded core has
+   * `signingKeyReloadIntervalSec`.
+   * @defaultValue 60
    */
-  jwksRefreshIntervalSec: option(seconds, 14_400),
+  jwksRefreshIntervalSec: option(seconds, 60),
 
   /**
    * Status of "sign in again" and "try refresh token"; 300 to 599. The browser client must know it.

@@ -8,14 +8,16 @@ import {
   UnauthorisedError,
 } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
-import { assertAllowedOrigin, decideAntiCsrfOnRefresh } from '../http/csrf.js';
-import type { SessionRequest } from '../http/session-request.js';
+import { assertAllowedOrigin, decideAntiCsrfOnRefresh, isForeignRequest } from '../http/csrf.js';
+import { assertNotSent, type SessionRequest } from '../http/session-request.js';
 import { otherMethod } from '../http/token-transport.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
+import { isRefreshToken } from '../tokens/refresh-token.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import type { UserContext } from '../util/user-context.js';
 import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
+import { sparingNewSession } from './sparing-new-session.js';
 import { stateFromTokens } from './session-state.js';
 
 type RefreshSessionInput = RecipeInput<'refreshSession'>;
@@ -38,27 +40,36 @@ export class SessionRefresh {
     this.warning = new OccasionalWarning(context.clock);
   }
 
-  /** Exchanges the refresh token of a request and writes the new tokens to the response. */
+  /**
+   * Exchanges the refresh token of a request and writes the new tokens to the response.
+   *
+   * @throws {ResponseSentError} the headers of the response have been sent: the refresh token is still good
+   */
   async inRequest(request: SessionRequest): Promise<SessionContainer> {
     const { transport } = this.context;
+    assertNotSent(request.response, 'refreshSession');
+    const mark = transport.mark;
     this.handleDuplicateCookies(request); // R1
     const hasLegacyCookie = transport.hasLegacyCookie(request);
     const presented = this.findToken(request); // R2-R4
     if (presented === undefined) {
       if (hasLegacyCookie) transport.clearLegacyCookie(request);
-      throw new UnauthorisedError('Refresh failed: there is no refresh token in the request'); // R5
+      throw this.refuse(request, 'Refresh failed: there is no refresh token in the request'); // R5
     }
     const { transferMethod } = presented;
     try {
       const session = await this.refreshPresented(request, presented); // R6-R8
+      assertNotSent(request.response, 'refreshSession'); // until its successor is used, the old refresh token is accepted
       const other = otherMethod(transferMethod);
-      if (transport.readToken(request, 'refresh', other) !== undefined) transport.clear(request, other); // R10
-      session.attach(request, transferMethod); // R11
+      const otherToken = transport.readToken(request, 'refresh', other);
+      if (otherToken !== undefined && (other === 'cookie' || isRefreshToken(otherToken)))
+        transport.clear(request, other); // R10
+      session.attach(request, transferMethod, mark); // R11
       if (hasLegacyCookie) transport.clearLegacyCookie(request); // R12
       return session;
     } catch (error) {
       if (hasLegacyCookie && endsTheSession(error)) transport.clearLegacyCookie(request); // R9
-      throw error;
+      throw sparingNewSession(error, this.context, request, mark);
     }
   }
 
@@ -82,13 +93,18 @@ export class SessionRefresh {
       hasCustomHeader: transport.hasCustomHeader(request),
     });
     if (antiCsrf === 'CUSTOM_HEADER_MISSING')
-      throw new UnauthorisedError('anti-csrf check failed: the rid header is missing');
+      throw this.refuse(request, 'anti-csrf check failed: the rid header is missing');
     return this.callRecipe({
       refreshToken,
       antiCsrfToken: transport.readAntiCsrfToken(request),
       disableAntiCsrf: antiCsrf.disableAntiCsrf,
       userContext: request.userContext,
     });
+  }
+
+  /** Returns the error that clears the tokens, unless the page of another site sent the request: it must not sign out. */
+  private refuse(request: SessionRequest, message: string): UnauthorisedError {
+    return new UnauthorisedError(message, { clearTokens: !isForeignRequest(request, this.context.config) });
   }
 
   /** The recipe's own `refreshSession`. */
@@ -157,13 +173,14 @@ export class SessionRefresh {
     return config.getTokenTransferMethod({ req: request, forCreateNewSession: false, userContext });
   }
 
-  /** R2-R4: the header wins over the cookie. */
+  /** R2-R4: the header wins over the cookie, unless it holds the credential of another party, which verification skips, too. */
   private findToken(request: SessionRequest): PresentedToken | undefined {
     const { transport } = this.context;
     const allowed = this.allowedTransferMethod(request);
     const fromHeader = allowed === 'cookie' ? undefined : transport.readToken(request, 'refresh', 'header');
-    if (fromHeader !== undefined) return { token: fromHeader, transferMethod: 'header' };
     const fromCookie = allowed === 'header' ? undefined : transport.readToken(request, 'refresh', 'cookie');
+    if (fromHeader !== undefined && (!fromCookie || isRefreshToken(fromHeader)))
+      return { token: fromHeader, transferMethod: 'header' };
     return fromCookie ? { token: fromCookie, transferMethod: 'cookie' } : undefined;
   }
 

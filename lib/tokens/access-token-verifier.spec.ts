@@ -14,7 +14,7 @@ import {
 } from '../../test/fixtures/signing-keys.js';
 import { publicJwkOf, TestKeySet } from '../../test/fixtures/key-set.js';
 import { jwt, legacyToken, rs256, V2_CLAIMS, V5_CLAIMS, V5_HEADER } from '../../test/fixtures/made-tokens.js';
-import { TryRefreshTokenError, UnauthorisedError } from '../errors.js';
+import { CoreUnavailableError, TryRefreshTokenError, UnauthorisedError } from '../errors.js';
 import type { PublicJwk } from '../util/verification-keys.js';
 import { TestClock } from '../testing/test-clock.js';
 import { parseWithoutVerifying, type AccessTokenInfo, type ParsedAccessToken } from './access-token.js';
@@ -554,14 +554,14 @@ describe('keys of both kinds in one set', () => {
 });
 
 describe('a key set that cannot be had', () => {
-  it('refuses the token as one to be refreshed, and keeps the cause (Q1)', async () => {
+  it('is an outage and no verdict about the token, and keeps the cause (Q1, S017)', async () => {
     const { verify, keySet } = setUp();
     keySet.failure = new Error('no answer');
-    await expect(verify(GOOD)).rejects.toMatchObject({
-      type: 'TRY_REFRESH_TOKEN',
-      message: expect.stringMatching('^Failed to verify access token'),
-      cause: keySet.failure,
-    });
+    const failure = await verify(GOOD).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(CoreUnavailableError);
+    expect(failure).toMatchObject({ cause: keySet.failure, retryAfterSec: 1 });
+    keySet.failure = new CoreUnavailableError('away', { retryAfterSec: 7 });
+    expect(await verify(GOOD).catch((error: unknown) => error)).toBe(keySet.failure);
     keySet.failure = undefined;
     await expect(verify(GOOD)).resolves.toBeDefined();
   });

@@ -1,4 +1,4 @@
-import { TryRefreshTokenError, UnauthorisedError, assertNever } from '../errors.js';
+import { CoreUnavailableError, TryRefreshTokenError, UnauthorisedError, assertNever } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import { deepFreeze, type JsonObject } from '../util/json.js';
 import { chain, type MaybePromise } from '../util/maybe-promise.js';
@@ -34,7 +34,7 @@ interface ProofInFlight extends ProofStart {
 
 /**
  * Verifies access tokens: signature, times, issuer and audience. Every refusal is a `TryRefreshTokenError`, except that of a
- * genuine token for another application.
+ * genuine token for another application. Without the keys there is no verdict, but a `CoreUnavailableError`.
  *
  * @see docs/protocol/sdk.md §4.4
  */
@@ -56,7 +56,7 @@ export class AccessTokenVerifier {
     this.signatures = new SignatureVerifier(keys);
   }
 
-  /** Returns whether a text has the format of our access tokens. Nothing of its content is verified. */
+  /** Returns whether a text has the format of our access tokens. Its content is not verified. */
   isOurs(token: string): boolean {
     return this.recall(token) !== undefined || this.read(token) !== undefined;
   }
@@ -76,6 +76,7 @@ export class AccessTokenVerifier {
    * @returns undefined if the token has to be verified
    */
   recall(token: string): AccessTokenInfo | undefined {
+    if (this.keys.isDue === true) return undefined; // the token's key may have left the set
     return this.cache.get(token, this.keys.generation, this.clock.now());
   }
 
@@ -84,7 +85,8 @@ export class AccessTokenVerifier {
    *
    * @returns the token's facts, whose payload is frozen because several requests share it; a promise only where the key has
    *   to be waited for
-   * @throws {TryRefreshTokenError} expired, not yet valid, unknown key, bad signature, or the key set cannot be loaded
+   * @throws {TryRefreshTokenError} expired, not yet valid, unknown key, bad signature
+   * @throws {CoreUnavailableError} the key is unknown and the set cannot be loaded
    * @throws {UnauthorisedError} as {@link assertIntended}
    */
   verify(parsed: ParsedAccessToken): MaybePromise<AccessTokenInfo> {
@@ -121,6 +123,23 @@ export class AccessTokenVerifier {
   findForeignClaim(payload: JsonObject): 'iss' | 'aud' | undefined {
     const { intended } = this.options;
     return intended && findForeignClaim(payload, intended);
+  }
+
+  /**
+   * Returns the session of a genuine token, expired or not, for what one request does to the responses to others.
+   *
+   * @returns undefined for every other text, and where the keys cannot be had
+   */
+  async findSession(token: string): Promise<string | undefined> {
+    const known = this.recall(token);
+    const parsed = known === undefined ? this.read(token) : undefined;
+    if (parsed === undefined) return known?.sessionHandle;
+    try {
+      const verdict = await this.signatures.verify(parsed);
+      return verdict === 'PROVEN' ? accessTokenInfo(parsed).sessionHandle : undefined;
+    } catch {
+      return undefined; // the caller has something else to do, and did it
+    }
   }
 
   /** Forgets the tokens of these sessions, so that they are verified again at their next use. */
@@ -190,15 +209,16 @@ export class AccessTokenVerifier {
   }
 
   private checkSignature(parsed: ParsedAccessToken): MaybePromise<SignatureVerdict> {
-    // Q1: nothing can be proven without keys. The client refreshes, and learns from that whether the core is there.
-    const refuse = (error: unknown): never => {
-      throw failure('the keys cannot be had', { cause: error });
+    // Without its key nothing is known about a token, so it is not called bad, and no attempt is counted (Q1).
+    const stop = (error: unknown): never => {
+      if (error instanceof CoreUnavailableError) throw error;
+      throw new CoreUnavailableError('The keys that verify access tokens cannot be had', { cause: error });
     };
     try {
       const verdict = this.signatures.verify(parsed);
-      return verdict instanceof Promise ? verdict.catch(refuse) : verdict;
+      return verdict instanceof Promise ? verdict.catch(stop) : verdict;
     } catch (error) {
-      return refuse(error);
+      return stop(error);
     }
   }
 
@@ -247,6 +267,6 @@ function checkValidity({ version, payload }: ParsedAccessToken, toleranceSec: nu
   };
 }
 
-function failure(detail: string, options?: ErrorOptions): TryRefreshTokenError {
-  return new TryRefreshTokenError(`Failed to verify access token: ${detail}`, options);
+function failure(detail: string): TryRefreshTokenError {
+  return new TryRefreshTokenError(`Failed to verify access token: ${detail}`);
 }

@@ -36,6 +36,11 @@ const deriveInThreadPool = promisify(pbkdf2);
 /** The number of keys that are kept, at about 150 bytes each. */
 const REMEMBERED_KEYS = 16_384;
 
+/** Returns whether a text has the form of a Core's refresh token, `<base64>.<nonce>.V2`: a JWT or an API key has not. */
+export function isRefreshToken(text: string): boolean {
+  return /^[^.]+\.[^.]+\.v\d$/i.test(text);
+}
+
 /** Returns h1: the lower-case hex SHA-256 of the whole token's text. */
 export function refreshTokenHash1(token: string): string {
   return createHash('sha256').update(token, 'utf8').digest('hex');

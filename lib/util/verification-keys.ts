@@ -38,6 +38,11 @@ export interface VerificationKeys {
    * @throws if the set cannot be loaded
    */
   findOthers?(known: readonly PublicJwk[]): Promise<readonly PublicJwk[]>;
+  /**
+   * True if the set is older than it may be, so that it has to be loaded before a token is judged: remembered tokens are then
+   * verified again, and {@link find} waits for the load. A set without this property is never too old.
+   */
+  readonly isDue?: boolean;
   /** Increases when a key has left the set, because cached verifications are invalid then. */
   readonly generation: number;
 }

@@ -58,6 +58,8 @@ function firstFailure(spec) {
   });
   if (/No tests found/.test(stderr)) throw new Error(`There is no spec ${spec}`);
   if (status === 0) return undefined;
+  if (/● Test suite failed to run/.test(stderr))
+    throw new Error(`${spec} does not start: ${stderr.slice(0, 2000)}`);
   const [, test = 'does not start'] = /^ +● (.*)$/m.exec(stderr) ?? [];
   const [, file = spec] = /^FAIL (\S+)/m.exec(stderr) ?? [];
   return `${file.replace(/^test\//, '')}: ${test.split(' › ').at(-1)}`;

@@ -120,7 +120,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
 
       it('is found although it has expired: the engine judges', async () => {
         await insert({ expiresAtMs: 1 });
-        expect(await store.findSession(KEY)).toBeDefined();
+        expect(await store.findSession(KEY)).toEqual({ ...ROW, expiresAtMs: 1 });
       });
 
       it('is stored once: a second insert of the handle fails and changes nothing', async () => {
@@ -180,7 +180,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
 
       it('happens in the last millisecond of a row', async () => {
         await insert({ expiresAtMs: NOW });
-        expect(await promote(store, PROMOTION)).toBeDefined();
+        expect(await promote(store, PROMOTION)).toMatchObject(KEY);
       });
 
       it('happens once when 20 want it at the same time (S022 S087)', async () => {

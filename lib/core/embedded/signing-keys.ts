@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../util/clock.js';
+import { CoreUnavailableError } from '../../errors.js';
 import { SingleFlight } from '../../util/single-flight.js';
 import type { MaybePromise } from '../../util/maybe-promise.js';
+import { withTimeout } from '../../util/with-timeout.js';
 import type { PublicJwk, VerificationKeys } from '../../util/verification-keys.js';
 import type { KeyRotations } from '../key-rotations.js';
+import { ClockDoubts } from './clock-doubts.js';
 import {
   parseKeyPair,
   newStoredKeyPair,
@@ -18,6 +21,8 @@ import type { SessionStore, StoredDynamicKey, StoredStaticKey } from '../../stor
 const OVERLAP_MS = 60_000;
 /** The shortest time between two reads of the store that unknown key ids and requests for the JWKS cause. */
 const RELOAD_COOLDOWN_MS = 500;
+/** The longest wait of a verification for the renewal of keys that are too old. */
+const RENEWAL_WAIT_MS = 1000;
 /** The number of instances that may add keys of different algorithms at one millisecond. */
 const MAX_KEYS_OF_A_MOMENT = 4;
 /** The format of our key ids; any other id is unknown without a read of the store. */
@@ -53,7 +58,10 @@ export interface SigningKeysOptions {
  */
 export class SigningKeys implements VerificationKeys {
   private loaded: KeySet | undefined;
-  private readonly loads = new SingleFlight(async (leadMs: number) => this.load(leadMs));
+  private loadedAtMs = Number.NEGATIVE_INFINITY;
+  /** The reason why the last read failed; undefined after one that succeeded. */
+  private failure: unknown;
+  private readonly loads = new SingleFlight(async (leadMs: number) => this.loadNotingFailure(leadMs));
   /** The algorithms that this instance signs with; missing keys of these are made. */
   private readonly algorithms: Record<KeyKind, Set<SigningAlgorithm>>;
   /**
@@ -62,6 +70,8 @@ export class SigningKeys implements VerificationKeys {
    */
   private readonly publicationMs: number;
   private lastReloadMs = Number.NEGATIVE_INFINITY;
+  /** What this process has noted about its clock. */
+  readonly doubts: ClockDoubts;
   private removals = 0;
 
   /** @param rotations notes the keys after each read */
@@ -73,11 +83,21 @@ export class SigningKeys implements VerificationKeys {
   ) {
     this.algorithms = { dynamic: new Set([options.algorithm]), static: new Set() };
     this.publicationMs = Math.max(OVERLAP_MS, options.reloadIntervalMs);
+    this.doubts = new ClockDoubts(clock);
   }
 
   get generation(): number {
-    this.dropExpired();
+    this.dropUntimely();
     return this.removals;
+  }
+
+  get isDue(): boolean {
+    if (this.loaded === undefined || this.isWithin(this.options.reloadIntervalMs, this.loadedAtMs))
+      return false;
+    if (this.failure === undefined) return true;
+    // No verification waits again for a store that does not respond.
+    if (!this.isCoolingDown()) this.reloadOnDemand().catch(() => undefined);
+    return false;
   }
 
   /** Returns the key that signs now; makes one if there is none. */
@@ -93,11 +113,17 @@ export class SigningKeys implements VerificationKeys {
 
   /** Returns the keys without a read of the store, and without a promise, if the wanted one is at hand. */
   find(kid: string | undefined): MaybePromise<readonly PublicJwk[]> {
+    if (this.isDue) return this.reloadInTime().then(() => this.find(kid));
     const atHand = this.atHand();
     const isWanted = (key: PublicJwk): boolean => kid === undefined || key.kid === kid;
     const known = atHand ? published(atHand).filter(isWanted) : [];
     if (known.length > 0) return known;
-    if (atHand !== undefined && (!KID.test(kid ?? '') || this.isCoolingDown())) return [];
+    if (atHand !== undefined && !this.mayExist(kid)) return [];
+    if (atHand !== undefined && this.isCoolingDown()) {
+      // During an outage it may be a key that another instance has made meanwhile.
+      if (this.failure !== undefined) throw this.failure;
+      return [];
+    }
     return this.reloadOnDemand().then((keys) => published(keys).filter(isWanted));
   }
 
@@ -132,13 +158,13 @@ export class SigningKeys implements VerificationKeys {
 
   /** Returns the set at hand; reads it again first when a successor of the newest rotating key is due. */
   private async current(): Promise<KeySet> {
-    this.dropExpired();
+    this.dropUntimely();
     return this.loaded === undefined || this.isSuccessorDue(this.loaded) ? this.reload() : this.loaded;
   }
 
   /** Returns the set at hand at once; a successor that is due is made in the background. */
   private atHand(): KeySet | undefined {
-    this.dropExpired();
+    this.dropUntimely();
     if (this.loaded !== undefined && this.isSuccessorDue(this.loaded) && !this.isCoolingDown()) {
       // After a failure a later use tries again; until then the known keys verify their signatures.
       this.reloadOnDemand().catch(() => undefined);
@@ -148,7 +174,7 @@ export class SigningKeys implements VerificationKeys {
 
   /** Returns the set with the keys that other instances added; the set at hand when the store fails. */
   private async newestKnown(): Promise<KeySet> {
-    this.dropExpired();
+    this.dropUntimely();
     const { loaded } = this;
     if (loaded === undefined) return this.reload();
     return this.isCoolingDown() ? loaded : this.reloadOnDemand().catch(() => loaded);
@@ -163,8 +189,9 @@ export class SigningKeys implements VerificationKeys {
     const isWanted = algorithm === own || algorithm === 'RS256';
     const [newest] = ofAlgorithm(algorithm, keys.dynamic);
     if (newest === undefined && !isWanted) return Number.POSITIVE_INFINITY;
-    const endMs = newest === undefined ? 0 : newest.createdAtMs + updateIntervalMs;
-    const untilSuccessorMs = endMs - this.publicationMs - this.clock.now();
+    const now = this.clock.now();
+    const endMs = newest === undefined ? 0 : Math.min(newest.createdAtMs, now) + updateIntervalMs;
+    const untilSuccessorMs = endMs - this.publicationMs - now;
     // An instance that signs with another algorithm makes that key's successor in time. Without one there is no successor,
     // and an instance that starts later makes a key that signs at once.
     const isAtHand = untilSuccessorMs > 0 || algorithm === own;
@@ -196,9 +223,38 @@ export class SigningKeys implements VerificationKeys {
     });
   }
 
+  /** A store that does not respond in time counts as away: then the keys at hand are used, and nothing waits for it. */
+  private async reloadInTime(): Promise<void> {
+    const message = `The session store has not sent the keys within ${RENEWAL_WAIT_MS} ms`;
+    try {
+      await withTimeout(this.reloadOnDemand(), RENEWAL_WAIT_MS, message, { keepsProcess: false });
+    } catch (error) {
+      this.failure ??= new CoreUnavailableError(message, { cause: error });
+    }
+  }
+
+  /** False for an id that is none of ours, and for a rotating key that is too old to be published. */
+  private mayExist(kid = ''): boolean {
+    return KID.test(kid) && (!kid.startsWith('d-') || Number(kid.slice(2)) >= this.oldestPublishedMs());
+  }
+
   private isCoolingDown(): boolean {
-    const elapsedMs = this.clock.now() - this.lastReloadMs;
-    return elapsedMs >= 0 && elapsedMs < RELOAD_COOLDOWN_MS; // false after the clock was set back
+    return this.isWithin(RELOAD_COOLDOWN_MS, this.lastReloadMs);
+  }
+
+  /** False after the clock was set back. */
+  private isWithin(periodMs: number, sinceMs: number): boolean {
+    const elapsedMs = this.clock.now() - sinceMs;
+    return elapsedMs >= 0 && elapsedMs < periodMs;
+  }
+
+  private async loadNotingFailure(leadMs: number): Promise<KeySet> {
+    try {
+      return await this.load(leadMs);
+    } catch (error) {
+      this.failure = error;
+      throw error;
+    }
   }
 
   /** @param leadMs the time before the end of a rotating key at which its successor is made */
@@ -210,17 +266,16 @@ export class SigningKeys implements VerificationKeys {
     };
     this.noteRemovals(next);
     this.loaded = next;
+    this.loadedAtMs = this.clock.now();
+    this.failure = undefined;
     this.rotations?.note(next.dynamic.map(({ kid }) => kid));
     return next;
   }
 
   private async loadDynamic(leadMs: number): Promise<StoredKey[]> {
-    const read = async (): Promise<StoredDynamicKey[]> =>
-      (await this.store.findDynamicKeys(this.oldestPublishedMs())).filter(({ algorithm = 'RS256' }) =>
-        isKnown(algorithm),
-      );
     const stillSigning = this.stillSigningMs(leadMs);
-    let keys = await read();
+    let { keys, newestMs } = await this.readDynamic();
+    if (this.loaded === undefined) await this.doubts.noteGap(this.store, keys, this.stillSigningMs(0));
     for (const algorithm of this.algorithms.dynamic) {
       const isMissing = (): boolean =>
         !keys.some((key) => (key.algorithm ?? 'RS256') === algorithm && key.createdAtMs >= stillSigning);
@@ -228,11 +283,24 @@ export class SigningKeys implements VerificationKeys {
         // The time of creation is the key's name: if another key has it, the next millisecond is tried.
         const createdAtMs = this.clock.now() + later;
         const key = { createdAtMs, value: await newStoredKeyPair(algorithm), ...namedUnlessRsa(algorithm) };
-        await this.store.addDynamicKey(key, stillSigning);
-        keys = await read();
+        // A key of the future must not keep the store from adding one of today.
+        const isBlocked = newestMs > this.doubts.latestMs();
+        await this.store.addDynamicKey(key, isBlocked ? newestMs + 1 : stillSigning);
+        ({ keys, newestMs } = await this.readDynamic());
       }
     }
     return keys.map((key) => ({ ...key, kid: `d-${key.createdAtMs}` }));
+  }
+
+  /** Reads the rotating keys that count now, and the time of the newest one of all. */
+  private async readDynamic(): Promise<{ keys: StoredDynamicKey[]; newestMs: number }> {
+    const stored = await this.store.findDynamicKeys(this.oldestPublishedMs());
+    const newestMs = Math.max(...stored.map(({ createdAtMs }) => createdAtMs));
+    this.doubts.noteNewest(newestMs);
+    const keys = stored.filter(
+      ({ createdAtMs, algorithm = 'RS256' }) => createdAtMs <= this.doubts.latestMs() && isKnown(algorithm),
+    );
+    return { keys, newestMs };
   }
 
   private async loadStatic(): Promise<StoredKey[]> {
@@ -275,12 +343,13 @@ export class SigningKeys implements VerificationKeys {
     return this.clock.now() - this.options.updateIntervalMs - 2 * this.options.accessTokenValidityMs;
   }
 
-  private dropExpired(): void {
+  private dropUntimely(): void {
     const { loaded } = this;
     if (loaded === undefined) return;
-    const oldest = this.oldestPublishedMs();
-    if (loaded.dynamic.every((key) => key.createdAtMs >= oldest)) return;
-    this.loaded = { ...loaded, dynamic: loaded.dynamic.filter((key) => key.createdAtMs >= oldest) };
+    const [oldest, latest] = [this.oldestPublishedMs(), this.doubts.latestMs()];
+    const counts = ({ createdAtMs }: KeyPair): boolean => createdAtMs >= oldest && createdAtMs <= latest;
+    if (loaded.dynamic.every(counts)) return;
+    this.loaded = { ...loaded, dynamic: loaded.dynamic.filter(counts) };
     this.removals++;
   }
 

@@ -1,7 +1,7 @@
 import { CoreBadInputError } from '../../errors.js';
 import { applyChange, mergeTopLevel, type JsonObject, type NamesChange } from '../../util/json.js';
 import type { UserContext } from '../../util/user-context.js';
-import type { VerificationKeys } from '../../util/verification-keys.js';
+import { Repeat, shortenPause } from '../../util/repeat.js';
 import { CoreClient } from '../core-client.js';
 import { CoreCalls } from '../core-calls.js';
 import type { CoreContext } from '../core-provider.js';
@@ -34,6 +34,10 @@ import type { RemoteCoreConfig } from './remote-core-config.js';
 
 /** How long one host has to send its keys. */
 const JWKS_TIMEOUT_MS = 5000;
+/** A key that was removed at the core verifies no longer than this, whatever `jwksRefreshIntervalSec` says. */
+const LONGEST_KEY_TRUST_SEC = 60;
+/** The share by which a pause between two loads of the keys is shortened at random. */
+const KEY_RENEWAL_JITTER = 0.25;
 
 /** The parts that tests replace. */
 export interface HttpCoreClientParts {
@@ -54,7 +58,8 @@ export interface HttpCoreClientParts {
 export class HttpCoreClient extends CoreClient {
   private readonly connection: CoreConnection;
   private readonly keyTransport: HttpTransport;
-  override readonly verificationKeys: VerificationKeys;
+  override readonly verificationKeys: JwksCache;
+  private readonly keyRenewal: Repeat;
 
   /** The core's own roles, for `UserRoleClaim` and `PermissionClaim`. */
   override readonly userRoles: CoreUserRoles = {
@@ -79,11 +84,17 @@ export class HttpCoreClient extends CoreClient {
       timeoutMs: jwksTimeoutMs,
       maxResponseBytes: config.maxResponseBytes,
     });
-    this.verificationKeys = new JwksCache(clock, {
+    const maxAgeMs = Math.min(jwksRefreshIntervalSec, LONGEST_KEY_TRUST_SEC) * 1000;
+    const keys = new JwksCache(clock, {
       hosts: config.hosts,
-      maxAgeMs: jwksRefreshIntervalSec * 1000,
+      maxAgeMs,
       load: async (host) => loadCoreKeys(this.keyTransport, host),
       onLoaded: (kids) => rotations.note(kids),
+    });
+    this.verificationKeys = keys;
+    // So early that no request finds keys that are too old, unless the process was suspended or the core is away.
+    this.keyRenewal = new Repeat(async () => keys.renewIfUsed(), {
+      pauseMs: () => shortenPause(maxAgeMs * 0.75, KEY_RENEWAL_JITTER),
     });
   }
 
@@ -92,7 +103,17 @@ export class HttpCoreClient extends CoreClient {
     return this.connection.health;
   }
 
+  /** Begins to load the published keys again at an interval, once they have been needed. The core is not called here. */
+  override async start(): Promise<void> {
+    this.keyRenewal.start();
+  }
+
+  override async reloadSigningKeys(): Promise<void> {
+    await this.verificationKeys.reload();
+  }
+
   override async close(): Promise<void> {
+    void this.keyRenewal.stop();
     this.connection.close();
     this.keyTransport.close();
   }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { PublicJwk } from '../../util/verification-keys.js';
 import { TestClock } from '../../testing/test-clock.js';
 import { JwksCache } from './jwks-cache.js';
@@ -8,13 +8,14 @@ const key = (kid: string, n = kid): PublicJwk => ({ kty: 'RSA', kid, n, e: 'AQAB
 function setUp() {
   const clock = new TestClock(1_760_000_000_000);
   const host = { origin: 'http://127.0.0.1:3567', basePath: '' };
-  const state = { keys: [key('d-2'), key('d-1'), key('s-1')], loads: 0, isDown: false };
+  const state = { keys: [key('d-2'), key('d-1'), key('s-1')], loads: 0, isDown: false, hangs: false };
   const cache = new JwksCache(clock, {
     hosts: [host],
     maxAgeMs: 10_000,
     load: async () => {
       state.loads += 1;
       if (state.isDown) throw new Error('down');
+      if (state.hangs) await new Promise(() => undefined);
       return structuredClone(state.keys);
     },
   });
@@ -56,12 +57,45 @@ describe('the published keys of a remote core', () => {
     const { cache, clock, state } = setUp();
     await cache.find('d-1');
     state.keys = [key('d-2')];
-    expect(cache.generation).toBe(0);
+    expect([cache.isDue, cache.generation]).toEqual([false, 0]);
     clock.advance(10_000);
-    expect(cache.generation).toBe(0); // loading has begun
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(cache.generation).toBe(1);
+    expect(cache.isDue).toBe(true);
+    expect(await Promise.all([cache.find('d-1'), cache.find('d-1')])).toEqual([[], []]);
+    expect([cache.isDue, cache.generation]).toEqual([false, 1]);
     expect(state.loads).toBe(2);
+  });
+
+  it('are loaded again at once where the caller knows of a removal, also over a load under way', async () => {
+    const { cache, state } = setUp();
+    await cache.find('d-1');
+    state.keys = [key('d-2')];
+    await Promise.all([cache.renewIfUsed(), cache.reload()]);
+    expect(state.loads).toBe(3);
+    expect(await cache.find('d-2')).toHaveLength(1);
+    expect(cache.generation).toBe(1);
+    state.isDown = true;
+    await expect(cache.reload()).rejects.toThrow('down');
+    expect(await cache.find('d-2')).toHaveLength(1);
+  });
+
+  it('are not renewed before anything has needed them', async () => {
+    const { cache, state } = setUp();
+    await cache.renewIfUsed();
+    expect(state.loads).toBe(0);
+  });
+
+  it('serve after a second where the core hangs, and then nothing waits for it', async () => {
+    const { cache, clock, state } = setUp();
+    await cache.find('d-1');
+    jest.useFakeTimers();
+    state.hangs = true;
+    clock.advance(10_000);
+    const waiting = Promise.all([cache.find('d-1'), cache.find('d-2')]);
+    await jest.advanceTimersByTimeAsync(1000);
+    jest.useRealTimers();
+    expect(await waiting).toEqual([[key('d-1')], [key('d-2')]]);
+    expect(cache.isDue).toBe(false);
+    expect(cache.find('d-1')).toEqual([key('d-1')]);
   });
 
   it('are asked for at most once per cool-down while the core is away', async () => {
@@ -71,13 +105,15 @@ describe('the published keys of a remote core', () => {
     clock.advance(10_000);
     for (let i = 0; i < 50; i++) {
       expect(await cache.find('d-1')).toHaveLength(1);
-      await cache.find(`unknown-${i}`);
+      // It may be a key that the core has made meanwhile.
+      await expect(cache.find(`unknown-${i}`)).rejects.toThrow('down');
     }
     expect(state.loads).toBe(2);
     clock.advance(500);
     await cache.find('d-1');
     await cache.find('d-1');
     expect(state.loads).toBe(3);
+    await new Promise((resolve) => setImmediate(resolve)); // that load has failed
     state.isDown = false;
     state.keys = [key('d-9')];
     clock.advance(500);

@@ -1,6 +1,8 @@
 import { SingleFlight } from '../../util/single-flight.js';
+import { CoreUnavailableError } from '../../errors.js';
 import type { Clock } from '../../util/clock.js';
 import type { MaybePromise } from '../../util/maybe-promise.js';
+import { withTimeout } from '../../util/with-timeout.js';
 import type { PublicJwk, VerificationKeys } from '../../util/verification-keys.js';
 import type { CoreHost } from './host-pool.js';
 import { jwksRequest } from './cdi-requests.js';
@@ -11,6 +13,8 @@ import { isTemporary } from './host-exchange.js';
 
 /** An unknown key id makes the hosts be called at most this often. */
 const COOLDOWN_MS = 500;
+/** The longest wait of a verification for the renewal of keys that are too old. */
+const RENEWAL_WAIT_MS = 1000;
 
 export interface JwksCacheOptions {
   /** The hosts, called in this order. */
@@ -27,7 +31,8 @@ export interface JwksCacheOptions {
  * The published keys of a remote core.
  *
  * They are loaded when first needed, when they are too old, and when a token names an unknown key, or names none and
- * fails with every known key. Known keys keep verifying while no host responds.
+ * fails with every known key. Keys that are too old are loaded before a token is judged by them; while no host responds,
+ * they keep verifying.
  *
  * @see docs/protocol/sdk.md §4.5
  */
@@ -36,7 +41,8 @@ export class JwksCache implements VerificationKeys {
   private loadedAtMs: number | undefined;
   private askedAtMs: number | undefined;
   private readonly loading = new SingleFlight(async (kid: string | undefined) => this.loadFromHosts(kid));
-  private hasFailedSinceLoaded = false;
+  /** The reason why the last attempt brought no keys; undefined after a load. */
+  private failure: unknown;
   private removals = 0;
 
   constructor(
@@ -45,27 +51,43 @@ export class JwksCache implements VerificationKeys {
   ) {}
 
   get generation(): number {
-    // Cached tokens look up no key, so a removed key has to be noticed here.
-    if (this.isTooOld()) this.loadInBackground();
     return this.removals;
   }
 
+  get isDue(): boolean {
+    if (this.loadedAtMs === undefined || this.isWithin(this.options.maxAgeMs, this.loadedAtMs)) return false;
+    if (this.failure === undefined) return true;
+    this.loadInBackground(); // no verification waits again for a core that does not respond
+    return false;
+  }
+
+  /** Loads the set, even if it is recent. */
+  async reload(): Promise<void> {
+    await this.loading.settle(); // it may have begun before the change that the caller knows of
+    await this.load(undefined);
+  }
+
+  /** Loads the set again if it was needed before. */
+  async renewIfUsed(): Promise<void> {
+    if (this.loadedAtMs !== undefined) await this.load(undefined);
+  }
+
   find(kid: string | undefined): MaybePromise<readonly PublicJwk[]> {
-    const known = this.loadedAtMs === undefined || this.isTooOld() ? [] : this.select(kid);
+    const known = this.isDue ? [] : this.select(kid); // before the first load there is none to select
     return known.length > 0 ? known : this.findOrLoad(kid);
   }
 
   private async findOrLoad(kid: string | undefined): Promise<readonly PublicJwk[]> {
     if (this.loadedAtMs === undefined) await this.load(kid);
-    else if (this.isTooOld()) await this.renew();
+    else if (this.isDue) await this.renew();
     const known = this.select(kid);
-    if (known.length > 0 || this.isCoolingDown()) return known;
-    await this.load(kid);
+    if (known.length > 0) return known;
+    await this.loadForUnknown(kid);
     return this.select(kid);
   }
 
   async findOthers(known: readonly PublicJwk[]): Promise<readonly PublicJwk[]> {
-    if (!this.isCoolingDown()) await this.load(undefined);
+    await this.loadForUnknown(undefined);
     return this.keys.filter((key) => !known.includes(key));
   }
 
@@ -73,19 +95,19 @@ export class JwksCache implements VerificationKeys {
     return kid === undefined ? this.keys : this.keys.filter((key) => key.kid === kid);
   }
 
-  /**
-   * Only the first caller that finds old keys waits for new ones. While a load is under way, or after one failed, the
-   * keys at hand are used, because a core that hangs must not delay verifications that do not need it.
-   */
+  /** During an outage an unknown key may be one that the core has made meanwhile, so it is an error and not an empty set. */
+  private async loadForUnknown(kid: string | undefined): Promise<void> {
+    if (!this.isCoolingDown()) await this.load(kid);
+    else if (this.failure !== undefined) throw this.failure;
+  }
+
+  /** A core that does not respond in time counts as away: then the keys at hand are used, and nothing waits for it. */
   private async renew(): Promise<void> {
-    if (this.hasFailedSinceLoaded || this.loading.isRunning) {
-      this.loadInBackground();
-      return;
-    }
+    const message = `The core has not sent its keys within ${RENEWAL_WAIT_MS} ms`;
     try {
-      await this.load(undefined);
-    } catch {
-      // The keys at hand serve on; what failed is tried again by later uses.
+      await withTimeout(this.load(undefined), RENEWAL_WAIT_MS, message, { keepsProcess: false });
+    } catch (error) {
+      this.failure ??= new CoreUnavailableError(message, { cause: error });
     }
   }
 
@@ -115,7 +137,7 @@ export class JwksCache implements VerificationKeys {
       if (found.size > 0 && (kid === undefined || found.has(kid))) break;
     }
     if (found.size === 0) {
-      this.hasFailedSinceLoaded = true;
+      this.failure = failure;
       throw failure;
     }
     this.replaceKeys([...found.values()]);
@@ -127,12 +149,8 @@ export class JwksCache implements VerificationKeys {
     if (this.keys.some((known) => !kept.includes(known))) this.removals += 1;
     this.keys = kept;
     this.loadedAtMs = this.clock.now();
-    this.hasFailedSinceLoaded = false;
+    this.failure = undefined;
     this.options.onLoaded?.(kept.map(({ kid }) => kid));
-  }
-
-  private isTooOld(): boolean {
-    return this.loadedAtMs !== undefined && !this.isWithin(this.options.maxAgeMs, this.loadedAtMs);
   }
 
   private isCoolingDown(): boolean {

@@ -62,9 +62,9 @@ describe('the keys of several instances', () => {
     const { accessToken } = await create(core);
     await replaceKey(store);
     expect(await verdicts(engines, accessToken.token)).toEqual(['OK', 'OK', 'OK']);
-    await pass(44_999);
+    await pass(33_749);
     expect(await verdicts(engines, accessToken.token)).toEqual(['OK', 'OK', 'OK']);
-    await pass(15_001);
+    await pass(11_251);
     expect(await verdicts(engines, accessToken.token)).toEqual(Array(3).fill('TRY_REFRESH_TOKEN'));
     for (const engine of engines)
       expect(kidOf((await create(engine.core)).accessToken.token)).toBe(`d-${TEST_START_MS}`);

@@ -37,6 +37,7 @@ describe('a core with two hosts', () => {
     async ({ run }) => {
       await first.kill();
       await expect(run(connect())).resolves.toBeDefined();
+      expect(second.calls).not.toEqual([]);
     },
   );
 

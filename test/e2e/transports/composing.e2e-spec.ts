@@ -18,9 +18,11 @@ import {
   RequireClaims,
   Session,
   SessionContainer,
+  OptionalSession,
   SessionGuard,
   SessionService,
 } from 'nest-sessions';
+import { DemoController } from '../../support/demo.controller.js';
 import { ADAPTERS, TestApplication } from '../../support/test-application.js';
 import { DRIVERS, read, GraphqlApplication } from './graphql-application.js';
 
@@ -126,6 +128,32 @@ describe.each(ADAPTERS)('a guard for a session or an API key on %s', (adapter) =
     const client = await signedIn('cookie');
     expect((await client.get('/office', { 'x-hour': '9' })).body).toEqual({ userId: 'ada' });
     expect((await client.get('/office', { 'x-hour': '22' })).status).toBe(403);
+  });
+});
+
+/** Authorises every call by itself. */
+class PassingGuard extends SessionGuard {
+  override canActivate(context: ExecutionContext): boolean {
+    return this.passWithoutSession(context);
+  }
+}
+
+@Controller()
+@UseGuards(SessionGuard, PassingGuard)
+class TwiceGuardedController {
+  @Get('twice')
+  @OptionalSession()
+  twice(@Session() session?: SessionContainer): object {
+    return { session: session?.getUserId() ?? null };
+  }
+}
+
+describe.each(ADAPTERS)('two guards of a route on %s', (adapter) => {
+  it('do not share a session: the last one decides', async () => {
+    const { signedIn } = await TestApplication.on(adapter)
+      .controllers(DemoController, TwiceGuardedController)
+      .start();
+    expect((await (await signedIn()).get('/twice')).body).toEqual({ session: null });
   });
 });
 

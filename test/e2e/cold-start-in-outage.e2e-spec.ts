@@ -1,0 +1,78 @@
+import { describe, expect, it } from '@jest/globals';
+import { remoteCore, type RateLimitedAttempt } from 'nest-sessions';
+import { FakeCore, GOOD_ANSWERS, reset, sendJson } from '../support/fake-core.js';
+import { jwt, V5_CLAIMS, V5_HEADER } from '../fixtures/made-tokens.js';
+import { TestClock } from 'nest-sessions/testing';
+import { TEST_START_MS } from '../support/embedded.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
+import { watchedStore } from '../support/watched-store.js';
+
+const TRY_LATER = [503, '{"message":"service unavailable"}', '1'];
+
+describe.each(ADAPTERS)('an instance on %s that starts while it cannot have the keys', (adapter) => {
+  const attempts: RateLimitedAttempt[] = [];
+  const limiter = (attempt: RateLimitedAttempt): { allowed: true } => {
+    attempts.push(attempt);
+    return { allowed: true };
+  };
+  const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
+
+  it('calls no token bad while its store is away, and counts nothing against the client (S017, S096)', async () => {
+    attempts.length = 0;
+    const { store, failing } = await watchedStore();
+    const first = await TestApplication.on(adapter).store(store).start();
+    const client = await first.signedIn('header');
+    const { accessToken = '' } = client;
+    expect((await first.http.send({ path: '/me', headers: bearer(accessToken) })).status).toBe(200);
+    await first.close();
+
+    for (const name of ['findDynamicKeys', 'findStaticKeys', 'getOrSetRefreshTokenKey']) failing.add(name);
+    const second = await TestApplication.on(adapter).store(store).with({ rateLimit: { limiter } }).start();
+    for (const path of ['/me', '/optional', '/checked']) {
+      for (let i = 0; i < 3; i++) {
+        const answer = await second.http.send({ path, headers: bearer(accessToken) });
+        expect([answer.status, answer.text, answer.header('retry-after')]).toEqual(TRY_LATER);
+        expect(answer.lines('set-cookie')).toEqual([]);
+      }
+    }
+    expect((await second.http.send({ path: '/me' })).status).toBe(401); // for that no key is needed
+    expect(attempts).toEqual([]);
+
+    failing.clear();
+    expect((await second.http.send({ path: '/me', headers: bearer(accessToken) })).status).toBe(200);
+    const forged = `${accessToken.slice(0, -20)}AAAAAAAAAAAAAAAAAAAA`;
+    expect((await second.http.send({ path: '/me', headers: bearer(forged) })).status).toBe(401);
+    expect(attempts.map(({ kind }) => kind)).toEqual(['failed-verify']);
+    await second.close();
+  });
+
+  it('calls no token bad while a remote core is away, nor one of a new key later on (S017)', async () => {
+    attempts.length = 0;
+    const fake = await FakeCore.start();
+    fake.on('/.well-known/jwks.json', reset);
+    const clock = new TestClock(TEST_START_MS);
+    const core = remoteCore({ connectionURI: fake.uri });
+    const application = await TestApplication.on(adapter)
+      .clock(clock)
+      .with({ core, rateLimit: { limiter } })
+      .start();
+    const status = async (token: string): Promise<number> =>
+      (await application.http.send({ path: '/me', headers: bearer(token) })).status;
+    const good = jwt(V5_HEADER, V5_CLAIMS);
+    const ofNewKey = jwt({ ...V5_HEADER, kid: `d-${TEST_START_MS}` }, V5_CLAIMS);
+    expect([await status(good), await status(good)]).toEqual([503, 503]);
+
+    fake.on('/.well-known/jwks.json', sendJson(GOOD_ANSWERS.keys));
+    expect(await status(good)).toBe(200);
+    clock.advance(500);
+    fake.on('/.well-known/jwks.json', reset);
+    expect([await status(ofNewKey), await status(ofNewKey), await status(good)]).toEqual([503, 503, 200]);
+    expect(attempts).toEqual([]);
+
+    fake.on('/.well-known/jwks.json', sendJson(GOOD_ANSWERS.keys));
+    clock.advance(500);
+    expect(await status(ofNewKey)).toBe(401);
+    await application.close();
+    await fake.kill();
+  });
+});
