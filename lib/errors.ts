@@ -1,4 +1,5 @@
 import { recogniseCopies } from './util/recognise-copies.js';
+import { withPlainCause } from './util/plain-error.js';
 
 /**
  * The kinds of session errors, under SuperTokens' names.
@@ -205,8 +206,9 @@ export abstract class CoreError extends Error {
     recogniseCopies(this, 'CoreError');
   }
 
+  /** @param options the `cause` keeps no more than its name, message, code and stack where a driver put more on it */
   constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(message, withPlainCause(options));
     this.name = new.target.name;
   }
 }

@@ -1,4 +1,6 @@
 import { recogniseCopies } from '../util/recognise-copies.js';
+import { withPlainCause } from '../util/plain-error.js';
+
 /**
  * The key of a session. The tenant is part of it: a handle of one tenant is unknown in another.
  *
@@ -142,6 +144,10 @@ export interface StoredStaticKey {
  */
 export class StoreSetupError extends Error {
   override readonly name = 'StoreSetupError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, withPlainCause(options));
+  }
 }
 
 /**
