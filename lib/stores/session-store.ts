@@ -159,6 +159,11 @@ export class StoreSetupError extends Error {
  * @publicApi
  */
 export abstract class SessionStore {
+  /** What it is and where, for the lines at the start: a name and a host, never a secret. */
+  get description(): string {
+    return this.constructor.name;
+  }
+
   /** Adds a row. Rejects when the handle exists, and with a `StoreFullError` when the store is full. */
   abstract insertSession(row: SessionRow): Promise<void>;
 
