@@ -2,7 +2,10 @@ import type { SessionConfig } from '../options/session-config.js';
 import type { TokenTransferMethod, TokenType } from '../options/wire-options.js';
 import type { Clock } from '../util/clock.js';
 import type { HttpRequest, HttpResponse } from '../util/http-exchange.js';
+import { OccasionalWarning } from '../util/occasional-warning.js';
+import { RevocationLog, type RevocationMark } from '../util/revocation-log.js';
 import type { SessionRequest } from './session-request.js';
+import { watchLine } from './take-back.js';
 import {
   assertCookieFits,
   countCookies,
@@ -21,6 +24,14 @@ const MAX_CREDENTIAL_LENGTH = 16 * 1024;
 const VARY_ITEMS = ['Cookie', 'Authorization'];
 const VARY = VARY_ITEMS.join(', ');
 
+/** Marks a session that was replaced in the log of those that ended or were; no handle has a space. */
+const REPLACED = 'replaced ';
+
+const LATE_TOKENS =
+  'A session changed after the headers of the response had been sent: its client gets the new tokens with its next refresh';
+const LATE_CLEARING =
+  'A session ended after the headers of the response had been sent: its client keeps the tokens until they are refused';
+
 /** Tokens of one session on their way to the client. */
 export interface TokensToWrite {
   readonly accessToken: string;
@@ -29,6 +40,18 @@ export interface TokensToWrite {
   readonly refreshToken?: { readonly token: string; readonly expiry: number } | undefined;
   readonly antiCsrfToken?: string | undefined;
 }
+
+/** A moment in the life of a token transport. */
+export type TransportMark = RevocationMark;
+
+/** The session that tokens belong to. */
+export interface TokenOwner {
+  readonly sessionHandle: string;
+  /** {@link TokenTransport.mark} when the work for the request began. */
+  readonly mark: TransportMark;
+}
+
+type IsStale = () => boolean;
 
 interface CookieLine {
   readonly name: string;
@@ -49,10 +72,47 @@ interface CookieContent {
  * @see docs/protocol/sdk.md chapter 3
  */
 export class TokenTransport {
+  private readonly ended = new RevocationLog();
+  /** Sessions that ended, and those in whose place a client got the tokens of another one; these twice. */
+  private readonly departed = new RevocationLog();
+  private readonly lateTokens: OccasionalWarning;
+  private readonly lateClearing: OccasionalWarning;
+
   constructor(
     private readonly config: SessionConfig,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.lateTokens = new OccasionalWarning(clock);
+    this.lateClearing = new OccasionalWarning(clock);
+  }
+
+  /** The present moment, for later questions about what has happened since. */
+  get mark(): TransportMark {
+    return this.departed.mark;
+  }
+
+  /** Takes the tokens of ended sessions out of every response that has not left yet, and of all later ones. */
+  noteEnded(sessionHandles: readonly string[]): void {
+    for (const sessionHandle of sessionHandles) {
+      this.ended.add(sessionHandle);
+      this.departed.add(sessionHandle);
+    }
+  }
+
+  /** Takes the tokens of a session out of the responses to requests that came before: its client has signed in anew. */
+  noteReplaced(sessionHandle: string): void {
+    this.departed.add(sessionHandle);
+    this.departed.add(REPLACED + sessionHandle);
+  }
+
+  hasChangedSince(mark: TransportMark): boolean {
+    return mark !== this.mark;
+  }
+
+  /** Returns whether a session has ended, or its client has signed in anew, since the work for a request began. */
+  isLateFor({ sessionHandle, mark }: TokenOwner): boolean {
+    return this.departed.includesSince(mark, sessionHandle) === true;
+  }
 
   /**
    * Returns the token of one kind in one place. Only the route knows which kind an `Authorization` header holds, so
@@ -102,26 +162,36 @@ export class TokenTransport {
   }
 
   /**
-   * Writes tokens to the response. Tokens written earlier to the same response in the same place are replaced.
+   * Writes tokens to the response. Tokens written earlier to the same response in the same place are replaced. Once the headers
+   * have been sent, there is a warning instead.
    *
+   * @param owner whose tokens they are: when the response leaves, those of a session that has ended meanwhile are taken out
    * @throws {Error} a token does not fit into a cookie; the response is unchanged then
    */
-  writeTokens(request: SessionRequest, method: TokenTransferMethod, tokens: TokensToWrite): void {
+  writeTokens(
+    request: SessionRequest,
+    method: TokenTransferMethod,
+    tokens: TokensToWrite,
+    owner: TokenOwner,
+  ): void {
     const { response } = request;
+    if (response.isSent) return this.lateTokens.warn(LATE_TOKENS);
     // All cookies are made before the first write, because a failure must not leave a front token without its session.
     const cookies = method === 'cookie' ? this.buildCookies(request, tokens) : [];
     const inHeaders = method === 'header';
+    const isStale = this.staleTokens(owner);
 
     this.markUncacheable(request);
-    setExposedHeader(response, 'front-token', tokens.frontToken);
-    for (const cookie of cookies) setCookie(response, cookie);
+    setExposedHeader(response, 'front-token', tokens.frontToken, isStale);
+    for (const cookie of cookies) setCookie(response, cookie, isStale);
     if (inHeaders || this.config.exposeAccessTokenToFrontendInCookieBasedAuth) {
-      setExposedHeader(response, this.headerName(request, 'access'), tokens.accessToken);
+      setExposedHeader(response, this.headerName(request, 'access'), tokens.accessToken, isStale);
     }
     if (inHeaders && tokens.refreshToken) {
-      setExposedHeader(response, this.headerName(request, 'refresh'), tokens.refreshToken.token);
+      setExposedHeader(response, this.headerName(request, 'refresh'), tokens.refreshToken.token, isStale);
     }
-    if (tokens.antiCsrfToken !== undefined) setExposedHeader(response, 'anti-csrf', tokens.antiCsrfToken);
+    if (tokens.antiCsrfToken !== undefined)
+      setExposedHeader(response, 'anti-csrf', tokens.antiCsrfToken, isStale);
   }
 
   /**
@@ -135,18 +205,27 @@ export class TokenTransport {
     if (method === 'cookie') assertCookieFits(this.cookieName(request, 'access'), tokenLength);
   }
 
-  /** Takes the tokens of one transfer method away from the client, and from this response if they are already on it. */
-  clear(request: SessionRequest, method: TokenTransferMethod): void {
+  /**
+   * Takes the tokens of one transfer method away from the client, and from this response if they are already on it. Once the
+   * headers have been sent, there is a warning instead.
+   *
+   * @param owner whose tokens they are: the client keeps what it has if it signs in anew before the response leaves
+   */
+  clear(request: SessionRequest, method: TokenTransferMethod, owner?: TokenOwner): void {
     const { response } = request;
+    if (response.isSent) return this.lateClearing.warn(LATE_CLEARING);
+    const isStale =
+      owner &&
+      ((): boolean => this.departed.includesSince(owner.mark, REPLACED + owner.sessionHandle) === true);
     this.markUncacheable(request);
     for (const tokenType of ['access', 'refresh'] as const) {
       if (method === 'cookie') {
-        setCookie(response, this.buildDeletion(request, tokenType, this.config.cookieDomain));
+        setCookie(response, this.buildDeletion(request, tokenType, this.config.cookieDomain), isStale);
       } else {
-        setExposedHeader(response, this.headerName(request, tokenType), '');
+        setExposedHeader(response, this.headerName(request, tokenType), '', isStale);
       }
     }
-    setExposedHeader(response, 'front-token', 'remove');
+    setExposedHeader(response, 'front-token', 'remove', isStale);
     response.removeHeader('anti-csrf');
   }
 
@@ -161,6 +240,7 @@ export class TokenTransport {
 
   /** Deletes the cookie of {@link hasLegacyCookie}, present or not. */
   clearLegacyCookie(request: SessionRequest): void {
+    if (request.response.isSent) return;
     const content = { value: '', expires: 0, domain: this.config.cookieDomain };
     this.markUncacheable(request);
     setCookie(request.response, this.cookie(request, LEGACY_COOKIE, this.config.accessTokenPath, content));
@@ -184,9 +264,17 @@ export class TokenTransport {
 
   /** Marks the response as dependent on the session, for caches on the way to the client. */
   markSessionDependent({ response }: SessionRequest): void {
+    if (response.isSent) return;
     const present = response.getHeaderValues('Vary');
     const all = present.length === 0 ? VARY : appendToHeaderList(present, VARY_ITEMS);
     if (present.length !== 1 || present[0] !== all) response.setHeader('Vary', all);
+  }
+
+  /** Whether the tokens of a session may no longer be sent: it has ended, or its client has signed in anew. */
+  private staleTokens({ sessionHandle, mark }: TokenOwner): IsStale {
+    // More changes than are remembered count as one of this session: without its new tokens a client refreshes.
+    return () =>
+      this.ended.includes(sessionHandle) || this.departed.includesSince(mark, sessionHandle) !== false;
   }
 
   private markUncacheable(request: SessionRequest): void {
@@ -252,15 +340,17 @@ function hasCookieNamed(request: HttpRequest, name: string): boolean {
   return header?.includes(name) === true && parseCookieHeader(header).has(name);
 }
 
-function setCookie(response: HttpResponse, { name, line }: CookieLine): void {
+function setCookie(response: HttpResponse, { name, line }: CookieLine, isStale?: IsStale): void {
   response.setHeader('Set-Cookie', mergeSetCookie(response.getHeaderValues('Set-Cookie'), line, name));
+  watchLine(response, 'Set-Cookie', line, isStale);
 }
 
 /** Sets a header and lets scripts of other origins read it. */
-function setExposedHeader(response: HttpResponse, name: string, value: string): void {
+function setExposedHeader(response: HttpResponse, name: string, value: string, isStale?: IsStale): void {
   const expose = 'Access-Control-Expose-Headers';
   response.setHeader(name, value);
   response.setHeader(expose, appendToHeaderList(response.getHeaderValues(expose), [name]));
+  watchLine(response, name, value, isStale);
 }
 
 /**

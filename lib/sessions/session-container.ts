@@ -3,7 +3,8 @@ import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import { InvalidClaimsError, UnauthorisedError } from '../errors.js';
 import { createExchange } from '../http/create-exchange.js';
-import type { SessionRequest } from '../http/session-request.js';
+import { assertNotSent, type SessionRequest } from '../http/session-request.js';
+import type { TokenOwner } from '../http/token-transport.js';
 import { checkArguments } from '../options/call-arguments.js';
 import { CONTAINER_CALLS } from './call-inputs.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
@@ -21,10 +22,13 @@ import {
   type AllSessionTokens,
   type SessionState,
 } from './session-state.js';
+import { recogniseCopies } from '../util/recognise-copies.js';
 
 interface Attachment {
   readonly request: SessionRequest;
   readonly transferMethod: TokenTransferMethod;
+  /** When the work for the request began, as `TokenOwner` says. */
+  readonly mark: TokenOwner['mark'];
 }
 
 /**
@@ -38,6 +42,10 @@ interface Attachment {
  * @publicApi
  */
 export class SessionContainer<Payload extends object = JsonObject> {
+  static {
+    recogniseCopies(this, 'SessionContainer');
+  }
+
   private attachment: Attachment | undefined;
 
   /** @internal */
@@ -85,7 +93,10 @@ export class SessionContainer<Payload extends object = JsonObject> {
     return allSessionTokens(this.state);
   }
 
-  /** Ends the session, and takes the tokens away from the client if the session is attached. No error if it had ended. */
+  /**
+   * Ends the session, and takes the tokens away from the client if the session is attached and the headers of the response have
+   * not been sent. No error if it had ended.
+   */
   @checkArguments(CONTAINER_CALLS.withContext)
   async revokeSession(userContext?: UserContext): Promise<void> {
     const ctx = this.resolveContext(userContext);
@@ -93,8 +104,8 @@ export class SessionContainer<Payload extends object = JsonObject> {
     const { recipe, transport } = this.context;
     await recipe.revokeSession({ sessionHandle, owner: { userId, recipeUserId }, userContext: ctx });
     if (this.attachment === undefined) return;
-    const { request, transferMethod } = this.attachment;
-    transport.clear({ ...request, userContext: ctx }, transferMethod);
+    const { request, transferMethod, mark } = this.attachment;
+    transport.clear({ ...request, userContext: ctx }, transferMethod, { sessionHandle, mark });
   }
 
   /**
@@ -266,6 +277,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
    * Binds the session to a request and its response. Tokens that the client does not have yet are written at once.
    *
    * @param input `req` and `res` as Nest injects them; `transferMethod` decides between cookies and headers
+   * @throws {ResponseSentError} there are tokens to write, and the headers of the response have been sent
    */
   @checkArguments(CONTAINER_CALLS.attachToRequestResponse)
   async attachToRequestResponse(
@@ -273,19 +285,24 @@ export class SessionContainer<Payload extends object = JsonObject> {
     userContext?: UserContext,
   ): Promise<void> {
     const { request, response } = createExchange(input.req, input.res);
+    if (this.state.accessAndFrontTokenUpdated) assertNotSent(response, 'attachToRequestResponse');
     const ctx = this.context.prepareContext(userContext);
     if (userContext === undefined) withRequest(ctx, request);
     this.attach({ request, response, userContext: ctx }, input.transferMethod);
   }
 
   /** @internal As {@link attachToRequestResponse}, for callers that have a session request. */
-  attach(request: SessionRequest, transferMethod: TokenTransferMethod): void {
-    this.attachment = { request, transferMethod };
+  attach(
+    request: SessionRequest,
+    transferMethod: TokenTransferMethod,
+    mark: TokenOwner['mark'] = this.context.transport.mark,
+  ): void {
+    this.attachment = { request, transferMethod, mark };
     this.context.noteUse?.(this.state.sessionHandle, request.userContext);
     if (!this.state.accessAndFrontTokenUpdated) return;
-    const { accessToken, refreshToken, antiCsrfToken } = this.state;
+    const { accessToken, refreshToken, antiCsrfToken, sessionHandle } = this.state;
     const tokens = { accessToken, frontToken: frontToken(this.state), refreshToken, antiCsrfToken };
-    this.context.transport.writeTokens(request, transferMethod, tokens);
+    this.context.transport.writeTokens(request, transferMethod, tokens, { sessionHandle, mark });
   }
 
   private async storePayloadUpdate(update: object, userContext: UserContext): Promise<void> {
@@ -322,9 +339,11 @@ export class SessionContainer<Payload extends object = JsonObject> {
     if (regenerated === undefined) throw sessionGone();
     this.state = stateAfterRegeneration(this.state, regenerated, this.context.lifetimes);
     if (regenerated.accessToken === undefined || this.attachment === undefined) return;
-    const { request, transferMethod } = this.attachment;
-    const tokens = { accessToken: this.state.accessToken, frontToken: frontToken(this.state) };
-    this.context.transport.writeTokens({ ...request, userContext }, transferMethod, tokens);
+    const { request, transferMethod, mark } = this.attachment;
+    const { accessToken, sessionHandle } = this.state;
+    const tokens = { accessToken, frontToken: frontToken(this.state) };
+    const owner = { sessionHandle, mark };
+    this.context.transport.writeTokens({ ...request, userContext }, transferMethod, tokens, owner);
   }
 
   /** The facts of a session that may be logged and sent: never its tokens. */

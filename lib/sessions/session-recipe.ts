@@ -201,11 +201,11 @@ export class SessionRecipe implements RecipeInterface {
 
   private createContext(): LiveRecipeContext {
     const { dependencies } = this;
-    const { verifier, events, clock } = dependencies;
+    const { verifier, transport, events, clock } = dependencies;
     let replaced: ReadonlySet<string> | undefined; // found at the first request, when all overrides are in place
     return Object.assign({}, dependencies, {
       recipe: this,
-      reports: new SessionReports(verifier, events, clock),
+      reports: new SessionReports(verifier, transport, events, clock),
       isReplaced: (name: string) => (replaced ??= findReplaced(this)).has(name),
       noteUse: dependencies.devices.isOn
         ? (sessionHandle: string, userContext: UserContext) =>

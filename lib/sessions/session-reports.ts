@@ -1,4 +1,5 @@
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
+import type { TokenTransport } from '../http/token-transport.js';
 import type { CoreSession } from '../core/core.types.js';
 import { TokenTheftDetectedError } from '../errors.js';
 import { toEventSource, type SessionEvent, type SessionEvents } from '../events/session-events.js';
@@ -20,6 +21,7 @@ type EventSubject = Pick<CoreSession, 'handle' | 'userId' | 'recipeUserId' | 'te
 export class SessionReports {
   constructor(
     private readonly verifier: AccessTokenVerifier,
+    private readonly transport: Pick<TokenTransport, 'noteEnded'>,
     private readonly events: SessionEvents,
     private readonly clock: Clock,
   ) {}
@@ -71,7 +73,12 @@ export class SessionReports {
    * Ends all work for these sessions in this process, including those that did not exist: another process may have ended
    * them, or a call of this process whose response was lost.
    */
-  forget(sessionHandles: readonly string[]): void {
+  gone(sessionHandles: readonly string[]): void {
+    this.transport.noteEnded(sessionHandles);
+    this.forget(sessionHandles);
+  }
+
+  private forget(sessionHandles: readonly string[]): void {
     this.verifier.forgetSessions(sessionHandles);
     for (const sessionHandle of sessionHandles) this.events.noteEnded(sessionHandle);
   }
@@ -82,7 +89,7 @@ export class SessionReports {
     owner: SessionOwner | undefined,
     userContext: UserContext,
   ): void {
-    this.forget(sessionHandles);
+    this.gone(sessionHandles);
     for (const sessionHandle of sessionHandles) {
       this.events.emit({
         type: 'session.revoked',

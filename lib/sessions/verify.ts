@@ -10,6 +10,7 @@ import type { UserContext } from '../util/user-context.js';
 import type { SessionClaims } from './claims.js';
 import type { LiveRecipeContext, RecipeInput, VerifySessionOptions } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
+import { sparingNewSession } from './sparing-new-session.js';
 import { stateAfterVerification, stateFromToken, type ConfirmedSession } from './session-state.js';
 
 type GetSessionInput = RecipeInput<'getSession'>;
@@ -46,17 +47,21 @@ export class SessionVerification {
     request: SessionRequest,
     options: VerifySessionOptions,
   ): MaybePromise<SessionContainer | undefined> {
+    const mark = this.context.transport.mark;
     const outcome = this.attempt(() => {
       const { input, known, transferMethod } = this.readRequest(request, options); // G1-G9
       return chain(this.verify(input, known), (session) => {
         if (session === undefined) return undefined; // G11
         // G13 comes before G12: a token that the claims made new reaches the client also with a 403 (Q2).
-        session.attach(request, transferMethod);
+        session.attach(request, transferMethod, mark);
         return this.checkClaims(session, options, request.userContext);
       });
     });
     if (!(outcome instanceof Promise)) return outcome;
-    return this.reportRefusal(outcome, request.userContext, () => this.hasToken(request));
+    const reported = this.reportRefusal(outcome, request.userContext, () => this.hasToken(request));
+    return reported.catch((error: unknown) => {
+      throw sparingNewSession(error, this.context, request, mark);
+    });
   }
 
   /** Verifies a token without a request (§6.2). @returns as {@link fromRequest} */

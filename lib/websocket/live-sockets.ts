@@ -2,6 +2,7 @@ import { CoreUnavailableError, SessionError, TryRefreshTokenError, UnauthorisedE
 import type { SessionContainer } from '../sessions/session-container.js';
 import { sessionEndTime } from '../sessions/session-lifetimes.js';
 import { type Clock, Deadline } from '../util/clock.js';
+import { RevocationLog } from '../util/revocation-log.js';
 import type { SocketClient, SocketHandshake } from './socket-client.js';
 
 /** A connection and its session. */
@@ -166,38 +167,4 @@ function tokenExpired(): SessionError {
 
 function sessionEnded(): SessionError {
   return new UnauthorisedError('The session of the connection has ended');
-}
-
-/** A position in the revocation log. */
-type RevocationMark = number;
-
-/**
- * The sessions that were revoked last, for verifications that run meanwhile. It is one bounded log for all of them, because
- * clients decide how many verifications run, and a log for each would grow with every revocation.
- */
-export class RevocationLog {
-  private readonly handles: string[] = [];
-  private count = 0;
-
-  /** @param capacity number of handles that are kept */
-  constructor(private readonly capacity = 10_000) {}
-
-  /** The present end of the log. */
-  get mark(): RevocationMark {
-    return this.count;
-  }
-
-  add(sessionHandle: string): void {
-    this.handles[this.count % this.capacity] = sessionHandle;
-    this.count += 1;
-  }
-
-  /** @returns undefined when more sessions have been revoked since than the log keeps */
-  includesSince(mark: RevocationMark, sessionHandle: string): boolean | undefined {
-    if (this.count - mark > this.capacity) return undefined;
-    for (let n = mark; n < this.count; n++) {
-      if (this.handles[n % this.capacity] === sessionHandle) return true;
-    }
-    return false;
-  }
 }
