@@ -5,6 +5,7 @@ import {
   Module,
   type ConfigurableModuleAsyncOptions,
   type ConfigurableModuleCls,
+  type DynamicModule,
   type NestModule,
   type OnApplicationShutdown,
   type OnModuleInit,
@@ -13,6 +14,7 @@ import {
 import { APP_FILTER, ExternalContextCreator, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { CoreClient } from './core/core-client.js';
 import { startCore } from './core/core-provider.js';
+import { assertRolesKnown } from './claims/user-roles.js';
 import { loadOpenTelemetry } from './events/open-telemetry.js';
 import { SessionEvents } from './events/session-events.js';
 import { Telemetry } from './events/telemetry.js';
@@ -34,10 +36,13 @@ import { SessionController, SessionRoutes } from './session.controller.js';
 import { SessionExceptionFilter } from './session.filter.js';
 import { SessionGuard } from './session.guard.js';
 import {
+  NO_OPTIONS,
   resolveSessionOptions,
   type ResolvedSessionOptions,
   type SessionModuleOptions,
 } from './session.options.js';
+import { assertOptionsObject } from './options/session-config.js';
+import { StartupReport } from './rules/startup-report.js';
 import { SessionService } from './session.service.js';
 import { Devices } from './sessions/devices.js';
 import { ErrorResponder } from './sessions/error-responder.js';
@@ -149,6 +154,7 @@ const AWAITING_RECIPE: ReadonlySet<unknown> = new Set<unknown>([
 
 /** The parts of one module instance. This is the only place that knows all of them. */
 const SESSION_PROVIDERS: Provider[] = [
+  { provide: SESSION_MODULE_OPTIONS, useValue: NO_OPTIONS }, // forRoot puts its own in this place
   { provide: Clock, useClass: SystemClock },
   SessionEvents,
   {
@@ -232,6 +238,7 @@ const SESSION_PROVIDERS: Provider[] = [
   SessionController,
   SessionRoutes,
   SessionLifecycle,
+  StartupReport,
   UnguardedRules,
 ];
 
@@ -241,6 +248,10 @@ function createRecipeDependencies(
   clock: Clock,
   events: SessionEvents,
 ): RecipeDependencies {
+  assertRolesKnown(options.userRoles ?? core.userRoles, [
+    ...options.claims,
+    ...options.globalClaimValidators.map(({ claim }) => claim),
+  ]);
   const { config, features, recordsAuthenticationTime } = options;
   const { rateLimit } = options.observability;
   return {
@@ -306,7 +317,13 @@ export class SessionModule extends SessionConfigurableModule implements NestModu
     super();
   }
 
-  /** Nest calls it after it has added its body parsers, before the middleware of modules and before it reads filters and pipes for routes. */
+  /** @throws {SessionConfigError} these are no options */
+  static override forRoot(options: SessionModuleOptions & Partial<SessionModuleExtras>): DynamicModule {
+    assertOptionsObject(options);
+    return super.forRoot(options);
+  }
+
+  /** Nest calls it after it has added its body parsers, before the middleware of modules and before it reads filters and pipes. */
   configure(): void {
     this.routes.ignoreBodyErrors();
     const config = applicationConfig(this.contexts);
