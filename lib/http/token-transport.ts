@@ -35,6 +35,13 @@ interface CookieLine {
   readonly line: string;
 }
 
+/** The place of a cookie in a browser; the domain is empty for the host alone. */
+interface CookiePlace {
+  readonly name: string;
+  readonly domain: string;
+  readonly path: string;
+}
+
 interface CookieContent {
   readonly value: string;
   readonly expires: number;
@@ -116,6 +123,7 @@ export class TokenTransport {
     this.markUncacheable(request);
     setExposedHeader(response, 'front-token', tokens.frontToken);
     for (const cookie of cookies) setCookie(response, cookie);
+    if (method === 'cookie' && tokens.refreshToken) this.clearOlder(request);
     if (inHeaders || this.config.exposeAccessTokenToFrontendInCookieBasedAuth) {
       setExposedHeader(response, this.headerName(request, 'access'), tokens.accessToken);
     }
@@ -142,11 +150,13 @@ export class TokenTransport {
     this.markUncacheable(request);
     for (const tokenType of ['access', 'refresh'] as const) {
       if (method === 'cookie') {
-        setCookie(response, this.buildDeletion(request, tokenType, this.config.cookieDomain));
+        const place = { name: this.cookieName(request, tokenType), path: this.cookiePath(tokenType) };
+        this.deleteCookie(request, { ...place, domain: this.config.cookieDomain ?? '' });
       } else {
         setExposedHeader(response, this.headerName(request, tokenType), '');
       }
     }
+    if (method === 'cookie') this.clearOlder(request);
     setExposedHeader(response, 'front-token', 'remove');
     response.removeHeader('anti-csrf');
   }
@@ -162,25 +172,50 @@ export class TokenTransport {
 
   /** Deletes the cookie of {@link hasLegacyCookie}, present or not. */
   clearLegacyCookie(request: SessionRequest): void {
-    const content = { value: '', expires: 0, domain: this.config.cookieDomain };
+    const { accessTokenPath: path, cookieDomain: domain = '' } = this.config;
     this.markUncacheable(request);
-    setCookie(request.response, this.cookie(request, LEGACY_COOKIE, this.config.accessTokenPath, content));
+    this.deleteCookie(request, { name: LEGACY_COOKIE, domain, path });
   }
 
   /**
-   * Deletes a token's cookie on `olderCookieDomain` (host-only when that is `''`); the session goes on with the other one.
+   * Deletes a token's cookie at the places where an earlier configuration put it; the session goes on with the present one.
    *
-   * @throws {Error} `olderCookieDomain` is not configured
+   * @returns false if no such place is known; then nothing is deleted, because it might be the newer cookie
    */
-  clearDuplicate(request: SessionRequest, tokenType: TokenType): void {
-    const { olderCookieDomain } = this.config;
-    if (olderCookieDomain === undefined) {
-      throw new Error(
-        'olderCookieDomain is not configured: it is unknown where the duplicate cookie belongs',
-      );
-    }
-    this.markUncacheable(request);
-    setCookie(request.response, this.buildDeletion(request, tokenType, olderCookieDomain));
+  clearDuplicate(request: SessionRequest, tokenType: TokenType): boolean {
+    const places = this.olderPlaces(request, tokenType);
+    if (places.length > 0) this.markUncacheable(request);
+    for (const place of places) this.deleteCookie(request, place);
+    return places.length > 0;
+  }
+
+  /** Deletes what an earlier configuration left in the browser, so that it does not go on as the user of that time. */
+  private clearOlder(request: SessionRequest): void {
+    const { olderCookieName, olderAccessTokenPath } = this.config;
+    const isPresent =
+      olderAccessTokenPath !== undefined || // that path need not be above the request's
+      this.hasCookie(request, 'access') ||
+      (olderCookieName !== undefined &&
+        hasCookieNamed(request.request, olderCookieName(request.request, 'access', request.userContext)));
+    if (!isPresent) return;
+    for (const tokenType of ['access', 'refresh'] as const) this.clearDuplicate(request, tokenType);
+  }
+
+  /** The places of a cookie by the options for earlier ones, and by the paths above the present one, without the present place. */
+  private olderPlaces(request: SessionRequest, tokenType: TokenType): CookiePlace[] {
+    const { cookieDomain, olderCookieDomain, olderCookieName, olderAccessTokenPath } = this.config;
+    const path = this.cookiePath(tokenType);
+    const name = this.cookieName(request, tokenType);
+    const olderName = olderCookieName?.(request.request, tokenType, request.userContext);
+    const olderPaths = tokenType === 'access' ? [olderAccessTokenPath, ...pathsAbove(path)] : [];
+    const places = [name, olderName].flatMap((eachName) =>
+      [cookieDomain ?? '', olderCookieDomain].flatMap((domain) =>
+        [path, ...olderPaths].map((eachPath) => ({ name: eachName, domain, path: eachPath })),
+      ),
+    );
+    const known = new Map(places.map((place) => [JSON.stringify(place), place]));
+    known.delete(JSON.stringify({ name, domain: cookieDomain ?? '', path }));
+    return [...known.values()].filter(isComplete);
   }
 
   /** States that the response depends on who asks, for caches between here and the client. */
@@ -208,18 +243,17 @@ export class TokenTransport {
     return cookies;
   }
 
-  private buildDeletion(
-    request: SessionRequest,
-    tokenType: TokenType,
-    domain: string | undefined,
-  ): CookieLine {
-    return this.tokenCookie(request, tokenType, { value: '', expires: 0, domain });
+  private deleteCookie(request: SessionRequest, { name, domain, path }: CookiePlace): void {
+    setCookie(request.response, this.cookie(request, name, path, { value: '', expires: 0, domain }));
   }
 
   private tokenCookie(request: SessionRequest, tokenType: TokenType, content: CookieContent): CookieLine {
     const name = this.cookieName(request, tokenType);
-    const path = tokenType === 'access' ? this.config.accessTokenPath : this.config.refreshTokenPath;
-    return this.cookie(request, name, path, content);
+    return this.cookie(request, name, this.cookiePath(tokenType), content);
+  }
+
+  private cookiePath(tokenType: TokenType): string {
+    return tokenType === 'access' ? this.config.accessTokenPath : this.config.refreshTokenPath;
   }
 
   private cookie(request: SessionRequest, name: string, path: string, content: CookieContent): CookieLine {
@@ -251,6 +285,22 @@ function hasCookieNamed(request: HttpRequest, name: string): boolean {
   // a cookie parser may have made something else of the value than a string
   const header = request.getHeaderValue('cookie');
   return header?.includes(name) === true && parseCookieHeader(header).has(name);
+}
+
+/** `/a/b` has `/` and `/a` above it. */
+function pathsAbove(path: string): string[] {
+  if (path === '/') return [];
+  return [
+    '/',
+    ...path
+      .split('/')
+      .slice(1, -1)
+      .map((_part, index, parts) => `/${parts.slice(0, index + 1).join('/')}`),
+  ];
+}
+
+function isComplete(place: { [Key in keyof CookiePlace]: string | undefined }): place is CookiePlace {
+  return place.name !== undefined && place.domain !== undefined && place.path !== undefined;
 }
 
 function setCookie(response: HttpResponse, { name, line }: CookieLine): void {

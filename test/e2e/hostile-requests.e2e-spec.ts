@@ -19,7 +19,7 @@ describe.each(ADAPTERS)('hostile requests on %s', (adapter) => {
 
   beforeAll(async () => {
     application = await TestApplication.on(adapter)
-      .with({ antiCsrf: 'VIA_TOKEN', olderCookieDomain: '' })
+      .with({ antiCsrf: 'VIA_TOKEN', olderCookieDomain: '.shop.io' })
       .start();
     browser = await application.signedIn('cookie', 'browser');
     mobile = await application.signedIn('header', 'mobile');

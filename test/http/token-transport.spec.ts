@@ -414,7 +414,7 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
         request.response.setHeader('Vary', 'Origin, cookie');
         writers[name]?.(transport, request);
       },
-      { olderCookieDomain: '' },
+      { cookieDomain: '.shop.io', olderCookieDomain: '' },
     );
     expect(answer.lines('cache-control')).toEqual(['no-store']);
     expect(answer.lines('vary')).toEqual(['Origin, cookie, Authorization']);
@@ -432,11 +432,17 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
 });
 
 describe('deleting duplicates', () => {
-  it('is refused while olderCookieDomain is not configured', async () => {
-    await answerTo('node:http', (transport, request) => {
-      expect(() => transport.clearDuplicate(request, 'access')).toThrow(/olderCookieDomain/);
-    });
-  });
+  it.each([{}, { olderCookieDomain: '' }, { olderAccessTokenPath: '/' }])(
+    'deletes nothing while no older place is known, which %j does not name',
+    async (options) => {
+      const answer = await answerTo(
+        'node:http',
+        (transport, request) => expect(transport.clearDuplicate(request, 'access')).toBe(false),
+        options,
+      );
+      expect(answer.lines('set-cookie')).toEqual([]);
+    },
+  );
 });
 
 describe('configured cookie names and domains', () => {
