@@ -1,3 +1,5 @@
+import { withPlainCause } from './util/plain-error.js';
+
 /**
  * The kinds of session errors, under SuperTokens' names.
  *
@@ -172,8 +174,9 @@ export class SessionConfigError extends Error {
  * @publicApi
  */
 export abstract class CoreError extends Error {
+  /** @param options the `cause` keeps no more than its name, message, code and stack where a driver put more on it */
   constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(message, withPlainCause(options));
     this.name = new.target.name;
   }
 }
@@ -215,6 +218,23 @@ export class CoreResponseError extends CoreError {}
  * @publicApi
  */
 export class CoreBadInputError extends CoreError {}
+
+/**
+ * A call that hands tokens to the client came after the headers of the response: create and refresh sessions before the first
+ * byte is sent, or without the response (`createNewSessionWithoutRequestResponse`).
+ *
+ * @publicApi
+ */
+export class ResponseSentError extends Error {
+  constructor(call: string, options?: ErrorOptions) {
+    super(
+      `${call}: the headers of the response have been sent, so the client cannot get the tokens. Call it before the first ` +
+        'byte is sent, or use its form without request and response',
+      options,
+    );
+    this.name = new.target.name;
+  }
+}
 
 /**
  * A refresh came with two session cookies of one name, and no option says where the older one belongs. It is unknown which

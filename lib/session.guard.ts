@@ -38,8 +38,10 @@ export class SessionGuard implements CanActivate {
   ) {}
 
   /**
-   * @returns true at once for a public route and for a session whose token is known and needs no further question;
-   *   everything else, failures included, comes as a promise
+   * Decides about a call by the rules of its handler.
+   *
+   * @returns true without a promise for a public route, and for a session that is verified without waiting; otherwise a promise
+   *   that rejects if the call is refused
    */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     try {
@@ -144,8 +146,8 @@ export class SessionGuard implements CanActivate {
 }
 
 /**
- * OPTIONS requests bring no session by their nature, so a handler made for them runs without one; one made for every
- * method does not, or any route of it could be had by OPTIONS.
+ * Returns whether a handler is made for OPTIONS, whose requests carry no session. A handler for every method still needs a
+ * session then, because otherwise OPTIONS would open all its routes.
  */
 function isPreflightHandler(context: ExecutionContext): boolean {
   const method: unknown = Reflect.getMetadata(METHOD_METADATA, context.getHandler());

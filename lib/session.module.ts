@@ -102,7 +102,7 @@ export interface SessionOptionsFactory {
   createSessionOptions(): Promise<SessionModuleOptions> | SessionModuleOptions;
 }
 
-/** Opens the core before the first request, and closes what it opened when the application shuts down. */
+/** Starts the core before the first request, and closes it when the application shuts down. */
 @Injectable()
 class SessionLifecycle implements OnModuleInit, OnApplicationShutdown {
   constructor(
@@ -252,7 +252,7 @@ function createVerifier(
 
 /**
  * Sessions for a Nest application: brings `SessionService`, `SessionGuard`, the routes below `apiBasePath` (refresh,
- * sign-out, keys, discovery) and the filter that answers session errors.
+ * sign-out, keys, discovery) and the filter that responds to session errors.
  *
  * @example
  * SessionModule.forRoot({ appInfo: { appName: 'Shop', apiDomain: 'http://localhost:3000', websiteDomain: 'http://localhost:3000' } })

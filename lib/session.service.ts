@@ -2,6 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { SessionClaimValidator } from './claims/claim-validator.js';
 import type { ClaimValidationError } from './errors.js';
 import type { SessionLifetime } from './options/feature-options.js';
+import { checkArguments } from './options/call-arguments.js';
+import { SERVICE_CALLS } from './sessions/call-inputs.js';
 import { SESSION_RUNTIME } from './session.constants.js';
 import type { NewSessionInput } from './sessions/create.js';
 import type { VerifySessionOptions } from './sessions/recipe.interface.js';
@@ -49,8 +51,8 @@ export interface CreateNewSessionInput extends WithUserContext {
  * The functions of the session recipe. The request-bound ones take the request and response as Nest injects them
  * (`@Req()`, `@Res({ passthrough: true })`) and read and write tokens there; the others take one object.
  *
- * Besides what is said of each, all of them may throw `CoreUnavailableError` and `CoreResponseError`, which
- * `SessionExceptionFilter` answers with 503 and 502.
+ * Besides the errors of each, all of them may throw `CoreUnavailableError` and `CoreResponseError`, which
+ * `SessionExceptionFilter` turns into 503 and 502.
  *
  * @publicApi
  */
@@ -66,9 +68,10 @@ export class SessionService extends SessionsByHandle {
    *
    * @throws {CoreBadInputError} the user or tenant id cannot be stored
    * @throws {TypeError} `req` and `res` are of no known framework, `userId` is no text, payload or data are no objects
-   *   with names, the core knows `recipeUserId` as a login method of somebody else, or the session would be refused here by
+   *   with names, the core knows `recipeUserId` as a login method of another user, or the session would be refused here by
    *   `accessTokenIssuers` or `accessTokenAudience`
    */
+  @checkArguments(SERVICE_CALLS.createNewSession)
   async createNewSession<Payload extends object = JsonObject>(
     req: unknown,
     res: unknown,
@@ -87,6 +90,7 @@ export class SessionService extends SessionsByHandle {
    *
    * @param input `disableAntiCsrf`: no anti-CSRF token, for clients that use headers. Default false
    */
+  @checkArguments(SERVICE_CALLS.createNewSessionWithoutRequestResponse)
   async createNewSessionWithoutRequestResponse<Payload extends object = JsonObject>(
     input: CreateNewSessionInput & { disableAntiCsrf?: boolean },
   ): Promise<SessionContainer<Payload>> {
@@ -117,6 +121,7 @@ export class SessionService extends SessionsByHandle {
     options?: VerifySessionOptions & { sessionRequired?: true },
     userContext?: UserContext,
   ): Promise<SessionContainer<Payload>>;
+  @checkArguments(SERVICE_CALLS.getSession)
   async getSession(
     req: unknown,
     res: unknown,
@@ -147,6 +152,7 @@ export class SessionService extends SessionsByHandle {
         sessionRequired?: true;
       },
   ): Promise<SessionContainer<Payload>>;
+  @checkArguments(SERVICE_CALLS.getSessionWithoutRequestResponse)
   async getSessionWithoutRequestResponse(
     input: WithUserContext &
       VerifySessionOptions & { accessToken: string | undefined; antiCsrfToken?: string },
@@ -167,6 +173,7 @@ export class SessionService extends SessionsByHandle {
    * @throws {TokenTheftDetectedError} the token's replacement is already in use; the session has been revoked, unless
    *   `errorHandlers.onTokenTheftDetected` is there to decide that
    */
+  @checkArguments(SERVICE_CALLS.refreshSession)
   async refreshSession<Payload extends object = JsonObject>(
     req: unknown,
     res: unknown,
@@ -184,6 +191,7 @@ export class SessionService extends SessionsByHandle {
    * @param input `disableAntiCsrf`: skips the anti-CSRF check, for tokens that came by header. Default false
    * @throws as {@link refreshSession}
    */
+  @checkArguments(SERVICE_CALLS.refreshSessionWithoutRequestResponse)
   async refreshSessionWithoutRequestResponse<Payload extends object = JsonObject>(
     input: WithUserContext & { refreshToken: string; antiCsrfToken?: string; disableAntiCsrf?: boolean },
   ): Promise<SessionContainer<Payload>> {
@@ -200,6 +208,7 @@ export class SessionService extends SessionsByHandle {
    *
    * @param overrideGlobalClaimValidators replaces the list of validators; receives the global ones
    */
+  @checkArguments(SERVICE_CALLS.validateClaimsInJWTPayload)
   async validateClaimsInJWTPayload(
     input: WithUserContext & { userId: string; recipeUserId?: string; jwtPayload: object },
     overrideGlobalClaimValidators?: (
@@ -225,6 +234,7 @@ export class SessionService extends SessionsByHandle {
    * @throws {CoreBadInputError} the validity is not greater than 0
    * @throws {TypeError} the payload is no object with names, or that of a session and `validitySeconds` is missing
    */
+  @checkArguments(SERVICE_CALLS.createJWT)
   async createJWT(
     input: WithUserContext & {
       payload?: object;
@@ -241,11 +251,13 @@ export class SessionService extends SessionsByHandle {
   }
 
   /** Returns the keys that verify the tokens of this module, and how long they may be cached. */
+  @checkArguments(SERVICE_CALLS.getJWKS)
   async getJWKS(userContext?: UserContext): Promise<JWKS> {
     return this.runtime.recipe.getJWKS({ userContext: this.context(userContext) });
   }
 
   /** Returns the document of `GET <base>/.well-known/openid-configuration`, and a status. */
+  @checkArguments(SERVICE_CALLS.getOpenIdDiscoveryConfiguration)
   async getOpenIdDiscoveryConfiguration(
     userContext?: UserContext,
   ): Promise<{ status: 'OK' } & OpenIdDiscoveryConfiguration> {
@@ -254,9 +266,6 @@ export class SessionService extends SessionsByHandle {
 }
 
 function newSessionInput(input: CreateNewSessionInput): NewSessionInput {
-  if (typeof input.userId !== 'string') {
-    throw new TypeError(`createNewSession: userId must be the id of a user, not ${typeof input.userId}`);
-  }
   return {
     recipeUserId: input.recipeUserId ?? input.userId,
     userId: input.recipeUserId === undefined ? undefined : input.userId,

@@ -1,6 +1,12 @@
 import type { SessionEvents } from '../events/session-events.js';
 import type { Clock } from '../util/clock.js';
 
+/**
+ * The longest time by which the clocks of two machines may differ. A rotating key that is made later than that from now was made
+ * under a wrong clock, and does not count until its time has come.
+ */
+export const MAX_CLOCK_SKEW_MS = 2 * 3600 * 1000;
+
 const ROTATING_KEY_ID = /^d-(\d+)$/;
 
 /** Emits an event for each rotating key that appears after the start of this process. */
@@ -17,7 +23,11 @@ export class KeyRotations {
 
   /** @param kids of the published keys, in any order; only those of rotating keys count */
   note(kids: readonly string[]): void {
-    const [newest, previousKid] = kids.filter((kid) => ROTATING_KEY_ID.test(kid)).toSorted(byAge);
+    const latestMs = this.clock.now() + MAX_CLOCK_SKEW_MS;
+    if (keyCreationTime(this.newestKid) > latestMs) this.newestKid = `d-${this.clock.now() - 1}`; // the clock was set back
+    const [newest, previousKid] = kids
+      .filter((kid) => ROTATING_KEY_ID.test(kid) && keyCreationTime(kid) <= latestMs)
+      .toSorted(byAge);
     if (newest === undefined || byAge(newest, this.newestKid) >= 0) return;
     this.newestKid = newest;
     this.events.emit({ type: 'key.rotated', timeMs: this.clock.now(), kid: newest, previousKid });

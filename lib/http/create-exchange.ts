@@ -44,6 +44,18 @@ export function createExchange(req: unknown, res: unknown): HttpExchange {
   throw unknownShape('response');
 }
 
+/** True for the request of a framework that {@link createExchange} knows. */
+export function isRequest(value: unknown): boolean {
+  if (value instanceof IncomingMessage) return true;
+  return hasMethods<HttpRequest>(value, PORT_REQUEST) || isIncomingRequest(value);
+}
+
+/** True for the response of a framework that {@link createExchange} knows. */
+export function isResponse(value: unknown): boolean {
+  if (value instanceof ServerResponse || hasMethods<HttpResponse>(value, PORT_RESPONSE)) return true;
+  return isFastifyReply(value) || hasMethods<ExpressResponseSource>(value, EXPRESS_RESPONSE);
+}
+
 function unknownShape(what: 'request' | 'response'): TypeError {
   return new TypeError(
     `The ${what} is not one of Express, Fastify or node:http. Pass what Nest injects by @Req() and ` +

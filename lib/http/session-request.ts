@@ -1,4 +1,5 @@
-import type { HttpExchange } from '../util/http-exchange.js';
+import { ResponseSentError } from '../errors.js';
+import type { HttpExchange, HttpResponse } from '../util/http-exchange.js';
 import { withRequest, type RequestScope, type UserContext } from '../util/user-context.js';
 
 /**
@@ -15,4 +16,14 @@ export function createSessionRequest(
   userContext: UserContext,
 ): SessionRequest {
   return { request, response, userContext: withRequest(userContext, request) };
+}
+
+/**
+ * Checks that tokens can still be written, before anything is stored that the client would never get.
+ *
+ * @param call names the function in the error
+ * @throws {ResponseSentError} the headers have been sent
+ */
+export function assertNotSent({ isSent }: HttpResponse, call: string): void {
+  if (isSent) throw new ResponseSentError(call);
 }

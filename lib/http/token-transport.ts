@@ -2,7 +2,11 @@ import type { SessionConfig } from '../options/session-config.js';
 import type { TokenTransferMethod, TokenType } from '../options/wire-options.js';
 import type { Clock } from '../util/clock.js';
 import type { HttpRequest, HttpResponse } from '../util/http-exchange.js';
+import { OccasionalWarning } from '../util/occasional-warning.js';
+import { RevocationLog, type RevocationMark } from '../util/revocation-log.js';
+import { olderPlaces, type CookiePlace } from './cookie-places.js';
 import type { SessionRequest } from './session-request.js';
+import { watchLine } from './take-back.js';
 import {
   assertCookieFits,
   countCookies,
@@ -21,6 +25,14 @@ const MAX_CREDENTIAL_LENGTH = 16 * 1024;
 const VARY_ITEMS = ['Cookie', 'Authorization'];
 const VARY = VARY_ITEMS.join(', ');
 
+/** Marks a session that was replaced in the log of those that ended or were; no handle has a space. */
+const REPLACED = 'replaced ';
+
+const LATE_TOKENS =
+  'A session changed after the headers of the response had been sent: its client gets the new tokens with its next refresh';
+const LATE_CLEARING =
+  'A session ended after the headers of the response had been sent: its client keeps the tokens until they are refused';
+
 /** Tokens of one session on their way to the client. */
 export interface TokensToWrite {
   readonly accessToken: string;
@@ -30,16 +42,21 @@ export interface TokensToWrite {
   readonly antiCsrfToken?: string | undefined;
 }
 
+/** A moment in the life of a token transport. */
+export type TransportMark = RevocationMark;
+
+/** The session that tokens belong to. */
+export interface TokenOwner {
+  readonly sessionHandle: string;
+  /** {@link TokenTransport.mark} when the work for the request began. */
+  readonly mark: TransportMark;
+}
+
+type IsStale = () => boolean;
+
 interface CookieLine {
   readonly name: string;
   readonly line: string;
-}
-
-/** The place of a cookie in a browser; the domain is empty for the host alone. */
-interface CookiePlace {
-  readonly name: string;
-  readonly domain: string;
-  readonly path: string;
 }
 
 interface CookieContent {
@@ -49,21 +66,57 @@ interface CookieContent {
 }
 
 /**
- * Carries tokens between HTTP messages and the recipe, by cookies or by headers, and decides nothing: which of several
- * credentials counts, and whether a session exists, is the recipe's business. Reads one place per call, so an access
- * token of one place is never paired with a refresh token of another. Tokens are looked for in cookies and headers
- * only, never in URLs or bodies.
+ * Reads and writes the tokens of HTTP messages, by cookies or by headers. The recipe decides which of several credentials
+ * counts, and whether a session exists. Each call reads one place, so that an access token of one place is never paired with
+ * a refresh token of another. Tokens are read from cookies and headers only, never from URLs or bodies.
  *
  * @see docs/protocol/sdk.md chapter 3
  */
 export class TokenTransport {
+  private readonly ended = new RevocationLog();
+  /** Sessions that ended, and those in whose place a client got the tokens of another one; these twice. */
+  private readonly departed = new RevocationLog();
+  private readonly lateTokens: OccasionalWarning;
+  private readonly lateClearing: OccasionalWarning;
+
   constructor(
     private readonly config: SessionConfig,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.lateTokens = new OccasionalWarning(clock);
+    this.lateClearing = new OccasionalWarning(clock);
+  }
+
+  /** The present moment, for later questions about what has happened since. */
+  get mark(): TransportMark {
+    return this.departed.mark;
+  }
+
+  /** Takes the tokens of ended sessions out of every response that has not left yet, and of all later ones. */
+  noteEnded(sessionHandles: readonly string[]): void {
+    for (const sessionHandle of sessionHandles) {
+      this.ended.add(sessionHandle);
+      this.departed.add(sessionHandle);
+    }
+  }
+
+  /** Takes the tokens of a session out of the responses to requests that came before: its client has signed in anew. */
+  noteReplaced(sessionHandle: string): void {
+    this.departed.add(sessionHandle);
+    this.departed.add(REPLACED + sessionHandle);
+  }
+
+  hasChangedSince(mark: TransportMark): boolean {
+    return mark !== this.mark;
+  }
+
+  /** Returns whether a session has ended, or its client has signed in anew, since the work for a request began. */
+  isLateFor({ sessionHandle, mark }: TokenOwner): boolean {
+    return this.departed.includesSince(mark, sessionHandle) === true;
+  }
 
   /**
-   * The token of one kind in one place. Which kind an `Authorization` header holds is known by the route alone, so
+   * Returns the token of one kind in one place. Only the route knows which kind an `Authorization` header holds, so
    * `tokenType` only names the cookie.
    *
    * @returns the text as sent, which may be empty (an empty bearer value is present, and so is an empty cookie);
@@ -110,32 +163,42 @@ export class TokenTransport {
   }
 
   /**
-   * Hands tokens to the client. Tokens written earlier to the same response in the same place are replaced.
+   * Writes tokens to the response. Tokens written earlier to the same response in the same place are replaced. Once the headers
+   * have been sent, there is a warning instead.
    *
-   * @throws {Error} a token does not fit into a cookie; nothing has been written then
+   * @param owner whose tokens they are: when the response leaves, those of a session that has ended meanwhile are taken out
+   * @throws {Error} a token does not fit into a cookie; the response is unchanged then
    */
-  writeTokens(request: SessionRequest, method: TokenTransferMethod, tokens: TokensToWrite): void {
+  writeTokens(
+    request: SessionRequest,
+    method: TokenTransferMethod,
+    tokens: TokensToWrite,
+    owner: TokenOwner,
+  ): void {
     const { response } = request;
-    // all cookies are made before the first write: a failure must not leave a front token without its session
+    if (response.isSent) return this.lateTokens.warn(LATE_TOKENS);
+    // All cookies are made before the first write, because a failure must not leave a front token without its session.
     const cookies = method === 'cookie' ? this.buildCookies(request, tokens) : [];
     const inHeaders = method === 'header';
+    const isStale = this.staleTokens(owner);
 
     this.markUncacheable(request);
-    setExposedHeader(response, 'front-token', tokens.frontToken);
-    for (const cookie of cookies) setCookie(response, cookie);
+    setExposedHeader(response, 'front-token', tokens.frontToken, isStale);
+    for (const cookie of cookies) setCookie(response, cookie, isStale);
     if (method === 'cookie' && tokens.refreshToken) this.clearOlder(request);
     if (inHeaders || this.config.exposeAccessTokenToFrontendInCookieBasedAuth) {
-      setExposedHeader(response, this.headerName(request, 'access'), tokens.accessToken);
+      setExposedHeader(response, this.headerName(request, 'access'), tokens.accessToken, isStale);
     }
     if (inHeaders && tokens.refreshToken) {
-      setExposedHeader(response, this.headerName(request, 'refresh'), tokens.refreshToken.token);
+      setExposedHeader(response, this.headerName(request, 'refresh'), tokens.refreshToken.token, isStale);
     }
-    if (tokens.antiCsrfToken !== undefined) setExposedHeader(response, 'anti-csrf', tokens.antiCsrfToken);
+    if (tokens.antiCsrfToken !== undefined)
+      setExposedHeader(response, 'anti-csrf', tokens.antiCsrfToken, isStale);
   }
 
   /**
-   * Whether an access token that is about to be made can be written, so that nothing is stored which the client could
-   * never be told.
+   * Checks that an access token can be written before it is issued, so that no payload is stored that the client could not
+   * receive.
    *
    * @param tokenLength characters of the token
    * @throws {Error} it does not fit into a cookie
@@ -144,20 +207,28 @@ export class TokenTransport {
     if (method === 'cookie') assertCookieFits(this.cookieName(request, 'access'), tokenLength);
   }
 
-  /** Takes the tokens of one transfer method away from the client, and from this response if they are already on it. */
-  clear(request: SessionRequest, method: TokenTransferMethod): void {
+  /**
+   * Takes the tokens of one transfer method away from the client, and from this response if they are already on it. Once the
+   * headers have been sent, there is a warning instead.
+   *
+   * @param owner whose tokens they are: the client keeps what it has if it signs in anew before the response leaves
+   */
+  clear(request: SessionRequest, method: TokenTransferMethod, owner?: TokenOwner): void {
     const { response } = request;
+    if (response.isSent) return this.lateClearing.warn(LATE_CLEARING);
+    const isStale =
+      owner &&
+      ((): boolean => this.departed.includesSince(owner.mark, REPLACED + owner.sessionHandle) === true);
     this.markUncacheable(request);
     for (const tokenType of ['access', 'refresh'] as const) {
       if (method === 'cookie') {
-        const place = { name: this.cookieName(request, tokenType), path: this.cookiePath(tokenType) };
-        this.deleteCookie(request, { ...place, domain: this.config.cookieDomain ?? '' });
+        this.deleteCookie(request, this.cookiePlace(request, tokenType), isStale);
       } else {
-        setExposedHeader(response, this.headerName(request, tokenType), '');
+        setExposedHeader(response, this.headerName(request, tokenType), '', isStale);
       }
     }
     if (method === 'cookie') this.clearOlder(request);
-    setExposedHeader(response, 'front-token', 'remove');
+    setExposedHeader(response, 'front-token', 'remove', isStale);
     response.removeHeader('anti-csrf');
   }
 
@@ -172,6 +243,7 @@ export class TokenTransport {
 
   /** Deletes the cookie of {@link hasLegacyCookie}, present or not. */
   clearLegacyCookie(request: SessionRequest): void {
+    if (request.response.isSent) return;
     const { accessTokenPath: path, cookieDomain: domain = '' } = this.config;
     this.markUncacheable(request);
     this.deleteCookie(request, { name: LEGACY_COOKIE, domain, path });
@@ -183,7 +255,9 @@ export class TokenTransport {
    * @returns false if no such place is known; then nothing is deleted, because it might be the newer cookie
    */
   clearDuplicate(request: SessionRequest, tokenType: TokenType): boolean {
-    const places = this.olderPlaces(request, tokenType);
+    if (request.response.isSent) return false;
+    const olderName = this.config.olderCookieName?.(request.request, tokenType, request.userContext);
+    const places = olderPlaces(this.config, this.cookiePlace(request, tokenType), { tokenType, olderName });
     if (places.length > 0) this.markUncacheable(request);
     for (const place of places) this.deleteCookie(request, place);
     return places.length > 0;
@@ -201,28 +275,19 @@ export class TokenTransport {
     for (const tokenType of ['access', 'refresh'] as const) this.clearDuplicate(request, tokenType);
   }
 
-  /** The places of a cookie by the options for earlier ones, and by the paths above the present one, without the present place. */
-  private olderPlaces(request: SessionRequest, tokenType: TokenType): CookiePlace[] {
-    const { cookieDomain, olderCookieDomain, olderCookieName, olderAccessTokenPath } = this.config;
-    const path = this.cookiePath(tokenType);
-    const name = this.cookieName(request, tokenType);
-    const olderName = olderCookieName?.(request.request, tokenType, request.userContext);
-    const olderPaths = tokenType === 'access' ? [olderAccessTokenPath, ...pathsAbove(path)] : [];
-    const places = [name, olderName].flatMap((eachName) =>
-      [cookieDomain ?? '', olderCookieDomain].flatMap((domain) =>
-        [path, ...olderPaths].map((eachPath) => ({ name: eachName, domain, path: eachPath })),
-      ),
-    );
-    const known = new Map(places.map((place) => [JSON.stringify(place), place]));
-    known.delete(JSON.stringify({ name, domain: cookieDomain ?? '', path }));
-    return [...known.values()].filter(isComplete);
-  }
-
-  /** States that the response depends on who asks, for caches between here and the client. */
+  /** Marks the response as dependent on the session, for caches on the way to the client. */
   markSessionDependent({ response }: SessionRequest): void {
+    if (response.isSent) return;
     const present = response.getHeaderValues('Vary');
     const all = present.length === 0 ? VARY : appendToHeaderList(present, VARY_ITEMS);
     if (present.length !== 1 || present[0] !== all) response.setHeader('Vary', all);
+  }
+
+  /** Whether the tokens of a session may no longer be sent: it has ended, or its client has signed in anew. */
+  private staleTokens({ sessionHandle, mark }: TokenOwner): IsStale {
+    // More changes than are remembered count as one of this session: without its new tokens a client refreshes.
+    return () =>
+      this.ended.includes(sessionHandle) || this.departed.includesSince(mark, sessionHandle) !== false;
   }
 
   private markUncacheable(request: SessionRequest): void {
@@ -232,7 +297,7 @@ export class TokenTransport {
 
   private buildCookies(request: SessionRequest, tokens: TokensToWrite): CookieLine[] {
     const domain = this.config.cookieDomain;
-    // It outlives its token, and the refresh cookie: an expired access token is what tells a client to refresh.
+    // The cookie outlives its token and the refresh cookie, because an expired access token makes the client refresh.
     const expires = this.clock.now() + ACCESS_COOKIE_LIFETIME_MS;
     const access = { value: tokens.accessToken, expires, domain };
     const cookies = [this.tokenCookie(request, 'access', access)];
@@ -243,17 +308,24 @@ export class TokenTransport {
     return cookies;
   }
 
-  private deleteCookie(request: SessionRequest, { name, domain, path }: CookiePlace): void {
-    setCookie(request.response, this.cookie(request, name, path, { value: '', expires: 0, domain }));
+  private deleteCookie(
+    request: SessionRequest,
+    { name, domain, path }: CookiePlace,
+    isStale?: IsStale,
+  ): void {
+    const line = this.cookie(request, name, path, { value: '', expires: 0, domain });
+    setCookie(request.response, line, isStale);
+  }
+
+  private cookiePlace(request: SessionRequest, tokenType: TokenType): CookiePlace {
+    const { accessTokenPath, refreshTokenPath, cookieDomain: domain = '' } = this.config;
+    const path = tokenType === 'access' ? accessTokenPath : refreshTokenPath;
+    return { name: this.cookieName(request, tokenType), domain, path };
   }
 
   private tokenCookie(request: SessionRequest, tokenType: TokenType, content: CookieContent): CookieLine {
-    const name = this.cookieName(request, tokenType);
-    return this.cookie(request, name, this.cookiePath(tokenType), content);
-  }
-
-  private cookiePath(tokenType: TokenType): string {
-    return tokenType === 'access' ? this.config.accessTokenPath : this.config.refreshTokenPath;
+    const { name, path } = this.cookiePlace(request, tokenType);
+    return this.cookie(request, name, path, content);
   }
 
   private cookie(request: SessionRequest, name: string, path: string, content: CookieContent): CookieLine {
@@ -287,31 +359,17 @@ function hasCookieNamed(request: HttpRequest, name: string): boolean {
   return header?.includes(name) === true && parseCookieHeader(header).has(name);
 }
 
-/** `/a/b` has `/` and `/a` above it. */
-function pathsAbove(path: string): string[] {
-  if (path === '/') return [];
-  return [
-    '/',
-    ...path
-      .split('/')
-      .slice(1, -1)
-      .map((_part, index, parts) => `/${parts.slice(0, index + 1).join('/')}`),
-  ];
-}
-
-function isComplete(place: { [Key in keyof CookiePlace]: string | undefined }): place is CookiePlace {
-  return place.name !== undefined && place.domain !== undefined && place.path !== undefined;
-}
-
-function setCookie(response: HttpResponse, { name, line }: CookieLine): void {
+function setCookie(response: HttpResponse, { name, line }: CookieLine, isStale?: IsStale): void {
   response.setHeader('Set-Cookie', mergeSetCookie(response.getHeaderValues('Set-Cookie'), line, name));
+  watchLine(response, 'Set-Cookie', line, isStale);
 }
 
 /** Sets a header and lets scripts of other origins read it. */
-function setExposedHeader(response: HttpResponse, name: string, value: string): void {
+function setExposedHeader(response: HttpResponse, name: string, value: string, isStale?: IsStale): void {
   const expose = 'Access-Control-Expose-Headers';
   response.setHeader(name, value);
   response.setHeader(expose, appendToHeaderList(response.getHeaderValues(expose), [name]));
+  watchLine(response, name, value, isStale);
 }
 
 /**

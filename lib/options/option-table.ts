@@ -182,6 +182,7 @@ function readOption(row: Option<unknown, unknown>, value: unknown, place: Option
   }
 }
 
-function isRequired(row: Option<unknown, unknown>): row is RequiredOption<unknown, unknown> {
+/** True for a row that users must fill in. */
+export function isRequired(row: Option<unknown, unknown>): row is RequiredOption<unknown, unknown> {
   return 'remedy' in row;
 }

@@ -2,7 +2,7 @@ import type { CoreSessionTokens, CreateSessionInput } from '../core/core.types.j
 import { TooManySessionsError } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
 import { assertOwnSignIn, isForeignRequest } from '../http/csrf.js';
-import type { SessionRequest } from '../http/session-request.js';
+import { assertNotSent, type SessionRequest } from '../http/session-request.js';
 import { otherMethod } from '../http/token-transport.js';
 import { isInsecureSameSiteNone } from '../options/cookie-policy.js';
 import type { SessionLifetime } from '../options/feature-options.js';
@@ -14,6 +14,8 @@ import { toJsonObject } from './payload.js';
 import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
 import { stateFromTokens } from './session-state.js';
+
+const CREATE = 'createNewSession';
 
 type CreateNewSessionInput = RecipeInput<'createNewSession'>;
 
@@ -37,10 +39,15 @@ export interface NewSessionInput {
 export class SessionCreation {
   constructor(private readonly context: LiveRecipeContext) {}
 
-  /** Creates a session and writes its tokens to the response. */
+  /**
+   * Creates a session and writes its tokens to the response.
+   *
+   * @throws {ResponseSentError} the headers of the response have been sent; there is no new session then
+   */
   async inRequest(request: SessionRequest, input: NewSessionInput): Promise<SessionContainer> {
     const { transport } = this.context;
-    const { userContext } = request;
+    const { userContext, response } = request;
+    assertNotSent(response, CREATE);
     const prepared = await this.prepare(input, userContext); // C1-C5
     const transferMethod = this.methodForCreation(request); // C6
     const { config } = this.context;
@@ -56,6 +63,8 @@ export class SessionCreation {
       disableAntiCsrf: transferMethod === 'header',
       userContext,
     }); // C8
+    if (response.isSent) await this.withdraw(session, request);
+    if (!isForeignRequest(request, config)) await this.noteReplaced(request);
     const other = otherMethod(transferMethod);
     // C9: an access token cookie that is there but empty counts, and so does any bearer value.
     const hasOther = transport.readToken(request, 'access', other) !== undefined;
@@ -63,6 +72,25 @@ export class SessionCreation {
     if (hasOther && !isForeignRequest(request, config)) transport.clear(request, other);
     session.attach(request, transferMethod); // C10
     return session;
+  }
+
+  /** Ends a session whose client cannot get its tokens, because the headers of the response left meanwhile. */
+  private async withdraw(
+    session: SessionContainer,
+    { response, userContext }: SessionRequest,
+  ): Promise<void> {
+    await session.revokeSession(userContext);
+    assertNotSent(response, CREATE);
+  }
+
+  /** The client's older session stays on the server, but its tokens must not come back with a late response. */
+  private async noteReplaced(request: SessionRequest): Promise<void> {
+    const { transport, verifier } = this.context;
+    for (const method of ['header', 'cookie'] as const) {
+      const token = transport.readToken(request, 'access', method);
+      const sessionHandle = token === undefined ? undefined : await verifier.findSession(token);
+      if (sessionHandle !== undefined) transport.noteReplaced(sessionHandle);
+    }
   }
 
   /** Creates a session without a request, and writes nothing (§6.2). */

@@ -1,44 +1,45 @@
+import { createHmac } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 import type { DeviceSettings } from '../options/feature-options.js';
 import { toEventSource } from '../events/session-events.js';
-import { clientAddress, isPeerAddress } from '../util/client-address.js';
+import { clientAddress, ipv6Network, isPeerAddress } from '../util/client-address.js';
 import type { Clock } from '../util/clock.js';
 import { isJsonObject, type JsonObject } from '../util/json.js';
 import { getRequestFromUserContext, type UserContext } from '../util/user-context.js';
-import { addressToKeep, userAgentToKeep } from './device-details.js';
 
-/** Where the session data keeps the device. */
+/** The name of the device in the session data. */
 export const DEVICE_KEY = 'nest-sessions.device';
 
-/** How much is done at most. */
+/** Limits of the work in the background. */
 export interface DeviceBounds {
-  /** Sessions whose last use is remembered, so that it is not written again too soon; others are not noted. */
+  /** Number of sessions whose last use is remembered, so that it is not written again too soon; others are not noted. */
   readonly rememberedSessions: number;
-  /** Writes that may be under way at once; what comes on top is left for the next use. */
+  /** Number of parallel writes; a use beyond it is not noted, and the next use tries again. */
   readonly writesAtOnce: number;
 }
 
 const BOUNDS: DeviceBounds = { rememberedSessions: 100_000, writesAtOnce: 32 };
 
 /**
- * From where a session is used, as exactly as the option `devices` wants it.
+ * The device that uses a session, as precisely as the option `devices` asks for.
  *
  * @publicApi
  */
 export interface SessionDevice {
-  /** Address, network or keyed hash; absent where it is not known or not kept. */
+  /** Address, network or keyed hash; absent if it is unknown or not kept. */
   readonly ip?: string;
-  /** Browser and system, or the header as it came; absent where it is not known or not kept. */
+  /** Browser and system, or the header as it came; absent if it is unknown or not kept. */
   readonly userAgent?: string;
   /** When the session was last used, milliseconds since the epoch; up to `lastSeenIntervalSec` too early. */
   readonly lastSeen: number;
 }
 
 /**
- * Keeps the device in the session data, out of the application's sight. How often that is written is bounded: once in
- * an interval for each session, and for so many sessions at most. A use that cannot be noted is forgotten.
+ * Keeps the device in the session data, hidden from the application. It writes at most once per interval and session, and
+ * for a limited number of sessions. A use that cannot be noted is dropped.
  */
 export class Devices {
-  /** When each session was noted, oldest first. */
+  /** The time at which each session was noted, oldest first. */
   private readonly notedAtMs = new Map<string, number>();
   private writesUnderWay = 0;
 
@@ -52,13 +53,13 @@ export class Devices {
     return this.settings !== undefined;
   }
 
-  /** The data of a new session, with the device that signs in. @throws {TypeError} the reserved key is in it */
+  /** Returns the data of a new session, with the device that signs in. @throws {TypeError} the reserved key is in it */
   dataOfNewSession(given: JsonObject, userContext: UserContext): JsonObject {
     this.assertFree(given);
     return this.isOn ? { ...given, [DEVICE_KEY]: this.readDevice(userContext) } : given;
   }
 
-  /** Data that replaces the present one, with the device that this one knows. @throws {TypeError} as above */
+  /** Returns the data that replaces the present data, with the device of the latter. @throws {TypeError} as above */
   dataToReplace(present: JsonObject, given: JsonObject): JsonObject {
     this.assertFree(given);
     const device = present[DEVICE_KEY];
@@ -74,22 +75,22 @@ export class Devices {
     }
   }
 
-  /** What is stored, taken apart into what the application sees as data and the device. */
+  /** Splits the stored data into the application's data and the device. */
   split(stored: JsonObject): { data: JsonObject; device: SessionDevice | undefined } {
     if (!Object.hasOwn(stored, DEVICE_KEY)) return { data: stored, device: undefined };
     const { [DEVICE_KEY]: device, ...data } = stored;
     return { data, device: this.isOn && isJsonObject(device) ? readDevice(device) : undefined };
   }
 
-  /** To be called when a session has been made: its device stands in its data. */
+  /** Call it after the creation of a session, whose data already holds the device. */
   remember(sessionHandle: string): void {
     if (this.isOn) this.noteIfDue(sessionHandle);
   }
 
   /**
-   * Notes a use in the background, if it is time to. Nobody waits for it, and nobody is told when it fails: the next use
-   * after the interval tries again. A use of unknown address is not noted, for it would replace the one that is known; nor is
-   * the handshake of a WebSocket, where nobody knows whether the other end is the client or a proxy.
+   * Notes a use in the background, if the interval is over. A failure is not reported: the next use after the interval tries
+   * again. A use from an unknown address is not noted, because it would replace the known address; nor is the handshake of a
+   * WebSocket, where the peer may be the client or a proxy.
    */
   noteUse(
     sessionHandle: string,
@@ -144,7 +145,7 @@ export class Devices {
   }
 }
 
-/** What an older version or another hand wrote is taken as far as it makes sense. */
+/** Reads the stored device, which an older version or another program may have written. */
 function readDevice({ ip, userAgent, lastSeen }: JsonObject): SessionDevice | undefined {
   if (typeof lastSeen !== 'number') return undefined;
   return {
@@ -152,4 +153,71 @@ function readDevice({ ip, userAgent, lastSeen }: JsonObject): SessionDevice | un
     ...(typeof userAgent === 'string' ? { userAgent } : {}),
     lastSeen,
   };
+}
+
+const HASH_LENGTH = 22; // 132 bits
+
+/** Returns the part of an address that is kept; undefined if none is. */
+export function addressToKeep(
+  ip: string | undefined,
+  { ip: precision, hashKey }: DeviceSettings,
+): string | undefined {
+  if (ip === undefined || precision === 'off') return undefined;
+  if (precision === 'full') return ip;
+  if (precision === 'cut') return networkPrefix(ip);
+  return hashKey === undefined ? undefined : keyedHash(ip, hashKey);
+}
+
+/** Returns the part of a user agent that is kept; undefined if none is. */
+export function userAgentToKeep(
+  userAgent: string | undefined,
+  { userAgent: precision }: DeviceSettings,
+): string | undefined {
+  if (userAgent === undefined || precision === 'off') return undefined;
+  return precision === 'full' ? userAgent : userAgentFamily(userAgent);
+}
+
+/** `192.0.2.0/24`, `2001:db8:1::/48`: names a town rather than a household. */
+function networkPrefix(ip: string): string {
+  if (isIPv4(ip)) return `${ip.split('.').slice(0, 3).join('.')}.0/24`;
+  return ipv6Network(ip, 48);
+}
+
+/** The key prevents that the address is found by trying all addresses. */
+function keyedHash(ip: string, hashKey: string): string {
+  const key = `nest-sessions device ${hashKey}`;
+  return createHmac('sha256', key).update(ip).digest('base64url').slice(0, HASH_LENGTH);
+}
+
+/** The order matters, because most browsers also name those that they descend from. */
+const BROWSERS: readonly [name: string, pattern: RegExp][] = [
+  ['Edge', /\bEdg(e|A|iOS)?\//],
+  ['Opera', /\b(OPR|Opera)\//],
+  ['Samsung Internet', /\bSamsungBrowser\//],
+  ['Firefox', /\b(Firefox|FxiOS)\//],
+  ['Chrome', /\b(Chrome|CriOS|HeadlessChrome)\//],
+  ['Safari', /\bVersion\/.*\bSafari\//],
+  ['Android app', /\bokhttp\//],
+  ['iOS app', /\bCFNetwork\//],
+];
+
+const SYSTEMS: readonly [name: string, pattern: RegExp][] = [
+  ['Windows', /\bWindows\b/],
+  ['iPadOS', /\biPad\b/],
+  ['iOS', /\b(iPhone|iPod)\b/],
+  ['Android', /\bAndroid\b/],
+  ['ChromeOS', /\bCrOS\b/],
+  ['macOS', /\bMac(intosh| OS X)\b/],
+  ['Linux', /\bLinux\b/],
+];
+
+/** `Firefox on Windows`: enough to recognise a device of one's own, too little to recognise a person by. */
+function userAgentFamily(userAgent: string): string {
+  const browser = firstMatch(BROWSERS, userAgent) ?? 'Unknown client';
+  const system = firstMatch(SYSTEMS, userAgent);
+  return system === undefined ? browser : `${browser} on ${system}`;
+}
+
+function firstMatch(kinds: readonly [string, RegExp][], userAgent: string): string | undefined {
+  return kinds.find(([, pattern]) => pattern.test(userAgent))?.[0];
 }

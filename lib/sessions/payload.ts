@@ -1,6 +1,6 @@
 import type { RegenerateResult } from '../core/core.types.js';
 import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/access-token-claims.js';
-import { accessTokenInfo, parseWithoutVerifying } from '../tokens/access-token.js';
+import { accessTokenInfo, parseWithoutVerifying, type AccessTokenInfo } from '../tokens/access-token.js';
 import {
   changeBetween,
   isJsonObject,
@@ -13,7 +13,7 @@ import { LIFETIME_CLAIMS } from '../util/lifetime-claims.js';
 import type { UserContext } from '../util/user-context.js';
 import type { RecipeContext } from './recipe-dependencies.js';
 import type { RegeneratedAccessToken, StoredInput } from './stored-sessions.interface.js';
-import { readTokenPayload } from './session-state.js';
+import { outlives, readTokenPayload } from './session-state.js';
 
 /**
  * How long writers of one session wait for each other. One that waited too long goes on all the same: an embedded core keeps
@@ -80,19 +80,24 @@ export class SessionPayloads {
     userContext: UserContext,
   ): Promise<RegenerateResult> {
     const { core } = this.context;
-    const sessionHandle = readSessionHandle(accessToken);
-    if (change === undefined || sessionHandle === undefined) {
-      return core.regenerateAccessToken({ accessToken, userDataInJWT: payload }, userContext);
+    const presented = readToken(accessToken);
+    if (change === undefined || presented === undefined) {
+      const result = await core.regenerateAccessToken({ accessToken, userDataInJWT: payload }, userContext);
+      return withoutUnearnedTime(result, presented);
     }
+    const { sessionHandle } = presented;
     const input = { accessToken, userDataInJWT: undefined, change: { ...change, sessionHandle } };
-    return this.writers.run(sessionHandle, () => core.regenerateAccessToken(input, userContext));
+    const result = await this.writers.run(sessionHandle, () =>
+      core.regenerateAccessToken(input, userContext),
+    );
+    return withoutUnearnedTime(result, presented);
   }
 
   private async getStoredPayload(
     accessToken: string,
     userContext: UserContext,
   ): Promise<JsonObject | undefined> {
-    const sessionHandle = readSessionHandle(accessToken);
+    const sessionHandle = readToken(accessToken)?.sessionHandle;
     if (sessionHandle === undefined) return undefined;
     const information = await this.context.recipe.getSessionInformation({ sessionHandle, userContext });
     return information?.customClaimsInAccessTokenPayload;
@@ -165,7 +170,16 @@ export function toPayloadUpdate(update: object, limitNames: readonly string[]): 
   return change;
 }
 
-function readSessionHandle(accessToken: string): string | undefined {
+function readToken(accessToken: string): AccessTokenInfo | undefined {
   const parsed = parseWithoutVerifying(accessToken);
-  return parsed && accessTokenInfo(parsed).sessionHandle;
+  return parsed && accessTokenInfo(parsed);
+}
+
+/** Returns the result without a token that outlives the presented one: a change of the payload is no refresh. */
+function withoutUnearnedTime(
+  result: RegenerateResult,
+  presented: AccessTokenInfo | undefined,
+): RegenerateResult {
+  if (result.status !== 'OK' || result.accessToken === undefined || presented === undefined) return result;
+  return outlives(result.accessToken, presented) ? { status: 'OK', session: result.session } : result;
 }

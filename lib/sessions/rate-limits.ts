@@ -11,7 +11,7 @@ import { OccasionalWarning } from '../util/occasional-warning.js';
 import { getRequestFromUserContext, type UserContext } from '../util/user-context.js';
 import { withTimeout } from '../util/with-timeout.js';
 
-/** A verification that did not let its caller through. */
+/** A verification that refused its caller. */
 interface Refusal {
   readonly error: unknown;
   /** True if the caller sent an access token in the format of this library. */
@@ -20,7 +20,7 @@ interface Refusal {
 }
 
 /**
- * Asks the application's limiter. What it refuses ends in a `RateLimitedError`, which clears nothing.
+ * Calls the application's limiter. Its refusal becomes a `RateLimitedError`, which clears no tokens.
  *
  * @see docs/security-requirements.md S101
  */
@@ -36,12 +36,11 @@ export class RateLimits {
   }
 
   /**
-   * Before anything is done for a refresh token. Nothing is looked up for the question, not even whether the session still
-   * exists: a refused attempt must cost the store nothing.
+   * Call it before a refresh token is used. It reads no session, because a refused attempt must cause no call of the store.
    */
   async beforeRefresh(refreshToken: string, userContext: UserContext): Promise<void> {
     const { sessionHandle, recipeUserId } = (await this.core.readRefreshToken(refreshToken)) ?? {};
-    await this.ask({
+    await this.check({
       kind: 'refresh',
       ...readAddresses(userContext),
       sessionHandle,
@@ -50,15 +49,15 @@ export class RateLimits {
     });
   }
 
-  /** After an access token was refused; other failures than those of the token do not count. */
+  /** Call it after a verification has failed. Only failures of the access token count. */
   async afterRefusal({ error, hasToken, userContext }: Refusal): Promise<void> {
     if (!hasToken || !SessionError.isSessionError(error)) return;
     const { type: reason } = error;
     if (reason !== 'UNAUTHORISED' && reason !== 'TRY_REFRESH_TOKEN') return;
-    await this.ask({ kind: 'failed-verify', ...readAddresses(userContext), reason, userContext });
+    await this.check({ kind: 'failed-verify', ...readAddresses(userContext), reason, userContext });
   }
 
-  private async ask(attempt: RateLimitedAttempt): Promise<void> {
+  private async check(attempt: RateLimitedAttempt): Promise<void> {
     const decision = await this.decide(attempt);
     if (!decision.allowed) throw new RateLimitedError(decision.retryAfterSec);
   }
@@ -66,8 +65,8 @@ export class RateLimits {
   private async decide(attempt: RateLimitedAttempt): Promise<RateLimitDecision> {
     try {
       const { limiter, timeoutMs } = this.config;
-      const asked = (async () => limiter(attempt))();
-      return understood(await withTimeout(asked, timeoutMs, `It took longer than ${timeoutMs} ms`));
+      const decision = (async () => limiter(attempt))();
+      return parseDecision(await withTimeout(decision, timeoutMs, `It took longer than ${timeoutMs} ms`));
     } catch (error) {
       this.warn(error);
       if (this.config.whenUnavailable === 'allow') return { allowed: true };
@@ -89,8 +88,8 @@ function readAddresses(userContext: UserContext): { ip: string | undefined; ipGr
   return { ip, ipGroup: ip === undefined ? undefined : addressGroup(ip) };
 }
 
-/** What an application gives is not taken on trust: anything but a clear decision is none. */
-function understood(decision: unknown): RateLimitDecision {
+/** Checks the decision of the application's limiter. @throws {TypeError} it has not the documented form */
+function parseDecision(decision: unknown): RateLimitDecision {
   const { allowed, retryAfterSec } = (decision ?? {}) as { allowed?: unknown; retryAfterSec?: unknown };
   if (allowed === true) return { allowed };
   if (

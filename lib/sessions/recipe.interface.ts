@@ -12,11 +12,11 @@ import type { StoredSessionFunctions, WithContext } from './stored-sessions.inte
  * @publicApi
  */
 export interface VerifySessionOptions {
-  /** Whether anti-CSRF is checked. Default: on every method but GET. */
+  /** Checks anti-CSRF. Default: on every method but GET. */
   antiCsrfCheck?: boolean;
   /** False: a request without a session passes and the session is undefined. Default true. */
   sessionRequired?: boolean;
-  /** True asks the core whether the session still exists, which makes a revocation count at once. Default false. */
+  /** Checks with the core that the session still exists, so that a revocation counts at once. Default false. */
   checkDatabase?: boolean;
   /** Replaces the list of claim validators for this check; receives the global ones. */
   overrideGlobalClaimValidators?(

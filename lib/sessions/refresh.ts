@@ -9,7 +9,7 @@ import {
 } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
 import { assertAllowedOrigin, decideAntiCsrfOnRefresh, isForeignRequest } from '../http/csrf.js';
-import type { SessionRequest } from '../http/session-request.js';
+import { assertNotSent, type SessionRequest } from '../http/session-request.js';
 import { otherMethod } from '../http/token-transport.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { isRefreshToken } from '../tokens/refresh-token.js';
@@ -17,6 +17,7 @@ import { OccasionalWarning } from '../util/occasional-warning.js';
 import type { UserContext } from '../util/user-context.js';
 import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
+import { sparingNewSession } from './sparing-new-session.js';
 import { stateFromTokens } from './session-state.js';
 
 type RefreshSessionInput = RecipeInput<'refreshSession'>;
@@ -39,9 +40,15 @@ export class SessionRefresh {
     this.warning = new OccasionalWarning(context.clock);
   }
 
-  /** Exchanges the refresh token of a request and writes the new tokens to the response. */
+  /**
+   * Exchanges the refresh token of a request and writes the new tokens to the response.
+   *
+   * @throws {ResponseSentError} the headers of the response have been sent: the refresh token is still good
+   */
   async inRequest(request: SessionRequest): Promise<SessionContainer> {
     const { transport } = this.context;
+    assertNotSent(request.response, 'refreshSession');
+    const mark = transport.mark;
     this.handleDuplicateCookies(request); // R1
     const hasLegacyCookie = transport.hasLegacyCookie(request);
     const presented = this.findToken(request); // R2-R4
@@ -52,16 +59,17 @@ export class SessionRefresh {
     const { transferMethod } = presented;
     try {
       const session = await this.refreshPresented(request, presented); // R6-R8
+      assertNotSent(request.response, 'refreshSession'); // until its successor is used, the old refresh token is accepted
       const other = otherMethod(transferMethod);
       const otherToken = transport.readToken(request, 'refresh', other);
       if (otherToken !== undefined && (other === 'cookie' || isRefreshToken(otherToken)))
         transport.clear(request, other); // R10
-      session.attach(request, transferMethod); // R11
+      session.attach(request, transferMethod, mark); // R11
       if (hasLegacyCookie) transport.clearLegacyCookie(request); // R12
       return session;
     } catch (error) {
       if (hasLegacyCookie && endsTheSession(error)) transport.clearLegacyCookie(request); // R9
-      throw error;
+      throw sparingNewSession(error, this.context, request, mark);
     }
   }
 

@@ -19,7 +19,7 @@ export class SessionRevocation {
   }: StoredInput<'revokeMultipleSessions'>): Promise<string[]> {
     const revoked = await this.context.core.revokeSessions(sessionHandles, userContext);
     const ended = new Set(revoked);
-    this.context.reports.forget(sessionHandles.filter((handle) => !ended.has(handle)));
+    this.context.reports.gone(sessionHandles.filter((handle) => !ended.has(handle)));
     this.context.reports.revoked(revoked, owner, userContext);
     return revoked;
   }

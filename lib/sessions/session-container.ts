@@ -3,21 +3,31 @@ import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import { InvalidClaimsError, UnauthorisedError } from '../errors.js';
 import { createExchange } from '../http/create-exchange.js';
-import type { SessionRequest } from '../http/session-request.js';
+import { assertNotSent, type SessionRequest } from '../http/session-request.js';
+import type { TokenOwner } from '../http/token-transport.js';
+import { checkArguments } from '../options/call-arguments.js';
+import { CONTAINER_CALLS } from './call-inputs.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access-token-claims.js';
-import { buildFrontToken } from '../tokens/front-token.js';
 import type { JsonObject } from '../util/json.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
 import { changedNames, mergePayload, toPayloadUpdate } from './payload.js';
 import type { RecipeContext } from './recipe-dependencies.js';
 import type { RegeneratedAccessToken, SessionInformation } from './stored-sessions.interface.js';
 import { revokeOtherSessions } from './revoke.js';
-import { stateAfterRegeneration, type AllSessionTokens, type SessionState } from './session-state.js';
+import {
+  allSessionTokens,
+  frontToken,
+  stateAfterRegeneration,
+  type AllSessionTokens,
+  type SessionState,
+} from './session-state.js';
 
 interface Attachment {
   readonly request: SessionRequest;
   readonly transferMethod: TokenTransferMethod;
+  /** When the work for the request began, as `TokenOwner` says. */
+  readonly mark: TokenOwner['mark'];
 }
 
 /**
@@ -25,9 +35,9 @@ interface Attachment {
  * writes the new tokens to the response at once; without them (the `…WithoutRequestResponse` functions) the
  * application sends the tokens itself or calls {@link attachToRequestResponse}.
  *
- * Methods that ask the core throw `UnauthorisedError` when the session does not exist any more.
+ * Methods that call the core throw `UnauthorisedError` when the session does not exist any more.
  *
- * @typeParam Payload shape of the access token payload, as the application knows it; nothing checks it at run time
+ * @typeParam Payload shape of the access token payload, as the application knows it; it is not checked at run time
  * @publicApi
  */
 export class SessionContainer<Payload extends object = JsonObject> {
@@ -39,56 +49,58 @@ export class SessionContainer<Payload extends object = JsonObject> {
     private readonly context: RecipeContext,
   ) {}
 
-  /** The stable id of the session. No credential: it may be logged. */
-  getHandle(): string {
+  /** The stable id of the session. It is no credential and may be logged. */
+  getHandle(_userContext?: UserContext): string {
     return this.state.sessionHandle;
   }
 
   /** Primary user id. */
-  getUserId(): string {
+  getUserId(_userContext?: UserContext): string {
     return this.state.userId;
   }
 
   /** The login method the session was created with; equals the user id unless accounts are linked. */
-  getRecipeUserId(): string {
+  getRecipeUserId(_userContext?: UserContext): string {
     return this.state.recipeUserId;
   }
 
-  getTenantId(): string {
+  getTenantId(_userContext?: UserContext): string {
     return this.state.tenantId;
   }
 
   /** The access token itself: a credential. */
-  getAccessToken(): string {
+  getAccessToken(_userContext?: UserContext): string {
     return this.state.accessToken;
   }
 
+  /** @internal The expiry of the token that the client presented, in milliseconds since the epoch. */
+  getPresentedTokenExpiry(): number {
+    return this.state.presentedTokenExpiryMs ?? this.state.accessTokenExpiryMs;
+  }
+
   /** The access token payload, frozen; change it with {@link mergeIntoAccessTokenPayload}. */
-  getAccessTokenPayload(): Readonly<Payload> {
+  getAccessTokenPayload(_userContext?: UserContext): Readonly<Payload> {
     return this.state.accessTokenPayload as Readonly<Payload>;
   }
 
+  /** Returns the tokens of the session, which are credentials. */
   getAllSessionTokensDangerously(): AllSessionTokens {
-    const { accessToken, refreshToken, antiCsrfToken, accessAndFrontTokenUpdated } = this.state;
-    return {
-      accessToken,
-      refreshToken: refreshToken?.token,
-      frontToken: this.frontToken(),
-      antiCsrfToken,
-      accessAndFrontTokenUpdated,
-    };
+    return allSessionTokens(this.state);
   }
 
-  /** Ends the session, and takes the tokens away from the client if the session is attached. No error if it had ended. */
+  /**
+   * Ends the session, and takes the tokens away from the client if the session is attached and the headers of the response have
+   * not been sent. No error if it had ended.
+   */
+  @checkArguments(CONTAINER_CALLS.withContext)
   async revokeSession(userContext?: UserContext): Promise<void> {
     const ctx = this.resolveContext(userContext);
     const { sessionHandle, userId, recipeUserId } = this.state;
-    const owner = { userId, recipeUserId };
-    await this.context.recipe.revokeSession({ sessionHandle, owner, userContext: ctx });
-    if (this.attachment) {
-      const { request, transferMethod } = this.attachment;
-      this.context.transport.clear({ ...request, userContext: ctx }, transferMethod);
-    }
+    const { recipe, transport } = this.context;
+    await recipe.revokeSession({ sessionHandle, owner: { userId, recipeUserId }, userContext: ctx });
+    if (this.attachment === undefined) return;
+    const { request, transferMethod, mark } = this.attachment;
+    transport.clear({ ...request, userContext: ctx }, transferMethod, { sessionHandle, mark });
   }
 
   /**
@@ -98,6 +110,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
    *   the account's other login methods alone
    * @returns the handles of the sessions that were ended
    */
+  @checkArguments(CONTAINER_CALLS.revokeAllOtherSessions)
   async revokeAllOtherSessions(
     { tenantId, includeLinkedAccounts = true }: { tenantId?: string; includeLinkedAccounts?: boolean } = {},
     userContext?: UserContext,
@@ -112,11 +125,13 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   /** The server-side JSON of the session, read from the store. */
+  @checkArguments(CONTAINER_CALLS.withContext)
   async getSessionDataFromDatabase(userContext?: UserContext): Promise<JsonObject> {
     return (await this.information(userContext)).sessionDataInDatabase;
   }
 
   /** Replaces the server-side JSON of the session; null and undefined become `{}`. */
+  @checkArguments(CONTAINER_CALLS.updateSessionDataInDatabase)
   async updateSessionDataInDatabase(
     newSessionData: object | null | undefined,
     userContext?: UserContext,
@@ -130,6 +145,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   /** Merges top-level keys into the server-side JSON; null removes a key. Parallel writers keep each other's keys; with `remoteCore` those of one process do. */
+  @checkArguments(CONTAINER_CALLS.mergeSessionDataInDatabase)
   async mergeSessionDataInDatabase(sessionDataUpdate: object, userContext?: UserContext): Promise<void> {
     const doesExist = await this.context.recipe.mergeSessionDataInDatabase({
       sessionHandle: this.state.sessionHandle,
@@ -140,22 +156,25 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   /** When the session was created, milliseconds since the epoch; read from the store. */
+  @checkArguments(CONTAINER_CALLS.withContext)
   async getTimeCreated(userContext?: UserContext): Promise<number> {
     return (await this.information(userContext)).timeCreated;
   }
 
   /** When the session ends unless it is refreshed, milliseconds since the epoch; read from the store. */
+  @checkArguments(CONTAINER_CALLS.withContext)
   async getExpiry(userContext?: UserContext): Promise<number> {
     return (await this.information(userContext)).expiry;
   }
 
   /**
    * Merges top-level keys into the stored payload and re-issues the access token with that and its old expiry. A key whose
-   * value is null is removed. What others have changed since the token was made, by handle for example, stays, and is in
-   * the payload afterwards.
+   * value is null is removed. Changes by other writers since the token was issued, by handle for
+   * example, stay and are in the payload afterwards.
    *
    * @throws {TypeError} the update sets a name that belongs to the session (`sub`, `exp`, …)
    */
+  @checkArguments(CONTAINER_CALLS.mergeIntoAccessTokenPayload)
   async mergeIntoAccessTokenPayload(
     accessTokenPayloadUpdate: { [K in keyof Payload]?: Payload[K] | null },
     userContext?: UserContext,
@@ -168,6 +187,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
    *
    * @throws {InvalidClaimsError} at least one failed; lists all of them
    */
+  @checkArguments(CONTAINER_CALLS.assertClaims)
   async assertClaims(
     claimValidators: readonly SessionClaimValidator[],
     userContext?: UserContext,
@@ -197,8 +217,9 @@ export class SessionContainer<Payload extends object = JsonObject> {
    * now, and the access token is re-issued with its old expiry. Call it once the proof is complete. Tokens issued before
    * stay as old as they were; the absolute end of the session stays where it is.
    *
-   * @throws {Error} nothing asks for the time of authentication: put `AuthenticationTimeClaim` into the option `claims`
+   * @throws {Error} the module does not record the time of authentication: put `AuthenticationTimeClaim` into the option `claims`
    */
+  @checkArguments(CONTAINER_CALLS.withContext)
   async recordAuthentication(userContext?: UserContext): Promise<void> {
     const ctx = this.resolveContext(userContext);
     const { lifetimes, recipe } = this.context;
@@ -206,13 +227,16 @@ export class SessionContainer<Payload extends object = JsonObject> {
     const currentAccessTokenPayload = await this.storedPayload(ctx);
     this.assertTokenFits(lifetimes.payloadAfterAuthentication(currentAccessTokenPayload), ctx);
     const { accessToken } = this.state;
-    this.adopt(
-      await recipe.recordAuthentication({ accessToken, currentAccessTokenPayload, userContext: ctx }),
-      ctx,
-    );
+    const result = await recipe.recordAuthentication({
+      accessToken,
+      currentAccessTokenPayload,
+      userContext: ctx,
+    });
+    this.adopt(result, ctx);
   }
 
-  /** Fetches the claim's value anew and puts it into the payload. */
+  /** Fetches the claim's value again and puts it into the payload. */
+  @checkArguments(CONTAINER_CALLS.withClaim)
   async fetchAndSetClaim<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<void> {
     const ctx = this.resolveContext(userContext);
     const { userId, recipeUserId, tenantId, accessTokenPayload } = this.state;
@@ -220,6 +244,8 @@ export class SessionContainer<Payload extends object = JsonObject> {
     await this.storePayloadUpdate(update, ctx);
   }
 
+  /** Puts a claim's value into the payload. */
+  @checkArguments(CONTAINER_CALLS.setClaimValue)
   async setClaimValue<T>(
     claim: SessionClaim<T>,
     value: NoInfer<T>,
@@ -230,10 +256,13 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   /** The claim's value in the payload, or undefined when it is not there. */
+  @checkArguments(CONTAINER_CALLS.withClaim)
   async getClaimValue<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<T | undefined> {
     return claim.getValueFromPayload(this.state.accessTokenPayload, this.resolveContext(userContext));
   }
 
+  /** Removes a claim's value from the payload. */
+  @checkArguments(CONTAINER_CALLS.withClaim)
   async removeClaim<T>(claim: SessionClaim<T>, userContext?: UserContext): Promise<void> {
     const ctx = this.resolveContext(userContext);
     await this.storePayloadUpdate(claim.removeFromPayloadByMerge_internal({}, ctx), ctx);
@@ -243,48 +272,49 @@ export class SessionContainer<Payload extends object = JsonObject> {
    * Binds the session to a request and its response. Tokens that the client does not have yet are written at once.
    *
    * @param input `req` and `res` as Nest injects them; `transferMethod` decides between cookies and headers
+   * @throws {ResponseSentError} there are tokens to write, and the headers of the response have been sent
    */
+  @checkArguments(CONTAINER_CALLS.attachToRequestResponse)
   async attachToRequestResponse(
     input: { req: unknown; res: unknown; transferMethod: TokenTransferMethod },
     userContext?: UserContext,
   ): Promise<void> {
     const { request, response } = createExchange(input.req, input.res);
+    if (this.state.accessAndFrontTokenUpdated) assertNotSent(response, 'attachToRequestResponse');
     const ctx = this.context.prepareContext(userContext);
     if (userContext === undefined) withRequest(ctx, request);
     this.attach({ request, response, userContext: ctx }, input.transferMethod);
   }
 
   /** @internal As {@link attachToRequestResponse}, for callers that have a session request. */
-  attach(request: SessionRequest, transferMethod: TokenTransferMethod): void {
-    this.attachment = { request, transferMethod };
+  attach(
+    request: SessionRequest,
+    transferMethod: TokenTransferMethod,
+    mark: TokenOwner['mark'] = this.context.transport.mark,
+  ): void {
+    this.attachment = { request, transferMethod, mark };
     this.context.noteUse?.(this.state.sessionHandle, request.userContext);
     if (!this.state.accessAndFrontTokenUpdated) return;
-    const { accessToken, refreshToken, antiCsrfToken } = this.state;
-    this.context.transport.writeTokens(request, transferMethod, {
-      accessToken,
-      frontToken: this.frontToken(),
-      refreshToken,
-      antiCsrfToken,
-    });
+    const { accessToken, refreshToken, antiCsrfToken, sessionHandle } = this.state;
+    const tokens = { accessToken, frontToken: frontToken(this.state), refreshToken, antiCsrfToken };
+    this.context.transport.writeTokens(request, transferMethod, tokens, { sessionHandle, mark });
   }
 
   private async storePayloadUpdate(update: object, userContext: UserContext): Promise<void> {
     const { lifetimes, recipe } = this.context;
-    const change = toPayloadUpdate(update, lifetimes.claimNames); // before the core is asked
+    const change = toPayloadUpdate(update, lifetimes.claimNames); // before the core is called
     const currentAccessTokenPayload = await this.storedPayload(userContext);
     const newAccessTokenPayload = mergePayload(currentAccessTokenPayload, change, lifetimes.claimNames);
     this.assertTokenFits(newAccessTokenPayload, userContext);
     const { accessToken } = this.state;
-    this.adopt(
-      await recipe.regenerateAccessToken({
-        accessToken,
-        newAccessTokenPayload,
-        currentAccessTokenPayload,
-        accessTokenPayloadUpdate: change,
-        userContext,
-      }),
+    const result = await recipe.regenerateAccessToken({
+      accessToken,
+      newAccessTokenPayload,
+      currentAccessTokenPayload,
+      accessTokenPayloadUpdate: change,
       userContext,
-    );
+    });
+    this.adopt(result, userContext);
   }
 
   /** The stored payload: that of the token may be older. */
@@ -304,9 +334,11 @@ export class SessionContainer<Payload extends object = JsonObject> {
     if (regenerated === undefined) throw sessionGone();
     this.state = stateAfterRegeneration(this.state, regenerated, this.context.lifetimes);
     if (regenerated.accessToken === undefined || this.attachment === undefined) return;
-    const { request, transferMethod } = this.attachment;
-    const tokens = { accessToken: this.state.accessToken, frontToken: this.frontToken() };
-    this.context.transport.writeTokens({ ...request, userContext }, transferMethod, tokens);
+    const { request, transferMethod, mark } = this.attachment;
+    const { accessToken, sessionHandle } = this.state;
+    const tokens = { accessToken, frontToken: frontToken(this.state) };
+    const owner = { sessionHandle, mark };
+    this.context.transport.writeTokens({ ...request, userContext }, transferMethod, tokens, owner);
   }
 
   /** The facts of a session that may be logged and sent: never its tokens. */
@@ -320,11 +352,6 @@ export class SessionContainer<Payload extends object = JsonObject> {
     return this.toJSON();
   }
 
-  private frontToken(): string {
-    const { userId, accessTokenExpiryMs, accessTokenPayload } = this.state;
-    return buildFrontToken({ userId, accessTokenExpiryMs, payload: accessTokenPayload });
-  }
-
   private async information(userContext: UserContext | undefined): Promise<SessionInformation> {
     const information = await this.context.recipe.getSessionInformation({
       sessionHandle: this.state.sessionHandle,
@@ -335,10 +362,9 @@ export class SessionContainer<Payload extends object = JsonObject> {
   }
 
   private resolveContext(userContext: UserContext | undefined): UserContext {
-    const { prepareContext } = this.context;
-    if (userContext !== undefined) return prepareContext(userContext);
-    const fresh = prepareContext();
-    return this.attachment ? withRequest(fresh, this.attachment.request.request) : fresh;
+    const prepared = this.context.prepareContext(userContext);
+    if (userContext !== undefined || this.attachment === undefined) return prepared;
+    return withRequest(prepared, this.attachment.request.request);
   }
 }
 

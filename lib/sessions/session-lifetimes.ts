@@ -12,25 +12,25 @@ import {
   LIFETIME_CLAIMS,
 } from '../util/lifetime-claims.js';
 
-/** How the sessions of one module are limited. */
+/** The limits of the sessions of one module. */
 export interface LifetimeSettings {
-  /** The option `lifetime`; undefined where sessions have no limits of ours. */
+  /** The option `lifetime`; undefined if the module limits no sessions. */
   readonly lifetime: SessionLifetime | undefined;
-  /** Whether something asks for the time of authentication. */
+  /** True if a claim or an option needs the time of authentication. */
   readonly recordsAuthenticationTime: boolean;
 }
 
-/** What one sign-in says about its session. */
+/** The limits that one sign-in sets for its session. */
 export interface SignInLimits {
-  /** Laid over the module's option, one by one. */
+  /** Each limit takes the place of that of the module's option. */
   readonly lifetime?: SessionLifetime | undefined;
   /** Milliseconds since the epoch; default now. */
   readonly authenticatedAtMs?: number | undefined;
 }
 
 /**
- * The limits of sessions: which claims carry them, who may write these, and when a session is over. Without the
- * features that need it, it does nothing, and the names are as free as any other.
+ * The limits of sessions: the claims that carry them, the rules for writing those claims, and the end of a session. Without
+ * an option that needs it, the class has no effect, and the names of the claims are free.
  */
 export class SessionLifetimes {
   /** Payload names that the application can neither set nor remove. */
@@ -44,15 +44,15 @@ export class SessionLifetimes {
     this.claimNames = isOn ? LIFETIME_CLAIM_NAMES : [];
   }
 
-  /** Whether sessions carry the time of authentication. */
+  /** True if sessions carry the time of authentication. */
   get isOn(): boolean {
     return this.claimNames.length > 0;
   }
 
   /**
-   * The payload of a new session, with its limits.
+   * Returns the payload of a new session, with its limits.
    *
-   * @throws {TypeError} the sign-in asks for what the module's options do not provide for, or for a wrong value
+   * @throws {TypeError} the sign-in sets a limit that the module's options do not provide for, or a wrong value
    */
   payloadOfNewSession(payload: JsonObject, { lifetime, authenticatedAtMs }: SignInLimits): JsonObject {
     const now = this.clock.now();
@@ -70,7 +70,7 @@ export class SessionLifetimes {
     };
   }
 
-  /** The application's part of a payload, with the limits that the session has, whatever was given for them. */
+  /** Returns the given payload with the limits of the known one in place of its own. */
   keepLimits(known: JsonObject, given: JsonObject): JsonObject {
     if (!this.isOn) return given;
     const limits = Object.entries(known).filter(([name]) => this.claimNames.includes(name));
@@ -78,7 +78,7 @@ export class SessionLifetimes {
   }
 
   /**
-   * The application's part of a payload after the user has proved who they are. The absolute end stays where it is.
+   * Returns the application's part of a payload after the user has proved who they are. The absolute end stays the same.
    *
    * @throws {Error} the module does not record the time of authentication
    */
@@ -92,13 +92,13 @@ export class SessionLifetimes {
     if (!this.isOn) throw notRecorded();
   }
 
-  /** Whether the user has proved who they are since the token with this payload was made. */
+  /** Returns whether the user has proved who they are since the token with this payload was issued. */
   isOlderProof(payload: JsonObject, stored: JsonObject): boolean {
     const storedMs = this.isOn ? authenticatedAtMs(stored) : undefined;
     return storedMs !== undefined && storedMs > (authenticatedAtMs(payload) ?? 0);
   }
 
-  /** What is stored, as far as the holder of an older token may make use of it. */
+  /** Returns the stored payload for the holder of an older token: without the newer proof. */
   payloadWithoutNewerProof(payload: JsonObject, stored: JsonObject): JsonObject {
     const ofToken = Object.entries(payload).filter(([name]) => PROTECTED_CLAIM_NAMES.includes(name));
     return { ...Object.fromEntries(ofToken), ...this.keepLimits(payload, stored) };
@@ -109,7 +109,7 @@ export class SessionLifetimes {
     return Object.fromEntries(Object.entries(payload).filter(([name]) => !this.claimNames.includes(name)));
   }
 
-  /** Whether the session with this payload has reached its absolute end, whatever its tokens say. */
+  /** Returns whether the session with this payload has reached its absolute end, even if its tokens are still valid. */
   isOver(payload: JsonObject): boolean {
     const endMs = this.isOn ? endOfSessionMs(payload) : undefined;
     return endMs !== undefined && endMs <= this.clock.now();
@@ -120,7 +120,7 @@ export class SessionLifetimes {
     if (this.isOver(payload)) throw new UnauthorisedError('The session has reached its absolute end');
   }
 
-  /** When a refresh token that was made now expires at the latest, milliseconds since the epoch. */
+  /** Returns the latest expiry of a refresh token that is issued now, milliseconds since the epoch. */
   refreshTokenExpiryMs(payload: JsonObject, grantedMs: number): number {
     if (!this.isOn) return grantedMs;
     const idleMs = idleLimitMs(payload);
@@ -141,7 +141,7 @@ export class SessionLifetimes {
   }
 }
 
-/** An identity provider's clock may be a little ahead; what is in the future is now. */
+/** A time in the future becomes now, because the clock of an identity provider may be a little ahead. */
 function timeOfAuthentication(authenticatedAtMs: number | undefined, nowMs: number): number {
   if (authenticatedAtMs === undefined) return nowMs;
   if (!Number.isFinite(authenticatedAtMs) || authenticatedAtMs < 0) {
@@ -165,12 +165,16 @@ function notRecorded(): Error {
 }
 
 /**
- * Returns when the access token of a session expires, or the session itself where that is earlier, in milliseconds since
- * the epoch. The tokens of a SuperTokens Core may outlive the absolute end, which such a Core does not know.
+ * Returns when the access token that a session was verified with expires, or the session itself where that is earlier, in
+ * milliseconds since the epoch. A token that the core put in its place does not count, because a connection does not hand it to its
+ * client. The tokens of a SuperTokens Core may outlive the absolute end, which such a Core does not know.
  */
-export function sessionEndTime(session: { getAccessToken(): string }): number {
+export function sessionEndTime(session: {
+  getAccessToken(): string;
+  getPresentedTokenExpiry(): number;
+}): number {
   const parsed = parseWithoutVerifying(session.getAccessToken());
   if (parsed === undefined) return 0;
-  const { expiryMs, payload } = accessTokenInfo(parsed);
-  return Math.min(expiryMs, endOfSessionMs(payload) ?? expiryMs);
+  const expiryMs = session.getPresentedTokenExpiry();
+  return Math.min(expiryMs, endOfSessionMs(accessTokenInfo(parsed).payload) ?? expiryMs);
 }

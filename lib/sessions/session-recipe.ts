@@ -34,7 +34,7 @@ const DEFAULT_JWT_VALIDITY_SEC = 3_153_600_000;
  */
 export type SessionRecipeClass = Type<SessionRecipe>;
 
-/** The verbs of one recipe. What they do for a request stands beside the recipe function that they call for it. */
+/** The verbs of one recipe. Each holds its recipe functions, and the steps around them for a request. */
 export interface SessionVerbs {
   readonly create: SessionCreation;
   readonly verify: SessionVerification;
@@ -201,11 +201,11 @@ export class SessionRecipe implements RecipeInterface {
 
   private createContext(): LiveRecipeContext {
     const { dependencies } = this;
-    const { verifier, events, clock } = dependencies;
+    const { verifier, transport, events, clock } = dependencies;
     let replaced: ReadonlySet<string> | undefined; // found at the first request, when all overrides are in place
     return Object.assign({}, dependencies, {
       recipe: this,
-      reports: new SessionReports(verifier, events, clock),
+      reports: new SessionReports(verifier, transport, events, clock),
       isReplaced: (name: string) => (replaced ??= findReplaced(this)).has(name),
       noteUse: dependencies.devices.isOn
         ? (sessionHandle: string, userContext: UserContext) =>

@@ -1,4 +1,5 @@
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
+import type { TokenTransport } from '../http/token-transport.js';
 import type { CoreSession } from '../core/core.types.js';
 import { TokenTheftDetectedError } from '../errors.js';
 import { toEventSource, type SessionEvent, type SessionEvents } from '../events/session-events.js';
@@ -8,7 +9,7 @@ import type { UserContext } from '../util/user-context.js';
 import type { SessionState } from './session-state.js';
 import type { SessionOwner } from './stored-sessions.interface.js';
 
-/** Events that say whose session it is and nothing else. */
+/** The events without members of their own. */
 type PlainEventType = Extract<
   SessionEvent['type'],
   'session.created' | 'session.refreshed' | 'session.theft-detected' | 'session.reauthenticated'
@@ -16,10 +17,11 @@ type PlainEventType = Extract<
 type ClaimsSubject = Pick<SessionState, 'sessionHandle' | 'userId' | 'recipeUserId' | 'tenantId'>;
 type EventSubject = Pick<CoreSession, 'handle' | 'userId' | 'recipeUserId' | 'tenantId'>;
 
-/** Tells what has become of sessions: the listeners of events, and whatever in this process goes on working for them. */
+/** Reports what happens to sessions: to the listeners of events, and to the parts of this process that still work for a session. */
 export class SessionReports {
   constructor(
     private readonly verifier: AccessTokenVerifier,
+    private readonly transport: Pick<TokenTransport, 'noteEnded'>,
     private readonly events: SessionEvents,
     private readonly clock: Clock,
   ) {}
@@ -56,7 +58,7 @@ export class SessionReports {
   }
 
   /**
-   * A theft ends what the thief may have opened, whatever is decided about the session then.
+   * Reports a theft. It ends the sockets and streams of the session in any case, because the thief may have opened them.
    *
    * @throws {TokenTheftDetectedError} always
    */
@@ -68,21 +70,26 @@ export class SessionReports {
   }
 
   /**
-   * Nothing in this process works for these sessions any longer, whether or not they were there to be ended: another
-   * process may have done it, or we ourselves in a call whose answer got lost.
+   * Ends all work for these sessions in this process, including those that did not exist: another process may have ended
+   * them, or a call of this process whose response was lost.
    */
-  forget(sessionHandles: readonly string[]): void {
+  gone(sessionHandles: readonly string[]): void {
+    this.transport.noteEnded(sessionHandles);
+    this.forget(sessionHandles);
+  }
+
+  private forget(sessionHandles: readonly string[]): void {
     this.verifier.forgetSessions(sessionHandles);
     for (const sessionHandle of sessionHandles) this.events.noteEnded(sessionHandle);
   }
 
-  /** @param sessionHandles those that were really ended */
+  /** Reports ended sessions. @param sessionHandles those that existed */
   revoked(
     sessionHandles: readonly string[],
     owner: SessionOwner | undefined,
     userContext: UserContext,
   ): void {
-    this.forget(sessionHandles);
+    this.gone(sessionHandles);
     for (const sessionHandle of sessionHandles) {
       this.events.emit({
         type: 'session.revoked',
@@ -96,7 +103,7 @@ export class SessionReports {
   }
 }
 
-/** An override may have put more into it. */
+/** Copies the two members, because an override may have added others. */
 function eventSubject(owner: SessionOwner | undefined): Partial<SessionOwner> {
   if (owner === undefined) return {};
   const { userId, recipeUserId } = owner;

@@ -13,7 +13,7 @@ import type { SessionContainer } from './session-container.js';
 import type { SessionRecipe, SessionVerbs } from './session-recipe.js';
 import { UserSessions } from './user-sessions.js';
 
-/** The recipe of one module instance, and the functions of its routes and its guard. Two instances share nothing. */
+/** The recipe of one module instance, and the functions of its routes and its guard. Two instances share no state. */
 export class SessionRuntime {
   readonly config: SessionConfig;
   readonly core: CoreClient;

@@ -1,5 +1,6 @@
-import type { CoreSessionTokens } from '../core/core.types.js';
+import type { CoreSessionTokens, TokenInfo, VerifySessionResult } from '../core/core.types.js';
 import { accessTokenInfo, parseWithoutVerifying, type AccessTokenInfo } from '../tokens/access-token.js';
+import { buildFrontToken } from '../tokens/front-token.js';
 import { deepFreeze, type JsonObject } from '../util/json.js';
 import { safeEqual } from '../util/safe-equal.js';
 import type { RegeneratedAccessToken } from './stored-sessions.interface.js';
@@ -21,7 +22,12 @@ export interface SessionState {
   readonly antiCsrfToken: string | undefined;
   /** Whether the client does not have this access token yet. */
   readonly accessAndFrontTokenUpdated: boolean;
+  /** The expiry of the token that the client presented, if the core has put another one in its place. */
+  readonly presentedTokenExpiryMs?: number;
 }
+
+/** The answer of a core that confirms a session. */
+export type ConfirmedSession = Extract<VerifySessionResult, { status: 'OK' }>;
 
 /**
  * All tokens of a session. Their holder is taken for the user: never log or store them.
@@ -60,6 +66,44 @@ export function stateFromToken(
     antiCsrfToken: safeEqual(info.antiCsrfToken, antiCsrfToken) ? antiCsrfToken : undefined,
     accessAndFrontTokenUpdated: false,
   };
+}
+
+/** Returns the state of a session after the core has confirmed it, and maybe replaced the access token. */
+export function stateAfterVerification(
+  state: SessionState,
+  info: AccessTokenInfo,
+  { session, accessToken }: ConfirmedSession,
+  lifetimes: SessionLifetimes,
+): SessionState {
+  const stored = deepFreeze({ ...session.userDataInJWT });
+  // Only the first use of a refreshed token, which names its parent, gives time. A SuperTokens Core gives it to any token.
+  const isUnearned =
+    accessToken !== undefined && info.parentRefreshTokenHash1 === undefined && outlives(accessToken, info);
+  if (isUnearned || lifetimes.isOlderProof(info.payload, stored)) {
+    // Or the user has since proved who they are with another token. The holder of this one sees what is stored, but gets
+    // no fresh token: that takes the refresh token.
+    const payload = lifetimes.payloadWithoutNewerProof(info.payload, stored);
+    return { ...state, accessTokenPayload: deepFreeze(payload) };
+  }
+  const { handle: sessionHandle, userId, recipeUserId, tenantId } = session;
+  const owned = { ...state, sessionHandle, userId, recipeUserId, tenantId };
+  const isLegacy = info.version <= 2;
+  if (accessToken === undefined) return { ...owned, accessTokenPayload: isLegacy ? stored : info.payload };
+  return {
+    ...owned,
+    accessToken: accessToken.token,
+    accessTokenExpiryMs: accessToken.expiry,
+    accessTokenPayload: isLegacy ? stored : readTokenPayload(accessToken.token, stored),
+    accessAndFrontTokenUpdated: true,
+    presentedTokenExpiryMs: info.expiryMs,
+  };
+}
+
+/** Returns whether a token that a core gave in exchange for another one expires later than that. */
+export function outlives(reissued: TokenInfo, presented: AccessTokenInfo): boolean {
+  const parsed = parseWithoutVerifying(reissued.token);
+  const expiryMs = parsed === undefined ? reissued.expiry : accessTokenInfo(parsed).expiryMs;
+  return expiryMs > presented.expiryMs;
 }
 
 /** Returns the state of a session whose tokens the core has just issued, by creation or refresh. */
@@ -114,4 +158,21 @@ export function stateAfterRegeneration(
 export function readTokenPayload(accessToken: string, customClaims: JsonObject): JsonObject {
   const parsed = parseWithoutVerifying(accessToken);
   return deepFreeze(parsed === undefined ? { ...customClaims } : accessTokenInfo(parsed).payload);
+}
+
+/** Returns all tokens of a session. */
+export function allSessionTokens(state: SessionState): AllSessionTokens {
+  const { accessToken, refreshToken, antiCsrfToken, accessAndFrontTokenUpdated } = state;
+  return {
+    accessToken,
+    refreshToken: refreshToken?.token,
+    frontToken: frontToken(state),
+    antiCsrfToken,
+    accessAndFrontTokenUpdated,
+  };
+}
+
+/** Returns the front token that belongs to the access token of a session. */
+export function frontToken({ userId, accessTokenExpiryMs, accessTokenPayload }: SessionState): string {
+  return buildFrontToken({ userId, accessTokenExpiryMs, payload: accessTokenPayload });
 }

@@ -1,4 +1,6 @@
 import type { SessionClaim } from '../claims/session-claim.js';
+import { checkArguments } from '../options/call-arguments.js';
+import { SERVICE_CALLS } from './call-inputs.js';
 import type { JsonObject } from '../util/json.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
@@ -47,11 +49,13 @@ export abstract class SessionsByHandle {
    *
    * @returns whether there was one
    */
+  @checkArguments(SERVICE_CALLS.revokeSession)
   async revokeSession(sessionHandle: string, userContext?: UserContext): Promise<boolean> {
     return this.recipe.revokeSession({ sessionHandle, userContext: this.context(userContext) });
   }
 
   /** Ends several sessions. @returns the handles of those that existed */
+  @checkArguments(SERVICE_CALLS.revokeMultipleSessions)
   async revokeMultipleSessions(
     sessionHandles: readonly string[],
     userContext?: UserContext,
@@ -63,6 +67,7 @@ export abstract class SessionsByHandle {
   }
 
   /** Signs a user out everywhere. @returns the handles of the sessions that were ended */
+  @checkArguments(SERVICE_CALLS.revokeAllSessionsForUser)
   async revokeAllSessionsForUser({
     userId,
     tenantId,
@@ -85,6 +90,7 @@ export abstract class SessionsByHandle {
    * @param input `sessionHandle`: the session that stays; `userId`: whose sessions end
    * @returns the handles of the sessions that were ended
    */
+  @checkArguments(SERVICE_CALLS.revokeAllOtherSessions)
   async revokeAllOtherSessions({
     sessionHandle,
     userId,
@@ -100,6 +106,7 @@ export abstract class SessionsByHandle {
   }
 
   /** Lists sessions. @returns the handles of the user's live sessions, in no particular order; empty for an unknown user */
+  @checkArguments(SERVICE_CALLS.getAllSessionHandlesForUser)
   async getAllSessionHandlesForUser({
     userId,
     tenantId,
@@ -116,6 +123,7 @@ export abstract class SessionsByHandle {
   }
 
   /** Looks a session up. @returns its stored facts, or undefined when it is unknown or has expired */
+  @checkArguments(SERVICE_CALLS.getSessionInformation)
   async getSessionInformation<Payload extends object = JsonObject>(
     sessionHandle: string,
     userContext?: UserContext,
@@ -133,6 +141,7 @@ export abstract class SessionsByHandle {
    * @returns false when the session does not exist
    * @throws {TypeError} the data is no object with names, but a list for example
    */
+  @checkArguments(SERVICE_CALLS.updateSessionDataInDatabase)
   async updateSessionDataInDatabase(
     sessionHandle: string,
     newSessionData: object | null | undefined,
@@ -153,6 +162,7 @@ export abstract class SessionsByHandle {
    * @returns false when the session does not exist
    * @throws {TypeError} the update is no object with names, but a list for example
    */
+  @checkArguments(SERVICE_CALLS.mergeSessionDataInDatabase)
   async mergeSessionDataInDatabase(
     sessionHandle: string,
     sessionDataUpdate: object,
@@ -172,6 +182,7 @@ export abstract class SessionsByHandle {
    * @returns false when the session does not exist
    * @throws {TypeError} the update sets a name that belongs to the session (`sub`, `exp`, …)
    */
+  @checkArguments(SERVICE_CALLS.mergeIntoAccessTokenPayload)
   async mergeIntoAccessTokenPayload(
     sessionHandle: string,
     accessTokenPayloadUpdate: object,
@@ -185,6 +196,7 @@ export abstract class SessionsByHandle {
   }
 
   /** Fetches a claim's value again and stores it. @returns false when the session does not exist */
+  @checkArguments(SERVICE_CALLS.fetchAndSetClaim)
   async fetchAndSetClaim(
     sessionHandle: string,
     claim: SessionClaim<unknown>,
@@ -198,6 +210,7 @@ export abstract class SessionsByHandle {
   }
 
   /** Stores a claim's value. @returns false when the session does not exist */
+  @checkArguments(SERVICE_CALLS.setClaimValue)
   async setClaimValue<T>(
     sessionHandle: string,
     claim: SessionClaim<T>,
@@ -213,6 +226,7 @@ export abstract class SessionsByHandle {
   }
 
   /** Returns a claim's stored value, undefined if it is not set; or the status of an unknown session. */
+  @checkArguments(SERVICE_CALLS.getClaimValue)
   async getClaimValue<T>(
     sessionHandle: string,
     claim: SessionClaim<T>,
@@ -226,6 +240,7 @@ export abstract class SessionsByHandle {
   }
 
   /** Removes a claim's value. @returns false when the session does not exist */
+  @checkArguments(SERVICE_CALLS.removeClaim)
   async removeClaim(
     sessionHandle: string,
     claim: SessionClaim<unknown>,
@@ -239,6 +254,7 @@ export abstract class SessionsByHandle {
    *
    * @param overrideGlobalClaimValidators replaces the list of validators; receives the global ones
    */
+  @checkArguments(SERVICE_CALLS.validateClaimsForSessionHandle)
   async validateClaimsForSessionHandle(
     sessionHandle: string,
     overrideGlobalClaimValidators?: OverrideValidatorsForHandle,

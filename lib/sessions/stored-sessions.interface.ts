@@ -26,21 +26,21 @@ export interface SessionInformation<Payload extends object = JsonObject> {
   readonly sessionDataInDatabase: JsonObject;
   /** The stored access token payload without the names that the core owns. */
   readonly customClaimsInAccessTokenPayload: Payload;
-  /** What the option `devices` keeps; absent where that is off. */
+  /** The device that the option `devices` keeps; absent without that option. */
   readonly device?: SessionDevice;
 }
 
-/** @publicApi */
+/** The stored value of a claim, or the status of an unknown session. @publicApi */
 export type GetClaimValueResult<T> =
   | { readonly status: 'OK'; readonly value: T | undefined }
   | { readonly status: 'SESSION_DOES_NOT_EXIST_ERROR' };
 
-/** @publicApi */
+/** The claims that failed, or the status of an unknown session. @publicApi */
 export type ValidateClaimsForSessionHandleResult =
   | { readonly status: 'OK'; readonly invalidClaims: readonly ClaimValidationError[] }
   | { readonly status: 'SESSION_DOES_NOT_EXIST_ERROR' };
 
-/** Whose access token was re-issued, and the new token unless the old one had expired. @publicApi */
+/** The session whose access token was re-issued, and the new token unless the old one had expired. @publicApi */
 export interface RegeneratedAccessToken {
   readonly status: 'OK';
   readonly session: {
@@ -69,12 +69,12 @@ export interface OpenIdDiscoveryConfiguration {
 /** The published verification keys. @publicApi */
 export interface JWKS {
   readonly keys: readonly PublicJwk[];
-  /** How long the set may be cached, seconds; undefined says nothing about caching. */
+  /** How long the set may be cached, seconds; undefined: unknown. */
   readonly validityInSeconds: number | undefined;
 }
 
 /**
- * Whose session it is, where the caller knows.
+ * The owner of a session, if the caller knows it.
  *
  * @publicApi
  */
@@ -138,7 +138,7 @@ export interface StoredSessionFunctions {
   revokeMultipleSessions(
     input: WithContext & {
       sessionHandles: readonly string[];
-      /** For the events; all of them are his. */
+      /** The owner of all of them, for the events. */
       owner?: SessionOwner | undefined;
     },
   ): Promise<string[]>;
@@ -150,7 +150,9 @@ export interface StoredSessionFunctions {
 
   /**
    * Merges top-level keys into the session data; null removes a key. Ours, not SuperTokens': parallel writers keep each
-   * other's keys, which replacing the whole object cannot promise (with `remoteCore` those of one process). @returns false when the session does not exist
+   * other's keys, which replacing the whole object cannot promise (with `remoteCore` those of one process).
+   *
+   * @returns false when the session does not exist
    */
   mergeSessionDataInDatabase(
     input: WithContext & { sessionHandle: string; sessionDataUpdate: JsonObject },
@@ -162,8 +164,8 @@ export interface StoredSessionFunctions {
   ): Promise<boolean>;
 
   /**
-   * Stores a new payload, and re-issues the access token with it. There is no token where the presented one has expired, or
-   * where the user has proved since, with another one, who they are: such a proof is not handed to older tokens.
+   * Stores a new payload, and re-issues the access token with it. There is no token if the presented one has expired, or
+   * if the user has since proved who they are with another one: older tokens do not get such a proof.
    *
    * @returns undefined when the session does not exist any more
    */
@@ -173,14 +175,14 @@ export interface StoredSessionFunctions {
       /** The whole payload. */
       newAccessTokenPayload?: JsonObject | null | undefined;
       /**
-       * The payload that the new one was made from, as `getSessionInformation` shows it. Where it is given, the names in
-       * which the two differ are changed and no others, whatever is stored by then. Without it, the new payload replaces the
-       * stored one: an override that calls the original passes it on, best with `...input`.
+       * The payload that the new one was made from, as `getSessionInformation` shows it. If it is given, only the names in
+       * which the two differ are changed, even if another writer has changed the stored payload since. Without it, the new
+       * payload replaces the stored one: an override that calls the original passes it on, best with `...input`.
        */
       currentAccessTokenPayload?: JsonObject | undefined;
       /**
-       * The update that the new payload was made with. Its names count as changed also where the two payloads agree: what
-       * is stored may be something else.
+       * The update that the new payload was made with. Its names count as changed even if the two payloads agree, because
+       * the stored payload may differ.
        */
       accessTokenPayloadUpdate?: JsonObject | undefined;
     },
@@ -195,7 +197,7 @@ export interface StoredSessionFunctions {
   recordAuthentication(
     input: WithContext & {
       accessToken: string;
-      /** The stored payload, where it is known already. */
+      /** The stored payload, if the caller knows it. */
       currentAccessTokenPayload?: JsonObject | undefined;
     },
   ): Promise<RegeneratedAccessToken | undefined>;

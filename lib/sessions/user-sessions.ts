@@ -8,9 +8,9 @@ import type { SessionInformation } from './stored-sessions.interface.js';
 import type { SessionContainer } from './session-container.js';
 import type { SessionRecipe } from './session-recipe.js';
 
-/** Sessions that one answer shows at most. */
+/** Maximum number of sessions in one response. */
 const LISTED_SESSIONS = 200;
-/** Sessions that are looked up at the same time. */
+/** Number of sessions that are looked up in parallel. */
 const LOOKUPS_AT_ONCE = 10;
 
 /**
@@ -20,13 +20,13 @@ const LOOKUPS_AT_ONCE = 10;
  */
 export interface ListedSession {
   readonly sessionHandle: string;
-  /** Whether it is the one that asks. */
+  /** True for the session of the request. */
   readonly isCurrent: boolean;
   /** Milliseconds since the epoch. */
   readonly timeCreated: number;
   /** When it ends unless it is used, milliseconds since the epoch. */
   readonly expiry: number;
-  /** What the option `devices` keeps; absent where that is off. */
+  /** The device that the option `devices` keeps; absent without that option. */
   readonly device?: SessionDevice;
 }
 
@@ -37,15 +37,15 @@ export interface ListedSession {
  */
 export interface UserSessionList {
   readonly status: 'OK';
-  /** The current one first, then the newest. */
+  /** The current session first, then the newest. */
   readonly sessions: readonly ListedSession[];
-  /** Whether the user has more than the 200 that are looked at. */
+  /** True if the user has more sessions than the 200 that are listed. */
   readonly hasMore: boolean;
 }
 
 /**
- * What users may do to their own sessions, in the tenant of the session that asks. The store is asked whether that one
- * still exists: a session that has ended has no say about the others.
+ * Lists and ends the user's own sessions, in the tenant of the session of the request. The core confirms that this session
+ * still exists, because a session that has ended must not end others.
  */
 export class UserSessions {
   private readonly isFresh: SessionClaimValidator;
@@ -76,7 +76,7 @@ export class UserSessions {
   }
 
   /**
-   * Ends one session: the one that asks as sign-out does, another one only soon after an authentication.
+   * Ends one session: that of the request as sign-out does, another one only soon after an authentication.
    *
    * @param readSessionHandle called after the session that asks has been verified
    * @returns false when the user has no such session
@@ -100,7 +100,7 @@ export class UserSessions {
   }
 
   /**
-   * Ends all sessions but the one that asks.
+   * Ends all sessions except that of the request.
    *
    * @returns how many
    * @throws {InvalidClaimsError} the authentication is too long ago

@@ -1,18 +1,17 @@
-import type { VerifySessionResult } from '../core/core.types.js';
 import { assertNever, TryRefreshTokenError, UnauthorisedError } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
 import { assertAllowedOrigin, decideAntiCsrfOnVerify } from '../http/csrf.js';
 import type { SessionRequest } from '../http/session-request.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import type { AccessTokenInfo } from '../tokens/access-token.js';
-import { deepFreeze } from '../util/json.js';
 import { chain, type MaybePromise } from '../util/maybe-promise.js';
 import { safeEqual } from '../util/safe-equal.js';
 import type { UserContext } from '../util/user-context.js';
 import type { SessionClaims } from './claims.js';
 import type { LiveRecipeContext, RecipeInput, VerifySessionOptions } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
-import { readTokenPayload, stateFromToken } from './session-state.js';
+import { sparingNewSession } from './sparing-new-session.js';
+import { stateAfterVerification, stateFromToken, type ConfirmedSession } from './session-state.js';
 
 type GetSessionInput = RecipeInput<'getSession'>;
 
@@ -24,7 +23,7 @@ interface PresentedToken {
   readonly known: AccessTokenInfo | undefined;
 }
 
-/** What a request says about its session. */
+/** The session part of a request. */
 interface ReadRequest {
   readonly input: GetSessionInput;
   readonly known: AccessTokenInfo | undefined;
@@ -32,7 +31,7 @@ interface ReadRequest {
 }
 
 /**
- * Verifies sessions. It returns a session without a promise if nothing has to be waited for: the key is at hand, the core
+ * Verifies sessions. It returns a session without a promise if it need not wait: the key is at hand, the core
  * need not be called, no claim is checked and no function is overridden. Failures are always rejected promises.
  *
  * @see docs/protocol/sdk.md §5.2, whose step numbers stand beside the code
@@ -48,17 +47,21 @@ export class SessionVerification {
     request: SessionRequest,
     options: VerifySessionOptions,
   ): MaybePromise<SessionContainer | undefined> {
+    const mark = this.context.transport.mark;
     const outcome = this.attempt(() => {
       const { input, known, transferMethod } = this.readRequest(request, options); // G1-G9
       return chain(this.verify(input, known), (session) => {
         if (session === undefined) return undefined; // G11
         // G13 comes before G12: a token that the claims made new reaches the client also with a 403 (Q2).
-        session.attach(request, transferMethod);
+        session.attach(request, transferMethod, mark);
         return this.checkClaims(session, options, request.userContext);
       });
     });
     if (!(outcome instanceof Promise)) return outcome;
-    return this.reportRefusal(outcome, request.userContext, () => this.hasToken(request));
+    const reported = this.reportRefusal(outcome, request.userContext, () => this.hasToken(request));
+    return reported.catch((error: unknown) => {
+      throw sparingNewSession(error, this.context, request, mark);
+    });
   }
 
   /** Verifies a token without a request (§6.2). @returns as {@link fromRequest} */
@@ -130,16 +133,16 @@ export class SessionVerification {
     request: SessionRequest,
     allowed: TokenTransferMethod | 'any',
   ): PresentedToken | undefined {
-    const fromHeader = allowed === 'cookie' ? undefined : this.findTokenIn('header', request);
+    const fromHeader = allowed === 'cookie' ? undefined : this.readPresentedToken('header', request);
     if (fromHeader !== undefined) return fromHeader;
-    const fromCookie = allowed === 'header' ? undefined : this.findTokenIn('cookie', request);
+    const fromCookie = allowed === 'header' ? undefined : this.readPresentedToken('cookie', request);
     if (fromCookie !== undefined && this.context.transport.isDuplicated(request, 'access')) {
       throw new TryRefreshTokenError('The access token cookie came twice, so nobody knows which one counts'); // G5
     }
     return fromCookie;
   }
 
-  private findTokenIn(
+  private readPresentedToken(
     transferMethod: TokenTransferMethod,
     request: SessionRequest,
   ): PresentedToken | undefined {
@@ -176,8 +179,8 @@ export class SessionVerification {
   }
 
   /**
-   * Checks everything that can be proven without the core. The core is never asked about a token that no key of the set
-   * proves, as upstream does with young tokens of version 2: anybody could make us call it at will.
+   * Checks everything that can be proven without the core. The core is never called for a token that no key of the set
+   * proves, as upstream does for young tokens of version 2: any client could cause such calls at will.
    *
    * @returns undefined only for an optional session without a usable token
    * @see docs/protocol/sdk.md §4.4-4.8
@@ -274,35 +277,12 @@ export class SessionVerification {
   }
 
   private openConfirmed(
-    { session, accessToken }: Extract<VerifySessionResult, { status: 'OK' }>,
+    verified: ConfirmedSession,
     presented: { accessToken: string; info: AccessTokenInfo; antiCsrfToken: string | undefined },
   ): SessionContainer {
+    const state = stateFromToken(presented.accessToken, presented.info, presented.antiCsrfToken);
     const { lifetimes } = this.context;
-    const { info } = presented;
-    const state = stateFromToken(presented.accessToken, info, presented.antiCsrfToken);
-    const stored = deepFreeze({ ...session.userDataInJWT });
-    if (lifetimes.isOlderProof(info.payload, stored)) {
-      // The user has since proved who they are with another token. The holder of this one sees what is stored, but gets
-      // no fresh token: that takes the refresh token.
-      const accessTokenPayload = deepFreeze(lifetimes.payloadWithoutNewerProof(info.payload, stored));
-      return openSession({ ...state, accessTokenPayload }, this.context);
-    }
-    const { handle: sessionHandle, userId, recipeUserId, tenantId } = session;
-    const owned = { ...state, sessionHandle, userId, recipeUserId, tenantId };
-    const isLegacy = info.version <= 2;
-    if (accessToken === undefined) {
-      return openSession({ ...owned, accessTokenPayload: isLegacy ? stored : info.payload }, this.context);
-    }
-    return openSession(
-      {
-        ...owned,
-        accessToken: accessToken.token,
-        accessTokenExpiryMs: accessToken.expiry,
-        accessTokenPayload: isLegacy ? stored : readTokenPayload(accessToken.token, stored),
-        accessAndFrontTokenUpdated: true,
-      },
-      this.context,
-    );
+    return openSession(stateAfterVerification(state, presented.info, verified, lifetimes), this.context);
   }
 
   private checkClaims(

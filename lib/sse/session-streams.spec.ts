@@ -19,7 +19,11 @@ function sessionUntil(expirySec: number): SessionContainer {
     exp: expirySec,
   };
   const accessToken = `${part({ alg: 'RS256', typ: 'JWT', version: '5', kid: 'd-1' })}.${part(payload)}.signature`;
-  const session = { getHandle: () => 'h', getAccessToken: () => accessToken };
+  const session = {
+    getHandle: () => 'h',
+    getAccessToken: () => accessToken,
+    getPresentedTokenExpiry: () => expirySec * 1000,
+  };
   return session as Partial<SessionContainer> as SessionContainer;
 }
 

@@ -2,6 +2,8 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { AsyncSubject, delayWhen, Observable, type MonoTypeOperatorFunction, type Subscriber } from 'rxjs';
 import { CoreClient } from '../core/core-client.js';
 import { SessionEvents } from '../events/session-events.js';
+import { readArguments } from '../options/call-arguments.js';
+import { CONNECTION_CALLS } from '../sessions/call-inputs.js';
 import type { SessionContainer } from '../sessions/session-container.js';
 import type { ResolvedSessionOptions } from '../session.options.js';
 import { sessionEndTime } from '../sessions/session-lifetimes.js';
@@ -49,6 +51,7 @@ export class SessionStreams {
    * }
    */
   untilSessionEnds<T>(session: SessionContainer): MonoTypeOperatorFunction<T> {
+    readArguments('untilSessionEnds', CONNECTION_CALLS.untilSessionEnds, [session]);
     return (source) =>
       new Observable<T>((subscriber) => {
         const end = (): void => this.end(subscriber);

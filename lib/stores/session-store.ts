@@ -1,3 +1,5 @@
+import { withPlainCause } from '../util/plain-error.js';
+
 /**
  * The key of a session. The tenant is part of it: a handle of one tenant is unknown in another.
  *
@@ -141,6 +143,10 @@ export interface StoredStaticKey {
  */
 export class StoreSetupError extends Error {
   override readonly name = 'StoreSetupError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, withPlainCause(options));
+  }
 }
 
 /**

@@ -68,6 +68,9 @@ export interface SqlDialect {
   /** The options at the end of `CREATE TABLE` for the table of the sessions. */
   readonly sessionTableOptions: string;
 
+  /** Whether one transaction at a time may write, and others fail instead of waiting. */
+  readonly hasOneWriter: boolean;
+
   /** Whether one statement can change a row and read another. */
   readonly canWriteInSubqueries: boolean;
 
@@ -141,6 +144,7 @@ const SWEPT_ROWS = 200;
 export const sqliteDialect: SqlDialect = {
   name: 'sqlite',
   sessionTableOptions: '',
+  hasOneWriter: true,
   canWriteInSubqueries: false,
 
   inList(column, parameter) {
@@ -218,6 +222,7 @@ export const postgresDialect: SqlDialect = {
   name: 'postgres',
   // Room in each page lets an update stay on it, and then no index has to change.
   sessionTableOptions: ' WITH (fillfactor = 85)',
+  hasOneWriter: false,
   canWriteInSubqueries: true,
 
   // Arrays, because PostgreSQL estimates a hundred rows for a subquery and then scans a small table as a whole.

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { SingleFlight } from '../util/single-flight.js';
 import { withTimeout } from '../util/with-timeout.js';
 import { StoreSetupError } from './session-store.js';
@@ -23,12 +23,19 @@ export class SqlConnection {
     keepsValue: true,
   });
   private closing: Promise<void> = Promise.resolve();
+  /** Undefined where writers do not wait for each other. */
+  private readonly lane: WriteLane | undefined;
 
   constructor(
     private readonly client: SqlClient,
     private readonly tables: SessionTables,
     private readonly options: { readonly isMigrating: boolean; readonly retry: RetryPolicy },
-  ) {}
+  ) {
+    const { dialect } = client;
+    this.lane = dialect.hasOneWriter
+      ? new WriteLane(options.retry, (error) => dialect.isTransient(error))
+      : undefined;
+  }
 
   get dialect(): SqlDialect {
     return this.client.dialect;
@@ -42,7 +49,8 @@ export class SqlConnection {
   /** Runs one statement. */
   async run(text: string, ...values: readonly SqlValue[]): Promise<readonly SqlRow[]> {
     await this.prepare();
-    return this.retried(async () => this.client.query({ text, values }));
+    const work = async (): Promise<readonly SqlRow[]> => this.client.query({ text, values });
+    return /^\s*SELECT\b/i.test(text) ? this.retried(work) : this.written(work);
   }
 
   /** Runs one statement while no other call with the same lock runs one. */
@@ -55,7 +63,7 @@ export class SqlConnection {
   /** Runs steps in one transaction, as `SqlClient.exclusively`. */
   async exclusiveSteps<T>(lock: string, steps: () => SqlSteps<T>): Promise<T> {
     await this.prepare();
-    return this.retried(async () => this.client.exclusively(lock, steps));
+    return this.written(async () => this.client.exclusively(lock, steps));
   }
 
   /** Closes the database if it is open or being opened; the next statement opens it again. */
@@ -94,10 +102,23 @@ export class SqlConnection {
     }
   }
 
+  private async written<T>(work: () => Promise<T>): Promise<T> {
+    const { lane } = this;
+    return lane === undefined ? this.retried(work) : this.explained(async () => lane.run(work));
+  }
+
   private async retried<T>(work: () => Promise<T>): Promise<T> {
     const { dialect } = this.client;
+    return this.explained(async () =>
+      withRetries(work, (error) => dialect.isTransient(error), this.options.retry),
+    );
+  }
+
+  /** @throws {StoreSetupError} in place of a failure that no repetition mends */
+  private async explained<T>(work: () => Promise<T>): Promise<T> {
+    const { dialect } = this.client;
     try {
-      return await withRetries(work, (error) => dialect.isTransient(error), this.options.retry);
+      return await work();
     } catch (error) {
       if (!(error instanceof TypeError) && !dialect.isSetupFault(error)) throw error;
       const reason = error instanceof Error ? error.message : 'it cannot be used';
@@ -113,10 +134,22 @@ export interface RetryPolicy {
   readonly sleep: (ms: number) => Promise<unknown>;
   /** Returns a number from 0 to 1, so that calls that collided do not collide again. */
   readonly random: () => number;
+  /** The longest pause after the first failure, milliseconds; it doubles with each failure. Default 20. */
+  readonly firstPauseMs?: number;
+  /** Default 1000. */
+  readonly longestPauseMs?: number;
 }
 
 /** Ten attempts within about two and a half seconds. */
 export const DEFAULT_RETRY: RetryPolicy = { attempts: 10, sleep: delay, random: Math.random };
+
+/** Many short pauses, about five seconds in all: a look at whether a file is free costs some microseconds. */
+export const SQLITE_RETRY: RetryPolicy = {
+  ...DEFAULT_RETRY,
+  attempts: 200,
+  firstPauseMs: 2,
+  longestPauseMs: 50,
+};
 
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 1000;
@@ -125,14 +158,88 @@ const LONGEST_PAUSE_MS = 1000;
 async function withRetries<T>(
   work: () => Promise<T>,
   isTransient: (error: unknown) => boolean,
-  { attempts, sleep, random }: RetryPolicy,
+  retry: RetryPolicy,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();
     } catch (error) {
-      if (attempt >= attempts || !isTransient(error)) throw error;
-      await sleep(Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempt - 1)) * random());
+      if (attempt >= retry.attempts || !isTransient(error)) throw error;
+      await rest(retry, attempt);
     }
+  }
+}
+
+async function rest(
+  { sleep, random, firstPauseMs = FIRST_PAUSE_MS, longestPauseMs = LONGEST_PAUSE_MS }: RetryPolicy,
+  failures: number,
+): Promise<void> {
+  await sleep(Math.min(longestPauseMs, firstPauseMs * 2 ** (failures - 1)) * random());
+}
+
+/** A write that waits. */
+interface WaitingWrite {
+  /** The failures before it came. */
+  readonly since: number;
+  /** Makes an attempt, whose outcome is the caller's. @returns the failure if the write has to wait on */
+  attempt(): Promise<{ readonly error: unknown } | undefined>;
+  giveUp(error: unknown): void;
+}
+
+/**
+ * The writes of this process to a database that has one writer at a time. While another process writes, the first one tries again
+ * after pauses in which this process does other work, and those that come later wait behind it without an attempt; each for as
+ * many attempts as the policy allows.
+ */
+class WriteLane {
+  private readonly waiting: WaitingWrite[] = [];
+  private failures = 0;
+
+  constructor(
+    private readonly retry: RetryPolicy,
+    private readonly isTransient: (error: unknown) => boolean,
+  ) {}
+
+  /** @throws the last failure */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.waiting.length === 0) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!this.isTransient(error)) throw error;
+      }
+    }
+    return new Promise((resolve, reject) => {
+      const attempt = async (): ReturnType<WaitingWrite['attempt']> => {
+        try {
+          resolve(await work());
+        } catch (error) {
+          if (this.isTransient(error)) return { error };
+          reject(error as Error);
+        }
+        return undefined;
+      };
+      this.waiting.push({ since: this.failures, attempt, giveUp: reject });
+      if (this.waiting.length === 1) void this.advance();
+    });
+  }
+
+  private async advance(): Promise<void> {
+    let failuresInRow = 1; // that of the write which found the lane empty
+    for (let head = this.waiting[0]; head !== undefined; head = this.waiting[0]) {
+      if (failuresInRow > 0) await rest(this.retry, failuresInRow);
+      else await nextTurn(); // many writes in a row must leave room for other work
+      const failure = await head.attempt();
+      failuresInRow = failure === undefined ? 0 : failuresInRow + 1;
+      if (failure === undefined) this.waiting.shift();
+      else this.giveUpLate(failure.error);
+    }
+  }
+
+  private giveUpLate(error: unknown): void {
+    this.failures++;
+    const oldest = this.failures - (this.retry.attempts - 1);
+    while (this.waiting[0] !== undefined && this.waiting[0].since <= oldest)
+      this.waiting.shift()?.giveUp(error);
   }
 }

@@ -10,6 +10,7 @@ import {
   sqliteDialect,
 } from './sql-client.js';
 import { readStoreOptions, SQLITE_STORE_OPTIONS, type SqliteStoreOptions } from './store-options.js';
+import { SQLITE_RETRY } from './sql-connection.js';
 import { SqlStore } from './sql.store.js';
 
 /**
@@ -60,7 +61,7 @@ export function sqliteStore(
     throw new TypeError('sqliteStore: schema: SQLite has none; use tablePrefix');
   }
   const { migrate, tablePrefix, ...pragmas } = readStoreOptions('sqliteStore', SQLITE_STORE_OPTIONS, options);
-  return new SqlStore(new SqliteClient(fileOrDatabase, pragmas), { migrate, tablePrefix });
+  return new SqlStore(new SqliteClient(fileOrDatabase, pragmas), { migrate, tablePrefix }, SQLITE_RETRY);
 }
 
 /** The SQL store's port to a file or to a database of the application. */
@@ -76,7 +77,7 @@ export class SqliteClient implements SqlClient {
     private readonly source: string | SqliteDatabase,
     {
       synchronous = 'FULL',
-      busyTimeoutMs = 100,
+      busyTimeoutMs = 0,
     }: Pick<SqliteStoreOptions, 'synchronous' | 'busyTimeoutMs'> = {},
   ) {
     assertUsableSource(source);

@@ -84,11 +84,12 @@ export const SQLITE_STORE_OPTIONS = {
    */
   synchronous: option(oneOf('FULL', 'NORMAL'), 'FULL'),
   /**
-   * The wait of one attempt for another process that is writing, milliseconds. It blocks this process; after it, the attempt
-   * is repeated up to nine times, with pauses that do not block.
-   * @defaultValue 100
+   * The wait of one attempt for another process that is writing, milliseconds. It blocks this process with all its requests. Without
+   * it writes are tried again for about five seconds, with pauses that do not block, and then fail as the store being
+   * unavailable. Reads do not wait for a writer.
+   * @defaultValue 0
    */
-  busyTimeoutMs: option(wholeNumber(0, 2 ** 31 - 1), 100),
+  busyTimeoutMs: option(wholeNumber(0, 2 ** 31 - 1), 0),
   ...migrateRow,
   ...tablePrefixRow,
 };

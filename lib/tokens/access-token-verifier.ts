@@ -56,7 +56,7 @@ export class AccessTokenVerifier {
     this.signatures = new SignatureVerifier(keys);
   }
 
-  /** Returns whether a text has the format of our access tokens. Nothing of its content is verified. */
+  /** Returns whether a text has the format of our access tokens. Its content is not verified. */
   isOurs(token: string): boolean {
     return this.recall(token) !== undefined || this.read(token) !== undefined;
   }
@@ -123,6 +123,23 @@ export class AccessTokenVerifier {
   findForeignClaim(payload: JsonObject): 'iss' | 'aud' | undefined {
     const { intended } = this.options;
     return intended && findForeignClaim(payload, intended);
+  }
+
+  /**
+   * Returns the session of a genuine token, expired or not, for what one request does to the responses to others.
+   *
+   * @returns undefined for every other text, and where the keys cannot be had
+   */
+  async findSession(token: string): Promise<string | undefined> {
+    const known = this.recall(token);
+    const parsed = known === undefined ? this.read(token) : undefined;
+    if (parsed === undefined) return known?.sessionHandle;
+    try {
+      const verdict = await this.signatures.verify(parsed);
+      return verdict === 'PROVEN' ? accessTokenInfo(parsed).sessionHandle : undefined;
+    } catch {
+      return undefined; // the caller has something else to do, and did it
+    }
   }
 
   /** Forgets the tokens of these sessions, so that they are verified again at their next use. */

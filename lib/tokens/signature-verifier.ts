@@ -1,5 +1,5 @@
 import { createPublicKey, verify as verifySignature, type KeyObject } from 'node:crypto';
-import { chain, type MaybePromise } from '../util/maybe-promise.js';
+import type { MaybePromise } from '../util/maybe-promise.js';
 import type { PublicJwk, VerificationKeys } from '../util/verification-keys.js';
 import type { ParsedAccessToken } from './access-token.js';
 import { jwkAlgorithm, type SigningAlgorithm } from './key-pairs.js';
@@ -44,10 +44,14 @@ export class SignatureVerifier {
    * @throws when the key set cannot be had
    */
   verify(token: SignedToken): MaybePromise<SignatureVerdict> {
-    return chain(this.keys.find(token.kid), (keys) => {
-      if (token.version <= 2) return this.verdictByAny(token, keys);
-      return keys.length === 0 ? 'UNKNOWN_KEY' : this.checkSignature(token, keys.slice(0, 1));
-    });
+    const keys = this.keys.find(token.kid);
+    if (!('then' in keys)) return this.checkWithKeys(token, keys);
+    return keys.then((loaded) => this.checkWithKeys(token, loaded));
+  }
+
+  private checkWithKeys(token: SignedToken, keys: readonly PublicJwk[]): MaybePromise<SignatureVerdict> {
+    if (token.version <= 2) return this.verdictByAny(token, keys);
+    return keys.length === 0 ? 'UNKNOWN_KEY' : this.checkSignature(token, keys.slice(0, 1));
   }
 
   /** Versions 1 and 2 name no key, so only a failed signature shows that the key may not be known yet. */

@@ -17,7 +17,7 @@ export interface Validity {
   readonly untilMs: number;
 }
 
-/** What the cache is bounded by. */
+/** The limits of the cache. */
 export interface CacheLimits {
   /** 0 switches the cache off. */
   readonly maxEntries: number;
@@ -25,7 +25,7 @@ export interface CacheLimits {
   readonly maxBytes: number;
 }
 
-/** The state of things before a token was verified: the proof is not kept when something has changed since. */
+/** The state before a token was verified: the proof is not kept if either number has changed since. */
 export interface ProofStart {
   /** Of the key set. */
   readonly generation: number;
@@ -39,7 +39,7 @@ interface Entry {
   readonly info: AccessTokenInfo;
   readonly validity: Validity;
   readonly bytes: number;
-  /** Asked for since the hand last passed. */
+  /** Read since the hand last passed. */
   isUsed: boolean;
   /** The entries that came just after and just before. */
   next: Entry | undefined;
@@ -52,9 +52,9 @@ interface Entry {
 /**
  * Remembers tokens whose signature has been proven, keyed by the whole token.
  *
- * Bounded in entries and in bytes. Who makes room is decided by SIEVE: a hand goes over the entries from the oldest to
- * the newest, spares those that were used since it last passed, and takes the first that was not. So tokens in use stay
- * while a flood of others passes through, and a hit moves nothing.
+ * Bounded in entries and in bytes. SIEVE chooses the entry to evict: a hand goes over the entries from the oldest to the
+ * newest, spares those that were read since it last passed, and evicts the first that was not. So tokens in use stay while a
+ * flood of others passes through, and a hit moves no entry.
  *
  * @see https://www.usenix.org/conference/nsdi24/presentation/zhang-yazhuo
  */
@@ -76,7 +76,7 @@ export class VerifiedTokenCache {
     return this.entries.size;
   }
 
-  /** What the entries take, estimated. */
+  /** Memory that the entries take, estimated. */
   get bytes(): number {
     return this.usedBytes;
   }
@@ -180,7 +180,7 @@ export class VerifiedTokenCache {
     if (nextOfSession !== undefined) nextOfSession.previousOfSession = previousOfSession;
     else if (previousOfSession !== undefined) this.sessions.set(info.sessionHandle, previousOfSession);
     else this.sessions.delete(info.sessionHandle);
-    // What is old and dead would keep its young neighbours alive until the next full collection.
+    // An evicted entry would otherwise keep its younger neighbours alive until the next full garbage collection.
     entry.next = entry.previous = entry.nextOfSession = entry.previousOfSession = undefined;
   }
 
@@ -194,7 +194,7 @@ export class VerifiedTokenCache {
   }
 }
 
-/** What a token is looked up by. Others may have the same, so what is found is compared as a whole. */
+/** Returns the key of a token. Different tokens may share it, so a found entry is compared as a whole. */
 export function tokenCacheKey(token: string): string {
   return token.slice(-KEY_LENGTH);
 }

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { CoreUnavailableError, UnauthorisedError } from '../errors.js';
-import { LiveSockets, type LiveSocket, RevocationLog } from './live-sockets.js';
+import { LiveSockets, type LiveSocket } from './live-sockets.js';
 import type { SessionContainer } from '../sessions/session-container.js';
 import type { SocketClient, SocketCloseReason, SocketHandshake } from './socket-client.js';
 import { TestClock } from '../testing/test-clock.js';
@@ -41,7 +41,11 @@ function sessionUntil(expirySec: number, sessionHandle = 'handle-1', own: object
   const token = { sub: 'ada', rsub: 'ada', sessionHandle, refreshTokenHash1: 'x', iat: 0, exp: expirySec };
   const payload = { ...own, ...token };
   const accessToken = `${part({ alg: 'RS256', typ: 'JWT', version: '5', kid: 'd-1' })}.${part(payload)}.signature`;
-  const session = { getHandle: () => sessionHandle, getAccessToken: () => accessToken };
+  const session = {
+    getHandle: () => sessionHandle,
+    getAccessToken: () => accessToken,
+    getPresentedTokenExpiry: () => expirySec * 1000,
+  };
   return session as Partial<SessionContainer> as SessionContainer;
 }
 
@@ -213,29 +217,5 @@ describe('live sockets', () => {
     expect(jest.getTimerCount()).toBe(0);
     await pass(1000);
     expect(client.closings).toEqual([]);
-  });
-});
-
-describe('the sessions that ended last', () => {
-  it('are those since a moment, whatever ended before', () => {
-    const endings = new RevocationLog(3);
-    endings.add('a');
-    const { mark } = endings;
-    endings.add('b');
-    expect(['a', 'b', 'c'].map((handle) => endings.includesSince(mark, handle))).toEqual([
-      false,
-      true,
-      false,
-    ]);
-  });
-
-  it('are known as long as there is room, and unknown beyond: never taken for living', () => {
-    const endings = new RevocationLog(3);
-    const { mark } = endings;
-    for (const handle of ['a', 'b', 'c']) endings.add(handle);
-    expect(endings.includesSince(mark, 'a')).toBe(true);
-    endings.add('d');
-    expect(endings.includesSince(mark, 'a')).toBeUndefined();
-    expect(endings.includesSince(endings.mark, 'd')).toBe(false);
   });
 });

@@ -2,6 +2,7 @@ import { CoreUnavailableError, SessionError, TryRefreshTokenError, UnauthorisedE
 import type { SessionContainer } from '../sessions/session-container.js';
 import { sessionEndTime } from '../sessions/session-lifetimes.js';
 import { type Clock, Deadline } from '../util/clock.js';
+import { RevocationLog } from '../util/revocation-log.js';
 import type { SocketClient, SocketHandshake } from './socket-client.js';
 
 /** A connection and its session. */
@@ -10,6 +11,8 @@ export interface LiveSocket {
   readonly handshake: SocketHandshake;
   readonly deadline: Deadline;
   session: SessionContainer | undefined;
+  /** When the token expires that it was opened or last renewed with, milliseconds since the epoch. */
+  endMs: number;
   /** The verification of the handshake while it runs; messages that arrive meanwhile wait for it. */
   opening: Promise<SessionContainer | undefined> | undefined;
   /** Number of messages that wait for the verification. */
@@ -62,6 +65,7 @@ export class LiveSockets {
       handshake,
       deadline: new Deadline(this.options.clock),
       session: undefined,
+      endMs: Number.POSITIVE_INFINITY,
       opening: undefined,
       waitingMessages: 0,
       end: undefined,
@@ -92,20 +96,32 @@ export class LiveSockets {
     return session;
   }
 
-  /** Holds a connection for a session until its access token has expired. */
-  hold(socket: LiveSocket, session: SessionContainer): void {
+  /** Lets a connection work for a session until the access token that the client presented has expired. */
+  hold(socket: LiveSocket, session: SessionContainer, endMs: number = sessionEndTime(session)): void {
     this.release(socket);
     socket.session = session;
+    socket.endMs = endMs;
     if (socket.client.isClosed) return;
     const ofSession = this.bySession.get(session.getHandle()) ?? new Set<LiveSocket>();
     this.bySession.set(session.getHandle(), ofSession.add(socket));
     const { clockToleranceSec, socketRenewalGraceSec, sendError } = this.options;
-    const expiryMs = sessionEndTime(session) + clockToleranceSec * 1000;
+    const expiryMs = endMs + clockToleranceSec * 1000;
     socket.deadline.set(expiryMs, () => {
-      const expired = new TryRefreshTokenError('The access token of the connection has expired');
+      const expired = tokenExpired();
       socket.deadline.set(expiryMs + socketRenewalGraceSec * 1000, () => void this.close(socket, expired));
       void sendError(socket, expired);
     });
+  }
+
+  /** Goes on with the tokens that the check of a message has made, which the client never gets: they give it no time. */
+  goOn(socket: LiveSocket, session: SessionContainer): void {
+    this.hold(socket, session, Math.min(socket.endMs, sessionEndTime(session)));
+  }
+
+  /** @throws {TryRefreshTokenError} the connection waits for its renewal, whatever its session has for a token by now */
+  assertInTime({ endMs }: LiveSocket): void {
+    const { clock, clockToleranceSec } = this.options;
+    if (clock.now() >= endMs + clockToleranceSec * 1000) throw tokenExpired();
   }
 
   /** Closes every connection of a session. */
@@ -145,40 +161,10 @@ export class LiveSockets {
   }
 }
 
-function sessionEnded(): SessionError {
-  return new UnauthorisedError('The session of the connection has ended');
+function tokenExpired(): SessionError {
+  return new TryRefreshTokenError('The access token of the connection has expired');
 }
 
-/** A position in the revocation log. */
-type RevocationMark = number;
-
-/**
- * The sessions that were revoked last, for verifications that run meanwhile. It is one bounded log for all of them, because
- * clients decide how many verifications run, and a log for each would grow with every revocation.
- */
-export class RevocationLog {
-  private readonly handles: string[] = [];
-  private count = 0;
-
-  /** @param capacity number of handles that are kept */
-  constructor(private readonly capacity = 10_000) {}
-
-  /** The present end of the log. */
-  get mark(): RevocationMark {
-    return this.count;
-  }
-
-  add(sessionHandle: string): void {
-    this.handles[this.count % this.capacity] = sessionHandle;
-    this.count += 1;
-  }
-
-  /** @returns undefined when more sessions have been revoked since than the log keeps */
-  includesSince(mark: RevocationMark, sessionHandle: string): boolean | undefined {
-    if (this.count - mark > this.capacity) return undefined;
-    for (let n = mark; n < this.count; n++) {
-      if (this.handles[n % this.capacity] === sessionHandle) return true;
-    }
-    return false;
-  }
+function sessionEnded(): SessionError {
+  return new UnauthorisedError('The session of the connection has ended');
 }

@@ -4,6 +4,8 @@ import { RateLimitedError, UnauthorisedError } from '../errors.js';
 import { LiveSockets, type LiveSocket } from './live-sockets.js';
 import { SessionEvents } from '../events/session-events.js';
 import { CapturedResponse } from '../http/captured-response.js';
+import { checkArguments } from '../options/call-arguments.js';
+import { CONNECTION_CALLS } from '../sessions/call-inputs.js';
 import type { VerifySessionOptions } from '../sessions/recipe.interface.js';
 import type { SessionContainer } from '../sessions/session-container.js';
 import type { ResolvedSessionOptions } from '../session.options.js';
@@ -76,6 +78,7 @@ export class SessionSockets implements OnApplicationShutdown {
    * @returns undefined when the connection was refused, and where a session is not required and there is none
    * @throws {TypeError} the client is none of these, or the request of a `ws` client is missing
    */
+  @checkArguments(CONNECTION_CALLS.admit)
   async admit(
     client: object,
     request?: object,
@@ -140,10 +143,11 @@ export class SessionSockets implements OnApplicationShutdown {
     }
     const verified = await this.verify(socket, session.getAccessToken(), options);
     if (socket.end !== undefined) throw socket.end;
+    this.live.assertInTime(socket);
     if (verified === undefined || socket.session !== session) return verified; // renewed meanwhile
     // One container for all messages, so that each sees what another changed, until a check brings a new token.
     if (!verified.getAllSessionTokensDangerously().accessAndFrontTokenUpdated) return session;
-    this.live.hold(socket, verified);
+    this.live.goOn(socket, verified);
     return verified;
   }
 

@@ -6,6 +6,7 @@ import { schemaSql } from '../../lib/stores/schema.js';
 import { SqlStore } from '../../lib/stores/sql.store.js';
 import { loadDriver, SqliteClient, sqliteStore, type SqliteDatabase } from '../../lib/stores/sqlite.store.js';
 import { coreOnStores } from '../support/core-on-store.js';
+import { ROW } from '../support/session-row.js';
 import { describeCoreClient } from './core-client.contract.js';
 import { describeEmbeddedCoreOn } from './embedded-core.contract.js';
 import { describeSessionStore } from './session-store.contract.js';
@@ -70,7 +71,7 @@ describe('a SQLite store', () => {
       await new SqliteClient(database, synchronous === undefined ? {} : { synchronous }).open();
       expect(pragma(database, 'journal_mode')).toBe('wal');
       expect(pragma(database, 'synchronous')).toBe(expected);
-      expect(pragma(database, 'busy_timeout')).toBe(100);
+      expect(pragma(database, 'busy_timeout')).toBe(0);
       database.close();
     },
   );
@@ -114,6 +115,44 @@ describe('a SQLite store', () => {
     const store = sqliteStore(file);
     await store.findStaticKeys();
     for (const name of [file, `${file}-wal`]) expect(statSync(name).mode & 0o077).toBe(0);
+    await store.close();
+  });
+
+  it.each<[string, (blocker: InstanceType<typeof Database>) => Promise<void> | void]>([
+    ['go on with reads, and write when it has ended', (blocker) => void blocker.exec('COMMIT')],
+    ['give up as a store that is unavailable', () => undefined],
+  ])('has writers that wait without a busy wait for another process, which %s (S090)', async (_, end) => {
+    const file = freshFile();
+    const client = new SqliteClient(file);
+    const tries = jest.spyOn(client, 'query');
+    let pauses = 0;
+    const store = new SqlStore(
+      client,
+      {},
+      {
+        attempts: 20,
+        random: () => 1,
+        sleep: async () => {
+          if (++pauses === 10) await end(blocker);
+        },
+      },
+    );
+    await store.prepare();
+    const blocker = new Database(file);
+    await store.addStaticKey({ kid: 's-1', createdAtMs: 1, value: 'v', algorithm: 'RS256' });
+    blocker.exec('BEGIN IMMEDIATE');
+    tries.mockClear();
+    const row = (n: number) => ({ ...ROW, sessionHandle: `handle-${n}` });
+    const writes = Promise.allSettled(
+      Array.from({ length: 200 }, (_value, n) => store.insertSession(row(n))),
+    );
+    expect(await store.findStaticKeys()).toHaveLength(1);
+    const outcomes = new Set((await writes).map(({ status }) => status));
+    const hasEnded = pauses === 10;
+    expect([...outcomes]).toEqual([hasEnded ? 'fulfilled' : 'rejected']);
+    // Each looks once whether the file is free; after that only the first one does, and the others wait behind it.
+    expect(tries.mock.calls.length).toBeLessThan(200 + (hasEnded ? 10 + 200 + 2 : 25));
+    blocker.close();
     await store.close();
   });
 

@@ -27,6 +27,8 @@ const TOKENS: TokensToWrite = {
   refreshToken: { token: 'r+/=.V2', expiry: WIRE_TEST_TIME_MS + 100 * DAY_MS },
 };
 
+const OWNER = { sessionHandle: 'handle-1', mark: 0 };
+
 function transportWith(changes: Partial<SessionConfig> = {}): TokenTransport {
   return new TokenTransport(wireConfig(changes), new StoppedClock());
 }
@@ -188,7 +190,7 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   const write =
     (method: TokenTransferMethod, tokens: TokensToWrite = TOKENS) =>
     (transport: TokenTransport, request: SessionRequest): void =>
-      transport.writeTokens(request, method, tokens);
+      transport.writeTokens(request, method, tokens, OWNER);
 
   it('writes a cookie session (T1-T4, T14, T17, S058)', async () => {
     const answer = await answerTo(kind, write('cookie', { ...TOKENS, antiCsrfToken: 'anti' }));
@@ -274,7 +276,7 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
     };
     const act = (transport: TokenTransport, request: SessionRequest): void => {
       transport.clear(request, 'cookie');
-      transport.writeTokens(request, 'header', TOKENS);
+      transport.writeTokens(request, 'header', TOKENS, OWNER);
     };
     const answer = await answerTo(kind, act, names);
     expect(answer.lines('set-cookie').map((line) => line.split(';')[0])).toEqual([
@@ -288,8 +290,8 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   it('lets the second of two sessions in one response win (T33)', async () => {
     const second = { ...TOKENS, accessToken: 'second', frontToken: 'Mg==' };
     const answer = await answerTo(kind, (transport, request) => {
-      transport.writeTokens(request, 'cookie', TOKENS);
-      transport.writeTokens(request, 'cookie', second);
+      transport.writeTokens(request, 'cookie', TOKENS, OWNER);
+      transport.writeTokens(request, 'cookie', second, OWNER);
     });
     expect(answer.lines('set-cookie').map((line) => line.split(';')[0])).toEqual([
       'sAccessToken=second',
@@ -329,7 +331,7 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
 
   it('takes a session back that was created in the same response (T34); its anti-csrf stays exposed (Q25)', async () => {
     const answer = await answerTo(kind, (transport, request) => {
-      transport.writeTokens(request, 'cookie', { ...TOKENS, antiCsrfToken: 'anti' });
+      transport.writeTokens(request, 'cookie', { ...TOKENS, antiCsrfToken: 'anti' }, OWNER);
       transport.clear(request, 'cookie');
     });
     expect(answer.lines('set-cookie').map((line) => line.split(';')[0])).toEqual([
@@ -344,7 +346,7 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   it('gives a cookie session to a client that had a header session (T13)', async () => {
     const answer = await answerTo(kind, (transport, request) => {
       transport.clear(request, 'header');
-      transport.writeTokens(request, 'cookie', { ...TOKENS, antiCsrfToken: 'anti' });
+      transport.writeTokens(request, 'cookie', { ...TOKENS, antiCsrfToken: 'anti' }, OWNER);
     });
     expect(answer.lines('st-access-token')).toEqual(['']);
     expect(answer.lines('set-cookie')).toHaveLength(2);
@@ -354,7 +356,7 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
 
   it('deletes the legacy cookie beside the new tokens (T147)', async () => {
     const answer = await answerTo(kind, (transport, request) => {
-      transport.writeTokens(request, 'cookie', TOKENS);
+      transport.writeTokens(request, 'cookie', TOKENS, OWNER);
       transport.clearLegacyCookie(request);
     });
     expect(answer.lines('set-cookie')).toHaveLength(3);
@@ -387,8 +389,8 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
     const answer = await answerTo(kind, (transport, request) => {
       request.response.setHeader('Set-Cookie', ['sAccessTokenOther=1', 'theme=dark']);
       request.response.setHeader('Access-Control-Expose-Headers', 'customValue, my-front-token-x');
-      transport.writeTokens(request, 'cookie', TOKENS);
-      transport.writeTokens(request, 'cookie', TOKENS);
+      transport.writeTokens(request, 'cookie', TOKENS, OWNER);
+      transport.writeTokens(request, 'cookie', TOKENS, OWNER);
     });
     expect(answer.lines('set-cookie').map((line) => line.split('=')[0])).toEqual([
       'sAccessTokenOther',
@@ -423,7 +425,7 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
   it('writes nothing at all when a token does not fit into a cookie (S062)', async () => {
     const answer = await answerTo(kind, (transport, request) => {
       const tooLong = { ...TOKENS, accessToken: 'x'.repeat(4096) };
-      expect(() => transport.writeTokens(request, 'cookie', tooLong)).toThrow(
+      expect(() => transport.writeTokens(request, 'cookie', tooLong, OWNER)).toThrow(
         /sAccessToken needs 4108 octets/,
       );
     });

@@ -61,6 +61,21 @@ export class AccessTokens {
    * @see docs/protocol/core.md B3, steps 1-4
    */
   async prove(token: string): Promise<AccessTokenProof> {
+    return this.judge(token, () => false);
+  }
+
+  /**
+   * The same, for a caller who gives an expired token nothing but a look at which session it names: one that has outlived its
+   * key, as that of a connection may, counts as proven, too. A Core proves no token here.
+   */
+  async proveOrName(token: string, nowMs: number): Promise<AccessTokenProof> {
+    return this.judge(token, ({ expiryMs }) => expiryMs < nowMs);
+  }
+
+  private async judge(
+    token: string,
+    mayLackKey: (info: AccessTokenInfo) => boolean,
+  ): Promise<AccessTokenProof> {
     const refused = (message: string): AccessTokenProof => ({
       isProven: false,
       message: findHeaderFault(token) ?? message,
@@ -68,8 +83,9 @@ export class AccessTokens {
     const parsed = parseWithoutVerifying(token, NEWEST_VERSION);
     if (parsed === undefined || parsed.version > NEWEST_VERSION) return refused(CLAIM_MISSING);
     const verdict = await this.checkSignature(parsed);
-    if (verdict === 'UNKNOWN_KEY') return refused('Key not found');
     if (verdict === 'WRONG_SIGNATURE') return refused('JWT verification failed');
+    const isNamed = findHeaderFault(token) === undefined && mayLackKey(accessTokenInfo(parsed));
+    if (verdict === 'UNKNOWN_KEY' && !isNamed) return refused('Key not found');
     // The same keys sign the application's own JWTs, which are no access tokens.
     const missing = findMissingClaim(parsed.payload, parsed.version);
     return missing === undefined

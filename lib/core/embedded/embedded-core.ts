@@ -1,6 +1,5 @@
-import { CoreBadInputError, CoreUnavailableError } from '../../errors.js';
-import { shortHandle } from '../../events/printable.js';
-import { applyChange, mergeTopLevel, type JsonObject, type NamesChange } from '../../util/json.js';
+import { CoreBadInputError } from '../../errors.js';
+import { mergeTopLevel, type JsonObject, type NamesChange } from '../../util/json.js';
 import { Repeat, shortenPause } from '../../util/repeat.js';
 import { SingleFlight } from '../../util/single-flight.js';
 import type { UserContext } from '../../util/user-context.js';
@@ -33,23 +32,14 @@ import { GuardedStore } from './guarded-store.js';
 import { LifeCycle } from './life-cycle.js';
 import { newRefreshTokenKey, RefreshTokens } from '../../tokens/refresh-token.js';
 import { Rotation, unauthorised } from './rotation.js';
+import { SessionColumns } from './session-columns.js';
 import { parseSessionHandle } from './session-handle.js';
-import {
-  ACCESS_TOKEN_VERSION,
-  assertNoReservedClaim,
-  SessionIssuer,
-  storedObject,
-} from './session-issuer.js';
-import type { SessionCondition, SessionKey, SessionRow, SessionStore } from '../../stores/session-store.js';
+import { SessionIssuer, storedObject } from './session-issuer.js';
+import type { SessionKey, SessionRow, SessionStore } from '../../stores/session-store.js';
 import { SigningKeys } from './signing-keys.js';
 
-/** In each round one of the writers that merge at once succeeds, so this is the number of writers that can meet. */
-const MAX_MERGE_ATTEMPTS = 1000;
 /** The share by which a pause between two reads of the signing keys is shortened at random. */
 const KEY_RELOAD_JITTER = 0.25;
-
-/** A column of JSON text that writers merge into. */
-type JsonColumn = 'sessionData' | 'accessTokenPayload';
 
 /**
  * The engine of a SuperTokens Core inside this process, with the semantics of CDI 5.4: a refresh writes no row, and the new
@@ -63,6 +53,7 @@ export class EmbeddedCore extends CoreClient {
   private readonly accessTokens: AccessTokens;
   private readonly issuer: SessionIssuer;
   private readonly rotation: Rotation;
+  private readonly columns: SessionColumns;
   private readonly sweeper: ExpirySweeper;
   private readonly lifeCycle: LifeCycle;
   /** Read once in the life of the process, and again only after a failure of the store. */
@@ -95,6 +86,7 @@ export class EmbeddedCore extends CoreClient {
       primaryUserIdOf: async (recipeUserId: string) => this.getPrimaryUserId(recipeUserId),
     };
     this.issuer = new SessionIssuer(parts);
+    this.columns = new SessionColumns(this.store, clock);
     this.rotation = new Rotation({ ...parts, store: this.store, events }, this.issuer);
     this.sweeper = new ExpirySweeper(this.store, this.keys, clock, inMs(config.expirySweepIntervalSec));
     // A key that was removed from the store stops verifying within this interval, and a rotating key has a successor early
@@ -177,13 +169,15 @@ export class EmbeddedCore extends CoreClient {
   }
 
   override async regenerateAccessToken(input: RegenerateInput): Promise<RegenerateResult> {
-    const proof = await this.accessTokens.prove(input.accessToken);
+    const now = this.now();
+    const proof = await this.accessTokens.proveOrName(input.accessToken, now);
     if (!proof.isProven) return unauthorised(proof.message);
     const { info } = proof;
     const key = parseSessionHandle(info.sessionHandle);
     if (key === undefined) return unauthorised('Session does not exist.');
-    assertNoReservedClaim({ ...input.userDataInJWT, ...input.change?.set }, info.version);
-    const now = this.now();
+    const given = { ...input.userDataInJWT, ...input.change?.set };
+    if (!(await this.columns.mayStorePayload(key, given, info.version)))
+      return unauthorised('Session does not exist.');
     const row = await this.rowWithPayload(key, input);
     if (row === undefined) return unauthorised('Session does not exist.');
     const session = await this.issuer.toCoreSession(row);
@@ -197,7 +191,7 @@ export class EmbeddedCore extends CoreClient {
 
   override async getSessionInformation(sessionHandle: string): Promise<CoreSessionInformation | undefined> {
     const key = parseSessionHandle(sessionHandle);
-    const row = key && (await this.findLive(key, this.now()));
+    const row = key && (await this.columns.findLive(key));
     if (row === undefined) return undefined;
     const session = await this.issuer.toCoreSession(row);
     return {
@@ -227,25 +221,25 @@ export class EmbeddedCore extends CoreClient {
 
   override async updateSessionData(sessionHandle: string, data: JsonObject): Promise<boolean> {
     const key = parseSessionHandle(sessionHandle);
-    return key !== undefined && (await this.writeColumn(key, 'sessionData', data)) !== undefined;
+    return key !== undefined && (await this.columns.write(key, 'sessionData', data)) !== undefined;
   }
 
   override async mergeSessionData(sessionHandle: string, update: JsonObject): Promise<boolean> {
     const key = parseSessionHandle(sessionHandle);
     const merge = (stored: JsonObject): JsonObject => mergeTopLevel(stored, update);
-    return key !== undefined && (await this.mergeColumn(key, 'sessionData', merge)) !== undefined;
+    return key !== undefined && (await this.columns.merge(key, 'sessionData', merge)) !== undefined;
   }
 
   override async updateAccessTokenPayload(sessionHandle: string, payload: JsonObject): Promise<boolean> {
-    assertNoReservedClaim(payload, ACCESS_TOKEN_VERSION);
     const key = parseSessionHandle(sessionHandle);
-    return key !== undefined && (await this.writeColumn(key, 'accessTokenPayload', payload)) !== undefined;
+    if (key === undefined || !(await this.columns.mayStorePayload(key, payload))) return false;
+    return (await this.columns.write(key, 'accessTokenPayload', payload)) !== undefined;
   }
 
   override async changeAccessTokenPayload(sessionHandle: string, change: NamesChange): Promise<boolean> {
-    assertNoReservedClaim(change.set, ACCESS_TOKEN_VERSION);
     const key = parseSessionHandle(sessionHandle);
-    return key !== undefined && (await this.changePayload(key, change)) !== undefined;
+    if (key === undefined || !(await this.columns.mayStorePayload(key, change.set))) return false;
+    return (await this.columns.changePayload(key, change)) !== undefined;
   }
 
   /** @returns the row after the change, or undefined when the session is unknown or has expired */
@@ -253,44 +247,9 @@ export class EmbeddedCore extends CoreClient {
     key: SessionKey,
     { userDataInJWT, change }: RegenerateInput,
   ): Promise<SessionRow | undefined> {
-    if (change !== undefined) return this.changePayload(key, change);
-    if (userDataInJWT === undefined) return this.findLive(key, this.now());
-    return this.writeColumn(key, 'accessTokenPayload', userDataInJWT);
-  }
-
-  /** @returns as above */
-  private async changePayload(key: SessionKey, change: NamesChange): Promise<SessionRow | undefined> {
-    return this.mergeColumn(key, 'accessTokenPayload', (stored) => applyChange(stored, change));
-  }
-
-  /** Replaces a column, whatever it holds. @returns as above */
-  private async writeColumn(
-    key: SessionKey,
-    column: JsonColumn,
-    value: JsonObject,
-  ): Promise<SessionRow | undefined> {
-    return this.store.update(key, whileLive(this.now()), { [column]: JSON.stringify(value) });
-  }
-
-  /** Changes a column, and tries again when another writer was faster. @returns as above */
-  private async mergeColumn(
-    key: SessionKey,
-    column: JsonColumn,
-    merge: (stored: JsonObject) => JsonObject,
-  ): Promise<SessionRow | undefined> {
-    for (let attempt = 0; attempt < MAX_MERGE_ATTEMPTS; attempt++) {
-      const now = this.now();
-      const known = await this.findLive(key, now);
-      if (known === undefined) return undefined;
-      const from = known[column];
-      const to = JSON.stringify(merge(storedObject(from)));
-      const row = await this.store.update(key, { ...whileLive(now), [column]: from }, { [column]: to });
-      if (row !== undefined) return row;
-    }
-    const noun = column === 'sessionData' ? 'data' : 'payload';
-    throw new CoreUnavailableError(
-      `The ${noun} of session ${shortHandle(key.sessionHandle)} is written by too many at once`,
-    );
+    if (change !== undefined) return this.columns.changePayload(key, change);
+    if (userDataInJWT === undefined) return this.columns.findLive(key);
+    return this.columns.write(key, 'accessTokenPayload', userDataInJWT);
   }
 
   override async getPrimaryUserId(recipeUserId: string): Promise<string> {
@@ -329,11 +288,6 @@ export class EmbeddedCore extends CoreClient {
     await Promise.all([this.refreshTokens.run(), this.keys.reload()]);
   }
 
-  private async findLive(key: SessionKey, nowMs: number): Promise<SessionRow | undefined> {
-    const row = await this.store.findSession(key);
-    return row !== undefined && row.expiresAtMs > nowMs ? row : undefined;
-  }
-
   private async selectUserSessions({ userId, tenantId, includeLinkedAccounts }: UserSessionsInput) {
     const { accountLinking } = this.config;
     const linked = includeLinkedAccounts ? await accountLinking?.getLinkedRecipeUserIds(userId) : undefined;
@@ -343,9 +297,4 @@ export class EmbeddedCore extends CoreClient {
   private now(): number {
     return this.context.clock.now();
   }
-}
-
-/** The condition that a session has not ended: like a Core, the engine neither shows nor changes one in its last millisecond. */
-function whileLive(nowMs: number): SessionCondition {
-  return { minExpiresAtMs: nowMs + 1 };
 }

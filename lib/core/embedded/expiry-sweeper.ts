@@ -66,6 +66,7 @@ export class ExpirySweeper {
 
   private async run(stopping: AbortSignal): Promise<void> {
     try {
+      if (!this.keys.doubts.mayDelete) return;
       let mayHaveMore: boolean;
       do {
         const beganMs = performance.now();

@@ -62,7 +62,7 @@ export type VerifyDecision =
   | 'KEEP_TOKEN'
   /** First use of a refreshed token: make its refresh token current, then replace the access token. */
   | 'PROMOTE'
-  /** Its refresh token is current, or the stored payload differs: replace the access token, and write no row. */
+  /** Its refresh token is current, or the stored payload differs: replace the access token until its own end, and write no row. */
   | 'REPLACE_TOKEN';
 
 /**

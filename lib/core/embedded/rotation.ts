@@ -23,6 +23,7 @@ import {
   protectedField,
   sessionFromToken,
   storedObject,
+  type ParentToken,
   type SessionIssuer,
   type SessionIssuerParts,
 } from './session-issuer.js';
@@ -51,8 +52,7 @@ export interface RotationParts extends SessionIssuerParts {
 interface Refresh {
   readonly key: SessionKey;
   readonly presented: PresentedRefreshToken;
-  /** First hash of the presented token. */
-  readonly presentedHash1: string;
+  readonly parent: ParentToken;
   readonly sealer: RefreshTokens;
   readonly enableAntiCsrf: boolean;
   readonly useStaticKey: boolean;
@@ -126,7 +126,7 @@ export class Rotation {
     return this.exchange({
       key,
       presented: { hash2: refreshTokenHash1(presentedHash1), parentRefreshTokenHash1 },
-      presentedHash1,
+      parent: { hash1: presentedHash1, hasAntiCsrfToken: content.antiCsrfToken !== undefined },
       sealer,
       enableAntiCsrf: input.enableAntiCsrf,
       useStaticKey: !input.useDynamicSigningKey,
@@ -154,13 +154,13 @@ export class Rotation {
   }
 
   private async issueChild(
-    { key, presentedHash1, sealer, enableAntiCsrf, useStaticKey, userContext }: Refresh,
+    { key, parent, sealer, enableAntiCsrf, useStaticKey, userContext }: Refresh,
     row: SessionRow,
     decision: 'ISSUE_CHILD' | 'REPEAT_CHILD',
   ): Promise<RefreshSessionResult> {
     const reserved = findReservedClaim(storedObject(row.accessTokenPayload), ACCESS_TOKEN_VERSION);
     if (reserved !== undefined) return unauthorised(protectedField(reserved));
-    const child = await this.issuer.createChild(row, presentedHash1, enableAntiCsrf, sealer);
+    const child = await this.issuer.createChild(row, parent, enableAntiCsrf, sealer);
     // Within the grace period only the successor that is current may be issued again.
     if (decision === 'REPEAT_CHILD' && refreshTokenHash2(child.token) !== row.refreshTokenHash2) {
       return this.theftResult(row);
@@ -195,8 +195,11 @@ export class Rotation {
     const session = await this.issuer.toCoreSession(row);
     const validityMs = inMs(this.parts.config.accessTokenValiditySec);
     const expiryMs = accessTokenExpiryMs(session.userDataInJWT, this.now(), validityMs);
+    // Only a promotion gives new time, and a refresh leads to one at most. Otherwise the holder of a copied access token could
+    // exchange it for another one, without a refresh, for as long as the session lives.
+    const latestMs = promoted ? row.expiresAtMs : Math.min(info.expiryMs, row.expiresAtMs);
     const accessToken = await this.issuer.reissue(info, row, session, {
-      expiryMs: Math.min(expiryMs, row.expiresAtMs), // a changed payload is no refresh, so the session's end stays
+      expiryMs: Math.min(expiryMs, latestMs),
       parentRefreshTokenHash1: undefined,
     });
     return { status: 'OK', session, accessToken };

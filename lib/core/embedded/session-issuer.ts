@@ -27,6 +27,13 @@ export interface SessionIssuerParts {
   primaryUserIdOf(recipeUserId: string): Promise<string>;
 }
 
+/** A refresh token that is exchanged. */
+export interface ParentToken {
+  /** First hash of the token. */
+  readonly hash1: string;
+  readonly hasAntiCsrfToken: boolean;
+}
+
 /**
  * Makes rows and tokens. It writes no row, so a session exists only once its row is stored.
  *
@@ -64,21 +71,24 @@ export class SessionIssuer {
     return { row, tokens: await this.createTokenPair(row, token, content) };
   }
 
-  /** Makes the one successor of the refresh token with that hash. */
-  async createChild(
-    row: SessionRow,
-    parentRefreshTokenHash1: string,
-    enableAntiCsrf: boolean,
-    sealer: RefreshTokens,
-  ) {
+  /**
+   * Makes the one successor of a refresh token. Its content follows from its parent alone, so that instances which differ in
+   * `antiCsrf` make the same one: an anti-CSRF token is sealed in it if one is sealed in its parent. The client is told that
+   * one everywhere, because the next instance may ask for it.
+   */
+  async createChild(row: SessionRow, parent: ParentToken, enableAntiCsrf: boolean, sealer: RefreshTokens) {
+    const antiCsrfToken = sealer.successorAntiCsrfToken(parent.hash1);
     const content = {
       sessionHandle: row.sessionHandle,
       tenantId: row.tenantId,
       userId: row.userId,
-      parentRefreshTokenHash1,
-      antiCsrfToken: enableAntiCsrf ? sealer.successorAntiCsrfToken(parentRefreshTokenHash1) : undefined,
+      parentRefreshTokenHash1: parent.hash1,
     };
-    return { content, token: await sealer.issueSuccessor(content) };
+    const sealed = parent.hasAntiCsrfToken ? antiCsrfToken : undefined;
+    return {
+      content: { ...content, antiCsrfToken: enableAntiCsrf ? antiCsrfToken : sealed },
+      token: await sealer.issueSuccessor({ ...content, antiCsrfToken: sealed }),
+    };
   }
 
   /** Makes the access token of a row, and returns it with the refresh token that is made already. */

@@ -6,6 +6,7 @@ import type { MaybePromise } from '../../util/maybe-promise.js';
 import { withTimeout } from '../../util/with-timeout.js';
 import type { PublicJwk, VerificationKeys } from '../../util/verification-keys.js';
 import type { KeyRotations } from '../key-rotations.js';
+import { ClockDoubts } from './clock-doubts.js';
 import {
   parseKeyPair,
   newStoredKeyPair,
@@ -69,6 +70,8 @@ export class SigningKeys implements VerificationKeys {
    */
   private readonly publicationMs: number;
   private lastReloadMs = Number.NEGATIVE_INFINITY;
+  /** What this process has noted about its clock. */
+  readonly doubts: ClockDoubts;
   private removals = 0;
 
   /** @param rotations notes the keys after each read */
@@ -80,10 +83,11 @@ export class SigningKeys implements VerificationKeys {
   ) {
     this.algorithms = { dynamic: new Set([options.algorithm]), static: new Set() };
     this.publicationMs = Math.max(OVERLAP_MS, options.reloadIntervalMs);
+    this.doubts = new ClockDoubts(clock);
   }
 
   get generation(): number {
-    this.dropExpired();
+    this.dropUntimely();
     return this.removals;
   }
 
@@ -154,13 +158,13 @@ export class SigningKeys implements VerificationKeys {
 
   /** Returns the set at hand; reads it again first when a successor of the newest rotating key is due. */
   private async current(): Promise<KeySet> {
-    this.dropExpired();
+    this.dropUntimely();
     return this.loaded === undefined || this.isSuccessorDue(this.loaded) ? this.reload() : this.loaded;
   }
 
   /** Returns the set at hand at once; a successor that is due is made in the background. */
   private atHand(): KeySet | undefined {
-    this.dropExpired();
+    this.dropUntimely();
     if (this.loaded !== undefined && this.isSuccessorDue(this.loaded) && !this.isCoolingDown()) {
       // After a failure a later use tries again; until then the known keys verify their signatures.
       this.reloadOnDemand().catch(() => undefined);
@@ -170,7 +174,7 @@ export class SigningKeys implements VerificationKeys {
 
   /** Returns the set with the keys that other instances added; the set at hand when the store fails. */
   private async newestKnown(): Promise<KeySet> {
-    this.dropExpired();
+    this.dropUntimely();
     const { loaded } = this;
     if (loaded === undefined) return this.reload();
     return this.isCoolingDown() ? loaded : this.reloadOnDemand().catch(() => loaded);
@@ -185,8 +189,9 @@ export class SigningKeys implements VerificationKeys {
     const isWanted = algorithm === own || algorithm === 'RS256';
     const [newest] = ofAlgorithm(algorithm, keys.dynamic);
     if (newest === undefined && !isWanted) return Number.POSITIVE_INFINITY;
-    const endMs = newest === undefined ? 0 : newest.createdAtMs + updateIntervalMs;
-    const untilSuccessorMs = endMs - this.publicationMs - this.clock.now();
+    const now = this.clock.now();
+    const endMs = newest === undefined ? 0 : Math.min(newest.createdAtMs, now) + updateIntervalMs;
+    const untilSuccessorMs = endMs - this.publicationMs - now;
     // An instance that signs with another algorithm makes that key's successor in time. Without one there is no successor,
     // and an instance that starts later makes a key that signs at once.
     const isAtHand = untilSuccessorMs > 0 || algorithm === own;
@@ -268,12 +273,9 @@ export class SigningKeys implements VerificationKeys {
   }
 
   private async loadDynamic(leadMs: number): Promise<StoredKey[]> {
-    const read = async (): Promise<StoredDynamicKey[]> =>
-      (await this.store.findDynamicKeys(this.oldestPublishedMs())).filter(({ algorithm = 'RS256' }) =>
-        isKnown(algorithm),
-      );
     const stillSigning = this.stillSigningMs(leadMs);
-    let keys = await read();
+    let { keys, newestMs } = await this.readDynamic();
+    if (this.loaded === undefined) await this.doubts.noteGap(this.store, keys, this.stillSigningMs(0));
     for (const algorithm of this.algorithms.dynamic) {
       const isMissing = (): boolean =>
         !keys.some((key) => (key.algorithm ?? 'RS256') === algorithm && key.createdAtMs >= stillSigning);
@@ -281,11 +283,24 @@ export class SigningKeys implements VerificationKeys {
         // The time of creation is the key's name: if another key has it, the next millisecond is tried.
         const createdAtMs = this.clock.now() + later;
         const key = { createdAtMs, value: await newStoredKeyPair(algorithm), ...namedUnlessRsa(algorithm) };
-        await this.store.addDynamicKey(key, stillSigning);
-        keys = await read();
+        // A key of the future must not keep the store from adding one of today.
+        const isBlocked = newestMs > this.doubts.latestMs();
+        await this.store.addDynamicKey(key, isBlocked ? newestMs + 1 : stillSigning);
+        ({ keys, newestMs } = await this.readDynamic());
       }
     }
     return keys.map((key) => ({ ...key, kid: `d-${key.createdAtMs}` }));
+  }
+
+  /** Reads the rotating keys that count now, and the time of the newest one of all. */
+  private async readDynamic(): Promise<{ keys: StoredDynamicKey[]; newestMs: number }> {
+    const stored = await this.store.findDynamicKeys(this.oldestPublishedMs());
+    const newestMs = Math.max(...stored.map(({ createdAtMs }) => createdAtMs));
+    this.doubts.noteNewest(newestMs);
+    const keys = stored.filter(
+      ({ createdAtMs, algorithm = 'RS256' }) => createdAtMs <= this.doubts.latestMs() && isKnown(algorithm),
+    );
+    return { keys, newestMs };
   }
 
   private async loadStatic(): Promise<StoredKey[]> {
@@ -328,12 +343,13 @@ export class SigningKeys implements VerificationKeys {
     return this.clock.now() - this.options.updateIntervalMs - 2 * this.options.accessTokenValidityMs;
   }
 
-  private dropExpired(): void {
+  private dropUntimely(): void {
     const { loaded } = this;
     if (loaded === undefined) return;
-    const oldest = this.oldestPublishedMs();
-    if (loaded.dynamic.every((key) => key.createdAtMs >= oldest)) return;
-    this.loaded = { ...loaded, dynamic: loaded.dynamic.filter((key) => key.createdAtMs >= oldest) };
+    const [oldest, latest] = [this.oldestPublishedMs(), this.doubts.latestMs()];
+    const counts = ({ createdAtMs }: KeyPair): boolean => createdAtMs >= oldest && createdAtMs <= latest;
+    if (loaded.dynamic.every(counts)) return;
+    this.loaded = { ...loaded, dynamic: loaded.dynamic.filter(counts) };
     this.removals++;
   }
 

@@ -1,4 +1,5 @@
 import { CoreBadInputError, CoreResponseError, CoreUnavailableError, type CoreError } from '../../errors.js';
+import { withPlainCause } from '../../util/plain-error.js';
 import type { CdiRequest } from './cdi-requests.js';
 import type { CoreHost } from './host-pool.js';
 import type { HttpResponse } from './http-transport.js';
@@ -123,7 +124,7 @@ export class CoreAttemptError extends Error {
     readonly reason: string,
     options?: ErrorOptions,
   ) {
-    super(`${attempt.method} ${attempt.path} at ${attempt.host}: ${reason}`, options);
+    super(`${attempt.method} ${attempt.path} at ${attempt.host}: ${reason}`, withPlainCause(options));
     this.name = new.target.name;
     this.method = attempt.method;
     this.host = attempt.host;

@@ -176,6 +176,40 @@ describe('regenerating an access token', () => {
     expect(await row()).toMatchObject({ accessTokenPayload: '{"n":0}' });
   });
 
+  it('stores the payload of a session whose expired token has outlived its key, and gives no token', async () => {
+    const { core, clock, created, handle, regenerate, row } = await withSession();
+    const { accessToken } = created;
+    clock.advanceSeconds(8 * 24 * 3600);
+    const change = { sessionHandle: handle, set: { b: 2 }, remove: [] };
+    expect(await regenerate({ n: 1 })).toEqual({
+      status: 'OK',
+      session: { ...created.session, userDataInJWT: { n: 1 } },
+    });
+    expect(
+      await core.regenerateAccessToken({ accessToken: accessToken.token, userDataInJWT: undefined, change }),
+    ).not.toHaveProperty('accessToken');
+    expect(await row()).toMatchObject({ accessTokenPayload: '{"n":1,"b":2}' });
+    expect(await verify(core, accessToken.token)).toMatchObject({ status: 'TRY_REFRESH_TOKEN' });
+    await core.revokeSessions([handle]);
+    expect(await regenerate({ n: 2 })).toEqual(NO_SESSION);
+  });
+
+  it('believes no token of an unknown key that says it is in time (S001)', async () => {
+    const { handle, regenerate, row } = await withSession();
+    const header = { ...V5_HEADER, kid: 'd-1' };
+    const claims = { ...V5_CLAIMS, sessionHandle: handle };
+    expect(await regenerate({ n: 1 }, jwt(header, claims))).toMatchObject({ status: 'UNAUTHORISED' });
+    expect(await row()).toMatchObject({ accessTokenPayload: '{"n":0}' });
+  });
+
+  it('is unauthorised for a session that has ended, whatever the payload is', async () => {
+    const { core, handle, regenerate } = await withSession();
+    await core.revokeSessions([handle]);
+    expect(await regenerate({ sub: 'x' })).toEqual(NO_SESSION);
+    expect(await core.updateAccessTokenPayload(handle, { sub: 'x' })).toBe(false);
+    expect(await core.changeAccessTokenPayload(handle, { set: { sub: 'x' }, remove: [] })).toBe(false);
+  });
+
   it('is unauthorised for a token whose handle can be none', async () => {
     const { regenerate } = await withSession();
     const token = jwt(V5_HEADER, { ...V5_CLAIMS, sessionHandle: '__' });

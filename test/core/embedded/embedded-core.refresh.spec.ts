@@ -226,13 +226,42 @@ describe('the anti-CSRF check of a refresh', () => {
     expect(next.antiCsrfToken).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it('gives none when the application uses it no more; the old token still asks for its own (C82)', async () => {
-    const { core, token } = await withAntiCsrf();
+  it('gives the one that is sealed in the successor also where the application uses it no more (C82)', async () => {
+    const { core, token, antiCsrfToken } = await withAntiCsrf();
     const next = await refreshed(core, token);
-    expect(next.antiCsrfToken).toBeUndefined();
-    expect(decoded(next.accessToken.token).payload['antiCsrfToken']).toBeNull();
+    const asked = await refreshed(core, token, { enableAntiCsrf: true, antiCsrfToken });
+    expect(next).toMatchObject({ antiCsrfToken: asked.antiCsrfToken, refreshToken: asked.refreshToken });
+    expect(decoded(next.accessToken.token).payload['antiCsrfToken']).toBe(next.antiCsrfToken);
     expect(await refresh(core, token, { enableAntiCsrf: true })).toMatchObject({ status: 'UNAUTHORISED' });
   });
+
+  it.each([true, false])(
+    'makes one successor for all instances of a rolling deployment, whose clients go to and fro (began with it: %s, S024)',
+    async (began) => {
+      const { core, store } = await makeEmbeddedCore();
+      const instances = [
+        { core, enableAntiCsrf: true },
+        { core: embeddedCoreOn(store).core, enableAntiCsrf: false },
+      ];
+      const first = await create(core, { enableAntiCsrf: began });
+      let refreshToken = first.refreshToken.token;
+      let { antiCsrfToken } = first; // what the client was told last
+      for (let step = 0; step < 6; step++) {
+        const given = [];
+        for (const { core: instance, enableAntiCsrf } of instances) {
+          given.push(await refreshed(instance, refreshToken, { enableAntiCsrf, antiCsrfToken }));
+        }
+        expect(new Set(given.map((tokens) => tokens.refreshToken.token)).size).toBe(1);
+        for (const { accessToken } of given) {
+          expect(await verify(core, accessToken.token)).toMatchObject({ status: 'OK' });
+        }
+        const taken = given[step % 2]; // the answer of either instance reaches the client
+        refreshToken = taken?.refreshToken.token ?? '';
+        antiCsrfToken = taken?.antiCsrfToken ?? antiCsrfToken;
+        expect(given[1]?.antiCsrfToken).toBe(began ? given[0]?.antiCsrfToken : undefined);
+      }
+    },
+  );
 
   it('does not happen when the application does not use it (C83)', async () => {
     const { core, token } = await withAntiCsrf();

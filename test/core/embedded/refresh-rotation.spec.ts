@@ -10,12 +10,13 @@ import {
   type RotationState,
   type VerifyDecision,
 } from '../../../lib/core/embedded/refresh-rotation.js';
-import { refreshTokenHash1, refreshTokenHash2 } from '../../../lib/tokens/refresh-token.js';
+import { refreshTokenHash1, refreshTokenHash2, RefreshTokens } from '../../../lib/tokens/refresh-token.js';
+import { jwt, V5_HEADER } from '../../fixtures/made-tokens.js';
 import type { SessionRow } from '../../../lib/stores/session-store.js';
 
 type Current = 'X' | 'Y' | 'G' | 'none';
 
-/** X has the children Y and Z (asked for with and without anti-CSRF), Y has the child G. A_… is issued together with …, A_y' replaces A_y. */
+/** X has the children Y and Z (which a SuperTokens Core on the same tables has made), Y has the child G. A_… is issued together with …, A_y' replaces A_y. */
 class Line {
   readonly refreshTokens = new Map<string, string>();
   readonly accessTokens = new Map<string, string>();
@@ -67,7 +68,18 @@ class Line {
     this.sessionHandle = x.session.handle;
     this.keep('X', x);
     this.keep('Y', await refreshed(core, x.refreshToken.token));
-    this.keep('Z', await refreshed(core, x.refreshToken.token, { enableAntiCsrf: true }));
+    await this.makeOtherChild();
+  }
+
+  /** A Core makes another child at each refresh. */
+  private async makeOtherChild(): Promise<void> {
+    const sealer = new RefreshTokens(await this.engine.store.getOrSetRefreshTokenKey(''));
+    const y = await sealer.open(this.refreshTokens.get('Y') ?? '');
+    if (y === undefined) throw new Error('Y cannot be opened');
+    const z = await sealer.issue(y);
+    const { payload } = decoded(this.accessTokens.get('A_y') ?? '');
+    this.refreshTokens.set('Z', z);
+    this.accessTokens.set('A_z', jwt(V5_HEADER, { ...payload, refreshTokenHash1: refreshTokenHash1(z) }));
   }
 
   private async use(name: 'Y' | 'G'): Promise<void> {
@@ -343,11 +355,19 @@ describe('the grace period of a retired refresh token', () => {
     expect(line.describe(await line.run('refresh Z'))).toBe('TOKEN_THEFT_DETECTED');
   });
 
-  it('hands out no other successor than the one in use: asked for with other anti-CSRF it is a theft, and writes nothing', async () => {
+  it('hands out the successor in use whatever the application thinks of anti-CSRF by now (S024)', async () => {
     const line = await Line.startingAt('Y', GRACE);
-    const before = await line.row();
     const answer = await refresh(line.engine.core, line.refreshTokens.get('X') ?? '', {
       enableAntiCsrf: true,
+    });
+    expect(line.describe(answer)).toBe('OK, child Y');
+  });
+
+  it('hands out no other successor than the one in use: of a child that a Core has made it is a theft, and writes nothing', async () => {
+    const line = await Line.startingAt('X', GRACE);
+    await line.run('verify A_z');
+    const before = await line.row();
+    const answer = await refresh(line.engine.core, line.refreshTokens.get('X') ?? '', {
       useDynamicSigningKey: false,
     });
     expect(answer.status).toBe('TOKEN_THEFT_DETECTED');

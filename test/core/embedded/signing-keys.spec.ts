@@ -1,17 +1,19 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { FOREIGN_TEST_KEY } from '../../fixtures/signing-keys.js';
-import { create, decoded, refreshed, verify } from '../../support/core-calls.js';
+import { create, decoded, refresh, refreshed, verify } from '../../support/core-calls.js';
 import {
   DYNAMIC_TEST_KEY_CREATED_AT_MS,
   DYNAMIC_TEST_KID,
   embeddedCoreOn,
   makeEmbeddedCore,
+  rowOf,
   seededMemoryStore,
   STATIC_TEST_KID,
   TEST_START_MS,
   type TestCore,
 } from '../../support/embedded.js';
+import type { EmbeddedCoreOptions } from '../../../lib/core/embedded/embedded-core-config.js';
 import { jwt, rs256, V5_CLAIMS, V5_HEADER } from '../../fixtures/made-tokens.js';
 import { TestClock } from '../../../lib/testing/test-clock.js';
 import { newStoredKeyPair } from '../../../lib/tokens/key-pairs.js';
@@ -21,6 +23,8 @@ import { MemoryStore } from '../../../lib/stores/memory.store.js';
 const EC_KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   .publicKey.export({ format: 'der', type: 'spki' })
   .toString('base64');
+type EngineOptions = Omit<EmbeddedCoreOptions, 'store'>;
+
 const HOUR_MS = 3_600_000;
 const kidOf = (token: string): unknown => decoded(token).header['kid'];
 const kidsOf = async ({ core }: Pick<TestCore, 'core'>): Promise<string[]> =>
@@ -502,5 +506,98 @@ describe('a store that is asked for keys', () => {
     clock.advanceSeconds(1);
     expect((await core.getJwks()).keys.map(({ kid }) => kid)).toEqual([DYNAMIC_TEST_KID, STATIC_TEST_KID]);
     await expect(create(core)).rejects.toMatchObject({ name: 'CoreUnavailableError' });
+  });
+});
+
+describe('a clock that was wrong', () => {
+  const DAY_MS = 24 * HOUR_MS;
+
+  /** An instance that works on a store for a minute, with a clock that is so much ahead. */
+  async function visit(store: MemoryStore, aheadMs: number, options: EngineOptions = {}): Promise<TestCore> {
+    const wrong = embeddedCoreOn(store, options, new TestClock(TEST_START_MS + aheadMs));
+    await wrong.core.start();
+    await create(wrong.core);
+    await wrong.core.sweepExpired();
+    await wrong.core.close();
+    return wrong;
+  }
+
+  it.each<[what: string, aheadMs: number, options: EngineOptions]>([
+    ['400 days ahead', 400 * DAY_MS, {}],
+    ['8 days ahead', 8 * DAY_MS, {}],
+    ['400 days behind', -400 * DAY_MS, {}],
+    ['400 days ahead, with ES256', 400 * DAY_MS, { signingAlgorithm: 'ES256' }],
+  ])(
+    '%s does not stop the rotation, and makes no JWKS valid for longer (S015)',
+    async (_, aheadMs, options) => {
+      const store = await seededMemoryStore();
+      const right = embeddedCoreOn(store, options);
+      const { session, accessToken, refreshToken } = await create(right.core);
+      const wrong = await visit(store, aheadMs, options);
+      await right.core.reloadSigningKeys();
+      expect(await verify(right.core, accessToken.token, { checkDatabase: true })).toMatchObject({
+        status: 'OK',
+      });
+      const other = embeddedCoreOn(store, options, right.clock);
+      wrong.clock.set(TEST_START_MS); // its clock was put right, and it goes on with the keys that it knows
+      const kids = new Set<unknown>();
+      let token = refreshToken.token;
+      for (let day = 0; day < 30; day++) {
+        right.clock.advance(DAY_MS);
+        wrong.clock.advance(DAY_MS);
+        for (const { core } of [right, other]) {
+          const next = await refreshed(core, token);
+          token = next.refreshToken.token;
+          kids.add(kidOf(next.accessToken.token));
+          expect(await verify(right.core, next.accessToken.token)).toMatchObject({ status: 'OK' });
+        }
+        const { keys, validityInSeconds } = await right.core.getJwks();
+        expect(validityInSeconds).toBeLessThanOrEqual(7 * 24 * 3600);
+        const madeAtMs = keys
+          .filter(({ kid }) => kid.startsWith('d-'))
+          .map(({ kid }) => Number(kid.slice(2)));
+        expect(Math.max(...madeAtMs)).toBeLessThanOrEqual(right.clock.now() + 2 * HOUR_MS);
+      }
+      expect(kids.size).toBeGreaterThanOrEqual(4);
+      expect(await right.core.getSessionInformation(session.handle)).toBeDefined();
+    },
+  );
+
+  it('of the first instance of all stops nothing either: the next one makes a key of its own (S015, S016)', async () => {
+    const store = new MemoryStore();
+    const wrong = await visit(store, 400 * DAY_MS);
+    const [one, two] = [embeddedCoreOn(store), embeddedCoreOn(store)];
+    await Promise.all([one.core.start(), two.core.start()]);
+    expect(await mintedKid(one)).toBe(`d-${TEST_START_MS}`);
+    expect(await mintedKid(two)).toBe(`d-${TEST_START_MS}`);
+    wrong.clock.set(TEST_START_MS + 1000);
+    await wrong.core.start();
+    expect(await mintedKid(wrong)).toBe(`d-${TEST_START_MS}`);
+    await Promise.all([one, two, wrong].map(({ core }) => core.close()));
+  });
+
+  it('tokens of that time are refreshed, not believed until then', async () => {
+    const store = await seededMemoryStore();
+    const wrong = embeddedCoreOn(store, {}, new TestClock(TEST_START_MS + 400 * DAY_MS));
+    const { accessToken, refreshToken } = await create(wrong.core);
+    const { core } = embeddedCoreOn(store);
+    expect(await verify(core, accessToken.token)).toMatchObject({ status: 'TRY_REFRESH_TOKEN' });
+    expect(await refresh(core, refreshToken.token)).toMatchObject({ status: 'OK' });
+  });
+
+  it('deletes nothing while all keys but its own are old: in the first day of the process (S057)', async () => {
+    const store = await seededMemoryStore();
+    const { session } = await create(embeddedCoreOn(store).core);
+    const returned = embeddedCoreOn(store, {}, new TestClock(TEST_START_MS + 200 * DAY_MS));
+    await returned.core.start();
+    await returned.core.sweepExpired();
+    expect(await rowOf(store, session.handle)).toBeDefined();
+    expect((await store.findDynamicKeys(0)).map(({ createdAtMs }) => createdAtMs)).toContain(
+      DYNAMIC_TEST_KEY_CREATED_AT_MS,
+    );
+    returned.clock.advance(DAY_MS);
+    await returned.core.sweepExpired();
+    expect(store.size).toBe(0);
+    await returned.core.close();
   });
 });

@@ -422,6 +422,23 @@ describe.each(LIVE)('the messages of a WebSocket: $platform on $adapter', ({ pla
     expect(client.front.up).toMatchObject({ name: 'Ada' });
   });
 
+  it('are refused when the token that the connection was opened with has expired, though its first use has made a longer one (S041)', async () => {
+    const { signedIn, connect, clock, sessions } = await LiveApplication.via({ platform, adapter }).start();
+    const client = await signedIn('header', 'ada');
+    await client.refresh();
+    clock.advanceSeconds(1800);
+    const live = await connect(bearer(client));
+    expect(await live.ask('whoami')).toBe('ada');
+    const [handle = ''] = await sessions.getAllSessionHandlesForUser({ userId: 'ada' });
+    await sessions.mergeIntoAccessTokenPayload(handle, { n: 1 });
+    expect(await live.ask('checked')).toBe('ada');
+    clock.advanceSeconds(1801);
+    expect(await live.ask('whoami')).toEqual(refusal('TRY_REFRESH_TOKEN', 'try refresh token', 'whoami'));
+    await client.refresh();
+    expect(await live.ask('renew', client.accessToken)).toBe('ada');
+    expect(await live.ask('whoami')).toBe('ada');
+  });
+
   it('are refused when the access token has expired, until the client sends a new one (S082)', async () => {
     const { signedIn, connect, clock } = await LiveApplication.via({ platform, adapter }).start();
     const client = await signedIn('header', 'ada');

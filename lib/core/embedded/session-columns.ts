@@ -1,0 +1,79 @@
+import { CoreUnavailableError } from '../../errors.js';
+import { shortHandle } from '../../events/printable.js';
+import type { SessionCondition, SessionKey, SessionRow, SessionStore } from '../../stores/session-store.js';
+import { findReservedClaim } from '../../tokens/access-token-claims.js';
+import type { Clock } from '../../util/clock.js';
+import { applyChange, type JsonObject, type NamesChange } from '../../util/json.js';
+import { ACCESS_TOKEN_VERSION, assertNoReservedClaim, storedObject } from './session-issuer.js';
+
+/** In each round one of the writers that merge at once succeeds, so this is the number of writers that can meet. */
+const MAX_MERGE_ATTEMPTS = 1000;
+
+/** A column of JSON text that writers merge into. */
+type JsonColumn = 'sessionData' | 'accessTokenPayload';
+
+/** Reads and changes the data and the payload of live sessions. */
+export class SessionColumns {
+  constructor(
+    private readonly store: SessionStore,
+    private readonly clock: Clock,
+  ) {}
+
+  async findLive(key: SessionKey): Promise<SessionRow | undefined> {
+    const row = await this.store.findSession(key);
+    return row !== undefined && row.expiresAtMs > this.clock.now() ? row : undefined;
+  }
+
+  /**
+   * Returns whether the session may be there; it is looked up only to refuse a payload, because a session that has ended is the
+   * reason that comes first.
+   *
+   * @throws {CoreBadInputError} it is there, and the payload has a reserved claim
+   */
+  async mayStorePayload(
+    key: SessionKey,
+    payload: JsonObject,
+    version: number = ACCESS_TOKEN_VERSION,
+  ): Promise<boolean> {
+    if (findReservedClaim(payload, version) === undefined) return true;
+    if ((await this.findLive(key)) === undefined) return false;
+    assertNoReservedClaim(payload, version);
+    return true;
+  }
+
+  /** @returns the row after the change, or undefined when the session is unknown or has expired */
+  async changePayload(key: SessionKey, change: NamesChange): Promise<SessionRow | undefined> {
+    return this.merge(key, 'accessTokenPayload', (stored) => applyChange(stored, change));
+  }
+
+  /** Replaces a column, whatever it holds. @returns as above */
+  async write(key: SessionKey, column: JsonColumn, value: JsonObject): Promise<SessionRow | undefined> {
+    return this.store.update(key, whileLive(this.clock.now()), { [column]: JSON.stringify(value) });
+  }
+
+  /** Changes a column, and tries again when another writer was faster. @returns as above */
+  async merge(
+    key: SessionKey,
+    column: JsonColumn,
+    merge: (stored: JsonObject) => JsonObject,
+  ): Promise<SessionRow | undefined> {
+    for (let attempt = 0; attempt < MAX_MERGE_ATTEMPTS; attempt++) {
+      const now = this.clock.now();
+      const known = await this.findLive(key);
+      if (known === undefined) return undefined;
+      const from = known[column];
+      const to = JSON.stringify(merge(storedObject(from)));
+      const row = await this.store.update(key, { ...whileLive(now), [column]: from }, { [column]: to });
+      if (row !== undefined) return row;
+    }
+    const noun = column === 'sessionData' ? 'data' : 'payload';
+    throw new CoreUnavailableError(
+      `The ${noun} of session ${shortHandle(key.sessionHandle)} is written by too many at once`,
+    );
+  }
+}
+
+/** The condition that a session has not ended: like a Core, the engine neither shows nor changes one in its last millisecond. */
+function whileLive(nowMs: number): SessionCondition {
+  return { minExpiresAtMs: nowMs + 1 };
+}

@@ -1,0 +1,326 @@
+import type { SessionClaimValidator } from '../claims/claim-validator.js';
+import type { SessionClaim } from '../claims/session-claim.js';
+import { isRequest, isResponse } from '../http/create-exchange.js';
+import { inputObject, optionsObject, plainObject } from '../options/call-arguments.js';
+import { hasMethod, objectWith, oneOf, text, trueOrFalse } from '../options/option-checks.js';
+import { isOptionsObject, option, required, type Check } from '../options/option-table.js';
+import type { VerifySessionOptions } from './recipe.interface.js';
+
+/** Longest user id of a core: what is longer belongs to no session. */
+const MAX_USER_ID_LENGTH = 128;
+/** The handle of each kind of core. Tokens have dots, or begin as the base64 text of JSON does. */
+const SESSION_HANDLE = /^(?!eyJ)[^\s.=+/%]{1,255}$/;
+
+const anyText = text((given) => given);
+
+const userId: Check<string> = (value) => {
+  if (typeof value !== 'string' || value === '' || value.length > MAX_USER_ID_LENGTH) {
+    throw new Error(`the id of a user is expected, a string of 1 to ${MAX_USER_ID_LENGTH} characters`);
+  }
+  return value;
+};
+
+/** The core says which ids it stores, and refuses the others. */
+const storedId: Check<string> = (value) => {
+  if (typeof value !== 'string') throw new Error('the id is expected, a string');
+  return value;
+};
+
+const tenantId: Check<string> = (value) => {
+  if (typeof value !== 'string' || value === '') throw new Error('the id of a tenant is expected, a string');
+  return value;
+};
+
+const sessionHandle: Check<string> = (value) => {
+  if (typeof value !== 'string' || !SESSION_HANDLE.test(value)) {
+    throw new Error('the handle of a session is expected, as getHandle() returns it, and no token');
+  }
+  return value;
+};
+
+const sessionHandles: Check<readonly string[]> = (value) => {
+  const isList = Array.isArray(value) && Array.from(value).every(isSessionHandle); // Array.from fills holes
+  if (!isList) throw new Error('an array of session handles is expected, and no tokens');
+  return value as string[];
+};
+
+function isSessionHandle(value: unknown): boolean {
+  return typeof value === 'string' && SESSION_HANDLE.test(value);
+}
+
+const seconds: Check<number> = (value) => {
+  if (typeof value !== 'number' || !Number.isFinite(value))
+    throw new Error('a number of seconds is expected');
+  return value;
+};
+
+const timeMs: Check<number> = (value) => {
+  if (typeof value !== 'number') throw new Error('milliseconds since the epoch are expected');
+  return value;
+};
+
+const claim = objectWith<SessionClaim<unknown>>(
+  ['fetchValue', 'addToPayload_internal', 'removeFromPayloadByMerge_internal', 'getValueFromPayload'],
+  'a claim (UserRoleClaim for example, and no validator)',
+);
+
+const claimValue: Check<unknown> = (value) => {
+  const isLost =
+    ['function', 'symbol', 'bigint'].includes(typeof value) ||
+    (typeof value === 'number' && !Number.isFinite(value)) ||
+    value instanceof Promise;
+  if (isLost) throw new Error('a value that JSON can hold is expected');
+  return value;
+};
+
+const claimValidators: Check<readonly SessionClaimValidator[]> = (value) => {
+  const isList = Array.isArray(value) && Array.from(value).every((each) => hasMethod(each, 'validate'));
+  if (!isList) throw new Error('an array of claim validators is expected');
+  return value as SessionClaimValidator[];
+};
+
+const callback: Check<(...args: never[]) => unknown> = (value) => {
+  if (typeof value !== 'function') throw new Error('a function is expected');
+  return value as () => unknown;
+};
+
+const userContextObject: Check<object> = (value) => {
+  if (!isOptionsObject(value)) throw new Error('an object is expected, the user context');
+  return value;
+};
+
+const frameworkRequest: Check<unknown> = (value) => {
+  if (isRequest(value)) return value;
+  const advice = isResponse(value) ? 'this is a response, so req and res may be swapped' : REQUEST_ADVICE;
+  throw new Error(`the request is expected, not one of Express, Fastify or node:http: ${advice}`);
+};
+const REQUEST_ADVICE = 'pass what Nest injects by @Req()';
+
+const frameworkResponse: Check<unknown> = (value) => {
+  if (isResponse(value)) return value;
+  throw new Error(
+    'the response is expected, of Express, Fastify or node:http: pass what Nest injects by @Res({ passthrough: true })',
+  );
+};
+
+const jsonObject = plainObject('an object with names and JSON values');
+const orNull =
+  <T>(check: Check<T>): Check<T | null> =>
+  (value, place) =>
+    value === null ? null : check(value, place);
+
+const HANDLE_REMEDY = 'the handle of a session is expected, as getHandle() returns it';
+const handleRow = required(sessionHandle, HANDLE_REMEDY);
+const userContextRow = option(userContextObject);
+const userIdRow = required(userId, 'the id of a user is expected');
+const tenantIdRow = option(tenantId);
+const claimRow = required(claim, 'a claim is expected');
+const updateRow = required(jsonObject, 'an object with the names that change is expected');
+const contentRow = option(orNull(jsonObject));
+
+const EXCHANGE = {
+  req: required(frameworkRequest, REQUEST_ADVICE),
+  res: required(frameworkResponse, 'pass what Nest injects by @Res({ passthrough: true })'),
+};
+
+const USER_SESSIONS = {
+  userId: userIdRow,
+  tenantId: tenantIdRow,
+  includeLinkedAccounts: option(trueOrFalse),
+  userContext: userContextRow,
+};
+
+const NEW_SESSION = {
+  userId: required(storedId, 'the id of the user who signs in is expected'),
+  recipeUserId: option(storedId),
+  tenantId: option(storedId),
+  accessTokenPayload: contentRow,
+  sessionDataInDatabase: contentRow,
+  lifetime: option(jsonObject),
+  authenticatedAtMs: option(timeMs),
+  userContext: userContextRow,
+};
+
+const VERIFICATION = {
+  antiCsrfCheck: option(trueOrFalse),
+  sessionRequired: option(trueOrFalse),
+  checkDatabase: option(trueOrFalse),
+  overrideGlobalClaimValidators: option(callback),
+};
+
+const { antiCsrfCheck: _notOfSockets, ...ADMISSION } = VERIFICATION;
+
+const byHandle = { sessionHandle: handleRow, userContext: userContextRow };
+const byClaim = { sessionHandle: handleRow, claim: claimRow, userContext: userContextRow };
+const byUser = { input: required(inputObject(USER_SESSIONS), 'an object with userId is expected') };
+const onlyContext = { userContext: userContextRow };
+
+/** The parameters of the functions of `SessionService`. */
+export const SERVICE_CALLS = {
+  createNewSession: {
+    ...EXCHANGE,
+    input: required(inputObject(NEW_SESSION), 'an object with userId is expected'),
+  },
+  createNewSessionWithoutRequestResponse: {
+    input: required(
+      inputObject({ ...NEW_SESSION, disableAntiCsrf: option(trueOrFalse) }),
+      'an object with userId is expected',
+    ),
+  },
+  getSession: {
+    ...EXCHANGE,
+    options: option(optionsObject<VerifySessionOptions>(VERIFICATION)),
+    userContext: userContextRow,
+  },
+  getSessionWithoutRequestResponse: {
+    input: required(
+      inputObject({
+        ...VERIFICATION,
+        accessToken: option(anyText),
+        antiCsrfToken: option(anyText),
+        userContext: userContextRow,
+      }),
+      'an object with accessToken is expected',
+    ),
+  },
+  refreshSession: { ...EXCHANGE, userContext: userContextRow },
+  refreshSessionWithoutRequestResponse: {
+    input: required(
+      inputObject({
+        refreshToken: required(anyText, 'a refresh token is expected'),
+        antiCsrfToken: option(anyText),
+        disableAntiCsrf: option(trueOrFalse),
+        userContext: userContextRow,
+      }),
+      'an object with refreshToken is expected',
+    ),
+  },
+  validateClaimsInJWTPayload: {
+    input: required(
+      inputObject({
+        userId: userIdRow,
+        recipeUserId: option(userId),
+        jwtPayload: required(jsonObject, 'the payload of a JWT is expected'),
+        userContext: userContextRow,
+      }),
+      'an object with userId and jwtPayload is expected',
+    ),
+    overrideGlobalClaimValidators: option(callback),
+  },
+  createJWT: {
+    input: option(
+      inputObject({
+        payload: contentRow,
+        validitySeconds: option(seconds),
+        useStaticSigningKey: option(trueOrFalse),
+        userContext: userContextRow,
+      }),
+    ),
+  },
+  getJWKS: onlyContext,
+  getOpenIdDiscoveryConfiguration: onlyContext,
+  revokeSession: byHandle,
+  revokeMultipleSessions: {
+    sessionHandles: required(sessionHandles, 'an array of session handles is expected'),
+    userContext: userContextRow,
+  },
+  revokeAllSessionsForUser: byUser,
+  revokeAllOtherSessions: {
+    input: required(
+      inputObject({ sessionHandle: handleRow, ...USER_SESSIONS }),
+      'an object with sessionHandle and userId is expected',
+    ),
+  },
+  getAllSessionHandlesForUser: byUser,
+  getSessionInformation: byHandle,
+  updateSessionDataInDatabase: {
+    sessionHandle: handleRow,
+    newSessionData: contentRow,
+    userContext: userContextRow,
+  },
+  mergeSessionDataInDatabase: {
+    sessionHandle: handleRow,
+    sessionDataUpdate: updateRow,
+    userContext: userContextRow,
+  },
+  mergeIntoAccessTokenPayload: {
+    sessionHandle: handleRow,
+    accessTokenPayloadUpdate: updateRow,
+    userContext: userContextRow,
+  },
+  fetchAndSetClaim: byClaim,
+  setClaimValue: {
+    sessionHandle: handleRow,
+    claim: claimRow,
+    value: required(claimValue, 'a value is expected; removeClaim removes it'),
+    userContext: userContextRow,
+  },
+  getClaimValue: byClaim,
+  removeClaim: byClaim,
+  validateClaimsForSessionHandle: {
+    sessionHandle: handleRow,
+    overrideGlobalClaimValidators: option(callback),
+    userContext: userContextRow,
+  },
+};
+
+/** The parameters of the functions of `SessionContainer` that are not those of the service without the handle. */
+export const CONTAINER_CALLS = {
+  withContext: onlyContext,
+  revokeAllOtherSessions: {
+    input: option(inputObject({ tenantId: tenantIdRow, includeLinkedAccounts: option(trueOrFalse) })),
+    userContext: userContextRow,
+  },
+  updateSessionDataInDatabase: withoutHandle(SERVICE_CALLS.updateSessionDataInDatabase),
+  mergeSessionDataInDatabase: withoutHandle(SERVICE_CALLS.mergeSessionDataInDatabase),
+  mergeIntoAccessTokenPayload: withoutHandle(SERVICE_CALLS.mergeIntoAccessTokenPayload),
+  assertClaims: {
+    claimValidators: required(claimValidators, 'an array of claim validators is expected'),
+    userContext: userContextRow,
+  },
+  withClaim: withoutHandle(byClaim),
+  setClaimValue: withoutHandle(SERVICE_CALLS.setClaimValue),
+  attachToRequestResponse: {
+    input: required(
+      inputObject({
+        ...EXCHANGE,
+        transferMethod: required(oneOf('cookie', 'header'), "'cookie' or 'header' is expected"),
+      }),
+      'an object with req, res and transferMethod is expected',
+    ),
+    userContext: userContextRow,
+  },
+};
+
+const session = objectWith<{ getHandle(): string }>(['getHandle'], 'a session (SessionContainer)');
+
+/** The parameters of `SessionSockets.admit` and `SessionStreams.untilSessionEnds`. */
+export const CONNECTION_CALLS = {
+  admit: {
+    client: required(plainOrClass('the client of a gateway'), 'the client of the gateway is expected'),
+    request: option(upgradeRequest),
+    options: option(optionsObject(ADMISSION)),
+  },
+  untilSessionEnds: { session: required(session, 'a session is expected') },
+};
+
+function plainOrClass(expected: string): Check<object> {
+  return (value) => {
+    if (!isOptionsObject(value)) throw new Error(`${expected} is expected`);
+    return value;
+  };
+}
+
+function upgradeRequest(value: unknown): object {
+  if (isOptionsObject(value) && isOptionsObject(value['headers'])) return value;
+  throw new Error(
+    'the upgrade request is expected, the second argument of handleConnection; options come third',
+  );
+}
+
+function withoutHandle<Table extends { sessionHandle: unknown }>({
+  sessionHandle: _handle,
+  ...rest
+}: Table): Omit<Table, 'sessionHandle'> {
+  return rest;
+}

@@ -1,0 +1,31 @@
+import { SessionError, UnauthorisedError } from '../errors.js';
+import type { SessionRequest } from '../http/session-request.js';
+import type { TransportMark } from '../http/token-transport.js';
+import { accessTokenInfo } from '../tokens/access-token.js';
+import type { RecipeContext } from './recipe-dependencies.js';
+
+/**
+ * Returns an error that leaves the client's tokens alone where the given one might take those of a newer session: while the
+ * request was worked on, its session was ended, or its client signed in anew. A client that still has the tokens of an ended
+ * session loses them with its next request. The request's own token names the session, proven or not, because the
+ * decision is about the response to this request only.
+ */
+export function sparingNewSession(
+  error: unknown,
+  { transport, verifier, lifetimes }: RecipeContext,
+  request: SessionRequest,
+  mark: TransportMark,
+): unknown {
+  if (!SessionError.isSessionError(error) || error.type !== 'UNAUTHORISED' || !error.payload.clearTokens)
+    return error;
+  if (!transport.hasChangedSince(mark)) return error;
+  const isLate = (['header', 'cookie'] as const).some((method) => {
+    const token = transport.readToken(request, 'access', method);
+    const parsed = token === undefined ? undefined : verifier.read(token);
+    if (parsed === undefined) return false;
+    const { sessionHandle, payload } = accessTokenInfo(parsed);
+    // One that is over was ended by this very request.
+    return transport.isLateFor({ sessionHandle, mark }) && !lifetimes.isOver(payload);
+  });
+  return isLate ? new UnauthorisedError(error.message, { clearTokens: false, cause: error }) : error;
+}

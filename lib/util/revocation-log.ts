@@ -1,0 +1,45 @@
+/** A position in a revocation log. */
+export type RevocationMark = number;
+
+/**
+ * The sessions that were revoked last, for work that runs meanwhile. It is one bounded log for all of that work, because
+ * clients decide how much of it runs. Each call takes the same few steps, however full the log is.
+ */
+export class RevocationLog {
+  private readonly handles: string[] = [];
+  /** The last position of each handle that is kept. */
+  private readonly positions = new Map<string, number>();
+  private count = 0;
+
+  /** @param capacity number of entries that are kept */
+  constructor(private readonly capacity = 10_000) {}
+
+  /** The present end of the log. */
+  get mark(): RevocationMark {
+    return this.count;
+  }
+
+  add(sessionHandle: string): void {
+    const place = this.count % this.capacity;
+    const oldest = this.handles[place];
+    // A handle that was added again has a later position, which stays.
+    if (oldest !== undefined && this.positions.get(oldest) === this.count - this.capacity) {
+      this.positions.delete(oldest);
+    }
+    this.handles[place] = sessionHandle;
+    this.positions.set(sessionHandle, this.count);
+    this.count += 1;
+  }
+
+  /** Returns whether a session is among those that are kept. */
+  includes(sessionHandle: string): boolean {
+    return this.positions.has(sessionHandle);
+  }
+
+  /** @returns undefined when it is not known, because more was added since than the log keeps */
+  includesSince(mark: RevocationMark, sessionHandle: string): boolean | undefined {
+    const position = this.positions.get(sessionHandle);
+    if (position !== undefined && position >= mark) return true;
+    return this.count - mark > this.capacity ? undefined : false;
+  }
+}
