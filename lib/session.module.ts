@@ -10,7 +10,7 @@ import {
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
-import { APP_FILTER, ModuleRef } from '@nestjs/core';
+import { APP_FILTER, ExternalContextCreator, ModuleRef } from '@nestjs/core';
 import { CoreClient } from './core/core-client.js';
 import { startCore } from './core/core-provider.js';
 import { loadOpenTelemetry } from './events/open-telemetry.js';
@@ -18,9 +18,16 @@ import { SessionEvents } from './events/session-events.js';
 import { Telemetry } from './events/telemetry.js';
 import { SharedSessions } from './graphql/shared-sessions.js';
 import { TokenTransport } from './http/token-transport.js';
+import { applicationConfig } from './rules/application-config.js';
+import { precedeHttpExceptionFilters } from './rules/http-exception.js';
 import { globalGuardProviders } from './rules/global-guard.js';
 import { UnguardedRules } from './rules/unguarded-rules.js';
-import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS, SESSION_RUNTIME } from './session.constants.js';
+import {
+  RESOLVED_SESSION_OPTIONS,
+  SESSION_MODULE_OPTIONS,
+  SESSION_RUNTIME,
+  SHARED_SESSIONS,
+} from './session.constants.js';
 import { SessionController, SessionRoutes } from './session.controller.js';
 import { SessionExceptionFilter } from './session.filter.js';
 import { SessionGuard } from './session.guard.js';
@@ -201,7 +208,7 @@ const SESSION_PROVIDERS: Provider[] = [
   SessionService,
   SessionSockets,
   SessionStreams,
-  SharedSessions,
+  { provide: SHARED_SESSIONS, useClass: SharedSessions },
   SessionGuard,
   SessionExceptionFilter,
   { provide: APP_FILTER, useExisting: SessionExceptionFilter },
@@ -264,7 +271,7 @@ function createVerifier(
     SessionService,
     SessionSockets,
     SessionStreams,
-    SharedSessions,
+    SHARED_SESSIONS,
     SessionGuard,
     SessionExceptionFilter,
     SessionEvents,
@@ -274,12 +281,18 @@ function createVerifier(
   ],
 })
 export class SessionModule extends SessionConfigurableModule implements NestModule {
-  constructor(private readonly routes: SessionRoutes) {
+  constructor(
+    private readonly routes: SessionRoutes,
+    private readonly filter: SessionExceptionFilter,
+    private readonly contexts: ExternalContextCreator,
+  ) {
     super();
   }
 
-  /** Nest calls it after it has added its body parsers, and before the middleware of modules. */
+  /** Nest calls it after it has added its body parsers, before the middleware of modules and before it reads filters for routes. */
   configure(): void {
     this.routes.ignoreBodyErrors();
+    const config = applicationConfig(this.contexts);
+    if (config !== undefined) precedeHttpExceptionFilters(this.filter, config);
   }
 }

@@ -35,6 +35,7 @@ import type { ApiInterface } from './sessions/session-api.js';
 import type { SessionErrorHandlers } from './sessions/error-responder.js';
 import type { RecipeInterface } from './sessions/recipe.interface.js';
 import { SessionRecipe, type SessionRecipeClass } from './sessions/session-recipe.js';
+import { assertCompatibleCopies } from './util/copies.js';
 import { DEFAULT_MAX_CACHED_TOKEN_BYTES } from './tokens/access-token-verifier.js';
 
 const recipe: Check<SessionRecipeClass> = (value) => {
@@ -191,6 +192,7 @@ export interface ResolvedSessionOptions extends Resolved<typeof MODULE_OPTIONS> 
  * @throws {SessionConfigError} listing every problem of every part at once
  */
 export function resolveSessionOptions(options: SessionModuleOptions): ResolvedSessionOptions {
+  assertCompatibleCopies();
   const source = assertOptionsObject(options);
   const problems: ConfigProblem[] = findUnknownOptions(source, KNOWN_NAMES);
   const config = readSessionConfig(source, problems);
@@ -200,6 +202,7 @@ export function resolveSessionOptions(options: SessionModuleOptions): ResolvedSe
   const observability = readKnownOptions(OBSERVABILITY_OPTIONS, source, problems);
   if (config === undefined || problems.length > 0) throw new SessionConfigError(problems);
   const recordsAuthenticationTime =
-    features.userSessionRoutes !== undefined || own.claims.includes(AuthenticationTimeClaim);
+    features.userSessionRoutes !== undefined ||
+    own.claims.some(({ key }) => key === AuthenticationTimeClaim.key);
   return Object.freeze({ config, ...own, features, observability, recordsAuthenticationTime });
 }

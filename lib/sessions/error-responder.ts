@@ -12,7 +12,7 @@ import {
   type SessionErrorType,
   assertNever,
 } from '../errors.js';
-import { errorReason } from '../events/printable.js';
+import { errorReason, printable } from '../events/printable.js';
 import { CapturedResponse } from '../http/captured-response.js';
 import { createSessionRequest, type SessionRequest } from '../http/session-request.js';
 import type { TokenTransport } from '../http/token-transport.js';
@@ -105,11 +105,19 @@ interface ErrorRule extends ErrorResponse {
   readonly retryAfterSec?: number;
 }
 
+type ErrorRuleConfig = Pick<
+  SessionConfig,
+  'sessionExpiredStatusCode' | 'invalidClaimStatusCode' | 'showClaimValues'
+>;
+
+const DEFAULT_CONFIG: ErrorRuleConfig = {
+  sessionExpiredStatusCode: 401,
+  invalidClaimStatusCode: 403,
+  showClaimValues: false,
+};
+
 export interface ErrorResponderDependencies {
-  readonly config: Pick<
-    SessionConfig,
-    'sessionExpiredStatusCode' | 'invalidClaimStatusCode' | 'showClaimValues'
-  >;
+  readonly config: ErrorRuleConfig;
   readonly transport: Pick<TokenTransport, 'clearBoth'>;
   readonly recipe: Pick<RecipeInterface, 'revokeSession'>;
   readonly handlers: {
@@ -131,6 +139,14 @@ type ErrorTarget = Pick<HttpExchange, 'request'> & { readonly response: HttpResp
 export class ErrorResponder {
   constructor(private readonly dependencies: ErrorResponderDependencies) {}
 
+  /** Gives an error the configured status, for filters of the application that read `status` and `getStatus()`. */
+  label(error: unknown): void {
+    if (!isHandledError(error) || !Object.isExtensible(error)) return;
+    const { status: value } = findErrorRule(error, this.dependencies.config);
+    if (value !== findErrorRule(error).status)
+      Object.defineProperty(error, 'status', { value, configurable: true, writable: true });
+  }
+
   /** Logs an error and sends the response to it. */
   async send(error: HandledError, exchange: HttpExchange): Promise<void> {
     return this.withFallback(error, async (each, userContext) =>
@@ -143,7 +159,7 @@ export class ErrorResponder {
     return this.withFallback(error, async (each, userContext) => {
       const captured = new CapturedResponse(response);
       await this.write(each, createSessionRequest({ request, response: captured }, userContext));
-      const { code } = this.findRule(each);
+      const { code } = findErrorRule(each, this.dependencies.config);
       const { message = code, ...details } = isJsonObject(captured.body) ? captured.body : {};
       const text = typeof message === 'string' ? message : code;
       return { code, status: captured.statusCode, message: text, details };
@@ -168,7 +184,10 @@ export class ErrorResponder {
 
   private async write(error: HandledError, request: SessionRequest): Promise<void> {
     const { transport, recipe } = this.dependencies;
-    const { status, message, details, clearsTokens, retryAfterSec } = this.findRule(error);
+    const { status, message, details, clearsTokens, retryAfterSec } = findErrorRule(
+      error,
+      this.dependencies.config,
+    );
     const sessionError = SessionError.isSessionError(error) ? error : undefined;
     const hasHandler = sessionError !== undefined && this.hasHandler(sessionError);
     if (sessionError?.type === 'TOKEN_THEFT_DETECTED' && !hasHandler) {
@@ -183,36 +202,6 @@ export class ErrorResponder {
     if (retryAfterSec !== undefined) response.setHeader('Retry-After', String(Math.ceil(retryAfterSec)));
     response.setStatusCode(status);
     response.sendJSONResponse({ message, ...details });
-  }
-
-  private findRule(error: HandledError): ErrorRule {
-    if (!SessionError.isSessionError(error)) return findOtherRule(error);
-    const { sessionExpiredStatusCode, invalidClaimStatusCode, showClaimValues } = this.dependencies.config;
-    const code = error.type;
-    switch (code) {
-      case 'UNAUTHORISED': {
-        const { clearTokens } = error.payload;
-        return { code, status: sessionExpiredStatusCode, message: 'unauthorised', clearsTokens: clearTokens };
-      }
-      case 'TRY_REFRESH_TOKEN':
-        return { code, status: sessionExpiredStatusCode, message: 'try refresh token' };
-      case 'TOKEN_THEFT_DETECTED':
-        return {
-          code,
-          status: sessionExpiredStatusCode,
-          message: 'token theft detected',
-          clearsTokens: true,
-        };
-      case 'INVALID_CLAIMS': {
-        const claimValidationErrors = showClaimValues ? error.payload : error.payload.map(withoutValues);
-        const details = { claimValidationErrors };
-        return { code, status: invalidClaimStatusCode, message: 'invalid claim', details };
-      }
-      case 'CLEAR_DUPLICATE_SESSION_COOKIES':
-        return { code, status: 200, message: error.message };
-      default:
-        return assertNever(code);
-    }
   }
 
   private hasHandler(error: AnySessionError): boolean {
@@ -240,7 +229,44 @@ export class ErrorResponder {
   private log(error: HandledError): void {
     const { logger } = this.dependencies;
     if (isCoreTrouble(error)) logger.error(errorReason(error));
-    else logger.debug?.(errorReason(error));
+    else logger.debug?.(`${errorReason(error)}${failedClaims(error)}`);
+  }
+}
+
+/** Returns the ids of failed validators, which the message of the error, a constant of SuperTokens, does not name. */
+function failedClaims(error: HandledError): string {
+  if (!SessionError.isSessionError(error) || error.type !== 'INVALID_CLAIMS') return '';
+  return ` (${printable(error.payload.map(({ id }) => id).join(', '), 200)})`;
+}
+
+/** Returns the response to an error; without a configuration the one that most applications have. */
+export function findErrorRule(error: HandledError, config: ErrorRuleConfig = DEFAULT_CONFIG): ErrorRule {
+  if (!SessionError.isSessionError(error)) return findOtherRule(error);
+  const { sessionExpiredStatusCode, invalidClaimStatusCode, showClaimValues } = config;
+  const code = error.type;
+  switch (code) {
+    case 'UNAUTHORISED': {
+      const { clearTokens } = error.payload;
+      return { code, status: sessionExpiredStatusCode, message: 'unauthorised', clearsTokens: clearTokens };
+    }
+    case 'TRY_REFRESH_TOKEN':
+      return { code, status: sessionExpiredStatusCode, message: 'try refresh token' };
+    case 'TOKEN_THEFT_DETECTED':
+      return {
+        code,
+        status: sessionExpiredStatusCode,
+        message: 'token theft detected',
+        clearsTokens: true,
+      };
+    case 'INVALID_CLAIMS': {
+      const claimValidationErrors = showClaimValues ? error.payload : error.payload.map(withoutValues);
+      const details = { claimValidationErrors };
+      return { code, status: invalidClaimStatusCode, message: 'invalid claim', details };
+    }
+    case 'CLEAR_DUPLICATE_SESSION_COOKIES':
+      return { code, status: 200, message: error.message };
+    default:
+      return assertNever(code);
   }
 }
 

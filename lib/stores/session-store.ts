@@ -1,3 +1,4 @@
+import { recogniseCopies } from '../util/recognise-copies.js';
 import { withPlainCause } from '../util/plain-error.js';
 
 /**
@@ -165,6 +166,10 @@ export class StoreSetupError extends Error {
  * @publicApi
  */
 export abstract class SessionStore {
+  static {
+    recogniseCopies(this, 'SessionStore');
+  }
+
   /** Adds a row. Rejects when the handle exists, and with a `StoreFullError` when the store is full. */
   abstract insertSession(row: SessionRow): Promise<void>;
 

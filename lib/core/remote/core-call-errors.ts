@@ -27,9 +27,9 @@ export function unavailable(
   remark = '',
 ): CoreUnavailableError {
   const attempts = failures.map(({ host, reason }) => `${host}: ${reason}`).join('; ');
-  return new CoreUnavailableError(`No core answered ${method} ${path}: ${attempts || remark}`, {
-    cause: failures.at(-1),
-  });
+  // Begins with the text of supertokens-node, which applications and alerts look for.
+  const message = `No SuperTokens core available to query: ${method} ${path}: ${attempts || remark}`;
+  return new CoreUnavailableError(message, { cause: failures.at(-1) });
 }
 
 /** Returns the error of a response that cannot be parsed. */
