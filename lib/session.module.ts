@@ -5,6 +5,7 @@ import {
   Module,
   type ConfigurableModuleAsyncOptions,
   type ConfigurableModuleCls,
+  type DynamicModule,
   type NestModule,
   type OnApplicationShutdown,
   type OnModuleInit,
@@ -13,6 +14,7 @@ import {
 import { APP_FILTER, ExternalContextCreator, ModuleRef } from '@nestjs/core';
 import { CoreClient } from './core/core-client.js';
 import { startCore } from './core/core-provider.js';
+import { assertRolesKnown } from './claims/user-roles.js';
 import { loadOpenTelemetry } from './events/open-telemetry.js';
 import { SessionEvents } from './events/session-events.js';
 import { Telemetry } from './events/telemetry.js';
@@ -32,10 +34,13 @@ import { SessionController, SessionRoutes } from './session.controller.js';
 import { SessionExceptionFilter } from './session.filter.js';
 import { SessionGuard } from './session.guard.js';
 import {
+  NO_OPTIONS,
   resolveSessionOptions,
   type ResolvedSessionOptions,
   type SessionModuleOptions,
 } from './session.options.js';
+import { assertOptionsObject } from './options/session-config.js';
+import { StartupReport } from './rules/startup-report.js';
 import { SessionService } from './session.service.js';
 import { Devices } from './sessions/devices.js';
 import { ErrorResponder } from './sessions/error-responder.js';
@@ -133,6 +138,7 @@ class SessionLifecycle implements OnModuleInit, OnApplicationShutdown {
 
 /** The parts of one module instance. This is the only place that knows all of them. */
 const SESSION_PROVIDERS: Provider[] = [
+  { provide: SESSION_MODULE_OPTIONS, useValue: NO_OPTIONS }, // forRoot puts its own in this place
   { provide: Clock, useClass: SystemClock },
   SessionEvents,
   {
@@ -215,6 +221,7 @@ const SESSION_PROVIDERS: Provider[] = [
   SessionController,
   SessionRoutes,
   SessionLifecycle,
+  StartupReport,
   UnguardedRules,
 ];
 
@@ -224,6 +231,10 @@ function createRecipeDependencies(
   clock: Clock,
   events: SessionEvents,
 ): RecipeDependencies {
+  assertRolesKnown(options.userRoles ?? core.userRoles, [
+    ...options.claims,
+    ...options.globalClaimValidators.map(({ claim }) => claim),
+  ]);
   const { config, features, recordsAuthenticationTime } = options;
   const { rateLimit } = options.observability;
   return {
@@ -287,6 +298,12 @@ export class SessionModule extends SessionConfigurableModule implements NestModu
     private readonly contexts: ExternalContextCreator,
   ) {
     super();
+  }
+
+  /** @throws {SessionConfigError} these are no options */
+  static override forRoot(options: SessionModuleOptions & Partial<SessionModuleExtras>): DynamicModule {
+    assertOptionsObject(options);
+    return super.forRoot(options);
   }
 
   /** Nest calls it after it has added its body parsers, before the middleware of modules and before it reads filters for routes. */

@@ -28,6 +28,7 @@ import {
   type OptionsOf,
   type Resolved,
 } from './options/option-table.js';
+import { describeAddresses } from './options/app-info.js';
 import { assertOptionsObject, readSessionConfig, type SessionConfig } from './options/session-config.js';
 import { findUnknownOptions } from './options/unknown-options.js';
 import { WIRE_OPTIONS, type SessionWireOptions } from './options/wire-options.js';
@@ -61,6 +62,11 @@ const claims: Check<readonly SessionClaim<unknown>[]> = (value, place) => {
     place.problems.push({ path: place.path, message });
   }
   return given;
+};
+
+const logStartup: Check<boolean | 'warnings'> = (value) => {
+  if (typeof value === 'boolean' || value === 'warnings') return value;
+  throw new Error("true, false or 'warnings' is expected");
 };
 
 /** The options in `override`. */
@@ -159,6 +165,21 @@ export const MODULE_OPTIONS = {
    * @defaultValue `error`
    */
   unguardedRules: option(oneOf('error', 'warn'), 'error'),
+  /**
+   * What the module logs once the application has started: its routes, the core and whether it responds, how tokens travel, and
+   * warnings about what was probably not meant. `'warnings'`: those alone. `false`: nothing, and the core is not asked.
+   * @defaultValue true
+   */
+  logStartup: option<boolean | 'warnings', boolean | 'warnings'>(logStartup, true),
+};
+
+/** Stands for the options of a `SessionModule` that is imported without `forRoot`. */
+export const NO_OPTIONS: object = Object.freeze({});
+const NOT_CONFIGURED: ConfigProblem = {
+  path: 'SessionModule',
+  message:
+    'is imported as it is, without options: write SessionModule.forRoot({ appInfo: … }) (or forRootAsync) in the imports of the ' +
+    'root module. It is global, so that other modules need not import it',
 };
 
 /** Every option name of `SessionModule`. */
@@ -182,6 +203,8 @@ export interface ResolvedSessionOptions extends Resolved<typeof MODULE_OPTIONS> 
   readonly config: SessionConfig;
   readonly features: SessionFeatures;
   readonly observability: Resolved<typeof OBSERVABILITY_OPTIONS>;
+  /** How addresses were understood that are not written as origins. */
+  readonly notes: readonly string[];
   /** True if a sign-in records its time in the session. */
   readonly recordsAuthenticationTime: boolean;
 }
@@ -193,6 +216,7 @@ export interface ResolvedSessionOptions extends Resolved<typeof MODULE_OPTIONS> 
  */
 export function resolveSessionOptions(options: SessionModuleOptions): ResolvedSessionOptions {
   assertCompatibleCopies();
+  if ((options as unknown) === NO_OPTIONS) throw new SessionConfigError([NOT_CONFIGURED]);
   const source = assertOptionsObject(options);
   const problems: ConfigProblem[] = findUnknownOptions(source, KNOWN_NAMES);
   const config = readSessionConfig(source, problems);
@@ -204,5 +228,6 @@ export function resolveSessionOptions(options: SessionModuleOptions): ResolvedSe
   const recordsAuthenticationTime =
     features.userSessionRoutes !== undefined ||
     own.claims.some(({ key }) => key === AuthenticationTimeClaim.key);
-  return Object.freeze({ config, ...own, features, observability, recordsAuthenticationTime });
+  const notes = describeAddresses(source['appInfo']);
+  return Object.freeze({ config, ...own, features, observability, recordsAuthenticationTime, notes });
 }

@@ -6,14 +6,14 @@ import { OccasionalWarning } from '../util/occasional-warning.js';
 import { RevocationLog, type RevocationMark } from '../util/revocation-log.js';
 import { olderPlaces, type CookiePlace } from './cookie-places.js';
 import type { SessionRequest } from './session-request.js';
-import { watchLine } from './take-back.js';
+import { assertCookieFits, countCookies, parseCookieHeader, serialiseCookie } from './cookies.js';
 import {
-  assertCookieFits,
-  countCookies,
-  mergeSetCookie,
-  parseCookieHeader,
-  serialiseCookie,
-} from './cookies.js';
+  appendToHeaderList,
+  setCookie,
+  setExposedHeader,
+  type CookieLine,
+  type IsStale,
+} from './written-headers.js';
 
 /** Never set, only looked for and deleted: SDKs before 2022 wrote it. */
 const LEGACY_COOKIE = 'sIdRefreshToken';
@@ -50,13 +50,6 @@ export interface TokenOwner {
   readonly sessionHandle: string;
   /** {@link TokenTransport.mark} when the work for the request began. */
   readonly mark: TransportMark;
-}
-
-type IsStale = () => boolean;
-
-interface CookieLine {
-  readonly name: string;
-  readonly line: string;
 }
 
 interface CookieContent {
@@ -357,31 +350,4 @@ function hasCookieNamed(request: HttpRequest, name: string): boolean {
   // a cookie parser may have made something else of the value than a string
   const header = request.getHeaderValue('cookie');
   return header?.includes(name) === true && parseCookieHeader(header).has(name);
-}
-
-function setCookie(response: HttpResponse, { name, line }: CookieLine, isStale?: IsStale): void {
-  response.setHeader('Set-Cookie', mergeSetCookie(response.getHeaderValues('Set-Cookie'), line, name));
-  watchLine(response, 'Set-Cookie', line, isStale);
-}
-
-/** Sets a header and lets scripts of other origins read it. */
-function setExposedHeader(response: HttpResponse, name: string, value: string, isStale?: IsStale): void {
-  const expose = 'Access-Control-Expose-Headers';
-  response.setHeader(name, value);
-  response.setHeader(expose, appendToHeaderList(response.getHeaderValues(expose), [name]));
-  watchLine(response, name, value, isStale);
-}
-
-/**
- * Returns the value of a comma-separated header after adding items. Present items stay in front, unchanged; an item that
- * is already listed, in any letter case, is not repeated.
- *
- * @param existing the header's present values, one per line
- * @see docs/protocol/sdk.md §3.4, Q5
- */
-export function appendToHeaderList(existing: readonly string[], items: readonly string[]): string {
-  if (existing.length === 0) return items.join(', ');
-  const kept = existing.filter((line) => line.trim() !== '');
-  const listed = new Set(kept.flatMap((line) => line.split(',')).map((item) => item.trim().toLowerCase()));
-  return [...kept, ...items.filter((item) => !listed.has(item.toLowerCase()))].join(', ');
 }

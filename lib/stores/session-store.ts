@@ -170,6 +170,11 @@ export abstract class SessionStore {
     recogniseCopies(this, 'SessionStore');
   }
 
+  /** What it is and where, for the lines at the start: a name and a host, never a secret. */
+  get description(): string {
+    return this.constructor.name;
+  }
+
   /** Adds a row. Rejects when the handle exists, and with a `StoreFullError` when the store is full. */
   abstract insertSession(row: SessionRow): Promise<void>;
 

@@ -60,6 +60,7 @@ export const right: Required<SessionModuleOptions> = {
   clockToleranceSec: 5,
   socketRenewalGraceSec: 60,
   unguardedRules: 'warn',
+  logStartup: 'warnings',
   maxCachedTokens: 100,
   maxCachedTokenBytes: 1_000_000,
   cookieDomain: '.example.com',
@@ -90,6 +91,8 @@ export const right: Required<SessionModuleOptions> = {
 export const wrong: Required<SessionModuleOptions> = {
   // @ts-expect-error 'error' or 'warn'
   unguardedRules: false,
+  // @ts-expect-error one of three values
+  logStartup: 'all',
   // @ts-expect-error an object
   appInfo: 'http://localhost',
   // @ts-expect-error made by embeddedCore()

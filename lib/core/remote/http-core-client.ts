@@ -98,6 +98,10 @@ export class HttpCoreClient extends CoreClient {
     });
   }
 
+  override get description(): string {
+    return `remote, at ${this.hostHealth.map(({ host }) => host).join(', ')}`;
+  }
+
   /** The state of each host, in the order of `connectionURI`. */
   get hostHealth(): CoreHostHealth[] {
     return this.connection.health;
