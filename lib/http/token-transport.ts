@@ -1,7 +1,7 @@
 import type { SessionConfig } from '../options/session-config.js';
 import type { TokenTransferMethod, TokenType } from '../options/wire-options.js';
 import type { Clock } from '../util/clock.js';
-import type { HttpRequest, HttpResponse } from '../util/http-exchange.js';
+import type { HttpRequest } from '../util/http-exchange.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import { RevocationLog, type RevocationMark } from '../util/revocation-log.js';
 import { olderPlaces, type CookiePlace } from './cookie-places.js';
