@@ -16,6 +16,7 @@ export const FINDING_CODES = [
   'routes.discovery',
   'routes.issuer',
   'routes.mount',
+  'routes.guarded',
   'core.unavailable',
   'cors.preflight',
   'cors.origin',
