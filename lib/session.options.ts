@@ -89,6 +89,8 @@ const ERROR_HANDLER_OPTIONS = {
   onTryRefreshToken: option(callback<NonNullable<SessionErrorHandlers['onTryRefreshToken']>>()),
   onClearDuplicateSessionCookies:
     option(callback<NonNullable<SessionErrorHandlers['onClearDuplicateSessionCookies']>>()),
+  onDuplicateSessionCookies:
+    option(callback<NonNullable<SessionErrorHandlers['onDuplicateSessionCookies']>>()),
   onTokenTheftDetected: option(callback<NonNullable<SessionErrorHandlers['onTokenTheftDetected']>>()),
   onInvalidClaim: option(callback<NonNullable<SessionErrorHandlers['onInvalidClaim']>>()),
 };

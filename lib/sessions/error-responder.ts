@@ -33,6 +33,8 @@ export interface SessionErrorHandlers {
   onUnauthorised?: ErrorMessageHandler;
   onTryRefreshToken?: ErrorMessageHandler;
   onClearDuplicateSessionCookies?: ErrorMessageHandler;
+  /** Responds to a `DuplicateSessionCookiesError`: it is unknown which of two cookies counts, and no token is cleared. */
+  onDuplicateSessionCookies?: ErrorMessageHandler;
   /** The default one revokes the session; a replacement decides that by itself. */
   onTokenTheftDetected?(
     sessionHandle: string,
@@ -65,6 +67,15 @@ const HANDLER_NAMES = {
   INVALID_CLAIMS: 'onInvalidClaim',
   CLEAR_DUPLICATE_SESSION_COOKIES: 'onClearDuplicateSessionCookies',
 } as const satisfies Record<SessionErrorType, keyof SessionErrorHandlers>;
+
+/** The errors whose response an application can replace. */
+type ReplaceableError = AnySessionError | DuplicateSessionCookiesError;
+
+function handlerName(error: ReplaceableError): keyof SessionErrorHandlers {
+  return error instanceof DuplicateSessionCookiesError
+    ? 'onDuplicateSessionCookies'
+    : HANDLER_NAMES[error.type];
+}
 
 /** The classes of errors that have a response of their own. */
 export const HANDLED_ERRORS = [
@@ -189,7 +200,8 @@ export class ErrorResponder {
       this.dependencies.config,
     );
     const sessionError = SessionError.isSessionError(error) ? error : undefined;
-    const hasHandler = sessionError !== undefined && this.hasHandler(sessionError);
+    const isReplaceable = sessionError !== undefined || error instanceof DuplicateSessionCookiesError;
+    const hasHandler = isReplaceable && this.hasHandler(error);
     if (sessionError?.type === 'TOKEN_THEFT_DETECTED' && !hasHandler) {
       // Where the theft was found this is done already, but an application may throw the error itself. It precedes the
       // clearing because a core that is gone now makes the response a 503 that clears nothing.
@@ -197,22 +209,24 @@ export class ErrorResponder {
       await recipe.revokeSession({ sessionHandle, owner, userContext: request.userContext });
     }
     if (clearsTokens === true) transport.clearBoth(request);
-    if (hasHandler) return this.callHandler(sessionError, request);
+    if (isReplaceable && hasHandler) return this.callHandler(error, request);
     const { response } = request;
     if (retryAfterSec !== undefined) response.setHeader('Retry-After', String(Math.ceil(retryAfterSec)));
     response.setStatusCode(status);
     response.sendJSONResponse({ message, ...details });
   }
 
-  private hasHandler(error: AnySessionError): boolean {
-    return this.dependencies.handlers[HANDLER_NAMES[error.type]] !== undefined;
+  private hasHandler(error: ReplaceableError): boolean {
+    return this.dependencies.handlers[handlerName(error)] !== undefined;
   }
 
   private async callHandler(
-    error: AnySessionError,
+    error: ReplaceableError,
     { request, response, userContext }: SessionRequest,
   ): Promise<void> {
     const { handlers } = this.dependencies;
+    if (error instanceof DuplicateSessionCookiesError)
+      return handlers.onDuplicateSessionCookies?.(error.message, request, response, userContext);
     switch (error.type) {
       case 'TOKEN_THEFT_DETECTED': {
         const { sessionHandle, userId, recipeUserId } = error.payload;

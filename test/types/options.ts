@@ -37,6 +37,7 @@ const errorHandlers: Required<SessionErrorHandlers> = {
     response.sendJSONResponse([message, request.getMethod(), userContext]),
   onTryRefreshToken: async (_message, _request, response) => response.setStatusCode(401),
   onClearDuplicateSessionCookies: (message) => void message.toUpperCase(),
+  onDuplicateSessionCookies: (message) => void message.toUpperCase(),
   onTokenTheftDetected: (sessionHandle, userId, recipeUserId) =>
     void [sessionHandle, userId, recipeUserId].map((text) => text.toUpperCase()),
   onInvalidClaim: (failed) => void failed.map(({ id }) => id.toUpperCase()),
