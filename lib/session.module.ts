@@ -11,7 +11,7 @@ import {
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
-import { APP_FILTER, ExternalContextCreator, ModuleRef } from '@nestjs/core';
+import { APP_FILTER, ExternalContextCreator, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { CoreClient } from './core/core-client.js';
 import { startCore } from './core/core-provider.js';
 import { assertRolesKnown } from './claims/user-roles.js';
@@ -21,7 +21,9 @@ import { Telemetry } from './events/telemetry.js';
 import { SharedSessions } from './graphql/shared-sessions.js';
 import { TokenTransport } from './http/token-transport.js';
 import { applicationConfig } from './rules/application-config.js';
+import { assertNoCircle } from './rules/injection-circle.js';
 import { precedeHttpExceptionFilters } from './rules/http-exception.js';
+import { passOverSessions } from './rules/pipes.js';
 import { globalGuardProviders } from './rules/global-guard.js';
 import { UnguardedRules } from './rules/unguarded-rules.js';
 import {
@@ -136,6 +138,20 @@ class SessionLifecycle implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
+/** The providers that wait for the recipe. */
+const AWAITING_RECIPE: ReadonlySet<unknown> = new Set<unknown>([
+  SessionRecipe,
+  SESSION_RUNTIME,
+  SHARED_SESSIONS,
+  SessionService,
+  SessionSockets,
+  SessionStreams,
+  SessionGuard,
+  SessionExceptionFilter,
+  SessionController,
+  SessionRoutes,
+]);
+
 /** The parts of one module instance. This is the only place that knows all of them. */
 const SESSION_PROVIDERS: Provider[] = [
   { provide: SESSION_MODULE_OPTIONS, useValue: NO_OPTIONS }, // forRoot puts its own in this place
@@ -173,16 +189,17 @@ const SESSION_PROVIDERS: Provider[] = [
   },
   {
     provide: SessionRecipe,
-    inject: [RESOLVED_SESSION_OPTIONS, RecipeDependencies, ModuleRef],
+    inject: [RESOLVED_SESSION_OPTIONS, RecipeDependencies, ModuleRef, ModulesContainer],
     useFactory: async (
       { recipe, override }: ResolvedSessionOptions,
       dependencies: RecipeDependencies,
       module: ModuleRef,
-    ): Promise<SessionRecipe> =>
-      applyFunctionOverrides(
-        recipe ? await module.create(recipe) : new SessionRecipe(dependencies),
-        override.functions,
-      ),
+      modules: ModulesContainer,
+    ): Promise<SessionRecipe> => {
+      if (recipe) assertNoCircle(modules, recipe, AWAITING_RECIPE);
+      const made = recipe ? await module.create(recipe) : new SessionRecipe(dependencies);
+      return applyFunctionOverrides(made, override.functions);
+    },
   },
   {
     provide: ErrorResponder,
@@ -306,10 +323,12 @@ export class SessionModule extends SessionConfigurableModule implements NestModu
     return super.forRoot(options);
   }
 
-  /** Nest calls it after it has added its body parsers, before the middleware of modules and before it reads filters for routes. */
+  /** Nest calls it after it has added its body parsers, before the middleware of modules and before it reads filters and pipes. */
   configure(): void {
     this.routes.ignoreBodyErrors();
     const config = applicationConfig(this.contexts);
-    if (config !== undefined) precedeHttpExceptionFilters(this.filter, config);
+    if (config === undefined) return;
+    precedeHttpExceptionFilters(this.filter, config);
+    passOverSessions(config);
   }
 }
