@@ -166,13 +166,26 @@ describe.each(ADAPTERS)('the doctor asks an application on %s', (adapter) => {
     expect(problem(diagnosis, 'cookie.path').level).toBe('error');
   });
 
+  it('whose cookies have moved, with a browser that holds both generations', async () => {
+    const cookie = 'sAccessToken=older; sAccessToken=newer; sRefreshToken=any';
+    const diagnosis = await examined({ hasSignIn: false, ask: { headers: { cookie } } });
+    expect(problemCodes(diagnosis)).toContain('cookie.older');
+    expect(problem(diagnosis, 'cookie.older').fix).toContain('olderAccessTokenPath');
+  });
+
+  it('which removes cookies of an earlier place, too', async () => {
+    const options = { olderCookieDomain: '.shop.io', olderAccessTokenPath: '/api' };
+    expect(problemCodes(await examined({ options }))).toEqual([]);
+  });
+
   it('behind a gateway whose prefix it does not know', async () => {
     const gateway: Partial<ExaminationInput> = {
       ask: { api: `${SHOP.apiDomain}/shop/auth`, signIn: 'POST /shop/login {"userId":"user-1"}' },
       pathOf: ({ pathname }) => pathname.replace(/^\/shop/, ''),
     };
     const wrong = await examined(gateway);
-    expect(problemCodes(wrong)).toEqual(['routes.issuer', 'cookie.path']);
+    expect(problemCodes(wrong)).toEqual(['routes.issuer', 'routes.mount', 'cookie.path']);
+    expect(problem(wrong, 'routes.mount').fix).toContain('Set appInfo.apiGatewayPath to "/shop"');
     expect(problem(wrong, 'cookie.path').seen).toContain(
       'sRefreshToken is not sent to /shop/auth/session/refresh',
     );
