@@ -150,7 +150,9 @@ function reportDroppedCookies(
     const message = config[path] && describeCookieDomainProblem(config[path], appInfo.apiDomain);
     if (message) problems.push({ path, message });
   }
-  if (constantOrigin === undefined) return;
+  // Another function may choose headers alone; where it chooses cookies, the creation of a session reports the same.
+  const mayUseCookies = config.getTokenTransferMethod === WIRE_OPTIONS.getTokenTransferMethod.fallback;
+  if (constantOrigin === undefined || !mayUseCookies) return;
   const scope: RequestScope = { request: undefined, userContext: {} };
   const cookieSameSite = config.cookieSameSite(scope);
   const { apiSite } = appInfo;
