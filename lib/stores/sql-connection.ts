@@ -219,7 +219,7 @@ class WriteLane {
           resolve(await work());
         } catch (error) {
           if (this.isTransient(error)) return { error };
-          reject(error as Error);
+          reject(error);
         }
         return undefined;
       };

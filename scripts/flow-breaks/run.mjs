@@ -32,8 +32,10 @@ exit(failures > 0 ? 1 : 0);
 function tryBreak({ file, from, to, specs }) {
   const path = join(copy, file);
   const source = readFileSync(path, 'utf8');
-  if (source.split(from).length !== 2)
-    return void console.error(`STALE: ${file} has not exactly one ${from}`);
+  if (source.split(from).length !== 2) {
+    console.error(`STALE: ${file} has not exactly one ${from}`);
+    return undefined;
+  }
   writeFileSync(
     path,
     source.replace(from, () => to),

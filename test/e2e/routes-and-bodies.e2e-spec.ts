@@ -100,7 +100,7 @@ describe.each(ADAPTERS)('the routes of the module and the bodies of requests on 
       headers,
       body,
       duplex: 'half',
-    } as RequestInit);
+    });
     expect(answer.status).toBe(200);
   });
 

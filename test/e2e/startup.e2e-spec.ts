@@ -43,8 +43,8 @@ class Lines implements LoggerService {
 }
 
 function appModule(imports: (Type | DynamicModule)[]): Type {
-  const AppModule = class {};
-  Module({ imports })(AppModule);
+  @Module({ imports })
+  class AppModule {}
   return AppModule;
 }
 

@@ -210,9 +210,7 @@ describe('a call with a wrong argument', () => {
     const sockets = application.app.get(SessionSockets);
     const streams = application.app.get(SessionStreams);
     const client = { handshake: {} };
-    await expect(sockets.admit(client, { checkDatabase: true } as object)).rejects.toThrow(
-      /^admit: request is/,
-    );
+    await expect(sockets.admit(client, { checkDatabase: true })).rejects.toThrow(/^admit: request is/);
     await expect(sockets.admit(client, undefined, { checkDataBase: true } as object)).rejects.toThrow(
       'did you mean checkDatabase?',
     );

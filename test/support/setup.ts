@@ -26,9 +26,8 @@ function shareRsaKeys(): void {
   const prototype = Object.getPrototypeOf(crypto.subtle) as { generateKey: GenerateKey };
   const generateKey = prototype.generateKey;
   prototype.generateKey = async function (this: webcrypto.SubtleCrypto, ...input) {
-    const [{ name, modulusLength } = {} as never] = input as unknown as [
-      { name?: string; modulusLength?: number },
-    ];
+    const [algorithm] = input as unknown as [{ name?: string; modulusLength?: number }];
+    const { name, modulusLength } = algorithm;
     if (name !== 'RSASSA-PKCS1-v1_5' || modulusLength !== 2048) return generateKey.apply(this, input);
     const index = pool.next++ % POOL_SIZE;
     return (pool.pairs[index] ??= generateKey.apply(this, input));

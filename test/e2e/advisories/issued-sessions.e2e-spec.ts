@@ -98,7 +98,7 @@ describe('a copied access token', () => {
       await held.mergeIntoAccessTokenPayload({ n: 2 });
       expect(held.getAccessToken()).toBe(token);
     } finally {
-      core.kill();
+      await core.kill();
     }
   });
 });
