@@ -97,7 +97,7 @@ describe.each(ADAPTERS)('signing out on %s', (adapter) => {
 });
 
 describe.each(ADAPTERS)('signing out with options on %s', (adapter) => {
-  it('deletes exactly the cookies that were set: same name, domain, path and attributes (S053)', async () => {
+  it('deletes exactly the cookies that were set, and the access token of a wider path: same name, domain and attributes (S053)', async () => {
     const options = {
       appInfo: { ...SHOP, apiGatewayPath: '/gw' },
       cookieDomain: '.shop.io',
@@ -112,7 +112,8 @@ describe.each(ADAPTERS)('signing out with options on %s', (adapter) => {
     const cookie = `shop_access=${login.setCookie('shop_access')?.value}`;
     const answer = await browser.signOut({ cookie });
     expect(answer.status).toBe(200);
-    expect(answer.lines('set-cookie')).toHaveLength(2);
+    expect(answer.lines('set-cookie')).toHaveLength(3);
+    expect(answer.lines('set-cookie')[2]).toMatch(/^shop_access=; Domain=\.shop\.io; Path=\/;/); // where it was before accessTokenPath was set
     for (const name of ['shop_access', 'shop_refresh']) {
       const { value, expires, line, ...set } = login.setCookie(name) ?? {};
       expect(value).not.toBe('');

@@ -48,15 +48,12 @@ describe('a signing key that was removed from the store', () => {
     await close();
   });
 
-  it('stops at the latest when its successor is due, a minute before its week is over (S019)', async () => {
+  it('stops at the latest with the first token that is judged when the known keys are older than a minute (S019)', async () => {
     const { a, b, clock, store, close } = await twoInstances();
     await store.deleteDynamicKeys(TEST_START_MS);
     clock.advance(DYNAMIC_TEST_KEY_CREATED_AT_MS + WEEK_MS - 60_000 - TEST_START_MS);
     const { accessToken } = await create(a);
     expect(kidOf(accessToken.token)).toBe(DYNAMIC_TEST_KID);
-    expect(await verify(b, accessToken.token)).toMatchObject({ status: 'OK' });
-    clock.advance(1);
-    await create(b);
     expect(await verify(b, accessToken.token)).toMatchObject({ status: 'TRY_REFRESH_TOKEN' });
     await close();
   });

@@ -103,23 +103,28 @@ class ReceivedAnswer implements Answer {
     return onlyOne(this.lines(name), name);
   }
 
+  /** The cookie that the answer sets; where it only removes cookies of this name, the first removal. */
   setCookie(name: string): SetCookie | undefined {
-    const line = onlyOne(
-      this.lines('set-cookie').filter((candidate) => candidate.startsWith(`${name}=`)),
-      `Set-Cookie: ${name}`,
-    );
-    const parts = splitSetCookie(line ?? '');
-    if (line === undefined || parts === undefined) return undefined;
-    const { value, attributes } = parts;
-    return {
-      line,
-      value,
-      path: attributes.get('path'),
-      domain: attributes.get('domain'),
-      expires: attributes.get('expires'),
-      attributes: [...attributes.keys()],
-    };
+    const found = this.lines('set-cookie')
+      .filter((line) => line.startsWith(`${name}=`))
+      .map(readSetCookie);
+    const places = new Set(found.map(({ path, domain }) => `${path} ${domain}`));
+    if (places.size < found.length)
+      throw new Error(`The answer has ${found.length} lines of Set-Cookie: ${name}`);
+    return found.find(({ value }) => value !== '') ?? found[0];
   }
+}
+
+function readSetCookie(line: string): SetCookie {
+  const { value, attributes } = splitSetCookie(line) ?? { value: '', attributes: new Map<string, string>() };
+  return {
+    line,
+    value,
+    path: attributes.get('path'),
+    domain: attributes.get('domain'),
+    expires: attributes.get('expires'),
+    attributes: [...attributes.keys()],
+  };
 }
 
 function onlyOne(lines: readonly string[], what: string): string | undefined {

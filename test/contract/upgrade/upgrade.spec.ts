@@ -54,6 +54,14 @@ async function upgraded(
   }
 }
 
+function toVerify({ accessToken, antiCsrfToken }: Tokens) {
+  return { accessToken, antiCsrfToken };
+}
+
+function toRefresh({ refreshToken, antiCsrfToken }: Tokens) {
+  return { refreshToken, antiCsrfToken };
+}
+
 function describeUpgrade(engine: string, openStore: (release: string) => Promise<SessionStore>): void {
   describe(`a database of an earlier release, on ${engine}`, () => {
     it.each(RELEASES)('every session of %s lives on in this version (S120)', async (release) => {
@@ -61,22 +69,27 @@ function describeUpgrade(engine: string, openStore: (release: string) => Promise
         const { revoked, staticKey, used, ...others } = recordedSessions;
         const inUse = { ...others, used: { ...used, ...used.successor } };
         for (const [name, { userId, sessionHandle, ...tokens }] of Object.entries(inUse)) {
-          const session = await sessions.getSessionWithoutRequestResponse({ ...tokens, checkDatabase: true });
+          const session = await sessions.getSessionWithoutRequestResponse({
+            ...toVerify(tokens),
+            checkDatabase: true,
+          });
           expect([name, session.getHandle(), session.getUserId()]).toEqual([name, sessionHandle, userId]);
         }
         // The kind of key is a matter of configuration: with the other kind a session refreshes first.
         for (const [name, { sessionHandle, ...tokens }] of Object.entries({ ...inUse, staticKey })) {
-          const next = await sessions.refreshSessionWithoutRequestResponse(tokens);
+          const next = await sessions.refreshSessionWithoutRequestResponse(toRefresh(tokens));
           const { accessToken, antiCsrfToken = '' } = next.getAllSessionTokensDangerously();
           const session = await sessions.getSessionWithoutRequestResponse({ accessToken, antiCsrfToken });
           expect([name, session.getHandle()]).toEqual([name, sessionHandle]);
         }
         await expect(
-          sessions.getSessionWithoutRequestResponse({ ...revoked, checkDatabase: true }),
+          sessions.getSessionWithoutRequestResponse({ ...toVerify(revoked), checkDatabase: true }),
         ).rejects.toMatchObject({ type: 'UNAUTHORISED' });
-        await expect(sessions.refreshSessionWithoutRequestResponse(revoked)).rejects.toMatchObject({
-          type: 'UNAUTHORISED',
-        });
+        await expect(sessions.refreshSessionWithoutRequestResponse(toRefresh(revoked))).rejects.toMatchObject(
+          {
+            type: 'UNAUTHORISED',
+          },
+        );
       });
     });
 
@@ -84,7 +97,7 @@ function describeUpgrade(engine: string, openStore: (release: string) => Promise
       'a refresh that %s had answered is answered with the same token (S120)',
       async (release) => {
         await upgraded(release, await openStore(release), async ({ sessions }, { refreshed }) => {
-          const again = await sessions.refreshSessionWithoutRequestResponse(refreshed);
+          const again = await sessions.refreshSessionWithoutRequestResponse(toRefresh(refreshed));
           const { refreshToken, antiCsrfToken } = again.getAllSessionTokensDangerously();
           expect({ refreshToken, antiCsrfToken }).toEqual({
             refreshToken: refreshed.successor?.refreshToken,
@@ -98,7 +111,7 @@ function describeUpgrade(engine: string, openStore: (release: string) => Promise
       'a refresh token that was retired under %s is still a stolen one (S120)',
       async (release) => {
         await upgraded(release, await openStore(release), async ({ sessions }, { used }) => {
-          await expect(sessions.refreshSessionWithoutRequestResponse(used)).rejects.toMatchObject({
+          await expect(sessions.refreshSessionWithoutRequestResponse(toRefresh(used))).rejects.toMatchObject({
             type: 'TOKEN_THEFT_DETECTED',
             sessionHandle: used.sessionHandle,
           });
