@@ -12,8 +12,8 @@ const MAX_DEPTH = 5;
  * Returns an error in a form that may be the `cause` of another one: loggers print every member of the whole chain, and
  * drivers keep rows, statements and parameters in members of their own.
  *
- * @returns the error itself if it and its causes have harmless members only; else a copy with its name, message, code and
- *   stack
+ * @returns the error itself if it and its causes have harmless members only; else a copy with its name, message, code, stack
+ *   and, of an `AggregateError`, its errors in the same form
  */
 export function plainError(error: unknown, depth = 0): unknown {
   if (!isErrorLike(error)) return typeof error === 'object' ? undefined : error;
@@ -26,6 +26,10 @@ export function plainError(error: unknown, depth = 0): unknown {
   if (error.stack !== undefined) copy.stack = error.stack;
   Object.defineProperty(copy, 'name', { value: error.name, configurable: true, writable: true });
   if (typeof error.code === 'string') Object.assign(copy, { code: error.code });
+  if (Array.isArray(error.errors) && depth < MAX_DEPTH) {
+    const errors = error.errors.filter(isErrorLike).map((each) => plainError(each, depth + 1));
+    Object.defineProperty(copy, 'errors', { value: errors, configurable: true, writable: true });
+  }
   return copy;
 }
 
@@ -43,6 +47,6 @@ export function errorMessage(error: Error): string {
 }
 
 /** Not by `instanceof` alone: test runners and vm contexts have an `Error` of their own. */
-function isErrorLike(error: unknown): error is Error & { code?: unknown } {
+function isErrorLike(error: unknown): error is Error & { code?: unknown; errors?: unknown } {
   return error instanceof Error || Object.prototype.toString.call(error) === '[object Error]';
 }
