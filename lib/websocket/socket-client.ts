@@ -1,3 +1,4 @@
+import { HeldSending } from './held-sending.js';
 import { readMember } from '../util/json.js';
 import type { IncomingRequestSource } from '../http/incoming-request.js';
 import type { ErrorResponse } from '../sessions/error-responder.js';
@@ -28,6 +29,11 @@ export interface SocketClient {
   readonly handshake: SocketHandshake | undefined;
   readonly isClosed: boolean;
   onClose(listener: () => void): void;
+  /** Keeps everything that the application sends from the client, until {@link release}. */
+  hold(): void;
+  release(): void;
+  /** Sends nothing more to the client but {@link sendEvent}. */
+  endSending(): void;
   /** Sends an event, if the connection's protocol allows events of this module. */
   sendEvent(event: string, data: object): void;
   close(reason: SocketCloseReason): void;
@@ -51,6 +57,13 @@ interface SocketIoSocket {
   /** The request that began the connection; it may have been a poll. */
   readonly request?: unknown;
   readonly disconnected: boolean;
+  readonly id?: string;
+  readonly rooms?: ReadonlySet<string>;
+  readonly adapter?: { delAll?(id: string): unknown };
+  /** The connection below, which several namespaces share. */
+  readonly conn?: { once(event: 'close', listener: () => void): unknown; close(): unknown };
+  join?(rooms: string | string[]): unknown;
+  packet?(...input: unknown[]): unknown;
   once(event: 'disconnect', listener: () => void): unknown;
   emit(event: string, data: object): unknown;
   disconnect(close: boolean): unknown;
@@ -113,6 +126,8 @@ export function findGraphqlClient(context: unknown): SocketClient | undefined {
 
 class SocketIoClient implements SocketClient {
   readonly handshake: SocketHandshake;
+  private sending: HeldSending<'packet'> | undefined;
+  private rooms: HeldRooms | undefined;
 
   constructor(readonly connection: SocketIoSocket) {
     const { headers, url, auth, address } = connection.handshake;
@@ -132,18 +147,71 @@ class SocketIoClient implements SocketClient {
 
   onClose(listener: () => void): void {
     this.connection.once('disconnect', listener);
+    this.connection.conn?.once('close', listener); // all that happens where the handshake was not over yet
+  }
+
+  hold(): void {
+    const { connection } = this;
+    if (hasPackets(connection)) (this.sending ??= new HeldSending(connection, 'packet')).hold();
+    (this.rooms ??= new HeldRooms(connection)).hold();
+  }
+
+  release(): void {
+    this.rooms?.release();
+    this.sending?.release();
+  }
+
+  endSending(): void {
+    this.hold();
+    this.sending?.end();
   }
 
   sendEvent(event: string, data: object): void {
-    this.connection.emit(event, data);
+    this.send(() => this.connection.emit(event, data));
   }
 
   close(): void {
-    this.connection.disconnect(true);
+    // A socket whose handshake is not over cannot be disconnected by itself.
+    if (this.connection.disconnected) this.connection.conn?.close();
+    else this.send(() => this.connection.disconnect(true));
+  }
+
+  private send(message: () => unknown): void {
+    if (this.sending === undefined) message();
+    else this.sending.bypass(message);
+  }
+}
+
+/** Keeps a socket of socket.io out of all rooms, so that no broadcast reaches it, and remembers those that it is to be in. */
+class HeldRooms {
+  private held: Set<string> | undefined;
+  private join: SocketIoSocket['join'];
+
+  constructor(private readonly socket: SocketIoSocket) {}
+
+  hold(): void {
+    const { socket } = this;
+    if (this.held !== undefined || socket.id === undefined || socket.adapter?.delAll === undefined) return;
+    const held = (this.held = new Set(socket.rooms));
+    this.join = socket.join;
+    socket.adapter.delAll(socket.id);
+    socket.join = (rooms) => {
+      for (const room of [rooms].flat()) held.add(room);
+    };
+  }
+
+  release(): void {
+    const { held, socket, join } = this;
+    this.held = undefined;
+    if (held === undefined || join === undefined || socket.disconnected) return;
+    socket.join = join;
+    socket.join([...held]);
   }
 }
 
 class WsClient implements SocketClient {
+  private sending: HeldSending<'send'> | undefined;
+
   constructor(
     readonly connection: WsSocket,
     readonly handshake: SocketHandshake | undefined,
@@ -158,11 +226,25 @@ class WsClient implements SocketClient {
     this.connection.once('close', listener);
   }
 
+  hold(): void {
+    (this.sending ??= new HeldSending(this.connection, 'send')).hold();
+  }
+
+  release(): void {
+    this.sending?.release();
+  }
+
+  endSending(): void {
+    this.hold();
+    this.sending?.end();
+  }
+
   /** Uses the form of Nest's own adapter; the protocol of `graphql-ws` does not allow it. */
   sendEvent(event: string, data: object): void {
-    if (this.speaksNest && this.connection.readyState === WS_OPEN) {
-      this.connection.send(JSON.stringify({ event, data }));
-    }
+    if (!this.speaksNest || this.connection.readyState !== WS_OPEN) return;
+    const send = (): void => void this.connection.send(JSON.stringify({ event, data }));
+    if (this.sending === undefined) send();
+    else this.sending.bypass(send);
   }
 
   close({ code, reason }: SocketCloseReason): void {
@@ -187,6 +269,18 @@ class FastifySocketClient implements SocketClient {
 
   onClose(listener: () => void): void {
     this.connection.raw.socket.once('close', listener);
+  }
+
+  hold(): void {
+    // what goes over the connection is not seen here
+  }
+
+  release(): void {
+    // nothing was held
+  }
+
+  endSending(): void {
+    // it is closed at once
   }
 
   sendEvent(): void {
@@ -231,6 +325,12 @@ function withoutScheme(value: string): string {
 
 function isSource(value: unknown): value is Source {
   return isObject(readMember(value, 'headers'));
+}
+
+function hasPackets(
+  socket: SocketIoSocket,
+): socket is SocketIoSocket & { packet(...input: unknown[]): unknown } {
+  return typeof socket.packet === 'function';
 }
 
 function isSocketIoSocket(value: unknown): value is SocketIoSocket {
