@@ -1,3 +1,6 @@
+import { recogniseCopies } from './util/recognise-copies.js';
+import { withPlainCause } from './util/plain-error.js';
+
 /**
  * The kinds of session errors, under SuperTokens' names.
  *
@@ -30,6 +33,10 @@ const SESSION_ERROR = Symbol.for('nest-sessions.SessionError');
  * @publicApi
  */
 export abstract class SessionError extends Error {
+  static {
+    recogniseCopies(this, 'SessionError');
+  }
+
   abstract readonly type: SessionErrorType;
 
   /** SuperTokens' marker of the recipe that an error comes from. */
@@ -38,7 +45,6 @@ export abstract class SessionError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = new.target.name;
-    Object.defineProperty(this, SESSION_ERROR, { value: true });
   }
 
   /** Checks like `instanceof`, and also recognises an error of another copy of this package. */
@@ -53,6 +59,10 @@ export abstract class SessionError extends Error {
  * @publicApi
  */
 export class UnauthorisedError extends SessionError {
+  static {
+    recogniseCopies(this, 'UnauthorisedError');
+  }
+
   override readonly type = 'UNAUTHORISED';
   readonly payload: { readonly clearTokens: boolean };
 
@@ -69,6 +79,10 @@ export class UnauthorisedError extends SessionError {
  * @publicApi
  */
 export class TryRefreshTokenError extends SessionError {
+  static {
+    recogniseCopies(this, 'TryRefreshTokenError');
+  }
+
   override readonly type = 'TRY_REFRESH_TOKEN';
 }
 
@@ -78,6 +92,10 @@ export class TryRefreshTokenError extends SessionError {
  * @publicApi
  */
 export class TokenTheftDetectedError extends SessionError {
+  static {
+    recogniseCopies(this, 'TokenTheftDetectedError');
+  }
+
   override readonly type = 'TOKEN_THEFT_DETECTED';
   readonly payload: {
     readonly sessionHandle: string;
@@ -102,6 +120,10 @@ export class TokenTheftDetectedError extends SessionError {
  * @publicApi
  */
 export class InvalidClaimsError extends SessionError {
+  static {
+    recogniseCopies(this, 'InvalidClaimsError');
+  }
+
   override readonly type = 'INVALID_CLAIMS';
 
   constructor(
@@ -119,6 +141,10 @@ export class InvalidClaimsError extends SessionError {
  * @publicApi
  */
 export class ClearDuplicateSessionCookiesError extends SessionError {
+  static {
+    recogniseCopies(this, 'ClearDuplicateSessionCookiesError');
+  }
+
   override readonly type = 'CLEAR_DUPLICATE_SESSION_COOKIES';
 }
 
@@ -153,6 +179,10 @@ export interface ConfigProblem {
  * @publicApi
  */
 export class SessionConfigError extends Error {
+  static {
+    recogniseCopies(this, 'SessionConfigError');
+  }
+
   constructor(
     readonly problems: readonly ConfigProblem[],
     moduleName: 'SessionModule' | 'SessionCoreModule' = 'SessionModule',
@@ -172,8 +202,13 @@ export class SessionConfigError extends Error {
  * @publicApi
  */
 export abstract class CoreError extends Error {
+  static {
+    recogniseCopies(this, 'CoreError');
+  }
+
+  /** @param options the `cause` keeps no more than its name, message, code and stack where a driver put more on it */
   constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(message, withPlainCause(options));
     this.name = new.target.name;
   }
 }
@@ -184,6 +219,10 @@ export abstract class CoreError extends Error {
  * @publicApi
  */
 export class CoreUnavailableError extends CoreError {
+  static {
+    recogniseCopies(this, 'CoreUnavailableError');
+  }
+
   /** Seconds after which a repeat makes sense; sent to the client as `Retry-After`. */
   readonly retryAfterSec: number;
 
@@ -199,14 +238,22 @@ export class CoreUnavailableError extends CoreError {
  *
  * @publicApi
  */
-export class StoreFullError extends CoreUnavailableError {}
+export class StoreFullError extends CoreUnavailableError {
+  static {
+    recogniseCopies(this, 'StoreFullError');
+  }
+}
 
 /**
  * The core sent a response that does not follow its protocol.
  *
  * @publicApi
  */
-export class CoreResponseError extends CoreError {}
+export class CoreResponseError extends CoreError {
+  static {
+    recogniseCopies(this, 'CoreResponseError');
+  }
+}
 
 /**
  * The core refused the call as invalid (CDI status 400), for example because the payload carries a reserved claim name.
@@ -214,7 +261,11 @@ export class CoreResponseError extends CoreError {}
  *
  * @publicApi
  */
-export class CoreBadInputError extends CoreError {}
+export class CoreBadInputError extends CoreError {
+  static {
+    recogniseCopies(this, 'CoreBadInputError');
+  }
+}
 
 /**
  * A call that hands tokens to the client came after the headers of the response: create and refresh sessions before the first
@@ -241,6 +292,10 @@ export class ResponseSentError extends Error {
  * @publicApi
  */
 export class DuplicateSessionCookiesError extends Error {
+  static {
+    recogniseCopies(this, 'DuplicateSessionCookiesError');
+  }
+
   constructor(options?: ErrorOptions) {
     super(
       'The request carries two session cookies of the same name, as after a change of cookieDomain: ' +
@@ -258,6 +313,10 @@ export class DuplicateSessionCookiesError extends Error {
  * @publicApi
  */
 export class RateLimitedError extends Error {
+  static {
+    recogniseCopies(this, 'RateLimitedError');
+  }
+
   constructor(
     /** Seconds after which the client may try again. */
     readonly retryAfterSec: number,
@@ -275,6 +334,10 @@ export class RateLimitedError extends Error {
  * @publicApi
  */
 export class TooManySessionsError extends Error {
+  static {
+    recogniseCopies(this, 'TooManySessionsError');
+  }
+
   constructor(
     readonly userId: string,
     readonly tenantId: string,

@@ -83,8 +83,9 @@ export {
 } from './errors.js';
 export { SessionConfigError } from './errors.js';
 
-// Events and rate limits
+// Events, logs and rate limits
 export { SessionEvents, type SessionEvent } from './events/session-events.js';
+export { sessionRedactPaths } from './events/redact-paths.js';
 export type { RateLimitDecision, RateLimitedAttempt, RateLimiter } from './options/observability-options.js';
 
 // HTTP

@@ -3,6 +3,7 @@ import type { VerifySessionOptions } from './sessions/recipe.interface.js';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { SessionClaim } from './claims/session-claim.js';
 import { combinedRules, recordRules } from './rules/route-rules.js';
+import { hideParameterType, SessionParameter } from './rules/pipes.js';
 import { setupError } from './rules/setup-error.js';
 import type { SessionContainer } from './sessions/session-container.js';
 import { findRequestState } from './sessions/request-state.js';
@@ -97,8 +98,10 @@ const READERS: Readonly<
   accessTokenPayload: (session) => session.getAccessTokenPayload(),
 };
 
+type InjectedPart = SessionProperty | SessionClaim<unknown> | undefined;
+
 const InjectSession = createParamDecorator(
-  (what: SessionProperty | SessionClaim<unknown> | undefined, context: ExecutionContext): unknown => {
+  ({ what }: SessionParameter<InjectedPart>, context: ExecutionContext): unknown => {
     const session = findSession(context);
     if (session === undefined || what === undefined) return session;
     if (what instanceof SessionClaim) return what.getValueFromPayload(session.getAccessTokenPayload(), {});
@@ -121,7 +124,11 @@ export function Session(what?: SessionProperty | SessionClaim<unknown>): Paramet
       `@Session: there is no property "${what}"; there are ${Object.keys(READERS).join(', ')}`,
     );
   }
-  return InjectSession(what);
+  const inject = InjectSession(new SessionParameter(what));
+  return (target, name, index) => {
+    hideParameterType(target, name, index);
+    inject(target, name, index);
+  };
 }
 
 /** Shared by all copies of the package in one process. */

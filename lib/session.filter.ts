@@ -4,6 +4,7 @@ import { throwError } from 'rxjs';
 import { errorReason } from './events/printable.js';
 import { findGraphqlRequest } from './graphql/graphql-context.js';
 import { GraphqlSessionError, toGraphqlError } from './graphql/graphql-session.error.js';
+import { linkToHttpException } from './rules/http-exception.js';
 import { SESSION_RUNTIME } from './session.constants.js';
 import { HANDLED_ERRORS, isHandledError, type HandledError } from './sessions/error-responder.js';
 import { findRequestState, getExchange } from './sessions/request-state.js';
@@ -24,6 +25,10 @@ import { requestOfHandshake } from './websocket/socket-handshake.js';
  */
 @Catch(...HANDLED_ERRORS, GraphqlSessionError)
 export class SessionExceptionFilter extends BaseExceptionFilter<unknown> {
+  static {
+    linkToHttpException();
+  }
+
   private readonly logger = new Logger('SessionModule');
 
   constructor(@Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime) {

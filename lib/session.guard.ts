@@ -7,9 +7,9 @@ import { findGraphqlRequest, unknownContext } from './graphql/graphql-context.js
 import type { SessionContainer } from './sessions/session-container.js';
 import { chain } from './util/maybe-promise.js';
 import { ensureRequestState, type RequestState } from './sessions/request-state.js';
-import { SharedSessions } from './graphql/shared-sessions.js';
+import type { SharedSessions } from './graphql/shared-sessions.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
-import { SESSION_RUNTIME } from './session.constants.js';
+import { SESSION_RUNTIME, SHARED_SESSIONS } from './session.constants.js';
 import type { RequestAndResponse } from './http/create-exchange.js';
 
 /**
@@ -34,7 +34,7 @@ export class SessionGuard implements CanActivate {
 
   constructor(
     @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
-    private readonly shared: SharedSessions,
+    @Inject(SHARED_SESSIONS) private readonly shared: SharedSessions,
   ) {}
 
   /**
@@ -47,12 +47,23 @@ export class SessionGuard implements CanActivate {
     try {
       const rules = this.routeRules(context);
       if (context.getType<string>() !== 'http') {
-        return this.shared.canActivate(context, rules, () => this.getRequestAndResponse(context));
+        return this.labelled(
+          this.shared.canActivate(context, rules, () => this.getRequestAndResponse(context)),
+        );
       }
-      return this.activateRoute(context, rules);
+      return this.labelled(this.activateRoute(context, rules));
     } catch (error) {
-      return Promise.reject(error);
+      return this.labelled(Promise.reject(error));
     }
+  }
+
+  /** Gives refusals the configured status codes, for filters of the application; a decision at once is no refusal. */
+  private labelled(decision: boolean | Promise<boolean>): boolean | Promise<boolean> {
+    if (!(decision instanceof Promise)) return decision;
+    return decision.catch((error: unknown) => {
+      this.runtime.errorResponder.label(error);
+      throw error;
+    });
   }
 
   /**

@@ -5,30 +5,44 @@ import {
   Module,
   type ConfigurableModuleAsyncOptions,
   type ConfigurableModuleCls,
+  type DynamicModule,
   type NestModule,
   type OnApplicationShutdown,
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
-import { APP_FILTER, ModuleRef } from '@nestjs/core';
+import { APP_FILTER, ExternalContextCreator, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { CoreClient } from './core/core-client.js';
 import { startCore } from './core/core-provider.js';
+import { assertRolesKnown } from './claims/user-roles.js';
 import { loadOpenTelemetry } from './events/open-telemetry.js';
 import { SessionEvents } from './events/session-events.js';
 import { Telemetry } from './events/telemetry.js';
 import { SharedSessions } from './graphql/shared-sessions.js';
 import { TokenTransport } from './http/token-transport.js';
+import { applicationConfig } from './rules/application-config.js';
+import { assertNoCircle } from './rules/injection-circle.js';
+import { precedeHttpExceptionFilters } from './rules/http-exception.js';
+import { passOverSessions } from './rules/pipes.js';
 import { globalGuardProviders } from './rules/global-guard.js';
 import { UnguardedRules } from './rules/unguarded-rules.js';
-import { RESOLVED_SESSION_OPTIONS, SESSION_MODULE_OPTIONS, SESSION_RUNTIME } from './session.constants.js';
+import {
+  RESOLVED_SESSION_OPTIONS,
+  SESSION_MODULE_OPTIONS,
+  SESSION_RUNTIME,
+  SHARED_SESSIONS,
+} from './session.constants.js';
 import { SessionController, SessionRoutes } from './session.controller.js';
 import { SessionExceptionFilter } from './session.filter.js';
 import { SessionGuard } from './session.guard.js';
 import {
+  NO_OPTIONS,
   resolveSessionOptions,
   type ResolvedSessionOptions,
   type SessionModuleOptions,
 } from './session.options.js';
+import { assertOptionsObject } from './options/session-config.js';
+import { StartupReport } from './rules/startup-report.js';
 import { SessionService } from './session.service.js';
 import { Devices } from './sessions/devices.js';
 import { ErrorResponder } from './sessions/error-responder.js';
@@ -124,8 +138,23 @@ class SessionLifecycle implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
+/** The providers that wait for the recipe. */
+const AWAITING_RECIPE: ReadonlySet<unknown> = new Set<unknown>([
+  SessionRecipe,
+  SESSION_RUNTIME,
+  SHARED_SESSIONS,
+  SessionService,
+  SessionSockets,
+  SessionStreams,
+  SessionGuard,
+  SessionExceptionFilter,
+  SessionController,
+  SessionRoutes,
+]);
+
 /** The parts of one module instance. This is the only place that knows all of them. */
 const SESSION_PROVIDERS: Provider[] = [
+  { provide: SESSION_MODULE_OPTIONS, useValue: NO_OPTIONS }, // forRoot puts its own in this place
   { provide: Clock, useClass: SystemClock },
   SessionEvents,
   {
@@ -160,16 +189,17 @@ const SESSION_PROVIDERS: Provider[] = [
   },
   {
     provide: SessionRecipe,
-    inject: [RESOLVED_SESSION_OPTIONS, RecipeDependencies, ModuleRef],
+    inject: [RESOLVED_SESSION_OPTIONS, RecipeDependencies, ModuleRef, ModulesContainer],
     useFactory: async (
       { recipe, override }: ResolvedSessionOptions,
       dependencies: RecipeDependencies,
       module: ModuleRef,
-    ): Promise<SessionRecipe> =>
-      applyFunctionOverrides(
-        recipe ? await module.create(recipe) : new SessionRecipe(dependencies),
-        override.functions,
-      ),
+      modules: ModulesContainer,
+    ): Promise<SessionRecipe> => {
+      if (recipe) assertNoCircle(modules, recipe, AWAITING_RECIPE);
+      const made = recipe ? await module.create(recipe) : new SessionRecipe(dependencies);
+      return applyFunctionOverrides(made, override.functions);
+    },
   },
   {
     provide: ErrorResponder,
@@ -201,13 +231,14 @@ const SESSION_PROVIDERS: Provider[] = [
   SessionService,
   SessionSockets,
   SessionStreams,
-  SharedSessions,
+  { provide: SHARED_SESSIONS, useClass: SharedSessions },
   SessionGuard,
   SessionExceptionFilter,
   { provide: APP_FILTER, useExisting: SessionExceptionFilter },
   SessionController,
   SessionRoutes,
   SessionLifecycle,
+  StartupReport,
   UnguardedRules,
 ];
 
@@ -217,6 +248,10 @@ function createRecipeDependencies(
   clock: Clock,
   events: SessionEvents,
 ): RecipeDependencies {
+  assertRolesKnown(options.userRoles ?? core.userRoles, [
+    ...options.claims,
+    ...options.globalClaimValidators.map(({ claim }) => claim),
+  ]);
   const { config, features, recordsAuthenticationTime } = options;
   const { rateLimit } = options.observability;
   return {
@@ -264,7 +299,7 @@ function createVerifier(
     SessionService,
     SessionSockets,
     SessionStreams,
-    SharedSessions,
+    SHARED_SESSIONS,
     SessionGuard,
     SessionExceptionFilter,
     SessionEvents,
@@ -274,12 +309,26 @@ function createVerifier(
   ],
 })
 export class SessionModule extends SessionConfigurableModule implements NestModule {
-  constructor(private readonly routes: SessionRoutes) {
+  constructor(
+    private readonly routes: SessionRoutes,
+    private readonly filter: SessionExceptionFilter,
+    private readonly contexts: ExternalContextCreator,
+  ) {
     super();
   }
 
-  /** Nest calls it after it has added its body parsers, and before the middleware of modules. */
+  /** @throws {SessionConfigError} these are no options */
+  static override forRoot(options: SessionModuleOptions & Partial<SessionModuleExtras>): DynamicModule {
+    assertOptionsObject(options);
+    return super.forRoot(options);
+  }
+
+  /** Nest calls it after it has added its body parsers, before the middleware of modules and before it reads filters and pipes. */
   configure(): void {
     this.routes.ignoreBodyErrors();
+    const config = applicationConfig(this.contexts);
+    if (config === undefined) return;
+    precedeHttpExceptionFilters(this.filter, config);
+    passOverSessions(config);
   }
 }

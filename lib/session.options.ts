@@ -28,6 +28,7 @@ import {
   type OptionsOf,
   type Resolved,
 } from './options/option-table.js';
+import { describeAddresses } from './options/app-info.js';
 import { assertOptionsObject, readSessionConfig, type SessionConfig } from './options/session-config.js';
 import { findUnknownOptions } from './options/unknown-options.js';
 import { WIRE_OPTIONS, type SessionWireOptions } from './options/wire-options.js';
@@ -35,6 +36,7 @@ import type { ApiInterface } from './sessions/session-api.js';
 import type { SessionErrorHandlers } from './sessions/error-responder.js';
 import type { RecipeInterface } from './sessions/recipe.interface.js';
 import { SessionRecipe, type SessionRecipeClass } from './sessions/session-recipe.js';
+import { assertCompatibleCopies } from './util/copies.js';
 import { DEFAULT_MAX_CACHED_TOKEN_BYTES } from './tokens/access-token-verifier.js';
 
 const recipe: Check<SessionRecipeClass> = (value) => {
@@ -62,6 +64,11 @@ const claims: Check<readonly SessionClaim<unknown>[]> = (value, place) => {
   return given;
 };
 
+const logStartup: Check<boolean | 'warnings'> = (value) => {
+  if (typeof value === 'boolean' || value === 'warnings') return value;
+  throw new Error("true, false or 'warnings' is expected");
+};
+
 /** The options in `override`. */
 const OVERRIDE_OPTIONS = {
   /**
@@ -82,6 +89,8 @@ const ERROR_HANDLER_OPTIONS = {
   onTryRefreshToken: option(callback<NonNullable<SessionErrorHandlers['onTryRefreshToken']>>()),
   onClearDuplicateSessionCookies:
     option(callback<NonNullable<SessionErrorHandlers['onClearDuplicateSessionCookies']>>()),
+  onDuplicateSessionCookies:
+    option(callback<NonNullable<SessionErrorHandlers['onDuplicateSessionCookies']>>()),
   onTokenTheftDetected: option(callback<NonNullable<SessionErrorHandlers['onTokenTheftDetected']>>()),
   onInvalidClaim: option(callback<NonNullable<SessionErrorHandlers['onInvalidClaim']>>()),
 };
@@ -158,6 +167,21 @@ export const MODULE_OPTIONS = {
    * @defaultValue `error`
    */
   unguardedRules: option(oneOf('error', 'warn'), 'error'),
+  /**
+   * What the module logs once the application has started: its routes, the core and whether it responds, how tokens travel, and
+   * warnings about what was probably not meant. `'warnings'`: those alone. `false`: nothing, and the core is not asked.
+   * @defaultValue true
+   */
+  logStartup: option<boolean | 'warnings', boolean | 'warnings'>(logStartup, true),
+};
+
+/** Stands for the options of a `SessionModule` that is imported without `forRoot`. */
+export const NO_OPTIONS: object = Object.freeze({});
+const NOT_CONFIGURED: ConfigProblem = {
+  path: 'SessionModule',
+  message:
+    'is imported as it is, without options: write SessionModule.forRoot({ appInfo: … }) (or forRootAsync) in the imports of the ' +
+    'root module. It is global, so that other modules need not import it',
 };
 
 /** Every option name of `SessionModule`. */
@@ -181,6 +205,8 @@ export interface ResolvedSessionOptions extends Resolved<typeof MODULE_OPTIONS> 
   readonly config: SessionConfig;
   readonly features: SessionFeatures;
   readonly observability: Resolved<typeof OBSERVABILITY_OPTIONS>;
+  /** How addresses were understood that are not written as origins. */
+  readonly notes: readonly string[];
   /** True if a sign-in records its time in the session. */
   readonly recordsAuthenticationTime: boolean;
 }
@@ -191,6 +217,8 @@ export interface ResolvedSessionOptions extends Resolved<typeof MODULE_OPTIONS> 
  * @throws {SessionConfigError} listing every problem of every part at once
  */
 export function resolveSessionOptions(options: SessionModuleOptions): ResolvedSessionOptions {
+  assertCompatibleCopies();
+  if ((options as unknown) === NO_OPTIONS) throw new SessionConfigError([NOT_CONFIGURED]);
   const source = assertOptionsObject(options);
   const problems: ConfigProblem[] = findUnknownOptions(source, KNOWN_NAMES);
   const config = readSessionConfig(source, problems);
@@ -200,6 +228,8 @@ export function resolveSessionOptions(options: SessionModuleOptions): ResolvedSe
   const observability = readKnownOptions(OBSERVABILITY_OPTIONS, source, problems);
   if (config === undefined || problems.length > 0) throw new SessionConfigError(problems);
   const recordsAuthenticationTime =
-    features.userSessionRoutes !== undefined || own.claims.includes(AuthenticationTimeClaim);
-  return Object.freeze({ config, ...own, features, observability, recordsAuthenticationTime });
+    features.userSessionRoutes !== undefined ||
+    own.claims.some(({ key }) => key === AuthenticationTimeClaim.key);
+  const notes = describeAddresses(source['appInfo']);
+  return Object.freeze({ config, ...own, features, observability, recordsAuthenticationTime, notes });
 }

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
+import { recogniseCopies } from '../util/recognise-copies.js';
 
 /**
  * A fact about the session that is kept in the access token payload under `key`.
@@ -8,6 +9,10 @@ import type { UserContext } from '../util/user-context.js';
  * @publicApi
  */
 export abstract class SessionClaim<T> {
+  static {
+    recogniseCopies(this, 'SessionClaim');
+  }
+
   constructor(readonly key: string) {}
 
   /**

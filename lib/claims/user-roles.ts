@@ -1,3 +1,4 @@
+import { SessionConfigError } from '../errors.js';
 import { reservedContext, ensureReservedContext, type UserContext } from '../util/user-context.js';
 import { PrimitiveArrayClaim } from './primitive-array-claim.js';
 
@@ -68,3 +69,24 @@ export const PermissionClaim: PrimitiveArrayClaim<string> = new PrimitiveArrayCl
     return [...new Set(permissions.flat())];
   },
 });
+
+/**
+ * Stops a start after which every sign-in would fail.
+ *
+ * @throws {SessionConfigError} one of the claims needs roles, or permissions, and no source has them
+ */
+export function assertRolesKnown(source: UserRoleSource | undefined, claims: readonly unknown[]): void {
+  const needsPermissions = claims.includes(PermissionClaim);
+  if (!needsPermissions && !claims.includes(UserRoleClaim)) return;
+  const isMissing = source === undefined;
+  if (!isMissing && (!needsPermissions || source.getPermissionsForRole !== undefined)) return;
+  const name = needsPermissions ? 'PermissionClaim' : 'UserRoleClaim';
+  throw new SessionConfigError([
+    isMissing
+      ? {
+          path: 'userRoles',
+          message: `is missing: ${name} needs to know where roles come from, and the core keeps none (remoteCore() does)`,
+        }
+      : { path: 'userRoles.getPermissionsForRole', message: 'is missing: PermissionClaim needs it' },
+  ]);
+}

@@ -178,6 +178,11 @@ export abstract class CoreClient {
    */
   async reloadSigningKeys(): Promise<void> {}
 
+  /** What it is and where, for the lines at the start: names and hosts, never a secret. */
+  get description(): string {
+    return this.constructor.name;
+  }
+
   /** Called once before the application takes requests. */
   async start(): Promise<void> {}
 

@@ -23,6 +23,7 @@ export type {
   VerifySessionResult,
 } from './core.types.js';
 export { SystemClock } from '../util/clock.js';
+export { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
 export type { NamesChange } from '../util/json.js';
 export type { PublicJwk, VerificationKeys } from '../util/verification-keys.js';
 

@@ -137,9 +137,15 @@ describe('nest-sessions doctor', () => {
     expect(code).toBe(0);
   });
 
+  it.each([[['--version']], [['-v']]])('says its version: %j', async (argv) => {
+    const { stdout, code } = await run(argv);
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\S*\n$/);
+    expect(code).toBe(0);
+  });
+
   it.each([
-    [[], 'the command is expected first'],
-    [['docter', 'https://api.shop.io'], 'the command is expected first'],
+    [[], 'the command is missing: doctor <address>'],
+    [['docter', 'https://api.shop.io'], 'this command is unknown; there is doctor'],
     [['doctor'], 'the address of the API is missing'],
     [[...DOCTOR, 'https://shop.io'], 'one address is expected, 2 were given'],
     [[...DOCTOR, '--sing-in', 'x'], '--sing-in'],

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { parseJsonObject, readMember } from '../util/json.js';
 import { diagnose, type DiagnoseOptions, type Diagnosis } from './diagnose.js';
 import { countLevel, formatDiagnosis } from './report.js';
 
@@ -32,6 +33,7 @@ domains, CORS, cookies and clocks, and how to fix them.
   --timeout <seconds>  how long to wait for each response (default 10)
   --json               the findings as JSON
   --help               this text
+  --version            the version of nest-sessions
 
 Exit codes: 0 no errors, 1 errors found, 2 wrong usage or no response.
 NO_COLOR switches colours off; they are used on a terminal only.
@@ -52,6 +54,10 @@ export async function main(
     const { values, positionals } = parseArguments(argv);
     if (values.help === true) {
       io.stdout(HELP);
+      return EXIT_CODES.good;
+    }
+    if (values.version === true) {
+      io.stdout(`${await readVersion()}\n`);
       return EXIT_CODES.good;
     }
     const diagnosis = await examine(await toOptions(values, positionals));
@@ -94,6 +100,7 @@ function readArguments(argv: readonly string[]) {
       timeout: { type: 'string' },
       json: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
+      version: { type: 'boolean', short: 'v' },
     },
   });
 }
@@ -102,7 +109,8 @@ async function toOptions(
   values: ReturnType<typeof readArguments>['values'],
   [command, api, ...rest]: readonly string[],
 ): Promise<DiagnoseOptions> {
-  if (command !== 'doctor') throw new TypeError('the command is expected first: doctor');
+  if (command === undefined) throw new TypeError('the command is missing: doctor <address>');
+  if (command !== 'doctor') throw new TypeError('this command is unknown; there is doctor');
   if (api === undefined) throw new TypeError('the address of the API is missing');
   if (rest.length > 0) throw new TypeError(`one address is expected, ${rest.length + 1} were given`);
   const { website, timeout, header = [] } = values;
@@ -135,4 +143,10 @@ function readTimeout(text: string): number {
   const seconds = Number(text);
   if (!(seconds > 0)) throw new TypeError('--timeout is expected as a number of seconds above 0');
   return seconds * 1000;
+}
+
+/** Reads the version of the package, whose description is two folders above the compiled file. */
+async function readVersion(): Promise<string> {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  return String(readMember(parseJsonObject(text), 'version'));
 }

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
+import { errorMessage } from '../util/plain-error.js';
 
 /** Characters that can end a line, colour a terminal, reverse the reading direction or are invisible. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 /** The message of a database driver may quote a whole statement. */
 const MAX_REASON_LENGTH = 2000;
+const MAX_CAUSES = 3;
 
 /**
  * Returns text from outside in a form that is safe in a log line: one line, without terminal commands, of limited length.
@@ -27,9 +29,14 @@ export function shortHandle(sessionHandle: string): string {
   return createHash('sha256').update(sessionHandle).digest('hex').slice(0, 16);
 }
 
-/** The text of a failure for the log, its cause included. No message of ours carries a token. */
+/** The text of a failure for the log, its causes included: names and messages, of which ours carry no token, and no other members. */
 export function errorReason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : '';
-  return printable(`${error.name}: ${error.message}${cause}`, MAX_REASON_LENGTH);
+  if (!(error instanceof Error)) return printable(String(error), MAX_REASON_LENGTH);
+  let text = `${error.name}: ${errorMessage(error)}`;
+  let { cause } = error;
+  for (let depth = 0; cause instanceof Error && depth < MAX_CAUSES; depth++) {
+    text += `: ${errorMessage(cause)}`;
+    cause = cause.cause;
+  }
+  return printable(text, MAX_REASON_LENGTH);
 }

@@ -5,12 +5,17 @@ import { findRequestState, getExchange } from '../sessions/request-state.js';
 import { findGraphqlClient } from '../websocket/socket-client.js';
 import { requestOfHandshake } from '../websocket/socket-handshake.js';
 import { findGraphqlContext } from './graphql-context.js';
+import { recogniseCopies } from '../util/recognise-copies.js';
 
 /**
  * A session error in the form of a GraphQL response. It needs no package of GraphQL: `graphql-js` takes over the
  * `extensions` of what a resolver throws, Apollo reads the status in them, Mercurius reads `statusCode`.
  */
 export class GraphqlSessionError extends Error {
+  static {
+    recogniseCopies(this, 'GraphqlSessionError');
+  }
+
   readonly extensions: Readonly<Record<string, unknown>>;
   readonly statusCode: number;
 

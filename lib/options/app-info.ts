@@ -140,3 +140,21 @@ export function readAppInfo(value: unknown, { path, problems }: OptionPlace): Re
   };
   return { appInfo: Object.freeze(appInfo), constantOrigin: isConstant ? website.origin : undefined };
 }
+
+/**
+ * Returns how addresses were understood that lack a scheme or have a path: both are accepted, as upstream, and both decide
+ * cookies and CORS otherwise than the text suggests.
+ *
+ * @param appInfo as the application wrote it; it has passed the checks
+ */
+export function describeAddresses(appInfo: unknown): readonly string[] {
+  if (!isOptionsObject(appInfo)) return [];
+  return (['apiDomain', 'websiteDomain', 'origin'] as const).flatMap((name) => {
+    const given = appInfo[name];
+    if (typeof given !== 'string') return [];
+    const origin = normaliseDomain(given);
+    if (given.trim().toLowerCase().replace(/\/$/, '') === origin) return [];
+    const has = given.includes('://') ? 'is no bare origin' : 'has no scheme';
+    return `appInfo.${name} ${show(given)} ${has} and counts as ${origin}: write it like that, or correct it`;
+  });
+}

@@ -40,6 +40,8 @@ export interface SessionConfig extends Omit<WireSettings, Derived | 'cookieNameP
   readonly antiCsrf: AntiCsrfMode | 'default';
   antiCsrfMode(scope: RequestScope): AntiCsrfMode;
   cookieSameSite(scope: RequestScope): CookieSameSite;
+  /** SameSite if it is the same for every request. */
+  readonly constantSameSite: CookieSameSite | undefined;
   readonly getCookieNameForTokenType: NameForTokenType;
 }
 
@@ -60,7 +62,9 @@ export function resolveSessionConfig(options: SessionWireOptions): SessionConfig
 /** @throws {SessionConfigError} these are no options, so that no single one can be read */
 export function assertOptionsObject(options: unknown): OptionsObject {
   if (isOptionsObject(options)) return options;
-  const message = `are ${show(options)}; an object with appInfo is expected`;
+  const message =
+    `are ${show(options)}; an object with appInfo is expected, ` +
+    'at least { appInfo: { appName, apiDomain, websiteDomain } }; a factory has to return it';
   throw new SessionConfigError([{ path: 'options', message }]);
 }
 
@@ -102,6 +106,7 @@ function assemble(settings: Settings, { appInfo, constantOrigin }: ResolvedAppIn
     getCookieNameForTokenType:
       settings.getCookieNameForTokenType ??
       (cookieNamePrefixes ? prefixedCookieName(settings) : defaultCookieName),
+    constantSameSite,
     antiCsrf: antiCsrf ?? 'default',
     antiCsrfMode: (scope) => antiCsrf ?? defaultAntiCsrf(cookieSameSite(scope)),
     cookieSameSite,

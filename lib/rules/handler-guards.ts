@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import type { CanActivate } from '@nestjs/common';
 import {
   GUARDS_METADATA,
   PARAMTYPES_METADATA,
@@ -8,6 +7,7 @@ import {
 } from '@nestjs/common/constants.js';
 import { ExternalContextCreator, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { readMember } from '../util/json.js';
+import { applicationConfig } from './application-config.js';
 
 /** The mark of `SessionGuard`, of each copy of the package, and of the classes that extend it. */
 export const SESSION_GUARD = Symbol.for('nest-sessions.SessionGuard');
@@ -38,8 +38,8 @@ export function boundEnforcement(target: object): Enforcement {
 
 /** Returns whether the global guards ask `SessionGuard`: those of `useGlobalGuards` and of each `APP_GUARD`. */
 export function globalEnforcement(modules: ModulesContainer, contexts: ExternalContextCreator): Enforcement {
-  const config = readMember(readMember(contexts, 'container'), 'applicationConfig');
-  if (!isApplicationConfig(config)) return 'unknown';
+  const config = applicationConfig(contexts);
+  if (config === undefined) return 'unknown';
   const guards: Guard[] = [...config.getGlobalGuards(), ...config.getGlobalRequestGuards()];
   for (const { providers, injectables } of modules.values()) {
     for (const wrapper of [...providers.values(), ...injectables.values()]) {
@@ -47,18 +47,6 @@ export function globalEnforcement(modules: ModulesContainer, contexts: ExternalC
     }
   }
   return strongest(guards.map((guard) => enforcement(guard)));
-}
-
-/** The members that we use of Nest's `ApplicationConfig`, which cannot be injected. */
-interface GuardConfig {
-  getGlobalGuards(): CanActivate[];
-  getGlobalRequestGuards(): object[];
-}
-
-function isApplicationConfig(value: unknown): value is GuardConfig {
-  return ['getGlobalGuards', 'getGlobalRequestGuards'].every(
-    (name) => typeof readMember(value, name) === 'function',
-  );
 }
 
 function enforcement(guard: unknown): Enforcement {

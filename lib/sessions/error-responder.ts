@@ -12,7 +12,7 @@ import {
   type SessionErrorType,
   assertNever,
 } from '../errors.js';
-import { errorReason } from '../events/printable.js';
+import { errorReason, printable } from '../events/printable.js';
 import { CapturedResponse } from '../http/captured-response.js';
 import { createSessionRequest, type SessionRequest } from '../http/session-request.js';
 import type { TokenTransport } from '../http/token-transport.js';
@@ -33,6 +33,8 @@ export interface SessionErrorHandlers {
   onUnauthorised?: ErrorMessageHandler;
   onTryRefreshToken?: ErrorMessageHandler;
   onClearDuplicateSessionCookies?: ErrorMessageHandler;
+  /** Responds to a `DuplicateSessionCookiesError`: it is unknown which of two cookies counts, and no token is cleared. */
+  onDuplicateSessionCookies?: ErrorMessageHandler;
   /** The default one revokes the session; a replacement decides that by itself. */
   onTokenTheftDetected?(
     sessionHandle: string,
@@ -65,6 +67,15 @@ const HANDLER_NAMES = {
   INVALID_CLAIMS: 'onInvalidClaim',
   CLEAR_DUPLICATE_SESSION_COOKIES: 'onClearDuplicateSessionCookies',
 } as const satisfies Record<SessionErrorType, keyof SessionErrorHandlers>;
+
+/** The errors whose response an application can replace. */
+type ReplaceableError = AnySessionError | DuplicateSessionCookiesError;
+
+function handlerName(error: ReplaceableError): keyof SessionErrorHandlers {
+  return error instanceof DuplicateSessionCookiesError
+    ? 'onDuplicateSessionCookies'
+    : HANDLER_NAMES[error.type];
+}
 
 /** The classes of errors that have a response of their own. */
 export const HANDLED_ERRORS = [
@@ -105,11 +116,19 @@ interface ErrorRule extends ErrorResponse {
   readonly retryAfterSec?: number;
 }
 
+type ErrorRuleConfig = Pick<
+  SessionConfig,
+  'sessionExpiredStatusCode' | 'invalidClaimStatusCode' | 'showClaimValues'
+>;
+
+const DEFAULT_CONFIG: ErrorRuleConfig = {
+  sessionExpiredStatusCode: 401,
+  invalidClaimStatusCode: 403,
+  showClaimValues: false,
+};
+
 export interface ErrorResponderDependencies {
-  readonly config: Pick<
-    SessionConfig,
-    'sessionExpiredStatusCode' | 'invalidClaimStatusCode' | 'showClaimValues'
-  >;
+  readonly config: ErrorRuleConfig;
   readonly transport: Pick<TokenTransport, 'clearBoth'>;
   readonly recipe: Pick<RecipeInterface, 'revokeSession'>;
   readonly handlers: {
@@ -131,6 +150,14 @@ type ErrorTarget = Pick<HttpExchange, 'request'> & { readonly response: HttpResp
 export class ErrorResponder {
   constructor(private readonly dependencies: ErrorResponderDependencies) {}
 
+  /** Gives an error the configured status, for filters of the application that read `status` and `getStatus()`. */
+  label(error: unknown): void {
+    if (!isHandledError(error) || !Object.isExtensible(error)) return;
+    const { status: value } = findErrorRule(error, this.dependencies.config);
+    if (value !== findErrorRule(error).status)
+      Object.defineProperty(error, 'status', { value, configurable: true, writable: true });
+  }
+
   /** Logs an error and sends the response to it. */
   async send(error: HandledError, exchange: HttpExchange): Promise<void> {
     return this.withFallback(error, async (each, userContext) =>
@@ -143,7 +170,7 @@ export class ErrorResponder {
     return this.withFallback(error, async (each, userContext) => {
       const captured = new CapturedResponse(response);
       await this.write(each, createSessionRequest({ request, response: captured }, userContext));
-      const { code } = this.findRule(each);
+      const { code } = findErrorRule(each, this.dependencies.config);
       const { message = code, ...details } = isJsonObject(captured.body) ? captured.body : {};
       const text = typeof message === 'string' ? message : code;
       return { code, status: captured.statusCode, message: text, details };
@@ -168,9 +195,13 @@ export class ErrorResponder {
 
   private async write(error: HandledError, request: SessionRequest): Promise<void> {
     const { transport, recipe } = this.dependencies;
-    const { status, message, details, clearsTokens, retryAfterSec } = this.findRule(error);
+    const { status, message, details, clearsTokens, retryAfterSec } = findErrorRule(
+      error,
+      this.dependencies.config,
+    );
     const sessionError = SessionError.isSessionError(error) ? error : undefined;
-    const hasHandler = sessionError !== undefined && this.hasHandler(sessionError);
+    const isReplaceable = sessionError !== undefined || error instanceof DuplicateSessionCookiesError;
+    const hasHandler = isReplaceable && this.hasHandler(error);
     if (sessionError?.type === 'TOKEN_THEFT_DETECTED' && !hasHandler) {
       // Where the theft was found this is done already, but an application may throw the error itself. It precedes the
       // clearing because a core that is gone now makes the response a 503 that clears nothing.
@@ -178,52 +209,24 @@ export class ErrorResponder {
       await recipe.revokeSession({ sessionHandle, owner, userContext: request.userContext });
     }
     if (clearsTokens === true) transport.clearBoth(request);
-    if (hasHandler) return this.callHandler(sessionError, request);
+    if (isReplaceable && hasHandler) return this.callHandler(error, request);
     const { response } = request;
     if (retryAfterSec !== undefined) response.setHeader('Retry-After', String(Math.ceil(retryAfterSec)));
     response.setStatusCode(status);
     response.sendJSONResponse({ message, ...details });
   }
 
-  private findRule(error: HandledError): ErrorRule {
-    if (!SessionError.isSessionError(error)) return findOtherRule(error);
-    const { sessionExpiredStatusCode, invalidClaimStatusCode, showClaimValues } = this.dependencies.config;
-    const code = error.type;
-    switch (code) {
-      case 'UNAUTHORISED': {
-        const { clearTokens } = error.payload;
-        return { code, status: sessionExpiredStatusCode, message: 'unauthorised', clearsTokens: clearTokens };
-      }
-      case 'TRY_REFRESH_TOKEN':
-        return { code, status: sessionExpiredStatusCode, message: 'try refresh token' };
-      case 'TOKEN_THEFT_DETECTED':
-        return {
-          code,
-          status: sessionExpiredStatusCode,
-          message: 'token theft detected',
-          clearsTokens: true,
-        };
-      case 'INVALID_CLAIMS': {
-        const claimValidationErrors = showClaimValues ? error.payload : error.payload.map(withoutValues);
-        const details = { claimValidationErrors };
-        return { code, status: invalidClaimStatusCode, message: 'invalid claim', details };
-      }
-      case 'CLEAR_DUPLICATE_SESSION_COOKIES':
-        return { code, status: 200, message: error.message };
-      default:
-        return assertNever(code);
-    }
-  }
-
-  private hasHandler(error: AnySessionError): boolean {
-    return this.dependencies.handlers[HANDLER_NAMES[error.type]] !== undefined;
+  private hasHandler(error: ReplaceableError): boolean {
+    return this.dependencies.handlers[handlerName(error)] !== undefined;
   }
 
   private async callHandler(
-    error: AnySessionError,
+    error: ReplaceableError,
     { request, response, userContext }: SessionRequest,
   ): Promise<void> {
     const { handlers } = this.dependencies;
+    if (error instanceof DuplicateSessionCookiesError)
+      return handlers.onDuplicateSessionCookies?.(error.message, request, response, userContext);
     switch (error.type) {
       case 'TOKEN_THEFT_DETECTED': {
         const { sessionHandle, userId, recipeUserId } = error.payload;
@@ -240,7 +243,44 @@ export class ErrorResponder {
   private log(error: HandledError): void {
     const { logger } = this.dependencies;
     if (isCoreTrouble(error)) logger.error(errorReason(error));
-    else logger.debug?.(errorReason(error));
+    else logger.debug?.(`${errorReason(error)}${failedClaims(error)}`);
+  }
+}
+
+/** Returns the ids of failed validators, which the message of the error, a constant of SuperTokens, does not name. */
+function failedClaims(error: HandledError): string {
+  if (!SessionError.isSessionError(error) || error.type !== 'INVALID_CLAIMS') return '';
+  return ` (${printable(error.payload.map(({ id }) => id).join(', '), 200)})`;
+}
+
+/** Returns the response to an error; without a configuration the one that most applications have. */
+export function findErrorRule(error: HandledError, config: ErrorRuleConfig = DEFAULT_CONFIG): ErrorRule {
+  if (!SessionError.isSessionError(error)) return findOtherRule(error);
+  const { sessionExpiredStatusCode, invalidClaimStatusCode, showClaimValues } = config;
+  const code = error.type;
+  switch (code) {
+    case 'UNAUTHORISED': {
+      const { clearTokens } = error.payload;
+      return { code, status: sessionExpiredStatusCode, message: 'unauthorised', clearsTokens: clearTokens };
+    }
+    case 'TRY_REFRESH_TOKEN':
+      return { code, status: sessionExpiredStatusCode, message: 'try refresh token' };
+    case 'TOKEN_THEFT_DETECTED':
+      return {
+        code,
+        status: sessionExpiredStatusCode,
+        message: 'token theft detected',
+        clearsTokens: true,
+      };
+    case 'INVALID_CLAIMS': {
+      const claimValidationErrors = showClaimValues ? error.payload : error.payload.map(withoutValues);
+      const details = { claimValidationErrors };
+      return { code, status: invalidClaimStatusCode, message: 'invalid claim', details };
+    }
+    case 'CLEAR_DUPLICATE_SESSION_COOKIES':
+      return { code, status: 200, message: error.message };
+    default:
+      return assertNever(code);
   }
 }
 

@@ -3,7 +3,8 @@ import type { HttpExchange } from '../util/http-exchange.js';
 import type { ErrorResponder } from './error-responder.js';
 import type { SessionContainer } from './session-container.js';
 
-const STATE = Symbol('nest-sessions:request');
+/** Shared by all copies of the package in one process. */
+const STATE = Symbol.for('nest-sessions:request');
 
 /**
  * What the library knows about an HTTP request. It is kept on the framework's request object, so that parallel requests

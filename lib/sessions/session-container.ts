@@ -22,6 +22,7 @@ import {
   type AllSessionTokens,
   type SessionState,
 } from './session-state.js';
+import { recogniseCopies } from '../util/recognise-copies.js';
 
 interface Attachment {
   readonly request: SessionRequest;
@@ -41,6 +42,10 @@ interface Attachment {
  * @publicApi
  */
 export class SessionContainer<Payload extends object = JsonObject> {
+  static {
+    recogniseCopies(this, 'SessionContainer');
+  }
+
   private attachment: Attachment | undefined;
 
   /** @internal */

@@ -17,6 +17,8 @@ import { MEMORY_STORE_OPTIONS, readStoreOptions, type MemoryStoreOptions } from 
 
 /** The algorithm of a rotating key without a name of its algorithm. */
 const RSA = 'RS256';
+/** The description of a store that a restart empties. */
+export const MEMORY_DESCRIPTION = 'the memory of this process as its store';
 const FULL_STORE_SWEEP_PAUSE_MS = 1000;
 
 /**
@@ -35,6 +37,10 @@ export class MemoryStore extends SessionStore {
   private refreshTokenKey: string | undefined;
   private sweepPosition: IterableIterator<SessionRow> | undefined;
   private lastFullSweepMs = Number.NEGATIVE_INFINITY;
+
+  override get description(): string {
+    return MEMORY_DESCRIPTION;
+  }
 
   constructor(options: MemoryStoreOptions = {}) {
     super();

@@ -85,6 +85,7 @@ interface PgQuery {
 /** The SQL store's port to a pool of the application. */
 export class PostgresClient implements SqlClient {
   readonly dialect = postgresDialect;
+  readonly description: string;
   private readonly names = new Map<string, string>();
   private readonly turns = new KeyedMutex();
   private readonly isOfPg: boolean;
@@ -103,6 +104,7 @@ export class PostgresClient implements SqlClient {
         'postgresStore: give it a pool of connections, for example new Pool() of the package pg',
       );
     }
+    this.description = describePool(pool);
     this.isOfPg = isPoolOfPg(pool);
     this.isPreparing = preparedStatements ?? this.isOfPg;
     if (this.isOfPg) secure(pool);
@@ -243,6 +245,16 @@ function isPool(pool: unknown): boolean {
   const { query, connect }: { query?: unknown; connect?: unknown } =
     typeof pool === 'object' && pool !== null ? pool : {};
   return typeof query === 'function' && typeof connect === 'function';
+}
+
+/** Names the server as far as a pool of `pg` says it: never the user, the password or the parameters. */
+function describePool(pool: object): string {
+  const { options = {} }: { options?: { host?: unknown; port?: unknown; connectionString?: unknown } } = pool;
+  const { connectionString, host, port = 5432 } = options;
+  if (typeof connectionString === 'string' && URL.canParse(connectionString)) {
+    return `PostgreSQL at ${new URL(connectionString).host || 'this machine'}`;
+  }
+  return typeof host === 'string' ? `PostgreSQL at ${host}:${String(port)}` : 'PostgreSQL';
 }
 
 /** Ignores the error of a connection, because the statement under way or the next one is rejected with it. */

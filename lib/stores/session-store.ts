@@ -1,3 +1,6 @@
+import { recogniseCopies } from '../util/recognise-copies.js';
+import { withPlainCause } from '../util/plain-error.js';
+
 /**
  * The key of a session. The tenant is part of it: a handle of one tenant is unknown in another.
  *
@@ -141,6 +144,10 @@ export interface StoredStaticKey {
  */
 export class StoreSetupError extends Error {
   override readonly name = 'StoreSetupError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, withPlainCause(options));
+  }
 }
 
 /**
@@ -159,6 +166,15 @@ export class StoreSetupError extends Error {
  * @publicApi
  */
 export abstract class SessionStore {
+  static {
+    recogniseCopies(this, 'SessionStore');
+  }
+
+  /** What it is and where, for the lines at the start: a name and a host, never a secret. */
+  get description(): string {
+    return this.constructor.name;
+  }
+
   /** Adds a row. Rejects when the handle exists, and with a `StoreFullError` when the store is full. */
   abstract insertSession(row: SessionRow): Promise<void>;
 

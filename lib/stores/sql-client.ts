@@ -30,6 +30,8 @@ export async function drive<T>(
 /** A SQL store's port to a database. */
 export interface SqlClient {
   readonly dialect: SqlDialect;
+  /** The database and its host, without secrets. */
+  readonly description?: string;
 
   /** Prepares the database for statements; called before the first one, and again after a failure. */
   open(): Promise<void>;

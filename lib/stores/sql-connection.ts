@@ -37,6 +37,10 @@ export class SqlConnection {
       : undefined;
   }
 
+  get description(): string {
+    return this.client.description ?? 'a database';
+  }
+
   get dialect(): SqlDialect {
     return this.client.dialect;
   }

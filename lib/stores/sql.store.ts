@@ -52,6 +52,10 @@ export class SqlStore extends SqlKeyStore {
     super(new SqlConnection(client, tables, { isMigrating, retry }), tables);
   }
 
+  override get description(): string {
+    return this.connection.description;
+  }
+
   /** Opens the database and brings the tables up to date: once, and again only after a failure. */
   async prepare(): Promise<void> {
     return this.connection.prepare();

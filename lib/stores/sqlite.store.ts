@@ -67,6 +67,7 @@ export function sqliteStore(
 /** The SQL store's port to a file or to a database of the application. */
 export class SqliteClient implements SqlClient {
   readonly dialect = sqliteDialect;
+  readonly description = 'SQLite';
   private readonly statements = new Map<string, CompiledStatement>();
   private readonly pragmas: readonly string[];
   private readonly opening = new SingleFlight(async () => this.openSource(), { keepsValue: true });

@@ -1,7 +1,11 @@
 import { CoreBadInputError } from '../errors.js';
 import type { JsonObject } from './json.js';
 
-/** The tenant that applies if no other is given. */
+/**
+ * The tenant that applies if no other is given, under SuperTokens' name.
+ *
+ * @publicApi
+ */
 export const DEFAULT_TENANT_ID = 'public';
 
 const TENANT_ID = /^[a-z0-9-]{1,64}$/;

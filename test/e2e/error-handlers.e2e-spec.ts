@@ -3,6 +3,7 @@ import { APP_FILTER } from '@nestjs/core';
 import { describe, expect, it } from '@jest/globals';
 import {
   ClearDuplicateSessionCookiesError,
+  DuplicateSessionCookiesError,
   CoreResponseError,
   CoreUnavailableError,
   InvalidClaimsError,
@@ -32,6 +33,7 @@ const ERRORS = {
   theft: () => new TokenTheftDetectedError('handle', 'user-1'),
   claims: () => new InvalidClaimsError([{ id: 'role', reason: 'no' }]),
   duplicates: () => new ClearDuplicateSessionCookiesError('please retry'),
+  'two-cookies': () => new DuplicateSessionCookiesError(),
   unavailable: () => new CoreUnavailableError(TOKEN, { retryAfterSec: 6.2 }),
   nonsense: () => new CoreResponseError(TOKEN),
   unknown: () => new UnknownSessionError(TOKEN),
@@ -134,6 +136,7 @@ describe.each(ADAPTERS)('replaced error handlers on %s', (adapter) => {
     onTryRefreshToken: (message, _request, response) => answer(response, ['try refresh', message]),
     onClearDuplicateSessionCookies: (message, _request, response) =>
       answer(response, ['duplicates', message]),
+    onDuplicateSessionCookies: (message, _request, response) => answer(response, ['two cookies', message]),
     onTokenTheftDetected: (handle, userId, recipeUserId, _request, response) =>
       answer(response, ['theft', handle, userId, recipeUserId]),
     onInvalidClaim: async (errors, _request, response) => {
@@ -146,6 +149,7 @@ describe.each(ADAPTERS)('replaced error handlers on %s', (adapter) => {
     ['unauthorised', ['unauthorised', TOKEN, 'get'], BOTH_CLEARED],
     ['try-refresh', ['try refresh', TOKEN], NOTHING],
     ['duplicates', ['duplicates', 'please retry'], NOTHING],
+    ['two-cookies', ['two cookies', expect.stringMatching(/set olderCookieDomain/)], NOTHING],
     ['theft', ['theft', 'handle', 'user-1', 'user-1'], BOTH_CLEARED],
     ['claims', ['claims', [{ id: 'role', reason: 'no' }]], NOTHING],
   ] as const)('answer %s in their own way (T241)', async (name, body, traffic) => {

@@ -109,10 +109,9 @@ describe('roles and permissions of a session', () => {
   });
 
   it('that come from nowhere are an error that names the option', async () => {
-    const { sessions } = await TestApplication.withoutServer()
-      .with({ claims: [UserRoleClaim] })
-      .start();
-    await expect(sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' })).rejects.toThrow(
+    const { sessions } = await TestApplication.withoutServer().start();
+    const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
+    await expect(session.fetchAndSetClaim(UserRoleClaim)).rejects.toThrow(
       'set the option userRoles of SessionModule',
     );
   });

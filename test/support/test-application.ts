@@ -290,6 +290,7 @@ export async function sessionModule(
 ): Promise<DynamicModule> {
   return SessionModule.forRoot({
     appInfo: SHOP,
+    logStartup: false,
     ...input.options,
     core: input.options?.core ?? (await switchedCore(input.engine, input.store)),
     isGlobal: input.isGlobal ?? true,

@@ -37,6 +37,7 @@ const errorHandlers: Required<SessionErrorHandlers> = {
     response.sendJSONResponse([message, request.getMethod(), userContext]),
   onTryRefreshToken: async (_message, _request, response) => response.setStatusCode(401),
   onClearDuplicateSessionCookies: (message) => void message.toUpperCase(),
+  onDuplicateSessionCookies: (message) => void message.toUpperCase(),
   onTokenTheftDetected: (sessionHandle, userId, recipeUserId) =>
     void [sessionHandle, userId, recipeUserId].map((text) => text.toUpperCase()),
   onInvalidClaim: (failed) => void failed.map(({ id }) => id.toUpperCase()),
@@ -60,6 +61,7 @@ export const right: Required<SessionModuleOptions> = {
   clockToleranceSec: 5,
   socketRenewalGraceSec: 60,
   unguardedRules: 'warn',
+  logStartup: 'warnings',
   maxCachedTokens: 100,
   maxCachedTokenBytes: 1_000_000,
   cookieDomain: '.example.com',
@@ -88,6 +90,8 @@ export const right: Required<SessionModuleOptions> = {
 export const wrong: Required<SessionModuleOptions> = {
   // @ts-expect-error 'error' or 'warn'
   unguardedRules: false,
+  // @ts-expect-error one of three values
+  logStartup: 'all',
   // @ts-expect-error an object
   appInfo: 'http://localhost',
   // @ts-expect-error made by embeddedCore()

@@ -103,6 +103,10 @@ export class EmbeddedCore extends CoreClient {
     });
   }
 
+  override get description(): string {
+    return `embedded, with ${this.store.description}`;
+  }
+
   override get verificationKeys(): VerificationKeys {
     return this.keys;
   }

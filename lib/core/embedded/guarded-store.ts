@@ -41,6 +41,10 @@ export class GuardedStore extends SessionStore {
     super();
   }
 
+  override get description(): string {
+    return this.store.description;
+  }
+
   open(): void {
     this.isOpen = true;
   }

@@ -1,4 +1,5 @@
 import { CoreBadInputError, CoreResponseError, CoreUnavailableError, type CoreError } from '../../errors.js';
+import { withPlainCause } from '../../util/plain-error.js';
 import type { CdiRequest } from './cdi-requests.js';
 import type { CoreHost } from './host-pool.js';
 import type { HttpResponse } from './http-transport.js';
@@ -26,9 +27,9 @@ export function unavailable(
   remark = '',
 ): CoreUnavailableError {
   const attempts = failures.map(({ host, reason }) => `${host}: ${reason}`).join('; ');
-  return new CoreUnavailableError(`No core answered ${method} ${path}: ${attempts || remark}`, {
-    cause: failures.at(-1),
-  });
+  // Begins with the text of supertokens-node, which applications and alerts look for.
+  const message = `No SuperTokens core available to query: ${method} ${path}: ${attempts || remark}`;
+  return new CoreUnavailableError(message, { cause: failures.at(-1) });
 }
 
 /** Returns the error of a response that cannot be parsed. */
@@ -123,7 +124,7 @@ export class CoreAttemptError extends Error {
     readonly reason: string,
     options?: ErrorOptions,
   ) {
-    super(`${attempt.method} ${attempt.path} at ${attempt.host}: ${reason}`, options);
+    super(`${attempt.method} ${attempt.path} at ${attempt.host}: ${reason}`, withPlainCause(options));
     this.name = new.target.name;
     this.method = attempt.method;
     this.host = attempt.host;

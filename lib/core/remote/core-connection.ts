@@ -2,7 +2,7 @@ import { CoreResponseError } from '../../errors.js';
 import type { Clock } from '../../util/clock.js';
 import { type UserContext, reservedContext } from '../../util/user-context.js';
 import type { CoreCalls } from '../core-calls.js';
-import { apiVersionRequest, type CdiRequest } from './cdi-requests.js';
+import { apiVersionRequest, NO_CACHE_HEADERS, type CdiRequest } from './cdi-requests.js';
 import { parseApiVersions, readResponse, type HostResponse, type ParseResponse } from './cdi-responses.js';
 import { attemptError, isVersionRefused } from './core-call-errors.js';
 import { HostExchange, type PreparedCall, type Sleep } from './host-exchange.js';
@@ -127,6 +127,7 @@ export class CoreConnection {
   ): Record<string, string> {
     const { apiKey } = this.config;
     return {
+      ...NO_CACHE_HEADERS,
       ...(version !== undefined && { 'cdi-version': version }),
       ...(apiKey !== undefined && { 'api-key': apiKey }),
       ...(recipeId !== undefined && { rid: recipeId }),

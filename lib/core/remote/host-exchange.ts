@@ -72,7 +72,11 @@ export class HostExchange {
     const onNewConnection = new Set<CoreHost>();
     const queue = this.pool.candidates();
     for (let host = queue.shift(); host !== undefined && !this.isClosed; host = queue.shift()) {
-      const attempted = await this.attempt(host, call, onNewConnection.has(host));
+      // A kept connection may be closed by now, and then it cannot be known whether the core read the request. A call
+      // that must not be done twice is therefore sent on a new one: sign-ins do not fail after a quiet minute, and none
+      // leaves a second session behind.
+      const isNewConnection = !request.isRepeatable || onNewConnection.has(host);
+      const attempted = await this.attempt(host, call, isNewConnection);
       const repeats = rateLimitRepeats.get(host) ?? 0;
       const step = nextStep(attemptOutcome(attempted), {
         isRepeatable: request.isRepeatable,
@@ -107,7 +111,7 @@ export class HostExchange {
     const wire = this.httpRequest(host, call);
     try {
       const answer = await this.transport.send(wire, { isNewConnection });
-      if (isGatewayTrouble(answer.status)) this.pool.failed(host, { isTimeout: false });
+      if (isUnreached(answer)) this.pool.failed(host, { isTimeout: false });
       else this.pool.answered(host);
       return { host, answer };
     } catch (failure) {
@@ -126,7 +130,7 @@ export class HostExchange {
   ): HostResponse {
     const { host } = attempted;
     if ('answer' in attempted && attempted.answer.status === 200) return { ...attempted.answer, host };
-    if ('answer' in attempted && !isTemporary(attempted.answer.status)) {
+    if ('answer' in attempted && !isTemporary(attempted.answer)) {
       throw errorOfStatus(request, host, attempted.answer, [this.config.apiKey]);
     }
     const failure = toAttemptError(request, attempted);
@@ -135,8 +139,8 @@ export class HostExchange {
 
   private async isAlive(host: CoreHost): Promise<boolean> {
     try {
-      const { status } = await this.transport.send(this.httpRequest(host, this.probe()));
-      return !isGatewayTrouble(status);
+      const wire = this.httpRequest(host, this.probe());
+      return !isUnreached(await this.transport.send(wire, { isNewConnection: true }));
     } catch {
       return false; // the reason makes no difference
     }
@@ -157,7 +161,10 @@ export class HostExchange {
 }
 
 function attemptOutcome(attempted: Attempted): AttemptOutcome {
-  if ('answer' in attempted) return { kind: 'RESPONSE', status: attempted.answer.status };
+  if ('answer' in attempted) {
+    const { answer } = attempted;
+    return isNotStarted(answer) ? { kind: 'NOT_STARTED' } : { kind: 'RESPONSE', status: answer.status };
+  }
   if (isBadResponse(attempted)) return { kind: 'BAD_RESPONSE' };
   const { mayHaveBeenReceived, isStaleConnection } = attempted.failure;
   return { kind: 'NO_RESPONSE', mayHaveBeenReceived, isStaleConnection };
@@ -172,8 +179,9 @@ function toAttemptError(request: CdiRequest, attempted: Attempted): CoreAttemptE
     const { message, cause } = attempted.failure;
     return attemptError(request, attempted.host, message, cause instanceof Error ? { cause } : {});
   }
-  const { status } = attempted.answer;
-  return attemptError(request, attempted.host, `status ${status}`, { status });
+  return attemptError(request, attempted.host, describeAnswer(attempted.answer), {
+    status: attempted.answer.status,
+  });
 }
 
 /** Retries after status 429, for each host and call. */
@@ -185,6 +193,8 @@ const RATE_LIMITED = 429;
 /** How an attempt at one host ended. */
 export type AttemptOutcome =
   | { readonly kind: 'RESPONSE'; readonly status: number }
+  /** The response of a server whose core does not run yet, so that nothing was done. */
+  | { readonly kind: 'NOT_STARTED' }
   | {
       /** No connection, a connection that broke, or no response in time. */
       readonly kind: 'NO_RESPONSE';
@@ -222,6 +232,8 @@ export function nextStep(outcome: AttemptOutcome, progress: CallProgress): NextS
   switch (outcome.kind) {
     case 'BAD_RESPONSE':
       return 'TAKE';
+    case 'NOT_STARTED':
+      return 'TRY_NEXT_HOST';
     case 'RESPONSE':
       if (outcome.status === RATE_LIMITED && progress.rateLimitRepeats < MAX_RATE_LIMIT_REPEATS) {
         return 'WAIT_AND_RETRY';
@@ -246,7 +258,29 @@ export function isGatewayTrouble(status: number): boolean {
   return GATEWAY_TROUBLE.includes(status);
 }
 
-/** True for the statuses after which the same call may work a little later. */
-export function isTemporary(status: number): boolean {
-  return status === RATE_LIMITED || isGatewayTrouble(status);
+/**
+ * True for a 404 that is not a Core's own, whose text is `Not found`: the server around a core that is starting sends an
+ * HTML page for every path.
+ *
+ * @see docs/protocol/core.md A9
+ */
+function isNotStarted({ status, body }: HttpResponse): boolean {
+  return status === 404 && body.trim() !== 'Not found';
+}
+
+/** True for responses of which the core knows nothing. */
+function isUnreached(answer: HttpResponse): boolean {
+  return isGatewayTrouble(answer.status) || isNotStarted(answer);
+}
+
+/** True for the responses after which the same call may work a little later. */
+export function isTemporary(answer: HttpResponse): boolean {
+  return answer.status === RATE_LIMITED || isUnreached(answer);
+}
+
+/** Describes a response for the error of its attempt. */
+export function describeAnswer(answer: HttpResponse): string {
+  return isNotStarted(answer)
+    ? 'status 404 without the text of a core; it may be starting, or the path in connectionURI is wrong'
+    : `status ${answer.status}`;
 }

@@ -98,6 +98,10 @@ export class HttpCoreClient extends CoreClient {
     });
   }
 
+  override get description(): string {
+    return `remote, at ${this.hostHealth.map(({ host }) => host).join(', ')}`;
+  }
+
   /** The state of each host, in the order of `connectionURI`. */
   get hostHealth(): CoreHostHealth[] {
     return this.connection.health;
@@ -174,28 +178,29 @@ export class HttpCoreClient extends CoreClient {
     return this.connection.call(request, responses.parseSessionHandles, userContext);
   }
 
-  /** If the response to a first attempt was lost, the second one names only the sessions that were left. */
+  /**
+   * One call for each tenant, because a core that refuses a tenant has removed the sessions of those before it and does not
+   * name them. If the response to a first attempt was lost, the second one names only the sessions that were left.
+   *
+   * @throws what the first failed call throws, once all have ended: the sessions of other tenants may have ended
+   */
   override async revokeSessions(
     sessionHandles: readonly string[],
     userContext: UserContext,
   ): Promise<string[]> {
-    const handles = [...new Set(sessionHandles)];
-    const [first] = handles;
-    if (first === undefined) return [];
-    const request = requests.removeSessionsRequest(handles);
-    const remove = async (): Promise<string[]> =>
-      this.connection.call(request, responses.parseRevokedHandles, userContext);
-    if (handles.length === 1) return orUnknown(first, [], remove);
-    try {
-      return await remove();
-    } catch (error) {
-      if (!isUnknownTenant(error)) throw error;
-      // One handle of a tenant that is gone must not keep the other sessions alive.
-      const revoked = await Promise.all(
-        handles.map(async (handle) => this.revokeSessions([handle], userContext)),
-      );
-      return revoked.flat();
-    }
+    const calls = groupByTenant(sessionHandles).map(async (handles) =>
+      orUnknown(handles[0] ?? '', [], async () =>
+        this.connection.call(
+          requests.removeSessionsRequest(handles),
+          responses.parseRevokedHandles,
+          userContext,
+        ),
+      ),
+    );
+    const outcomes = await Promise.allSettled(calls);
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    return (await Promise.all(calls)).flat();
   }
 
   override async revokeSessionsOfUser(input: UserSessionsInput, userContext: UserContext): Promise<string[]> {
@@ -291,6 +296,17 @@ export class HttpCoreClient extends CoreClient {
       this.connection.call(request, responses.parseSessionInformation, userContext, options),
     );
   }
+}
+
+/** Returns the handles, each once, by the tenant that they name; handles of the public one name none. */
+function groupByTenant(sessionHandles: readonly string[]): string[][] {
+  const groups = new Map<string, string[]>();
+  for (const handle of new Set(sessionHandles)) {
+    const [, ...tenant] = handle.split('_');
+    const name = tenant.join('_');
+    groups.set(name, [...(groups.get(name) ?? []), handle]);
+  }
+  return [...groups.values()];
 }
 
 /** Returns `unknown` for a handle whose tenant the core does not have, because no session has that handle. */

@@ -2,6 +2,7 @@ import { Agent as HttpAgent, request as openHttp, type ClientRequest, type Incom
 import { Agent as HttpsAgent, request as openHttps } from 'node:https';
 import type { Socket } from 'node:net';
 import { cloneJsonObject } from '../../util/json.js';
+import { withPlainCause } from '../../util/plain-error.js';
 import type { UserContext } from '../../util/user-context.js';
 import type { CdiRequest } from './cdi-requests.js';
 import type { CoreHost } from './host-pool.js';
@@ -41,7 +42,7 @@ export class HttpFailure extends Error {
     readonly isStaleConnection: boolean,
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(message, withPlainCause(options));
     this.name = new.target.name;
   }
 }

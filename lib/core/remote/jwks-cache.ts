@@ -5,11 +5,11 @@ import type { MaybePromise } from '../../util/maybe-promise.js';
 import { withTimeout } from '../../util/with-timeout.js';
 import type { PublicJwk, VerificationKeys } from '../../util/verification-keys.js';
 import type { CoreHost } from './host-pool.js';
-import { jwksRequest } from './cdi-requests.js';
+import { jwksRequest, NO_CACHE_HEADERS } from './cdi-requests.js';
 import { parsePublicKeys, readResponse } from './cdi-responses.js';
 import { attemptError, errorOfStatus, unavailable } from './core-call-errors.js';
 import { HttpFailure, type HttpTransport, type HttpResponse } from './http-transport.js';
-import { isTemporary } from './host-exchange.js';
+import { describeAnswer, isTemporary } from './host-exchange.js';
 
 /** An unknown key id makes the hosts be called at most this often. */
 const COOLDOWN_MS = 500;
@@ -183,8 +183,8 @@ export async function loadCoreKeys(transport: HttpTransport, host: CoreHost): Pr
   const request = jwksRequest();
   const answer = await fetchKeys(transport, host);
   const { status } = answer;
-  if (isTemporary(status))
-    throw unavailable(request, [attemptError(request, host, `status ${status}`, { status })]);
+  if (isTemporary(answer))
+    throw unavailable(request, [attemptError(request, host, describeAnswer(answer), { status })]);
   if (status !== 200) throw errorOfStatus(request, host, answer, []);
   return readResponse(request, { ...answer, host }, parsePublicKeys);
 }
@@ -193,7 +193,9 @@ async function fetchKeys(transport: HttpTransport, host: CoreHost): Promise<Http
   const request = jwksRequest();
   const url = new URL(host.origin + host.basePath + request.path);
   try {
-    return await transport.send({ method: request.method, url, headers: {} });
+    // Loads are so rare that a kept connection would often be closed by then.
+    const wire = { method: request.method, url, headers: NO_CACHE_HEADERS };
+    return await transport.send(wire, { isNewConnection: true });
   } catch (error) {
     if (!(error instanceof HttpFailure)) throw error;
     throw unavailable(request, [attemptError(request, host, error.message)]);

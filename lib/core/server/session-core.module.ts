@@ -11,6 +11,7 @@ import { CoreClient } from '../core-client.js';
 import { CdiServer } from './cdi-server.js';
 import { RESOLVED_CORE_OPTIONS, SessionCoreGateway } from './session-core.gateway.js';
 import { loadOpenTelemetry } from '../../events/open-telemetry.js';
+import { errorReason } from '../../events/printable.js';
 import { SessionEvents } from '../../events/session-events.js';
 import { Telemetry } from '../../events/telemetry.js';
 import {
@@ -89,7 +90,7 @@ const SESSION_CORE_PROVIDERS: Provider[] = [
     inject: [RESOLVED_CORE_OPTIONS, CoreClient, Clock],
     useFactory: (config: SessionCoreConfig, core: CoreClient, clock: Clock): CdiServer => {
       const logger = new Logger('SessionCoreModule');
-      const reportFailure = (error: unknown): void => logger.error(error);
+      const reportFailure = (error: unknown): void => logger.error(errorReason(error));
       return new CdiServer({ core, clock, reportFailure }, config);
     },
   },

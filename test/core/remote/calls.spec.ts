@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { HttpCoreClient } from '../../../lib/core/remote/http-core-client.js';
 import type { CoreNetworkRequest } from '../../../lib/core/remote/http-transport.js';
-import { CoreBadInputError } from '../../../lib/errors.js';
+import { CoreBadInputError, CoreResponseError, CoreUnavailableError } from '../../../lib/errors.js';
 import type { UserContext } from '../../../lib/util/user-context.js';
 import { CORE_OPERATIONS, operation } from '../../support/core-operations.js';
 import { create } from '../../support/core-calls.js';
@@ -19,6 +19,14 @@ import {
 } from '../../support/fake-core.js';
 
 const HANDLE = '0c2d5f0e-6c1b-4a51-9d3a-2f6f0f8f3a11';
+const CREATION = {
+  tenantId: 'public',
+  recipeUserId: 'user-1',
+  userDataInJWT: {},
+  userDataInDatabase: {},
+  useDynamicSigningKey: true,
+  enableAntiCsrf: false,
+};
 const UNKNOWN_TENANT = sendText(400, 'AppId or tenantId not found => Tenant with (, public, gone)\n');
 
 let core: FakeCore;
@@ -258,6 +266,95 @@ describe('what the answers mean', () => {
       HANDLE,
       'handle-2',
     ]);
+  });
+
+  it('sessions of several tenants are revoked by one call for each, so that the list names all that ended', async () => {
+    const handles = [HANDLE, 'h2_t1', 'h3', 'h4_gone', 'h5_t1', 'h6_two_parts'];
+    core.on('/recipe/session/remove', (response, request) => {
+      const names = bodyOf(request)['sessionHandles'] as string[];
+      const answer = names.includes('h4_gone')
+        ? UNKNOWN_TENANT // a Core has ended those before it by then, and names none of them
+        : sendJson({ status: 'OK', sessionHandlesRevoked: names });
+      answer(response, request);
+    });
+    const revoked = await connect().revokeSessions(handles, {});
+    expect(revoked.toSorted()).toEqual(handles.filter((handle) => handle !== 'h4_gone').toSorted());
+    const calls = core.received.filter(({ path }) => path === '/recipe/session/remove');
+    expect(calls.map((call) => bodyOf(call)['sessionHandles'])).toEqual([
+      [HANDLE, 'h3'],
+      ['h2_t1', 'h5_t1'],
+      ['h4_gone'],
+      ['h6_two_parts'],
+    ]);
+  });
+
+  it('a failure for one tenant is an error, after the sessions of the others have ended', async () => {
+    const ended: string[] = [];
+    core.on('/recipe/session/remove', (response, request) => {
+      const names = bodyOf(request)['sessionHandles'] as string[];
+      if (names.includes('h2_t1')) return sendText(500, 'Internal Error')(response, request);
+      ended.push(...names);
+      sendJson({ status: 'OK', sessionHandlesRevoked: names })(response, request);
+    });
+    await expect(connect().revokeSessions(['h2_t1', HANDLE, 'h3_t3'], {})).rejects.toThrow(CoreResponseError);
+    expect(ended).toEqual([HANDLE, 'h3_t3']);
+  });
+
+  it('every call forbids caches, as those of supertokens-node do', async () => {
+    const remote = connect();
+    await remote.createSession(CREATION, {});
+    await remote.getSessionInformation(HANDLE, {});
+    await remote.verificationKeys.find('d-1');
+    expect(core.received.length).toBeGreaterThan(3);
+    for (const { headers } of core.received)
+      expect(headers).toMatchObject({ 'cache-control': 'no-cache', pragma: 'no-cache' });
+  });
+
+  it('a creation has a connection of its own, on which it is known whether the core can have read it', async () => {
+    const remote = connect();
+    await remote.getSessionInformation(HANDLE, {});
+    await remote.createSession(CREATION, {});
+    const connections = core.received.map(({ path, headers }) => [path, headers['connection']]);
+    expect(connections).toContainEqual(['/public/recipe/session', 'close']);
+    expect(connections).toContainEqual(['/recipe/session', 'keep-alive']);
+  });
+
+  describe('a core that is starting', () => {
+    const STARTING = sendText(404, '<!doctype html><html><title>HTTP Status 404 – Not Found</title></html>');
+
+    it('is not available yet, for a creation too, and for its keys', async () => {
+      core.on('*', STARTING);
+      const remote = connect();
+      for (const call of [
+        remote.createSession(CREATION, {}),
+        remote.getSessionInformation(HANDLE, {}),
+        Promise.resolve(remote.verificationKeys.find('d-1')),
+      ]) {
+        const error: unknown = await call.catch((reason: unknown) => reason);
+        expect(error).toBeInstanceOf(CoreUnavailableError);
+        expect(error).toMatchObject({
+          retryAfterSec: 1,
+          message: expect.stringMatching(/^No SuperTokens core available to query: .* it may be starting/),
+        });
+      }
+    });
+
+    it('is passed over: the next host serves, for a creation too', async () => {
+      const other = await FakeCore.start();
+      core.on('*', STARTING);
+      client = clientOf([core, other]);
+      for (let i = 0; i < 4; i++) {
+        await client.createSession(CREATION, {});
+        await client.getSessionInformation(HANDLE, {});
+      }
+      expect(client.hostHealth.map(({ state }) => state)).toEqual(['DOWN', 'UP']);
+      await other.kill();
+    });
+
+    it('is another one than a Core that does not know a path', async () => {
+      core.on('/recipe/session', sendText(404, 'Not found\n'));
+      await expect(connect().getSessionInformation(HANDLE, {})).rejects.toThrow(CoreResponseError);
+    });
   });
 
   it('nothing to revoke is no call', async () => {

@@ -37,7 +37,9 @@ describe('what is told of a remote core (S104)', () => {
       {
         type: 'core.unavailable',
         timeMs: TEST_START_MS,
-        message: expect.stringMatching(/^No core answered GET \/recipe\/session: http:\/\/127/),
+        message: expect.stringMatching(
+          /^No SuperTokens core available to query: GET \/recipe\/session: http:\/\/127/,
+        ),
       },
       {
         type: 'core.available',

@@ -1,0 +1,109 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { CoreClient } from '../core/core-client.js';
+import { errorReason } from '../events/printable.js';
+import { WIRE_OPTIONS } from '../options/wire-options.js';
+import { SESSION_ROUTES, type SessionRouteName } from '../options/session-routes.js';
+import { RESOLVED_SESSION_OPTIONS, SESSION_RUNTIME } from '../session.constants.js';
+import type { ResolvedSessionOptions } from '../session.options.js';
+import type { SessionRuntime } from '../sessions/session-runtime.js';
+import { MEMORY_DESCRIPTION } from '../stores/memory.store.js';
+
+/** Logs, once the application has started, what the module will do, and warns of what was probably not meant. */
+@Injectable()
+export class StartupReport implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger('SessionModule');
+  private isOver = false;
+
+  constructor(
+    @Inject(RESOLVED_SESSION_OPTIONS) private readonly options: ResolvedSessionOptions,
+    @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
+    private readonly core: CoreClient,
+    private readonly adapterHost: HttpAdapterHost,
+    private readonly modules: ModulesContainer,
+  ) {}
+
+  /** Waits for no core: its line comes when it has responded. */
+  onApplicationBootstrap(): void {
+    const { logStartup, config } = this.options;
+    if (logStartup === false) return;
+    const hasServer = (this.adapterHost.httpAdapter as unknown) != null;
+    for (const note of [...this.options.notes, ...this.storeWarnings()]) this.logger.warn(note);
+    if (hasServer) this.warnOfSharedPath();
+    if (logStartup === true) {
+      if (hasServer) this.logger.log(`Routes: ${this.routes().join(', ')}`);
+      this.logger.log(describeTokens(config));
+    }
+    void this.reportCore();
+  }
+
+  /** An application that shuts down logs nothing more about its start. */
+  onModuleDestroy(): void {
+    this.isOver = true;
+  }
+
+  private async reportCore(): Promise<void> {
+    const { description } = this.core;
+    try {
+      await this.core.getJwks({});
+      if (this.options.logStartup === true && !this.isOver)
+        this.logger.log(`Core: ${description}; it responds`);
+    } catch (error) {
+      if (this.isOver) return;
+      this.logger.warn(
+        `Core: ${description}; it does not respond (${errorReason(error)}). Until it does, sign-in and refresh get 503: ` +
+          'see that it runs, that its address is right and that this machine can reach it. No restart is needed',
+      );
+    }
+  }
+
+  private routes(): string[] {
+    const { appInfo } = this.options.config;
+    const basePath = appInfo.apiBasePath.slice(appInfo.apiGatewayPath.length);
+    const { api, userSessions } = this.runtime;
+    return (Object.keys(SESSION_ROUTES) as SessionRouteName[])
+      .filter((name) => {
+        const { apiFunction } = SESSION_ROUTES[name];
+        return (apiFunction === undefined ? userSessions : api[apiFunction]) !== undefined;
+      })
+      .map((name) => `${SESSION_ROUTES[name].method.toUpperCase()} ${basePath}${SESSION_ROUTES[name].path}`);
+  }
+
+  private storeWarnings(): string[] {
+    if (process.env['NODE_ENV'] !== 'production' || !this.core.description.includes(MEMORY_DESCRIPTION))
+      return [];
+    return [
+      `Sessions are kept in ${MEMORY_DESCRIPTION}: a restart signs every user out, and a second process does not know them. ` +
+        'Give embeddedCore a store, sqliteStore() or postgresStore(), or use remoteCore()',
+    ];
+  }
+
+  /** The first of several modules warns: the routes of the others are never reached. */
+  private warnOfSharedPath(): void {
+    const { apiBasePath } = this.options.config.appInfo;
+    const runtimes = [...this.modules.values()]
+      .map((module) => module.providers.get(SESSION_RUNTIME)?.instance as SessionRuntime | undefined)
+      .filter((runtime) => runtime?.config.appInfo.apiBasePath === apiBasePath);
+    if (runtimes.length < 2 || runtimes[0] !== this.runtime) return;
+    this.logger.warn(
+      `${runtimes.length} session modules have the base path ${apiBasePath || '/'}: only the routes of one are reached, and sessions ` +
+        'of the others cannot be refreshed. Import SessionModule.forRoot once, or give each module an apiBasePath of its own',
+    );
+  }
+}
+
+function describeTokens(config: ResolvedSessionOptions['config']): string {
+  const isDefault = config.getTokenTransferMethod === WIRE_OPTIONS.getTokenTransferMethod.fallback;
+  const method = isDefault
+    ? 'cookies or headers, as the client asks (st-auth-mode)'
+    : 'as getTokenTransferMethod decides';
+  const sameSite = config.constantSameSite ?? 'decided per request';
+  const antiCsrf = config.antiCsrf === 'default' ? 'by SameSite' : config.antiCsrf;
+  return `Tokens: ${method}; cookies with SameSite ${sameSite}, ${config.cookieSecure ? 'Secure' : 'not Secure'}; anti-CSRF ${antiCsrf}`;
+}

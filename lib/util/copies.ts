@@ -1,0 +1,27 @@
+const COPIES = Symbol.for('nest-sessions:copies');
+
+/** The form of what copies share: request state, recorded rules, errors. It changes when another copy could misread it. */
+const FORMAT = 1;
+
+/** One entry for each copy of the package in this process: the form of what it shares. */
+const formats = ((globalThis as { [COPIES]?: number[] })[COPIES] ??= []);
+
+formats.push(FORMAT);
+if (formats.length === 2) {
+  process.emitWarning(
+    'nest-sessions is loaded twice in this process. Decorators, errors and the sessions of requests work across copies; ' +
+      'providers such as SessionService belong to the copy whose SessionModule is imported, and Nest finds no others. ' +
+      'Install one copy (npm ls nest-sessions, npm dedupe).',
+    { code: 'NEST_SESSIONS_TWO_COPIES' },
+  );
+}
+
+/** @throws {Error} another version of the package is loaded that shares its state in another form */
+export function assertCompatibleCopies(): void {
+  const other = formats.find((format) => format !== FORMAT);
+  if (other === undefined) return;
+  throw new Error(
+    `SessionModule cannot start: two versions of nest-sessions are loaded that do not understand each other (formats ${FORMAT} ` +
+      `and ${other}), so that the guard of one would not see the rules of the other. Install one version (npm ls nest-sessions).`,
+  );
+}
