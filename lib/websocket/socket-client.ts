@@ -1,4 +1,4 @@
-import { HeldSending } from './held-sending.js';
+import { endSending, sendPastEnd } from './ended-sending.js';
 import { readMember } from '../util/json.js';
 import type { IncomingRequestSource } from '../http/incoming-request.js';
 import type { ErrorResponse } from '../sessions/error-responder.js';
@@ -29,7 +29,7 @@ export interface SocketClient {
   readonly handshake: SocketHandshake | undefined;
   readonly isClosed: boolean;
   onClose(listener: () => void): void;
-  /** Keeps everything that the application sends from the client, until {@link release}. */
+  /** Keeps broadcasts from the client until {@link release}, where the framework knows rooms. What is sent to it alone passes. */
   hold(): void;
   release(): void;
   /** Sends nothing more to the client but {@link sendEvent}. */
@@ -126,7 +126,6 @@ export function findGraphqlClient(context: unknown): SocketClient | undefined {
 
 class SocketIoClient implements SocketClient {
   readonly handshake: SocketHandshake;
-  private sending: HeldSending<'packet'> | undefined;
   private rooms: HeldRooms | undefined;
 
   constructor(readonly connection: SocketIoSocket) {
@@ -151,19 +150,16 @@ class SocketIoClient implements SocketClient {
   }
 
   hold(): void {
-    const { connection } = this;
-    if (hasPackets(connection)) (this.sending ??= new HeldSending(connection, 'packet')).hold();
-    (this.rooms ??= new HeldRooms(connection)).hold();
+    (this.rooms ??= new HeldRooms(this.connection)).hold();
   }
 
   release(): void {
     this.rooms?.release();
-    this.sending?.release();
   }
 
   endSending(): void {
     this.hold();
-    this.sending?.end();
+    endSending(this.connection, 'packet');
   }
 
   sendEvent(event: string, data: object): void {
@@ -177,8 +173,7 @@ class SocketIoClient implements SocketClient {
   }
 
   private send(message: () => unknown): void {
-    if (this.sending === undefined) message();
-    else this.sending.bypass(message);
+    sendPastEnd(this.connection, 'packet', message);
   }
 }
 
@@ -210,8 +205,6 @@ class HeldRooms {
 }
 
 class WsClient implements SocketClient {
-  private sending: HeldSending<'send'> | undefined;
-
   constructor(
     readonly connection: WsSocket,
     readonly handshake: SocketHandshake | undefined,
@@ -227,24 +220,22 @@ class WsClient implements SocketClient {
   }
 
   hold(): void {
-    (this.sending ??= new HeldSending(this.connection, 'send')).hold();
+    // a broadcast is a loop of the application over its clients
   }
 
   release(): void {
-    this.sending?.release();
+    // nothing was held
   }
 
   endSending(): void {
-    this.hold();
-    this.sending?.end();
+    endSending(this.connection, 'send');
   }
 
   /** Uses the form of Nest's own adapter; the protocol of `graphql-ws` does not allow it. */
   sendEvent(event: string, data: object): void {
     if (!this.speaksNest || this.connection.readyState !== WS_OPEN) return;
-    const send = (): void => void this.connection.send(JSON.stringify({ event, data }));
-    if (this.sending === undefined) send();
-    else this.sending.bypass(send);
+    const text = JSON.stringify({ event, data });
+    sendPastEnd(this.connection, 'send', () => this.connection.send(text));
   }
 
   close({ code, reason }: SocketCloseReason): void {
@@ -325,12 +316,6 @@ function withoutScheme(value: string): string {
 
 function isSource(value: unknown): value is Source {
   return isObject(readMember(value, 'headers'));
-}
-
-function hasPackets(
-  socket: SocketIoSocket,
-): socket is SocketIoSocket & { packet(...input: unknown[]): unknown } {
-  return typeof socket.packet === 'function';
 }
 
 function isSocketIoSocket(value: unknown): value is SocketIoSocket {
