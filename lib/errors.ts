@@ -285,9 +285,9 @@ export class ResponseSentError extends Error {
 }
 
 /**
- * A refresh came with two session cookies of one name, and `olderCookieDomain` does not say which of them is the older one.
- * It is unknown which one counts, so the refresh was not tried and no token is cleared: the response is a 400. It happens
- * after a change of `cookieDomain`, or where a neighbour sets cookies for a common domain.
+ * A refresh came with two session cookies of one name, and no option says where the older one belongs. It is unknown which
+ * one counts, so the refresh was not tried and no token is cleared: the response is a 400. It happens after a change of
+ * `cookieDomain` or `accessTokenPath`, or where a neighbour sets cookies for a common domain.
  *
  * @publicApi
  */
@@ -298,8 +298,9 @@ export class DuplicateSessionCookiesError extends Error {
 
   constructor(options?: ErrorOptions) {
     super(
-      'The request carries two session cookies of the same name, as after a change of cookieDomain: ' +
-        "set olderCookieDomain to the former cookieDomain ('' if there was none) for as long as old cookies live",
+      'The request carries two session cookies of the same name, as after a change of cookieDomain or accessTokenPath: ' +
+        "set olderCookieDomain to the former cookieDomain ('' if there was none and there is one now), olderAccessTokenPath to " +
+        'the former accessTokenPath, for as long as old cookies live',
       options,
     );
     this.name = 'DuplicateSessionCookiesError';

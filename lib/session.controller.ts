@@ -16,7 +16,7 @@ import { SESSION_RUNTIME } from './session.constants.js';
 import { PublicAccess } from './session.decorators.js';
 import { isHandledError } from './sessions/error-responder.js';
 import { ensureRequestState, getExchange } from './sessions/request-state.js';
-import { apiInput, signOut } from './sessions/session-api.js';
+import { signOut } from './sessions/session-api.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import type { HttpResponse } from './util/http-exchange.js';
 import { Clock } from './util/clock.js';
@@ -41,19 +41,21 @@ export class SessionController implements Record<
 
   async refresh(req: unknown, res: unknown): Promise<unknown> {
     return this.respond(req, res, async (request) => {
-      await this.runtime.api.refreshPOST?.(apiInput(request));
+      await this.runtime.api.refreshPOST?.(this.runtime.apiInput(request));
       return {};
     });
   }
 
   async signOut(req: unknown, res: unknown): Promise<unknown> {
     const { verbs, api } = this.runtime;
-    return this.respond(req, res, async (request) => signOut(verbs, api, request));
+    return this.respond(req, res, async (request) =>
+      signOut(verbs, api, request, this.runtime.apiInput(request).options),
+    );
   }
 
   async jwks(req: unknown, res: unknown): Promise<unknown> {
     return this.respond(req, res, async (request) => {
-      const result = await this.runtime.api.getJWKSGET?.(apiInput(request));
+      const result = await this.runtime.api.getJWKSGET?.(this.runtime.apiInput(request));
       if (result === undefined || !('status' in result)) allowEveryOrigin(request.response);
       return result;
     });
@@ -61,7 +63,9 @@ export class SessionController implements Record<
 
   async openIdDiscovery(req: unknown, res: unknown): Promise<unknown> {
     return this.respond(req, res, async (request) => {
-      const result = await this.runtime.api.getOpenIdDiscoveryConfigurationGET?.(apiInput(request));
+      const result = await this.runtime.api.getOpenIdDiscoveryConfigurationGET?.(
+        this.runtime.apiInput(request),
+      );
       if (result === undefined || result.status !== 'OK') return result;
       allowEveryOrigin(request.response);
       const { status: _status, ...document } = result;

@@ -24,6 +24,8 @@ export interface DiagnoseOptions {
   readonly website?: string;
   /** A request that signs in, as an object or as text: `POST /login {"name":"Ada"}`. Default: no sign-in. */
   readonly signIn?: string | SignInRequest;
+  /** A route that needs a session, asked without one: `GET /me`. Default: none is asked. */
+  readonly guarded?: string | Pick<SignInRequest, 'method' | 'path'>;
   /** Sent with every request, for a proxy that demands them. Default none. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Milliseconds that each response may take. Default 10,000; at most an hour. */
@@ -69,8 +71,9 @@ export async function runDiagnosis(send: Sender, options: DiagnoseOptions): Prom
   const api = parseApiAddress(options.api);
   const website = parseWebsite(options.website ?? api.origin);
   const signIn = typeof options.signIn === 'string' ? parseSignIn(options.signIn) : options.signIn;
-  if (signIn !== undefined) signInUrl(signIn, api); // fails before the first request
-  const exchanges = await probe({ api, website, signIn, headers: options.headers ?? {} }, send);
+  const guarded = typeof options.guarded === 'string' ? parseSignIn(options.guarded) : options.guarded;
+  for (const request of [signIn, guarded]) if (request !== undefined) signInUrl(request, api); // fails before the first request
+  const exchanges = await probe({ api, website, signIn, guarded, headers: options.headers ?? {} }, send);
   const address = { api: api.origin + api.basePath, website: website.origin };
   const failure = exchanges.emptyRefresh.failure;
   if (failure !== undefined) {

@@ -30,6 +30,8 @@ export interface Exchanges {
   readonly foreignPreflight?: RecordedExchange;
   readonly jwks?: RecordedExchange;
   readonly discovery?: RecordedExchange;
+  /** A route that needs a session, asked without one. */
+  readonly guarded?: RecordedExchange;
   readonly signInPreflight?: RecordedExchange;
   readonly signIn?: RecordedExchange;
   /** A refresh with the cookies or tokens that a browser would send after the sign-in. */

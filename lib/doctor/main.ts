@@ -29,6 +29,7 @@ domains, CORS, cookies and clocks, and how to fix them.
                        The session is refreshed, then ended. @file reads the
                        request from a file, which keeps passwords out of the
                        history of your shell
+  --guarded <request>  a route that needs a session, 'GET /me': sent without one
   --header <name: value>  sent with every request; may be repeated
   --timeout <seconds>  how long to wait for each response (default 10)
   --json               the findings as JSON
@@ -96,6 +97,7 @@ function readArguments(argv: readonly string[]) {
     options: {
       website: { type: 'string' },
       'sign-in': { type: 'string' },
+      guarded: { type: 'string' },
       header: { type: 'string', multiple: true },
       timeout: { type: 'string' },
       json: { type: 'boolean' },
@@ -113,12 +115,13 @@ async function toOptions(
   if (command !== 'doctor') throw new TypeError('this command is unknown; there is doctor');
   if (api === undefined) throw new TypeError('the address of the API is missing');
   if (rest.length > 0) throw new TypeError(`one address is expected, ${rest.length + 1} were given`);
-  const { website, timeout, header = [] } = values;
+  const { website, timeout, guarded, header = [] } = values;
   const signIn = await readSignIn(values['sign-in']);
   return {
     api,
     ...(website === undefined ? {} : { website }),
     ...(signIn === undefined ? {} : { signIn }),
+    ...(guarded === undefined ? {} : { guarded }),
     headers: Object.fromEntries(header.map(readHeader)),
     ...(timeout === undefined ? {} : { timeoutMs: readTimeout(timeout) }),
   };

@@ -14,6 +14,8 @@ export interface ProbePlan {
   readonly api: ApiAddress;
   readonly website: URL;
   readonly signIn: SignInRequest | undefined;
+  /** A route that needs a session. */
+  readonly guarded: SignInRequest | undefined;
   /** Sent with every request, preflights included. */
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -31,6 +33,7 @@ export async function probe(plan: ProbePlan, send: Sender): Promise<Exchanges> {
     emptyRefresh,
     ...(await prober.probeRoutes(emptyRefresh)),
     ...(await prober.probeCors()),
+    ...(await prober.probeGuardedRoute()),
     ...(await prober.probeSignIn()),
   };
 }
@@ -53,6 +56,12 @@ class Prober {
     const foreignPreflight = await this.preflight('POST', url, { origin: FOREIGN_ORIGIN });
     if (!this.isCrossOrigin) return { foreignPreflight };
     return { preflight: await this.preflight('POST', url), foreignPreflight };
+  }
+
+  async probeGuardedRoute(): Promise<Partial<Exchanges>> {
+    const { guarded: request, api } = this.plan;
+    if (request === undefined) return {};
+    return { guarded: await this.send(request.method, signInUrl(request, api), CLIENT_HEADERS) };
   }
 
   async probeSignIn(): Promise<Partial<Exchanges>> {

@@ -77,7 +77,11 @@ export class SharedVerifications {
     verifySessionOptions: VerifySessionOptions,
   ): Promise<SessionContainer | undefined> {
     const { api, prepareContext } = this.runtime;
-    return api.verifySession({ verifySessionOptions, options: { exchange }, userContext: prepareContext() });
+    return api.verifySession({
+      verifySessionOptions,
+      options: this.runtime.apiOptions(exchange),
+      userContext: prepareContext(),
+    });
   }
 }
 

@@ -158,7 +158,15 @@ describe('merging Set-Cookie lines', () => {
   });
 
   it('lets the last write of a name win across domains and paths', () => {
-    expect(mergeSetCookie(['s=; Domain=.old.io; Path=/x'], 's=1; Domain=.new.io; Path=/', 's')).toEqual([
+    expect(mergeSetCookie(['s=0; Domain=.old.io; Path=/x'], 's=1; Domain=.new.io; Path=/', 's')).toEqual([
+      's=1; Domain=.new.io; Path=/',
+    ]);
+  });
+
+  it('keeps deletions at another place than that of the last write', () => {
+    const existing = ['s=; Path=/x; Expires=0', 's=; Domain=.new.io; Path=/; Expires=0'];
+    expect(mergeSetCookie(existing, 's=1; Domain=.new.io; Path=/', 's')).toEqual([
+      's=; Path=/x; Expires=0',
       's=1; Domain=.new.io; Path=/',
     ]);
   });

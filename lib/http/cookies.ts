@@ -99,12 +99,25 @@ export function serialiseCookie(cookie: CookieToWrite, nowMs: number): string {
 
 /**
  * Returns the `Set-Cookie` lines of a response after adding one. The line replaces earlier lines of the same cookie,
- * whatever their domain and path; all other cookies stay, in their order.
+ * whatever their domain and path, but a deletion and a cookie at different places leave each other alone; all other cookies
+ * stay, in their order.
  *
  * @see docs/protocol/sdk.md §3.4, Q4
  */
 export function mergeSetCookie(existing: readonly string[], line: string, name: string): string[] {
-  return [...existing.filter((other) => !other.startsWith(`${name}=`)), line];
+  const isDeletion = (each: string): boolean => each.startsWith(`${name}=;`);
+  const isReplaced = (other: string): boolean =>
+    other.startsWith(`${name}=`) &&
+    (cookiePlace(other) === cookiePlace(line) || !(isDeletion(other) || isDeletion(line)));
+  return [...existing.filter((other) => !isReplaced(other)), line];
+}
+
+/** Domain and path, by which a browser tells cookies of one name apart. */
+function cookiePlace(line: string): string {
+  return line
+    .split('; ')
+    .filter((part) => /^(Domain|Path)=/.test(part))
+    .join('; ');
 }
 
 function assertWritable({ name, value, domain = '', path, expires }: CookieToWrite): void {

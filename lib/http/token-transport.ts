@@ -1,18 +1,19 @@
 import type { SessionConfig } from '../options/session-config.js';
 import type { TokenTransferMethod, TokenType } from '../options/wire-options.js';
 import type { Clock } from '../util/clock.js';
-import type { HttpRequest, HttpResponse } from '../util/http-exchange.js';
+import type { HttpRequest } from '../util/http-exchange.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import { RevocationLog, type RevocationMark } from '../util/revocation-log.js';
+import { olderPlaces, type CookiePlace } from './cookie-places.js';
 import type { SessionRequest } from './session-request.js';
-import { watchLine } from './take-back.js';
+import { assertCookieFits, countCookies, parseCookieHeader, serialiseCookie } from './cookies.js';
 import {
-  assertCookieFits,
-  countCookies,
-  mergeSetCookie,
-  parseCookieHeader,
-  serialiseCookie,
-} from './cookies.js';
+  appendToHeaderList,
+  setCookie,
+  setExposedHeader,
+  type CookieLine,
+  type IsStale,
+} from './written-headers.js';
 
 /** Never set, only looked for and deleted: SDKs before 2022 wrote it. */
 const LEGACY_COOKIE = 'sIdRefreshToken';
@@ -49,13 +50,6 @@ export interface TokenOwner {
   readonly sessionHandle: string;
   /** {@link TokenTransport.mark} when the work for the request began. */
   readonly mark: TransportMark;
-}
-
-type IsStale = () => boolean;
-
-interface CookieLine {
-  readonly name: string;
-  readonly line: string;
 }
 
 interface CookieContent {
@@ -184,6 +178,7 @@ export class TokenTransport {
     this.markUncacheable(request);
     setExposedHeader(response, 'front-token', tokens.frontToken, isStale);
     for (const cookie of cookies) setCookie(response, cookie, isStale);
+    if (method === 'cookie' && tokens.refreshToken) this.clearOlder(request);
     if (inHeaders || this.config.exposeAccessTokenToFrontendInCookieBasedAuth) {
       setExposedHeader(response, this.headerName(request, 'access'), tokens.accessToken, isStale);
     }
@@ -220,11 +215,12 @@ export class TokenTransport {
     this.markUncacheable(request);
     for (const tokenType of ['access', 'refresh'] as const) {
       if (method === 'cookie') {
-        setCookie(response, this.buildDeletion(request, tokenType, this.config.cookieDomain), isStale);
+        this.deleteCookie(request, this.cookiePlace(request, tokenType), isStale);
       } else {
         setExposedHeader(response, this.headerName(request, tokenType), '', isStale);
       }
     }
+    if (method === 'cookie') this.clearOlder(request);
     setExposedHeader(response, 'front-token', 'remove', isStale);
     response.removeHeader('anti-csrf');
   }
@@ -241,25 +237,35 @@ export class TokenTransport {
   /** Deletes the cookie of {@link hasLegacyCookie}, present or not. */
   clearLegacyCookie(request: SessionRequest): void {
     if (request.response.isSent) return;
-    const content = { value: '', expires: 0, domain: this.config.cookieDomain };
+    const { accessTokenPath: path, cookieDomain: domain = '' } = this.config;
     this.markUncacheable(request);
-    setCookie(request.response, this.cookie(request, LEGACY_COOKIE, this.config.accessTokenPath, content));
+    this.deleteCookie(request, { name: LEGACY_COOKIE, domain, path });
   }
 
   /**
-   * Deletes a token's cookie on `olderCookieDomain` (host-only when that is `''`); the session goes on with the other one.
+   * Deletes a token's cookie at the places where an earlier configuration put it; the session goes on with the present one.
    *
-   * @throws {Error} `olderCookieDomain` is not configured
+   * @returns false if no such place is known; then nothing is deleted, because it might be the newer cookie
    */
-  clearDuplicate(request: SessionRequest, tokenType: TokenType): void {
-    const { olderCookieDomain } = this.config;
-    if (olderCookieDomain === undefined) {
-      throw new Error(
-        'olderCookieDomain is not configured: it is unknown where the duplicate cookie belongs',
-      );
-    }
-    this.markUncacheable(request);
-    setCookie(request.response, this.buildDeletion(request, tokenType, olderCookieDomain));
+  clearDuplicate(request: SessionRequest, tokenType: TokenType): boolean {
+    if (request.response.isSent) return false;
+    const olderName = this.config.olderCookieName?.(request.request, tokenType, request.userContext);
+    const places = olderPlaces(this.config, this.cookiePlace(request, tokenType), { tokenType, olderName });
+    if (places.length > 0) this.markUncacheable(request);
+    for (const place of places) this.deleteCookie(request, place);
+    return places.length > 0;
+  }
+
+  /** Deletes what an earlier configuration left in the browser, so that it does not go on as the user of that time. */
+  private clearOlder(request: SessionRequest): void {
+    const { olderCookieName, olderAccessTokenPath } = this.config;
+    const isPresent =
+      olderAccessTokenPath !== undefined || // that path need not be above the request's
+      this.hasCookie(request, 'access') ||
+      (olderCookieName !== undefined &&
+        hasCookieNamed(request.request, olderCookieName(request.request, 'access', request.userContext)));
+    if (!isPresent) return;
+    for (const tokenType of ['access', 'refresh'] as const) this.clearDuplicate(request, tokenType);
   }
 
   /** Marks the response as dependent on the session, for caches on the way to the client. */
@@ -295,17 +301,23 @@ export class TokenTransport {
     return cookies;
   }
 
-  private buildDeletion(
+  private deleteCookie(
     request: SessionRequest,
-    tokenType: TokenType,
-    domain: string | undefined,
-  ): CookieLine {
-    return this.tokenCookie(request, tokenType, { value: '', expires: 0, domain });
+    { name, domain, path }: CookiePlace,
+    isStale?: IsStale,
+  ): void {
+    const line = this.cookie(request, name, path, { value: '', expires: 0, domain });
+    setCookie(request.response, line, isStale);
+  }
+
+  private cookiePlace(request: SessionRequest, tokenType: TokenType): CookiePlace {
+    const { accessTokenPath, refreshTokenPath, cookieDomain: domain = '' } = this.config;
+    const path = tokenType === 'access' ? accessTokenPath : refreshTokenPath;
+    return { name: this.cookieName(request, tokenType), domain, path };
   }
 
   private tokenCookie(request: SessionRequest, tokenType: TokenType, content: CookieContent): CookieLine {
-    const name = this.cookieName(request, tokenType);
-    const path = tokenType === 'access' ? this.config.accessTokenPath : this.config.refreshTokenPath;
+    const { name, path } = this.cookiePlace(request, tokenType);
     return this.cookie(request, name, path, content);
   }
 
@@ -338,31 +350,4 @@ function hasCookieNamed(request: HttpRequest, name: string): boolean {
   // a cookie parser may have made something else of the value than a string
   const header = request.getHeaderValue('cookie');
   return header?.includes(name) === true && parseCookieHeader(header).has(name);
-}
-
-function setCookie(response: HttpResponse, { name, line }: CookieLine, isStale?: IsStale): void {
-  response.setHeader('Set-Cookie', mergeSetCookie(response.getHeaderValues('Set-Cookie'), line, name));
-  watchLine(response, 'Set-Cookie', line, isStale);
-}
-
-/** Sets a header and lets scripts of other origins read it. */
-function setExposedHeader(response: HttpResponse, name: string, value: string, isStale?: IsStale): void {
-  const expose = 'Access-Control-Expose-Headers';
-  response.setHeader(name, value);
-  response.setHeader(expose, appendToHeaderList(response.getHeaderValues(expose), [name]));
-  watchLine(response, name, value, isStale);
-}
-
-/**
- * Returns the value of a comma-separated header after adding items. Present items stay in front, unchanged; an item that
- * is already listed, in any letter case, is not repeated.
- *
- * @param existing the header's present values, one per line
- * @see docs/protocol/sdk.md §3.4, Q5
- */
-export function appendToHeaderList(existing: readonly string[], items: readonly string[]): string {
-  if (existing.length === 0) return items.join(', ');
-  const kept = existing.filter((line) => line.trim() !== '');
-  const listed = new Set(kept.flatMap((line) => line.split(',')).map((item) => item.trim().toLowerCase()));
-  return [...kept, ...items.filter((item) => !listed.has(item.toLowerCase()))].join(', ');
 }

@@ -52,6 +52,8 @@ describe('the configuration of an application that only says where it lives', ()
     expect(config).toMatchObject({
       cookieDomain: undefined,
       olderCookieDomain: undefined,
+      olderCookieName: undefined,
+      olderAccessTokenPath: undefined,
       cookieSecure: true,
       cookiePartitioned: false,
       accessTokenIssuers: undefined,
@@ -463,7 +465,7 @@ describe('accepted corners', () => {
     expect(Object.keys(WIRE_OPTIONS)).toEqual(
       expect.arrayContaining(['appInfo', 'antiCsrf', 'cookiePartitioned']),
     );
-    expect(Object.keys(WIRE_OPTIONS)).toHaveLength(21);
+    expect(Object.keys(WIRE_OPTIONS)).toHaveLength(23);
   });
 });
 

@@ -31,7 +31,10 @@ type WireSettings = Resolved<typeof WIRE_OPTIONS>;
 type Derived = 'appInfo' | 'antiCsrf' | 'cookieSecure' | 'cookieSameSite' | 'getCookieNameForTokenType';
 
 /** The resolved wire options: every default filled in, and the values that are derived from several options. */
-export interface SessionConfig extends Omit<WireSettings, Derived | 'cookieNamePrefixes'> {
+export interface SessionConfig extends Omit<
+  WireSettings,
+  Derived | 'cookieNamePrefixes' | 'olderCookieNamePrefixes'
+> {
   readonly appInfo: AppInfo;
   readonly cookieSecure: boolean;
   /** Path of the refresh route as the client sees it; also the refresh cookie's path. */
@@ -43,6 +46,8 @@ export interface SessionConfig extends Omit<WireSettings, Derived | 'cookieNameP
   /** SameSite if it is the same for every request. */
   readonly constantSameSite: CookieSameSite | undefined;
   readonly getCookieNameForTokenType: NameForTokenType;
+  /** The names before a change of `cookieNamePrefixes`. */
+  readonly olderCookieName: NameForTokenType | undefined;
 }
 
 /**
@@ -93,7 +98,13 @@ export function readSessionConfig(
 type Settings = Omit<Readings<typeof WIRE_OPTIONS>, 'appInfo'>;
 
 function assemble(settings: Settings, { appInfo, constantOrigin }: ResolvedAppInfo): SessionConfig {
-  const { cookieSameSite: configured, antiCsrf, cookieNamePrefixes, ...rest } = settings;
+  const {
+    cookieSameSite: configured,
+    antiCsrf,
+    cookieNamePrefixes,
+    olderCookieNamePrefixes,
+    ...rest
+  } = settings;
   const constantSameSite =
     configured ?? (constantOrigin === undefined ? undefined : chooseSameSite(appInfo, constantOrigin));
   const cookieSameSite = (scope: RequestScope): CookieSameSite =>
@@ -106,6 +117,7 @@ function assemble(settings: Settings, { appInfo, constantOrigin }: ResolvedAppIn
     getCookieNameForTokenType:
       settings.getCookieNameForTokenType ??
       (cookieNamePrefixes ? prefixedCookieName(settings) : defaultCookieName),
+    olderCookieName: olderCookieNamePrefixes === undefined ? undefined : olderCookieName(settings),
     constantSameSite,
     antiCsrf: antiCsrf ?? 'default',
     antiCsrfMode: (scope) => antiCsrf ?? defaultAntiCsrf(cookieSameSite(scope)),
@@ -138,7 +150,9 @@ function reportDroppedCookies(
     const message = config[path] && describeCookieDomainProblem(config[path], appInfo.apiDomain);
     if (message) problems.push({ path, message });
   }
-  if (constantOrigin === undefined) return;
+  // Another function may choose headers alone; where it chooses cookies, the creation of a session reports the same.
+  const mayUseCookies = config.getTokenTransferMethod === WIRE_OPTIONS.getTokenTransferMethod.fallback;
+  if (constantOrigin === undefined || !mayUseCookies) return;
   const scope: RequestScope = { request: undefined, userContext: {} };
   const cookieSameSite = config.cookieSameSite(scope);
   const { apiSite } = appInfo;
@@ -167,6 +181,16 @@ function describeCookieDomainProblem(scope: string, apiDomain: string): string |
 
 const defaultCookieName: NameForTokenType = (_req, tokenType) =>
   tokenType === 'access' ? 'sAccessToken' : 'sRefreshToken';
+
+function olderCookieName(settings: Settings): NameForTokenType {
+  const { cookieDomain, accessTokenPath, olderCookieDomain, olderAccessTokenPath } = settings;
+  return settings.olderCookieNamePrefixes === true
+    ? prefixedCookieName({
+        cookieDomain: olderCookieDomain === undefined ? cookieDomain : olderCookieDomain || undefined,
+        accessTokenPath: olderAccessTokenPath ?? accessTokenPath,
+      })
+    : defaultCookieName;
+}
 
 /** Names with the strongest prefix that browsers accept for the cookie; S059. */
 function prefixedCookieName({

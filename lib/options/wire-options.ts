@@ -31,6 +31,8 @@ const seconds: Check<number> = (value) => {
   return value;
 };
 
+const cookiePath = (path: string): string => normalisePath(path) || '/';
+
 const sameSite: Check<CookieSameSite> = (value, place) =>
   oneOf('strict', 'lax', 'none')(typeof value === 'string' ? value.trim().toLowerCase() : value, place);
 
@@ -81,7 +83,7 @@ export const WIRE_OPTIONS = {
   cookieDomain: option(text(normaliseSessionScope)),
   /**
    * The `cookieDomain` that was used before, `''` for "none". Set it after a change of `cookieDomain` for as long as old
-   * refresh tokens live: a refresh then removes the duplicate cookies of the old domain.
+   * refresh tokens live: cookies of the old domain are then removed.
    * @defaultValue none: duplicate cookies are an error
    */
   olderCookieDomain: option(text((scope) => (scope === '' ? '' : normaliseSessionScope(scope)))),
@@ -104,18 +106,27 @@ export const WIRE_OPTIONS = {
    * Adds the strongest prefix whose conditions hold to the default cookie names: `__Host-` to the access token's (no
    * `cookieDomain`, path `/`), otherwise `__Secure-`. The refresh token's cookie always gets `__Secure-`, because its path is
    * the refresh route. Browsers then refuse such cookies from insecure pages and, with `__Host-`, from neighbouring hosts.
-   * Needs `cookieSecure`; changing it signs every user out.
+   * Needs `cookieSecure`; changing it signs every user out: see `olderCookieNamePrefixes`.
    * @defaultValue false
    */
   cookieNamePrefixes: option(trueOrFalse, false),
   /**
+   * The `cookieNamePrefixes` that were used before. Set it after a change for as long as old refresh tokens live: whoever signs
+   * in, refreshes or signs out then loses the cookies of the old names, which a later change back would bring to life.
+   * @defaultValue none: cookies of other names are left alone
+   */
+  olderCookieNamePrefixes: option(trueOrFalse),
+  /**
    * Path of the access token cookie.
    * @defaultValue `/`
    */
-  accessTokenPath: option(
-    text((path) => normalisePath(path) || '/'),
-    '/',
-  ),
+  accessTokenPath: option(text(cookiePath), '/'),
+  /**
+   * The `accessTokenPath` that was used before. Set it after a change for a year: sign-in, refresh and sign-out then remove the
+   * cookie of the old path, with which a browser would go on as the former user. Paths above `accessTokenPath` need no option.
+   * @defaultValue none
+   */
+  olderAccessTokenPath: option(text(cookiePath)),
 
   /**
    * Protection of cookie requests against cross-site forgery. `VIA_TOKEN`: a token bound to the session in the `anti-csrf`

@@ -76,6 +76,7 @@ export class StartupReport implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private storeWarnings(): string[] {
+    // oxlint-disable-next-line node/no-process-env -- the convention of production lives there
     if (process.env['NODE_ENV'] !== 'production' || !this.core.description.includes(MEMORY_DESCRIPTION))
       return [];
     return [

@@ -184,22 +184,22 @@ export class SessionRefresh {
     return fromCookie ? { token: fromCookie, transferMethod: 'cookie' } : undefined;
   }
 
-  /** R1, §3.9: after a change of `cookieDomain` browsers hold two generations of the cookies. */
+  /** R1, §3.9: after a change of a cookie's place browsers hold two generations of the cookies. */
   private handleDuplicateCookies(request: SessionRequest): void {
-    const { config, transport } = this.context;
+    const { transport } = this.context;
     if (this.allowedTransferMethod(request) === 'header') return;
     const duplicated = (['access', 'refresh'] as const).filter((tokenType) =>
       transport.isDuplicated(request, tokenType),
     );
     if (duplicated.length === 0) return;
-    if (config.olderCookieDomain === undefined) {
+    const cleared = duplicated.filter((tokenType) => transport.clearDuplicate(request, tokenType));
+    if (cleared.length === 0) {
       const error = new DuplicateSessionCookiesError();
       this.warning.warn(`A refresh was refused. ${error.message}`); // seldom, because anybody can send such cookies
       throw error;
     }
-    for (const tokenType of duplicated) transport.clearDuplicate(request, tokenType);
     throw new ClearDuplicateSessionCookiesError(
-      'The session cookies of the older domain have been cleared, please retry',
+      'The session cookies of the older configuration have been cleared, please retry',
     );
   }
 }

@@ -6,7 +6,7 @@ import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
 import type { MaybePromise } from '../util/maybe-promise.js';
 import type { UserContext } from '../util/user-context.js';
 import type { PublicJwk } from '../util/verification-keys.js';
-import type { VerifySessionOptions } from './recipe.interface.js';
+import type { RecipeInterface, VerifySessionOptions } from './recipe.interface.js';
 import type { OpenIdDiscoveryConfiguration } from './stored-sessions.interface.js';
 import type { SessionContainer } from './session-container.js';
 import type { SessionRecipe, SessionVerbs } from './session-recipe.js';
@@ -14,6 +14,15 @@ import type { SessionRecipe, SessionVerbs } from './session-recipe.js';
 /** @publicApi */
 export interface ApiOptions {
   readonly exchange: HttpExchange;
+  /** As `exchange.request`. This and what follows has the names of supertokens-node. */
+  readonly req: HttpExchange['request'];
+  /** As `exchange.response`. */
+  readonly res: HttpExchange['response'];
+  readonly config: SessionConfig;
+  readonly recipeId: 'session';
+  /** The recipe with its overrides. */
+  readonly recipeImplementation: RecipeInterface;
+  readonly isInServerlessEnv: false;
 }
 
 /** A response with status 200 that states why the application refused. @publicApi */
@@ -117,21 +126,14 @@ export async function signOut(
   { verify }: SessionVerbs,
   api: ApiInterface,
   request: SessionRequest,
+  options: ApiOptions,
 ): Promise<unknown> {
   const session = await verify.fromRequest(request, {
     sessionRequired: true,
     overrideGlobalClaimValidators: () => [],
   });
   if (session === undefined) throw new UnauthorisedError('There is no session', { clearTokens: false });
-  return api.signOutPOST?.({ session, ...apiInput(request) });
-}
-
-/** Returns the input that every API function takes. */
-export function apiInput({ request, response, userContext }: SessionRequest): {
-  options: ApiOptions;
-  userContext: UserContext;
-} {
-  return { options: { exchange: { request, response } }, userContext };
+  return api.signOutPOST?.({ session, options, userContext: request.userContext });
 }
 
 /** The refresh path with and without the prefix that a gateway strips (Q15). */

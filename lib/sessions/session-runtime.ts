@@ -1,6 +1,7 @@
 import type { CoreClient } from '../core/core-client.js';
 import { createSessionRequest, type SessionRequest } from '../http/session-request.js';
 import type { SessionConfig } from '../options/session-config.js';
+import type { HttpExchange } from '../util/http-exchange.js';
 import type { MaybePromise } from '../util/maybe-promise.js';
 import type { UserContext } from '../util/user-context.js';
 import type { ErrorResponder } from './error-responder.js';
@@ -8,7 +9,7 @@ import { applyApiOverrides } from './overrides.js';
 import type { PrepareContext, RecipeDependencies } from './recipe-dependencies.js';
 import type { VerifySessionOptions } from './recipe.interface.js';
 import { ensureRequestState, getExchange } from './request-state.js';
-import { apiInput, createApi, verifyRequest, type ApiInterface } from './session-api.js';
+import { createApi, verifyRequest, type ApiInterface, type ApiOptions } from './session-api.js';
 import type { SessionContainer } from './session-container.js';
 import type { SessionRecipe, SessionVerbs } from './session-recipe.js';
 import { UserSessions } from './user-sessions.js';
@@ -55,6 +56,27 @@ export class SessionRuntime {
     return request;
   }
 
+  /** Returns the input that every API function takes. */
+  apiInput({ request, response, userContext }: SessionRequest): {
+    options: ApiOptions;
+    userContext: UserContext;
+  } {
+    return { options: this.apiOptions({ request, response }), userContext };
+  }
+
+  /** Returns the part of that input which does not belong to the user context. */
+  apiOptions(exchange: HttpExchange): ApiOptions {
+    return {
+      exchange,
+      req: exchange.request,
+      res: exchange.response,
+      config: this.config,
+      recipeId: 'session',
+      recipeImplementation: this.recipe,
+      isInServerlessEnv: false,
+    };
+  }
+
   /**
    * Verifies the session of a guarded request by the API function `verifySession`.
    *
@@ -74,6 +96,6 @@ export class SessionRuntime {
     request: SessionRequest,
     verifySessionOptions: VerifySessionOptions,
   ): Promise<SessionContainer | undefined> {
-    return this.api.verifySession({ verifySessionOptions, ...apiInput(request) });
+    return this.api.verifySession({ verifySessionOptions, ...this.apiInput(request) });
   }
 }

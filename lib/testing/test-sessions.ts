@@ -6,6 +6,7 @@ import type { SessionRuntime } from '../sessions/session-runtime.js';
 import { SessionService, type CreateNewSessionInput } from '../session.service.js';
 import type { ResolvedSessionOptions } from '../session.options.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_RUNTIME } from '../session.constants.js';
+import { EmbeddedCore } from '../core/embedded/embedded-core.js';
 import { Clock } from '../util/clock.js';
 import { jsonEquals, type JsonObject } from '../util/json.js';
 import { ApplicationConnection } from './application-connection.js';
@@ -100,6 +101,19 @@ export class TestSessions {
     throw new TypeError(
       'This application runs on the system clock: pass the module builder to overrideSessions, or import SessionTestingModule',
     );
+  }
+
+  /**
+   * Rotates the signing keys without moving the clock: tokens from now on are signed by a new key, and tokens of the keys
+   * before it stay valid.
+   *
+   * @returns the id of the new key
+   * @throws {TypeError} the sessions are in a core that is not embedded
+   */
+  async rotateKeys(): Promise<string> {
+    const { core } = this.runtime;
+    if (core instanceof EmbeddedCore) return core.rotateSigningKeys();
+    throw new TypeError('rotateKeys needs an embedded core, as overrideSessions makes it');
   }
 
   /**

@@ -287,7 +287,7 @@ export class SessionSockets implements OnApplicationShutdown {
       return await api.verifySession({
         verifySessionOptions: { ...options, antiCsrfCheck: false }, // the origin check takes its place
         // A socket cannot receive new tokens. They are kept here; those of the client stay valid.
-        options: { exchange: { request, response: new CapturedResponse() } },
+        options: this.runtime.apiOptions({ request, response: new CapturedResponse() }),
         userContext,
       });
     } catch (error) {

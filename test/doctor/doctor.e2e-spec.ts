@@ -1,4 +1,4 @@
-import type { INestApplication } from '@nestjs/common';
+import { Catch, type ArgumentsHost, type ExceptionFilter, type INestApplication } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
 import type { RecordedExchange } from '../../lib/doctor/exchange.js';
 import { ADAPTERS, SHOP } from '../support/test-application.js';
@@ -12,6 +12,17 @@ import {
   type ExaminationInput,
   RunningClock,
 } from './examined-application.js';
+
+/** A catch-all filter as many applications have one: it looks at no status. */
+@Catch()
+class FailsAlways implements ExceptionFilter {
+  catch(_error: unknown, host: ArgumentsHost): void {
+    const response = host
+      .switchToHttp()
+      .getResponse<{ status(code: number): { send(body: object): void } }>();
+    response.status(500).send({ message: 'Something went wrong' });
+  }
+}
 
 const OTHER_WEBSITE = 'https://shop.com';
 
@@ -166,13 +177,26 @@ describe.each(ADAPTERS)('the doctor asks an application on %s', (adapter) => {
     expect(problem(diagnosis, 'cookie.path').level).toBe('error');
   });
 
+  it('whose cookies have moved, with a browser that holds both generations', async () => {
+    const cookie = 'sAccessToken=older; sAccessToken=newer; sRefreshToken=any';
+    const diagnosis = await examined({ hasSignIn: false, ask: { headers: { cookie } } });
+    expect(problemCodes(diagnosis)).toContain('cookie.older');
+    expect(problem(diagnosis, 'cookie.older').fix).toContain('olderAccessTokenPath');
+  });
+
+  it('which removes cookies of an earlier place, too', async () => {
+    const options = { olderCookieDomain: '.shop.io', olderAccessTokenPath: '/api' };
+    expect(problemCodes(await examined({ options }))).toEqual([]);
+  });
+
   it('behind a gateway whose prefix it does not know', async () => {
     const gateway: Partial<ExaminationInput> = {
       ask: { api: `${SHOP.apiDomain}/shop/auth`, signIn: 'POST /shop/login {"userId":"user-1"}' },
       pathOf: ({ pathname }) => pathname.replace(/^\/shop/, ''),
     };
     const wrong = await examined(gateway);
-    expect(problemCodes(wrong)).toEqual(['routes.issuer', 'cookie.path']);
+    expect(problemCodes(wrong)).toEqual(['routes.issuer', 'routes.mount', 'cookie.path']);
+    expect(problem(wrong, 'routes.mount').fix).toContain('Set appInfo.apiGatewayPath to "/shop"');
     expect(problem(wrong, 'cookie.path').seen).toContain(
       'sRefreshToken is not sent to /shop/auth/session/refresh',
     );
@@ -264,6 +288,20 @@ describe.each(ADAPTERS)('the doctor asks an application on %s', (adapter) => {
   it('whose access tokens live for days', async () => {
     const diagnosis = await examined({ coreOptions: { accessTokenValiditySec: 7 * 24 * 60 * 60 } });
     expect(problemCodes(diagnosis)).toEqual(['token.lifetime']);
+  });
+
+  it('whose guarded route refuses a visitor, stands open, or fails by a filter of the application', async () => {
+    const guarded = 'GET /me';
+    expect(finding(await examined({ ask: { guarded } }), 'routes.guarded').level).toBe('ok');
+    const open = await examined({ ask: { guarded: 'GET /public' } });
+    expect(problem(open, 'routes.guarded').why).toContain('open');
+    const configure = (app: INestApplication): void => {
+      allowShop(app);
+      app.useGlobalFilters(new FailsAlways());
+    };
+    const failing = problem(await examined({ ask: { guarded }, configure }), 'routes.guarded');
+    expect(failing.seen).toContain('GET /me returns 500');
+    expect(failing.fix).toContain('getStatus()');
   });
 
   it('which sends tokens in headers', async () => {

@@ -43,7 +43,7 @@ class Lines implements LoggerService {
 }
 
 function appModule(imports: (Type | DynamicModule)[]): Type {
-  class AppModule {}
+  const AppModule = class {};
   Module({ imports })(AppModule);
   return AppModule;
 }

@@ -13,7 +13,8 @@ import {
 } from '../support/wire-server.js';
 import { StoppedClock, WIRE_TEST_TIME_MS, wireConfig } from '../fixtures/wire-config.js';
 import { IncomingRequest } from '../../lib/http/incoming-request.js';
-import { TokenTransport, type TokensToWrite, appendToHeaderList } from '../../lib/http/token-transport.js';
+import { TokenTransport, type TokensToWrite } from '../../lib/http/token-transport.js';
+import { appendToHeaderList } from '../../lib/http/written-headers.js';
 import { ExpressExchange } from '../../lib/http/express-exchange.js';
 import { createSessionRequest, type SessionRequest } from '../../lib/http/session-request.js';
 import type { UserContext } from '../../lib/util/user-context.js';
@@ -416,7 +417,7 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
         request.response.setHeader('Vary', 'Origin, cookie');
         writers[name]?.(transport, request);
       },
-      { olderCookieDomain: '' },
+      { cookieDomain: '.shop.io', olderCookieDomain: '' },
     );
     expect(answer.lines('cache-control')).toEqual(['no-store']);
     expect(answer.lines('vary')).toEqual(['Origin, cookie, Authorization']);
@@ -434,11 +435,17 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
 });
 
 describe('deleting duplicates', () => {
-  it('is refused while olderCookieDomain is not configured', async () => {
-    await answerTo('node:http', (transport, request) => {
-      expect(() => transport.clearDuplicate(request, 'access')).toThrow(/olderCookieDomain/);
-    });
-  });
+  it.each([{}, { olderCookieDomain: '' }, { olderAccessTokenPath: '/' }])(
+    'deletes nothing while no older place is known, which %j does not name',
+    async (options) => {
+      const answer = await answerTo(
+        'node:http',
+        (transport, request) => expect(transport.clearDuplicate(request, 'access')).toBe(false),
+        options,
+      );
+      expect(answer.lines('set-cookie')).toEqual([]);
+    },
+  );
 });
 
 describe('configured cookie names and domains', () => {

@@ -53,6 +53,20 @@ describe.each(ADAPTERS)('test sessions on %s', (adapter) => {
       await request(server()).post('/orders').set(otherOrigin).send({}).expect(401, UNAUTHORISED);
     });
 
+    it('stay good when the keys rotate, and those that begin then have the new key', async () => {
+      const kidOf = (token: string): unknown =>
+        (JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()) as { kid?: string }).kid;
+      const before = await shop.sessions.createTestSession({ userId: 'ada' });
+      const kids = [await shop.sessions.rotateKeys(), await shop.sessions.rotateKeys()];
+      const after = await shop.sessions.createTestSession({ userId: 'ada' });
+      expect(kidOf(before.accessToken)).not.toBe(kids[0]);
+      expect(kidOf(after.accessToken)).toBe(kids[1]);
+      for (const { headers } of [before, after]) await request(server()).get('/me').set(headers).expect(200);
+      const { body } = await request(server()).get('/auth/jwt/jwks.json').expect(200);
+      const published = (body as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
+      expect(published).toEqual(expect.arrayContaining([kidOf(before.accessToken), ...kids]));
+    });
+
     it('carry what a login would give them: tenant, payload and data on the server', async () => {
       const session = await shop.sessions.createTestSession({
         tenantId: 'acme',

@@ -66,6 +66,8 @@ export const right: Required<SessionModuleOptions> = {
   maxCachedTokenBytes: 1_000_000,
   cookieDomain: '.example.com',
   olderCookieDomain: '',
+  olderCookieNamePrefixes: true,
+  olderAccessTokenPath: '/api',
   cookieSecure: true,
   cookieSameSite: 'strict',
   cookiePartitioned: false,

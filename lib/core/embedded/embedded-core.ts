@@ -283,6 +283,11 @@ export class EmbeddedCore extends CoreClient {
     await this.sweeper.sweep();
   }
 
+  /** @internal See {@link SigningKeys.rotate}. */
+  async rotateSigningKeys(): Promise<string> {
+    return this.keys.rotate();
+  }
+
   override async reloadSigningKeys(): Promise<void> {
     await this.keys.renew();
   }

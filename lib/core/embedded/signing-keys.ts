@@ -69,6 +69,8 @@ export class SigningKeys implements VerificationKeys {
    * has read it, and no copy of the JWKS without it is valid. The validity of a JWKS ends this long before the key's end.
    */
   private readonly publicationMs: number;
+  /** The id of the key of {@link rotate}. */
+  private rotatedTo: string | undefined;
   private lastReloadMs = Number.NEGATIVE_INFINITY;
   /** What this process has noted about its clock. */
   readonly doubts: ClockDoubts;
@@ -118,13 +120,14 @@ export class SigningKeys implements VerificationKeys {
     const isWanted = (key: PublicJwk): boolean => kid === undefined || key.kid === kid;
     const known = atHand ? published(atHand).filter(isWanted) : [];
     if (known.length > 0) return known;
-    if (atHand !== undefined && !this.mayExist(kid)) return [];
-    if (atHand !== undefined && this.isCoolingDown()) {
-      // During an outage it may be a key that another instance has made meanwhile.
-      if (this.failure !== undefined) throw this.failure;
-      return [];
-    }
-    return this.reloadOnDemand().then((keys) => published(keys).filter(isWanted));
+    if (atHand !== undefined && !KID.test(kid ?? '')) return [];
+    // During an outage an unknown key may be one that another instance has made meanwhile.
+    const giveUp = (failure: unknown): readonly PublicJwk[] => {
+      if (failure === undefined || (atHand !== undefined && this.isTooOld(kid))) return [];
+      throw failure;
+    };
+    if (atHand !== undefined && this.isCoolingDown()) return giveUp(this.failure);
+    return this.reloadOnDemand().then((keys) => published(keys).filter(isWanted), giveUp);
   }
 
   /** Returns all published keys, rotating ones first, newest first; and how long a copy of them is valid. */
@@ -149,6 +152,19 @@ export class SigningKeys implements VerificationKeys {
     // A read under way may be older than the change that the caller knows of.
     await this.loads.settle();
     await this.loads.run(this.publicationMs + this.options.reloadIntervalMs);
+  }
+
+  /** Makes a rotating key that signs at once, for tests; the keys before it go on verifying. @returns its id */
+  async rotate(): Promise<string> {
+    const { algorithm } = this.options;
+    const { newestMs } = await this.readDynamic();
+    const createdAtMs = Math.max(this.clock.now(), newestMs + 1);
+    const key = { createdAtMs, value: await newStoredKeyPair(algorithm), ...namedUnlessRsa(algorithm) };
+    await this.store.addDynamicKey(key, createdAtMs);
+    this.rotatedTo = `d-${createdAtMs}`;
+    await this.loads.settle(); // it may have begun without the new key
+    await this.reload();
+    return this.rotatedTo;
   }
 
   /** Deletes the rotating keys whose last token has long expired. */
@@ -233,9 +249,9 @@ export class SigningKeys implements VerificationKeys {
     }
   }
 
-  /** False for an id that is none of ours, and for a rotating key that is too old to be published. */
-  private mayExist(kid = ''): boolean {
-    return KID.test(kid) && (!kid.startsWith('d-') || Number(kid.slice(2)) >= this.oldestPublishedMs());
+  /** True for the id of a rotating key that is not published any more, wherever it was made. */
+  private isTooOld(kid = ''): boolean {
+    return kid.startsWith('d-') && Number(kid.slice(2)) < this.oldestPublishedMs();
   }
 
   private isCoolingDown(): boolean {
@@ -329,7 +345,8 @@ export class SigningKeys implements VerificationKeys {
 
   private pickDynamic([newest, second]: readonly KeyPair[]): KeyPair | undefined {
     const now = this.clock.now();
-    const isNewestFresh = newest !== undefined && now - newest.createdAtMs < this.publicationMs;
+    const isNewestFresh =
+      newest !== undefined && newest.kid !== this.rotatedTo && now - newest.createdAtMs < this.publicationMs;
     const canSecondSign = second !== undefined && now - second.createdAtMs < this.options.updateIntervalMs;
     return isNewestFresh && canSecondSign ? second : newest;
   }

@@ -5,6 +5,7 @@ import { checkCaching } from './caching.js';
 import { checkClock } from './clock.js';
 import { checkCookies } from './cookies.js';
 import { checkCors } from './cors.js';
+import { checkGuardedRoute } from './guarded-route.js';
 import { checkRoutes } from './routes.js';
 import { checkSignIn } from './sign-in.js';
 import { checkSizeOfHeads } from './sizes.js';
@@ -14,6 +15,7 @@ export function allFindings(facts: Facts): Finding[] {
   const checks = [
     checkAddress,
     checkRoutes,
+    checkGuardedRoute,
     checkCors,
     checkSignIn,
     checkCookies,

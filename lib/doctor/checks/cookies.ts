@@ -12,7 +12,8 @@ const LARGE_COOKIE_OCTETS = 3500;
 
 /** Checks that a browser keeps the session's cookies and sends them only where they are needed. */
 export function checkCookies(facts: Facts): Finding[] {
-  const cookies = cookiesToCheck(facts);
+  const responses = cookiesToCheck(facts);
+  const cookies = responses.flat();
   if (cookies.length === 0) return [];
   return [
     checkDomain(cookies),
@@ -23,16 +24,16 @@ export function checkCookies(facts: Facts): Finding[] {
     checkHttpOnly(cookies),
     ...checkPartitioned(cookies),
     ...checkPrefixes(cookies),
-    checkDuplicates(cookies),
+    checkDuplicates(responses),
     ...checkSizes(cookies),
   ];
 }
 
-/** The cookies of all responses, removals included; none when the sign-in used headers. */
-function cookiesToCheck({ exchanges }: Facts): SessionCookie[] {
+/** The cookies of each response, removals included; none when the sign-in used headers. */
+function cookiesToCheck({ exchanges }: Facts): SessionCookie[][] {
   const { emptyRefresh, signIn, refresh, signOut } = exchanges;
   if (readTokens(signIn).transferMethod === 'header') return [];
-  return [emptyRefresh, signIn, refresh, signOut].flatMap((exchange) => sessionCookies(exchange));
+  return [emptyRefresh, signIn, refresh, signOut].map((exchange) => sessionCookies(exchange));
 }
 
 function findDropped(cookies: readonly SessionCookie[], ...reasons: readonly DropReason[]): SessionCookie[] {
@@ -62,7 +63,9 @@ function checkDomain(cookies: readonly SessionCookie[]): Finding {
 
 function checkPaths(cookies: readonly SessionCookie[], { api }: Facts): Finding {
   const refreshPath = new URL(routeUrl(api, 'refresh')).pathname;
-  const problems = cookies.flatMap(({ kind, name, path }) => {
+  const problems = cookies.flatMap(({ kind, name, path, isRemoval }) => {
+    const isOlder = isRemoval && cookies.some((other) => other.name === name && other.path !== path);
+    if (isOlder) return [];
     if (kind === 'access') return path === '/' ? [] : [`${name} is sent below ${quote(path)} only`];
     if (!matchesCookiePath(path, refreshPath))
       return [`${name} is not sent to ${refreshPath}: its path is ${quote(path)}`];
@@ -229,12 +232,22 @@ function dropFinding(
   return [combineFindings(code, problems, `no cookie is ${what}`, advice)];
 }
 
-/** Finds one name at several domains or paths, because a browser keeps these as separate cookies and sends both. */
-function checkDuplicates(cookies: readonly SessionCookie[]): Finding {
+/**
+ * Finds one name at several domains or paths, because a browser keeps these as separate cookies and sends both. A response
+ * may also remove a cookie where an earlier configuration put it.
+ */
+function checkDuplicates(responses: readonly (readonly SessionCookie[])[]): Finding {
   const places = new Map<string, Set<string>>();
-  for (const { name, domain, path } of cookies) {
-    const place = `${domain === undefined ? 'this host' : quote(domain)} ${quote(path)}`;
-    places.set(name, (places.get(name) ?? new Set()).add(place));
+  const set = responses.flat().filter(({ isRemoval }) => !isRemoval);
+  for (const response of responses) {
+    const isSetHere = (name: string): boolean =>
+      response.some(
+        (each) => each.name === name && set.some((other) => cookiePlace(other) === cookiePlace(each)),
+      );
+    for (const cookie of response) {
+      if (cookie.isRemoval && isSetHere(cookie.name)) continue; // in addition to the present place
+      places.set(cookie.name, (places.get(cookie.name) ?? new Set()).add(cookiePlace(cookie)));
+    }
   }
   const doubled = [...places].filter(([, seen]) => seen.size > 1);
   return combineFindings(
@@ -250,6 +263,10 @@ function checkDuplicates(cookies: readonly SessionCookie[]): Finding {
         "cookieDomain set olderCookieDomain to the former value ('' if there was none).",
     },
   );
+}
+
+function cookiePlace({ domain, path }: SessionCookie): string {
+  return `${domain === undefined ? 'this host' : quote(domain)} ${quote(path)}`;
 }
 
 function checkSizes(cookies: readonly SessionCookie[]): Finding[] {

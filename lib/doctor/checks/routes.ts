@@ -9,6 +9,7 @@ import {
 import { allExchanges, type Facts } from '../facts.js';
 import { error, ok, warning, type Finding } from '../finding.js';
 import { quote } from '../printable.js';
+import { normalisePath } from '../../options/domains.js';
 import { SESSION_ROUTES } from '../../options/session-routes.js';
 
 /** Checks that the session routes are where the client expects them, and that the application knows its address. */
@@ -36,6 +37,7 @@ function checkRefresh({ exchanges }: Facts): Finding[] {
       ok('routes.refresh', `${name} returns ${response.status} to a client without a session${remark}`),
     ];
   }
+  if (jsonBody(response)?.['message'] === 'duplicate session cookies') return [olderCookies(name)];
   if (response.status === 404) return [missingRoute(name, exchanges.otherPaths ?? [])];
   return [unexpectedResponse(name, response)];
 }
@@ -55,6 +57,16 @@ function missingRoute(name: string, otherPaths: readonly RecordedExchange[]): Fi
   return error('routes.refresh', `${name} returns 404, the session routes are at ${basePath}`, {
     why,
     fix: `Set apiBasePath to ${basePath} in the client, or appInfo.apiBasePath in the API to what the client uses.`,
+  });
+}
+
+/** The cookies come from a header that was given to the doctor: it sends none of its own here. */
+function olderCookies(name: string): Finding {
+  return error('cookie.older', `${name} carries two generations of one cookie, and is refused with 400`, {
+    why: 'A browser with these cookies can neither refresh nor use a session. They remain of an earlier configuration.',
+    fix:
+      'Set olderCookieDomain, olderAccessTokenPath or olderCookieNamePrefixes to the value before the change. Make sure that it differs ' +
+      'from the present one: olderCookieDomain is empty only where there was no cookieDomain and there is one now.',
   });
 }
 
@@ -110,6 +122,24 @@ function checkDiscovery({ api, exchanges: { discovery, emptyRefresh } }: Facts):
   return [
     ok('routes.discovery', `${exchangeName(discovery)} responds`),
     checkIssuer(issuer, api.origin, api.basePath),
+    ...checkMount(issuer, api.basePath),
+  ];
+}
+
+/** Finds a prefix that clients see and the application does not: it is mounted below a path, or something strips it. */
+function checkMount(issuer: string, basePath: string): Finding[] {
+  const known = URL.canParse(issuer) ? normalisePath(new URL(issuer).pathname) : basePath;
+  if (known === basePath || !basePath.endsWith(known)) return [];
+  const prefix = basePath.slice(0, basePath.length - known.length);
+  return [
+    error(
+      'routes.mount',
+      `the routes are found below ${quote(prefix)}, which the application does not know of`,
+      {
+        why: 'The path of the refresh cookie lacks it, so browsers never send the refresh token: users are signed out.',
+        fix: `Set appInfo.apiGatewayPath to ${quote(prefix)}, in front of a value that it may have.`,
+      },
+    ),
   ];
 }
 
