@@ -1,3 +1,4 @@
+import type { VerifySessionResult } from '../core/core.types.js';
 import { assertNever, TryRefreshTokenError, UnauthorisedError } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
 import { assertAllowedOrigin, decideAntiCsrfOnVerify } from '../http/csrf.js';
@@ -6,6 +7,7 @@ import type { TokenTransferMethod } from '../options/wire-options.js';
 import type { AccessTokenInfo } from '../tokens/access-token.js';
 import { chain, type MaybePromise } from '../util/maybe-promise.js';
 import { safeEqual } from '../util/safe-equal.js';
+import { SharedRuns } from '../util/shared-runs.js';
 import type { UserContext } from '../util/user-context.js';
 import type { SessionClaims } from './claims.js';
 import type { LiveRecipeContext, RecipeInput, VerifySessionOptions } from './recipe.interface.js';
@@ -37,6 +39,8 @@ interface ReadRequest {
  * @see docs/protocol/sdk.md §5.2, whose step numbers stand beside the code
  */
 export class SessionVerification {
+  private readonly confirmations = new SharedRuns<VerifySessionResult>();
+
   constructor(
     private readonly context: LiveRecipeContext,
     private readonly claims: SessionClaims,
@@ -254,15 +258,16 @@ export class SessionVerification {
     { antiCsrfToken, options, userContext }: GetSessionInput,
   ): Promise<SessionContainer> {
     const { core, config } = this.context;
-    const verified = await core.verifySession(
-      {
-        accessToken,
-        antiCsrfToken,
-        doAntiCsrfCheck: options?.antiCsrfCheck !== false,
-        enableAntiCsrf: config.antiCsrf === 'VIA_TOKEN',
-        checkDatabase: options?.checkDatabase === true,
-      },
-      userContext,
+    const question = {
+      accessToken,
+      antiCsrfToken,
+      doAntiCsrfCheck: options?.antiCsrfCheck !== false,
+      enableAntiCsrf: config.antiCsrf === 'VIA_TOKEN',
+      checkDatabase: options?.checkDatabase === true,
+    };
+    // The fields of a document and the sockets of a client ask the same at the same time, as often as they like.
+    const verified = await this.confirmations.run(JSON.stringify(question), async () =>
+      core.verifySession(question, userContext),
     );
     switch (verified.status) {
       case 'OK':

@@ -42,6 +42,8 @@ export class AccessTokenVerifier {
   private readonly cache: VerifiedTokenCache;
   private readonly signatures: SignatureVerifier;
   private readonly inFlight = new Map<string, ProofInFlight>();
+  /** The forged token that came last, because one request may bring it for many fields. */
+  private lastForged: { readonly token: string; readonly generation: unknown } | undefined;
   private lastRead: { readonly token: string; readonly parsed: ParsedAccessToken | undefined } | undefined;
 
   constructor(
@@ -209,6 +211,9 @@ export class AccessTokenVerifier {
   }
 
   private checkSignature(parsed: ParsedAccessToken): MaybePromise<SignatureVerdict> {
+    const { lastForged } = this;
+    if (lastForged?.token === parsed.token && lastForged.generation === this.keys.generation)
+      return 'WRONG_SIGNATURE';
     // Without its key nothing is known about a token, so it is not called bad, and no attempt is counted (Q1).
     const stop = (error: unknown): never => {
       if (error instanceof CoreUnavailableError) throw error;
@@ -240,6 +245,7 @@ export class AccessTokenVerifier {
       case 'UNKNOWN_KEY':
         throw failure('its key is not known');
       case 'WRONG_SIGNATURE':
+        if (parsed.version > 2) this.lastForged = { token: parsed.token, generation: start.generation };
         throw failure('its signature is wrong');
       default:
         return assertNever(verdict);

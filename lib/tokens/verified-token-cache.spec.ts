@@ -99,6 +99,19 @@ describe('the memory of verified tokens', () => {
     expect(['a', 'b', 'c', 'd'].map(has)).toEqual([false, true, true, true]);
   });
 
+  it('passes over 64 used tokens at most to make room (S102)', () => {
+    const { add, has } = setUp({ maxEntries: 200 });
+    for (let n = 0; n < 200; n++) add(`token-${n}`);
+    for (let n = 0; n < 200; n++) has(`token-${n}`);
+    add('one-more');
+    expect([has('token-0'), has('token-64'), has('token-65'), has('one-more')]).toEqual([
+      true,
+      false,
+      true,
+      true,
+    ]);
+  });
+
   it('tells tokens apart that end alike (S012)', () => {
     const { add, get, has, cache } = setUp();
     const end = 'x'.repeat(100);

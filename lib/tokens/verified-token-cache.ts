@@ -49,6 +49,9 @@ interface Entry {
   previousOfSession: Entry | undefined;
 }
 
+/** Entries that one eviction passes over because they were used; then it takes the next one, used or not. */
+const MAX_SECOND_CHANCES = 64;
+
 /**
  * Remembers tokens whose signature has been proven, keyed by the whole token.
  *
@@ -158,7 +161,7 @@ export class VerifiedTokenCache {
 
   private evict(): void {
     let entry = this.hand ?? this.oldest;
-    while (entry?.isUsed === true) {
+    for (let n = 0; n < MAX_SECOND_CHANCES && entry?.isUsed === true; n++) {
       entry.isUsed = false;
       entry = entry.next ?? this.oldest;
     }

@@ -15,9 +15,22 @@ class NotingClient implements SocketClient {
   readonly told: string[] = [];
   readonly closings: SocketCloseReason[] = [];
   isClosed = false;
+  isEnded = false;
 
   onClose(listener: () => void): void {
     this.connection.once('close', listener);
+  }
+
+  hold(): void {
+    this.told.push('held');
+  }
+
+  release(): void {
+    this.told.push('released');
+  }
+
+  endSending(): void {
+    this.isEnded = true;
   }
 
   sendEvent(event: string): void {

@@ -17,6 +17,9 @@ export interface LiveSocket {
   opening: Promise<SessionContainer | undefined> | undefined;
   /** Number of messages that wait for the verification. */
   waitingMessages: number;
+  /** Whether the handshake is not over yet for the framework, so that the client does not count as connected. */
+  isConnecting: boolean;
+  isGone: boolean;
   /** The error that closed the connection; messages that still arrive get the same error. */
   end: Error | undefined;
 }
@@ -68,10 +71,15 @@ export class LiveSockets {
       endMs: Number.POSITIVE_INFINITY,
       opening: undefined,
       waitingMessages: 0,
+      isConnecting: false,
+      isGone: false,
       end: undefined,
     };
     this.byConnection.set(client.connection, socket);
-    client.onClose(() => this.release(socket));
+    client.onClose(() => {
+      socket.isGone = true;
+      this.release(socket);
+    });
     return socket;
   }
 
@@ -101,7 +109,7 @@ export class LiveSockets {
     this.release(socket);
     socket.session = session;
     socket.endMs = endMs;
-    if (socket.client.isClosed) return;
+    if (socket.isGone || (socket.client.isClosed && !socket.isConnecting)) return;
     const ofSession = this.bySession.get(session.getHandle()) ?? new Set<LiveSocket>();
     this.bySession.set(session.getHandle(), ofSession.add(socket));
     const { clockToleranceSec, socketRenewalGraceSec, sendError } = this.options;
@@ -135,6 +143,7 @@ export class LiveSockets {
     if (socket.end !== undefined) return;
     socket.end = error;
     this.release(socket);
+    socket.client.endSending();
     // Sending runs handlers of the application; one that hangs must not keep the connection open.
     const { clock, sendError } = this.options;
     socket.deadline.set(clock.now() + CLOSE_WITHIN_MS, () =>

@@ -13,9 +13,16 @@ import type { SessionRuntime } from '../sessions/session-runtime.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_RUNTIME } from '../session.constants.js';
 import { Clock } from '../util/clock.js';
 import { withRequest } from '../util/user-context.js';
-import { exceptionEvent, findGatewayClient, findGraphqlClient, type SocketClient } from './socket-client.js';
+import {
+  exceptionEvent,
+  findGatewayClient,
+  findGraphqlClient,
+  type SocketClient,
+  type SocketHandshake,
+} from './socket-client.js';
+import { SocketRecovery } from './socket-recovery.js';
 import { readHandshake } from './socket-handshake.js';
-import { isHandledError } from '../sessions/error-responder.js';
+import { isHandledError, type ErrorResponse, type HandledError } from '../sessions/error-responder.js';
 import { errorReason } from '../events/printable.js';
 
 /**
@@ -52,6 +59,7 @@ export class SessionSockets implements OnApplicationShutdown {
   private readonly logger = new Logger('SessionModule');
   private readonly live: LiveSockets;
   private readonly endings: Subscription;
+  private readonly recovery = new SocketRecovery((connection) => this.sessionOf(connection)?.getHandle());
 
   constructor(
     @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
@@ -87,12 +95,35 @@ export class SessionSockets implements OnApplicationShutdown {
     const found = findGatewayClient(client, request) ?? findGraphqlClient(client);
     const socket = found && this.findLiveSocket(found);
     if (socket === undefined) throw unknownClient();
+    this.recovery.takeOver(client);
+    if (socket.session === undefined) socket.client.hold();
     try {
-      return await this.open(socket, options);
+      const session = await this.open(socket, options);
+      if (socket.opening === undefined) socket.client.release(); // several gateways may share the connection
+      return session;
     } catch (error) {
       await this.live.close(socket, error instanceof Error ? error : new Error(String(error)));
       return undefined;
     }
+  }
+
+  /**
+   * Returns {@link admit} as a middleware of socket.io, for `server.use` in `afterInit`: a client that is refused never
+   * connects, and gets `connect_error` with the exception as `data`. Only after it socket.io recovers a connection that broke
+   * off (`connectionStateRecovery`), and only if it goes on with the same session.
+   *
+   * @example
+   * afterInit(server: Server) {
+   *   server.use(this.sockets.middleware());
+   * }
+   */
+  middleware(options: SocketAdmissionOptions = {}): (client: object, next: (error?: Error) => void) => void {
+    return (client, next) => {
+      this.admitBeforeConnecting(client, options).then(
+        () => next(),
+        async (error: unknown) => next(await this.connectError(client, error)),
+      );
+    };
   }
 
   /**
@@ -159,6 +190,37 @@ export class SessionSockets implements OnApplicationShutdown {
   onApplicationShutdown(): void {
     this.endings.unsubscribe();
     this.live.clear();
+  }
+
+  private async admitBeforeConnecting(client: object, options: SocketAdmissionOptions): Promise<void> {
+    const found = findGatewayClient(client);
+    const socket = found && this.findLiveSocket(found);
+    if (socket === undefined) throw unknownClient();
+    this.recovery.takeOver(client);
+    socket.isConnecting = true;
+    const session = await this.open(socket, options);
+    if (session !== undefined)
+      await this.recovery.recover(client, session.getHandle(), () => socket.end === undefined);
+    if (socket.end !== undefined) throw socket.end;
+  }
+
+  /** Returns a refusal as socket.io sends it from a middleware. */
+  private async connectError(client: object, error: unknown): Promise<Error> {
+    try {
+      const handshake = this.live.find(client)?.handshake;
+      if (handshake === undefined || !isHandledError(error)) throw error;
+      const response = await this.captureError(handshake, error);
+      return Object.assign(new Error(response.message), { data: exceptionEvent(response) });
+    } catch (failure) {
+      this.logger.error(errorReason(failure));
+      return new Error('Internal server error');
+    }
+  }
+
+  private async captureError(handshake: SocketHandshake, error: HandledError): Promise<ErrorResponse> {
+    const { config, prepareContext, errorResponder } = this.runtime;
+    const { request } = readHandshake(handshake, config, prepareContext());
+    return errorResponder.capture(error, { request, response: undefined });
   }
 
   private findLiveSocket(client: SocketClient): LiveSocket | undefined {
@@ -261,9 +323,7 @@ export class SessionSockets implements OnApplicationShutdown {
   private async sendError({ client, handshake }: LiveSocket, error: Error): Promise<string> {
     try {
       if (!isHandledError(error)) throw error;
-      const { config, prepareContext, errorResponder } = this.runtime;
-      const { request } = readHandshake(handshake, config, prepareContext());
-      const response = await errorResponder.capture(error, { request, response: undefined });
+      const response = await this.captureError(handshake, error);
       client.sendEvent('exception', exceptionEvent(response));
       return response.code;
     } catch (failure) {

@@ -1,3 +1,4 @@
+import { endSending, sendPastEnd } from './ended-sending.js';
 import { readMember } from '../util/json.js';
 import type { IncomingRequestSource } from '../http/incoming-request.js';
 import type { ErrorResponse } from '../sessions/error-responder.js';
@@ -28,6 +29,11 @@ export interface SocketClient {
   readonly handshake: SocketHandshake | undefined;
   readonly isClosed: boolean;
   onClose(listener: () => void): void;
+  /** Keeps broadcasts from the client until {@link release}, where the framework knows rooms. What is sent to it alone passes. */
+  hold(): void;
+  release(): void;
+  /** Sends nothing more to the client but {@link sendEvent}. */
+  endSending(): void;
   /** Sends an event, if the connection's protocol allows events of this module. */
   sendEvent(event: string, data: object): void;
   close(reason: SocketCloseReason): void;
@@ -51,6 +57,13 @@ interface SocketIoSocket {
   /** The request that began the connection; it may have been a poll. */
   readonly request?: unknown;
   readonly disconnected: boolean;
+  readonly id?: string;
+  readonly rooms?: ReadonlySet<string>;
+  readonly adapter?: { delAll?(id: string): unknown };
+  /** The connection below, which several namespaces share. */
+  readonly conn?: { once(event: 'close', listener: () => void): unknown; close(): unknown };
+  join?(rooms: string | string[]): unknown;
+  packet?(...input: unknown[]): unknown;
   once(event: 'disconnect', listener: () => void): unknown;
   emit(event: string, data: object): unknown;
   disconnect(close: boolean): unknown;
@@ -113,6 +126,7 @@ export function findGraphqlClient(context: unknown): SocketClient | undefined {
 
 class SocketIoClient implements SocketClient {
   readonly handshake: SocketHandshake;
+  private rooms: HeldRooms | undefined;
 
   constructor(readonly connection: SocketIoSocket) {
     const { headers, url, auth, address } = connection.handshake;
@@ -132,14 +146,61 @@ class SocketIoClient implements SocketClient {
 
   onClose(listener: () => void): void {
     this.connection.once('disconnect', listener);
+    this.connection.conn?.once('close', listener); // all that happens where the handshake was not over yet
+  }
+
+  hold(): void {
+    (this.rooms ??= new HeldRooms(this.connection)).hold();
+  }
+
+  release(): void {
+    this.rooms?.release();
+  }
+
+  endSending(): void {
+    this.hold();
+    endSending(this.connection, 'packet');
   }
 
   sendEvent(event: string, data: object): void {
-    this.connection.emit(event, data);
+    this.send(() => this.connection.emit(event, data));
   }
 
   close(): void {
-    this.connection.disconnect(true);
+    // A socket whose handshake is not over cannot be disconnected by itself.
+    if (this.connection.disconnected) this.connection.conn?.close();
+    else this.send(() => this.connection.disconnect(true));
+  }
+
+  private send(message: () => unknown): void {
+    sendPastEnd(this.connection, 'packet', message);
+  }
+}
+
+/** Keeps a socket of socket.io out of all rooms, so that no broadcast reaches it, and remembers those that it is to be in. */
+class HeldRooms {
+  private held: Set<string> | undefined;
+  private join: SocketIoSocket['join'];
+
+  constructor(private readonly socket: SocketIoSocket) {}
+
+  hold(): void {
+    const { socket } = this;
+    if (this.held !== undefined || socket.id === undefined || socket.adapter?.delAll === undefined) return;
+    const held = (this.held = new Set(socket.rooms));
+    this.join = socket.join;
+    socket.adapter.delAll(socket.id);
+    socket.join = (rooms) => {
+      for (const room of [rooms].flat()) held.add(room);
+    };
+  }
+
+  release(): void {
+    const { held, socket, join } = this;
+    this.held = undefined;
+    if (held === undefined || join === undefined || socket.disconnected) return;
+    socket.join = join;
+    socket.join([...held]);
   }
 }
 
@@ -158,11 +219,23 @@ class WsClient implements SocketClient {
     this.connection.once('close', listener);
   }
 
+  hold(): void {
+    // a broadcast is a loop of the application over its clients
+  }
+
+  release(): void {
+    // nothing was held
+  }
+
+  endSending(): void {
+    endSending(this.connection, 'send');
+  }
+
   /** Uses the form of Nest's own adapter; the protocol of `graphql-ws` does not allow it. */
   sendEvent(event: string, data: object): void {
-    if (this.speaksNest && this.connection.readyState === WS_OPEN) {
-      this.connection.send(JSON.stringify({ event, data }));
-    }
+    if (!this.speaksNest || this.connection.readyState !== WS_OPEN) return;
+    const text = JSON.stringify({ event, data });
+    sendPastEnd(this.connection, 'send', () => this.connection.send(text));
   }
 
   close({ code, reason }: SocketCloseReason): void {
@@ -187,6 +260,18 @@ class FastifySocketClient implements SocketClient {
 
   onClose(listener: () => void): void {
     this.connection.raw.socket.once('close', listener);
+  }
+
+  hold(): void {
+    // what goes over the connection is not seen here
+  }
+
+  release(): void {
+    // nothing was held
+  }
+
+  endSending(): void {
+    // it is closed at once
   }
 
   sendEvent(): void {

@@ -139,6 +139,16 @@ describe.each(DRIVERS)('a session in GraphQL: $name', (driver) => {
     expect(read(answer).errors).toMatchObject([{ extensions: { code: 'UNAUTHORISED' } }]);
   });
 
+  it('costs one look into the store however many fields want one at the same time (S102)', async () => {
+    const { store, calls } = await watchedStore();
+    const { signedIn } = await GraphqlApplication.via(driver).store(store).start();
+    const client = await signedIn('header', 'ada');
+    const fields = Array.from({ length: 100 }, (_, n) => `f${n}: checked`).join(' ');
+    const answer = await callsOf(calls, async () => ask(client, `{ ${fields} }`));
+    expect(read(answer)).toMatchObject({ data: { f0: 'ada', f99: 'ada' } });
+    expect(calls.filter((name) => name.startsWith('findSession'))).toHaveLength(1);
+  });
+
   it('is not "not signed in" when the store is gone (S078)', async () => {
     const { store, failing } = await watchedStore();
     const { signedIn } = await GraphqlApplication.via(driver).store(store).graphql(WITH_STATUS).start();

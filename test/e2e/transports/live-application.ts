@@ -250,6 +250,11 @@ export abstract class LiveClient {
     }
   }
 
+  /** The data of all messages of an event so far that nothing has asked for. */
+  seen(event: string): unknown[] {
+    return this.received.filter((message) => message.event === event).map(({ data }) => data);
+  }
+
   protected receive(event: string, data: unknown): void {
     this.received.push({ event, data });
     for (const look of this.waiting.splice(0)) look();
