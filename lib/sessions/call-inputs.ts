@@ -4,7 +4,6 @@ import { isRequest, isResponse } from '../http/create-exchange.js';
 import { inputObject, optionsObject, plainObject } from '../options/call-arguments.js';
 import { hasMethod, objectWith, oneOf, text, trueOrFalse } from '../options/option-checks.js';
 import { isOptionsObject, option, required, type Check } from '../options/option-table.js';
-import type { VerifySessionOptions } from './recipe.interface.js';
 
 /** Longest user id of a core: what is longer belongs to no session. */
 const MAX_USER_ID_LENGTH = 128;
@@ -169,7 +168,7 @@ export const SERVICE_CALLS = {
   },
   getSession: {
     ...EXCHANGE,
-    options: option(optionsObject<VerifySessionOptions>(VERIFICATION)),
+    options: option(optionsObject<object>(VERIFICATION)),
     userContext: userContextRow,
   },
   getSessionWithoutRequestResponse: {

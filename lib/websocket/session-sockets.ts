@@ -119,10 +119,13 @@ export class SessionSockets implements OnApplicationShutdown {
    */
   middleware(options: SocketAdmissionOptions = {}): (client: object, next: (error?: Error) => void) => void {
     return (client, next) => {
-      this.admitBeforeConnecting(client, options).then(
-        () => next(),
-        async (error: unknown) => next(await this.connectError(client, error)),
-      );
+      void this.admitBeforeConnecting(client, options)
+        .then(
+          () => undefined,
+          async (error: unknown) => this.connectError(client, error),
+        )
+        // oxlint-disable-next-line promise/no-callback-in-promise -- socket.io's form of a middleware
+        .then(next);
     };
   }
 

@@ -157,7 +157,7 @@ class RecoveringClient {
     return new Promise((resolve) => {
       this.socket.once('connect', () => resolve('connected'));
       this.socket.once('connect_error', (error) =>
-        resolve(String((error as { data?: { type?: string } }).data?.type ?? error.message)),
+        resolve((error as { data?: { type?: string } }).data?.type ?? error.message),
       );
     });
   }
