@@ -5,7 +5,7 @@ import { ADAPTERS, TestApplication } from '../support/test-application.js';
 
 /**
  * An application whose store holds back what the first look found, until `count` requests have asked for a session. Until
- * {@link hold} is called it holds nothing back.
+ * {@link hold} is called no look waits.
  */
 async function heldApplication(adapter: (typeof ADAPTERS)[number]) {
   let looks = 0;
@@ -63,7 +63,7 @@ describe.each(ADAPTERS)(
       expect(looks()).toBeLessThanOrEqual(2);
     });
 
-    it('share nothing with another session, of the same user either (S080)', async () => {
+    it('do not share a look with another session, of the same user either (S080)', async () => {
       const { application, looks, hold } = await heldApplication(adapter);
       const clients = [
         await application.signedIn('header', 'ada'),
