@@ -293,13 +293,19 @@ export const CONTAINER_CALLS = {
 
 const session = objectWith<{ getHandle(): string }>(['getHandle'], 'a session (SessionContainer)');
 
-/** The parameters of `SessionSockets.admit` and `SessionStreams.untilSessionEnds`. */
+const gatewayClient = required(
+  plainOrClass('the client of a gateway'),
+  'the client of the gateway is expected',
+);
+
+/** The parameters of `SessionSockets.admit` and `renew`, and of `SessionStreams.untilSessionEnds`. */
 export const CONNECTION_CALLS = {
   admit: {
-    client: required(plainOrClass('the client of a gateway'), 'the client of the gateway is expected'),
+    client: gatewayClient,
     request: option(upgradeRequest),
     options: option(optionsObject(ADMISSION)),
   },
+  renew: { client: gatewayClient, accessToken: option((value) => value) }, // the client's words: judged as a token
   untilSessionEnds: { session: required(session, 'a session is expected') },
 };
 

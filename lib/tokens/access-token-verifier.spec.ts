@@ -638,6 +638,20 @@ describe('remembering verified tokens', () => {
     expect(verifier.cachedTokens).toBe(0);
   });
 
+  it('checks the signature of a forged token once when it comes many times, until the keys change (S102)', async () => {
+    const { verify, keySet } = setUp();
+    const forged = jwt(V5_HEADER, V5_CLAIMS, (text) => rs256(text, FOREIGN_TEST_KEY));
+    for (let times = 0; times < 10; times++)
+      await expect(verify(forged)).rejects.toBeInstanceOf(TryRefreshTokenError);
+    expect(keySet.asked).toHaveLength(1);
+    await expect(verify(GOOD)).resolves.toBeDefined();
+    await expect(verify(forged)).rejects.toBeInstanceOf(TryRefreshTokenError);
+    expect(keySet.asked).toHaveLength(2);
+    keySet.remove('a key of another time');
+    await expect(verify(forged)).rejects.toBeInstanceOf(TryRefreshTokenError);
+    expect(keySet.asked).toHaveLength(3);
+  });
+
   it('remembers none of a flood of forged tokens, and keeps those that are good (S012 S102)', async () => {
     const { verify, outcome, verifier } = setUp({ maxCachedTokens: 10 });
     await verify(GOOD);

@@ -138,6 +138,7 @@ export class SessionSockets implements OnApplicationShutdown {
    * @throws {TryRefreshTokenError} the token has expired
    * @throws {TypeError} the connection was never admitted
    */
+  @checkArguments(CONNECTION_CALLS.renew)
   async renew(client: object, accessToken: unknown): Promise<SessionContainer> {
     const socket = this.live.find(client);
     if (socket === undefined) throw unknownClient();

@@ -65,4 +65,23 @@ describe.each(ADAPTERS)('what is logged on %s', (adapter) => {
     }
     expect(secrets.size).toBeGreaterThan(8);
   });
+
+  it('names the claims that a 403 is about, and neither their values nor a line of their own (S079, S103)', async () => {
+    const logger = new Notebook();
+    const reason = { expectedValue: 'expected-secret', actualValue: 'found-secret' };
+    const failing = (id: string) => ({ id, validate: () => ({ isValid: false, reason }) });
+    const { signedIn } = await TestApplication.on(adapter)
+      .logger(logger)
+      .with({ globalClaimValidators: [failing('plan'), failing('second\nfactor')] })
+      .start();
+    const client = await signedIn('header');
+    const before = logger.text.length;
+    expect((await client.get('/me')).status).toBe(403);
+    const lines = logger.text.slice(before).split('\n');
+    const named = lines.filter((line) => line.includes('plan'));
+    expect(named).toHaveLength(1);
+    expect(named[0]).toContain('INVALID_CLAIMS (plan, second');
+    expect(named[0]).toContain('factor)');
+    expect(logger.text).not.toMatch(/expected-secret|found-secret/);
+  });
 });

@@ -108,6 +108,17 @@ describe.each(ADAPTERS)('refreshing with VIA_CUSTOM_HEADER on %s', (adapter) => 
     expect(calls).toEqual([]);
     expect(tokenTraffic(await client.refresh({ rid: '' }))).toEqual(COOKIES_SET);
   });
+
+  it('takes the cookie of very old SDKs away with the tokens where the rid header is missing (R7, R9)', async () => {
+    const { signedIn, send } = await TestApplication.on(adapter)
+      .with({ antiCsrf: 'VIA_CUSTOM_HEADER' })
+      .start();
+    const client = await signedIn('cookie');
+    const cookie = `sRefreshToken=${client.cookie('sRefreshToken')}; sIdRefreshToken=x`;
+    const answer = await send({ method: 'POST', path: REFRESH, headers: { cookie } });
+    expect(outcomeOf(answer)).toEqual(signedOut());
+    expect(answer.setCookie('sIdRefreshToken')?.value).toBe('');
+  });
 });
 
 describe.each(ADAPTERS)('refreshing with overrides on %s', (adapter) => {

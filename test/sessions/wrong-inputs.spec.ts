@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { of } from 'rxjs';
 import {
@@ -203,6 +204,46 @@ describe('a call with a wrong argument', () => {
   ])('is refused by the session: %s%p', async (name, args) => {
     const call = container[name as keyof SessionContainer].bind(container);
     await expect(call(...args)).rejects.toThrow(new RegExp(`^${name}: `));
+    expect(await isAlive()).toBe(true);
+  });
+
+  it.each([undefined, null, 'a client', 7, {}, { handshake: {} }])(
+    'is refused by SessionSockets.renew for the connection %p, which was never admitted',
+    async (client) => {
+      const sockets = application.app.get(SessionSockets);
+      const call = sockets.renew(client as object, session.getAccessToken());
+      await expect(call).rejects.toThrow(TypeError);
+      expect(await isAlive()).toBe(true);
+    },
+  );
+
+  it('is no token to SessionSockets.renew, where a client sent it: the connection keeps what it has', async () => {
+    const sockets = application.app.get(SessionSockets);
+    const authorization = `Bearer ${session.getAccessToken()}`;
+    const handshake = { headers: { authorization }, url: '/', auth: {}, address: '127.0.0.1' };
+    const client = Object.assign(new EventEmitter(), { handshake, disconnect() {} });
+    await sockets.admit(client);
+    const { refreshToken, frontToken } = session.getAllSessionTokensDangerously();
+    for (const wrong of [
+      undefined,
+      null,
+      '',
+      7,
+      {},
+      [session.getAccessToken()],
+      handle,
+      refreshToken,
+      frontToken,
+    ]) {
+      expect(await sessionErrorOf(sockets.renew(client, wrong))).toMatchObject({ type: 'UNAUTHORISED' });
+      expect(sockets.sessionOf(client)?.getHandle()).toBe(handle);
+    }
+    const call = sockets.renew.bind(sockets) as Call;
+    await expect(call(client, session.getAccessToken(), { checkDatabase: false })).rejects.toThrow(
+      'renew: the arguments are 3; it takes 2: client, accessToken',
+    );
+    const renewed = await sockets.renew(client, session.getAccessToken());
+    expect(renewed.getHandle()).toBe(handle);
     expect(await isAlive()).toBe(true);
   });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { SessionEvents, type UserSessionList } from 'nest-sessions';
 import type { SessionClient } from '../../support/session-client.js';
+import { decoded } from '../../support/core-calls.js';
 import { TEST_START_MS } from '../../support/embedded.js';
 import { ADAPTERS, TestApplication } from '../../support/test-application.js';
 import { LIFETIME_HANDLERS } from './lifetime-handlers.js';
@@ -38,6 +39,20 @@ describe.each(ADAPTERS)("a user's own sessions on %s", (adapter) => {
     for (const token of [laptop.accessToken, laptop.refreshToken, phone.accessToken, phone.refreshToken]) {
       expect(answer.text).not.toContain(token);
     }
+  });
+
+  it('give the token that asks for them no later end, however often it asks (S041, S052)', async () => {
+    const { signedIn, clock } = await starter.start();
+    const client = await signedIn('header');
+    const copied = decoded(client.accessToken ?? '').payload['exp'];
+    for (let times = 0; times < 5; times++) {
+      clock.advanceSeconds(600);
+      const thief = client.copy();
+      expect((await thief.get('/auth/sessions')).status).toBe(200);
+      expect(decoded(thief.accessToken ?? '').payload['exp']).toBe(copied);
+    }
+    clock.advanceSeconds(601);
+    expect((await client.copy().get('/auth/sessions')).status).toBe(401);
   });
 
   it('are ended one by one, soon after an authentication (S052)', async () => {

@@ -4,6 +4,7 @@ import { Catch, UseFilters, UseGuards, type ExceptionFilter } from '@nestjs/comm
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
 import { GraphQLModule, Query, ResolveField, Resolver } from '@nestjs/graphql';
 import { PublicAccess, SessionError, SessionEvents, SessionGuard, type AnySessionError } from 'nest-sessions';
+import { SignatureVerifier } from '../../../lib/tokens/signature-verifier.js';
 import type { Answer } from '../../support/http-client.js';
 import { type TestApplication } from '../../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../../support/token-traffic.js';
@@ -147,6 +148,26 @@ describe.each(DRIVERS)('a session in GraphQL: $name', (driver) => {
     const answer = await callsOf(calls, async () => ask(client, `{ ${fields} }`));
     expect(read(answer)).toMatchObject({ data: { f0: 'ada', f99: 'ada' } });
     expect(calls.filter((name) => name.startsWith('findSession'))).toHaveLength(1);
+  });
+
+  it('costs one check of a signature however many fields come with the same forged token (S102)', async () => {
+    const application = await GraphqlApplication.via(driver).start();
+    const client = await application.signedIn('header', 'ada');
+    const authorization = `Bearer ${client.accessToken?.slice(0, -6) ?? ''}AAAAAA`;
+    const query = `{ ${Array.from({ length: 100 }, (_, n) => `f${n}: maybeMe`).join(' ')} }`;
+    const checks = jest.spyOn(SignatureVerifier.prototype, 'verify');
+    const answer = await application.send({
+      method: 'POST',
+      path: '/graphql',
+      headers: { authorization },
+      body: { query },
+    });
+    const count = checks.mock.calls.length;
+    checks.mockRestore();
+    const { data, errors } = read(answer);
+    expect(data).toMatchObject({ f0: null, f99: null });
+    expect(errors).toHaveLength(100);
+    expect(count).toBe(1);
   });
 
   it('is not "not signed in" when the store is gone (S078)', async () => {

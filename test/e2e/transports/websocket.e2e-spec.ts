@@ -43,13 +43,17 @@ class Gate {
 }
 
 /** A store whose handshakes can be held back, by what they look up. */
-async function gatedStore(): Promise<{ gate: Gate; store: SessionStore }> {
+async function gatedStore(): Promise<{ gate: Gate; store: SessionStore; looks: () => number }> {
   const gate = new Gate();
+  let count = 0;
   const store = interceptedStore(await seededMemoryStore(), async (name, call) => {
-    if (name === 'findSession') await gate.passed();
+    if (name === 'findSession') {
+      count++;
+      await gate.passed();
+    }
     return call();
   });
-  return { gate, store };
+  return { gate, store, looks: () => count };
 }
 
 /** What a message is refused with. */
@@ -208,6 +212,36 @@ const withPlan = (): { options: { globalClaimValidators: SessionClaimValidator[]
   const validator = { id: 'plan', validate: () => ({ isValid }) };
   return { options: { globalClaimValidators: [validator] }, withdraw: () => (isValid = false) };
 };
+
+describe.each(PLATFORMS)('the handshakes of one token at the same time: %s', (platform) => {
+  it('cost one look into the store, and one more for those that came too late for it (S102)', async () => {
+    const COUNT = 20;
+    const { gate, store, looks } = await gatedStore();
+    let arrived = 0;
+
+    @WebSocketGateway({ path: '/live' })
+    class CountingGateway extends AdmittingGateway {
+      override async handleConnection(client: object, request: object): Promise<void> {
+        const admitted = super.handleConnection(client, request);
+        if (++arrived === COUNT) setImmediate(() => gate.open());
+        await admitted;
+      }
+    }
+
+    const { signedIn, connect } = await LiveApplication.via({ platform, adapter: 'express' })
+      .store(store)
+      .gateway(CountingGateway)
+      .start();
+    const client = await signedIn('header', 'ada');
+    gate.close();
+    const before = looks();
+    const all = await Promise.all(Array.from({ length: COUNT }, async () => connect(bearer(client))));
+    const users = await Promise.all(all.map(async (live) => live.ask('whoami')));
+    expect(users).toEqual(all.map(() => 'ada'));
+    expect(arrived).toBe(COUNT);
+    expect(looks() - before).toBe(2);
+  });
+});
 
 describe.each(LIVE)('the address of a WebSocket: $platform on $adapter', ({ platform, adapter }) => {
   const forwarded = { 'x-forwarded-for': '203.0.113.9' };
