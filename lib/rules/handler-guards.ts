@@ -61,13 +61,17 @@ function enforcement(guard: unknown): Enforcement {
 
 /** Also true for a guard that declares by `wrapsSessionGuard` that it asks one. */
 function isSessionGuard(value: unknown): boolean {
-  return [value, typeof value === 'function' ? (value.prototype as unknown) : undefined].some(
-    (each) =>
-      ((typeof each === 'object' && each !== null) || typeof each === 'function') &&
-      (SESSION_GUARD in each ||
-        Reflect.get(each, 'wrapsSessionGuard') === true ||
-        (each.constructor as { wrapsSessionGuard?: unknown } | undefined)?.wrapsSessionGuard === true),
-  );
+  try {
+    return [value, typeof value === 'function' ? (value.prototype as unknown) : undefined].some(
+      (each) =>
+        ((typeof each === 'object' && each !== null) || typeof each === 'function') &&
+        (SESSION_GUARD in each ||
+          Reflect.get(each, 'wrapsSessionGuard') === true ||
+          (each.constructor as { wrapsSessionGuard?: unknown } | undefined)?.wrapsSessionGuard === true),
+    );
+  } catch {
+    return false; // a guard may hold a strict proxy, such as of a configuration, that throws for unknown names
+  }
 }
 
 /** Returns the tokens that Nest injects into a class, by constructor and properties. */
@@ -92,6 +96,14 @@ function dependencies(metatype: unknown): unknown[] {
 function contents(guard: object): unknown[] {
   return Object.getOwnPropertyNames(guard).flatMap((name) => {
     const value: unknown = Object.getOwnPropertyDescriptor(guard, name)?.value;
-    return Array.isArray(value) ? (value as unknown[]) : [value];
+    if (!Array.isArray(value)) return [value];
+    return value.flatMap((each: unknown) => [each, injectedToken(each)]);
   });
+}
+
+/** Returns the token of `{ token, optional }`, a form of `inject`. */
+function injectedToken(each: unknown): unknown {
+  return typeof each === 'object' && each !== null
+    ? (Object.getOwnPropertyDescriptor(each, 'token')?.value as unknown)
+    : undefined;
 }

@@ -14,6 +14,7 @@ import { toJsonObject } from './payload.js';
 import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
 import { stateFromTokens } from './session-state.js';
+import { noteReplacedBy } from './sparing-new-session.js';
 
 const CREATE = 'createNewSession';
 
@@ -64,7 +65,7 @@ export class SessionCreation {
       userContext,
     }); // C8
     if (response.isSent) await this.withdraw(session, request);
-    if (!isForeignRequest(request, config)) await this.noteReplaced(request);
+    if (!isForeignRequest(request, config)) await noteReplacedBy(session, this.context, request);
     const other = otherMethod(transferMethod);
     // C9: an access token cookie that is there but empty counts, and so does any bearer value.
     const hasOther = transport.readToken(request, 'access', other) !== undefined;
@@ -81,16 +82,6 @@ export class SessionCreation {
   ): Promise<void> {
     await session.revokeSession(userContext);
     assertNotSent(response, CREATE);
-  }
-
-  /** The client's older session stays on the server, but its tokens must not come back with a late response. */
-  private async noteReplaced(request: SessionRequest): Promise<void> {
-    const { transport, verifier } = this.context;
-    for (const method of ['header', 'cookie'] as const) {
-      const token = transport.readToken(request, 'access', method);
-      const sessionHandle = token === undefined ? undefined : await verifier.findSession(token);
-      if (sessionHandle !== undefined) transport.noteReplaced(sessionHandle);
-    }
   }
 
   /** Creates a session without a request, and writes nothing (§6.2). */

@@ -22,6 +22,7 @@ import {
   type AllSessionTokens,
   type SessionState,
 } from './session-state.js';
+import { beforeSignIn } from './sparing-new-session.js';
 import { recogniseCopies } from '../util/recognise-copies.js';
 
 interface Attachment {
@@ -277,7 +278,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
    * Binds the session to a request and its response. Tokens that the client does not have yet are written at once.
    *
    * @param input `req` and `res` as Nest injects them; `transferMethod` decides between cookies and headers
-   * @throws {ResponseSentError} there are tokens to write, and the headers of the response have been sent
+   * @throws {UnauthorisedError | ResponseSentError} there are tokens to write, and `createNewSession` would refuse it
    */
   @checkArguments(CONTAINER_CALLS.attachToRequestResponse)
   async attachToRequestResponse(
@@ -286,9 +287,10 @@ export class SessionContainer<Payload extends object = JsonObject> {
   ): Promise<void> {
     const { request, response } = createExchange(input.req, input.res);
     if (this.state.accessAndFrontTokenUpdated) assertNotSent(response, 'attachToRequestResponse');
-    const ctx = this.context.prepareContext(userContext);
-    if (userContext === undefined) withRequest(ctx, request);
-    this.attach({ request, response, userContext: ctx }, input.transferMethod);
+    const exchange = { request, response, userContext: this.context.prepareContext(userContext) };
+    if (userContext === undefined) withRequest(exchange.userContext, request);
+    if (this.state.refreshToken) await beforeSignIn(this, this.context, exchange, input.transferMethod);
+    this.attach(exchange, input.transferMethod);
   }
 
   /** @internal As {@link attachToRequestResponse}, for callers that have a session request. */

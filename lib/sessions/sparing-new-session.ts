@@ -1,6 +1,8 @@
 import { SessionError, UnauthorisedError } from '../errors.js';
+import { assertOwnSignIn, isForeignRequest } from '../http/csrf.js';
 import type { SessionRequest } from '../http/session-request.js';
 import type { TransportMark } from '../http/token-transport.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
 import { accessTokenInfo } from '../tokens/access-token.js';
 import type { RecipeContext } from './recipe-dependencies.js';
 
@@ -28,4 +30,32 @@ export function sparingNewSession(
     return transport.isLateFor({ sessionHandle, mark }) && !lifetimes.isOver(payload);
   });
   return isLate ? new UnauthorisedError(error.message, { clearTokens: false, cause: error }) : error;
+}
+
+/**
+ * Prepares the client of a request for a new session.
+ *
+ * @throws {UnauthorisedError} the page of another site would plant the session in a browser
+ */
+export async function beforeSignIn(
+  session: { getHandle(): string },
+  context: RecipeContext,
+  request: SessionRequest,
+  transferMethod: TokenTransferMethod,
+): Promise<void> {
+  if (transferMethod === 'cookie') assertOwnSignIn(request, context.config); // S070
+  if (!isForeignRequest(request, context.config)) await noteReplacedBy(session, context, request);
+}
+
+/** The client's older session stays on the server, but its tokens must not come back with a late response. */
+export async function noteReplacedBy(
+  session: { getHandle(): string },
+  { transport, verifier }: RecipeContext,
+  request: SessionRequest,
+): Promise<void> {
+  for (const method of ['header', 'cookie'] as const) {
+    const token = transport.readToken(request, 'access', method);
+    const older = token === undefined ? undefined : await verifier.findSession(token);
+    if (older !== undefined && older !== session.getHandle()) transport.noteReplaced(older);
+  }
 }

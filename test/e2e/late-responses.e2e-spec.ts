@@ -69,6 +69,10 @@ async function slowApplication(
       await sessions.createNewSession(req, res, { userId: 'alice' });
       await pause.wait();
     },
+    attaching: async ({ sessions, req, res }: Call) => {
+      const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'bob' });
+      await session.attachToRequestResponse({ req, res, transferMethod: 'cookie' });
+    },
     refreshing: async ({ sessions, req, res }: Call) => {
       await sessions.refreshSession(req, res);
       await pause.wait();
@@ -226,6 +230,22 @@ describe.each(ADAPTERS)('a response that leaves late on %s', (adapter) => {
       expect([call, answer.status, tokenTraffic(answer)]).toEqual([call, 401, NOTHING]);
       expect((await client.get('/me')).body).toMatchObject({ userId: 'bob' });
     }
+  });
+
+  it('does not bring one user back after the session of another has been attached (S046)', async () => {
+    const { application, during } = await slowApplication(adapter);
+    const client = await refreshed(application, 'cookie');
+    const late = await during(client, async () => client.get('/open/attaching'));
+    expect(tokenTraffic(late)).toEqual(NOTHING);
+    expect((await client.get('/me')).body).toMatchObject({ userId: 'bob' });
+  });
+
+  it('carries no cookies of a new session that the page of another site has attached (S070)', async () => {
+    const { application } = await slowApplication(adapter, { allowedOrigins: ['http://localhost:3000'] });
+    const answer = await application
+      .client('cookie')
+      .get('/open/attaching', { origin: 'https://evil.example' });
+    expect([answer.status, tokenTraffic(answer)]).toEqual([401, NOTHING]);
   });
 
   it('keeps the cookies of the application', async () => {

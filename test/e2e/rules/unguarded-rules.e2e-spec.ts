@@ -112,6 +112,18 @@ class CustomSessionGuard extends SessionGuard {}
 @Injectable({ scope: Scope.REQUEST })
 class RequestScopedGuard extends SessionGuard {}
 
+/** As packages for configurations make them. */
+function strictProxy(): object {
+  return new Proxy(
+    {},
+    {
+      get(_target, name) {
+        throw new ReferenceError(`There is no ${String(name)}`);
+      },
+    },
+  );
+}
+
 describe.each(ADAPTERS)('session decorators on handlers that no guard runs for, on %s', (adapter) => {
   it('stop the start, with class, method and remedy of each (S077)', async () => {
     const { failure, warned } = await refusal(adapter, { controllers: [OpenController] });
@@ -178,6 +190,25 @@ describe.each(ADAPTERS)('session decorators on handlers that no guard runs for, 
             useFactory: (guard: SessionGuard) => ({ canActivate: guard.canActivate.bind(guard) }),
           },
         ],
+      },
+    ],
+    [
+      'is given to a factory that names it as optional',
+      {
+        providers: [
+          {
+            provide: APP_GUARD,
+            inject: [{ token: SessionGuard, optional: true }],
+            useFactory: (guard: SessionGuard) => ({ canActivate: guard.canActivate.bind(guard) }),
+          },
+        ],
+      },
+    ],
+    [
+      'stands beside a global one that holds a strict proxy',
+      {
+        controllers: [controllerWith(SessionGuard)],
+        providers: [{ provide: APP_GUARD, useValue: { env: strictProxy(), canActivate: () => true } }],
       },
     ],
   ])('are in force where SessionGuard %s', async (_where, { controllers = [OpenController], providers }) => {
