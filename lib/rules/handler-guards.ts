@@ -49,14 +49,45 @@ export function globalEnforcement(modules: ModulesContainer, contexts: ExternalC
   return strongest(guards.map((guard) => enforcement(guard)));
 }
 
-function enforcement(guard: unknown): Enforcement {
+/** Guards that hold guards are followed so far. */
+const MAX_DEPTH = 3;
+
+function enforcement(guard: unknown, depth = 0): Enforcement {
   if (isSessionGuard(guard)) return 'yes';
   const isClass = typeof guard === 'function';
   if (!isClass && (typeof guard !== 'object' || guard === null)) return 'no';
   const metatype: unknown = isClass ? guard : (readMember(guard, 'metatype') ?? guard.constructor);
-  const parts = [...dependencies(metatype), ...(isClass ? [] : contents(guard))];
+  const parts = [...dependencies(metatype), ...(isClass ? [] : [...contents(guard), madeInstance(guard)])];
   if (parts.some(isSessionGuard) || isSessionGuard(metatype)) return 'yes';
-  return parts.some((part) => part === ModuleRef || part instanceof ModuleRef) ? 'unknown' : 'no';
+  const held = depth < MAX_DEPTH ? parts.filter(isGuard).map((part) => enforcement(part, depth + 1)) : [];
+  const isHidden =
+    (!isClass && isMadeByHand(guard)) ||
+    parts.some((part) => part === ModuleRef || part instanceof ModuleRef);
+  return strongest([...held, isHidden ? 'unknown' : 'no']);
+}
+
+function isGuard(value: unknown): boolean {
+  const target: unknown = typeof value === 'function' ? value.prototype : value;
+  try {
+    return typeof target === 'object' && typeof readMember(target, 'canActivate') === 'function';
+  } catch {
+    return false; // a strict proxy
+  }
+}
+
+/** Returns the instance of a provider, also of one that stands for another (`useExisting`). */
+function madeInstance(wrapper: object): unknown {
+  return 'isNotMetatype' in wrapper ? readMember(wrapper, 'instance') : undefined;
+}
+
+/** True for a guard that the application made itself, whose constructor and closures are not visible. */
+function isMadeByHand(guard: object): boolean {
+  const { constructor } = guard;
+  return (
+    !('isNotMetatype' in guard) &&
+    (constructor === Object ||
+      (constructor.length > 0 && !Reflect.hasMetadata(PARAMTYPES_METADATA, constructor)))
+  );
 }
 
 /** Also true for a guard that declares by `wrapsSessionGuard` that it asks one. */

@@ -19,6 +19,8 @@ export interface HandlerKind {
   readonly globalGuards: Enforcement;
   /** False where a guard that is not visible here could be meant, or the method may be no handler. */
   readonly isCertain: boolean;
+  /** False where the rules of a class may be meant for its other methods, whose kind is known. */
+  readonly takesRulesOfClass: boolean;
   /** What to do if none of them is `SessionGuard`. */
   readonly remedy: string;
 }
@@ -58,7 +60,13 @@ export function handlerKind(
 ): HandlerKind | undefined {
   const { controller, method, name } = handler;
   const has = (key: string): boolean => Reflect.hasMetadata(key, method);
-  const reached: HandlerKind = { guards: 'yes', globalGuards: 'yes', isCertain: true, remedy: ADD_GUARD };
+  const reached: HandlerKind = {
+    guards: 'yes',
+    globalGuards: 'yes',
+    isCertain: true,
+    takesRulesOfClass: true,
+    remedy: ADD_GUARD,
+  };
   if (has(METHOD_METADATA)) return servesHttp ? reached : undefined;
   // A microservice may have global guards of its own, which are not visible here.
   if (has(PATTERN)) return { ...reached, globalGuards: servesHttp ? 'unknown' : 'yes', isCertain: false };
@@ -68,7 +76,7 @@ export function handlerKind(
     if (!servesHttp) return undefined;
     return isField(handler) ? fieldKind(modules, reached) : reached;
   }
-  return { ...reached, isCertain: servesHttp && isHandler(handler) };
+  return { ...reached, isCertain: servesHttp && isHandler(handler), takesRulesOfClass: false };
 }
 
 /** Nest runs global guards in gateways since version 12 only. */
@@ -76,6 +84,7 @@ const GATEWAY_MESSAGE: HandlerKind = {
   guards: 'yes',
   globalGuards: 'unknown',
   isCertain: true,
+  takesRulesOfClass: true,
   remedy:
     'put @UseGuards(SessionGuard) on the gateway, because not every version of Nest runs global guards there',
 };
@@ -84,6 +93,7 @@ const GATEWAY_HOOK: HandlerKind = {
   guards: 'no',
   globalGuards: 'no',
   isCertain: true,
+  takesRulesOfClass: true,
   remedy:
     'Nest runs no guards for it: remove the decorator, and call SessionSockets.admit(client) in handleConnection',
 };
@@ -105,7 +115,7 @@ function fieldKind(modules: ModulesContainer, reached: HandlerKind): HandlerKind
   const remedy =
     "Nest runs no guards for fields of objects unless GraphQLModule has fieldResolverEnhancers: ['guards']; with it, " +
     ADD_GUARD;
-  return { ...reached, guards, remedy };
+  return { ...reached, guards, takesRulesOfClass: false, remedy };
 }
 
 function graphqlOptions(modules: ModulesContainer): unknown[] {

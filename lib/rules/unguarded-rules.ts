@@ -85,7 +85,8 @@ export class UnguardedRules implements OnApplicationBootstrap {
     const { controller, method, name } = handler;
     const rules = combinedRules(controller, method);
     // What is no handler has no rules from its class.
-    if (!requiresGuard(isHandler(handler) ? rules : handlerRules(controller, method))) return undefined;
+    const isOwnRule = requiresGuard(handlerRules(controller, method));
+    if (!isOwnRule && !(isHandler(handler) && requiresGuard(rules))) return undefined;
     const servesHttp = (this.adapterHost.httpAdapter as unknown) !== undefined;
     const kind = handlerKind(handler, { modules: this.modules, servesHttp });
     if (kind === undefined) return undefined;
@@ -97,7 +98,11 @@ export class UnguardedRules implements OnApplicationBootstrap {
     return {
       text: `${controller.name}.${String(name)} (${decoratorNames(rules)}): ${remedy}`,
       // Nest itself makes no handlers of methods whose names are symbols.
-      isCertain: answer === 'no' && kind.isCertain && typeof name === 'string',
+      isCertain:
+        answer === 'no' &&
+        kind.isCertain &&
+        (isOwnRule || kind.takesRulesOfClass) &&
+        typeof name === 'string',
     };
   }
 }
