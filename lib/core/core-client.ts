@@ -178,7 +178,7 @@ export abstract class CoreClient {
    */
   async reloadSigningKeys(): Promise<void> {}
 
-  /** What it is and where, for the lines at the start: names and hosts, never a secret. */
+  /** Describes the core for the lines at the start: names and hosts, never a secret. */
   get description(): string {
     return this.constructor.name;
   }

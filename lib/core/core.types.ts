@@ -76,7 +76,7 @@ export interface CreateSessionInput {
 export interface CreationLimit {
   /** At least 1. */
   readonly max: number;
-  /** What happens beyond the limit: the new session is refused, or the oldest ones are revoked. */
+  /** The effect of a sign-in beyond the limit: the new session is refused, or the oldest ones are revoked. */
   readonly whenExceeded: 'refuse' | 'end-oldest';
 }
 

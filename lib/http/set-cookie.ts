@@ -73,7 +73,7 @@ export function matchesCookiePath(cookiePath: string, requestPath: string): bool
   return requestPath === cookiePath || requestPath.startsWith(`${cookiePath.replace(/\/$/, '')}/`);
 }
 
-/** What a jar needs to know of a cookie. */
+/** The facts of a cookie that a jar needs. */
 export type StoredCookie = Pick<ReceivedCookie, 'name' | 'value' | 'domain' | 'path'>;
 
 /** The cookies that a client holds: the newest of each name, domain and path. */

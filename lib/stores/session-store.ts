@@ -170,7 +170,7 @@ export abstract class SessionStore {
     recogniseCopies(this, 'SessionStore');
   }
 
-  /** What it is and where, for the lines at the start: a name and a host, never a secret. */
+  /** Describes the store for the lines at the start: a name and a host, never a secret. */
   get description(): string {
     return this.constructor.name;
   }

@@ -6,7 +6,7 @@ import { MAX_CLOCK_SKEW_MS } from '../key-rotations.js';
 /** The time for which a process whose clock may be far ahead deletes nothing. */
 const DOUBTED_MS = 24 * 3600 * 1000;
 
-/** What the stored signing keys tell about the clock of this process, and about those of the processes that made them. */
+/** Judges by the stored signing keys the clock of this process, and the clocks of the processes that made them. */
 export class ClockDoubts {
   private gapNotedAtMs: number | undefined;
   private warnedOfMs: number | undefined;

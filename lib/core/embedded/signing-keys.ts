@@ -72,7 +72,7 @@ export class SigningKeys implements VerificationKeys {
   /** The id of the key of {@link rotate}. */
   private rotatedTo: string | undefined;
   private lastReloadMs = Number.NEGATIVE_INFINITY;
-  /** What this process has noted about its clock. */
+  /** Doubts of this process about its clock. */
   readonly doubts: ClockDoubts;
   private removals = 0;
 

@@ -3,7 +3,7 @@ import { CallerCheck, readHost, type CdiCaller } from './caller-check.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** What the check says about a call of an SDK of the same machine, with some of its facts changed. */
+/** Returns the outcome of the check for a call of an SDK of the same machine, with some of its facts changed. */
 function outcome(
   changed: Partial<CdiCaller> & { headers?: Record<string, string> } = {},
   config: { hostNames?: string[]; hasApiKeys?: boolean } = {},
