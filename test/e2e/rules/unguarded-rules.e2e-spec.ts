@@ -112,6 +112,16 @@ class CustomSessionGuard extends SessionGuard {}
 @Injectable({ scope: Scope.REQUEST })
 class RequestScopedGuard extends SessionGuard {}
 
+@UseGuards(SessionGuard)
+abstract class ClosedBase {
+  @Get('verified') @VerifySession() verified() {} // prettier-ignore
+}
+
+@Controller('overriding')
+class OverridingController extends ClosedBase {
+  @Get('verified') override verified() {} // prettier-ignore
+}
+
 /** As packages for configurations make them. */
 function strictProxy(): object {
   return new Proxy(
@@ -154,18 +164,81 @@ describe.each(ADAPTERS)('session decorators on handlers that no guard runs for, 
     expect(failure).not.toContain('helper');
   });
 
-  it('stop the start where a subclass inherits or overrides the handler', async () => {
-    abstract class Base {
-      @Get('inherited') @RequireClaims(admin) inherited() {} // prettier-ignore
-      @Get('overridden') @RequireClaims(admin) overridden() {} // prettier-ignore
+  /** The handlers that the refusal names. */
+  const named = (failure: string | undefined) =>
+    [...(failure ?? '').matchAll(/ {2}- ([\w.]+) \(/g)].map(([, name]) => name);
+
+  abstract class Base {
+    @Get('verified') @UseGuards(SessionGuard) @VerifySession() verified() {} // prettier-ignore
+    @Get('checked') @UseGuards(SessionGuard) @VerifySession({ checkDatabase: true }) checked() {} // prettier-ignore
+    @Get('claims') @UseGuards(SessionGuard) @RequireClaims(admin) claims() {} // prettier-ignore
+    @Get('optional') @UseGuards(SessionGuard) @OptionalSession() optional() {} // prettier-ignore
+    @Get('public') @PublicAccess() public() {} // prettier-ignore
+    @Get('plain') plain() {} // prettier-ignore
+  }
+
+  /** As a generic controller is made for each entity. */
+  function controllerOver(Parent: typeof Base) {
+    class Made extends Parent {
+      @Get('verified') override verified() {} // prettier-ignore
     }
+    return Made;
+  }
+
+  it('stop the start where a subclass inherits or overrides the handler', async () => {
     @Controller('sub')
     class SubController extends Base {
-      @Get('overridden') override overridden() {} // prettier-ignore
+      @Get('verified') override verified() {} // prettier-ignore
+      @Get('checked') @UseGuards(OfficeHoursGuard) override checked() {} // prettier-ignore
+      @Get('claims') override claims() {} // prettier-ignore
+      @Get('optional') override optional() {} // prettier-ignore
+      @Get('public') override public() {} // prettier-ignore
+      @Get('plain') override plain() {} // prettier-ignore
     }
-    const { failure } = await refusal(adapter, { controllers: [SubController] });
-    expect(failure).toContain('SubController.inherited (');
-    expect(failure).toContain('SubController.overridden (');
+    @Controller('mixin')
+    class MixinController extends controllerOver(Base) {}
+    @Controller('grandchild')
+    class GrandchildController extends SubController {
+      @Get('verified') @UseGuards(SessionGuard) override verified() {} // prettier-ignore
+      @Get('checked') @PublicAccess() override checked() {} // prettier-ignore
+      @Get('claims') override claims() {} // prettier-ignore
+      @Get('optional') @UseGuards(SessionGuard) override optional() {} // prettier-ignore
+    }
+    const controllers = [SubController, MixinController, GrandchildController];
+    const { failure } = await refusal(adapter, { controllers });
+    expect(named(failure)).toEqual([
+      'SubController.verified',
+      'SubController.checked',
+      'SubController.claims',
+      'SubController.optional',
+      'MixinController.verified',
+      'GrandchildController.claims',
+    ]);
+    expect(failure).toMatch(
+      /SubController\.verified \(@VerifySession of the method that it overrides\): .*@UseGuards\(SessionGuard\).*@PublicAccess\(\)/,
+    );
+  });
+
+  it('are a warning where an override loses the guard of a method that has no other decorator of ours', async () => {
+    abstract class Guarded {
+      @Get('list') @UseGuards(SessionGuard) list() {} // prettier-ignore
+      @Get('kept') @UseGuards(SessionGuard) kept() {} // prettier-ignore
+      @Get('opened') @UseGuards(SessionGuard) opened() {} // prettier-ignore
+      @Get('gone') @UseGuards(SessionGuard) gone() {} // prettier-ignore
+    }
+    @Controller('orders')
+    class OrdersController extends Guarded {
+      @Get('list') override list() {} // prettier-ignore
+      @Get('kept') @UseGuards(SessionGuard) override kept() {} // prettier-ignore
+      @Get('opened') @PublicAccess() override opened() {} // prettier-ignore
+      override gone() {}
+    }
+    const { failure, warned } = await refusal(adapter, { controllers: [OrdersController] });
+    expect(failure).toBeUndefined();
+    expect(warned).toMatch(
+      /OrdersController\.list \(@UseGuards\(SessionGuard\) of the method that it overrides\): /,
+    );
+    expect(named(warned)).toEqual(['OrdersController.list']);
   });
 
   it.each<[string, Part]>([
@@ -211,6 +284,7 @@ describe.each(ADAPTERS)('session decorators on handlers that no guard runs for, 
         providers: [{ provide: APP_GUARD, useValue: { env: strictProxy(), canActivate: () => true } }],
       },
     ],
+    ['stands on the class that a class with overrides extends', { controllers: [OverridingController] }],
   ])('are in force where SessionGuard %s', async (_where, { controllers = [OpenController], providers }) => {
     const found = await refusal(adapter, { controllers, providers: providers ?? [] });
     expect(found).toEqual({ failure: undefined, warned: '' });
