@@ -134,6 +134,33 @@ function strictProxy(): object {
   );
 }
 
+/** As deep mocks and typed clients of other services are made: every name has a truthy answer. */
+function answersEverything(answer?: unknown): object {
+  const proxy: object = new Proxy(() => undefined, {
+    get: () => answer ?? proxy,
+    has: () => true,
+    apply: () => proxy,
+    getPrototypeOf: () => proxy,
+    getOwnPropertyDescriptor: () => ({ value: answer ?? proxy, configurable: true, writable: true }),
+  });
+  return proxy;
+}
+
+/** As packages for tracing wrap what they are given. */
+const traced = <T extends object>(guard: T): T => new Proxy(guard, {});
+
+function guardHolding(...held: unknown[]): CanActivate {
+  class HoldingGuard implements CanActivate {
+    readonly held = held;
+    readonly first = held[0];
+
+    canActivate(): boolean {
+      return true;
+    }
+  }
+  return new HoldingGuard();
+}
+
 describe.each(ADAPTERS)('session decorators on handlers that no guard runs for, on %s', (adapter) => {
   it('stop the start, with class, method and remedy of each (S077)', async () => {
     const { failure, warned } = await refusal(adapter, { controllers: [OpenController] });
@@ -312,6 +339,46 @@ describe.each(ADAPTERS)('session decorators on handlers that no guard runs for, 
   it('stop the start where the only guards have nothing to do with sessions', async () => {
     const { failure } = await refusal(adapter, { controllers: [controllerWith(OfficeHoursGuard)] });
     expect(failure).toContain('GuardedController.handler');
+  });
+
+  it.each<[string, unknown]>([
+    ['answers every name with itself', answersEverything()],
+    ['answers every name with true', answersEverything(true)],
+    ['is a strict proxy', strictProxy()],
+    ['is an object with null as its prototype', Object.create(null)],
+    ['has a getter that throws', { get canActivate() { throw new Error('not yet'); } }], // prettier-ignore
+    ['only has the name of a mark', { wrapsSessionGuard: 'yes', SessionGuard: true }],
+  ])('stop the start where a guard holds something that %s', async (_what, held) => {
+    const controllers = [controllerWith(guardHolding(held))];
+    const { failure } = await refusal(adapter, { controllers });
+    expect(failure).toContain('GuardedController.handler');
+  });
+
+  it('are a warning where the guard is a proxy of something that is not visible', async () => {
+    const guard = traced({ canActivate: () => true });
+    const open: Part = {
+      controllers: [OpenController],
+      providers: [{ provide: APP_GUARD, useValue: guard }],
+    };
+    const bound: Part[] = [guard, traced(OfficeHoursGuard)].map((each) => ({
+      controllers: [controllerWith(each)],
+    }));
+    for (const part of [open, ...bound]) {
+      const { failure, warned } = await refusal(adapter, part);
+      expect([failure, warned]).toEqual([undefined, expect.stringContaining('wrapsSessionGuard = true')]);
+    }
+  });
+
+  it('are in force where a proxy stands around a guard that asks SessionGuard', async () => {
+    const guard = new SessionGuard(undefined as never, undefined as never);
+    for (const each of [
+      traced(guard),
+      guardHolding(traced(guard)),
+      guardHolding(traced(new EitherGuard(guard))),
+    ]) {
+      const found = await refusal(adapter, { controllers: [controllerWith(each)] });
+      expect(found).toEqual({ failure: undefined, warned: '' });
+    }
   });
 
   it('are a warning where a guard could ask SessionGuard by ModuleRef, which is not visible', async () => {
