@@ -64,9 +64,9 @@ export function describeRevocationFeed(name: string, makeFeeds: () => Promise<Tw
       const writing = Promise.all(
         ids.map(async (id, n) => (n % 2 === 0 ? feeds.here : feeds.there).publish([record(id)])),
       );
-      let isWriting = true;
-      const done = writing.then(() => (isWriting = false));
-      while (isWriting) await read();
+      const state = { isWriting: true };
+      const done = writing.finally(() => (state.isWriting = false));
+      while (state.isWriting) await read();
       await done;
       await read();
       expect([...seen].sort()).toEqual([...ids].sort());

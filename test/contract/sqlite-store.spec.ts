@@ -243,8 +243,9 @@ describe('a SQLite store', () => {
     let steps = 1;
     while ((await sweeping.deleteExpiredSessions(0, 5000)).mayHaveMore) steps++;
     expect(steps).toBe(151);
-    expect(plans.join()).not.toMatch(/USING (COVERING )?INDEX|SCAN session_info/);
-    expect(plans.join()).toContain('USING INTEGER PRIMARY KEY');
+    const ofSessions = plans.filter((plan) => !plan.includes('key_value')).join();
+    expect(ofSessions).not.toMatch(/USING (COVERING )?INDEX|SCAN session_info/);
+    expect(ofSessions).toContain('USING INTEGER PRIMARY KEY');
     expect(database.prepare('SELECT count(*) AS n, min(expires_at) AS m FROM session_info').all()).toEqual([
       { n: 15_000, m: 1 },
     ]);
