@@ -123,7 +123,8 @@ export class SessionCreation {
     );
     devices.remember(created.session.handle);
     this.context.reports.note('session.created', created.session, input.userContext);
-    return openSession(stateFromTokens(created, input.tenantId, lifetimes), this.context);
+    const state = stateFromTokens(created, input.tenantId, lifetimes);
+    return openSession({ ...state, isJustCreated: true }, this.context);
   }
 
   /** @throws {TypeError} this application itself would refuse the session at its first use */

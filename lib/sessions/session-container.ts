@@ -278,7 +278,8 @@ export class SessionContainer<Payload extends object = JsonObject> {
    * Binds the session to a request and its response. Tokens that the client does not have yet are written at once.
    *
    * @param input `req` and `res` as Nest injects them; `transferMethod` decides between cookies and headers
-   * @throws {UnauthorisedError | ResponseSentError} there are tokens to write, and `createNewSession` would refuse it
+   * @throws {UnauthorisedError | ResponseSentError} there are tokens to write, and `createNewSession` would refuse it. A session
+   *   that was just created, and never attached before, is ended then; every other session lives on
    */
   @checkArguments(CONTAINER_CALLS.attachToRequestResponse)
   async attachToRequestResponse(
@@ -286,11 +287,24 @@ export class SessionContainer<Payload extends object = JsonObject> {
     userContext?: UserContext,
   ): Promise<void> {
     const { request, response } = createExchange(input.req, input.res);
-    if (this.state.accessAndFrontTokenUpdated) assertNotSent(response, 'attachToRequestResponse');
     const exchange = { request, response, userContext: this.context.prepareContext(userContext) };
     if (userContext === undefined) withRequest(exchange.userContext, request);
-    if (this.state.refreshToken) await beforeSignIn(this, this.context, exchange, input.transferMethod);
+    try {
+      if (this.state.accessAndFrontTokenUpdated) assertNotSent(response, 'attachToRequestResponse');
+      if (this.state.refreshToken) await this.signIn(exchange, input.transferMethod);
+    } catch (error) {
+      // Its client never had the tokens, so a session that was made for this response would live on for nobody.
+      if (this.state.isJustCreated === true && this.attachment === undefined)
+        await this.revokeSession(exchange.userContext);
+      throw error;
+    }
     this.attach(exchange, input.transferMethod);
+  }
+
+  private async signIn(request: SessionRequest, transferMethod: TokenTransferMethod): Promise<void> {
+    this.context.transport.assertAccessTokenFits(request, transferMethod, this.state.accessToken.length);
+    await beforeSignIn(this, this.context, request, transferMethod);
+    assertNotSent(request.response, 'attachToRequestResponse');
   }
 
   /** @internal As {@link attachToRequestResponse}, for callers that have a session request. */
