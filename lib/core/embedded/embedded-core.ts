@@ -48,6 +48,7 @@ const KEY_RELOAD_JITTER = 0.25;
  * @see docs/protocol/core.md B
  */
 export class EmbeddedCore extends CoreClient {
+  private readonly calls: CoreCalls;
   private readonly store: GuardedStore;
   private readonly keys: SigningKeys;
   private readonly accessTokens: AccessTokens;
@@ -69,7 +70,8 @@ export class EmbeddedCore extends CoreClient {
   ) {
     super();
     const { clock, events } = context;
-    this.store = new GuardedStore(store, new CoreCalls(context));
+    this.calls = new CoreCalls(context);
+    this.store = new GuardedStore(store, this.calls);
     const keyOptions = {
       algorithm: config.signingAlgorithm,
       updateIntervalMs: inMs(config.accessTokenDynamicSigningKeyUpdateIntervalSec),
@@ -105,6 +107,14 @@ export class EmbeddedCore extends CoreClient {
 
   override get description(): string {
     return `embedded, with ${this.store.description}`;
+  }
+
+  override get isResponding(): boolean | undefined {
+    return this.calls.isResponding;
+  }
+
+  override async ping(): Promise<void> {
+    await this.store.findStaticKeys();
   }
 
   override get verificationKeys(): VerificationKeys {
