@@ -315,6 +315,7 @@ export class SessionModule extends SessionConfigurableModule implements NestModu
     private readonly contexts: ExternalContextCreator,
   ) {
     super();
+    passOverSessions(contexts);
   }
 
   /** @throws {SessionConfigError} these are no options */
@@ -323,12 +324,11 @@ export class SessionModule extends SessionConfigurableModule implements NestModu
     return super.forRoot(options);
   }
 
-  /** Nest calls it after it has added its body parsers, before the middleware of modules and before it reads filters and pipes. */
+  /** Nest calls it after it has added its body parsers, before the middleware of modules and before it reads filters. */
   configure(): void {
     this.routes.ignoreBodyErrors();
     const config = applicationConfig(this.contexts);
     if (config === undefined) return;
     precedeHttpExceptionFilters(this.filter, config);
-    passOverSessions(config);
   }
 }
