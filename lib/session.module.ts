@@ -22,7 +22,7 @@ import { SharedSessions } from './graphql/shared-sessions.js';
 import { TokenTransport } from './http/token-transport.js';
 import { applicationConfig } from './rules/application-config.js';
 import { assertNoCircle } from './rules/injection-circle.js';
-import { precedeHttpExceptionFilters } from './rules/http-exception.js';
+import { precedeHttpExceptionFilters, StatusCodes } from './rules/http-exception.js';
 import { passOverSessions } from './rules/pipes.js';
 import { globalGuardProviders } from './rules/global-guard.js';
 import { UnguardedRules } from './rules/unguarded-rules.js';
@@ -238,6 +238,7 @@ const SESSION_PROVIDERS: Provider[] = [
   SessionController,
   SessionRoutes,
   SessionLifecycle,
+  StatusCodes,
   StartupReport,
   UnguardedRules,
 ];
