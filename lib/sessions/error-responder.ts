@@ -1,5 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
-import { withoutValues } from '../claims/claim-failure.js';
+import { withoutValues } from '../claims/claim-validator.js';
 import {
   CoreResponseError,
   CoreUnavailableError,

@@ -23,7 +23,7 @@ import {
   type SessionState,
 } from './session-state.js';
 import { beforeSignIn } from './sparing-new-session.js';
-import { recogniseCopies } from '../util/recognise-copies.js';
+import { recogniseCopies } from '../util/copies.js';
 
 interface Attachment {
   readonly request: SessionRequest;

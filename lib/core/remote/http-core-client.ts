@@ -1,17 +1,17 @@
 import { CoreBadInputError } from '../../errors.js';
-import { applyChange, mergeTopLevel, type JsonObject, type NamesChange } from '../../util/json.js';
+import { applyChange, type JsonObject, mergeTopLevel, type NamesChange } from '../../util/json.js';
 import type { UserContext } from '../../util/user-context.js';
 import { Repeat, shortenPause } from '../../util/repeat.js';
 import { CoreClient } from '../core-client.js';
 import { CoreCalls } from '../core-calls.js';
-import type { CoreContext } from '../core-provider.js';
+import type { CoreContext, CoreProvider } from '../core-provider.js';
 import { KeyRotations } from '../key-rotations.js';
 import type {
-  CoreUserRoles,
-  CoreSessionInformation,
-  CoreSessionTokens,
   CoreJwtInput,
   CoreJwtResult,
+  CoreSessionInformation,
+  CoreSessionTokens,
+  CoreUserRoles,
   CreateSessionInput,
   JwksResult,
   RefreshSessionInput,
@@ -30,7 +30,11 @@ import type { Sleep } from './host-exchange.js';
 import type { CoreHostHealth } from './host-pool.js';
 import { HttpTransport } from './http-transport.js';
 import { JwksCache, loadCoreKeys } from './jwks-cache.js';
-import type { RemoteCoreConfig } from './remote-core-config.js';
+import {
+  type RemoteCoreConfig,
+  type RemoteCoreOptions,
+  resolveRemoteCoreOptions,
+} from './remote-core-config.js';
 
 /** How long one host has to send its keys. */
 const JWKS_TIMEOUT_MS = 5000;
@@ -317,4 +321,18 @@ async function orUnknown<T>(sessionHandle: string, unknown: T, call: () => Promi
     if (isUnknownTenant(error) && sessionHandle.includes('_')) return unknown;
     throw error;
   }
+}
+
+/**
+ * Sessions issued by a SuperTokens Core service (CDI 4.0 to 5.4) instead of inside this process.
+ *
+ * The application starts while the core is down: it is first asked when it is first needed.
+ *
+ * @example
+ * SessionModule.forRoot({ appInfo, core: remoteCore({ connectionURI: 'https://core.example.com', apiKey }) })
+ * @publicApi
+ */
+export function remoteCore(options: RemoteCoreOptions): CoreProvider {
+  const { config, problems } = resolveRemoteCoreOptions(options);
+  return { problems, create: (context) => new HttpCoreClient(config, context) };
 }
