@@ -65,7 +65,7 @@ export class SessionCreation {
       userContext,
     }); // C8
     if (response.isSent) await this.withdraw(session, request);
-    if (!isForeignRequest(request, config)) await noteReplacedBy(session, this.context, request);
+    if (!isForeignRequest(request, config)) await noteReplacedBy(session.getHandle(), this.context, request);
     const other = otherMethod(transferMethod);
     // C9: an access token cookie that is there but empty counts, and so does any bearer value.
     const hasOther = transport.readToken(request, 'access', other) !== undefined;

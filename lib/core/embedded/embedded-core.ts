@@ -48,7 +48,6 @@ const KEY_RELOAD_JITTER = 0.25;
  * @see docs/protocol/core.md B
  */
 export class EmbeddedCore extends CoreClient {
-  private readonly calls: CoreCalls;
   private readonly store: GuardedStore;
   private readonly keys: SigningKeys;
   private readonly accessTokens: AccessTokens;
@@ -70,8 +69,7 @@ export class EmbeddedCore extends CoreClient {
   ) {
     super();
     const { clock, events } = context;
-    this.calls = new CoreCalls(context);
-    this.store = new GuardedStore(store, this.calls);
+    this.store = new GuardedStore(store, new CoreCalls(context));
     const keyOptions = {
       algorithm: config.signingAlgorithm,
       updateIntervalMs: inMs(config.accessTokenDynamicSigningKeyUpdateIntervalSec),
@@ -110,7 +108,7 @@ export class EmbeddedCore extends CoreClient {
   }
 
   override get isResponding(): boolean | undefined {
-    return this.calls.isResponding;
+    return this.store.isResponding;
   }
 
   override async ping(): Promise<void> {
