@@ -7,6 +7,8 @@ import { isOptionsObject, option, required, type Check } from '../options/option
 
 /** Longest user id of a core: what is longer belongs to no session. */
 const MAX_USER_ID_LENGTH = 128;
+/** Longest reason of a revocation, and longest name of its initiator. */
+const MAX_DETAIL_LENGTH = 256;
 /** The handle of each kind of core. Tokens have dots, or begin as the base64 text of JSON does. */
 const SESSION_HANDLE = /^(?!eyJ)[^\s.=+/%]{1,255}$/;
 
@@ -52,6 +54,21 @@ const seconds: Check<number> = (value) => {
     throw new Error('a number of seconds is expected');
   return value;
 };
+
+const userIds: Check<readonly string[]> = (value, place) => {
+  if (!Array.isArray(value)) throw new Error('an array of user ids is expected');
+  return Array.from(value, (each) => userId(each, place));
+};
+
+const date: Check<Date> = (value) => {
+  if (!(value instanceof Date) || Number.isNaN(value.getTime())) throw new Error('a Date is expected');
+  return value;
+};
+
+const shortText = text((given) => {
+  if (given.length > MAX_DETAIL_LENGTH) throw new Error(`at most ${MAX_DETAIL_LENGTH} characters are expected`);
+  return given;
+});
 
 const timeMs: Check<number> = (value) => {
   if (typeof value !== 'number') throw new Error('milliseconds since the epoch are expected');
@@ -121,6 +138,8 @@ const EXCHANGE = {
   req: required(frameworkRequest, REQUEST_ADVICE),
   res: required(frameworkResponse, 'pass what Nest injects by @Res({ passthrough: true })'),
 };
+
+const DETAILS = { reason: option(shortText), initiator: option(shortText) };
 
 const USER_SESSIONS = {
   userId: userIdRow,
@@ -218,15 +237,31 @@ export const SERVICE_CALLS = {
   },
   getJWKS: onlyContext,
   getOpenIdDiscoveryConfiguration: onlyContext,
-  revokeSession: byHandle,
+  revokeSession: { ...byHandle, details: option(inputObject(DETAILS)) },
   revokeMultipleSessions: {
     sessionHandles: required(sessionHandles, 'an array of session handles is expected'),
     userContext: userContextRow,
+    details: option(inputObject(DETAILS)),
   },
-  revokeAllSessionsForUser: byUser,
+  revokeAllSessionsForUser: {
+    input: required(inputObject({ ...USER_SESSIONS, ...DETAILS }), 'an object with userId is expected'),
+  },
+  revokeSessions: {
+    input: required(
+      inputObject({
+        tenantId: tenantIdRow,
+        userIds: option(userIds),
+        createdBefore: option(date),
+        all: option(trueOrFalse),
+        userContext: userContextRow,
+        ...DETAILS,
+      }),
+      'an object is expected that says which sessions end: tenantId, userIds, createdBefore or all',
+    ),
+  },
   revokeAllOtherSessions: {
     input: required(
-      inputObject({ sessionHandle: handleRow, ...USER_SESSIONS }),
+      inputObject({ sessionHandle: handleRow, ...USER_SESSIONS, ...DETAILS }),
       'an object with sessionHandle and userId is expected',
     ),
   },

@@ -1,8 +1,9 @@
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import type { TokenTransport } from '../http/token-transport.js';
-import type { CoreSession } from '../core/core.types.js';
+import type { BulkRevocationInput, CoreSession } from '../core/core.types.js';
 import { TokenTheftDetectedError } from '../errors.js';
 import { toEventSource, type SessionEvent, type SessionEvents } from '../events/session-events.js';
+import type { RevocationDetails } from '../feed/revocation-feed.js';
 import type { Clock } from '../util/clock.js';
 import { tenantIdOfHandle } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
@@ -87,7 +88,7 @@ export class SessionReports {
   revoked(
     sessionHandles: readonly string[],
     owner: SessionOwner | undefined,
-    userContext: UserContext,
+    { userContext, ...details }: RevocationDetails & { readonly userContext: UserContext },
   ): void {
     this.gone(sessionHandles);
     for (const sessionHandle of sessionHandles) {
@@ -97,10 +98,30 @@ export class SessionReports {
         sessionHandle,
         ...eventSubject(owner),
         tenantId: tenantIdOfHandle(sessionHandle),
+        ...detailsOf(details),
         ...toEventSource(userContext),
       });
     }
   }
+
+  /** Reports that all sessions were ended which were created before a moment; they are not known one by one. */
+  endedBefore(
+    { tenantId, createdBeforeMs = this.clock.now(), ...details }: Omit<BulkRevocationInput, 'userIds'>,
+    userContext: UserContext,
+  ): void {
+    this.events.emit({
+      type: 'sessions.ended-before',
+      timeMs: this.clock.now(),
+      ...(tenantId === undefined ? {} : { tenantId }),
+      createdBeforeMs,
+      ...detailsOf(details),
+      ...toEventSource(userContext),
+    });
+  }
+}
+
+function detailsOf({ reason, initiator }: RevocationDetails): RevocationDetails {
+  return { ...(reason === undefined ? {} : { reason }), ...(initiator === undefined ? {} : { initiator }) };
 }
 
 /** Copies the two members, because an override may have added others. */

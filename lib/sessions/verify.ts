@@ -166,7 +166,7 @@ export class SessionVerification {
   ): MaybePromise<SessionContainer | undefined> {
     if (this.context.isReplaced('getSession')) return this.callReplacement(input);
     const proof = this.prove(input, known);
-    if (!(proof instanceof Promise) && !needsCore(proof, input)) return this.open(proof, input);
+    if (!(proof instanceof Promise) && !this.needsCore(proof, input)) return this.openWithoutCore(proof, input);
     return tracedSession(channels.sessionVerify, this.context.events, async () =>
       this.open(await proof, input),
     );
@@ -177,7 +177,7 @@ export class SessionVerification {
     const { accessToken } = input;
     const known = accessToken === undefined ? undefined : verifier.recall(accessToken);
     // A remembered token that needs no call of the core is not worth a trace.
-    return accessToken === undefined || (known !== undefined && !needsCore(known, input))
+    return accessToken === undefined || (known !== undefined && !this.needsCore(known, input))
       ? recipe.getSession(input)
       : tracedSession(channels.sessionVerify, events, async () => recipe.getSession(input));
   }
@@ -246,10 +246,33 @@ export class SessionVerification {
     info: AccessTokenInfo | undefined,
     input: GetSessionInput,
   ): MaybePromise<SessionContainer | undefined> {
-    const { accessToken, antiCsrfToken } = input;
+    const { accessToken } = input;
+    if (info !== undefined && accessToken !== undefined && this.needsCore(info, input))
+      return this.openByCore(accessToken, info, input);
+    return this.openWithoutCore(info, input);
+  }
+
+  private openWithoutCore(
+    info: AccessTokenInfo | undefined,
+    { accessToken, antiCsrfToken }: GetSessionInput,
+  ): SessionContainer | undefined {
     if (info === undefined || accessToken === undefined) return undefined;
-    if (needsCore(info, input)) return this.openByCore(accessToken, info, input);
     return openSession(stateFromToken(accessToken, info, antiCsrfToken), this.context);
+  }
+
+  /**
+   * Returns whether the core decides about a token: a refreshed one at its first use, every use where a route asks for it, and
+   * one whose session may have ended in another instance.
+   *
+   * @throws {UnauthorisedError} its session has ended
+   */
+  private needsCore(info: AccessTokenInfo | undefined, { options }: GetSessionInput): boolean {
+    if (info === undefined) return false;
+    const verdict = this.context.revocations?.judge(info);
+    if (verdict === 'ended') throw new UnauthorisedError('The session has ended');
+    return (
+      verdict === 'ask' || options?.checkDatabase === true || info.parentRefreshTokenHash1 !== undefined
+    );
   }
 
   private async openByCore(
@@ -257,13 +280,15 @@ export class SessionVerification {
     info: AccessTokenInfo,
     { antiCsrfToken, options, userContext }: GetSessionInput,
   ): Promise<SessionContainer> {
-    const { core, config } = this.context;
+    const { core, config, revocations } = this.context;
+    const noteAnswer = revocations?.beforeAsking(info);
     const question = {
       accessToken,
       antiCsrfToken,
       doAntiCsrfCheck: options?.antiCsrfCheck !== false,
       enableAntiCsrf: config.antiCsrf === 'VIA_TOKEN',
-      checkDatabase: options?.checkDatabase === true,
+      // A token at its first use is compared with the stored session anyway.
+      checkDatabase: options?.checkDatabase === true || revocations?.judge(info) === 'ask',
     };
     // The fields of a document and the sockets of a client ask the same at the same time, as often as they like.
     const verified = await this.confirmations.run(JSON.stringify(question), async () =>
@@ -271,8 +296,10 @@ export class SessionVerification {
     );
     switch (verified.status) {
       case 'OK':
+        if (question.checkDatabase) noteAnswer?.(true);
         return this.openConfirmed(verified, { accessToken, info, antiCsrfToken });
       case 'UNAUTHORISED':
+        noteAnswer?.(false);
         throw new UnauthorisedError(verified.message);
       case 'TRY_REFRESH_TOKEN':
         throw new TryRefreshTokenError(verified.message);
@@ -321,11 +348,4 @@ export class SessionVerification {
       return token !== undefined && verifier.isOurs(token);
     });
   }
-}
-
-/** A token that was refreshed is confirmed by the core at its first use; a route can ask for every use. */
-function needsCore(info: AccessTokenInfo | undefined, { options }: GetSessionInput): boolean {
-  return (
-    info !== undefined && (options?.checkDatabase === true || info.parentRefreshTokenHash1 !== undefined)
-  );
 }

@@ -8,7 +8,11 @@ import { CoreClient } from '../core-client.js';
 import { CoreCalls } from '../core-calls.js';
 import type { CoreContext } from '../core-provider.js';
 import { KeyRotations } from '../key-rotations.js';
+import type { RevocationDetails, RevocationFeed, RevocationNote } from '../../feed/revocation-feed.js';
+import { MAX_CLOCK_DIFFERENCE_MS } from '../../feed/revocation-index.js';
 import type {
+  BulkRevocationInput,
+  BulkRevocationResult,
   CoreSessionInformation,
   CoreSessionTokens,
   CoreJwtInput,
@@ -153,7 +157,8 @@ export class EmbeddedCore extends CoreClient {
       tenantId: input.tenantId,
       includeLinkedAccounts: true,
     });
-    const inserted = await this.store.insertSessionWithinLimit(row, { ...limit, userIds, nowMs });
+    const note = this.note({ reason: 'session-limit' });
+    const inserted = await this.store.insertSessionWithinLimit(row, { ...limit, userIds, nowMs, note });
     return inserted.isInserted
       ? { status: 'OK', created: tokens, endedHandles: inserted.removedHandles }
       : { status: 'TOO_MANY_SESSIONS' };
@@ -222,13 +227,49 @@ export class EmbeddedCore extends CoreClient {
     return this.store.findSessionHandlesOfUsers(await this.selectUserSessions(input));
   }
 
-  override async revokeSessions(sessionHandles: readonly string[]): Promise<string[]> {
-    const keys = [...new Set(sessionHandles)].map(parseSessionHandle).filter((key) => key !== undefined);
-    return keys.length === 0 ? [] : this.store.deleteSessions(keys);
+  override get revocationFeed(): RevocationFeed | undefined {
+    return this.store.revocations;
   }
 
-  override async revokeSessionsOfUser(input: UserSessionsInput): Promise<string[]> {
-    return this.store.deleteSessionsOfUsers(await this.selectUserSessions(input));
+  override async revokeSessions(
+    sessionHandles: readonly string[],
+    _userContext?: UserContext,
+    details?: RevocationDetails,
+  ): Promise<string[]> {
+    const keys = [...new Set(sessionHandles)].map(parseSessionHandle).filter((key) => key !== undefined);
+    return keys.length === 0 ? [] : this.store.deleteSessions(keys, this.note(details));
+  }
+
+  override async revokeSessionsOfUser(
+    input: UserSessionsInput,
+    _userContext?: UserContext,
+    details?: RevocationDetails,
+  ): Promise<string[]> {
+    return this.store.deleteSessionsOfUsers(await this.selectUserSessions(input), this.note(details));
+  }
+
+  /** Users are few, so their sessions are removed; those of a tenant or of everybody are cut off with one write, and swept later. */
+  override async revokeInBulk(input: BulkRevocationInput): Promise<BulkRevocationResult> {
+    const { tenantId, userIds, createdBeforeMs } = input;
+    const note = this.note(input);
+    if (userIds !== undefined) {
+      const selected = userIds.map(async (userId) =>
+        this.selectUserSessions({ userId, tenantId, includeLinkedAccounts: true }),
+      );
+      const logins = new Set((await Promise.all(selected)).flatMap((each) => each.userIds));
+      const sessions = { userIds: [...logins], tenantId, nowMs: this.now(), createdBeforeMs };
+      return { sessionHandles: await this.store.deleteSessionsOfUsers(sessions, note) };
+    }
+    await this.store.endSessionsCreatedBefore(
+      {
+        tenantId,
+        createdBeforeMs: createdBeforeMs ?? this.now(),
+        includesPresent: createdBeforeMs === undefined,
+      },
+      note,
+    );
+    void this.sweeper.sweepSoon();
+    return { sessionHandles: undefined };
   }
 
   override async updateSessionData(sessionHandle: string, data: JsonObject): Promise<boolean> {
@@ -309,6 +350,14 @@ export class EmbeddedCore extends CoreClient {
     const { accountLinking } = this.config;
     const linked = includeLinkedAccounts ? await accountLinking?.getLinkedRecipeUserIds(userId) : undefined;
     return { userIds: [...new Set([userId, ...(linked ?? [])])], tenantId, nowMs: this.now() };
+  }
+
+  /** @returns undefined where nothing is recorded */
+  private note({ reason, initiator }: RevocationDetails = {}): RevocationNote | undefined {
+    if (this.context.recordsRevocations !== true) return undefined;
+    const now = this.now();
+    const validityMs = inMs(this.config.accessTokenValiditySec);
+    return { notBeforeMs: now, untilMs: now + validityMs + MAX_CLOCK_DIFFERENCE_MS, reason, initiator };
   }
 
   private now(): number {
