@@ -17,6 +17,8 @@ import { startCore } from './core/core-provider.js';
 import { assertRolesKnown } from './claims/user-roles.js';
 import { loadOpenTelemetry } from './events/open-telemetry.js';
 import { SessionEvents } from './events/session-events.js';
+import { RevocationWatch } from './feed/revocation-watch.js';
+import { SessionReports } from './sessions/session-reports.js';
 import { Telemetry } from './events/telemetry.js';
 import { SharedSessions } from './graphql/shared-sessions.js';
 import { TokenTransport } from './http/token-transport.js';
@@ -129,10 +131,14 @@ class SessionLifecycle implements OnModuleInit, OnApplicationShutdown {
   async onModuleInit(): Promise<void> {
     this.telemetry.observeSessions(this.dependencies.verifier);
     this.telemetry.observeCoreCalls();
+    const { revocations } = this.dependencies;
+    if (revocations) this.telemetry.observeRevocations(revocations);
     await startCore(this.core, this.telemetry);
+    await revocations?.start();
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await this.dependencies.revocations?.stop();
     await this.core.close();
     this.events.complete();
   }
@@ -174,12 +180,17 @@ const SESSION_PROVIDERS: Provider[] = [
   {
     provide: CoreClient,
     inject: [RESOLVED_SESSION_OPTIONS, Clock, SessionEvents],
-    useFactory: ({ config, core }: ResolvedSessionOptions, clock: Clock, events: SessionEvents): CoreClient =>
+    useFactory: (
+      { config, core, revocationFeed }: ResolvedSessionOptions,
+      clock: Clock,
+      events: SessionEvents,
+    ): CoreClient =>
       core.create({
         clock,
         events,
         apiDomain: config.appInfo.apiDomain,
         jwksRefreshIntervalSec: config.jwksRefreshIntervalSec,
+        recordsRevocations: revocationFeed !== undefined && revocationFeed.feed === undefined,
       }),
   },
   {
@@ -255,11 +266,15 @@ function createRecipeDependencies(
   ]);
   const { config, features, recordsAuthenticationTime } = options;
   const { rateLimit } = options.observability;
+  const verifier = createVerifier(options, core, clock);
+  const transport = new TokenTransport(config, clock);
+  const reports = new SessionReports(verifier, transport, events, clock);
   return {
     config,
     core,
-    verifier: createVerifier(options, core, clock),
-    transport: new TokenTransport(config, clock),
+    verifier,
+    transport,
+    revocations: createWatch(options, core, reports, { clock, events }),
     events,
     clock,
     prepareContext: contextPreparer(options.userRoles ?? core.userRoles, clock),
@@ -271,6 +286,26 @@ function createRecipeDependencies(
     revokesStolenSessions: options.errorHandlers.onTokenTheftDetected === undefined,
     rateLimits: rateLimit && new RateLimits(rateLimit, core, clock),
   };
+}
+
+/** @returns undefined without the option, or where there is no feed */
+function createWatch(
+  { revocationFeed: config }: ResolvedSessionOptions,
+  core: CoreClient,
+  reports: SessionReports,
+  { clock, events }: { readonly clock: Clock; readonly events: SessionEvents },
+): RevocationWatch | undefined {
+  const feed = config?.feed ?? (config && core.revocationFeed);
+  if (config === undefined || feed === undefined) return undefined;
+  return new RevocationWatch({
+    feed,
+    config,
+    isPublisher: config.feed !== undefined,
+    clock,
+    events,
+    onEnded: (sessionHandles) => reports.gone(sessionHandles),
+    onCutOff: async ({ tenantId }) => reports.checkConnections(tenantId, core),
+  });
 }
 
 function createVerifier(

@@ -49,7 +49,10 @@ export type RevocationFeedConfig = Resolved<typeof REVOCATION_FEED_OPTIONS>;
 const feedGroup = group(REVOCATION_FEED_OPTIONS, 'true, false or an object');
 
 /** Accepts `true` for the defaults, `false` for none, or an object. */
-const revocationFeed: Check<boolean | RevocationFeedOptions, RevocationFeedConfig | undefined> = (value, place) => {
+const revocationFeed: Check<boolean | RevocationFeedOptions, RevocationFeedConfig | undefined> = (
+  value,
+  place,
+) => {
   if (value === false) return undefined;
   return feedGroup(value === true ? {} : value, place);
 };

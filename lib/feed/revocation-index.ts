@@ -103,7 +103,13 @@ export class RevocationIndex {
     if (this.cutOffs.size === 0) this.confirmed.clear();
   }
 
-  private isInDoubt({ sessionHandle, userId, recipeUserId, tenantId, timeCreatedMs }: RevocationSubject): boolean {
+  private isInDoubt({
+    sessionHandle,
+    userId,
+    recipeUserId,
+    tenantId,
+    timeCreatedMs,
+  }: RevocationSubject): boolean {
     const isBefore = (key: string): boolean => {
       const cutOff = this.cutOffs.get(key);
       // Negated, because a time that is not a number must not pass.

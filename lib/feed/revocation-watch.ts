@@ -14,7 +14,12 @@ import {
   type RevocationDetails,
   type RevocationFeed,
 } from './revocation-feed.js';
-import { MAX_CLOCK_DIFFERENCE_MS, RevocationIndex, type RevocationSubject, type RevocationVerdict } from './revocation-index.js';
+import {
+  MAX_CLOCK_DIFFERENCE_MS,
+  RevocationIndex,
+  type RevocationSubject,
+  type RevocationVerdict,
+} from './revocation-index.js';
 
 /**
  * How an instance learns of ended sessions: at once (`live`), by a read each second or so (`polling`), or not at present
@@ -113,11 +118,19 @@ export class RevocationWatch {
     const { whenStale } = this.parts.config;
     if (whenStale === 'accept') return 'valid';
     if (whenStale === 'check-store') return 'ask';
-    throw new CoreUnavailableError('The feed of revocations does not respond, so that nobody knows which sessions have ended');
+    throw new CoreUnavailableError(
+      'The feed of revocations does not respond, so that nobody knows which sessions have ended',
+    );
   }
 
   /** Returns the function that takes the core's answer about a session, to be called before the core is asked. */
-  beforeAsking({ sessionHandle, expiryMs }: { sessionHandle: string; expiryMs: number }): (isLive: boolean) => void {
+  beforeAsking({
+    sessionHandle,
+    expiryMs,
+  }: {
+    sessionHandle: string;
+    expiryMs: number;
+  }): (isLive: boolean) => void {
     const { age } = this.index;
     return (isLive) => this.index.noteAnswer(sessionHandle, isLive, expiryMs, age);
   }
@@ -214,7 +227,9 @@ export class RevocationWatch {
 
   private take(raw: readonly unknown[]): void {
     const now = this.parts.clock.now();
-    const records = raw.map((value) => readRevocation(value) ?? this.standIn(value, now)).filter((record) => record !== undefined);
+    const records = raw
+      .map((value) => readRevocation(value) ?? this.standIn(value, now))
+      .filter((record) => record !== undefined);
     const { sessionHandles, cutOffs, isFull } = this.index.add(records, now);
     if (sessionHandles.length > 0) this.parts.onEnded(sessionHandles);
     for (const cutOff of cutOffs) this.openCutOffs.add(cutOff);
@@ -257,7 +272,13 @@ export class RevocationWatch {
     if (state === announced) return;
     this.announced = state;
     const { clock, events, feed } = this.parts;
-    events.emit({ type: 'revocations.state', timeMs: clock.now(), state, previousState: announced, feed: feed.description });
+    events.emit({
+      type: 'revocations.state',
+      timeMs: clock.now(),
+      state,
+      previousState: announced,
+      feed: feed.description,
+    });
   }
 
   private wakeUp(): void {

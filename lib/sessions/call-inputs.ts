@@ -66,7 +66,8 @@ const date: Check<Date> = (value) => {
 };
 
 const shortText = text((given) => {
-  if (given.length > MAX_DETAIL_LENGTH) throw new Error(`at most ${MAX_DETAIL_LENGTH} characters are expected`);
+  if (given.length > MAX_DETAIL_LENGTH)
+    throw new Error(`at most ${MAX_DETAIL_LENGTH} characters are expected`);
   return given;
 });
 

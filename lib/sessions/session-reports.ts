@@ -1,5 +1,6 @@
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import type { TokenTransport } from '../http/token-transport.js';
+import type { CoreClient } from '../core/core-client.js';
 import type { BulkRevocationInput, CoreSession } from '../core/core.types.js';
 import { TokenTheftDetectedError } from '../errors.js';
 import { toEventSource, type SessionEvent, type SessionEvents } from '../events/session-events.js';
@@ -77,6 +78,23 @@ export class SessionReports {
   gone(sessionHandles: readonly string[]): void {
     this.transport.noteEnded(sessionHandles);
     this.forget(sessionHandles);
+  }
+
+  /**
+   * Ends the sockets and streams of sessions that the core does not know any more.
+   *
+   * @param tenantId undefined: of all tenants
+   * @throws {CoreUnavailableError} some could not be looked up
+   */
+  async checkConnections(
+    tenantId: string | undefined,
+    core: Pick<CoreClient, 'getSessionInformation'>,
+  ): Promise<void> {
+    const connected = new Set([...this.events.connectedSessions].flatMap((list) => [...list()]));
+    for (const handle of connected) {
+      if (tenantId !== undefined && tenantIdOfHandle(handle) !== tenantId) continue;
+      if ((await core.getSessionInformation(handle, {})) === undefined) this.gone([handle]);
+    }
   }
 
   private forget(sessionHandles: readonly string[]): void {

@@ -101,13 +101,20 @@ export abstract class SessionsByHandle {
    * @throws {CoreBadInputError} the core cannot do that
    */
   @checkArguments(SERVICE_CALLS.revokeSessions)
-  async revokeSessions({ userContext, createdBefore, ...input }: BulkRevocation): Promise<string[] | undefined> {
+  async revokeSessions({
+    userContext,
+    createdBefore,
+    ...input
+  }: BulkRevocation): Promise<string[] | undefined> {
     const { tenantId, userIds, all, reason, initiator } = input;
     const isNamed = tenantId !== undefined || userIds !== undefined;
     if (!isNamed && all !== true && createdBefore === undefined) {
-      throw new TypeError('revokeSessions: say which sessions: tenantId, userIds, createdBefore, or all: true for everybody');
+      throw new TypeError(
+        'revokeSessions: say which sessions: tenantId, userIds, createdBefore, or all: true for everybody',
+      );
     }
-    if (isNamed && all === true) throw new TypeError('revokeSessions: all is everybody, so name no tenantId and no userIds');
+    if (isNamed && all === true)
+      throw new TypeError('revokeSessions: all is everybody, so name no tenantId and no userIds');
     const { sessionHandles } = await this.recipe.verbs.revoke.revokeInBulk(
       { tenantId, userIds, createdBeforeMs: createdBefore?.getTime(), reason, initiator },
       this.context(userContext),

@@ -166,7 +166,8 @@ export class SessionVerification {
   ): MaybePromise<SessionContainer | undefined> {
     if (this.context.isReplaced('getSession')) return this.callReplacement(input);
     const proof = this.prove(input, known);
-    if (!(proof instanceof Promise) && !this.needsCore(proof, input)) return this.openWithoutCore(proof, input);
+    if (!(proof instanceof Promise) && !this.needsCore(proof, input))
+      return this.openWithoutCore(proof, input);
     return tracedSession(channels.sessionVerify, this.context.events, async () =>
       this.open(await proof, input),
     );
@@ -270,9 +271,7 @@ export class SessionVerification {
     if (info === undefined) return false;
     const verdict = this.context.revocations?.judge(info);
     if (verdict === 'ended') throw new UnauthorisedError('The session has ended');
-    return (
-      verdict === 'ask' || options?.checkDatabase === true || info.parentRefreshTokenHash1 !== undefined
-    );
+    return verdict === 'ask' || options?.checkDatabase === true || info.parentRefreshTokenHash1 !== undefined;
   }
 
   private async openByCore(
