@@ -54,7 +54,7 @@ const REQUIRED_COLUMNS = [
 ];
 
 /** The options of the stores that do not change the statements. */
-const OPTIONS_WITHOUT_TABLES = ['migrate', 'preparedStatements', 'synchronous', 'busyTimeoutMs'];
+const OPTIONS_WITHOUT_TABLES = ['migrate', 'preparedStatements', 'listen', 'synchronous', 'busyTimeoutMs'];
 
 /**
  * Returns the statements that make the tables, for applications that run migrations themselves (`migrate: false`). The

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   RevocationFeed,
   type Revocation,
@@ -65,11 +66,16 @@ const COLUMNS = 'kind, subject, tenant_id, not_before, ends_at, reason, initiato
 
 /** The table of revocations as a feed: each instance reads what the others have written. */
 export class SqlFeed extends RevocationFeed {
+  /** Instances whose tables have the same name in several schemas of one database wake each other, which does no harm. */
+  private readonly channel: string;
+
   constructor(
     private readonly connection: SqlConnection,
     private readonly tables: SessionTables,
   ) {
     super();
+    const digest = createHash('sha256').update(tables.revocations.sql).digest('hex');
+    this.channel = `nest_sessions_${digest.slice(0, 16)}`;
   }
 
   override get description(): string {
@@ -89,7 +95,7 @@ export class SqlFeed extends RevocationFeed {
 
   /** Lets the other instances know of records that have been committed. */
   announce(): void {
-    this.connection.announcements?.announce();
+    this.connection.announcements?.announce(this.channel);
   }
 
   /** Returns the statement that writes records. */
@@ -127,7 +133,7 @@ export class SqlFeed extends RevocationFeed {
   }
 
   override subscribe(wake: () => void): () => Promise<void> {
-    return this.connection.announcements?.listen(wake) ?? super.subscribe(wake);
+    return this.connection.announcements?.listen(this.channel, wake) ?? super.subscribe(wake);
   }
 
   override async sweep(beforeMs: number): Promise<void> {

@@ -1,4 +1,5 @@
 import type { ConfigProblem } from '../errors.js';
+import type { PostgresListener } from './postgres-announcements.js';
 import { oneOf, trueOrFalse, wholeNumber } from '../options/option-checks.js';
 import {
   isOptionsObject,
@@ -94,6 +95,19 @@ export const SQLITE_STORE_OPTIONS = {
   ...tablePrefixRow,
 };
 
+/** The ways to listen; a text is a connection string. */
+export type ListenOption = false | string | (() => PostgresListener);
+
+/** The message never shows the value, because a connection string holds a password. */
+const listenOption: Check<ListenOption> = Object.assign(
+  (value: unknown): ListenOption => {
+    if (value === false || (typeof value === 'string' && value !== '') || typeof value === 'function')
+      return value as ListenOption;
+    throw new Error('a connection string, a function that makes a Client of pg, or false is expected');
+  },
+  { hasOwnMessage: true },
+);
+
 /** The options of `postgresStore`. */
 export const POSTGRES_STORE_OPTIONS = {
   /**
@@ -106,6 +120,14 @@ export const POSTGRES_STORE_OPTIONS = {
    * @defaultValue true with a `Pool` of `pg`; false with any other pool, which may not know `pg`'s notation for it
    */
   preparedStatements: option(trueOrFalse),
+  /**
+   * How the option `revocationFeed` hears of sessions that end in other instances. By default a connection beside those of the
+   * pool listens. Behind a pooler in transaction mode, which passes on no notification, give the connection string of the
+   * server itself, or a function that makes a `Client` of `pg`; `false` listens to nothing. Without notifications the table is
+   * read at the feed's interval.
+   * @defaultValue a connection with the options of the pool, if that is a `Pool` of `pg`; otherwise none
+   */
+  listen: option(listenOption),
   ...migrateRow,
   ...schemaRow,
   ...tablePrefixRow,
