@@ -45,6 +45,10 @@ export class GuardedStore extends SessionStore {
     return this.store.description;
   }
 
+  override get tagsHandles(): boolean {
+    return this.store.tagsHandles;
+  }
+
   open(): void {
     this.isOpen = true;
   }
