@@ -43,7 +43,7 @@ export { SessionClaim } from './claims/session-claim.js';
 export type { ClaimValidationResult, SessionClaimValidator } from './claims/claim-validator.js';
 export { PrimitiveClaim } from './claims/primitive-claim.js';
 export { PrimitiveArrayClaim } from './claims/primitive-array-claim.js';
-export { BooleanClaim } from './claims/boolean-claim.js';
+export { BooleanClaim } from './claims/primitive-claim.js';
 export { PermissionClaim, UserRoleClaim, type UserRoleSource } from './claims/user-roles.js';
 export { AuthenticationTimeClaim } from './claims/authentication-time-claim.js';
 export { allOf, anyOf, not } from './claims/compose-validators.js';
@@ -51,7 +51,7 @@ export { allOf, anyOf, not } from './claims/compose-validators.js';
 // Cores and stores
 export { embeddedCore } from './core/embedded/embedded-core-options.js';
 export type { EmbeddedCoreOptions } from './core/embedded/embedded-core-config.js';
-export { remoteCore } from './core/remote/remote-core-options.js';
+export { remoteCore } from './core/remote/http-core-client.js';
 export { allowInsecureConnection, type RemoteCoreOptions } from './core/remote/remote-core-config.js';
 export { memoryStore } from './stores/memory.store.js';
 export { sqliteStore } from './stores/sqlite.store.js';
@@ -86,7 +86,7 @@ export { SessionConfigError } from './errors.js';
 
 // Events, logs and rate limits
 export { SessionEvents, type SessionEvent } from './events/session-events.js';
-export { sessionRedactPaths } from './events/redact-paths.js';
+export { sessionRedactPaths } from './events/printable.js';
 export type { RateLimitDecision, RateLimitedAttempt, RateLimiter } from './options/observability-options.js';
 
 // HTTP

@@ -3,7 +3,7 @@ import type { VerifySessionOptions } from './sessions/recipe.interface.js';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { SessionClaim } from './claims/session-claim.js';
 import { combinedRules, recordRules } from './rules/route-rules.js';
-import { hideParameterType, SessionParameter } from './rules/pipes.js';
+import { SessionParameter } from './rules/pipes.js';
 import { setupError } from './rules/setup-error.js';
 import type { SessionContainer } from './sessions/session-container.js';
 import { findRequestState } from './sessions/request-state.js';
@@ -124,11 +124,7 @@ export function Session(what?: SessionProperty | SessionClaim<unknown>): Paramet
       `@Session: there is no property "${what}"; there are ${Object.keys(READERS).join(', ')}`,
     );
   }
-  const inject = InjectSession(new SessionParameter(what));
-  return (target, name, index) => {
-    hideParameterType(target, name, index);
-    inject(target, name, index);
-  };
+  return InjectSession(new SessionParameter(what));
 }
 
 /** Shared by all copies of the package in one process. */

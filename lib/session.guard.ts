@@ -2,8 +2,10 @@ import { Inject, Injectable, RequestMethod, type CanActivate, type ExecutionCont
 import { METHOD_METADATA } from '@nestjs/common/constants.js';
 import { resolveRouteRules, type RouteRules } from './rules/route-rules.js';
 import { SESSION_GUARD } from './rules/handler-guards.js';
+import { labelStatus } from './rules/http-exception.js';
 import { UnauthorisedError } from './errors.js';
 import { findGraphqlRequest, unknownContext } from './graphql/graphql-context.js';
+import { isHandledError } from './sessions/error-responder.js';
 import type { SessionContainer } from './sessions/session-container.js';
 import { chain } from './util/maybe-promise.js';
 import { ensureRequestState, type RequestState } from './sessions/request-state.js';
@@ -61,7 +63,7 @@ export class SessionGuard implements CanActivate {
   private labelled(decision: boolean | Promise<boolean>): boolean | Promise<boolean> {
     if (!(decision instanceof Promise)) return decision;
     return decision.catch((error: unknown) => {
-      this.runtime.errorResponder.label(error);
+      if (isHandledError(error)) labelStatus(error, this.runtime.errorResponder.status(error));
       throw error;
     });
   }

@@ -22,7 +22,7 @@ import { SharedSessions } from './graphql/shared-sessions.js';
 import { TokenTransport } from './http/token-transport.js';
 import { applicationConfig } from './rules/application-config.js';
 import { assertNoCircle } from './rules/injection-circle.js';
-import { precedeHttpExceptionFilters } from './rules/http-exception.js';
+import { precedeHttpExceptionFilters, StatusCodes } from './rules/http-exception.js';
 import { passOverSessions } from './rules/pipes.js';
 import { globalGuardProviders } from './rules/global-guard.js';
 import { UnguardedRules } from './rules/unguarded-rules.js';
@@ -238,6 +238,7 @@ const SESSION_PROVIDERS: Provider[] = [
   SessionController,
   SessionRoutes,
   SessionLifecycle,
+  StatusCodes,
   StartupReport,
   UnguardedRules,
 ];
@@ -315,6 +316,7 @@ export class SessionModule extends SessionConfigurableModule implements NestModu
     private readonly contexts: ExternalContextCreator,
   ) {
     super();
+    passOverSessions(contexts);
   }
 
   /** @throws {SessionConfigError} these are no options */
@@ -323,12 +325,11 @@ export class SessionModule extends SessionConfigurableModule implements NestModu
     return super.forRoot(options);
   }
 
-  /** Nest calls it after it has added its body parsers, before the middleware of modules and before it reads filters and pipes. */
+  /** Nest calls it after it has added its body parsers, before the middleware of modules and before it reads filters. */
   configure(): void {
     this.routes.ignoreBodyErrors();
     const config = applicationConfig(this.contexts);
     if (config === undefined) return;
     precedeHttpExceptionFilters(this.filter, config);
-    passOverSessions(config);
   }
 }

@@ -1,7 +1,6 @@
 import type { JsonObject } from '../util/json.js';
 import { authenticatedAtMs, LIFETIME_CLAIMS } from '../util/lifetime-claims.js';
-import { CLAIM_FAILURE } from './claim-failure.js';
-import type { SessionClaimValidator } from './claim-validator.js';
+import { CLAIM_FAILURE, type SessionClaimValidator } from './claim-validator.js';
 import { contextClock } from '../util/user-context.js';
 import { SessionClaim } from './session-claim.js';
 

@@ -1,8 +1,9 @@
 import type { ClaimValidationError } from '../errors.js';
 import type { JsonObject } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
-import { COMPOSED_FAILURE, isUndecided } from './claim-failure.js';
 import {
+  COMPOSED_FAILURE,
+  isUndecided,
   type ClaimValidationResult,
   type SessionClaimValidator,
   toValidationError,

@@ -1,10 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { TestClock } from '../testing/test-clock.js';
-import { deepFreeze } from '../util/json.js';
-import type { JsonObject } from '../util/json.js';
+import { deepFreeze, type JsonObject } from '../util/json.js';
 import { type UserContext, provideClock } from '../util/user-context.js';
-import { BooleanClaim } from './boolean-claim.js';
-import { PrimitiveClaim } from './primitive-claim.js';
+import { BooleanClaim, PrimitiveClaim } from './primitive-claim.js';
 
 const NOW = 1_700_000_000_000;
 

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
-import { recogniseCopies } from '../util/recognise-copies.js';
+import { recogniseCopies } from '../util/copies.js';
 
 /**
  * A fact about the session that is kept in the access token payload under `key`.

@@ -1,9 +1,7 @@
 import type { Clock } from '../util/clock.js';
-import { isJsonObject } from '../util/json.js';
-import type { JsonObject, JsonValue } from '../util/json.js';
+import { isJsonObject, type JsonObject, type JsonValue } from '../util/json.js';
 import { type UserContext, contextClock } from '../util/user-context.js';
-import { CLAIM_FAILURE } from './claim-failure.js';
-import type { ClaimValidationResult, SessionClaimValidator } from './claim-validator.js';
+import { CLAIM_FAILURE, type ClaimValidationResult, type SessionClaimValidator } from './claim-validator.js';
 import { SessionClaim } from './session-claim.js';
 
 /**

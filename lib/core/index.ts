@@ -100,7 +100,7 @@ export type { ErrorMessageHandler } from '../sessions/error-responder.js';
 export type { ClaimConfig, TimestampedClaim } from '../claims/timestamped-claim.js';
 export type { ClaimPrimitive, PrimitiveClaimValidators } from '../claims/primitive-claim.js';
 export type { PrimitiveArrayClaimValidators } from '../claims/primitive-array-claim.js';
-export type { BooleanClaimValidators } from '../claims/boolean-claim.js';
+export type { BooleanClaimValidators } from '../claims/primitive-claim.js';
 export type {
   AuthenticationTime,
   AuthenticationTimeValidators,

@@ -5,7 +5,7 @@ import { findRequestState, getExchange } from '../sessions/request-state.js';
 import { findGraphqlClient } from '../websocket/socket-client.js';
 import { requestOfHandshake } from '../websocket/socket-handshake.js';
 import { findGraphqlContext } from './graphql-context.js';
-import { recogniseCopies } from '../util/recognise-copies.js';
+import { recogniseCopies } from '../util/copies.js';
 
 /**
  * A session error in the form of a GraphQL response. It needs no package of GraphQL: `graphql-js` takes over the

@@ -1,4 +1,4 @@
-import type { CanActivate, ExceptionFilter, PipeTransform } from '@nestjs/common';
+import type { CanActivate, ExceptionFilter } from '@nestjs/common';
 import type { ExternalContextCreator } from '@nestjs/core';
 import { readMember } from '../util/json.js';
 
@@ -7,10 +7,9 @@ export interface ApplicationConfig {
   getGlobalGuards(): CanActivate[];
   getGlobalRequestGuards(): object[];
   getGlobalFilters(): ExceptionFilter[];
-  getGlobalPipes(): PipeTransform[];
 }
 
-const MEMBERS = ['getGlobalGuards', 'getGlobalRequestGuards', 'getGlobalFilters', 'getGlobalPipes'];
+const MEMBERS = ['getGlobalGuards', 'getGlobalRequestGuards', 'getGlobalFilters'];
 
 /** Finds the configuration of an application, which cannot be injected; undefined if a version of Nest keeps it elsewhere. */
 export function applicationConfig(contexts: ExternalContextCreator): ApplicationConfig | undefined {

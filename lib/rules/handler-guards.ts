@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { types } from 'node:util';
 import {
   GUARDS_METADATA,
   PARAMTYPES_METADATA,
@@ -14,6 +15,8 @@ export const SESSION_GUARD = Symbol.for('nest-sessions.SessionGuard');
 
 /** Whether a guard asks `SessionGuard`: `unknown` where it could, by means that are not visible before a request. */
 export type Enforcement = 'yes' | 'no' | 'unknown';
+
+const { isProxy } = types;
 
 /** A guard as Nest keeps it: a class, an instance, or for providers the wrapper around them. */
 type Guard = object;
@@ -54,55 +57,87 @@ const MAX_DEPTH = 3;
 
 function enforcement(guard: unknown, depth = 0): Enforcement {
   if (isSessionGuard(guard)) return 'yes';
+  if (!isObject(guard)) return 'no';
   const isClass = typeof guard === 'function';
-  if (!isClass && (typeof guard !== 'object' || guard === null)) return 'no';
-  const metatype: unknown = isClass ? guard : (readMember(guard, 'metatype') ?? guard.constructor);
-  const parts = [...dependencies(metatype), ...(isClass ? [] : [...contents(guard), madeInstance(guard)])];
+  const metatype = isClass ? guard : classOf(guard);
+  const made = isWrapper(guard) ? guard.instance : undefined;
+  const parts = [...dependencies(metatype), ...(isClass ? [] : [...contents(guard), made])];
   if (parts.some(isSessionGuard) || isSessionGuard(metatype)) return 'yes';
   const held = depth < MAX_DEPTH ? parts.filter(isGuard).map((part) => enforcement(part, depth + 1)) : [];
   const isHidden =
+    [guard, made].some(isProxy) ||
     (!isClass && isMadeByHand(guard)) ||
-    parts.some((part) => part === ModuleRef || part instanceof ModuleRef);
+    parts.some((part) => part === ModuleRef || (!isProxy(part) && part instanceof ModuleRef));
   return strongest([...held, isHidden ? 'unknown' : 'no']);
 }
 
-function isGuard(value: unknown): boolean {
-  const target: unknown = typeof value === 'function' ? value.prototype : value;
-  try {
-    return typeof target === 'object' && typeof readMember(target, 'canActivate') === 'function';
-  } catch {
-    return false; // a strict proxy
-  }
+/** A provider as Nest keeps it. Its instance is also that of one that stands for another (`useExisting`). */
+interface Wrapper {
+  readonly metatype: unknown;
+  readonly instance: unknown;
 }
 
-/** Returns the instance of a provider, also of one that stands for another (`useExisting`). */
-function madeInstance(wrapper: object): unknown {
-  return 'isNotMetatype' in wrapper ? readMember(wrapper, 'instance') : undefined;
+function isWrapper(guard: object): guard is Wrapper {
+  return !isProxy(guard) && 'isNotMetatype' in guard;
+}
+
+function classOf(guard: object): unknown {
+  const metatype = isWrapper(guard) ? guard.metatype : undefined;
+  return metatype ?? declaredMember(guard, 'constructor');
+}
+
+/** Returns the object that carries the methods of a guard: the prototype of a class, or an instance itself. */
+function carrier(value: unknown): unknown {
+  return typeof value === 'function' ? declaredMember(value, 'prototype') : value;
+}
+
+function isGuard(value: unknown): boolean {
+  return typeof declaredMember(carrier(value), 'canActivate') === 'function';
 }
 
 /** True for a guard that the application made itself, whose constructor and closures are not visible. */
 function isMadeByHand(guard: object): boolean {
-  const { constructor } = guard;
+  const made = declaredMember(guard, 'constructor');
   return (
-    !('isNotMetatype' in guard) &&
-    (constructor === Object ||
-      (constructor.length > 0 && !Reflect.hasMetadata(PARAMTYPES_METADATA, constructor)))
+    !isWrapper(guard) &&
+    typeof made === 'function' &&
+    (made === Object || (made.length > 0 && !Reflect.hasMetadata(PARAMTYPES_METADATA, made)))
   );
 }
 
 /** Also true for a guard that declares by `wrapsSessionGuard` that it asks one. */
 function isSessionGuard(value: unknown): boolean {
+  const methods = carrier(value);
+  return (
+    declaredMember(methods, SESSION_GUARD) === true ||
+    [value, methods, declaredMember(methods, 'constructor')].some(
+      (each) => declaredMember(each, 'wrapsSessionGuard') === true,
+    )
+  );
+}
+
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
+}
+
+/** More prototypes than any class has: a proxy may answer with prototypes without end. */
+const MAX_PROTOTYPES = 100;
+
+/**
+ * Returns a member that an object or one of its prototypes has. The answers of a proxy do not count, only the prototypes behind
+ * it: a mock or a client of another service has a truthy answer to every name, and the proxy of a configuration throws.
+ */
+function declaredMember(value: unknown, name: string | symbol): unknown {
   try {
-    return [value, typeof value === 'function' ? (value.prototype as unknown) : undefined].some(
-      (each) =>
-        ((typeof each === 'object' && each !== null) || typeof each === 'function') &&
-        (SESSION_GUARD in each ||
-          Reflect.get(each, 'wrapsSessionGuard') === true ||
-          (each.constructor as { wrapsSessionGuard?: unknown } | undefined)?.wrapsSessionGuard === true),
-    );
+    let each: unknown = value;
+    for (let count = 0; isObject(each) && count < MAX_PROTOTYPES; count++) {
+      if (!isProxy(each) && Object.hasOwn(each, name)) return Reflect.get(each, name);
+      each = Object.getPrototypeOf(each);
+    }
   } catch {
-    return false; // a guard may hold a strict proxy, such as of a configuration, that throws for unknown names
+    // A getter failed, or a proxy refuses to show its prototype.
   }
+  return undefined;
 }
 
 /** Returns the tokens that Nest injects into a class, by constructor and properties. */
@@ -125,6 +160,7 @@ function dependencies(metatype: unknown): unknown[] {
 
 /** Returns what an instance holds in its fields, in lists too, and of a provider what Nest injects and has made. */
 function contents(guard: object): unknown[] {
+  if (isProxy(guard)) return [];
   return Object.getOwnPropertyNames(guard).flatMap((name) => {
     const value: unknown = Object.getOwnPropertyDescriptor(guard, name)?.value;
     if (!Array.isArray(value)) return [value];
@@ -134,7 +170,7 @@ function contents(guard: object): unknown[] {
 
 /** Returns the token of `{ token, optional }`, a form of `inject`. */
 function injectedToken(each: unknown): unknown {
-  return typeof each === 'object' && each !== null
+  return isObject(each) && !isProxy(each)
     ? (Object.getOwnPropertyDescriptor(each, 'token')?.value as unknown)
     : undefined;
 }

@@ -1,10 +1,11 @@
-import 'reflect-metadata';
-import type { PipeTransform } from '@nestjs/common';
-import { PARAMTYPES_METADATA } from '@nestjs/common/constants.js';
-import type { ApplicationConfig } from './application-config.js';
+import type { ExternalContextCreator } from '@nestjs/core';
+import { readMember } from '../util/json.js';
 
 /** The mark of the data of `@Session()`, of each copy of the package: Nest passes the data to pipes. */
 const SESSION_PARAMETER = Symbol.for('nest-sessions.SessionParameter');
+
+/** Marks Nest's method when it has been replaced, by whichever copy of the package. */
+const PASSES_OVER_SESSIONS = Symbol.for('nest-sessions.passesOverSessions');
 
 /** The argument of one `@Session()`, as the data of its parameter. */
 export class SessionParameter<T> {
@@ -15,30 +16,25 @@ export class SessionParameter<T> {
   constructor(readonly what: T) {}
 }
 
-/**
- * Hides the declared type of a parameter from pipes of classes and handlers: with `validateCustomDecorators` a `ValidationPipe`
- * would build a new `SessionContainer` out of the session. The compiler sets the types before decorators of parameters run.
- */
-export function hideParameterType(target: object, name: string | symbol | undefined, index: number): void {
-  if (name === undefined) return;
-  const types: unknown = Reflect.getOwnMetadata(PARAMTYPES_METADATA, target, name);
-  if (!Array.isArray(types)) return;
-  const hidden = types.map((type: unknown, each) => (each === index ? Object : type));
-  Reflect.defineMetadata(PARAMTYPES_METADATA, hidden, target, name);
-}
+/** The member that we use of Nest's `PipesConsumer`, which runs the pipes of one parameter. */
+type ApplyPipes = (value: unknown, metadata: { readonly data?: unknown }, pipes: unknown) => unknown;
 
-/** Makes the application's global pipes pass over `@Session()`: a session comes from the guard and not from the client. */
-export function passOverSessions(config: ApplicationConfig): void {
-  const pipes = config.getGlobalPipes();
-  pipes.forEach((pipe, index) => {
-    const view = Object.create(pipe, {
-      transform: {
-        value: (value: unknown, metadata: { readonly data?: unknown }): unknown =>
-          isSessionParameter(metadata.data) ? value : pipe.transform(value, metadata as never),
-      },
-    }) as PipeTransform;
-    pipes[index] = view;
-  });
+/**
+ * Makes all pipes pass over `@Session()`, those of the application, a class or a handler, also request-scoped ones: a session
+ * comes from the guard and not from the client, so there is nothing to parse or validate. Nest offers no such choice to a
+ * parameter, and each kind of context has a consumer of its own, so the method on their prototype is replaced.
+ */
+export function passOverSessions(contexts: ExternalContextCreator): void {
+  const consumer = readMember(contexts, 'pipesConsumer');
+  if (typeof consumer !== 'object' || consumer === null) return;
+  const prototype = Object.getPrototypeOf(consumer) as { apply?: ApplyPipes };
+  const { apply } = prototype;
+  if (typeof apply !== 'function' || PASSES_OVER_SESSIONS in apply) return;
+  const replacement = function (this: unknown, ...input: Parameters<ApplyPipes>): unknown {
+    const [value, { data }] = input;
+    return isSessionParameter(data) ? value : apply.apply(this, input);
+  };
+  prototype.apply = Object.assign(replacement, { [PASSES_OVER_SESSIONS]: true });
 }
 
 function isSessionParameter(data: unknown): boolean {

@@ -85,6 +85,11 @@ export function resolveRouteRules(controller: object, handler: object): RouteRul
   };
 }
 
+/** Returns whether a session decorator stands on a handler itself, rather than on a method that it overrides. */
+export function isDecorated(handler: object): boolean {
+  return readRules(handler) !== undefined;
+}
+
 /** Returns the rules of a handler together with those of its class. */
 export function combinedRules(controller: object, handler: object): RecordedRules {
   return narrow(classRules(controller), handlerRules(controller, handler));
@@ -110,7 +115,8 @@ export function handlerRules(controller: object, handler: object): RecordedRules
 
 /**
  * Returns the rules recorded for a method. An overridden method's rules hold on, as those of a class do for the classes that
- * extend it, but only where they restrict: an override is never public because of the method in its place.
+ * extend it, but only where they restrict: an override is never public because of the method in its place, and requires a
+ * session where that method asks for one.
  */
 function methodRules({ target, name }: Method): RecordedRules {
   const own = readRules(target, name);
@@ -121,15 +127,15 @@ function methodRules({ target, name }: Method): RecordedRules {
   return narrow(isDeclared ? restrictions(inherited) : inherited, own);
 }
 
-function restrictions({ options = {}, claimValidators }: RecordedRules): RecordedRules {
-  const { antiCsrfCheck, checkDatabase, overrideGlobalClaimValidators: override } = options;
+function restrictions({ options, claimValidators }: RecordedRules): RecordedRules {
+  const { antiCsrfCheck, checkDatabase, overrideGlobalClaimValidators: override } = options ?? {};
   const kept: VerifySessionOptions = {
     ...(antiCsrfCheck === true ? { antiCsrfCheck } : {}),
     ...(checkDatabase === true ? { checkDatabase } : {}),
     ...(override === undefined ? {} : { overrideGlobalClaimValidators: addingOnly(override) }),
   };
   return {
-    ...(Object.keys(kept).length > 0 ? { options: kept } : {}),
+    ...(options === undefined ? {} : { options: kept }),
     ...(claimValidators === undefined ? {} : { claimValidators }),
   };
 }

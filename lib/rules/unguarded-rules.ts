@@ -12,7 +12,13 @@ import {
   type Enforcement,
 } from './handler-guards.js';
 import { handlerKind, isHandler, type Handler } from './handler-kinds.js';
-import { combinedRules, handlerRules, requiresGuard, type RecordedRules } from './route-rules.js';
+import {
+  combinedRules,
+  handlerRules,
+  isDecorated,
+  requiresGuard,
+  type RecordedRules,
+} from './route-rules.js';
 
 /** A handler whose rules no guard reads, or one of which that cannot be seen. */
 interface Unguarded {
@@ -22,6 +28,9 @@ interface Unguarded {
 
 const MAYBE_WRAPPED =
   'whether a guard on it asks SessionGuard is not visible; a guard that does declares it: static readonly wrapsSessionGuard = true';
+
+const OR_PUBLIC =
+  '. Guards are not inherited by a method that overrides another; an override that is to be open says so: @PublicAccess()';
 
 /**
  * Finds, when the application starts, the handlers whose rules no `SessionGuard` will read: without it `@VerifySession` and
@@ -86,7 +95,8 @@ export class UnguardedRules implements OnApplicationBootstrap {
     const rules = combinedRules(controller, method);
     // What is no handler has no rules from its class.
     const isOwnRule = requiresGuard(handlerRules(controller, method));
-    if (!isOwnRule && !(isHandler(handler) && requiresGuard(rules))) return undefined;
+    const isRule = isOwnRule || (isHandler(handler) && requiresGuard(rules));
+    if (!isRule && !losesGuard(handler, rules)) return undefined;
     const servesHttp = (this.adapterHost.httpAdapter as unknown) !== undefined;
     const kind = handlerKind(handler, { modules: this.modules, servesHttp });
     if (kind === undefined) return undefined;
@@ -96,12 +106,12 @@ export class UnguardedRules implements OnApplicationBootstrap {
     const remedy =
       kind.guards === 'yes' && everywhere !== 'yes' && answer === 'unknown' ? MAYBE_WRAPPED : kind.remedy;
     return {
-      text: `${controller.name}.${String(name)} (${decoratorNames(rules)}): ${remedy}`,
+      text: `${controller.name}.${String(name)} (${origin(handler, rules)}): ${remedy}${isOverride(handler) ? OR_PUBLIC : ''}`,
       // Nest itself makes no handlers of methods whose names are symbols.
       isCertain:
         answer === 'no' &&
         kind.isCertain &&
-        (isOwnRule || kind.takesRulesOfClass) &&
+        (isOwnRule || (isRule && kind.takesRulesOfClass)) &&
         typeof name === 'string',
     };
   }
@@ -122,6 +132,31 @@ function handlersOf(controller: Function): Handler[] {
     }
   }
   return [...methods].map(([name, method]) => ({ controller, name, method }));
+}
+
+/** Returns the methods that a handler overrides, the nearest first. */
+function overridden({ controller, name, method }: Handler): Function[] {
+  const methods = prototypeChain(controller.prototype as object).map((target) => ownValue(target, name));
+  return methods.filter((each): each is Function => typeof each === 'function' && each !== method);
+}
+
+function isOverride(handler: Handler): boolean {
+  return !isDecorated(handler.method) && overridden(handler).length > 0;
+}
+
+/** True for an override without the `@UseGuards(SessionGuard)` of the method in its place, because Nest does not inherit it. */
+function losesGuard(handler: Handler, { isPublic }: RecordedRules): boolean {
+  return (
+    isPublic !== true &&
+    isHandler(handler) &&
+    overridden(handler).some((each) => boundEnforcement(each) === 'yes')
+  );
+}
+
+/** Returns the decorators that have no effect, and where they stand if not on the handler. */
+function origin(handler: Handler, rules: RecordedRules): string {
+  const names = decoratorNames(rules) || '@UseGuards(SessionGuard)';
+  return isOverride(handler) ? `${names} of the method that it overrides` : names;
 }
 
 function decoratorNames({ options, claimValidators }: RecordedRules): string {

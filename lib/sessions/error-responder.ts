@@ -1,5 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
-import { withoutValues } from '../claims/claim-failure.js';
+import { withoutValues } from '../claims/claim-validator.js';
 import {
   CoreResponseError,
   CoreUnavailableError,
@@ -150,12 +150,9 @@ type ErrorTarget = Pick<HttpExchange, 'request'> & { readonly response: HttpResp
 export class ErrorResponder {
   constructor(private readonly dependencies: ErrorResponderDependencies) {}
 
-  /** Gives an error the configured status, for filters of the application that read `status` and `getStatus()`. */
-  label(error: unknown): void {
-    if (!isHandledError(error) || !Object.isExtensible(error)) return;
-    const { status: value } = findErrorRule(error, this.dependencies.config);
-    if (value !== findErrorRule(error).status)
-      Object.defineProperty(error, 'status', { value, configurable: true, writable: true });
+  /** Returns the configured status of the response to an error. */
+  status(error: HandledError): number {
+    return findErrorRule(error, this.dependencies.config).status;
   }
 
   /** Logs an error and sends the response to it. */

@@ -1,4 +1,4 @@
-import { recogniseCopies } from '../util/recognise-copies.js';
+import { recogniseCopies } from '../util/copies.js';
 import { withPlainCause } from '../util/plain-error.js';
 
 /**

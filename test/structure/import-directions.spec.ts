@@ -67,7 +67,9 @@ const EXCEPTIONS: readonly { from: string; to: string; because: string }[] = [];
 
 const EDGE_LAYERS = ['doors', 'testing', 'wiring', ...EDGE];
 const PACKAGES_EVERYWHERE = /^(node:|rxjs$)/;
-const PACKAGES_AT_THE_EDGE = /^(@nestjs\/(common|core)|@nestjs\/common\/constants\.js|reflect-metadata)$/; // the constants are where Nest names its own metadata
+// The constants are where Nest names its own metadata, and its handler of exceptions is where every filter is called.
+const PACKAGES_AT_THE_EDGE =
+  /^(@nestjs\/(common|core)|@nestjs\/common\/constants\.js|@nestjs\/core\/exceptions\/exceptions-handler\.js|reflect-metadata)$/;
 
 const sources = libSources();
 

@@ -1,17 +1,17 @@
 import { CoreBadInputError } from '../../errors.js';
-import { applyChange, mergeTopLevel, type JsonObject, type NamesChange } from '../../util/json.js';
+import { applyChange, type JsonObject, mergeTopLevel, type NamesChange } from '../../util/json.js';
 import type { UserContext } from '../../util/user-context.js';
 import { Repeat, shortenPause } from '../../util/repeat.js';
 import { CoreClient } from '../core-client.js';
 import { CoreCalls } from '../core-calls.js';
-import type { CoreContext } from '../core-provider.js';
+import type { CoreContext, CoreProvider } from '../core-provider.js';
 import { KeyRotations } from '../key-rotations.js';
 import type {
-  CoreUserRoles,
-  CoreSessionInformation,
-  CoreSessionTokens,
   CoreJwtInput,
   CoreJwtResult,
+  CoreSessionInformation,
+  CoreSessionTokens,
+  CoreUserRoles,
   CreateSessionInput,
   JwksResult,
   RefreshSessionInput,
@@ -30,7 +30,11 @@ import type { Sleep } from './host-exchange.js';
 import type { CoreHostHealth } from './host-pool.js';
 import { HttpTransport } from './http-transport.js';
 import { JwksCache, loadCoreKeys } from './jwks-cache.js';
-import type { RemoteCoreConfig } from './remote-core-config.js';
+import {
+  type RemoteCoreConfig,
+  type RemoteCoreOptions,
+  resolveRemoteCoreOptions,
+} from './remote-core-config.js';
 
 /** How long one host has to send its keys. */
 const JWKS_TIMEOUT_MS = 5000;
@@ -56,6 +60,7 @@ export interface HttpCoreClientParts {
  * @see docs/protocol/core.md A
  */
 export class HttpCoreClient extends CoreClient {
+  private readonly calls: CoreCalls;
   private readonly connection: CoreConnection;
   private readonly keyTransport: HttpTransport;
   override readonly verificationKeys: JwksCache;
@@ -76,9 +81,9 @@ export class HttpCoreClient extends CoreClient {
   ) {
     super();
     const { clock, events, apiDomain, jwksRefreshIntervalSec } = context;
-    const calls = new CoreCalls(context);
+    this.calls = new CoreCalls(context);
     const rotations = new KeyRotations(events, clock);
-    this.connection = new CoreConnection(config, { clock, apiDomain, sleep, calls });
+    this.connection = new CoreConnection(config, { clock, apiDomain, sleep, calls: this.calls });
     // It has connections of its own, so that a core with slow responses does not delay the loading of keys.
     this.keyTransport = new HttpTransport({
       timeoutMs: jwksTimeoutMs,
@@ -100,6 +105,14 @@ export class HttpCoreClient extends CoreClient {
 
   override get description(): string {
     return `remote, at ${this.hostHealth.map(({ host }) => host).join(', ')}`;
+  }
+
+  override get isResponding(): boolean | undefined {
+    return this.calls.isResponding;
+  }
+
+  override async ping(): Promise<void> {
+    await this.getJwks({});
   }
 
   /** The state of each host, in the order of `connectionURI`. */
@@ -317,4 +330,18 @@ async function orUnknown<T>(sessionHandle: string, unknown: T, call: () => Promi
     if (isUnknownTenant(error) && sessionHandle.includes('_')) return unknown;
     throw error;
   }
+}
+
+/**
+ * Sessions issued by a SuperTokens Core service (CDI 4.0 to 5.4) instead of inside this process.
+ *
+ * The application starts while the core is down: it is first asked when it is first needed.
+ *
+ * @example
+ * SessionModule.forRoot({ appInfo, core: remoteCore({ connectionURI: 'https://core.example.com', apiKey }) })
+ * @publicApi
+ */
+export function remoteCore(options: RemoteCoreOptions): CoreProvider {
+  const { config, problems } = resolveRemoteCoreOptions(options);
+  return { problems, create: (context) => new HttpCoreClient(config, context) };
 }

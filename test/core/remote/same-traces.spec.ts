@@ -1,7 +1,7 @@
 import { env } from 'node:process';
 import { describe, expect, it } from '@jest/globals';
 import type { CoreClient } from '../../../lib/core/core-client.js';
-import { remoteCore } from '../../../lib/core/remote/remote-core-options.js';
+import { remoteCore } from '../../../lib/core/remote/http-core-client.js';
 import { SessionEvents } from '../../../lib/events/session-events.js';
 import { SystemClock, type Clock } from '../../../lib/util/clock.js';
 import { create, decoded, refresh, refreshed, replacementOf, verify } from '../../support/core-calls.js';

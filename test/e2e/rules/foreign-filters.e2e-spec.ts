@@ -1,8 +1,17 @@
 import {
   Catch,
+  Controller,
+  Get,
   HttpException,
+  Module,
+  Scope,
+  UseFilters,
+  UseGuards,
   type ArgumentsHost,
+  type CallHandler,
+  type DynamicModule,
   type ExceptionFilter,
+  type Type,
   type INestApplication,
 } from '@nestjs/common';
 import { APP_FILTER, BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
@@ -16,14 +25,23 @@ import {
   InvalidClaimsError,
   RateLimitedError,
   SessionError,
+  SessionGuard,
+  SessionService,
   StoreFullError,
   TokenTheftDetectedError,
   TooManySessionsError,
   TryRefreshTokenError,
   UnauthorisedError,
 } from 'nest-sessions';
-import type { OpenHandler } from '../../support/demo.controller.js';
-import { ADAPTERS, TestApplication } from '../../support/test-application.js';
+import { tap } from 'rxjs';
+import { DemoController, type OpenHandler } from '../../support/demo.controller.js';
+import {
+  ADAPTERS,
+  sessionModule,
+  SHOP,
+  TestApplication,
+  type ApplicationStarter,
+} from '../../support/test-application.js';
 
 const claims = new InvalidClaimsError([
   { id: 'role', reason: { message: 'wrong value', actualValue: 'user' } },
@@ -54,6 +72,35 @@ class DocumentedFilter implements ExceptionFilter {
     const statusCode = error instanceof HttpException ? error.getStatus() : 500;
     reply(host, this.adapterHost, { statusCode }, statusCode);
   }
+}
+
+@Controller('plain')
+class PlainController {
+  @Get('refused')
+  refused(): never {
+    throw new UnauthorisedError('no');
+  }
+}
+
+@Controller('filtered')
+@UseFilters(DocumentedFilter)
+class FilteredController extends PlainController {}
+
+/** A module with a filter of the whole application: Nest asks that of the module which is imported last. */
+function filterModule(filter: { useClass: Type<ExceptionFilter>; scope?: Scope }): Type {
+  @Module({ providers: [{ provide: APP_FILTER, ...filter }] })
+  class FilterModule {}
+  return FilterModule;
+}
+
+/** A module whose one route lets nobody through but by its own guard, and refuses then. */
+function areaOf(path: string, session: DynamicModule): DynamicModule {
+  @Controller(path)
+  @UseGuards(SessionGuard)
+  class AreaController extends PlainController {}
+  @Module({})
+  class AreaModule {}
+  return { module: AreaModule, imports: [session], controllers: [AreaController] };
 }
 
 /** By the members of an error. */
@@ -114,6 +161,8 @@ describe.each(ADAPTERS)('a filter of the application that catches everything, on
           app.useGlobalFilters(newFilter(filter, app)),
         ),
       'as APP_FILTER': () => TestApplication.on(adapter).providers({ provide: APP_FILTER, useClass: filter }),
+      'as APP_FILTER of a module after ours': () =>
+        TestApplication.on(adapter).imports(filterModule({ useClass: filter })),
     };
 
     it.each(Object.entries(bound))(
@@ -142,8 +191,124 @@ describe.each(ADAPTERS)('a filter of the application that catches everything, on
     expect((await (await signedIn()).get('/me')).status).toBe(418);
   });
 
+  const CODES = { sessionExpiredStatusCode: 440, invalidClaimStatusCode: 418 };
+  const refuse = (): never => {
+    throw new UnauthorisedError('no');
+  };
+  /** Places that run around handlers, for what each throws. */
+  const PLACES: Record<string, (starter: ApplicationStarter) => ApplicationStarter> = {
+    'a handler': (starter) => starter.handlers({ open: { place: refuse } }),
+    'a handler without a guard': (starter) => starter.controllers(DemoController, PlainController),
+    'a guard': (starter) => starter.configure((app) => app.useGlobalGuards({ canActivate: refuse })),
+    'an interceptor': (starter) =>
+      starter.configure((app) => app.useGlobalInterceptors({ intercept: refuse })),
+    'a pipe': (starter) => starter.configure((app) => app.useGlobalPipes({ transform: refuse })),
+    middleware: (starter) =>
+      starter.configure((app) =>
+        app.use((_req: unknown, _res: unknown, next: (error: unknown) => void) =>
+          next(new UnauthorisedError('no')),
+        ),
+      ),
+  };
+
+  it.each(Object.entries(PLACES))(
+    'gets the configured status codes of what %s throws',
+    async (place, set) => {
+      const starter = set(TestApplication.on(adapter).imports(filterModule({ useClass: DocumentedFilter })));
+      // Another application of the process has other codes.
+      const other = await starter.with({ sessionExpiredStatusCode: 499 }).start();
+      const { send } = await starter.with(CODES).start();
+      const path = place === 'a handler without a guard' ? '/plain/refused' : '/open/place';
+      const answer = await send({ path });
+      expect([answer.status, answer.body]).toEqual([440, { statusCode: 440 }]);
+      expect((await other.send({ path })).status).toBe(499);
+    },
+  );
+
+  it.each([Scope.DEFAULT, Scope.REQUEST])(
+    'gets the configured status codes where it is bound to a class or made per request (scope %s)',
+    async (scope) => {
+      const { send } = await TestApplication.on(adapter)
+        .with(CODES)
+        .imports(filterModule({ useClass: DocumentedFilter, scope }))
+        .providers(DocumentedFilter)
+        .controllers(DemoController, FilteredController)
+        .handlers({ open: { claims: throwing(() => new InvalidClaimsError([{ id: 'role' }])) } })
+        .start();
+      expect((await send({ path: '/open/claims' })).status).toBe(418);
+      expect((await send({ path: '/filtered/refused' })).status).toBe(440);
+    },
+  );
+
+  it('shows them to interceptors, while one configuration runs in the process', async () => {
+    const seen: unknown[] = [];
+    const { send } = await TestApplication.on(adapter)
+      .with(CODES)
+      .handlers({ open: { refused: refuse } })
+      .configure((app) =>
+        app.useGlobalInterceptors({
+          intercept: (_context: unknown, next: CallHandler) =>
+            next.handle().pipe(tap({ error: (error: HttpException) => seen.push(error.getStatus()) })),
+        }),
+      )
+      .start();
+    await send({ path: '/open/refused' });
+    expect(seen).toEqual([440]);
+  });
+
+  it('gets those of the module whose guard let the request in', async () => {
+    const customers = await sessionModule({ isGlobal: false, options: CODES });
+    const staff = await sessionModule({
+      isGlobal: false,
+      options: { sessionExpiredStatusCode: 499, appInfo: { ...SHOP, apiBasePath: '/staff/auth' } },
+    });
+    const { send, app } = await TestApplication.on(adapter)
+      .modules(areaOf('customers', customers), areaOf('staff', staff))
+      .imports(filterModule({ useClass: DocumentedFilter }))
+      .controllers()
+      .start();
+    for (const [path, module, status] of [
+      ['customers', customers, 440],
+      ['staff', staff, 499],
+    ] as const) {
+      const sessions = app.select(module).get(SessionService, { strict: true });
+      const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'ada' });
+      const headers = { authorization: `Bearer ${session.getAccessToken()}` };
+      expect([path, (await send({ path: `/${path}/refused`, headers })).status]).toEqual([path, status]);
+    }
+  });
+
+  it('leaves the status that a class of the application has', async () => {
+    class Gone extends UnauthorisedError {
+      readonly status = 410;
+    }
+    const { send } = await TestApplication.on(adapter)
+      .with(CODES)
+      .imports(filterModule({ useClass: DocumentedFilter }))
+      .handlers({ open: { gone: throwing(() => new Gone('no')) } })
+      .start();
+    const answer = await send({ path: '/open/gone' });
+    expect([answer.status, answer.body]).toEqual([410, { statusCode: 410 }]);
+  });
+
   it('reports nothing of them to an error tracker, but what is a fault of the server', () => {
     expect(REPORTED.filter((error) => !(error instanceof CoreBadInputError))).toEqual([]);
+  });
+});
+
+describe.each(ADAPTERS)('an error of ours in middleware, on %s', (adapter) => {
+  it('gets the response of our filter', async () => {
+    const { send } = await TestApplication.on(adapter)
+      .with({ sessionExpiredStatusCode: 440 })
+      .configure((app) =>
+        app.use((_req: unknown, _res: unknown, next: (error: unknown) => void) =>
+          next(new UnauthorisedError('no')),
+        ),
+      )
+      .start();
+    const answer = await send({ path: '/me' });
+    expect([answer.status, answer.body]).toEqual([440, { message: 'unauthorised' }]);
+    expect(answer.lines('set-cookie')).toHaveLength(2);
   });
 });
 
@@ -173,7 +338,7 @@ describe('an error of ours, for code that looks at it', () => {
     const error = make();
     expect(error).toBeInstanceOf(HttpException);
     expect((error as unknown as HttpException).getStatus()).toBe(status);
-    expect(error).toMatchObject({ status, statusCode: status, errorCode, expose: false });
+    expect(error).toMatchObject({ status, statusCode: status, errorCode });
     expect((error as unknown as HttpException).getResponse()).toMatchObject({ message: expect.any(String) });
   });
 

@@ -75,6 +75,19 @@ class SubController extends Base {
   @Get('was-public') override wasPublic() { return {}; } // prettier-ignore
 }
 
+@PublicAccess()
+@UseGuards(SessionGuard)
+abstract class PublicBase {
+  @Get('closed') @VerifySession() closed() {} // prettier-ignore
+  @Get('open') open() { return {}; } // prettier-ignore
+}
+
+@Controller('public-sub')
+class PublicSubController extends PublicBase {
+  @Get('closed') override closed() {} // prettier-ignore
+  @Get('open') override open() { return {}; } // prettier-ignore
+}
+
 /** A mixin that extends a class that it is given. */
 function WithReport<T extends Type>(Parent: T) {
   class Report extends Parent {
@@ -118,6 +131,7 @@ const CONTROLLERS = [
   DemoController,
   WrappedController,
   SubController,
+  PublicSubController,
   MixedController,
   CopyingController,
   BoundController,
@@ -160,6 +174,8 @@ describe.each(ADAPTERS)('rules of a handler on %s', (adapter) => {
     expect(await get('/sub/opened', stranger)).toBe(200);
     expect(await get('/sub/was-public', stranger)).toBe(401);
     expect(await get('/sub/stays-public', stranger)).toBe(200);
+    expect(await get('/public-sub/closed', stranger)).toBe(401);
+    expect(await get('/public-sub/open', stranger)).toBe(200);
   });
 
   it('hold for mixins that extend and that copy, and for methods that an instance binds or replaces (S077)', async () => {

@@ -112,6 +112,16 @@ class CustomSessionGuard extends SessionGuard {}
 @Injectable({ scope: Scope.REQUEST })
 class RequestScopedGuard extends SessionGuard {}
 
+@UseGuards(SessionGuard)
+abstract class ClosedBase {
+  @Get('verified') @VerifySession() verified() {} // prettier-ignore
+}
+
+@Controller('overriding')
+class OverridingController extends ClosedBase {
+  @Get('verified') override verified() {} // prettier-ignore
+}
+
 /** As packages for configurations make them. */
 function strictProxy(): object {
   return new Proxy(
@@ -122,6 +132,33 @@ function strictProxy(): object {
       },
     },
   );
+}
+
+/** As deep mocks and typed clients of other services are made: every name has a truthy answer. */
+function answersEverything(answer?: unknown): object {
+  const proxy: object = new Proxy(() => undefined, {
+    get: () => answer ?? proxy,
+    has: () => true,
+    apply: () => proxy,
+    getPrototypeOf: () => proxy,
+    getOwnPropertyDescriptor: () => ({ value: answer ?? proxy, configurable: true, writable: true }),
+  });
+  return proxy;
+}
+
+/** As packages for tracing wrap what they are given. */
+const traced = <T extends object>(guard: T): T => new Proxy(guard, {});
+
+function guardHolding(...held: unknown[]): CanActivate {
+  class HoldingGuard implements CanActivate {
+    readonly held = held;
+    readonly first = held[0];
+
+    canActivate(): boolean {
+      return true;
+    }
+  }
+  return new HoldingGuard();
 }
 
 describe.each(ADAPTERS)('session decorators on handlers that no guard runs for, on %s', (adapter) => {
@@ -154,18 +191,81 @@ describe.each(ADAPTERS)('session decorators on handlers that no guard runs for, 
     expect(failure).not.toContain('helper');
   });
 
-  it('stop the start where a subclass inherits or overrides the handler', async () => {
-    abstract class Base {
-      @Get('inherited') @RequireClaims(admin) inherited() {} // prettier-ignore
-      @Get('overridden') @RequireClaims(admin) overridden() {} // prettier-ignore
+  /** The handlers that the refusal names. */
+  const named = (failure: string | undefined) =>
+    [...(failure ?? '').matchAll(/ {2}- ([\w.]+) \(/g)].map(([, name]) => name);
+
+  abstract class Base {
+    @Get('verified') @UseGuards(SessionGuard) @VerifySession() verified() {} // prettier-ignore
+    @Get('checked') @UseGuards(SessionGuard) @VerifySession({ checkDatabase: true }) checked() {} // prettier-ignore
+    @Get('claims') @UseGuards(SessionGuard) @RequireClaims(admin) claims() {} // prettier-ignore
+    @Get('optional') @UseGuards(SessionGuard) @OptionalSession() optional() {} // prettier-ignore
+    @Get('public') @PublicAccess() public() {} // prettier-ignore
+    @Get('plain') plain() {} // prettier-ignore
+  }
+
+  /** As a generic controller is made for each entity. */
+  function controllerOver(Parent: typeof Base) {
+    class Made extends Parent {
+      @Get('verified') override verified() {} // prettier-ignore
     }
+    return Made;
+  }
+
+  it('stop the start where a subclass inherits or overrides the handler', async () => {
     @Controller('sub')
     class SubController extends Base {
-      @Get('overridden') override overridden() {} // prettier-ignore
+      @Get('verified') override verified() {} // prettier-ignore
+      @Get('checked') @UseGuards(OfficeHoursGuard) override checked() {} // prettier-ignore
+      @Get('claims') override claims() {} // prettier-ignore
+      @Get('optional') override optional() {} // prettier-ignore
+      @Get('public') override public() {} // prettier-ignore
+      @Get('plain') override plain() {} // prettier-ignore
     }
-    const { failure } = await refusal(adapter, { controllers: [SubController] });
-    expect(failure).toContain('SubController.inherited (');
-    expect(failure).toContain('SubController.overridden (');
+    @Controller('mixin')
+    class MixinController extends controllerOver(Base) {}
+    @Controller('grandchild')
+    class GrandchildController extends SubController {
+      @Get('verified') @UseGuards(SessionGuard) override verified() {} // prettier-ignore
+      @Get('checked') @PublicAccess() override checked() {} // prettier-ignore
+      @Get('claims') override claims() {} // prettier-ignore
+      @Get('optional') @UseGuards(SessionGuard) override optional() {} // prettier-ignore
+    }
+    const controllers = [SubController, MixinController, GrandchildController];
+    const { failure } = await refusal(adapter, { controllers });
+    expect(named(failure)).toEqual([
+      'SubController.verified',
+      'SubController.checked',
+      'SubController.claims',
+      'SubController.optional',
+      'MixinController.verified',
+      'GrandchildController.claims',
+    ]);
+    expect(failure).toMatch(
+      /SubController\.verified \(@VerifySession of the method that it overrides\): .*@UseGuards\(SessionGuard\).*@PublicAccess\(\)/,
+    );
+  });
+
+  it('are a warning where an override loses the guard of a method that has no other decorator of ours', async () => {
+    abstract class Guarded {
+      @Get('list') @UseGuards(SessionGuard) list() {} // prettier-ignore
+      @Get('kept') @UseGuards(SessionGuard) kept() {} // prettier-ignore
+      @Get('opened') @UseGuards(SessionGuard) opened() {} // prettier-ignore
+      @Get('gone') @UseGuards(SessionGuard) gone() {} // prettier-ignore
+    }
+    @Controller('orders')
+    class OrdersController extends Guarded {
+      @Get('list') override list() {} // prettier-ignore
+      @Get('kept') @UseGuards(SessionGuard) override kept() {} // prettier-ignore
+      @Get('opened') @PublicAccess() override opened() {} // prettier-ignore
+      override gone() {}
+    }
+    const { failure, warned } = await refusal(adapter, { controllers: [OrdersController] });
+    expect(failure).toBeUndefined();
+    expect(warned).toMatch(
+      /OrdersController\.list \(@UseGuards\(SessionGuard\) of the method that it overrides\): /,
+    );
+    expect(named(warned)).toEqual(['OrdersController.list']);
   });
 
   it.each<[string, Part]>([
@@ -211,6 +311,7 @@ describe.each(ADAPTERS)('session decorators on handlers that no guard runs for, 
         providers: [{ provide: APP_GUARD, useValue: { env: strictProxy(), canActivate: () => true } }],
       },
     ],
+    ['stands on the class that a class with overrides extends', { controllers: [OverridingController] }],
   ])('are in force where SessionGuard %s', async (_where, { controllers = [OpenController], providers }) => {
     const found = await refusal(adapter, { controllers, providers: providers ?? [] });
     expect(found).toEqual({ failure: undefined, warned: '' });
@@ -238,6 +339,46 @@ describe.each(ADAPTERS)('session decorators on handlers that no guard runs for, 
   it('stop the start where the only guards have nothing to do with sessions', async () => {
     const { failure } = await refusal(adapter, { controllers: [controllerWith(OfficeHoursGuard)] });
     expect(failure).toContain('GuardedController.handler');
+  });
+
+  it.each<[string, unknown]>([
+    ['answers every name with itself', answersEverything()],
+    ['answers every name with true', answersEverything(true)],
+    ['is a strict proxy', strictProxy()],
+    ['is an object with null as its prototype', Object.create(null)],
+    ['has a getter that throws', { get canActivate() { throw new Error('not yet'); } }], // prettier-ignore
+    ['only has the name of a mark', { wrapsSessionGuard: 'yes', SessionGuard: true }],
+  ])('stop the start where a guard holds something that %s', async (_what, held) => {
+    const controllers = [controllerWith(guardHolding(held))];
+    const { failure } = await refusal(adapter, { controllers });
+    expect(failure).toContain('GuardedController.handler');
+  });
+
+  it('are a warning where the guard is a proxy of something that is not visible', async () => {
+    const guard = traced({ canActivate: () => true });
+    const open: Part = {
+      controllers: [OpenController],
+      providers: [{ provide: APP_GUARD, useValue: guard }],
+    };
+    const bound: Part[] = [guard, traced(OfficeHoursGuard)].map((each) => ({
+      controllers: [controllerWith(each)],
+    }));
+    for (const part of [open, ...bound]) {
+      const { failure, warned } = await refusal(adapter, part);
+      expect([failure, warned]).toEqual([undefined, expect.stringContaining('wrapsSessionGuard = true')]);
+    }
+  });
+
+  it('are in force where a proxy stands around a guard that asks SessionGuard', async () => {
+    const guard = new SessionGuard(undefined as never, undefined as never);
+    for (const each of [
+      traced(guard),
+      guardHolding(traced(guard)),
+      guardHolding(traced(new EitherGuard(guard))),
+    ]) {
+      const found = await refusal(adapter, { controllers: [controllerWith(each)] });
+      expect(found).toEqual({ failure: undefined, warned: '' });
+    }
   });
 
   it('are a warning where a guard could ask SessionGuard by ModuleRef, which is not visible', async () => {

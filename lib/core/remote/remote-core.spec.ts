@@ -1,13 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { SessionEvents } from '../../events/session-events.js';
 import { TestClock } from '../../testing/test-clock.js';
-import { HttpCoreClient } from './http-core-client.js';
+import { HttpCoreClient, remoteCore } from './http-core-client.js';
 import {
   allowInsecureConnection,
   resolveRemoteCoreOptions,
   type RemoteCoreOptions,
 } from './remote-core-config.js';
-import { remoteCore } from './remote-core-options.js';
 
 const LOCAL = 'http://localhost:3567';
 
