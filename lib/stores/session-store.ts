@@ -333,11 +333,7 @@ export interface SessionsOfUsers {
   readonly createdBeforeMs?: number | undefined;
 }
 
-/**
- * The sessions that end at once.
- *
- * @publicApi
- */
+/** The sessions that end at once. @publicApi */
 export interface SessionCutOff {
   /** undefined: all tenants. */
   readonly tenantId: string | undefined;
