@@ -182,6 +182,14 @@ export abstract class SessionStore {
     return undefined;
   }
 
+  /**
+   * Whether new handles carry a tag of their user (`lib/util/handle-tag.ts`), by which a cluster finds the place of a session and of
+   * its user's others at once. False unless a store needs it.
+   */
+  get tagsHandles(): boolean {
+    return false;
+  }
+
   /** Adds a row. Rejects when the handle exists, and with a `StoreFullError` when the store is full. */
   abstract insertSession(row: SessionRow): Promise<void>;
 
@@ -242,18 +250,14 @@ export abstract class SessionStore {
   abstract deleteSessionsOfUsers(input: SessionsOfUsers, note?: RevocationNote): Promise<string[]>;
 
   /**
-   * Ends many rows with few writes: from then on, every method treats a row of the tenant whose `createdAtMs` is earlier than
-   * the cut-off as absent, and {@link deleteExpiredSessions} removes such rows. A cut-off never goes back. The creation
-   * of a row that is inserted later counts as not before the cut-off, so that an instance whose clock is behind signs users in.
+   * Ends many rows with few writes: from then on, every method treats rows of the tenant whose `createdAtMs` is before the cut-off
+   * as absent, and {@link deleteExpiredSessions} removes them. A cut-off never goes back. A row that is inserted later counts
+   * as created at the cut-off at least, whatever the clock of its instance says. This default refuses, for stores that cannot.
    *
-   * This default refuses, for stores that cannot.
-   *
-   * @param note with a note, the same step writes a record of the cut-off to {@link revocations}
+   * @param note as for {@link deleteSessions}, of the cut-off
    */
   async endSessionsCreatedBefore(_cutOff: SessionCutOff, _note?: RevocationNote): Promise<void> {
-    throw new CoreBadInputError(
-      `${this.description} cannot end the sessions of a tenant or of everybody at once`,
-    );
+    throw new CoreBadInputError(`${this.description} ends sessions by handle and by user only`);
   }
 
   /** Returns the handles of the live rows (`expiresAtMs >= nowMs`) of users, in any order. */
@@ -329,11 +333,7 @@ export interface SessionsOfUsers {
   readonly createdBeforeMs?: number | undefined;
 }
 
-/**
- * The sessions that end at once.
- *
- * @publicApi
- */
+/** The sessions that end at once. @publicApi */
 export interface SessionCutOff {
   /** undefined: all tenants. */
   readonly tenantId: string | undefined;

@@ -25,7 +25,8 @@ import {
   type TableNames,
 } from './schema.js';
 import type { SqlClient, SqlQuery, SqlRow, SqlSteps, SqlValue } from './sql-client.js';
-import { SqlConnection, DEFAULT_RETRY, type RetryPolicy } from './sql-connection.js';
+import { SqlConnection } from './sql-connection.js';
+import { DEFAULT_RETRY, type RetryPolicy } from '../util/retries.js';
 import { assignments, conditions, Parameters } from './sql-conditions.js';
 import { SqlKeyStore } from './sql-keys.js';
 import {
