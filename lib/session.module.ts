@@ -17,7 +17,6 @@ import { startCore } from './core/core-provider.js';
 import { assertRolesKnown } from './claims/user-roles.js';
 import { loadOpenTelemetry } from './events/open-telemetry.js';
 import { SessionEvents } from './events/session-events.js';
-import { RevocationWatch } from './feed/revocation-watch.js';
 import { SessionReports } from './sessions/session-reports.js';
 import { Telemetry } from './events/telemetry.js';
 import { SharedSessions } from './graphql/shared-sessions.js';
@@ -54,6 +53,7 @@ import { contextPreparer, RecipeDependencies } from './sessions/recipe-dependenc
 import { SessionLifetimes } from './sessions/session-lifetimes.js';
 import { SessionRecipe } from './sessions/session-recipe.js';
 import { SessionRuntime } from './sessions/session-runtime.js';
+import { watchFeed } from './sessions/watched-feed.js';
 import { SessionStreams } from './sse/session-streams.js';
 import { AccessTokenVerifier } from './tokens/access-token-verifier.js';
 import { Clock, SystemClock } from './util/clock.js';
@@ -274,7 +274,7 @@ function createRecipeDependencies(
     core,
     verifier,
     transport,
-    revocations: createWatch(options, core, reports, { clock, events }),
+    revocations: watchFeed(options.revocationFeed, core, reports, { clock, events }),
     events,
     clock,
     prepareContext: contextPreparer(options.userRoles ?? core.userRoles, clock),
@@ -286,26 +286,6 @@ function createRecipeDependencies(
     revokesStolenSessions: options.errorHandlers.onTokenTheftDetected === undefined,
     rateLimits: rateLimit && new RateLimits(rateLimit, core, clock),
   };
-}
-
-/** @returns undefined without the option, or where there is no feed */
-function createWatch(
-  { revocationFeed: config }: ResolvedSessionOptions,
-  core: CoreClient,
-  reports: SessionReports,
-  { clock, events }: { readonly clock: Clock; readonly events: SessionEvents },
-): RevocationWatch | undefined {
-  const feed = config?.feed ?? (config && core.revocationFeed);
-  if (config === undefined || feed === undefined) return undefined;
-  return new RevocationWatch({
-    feed,
-    config,
-    isPublisher: config.feed !== undefined,
-    clock,
-    events,
-    onEnded: (sessionHandles) => reports.gone(sessionHandles),
-    onCutOff: async ({ tenantId }) => reports.checkConnections(tenantId, core),
-  });
 }
 
 function createVerifier(

@@ -68,8 +68,24 @@ const migrateRow = {
   migrate: option(migrate, true),
 };
 
+const deletionTrigger: Check<boolean | number> = (value) => {
+  if (typeof value === 'boolean' || (Number.isInteger(value) && (value as number) > 0))
+    return value as boolean | number;
+  throw new Error('true, false or a number of seconds is expected');
+};
+
 /** The options of the names of tables. */
-export const SCHEMA_OPTIONS = { ...schemaRow, ...tablePrefixRow };
+export const SCHEMA_OPTIONS = {
+  ...schemaRow,
+  ...tablePrefixRow,
+  /**
+   * Adds a trigger that records the sessions which other programs delete, a SuperTokens Core or `psql`, so that `revocationFeed`
+   * tells of them, too. PostgreSQL only. The records are kept for a day, or longer where access tokens live longer: give
+   * their life in seconds then.
+   * @defaultValue false
+   */
+  deletionTrigger: option(deletionTrigger, false),
+};
 
 /** The options of `memoryStore`. */
 export const MEMORY_STORE_OPTIONS = {

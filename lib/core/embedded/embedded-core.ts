@@ -8,8 +8,7 @@ import { CoreClient } from '../core-client.js';
 import { CoreCalls } from '../core-calls.js';
 import type { CoreContext } from '../core-provider.js';
 import { KeyRotations } from '../key-rotations.js';
-import type { RevocationDetails, RevocationFeed, RevocationNote } from '../../feed/revocation-feed.js';
-import { MAX_CLOCK_DIFFERENCE_MS } from '../../feed/revocation-index.js';
+import type { RevocationDetails, RevocationFeed } from '../../feed/revocation-feed.js';
 import type {
   BulkRevocationInput,
   BulkRevocationResult,
@@ -35,6 +34,7 @@ import { ExpirySweeper } from './expiry-sweeper.js';
 import { GuardedStore } from './guarded-store.js';
 import { LifeCycle } from './life-cycle.js';
 import { newRefreshTokenKey, RefreshTokens } from '../../tokens/refresh-token.js';
+import { Revocations } from './revocations.js';
 import { Rotation, unauthorised } from './rotation.js';
 import { SessionColumns } from './session-columns.js';
 import { parseSessionHandle } from './session-handle.js';
@@ -58,6 +58,7 @@ export class EmbeddedCore extends CoreClient {
   private readonly issuer: SessionIssuer;
   private readonly rotation: Rotation;
   private readonly columns: SessionColumns;
+  private readonly revocations: Revocations;
   private readonly sweeper: ExpirySweeper;
   private readonly lifeCycle: LifeCycle;
   /** Read once in the life of the process, and again only after a failure of the store. */
@@ -92,6 +93,13 @@ export class EmbeddedCore extends CoreClient {
     this.issuer = new SessionIssuer(parts, store.tagsHandles);
     this.columns = new SessionColumns(this.store, clock);
     this.rotation = new Rotation({ ...parts, store: this.store, events }, this.issuer);
+    this.revocations = new Revocations({
+      store: this.store,
+      clock,
+      accessTokenValidityMs: keyOptions.accessTokenValidityMs,
+      isRecording: context.recordsRevocations === true,
+      selectUserSessions: async (input) => this.selectUserSessions(input),
+    });
     this.sweeper = new ExpirySweeper(this.store, this.keys, clock, inMs(config.expirySweepIntervalSec));
     // A key that was removed from the store stops verifying within this interval, and a rotating key has a successor early
     // enough, also where no user signs in for days.
@@ -157,7 +165,7 @@ export class EmbeddedCore extends CoreClient {
       tenantId: input.tenantId,
       includeLinkedAccounts: true,
     });
-    const note = this.note({ reason: 'session-limit' });
+    const note = this.revocations.note({ reason: 'session-limit' });
     const inserted = await this.store.insertSessionWithinLimit(row, { ...limit, userIds, nowMs, note });
     return inserted.isInserted
       ? { status: 'OK', created: tokens, endedHandles: inserted.removedHandles }
@@ -236,8 +244,7 @@ export class EmbeddedCore extends CoreClient {
     _userContext?: UserContext,
     details?: RevocationDetails,
   ): Promise<string[]> {
-    const keys = [...new Set(sessionHandles)].map(parseSessionHandle).filter((key) => key !== undefined);
-    return keys.length === 0 ? [] : this.store.deleteSessions(keys, this.note(details));
+    return this.revocations.byHandles(sessionHandles, details);
   }
 
   override async revokeSessionsOfUser(
@@ -245,31 +252,13 @@ export class EmbeddedCore extends CoreClient {
     _userContext?: UserContext,
     details?: RevocationDetails,
   ): Promise<string[]> {
-    return this.store.deleteSessionsOfUsers(await this.selectUserSessions(input), this.note(details));
+    return this.revocations.ofUser(input, details);
   }
 
-  /** Users are few, so their sessions are removed; those of a tenant or of everybody are cut off with one write, and swept later. */
   override async revokeInBulk(input: BulkRevocationInput): Promise<BulkRevocationResult> {
-    const { tenantId, userIds, createdBeforeMs } = input;
-    const note = this.note(input);
-    if (userIds !== undefined) {
-      const selected = userIds.map(async (userId) =>
-        this.selectUserSessions({ userId, tenantId, includeLinkedAccounts: true }),
-      );
-      const logins = new Set((await Promise.all(selected)).flatMap((each) => each.userIds));
-      const sessions = { userIds: [...logins], tenantId, nowMs: this.now(), createdBeforeMs };
-      return { sessionHandles: await this.store.deleteSessionsOfUsers(sessions, note) };
-    }
-    await this.store.endSessionsCreatedBefore(
-      {
-        tenantId,
-        createdBeforeMs: createdBeforeMs ?? this.now(),
-        includesPresent: createdBeforeMs === undefined,
-      },
-      note,
-    );
-    void this.sweeper.sweepSoon();
-    return { sessionHandles: undefined };
+    const result = await this.revocations.inBulk(input);
+    if (result.sessionHandles === undefined) void this.sweeper.sweepSoon();
+    return result;
   }
 
   override async updateSessionData(sessionHandle: string, data: JsonObject): Promise<boolean> {
@@ -350,14 +339,6 @@ export class EmbeddedCore extends CoreClient {
     const { accountLinking } = this.config;
     const linked = includeLinkedAccounts ? await accountLinking?.getLinkedRecipeUserIds(userId) : undefined;
     return { userIds: [...new Set([userId, ...(linked ?? [])])], tenantId, nowMs: this.now() };
-  }
-
-  /** @returns undefined where nothing is recorded */
-  private note({ reason, initiator }: RevocationDetails = {}): RevocationNote | undefined {
-    if (this.context.recordsRevocations !== true) return undefined;
-    const now = this.now();
-    const validityMs = inMs(this.config.accessTokenValiditySec);
-    return { notBeforeMs: now, untilMs: now + validityMs + MAX_CLOCK_DIFFERENCE_MS, reason, initiator };
   }
 
   private now(): number {
