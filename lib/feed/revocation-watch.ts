@@ -238,7 +238,7 @@ export class RevocationWatch {
 
   /** Takes a record that cannot be read for one of everybody, because a newer version may have written it: then the core decides. */
   private standIn(value: unknown, now: number): Revocation | undefined {
-    const text = String(JSON.stringify(value));
+    const text = JSON.stringify([value]);
     if (this.unreadable.has(text)) return undefined;
     if (this.unreadable.size >= MAX_UNREADABLE) this.unreadable.clear();
     this.unreadable.add(text);
