@@ -102,13 +102,16 @@ describe.each(ADAPTERS)('a sign-in that the page of another site forces on %s', 
       { 'sec-fetch-mode': 'cors', 'st-auth-mode': 'cookie', origin: 'https://second.example' },
       { crossSiteRequests: 'allow' } as const,
     ],
-  ])('is told from %s, without allowedOrigins', async (_what, headers, options: Partial<SessionModuleOptions> = {}) => {
-    const { send } = await start({ ...byCookie, ...options });
-    const all = { ...headers, 'sec-fetch-site': 'cross-site' };
-    expect(tokenTraffic(await send({ method: 'POST', path: '/callback', headers: all })).refreshCookie).toBe(
-      'set',
-    );
-  });
+  ])(
+    'is told from %s, without allowedOrigins',
+    async (_what, headers, options: Partial<SessionModuleOptions> = {}) => {
+      const { send } = await start({ ...byCookie, ...options });
+      const all = { ...headers, 'sec-fetch-site': 'cross-site' };
+      expect(
+        tokenTraffic(await send({ method: 'POST', path: '/callback', headers: all })).refreshCookie,
+      ).toBe('set');
+    },
+  );
 
   it.each([listed, {}])(
     'ends no session by a refresh without token or rid header either (S070): %j',
