@@ -1,5 +1,5 @@
 import type { BulkRevocationInput, BulkRevocationResult } from '../core/core.types.js';
-import { UnauthorisedError } from '../errors.js';
+import { CoreError, UnauthorisedError } from '../errors.js';
 import type { RevocationDetails } from '../feed/revocation-feed.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
@@ -23,10 +23,17 @@ export class SessionRevocation {
   }: StoredInput<'revokeMultipleSessions'>): Promise<string[]> {
     const { core, reports, revocations } = this.context;
     const details = { reason, initiator };
-    const revoked = await core.revokeSessions(sessionHandles, userContext, details);
+    const told = { userContext, ...details };
+    const revoked = await core
+      .revokeSessions(sessionHandles, userContext, details)
+      .catch((error: unknown) => {
+        // A repeat names them no more, so their sockets and listeners learn of it now or never.
+        if (error instanceof CoreError) reports.revoked(error.endedHandles ?? [], owner, told);
+        throw error;
+      });
     const ended = new Set(revoked);
     reports.gone(sessionHandles.filter((handle) => !ended.has(handle)));
-    reports.revoked(revoked, owner, { userContext, ...details });
+    reports.revoked(revoked, owner, told);
     // Those that were gone already, too: an earlier call may have failed right here.
     await revocations?.publishSessions(sessionHandles, details);
     return revoked;
