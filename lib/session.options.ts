@@ -240,5 +240,13 @@ export function resolveSessionOptions(options: SessionModuleOptions): ResolvedSe
     features.userSessionRoutes !== undefined ||
     own.claims.some(({ key }) => key === AuthenticationTimeClaim.key);
   const notes = describeAddresses(source['appInfo']);
-  return Object.freeze({ config, ...own, ...feed, features, observability, recordsAuthenticationTime, notes });
+  return Object.freeze({
+    config,
+    ...own,
+    ...feed,
+    features,
+    observability,
+    recordsAuthenticationTime,
+    notes,
+  });
 }
