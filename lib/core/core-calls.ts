@@ -17,8 +17,14 @@ interface Outage {
 export class CoreCalls {
   private outage: Outage | undefined;
   private failures = 0;
+  private responding: boolean | undefined;
 
   constructor(private readonly context: Pick<CoreContext, 'clock' | 'events'>) {}
+
+  /** Whether the last call got a response; undefined before the first one. */
+  get isResponding(): boolean | undefined {
+    return this.responding;
+  }
 
   /**
    * Makes a call. A `CoreUnavailableError` counts as a failed call, except that of a full store; any other error is a
@@ -30,18 +36,26 @@ export class CoreCalls {
     const failuresBefore = this.failures;
     try {
       const result = await traced(channels.coreCall, { source: this.context.events, operation }, call);
-      // A call that began before the last failure proves nothing about the time after it.
-      if (this.outage !== undefined && failuresBefore === this.failures) this.noteSuccess(this.outage);
+      this.noteResponse(failuresBefore);
       return result;
     } catch (error) {
       if (error instanceof CoreUnavailableError && !(error instanceof StoreFullError))
         this.noteFailure(error);
+      else this.responding = true;
       throw error;
     }
   }
 
+  /** A call that began before the last failure proves nothing about the time after it. */
+  private noteResponse(failuresBefore: number): void {
+    if (failuresBefore !== this.failures) return;
+    this.responding = true;
+    if (this.outage !== undefined) this.noteSuccess(this.outage);
+  }
+
   private noteFailure({ message }: CoreUnavailableError): void {
     this.failures += 1;
+    this.responding = false;
     if (this.outage !== undefined) {
       this.outage.failedCalls += 1;
       return;

@@ -183,6 +183,18 @@ export abstract class CoreClient {
     return this.constructor.name;
   }
 
+  /** Whether the last call got a response; undefined before the first, and for a core that does not keep it. */
+  get isResponding(): boolean | undefined {
+    return undefined;
+  }
+
+  /**
+   * Makes a call that decides nothing, to learn whether the core responds.
+   *
+   * @throws {CoreUnavailableError} it does not
+   */
+  async ping(): Promise<void> {}
+
   /** Called once before the application takes requests. */
   async start(): Promise<void> {}
 

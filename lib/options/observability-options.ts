@@ -47,7 +47,14 @@ export type RateLimitedAttempt =
  * @publicApi
  */
 export type RateLimitDecision =
-  | { readonly allowed: true }
+  | {
+      readonly allowed: true;
+      /**
+       * Takes the attempt out of the count again. Called for a refresh that core or store could not decide, because an outage
+       * must not count against the client.
+       */
+      readonly giveBack?: (() => unknown) | undefined;
+    }
   /** `retryAfterSec`: seconds until it makes sense to try again; more than 0. */
   | { readonly allowed: false; readonly retryAfterSec: number };
 

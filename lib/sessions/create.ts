@@ -65,7 +65,7 @@ export class SessionCreation {
       userContext,
     }); // C8
     if (response.isSent) await this.withdraw(session, request);
-    if (!isForeignRequest(request, config)) await noteReplacedBy(session, this.context, request);
+    if (!isForeignRequest(request, config)) await noteReplacedBy(session.getHandle(), this.context, request);
     const other = otherMethod(transferMethod);
     // C9: an access token cookie that is there but empty counts, and so does any bearer value.
     const hasOther = transport.readToken(request, 'access', other) !== undefined;
@@ -123,7 +123,8 @@ export class SessionCreation {
     );
     devices.remember(created.session.handle);
     this.context.reports.note('session.created', created.session, input.userContext);
-    return openSession(stateFromTokens(created, input.tenantId, lifetimes), this.context);
+    const state = stateFromTokens(created, input.tenantId, lifetimes);
+    return openSession({ ...state, isJustCreated: true }, this.context);
   }
 
   /** @throws {TypeError} this application itself would refuse the session at its first use */

@@ -174,9 +174,11 @@ export class SessionRefresh {
    */
   private async callRecipe(input: RefreshSessionInput): Promise<SessionContainer> {
     const { recipe, events, rateLimits, revokesStolenSessions } = this.context;
-    await rateLimits?.beforeRefresh(input.refreshToken, input.userContext);
+    const refresh = async (): Promise<SessionContainer> =>
+      tracedSession(channels.sessionRefresh, events, async () => recipe.refreshSession(input));
     try {
-      return await tracedSession(channels.sessionRefresh, events, async () => recipe.refreshSession(input));
+      if (rateLimits === undefined) return await refresh();
+      return await rateLimits.refresh(input.refreshToken, input.userContext, refresh);
     } catch (error) {
       if (error instanceof TokenTheftDetectedError && revokesStolenSessions) {
         const { sessionHandle, userId, recipeUserId } = error.payload;

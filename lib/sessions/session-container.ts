@@ -3,7 +3,7 @@ import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import { InvalidClaimsError, UnauthorisedError } from '../errors.js';
 import { createExchange } from '../http/create-exchange.js';
-import { assertNotSent, type SessionRequest } from '../http/session-request.js';
+import type { SessionRequest } from '../http/session-request.js';
 import type { TokenOwner } from '../http/token-transport.js';
 import { checkArguments } from '../options/call-arguments.js';
 import { CONTAINER_CALLS } from './call-inputs.js';
@@ -22,7 +22,7 @@ import {
   type AllSessionTokens,
   type SessionState,
 } from './session-state.js';
-import { beforeSignIn } from './sparing-new-session.js';
+import { beforeAttaching } from './sparing-new-session.js';
 import { recogniseCopies } from '../util/copies.js';
 
 interface Attachment {
@@ -278,7 +278,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
    * Binds the session to a request and its response. Tokens that the client does not have yet are written at once.
    *
    * @param input `req` and `res` as Nest injects them; `transferMethod` decides between cookies and headers
-   * @throws {UnauthorisedError | ResponseSentError} there are tokens to write, and `createNewSession` would refuse it
+   * @throws {UnauthorisedError | ResponseSentError} `createNewSession` would refuse it; a session that was just created is ended then
    */
   @checkArguments(CONTAINER_CALLS.attachToRequestResponse)
   async attachToRequestResponse(
@@ -286,10 +286,10 @@ export class SessionContainer<Payload extends object = JsonObject> {
     userContext?: UserContext,
   ): Promise<void> {
     const { request, response } = createExchange(input.req, input.res);
-    if (this.state.accessAndFrontTokenUpdated) assertNotSent(response, 'attachToRequestResponse');
     const exchange = { request, response, userContext: this.context.prepareContext(userContext) };
     if (userContext === undefined) withRequest(exchange.userContext, request);
-    if (this.state.refreshToken) await beforeSignIn(this, this.context, exchange, input.transferMethod);
+    const attaching = { state: this.state, context: this.context, isFirst: this.attachment === undefined };
+    await beforeAttaching(this, attaching, exchange, input.transferMethod);
     this.attach(exchange, input.transferMethod);
   }
 

@@ -22,6 +22,8 @@ export interface SessionState {
   readonly antiCsrfToken: string | undefined;
   /** Whether the client does not have this access token yet. */
   readonly accessAndFrontTokenUpdated: boolean;
+  /** Whether `createNewSession` made the session for the container that has this state. */
+  readonly isJustCreated?: boolean;
   /** The expiry of the token that the client presented, if the core has put another one in its place. */
   readonly presentedTokenExpiryMs?: number;
 }

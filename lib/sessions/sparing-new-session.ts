@@ -1,10 +1,12 @@
 import { SessionError, UnauthorisedError } from '../errors.js';
 import { assertOwnSignIn, isForeignRequest } from '../http/csrf.js';
-import type { SessionRequest } from '../http/session-request.js';
+import { assertNotSent, type SessionRequest } from '../http/session-request.js';
 import type { TransportMark } from '../http/token-transport.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { accessTokenInfo } from '../tokens/access-token.js';
+import type { UserContext } from '../util/user-context.js';
 import type { RecipeContext } from './recipe-dependencies.js';
+import type { SessionState } from './session-state.js';
 
 /**
  * Returns an error that leaves the client's tokens alone where the given one might take those of a newer session: while the
@@ -32,30 +34,52 @@ export function sparingNewSession(
   return isLate ? new UnauthorisedError(error.message, { clearTokens: false, cause: error }) : error;
 }
 
+const ATTACH = 'attachToRequestResponse';
+
+/** A session that is about to be attached. */
+interface Attaching {
+  readonly state: SessionState;
+  readonly context: RecipeContext;
+  /** Whether it was never attached before. */
+  readonly isFirst: boolean;
+}
+
 /**
- * Prepares the client of a request for a new session.
+ * Prepares a request for the tokens of a session. If it cannot have them, a session that was made for it is ended, because its
+ * client never gets the tokens; every other session lives on.
  *
- * @throws {UnauthorisedError} the page of another site would plant the session in a browser
+ * @throws {UnauthorisedError | ResponseSentError | Error} the page of another site would plant the session in a browser, the
+ *   headers of the response have been sent, or the token does not fit into a cookie
  */
-export async function beforeSignIn(
-  session: { getHandle(): string },
-  context: RecipeContext,
+export async function beforeAttaching(
+  session: { revokeSession(userContext: UserContext): Promise<void> },
+  { state, context, isFirst }: Attaching,
   request: SessionRequest,
   transferMethod: TokenTransferMethod,
 ): Promise<void> {
-  if (transferMethod === 'cookie') assertOwnSignIn(request, context.config); // S070
-  if (!isForeignRequest(request, context.config)) await noteReplacedBy(session, context, request);
+  try {
+    if (state.accessAndFrontTokenUpdated) assertNotSent(request.response, ATTACH);
+    if (state.refreshToken === undefined) return;
+    context.transport.assertAccessTokenFits(request, transferMethod, state.accessToken.length);
+    if (transferMethod === 'cookie') assertOwnSignIn(request, context.config); // S070
+    if (!isForeignRequest(request, context.config))
+      await noteReplacedBy(state.sessionHandle, context, request);
+    assertNotSent(request.response, ATTACH);
+  } catch (error) {
+    if (state.isJustCreated === true && isFirst) await session.revokeSession(request.userContext);
+    throw error;
+  }
 }
 
 /** The client's older session stays on the server, but its tokens must not come back with a late response. */
 export async function noteReplacedBy(
-  session: { getHandle(): string },
+  sessionHandle: string,
   { transport, verifier }: RecipeContext,
   request: SessionRequest,
 ): Promise<void> {
   for (const method of ['header', 'cookie'] as const) {
     const token = transport.readToken(request, 'access', method);
     const older = token === undefined ? undefined : await verifier.findSession(token);
-    if (older !== undefined && older !== session.getHandle()) transport.noteReplaced(older);
+    if (older !== undefined && older !== sessionHandle) transport.noteReplaced(older);
   }
 }

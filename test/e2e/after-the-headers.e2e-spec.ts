@@ -131,12 +131,14 @@ describe.each(ADAPTERS)('after the headers of a response have been sent on %s', 
     expect((await client.refresh()).status).toBe(200);
   });
 
-  it('no tokens can be attached', async () => {
-    const { signedIn } = await streaming(adapter, async (_session, { sessions, req, res }) => {
+  it('no tokens can be attached, and a session that was made for them is taken back', async () => {
+    const { signedIn, sessions } = await streaming(adapter, async (_session, { sessions, req, res }) => {
       const other = await sessions.createNewSessionWithoutRequestResponse({ userId: 'other' });
       return outcome(other.attachToRequestResponse({ req, res, transferMethod: 'header' }));
     });
     expect((await (await signedIn('cookie')).get('/run/stream')).body).toBe('ResponseSentError');
+    expect(await sessions.getAllSessionHandlesForUser({ userId: 'other' })).toEqual([]);
+    expect(await sessions.getAllSessionHandlesForUser({ userId: 'user-1' })).toHaveLength(1);
   });
 
   it('a session whose creation had begun before is taken back', async () => {

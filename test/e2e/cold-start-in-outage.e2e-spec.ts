@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { remoteCore, type RateLimitedAttempt } from 'nest-sessions';
+import { remoteCore, type RateLimitedAttempt, type SessionModuleOptions } from 'nest-sessions';
 import { FakeCore, GOOD_ANSWERS, reset, sendJson } from '../support/fake-core.js';
+import { ProcessWarnings } from '../support/process-warnings.js';
+import { SessionClient } from '../support/session-client.js';
 import { jwt, V5_CLAIMS, V5_HEADER } from '../fixtures/made-tokens.js';
 import { TestClock } from 'nest-sessions/testing';
 import { TEST_START_MS } from '../support/embedded.js';
@@ -44,6 +46,84 @@ describe.each(ADAPTERS)('an instance on %s that starts while it cannot have the 
     expect((await second.http.send({ path: '/me', headers: bearer(forged) })).status).toBe(401);
     expect(attempts.map(({ kind }) => kind)).toEqual(['failed-verify']);
     await second.close();
+  });
+
+  it('counts no refresh while its store is away, at the start and later on (S017, S101)', async () => {
+    const { store, failing, calls } = await watchedStore();
+    const counts = { asked: 0, counted: 0 };
+    const rateLimit: NonNullable<SessionModuleOptions['rateLimit']> = {
+      limiter: () => {
+        counts.asked += 1;
+        counts.counted += 1;
+        return { allowed: true, giveBack: () => (counts.counted -= 1) };
+      },
+    };
+    const first = await TestApplication.on(adapter).store(store).start();
+    const user = await first.signedIn('header');
+    await first.close();
+
+    const everything = ['findDynamicKeys', 'findStaticKeys', 'getOrSetRefreshTokenKey', 'findSession'];
+    const goAway = (): void => {
+      for (const name of [...everything, 'findAndUpdate', 'update']) failing.add(name);
+    };
+    goAway();
+    const { http, clock } = await TestApplication.on(adapter).store(store).with({ rateLimit }).start();
+    const client = new SessionClient(http, 'header');
+    Object.assign(client, { accessToken: user.accessToken, refreshToken: user.refreshToken });
+    const attempt = async (): Promise<number> => (await client.refresh()).status;
+    expect([await attempt(), await attempt(), counts]).toEqual([503, 503, { asked: 0, counted: 0 }]);
+    failing.clear();
+    expect([await attempt(), counts]).toEqual([200, { asked: 1, counted: 1 }]);
+
+    goAway();
+    expect([await attempt(), counts]).toEqual([503, { asked: 2, counted: 1 }]);
+    calls.length = 0;
+    const burst = await Promise.all(Array.from({ length: 20 }, async () => client.copy().refresh()));
+    expect(burst.map(({ status }) => status)).toEqual(burst.map(() => 503));
+    expect(counts).toEqual({ asked: 2, counted: 1 });
+    expect(new Set(calls)).toEqual(new Set(['findStaticKeys'])); // one cheap look each at most
+    clock.advanceSeconds(2 * 3600);
+    expect((await client.get('/me')).status).toBe(401); // the client cannot help that its token ran out
+    expect(counts).toEqual({ asked: 2, counted: 1 });
+
+    failing.clear();
+    expect([await attempt(), counts]).toEqual([200, { asked: 3, counted: 2 }]);
+  });
+
+  it('counts no refresh while a remote core is away, at the start and later on (S017, S101)', async () => {
+    attempts.length = 0;
+    const fake = await FakeCore.start();
+    const core = remoteCore({ connectionURI: fake.uri });
+    const goAway = (): void => {
+      for (const path of ['/.well-known/jwks.json', '/apiversion', '/recipe/session/refresh'])
+        fake.on(path, reset);
+    };
+    goAway();
+    const { http } = await TestApplication.on(adapter).with({ core, rateLimit: { limiter } }).start();
+    const refresh = async (): Promise<number> => {
+      const headers = { 'st-auth-mode': 'header', ...bearer(GOOD_ANSWERS.refreshed.refreshToken.token) };
+      return (await http.send({ method: 'POST', path: '/auth/session/refresh', headers })).status;
+    };
+    expect([await refresh(), await refresh(), attempts]).toEqual([503, 503, []]);
+    await fake.kill();
+  });
+
+  it.each([
+    ['fails', () => Promise.reject(new Error('the counter is away'))],
+    ['does not end', () => new Promise<never>(() => undefined)],
+  ])('answers as ever where giving back an attempt %s', async (_what, giveBack) => {
+    const warnings = new ProcessWarnings();
+    const { store, failing } = await watchedStore();
+    const rateLimit = { limiter: () => ({ allowed: true as const, giveBack }), timeoutMs: 20 };
+    const { signedIn } = await TestApplication.on(adapter).store(store).with({ rateLimit }).start();
+    const user = await signedIn('header');
+    failing.add('findSession').add('findAndUpdate').add('update');
+    const { status, text } = await user.refresh();
+    expect([status, text, warnings.take()]).toEqual([
+      ...TRY_LATER.slice(0, 2),
+      ['The rate limiter fails, an attempt stays counted'],
+    ]);
+    warnings.restore();
   });
 
   it('calls no token bad while a remote core is away, nor one of a new key later on (S017)', async () => {

@@ -1,7 +1,7 @@
 import { Controller, Get, Post, Req, Res, UseGuards } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
 import { PublicAccess, SessionGuard, SessionService, type SessionModuleOptions } from 'nest-sessions';
-import { DemoController } from '../support/demo.controller.js';
+import { DemoController, type Call, type Handlers } from '../support/demo.controller.js';
 import { ADAPTERS, SHOP, TestApplication } from '../support/test-application.js';
 import { NOTHING, outcomeOf, refused, tokenTraffic } from '../support/token-traffic.js';
 
@@ -120,4 +120,84 @@ describe.each(ADAPTERS)('a sign-in that the page of another site forces on %s', 
       );
     },
   );
+
+  describe('by attaching a session', () => {
+    const attached = async (handlers: Handlers['open'], options = listed) =>
+      TestApplication.on(adapter)
+        .with(options)
+        .handlers({ open: handlers ?? {} })
+        .start();
+    const handlesOf = async ({ sessions }: TestApplication, userId: string) =>
+      sessions.getAllSessionHandlesForUser({ userId });
+    const input = ({ req, res }: Call) => ({ req, res, transferMethod: 'cookie' as const });
+
+    it.each([
+      ['an origin that allowedOrigins does not name', listed, EVIL],
+      ['what Fetch Metadata calls another site', {}, EVIL],
+      ['a form without Origin', listed, { ...FORM, 'sec-fetch-site': 'cross-site' }],
+    ])('leaves no row of it, and ends no other session: %s (S070)', async (_what, options, headers) => {
+      const application = await attached(
+        {
+          attaching: async (call) => {
+            const session = await call.sessions.createNewSessionWithoutRequestResponse({
+              userId: 'attacker',
+            });
+            await session.mergeIntoAccessTokenPayload({ step: 2 });
+            await session.attachToRequestResponse(input(call));
+          },
+        },
+        options,
+      );
+      const victim = await application.signedIn('cookie', 'victim');
+      await application.signedIn('header', 'attacker');
+      const before = await handlesOf(application, 'attacker');
+      const forced = await victim.copy().post('/open/attaching', undefined, headers);
+      expect(outcomeOf(forced)).toEqual(refused('unauthorised'));
+      expect(await handlesOf(application, 'attacker')).toEqual(before);
+      expect((await victim.get('/checked')).status).toBe(200);
+      const own = { origin: SHOP.websiteDomain, 'sec-fetch-site': 'same-site' };
+      expect(tokenTraffic(await victim.copy().post('/open/attaching', undefined, own)).refreshCookie).toBe(
+        'set',
+      );
+      expect(await handlesOf(application, 'attacker')).toHaveLength(2);
+    });
+
+    it('leaves no row of a session that does not fit into a cookie', async () => {
+      const application = await attached({
+        attaching: async (call) => {
+          const made = { userId: 'ada', accessTokenPayload: { large: 'x'.repeat(5000) } };
+          const session = await call.sessions.createNewSessionWithoutRequestResponse(made);
+          await session.attachToRequestResponse(input(call));
+        },
+      });
+      expect((await application.client('cookie').post('/open/attaching')).status).toBe(500);
+      expect(await handlesOf(application, 'ada')).toEqual([]);
+    });
+
+    it('ends neither a session that was attached before nor one that was refreshed (S070)', async () => {
+      let refreshToken = '';
+      const application = await attached({
+        twice: async (call) => {
+          const made = { userId: 'ada' };
+          const session = await call.sessions.createNewSessionWithoutRequestResponse(made);
+          await session.attachToRequestResponse({ ...input(call), transferMethod: 'header' });
+          await session.attachToRequestResponse(input(call));
+        },
+        refreshed: async (call) => {
+          const session = await call.sessions.refreshSessionWithoutRequestResponse({
+            refreshToken,
+            disableAntiCsrf: true,
+          });
+          await session.attachToRequestResponse(input(call));
+        },
+      });
+      const { sessions, client } = application;
+      const made = await sessions.createNewSessionWithoutRequestResponse({ userId: 'bob' });
+      refreshToken = made.getAllSessionTokensDangerously().refreshToken ?? '';
+      for (const path of ['/open/twice', '/open/refreshed'])
+        expect(outcomeOf(await client().post(path, undefined, EVIL))).toMatchObject({ status: 401 });
+      expect(await handlesOf(application, 'ada')).toHaveLength(1);
+      expect(await handlesOf(application, 'bob')).toEqual([made.getHandle()]);
+    });
+  });
 });

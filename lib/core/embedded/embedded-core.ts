@@ -107,6 +107,14 @@ export class EmbeddedCore extends CoreClient {
     return `embedded, with ${this.store.description}`;
   }
 
+  override get isResponding(): boolean | undefined {
+    return this.store.isResponding;
+  }
+
+  override async ping(): Promise<void> {
+    await this.store.findStaticKeys();
+  }
+
   override get verificationKeys(): VerificationKeys {
     return this.keys;
   }

@@ -45,6 +45,11 @@ export class GuardedStore extends SessionStore {
     return this.store.description;
   }
 
+  /** Whether the last call got a response; undefined before the first one. */
+  get isResponding(): boolean | undefined {
+    return this.calls.isResponding;
+  }
+
   open(): void {
     this.isOpen = true;
   }

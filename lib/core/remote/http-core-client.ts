@@ -60,6 +60,7 @@ export interface HttpCoreClientParts {
  * @see docs/protocol/core.md A
  */
 export class HttpCoreClient extends CoreClient {
+  private readonly calls: CoreCalls;
   private readonly connection: CoreConnection;
   private readonly keyTransport: HttpTransport;
   override readonly verificationKeys: JwksCache;
@@ -80,9 +81,9 @@ export class HttpCoreClient extends CoreClient {
   ) {
     super();
     const { clock, events, apiDomain, jwksRefreshIntervalSec } = context;
-    const calls = new CoreCalls(context);
+    this.calls = new CoreCalls(context);
     const rotations = new KeyRotations(events, clock);
-    this.connection = new CoreConnection(config, { clock, apiDomain, sleep, calls });
+    this.connection = new CoreConnection(config, { clock, apiDomain, sleep, calls: this.calls });
     // It has connections of its own, so that a core with slow responses does not delay the loading of keys.
     this.keyTransport = new HttpTransport({
       timeoutMs: jwksTimeoutMs,
@@ -104,6 +105,14 @@ export class HttpCoreClient extends CoreClient {
 
   override get description(): string {
     return `remote, at ${this.hostHealth.map(({ host }) => host).join(', ')}`;
+  }
+
+  override get isResponding(): boolean | undefined {
+    return this.calls.isResponding;
+  }
+
+  override async ping(): Promise<void> {
+    await this.getJwks({});
   }
 
   /** The state of each host, in the order of `connectionURI`. */

@@ -10,13 +10,15 @@ export interface Counters {
 export function rateLimiter(counters: Counters): RateLimiter {
   return async (attempt) => {
     try {
-      if (attempt.kind === 'refresh') {
-        await count(counters.refreshBySession, attempt.sessionHandle);
-        await count(counters.refreshByAddress, attempt.ipGroup);
-      } else {
-        await count(counters.failedVerifyByAddress, attempt.ipGroup);
-      }
-      return { allowed: true };
+      const counted: Counted[] =
+        attempt.kind === 'refresh'
+          ? [
+              { by: counters.refreshBySession, key: attempt.sessionHandle },
+              { by: counters.refreshByAddress, key: attempt.ipGroup },
+            ]
+          : [{ by: counters.failedVerifyByAddress, key: attempt.ipGroup }];
+      for (const { by, key } of counted) if (key !== undefined) await by.consume(key);
+      return { allowed: true, giveBack: async () => giveBack(counted) };
     } catch (reason) {
       if (!(reason instanceof RateLimiterRes)) throw reason; // the counter failed: `whenUnavailable` decides
       return { allowed: false, retryAfterSec: Math.max(1, reason.msBeforeNext / 1000) };
@@ -24,6 +26,12 @@ export function rateLimiter(counters: Counters): RateLimiter {
   };
 }
 
-async function count(counter: RateLimiterAbstract, key: string | undefined): Promise<void> {
-  if (key !== undefined) await counter.consume(key);
+interface Counted {
+  readonly by: RateLimiterAbstract;
+  readonly key: string | undefined;
+}
+
+/** Core or store were away: that does not count against the client. */
+async function giveBack(counted: readonly Counted[]): Promise<void> {
+  for (const { by, key } of counted) if (key !== undefined) await by.reward(key);
 }
