@@ -56,6 +56,7 @@ export { allowInsecureConnection, type RemoteCoreOptions } from './core/remote/r
 export { memoryStore } from './stores/memory.store.js';
 export { sqliteStore } from './stores/sqlite.store.js';
 export { postgresStore } from './stores/postgres.store.js';
+export { redisStore } from './stores/redis/redis.store.js';
 export { schemaSql } from './stores/schema.js';
 
 // Errors

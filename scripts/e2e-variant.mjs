@@ -1,4 +1,4 @@
-// Runs the e2e suites with another core instead of the embedded one in memory: remote, sqlite or postgres. Further
+// Runs the e2e suites with another core instead of the embedded one in memory: remote, sqlite, postgres or redis. Further
 // arguments go to jest. PostgreSQL: the server at PG_URL, or one that is started for the run; when it cannot be started the
 // suites are skipped, or fail with PG_REQUIRED=1.
 import { spawn } from 'node:child_process';
@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { argv, env, execPath, exit, getuid } from 'node:process';
 import { NOT_FOR_REMOTE } from '../test/support/variant-environment.mjs';
 
-const VARIANTS = ['remote', 'sqlite', 'postgres'];
+const VARIANTS = ['remote', 'sqlite', 'postgres', 'redis'];
 const [variant, ...forJest] = argv.slice(2);
 
 if (!VARIANTS.includes(variant)) {

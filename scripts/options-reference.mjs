@@ -22,6 +22,7 @@ const SECTIONS = [
   ['lib/stores/store-options.ts', 'MemoryStoreOptions', 'memoryStore'],
   ['lib/stores/store-options.ts', 'SqliteStoreOptions', 'sqliteStore'],
   ['lib/stores/store-options.ts', 'PostgresStoreOptions', 'postgresStore'],
+  ['lib/stores/store-options.ts', 'RedisStoreOptions', 'redisStore'],
   ['lib/core/remote/remote-core-config.ts', 'RemoteCoreOptions', 'remoteCore'],
   ['lib/core/server/session-core-options.ts', 'SessionCoreModuleOptions', 'SessionCoreModule.forRoot'],
 ];

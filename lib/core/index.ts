@@ -54,9 +54,11 @@ export {
 export { MemoryStore } from '../stores/memory.store.js';
 export type { SqliteDatabase, SqliteStatement } from '../stores/sqlite.store.js';
 export type { PostgresPool, PostgresPoolClient } from '../stores/postgres.store.js';
+export type { RedisClient } from '../stores/redis/redis-client.js';
 export type {
   MemoryStoreOptions,
   PostgresStoreOptions,
+  RedisStoreOptions,
   SchemaOptions,
   SqliteStoreOptions,
 } from '../stores/store-options.js';

@@ -175,6 +175,14 @@ export abstract class SessionStore {
     return this.constructor.name;
   }
 
+  /**
+   * Whether new handles carry a tag of their user (`lib/util/handle-tag.ts`), by which a cluster finds the place of a session and of
+   * its user's others at once. False unless a store needs it.
+   */
+  get tagsHandles(): boolean {
+    return false;
+  }
+
   /** Adds a row. Rejects when the handle exists, and with a `StoreFullError` when the store is full. */
   abstract insertSession(row: SessionRow): Promise<void>;
 

@@ -1,7 +1,8 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { sessionTables } from './schema.js';
 import { type SqlClient, sqliteDialect } from './sql-client.js';
-import { SqlConnection, DEFAULT_RETRY } from './sql-connection.js';
+import { DEFAULT_RETRY } from '../util/retries.js';
+import { SqlConnection } from './sql-connection.js';
 
 /** A connection without tables, and what its client was told. */
 function connectionOf(open: () => Promise<void>) {

@@ -1,4 +1,5 @@
-import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { DEFAULT_RETRY, rest, withRetries, type RetryPolicy } from '../util/retries.js';
 import { SingleFlight } from '../util/single-flight.js';
 import { withTimeout } from '../util/with-timeout.js';
 import { StoreSetupError } from './session-store.js';
@@ -131,22 +132,6 @@ export class SqlConnection {
   }
 }
 
-/** The number of attempts after transient failures, and the pauses between them. */
-export interface RetryPolicy {
-  /** Attempts in all. */
-  readonly attempts: number;
-  readonly sleep: (ms: number) => Promise<unknown>;
-  /** Returns a number from 0 to 1, so that calls that collided do not collide again. */
-  readonly random: () => number;
-  /** The longest pause after the first failure, milliseconds; it doubles with each failure. Default 20. */
-  readonly firstPauseMs?: number;
-  /** Default 1000. */
-  readonly longestPauseMs?: number;
-}
-
-/** Ten attempts within about two and a half seconds. */
-export const DEFAULT_RETRY: RetryPolicy = { attempts: 10, sleep: delay, random: Math.random };
-
 /** Many short pauses, about five seconds in all: a look at whether a file is free costs some microseconds. */
 export const SQLITE_RETRY: RetryPolicy = {
   ...DEFAULT_RETRY,
@@ -154,32 +139,6 @@ export const SQLITE_RETRY: RetryPolicy = {
   firstPauseMs: 2,
   longestPauseMs: 50,
 };
-
-const FIRST_PAUSE_MS = 20;
-const LONGEST_PAUSE_MS = 1000;
-
-/** Repeats work that failed without an effect. @throws the last failure */
-async function withRetries<T>(
-  work: () => Promise<T>,
-  isTransient: (error: unknown) => boolean,
-  retry: RetryPolicy,
-): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (attempt >= retry.attempts || !isTransient(error)) throw error;
-      await rest(retry, attempt);
-    }
-  }
-}
-
-async function rest(
-  { sleep, random, firstPauseMs = FIRST_PAUSE_MS, longestPauseMs = LONGEST_PAUSE_MS }: RetryPolicy,
-  failures: number,
-): Promise<void> {
-  await sleep(Math.min(longestPauseMs, firstPauseMs * 2 ** (failures - 1)) * random());
-}
 
 /** A write that waits. */
 interface WaitingWrite {

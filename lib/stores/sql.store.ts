@@ -23,7 +23,8 @@ import {
   type TableNames,
 } from './schema.js';
 import type { SqlClient, SqlQuery, SqlSteps, SqlValue } from './sql-client.js';
-import { SqlConnection, DEFAULT_RETRY, type RetryPolicy } from './sql-connection.js';
+import { SqlConnection } from './sql-connection.js';
+import { DEFAULT_RETRY, type RetryPolicy } from '../util/retries.js';
 import { SqlKeyStore } from './sql-keys.js';
 
 /** The checked options that all SQL stores have. */

@@ -44,6 +44,12 @@ const tablePrefixRow = {
   tablePrefix: option(identifier(MAX_IDENTIFIER_LENGTH - LONGEST_NAME.length - 1)),
 };
 
+/** A brace would choose the slot of the keys, and a space makes them hard to handle. */
+const keyPrefix: Check<string> = (value) => {
+  if (typeof value === 'string' && /^[\w.:/-]{1,100}$/.test(value)) return value;
+  throw new Error('1 to 100 letters, digits and characters of ._:/- are expected');
+};
+
 const migrate: Check<boolean> = Object.assign(
   (value: unknown): boolean => {
     if (typeof value === 'boolean') return value;
@@ -111,6 +117,26 @@ export const POSTGRES_STORE_OPTIONS = {
   ...tablePrefixRow,
 };
 
+/** The options of `redisStore`. */
+export const REDIS_STORE_OPTIONS = {
+  /**
+   * The beginning of the name of each key. Applications that share a server need different ones.
+   * @defaultValue `nest-sessions:`
+   */
+  keyPrefix: option(keyPrefix, 'nest-sessions:'),
+  /**
+   * Whether the keys are spread over 256 hash tags, so that the nodes of a cluster share them. True on a single server prepares
+   * its data for a later move into a cluster. The value must stay the same as long as the data do.
+   * @defaultValue true with a client of a cluster; else false
+   */
+  clusterKeys: option(trueOrFalse),
+  /**
+   * The longest wait for a response of the server, milliseconds; then the call fails as the store being unavailable.
+   * @defaultValue 5000
+   */
+  commandTimeoutMs: option(wholeNumber(1, 60_000), 5000),
+};
+
 /**
  * The place and the names of the tables.
  *
@@ -138,6 +164,13 @@ export interface SqliteStoreOptions extends OptionsOf<typeof SQLITE_STORE_OPTION
  * @publicApi
  */
 export interface PostgresStoreOptions extends OptionsOf<typeof POSTGRES_STORE_OPTIONS> {}
+
+/**
+ * Options of `redisStore`.
+ *
+ * @publicApi
+ */
+export interface RedisStoreOptions extends OptionsOf<typeof REDIS_STORE_OPTIONS> {}
 
 /**
  * Checks a store's options and fills in the defaults.

@@ -18,6 +18,7 @@ import { WIRE_OPTIONS } from '../../lib/options/wire-options.js';
 import {
   MEMORY_STORE_OPTIONS,
   POSTGRES_STORE_OPTIONS,
+  REDIS_STORE_OPTIONS,
   SQLITE_STORE_OPTIONS,
 } from '../../lib/stores/store-options.js';
 import { MODULE_OPTIONS } from '../../lib/session.options.js';
@@ -41,6 +42,7 @@ const TABLES: Readonly<Record<string, OptionTable>> = {
   memoryStore: MEMORY_STORE_OPTIONS,
   sqliteStore: SQLITE_STORE_OPTIONS,
   postgresStore: POSTGRES_STORE_OPTIONS,
+  redisStore: REDIS_STORE_OPTIONS,
   remoteCore: REMOTE_CORE_OPTIONS,
   'SessionCoreModule.forRoot': SESSION_CORE_OPTIONS,
 };

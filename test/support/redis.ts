@@ -1,6 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe } from '@jest/globals';
 
@@ -10,33 +13,54 @@ type Describe = (name: string, suite: () => void) => void;
 export interface TestRedis {
   /** Describes a suite that needs the server; skips it where none can be started. */
   readonly describe: Describe;
+  /** Describes a suite that kills or changes the server; skips it where that is not ours. */
+  readonly describeKilled: Describe;
   readonly url: string;
+  /** A beginning for the names of keys that no other test uses. */
+  freshPrefix(): string;
+  /** Starts another server, in a folder of its own; `stop` ends it. */
+  another(...options: readonly string[]): Promise<RedisServer>;
   stop(): Promise<void>;
 }
 
+/** A running `redis-server` or `valkey-server`. */
+export interface RedisServer {
+  readonly port: number;
+  readonly url: string;
+  /** Kills it at once, as a crash does. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port and files. */
+  restart(): Promise<void>;
+}
+
 /**
- * Starts `redis-server` or `valkey-server` from the PATH, without files, on a port of its own. Without one, its suites are
- * skipped and the run ends with a line that says so (skipped-reporter.mjs).
+ * Starts `redis-server` or `valkey-server` from the PATH, on a port of its own, or takes the one at `REDIS_URL`. Without one, its suites are
+ * skipped and the run ends with a line that says so (skipped-reporter.mjs); with `REDIS_REQUIRED=1` they fail.
  */
 export async function startRedis(): Promise<TestRedis> {
-  const port = await freePort();
-  for (const command of ['redis-server', 'valkey-server']) {
-    const server = await start(command, port);
-    if (server === undefined) continue;
-    return {
-      describe,
-      url: `redis://127.0.0.1:${port}`,
-      stop: async () => {
-        const exit = once(server, 'exit');
-        server.kill('SIGKILL');
-        await exit;
-      },
-    };
-  }
+  const given = process.env['REDIS_URL'];
+  const servers: StartedServer[] = [];
+  let prefixes = 0;
+  const another = async (...options: readonly string[]): Promise<RedisServer> => {
+    const server = await StartedServer.start(options);
+    if (server === undefined) throw new Error('There is no redis-server in the PATH');
+    servers.push(server);
+    return server;
+  };
+  const own = await another().catch(() => undefined);
+  const reason = 'there is no redis-server in the PATH; install one, or give a server by REDIS_URL';
+  const url = given ?? own?.url;
+  if (url === undefined && process.env['REDIS_REQUIRED'] === '1')
+    throw new Error(`REDIS_REQUIRED: ${reason}`);
   return {
-    describe: skipped('there is no redis-server in the PATH'),
-    url: '',
-    stop: async () => {},
+    describe: url === undefined ? skipped(reason) : describe,
+    describeKilled: own === undefined ? skipped(reason) : describe,
+    url: url ?? '',
+    freshPrefix: () => `test-${process.pid}-${Date.now().toString(36)}-${prefixes++}:`,
+    another,
+    stop: async () => {
+      await Promise.all(servers.map(async (server) => server.end()));
+    },
   };
 }
 
@@ -46,9 +70,67 @@ function skipped(reason: string): Describe {
   return (name, suite) => skip(`${name} [SKIPPED: ${reason}]`, suite);
 }
 
+/** Loopback, no files, and replicas that are in step at once. */
+const SETTINGS = { bind: '127.0.0.1', save: '', appendonly: 'no', 'repl-diskless-sync-delay': 0 };
+
+class StartedServer implements RedisServer {
+  private process: ChildProcess | undefined;
+
+  private constructor(
+    readonly port: number,
+    private readonly folder: string,
+    private readonly options: readonly string[],
+  ) {}
+
+  /** Resolves when the server accepts connections; undefined if none can be started. */
+  static async start(options: readonly string[]): Promise<StartedServer | undefined> {
+    const folder = mkdtempSync(join(tmpdir(), 'nest-sessions-redis-'));
+    const server = new StartedServer(await freePort(), folder, options);
+    server.process = await server.launch();
+    if (server.process !== undefined) return server;
+    rmSync(folder, { recursive: true, force: true });
+    return undefined;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  async kill(): Promise<void> {
+    if (this.process === undefined || this.process.exitCode !== null || this.process.signalCode !== null)
+      return;
+    const exit = once(this.process, 'exit');
+    this.process.kill('SIGKILL');
+    await exit;
+  }
+
+  async restart(): Promise<void> {
+    this.process = await this.launch();
+    if (this.process === undefined) throw new Error('The Redis server does not start again');
+  }
+
+  async end(): Promise<void> {
+    await this.kill();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private async launch(): Promise<ChildProcess | undefined> {
+    for (const command of ['redis-server', 'valkey-server']) {
+      const server = await launch(command, [
+        ...Object.entries({ ...SETTINGS, port: this.port, dir: this.folder }).flatMap(([name, value]) => [
+          `--${name}`,
+          `${value}`,
+        ]),
+        ...this.options,
+      ]);
+      if (server !== undefined) return server;
+    }
+    return undefined;
+  }
+}
+
 /** Resolves when the server accepts connections; undefined if it cannot be started. */
-async function start(command: string, port: number): Promise<ChildProcess | undefined> {
-  const options = ['--bind', '127.0.0.1', '--port', `${port}`, '--save', '', '--appendonly', 'no'];
+async function launch(command: string, options: readonly string[]): Promise<ChildProcess | undefined> {
   const server = spawn(command, options, { stdio: ['ignore', 'pipe', 'ignore'] });
   const failed = new Promise<undefined>((resolve) => {
     server.once('error', () => resolve(undefined));

@@ -2,6 +2,7 @@ import { afterAll } from '@jest/globals';
 import {
   embeddedCore,
   postgresStore,
+  redisStore,
   remoteCore,
   sqliteStore,
   type Clock,
@@ -12,6 +13,8 @@ import { TestClock } from '../../lib/testing/test-clock.js';
 import { seededMemoryStore, seedSigningKeys, TEST_START_MS } from './embedded.js';
 import { startServedCore } from './served-core.js';
 import { startPostgres } from './postgres.js';
+import { startRedis } from './redis.js';
+import { closeClients, nodeRedis } from './redis-clients.js';
 
 /** Which core the e2e suites run on, see scripts/e2e-variant.mjs; without it the embedded one, in memory. */
 const VARIANT = process.env['E2E_CORE'];
@@ -38,11 +41,20 @@ export async function switchedCore(
 
 async function storeOpener(): Promise<() => Promise<SessionStore>> {
   if (VARIANT === 'sqlite') return async () => seeded(sqliteStore(':memory:', { synchronous: 'NORMAL' }));
+  if (VARIANT === 'redis') return redisOpener();
   if (VARIANT !== 'postgres') return seededMemoryStore;
   const postgres = await startPostgres();
   closings.push(() => postgres.stop());
   const pool = postgres.pool();
   return async () => seeded(postgresStore(pool, { schema: postgres.freshSchema() }));
+}
+
+/** Lets the tests fail where there is no Redis: the variant was asked for. */
+async function redisOpener(): Promise<() => Promise<SessionStore>> {
+  const redis = await startRedis();
+  closings.push(async () => closeClients().then(() => redis.stop()));
+  const client = await (await nodeRedis()).connect(redis.url);
+  return async () => seeded(redisStore(client, { keyPrefix: redis.freshPrefix() }));
 }
 
 async function seeded(store: SessionStore): Promise<SessionStore> {

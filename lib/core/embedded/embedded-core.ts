@@ -85,7 +85,7 @@ export class EmbeddedCore extends CoreClient {
       refreshTokens: async () => this.refreshTokens.run(),
       primaryUserIdOf: async (recipeUserId: string) => this.getPrimaryUserId(recipeUserId),
     };
-    this.issuer = new SessionIssuer(parts);
+    this.issuer = new SessionIssuer(parts, store.tagsHandles);
     this.columns = new SessionColumns(this.store, clock);
     this.rotation = new Rotation({ ...parts, store: this.store, events }, this.issuer);
     this.sweeper = new ExpirySweeper(this.store, this.keys, clock, inMs(config.expirySweepIntervalSec));

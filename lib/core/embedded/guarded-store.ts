@@ -45,6 +45,10 @@ export class GuardedStore extends SessionStore {
     return this.store.description;
   }
 
+  override get tagsHandles(): boolean {
+    return this.store.tagsHandles;
+  }
+
   /** Whether the last call got a response; undefined before the first one. */
   get isResponding(): boolean | undefined {
     return this.calls.isResponding;

@@ -3,6 +3,7 @@ import type { AccessTokenInfo } from '../../tokens/access-token.js';
 import { findReservedClaim } from '../../tokens/access-token-claims.js';
 import { CoreBadInputError } from '../../errors.js';
 import type { Clock } from '../../util/clock.js';
+import { userTag } from '../../util/handle-tag.js';
 import { parseJsonObject, type JsonObject } from '../../util/json.js';
 import { accessTokenExpiryMs, sessionExpiryMs } from '../../util/lifetime-claims.js';
 import { assertTenantId } from '../../util/tenant-id.js';
@@ -40,7 +41,11 @@ export interface ParentToken {
  * @see docs/protocol/core.md B2, B3, B5
  */
 export class SessionIssuer {
-  constructor(private readonly parts: SessionIssuerParts) {}
+  /** @param tagsHandles whether handles carry the tag of their user */
+  constructor(
+    private readonly parts: SessionIssuerParts,
+    private readonly tagsHandles = false,
+  ) {}
 
   /** Makes a session's row and tokens; the row is inserted last, so that a failure leaves no session behind. */
   async newSession(input: CreateSessionInput): Promise<{ row: SessionRow; tokens: CoreSessionTokens }> {
@@ -48,7 +53,10 @@ export class SessionIssuer {
     assertNoReservedClaim(input.userDataInJWT, ACCESS_TOKEN_VERSION);
     const now = this.parts.clock.now();
     const content = {
-      sessionHandle: newSessionHandle(input.tenantId),
+      sessionHandle: newSessionHandle(
+        input.tenantId,
+        this.tagsHandles ? userTag(input.recipeUserId) : undefined,
+      ),
       tenantId: input.tenantId,
       userId: input.recipeUserId,
       parentRefreshTokenHash1: undefined,

@@ -1,0 +1,69 @@
+import { SessionStore, type StoredDynamicKey, type StoredStaticKey } from '../session-store.js';
+import { replyText, replyTexts, type RedisConnection } from './redis-connection.js';
+import type { RedisLayout } from './redis-layout.js';
+import { ADD_DYNAMIC_KEY, ALL_KEYS, DELETE_DYNAMIC_KEYS, SET_KEY_ONCE } from './redis-scripts.js';
+
+const RSA = 'RS256';
+const REFRESH_TOKEN_KEY = 'refresh';
+
+/** The half of a Redis store that keeps keys: one hash, with a field for each key. */
+export abstract class RedisKeyStore extends SessionStore {
+  protected constructor(
+    protected readonly connection: RedisConnection,
+    protected readonly layout: RedisLayout,
+  ) {
+    super();
+  }
+
+  override async getOrSetRefreshTokenKey(candidate: string): Promise<string> {
+    return replyText(await this.runOnKeys(SET_KEY_ONCE, REFRESH_TOKEN_KEY, candidate));
+  }
+
+  override async findDynamicKeys(sinceMs: number): Promise<StoredDynamicKey[]> {
+    const keys = (await this.fields()).flatMap(([name, value]) => {
+      const [, createdAt, algorithm = ''] = /^dynamic:(\d+):(.*)$/.exec(name) ?? [];
+      const createdAtMs = Number(createdAt);
+      if (createdAt === undefined || createdAtMs < sinceMs) return [];
+      return algorithm === RSA ? { createdAtMs, value } : { createdAtMs, value, algorithm };
+    });
+    return keys.sort(byNewest);
+  }
+
+  override async addDynamicKey(key: StoredDynamicKey, unlessSinceMs: number): Promise<void> {
+    const { createdAtMs, value, algorithm = RSA } = key;
+    const name = `dynamic:${createdAtMs}:${algorithm}`;
+    await this.runOnKeys(ADD_DYNAMIC_KEY, name, value, createdAtMs, algorithm, unlessSinceMs);
+  }
+
+  override async deleteDynamicKeys(beforeMs: number): Promise<void> {
+    await this.runOnKeys(DELETE_DYNAMIC_KEYS, beforeMs);
+  }
+
+  override async findStaticKeys(): Promise<StoredStaticKey[]> {
+    const keys = (await this.fields()).flatMap(([name, text]) => {
+      const [, algorithm] = /^static:(.*)$/.exec(name) ?? [];
+      const [createdAt, kid = '', value = ''] = text.split('\0');
+      return algorithm === undefined ? [] : { kid, createdAtMs: Number(createdAt), value, algorithm };
+    });
+    return keys.sort(byNewest);
+  }
+
+  override async addStaticKey({ kid, createdAtMs, value, algorithm }: StoredStaticKey): Promise<void> {
+    await this.runOnKeys(SET_KEY_ONCE, `static:${algorithm}`, [createdAtMs, kid, value].join('\0'));
+  }
+
+  private async fields(): Promise<(readonly [name: string, value: string])[]> {
+    const texts = replyTexts(await this.runOnKeys(ALL_KEYS));
+    return texts.flatMap((name, i) => (i % 2 === 0 ? [[name, texts[i + 1] ?? ''] as const] : []));
+  }
+
+  private async runOnKeys(
+    script: Parameters<RedisConnection['run']>[0],
+    ...args: readonly (string | number)[]
+  ): Promise<unknown> {
+    return this.connection.run(script, [this.layout.keysKey], args);
+  }
+}
+
+const byNewest = (a: { createdAtMs: number }, b: { createdAtMs: number }): number =>
+  b.createdAtMs - a.createdAtMs;

@@ -1,0 +1,249 @@
+import { createHash } from 'node:crypto';
+
+/** A script, with the digest by which a server remembers it. */
+export interface RedisScript {
+  readonly text: string;
+  readonly sha: string;
+}
+
+/** A row stays at least so long beyond its end, so that no difference of clocks removes a live one. */
+const DAY_MS = 86_400_000;
+
+/**
+ * What all scripts begin with. The first line makes Redis refuse a script on a replica, also one that only reads: a replica
+ * may lag behind a revocation. `allow-oom` lets a full server go on with the sessions that it has.
+ */
+const PRELUDE = `
+local call = redis.call
+
+-- The beginning of the names of rows, from that of the index ("users").
+local function base()
+  return string.sub(KEYS[1], 1, -6)
+end
+
+-- expires, created, user
+local function facts(text)
+  local expires, created, user = string.match(text,
+    '^([^%z]*)%z([^%z]*)%z[^%z]*%z[^%z]*%z[^%z]*%z[^%z]*%z([^%z]*)%z')
+  return tonumber(expires), tonumber(created), user
+end
+
+-- Whether a name is of a handle whose row must be in the partition with this tag.
+local function isHere(name, tag)
+  return tag == '' or
+    string.find(string.match(name, '[^:]*$'), '^%x%x%x%x%x%x%x%x%-%x%x%x%x%-8' .. tag .. '%x%-') ~= nil
+end
+`;
+
+function script(body: string, flags = ' flags=allow-oom'): RedisScript {
+  const text = `#!lua${flags}${PRELUDE}${body}`;
+  return { text, sha: createHash('sha1').update(text).digest('hex') };
+}
+
+/** KEYS row. Returns the row. */
+export const FIND = script(`return call('GET', KEYS[1])`);
+
+/**
+ * KEYS index, row, lock; ARGV text, ttl, member, token. An empty member is for an index in another slot, an empty token for an insertion without
+ * a lock. Returns 1; 0 if the row exists; -1 if the lock is lost.
+ */
+export const INSERT = script(
+  `
+if ARGV[4] ~= '' and call('GET', KEYS[3]) ~= ARGV[4] then return -1 end
+if call('EXISTS', KEYS[2]) == 1 then return 0 end
+call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+if ARGV[3] ~= '' then call('ZADD', KEYS[1], 0, ARGV[3]) end
+return 1`,
+  '',
+);
+
+/**
+ * KEYS row; ARGV the condition (hash, data, payload, earliest expiry), the change (hash, previous hash, time of rotation, expiry, kind of key, data,
+ * payload), names. An empty argument is an absent member; others begin with "=". Returns nil without a row, else
+ * whether the change happened, and the row after it.
+ */
+export const CHANGE = script(`
+local text = call('GET', KEYS[1])
+if not text then return nil end
+local row = { string.match(text,
+  '^([^%z]*)%z([^%z]*)%z([^%z]*)%z([^%z]*)%z([^%z]*)%z([^%z]*)%z([^%z]*)%z([^%z]*)%z(.*)$') }
+local function differs(given, column)
+  return given ~= '' and string.sub(given, 2) ~= row[column]
+end
+if differs(ARGV[1], 5) or differs(ARGV[2], 8) or differs(ARGV[3], 9) or
+    (ARGV[4] ~= '' and tonumber(row[1]) < tonumber(string.sub(ARGV[4], 2))) then
+  return { 0, text }
+end
+for i = 12, #ARGV do
+  if string.find(row[9], '"' .. ARGV[i] .. '"', 1, true) then return { 0, text } end
+end
+local columns = { 5, 6, 3, 1, 4, 8, 9 }
+for i = 1, 7 do
+  local given = ARGV[4 + i]
+  if given ~= '' then row[columns[i]] = string.sub(given, 2) end
+end
+local changed = table.concat(row, '\\0')
+if ARGV[8] == '' then
+  call('SET', KEYS[1], changed, 'KEEPTTL')
+else
+  local since = tonumber(row[3]) or tonumber(row[2])
+  call('SET', KEYS[1], changed, 'PX', string.format('%.0f', math.max(tonumber(row[1]) - since, 0) + ${DAY_MS}))
+end
+return { 1, changed }`);
+
+/**
+ * KEYS index, rows; ARGV action ("look" or "end"), earliest expiry, latest expiry, user; empty for any. Returns for each row "" if it is
+ * absent, "=" if it does not match, else its time of creation, NUL and its user.
+ */
+export const ROWS = script(`
+local results = {}
+for i = 2, #KEYS do
+  local text = call('GET', KEYS[i])
+  if not text then
+    results[i - 1] = ''
+  else
+    local expires, created, user = facts(text)
+    if (ARGV[2] ~= '' and expires < tonumber(ARGV[2])) or (ARGV[3] ~= '' and expires > tonumber(ARGV[3])) or
+        (ARGV[4] ~= '' and user ~= ARGV[4]) then
+      results[i - 1] = '='
+    else
+      if ARGV[1] == 'end' then
+        call('DEL', KEYS[i])
+        call('ZREM', KEYS[1], user .. '\\0' .. string.sub(KEYS[i], #base() + 1))
+      end
+      results[i - 1] = string.format('%.0f', created) .. '\\0' .. user
+    end
+  end
+end
+return results`);
+
+/**
+ * KEYS index; ARGV tag, user, beginning of names, earliest expiry, action ("look" or "end"), last member of the page before, limit. Returns the last
+ * member (empty after the last page), the names and times of creation of live rows, and the names that are in other slots.
+ */
+export const USER_ROWS = script(`
+local head = ARGV[2] .. '\\0'
+local from = ARGV[6] == '' and '[' .. head .. ARGV[3] or '(' .. ARGV[6]
+local members = call('ZRANGE', KEYS[1], from, '(' .. head .. ARGV[3] .. '\\255', 'BYLEX', 'LIMIT', 0, ARGV[7])
+local found, foreign, now = {}, {}, tonumber(ARGV[4])
+for _, member in ipairs(members) do
+  local name = string.sub(member, #head + 1)
+  local text = call('GET', base() .. name)
+  if text then
+    local expires, created, user = facts(text)
+    if expires >= now and user == ARGV[2] then
+      if ARGV[5] == 'end' then
+        call('DEL', base() .. name)
+        call('ZREM', KEYS[1], member)
+      end
+      found[#found + 1] = name
+      found[#found + 1] = string.format('%.0f', created)
+    end
+  elseif isHere(name, ARGV[1]) then
+    call('ZREM', KEYS[1], member)
+  else
+    foreign[#foreign + 1] = name
+  end
+end
+return { #members == tonumber(ARGV[7]) and members[#members] or '', found, foreign }`);
+
+/**
+ * KEYS index, row; ARGV tag, text, ttl, member, most, "refuse" or "end-oldest", earliest expiry, beginning of names, users. Returns "ok" and the
+ * names of the removed rows; "full", "exists", or "foreign" if rows are in other slots.
+ */
+export const INSERT_WITHIN = script(
+  `
+if call('EXISTS', KEYS[2]) == 1 then return { 'exists' } end
+local live, now = {}, tonumber(ARGV[7])
+for i = 9, #ARGV do
+  local head = ARGV[i] .. '\\0'
+  local members = call('ZRANGE', KEYS[1], '[' .. head .. ARGV[8], '(' .. head .. ARGV[8] .. '\\255', 'BYLEX')
+  for _, member in ipairs(members) do
+    local name = string.sub(member, #head + 1)
+    local text = call('GET', base() .. name)
+    if text then
+      local expires, created, user = facts(text)
+      if expires >= now and user == ARGV[i] then
+        live[#live + 1] = { name = name, created = created, member = member }
+      end
+    elseif isHere(name, ARGV[1]) then
+      call('ZREM', KEYS[1], member)
+    else
+      return { 'foreign' }
+    end
+  end
+end
+local surplus = math.max(0, #live - tonumber(ARGV[5]) + 1)
+if surplus > 0 and ARGV[6] == 'refuse' then return { 'full' } end
+table.sort(live, function(a, b)
+  if a.created ~= b.created then return a.created < b.created end
+  return a.name < b.name
+end)
+local result = { 'ok' }
+for i = 1, surplus do
+  call('DEL', base() .. live[i].name)
+  call('ZREM', KEYS[1], live[i].member)
+  result[i + 1] = live[i].name
+end
+call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+call('ZADD', KEYS[1], 0, ARGV[4])
+return result`,
+  '',
+);
+
+/**
+ * KEYS index; ARGV tag, latest expiry, last member of the step before, limit. Returns the last member (empty after the last step) and members
+ * whose rows are in other slots.
+ */
+export const SWEEP = script(`
+local from = ARGV[3] == '' and '-' or '(' .. ARGV[3]
+local members = call('ZRANGE', KEYS[1], from, '+', 'BYLEX', 'LIMIT', 0, ARGV[4])
+local foreign, now = {}, tonumber(ARGV[2])
+for _, member in ipairs(members) do
+  local name = string.match(member, '^[^%z]*%z(.*)$')
+  local text = call('GET', base() .. name)
+  if not text then
+    if isHere(name, ARGV[1]) then call('ZREM', KEYS[1], member) else foreign[#foreign + 1] = member end
+  elseif facts(text) <= now then
+    call('DEL', base() .. name)
+    call('ZREM', KEYS[1], member)
+  end
+end
+return { #members == tonumber(ARGV[4]) and members[#members] or '', foreign }`);
+
+/** KEYS lock; ARGV token. Releases a lock that is still held. */
+export const UNLOCK = script(`
+if call('GET', KEYS[1]) == ARGV[1] then call('DEL', KEYS[1]) end
+return 1`);
+
+/** KEYS keys. Returns names and values in turn. */
+export const ALL_KEYS = script(`return call('HGETALL', KEYS[1])`);
+
+/** KEYS keys; ARGV name, value. Returns the value that the name has. */
+export const SET_KEY_ONCE = script(
+  `
+call('HSETNX', KEYS[1], ARGV[1], ARGV[2])
+return call('HGET', KEYS[1], ARGV[1])`,
+  '',
+);
+
+/** KEYS keys; ARGV name, value, time, algorithm, earliest time of a key that makes this one superfluous. */
+export const ADD_DYNAMIC_KEY = script(
+  `
+for _, name in ipairs(call('HKEYS', KEYS[1])) do
+  local created, algorithm = string.match(name, '^dynamic:(%d+):(.*)$')
+  if created == ARGV[3] or
+      (algorithm == ARGV[4] and tonumber(created) >= tonumber(ARGV[5])) then return 0 end
+end
+call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return 1`,
+  '',
+);
+
+/** KEYS keys; ARGV time. Removes the rotating keys from before it. */
+export const DELETE_DYNAMIC_KEYS = script(`
+for _, name in ipairs(call('HKEYS', KEYS[1])) do
+  local created = string.match(name, '^dynamic:(%d+):')
+  if created and tonumber(created) < tonumber(ARGV[1]) then call('HDEL', KEYS[1], name) end
+end
+return 1`);

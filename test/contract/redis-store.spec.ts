@@ -1,0 +1,40 @@
+import { afterAll } from '@jest/globals';
+import { redisStore } from '../../lib/stores/redis/redis.store.js';
+import { coreOnStores } from '../support/core-on-store.js';
+import { clientKinds, closeClients, nodeRedis } from '../support/redis-clients.js';
+import { startRedis } from '../support/redis.js';
+import { describeCoreClient } from './core-client.contract.js';
+import { describeEmbeddedCoreOn } from './embedded-core.contract.js';
+import { describeSessionStore } from './session-store.contract.js';
+
+const redis = await startRedis();
+const kinds = await clientKinds();
+afterAll(async () => {
+  await closeClients();
+  await redis.stop();
+});
+
+redis.describe('on a real server', () => {
+  for (const { name, connect } of kinds) {
+    describeSessionStore(`on Redis, by ${name}`, async () =>
+      redisStore(await connect(redis.url), { keyPrefix: redis.freshPrefix() }),
+    );
+  }
+
+  describeSessionStore('on Redis, with the keys of a cluster', async () => {
+    const { connect } = await nodeRedis();
+    return redisStore(await connect(redis.url), { keyPrefix: redis.freshPrefix(), clusterKeys: true });
+  });
+
+  describeCoreClient('in this process, on Redis', async (options) => {
+    const { connect } = await nodeRedis();
+    const client = await connect(redis.url);
+    const keyPrefix = redis.freshPrefix();
+    return coreOnStores(() => redisStore(client, { keyPrefix }), options);
+  });
+
+  describeEmbeddedCoreOn('Redis', async () => {
+    const { connect } = await nodeRedis();
+    return redisStore(await connect(redis.url), { keyPrefix: redis.freshPrefix(), clusterKeys: true });
+  });
+});
