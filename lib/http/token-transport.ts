@@ -4,10 +4,9 @@ import type { Clock } from '../util/clock.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import { RevocationLog, type RevocationMark } from '../util/revocation-log.js';
-import { isSentFrom, olderPlaces, sendingPaths } from './cookie-places.js';
 import type { SessionRequest } from './session-request.js';
 import { assertCookieFits, countCookies, parseCookieHeader } from './cookies.js';
-import { TokenCookies } from './token-cookies.js';
+import { isSentFrom, olderPlaces, sendingPaths, TokenCookies, type TokensToWrite } from './token-cookies.js';
 import { appendToHeaderList, setCookie, setExposedHeader, type IsStale } from './written-headers.js';
 
 /** Never set, only looked for and deleted: SDKs before 2022 wrote it. */
@@ -26,15 +25,6 @@ const LATE_TOKENS =
   'A session changed after the headers of the response had been sent: its client gets the new tokens with its next refresh';
 const LATE_CLEARING =
   'A session ended after the headers of the response had been sent: its client keeps the tokens until they are refused';
-
-/** Tokens of one session on their way to the client. */
-export interface TokensToWrite {
-  readonly accessToken: string;
-  readonly frontToken: string;
-  /** `expiry` in milliseconds since the epoch. Absent when only the access token is new. */
-  readonly refreshToken?: { readonly token: string; readonly expiry: number } | undefined;
-  readonly antiCsrfToken?: string | undefined;
-}
 
 /** A moment in the life of a token transport. */
 export type TransportMark = RevocationMark;
