@@ -146,7 +146,7 @@ function distinct(values: readonly (string | undefined)[]): string[] {
 }
 
 /** `/a/b` has `/` and `/a` above it. */
-function pathsAbove(path: string): string[] {
+export function pathsAbove(path: string): string[] {
   if (path === '/' || path === '') return [];
   const parts = path.split('/').slice(1, -1);
   return ['/', ...parts.map((_part, index) => `/${parts.slice(0, index + 1).join('/')}`)];

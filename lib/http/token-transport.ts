@@ -6,7 +6,14 @@ import { OccasionalWarning } from '../util/occasional-warning.js';
 import { RevocationLog, type RevocationMark } from '../util/revocation-log.js';
 import type { SessionRequest } from './session-request.js';
 import { assertCookieFits, countCookies, parseCookieHeader } from './cookies.js';
-import { isSentFrom, olderPlaces, sendingPaths, TokenCookies, type TokensToWrite } from './token-cookies.js';
+import {
+  isSentFrom,
+  olderPlaces,
+  pathsAbove,
+  sendingPaths,
+  TokenCookies,
+  type TokensToWrite,
+} from './token-cookies.js';
 import { appendToHeaderList, setCookie, setExposedHeader, type IsStale } from './written-headers.js';
 
 /** Never set, only looked for and deleted: SDKs before 2022 wrote it. */
@@ -165,8 +172,9 @@ export class TokenTransport {
 
     this.markUncacheable(request);
     setExposedHeader(response, 'front-token', tokens.frontToken, isStale);
-    for (const cookie of cookies) setCookie(response, cookie, isStale);
+    // Deletions come first, for clients that know cookies by their names alone.
     if (method === 'cookie' && tokens.refreshToken) this.clearOlder(request);
+    for (const cookie of cookies) setCookie(response, cookie, isStale);
     if (inHeaders || this.config.exposeAccessTokenToFrontendInCookieBasedAuth) {
       setExposedHeader(response, this.headerName(request, 'access'), tokens.accessToken, isStale);
     }
@@ -264,7 +272,7 @@ export class TokenTransport {
       // Cookies of these paths need not come with this request.
       olderAccessTokenPath !== undefined ||
       olderRefreshTokenPath !== undefined ||
-      accessTokenPath !== '/' ||
+      pathsAbove(accessTokenPath).some((path) => !isSentFrom(path, request.request, this.config)) ||
       this.hasCookie(request, 'access') ||
       (olderCookieName !== undefined &&
         hasCookieNamed(request.request, olderCookieName(request.request, 'access', request.userContext)));
