@@ -55,7 +55,7 @@ import { SessionRecipe } from './sessions/session-recipe.js';
 import { SessionRuntime } from './sessions/session-runtime.js';
 import { watchFeed } from './sessions/watched-feed.js';
 import { SessionStreams } from './sse/session-streams.js';
-import { AccessTokenVerifier } from './tokens/access-token-verifier.js';
+import { AccessTokenVerifier, type AccessTokenVerifierOptions } from './tokens/access-token-verifier.js';
 import { Clock, SystemClock } from './util/clock.js';
 import { SessionSockets } from './websocket/session-sockets.js';
 
@@ -131,10 +131,9 @@ class SessionLifecycle implements OnModuleInit, OnApplicationShutdown {
   async onModuleInit(): Promise<void> {
     this.telemetry.observeSessions(this.dependencies.verifier);
     this.telemetry.observeCoreCalls();
-    const { revocations } = this.dependencies;
-    if (revocations) this.telemetry.observeRevocations(revocations);
+    this.telemetry.observeRevocations(this.dependencies.revocations);
     await startCore(this.core, this.telemetry);
-    await revocations?.start();
+    await this.dependencies.revocations?.start();
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -260,31 +259,30 @@ function createRecipeDependencies(
   clock: Clock,
   events: SessionEvents,
 ): RecipeDependencies {
-  assertRolesKnown(options.userRoles ?? core.userRoles, [
-    ...options.claims,
-    ...options.globalClaimValidators.map(({ claim }) => claim),
-  ]);
-  const { config, features, recordsAuthenticationTime } = options;
-  const { rateLimit } = options.observability;
-  const verifier = createVerifier(options, core, clock);
+  const userRoles = options.userRoles ?? core.userRoles;
+  const validated = options.globalClaimValidators.map(({ claim }) => claim);
+  assertRolesKnown(userRoles, [...options.claims, ...validated]);
+  const { config, features, recordsAuthenticationTime, observability } = options;
+  const verifier = createVerifier(options, core, clock, (info) => revocations?.isClear(info) ?? true);
   const transport = new TokenTransport(config, clock);
   const reports = new SessionReports(verifier, transport, events, clock);
+  const revocations = watchFeed(options.revocationFeed, core, reports, { clock, events });
   return {
     config,
     core,
     verifier,
     transport,
-    revocations: watchFeed(options.revocationFeed, core, reports, { clock, events }),
+    revocations,
     events,
     clock,
-    prepareContext: contextPreparer(options.userRoles ?? core.userRoles, clock),
+    prepareContext: contextPreparer(userRoles, clock),
     lifetimes: new SessionLifetimes({ lifetime: features.lifetime, recordsAuthenticationTime }, clock),
     features,
     devices: new Devices(features.devices, clock),
     claims: options.claims,
     globalClaimValidators: options.globalClaimValidators,
     revokesStolenSessions: options.errorHandlers.onTokenTheftDetected === undefined,
-    rateLimits: rateLimit && new RateLimits(rateLimit, core, clock),
+    rateLimits: observability.rateLimit && new RateLimits(observability.rateLimit, core, clock),
   };
 }
 
@@ -292,11 +290,13 @@ function createVerifier(
   { config, clockToleranceSec, maxCachedTokens, maxCachedTokenBytes }: ResolvedSessionOptions,
   core: CoreClient,
   clock: Clock,
+  mayRemember: Required<AccessTokenVerifierOptions>['mayRemember'],
 ): AccessTokenVerifier {
   return new AccessTokenVerifier(core.verificationKeys, clock, {
     clockToleranceSec,
     maxCachedTokens,
     maxCachedTokenBytes,
+    mayRemember,
     intended: { issuers: config.accessTokenIssuers, audience: config.accessTokenAudience },
   });
 }

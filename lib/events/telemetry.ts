@@ -111,9 +111,11 @@ export class Telemetry {
   }
 
   /** Shows what the feed of revocations is worth. */
-  observeRevocations(watch: { readonly state: string; readonly ageMs: number; readonly size: number }): void {
+  observeRevocations(
+    watch: { readonly state: string; readonly ageMs: number; readonly size: number } | undefined,
+  ): void {
     const { meter } = this;
-    if (meter === undefined) return;
+    if (meter === undefined || watch === undefined) return;
     const age = meter.createObservableGauge('nest_sessions.revocations.age', {
       description:
         'How old the knowledge of sessions that ended in other instances may be, by state of the feed',

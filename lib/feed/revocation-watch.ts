@@ -53,8 +53,10 @@ export interface RevocationWatchParts {
   readonly isPublisher: boolean;
   readonly clock: Clock;
   readonly events: SessionEvents;
-  /** Ends all work for sessions in this process. */
+  /** Ends all work for sessions in this process, and forgets their tokens. */
   onEnded(sessionHandles: readonly string[]): void;
+  /** Forgets all tokens, because some of them are in doubt. */
+  onDoubt(): void;
   /** Ends the work for those sessions of a cut-off that the core does not know any more. @throws try again later */
   onCutOff(cutOff: Revocation): Promise<void>;
 }
@@ -106,6 +108,11 @@ export class RevocationWatch {
     return this.parts.feed.description;
   }
 
+  /** Returns whether a token may be remembered, so that {@link judgeRemembered} is enough from then on. */
+  isClear(subject: RevocationSubject): boolean {
+    return this.index.judge(subject) === 'valid';
+  }
+
   /**
    * Returns whether the session of a genuine token may go on.
    *
@@ -113,7 +120,15 @@ export class RevocationWatch {
    */
   judge(subject: RevocationSubject): RevocationVerdict {
     const verdict = this.index.judge(subject);
-    if (verdict !== 'valid' || this.isFresh()) return verdict;
+    return verdict === 'valid' ? this.judgeRemembered() : verdict;
+  }
+
+  /**
+   * The same for a token that was clear when it was remembered: it is forgotten as soon as that changes, so only the age of what
+   * this process knows decides.
+   */
+  judgeRemembered(): 'valid' | 'ask' {
+    if (this.isFresh()) return 'valid';
     this.announceState();
     const { whenStale } = this.parts.config;
     if (whenStale === 'accept') return 'valid';
@@ -132,7 +147,10 @@ export class RevocationWatch {
     expiryMs: number;
   }): (isLive: boolean) => void {
     const { age } = this.index;
-    return (isLive) => this.index.noteAnswer(sessionHandle, isLive, expiryMs, age);
+    return (isLive) => {
+      this.index.noteAnswer(sessionHandle, isLive, expiryMs, age);
+      if (!isLive) this.parts.onEnded([sessionHandle]);
+    };
   }
 
   /** Records ended sessions, unless the core has done so with their removal. @throws they are not recorded */
@@ -232,6 +250,7 @@ export class RevocationWatch {
       .filter((record) => record !== undefined);
     const { sessionHandles, cutOffs, isFull } = this.index.add(records, now);
     if (sessionHandles.length > 0) this.parts.onEnded(sessionHandles);
+    if (cutOffs.length > 0 || isFull) this.parts.onDoubt();
     for (const cutOff of cutOffs) this.openCutOffs.add(cutOff);
     if (isFull) this.parts.events.emit({ type: 'revocations.overflow', timeMs: now, kept: this.index.size });
   }

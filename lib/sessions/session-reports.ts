@@ -97,6 +97,11 @@ export class SessionReports {
     }
   }
 
+  /** Forgets which tokens have been verified. */
+  forgetTokens(): void {
+    this.verifier.forgetAll();
+  }
+
   private forget(sessionHandles: readonly string[]): void {
     this.verifier.forgetSessions(sessionHandles);
     for (const sessionHandle of sessionHandles) this.events.noteEnded(sessionHandle);

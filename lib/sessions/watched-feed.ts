@@ -25,6 +25,7 @@ export function watchFeed(
     clock,
     events,
     onEnded: (sessionHandles) => reports.gone(sessionHandles),
+    onDoubt: () => reports.forgetTokens(),
     onCutOff: async ({ tenantId }) => reports.checkConnections(tenantId, core),
   });
 }

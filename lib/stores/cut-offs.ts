@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import { MAX_CLOCK_DIFFERENCE_MS } from '../feed/revocation-index.js';
-import type { SessionTables } from './schema.js';
-import type { SqlDialect, SqlQuery } from './sql-client.js';
+import type { SqlDialect, SqlQuery, SqlTable } from './sql-client.js';
+
+/** The tables that cut-offs are about. */
+interface CutOffTables {
+  readonly sessions: SqlTable;
+  readonly keyValue: SqlTable;
+  readonly revocations: SqlTable;
+}
 
 /** The name of the row of `key_value` with the cut-off of all tenants; that of one tenant ends in an underscore and its id. */
 const ENDED_BEFORE = 'nest_sessions_ended_before';
@@ -17,25 +23,25 @@ export function cutOffName(tenantId: string | undefined): string {
  *
  * @param tenantName expression of the name of the tenant's row
  */
-export function endedBefore({ keyValue }: SessionTables, tenantName: string): string {
+export function endedBefore({ keyValue }: CutOffTables, tenantName: string): string {
   return `COALESCE((SELECT MAX(c.created_at_time) FROM ${keyValue.sql} AS c WHERE c.app_id = 'public'
     AND c.tenant_id = 'public' AND c.name IN ('${ENDED_BEFORE}', ${tenantName})), 0)`;
 }
 
 /** As {@link endedBefore}, for the tenant of each row of the sessions. */
-export function endedBeforeOfRow(tables: SessionTables): string {
+export function endedBeforeOfRow(tables: CutOffTables): string {
   return endedBefore(tables, `'${ENDED_BEFORE}_' || ${tables.sessions.sql}.tenant_id`);
 }
 
 /** Returns the query for whether there are cut-offs. */
-export function anyCutOff({ keyValue }: SessionTables): string {
+export function anyCutOff({ keyValue }: CutOffTables): string {
   return `SELECT name FROM ${keyValue.sql} WHERE app_id = 'public' AND tenant_id = 'public'
     AND SUBSTR(name, 1, ${ENDED_BEFORE.length}) = '${ENDED_BEFORE}' LIMIT 1`;
 }
 
 /** Returns the statement that sets a cut-off unless it is later already. */
 export function cutOffQuery(
-  { keyValue }: SessionTables,
+  { keyValue }: CutOffTables,
   { greatest }: SqlDialect,
   { tenantId, createdBeforeMs }: { readonly tenantId: string | undefined; readonly createdBeforeMs: number },
 ): SqlQuery {
@@ -57,7 +63,7 @@ const DAY_SEC = 86_400;
  *
  * @param lifetime of an access token, seconds; true: at most a day
  */
-export function createDeletionTrigger(tables: SessionTables, lifetime: number | true): string[] {
+export function createDeletionTrigger(tables: CutOffTables, lifetime: number | true): string[] {
   const { sessions, revocations } = tables;
   const name = revocations.sql.replace(/"([^"]*)"$/, '"$1_of_deleted"');
   const trigger = `"${revocations.name}_of_deleted"`;
@@ -81,6 +87,6 @@ END $$`,
 }
 
 /** Returns the name of the channel on which changes of the table are announced. */
-export function channelOf({ revocations }: SessionTables): string {
+export function channelOf({ revocations }: CutOffTables): string {
   return `nest_sessions_${createHash('sha256').update(revocations.sql).digest('hex').slice(0, 16)}`;
 }

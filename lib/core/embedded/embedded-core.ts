@@ -93,16 +93,9 @@ export class EmbeddedCore extends CoreClient {
     this.issuer = new SessionIssuer(parts, store.tagsHandles);
     this.columns = new SessionColumns(this.store, clock);
     this.rotation = new Rotation({ ...parts, store: this.store, events }, this.issuer);
-    this.revocations = new Revocations({
-      store: this.store,
-      clock,
-      accessTokenValidityMs: keyOptions.accessTokenValidityMs,
-      isRecording: context.recordsRevocations === true,
-      selectUserSessions: async (input) => this.selectUserSessions(input),
-    });
+    this.revocations = this.createRevocations();
     this.sweeper = new ExpirySweeper(this.store, this.keys, clock, inMs(config.expirySweepIntervalSec));
-    // A key that was removed from the store stops verifying within this interval, and a rotating key has a successor early
-    // enough, also where no user signs in for days.
+    // A removed key stops verifying within this interval, and a rotating one has its successor early enough.
     const keyReload = new Repeat(async () => this.keys.renew(), {
       // Sooner than the interval, so that no request finds keys that are too old unless the process was suspended.
       pauseMs: () => shortenPause(keyOptions.reloadIntervalMs * 0.75, KEY_RELOAD_JITTER),
@@ -113,6 +106,12 @@ export class EmbeddedCore extends CoreClient {
       startWithoutStore: config.startWithoutStore,
       prepare: async () => this.prepare(),
     });
+  }
+
+  private createRevocations(): Revocations {
+    const { config, store, context } = this;
+    const selectUserSessions = async (input: UserSessionsInput) => this.selectUserSessions(input);
+    return new Revocations({ config, store, context, selectUserSessions });
   }
 
   override get description(): string {

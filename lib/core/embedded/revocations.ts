@@ -1,16 +1,15 @@
 import type { RevocationDetails, RevocationNote } from '../../feed/revocation-feed.js';
 import { MAX_CLOCK_DIFFERENCE_MS } from '../../feed/revocation-index.js';
 import type { SessionsOfUsers, SessionStore } from '../../stores/session-store.js';
-import type { Clock } from '../../util/clock.js';
+import type { CoreContext } from '../core-provider.js';
 import type { BulkRevocationInput, BulkRevocationResult, UserSessionsInput } from '../core.types.js';
+import { inMs, type EmbeddedCoreConfig } from './embedded-core-config.js';
 import { parseSessionHandle } from './session-handle.js';
 
 export interface RevocationParts {
   readonly store: SessionStore;
-  readonly clock: Clock;
-  readonly accessTokenValidityMs: number;
-  /** Whether the store writes a record of each ended session. */
-  readonly isRecording: boolean;
+  readonly config: Pick<EmbeddedCoreConfig, 'accessTokenValiditySec'>;
+  readonly context: Pick<CoreContext, 'clock' | 'recordsRevocations'>;
   selectUserSessions(input: UserSessionsInput): Promise<SessionsOfUsers>;
 }
 
@@ -31,9 +30,9 @@ export class Revocations {
   /** Users are few, so their sessions are removed; those of a tenant or of everybody are cut off with one write, and swept later. */
   async inBulk(input: BulkRevocationInput): Promise<BulkRevocationResult> {
     const { tenantId, userIds, createdBeforeMs } = input;
-    const { store, clock } = this.parts;
+    const { store, context } = this.parts;
     const note = this.note(input);
-    const nowMs = clock.now();
+    const nowMs = context.clock.now();
     if (userIds === undefined) {
       const cutOff = { tenantId, createdBeforeMs: createdBeforeMs ?? nowMs };
       await store.endSessionsCreatedBefore(
@@ -52,10 +51,10 @@ export class Revocations {
 
   /** @returns undefined where nothing is recorded */
   note({ reason, initiator }: RevocationDetails = {}): RevocationNote | undefined {
-    const { isRecording, clock, accessTokenValidityMs } = this.parts;
-    if (!isRecording) return undefined;
-    const now = clock.now();
-    const untilMs = now + accessTokenValidityMs + MAX_CLOCK_DIFFERENCE_MS;
+    const { config, context } = this.parts;
+    if (context.recordsRevocations !== true) return undefined;
+    const now = context.clock.now();
+    const untilMs = now + inMs(config.accessTokenValiditySec) + MAX_CLOCK_DIFFERENCE_MS;
     return { notBeforeMs: now, untilMs, reason, initiator };
   }
 }
