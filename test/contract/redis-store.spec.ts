@@ -1,8 +1,8 @@
-import { afterAll } from '@jest/globals';
+import { afterAll, beforeAll, describe } from '@jest/globals';
 import { redisStore } from '../../lib/stores/redis/redis.store.js';
 import { coreOnStores } from '../support/core-on-store.js';
 import { clientKinds, closeClients, nodeRedis } from '../support/redis-clients.js';
-import { startRedis } from '../support/redis.js';
+import { startRedis, type RedisCluster } from '../support/redis.js';
 import { describeCoreClient } from './core-client.contract.js';
 import { describeEmbeddedCoreOn } from './embedded-core.contract.js';
 import { describeSessionStore } from './session-store.contract.js';
@@ -24,6 +24,19 @@ redis.describe('on a real server', () => {
   describeSessionStore('on Redis, with the keys of a cluster', async () => {
     const { connect } = await nodeRedis();
     return redisStore(await connect(redis.url), { keyPrefix: redis.freshPrefix(), clusterKeys: true });
+  });
+
+  describe('in cluster mode', () => {
+    let cluster: RedisCluster;
+    beforeAll(async () => {
+      cluster = await redis.cluster();
+    });
+
+    for (const { name, connectCluster } of kinds) {
+      describeSessionStore(`on a Redis cluster, by ${name}`, async () =>
+        redisStore(await connectCluster(cluster.url), { keyPrefix: redis.freshPrefix() }),
+      );
+    }
   });
 
   describeCoreClient('in this process, on Redis', async (options) => {

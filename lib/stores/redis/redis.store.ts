@@ -147,7 +147,9 @@ export class RedisStore extends RedisKeyStore {
     if (outcome === 'foreign') return outcome;
     if (outcome === 'full') return { isInserted: false };
     if (outcome !== 'ok') throw new Error('The session handle exists already');
-    return { isInserted: true, removedHandles: names.map((name) => parseRowName(name).sessionHandle) };
+    const removed = names.map(parseRowName);
+    if (removed.length > 0) await this.rows.confirm(partition, removed);
+    return { isInserted: true, removedHandles: removed.map(({ sessionHandle }) => sessionHandle) };
   }
 
   private async insertWithinLocks(row: SessionRow, limit: RowLimit): Promise<LimitedInsert> {
