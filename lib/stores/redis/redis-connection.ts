@@ -102,7 +102,7 @@ export class RedisConnection {
         return inTime(this.port.sendBoth(key, command, waitCommand), timeoutMs);
       }),
     );
-    const confirmed = (Array.isArray(copies) ? copies : [copies]).map(Number);
+    const confirmed = (Array.isArray(copies) ? copies : [copies]).map(replyNumber);
     const wanted = waitCommand.slice(1, -1).map(Number);
     if (!wanted.every((count, i) => (confirmed[i] ?? 0) >= count)) {
       throw new Error(
@@ -133,7 +133,7 @@ export class RedisConnection {
     try {
       return await send(['EVALSHA', sha]);
     } catch (error) {
-      if (!/^NOSCRIPT\b|NoScriptError/.test(redisMessage(error))) throw error;
+      if (!/^NOSCRIPT\b/.test(redisMessage(error))) throw error;
       return send(['EVAL', text]);
     }
   }
@@ -236,12 +236,26 @@ function explained(error: unknown): unknown {
     : error;
 }
 
-/** Returns the server's message, which glide puts behind one of its own. */
-export function redisMessage(error: unknown): string {
+/** The names that glide gives to the codes of a server. */
+const GLIDE_NAMES: Readonly<Record<string, string>> = {
+  Ask: 'ASK',
+  BusyLoadingError: 'LOADING',
+  ClusterDown: 'CLUSTERDOWN',
+  MasterDown: 'MASTERDOWN',
+  Moved: 'MOVED',
+  NoScriptError: 'NOSCRIPT',
+  PermissionDenied: 'NOPERM',
+  ReadOnly: 'READONLY',
+  ResponseError: 'ERR',
+  TryAgain: 'TRYAGAIN',
+};
+
+/** Returns the server's message, which begins with a code. */
+function redisMessage(error: unknown): string {
   const { message }: { message?: unknown } = typeof error === 'object' && error !== null ? error : {};
-  return typeof message === 'string'
-    ? message.replace(/^An error was signalled by the server: - \w+: /, '')
-    : '';
+  if (typeof message !== 'string') return '';
+  const [, name, rest] = /^An error was signalled by the server: - (\w+): ([^]*)$/.exec(message) ?? [];
+  return name === undefined ? message : `${GLIDE_NAMES[name] ?? name} ${rest}`;
 }
 
 /** @throws {Error} the reply is no text */
@@ -249,6 +263,14 @@ export function replyText(reply: unknown): string {
   if (typeof reply === 'string') return reply;
   if (Buffer.isBuffer(reply)) return reply.toString('utf8');
   throw new Error('Redis answered with something else than a text');
+}
+
+/** @throws {Error} the reply is no whole number */
+export function replyNumber(reply: unknown): number {
+  const isNumber = typeof reply === 'number' || typeof reply === 'bigint';
+  const number = isNumber || typeof reply === 'string' ? Number(reply || Number.NaN) : Number.NaN;
+  if (isNumber || Number.isSafeInteger(number)) return Number(reply);
+  throw new Error('Redis answered with something else than a number');
 }
 
 /** @throws {Error} the reply is no list */

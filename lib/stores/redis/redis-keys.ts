@@ -1,5 +1,5 @@
 import { SessionStore, type StoredDynamicKey, type StoredStaticKey } from '../session-store.js';
-import { replyText, replyTexts, type RedisConnection } from './redis-connection.js';
+import { replyNumber, replyText, replyTexts, type RedisConnection } from './redis-connection.js';
 import type { RedisLayout } from './redis-layout.js';
 import {
   ADD_DYNAMIC_KEY,
@@ -84,7 +84,7 @@ export abstract class RedisKeyStore extends SessionStore {
   }
 }
 
-const isZero = (reply: unknown): boolean => Number(reply) === 0;
+const isZero = (reply: unknown): boolean => replyNumber(reply) === 0;
 
 const byNewest = (a: { createdAtMs: number }, b: { createdAtMs: number }): number =>
   b.createdAtMs - a.createdAtMs;

@@ -1,5 +1,5 @@
 import { isStorableText, type SessionKey, type SessionsOfUsers } from '../session-store.js';
-import { replyList, replyText, replyTexts, type RedisConnection } from './redis-connection.js';
+import { replyList, replyNumber, replyText, replyTexts, type RedisConnection } from './redis-connection.js';
 import {
   indexMember,
   parseIndexMember,
@@ -76,7 +76,7 @@ export class RedisRows {
         return this.connection.command(index, 'ZCARD', index);
       }),
     );
-    return all.filter((partition) => Number(sizes[partition]) > 0);
+    return all.filter((partition) => replyNumber(sizes[partition]) > 0);
   }
 
   /** Removes expired rows in other partitions than their users' indexes, and members whose rows are gone. */
