@@ -6,7 +6,12 @@ import { findGraphqlRequest } from './graphql/graphql-context.js';
 import { GraphqlSessionError, toGraphqlError } from './graphql/graphql-session.error.js';
 import { linkToHttpException } from './rules/http-exception.js';
 import { SESSION_RUNTIME } from './session.constants.js';
-import { HANDLED_ERRORS, isHandledError, type HandledError } from './sessions/error-responder.js';
+import {
+  findErrorRule,
+  HANDLED_ERRORS,
+  isHandledError,
+  type HandledError,
+} from './sessions/error-responder.js';
 import { findRequestState, getExchange } from './sessions/request-state.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import { exceptionEvent, findGatewayClient, type SocketClient } from './websocket/socket-client.js';
@@ -19,7 +24,8 @@ import { requestOfHandshake } from './websocket/socket-handshake.js';
  *
  * In GraphQL the error goes into the response, with its type as `extensions.code`; cookies and headers are written all
  * the same. In a WebSocket gateway, where Nest knows no global filters, bind it with `@UseFilters`: the client then gets
- * the event `exception` with the error's `type`. In other contexts the error is passed on.
+ * the event `exception` with the error's `type`. The caller of a microservice gets `{ status: 'error', type, message }`, with the
+ * failed claims. In other contexts the error is passed on.
  *
  * @publicApi
  */
@@ -56,7 +62,8 @@ export class SessionExceptionFilter extends BaseExceptionFilter<unknown> {
       case 'ws':
         return this.sendToClient(error, host);
       case 'rpc':
-        return throwError(() => error); // microservices expect a stream from a filter
+        // Microservices expect a stream. The error itself would arrive with its fields, and without its message.
+        return throwError(() => exceptionEvent({ details: {}, ...findErrorRule(error) }));
       default:
         throw error;
     }

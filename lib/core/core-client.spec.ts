@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { CoreUnavailableError } from '../errors.js';
 import type { JsonObject } from '../util/json.js';
 import { CoreClient } from './core-client.js';
 import type { CoreSessionInformation, CreateSessionInput } from './core.types.js';
@@ -22,7 +23,9 @@ abstract class ListingCore extends CoreClient {
     this.endedMeanwhile.includes(sessionHandle)
       ? undefined
       : ({ sessionHandle, timeCreated: this.listed.indexOf(sessionHandle) } as CoreSessionInformation);
+  revocationFailure: CoreUnavailableError | undefined;
   override revokeSessions = async (handles: readonly string[]): Promise<string[]> => {
+    if (this.revocationFailure !== undefined) throw this.revocationFailure;
     this.revoked.push(...handles);
     return [...handles];
   };
@@ -89,6 +92,14 @@ describe('the emulated cap on sessions', () => {
       endedHandles: ['a', 'b'],
       failure: new Error('the core is gone'),
     });
+  });
+
+  it('answers whom it ended although the others could not be ended (S038)', async () => {
+    const core = new Core(['a', 'b'], []);
+    const failure = new CoreUnavailableError('the core is gone');
+    core.revocationFailure = Object.assign(failure, { endedHandles: ['a'] });
+    const result = await core.createSessionWithinLimit(NEW, { max: 1, whenExceeded: 'end-oldest' }, {});
+    expect(result).toEqual({ status: 'CREATION_FAILED', endedHandles: ['a'], failure });
   });
 
   it('fails as it is where nobody was ended', async () => {

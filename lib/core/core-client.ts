@@ -1,3 +1,4 @@
+import { CoreError } from '../errors.js';
 import { reservedContext, type UserContext } from '../util/user-context.js';
 import { applyChange, type JsonObject, type NamesChange } from '../util/json.js';
 import { KeyedMutex } from '../util/keyed-mutex.js';
@@ -59,10 +60,12 @@ export abstract class CoreClient {
       if (surplus > 0 && whenExceeded === 'refuse') return { status: 'TOO_MANY_SESSIONS' };
       const oldest = surplus === 0 ? [] : await this.byAge(live, reading);
       const ending = selectSurplus(oldest, max); // some may have ended since the list was read
-      const endedHandles = ending.length === 0 ? [] : await this.revokeSessions(ending, userContext);
+      let endedHandles: readonly string[] = [];
       try {
+        if (ending.length > 0) endedHandles = await this.revokeSessions(ending, userContext);
         return { status: 'OK', created: await this.createSession(input, userContext), endedHandles };
       } catch (failure) {
+        if (failure instanceof CoreError) endedHandles = failure.endedHandles ?? endedHandles;
         if (endedHandles.length === 0) throw failure;
         // The revoked handles are returned although the creation failed, because their clients have to be notified.
         return { status: 'CREATION_FAILED', endedHandles, failure };
@@ -105,7 +108,12 @@ export abstract class CoreClient {
   /** Handles of the user's live sessions, in no particular order; unknown users have none. */
   abstract getSessionHandlesOfUser(input: UserSessionsInput, userContext: UserContext): Promise<string[]>;
 
-  /** Ends sessions. @returns the handles that existed; an unknown handle is no error */
+  /**
+   * Ends sessions.
+   *
+   * @returns the handles that existed; an unknown handle is no error
+   * @throws {CoreError} whose `endedHandles` names what ended before the failure
+   */
   abstract revokeSessions(sessionHandles: readonly string[], userContext: UserContext): Promise<string[]>;
 
   /** Ends the user's live sessions. @returns their handles */

@@ -45,6 +45,9 @@ const GRAPHQL_OPTIONS = 'GqlModuleOptions';
 const ROOT_TYPES: readonly unknown[] = ['Query', 'Mutation', 'Subscription'];
 const GATEWAY_HOOKS: readonly unknown[] = ['handleConnection', 'handleDisconnect', 'afterInit'];
 
+/** Methods of schedulers, event emitters and job queues (`@nestjs/schedule`, `event-emitter`, `bull`, `bullmq`), and classes of these. */
+const OF_JOBS = /^(SCHEDULE_|EVENT_LISTENER_METADATA$|bull(mq)?:)/;
+
 const ADD_GUARD =
   "put @UseGuards(SessionGuard) on it or on its class, or close every route with SessionModule.forRoot({ guard: 'global' })";
 
@@ -71,6 +74,7 @@ export function handlerKind(
   // A microservice may have global guards of its own, which are not visible here.
   if (has(PATTERN)) return { ...reached, globalGuards: servesHttp ? 'unknown' : 'yes', isCertain: false };
   if (has(MESSAGE)) return servesHttp ? GATEWAY_MESSAGE : undefined;
+  if (isJob(handler)) return { ...JOB, isCertain: servesHttp };
   if (Reflect.hasMetadata(GATEWAY, controller) && GATEWAY_HOOKS.includes(name)) return GATEWAY_HOOK;
   if ([RESOLVER_TYPE, RESOLVER_NAME, RESOLVED_PROPERTY, REFERENCE].some(has)) {
     if (!servesHttp) return undefined;
@@ -97,6 +101,23 @@ const GATEWAY_HOOK: HandlerKind = {
   remedy:
     'Nest runs no guards for it: remove the decorator, and call SessionSockets.admit(client) in handleConnection',
 };
+
+const JOB: HandlerKind = {
+  guards: 'no',
+  globalGuards: 'no',
+  isCertain: true,
+  takesRulesOfClass: false,
+  remedy:
+    'Nest runs no guards for jobs and events: remove the decorator, and check what the job is given where it is put into the queue',
+};
+
+function isJob({ controller, method, name }: Handler): boolean {
+  const isOfJobs = (key: unknown): boolean => typeof key === 'string' && OF_JOBS.test(key);
+  return (
+    Reflect.getMetadataKeys(method).some(isOfJobs) ||
+    (name === 'process' && Reflect.getMetadataKeys(controller).some(isOfJobs))
+  );
+}
 
 /** Nest reads the type of a resolver in the same way: of the method, else of its class. */
 function isField({ controller, method }: Handler): boolean {

@@ -1,4 +1,4 @@
-import { UnauthorisedError } from '../errors.js';
+import { CoreError, UnauthorisedError } from '../errors.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
 import type { RecipeContext } from './recipe-dependencies.js';
@@ -17,11 +17,18 @@ export class SessionRevocation {
     owner,
     userContext,
   }: StoredInput<'revokeMultipleSessions'>): Promise<string[]> {
-    const revoked = await this.context.core.revokeSessions(sessionHandles, userContext);
-    const ended = new Set(revoked);
-    this.context.reports.gone(sessionHandles.filter((handle) => !ended.has(handle)));
-    this.context.reports.revoked(revoked, owner, userContext);
-    return revoked;
+    const { core, reports } = this.context;
+    try {
+      const revoked = await core.revokeSessions(sessionHandles, userContext);
+      const ended = new Set(revoked);
+      reports.gone(sessionHandles.filter((handle) => !ended.has(handle)));
+      reports.revoked(revoked, owner, userContext);
+      return revoked;
+    } catch (error) {
+      // A repeat names them no more, so their sockets and listeners learn of it now or never.
+      if (error instanceof CoreError) reports.revoked(error.endedHandles ?? [], owner, userContext);
+      throw error;
+    }
   }
 
   async revokeAllSessionsForUser(input: StoredInput<'revokeAllSessionsForUser'>): Promise<string[]> {

@@ -54,7 +54,13 @@ export abstract class SessionsByHandle {
     return this.recipe.revokeSession({ sessionHandle, userContext: this.context(userContext) });
   }
 
-  /** Ends several sessions. @returns the handles of those that existed */
+  /**
+   * Ends several sessions.
+   *
+   * @returns the handles of those that existed
+   * @throws {CoreError} core or store failed. With `remoteCore` the sessions of other tenants may have ended by then: `endedHandles` of
+   *   the error names them, and their events were sent. A repeat is safe, and names only those that it ends
+   */
   @checkArguments(SERVICE_CALLS.revokeMultipleSessions)
   async revokeMultipleSessions(
     sessionHandles: readonly string[],
@@ -66,7 +72,12 @@ export abstract class SessionsByHandle {
     });
   }
 
-  /** Signs a user out everywhere. @returns the handles of the sessions that were ended */
+  /**
+   * Signs a user out everywhere, in one step of core or store.
+   *
+   * @returns the handles of the sessions that were ended
+   * @throws {CoreError} core or store failed. If only the response was lost, a repeat ends nothing more and names nothing
+   */
   @checkArguments(SERVICE_CALLS.revokeAllSessionsForUser)
   async revokeAllSessionsForUser({
     userId,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { SessionEvents, type SessionEvent, type SessionService } from 'nest-sessions';
+import { remoteCore, SessionEvents, type SessionEvent, type SessionService } from 'nest-sessions';
+import { FakeCore, sendJson, sendText } from '../support/fake-core.js';
 import { TestApplication } from '../support/test-application.js';
 import { sessionErrorOf } from '../support/session-error-of.js';
 
@@ -66,6 +67,27 @@ describe('what happens to a session', () => {
     await sessions.revokeSession(sessionHandle);
     await sessions.getSessionInformation(sessionHandle);
     expect(await next()).toEqual([]);
+  });
+
+  it('is told for those that ended where a core failed for others (S030)', async () => {
+    const fake = await FakeCore.start();
+    fake.on('/recipe/session/remove', (response, request) => {
+      const { sessionHandles } = request.body as { sessionHandles: string[] };
+      const answer = sessionHandles.includes('b_t1')
+        ? sendText(500, 'Internal Error')
+        : sendJson({ status: 'OK', sessionHandlesRevoked: sessionHandles });
+      answer(response, request);
+    });
+    const core = remoteCore({ connectionURI: fake.uri });
+    const { sessions, events, get } = await TestApplication.withoutServer().with({ core }).start();
+    await expect(sessions.revokeMultipleSessions(['a', 'b_t1', 'c_t2'])).rejects.toMatchObject({
+      name: 'CoreResponseError',
+      endedHandles: ['a', 'c_t2'],
+    });
+    await get(SessionEvents).delivered();
+    const revoked = events.flatMap((event) => (event.type === 'session.revoked' ? event.sessionHandle : []));
+    expect(revoked).toEqual(['a', 'c_t2']);
+    await fake.kill();
   });
 
   it('is told for each of several sessions that end', async () => {

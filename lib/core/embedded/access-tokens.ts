@@ -83,8 +83,10 @@ export class AccessTokens {
     const parsed = parseWithoutVerifying(token, NEWEST_VERSION);
     if (parsed === undefined || parsed.version > NEWEST_VERSION) return refused(CLAIM_MISSING);
     const verdict = await this.checkSignature(parsed);
-    if (verdict === 'WRONG_SIGNATURE') return refused('JWT verification failed');
     const isNamed = findHeaderFault(token) === undefined && mayLackKey(accessTokenInfo(parsed));
+    // A token up to version 2 names no key, so one whose key is gone cannot be told from one that no key of ours signed.
+    if (verdict === 'WRONG_SIGNATURE' && !(parsed.version <= 2 && isNamed))
+      return refused('JWT verification failed');
     if (verdict === 'UNKNOWN_KEY' && !isNamed) return refused('Key not found');
     // The same keys sign the application's own JWTs, which are no access tokens.
     const missing = findMissingClaim(parsed.payload, parsed.version);

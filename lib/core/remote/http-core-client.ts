@@ -1,4 +1,4 @@
-import { CoreBadInputError } from '../../errors.js';
+import { CoreBadInputError, CoreError } from '../../errors.js';
 import { applyChange, type JsonObject, mergeTopLevel, type NamesChange } from '../../util/json.js';
 import type { UserContext } from '../../util/user-context.js';
 import { Repeat, shortenPause } from '../../util/repeat.js';
@@ -195,7 +195,7 @@ export class HttpCoreClient extends CoreClient {
    * One call for each tenant, because a core that refuses a tenant has removed the sessions of those before it and does not
    * name them. If the response to a first attempt was lost, the second one names only the sessions that were left.
    *
-   * @throws what the first failed call throws, once all have ended: the sessions of other tenants may have ended
+   * @throws what the first failed call throws, once all have ended; `endedHandles` names the sessions of other tenants that ended
    */
   override async revokeSessions(
     sessionHandles: readonly string[],
@@ -211,9 +211,11 @@ export class HttpCoreClient extends CoreClient {
       ),
     );
     const outcomes = await Promise.allSettled(calls);
+    const ended = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
-    return (await Promise.all(calls)).flat();
+    if (failed === undefined) return ended;
+    if (failed.reason instanceof CoreError && ended.length > 0) failed.reason.endedHandles = ended;
+    throw failed.reason;
   }
 
   override async revokeSessionsOfUser(input: UserSessionsInput, userContext: UserContext): Promise<string[]> {

@@ -194,13 +194,44 @@ describe('regenerating an access token', () => {
     expect(await regenerate({ n: 2 })).toEqual(NO_SESSION);
   });
 
-  it('believes no token of an unknown key that says it is in time (S001)', async () => {
-    const { handle, regenerate, row } = await withSession();
-    const header = { ...V5_HEADER, kid: 'd-1' };
-    const claims = { ...V5_CLAIMS, sessionHandle: handle };
-    expect(await regenerate({ n: 1 }, jwt(header, claims))).toMatchObject({ status: 'UNAUTHORISED' });
-    expect(await row()).toMatchObject({ accessTokenPayload: '{"n":0}' });
-  });
+  /** A token of each version that the engine reads, signed by a key that the engine does not have any more. */
+  const VERSIONS: [number, (sessionHandle: string) => string][] = [
+    [1, (sessionHandle) => legacyToken({ ...V2_CLAIMS, sessionHandle }, 1, FOREIGN_TEST_KEY)],
+    [2, (sessionHandle) => legacyToken({ ...V2_CLAIMS, sessionHandle }, 2, FOREIGN_TEST_KEY)],
+    ...[3, 4, 5].map((version): [number, (sessionHandle: string) => string] => [
+      version,
+      (sessionHandle) =>
+        jwt({ ...V5_HEADER, version: String(version), kid: 'd-1' }, { ...V5_CLAIMS, sessionHandle }, (text) =>
+          rs256(text, FOREIGN_TEST_KEY),
+        ),
+    ]),
+  ];
+
+  it.each(VERSIONS)(
+    'stores the payload for an expired token of version %i whose key is gone',
+    async (_v, make) => {
+      const { core, clock, created, handle, regenerate, row } = await withSession();
+      const token = make(handle);
+      clock.advanceSeconds(8 * 24 * 3600);
+      expect(await regenerate({ n: 1 }, token)).toEqual({
+        status: 'OK',
+        session: { ...created.session, userDataInJWT: { n: 1 } },
+      });
+      expect(await row()).toMatchObject({ accessTokenPayload: '{"n":1}' });
+      expect((await verify(core, token)).status).not.toBe('OK');
+      await core.revokeSessions([handle]);
+      expect(await regenerate({ n: 2 }, token)).toEqual(NO_SESSION);
+    },
+  );
+
+  it.each(VERSIONS)(
+    'believes no token of version %i and an unknown key that says it is in time (S001)',
+    async (_v, make) => {
+      const { handle, regenerate, row } = await withSession();
+      expect(await regenerate({ n: 1 }, make(handle))).toMatchObject({ status: 'UNAUTHORISED' });
+      expect(await row()).toMatchObject({ accessTokenPayload: '{"n":0}' });
+    },
+  );
 
   it('is unauthorised for a session that has ended, whatever the payload is', async () => {
     const { core, handle, regenerate } = await withSession();

@@ -4,6 +4,7 @@ import {
   Injectable,
   Module,
   Scope,
+  SetMetadata,
   UseGuards,
   type CanActivate,
   type ExecutionContext,
@@ -408,6 +409,33 @@ describe.each(ADAPTERS)('session decorators on handlers that no guard runs for, 
     const { failure } = await refusal(adapter, { providers: [OpenGateway, HookGateway] });
     expect(failure).toContain('OpenGateway.read (@VerifySession)');
     expect(failure).toMatch(/HookGateway\.handleConnection .*SessionSockets\.admit/);
+  });
+
+  it('stop the start on jobs and listeners of events, for which Nest runs no guard, whatever is bound to them', async () => {
+    @Injectable()
+    @UseGuards(SessionGuard)
+    class Jobs {
+      @SetMetadata('SCHEDULE_CRON_OPTIONS', {}) @VerifySession() nightly() {} // prettier-ignore
+      @SetMetadata('EVENT_LISTENER_METADATA', []) @RequireClaims(admin) onOrder() {} // prettier-ignore
+      @SetMetadata('bull:module_queue_process', {}) @UseGuards(SessionGuard) @VerifySession() legacy() {} // prettier-ignore
+      @SetMetadata('SCHEDULE_INTERVAL_OPTIONS', {}) @PublicAccess() hourly() {} // prettier-ignore
+      @SetMetadata('SCHEDULE_TIMEOUT_OPTIONS', {}) once() {} // prettier-ignore
+    }
+    @Injectable()
+    @SetMetadata('bullmq:processor_metadata', {})
+    class MailProcessor {
+      @VerifySession() process() {} // prettier-ignore
+    }
+    for (const guard of [[], [{ provide: APP_GUARD, useExisting: SessionGuard }]]) {
+      const { failure } = await refusal(adapter, { providers: [Jobs, MailProcessor, ...guard] });
+      expect(named(failure)).toEqual([
+        'Jobs.nightly',
+        'Jobs.onOrder',
+        'Jobs.legacy',
+        'MailProcessor.process',
+      ]);
+      expect(failure).toContain('Nest runs no guards for jobs');
+    }
   });
 
   it('say nothing in a context that serves nothing, as scripts use it', async () => {
