@@ -223,25 +223,27 @@ redis.describeKilled('a Redis server', () => {
 
   it('that is silent fails the call in time, and works on afterwards (S096)', async () => {
     const frozen = await redis.another();
-    const store = await storeOn(frozen, { commandTimeoutMs: 100 });
-    await store.insertSession(ROW);
+    const client = await connectNode(frozen.url);
+    const [patient, impatient] = [redisStore(client), redisStore(client, { commandTimeoutMs: 50 })];
+    await patient.insertSession(ROW);
     frozen.freeze();
-    expect(await failureOf(store.findSession(KEY))).toMatchObject({
-      message: 'Redis has not answered within 100 ms',
+    expect(await failureOf(impatient.findSession(KEY))).toMatchObject({
+      message: 'Redis has not answered within 50 ms',
     });
     frozen.thaw();
-    expect(await store.findSession(KEY)).toEqual(ROW);
-    await store.close();
+    expect(await patient.findSession(KEY)).toEqual(ROW);
+    await patient.close();
   });
 
   it('that comes back empty has no sessions, and the engine works on it (S096)', async () => {
     const crashing = await redis.another();
-    const store = await storeOn(crashing, { commandTimeoutMs: 500 });
+    const store = await storeOn(crashing);
     await seedSigningKeys(store);
     const { core } = embeddedCoreOn(store);
     const { accessToken } = await create(core);
     await crashing.kill();
-    expect(await failureOf(create(core))).toBeInstanceOf(CoreUnavailableError);
+    const impatient = embeddedCoreOn(await storeOn(crashing, { commandTimeoutMs: 50 }));
+    expect(await failureOf(create(impatient.core))).toBeInstanceOf(CoreUnavailableError);
     await crashing.restart();
     await seedSigningKeys(store);
     expect(await verify(core, accessToken.token, { checkDatabase: true })).toMatchObject({
@@ -282,6 +284,20 @@ redis.describeKilled('a Redis server', () => {
         await path.close();
       },
     );
+  });
+
+  it('spares the younger sessions of a user whose older ones end', async () => {
+    for (const clusterKeys of [false, true]) {
+      const store = await storeOn(server, { keyPrefix: redis.freshPrefix(), clusterKeys });
+      await store.insertSession(ROW);
+      await store.insertSession({ ...ROW, sessionHandle: 'younger', createdAtMs: NOW + 1 });
+      const users = { userIds: [ROW.userId], tenantId: undefined, nowMs: NOW };
+      expect(await store.deleteSessionsOfUsers({ ...users, createdBeforeMs: NOW + 1 })).toEqual([
+        KEY.sessionHandle,
+      ]);
+      expect(await store.findSessionHandlesOfUsers(users)).toEqual(['younger']);
+      await store.close();
+    }
   });
 
   describe('and the lives of keys', () => {

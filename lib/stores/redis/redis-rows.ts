@@ -26,6 +26,7 @@ interface IndexedRow extends UserRow {
 interface RowsCondition {
   readonly earliestMs?: number | '';
   readonly latestMs?: number | '';
+  readonly createdBeforeMs?: number | '' | undefined;
   readonly userId?: string;
 }
 
@@ -101,7 +102,7 @@ export class RedisRows {
 
   private async ofUser(
     userId: string,
-    { tenantId, nowMs }: SessionsOfUsers,
+    { tenantId, nowMs, createdBeforeMs }: SessionsOfUsers,
     action: Action,
   ): Promise<UserRow[]> {
     const partition = this.layout.userPartition(userId);
@@ -110,14 +111,17 @@ export class RedisRows {
     const found: UserRow[] = [];
     const foreign: SessionKey[] = [];
     for (let last: string | undefined = ''; last !== undefined;) {
-      const reply = await this.connection.run(USER_ROWS, [index], [...head, last, PAGE]);
+      const reply = await this.connection.run(USER_ROWS, [index], [...head, last, PAGE, createdBeforeMs ?? '']);
       const [next, here, elsewhere] = replyList(reply);
       last = replyText(next) || undefined;
       found.push(...userRows(replyTexts(here)));
       foreign.push(...replyTexts(elsewhere).map(parseRowName));
     }
     if (action === 'end') await this.confirm(partition, found);
-    return [...found, ...(await this.byKeys(foreign, action, { earliestMs: nowMs, userId }))];
+    return [
+      ...found,
+      ...(await this.byKeys(foreign, action, { earliestMs: nowMs, createdBeforeMs, userId })),
+    ];
   }
 
   /**
@@ -153,14 +157,14 @@ export class RedisRows {
     partition: number,
     page: readonly SessionKey[],
     action: Action,
-    { earliestMs = '', latestMs = '', userId = '' }: RowsCondition,
+    { earliestMs = '', latestMs = '', userId = '', createdBeforeMs = '' }: RowsCondition,
   ): Promise<string[][]> {
     const keys = [this.layout.indexKey(partition), ...page.map((key) => this.layout.rowKey(key))];
     const args = [action, earliestMs, latestMs, userId];
     const replies =
       action === 'end'
-        ? await this.connection.runDurably(ROWS, keys, (mark) => [...args, mark], hasNoRow)
-        : [await this.connection.run(ROWS, keys, [...args, ''])];
+        ? await this.connection.runDurably(ROWS, keys, (mark) => [...args, mark, createdBeforeMs], hasNoRow)
+        : [await this.connection.run(ROWS, keys, [...args, '', createdBeforeMs])];
     return replies.map(replyTexts);
   }
 

@@ -97,7 +97,7 @@ end
 return { 1, changed }`);
 
 /**
- * KEYS index, rows; ARGV action ("look" or "end"), earliest expiry, latest expiry, user, mark; empty for any. Returns for each row "" if it is
+ * KEYS index, rows; ARGV action ("look" or "end"), earliest expiry, latest expiry, user, mark, latest creation and that excluded; empty for any. Returns for each row "" if it is
  * absent, "=" if it does not match, else its time of creation, NUL and its user.
  */
 export const ROWS = script(`
@@ -109,7 +109,7 @@ for i = 2, #KEYS do
   else
     local expires, created, user = facts(text)
     if (ARGV[2] ~= '' and expires < tonumber(ARGV[2])) or (ARGV[3] ~= '' and expires > tonumber(ARGV[3])) or
-        (ARGV[4] ~= '' and user ~= ARGV[4]) then
+        (ARGV[4] ~= '' and user ~= ARGV[4]) or (ARGV[6] ~= '' and created >= tonumber(ARGV[6])) then
       results[i - 1] = '='
     else
       if ARGV[1] == 'end' then
@@ -124,7 +124,7 @@ mark(ARGV[5])
 return results`);
 
 /**
- * KEYS index; ARGV tag, user, beginning of names, earliest expiry, action ("look" or "end"), last member of the page before, limit. Returns the last
+ * KEYS index; ARGV tag, user, beginning of names, earliest expiry, action ("look" or "end"), last member of the page before, limit, latest creation or empty. Returns the last
  * member (empty after the last page), the names and times of creation of live rows, and the names that are in other slots.
  */
 export const USER_ROWS = script(`
@@ -137,7 +137,7 @@ for _, member in ipairs(members) do
   local text = call('GET', base() .. name)
   if text then
     local expires, created, user = facts(text)
-    if expires >= now and user == ARGV[2] then
+    if expires >= now and user == ARGV[2] and (ARGV[8] == '' or created < tonumber(ARGV[8])) then
       if ARGV[5] == 'end' then
         call('DEL', base() .. name)
         call('ZREM', KEYS[1], member)
