@@ -111,7 +111,11 @@ export class RedisRows {
     const found: UserRow[] = [];
     const foreign: SessionKey[] = [];
     for (let last: string | undefined = ''; last !== undefined;) {
-      const reply = await this.connection.run(USER_ROWS, [index], [...head, last, PAGE, createdBeforeMs ?? '']);
+      const reply = await this.connection.run(
+        USER_ROWS,
+        [index],
+        [...head, last, PAGE, createdBeforeMs ?? ''],
+      );
       const [next, here, elsewhere] = replyList(reply);
       last = replyText(next) || undefined;
       found.push(...userRows(replyTexts(here)));
