@@ -173,6 +173,25 @@ export const REDIS_STORE_OPTIONS = {
    * @defaultValue 5000
    */
   commandTimeoutMs: option(wholeNumber(1, 60_000), 5000),
+  /**
+   * The number of replicas that must have received the end of a session, or a new signing key, before the call is complete. Replicas receive
+   * writes late, so a fail-over may otherwise bring an ended session back. Without as many replicas such calls fail as
+   * the store being unavailable. 0 does not wait.
+   * @defaultValue 1 if a server has a replica when the store is first used; else 0
+   */
+  waitForReplicas: option(wholeNumber(0, 100)),
+  /**
+   * Whether the disks of the server and of those replicas must have it, too. It needs Redis 7.2 or newer, or Valkey, and
+   * `appendonly yes`.
+   * @defaultValue false
+   */
+  waitForDisk: option(trueOrFalse, false),
+  /**
+   * The longest wait for replicas and disks, milliseconds. After it the call fails as the store being unavailable, and may be
+   * repeated.
+   * @defaultValue 1000
+   */
+  waitTimeoutMs: option(wholeNumber(1, 60_000), 1000),
 };
 
 /**
