@@ -42,7 +42,7 @@ export function createExchange(req: unknown, res: unknown): HttpExchange {
   if (!isIncomingRequest(req)) throw unknownShape('request');
   if (isFastifyReply(res)) {
     const prototype: unknown = Object.getPrototypeOf(res);
-    if (prototype !== Object.prototype) replyPrototype = prototype; // a plain object says nothing about the next one
+    if (prototype !== Object.prototype) replyPrototype = prototype; // plain objects have no class
     return new FastifyExchange(req, res);
   }
   if (hasMethods<ExpressResponseSource>(res, EXPRESS_RESPONSE)) return new ExpressExchange(req, res);

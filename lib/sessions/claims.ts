@@ -65,7 +65,7 @@ export class SessionClaims {
   }
 
   /**
-   * Returns whether {@link assert} never checks anything on routes without validators of their own. Asked at the first request, when
+   * Returns whether {@link assert} can be left out on routes without validators of their own. Asked at the first request, when
    * all overrides are in place.
    */
   get checksNothing(): boolean {
