@@ -44,6 +44,7 @@ export {
   type RowLimit,
   type SessionChange,
   type SessionCondition,
+  type SessionCutOff,
   type SessionKey,
   type SessionRow,
   type SessionsOfUsers,
@@ -51,6 +52,15 @@ export {
   type StoredStaticKey,
   type UpdateOnRead,
 } from '../stores/session-store.js';
+export {
+  RevocationFeed,
+  type Revocation,
+  type RevocationDetails,
+  type RevocationKind,
+  type RevocationNote,
+  type RevocationPage,
+} from '../feed/revocation-feed.js';
+export { MemoryFeed } from '../feed/memory-feed.js';
 export { MemoryStore } from '../stores/memory.store.js';
 export type { SqliteDatabase, SqliteStatement } from '../stores/sqlite.store.js';
 export type { PostgresPool, PostgresPoolClient } from '../stores/postgres.store.js';

@@ -1,7 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AntiCsrfMode, TokenTransferMethod } from '../options/wire-options.js';
 import { safeEqual } from '../util/safe-equal.js';
+import type { HttpRequest } from '../util/http-exchange.js';
+import { wireConfig } from '../../test/fixtures/wire-config.js';
+import type { SessionConfig } from '../options/session-config.js';
 import { decideAntiCsrfOnRefresh, decideAntiCsrfOnVerify, isAllowedOrigin } from './csrf.js';
+import type { SessionRequest } from './session-request.js';
 
 type Outcome = boolean | 'CUSTOM_HEADER_MISSING';
 type VerifyRow = [
@@ -113,12 +117,7 @@ describe('comparing anti-CSRF tokens (S069)', () => {
 
 describe('the origin of a request that brings cookies (S070)', () => {
   const allowed = ['https://good.com', 'https://app.good.com:8443'];
-  const check = (request: { method?: string; origin?: string; secFetchSite?: string }) =>
-    isAllowedOrigin(allowed, {
-      method: request.method ?? 'post',
-      origin: request.origin,
-      secFetchSite: request.secFetchSite,
-    });
+  const check = (request: Asked) => isAllowedOrigin(asked(request), wireConfig({ allowedOrigins: allowed }));
 
   it.each(['https://good.com', 'https://app.good.com:8443'])('%s passes, as a whole', (origin) => {
     expect(check({ origin })).toBe(true);
@@ -157,9 +156,68 @@ describe('the origin of a request that brings cookies (S070)', () => {
   it.each(['get', 'head', 'options', 'trace'])('%s is not checked', (method) => {
     expect(check({ method, origin: 'https://evil.com' })).toBe(true);
   });
+});
 
-  it('nothing is checked unless origins are configured', () => {
-    const request = { method: 'post', origin: 'https://evil.com', secFetchSite: 'cross-site' };
-    expect(isAllowedOrigin(undefined, request)).toBe(true);
+describe('the origin of a request that brings cookies, where no list is configured (S070)', () => {
+  const check = (request: Asked, changes: Partial<SessionConfig> = {}) =>
+    isAllowedOrigin(asked(request), wireConfig(changes));
+
+  it.each(['same-origin', 'same-site', 'none'])(
+    'Fetch Metadata that says %s passes, whatever the origin',
+    (site) => {
+      expect(check({ secFetchSite: site, origin: 'https://blog.shop.io' })).toBe(true);
+      expect(check({ secFetchSite: site, origin: 'null' })).toBe(true);
+      expect(check({ secFetchSite: site })).toBe(true);
+    },
+  );
+
+  it.each([
+    ['the website', 'https://shop.io', true],
+    ['the API itself', 'https://api.shop.io', true],
+    ['a stranger', 'https://evil.example', false],
+    ['a name that begins like the website', 'https://shop.io.evil.example', false],
+    ['a sandboxed frame', 'null', false],
+    ['a page without Origin', undefined, false],
+  ])('of another site passes %s: %s %s', (_who, origin, expected) => {
+    expect(check({ secFetchSite: 'cross-site', origin })).toBe(expected);
+  });
+
+  it.each([
+    ['the website', 'https://shop.io', true],
+    ['a neighbour on the site of the API', 'https://blog.shop.io', true],
+    ['a page that this server has sent', 'https://preview.hosting.example', true],
+    ['a stranger', 'https://evil.example', false],
+    ['a neighbour under a public suffix', 'https://com', false],
+    ['a sandboxed frame', 'null', false],
+    ['nonsense', 'https://', false],
+    ['a client that is no browser', undefined, true],
+  ])('without Fetch Metadata Origin decides about %s: %s %s', (_who, origin, expected) => {
+    expect(check({ origin, host: 'preview.hosting.example' })).toBe(expected);
+  });
+
+  it.each(['get', 'head', 'options', 'trace'])('%s is not checked', (method) => {
+    expect(check({ method, origin: 'https://evil.example', secFetchSite: 'cross-site' })).toBe(true);
+  });
+
+  it("is not checked with crossSiteRequests: 'allow'", () => {
+    const request = { origin: 'https://evil.example', secFetchSite: 'cross-site' };
+    expect(check(request, { crossSiteRequests: 'allow' })).toBe(true);
+    expect(check(request, { crossSiteRequests: 'allow', allowedOrigins: ['https://shop.io'] })).toBe(false);
   });
 });
+
+interface Asked {
+  readonly method?: string;
+  readonly origin?: string | undefined;
+  readonly secFetchSite?: string;
+  readonly host?: string;
+}
+
+function asked({ method = 'post', origin, secFetchSite, host }: Asked): SessionRequest {
+  const headers: Record<string, string | undefined> = { origin, host, 'sec-fetch-site': secFetchSite };
+  const request: Partial<HttpRequest> = {
+    getMethod: () => method,
+    getHeaderValue: (name) => headers[name],
+  };
+  return { request, userContext: {} } as SessionRequest;
+}

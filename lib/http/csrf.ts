@@ -1,4 +1,6 @@
 import { UnauthorisedError } from '../errors.js';
+import { printable } from '../events/printable.js';
+import { registrableSite } from '../options/domains.js';
 import type { SessionConfig } from '../options/session-config.js';
 import type { AntiCsrfMode, TokenTransferMethod } from '../options/wire-options.js';
 import type { SessionRequest } from './session-request.js';
@@ -48,45 +50,30 @@ export function decideAntiCsrfOnRefresh(input: {
   return input.hasCustomHeader ? { disableAntiCsrf: true } : 'CUSTOM_HEADER_MISSING';
 }
 
+/** The part of the configuration that says which pages belong to the application. */
+export type OwnPages = Pick<SessionConfig, 'allowedOrigins' | 'appInfo' | 'crossSiteRequests'>;
+
 /**
- * Returns whether a request may use the session's cookies although a browser may have sent it for another site. Methods
- * that change no state pass; so does a client that sends neither header, because every current browser sends one.
+ * Returns whether a request may use the session's cookies although a browser may have sent it for a foreign page. Methods that
+ * change no state pass; so does a client that sends neither header, because every current browser sends one.
  *
- * @param allowedOrigins exact origins; undefined: not checked
  * @see docs/security-requirements.md S070
  */
-export function isAllowedOrigin(
-  allowedOrigins: readonly string[] | undefined,
-  request: {
-    readonly method: string;
-    readonly origin: string | undefined;
-    readonly secFetchSite: string | undefined;
-  },
-): boolean {
-  if (allowedOrigins === undefined || SAFE_METHODS.includes(request.method)) return true;
-  if (request.origin !== undefined) return allowedOrigins.includes(request.origin);
-  return request.secFetchSite === undefined || OWN_SITES.includes(request.secFetchSite);
+export function isAllowedOrigin(scope: SessionRequest, config: OwnPages): boolean {
+  if (SAFE_METHODS.includes(scope.request.getMethod())) return true;
+  if (config.allowedOrigins === undefined && config.crossSiteRequests === 'allow') return true;
+  return !comesFromForeignPage(scope, config);
 }
 
 /**
- * Refuses a request by cookie whose origin is not among `allowedOrigins` (S070). The tokens stay, because the page of
- * another site must not be able to end a session.
+ * Refuses a request by cookie that a foreign page sent (S070). The tokens stay, because such a page must not be able to end a
+ * session.
  *
  * @throws {UnauthorisedError} the origin is not allowed
  */
-export function assertAllowedOrigin(
-  request: HttpRequest,
-  { allowedOrigins }: Pick<SessionConfig, 'allowedOrigins'>,
-): void {
-  const isAllowed = isAllowedOrigin(allowedOrigins, {
-    method: request.getMethod(),
-    origin: request.getHeaderValue('origin'),
-    secFetchSite: request.getHeaderValue('sec-fetch-site'),
-  });
-  if (isAllowed) return;
-  throw new UnauthorisedError('The origin of the request is not among allowedOrigins', {
-    clearTokens: false,
-  });
+export function assertAllowedOrigin(scope: SessionRequest, config: OwnPages): void {
+  if (isAllowedOrigin(scope, config)) return;
+  throw new UnauthorisedError(foreignPage(scope), { clearTokens: false });
 }
 
 const SIMPLE_CONTENT_TYPE = /^(application\/x-www-form-urlencoded|multipart\/form-data|text\/plain)\b/i;
@@ -94,29 +81,62 @@ const SIMPLE_CONTENT_TYPE = /^(application\/x-www-form-urlencoded|multipart\/for
 const HEADERS_OF_SCRIPTS = ['rid', 'st-auth-mode', 'fdi-version', 'authorization'];
 
 /**
- * Returns whether the page of another site caused a request that may take tokens away or bring new ones. With
- * `allowedOrigins` the list decides; without, Fetch Metadata, and only against requests that no preflight has granted. A GET
- * that navigates passes: so do callbacks of identity providers arrive. So does a client that sends neither header.
+ * Returns whether a foreign page caused a request that may take tokens away or bring new ones. A GET that navigates passes: so do
+ * callbacks of identity providers arrive. So does a client that sends neither header.
  */
-export function isForeignRequest(
-  scope: SessionRequest,
-  { allowedOrigins, appInfo }: Pick<SessionConfig, 'allowedOrigins' | 'appInfo'>,
-): boolean {
+export function isForeignRequest(scope: SessionRequest, config: OwnPages): boolean {
   const { request } = scope;
-  const site = request.getHeaderValue('sec-fetch-site');
   const origin = request.getHeaderValue('origin');
-  const isOwnSite = site === undefined || OWN_SITES.includes(site);
+  const mayBeCallback = config.allowedOrigins === undefined || origin === undefined;
   const isCallback = SAFE_METHODS.includes(request.getMethod()) && isNavigation(request);
-  if (allowedOrigins !== undefined) {
-    return origin === undefined ? !isOwnSite && !isCallback : !allowedOrigins.includes(origin);
+  return !(mayBeCallback && isCallback) && comesFromForeignPage(scope, config);
+}
+
+/**
+ * Judges a request by its `Origin` and by Fetch Metadata. With `allowedOrigins` the list decides, about neighbours on the same
+ * site too. Without it a page is foreign if it is on another site and its origin is neither the website's nor the API's; with
+ * `crossSiteRequests: 'allow'`, only if no preflight has granted the request.
+ */
+function comesFromForeignPage(scope: SessionRequest, config: OwnPages): boolean {
+  const { request } = scope;
+  const origin = request.getHeaderValue('origin');
+  const site = request.getHeaderValue('sec-fetch-site');
+  if (config.allowedOrigins !== undefined) {
+    if (origin !== undefined) return !config.allowedOrigins.includes(origin);
+    return site !== undefined && !OWN_SITES.includes(site);
   }
-  if (
-    site !== 'cross-site' ||
-    isCallback ||
-    (request.getHeaderValue('sec-fetch-mode') !== 'no-cors' && isPreflighted(request))
-  )
-    return false;
-  return origin === undefined || ![appInfo.apiDomain, appInfo.websiteOrigin(scope)].includes(origin);
+  if (site === undefined ? origin === undefined : site !== 'cross-site') return false;
+  if (config.crossSiteRequests === 'allow') {
+    if (
+      site === undefined ||
+      (request.getHeaderValue('sec-fetch-mode') !== 'no-cors' && isPreflighted(request))
+    )
+      return false;
+  }
+  return origin === undefined || !isOwnOrigin(origin, scope, config);
+}
+
+/** Without Fetch Metadata a neighbour on the API's site passes, and a page that the server of this request has sent. */
+function isOwnOrigin(origin: string, scope: SessionRequest, { appInfo }: OwnPages): boolean {
+  if (origin === appInfo.apiDomain || origin === appInfo.websiteOrigin(scope)) return true;
+  const { request } = scope;
+  if (request.getHeaderValue('sec-fetch-site') !== undefined || !URL.canParse(origin)) return false;
+  return new URL(origin).host === request.getHeaderValue('host') || siteOf(origin) === appInfo.apiSite;
+}
+
+/** Returns the site of an origin; undefined if it has none, as an address inside a public suffix. */
+function siteOf(origin: string): string | undefined {
+  try {
+    return registrableSite(origin);
+  } catch {
+    return undefined;
+  }
+}
+
+function foreignPage({ request }: SessionRequest): string {
+  const origin = request.getHeaderValue('origin');
+  const page = origin === undefined ? 'a page of another site' : `a page of ${printable(origin, 200)}`;
+  return `The request comes from ${page}: if that is a page of the application, list its origin in allowedOrigins`;
 }
 
 /**
@@ -125,14 +145,11 @@ export function isForeignRequest(
  *
  * @throws {UnauthorisedError} the origin is not allowed; the tokens stay
  */
-export function assertOwnSignIn(
-  request: SessionRequest,
-  config: Pick<SessionConfig, 'allowedOrigins' | 'appInfo'>,
-): void {
-  if (config.allowedOrigins === undefined && request.request.getHeaderValue('sec-fetch-mode') === 'navigate')
+export function assertOwnSignIn(scope: SessionRequest, config: OwnPages): void {
+  if (config.allowedOrigins === undefined && scope.request.getHeaderValue('sec-fetch-mode') === 'navigate')
     return;
-  if (!isForeignRequest(request, config)) return;
-  throw new UnauthorisedError('The page of another site asked for this sign-in', { clearTokens: false });
+  if (!isForeignRequest(scope, config)) return;
+  throw new UnauthorisedError(`Sign-in refused. ${foreignPage(scope)}`, { clearTokens: false });
 }
 
 /** A request without these headers comes from a browser that does not send them. */

@@ -140,9 +140,17 @@ export const WIRE_OPTIONS = {
    * without that header `Sec-Fetch-Site` decides. Other origins get 401 and keep their tokens. They cannot sign a browser in
    * by cookie either, except by a GET that navigates: identity providers that post back have to be listed. Works in addition
    * to `antiCsrf`.
-   * @defaultValue not checked
+   * @defaultValue the website, the API and their neighbours on the same site, as `crossSiteRequests` says
    */
   allowedOrigins: option(origins),
+  /**
+   * Whether pages of other sites may change state with the session's cookies, as long as there are no `allowedOrigins`. `refuse`:
+   * they get 401 and keep their tokens, and they cannot sign a browser in by cookie except by a form that navigates, as identity
+   * providers post back. `Sec-Fetch-Site` says what is another site, `Origin` where a browser does not send it. The website of
+   * `appInfo` always may, and so may clients that send neither header. `allow`: SameSite, CORS and `antiCsrf` alone decide.
+   * @defaultValue `refuse`
+   */
+  crossSiteRequests: option(oneOf('refuse', 'allow'), 'refuse'),
 
   /**
    * Accepted issuers of access tokens: `iss` must be one of these, exactly. Sessions carry the issuer of the application that

@@ -86,7 +86,7 @@ export class SessionRefresh {
     { token: refreshToken, transferMethod }: PresentedToken,
   ): Promise<SessionContainer> {
     const { config, transport } = this.context;
-    if (transferMethod === 'cookie') assertAllowedOrigin(request.request, config);
+    if (transferMethod === 'cookie') assertAllowedOrigin(request, config);
     const antiCsrf = decideAntiCsrfOnRefresh({
       mode: config.antiCsrfMode(request),
       transferMethod,

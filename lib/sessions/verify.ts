@@ -110,7 +110,7 @@ export class SessionVerification {
     if (comesByCookie && transport.hasLegacyCookie(sessionRequest)) {
       throw new TryRefreshTokenError('The request carries a cookie of an old SDK, which a refresh replaces'); // G1
     }
-    if (presented?.transferMethod === 'cookie') assertAllowedOrigin(request, config);
+    if (presented?.transferMethod === 'cookie') assertAllowedOrigin(sessionRequest, config);
     const antiCsrf = decideAntiCsrfOnVerify({
       mode: config.antiCsrfMode(sessionRequest),
       method: request.getMethod(),

@@ -1,4 +1,6 @@
 import { StoreFullError } from '../errors.js';
+import { MemoryFeed } from '../feed/memory-feed.js';
+import { cutOffRevocation, sessionRevocation, type RevocationNote } from '../feed/revocation-feed.js';
 import { selectSurplus } from '../util/session-cap.js';
 import {
   meetsCondition,
@@ -7,6 +9,7 @@ import {
   type RowLimit,
   type SessionChange,
   type SessionCondition,
+  type SessionCutOff,
   type SessionKey,
   type SessionRow,
   type SessionsOfUsers,
@@ -19,6 +22,8 @@ import { MEMORY_STORE_OPTIONS, readStoreOptions, type MemoryStoreOptions } from 
 const RSA = 'RS256';
 /** The description of a store that a restart empties. */
 export const MEMORY_DESCRIPTION = 'the memory of this process as its store';
+/** The name of all tenants among the cut-offs; no tenant has an empty id. */
+const EVERYBODY = '';
 const FULL_STORE_SWEEP_PAUSE_MS = 1000;
 
 /**
@@ -34,6 +39,9 @@ export class MemoryStore extends SessionStore {
   private readonly dynamicKeys: StoredDynamicKey[] = [];
   private readonly staticKeys: StoredStaticKey[] = [];
   private readonly maxSessions: number;
+  private readonly feed = new MemoryFeed();
+  /** The cut-off of each tenant that has one, and of all tenants under the empty text; milliseconds since the epoch. */
+  private readonly cutOffs = new Map<string, number>();
   private refreshTokenKey: string | undefined;
   private sweepPosition: IterableIterator<SessionRow> | undefined;
   private lastFullSweepMs = Number.NEGATIVE_INFINITY;
@@ -60,7 +68,8 @@ export class MemoryStore extends SessionStore {
   private insert(row: SessionRow, leaving: number): void {
     if (this.rows.has(row.sessionHandle)) throw new Error('The session handle exists already');
     if (this.rows.size - leaving >= this.maxSessions) this.makeRoom(row.createdAtMs);
-    const kept = compactRow({ ...row, sessionHandle: flatText(row.sessionHandle) });
+    const createdAtMs = Math.max(row.createdAtMs, this.cutOffOf(row.tenantId));
+    const kept = compactRow({ ...row, createdAtMs, sessionHandle: flatText(row.sessionHandle) });
     this.rows.set(kept.sessionHandle, kept);
     this.addHandle(kept);
   }
@@ -70,7 +79,7 @@ export class MemoryStore extends SessionStore {
     const surplus = selectSurplus(live, limit.max);
     if (surplus.length > 0 && limit.whenExceeded === 'refuse') return { isInserted: false };
     this.insert(row, surplus.length);
-    for (const removed of surplus) this.remove(removed);
+    this.removeNoted(surplus, limit.note);
     return { isInserted: true, removedHandles: surplus.map(({ sessionHandle }) => sessionHandle) };
   }
 
@@ -90,14 +99,48 @@ export class MemoryStore extends SessionStore {
     return changed;
   }
 
-  override async deleteSessions(keys: readonly SessionKey[]): Promise<string[]> {
-    return keys.filter((key) => this.remove(this.findRow(key))).map((key) => key.sessionHandle);
+  override get revocations(): MemoryFeed {
+    return this.feed;
   }
 
-  override async deleteSessionsOfUsers(input: SessionsOfUsers): Promise<string[]> {
-    return this.liveRowsOfUsers(input)
-      .filter((row) => this.remove(row))
-      .map((row) => row.sessionHandle);
+  override async deleteSessions(keys: readonly SessionKey[], note?: RevocationNote): Promise<string[]> {
+    const rows = keys.map((key) => this.findRow(key)).filter((row) => row !== undefined);
+    return this.removeNoted(rows, note);
+  }
+
+  override async deleteSessionsOfUsers(input: SessionsOfUsers, note?: RevocationNote): Promise<string[]> {
+    const { createdBeforeMs = Number.POSITIVE_INFINITY } = input;
+    return this.removeNoted(
+      this.liveRowsOfUsers(input).filter((row) => row.createdAtMs < createdBeforeMs),
+      note,
+    );
+  }
+
+  override async endSessionsCreatedBefore(
+    { tenantId, createdBeforeMs, includesPresent }: SessionCutOff,
+    note?: RevocationNote,
+  ): Promise<void> {
+    const known = this.cutOffs.get(tenantId ?? EVERYBODY) ?? 0;
+    this.cutOffs.set(tenantId ?? EVERYBODY, Math.max(known, createdBeforeMs));
+    const isAhead = (row: SessionRow): boolean =>
+      row.createdAtMs >= createdBeforeMs && (tenantId === undefined || row.tenantId === tenantId);
+    if (includesPresent) for (const row of this.rows.values()) if (isAhead(row)) this.remove(row);
+    if (note) this.feed.add([cutOffRevocation(tenantId, note)]);
+  }
+
+  private removeNoted(rows: readonly SessionRow[], note: RevocationNote | undefined): string[] {
+    const removed = rows.filter((row) => this.remove(row));
+    if (note) this.feed.add(removed.map((row) => sessionRevocation(row, note)));
+    return removed.map(({ sessionHandle }) => sessionHandle);
+  }
+
+  private cutOffOf(tenantId: string): number {
+    if (this.cutOffs.size === 0) return 0;
+    return Math.max(this.cutOffs.get(EVERYBODY) ?? 0, this.cutOffs.get(tenantId) ?? 0);
+  }
+
+  private isCutOff({ tenantId, createdAtMs }: SessionRow): boolean {
+    return createdAtMs < this.cutOffOf(tenantId);
   }
 
   override async findSessionHandlesOfUsers(input: SessionsOfUsers): Promise<string[]> {
@@ -113,7 +156,7 @@ export class MemoryStore extends SessionStore {
         this.sweepPosition = undefined;
         return { mayHaveMore: false };
       }
-      if (next.value.expiresAtMs <= nowMs) this.remove(next.value);
+      if (next.value.expiresAtMs <= nowMs || this.isCutOff(next.value)) this.remove(next.value);
     }
     return { mayHaveMore: true };
   }
@@ -150,7 +193,7 @@ export class MemoryStore extends SessionStore {
 
   private findRow({ tenantId, sessionHandle }: SessionKey): SessionRow | undefined {
     const row = this.rows.get(sessionHandle);
-    return row?.tenantId === tenantId ? row : undefined;
+    return row?.tenantId === tenantId && !this.isCutOff(row) ? row : undefined;
   }
 
   private liveRowsOfUsers({ userIds, tenantId, nowMs }: SessionsOfUsers): SessionRow[] {
@@ -158,7 +201,12 @@ export class MemoryStore extends SessionStore {
       .flatMap((userId) => this.userHandles(userId))
       .map((sessionHandle) => this.rows.get(sessionHandle))
       .filter((row) => row !== undefined)
-      .filter((row) => row.expiresAtMs >= nowMs && (tenantId === undefined || row.tenantId === tenantId));
+      .filter(
+        (row) =>
+          !this.isCutOff(row) &&
+          row.expiresAtMs >= nowMs &&
+          (tenantId === undefined || row.tenantId === tenantId),
+      );
   }
 
   private remove(row: SessionRow | undefined): boolean {

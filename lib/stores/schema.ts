@@ -29,11 +29,13 @@ export interface SessionTables {
   readonly keyValue: SqlTable;
   /** The version of the schema; a Core does not have this table. */
   readonly migrations: SqlTable;
+  /** Records of ended sessions; a Core does not have this table either. */
+  readonly revocations: SqlTable;
   readonly userIndex: string;
 }
 
 /** Increased with each addition to the schema. There are additions only, so that older versions of this library keep working. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
 /** Columns of CDI 5.6, which the tables of a Core before 12.1 lack. */
 const ADDED_COLUMNS = ['prev_refresh_token_hash_2 VARCHAR(128)', 'refresh_token_rotated_at BIGINT'];
@@ -102,6 +104,7 @@ export function sessionTables({ schema, tablePrefix }: TableNames): SessionTable
     staticKeys: table('jwt_signing_keys'),
     keyValue: table('key_value'),
     migrations: table('nest_sessions_migrations'),
+    revocations: table('nest_sessions_revocations'),
     userIndex: quoted(`${prefix}session_info_user_id_app_id_index`),
   };
 }
@@ -183,6 +186,28 @@ function createTables(dialect: SqlDialect, tables: SessionTables): string[] {
     `CREATE TABLE IF NOT EXISTS ${tables.migrations.sql} (
   version INTEGER PRIMARY KEY
 )`,
+    ...createRevocationTable(dialect, tables),
+  ];
+}
+
+/** On PostgreSQL a reader goes by the transaction of a record, because records are not committed in the order of their numbers. */
+function createRevocationTable(dialect: SqlDialect, { revocations }: SessionTables): string[] {
+  return [
+    `CREATE TABLE IF NOT EXISTS ${revocations.sql} (
+  ${dialect.recordPosition},
+  kind VARCHAR(8) NOT NULL,
+  subject VARCHAR(255) NOT NULL,
+  tenant_id VARCHAR(64),
+  not_before BIGINT NOT NULL,
+  ends_at BIGINT NOT NULL,
+  reason TEXT,
+  initiator TEXT
+)`,
+    ...(dialect.name === 'postgres'
+      ? [
+          `CREATE INDEX IF NOT EXISTS ${quoted(`${revocations.name}_written_by`)} ON ${revocations.sql} (written_by)`,
+        ]
+      : []),
   ];
 }
 

@@ -1,5 +1,7 @@
+import { CoreBadInputError } from '../errors.js';
 import { recogniseCopies } from '../util/copies.js';
 import { withPlainCause } from '../util/plain-error.js';
+import type { RevocationFeed, RevocationNote } from '../feed/revocation-feed.js';
 
 /**
  * The key of a session. The tenant is part of it: a handle of one tenant is unknown in another.
@@ -179,6 +181,11 @@ export abstract class SessionStore {
     return this.constructor.name;
   }
 
+  /** The feed that the deleting methods write to; undefined for a store that has none. */
+  get revocations(): RevocationFeed | undefined {
+    return undefined;
+  }
+
   /**
    * Whether new handles carry a tag of their user (`lib/util/handle-tag.ts`), by which a cluster finds the place of a session and of
    * its user's others at once. False unless a store needs it.
@@ -230,15 +237,32 @@ export abstract class SessionStore {
     return { row: updated ?? row, isUpdated: updated !== undefined };
   }
 
-  /** Removes rows, expired ones included. @returns the handles of the rows that existed, in any order */
-  abstract deleteSessions(keys: readonly SessionKey[]): Promise<string[]>;
+  /**
+   * Removes rows, expired ones included.
+   *
+   * @param note with a note, the same step writes a record of each removed row to {@link revocations}
+   * @returns the handles of the rows that existed, in any order
+   */
+  abstract deleteSessions(keys: readonly SessionKey[], note?: RevocationNote): Promise<string[]>;
 
   /**
    * Removes the live rows (`expiresAtMs >= nowMs`) of users. A row that is inserted meanwhile may stay.
    *
+   * @param note as for {@link deleteSessions}
    * @returns the handles of the removed rows, in any order
    */
-  abstract deleteSessionsOfUsers(input: SessionsOfUsers): Promise<string[]>;
+  abstract deleteSessionsOfUsers(input: SessionsOfUsers, note?: RevocationNote): Promise<string[]>;
+
+  /**
+   * Ends many rows with few writes: from then on, every method treats rows of the tenant whose `createdAtMs` is before the cut-off
+   * as absent, and {@link deleteExpiredSessions} removes them. A cut-off never goes back. A row that is inserted later counts
+   * as created at the cut-off at least, whatever the clock of its instance says. This default refuses, for stores that cannot.
+   *
+   * @param note as for {@link deleteSessions}, of the cut-off
+   */
+  async endSessionsCreatedBefore(_cutOff: SessionCutOff, _note?: RevocationNote): Promise<void> {
+    throw new CoreBadInputError(`${this.description} ends sessions by handle and by user only`);
+  }
 
   /** Returns the handles of the live rows (`expiresAtMs >= nowMs`) of users, in any order. */
   abstract findSessionHandlesOfUsers(input: SessionsOfUsers): Promise<string[]>;
@@ -287,6 +311,8 @@ export interface RowLimit {
   readonly max: number;
   readonly whenExceeded: 'refuse' | 'end-oldest';
   readonly nowMs: number;
+  /** With a note, the same step writes a record of each removed row to {@link SessionStore.revocations}. */
+  readonly note?: RevocationNote | undefined;
 }
 
 /**
@@ -307,4 +333,19 @@ export interface SessionsOfUsers {
   /** undefined: all tenants. */
   readonly tenantId: string | undefined;
   readonly nowMs: number;
+  /** Only rows that were created before, milliseconds since the epoch. Default: all. */
+  readonly createdBeforeMs?: number | undefined;
+}
+
+/** The sessions that end at once. @publicApi */
+export interface SessionCutOff {
+  /** undefined: all tenants. */
+  readonly tenantId: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly createdBeforeMs: number;
+  /**
+   * Whether rows end, too, that exist now and seem to be created later, because the clock of the instance that made them is
+   * ahead.
+   */
+  readonly includesPresent: boolean;
 }

@@ -47,6 +47,21 @@ export interface SqlClient {
 
   /** Releases the resources that `open` opened. */
   close(): Promise<void>;
+
+  /** The database's own channel between its clients; undefined where it has none. */
+  readonly announcements?: Announcements | undefined;
+}
+
+/** A channel of a database on which one client tells the others that there is something to read. */
+export interface Announcements {
+  /** True while what others announce is certain to be heard. */
+  readonly isHeard: boolean;
+  /** Tells the others, soon and without a failure: they look by themselves every now and then. */
+  announce(): void;
+  /** Begins to listen. @returns the function that ends it */
+  listen(wake: () => void): () => Promise<void>;
+  /** Runs a statement on the connection that listens, if there is one, which proves that it is alive. */
+  query(query: SqlQuery): Promise<readonly SqlRow[]> | undefined;
 }
 
 /** A table: its bare name, and its name in statements. */
@@ -61,6 +76,8 @@ export interface SweepInput {
   readonly limit: number;
   /** The end of the last step; undefined at the beginning of the table. */
   readonly position: number | undefined;
+  /** The condition of further rows to remove; undefined where there are none. */
+  readonly alsoEnded: string | undefined;
 }
 
 /** The differences between SQLite and PostgreSQL. All other statements are the same for both. */
@@ -76,11 +93,20 @@ export interface SqlDialect {
   /** Whether one statement can change a row and read another. */
   readonly canWriteInSubqueries: boolean;
 
+  /** The function that returns the greatest of its arguments. */
+  readonly greatest: string;
+
+  /** The columns that give a record of the revocations its place among the others. */
+  readonly recordPosition: string;
+
   /** Returns the condition that a column is one of the texts in a JSON array. */
   inList(column: string, parameter: string): string;
 
   /** Returns the condition that two columns are one of the pairs in a JSON array of arrays of two texts. */
   inPairs(columns: readonly [string, string], parameter: string): string;
+
+  /** Returns the query for the records of revocations in a JSON array, column by column. */
+  recordsOf(parameter: string): string;
 
   /** Returns the query for a table's columns: one row with `name` each, none if there is no such table. */
   listColumns(table: SqlTable): SqlQuery;
@@ -134,6 +160,9 @@ export function readNumber(row: SqlRow, column: string): number {
   return value;
 }
 
+/** The members of a revocation in the order of their columns. */
+const RECORD_MEMBERS = ['kind', 'id', 'tenantId', 'notBeforeMs', 'untilMs', 'reason', 'initiator'];
+
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
 /** SQLITE_ERROR (no such table), PERM, READONLY, CANTOPEN, AUTH and NOTADB. */
@@ -148,6 +177,9 @@ export const sqliteDialect: SqlDialect = {
   sessionTableOptions: '',
   hasOneWriter: true,
   canWriteInSubqueries: false,
+  greatest: 'MAX',
+  // One transaction writes at a time, so the order of the numbers is that of the commits.
+  recordPosition: 'position INTEGER PRIMARY KEY AUTOINCREMENT',
 
   inList(column, parameter) {
     return `${column} IN (SELECT value FROM json_each(${parameter}))`;
@@ -156,6 +188,11 @@ export const sqliteDialect: SqlDialect = {
   inPairs(columns, parameter) {
     const pairs = `SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${parameter})`;
     return `(${columns.join(', ')}) IN (${pairs})`;
+  },
+
+  recordsOf(parameter) {
+    const members = RECORD_MEMBERS.map((name) => `json_extract(value, '$.${name}')`);
+    return `SELECT ${members.join(', ')} FROM json_each(${parameter})`;
   },
 
   listColumns(table) {
@@ -174,7 +211,7 @@ export const sqliteDialect: SqlDialect = {
    * Looks at few rows, expired or not, because statements run on the main thread. `NOT INDEXED` keeps SQLite from a walk
    * through a whole index, as all rows have the same app.
    */
-  async sweep(run, table, { nowMs, limit, position = 0 }) {
+  async sweep(run, table, { nowMs, limit, position = 0, alsoEnded = 'FALSE' }) {
     const rows = Math.min(limit, SWEPT_ROWS);
     const [window] = await run({
       text: `SELECT max(rowid) AS last, count(*) AS rows FROM (
@@ -185,7 +222,7 @@ export const sqliteDialect: SqlDialect = {
     if (typeof last !== 'number') return undefined;
     await run({
       text: `DELETE FROM ${table.sql} NOT INDEXED WHERE rowid > $1 AND rowid <= $2
-        AND app_id = 'public' AND expires_at <= $3`,
+        AND app_id = 'public' AND (expires_at <= $3 OR ${alsoEnded})`,
       values: [position, last, nowMs],
     });
     return Number(window?.['rows']) < rows ? undefined : last;
@@ -226,6 +263,9 @@ export const postgresDialect: SqlDialect = {
   sessionTableOptions: ' WITH (fillfactor = 85)',
   hasOneWriter: false,
   canWriteInSubqueries: true,
+  greatest: 'GREATEST',
+  recordPosition: `position BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  written_by xid8 NOT NULL DEFAULT pg_current_xact_id()`,
 
   // Arrays, because PostgreSQL estimates a hundred rows for a subquery and then scans a small table as a whole.
   inList(column, parameter) {
@@ -236,6 +276,13 @@ export const postgresDialect: SqlDialect = {
     const pairs = `json_array_elements(CAST(${parameter} AS JSON)) AS pair`;
     const inIndex = columns.map((column, i) => `${column} = ANY (ARRAY(SELECT pair->>${i} FROM ${pairs}))`);
     return `${inIndex.join(' AND ')} AND (${columns.join(', ')}) IN (SELECT pair->>0, pair->>1 FROM ${pairs})`;
+  },
+
+  recordsOf(parameter) {
+    const members = RECORD_MEMBERS.map((name) =>
+      name.endsWith('Ms') ? `CAST(record->>'${name}' AS BIGINT)` : `record->>'${name}'`,
+    );
+    return `SELECT ${members.join(', ')} FROM json_array_elements(CAST(${parameter} AS JSON)) AS record`;
   },
 
   listColumns(table) {
@@ -263,8 +310,8 @@ export const postgresDialect: SqlDialect = {
    * One statement that looks at some pages: over the whole table each step would read the dead rows of the earlier steps. A
    * row that is promoted meanwhile has moved and no longer matches its place.
    */
-  async sweep(run, table, { nowMs, limit, position = 0 }) {
-    const isExpired = `app_id = 'public' AND expires_at <= $1`;
+  async sweep(run, table, { nowMs, limit, position = 0, alsoEnded = 'FALSE' }) {
+    const isExpired = `app_id = 'public' AND (expires_at <= $1 OR ${alsoEnded})`;
     const next = position + SWEPT_PAGES;
     const [step] = await run({
       text: `WITH expired AS (

@@ -6,6 +6,7 @@ import { StoreSetupError } from './session-store.js';
 import { isUpToDate, migrate, type SessionTables } from './schema.js';
 import {
   drive,
+  type Announcements,
   type SqlClient,
   type SqlQuery,
   type SqlRow,
@@ -44,6 +45,16 @@ export class SqlConnection {
 
   get dialect(): SqlDialect {
     return this.client.dialect;
+  }
+
+  get announcements(): Announcements | undefined {
+    return this.client.announcements;
+  }
+
+  /** Runs a statement of a feed: where a connection listens, on that one, and once, because the feed reads again anyway. */
+  async readOfFeed(query: SqlQuery): Promise<readonly SqlRow[]> {
+    await this.prepare();
+    return this.explained(async () => this.client.announcements?.query(query) ?? this.client.query(query));
   }
 
   /** Opens the database and brings the tables up to date: once, and again only after a failure. */

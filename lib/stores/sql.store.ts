@@ -1,4 +1,5 @@
 import { CoreBadInputError } from '../errors.js';
+import { cutOffRevocation, sessionRevocation, type RevocationNote } from '../feed/revocation-feed.js';
 import { selectSurplus } from '../util/session-cap.js';
 import {
   isStorableText,
@@ -7,6 +8,7 @@ import {
   type RowLimit,
   type SessionChange,
   type SessionCondition,
+  type SessionCutOff,
   type SessionKey,
   type SessionRow,
   type SessionsOfUsers,
@@ -22,17 +24,24 @@ import {
   toSessionRow,
   type TableNames,
 } from './schema.js';
-import type { SqlClient, SqlQuery, SqlSteps, SqlValue } from './sql-client.js';
+import type { SqlClient, SqlQuery, SqlRow, SqlSteps, SqlValue } from './sql-client.js';
 import { SqlConnection } from './sql-connection.js';
 import { DEFAULT_RETRY, type RetryPolicy } from '../util/retries.js';
+import { assignments, conditions, Parameters } from './sql-conditions.js';
 import { SqlKeyStore } from './sql-keys.js';
+import {
+  anyCutOff,
+  cutOffName,
+  cutOffQuery,
+  endedBefore,
+  endedBeforeOfRow,
+  SqlFeed,
+} from './sql-revocations.js';
 
 /** The checked options that all SQL stores have. */
 export interface SqlStoreOptions extends TableNames {
   readonly migrate?: boolean | undefined;
 }
-
-const THE_SESSION = `${OURS} AND tenant_id = $1 AND session_handle = $2`;
 
 /**
  * Sessions in the tables of a SuperTokens Core, on any SQL database that has a client.
@@ -45,12 +54,22 @@ const THE_SESSION = `${OURS} AND tenant_id = $1 AND session_handle = $2`;
  * @see docs/protocol/core.md B15, C
  */
 export class SqlStore extends SqlKeyStore {
+  private readonly feed: SqlFeed;
+  /** The condition of one session that no cut-off has ended; `$1` to `$3` are {@link keyValues}. */
+  private readonly theSession: string;
   private sweepPosition: number | undefined;
 
   constructor(client: SqlClient, options: SqlStoreOptions = {}, retry: RetryPolicy = DEFAULT_RETRY) {
     const { migrate: isMigrating = true } = options;
     const tables = sessionTables(options);
     super(new SqlConnection(client, tables, { isMigrating, retry }), tables);
+    this.feed = new SqlFeed(this.connection, tables);
+    this.theSession = `${OURS} AND tenant_id = $1 AND session_handle = $2
+      AND created_at_time >= ${endedBefore(tables, 'CAST($3 AS TEXT)')}`;
+  }
+
+  override get revocations(): SqlFeed {
+    return this.feed;
   }
 
   override get description(): string {
@@ -75,9 +94,11 @@ export class SqlStore extends SqlKeyStore {
   override async insertSessionWithinLimit(row: SessionRow, limit: RowLimit): Promise<LimitedInsert> {
     const userIds = [...new Set(limit.userIds)].sort();
     const lock = JSON.stringify([this.tables.sessions.sql, row.tenantId, userIds]);
-    return this.insertChecked(row, () =>
+    const inserted = await this.insertChecked(row, () =>
       this.connection.exclusiveSteps(lock, () => this.insertWithin({ ...limit, userIds }, row)),
     );
+    if (limit.note && inserted.isInserted && inserted.removedHandles.length > 0) this.feed.announce();
+    return inserted;
   }
 
   private *insertWithin(limit: RowLimit, row: SessionRow): SqlSteps<LimitedInsert> {
@@ -89,15 +110,19 @@ export class SqlStore extends SqlKeyStore {
     };
     const surplus = selectSurplus(live, limit.max);
     if (surplus.length > 0 && limit.whenExceeded === 'refuse') return { isInserted: false };
-    const removed = surplus.length === 0 ? [] : yield this.deletionQuery(Array.from(surplus, toSessionKey));
+    const removed =
+      surplus.length === 0
+        ? []
+        : yield* this.deletionSteps(...this.conditionForKeys(Array.from(surplus, toSessionKey)), limit.note);
     yield this.insertQuery(row);
     return { isInserted: true, removedHandles: Array.from(removed, toSessionHandle) };
   }
 
   private insertQuery(row: SessionRow): SqlQuery {
+    const createdAt = `${this.connection.dialect.greatest}($8, ${endedBefore(this.tables, 'CAST($12 AS TEXT)')})`;
     return {
       text: `INSERT INTO ${this.tables.sessions.sql} (app_id, ${COLUMNS})
-         VALUES ('public', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+         VALUES ('public', $1, $2, $3, $4, $5, $6, $7, ${createdAt}, $9, $10, $11)`,
       values: [
         row.tenantId,
         row.sessionHandle,
@@ -110,6 +135,7 @@ export class SqlStore extends SqlKeyStore {
         row.useStaticKey,
         row.prevRefreshTokenHash2 ?? null,
         row.rotatedAtMs ?? null,
+        cutOffName(row.tenantId),
       ],
     };
   }
@@ -135,9 +161,8 @@ export class SqlStore extends SqlKeyStore {
   /** Reads one row by its primary key. */
   override async findSession(key: SessionKey): Promise<SessionRow | undefined> {
     const [row] = await this.connection.run(
-      `SELECT ${COLUMNS} FROM ${this.tables.sessions.sql} WHERE ${THE_SESSION}`,
-      key.tenantId,
-      key.sessionHandle,
+      `SELECT ${COLUMNS} FROM ${this.tables.sessions.sql} WHERE ${this.theSession}`,
+      ...keyValues(key),
     );
     return row && toSessionRow(row);
   }
@@ -148,10 +173,10 @@ export class SqlStore extends SqlKeyStore {
     where: SessionCondition,
     change: SessionChange,
   ): Promise<SessionRow | undefined> {
-    const parameters = new Parameters(key.tenantId, key.sessionHandle);
+    const parameters = new Parameters(...keyValues(key));
     const [row] = await this.connection.run(
       `UPDATE ${this.tables.sessions.sql} SET ${assignments(change, parameters)}
-       WHERE ${[THE_SESSION, ...conditions(where, parameters)].join(' AND ')} RETURNING ${COLUMNS}`,
+       WHERE ${[this.theSession, ...conditions(where, parameters)].join(' AND ')} RETURNING ${COLUMNS}`,
       ...parameters.values,
     );
     return row && toSessionRow(row);
@@ -166,7 +191,7 @@ export class SqlStore extends SqlKeyStore {
     if (!this.connection.dialect.canWriteInSubqueries) return super.findAndUpdate(key, update);
     const { where, change, unlessMentioned } = update;
     const table = this.tables.sessions.sql;
-    const parameters = new Parameters(key.tenantId, key.sessionHandle);
+    const parameters = new Parameters(...keyValues(key));
     const isWanted = [
       ...conditions(where, parameters, 'found.'),
       // `_` stands for any character here: at worst a row is updated by a statement of its own.
@@ -177,7 +202,7 @@ export class SqlStore extends SqlKeyStore {
       ...conditions(where, parameters, 's.'),
     ];
     const [row] = await this.connection.run(
-      `WITH found AS (SELECT ${COLUMNS} FROM ${table} WHERE ${THE_SESSION}),
+      `WITH found AS (SELECT ${COLUMNS} FROM ${table} WHERE ${this.theSession}),
        updated AS (
          UPDATE ${table} AS s SET ${assignments(change, parameters)}
          FROM found WHERE ${isWanted.join(' AND ')}
@@ -190,29 +215,74 @@ export class SqlStore extends SqlKeyStore {
   }
 
   /** Of concurrent calls one removes a row and returns its handle. They may deadlock, and then one is repeated. */
-  override async deleteSessions(keys: readonly SessionKey[]): Promise<string[]> {
-    const { text, values } = this.deletionQuery(keys);
-    return Array.from(await this.connection.run(text, ...values), toSessionHandle);
-  }
-
-  private deletionQuery(keys: readonly SessionKey[]): SqlQuery {
-    const pairs = JSON.stringify(keys.map(({ tenantId, sessionHandle }) => [tenantId, sessionHandle]));
-    return {
-      text: `DELETE FROM ${this.tables.sessions.sql}
-       WHERE ${OURS} AND ${this.connection.dialect.inPairs(['tenant_id', 'session_handle'], '$1')}
-       RETURNING session_handle`,
-      values: [pairs],
-    };
+  override async deleteSessions(keys: readonly SessionKey[], note?: RevocationNote): Promise<string[]> {
+    return this.remove(...this.conditionForKeys(keys), note);
   }
 
   /** A session that begins after the statement stays. */
-  override async deleteSessionsOfUsers(input: SessionsOfUsers): Promise<string[]> {
+  override async deleteSessionsOfUsers(input: SessionsOfUsers, note?: RevocationNote): Promise<string[]> {
     const { condition, values } = this.conditionForUsers(input);
-    const rows = await this.connection.run(
-      `DELETE FROM ${this.tables.sessions.sql} WHERE ${condition} RETURNING session_handle`,
-      ...values,
-    );
+    const { createdBeforeMs } = input;
+    return createdBeforeMs === undefined
+      ? this.remove(condition, values, note)
+      : this.remove(
+          `${condition} AND created_at_time < $${values.length + 1}`,
+          [...values, createdBeforeMs],
+          note,
+        );
+  }
+
+  /** One row is written, and one record. A cut-off that is there already stays if it is later. */
+  override async endSessionsCreatedBefore(cutOff: SessionCutOff, note?: RevocationNote): Promise<void> {
+    const { tenantId, createdBeforeMs, includesPresent } = cutOff;
+    const { tables, feed } = this;
+    const setting = cutOffQuery(tables, this.connection.dialect, cutOff);
+    await this.connection.exclusiveSteps(`${tables.keyValue.sql} cut-offs`, function* () {
+      yield setting;
+      if (includesPresent) {
+        const ofTenant = tenantId === undefined ? '' : ' AND tenant_id = $2';
+        yield {
+          text: `DELETE FROM ${tables.sessions.sql} WHERE ${OURS} AND created_at_time >= $1${ofTenant}`,
+          values: [createdBeforeMs, ...(tenantId === undefined ? [] : [tenantId])],
+        };
+      }
+      if (note) yield feed.insertion([cutOffRevocation(tenantId, note)]);
+    });
+    if (note) feed.announce();
+  }
+
+  /** Removes rows, and writes the records of them in the same transaction. */
+  private async remove(
+    condition: string,
+    values: readonly SqlValue[],
+    note: RevocationNote | undefined,
+  ): Promise<string[]> {
+    const { connection, feed } = this;
+    const { text, values: given } = feed.deletion(condition, values, note);
+    const isOneStatement = note === undefined || connection.dialect.canWriteInSubqueries;
+    const rows = isOneStatement
+      ? await connection.run(text, ...given)
+      : await connection.exclusiveSteps('', () => this.deletionSteps(condition, values, note));
+    if (note && rows.length > 0) feed.announce();
     return Array.from(rows, toSessionHandle);
+  }
+
+  private *deletionSteps(
+    condition: string,
+    values: readonly SqlValue[],
+    note: RevocationNote | undefined,
+  ): SqlSteps<readonly SqlRow[]> {
+    const removed = yield this.feed.deletion(condition, values, note);
+    if (note && removed.length > 0 && !this.connection.dialect.canWriteInSubqueries) {
+      yield this.feed.insertion(Array.from(removed, (row) => sessionRevocation(toSessionKey(row), note)));
+    }
+    return removed;
+  }
+
+  private conditionForKeys(keys: readonly SessionKey[]): [condition: string, values: SqlValue[]] {
+    const pairs = JSON.stringify(keys.map(({ tenantId, sessionHandle }) => [tenantId, sessionHandle]));
+    const isNamed = this.connection.dialect.inPairs(['tenant_id', 'session_handle'], '$1');
+    return [`${OURS} AND ${isNamed} AND created_at_time >= ${endedBeforeOfRow(this.tables)}`, [pairs]];
   }
 
   /** Reads a snapshot of committed rows. */
@@ -228,10 +298,12 @@ export class SqlStore extends SqlKeyStore {
   /** Begins where the last step ended. Each row is checked again when it is removed, so several instances may sweep at once. */
   override async deleteExpiredSessions(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }> {
     const position = this.sweepPosition;
+    const cutOffs = await this.connection.run(anyCutOff(this.tables));
+    const isCutOff = `created_at_time < ${endedBeforeOfRow(this.tables)}`;
     this.sweepPosition = await this.connection.dialect.sweep(
       ({ text, values }) => this.connection.run(text, ...values),
       this.tables.sessions,
-      { nowMs, limit, position },
+      { nowMs, limit, position, alsoEnded: cutOffs.length > 0 ? isCutOff : undefined },
     );
     return { mayHaveMore: this.sweepPosition !== undefined };
   }
@@ -246,7 +318,8 @@ export class SqlStore extends SqlKeyStore {
     values: SqlValue[];
   } {
     // An id that cannot be stored has no sessions, and a driver could turn it into another user's id.
-    const condition = `${OURS} AND ${this.connection.dialect.inList('user_id', '$1')} AND expires_at >= $2`;
+    const condition = `${OURS} AND ${this.connection.dialect.inList('user_id', '$1')} AND expires_at >= $2
+      AND created_at_time >= ${endedBeforeOfRow(this.tables)}`;
     const values = [JSON.stringify(userIds.filter(isStorableText)), nowMs];
     return tenantId === undefined
       ? { condition, values }
@@ -254,53 +327,7 @@ export class SqlStore extends SqlKeyStore {
   }
 }
 
-/** The columns of `SessionChange` and `SessionCondition`, with their SQL types. */
-const CHANGEABLE = {
-  refreshTokenHash2: ['refresh_token_hash_2', 'TEXT'],
-  prevRefreshTokenHash2: ['prev_refresh_token_hash_2', 'TEXT'],
-  rotatedAtMs: ['refresh_token_rotated_at', 'BIGINT'],
-  expiresAtMs: ['expires_at', 'BIGINT'],
-  useStaticKey: ['use_static_key', 'BOOLEAN'],
-  sessionData: ['session_data', 'TEXT'],
-  accessTokenPayload: ['jwt_user_payload', 'TEXT'],
-} as const satisfies Record<keyof SessionChange, readonly [column: string, type: string]>;
-
-/** The values of a statement under construction. */
-class Parameters {
-  readonly values: SqlValue[];
-
-  constructor(...values: SqlValue[]) {
-    this.values = values;
-  }
-
-  /** Adds a value. @returns its placeholder, with a type that does not depend on the context */
-  add(value: SqlValue, type: string): string {
-    this.values.push(value);
-    return `CAST($${this.values.length} AS ${type})`;
-  }
-}
-
-/** Writes the SET clause; equal sets of members give equal texts, so that a prepared statement is used again. */
-function assignments(change: SessionChange, parameters: Parameters): string {
-  const members = Object.keys(CHANGEABLE) as (keyof SessionChange)[];
-  return members
-    .flatMap((member) => {
-      const [column, type] = CHANGEABLE[member];
-      const value = change[member];
-      return value === undefined ? [] : [`${column} = ${parameters.add(value, type)}`];
-    })
-    .join(', ');
-}
-
-/** Writes the conditions on a row. A Core's own rows may lack the two texts. */
-function conditions(where: SessionCondition, parameters: Parameters, table = ''): string[] {
-  const { refreshTokenHash2, sessionData, accessTokenPayload, minExpiresAtMs } = where;
-  const compare = (left: string, value: SqlValue | undefined, type: string): string[] =>
-    value === undefined ? [] : [`${left} ${parameters.add(value, type)}`];
-  return [
-    ...compare(`${table}refresh_token_hash_2 =`, refreshTokenHash2, 'TEXT'),
-    ...compare(`COALESCE(${table}session_data, '{}') =`, sessionData, 'TEXT'),
-    ...compare(`COALESCE(${table}jwt_user_payload, '{}') =`, accessTokenPayload, 'TEXT'),
-    ...compare(`${table}expires_at >=`, minExpiresAtMs, 'BIGINT'),
-  ];
+/** The values of the condition of one session. */
+function keyValues({ tenantId, sessionHandle }: SessionKey): [string, string, string] {
+  return [tenantId, sessionHandle, cutOffName(tenantId)];
 }

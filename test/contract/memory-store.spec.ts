@@ -4,9 +4,15 @@ import type { SessionRow } from '../../lib/stores/session-store.js';
 import { MemoryStore, memoryStore } from '../../lib/stores/memory.store.js';
 import { create, verify } from '../support/core-calls.js';
 import { embeddedCoreOn, seedSigningKeys } from '../support/embedded.js';
+import { MemoryFeed } from '../../lib/feed/memory-feed.js';
+import { describeRevocationFeed } from './revocation-feed.contract.js';
 import { describeSessionStore } from './session-store.contract.js';
 
 describeSessionStore('in memory', async () => memoryStore());
+describeRevocationFeed('in memory', async () => {
+  const feed = new MemoryFeed();
+  return { here: feed, there: feed, close: async () => {} };
+});
 
 const NOW = 1_760_000_000_000;
 const rowOf = (n: number, expiresAtMs = NOW + 1000): SessionRow => ({

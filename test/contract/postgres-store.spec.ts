@@ -23,6 +23,7 @@ import { KEY, NOW, ROW } from '../support/session-row.js';
 import { findAndPromote, promote } from '../support/store-updates.js';
 import { describeCoreClient } from './core-client.contract.js';
 import { describeEmbeddedCoreOn } from './embedded-core.contract.js';
+import { describeRevocationFeed } from './revocation-feed.contract.js';
 import { describeSessionStore } from './session-store.contract.js';
 import { describeSqlStore } from './sql-store.contract.js';
 
@@ -33,6 +34,13 @@ postgres.describe('on a real server', () => {
   const pool = postgres.pool();
 
   describeSessionStore('on PostgreSQL', async () => postgresStore(pool, { schema: postgres.freshSchema() }));
+
+  describeRevocationFeed('in PostgreSQL', async () => {
+    const schema = postgres.freshSchema();
+    const [here, there] = [pool, pool].map((each) => postgresStore(each, { schema }).revocations);
+    if (here === undefined || there === undefined) throw new Error('The store has no feed');
+    return { here, there, close: async () => {} };
+  });
 
   describeSqlStore('in PostgreSQL', async () => {
     const schema = postgres.freshSchema();

@@ -59,8 +59,13 @@ const TEXTS = [
  * What every store promises (lib/stores/session-store.ts).
  *
  * @param makeStore an empty store; it is closed after each test
+ * @param endsInBulk false for a store that cannot end the sessions of a tenant or of everybody
  */
-export function describeSessionStore(name: string, makeStore: () => Promise<SessionStore>): void {
+export function describeSessionStore(
+  name: string,
+  makeStore: () => Promise<SessionStore>,
+  { endsInBulk = true } = {},
+): void {
   describe(`the session store ${name}`, () => {
     let store: SessionStore;
 
@@ -742,6 +747,120 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
       it('are one when 20 add theirs at the same time (S016)', async () => {
         await Promise.all(Array.from({ length: 20 }, (_, n) => store.addStaticKey(key(`s-${n}`, NOW))));
         expect(await store.findStaticKeys()).toHaveLength(1);
+      });
+    });
+
+    describe('the record of a revocation', () => {
+      const NOTE = { notBeforeMs: NOW, untilMs: NOW + 5000, reason: 'test', initiator: 'admin' };
+      const recordOf = (id: string): unknown => ({ kind: 'session', id, tenantId: 'public', ...NOTE });
+      const records = async (): Promise<readonly unknown[]> =>
+        (await store.revocations?.read(undefined))?.records ?? [];
+
+      it('is written with the removal, for each row that was there', async () => {
+        if (store.revocations === undefined) return;
+        await insert({}, { sessionHandle: 'handle-2' }, { sessionHandle: 'handle-3', userId: 'user-3' });
+        await store.deleteSessions([KEY, ABSENT], NOTE);
+        expect(await records()).toEqual([recordOf('handle-1')]);
+        await store.deleteSessionsOfUsers({ userIds: ['user-1'], tenantId: undefined, nowMs: NOW }, NOTE);
+        expect(await records()).toHaveLength(2);
+        const limit = {
+          userIds: ['user-3'],
+          max: 1,
+          whenExceeded: 'end-oldest' as const,
+          nowMs: NOW,
+          note: NOTE,
+        };
+        await store.insertSessionWithinLimit({ ...ROW, sessionHandle: 'handle-4', userId: 'user-3' }, limit);
+        expect(await records()).toEqual(
+          expect.arrayContaining(['handle-1', 'handle-2', 'handle-3'].map(recordOf)),
+        );
+      });
+
+      it('is not written without a note, nor where nothing was removed', async () => {
+        if (store.revocations === undefined) return;
+        await insert({});
+        await store.deleteSessions([KEY]);
+        await store.deleteSessions([KEY], NOTE);
+        await store.deleteSessionsOfUsers({ userIds: ['user-1'], tenantId: undefined, nowMs: NOW }, NOTE);
+        expect(await records()).toEqual([]);
+      });
+    });
+
+    (endsInBulk ? describe : describe.skip)('a cut-off', () => {
+      const cutOff = { tenantId: 't1', createdBeforeMs: NOW, includesPresent: false };
+      const T1: Partial<SessionRow> = { tenantId: 't1', sessionHandle: 'handle-t1' };
+      const T1_KEY: SessionKey = { tenantId: 't1', sessionHandle: 'handle-t1' };
+      const isThere = async (key: SessionKey): Promise<boolean> =>
+        (await store.findSession(key)) !== undefined;
+
+      it('ends the rows of its tenant that were created before, for every method', async () => {
+        await insert({}, T1, { ...T1, sessionHandle: 'younger', createdAtMs: NOW });
+        await store.endSessionsCreatedBefore(cutOff);
+        expect(await isThere(KEY)).toBe(true);
+        expect(await isThere(T1_KEY)).toBe(false);
+        expect(await store.update(T1_KEY, {}, { sessionData: '{}' })).toBeUndefined();
+        expect(await findAndPromote(store, { ...PROMOTION, ...T1_KEY })).toEqual({
+          row: undefined,
+          isUpdated: false,
+        });
+        expect(await handlesOf('user-1', 't1')).toEqual(['younger']);
+        expect(await store.deleteSessions([T1_KEY])).toEqual([]);
+        const users = { userIds: ['user-1'], tenantId: 't1', nowMs: NOW };
+        const limit = { ...users, max: 2, whenExceeded: 'refuse' as const };
+        const added = { ...ROW, ...T1, sessionHandle: 'added', createdAtMs: NOW };
+        expect(await store.insertSessionWithinLimit(added, limit)).toEqual({
+          isInserted: true,
+          removedHandles: [],
+        });
+        expect((await store.deleteSessionsOfUsers(users)).sort()).toEqual(['added', 'younger']);
+      });
+
+      it('of everybody ends the rows of all tenants, and never goes back', async () => {
+        await insert({}, T1);
+        await store.endSessionsCreatedBefore({ ...cutOff, tenantId: undefined });
+        await store.endSessionsCreatedBefore({ ...cutOff, tenantId: undefined, createdBeforeMs: 0 });
+        expect(await Promise.all([KEY, T1_KEY].map(isThere))).toEqual([false, false]);
+      });
+
+      it('signs users in afterwards, also by an instance whose clock is behind', async () => {
+        await store.endSessionsCreatedBefore(cutOff);
+        await insert({ ...T1, createdAtMs: NOW - 60_000 }, { createdAtMs: NOW - 60_000 });
+        expect(await store.findSession(T1_KEY)).toEqual({ ...ROW, ...T1, createdAtMs: NOW });
+        expect(await store.findSession(KEY)).toEqual({ ...ROW, createdAtMs: NOW - 60_000 });
+      });
+
+      it('of all that exist ends those, too, that an instance made whose clock is ahead', async () => {
+        await insert({ createdAtMs: NOW + 60_000 }, { ...T1, createdAtMs: NOW + 60_000 });
+        await store.endSessionsCreatedBefore(cutOff);
+        expect(await isThere(T1_KEY)).toBe(true);
+        await store.endSessionsCreatedBefore({ ...cutOff, includesPresent: true });
+        expect(await Promise.all([KEY, T1_KEY].map(isThere))).toEqual([true, false]);
+      });
+
+      it('lets the sweep remove what it ended, and nothing else', async () => {
+        await insert({}, T1, { ...T1, sessionHandle: 'younger', createdAtMs: NOW });
+        await store.endSessionsCreatedBefore(cutOff);
+        while ((await store.deleteExpiredSessions(NOW, 100)).mayHaveMore);
+        await insert({ ...T1, refreshTokenHash2: 'free again' }); // a handle that is there could not be inserted
+        expect(await isThere(KEY)).toBe(true);
+        expect(await handlesOf('user-1', 't1')).toEqual(['handle-t1', 'younger']);
+      });
+
+      it('is recorded for the other instances', async () => {
+        if (store.revocations === undefined) return;
+        const note = { notBeforeMs: NOW, untilMs: NOW + 5000, initiator: 'admin' };
+        await store.endSessionsCreatedBefore(cutOff, note);
+        await store.endSessionsCreatedBefore({ ...cutOff, tenantId: undefined }, note);
+        expect((await store.revocations.read(undefined)).records).toEqual([
+          { kind: 'tenant', id: 't1', tenantId: 't1', ...note },
+          { kind: 'all', id: '', tenantId: undefined, ...note },
+        ]);
+      });
+
+      it('spares younger rows of users that are named', async () => {
+        await insert({}, { sessionHandle: 'handle-2', createdAtMs: NOW });
+        const users = { userIds: ['user-1'], tenantId: undefined, nowMs: NOW, createdBeforeMs: NOW };
+        expect(await store.deleteSessionsOfUsers(users)).toEqual(['handle-1']);
       });
     });
   });

@@ -494,9 +494,9 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
       const store = open();
       await store.addStaticKey(STATIC_KEY);
       const table = database.table('jwt_signing_keys');
+      await store.insertSession(ROW);
       await sql(`DROP TABLE ${table}`);
       await sql(`DROP TABLE ${database.table('key_value')}`);
-      await store.insertSession(ROW);
       const secrets = [DYNAMIC_TEST_KEY.slice(100, 140), '1000:secret', ROW.refreshTokenHash2, 'precious'];
       const failures = await Promise.all([
         failureOf(store.addStaticKey(STATIC_KEY)),

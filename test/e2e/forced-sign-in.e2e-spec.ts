@@ -50,6 +50,12 @@ describe.each(ADAPTERS)('a sign-in that the page of another site forces on %s', 
     ['a form without Origin', listed, { ...FORM, 'sec-fetch-site': 'cross-site' }],
     ['a neighbour', listed, { ...FORM, 'sec-fetch-site': 'same-site' }],
     ['what Fetch Metadata calls another site', {}, EVIL],
+    [
+      'another website, which CORS lets in',
+      {},
+      { ...EVIL, 'sec-fetch-mode': 'cors', 'st-auth-mode': 'cookie' },
+    ],
+    ['a browser without Fetch Metadata', {}, { ...FORM, origin: 'https://evil.example' }],
     ['a request without CORS', {}, { ...EVIL, 'content-type': 'text/plain', 'sec-fetch-mode': 'no-cors' }],
   ])('plants no cookies and deletes none: %s (S070)', async (_what, options, headers) => {
     const cookies = await start({ ...options, ...byCookie });
@@ -92,16 +98,20 @@ describe.each(ADAPTERS)('a sign-in that the page of another site forces on %s', 
   it.each([
     ['a provider that posts back', { 'sec-fetch-mode': 'navigate', origin: 'https://id.example' }],
     [
-      'another website, which CORS lets in',
+      "another website, which CORS lets in, with crossSiteRequests: 'allow'",
       { 'sec-fetch-mode': 'cors', 'st-auth-mode': 'cookie', origin: 'https://second.example' },
+      { crossSiteRequests: 'allow' } as const,
     ],
-  ])('is told from %s, without allowedOrigins', async (_what, headers) => {
-    const { send } = await start(byCookie);
-    const all = { ...headers, 'sec-fetch-site': 'cross-site' };
-    expect(tokenTraffic(await send({ method: 'POST', path: '/callback', headers: all })).refreshCookie).toBe(
-      'set',
-    );
-  });
+  ])(
+    'is told from %s, without allowedOrigins',
+    async (_what, headers, options: Partial<SessionModuleOptions> = {}) => {
+      const { send } = await start({ ...byCookie, ...options });
+      const all = { ...headers, 'sec-fetch-site': 'cross-site' };
+      expect(
+        tokenTraffic(await send({ method: 'POST', path: '/callback', headers: all })).refreshCookie,
+      ).toBe('set');
+    },
+  );
 
   it.each([listed, {}])(
     'ends no session by a refresh without token or rid header either (S070): %j',

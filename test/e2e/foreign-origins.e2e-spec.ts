@@ -9,8 +9,13 @@ const FOREIGN: [what: string, headers: Record<string, string | undefined>][] = [
   ['no origin, from a cross-site page', { origin: undefined, 'sec-fetch-site': 'cross-site' }],
 ];
 
-describe.each(ADAPTERS)('requests of pages that allowedOrigins does not name, on %s', (adapter) => {
-  const shop = TestApplication.on(adapter).with({ allowedOrigins: [SHOP.websiteDomain] });
+const CONFIGURATIONS = ADAPTERS.flatMap((adapter) => [
+  { adapter, how: 'allowedOrigins does not name', options: { allowedOrigins: [SHOP.websiteDomain] } },
+  { adapter, how: 'Fetch Metadata and Origin call foreign', options: {} },
+]);
+
+describe.each(CONFIGURATIONS)('requests of pages that $how, on $adapter', ({ adapter, options }) => {
+  const shop = TestApplication.on(adapter).with(options);
 
   it.each(FOREIGN)('cannot refresh by cookie, and take no tokens away: %s (S070)', async (_what, headers) => {
     const { signedIn } = await shop.start();
@@ -40,5 +45,37 @@ describe.each(ADAPTERS)('requests of pages that allowedOrigins does not name, on
     const script = await signedIn('header');
     expect((await script.post('/me', {}, { origin: 'https://elsewhere.io' })).status).toBe(200);
     expect((await script.refresh({ origin: 'https://elsewhere.io' })).status).toBe(200);
+  });
+});
+
+describe.each(ADAPTERS)('the pages of one application on several sites, on %s', (adapter) => {
+  const crossSite = (origin: string) => ({ origin, 'sec-fetch-site': 'cross-site' });
+
+  it('is used by the website of appInfo although it is on another site', async () => {
+    const { signedIn } = await TestApplication.on(adapter).start();
+    const browser = await signedIn('cookie');
+    expect((await browser.post('/me', {}, crossSite(SHOP.websiteDomain))).status).toBe(200);
+    expect((await browser.refresh(crossSite(SHOP.websiteDomain))).status).toBe(200);
+  });
+
+  it("is used by others with crossSiteRequests: 'allow'", async () => {
+    const { signedIn } = await TestApplication.on(adapter).with({ crossSiteRequests: 'allow' }).start();
+    const browser = await signedIn('cookie');
+    expect((await browser.post('/me', {}, crossSite('https://second.example'))).status).toBe(200);
+    expect((await browser.refresh(crossSite('https://second.example'))).status).toBe(200);
+  });
+
+  it('is read by any page: a GET is not judged', async () => {
+    const { signedIn } = await TestApplication.on(adapter).start();
+    const browser = await signedIn('cookie');
+    expect((await browser.get('/me', crossSite('https://second.example'))).status).toBe(200);
+  });
+
+  it('cannot be signed out of by a foreign page', async () => {
+    const { signedIn } = await TestApplication.on(adapter).start();
+    const browser = await signedIn('cookie');
+    const forced = await browser.post('/auth/signout', {}, crossSite('https://evil.example'));
+    expect([forced.status, tokenTraffic(forced)]).toEqual([401, NOTHING]);
+    expect((await browser.post('/me', {}, OURS)).status).toBe(200);
   });
 });

@@ -75,6 +75,7 @@ export const right: Required<SessionModuleOptions> = {
   accessTokenPath: '/api',
   antiCsrf: 'NONE',
   allowedOrigins: ['https://example.com'],
+  crossSiteRequests: 'refuse',
   accessTokenIssuers: ['https://api.example.com/auth'],
   accessTokenAudience: 'shop',
   getTokenTransferMethod: ({ req, forCreateNewSession }) =>

@@ -1,4 +1,5 @@
 import { CoreError, CoreUnavailableError } from '../../errors.js';
+import type { RevocationFeed, RevocationNote } from '../../feed/revocation-feed.js';
 import {
   SessionStore,
   type FoundSession,
@@ -6,6 +7,7 @@ import {
   type RowLimit,
   type SessionChange,
   type SessionCondition,
+  type SessionCutOff,
   type SessionKey,
   type SessionRow,
   type SessionsOfUsers,
@@ -93,12 +95,22 @@ export class GuardedStore extends SessionStore {
     return this.pass('findAndUpdate', async () => this.store.findAndUpdate(key, update));
   }
 
-  override async deleteSessions(keys: readonly SessionKey[]): Promise<string[]> {
-    return this.pass('deleteSessions', async () => this.store.deleteSessions(keys));
+  override get revocations(): RevocationFeed | undefined {
+    return this.store.revocations;
   }
 
-  override async deleteSessionsOfUsers(input: SessionsOfUsers): Promise<string[]> {
-    return this.pass('deleteSessionsOfUsers', async () => this.store.deleteSessionsOfUsers(input));
+  override async deleteSessions(keys: readonly SessionKey[], note?: RevocationNote): Promise<string[]> {
+    return this.pass('deleteSessions', async () => this.store.deleteSessions(keys, note));
+  }
+
+  override async deleteSessionsOfUsers(input: SessionsOfUsers, note?: RevocationNote): Promise<string[]> {
+    return this.pass('deleteSessionsOfUsers', async () => this.store.deleteSessionsOfUsers(input, note));
+  }
+
+  override async endSessionsCreatedBefore(cutOff: SessionCutOff, note?: RevocationNote): Promise<void> {
+    return this.pass('endSessionsCreatedBefore', async () =>
+      this.store.endSessionsCreatedBefore(cutOff, note),
+    );
   }
 
   override async findSessionHandlesOfUsers(input: SessionsOfUsers): Promise<string[]> {

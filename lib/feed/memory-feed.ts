@@ -1,0 +1,50 @@
+import { RevocationFeed, type Revocation, type RevocationPage } from './revocation-feed.js';
+
+/**
+ * A feed in the memory of this process, for modules that share a store or a core in it, and for tests.
+ *
+ * @publicApi
+ */
+export class MemoryFeed extends RevocationFeed {
+  private records: Revocation[] = [];
+  /** The number of records that were removed before the first one that is kept. */
+  private removed = 0;
+  private readonly wakes = new Set<() => void>();
+
+  override get description(): string {
+    return 'the memory of this process';
+  }
+
+  override get isPushing(): boolean {
+    return true;
+  }
+
+  override async publish(records: readonly Revocation[]): Promise<void> {
+    this.add(records);
+  }
+
+  /** Publishes at once, for a store that removes its rows in the same step. */
+  add(records: readonly Revocation[]): void {
+    if (records.length === 0) return;
+    this.records.push(...records);
+    for (const wake of this.wakes) wake();
+  }
+
+  override async read(after: string | undefined): Promise<RevocationPage> {
+    const from = after === undefined ? 0 : Math.max(0, Number(after) - this.removed);
+    return { records: this.records.slice(from), position: String(this.removed + this.records.length) };
+  }
+
+  override subscribe(wake: () => void): () => Promise<void> {
+    this.wakes.add(wake);
+    return async () => void this.wakes.delete(wake);
+  }
+
+  /** Removes from the oldest on, up to the first that still matters. */
+  override async sweep(beforeMs: number): Promise<void> {
+    const kept = this.records.findIndex(({ untilMs }) => untilMs >= beforeMs);
+    const passed = kept === -1 ? this.records.length : kept;
+    this.records = this.records.slice(passed);
+    this.removed += passed;
+  }
+}
