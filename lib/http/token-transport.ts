@@ -4,20 +4,20 @@ import type { Clock } from '../util/clock.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import { RevocationLog, type RevocationMark } from '../util/revocation-log.js';
-import { olderPlaces, type CookiePlace } from './cookie-places.js';
 import type { SessionRequest } from './session-request.js';
-import { assertCookieFits, countCookies, parseCookieHeader, serialiseCookie } from './cookies.js';
+import { assertCookieFits, countCookies, parseCookieHeader } from './cookies.js';
 import {
-  appendToHeaderList,
-  setCookie,
-  setExposedHeader,
-  type CookieLine,
-  type IsStale,
-} from './written-headers.js';
+  isSentFrom,
+  olderPlaces,
+  pathsAbove,
+  sendingPaths,
+  TokenCookies,
+  type TokensToWrite,
+} from './token-cookies.js';
+import { appendToHeaderList, setCookie, setExposedHeader, type IsStale } from './written-headers.js';
 
 /** Never set, only looked for and deleted: SDKs before 2022 wrote it. */
 const LEGACY_COOKIE = 'sIdRefreshToken';
-const ACCESS_COOKIE_LIFETIME_MS = 365 * 24 * 60 * 60 * 1000;
 /** Longer than any token and than what Node accepts by default; work on the value ends here. */
 const MAX_CREDENTIAL_LENGTH = 16 * 1024;
 
@@ -33,15 +33,6 @@ const LATE_TOKENS =
 const LATE_CLEARING =
   'A session ended after the headers of the response had been sent: its client keeps the tokens until they are refused';
 
-/** Tokens of one session on their way to the client. */
-export interface TokensToWrite {
-  readonly accessToken: string;
-  readonly frontToken: string;
-  /** `expiry` in milliseconds since the epoch. Absent when only the access token is new. */
-  readonly refreshToken?: { readonly token: string; readonly expiry: number } | undefined;
-  readonly antiCsrfToken?: string | undefined;
-}
-
 /** A moment in the life of a token transport. */
 export type TransportMark = RevocationMark;
 
@@ -52,12 +43,6 @@ export interface TokenOwner {
   readonly mark: TransportMark;
 }
 
-interface CookieContent {
-  readonly value: string;
-  readonly expires: number;
-  readonly domain: string | undefined;
-}
-
 /**
  * Reads and writes the tokens of HTTP messages, by cookies or by headers. The recipe decides which of several credentials
  * counts, and whether a session exists. Each call reads one place, so that an access token of one place is never paired with
@@ -66,6 +51,7 @@ interface CookieContent {
  * @see docs/protocol/sdk.md chapter 3
  */
 export class TokenTransport {
+  private readonly cookies: TokenCookies;
   private readonly ended = new RevocationLog();
   /** Sessions that ended, and those in whose place a client got the tokens of another one; these twice. */
   private readonly departed = new RevocationLog();
@@ -74,8 +60,9 @@ export class TokenTransport {
 
   constructor(
     private readonly config: SessionConfig,
-    private readonly clock: Clock,
+    clock: Clock,
   ) {
+    this.cookies = new TokenCookies(config, clock);
     this.lateTokens = new OccasionalWarning(clock);
     this.lateClearing = new OccasionalWarning(clock);
   }
@@ -118,7 +105,7 @@ export class TokenTransport {
   readToken(request: SessionRequest, tokenType: TokenType, method: TokenTransferMethod): string | undefined {
     const value =
       method === 'cookie'
-        ? request.request.getCookieValue(this.cookieName(request, tokenType))
+        ? request.request.getCookieValue(this.cookies.name(request, tokenType))
         : request.request.getHeaderValue('authorization');
     if (value === undefined || value.length > MAX_CREDENTIAL_LENGTH) return undefined;
     if (method === 'cookie') return value;
@@ -146,13 +133,21 @@ export class TokenTransport {
 
   /** True if the token's cookie is there with any value, also one that {@link readToken} does not return. */
   hasCookie(request: SessionRequest, tokenType: TokenType): boolean {
-    return hasCookieNamed(request.request, this.cookieName(request, tokenType));
+    return hasCookieNamed(request.request, this.cookies.name(request, tokenType));
   }
 
   /** True if the token's cookie came more than once, as happens after a change of `cookieDomain`. */
   isDuplicated(request: SessionRequest, tokenType: TokenType): boolean {
-    const name = this.cookieName(request, tokenType);
+    const name = this.cookies.name(request, tokenType);
     return countCookies(request.request.getHeaderValue('cookie') ?? '', name) > 1;
+  }
+
+  /** True if the access token's cookie came twice, or with a request that browsers do not send the present one with. */
+  isOfOtherPlace(request: SessionRequest): boolean {
+    return (
+      this.isDuplicated(request, 'access') ||
+      !isSentFrom(this.config.accessTokenPath, request.request, this.config)
+    );
   }
 
   /**
@@ -171,14 +166,15 @@ export class TokenTransport {
     const { response } = request;
     if (response.isSent) return this.lateTokens.warn(LATE_TOKENS);
     // All cookies are made before the first write, because a failure must not leave a front token without its session.
-    const cookies = method === 'cookie' ? this.buildCookies(request, tokens) : [];
+    const cookies = method === 'cookie' ? this.cookies.write(request, tokens) : [];
     const inHeaders = method === 'header';
     const isStale = this.staleTokens(owner);
 
     this.markUncacheable(request);
     setExposedHeader(response, 'front-token', tokens.frontToken, isStale);
-    for (const cookie of cookies) setCookie(response, cookie, isStale);
+    // Deletions come first, for clients that know cookies by their names alone.
     if (method === 'cookie' && tokens.refreshToken) this.clearOlder(request);
+    for (const cookie of cookies) setCookie(response, cookie, isStale);
     if (inHeaders || this.config.exposeAccessTokenToFrontendInCookieBasedAuth) {
       setExposedHeader(response, this.headerName(request, 'access'), tokens.accessToken, isStale);
     }
@@ -197,7 +193,7 @@ export class TokenTransport {
    * @throws {Error} it does not fit into a cookie
    */
   assertAccessTokenFits(request: SessionRequest, method: TokenTransferMethod, tokenLength: number): void {
-    if (method === 'cookie') assertCookieFits(this.cookieName(request, 'access'), tokenLength);
+    if (method === 'cookie') assertCookieFits(this.cookies.name(request, 'access'), tokenLength);
   }
 
   /**
@@ -215,7 +211,7 @@ export class TokenTransport {
     this.markUncacheable(request);
     for (const tokenType of ['access', 'refresh'] as const) {
       if (method === 'cookie') {
-        this.deleteCookie(request, this.cookiePlace(request, tokenType), isStale);
+        setCookie(response, this.cookies.remove(request, this.cookies.place(request, tokenType)), isStale);
       } else {
         setExposedHeader(response, this.headerName(request, tokenType), '', isStale);
       }
@@ -239,7 +235,7 @@ export class TokenTransport {
     if (request.response.isSent) return;
     const { accessTokenPath: path, cookieDomain: domain = '' } = this.config;
     this.markUncacheable(request);
-    this.deleteCookie(request, { name: LEGACY_COOKIE, domain, path });
+    setCookie(request.response, this.cookies.remove(request, { name: LEGACY_COOKIE, domain, path }));
   }
 
   /**
@@ -250,17 +246,33 @@ export class TokenTransport {
   clearDuplicate(request: SessionRequest, tokenType: TokenType): boolean {
     if (request.response.isSent) return false;
     const olderName = this.config.olderCookieName?.(request.request, tokenType, request.userContext);
-    const places = olderPlaces(this.config, this.cookiePlace(request, tokenType), { tokenType, olderName });
+    const places = olderPlaces(this.config, this.cookies.place(request, tokenType), { tokenType, olderName });
     if (places.length > 0) this.markUncacheable(request);
-    for (const place of places) this.deleteCookie(request, place);
+    for (const place of places) setCookie(request.response, this.cookies.remove(request, place));
     return places.length > 0;
+  }
+
+  /**
+   * Deletes the access token's cookie at every path from which it can have come with the request, the present one too: as long
+   * as one of two is left, the browser could go on with that of a former user.
+   */
+  clearAccessCookies(request: SessionRequest): void {
+    if (request.response.isSent) return;
+    const { name, domain: present } = this.cookies.place(request, 'access');
+    this.markUncacheable(request);
+    for (const domain of new Set([present, this.config.olderCookieDomain ?? present]))
+      for (const path of sendingPaths(request.request, this.config))
+        setCookie(request.response, this.cookies.remove(request, { name, domain, path }));
   }
 
   /** Deletes what an earlier configuration left in the browser, so that it does not go on as the user of that time. */
   private clearOlder(request: SessionRequest): void {
-    const { olderCookieName, olderAccessTokenPath } = this.config;
+    const { olderCookieName, olderAccessTokenPath, olderRefreshTokenPath, accessTokenPath } = this.config;
     const isPresent =
-      olderAccessTokenPath !== undefined || // that path need not be above the request's
+      // Cookies of these paths need not come with this request.
+      olderAccessTokenPath !== undefined ||
+      olderRefreshTokenPath !== undefined ||
+      pathsAbove(accessTokenPath).some((path) => !isSentFrom(path, request.request, this.config)) ||
       this.hasCookie(request, 'access') ||
       (olderCookieName !== undefined &&
         hasCookieNamed(request.request, olderCookieName(request.request, 'access', request.userContext)));
@@ -286,53 +298,6 @@ export class TokenTransport {
   private markUncacheable(request: SessionRequest): void {
     request.response.setHeader('Cache-Control', 'no-store');
     this.markSessionDependent(request);
-  }
-
-  private buildCookies(request: SessionRequest, tokens: TokensToWrite): CookieLine[] {
-    const domain = this.config.cookieDomain;
-    // The cookie outlives its token and the refresh cookie, because an expired access token makes the client refresh.
-    const expires = this.clock.now() + ACCESS_COOKIE_LIFETIME_MS;
-    const access = { value: tokens.accessToken, expires, domain };
-    const cookies = [this.tokenCookie(request, 'access', access)];
-    if (tokens.refreshToken) {
-      const refresh = { value: tokens.refreshToken.token, expires: tokens.refreshToken.expiry, domain };
-      cookies.push(this.tokenCookie(request, 'refresh', refresh));
-    }
-    return cookies;
-  }
-
-  private deleteCookie(
-    request: SessionRequest,
-    { name, domain, path }: CookiePlace,
-    isStale?: IsStale,
-  ): void {
-    const line = this.cookie(request, name, path, { value: '', expires: 0, domain });
-    setCookie(request.response, line, isStale);
-  }
-
-  private cookiePlace(request: SessionRequest, tokenType: TokenType): CookiePlace {
-    const { accessTokenPath, refreshTokenPath, cookieDomain: domain = '' } = this.config;
-    const path = tokenType === 'access' ? accessTokenPath : refreshTokenPath;
-    return { name: this.cookieName(request, tokenType), domain, path };
-  }
-
-  private tokenCookie(request: SessionRequest, tokenType: TokenType, content: CookieContent): CookieLine {
-    const { name, path } = this.cookiePlace(request, tokenType);
-    return this.cookie(request, name, path, content);
-  }
-
-  private cookie(request: SessionRequest, name: string, path: string, content: CookieContent): CookieLine {
-    const attributes = {
-      httpOnly: true,
-      secure: this.config.cookieSecure,
-      sameSite: this.config.cookieSameSite(request),
-      partitioned: this.config.cookiePartitioned,
-    } as const;
-    return { name, line: serialiseCookie({ name, path, ...content, ...attributes }, this.clock.now()) };
-  }
-
-  private cookieName({ request, userContext }: SessionRequest, tokenType: TokenType): string {
-    return this.config.getCookieNameForTokenType(request, tokenType, userContext);
   }
 
   private headerName({ request, userContext }: SessionRequest, tokenType: TokenType): string {

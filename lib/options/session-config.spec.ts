@@ -54,6 +54,7 @@ describe('the configuration of an application that only says where it lives', ()
       olderCookieDomain: undefined,
       olderCookieName: undefined,
       olderAccessTokenPath: undefined,
+      olderRefreshTokenPath: undefined,
       cookieSecure: true,
       cookiePartitioned: false,
       accessTokenIssuers: undefined,

@@ -33,12 +33,14 @@ type Derived = 'appInfo' | 'antiCsrf' | 'cookieSecure' | 'cookieSameSite' | 'get
 /** The resolved wire options: every default filled in, and the values that are derived from several options. */
 export interface SessionConfig extends Omit<
   WireSettings,
-  Derived | 'cookieNamePrefixes' | 'olderCookieNamePrefixes'
+  Derived | 'cookieNamePrefixes' | 'olderCookieNamePrefixes' | 'olderApiBasePath'
 > {
   readonly appInfo: AppInfo;
   readonly cookieSecure: boolean;
   /** Path of the refresh route as the client sees it; also the refresh cookie's path. */
   readonly refreshTokenPath: string;
+  /** That path before a change of `apiBasePath`. */
+  readonly olderRefreshTokenPath: string | undefined;
   /** The configured mode; `'default'` when it is to be derived from SameSite per request. */
   readonly antiCsrf: AntiCsrfMode | 'default';
   antiCsrfMode(scope: RequestScope): AntiCsrfMode;
@@ -103,6 +105,7 @@ function assemble(settings: Settings, { appInfo, constantOrigin }: ResolvedAppIn
     antiCsrf,
     cookieNamePrefixes,
     olderCookieNamePrefixes,
+    olderApiBasePath,
     ...rest
   } = settings;
   const constantSameSite =
@@ -114,6 +117,8 @@ function assemble(settings: Settings, { appInfo, constantOrigin }: ResolvedAppIn
     appInfo,
     cookieSecure: settings.cookieSecure ?? appInfo.apiDomain.startsWith('https:'),
     refreshTokenPath: appInfo.apiBasePath + SESSION_ROUTES.refresh.path,
+    olderRefreshTokenPath:
+      olderApiBasePath === undefined ? undefined : olderApiBasePath + SESSION_ROUTES.refresh.path,
     getCookieNameForTokenType:
       settings.getCookieNameForTokenType ??
       (cookieNamePrefixes ? prefixedCookieName(settings) : defaultCookieName),

@@ -127,6 +127,13 @@ export const WIRE_OPTIONS = {
    * @defaultValue none
    */
   olderAccessTokenPath: option(text(cookiePath)),
+  /**
+   * The `apiBasePath` that was used before, with the `apiGatewayPath` of that time in front. Set it after a change for as long as
+   * old refresh tokens live: sign-in, refresh and sign-out then remove the refresh cookie of the old path, which a later change
+   * back would bring to life.
+   * @defaultValue none: the cookie of the old path is left alone
+   */
+  olderApiBasePath: option(text(normalisePath)),
 
   /**
    * Protection of cookie requests against cross-site forgery. `VIA_TOKEN`: a token bound to the session in the `anti-csrf`

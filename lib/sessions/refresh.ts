@@ -59,6 +59,7 @@ export class SessionRefresh {
     const { transferMethod } = presented;
     try {
       const session = await this.refreshPresented(request, presented); // R6-R8
+      if (transferMethod === 'cookie') await this.assertOneSession(session, request);
       assertNotSent(request.response, 'refreshSession'); // until its successor is used, the old refresh token is accepted
       const other = otherMethod(transferMethod);
       const otherToken = transport.readToken(request, 'refresh', other);
@@ -100,6 +101,24 @@ export class SessionRefresh {
       disableAntiCsrf: antiCsrf.disableAntiCsrf,
       userContext: request.userContext,
     });
+  }
+
+  /**
+   * Checks that the access token's cookie is of the session that is refreshed. After a change of `apiBasePath` and back, a browser
+   * can have the refresh token of a former user beside the access token of the present one.
+   *
+   * @throws {UnauthorisedError} it is of another session of ours: both are taken from the client, who signs in again
+   */
+  private async assertOneSession(session: SessionContainer, request: SessionRequest): Promise<void> {
+    const { transport, verifier } = this.context;
+    const token = transport.readToken(request, 'access', 'cookie');
+    const other = token === undefined ? undefined : await verifier.findSession(token);
+    if (other === undefined || other === session.getHandle()) return;
+    this.warning.warn(
+      'A refresh was refused: its cookies are of two sessions, as after a change of apiBasePath. Set olderApiBasePath to the ' +
+        'former value for as long as old refresh tokens live',
+    );
+    throw this.refuse(request, 'Refresh failed: access token and refresh token are of two sessions');
   }
 
   /** Returns the error that clears the tokens, unless the page of another site sent the request: it must not sign out. */

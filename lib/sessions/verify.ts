@@ -6,6 +6,7 @@ import type { SessionRequest } from '../http/session-request.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import type { AccessTokenInfo } from '../tokens/access-token.js';
 import { chain, type MaybePromise } from '../util/maybe-promise.js';
+import { OccasionalWarning } from '../util/occasional-warning.js';
 import { safeEqual } from '../util/safe-equal.js';
 import { SharedRuns } from '../util/shared-runs.js';
 import type { UserContext } from '../util/user-context.js';
@@ -14,6 +15,11 @@ import type { LiveRecipeContext, RecipeInput, VerifySessionOptions } from './rec
 import { openSession, type SessionContainer } from './session-container.js';
 import { sparingNewSession } from './sparing-new-session.js';
 import { stateAfterVerification, stateFromToken, type ConfirmedSession } from './session-state.js';
+
+const OLDER_COOKIE =
+  'The access token cookie came twice, or from a path that is not accessTokenPath, as after a change of accessTokenPath or ' +
+  'cookieDomain: it is unknown which one counts. It was deleted where it can have come from, and the client refreshes. Set ' +
+  'olderAccessTokenPath or olderCookieDomain to the former value for as long as old cookies live';
 
 type GetSessionInput = RecipeInput<'getSession'>;
 
@@ -40,11 +46,14 @@ interface ReadRequest {
  */
 export class SessionVerification {
   private readonly confirmations = new SharedRuns<VerifySessionResult>();
+  private readonly warning: OccasionalWarning;
 
   constructor(
     private readonly context: LiveRecipeContext,
     private readonly claims: SessionClaims,
-  ) {}
+  ) {
+    this.warning = new OccasionalWarning(context.clock);
+  }
 
   /** @returns undefined only for an optional session without a usable token */
   fromRequest(
@@ -140,8 +149,11 @@ export class SessionVerification {
     const fromHeader = allowed === 'cookie' ? undefined : this.readPresentedToken('header', request);
     if (fromHeader !== undefined) return fromHeader;
     const fromCookie = allowed === 'header' ? undefined : this.readPresentedToken('cookie', request);
-    if (fromCookie !== undefined && this.context.transport.isDuplicated(request, 'access')) {
-      throw new TryRefreshTokenError('The access token cookie came twice, so nobody knows which one counts'); // G5
+    if (fromCookie !== undefined && this.context.transport.isOfOtherPlace(request)) {
+      this.context.transport.clearAccessCookies(request);
+      const error = new TryRefreshTokenError(OLDER_COOKIE); // G5
+      this.warning.warn(error.message);
+      throw error;
     }
     return fromCookie;
   }

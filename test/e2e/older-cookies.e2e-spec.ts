@@ -1,5 +1,6 @@
 import { Body, Controller, Get, Post, Req, Res, UseGuards } from '@nestjs/common';
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { TestClock } from 'nest-sessions/testing';
 import {
   PublicAccess,
   Session,
@@ -16,6 +17,8 @@ import {
 import { TEST_START_MS } from '../support/embedded.js';
 import type { Answer, HttpClient } from '../support/http-client.js';
 import { ADAPTERS, SHOP, TestApplication } from '../support/test-application.js';
+import { ProcessWarnings } from '../support/process-warnings.js';
+import { BOTH_CLEARED, tokenTraffic } from '../support/token-traffic.js';
 import { watchedStore } from '../support/watched-store.js';
 
 /** Signs in at `/api/login` and at `/login`, and shows the user at two paths. */
@@ -24,7 +27,7 @@ import { watchedStore } from '../support/watched-store.js';
 class AccountController {
   constructor(private readonly sessions: SessionService) {}
 
-  @Post(['login', 'api/login'])
+  @Post(['login', 'api/login', 'api/v2/login'])
   @PublicAccess()
   async login(
     @Req() req: unknown,
@@ -35,7 +38,7 @@ class AccountController {
     return {};
   }
 
-  @Get(['me', 'api/me'])
+  @Get(['me', 'api/me', 'api/v2/me', 'other/me'])
   me(@Session('userId') userId: string): object {
     return { userId };
   }
@@ -47,11 +50,12 @@ class Browser {
 
   constructor(
     private http: HttpClient,
-    private readonly refreshPath: string,
+    private refreshPath: string,
   ) {}
 
-  moveTo(http: HttpClient): void {
+  moveTo(http: HttpClient, refreshPath = this.refreshPath): void {
     this.http = http;
+    this.refreshPath = refreshPath;
   }
 
   async send(method: string, path: string, body?: object): Promise<Answer> {
@@ -101,9 +105,120 @@ const CHANGES: [what: string, before: Options, after: Options, older: Options][]
   ['a wider path', { accessTokenPath: '/api' }, {}, { olderAccessTokenPath: '/api' }],
   ['no domain any more', { cookieDomain: '.shop.io' }, {}, { olderCookieDomain: '.shop.io' }],
   ['a domain', {}, { cookieDomain: '.shop.io' }, { olderCookieDomain: '' }],
+  [
+    'another path',
+    { accessTokenPath: '/api' },
+    { accessTokenPath: '/other' },
+    { olderAccessTokenPath: '/api' },
+  ],
+  ['another base path', {}, apiInfo, { olderApiBasePath: '/auth' }],
+  ['a gateway path', {}, { appInfo: { ...SHOP, apiGatewayPath: '/api' } }, { olderApiBasePath: '/auth' }],
   ['names with prefixes', {}, { cookieNamePrefixes: true }, { olderCookieNamePrefixes: false }],
   ['names without prefixes', { cookieNamePrefixes: true }, {}, { olderCookieNamePrefixes: true }],
 ];
+
+/** A path of the application to which browsers send the access token. */
+function homeOf({ accessTokenPath = '/' }: Options): string {
+  return `${accessTokenPath === '/' ? '/api' : accessTokenPath}/me`;
+}
+
+const PATHS = ['/me', '/api/me', '/api/v2/me', '/other/me'];
+const atPath = (accessTokenPath: string): Options => ({ accessTokenPath });
+/** Changes one after another, of which no option tells. */
+const UNNAMED: [what: string, configurations: Options[]][] = [
+  ['a path narrowed twice', [{}, atPath('/api'), atPath('/api/v2')]],
+  ['a path narrowed at once', [{}, atPath('/api/v2')]],
+  ['a path below /api narrowed', [atPath('/api'), atPath('/api/v2')]],
+  ['a path widened', [atPath('/api/v2'), atPath('/api')]],
+  ['a path widened twice', [atPath('/api/v2'), atPath('/api'), {}]],
+  ['a path widened and narrowed', [atPath('/api'), {}, atPath('/api/v2')]],
+  ['another path', [atPath('/api'), atPath('/other')]],
+  ['another base path', [{}, apiInfo]],
+  ['a gateway path', [{}, { appInfo: { ...SHOP, apiGatewayPath: '/api' } }]],
+];
+
+describe.each(ADAPTERS)('cookies of an earlier configuration that no option names, on %s', (adapter) => {
+  let warnings: ProcessWarnings;
+  beforeEach(() => void (warnings = new ProcessWarnings()));
+  afterEach(() => warnings.restore());
+
+  describe.each(UNNAMED)('after %s', (_what, configurations) => {
+    const last = configurations.at(-1) ?? {};
+    const refreshPathOf = ({ appInfo }: Options): string =>
+      `${appInfo?.apiGatewayPath ?? ''}${appInfo?.apiBasePath ?? '/auth'}/session/refresh`;
+
+    async function startEach(): Promise<(options: Options, browser?: Browser) => Promise<Browser>> {
+      const { store } = await watchedStore();
+      const clock = new TestClock(TEST_START_MS);
+      const starter = TestApplication.on(adapter).store(store).controllers(AccountController).clock(clock);
+      return async (options, browser) => {
+        const { http } = await starter.with(options).start();
+        const path = refreshPathOf(options);
+        if (browser === undefined) return new Browser(http, path);
+        browser.moveTo(http, path);
+        return browser;
+      };
+    }
+
+    it.each(['/login', '/api/v2/login'])(
+      'the next user, who signs in at %s, is never taken for the former, also when it is taken back',
+      async (login) => {
+        const start = await startEach();
+        let browser = await start(configurations[0] ?? {});
+        await browser.signIn(login, 'alice');
+        for (const options of configurations.slice(1)) browser = await start(options, browser);
+        await browser.signIn(login, 'bob');
+        for (const path of PATHS) expect([path, await browser.userAt(path)]).not.toContain('alice');
+        expect(await browser.userAt(homeOf(last))).toBe('bob');
+        for (const options of configurations.toReversed().slice(1)) {
+          browser = await start(options, browser);
+          for (const path of PATHS) expect([path, await browser.userAt(path)]).not.toContain('alice');
+        }
+      },
+    );
+
+    it('a user who used each of them goes on, or signs in again, and is in', async () => {
+      const start = await startEach();
+      let browser = await start(configurations[0] ?? {});
+      await browser.signIn('/login', 'alice');
+      for (const options of configurations.slice(1)) {
+        browser = await start(options, browser);
+        if ((await browser.userAt(homeOf(options))) !== 'alice') await browser.signIn('/login', 'alice');
+        expect(await browser.userAt(homeOf(options))).toBe('alice');
+        expect((await browser.send('GET', homeOf(options))).status).toBe(200);
+      }
+    });
+  });
+
+  it('names the option that is missing, once', async () => {
+    const { send, signedIn } = await TestApplication.on(adapter).with(atPath('/me')).start();
+    const token = (await signedIn('cookie')).cookie('sAccessToken') ?? '';
+    const cookie = `sAccessToken=${token}; sAccessToken=${token}`;
+    for (const _each of [1, 2]) {
+      const answer = await send({ path: '/me', headers: { cookie } });
+      expect(answer.status).toBe(401);
+      expect(answer.lines('set-cookie')).toEqual([
+        expect.stringMatching(/^sAccessToken=; Path=\/; Expires=Thu, 01 Jan 1970/),
+        expect.stringMatching(/^sAccessToken=; Path=\/me; Expires=Thu, 01 Jan 1970/),
+      ]);
+    }
+    expect(warnings.take()).toEqual([expect.stringContaining('Set olderAccessTokenPath')]);
+  });
+
+  it('refuses a refresh with the cookies of two users, and names the option that is missing', async () => {
+    const { signedIn } = await TestApplication.on(adapter).start();
+    const [alice, bob] = [await signedIn('cookie', 'alice'), await signedIn('cookie', 'bob')];
+    const headers = {
+      ...alice.requestHeaders('/auth/session/refresh'),
+      cookie: `sAccessToken=${bob.cookie('sAccessToken') ?? ''}; sRefreshToken=${alice.cookie('sRefreshToken') ?? ''}`,
+    };
+    const answer = await bob.send({ method: 'POST', path: '/auth/session/refresh', headers });
+    expect([answer.status, answer.body]).toEqual([401, { message: 'unauthorised' }]);
+    expect(tokenTraffic(answer)).toEqual(BOTH_CLEARED);
+    expect(warnings.take()).toEqual([expect.stringContaining('Set olderApiBasePath')]);
+    expect((await alice.refresh()).status).toBe(200);
+  });
+});
 
 describe.each(ADAPTERS)('cookies of an earlier configuration on %s', (adapter) => {
   it.each(CHANGES)(
@@ -121,7 +236,7 @@ describe.each(ADAPTERS)('cookies of an earlier configuration on %s', (adapter) =
         if (signsOut) await browser.send('POST', refreshPath.replace('session/refresh', 'signout'));
         await browser.signIn('/api/login', 'bob');
         expect([await browser.userAt('/api/me'), await browser.userAt('/me')]).not.toContain('alice');
-        expect(await browser.userAt('/api/me')).toBe('bob');
+        expect(await browser.userAt(homeOf(after))).toBe('bob');
         // and back again
         const third = await starter.with(before).start();
         browser.moveTo(third.http);
@@ -141,8 +256,8 @@ describe.each(ADAPTERS)('cookies of an earlier configuration on %s', (adapter) =
       await browser.signIn('/login', 'alice');
       browser.moveTo((await starter.with({ ...after, ...older }).start()).http);
       await browser.send('POST', refreshPath);
-      if ((await browser.userAt('/api/me')) !== 'alice') await browser.signIn('/login', 'alice');
-      expect(await browser.userAt('/api/me')).toBe('alice');
+      if ((await browser.userAt(homeOf(after))) !== 'alice') await browser.signIn('/login', 'alice');
+      expect(await browser.userAt(homeOf(after))).toBe('alice');
     },
   );
 

@@ -101,7 +101,7 @@ describe.each(ADAPTERS)('signing out with options on %s', (adapter) => {
     const options = {
       appInfo: { ...SHOP, apiGatewayPath: '/gw' },
       cookieDomain: '.shop.io',
-      accessTokenPath: '/api',
+      accessTokenPath: '/gw',
       cookieSameSite: 'strict',
       cookiePartitioned: true,
       getCookieNameForTokenType: (_req: unknown, type: string) => `shop_${type}`,

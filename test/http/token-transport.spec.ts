@@ -13,7 +13,8 @@ import {
 } from '../support/wire-server.js';
 import { StoppedClock, WIRE_TEST_TIME_MS, wireConfig } from '../fixtures/wire-config.js';
 import { IncomingRequest } from '../../lib/http/incoming-request.js';
-import { TokenTransport, type TokensToWrite } from '../../lib/http/token-transport.js';
+import type { TokensToWrite } from '../../lib/http/token-cookies.js';
+import { TokenTransport } from '../../lib/http/token-transport.js';
 import { appendToHeaderList } from '../../lib/http/written-headers.js';
 import { ExpressExchange } from '../../lib/http/express-exchange.js';
 import { createSessionRequest, type SessionRequest } from '../../lib/http/session-request.js';

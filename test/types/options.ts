@@ -68,6 +68,7 @@ export const right: Required<SessionModuleOptions> = {
   olderCookieDomain: '',
   olderCookieNamePrefixes: true,
   olderAccessTokenPath: '/api',
+  olderApiBasePath: '/old/auth',
   cookieSecure: true,
   cookieSameSite: 'strict',
   cookiePartitioned: false,
