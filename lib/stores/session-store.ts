@@ -148,7 +148,6 @@ export class StoreSetupError extends Error {
   static {
     recogniseCopies(this, 'StoreSetupError');
   }
-
   override readonly name = 'StoreSetupError';
 
   constructor(message: string, options?: ErrorOptions) {
