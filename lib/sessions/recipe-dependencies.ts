@@ -2,6 +2,7 @@ import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import { provideUserRoles, type UserRoleSource } from '../claims/user-roles.js';
 import type { CoreClient } from '../core/core-client.js';
+import type { RevocationWatch } from '../feed/revocation-watch.js';
 import type { SessionEvents } from '../events/session-events.js';
 import type { TokenTransport } from '../http/token-transport.js';
 import type { SessionFeatures } from '../options/feature-options.js';
@@ -62,6 +63,8 @@ export abstract class RecipeDependencies {
   abstract readonly globalClaimValidators: readonly SessionClaimValidator[];
   /** @internal False if the application's own `onTokenTheftDetected` decides. */
   abstract readonly revokesStolenSessions: boolean;
+  /** @internal Undefined without the option `revocationFeed`, or if there is no feed. */
+  abstract readonly revocations: RevocationWatch | undefined;
   /** @internal Undefined if the application has no limiter. */
   abstract readonly rateLimits: RateLimits | undefined;
 }

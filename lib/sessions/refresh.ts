@@ -183,7 +183,8 @@ export class SessionRefresh {
       if (error instanceof TokenTheftDetectedError && revokesStolenSessions) {
         const { sessionHandle, userId, recipeUserId } = error.payload;
         const owner = { userId, recipeUserId };
-        await recipe.revokeSession({ sessionHandle, owner, userContext: input.userContext });
+        const { userContext } = input;
+        await recipe.revokeSession({ sessionHandle, owner, userContext, reason: 'token-theft' });
       }
       throw error;
     }

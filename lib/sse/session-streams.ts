@@ -31,6 +31,7 @@ export class SessionStreams {
   ) {
     // One listener serves all streams, so that an event of one session costs no work for the others.
     events.endings.subscribe((sessionHandle) => this.endStreams(sessionHandle));
+    events.connectedSessions.add(() => this.ends.keys());
   }
 
   /** @internal Sessions that have an open stream. */

@@ -1,4 +1,5 @@
 import type { ConfigProblem } from '../errors.js';
+import type { PostgresListener } from './postgres-announcements.js';
 import { oneOf, trueOrFalse, wholeNumber } from '../options/option-checks.js';
 import {
   isOptionsObject,
@@ -67,8 +68,24 @@ const migrateRow = {
   migrate: option(migrate, true),
 };
 
+const deletionTrigger: Check<boolean | number> = (value) => {
+  if (typeof value === 'boolean' || (Number.isInteger(value) && (value as number) > 0))
+    return value as boolean | number;
+  throw new Error('true, false or a number of seconds is expected');
+};
+
 /** The options of the names of tables. */
-export const SCHEMA_OPTIONS = { ...schemaRow, ...tablePrefixRow };
+export const SCHEMA_OPTIONS = {
+  ...schemaRow,
+  ...tablePrefixRow,
+  /**
+   * Adds a trigger that records the sessions which other programs delete, a SuperTokens Core or `psql`, so that `revocationFeed`
+   * tells of them, too. PostgreSQL only. The records are kept for a day, or longer where access tokens live longer: give
+   * their life in seconds then.
+   * @defaultValue false
+   */
+  deletionTrigger: option(deletionTrigger, false),
+};
 
 /** The options of `memoryStore`. */
 export const MEMORY_STORE_OPTIONS = {
@@ -100,6 +117,19 @@ export const SQLITE_STORE_OPTIONS = {
   ...tablePrefixRow,
 };
 
+/** The ways to listen; a text is a connection string. */
+export type ListenOption = false | string | (() => PostgresListener);
+
+/** The message never shows the value, because a connection string holds a password. */
+const listenOption: Check<ListenOption> = Object.assign(
+  (value: unknown): ListenOption => {
+    if (value === false || (typeof value === 'string' && value !== '') || typeof value === 'function')
+      return value as ListenOption;
+    throw new Error('a connection string, a function that makes a Client of pg, or false is expected');
+  },
+  { hasOwnMessage: true },
+);
+
 /** The options of `postgresStore`. */
 export const POSTGRES_STORE_OPTIONS = {
   /**
@@ -112,6 +142,14 @@ export const POSTGRES_STORE_OPTIONS = {
    * @defaultValue true with a `Pool` of `pg`; false with any other pool, which may not know `pg`'s notation for it
    */
   preparedStatements: option(trueOrFalse),
+  /**
+   * How the option `revocationFeed` hears of sessions that end in other instances. By default a connection beside those of the
+   * pool listens. Behind a pooler in transaction mode, which passes on no notification, give the connection string of the
+   * server itself, or a function that makes a `Client` of `pg`; `false` listens to nothing. Without notifications the table is
+   * read at the feed's interval.
+   * @defaultValue a connection with the options of the pool, if that is a `Pool` of `pg`; otherwise none
+   */
+  listen: option(listenOption),
   ...migrateRow,
   ...schemaRow,
   ...tablePrefixRow,
@@ -135,6 +173,25 @@ export const REDIS_STORE_OPTIONS = {
    * @defaultValue 5000
    */
   commandTimeoutMs: option(wholeNumber(1, 60_000), 5000),
+  /**
+   * The number of replicas that must have received the end of a session, or a new signing key, before the call is complete. Replicas receive
+   * writes late, so a fail-over may otherwise bring an ended session back. Without as many replicas such calls fail as
+   * the store being unavailable. 0 does not wait.
+   * @defaultValue 1 if a server has a replica when the store is first used; else 0
+   */
+  waitForReplicas: option(wholeNumber(0, 100)),
+  /**
+   * Whether the disks of the server and of those replicas must have it, too. It needs Redis 7.2 or newer, or Valkey, and
+   * `appendonly yes`.
+   * @defaultValue false
+   */
+  waitForDisk: option(trueOrFalse, false),
+  /**
+   * The longest wait for replicas and disks, milliseconds. After it the call fails as the store being unavailable, and may be
+   * repeated.
+   * @defaultValue 1000
+   */
+  waitTimeoutMs: option(wholeNumber(1, 60_000), 1000),
 };
 
 /**

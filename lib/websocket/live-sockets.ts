@@ -58,6 +58,11 @@ export class LiveSockets {
     return this.bySession.size;
   }
 
+  /** The sessions that have a connection. */
+  get sessionHandles(): Iterable<string> {
+    return this.bySession.keys();
+  }
+
   find(connection: object): LiveSocket | undefined {
     return this.byConnection.get(connection);
   }

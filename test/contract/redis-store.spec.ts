@@ -1,8 +1,8 @@
-import { afterAll } from '@jest/globals';
+import { afterAll, beforeAll, describe } from '@jest/globals';
 import { redisStore } from '../../lib/stores/redis/redis.store.js';
 import { coreOnStores } from '../support/core-on-store.js';
 import { clientKinds, closeClients, nodeRedis } from '../support/redis-clients.js';
-import { startRedis } from '../support/redis.js';
+import { startRedis, type RedisCluster } from '../support/redis.js';
 import { describeCoreClient } from './core-client.contract.js';
 import { describeEmbeddedCoreOn } from './embedded-core.contract.js';
 import { describeSessionStore } from './session-store.contract.js';
@@ -31,6 +31,21 @@ redis.describe('on a real server', () => {
     },
     { endsInBulk: false },
   );
+
+  describe('in cluster mode', () => {
+    let cluster: RedisCluster;
+    beforeAll(async () => {
+      cluster = await redis.cluster();
+    });
+
+    for (const { name, connectCluster } of kinds) {
+      describeSessionStore(
+        `on a Redis cluster, by ${name}`,
+        async () => redisStore(await connectCluster(cluster.url), { keyPrefix: redis.freshPrefix() }),
+        { endsInBulk: false },
+      );
+    }
+  });
 
   describeCoreClient('in this process, on Redis', async (options) => {
     const { connect } = await nodeRedis();

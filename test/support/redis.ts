@@ -1,10 +1,11 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe } from '@jest/globals';
 
 type Describe = (name: string, suite: () => void) => void;
@@ -20,7 +21,17 @@ export interface TestRedis {
   freshPrefix(): string;
   /** Starts another server, in a folder of its own; `stop` ends it. */
   another(...options: readonly string[]): Promise<RedisServer>;
+  /** Starts a cluster of three primaries with a replica each; `stop` ends it. */
+  cluster(): Promise<RedisCluster>;
   stop(): Promise<void>;
+}
+
+/** Three primaries, and the replicas of each. */
+export interface RedisCluster {
+  readonly url: string;
+  readonly primaries: readonly RedisServer[];
+  /** In the order of their primaries. */
+  readonly replicas: readonly RedisServer[];
 }
 
 /** A running `redis-server` or `valkey-server`. */
@@ -31,6 +42,11 @@ export interface RedisServer {
   kill(): Promise<void>;
   /** Starts it again on the same port and files. */
   restart(): Promise<void>;
+  /** Lets it stand still, as a network does that is cut; its connections stay. */
+  freeze(): void;
+  thaw(): void;
+  /** Sends one command, by a client of its own. @returns what `redis-cli` prints */
+  command(...args: readonly string[]): string;
 }
 
 /**
@@ -58,6 +74,7 @@ export async function startRedis(): Promise<TestRedis> {
     url: url ?? '',
     freshPrefix: () => `test-${process.pid}-${Date.now().toString(36)}-${prefixes++}:`,
     another,
+    cluster: async () => formCluster(another),
     stop: async () => {
       await Promise.all(servers.map(async (server) => server.end()));
     },
@@ -104,6 +121,22 @@ class StartedServer implements RedisServer {
     await exit;
   }
 
+  freeze(): void {
+    this.process?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.process?.kill('SIGCONT');
+  }
+
+  command(...args: readonly string[]): string {
+    for (const cli of ['redis-cli', 'valkey-cli']) {
+      const { status, stdout } = spawnSync(cli, ['-p', `${this.port}`, ...args], { encoding: 'utf8' });
+      if (status === 0) return stdout.trim();
+    }
+    throw new Error(`redis-cli fails at ${args[0]}`);
+  }
+
   async restart(): Promise<void> {
     this.process = await this.launch();
     if (this.process === undefined) throw new Error('The Redis server does not start again');
@@ -142,6 +175,53 @@ async function launch(command: string, options: readonly string[]): Promise<Chil
     });
   });
   return Promise.race([failed, ready]);
+}
+
+/** The quickest that a cluster can be, and a replica takes over however old its data are. */
+const CLUSTER = {
+  'cluster-enabled': 'yes',
+  'cluster-node-timeout': 500,
+  'cluster-replica-validity-factor': 0,
+  'cluster-require-full-coverage': 'no',
+};
+const SLOTS = 16_384;
+
+async function formCluster(start: TestRedis['another']): Promise<RedisCluster> {
+  const node = async (): Promise<RedisServer> => {
+    const settings = { ...CLUSTER, 'cluster-port': await freePort() };
+    return start(...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, `${value}`]));
+  };
+  const nodes: RedisServer[] = [];
+  for (let n = 0; n < 6; n++) nodes.push(await node());
+  const [primaries, replicas] = [nodes.slice(0, 3), nodes.slice(3)];
+  const [first] = nodes;
+  for (const [n, primary] of primaries.entries()) {
+    const [from, to] = [Math.floor((SLOTS * n) / 3), Math.floor((SLOTS * (n + 1)) / 3) - 1];
+    primary.command('CLUSTER', 'ADDSLOTSRANGE', `${from}`, `${to}`);
+    primary.command('CLUSTER', 'SET-CONFIG-EPOCH', `${n + 1}`);
+  }
+  for (const each of nodes.slice(1)) {
+    const [, busPort] = /cluster-port\s+(\d+)/.exec(each.command('CONFIG', 'GET', 'cluster-port')) ?? [];
+    first?.command('CLUSTER', 'MEET', '127.0.0.1', `${each.port}`, busPort ?? '');
+  }
+  await until(() => nodes.every((each) => each.command('CLUSTER', 'INFO').includes('cluster_known_nodes:6')));
+  await until(() =>
+    replicas.every((replica, n) => {
+      const id = primaries[n]?.command('CLUSTER', 'MYID') ?? '';
+      return replica.command('CLUSTER', 'REPLICATE', id) === 'OK';
+    }),
+  );
+  await until(
+    () =>
+      nodes.every((each) => each.command('CLUSTER', 'INFO').includes('cluster_state:ok')) &&
+      replicas.every((each) => each.command('INFO', 'replication').includes('master_link_status:up')),
+  );
+  return { url: first?.url ?? '', primaries, replicas };
+}
+
+/** Asks again and again, with a pause that lets the servers work; the test's own timeout is the limit. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await delay(20);
 }
 
 async function freePort(): Promise<number> {

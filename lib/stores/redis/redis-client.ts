@@ -144,6 +144,7 @@ function connectOnce(client: NodeClient, forget: (failed: Promise<NodeClient>) =
 
 interface IoClient extends Events {
   readonly isCluster?: boolean;
+  readonly status: string;
   readonly options: {
     readonly host?: unknown;
     readonly port?: unknown;
@@ -182,20 +183,32 @@ class IoRedisPort implements RedisPort {
     return Promise.all((this.client.nodes?.('master') ?? []).map(async (node) => node.call(name, ...args)));
   }
 
-  /** Uses a pipeline, which goes to one node. */
-  async sendBoth(_key: string, first: Command, second: Command): Promise<[unknown, unknown]> {
-    if (this.waiting === undefined) {
-      this.waiting = this.client.duplicate();
-      this.waiting.on('error', ignore);
-    }
-    const results = await this.waiting.pipeline([[...first], [...second]]).exec();
+  /** Uses a pipeline, which goes to one node but follows no redirection: a plain command finds the new place then. */
+  async sendBoth(key: string, first: Command, second: Command): Promise<[unknown, unknown]> {
+    const waiting = (this.waiting ??= this.duplicate());
+    const results = await waiting
+      .pipeline([
+        ['call', ...first],
+        ['call', ...second],
+      ])
+      .exec();
     const [[firstError, firstReply] = [null], [secondError, secondReply] = [null]] = results ?? [];
-    if (firstError ?? secondError) throw firstError ?? secondError;
+    if (firstError?.message.startsWith('MOVED')) await waiting.call('EXISTS', key);
+    const error = firstError ?? secondError;
+    if (error) throw error;
     return [firstReply, secondReply];
   }
 
+  /** Reconnects once for all the commands that a demoted server has refused. */
   reconnect(): void {
-    if (!this.isCluster) this.client.disconnect(true);
+    for (const client of [this.client, this.waiting])
+      if (!this.isCluster && client?.status === 'ready') client.disconnect(true);
+  }
+
+  private duplicate(): IoClient {
+    const client = this.client.duplicate();
+    client.on('error', ignore);
+    return client;
   }
 
   async close(): Promise<void> {

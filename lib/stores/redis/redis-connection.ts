@@ -16,20 +16,35 @@ const TRANSIENT =
 const SETUP_FAULT =
   /^(NOAUTH|WRONGPASS|NOPERM|CROSSSLOT)\b|^ERR (unknown command|WAITAOF cannot be used|.*user_script|Unexpected engine)/i;
 const OLDEST_MAJOR = 7;
+/** How often a write is confirmed anew because the primary has changed meanwhile. */
+const MAX_ROUNDS = 5;
 
 export interface RedisConnectionOptions {
   readonly commandTimeoutMs: number;
+  /** Copies that an ending waits for; undefined: one if a server has a replica at the start, else none. */
+  readonly waitForReplicas?: number | undefined;
+  /** Whether the disks must have it, too. */
+  readonly waitForDisk: boolean;
+  readonly waitTimeoutMs: number;
 }
 
 /** A store's access to its servers: it checks them before the first script, and repeats scripts that had no effect. */
 export class RedisConnection {
   private readonly opening = new SingleFlight(async () => this.open(), { keepsValue: true });
 
+  /** The command that waits for copies of what was written; undefined: there is nothing to wait for. */
+  private waitCommand: readonly string[] | undefined;
+
   constructor(
     readonly port: RedisPort,
     private readonly options: RedisConnectionOptions,
     private readonly retry: RetryPolicy = DEFAULT_RETRY,
   ) {}
+
+  /** Whether {@link runDurably} waits for anything; known after the first call. */
+  get isWaiting(): boolean {
+    return this.waitCommand !== undefined;
+  }
 
   /** Runs a script on the primary of its keys. */
   async run(
@@ -41,15 +56,66 @@ export class RedisConnection {
     return this.attempts(async () => {
       const key = keys[0] ?? '';
       return this.withText(script, async (evaluation) =>
-        this.inTime(this.port.send(key, [...evaluation, `${keys.length}`, ...keys, ...args.map(String)])),
+        this.timed(this.port.send(key, [...evaluation, `${keys.length}`, ...keys, ...args.map(String)])),
       );
     });
+  }
+
+  /**
+   * Runs a script whose effect must survive the loss of a server, as far as the options say. The server confirms the writes of
+   * one connection, but a client may change its connection, and so the server, between the write and the confirmation. So the
+   * script runs again after it: if it still finds something to do, the new primary had not received the write.
+   *
+   * @param args for a mark, which makes the script write something in any case
+   * @param isDone whether a reply says that there was nothing to do
+   * @returns the replies of all runs that may have done something
+   */
+  async runDurably(
+    script: RedisScript,
+    keys: readonly string[],
+    args: (mark: string) => readonly (string | number)[],
+    isDone: (reply: unknown) => boolean,
+  ): Promise<unknown[]> {
+    await this.opening.run();
+    if (this.waitCommand === undefined) return [await this.run(script, keys, args(''))];
+    const replies: unknown[] = [];
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      replies.push(await this.runAndWait(script, keys, args('1'), this.waitCommand));
+      const check = await this.run(script, keys, args(''));
+      replies.push(check);
+      if (isDone(check)) return replies;
+    }
+    throw new Error('The primary has changed again and again, so that a write is not confirmed');
+  }
+
+  private async runAndWait(
+    script: RedisScript,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+    waitCommand: readonly string[],
+  ): Promise<unknown> {
+    const key = keys[0] ?? '';
+    const timeoutMs = this.options.commandTimeoutMs + this.options.waitTimeoutMs;
+    const [reply, copies] = await this.attempts(async () =>
+      this.withText(script, async (evaluation) => {
+        const command = [...evaluation, `${keys.length}`, ...keys, ...args.map(String)];
+        return inTime(this.port.sendBoth(key, command, waitCommand), timeoutMs);
+      }),
+    );
+    const confirmed = (Array.isArray(copies) ? copies : [copies]).map(replyNumber);
+    const wanted = waitCommand.slice(1, -1).map(Number);
+    if (!wanted.every((count, i) => (confirmed[i] ?? 0) >= count)) {
+      throw new Error(
+        `${waitCommand.join(' ')} was answered ${confirmed.join(', ')}: too few copies of a write are confirmed, which has happened on the primary`,
+      );
+    }
+    return reply;
   }
 
   /** Runs one plain command on the primary of a key. */
   async command(key: string, ...command: readonly (string | number)[]): Promise<unknown> {
     await this.opening.run();
-    return this.attempts(async () => this.inTime(this.port.send(key, command.map(String))));
+    return this.attempts(async () => this.timed(this.port.send(key, command.map(String))));
   }
 
   async close(): Promise<void> {
@@ -67,7 +133,7 @@ export class RedisConnection {
     try {
       return await send(['EVALSHA', sha]);
     } catch (error) {
-      if (!/^NOSCRIPT\b|NoScriptError/.test(redisMessage(error))) throw error;
+      if (!/^NOSCRIPT\b/.test(redisMessage(error))) throw error;
       return send(['EVAL', text]);
     }
   }
@@ -88,18 +154,33 @@ export class RedisConnection {
     }
   }
 
-  private async inTime<T>(work: Promise<T>): Promise<T> {
-    const { commandTimeoutMs } = this.options;
-    return withTimeout(work, commandTimeoutMs, `Redis has not answered within ${commandTimeoutMs} ms`);
+  private async timed<T>(work: Promise<T>): Promise<T> {
+    return inTime(work, this.options.commandTimeoutMs);
   }
 
   private async open(): Promise<void> {
-    await this.attempts(async () => this.inTime(this.port.open()));
-    const servers = (await this.attempts(async () => this.inTime(this.port.sendToPrimaries(['INFO'])))).map(
+    await this.attempts(async () => this.timed(this.port.open()));
+    const servers = (await this.attempts(async () => this.timed(this.port.sendToPrimaries(['INFO'])))).map(
       readInfo,
     );
-    for (const server of servers) assertUsable(server, this.port.isCluster);
+    for (const server of servers) assertUsable(server, this.port.isCluster, this.options.waitForDisk);
+    this.waitCommand = waitCommandFor(servers, this.options);
   }
+}
+
+async function inTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  return withTimeout(work, timeoutMs, `Redis has not answered within ${timeoutMs} ms`);
+}
+
+/** Returns the command that waits as the options say; undefined if there is nothing to wait for. */
+function waitCommandFor(
+  servers: readonly ServerInfo[],
+  { waitForReplicas, waitForDisk, waitTimeoutMs }: RedisConnectionOptions,
+): string[] | undefined {
+  const hasReplicas = servers.some((server) => Number(server.get('connected_slaves')) > 0);
+  const replicas = waitForReplicas ?? (hasReplicas ? 1 : 0);
+  if (waitForDisk) return ['WAITAOF', '1', `${replicas}`, `${waitTimeoutMs}`];
+  return replicas === 0 ? undefined : ['WAIT', `${replicas}`, `${waitTimeoutMs}`];
 }
 
 /** The lines of INFO. */
@@ -111,11 +192,11 @@ function readInfo(reply: unknown): ServerInfo {
 }
 
 /** @throws {StoreSetupError} sessions would not be safe there */
-function assertUsable(server: ServerInfo, isCluster: boolean): void {
+function assertUsable(server: ServerInfo, isCluster: boolean, isWaitingForDisk: boolean): void {
   const version = server.get('redis_version');
   if (version === undefined)
     throw new StoreSetupError('The server does not say its version as Redis and Valkey do');
-  if (Number.parseInt(version, 10) < OLDEST_MAJOR)
+  if (isOlder(version, OLDEST_MAJOR, 0))
     throw new StoreSetupError(
       `Redis ${version} is too old: Redis ${OLDEST_MAJOR} or newer, or Valkey, is needed`,
     );
@@ -126,6 +207,11 @@ function assertUsable(server: ServerInfo, isCluster: boolean): void {
         'short. Set it to noeviction, or use a server of its own for sessions',
     );
   }
+  if (isWaitingForDisk && (isOlder(version, 7, 2) || server.get('aof_enabled') !== '1')) {
+    throw new StoreSetupError(
+      'waitForDisk needs Redis 7.2 or newer, or Valkey, with an append-only file (appendonly yes)',
+    );
+  }
   if ((server.get('cluster_enabled') === '1') !== isCluster) {
     throw new StoreSetupError(
       isCluster
@@ -133,6 +219,11 @@ function assertUsable(server: ServerInfo, isCluster: boolean): void {
         : 'The server is in cluster mode: give the store a client for a cluster',
     );
   }
+}
+
+function isOlder(version: string, major: number, minor: number): boolean {
+  const [itsMajor = 0, itsMinor = 0] = version.split('.').map(Number);
+  return itsMajor < major || (itsMajor === major && itsMinor < minor);
 }
 
 /** Gives a failure that needs somebody's attention its own class. */
@@ -145,12 +236,26 @@ function explained(error: unknown): unknown {
     : error;
 }
 
-/** Returns the server's message, which glide puts behind one of its own. */
-export function redisMessage(error: unknown): string {
+/** The names that glide gives to the codes of a server. */
+const GLIDE_NAMES: Readonly<Record<string, string>> = {
+  Ask: 'ASK',
+  BusyLoadingError: 'LOADING',
+  ClusterDown: 'CLUSTERDOWN',
+  MasterDown: 'MASTERDOWN',
+  Moved: 'MOVED',
+  NoScriptError: 'NOSCRIPT',
+  PermissionDenied: 'NOPERM',
+  ReadOnly: 'READONLY',
+  ResponseError: 'ERR',
+  TryAgain: 'TRYAGAIN',
+};
+
+/** Returns the server's message, which begins with a code. */
+function redisMessage(error: unknown): string {
   const { message }: { message?: unknown } = typeof error === 'object' && error !== null ? error : {};
-  return typeof message === 'string'
-    ? message.replace(/^An error was signalled by the server: - \w+: /, '')
-    : '';
+  if (typeof message !== 'string') return '';
+  const [, name, rest] = /^An error was signalled by the server: - (\w+): ([^]*)$/.exec(message) ?? [];
+  return name === undefined ? message : `${GLIDE_NAMES[name] ?? name} ${rest}`;
 }
 
 /** @throws {Error} the reply is no text */
@@ -158,6 +263,14 @@ export function replyText(reply: unknown): string {
   if (typeof reply === 'string') return reply;
   if (Buffer.isBuffer(reply)) return reply.toString('utf8');
   throw new Error('Redis answered with something else than a text');
+}
+
+/** @throws {Error} the reply is no whole number */
+export function replyNumber(reply: unknown): number {
+  const isNumber = typeof reply === 'number' || typeof reply === 'bigint';
+  const number = isNumber || typeof reply === 'string' ? Number(reply || Number.NaN) : Number.NaN;
+  if (isNumber || Number.isSafeInteger(number)) return Number(reply);
+  throw new Error('Redis answered with something else than a number');
 }
 
 /** @throws {Error} the reply is no list */

@@ -1,7 +1,13 @@
 import { SessionStore, type StoredDynamicKey, type StoredStaticKey } from '../session-store.js';
-import { replyText, replyTexts, type RedisConnection } from './redis-connection.js';
+import { replyNumber, replyText, replyTexts, type RedisConnection } from './redis-connection.js';
 import type { RedisLayout } from './redis-layout.js';
-import { ADD_DYNAMIC_KEY, ALL_KEYS, DELETE_DYNAMIC_KEYS, SET_KEY_ONCE } from './redis-scripts.js';
+import {
+  ADD_DYNAMIC_KEY,
+  ALL_KEYS,
+  DELETE_DYNAMIC_KEYS,
+  SET_KEY_ONCE,
+  type RedisScript,
+} from './redis-scripts.js';
 
 const RSA = 'RS256';
 const REFRESH_TOKEN_KEY = 'refresh';
@@ -16,7 +22,7 @@ export abstract class RedisKeyStore extends SessionStore {
   }
 
   override async getOrSetRefreshTokenKey(candidate: string): Promise<string> {
-    return replyText(await this.runOnKeys(SET_KEY_ONCE, REFRESH_TOKEN_KEY, candidate));
+    return replyText(await this.writeKeys(SET_KEY_ONCE, () => true, REFRESH_TOKEN_KEY, candidate));
   }
 
   override async findDynamicKeys(sinceMs: number): Promise<StoredDynamicKey[]> {
@@ -32,11 +38,11 @@ export abstract class RedisKeyStore extends SessionStore {
   override async addDynamicKey(key: StoredDynamicKey, unlessSinceMs: number): Promise<void> {
     const { createdAtMs, value, algorithm = RSA } = key;
     const name = `dynamic:${createdAtMs}:${algorithm}`;
-    await this.runOnKeys(ADD_DYNAMIC_KEY, name, value, createdAtMs, algorithm, unlessSinceMs);
+    await this.writeKeys(ADD_DYNAMIC_KEY, isZero, name, value, createdAtMs, algorithm, unlessSinceMs);
   }
 
   override async deleteDynamicKeys(beforeMs: number): Promise<void> {
-    await this.runOnKeys(DELETE_DYNAMIC_KEYS, beforeMs);
+    await this.writeKeys(DELETE_DYNAMIC_KEYS, isZero, beforeMs);
   }
 
   override async findStaticKeys(): Promise<StoredStaticKey[]> {
@@ -49,21 +55,36 @@ export abstract class RedisKeyStore extends SessionStore {
   }
 
   override async addStaticKey({ kid, createdAtMs, value, algorithm }: StoredStaticKey): Promise<void> {
-    await this.runOnKeys(SET_KEY_ONCE, `static:${algorithm}`, [createdAtMs, kid, value].join('\0'));
+    await this.writeKeys(
+      SET_KEY_ONCE,
+      () => true,
+      `static:${algorithm}`,
+      [createdAtMs, kid, value].join('\0'),
+    );
   }
 
   private async fields(): Promise<(readonly [name: string, value: string])[]> {
-    const texts = replyTexts(await this.runOnKeys(ALL_KEYS));
+    const texts = replyTexts(await this.connection.run(ALL_KEYS, [this.layout.keysKey], []));
     return texts.flatMap((name, i) => (i % 2 === 0 ? [[name, texts[i + 1] ?? ''] as const] : []));
   }
 
-  private async runOnKeys(
-    script: Parameters<RedisConnection['run']>[0],
+  /** @returns the last reply */
+  private async writeKeys(
+    script: RedisScript,
+    isDone: (reply: unknown) => boolean,
     ...args: readonly (string | number)[]
   ): Promise<unknown> {
-    return this.connection.run(script, [this.layout.keysKey], args);
+    const replies = await this.connection.runDurably(
+      script,
+      [this.layout.keysKey],
+      (mark) => [mark, ...args],
+      isDone,
+    );
+    return replies.at(-1);
   }
 }
+
+const isZero = (reply: unknown): boolean => replyNumber(reply) === 0;
 
 const byNewest = (a: { createdAtMs: number }, b: { createdAtMs: number }): number =>
   b.createdAtMs - a.createdAtMs;

@@ -1,5 +1,5 @@
 import { isStorableText, type SessionKey, type SessionsOfUsers } from '../session-store.js';
-import { replyList, replyText, replyTexts, type RedisConnection } from './redis-connection.js';
+import { replyList, replyNumber, replyText, replyTexts, type RedisConnection } from './redis-connection.js';
 import {
   indexMember,
   parseIndexMember,
@@ -17,10 +17,16 @@ export interface UserRow extends SessionKey {
   readonly createdAtMs: number;
 }
 
+/** A row, with the user in whose index it is. */
+interface IndexedRow extends UserRow {
+  readonly userId: string;
+}
+
 /** The condition on rows; an absent member is not checked. */
 interface RowsCondition {
-  readonly earliestMs?: number;
-  readonly latestMs?: number;
+  readonly earliestMs?: number | '';
+  readonly latestMs?: number | '';
+  readonly createdBeforeMs?: number | '' | undefined;
   readonly userId?: string;
 }
 
@@ -29,8 +35,8 @@ type Action = 'look' | 'end';
 
 /** Many sessions at once: by their keys, by their users, and all of them in turn. */
 export class RedisRows {
-  private sweepLeft: number[] = [];
-  private sweepPosition = '';
+  /** The partitions that a sweep has still to go through, and the last member that it saw in the first of them. */
+  private sweepState: { readonly left: readonly number[]; readonly last: string } = { left: [], last: '' };
 
   constructor(
     private readonly connection: RedisConnection,
@@ -42,23 +48,25 @@ export class RedisRows {
    * rows that are gone.
    */
   async sweep(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }> {
-    if (this.sweepLeft.length === 0) this.sweepLeft = await this.partitionsInUse();
-    for (let left = limit; left > 0 && this.sweepLeft.length > 0;) {
-      const [partition = 0] = this.sweepLeft;
-      const page = Math.min(left, PAGE);
-      const [last, foreign] = replyList(
+    let { left, last } = this.sweepState;
+    if (left.length === 0) [left, last] = [await this.partitionsInUse(), ''];
+    for (let rest = limit; rest > 0 && left.length > 0;) {
+      const [partition = 0, ...others] = left;
+      const page = Math.min(rest, PAGE);
+      const [next, foreign] = replyList(
         await this.connection.run(
           SWEEP,
           [this.layout.indexKey(partition)],
-          [this.layout.partitionTag(partition), nowMs, this.sweepPosition, page],
+          [this.layout.partitionTag(partition), nowMs, last, page],
         ),
       );
       await this.sweepForeign(replyTexts(foreign), nowMs);
-      this.sweepPosition = replyText(last);
-      if (this.sweepPosition === '') this.sweepLeft.shift();
-      left -= page;
+      last = replyText(next);
+      if (last === '') left = others;
+      rest -= page;
     }
-    return { mayHaveMore: this.sweepLeft.length > 0 };
+    this.sweepState = { left, last };
+    return { mayHaveMore: left.length > 0 };
   }
 
   private async partitionsInUse(): Promise<number[]> {
@@ -69,7 +77,7 @@ export class RedisRows {
         return this.connection.command(index, 'ZCARD', index);
       }),
     );
-    return all.filter((partition) => Number(sizes[partition]) > 0);
+    return all.filter((partition) => replyNumber(sizes[partition]) > 0);
   }
 
   /** Removes expired rows in other partitions than their users' indexes, and members whose rows are gone. */
@@ -77,94 +85,102 @@ export class RedisRows {
     const gone = new Set(members);
     for (const member of members) {
       const key = parseIndexMember(member);
-      const [found] = await this.rowReplies([key], 'end', { latestMs: nowMs, userId: key.userId });
+      const partition = this.layout.handlePartition(key.sessionHandle);
+      const where = { latestMs: nowMs, userId: key.userId };
+      const [[found] = []] = await this.pageReplies(partition, [key], 'end', where);
       if (found === '=') gone.delete(member);
     }
     await this.forget([...gone].map(parseIndexMember));
   }
 
   /** Reads or removes the live rows of users, by their indexes. */
-  async ofUsers({ userIds, tenantId, nowMs }: SessionsOfUsers, action: Action): Promise<UserRow[]> {
-    const users = [...new Set(userIds)].filter(isStorableText);
-    const rows = await Promise.all(
-      users.map(async (userId) => {
-        const found: UserRow[] = [];
-        const partition = this.layout.userPartition(userId);
-        const index = this.layout.indexKey(partition);
-        for (let last = '', isFirst = true; isFirst || last !== ''; isFirst = false) {
-          const [next, here, foreign] = replyList(
-            await this.connection.run(
-              USER_ROWS,
-              [index],
-              [
-                this.layout.partitionTag(partition),
-                userId,
-                tenantRowNames(tenantId),
-                nowMs,
-                action,
-                last,
-                PAGE,
-              ],
-            ),
-          );
-          last = replyText(next);
-          const texts = replyTexts(here);
-          for (let i = 0; i < texts.length; i += 2)
-            found.push({ ...parseRowName(texts[i] ?? ''), createdAtMs: Number(texts[i + 1]) });
-          const keys = replyTexts(foreign).map(parseRowName);
-          found.push(...(await this.byKeys(keys, action, { earliestMs: nowMs, userId })));
-        }
-        return found;
-      }),
-    );
-    return rows.flat();
+  async ofUsers(input: SessionsOfUsers, action: Action): Promise<UserRow[]> {
+    const users = [...new Set(input.userIds)].filter(isStorableText);
+    const rows = await Promise.all(users.map(async (userId) => this.ofUser(userId, input, action)));
+    return distinct(rows.flat());
+  }
+
+  private async ofUser(
+    userId: string,
+    { tenantId, nowMs, createdBeforeMs }: SessionsOfUsers,
+    action: Action,
+  ): Promise<UserRow[]> {
+    const partition = this.layout.userPartition(userId);
+    const index = this.layout.indexKey(partition);
+    const head = [this.layout.partitionTag(partition), userId, tenantRowNames(tenantId), nowMs, action];
+    const found: UserRow[] = [];
+    const foreign: SessionKey[] = [];
+    for (let last: string | undefined = ''; last !== undefined;) {
+      const reply = await this.connection.run(
+        USER_ROWS,
+        [index],
+        [...head, last, PAGE, createdBeforeMs ?? ''],
+      );
+      const [next, here, elsewhere] = replyList(reply);
+      last = replyText(next) || undefined;
+      found.push(...userRows(replyTexts(here)));
+      foreign.push(...replyTexts(elsewhere).map(parseRowName));
+    }
+    if (action === 'end') await this.confirm(partition, found);
+    return [
+      ...found,
+      ...(await this.byKeys(foreign, action, { earliestMs: nowMs, createdBeforeMs, userId })),
+    ];
+  }
+
+  /**
+   * Waits for copies of removals in a partition, as far as the options say; also where there was nothing to remove, because an
+   * earlier call may have removed the rows and then failed.
+   */
+  async confirm(partition: number, removed: readonly SessionKey[]): Promise<void> {
+    if (!this.connection.isWaiting) return;
+    await this.pageReplies(partition, removed.slice(0, PAGE), 'end', {});
+    if (removed.length > PAGE) await this.confirm(partition, removed.slice(PAGE));
   }
 
   /** Reads or removes rows by their keys. @returns those that exist and meet the condition */
   async byKeys(keys: readonly SessionKey[], action: Action, where: RowsCondition = {}): Promise<UserRow[]> {
-    const found: UserRow[] = [];
-    const foreign: (SessionKey & { readonly userId: string })[] = [];
-    for (const [partition, together] of this.byPartition(keys)) {
-      for (let start = 0; start < together.length; start += PAGE) {
-        const page = together.slice(start, start + PAGE);
-        const replies = await this.rowReplies(page, action, where);
-        for (const [i, { tenantId, sessionHandle }] of page.entries()) {
-          const [createdAt = '', ...user] = (replies[i] ?? '').split('\0');
-          if (user.length === 0) continue;
-          const userId = user.join('\0');
-          found.push({ tenantId, sessionHandle, createdAtMs: Number(createdAt) });
-          if (this.layout.userPartition(userId) !== partition)
-            foreign.push({ tenantId, sessionHandle, userId });
-        }
-      }
+    const found = await Promise.all(
+      this.pagesByPartition(keys).map(async ([partition, page]) => {
+        const replies = await this.pageReplies(partition, page, action, where);
+        return replies.flatMap((reply) => page.flatMap((key, i) => keyedRow(key, reply[i] ?? '')));
+      }),
+    );
+    const rows = found.flat();
+    if (action === 'end') {
+      const { layout } = this;
+      const isForeign = ({ sessionHandle, userId }: IndexedRow): boolean =>
+        layout.handlePartition(sessionHandle) !== layout.userPartition(userId);
+      await this.forget(rows.filter(isForeign));
     }
-    if (action === 'end') await this.forget(foreign);
-    return found;
+    return distinct(rows);
   }
 
-  /** @param keys of one partition */
-  private async rowReplies(
-    keys: readonly SessionKey[],
+  /** @returns the replies of the script ROWS; several if it ran again to be sure of its effect */
+  private async pageReplies(
+    partition: number,
+    page: readonly SessionKey[],
     action: Action,
-    { earliestMs, latestMs, userId = '' }: RowsCondition,
-  ): Promise<string[]> {
-    const { layout } = this;
-    const index = layout.indexKey(layout.handlePartition(keys[0]?.sessionHandle ?? ''));
-    const names = keys.map((key) => layout.rowKey(key));
-    return replyTexts(
-      await this.connection.run(ROWS, [index, ...names], [action, earliestMs ?? '', latestMs ?? '', userId]),
-    );
+    { earliestMs = '', latestMs = '', userId = '', createdBeforeMs = '' }: RowsCondition,
+  ): Promise<string[][]> {
+    const keys = [this.layout.indexKey(partition), ...page.map((key) => this.layout.rowKey(key))];
+    const args = [action, earliestMs, latestMs, userId];
+    const replies =
+      action === 'end'
+        ? await this.connection.runDurably(ROWS, keys, (mark) => [...args, mark, createdBeforeMs], hasNoRow)
+        : [await this.connection.run(ROWS, keys, [...args, '', createdBeforeMs])];
+    return replies.map(replyTexts);
   }
 
   /** Removes members of the indexes. */
-  private async forget(rows: readonly (SessionKey & { readonly userId: string })[]): Promise<void> {
+  private async forget(rows: readonly Omit<IndexedRow, 'createdAtMs'>[]): Promise<void> {
     for (const row of rows) {
       const index = this.layout.indexKey(this.layout.userPartition(row.userId));
       await this.connection.command(index, 'ZREM', index, indexMember(row));
     }
   }
 
-  private byPartition(keys: readonly SessionKey[]): Map<number, SessionKey[]> {
+  private pagesByPartition(keys: readonly SessionKey[]): [partition: number, page: SessionKey[]][] {
     const groups = new Map<number, SessionKey[]>();
     for (const key of keys) {
       const partition = this.layout.handlePartition(key.sessionHandle);
@@ -172,6 +188,36 @@ export class RedisRows {
       if (group === undefined) groups.set(partition, [key]);
       else group.push(key);
     }
-    return groups;
+    return Array.from(groups).flatMap(([partition, group]) =>
+      Array.from({ length: Math.ceil(group.length / PAGE) }, (_, page): [number, SessionKey[]] => [
+        partition,
+        group.slice(page * PAGE, (page + 1) * PAGE),
+      ]),
+    );
   }
+}
+
+/** Reads the names and times of creation that the script USER_ROWS returns in turn. */
+function userRows(texts: readonly string[]): UserRow[] {
+  return texts.flatMap((name, i) =>
+    i % 2 === 0 ? { ...parseRowName(name), createdAtMs: Number(texts[i + 1]) } : [],
+  );
+}
+
+/** Reads what the script ROWS returns of one row. */
+function keyedRow({ tenantId, sessionHandle }: SessionKey, reply: string): IndexedRow[] {
+  const end = reply.indexOf('\0');
+  if (end < 0) return [];
+  const createdAtMs = Number(reply.slice(0, end));
+  return [{ tenantId, sessionHandle, createdAtMs, userId: reply.slice(end + 1) }];
+}
+
+/** Keeps one of several reports of a row that was removed again, after a fail-over. */
+function distinct<Row extends SessionKey>(rows: readonly Row[]): Row[] {
+  return [...new Map(rows.map((row) => [`${row.tenantId}\0${row.sessionHandle}`, row])).values()];
+}
+
+/** Whether the script ROWS found no row that matches. */
+function hasNoRow(reply: unknown): boolean {
+  return !replyTexts(reply).some((text) => text.includes('\0'));
 }

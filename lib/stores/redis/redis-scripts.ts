@@ -28,6 +28,11 @@ local function facts(text)
   return tonumber(expires), tonumber(created), user
 end
 
+-- Writes something, so that a wait for copies covers what was written before, by whichever connection.
+local function mark(wanted)
+  if wanted == '1' then call('SET', KEYS[1] .. ':waited', '') end
+end
+
 -- Whether a name is of a handle whose row must be in the partition with this tag.
 local function isHere(name, tag)
   return tag == '' or
@@ -92,7 +97,7 @@ end
 return { 1, changed }`);
 
 /**
- * KEYS index, rows; ARGV action ("look" or "end"), earliest expiry, latest expiry, user; empty for any. Returns for each row "" if it is
+ * KEYS index, rows; ARGV action ("look" or "end"), earliest expiry, latest expiry, user, mark, latest creation and that excluded; empty for any. Returns for each row "" if it is
  * absent, "=" if it does not match, else its time of creation, NUL and its user.
  */
 export const ROWS = script(`
@@ -104,7 +109,7 @@ for i = 2, #KEYS do
   else
     local expires, created, user = facts(text)
     if (ARGV[2] ~= '' and expires < tonumber(ARGV[2])) or (ARGV[3] ~= '' and expires > tonumber(ARGV[3])) or
-        (ARGV[4] ~= '' and user ~= ARGV[4]) then
+        (ARGV[4] ~= '' and user ~= ARGV[4]) or (ARGV[6] ~= '' and created >= tonumber(ARGV[6])) then
       results[i - 1] = '='
     else
       if ARGV[1] == 'end' then
@@ -115,10 +120,11 @@ for i = 2, #KEYS do
     end
   end
 end
+mark(ARGV[5])
 return results`);
 
 /**
- * KEYS index; ARGV tag, user, beginning of names, earliest expiry, action ("look" or "end"), last member of the page before, limit. Returns the last
+ * KEYS index; ARGV tag, user, beginning of names, earliest expiry, action ("look" or "end"), last member of the page before, limit, latest creation or empty. Returns the last
  * member (empty after the last page), the names and times of creation of live rows, and the names that are in other slots.
  */
 export const USER_ROWS = script(`
@@ -131,7 +137,7 @@ for _, member in ipairs(members) do
   local text = call('GET', base() .. name)
   if text then
     local expires, created, user = facts(text)
-    if expires >= now and user == ARGV[2] then
+    if expires >= now and user == ARGV[2] and (ARGV[8] == '' or created < tonumber(ARGV[8])) then
       if ARGV[5] == 'end' then
         call('DEL', base() .. name)
         call('ZREM', KEYS[1], member)
@@ -219,31 +225,40 @@ return 1`);
 /** KEYS keys. Returns names and values in turn. */
 export const ALL_KEYS = script(`return call('HGETALL', KEYS[1])`);
 
-/** KEYS keys; ARGV name, value. Returns the value that the name has. */
+/** KEYS keys; ARGV mark, name, value. Returns the value that the name has. */
 export const SET_KEY_ONCE = script(
   `
-call('HSETNX', KEYS[1], ARGV[1], ARGV[2])
-return call('HGET', KEYS[1], ARGV[1])`,
+call('HSETNX', KEYS[1], ARGV[2], ARGV[3])
+mark(ARGV[1])
+return call('HGET', KEYS[1], ARGV[2])`,
   '',
 );
 
-/** KEYS keys; ARGV name, value, time, algorithm, earliest time of a key that makes this one superfluous. */
+/**
+ * KEYS keys; ARGV mark, name, value, time, algorithm, earliest time of a key that makes this one superfluous. Returns whether it
+ * was added, 1 or 0.
+ */
 export const ADD_DYNAMIC_KEY = script(
   `
 for _, name in ipairs(call('HKEYS', KEYS[1])) do
   local created, algorithm = string.match(name, '^dynamic:(%d+):(.*)$')
-  if created == ARGV[3] or
-      (algorithm == ARGV[4] and tonumber(created) >= tonumber(ARGV[5])) then return 0 end
+  if created == ARGV[4] or
+      (algorithm == ARGV[5] and tonumber(created) >= tonumber(ARGV[6])) then
+    mark(ARGV[1])
+    return 0
+  end
 end
-call('HSET', KEYS[1], ARGV[1], ARGV[2])
+call('HSET', KEYS[1], ARGV[2], ARGV[3])
 return 1`,
   '',
 );
 
-/** KEYS keys; ARGV time. Removes the rotating keys from before it. */
+/** KEYS keys; ARGV mark, time. Removes the rotating keys from before it. Returns their number. */
 export const DELETE_DYNAMIC_KEYS = script(`
+local removed = 0
 for _, name in ipairs(call('HKEYS', KEYS[1])) do
   local created = string.match(name, '^dynamic:(%d+):')
-  if created and tonumber(created) < tonumber(ARGV[1]) then call('HDEL', KEYS[1], name) end
+  if created and tonumber(created) < tonumber(ARGV[2]) then removed = removed + call('HDEL', KEYS[1], name) end
 end
-return 1`);
+mark(ARGV[1])
+return removed`);

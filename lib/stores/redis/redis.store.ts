@@ -15,7 +15,7 @@ import {
 } from '../session-store.js';
 import { readStoreOptions, REDIS_STORE_OPTIONS, type RedisStoreOptions } from '../store-options.js';
 import { redisPort, type RedisClient } from './redis-client.js';
-import { RedisConnection, replyList, replyText, replyTexts } from './redis-connection.js';
+import { RedisConnection, replyList, replyNumber, replyText, replyTexts } from './redis-connection.js';
 import { RedisKeyStore } from './redis-keys.js';
 import {
   decodeRow,
@@ -97,13 +97,14 @@ export class RedisStore extends RedisKeyStore {
     const userPartition = layout.userPartition(row.userId);
     const isTogether = partition === userPartition;
     const member = indexMember(row);
-    const outcome = await this.connection.run(
+    const reply = await this.connection.run(
       INSERT,
       [layout.indexKey(partition), layout.rowKey(row), ...(isTogether ? [layout.lockKey(row.userId)] : [])],
       [encodeRow(row), rowTtlMs(row), isTogether ? member : '', isTogether ? lockToken : ''],
     );
-    if (Number(outcome) === -1) throw new Error('Another call has taken over the lock of the user');
-    if (Number(outcome) !== 1) throw new Error('The session handle exists already');
+    const outcome = replyNumber(reply);
+    if (outcome === -1) throw new Error('Another call has taken over the lock of the user');
+    if (outcome !== 1) throw new Error('The session handle exists already');
     if (!isTogether) {
       const index = layout.indexKey(userPartition);
       await this.connection.command(index, 'ZADD', index, 0, member);
@@ -147,7 +148,9 @@ export class RedisStore extends RedisKeyStore {
     if (outcome === 'foreign') return outcome;
     if (outcome === 'full') return { isInserted: false };
     if (outcome !== 'ok') throw new Error('The session handle exists already');
-    return { isInserted: true, removedHandles: names.map((name) => parseRowName(name).sessionHandle) };
+    const removed = names.map(parseRowName);
+    if (removed.length > 0) await this.rows.confirm(partition, removed);
+    return { isInserted: true, removedHandles: removed.map(({ sessionHandle }) => sessionHandle) };
   }
 
   private async insertWithinLocks(row: SessionRow, limit: RowLimit): Promise<LimitedInsert> {
@@ -181,7 +184,7 @@ export class RedisStore extends RedisKeyStore {
     const reply = await this.connection.run(CHANGE, [this.layout.rowKey(key)], changeArguments(update));
     if (reply === null) return { row: undefined, isUpdated: false };
     const [isUpdated, text] = replyList(reply);
-    return { row: decodeRow(key, replyText(text)), isUpdated: Number(isUpdated) === 1 };
+    return { row: decodeRow(key, replyText(text)), isUpdated: replyNumber(isUpdated) === 1 };
   }
 
   override async deleteSessions(keys: readonly SessionKey[]): Promise<string[]> {

@@ -95,7 +95,7 @@ function childrenOf(parent) {
 }
 
 /** CPU time of another process; 0 where the system does not tell. */
-function processCpuMs(pid) {
+export function processCpuMs(pid) {
   const [user = 0, system = 0] = statOf(pid).slice(11, 13);
   return (Number(user) + Number(system)) * TICK_MS;
 }
@@ -139,7 +139,7 @@ async function startServer() {
   };
 }
 
-async function freePort() {
+export async function freePort() {
   const server = createServer();
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address();

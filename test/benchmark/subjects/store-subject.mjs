@@ -13,19 +13,22 @@
  * @property {import('nest-sessions/core').SessionStore} store
  * @property {(from: number, count: number) => Promise<void>} fill adds rows in bulk, numbered from `from`
  * @property {() => Promise<void>} settle what a database does by itself soon after so many rows have come
+ * @property {() => Promise<number>} [serverBytes] memory of the table in a server that keeps all in memory
  */
 
 const MODULES = {
-  memory: './memory-store.mjs',
-  sqlite: './sqlite-store.mjs',
-  postgres: './postgres-store.mjs',
+  memory: ['./memory-store.mjs', 'open'],
+  sqlite: ['./sqlite-store.mjs', 'open'],
+  postgres: ['./postgres-store.mjs', 'open'],
+  redis: ['./redis-store.mjs', 'open'],
+  'redis-synced': ['./redis-store.mjs', 'openSynced'],
 };
 
 /** Names of the stores. The memory store comes last: its heap would make the collector slow for the others. */
-export const STORES = ['postgres', 'sqlite', 'memory'];
+export const STORES = ['postgres', 'redis', 'redis-synced', 'sqlite', 'memory'];
 
 /** @returns {Promise<StoreSubject>} */
 export async function openStores(name) {
-  const { open } = await import(new URL(MODULES[name], import.meta.url).href);
-  return open();
+  const [module, open] = MODULES[name];
+  return (await import(new URL(module, import.meta.url).href))[open]();
 }

@@ -73,6 +73,12 @@ async function filledTable(subject, size, sampleSize) {
     for (let i = 0; i < sampleSize / CHUNKS; i++) sessions.push(await create(core));
   }
   await table.settle();
+  if (table.serverBytes !== undefined) {
+    const bytes = await table.serverBytes();
+    console.log(
+      `${size} sessions: ${(bytes / (size + sessions.length)).toFixed(0)} bytes a session in the server`,
+    );
+  }
   return { size, core, store: table.store, sample: await sampleOf(core, table.store, sessions) };
 }
 
