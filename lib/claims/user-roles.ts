@@ -1,5 +1,5 @@
 import { SessionConfigError } from '../errors.js';
-import { reservedContext, ensureReservedContext, type UserContext } from '../util/user-context.js';
+import { reservedContext, type UserContext } from '../util/user-context.js';
 import { PrimitiveArrayClaim } from './primitive-array-claim.js';
 
 /**
@@ -29,12 +29,7 @@ function isMarked(claim: unknown, needs: 'roles' | 'permissions'): boolean {
   return typeof claim === 'object' && claim !== null && Reflect.get(claim, NEEDS) === needs;
 }
 
-/** Stores the module's source in the reserved part of a user context, where the constant claims read it. */
-export function provideUserRoles(userContext: UserContext, source: UserRoleSource): void {
-  const reserved: { userRoles?: UserRoleSource } = ensureReservedContext(userContext);
-  reserved.userRoles = source;
-}
-
+/** The module puts its source into the reserved part of each user context, where the constant claims read it. */
 function contextRoleSource(userContext: UserContext): UserRoleSource {
   const reserved: { userRoles?: UserRoleSource } | undefined = reservedContext(userContext);
   if (reserved?.userRoles === undefined) {

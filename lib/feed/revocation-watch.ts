@@ -63,7 +63,7 @@ export interface RevocationWatchParts {
 
 /**
  * Follows a feed: reads it when something is announced, and at an interval that proves that it works. Each verification asks
- * {@link judge}, which looks at the clock first, so that nothing is accepted by knowledge that is too old.
+ * {@link judge}, which looks at the clock first, so that no session is accepted by knowledge that is too old.
  */
 export class RevocationWatch {
   private readonly index: RevocationIndex;
@@ -134,7 +134,7 @@ export class RevocationWatch {
     if (whenStale === 'accept') return 'valid';
     if (whenStale === 'check-store') return 'ask';
     throw new CoreUnavailableError(
-      'The feed of revocations does not respond, so that nobody knows which sessions have ended',
+      'The feed of revocations does not respond, so it is unknown which sessions have ended',
     );
   }
 
@@ -283,7 +283,7 @@ export class RevocationWatch {
 
   private isFresh(): boolean {
     const age = this.parts.clock.now() - this.provenMs;
-    return age >= 0 && age <= this.staleAfterMs; // a clock that was set back proves nothing
+    return age >= 0 && age <= this.staleAfterMs; // a clock that was set back is no proof
   }
 
   private announceState(): void {

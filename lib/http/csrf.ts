@@ -23,15 +23,16 @@ export type CustomHeaderMissing = 'CUSTOM_HEADER_MISSING';
  * @see docs/protocol/sdk.md §5.2 G7-G9
  */
 export function decideAntiCsrfOnVerify(input: {
-  readonly mode: AntiCsrfMode;
+  /** Asked for only if something has to be checked; so is the custom header. */
+  readonly mode: () => AntiCsrfMode;
   readonly method: string;
   readonly transferMethod: TokenTransferMethod | undefined;
   readonly requested: boolean | undefined;
-  readonly hasCustomHeader: boolean;
+  readonly hasCustomHeader: () => boolean;
 }): { readonly check: boolean } | CustomHeaderMissing {
   const check = input.transferMethod === 'cookie' && (input.requested ?? input.method !== 'get');
-  if (!check || input.mode !== 'VIA_CUSTOM_HEADER') return { check };
-  return input.hasCustomHeader ? { check: false } : 'CUSTOM_HEADER_MISSING';
+  if (!check || input.mode() !== 'VIA_CUSTOM_HEADER') return { check };
+  return input.hasCustomHeader() ? { check: false } : 'CUSTOM_HEADER_MISSING';
 }
 
 /**

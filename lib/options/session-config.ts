@@ -19,6 +19,7 @@ import {
 import { SESSION_ROUTES } from './session-routes.js';
 import { findUnknownOptions } from './unknown-options.js';
 import {
+  defaultCookieName,
   WIRE_OPTIONS,
   type AntiCsrfMode,
   type CookieSameSite,
@@ -183,9 +184,6 @@ function describeCookieDomainProblem(scope: string, apiDomain: string): string |
       return undefined;
   }
 }
-
-const defaultCookieName: NameForTokenType = (_req, tokenType) =>
-  tokenType === 'access' ? 'sAccessToken' : 'sRefreshToken';
 
 function olderCookieName(settings: Settings): NameForTokenType {
   const { cookieDomain, accessTokenPath, olderCookieDomain, olderAccessTokenPath } = settings;

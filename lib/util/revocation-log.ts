@@ -9,26 +9,22 @@ export class RevocationLog {
   private readonly handles: string[] = [];
   /** The last position of each handle that is kept. */
   private readonly positions = new Map<string, number>();
-  private count = 0;
+  /** The present end of the log. */
+  mark: RevocationMark = 0;
 
   /** @param capacity number of entries that are kept */
   constructor(private readonly capacity = 10_000) {}
 
-  /** The present end of the log. */
-  get mark(): RevocationMark {
-    return this.count;
-  }
-
   add(sessionHandle: string): void {
-    const place = this.count % this.capacity;
+    const place = this.mark % this.capacity;
     const oldest = this.handles[place];
     // A handle that was added again has a later position, which stays.
-    if (oldest !== undefined && this.positions.get(oldest) === this.count - this.capacity) {
+    if (oldest !== undefined && this.positions.get(oldest) === this.mark - this.capacity) {
       this.positions.delete(oldest);
     }
     this.handles[place] = sessionHandle;
-    this.positions.set(sessionHandle, this.count);
-    this.count += 1;
+    this.positions.set(sessionHandle, this.mark);
+    this.mark += 1;
   }
 
   /** Returns whether a session is among those that are kept. */
@@ -40,6 +36,6 @@ export class RevocationLog {
   includesSince(mark: RevocationMark, sessionHandle: string): boolean | undefined {
     const position = this.positions.get(sessionHandle);
     if (position !== undefined && position >= mark) return true;
-    return this.count - mark > this.capacity ? undefined : false;
+    return this.mark - mark > this.capacity ? undefined : false;
   }
 }
