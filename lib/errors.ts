@@ -277,6 +277,10 @@ export class CoreBadInputError extends CoreError {
  * @publicApi
  */
 export class ResponseSentError extends Error {
+  static {
+    recogniseCopies(this, 'ResponseSentError');
+  }
+
   constructor(call: string, options?: ErrorOptions) {
     super(
       `${call}: the headers of the response have been sent, so the client cannot get the tokens. Call it before the first ` +
