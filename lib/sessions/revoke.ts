@@ -4,7 +4,7 @@ import type { RevocationDetails } from '../feed/revocation-feed.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
 import type { RecipeContext } from './recipe-dependencies.js';
-import type { StoredInput, StoredSessionFunctions } from './stored-sessions.interface.js';
+import type { SessionOwner, StoredInput, StoredSessionFunctions } from './stored-sessions.interface.js';
 
 /** Ends sessions, and lists those of a user. */
 export class SessionRevocation {
@@ -26,11 +26,7 @@ export class SessionRevocation {
     const told = { userContext, ...details };
     const revoked = await core
       .revokeSessions(sessionHandles, userContext, details)
-      .catch((error: unknown) => {
-        // A repeat names them no more, so their sockets and listeners learn of it now or never.
-        if (error instanceof CoreError) reports.revoked(error.endedHandles ?? [], owner, told);
-        throw error;
-      });
+      .catch(async (error: unknown) => this.noteEnded(error, owner, told));
     const ended = new Set(revoked);
     reports.gone(sessionHandles.filter((handle) => !ended.has(handle)));
     reports.revoked(revoked, owner, told);
@@ -58,14 +54,34 @@ export class SessionRevocation {
   /** Ends all sessions that fulfil the conditions. Where no users are named, that is one write. */
   async revokeInBulk(input: BulkRevocationInput, userContext: UserContext): Promise<BulkRevocationResult> {
     const { core, reports, revocations } = this.context;
-    const result = await core.revokeInBulk(input, userContext);
+    const { reason, initiator } = input;
+    const told = { reason, initiator, userContext };
+    const result = await core
+      .revokeInBulk(input, userContext)
+      .catch(async (error: unknown) => this.noteEnded(error, undefined, told));
     const { tenantId, userIds } = input;
     if (result.sessionHandles === undefined) reports.endedBefore(input, userContext);
-    else reports.revoked(result.sessionHandles, undefined, { ...input, userContext });
+    else reports.revoked(result.sessionHandles, undefined, told);
     if (userIds === undefined) await revocations?.publishCutOff(tenantId, input);
     else for (const userId of userIds) await revocations?.publishUser({ userId, tenantId }, input);
     if (result.sessionHandles === undefined) await revocations?.read(); // this process waits for no announcement
     return result;
+  }
+
+  /**
+   * Reports the sessions that ended before a failure: a repeat names them no more, so their sockets, listeners and other
+   * instances learn of it now or never.
+   */
+  private async noteEnded(
+    error: unknown,
+    owner: SessionOwner | undefined,
+    told: RevocationDetails & { readonly userContext: UserContext },
+  ): Promise<never> {
+    if (error instanceof CoreError && error.endedHandles !== undefined) {
+      this.context.reports.revoked(error.endedHandles, owner, told);
+      await this.context.revocations?.publishSessions(error.endedHandles, told);
+    }
+    throw error;
   }
 
   async getAllSessionHandlesForUser(input: StoredInput<'getAllSessionHandlesForUser'>): Promise<string[]> {
