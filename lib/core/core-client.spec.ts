@@ -69,6 +69,20 @@ describe('the emulated change of a payload', () => {
 const NEW = { tenantId: 'public', recipeUserId: 'ada' } as CreateSessionInput;
 const Core = ListingCore as unknown as new (...ids: (readonly string[])[]) => ListingCore;
 
+describe('the emulated end of many sessions', () => {
+  it('names those that ended before the core failed', async () => {
+    const failure = new CoreUnavailableError('the core is gone');
+    const core = new Core([], []);
+    core.revokeSessionsOfUser = async ({ userId }) => {
+      if (userId === 'c') throw failure;
+      return [`${userId}-1`, `${userId}-2`];
+    };
+    const input = { tenantId: undefined, userIds: ['a', 'b', 'c', 'd'], createdBeforeMs: undefined };
+    await expect(core.revokeInBulk(input, {})).rejects.toBe(failure);
+    expect(failure.endedHandles).toEqual(['a-1', 'a-2', 'b-1', 'b-2']);
+  });
+});
+
 describe('the emulated cap on sessions', () => {
   it.each([
     [['a', 'b'], [], ['a']],

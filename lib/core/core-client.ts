@@ -136,6 +136,7 @@ export abstract class CoreClient {
    * Ends many sessions at once. This default ends those of users one user after the other, as the CDI allows.
    *
    * @throws {CoreBadInputError} no user is named, or a moment is, and this core cannot do that
+   * @throws {CoreError} whose `endedHandles` names what ended before the failure
    */
   async revokeInBulk(input: BulkRevocationInput, userContext: UserContext): Promise<BulkRevocationResult> {
     const { userIds, tenantId, createdBeforeMs } = input;
@@ -145,9 +146,17 @@ export abstract class CoreClient {
       );
     }
     const sessionHandles: string[] = [];
-    for (const userId of userIds) {
-      const sessions = { userId, tenantId, includeLinkedAccounts: true };
-      sessionHandles.push(...(await this.revokeSessionsOfUser(sessions, userContext, input)));
+    const { reason, initiator } = input;
+    try {
+      for (const userId of userIds) {
+        const sessions = { userId, tenantId, includeLinkedAccounts: true };
+        sessionHandles.push(
+          ...(await this.revokeSessionsOfUser(sessions, userContext, { reason, initiator })),
+        );
+      }
+    } catch (error) {
+      if (error instanceof CoreError && sessionHandles.length > 0) error.endedHandles = sessionHandles;
+      throw error;
     }
     return { sessionHandles };
   }

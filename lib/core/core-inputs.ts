@@ -58,6 +58,14 @@ const jwt = inputRow({
   algorithm: textRow,
   jwksDomain: textRow,
 });
+const note = { reason: option(aString), initiator: option(aString) };
+const details = option(inputObject(note));
+const bulk = inputRow({
+  ...note,
+  tenantId: option(aString),
+  userIds: option(strings),
+  createdBeforeMs: option(aNumber),
+});
 const sessionHandle = textRow;
 
 /** The arguments of the calls of a core. `verifySession` is not among them, because requests wait for it. */
@@ -68,8 +76,9 @@ const CORE_CALLS: Readonly<Record<string, OptionTable>> = {
   regenerateAccessToken: { input: regeneration, userContext },
   getSessionInformation: { sessionHandle, userContext },
   getSessionHandlesOfUser: { input: ofUser, userContext },
-  revokeSessions: { sessionHandles: stringsRow, userContext },
-  revokeSessionsOfUser: { input: ofUser, userContext },
+  revokeSessions: { sessionHandles: stringsRow, userContext, details },
+  revokeSessionsOfUser: { input: ofUser, userContext, details },
+  revokeInBulk: { input: bulk, userContext },
   updateSessionData: { sessionHandle, data: json, userContext },
   mergeSessionData: { sessionHandle, update: json, userContext },
   updateAccessTokenPayload: { sessionHandle, payload: json, userContext },

@@ -4,7 +4,7 @@ import type { RevocationDetails } from '../feed/revocation-feed.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
 import type { RecipeContext } from './recipe-dependencies.js';
-import type { StoredInput, StoredSessionFunctions } from './stored-sessions.interface.js';
+import type { SessionOwner, StoredInput, StoredSessionFunctions } from './stored-sessions.interface.js';
 
 /** Ends sessions, and lists those of a user. */
 export class SessionRevocation {
@@ -26,13 +26,7 @@ export class SessionRevocation {
     const told = { userContext, ...details };
     const revoked = await core
       .revokeSessions(sessionHandles, userContext, details)
-      .catch(async (error: unknown) => {
-        // A second call does not name them again, so sockets, listeners and other instances learn of it now or never.
-        const ended = error instanceof CoreError ? (error.endedHandles ?? []) : [];
-        reports.revoked(ended, owner, told);
-        await revocations?.publishSessions(ended, details);
-        throw error;
-      });
+      .catch(async (error: unknown) => this.noteEnded(error, owner, told));
     const ended = new Set(revoked);
     reports.gone(sessionHandles.filter((handle) => !ended.has(handle)));
     reports.revoked(revoked, owner, told);
@@ -62,11 +56,16 @@ export class SessionRevocation {
   /** Ends all sessions that fulfil the conditions. Where no users are named, that is one write. */
   async revokeInBulk(input: BulkRevocationInput, userContext: UserContext): Promise<BulkRevocationResult> {
     const { core, reports, revocations } = this.context;
-    const result = await core.revokeInBulk(input, userContext);
+    const { reason, initiator } = input;
+    const details = { reason, initiator };
+    const told = { ...details, userContext };
+    const result = await core
+      .revokeInBulk(input, userContext)
+      .catch(async (error: unknown) => this.noteEnded(error, undefined, told));
     const { tenantId, userIds } = input;
     if (result.sessionHandles === undefined) reports.endedBefore(input, userContext);
-    else reports.revoked(result.sessionHandles, undefined, { ...input, userContext });
-    await revocations?.publishSessions(result.sessionHandles ?? [], input);
+    else reports.revoked(result.sessionHandles, undefined, told);
+    await revocations?.publishSessions(result.sessionHandles ?? [], details);
     if (userIds === undefined) await revocations?.publishCutOff(tenantId, input);
     else for (const userId of userIds) await revocations?.publishUser({ userId, tenantId }, input);
     if (result.sessionHandles !== undefined) return result;
@@ -74,6 +73,22 @@ export class SessionRevocation {
     await revocations?.read(); // this process waits for no announcement
     await reports.checkConnections(tenantId, core);
     return result;
+  }
+
+  /**
+   * Reports the sessions that ended before a failure. A second call does not name them again, so sockets, listeners and other
+   * instances learn of it now or never.
+   */
+  private async noteEnded(
+    error: unknown,
+    owner: SessionOwner | undefined,
+    told: RevocationDetails & { readonly userContext: UserContext },
+  ): Promise<never> {
+    if (error instanceof CoreError && error.endedHandles !== undefined) {
+      this.context.reports.revoked(error.endedHandles, owner, told);
+      await this.context.revocations?.publishSessions(error.endedHandles, told);
+    }
+    throw error;
   }
 
   async getAllSessionHandlesForUser(input: StoredInput<'getAllSessionHandlesForUser'>): Promise<string[]> {

@@ -56,7 +56,6 @@ export class EmbeddedCore extends CoreClient {
   static {
     checkCoreCalls(this);
   }
-
   private readonly store: GuardedStore;
   private readonly keys: SigningKeys;
   private readonly accessTokens: AccessTokens;
