@@ -11,7 +11,7 @@ export const REVOCATION_FEED_OPTIONS = {
    */
   feed: option(objectWith<RevocationFeed>(['publish', 'read', 'subscribe'], 'a RevocationFeed')),
   /**
-   * How often the feed is read where nothing is announced, milliseconds; 50 to 60,000. It is also the proof that the channel
+   * How often the feed is read without an announcement, milliseconds; 50 to 60,000. It is also the proof that the channel
    * works: after twice this time without one, the state is `stale`.
    * @defaultValue 1000
    */

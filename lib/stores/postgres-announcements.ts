@@ -23,7 +23,7 @@ export interface PostgresListener {
 const TIMEOUT_MS = 2000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
-/** The pause where the connection stands but nothing is heard on it, because a pooler is in between. */
+/** The pause where the connection stands but brings no notification, because a pooler is in between. */
 const DEAF_PAUSE_MS = 60_000;
 const JITTER = 0.5;
 
@@ -39,7 +39,7 @@ export class PostgresAnnouncements implements Announcements {
   private hasMore = false;
 
   /**
-   * @param makeListener undefined where nothing is listened to
+   * @param makeListener undefined for a store that does not listen
    * @param run runs a statement on any connection of the pool
    */
   constructor(
@@ -164,7 +164,7 @@ class Listening {
     return outcome;
   }
 
-  /** Sends a word by another connection, because behind some poolers `LISTEN` succeeds and nothing ever comes. */
+  /** Sends a word by another connection, because behind some poolers `LISTEN` succeeds and no notification ever comes. */
   private async hears(client: PostgresListener): Promise<boolean> {
     const token = randomUUID();
     let isHeard = (): void => {};

@@ -223,7 +223,7 @@ export class PostgresClient implements SqlClient {
   }
 }
 
-/** @returns undefined where nothing is to be listened to */
+/** @returns undefined for a store that does not listen */
 function listenerOf(
   pool: PostgresPool,
   isOfPg: boolean,

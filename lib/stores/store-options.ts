@@ -145,7 +145,7 @@ export const POSTGRES_STORE_OPTIONS = {
   /**
    * How the option `revocationFeed` hears of sessions that end in other instances. By default a connection beside those of the
    * pool listens. Behind a pooler in transaction mode, which passes on no notification, give the connection string of the
-   * server itself, or a function that makes a `Client` of `pg`; `false` listens to nothing. Without notifications the table is
+   * server itself, or a function that makes a `Client` of `pg`; with `false` the store does not listen. Without notifications the table is
    * read at the feed's interval.
    * @defaultValue a connection with the options of the pool, if that is a `Pool` of `pg`; otherwise none
    */

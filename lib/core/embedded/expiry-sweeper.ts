@@ -55,7 +55,7 @@ export class ExpirySweeper {
     return this.sweeps.run();
   }
 
-  /** Begins a sweep that nobody waits for, unless the core is closed. */
+  /** Begins a sweep in the background, unless the core is closed. */
   async sweepSoon(): Promise<void> {
     if (this.timer.isStarted) await this.sweeps.run().catch(() => undefined); // the next one removes the rest
   }

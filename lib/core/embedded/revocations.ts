@@ -49,7 +49,7 @@ export class Revocations {
     return { sessionHandles: await store.deleteSessionsOfUsers(sessions, note) };
   }
 
-  /** @returns undefined where nothing is recorded */
+  /** @returns undefined where revocations are not recorded */
   note({ reason, initiator }: RevocationDetails = {}): RevocationNote | undefined {
     const { config, context } = this.parts;
     if (context.recordsRevocations !== true) return undefined;
