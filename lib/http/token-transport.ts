@@ -123,9 +123,9 @@ export class TokenTransport {
   }
 
   /** Reads the cookie of a token, and what comes beside it, in one pass over the header. */
-  readCookie(request: SessionRequest, tokenType: TokenType): PresentedCookie {
-    const names = [this.cookies.name(request, tokenType), LEGACY_COOKIE];
-    const [cookie, legacy] = findRequestCookies(request.request, names);
+  readCookie({ request, userContext }: SessionRequest, tokenType: TokenType): PresentedCookie {
+    const name = this.config.getCookieNameForTokenType(request, tokenType, userContext);
+    const [cookie, legacy] = findRequestCookies(request, [name, LEGACY_COOKIE]);
     const value = cookie?.value;
     return {
       token: value === undefined || value.length > MAX_CREDENTIAL_LENGTH ? undefined : value,

@@ -2,11 +2,23 @@ import { readFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { median, middleHalf } from './measure.mjs';
 
+const printed = [];
+
+/** What was printed so far, as Markdown. */
+export function report() {
+  return printed.join('\n');
+}
+
+function print(line) {
+  printed.push(line);
+  console.log(line);
+}
+
 /** Prints what the figures depend on: command, time, machine and how busy it is. */
 export function printSetting() {
-  console.log(`command  npm run benchmark -- ${process.argv.slice(2).join(' ')}`);
-  console.log(`date     ${new Date().toISOString().slice(0, 16)}Z`);
-  console.log(`machine  ${machine()}`);
+  print(`command  npm run benchmark -- ${process.argv.slice(2).join(' ')}`);
+  print(`date     ${new Date().toISOString().slice(0, 16)}Z`);
+  print(`machine  ${machine()}`);
   printLoad('at the start');
 }
 
@@ -18,7 +30,7 @@ export function machine() {
 
 /** Prints the mean number of processes that wanted a core in the last minute. */
 export function printLoad(when) {
-  console.log(`load     ${loadavg()[0]?.toFixed(1)} ${when}`);
+  print(`load     ${loadavg()[0]?.toFixed(1)} ${when}`);
 }
 
 /** Prints rows as a Markdown table; the first column is text, the others are numbers. */
@@ -28,8 +40,8 @@ export function printTable(title, head, rows) {
   const line = (cells) =>
     `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join(' | ')} |`;
   const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
-  console.log(`\n${title}\n`);
-  for (const cells of [all[0], rule, ...all.slice(1)]) console.log(line(cells));
+  print(`\n${title}\n`);
+  for (const cells of [all[0], rule, ...all.slice(1)]) print(line(cells));
 }
 
 /** The median of rounds and, in brackets, the half of them that is nearest to it: `0.97 (0.95 to 0.98)`. */

@@ -6,8 +6,9 @@ import { readComparisonOptions } from './comparison.mjs';
 import { compareWithPublished, publish } from './published.mjs';
 import { printLoad, printSetting } from './report.mjs';
 
-/** Suites whose `run` answers `ratios`. */
+/** Suites whose `run` answers `ratios`, which are compared, or `figures`. */
 const WITH_RATIOS = ['verify'];
+const PUBLISHED = [...WITH_RATIOS, 'http', 'refresh'];
 
 const suites = readdirSync(new URL('suites/', import.meta.url)).map((file) => file.replace(/\.mjs$/, ''));
 const { values, positionals } = parseArgs({
@@ -34,13 +35,16 @@ const { run } = await import(new URL(`suites/${name}.mjs`, import.meta.url).href
 printSetting();
 const measured = await run(values);
 printLoad('at the end');
-if (asked.publish) publish(name, measured.ratios);
+if (asked.publish) await publish(name, measured);
 if (asked.compare && !compareWithPublished(name, measured.ratios, asked.tolerancePercent))
   process.exitCode = 1;
 
 function comparisonAskedFor() {
   try {
-    return readComparisonOptions(values, WITH_RATIOS.includes(name));
+    return readComparisonOptions(
+      values,
+      WITH_RATIOS.includes(name) || (values.publish && PUBLISHED.includes(name)),
+    );
   } catch (error) {
     console.error(error.message);
     process.exit(2);

@@ -7,6 +7,7 @@ import {
   readComparisonOptions,
   type ComparisonOptions,
 } from '../benchmark/comparison.mjs';
+import { costTable } from '../benchmark/cost-table.mjs';
 import { compareWithPublished } from '../benchmark/published.mjs';
 
 // Made-up figures: nothing is measured here, and nothing depends on how busy the machine is.
@@ -105,6 +106,35 @@ describe('the command line of a comparison', () => {
   });
 });
 
+describe('what the README says of costs', () => {
+  const figures = {
+    'fastify same cookie: ratio: nest-sessions': 0.849,
+    'fastify same cookie: ratio: passport-jwt 4.0.1': 0.15,
+    'express same cookie: ratio: express-session 1.19.0, memory': 0.66,
+    'fastify same cookie: us over: nest-sessions': 5.4,
+  };
+
+  it('comes from the published figures, with the versions of the peers', () => {
+    const table = costTable({ http: { figures }, verify: { figures: { 'same: us: nest-sessions': 0.49 } } });
+    const [head, , fastify, express, cpu, , known] = table.split('\n');
+    expect(head).toBe(
+      '|  | nest-sessions | passport-jwt 4.0.1 | supertokens-node | express-session 1.19.0, memory |',
+    );
+    expect(fastify).toMatch(/ \| 85 % \| 15 % \|  \|  \|$/);
+    expect(express).toMatch(/ \|  \|  \|  \| 66 % \|$/);
+    expect(cpu).toMatch(/ \| 5 µs \|/);
+    expect(known).toMatch(/ \| 0.49 µs \|/);
+  });
+
+  it('has a place for every run that is published', () => {
+    const texts = ['README.md', 'test/benchmark/README.md']
+      .map((file) => readFileSync(file, 'utf8'))
+      .join('');
+    for (const name of ['costs', 'run of http', 'run of refresh', 'run of verify'])
+      expect(texts).toMatch(new RegExp(`<!-- ${name} -->[^]*<!-- end of ${name} -->`));
+  });
+});
+
 describe('the published ratios', () => {
   const cellsOf = (line: string): string[] =>
     line
@@ -112,18 +142,19 @@ describe('the published ratios', () => {
       .slice(1, -1)
       .map((cell) => cell.trim().replaceAll('`', ''));
 
-  const PARTS: Readonly<Record<string, string>> = {
-    'one token, again and again': 'same',
-    '9,150 tokens, each of them once': 'distinct',
-  };
+  /** The part of a table, by its first cell or by the line in front of it. */
+  function partOf(title: string): string | undefined {
+    if (/^one token, again and again/i.test(title)) return 'same';
+    return /tokens, each of them once/.test(title) ? 'distinct' : undefined;
+  }
 
   /** The ratios of ours in the tables of "Verification", by the names that `--publish` gives them. */
   function ratiosOfReadme(): Record<string, number> {
     const tables = readFileSync('test/benchmark/README.md', 'utf8').split(/\n\n+/);
     return Object.fromEntries(
-      tables.flatMap((table) => {
+      tables.flatMap((table, n) => {
         const [head, , ...rows] = table.split('\n').map(cellsOf);
-        const part = PARTS[head?.[0] ?? ''];
+        const part = head && partOf(head[0] || (tables[n - 1] ?? ''));
         if (part === undefined || head === undefined) return [];
         const ours = rows.filter(([name]) => name?.startsWith('nest-sessions'));
         return ours.flatMap((row) =>

@@ -29,7 +29,10 @@ const SUBJECTS = [
   },
 ];
 
-/** @param {{ quick: boolean, part?: string, by?: string, adapter?: string }} options */
+/**
+ * @param {{ quick: boolean, part?: string, by?: string, adapter?: string }} options
+ * @returns {Promise<{ figures: Record<string, number> }>} as cost-table.mjs reads them
+ */
 export async function run({ quick, part, by, adapter }) {
   const effort = quick ? QUICK : FULL;
   const settings = chosen('adapter', ADAPTERS, adapter).flatMap((adapter) =>
@@ -38,11 +41,13 @@ export async function run({ quick, part, by, adapter }) {
     ),
   );
   const source = await openTokenSource();
+  const figures = {};
   try {
-    for (const setting of settings) await compare(setting, source, effort);
+    for (const setting of settings) Object.assign(figures, await compare(setting, source, effort));
   } finally {
     await source.close();
   }
+  return { figures };
 }
 
 function chosen(option, all, asked) {
@@ -69,7 +74,7 @@ async function compare(setting, source, { rounds, same, fresh }) {
         results[index].push(await measureRound(opened[index], requests));
       }
     }
-    print(setting, subjects, results);
+    return print(setting, subjects, results);
   } finally {
     for (const { close } of opened) await close();
   }
@@ -138,5 +143,17 @@ function print({ adapter, part, by }, subjects, results) {
         microseconds,
       ),
     ]),
+  );
+  const name = `${adapter} ${part} ${by}`;
+  return Object.fromEntries(
+    results.flatMap((rounds, i) => {
+      const ratio = median(ofFloor(rounds, (round, bare) => round.perSecond / bare.perSecond));
+      const over = median(ofFloor(rounds, (round, bare) => (round.cpuMs - bare.cpuMs) * 1000));
+      const subject = subjects[i].name;
+      return [
+        [`${name}: ratio: ${subject}`, Number(ratio.toFixed(3))],
+        [`${name}: us over: ${subject}`, Number(over.toFixed(1))],
+      ];
+    }),
   );
 }

@@ -44,6 +44,7 @@ export async function run({ quick, store, part, by = 'cookie' }) {
   );
   if (parts.includes('http')) await measureHttp(subjects, by, effort);
   if (parts.includes('process')) await measureInProcess(effort);
+  return {};
 }
 
 function sketch(name, options) {

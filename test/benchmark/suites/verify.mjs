@@ -1,6 +1,6 @@
 // Verifying access tokens in process: the same token again and again, tokens that were never seen, and a mix.
 import { interleaved, median, rateOf } from '../measure.mjs';
-import { microseconds, printTable } from '../report.mjs';
+import { microseconds, printTable, versioned } from '../report.mjs';
 import { signatureChecks } from '../subjects/signature-checks.mjs';
 import { openTokenSource } from '../subjects/verify-subject.mjs';
 
@@ -10,25 +10,29 @@ const PARTS = ['same', 'distinct', 'zipf', 'signature'];
 const CALLERS = 16;
 const BARE = 'bare crypto.verify';
 const MAP = 'a bare Map lookup by the token';
+const JOSE = `${versioned('jose')}, jwtVerify`;
+const SUPERTOKENS = versioned('supertokens-node');
+const SERVICE = 'nest-sessions, SessionService';
 
 /** What is measured; the file of the subject and the options of its `open`. */
 const SUBJECTS = [
   { name: BARE, file: 'verify-bare.mjs' },
   { name: MAP, file: 'verify-map.mjs', parts: ['same'] },
-  { name: 'jose.jwtVerify', file: 'verify-jose.mjs' },
-  { name: '@nestjs/jwt', file: 'verify-nestjs-jwt.mjs' },
-  { name: 'passport-jwt', file: 'verify-passport-jwt.mjs' },
-  { name: 'supertokens-node', file: 'verify-supertokens-node.mjs' },
+  { name: JOSE, file: 'verify-jose.mjs' },
+  { name: versioned('@nestjs/jwt'), file: 'verify-nestjs-jwt.mjs' },
+  { name: versioned('passport-jwt'), file: 'verify-passport-jwt.mjs' },
+  { name: SUPERTOKENS, file: 'verify-supertokens-node.mjs' },
   { name: 'nest-sessions, verifier', file: 'verify-nest-sessions.mjs', options: { at: 'verifier' } },
-  { name: 'nest-sessions, SessionService', file: 'verify-nest-sessions.mjs', options: { at: 'service' } },
+  { name: SERVICE, file: 'verify-nest-sessions.mjs', options: { at: 'service' } },
 ];
 
 /** Whom the ratios compare with, and what their columns are called. */
-const PEERS = { 'crypto.verify': BARE, jose: 'jose.jwtVerify', 'supertokens-node': 'supertokens-node' };
+const PEERS = { 'crypto.verify': BARE, jose: JOSE, 'supertokens-node': SUPERTOKENS };
 
 /**
  * @param {{ quick: boolean, part?: string }} options
- * @returns {Promise<{ ratios: Record<string, number> }>} how many times the speed of others ours has, as the tables show it
+ * @returns {Promise<{ ratios: Record<string, number>, figures: Record<string, number> }>} how many times the speed of others ours has, as
+ *   the tables show it, and microseconds, as cost-table.mjs reads them
  */
 export async function run({ quick, part }) {
   const effort = quick ? QUICK : FULL;
@@ -36,31 +40,32 @@ export async function run({ quick, part }) {
   if (parts.length === 0) throw new TypeError(`--part takes some of ${PARTS.join()}`);
   const source = await openTokenSource();
   const ratios = {};
+  const figures = {};
   try {
-    if (parts.includes('same')) Object.assign(ratios, await measureSame(source, effort));
-    if (parts.includes('distinct')) Object.assign(ratios, await measureDistinct(source, effort));
+    if (parts.includes('same')) await measureSame(source, effort, { ratios, figures });
+    if (parts.includes('distinct')) await measureDistinct(source, effort, { ratios, figures });
     if (parts.includes('zipf')) await measureZipf(source, effort);
     if (parts.includes('signature')) await measureSignatures(effort);
   } finally {
     await source.close();
   }
-  return { ratios };
+  return { ratios, figures };
 }
 
-async function measureSame(source, { rounds, times }) {
+async function measureSame(source, { rounds, times }, results) {
   const next = repeating(source.tokens(1));
   const effort = { rounds, times: times * 2 };
-  return compare('same', 'One token, again and again', source, { effort, tokensFor: () => next });
+  await compare('same', 'One token, again and again', source, { effort, tokensFor: () => next }, results);
 }
 
 /** No subject sees a token twice, in warm-up and rounds together. */
-async function measureDistinct(source, effort) {
+async function measureDistinct(source, effort, results) {
   const tokens = source.tokens(Math.ceil(effort.times / 4) + effort.rounds * effort.times);
   const title = `${tokens.length} tokens, each of them once`;
-  return compare('distinct', title, source, { effort, tokensFor: () => repeating(tokens) });
+  await compare('distinct', title, source, { effort, tokensFor: () => repeating(tokens) }, results);
 }
 
-async function compare(part, title, source, { effort, tokensFor }) {
+async function compare(part, title, source, { effort, tokensFor }, { ratios, figures }) {
   const subjects = SUBJECTS.filter(({ parts }) => parts === undefined || parts.includes(part));
   const opened = [];
   for (const { file, options } of subjects) opened.push(await openSubject(file, source, options));
@@ -87,7 +92,11 @@ async function compare(part, title, source, { effort, tokensFor }) {
         ? Object.keys(PEERS).map((peer, n) => [`${part}: ${name}, of ${peer}`, Number(times(costs[i])[n])])
         : [],
     );
-    return Object.fromEntries(ours);
+    Object.assign(ratios, Object.fromEntries(ours));
+    for (const [i, { wallMs }] of costs.entries()) {
+      const name = subjects[i].name === SERVICE ? 'nest-sessions' : subjects[i].name;
+      figures[`${part}: us: ${name}`] = Number((wallMs * 1000).toPrecision(3));
+    }
   } finally {
     for (const { close } of opened) await close?.();
   }

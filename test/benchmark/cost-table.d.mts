@@ -1,0 +1,3 @@
+export function costTable(
+  published: Readonly<Record<string, { readonly figures?: Readonly<Record<string, number>> }>>,
+): string;
