@@ -1,3 +1,4 @@
+import type { CoreProvider } from '../../lib/core/core-provider.js';
 import { UnauthorisedError } from '../../lib/errors.js';
 import { SessionEvents, type SessionEvent } from '../../lib/events/session-events.js';
 import type { RevocationFeedOptions } from '../../lib/feed/feed-options.js';
@@ -26,8 +27,24 @@ export async function instance(
   clock = new TestClock(TEST_START_MS),
   feed: RevocationFeedOptions = {},
 ): Promise<Instance> {
-  const { app, events, close } = await TestApplication.withoutServer()
-    .store(store)
+  return opened(TestApplication.withoutServer().store(store), clock, feed);
+}
+
+/** The same on another core than an embedded one. */
+export async function instanceOn(
+  core: CoreProvider,
+  clock: TestClock,
+  feed: RevocationFeedOptions = {},
+): Promise<Instance> {
+  return opened(TestApplication.withoutServer().with({ core }), clock, feed);
+}
+
+async function opened(
+  starter: ReturnType<typeof TestApplication.withoutServer>,
+  clock: TestClock,
+  feed: RevocationFeedOptions,
+): Promise<Instance> {
+  const { app, events, close } = await starter
     .clock(clock)
     .with({ revocationFeed: { pollMs: 60_000, ...feed } })
     .start();

@@ -69,6 +69,17 @@ export function sessionsOfUserRequest(input: UserSessionsInput): CdiRequest {
   return get(path, params, 'session');
 }
 
+/** Returns the handles, each once, by the tenant that they name; handles of the public one name none. */
+export function groupByTenant(sessionHandles: readonly string[]): string[][] {
+  const groups = new Map<string, string[]>();
+  for (const handle of new Set(sessionHandles)) {
+    const [, ...tenant] = handle.split('_');
+    const name = tenant.join('_');
+    groups.set(name, [...(groups.get(name) ?? []), handle]);
+  }
+  return [...groups.values()];
+}
+
 /** Repeatable: the second response misses the sessions that the first call ended, which does no harm. */
 export function removeSessionsRequest(sessionHandles: readonly string[]): CdiRequest {
   return post('/recipe/session/remove', { sessionHandles: [...sessionHandles] });
@@ -101,6 +112,20 @@ export function createJwtRequest(input: CoreJwtInput): CdiRequest {
 
 export function jwksRequest(): CdiRequest {
   return { method: 'GET', path: '/.well-known/jwks.json', isRepeatable: true };
+}
+
+export function revocationsRequest(question: {
+  readonly after: string | undefined;
+  readonly seen?: string;
+  readonly waitMs: number;
+}): CdiRequest {
+  const { after, seen, waitMs } = question;
+  const params = {
+    ...(after !== undefined && { after }),
+    ...(seen !== undefined && { seen }),
+    waitMs: String(waitMs),
+  };
+  return { method: 'GET', path: '/nest-sessions/revocations', params, isRepeatable: true };
 }
 
 export function rolesOfUserRequest(tenantId: string, userId: string): CdiRequest {

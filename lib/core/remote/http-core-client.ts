@@ -1,6 +1,7 @@
 import { CoreBadInputError, CoreError } from '../../errors.js';
 import { applyChange, type JsonObject, mergeTopLevel, type NamesChange } from '../../util/json.js';
 import type { UserContext } from '../../util/user-context.js';
+import { RemoteFeed } from './remote-feed.js';
 import { Repeat, shortenPause } from '../../util/repeat.js';
 import { CoreClient } from '../core-client.js';
 import { CoreCalls } from '../core-calls.js';
@@ -65,6 +66,7 @@ export class HttpCoreClient extends CoreClient {
   private readonly keyTransport: HttpTransport;
   override readonly verificationKeys: JwksCache;
   private readonly keyRenewal: Repeat;
+  private readonly feed: RemoteFeed;
 
   /** The core's own roles, for `UserRoleClaim` and `PermissionClaim`. */
   override readonly userRoles: CoreUserRoles = {
@@ -84,6 +86,7 @@ export class HttpCoreClient extends CoreClient {
     this.calls = new CoreCalls(context);
     const rotations = new KeyRotations(events, clock);
     this.connection = new CoreConnection(config, { clock, apiDomain, sleep, calls: this.calls });
+    this.feed = new RemoteFeed(config, { clock, apiDomain, sleep, calls: this.calls });
     // It has connections of its own, so that a core with slow responses does not delay the loading of keys.
     this.keyTransport = new HttpTransport({
       timeoutMs: jwksTimeoutMs,
@@ -115,6 +118,10 @@ export class HttpCoreClient extends CoreClient {
     await this.getJwks({});
   }
 
+  override get revocationFeed(): RemoteFeed {
+    return this.feed;
+  }
+
   /** The state of each host, in the order of `connectionURI`. */
   get hostHealth(): CoreHostHealth[] {
     return this.connection.health;
@@ -132,6 +139,7 @@ export class HttpCoreClient extends CoreClient {
   override async close(): Promise<void> {
     void this.keyRenewal.stop();
     this.connection.close();
+    this.feed.close();
     this.keyTransport.close();
   }
 
@@ -201,15 +209,17 @@ export class HttpCoreClient extends CoreClient {
     sessionHandles: readonly string[],
     userContext: UserContext,
   ): Promise<string[]> {
-    const calls = groupByTenant(sessionHandles).map(async (handles) =>
-      orUnknown(handles[0] ?? '', [], async () =>
-        this.connection.call(
-          requests.removeSessionsRequest(handles),
-          responses.parseRevokedHandles,
-          userContext,
+    const calls = requests
+      .groupByTenant(sessionHandles)
+      .map(async (handles) =>
+        orUnknown(handles[0] ?? '', [], async () =>
+          this.connection.call(
+            requests.removeSessionsRequest(handles),
+            responses.parseRevokedHandles,
+            userContext,
+          ),
         ),
-      ),
-    );
+      );
     const outcomes = await Promise.allSettled(calls);
     const ended = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
@@ -311,17 +321,6 @@ export class HttpCoreClient extends CoreClient {
       this.connection.call(request, responses.parseSessionInformation, userContext, options),
     );
   }
-}
-
-/** Returns the handles, each once, by the tenant that they name; handles of the public one name none. */
-function groupByTenant(sessionHandles: readonly string[]): string[][] {
-  const groups = new Map<string, string[]>();
-  for (const handle of new Set(sessionHandles)) {
-    const [, ...tenant] = handle.split('_');
-    const name = tenant.join('_');
-    groups.set(name, [...(groups.get(name) ?? []), handle]);
-  }
-  return [...groups.values()];
 }
 
 /** Returns `unknown` for a handle whose tenant the core does not have, because no session has that handle. */
