@@ -5,6 +5,7 @@ import type { RevocationFeedOptions } from '../../lib/feed/feed-options.js';
 import type { RevocationWatch } from '../../lib/feed/revocation-watch.js';
 import { RecipeDependencies } from '../../lib/sessions/recipe-dependencies.js';
 import { SessionService } from '../../lib/session.service.js';
+import { SessionStreams } from '../../lib/sse/session-streams.js';
 import type { SessionStore } from '../../lib/stores/session-store.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { TEST_START_MS } from './embedded.js';
@@ -14,6 +15,7 @@ import { TestApplication } from './test-application.js';
 export interface Instance {
   readonly sessions: SessionService;
   readonly clock: TestClock;
+  readonly streams: SessionStreams;
   close(): Promise<void>;
   readonly watch: RevocationWatch;
   /** The events so far. */
@@ -64,7 +66,8 @@ async function opened(
     await app.get(SessionEvents, { strict: false }).delivered();
     return events;
   };
-  return { sessions, clock, close, watch, events: delivered, accepts };
+  const streams = app.get(SessionStreams, { strict: false });
+  return { sessions, streams, clock, close, watch, events: delivered, accepts };
 }
 
 export async function signIn({ sessions }: Instance, input: { userId?: string; tenantId?: string } = {}) {
