@@ -6,7 +6,7 @@ import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
 import type { RevocationDetails } from '../feed/revocation-feed.js';
 import type { UserContext } from '../util/user-context.js';
 import type { OverrideValidatorsForHandle } from './claims.js';
-import type { PrepareContext } from './recipe-dependencies.js';
+import type { PrepareContext } from '../util/user-context.js';
 import type {
   GetClaimValueResult,
   SessionInformation,

@@ -2,6 +2,7 @@ import { TryRefreshTokenError, UnauthorisedError } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
 import { assertAllowedOrigin, decideAntiCsrfOnVerify } from '../http/csrf.js';
 import type { SessionRequest } from '../http/session-request.js';
+import { OLDER_COOKIE } from '../http/token-transport.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import type { AccessTokenInfo } from '../tokens/access-token.js';
 import { chain, type MaybePromise } from '../util/maybe-promise.js';
@@ -14,11 +15,6 @@ import type { LiveRecipeContext, RecipeInput, VerifySessionOptions } from './rec
 import { openSession, type SessionContainer } from './session-container.js';
 import { sparingNewSession } from './sparing-new-session.js';
 import { stateFromToken } from './session-state.js';
-
-const OLDER_COOKIE =
-  'The access token cookie came twice, or from a path that is not accessTokenPath, as after a change of accessTokenPath or ' +
-  'cookieDomain: it is unknown which one counts. It was deleted where it can have come from, and the client refreshes. Set ' +
-  'olderAccessTokenPath or olderCookieDomain to the former value for as long as old cookies live';
 
 type GetSessionInput = RecipeInput<'getSession'>;
 
@@ -46,6 +42,8 @@ interface ReadRequest {
 export class SessionVerification {
   private readonly confirmation: SessionConfirmation;
   private readonly warning: OccasionalWarning;
+  /** The application's parts of a verification; looked up at the first request, when all overrides are in place. */
+  private replaced: { readonly getSession: boolean; readonly hasClaimChecks: boolean } | undefined;
 
   constructor(
     private readonly context: LiveRecipeContext,
@@ -120,20 +118,14 @@ export class SessionVerification {
     const { request, userContext } = sessionRequest;
     transport.markSessionDependent(sessionRequest);
     const allowed = config.getTokenTransferMethod({ req: request, forCreateNewSession: false, userContext }); // G2
-    const presented = this.findToken(sessionRequest, allowed); // G3-G6
-    // The legacy cookie counts only if a token comes by cookie, or would: any neighbouring host can set such a cookie.
-    const comesByCookie =
-      presented === undefined ? allowed !== 'header' : presented.transferMethod === 'cookie';
-    if (comesByCookie && transport.hasLegacyCookie(sessionRequest)) {
-      throw new TryRefreshTokenError('The request carries a cookie of an old SDK, which a refresh replaces'); // G1
-    }
+    const presented = this.findToken(sessionRequest, allowed); // G1, G3-G6
     if (presented?.transferMethod === 'cookie') assertAllowedOrigin(sessionRequest, config);
     const antiCsrf = decideAntiCsrfOnVerify({
-      mode: config.antiCsrfMode(sessionRequest),
+      mode: () => config.antiCsrfMode(sessionRequest),
       method: request.getMethod(),
       transferMethod: presented?.transferMethod,
       requested: options.antiCsrfCheck,
-      hasCustomHeader: transport.hasCustomHeader(sessionRequest),
+      hasCustomHeader: () => transport.hasCustomHeader(sessionRequest),
     }); // G7-G9
     if (antiCsrf === 'CUSTOM_HEADER_MISSING')
       throw new TryRefreshTokenError('anti-csrf check failed: the rid header is missing');
@@ -154,24 +146,32 @@ export class SessionVerification {
     request: SessionRequest,
     allowed: TokenTransferMethod | 'any',
   ): PresentedToken | undefined {
-    const fromHeader = allowed === 'cookie' ? undefined : this.readPresentedToken('header', request);
-    if (fromHeader !== undefined) return fromHeader;
-    const fromCookie = allowed === 'header' ? undefined : this.readPresentedToken('cookie', request);
-    if (fromCookie !== undefined && this.context.transport.isOfOtherPlace(request)) {
-      this.context.transport.clearAccessCookies(request);
+    const { transport } = this.context;
+    if (allowed !== 'cookie') {
+      const fromHeader = this.present(transport.readToken(request, 'access', 'header'), 'header');
+      if (fromHeader !== undefined) return fromHeader;
+    }
+    if (allowed === 'header') return undefined;
+    const cookie = transport.readCookie(request, 'access');
+    const fromCookie = this.present(cookie.token, 'cookie');
+    if (fromCookie !== undefined && transport.isOfOtherPlace(request, cookie)) {
+      transport.clearAccessCookies(request);
       const error = new TryRefreshTokenError(OLDER_COOKIE); // G5
       this.warning.warn(error.message);
       throw error;
     }
+    // The legacy cookie counts only if a token comes by cookie, or would: any neighbouring host can set such a cookie.
+    if (cookie.hasLegacyCookie) {
+      throw new TryRefreshTokenError('The request carries a cookie of an old SDK, which a refresh replaces'); // G1
+    }
     return fromCookie;
   }
 
-  private readPresentedToken(
+  private present(
+    token: string | undefined,
     transferMethod: TokenTransferMethod,
-    request: SessionRequest,
   ): PresentedToken | undefined {
-    const { transport, verifier } = this.context;
-    const token = transport.readToken(request, 'access', transferMethod);
+    const { verifier } = this.context;
     if (token === undefined) return undefined;
     const known = verifier.recall(token);
     return known !== undefined || verifier.read(token) !== undefined
@@ -184,7 +184,7 @@ export class SessionVerification {
     input: GetSessionInput,
     known: AccessTokenInfo | undefined,
   ): MaybePromise<SessionContainer | undefined> {
-    if (this.context.isReplaced('getSession')) return this.callReplacement(input, known);
+    if (this.parts().getSession) return this.callReplacement(input, known);
     const proof = this.prove(input, known);
     if (!(proof instanceof Promise) && !this.needsCore(proof, input, known))
       return this.openWithoutCore(proof, input);
@@ -305,7 +305,15 @@ export class SessionVerification {
     options: VerifySessionOptions,
     userContext: UserContext,
   ): MaybePromise<SessionContainer> {
+    if (options.overrideGlobalClaimValidators === undefined && !this.parts().hasClaimChecks) return session;
     return chain(this.claims.assert(session, options, userContext), () => session);
+  }
+
+  private parts(): NonNullable<SessionVerification['replaced']> {
+    return (this.replaced ??= {
+      getSession: this.context.isReplaced('getSession'),
+      hasClaimChecks: !this.claims.checksNothing,
+    });
   }
 
   /** Publishes a refusal and counts it against the rate limits, whose error takes its place. */

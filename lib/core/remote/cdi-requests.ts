@@ -69,17 +69,6 @@ export function sessionsOfUserRequest(input: UserSessionsInput): CdiRequest {
   return get(path, params, 'session');
 }
 
-/** Returns the handles, each once, by the tenant that they name; handles of the public one name none. */
-export function groupByTenant(sessionHandles: readonly string[]): string[][] {
-  const groups = new Map<string, string[]>();
-  for (const handle of new Set(sessionHandles)) {
-    const [, ...tenant] = handle.split('_');
-    const name = tenant.join('_');
-    groups.set(name, [...(groups.get(name) ?? []), handle]);
-  }
-  return [...groups.values()];
-}
-
 /** Repeatable: the second response misses the sessions that the first call ended, which does no harm. */
 export function removeSessionsRequest(sessionHandles: readonly string[]): CdiRequest {
   return post('/recipe/session/remove', { sessionHandles: [...sessionHandles] });
@@ -168,4 +157,15 @@ function userSessionsScope(
 function tenantSegment(tenantId: string): string {
   assertTenantId(tenantId);
   return `/${tenantId}`;
+}
+
+/** Returns the handles, each once, by the tenant that they name; handles of the public one name none. */
+export function groupByTenant(sessionHandles: readonly string[]): string[][] {
+  const groups = new Map<string, string[]>();
+  for (const handle of new Set(sessionHandles)) {
+    const [, ...tenant] = handle.split('_');
+    const name = tenant.join('_');
+    groups.set(name, [...(groups.get(name) ?? []), handle]);
+  }
+  return [...groups.values()];
 }

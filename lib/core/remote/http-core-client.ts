@@ -4,6 +4,7 @@ import type { UserContext } from '../../util/user-context.js';
 import { RemoteFeed } from './remote-feed.js';
 import { Repeat, shortenPause } from '../../util/repeat.js';
 import { CoreClient } from '../core-client.js';
+import { checkCoreCalls } from '../core-inputs.js';
 import { CoreCalls } from '../core-calls.js';
 import type { CoreContext, CoreProvider } from '../core-provider.js';
 import { KeyRotations } from '../key-rotations.js';
@@ -61,6 +62,10 @@ export interface HttpCoreClientParts {
  * @see docs/protocol/core.md A
  */
 export class HttpCoreClient extends CoreClient {
+  static {
+    checkCoreCalls(this);
+  }
+
   private readonly calls: CoreCalls;
   private readonly connection: CoreConnection;
   private readonly keyTransport: HttpTransport;
