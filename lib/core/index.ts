@@ -55,6 +55,7 @@ export {
   type UpdateOnRead,
 } from '../stores/session-store.js';
 export {
+  NoRevocationFeedError,
   RevocationFeed,
   type Revocation,
   type RevocationDetails,

@@ -54,8 +54,8 @@ export type SessionEvent =
   /** What this process knows of sessions that ended in others: at once (`live`), within a second or so (`polling`), or not at present. */
   | (TimedEvent & {
       readonly type: 'revocations.state';
-      readonly state: 'live' | 'polling' | 'stale';
-      readonly previousState: 'live' | 'polling' | 'stale';
+      readonly state: 'live' | 'polling' | 'stale' | 'none';
+      readonly previousState: 'live' | 'polling' | 'stale' | 'none';
       /** The feed and its host, without secrets. */
       readonly feed: string;
     })

@@ -103,6 +103,21 @@ export abstract class RevocationFeed {
   async sweep(_beforeMs: number): Promise<void> {}
 }
 
+/**
+ * Thrown by a read of a feed that its core does not offer, as a SuperTokens Core does not.
+ *
+ * @publicApi
+ */
+export class NoRevocationFeedError extends Error {
+  override readonly name = 'NoRevocationFeedError';
+
+  constructor(core: string) {
+    super(
+      `There is no feed of revocations at the core (${core}), so ended sessions are refused elsewhere when their tokens expire`,
+    );
+  }
+}
+
 const KINDS: ReadonlySet<unknown> = new Set<RevocationKind>(['session', 'user', 'tenant', 'all']);
 /** The length of the longest id in characters: that of a column of a session handle. */
 const MAX_ID_LENGTH = 255;

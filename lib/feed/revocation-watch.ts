@@ -8,6 +8,7 @@ import { withTimeout } from '../util/with-timeout.js';
 import type { RevocationFeedConfig } from './feed-options.js';
 import {
   cutOffRevocation,
+  NoRevocationFeedError,
   readRevocation,
   sessionRevocation,
   type Revocation,
@@ -23,17 +24,20 @@ import {
 
 /**
  * How an instance learns of ended sessions: at once (`live`), by a read each second or so (`polling`), or not at present
- * (`stale`).
+ * (`stale`). `none`: the core has no feed, so access tokens of ended sessions are good until they expire.
  *
  * @publicApi
  */
-export type RevocationState = 'live' | 'polling' | 'stale';
+export type RevocationState = 'live' | 'polling' | 'stale' | 'none';
 
 /** The shortest time between two reads, so that many revocations in a row share one. */
 const MIN_PAUSE_MS = 10;
 /** The longest time between two attempts while the feed fails. */
 const LONGEST_RETRY_MS = 5000;
 const RETRY_JITTER = 0.5;
+/** The longest time between two questions to a core that has no feed: it may be replaced by one that has. */
+const MISSING_RETRY_MS = 60_000;
+const WARNING = { type: 'NestSessionsWarning', code: 'NEST_SESSIONS_NO_FEED' };
 /** The longest wait for one read; a database that is frozen gives no answer at all. */
 const READ_TIMEOUT_MS = 5000;
 /** The longest wait of a start for the first read. */
@@ -78,6 +82,8 @@ export class RevocationWatch {
   /** When the last successful read began, milliseconds since the epoch. */
   private provenMs = Number.NEGATIVE_INFINITY;
   private announced: RevocationState = 'stale';
+  /** Whether the core has said that it has no feed. */
+  private isMissing = false;
   private isWoken = false;
   private wake: (() => void) | undefined;
   private lastSweepMs = Number.NEGATIVE_INFINITY;
@@ -93,6 +99,7 @@ export class RevocationWatch {
 
   /** What the feed is worth at this moment. */
   get state(): RevocationState {
+    if (this.isMissing) return 'none';
     if (!this.isFresh()) return 'stale';
     return this.parts.feed.isPushing ? 'live' : 'polling';
   }
@@ -248,10 +255,13 @@ export class RevocationWatch {
       this.take(page.records);
       this.position = page.position;
       this.provenMs = askedMs;
+      this.isMissing = false;
       void this.settlements.run().catch(() => undefined); // the next read tries again
       void this.sweep().catch(() => undefined);
       return true;
-    } catch {
+    } catch (error) {
+      // A core that had a feed a moment ago has one: then something stands in between.
+      this.isMissing = error instanceof NoRevocationFeedError && this.provenMs === Number.NEGATIVE_INFINITY;
       return false; // the state tells it, once it is too long ago
     } finally {
       this.announceState();
@@ -297,6 +307,7 @@ export class RevocationWatch {
   }
 
   private isFresh(): boolean {
+    if (this.isMissing) return true;
     const age = this.parts.clock.now() - this.provenMs;
     return age >= 0 && age <= this.staleAfterMs; // a clock that was set back is no proof
   }
@@ -305,6 +316,7 @@ export class RevocationWatch {
     const { state, announced } = this;
     if (state === announced) return;
     this.announced = state;
+    if (state === 'none') process.emitWarning(new NoRevocationFeedError(this.description).message, WARNING);
     const { clock, events, feed } = this.parts;
     events.emit({
       type: 'revocations.state',
@@ -324,7 +336,8 @@ export class RevocationWatch {
   private async rest(failures: number, signal: AbortSignal): Promise<void> {
     const { pollMs } = this.parts.config;
     if (failures > 0) {
-      await this.pause(shortenPause(Math.min(LONGEST_RETRY_MS, pollMs * 2 ** (failures - 1)), RETRY_JITTER));
+      const longestMs = this.isMissing ? MISSING_RETRY_MS : LONGEST_RETRY_MS;
+      await this.pause(shortenPause(Math.min(longestMs, pollMs * 2 ** (failures - 1)), RETRY_JITTER));
       return;
     }
     const untilMs = performance.now() + pollMs;

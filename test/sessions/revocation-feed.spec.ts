@@ -1,4 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
+import { NEVER } from 'rxjs';
 import { CoreUnavailableError, UnauthorisedError } from '../../lib/errors.js';
 import { RevocationFeed, type Revocation, type RevocationPage } from '../../lib/feed/revocation-feed.js';
 import { RevocationIndex } from '../../lib/feed/revocation-index.js';
@@ -6,7 +8,7 @@ import { MemoryFeed } from '../../lib/feed/memory-feed.js';
 import type { RevocationFeedOptions } from '../../lib/feed/feed-options.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { seededMemoryStore, TEST_START_MS } from '../support/embedded.js';
-import { instance, signIn } from '../support/feed-instance.js';
+import { instance, signIn, type Instance } from '../support/feed-instance.js';
 import { watchedStore } from '../support/watched-store.js';
 
 const HOUR_MS = 3_600_000;
@@ -244,6 +246,34 @@ describe('a feed that does not respond (S048)', () => {
     expect(watch.state).toBe('live');
     clock.advance(-1);
     expect(watch.state).toBe('stale');
+  });
+});
+
+describe('an open stream of another instance', () => {
+  const openStream = async ({ streams, sessions }: Instance, accessToken: string) => {
+    const session = await sessions.getSessionWithoutRequestResponse({ accessToken, antiCsrfCheck: false });
+    const state = { isOpen: true };
+    NEVER.pipe(streams.untilSessionEnds(session)).subscribe({ complete: () => (state.isOpen = false) });
+    return state;
+  };
+
+  it('ends with its session, and leaves the others open', async () => {
+    const { a, b } = await twoInstances();
+    const [one, two] = [await signIn(a), await signIn(a)];
+    const streams = [await openStream(b, one.accessToken), await openStream(b, two.accessToken)];
+    await a.sessions.revokeSession(one.handle);
+    await b.watch.read();
+    expect(streams.map(({ isOpen }) => isOpen)).toEqual([false, true]);
+  });
+
+  it('ends with its tenant, and leaves those of others open', async () => {
+    const { a, b } = await twoInstances();
+    const [one, two] = [await signIn(a, { tenantId: 't1' }), await signIn(a)];
+    const streams = [await openStream(b, one.accessToken), await openStream(b, two.accessToken)];
+    await a.sessions.revokeSessions({ tenantId: 't1' });
+    await b.watch.read();
+    while (streams[0]?.isOpen === true) await nextTurn(); // the core is asked about each connection
+    expect(streams.map(({ isOpen }) => isOpen)).toEqual([false, true]);
   });
 });
 

@@ -1,9 +1,11 @@
+import type { CoreProvider } from '../../lib/core/core-provider.js';
 import { UnauthorisedError } from '../../lib/errors.js';
 import { SessionEvents, type SessionEvent } from '../../lib/events/session-events.js';
 import type { RevocationFeedOptions } from '../../lib/feed/feed-options.js';
 import type { RevocationWatch } from '../../lib/feed/revocation-watch.js';
 import { RecipeDependencies } from '../../lib/sessions/recipe-dependencies.js';
 import { SessionService } from '../../lib/session.service.js';
+import { SessionStreams } from '../../lib/sse/session-streams.js';
 import type { SessionStore } from '../../lib/stores/session-store.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { TEST_START_MS } from './embedded.js';
@@ -13,6 +15,7 @@ import { TestApplication } from './test-application.js';
 export interface Instance {
   readonly sessions: SessionService;
   readonly clock: TestClock;
+  readonly streams: SessionStreams;
   close(): Promise<void>;
   readonly watch: RevocationWatch;
   /** The events so far. */
@@ -26,8 +29,24 @@ export async function instance(
   clock = new TestClock(TEST_START_MS),
   feed: RevocationFeedOptions = {},
 ): Promise<Instance> {
-  const { app, events, close } = await TestApplication.withoutServer()
-    .store(store)
+  return opened(TestApplication.withoutServer().store(store), clock, feed);
+}
+
+/** The same on another core than an embedded one. */
+export async function instanceOn(
+  core: CoreProvider,
+  clock: TestClock,
+  feed: RevocationFeedOptions = {},
+): Promise<Instance> {
+  return opened(TestApplication.withoutServer().with({ core }), clock, feed);
+}
+
+async function opened(
+  starter: ReturnType<typeof TestApplication.withoutServer>,
+  clock: TestClock,
+  feed: RevocationFeedOptions,
+): Promise<Instance> {
+  const { app, events, close } = await starter
     .clock(clock)
     .with({ revocationFeed: { pollMs: 60_000, ...feed } })
     .start();
@@ -47,7 +66,8 @@ export async function instance(
     await app.get(SessionEvents, { strict: false }).delivered();
     return events;
   };
-  return { sessions, clock, close, watch, events: delivered, accepts };
+  const streams = app.get(SessionStreams, { strict: false });
+  return { sessions, streams, clock, close, watch, events: delivered, accepts };
 }
 
 export async function signIn({ sessions }: Instance, input: { userId?: string; tenantId?: string } = {}) {

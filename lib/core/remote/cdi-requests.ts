@@ -103,6 +103,20 @@ export function jwksRequest(): CdiRequest {
   return { method: 'GET', path: '/.well-known/jwks.json', isRepeatable: true };
 }
 
+export function revocationsRequest(question: {
+  readonly after: string | undefined;
+  readonly seen?: string;
+  readonly waitMs: number;
+}): CdiRequest {
+  const { after, seen, waitMs } = question;
+  const params = {
+    ...(after !== undefined && { after }),
+    ...(seen !== undefined && { seen }),
+    waitMs: String(waitMs),
+  };
+  return { method: 'GET', path: '/nest-sessions/revocations', params, isRepeatable: true };
+}
+
 export function rolesOfUserRequest(tenantId: string, userId: string): CdiRequest {
   return get(`${tenantSegment(tenantId)}/recipe/user/roles`, { userId }, 'userroles');
 }

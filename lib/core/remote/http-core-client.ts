@@ -1,6 +1,7 @@
 import { CoreBadInputError, CoreError } from '../../errors.js';
 import { applyChange, type JsonObject, mergeTopLevel, type NamesChange } from '../../util/json.js';
 import type { UserContext } from '../../util/user-context.js';
+import { RemoteFeed } from './remote-feed.js';
 import { Repeat, shortenPause } from '../../util/repeat.js';
 import { CoreClient } from '../core-client.js';
 import { checkCoreCalls } from '../core-inputs.js';
@@ -70,6 +71,7 @@ export class HttpCoreClient extends CoreClient {
   private readonly keyTransport: HttpTransport;
   override readonly verificationKeys: JwksCache;
   private readonly keyRenewal: Repeat;
+  private readonly feed: RemoteFeed;
 
   /** The core's own roles, for `UserRoleClaim` and `PermissionClaim`. */
   override readonly userRoles: CoreUserRoles = {
@@ -89,6 +91,7 @@ export class HttpCoreClient extends CoreClient {
     this.calls = new CoreCalls(context);
     const rotations = new KeyRotations(events, clock);
     this.connection = new CoreConnection(config, { clock, apiDomain, sleep, calls: this.calls });
+    this.feed = new RemoteFeed(config, { clock, apiDomain, sleep, calls: this.calls });
     // It has connections of its own, so that a core with slow responses does not delay the loading of keys.
     this.keyTransport = new HttpTransport({
       timeoutMs: jwksTimeoutMs,
@@ -120,6 +123,10 @@ export class HttpCoreClient extends CoreClient {
     await this.getJwks({});
   }
 
+  override get revocationFeed(): RemoteFeed {
+    return this.feed;
+  }
+
   /** The state of each host, in the order of `connectionURI`. */
   get hostHealth(): CoreHostHealth[] {
     return this.connection.health;
@@ -137,6 +144,7 @@ export class HttpCoreClient extends CoreClient {
   override async close(): Promise<void> {
     void this.keyRenewal.stop();
     this.connection.close();
+    this.feed.close();
     this.keyTransport.close();
   }
 

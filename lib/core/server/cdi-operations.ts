@@ -41,7 +41,9 @@ type Run = (call: CdiCall) => Promise<CdiResponse>;
  *
  * @see docs/protocol/core.md A6
  */
-export const CDI_OPERATIONS: Readonly<Record<Exclude<CdiOperation, 'hello' | 'listVersions'>, Run>> = {
+export const CDI_OPERATIONS: Readonly<
+  Record<Exclude<CdiOperation, 'hello' | 'listVersions' | 'readRevocations'>, Run>
+> = {
   getJwks: async ({ core }) => publishedKeys(await core.getJwks({})),
   getJwksWithStatus: async ({ core }) => {
     const { keys } = await core.getJwks({});

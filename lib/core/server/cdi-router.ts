@@ -18,7 +18,8 @@ export type CdiOperation =
   | 'updateSessionData'
   | 'getAccessTokenPayload'
   | 'updateAccessTokenPayload'
-  | 'createJwt';
+  | 'createJwt'
+  | 'readRevocations';
 
 /** A path, and the rules for all of its methods. */
 export interface CdiEndpoint {
@@ -68,6 +69,11 @@ const ENDPOINTS: ReadonlyMap<string, CdiEndpoint> = new Map([
   ['/recipe/session/data', endpoint({ GET: 'getSessionData', PUT: 'updateSessionData' })],
   ['/recipe/jwt/data', endpoint({ GET: 'getAccessTokenPayload', PUT: 'updateAccessTokenPayload' })],
   ['/recipe/jwt', endpoint({ POST: 'createJwt' }, { isOfPublicTenantOnly: true })],
+  // Not of the CDI: a SuperTokens Core answers 404, which tells our client that it has no feed.
+  [
+    '/nest-sessions/revocations',
+    endpoint({ GET: 'readRevocations' }, { takesAnyVersion: true, isOfPublicTenantOnly: true }),
+  ],
   ['/recipe/jwt/jwks', endpoint({ GET: 'getJwksWithStatus' }, { isOfPublicTenantOnly: true })],
 ]);
 

@@ -13,6 +13,7 @@ import {
 } from './cdi-operations.js';
 import { parseBody, PUBLIC_TENANT_ONLY, CdiRefusal } from './cdi-input.js';
 import { pathBelow, matchRoute, type CdiOperation, type CdiRoute, refuseVersion } from './cdi-router.js';
+import type { ServedFeed } from './served-feed.js';
 
 const PROTECTED_FIELD = 'The user payload contains protected field';
 
@@ -41,6 +42,8 @@ export interface CdiServerConfig {
 export interface CdiServerContext {
   readonly core: CoreClient;
   readonly clock: Clock;
+  /** undefined: none is served. */
+  readonly feed?: ServedFeed | undefined;
   /** Called with each error that ends in a 500 or 503, because the client sees only the status. */
   reportFailure(error: unknown): void;
 }
@@ -114,9 +117,23 @@ export class CdiServer {
     call: Parameters<(typeof CDI_OPERATIONS)['getJwks']>[0],
   ): Promise<CdiResponse> {
     if (operation === 'listVersions') return jsonResponse({ versions: this.config.versions });
+    if (operation === 'readRevocations') return this.readRevocations(call.query);
     if (operation !== 'hello') return CDI_OPERATIONS[operation](call);
     await this.hello.touch();
     return textResponse(200, 'Hello');
+  }
+
+  private async readRevocations(query: URLSearchParams): Promise<CdiResponse> {
+    const { feed } = this.context;
+    if (feed === undefined) throw new CdiRefusal(404, 'Not found');
+    const waitMs = Number(query.get('waitMs') ?? 0);
+    const after = query.get('after') ?? undefined;
+    if (!Number.isInteger(waitMs) || waitMs < 0)
+      throw new CdiRefusal(400, 'waitMs must be a number of milliseconds');
+    if (after !== undefined && !/^\d{1,20}$/.test(after))
+      throw new CdiRefusal(400, 'after must be a position of this feed');
+    const page = await feed.read({ after, seen: query.get('seen') ?? undefined, waitMs });
+    return jsonResponse({ status: 'OK', ...page }, { 'Cache-Control': 'no-store' });
   }
 
   private answerToError(error: unknown): CdiResponse {

@@ -1,6 +1,6 @@
 import { SessionConfigError, type ConfigProblem } from '../../errors.js';
 import { onOffOrAuto } from '../../options/observability-options.js';
-import { secret, text } from '../../options/option-checks.js';
+import { secret, text, trueOrFalse } from '../../options/option-checks.js';
 import {
   isOptionsObject,
   option,
@@ -77,6 +77,12 @@ export const SESSION_CORE_OPTIONS = {
    * @defaultValue all
    */
   versions: option(versions, CDI_VERSIONS),
+  /**
+   * Serves the feed of revocations at `GET <basePath>/nest-sessions/revocations`, for instances with the option `revocationFeed` on a
+   * `remoteCore`. Sessions that end are then recorded in the store.
+   * @defaultValue false
+   */
+  revocationFeed: option(trueOrFalse, false),
   /**
    * Spans and metrics of the calls to the store, through `@opentelemetry/api`. `true`: the application does not start without
    * that package. `false`: never.

@@ -1,6 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  Optional,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { SessionEvents } from '../../events/session-events.js';
 import { Telemetry } from '../../events/telemetry.js';
@@ -9,10 +16,14 @@ import { startCore } from '../core-provider.js';
 import { isLoopback } from './caller-check.js';
 import { CdiRefusal } from './cdi-input.js';
 import { CdiServer } from './cdi-server.js';
+import type { ServedFeed } from './served-feed.js';
 import type { SessionCoreConfig } from './session-core-options.js';
 
 /** @internal Injection token of the checked options. */
 export const RESOLVED_CORE_OPTIONS = Symbol('nest-sessions:resolved-core-options');
+
+/** @internal Injection token of the feed; it stands for undefined where none is served. */
+export const SERVED_FEED = Symbol('nest-sessions:served-feed');
 
 /** The members of Nest's HTTP adapters that are used here. */
 interface ServingAdapter {
@@ -53,6 +64,7 @@ export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
     private readonly telemetry: Telemetry,
     @Inject(RESOLVED_CORE_OPTIONS) { apiKeys }: SessionCoreConfig,
     adapterHost: HttpAdapterHost,
+    @Optional() @Inject(SERVED_FEED) private readonly feed?: ServedFeed,
   ) {
     const adapter = (): ServingAdapter => adapterHost.httpAdapter as ServingAdapter;
     // It is registered as soon as there is an adapter, because the parsers are registered when the application
@@ -64,9 +76,11 @@ export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
   async onModuleInit(): Promise<void> {
     this.telemetry.observeCoreCalls();
     await startCore(this.core, this.telemetry);
+    this.feed?.start();
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await this.feed?.stop();
     await this.core.close();
     this.events.complete();
   }

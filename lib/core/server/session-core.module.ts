@@ -9,7 +9,8 @@ import {
 import { WIRE_OPTIONS } from '../../options/wire-options.js';
 import { CoreClient } from '../core-client.js';
 import { CdiServer } from './cdi-server.js';
-import { RESOLVED_CORE_OPTIONS, SessionCoreGateway } from './session-core.gateway.js';
+import { RESOLVED_CORE_OPTIONS, SERVED_FEED, SessionCoreGateway } from './session-core.gateway.js';
+import { ServedFeed } from './served-feed.js';
 import { loadOpenTelemetry } from '../../events/open-telemetry.js';
 import { errorReason } from '../../events/printable.js';
 import { SessionEvents } from '../../events/session-events.js';
@@ -77,21 +78,36 @@ const SESSION_CORE_PROVIDERS: Provider[] = [
   {
     provide: CoreClient,
     inject: [RESOLVED_CORE_OPTIONS, Clock, SessionEvents],
-    useFactory: ({ core, basePath }: SessionCoreConfig, clock: Clock, events: SessionEvents): CoreClient =>
+    useFactory: (
+      { core, basePath, revocationFeed }: SessionCoreConfig,
+      clock: Clock,
+      events: SessionEvents,
+    ): CoreClient =>
       core.create({
         clock,
         events,
+        recordsRevocations: revocationFeed,
         apiDomain: `http://localhost:3567${basePath}`,
         jwksRefreshIntervalSec: WIRE_OPTIONS.jwksRefreshIntervalSec.fallback,
       }),
   },
   {
-    provide: CdiServer,
+    provide: SERVED_FEED,
     inject: [RESOLVED_CORE_OPTIONS, CoreClient, Clock],
-    useFactory: (config: SessionCoreConfig, core: CoreClient, clock: Clock): CdiServer => {
+    useFactory: (
+      { revocationFeed }: SessionCoreConfig,
+      core: CoreClient,
+      clock: Clock,
+    ): ServedFeed | undefined =>
+      revocationFeed && core.revocationFeed ? new ServedFeed(core.revocationFeed, clock) : undefined,
+  },
+  {
+    provide: CdiServer,
+    inject: [RESOLVED_CORE_OPTIONS, CoreClient, Clock, { token: SERVED_FEED, optional: true }],
+    useFactory: (config: SessionCoreConfig, core: CoreClient, clock: Clock, feed?: ServedFeed): CdiServer => {
       const logger = new Logger('SessionCoreModule');
       const reportFailure = (error: unknown): void => logger.error(errorReason(error));
-      return new CdiServer({ core, clock, reportFailure }, config);
+      return new CdiServer({ core, clock, feed, reportFailure }, config);
     },
   },
   SessionCoreGateway,

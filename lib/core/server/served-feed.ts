@@ -1,0 +1,77 @@
+import type { RevocationFeed, RevocationPage } from '../../feed/revocation-feed.js';
+import type { Clock } from '../../util/clock.js';
+
+/** The longest time for which a caller is kept waiting, milliseconds. */
+const LONGEST_WAIT_MS = 25_000;
+/** The number of callers that may wait at once; further ones are answered at once. */
+const MAX_WAITING = 1000;
+const SWEEP_INTERVAL_MS = 60_000;
+/** How long records stay beyond the last token that they are about, for readers whose clocks are behind. */
+const SWEEP_MARGIN_MS = 600_000;
+
+/** The question of a reader. */
+export interface FeedQuestion {
+  /** The position of its last page; undefined at the beginning. */
+  readonly after: string | undefined;
+  /** The number of announcements that it knows of; another number here is a reason not to wait. */
+  readonly seen: string | undefined;
+  readonly waitMs: number;
+}
+
+/** The feed of a served core: many callers wait for one subscription. */
+export class ServedFeed {
+  private readonly waiting = new Set<() => void>();
+  private announcements = 0;
+  private lastSweepMs = Number.NEGATIVE_INFINITY;
+  private unsubscribe: (() => Promise<void>) | undefined;
+
+  constructor(
+    private readonly feed: RevocationFeed,
+    private readonly clock: Clock,
+  ) {}
+
+  start(): void {
+    this.unsubscribe = this.feed.subscribe(() => {
+      this.announcements += 1;
+      this.release();
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.release();
+    await this.unsubscribe?.();
+  }
+
+  /** Waits for an announcement where that is asked for, and then reads. */
+  async read({ after, seen, waitMs }: FeedQuestion): Promise<RevocationPage & { readonly seen: string }> {
+    if (seen === String(this.announcements) && waitMs > 0) await this.wait(waitMs);
+    const announced = String(this.announcements); // before the read, so that a later one is not taken for read
+    this.sweep();
+    return { ...(await this.feed.read(after)), seen: announced };
+  }
+
+  private async wait(waitMs: number): Promise<void> {
+    if (this.waiting.size >= MAX_WAITING) return;
+    await new Promise<void>((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        this.waiting.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, Math.min(waitMs, LONGEST_WAIT_MS)).unref();
+      this.waiting.add(end);
+    });
+  }
+
+  private release(): void {
+    for (const end of this.waiting) end();
+  }
+
+  private sweep(): void {
+    const now = this.clock.now();
+    const elapsed = now - this.lastSweepMs;
+    if (elapsed >= 0 && elapsed < SWEEP_INTERVAL_MS) return;
+    this.lastSweepMs = now;
+    void this.feed.sweep(now - SWEEP_MARGIN_MS).catch(() => undefined); // the next one removes them
+  }
+}
