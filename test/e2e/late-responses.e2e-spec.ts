@@ -5,7 +5,13 @@ import type { Call, Handlers } from '../support/demo.controller.js';
 import type { Answer } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
-import { COOKIES_CLEARED, COOKIES_SET, NOTHING, tokenTraffic } from '../support/token-traffic.js';
+import {
+  BOTH_CLEARED,
+  COOKIES_CLEARED,
+  COOKIES_SET,
+  NOTHING,
+  tokenTraffic,
+} from '../support/token-traffic.js';
 
 type RawWriter = { writeHead(status: number, headers?: object): void; end(text: string): void };
 
@@ -73,6 +79,7 @@ async function slowApplication(
       const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'bob' });
       await session.attachToRequestResponse({ req, res, transferMethod: 'cookie' });
     },
+    reading: async ({ sessions, req, res }: Call) => sessions.getSession(req, res, { checkDatabase: true }),
     refreshing: async ({ sessions, req, res }: Call) => {
       await sessions.refreshSession(req, res);
       await pause.wait();
@@ -98,6 +105,28 @@ async function refreshed(application: TestApplication, mode: 'cookie' | 'header'
   const client = await application.signedIn(mode, 'alice');
   await client.refresh();
   return client;
+}
+
+/** Sends a request whose call of the core waits while something happens, and returns the late response. */
+async function whileWaiting(
+  application: TestApplication,
+  call: 'refreshSession' | 'verifySession',
+  send: () => Promise<Answer>,
+  what: () => Promise<unknown>,
+): Promise<Answer> {
+  const core = application.app.get(CoreClient, { strict: false });
+  const pause = new Pause();
+  const original: unknown = Reflect.get(core, call);
+  Reflect.set(core, call, async (...input: unknown[]) => {
+    Reflect.set(core, call, original);
+    await pause.wait();
+    return (original as (...given: unknown[]) => Promise<unknown>).apply(core, input);
+  });
+  const late = send();
+  await pause.begun;
+  await what();
+  pause.end();
+  return late;
 }
 
 function handleOf(client: SessionClient): string {
@@ -205,31 +234,94 @@ describe.each(ADAPTERS)('a response that leaves late on %s', (adapter) => {
     });
   });
 
-  it('takes no tokens of the user who has signed in since, if the session of the request has ended (S046)', async () => {
-    const { application } = await slowApplication(adapter);
-    const client = await application.signedIn('cookie', 'alice');
-    const core = application.app.get(CoreClient, { strict: false });
-    for (const [call, send] of [
-      ['refreshSession', async () => client.refresh()],
-      ['verifySession', async () => client.get('/checked')],
-    ] as const) {
-      const pause = new Pause();
-      const original: unknown = Reflect.get(core, call);
-      Reflect.set(core, call, async (...input: unknown[]) => {
-        Reflect.set(core, call, original);
-        await pause.wait();
-        return (original as (...given: unknown[]) => Promise<unknown>).apply(core, input);
-      });
-      await client.login('alice');
-      const late = send();
-      await pause.begun;
-      await client.signOut();
-      await client.login('bob');
-      pause.end();
-      const answer = await late;
-      expect([call, answer.status, tokenTraffic(answer)]).toEqual([call, 401, NOTHING]);
+  describe.each(['cookie', 'header'] as const)('of a call that waits for the core, by %s,', (mode) => {
+    const CALLS: [string, 'refreshSession' | 'verifySession', (client: SessionClient) => Promise<Answer>][] =
+      [
+        ['a refresh', 'refreshSession', async (client) => client.refresh()],
+        ['a guarded route', 'verifySession', async (client) => client.get('/checked')],
+        ['the list of own sessions', 'verifySession', async (client) => client.get('/auth/sessions')],
+        [
+          'the revocation of own sessions',
+          'verifySession',
+          async (client) => client.post('/auth/sessions/revoke-others'),
+        ],
+        ['getSession without a guard', 'verifySession', async (client) => client.get('/open/reading')],
+      ];
+
+    it.each(CALLS)(
+      'takes no tokens of the user who has signed in since, if the session of the request has ended: %s (S046)',
+      async (_what, call, send) => {
+        const { application } = await slowApplication(adapter, { userSessionRoutes: true });
+        const client = await application.signedIn(mode, 'alice');
+        const late = await whileWaiting(
+          application,
+          call,
+          async () => send(client),
+          async () => {
+            await client.signOut();
+            await client.login('bob');
+          },
+        );
+        expect([late.status, tokenTraffic(late)]).toEqual([401, NOTHING]);
+        expect((await client.get('/me')).body).toMatchObject({ userId: 'bob' });
+      },
+    );
+
+    it('takes none of them after a theft either, and ends the stolen session (S046)', async () => {
+      const { application } = await slowApplication(adapter);
+      const client = await application.signedIn(mode, 'alice');
+      const stolen = handleOf(client);
+      const thief = client.copy();
+      await thief.refresh();
+      await thief.get('/me');
+      const late = await whileWaiting(
+        application,
+        'refreshSession',
+        async () => client.refresh(),
+        async () => client.login('bob'),
+      );
+      expect([late.status, late.body, tokenTraffic(late)]).toEqual([
+        401,
+        { message: 'token theft detected' },
+        NOTHING,
+      ]);
       expect((await client.get('/me')).body).toMatchObject({ userId: 'bob' });
-    }
+      expect(await application.sessions.getSessionInformation(stolen)).toBeUndefined();
+    });
+
+    it('takes the tokens away if nobody has signed in since', async () => {
+      const { application } = await slowApplication(adapter);
+      const client = await application.signedIn(mode, 'alice');
+      const thief = client.copy();
+      await thief.refresh();
+      await thief.get('/me');
+      expect(tokenTraffic(await client.refresh())).toMatchObject(BOTH_CLEARED);
+      expect(tokenTraffic(await thief.refresh())).toMatchObject(BOTH_CLEARED);
+    });
+  });
+
+  it('of a refresh by header takes no cookies of the user who has signed in since (S046)', async () => {
+    const { application } = await slowApplication(adapter);
+    const [mobile, browser] = [
+      await application.signedIn('header', 'alice'),
+      await application.signedIn('cookie', 'alice'),
+    ];
+    const path = '/auth/session/refresh';
+    const headers = { ...browser.requestHeaders(path), ...mobile.requestHeaders(path) };
+    const late = await whileWaiting(
+      application,
+      'refreshSession',
+      async () => application.send({ method: 'POST', path, headers }),
+      async () => {
+        const login = {
+          ...headers,
+          authorization: `Bearer ${mobile.accessToken ?? ''}`,
+          'st-auth-mode': 'cookie',
+        };
+        await application.send({ method: 'POST', path: '/login', headers: login, body: { userId: 'bob' } });
+      },
+    );
+    expect([late.status, tokenTraffic(late)]).toEqual([200, NOTHING]);
   });
 
   it('does not bring one user back after the session of another has been attached (S046)', async () => {
