@@ -1,10 +1,24 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import { connect, type Http2ServerResponse, type IncomingHttpHeaders } from 'node:http2';
+import { Controller, Get, Module, Param, Res, UseGuards } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Query, Resolver } from '@nestjs/graphql';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { describe, expect, it } from '@jest/globals';
-import type { SessionContainer, SessionModuleOptions } from 'nest-sessions';
+import {
+  Session,
+  SessionContainer,
+  SessionGuard,
+  SessionService,
+  VerifySession,
+  type SessionModuleOptions,
+} from 'nest-sessions';
 import { CoreClient } from '../../lib/core/core-client.js';
+import { closeAfterTest } from '../support/close-after-test.js';
 import type { Call, Handlers } from '../support/demo.controller.js';
 import type { Answer } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
-import { ADAPTERS, TestApplication } from '../support/test-application.js';
+import { ADAPTERS, sessionModule, TestApplication } from '../support/test-application.js';
 import {
   BOTH_CLEARED,
   COOKIES_CLEARED,
@@ -12,6 +26,7 @@ import {
   NOTHING,
   tokenTraffic,
 } from '../support/token-traffic.js';
+import { ask, DRIVERS, GraphqlApplication, read } from './transports/graphql-application.js';
 
 type RawWriter = { writeHead(status: number, headers?: object): void; end(text: string): void };
 
@@ -401,5 +416,115 @@ describe.each(ADAPTERS)('a response that leaves late on %s', (adapter) => {
       accessHeader: 'set',
       antiCsrf: 'set',
     });
+  });
+});
+
+let pauseOfField = new Pause();
+
+/** Changes the session, and goes on when the test says so. */
+@Resolver()
+@UseGuards(SessionGuard)
+class SlowResolver {
+  @Query(() => String)
+  async changing(@Session() session: SessionContainer): Promise<string> {
+    await session.mergeIntoAccessTokenPayload({ step: 1 });
+    await pauseOfField.wait();
+    return session.getUserId();
+  }
+
+  @Query(() => String, { nullable: true })
+  @VerifySession({ checkDatabase: true })
+  checked(@Session('userId') userId: string): string {
+    return userId;
+  }
+}
+
+describe.each(DRIVERS)('a response of GraphQL that leaves late, by $name', (driver) => {
+  const starter = GraphqlApplication.via(driver).resolvers(SlowResolver);
+
+  it.each(['cookie', 'header'] as const)(
+    'carries no token after sign-out, nor after another sign-in, by %s (S046)',
+    async (mode) => {
+      const { signedIn } = await starter.start();
+      for (const what of ['signOut', 'login'] as const) {
+        const client = await signedIn(mode, 'alice');
+        pauseOfField = new Pause();
+        const answer = ask(client, '{ changing }');
+        await pauseOfField.begun;
+        await (what === 'login' ? client.login('bob') : client.copy().signOut());
+        pauseOfField.end();
+        const late = await answer;
+        expect([what, read(late).data, tokenTraffic(late)]).toEqual([what, { changing: 'alice' }, NOTHING]);
+      }
+    },
+  );
+
+  it.each(['cookie', 'header'] as const)(
+    'takes no tokens of the user who has signed in since, by %s (S046)',
+    async (mode) => {
+      const application = await starter.start();
+      const client = await application.signedIn(mode, 'alice');
+      const late = await whileWaiting(
+        application,
+        'verifySession',
+        async () => ask(client, '{ checked }'),
+        async () => {
+          await client.signOut();
+          await client.login('bob');
+        },
+      );
+      expect([read(late).data, tokenTraffic(late)]).toEqual([{ checked: null }, NOTHING]);
+      expect((await client.get('/me')).body).toMatchObject({ userId: 'bob' });
+    },
+  );
+});
+
+/** Responds by the stream of HTTP/2, with the headers that are set so far, after its session has ended or not. */
+@Controller()
+@UseGuards(SessionGuard)
+class StreamController {
+  @Get('stream/:ends')
+  async stream(
+    @Session() session: SessionContainer,
+    @Param('ends') ends: string,
+    @Res() reply: { hijack(): void; getHeaders(): OutgoingHttpHeaders; raw: Http2ServerResponse },
+  ): Promise<void> {
+    await session.mergeIntoAccessTokenPayload({ step: 1 });
+    const headers = { ...reply.getHeaders(), theme: 'dark' };
+    if (ends === 'ended') await session.revokeSession();
+    reply.hijack();
+    reply.raw.stream.respond({ ':status': 200, ...headers });
+    reply.raw.stream.end();
+  }
+}
+
+describe('a response by the stream of HTTP/2', () => {
+  it('carries the tokens of a living session, and none of one that has ended (S046)', async () => {
+    @Module({ imports: [await sessionModule()], controllers: [StreamController] })
+    class App {}
+    const adapter = new FastifyAdapter({ http2: true });
+    const app = await NestFactory.create(App, adapter, { logger: false });
+    await app.listen(0, '127.0.0.1');
+    const { port } = app.getHttpServer().address() as { port: number };
+    const connection = connect(`http://127.0.0.1:${port}`);
+    closeAfterTest(async () => {
+      connection.close();
+      await app.close();
+    });
+    const session = await app.get(SessionService).createNewSessionWithoutRequestResponse({ userId: 'alice' });
+    const headersOf = async (path: string): Promise<IncomingHttpHeaders> => {
+      const authorization = `Bearer ${session.getAccessToken()}`;
+      const stream = connection.request({ ':path': path, authorization });
+      return new Promise((resolve, reject) => {
+        stream.once('response', resolve).once('error', reject);
+      });
+    };
+    expect(await headersOf('/stream/living')).toMatchObject({
+      'front-token': expect.any(String),
+      theme: 'dark',
+    });
+    const late = await headersOf('/stream/ended');
+    expect(late).toMatchObject({ ':status': 200, theme: 'dark' });
+    expect([late['front-token'], late['st-access-token']]).toEqual([undefined, undefined]);
   });
 });
