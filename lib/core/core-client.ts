@@ -32,7 +32,8 @@ import type {
  * injection token.
  *
  * Expected outcomes are values. Every method may throw `CoreUnavailableError` (no response; no decision was made),
- * `CoreResponseError` (a response that cannot be parsed) and `CoreBadInputError` (the call is wrong in itself).
+ * `CoreResponseError` (a response that cannot be parsed) and `CoreBadInputError` (the call is wrong in itself). Those of this
+ * package reject with a `TypeError` where an argument has the wrong type, or a name that they do not know.
  *
  * @see docs/protocol/core.md A6 for the CDI calls behind each method
  * @publicApi

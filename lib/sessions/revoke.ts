@@ -26,9 +26,11 @@ export class SessionRevocation {
     const told = { userContext, ...details };
     const revoked = await core
       .revokeSessions(sessionHandles, userContext, details)
-      .catch((error: unknown) => {
-        // A repeat names them no more, so their sockets and listeners learn of it now or never.
-        if (error instanceof CoreError) reports.revoked(error.endedHandles ?? [], owner, told);
+      .catch(async (error: unknown) => {
+        // A second call does not name them again, so sockets, listeners and other instances learn of it now or never.
+        const ended = error instanceof CoreError ? (error.endedHandles ?? []) : [];
+        reports.revoked(ended, owner, told);
+        await revocations?.publishSessions(ended, details);
         throw error;
       });
     const ended = new Set(revoked);
@@ -51,6 +53,8 @@ export class SessionRevocation {
       details,
     );
     reports.revoked(revoked, { userId }, { userContext, ...details });
+    // Linked accounts have other user ids, so their sessions are told one by one.
+    await revocations?.publishSessions(revoked, details);
     await revocations?.publishUser({ userId, tenantId }, details);
     return revoked;
   }
@@ -62,9 +66,13 @@ export class SessionRevocation {
     const { tenantId, userIds } = input;
     if (result.sessionHandles === undefined) reports.endedBefore(input, userContext);
     else reports.revoked(result.sessionHandles, undefined, { ...input, userContext });
+    await revocations?.publishSessions(result.sessionHandles ?? [], input);
     if (userIds === undefined) await revocations?.publishCutOff(tenantId, input);
     else for (const userId of userIds) await revocations?.publishUser({ userId, tenantId }, input);
-    if (result.sessionHandles === undefined) await revocations?.read(); // this process waits for no announcement
+    if (result.sessionHandles !== undefined) return result;
+    reports.unknownEnded();
+    await revocations?.read(); // this process waits for no announcement
+    await reports.checkConnections(tenantId, core);
     return result;
   }
 

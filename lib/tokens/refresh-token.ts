@@ -11,6 +11,7 @@ import {
 import { promisify } from 'node:util';
 import { eventLoop } from '../util/event-loop.js';
 import { parseJsonObject } from '../util/json.js';
+import { NewestEntries } from '../util/newest-entries.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
 
 /**
@@ -180,7 +181,7 @@ class SealingKeys {
   /**
    * By IV. Both are strings with one byte for each character, because these take a third of the memory of a Buffer.
    */
-  private readonly newest = new Map<string, string>();
+  private readonly newest = new NewestEntries<string>(REMEMBERED_KEYS);
 
   constructor(private readonly key: string) {}
 
@@ -190,13 +191,7 @@ class SealingKeys {
   }
 
   keep(iv: Buffer, sealingKey: Buffer): void {
-    const name = iv.toString('latin1');
-    if (this.newest.has(name)) return;
-    if (this.newest.size >= REMEMBERED_KEYS) {
-      const oldest = this.newest.keys().next();
-      if (oldest.done !== true) this.newest.delete(oldest.value);
-    }
-    this.newest.set(name, sealingKey.toString('latin1'));
+    this.newest.add(iv.toString('latin1'), sealingKey.toString('latin1'));
   }
 }
 

@@ -5,6 +5,7 @@ import { SingleFlight } from '../../util/single-flight.js';
 import type { UserContext } from '../../util/user-context.js';
 import type { VerificationKeys } from '../../util/verification-keys.js';
 import { CoreClient } from '../core-client.js';
+import { checkCoreCalls } from '../core-inputs.js';
 import { CoreCalls } from '../core-calls.js';
 import type { CoreContext } from '../core-provider.js';
 import { KeyRotations } from '../key-rotations.js';
@@ -52,6 +53,10 @@ const KEY_RELOAD_JITTER = 0.25;
  * @see docs/protocol/core.md B
  */
 export class EmbeddedCore extends CoreClient {
+  static {
+    checkCoreCalls(this);
+  }
+
   private readonly store: GuardedStore;
   private readonly keys: SigningKeys;
   private readonly accessTokens: AccessTokens;
