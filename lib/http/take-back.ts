@@ -48,8 +48,7 @@ function watchResponse(raw: RawResponse): WatchedLines {
   Object.defineProperty(raw, LINES, { value: lines, configurable: true });
   const { writeHead } = raw;
   raw.writeHead = function (this: RawResponse, ...input: unknown[]): unknown {
-    const stale = new Set<string>();
-    for (const [key, isStale] of lines) if (isStale()) stale.add(key);
+    const stale = staleKeys(lines);
     if (stale.size === 0) return writeHead.apply(this, input);
     takeOut(raw, stale);
     return writeHead.apply(
@@ -57,7 +56,25 @@ function watchResponse(raw: RawResponse): WatchedLines {
       input.map((part) => withoutLines(part, stale)),
     );
   };
+  wrapHttp2Respond(raw, lines);
   return lines;
+}
+
+/** On HTTP/2 a handler can respond by the stream, with headers that it has read from the response. */
+function wrapHttp2Respond(raw: RawResponse, lines: WatchedLines): void {
+  const stream = readMember(raw, 'stream') as { respond?: (...input: unknown[]) => unknown } | undefined;
+  const respond = readMember(stream, 'respond');
+  if (stream === undefined || typeof respond !== 'function') return;
+  stream.respond = function (this: unknown, ...input: unknown[]): unknown {
+    const stale = staleKeys(lines);
+    return respond.apply(this, stale.size === 0 ? input : input.map((part) => withoutLines(part, stale)));
+  };
+}
+
+function staleKeys(lines: WatchedLines): Set<string> {
+  const stale = new Set<string>();
+  for (const [key, isStale] of lines) if (isStale()) stale.add(key);
+  return stale;
 }
 
 /** Takes lines out of the headers that were set before. */
@@ -74,7 +91,12 @@ function takeOut(raw: RawResponse, stale: ReadonlySet<string>): void {
 
 /** Returns one argument of `writeHead` without the lines: an object, names and values in turn, or pairs of them. */
 function withoutLines(part: unknown, stale: ReadonlySet<string>): unknown {
-  if (isJsonObject(part)) return Object.fromEntries(keptPairs(Object.entries(part), stale));
+  if (isJsonObject(part)) {
+    const kept: Record<string, unknown> = { ...part }; // with its symbols, such as that of sensitive headers on HTTP/2
+    const names = keptPairs(Object.entries(part), stale);
+    for (const name of Object.keys(part)) delete kept[name];
+    return Object.assign(kept, Object.fromEntries(names));
+  }
   if (!Array.isArray(part)) return part;
   if (Array.isArray(part[0])) return keptPairs(part as (readonly [string, unknown])[], stale);
   const pairs = part.flatMap((name: unknown, n) =>

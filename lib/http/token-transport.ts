@@ -63,6 +63,7 @@ export class TokenTransport {
   private readonly ended = new RevocationLog();
   /** Sessions that ended, and those in whose place a client got the tokens of another one; these twice. */
   private readonly departed = new RevocationLog();
+  private readonly owners = new WeakMap<object, TokenOwner>();
   private readonly lateTokens: OccasionalWarning;
   private readonly lateClearing: OccasionalWarning;
 
@@ -224,10 +225,18 @@ export class TokenTransport {
   /**
    * Takes all tokens away, by cookies and by headers, whatever the request brought: a handler may have created a
    * session earlier in the same response.
+   *
+   * @param cause the error that says so: with its owner, the client keeps what a newer sign-in has brought it
    */
-  clearBoth(request: SessionRequest): void {
-    this.clear(request, 'cookie');
-    this.clear(request, 'header');
+  clearBoth(request: SessionRequest, cause?: object): void {
+    const owner = cause && this.owners.get(cause);
+    this.clear(request, 'cookie', owner);
+    this.clear(request, 'header', owner);
+  }
+
+  /** Keeps whose tokens {@link clearBoth} takes away because of an error. */
+  noteOwner(cause: object, owner: TokenOwner): void {
+    this.owners.set(cause, owner);
   }
 
   /** Deletes the cookie of very old SDKs, present or not. */

@@ -205,7 +205,7 @@ export class ErrorResponder {
       const { sessionHandle, ...owner } = sessionError.payload;
       await recipe.revokeSession({ sessionHandle, owner, userContext: request.userContext });
     }
-    if (clearsTokens === true) transport.clearBoth(request);
+    if (clearsTokens === true) transport.clearBoth(request, error);
     if (isReplaceable && hasHandler) return this.callHandler(error, request);
     const { response } = request;
     if (retryAfterSec !== undefined) response.setHeader('Retry-After', String(Math.ceil(retryAfterSec)));

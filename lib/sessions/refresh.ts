@@ -66,7 +66,7 @@ export class SessionRefresh {
       const other = otherMethod(transferMethod);
       const otherToken = transport.readToken(request, 'refresh', other);
       if (otherToken !== undefined && (other === 'cookie' || isRefreshToken(otherToken)))
-        transport.clear(request, other); // R10
+        transport.clear(request, other, { sessionHandle: session.getHandle(), mark }); // R10
       session.attach(request, transferMethod, mark); // R11
       if (hasLegacyCookie) transport.clearLegacyCookie(request); // R12
       return session;

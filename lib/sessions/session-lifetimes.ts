@@ -38,6 +38,8 @@ export class SessionLifetimes {
   /** True if sessions carry the time of authentication. */
   readonly isOn: boolean;
 
+  private readonly ends = new WeakSet<object>();
+
   constructor(
     private readonly settings: LifetimeSettings,
     private readonly clock: Clock,
@@ -114,7 +116,15 @@ export class SessionLifetimes {
 
   /** @throws {UnauthorisedError} it {@link isOver} */
   assertNotOver(payload: JsonObject): void {
-    if (this.isOver(payload)) throw new UnauthorisedError('The session has reached its absolute end');
+    if (!this.isOver(payload)) return;
+    const error = new UnauthorisedError('The session has reached its absolute end');
+    this.ends.add(error);
+    throw error;
+  }
+
+  /** Returns whether an error is one of {@link assertNotOver}: the request itself has ended the session. */
+  isEnd(error: object): boolean {
+    return this.ends.has(error);
   }
 
   /** Returns the latest expiry of a refresh token that is issued now, milliseconds since the epoch. */

@@ -11,7 +11,7 @@ import type { SessionState } from './session-state.js';
 /**
  * Returns an error that leaves the client's tokens alone where the given one might take those of a newer session: while the
  * request was worked on, its session was ended, or its client signed in anew. A client that still has the tokens of an ended
- * session loses them with its next request. The request's own token names the session, proven or not, because the
+ * session loses them with its next request. The response to a theft is looked at when it leaves. The request's own token names the session, proven or not, because the
  * decision is about the response to this request only.
  */
 export function sparingNewSession(
@@ -20,17 +20,24 @@ export function sparingNewSession(
   request: SessionRequest,
   mark: TransportMark,
 ): unknown {
-  if (!SessionError.isSessionError(error) || error.type !== 'UNAUTHORISED' || !error.payload.clearTokens)
-    return error;
-  if (!transport.hasChangedSince(mark)) return error;
-  const isLate = (['header', 'cookie'] as const).some((method) => {
+  if (!SessionError.isSessionError(error)) return error;
+  if (error.type === 'TOKEN_THEFT_DETECTED')
+    transport.noteOwner(error, { sessionHandle: error.payload.sessionHandle, mark });
+  if (error.type !== 'UNAUTHORISED' || !error.payload.clearTokens) return error;
+  if (!transport.hasChangedSince(mark) || lifetimes.isEnd(error)) return error;
+  const named = (['header', 'cookie'] as const).flatMap((method) => {
     const token = transport.readToken(request, 'access', method);
     const parsed = token === undefined ? undefined : verifier.read(token);
-    if (parsed === undefined) return false;
-    const { sessionHandle, payload } = accessTokenInfo(parsed);
-    // One that is over was ended by this very request.
-    return transport.isLateFor({ sessionHandle, mark }) && !lifetimes.isOver(payload);
+    return parsed === undefined ? [] : [accessTokenInfo(parsed)];
   });
+  // A refresh by header names no session. Any that ended meanwhile may be its own.
+  const isLate =
+    named.length === 0 ||
+    // One that is over was ended by this very request.
+    named.some(
+      ({ sessionHandle, payload }) =>
+        transport.isLateFor({ sessionHandle, mark }) && !lifetimes.isOver(payload),
+    );
   return isLate ? new UnauthorisedError(error.message, { clearTokens: false, cause: error }) : error;
 }
 

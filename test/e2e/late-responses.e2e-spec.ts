@@ -1,11 +1,32 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import { connect, type Http2ServerResponse, type IncomingHttpHeaders } from 'node:http2';
+import { Controller, Get, Module, Param, Res, UseGuards } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Query, Resolver } from '@nestjs/graphql';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { describe, expect, it } from '@jest/globals';
-import type { SessionContainer, SessionModuleOptions } from 'nest-sessions';
+import {
+  Session,
+  SessionContainer,
+  SessionGuard,
+  SessionService,
+  VerifySession,
+  type SessionModuleOptions,
+} from 'nest-sessions';
 import { CoreClient } from '../../lib/core/core-client.js';
+import { closeAfterTest } from '../support/close-after-test.js';
 import type { Call, Handlers } from '../support/demo.controller.js';
 import type { Answer } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
-import { ADAPTERS, TestApplication } from '../support/test-application.js';
-import { COOKIES_CLEARED, COOKIES_SET, NOTHING, tokenTraffic } from '../support/token-traffic.js';
+import { ADAPTERS, sessionModule, TestApplication } from '../support/test-application.js';
+import {
+  BOTH_CLEARED,
+  COOKIES_CLEARED,
+  COOKIES_SET,
+  NOTHING,
+  tokenTraffic,
+} from '../support/token-traffic.js';
+import { ask, DRIVERS, GraphqlApplication, read } from './transports/graphql-application.js';
 
 type RawWriter = { writeHead(status: number, headers?: object): void; end(text: string): void };
 
@@ -73,6 +94,7 @@ async function slowApplication(
       const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'bob' });
       await session.attachToRequestResponse({ req, res, transferMethod: 'cookie' });
     },
+    reading: async ({ sessions, req, res }: Call) => sessions.getSession(req, res, { checkDatabase: true }),
     refreshing: async ({ sessions, req, res }: Call) => {
       await sessions.refreshSession(req, res);
       await pause.wait();
@@ -98,6 +120,28 @@ async function refreshed(application: TestApplication, mode: 'cookie' | 'header'
   const client = await application.signedIn(mode, 'alice');
   await client.refresh();
   return client;
+}
+
+/** Sends a request whose call of the core waits while something happens, and returns the late response. */
+async function whileWaiting(
+  application: TestApplication,
+  call: 'refreshSession' | 'verifySession',
+  send: () => Promise<Answer>,
+  what: () => Promise<unknown>,
+): Promise<Answer> {
+  const core = application.app.get(CoreClient, { strict: false });
+  const pause = new Pause();
+  const original: unknown = Reflect.get(core, call);
+  Reflect.set(core, call, async (...input: unknown[]) => {
+    Reflect.set(core, call, original);
+    await pause.wait();
+    return (original as (...given: unknown[]) => Promise<unknown>).apply(core, input);
+  });
+  const late = send();
+  await pause.begun;
+  await what();
+  pause.end();
+  return late;
 }
 
 function handleOf(client: SessionClient): string {
@@ -210,31 +254,94 @@ describe.each(ADAPTERS)('a response that leaves late on %s', (adapter) => {
     });
   });
 
-  it('takes no tokens of the user who has signed in since, if the session of the request has ended (S046)', async () => {
-    const { application } = await slowApplication(adapter);
-    const client = await application.signedIn('cookie', 'alice');
-    const core = application.app.get(CoreClient, { strict: false });
-    for (const [call, send] of [
-      ['refreshSession', async () => client.refresh()],
-      ['verifySession', async () => client.get('/checked')],
-    ] as const) {
-      const pause = new Pause();
-      const original: unknown = Reflect.get(core, call);
-      Reflect.set(core, call, async (...input: unknown[]) => {
-        Reflect.set(core, call, original);
-        await pause.wait();
-        return (original as (...given: unknown[]) => Promise<unknown>).apply(core, input);
-      });
-      await client.login('alice');
-      const late = send();
-      await pause.begun;
-      await client.signOut();
-      await client.login('bob');
-      pause.end();
-      const answer = await late;
-      expect([call, answer.status, tokenTraffic(answer)]).toEqual([call, 401, NOTHING]);
+  describe.each(['cookie', 'header'] as const)('of a call that waits for the core, by %s,', (mode) => {
+    const CALLS: [string, 'refreshSession' | 'verifySession', (client: SessionClient) => Promise<Answer>][] =
+      [
+        ['a refresh', 'refreshSession', async (client) => client.refresh()],
+        ['a guarded route', 'verifySession', async (client) => client.get('/checked')],
+        ['the list of own sessions', 'verifySession', async (client) => client.get('/auth/sessions')],
+        [
+          'the revocation of own sessions',
+          'verifySession',
+          async (client) => client.post('/auth/sessions/revoke-others'),
+        ],
+        ['getSession without a guard', 'verifySession', async (client) => client.get('/open/reading')],
+      ];
+
+    it.each(CALLS)(
+      'takes no tokens of the user who has signed in since, if the session of the request has ended: %s (S046)',
+      async (_what, call, send) => {
+        const { application } = await slowApplication(adapter, { userSessionRoutes: true });
+        const client = await application.signedIn(mode, 'alice');
+        const late = await whileWaiting(
+          application,
+          call,
+          async () => send(client),
+          async () => {
+            await client.signOut();
+            await client.login('bob');
+          },
+        );
+        expect([late.status, tokenTraffic(late)]).toEqual([401, NOTHING]);
+        expect((await client.get('/me')).body).toMatchObject({ userId: 'bob' });
+      },
+    );
+
+    it('takes none of them after a theft either, and ends the stolen session (S046)', async () => {
+      const { application } = await slowApplication(adapter);
+      const client = await application.signedIn(mode, 'alice');
+      const stolen = handleOf(client);
+      const thief = client.copy();
+      await thief.refresh();
+      await thief.get('/me');
+      const late = await whileWaiting(
+        application,
+        'refreshSession',
+        async () => client.refresh(),
+        async () => client.login('bob'),
+      );
+      expect([late.status, late.body, tokenTraffic(late)]).toEqual([
+        401,
+        { message: 'token theft detected' },
+        NOTHING,
+      ]);
       expect((await client.get('/me')).body).toMatchObject({ userId: 'bob' });
-    }
+      expect(await application.sessions.getSessionInformation(stolen)).toBeUndefined();
+    });
+
+    it('takes the tokens away if nobody has signed in since', async () => {
+      const { application } = await slowApplication(adapter);
+      const client = await application.signedIn(mode, 'alice');
+      const thief = client.copy();
+      await thief.refresh();
+      await thief.get('/me');
+      expect(tokenTraffic(await client.refresh())).toMatchObject(BOTH_CLEARED);
+      expect(tokenTraffic(await thief.refresh())).toMatchObject(BOTH_CLEARED);
+    });
+  });
+
+  it('of a refresh by header takes no cookies of the user who has signed in since (S046)', async () => {
+    const { application } = await slowApplication(adapter);
+    const [mobile, browser] = [
+      await application.signedIn('header', 'alice'),
+      await application.signedIn('cookie', 'alice'),
+    ];
+    const path = '/auth/session/refresh';
+    const headers = { ...browser.requestHeaders(path), ...mobile.requestHeaders(path) };
+    const late = await whileWaiting(
+      application,
+      'refreshSession',
+      async () => application.send({ method: 'POST', path, headers }),
+      async () => {
+        const login = {
+          ...headers,
+          authorization: `Bearer ${mobile.accessToken ?? ''}`,
+          'st-auth-mode': 'cookie',
+        };
+        await application.send({ method: 'POST', path: '/login', headers: login, body: { userId: 'bob' } });
+      },
+    );
+    expect([late.status, tokenTraffic(late)]).toEqual([200, NOTHING]);
   });
 
   it('does not bring one user back after the session of another has been attached (S046)', async () => {
@@ -314,5 +421,115 @@ describe.each(ADAPTERS)('a response that leaves late on %s', (adapter) => {
       accessHeader: 'set',
       antiCsrf: 'set',
     });
+  });
+});
+
+let pauseOfField = new Pause();
+
+/** Changes the session, and goes on when the test says so. */
+@Resolver()
+@UseGuards(SessionGuard)
+class SlowResolver {
+  @Query(() => String)
+  async changing(@Session() session: SessionContainer): Promise<string> {
+    await session.mergeIntoAccessTokenPayload({ step: 1 });
+    await pauseOfField.wait();
+    return session.getUserId();
+  }
+
+  @Query(() => String, { nullable: true })
+  @VerifySession({ checkDatabase: true })
+  checked(@Session('userId') userId: string): string {
+    return userId;
+  }
+}
+
+describe.each(DRIVERS)('a response of GraphQL that leaves late, by $name', (driver) => {
+  const starter = GraphqlApplication.via(driver).resolvers(SlowResolver);
+
+  it.each(['cookie', 'header'] as const)(
+    'carries no token after sign-out, nor after another sign-in, by %s (S046)',
+    async (mode) => {
+      const { signedIn } = await starter.start();
+      for (const what of ['signOut', 'login'] as const) {
+        const client = await signedIn(mode, 'alice');
+        pauseOfField = new Pause();
+        const answer = ask(client, '{ changing }');
+        await pauseOfField.begun;
+        await (what === 'login' ? client.login('bob') : client.copy().signOut());
+        pauseOfField.end();
+        const late = await answer;
+        expect([what, read(late).data, tokenTraffic(late)]).toEqual([what, { changing: 'alice' }, NOTHING]);
+      }
+    },
+  );
+
+  it.each(['cookie', 'header'] as const)(
+    'takes no tokens of the user who has signed in since, by %s (S046)',
+    async (mode) => {
+      const application = await starter.start();
+      const client = await application.signedIn(mode, 'alice');
+      const late = await whileWaiting(
+        application,
+        'verifySession',
+        async () => ask(client, '{ checked }'),
+        async () => {
+          await client.signOut();
+          await client.login('bob');
+        },
+      );
+      expect([read(late).data, tokenTraffic(late)]).toEqual([{ checked: null }, NOTHING]);
+      expect((await client.get('/me')).body).toMatchObject({ userId: 'bob' });
+    },
+  );
+});
+
+/** Responds by the stream of HTTP/2, with the headers that are set so far, after its session has ended or not. */
+@Controller()
+@UseGuards(SessionGuard)
+class StreamController {
+  @Get('stream/:ends')
+  async stream(
+    @Session() session: SessionContainer,
+    @Param('ends') ends: string,
+    @Res() reply: { hijack(): void; getHeaders(): OutgoingHttpHeaders; raw: Http2ServerResponse },
+  ): Promise<void> {
+    await session.mergeIntoAccessTokenPayload({ step: 1 });
+    const headers = { ...reply.getHeaders(), theme: 'dark' };
+    if (ends === 'ended') await session.revokeSession();
+    reply.hijack();
+    reply.raw.stream.respond({ ':status': 200, ...headers });
+    reply.raw.stream.end();
+  }
+}
+
+describe('a response by the stream of HTTP/2', () => {
+  it('carries the tokens of a living session, and none of one that has ended (S046)', async () => {
+    @Module({ imports: [await sessionModule()], controllers: [StreamController] })
+    class App {}
+    const adapter = new FastifyAdapter({ http2: true });
+    const app = await NestFactory.create(App, adapter, { logger: false });
+    await app.listen(0, '127.0.0.1');
+    const { port } = app.getHttpServer().address() as { port: number };
+    const connection = connect(`http://127.0.0.1:${port}`);
+    closeAfterTest(async () => {
+      connection.close();
+      await app.close();
+    });
+    const session = await app.get(SessionService).createNewSessionWithoutRequestResponse({ userId: 'alice' });
+    const headersOf = async (path: string): Promise<IncomingHttpHeaders> => {
+      const authorization = `Bearer ${session.getAccessToken()}`;
+      const stream = connection.request({ ':path': path, authorization });
+      return new Promise((resolve, reject) => {
+        stream.once('response', resolve).once('error', reject);
+      });
+    };
+    expect(await headersOf('/stream/living')).toMatchObject({
+      'front-token': expect.any(String),
+      theme: 'dark',
+    });
+    const late = await headersOf('/stream/ended');
+    expect(late).toMatchObject({ ':status': 200, theme: 'dark' });
+    expect([late['front-token'], late['st-access-token']]).toEqual([undefined, undefined]);
   });
 });
