@@ -138,7 +138,7 @@ export abstract class CoreClient {
    * @throws {CoreBadInputError} no user is named, or a moment is, and this core cannot do that
    */
   async revokeInBulk(input: BulkRevocationInput, userContext: UserContext): Promise<BulkRevocationResult> {
-    const { userIds, tenantId, createdBeforeMs } = input;
+    const { userIds, tenantId, createdBeforeMs, reason, initiator } = input;
     if (userIds === undefined || createdBeforeMs !== undefined) {
       throw new CoreBadInputError(
         'This core ends sessions by their handles and by users only: name userIds, and no createdBefore',
@@ -147,7 +147,8 @@ export abstract class CoreClient {
     const sessionHandles: string[] = [];
     for (const userId of userIds) {
       const sessions = { userId, tenantId, includeLinkedAccounts: true };
-      sessionHandles.push(...(await this.revokeSessionsOfUser(sessions, userContext, input)));
+      const ended = await this.revokeSessionsOfUser(sessions, userContext, { reason, initiator });
+      sessionHandles.push(...ended);
     }
     return { sessionHandles };
   }

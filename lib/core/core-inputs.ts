@@ -59,6 +59,14 @@ const jwt = inputRow({
   jwksDomain: textRow,
 });
 const sessionHandle = textRow;
+const reasons = { reason: option(aString), initiator: option(aString) };
+const details = option(inputObject(reasons));
+const bulk = inputRow({
+  tenantId: option(aString),
+  userIds: option(strings),
+  createdBeforeMs: option(aNumber),
+  ...reasons,
+});
 
 /** The arguments of the calls of a core. `verifySession` is not among them, because requests wait for it. */
 const CORE_CALLS: Readonly<Record<string, OptionTable>> = {
@@ -68,8 +76,9 @@ const CORE_CALLS: Readonly<Record<string, OptionTable>> = {
   regenerateAccessToken: { input: regeneration, userContext },
   getSessionInformation: { sessionHandle, userContext },
   getSessionHandlesOfUser: { input: ofUser, userContext },
-  revokeSessions: { sessionHandles: stringsRow, userContext },
-  revokeSessionsOfUser: { input: ofUser, userContext },
+  revokeSessions: { sessionHandles: stringsRow, userContext, details },
+  revokeSessionsOfUser: { input: ofUser, userContext, details },
+  revokeInBulk: { input: bulk, userContext },
   updateSessionData: { sessionHandle, data: json, userContext },
   mergeSessionData: { sessionHandle, update: json, userContext },
   updateAccessTokenPayload: { sessionHandle, payload: json, userContext },
