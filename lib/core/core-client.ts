@@ -139,14 +139,13 @@ export abstract class CoreClient {
    * @throws {CoreError} whose `endedHandles` names what ended before the failure
    */
   async revokeInBulk(input: BulkRevocationInput, userContext: UserContext): Promise<BulkRevocationResult> {
-    const { userIds, tenantId, createdBeforeMs } = input;
+    const { userIds, tenantId, createdBeforeMs, reason, initiator } = input;
     if (userIds === undefined || createdBeforeMs !== undefined) {
       throw new CoreBadInputError(
         'This core ends sessions by their handles and by users only: name userIds, and no createdBefore',
       );
     }
     const sessionHandles: string[] = [];
-    const { reason, initiator } = input;
     try {
       for (const userId of userIds) {
         const sessions = { userId, tenantId, includeLinkedAccounts: true };

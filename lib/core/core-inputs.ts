@@ -67,6 +67,14 @@ const bulk = inputRow({
   createdBeforeMs: option(aNumber),
 });
 const sessionHandle = textRow;
+const reasons = { reason: option(aString), initiator: option(aString) };
+const details = option(inputObject(reasons));
+const bulk = inputRow({
+  tenantId: option(aString),
+  userIds: option(strings),
+  createdBeforeMs: option(aNumber),
+  ...reasons,
+});
 
 /** The arguments of the calls of a core. `verifySession` is not among them, because requests wait for it. */
 const CORE_CALLS: Readonly<Record<string, OptionTable>> = {

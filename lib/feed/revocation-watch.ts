@@ -1,26 +1,11 @@
 import { CoreUnavailableError } from '../errors.js';
 import type { SessionEvents } from '../events/session-events.js';
-import type { Clock } from '../util/clock.js';
 import { shortenPause } from '../util/repeat.js';
 import { SingleFlight } from '../util/single-flight.js';
-import { tenantIdOfHandle } from '../util/tenant-id.js';
 import { withTimeout } from '../util/with-timeout.js';
-import type { RevocationFeedConfig } from './feed-options.js';
-import {
-  cutOffRevocation,
-  NoRevocationFeedError,
-  readRevocation,
-  sessionRevocation,
-  type Revocation,
-  type RevocationDetails,
-  type RevocationFeed,
-} from './revocation-feed.js';
-import {
-  MAX_CLOCK_DIFFERENCE_MS,
-  RevocationIndex,
-  type RevocationSubject,
-  type RevocationVerdict,
-} from './revocation-index.js';
+import { NoRevocationFeedError, readRevocation, type Revocation } from './revocation-feed.js';
+import { RevocationPublisher, type RevocationPublisherParts } from './revocation-publisher.js';
+import { RevocationIndex, type RevocationSubject, type RevocationVerdict } from './revocation-index.js';
 
 /**
  * How an instance learns of ended sessions: at once (`live`), by a read each second or so (`polling`), or not at present
@@ -50,12 +35,7 @@ const UNREADABLE_MS = 24 * 3_600_000;
 /** The largest number of unreadable records that are recognised when they come again. */
 const MAX_UNREADABLE = 1000;
 
-export interface RevocationWatchParts {
-  readonly feed: RevocationFeed;
-  readonly config: Omit<RevocationFeedConfig, 'feed'>;
-  /** True if revocations of this process are recorded here, because the core has another feed or none. */
-  readonly isPublisher: boolean;
-  readonly clock: Clock;
+export interface RevocationWatchParts extends RevocationPublisherParts {
   readonly events: SessionEvents;
   /** Ends all work for sessions in this process, and forgets their tokens. */
   onEnded(sessionHandles: readonly string[]): void;
@@ -69,7 +49,7 @@ export interface RevocationWatchParts {
  * Follows a feed: reads it when something is announced, and at an interval that proves that it works. Each verification asks
  * {@link judge}, which looks at the clock first, so that no session is accepted by knowledge that is too old.
  */
-export class RevocationWatch {
+export class RevocationWatch extends RevocationPublisher {
   private readonly index: RevocationIndex;
   private readonly unreadable = new Set<string>();
   private readonly openCutOffs = new Set<Revocation>();
@@ -88,13 +68,11 @@ export class RevocationWatch {
   private wake: (() => void) | undefined;
   private lastSweepMs = Number.NEGATIVE_INFINITY;
   private readonly staleAfterMs: number;
-  /** The longest life of an access token that is known, milliseconds. */
-  private tokenLifeMs: number;
 
   constructor(private readonly parts: RevocationWatchParts) {
+    super(parts);
     this.index = new RevocationIndex(parts.config.maxSessions);
     this.staleAfterMs = 2 * parts.config.pollMs;
-    this.tokenLifeMs = parts.config.accessTokenValiditySec * 1000;
   }
 
   /** What the feed is worth at this moment. */
@@ -161,54 +139,6 @@ export class RevocationWatch {
     return (isLive) => {
       this.index.noteAnswer(sessionHandle, isLive, expiryMs, age);
       if (!isLive) this.parts.onEnded([sessionHandle]);
-    };
-  }
-
-  /** Records ended sessions, unless the core has done so with their removal. @throws they are not recorded */
-  async publishSessions(sessionHandles: readonly string[], details: RevocationDetails): Promise<void> {
-    if (!this.parts.isPublisher || sessionHandles.length === 0) return;
-    const note = this.note(details);
-    await this.parts.feed.publish(
-      sessionHandles.map((sessionHandle) =>
-        sessionRevocation({ sessionHandle, tenantId: tenantIdOfHandle(sessionHandle) }, note),
-      ),
-    );
-  }
-
-  /** As {@link publishSessions}, for all sessions of a user. */
-  async publishUser(
-    { userId, tenantId }: { readonly userId: string; readonly tenantId: string | undefined },
-    details: RevocationDetails,
-  ): Promise<void> {
-    if (this.parts.isPublisher)
-      await this.parts.feed.publish([{ kind: 'user', id: userId, tenantId, ...this.note(details) }]);
-  }
-
-  /** As {@link publishSessions}, for all sessions of a tenant or of everybody. */
-  async publishCutOff(tenantId: string | undefined, details: RevocationDetails): Promise<void> {
-    if (this.parts.isPublisher)
-      await this.parts.feed.publish([cutOffRevocation(tenantId, this.note(details))]);
-  }
-
-  /** A record that ends before the last token of its session would let that token be accepted again. */
-  private noteLife(lifeMs: number): void {
-    if (!(lifeMs > this.tokenLifeMs) || !this.parts.isPublisher) return;
-    this.tokenLifeMs = lifeMs;
-    process.emitWarning(
-      `The core issues access tokens that live ${Math.ceil(lifeMs / 1000)} s, longer than revocationFeed.accessTokenValiditySec: ` +
-        'set that option, because an instance that has not seen such a token lets records of ended sessions end too early',
-      { type: 'NestSessionsWarning' },
-    );
-  }
-
-  private note({ reason, initiator }: RevocationDetails) {
-    const now = this.parts.clock.now();
-    const untilMs = now + this.tokenLifeMs + MAX_CLOCK_DIFFERENCE_MS;
-    return {
-      notBeforeMs: now,
-      untilMs,
-      ...(reason === undefined ? {} : { reason }),
-      ...(initiator === undefined ? {} : { initiator }),
     };
   }
 

@@ -93,10 +93,8 @@ export class HttpCoreClient extends CoreClient {
     this.connection = new CoreConnection(config, { clock, apiDomain, sleep, calls: this.calls });
     this.feed = new RemoteFeed(config, { clock, apiDomain, sleep, calls: this.calls });
     // It has connections of its own, so that a core with slow responses does not delay the loading of keys.
-    this.keyTransport = new HttpTransport({
-      timeoutMs: jwksTimeoutMs,
-      maxResponseBytes: config.maxResponseBytes,
-    });
+    const { maxResponseBytes } = config;
+    this.keyTransport = new HttpTransport({ timeoutMs: jwksTimeoutMs, maxResponseBytes });
     const maxAgeMs = Math.min(jwksRefreshIntervalSec, LONGEST_KEY_TRUST_SEC) * 1000;
     const keys = new JwksCache(clock, {
       hosts: config.hosts,
@@ -339,9 +337,8 @@ async function orUnknown<T>(sessionHandle: string, unknown: T, call: () => Promi
 }
 
 /**
- * Sessions issued by a SuperTokens Core service (CDI 4.0 to 5.4) instead of inside this process.
- *
- * The application starts while the core is down: it is first asked when it is first needed.
+ * Sessions issued by a SuperTokens Core service (CDI 4.0 to 5.4) instead of inside this process. The application starts while
+ * the core is down: it is first asked when it is first needed.
  *
  * @example
  * SessionModule.forRoot({ appInfo, core: remoteCore({ connectionURI: 'https://core.example.com', apiKey }) })
