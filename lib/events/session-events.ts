@@ -94,8 +94,8 @@ export class SessionEvents {
   private readonly delivered$ = new Subject<SessionEvent>();
   private readonly immediate$ = new Subject<SessionEvent>();
   private readonly endings$ = new Subject<string>();
-  /** @internal The functions that return the sessions of open connections, for endings that are not known by their handles. */
-  readonly connectedSessions = new Set<() => Iterable<string>>();
+  /** @internal The open connections, for endings that are not known by their handles. */
+  readonly connections = new Set<SessionConnections>();
   private readonly delivery = new DeferredDelivery<SessionEvent>(
     (event) => this.delivered$.next(event),
     warnOfLoss,
@@ -154,6 +154,14 @@ function warnOfLoss(lost: number): void {
   process.emitWarning(`Listeners of session events are too slow: ${lost} events were dropped`, {
     type: 'NestSessionsWarning',
   });
+}
+
+/** The open connections of one kind. */
+export interface SessionConnections {
+  /** The sessions that have one. */
+  handles(): Iterable<string>;
+  /** Called before the handles are read: a session that is being verified for a connection may have ended. */
+  noteUnknownEnds(): void;
 }
 
 /**

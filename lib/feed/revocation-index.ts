@@ -9,6 +9,9 @@ export const MAX_CLOCK_DIFFERENCE_MS: number = 5 * 60_000;
 /** The share of the sessions that leave a full index at once. */
 const DROPPED_SHARE = 1 / 4;
 
+/** Records of one cut-off that are recognised when they come again; one that is not costs a question for each session. */
+const MAX_SEEN = 1000;
+
 /** The facts of a token that decide. */
 export interface RevocationSubject {
   readonly sessionHandle: string;
@@ -34,6 +37,8 @@ export interface NewRevocations {
 interface CutOff {
   readonly notBeforeMs: number;
   readonly untilMs: number;
+  /** The times of the last records that it stands for: a feed repeats some. */
+  readonly seen: ReadonlySet<string>;
 }
 
 /**
@@ -74,7 +79,7 @@ export class RevocationIndex {
       if (record.untilMs < nowMs) continue;
       if (record.kind === 'session') {
         if (!this.sessions.has(record.id)) sessionHandles.push(record.id);
-        this.sessions.set(record.id, Math.max(record.untilMs, this.sessions.get(record.id) ?? 0));
+        this.keep(record.id, record.untilMs);
       } else if (this.setCutOff(keyOf(record), record)) cutOffs.push(record);
     }
     const isFull = this.sessions.size > this.maxSessions;
@@ -89,7 +94,7 @@ export class RevocationIndex {
    * @param askedAt the {@link age} before the core was asked: a cut-off that came since may have ended the session
    */
   noteAnswer(sessionHandle: string, isLive: boolean, untilMs: number, askedAt: number): void {
-    if (!isLive) this.sessions.set(sessionHandle, untilMs);
+    if (!isLive) this.keep(sessionHandle, untilMs + MAX_CLOCK_DIFFERENCE_MS);
     else if (this.cutOffs.size > 0 && askedAt === this.changes) {
       if (this.confirmed.size >= this.maxSessions) this.confirmed.clear();
       this.confirmed.add(sessionHandle);
@@ -124,13 +129,28 @@ export class RevocationIndex {
     );
   }
 
-  /** @returns whether it says more than the one before */
-  private setCutOff(key: string, { notBeforeMs, untilMs }: CutOff): boolean {
+  /** An answer about an older token must not shorten what a record or a younger token has said. */
+  private keep(sessionHandle: string, untilMs: number): void {
+    this.sessions.set(sessionHandle, Math.max(untilMs, this.sessions.get(sessionHandle) ?? untilMs));
+  }
+
+  /**
+   * Each record that was not seen before puts every session in doubt again, whatever time it says: the clock of its instance may
+   * be behind.
+   *
+   * @returns whether it was not seen before
+   */
+  private setCutOff(
+    key: string,
+    { notBeforeMs, untilMs }: Pick<Revocation, 'notBeforeMs' | 'untilMs'>,
+  ): boolean {
     const known = this.cutOffs.get(key);
-    if (known !== undefined && known.notBeforeMs >= notBeforeMs && known.untilMs >= untilMs) return false;
+    const identity = `${notBeforeMs} ${untilMs}`;
+    if (known?.seen.has(identity) === true) return false;
     this.cutOffs.set(key, {
       notBeforeMs: Math.max(notBeforeMs, known?.notBeforeMs ?? notBeforeMs),
       untilMs: Math.max(untilMs, known?.untilMs ?? untilMs),
+      seen: new Set([...(known?.seen ?? []), identity].slice(-MAX_SEEN)),
     });
     this.confirmed.clear();
     this.changes += 1;

@@ -82,10 +82,13 @@ export class RevocationWatch {
   private wake: (() => void) | undefined;
   private lastSweepMs = Number.NEGATIVE_INFINITY;
   private readonly staleAfterMs: number;
+  /** The longest life of an access token that is known, milliseconds. */
+  private tokenLifeMs: number;
 
   constructor(private readonly parts: RevocationWatchParts) {
     this.index = new RevocationIndex(parts.config.maxSessions);
     this.staleAfterMs = 2 * parts.config.pollMs;
+    this.tokenLifeMs = parts.config.accessTokenValiditySec * 1000;
   }
 
   /** What the feed is worth at this moment. */
@@ -109,7 +112,8 @@ export class RevocationWatch {
   }
 
   /** Returns whether a token may be remembered, so that {@link judgeRemembered} is enough from then on. */
-  isClear(subject: RevocationSubject): boolean {
+  isClear(subject: RevocationSubject & { readonly expiryMs: number }): boolean {
+    this.noteLife(subject.expiryMs - subject.timeCreatedMs);
     return this.index.judge(subject) === 'valid';
   }
 
@@ -179,9 +183,20 @@ export class RevocationWatch {
       await this.parts.feed.publish([cutOffRevocation(tenantId, this.note(details))]);
   }
 
+  /** A record that ends before the last token of its session would let that token be accepted again. */
+  private noteLife(lifeMs: number): void {
+    if (!(lifeMs > this.tokenLifeMs) || !this.parts.isPublisher) return;
+    this.tokenLifeMs = lifeMs;
+    process.emitWarning(
+      `The core issues access tokens that live ${Math.ceil(lifeMs / 1000)} s, longer than revocationFeed.accessTokenValiditySec: ` +
+        'set that option, because an instance that has not seen such a token lets records of ended sessions end too early',
+      { type: 'NestSessionsWarning' },
+    );
+  }
+
   private note({ reason, initiator }: RevocationDetails) {
     const now = this.parts.clock.now();
-    const untilMs = now + this.parts.config.accessTokenValiditySec * 1000 + MAX_CLOCK_DIFFERENCE_MS;
+    const untilMs = now + this.tokenLifeMs + MAX_CLOCK_DIFFERENCE_MS;
     return {
       notBeforeMs: now,
       untilMs,

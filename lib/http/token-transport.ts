@@ -88,6 +88,11 @@ export class TokenTransport {
     }
   }
 
+  /** Takes tokens out of every response whose request came before now: it is not known which sessions have ended. */
+  noteUnknownEnds(): void {
+    this.departed.addUnknown();
+  }
+
   /** Takes the tokens of a session out of the responses to requests that came before: its client has signed in anew. */
   noteReplaced(sessionHandle: string): void {
     this.departed.add(sessionHandle);

@@ -40,7 +40,7 @@ export interface SessionConfig extends Omit<
   readonly cookieSecure: boolean;
   /** Path of the refresh route as the client sees it; also the refresh cookie's path. */
   readonly refreshTokenPath: string;
-  /** That path before a change of `apiBasePath`. */
+  /** The refresh cookie's path before a change of `apiBasePath`. */
   readonly olderRefreshTokenPath: string | undefined;
   /** The configured mode; `'default'` when it is to be derived from SameSite per request. */
   readonly antiCsrf: AntiCsrfMode | 'default';

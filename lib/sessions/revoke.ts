@@ -47,6 +47,8 @@ export class SessionRevocation {
       details,
     );
     reports.revoked(revoked, { userId }, { userContext, ...details });
+    // Linked accounts have other user ids, so their sessions are told one by one.
+    await revocations?.publishSessions(revoked, details);
     await revocations?.publishUser({ userId, tenantId }, details);
     return revoked;
   }
@@ -62,9 +64,13 @@ export class SessionRevocation {
     const { tenantId, userIds } = input;
     if (result.sessionHandles === undefined) reports.endedBefore(input, userContext);
     else reports.revoked(result.sessionHandles, undefined, told);
+    await revocations?.publishSessions(result.sessionHandles ?? [], input);
     if (userIds === undefined) await revocations?.publishCutOff(tenantId, input);
     else for (const userId of userIds) await revocations?.publishUser({ userId, tenantId }, input);
-    if (result.sessionHandles === undefined) await revocations?.read(); // this process waits for no announcement
+    if (result.sessionHandles !== undefined) return result;
+    reports.unknownEnded();
+    await revocations?.read(); // this process waits for no announcement
+    await reports.checkConnections(tenantId, core);
     return result;
   }
 

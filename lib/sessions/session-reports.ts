@@ -23,7 +23,7 @@ type EventSubject = Pick<CoreSession, 'handle' | 'userId' | 'recipeUserId' | 'te
 export class SessionReports {
   constructor(
     private readonly verifier: AccessTokenVerifier,
-    private readonly transport: Pick<TokenTransport, 'noteEnded'>,
+    private readonly transport: Pick<TokenTransport, 'noteEnded' | 'noteUnknownEnds'>,
     private readonly events: SessionEvents,
     private readonly clock: Clock,
   ) {}
@@ -90,16 +90,18 @@ export class SessionReports {
     tenantId: string | undefined,
     core: Pick<CoreClient, 'getSessionInformation'>,
   ): Promise<void> {
-    const connected = new Set([...this.events.connectedSessions].flatMap((list) => [...list()]));
+    const connected = new Set([...this.events.connections].flatMap((kind) => [...kind.handles()]));
     for (const handle of connected) {
       if (tenantId !== undefined && tenantIdOfHandle(handle) !== tenantId) continue;
       if ((await core.getSessionInformation(handle, {})) === undefined) this.gone([handle]);
     }
   }
 
-  /** Forgets which tokens have been verified. */
-  forgetTokens(): void {
+  /** Notes that sessions have ended whose handles are not known: what was verified before proves nothing any more. */
+  unknownEnded(): void {
     this.verifier.forgetAll();
+    this.transport.noteUnknownEnds();
+    for (const kind of this.events.connections) kind.noteUnknownEnds();
   }
 
   private forget(sessionHandles: readonly string[]): void {

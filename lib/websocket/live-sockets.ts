@@ -137,6 +137,11 @@ export class LiveSockets {
     if (clock.now() >= endMs + clockToleranceSec * 1000) throw tokenExpired();
   }
 
+  /** Refuses the sessions that are being verified now, because some of them may have ended. */
+  noteUnknownEnds(): void {
+    this.revocations.addUnknown();
+  }
+
   /** Closes every connection of a session. */
   endSession(sessionHandle: string): void {
     this.revocations.add(sessionHandle);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { CoreUnavailableError, UnauthorisedError } from '../../lib/errors.js';
 import { RevocationFeed, type Revocation, type RevocationPage } from '../../lib/feed/revocation-feed.js';
+import { RevocationIndex } from '../../lib/feed/revocation-index.js';
 import { MemoryFeed } from '../../lib/feed/memory-feed.js';
 import type { RevocationFeedOptions } from '../../lib/feed/feed-options.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
@@ -311,5 +312,52 @@ describe('more ended sessions than are kept', () => {
     expect(accepted.filter(Boolean)).toEqual([]);
     expect(await b.accepts(alive?.accessToken ?? '')).toBe(true);
     expect(await b.events()).toContainEqual(expect.objectContaining({ type: 'revocations.overflow' }));
+  });
+});
+
+describe('a second cut-off', () => {
+  it('counts although the clock of its instance is behind that of the first one', async () => {
+    const store = await seededMemoryStore();
+    const a = await instance(store);
+    const b = await instance(store, new TestClock(TEST_START_MS - 60_000));
+    await a.sessions.revokeSessions({ all: true });
+    await Promise.all([a.watch.read(), b.watch.read()]);
+    const { accessToken } = await signIn(b);
+    expect(await a.accepts(accessToken)).toBe(true);
+    b.clock.advance(20_000);
+    await b.sessions.revokeSessions({ all: true });
+    await a.watch.read();
+    expect(await a.accepts(accessToken)).toBe(false);
+  });
+});
+
+describe('the index of revocations', () => {
+  it('is not shortened by a late answer about an older token', () => {
+    const index = new RevocationIndex(1000);
+    const subject = { userId: 'u', recipeUserId: 'u', tenantId: 'public', timeCreatedMs: 0 };
+    const record = {
+      kind: 'session',
+      id: 'h',
+      tenantId: undefined,
+      notBeforeMs: 0,
+      untilMs: 3_600_000,
+    } as const;
+    index.add([record], 0);
+    index.noteAnswer('h', false, 1000, index.age);
+    index.prune(3_500_000);
+    expect(index.judge({ ...subject, sessionHandle: 'h' })).toBe('ended');
+  });
+});
+
+describe('a feed that is asked for where there is none', () => {
+  it('stops the start, and says what to give', async () => {
+    const withoutFeed = new Proxy(await seededMemoryStore(), {
+      get: (store, name) => {
+        if (name === 'revocations') return undefined;
+        const value: unknown = Reflect.get(store, name, store);
+        return typeof value === 'function' ? (value.bind(store) as unknown) : value;
+      },
+    });
+    await expect(instance(withoutFeed)).rejects.toThrow(/revocationFeed\.feed: is missing/);
   });
 });
