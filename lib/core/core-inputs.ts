@@ -58,14 +58,6 @@ const jwt = inputRow({
   algorithm: textRow,
   jwksDomain: textRow,
 });
-const note = { reason: option(aString), initiator: option(aString) };
-const details = option(inputObject(note));
-const bulk = inputRow({
-  ...note,
-  tenantId: option(aString),
-  userIds: option(strings),
-  createdBeforeMs: option(aNumber),
-});
 const sessionHandle = textRow;
 const reasons = { reason: option(aString), initiator: option(aString) };
 const details = option(inputObject(reasons));
