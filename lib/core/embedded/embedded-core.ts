@@ -115,8 +115,12 @@ export class EmbeddedCore extends CoreClient {
 
   private createRevocations(): Revocations {
     const { config, store, context } = this;
-    const selectUserSessions = async (input: UserSessionsInput) => this.selectUserSessions(input);
-    return new Revocations({ config, store, context, selectUserSessions });
+    return new Revocations({
+      config,
+      store,
+      context,
+      selectUserSessions: this.selectUserSessions.bind(this),
+    });
   }
 
   override get description(): string {
