@@ -115,12 +115,8 @@ export class EmbeddedCore extends CoreClient {
 
   private createRevocations(): Revocations {
     const { config, store, context } = this;
-    return new Revocations({
-      config,
-      store,
-      context,
-      selectUserSessions: this.selectUserSessions.bind(this),
-    });
+    const selectUserSessions: Revocations['select'] = async (input) => this.selectUserSessions(input);
+    return new Revocations({ config, store, context }, selectUserSessions);
   }
 
   override get description(): string {
@@ -150,8 +146,7 @@ export class EmbeddedCore extends CoreClient {
 
   /**
    * Closes the core: calls that need the store fail from now on. Those under way, of requests and of timers, are waited
-   * for, and then the store's own closing, each for at most five seconds; a store that hangs is left as it is. A second
-   * call does nothing.
+   * for, and then the store's own closing, each for at most five seconds. A second call has no effect.
    */
   override async close(): Promise<void> {
     return this.lifeCycle.close();
