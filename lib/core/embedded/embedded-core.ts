@@ -114,8 +114,8 @@ export class EmbeddedCore extends CoreClient {
 
   private createRevocations(): Revocations {
     const { config, store, context } = this;
-    const selectUserSessions = async (input: UserSessionsInput) => this.selectUserSessions(input);
-    return new Revocations({ config, store, context, selectUserSessions });
+    const selectUserSessions: Revocations['select'] = async (input) => this.selectUserSessions(input);
+    return new Revocations({ config, store, context }, selectUserSessions);
   }
 
   override get description(): string {
@@ -145,8 +145,7 @@ export class EmbeddedCore extends CoreClient {
 
   /**
    * Closes the core: calls that need the store fail from now on. Those under way, of requests and of timers, are waited
-   * for, and then the store's own closing, each for at most five seconds; a store that hangs is left as it is. A second
-   * call does nothing.
+   * for, and then the store's own closing, each for at most five seconds. A second call has no effect.
    */
   override async close(): Promise<void> {
     return this.lifeCycle.close();

@@ -10,12 +10,15 @@ export interface RevocationParts {
   readonly store: SessionStore;
   readonly config: Pick<EmbeddedCoreConfig, 'accessTokenValiditySec'>;
   readonly context: Pick<CoreContext, 'clock' | 'recordsRevocations'>;
-  selectUserSessions(input: UserSessionsInput): Promise<SessionsOfUsers>;
 }
 
 /** Ends sessions, with a record for the other instances where that is wanted. */
 export class Revocations {
-  constructor(private readonly parts: RevocationParts) {}
+  /** @param select returns the sessions that a question about a user means, with linked accounts */
+  constructor(
+    private readonly parts: RevocationParts,
+    readonly select: (input: UserSessionsInput) => Promise<SessionsOfUsers>,
+  ) {}
 
   async byHandles(sessionHandles: readonly string[], details?: RevocationDetails): Promise<string[]> {
     const keys = [...new Set(sessionHandles)].map(parseSessionHandle).filter((key) => key !== undefined);
@@ -23,7 +26,7 @@ export class Revocations {
   }
 
   async ofUser(input: UserSessionsInput, details?: RevocationDetails): Promise<string[]> {
-    const sessions = await this.parts.selectUserSessions(input);
+    const sessions = await this.select(input);
     return this.parts.store.deleteSessionsOfUsers(sessions, this.note(details));
   }
 
@@ -42,7 +45,7 @@ export class Revocations {
       return { sessionHandles: undefined };
     }
     const selected = userIds.map(async (userId) =>
-      this.parts.selectUserSessions({ userId, tenantId, includeLinkedAccounts: true }),
+      this.select({ userId, tenantId, includeLinkedAccounts: true }),
     );
     const logins = new Set((await Promise.all(selected)).flatMap((each) => each.userIds));
     const sessions = { userIds: [...logins], tenantId, nowMs, createdBeforeMs };
