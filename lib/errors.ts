@@ -307,7 +307,7 @@ export class DuplicateSessionCookiesError extends Error {
     super(
       'The request carries two session cookies of the same name, as after a change of cookieDomain or accessTokenPath: ' +
         "set olderCookieDomain to the former cookieDomain ('' if there was none and there is one now), olderAccessTokenPath to " +
-        'the former accessTokenPath, for as long as old cookies live',
+        'the former accessTokenPath, olderCookiePartitioned to the former cookiePartitioned, for as long as old cookies live',
       options,
     );
     this.name = 'DuplicateSessionCookiesError';

@@ -125,11 +125,11 @@ export function mergeSetCookie(existing: readonly string[], line: string, name: 
   return [...existing.filter((other) => !isReplaced(other)), line];
 }
 
-/** Domain and path, by which a browser tells cookies of one name apart. */
+/** Domain, path and partition, by which a browser tells cookies of one name apart. */
 function cookiePlace(line: string): string {
   return line
     .split('; ')
-    .filter((part) => /^(Domain|Path)=/.test(part))
+    .filter((part) => /^(?:(?:Domain|Path)=|Partitioned$)/.test(part))
     .join('; ');
 }
 

@@ -38,7 +38,12 @@ export class TokenCookies {
   place(request: SessionRequest, tokenType: TokenType): CookiePlace {
     const { accessTokenPath, refreshTokenPath, cookieDomain: domain = '' } = this.config;
     const path = tokenType === 'access' ? accessTokenPath : refreshTokenPath;
-    return { name: this.name(request, tokenType), domain, path };
+    return {
+      name: this.name(request, tokenType),
+      domain,
+      path,
+      isPartitioned: this.config.cookiePartitioned,
+    };
   }
 
   /** @throws {Error} a token does not fit into a cookie */
@@ -58,14 +63,14 @@ export class TokenCookies {
 
   private line(
     request: SessionRequest,
-    { name, domain, path }: CookiePlace,
+    { name, domain, path, isPartitioned }: CookiePlace,
     content: CookieContent,
   ): CookieLine {
     const attributes = {
       httpOnly: true,
       secure: this.config.cookieSecure,
       sameSite: this.config.cookieSameSite(request),
-      partitioned: this.config.cookiePartitioned,
+      partitioned: isPartitioned,
     } as const;
     return {
       name,
@@ -79,6 +84,8 @@ export interface CookiePlace {
   readonly name: string;
   readonly domain: string;
   readonly path: string;
+  /** Browsers with CHIPS keep partitioned cookies apart from all others. */
+  readonly isPartitioned: boolean;
 }
 
 /**
@@ -86,18 +93,24 @@ export interface CookiePlace {
  * paths above the present one, from which a browser sends both. The present place is never among them.
  */
 export function olderPlaces(
-  config: Pick<SessionConfig, 'olderCookieDomain' | 'olderAccessTokenPath' | 'olderRefreshTokenPath'>,
+  config: Pick<
+    SessionConfig,
+    'olderCookieDomain' | 'olderAccessTokenPath' | 'olderRefreshTokenPath' | 'olderCookiePartitioned'
+  >,
   present: CookiePlace,
   { tokenType, olderName }: { readonly tokenType: TokenType; readonly olderName: string | undefined },
 ): CookiePlace[] {
-  const { olderCookieDomain, olderAccessTokenPath, olderRefreshTokenPath } = config;
+  const { olderCookieDomain, olderAccessTokenPath, olderRefreshTokenPath, olderCookiePartitioned } = config;
   const olderPaths =
     tokenType === 'access' ? [olderAccessTokenPath, ...pathsAbove(present.path)] : [olderRefreshTokenPath];
   const names = distinct([present.name, olderName]);
   const domains = distinct([present.domain, olderCookieDomain]);
   const paths = distinct([present.path, ...olderPaths]);
+  const partitions = [...new Set([present.isPartitioned, olderCookiePartitioned ?? present.isPartitioned])];
   const all = names.flatMap((name) =>
-    domains.flatMap((domain) => paths.map((path) => ({ name, domain, path }))),
+    domains.flatMap((domain) =>
+      paths.flatMap((path) => partitions.map((isPartitioned) => ({ name, domain, path, isPartitioned }))),
+    ),
   );
   return all.slice(1); // the first one is the present place
 }

@@ -243,7 +243,7 @@ export class TokenTransport {
   clearLegacyCookie(request: SessionRequest): void {
     if (request.response.isSent) return;
     const { accessTokenPath: path, cookieDomain: domain = '' } = this.config;
-    this.removeCookies(request, [{ name: LEGACY_COOKIE, domain, path }]);
+    this.removeCookies(request, [{ name: LEGACY_COOKIE, domain, path, isPartitioned: false }]);
   }
 
   /**
@@ -268,9 +268,12 @@ export class TokenTransport {
     const { name, domain: present } = this.cookies.place(request, 'access');
     const domains = [...new Set([present, this.config.olderCookieDomain ?? present])];
     const paths = sendingPaths(request.request, this.config);
+    const partitions = this.config.cookieSecure ? [false, true] : [false]; // browsers refuse insecure partitioned cookies
     this.removeCookies(
       request,
-      domains.flatMap((domain) => paths.map((path) => ({ name, domain, path }))),
+      domains.flatMap((domain) =>
+        paths.flatMap((path) => partitions.map((isPartitioned) => ({ name, domain, path, isPartitioned }))),
+      ),
     );
   }
 
@@ -281,9 +284,16 @@ export class TokenTransport {
 
   /** Deletes what an earlier configuration left in the browser, so that it does not go on as the user of that time. */
   private clearOlder(request: SessionRequest): void {
-    const { olderCookieName, olderAccessTokenPath, olderRefreshTokenPath, accessTokenPath } = this.config;
+    const {
+      olderCookieName,
+      olderAccessTokenPath,
+      olderRefreshTokenPath,
+      accessTokenPath,
+      olderCookiePartitioned,
+    } = this.config;
     const isPresent =
-      // Cookies of these paths need not come with this request.
+      // Cookies of these places need not come with this request.
+      olderCookiePartitioned !== undefined ||
       olderAccessTokenPath !== undefined ||
       olderRefreshTokenPath !== undefined ||
       pathsAbove(accessTokenPath).some((path) => !isSentFrom(path, request.request, this.config)) ||

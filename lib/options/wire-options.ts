@@ -107,6 +107,12 @@ export const WIRE_OPTIONS = {
    */
   cookiePartitioned: option(trueOrFalse, false),
   /**
+   * The `cookiePartitioned` that was used before. Set it after a change for a year: browsers keep both kinds of cookies, and with
+   * that of the former kind they would go on as the former user. Sign-in, refresh and sign-out then remove it.
+   * @defaultValue none: a request that brings both loses the access tokens of both
+   */
+  olderCookiePartitioned: option(trueOrFalse),
+  /**
    * Adds the strongest prefix whose conditions hold to the default cookie names: `__Host-` to the access token's (no
    * `cookieDomain`, path `/`), otherwise `__Secure-`. The refresh token's cookie always gets `__Secure-`, because its path is
    * the refresh route. Browsers then refuse such cookies from insecure pages and, with `__Host-`, from neighbouring hosts.

@@ -73,6 +73,7 @@ export const right: Required<SessionModuleOptions> = {
   cookieSecure: true,
   cookieSameSite: 'strict',
   cookiePartitioned: false,
+  olderCookiePartitioned: true,
   cookieNamePrefixes: true,
   accessTokenPath: '/api',
   antiCsrf: 'NONE',
