@@ -206,7 +206,7 @@ export abstract class CoreError extends Error {
     recogniseCopies(this, 'CoreError');
   }
 
-  /** Handles of the sessions that a revocation of several had ended before it failed; the result of a repeat names them no more. */
+  /** Handles of the sessions that a revocation of several had ended before it failed. A second call does not name them again. */
   declare endedHandles?: readonly string[];
 
   /** @param options the `cause` keeps no more than its name, message, code and stack where a driver put more on it */
@@ -277,6 +277,10 @@ export class CoreBadInputError extends CoreError {
  * @publicApi
  */
 export class ResponseSentError extends Error {
+  static {
+    recogniseCopies(this, 'ResponseSentError');
+  }
+
   constructor(call: string, options?: ErrorOptions) {
     super(
       `${call}: the headers of the response have been sent, so the client cannot get the tokens. Call it before the first ` +

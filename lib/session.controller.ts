@@ -7,11 +7,17 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { ExternalContextCreator, HttpAdapterHost } from '@nestjs/core';
-import { bodyHooks, isBodyError, type JsonParserSource } from './http/body-errors.js';
+import { bodyHooks, isBodyError } from './http/body-errors.js';
 import type { IncomingRequestSource } from './http/incoming-request.js';
 import { isRoutePath, requestPath } from './http/request-path.js';
 import type { SessionRequest } from './http/session-request.js';
 import { SESSION_ROUTES, type SessionRouteName } from './options/session-routes.js';
+import {
+  adviseOnUnknownPath,
+  watchOnExpress,
+  watchOnFastify,
+  type FastifyInstance,
+} from './rules/unknown-paths.js';
 import { SESSION_RUNTIME } from './session.constants.js';
 import { PublicAccess } from './session.decorators.js';
 import { isHandledError } from './sessions/error-responder.js';
@@ -135,10 +141,7 @@ type Next = (error?: unknown) => void;
 type RouteHandler = (req: unknown, res: unknown, next?: Next) => Promise<unknown>;
 
 /** The members that we use of Nest's HTTP adapters. */
-interface RouterAdapter {
-  getType(): string;
-  getInstance(): unknown;
-}
+type RouterAdapter = { getType(): string; getInstance(): unknown };
 
 /** The members that we use of an Express application. */
 interface ExpressApplication {
@@ -155,7 +158,7 @@ interface ExpressApplication {
 }
 
 /** The members that we use of a Fastify instance. */
-interface FastifyServer extends JsonParserSource {
+interface FastifyServer extends FastifyInstance {
   readonly prefix: string;
   readonly initialConfig?: TrailingSlashOption & { readonly routerOptions?: TrailingSlashOption };
   route(route: { method: string; url: string; handler: RouteHandler }): unknown;
@@ -175,7 +178,7 @@ export class SessionRoutes implements OnModuleInit {
   private readonly logger = new Logger('SessionModule');
   private readonly warning: OccasionalWarning;
   private readonly names: SessionRouteName[];
-  /** The base path as requests arrive here, after a gateway has stripped its prefix. */
+  /** As requests arrive here, after a gateway has stripped its prefix. */
   private basePath: string;
 
   constructor(
@@ -225,11 +228,13 @@ export class SessionRoutes implements OnModuleInit {
         );
       }
     }
-    // What no route took: a base path that holds the prefix which a mount point or a middleware has taken off the URL.
+    // A base path that holds the prefix which a mount point or a middleware has taken off the URL.
     app.use((req: unknown, res: unknown, next: Next) => {
-      const name = this.names.find((each) => this.isServed(each, req));
+      const { url, originalUrl } = req as IncomingRequestSource;
+      const name = url === originalUrl ? undefined : this.names.find((each) => this.isServed(each, req));
       return name === undefined ? next() : handlers.get(name)?.(req, res, next);
     });
+    watchOnExpress(this.adapterHost.httpAdapter, app, (req) => this.adviseOnPath(req));
     const checkMount = (): void => {
       const advice = this.adviseOnPrefix(app.path?.() ?? '');
       if (advice !== undefined) this.logger.warn(advice);
@@ -247,8 +252,12 @@ export class SessionRoutes implements OnModuleInit {
     if (advice !== undefined) this.logger.warn(advice);
     const relative = full === undefined ? this.basePath : full.slice(prefix.length);
     this.basePath = prefix + relative;
-    for (const name of this.names) {
-      const handler = this.createHandler(name);
+    const handlers = new Map(this.names.map((name) => [name, this.createHandler(name)]));
+    watchOnFastify(this.adapterHost.httpAdapter, instance, {
+      serve: (req) => [...handlers].find(([name]) => this.isServed(name, req))?.[1],
+      advise: (req) => this.adviseOnPath(req),
+    });
+    for (const [name, handler] of handlers) {
       const method = SESSION_ROUTES[name].method.toUpperCase();
       const hooks = method === 'POST' ? bodyHooks(instance) : {};
       for (const url of routePaths(name, relative, ignoresTrailingSlash(instance))) {
@@ -301,6 +310,13 @@ export class SessionRoutes implements OnModuleInit {
     };
   }
 
+  private adviseOnPath(req: unknown): void {
+    const { method = '', url = '' } = req as IncomingRequestSource;
+    const { apiGatewayPath } = this.runtime.config.appInfo;
+    const advice = adviseOnUnknownPath(method, url, this.basePath, apiGatewayPath);
+    if (advice !== undefined) this.warning.warn(advice);
+  }
+
   private checkPrefix(req: unknown): void {
     const { url, originalUrl = url } = req as IncomingRequestSource;
     const [routed, original] = [requestPath(url ?? ''), requestPath(originalUrl ?? '')];
@@ -310,7 +326,8 @@ export class SessionRoutes implements OnModuleInit {
   }
 
   /** @returns undefined if the paths of the cookies hold the prefix that clients see in front of our routes */
-  private adviseOnPrefix(prefix: string): string | undefined {
+  private adviseOnPrefix(mount: string): string | undefined {
+    const prefix = mount.replace(/\/$/, '');
     const { apiGatewayPath, apiBasePath } = this.runtime.config.appInfo;
     if (apiGatewayPath.endsWith(prefix) || apiBasePath.startsWith(`${prefix}/`)) return undefined;
     return (

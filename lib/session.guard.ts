@@ -130,7 +130,7 @@ export class SessionGuard implements CanActivate {
     const { req, res } = this.getRequestAndResponse(context);
     const state = ensureRequestState(req);
     this.markGuarded(state); // before the verification, because it may fail
-    const found = this.runtime.verifyRequest(this.runtime.createRequest(req, res), rules.options);
+    const found = this.runtime.verifyRequest(this.runtime.createGuardedRequest(state, res), rules.options);
     const pass = (session: SessionContainer | undefined): boolean => {
       if (session === undefined && rules.options.sessionRequired !== false && !isPreflightHandler(context)) {
         throw new UnauthorisedError('The route requires a session', { clearTokens: false });

@@ -17,6 +17,7 @@ import { startCore } from './core/core-provider.js';
 import { assertRolesKnown } from './claims/user-roles.js';
 import { loadOpenTelemetry } from './events/open-telemetry.js';
 import { SessionEvents } from './events/session-events.js';
+import { SessionReports } from './sessions/session-reports.js';
 import { Telemetry } from './events/telemetry.js';
 import { SharedSessions } from './graphql/shared-sessions.js';
 import { TokenTransport } from './http/token-transport.js';
@@ -52,8 +53,9 @@ import { contextPreparer, RecipeDependencies } from './sessions/recipe-dependenc
 import { SessionLifetimes } from './sessions/session-lifetimes.js';
 import { SessionRecipe } from './sessions/session-recipe.js';
 import { SessionRuntime } from './sessions/session-runtime.js';
+import { watchFeed } from './sessions/watched-feed.js';
 import { SessionStreams } from './sse/session-streams.js';
-import { AccessTokenVerifier } from './tokens/access-token-verifier.js';
+import { AccessTokenVerifier, type AccessTokenVerifierOptions } from './tokens/access-token-verifier.js';
 import { Clock, SystemClock } from './util/clock.js';
 import { SessionSockets } from './websocket/session-sockets.js';
 
@@ -129,10 +131,13 @@ class SessionLifecycle implements OnModuleInit, OnApplicationShutdown {
   async onModuleInit(): Promise<void> {
     this.telemetry.observeSessions(this.dependencies.verifier);
     this.telemetry.observeCoreCalls();
+    this.telemetry.observeRevocations(this.dependencies.revocations);
     await startCore(this.core, this.telemetry);
+    await this.dependencies.revocations?.start();
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await this.dependencies.revocations?.stop();
     await this.core.close();
     this.events.complete();
   }
@@ -174,12 +179,17 @@ const SESSION_PROVIDERS: Provider[] = [
   {
     provide: CoreClient,
     inject: [RESOLVED_SESSION_OPTIONS, Clock, SessionEvents],
-    useFactory: ({ config, core }: ResolvedSessionOptions, clock: Clock, events: SessionEvents): CoreClient =>
+    useFactory: (
+      { config, core, revocationFeed }: ResolvedSessionOptions,
+      clock: Clock,
+      events: SessionEvents,
+    ): CoreClient =>
       core.create({
         clock,
         events,
         apiDomain: config.appInfo.apiDomain,
         jwksRefreshIntervalSec: config.jwksRefreshIntervalSec,
+        recordsRevocations: revocationFeed !== undefined && revocationFeed.feed === undefined,
       }),
   },
   {
@@ -249,27 +259,30 @@ function createRecipeDependencies(
   clock: Clock,
   events: SessionEvents,
 ): RecipeDependencies {
-  assertRolesKnown(options.userRoles ?? core.userRoles, [
-    ...options.claims,
-    ...options.globalClaimValidators.map(({ claim }) => claim),
-  ]);
-  const { config, features, recordsAuthenticationTime } = options;
-  const { rateLimit } = options.observability;
+  const userRoles = options.userRoles ?? core.userRoles;
+  const validated = options.globalClaimValidators.map(({ claim }) => claim);
+  assertRolesKnown(userRoles, [...options.claims, ...validated]);
+  const { config, features, recordsAuthenticationTime, observability } = options;
+  const verifier = createVerifier(options, core, clock, (info) => revocations?.isClear(info) ?? true);
+  const transport = new TokenTransport(config, clock);
+  const reports = new SessionReports(verifier, transport, events, clock);
+  const revocations = watchFeed(options.revocationFeed, core, reports, { clock, events });
   return {
     config,
     core,
-    verifier: createVerifier(options, core, clock),
-    transport: new TokenTransport(config, clock),
+    verifier,
+    transport,
+    revocations,
     events,
     clock,
-    prepareContext: contextPreparer(options.userRoles ?? core.userRoles, clock),
+    prepareContext: contextPreparer(userRoles, clock),
     lifetimes: new SessionLifetimes({ lifetime: features.lifetime, recordsAuthenticationTime }, clock),
     features,
     devices: new Devices(features.devices, clock),
     claims: options.claims,
     globalClaimValidators: options.globalClaimValidators,
     revokesStolenSessions: options.errorHandlers.onTokenTheftDetected === undefined,
-    rateLimits: rateLimit && new RateLimits(rateLimit, core, clock),
+    rateLimits: observability.rateLimit && new RateLimits(observability.rateLimit, core, clock),
   };
 }
 
@@ -277,11 +290,13 @@ function createVerifier(
   { config, clockToleranceSec, maxCachedTokens, maxCachedTokenBytes }: ResolvedSessionOptions,
   core: CoreClient,
   clock: Clock,
+  mayRemember: Required<AccessTokenVerifierOptions>['mayRemember'],
 ): AccessTokenVerifier {
   return new AccessTokenVerifier(core.verificationKeys, clock, {
     clockToleranceSec,
     maxCachedTokens,
     maxCachedTokenBytes,
+    mayRemember,
     intended: { issuers: config.accessTokenIssuers, audience: config.accessTokenAudience },
   });
 }

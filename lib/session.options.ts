@@ -28,6 +28,7 @@ import {
   type OptionsOf,
   type Resolved,
 } from './options/option-table.js';
+import { FEED_OPTIONS } from './feed/feed-options.js';
 import { describeAddresses } from './options/app-info.js';
 import { assertOptionsObject, readSessionConfig, type SessionConfig } from './options/session-config.js';
 import { findUnknownOptions } from './options/unknown-options.js';
@@ -189,6 +190,7 @@ const KNOWN_NAMES = Object.keys({
   ...WIRE_OPTIONS,
   ...FEATURE_OPTIONS,
   ...OBSERVABILITY_OPTIONS,
+  ...FEED_OPTIONS,
   ...MODULE_OPTIONS,
 });
 
@@ -198,10 +200,16 @@ const KNOWN_NAMES = Object.keys({
  * @publicApi
  */
 export interface SessionModuleOptions
-  extends SessionWireOptions, SessionFeatureOptions, ObservabilityOptions, OptionsOf<typeof MODULE_OPTIONS> {}
+  extends
+    SessionWireOptions,
+    SessionFeatureOptions,
+    ObservabilityOptions,
+    OptionsOf<typeof FEED_OPTIONS>,
+    OptionsOf<typeof MODULE_OPTIONS> {}
 
 /** The options after reading, with every default; no other code reads the raw ones. */
-export interface ResolvedSessionOptions extends Resolved<typeof MODULE_OPTIONS> {
+export interface ResolvedSessionOptions
+  extends Resolved<typeof MODULE_OPTIONS>, Resolved<typeof FEED_OPTIONS> {
   readonly config: SessionConfig;
   readonly features: SessionFeatures;
   readonly observability: Resolved<typeof OBSERVABILITY_OPTIONS>;
@@ -226,10 +234,19 @@ export function resolveSessionOptions(options: SessionModuleOptions): ResolvedSe
   problems.push(...own.core.problems);
   const features = readKnownOptions(FEATURE_OPTIONS, source, problems);
   const observability = readKnownOptions(OBSERVABILITY_OPTIONS, source, problems);
+  const feed = readKnownOptions(FEED_OPTIONS, source, problems);
   if (config === undefined || problems.length > 0) throw new SessionConfigError(problems);
   const recordsAuthenticationTime =
     features.userSessionRoutes !== undefined ||
     own.claims.some(({ key }) => key === AuthenticationTimeClaim.key);
   const notes = describeAddresses(source['appInfo']);
-  return Object.freeze({ config, ...own, features, observability, recordsAuthenticationTime, notes });
+  return Object.freeze({
+    config,
+    ...own,
+    ...feed,
+    features,
+    observability,
+    recordsAuthenticationTime,
+    notes,
+  });
 }

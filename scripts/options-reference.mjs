@@ -18,6 +18,7 @@ const SECTIONS = [
   ['lib/options/feature-options.ts', 'DeviceOptions', 'devices'],
   ['lib/options/feature-options.ts', 'UserSessionRoutesOptions', 'userSessionRoutes'],
   ['lib/options/observability-options.ts', 'RateLimitOptions', 'rateLimit'],
+  ['lib/feed/feed-options.ts', 'RevocationFeedOptions', 'revocationFeed'],
   ['lib/core/embedded/embedded-core-config.ts', 'EmbeddedCoreOptions', 'embeddedCore'],
   ['lib/stores/store-options.ts', 'MemoryStoreOptions', 'memoryStore'],
   ['lib/stores/store-options.ts', 'SqliteStoreOptions', 'sqliteStore'],

@@ -1,3 +1,4 @@
+import { recogniseCopies } from '../util/copies.js';
 import type { JsonObject } from '../util/json.js';
 import { authenticatedAtMs, LIFETIME_CLAIMS } from '../util/lifetime-claims.js';
 import { CLAIM_FAILURE, type SessionClaimValidator } from './claim-validator.js';
@@ -23,6 +24,10 @@ export interface AuthenticationTimeValidators {
 
 /** The class of the one {@link AuthenticationTimeClaim}; exported for its type. @publicApi */
 export class AuthenticationTime extends SessionClaim<number> {
+  static {
+    recogniseCopies(this, 'AuthenticationTime');
+  }
+
   readonly validators: AuthenticationTimeValidators = {
     freshWithin: (maxAgeInSeconds, id) => this.#freshWithin(maxAgeInSeconds, id),
   };

@@ -1,3 +1,4 @@
+import { recogniseCopies } from '../util/copies.js';
 import type { JsonValue } from '../util/json.js';
 import type { SessionClaimValidator } from './claim-validator.js';
 import { isClaimPrimitive } from './primitive-claim.js';
@@ -34,6 +35,10 @@ export interface PrimitiveArrayClaimValidators<T extends ClaimPrimitive> {
  * @publicApi
  */
 export class PrimitiveArrayClaim<T extends ClaimPrimitive> extends TimestampedClaim<T[]> {
+  static {
+    recogniseCopies(this, 'PrimitiveArrayClaim');
+  }
+
   readonly validators: PrimitiveArrayClaimValidators<T> = {
     includes: (value, ...rest) =>
       this.#check({ expectedToInclude: value }, (stored) => stored.includes(value), ...rest),

@@ -1,3 +1,4 @@
+import { recogniseCopies } from '../util/copies.js';
 import type { JsonValue } from '../util/json.js';
 import type { SessionClaimValidator } from './claim-validator.js';
 import { type ClaimConfig, TimestampedClaim } from './timestamped-claim.js';
@@ -37,6 +38,10 @@ export function isClaimPrimitive(value: JsonValue): value is ClaimPrimitive {
  * @publicApi
  */
 export class PrimitiveClaim<T extends ClaimPrimitive> extends TimestampedClaim<T> {
+  static {
+    recogniseCopies(this, 'PrimitiveClaim');
+  }
+
   readonly validators: PrimitiveClaimValidators<T> = {
     hasValue: (value, maxAgeInSeconds, id) => this.#hasValue(value, maxAgeInSeconds, id),
     hasFreshValue: (value, maxAgeInSeconds, id) =>
@@ -83,6 +88,10 @@ export interface BooleanClaimValidators extends PrimitiveClaimValidators<boolean
  * @publicApi
  */
 export class BooleanClaim extends PrimitiveClaim<boolean> {
+  static {
+    recogniseCopies(this, 'BooleanClaim');
+  }
+
   declare readonly validators: BooleanClaimValidators;
 
   constructor(config: ClaimConfig<boolean>) {

@@ -1,5 +1,5 @@
 import { SessionConfigError } from '../errors.js';
-import { reservedContext, ensureReservedContext, type UserContext } from '../util/user-context.js';
+import { reservedContext, type UserContext } from '../util/user-context.js';
 import { PrimitiveArrayClaim } from './primitive-array-claim.js';
 
 /**
@@ -18,12 +18,18 @@ export interface UserRoleSource {
   getPermissionsForRole?(input: { role: string; userContext: UserContext }): Promise<string[]> | string[];
 }
 
-/** Stores the module's source in the reserved part of a user context, where the constant claims read it. */
-export function provideUserRoles(userContext: UserContext, source: UserRoleSource): void {
-  const reserved: { userRoles?: UserRoleSource } = ensureReservedContext(userContext);
-  reserved.userRoles = source;
+/** The mark of the two claims, of each copy of the package: `roles` or `permissions`. */
+const NEEDS = Symbol.for('nest-sessions:roles-needed');
+
+function marked<T extends object>(claim: T, needs: 'roles' | 'permissions'): T {
+  return Object.defineProperty(claim, NEEDS, { value: needs });
 }
 
+function isMarked(claim: unknown, needs: 'roles' | 'permissions'): boolean {
+  return typeof claim === 'object' && claim !== null && Reflect.get(claim, NEEDS) === needs;
+}
+
+/** The module puts its source into the reserved part of each user context, where the constant claims read it. */
 function contextRoleSource(userContext: UserContext): UserRoleSource {
   const reserved: { userRoles?: UserRoleSource } | undefined = reservedContext(userContext);
   if (reserved?.userRoles === undefined) {
@@ -43,32 +49,38 @@ function contextRoleSource(userContext: UserContext): UserRoleSource {
  * @RequireClaims(UserRoleClaim.validators.includes('admin'))
  * @publicApi
  */
-export const UserRoleClaim: PrimitiveArrayClaim<string> = new PrimitiveArrayClaim<string>({
-  key: 'st-role',
-  fetchValue: async (userId, _recipeUserId, tenantId, _payload, userContext) =>
-    contextRoleSource(userContext).getRolesForUser({ userId, tenantId, userContext }),
-});
+export const UserRoleClaim: PrimitiveArrayClaim<string> = marked(
+  new PrimitiveArrayClaim<string>({
+    key: 'st-role',
+    fetchValue: async (userId, _recipeUserId, tenantId, _payload, userContext) =>
+      contextRoleSource(userContext).getRolesForUser({ userId, tenantId, userContext }),
+  }),
+  'roles',
+);
 
 /**
  * The permissions of all of the user's roles, each once, under the key `st-perm` as in SuperTokens.
  *
  * @publicApi
  */
-export const PermissionClaim: PrimitiveArrayClaim<string> = new PrimitiveArrayClaim<string>({
-  key: 'st-perm',
-  fetchValue: async (userId, _recipeUserId, tenantId, _payload, userContext) => {
-    const source = contextRoleSource(userContext);
-    const { getPermissionsForRole } = source;
-    if (getPermissionsForRole === undefined) {
-      throw new Error('PermissionClaim needs userRoles.getPermissionsForRole of SessionModule');
-    }
-    const roles = await source.getRolesForUser({ userId, tenantId, userContext });
-    const permissions = await Promise.all(
-      roles.map(async (role) => getPermissionsForRole.call(source, { role, userContext })),
-    );
-    return [...new Set(permissions.flat())];
-  },
-});
+export const PermissionClaim: PrimitiveArrayClaim<string> = marked(
+  new PrimitiveArrayClaim<string>({
+    key: 'st-perm',
+    fetchValue: async (userId, _recipeUserId, tenantId, _payload, userContext) => {
+      const source = contextRoleSource(userContext);
+      const { getPermissionsForRole } = source;
+      if (getPermissionsForRole === undefined) {
+        throw new Error('PermissionClaim needs userRoles.getPermissionsForRole of SessionModule');
+      }
+      const roles = await source.getRolesForUser({ userId, tenantId, userContext });
+      const permissions = await Promise.all(
+        roles.map(async (role) => getPermissionsForRole.call(source, { role, userContext })),
+      );
+      return [...new Set(permissions.flat())];
+    },
+  }),
+  'permissions',
+);
 
 /**
  * Stops a start after which every sign-in would fail.
@@ -76,8 +88,8 @@ export const PermissionClaim: PrimitiveArrayClaim<string> = new PrimitiveArrayCl
  * @throws {SessionConfigError} one of the claims needs roles, or permissions, and no source has them
  */
 export function assertRolesKnown(source: UserRoleSource | undefined, claims: readonly unknown[]): void {
-  const needsPermissions = claims.includes(PermissionClaim);
-  if (!needsPermissions && !claims.includes(UserRoleClaim)) return;
+  const needsPermissions = claims.some((claim) => isMarked(claim, 'permissions'));
+  if (!needsPermissions && !claims.some((claim) => isMarked(claim, 'roles'))) return;
   const isMissing = source === undefined;
   if (!isMissing && (!needsPermissions || source.getPermissionsForRole !== undefined)) return;
   const name = needsPermissions ? 'PermissionClaim' : 'UserRoleClaim';

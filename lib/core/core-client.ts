@@ -3,8 +3,12 @@ import { reservedContext, type UserContext } from '../util/user-context.js';
 import { applyChange, type JsonObject, type NamesChange } from '../util/json.js';
 import { KeyedMutex } from '../util/keyed-mutex.js';
 import { selectSurplus } from '../util/session-cap.js';
+import type { RevocationDetails, RevocationFeed } from '../feed/revocation-feed.js';
 import type { VerificationKeys } from '../util/verification-keys.js';
+import { CoreBadInputError } from '../errors.js';
 import type {
+  BulkRevocationInput,
+  BulkRevocationResult,
   CoreSessionInformation,
   CoreSessionTokens,
   CoreUserRoles,
@@ -28,7 +32,8 @@ import type {
  * injection token.
  *
  * Expected outcomes are values. Every method may throw `CoreUnavailableError` (no response; no decision was made),
- * `CoreResponseError` (a response that cannot be parsed) and `CoreBadInputError` (the call is wrong in itself).
+ * `CoreResponseError` (a response that cannot be parsed) and `CoreBadInputError` (the call is wrong in itself). Those of this
+ * package reject with a `TypeError` where an argument has the wrong type, or a name that they do not know.
  *
  * @see docs/protocol/core.md A6 for the CDI calls behind each method
  * @publicApi
@@ -114,10 +119,43 @@ export abstract class CoreClient {
    * @returns the handles that existed; an unknown handle is no error
    * @throws {CoreError} whose `endedHandles` names what ended before the failure
    */
-  abstract revokeSessions(sessionHandles: readonly string[], userContext: UserContext): Promise<string[]>;
+  abstract revokeSessions(
+    sessionHandles: readonly string[],
+    userContext: UserContext,
+    details?: RevocationDetails,
+  ): Promise<string[]>;
 
   /** Ends the user's live sessions. @returns their handles */
-  abstract revokeSessionsOfUser(input: UserSessionsInput, userContext: UserContext): Promise<string[]>;
+  abstract revokeSessionsOfUser(
+    input: UserSessionsInput,
+    userContext: UserContext,
+    details?: RevocationDetails,
+  ): Promise<string[]>;
+
+  /**
+   * Ends many sessions at once. This default ends those of users one user after the other, as the CDI allows.
+   *
+   * @throws {CoreBadInputError} no user is named, or a moment is, and this core cannot do that
+   */
+  async revokeInBulk(input: BulkRevocationInput, userContext: UserContext): Promise<BulkRevocationResult> {
+    const { userIds, tenantId, createdBeforeMs } = input;
+    if (userIds === undefined || createdBeforeMs !== undefined) {
+      throw new CoreBadInputError(
+        'This core ends sessions by their handles and by users only: name userIds, and no createdBefore',
+      );
+    }
+    const sessionHandles: string[] = [];
+    for (const userId of userIds) {
+      const sessions = { userId, tenantId, includeLinkedAccounts: true };
+      sessionHandles.push(...(await this.revokeSessionsOfUser(sessions, userContext, input)));
+    }
+    return { sessionHandles };
+  }
+
+  /** The feed by which instances on this core learn of ended sessions; undefined where it has none. */
+  get revocationFeed(): RevocationFeed | undefined {
+    return undefined;
+  }
 
   /** Replaces the session data. @returns false when the session is unknown or has expired */
   abstract updateSessionData(

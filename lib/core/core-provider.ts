@@ -16,6 +16,8 @@ export interface CoreContext {
   /** Sent to a remote core with each call, for its statistics. */
   readonly apiDomain: string;
   readonly jwksRefreshIntervalSec: number;
+  /** True if ended sessions are to be recorded in the core's own feed. Default false. */
+  readonly recordsRevocations?: boolean;
 }
 
 /**

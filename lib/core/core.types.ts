@@ -1,4 +1,5 @@
 import type { JsonObject, NamesChange } from '../util/json.js';
+import type { RevocationDetails } from '../feed/revocation-feed.js';
 import type { UserContext } from '../util/user-context.js';
 import type { PublicJwk } from '../util/verification-keys.js';
 
@@ -207,6 +208,30 @@ export interface UserSessionsInput {
   readonly tenantId: string | undefined;
   /** Include the sessions of accounts linked to this user. */
   readonly includeLinkedAccounts: boolean;
+}
+
+/**
+ * The sessions that end at once: all that fulfil every condition that is given.
+ *
+ * @publicApi
+ */
+export interface BulkRevocationInput extends RevocationDetails {
+  /** undefined: all tenants. */
+  readonly tenantId: string | undefined;
+  /** undefined: all users; otherwise the users with their linked accounts. */
+  readonly userIds: readonly string[] | undefined;
+  /** Only sessions that were created before, milliseconds since the epoch; undefined: all that exist. */
+  readonly createdBeforeMs: number | undefined;
+}
+
+/**
+ * The outcome of ending many sessions.
+ *
+ * @publicApi
+ */
+export interface BulkRevocationResult {
+  /** The sessions that were ended; undefined where a cut-off ended them, which names none. */
+  readonly sessionHandles: string[] | undefined;
 }
 
 /**

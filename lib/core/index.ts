@@ -5,6 +5,8 @@ export type {
   CoreJwtInput,
   CoreJwtResult,
   CoreSession,
+  BulkRevocationInput,
+  BulkRevocationResult,
   CoreSessionInformation,
   CoreSessionTokens,
   CoreUserRoles,
@@ -60,9 +62,12 @@ export {
   type RevocationNote,
   type RevocationPage,
 } from '../feed/revocation-feed.js';
+export type { RevocationFeedOptions } from '../feed/feed-options.js';
+export type { RevocationState } from '../feed/revocation-watch.js';
 export { MemoryFeed } from '../feed/memory-feed.js';
 export { MemoryStore } from '../stores/memory.store.js';
 export type { SqliteDatabase, SqliteStatement } from '../stores/sqlite.store.js';
+export type { PostgresListener } from '../stores/postgres-announcements.js';
 export type { PostgresPool, PostgresPoolClient } from '../stores/postgres.store.js';
 export type { RedisClient } from '../stores/redis/redis-client.js';
 export type {
@@ -94,7 +99,7 @@ export type { ObservabilityOptions } from '../options/observability-options.js';
 export type { RateLimitOptions } from '../options/observability-options.js';
 export type { ConfigProblem } from '../errors.js';
 export type { SessionProperty } from '../session.decorators.js';
-export type { UserSessionsQuery } from '../sessions/sessions-by-handle.js';
+export type { BulkRevocation, UserSessionsQuery } from '../sessions/sessions-by-handle.js';
 export type { SocketAdmissionOptions } from '../websocket/session-sockets.js';
 export type { SessionRecipeClass } from '../sessions/session-recipe.js';
 export type {

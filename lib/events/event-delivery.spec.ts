@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { DeferredDelivery } from './event-delivery.js';
 
 function newDelivery({ maxWaiting, listen }: { maxWaiting?: number; listen?: (item: number) => void } = {}) {
@@ -47,6 +47,24 @@ describe('delivering later (S105)', () => {
       heardAtEachTurn.push(heard.length);
     }
     expect(heardAtEachTurn).toEqual([1, 2, 3]);
+  });
+
+  it('moves each waiting item a few times at most, however many wait and however slow the listeners are (S102)', async () => {
+    const { delivery, heard } = newDelivery();
+    const now = jest.spyOn(performance, 'now');
+    let ms = 0;
+    now.mockImplementation(() => (ms += 10)); // one item for each turn
+    const copied = jest.spyOn(Array.prototype, 'slice');
+    try {
+      for (let item = 0; item < 1000; item++) delivery.add(item);
+      await delivery.drained();
+      const moved = copied.mock.results.reduce((sum, { value }) => sum + (value as unknown[]).length, 0);
+      expect(heard).toEqual(Array.from({ length: 1000 }, (_, item) => item));
+      expect(moved).toBeLessThan(3000);
+    } finally {
+      now.mockRestore();
+      copied.mockRestore();
+    }
   });
 
   it('loses nothing at the end', () => {

@@ -55,8 +55,11 @@ export class DeferredDelivery<T> {
       this.deliver(item);
       if (performance.now() >= endMs) break;
     }
-    this.waiting = this.waiting.slice(this.next);
-    this.next = 0;
+    // Not at each turn, because with slow listeners each turn would move all that wait.
+    if (this.next * 2 >= this.waiting.length) {
+      this.waiting = this.waiting.slice(this.next);
+      this.next = 0;
+    }
     if (this.waiting.length > 0) this.schedule();
     else if (this.lost > 0) this.reportLosses();
   }

@@ -17,7 +17,9 @@ export interface TelemetryHistogram {
   record(value: number, attributes?: TelemetryAttributes): void;
 }
 
-export type GaugeCallback = (result: { observe(value: number): void }) => void;
+export type GaugeCallback = (result: {
+  observe(value: number, attributes?: TelemetryAttributes): void;
+}) => void;
 
 /**
  * The part of `@opentelemetry/api` that is used here, as types of our own, because applications without the package must be
@@ -39,7 +41,7 @@ export interface OpenTelemetryApi {
       createHistogram(name: string, options?: { description?: string; unit?: string }): TelemetryHistogram;
       createObservableGauge(
         name: string,
-        options?: { description?: string },
+        options?: { description?: string; unit?: string },
       ): { addCallback(callback: GaugeCallback): void; removeCallback(callback: GaugeCallback): void };
     };
   };

@@ -2,6 +2,7 @@ import { Subject, type Observable } from 'rxjs';
 import { DeferredDelivery, IsolatedObservable } from './event-delivery.js';
 import { clientAddress } from '../util/client-address.js';
 import { getRequestFromUserContext, type UserContext } from '../util/user-context.js';
+import type { RevocationDetails } from '../feed/revocation-feed.js';
 import { printable } from './printable.js';
 
 const MAX_USER_AGENT_LENGTH = 256;
@@ -41,7 +42,8 @@ export type SessionEvent =
   /** The user proved their identity again. */
   | (EventOfSession & { readonly type: 'session.reauthenticated' })
   /** `userId` is absent where the application ended a session by its handle alone, because the user is not looked up then. */
-  | (Omit<EventOfSession, 'userId'> & { readonly type: 'session.revoked'; readonly userId?: string })
+  | (Omit<EventOfSession, 'userId'> &
+      RevocationDetails & { readonly type: 'session.revoked'; readonly userId?: string })
   /** Tokens are signed by a new rotating key, or soon will be; each process emits this once, when it learns of the key. */
   | (TimedEvent & {
       readonly type: 'key.rotated';
@@ -49,6 +51,25 @@ export type SessionEvent =
       /** The newest key before it, if that is still published. */
       readonly previousKid: string | undefined;
     })
+  /** What this process knows of sessions that ended in others: at once (`live`), within a second or so (`polling`), or not at present. */
+  | (TimedEvent & {
+      readonly type: 'revocations.state';
+      readonly state: 'live' | 'polling' | 'stale';
+      readonly previousState: 'live' | 'polling' | 'stale';
+      /** The feed and its host, without secrets. */
+      readonly feed: string;
+    })
+  /** More sessions have ended than `revocationFeed.maxSessions`: for a while the core is asked about each session once. */
+  | (TimedEvent & { readonly type: 'revocations.overflow'; readonly kept: number })
+  /** All sessions of a tenant or of everybody that were created before a moment were ended at once. */
+  | (TimedEvent &
+      EventSource &
+      RevocationDetails & {
+        readonly type: 'sessions.ended-before';
+        /** Absent: all tenants. */
+        readonly tenantId?: string;
+        readonly createdBeforeMs: number;
+      })
   /** The core or its store began to fail. One record for each outage. */
   | (TimedEvent & { readonly type: 'core.unavailable'; readonly message: string })
   /** The core or its store responds again. */
@@ -73,6 +94,8 @@ export class SessionEvents {
   private readonly delivered$ = new Subject<SessionEvent>();
   private readonly immediate$ = new Subject<SessionEvent>();
   private readonly endings$ = new Subject<string>();
+  /** @internal The open connections, for endings that are not known by their handles. */
+  readonly connections = new Set<SessionConnections>();
   private readonly delivery = new DeferredDelivery<SessionEvent>(
     (event) => this.delivered$.next(event),
     warnOfLoss,
@@ -131,6 +154,14 @@ function warnOfLoss(lost: number): void {
   process.emitWarning(`Listeners of session events are too slow: ${lost} events were dropped`, {
     type: 'NestSessionsWarning',
   });
+}
+
+/** The open connections of one kind. */
+export interface SessionConnections {
+  /** The sessions that have one. */
+  handles(): Iterable<string>;
+  /** Called before the handles are read: a session that is being verified for a connection may have ended. */
+  noteUnknownEnds(): void;
 }
 
 /**

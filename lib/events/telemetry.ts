@@ -110,6 +110,34 @@ export class Telemetry {
     this.countOutcomes(meter, tokens);
   }
 
+  /** Shows what the feed of revocations is worth. */
+  observeRevocations(
+    watch: { readonly state: string; readonly ageMs: number; readonly size: number } | undefined,
+  ): void {
+    const { meter } = this;
+    if (meter === undefined || watch === undefined) return;
+    const age = meter.createObservableGauge('nest_sessions.revocations.age', {
+      description:
+        'How old the knowledge of sessions that ended in other instances may be, by state of the feed',
+      unit: 's',
+    });
+    const size = meter.createObservableGauge('nest_sessions.revocations.kept', {
+      description: 'Ended sessions and cut-offs that are kept while tokens of them may be valid',
+    });
+    const showAge: GaugeCallback = (result) => {
+      // Before the first read there is no finite age.
+      if (Number.isFinite(watch.ageMs))
+        result.observe(watch.ageMs / 1000, { 'nest_sessions.state': watch.state });
+    };
+    const showSize: GaugeCallback = (result) => result.observe(watch.size);
+    age.addCallback(showAge);
+    size.addCallback(showSize);
+    this.unsubscribers.push(
+      () => age.removeCallback(showAge),
+      () => size.removeCallback(showSize),
+    );
+  }
+
   private countOutcomes(meter: Meter, tokens: { readonly cachedTokens: number }): void {
     const refusals = meter.createCounter('nest_sessions.refusals', {
       description: 'Requests whose session was not accepted, by reason',

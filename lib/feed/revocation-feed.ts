@@ -53,7 +53,7 @@ export interface RevocationNote extends RevocationDetails {
  * @publicApi
  */
 export interface RevocationPage {
-  /** In any order; a record may come again. They are checked by the reader, because anybody may have written them. */
+  /** In any order; a record may come again. The reader checks them, because other programs may have written them. */
   readonly records: readonly unknown[];
   /** The position after them, for the next read. */
   readonly position: string;

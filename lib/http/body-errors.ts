@@ -53,7 +53,9 @@ export function bodyHooks(instance: JsonParserSource) {
   return {
     preParsing: async (request: FastifyBodyRequest, _reply: unknown, payload: Readable): Promise<void> => {
       const { headers } = request;
-      const text = JSON_TYPE.test(String(headers['content-type'])) ? await readText(payload) : undefined;
+      const isReadable =
+        JSON_TYPE.test(String(headers['content-type'])) && !(Number(headers['content-length']) > BODY_LIMIT); // need not come, and is not waited for
+      const text = isReadable ? await readText(payload) : undefined;
       if (text === undefined) payload.resume();
       else
         parse(request, text, (error, value) => {

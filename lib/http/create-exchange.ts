@@ -35,13 +35,25 @@ export interface RequestAndResponse {
 export function createExchange(req: unknown, res: unknown): HttpExchange {
   // The class decides the usual case, because reading members of an object of Express costs more than the guard's work.
   if (req instanceof IncomingMessage && res instanceof ServerResponse) return new ExpressExchange(req, res);
+  if (isKnownReply(res) && isIncomingRequest(req)) return new FastifyExchange(req, res);
   if (hasMethods<HttpRequest>(req, PORT_REQUEST) && hasMethods<HttpResponse>(res, PORT_RESPONSE)) {
     return { request: req, response: res };
   }
   if (!isIncomingRequest(req)) throw unknownShape('request');
-  if (isFastifyReply(res)) return new FastifyExchange(req, res);
+  if (isFastifyReply(res)) {
+    const prototype: unknown = Object.getPrototypeOf(res);
+    if (prototype !== Object.prototype) replyPrototype = prototype; // plain objects have no class
+    return new FastifyExchange(req, res);
+  }
   if (hasMethods<ExpressResponseSource>(res, EXPRESS_RESPONSE)) return new ExpressExchange(req, res);
   throw unknownShape('response');
+}
+
+/** The class of the Fastify replies that came last, because a look at each member costs as much as the rest of an exchange. */
+let replyPrototype: unknown;
+
+function isKnownReply(res: unknown): res is FastifyReplySource {
+  return isObject(res) && Object.getPrototypeOf(res) === replyPrototype;
 }
 
 /** True for the request of a framework that {@link createExchange} knows. */

@@ -23,15 +23,16 @@ export type CustomHeaderMissing = 'CUSTOM_HEADER_MISSING';
  * @see docs/protocol/sdk.md §5.2 G7-G9
  */
 export function decideAntiCsrfOnVerify(input: {
-  readonly mode: AntiCsrfMode;
+  /** Asked for only if something has to be checked; so is the custom header. */
+  readonly mode: () => AntiCsrfMode;
   readonly method: string;
   readonly transferMethod: TokenTransferMethod | undefined;
   readonly requested: boolean | undefined;
-  readonly hasCustomHeader: boolean;
+  readonly hasCustomHeader: () => boolean;
 }): { readonly check: boolean } | CustomHeaderMissing {
   const check = input.transferMethod === 'cookie' && (input.requested ?? input.method !== 'get');
-  if (!check || input.mode !== 'VIA_CUSTOM_HEADER') return { check };
-  return input.hasCustomHeader ? { check: false } : 'CUSTOM_HEADER_MISSING';
+  if (!check || input.mode() !== 'VIA_CUSTOM_HEADER') return { check };
+  return input.hasCustomHeader() ? { check: false } : 'CUSTOM_HEADER_MISSING';
 }
 
 /**
@@ -81,8 +82,8 @@ const SIMPLE_CONTENT_TYPE = /^(application\/x-www-form-urlencoded|multipart\/for
 const HEADERS_OF_SCRIPTS = ['rid', 'st-auth-mode', 'fdi-version', 'authorization'];
 
 /**
- * Returns whether a foreign page caused a request that may take tokens away or bring new ones. A GET that navigates passes: so do
- * callbacks of identity providers arrive. So does a client that sends neither header.
+ * Returns whether a foreign page caused a request that may take tokens away or bring new ones. A GET that navigates passes, because
+ * callbacks of identity providers arrive that way. A client that sends neither header passes, too.
  */
 export function isForeignRequest(scope: SessionRequest, config: OwnPages): boolean {
   const { request } = scope;
@@ -94,8 +95,8 @@ export function isForeignRequest(scope: SessionRequest, config: OwnPages): boole
 
 /**
  * Judges a request by its `Origin` and by Fetch Metadata. With `allowedOrigins` the list decides, about neighbours on the same
- * site too. Without it a page is foreign if it is on another site and its origin is neither the website's nor the API's; with
- * `crossSiteRequests: 'allow'`, only if no preflight has granted the request.
+ * site too. Without it a page is foreign if it is on another site and its origin is neither the website's nor the API's. With
+ * `crossSiteRequests: 'allow'` only a request that needs no preflight is judged.
  */
 function comesFromForeignPage(scope: SessionRequest, config: OwnPages): boolean {
   const { request } = scope;
@@ -116,7 +117,7 @@ function comesFromForeignPage(scope: SessionRequest, config: OwnPages): boolean 
   return origin === undefined || !isOwnOrigin(origin, scope, config);
 }
 
-/** Without Fetch Metadata a neighbour on the API's site passes, and a page that the server of this request has sent. */
+/** Without Fetch Metadata two more origins pass: a neighbour on the API's site, and the host that the request was sent to. */
 function isOwnOrigin(origin: string, scope: SessionRequest, { appInfo }: OwnPages): boolean {
   if (origin === appInfo.apiDomain || origin === appInfo.websiteOrigin(scope)) return true;
   const { request } = scope;

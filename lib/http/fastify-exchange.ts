@@ -41,8 +41,9 @@ class FastifyResponse implements HttpResponse {
    * replace those of the same name. Without the raw ones, cookies of middleware would be lost.
    */
   getHeaderValues(name: string): string[] {
-    const fromReply = headerLines(this.original.getHeader(name)); // the raw value where the reply has none
-    if (fromReply.length === 0) return fromReply;
+    const value = this.original.getHeader(name); // the raw value where the reply has none
+    if (value === undefined) return [];
+    const fromReply = headerLines(value);
     const fromRaw = headerLines(this.original.raw.getHeader(name));
     return [...fromRaw.filter((line) => !fromReply.includes(line)), ...fromReply];
   }

@@ -1,5 +1,5 @@
 import type { HttpRequest } from '../util/http-exchange.js';
-import { parseCookieHeader } from './cookies.js';
+import { findCookies, type FoundCookie } from './cookies.js';
 
 /** The properties that we read of a request of Express, Fastify or `node:http`. */
 export interface IncomingRequestSource {
@@ -12,12 +12,8 @@ export interface IncomingRequestSource {
   readonly cookies?: unknown;
 }
 
-const NO_COOKIES: ReadonlyMap<string, string> = new Map<string, string>();
-
 /** The request side of the port; Express, Fastify and `node:http` look alike here. */
 export class IncomingRequest implements HttpRequest {
-  private cookies: { readonly header: string; readonly values: ReadonlyMap<string, string> } | undefined;
-
   /** Read once, because on a request of Node it is an accessor, and a slow one under Express. */
   private readonly headers: IncomingRequestSource['headers'];
 
@@ -41,16 +37,50 @@ export class IncomingRequest implements HttpRequest {
   }
 
   getCookieValue(name: string): string | undefined {
-    const parsed = this.original.cookies;
-    if (typeof parsed !== 'object' || parsed === null) return this.parsedHeader().get(name);
-    const value: unknown = Object.hasOwn(parsed, name) ? Reflect.get(parsed, name) : undefined;
-    return typeof value === 'string' ? value : undefined; // cookie parsers make objects of values starting with `j:`
+    const parsed = this.parsedCookies;
+    return parsed === undefined ? findHeaderCookies(this, [name])[0]?.value : readCookie(parsed, name);
   }
 
-  private parsedHeader(): ReadonlyMap<string, string> {
-    const header = this.getHeaderValue('cookie');
-    if (header === undefined) return NO_COOKIES;
-    if (this.cookies?.header !== header) this.cookies = { header, values: parseCookieHeader(header) };
-    return this.cookies.values;
+  /** The cookies that a parser of the application has read, which count in place of the header. */
+  get parsedCookies(): object | undefined {
+    const { cookies } = this.original;
+    return typeof cookies === 'object' && cookies !== null ? cookies : undefined;
   }
+}
+
+/** A cookie of a request. */
+export interface RequestCookie extends FoundCookie {
+  /** True if the cookie is there with any value, also one that a parser has made an object of. */
+  readonly isPresent: boolean;
+}
+
+/** What the cookies of a request say about one token. */
+export interface PresentedCookie {
+  /** Its value; undefined if there is none, or if it exceeds 16 kB. */
+  readonly token: string | undefined;
+  /** True if the token's cookie is there with any value, also one that is not returned. */
+  readonly isPresent: boolean;
+  /** True if the token's cookie came more than once, as happens after a change of `cookieDomain`. */
+  readonly isDuplicated: boolean;
+  /** True if the cookie of very old SDKs is there, even empty: such a client has to refresh. */
+  readonly hasLegacyCookie: boolean;
+}
+
+/** Finds the cookies with these names, in one pass over the request's header. @returns one for each name */
+export function findRequestCookies(request: HttpRequest, names: readonly string[]): RequestCookie[] {
+  const isParsed = !(request instanceof IncomingRequest) || request.parsedCookies !== undefined;
+  return findHeaderCookies(request, names).map(({ value: inHeader, count }, i) => {
+    const value = isParsed ? request.getCookieValue(names[i] ?? '') : inHeader;
+    return { value, count, isPresent: value !== undefined || inHeader !== undefined };
+  });
+}
+
+function findHeaderCookies(request: HttpRequest, names: readonly string[]): FoundCookie[] {
+  return findCookies(request.getHeaderValue('cookie') ?? '', names);
+}
+
+/** Cookie parsers make objects of values that start with `j:`. */
+function readCookie(cookies: object, name: string): string | undefined {
+  const value: unknown = Object.hasOwn(cookies, name) ? Reflect.get(cookies, name) : undefined;
+  return typeof value === 'string' ? value : undefined;
 }

@@ -1,3 +1,4 @@
+import { ServerResponse } from 'node:http';
 import type { HttpResponse } from '../util/http-exchange.js';
 import { isJsonObject, readMember } from '../util/json.js';
 
@@ -9,8 +10,11 @@ interface RawResponse {
   removeHeader(name: string): void;
 }
 
-/** Whether a line is not to be sent after all. */
-type IsStale = () => boolean;
+/** Returns whether a line that was written must not leave after all. */
+export type IsStale = () => boolean;
+
+/** Name and value of a header; a header of several lines has several. */
+export type HeaderLine = readonly [name: string, value: string];
 
 /** The header lines of one response that are looked at once more when it leaves, by name and value. */
 type WatchedLines = Map<string, IsStale>;
@@ -18,24 +22,25 @@ type WatchedLines = Map<string, IsStale>;
 const LINES = Symbol('nest-sessions:watched-lines');
 
 /**
- * Looks at a header line once more when the response leaves, and takes it out if it has become stale by then. Only responses
+ * Looks at header lines once more when the response leaves, and takes out those that have become stale by then. Only responses
  * that carry such lines have this step. It is a step of `writeHead`, through which Node, Express, Fastify and streams all go,
  * with headers that were set before or that are passed to it.
  *
- * @param isStale undefined: the line is sent in any case, even if it was watched before
+ * @param isStale undefined: the lines are sent in any case, even if they were watched before
  */
-export function watchLine(
+export function watchLines(
   response: HttpResponse,
-  name: string,
-  value: string,
+  lines: readonly HeaderLine[],
   isStale: IsStale | undefined,
 ): void {
   const raw = findRawResponse(response);
   if (raw === undefined) return;
   const known = (raw as { [LINES]?: WatchedLines })[LINES];
-  const key = lineKey(name, value);
-  if (isStale === undefined) known?.delete(key);
-  else (known ?? watchResponse(raw)).set(key, isStale);
+  const watched = isStale === undefined ? known : (known ?? watchResponse(raw));
+  for (const [name, value] of lines) {
+    if (isStale === undefined) watched?.delete(lineKey(name, value));
+    else watched?.set(lineKey(name, value), isStale);
+  }
 }
 
 function watchResponse(raw: RawResponse): WatchedLines {
@@ -102,6 +107,7 @@ function lineKey(name: string, value: string): string {
 
 /** Fastify wraps Node's response. */
 function findRawResponse({ original }: HttpResponse): RawResponse | undefined {
+  if (original instanceof ServerResponse) return original;
   const raw = readMember(original, 'raw') ?? original;
   const methods = ['writeHead', 'getHeader', 'setHeader', 'removeHeader'];
   return methods.every((name) => typeof readMember(raw, name) === 'function')

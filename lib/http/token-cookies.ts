@@ -132,7 +132,7 @@ export function isSentFrom(
   );
 }
 
-/** The path that the browser sees, which the prefix of a gateway precedes unless the gateway passes it on. */
+/** The paths that the browser may see: with the prefix of the gateway, and without. */
 function browserPaths(
   request: HttpRequest,
   { appInfo: { apiGatewayPath } }: Pick<SessionConfig, 'appInfo'>,

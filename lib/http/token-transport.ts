@@ -1,20 +1,22 @@
 import type { SessionConfig } from '../options/session-config.js';
 import type { TokenTransferMethod, TokenType } from '../options/wire-options.js';
 import type { Clock } from '../util/clock.js';
-import type { HttpRequest } from '../util/http-exchange.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import { RevocationLog, type RevocationMark } from '../util/revocation-log.js';
 import type { SessionRequest } from './session-request.js';
-import { assertCookieFits, countCookies, parseCookieHeader } from './cookies.js';
+import { assertCookieFits } from './cookies.js';
+import { findRequestCookies, type PresentedCookie } from './incoming-request.js';
+import type { HeaderLine, IsStale } from './take-back.js';
 import {
   isSentFrom,
   olderPlaces,
   pathsAbove,
   sendingPaths,
   TokenCookies,
+  type CookiePlace,
   type TokensToWrite,
 } from './token-cookies.js';
-import { appendToHeaderList, setCookie, setExposedHeader, type IsStale } from './written-headers.js';
+import { appendToHeaderList, writeLines } from './written-headers.js';
 
 /** Never set, only looked for and deleted: SDKs before 2022 wrote it. */
 const LEGACY_COOKIE = 'sIdRefreshToken';
@@ -32,6 +34,12 @@ const LATE_TOKENS =
   'A session changed after the headers of the response had been sent: its client gets the new tokens with its next refresh';
 const LATE_CLEARING =
   'A session ended after the headers of the response had been sent: its client keeps the tokens until they are refused';
+
+/** The reason why a request is refused whose access token cookie {@link TokenTransport.isOfOtherPlace}. */
+export const OLDER_COOKIE: string =
+  'The access token cookie came twice, or from a path that is not accessTokenPath, as after a change of accessTokenPath or ' +
+  'cookieDomain: it is unknown which one counts. It was deleted where it can have come from, and the client refreshes. Set ' +
+  'olderAccessTokenPath or olderCookieDomain to the former value for as long as old cookies live';
 
 /** A moment in the life of a token transport. */
 export type TransportMark = RevocationMark;
@@ -80,6 +88,11 @@ export class TokenTransport {
     }
   }
 
+  /** Takes tokens out of every response whose request came before now: it is not known which sessions have ended. */
+  noteUnknownEnds(): void {
+    this.departed.addUnknown();
+  }
+
   /** Takes the tokens of a session out of the responses to requests that came before: its client has signed in anew. */
   noteReplaced(sessionHandle: string): void {
     this.departed.add(sessionHandle);
@@ -103,13 +116,23 @@ export class TokenTransport {
    *   undefined when there is none, when the scheme is not exactly `Bearer `, or when header or cookie exceed 16 kB
    */
   readToken(request: SessionRequest, tokenType: TokenType, method: TokenTransferMethod): string | undefined {
-    const value =
-      method === 'cookie'
-        ? request.request.getCookieValue(this.cookies.name(request, tokenType))
-        : request.request.getHeaderValue('authorization');
+    if (method === 'cookie') return this.readCookie(request, tokenType).token;
+    const value = request.request.getHeaderValue('authorization');
     if (value === undefined || value.length > MAX_CREDENTIAL_LENGTH) return undefined;
-    if (method === 'cookie') return value;
     return value.startsWith('Bearer ') ? value.slice('Bearer '.length).trim() : undefined;
+  }
+
+  /** Reads the cookie of a token, and what comes beside it, in one pass over the header. */
+  readCookie(request: SessionRequest, tokenType: TokenType): PresentedCookie {
+    const names = [this.cookies.name(request, tokenType), LEGACY_COOKIE];
+    const [cookie, legacy] = findRequestCookies(request.request, names);
+    const value = cookie?.value;
+    return {
+      token: value === undefined || value.length > MAX_CREDENTIAL_LENGTH ? undefined : value,
+      isPresent: cookie?.isPresent === true,
+      isDuplicated: cookie !== undefined && cookie.count > 1,
+      hasLegacyCookie: legacy?.isPresent === true,
+    };
   }
 
   readAntiCsrfToken({ request }: SessionRequest): string | undefined {
@@ -126,28 +149,10 @@ export class TokenTransport {
     return request.getHeaderValue('rid') !== undefined;
   }
 
-  /** True if the cookie of very old SDKs is there, even empty: such a client has to refresh. */
-  hasLegacyCookie({ request }: SessionRequest): boolean {
-    return hasCookieNamed(request, LEGACY_COOKIE);
-  }
-
-  /** True if the token's cookie is there with any value, also one that {@link readToken} does not return. */
-  hasCookie(request: SessionRequest, tokenType: TokenType): boolean {
-    return hasCookieNamed(request.request, this.cookies.name(request, tokenType));
-  }
-
-  /** True if the token's cookie came more than once, as happens after a change of `cookieDomain`. */
-  isDuplicated(request: SessionRequest, tokenType: TokenType): boolean {
-    const name = this.cookies.name(request, tokenType);
-    return countCookies(request.request.getHeaderValue('cookie') ?? '', name) > 1;
-  }
-
   /** True if the access token's cookie came twice, or with a request that browsers do not send the present one with. */
-  isOfOtherPlace(request: SessionRequest): boolean {
-    return (
-      this.isDuplicated(request, 'access') ||
-      !isSentFrom(this.config.accessTokenPath, request.request, this.config)
-    );
+  isOfOtherPlace({ request }: SessionRequest, { isDuplicated }: PresentedCookie): boolean {
+    const { accessTokenPath } = this.config;
+    return isDuplicated || (accessTokenPath !== '/' && !isSentFrom(accessTokenPath, request, this.config));
   }
 
   /**
@@ -168,21 +173,17 @@ export class TokenTransport {
     // All cookies are made before the first write, because a failure must not leave a front token without its session.
     const cookies = method === 'cookie' ? this.cookies.write(request, tokens) : [];
     const inHeaders = method === 'header';
-    const isStale = this.staleTokens(owner);
+    const exposed: HeaderLine[] = [['front-token', tokens.frontToken]];
+    if (inHeaders || this.config.exposeAccessTokenToFrontendInCookieBasedAuth)
+      exposed.push([this.headerName(request, 'access'), tokens.accessToken]);
+    if (inHeaders && tokens.refreshToken)
+      exposed.push([this.headerName(request, 'refresh'), tokens.refreshToken.token]);
+    if (tokens.antiCsrfToken !== undefined) exposed.push(['anti-csrf', tokens.antiCsrfToken]);
 
     this.markUncacheable(request);
-    setExposedHeader(response, 'front-token', tokens.frontToken, isStale);
     // Deletions come first, for clients that know cookies by their names alone.
     if (method === 'cookie' && tokens.refreshToken) this.clearOlder(request);
-    for (const cookie of cookies) setCookie(response, cookie, isStale);
-    if (inHeaders || this.config.exposeAccessTokenToFrontendInCookieBasedAuth) {
-      setExposedHeader(response, this.headerName(request, 'access'), tokens.accessToken, isStale);
-    }
-    if (inHeaders && tokens.refreshToken) {
-      setExposedHeader(response, this.headerName(request, 'refresh'), tokens.refreshToken.token, isStale);
-    }
-    if (tokens.antiCsrfToken !== undefined)
-      setExposedHeader(response, 'anti-csrf', tokens.antiCsrfToken, isStale);
+    writeLines(response, { cookies, exposed }, this.staleTokens(owner));
   }
 
   /**
@@ -208,16 +209,15 @@ export class TokenTransport {
     const isStale =
       owner &&
       ((): boolean => this.departed.includesSince(owner.mark, REPLACED + owner.sessionHandle) === true);
+    const both = ['access', 'refresh'] as const;
+    const exposed: HeaderLine[] = [['front-token', 'remove']];
+    if (method === 'header')
+      exposed.unshift(...both.map((each) => [this.headerName(request, each), ''] as const));
+    const places = method === 'cookie' ? both.map((each) => this.cookies.place(request, each)) : [];
+    const cookies = places.map((place) => this.cookies.remove(request, place));
     this.markUncacheable(request);
-    for (const tokenType of ['access', 'refresh'] as const) {
-      if (method === 'cookie') {
-        setCookie(response, this.cookies.remove(request, this.cookies.place(request, tokenType)), isStale);
-      } else {
-        setExposedHeader(response, this.headerName(request, tokenType), '', isStale);
-      }
-    }
+    writeLines(response, { cookies, exposed }, isStale);
     if (method === 'cookie') this.clearOlder(request);
-    setExposedHeader(response, 'front-token', 'remove', isStale);
     response.removeHeader('anti-csrf');
   }
 
@@ -230,12 +230,11 @@ export class TokenTransport {
     this.clear(request, 'header');
   }
 
-  /** Deletes the cookie of {@link hasLegacyCookie}, present or not. */
+  /** Deletes the cookie of very old SDKs, present or not. */
   clearLegacyCookie(request: SessionRequest): void {
     if (request.response.isSent) return;
     const { accessTokenPath: path, cookieDomain: domain = '' } = this.config;
-    this.markUncacheable(request);
-    setCookie(request.response, this.cookies.remove(request, { name: LEGACY_COOKIE, domain, path }));
+    this.removeCookies(request, [{ name: LEGACY_COOKIE, domain, path }]);
   }
 
   /**
@@ -247,8 +246,7 @@ export class TokenTransport {
     if (request.response.isSent) return false;
     const olderName = this.config.olderCookieName?.(request.request, tokenType, request.userContext);
     const places = olderPlaces(this.config, this.cookies.place(request, tokenType), { tokenType, olderName });
-    if (places.length > 0) this.markUncacheable(request);
-    for (const place of places) setCookie(request.response, this.cookies.remove(request, place));
+    if (places.length > 0) this.removeCookies(request, places);
     return places.length > 0;
   }
 
@@ -259,10 +257,17 @@ export class TokenTransport {
   clearAccessCookies(request: SessionRequest): void {
     if (request.response.isSent) return;
     const { name, domain: present } = this.cookies.place(request, 'access');
+    const domains = [...new Set([present, this.config.olderCookieDomain ?? present])];
+    const paths = sendingPaths(request.request, this.config);
+    this.removeCookies(
+      request,
+      domains.flatMap((domain) => paths.map((path) => ({ name, domain, path }))),
+    );
+  }
+
+  private removeCookies(request: SessionRequest, places: readonly CookiePlace[]): void {
     this.markUncacheable(request);
-    for (const domain of new Set([present, this.config.olderCookieDomain ?? present]))
-      for (const path of sendingPaths(request.request, this.config))
-        setCookie(request.response, this.cookies.remove(request, { name, domain, path }));
+    writeLines(request.response, { cookies: places.map((place) => this.cookies.remove(request, place)) });
   }
 
   /** Deletes what an earlier configuration left in the browser, so that it does not go on as the user of that time. */
@@ -273,19 +278,23 @@ export class TokenTransport {
       olderAccessTokenPath !== undefined ||
       olderRefreshTokenPath !== undefined ||
       pathsAbove(accessTokenPath).some((path) => !isSentFrom(path, request.request, this.config)) ||
-      this.hasCookie(request, 'access') ||
+      this.readCookie(request, 'access').isPresent ||
       (olderCookieName !== undefined &&
-        hasCookieNamed(request.request, olderCookieName(request.request, 'access', request.userContext)));
+        hasCookie(request, olderCookieName(request.request, 'access', request.userContext)));
     if (!isPresent) return;
     for (const tokenType of ['access', 'refresh'] as const) this.clearDuplicate(request, tokenType);
   }
 
   /** Marks the response as dependent on the session, for caches on the way to the client. */
   markSessionDependent({ response }: SessionRequest): void {
-    if (response.isSent) return;
     const present = response.getHeaderValues('Vary');
     const all = present.length === 0 ? VARY : appendToHeaderList(present, VARY_ITEMS);
-    if (present.length !== 1 || present[0] !== all) response.setHeader('Vary', all);
+    if (present.length === 1 && present[0] === all) return;
+    try {
+      response.setHeader('Vary', all);
+    } catch (error) {
+      if (!response.isSent) throw error; // looked at only now, because that is slow under Express and hardly ever true
+    }
   }
 
   /** Whether the tokens of a session may no longer be sent: it has ended, or its client has signed in anew. */
@@ -310,9 +319,6 @@ export function otherMethod(method: TokenTransferMethod): TokenTransferMethod {
   return method === 'cookie' ? 'header' : 'cookie';
 }
 
-function hasCookieNamed(request: HttpRequest, name: string): boolean {
-  if (request.getCookieValue(name) !== undefined) return true;
-  // a cookie parser may have made something else of the value than a string
-  const header = request.getHeaderValue('cookie');
-  return header?.includes(name) === true && parseCookieHeader(header).has(name);
+function hasCookie({ request }: SessionRequest, name: string): boolean {
+  return findRequestCookies(request, [name])[0]?.isPresent === true;
 }

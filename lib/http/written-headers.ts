@@ -1,9 +1,6 @@
 import type { HttpResponse } from '../util/http-exchange.js';
 import { mergeSetCookie } from './cookies.js';
-import { watchLine } from './take-back.js';
-
-/** Returns whether a line that was written must not leave after all. */
-export type IsStale = () => boolean;
+import { watchLines, type HeaderLine, type IsStale } from './take-back.js';
 
 /** A `Set-Cookie` line and the name of its cookie. */
 export interface CookieLine {
@@ -11,23 +8,36 @@ export interface CookieLine {
   readonly line: string;
 }
 
-/** Adds a cookie to a response; it replaces the one of the same name. */
-export function setCookie(response: HttpResponse, { name, line }: CookieLine, isStale?: IsStale): void {
-  response.setHeader('Set-Cookie', mergeSetCookie(response.getHeaderValues('Set-Cookie'), line, name));
-  watchLine(response, 'Set-Cookie', line, isStale);
+/** Lines that a response gets together. */
+export interface LinesToWrite {
+  readonly cookies?: readonly CookieLine[];
+  /** Headers that scripts of other origins may read. */
+  readonly exposed?: readonly HeaderLine[];
 }
 
-/** Sets a header and lets scripts of other origins read it. */
-export function setExposedHeader(
+const EXPOSE = 'Access-Control-Expose-Headers';
+
+/**
+ * Adds lines to a response: a cookie replaces the one of the same name, a header the one before. Lists are read and written once
+ * for all lines, because each look at a response is slow under Express.
+ */
+export function writeLines(
   response: HttpResponse,
-  name: string,
-  value: string,
+  { cookies = [], exposed = [] }: LinesToWrite,
   isStale?: IsStale,
 ): void {
-  const expose = 'Access-Control-Expose-Headers';
-  response.setHeader(name, value);
-  response.setHeader(expose, appendToHeaderList(response.getHeaderValues(expose), [name]));
-  watchLine(response, name, value, isStale);
+  for (const [name, value] of exposed) response.setHeader(name, value);
+  if (exposed.length > 0) {
+    const names = exposed.map(([name]) => name);
+    response.setHeader(EXPOSE, appendToHeaderList(response.getHeaderValues(EXPOSE), names));
+  }
+  if (cookies.length > 0) {
+    const before = response.getHeaderValues('Set-Cookie');
+    const all = cookies.reduce((lines, { name, line }) => mergeSetCookie(lines, line, name), before);
+    response.setHeader('Set-Cookie', all);
+  }
+  const setCookies = cookies.map(({ line }): HeaderLine => ['Set-Cookie', line]);
+  watchLines(response, [...exposed, ...setCookies], isStale);
 }
 
 /**

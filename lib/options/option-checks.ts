@@ -13,6 +13,20 @@ export function text<Read>(parse: (text: string) => Read): Check<string, Read> {
   };
 }
 
+/** Accepts text of at most so many characters. */
+export function shortText(maxLength: number): Check<string> {
+  return text((given) => {
+    if (given.length > maxLength) throw new Error(`at most ${maxLength} characters are expected`);
+    return given;
+  });
+}
+
+/** Accepts a valid `Date`. */
+export const date: Check<Date> = (value) => {
+  if (!(value instanceof Date) || Number.isNaN(value.getTime())) throw new Error('a Date is expected');
+  return value;
+};
+
 /** Accepts `true` and `false`. */
 export const trueOrFalse: Check<boolean> = (value) => {
   if (typeof value !== 'boolean') throw new Error('true or false is expected');

@@ -19,6 +19,7 @@ import {
 import { SESSION_ROUTES } from './session-routes.js';
 import { findUnknownOptions } from './unknown-options.js';
 import {
+  defaultCookieName,
   WIRE_OPTIONS,
   type AntiCsrfMode,
   type CookieSameSite,
@@ -39,7 +40,7 @@ export interface SessionConfig extends Omit<
   readonly cookieSecure: boolean;
   /** Path of the refresh route as the client sees it; also the refresh cookie's path. */
   readonly refreshTokenPath: string;
-  /** That path before a change of `apiBasePath`. */
+  /** The refresh cookie's path before a change of `apiBasePath`. */
   readonly olderRefreshTokenPath: string | undefined;
   /** The configured mode; `'default'` when it is to be derived from SameSite per request. */
   readonly antiCsrf: AntiCsrfMode | 'default';
@@ -183,9 +184,6 @@ function describeCookieDomainProblem(scope: string, apiDomain: string): string |
       return undefined;
   }
 }
-
-const defaultCookieName: NameForTokenType = (_req, tokenType) =>
-  tokenType === 'access' ? 'sAccessToken' : 'sRefreshToken';
 
 function olderCookieName(settings: Settings): NameForTokenType {
   const { cookieDomain, accessTokenPath, olderCookieDomain, olderAccessTokenPath } = settings;

@@ -65,6 +65,10 @@ const transferMethodByHeader: ChooseTransferMethod = ({ req, forCreateNewSession
   return mode === 'cookie' || mode === 'header' ? mode : 'any';
 };
 
+/** The name of a token's cookie without a prefix. */
+export const defaultCookieName: NameForTokenType = (_req, tokenType) =>
+  tokenType === 'access' ? 'sAccessToken' : 'sRefreshToken';
+
 const defaultHeaderName: NameForTokenType = (_req, tokenType) =>
   tokenType === 'access' ? 'st-access-token' : 'st-refresh-token';
 

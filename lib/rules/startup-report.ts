@@ -81,7 +81,7 @@ export class StartupReport implements OnApplicationBootstrap, OnModuleDestroy {
       return [];
     return [
       `Sessions are kept in ${MEMORY_DESCRIPTION}: a restart signs every user out, and a second process does not know them. ` +
-        'Give embeddedCore a store, sqliteStore() or postgresStore(), or use remoteCore()',
+        'Give embeddedCore a store, sqliteStore(), postgresStore() or redisStore(), or use remoteCore()',
     ];
   }
 

@@ -2,61 +2,19 @@ import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import { isRequest, isResponse } from '../http/create-exchange.js';
 import { inputObject, optionsObject, plainObject } from '../options/call-arguments.js';
-import { hasMethod, objectWith, oneOf, text, trueOrFalse } from '../options/option-checks.js';
+import { date, hasMethod, objectWith, oneOf, shortText, trueOrFalse } from '../options/option-checks.js';
 import { isOptionsObject, option, required, type Check } from '../options/option-table.js';
-
-/** Longest user id of a core: what is longer belongs to no session. */
-const MAX_USER_ID_LENGTH = 128;
-/** The handle of each kind of core. Tokens have dots, or begin as the base64 text of JSON does. */
-const SESSION_HANDLE = /^(?!eyJ)[^\s.=+/%]{1,255}$/;
-
-const anyText = text((given) => given);
-
-const userId: Check<string> = (value) => {
-  if (typeof value !== 'string' || value === '' || value.length > MAX_USER_ID_LENGTH) {
-    throw new Error(`the id of a user is expected, a string of 1 to ${MAX_USER_ID_LENGTH} characters`);
-  }
-  return value;
-};
-
-/** The core says which ids it stores, and refuses the others. */
-const storedId: Check<string> = (value) => {
-  if (typeof value !== 'string') throw new Error('the id is expected, a string');
-  return value;
-};
-
-const tenantId: Check<string> = (value) => {
-  if (typeof value !== 'string' || value === '') throw new Error('the id of a tenant is expected, a string');
-  return value;
-};
-
-const sessionHandle: Check<string> = (value) => {
-  if (typeof value !== 'string' || !SESSION_HANDLE.test(value)) {
-    throw new Error('the handle of a session is expected, as getHandle() returns it, and no token');
-  }
-  return value;
-};
-
-const sessionHandles: Check<readonly string[]> = (value) => {
-  const isList = Array.isArray(value) && Array.from(value).every(isSessionHandle); // Array.from fills holes
-  if (!isList) throw new Error('an array of session handles is expected, and no tokens');
-  return value as string[];
-};
-
-function isSessionHandle(value: unknown): boolean {
-  return typeof value === 'string' && SESSION_HANDLE.test(value);
-}
-
-const seconds: Check<number> = (value) => {
-  if (typeof value !== 'number' || !Number.isFinite(value))
-    throw new Error('a number of seconds is expected');
-  return value;
-};
-
-const timeMs: Check<number> = (value) => {
-  if (typeof value !== 'number') throw new Error('milliseconds since the epoch are expected');
-  return value;
-};
+import {
+  anyText,
+  seconds,
+  sessionHandle,
+  sessionHandles,
+  storedId,
+  tenantId,
+  timeMs,
+  userId,
+  userIds,
+} from './call-checks.js';
 
 const claim = objectWith<SessionClaim<unknown>>(
   ['fetchValue', 'addToPayload_internal', 'removeFromPayloadByMerge_internal', 'getValueFromPayload'],
@@ -121,6 +79,8 @@ const EXCHANGE = {
   req: required(frameworkRequest, REQUEST_ADVICE),
   res: required(frameworkResponse, 'pass what Nest injects by @Res({ passthrough: true })'),
 };
+
+const DETAILS = { reason: option(shortText(256)), initiator: option(shortText(256)) };
 
 const USER_SESSIONS = {
   userId: userIdRow,
@@ -218,15 +178,31 @@ export const SERVICE_CALLS = {
   },
   getJWKS: onlyContext,
   getOpenIdDiscoveryConfiguration: onlyContext,
-  revokeSession: byHandle,
+  revokeSession: { ...byHandle, details: option(inputObject(DETAILS)) },
   revokeMultipleSessions: {
     sessionHandles: required(sessionHandles, 'an array of session handles is expected'),
     userContext: userContextRow,
+    details: option(inputObject(DETAILS)),
   },
-  revokeAllSessionsForUser: byUser,
+  revokeAllSessionsForUser: {
+    input: required(inputObject({ ...USER_SESSIONS, ...DETAILS }), 'an object with userId is expected'),
+  },
+  revokeSessions: {
+    input: required(
+      inputObject({
+        tenantId: tenantIdRow,
+        userIds: option(userIds),
+        createdBefore: option(date),
+        all: option(trueOrFalse),
+        userContext: userContextRow,
+        ...DETAILS,
+      }),
+      'an object is expected that says which sessions end: tenantId, userIds, createdBefore or all',
+    ),
+  },
   revokeAllOtherSessions: {
     input: required(
-      inputObject({ sessionHandle: handleRow, ...USER_SESSIONS }),
+      inputObject({ sessionHandle: handleRow, ...USER_SESSIONS, ...DETAILS }),
       'an object with sessionHandle and userId is expected',
     ),
   },

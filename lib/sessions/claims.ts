@@ -64,6 +64,18 @@ export class SessionClaims {
     return this.runReplaced(session, global, overrideGlobalClaimValidators, userContext);
   }
 
+  /**
+   * Returns whether {@link assert} can be left out on routes without validators of their own. Asked at the first request, when
+   * all overrides are in place.
+   */
+  get checksNothing(): boolean {
+    const { context } = this;
+    const replaceable = ['getSession', 'validateClaims', 'getGlobalClaimValidators'] as const;
+    return (
+      context.globalClaimValidators.length === 0 && !replaceable.some((name) => context.isReplaced(name))
+    );
+  }
+
   private run(
     session: SessionContainer,
     validators: readonly SessionClaimValidator[],

@@ -148,7 +148,9 @@ export class SessionCreation {
     if (limit === undefined) return core.createSession(session, userContext);
     const result = await core.createSessionWithinLimit(session, limit, userContext);
     if (result.status === 'TOO_MANY_SESSIONS') throw new TooManySessionsError(userId, tenantId, limit.max);
-    this.context.reports.revoked(result.endedHandles, { userId }, userContext);
+    const reason = 'session-limit';
+    this.context.reports.revoked(result.endedHandles, { userId }, { userContext, reason });
+    await this.context.revocations?.publishSessions(result.endedHandles, { reason });
     if (result.status === 'CREATION_FAILED') throw result.failure;
     return result.created;
   }

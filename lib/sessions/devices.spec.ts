@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { DeviceSettings } from '../options/feature-options.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
 import { TestClock } from '../testing/test-clock.js';
@@ -40,6 +40,41 @@ describe('noting the use of sessions', () => {
     expect(await usesOf(devices, 1000)).toBe(0);
     clock.advanceSeconds(1);
     expect(await usesOf(devices, 1000)).toBe(10);
+  });
+
+  it('takes the same few steps for one more session when the bound is reached (S102)', async () => {
+    const devices = make(1000);
+    const spies = (['get', 'set', 'delete', 'keys', 'values', 'entries', 'forEach'] as const).map((name) =>
+      jest.spyOn(Map.prototype, name),
+    );
+    const copied = jest.spyOn(Array.prototype, 'slice');
+    try {
+      const steps = (sessionHandle: string): number => {
+        for (const spy of spies) spy.mockClear();
+        devices.remember(sessionHandle);
+        return spies.reduce((sum, spy) => sum + spy.mock.calls.length, 0);
+      };
+      for (let n = 0; n < 2000; n++) expect(steps(`flood-${n}`)).toBeLessThanOrEqual(8);
+      clock.advanceSeconds(300); // all of them may be forgotten at once
+      copied.mockClear();
+      let elements = 0;
+      for (let n = 0; n < 5000; n++) expect(steps(`later-${n}`)).toBeLessThanOrEqual(8);
+      for (const { value } of copied.mock.results) elements += (value as unknown[]).length;
+      expect(elements).toBeLessThan(2000);
+    } finally {
+      for (const spy of [...spies, copied]) spy.mockRestore();
+    }
+  });
+
+  it('forgets no more than it has to, over many intervals', async () => {
+    const devices = make(10);
+    for (let interval = 0; interval < 50; interval++) {
+      expect(await usesOf(devices, 10)).toBe(10);
+      expect(await usesOf(devices, 10)).toBe(0);
+      clock.advanceSeconds(300);
+    }
+    const { notes } = devices as unknown as { notes: unknown[] };
+    expect(notes.length).toBeLessThan(40);
   });
 
   it('does not pile up writes that hang (S106)', async () => {

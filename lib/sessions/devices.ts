@@ -10,6 +10,9 @@ import { getRequestFromUserContext, type UserContext } from '../util/user-contex
 /** The name of the device in the session data. */
 export const DEVICE_KEY = 'nest-sessions.device';
 
+/** More than one, so that the notes become fewer although each call adds one. */
+const FORGOTTEN_AT_ONCE = 2;
+
 /** Limits of the work in the background. */
 export interface DeviceBounds {
   /** Number of sessions whose last use is remembered, so that it is not written again too soon; others are not noted. */
@@ -39,8 +42,11 @@ export interface SessionDevice {
  * for a limited number of sessions. A use that cannot be noted is dropped.
  */
 export class Devices {
-  /** The time at which each session was noted, oldest first. */
+  /** The time at which each session was noted. */
   private readonly notedAtMs = new Map<string, number>();
+  /** The same, oldest first, from `forgotten` on; a session that was noted again since is in it twice. */
+  private notes: { readonly sessionHandle: string; readonly atMs: number }[] = [];
+  private forgotten = 0;
   private writesUnderWay = 0;
 
   constructor(
@@ -131,17 +137,22 @@ export class Devices {
     const last = this.notedAtMs.get(sessionHandle);
     if (last !== undefined && last > notBeforeMs) return false;
     this.notedAtMs.delete(sessionHandle);
-    if (this.notedAtMs.size >= this.bounds.rememberedSessions) this.forgetUntil(notBeforeMs);
+    for (let n = 0; n < FORGOTTEN_AT_ONCE; n++) this.forgetOldest(notBeforeMs);
     if (this.notedAtMs.size >= this.bounds.rememberedSessions) return false;
     this.notedAtMs.set(sessionHandle, now);
+    this.notes.push({ sessionHandle, atMs: now });
     return true;
   }
 
-  private forgetUntil(timeMs: number): void {
-    for (const [sessionHandle, notedAtMs] of this.notedAtMs) {
-      if (notedAtMs > timeMs) return;
-      this.notedAtMs.delete(sessionHandle);
-    }
+  /** Looks at one note, so that no call waits for many. */
+  private forgetOldest(untilMs: number): void {
+    const oldest = this.notes[this.forgotten];
+    if (oldest === undefined || oldest.atMs > untilMs) return;
+    if (this.notedAtMs.get(oldest.sessionHandle) === oldest.atMs) this.notedAtMs.delete(oldest.sessionHandle);
+    this.forgotten += 1;
+    if (this.forgotten * 2 < this.notes.length) return;
+    this.notes = this.notes.slice(this.forgotten);
+    this.forgotten = 0;
   }
 }
 

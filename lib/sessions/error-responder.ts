@@ -20,7 +20,7 @@ import type { SessionConfig } from '../options/session-config.js';
 import type { HttpExchange, HttpRequest, HttpResponse } from '../util/http-exchange.js';
 import { isJsonObject } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
-import type { PrepareContext } from './recipe-dependencies.js';
+import type { PrepareContext } from '../util/user-context.js';
 import type { RecipeInterface } from './recipe.interface.js';
 
 /**

@@ -1,32 +1,28 @@
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
-import { provideUserRoles, type UserRoleSource } from '../claims/user-roles.js';
+import type { UserRoleSource } from '../claims/user-roles.js';
 import type { CoreClient } from '../core/core-client.js';
+import type { RevocationWatch } from '../feed/revocation-watch.js';
 import type { SessionEvents } from '../events/session-events.js';
 import type { TokenTransport } from '../http/token-transport.js';
 import type { SessionFeatures } from '../options/feature-options.js';
 import type { SessionConfig } from '../options/session-config.js';
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import { SystemClock, type Clock } from '../util/clock.js';
-import { provideClock, type UserContext } from '../util/user-context.js';
+import { prepareContextWith, type PrepareContext, type UserContext } from '../util/user-context.js';
 import type { Devices } from './devices.js';
 import type { RateLimits } from './rate-limits.js';
 import type { SessionLifetimes } from './session-lifetimes.js';
 import type { SessionReports } from './session-reports.js';
 import type { StoredSessionFunctions } from './stored-sessions.interface.js';
 
-/** Completes the caller's user context, or makes one, with the sources that the module's own claims read from it. */
-export type PrepareContext = (userContext?: UserContext) => UserContext;
-
 /** @param clock by which claims age */
 export function contextPreparer(userRoles: UserRoleSource | undefined, clock: Clock): PrepareContext {
   // The guard prepares a context for each request. Claims read the system's clock without an entry there.
-  const hasCustomClock = clock.constructor !== SystemClock;
-  return (userContext = {}) => {
-    if (hasCustomClock) provideClock(userContext, clock);
-    if (userRoles !== undefined) provideUserRoles(userContext, userRoles);
-    return userContext;
-  };
+  return prepareContextWith({
+    ...(clock.constructor === SystemClock ? {} : { clock }),
+    ...(userRoles === undefined ? {} : { userRoles }),
+  });
 }
 
 /**
@@ -62,6 +58,8 @@ export abstract class RecipeDependencies {
   abstract readonly globalClaimValidators: readonly SessionClaimValidator[];
   /** @internal False if the application's own `onTokenTheftDetected` decides. */
   abstract readonly revokesStolenSessions: boolean;
+  /** @internal Undefined without the option `revocationFeed`, or if there is no feed. */
+  abstract readonly revocations: RevocationWatch | undefined;
   /** @internal Undefined if the application has no limiter. */
   abstract readonly rateLimits: RateLimits | undefined;
 }
@@ -71,7 +69,7 @@ export interface RecipeContext extends RecipeDependencies {
   readonly recipe: StoredSessionFunctions;
   readonly reports: SessionReports;
   /** Returns whether an override or a class replaces the library's own function. */
-  isReplaced(name: 'getSession' | 'validateClaims'): boolean;
+  isReplaced(name: 'getSession' | 'validateClaims' | 'getGlobalClaimValidators'): boolean;
   /** Called with each use of a session in a request; undefined without the option `devices`. */
   readonly noteUse: ((sessionHandle: string, userContext: UserContext) => void) | undefined;
 }

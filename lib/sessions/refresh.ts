@@ -9,6 +9,7 @@ import {
 } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
 import { assertAllowedOrigin, decideAntiCsrfOnRefresh, isForeignRequest } from '../http/csrf.js';
+import type { PresentedCookie } from '../http/incoming-request.js';
 import { assertNotSent, type SessionRequest } from '../http/session-request.js';
 import { otherMethod } from '../http/token-transport.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
@@ -49,9 +50,10 @@ export class SessionRefresh {
     const { transport } = this.context;
     assertNotSent(request.response, 'refreshSession');
     const mark = transport.mark;
-    this.handleDuplicateCookies(request); // R1
-    const hasLegacyCookie = transport.hasLegacyCookie(request);
-    const presented = this.findToken(request); // R2-R4
+    const cookies = transport.readCookie(request, 'refresh');
+    this.handleDuplicateCookies(request, cookies); // R1
+    const { hasLegacyCookie } = cookies;
+    const presented = this.findToken(request, cookies); // R2-R4
     if (presented === undefined) {
       if (hasLegacyCookie) transport.clearLegacyCookie(request);
       throw this.refuse(request, 'Refresh failed: there is no refresh token in the request'); // R5
@@ -183,7 +185,8 @@ export class SessionRefresh {
       if (error instanceof TokenTheftDetectedError && revokesStolenSessions) {
         const { sessionHandle, userId, recipeUserId } = error.payload;
         const owner = { userId, recipeUserId };
-        await recipe.revokeSession({ sessionHandle, owner, userContext: input.userContext });
+        const { userContext } = input;
+        await recipe.revokeSession({ sessionHandle, owner, userContext, reason: 'token-theft' });
       }
       throw error;
     }
@@ -195,22 +198,23 @@ export class SessionRefresh {
   }
 
   /** R2-R4: the header wins over the cookie, unless it holds the credential of another party, which verification skips, too. */
-  private findToken(request: SessionRequest): PresentedToken | undefined {
+  private findToken(request: SessionRequest, cookies: PresentedCookie): PresentedToken | undefined {
     const { transport } = this.context;
     const allowed = this.allowedTransferMethod(request);
     const fromHeader = allowed === 'cookie' ? undefined : transport.readToken(request, 'refresh', 'header');
-    const fromCookie = allowed === 'header' ? undefined : transport.readToken(request, 'refresh', 'cookie');
+    const fromCookie = allowed === 'header' ? undefined : cookies.token;
     if (fromHeader !== undefined && (!fromCookie || isRefreshToken(fromHeader)))
       return { token: fromHeader, transferMethod: 'header' };
     return fromCookie ? { token: fromCookie, transferMethod: 'cookie' } : undefined;
   }
 
   /** R1, §3.9: after a change of a cookie's place browsers hold two generations of the cookies. */
-  private handleDuplicateCookies(request: SessionRequest): void {
+  private handleDuplicateCookies(request: SessionRequest, refreshCookies: PresentedCookie): void {
     const { transport } = this.context;
     if (this.allowedTransferMethod(request) === 'header') return;
-    const duplicated = (['access', 'refresh'] as const).filter((tokenType) =>
-      transport.isDuplicated(request, tokenType),
+    const cookies = { access: transport.readCookie(request, 'access'), refresh: refreshCookies };
+    const duplicated = (['access', 'refresh'] as const).filter(
+      (tokenType) => cookies[tokenType].isDuplicated,
     );
     if (duplicated.length === 0) return;
     const cleared = duplicated.filter((tokenType) => transport.clearDuplicate(request, tokenType));

@@ -1,4 +1,6 @@
+import type { BulkRevocationInput, BulkRevocationResult } from '../core/core.types.js';
 import { CoreError, UnauthorisedError } from '../errors.js';
+import type { RevocationDetails } from '../feed/revocation-feed.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
 import type { RecipeContext } from './recipe-dependencies.js';
@@ -16,32 +18,62 @@ export class SessionRevocation {
     sessionHandles,
     owner,
     userContext,
+    reason,
+    initiator,
   }: StoredInput<'revokeMultipleSessions'>): Promise<string[]> {
-    const { core, reports } = this.context;
-    try {
-      const revoked = await core.revokeSessions(sessionHandles, userContext);
-      const ended = new Set(revoked);
-      reports.gone(sessionHandles.filter((handle) => !ended.has(handle)));
-      reports.revoked(revoked, owner, userContext);
-      return revoked;
-    } catch (error) {
-      // A repeat names them no more, so their sockets and listeners learn of it now or never.
-      if (error instanceof CoreError) reports.revoked(error.endedHandles ?? [], owner, userContext);
-      throw error;
-    }
+    const { core, reports, revocations } = this.context;
+    const details = { reason, initiator };
+    const told = { userContext, ...details };
+    const revoked = await core
+      .revokeSessions(sessionHandles, userContext, details)
+      .catch(async (error: unknown) => {
+        // A second call does not name them again, so sockets, listeners and other instances learn of it now or never.
+        const ended = error instanceof CoreError ? (error.endedHandles ?? []) : [];
+        reports.revoked(ended, owner, told);
+        await revocations?.publishSessions(ended, details);
+        throw error;
+      });
+    const ended = new Set(revoked);
+    reports.gone(sessionHandles.filter((handle) => !ended.has(handle)));
+    reports.revoked(revoked, owner, told);
+    // Those that were gone already, too: an earlier call may have failed right here.
+    await revocations?.publishSessions(sessionHandles, details);
+    return revoked;
   }
 
   async revokeAllSessionsForUser(input: StoredInput<'revokeAllSessionsForUser'>): Promise<string[]> {
-    const revoked = await this.context.core.revokeSessionsOfUser(
-      {
-        userId: input.userId,
-        tenantId: input.revokeAcrossAllTenants === true ? undefined : input.tenantId,
-        includeLinkedAccounts: input.revokeSessionsForLinkedAccounts,
-      },
-      input.userContext,
+    const { core, reports, revocations } = this.context;
+    const { userId, userContext, reason, initiator } = input;
+    const details = { reason, initiator };
+    const tenantId = input.revokeAcrossAllTenants === true ? undefined : input.tenantId;
+    const includeLinkedAccounts = input.revokeSessionsForLinkedAccounts;
+    const revoked = await core.revokeSessionsOfUser(
+      { userId, tenantId, includeLinkedAccounts },
+      userContext,
+      details,
     );
-    this.context.reports.revoked(revoked, { userId: input.userId }, input.userContext);
+    reports.revoked(revoked, { userId }, { userContext, ...details });
+    // Linked accounts have other user ids, so their sessions are told one by one.
+    await revocations?.publishSessions(revoked, details);
+    await revocations?.publishUser({ userId, tenantId }, details);
     return revoked;
+  }
+
+  /** Ends all sessions that fulfil the conditions. Where no users are named, that is one write. */
+  async revokeInBulk(input: BulkRevocationInput, userContext: UserContext): Promise<BulkRevocationResult> {
+    const { core, reports, revocations } = this.context;
+    const result = await core.revokeInBulk(input, userContext);
+    const { tenantId, userIds } = input;
+    if (result.sessionHandles === undefined) reports.endedBefore(input, userContext);
+    else reports.revoked(result.sessionHandles, undefined, { ...input, userContext });
+    await revocations?.publishSessions(result.sessionHandles ?? [], input);
+    if (userIds === undefined) await revocations?.publishCutOff(tenantId, input);
+    else for (const userId of userIds) await revocations?.publishUser({ userId, tenantId }, input);
+    if (result.sessionHandles !== undefined) return result;
+    reports.unknownEnded();
+    await revocations?.read(); // this process waits for no announcement
+    await reports.checkConnections(tenantId, core);
+    return result;
   }
 
   async getAllSessionHandlesForUser(input: StoredInput<'getAllSessionHandlesForUser'>): Promise<string[]> {
@@ -57,7 +89,7 @@ export class SessionRevocation {
 }
 
 /** The sessions that end, and the one that stays. */
-export interface OtherSessions {
+export interface OtherSessions extends RevocationDetails {
   /** The session that stays. */
   readonly sessionHandle: string;
   readonly userId: string;
@@ -79,9 +111,10 @@ export interface OtherSessions {
  */
 export async function revokeOtherSessions(
   recipe: StoredSessionFunctions,
-  { sessionHandle, userId, ownerId = userId, tenantId, includeLinkedAccounts, mustExist }: OtherSessions,
+  input: OtherSessions,
   userContext: UserContext,
 ): Promise<string[]> {
+  const { sessionHandle, userId, ownerId = userId, tenantId, includeLinkedAccounts, mustExist } = input;
   const live = await recipe.getAllSessionHandlesForUser({
     userId,
     tenantId: tenantId ?? DEFAULT_TENANT_ID,
@@ -97,5 +130,7 @@ export async function revokeOtherSessions(
   if (!isAllowed) throw new UnauthorisedError('Session does not exist anymore');
   const others = live.filter((handle) => handle !== sessionHandle);
   if (others.length === 0) return [];
-  return recipe.revokeMultipleSessions({ sessionHandles: others, owner: { userId: ownerId }, userContext });
+  const { reason, initiator } = input;
+  const owner = { userId: ownerId };
+  return recipe.revokeMultipleSessions({ sessionHandles: others, owner, userContext, reason, initiator });
 }

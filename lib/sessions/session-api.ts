@@ -1,8 +1,7 @@
 import { UnauthorisedError } from '../errors.js';
-import { requestPath, samePath } from '../http/request-path.js';
 import { createSessionRequest, type SessionRequest } from '../http/session-request.js';
 import type { SessionConfig } from '../options/session-config.js';
-import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
+import type { HttpExchange } from '../util/http-exchange.js';
 import type { MaybePromise } from '../util/maybe-promise.js';
 import type { UserContext } from '../util/user-context.js';
 import type { PublicJwk } from '../util/verification-keys.js';
@@ -70,8 +69,14 @@ export interface ApiInterface {
     | undefined;
 }
 
+/** Verifies the session of a guarded request, without an override. */
+type VerifyRequest = (
+  request: SessionRequest,
+  options: VerifySessionOptions,
+) => MaybePromise<SessionContainer | undefined>;
+
 /** Returns the API functions without overrides. */
-export function createApi(recipe: SessionRecipe, config: SessionConfig): ApiInterface {
+export function createApi(recipe: SessionRecipe, verifyRequest: VerifyRequest): ApiInterface {
   const { verbs } = recipe;
   return {
     refreshPOST: async ({ options, userContext }) =>
@@ -83,7 +88,7 @@ export function createApi(recipe: SessionRecipe, config: SessionConfig): ApiInte
     },
 
     verifySession: async ({ verifySessionOptions = {}, options, userContext }) =>
-      verifyRequest(verbs, config, createSessionRequest(options.exchange, userContext), verifySessionOptions),
+      verifyRequest(createSessionRequest(options.exchange, userContext), verifySessionOptions),
 
     getJWKSGET: async ({ options, userContext }) => {
       const { keys, validityInSeconds } = await recipe.getJWKS({ userContext });
@@ -99,28 +104,6 @@ export function createApi(recipe: SessionRecipe, config: SessionConfig): ApiInte
   };
 }
 
-/**
- * Verifies the session of a guarded request. A request to the refresh path is refreshed instead (§5.4).
- *
- * @returns undefined for OPTIONS and TRACE, and for absent optional sessions
- */
-export function verifyRequest(
-  { verify, refresh, claims }: SessionVerbs,
-  config: SessionConfig,
-  request: SessionRequest,
-  options: VerifySessionOptions,
-): MaybePromise<SessionContainer | undefined> {
-  const method = request.request.getMethod();
-  if (method === 'options' || method === 'trace') return undefined;
-  if (method !== 'post' || !isRefreshPath(request.request, config))
-    return verify.fromRequest(request, options);
-  return refresh.inRequest(request).then(async (session) => {
-    // A refresh runs no global validators, but the validators of the route itself hold.
-    if (options.overrideGlobalClaimValidators) await claims.assert(session, options, request.userContext);
-    return session;
-  });
-}
-
 /** Signs out. It requires a session, but none of its claims (§5.5). */
 export async function signOut(
   { verify }: SessionVerbs,
@@ -134,10 +117,4 @@ export async function signOut(
   });
   if (session === undefined) throw new UnauthorisedError('There is no session', { clearTokens: false });
   return api.signOutPOST?.({ session, options, userContext: request.userContext });
-}
-
-/** The refresh path with and without the prefix that a gateway strips (Q15). */
-function isRefreshPath(request: HttpRequest, { refreshTokenPath, appInfo }: SessionConfig): boolean {
-  const path = requestPath(request.getOriginalURL());
-  return samePath(path, refreshTokenPath) || samePath(appInfo.apiGatewayPath + path, refreshTokenPath);
 }

@@ -35,18 +35,15 @@ export interface SignInLimits {
 export class SessionLifetimes {
   /** Payload names that the application can neither set nor remove. */
   readonly claimNames: readonly string[];
+  /** True if sessions carry the time of authentication. */
+  readonly isOn: boolean;
 
   constructor(
     private readonly settings: LifetimeSettings,
     private readonly clock: Clock,
   ) {
-    const isOn = settings.lifetime !== undefined || settings.recordsAuthenticationTime;
-    this.claimNames = isOn ? LIFETIME_CLAIM_NAMES : [];
-  }
-
-  /** True if sessions carry the time of authentication. */
-  get isOn(): boolean {
-    return this.claimNames.length > 0;
+    this.isOn = settings.lifetime !== undefined || settings.recordsAuthenticationTime;
+    this.claimNames = this.isOn ? LIFETIME_CLAIM_NAMES : [];
   }
 
   /**

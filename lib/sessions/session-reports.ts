@@ -1,8 +1,10 @@
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import type { TokenTransport } from '../http/token-transport.js';
-import type { CoreSession } from '../core/core.types.js';
+import type { CoreClient } from '../core/core-client.js';
+import type { BulkRevocationInput, CoreSession } from '../core/core.types.js';
 import { TokenTheftDetectedError } from '../errors.js';
 import { toEventSource, type SessionEvent, type SessionEvents } from '../events/session-events.js';
+import type { RevocationDetails } from '../feed/revocation-feed.js';
 import type { Clock } from '../util/clock.js';
 import { tenantIdOfHandle } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
@@ -21,7 +23,7 @@ type EventSubject = Pick<CoreSession, 'handle' | 'userId' | 'recipeUserId' | 'te
 export class SessionReports {
   constructor(
     private readonly verifier: AccessTokenVerifier,
-    private readonly transport: Pick<TokenTransport, 'noteEnded'>,
+    private readonly transport: Pick<TokenTransport, 'noteEnded' | 'noteUnknownEnds'>,
     private readonly events: SessionEvents,
     private readonly clock: Clock,
   ) {}
@@ -78,6 +80,30 @@ export class SessionReports {
     this.forget(sessionHandles);
   }
 
+  /**
+   * Ends the sockets and streams of sessions that the core does not know any more.
+   *
+   * @param tenantId undefined: of all tenants
+   * @throws {CoreUnavailableError} some could not be looked up
+   */
+  async checkConnections(
+    tenantId: string | undefined,
+    core: Pick<CoreClient, 'getSessionInformation'>,
+  ): Promise<void> {
+    const connected = new Set([...this.events.connections].flatMap((kind) => [...kind.handles()]));
+    for (const handle of connected) {
+      if (tenantId !== undefined && tenantIdOfHandle(handle) !== tenantId) continue;
+      if ((await core.getSessionInformation(handle, {})) === undefined) this.gone([handle]);
+    }
+  }
+
+  /** Notes that sessions have ended whose handles are not known: what was verified before proves nothing any more. */
+  unknownEnded(): void {
+    this.verifier.forgetAll();
+    this.transport.noteUnknownEnds();
+    for (const kind of this.events.connections) kind.noteUnknownEnds();
+  }
+
   private forget(sessionHandles: readonly string[]): void {
     this.verifier.forgetSessions(sessionHandles);
     for (const sessionHandle of sessionHandles) this.events.noteEnded(sessionHandle);
@@ -87,7 +113,7 @@ export class SessionReports {
   revoked(
     sessionHandles: readonly string[],
     owner: SessionOwner | undefined,
-    userContext: UserContext,
+    { userContext, ...details }: RevocationDetails & { readonly userContext: UserContext },
   ): void {
     this.gone(sessionHandles);
     for (const sessionHandle of sessionHandles) {
@@ -97,10 +123,30 @@ export class SessionReports {
         sessionHandle,
         ...eventSubject(owner),
         tenantId: tenantIdOfHandle(sessionHandle),
+        ...detailsOf(details),
         ...toEventSource(userContext),
       });
     }
   }
+
+  /** Reports that all sessions were ended which were created before a moment; they are not known one by one. */
+  endedBefore(
+    { tenantId, createdBeforeMs = this.clock.now(), ...details }: Omit<BulkRevocationInput, 'userIds'>,
+    userContext: UserContext,
+  ): void {
+    this.events.emit({
+      type: 'sessions.ended-before',
+      timeMs: this.clock.now(),
+      ...(tenantId === undefined ? {} : { tenantId }),
+      createdBeforeMs,
+      ...detailsOf(details),
+      ...toEventSource(userContext),
+    });
+  }
+}
+
+function detailsOf({ reason, initiator }: RevocationDetails): RevocationDetails {
+  return { ...(reason === undefined ? {} : { reason }), ...(initiator === undefined ? {} : { initiator }) };
 }
 
 /** Copies the two members, because an override may have added others. */

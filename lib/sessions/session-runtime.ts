@@ -1,15 +1,16 @@
 import type { CoreClient } from '../core/core-client.js';
+import { requestPath, samePath } from '../http/request-path.js';
 import { createSessionRequest, type SessionRequest } from '../http/session-request.js';
 import type { SessionConfig } from '../options/session-config.js';
-import type { HttpExchange } from '../util/http-exchange.js';
+import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
 import type { MaybePromise } from '../util/maybe-promise.js';
-import type { UserContext } from '../util/user-context.js';
+import type { PrepareContext, UserContext } from '../util/user-context.js';
 import type { ErrorResponder } from './error-responder.js';
 import { applyApiOverrides } from './overrides.js';
-import type { PrepareContext, RecipeDependencies } from './recipe-dependencies.js';
+import type { RecipeDependencies } from './recipe-dependencies.js';
 import type { VerifySessionOptions } from './recipe.interface.js';
-import { ensureRequestState, getExchange } from './request-state.js';
-import { createApi, verifyRequest, type ApiInterface, type ApiOptions } from './session-api.js';
+import { ensureRequestState, getExchange, type RequestState } from './request-state.js';
+import { createApi, type ApiInterface, type ApiOptions } from './session-api.js';
 import type { SessionContainer } from './session-container.js';
 import type { SessionRecipe, SessionVerbs } from './session-recipe.js';
 import { UserSessions } from './user-sessions.js';
@@ -39,7 +40,7 @@ export class SessionRuntime {
     this.verbs = recipe.verbs;
     const { userSessionRoutes } = features;
     this.userSessions = userSessionRoutes && new UserSessions(recipe, userSessionRoutes);
-    const original = createApi(recipe, config);
+    const original = createApi(recipe, (request, options) => this.verifyOwn(request, options));
     this.api = applyApiOverrides(original, overrideApis);
     this.isVerifySessionReplaced = this.api.verifySession !== original.verifySession;
   }
@@ -47,6 +48,11 @@ export class SessionRuntime {
   /** Returns the session request of a call that works for a request of the framework. */
   createRequest(req: unknown, res: unknown, userContext?: UserContext): SessionRequest {
     return createSessionRequest(getExchange(req, res), this.prepareContext(userContext));
+  }
+
+  /** The same for a guarded request, whose state is known. */
+  createGuardedRequest(state: RequestState, res: unknown): SessionRequest {
+    return createSessionRequest(state.getExchange(res), this.prepareContext());
   }
 
   /** As {@link createRequest}; an error of the call then belongs to this module, if the application has several. */
@@ -88,7 +94,24 @@ export class SessionRuntime {
   ): MaybePromise<SessionContainer | undefined> {
     return this.isVerifySessionReplaced
       ? this.callReplacement(request, options)
-      : verifyRequest(this.verbs, this.config, request, options);
+      : this.verifyOwn(request, options);
+  }
+
+  /** A request to the refresh path is refreshed instead (§5.4). */
+  private verifyOwn(
+    request: SessionRequest,
+    options: VerifySessionOptions,
+  ): MaybePromise<SessionContainer | undefined> {
+    const { verify, refresh, claims } = this.verbs;
+    const method = request.request.getMethod();
+    if (method === 'options' || method === 'trace') return undefined;
+    if (method !== 'post' || !isRefreshPath(request.request, this.config))
+      return verify.fromRequest(request, options);
+    return refresh.inRequest(request).then(async (session) => {
+      // A refresh runs no global validators, but the validators of the route itself hold.
+      if (options.overrideGlobalClaimValidators) await claims.assert(session, options, request.userContext);
+      return session;
+    });
   }
 
   /** `async`, so that a thenable of the application is awaited and never taken for a session. */
@@ -98,4 +121,10 @@ export class SessionRuntime {
   ): Promise<SessionContainer | undefined> {
     return this.api.verifySession({ verifySessionOptions, ...this.apiInput(request) });
   }
+}
+
+/** The refresh path with and without the prefix that a gateway strips (Q15). */
+function isRefreshPath(request: HttpRequest, { refreshTokenPath, appInfo }: SessionConfig): boolean {
+  const path = requestPath(request.getOriginalURL());
+  return samePath(path, refreshTokenPath) || samePath(appInfo.apiGatewayPath + path, refreshTokenPath);
 }

@@ -65,7 +65,8 @@ export function stateFromToken(
     accessTokenExpiryMs: info.expiryMs,
     accessTokenPayload: info.payload,
     refreshToken: undefined,
-    antiCsrfToken: safeEqual(info.antiCsrfToken, antiCsrfToken) ? antiCsrfToken : undefined,
+    antiCsrfToken:
+      antiCsrfToken !== undefined && safeEqual(info.antiCsrfToken, antiCsrfToken) ? antiCsrfToken : undefined,
     accessAndFrontTokenUpdated: false,
   };
 }

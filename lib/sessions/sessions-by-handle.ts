@@ -3,9 +3,10 @@ import { checkArguments } from '../options/call-arguments.js';
 import { SERVICE_CALLS } from './call-inputs.js';
 import type { JsonObject } from '../util/json.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
+import type { RevocationDetails } from '../feed/revocation-feed.js';
 import type { UserContext } from '../util/user-context.js';
 import type { OverrideValidatorsForHandle } from './claims.js';
-import type { PrepareContext } from './recipe-dependencies.js';
+import type { PrepareContext } from '../util/user-context.js';
 import type {
   GetClaimValueResult,
   SessionInformation,
@@ -34,6 +35,22 @@ export interface UserSessionsQuery extends WithUserContext {
 }
 
 /**
+ * The sessions that `SessionService.revokeSessions` ends.
+ *
+ * @publicApi
+ */
+export interface BulkRevocation extends WithUserContext, RevocationDetails {
+  /** Only sessions of this tenant. */
+  tenantId?: string;
+  /** Only sessions of these users and of the accounts linked to them. */
+  userIds?: readonly string[];
+  /** Only sessions that were created before. */
+  createdBefore?: Date;
+  /** The sessions of everybody, in all tenants. */
+  all?: boolean;
+}
+
+/**
  * The functions of `SessionService` for sessions that are named by their handle or by their user. They need no request, and no
  * token of the session.
  */
@@ -50,8 +67,12 @@ export abstract class SessionsByHandle {
    * @returns whether there was one
    */
   @checkArguments(SERVICE_CALLS.revokeSession)
-  async revokeSession(sessionHandle: string, userContext?: UserContext): Promise<boolean> {
-    return this.recipe.revokeSession({ sessionHandle, userContext: this.context(userContext) });
+  async revokeSession(
+    sessionHandle: string,
+    userContext?: UserContext,
+    details?: RevocationDetails,
+  ): Promise<boolean> {
+    return this.recipe.revokeSession({ sessionHandle, userContext: this.context(userContext), ...details });
   }
 
   /**
@@ -65,11 +86,46 @@ export abstract class SessionsByHandle {
   async revokeMultipleSessions(
     sessionHandles: readonly string[],
     userContext?: UserContext,
+    details?: RevocationDetails,
   ): Promise<string[]> {
     return this.recipe.revokeMultipleSessions({
       sessionHandles,
       userContext: this.context(userContext),
+      ...details,
     });
+  }
+
+  /**
+   * Ends many sessions at once: those of a tenant, of everybody (`all: true`), of users, or what was created before a moment; with
+   * several conditions the sessions that fulfil all of them. Without `userIds` that is one write, however many sessions there
+   * are: a cut-off, which every read, refresh and list respects from then on. Access tokens stay valid until they expire, except on
+   * routes with `checkDatabase`, unless the option `revocationFeed` tells all instances. With a SuperTokens Core only `userIds` can be
+   * named, with or without `tenantId`.
+   *
+   * @returns the handles of the sessions that were ended; undefined for a cut-off, which names none
+   * @throws {TypeError} no condition is given; `all` beside `tenantId` or `userIds`
+   * @throws {CoreBadInputError} the core cannot do that
+   */
+  @checkArguments(SERVICE_CALLS.revokeSessions)
+  async revokeSessions({
+    userContext,
+    createdBefore,
+    ...input
+  }: BulkRevocation): Promise<string[] | undefined> {
+    const { tenantId, userIds, all, reason, initiator } = input;
+    const isNamed = tenantId !== undefined || userIds !== undefined;
+    if (!isNamed && all !== true && createdBefore === undefined) {
+      throw new TypeError(
+        'revokeSessions: say which sessions: tenantId, userIds, createdBefore, or all: true for everybody',
+      );
+    }
+    if (isNamed && all === true)
+      throw new TypeError('revokeSessions: all is everybody, so name no tenantId and no userIds');
+    const { sessionHandles } = await this.recipe.verbs.revoke.revokeInBulk(
+      { tenantId, userIds, createdBeforeMs: createdBefore?.getTime(), reason, initiator },
+      this.context(userContext),
+    );
+    return sessionHandles;
   }
 
   /**
@@ -84,9 +140,13 @@ export abstract class SessionsByHandle {
     tenantId,
     includeLinkedAccounts = true,
     userContext,
-  }: UserSessionsQuery): Promise<string[]> {
+    reason,
+    initiator,
+  }: UserSessionsQuery & RevocationDetails): Promise<string[]> {
     return this.recipe.revokeAllSessionsForUser({
       userId,
+      reason,
+      initiator,
       tenantId: tenantId ?? DEFAULT_TENANT_ID,
       revokeAcrossAllTenants: tenantId === undefined,
       revokeSessionsForLinkedAccounts: includeLinkedAccounts,
@@ -108,10 +168,12 @@ export abstract class SessionsByHandle {
     tenantId,
     includeLinkedAccounts = true,
     userContext,
-  }: UserSessionsQuery & { sessionHandle: string }): Promise<string[]> {
+    reason,
+    initiator,
+  }: UserSessionsQuery & RevocationDetails & { sessionHandle: string }): Promise<string[]> {
     return revokeOtherSessions(
       this.recipe,
-      { sessionHandle, userId, tenantId, includeLinkedAccounts, mustExist: false },
+      { sessionHandle, userId, tenantId, includeLinkedAccounts, mustExist: false, reason, initiator },
       this.context(userContext),
     );
   }

@@ -1,6 +1,7 @@
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import type { ClaimValidationError } from '../errors.js';
+import type { RevocationDetails } from '../feed/revocation-feed.js';
 import type { JsonObject } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
 import type { PublicJwk } from '../util/verification-keys.js';
@@ -113,7 +114,7 @@ export interface StoredSessionFunctions {
       revokeSessionsForLinkedAccounts: boolean;
       tenantId: string;
       revokeAcrossAllTenants?: boolean | undefined;
-    },
+    } & RevocationDetails,
   ): Promise<string[]>;
 
   getAllSessionHandlesForUser(
@@ -131,7 +132,7 @@ export interface StoredSessionFunctions {
       sessionHandle: string;
       /** For the event. */
       owner?: SessionOwner | undefined;
-    },
+    } & RevocationDetails,
   ): Promise<boolean>;
 
   /** @returns the handles of those that existed */
@@ -140,7 +141,7 @@ export interface StoredSessionFunctions {
       sessionHandles: readonly string[];
       /** The owner of all of them, for the events. */
       owner?: SessionOwner | undefined;
-    },
+    } & RevocationDetails,
   ): Promise<string[]>;
 
   /** @returns false when the session does not exist */

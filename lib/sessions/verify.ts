@@ -1,25 +1,20 @@
-import type { VerifySessionResult } from '../core/core.types.js';
-import { assertNever, TryRefreshTokenError, UnauthorisedError } from '../errors.js';
+import { TryRefreshTokenError, UnauthorisedError } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
 import { assertAllowedOrigin, decideAntiCsrfOnVerify } from '../http/csrf.js';
 import type { SessionRequest } from '../http/session-request.js';
+import { OLDER_COOKIE } from '../http/token-transport.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import type { AccessTokenInfo } from '../tokens/access-token.js';
 import { chain, type MaybePromise } from '../util/maybe-promise.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import { safeEqual } from '../util/safe-equal.js';
-import { SharedRuns } from '../util/shared-runs.js';
 import type { UserContext } from '../util/user-context.js';
 import type { SessionClaims } from './claims.js';
+import { SessionConfirmation } from './confirm.js';
 import type { LiveRecipeContext, RecipeInput, VerifySessionOptions } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
 import { sparingNewSession } from './sparing-new-session.js';
-import { stateAfterVerification, stateFromToken, type ConfirmedSession } from './session-state.js';
-
-const OLDER_COOKIE =
-  'The access token cookie came twice, or from a path that is not accessTokenPath, as after a change of accessTokenPath or ' +
-  'cookieDomain: it is unknown which one counts. It was deleted where it can have come from, and the client refreshes. Set ' +
-  'olderAccessTokenPath or olderCookieDomain to the former value for as long as old cookies live';
+import { stateFromToken } from './session-state.js';
 
 type GetSessionInput = RecipeInput<'getSession'>;
 
@@ -45,13 +40,16 @@ interface ReadRequest {
  * @see docs/protocol/sdk.md §5.2, whose step numbers stand beside the code
  */
 export class SessionVerification {
-  private readonly confirmations = new SharedRuns<VerifySessionResult>();
+  private readonly confirmation: SessionConfirmation;
   private readonly warning: OccasionalWarning;
+  /** The application's parts of a verification; looked up at the first request, when all overrides are in place. */
+  private replaced: { readonly getSession: boolean; readonly hasClaimChecks: boolean } | undefined;
 
   constructor(
     private readonly context: LiveRecipeContext,
     private readonly claims: SessionClaims,
   ) {
+    this.confirmation = new SessionConfirmation(context);
     this.warning = new OccasionalWarning(context.clock);
   }
 
@@ -86,7 +84,10 @@ export class SessionVerification {
     const { accessToken, antiCsrfToken } = token;
     const input = { accessToken, antiCsrfToken, options, userContext };
     const outcome = this.attempt(() =>
-      chain(this.verify(input), (session) => session && this.checkClaims(session, options, userContext)),
+      chain(
+        this.verify(input, this.recall(accessToken)),
+        (session) => session && this.checkClaims(session, options, userContext),
+      ),
     );
     if (!(outcome instanceof Promise)) return outcome;
     const hasToken = accessToken !== undefined && this.context.verifier.isOurs(accessToken);
@@ -95,7 +96,12 @@ export class SessionVerification {
 
   /** The recipe's own `getSession`. */
   getSession(input: GetSessionInput): MaybePromise<SessionContainer | undefined> {
-    return chain(this.prove(input), (info) => this.open(info, input));
+    const known = this.recall(input.accessToken);
+    return chain(this.prove(input, known), (info) => this.open(info, input, known));
+  }
+
+  private recall(accessToken: string | undefined): AccessTokenInfo | undefined {
+    return accessToken === undefined ? undefined : this.context.verifier.recall(accessToken);
   }
 
   private attempt<T>(work: () => MaybePromise<T>): MaybePromise<T> {
@@ -112,20 +118,14 @@ export class SessionVerification {
     const { request, userContext } = sessionRequest;
     transport.markSessionDependent(sessionRequest);
     const allowed = config.getTokenTransferMethod({ req: request, forCreateNewSession: false, userContext }); // G2
-    const presented = this.findToken(sessionRequest, allowed); // G3-G6
-    // The legacy cookie counts only if a token comes by cookie, or would: any neighbouring host can set such a cookie.
-    const comesByCookie =
-      presented === undefined ? allowed !== 'header' : presented.transferMethod === 'cookie';
-    if (comesByCookie && transport.hasLegacyCookie(sessionRequest)) {
-      throw new TryRefreshTokenError('The request carries a cookie of an old SDK, which a refresh replaces'); // G1
-    }
+    const presented = this.findToken(sessionRequest, allowed); // G1, G3-G6
     if (presented?.transferMethod === 'cookie') assertAllowedOrigin(sessionRequest, config);
     const antiCsrf = decideAntiCsrfOnVerify({
-      mode: config.antiCsrfMode(sessionRequest),
+      mode: () => config.antiCsrfMode(sessionRequest),
       method: request.getMethod(),
       transferMethod: presented?.transferMethod,
       requested: options.antiCsrfCheck,
-      hasCustomHeader: transport.hasCustomHeader(sessionRequest),
+      hasCustomHeader: () => transport.hasCustomHeader(sessionRequest),
     }); // G7-G9
     if (antiCsrf === 'CUSTOM_HEADER_MISSING')
       throw new TryRefreshTokenError('anti-csrf check failed: the rid header is missing');
@@ -146,24 +146,32 @@ export class SessionVerification {
     request: SessionRequest,
     allowed: TokenTransferMethod | 'any',
   ): PresentedToken | undefined {
-    const fromHeader = allowed === 'cookie' ? undefined : this.readPresentedToken('header', request);
-    if (fromHeader !== undefined) return fromHeader;
-    const fromCookie = allowed === 'header' ? undefined : this.readPresentedToken('cookie', request);
-    if (fromCookie !== undefined && this.context.transport.isOfOtherPlace(request)) {
-      this.context.transport.clearAccessCookies(request);
+    const { transport } = this.context;
+    if (allowed !== 'cookie') {
+      const fromHeader = this.present(transport.readToken(request, 'access', 'header'), 'header');
+      if (fromHeader !== undefined) return fromHeader;
+    }
+    if (allowed === 'header') return undefined;
+    const cookie = transport.readCookie(request, 'access');
+    const fromCookie = this.present(cookie.token, 'cookie');
+    if (fromCookie !== undefined && transport.isOfOtherPlace(request, cookie)) {
+      transport.clearAccessCookies(request);
       const error = new TryRefreshTokenError(OLDER_COOKIE); // G5
       this.warning.warn(error.message);
       throw error;
     }
+    // The legacy cookie counts only if a token comes by cookie, or would: any neighbouring host can set such a cookie.
+    if (cookie.hasLegacyCookie) {
+      throw new TryRefreshTokenError('The request carries a cookie of an old SDK, which a refresh replaces'); // G1
+    }
     return fromCookie;
   }
 
-  private readPresentedToken(
+  private present(
+    token: string | undefined,
     transferMethod: TokenTransferMethod,
-    request: SessionRequest,
   ): PresentedToken | undefined {
-    const { transport, verifier } = this.context;
-    const token = transport.readToken(request, 'access', transferMethod);
+    const { verifier } = this.context;
     if (token === undefined) return undefined;
     const known = verifier.recall(token);
     return known !== undefined || verifier.read(token) !== undefined
@@ -174,22 +182,24 @@ export class SessionVerification {
   /** G10: calls the recipe, and publishes what takes time. */
   private verify(
     input: GetSessionInput,
-    known?: AccessTokenInfo,
+    known: AccessTokenInfo | undefined,
   ): MaybePromise<SessionContainer | undefined> {
-    if (this.context.isReplaced('getSession')) return this.callReplacement(input);
+    if (this.parts().getSession) return this.callReplacement(input, known);
     const proof = this.prove(input, known);
-    if (!(proof instanceof Promise) && !needsCore(proof, input)) return this.open(proof, input);
+    if (!(proof instanceof Promise) && !this.needsCore(proof, input, known))
+      return this.openWithoutCore(proof, input);
     return tracedSession(channels.sessionVerify, this.context.events, async () =>
-      this.open(await proof, input),
+      this.open(await proof, input, known),
     );
   }
 
-  private async callReplacement(input: GetSessionInput): Promise<SessionContainer | undefined> {
-    const { recipe, verifier, events } = this.context;
-    const { accessToken } = input;
-    const known = accessToken === undefined ? undefined : verifier.recall(accessToken);
+  private async callReplacement(
+    input: GetSessionInput,
+    known: AccessTokenInfo | undefined,
+  ): Promise<SessionContainer | undefined> {
+    const { recipe, events } = this.context;
     // A remembered token that needs no call of the core is not worth a trace.
-    return accessToken === undefined || (known !== undefined && !needsCore(known, input))
+    return input.accessToken === undefined || (known !== undefined && !this.needsCore(known, input, known))
       ? recipe.getSession(input)
       : tracedSession(channels.sessionVerify, events, async () => recipe.getSession(input));
   }
@@ -203,7 +213,7 @@ export class SessionVerification {
    */
   private prove(
     { accessToken, antiCsrfToken, options = {} }: GetSessionInput,
-    known?: AccessTokenInfo,
+    known: AccessTokenInfo | undefined,
   ): MaybePromise<AccessTokenInfo | undefined> {
     const checksAntiCsrf = this.readAntiCsrfCheck(options);
     const proof = known ?? this.verifyToken(accessToken);
@@ -222,8 +232,6 @@ export class SessionVerification {
   private verifyToken(accessToken: string | undefined): MaybePromise<AccessTokenInfo> | undefined {
     if (accessToken === undefined) return undefined;
     const { verifier } = this.context;
-    const known = verifier.recall(accessToken);
-    if (known !== undefined) return known;
     const parsed = verifier.read(accessToken);
     return parsed && verifier.verify(parsed);
   }
@@ -257,49 +265,39 @@ export class SessionVerification {
   private open(
     info: AccessTokenInfo | undefined,
     input: GetSessionInput,
+    known: AccessTokenInfo | undefined,
   ): MaybePromise<SessionContainer | undefined> {
-    const { accessToken, antiCsrfToken } = input;
+    const { accessToken } = input;
+    if (info !== undefined && accessToken !== undefined && this.needsCore(info, input, known))
+      return this.confirmation.open(accessToken, info, input);
+    return this.openWithoutCore(info, input);
+  }
+
+  private openWithoutCore(
+    info: AccessTokenInfo | undefined,
+    { accessToken, antiCsrfToken }: GetSessionInput,
+  ): SessionContainer | undefined {
     if (info === undefined || accessToken === undefined) return undefined;
-    if (needsCore(info, input)) return this.openByCore(accessToken, info, input);
     return openSession(stateFromToken(accessToken, info, antiCsrfToken), this.context);
   }
 
-  private async openByCore(
-    accessToken: string,
-    info: AccessTokenInfo,
-    { antiCsrfToken, options, userContext }: GetSessionInput,
-  ): Promise<SessionContainer> {
-    const { core, config } = this.context;
-    const question = {
-      accessToken,
-      antiCsrfToken,
-      doAntiCsrfCheck: options?.antiCsrfCheck !== false,
-      enableAntiCsrf: config.antiCsrf === 'VIA_TOKEN',
-      checkDatabase: options?.checkDatabase === true,
-    };
-    // The fields of a document and the sockets of a client ask the same at the same time, as often as they like.
-    const verified = await this.confirmations.run(JSON.stringify(question), async () =>
-      core.verifySession(question, userContext),
-    );
-    switch (verified.status) {
-      case 'OK':
-        return this.openConfirmed(verified, { accessToken, info, antiCsrfToken });
-      case 'UNAUTHORISED':
-        throw new UnauthorisedError(verified.message);
-      case 'TRY_REFRESH_TOKEN':
-        throw new TryRefreshTokenError(verified.message);
-      default:
-        return assertNever(verified);
-    }
-  }
-
-  private openConfirmed(
-    verified: ConfirmedSession,
-    presented: { accessToken: string; info: AccessTokenInfo; antiCsrfToken: string | undefined },
-  ): SessionContainer {
-    const state = stateFromToken(presented.accessToken, presented.info, presented.antiCsrfToken);
-    const { lifetimes } = this.context;
-    return openSession(stateAfterVerification(state, presented.info, verified, lifetimes), this.context);
+  /**
+   * Returns whether the core decides about a token: a refreshed one at its first use, every use where a route asks for it, and
+   * one whose session may have ended in another instance.
+   *
+   * @param known the facts that were remembered of it; a token whose session ends is forgotten
+   * @throws {UnauthorisedError} its session has ended
+   */
+  private needsCore(
+    info: AccessTokenInfo | undefined,
+    { options }: GetSessionInput,
+    known: AccessTokenInfo | undefined,
+  ): boolean {
+    if (info === undefined) return false;
+    const { revocations } = this.context;
+    const verdict = info === known ? revocations?.judgeRemembered() : revocations?.judge(info);
+    if (verdict === 'ended') throw new UnauthorisedError('The session has ended');
+    return verdict === 'ask' || options?.checkDatabase === true || info.parentRefreshTokenHash1 !== undefined;
   }
 
   private checkClaims(
@@ -307,7 +305,15 @@ export class SessionVerification {
     options: VerifySessionOptions,
     userContext: UserContext,
   ): MaybePromise<SessionContainer> {
+    if (options.overrideGlobalClaimValidators === undefined && !this.parts().hasClaimChecks) return session;
     return chain(this.claims.assert(session, options, userContext), () => session);
+  }
+
+  private parts(): NonNullable<SessionVerification['replaced']> {
+    return (this.replaced ??= {
+      getSession: this.context.isReplaced('getSession'),
+      hasClaimChecks: !this.claims.checksNothing,
+    });
   }
 
   /** Publishes a refusal and counts it against the rate limits, whose error takes its place. */
@@ -333,11 +339,4 @@ export class SessionVerification {
       return token !== undefined && verifier.isOurs(token);
     });
   }
-}
-
-/** A token that was refreshed is confirmed by the core at its first use; a route can ask for every use. */
-function needsCore(info: AccessTokenInfo | undefined, { options }: GetSessionInput): boolean {
-  return (
-    info !== undefined && (options?.checkDatabase === true || info.parentRefreshTokenHash1 !== undefined)
-  );
 }

@@ -31,6 +31,8 @@ export class SessionStreams {
   ) {
     // One listener serves all streams, so that an event of one session costs no work for the others.
     events.endings.subscribe((sessionHandle) => this.endStreams(sessionHandle));
+    // A stream that opens at this moment asks the core by itself.
+    events.connections.add({ handles: () => this.ends.keys(), noteUnknownEnds: () => undefined });
   }
 
   /** @internal Sessions that have an open stream. */

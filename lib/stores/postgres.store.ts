@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { KeyedMutex } from '../util/keyed-mutex.js';
 import { withTimeout } from '../util/with-timeout.js';
 import type { SessionStore } from './session-store.js';
+import { PostgresAnnouncements, type PostgresListener } from './postgres-announcements.js';
 import {
   drive,
   type SqlClient,
@@ -10,7 +11,12 @@ import {
   type SqlSteps,
   postgresDialect,
 } from './sql-client.js';
-import { POSTGRES_STORE_OPTIONS, readStoreOptions, type PostgresStoreOptions } from './store-options.js';
+import {
+  POSTGRES_STORE_OPTIONS,
+  readStoreOptions,
+  type ListenOption,
+  type PostgresStoreOptions,
+} from './store-options.js';
 import { SqlStore } from './sql.store.js';
 
 /**
@@ -58,12 +64,12 @@ export interface PostgresPoolClient {
  * @publicApi
  */
 export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions = {}): SessionStore {
-  const { preparedStatements, ...tables } = readStoreOptions(
+  const { preparedStatements, listen, ...tables } = readStoreOptions(
     'postgresStore',
     POSTGRES_STORE_OPTIONS,
     options,
   );
-  return new SqlStore(new PostgresClient(pool, preparedStatements), tables);
+  return new SqlStore(new PostgresClient(pool, preparedStatements, listen), tables);
 }
 
 /** The longest wait for a connection, whether the pool has none to lend or the server is silent. */
@@ -90,14 +96,17 @@ export class PostgresClient implements SqlClient {
   private readonly turns = new KeyedMutex();
   private readonly isOfPg: boolean;
   private isPreparing: boolean;
+  readonly announcements: PostgresAnnouncements;
 
   /**
    * @param preparedStatements default: whether the pool is one of `pg`
+   * @param listen default: by a further connection to the same database, if the pool is one of `pg`
    * @throws {TypeError} the pool is none
    */
   constructor(
     private readonly pool: PostgresPool,
     preparedStatements?: boolean,
+    listen?: ListenOption,
   ) {
     if (!isPool(pool)) {
       throw new TypeError(
@@ -108,6 +117,9 @@ export class PostgresClient implements SqlClient {
     this.isOfPg = isPoolOfPg(pool);
     this.isPreparing = preparedStatements ?? this.isOfPg;
     if (this.isOfPg) secure(pool);
+    this.announcements = new PostgresAnnouncements(listenerOf(pool, this.isOfPg, listen), async (query) =>
+      this.query(query),
+    );
   }
 
   /** Does nothing, because the pool connects by itself. */
@@ -134,8 +146,10 @@ export class PostgresClient implements SqlClient {
     return this.turns.run(lock, async () => this.transaction(lock, steps));
   }
 
-  /** Does nothing, because the pool belongs to the application. */
-  async close(): Promise<void> {}
+  /** Leaves the pool open, because it belongs to the application. */
+  async close(): Promise<void> {
+    await this.announcements.settled();
+  }
 
   /**
    * Sets READ COMMITTED by name, because under a stricter default the statements after the lock would read a snapshot from
@@ -207,6 +221,21 @@ export class PostgresClient implements SqlClient {
     }
     return name;
   }
+}
+
+/** @returns undefined for a store that does not listen */
+function listenerOf(
+  pool: PostgresPool,
+  isOfPg: boolean,
+  listen: ListenOption | undefined,
+): (() => PostgresListener) | undefined {
+  if (listen === false || typeof listen === 'function') return listen || undefined;
+  if (!isOfPg) return undefined;
+  const { Client: PgClient, options } = pool as unknown as {
+    Client: new (options: unknown) => PostgresListener;
+    options: object;
+  };
+  return () => new PgClient(listen === undefined ? options : { connectionString: listen, keepAlive: true });
 }
 
 /** Recognises a pool of `pg` by the class of its connections, which other pools do not have. */

@@ -1,3 +1,4 @@
+import { createDeletionTrigger } from './cut-offs.js';
 import { StoreSetupError, type SessionKey, type SessionRow } from './session-store.js';
 import {
   postgresDialect,
@@ -54,7 +55,7 @@ const REQUIRED_COLUMNS = [
 ];
 
 /** The options of the stores that do not change the statements. */
-const OPTIONS_WITHOUT_TABLES = ['migrate', 'preparedStatements', 'synchronous', 'busyTimeoutMs'];
+const OPTIONS_WITHOUT_TABLES = ['migrate', 'preparedStatements', 'listen', 'synchronous', 'busyTimeoutMs'];
 
 /**
  * Returns the statements that make the tables, for applications that run migrations themselves (`migrate: false`). The
@@ -74,7 +75,14 @@ export function schemaSql(engine: 'sqlite' | 'postgres', options: SchemaOptions 
   if (engine !== 'sqlite' && engine !== 'postgres') {
     throw new TypeError(`schemaSql: the engine must be 'sqlite' or 'postgres', not ${String(engine)}`);
   }
-  const names = readStoreOptions('schemaSql', SCHEMA_OPTIONS, options, OPTIONS_WITHOUT_TABLES);
+  const { deletionTrigger, ...names } = readStoreOptions(
+    'schemaSql',
+    SCHEMA_OPTIONS,
+    options,
+    OPTIONS_WITHOUT_TABLES,
+  );
+  if (engine === 'sqlite' && deletionTrigger !== false)
+    throw new TypeError('deletionTrigger: PostgreSQL only');
   const dialect = engine === 'sqlite' ? sqliteDialect : postgresDialect;
   const tables = sessionTables(engine === 'sqlite' ? withoutSchema(names) : names);
   const statements = [
@@ -83,6 +91,7 @@ export function schemaSql(engine: 'sqlite' | 'postgres', options: SchemaOptions 
     ...ADDED_COLUMNS.map((column) => dialect.addColumnIfMissing(tables.sessions, column)),
     createUserIndex(tables),
     `INSERT INTO ${tables.migrations.sql} (version) VALUES (${SCHEMA_VERSION}) ON CONFLICT DO NOTHING`,
+    ...(deletionTrigger === false ? [] : createDeletionTrigger(tables, deletionTrigger)),
   ];
   return statements
     .filter((text) => text !== undefined)

@@ -145,6 +145,9 @@ export interface StoredStaticKey {
  * @publicApi
  */
 export class StoreSetupError extends Error {
+  static {
+    recogniseCopies(this, 'StoreSetupError');
+  }
   override readonly name = 'StoreSetupError';
 
   constructor(message: string, options?: ErrorOptions) {

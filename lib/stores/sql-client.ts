@@ -57,11 +57,11 @@ export interface Announcements {
   /** True while what others announce is certain to be heard. */
   readonly isHeard: boolean;
   /** Tells the others, soon and without a failure: they look by themselves every now and then. */
-  announce(): void;
+  announce(channel: string): void;
   /** Begins to listen. @returns the function that ends it */
-  listen(wake: () => void): () => Promise<void>;
-  /** Runs a statement on the connection that listens, if there is one, which proves that it is alive. */
-  query(query: SqlQuery): Promise<readonly SqlRow[]> | undefined;
+  listen(channel: string, wake: () => void): () => Promise<void>;
+  /** Runs a statement on the connection that listens, which proves that it is alive. @returns undefined without one */
+  query(query: SqlQuery): Promise<readonly SqlRow[] | undefined>;
 }
 
 /** A table: its bare name, and its name in statements. */

@@ -54,7 +54,9 @@ export class SqlConnection {
   /** Runs a statement of a feed: where a connection listens, on that one, and once, because the feed reads again anyway. */
   async readOfFeed(query: SqlQuery): Promise<readonly SqlRow[]> {
     await this.prepare();
-    return this.explained(async () => this.client.announcements?.query(query) ?? this.client.query(query));
+    return this.explained(
+      async () => (await this.client.announcements?.query(query)) ?? this.client.query(query),
+    );
   }
 
   /** Opens the database and brings the tables up to date: once, and again only after a failure. */

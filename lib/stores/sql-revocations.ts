@@ -4,72 +4,31 @@ import {
   type RevocationNote,
   type RevocationPage,
 } from '../feed/revocation-feed.js';
-import { OURS, type SessionTables } from './schema.js';
+import { channelOf } from './cut-offs.js';
+import type { SessionTables } from './schema.js';
 import {
   readNumber,
   readOptionalText,
   readText,
-  type SqlDialect,
   type SqlQuery,
   type SqlRow,
   type SqlValue,
 } from './sql-client.js';
 import type { SqlConnection } from './sql-connection.js';
 
-/** The name of the row of `key_value` with the cut-off of all tenants; that of one tenant ends in an underscore and its id. */
-const ENDED_BEFORE = 'nest_sessions_ended_before';
-
-/** Returns the name of the row of `key_value` that holds a cut-off. */
-export function cutOffName(tenantId: string | undefined): string {
-  return tenantId === undefined ? ENDED_BEFORE : `${ENDED_BEFORE}_${tenantId}`;
-}
-
-/**
- * Returns the expression of the moment before which sessions have ended, 0 where there is none. Cut-offs are rows of
- * `key_value`, which every version of the tables has.
- *
- * @param tenantName expression of the name of the tenant's row
- */
-export function endedBefore({ keyValue }: SessionTables, tenantName: string): string {
-  return `COALESCE((SELECT MAX(c.created_at_time) FROM ${keyValue.sql} AS c WHERE c.app_id = 'public'
-    AND c.tenant_id = 'public' AND c.name IN ('${ENDED_BEFORE}', ${tenantName})), 0)`;
-}
-
-/** As {@link endedBefore}, for the tenant of each row of the sessions. */
-export function endedBeforeOfRow(tables: SessionTables): string {
-  return endedBefore(tables, `'${ENDED_BEFORE}_' || ${tables.sessions.sql}.tenant_id`);
-}
-
-/** Returns the query for whether there are cut-offs. */
-export function anyCutOff({ keyValue }: SessionTables): string {
-  return `SELECT name FROM ${keyValue.sql} WHERE ${OURS} AND tenant_id = 'public'
-    AND SUBSTR(name, 1, ${ENDED_BEFORE.length}) = '${ENDED_BEFORE}' LIMIT 1`;
-}
-
-/** Returns the statement that sets a cut-off unless it is later already. */
-export function cutOffQuery(
-  { keyValue }: SessionTables,
-  { greatest }: SqlDialect,
-  { tenantId, createdBeforeMs }: { readonly tenantId: string | undefined; readonly createdBeforeMs: number },
-): SqlQuery {
-  return {
-    text: `INSERT INTO ${keyValue.sql} AS known (app_id, tenant_id, name, value, created_at_time)
-      VALUES ('public', 'public', $1, '', $2)
-      ON CONFLICT (app_id, tenant_id, name)
-      DO UPDATE SET created_at_time = ${greatest}(known.created_at_time, excluded.created_at_time)`,
-    values: [cutOffName(tenantId), createdBeforeMs],
-  };
-}
-
 const COLUMNS = 'kind, subject, tenant_id, not_before, ends_at, reason, initiator';
 
 /** The table of revocations as a feed: each instance reads what the others have written. */
 export class SqlFeed extends RevocationFeed {
+  /** Instances whose tables have the same name in several schemas of one database wake each other, which does no harm. */
+  private readonly channel: string;
+
   constructor(
     private readonly connection: SqlConnection,
     private readonly tables: SessionTables,
   ) {
     super();
+    this.channel = channelOf(tables);
   }
 
   override get description(): string {
@@ -89,7 +48,7 @@ export class SqlFeed extends RevocationFeed {
 
   /** Lets the other instances know of records that have been committed. */
   announce(): void {
-    this.connection.announcements?.announce();
+    this.connection.announcements?.announce(this.channel);
   }
 
   /** Returns the statement that writes records. */
@@ -127,7 +86,7 @@ export class SqlFeed extends RevocationFeed {
   }
 
   override subscribe(wake: () => void): () => Promise<void> {
-    return this.connection.announcements?.listen(wake) ?? super.subscribe(wake);
+    return this.connection.announcements?.listen(this.channel, wake) ?? super.subscribe(wake);
   }
 
   override async sweep(beforeMs: number): Promise<void> {

@@ -29,14 +29,8 @@ import { SqlConnection } from './sql-connection.js';
 import { DEFAULT_RETRY, type RetryPolicy } from '../util/retries.js';
 import { assignments, conditions, Parameters } from './sql-conditions.js';
 import { SqlKeyStore } from './sql-keys.js';
-import {
-  anyCutOff,
-  cutOffName,
-  cutOffQuery,
-  endedBefore,
-  endedBeforeOfRow,
-  SqlFeed,
-} from './sql-revocations.js';
+import { anyCutOff, cutOffName, cutOffQuery, endedBefore, endedBeforeOfRow } from './cut-offs.js';
+import { SqlFeed } from './sql-revocations.js';
 
 /** The checked options that all SQL stores have. */
 export interface SqlStoreOptions extends TableNames {

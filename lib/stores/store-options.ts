@@ -1,4 +1,5 @@
 import type { ConfigProblem } from '../errors.js';
+import type { PostgresListener } from './postgres-announcements.js';
 import { oneOf, trueOrFalse, wholeNumber } from '../options/option-checks.js';
 import {
   isOptionsObject,
@@ -67,8 +68,24 @@ const migrateRow = {
   migrate: option(migrate, true),
 };
 
+const deletionTrigger: Check<boolean | number> = (value) => {
+  if (typeof value === 'boolean' || (Number.isInteger(value) && (value as number) > 0))
+    return value as boolean | number;
+  throw new Error('true, false or a number of seconds is expected');
+};
+
 /** The options of the names of tables. */
-export const SCHEMA_OPTIONS = { ...schemaRow, ...tablePrefixRow };
+export const SCHEMA_OPTIONS = {
+  ...schemaRow,
+  ...tablePrefixRow,
+  /**
+   * Adds a trigger that records the sessions which other programs delete, a SuperTokens Core or `psql`, so that `revocationFeed`
+   * tells of them, too. PostgreSQL only. The records are kept for a day, or longer where access tokens live longer: give
+   * their life in seconds then.
+   * @defaultValue false
+   */
+  deletionTrigger: option(deletionTrigger, false),
+};
 
 /** The options of `memoryStore`. */
 export const MEMORY_STORE_OPTIONS = {
@@ -100,6 +117,19 @@ export const SQLITE_STORE_OPTIONS = {
   ...tablePrefixRow,
 };
 
+/** The ways to listen; a text is a connection string. */
+export type ListenOption = false | string | (() => PostgresListener);
+
+/** The message never shows the value, because a connection string holds a password. */
+const listenOption: Check<ListenOption> = Object.assign(
+  (value: unknown): ListenOption => {
+    if (value === false || (typeof value === 'string' && value !== '') || typeof value === 'function')
+      return value as ListenOption;
+    throw new Error('a connection string, a function that makes a Client of pg, or false is expected');
+  },
+  { hasOwnMessage: true },
+);
+
 /** The options of `postgresStore`. */
 export const POSTGRES_STORE_OPTIONS = {
   /**
@@ -112,6 +142,14 @@ export const POSTGRES_STORE_OPTIONS = {
    * @defaultValue true with a `Pool` of `pg`; false with any other pool, which may not know `pg`'s notation for it
    */
   preparedStatements: option(trueOrFalse),
+  /**
+   * How the option `revocationFeed` hears of sessions that end in other instances. By default a connection beside those of the
+   * pool listens. Behind a pooler in transaction mode, which passes on no notification, give the connection string of the
+   * server itself, or a function that makes a `Client` of `pg`; with `false` the store does not listen. Without notifications the table is
+   * read at the feed's interval.
+   * @defaultValue a connection with the options of the pool, if that is a `Pool` of `pg`; otherwise none
+   */
+  listen: option(listenOption),
   ...migrateRow,
   ...schemaRow,
   ...tablePrefixRow,

@@ -22,6 +22,8 @@ export interface AccessTokenVerifierOptions {
   readonly maxCachedTokenBytes?: number;
   /** Issuers and audience that this application accepts. Default: all. */
   readonly intended?: ExpectedClaims;
+  /** Returns false for a token whose session has ended or may have ended. Default: true for all. */
+  readonly mayRemember?: (info: AccessTokenInfo) => boolean;
 }
 
 export const DEFAULT_MAX_CACHED_TOKEN_BYTES: number = 32 * 1024 * 1024;
@@ -149,6 +151,11 @@ export class AccessTokenVerifier {
     this.cache.deleteSessions(sessionHandles);
   }
 
+  /** Forgets the tokens of all sessions. */
+  forgetAll(): void {
+    this.cache.deleteAll();
+  }
+
   /** Number of tokens that are remembered at present. */
   get cachedTokens(): number {
     return this.cache.size;
@@ -239,7 +246,7 @@ export class AccessTokenVerifier {
         // Checked before the facts are remembered, so that a remembered token needs no second check.
         this.assertIntended(info.payload);
         deepFreeze(info);
-        this.cache.set(parsed.token, info, validity, start);
+        if (this.options.mayRemember?.(info) !== false) this.cache.set(parsed.token, info, validity, start);
         return info;
       }
       case 'UNKNOWN_KEY':

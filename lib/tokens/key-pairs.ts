@@ -1,4 +1,4 @@
-import type { CryptoKey } from 'jose';
+import { KeyObject } from 'node:crypto';
 import { SingleFlight } from '../util/single-flight.js';
 import type { PublicJwk } from '../util/verification-keys.js';
 
@@ -17,7 +17,7 @@ export interface KeyPair {
   readonly kid: string;
   readonly algorithm: SigningAlgorithm;
   readonly createdAtMs: number;
-  readonly privateKey: CryptoKey;
+  readonly privateKey: KeyObject;
   readonly publicJwk: PublicJwk;
 }
 
@@ -64,7 +64,7 @@ export async function parseKeyPair(kid: string, createdAtMs: number, value: stri
       kid,
       algorithm,
       createdAtMs,
-      privateKey: await importPKCS8(addPemFrame('PRIVATE KEY', privateDer), algorithm),
+      privateKey: KeyObject.from(await importPKCS8(addPemFrame('PRIVATE KEY', privateDer), algorithm)),
       publicJwk: { kty, kid, ...members, alg: algorithm, use: 'sig' },
     };
   } catch (error) {

@@ -9,7 +9,9 @@ import {
   randomUUID,
 } from 'node:crypto';
 import { promisify } from 'node:util';
+import { eventLoop } from '../util/event-loop.js';
 import { parseJsonObject } from '../util/json.js';
+import { NewestEntries } from '../util/newest-entries.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
 
 /**
@@ -161,11 +163,13 @@ function seal(sealingKey: Buffer, iv: Buffer, plaintext: string): string {
 }
 
 /**
- * Derives the key of an IV on the thread pool, because that takes 52 µs on the main thread and 5 to 8 µs there:
- * forged tokens do not delay other requests.
+ * Derives the key of an IV. While the event loop is busy the thread pool does it, so that forged tokens do not delay other
+ * requests; otherwise the main thread, because the hand-over takes longer than the 50 µs of the derivation.
  */
 async function derivedKey(key: string, iv: Buffer): Promise<Buffer> {
-  return deriveInThreadPool(key, iv, PBKDF2_ITERATIONS, KEY_BYTES, 'sha512');
+  return eventLoop.isBusy
+    ? deriveInThreadPool(key, iv, PBKDF2_ITERATIONS, KEY_BYTES, 'sha512')
+    : pbkdf2Sync(key, iv, PBKDF2_ITERATIONS, KEY_BYTES, 'sha512');
 }
 
 /**
@@ -177,7 +181,7 @@ class SealingKeys {
   /**
    * By IV. Both are strings with one byte for each character, because these take a third of the memory of a Buffer.
    */
-  private readonly newest = new Map<string, string>();
+  private readonly newest = new NewestEntries<string>(REMEMBERED_KEYS);
 
   constructor(private readonly key: string) {}
 
@@ -187,13 +191,7 @@ class SealingKeys {
   }
 
   keep(iv: Buffer, sealingKey: Buffer): void {
-    const name = iv.toString('latin1');
-    if (this.newest.has(name)) return;
-    if (this.newest.size >= REMEMBERED_KEYS) {
-      const oldest = this.newest.keys().next();
-      if (oldest.done !== true) this.newest.delete(oldest.value);
-    }
-    this.newest.set(name, sealingKey.toString('latin1'));
+    this.newest.add(iv.toString('latin1'), sealingKey.toString('latin1'));
   }
 }
 

@@ -108,7 +108,7 @@ function importKey(jwk: PublicJwk): ImportedKey | null {
     const modulusBits = key.asymmetricKeyDetails?.modulusLength ?? 0;
     return algorithm === 'RS256' && modulusBits < MIN_RSA_MODULUS_BITS ? null : { algorithm, key };
   } catch {
-    return null; // the set holds something that is no key, and so proves nothing
+    return null; // the set holds something that is no key, so it proves no token
   }
 }
 

@@ -136,6 +136,12 @@ export class VerifiedTokenCache {
     }
   }
 
+  /** Forgets every token, and keeps no proof that is under way. */
+  deleteAll(): void {
+    this.revocations++;
+    this.clear();
+  }
+
   private add(token: string, info: AccessTokenInfo, validity: Validity, bytes: number): void {
     const text = flatCopy(token);
     const entry: Entry = {

@@ -50,4 +50,16 @@ describe('the sessions that ended last', () => {
     endings.add('e');
     expect(endings.includes('a')).toBe(false);
   });
+
+  it('does not know about earlier work once unknown sessions were revoked', () => {
+    const log = new RevocationLog(3);
+    const before = log.mark;
+    log.add('known');
+    log.addUnknown();
+    expect(log.includesSince(before, 'known')).toBe(true);
+    expect(log.includesSince(before, 'other')).toBeUndefined();
+    expect(log.includesSince(log.mark, 'other')).toBe(false);
+    for (const handle of ['a', 'b', 'c']) log.add(handle);
+    expect([log.includes('known'), log.includes('a')]).toEqual([false, true]);
+  });
 });

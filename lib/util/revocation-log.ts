@@ -6,29 +6,24 @@ export type RevocationMark = number;
  * clients decide how much of it runs. Each call takes the same few steps, however full the log is.
  */
 export class RevocationLog {
-  private readonly handles: string[] = [];
+  private readonly handles: (string | undefined)[] = [];
   /** The last position of each handle that is kept. */
   private readonly positions = new Map<string, number>();
-  private count = 0;
+  /** The position of the last entry that stands for unknown sessions. */
+  private lastUnknown = -1;
+  /** The present end of the log. */
+  mark: RevocationMark = 0;
 
   /** @param capacity number of entries that are kept */
   constructor(private readonly capacity = 10_000) {}
 
-  /** The present end of the log. */
-  get mark(): RevocationMark {
-    return this.count;
+  add(sessionHandle: string): void {
+    this.positions.set(sessionHandle, this.advance(sessionHandle));
   }
 
-  add(sessionHandle: string): void {
-    const place = this.count % this.capacity;
-    const oldest = this.handles[place];
-    // A handle that was added again has a later position, which stays.
-    if (oldest !== undefined && this.positions.get(oldest) === this.count - this.capacity) {
-      this.positions.delete(oldest);
-    }
-    this.handles[place] = sessionHandle;
-    this.positions.set(sessionHandle, this.count);
-    this.count += 1;
+  /** Notes that sessions were revoked whose handles are not known. */
+  addUnknown(): void {
+    this.lastUnknown = this.advance(undefined);
   }
 
   /** Returns whether a session is among those that are kept. */
@@ -36,10 +31,22 @@ export class RevocationLog {
     return this.positions.has(sessionHandle);
   }
 
-  /** @returns undefined when it is not known, because more was added since than the log keeps */
+  /** @returns undefined when it is not known, because more was added since than the log keeps, or unknown sessions */
   includesSince(mark: RevocationMark, sessionHandle: string): boolean | undefined {
     const position = this.positions.get(sessionHandle);
     if (position !== undefined && position >= mark) return true;
-    return this.count - mark > this.capacity ? undefined : false;
+    return mark <= this.lastUnknown || this.mark - mark > this.capacity ? undefined : false;
+  }
+
+  /** @returns the position of the new entry */
+  private advance(sessionHandle: string | undefined): number {
+    const place = this.mark % this.capacity;
+    const oldest = this.handles[place];
+    // A handle that was added again has a later position, which stays.
+    if (oldest !== undefined && this.positions.get(oldest) === this.mark - this.capacity) {
+      this.positions.delete(oldest);
+    }
+    this.handles[place] = sessionHandle;
+    return this.mark++;
   }
 }

@@ -21,6 +21,18 @@ interface ReservedContext {
   keepCacheAlive?: boolean;
 }
 
+/** Completes the caller's user context, or makes one, with the sources that the module's own claims read from it. */
+export type PrepareContext = (userContext?: UserContext) => UserContext;
+
+/** @param sources stored in the reserved part of each user context, under their names */
+export function prepareContextWith(sources: Readonly<Record<string, unknown>>): PrepareContext {
+  const entries = Object.entries(sources);
+  return (userContext = {}) => {
+    for (const [name, source] of entries) ensureReservedContext(userContext)[name] = source;
+    return userContext;
+  };
+}
+
 /** Returns the part of a user context that is reserved for the library; undefined if there is none. */
 export function reservedContext(userContext: UserContext | undefined): UserContext | undefined {
   const reserved = userContext?.['_default'];

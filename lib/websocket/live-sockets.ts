@@ -58,6 +58,11 @@ export class LiveSockets {
     return this.bySession.size;
   }
 
+  /** The sessions that have a connection. */
+  get sessionHandles(): Iterable<string> {
+    return this.bySession.keys();
+  }
+
   find(connection: object): LiveSocket | undefined {
     return this.byConnection.get(connection);
   }
@@ -130,6 +135,11 @@ export class LiveSockets {
   assertInTime({ endMs }: LiveSocket): void {
     const { clock, clockToleranceSec } = this.options;
     if (clock.now() >= endMs + clockToleranceSec * 1000) throw tokenExpired();
+  }
+
+  /** Refuses the sessions that are being verified now, because some of them may have ended. */
+  noteUnknownEnds(): void {
+    this.revocations.addUnknown();
   }
 
   /** Closes every connection of a session. */

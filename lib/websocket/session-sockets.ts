@@ -75,6 +75,10 @@ export class SessionSockets implements OnApplicationShutdown {
       this.sendError(socket, error);
     this.live = new LiveSockets({ clock, clockToleranceSec, socketRenewalGraceSec, sendError });
     this.endings = events.endings.subscribe((sessionHandle) => this.live.endSession(sessionHandle));
+    events.connections.add({
+      handles: () => this.live.sessionHandles,
+      noteUnknownEnds: () => this.live.noteUnknownEnds(),
+    });
   }
 
   /**

@@ -32,7 +32,7 @@ export interface SocketClient {
   /** Keeps broadcasts from the client until {@link release}, where the framework knows rooms. What is sent to it alone passes. */
   hold(): void;
   release(): void;
-  /** Sends nothing more to the client but {@link sendEvent}. */
+  /** From now on the client is sent no more than {@link sendEvent}. */
   endSending(): void;
   /** Sends an event, if the connection's protocol allows events of this module. */
   sendEvent(event: string, data: object): void;

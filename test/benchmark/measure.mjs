@@ -7,6 +7,13 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/** The middle half of some numbers, which tells how far rounds lie apart: a quarter of them is below, another one above. */
+export function middleHalf(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share) => sorted[Math.round((sorted.length - 1) * share)];
+  return [at(0.25), at(0.75)];
+}
+
 /** CPU time of this process so far, milliseconds. */
 export function cpuMs() {
   const { user, system } = process.cpuUsage();

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
+import { median, middleHalf } from './measure.mjs';
 
 /** Prints what the figures depend on: command, time, machine and how busy it is. */
 export function printSetting() {
@@ -28,6 +30,18 @@ export function printTable(title, head, rows) {
   const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
   console.log(`\n${title}\n`);
   for (const cells of [all[0], rule, ...all.slice(1)]) console.log(line(cells));
+}
+
+/** The median of rounds and, in brackets, the half of them that is nearest to it: `0.97 (0.95 to 0.98)`. */
+export function withSpread(values, format) {
+  const [low, high] = middleHalf(values).map(format);
+  return `${format(median(values))} (${low} to ${high})`;
+}
+
+/** A package with the version that is installed. */
+export function versioned(name) {
+  const file = new URL(`../../node_modules/${name}/package.json`, import.meta.url);
+  return `${name} ${JSON.parse(readFileSync(file, 'utf8')).version}`;
 }
 
 /** Milliseconds with three digits that count. */

@@ -17,6 +17,8 @@ const { values, positionals } = parseArgs({
     rows: { type: 'string' },
     store: { type: 'string' },
     part: { type: 'string' },
+    by: { type: 'string' },
+    adapter: { type: 'string' },
     publish: { type: 'boolean', default: false },
     compare: { type: 'boolean', default: false },
     tolerance: { type: 'string' },

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ADAPTERS, type Adapter } from '../support/adapters.js';
 import { ACCESS_VALIDITY_SEC } from '../support/embedded.js';
 import { type TestApplication } from '../support/test-application.js';
@@ -12,7 +12,6 @@ function openShop(input: BrowserInput): () => Shop {
   beforeAll(async () => {
     shop = await Shop.open(input);
   });
-  afterEach(async () => shop?.clear());
   afterAll(async () => shop?.close());
   return () => {
     if (shop === undefined) throw new Error('The shop is not open yet');

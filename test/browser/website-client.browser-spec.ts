@@ -1,14 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ADAPTERS, type Adapter } from '../support/adapters.js';
 import { ACCESS_VALIDITY_SEC } from '../support/embedded.js';
 import { type TestApplication } from '../support/test-application.js';
 import { Shop } from './shop/shop.js';
 import { REFRESH, type Mode, type Tab, type Visitor } from './shop/visitor.js';
-
-// About one run in a dozen with five tabs hangs until its limit, since the reshaping of the verbs and of late responses; the
-// cause is open (CONTRIBUTING.md, "Known gaps"). The failure of a first try is printed.
-jest.retryTimes(4, { logErrorsBeforeRetry: true });
-jest.setTimeout(45_000);
 
 // `supertokens-web-js` wraps `supertokens-website` and hands every session call on to it, so this is both.
 
@@ -26,10 +21,6 @@ let api: TestApplication;
 
 beforeAll(async () => {
   shop = await Shop.open();
-});
-
-afterEach(async () => {
-  await shop.clear();
 });
 
 afterAll(async () => {

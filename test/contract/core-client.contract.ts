@@ -36,6 +36,88 @@ export function describeCoreClient(name: string, makeCore: MakeCore): void {
       await underTest.close();
     });
 
+    describe('a call with wrong arguments', () => {
+      const good = {
+        creation: {
+          tenantId: 'public',
+          recipeUserId: 'user-1',
+          userDataInJWT: {},
+          userDataInDatabase: {},
+          useDynamicSigningKey: true,
+          enableAntiCsrf: false,
+        },
+        refresh: {
+          refreshToken: 'r',
+          antiCsrfToken: undefined,
+          enableAntiCsrf: false,
+          useDynamicSigningKey: true,
+        },
+        ofUser: { userId: 'user-1', tenantId: undefined, includeLinkedAccounts: true },
+        jwt: {
+          payload: {},
+          validity: 60,
+          useStaticSigningKey: false,
+          algorithm: 'RS256',
+          jwksDomain: 'https://api.shop.io',
+        },
+        limit: { max: 2, whenExceeded: 'refuse' },
+        change: { set: {}, remove: [] },
+      };
+
+      it.each<[string, unknown[], string]>([
+        ['createSession', [{ ...good.creation, recipeUserId: 7 }], 'recipeUserId is a number'],
+        ['createSession', [{ ...good.creation, userDataInJWT: [] }], 'userDataInJWT is an array'],
+        ['createSession', [{ ...good.creation, enableAntiCsrf: undefined }], 'enableAntiCsrf is missing'],
+        ['createSession', [{ ...good.creation, userId: 'user-1' }], 'userId'],
+        ['createSession', [undefined], 'input is missing'],
+        ['createSession', [good.creation, 'context'], 'userContext is a string'],
+        ['createSession', [good.creation, {}, {}], 'the arguments are 3'],
+        [
+          'createSessionWithinLimit',
+          [good.creation, { max: '2', whenExceeded: 'refuse' }],
+          'max is a string',
+        ],
+        ['createSessionWithinLimit', [good.creation, { ...good.limit, whenExceeded: 'end' }], 'whenExceeded'],
+        ['createSessionWithinLimit', [{ ...good.creation, tenantId: null }, good.limit], 'tenantId is null'],
+        ['refreshSession', [{ ...good.refresh, refreshToken: Promise.resolve('r') }], 'is an await missing'],
+        ['refreshSession', [{ ...good.refresh, disableAntiCsrf: true }], 'disableAntiCsrf'],
+        ['regenerateAccessToken', [{ accessToken: {}, userDataInJWT: {} }], 'accessToken is an object'],
+        ['regenerateAccessToken', [{ accessToken: 'a', payload: {} }], 'payload'],
+        [
+          'regenerateAccessToken',
+          [{ accessToken: 'a', change: { sessionHandle: 'h', set: {} } }],
+          'remove is missing',
+        ],
+        ['getSessionInformation', [], 'sessionHandle is missing'],
+        ['getSessionInformation', [['h']], 'sessionHandle is an array'],
+        ['getSessionHandlesOfUser', ['user-1'], 'input is a string'],
+        ['getSessionHandlesOfUser', [{ ...good.ofUser, userId: null }], 'userId is null'],
+        ['getSessionHandlesOfUser', [{ ...good.ofUser, tenant: 't1' }], 'tenant'],
+        ['revokeSessions', ['h'], 'sessionHandles is a string'],
+        ['revokeSessions', [['h', undefined]], 'sessionHandles is an array; an array of strings'],
+        ['revokeSessionsOfUser', [{ userId: 'user-1' }], 'includeLinkedAccounts is missing'],
+        ['revokeSessionsOfUser', [{ ...good.ofUser, userID: 'user-1' }], 'userID'],
+        ['updateSessionData', ['h'], 'data is missing'],
+        ['updateSessionData', ['h', new Map()], 'data is an object of the kind Map'],
+        ['mergeSessionData', ['h', 'text'], 'update is a string'],
+        ['updateAccessTokenPayload', [7, {}], 'sessionHandle is a number'],
+        ['changeAccessTokenPayload', ['h', { set: {}, remove: 'a' }], 'remove is a string'],
+        ['changeAccessTokenPayload', ['h', { ...good.change, unset: [] }], 'unset'],
+        ['getPrimaryUserId', [{ userId: 'user-1' }], 'recipeUserId is an object'],
+        ['createJwt', [{ ...good.jwt, validity: '60' }], 'validity is a string'],
+        ['createJwt', [{ ...good.jwt, claims: {} }], 'claims'],
+      ])('is refused with what is wrong, and nothing is done: %s %j', async (method, args, problem) => {
+        const { core } = underTest;
+        const before = await create(core);
+        const call = (core as unknown as Record<string, (...given: unknown[]) => Promise<unknown>>)[method];
+        const failure: unknown = await call?.apply(core, args).catch((error: unknown) => error);
+        expect(failure).toBeInstanceOf(TypeError);
+        expect(String(failure)).toContain(`${method}: `);
+        expect(String(failure)).toContain(problem);
+        expect(await core.getSessionHandlesOfUser(good.ofUser, context)).toEqual([before.session.handle]);
+      });
+    });
+
     describe('through the life of one session', () => {
       it('answers as in the worked example: create, verify, refresh, promotion, theft, revoke', async () => {
         const { core, clock } = underTest;

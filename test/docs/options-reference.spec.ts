@@ -21,6 +21,7 @@ import {
   REDIS_STORE_OPTIONS,
   SQLITE_STORE_OPTIONS,
 } from '../../lib/stores/store-options.js';
+import { FEED_OPTIONS, REVOCATION_FEED_OPTIONS } from '../../lib/feed/feed-options.js';
 import { MODULE_OPTIONS } from '../../lib/session.options.js';
 
 const PAGE = readFileSync('docs/reference/options.md', 'utf8');
@@ -30,6 +31,7 @@ const TABLES: Readonly<Record<string, OptionTable>> = {
     ...WIRE_OPTIONS,
     ...FEATURE_OPTIONS,
     ...OBSERVABILITY_OPTIONS,
+    ...FEED_OPTIONS,
     ...MODULE_OPTIONS,
   },
   appInfo: APP_INFO_OPTIONS,
@@ -38,6 +40,7 @@ const TABLES: Readonly<Record<string, OptionTable>> = {
   devices: DEVICE_OPTIONS,
   userSessionRoutes: USER_SESSION_ROUTE_OPTIONS,
   rateLimit: RATE_LIMIT_OPTIONS,
+  revocationFeed: REVOCATION_FEED_OPTIONS,
   embeddedCore: EMBEDDED_CORE_OPTIONS,
   memoryStore: MEMORY_STORE_OPTIONS,
   sqliteStore: SQLITE_STORE_OPTIONS,

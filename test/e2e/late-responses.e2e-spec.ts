@@ -130,6 +130,11 @@ describe.each(ADAPTERS)('a response that leaves late on %s', (adapter) => {
           sessions.revokeAllSessionsForUser({ userId: 'alice' }),
       ],
       [
+        'a cut-off for everybody',
+        async (_client: SessionClient, { sessions }: TestApplication) =>
+          sessions.revokeSessions({ all: true }),
+      ],
+      [
         'revocation of a session that is gone already',
         async (client: SessionClient, { sessions }: TestApplication) => {
           await sessions.revokeSession(handleOf(client));

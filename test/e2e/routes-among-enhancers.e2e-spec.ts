@@ -1,8 +1,10 @@
 import {
   Catch,
+  ClassSerializerInterceptor,
   Injectable,
   ParseIntPipe,
   RequestTimeoutException,
+  Scope,
   type ArgumentsHost,
   type CallHandler,
   type ExceptionFilter,
@@ -11,7 +13,7 @@ import {
 } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE, HttpAdapterHost } from '@nestjs/core';
 import { describe, expect, it } from '@jest/globals';
-import { map, of, tap, throwError, type Observable } from 'rxjs';
+import { EMPTY, map, of, tap, throwError, type Observable } from 'rxjs';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 
 /** Keeps what GET routes return by URL, for everybody. */
@@ -39,6 +41,13 @@ class WrappingInterceptor implements NestInterceptor {
 class ImpatientInterceptor implements NestInterceptor {
   intercept(): Observable<unknown> {
     return throwError(() => new RequestTimeoutException());
+  }
+}
+
+@Injectable()
+class SilentInterceptor implements NestInterceptor {
+  intercept(): Observable<unknown> {
+    return EMPTY;
   }
 }
 
@@ -73,6 +82,12 @@ describe.each(ADAPTERS)('the routes of the module among global enhancers on %s',
 
   it.each([
     ['wraps every body', { provide: APP_INTERCEPTOR, useClass: WrappingInterceptor }],
+    [
+      'is made for each request',
+      { provide: APP_INTERCEPTOR, useClass: WrappingInterceptor, scope: Scope.REQUEST },
+    ],
+    ['serialises classes', { provide: APP_INTERCEPTOR, useClass: ClassSerializerInterceptor }],
+    ['never responds', { provide: APP_INTERCEPTOR, useClass: SilentInterceptor }],
     ['gives up at once', { provide: APP_INTERCEPTOR, useClass: ImpatientInterceptor }],
     ['is a pipe', { provide: APP_PIPE, useClass: ParseIntPipe }],
   ])('answer the same beside one that %s', async (_case, provider) => {

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { Controller, Module, Post, Req, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -44,6 +45,10 @@ const BODIES: [string, string | undefined, Record<string, string>, string | Uint
   ['an invalid content type', 'nonsense', {}, 'x'],
   ['no content type', undefined, {}, new Uint8Array([1, 2, 3])],
   ['plain text', 'text/plain', {}, 'hello'],
+  ['XML', 'application/xml', {}, '<a/>'],
+  ['no body under the type of XML', 'text/xml', {}, ''],
+  ['a type with parameters', 'application/json; charset=utf-8; version=1', {}, '{}'],
+  ['another kind of JSON', 'application/vnd.api+json', {}, '{"data":'],
   ['multipart without a boundary', 'multipart/form-data', {}, 'x'],
   ['multipart', 'multipart/form-data; boundary=b', {}, '--b\r\n\r\nx\r\n--b--'],
   ['a form', 'application/x-www-form-urlencoded', {}, 'a=1&b=2'],
@@ -64,6 +69,35 @@ async function post(
 ): Promise<Response> {
   const headers = { ...client.requestHeaders(path), ...(request.headers as Record<string, string>) };
   return fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', ...request, headers });
+}
+
+/** Sends bytes and returns the status of the response, 100 Continue left aside. */
+async function statusOf(port: number, bytes: string): Promise<number> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    let text = '';
+    return await new Promise<number>((resolve, reject) => {
+      socket.on('data', (chunk: Buffer) => {
+        text += chunk.toString();
+        const status = /^HTTP\/1\.1 (?!100)(\d+)/m.exec(text)?.[1];
+        if (status !== undefined) resolve(Number(status));
+      });
+      socket.on('error', reject);
+      socket.on('close', () => reject(new Error(`closed after ${JSON.stringify(text)}`)));
+      socket.write(bytes);
+    });
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** The status of a refresh whose further headers and body are these bytes. */
+async function refreshWith(application: TestApplication, lines: string, body: string): Promise<number> {
+  const client = await application.signedIn('cookie');
+  const path = '/auth/session/refresh';
+  const headers = Object.entries(client.requestHeaders(path)).map(([name, value]) => `${name}: ${value}`);
+  const head = [`POST ${path} HTTP/1.1`, 'host: 127.0.0.1', ...headers, lines].join('\r\n');
+  return statusOf(application.port, `${head}\r\n\r\n${body}`);
 }
 
 describe.each(ADAPTERS)('the routes of the module and the bodies of requests on %s', (adapter) => {
@@ -102,6 +136,23 @@ describe.each(ADAPTERS)('the routes of the module and the bodies of requests on 
       duplex: 'half',
     });
     expect(answer.status).toBe(200);
+  });
+
+  it.each([
+    ['an empty body in chunks', 'transfer-encoding: chunked', '0\r\n\r\n'],
+    ['empty JSON in chunks', `content-type: ${JSON_TYPE}\r\ntransfer-encoding: chunked`, '0\r\n\r\n'],
+    [
+      'a body that waits for 100 Continue',
+      `content-type: ${JSON_TYPE}\r\nexpect: 100-continue\r\ncontent-length: 2`,
+      '{}',
+    ],
+    [
+      'a length of 10 GB of XML, of which nothing comes',
+      'content-type: text/xml\r\ncontent-length: 10000000000',
+      '',
+    ],
+  ])('refresh takes %s', async (_case, lines, body) => {
+    expect(await refreshWith(application, lines, body)).toBe(200);
   });
 
   it.each(BODIES)(
@@ -160,5 +211,14 @@ describe.each(ADAPTERS)('the routes of the module and the bodies of requests on 
     const revoked = await post(port, '/auth/sessions/revoke', client, broken);
     const refreshed = await post(port, '/auth/session/refresh', client, broken);
     expect([revoked.status, refreshed.status]).toEqual([400, 200]);
+  });
+});
+
+// On Express, body-parser itself waits for the end of a body that it has refused for its length.
+describe('the routes of the module on Fastify', () => {
+  it('wait for no body of 10 GB', async () => {
+    const application = await TestApplication.on('fastify').start();
+    const lines = `content-type: ${JSON_TYPE}\r\ncontent-length: 10000000000`;
+    expect(await refreshWith(application, lines, '')).toBe(200);
   });
 });

@@ -1,6 +1,15 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Module, type DynamicModule, type LoggerService, type Type } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import {
+  Controller,
+  Get,
+  Module,
+  UseGuards,
+  type DynamicModule,
+  type LoggerService,
+  type ModuleMetadata,
+  type Type,
+} from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import {
   embeddedCore,
@@ -8,6 +17,8 @@ import {
   PermissionClaim,
   postgresStore,
   remoteCore,
+  SessionExceptionFilter,
+  SessionGuard,
   SessionModule,
   UserRoleClaim,
   type SessionModuleOptions,
@@ -189,6 +200,25 @@ describe('the lines at the start', () => {
 describe('a start without what the module needs', () => {
   const compile = async (...imports: (Type | DynamicModule)[]): Promise<unknown> =>
     Test.createTestingModule({ imports }).compile();
+
+  @Controller()
+  @UseGuards(SessionGuard)
+  class GuardedController {
+    @Get() get() {} // prettier-ignore
+  }
+
+  it.each<[string, ModuleMetadata]>([
+    ['a controller with the guard', { controllers: [GuardedController] }],
+    ['a global guard', { providers: [{ provide: APP_GUARD, useClass: SessionGuard }] }],
+    ['a global filter', { providers: [{ provide: APP_FILTER, useClass: SessionExceptionFilter }] }],
+    ['a guard that extends ours', { providers: [class ApiKeyGuard extends SessionGuard {}] }],
+  ])(
+    'says that SessionModule.forRoot() is missing where no module imports it, but there is %s',
+    async (_what, root) => {
+      const compiling = Test.createTestingModule(root).compile();
+      await expect(compiling).rejects.toThrow(/SessionModule\.forRoot\(\) is missing in the imports/);
+    },
+  );
 
   it('says that forRoot is missing where SessionModule itself is imported', async () => {
     await expect(compile(SessionModule)).rejects.toThrow(

@@ -61,7 +61,7 @@ describe('what happens to a session', () => {
     );
     expect(await next()).toEqual([
       { type: 'session.theft-detected', timeMs, ...about },
-      { type: 'session.revoked', timeMs, ...about },
+      { type: 'session.revoked', timeMs, ...about, reason: 'token-theft' },
     ]);
 
     await sessions.revokeSession(sessionHandle);

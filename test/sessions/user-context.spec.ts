@@ -55,7 +55,7 @@ function noting(original: RecipeInterface): RecipeInterface {
   ) as unknown as RecipeInterface;
 }
 
-/** A core that notes the context of each call, too: it is the last argument. */
+/** A core that notes the context of each call, too: it is the last argument, or comes before the reason of a revocation. */
 async function notingCore(): Promise<CoreProvider> {
   const provider = embeddedCore({ store: await seededMemoryStore() });
   const create: CoreProvider['create'] = (context) =>
@@ -64,7 +64,8 @@ async function notingCore(): Promise<CoreProvider> {
         const member: unknown = Reflect.get(core, name, core);
         if (typeof member !== 'function') return member;
         return (...input: unknown[]): unknown => {
-          if (input.length > 0) note(`core.${String(name)}`, input.at(-1));
+          const place = String(name).startsWith('revokeSessions') ? 1 : -1;
+          if (input.length > 0) note(`core.${String(name)}`, input.at(place));
           return Reflect.apply(member, core, input);
         };
       },

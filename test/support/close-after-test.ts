@@ -17,7 +17,11 @@ afterEach(async () => {
 
 afterAll(() => closeAll(openInFile));
 
-/** Calls `close` at the end of the running test; at the end of the file when no test runs, as in `beforeAll`. */
+/**
+ * Calls `close` at the end of the running test; at the end of the file when no test runs, as in `beforeAll`. The last that was
+ * passed closes first. This happens before the `afterEach` at the top of a spec, because this file is imported earlier: pass what
+ * holds connections to an application here too, after the application.
+ */
 export function closeAfterTest(close: Close): void {
   (isInTest ? openInTest : openInFile).push(close);
 }

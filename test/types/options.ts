@@ -46,6 +46,7 @@ const errorHandlers: Required<SessionErrorHandlers> = {
 export const right: Required<SessionModuleOptions> = {
   appInfo,
   core: embeddedCore(),
+  revocationFeed: { pollMs: 500, whenStale: 'refuse', maxSessions: 10_000, accessTokenValiditySec: 600 },
   claims: [claim],
   globalClaimValidators: [claim.validators.isTrue(60, 'id')],
   recipe: SessionRecipe,

@@ -115,6 +115,12 @@ export function switches(error: AnySessionError, event: SessionEvent): string {
       return event.userId ?? event.sessionHandle;
     case 'key.rotated':
       return event.previousKid ?? event.kid;
+    case 'revocations.state':
+      return event.state + event.previousState + event.feed;
+    case 'revocations.overflow':
+      return event.kept.toFixed();
+    case 'sessions.ended-before':
+      return (event.tenantId ?? '') + event.createdBeforeMs.toFixed() + (event.reason ?? '');
     case 'core.unavailable':
       return event.message;
     case 'core.available':

@@ -66,7 +66,7 @@ export class AccessTokens {
 
   /**
    * The same, for a caller who gives an expired token nothing but a look at which session it names: one that has outlived its
-   * key, as that of a connection may, counts as proven, too. A Core proves no token here.
+   * key, as that of a connection may, counts as proven, too. A Core does not verify the signature here.
    */
   async proveOrName(token: string, nowMs: number): Promise<AccessTokenProof> {
     return this.judge(token, ({ expiryMs }) => expiryMs < nowMs);

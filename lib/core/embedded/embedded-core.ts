@@ -5,10 +5,14 @@ import { SingleFlight } from '../../util/single-flight.js';
 import type { UserContext } from '../../util/user-context.js';
 import type { VerificationKeys } from '../../util/verification-keys.js';
 import { CoreClient } from '../core-client.js';
+import { checkCoreCalls } from '../core-inputs.js';
 import { CoreCalls } from '../core-calls.js';
 import type { CoreContext } from '../core-provider.js';
 import { KeyRotations } from '../key-rotations.js';
+import type { RevocationDetails, RevocationFeed } from '../../feed/revocation-feed.js';
 import type {
+  BulkRevocationInput,
+  BulkRevocationResult,
   CoreSessionInformation,
   CoreSessionTokens,
   CoreJwtInput,
@@ -31,6 +35,7 @@ import { ExpirySweeper } from './expiry-sweeper.js';
 import { GuardedStore } from './guarded-store.js';
 import { LifeCycle } from './life-cycle.js';
 import { newRefreshTokenKey, RefreshTokens } from '../../tokens/refresh-token.js';
+import { Revocations } from './revocations.js';
 import { Rotation, unauthorised } from './rotation.js';
 import { SessionColumns } from './session-columns.js';
 import { parseSessionHandle } from './session-handle.js';
@@ -48,12 +53,17 @@ const KEY_RELOAD_JITTER = 0.25;
  * @see docs/protocol/core.md B
  */
 export class EmbeddedCore extends CoreClient {
+  static {
+    checkCoreCalls(this);
+  }
+
   private readonly store: GuardedStore;
   private readonly keys: SigningKeys;
   private readonly accessTokens: AccessTokens;
   private readonly issuer: SessionIssuer;
   private readonly rotation: Rotation;
   private readonly columns: SessionColumns;
+  private readonly revocations: Revocations;
   private readonly sweeper: ExpirySweeper;
   private readonly lifeCycle: LifeCycle;
   /** Read once in the life of the process, and again only after a failure of the store. */
@@ -88,9 +98,9 @@ export class EmbeddedCore extends CoreClient {
     this.issuer = new SessionIssuer(parts, store.tagsHandles);
     this.columns = new SessionColumns(this.store, clock);
     this.rotation = new Rotation({ ...parts, store: this.store, events }, this.issuer);
+    this.revocations = this.createRevocations();
     this.sweeper = new ExpirySweeper(this.store, this.keys, clock, inMs(config.expirySweepIntervalSec));
-    // A key that was removed from the store stops verifying within this interval, and a rotating key has a successor early
-    // enough, also where no user signs in for days.
+    // A removed key stops verifying within this interval, and a rotating one has its successor early enough.
     const keyReload = new Repeat(async () => this.keys.renew(), {
       // Sooner than the interval, so that no request finds keys that are too old unless the process was suspended.
       pauseMs: () => shortenPause(keyOptions.reloadIntervalMs * 0.75, KEY_RELOAD_JITTER),
@@ -101,6 +111,12 @@ export class EmbeddedCore extends CoreClient {
       startWithoutStore: config.startWithoutStore,
       prepare: async () => this.prepare(),
     });
+  }
+
+  private createRevocations(): Revocations {
+    const { config, store, context } = this;
+    const selectUserSessions = async (input: UserSessionsInput) => this.selectUserSessions(input);
+    return new Revocations({ config, store, context, selectUserSessions });
   }
 
   override get description(): string {
@@ -153,7 +169,8 @@ export class EmbeddedCore extends CoreClient {
       tenantId: input.tenantId,
       includeLinkedAccounts: true,
     });
-    const inserted = await this.store.insertSessionWithinLimit(row, { ...limit, userIds, nowMs });
+    const note = this.revocations.note({ reason: 'session-limit' });
+    const inserted = await this.store.insertSessionWithinLimit(row, { ...limit, userIds, nowMs, note });
     return inserted.isInserted
       ? { status: 'OK', created: tokens, endedHandles: inserted.removedHandles }
       : { status: 'TOO_MANY_SESSIONS' };
@@ -222,13 +239,30 @@ export class EmbeddedCore extends CoreClient {
     return this.store.findSessionHandlesOfUsers(await this.selectUserSessions(input));
   }
 
-  override async revokeSessions(sessionHandles: readonly string[]): Promise<string[]> {
-    const keys = [...new Set(sessionHandles)].map(parseSessionHandle).filter((key) => key !== undefined);
-    return keys.length === 0 ? [] : this.store.deleteSessions(keys);
+  override get revocationFeed(): RevocationFeed | undefined {
+    return this.store.revocations;
   }
 
-  override async revokeSessionsOfUser(input: UserSessionsInput): Promise<string[]> {
-    return this.store.deleteSessionsOfUsers(await this.selectUserSessions(input));
+  override async revokeSessions(
+    sessionHandles: readonly string[],
+    _userContext?: UserContext,
+    details?: RevocationDetails,
+  ): Promise<string[]> {
+    return this.revocations.byHandles(sessionHandles, details);
+  }
+
+  override async revokeSessionsOfUser(
+    input: UserSessionsInput,
+    _userContext?: UserContext,
+    details?: RevocationDetails,
+  ): Promise<string[]> {
+    return this.revocations.ofUser(input, details);
+  }
+
+  override async revokeInBulk(input: BulkRevocationInput): Promise<BulkRevocationResult> {
+    const result = await this.revocations.inBulk(input);
+    if (result.sessionHandles === undefined) void this.sweeper.sweepSoon();
+    return result;
   }
 
   override async updateSessionData(sessionHandle: string, data: JsonObject): Promise<boolean> {

@@ -55,6 +55,11 @@ export class ExpirySweeper {
     return this.sweeps.run();
   }
 
+  /** Begins a sweep in the background, unless the core is closed. */
+  async sweepSoon(): Promise<void> {
+    if (this.timer.isStarted) await this.sweeps.run().catch(() => undefined); // the next one removes the rest
+  }
+
   /** Stops at once, also within a sweep. @returns when the step under way has ended */
   async stop(): Promise<void> {
     const stopped = this.timer.stop();

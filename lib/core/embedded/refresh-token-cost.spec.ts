@@ -9,6 +9,10 @@ jest.unstable_mockModule('node:crypto', () => ({
     derivations++;
     crypto.pbkdf2(...args);
   },
+  pbkdf2Sync: (...args: Parameters<typeof crypto.pbkdf2Sync>): Buffer => {
+    derivations++;
+    return crypto.pbkdf2Sync(...args);
+  },
 }));
 const { RefreshTokens } = await import('../../tokens/refresh-token.js');
 

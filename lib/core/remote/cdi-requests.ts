@@ -144,3 +144,14 @@ function tenantSegment(tenantId: string): string {
   assertTenantId(tenantId);
   return `/${tenantId}`;
 }
+
+/** Returns the handles, each once, by the tenant that they name; handles of the public one name none. */
+export function groupByTenant(sessionHandles: readonly string[]): string[][] {
+  const groups = new Map<string, string[]>();
+  for (const handle of new Set(sessionHandles)) {
+    const [, ...tenant] = handle.split('_');
+    const name = tenant.join('_');
+    groups.set(name, [...(groups.get(name) ?? []), handle]);
+  }
+  return [...groups.values()];
+}

@@ -1,3 +1,4 @@
+import { recogniseCopies } from '../../util/copies.js';
 import { CoreBadInputError, CoreResponseError, CoreUnavailableError, type CoreError } from '../../errors.js';
 import { withPlainCause } from '../../util/plain-error.js';
 import type { CdiRequest } from './cdi-requests.js';
@@ -110,6 +111,10 @@ export interface CoreAttempt {
  * @publicApi
  */
 export class CoreAttemptError extends Error {
+  static {
+    recogniseCopies(this, 'CoreAttemptError');
+  }
+
   readonly method: string;
   /** Scheme, name and port of the called host. */
   readonly host: string;

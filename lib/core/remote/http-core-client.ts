@@ -3,6 +3,7 @@ import { applyChange, type JsonObject, mergeTopLevel, type NamesChange } from '.
 import type { UserContext } from '../../util/user-context.js';
 import { Repeat, shortenPause } from '../../util/repeat.js';
 import { CoreClient } from '../core-client.js';
+import { checkCoreCalls } from '../core-inputs.js';
 import { CoreCalls } from '../core-calls.js';
 import type { CoreContext, CoreProvider } from '../core-provider.js';
 import { KeyRotations } from '../key-rotations.js';
@@ -60,6 +61,10 @@ export interface HttpCoreClientParts {
  * @see docs/protocol/core.md A
  */
 export class HttpCoreClient extends CoreClient {
+  static {
+    checkCoreCalls(this);
+  }
+
   private readonly calls: CoreCalls;
   private readonly connection: CoreConnection;
   private readonly keyTransport: HttpTransport;
@@ -201,15 +206,17 @@ export class HttpCoreClient extends CoreClient {
     sessionHandles: readonly string[],
     userContext: UserContext,
   ): Promise<string[]> {
-    const calls = groupByTenant(sessionHandles).map(async (handles) =>
-      orUnknown(handles[0] ?? '', [], async () =>
-        this.connection.call(
-          requests.removeSessionsRequest(handles),
-          responses.parseRevokedHandles,
-          userContext,
+    const calls = requests
+      .groupByTenant(sessionHandles)
+      .map(async (handles) =>
+        orUnknown(handles[0] ?? '', [], async () =>
+          this.connection.call(
+            requests.removeSessionsRequest(handles),
+            responses.parseRevokedHandles,
+            userContext,
+          ),
         ),
-      ),
-    );
+      );
     const outcomes = await Promise.allSettled(calls);
     const ended = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
@@ -311,17 +318,6 @@ export class HttpCoreClient extends CoreClient {
       this.connection.call(request, responses.parseSessionInformation, userContext, options),
     );
   }
-}
-
-/** Returns the handles, each once, by the tenant that they name; handles of the public one name none. */
-function groupByTenant(sessionHandles: readonly string[]): string[][] {
-  const groups = new Map<string, string[]>();
-  for (const handle of new Set(sessionHandles)) {
-    const [, ...tenant] = handle.split('_');
-    const name = tenant.join('_');
-    groups.set(name, [...(groups.get(name) ?? []), handle]);
-  }
-  return [...groups.values()];
 }
 
 /** Returns `unknown` for a handle whose tenant the core does not have, because no session has that handle. */

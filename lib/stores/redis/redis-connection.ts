@@ -32,7 +32,7 @@ export interface RedisConnectionOptions {
 export class RedisConnection {
   private readonly opening = new SingleFlight(async () => this.open(), { keepsValue: true });
 
-  /** The command that waits for copies of what was written; undefined: there is nothing to wait for. */
+  /** The command that waits for copies of what was written; undefined if no copy is waited for. */
   private waitCommand: readonly string[] | undefined;
 
   constructor(
@@ -67,7 +67,7 @@ export class RedisConnection {
    * script runs again after it: if it still finds something to do, the new primary had not received the write.
    *
    * @param args for a mark, which makes the script write something in any case
-   * @param isDone whether a reply says that there was nothing to do
+   * @param isDone whether a reply says that the work was done before
    * @returns the replies of all runs that may have done something
    */
   async runDurably(
@@ -179,7 +179,7 @@ async function inTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
   return withTimeout(work, timeoutMs, `Redis has not answered within ${timeoutMs} ms`);
 }
 
-/** Returns the command that waits as the options say; undefined if there is nothing to wait for. */
+/** Returns the command that waits as the options say; undefined if no copy is waited for. */
 function waitCommandFor(
   servers: readonly ServerInfo[],
   { waitForReplicas, waitForDisk, waitTimeoutMs }: RedisConnectionOptions,

@@ -97,7 +97,7 @@ end
 return { 1, changed }`);
 
 /**
- * KEYS index, rows; ARGV action ("look" or "end"), earliest expiry, latest expiry, user, mark, latest creation and that excluded; empty for any. Returns for each row "" if it is
+ * KEYS index, rows; ARGV action ("look" or "end"), earliest expiry, latest expiry, user, mark, the time before which they were created; empty for any. Returns for each row "" if it is
  * absent, "=" if it does not match, else its time of creation, NUL and its user.
  */
 export const ROWS = script(`

@@ -7,12 +7,16 @@ import { NestFactory } from '@nestjs/core';
  *
  * @typedef {object} HttpOptions
  * @property {'express' | 'fastify'} adapter
+ * @property {import('./browser-requests.mjs').TransferMethod} by how access tokens come
  * @property {import('node:crypto').JsonWebKey} jwk the public key of all tokens
  * @property {string} coreUrl a core that knows nothing but this key
  */
 
 /** The application of a subject: `GET /` answers `{ userId }`. */
-export async function serveApp({ adapter }, { guard, param, handler, imports = [], prepare = () => {} }) {
+export async function serveApp(
+  { adapter },
+  { guard, param, handler, imports = [], providers = [], prepare = () => {} },
+) {
   class AppController {
     read(found) {
       return handler(found);
@@ -23,14 +27,14 @@ export async function serveApp({ adapter }, { guard, param, handler, imports = [
   if (guard !== undefined) UseGuards(guard)(AppController);
   if (param !== undefined) param(AppController.prototype, 'read', 0);
   class AppModule {}
-  Module({ imports, controllers: [AppController] })(AppModule);
+  Module({ imports, providers, controllers: [AppController] })(AppModule);
   const app = await NestFactory.create(AppModule, await adapterOf(adapter), { logger: false });
   prepare(app);
   await app.listen(0, '127.0.0.1');
   return { port: app.getHttpServer().address().port, close: () => app.close() };
 }
 
-async function adapterOf(name) {
+export async function adapterOf(name) {
   if (name === 'fastify') {
     const { FastifyAdapter } = await import('@nestjs/platform-fastify');
     return new FastifyAdapter();

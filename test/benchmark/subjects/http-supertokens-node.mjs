@@ -8,7 +8,7 @@ const SessionOfRequest = createParamDecorator((_, context) => context.switchToHt
 /** @param {import('./http-subject.mjs').HttpOptions} options */
 export async function serve(options) {
   const { adapter } = options;
-  initSupertokens(options.coreUrl, adapter);
+  initSupertokens(options.coreUrl, adapter, options.by);
   const { verifySession } = await import(`supertokens-node/recipe/session/framework/${adapter}/index.js`);
   const verify = verifySession();
   class SupertokensGuard {

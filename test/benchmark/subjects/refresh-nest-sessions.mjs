@@ -6,51 +6,66 @@ import { Controller, Module, Post, Req, Res } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   embeddedCore,
+  memoryStore,
   postgresStore,
   remoteCore,
   SessionModule,
   SessionService,
   sqliteStore,
 } from 'nest-sessions';
+import { cookieSetIn, refreshRequest } from './browser-requests.mjs';
+import { adapterOf } from './http-subject.mjs';
 import { headerOf } from './keep-alive-client.mjs';
 import { expectOk } from './refresh-subject.mjs';
 
 const appInfo = { appName: 'b', apiDomain: 'http://localhost:1', websiteDomain: 'http://localhost:1' };
-const HEADER_MODE = { 'st-auth-mode': 'header' };
 
-/** @param {{ adapter: string, store: string, signingAlgorithm?: string, url?: string, schema?: string }} options */
-export async function serve({ adapter, ...options }) {
-  const { core, close } = await coreOf(options);
-  const app = await NestFactory.create(appModule(core), await adapterOf(adapter), { logger: false });
-  await app.listen(0, '127.0.0.1');
+/**
+ * @param {{ adapter: string, store: string, signingAlgorithm?: string, url?: string, schema?: string, instances?: number }} options
+ *   `instances`: applications on one store in memory, as there are behind a load balancer; `ports` names theirs
+ */
+export async function serve({ adapter, instances = 1, ...options }) {
+  const opened = [];
+  const shared = options.store === 'memory' ? { memory: memoryStore() } : {};
+  for (let i = 0; i < instances; i++) {
+    const { core, close } = await coreOf({ ...options, ...shared });
+    const app = await NestFactory.create(appModule(core), await adapterOf(adapter), { logger: false });
+    await app.listen(0, '127.0.0.1');
+    opened.push({ port: app.getHttpServer().address().port, close: () => app.close().then(close) });
+  }
   return {
-    port: app.getHttpServer().address().port,
+    port: opened[0].port,
+    ports: opened.map(({ port }) => port),
     close: async () => {
-      await app.close();
-      await close();
+      for (const { close } of opened) await close();
     },
   };
 }
 
-export async function login(client) {
-  const { head } = await client.send('POST', '/login', HEADER_MODE);
-  return headerOf(head, 'st-refresh-token');
+export async function login(client, by) {
+  return tokensOf(await client.send('POST', '/login', { rid: 'session', 'st-auth-mode': by }), by);
 }
 
-export async function refresh(client, token) {
-  const answer = await client.send('POST', '/auth/session/refresh', {
-    ...HEADER_MODE,
-    Authorization: `Bearer ${token}`,
-  });
-  return expectOk(answer, headerOf(answer.head, 'st-refresh-token'));
+export async function refresh(client, tokens, by) {
+  return tokensOf(await client.send('POST', '/auth/session/refresh', refreshRequest(by, tokens)), by);
+}
+
+function tokensOf(answer, by) {
+  const { head } = answer;
+  const [access, refreshToken] =
+    by === 'cookie'
+      ? [cookieSetIn(head, 'sAccessToken'), cookieSetIn(head, 'sRefreshToken')]
+      : [headerOf(head, 'st-access-token'), headerOf(head, 'st-refresh-token')];
+  expectOk(answer, refreshToken);
+  return { access, refresh: refreshToken };
 }
 
 /** @returns what the option `core` takes, and how to close what the module does not */
-async function coreOf({ store, signingAlgorithm, url, schema }) {
+async function coreOf({ store, signingAlgorithm, url, schema, memory }) {
   const nothing = async () => {};
   const algorithm = signingAlgorithm === undefined ? {} : { signingAlgorithm };
   if (store === 'remote') return { core: remoteCore({ connectionURI: url }), close: nothing };
-  if (store === 'memory') return { core: embeddedCore(algorithm), close: nothing };
+  if (store === 'memory') return { core: embeddedCore({ ...algorithm, store: memory }), close: nothing };
   if (store === 'sqlite') {
     const folder = mkdtempSync(join(tmpdir(), 'nest-sessions-benchmark-'));
     const core = embeddedCore({ ...algorithm, store: sqliteStore(join(folder, 'sessions.db')) });
@@ -85,13 +100,4 @@ function appModule(core) {
   class AppModule {}
   Module({ imports: [SessionModule.forRoot({ appInfo, core })], controllers: [LoginController] })(AppModule);
   return AppModule;
-}
-
-async function adapterOf(name) {
-  if (name === 'fastify') {
-    const { FastifyAdapter } = await import('@nestjs/platform-fastify');
-    return new FastifyAdapter();
-  }
-  const { ExpressAdapter } = await import('@nestjs/platform-express');
-  return new ExpressAdapter();
 }

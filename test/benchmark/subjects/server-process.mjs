@@ -9,6 +9,7 @@ const THIS_FILE = fileURLToPath(import.meta.url);
 /**
  * @typedef {object} ServerProcess
  * @property {number} port on the loopback
+ * @property {readonly number[]} ports all of them, where a subject has several
  * @property {() => Promise<number>} cpuMs CPU time of the process so far, all threads
  * @property {() => Promise<NodeJS.MemoryUsage>} memory after a collection of garbage
  * @property {(question: string) => Promise<unknown>} ask one of the `answers` of the subject's own
@@ -22,9 +23,9 @@ const THIS_FILE = fileURLToPath(import.meta.url);
  */
 export async function serveApart(file, options = {}) {
   const child = fork(THIS_FILE, [file, JSON.stringify(options)], {
-    execArgv: ['--expose-gc', '--no-warnings'],
+    execArgv: [...process.execArgv, '--expose-gc', '--no-warnings'], // `node --cpu-prof` profiles the servers, too
   });
-  const [{ port }] = await Promise.race([
+  const [{ port, ports = [port] }] = await Promise.race([
     once(child, 'message'),
     once(child, 'exit').then(() => Promise.reject(new Error(`The server of ${file} did not start`))),
   ]);
@@ -35,6 +36,7 @@ export async function serveApart(file, options = {}) {
   };
   return {
     port,
+    ports,
     cpuMs: () => ask('cpu'),
     memory: () => ask('memory'),
     ask,
@@ -48,7 +50,7 @@ export async function serveApart(file, options = {}) {
 if (process.argv[1] === THIS_FILE) {
   const [, , file, options] = process.argv;
   const { serve } = await import(new URL(file, import.meta.url).href);
-  const { port, close, answers: own } = await serve(JSON.parse(options));
+  const { port, ports, close, answers: own } = await serve(JSON.parse(options));
   const answers = {
     ...own,
     cpu: () => {
@@ -66,5 +68,5 @@ if (process.argv[1] === THIS_FILE) {
     process.exit(0);
   };
   process.on('message', (question) => void answer(question));
-  process.send({ port });
+  process.send({ port, ports });
 }

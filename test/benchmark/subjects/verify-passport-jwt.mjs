@@ -15,12 +15,8 @@ export async function open({ jwk }) {
   };
 }
 
-export function strategyFor(jwk) {
+export function strategyFor(jwk, jwtFromRequest = ExtractJwt.fromAuthHeaderAsBearerToken()) {
   const secretOrKey = createPublicKey({ key: jwk, format: 'jwk' }).export({ type: 'spki', format: 'pem' });
-  const options = {
-    secretOrKey,
-    algorithms: ['RS256'],
-    jwtFromRequest: ExtractJwt.fromAuthHeaderAsBearerToken(),
-  };
+  const options = { secretOrKey, algorithms: ['RS256'], jwtFromRequest };
   return new Strategy(options, (payload, done) => done(null, { userId: payload.sub }));
 }

@@ -9,12 +9,12 @@ export async function open({ coreUrl }) {
   };
 }
 
-export function initSupertokens(connectionURI, framework) {
+export function initSupertokens(connectionURI, framework, by = 'header') {
   supertokens.init({
     framework,
     supertokens: { connectionURI },
     appInfo: { appName: 'b', apiDomain: 'http://localhost:1', websiteDomain: 'http://localhost:1' },
-    recipeList: [Session.init({ getTokenTransferMethod: () => 'header' })],
+    recipeList: [Session.init({ getTokenTransferMethod: () => by })],
     telemetry: false,
   });
 }

@@ -1,6 +1,7 @@
-// A guarded route over HTTP beside the same route without a guard, on both adapters.
+// A guarded route over HTTP beside the same route without a guard, on both adapters, by cookie and by header.
 import { median } from '../measure.mjs';
-import { microseconds, printTable } from '../report.mjs';
+import { microseconds, printTable, versioned, withSpread } from '../report.mjs';
+import { guardedRequest, TRANSFER_METHODS } from '../subjects/browser-requests.mjs';
 import { headerOf, KeepAliveClient } from '../subjects/keep-alive-client.mjs';
 import { serveApart } from '../subjects/server-process.mjs';
 import { openTokenSource } from '../subjects/verify-subject.mjs';
@@ -18,36 +19,48 @@ const SUBJECTS = [
   { name: FLOOR, file: 'http-unguarded.mjs' },
   { name: 'a guard that does nothing', file: 'http-idle-guard.mjs' },
   { name: 'nest-sessions', file: 'http-nest-sessions.mjs' },
-  { name: '@nestjs/jwt', file: 'http-nestjs-jwt.mjs' },
-  { name: 'passport-jwt', file: 'http-passport-jwt.mjs' },
-  { name: 'supertokens-node', file: 'http-supertokens-node.mjs' },
+  { name: versioned('@nestjs/jwt'), file: 'http-nestjs-jwt.mjs' },
+  { name: versioned('passport-jwt'), file: 'http-passport-jwt.mjs' },
+  { name: versioned('supertokens-node'), file: 'http-supertokens-node.mjs' },
   {
-    name: 'express-session, memory',
+    name: `${versioned('express-session')}, memory`,
     file: 'http-express-session.mjs',
-    only: { part: 'same', adapter: 'express' },
+    only: { part: 'same', adapter: 'express', by: 'cookie' },
   },
 ];
 
-/** @param {{ quick: boolean, part?: string }} options */
-export async function run({ quick, part }) {
+/** @param {{ quick: boolean, part?: string, by?: string, adapter?: string }} options */
+export async function run({ quick, part, by, adapter }) {
   const effort = quick ? QUICK : FULL;
-  const parts = part === undefined ? PARTS : PARTS.filter((name) => part.split(',').includes(name));
-  if (parts.length === 0) throw new TypeError(`--part takes some of ${PARTS.join()}`);
+  const settings = chosen('adapter', ADAPTERS, adapter).flatMap((adapter) =>
+    chosen('part', PARTS, part).flatMap((part) =>
+      chosen('by', TRANSFER_METHODS, by).map((by) => ({ adapter, part, by })),
+    ),
+  );
   const source = await openTokenSource();
   try {
-    for (const adapter of ADAPTERS) for (const name of parts) await compare(adapter, name, source, effort);
+    for (const setting of settings) await compare(setting, source, effort);
   } finally {
     await source.close();
   }
 }
 
-async function compare(adapter, part, source, { rounds, same, fresh }) {
-  const requests = part === 'same' ? same : fresh;
-  const tokens = source.tokens(part === 'same' ? CLIENTS : requests * (rounds + 1));
-  const subjects = SUBJECTS.filter(({ only }) => !only || (only.part === part && only.adapter === adapter));
+function chosen(option, all, asked) {
+  const some = asked === undefined ? all : all.filter((name) => asked.split(',').includes(name));
+  if (some.length === 0) throw new TypeError(`--${option} takes some of ${all.join()}`);
+  return some;
+}
+
+async function compare(setting, source, { rounds, same, fresh }) {
+  const isSame = setting.part === 'same';
+  const requests = isSame ? same : fresh;
+  const tokens = source.tokens(isSame ? CLIENTS : requests * (rounds + 1));
+  const subjects = SUBJECTS.filter(({ only = {} }) =>
+    Object.entries(only).every(([name, value]) => setting[name] === value),
+  );
   const opened = [];
   try {
-    for (const { file } of subjects) opened.push(await openSubject(file, adapter, source, tokens));
+    for (const { file } of subjects) opened.push(await openSubject(file, setting, source, tokens));
     for (const subject of opened) await measureRound(subject, requests); // warm-up
     const results = opened.map(() => []);
     for (let round = 0; round < rounds; round++) {
@@ -56,15 +69,15 @@ async function compare(adapter, part, source, { rounds, same, fresh }) {
         results[index].push(await measureRound(opened[index], requests));
       }
     }
-    print(adapter, part, subjects, results);
+    print(setting, subjects, results);
   } finally {
     for (const { close } of opened) await close();
   }
 }
 
 /** A server in a process of its own, with as many connections as there are clients. */
-async function openSubject(file, adapter, { setting }, tokens) {
-  const server = await serveApart(file, { adapter, ...setting });
+async function openSubject(file, { adapter, by }, { setting }, tokens) {
+  const server = await serveApart(file, { adapter, by, ...setting });
   const clients = Array.from({ length: CLIENTS }, () => new KeepAliveClient(server.port));
   const cookies = file === 'http-express-session.mjs' ? await Promise.all(clients.map(cookieFor)) : undefined;
   let sent = 0;
@@ -72,9 +85,11 @@ async function openSubject(file, adapter, { setting }, tokens) {
     clients,
     cpuMs: () => server.cpuMs(),
     nextHeaders: (client) => {
-      if (cookies !== undefined) return { Cookie: cookies[client] };
       const token = tokens.length === CLIENTS ? tokens[client] : tokens[sent++ % tokens.length];
-      return { Authorization: `Bearer ${token}` };
+      const headers = guardedRequest(by, token);
+      return cookies === undefined
+        ? headers
+        : { ...headers, Cookie: `${headers.Cookie}; ${cookies[client]}` };
     },
     close: async () => {
       for (const client of clients) client.close();
@@ -102,20 +117,26 @@ async function measureRound({ clients, cpuMs, nextHeaders }, requests) {
   return { perSecond, cpuMs: ((await cpuMs()) - cpuBefore) / requests };
 }
 
-function print(adapter, part, subjects, results) {
+function print({ adapter, part, by }, subjects, results) {
   const floor = results[subjects.findIndex(({ name }) => name === FLOOR)];
   // Of each round by itself: what else the machine does then meets both.
-  const ofFloor = (rounds, compareTo) => median(rounds.map((round, n) => compareTo(round, floor[n])));
+  const ofFloor = (rounds, compareTo) => rounds.map((round, n) => compareTo(round, floor[n]));
   const tokens = part === 'same' ? `the same ${CLIENTS} sessions` : 'every token new';
   printTable(
-    `${adapter}, ${tokens}: ${CLIENTS} connections, each sends one request after the other`,
+    `${adapter}, ${tokens}, by ${by}: ${CLIENTS} connections, each sends one request after the other`,
     ['', 'per second', 'of no guard', 'us CPU', 'us CPU over no guard'],
     results.map((rounds, i) => [
       subjects[i].name,
       median(rounds.map(({ perSecond }) => perSecond)).toFixed(0),
-      ofFloor(rounds, (round, bare) => round.perSecond / bare.perSecond).toFixed(2),
+      withSpread(
+        ofFloor(rounds, (round, bare) => round.perSecond / bare.perSecond),
+        (ratio) => ratio.toFixed(2),
+      ),
       microseconds(median(rounds.map(({ cpuMs }) => cpuMs))),
-      microseconds(ofFloor(rounds, (round, bare) => round.cpuMs - bare.cpuMs)),
+      withSpread(
+        ofFloor(rounds, (round, bare) => round.cpuMs - bare.cpuMs),
+        microseconds,
+      ),
     ]),
   );
 }

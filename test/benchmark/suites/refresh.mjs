@@ -2,7 +2,7 @@
 import { embeddedCore, memoryStore, SessionEvents } from 'nest-sessions';
 import { SystemClock } from 'nest-sessions/core';
 import { interleaved, median, rateOf } from '../measure.mjs';
-import { ms, printTable } from '../report.mjs';
+import { ms, printTable, versioned, withSpread } from '../report.mjs';
 import { KeepAliveClient } from '../subjects/keep-alive-client.mjs';
 import { openServer } from '../subjects/postgres-store.mjs';
 import { serveApart } from '../subjects/server-process.mjs';
@@ -11,14 +11,22 @@ const FULL = { rounds: 9, seconds: 2, times: 200 };
 const QUICK = { rounds: 1, seconds: 0.2, times: 10 };
 const CLIENTS = 16;
 const PARTS = ['http', 'process'];
-const BARE = 'bare node:http, one RS256 signature';
 
-/** What is measured over HTTP; the file of the subject and the options of its server. */
+/** What is measured over HTTP; the file of the subject, the options of its server, and the sketch that it is compared with. */
 const SUBJECTS = [
-  { name: BARE, file: 'refresh-bare.mjs' },
-  { name: 'express-session, memory, regenerate', file: 'refresh-express-session.mjs' },
-  ours('memory, RS256, Fastify', { store: 'memory', adapter: 'fastify' }),
+  sketch('bare node:http', { adapter: 'node' }),
+  sketch('Express', { adapter: 'express' }),
+  {
+    name: `${versioned('express-session')}, memory, regenerate`,
+    file: 'refresh-express-session.mjs',
+    ofSketch: 'sketch, RS256, Express',
+  },
   ours('memory, RS256, Express', { store: 'memory', adapter: 'express' }),
+  ours('memory, RS256, Express, two instances', { store: 'memory', adapter: 'express', instances: 2 }),
+  sketch('Fastify', { adapter: 'fastify' }),
+  ours('memory, RS256, Fastify', { store: 'memory', adapter: 'fastify' }),
+  ours('memory, RS256, Fastify, two instances', { store: 'memory', adapter: 'fastify', instances: 2 }),
+  sketch('Fastify', { adapter: 'fastify', signingAlgorithm: 'ES256' }),
   ours('memory, ES256, Fastify', { store: 'memory', adapter: 'fastify', signingAlgorithm: 'ES256' }),
   ours('SQLite, RS256, Fastify', { store: 'sqlite', adapter: 'fastify' }),
   ours('PostgreSQL, RS256, Fastify', { store: 'postgres', adapter: 'fastify' }),
@@ -26,26 +34,33 @@ const SUBJECTS = [
   ours('remote core in memory, RS256, Fastify', { store: 'remote', adapter: 'fastify' }),
 ];
 
-/** @param {{ quick: boolean, store?: string, part?: string }} options */
-export async function run({ quick, store, part }) {
+/** @param {{ quick: boolean, store?: string, part?: string, by?: string }} options */
+export async function run({ quick, store, part, by = 'cookie' }) {
   const effort = quick ? QUICK : FULL;
   const parts = part === undefined ? PARTS : part.split(',');
   const stores = store?.split(',');
   const subjects = SUBJECTS.filter(
-    ({ options }) => stores === undefined || options === undefined || stores.includes(options.store),
+    ({ options }) => stores === undefined || options?.store === undefined || stores.includes(options.store),
   );
-  if (parts.includes('http')) await measureHttp(subjects, effort);
+  if (parts.includes('http')) await measureHttp(subjects, by, effort);
   if (parts.includes('process')) await measureInProcess(effort);
 }
 
-function ours(name, options) {
-  return { name: `nest-sessions, ${name}`, file: 'refresh-nest-sessions.mjs', options };
+function sketch(name, options) {
+  const own = `sketch, ${options.signingAlgorithm ?? 'RS256'}, ${name}`;
+  return { name: own, file: 'refresh-sketch.mjs', options, ofSketch: own };
 }
 
-async function measureHttp(subjects, { rounds, seconds }) {
+function ours(name, options) {
+  const { adapter, signingAlgorithm = 'RS256' } = options;
+  const ofSketch = `sketch, ${signingAlgorithm}, ${adapter === 'express' ? 'Express' : 'Fastify'}`;
+  return { name: `nest-sessions, ${name}`, file: 'refresh-nest-sessions.mjs', options, ofSketch };
+}
+
+async function measureHttp(subjects, by, { rounds, seconds }) {
   const opened = [];
   try {
-    for (const subject of subjects) opened.push(await openSubject(subject, opened.length));
+    for (const subject of subjects) opened.push(await openSubject(subject, by, opened.length));
     const results = opened.map(() => []);
     for (const each of opened) await measureRound(each, seconds / 2);
     for (let round = 0; round < rounds; round++) {
@@ -54,32 +69,35 @@ async function measureHttp(subjects, { rounds, seconds }) {
         results[index].push(await measureRound(opened[index], seconds));
       }
     }
-    printHttp(opened, results);
+    printHttp(opened, by, results);
   } finally {
     for (const { close } of opened) await close();
   }
 }
 
 /** The servers of one subject, with as many clients as there are, each of which has signed in. */
-async function openSubject({ name, file, options }, number) {
+async function openSubject({ name, file, options, ofSketch }, by, number) {
   const { login, refresh } = await import(new URL(`../subjects/${file}`, import.meta.url).href);
   const behind = await openBehind(options?.store, number);
   const server = await serveApart(file, { ...options, ...behind.options });
   const clients = [];
   for (let i = 0; i < CLIENTS; i++) {
-    const client = new KeepAliveClient(server.port);
-    clients.push({ client, token: await login(client) });
+    const connections = server.ports.map((port) => new KeepAliveClient(port));
+    clients.push({ connections, step: i, token: await login(connections[0], by) });
   }
   return {
     name,
+    ofSketch,
+    // Each of several instances opens what another one has sealed.
     step: async (caller) => {
-      caller.token = await refresh(caller.client, caller.token);
+      const client = caller.connections[caller.step++ % caller.connections.length];
+      caller.token = await refresh(client, caller.token, by);
     },
     clients,
     cpuMs: () => server.cpuMs(),
     behindCpuMs: behind.cpuMs,
     close: async () => {
-      for (const { client } of clients) client.close();
+      for (const { connections } of clients) for (const client of connections) client.close();
       await server.close();
       await behind.close();
     },
@@ -132,18 +150,23 @@ async function measureRound({ step, clients, cpuMs, behindCpuMs }, seconds) {
   };
 }
 
-function printHttp(opened, results) {
+function printHttp(opened, by, results) {
   const of = (rounds, key) => median(rounds.map((round) => round[key]));
-  const bare = results[opened.findIndex(({ name }) => name === BARE)];
+  const ratio = (value) => value.toFixed(2);
+  // Of each round by itself: what else the machine does then meets both.
+  const ofSketch = (i, key) => {
+    const rounds = results[opened.findIndex(({ name }) => name === opened[i].ofSketch)];
+    return results[i].map((round, n) => round[key] / rounds[n][key]);
+  };
   printTable(
-    `Refreshes over HTTP, ${CLIENTS} clients, each presents the token that it got before`,
-    ['', 'per second', 'of the bare one', 'CPU ms server', 'CPU ms behind it', 'p50 ms', 'p99 ms'],
+    `Refreshes over HTTP by ${by}, ${CLIENTS} clients, each presents the token that it got before`,
+    ['', 'per second', 'of the sketch', 'CPU ms', 'of the sketch', 'CPU ms behind it', 'p50 ms', 'p99 ms'],
     opened.map(({ name }, i) => [
       name,
       of(results[i], 'perSecond').toFixed(0),
-      // Of each round by itself: what else the machine does then meets both.
-      median(results[i].map(({ perSecond }, round) => perSecond / bare[round].perSecond)).toFixed(2),
+      withSpread(ofSketch(i, 'perSecond'), ratio),
       ms(of(results[i], 'cpu')),
+      withSpread(ofSketch(i, 'cpu'), ratio),
       ms(of(results[i], 'behindCpu')),
       ms(of(results[i], 'p50')),
       ms(of(results[i], 'p99')),

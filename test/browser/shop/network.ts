@@ -40,6 +40,18 @@ export class Network {
     this.ports.set(host, port);
   }
 
+  /**
+   * Opens a connection to a host and sends nothing over it, as Chromium does ahead when several requests start at once. A
+   * server that closes waits for such a connection without end.
+   *
+   * @returns closes it
+   */
+  openUnused(host: string): () => void {
+    const unused = connect(this.ports.get(host) ?? 0, '127.0.0.1');
+    unused.on('error', () => unused.destroy());
+    return () => unused.destroy();
+  }
+
   async stop(): Promise<void> {
     for (const socket of this.sockets) socket.destroy();
     this.server.close();

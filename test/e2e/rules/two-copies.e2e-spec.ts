@@ -12,6 +12,22 @@ const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => undef
 jest.resetModules();
 const second = await import('nest-sessions');
 
+const ourCore = await import('nest-sessions/core');
+jest.resetModules();
+const secondCore = await import('nest-sessions/core');
+
+type Class = abstract new (...args: never[]) => object;
+
+function isRecognised(kind: unknown): kind is Class {
+  if (typeof kind !== 'function') return false;
+  const prototype: unknown = kind.prototype;
+  return (
+    prototype instanceof Error ||
+    prototype instanceof ours.SessionClaim ||
+    [ours.SessionClaim, ours.SessionContainer].includes(kind as never)
+  );
+}
+
 const exported = new Map<string, unknown>(Object.entries(ours));
 const kindOf = (name: string) => exported.get(name) as new () => Error;
 
@@ -52,6 +68,45 @@ describe('two copies of the package in one process', () => {
     expect(new second.BooleanClaim({ key: 'a', fetchValue: () => true })).toBeInstanceOf(ours.SessionClaim);
   });
 
+  it('know each kind of error, claim and session of each other, whichever door it comes from', () => {
+    const classes = [
+      [ours, second],
+      [ourCore, secondCore],
+    ].flatMap(([mine = {}, theirs = {}]) =>
+      Object.entries(mine).flatMap(([name, kind]) =>
+        isRecognised(kind) ? [[name, kind, new Map(Object.entries(theirs)).get(name)] as const] : [],
+      ),
+    );
+    expect(classes.map(([name]) => name)).toEqual(
+      expect.arrayContaining([
+        'StoreSetupError',
+        'CoreAttemptError',
+        'PrimitiveArrayClaim',
+        'SessionContainer',
+      ]),
+    );
+    const unknown = classes.filter(([, kind, other]) => {
+      const made: unknown = Object.create((other as { prototype: object }).prototype);
+      return !(made instanceof kind) || {} instanceof kind;
+    });
+    expect(unknown.map(([name]) => name)).toEqual([]);
+    for (const claim of [second.UserRoleClaim, second.PermissionClaim]) {
+      expect([ours.UserRoleClaim, ours.PermissionClaim]).not.toContain(claim);
+      expect(claim).toBeInstanceOf(ours.PrimitiveArrayClaim);
+      expect(claim).not.toBeInstanceOf(ours.BooleanClaim);
+    }
+    expect(second.AuthenticationTimeClaim).toBeInstanceOf(ours.AuthenticationTimeClaim.constructor);
+  });
+
+  it.each([
+    ['UserRoleClaim', second.UserRoleClaim, undefined],
+    ['PermissionClaim', second.PermissionClaim, undefined],
+    ['PermissionClaim', second.PermissionClaim, { getRolesForUser: () => [] }],
+  ] as const)('refuse to start with %s of the other and no source of it', async (_name, claim, userRoles) => {
+    const options = { claims: [claim], ...(userRoles === undefined ? {} : { userRoles }) };
+    await expect(TestApplication.on('express').with(options).start()).rejects.toThrow(/userRoles/);
+  });
+
   it('refuse to start where they do not share one form of state', async () => {
     formats.push(99);
     try {
@@ -77,6 +132,10 @@ describe.each(ADAPTERS)('decorators, guard and errors of another copy on %s', (a
     @Get('public') @second.PublicAccess() public() { return {}; } // prettier-ignore
     @Get('session') session(@second.Session() session: ours.SessionContainer) { return { userId: session.getUserId() }; } // prettier-ignore
     @Get('claim') claim(@second.Session(plan) value: string, @ours.Session(plan) same: string) { return [value, same]; } // prettier-ignore
+    @Get('admin') @second.RequireClaims(second.UserRoleClaim.validators.includes('admin')) admin() { return {}; } // prettier-ignore
+    @Get('editor') @ours.RequireClaims(ours.UserRoleClaim.validators.includes('editor')) editor() { return {}; } // prettier-ignore
+    @Get('writer') @ours.RequireClaims(second.PermissionClaim.validators.includes('write')) writer() { return {}; } // prettier-ignore
+    @Get('roles') roles(@second.Session(ours.UserRoleClaim) roles: string[], @ours.Session(second.PermissionClaim) permissions: string[]) { return [roles, permissions]; } // prettier-ignore
     @Get('throws') throws() { throw new second.UnauthorisedError('ended', { clearTokens: false }); } // prettier-ignore
   }
 
@@ -87,9 +146,13 @@ describe.each(ADAPTERS)('decorators, guard and errors of another copy on %s', (a
     @Get('session') session(@ours.Session('userId') userId: string) { return { userId }; } // prettier-ignore
   }
 
+  const userRoles = {
+    getRolesForUser: () => ['admin'],
+    getPermissionsForRole: ({ role }: { role: string }) => (role === 'admin' ? ['write'] : []),
+  };
   const start = async () =>
     TestApplication.on(adapter)
-      .with({ claims: [plan] })
+      .with({ claims: [plan, second.UserRoleClaim, ours.PermissionClaim], userRoles })
       .controllers(DemoController, MixedController, SecondController)
       .start();
 
@@ -109,6 +172,10 @@ describe.each(ADAPTERS)('decorators, guard and errors of another copy on %s', (a
     expect(await get('/mixed/session')).toEqual([200, { userId: 'ada' }]);
     expect(await get('/mixed/claim')).toEqual([200, ['pro', 'pro']]);
     expect(await get('/mixed/throws')).toEqual([401, { message: 'unauthorised' }]);
+    expect(await get('/mixed/admin')).toEqual([200, {}]);
+    expect(await get('/mixed/writer')).toEqual([200, {}]);
+    expect((await get('/mixed/editor'))[0]).toBe(403);
+    expect(await get('/mixed/roles')).toEqual([200, [['admin'], ['write']]]);
     expect(await get('/second/claims')).toEqual(refused('denied'));
     expect(await get('/second/session')).toEqual([200, { userId: 'ada' }]);
     expect((await send({ path: '/mixed/public' })).status).toBe(200);

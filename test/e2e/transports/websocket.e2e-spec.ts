@@ -519,6 +519,21 @@ describe.each(LIVE)('a WebSocket whose session ends: $platform on $adapter', ({ 
     expect(await other.ask('whoami')).toBe('bob');
   });
 
+  it('is closed when the sessions of its tenant end, and those of other tenants stay (S054)', async () => {
+    const { signedIn, connect, sessions, testSessions, client } = await LiveApplication.via({
+      platform,
+      adapter,
+    }).start();
+    const live = await connect(browser(await signedIn('cookie', 'ada')));
+    const elsewhere = client('cookie');
+    elsewhere.take(await testSessions.createTestSession({ userId: 'bob', tenantId: 't1' }));
+    const other = await connect(browser(elsewhere));
+    expect(await live.ask('whoami')).toBe('ada'); // admitted
+    await sessions.revokeSessions({ tenantId: 'public' });
+    expect(await live.closed).toEqual(ended);
+    expect(await other.ask('whoami')).toBe('bob');
+  });
+
   it('is closed when the session is revoked once more, after another process has done it (S054)', async () => {
     const store = await seededMemoryStore();
     const { signedIn, connect, sessions, events } = await LiveApplication.via({ platform, adapter })
@@ -567,6 +582,25 @@ describe.each(LIVE)('a WebSocket whose session ends: $platform on $adapter', ({ 
     meanwhile = async () => sessions.revokeAllSessionsForUser({ userId: 'ada' });
     const live = await connect(browser(client));
     expect(await live.closed).toEqual(ended);
+  });
+
+  it('is closed although everybody was signed out while it was being admitted (S054)', async () => {
+    let meanwhile = async (): Promise<unknown> => undefined;
+    const store = interceptedStore(await seededMemoryStore(), async (name, call) => {
+      const found = await call();
+      const work = meanwhile;
+      meanwhile = async () => undefined;
+      if (name === 'findSession') await work();
+      else meanwhile = work;
+      return found;
+    });
+    const { signedIn, connect, sessions } = await LiveApplication.via({ platform, adapter })
+      .store(store)
+      .start();
+    const client = await signedIn('cookie', 'ada');
+    meanwhile = async () => sessions.revokeSessions({ all: true });
+    const live = await connect(browser(client));
+    expect(await live.closed).toMatchObject({ type: 'SERVICE_UNAVAILABLE' });
   });
 });
 

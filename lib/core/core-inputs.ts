@@ -1,0 +1,96 @@
+import { checkArguments, inputObject, plainObject } from '../options/call-arguments.js';
+import { oneOf, text, trueOrFalse } from '../options/option-checks.js';
+import { option, required, type Check, type OptionTable } from '../options/option-table.js';
+
+const strings: Check<readonly string[]> = (value) => {
+  if (!Array.isArray(value) || !Array.from(value).every((each) => typeof each === 'string'))
+    throw new Error('an array of strings is expected');
+  return value as string[];
+};
+
+/** NaN and infinity, too: what a core makes of them is its own matter. */
+const aNumber: Check<number> = (value) => {
+  if (typeof value !== 'number') throw new Error('a number is expected');
+  return value;
+};
+
+const aString = text((given) => given);
+const textRow = required(aString, 'a string is expected');
+const flag = required(trueOrFalse, 'true or false is expected');
+const JSON_OBJECT = 'an object with names and JSON values';
+const json = required(plainObject(JSON_OBJECT), `${JSON_OBJECT} is expected`);
+const stringsRow = required(strings, 'an array of strings is expected');
+const userContext = option(plainObject('the user context, an object,'));
+
+function inputRow(table: OptionTable) {
+  return required(inputObject(table), `an object of ${Object.keys(table).join(', ')} is expected`);
+}
+
+const creation = inputRow({
+  tenantId: textRow,
+  recipeUserId: textRow,
+  userDataInJWT: json,
+  userDataInDatabase: json,
+  useDynamicSigningKey: flag,
+  enableAntiCsrf: flag,
+});
+const limit = inputRow({
+  max: required(aNumber, 'a number is expected'),
+  whenExceeded: required(oneOf('refuse', 'end-oldest'), 'refuse or end-oldest is expected'),
+});
+const refresh = inputRow({
+  refreshToken: textRow,
+  antiCsrfToken: option(aString),
+  enableAntiCsrf: flag,
+  useDynamicSigningKey: flag,
+});
+const change = { set: json, remove: stringsRow };
+const regeneration = inputRow({
+  accessToken: textRow,
+  userDataInJWT: option(plainObject(JSON_OBJECT)),
+  change: option(inputObject({ sessionHandle: textRow, ...change })),
+});
+const ofUser = inputRow({ userId: textRow, tenantId: option(aString), includeLinkedAccounts: flag });
+const jwt = inputRow({
+  payload: json,
+  validity: required(aNumber, 'a number of seconds is expected'),
+  useStaticSigningKey: flag,
+  algorithm: textRow,
+  jwksDomain: textRow,
+});
+const sessionHandle = textRow;
+
+/** The arguments of the calls of a core. `verifySession` is not among them, because requests wait for it. */
+const CORE_CALLS: Readonly<Record<string, OptionTable>> = {
+  createSession: { input: creation, userContext },
+  createSessionWithinLimit: { input: creation, limit, userContext },
+  refreshSession: { input: refresh, userContext },
+  regenerateAccessToken: { input: regeneration, userContext },
+  getSessionInformation: { sessionHandle, userContext },
+  getSessionHandlesOfUser: { input: ofUser, userContext },
+  revokeSessions: { sessionHandles: stringsRow, userContext },
+  revokeSessionsOfUser: { input: ofUser, userContext },
+  updateSessionData: { sessionHandle, data: json, userContext },
+  mergeSessionData: { sessionHandle, update: json, userContext },
+  updateAccessTokenPayload: { sessionHandle, payload: json, userContext },
+  changeAccessTokenPayload: {
+    sessionHandle,
+    change: inputRow({ ...change, sessionHandle: option(aString) }),
+    userContext,
+  },
+  getPrimaryUserId: { recipeUserId: textRow, userContext },
+  createJwt: { input: jwt, userContext },
+};
+
+/**
+ * Makes the methods of a core check their arguments, so that a mistake in a call is a `TypeError` that names it, and never the
+ * response about a session that nobody meant. It is called in a static block of the class.
+ */
+export function checkCoreCalls({ prototype }: { readonly prototype: object }): void {
+  for (const [name, parameters] of Object.entries(CORE_CALLS)) {
+    const value = Reflect.get(prototype, name) as (...args: never[]) => Promise<unknown>;
+    const descriptor = { value, configurable: true, writable: true };
+    checkArguments(parameters)(prototype, name, descriptor);
+    Object.defineProperty(prototype, name, descriptor);
+  }
+}

@@ -1,0 +1,37 @@
+import type { CoreClient } from '../core/core-client.js';
+import { SessionConfigError } from '../errors.js';
+import type { SessionEvents } from '../events/session-events.js';
+import type { RevocationFeedConfig } from '../feed/feed-options.js';
+import { RevocationWatch } from '../feed/revocation-watch.js';
+import type { Clock } from '../util/clock.js';
+import type { SessionReports } from './session-reports.js';
+
+const NO_FEED =
+  'is missing: the core or its store has no feed of its own. Give one that all instances share, or leave revocationFeed out';
+
+/**
+ * Makes the watch over the feed of the option, or over that of the core.
+ *
+ * @returns undefined without the option
+ * @throws {SessionConfigError} there is no feed
+ */
+export function watchFeed(
+  config: RevocationFeedConfig | undefined,
+  core: CoreClient,
+  reports: SessionReports,
+  { clock, events }: { readonly clock: Clock; readonly events: SessionEvents },
+): RevocationWatch | undefined {
+  const feed = config?.feed ?? (config && core.revocationFeed);
+  if (config === undefined) return undefined;
+  if (feed === undefined) throw new SessionConfigError([{ path: 'revocationFeed.feed', message: NO_FEED }]);
+  return new RevocationWatch({
+    feed,
+    config,
+    isPublisher: config.feed !== undefined,
+    clock,
+    events,
+    onEnded: (sessionHandles) => reports.gone(sessionHandles),
+    onDoubt: () => reports.unknownEnded(),
+    onCutOff: async ({ tenantId }) => reports.checkConnections(tenantId, core),
+  });
+}

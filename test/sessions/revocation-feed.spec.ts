@@ -1,0 +1,363 @@
+import { describe, expect, it } from '@jest/globals';
+import { CoreUnavailableError, UnauthorisedError } from '../../lib/errors.js';
+import { RevocationFeed, type Revocation, type RevocationPage } from '../../lib/feed/revocation-feed.js';
+import { RevocationIndex } from '../../lib/feed/revocation-index.js';
+import { MemoryFeed } from '../../lib/feed/memory-feed.js';
+import type { RevocationFeedOptions } from '../../lib/feed/feed-options.js';
+import { TestClock } from '../../lib/testing/test-clock.js';
+import { seededMemoryStore, TEST_START_MS } from '../support/embedded.js';
+import { instance, signIn } from '../support/feed-instance.js';
+import { watchedStore } from '../support/watched-store.js';
+
+const HOUR_MS = 3_600_000;
+
+async function twoInstances(feed?: RevocationFeedOptions) {
+  const store = await seededMemoryStore();
+  const clock = new TestClock(TEST_START_MS);
+  return { store, clock, a: await instance(store, clock, feed), b: await instance(store, clock, feed) };
+}
+
+describe('a session that ended in another instance', () => {
+  it('is refused with a token that was remembered, once the feed has been read (S047)', async () => {
+    const { a, b } = await twoInstances();
+    const { handle, accessToken } = await signIn(a);
+    expect([await b.accepts(accessToken), await b.accepts(accessToken)]).toEqual([true, true]);
+    await a.sessions.revokeSession(handle, undefined, { reason: 'lost phone', initiator: 'admin-7' });
+    await b.watch.read();
+    expect(await b.accepts(accessToken)).toBe(false);
+    expect(await a.events()).toContainEqual(
+      expect.objectContaining({ type: 'session.revoked', reason: 'lost phone', initiator: 'admin-7' }),
+    );
+  });
+
+  it('is refused with a token that this instance sees for the first time', async () => {
+    const { a, b } = await twoInstances();
+    const { accessToken } = await signIn(a);
+    await a.sessions.revokeAllSessionsForUser({ userId: 'user-1' });
+    await b.watch.read();
+    expect(await b.accepts(accessToken)).toBe(false);
+  });
+
+  it('is refused without a read of the store, also after the store has failed', async () => {
+    const { store, failing, calls } = await watchedStore();
+    const clock = new TestClock(TEST_START_MS);
+    const [a, b] = [await instance(store, clock), await instance(store, clock)];
+    const { handle, accessToken } = await signIn(a);
+    const other = await signIn(a);
+    await a.sessions.revokeSession(handle);
+    await b.watch.read();
+    failing.add('findSession');
+    calls.length = 0;
+    expect([await b.accepts(accessToken), await b.accepts(other.accessToken)]).toEqual([false, true]);
+    expect(calls).toEqual([]);
+  });
+
+  it('is kept until its last token has expired, and no longer', async () => {
+    const { a, b, clock } = await twoInstances();
+    const { handle } = await signIn(a);
+    await a.sessions.revokeSession(handle);
+    await b.watch.read();
+    expect(b.watch.size).toBe(1);
+    clock.advance(2 * HOUR_MS);
+    await b.watch.read();
+    expect(b.watch.size).toBe(0);
+  });
+});
+
+describe('the sessions of a tenant', () => {
+  it('end everywhere with one write, and new ones do not', async () => {
+    const { a, b } = await twoInstances();
+    const [inTenant, elsewhere] = [await signIn(a, { tenantId: 't1' }), await signIn(a)];
+    expect(await b.accepts(inTenant.accessToken)).toBe(true);
+    expect(await a.sessions.revokeSessions({ tenantId: 't1', reason: 'contract ended' })).toBeUndefined();
+    await b.watch.read();
+    const young = await signIn(b, { tenantId: 't1' });
+    for (const each of [a, b]) {
+      expect(await each.accepts(inTenant.accessToken)).toBe(false);
+      expect(await each.accepts(elsewhere.accessToken)).toBe(true);
+      expect(await each.accepts(young.accessToken)).toBe(true);
+    }
+    await expect(
+      b.sessions.refreshSessionWithoutRequestResponse({
+        refreshToken: inTenant.refreshToken,
+        disableAntiCsrf: true,
+      }),
+    ).rejects.toBeInstanceOf(UnauthorisedError);
+    expect(await a.events()).toContainEqual(
+      expect.objectContaining({ type: 'sessions.ended-before', tenantId: 't1', reason: 'contract ended' }),
+    );
+  });
+
+  it.each([-60_000, 60_000])(
+    'end also where the clock of the other instance is off by %d ms, and its new ones live',
+    async (offMs) => {
+      const store = await seededMemoryStore();
+      const a = await instance(store);
+      const b = await instance(store, new TestClock(TEST_START_MS + offMs));
+      const old = [await signIn(a), await signIn(b)];
+      await a.sessions.revokeSessions({ all: true });
+      await Promise.all([a.watch.read(), b.watch.read()]);
+      const young = [await signIn(a), await signIn(b)];
+      for (const each of [a, b]) {
+        for (const { accessToken } of old) expect(await each.accepts(accessToken)).toBe(false);
+        for (const { accessToken } of young) expect(await each.accepts(accessToken)).toBe(true);
+      }
+    },
+  );
+
+  it('that began before a moment end, and the younger ones go on with their tokens', async () => {
+    const { a, b, clock } = await twoInstances();
+    const old = await signIn(a);
+    clock.advance(60_000);
+    const createdBefore = new Date(clock.now());
+    const younger = await signIn(a);
+    clock.advance(60_000);
+    await a.sessions.revokeSessions({ createdBefore });
+    await b.watch.read();
+    expect([await b.accepts(old.accessToken), await b.accepts(younger.accessToken)]).toEqual([false, true]);
+  });
+
+  it('cost one read for each session that goes on, and no more', async () => {
+    const { store, calls } = await watchedStore();
+    const clock = new TestClock(TEST_START_MS);
+    const [a, b] = [await instance(store, clock), await instance(store, clock)];
+    const { accessToken } = await signIn(a);
+    await a.sessions.revokeSessions({ createdBefore: new Date(TEST_START_MS - 1) });
+    await b.watch.read();
+    calls.length = 0;
+    for (let n = 0; n < 3; n++) expect(await b.accepts(accessToken)).toBe(true);
+    expect(calls.filter((name) => name === 'findSession')).toHaveLength(1);
+  });
+
+  it('of users that are named are told one by one', async () => {
+    const { a, b } = await twoInstances();
+    const [one, two, three] = [
+      await signIn(a, { userId: 'one' }),
+      await signIn(a, { userId: 'two' }),
+      await signIn(a, { userId: 'three' }),
+    ];
+    const ended = await a.sessions.revokeSessions({ userIds: ['one', 'two'] });
+    expect(ended?.toSorted()).toEqual([one.handle, two.handle].toSorted());
+    await b.watch.read();
+    expect([await b.accepts(one.accessToken), await b.accepts(three.accessToken)]).toEqual([false, true]);
+  });
+
+  it.each([{}, { all: false }, { all: true, tenantId: 't1' }, { userIds: 'one' }, { createdBefore: 5 }])(
+    'do not end by %j, which says nothing or two things',
+    async (input) => {
+      const { a } = await twoInstances();
+      const { accessToken } = await signIn(a);
+      await expect(a.sessions.revokeSessions(input as object)).rejects.toBeInstanceOf(TypeError);
+      expect(await a.accepts(accessToken)).toBe(true);
+    },
+  );
+});
+
+/** A feed that fails while a test says so. */
+class BreakableFeed extends MemoryFeed {
+  isBroken = false;
+
+  override async read(after: string | undefined): Promise<RevocationPage> {
+    if (this.isBroken) throw new Error('connection terminated');
+    return super.read(after);
+  }
+}
+
+describe('a feed that does not respond (S048)', () => {
+  const broken = async (feedOptions: RevocationFeedOptions) => {
+    const { store, failing, calls } = await watchedStore();
+    const feed = new BreakableFeed();
+    const clock = new TestClock(TEST_START_MS);
+    const made = await instance(store, clock, { feed, pollMs: 1000, ...feedOptions });
+    return { ...made, feed, failing, calls, clock };
+  };
+
+  it('leaves the state live for twice the interval, and makes it stale before anything is accepted later', async () => {
+    const { watch, feed, clock, events, accepts, calls, ...rest } = await broken({});
+    const { accessToken } = await signIn({ watch, events, accepts, clock, ...rest });
+    feed.isBroken = true;
+    clock.advance(2000);
+    calls.length = 0;
+    expect([await accepts(accessToken), watch.state, calls.length]).toEqual([true, 'live', 0]);
+    clock.advance(1);
+    expect([await accepts(accessToken), watch.state, calls.length]).toEqual([true, 'stale', 1]);
+    feed.isBroken = false;
+    expect(await watch.read()).toBe(true);
+    calls.length = 0;
+    expect([await accepts(accessToken), watch.state, calls.length]).toEqual([true, 'live', 0]);
+    const states = (await events()).flatMap((event) =>
+      event.type === 'revocations.state' ? [event.state] : [],
+    );
+    expect(states).toEqual(['stale', 'live']);
+  });
+
+  it('has the store asked, which knows of the end; with the store gone as well, the response is 503', async () => {
+    const made = await broken({});
+    const { accessToken, handle } = await signIn(made);
+    made.feed.isBroken = true;
+    made.clock.advance(3000);
+    made.failing.add('findSession');
+    await expect(made.accepts(accessToken)).rejects.toBeInstanceOf(CoreUnavailableError);
+    made.failing.clear();
+    await made.sessions.revokeSession(handle).catch(() => undefined);
+    expect(await made.accepts(accessToken)).toBe(false);
+  });
+
+  it.each([
+    ['accept', 'accepted'],
+    ['refuse', 'CoreUnavailableError'],
+  ] as const)('with whenStale %s decides without the store', async (whenStale, outcome) => {
+    const made = await broken({ whenStale });
+    const { accessToken } = await signIn(made);
+    made.feed.isBroken = true;
+    made.clock.advance(3000);
+    made.calls.length = 0;
+    const outcomeOf = made.accepts(accessToken).then(
+      () => 'accepted',
+      (error: unknown) => (error as Error).name,
+    );
+    expect(await outcomeOf).toBe(outcome);
+    expect(made.calls).toEqual([]);
+  });
+
+  it('is stale from the start until it was read, and loses nothing meanwhile', async () => {
+    const store = await seededMemoryStore();
+    const feed = new BreakableFeed();
+    const clock = new TestClock(TEST_START_MS);
+    const a = await instance(store, clock, { feed });
+    const [one, two] = [await signIn(a), await signIn(a)];
+    feed.isBroken = true;
+    const b = await instance(store, clock, { feed });
+    await a.sessions.revokeSession(one.handle);
+    expect([b.watch.state, await b.accepts(one.accessToken), await b.accepts(two.accessToken)]).toEqual([
+      'stale',
+      false,
+      true,
+    ]);
+    feed.isBroken = false;
+    await b.watch.read();
+    expect([b.watch.state, b.watch.size]).toEqual(['live', 1]);
+  });
+
+  it('proves nothing where the clock was set back', async () => {
+    const { watch, clock } = await broken({ pollMs: 60_000 });
+    expect(watch.state).toBe('live');
+    clock.advance(-1);
+    expect(watch.state).toBe('stale');
+  });
+});
+
+describe('records that make no sense', () => {
+  class OddFeed extends RevocationFeed {
+    records: unknown[] = [];
+    override async publish(records: readonly Revocation[]): Promise<void> {
+      this.records.push(...records);
+    }
+    override async read(): Promise<RevocationPage> {
+      return { records: this.records, position: '' };
+    }
+  }
+
+  it.each([
+    [null],
+    [7],
+    ['handle'],
+    [{}],
+    [{ kind: 'device', id: 'x', notBeforeMs: 1, untilMs: 2 }],
+    [{ kind: 'session', id: '', notBeforeMs: 1, untilMs: 2 }],
+    [{ kind: 'session', id: 'x'.repeat(300), notBeforeMs: 1, untilMs: 2 }],
+    [{ kind: 'session', id: 'x', notBeforeMs: Number.NaN, untilMs: 2 }],
+    [{ kind: 'session', id: 'x', notBeforeMs: 1, untilMs: '2' }],
+    [{ kind: 'tenant', id: 5, notBeforeMs: 1, untilMs: 1e300 }],
+  ])('such as %j end no session, but have the store asked once', async (record) => {
+    const { store, calls } = await watchedStore();
+    const feed = new OddFeed();
+    const made = await instance(store, undefined, { feed });
+    const { accessToken } = await signIn(made);
+    feed.records.push(record);
+    for (let n = 0; n < 2; n++) {
+      await made.watch.read();
+      calls.length = 0;
+      expect(await made.accepts(accessToken)).toBe(true);
+      expect(calls).toHaveLength(n === 0 ? 1 : 0);
+    }
+  });
+
+  it('do not keep the others of their page from being read', async () => {
+    const feed = new OddFeed();
+    const made = await instance(await seededMemoryStore(), undefined, { feed });
+    const { accessToken, handle } = await signIn(made);
+    feed.records.push({ kind: 'nonsense' });
+    feed.records.push({
+      kind: 'session',
+      id: handle,
+      tenantId: 'public',
+      notBeforeMs: TEST_START_MS,
+      untilMs: TEST_START_MS + HOUR_MS,
+    });
+    await made.watch.read();
+    expect(await made.accepts(accessToken)).toBe(false);
+  });
+});
+
+describe('more ended sessions than are kept', () => {
+  it('are refused all the same: the store is asked about the others once, and an event says so', async () => {
+    const { a, b } = await twoInstances({ maxSessions: 1000 });
+    const made = await Promise.all(Array.from({ length: 1010 }, async () => signIn(a)));
+    const [alive, ...ending] = made;
+    for (const { handle } of ending) await a.sessions.revokeSession(handle);
+    await b.watch.read();
+    expect(b.watch.size).toBeLessThan(1000);
+    const accepted = await Promise.all(ending.map(async ({ accessToken }) => b.accepts(accessToken)));
+    expect(accepted.filter(Boolean)).toEqual([]);
+    expect(await b.accepts(alive?.accessToken ?? '')).toBe(true);
+    expect(await b.events()).toContainEqual(expect.objectContaining({ type: 'revocations.overflow' }));
+  });
+});
+
+describe('a second cut-off', () => {
+  it('counts although the clock of its instance is behind that of the first one', async () => {
+    const store = await seededMemoryStore();
+    const a = await instance(store);
+    const b = await instance(store, new TestClock(TEST_START_MS - 60_000));
+    await a.sessions.revokeSessions({ all: true });
+    await Promise.all([a.watch.read(), b.watch.read()]);
+    const { accessToken } = await signIn(b);
+    expect(await a.accepts(accessToken)).toBe(true);
+    b.clock.advance(20_000);
+    await b.sessions.revokeSessions({ all: true });
+    await a.watch.read();
+    expect(await a.accepts(accessToken)).toBe(false);
+  });
+});
+
+describe('the index of revocations', () => {
+  it('is not shortened by a late answer about an older token', () => {
+    const index = new RevocationIndex(1000);
+    const subject = { userId: 'u', recipeUserId: 'u', tenantId: 'public', timeCreatedMs: 0 };
+    const record = {
+      kind: 'session',
+      id: 'h',
+      tenantId: undefined,
+      notBeforeMs: 0,
+      untilMs: 3_600_000,
+    } as const;
+    index.add([record], 0);
+    index.noteAnswer('h', false, 1000, index.age);
+    index.prune(3_500_000);
+    expect(index.judge({ ...subject, sessionHandle: 'h' })).toBe('ended');
+  });
+});
+
+describe('a feed that is asked for where there is none', () => {
+  it('stops the start, and says what to give', async () => {
+    const withoutFeed = new Proxy(await seededMemoryStore(), {
+      get: (store, name) => {
+        if (name === 'revocations') return undefined;
+        const value: unknown = Reflect.get(store, name, store);
+        return typeof value === 'function' ? (value.bind(store) as unknown) : value;
+      },
+    });
+    await expect(instance(withoutFeed)).rejects.toThrow(/revocationFeed\.feed: is missing/);
+  });
+});

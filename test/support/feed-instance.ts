@@ -1,0 +1,57 @@
+import { UnauthorisedError } from '../../lib/errors.js';
+import { SessionEvents, type SessionEvent } from '../../lib/events/session-events.js';
+import type { RevocationFeedOptions } from '../../lib/feed/feed-options.js';
+import type { RevocationWatch } from '../../lib/feed/revocation-watch.js';
+import { RecipeDependencies } from '../../lib/sessions/recipe-dependencies.js';
+import { SessionService } from '../../lib/session.service.js';
+import type { SessionStore } from '../../lib/stores/session-store.js';
+import { TestClock } from '../../lib/testing/test-clock.js';
+import { TEST_START_MS } from './embedded.js';
+import { TestApplication } from './test-application.js';
+
+/** An application whose instances tell each other which sessions have ended. */
+export interface Instance {
+  readonly sessions: SessionService;
+  readonly clock: TestClock;
+  close(): Promise<void>;
+  readonly watch: RevocationWatch;
+  /** The events so far. */
+  events(): Promise<readonly SessionEvent[]>;
+  accepts(accessToken: string): Promise<boolean>;
+}
+
+/** An instance whose feed is read only when the test says so, or when something is announced. */
+export async function instance(
+  store: SessionStore,
+  clock = new TestClock(TEST_START_MS),
+  feed: RevocationFeedOptions = {},
+): Promise<Instance> {
+  const { app, events, close } = await TestApplication.withoutServer()
+    .store(store)
+    .clock(clock)
+    .with({ revocationFeed: { pollMs: 60_000, ...feed } })
+    .start();
+  const sessions = app.get(SessionService);
+  const watch = app.get(RecipeDependencies, { strict: false }).revocations;
+  if (watch === undefined) throw new Error('There is no feed');
+  const accepts = async (accessToken: string): Promise<boolean> => {
+    try {
+      await sessions.getSessionWithoutRequestResponse({ accessToken, antiCsrfCheck: false });
+      return true;
+    } catch (error) {
+      if (error instanceof UnauthorisedError) return false;
+      throw error;
+    }
+  };
+  const delivered = async (): Promise<readonly SessionEvent[]> => {
+    await app.get(SessionEvents, { strict: false }).delivered();
+    return events;
+  };
+  return { sessions, clock, close, watch, events: delivered, accepts };
+}
+
+export async function signIn({ sessions }: Instance, input: { userId?: string; tenantId?: string } = {}) {
+  const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1', ...input });
+  const { accessToken, refreshToken } = session.getAllSessionTokensDangerously();
+  return { handle: session.getHandle(), accessToken, refreshToken: refreshToken ?? '' };
+}
