@@ -1,6 +1,7 @@
 import { afterAll, expect, it } from '@jest/globals';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { embeddedCore, postgresStore } from 'nest-sessions';
+import { embeddedCore, postgresStore, redisStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/core';
 import { SystemClock } from '../../lib/util/clock.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { seedSigningKeys } from '../support/embedded.js';
@@ -8,6 +9,8 @@ import { countFrom } from '../fixtures/fc-runs.js';
 import type { Answer } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
 import { startPostgres } from '../support/postgres.js';
+import { closeClients, nodeRedis } from '../support/redis-clients.js';
+import { startRedis } from '../support/redis.js';
 import { type Adapter, TestApplication } from '../support/test-application.js';
 
 /** How often the database is killed; each time costs some seconds. */
@@ -17,18 +20,54 @@ const CLIENTS = 24;
 const CONNECTIONS = 2;
 
 const postgres = await startPostgres();
-afterAll(() => postgres.stop());
+const redis = await startRedis();
+afterAll(async () => {
+  await closeClients();
+  await Promise.all([postgres.stop(), redis.stop()]);
+});
 
-postgres.describeKilled('two instances under load on a database that is killed', () => {
+/** A database that can be killed, with stores for several instances. */
+interface KilledDatabase {
+  openStore(): Promise<SessionStore>;
+  /** @param meanwhile runs while there is no server */
+  crash(meanwhile: () => Promise<void>): Promise<void>;
+}
+
+postgres.describeKilled('two instances under load on a PostgreSQL that is killed', () => {
+  survivesKills(async () => {
+    const schema = postgres.freshSchema();
+    return {
+      openStore: async () =>
+        postgresStore(postgres.pool({ max: CONNECTIONS, connectionTimeoutMillis: 500 }), { schema }),
+      crash: async (meanwhile) => postgres.crash(meanwhile),
+    };
+  });
+});
+
+redis.describeKilled('two instances under load on a Redis with an append-only file that is killed', () => {
+  survivesKills(async () => {
+    const server = await redis.another('--appendonly', 'yes');
+    const { connect } = await nodeRedis();
+    return {
+      openStore: async () => redisStore(await connect(server.url), { commandTimeoutMs: 500 }),
+      crash: async (meanwhile) => {
+        await server.kill();
+        await meanwhile();
+        await server.restart();
+      },
+    };
+  });
+});
+
+function survivesKills(open: () => Promise<KilledDatabase>): void {
   it(
     'answer nobody wrongly: a session is served or asked to wait, one that was signed out refused (S090 S096 S116)',
     async () => {
-      const schema = postgres.freshSchema();
-      await seedSigningKeys(postgresStore(postgres.pool(), { schema }));
+      const database = await open();
+      await seedSigningKeys(await database.openStore());
       const clock = new TestClock(new SystemClock().now());
       const instance = async (adapter: Adapter): Promise<TestApplication> => {
-        const pool = postgres.pool({ max: CONNECTIONS, connectionTimeoutMillis: 500 });
-        const core = embeddedCore({ store: postgresStore(pool, { schema }) });
+        const core = embeddedCore({ store: await database.openStore() });
         return TestApplication.on(adapter).clock(clock).with({ core }).start();
       };
       const [one, other] = [await instance('express'), await instance('fastify')];
@@ -78,7 +117,7 @@ postgres.describeKilled('two instances under load on a database that is killed',
       };
       await servedMore(200);
       for (let kill = 0; kill < KILLS; kill++) {
-        await postgres.crash(async () => {
+        await database.crash(async () => {
           isDown = true;
           const waiting = counts.askedToWait + 50;
           while (counts.askedToWait < waiting && wrong.length === 0) await nextTurn();
@@ -103,4 +142,4 @@ postgres.describeKilled('two instances under load on a database that is killed',
     },
     60_000 + KILLS * 20_000,
   );
-});
+}

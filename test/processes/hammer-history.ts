@@ -1,7 +1,9 @@
 /** What a process is to hammer at. */
 export interface HammerTarget {
+  readonly engine: 'postgres' | 'redis';
   readonly url: string;
-  readonly schema: string;
+  /** The schema, or the prefix of keys. */
+  readonly place: string;
   readonly name: string;
   /** When it ends by itself, milliseconds since the epoch. */
   readonly endsAt: number;

@@ -1,13 +1,19 @@
 import { writeSync } from 'node:fs';
 import pg from 'pg';
+import { createClient } from 'redis';
 import { postgresStore } from '../../lib/stores/postgres.store.js';
+import { redisStore } from '../../lib/stores/redis/redis.store.js';
 import { refresh, verify } from '../support/core-calls.js';
 import { embeddedCoreOn } from '../support/embedded.js';
 import type { HammerTarget, HistoryEntry } from './hammer-history.js';
 
 /** Refreshes, verifies, merges and revokes until its time is over, and says after each call what came of it. */
-const { url, schema, name, endsAt, sessions } = JSON.parse(process.argv[2] ?? '') as HammerTarget;
-const { core } = embeddedCoreOn(postgresStore(new pg.Pool({ connectionString: url }), { schema }));
+const { engine, url, place, name, endsAt, sessions } = JSON.parse(process.argv[2] ?? '') as HammerTarget;
+const store =
+  engine === 'redis'
+    ? redisStore(createClient({ url }), { keyPrefix: place })
+    : postgresStore(new pg.Pool({ connectionString: url }), { schema: place });
+const { core } = embeddedCoreOn(store);
 const held = new Map(sessions.map(({ handle, token }) => [handle, token]));
 const tell = (entry: HistoryEntry): number => writeSync(1, `${JSON.stringify(entry)}\n`);
 const now = (): number => performance.timeOrigin + performance.now();

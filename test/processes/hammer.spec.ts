@@ -5,21 +5,29 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from '@jest/globals';
 import { build } from 'esbuild';
 import { postgresStore } from '../../lib/stores/postgres.store.js';
+import { redisStore } from '../../lib/stores/redis/redis.store.js';
+import type { SessionStore } from '../../lib/stores/session-store.js';
 import { create, refresh, refreshed } from '../support/core-calls.js';
 import { embeddedCoreOn, rowOf, seedSigningKeys } from '../support/embedded.js';
 import { refreshTokenHash2 } from '../../lib/tokens/refresh-token.js';
 import { countFrom } from '../fixtures/fc-runs.js';
 import type { HammerTarget, HistoryEntry } from './hammer-history.js';
 import { startPostgres } from '../support/postgres.js';
+import { closeClients, nodeRedis } from '../support/redis-clients.js';
+import { startRedis } from '../support/redis.js';
 
 const SECONDS = countFrom('HAMMER_SECONDS', 4);
 const FOLDER = fileURLToPath(new URL('../../node_modules/.cache/nest-sessions', import.meta.url));
 
 const postgres = await startPostgres();
-afterAll(() => postgres.stop());
+const redis = await startRedis();
+afterAll(async () => {
+  await closeClients();
+  await Promise.all([postgres.stop(), redis.stop()]);
+});
 
 /** After so many acknowledged calls a process is killed. */
-const CALLS_TO_DEATH = 100;
+const CALLS_TO_DEATH = 25;
 
 /** @param calls it is killed at that many */
 async function historyOf(
@@ -51,12 +59,32 @@ async function historyOfKilled(script: string, target: HammerTarget): Promise<Hi
   return histories;
 }
 
+interface HammeredDatabase extends Pick<HammerTarget, 'engine' | 'url' | 'place'> {
+  readonly store: SessionStore;
+}
+
 postgres.describe('three processes on one PostgreSQL, of which one is killed and started again', () => {
+  hammer(async () => {
+    const place = postgres.freshSchema();
+    const store = postgresStore(postgres.pool(), { schema: place });
+    return { engine: 'postgres', url: postgres.url, place, store };
+  });
+});
+
+redis.describe('three processes on one Redis, of which one is killed and started again', () => {
+  hammer(async () => {
+    const place = redis.freshPrefix();
+    const store = redisStore(await (await nodeRedis()).connect(redis.url), { keyPrefix: place });
+    return { engine: 'redis', url: redis.url, place, store };
+  });
+});
+
+function hammer(open: () => Promise<HammeredDatabase>): void {
   it(
     'revive no session, lose no acknowledged merge, and leave one line of refresh tokens (S115)',
     async () => {
-      const schema = postgres.freshSchema();
-      const { core, store } = embeddedCoreOn(postgresStore(postgres.pool(), { schema }));
+      const { store, ...place } = await open();
+      const { core } = embeddedCoreOn(store);
       await seedSigningKeys(store);
       const made = await Promise.all(Array.from({ length: 60 }, () => create(core)));
       const sessions = made.map(({ session, refreshToken }) => ({
@@ -74,7 +102,7 @@ postgres.describe('three processes on one PostgreSQL, of which one is killed and
         platform: 'node',
         format: 'esm',
       });
-      const target = { url: postgres.url, schema, endsAt: Date.now() + SECONDS * 1000, sessions };
+      const target = { ...place, endsAt: Date.now() + SECONDS * 1000, sessions };
       const [killed, ...histories] = await Promise.all([
         historyOfKilled(script, { ...target, name: 'c' }),
         ...['a', 'b'].map((name) => historyOf(script, { ...target, name })),
@@ -120,4 +148,4 @@ postgres.describe('three processes on one PostgreSQL, of which one is killed and
     },
     (SECONDS + 60) * 1000,
   );
-});
+}

@@ -7,6 +7,8 @@ export interface ClientKind {
   connect(url: string): Promise<RedisClient>;
   /** Makes a client of a cluster, which begins at one of its nodes. */
   connectCluster(url: string): Promise<RedisClient>;
+  /** Makes a client that asks a Sentinel for the primary; undefined where there is no such client. */
+  connectSentinel?(port: number, name: string): Promise<RedisClient>;
 }
 
 const closings: (() => unknown)[] = [];
@@ -42,11 +44,15 @@ export async function clientKinds(): Promise<ClientKind[]> {
 }
 
 export async function nodeRedis(): Promise<ClientKind> {
-  const { createClient, createCluster } = await load('redis');
+  const { createClient, createCluster, createSentinel } = await load('redis');
   return {
     name: 'node-redis',
     connect: async (url) => kept((createClient as Factory)({ url }), 'destroy'),
     connectCluster: async (url) => kept((createCluster as Factory)({ rootNodes: [{ url }] }), 'destroy'),
+    connectSentinel: async (port, name) => {
+      const sentinelRootNodes = [{ host: '127.0.0.1', port }];
+      return kept((createSentinel as Factory)({ name, sentinelRootNodes }), 'destroy');
+    },
   };
 }
 
@@ -56,6 +62,10 @@ export async function ioRedis(): Promise<ClientKind> {
     name: 'ioredis',
     connect: async (url) => kept(new (Redis as Constructor)(url), 'disconnect'),
     connectCluster: async (url) => kept(new (Cluster as Constructor)([url]), 'disconnect'),
+    connectSentinel: async (port, name) => {
+      const sentinels = [{ host: '127.0.0.1', port }];
+      return kept(new (Redis as Constructor)({ sentinels, name }), 'disconnect');
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +23,8 @@ export interface TestRedis {
   another(...options: readonly string[]): Promise<RedisServer>;
   /** Starts a cluster of three primaries with a replica each; `stop` ends it. */
   cluster(): Promise<RedisCluster>;
+  /** Starts a primary, a replica and a Sentinel that watches them; `stop` ends them. */
+  sentinel(): Promise<WatchedPair>;
   stop(): Promise<void>;
 }
 
@@ -32,6 +34,15 @@ export interface RedisCluster {
   readonly primaries: readonly RedisServer[];
   /** In the order of their primaries. */
   readonly replicas: readonly RedisServer[];
+}
+
+/** A primary and a replica, which a Sentinel puts in its place. */
+export interface WatchedPair {
+  readonly primary: RedisServer;
+  readonly replica: RedisServer;
+  readonly sentinelPort: number;
+  /** The name of the pair. */
+  readonly name: string;
 }
 
 /** A running `redis-server` or `valkey-server`. */
@@ -57,12 +68,13 @@ export async function startRedis(): Promise<TestRedis> {
   const given = process.env['REDIS_URL'];
   const servers: StartedServer[] = [];
   let prefixes = 0;
-  const another = async (...options: readonly string[]): Promise<RedisServer> => {
-    const server = await StartedServer.start(options);
-    if (server === undefined) throw new Error('There is no redis-server in the PATH');
-    servers.push(server);
+  const start = async (options: readonly string[], configuration?: string): Promise<RedisServer> => {
+    const server = await StartedServer.prepare(options, configuration);
+    servers.push(server); // before it runs, so that it ends with the file whatever happens
+    await server.restart();
     return server;
   };
+  const another = async (...options: readonly string[]): Promise<RedisServer> => start(options);
   const own = await another().catch(() => undefined);
   const reason = 'there is no redis-server in the PATH; install one, or give a server by REDIS_URL';
   const url = given ?? own?.url;
@@ -75,6 +87,7 @@ export async function startRedis(): Promise<TestRedis> {
     freshPrefix: () => `test-${process.pid}-${Date.now().toString(36)}-${prefixes++}:`,
     another,
     cluster: async () => formCluster(another),
+    sentinel: async () => watchedPair(start),
     stop: async () => {
       await Promise.all(servers.map(async (server) => server.end()));
     },
@@ -97,16 +110,19 @@ class StartedServer implements RedisServer {
     readonly port: number,
     private readonly folder: string,
     private readonly options: readonly string[],
+    private readonly configuration: string | undefined,
   ) {}
 
-  /** Resolves when the server accepts connections; undefined if none can be started. */
-  static async start(options: readonly string[]): Promise<StartedServer | undefined> {
+  static async prepare(options: readonly string[], configuration?: string): Promise<StartedServer> {
     const folder = mkdtempSync(join(tmpdir(), 'nest-sessions-redis-'));
-    const server = new StartedServer(await freePort(), folder, options);
-    server.process = await server.launch();
-    if (server.process !== undefined) return server;
-    rmSync(folder, { recursive: true, force: true });
-    return undefined;
+    const server = new StartedServer(await freePort(), folder, options, configuration);
+    if (configuration !== undefined) writeFileSync(server.configurationFile, configuration);
+    return server;
+  }
+
+  /** A Sentinel writes into it what it has learnt. */
+  private get configurationFile(): string {
+    return join(this.folder, 'server.conf');
   }
 
   get url(): string {
@@ -114,7 +130,7 @@ class StartedServer implements RedisServer {
   }
 
   async kill(): Promise<void> {
-    if (this.process === undefined || this.process.exitCode !== null || this.process.signalCode !== null)
+    if (this.process?.pid === undefined || this.process.exitCode !== null || this.process.signalCode !== null)
       return;
     const exit = once(this.process, 'exit');
     this.process.kill('SIGKILL');
@@ -131,15 +147,18 @@ class StartedServer implements RedisServer {
 
   command(...args: readonly string[]): string {
     for (const cli of ['redis-cli', 'valkey-cli']) {
-      const { status, stdout } = spawnSync(cli, ['-p', `${this.port}`, ...args], { encoding: 'utf8' });
+      const { status, stdout, stderr, error } = spawnSync(cli, ['-p', `${this.port}`, ...args], {
+        encoding: 'utf8',
+      });
       if (status === 0) return stdout.trim();
+      if (error === undefined) throw new Error(`${cli} fails at ${args[0]}: ${stdout}${stderr}`);
     }
-    throw new Error(`redis-cli fails at ${args[0]}`);
+    throw new Error('There is no redis-cli in the PATH');
   }
 
   async restart(): Promise<void> {
-    this.process = await this.launch();
-    if (this.process === undefined) throw new Error('The Redis server does not start again');
+    for (const command of ['redis-server', 'valkey-server']) if (await this.launch(command)) return;
+    throw new Error('There is no redis-server in the PATH, or it does not start');
   }
 
   async end(): Promise<void> {
@@ -147,40 +166,36 @@ class StartedServer implements RedisServer {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  private async launch(): Promise<ChildProcess | undefined> {
-    for (const command of ['redis-server', 'valkey-server']) {
-      const server = await launch(command, [
-        ...Object.entries({ ...SETTINGS, port: this.port, dir: this.folder }).flatMap(([name, value]) => [
-          `--${name}`,
-          `${value}`,
-        ]),
+  /** Resolves when the server accepts connections. @returns whether it does */
+  private async launch(command: string): Promise<boolean> {
+    const settings = { ...SETTINGS, port: this.port, dir: this.folder };
+    const server = spawn(
+      command,
+      [
+        ...(this.configuration === undefined ? [] : [this.configurationFile]),
+        ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, `${value}`]),
         ...this.options,
-      ]);
-      if (server !== undefined) return server;
-    }
-    return undefined;
+      ],
+      { stdio: ['ignore', 'pipe', 'ignore'] },
+    );
+    this.process = server;
+    const failed = new Promise<false>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.once('exit', () => resolve(false));
+    });
+    const ready = new Promise<true>((resolve) => {
+      createInterface({ input: server.stdout }).on('line', (line) => {
+        if (/eady to accept connections|Sentinel ID is/.test(line)) resolve(true);
+      });
+    });
+    return Promise.race([failed, ready]);
   }
 }
 
-/** Resolves when the server accepts connections; undefined if it cannot be started. */
-async function launch(command: string, options: readonly string[]): Promise<ChildProcess | undefined> {
-  const server = spawn(command, options, { stdio: ['ignore', 'pipe', 'ignore'] });
-  const failed = new Promise<undefined>((resolve) => {
-    server.once('error', () => resolve(undefined));
-    server.once('exit', () => resolve(undefined));
-  });
-  const ready = new Promise<ChildProcess>((resolve) => {
-    createInterface({ input: server.stdout }).on('line', (line) => {
-      if (line.includes('eady to accept connections')) resolve(server);
-    });
-  });
-  return Promise.race([failed, ready]);
-}
-
-/** The quickest that a cluster can be, and a replica takes over however old its data are. */
+/** The quickest that a cluster can be on a busy machine, and a replica takes over however old its data are. */
 const CLUSTER = {
   'cluster-enabled': 'yes',
-  'cluster-node-timeout': 500,
+  'cluster-node-timeout': 2000,
   'cluster-replica-validity-factor': 0,
   'cluster-require-full-coverage': 'no',
 };
@@ -217,6 +232,23 @@ async function formCluster(start: TestRedis['another']): Promise<RedisCluster> {
       replicas.every((each) => each.command('INFO', 'replication').includes('master_link_status:up')),
   );
   return { url: first?.url ?? '', primaries, replicas };
+}
+
+async function watchedPair(
+  start: (options: readonly string[], configuration?: string) => Promise<RedisServer>,
+): Promise<WatchedPair> {
+  const name = 'sessions';
+  const primary = await start([]);
+  const replica = await start(['--replicaof', '127.0.0.1', `${primary.port}`]);
+  await until(() => replica.command('INFO', 'replication').includes('master_link_status:up'));
+  const watched = [
+    `monitor ${name} 127.0.0.1 ${primary.port} 1`,
+    `down-after-milliseconds ${name} 2000`,
+    `failover-timeout ${name} 3000`,
+  ];
+  const sentinel = await start(['--sentinel'], watched.map((line) => `sentinel ${line}\n`).join(''));
+  await until(() => sentinel.command('SENTINEL', 'REPLICAS', name).includes(`${replica.port}`));
+  return { primary, replica, sentinelPort: sentinel.port, name };
 }
 
 /** Asks again and again, with a pause that lets the servers work; the test's own timeout is the limit. */

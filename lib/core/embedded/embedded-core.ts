@@ -43,8 +43,7 @@ import { SessionIssuer, storedObject } from './session-issuer.js';
 import type { SessionKey, SessionRow, SessionStore } from '../../stores/session-store.js';
 import { SigningKeys } from './signing-keys.js';
 
-/** The share by which a pause between two reads of the signing keys is shortened at random. */
-const KEY_RELOAD_JITTER = 0.25;
+const KEY_RELOAD_JITTER = 0.25; // the share by which a pause between two reads of keys is shortened at random
 
 /**
  * The engine of a SuperTokens Core inside this process, with the semantics of CDI 5.4: a refresh writes no row, and the new

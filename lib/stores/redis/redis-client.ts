@@ -1,3 +1,14 @@
+import { NodeRedisPort, type NodeClient } from './node-redis-port.js';
+import {
+  describeServer,
+  hasMethods,
+  ignore,
+  Readiness,
+  type Command,
+  type Events,
+  type RedisPort,
+} from './redis-port.js';
+
 /**
  * A client that `redisStore` accepts: of `redis` (node-redis) one of `createClient`, `createClientPool`, `createCluster` or
  * `createSentinel`; of `ioredis` a `Redis`, with Sentinels or without, or a `Cluster`; of `@valkey/valkey-glide` a
@@ -10,26 +21,6 @@ export type RedisClient =
   | { call(command: string, ...args: string[]): Promise<unknown>; pipeline(commands: string[][]): object }
   | { customCommand(args: string[]): Promise<unknown> };
 
-/** The store's port to a client. Commands go to the primary that has the key. */
-export interface RedisPort {
-  readonly description: string;
-  readonly isCluster: boolean;
-  /** Prepares the client for commands. */
-  open(): Promise<void>;
-  send(key: string, command: readonly string[]): Promise<unknown>;
-  /** Sends a command to each primary. */
-  sendToPrimaries(command: readonly string[]): Promise<unknown[]>;
-  /**
-   * Sends two commands over one connection of their own, the second right behind the first, because it waits for what the
-   * first has written; other commands do not wait for it.
-   */
-  sendBoth(key: string, first: readonly string[], second: readonly string[]): Promise<[unknown, unknown]>;
-  /** Connects anew to whichever server is the primary now, where the client cannot find it by itself. */
-  reconnect(): void;
-  /** Closes what `open` and `sendBoth` opened. */
-  close(): Promise<void>;
-}
-
 /** @throws {TypeError} this is no client that the store knows */
 export function redisPort(client: object): RedisPort {
   if (hasMethods(client, 'customCommand')) return new GlidePort(client as GlideClient);
@@ -39,107 +30,6 @@ export function redisPort(client: object): RedisPort {
     'redisStore: give it a client: createClient() or createCluster() of redis, new Redis() or new Cluster() of ioredis, or ' +
       'a client of @valkey/valkey-glide',
   );
-}
-
-type Command = readonly string[];
-type Events = { on(event: 'error', listener: (error: Error) => void): unknown };
-
-/** All kinds of clients of node-redis, with the methods that only some of them have. */
-interface NodeClient extends Events {
-  readonly isOpen: boolean;
-  readonly options?: {
-    readonly url?: unknown;
-    readonly socket?: { readonly host?: unknown; readonly port?: unknown };
-  };
-  connect(): Promise<unknown>;
-  duplicate?(): NodeClient;
-  destroy(): unknown;
-  /** Arguments: of a client and a pool the command; of a Sentinel isReadonly before it; of a cluster the key before that. */
-  sendCommand(...args: unknown[]): Promise<unknown>;
-  /** Sentinel only: lends a connection to the primary. */
-  use?<T>(work: (client: NodeClient) => Promise<T>): Promise<T>;
-  /** Pool only: lends a connection. */
-  execute?<T>(work: (client: NodeClient) => Promise<T>): Promise<T>;
-  /** Cluster only. */
-  readonly masters?: readonly object[];
-  nodeClient?(node: object): Promise<NodeClient>;
-}
-
-/** Recognises by what only a cluster has, and by what a Sentinel has besides. */
-class NodeRedisPort implements RedisPort {
-  readonly description: string;
-  readonly isCluster: boolean;
-  private readonly kind: 'client' | 'cluster' | 'sentinel';
-  private waiting: Promise<NodeClient> | undefined;
-  private hasConnected = false;
-
-  constructor(private readonly client: NodeClient) {
-    this.isCluster = hasMethods(client, 'nodeClient');
-    this.kind = this.isCluster ? 'cluster' : hasMethods(client, 'use') ? 'sentinel' : 'client';
-    const { url, socket } = client.options ?? {};
-    this.description = describeServer(this.isCluster, url ?? socket?.host, socket?.port);
-    client.on('error', ignore);
-  }
-
-  async open(): Promise<void> {
-    if (this.client.isOpen) return;
-    this.hasConnected = true;
-    await this.client.connect();
-  }
-
-  async send(key: string, command: Command): Promise<unknown> {
-    return this.sendOver(this.client, key, command);
-  }
-
-  async sendToPrimaries(command: Command): Promise<unknown[]> {
-    const { masters = [] } = this.client;
-    if (this.kind !== 'cluster') return [await this.send('', command)];
-    return Promise.all(
-      masters.map(async (node) => (await this.client.nodeClient?.(node))?.sendCommand([...command])),
-    );
-  }
-
-  async sendBoth(key: string, first: Command, second: Command): Promise<[unknown, unknown]> {
-    const both = async (client: NodeClient): Promise<[unknown, unknown]> =>
-      Promise.all([this.sendOver(client, key, first), this.sendOver(client, key, second)]);
-    if (this.client.use !== undefined) return this.client.use(both);
-    if (this.client.execute !== undefined) return this.client.execute(both);
-    this.waiting ??= connectOnce(this.client, (failed) => {
-      if (this.waiting === failed) this.waiting = undefined;
-    });
-    return both(await this.waiting);
-  }
-
-  /** Does nothing: a cluster and a Sentinel find the primary by themselves, and a client has only one address. */
-  reconnect(): void {}
-
-  async close(): Promise<void> {
-    const waiting = await this.waiting?.catch(() => undefined);
-    this.waiting = undefined;
-    waiting?.destroy();
-    if (this.hasConnected && this.client.isOpen) this.client.destroy();
-    this.hasConnected = false;
-  }
-
-  private async sendOver(client: NodeClient, key: string, command: Command): Promise<unknown> {
-    if (this.kind === 'cluster') return client.sendCommand(key, false, [...command]);
-    return this.kind === 'sentinel'
-      ? client.sendCommand(false, [...command])
-      : client.sendCommand([...command]);
-  }
-}
-
-/** Opens a second client; a failure is not kept. */
-function connectOnce(client: NodeClient, forget: (failed: Promise<NodeClient>) => void): Promise<NodeClient> {
-  const connecting = (async () => {
-    const second = client.duplicate?.();
-    if (second === undefined) throw new TypeError('redisStore: this client cannot be duplicated');
-    second.on('error', ignore);
-    await second.connect();
-    return second;
-  })();
-  connecting.catch(() => forget(connecting));
-  return connecting;
 }
 
 interface IoClient extends Events {
@@ -161,13 +51,19 @@ interface IoClient extends Events {
 class IoRedisPort implements RedisPort {
   readonly description: string;
   readonly isCluster: boolean;
+  private readonly readiness: Readiness;
   private waiting: IoClient | undefined;
 
   constructor(private readonly client: IoClient) {
     this.isCluster = client.isCluster === true;
     const { host, port, sentinels } = client.options;
     this.description = describeServer(this.isCluster, Array.isArray(sentinels) ? undefined : host, port);
+    this.readiness = new Readiness(() => /connect|close/.test(client.status));
     client.on('error', ignore);
+  }
+
+  whenReady(): Promise<void> | undefined {
+    return this.readiness.wait();
   }
 
   /** Does nothing, because the client connects by itself. */
@@ -234,6 +130,9 @@ class GlidePort implements RedisPort {
     return describeServer(this.isCluster);
   }
 
+  /** Leaves it to glide, which refuses commands after its own `requestTimeout`. */
+  whenReady(): undefined {}
+
   /** Does nothing, because a client of glide is connected from the beginning. */
   async open(): Promise<void> {}
 
@@ -262,22 +161,3 @@ class GlidePort implements RedisPort {
 
   async close(): Promise<void> {}
 }
-
-/** Names the server as far as its client says it: never the user, the password or the parameters. */
-function describeServer(isCluster: boolean, host?: unknown, port: unknown = 6379): string {
-  const kind = isCluster ? 'a Redis cluster' : 'Redis';
-  if (typeof host !== 'string') return kind;
-  if (!host.includes('://')) return `${kind} at ${host}:${String(port)}`;
-  return URL.canParse(host) ? `${kind} at ${new URL(host).host || 'this machine'}` : kind;
-}
-
-function hasMethods(value: unknown, ...names: readonly string[]): boolean {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    names.every((name) => typeof Reflect.get(value, name) === 'function')
-  );
-}
-
-/** Ignores the error of a connection, because the command under way or the next one is rejected with it. */
-function ignore(): void {}

@@ -3,7 +3,7 @@ import { SingleFlight } from '../../util/single-flight.js';
 import { withTimeout } from '../../util/with-timeout.js';
 import { StoreFullError } from '../../errors.js';
 import { StoreSetupError } from '../session-store.js';
-import type { RedisPort } from './redis-client.js';
+import type { RedisPort } from './redis-port.js';
 import type { RedisScript } from './redis-scripts.js';
 
 /**
@@ -52,9 +52,9 @@ export class RedisConnection {
     keys: readonly string[],
     args: readonly (string | number)[],
   ): Promise<unknown> {
-    await this.opening.run();
+    const key = keys[0] ?? '';
+    await this.ready(key);
     return this.attempts(async () => {
-      const key = keys[0] ?? '';
       return this.withText(script, async (evaluation) =>
         this.timed(this.port.send(key, [...evaluation, `${keys.length}`, ...keys, ...args.map(String)])),
       );
@@ -76,7 +76,7 @@ export class RedisConnection {
     args: (mark: string) => readonly (string | number)[],
     isDone: (reply: unknown) => boolean,
   ): Promise<unknown[]> {
-    await this.opening.run();
+    await this.ready(keys[0] ?? '');
     if (this.waitCommand === undefined) return [await this.run(script, keys, args(''))];
     const replies: unknown[] = [];
     for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -114,7 +114,7 @@ export class RedisConnection {
 
   /** Runs one plain command on the primary of a key. */
   async command(key: string, ...command: readonly (string | number)[]): Promise<unknown> {
-    await this.opening.run();
+    await this.ready(key);
     return this.attempts(async () => this.timed(this.port.send(key, command.map(String))));
   }
 
@@ -154,12 +154,19 @@ export class RedisConnection {
     }
   }
 
+  private async ready(key: string): Promise<void> {
+    await this.opening.run();
+    const connecting = this.port.whenReady(key);
+    if (connecting !== undefined) await this.timed(connecting);
+  }
+
   private async timed<T>(work: Promise<T>): Promise<T> {
     return inTime(work, this.options.commandTimeoutMs);
   }
 
   private async open(): Promise<void> {
     await this.attempts(async () => this.timed(this.port.open()));
+    await this.timed(this.port.whenReady('') ?? Promise.resolve());
     const servers = (await this.attempts(async () => this.timed(this.port.sendToPrimaries(['INFO'])))).map(
       readInfo,
     );

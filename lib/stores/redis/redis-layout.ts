@@ -160,11 +160,12 @@ function slotTags(): string[] {
   return tags;
 }
 
-/** Returns the slot of a key without a hash tag, in ASCII. @see Redis cluster specification, key distribution model */
+/** Returns the slot of a key: of its hash tag, if it has one. @see Redis cluster specification, key distribution model */
 export function keySlot(key: string): number {
+  const [, tag] = /\{([^}]+)\}/.exec(key) ?? [];
   let crc = 0;
-  for (const char of key) {
-    crc ^= char.charCodeAt(0) << 8;
+  for (const byte of Buffer.from(tag ?? key)) {
+    crc ^= byte << 8;
     for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1;
   }
   return (crc & 0xffff) % SLOTS;
