@@ -74,15 +74,16 @@ export function matchesCookiePath(cookiePath: string, requestPath: string): bool
 }
 
 /** The facts of a cookie that a jar needs. */
-export type StoredCookie = Pick<ReceivedCookie, 'name' | 'value' | 'domain' | 'path'>;
+export type StoredCookie = Pick<ReceivedCookie, 'name' | 'value' | 'domain' | 'path'> &
+  Partial<Pick<ReceivedCookie, 'partitioned'>>;
 
-/** The cookies that a client holds: the newest of each name, domain and path. */
+/** The cookies that a client holds: the newest of each name, domain, path and partition. */
 export class CookieJar<Cookie extends StoredCookie = StoredCookie> {
   private readonly cookies = new Map<string, Cookie>();
 
   /** Stores a cookie, or removes the stored one when it is a removal. */
   set(cookie: Cookie & { readonly isRemoval?: boolean }): void {
-    const key = JSON.stringify([cookie.name, cookie.domain, cookie.path]);
+    const key = JSON.stringify([cookie.name, cookie.domain, cookie.path, cookie.partitioned === true]);
     if (cookie.isRemoval === true) this.cookies.delete(key);
     else this.cookies.set(key, cookie);
   }

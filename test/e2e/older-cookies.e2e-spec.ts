@@ -44,7 +44,7 @@ class AccountController {
   }
 }
 
-/** A browser: keeps cookies by name, domain and path, sends the longest path first, and refreshes on 401. */
+/** A browser: keeps cookies by name, domain, path and partition, sends the longest path first, and refreshes on 401. */
 class Browser {
   private readonly jar = new CookieJar();
 
@@ -113,6 +113,8 @@ const CHANGES: [what: string, before: Options, after: Options, older: Options][]
   ],
   ['another base path', {}, apiInfo, { olderApiBasePath: '/auth' }],
   ['a gateway path', {}, { appInfo: { ...SHOP, apiGatewayPath: '/api' } }, { olderApiBasePath: '/auth' }],
+  ['cookies with partitions', {}, { cookiePartitioned: true }, { olderCookiePartitioned: false }],
+  ['cookies without partitions', { cookiePartitioned: true }, {}, { olderCookiePartitioned: true }],
   ['names with prefixes', {}, { cookieNamePrefixes: true }, { olderCookieNamePrefixes: false }],
   ['names without prefixes', { cookieNamePrefixes: true }, {}, { olderCookieNamePrefixes: true }],
 ];
@@ -190,6 +192,24 @@ describe.each(ADAPTERS)('cookies of an earlier configuration that no option name
     });
   });
 
+  it.each([true, false])(
+    'of another kind of partition serve nobody as the former user: %p before',
+    async (partitioned) => {
+      const { store } = await watchedStore();
+      const starter = TestApplication.on(adapter).store(store).controllers(AccountController);
+      const path = '/auth/session/refresh';
+      const browser = new Browser(
+        (await starter.with({ cookiePartitioned: partitioned }).start()).http,
+        path,
+      );
+      await browser.signIn('/login', 'alice');
+      browser.moveTo((await starter.with({ cookiePartitioned: !partitioned }).start()).http);
+      await browser.signIn('/login', 'bob');
+      for (const _each of [1, 2]) expect(await browser.userAt('/me')).not.toBe('alice');
+      expect(warnings.take()).toContainEqual(expect.stringContaining('olderCookiePartitioned'));
+    },
+  );
+
   it('names the option that is missing, once', async () => {
     const { send, signedIn } = await TestApplication.on(adapter).with(atPath('/me')).start();
     const token = (await signedIn('cookie')).cookie('sAccessToken') ?? '';
@@ -198,8 +218,10 @@ describe.each(ADAPTERS)('cookies of an earlier configuration that no option name
       const answer = await send({ path: '/me', headers: { cookie } });
       expect(answer.status).toBe(401);
       expect(answer.lines('set-cookie')).toEqual([
-        expect.stringMatching(/^sAccessToken=; Path=\/; Expires=Thu, 01 Jan 1970/),
-        expect.stringMatching(/^sAccessToken=; Path=\/me; Expires=Thu, 01 Jan 1970/),
+        expect.stringMatching(/^sAccessToken=; Path=\/; Expires=Thu, 01 Jan 1970.*Lax$/),
+        expect.stringMatching(/^sAccessToken=; Path=\/; Expires=Thu, 01 Jan 1970.*Partitioned$/),
+        expect.stringMatching(/^sAccessToken=; Path=\/me; Expires=Thu, 01 Jan 1970.*Lax$/),
+        expect.stringMatching(/^sAccessToken=; Path=\/me; Expires=Thu, 01 Jan 1970.*Partitioned$/),
       ]);
     }
     expect(warnings.take()).toEqual([expect.stringContaining('Set olderAccessTokenPath')]);
