@@ -27,7 +27,7 @@ export { SessionService, type CreateNewSessionInput } from './session.service.js
 export { SessionContainer } from './sessions/session-container.js';
 export type { AllSessionTokens } from './sessions/session-state.js';
 export type { VerifySessionOptions } from './sessions/recipe.interface.js';
-export type { JWKS, SessionInformation } from './sessions/stored-sessions.interface.js';
+export type { SessionInformation } from './sessions/stored-sessions.interface.js';
 export type { SessionDevice } from './sessions/devices.js';
 export type { ListedSession, UserSessionList } from './sessions/user-sessions.js';
 

@@ -99,6 +99,7 @@ export type {
 export type { ObservabilityOptions } from '../options/observability-options.js';
 export type { RateLimitOptions } from '../options/observability-options.js';
 export type { ConfigProblem } from '../errors.js';
+export type { JWKS } from '../sessions/stored-sessions.interface.js';
 export type { SessionProperty } from '../session.decorators.js';
 export type { BulkRevocation, UserSessionsQuery } from '../sessions/sessions-by-handle.js';
 export type { SocketAdmissionOptions } from '../websocket/session-sockets.js';
