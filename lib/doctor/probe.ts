@@ -7,6 +7,7 @@ import { FOREIGN_ORIGIN, routeUrl, type ApiAddress, type Exchanges } from './fac
 import type { Sender } from './http-sender.js';
 import { readTokens, sessionCookies, type ReceivedTokens, type SessionCookie } from './session-tokens.js';
 import { isSent, jarAfter } from './browser-cookies.js';
+import { isSameSite } from './site.js';
 import { signInContentType, signInUrl, type SignInRequest } from './sign-in-request.js';
 
 /** The requests that the probe sends. */
@@ -159,11 +160,18 @@ class Prober {
       headers: {
         'user-agent': 'nest-sessions-doctor',
         origin: this.plan.website.origin,
+        'sec-fetch-site': this.fetchSite,
         ...this.plan.headers,
         ...headers,
       },
       ...(body === undefined ? {} : { body }),
     });
+  }
+
+  /** The value of `Sec-Fetch-Site` with which a browser tells where the page is that sends the request. */
+  private get fetchSite(): 'same-origin' | 'same-site' | 'cross-site' {
+    if (!this.isCrossOrigin) return 'same-origin';
+    return isSameSite(new URL(this.plan.api.origin), this.plan.website) ? 'same-site' : 'cross-site';
   }
 
   private get isCrossOrigin(): boolean {

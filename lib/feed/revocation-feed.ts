@@ -109,6 +109,10 @@ export abstract class RevocationFeed {
  * @publicApi
  */
 export class NoRevocationFeedError extends Error {
+  static {
+    recogniseCopies(this, 'NoRevocationFeedError');
+  }
+
   override readonly name = 'NoRevocationFeedError';
 
   constructor(core: string) {

@@ -127,8 +127,13 @@ describe.each(ADAPTERS)('the doctor asks an application on %s', (adapter) => {
   });
 
   it('which believes that its website is another site', async () => {
+    const configure = allowing([OTHER_WEBSITE], { allowedHeaders: ['*'] });
+    const refused = await examined({ configure, ask: { website: OTHER_WEBSITE } });
+    expect(problem(refused, 'sign-in.answer').fix).toContain('correct websiteDomain in appInfo');
+
     const diagnosis = await examined({
-      configure: allowing([OTHER_WEBSITE], { allowedHeaders: ['*'] }),
+      options: { crossSiteRequests: 'allow' },
+      configure,
       ask: { website: OTHER_WEBSITE },
     });
     expect(problem(diagnosis, 'cookie.same-site').seen).toBe(

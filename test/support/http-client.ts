@@ -108,7 +108,9 @@ class ReceivedAnswer implements Answer {
     const found = this.lines('set-cookie')
       .filter((line) => line.startsWith(`${name}=`))
       .map(readSetCookie);
-    const places = new Set(found.map(({ path, domain }) => `${path} ${domain}`));
+    const places = new Set(
+      found.map(({ path, domain, attributes }) => `${path} ${domain} ${attributes.includes('partitioned')}`),
+    );
     if (places.size < found.length)
       throw new Error(`The answer has ${found.length} lines of Set-Cookie: ${name}`);
     return found.find(({ value }) => value !== '') ?? found[0];

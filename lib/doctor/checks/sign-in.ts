@@ -19,7 +19,10 @@ export function checkSignIn({ exchanges }: Facts): Finding[] {
 function refusedSignIn(signIn: RecordedExchange): Finding {
   return error('sign-in.answer', `${exchangeName(signIn)} returns ${signIn.response?.status}`, {
     why: 'Without a session its cookies cannot be checked.',
-    fix: 'Give a request that signs in: method, path from the root of the host, and body.',
+    fix:
+      signIn.response?.status === 401
+        ? 'Give a request that signs in. If this one does, the website is foreign to the application: correct websiteDomain in appInfo, or list it in allowedOrigins.'
+        : 'Give a request that signs in: method, path from the root of the host, and body.',
   });
 }
 
