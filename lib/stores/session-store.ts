@@ -257,7 +257,7 @@ export abstract class SessionStore {
    * as absent, and {@link deleteExpiredSessions} removes them. A cut-off never goes back. A row that is inserted later counts
    * as created at the cut-off at least, whatever the clock of its instance says. This default refuses, for stores that cannot.
    *
-   * @param note as for {@link deleteSessions}, of the cut-off
+   * @param _note as for {@link deleteSessions}, of the cut-off
    */
   async endSessionsCreatedBefore(_cutOff: SessionCutOff, _note?: RevocationNote): Promise<void> {
     throw new CoreBadInputError(`${this.description} ends sessions by handle and by user only`);

@@ -53,8 +53,11 @@ export function sharedNow() {
 if (process.argv[2] === 'observe' && process.send !== undefined) {
   const instance = await openInstance(JSON.parse(process.argv[3]));
   const pending = new Map();
-  process.on('message', async (message) => {
-    if (message.kind === 'state') return process.send({ kind: 'state', state: instance.state() });
+  const obey = async (message) => {
+    if (message.kind === 'state') {
+      process.send({ kind: 'state', state: instance.state() });
+      return;
+    }
     if (message.kind === 'end') {
       await instance.close();
       process.exit(0);
@@ -63,14 +66,15 @@ if (process.argv[2] === 'observe' && process.send !== undefined) {
     await instance.accepts(message.token); // it is remembered now
     pending.set(message.id, message.token);
     process.send({ kind: 'known', id: message.id });
-  });
+  };
+  process.on('message', (message) => void obey(message));
   const look = async () => {
     for (const [id, token] of pending) {
       if (await instance.accepts(token)) continue;
       pending.delete(id);
       process.send({ kind: 'refused', id, atMs: sharedNow() });
     }
-    setTimeout(look, 1);
+    setTimeout(() => void look(), 1);
   };
   void look();
   process.send({ kind: 'ready' });

@@ -290,6 +290,7 @@ describe('closing an engine (S086)', () => {
     const request = create(engine.core);
     await until(() => engine.calls.includes('insertSession'));
     await until(() => keptFor().length === before.length); // a timer of what ended meanwhile may still go
+    expect(keptFor()).toEqual(before);
     engine.letGo();
     await request;
     await engine.core.close();
