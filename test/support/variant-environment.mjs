@@ -3,6 +3,7 @@ import { TestEnvironment } from 'jest-environment-node';
 
 const KEYS_COME_LATER =
   'counts the calls of a store, to which the first loading of the published keys adds some';
+const ENDS_BY_USER_ONLY = 'ends all sessions at once, which the CDI cannot';
 const STORE_OF_THE_CORE = 'closes a store, which belongs to the served core, not to the application';
 
 /**
@@ -17,11 +18,16 @@ export const NOT_FOR_REMOTE = {
     ['are fetched when missing, stored once', KEYS_COME_LATER],
     ['are answered the same when a handler checks them', KEYS_COME_LATER],
   ],
+  'cold-start-in-outage.e2e-spec.ts': [
+    ['counts no refresh while its store is away', 'looks at a store, which belongs to the served core'],
+  ],
   'keys-and-versions.e2e-spec.ts': [['a new key signs new tokens', KEYS_COME_LATER]],
+  'late-responses.e2e-spec.ts': [['carries no token after a cut-off for everybody', ENDS_BY_USER_ONLY]],
   'module.e2e-spec.ts': [
     ['closes the store and completes the events', STORE_OF_THE_CORE],
     ['closes what a start that failed had opened', STORE_OF_THE_CORE],
   ],
+  'postgres-error-details.e2e-spec.ts': 'has stores and served cores of its own',
   'verify-session.e2e-spec.ts': [['takes no look at the store', KEYS_COME_LATER]],
 };
 
