@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { shortenPause } from '../util/repeat.js';
+import { pause, shortenPause } from '../util/repeat.js';
 import { withTimeout } from '../util/with-timeout.js';
 import type { Announcements, SqlQuery, SqlRow } from './sql-client.js';
 
@@ -179,14 +179,4 @@ class Listening {
       () => false,
     );
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, ms).unref();
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

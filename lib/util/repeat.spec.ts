@@ -1,5 +1,6 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Repeat, shortenPause } from './repeat.js';
+import { pause, Repeat, shortenPause } from './repeat.js';
 
 describe('repeated work', () => {
   beforeEach(() => {
@@ -93,5 +94,18 @@ describe('a pause', () => {
     [1, 750],
   ])('is shortened by the share that %p of the jitter is', (random, expected) => {
     expect(shortenPause(1000, 0.25, () => random)).toBe(expected);
+  });
+});
+
+describe('a pause with a signal', () => {
+  it('leaves no listener on the signal behind, however it ends', async () => {
+    const stopping = new AbortController();
+    await pause(1, stopping.signal);
+    expect(getEventListeners(stopping.signal, 'abort')).toEqual([]);
+    const cut = pause(1_000_000, stopping.signal);
+    expect(getEventListeners(stopping.signal, 'abort')).toHaveLength(1);
+    stopping.abort();
+    await cut;
+    expect(getEventListeners(stopping.signal, 'abort')).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { SingleFlight } from './single-flight.js';
 
 export interface RepeatOptions {
@@ -68,6 +69,11 @@ export class Repeat {
     if (hasFailed) this.schedule();
     else this.timer = undefined;
   }
+}
+
+/** Waits, or until the signal comes. The wait does not keep the process alive, and leaves no listener on the signal behind. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await setTimeoutPromise(ms, undefined, { ref: false, signal }).catch(() => undefined);
 }
 
 /**

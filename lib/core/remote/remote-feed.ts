@@ -6,6 +6,7 @@ import {
   type RevocationPage,
 } from '../../feed/revocation-feed.js';
 import type { JsonObject } from '../../util/json.js';
+import { pause } from '../../util/repeat.js';
 import { CoreAttemptError } from './core-call-errors.js';
 import { CoreConnection } from './core-connection.js';
 import type { RemoteCoreConfig } from './remote-core-config.js';
@@ -86,10 +87,7 @@ export class RemoteFeed extends RevocationFeed {
           this.isAnswered = false; // the watch reads at an interval
         }
       }
-      await new Promise<void>((resolve) => {
-        setTimeout(resolve, pauseMs).unref();
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      });
+      await pause(pauseMs, signal);
     }
   }
 
