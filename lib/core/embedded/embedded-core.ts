@@ -42,8 +42,10 @@ import { parseSessionHandle } from './session-handle.js';
 import { SessionIssuer, storedObject } from './session-issuer.js';
 import type { SessionKey, SessionRow, SessionStore } from '../../stores/session-store.js';
 import { SigningKeys } from './signing-keys.js';
+import type { SigningKeysOptions } from './stored-keys.js';
 
-const KEY_RELOAD_JITTER = 0.25; // the share by which a pause between two reads of keys is shortened at random
+/** The share by which a pause between two reads of the signing keys is shortened at random. */
+const KEY_RELOAD_JITTER = 0.25;
 
 /**
  * The engine of a SuperTokens Core inside this process, with the semantics of CDI 5.4: a refresh writes no row, and the new
@@ -55,6 +57,7 @@ export class EmbeddedCore extends CoreClient {
   static {
     checkCoreCalls(this);
   }
+
   private readonly store: GuardedStore;
   private readonly keys: SigningKeys;
   private readonly accessTokens: AccessTokens;
@@ -78,12 +81,7 @@ export class EmbeddedCore extends CoreClient {
     super();
     const { clock, events } = context;
     this.store = new GuardedStore(store, new CoreCalls(context));
-    const keyOptions = {
-      algorithm: config.signingAlgorithm,
-      updateIntervalMs: inMs(config.accessTokenDynamicSigningKeyUpdateIntervalSec),
-      accessTokenValidityMs: inMs(config.accessTokenValiditySec),
-      reloadIntervalMs: inMs(config.signingKeyReloadIntervalSec),
-    };
+    const keyOptions = signingKeysOptions(config);
     this.keys = new SigningKeys(this.store, clock, keyOptions, new KeyRotations(events, clock));
     this.accessTokens = new AccessTokens(this.keys);
     const parts = {
@@ -96,9 +94,10 @@ export class EmbeddedCore extends CoreClient {
     this.issuer = new SessionIssuer(parts, store.tagsHandles);
     this.columns = new SessionColumns(this.store, clock);
     this.rotation = new Rotation({ ...parts, store: this.store, events }, this.issuer);
-    this.revocations = this.createRevocations();
+    this.revocations = new Revocations({ config, context, store: this.store });
     this.sweeper = new ExpirySweeper(this.store, this.keys, clock, inMs(config.expirySweepIntervalSec));
-    // A removed key stops verifying within this interval, and a rotating one has its successor early enough.
+    // A key that was removed from the store stops verifying within this interval, and a rotating key has a successor early
+    // enough, also where no user signs in for days.
     const keyReload = new Repeat(async () => this.keys.renew(), {
       // Sooner than the interval, so that no request finds keys that are too old unless the process was suspended.
       pauseMs: () => shortenPause(keyOptions.reloadIntervalMs * 0.75, KEY_RELOAD_JITTER),
@@ -109,12 +108,6 @@ export class EmbeddedCore extends CoreClient {
       startWithoutStore: config.startWithoutStore,
       prepare: async () => this.prepare(),
     });
-  }
-
-  private createRevocations(): Revocations {
-    const { config, store, context } = this;
-    const selectUserSessions: Revocations['select'] = async (input) => this.selectUserSessions(input);
-    return new Revocations({ config, store, context }, selectUserSessions);
   }
 
   override get description(): string {
@@ -144,7 +137,8 @@ export class EmbeddedCore extends CoreClient {
 
   /**
    * Closes the core: calls that need the store fail from now on. Those under way, of requests and of timers, are waited
-   * for, and then the store's own closing, each for at most five seconds. A second call has no effect.
+   * for, and then the store's own closing, each for at most five seconds; a store that hangs is left as it is. A second
+   * call has no effect.
    */
   override async close(): Promise<void> {
     return this.lifeCycle.close();
@@ -161,7 +155,7 @@ export class EmbeddedCore extends CoreClient {
     limit: CreationLimit,
   ): Promise<LimitedCreationResult> {
     const { row, tokens } = await this.issuer.newSession(input);
-    const { userIds, nowMs } = await this.selectUserSessions({
+    const { userIds, nowMs } = await this.revocations.select({
       userId: input.recipeUserId,
       tenantId: input.tenantId,
       includeLinkedAccounts: true,
@@ -233,7 +227,7 @@ export class EmbeddedCore extends CoreClient {
   }
 
   override async getSessionHandlesOfUser(input: UserSessionsInput): Promise<string[]> {
-    return this.store.findSessionHandlesOfUsers(await this.selectUserSessions(input));
+    return this.store.findSessionHandlesOfUsers(await this.revocations.select(input));
   }
 
   override get revocationFeed(): RevocationFeed | undefined {
@@ -336,13 +330,16 @@ export class EmbeddedCore extends CoreClient {
     await Promise.all([this.refreshTokens.run(), this.keys.reload()]);
   }
 
-  private async selectUserSessions({ userId, tenantId, includeLinkedAccounts }: UserSessionsInput) {
-    const { accountLinking } = this.config;
-    const linked = includeLinkedAccounts ? await accountLinking?.getLinkedRecipeUserIds(userId) : undefined;
-    return { userIds: [...new Set([userId, ...(linked ?? [])])], tenantId, nowMs: this.now() };
-  }
-
   private now(): number {
     return this.context.clock.now();
   }
+}
+
+function signingKeysOptions(config: EmbeddedCoreConfig): SigningKeysOptions {
+  return {
+    algorithm: config.signingAlgorithm,
+    updateIntervalMs: inMs(config.accessTokenDynamicSigningKeyUpdateIntervalSec),
+    accessTokenValidityMs: inMs(config.accessTokenValiditySec),
+    reloadIntervalMs: inMs(config.signingKeyReloadIntervalSec),
+  };
 }
