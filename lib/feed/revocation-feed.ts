@@ -1,4 +1,11 @@
+import type { Clock } from '../util/clock.js';
 import { recogniseCopies } from '../util/copies.js';
+
+/**
+ * The greatest difference between the clocks of two instances that changes no decision, milliseconds. A token that was issued
+ * up to this long after a cut-off may be of an ended session, so the core is asked about it once.
+ */
+export const MAX_CLOCK_DIFFERENCE_MS: number = 5 * 60_000;
 
 /**
  * The subject of a revocation: one session, all sessions of a user, of a tenant, or of everybody.
@@ -38,7 +45,7 @@ export interface RevocationDetails {
 }
 
 /**
- * What a store writes beside the sessions that it removes; see {@link Revocation} for the times.
+ * The facts that a store writes beside the sessions that it removes; see {@link Revocation} for the times.
  *
  * @publicApi
  */
@@ -156,11 +163,45 @@ export function cutOffRevocation(tenantId: string | undefined, note: RevocationN
   return { ...subject, tenantId, ...noteMembers(note) };
 }
 
-function noteMembers({ notBeforeMs, untilMs, reason, initiator }: RevocationNote) {
-  return {
-    notBeforeMs,
-    untilMs,
-    ...(reason === undefined ? {} : { reason }),
-    ...(initiator === undefined ? {} : { initiator }),
-  };
+function noteMembers({ notBeforeMs, untilMs, ...details }: RevocationNote) {
+  return { notBeforeMs, untilMs, ...givenDetails(details) };
+}
+
+/**
+ * Returns the note of sessions that end now.
+ *
+ * @param tokenLifeMs the longest life of an access token, for which the records have to last
+ */
+export function revocationNote(details: RevocationDetails, nowMs: number, tokenLifeMs: number) {
+  const untilMs = nowMs + tokenLifeMs + MAX_CLOCK_DIFFERENCE_MS;
+  return { notBeforeMs: nowMs, untilMs, ...givenDetails(details) };
+}
+
+/** Returns the details without members that are undefined, and without any others. */
+export function givenDetails({ reason, initiator }: RevocationDetails) {
+  return { ...(reason === undefined ? {} : { reason }), ...(initiator === undefined ? {} : { initiator }) };
+}
+
+const SWEEP_INTERVAL_MS = 60_000;
+/** How long records stay beyond the last token that they are about, for readers whose clocks are behind. */
+const SWEEP_MARGIN_MS = 600_000;
+
+/** Removes records that no longer matter, at most once a minute however often it is asked. */
+export class FeedSweep {
+  private lastMs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly feed: RevocationFeed,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Begins a sweep if one is due; a failure is left to the next one. @returns whether one was due */
+  run(): boolean {
+    const now = this.clock.now();
+    const elapsedMs = now - this.lastMs;
+    if (elapsedMs >= 0 && elapsedMs < SWEEP_INTERVAL_MS) return false;
+    this.lastMs = now;
+    void this.feed.sweep(now - SWEEP_MARGIN_MS).catch(() => undefined);
+    return true;
+  }
 }

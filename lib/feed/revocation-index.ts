@@ -1,10 +1,4 @@
-import type { Revocation } from './revocation-feed.js';
-
-/**
- * The greatest difference between the clocks of two instances that changes no decision, milliseconds. A token that was issued
- * up to this long after a cut-off may be of an ended session, so the core is asked about it once.
- */
-export const MAX_CLOCK_DIFFERENCE_MS: number = 5 * 60_000;
+import { MAX_CLOCK_DIFFERENCE_MS, type Revocation } from './revocation-feed.js';
 
 /** The share of the sessions that leave a full index at once. */
 const DROPPED_SHARE = 1 / 4;

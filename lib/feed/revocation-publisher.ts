@@ -3,11 +3,11 @@ import { tenantIdOfHandle } from '../util/tenant-id.js';
 import type { RevocationFeedConfig } from './feed-options.js';
 import {
   cutOffRevocation,
+  revocationNote,
   sessionRevocation,
   type RevocationDetails,
   type RevocationFeed,
 } from './revocation-feed.js';
-import { MAX_CLOCK_DIFFERENCE_MS } from './revocation-index.js';
 
 export interface RevocationPublisherParts {
   readonly feed: RevocationFeed;
@@ -63,14 +63,7 @@ export abstract class RevocationPublisher {
     );
   }
 
-  private note({ reason, initiator }: RevocationDetails) {
-    const now = this.publishing.clock.now();
-    const untilMs = now + this.tokenLifeMs + MAX_CLOCK_DIFFERENCE_MS;
-    return {
-      notBeforeMs: now,
-      untilMs,
-      ...(reason === undefined ? {} : { reason }),
-      ...(initiator === undefined ? {} : { initiator }),
-    };
+  private note(details: RevocationDetails) {
+    return revocationNote(details, this.publishing.clock.now(), this.tokenLifeMs);
   }
 }

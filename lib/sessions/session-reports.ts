@@ -4,7 +4,7 @@ import type { CoreClient } from '../core/core-client.js';
 import type { BulkRevocationInput, CoreSession } from '../core/core.types.js';
 import { TokenTheftDetectedError } from '../errors.js';
 import { toEventSource, type SessionEvent, type SessionEvents } from '../events/session-events.js';
-import type { RevocationDetails } from '../feed/revocation-feed.js';
+import { givenDetails, type RevocationDetails } from '../feed/revocation-feed.js';
 import type { Clock } from '../util/clock.js';
 import { tenantIdOfHandle } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
@@ -123,7 +123,7 @@ export class SessionReports {
         sessionHandle,
         ...eventSubject(owner),
         tenantId: tenantIdOfHandle(sessionHandle),
-        ...detailsOf(details),
+        ...givenDetails(details),
         ...toEventSource(userContext),
       });
     }
@@ -139,14 +139,10 @@ export class SessionReports {
       timeMs: this.clock.now(),
       ...(tenantId === undefined ? {} : { tenantId }),
       createdBeforeMs,
-      ...detailsOf(details),
+      ...givenDetails(details),
       ...toEventSource(userContext),
     });
   }
-}
-
-function detailsOf({ reason, initiator }: RevocationDetails): RevocationDetails {
-  return { ...(reason === undefined ? {} : { reason }), ...(initiator === undefined ? {} : { initiator }) };
 }
 
 /** Copies the two members, because an override may have added others. */

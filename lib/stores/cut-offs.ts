@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { MAX_CLOCK_DIFFERENCE_MS } from '../feed/revocation-index.js';
+import { MAX_CLOCK_DIFFERENCE_MS } from '../feed/revocation-feed.js';
 import type { SqlDialect, SqlQuery, SqlTable } from './sql-client.js';
 
 /** The tables that cut-offs are about. */

@@ -1,5 +1,4 @@
-import type { RevocationDetails, RevocationNote } from '../../feed/revocation-feed.js';
-import { MAX_CLOCK_DIFFERENCE_MS } from '../../feed/revocation-index.js';
+import { revocationNote, type RevocationDetails, type RevocationNote } from '../../feed/revocation-feed.js';
 import type { SessionsOfUsers, SessionStore } from '../../stores/session-store.js';
 import type { CoreContext } from '../core-provider.js';
 import type { BulkRevocationInput, BulkRevocationResult, UserSessionsInput } from '../core.types.js';
@@ -8,17 +7,21 @@ import { parseSessionHandle } from './session-handle.js';
 
 export interface RevocationParts {
   readonly store: SessionStore;
-  readonly config: Pick<EmbeddedCoreConfig, 'accessTokenValiditySec'>;
+  readonly config: Pick<EmbeddedCoreConfig, 'accessTokenValiditySec' | 'accountLinking'>;
   readonly context: Pick<CoreContext, 'clock' | 'recordsRevocations'>;
 }
 
 /** Ends sessions, with a record for the other instances where that is wanted. */
 export class Revocations {
-  /** @param select returns the sessions that a question about a user means, with linked accounts */
-  constructor(
-    private readonly parts: RevocationParts,
-    readonly select: (input: UserSessionsInput) => Promise<SessionsOfUsers>,
-  ) {}
+  constructor(private readonly parts: RevocationParts) {}
+
+  /** Returns the sessions that a question about a user means, with those of linked accounts. */
+  async select({ userId, tenantId, includeLinkedAccounts }: UserSessionsInput): Promise<SessionsOfUsers> {
+    const { accountLinking } = this.parts.config;
+    const linked = includeLinkedAccounts ? await accountLinking?.getLinkedRecipeUserIds(userId) : undefined;
+    const userIds = [...new Set([userId, ...(linked ?? [])])];
+    return { userIds, tenantId, nowMs: this.parts.context.clock.now() };
+  }
 
   async byHandles(sessionHandles: readonly string[], details?: RevocationDetails): Promise<string[]> {
     const keys = [...new Set(sessionHandles)].map(parseSessionHandle).filter((key) => key !== undefined);
@@ -53,11 +56,9 @@ export class Revocations {
   }
 
   /** @returns undefined where revocations are not recorded */
-  note({ reason, initiator }: RevocationDetails = {}): RevocationNote | undefined {
+  note(details: RevocationDetails = {}): RevocationNote | undefined {
     const { config, context } = this.parts;
     if (context.recordsRevocations !== true) return undefined;
-    const now = context.clock.now();
-    const untilMs = now + inMs(config.accessTokenValiditySec) + MAX_CLOCK_DIFFERENCE_MS;
-    return { notBeforeMs: now, untilMs, reason, initiator };
+    return revocationNote(details, context.clock.now(), inMs(config.accessTokenValiditySec));
   }
 }

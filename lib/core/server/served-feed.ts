@@ -1,13 +1,10 @@
-import type { RevocationFeed, RevocationPage } from '../../feed/revocation-feed.js';
+import { FeedSweep, type RevocationFeed, type RevocationPage } from '../../feed/revocation-feed.js';
 import type { Clock } from '../../util/clock.js';
 
 /** The longest time for which a caller is kept waiting, milliseconds. */
 const LONGEST_WAIT_MS = 25_000;
 /** The number of callers that may wait at once; further ones are answered at once. */
 const MAX_WAITING = 1000;
-const SWEEP_INTERVAL_MS = 60_000;
-/** How long records stay beyond the last token that they are about, for readers whose clocks are behind. */
-const SWEEP_MARGIN_MS = 600_000;
 
 /** The question of a reader. */
 export interface FeedQuestion {
@@ -22,13 +19,15 @@ export interface FeedQuestion {
 export class ServedFeed {
   private readonly waiting = new Set<() => void>();
   private announcements = 0;
-  private lastSweepMs = Number.NEGATIVE_INFINITY;
+  private readonly sweep: FeedSweep;
   private unsubscribe: (() => Promise<void>) | undefined;
 
   constructor(
     private readonly feed: RevocationFeed,
-    private readonly clock: Clock,
-  ) {}
+    clock: Clock,
+  ) {
+    this.sweep = new FeedSweep(feed, clock);
+  }
 
   start(): void {
     this.unsubscribe = this.feed.subscribe(() => {
@@ -46,7 +45,7 @@ export class ServedFeed {
   async read({ after, seen, waitMs }: FeedQuestion): Promise<RevocationPage & { readonly seen: string }> {
     if (seen === String(this.announcements) && waitMs > 0) await this.wait(waitMs);
     const announced = String(this.announcements); // before the read, so that a later one is not taken for read
-    this.sweep();
+    this.sweep.run();
     return { ...(await this.feed.read(after)), seen: announced };
   }
 
@@ -65,13 +64,5 @@ export class ServedFeed {
 
   private release(): void {
     for (const end of this.waiting) end();
-  }
-
-  private sweep(): void {
-    const now = this.clock.now();
-    const elapsed = now - this.lastSweepMs;
-    if (elapsed >= 0 && elapsed < SWEEP_INTERVAL_MS) return;
-    this.lastSweepMs = now;
-    void this.feed.sweep(now - SWEEP_MARGIN_MS).catch(() => undefined); // the next one removes them
   }
 }
