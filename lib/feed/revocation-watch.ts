@@ -3,7 +3,7 @@ import type { SessionEvents } from '../events/session-events.js';
 import { shortenPause } from '../util/repeat.js';
 import { SingleFlight } from '../util/single-flight.js';
 import { withTimeout } from '../util/with-timeout.js';
-import { NoRevocationFeedError, readRevocation, type Revocation } from './revocation-feed.js';
+import { FeedSweep, NoRevocationFeedError, readRevocation, type Revocation } from './revocation-feed.js';
 import { RevocationPublisher, type RevocationPublisherParts } from './revocation-publisher.js';
 import { RevocationIndex, type RevocationSubject, type RevocationVerdict } from './revocation-index.js';
 
@@ -27,9 +27,6 @@ const WARNING = { type: 'NestSessionsWarning', code: 'NEST_SESSIONS_NO_FEED' };
 const READ_TIMEOUT_MS = 5000;
 /** The longest wait of a start for the first read. */
 const START_TIMEOUT_MS = 5000;
-const SWEEP_INTERVAL_MS = 60_000;
-/** How long records stay beyond the last token that they are about, for readers whose clocks are behind. */
-const SWEEP_MARGIN_MS = 600_000;
 /** How long the core is asked about every token because of a record that cannot be read. */
 const UNREADABLE_MS = 24 * 3_600_000;
 /** The largest number of unreadable records that are recognised when they come again. */
@@ -66,16 +63,17 @@ export class RevocationWatch extends RevocationPublisher {
   private isMissing = false;
   private isWoken = false;
   private wake: (() => void) | undefined;
-  private lastSweepMs = Number.NEGATIVE_INFINITY;
+  private readonly sweep: FeedSweep;
   private readonly staleAfterMs: number;
 
   constructor(private readonly parts: RevocationWatchParts) {
     super(parts);
     this.index = new RevocationIndex(parts.config.maxSessions);
     this.staleAfterMs = 2 * parts.config.pollMs;
+    this.sweep = new FeedSweep(parts.feed, parts.clock);
   }
 
-  /** What the feed is worth at this moment. */
+  /** The worth of the feed at this moment. */
   get state(): RevocationState {
     if (this.isMissing) return 'none';
     if (!this.isFresh()) return 'stale';
@@ -160,9 +158,15 @@ export class RevocationWatch extends RevocationPublisher {
     await this.running;
   }
 
-  /** Reads the feed now, or joins the read under way. @returns whether it succeeded */
+  /**
+   * Reads the feed now, or joins the read under way, and waits until the connections of what it brought are closed.
+   *
+   * @returns whether it was read
+   */
   async read(): Promise<boolean> {
-    return this.reads.run();
+    const isRead = await this.reads.run();
+    await this.settlements.settle();
+    return isRead;
   }
 
   private async run(signal: AbortSignal, isFirstRead: boolean): Promise<void> {
@@ -187,7 +191,7 @@ export class RevocationWatch extends RevocationPublisher {
       this.provenMs = askedMs;
       this.isMissing = false;
       void this.settlements.run().catch(() => undefined); // the next read tries again
-      void this.sweep().catch(() => undefined);
+      if (this.sweep.run()) this.index.prune(clock.now());
       return true;
     } catch (error) {
       // A core that had a feed a moment ago has one: then something stands in between.
@@ -225,15 +229,6 @@ export class RevocationWatch extends RevocationPublisher {
       await this.parts.onCutOff(cutOff);
       this.openCutOffs.delete(cutOff);
     }
-  }
-
-  private async sweep(): Promise<void> {
-    const now = this.parts.clock.now();
-    const elapsed = now - this.lastSweepMs;
-    if (elapsed >= 0 && elapsed < SWEEP_INTERVAL_MS) return;
-    this.lastSweepMs = now;
-    this.index.prune(now);
-    await this.parts.feed.sweep(now - SWEEP_MARGIN_MS);
   }
 
   private isFresh(): boolean {

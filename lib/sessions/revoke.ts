@@ -70,8 +70,9 @@ export class SessionRevocation {
     else for (const userId of userIds) await revocations?.publishUser({ userId, tenantId }, input);
     if (result.sessionHandles !== undefined) return result;
     reports.unknownEnded();
-    await revocations?.read(); // this process waits for no announcement
-    await reports.checkConnections(tenantId, core);
+    // With a feed, the record that this process reads here closes the connections, as it does in the other instances.
+    if (revocations === undefined) await reports.checkConnections(tenantId, core);
+    else await revocations.read();
     return result;
   }
 
