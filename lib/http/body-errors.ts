@@ -53,9 +53,10 @@ export function bodyHooks(instance: JsonParserSource) {
   return {
     preParsing: async (request: FastifyBodyRequest, _reply: unknown, payload: Readable): Promise<void> => {
       const { headers } = request;
-      const isReadable =
-        JSON_TYPE.test(String(headers['content-type'])) && !(Number(headers['content-length']) > BODY_LIMIT); // need not come, and is not waited for
-      const text = isReadable ? await readText(payload) : undefined;
+      // A body that says it is too long is not waited for, because it need not come.
+      const isTooLong = Number(headers['content-length']) > BODY_LIMIT;
+      const isJson = JSON_TYPE.test(String(headers['content-type']));
+      const text = isJson && !isTooLong ? await readText(payload) : undefined;
       if (text === undefined) payload.resume();
       else
         parse(request, text, (error, value) => {

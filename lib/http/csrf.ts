@@ -107,13 +107,7 @@ function comesFromForeignPage(scope: SessionRequest, config: OwnPages): boolean 
     return site !== undefined && !OWN_SITES.includes(site);
   }
   if (site === undefined ? origin === undefined : site !== 'cross-site') return false;
-  if (config.crossSiteRequests === 'allow') {
-    if (
-      site === undefined ||
-      (request.getHeaderValue('sec-fetch-mode') !== 'no-cors' && isPreflighted(request))
-    )
-      return false;
-  }
+  if (config.crossSiteRequests === 'allow' && (site === undefined || isPreflighted(request))) return false;
   return origin === undefined || !isOwnOrigin(origin, scope, config);
 }
 
@@ -161,6 +155,7 @@ function isNavigation(request: HttpRequest): boolean {
 }
 
 function isPreflighted(request: HttpRequest): boolean {
+  if (request.getHeaderValue('sec-fetch-mode') === 'no-cors') return false;
   const contentType = request.getHeaderValue('content-type');
   if (contentType !== undefined && !SIMPLE_CONTENT_TYPE.test(contentType.trim())) return true;
   return HEADERS_OF_SCRIPTS.some((name) => request.getHeaderValue(name) !== undefined);

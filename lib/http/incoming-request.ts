@@ -54,7 +54,7 @@ export interface RequestCookie extends FoundCookie {
   readonly isPresent: boolean;
 }
 
-/** What the cookies of a request say about one token. */
+/** The cookies of a request, as far as one token is concerned. */
 export interface PresentedCookie {
   /** Its value; undefined if there is none, or if it exceeds 16 kB. */
   readonly token: string | undefined;

@@ -106,7 +106,7 @@ export function olderPlaces(
   const names = distinct([present.name, olderName]);
   const domains = distinct([present.domain, olderCookieDomain]);
   const paths = distinct([present.path, ...olderPaths]);
-  const partitions = [...new Set([present.isPartitioned, olderCookiePartitioned ?? present.isPartitioned])];
+  const partitions = distinct([present.isPartitioned, olderCookiePartitioned]);
   const all = names.flatMap((name) =>
     domains.flatMap((domain) =>
       paths.flatMap((path) => partitions.map((isPartitioned) => ({ name, domain, path, isPartitioned }))),
@@ -154,7 +154,8 @@ function browserPaths(
   return distinct([apiGatewayPath + path, path]);
 }
 
-function distinct(values: readonly (string | undefined)[]): string[] {
+/** Returns the values that are given, each once. */
+export function distinct<T>(values: readonly (T | undefined)[]): T[] {
   return [...new Set(values.filter((value) => value !== undefined))];
 }
 

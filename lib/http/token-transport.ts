@@ -8,6 +8,7 @@ import { assertCookieFits } from './cookies.js';
 import { findRequestCookies, type PresentedCookie } from './incoming-request.js';
 import type { HeaderLine, IsStale } from './take-back.js';
 import {
+  distinct,
   isSentFrom,
   olderPlaces,
   pathsAbove,
@@ -152,8 +153,7 @@ export class TokenTransport {
 
   /** True if the access token's cookie came twice, or with a request that browsers do not send the present one with. */
   isOfOtherPlace({ request }: SessionRequest, { isDuplicated }: PresentedCookie): boolean {
-    const { accessTokenPath } = this.config;
-    return isDuplicated || (accessTokenPath !== '/' && !isSentFrom(accessTokenPath, request, this.config));
+    return isDuplicated || !isSentFrom(this.config.accessTokenPath, request, this.config);
   }
 
   /**
@@ -266,7 +266,7 @@ export class TokenTransport {
   clearAccessCookies(request: SessionRequest): void {
     if (request.response.isSent) return;
     const { name, domain: present } = this.cookies.place(request, 'access');
-    const domains = [...new Set([present, this.config.olderCookieDomain ?? present])];
+    const domains = distinct([present, this.config.olderCookieDomain]);
     const paths = sendingPaths(request.request, this.config);
     const partitions = this.config.cookieSecure ? [false, true] : [false]; // browsers refuse insecure partitioned cookies
     this.removeCookies(
