@@ -6,11 +6,11 @@ export interface RedisScript {
   readonly sha: string;
 }
 
-/** A row stays at least so long beyond its end, so that no difference of clocks removes a live one. */
-const DAY_MS = 86_400_000;
+/** A row stays so long beyond its end, milliseconds, so that no difference of clocks removes a live one. */
+export const KEPT_AFTER_EXPIRY_MS = 86_400_000;
 
 /**
- * What all scripts begin with. The first line makes Redis refuse a script on a replica, also one that only reads: a replica
+ * The beginning of all scripts. The first line makes Redis refuse a script on a replica, also one that only reads: a replica
  * may lag behind a revocation. `allow-oom` lets a full server go on with the sessions that it has.
  */
 const PRELUDE = `
@@ -92,7 +92,7 @@ if ARGV[8] == '' then
   call('SET', KEYS[1], changed, 'KEEPTTL')
 else
   local since = tonumber(row[3]) or tonumber(row[2])
-  call('SET', KEYS[1], changed, 'PX', string.format('%.0f', math.max(tonumber(row[1]) - since, 0) + ${DAY_MS}))
+  call('SET', KEYS[1], changed, 'PX', string.format('%.0f', math.max(tonumber(row[1]) - since, 0) + ${KEPT_AFTER_EXPIRY_MS}))
 end
 return { 1, changed }`);
 

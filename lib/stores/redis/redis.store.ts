@@ -26,7 +26,7 @@ import {
   RedisLayout,
   tenantRowNames,
 } from './redis-layout.js';
-import { CHANGE, FIND, INSERT, INSERT_WITHIN } from './redis-scripts.js';
+import { CHANGE, FIND, INSERT, INSERT_WITHIN, KEPT_AFTER_EXPIRY_MS } from './redis-scripts.js';
 import { UserLocks } from './redis-locks.js';
 import { RedisRows, type UserRow } from './redis-rows.js';
 
@@ -60,8 +60,6 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   );
 }
 
-/** A row stays so long beyond its end, so that no difference of clocks removes a live one. */
-const DAY_MS = 86_400_000;
 /**
  * Sessions in Redis: a text for each, and one sorted set for each partition with all its sessions by user. Each method is one
  * script, and so atomic and one round trip; calls about many sessions take one script for each 500. A row that lies in
@@ -232,7 +230,7 @@ function changeArguments({ where, change, unlessMentioned }: UpdateOnRead): stri
 
 /** Counts from the creation, by the clock of the engine, because the server's may differ. */
 function rowTtlMs({ expiresAtMs, createdAtMs }: SessionRow): number {
-  return Math.max(expiresAtMs - createdAtMs, 0) + DAY_MS;
+  return Math.max(expiresAtMs - createdAtMs, 0) + KEPT_AFTER_EXPIRY_MS;
 }
 
 function assertStorable({ userId }: SessionRow): void {
