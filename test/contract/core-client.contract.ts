@@ -1,7 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { CoreBadInputError } from '../../lib/errors.js';
-import { create, decoded, kidOf, refresh, refreshed, replacementOf, verify } from '../support/core-calls.js';
+import {
+  create,
+  CREATION,
+  decoded,
+  kidOf,
+  refresh,
+  refreshed,
+  replacementOf,
+  verify,
+} from '../support/core-calls.js';
 import { TEST_START_MS } from '../support/embedded.js';
 import { fcRuns, fcTimeoutMs } from '../fixtures/fc-runs.js';
 import type { CoreOptions, CoreUnderTest, MakeCore } from './core-under-test.js';
@@ -38,14 +47,7 @@ export function describeCoreClient(name: string, makeCore: MakeCore): void {
 
     describe('a call with wrong arguments', () => {
       const good = {
-        creation: {
-          tenantId: 'public',
-          recipeUserId: 'user-1',
-          userDataInJWT: {},
-          userDataInDatabase: {},
-          useDynamicSigningKey: true,
-          enableAntiCsrf: false,
-        },
+        creation: CREATION,
         refresh: {
           refreshToken: 'r',
           antiCsrfToken: undefined,

@@ -8,7 +8,7 @@ import { RedisLayout } from '../../lib/stores/redis/redis-layout.js';
 import { RedisStore, redisStore } from '../../lib/stores/redis/redis.store.js';
 import { StoreSetupError, type SessionStore } from '../../lib/stores/session-store.js';
 import type { RedisStoreOptions } from '../../lib/stores/store-options.js';
-import { create, refreshed, verify } from '../support/core-calls.js';
+import { create, CREATION, refreshed, verify } from '../support/core-calls.js';
 import { embeddedCoreOn, seedSigningKeys } from '../support/embedded.js';
 import { clientKinds, closeClients, ioRedis, nodeRedis } from '../support/redis-clients.js';
 import { startRedis, type RedisServer } from '../support/redis.js';
@@ -371,16 +371,8 @@ redis.describeKilled('a Redis server', () => {
       expect(ofRefresh).toEqual(once);
       const [, ofPromotion] = await commandsOf(refreshed(core, next.refreshToken.token));
       expect(ofPromotion).toEqual(once);
-      const input = {
-        tenantId: 'public',
-        recipeUserId: 'user-1',
-        userDataInJWT: {},
-        userDataInDatabase: {},
-        useDynamicSigningKey: true,
-        enableAntiCsrf: false,
-      };
-      await core.createSessionWithinLimit(input, LIMIT);
-      const [, ofLimit] = await commandsOf(core.createSessionWithinLimit(input, LIMIT));
+      await core.createSessionWithinLimit(CREATION, LIMIT);
+      const [, ofLimit] = await commandsOf(core.createSessionWithinLimit(CREATION, LIMIT));
       expect(ofLimit).toEqual(once);
       await core.revokeSessions(['no-such-handle']);
       const [, ofRevoke] = await commandsOf(core.revokeSessions([session.handle]));

@@ -159,6 +159,8 @@ postgres.describeKilled('revocations on a PostgreSQL that is frozen for half a m
 });
 
 const BOUNCER = ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer'].find((path) => existsSync(path));
+if (BOUNCER === undefined && process.env['PG_REQUIRED'] === '1')
+  throw new Error('PG_REQUIRED: pgbouncer is not installed');
 const describeBouncer: typeof postgres.describeKilled =
   BOUNCER === undefined
     ? // oxlint-disable-next-line jest/no-disabled-tests, jest/valid-describe-callback -- the title says the reason

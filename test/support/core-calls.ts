@@ -9,23 +9,22 @@ import type {
 } from '../../lib/core/core.types.js';
 import { isJsonObject, type JsonObject } from '../../lib/util/json.js';
 
+/** The input for a session of `user-1` without payload, data and anti-CSRF. */
+export const CREATION: CreateSessionInput = {
+  tenantId: 'public',
+  recipeUserId: 'user-1',
+  userDataInJWT: {},
+  userDataInDatabase: {},
+  useDynamicSigningKey: true,
+  enableAntiCsrf: false,
+};
+
 /** Creates a session of `user-1` without payload, data and anti-CSRF, unless told otherwise. */
 export function create(
   core: CoreClient,
   changes: Partial<CreateSessionInput> = {},
 ): Promise<CoreSessionTokens> {
-  return core.createSession(
-    {
-      tenantId: 'public',
-      recipeUserId: 'user-1',
-      userDataInJWT: {},
-      userDataInDatabase: {},
-      useDynamicSigningKey: true,
-      enableAntiCsrf: false,
-      ...changes,
-    },
-    {},
-  );
+  return core.createSession({ ...CREATION, ...changes }, {});
 }
 
 /** Presents a refresh token, without anti-CSRF unless told otherwise. */

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+
 const SESSIONS_OF_A_USER = 5;
 const now = Date.now();
 
@@ -13,4 +15,17 @@ export const filler = {
   userId: (i) => `filler-${Math.floor(i / SESSIONS_OF_A_USER)}`,
   hash: (i) => i.toString(16).padStart(64, '0'),
   expiresAtMs: (i) => (i % 100 === 0 ? filler.expiredSinceMs : filler.liveUntilMs),
+  row: (i) => ({
+    tenantId: 'public',
+    sessionHandle: randomUUID(),
+    userId: filler.userId(i),
+    refreshTokenHash2: filler.hash(i),
+    sessionData: filler.sessionData,
+    accessTokenPayload: filler.payload,
+    expiresAtMs: filler.expiresAtMs(i),
+    createdAtMs: filler.createdAtMs,
+    useStaticKey: false,
+    prevRefreshTokenHash2: undefined,
+    rotatedAtMs: undefined,
+  }),
 };

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { memoryStore } from 'nest-sessions';
 import { filler } from './filler.mjs';
 
@@ -11,21 +10,7 @@ export async function open() {
       return {
         store,
         fill: async (from, count) => {
-          for (let i = from; i < from + count; i++) {
-            await store.insertSession({
-              tenantId: 'public',
-              sessionHandle: randomUUID(),
-              userId: filler.userId(i),
-              refreshTokenHash2: filler.hash(i),
-              sessionData: filler.sessionData,
-              accessTokenPayload: filler.payload,
-              expiresAtMs: filler.expiresAtMs(i),
-              createdAtMs: filler.createdAtMs,
-              useStaticKey: false,
-              prevRefreshTokenHash2: undefined,
-              rotatedAtMs: undefined,
-            });
-          }
+          for (let i = from; i < from + count; i++) await store.insertSession(filler.row(i));
         },
         settle: async () => {},
       };

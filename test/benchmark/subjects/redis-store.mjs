@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -33,7 +32,9 @@ function opener(appendfsync) {
           store,
           fill: async (from, count) => {
             for (let i = from; i < from + count; i += TOGETHER) {
-              const rows = Array.from({ length: Math.min(TOGETHER, from + count - i) }, (_, n) => row(i + n));
+              const rows = Array.from({ length: Math.min(TOGETHER, from + count - i) }, (_, n) =>
+                filler.row(i + n),
+              );
               await Promise.all(rows.map((each) => store.insertSession(each)));
             }
           },
@@ -51,22 +52,6 @@ function opener(appendfsync) {
 
 export const open = opener('everysec');
 export const openSynced = opener('always');
-
-function row(i) {
-  return {
-    tenantId: 'public',
-    sessionHandle: randomUUID(),
-    userId: filler.userId(i),
-    refreshTokenHash2: filler.hash(i),
-    sessionData: filler.sessionData,
-    accessTokenPayload: filler.payload,
-    expiresAtMs: filler.expiresAtMs(i),
-    createdAtMs: filler.createdAtMs,
-    useStaticKey: false,
-    prevRefreshTokenHash2: undefined,
-    rotatedAtMs: undefined,
-  };
-}
 
 async function startServer(appendfsync) {
   const folder = mkdtempSync(join(tmpdir(), 'nest-sessions-benchmark-'));

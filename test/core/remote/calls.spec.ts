@@ -4,7 +4,7 @@ import type { CoreNetworkRequest } from '../../../lib/core/remote/http-transport
 import { CoreBadInputError, CoreResponseError, CoreUnavailableError } from '../../../lib/errors.js';
 import type { UserContext } from '../../../lib/util/user-context.js';
 import { CORE_OPERATIONS, operation } from '../../support/core-operations.js';
-import { create } from '../../support/core-calls.js';
+import { create, CREATION } from '../../support/core-calls.js';
 import {
   bodyOf,
   clientOf,
@@ -19,14 +19,6 @@ import {
 } from '../../support/fake-core.js';
 
 const HANDLE = '0c2d5f0e-6c1b-4a51-9d3a-2f6f0f8f3a11';
-const CREATION = {
-  tenantId: 'public',
-  recipeUserId: 'user-1',
-  userDataInJWT: {},
-  userDataInDatabase: {},
-  useDynamicSigningKey: true,
-  enableAntiCsrf: false,
-};
 const UNKNOWN_TENANT = sendText(400, 'AppId or tenantId not found => Tenant with (, public, gone)\n');
 
 let core: FakeCore;
