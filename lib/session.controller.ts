@@ -178,7 +178,7 @@ export class SessionRoutes implements OnModuleInit {
   private readonly logger = new Logger('SessionModule');
   private readonly warning: OccasionalWarning;
   private readonly names: SessionRouteName[];
-  /** As requests arrive here, after a gateway has stripped its prefix. */
+  /** The base path as requests arrive here, after a gateway has stripped its prefix. */
   private basePath: string;
 
   constructor(

@@ -51,7 +51,7 @@ export type SessionEvent =
       /** The newest key before it, if that is still published. */
       readonly previousKid: string | undefined;
     })
-  /** What this process knows of sessions that ended in others: at once (`live`), within a second or so (`polling`), or not at present. */
+  /** This process learns of sessions that ended in others at once (`live`), within a second or so (`polling`), or not at present. */
   | (TimedEvent & {
       readonly type: 'revocations.state';
       readonly state: 'live' | 'polling' | 'stale' | 'none';

@@ -17,7 +17,7 @@ export const REVOCATION_FEED_OPTIONS = {
    */
   pollMs: option(wholeNumber(50, 60_000), 1000),
   /**
-   * What happens to a session that would be accepted while the feed is `stale`. `check-store`: the core is asked about it, as with
+   * The fate of a session that would be accepted while the feed is `stale`. `check-store`: the core is asked about it, as with
    * `checkDatabase`. `accept`: it is accepted, as without a feed. `refuse`: the response is 503.
    * @defaultValue `check-store`
    */

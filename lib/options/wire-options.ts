@@ -164,7 +164,8 @@ export const WIRE_OPTIONS = {
    * Whether pages of other sites may change state with the session's cookies, as long as there are no `allowedOrigins`. `refuse`:
    * they get 401 and keep their tokens, and they cannot sign a browser in by cookie except by a form that navigates, as identity
    * providers post back. `Sec-Fetch-Site` says what is another site, `Origin` where a browser does not send it. The website of
-   * `appInfo` always may, and so may clients that send neither header. `allow`: SameSite, CORS and `antiCsrf` alone decide.
+   * `appInfo` always may, and so may clients that send neither header. `allow`: SameSite, CORS and `antiCsrf` decide; only a sign-in
+   * that needs no preflight is still refused to such pages.
    * @defaultValue `refuse`
    */
   crossSiteRequests: option(oneOf('refuse', 'allow'), 'refuse'),
