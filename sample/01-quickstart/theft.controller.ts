@@ -20,7 +20,7 @@ export class TheftController {
 
   /**
    * Steals the caller's own session only. Responds with 409 until the browser has refreshed, because until then the copied
-   * token is the current one.
+   * token is the current one. This call is the first use of the new tokens, after which the copy counts as theft.
    */
   @Post('steal')
   @HttpCode(200)

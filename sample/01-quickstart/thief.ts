@@ -12,7 +12,7 @@ export class Thief {
 
   constructor(events: SessionEvents) {
     events.stream.subscribe((event) => {
-      if (event.type === 'session.promoted') this.retired.add(event.sessionHandle);
+      if (event.type === 'session.refreshed') this.retired.add(event.sessionHandle);
       if (event.type === 'session.revoked') this.forget(event.sessionHandle);
     });
   }
@@ -23,7 +23,7 @@ export class Thief {
     if (refreshToken !== undefined) this.loot.set(session.getHandle(), refreshToken);
   }
 
-  /** The stolen token, once the browser has refreshed and used its new one; undefined before. */
+  /** The stolen token, once the browser has refreshed; undefined before. */
   retiredToken(sessionHandle: string): string | undefined {
     return this.retired.has(sessionHandle) ? this.loot.get(sessionHandle) : undefined;
   }
