@@ -24,6 +24,7 @@ import { findAndPromote, promote } from '../support/store-updates.js';
 import { describeCoreClient } from './core-client.contract.js';
 import { describeEmbeddedCoreOn } from './embedded-core.contract.js';
 import { describeRevocationFeed } from './revocation-feed.contract.js';
+import { describeSessionSearch } from './session-search.contract.js';
 import { describeSessionStore } from './session-store.contract.js';
 import { describeSqlStore } from './sql-store.contract.js';
 
@@ -35,6 +36,7 @@ postgres.describe('on a real server', () => {
 
   describeSessionStore('on PostgreSQL', async () => postgresStore(pool, { schema: postgres.freshSchema() }));
 
+  describeSessionSearch('in PostgreSQL', async () => postgresStore(pool, { schema: postgres.freshSchema() }));
   describeRevocationFeed('in PostgreSQL', async () => {
     const schema = postgres.freshSchema();
     const [here, there] = [pool, pool].map((each) => postgresStore(each, { schema }).revocations);
@@ -162,7 +164,9 @@ postgres.describe('on a real server', () => {
         [schema, 'session_info'],
       );
       expect(indexes).toEqual([
+        { indexname: 'session_info_created_index' },
         { indexname: 'session_info_pkey' },
+        { indexname: 'session_info_tenant_created_index' },
         { indexname: 'session_info_user_id_app_id_index' },
       ]);
     });

@@ -10,6 +10,7 @@ import { ROW } from '../support/session-row.js';
 import { describeCoreClient } from './core-client.contract.js';
 import { describeEmbeddedCoreOn } from './embedded-core.contract.js';
 import { describeRevocationFeed } from './revocation-feed.contract.js';
+import { describeSessionSearch } from './session-search.contract.js';
 import { describeSessionStore } from './session-store.contract.js';
 import { describeSqlStore } from './sql-store.contract.js';
 
@@ -31,6 +32,7 @@ for (const module of ['node:sqlite', 'libsql', 'better-sqlite3']) {
   describeSessionStore(`on SQLite in memory, by ${module}`, async () => sqliteStore(new Driver(':memory:')));
 }
 describeSessionStore('on a SQLite file', async () => sqliteStore(freshFile()));
+describeSessionSearch('in a SQLite file', async () => sqliteStore(freshFile()));
 
 describeRevocationFeed('in a SQLite file', async () => {
   const file = freshFile();
