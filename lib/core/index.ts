@@ -8,6 +8,8 @@ export type {
   BulkRevocationInput,
   BulkRevocationResult,
   CoreSessionInformation,
+  CoreSessionPage,
+  CoreSessionSearch,
   CoreSessionTokens,
   CoreUserRoles,
   CreateSessionInput,
@@ -46,9 +48,13 @@ export {
   type RowLimit,
   type SessionChange,
   type SessionCondition,
+  type SessionCountStep,
   type SessionCutOff,
   type SessionKey,
+  type SessionPage,
+  type SessionPosition,
   type SessionRow,
+  type SessionSearch,
   type SessionsOfUsers,
   type StoredDynamicKey,
   type StoredStaticKey,
@@ -102,6 +108,13 @@ export type { ConfigProblem } from '../errors.js';
 export type { JWKS } from '../sessions/stored-sessions.interface.js';
 export type { SessionProperty } from '../session.decorators.js';
 export type { BulkRevocation, UserSessionsQuery } from '../sessions/sessions-by-handle.js';
+export type {
+  FindSessionsInput,
+  CountSessionsInput,
+  SessionConditions,
+  SessionCount,
+  SessionInformationPage,
+} from '../sessions/find.js';
 export type { SocketAdmissionOptions } from '../websocket/session-sockets.js';
 export type { SessionRecipeClass } from '../sessions/session-recipe.js';
 export type {
