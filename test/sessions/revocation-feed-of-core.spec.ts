@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { remoteCore } from '../../lib/core/remote/http-core-client.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { TEST_START_MS } from '../support/embedded.js';
-import { instanceOn, signIn } from '../support/feed-instance.js';
+import { instanceOn, signIn, storeWithoutFeed } from '../support/feed-instance.js';
 import { startServedCore, type ServedCoreInput } from '../support/served-core.js';
 import { closeAfterTest } from '../support/close-after-test.js';
 
@@ -46,6 +46,15 @@ describe('a core that this library serves', () => {
     await a.sessions.revokeSession(handle);
     await b.watch.read();
     expect([b.watch.state, await b.accepts(accessToken)]).toEqual(['none', true]);
+  });
+
+  it('does not start with the option where its store has no feed, and says what to do', async () => {
+    const store = await storeWithoutFeed();
+    const started = startServedCore({ options: { revocationFeed: true }, coreOptions: { store } });
+    closeAfterTest(async () => started.then(({ close }) => close()).catch(() => undefined));
+    await expect(started).rejects.toThrow(
+      /^SessionCoreModule cannot start[^]*revocationFeed: is true, but the core or its store has no feed of its own/,
+    );
   });
 
   it('refuses to end the sessions of everybody, which the CDI does not offer, and ends those of users', async () => {

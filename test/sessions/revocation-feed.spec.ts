@@ -8,7 +8,7 @@ import { MemoryFeed } from '../../lib/feed/memory-feed.js';
 import type { RevocationFeedOptions } from '../../lib/feed/feed-options.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { seededMemoryStore, TEST_START_MS } from '../support/embedded.js';
-import { instance, signIn, type Instance } from '../support/feed-instance.js';
+import { instance, signIn, storeWithoutFeed, type Instance } from '../support/feed-instance.js';
 import { watchedStore } from '../support/watched-store.js';
 
 const HOUR_MS = 3_600_000;
@@ -381,13 +381,6 @@ describe('the index of revocations', () => {
 
 describe('a feed that is asked for where there is none', () => {
   it('stops the start, and says what to give', async () => {
-    const withoutFeed = new Proxy(await seededMemoryStore(), {
-      get: (store, name) => {
-        if (name === 'revocations') return undefined;
-        const value: unknown = Reflect.get(store, name, store);
-        return typeof value === 'function' ? (value.bind(store) as unknown) : value;
-      },
-    });
-    await expect(instance(withoutFeed)).rejects.toThrow(/revocationFeed\.feed: is missing/);
+    await expect(instance(await storeWithoutFeed())).rejects.toThrow(/revocationFeed\.feed: is missing/);
   });
 });

@@ -8,7 +8,7 @@ import { SessionService } from '../../lib/session.service.js';
 import { SessionStreams } from '../../lib/sse/session-streams.js';
 import type { SessionStore } from '../../lib/stores/session-store.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
-import { TEST_START_MS } from './embedded.js';
+import { seededMemoryStore, TEST_START_MS } from './embedded.js';
 import { TestApplication } from './test-application.js';
 
 /** An application whose instances tell each other which sessions have ended. */
@@ -74,4 +74,15 @@ export async function signIn({ sessions }: Instance, input: { userId?: string; t
   const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1', ...input });
   const { accessToken, refreshToken } = session.getAllSessionTokensDangerously();
   return { handle: session.getHandle(), accessToken, refreshToken: refreshToken ?? '' };
+}
+
+/** A store as others write it, which knows of no feed. */
+export async function storeWithoutFeed(): Promise<SessionStore> {
+  return new Proxy(await seededMemoryStore(), {
+    get: (store, name) => {
+      if (name === 'revocations') return undefined;
+      const value: unknown = Reflect.get(store, name, store);
+      return typeof value === 'function' ? (value.bind(store) as unknown) : value;
+    },
+  });
 }

@@ -6,6 +6,7 @@ import {
   type ConfigurableModuleCls,
   type Provider,
 } from '@nestjs/common';
+import { SessionConfigError } from '../../errors.js';
 import { WIRE_OPTIONS } from '../../options/wire-options.js';
 import { CoreClient } from '../core-client.js';
 import { CdiServer } from './cdi-server.js';
@@ -58,6 +59,9 @@ export interface SessionCoreOptionsFactory {
   createSessionCoreOptions(): Promise<SessionCoreModuleOptions> | SessionCoreModuleOptions;
 }
 
+const NO_FEED =
+  'is true, but the core or its store has no feed of its own. Leave it out, and give the instances a feed that they share as revocationFeed.feed';
+
 /**
  * The providers of one served core. None is exported, because a `SessionModule` beside it has a core of its own.
  */
@@ -94,12 +98,7 @@ const SESSION_CORE_PROVIDERS: Provider[] = [
   {
     provide: SERVED_FEED,
     inject: [RESOLVED_CORE_OPTIONS, CoreClient, Clock],
-    useFactory: (
-      { revocationFeed }: SessionCoreConfig,
-      core: CoreClient,
-      clock: Clock,
-    ): ServedFeed | undefined =>
-      revocationFeed && core.revocationFeed ? new ServedFeed(core.revocationFeed, clock) : undefined,
+    useFactory: serveFeed,
   },
   {
     provide: CdiServer,
@@ -112,6 +111,17 @@ const SESSION_CORE_PROVIDERS: Provider[] = [
   },
   SessionCoreGateway,
 ];
+
+/** @throws {SessionConfigError} the feed is asked for, and there is none */
+function serveFeed(
+  { revocationFeed }: SessionCoreConfig,
+  core: CoreClient,
+  clock: Clock,
+): ServedFeed | undefined {
+  if (!revocationFeed) return undefined;
+  if (core.revocationFeed) return new ServedFeed(core.revocationFeed, clock);
+  throw new SessionConfigError([{ path: 'revocationFeed', message: NO_FEED }], 'SessionCoreModule');
+}
 
 /**
  * Serves a core over HTTP in a SuperTokens Core's place (CDI 5.0 to 5.4), for services in other languages, other SDKs
