@@ -16,21 +16,15 @@ afterAll(async () => {
 
 redis.describe('on a real server', () => {
   for (const { name, connect } of kinds) {
-    describeSessionStore(
-      `on Redis, by ${name}`,
-      async () => redisStore(await connect(redis.url), { keyPrefix: redis.freshPrefix() }),
-      { endsInBulk: false },
+    describeSessionStore(`on Redis, by ${name}`, async () =>
+      redisStore(await connect(redis.url), { keyPrefix: redis.freshPrefix() }),
     );
   }
 
-  describeSessionStore(
-    'on Redis, with the keys of a cluster',
-    async () => {
-      const { connect } = await nodeRedis();
-      return redisStore(await connect(redis.url), { keyPrefix: redis.freshPrefix(), clusterKeys: true });
-    },
-    { endsInBulk: false },
-  );
+  describeSessionStore('on Redis, with the keys of a cluster', async () => {
+    const { connect } = await nodeRedis();
+    return redisStore(await connect(redis.url), { keyPrefix: redis.freshPrefix(), clusterKeys: true });
+  });
 
   describe('in cluster mode', () => {
     let cluster: RedisCluster;
@@ -39,10 +33,8 @@ redis.describe('on a real server', () => {
     });
 
     for (const { name, connectCluster } of kinds) {
-      describeSessionStore(
-        `on a Redis cluster, by ${name}`,
-        async () => redisStore(await connectCluster(cluster.url), { keyPrefix: redis.freshPrefix() }),
-        { endsInBulk: false },
+      describeSessionStore(`on a Redis cluster, by ${name}`, async () =>
+        redisStore(await connectCluster(cluster.url), { keyPrefix: redis.freshPrefix() }),
       );
     }
   });

@@ -841,6 +841,25 @@ export function describeSessionStore(
         expect(await Promise.all([KEY, T1_KEY].map(isThere))).toEqual([true, false]);
       });
 
+      it('of all that exist spares what is made later, by instances whose clocks are ahead and behind', async () => {
+        const everybody = { tenantId: undefined, createdBeforeMs: NOW, includesPresent: true };
+        await insert({ createdAtMs: NOW + 60_000 }, T1);
+        await store.endSessionsCreatedBefore(everybody);
+        await insert(
+          { sessionHandle: 'ahead', createdAtMs: NOW + 30_000 },
+          { sessionHandle: 'behind', createdAtMs: NOW - 60_000 },
+        );
+        const ahead = { ...KEY, sessionHandle: 'ahead' };
+        const change = { expiresAtMs: NOW + 9, useStaticKey: true };
+        expect(await store.update(ahead, {}, change)).toMatchObject({ createdAtMs: NOW + 30_000, ...change });
+        expect(await findAndPromote(store, { ...PROMOTION, ...ahead }, [])).toMatchObject({
+          isUpdated: true,
+        });
+        expect(await handlesOf('user-1')).toEqual(['ahead', 'behind']);
+        await store.endSessionsCreatedBefore(everybody);
+        expect(await handlesOf('user-1')).toEqual([]);
+      });
+
       it('lets the sweep remove what it ended, and nothing else', async () => {
         await insert({}, T1, { ...T1, sessionHandle: 'younger', createdAtMs: NOW });
         await store.endSessionsCreatedBefore(cutOff);

@@ -43,6 +43,16 @@ export class RedisLayout {
     return `${this.base(partition)}${INDEX}`;
   }
 
+  /** Names a partition's hash of the cut-offs that end its sessions. It is as long as `users`, for the scripts. */
+  cutOffsKey(partition: number): string {
+    return `${this.base(partition)}ended`;
+  }
+
+  /** Names a call in a partition, so that its script recognises a repetition. */
+  callKey(partition: number, id: string): string {
+    return `${this.base(partition)}call:${id}`;
+  }
+
   rowKey(key: SessionKey): string {
     return `${this.base(this.handlePartition(key.sessionHandle))}${rowName(key)}`;
   }
@@ -115,7 +125,9 @@ export function encodeRow(row: SessionRow): string {
 
 /** @throws {Error} the text is no row */
 export function decodeRow({ tenantId, sessionHandle }: SessionKey, text: string): SessionRow {
-  const [expires, created, rotated, isStatic, hash, prev, userId, sessionData, ...payload] = text.split('\0');
+  const [expires, birth = '', rotated, isStatic, hash, prev, userId, sessionData, ...payload] =
+    text.split('\0');
+  const [created] = birth.split('+'); // the generation comes after it
   const times = [Number(expires || Number.NaN), Number(created || Number.NaN), Number(rotated)];
   if (!hash || userId === undefined || sessionData === undefined || !times.every(Number.isSafeInteger))
     throw new Error('Redis returned a text that is no session');

@@ -8,6 +8,8 @@ export interface RedisScript {
 
 /** A row stays so long beyond its end, milliseconds, so that no difference of clocks removes a live one. */
 export const KEPT_AFTER_EXPIRY_MS = 86_400_000;
+/** How long a server remembers a call that must not happen twice, milliseconds. */
+const REMEMBERED_MS = 600_000;
 
 /**
  * The beginning of all scripts. The first line makes Redis refuse a script on a replica, also one that only reads: a replica
@@ -16,16 +18,55 @@ export const KEPT_AFTER_EXPIRY_MS = 86_400_000;
 const PRELUDE = `
 local call = redis.call
 
--- The beginning of the names of rows, from that of the index ("users").
+-- The beginning of the names of rows, from that of the index ("users") or of the cut-offs ("ended").
 local function base()
   return string.sub(KEYS[1], 1, -6)
 end
 
--- expires, created, user
+-- expires, created, user, generation
 local function facts(text)
-  local expires, created, user = string.match(text,
-    '^([^%z]*)%z([^%z]*)%z[^%z]*%z[^%z]*%z[^%z]*%z[^%z]*%z([^%z]*)%z')
-  return tonumber(expires), tonumber(created), user
+  local expires, created, generation, user = string.match(text,
+    '^([^%z]*)%z([^%z+]*)%+?(%d*)%z[^%z]*%z[^%z]*%z[^%z]*%z[^%z]*%z([^%z]*)%z')
+  return tonumber(expires), tonumber(created), user, tonumber(generation) or 0
+end
+
+-- The cut-off of a row's tenant: rows that were created before its time have ended, and those of earlier generations than
+-- its own. A new row is of the latest generation.
+local cutOffs = {}
+local function cutOffOf(name)
+  local tenant = string.match(name, '^t:[^:]*:') or 's:'
+  if not cutOffs[tenant] then
+    local set = call('HMGET', base() .. 'ended', '*', tenant, '#')
+    local cutOff = { time = 0, generation = 0, latest = tonumber(set[3] or 0) }
+    for i = 1, 2 do
+      local time, generation = string.match(set[i] or '0+0', '^(%d+)%+(%d+)$')
+      cutOff.time = math.max(cutOff.time, tonumber(time))
+      cutOff.generation = math.max(cutOff.generation, tonumber(generation))
+    end
+    cutOffs[tenant] = cutOff
+  end
+  return cutOffs[tenant]
+end
+
+-- Whether a cut-off has ended a row.
+local function isCutOff(name, text)
+  local cutOff = cutOffOf(name)
+  if cutOff.time == 0 and cutOff.generation == 0 then return false end
+  local _, created, _, generation = facts(text)
+  return created < cutOff.time or generation < cutOff.generation
+end
+
+-- A new row, created at the cut-off at least.
+local function afterCutOff(name, text)
+  local cutOff = cutOffOf(name)
+  if cutOff.time == 0 and cutOff.latest == 0 then return text end
+  local expires, created, rest = string.match(text, '^([^%z]*)%z([^%z]*)(%z.*)$')
+  local time = string.format('%.0f', math.max(tonumber(created), cutOff.time))
+  return expires .. '\\0' .. time .. (cutOff.latest > 0 and '+' .. cutOff.latest or '') .. rest
+end
+
+local function nameOf(key)
+  return string.sub(key, #base() + 1)
 end
 
 -- Writes something, so that a wait for copies covers what was written before, by whichever connection.
@@ -45,8 +86,10 @@ function script(body: string, flags = ' flags=allow-oom'): RedisScript {
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
-/** KEYS row. Returns the row. */
-export const FIND = script(`return call('GET', KEYS[1])`);
+/** KEYS cut-offs, row. Returns the row. */
+export const FIND = script(`
+local text = call('GET', KEYS[2])
+return text and not isCutOff(nameOf(KEYS[2]), text) and text`);
 
 /**
  * KEYS index, row, lock; ARGV text, ttl, member, token. An empty member is for an index in another slot, an empty token for an insertion without
@@ -56,20 +99,20 @@ export const INSERT = script(
   `
 if ARGV[4] ~= '' and call('GET', KEYS[3]) ~= ARGV[4] then return -1 end
 if call('EXISTS', KEYS[2]) == 1 then return 0 end
-call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+call('SET', KEYS[2], afterCutOff(nameOf(KEYS[2]), ARGV[1]), 'PX', ARGV[2])
 if ARGV[3] ~= '' then call('ZADD', KEYS[1], 0, ARGV[3]) end
 return 1`,
   '',
 );
 
 /**
- * KEYS row; ARGV the condition (hash, data, payload, earliest expiry), the change (hash, previous hash, time of rotation, expiry, kind of key, data,
+ * KEYS cut-offs, row; ARGV the condition (hash, data, payload, earliest expiry), the change (hash, previous hash, time of rotation, expiry, kind of key, data,
  * payload), names. An empty argument is an absent member; others begin with "=". Returns nil without a row, else
  * whether the change happened, and the row after it.
  */
 export const CHANGE = script(`
-local text = call('GET', KEYS[1])
-if not text then return nil end
+local text = call('GET', KEYS[2])
+if not text or isCutOff(nameOf(KEYS[2]), text) then return nil end
 local row = { string.match(text,
   '^([^%z]*)%z([^%z]*)%z([^%z]*)%z([^%z]*)%z([^%z]*)%z([^%z]*)%z([^%z]*)%z([^%z]*)%z(.*)$') }
 local function differs(given, column)
@@ -89,10 +132,10 @@ for i = 1, 7 do
 end
 local changed = table.concat(row, '\\0')
 if ARGV[8] == '' then
-  call('SET', KEYS[1], changed, 'KEEPTTL')
+  call('SET', KEYS[2], changed, 'KEEPTTL')
 else
-  local since = tonumber(row[3]) or tonumber(row[2])
-  call('SET', KEYS[1], changed, 'PX', string.format('%.0f', math.max(tonumber(row[1]) - since, 0) + ${KEPT_AFTER_EXPIRY_MS}))
+  local since = tonumber(row[3]) or tonumber((string.match(row[2], '^[^+]*')))
+  call('SET', KEYS[2], changed, 'PX', string.format('%.0f', math.max(tonumber(row[1]) - since, 0) + ${KEPT_AFTER_EXPIRY_MS}))
 end
 return { 1, changed }`);
 
@@ -101,10 +144,17 @@ return { 1, changed }`);
  * absent, "=" if it does not match, else its time of creation, NUL and its user.
  */
 export const ROWS = script(`
+local function remove(name, text)
+  local _, _, user = facts(text)
+  call('DEL', base() .. name)
+  call('ZREM', KEYS[1], user .. '\\0' .. name)
+end
 local results = {}
 for i = 2, #KEYS do
   local text = call('GET', KEYS[i])
-  if not text then
+  local name = nameOf(KEYS[i])
+  if not text or isCutOff(name, text) then
+    if text and ARGV[1] == 'end' then remove(name, text) end
     results[i - 1] = ''
   else
     local expires, created, user = facts(text)
@@ -113,8 +163,7 @@ for i = 2, #KEYS do
       results[i - 1] = '='
     else
       if ARGV[1] == 'end' then
-        call('DEL', KEYS[i])
-        call('ZREM', KEYS[1], user .. '\\0' .. string.sub(KEYS[i], #base() + 1))
+        remove(name, text)
       end
       results[i - 1] = string.format('%.0f', created) .. '\\0' .. user
     end
@@ -137,7 +186,8 @@ for _, member in ipairs(members) do
   local text = call('GET', base() .. name)
   if text then
     local expires, created, user = facts(text)
-    if expires >= now and user == ARGV[2] and (ARGV[8] == '' or created < tonumber(ARGV[8])) then
+    if expires >= now and user == ARGV[2] and (ARGV[8] == '' or created < tonumber(ARGV[8])) and
+        not isCutOff(name, text) then
       if ARGV[5] == 'end' then
         call('DEL', base() .. name)
         call('ZREM', KEYS[1], member)
@@ -169,7 +219,7 @@ for i = 9, #ARGV do
     local text = call('GET', base() .. name)
     if text then
       local expires, created, user = facts(text)
-      if expires >= now and user == ARGV[i] then
+      if expires >= now and user == ARGV[i] and not isCutOff(name, text) then
         live[#live + 1] = { name = name, created = created, member = member }
       end
     elseif isHere(name, ARGV[1]) then
@@ -191,7 +241,7 @@ for i = 1, surplus do
   call('ZREM', KEYS[1], live[i].member)
   result[i + 1] = live[i].name
 end
-call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+call('SET', KEYS[2], afterCutOff(nameOf(KEYS[2]), ARGV[2]), 'PX', ARGV[3])
 call('ZADD', KEYS[1], 0, ARGV[4])
 return result`,
   '',
@@ -210,12 +260,28 @@ for _, member in ipairs(members) do
   local text = call('GET', base() .. name)
   if not text then
     if isHere(name, ARGV[1]) then call('ZREM', KEYS[1], member) else foreign[#foreign + 1] = member end
-  elseif facts(text) <= now then
+  elseif facts(text) <= now or isCutOff(name, text) then
     call('DEL', base() .. name)
     call('ZREM', KEYS[1], member)
   end
 end
 return { #members == tonumber(ARGV[4]) and members[#members] or '', foreign }`);
+
+/**
+ * KEYS index, name of the call; ARGV mark, beginning of the tenant's names or "*", time, whether present rows end, too: "1" or empty.
+ * The name lets a repetition after a fail-over do nothing. Returns whether the cut-off is new, 1 or 0.
+ */
+export const CUT_OFF = script(
+  `
+mark(ARGV[1])
+if not call('SET', KEYS[2], '', 'NX', 'PX', ${REMEMBERED_MS}) then return 0 end
+local key = base() .. 'ended'
+local time, generation = string.match(call('HGET', key, ARGV[2]) or '0+0', '^(%d+)%+(%d+)$')
+if ARGV[4] == '1' then generation = call('HINCRBY', key, '#', 1) end
+time = string.format('%.0f', math.max(tonumber(time), tonumber(ARGV[3])))
+call('HSET', key, ARGV[2], time .. '+' .. generation)
+return 1`,
+);
 
 /** KEYS lock; ARGV token. Releases a lock that is still held. */
 export const UNLOCK = script(`

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { CoreBadInputError } from '../../errors.js';
 import { selectSurplus } from '../../util/session-cap.js';
 import {
@@ -7,6 +8,7 @@ import {
   type RowLimit,
   type SessionChange,
   type SessionCondition,
+  type SessionCutOff,
   type SessionKey,
   type SessionRow,
   type SessionStore,
@@ -26,9 +28,14 @@ import {
   RedisLayout,
   tenantRowNames,
 } from './redis-layout.js';
-import { CHANGE, FIND, INSERT, INSERT_WITHIN, KEPT_AFTER_EXPIRY_MS } from './redis-scripts.js';
+import { CHANGE, CUT_OFF, FIND, INSERT, INSERT_WITHIN, KEPT_AFTER_EXPIRY_MS } from './redis-scripts.js';
 import { UserLocks } from './redis-locks.js';
 import { RedisRows, type UserRow } from './redis-rows.js';
+
+/** The field of the cut-off of all tenants; no name of a session begins like it. */
+const EVERYBODY = '*';
+/** Partitions that wait for their copies at the same time, so that none waits too long for its turn. */
+const PARTITIONS_AT_ONCE = 16;
 
 /**
  * Makes a store that keeps sessions in Redis 7 or newer, or in Valkey 8 or newer, for any number of application instances: a single
@@ -165,7 +172,7 @@ export class RedisStore extends RedisKeyStore {
   }
 
   override async findSession(key: SessionKey): Promise<SessionRow | undefined> {
-    const text = await this.connection.run(FIND, [this.layout.rowKey(key)], []);
+    const text = await this.connection.run(FIND, this.keysOf(key), []);
     return text === null ? undefined : decodeRow(key, replyText(text));
   }
 
@@ -179,10 +186,15 @@ export class RedisStore extends RedisKeyStore {
   }
 
   override async findAndUpdate(key: SessionKey, update: UpdateOnRead): Promise<FoundSession> {
-    const reply = await this.connection.run(CHANGE, [this.layout.rowKey(key)], changeArguments(update));
+    const reply = await this.connection.run(CHANGE, this.keysOf(key), changeArguments(update));
     if (reply === null) return { row: undefined, isUpdated: false };
     const [isUpdated, text] = replyList(reply);
     return { row: decodeRow(key, replyText(text)), isUpdated: replyNumber(isUpdated) === 1 };
+  }
+
+  private keysOf(key: SessionKey): [cutOffs: string, row: string] {
+    const partition = this.layout.handlePartition(key.sessionHandle);
+    return [this.layout.cutOffsKey(partition), this.layout.rowKey(key)];
   }
 
   override async deleteSessions(keys: readonly SessionKey[]): Promise<string[]> {
@@ -191,6 +203,26 @@ export class RedisStore extends RedisKeyStore {
 
   override async deleteSessionsOfUsers(input: SessionsOfUsers): Promise<string[]> {
     return (await this.rows.ofUsers(input, 'end')).map(({ sessionHandle }) => sessionHandle);
+  }
+
+  /** One small write in each partition: one on a single server, 256 in a cluster. */
+  override async endSessionsCreatedBefore(cutOff: SessionCutOff): Promise<void> {
+    const { tenantId, createdBeforeMs, includesPresent } = cutOff;
+    const id = randomUUID();
+    const args = [
+      tenantId === undefined ? EVERYBODY : tenantRowNames(tenantId),
+      createdBeforeMs,
+      includesPresent ? 1 : '',
+    ];
+    const end = async (partition: number): Promise<unknown> =>
+      this.connection.runDurably(
+        CUT_OFF,
+        [this.layout.indexKey(partition), this.layout.callKey(partition, id)],
+        (mark) => [mark, ...args],
+        isZero,
+      );
+    const partitions = Array.from({ length: this.layout.partitions }, (_, partition) => partition);
+    while (partitions.length > 0) await Promise.all(partitions.splice(0, PARTITIONS_AT_ONCE).map(end));
   }
 
   override async findSessionHandlesOfUsers(input: SessionsOfUsers): Promise<string[]> {
@@ -227,6 +259,8 @@ function changeArguments({ where, change, unlessMentioned }: UpdateOnRead): stri
     ...unlessMentioned,
   ];
 }
+
+const isZero = (reply: unknown): boolean => replyNumber(reply) === 0;
 
 /** Counts from the creation, by the clock of the engine, because the server's may differ. */
 function rowTtlMs({ expiresAtMs, createdAtMs }: SessionRow): number {
