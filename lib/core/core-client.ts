@@ -4,7 +4,7 @@ import { applyChange, type JsonObject, type NamesChange } from '../util/json.js'
 import { KeyedMutex } from '../util/keyed-mutex.js';
 import { selectSurplus } from '../util/session-cap.js';
 import type { RevocationDetails, RevocationFeed } from '../feed/revocation-feed.js';
-import type { SessionCountStep } from '../stores/session-store.js';
+import type { SessionCountStep } from '../util/session-cursor.js';
 import type { VerificationKeys } from '../util/verification-keys.js';
 import { CoreBadInputError } from '../errors.js';
 import type {

@@ -1,6 +1,6 @@
 import type { JsonObject, NamesChange } from '../util/json.js';
 import type { RevocationDetails } from '../feed/revocation-feed.js';
-import type { SessionPosition } from '../stores/session-store.js';
+import type { SessionPosition } from '../util/session-cursor.js';
 import type { UserContext } from '../util/user-context.js';
 import type { PublicJwk } from '../util/verification-keys.js';
 

@@ -28,6 +28,7 @@ export type {
 } from './core.types.js';
 export { SystemClock } from '../util/clock.js';
 export { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
+export type { SessionCountStep, SessionPosition } from '../util/session-cursor.js';
 export type { NamesChange } from '../util/json.js';
 export type { PublicJwk, VerificationKeys } from '../util/verification-keys.js';
 
@@ -44,22 +45,22 @@ export {
   SessionStore,
   StoreSetupError,
   type FoundSession,
-  type LimitedInsert,
-  type RowLimit,
   type SessionChange,
   type SessionCondition,
-  type SessionCountStep,
-  type SessionCutOff,
-  type SessionKey,
   type SessionPage,
-  type SessionPosition,
   type SessionRow,
-  type SessionSearch,
-  type SessionsOfUsers,
   type StoredDynamicKey,
   type StoredStaticKey,
   type UpdateOnRead,
 } from '../stores/session-store.js';
+export type {
+  LimitedInsert,
+  RowLimit,
+  SessionCutOff,
+  SessionKey,
+  SessionSearch,
+  SessionsOfUsers,
+} from '../stores/store-inputs.js';
 export {
   NoRevocationFeedError,
   RevocationFeed,

@@ -1,8 +1,7 @@
 import { MAX_COUNTED_AT_ONCE, MAX_PAGE } from '../core/core-inputs.js';
 import type { CoreSessionSearch } from '../core/core.types.js';
 import { CoreBadInputError } from '../errors.js';
-import { readCursor, writeCursor } from '../stores/session-cursor.js';
-import type { SessionPosition } from '../stores/session-store.js';
+import { readCursor, writeCursor, type SessionPosition } from '../util/session-cursor.js';
 import type { UserContext } from '../util/user-context.js';
 import { toSessionInformation } from './data.js';
 import type { RecipeContext } from './recipe-dependencies.js';

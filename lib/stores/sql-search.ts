@@ -139,11 +139,19 @@ class SearchStatement extends Parameters {
     const conditions = [`${PLACE} < ${this.place(after)}`, `created_at_time >= ${since}`];
     if (end !== undefined) conditions.push(`${PLACE} >= ${this.place(end)}`);
     if (userIds === undefined) conditions.push(OURS);
+    const isByTenant = userIds === undefined && tenantId !== undefined && tenantId !== DEFAULT_TENANT_ID;
     // The second condition stands in the definition of the index.
-    if (userIds === undefined && tenantId !== undefined && tenantId !== DEFAULT_TENANT_ID)
+    if (isByTenant)
       conditions.push(`tenant_id = ${this.add(tenantId, 'TEXT')} AND tenant_id <> '${DEFAULT_TENANT_ID}'`);
-    const source = userIds === undefined ? this.tables.sessions.sql : 'own';
+    const source = userIds === undefined ? this.sessionsBy(isByTenant) : 'own';
     return `SELECT ${columns} FROM ${source} WHERE ${conditions.join(' AND ')} ${NEWEST_FIRST} ${ending}`;
+  }
+
+  /** Names the index for SQLite, which would take the primary key and sort all rows, because they have the same app. */
+  private sessionsBy(tenant: boolean): string {
+    const { sessions, creationIndex, tenantCreationIndex } = this.tables;
+    if (this.connection.dialect.name === 'postgres') return sessions.sql;
+    return `${sessions.sql} INDEXED BY ${(tenant ? tenantCreationIndex : creationIndex).sql}`;
   }
 
   /** Returns the condition on the rows of a walk, `seen`. */

@@ -1,4 +1,7 @@
 import type { RevocationNote } from '../feed/revocation-feed.js';
+import type { SessionPosition } from '../util/session-cursor.js';
+
+export type { SessionCountStep, SessionPosition } from '../util/session-cursor.js';
 
 /**
  * The key of a session. The tenant is part of it: a handle of one tenant is unknown in another.
@@ -62,16 +65,6 @@ export interface SessionCutOff {
 }
 
 /**
- * The place of a row in the order of creation, from which a list goes on.
- *
- * @publicApi
- */
-export interface SessionPosition extends SessionKey {
-  /** Milliseconds since the epoch. */
-  readonly createdAtMs: number;
-}
-
-/**
  * The sessions that a list or a count is about: those that fulfil every condition that is given.
  *
  * @publicApi
@@ -89,15 +82,4 @@ export interface SessionSearch {
   readonly after: SessionPosition | undefined;
   /** The largest number of rows of a page, or of rows that a count looks at; at least 1. */
   readonly limit: number;
-}
-
-/**
- * One step of a count.
- *
- * @publicApi
- */
-export interface SessionCountStep {
-  readonly count: number;
-  /** Where the next step begins; undefined after the last one. */
-  readonly next: SessionPosition | undefined;
 }

@@ -1,4 +1,25 @@
-import type { SessionPosition } from './store-inputs.js';
+/**
+ * The place of a session in the order of creation, from which a list goes on.
+ *
+ * @publicApi
+ */
+export interface SessionPosition {
+  readonly tenantId: string;
+  readonly sessionHandle: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAtMs: number;
+}
+
+/**
+ * One step of a count.
+ *
+ * @publicApi
+ */
+export interface SessionCountStep {
+  readonly count: number;
+  /** Where the next step begins; undefined after the last one. */
+  readonly next: SessionPosition | undefined;
+}
 
 const LONGEST_CURSOR = 1024;
 
