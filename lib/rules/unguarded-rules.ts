@@ -3,7 +3,13 @@ import { ExternalContextCreator, HttpAdapterHost, ModulesContainer } from '@nest
 import { CoreClient } from '../core/core-client.js';
 import { RESOLVED_SESSION_OPTIONS } from '../session.constants.js';
 import type { ResolvedSessionOptions } from '../session.options.js';
-import { methodNames, ownValue, prototypeChain, registerReplacements } from './decorated-methods.js';
+import {
+  MethodIndex,
+  methodNames,
+  ownValue,
+  prototypeChain,
+  registerReplacements,
+} from './decorated-methods.js';
 import {
   boundEnforcement,
   globalEnforcement,
@@ -13,10 +19,10 @@ import {
 } from './handler-guards.js';
 import { handlerKind, isHandler, type Handler } from './handler-kinds.js';
 import {
-  combinedRules,
   handlerRules,
   isDecorated,
   requiresGuard,
+  withRulesOfClass,
   type RecordedRules,
 } from './route-rules.js';
 
@@ -69,8 +75,13 @@ export class UnguardedRules implements OnApplicationBootstrap {
 
   private find(): Unguarded[] {
     const everywhere = globalEnforcement(this.modules, this.contexts);
-    return [...this.classes()].flatMap((controller) =>
-      handlersOf(controller).flatMap((handler) => this.examine(handler, everywhere) ?? []),
+    const classes = [...this.classes()];
+    const index = new MethodIndex();
+    return classes.flatMap((controller) =>
+      handlersOf(controller).flatMap((handler) => {
+        const own = handlerRules(controller, handler.method, index);
+        return this.examine(handler, own, everywhere) ?? [];
+      }),
     );
   }
 
@@ -90,11 +101,12 @@ export class UnguardedRules implements OnApplicationBootstrap {
     return classes;
   }
 
-  private examine(handler: Handler, everywhere: Enforcement): Unguarded | undefined {
+  /** @param own the rules of the handler without those of its class */
+  private examine(handler: Handler, own: RecordedRules, everywhere: Enforcement): Unguarded | undefined {
     const { controller, method, name } = handler;
-    const rules = combinedRules(controller, method);
+    const rules = withRulesOfClass(controller, own);
     // What is no handler has no rules from its class.
-    const isOwnRule = requiresGuard(handlerRules(controller, method));
+    const isOwnRule = requiresGuard(own);
     const isRule = isOwnRule || (isHandler(handler) && requiresGuard(rules));
     if (!isRule && !losesGuard(handler, rules)) return undefined;
     const servesHttp = (this.adapterHost.httpAdapter as unknown) !== undefined;
