@@ -5,6 +5,7 @@ import {
   cutOffRevocation,
   revocationNote,
   sessionRevocation,
+  type Revocation,
   type RevocationDetails,
   type RevocationFeed,
 } from './revocation-feed.js';
@@ -26,15 +27,19 @@ export abstract class RevocationPublisher {
     this.tokenLifeMs = publishing.config.accessTokenValiditySec * 1000;
   }
 
-  /** Records ended sessions, unless the core has done so with their removal. @throws they are not recorded */
+  /**
+   * Refuses ended sessions in this process from now on, and records them unless the core has done so with their removal.
+   *
+   * @throws they are not recorded
+   */
   async publishSessions(sessionHandles: readonly string[], details: RevocationDetails): Promise<void> {
-    if (!this.publishing.isPublisher || sessionHandles.length === 0) return;
+    if (sessionHandles.length === 0) return;
     const note = this.note(details);
-    await this.publishing.feed.publish(
-      sessionHandles.map((sessionHandle) =>
-        sessionRevocation({ sessionHandle, tenantId: tenantIdOfHandle(sessionHandle) }, note),
-      ),
+    const records = sessionHandles.map((sessionHandle) =>
+      sessionRevocation({ sessionHandle, tenantId: tenantIdOfHandle(sessionHandle) }, note),
     );
+    this.admit(records);
+    if (this.publishing.isPublisher) await this.publishing.feed.publish(records);
   }
 
   /** As {@link publishSessions}, for all sessions of a user. */
@@ -52,10 +57,14 @@ export abstract class RevocationPublisher {
       await this.publishing.feed.publish([cutOffRevocation(tenantId, this.note(details))]);
   }
 
+  /** Takes records into what this process knows. */
+  protected abstract admit(records: readonly Revocation[]): void;
+
   /** A record that ends before the last token of its session would let that token be accepted again. */
   protected noteLife(lifeMs: number): void {
-    if (!(lifeMs > this.tokenLifeMs) || !this.publishing.isPublisher) return;
+    if (!(lifeMs > this.tokenLifeMs)) return;
     this.tokenLifeMs = lifeMs;
+    if (!this.publishing.isPublisher) return;
     process.emitWarning(
       `The core issues access tokens that live ${Math.ceil(lifeMs / 1000)} s, longer than revocationFeed.accessTokenValiditySec: ` +
         'set that option, because an instance that has not seen such a token lets records of ended sessions end too early',

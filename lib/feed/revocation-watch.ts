@@ -191,13 +191,13 @@ export class RevocationWatch extends RevocationPublisher {
       this.provenMs = askedMs;
       this.isMissing = false;
       void this.settlements.run().catch(() => undefined); // the next read tries again
-      if (this.sweep.run()) this.index.prune(clock.now());
       return true;
     } catch (error) {
       // A core that had a feed a moment ago has one: then something stands in between.
       this.isMissing = error instanceof NoRevocationFeedError && this.provenMs === Number.NEGATIVE_INFINITY;
       return false; // the state tells it, once it is too long ago
     } finally {
+      if (this.sweep.run()) this.index.prune(clock.now()); // also where the core has no feed
       this.announceState();
     }
   }
@@ -207,6 +207,11 @@ export class RevocationWatch extends RevocationPublisher {
     const records = raw
       .map((value) => readRevocation(value) ?? this.standIn(value, now))
       .filter((record) => record !== undefined);
+    this.admit(records);
+  }
+
+  protected override admit(records: readonly Revocation[]): void {
+    const now = this.parts.clock.now();
     const { sessionHandles, cutOffs, isFull } = this.index.add(records, now);
     if (sessionHandles.length > 0) this.parts.onEnded(sessionHandles);
     if (cutOffs.length > 0 || isFull) this.parts.onDoubt();

@@ -66,6 +66,39 @@ describe('a session that ended in another instance', () => {
   });
 });
 
+describe('a session that this instance itself has ended', () => {
+  it.each<[string, (made: Instance, handle: string) => Promise<unknown>]>([
+    ['revokeSession', async ({ sessions }, handle) => sessions.revokeSession(handle)],
+    [
+      'revokeAllSessionsForUser',
+      async ({ sessions }) => sessions.revokeAllSessionsForUser({ userId: 'user-1' }),
+    ],
+    ['revokeSessions', async ({ sessions }) => sessions.revokeSessions({ userIds: ['user-1'] })],
+  ])('by %s is refused at once, also where the feed tells nothing', async (_name, end) => {
+    const feed = new BreakableFeed();
+    const made = await instance(await seededMemoryStore(), undefined, { feed, whenStale: 'accept' });
+    const [{ handle, accessToken }, other] = [await signIn(made), await signIn(made, { userId: 'user-2' })];
+    expect(await made.accepts(accessToken)).toBe(true);
+    feed.isBroken = true;
+    await end(made, handle);
+    expect([await made.accepts(accessToken), await made.accepts(other.accessToken)]).toEqual([false, true]);
+    made.clock.advance(HOUR_MS - 1); // the last moment of the token
+    expect(await made.accepts(accessToken)).toBe(false);
+  });
+
+  it('is kept no longer than its tokens live, although the core has no feed', async () => {
+    const feed = new BreakableFeed();
+    feed.isBroken = true;
+    const made = await instance(await seededMemoryStore(), undefined, { feed });
+    await made.sessions.revokeSession((await signIn(made)).handle);
+    await made.watch.read(); // that of the announcement
+    expect(made.watch.size).toBe(1);
+    made.clock.advance(2 * HOUR_MS);
+    await made.watch.read();
+    expect(made.watch.size).toBe(0);
+  });
+});
+
 describe('the sessions of a tenant', () => {
   it('end everywhere with one write, and new ones do not', async () => {
     const { a, b } = await twoInstances();

@@ -81,7 +81,8 @@ function testPostgres(from: Server | string): TestPostgres {
   const pools: pg.Pool[] = [];
   const schemas: string[] = [];
   const pool = (config: pg.PoolConfig = {}): pg.Pool => {
-    const made = new pg.Pool({ connectionString: url, ...config });
+    // A busy machine is slow: the store's default of 5 seconds is for applications.
+    const made = new pg.Pool({ connectionString: url, connectionTimeoutMillis: 60_000, ...config });
     // The server may end before a closing connection has.
     made.on('error', () => {});
     pools.push(made);
