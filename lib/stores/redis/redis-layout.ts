@@ -23,8 +23,8 @@ export class RedisLayout {
     this.bases = isPartitioned ? slotTags().map((tag) => `${prefix}{${tag}}:`) : [prefix];
   }
 
-  get partitions(): number {
-    return this.bases.length;
+  allPartitions(): number[] {
+    return this.bases.map((_, partition) => partition);
   }
 
   /** The partition of a user's index. */
@@ -46,6 +46,16 @@ export class RedisLayout {
   /** Names a partition's hash of the cut-offs that end its sessions. It is as long as `users`, for the scripts. */
   cutOffsKey(partition: number): string {
     return `${this.base(partition)}ended`;
+  }
+
+  /** Names a partition's stream of the records of ended sessions. */
+  streamKey(partition: number): string {
+    return `${this.base(partition)}revoked`;
+  }
+
+  /** Names the channel on which new records of all partitions are announced. */
+  get channel(): string {
+    return `${this.prefix}revoked`;
   }
 
   /** Names a call in a partition, so that its script recognises a repetition. */
