@@ -61,6 +61,11 @@ export function requiresGuard({ isPublic, options, claimValidators }: RecordedRu
   return isPublic !== true && (options !== undefined || claimValidators !== undefined);
 }
 
+/** Returns whether no decorator recorded any rules. */
+export function hasNoRules({ isPublic, options, claimValidators }: RecordedRules): boolean {
+  return isPublic === undefined && options === undefined && claimValidators === undefined;
+}
+
 /**
  * Returns the rules of a route. Options of the handler win over options of the class; claim validators of both add up. A
  * handler that requires a session overrides a public class; validators need a session, so they make an optional one
