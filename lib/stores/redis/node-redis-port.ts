@@ -26,6 +26,9 @@ export interface NodeClient extends Events {
   connect(): Promise<unknown>;
   duplicate?(): NodeClient;
   destroy(): unknown;
+  /** A pool has none. */
+  subscribe?(channel: string, listener: (content: string) => void): Promise<void>;
+  unsubscribe?(channel: string, listener: (content: string) => void): Promise<void>;
   /** Arguments: of a client and a pool the command; of a Sentinel isReadonly before it; of a cluster the key before that. */
   sendCommand(...args: unknown[]): Promise<unknown>;
   /** Sentinel only: lends a connection to the primary. */
@@ -92,6 +95,22 @@ export class NodeRedisPort implements RedisPort {
     return both(await this.waiting);
   }
 
+  /** A cluster and a Sentinel have a connection for it beside the others; a client has none, so that it takes a second one. */
+  get listen(): RedisPort['listen'] {
+    if (!hasMethods(this.client, 'subscribe', 'unsubscribe')) return undefined;
+    return (channel, onMessage, onLost) => {
+      const listener = (content: string): void => onMessage(content);
+      if (this.kind !== 'client') {
+        const ready = this.open().then(async () => this.client.subscribe?.(channel, listener));
+        return { ready, close: async () => this.client.unsubscribe?.(channel, listener) };
+      }
+      const second = duplicate(this.client);
+      for (const event of ['error', 'end', 'reconnecting']) second.on(event, () => onLost());
+      const ready = second.connect().then(async () => second.subscribe?.(channel, listener));
+      return { ready, close: () => second.isOpen && second.destroy() };
+    };
+  }
+
   /** Does nothing: a cluster and a Sentinel find the primary by themselves, and a client has only one address. */
   reconnect(): void {}
 
@@ -138,12 +157,17 @@ export class NodeRedisPort implements RedisPort {
   }
 }
 
+function duplicate(client: NodeClient): NodeClient {
+  const second = client.duplicate?.();
+  if (second === undefined) throw new TypeError('redisStore: this client cannot be duplicated');
+  second.on('error', ignore);
+  return second;
+}
+
 /** Opens a second client; a failure is not kept. */
 function connectOnce(client: NodeClient, forget: (failed: Promise<NodeClient>) => void): Promise<NodeClient> {
   const connecting = (async () => {
-    const second = client.duplicate?.();
-    if (second === undefined) throw new TypeError('redisStore: this client cannot be duplicated');
-    second.on('error', ignore);
+    const second = duplicate(client);
     await second.connect();
     return second;
   })();

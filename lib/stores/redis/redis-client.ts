@@ -42,7 +42,9 @@ interface IoClient extends Events {
   };
   call(command: string, ...args: string[]): Promise<unknown>;
   pipeline(commands: string[][]): { exec(): Promise<[Error | null, unknown][] | null> };
-  duplicate(): IoClient;
+  /** Arguments: of a `Redis` the options, of a `Cluster` the nodes before them. */
+  duplicate(...args: unknown[]): IoClient;
+  subscribe(channel: string): Promise<unknown>;
   /** Cluster only. */
   nodes?(role: 'master'): IoClient[];
   disconnect(isReconnecting?: boolean): void;
@@ -95,14 +97,22 @@ class IoRedisPort implements RedisPort {
     return [firstReply, secondReply];
   }
 
+  readonly listen: RedisPort['listen'] = (channel, onMessage, onLost) => {
+    const options = { enableOfflineQueue: true, lazyConnect: false };
+    const listener = this.duplicate(...(this.isCluster ? [[], options] : [options]));
+    for (const event of ['close', 'end']) listener.on(event, () => onLost());
+    listener.on('message', (_channel: string, content: string) => onMessage(content));
+    return { ready: listener.subscribe(channel), close: () => listener.disconnect() };
+  };
+
   /** Reconnects once for all the commands that a demoted server has refused. */
   reconnect(): void {
     for (const client of [this.client, this.waiting])
       if (!this.isCluster && client?.status === 'ready') client.disconnect(true);
   }
 
-  private duplicate(): IoClient {
-    const client = this.client.duplicate();
+  private duplicate(...args: unknown[]): IoClient {
+    const client = this.client.duplicate(...args);
     client.on('error', ignore);
     return client;
   }

@@ -4,7 +4,7 @@ import { withTimeout } from '../../util/with-timeout.js';
 import { StoreFullError } from '../../errors.js';
 import { StoreSetupError } from '../session-store.js';
 import type { RedisPort } from './redis-port.js';
-import type { RedisScript } from './redis-scripts.js';
+import type { RedisScript } from './redis-script.js';
 
 /**
  * Failures without an effect that end by themselves: a fail-over, a start, another's script, too few replicas, and the limit of
@@ -238,6 +238,11 @@ function explained(error: unknown): unknown {
   const message = redisMessage(error);
   if (/^OOM\b/.test(message))
     return new StoreFullError('Redis has no memory left for another session (maxmemory)', { cause: error });
+  if (/^WRONGTYPE\b/.test(message)) {
+    const text =
+      'A key of the store is of another type, so another program has written it: remove it, or give the store a keyPrefix of its own';
+    return new StoreSetupError(text, { cause: error });
+  }
   return SETUP_FAULT.test(message) || error instanceof TypeError
     ? new StoreSetupError(message, { cause: error })
     : error;

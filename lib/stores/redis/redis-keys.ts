@@ -1,16 +1,51 @@
 import { SessionStore, type StoredDynamicKey, type StoredStaticKey } from '../session-store.js';
 import { replyNumber, replyText, replyTexts, type RedisConnection } from './redis-connection.js';
 import type { RedisLayout } from './redis-layout.js';
-import {
-  ADD_DYNAMIC_KEY,
-  ALL_KEYS,
-  DELETE_DYNAMIC_KEYS,
-  SET_KEY_ONCE,
-  type RedisScript,
-} from './redis-scripts.js';
+import { script, type RedisScript } from './redis-script.js';
 
 const RSA = 'RS256';
 const REFRESH_TOKEN_KEY = 'refresh';
+
+/** KEYS keys. Returns names and values in turn. */
+const ALL_KEYS = script(`return call('HGETALL', KEYS[1])`);
+
+/** KEYS keys; ARGV mark, name, value. Returns the value that the name has. */
+const SET_KEY_ONCE = script(
+  `
+call('HSETNX', KEYS[1], ARGV[2], ARGV[3])
+mark(ARGV[1])
+return call('HGET', KEYS[1], ARGV[2])`,
+  '',
+);
+
+/**
+ * KEYS keys; ARGV mark, name, value, time, algorithm, earliest time of a key that makes this one superfluous. Returns whether it
+ * was added, 1 or 0.
+ */
+const ADD_DYNAMIC_KEY = script(
+  `
+for _, name in ipairs(call('HKEYS', KEYS[1])) do
+  local created, algorithm = string.match(name, '^dynamic:(%d+):(.*)$')
+  if created == ARGV[4] or
+      (algorithm == ARGV[5] and tonumber(created) >= tonumber(ARGV[6])) then
+    mark(ARGV[1])
+    return 0
+  end
+end
+call('HSET', KEYS[1], ARGV[2], ARGV[3])
+return 1`,
+  '',
+);
+
+/** KEYS keys; ARGV mark, time. Removes the rotating keys from before it. Returns their number. */
+const DELETE_DYNAMIC_KEYS = script(`
+local removed = 0
+for _, name in ipairs(call('HKEYS', KEYS[1])) do
+  local created = string.match(name, '^dynamic:(%d+):')
+  if created and tonumber(created) < tonumber(ARGV[2]) then removed = removed + call('HDEL', KEYS[1], name) end
+end
+mark(ARGV[1])
+return removed`);
 
 /** The half of a Redis store that keeps keys: one hash, with a field for each key. */
 export abstract class RedisKeyStore extends SessionStore {

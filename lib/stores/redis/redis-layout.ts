@@ -23,8 +23,8 @@ export class RedisLayout {
     this.bases = isPartitioned ? slotTags().map((tag) => `${prefix}{${tag}}:`) : [prefix];
   }
 
-  get partitions(): number {
-    return this.bases.length;
+  allPartitions(): number[] {
+    return this.bases.map((_, partition) => partition);
   }
 
   /** The partition of a user's index. */
@@ -46,6 +46,16 @@ export class RedisLayout {
   /** Names a partition's hash of the cut-offs that end its sessions. It is as long as `users`, for the scripts. */
   cutOffsKey(partition: number): string {
     return `${this.base(partition)}ended`;
+  }
+
+  /** Names a partition's stream of the records of ended sessions. */
+  streamKey(partition: number): string {
+    return `${this.base(partition)}revoked`;
+  }
+
+  /** Names the channel on which new records of all partitions are announced. */
+  get channel(): string {
+    return `${this.prefix}revoked`;
   }
 
   /** Names a call in a partition, so that its script recognises a repetition. */
@@ -86,6 +96,14 @@ export function rowName({ tenantId, sessionHandle }: SessionKey): string {
 export function tenantRowNames(tenantId: string | undefined): string {
   if (tenantId === undefined) return '';
   return tenantId === DEFAULT_TENANT ? 's:' : `t:${encodeURIComponent(tenantId)}:`;
+}
+
+/**
+ * The ending of the name of the sorted set by creation that has a tenant's sessions. Those of the default tenant are in the set of
+ * all, because most deployments have no other.
+ */
+export function creationSetEnding(tenantId: string | undefined): string {
+  return tenantId === undefined || tenantId === DEFAULT_TENANT ? '' : `:${encodeURIComponent(tenantId)}`;
 }
 
 export function parseRowName(name: string): SessionKey {

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
+import type { ListeningConnection } from '../listening.js';
+
 /** The store's port to a client. Commands go to the primary that has the key. */
 export interface RedisPort {
   readonly description: string;
@@ -19,6 +21,14 @@ export interface RedisPort {
    * first has written; other commands do not wait for it.
    */
   sendBoth(key: string, first: readonly string[], second: readonly string[]): Promise<[unknown, unknown]>;
+  /**
+   * Begins to listen on a channel, on a connection of its own; undefined where the client cannot make one.
+   *
+   * @param onLost called when the connection is lost, as far as the client tells
+   */
+  readonly listen?:
+    | ((channel: string, onMessage: (content: string) => void, onLost: () => void) => ListeningConnection)
+    | undefined;
   /** Connects anew to whichever server is the primary now, where the client cannot find it by itself. */
   reconnect(): void;
   /** Closes what `open` and `sendBoth` opened. */
@@ -29,7 +39,7 @@ export interface RedisPort {
 export type Command = readonly string[];
 /** What the ports listen to. */
 export interface Events {
-  on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: string, listener: (...args: never[]) => void): unknown;
 }
 
 const READINESS_PAUSE_MS = 20;

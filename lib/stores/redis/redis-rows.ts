@@ -1,3 +1,4 @@
+import type { RevocationNote } from '../../feed/revocation-feed.js';
 import { isStorableText, type SessionKey, type SessionsOfUsers } from '../session-store.js';
 import { replyList, replyNumber, replyText, replyTexts, type RedisConnection } from './redis-connection.js';
 import {
@@ -7,6 +8,7 @@ import {
   tenantRowNames,
   type RedisLayout,
 } from './redis-layout.js';
+import { noteArguments } from './redis-feed.js';
 import { ROWS, SWEEP, USER_ROWS } from './redis-scripts.js';
 
 /** Rows that one script looks at, so that none blocks the server for long. */
@@ -28,6 +30,12 @@ interface RowsCondition {
   readonly latestMs?: number | '';
   readonly createdBeforeMs?: number | '' | undefined;
   readonly userId?: string;
+}
+
+interface RowsDetails {
+  readonly where?: RowsCondition;
+  /** With a note, a record of each removed row is written in the same step. */
+  readonly note?: RevocationNote | undefined;
 }
 
 /** What is done to rows that are found: "end" removes them. */
@@ -70,7 +78,7 @@ export class RedisRows {
   }
 
   private async partitionsInUse(): Promise<number[]> {
-    const all = Array.from({ length: this.layout.partitions }, (_, partition) => partition);
+    const all = this.layout.allPartitions();
     const sizes = await Promise.all(
       all.map(async (partition) => {
         const index = this.layout.indexKey(partition);
@@ -87,16 +95,16 @@ export class RedisRows {
       const key = parseIndexMember(member);
       const partition = this.layout.handlePartition(key.sessionHandle);
       const where = { latestMs: nowMs, userId: key.userId };
-      const [[found] = []] = await this.pageReplies(partition, [key], 'end', where);
+      const [[found] = []] = await this.pageReplies(partition, [key], 'end', { where });
       if (found === '=') gone.delete(member);
     }
     await this.forget([...gone].map(parseIndexMember));
   }
 
   /** Reads or removes the live rows of users, by their indexes. */
-  async ofUsers(input: SessionsOfUsers, action: Action): Promise<UserRow[]> {
+  async ofUsers(input: SessionsOfUsers, action: Action, note?: RevocationNote): Promise<UserRow[]> {
     const users = [...new Set(input.userIds)].filter(isStorableText);
-    const rows = await Promise.all(users.map(async (userId) => this.ofUser(userId, input, action)));
+    const rows = await Promise.all(users.map(async (userId) => this.ofUser(userId, input, action, note)));
     return distinct(rows.flat());
   }
 
@@ -104,6 +112,7 @@ export class RedisRows {
     userId: string,
     { tenantId, nowMs, createdBeforeMs }: SessionsOfUsers,
     action: Action,
+    note: RevocationNote | undefined,
   ): Promise<UserRow[]> {
     const partition = this.layout.userPartition(userId);
     const index = this.layout.indexKey(partition);
@@ -114,17 +123,20 @@ export class RedisRows {
       const reply = await this.connection.run(
         USER_ROWS,
         [index],
-        [...head, last, PAGE, createdBeforeMs ?? ''],
+        [...head, last, PAGE, createdBeforeMs ?? '', ...noteArguments(note)],
       );
       const [next, here, elsewhere] = replyList(reply);
       last = replyText(next) || undefined;
       found.push(...userRows(replyTexts(here)));
       foreign.push(...replyTexts(elsewhere).map(parseRowName));
     }
-    if (action === 'end') await this.confirm(partition, found);
+    if (action === 'end') await this.confirm(partition, found, note);
     return [
       ...found,
-      ...(await this.byKeys(foreign, action, { earliestMs: nowMs, createdBeforeMs, userId })),
+      ...(await this.byKeys(foreign, action, {
+        where: { earliestMs: nowMs, createdBeforeMs, userId },
+        note,
+      })),
     ];
   }
 
@@ -132,17 +144,21 @@ export class RedisRows {
    * Waits for copies of removals in a partition, as far as the options say; also where there was nothing to remove, because an
    * earlier call may have removed the rows and then failed.
    */
-  async confirm(partition: number, removed: readonly SessionKey[]): Promise<void> {
+  async confirm(
+    partition: number,
+    removed: readonly SessionKey[],
+    note: RevocationNote | undefined,
+  ): Promise<void> {
     if (!this.connection.isWaiting) return;
-    await this.pageReplies(partition, removed.slice(0, PAGE), 'end', {});
-    if (removed.length > PAGE) await this.confirm(partition, removed.slice(PAGE));
+    await this.pageReplies(partition, removed.slice(0, PAGE), 'end', { note });
+    if (removed.length > PAGE) await this.confirm(partition, removed.slice(PAGE), note);
   }
 
   /** Reads or removes rows by their keys. @returns those that exist and meet the condition */
-  async byKeys(keys: readonly SessionKey[], action: Action, where: RowsCondition = {}): Promise<UserRow[]> {
+  async byKeys(keys: readonly SessionKey[], action: Action, details: RowsDetails = {}): Promise<UserRow[]> {
     const found = await Promise.all(
       this.pagesByPartition(keys).map(async ([partition, page]) => {
-        const replies = await this.pageReplies(partition, page, action, where);
+        const replies = await this.pageReplies(partition, page, action, details);
         return replies.flatMap((reply) => page.flatMap((key, i) => keyedRow(key, reply[i] ?? '')));
       }),
     );
@@ -161,14 +177,18 @@ export class RedisRows {
     partition: number,
     page: readonly SessionKey[],
     action: Action,
-    { earliestMs = '', latestMs = '', userId = '', createdBeforeMs = '' }: RowsCondition,
+    { where = {}, note }: RowsDetails,
   ): Promise<string[][]> {
+    const { earliestMs = '', latestMs = '', userId = '', createdBeforeMs = '' } = where;
     const keys = [this.layout.indexKey(partition), ...page.map((key) => this.layout.rowKey(key))];
-    const args = [action, earliestMs, latestMs, userId];
+    const args = (mark: string) => [
+      ...[action, earliestMs, latestMs, userId, mark, createdBeforeMs],
+      ...noteArguments(note),
+    ];
     const replies =
       action === 'end'
-        ? await this.connection.runDurably(ROWS, keys, (mark) => [...args, mark, createdBeforeMs], hasNoRow)
-        : [await this.connection.run(ROWS, keys, [...args, '', createdBeforeMs])];
+        ? await this.connection.runDurably(ROWS, keys, args, hasNoRow)
+        : [await this.connection.run(ROWS, keys, args(''))];
     return replies.map(replyTexts);
   }
 

@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { CoreBadInputError } from '../../errors.js';
+import type { RevocationNote } from '../../feed/revocation-feed.js';
 import { selectSurplus } from '../../util/session-cap.js';
 import {
   isStorableText,
@@ -8,9 +8,12 @@ import {
   type RowLimit,
   type SessionChange,
   type SessionCondition,
+  type SessionCountStep,
   type SessionCutOff,
   type SessionKey,
+  type SessionPage,
   type SessionRow,
+  type SessionSearch,
   type SessionStore,
   type SessionsOfUsers,
   type UpdateOnRead,
@@ -28,14 +31,13 @@ import {
   RedisLayout,
   tenantRowNames,
 } from './redis-layout.js';
-import { CHANGE, CUT_OFF, FIND, INSERT, INSERT_WITHIN, KEPT_AFTER_EXPIRY_MS } from './redis-scripts.js';
+import { RedisCutOffs } from './redis-cut-offs.js';
+import { noteArguments, RedisFeed } from './redis-feed.js';
+import { KEPT_AFTER_EXPIRY_MS } from './redis-script.js';
+import { CHANGE, FIND, INSERT, INSERT_WITHIN } from './redis-scripts.js';
 import { UserLocks } from './redis-locks.js';
 import { RedisRows, type UserRow } from './redis-rows.js';
-
-/** The field of the cut-off of all tenants; no name of a session begins like it. */
-const EVERYBODY = '*';
-/** Partitions that wait for their copies at the same time, so that none waits too long for its turn. */
-const PARTITIONS_AT_ONCE = 16;
+import { RedisSearch } from './redis-search.js';
 
 /**
  * Makes a store that keeps sessions in Redis 7 or newer, or in Valkey 8 or newer, for any number of application instances: a single
@@ -68,22 +70,32 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
 }
 
 /**
- * Sessions in Redis: a text for each, and one sorted set for each partition with all its sessions by user. Each method is one
+ * Sessions in Redis: a text for each, and two sorted sets for each partition with all its sessions, by user and by creation. Each method is one
  * script, and so atomic and one round trip; calls about many sessions take one script for each 500. A row that lies in
  * another partition than its user's index (see `RedisLayout`) takes a second script.
  */
 export class RedisStore extends RedisKeyStore {
   private readonly locks: UserLocks;
   private readonly rows: RedisRows;
+  private readonly feed: RedisFeed;
+  private readonly cutOffs: RedisCutOffs;
+  private readonly search: RedisSearch;
 
   constructor(connection: RedisConnection, layout: RedisLayout) {
     super(connection, layout);
     this.rows = new RedisRows(connection, layout);
+    this.feed = new RedisFeed(connection, layout);
+    this.cutOffs = new RedisCutOffs(connection, layout, this.feed);
     this.locks = new UserLocks(connection, layout);
+    this.search = new RedisSearch(connection, layout, this.rows, async (key) => this.findSession(key));
   }
 
   override get description(): string {
     return this.connection.port.description;
+  }
+
+  override get revocations(): RedisFeed {
+    return this.feed;
   }
 
   override get tagsHandles(): boolean {
@@ -130,7 +142,7 @@ export class RedisStore extends RedisKeyStore {
 
   private async insertWithinHere(
     row: SessionRow,
-    { userIds, max, whenExceeded, nowMs }: RowLimit,
+    { userIds, max, whenExceeded, nowMs, note }: RowLimit,
     partition: number,
   ): Promise<LimitedInsert | 'foreign'> {
     const { layout } = this;
@@ -146,6 +158,7 @@ export class RedisStore extends RedisKeyStore {
         whenExceeded,
         nowMs,
         tenantRowNames(row.tenantId),
+        ...noteArguments(note),
         ...userIds,
       ],
     );
@@ -154,7 +167,7 @@ export class RedisStore extends RedisKeyStore {
     if (outcome === 'full') return { isInserted: false };
     if (outcome !== 'ok') throw new Error('The session handle exists already');
     const removed = names.map(parseRowName);
-    if (removed.length > 0) await this.rows.confirm(partition, removed);
+    if (removed.length > 0) await this.rows.confirm(partition, removed, note);
     return { isInserted: true, removedHandles: removed.map(({ sessionHandle }) => sessionHandle) };
   }
 
@@ -165,7 +178,7 @@ export class RedisStore extends RedisKeyStore {
       const surplus = selectSurplus(live, limit.max);
       if (surplus.length > 0 && limit.whenExceeded === 'refuse') return { isInserted: false };
       if ((await this.findSession(row)) !== undefined) throw new Error('The session handle exists already');
-      const removedHandles = await this.deleteSessions(surplus);
+      const removedHandles = await this.deleteSessions(surplus, limit.note);
       await this.insert(row, token);
       return { isInserted: true, removedHandles };
     });
@@ -197,36 +210,28 @@ export class RedisStore extends RedisKeyStore {
     return [this.layout.cutOffsKey(partition), this.layout.rowKey(key)];
   }
 
-  override async deleteSessions(keys: readonly SessionKey[]): Promise<string[]> {
-    return (await this.rows.byKeys(keys, 'end')).map(({ sessionHandle }) => sessionHandle);
+  override async deleteSessions(keys: readonly SessionKey[], note?: RevocationNote): Promise<string[]> {
+    return (await this.rows.byKeys(keys, 'end', { note })).map(({ sessionHandle }) => sessionHandle);
   }
 
-  override async deleteSessionsOfUsers(input: SessionsOfUsers): Promise<string[]> {
-    return (await this.rows.ofUsers(input, 'end')).map(({ sessionHandle }) => sessionHandle);
+  override async deleteSessionsOfUsers(input: SessionsOfUsers, note?: RevocationNote): Promise<string[]> {
+    return (await this.rows.ofUsers(input, 'end', note)).map(({ sessionHandle }) => sessionHandle);
   }
 
-  /** One small write in each partition: one on a single server, 256 in a cluster. */
-  override async endSessionsCreatedBefore(cutOff: SessionCutOff): Promise<void> {
-    const { tenantId, createdBeforeMs, includesPresent } = cutOff;
-    const id = randomUUID();
-    const args = [
-      tenantId === undefined ? EVERYBODY : tenantRowNames(tenantId),
-      createdBeforeMs,
-      includesPresent ? 1 : '',
-    ];
-    const end = async (partition: number): Promise<unknown> =>
-      this.connection.runDurably(
-        CUT_OFF,
-        [this.layout.indexKey(partition), this.layout.callKey(partition, id)],
-        (mark) => [mark, ...args],
-        isZero,
-      );
-    const partitions = Array.from({ length: this.layout.partitions }, (_, partition) => partition);
-    while (partitions.length > 0) await Promise.all(partitions.splice(0, PARTITIONS_AT_ONCE).map(end));
+  override async endSessionsCreatedBefore(cutOff: SessionCutOff, note?: RevocationNote): Promise<void> {
+    await this.cutOffs.set(cutOff, note);
   }
 
   override async findSessionHandlesOfUsers(input: SessionsOfUsers): Promise<string[]> {
     return (await this.rows.ofUsers(input, 'look')).map(({ sessionHandle }) => sessionHandle);
+  }
+
+  override async searchSessions(search: SessionSearch): Promise<SessionPage> {
+    return this.search.page(search);
+  }
+
+  override async countSessions(search: SessionSearch): Promise<SessionCountStep> {
+    return this.search.count(search);
   }
 
   override async deleteExpiredSessions(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }> {
@@ -259,8 +264,6 @@ function changeArguments({ where, change, unlessMentioned }: UpdateOnRead): stri
     ...unlessMentioned,
   ];
 }
-
-const isZero = (reply: unknown): boolean => replyNumber(reply) === 0;
 
 /** Counts from the creation, by the clock of the engine, because the server's may differ. */
 function rowTtlMs({ expiresAtMs, createdAtMs }: SessionRow): number {
