@@ -221,6 +221,17 @@ redis.describeKilled('the feed of a Redis server', () => {
   });
 });
 
+/** Moves an empty slot to the next node. */
+function moveSlot({ primaries }: RedisCluster, slot: number, owner: number): void {
+  const [source, target, third] = [0, 1, 2].map((n) => primaries[(owner + n) % 3]);
+  const idOf = (server: RedisServer | undefined): string => server?.command('CLUSTER', 'MYID') ?? '';
+  const set = (server: RedisServer | undefined, ...words: string[]): unknown =>
+    server?.command('CLUSTER', 'SETSLOT', `${slot}`, ...words);
+  set(target, 'IMPORTING', idOf(source));
+  set(source, 'MIGRATING', idOf(target));
+  for (const each of [target, source, third]) set(each, 'NODE', idOf(target));
+}
+
 redis.describeKilled('the feed of a Redis cluster', () => {
   it('loses nothing when a part of it moves to another node, and when a node dies', async () => {
     const cluster = await redis.cluster();
@@ -232,11 +243,9 @@ redis.describeKilled('the feed of a Redis cluster', () => {
     const layout = new RedisLayout(keyPrefix, true);
     const { position } = await feed.read(undefined); // it knows now which node has which part
     const partition = layout.handlePartition(KEY.sessionHandle);
-    const slot = `${keySlot(layout.indexKey(partition))}`;
-    const ids = cluster.primaries.map((each) => each.command('CLUSTER', 'MYID'));
-    const owner = Math.floor((Number(slot) * 3) / 16_384);
-    for (const each of cluster.primaries)
-      each.command('CLUSTER', 'SETSLOT', slot, 'NODE', ids[(owner + 1) % 3] ?? '');
+    const slot = keySlot(layout.indexKey(partition));
+    const owner = Math.floor((slot * 3) / 16_384);
+    moveSlot(cluster, slot, owner);
     await store.insertSession(ROW);
     await store.deleteSessions([KEY], NOTE);
     expect((await feed.read(position)).records).toEqual([ofSession(KEY.sessionHandle)]);
