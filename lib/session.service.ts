@@ -6,6 +6,12 @@ import { checkArguments } from './options/call-arguments.js';
 import { SERVICE_CALLS } from './sessions/call-inputs.js';
 import { SESSION_RUNTIME } from './session.constants.js';
 import type { NewSessionInput } from './sessions/create.js';
+import type {
+  CountSessionsInput,
+  FindSessionsInput,
+  SessionCount,
+  SessionInformationPage,
+} from './sessions/find.js';
 import type { VerifySessionOptions } from './sessions/recipe.interface.js';
 import type {
   CreateJWTResult,
@@ -201,6 +207,24 @@ export class SessionService extends SessionsByHandle {
       this.context(userContext),
     );
     return session as SessionContainer<Payload>;
+  }
+
+  /**
+   * Lists the live sessions of everybody, page by page, the newest first. Sessions that begin or end between two pages neither
+   * repeat nor hide another.
+   *
+   * @throws {CoreBadInputError} the cursor is none; the core cannot list (a SuperTokens Core), or its store has no index
+   * @throws {TypeError} `limit` is not 1 to 500; `lastSeenAfter` without the option `devices`
+   */
+  @checkArguments(SERVICE_CALLS.findSessions)
+  async findSessions(input: FindSessionsInput = {}): Promise<SessionInformationPage> {
+    return this.runtime.verbs.find.page(input, this.context(input.userContext));
+  }
+
+  /** Counts live sessions: exactly as long as there are not more than `upTo`. @throws as {@link findSessions} */
+  @checkArguments(SERVICE_CALLS.countSessions)
+  async countSessions(input: CountSessionsInput = {}): Promise<SessionCount> {
+    return this.runtime.verbs.find.count(input, this.context(input.userContext));
   }
 
   /**

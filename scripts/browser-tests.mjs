@@ -15,6 +15,12 @@ if (!chromium) {
   exit(0);
 }
 
+// Once and beforehand, because several test files start samples at the same time.
+for (const script of existsSync('dist/index.js') ? ['build:sample'] : ['build', 'build:sample']) {
+  const { status } = spawnSync('npm', ['run', '--silent', script], { stdio: 'inherit' });
+  if (status !== 0) exit(status ?? 1);
+}
+
 const jest = [
   'node_modules/jest/bin/jest.js',
   '--testMatch=**/test/browser/**/*.browser-spec.ts',

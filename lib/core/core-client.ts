@@ -4,12 +4,15 @@ import { applyChange, type JsonObject, type NamesChange } from '../util/json.js'
 import { KeyedMutex } from '../util/keyed-mutex.js';
 import { selectSurplus } from '../util/session-cap.js';
 import type { RevocationDetails, RevocationFeed } from '../feed/revocation-feed.js';
+import type { SessionCountStep } from '../util/session-cursor.js';
 import type { VerificationKeys } from '../util/verification-keys.js';
 import { CoreBadInputError } from '../errors.js';
 import type {
   BulkRevocationInput,
   BulkRevocationResult,
   CoreSessionInformation,
+  CoreSessionPage,
+  CoreSessionSearch,
   CoreSessionTokens,
   CoreUserRoles,
   CoreJwtInput,
@@ -26,6 +29,9 @@ import type {
   VerifySessionInput,
   VerifySessionResult,
 } from './core.types.js';
+
+const CANNOT_SEARCH =
+  'This core finds sessions by their handles and by users only, so it lists and counts no others';
 
 /**
  * The authority that issues sessions: our engine inside this process, or a SuperTokens Core over HTTP. Also the
@@ -158,6 +164,20 @@ export abstract class CoreClient {
       throw error;
     }
     return { sessionHandles };
+  }
+
+  /**
+   * Lists live sessions of any user, the newest first. This default refuses, because the CDI has no such call.
+   *
+   * @throws {CoreBadInputError} this core, or its store, cannot do that
+   */
+  async searchSessions(_search: CoreSessionSearch, _userContext: UserContext): Promise<CoreSessionPage> {
+    throw new CoreBadInputError(CANNOT_SEARCH);
+  }
+
+  /** Counts what {@link searchSessions} finds among the next `limit` sessions. @throws as there */
+  async countSessions(_search: CoreSessionSearch, _userContext: UserContext): Promise<SessionCountStep> {
+    throw new CoreBadInputError(CANNOT_SEARCH);
   }
 
   /** The feed by which instances on this core learn of ended sessions; undefined where it has none. */

@@ -1,5 +1,5 @@
 import { checkArguments, inputObject, plainObject } from '../options/call-arguments.js';
-import { oneOf, text, trueOrFalse } from '../options/option-checks.js';
+import { oneOf, text, trueOrFalse, wholeNumber } from '../options/option-checks.js';
 import { option, required, type Check, type OptionTable } from '../options/option-table.js';
 
 const strings: Check<readonly string[]> = (value) => {
@@ -13,6 +13,11 @@ const aNumber: Check<number> = (value) => {
   if (typeof value !== 'number') throw new Error('a number is expected');
   return value;
 };
+
+/** Sessions of one page. */
+export const MAX_PAGE = 500;
+/** Sessions that one step of a count looks at, so that each is short. */
+export const MAX_COUNTED_AT_ONCE = 10_000;
 
 const aString = text((given) => given);
 const textRow = required(aString, 'a string is expected');
@@ -68,6 +73,21 @@ const bulk = inputRow({
   ...reasons,
 });
 
+const position = {
+  createdAtMs: required(aNumber, 'a number is expected'),
+  tenantId: textRow,
+  sessionHandle: textRow,
+};
+function searchRow(max: number) {
+  return inputRow({
+    tenantId: option(aString),
+    userId: option(aString),
+    createdSinceMs: option(aNumber),
+    after: option(inputObject(position)),
+    limit: required(wholeNumber(1, max), 'a number is expected'),
+  });
+}
+
 /** The arguments of the calls of a core. `verifySession` is not among them, because requests wait for it. */
 const CORE_CALLS: Readonly<Record<string, OptionTable>> = {
   createSession: { input: creation, userContext },
@@ -79,6 +99,8 @@ const CORE_CALLS: Readonly<Record<string, OptionTable>> = {
   revokeSessions: { sessionHandles: stringsRow, userContext, details },
   revokeSessionsOfUser: { input: ofUser, userContext, details },
   revokeInBulk: { input: bulk, userContext },
+  searchSessions: { search: searchRow(MAX_PAGE), userContext },
+  countSessions: { search: searchRow(MAX_COUNTED_AT_ONCE), userContext },
   updateSessionData: { sessionHandle, data: json, userContext },
   mergeSessionData: { sessionHandle, update: json, userContext },
   updateAccessTokenPayload: { sessionHandle, payload: json, userContext },

@@ -1,5 +1,6 @@
 import type { JsonObject, NamesChange } from '../util/json.js';
 import type { RevocationDetails } from '../feed/revocation-feed.js';
+import type { SessionPosition } from '../util/session-cursor.js';
 import type { UserContext } from '../util/user-context.js';
 import type { PublicJwk } from '../util/verification-keys.js';
 
@@ -232,6 +233,36 @@ export interface BulkRevocationInput extends RevocationDetails {
 export interface BulkRevocationResult {
   /** The sessions that were ended; undefined where a cut-off ended them, which names none. */
   readonly sessionHandles: string[] | undefined;
+}
+
+/**
+ * The sessions that a list or a count is about: all that fulfil every condition that is given.
+ *
+ * @publicApi
+ */
+export interface CoreSessionSearch {
+  /** undefined: all tenants. */
+  readonly tenantId: string | undefined;
+  /** undefined: all users; otherwise the user with the linked accounts. */
+  readonly userId: string | undefined;
+  /** Created then or later, milliseconds since the epoch; undefined: whenever. */
+  readonly createdSinceMs: number | undefined;
+  /** The end of the page before; undefined: at the newest session. */
+  readonly after: SessionPosition | undefined;
+  /** The largest number of sessions of a page, 1 to 500; of a count, how many it looks at, 1 to 10,000. */
+  readonly limit: number;
+}
+
+/**
+ * Some of the sessions that a search is about, the newest first.
+ *
+ * @publicApi
+ */
+export interface CoreSessionPage {
+  /** May be fewer than asked for, or none, although there are more. */
+  readonly sessions: readonly CoreSessionInformation[];
+  /** Where the next page begins; undefined after the last one. */
+  readonly next: SessionPosition | undefined;
 }
 
 /**

@@ -8,6 +8,8 @@ export type {
   BulkRevocationInput,
   BulkRevocationResult,
   CoreSessionInformation,
+  CoreSessionPage,
+  CoreSessionSearch,
   CoreSessionTokens,
   CoreUserRoles,
   CreateSessionInput,
@@ -26,6 +28,7 @@ export type {
 } from './core.types.js';
 export { SystemClock } from '../util/clock.js';
 export { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
+export type { SessionCountStep, SessionPosition } from '../util/session-cursor.js';
 export type { NamesChange } from '../util/json.js';
 export type { PublicJwk, VerificationKeys } from '../util/verification-keys.js';
 
@@ -42,18 +45,22 @@ export {
   SessionStore,
   StoreSetupError,
   type FoundSession,
-  type LimitedInsert,
-  type RowLimit,
   type SessionChange,
   type SessionCondition,
-  type SessionCutOff,
-  type SessionKey,
+  type SessionPage,
   type SessionRow,
-  type SessionsOfUsers,
   type StoredDynamicKey,
   type StoredStaticKey,
   type UpdateOnRead,
 } from '../stores/session-store.js';
+export type {
+  LimitedInsert,
+  RowLimit,
+  SessionCutOff,
+  SessionKey,
+  SessionSearch,
+  SessionsOfUsers,
+} from '../stores/store-inputs.js';
 export {
   NoRevocationFeedError,
   RevocationFeed,
@@ -102,6 +109,13 @@ export type { ConfigProblem } from '../errors.js';
 export type { JWKS } from '../sessions/stored-sessions.interface.js';
 export type { SessionProperty } from '../session.decorators.js';
 export type { BulkRevocation, UserSessionsQuery } from '../sessions/sessions-by-handle.js';
+export type {
+  FindSessionsInput,
+  CountSessionsInput,
+  SessionConditions,
+  SessionCount,
+  SessionInformationPage,
+} from '../sessions/find.js';
 export type { SocketAdmissionOptions } from '../websocket/session-sockets.js';
 export type { SessionRecipeClass } from '../sessions/session-recipe.js';
 export type {

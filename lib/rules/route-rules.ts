@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { VerifySessionOptions } from '../sessions/recipe.interface.js';
-import { findMethods, registerMethod, type Method } from './decorated-methods.js';
+import { MethodIndex, registerMethod, type Method } from './decorated-methods.js';
 import { setupError } from './setup-error.js';
 
 /** Shared by all copies of the package in one process, so that the guard of one reads the decorators of another. */
@@ -61,6 +61,11 @@ export function requiresGuard({ isPublic, options, claimValidators }: RecordedRu
   return isPublic !== true && (options !== undefined || claimValidators !== undefined);
 }
 
+/** Returns whether no decorator recorded any rules. */
+export function hasNoRules({ isPublic, options, claimValidators }: RecordedRules): boolean {
+  return isPublic === undefined && options === undefined && claimValidators === undefined;
+}
+
 /**
  * Returns the rules of a route. Options of the handler win over options of the class; claim validators of both add up. A
  * handler that requires a session overrides a public class; validators need a session, so they make an optional one
@@ -92,7 +97,12 @@ export function isDecorated(handler: object): boolean {
 
 /** Returns the rules of a handler together with those of its class. */
 export function combinedRules(controller: object, handler: object): RecordedRules {
-  return narrow(classRules(controller), handlerRules(controller, handler));
+  return withRulesOfClass(controller, handlerRules(controller, handler));
+}
+
+/** Adds the rules of its class to those of a handler. */
+export function withRulesOfClass(controller: object, rules: RecordedRules): RecordedRules {
+  return narrow(classRules(controller), rules);
 }
 
 /** Returns the rules of a class, including those of its parents. */
@@ -103,9 +113,13 @@ export function classRules(target: object): RecordedRules {
 }
 
 /** Returns the rules of a handler without those of its class: recorded by function, by method, and on overridden methods. */
-export function handlerRules(controller: object, handler: object): RecordedRules {
+export function handlerRules(
+  controller: object,
+  handler: object,
+  index: MethodIndex = new MethodIndex(),
+): RecordedRules {
   const own = readRules(handler);
-  const methods = findMethods(controller, handler);
+  const methods = index.find(controller, handler);
   if (methods === undefined) {
     if (own === undefined) throw unknownHandler(controller, handler);
     return own;

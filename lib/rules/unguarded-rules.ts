@@ -3,7 +3,13 @@ import { ExternalContextCreator, HttpAdapterHost, ModulesContainer } from '@nest
 import { CoreClient } from '../core/core-client.js';
 import { RESOLVED_SESSION_OPTIONS } from '../session.constants.js';
 import type { ResolvedSessionOptions } from '../session.options.js';
-import { methodNames, ownValue, prototypeChain, registerReplacements } from './decorated-methods.js';
+import {
+  MethodIndex,
+  methodNames,
+  ownValue,
+  prototypeChain,
+  registerReplacements,
+} from './decorated-methods.js';
 import {
   boundEnforcement,
   globalEnforcement,
@@ -13,10 +19,12 @@ import {
 } from './handler-guards.js';
 import { handlerKind, isHandler, type Handler } from './handler-kinds.js';
 import {
-  combinedRules,
+  classRules,
   handlerRules,
+  hasNoRules,
   isDecorated,
   requiresGuard,
+  withRulesOfClass,
   type RecordedRules,
 } from './route-rules.js';
 
@@ -69,9 +77,16 @@ export class UnguardedRules implements OnApplicationBootstrap {
 
   private find(): Unguarded[] {
     const everywhere = globalEnforcement(this.modules, this.contexts);
-    return [...this.classes()].flatMap((controller) =>
-      handlersOf(controller).flatMap((handler) => this.examine(handler, everywhere) ?? []),
-    );
+    const classes = [...this.classes()];
+    const index = new MethodIndex();
+    return classes.flatMap((controller) => {
+      const rulesOfClass = classRules(controller);
+      return handlersOf(controller).flatMap((handler) => {
+        const own = handlerRules(controller, handler.method, index);
+        const isPlain = [own, rulesOfClass].every(hasNoRules) && handler.overridden.length === 0;
+        return isPlain ? [] : (this.examine(handler, own, everywhere) ?? []);
+      });
+    });
   }
 
   /** Returns the classes of all controllers and providers, each once. */
@@ -90,11 +105,12 @@ export class UnguardedRules implements OnApplicationBootstrap {
     return classes;
   }
 
-  private examine(handler: Handler, everywhere: Enforcement): Unguarded | undefined {
+  /** @param own the rules of the handler without those of its class */
+  private examine(handler: ClassHandler, own: RecordedRules, everywhere: Enforcement): Unguarded | undefined {
     const { controller, method, name } = handler;
-    const rules = combinedRules(controller, method);
+    const rules = withRulesOfClass(controller, own);
     // What is no handler has no rules from its class.
-    const isOwnRule = requiresGuard(handlerRules(controller, method));
+    const isOwnRule = requiresGuard(own);
     const isRule = isOwnRule || (isHandler(handler) && requiresGuard(rules));
     if (!isRule && !losesGuard(handler, rules)) return undefined;
     const servesHttp = (this.adapterHost.httpAdapter as unknown) !== undefined;
@@ -121,40 +137,42 @@ function explain(headline: string, found: readonly Unguarded[]): string {
   return `${headline}:${found.map(({ text }) => `\n  - ${text}`).join('')}`;
 }
 
+interface ClassHandler extends Handler {
+  /** The methods that it overrides, the nearest first. */
+  readonly overridden: Function[];
+}
+
 /** Returns the methods of a class that could be handlers, inherited ones included; of an overridden one the override. */
-function handlersOf(controller: Function): Handler[] {
+function handlersOf(controller: Function): ClassHandler[] {
   const prototype: unknown = controller.prototype;
   if (typeof prototype !== 'object' || prototype === null) return [];
-  const methods = new Map<string | symbol, Function>();
+  const handlers = new Map<string | symbol, ClassHandler>();
   for (const target of prototypeChain(prototype)) {
     for (const name of methodNames(target)) {
-      if (!methods.has(name)) methods.set(name, ownValue(target, name) as Function);
+      const method = ownValue(target, name) as Function;
+      const override = handlers.get(name);
+      if (override === undefined) handlers.set(name, { controller, name, method, overridden: [] });
+      else if (override.method !== method) override.overridden.push(method);
     }
   }
-  return [...methods].map(([name, method]) => ({ controller, name, method }));
+  return [...handlers.values()];
 }
 
-/** Returns the methods that a handler overrides, the nearest first. */
-function overridden({ controller, name, method }: Handler): Function[] {
-  const methods = prototypeChain(controller.prototype as object).map((target) => ownValue(target, name));
-  return methods.filter((each): each is Function => typeof each === 'function' && each !== method);
-}
-
-function isOverride(handler: Handler): boolean {
-  return !isDecorated(handler.method) && overridden(handler).length > 0;
+function isOverride({ method, overridden }: ClassHandler): boolean {
+  return overridden.length > 0 && !isDecorated(method);
 }
 
 /** True for an override without the `@UseGuards(SessionGuard)` of the method in its place, because Nest does not inherit it. */
-function losesGuard(handler: Handler, { isPublic }: RecordedRules): boolean {
+function losesGuard(handler: ClassHandler, { isPublic }: RecordedRules): boolean {
   return (
     isPublic !== true &&
-    isHandler(handler) &&
-    overridden(handler).some((each) => boundEnforcement(each) === 'yes')
+    handler.overridden.some((each) => boundEnforcement(each) === 'yes') &&
+    isHandler(handler)
   );
 }
 
 /** Returns the decorators that have no effect, and where they stand if not on the handler. */
-function origin(handler: Handler, rules: RecordedRules): string {
+function origin(handler: ClassHandler, rules: RecordedRules): string {
   const names = decoratorNames(rules) || '@UseGuards(SessionGuard)';
   return isOverride(handler) ? `${names} of the method that it overrides` : names;
 }

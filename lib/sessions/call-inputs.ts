@@ -1,8 +1,17 @@
+import { MAX_PAGE } from '../core/core-inputs.js';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import { isRequest, isResponse } from '../http/create-exchange.js';
 import { inputObject, optionsObject, plainObject } from '../options/call-arguments.js';
-import { date, hasMethod, objectWith, oneOf, shortText, trueOrFalse } from '../options/option-checks.js';
+import {
+  date,
+  hasMethod,
+  objectWith,
+  oneOf,
+  shortText,
+  trueOrFalse,
+  wholeNumber,
+} from '../options/option-checks.js';
 import { isOptionsObject, option, required, type Check } from '../options/option-table.js';
 import {
   anyText,
@@ -86,6 +95,14 @@ const USER_SESSIONS = {
   userId: userIdRow,
   tenantId: tenantIdRow,
   includeLinkedAccounts: option(trueOrFalse),
+  userContext: userContextRow,
+};
+
+const SEARCH = {
+  tenantId: tenantIdRow,
+  userId: option(userId),
+  createdAfter: option(date),
+  lastSeenAfter: option(date),
   userContext: userContextRow,
 };
 
@@ -207,6 +224,14 @@ export const SERVICE_CALLS = {
     ),
   },
   getAllSessionHandlesForUser: byUser,
+  findSessions: {
+    input: option(
+      inputObject({ ...SEARCH, cursor: option(anyText), limit: option(wholeNumber(1, MAX_PAGE)) }),
+    ),
+  },
+  countSessions: {
+    input: option(inputObject({ ...SEARCH, upTo: option(wholeNumber(1, Number.MAX_SAFE_INTEGER)) })),
+  },
   getSessionInformation: byHandle,
   updateSessionDataInDatabase: {
     sessionHandle: handleRow,

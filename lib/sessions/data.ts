@@ -1,5 +1,7 @@
+import type { CoreSessionInformation } from '../core/core.types.js';
 import { KeyedMutex } from '../util/keyed-mutex.js';
 import { ownWriteContext, type UserContext } from '../util/user-context.js';
+import type { Devices } from './devices.js';
 import { toJsonObject, WRITERS } from './payload.js';
 import type { RecipeContext } from './recipe-dependencies.js';
 import type { SessionInformation, StoredInput } from './stored-sessions.interface.js';
@@ -16,19 +18,7 @@ export class SessionData {
   ): Promise<SessionInformation | undefined> {
     const { core, devices } = this.context;
     const found = await core.getSessionInformation(input.sessionHandle, input.userContext);
-    if (found === undefined) return undefined;
-    const { data, device } = devices.split(found.userDataInDatabase);
-    return {
-      sessionHandle: found.sessionHandle,
-      userId: found.userId,
-      recipeUserId: found.recipeUserId,
-      tenantId: found.tenantId,
-      expiry: found.expiry,
-      timeCreated: found.timeCreated,
-      sessionDataInDatabase: data,
-      customClaimsInAccessTokenPayload: found.userDataInJWT,
-      ...(device === undefined ? {} : { device }),
-    };
+    return found && toSessionInformation(found, devices);
   }
 
   async updateSessionDataInDatabase(input: StoredInput<'updateSessionDataInDatabase'>): Promise<boolean> {
@@ -59,4 +49,20 @@ export class SessionData {
       this.writers.run(sessionHandle, () => core.mergeSessionData(sessionHandle, update, ownWriteContext())),
     );
   }
+}
+
+/** Returns a session as the application sees it: the device apart from the application's data. */
+export function toSessionInformation(found: CoreSessionInformation, devices: Devices): SessionInformation {
+  const { data, device } = devices.split(found.userDataInDatabase);
+  return {
+    sessionHandle: found.sessionHandle,
+    userId: found.userId,
+    recipeUserId: found.recipeUserId,
+    tenantId: found.tenantId,
+    expiry: found.expiry,
+    timeCreated: found.timeCreated,
+    sessionDataInDatabase: data,
+    customClaimsInAccessTokenPayload: found.userDataInJWT,
+    ...(device === undefined ? {} : { device }),
+  };
 }

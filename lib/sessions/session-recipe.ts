@@ -6,6 +6,7 @@ import type { UserContext } from '../util/user-context.js';
 import { SessionClaims } from './claims.js';
 import { SessionCreation } from './create.js';
 import { SessionData } from './data.js';
+import { SessionSearches } from './find.js';
 import { SessionPayloads, toJsonObject } from './payload.js';
 import type { RecipeDependencies } from './recipe-dependencies.js';
 import type { LiveRecipeContext, RecipeInput, RecipeInterface } from './recipe.interface.js';
@@ -43,6 +44,7 @@ export interface SessionVerbs {
   readonly data: SessionData;
   readonly payload: SessionPayloads;
   readonly claims: SessionClaims;
+  readonly find: SessionSearches;
 }
 
 /**
@@ -69,6 +71,7 @@ export class SessionRecipe implements RecipeInterface {
       data: new SessionData(context),
       payload: new SessionPayloads(context),
       claims,
+      find: new SessionSearches(context),
     };
   }
 

@@ -28,9 +28,9 @@ export function endedBefore({ keyValue }: CutOffTables, tenantName: string): str
     AND c.tenant_id = 'public' AND c.name IN ('${ENDED_BEFORE}', ${tenantName})), 0)`;
 }
 
-/** As {@link endedBefore}, for the tenant of each row of the sessions. */
-export function endedBeforeOfRow(tables: CutOffTables): string {
-  return endedBefore(tables, `'${ENDED_BEFORE}_' || ${tables.sessions.sql}.tenant_id`);
+/** As {@link endedBefore}, for the tenant of each row of the sessions, or of a query that has another name. */
+export function endedBeforeOfRow(tables: CutOffTables, rows: string = tables.sessions.sql): string {
+  return endedBefore(tables, `'${ENDED_BEFORE}_' || ${rows}.tenant_id`);
 }
 
 /** Returns the query for whether there are cut-offs. */

@@ -2,6 +2,7 @@ import { StoreFullError } from '../errors.js';
 import { MemoryFeed } from '../feed/memory-feed.js';
 import { cutOffRevocation, sessionRevocation, type RevocationNote } from '../feed/revocation-feed.js';
 import { selectSurplus } from '../util/session-cap.js';
+import { CreationIndex } from './creation-index.js';
 import {
   meetsCondition,
   SessionStore,
@@ -9,9 +10,13 @@ import {
   type RowLimit,
   type SessionChange,
   type SessionCondition,
+  type SessionCountStep,
   type SessionCutOff,
   type SessionKey,
+  type SessionPage,
+  type SessionPosition,
   type SessionRow,
+  type SessionSearch,
   type SessionsOfUsers,
   type StoredDynamicKey,
   type StoredStaticKey,
@@ -25,6 +30,8 @@ export const MEMORY_DESCRIPTION = 'the memory of this process as its store';
 /** The name of all tenants among the cut-offs; no tenant has an empty id. */
 const EVERYBODY = '';
 const FULL_STORE_SWEEP_PAUSE_MS = 1000;
+/** Rows that one page looks at, because other work of the process waits meanwhile. */
+const MAX_LOOKED_AT = 5000;
 
 /**
  * Keeps sessions in this process. They end with it, so use it for development, for tests, and where users may have to sign
@@ -36,6 +43,7 @@ export class MemoryStore extends SessionStore {
   private readonly rows = new Map<string, SessionRow>();
   /** A plain text for users with one session, because a Set would add half to the memory of that session. */
   private readonly handlesByUser = new Map<string, string | Set<string>>();
+  private readonly creations = new CreationIndex();
   private readonly dynamicKeys: StoredDynamicKey[] = [];
   private readonly staticKeys: StoredStaticKey[] = [];
   private readonly maxSessions: number;
@@ -71,6 +79,7 @@ export class MemoryStore extends SessionStore {
     const createdAtMs = Math.max(row.createdAtMs, this.cutOffOf(row.tenantId));
     const kept = compactRow({ ...row, createdAtMs, sessionHandle: flatText(row.sessionHandle) });
     this.rows.set(kept.sessionHandle, kept);
+    this.creations.add(kept);
     this.addHandle(kept);
   }
 
@@ -147,6 +156,45 @@ export class MemoryStore extends SessionStore {
     return this.liveRowsOfUsers(input).map((row) => row.sessionHandle);
   }
 
+  override async searchSessions(search: SessionSearch): Promise<SessionPage> {
+    const rows: SessionRow[] = [];
+    let last: SessionRow | undefined;
+    let left = MAX_LOOKED_AT;
+    for (const row of this.rowsBefore(search)) {
+      if (rows.length === search.limit || left-- === 0) return { rows, next: last && positionOf(last) };
+      if (isMatch(row, search) && !this.isCutOff(row)) rows.push(row);
+      last = row;
+    }
+    return { rows, next: undefined };
+  }
+
+  override async countSessions(search: SessionSearch): Promise<SessionCountStep> {
+    let count = 0;
+    let last: SessionRow | undefined;
+    let left = search.limit;
+    for (const row of this.rowsBefore(search)) {
+      if (left-- === 0) return { count, next: last && positionOf(last) };
+      if (isMatch(row, search) && !this.isCutOff(row)) count++;
+      last = row;
+    }
+    return { count, next: undefined };
+  }
+
+  /** The sessions of users are few; all others are read by the index, the newest first, until they are too old. */
+  private *rowsBefore(search: SessionSearch): Generator<SessionRow, void> {
+    const { userIds, tenantId, after, createdSinceMs = Number.NEGATIVE_INFINITY, nowMs } = search;
+    if (userIds !== undefined) {
+      const rows = this.liveRowsOfUsers({ userIds, tenantId, nowMs }).sort(byOldest).reverse();
+      yield* after === undefined ? rows : rows.filter((row) => byOldest(row, after) < 0);
+      return;
+    }
+    for (const handle of this.creations.handlesBefore(after, tenantId)) {
+      const row = this.rows.get(handle);
+      if (row === undefined || row.createdAtMs < createdSinceMs) return;
+      yield row;
+    }
+  }
+
   /** Looks at `limit` rows, beginning where the last step ended, so that each step is short. */
   override async deleteExpiredSessions(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }> {
     const rows = (this.sweepPosition ??= this.rows.values());
@@ -211,6 +259,7 @@ export class MemoryStore extends SessionStore {
 
   private remove(row: SessionRow | undefined): boolean {
     if (row === undefined || !this.rows.delete(row.sessionHandle)) return false;
+    this.creations.remove(row);
     const handles = this.handlesByUser.get(row.userId);
     if (handles instanceof Set) handles.delete(row.sessionHandle);
     if (!(handles instanceof Set) || handles.size === 0) this.handlesByUser.delete(row.userId);
@@ -269,8 +318,23 @@ function flatText(text: string): string {
 const byNewest = (a: { createdAtMs: number }, b: { createdAtMs: number }): number =>
   b.createdAtMs - a.createdAtMs;
 
-const byOldest = (a: SessionRow, b: SessionRow): number =>
-  a.createdAtMs - b.createdAtMs || (a.sessionHandle < b.sessionHandle ? -1 : 1);
+const byOldest = (a: SessionPosition, b: SessionPosition): number =>
+  a.createdAtMs - b.createdAtMs || compareTexts(a.sessionHandle, b.sessionHandle);
+
+function compareTexts(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
+}
+
+function isMatch(
+  row: SessionRow,
+  { createdSinceMs = Number.NEGATIVE_INFINITY, nowMs }: SessionSearch,
+): boolean {
+  return row.expiresAtMs >= nowMs && row.createdAtMs >= createdSinceMs;
+}
+
+function positionOf({ tenantId, createdAtMs, sessionHandle }: SessionRow): SessionPosition {
+  return { tenantId, createdAtMs, sessionHandle };
+}
 
 /**
  * Makes a store that keeps sessions in the memory of this process: it needs no setup, and the sessions end with the process.

@@ -1,17 +1,14 @@
 import { createDeletionTrigger } from './cut-offs.js';
-import { StoreSetupError, type SessionKey, type SessionRow } from './session-store.js';
+import { StoreSetupError } from './session-store.js';
 import {
   postgresDialect,
-  readNumber,
-  readOptionalText,
-  readText,
   sqliteDialect,
   type SqlDialect,
   type SqlQuery,
-  type SqlRow,
   type SqlSteps,
   type SqlTable,
 } from './sql-client.js';
+import { OURS } from './sql-rows.js';
 import { LONGEST_NAME, readStoreOptions, SCHEMA_OPTIONS, type SchemaOptions } from './store-options.js';
 
 /** The checked options that place and name the tables. */
@@ -33,10 +30,16 @@ export interface SessionTables {
   /** Records of ended sessions; a Core does not have this table either. */
   readonly revocations: SqlTable;
   readonly userIndex: string;
+  /** All sessions by creation, and those of other tenants than the default one by tenant. */
+  readonly creationIndex: SqlTable;
+  readonly tenantCreationIndex: SqlTable;
 }
 
 /** Increased with each addition to the schema. There are additions only, so that older versions of this library keep working. */
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
+
+/** A table of 256 MB, some 400,000 sessions, is indexed within about a second. */
+const LARGEST_INDEXED_BYTES = 268_435_456;
 
 /** Columns of CDI 5.6, which the tables of a Core before 12.1 lack. */
 const ADDED_COLUMNS = ['prev_refresh_token_hash_2 VARCHAR(128)', 'refresh_token_rotated_at BIGINT'];
@@ -90,6 +93,7 @@ export function schemaSql(engine: 'sqlite' | 'postgres', options: SchemaOptions 
     ...createTables(dialect, tables),
     ...ADDED_COLUMNS.map((column) => dialect.addColumnIfMissing(tables.sessions, column)),
     createUserIndex(tables),
+    ...createSearchIndexes(tables),
     `INSERT INTO ${tables.migrations.sql} (version) VALUES (${SCHEMA_VERSION}) ON CONFLICT DO NOTHING`,
     ...(deletionTrigger === false ? [] : createDeletionTrigger(tables, deletionTrigger)),
   ];
@@ -115,6 +119,8 @@ export function sessionTables({ schema, tablePrefix }: TableNames): SessionTable
     migrations: table('nest_sessions_migrations'),
     revocations: table('nest_sessions_revocations'),
     userIndex: quoted(`${prefix}session_info_user_id_app_id_index`),
+    creationIndex: table('session_info_created_index'),
+    tenantCreationIndex: table('session_info_tenant_created_index'),
   };
 }
 
@@ -126,6 +132,7 @@ export function* migrate(dialect: SqlDialect, tables: SessionTables): SqlSteps<v
   for (const text of createTables(dialect, tables)) yield statement(text);
   yield* completeSessionColumns(dialect, tables);
   yield statement(createUserIndex(tables));
+  yield* indexSearches(dialect, tables);
   yield {
     text: `INSERT INTO ${tables.migrations.sql} (version) VALUES ($1) ON CONFLICT DO NOTHING`,
     values: [SCHEMA_VERSION],
@@ -268,6 +275,35 @@ function createUserIndex({ userIndex, sessions }: SessionTables): string {
   return `CREATE INDEX IF NOT EXISTS ${userIndex} ON ${sessions.sql} (user_id, app_id)`;
 }
 
+/**
+ * The order of lists of everybody's sessions. A second index for the default tenant would double the cost where it is the only one:
+ * its lists use the first.
+ */
+export function createSearchIndexes({
+  sessions,
+  creationIndex,
+  tenantCreationIndex,
+}: SessionTables): string[] {
+  const create = ({ name }: SqlTable, columns: string, rows: string): string =>
+    `CREATE INDEX IF NOT EXISTS ${quoted(name)} ON ${sessions.sql} (${columns}) WHERE ${OURS}${rows}`;
+  return [
+    create(creationIndex, 'created_at_time, session_handle', ''),
+    create(tenantCreationIndex, 'tenant_id, created_at_time, session_handle', ` AND tenant_id <> 'public'`),
+  ];
+}
+
+/** Leaves large tables of PostgreSQL alone, where nobody could sign in meanwhile: they are indexed by hand, `CONCURRENTLY`. */
+function* indexSearches(dialect: SqlDialect, tables: SessionTables): SqlSteps<void> {
+  if (dialect.name === 'postgres') {
+    const [table] = yield {
+      text: 'SELECT pg_relation_size(to_regclass($1)) AS bytes',
+      values: [tables.sessions.sql],
+    };
+    if (Number(table?.['bytes']) > LARGEST_INDEXED_BYTES) return;
+  }
+  for (const text of createSearchIndexes(tables)) yield statement(text);
+}
+
 function statement(text: string): SqlQuery {
   return { text, values: [] };
 }
@@ -279,53 +315,4 @@ function quoted(identifier: string): string {
 function withoutSchema({ schema, ...options }: TableNames): TableNames {
   if (schema !== undefined) throw new TypeError('schema: SQLite has none; use tablePrefix');
   return options;
-}
-
-/** The condition for the app of all our rows; a Core with several apps keeps others beside it. */
-export const OURS = `app_id = 'public'`;
-
-const COLUMN_NAMES = [
-  'tenant_id',
-  'session_handle',
-  'user_id',
-  'refresh_token_hash_2',
-  'session_data',
-  'jwt_user_payload',
-  'expires_at',
-  'created_at_time',
-  'use_static_key',
-  'prev_refresh_token_hash_2',
-  'refresh_token_rotated_at',
-];
-/** The columns of a session, in the order of an insertion. */
-export const COLUMNS = COLUMN_NAMES.join(', ');
-/** The columns of a session in the table `s`. */
-export const COLUMNS_OF_S = COLUMN_NAMES.map((name) => `s.${name}`).join(', ');
-
-/** Reads a session. Some drivers return BOOLEAN as 0 or 1, and a Core's own rows may lack the two texts. */
-export function toSessionRow(row: SqlRow): SessionRow {
-  const rotatedAt = row['refresh_token_rotated_at'];
-  return {
-    tenantId: readText(row, 'tenant_id'),
-    sessionHandle: toSessionHandle(row),
-    userId: readText(row, 'user_id'),
-    refreshTokenHash2: readText(row, 'refresh_token_hash_2'),
-    sessionData: readOptionalText(row, 'session_data') ?? '{}',
-    accessTokenPayload: readOptionalText(row, 'jwt_user_payload') ?? '{}',
-    expiresAtMs: readNumber(row, 'expires_at'),
-    createdAtMs: readNumber(row, 'created_at_time'),
-    useStaticKey: Boolean(row['use_static_key']),
-    prevRefreshTokenHash2: readOptionalText(row, 'prev_refresh_token_hash_2'),
-    rotatedAtMs: rotatedAt === null ? undefined : readNumber(row, 'refresh_token_rotated_at'),
-  };
-}
-
-/** Reads the key of a session. */
-export function toSessionKey(row: SqlRow): SessionKey {
-  return { tenantId: readText(row, 'tenant_id'), sessionHandle: toSessionHandle(row) };
-}
-
-/** Reads the handle of a session. */
-export function toSessionHandle(row: SqlRow): string {
-  return readText(row, 'session_handle');
 }

@@ -2,16 +2,18 @@ import { CoreBadInputError } from '../errors.js';
 import { recogniseCopies } from '../util/copies.js';
 import { withPlainCause } from '../util/plain-error.js';
 import type { RevocationFeed, RevocationNote } from '../feed/revocation-feed.js';
+import type {
+  LimitedInsert,
+  RowLimit,
+  SessionCountStep,
+  SessionCutOff,
+  SessionKey,
+  SessionPosition,
+  SessionSearch,
+  SessionsOfUsers,
+} from './store-inputs.js';
 
-/**
- * The key of a session. The tenant is part of it: a handle of one tenant is unknown in another.
- *
- * @publicApi
- */
-export interface SessionKey {
-  readonly tenantId: string;
-  readonly sessionHandle: string;
-}
+export type * from './store-inputs.js';
 
 /**
  * A session as it is stored. docs/protocol/core.md C lists the column names of a SuperTokens Core's tables.
@@ -93,6 +95,17 @@ export interface FoundSession {
   readonly row: SessionRow | undefined;
   /** Whether the update happened; `row` is the row after it then. */
   readonly isUpdated: boolean;
+}
+
+/**
+ * Some of the sessions that a search is about.
+ *
+ * @publicApi
+ */
+export interface SessionPage {
+  readonly rows: readonly SessionRow[];
+  /** Where the next page begins; undefined after the last one. */
+  readonly next: SessionPosition | undefined;
 }
 
 /**
@@ -267,6 +280,21 @@ export abstract class SessionStore {
   abstract findSessionHandlesOfUsers(input: SessionsOfUsers): Promise<string[]>;
 
   /**
+   * Returns live rows (`expiresAtMs >= nowMs`) of any user: the newest first, and rows of one millisecond in an order of the store's
+   * own that stays. A call looks at a bounded number of rows, so that a page may be short, or empty, where there is more. Rows
+   * that are added or removed between two pages neither repeat nor hide another. This default refuses, for stores without an index.
+   */
+  async searchSessions(_search: SessionSearch): Promise<SessionPage> {
+    throw new CoreBadInputError(`${this.description} finds sessions by handle and by user only`);
+  }
+
+  /** Counts what {@link searchSessions} finds among the next `limit` rows. This default reads them; override it. */
+  async countSessions(search: SessionSearch): Promise<SessionCountStep> {
+    const { rows, next } = await this.searchSessions(search);
+    return { count: rows.length, next };
+  }
+
+  /**
    * Removes at most `limit` rows with `expiresAtMs <= nowMs`: one bounded step of cleaning.
    *
    * @returns whether another step may find more
@@ -296,55 +324,4 @@ export abstract class SessionStore {
 
   /** Releases the resources that the store opened. */
   async close(): Promise<void> {}
-}
-
-/**
- * The largest number of live rows of some users.
- *
- * @publicApi
- */
-export interface RowLimit {
-  /** The users whose rows count: the login methods of one account. */
-  readonly userIds: readonly string[];
-  /** At least 1. */
-  readonly max: number;
-  readonly whenExceeded: 'refuse' | 'end-oldest';
-  readonly nowMs: number;
-  /** With a note, the same step writes a record of each removed row to {@link SessionStore.revocations}. */
-  readonly note?: RevocationNote | undefined;
-}
-
-/**
- * The result of {@link SessionStore.insertSessionWithinLimit}, with the sessions that were removed to make room.
- *
- * @publicApi
- */
-export type LimitedInsert =
-  { readonly isInserted: true; readonly removedHandles: string[] } | { readonly isInserted: false };
-
-/**
- * The sessions that a call of the store is about.
- *
- * @publicApi
- */
-export interface SessionsOfUsers {
-  readonly userIds: readonly string[];
-  /** undefined: all tenants. */
-  readonly tenantId: string | undefined;
-  readonly nowMs: number;
-  /** Only rows that were created before, milliseconds since the epoch. Default: all. */
-  readonly createdBeforeMs?: number | undefined;
-}
-
-/** The sessions that end at once. @publicApi */
-export interface SessionCutOff {
-  /** undefined: all tenants. */
-  readonly tenantId: string | undefined;
-  /** Milliseconds since the epoch. */
-  readonly createdBeforeMs: number;
-  /**
-   * Whether rows end, too, that exist now and seem to be created later, because the clock of the instance that made them is
-   * ahead.
-   */
-  readonly includesPresent: boolean;
 }

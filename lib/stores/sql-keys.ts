@@ -1,5 +1,6 @@
 import { SessionStore, type StoredDynamicKey, type StoredStaticKey } from './session-store.js';
-import { OURS, type SessionTables } from './schema.js';
+import type { SessionTables } from './schema.js';
+import { OURS } from './sql-rows.js';
 import { readNumber, readOptionalText, readText } from './sql-client.js';
 import type { SqlConnection } from './sql-connection.js';
 

@@ -8,22 +8,17 @@ import {
   type RowLimit,
   type SessionChange,
   type SessionCondition,
+  type SessionCountStep,
   type SessionCutOff,
   type SessionKey,
+  type SessionPage,
   type SessionRow,
+  type SessionSearch,
   type SessionsOfUsers,
   type UpdateOnRead,
 } from './session-store.js';
-import {
-  COLUMNS,
-  COLUMNS_OF_S,
-  OURS,
-  sessionTables,
-  toSessionHandle,
-  toSessionKey,
-  toSessionRow,
-  type TableNames,
-} from './schema.js';
+import { sessionTables, type TableNames } from './schema.js';
+import { COLUMNS, COLUMNS_OF_S, OURS, toSessionHandle, toSessionKey, toSessionRow } from './sql-rows.js';
 import type { SqlClient, SqlQuery, SqlRow, SqlSteps, SqlValue } from './sql-client.js';
 import { SqlConnection } from './sql-connection.js';
 import { DEFAULT_RETRY, type RetryPolicy } from '../util/retries.js';
@@ -31,6 +26,7 @@ import { assignments, conditions, Parameters } from './sql-conditions.js';
 import { SqlKeyStore } from './sql-keys.js';
 import { anyCutOff, cutOffName, cutOffQuery, endedBefore, endedBeforeOfRow } from './cut-offs.js';
 import { SqlFeed } from './sql-revocations.js';
+import { SqlSearch } from './sql-search.js';
 
 /** The checked options that all SQL stores have. */
 export interface SqlStoreOptions extends TableNames {
@@ -49,6 +45,7 @@ export interface SqlStoreOptions extends TableNames {
  */
 export class SqlStore extends SqlKeyStore {
   private readonly feed: SqlFeed;
+  private readonly search: SqlSearch;
   /** The condition of one session that no cut-off has ended; `$1` to `$3` are {@link keyValues}. */
   private readonly theSession: string;
   private sweepPosition: number | undefined;
@@ -58,6 +55,7 @@ export class SqlStore extends SqlKeyStore {
     const tables = sessionTables(options);
     super(new SqlConnection(client, tables, { isMigrating, retry }), tables);
     this.feed = new SqlFeed(this.connection, tables);
+    this.search = new SqlSearch(this.connection, tables);
     this.theSession = `${OURS} AND tenant_id = $1 AND session_handle = $2
       AND created_at_time >= ${endedBefore(tables, 'CAST($3 AS TEXT)')}`;
   }
@@ -287,6 +285,14 @@ export class SqlStore extends SqlKeyStore {
       ...values,
     );
     return Array.from(rows, toSessionHandle);
+  }
+
+  override async searchSessions(search: SessionSearch): Promise<SessionPage> {
+    return this.search.page(search);
+  }
+
+  override async countSessions(search: SessionSearch): Promise<SessionCountStep> {
+    return this.search.count(search);
   }
 
   /** Begins where the last step ended. Each row is checked again when it is removed, so several instances may sweep at once. */

@@ -44,6 +44,9 @@ export async function newStoredKeyPair(algorithm: SigningAlgorithm): Promise<str
   return [await exportSPKI(publicKey), await exportPKCS8(privateKey)].map(removePemFrame).join('|');
 }
 
+/** How each SPKI of a P-256 key begins: the algorithm and the curve (RFC 5480, 2.1.1), as base64 of the DER. */
+const P256_SPKI_PREFIX = 'MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcD';
+
 /**
  * Reads a stored pair. The keys themselves say what they are for: RSA is for RS256, P-256 for ES256.
  *
@@ -53,13 +56,12 @@ export async function newStoredKeyPair(algorithm: SigningAlgorithm): Promise<str
 export async function parseKeyPair(kid: string, createdAtMs: number, value: string): Promise<KeyPair> {
   const [publicDer = '', privateDer = ''] = value.split(/[|;]/);
   const { importSPKI, importPKCS8, exportJWK } = await loadJose();
-  const spki = addPemFrame('PUBLIC KEY', publicDer);
+  const algorithm = publicDer.startsWith(P256_SPKI_PREFIX) ? 'ES256' : 'RS256';
   try {
-    const publicKey = await importSPKI(spki, 'RS256', { extractable: true }).catch(async () =>
-      importSPKI(spki, 'ES256', { extractable: true }),
+    const spki = addPemFrame('PUBLIC KEY', publicDer);
+    const { kty = '', ...members } = await exportJWK(
+      await importSPKI(spki, algorithm, { extractable: true }),
     );
-    const { kty = '', ...members } = await exportJWK(publicKey);
-    const algorithm = kty === 'RSA' ? 'RS256' : 'ES256';
     return {
       kid,
       algorithm,

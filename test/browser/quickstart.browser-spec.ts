@@ -1,36 +1,19 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { env } from 'node:process';
 import { fileURLToPath } from 'node:url';
-import {
-  chromium,
-  type Browser,
-  type BrowserContext,
-  type BrowserContextOptions,
-  type Page,
-} from 'playwright-core';
+import { type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core';
+import { launchChromium } from './chromium.js';
 import { RunningSample } from './running-sample.js';
 
 const SCREENSHOTS = fileURLToPath(new URL('./screenshots', import.meta.url));
-const FLAGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+/** How long an access token lives in the tests, in seconds: short enough to wait for its end. */
+const ACCESS_TOKEN_SECONDS = 3;
 /** What `supertokens-website` keeps for itself in cookies that scripts can read. None of it opens a session. */
 const CLIENT_MARKS = ['sAntiCsrf', 'sFrontToken', 'st-last-access-token-update'];
 
 let chrome: Browser;
 
 beforeAll(async () => {
-  chrome = await chromium.launch({
-    executablePath: env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
-    args: FLAGS,
-  });
+  chrome = await launchChromium();
 });
 
 afterAll(async () => {
@@ -42,7 +25,10 @@ describe.each(['express', 'fastify'])('the quickstart page, served by %s', (adap
   let contexts: BrowserContext[];
 
   beforeAll(async () => {
-    sample = await RunningSample.start(adapter);
+    sample = await RunningSample.start('01-quickstart', {
+      ADAPTER: adapter,
+      ACCESS_TOKEN_SECONDS: String(ACCESS_TOKEN_SECONDS),
+    });
   });
 
   afterAll(async () => {

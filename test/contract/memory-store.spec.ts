@@ -6,9 +6,11 @@ import { create, verify } from '../support/core-calls.js';
 import { embeddedCoreOn, seedSigningKeys } from '../support/embedded.js';
 import { MemoryFeed } from '../../lib/feed/memory-feed.js';
 import { describeRevocationFeed } from './revocation-feed.contract.js';
+import { describeSessionSearch } from './session-search.contract.js';
 import { describeSessionStore } from './session-store.contract.js';
 
 describeSessionStore('in memory', async () => memoryStore());
+describeSessionSearch('in memory', async () => memoryStore());
 describeRevocationFeed('in memory', async () => {
   const feed = new MemoryFeed();
   return { here: feed, there: feed, close: async () => {} };

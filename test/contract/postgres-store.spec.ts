@@ -24,6 +24,7 @@ import { findAndPromote, promote } from '../support/store-updates.js';
 import { describeCoreClient } from './core-client.contract.js';
 import { describeEmbeddedCoreOn } from './embedded-core.contract.js';
 import { describeRevocationFeed } from './revocation-feed.contract.js';
+import { describeSessionSearch } from './session-search.contract.js';
 import { describeSessionStore } from './session-store.contract.js';
 import { describeSqlStore } from './sql-store.contract.js';
 
@@ -35,6 +36,7 @@ postgres.describe('on a real server', () => {
 
   describeSessionStore('on PostgreSQL', async () => postgresStore(pool, { schema: postgres.freshSchema() }));
 
+  describeSessionSearch('in PostgreSQL', async () => postgresStore(pool, { schema: postgres.freshSchema() }));
   describeRevocationFeed('in PostgreSQL', async () => {
     const schema = postgres.freshSchema();
     const [here, there] = [pool, pool].map((each) => postgresStore(each, { schema }).revocations);
@@ -162,9 +164,49 @@ postgres.describe('on a real server', () => {
         [schema, 'session_info'],
       );
       expect(indexes).toEqual([
+        { indexname: 'session_info_created_index' },
         { indexname: 'session_info_pkey' },
+        { indexname: 'session_info_tenant_created_index' },
         { indexname: 'session_info_user_id_app_id_index' },
       ]);
+    });
+
+    it('lists sessions in the order of an index: nothing is sorted, and no other row is read', async () => {
+      const schema = postgres.freshSchema();
+      const plans: string[] = [];
+      const explaining: PostgresPool = {
+        connect: async () => pool.connect(),
+        query: async (text, values) => {
+          if (text.includes('seen')) {
+            const { rows } = await pool.query(`EXPLAIN ${text}`, values);
+            plans.push(rows.map((row: Record<string, string>) => row['QUERY PLAN']).join('\n'));
+          }
+          return pool.query(text, values);
+        },
+      };
+      const store = postgresStore(explaining, { schema });
+      await store.findStaticKeys();
+      await pool.query(
+        `INSERT INTO ${schema}.session_info (tenant_id, session_handle, user_id, refresh_token_hash_2, session_data, expires_at,
+           created_at_time, use_static_key)
+         SELECT CASE WHEN i % 100 = 0 THEN 't1' ELSE 'public' END, 'h-' || i, 'user-' || i % 1000, repeat('x', 64), '{}', 1000, i, FALSE
+         FROM generate_series(1, 20000) AS i`,
+      );
+      await pool.query(`ANALYZE ${schema}.session_info`);
+      const search = { createdSinceMs: undefined, nowMs: 0, limit: 50, after: undefined };
+      for (const tenantId of [undefined, 'public', 't1']) {
+        plans.length = 0;
+        const { rows } = await store.searchSessions({ ...search, tenantId, userIds: undefined });
+        expect(rows).toHaveLength(50);
+        expect(plans.join()).not.toMatch(/Sort|Seq Scan on session_info/);
+        expect(plans.join()).toContain(
+          tenantId === 't1' ? 'session_info_tenant_created_index' : 'session_info_created_index',
+        );
+      }
+      plans.length = 0;
+      await store.searchSessions({ ...search, tenantId: undefined, userIds: ['user-7'] });
+      expect(plans.join()).toContain('session_info_user_id_app_id_index');
+      expect(plans.join()).not.toMatch(/created_index|Seq Scan on session_info/);
     });
 
     it('uses the schema of the connection unless it is told one', async () => {

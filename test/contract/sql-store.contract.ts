@@ -1,7 +1,12 @@
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { CoreBadInputError } from '../../lib/errors.js';
-import { StoreSetupError, type SessionRow, type SessionStore } from '../../lib/stores/session-store.js';
+import {
+  StoreSetupError,
+  type SessionRow,
+  type SessionSearch,
+  type SessionStore,
+} from '../../lib/stores/session-store.js';
 import type { SchemaOptions } from '../../lib/stores/store-options.js';
 import type { SqlClient, SqlRow } from '../../lib/stores/sql-client.js';
 import { SqlStore, type SqlStoreOptions } from '../../lib/stores/sql.store.js';
@@ -32,6 +37,15 @@ const HOSTILE = [
   "\\'; SELECT pg_sleep(9)--",
   '$1 ?1 :a {0} %s',
 ];
+const SEARCH_INDEXES = ['session_info_created_index', 'session_info_tenant_created_index'];
+const EVERYBODY: SessionSearch = {
+  tenantId: undefined,
+  userIds: undefined,
+  createdSinceMs: undefined,
+  nowMs: NOW,
+  after: undefined,
+  limit: 50,
+};
 const STATIC_KEY = { kid: 's-1', createdAtMs: NOW, value: DYNAMIC_TEST_KEY, algorithm: 'RS256' };
 /** At least as many as the store tries. */
 const FAR_TOO_MANY = 100;
@@ -379,6 +393,36 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
         const rows = await Promise.all(Array.from({ length: 5 }, () => open().findSession(KEY)));
         expect(rows).toEqual(Array.from({ length: 5 }, () => ROW));
         expect(await columns()).toContain('refresh_token_rotated_at');
+      });
+
+      it('get the indexes for lists that an older version lacks', async () => {
+        await open().insertSession(ROW);
+        for (const index of SEARCH_INDEXES) await sql(`DROP INDEX ${database.table(index)}`);
+        await sql(`DELETE FROM ${database.table('nest_sessions_migrations')} WHERE version > 2`);
+        await sql(`INSERT INTO ${database.table('nest_sessions_migrations')} (version) VALUES (2)`);
+        expect(await open().searchSessions(EVERYBODY)).toEqual({ rows: [ROW], next: undefined });
+      });
+
+      it('without the indexes for lists refuse to read the whole table, and say how they are made', async () => {
+        await open().insertSession(ROW);
+        for (const index of SEARCH_INDEXES) await sql(`DROP INDEX ${database.table(index)}`);
+        const store = open({ migrate: false });
+        const failure = await failureOf(store.searchSessions(EVERYBODY));
+        expect(failure).toBeInstanceOf(CoreBadInputError);
+        expect(await failureOf(store.countSessions(EVERYBODY))).toBeInstanceOf(CoreBadInputError);
+        const [, statements = ''] = /Make it once: (.*)/.exec(String(failure)) ?? [];
+        for (const statement of statements.split(';')) await sql(statement);
+        expect(await store.searchSessions(EVERYBODY)).toEqual({ rows: [ROW], next: undefined });
+      });
+
+      it('list no sessions of another app of the Core', async () => {
+        const store = open();
+        await store.insertSession(ROW);
+        await sql(`UPDATE ${database.table('session_info')} SET app_id = 'other'`);
+        for (const search of [EVERYBODY, { ...EVERYBODY, userIds: [ROW.userId] }]) {
+          expect(await store.searchSessions(search)).toEqual({ rows: [], next: undefined });
+          expect(await store.countSessions(search)).toEqual({ count: 0, next: undefined });
+        }
       });
 
       it('serve an older version beside this one: it writes the columns that it knows (S093)', async () => {

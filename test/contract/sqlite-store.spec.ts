@@ -3,13 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { schemaSql } from '../../lib/stores/schema.js';
+import type { SessionSearch } from '../../lib/stores/session-store.js';
 import { SqlStore } from '../../lib/stores/sql.store.js';
 import { loadDriver, SqliteClient, sqliteStore, type SqliteDatabase } from '../../lib/stores/sqlite.store.js';
 import { coreOnStores } from '../support/core-on-store.js';
-import { ROW } from '../support/session-row.js';
+import { NOW, ROW } from '../support/session-row.js';
 import { describeCoreClient } from './core-client.contract.js';
 import { describeEmbeddedCoreOn } from './embedded-core.contract.js';
 import { describeRevocationFeed } from './revocation-feed.contract.js';
+import { describeSessionSearch } from './session-search.contract.js';
 import { describeSessionStore } from './session-store.contract.js';
 import { describeSqlStore } from './sql-store.contract.js';
 
@@ -31,6 +33,7 @@ for (const module of ['node:sqlite', 'libsql', 'better-sqlite3']) {
   describeSessionStore(`on SQLite in memory, by ${module}`, async () => sqliteStore(new Driver(':memory:')));
 }
 describeSessionStore('on a SQLite file', async () => sqliteStore(freshFile()));
+describeSessionSearch('in a SQLite file', async () => sqliteStore(freshFile()));
 
 describeRevocationFeed('in a SQLite file', async () => {
   const file = freshFile();
@@ -228,17 +231,7 @@ describe('a SQLite store', () => {
       INSERT INTO session_info (session_handle, user_id, refresh_token_hash_2, expires_at, created_at_time, use_static_key)
       SELECT 'h-' || i, 'u', 'x', i % 2, 0, 0 FROM n`);
     const plans: string[] = [];
-    const watched: SqliteDatabase = {
-      prepare: (text) => {
-        const plan = database
-          .prepare(`EXPLAIN QUERY PLAN ${text}`)
-          .all(...Array<number>(text.split('?').length - 1).fill(1));
-        plans.push(...(plan as { detail: string }[]).map(({ detail }) => detail));
-        return database.prepare(text);
-      },
-      exec: (text) => database.exec(text),
-      close: () => database.close(),
-    };
+    const watched = withPlans(database, plans);
     const sweeping = sqliteStore(watched, { migrate: false });
     let steps = 1;
     while ((await sweeping.deleteExpiredSessions(0, 5000)).mayHaveMore) steps++;
@@ -249,6 +242,38 @@ describe('a SQLite store', () => {
     expect(database.prepare('SELECT count(*) AS n, min(expires_at) AS m FROM session_info').all()).toEqual([
       { n: 15_000, m: 1 },
     ]);
+    database.close();
+  });
+
+  it('lists sessions in the order of an index: nothing is sorted, and no other row is read', async () => {
+    const database = new Database(':memory:');
+    const plans: string[] = [];
+    await sqliteStore(database).insertSession(ROW);
+    const store = sqliteStore(withPlans(database, plans), { migrate: false });
+    const search = {
+      tenantId: undefined,
+      userIds: undefined,
+      createdSinceMs: 5,
+      nowMs: NOW,
+      after: undefined,
+    };
+    const planOf = async (conditions: Partial<SessionSearch>): Promise<string> => {
+      plans.length = 0;
+      await store.searchSessions({ ...search, limit: 1, ...conditions });
+      return plans.filter((plan) => !/key_value|sqlite_master|json_each/.test(plan)).join();
+    };
+    for (const tenantId of [undefined, 'public', 't1']) {
+      const plan = await planOf({ tenantId });
+      expect(plan).not.toMatch(/TEMP B-TREE|SCAN session_info/);
+      expect(plan).toContain(
+        tenantId === 't1'
+          ? 'INDEX session_info_tenant_created_index (tenant_id=? AND created_at_time>? AND created_at_time<?)'
+          : 'INDEX session_info_created_index (created_at_time>? AND created_at_time<?)',
+      );
+    }
+    const ofUser = await planOf({ userIds: ['user-1'] });
+    expect(ofUser).toContain('INDEX session_info_user_id_app_id_index (user_id=? AND app_id=?)');
+    expect(ofUser).not.toContain('created_index');
     database.close();
   });
 
@@ -315,3 +340,18 @@ describe('the driver of a SQLite file', () => {
     });
   });
 });
+
+/** The same database; the plan of each statement is noted when it is compiled. */
+function withPlans(database: SqliteDatabase, plans: string[]): SqliteDatabase {
+  return {
+    prepare: (text) => {
+      const plan = database
+        .prepare(`EXPLAIN QUERY PLAN ${text}`)
+        .all(...Array<number>(text.split('?').length - 1).fill(1));
+      plans.push(...(plan as { detail: string }[]).map(({ detail }) => detail));
+      return database.prepare(text);
+    },
+    exec: (text) => database.exec(text),
+    close: () => database.close(),
+  };
+}

@@ -14,6 +14,8 @@ import type {
   BulkRevocationInput,
   BulkRevocationResult,
   CoreSessionInformation,
+  CoreSessionPage,
+  CoreSessionSearch,
   CoreSessionTokens,
   CoreJwtInput,
   CoreJwtResult,
@@ -39,8 +41,8 @@ import { Revocations } from './revocations.js';
 import { Rotation, unauthorised } from './rotation.js';
 import { SessionColumns } from './session-columns.js';
 import { parseSessionHandle } from './session-handle.js';
-import { SessionIssuer, storedObject } from './session-issuer.js';
-import type { SessionKey, SessionRow, SessionStore } from '../../stores/session-store.js';
+import { SessionIssuer } from './session-issuer.js';
+import type { SessionCountStep, SessionKey, SessionRow, SessionStore } from '../../stores/session-store.js';
 import { SigningKeys } from './signing-keys.js';
 import type { SigningKeysOptions } from './stored-keys.js';
 
@@ -212,22 +214,20 @@ export class EmbeddedCore extends CoreClient {
   override async getSessionInformation(sessionHandle: string): Promise<CoreSessionInformation | undefined> {
     const key = parseSessionHandle(sessionHandle);
     const row = key && (await this.columns.findLive(key));
-    if (row === undefined) return undefined;
-    const session = await this.issuer.toCoreSession(row);
-    return {
-      sessionHandle: row.sessionHandle,
-      userId: session.userId,
-      recipeUserId: session.recipeUserId,
-      tenantId: row.tenantId,
-      userDataInDatabase: storedObject(row.sessionData),
-      userDataInJWT: session.userDataInJWT,
-      expiry: row.expiresAtMs,
-      timeCreated: row.createdAtMs,
-    };
+    return row && this.issuer.toInformation(row);
   }
 
   override async getSessionHandlesOfUser(input: UserSessionsInput): Promise<string[]> {
     return this.store.findSessionHandlesOfUsers(await this.revocations.select(input));
+  }
+
+  override async searchSessions(search: CoreSessionSearch): Promise<CoreSessionPage> {
+    const { rows, next } = await this.store.searchSessions(await this.revocations.selectAll(search));
+    return { sessions: await Promise.all(rows.map((row) => this.issuer.toInformation(row))), next };
+  }
+
+  override async countSessions(search: CoreSessionSearch): Promise<SessionCountStep> {
+    return this.store.countSessions(await this.revocations.selectAll(search));
   }
 
   override get revocationFeed(): RevocationFeed | undefined {

@@ -7,9 +7,12 @@ import {
   type RowLimit,
   type SessionChange,
   type SessionCondition,
+  type SessionCountStep,
   type SessionCutOff,
   type SessionKey,
+  type SessionPage,
   type SessionRow,
+  type SessionSearch,
   type SessionsOfUsers,
   type StoredDynamicKey,
   type StoredStaticKey,
@@ -115,6 +118,14 @@ export class GuardedStore extends SessionStore {
 
   override async findSessionHandlesOfUsers(input: SessionsOfUsers): Promise<string[]> {
     return this.pass('findSessionHandlesOfUsers', async () => this.store.findSessionHandlesOfUsers(input));
+  }
+
+  override async searchSessions(search: SessionSearch): Promise<SessionPage> {
+    return this.pass('searchSessions', async () => this.store.searchSessions(search));
+  }
+
+  override async countSessions(search: SessionSearch): Promise<SessionCountStep> {
+    return this.pass('countSessions', async () => this.store.countSessions(search));
   }
 
   override async deleteExpiredSessions(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }> {

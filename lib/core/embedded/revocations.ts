@@ -1,7 +1,12 @@
 import { revocationNote, type RevocationDetails, type RevocationNote } from '../../feed/revocation-feed.js';
-import type { SessionsOfUsers, SessionStore } from '../../stores/session-store.js';
+import type { SessionSearch, SessionsOfUsers, SessionStore } from '../../stores/session-store.js';
 import type { CoreContext } from '../core-provider.js';
-import type { BulkRevocationInput, BulkRevocationResult, UserSessionsInput } from '../core.types.js';
+import type {
+  BulkRevocationInput,
+  BulkRevocationResult,
+  CoreSessionSearch,
+  UserSessionsInput,
+} from '../core.types.js';
 import { inMs, type EmbeddedCoreConfig } from './embedded-core-config.js';
 import { parseSessionHandle } from './session-handle.js';
 
@@ -21,6 +26,14 @@ export class Revocations {
     const linked = includeLinkedAccounts ? await accountLinking?.getLinkedRecipeUserIds(userId) : undefined;
     const userIds = [...new Set([userId, ...(linked ?? [])])];
     return { userIds, tenantId, nowMs: this.parts.context.clock.now() };
+  }
+
+  /** Returns the sessions that a search means; as everywhere, a session in its last millisecond has ended. */
+  async selectAll({ userId, tenantId, ...rest }: CoreSessionSearch): Promise<SessionSearch> {
+    const nowMs = this.parts.context.clock.now() + 1;
+    if (userId === undefined) return { ...rest, tenantId, userIds: undefined, nowMs };
+    const { userIds } = await this.select({ userId, tenantId, includeLinkedAccounts: true });
+    return { ...rest, tenantId, userIds, nowMs };
   }
 
   async byHandles(sessionHandles: readonly string[], details?: RevocationDetails): Promise<string[]> {

@@ -7,7 +7,13 @@ import { userTag } from '../../util/handle-tag.js';
 import { parseJsonObject, type JsonObject } from '../../util/json.js';
 import { accessTokenExpiryMs, sessionExpiryMs } from '../../util/lifetime-claims.js';
 import { assertTenantId } from '../../util/tenant-id.js';
-import type { CoreSession, CoreSessionTokens, CreateSessionInput, TokenInfo } from '../core.types.js';
+import type {
+  CoreSession,
+  CoreSessionInformation,
+  CoreSessionTokens,
+  CreateSessionInput,
+  TokenInfo,
+} from '../core.types.js';
 import type { AccessTokens } from './access-tokens.js';
 import { inMs, type EmbeddedCoreConfig } from './embedded-core-config.js';
 import { refreshTokenHash1, refreshTokenHash2, type RefreshTokens } from '../../tokens/refresh-token.js';
@@ -175,6 +181,21 @@ export class SessionIssuer {
       recipeUserId: row.userId,
       tenantId: row.tenantId,
       userDataInJWT: storedObject(row.accessTokenPayload),
+    };
+  }
+
+  /** Returns the stored facts of a row. */
+  async toInformation(row: SessionRow): Promise<CoreSessionInformation> {
+    const { userId, recipeUserId, userDataInJWT } = await this.toCoreSession(row);
+    return {
+      sessionHandle: row.sessionHandle,
+      userId,
+      recipeUserId,
+      tenantId: row.tenantId,
+      userDataInDatabase: storedObject(row.sessionData),
+      userDataInJWT,
+      expiry: row.expiresAtMs,
+      timeCreated: row.createdAtMs,
     };
   }
 

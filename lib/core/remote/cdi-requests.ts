@@ -1,7 +1,9 @@
 import type { JsonObject, JsonValue } from '../../util/json.js';
+import { writeCursor } from '../../util/session-cursor.js';
 import { assertTenantId } from '../../util/tenant-id.js';
 import type {
   CoreJwtInput,
+  CoreSessionSearch,
   CreateSessionInput,
   RefreshSessionInput,
   RegenerateInput,
@@ -115,6 +117,19 @@ export function revocationsRequest(question: {
     waitMs: String(waitMs),
   };
   return { method: 'GET', path: '/nest-sessions/revocations', params, isRepeatable: true };
+}
+
+/** A call of a core that this library serves. */
+export function searchRequest(path: string, search: CoreSessionSearch): CdiRequest {
+  const { tenantId, userId, createdSinceMs, after, limit } = search;
+  const params = {
+    ...(tenantId !== undefined && { tenantId }),
+    ...(userId !== undefined && { userId }),
+    ...(createdSinceMs !== undefined && { createdSinceMs: String(createdSinceMs) }),
+    ...(after !== undefined && { after: writeCursor(after) }),
+    limit: String(limit),
+  };
+  return { method: 'GET', path, params, isRepeatable: true };
 }
 
 export function rolesOfUserRequest(tenantId: string, userId: string): CdiRequest {

@@ -1,5 +1,5 @@
 import { recogniseCopies } from '../../util/copies.js';
-import { CoreBadInputError, CoreResponseError, CoreUnavailableError, type CoreError } from '../../errors.js';
+import { CoreBadInputError, CoreResponseError, CoreUnavailableError, CoreError } from '../../errors.js';
 import { withPlainCause } from '../../util/plain-error.js';
 import type { CdiRequest } from './cdi-requests.js';
 import type { CoreHost } from './host-pool.js';
@@ -60,8 +60,28 @@ export function errorOfStatus(
 }
 
 /** True for the refusal of a call whose tenant, or whose session's tenant, the core does not have. */
-export function isUnknownTenant(error: unknown): boolean {
+function isUnknownTenant(error: unknown): boolean {
   return isRefusal(UNKNOWN_TENANT, error);
+}
+
+/** Waits for all calls. @throws what the first failed one throws, whose `endedHandles` then names what the others returned */
+export async function handlesOfAll(calls: readonly Promise<string[]>[]): Promise<string[]> {
+  const outcomes = await Promise.allSettled(calls);
+  const ended = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed === undefined) return ended;
+  if (failed.reason instanceof CoreError && ended.length > 0) failed.reason.endedHandles = ended;
+  throw failed.reason;
+}
+
+/** Returns `unknown` for a handle whose tenant the core does not have, because no session has that handle. */
+export async function orUnknown<T>(sessionHandle: string, unknown: T, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (isUnknownTenant(error) && sessionHandle.includes('_')) return unknown;
+    throw error;
+  }
 }
 
 /** True for the refusal of a call because of its CDI version. */

@@ -1,7 +1,9 @@
-import { CoreBadInputError, CoreError } from '../../errors.js';
+import { CoreBadInputError } from '../../errors.js';
 import { applyChange, type JsonObject, mergeTopLevel, type NamesChange } from '../../util/json.js';
+import type { SessionCountStep } from '../../util/session-cursor.js';
 import type { UserContext } from '../../util/user-context.js';
 import { RemoteFeed } from './remote-feed.js';
+import { RemoteSearch } from './remote-search.js';
 import { Repeat, shortenPause } from '../../util/repeat.js';
 import { CoreClient } from '../core-client.js';
 import { checkCoreCalls } from '../core-inputs.js';
@@ -12,6 +14,8 @@ import type {
   CoreJwtInput,
   CoreJwtResult,
   CoreSessionInformation,
+  CoreSessionPage,
+  CoreSessionSearch,
   CoreSessionTokens,
   CoreUserRoles,
   CreateSessionInput,
@@ -26,7 +30,7 @@ import type {
 } from '../core.types.js';
 import * as requests from './cdi-requests.js';
 import * as responses from './cdi-responses.js';
-import { isUnknownTenant } from './core-call-errors.js';
+import { handlesOfAll, orUnknown } from './core-call-errors.js';
 import { CoreConnection } from './core-connection.js';
 import type { Sleep } from './host-exchange.js';
 import type { CoreHostHealth } from './host-pool.js';
@@ -72,6 +76,7 @@ export class HttpCoreClient extends CoreClient {
   override readonly verificationKeys: JwksCache;
   private readonly keyRenewal: Repeat;
   private readonly feed: RemoteFeed;
+  private readonly search: RemoteSearch;
 
   /** The core's own roles, for `UserRoleClaim` and `PermissionClaim`. */
   override readonly userRoles: CoreUserRoles = {
@@ -90,11 +95,12 @@ export class HttpCoreClient extends CoreClient {
     const { clock, events, apiDomain, jwksRefreshIntervalSec } = context;
     this.calls = new CoreCalls(context);
     const rotations = new KeyRotations(events, clock);
-    this.connection = new CoreConnection(config, { clock, apiDomain, sleep, calls: this.calls });
-    this.feed = new RemoteFeed(config, { clock, apiDomain, sleep, calls: this.calls });
+    const parts = { clock, apiDomain, sleep, calls: this.calls };
+    this.connection = new CoreConnection(config, parts);
+    this.feed = new RemoteFeed(config, parts);
+    this.search = new RemoteSearch(config, parts);
     // It has connections of its own, so that a core with slow responses does not delay the loading of keys.
-    const { maxResponseBytes } = config;
-    this.keyTransport = new HttpTransport({ timeoutMs: jwksTimeoutMs, maxResponseBytes });
+    this.keyTransport = new HttpTransport({ ...config, timeoutMs: jwksTimeoutMs });
     const maxAgeMs = Math.min(jwksRefreshIntervalSec, LONGEST_KEY_TRUST_SEC) * 1000;
     const keys = new JwksCache(clock, {
       hosts: config.hosts,
@@ -143,6 +149,7 @@ export class HttpCoreClient extends CoreClient {
     void this.keyRenewal.stop();
     this.connection.close();
     this.feed.close();
+    this.search.close();
     this.keyTransport.close();
   }
 
@@ -202,6 +209,14 @@ export class HttpCoreClient extends CoreClient {
     return this.connection.call(request, responses.parseSessionHandles, userContext);
   }
 
+  override async searchSessions(search: CoreSessionSearch, context: UserContext): Promise<CoreSessionPage> {
+    return this.search.page(search, context);
+  }
+
+  override async countSessions(search: CoreSessionSearch, context: UserContext): Promise<SessionCountStep> {
+    return this.search.count(search, context);
+  }
+
   /**
    * One call for each tenant, because a core that refuses a tenant has removed the sessions of those before it and does not
    * name them. If the response to a first attempt was lost, the second one names only the sessions that were left.
@@ -223,12 +238,7 @@ export class HttpCoreClient extends CoreClient {
           ),
         ),
       );
-    const outcomes = await Promise.allSettled(calls);
-    const ended = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
-    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failed === undefined) return ended;
-    if (failed.reason instanceof CoreError && ended.length > 0) failed.reason.endedHandles = ended;
-    throw failed.reason;
+    return handlesOfAll(calls);
   }
 
   override async revokeSessionsOfUser(input: UserSessionsInput, userContext: UserContext): Promise<string[]> {
@@ -323,16 +333,6 @@ export class HttpCoreClient extends CoreClient {
     return orUnknown(sessionHandle, undefined, async () =>
       this.connection.call(request, responses.parseSessionInformation, userContext, options),
     );
-  }
-}
-
-/** Returns `unknown` for a handle whose tenant the core does not have, because no session has that handle. */
-async function orUnknown<T>(sessionHandle: string, unknown: T, call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    if (isUnknownTenant(error) && sessionHandle.includes('_')) return unknown;
-    throw error;
   }
 }
 

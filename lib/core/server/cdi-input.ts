@@ -1,7 +1,9 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../util/json.js';
+import { readCursor } from '../../util/session-cursor.js';
 import { DEFAULT_TENANT_ID } from '../../util/tenant-id.js';
 import type {
   CoreJwtInput,
+  CoreSessionSearch,
   CreateSessionInput,
   RefreshSessionInput,
   RegenerateInput,
@@ -15,6 +17,8 @@ export const PUBLIC_TENANT_ONLY = 'Only public tenantId can call this app specif
 const ONE_OF_BOTH = 'Invalid JSON input - use one of userId or sessionHandles array';
 const FLAGS_OF_USER =
   'Invalid JSON input - revokeAcrossAllTenants and revokeSessionsForLinkedAccounts belong to userId';
+
+const DEFAULT_PAGE = 50;
 
 /** Deeper values would overflow the stack when they are written as JSON again. */
 const MAX_NESTING = 500;
@@ -133,6 +137,27 @@ export function createJwtInput(body: JsonObject): CoreJwtInput {
     validity: Math.trunc(required(body, 'validity', isFiniteNumber)),
     useStaticSigningKey: optional(body, 'useStaticSigningKey', isBoolean) ?? true,
   };
+}
+
+/** Reads the query of `GET /nest-sessions/sessions`, and of its count. @param maxLimit the largest `limit` */
+export function searchInput(query: URLSearchParams, maxLimit: number): CoreSessionSearch {
+  const after = query.get('after');
+  const position = after === null ? undefined : readCursor(after);
+  if (after !== null && position === undefined)
+    throw new CdiRefusal(400, 'after must be the place that a page before named as next');
+  const createdSince = query.get('createdSinceMs');
+  const search = {
+    tenantId: query.get('tenantId') ?? undefined,
+    userId: query.get('userId') ?? undefined,
+    createdSinceMs: createdSince === null ? undefined : Number(createdSince || Number.NaN),
+    after: position,
+    limit: Number(query.get('limit') ?? DEFAULT_PAGE),
+  };
+  if (search.createdSinceMs !== undefined && !Number.isSafeInteger(search.createdSinceMs))
+    throw new CdiRefusal(400, 'createdSinceMs must be a time in milliseconds');
+  if (!Number.isInteger(search.limit) || search.limit < 1 || search.limit > maxLimit)
+    throw new CdiRefusal(400, `limit must be a whole number from 1 to ${maxLimit}`);
+  return search;
 }
 
 /** Returns a query parameter; an empty value counts as present. */

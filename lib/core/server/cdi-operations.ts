@@ -1,5 +1,7 @@
 import type { JsonObject } from '../../util/json.js';
+import { writeCursor } from '../../util/session-cursor.js';
 import type { CoreClient } from '../core-client.js';
+import { MAX_COUNTED_AT_ONCE, MAX_PAGE } from '../core-inputs.js';
 import {
   createJwtInput,
   createSessionInput,
@@ -8,6 +10,7 @@ import {
   regenerateInput,
   removeInput,
   requiredParameter,
+  searchInput,
   updateInput,
   verifySessionInput,
 } from './cdi-input.js';
@@ -32,6 +35,8 @@ export interface CdiCall {
   /** Reads the body when it is wanted, once. */
   body(): Promise<JsonObject>;
 }
+
+const NOT_STORED = { 'Cache-Control': 'no-store' };
 
 type Run = (call: CdiCall) => Promise<CdiResponse>;
 
@@ -93,6 +98,14 @@ export const CDI_OPERATIONS: Readonly<
   updateAccessTokenPayload: async ({ core, body }) => {
     const { sessionHandle, data } = updateInput(await body(), 'userDataInJWT');
     return updatedSession(await core.updateAccessTokenPayload(sessionHandle, data, {}));
+  },
+  searchSessions: async ({ core, query }) => {
+    const { sessions, next } = await core.searchSessions(searchInput(query, MAX_PAGE), {});
+    return jsonResponse({ status: 'OK', sessions, next: next && writeCursor(next) }, NOT_STORED);
+  },
+  countSessions: async ({ core, query }) => {
+    const { count, next } = await core.countSessions(searchInput(query, MAX_COUNTED_AT_ONCE), {});
+    return jsonResponse({ status: 'OK', count, next: next && writeCursor(next) }, NOT_STORED);
   },
   createJwt: async ({ core, body }) => jsonResponse(await core.createJwt(createJwtInput(await body()), {})),
 };

@@ -19,7 +19,9 @@ export type CdiOperation =
   | 'getAccessTokenPayload'
   | 'updateAccessTokenPayload'
   | 'createJwt'
-  | 'readRevocations';
+  | 'readRevocations'
+  | 'searchSessions'
+  | 'countSessions';
 
 /** A path, and the rules for all of its methods. */
 export interface CdiEndpoint {
@@ -69,11 +71,10 @@ const ENDPOINTS: ReadonlyMap<string, CdiEndpoint> = new Map([
   ['/recipe/session/data', endpoint({ GET: 'getSessionData', PUT: 'updateSessionData' })],
   ['/recipe/jwt/data', endpoint({ GET: 'getAccessTokenPayload', PUT: 'updateAccessTokenPayload' })],
   ['/recipe/jwt', endpoint({ POST: 'createJwt' }, { isOfPublicTenantOnly: true })],
-  // Not of the CDI: a SuperTokens Core answers 404, which tells our client that it has no feed.
-  [
-    '/nest-sessions/revocations',
-    endpoint({ GET: 'readRevocations' }, { takesAnyVersion: true, isOfPublicTenantOnly: true }),
-  ],
+  // Not of the CDI: a SuperTokens Core answers 404, which tells our client that it has none of them.
+  ['/nest-sessions/sessions', ofOurs('searchSessions')],
+  ['/nest-sessions/sessions/count', ofOurs('countSessions')],
+  ['/nest-sessions/revocations', ofOurs('readRevocations')],
   ['/recipe/jwt/jwks', endpoint({ GET: 'getJwksWithStatus' }, { isOfPublicTenantOnly: true })],
 ]);
 
@@ -120,6 +121,10 @@ function endpoint(
   marks: Partial<Omit<CdiEndpoint, 'methods'>> = {},
 ): CdiEndpoint {
   return { methods, isOpen: false, takesAnyVersion: false, isOfPublicTenantOnly: false, ...marks };
+}
+
+function ofOurs(operation: CdiOperation): CdiEndpoint {
+  return endpoint({ GET: operation }, { takesAnyVersion: true, isOfPublicTenantOnly: true });
 }
 
 /** CDI versions that can be served, oldest first. For the session and jwt calls they are all the same (A5). */

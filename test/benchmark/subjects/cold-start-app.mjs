@@ -2,16 +2,16 @@
 // asked once while the process reports what that took.
 import { request } from 'node:http';
 
-/** @param {{ adapter: 'express' | 'fastify', hasSessions: boolean, signingAlgorithm?: string, file?: string }} options */
-export async function serve({ adapter, hasSessions, signingAlgorithm, file }) {
+/** @param {{ adapter: 'express' | 'fastify', hasSessions: boolean, signingAlgorithm?: string, file?: string, providers?: number }} options */
+export async function serve({ adapter, hasSessions, signingAlgorithm, file, providers = 0 }) {
   const cpuBefore = cpuMs();
   const began = performance.now();
   await import('reflect-metadata');
   const nest = await import('@nestjs/common');
   const { NestFactory } = await import('@nestjs/core');
   const AppModule = hasSessions
-    ? await guardedModule(nest, { signingAlgorithm, file })
-    : bareModule(nest, { login: () => ({}), me: () => ({}) });
+    ? await guardedModule(nest, { signingAlgorithm, file, providers })
+    : moduleOf(nest, { login: () => ({}), me: () => ({}) }, { providers });
   const app = await NestFactory.create(AppModule, await adapterOf(adapter), { logger: false });
   await app.listen(0, '127.0.0.1');
   const { port } = app.getHttpServer().address();
@@ -32,11 +32,7 @@ function cpuMs() {
   return (user + system) / 1000;
 }
 
-function bareModule({ Controller, Get, Module, Post }, handlers) {
-  return moduleOf({ Controller, Get, Module, Post }, { ...handlers });
-}
-
-async function guardedModule(nest, { signingAlgorithm, file }) {
+async function guardedModule(nest, { signingAlgorithm, file, providers }) {
   const sessions = await import('nest-sessions');
   const { embeddedCore, SessionGuard, SessionModule, SessionService, sqliteStore } = sessions;
   const appInfo = { appName: 'b', apiDomain: 'http://localhost:1', websiteDomain: 'http://localhost:1' };
@@ -55,10 +51,12 @@ async function guardedModule(nest, { signingAlgorithm, file }) {
     imports: [SessionModule.forRoot({ appInfo, core })],
     service: SessionService,
     guard: SessionGuard,
+    providers,
   });
 }
 
-function moduleOf({ Controller, Get, Module, Post, Req, Res, UseGuards }, handlers, extras) {
+function moduleOf(nest, handlers, { imports = [], service, guard, providers }) {
+  const { Controller, Get, Module, Post, Req, Res, UseGuards } = nest;
   class AppController {
     constructor(service) {
       this.service = service;
@@ -69,15 +67,26 @@ function moduleOf({ Controller, Get, Module, Post, Req, Res, UseGuards }, handle
   Controller()(AppController);
   Post('login')(AppController.prototype, 'login', described('login'));
   Get('me')(AppController.prototype, 'me', described('me'));
-  if (extras) {
-    Reflect.defineMetadata('design:paramtypes', [extras.service], AppController);
+  if (guard) {
+    Reflect.defineMetadata('design:paramtypes', [service], AppController);
     Req()(AppController.prototype, 'login', 0);
     Res({ passthrough: true })(AppController.prototype, 'login', 1);
-    UseGuards(extras.guard)(AppController.prototype, 'me', described('me'));
+    UseGuards(guard)(AppController.prototype, 'me', described('me'));
   }
   class AppModule {}
-  Module({ imports: extras?.imports ?? [], controllers: [AppController] })(AppModule);
+  const services = Array.from({ length: providers }, () => serviceOf(nest));
+  Module({ imports, controllers: [AppController], providers: services })(AppModule);
   return AppModule;
+}
+
+const METHODS_OF_A_SERVICE = 20;
+
+/** A provider of the size that services of an application have. */
+function serviceOf({ Injectable }) {
+  const Service = class {};
+  for (let n = 0; n < METHODS_OF_A_SERVICE; n++) Service.prototype[`method${n}`] = () => n;
+  Injectable()(Service);
+  return Service;
 }
 
 async function adapterOf(name) {

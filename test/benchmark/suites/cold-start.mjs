@@ -15,6 +15,7 @@ const MEBIBYTE = 1024 * 1024;
 export async function run({ quick }) {
   const { starts } = quick ? QUICK : FULL;
   const folder = mkdtempSync(join(tmpdir(), 'nest-sessions-benchmark-'));
+  const large = { adapter: 'express', providers: 300 };
   const cases = ['express', 'fastify'].flatMap((adapter) => [
     { name: `${adapter}, bare Nest`, options: { adapter, hasSessions: false } },
     {
@@ -30,6 +31,13 @@ export async function run({ quick }) {
       options: { adapter, hasSessions: true, file: join(folder, `${adapter}.db`) },
     },
   ]);
+  cases.push(
+    { name: 'express, 300 services, bare Nest', options: { ...large, hasSessions: false } },
+    {
+      name: 'express, 300 services, memory, ES256',
+      options: { ...large, hasSessions: true, signingAlgorithm: 'ES256' },
+    },
+  );
   try {
     for (const { options } of cases) await startOnce(options);
     const found = cases.map(() => []);
@@ -54,7 +62,7 @@ async function startOnce(options) {
 
 function print(cases, found) {
   const of = (index, key) => median(found[index].map((took) => took[key]));
-  const bareOf = (index) => Math.floor(index / 4) * 4;
+  const bareOf = (index) => cases.findLastIndex(({ options }, i) => i <= index && !options.hasSessions);
   const over = (index, key, unit) =>
     index === bareOf(index) ? '' : ((of(index, key) - of(bareOf(index), key)) / unit).toFixed(1);
   printTable(

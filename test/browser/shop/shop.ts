@@ -12,20 +12,10 @@ import type { Adapter } from '../../support/adapters.js';
 import { closeAfterTest } from '../../support/close-after-test.js';
 import type { Handlers } from '../../support/demo.controller.js';
 import { TestApplication } from '../../support/test-application.js';
+import { CHROMIUM_FLAGS } from '../chromium.js';
 import { Network } from './network.js';
 import { API, SITE, Visitor, type VisitorInput } from './visitor.js';
 import { startWebsite } from './website.js';
-
-const FLAGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 
 /** So that the ready-made key of the test store, which is from 2025, goes on signing. */
 const TEN_YEARS_SEC = 315_360_000;
@@ -77,7 +67,7 @@ export class Shop {
     for (const host of ['shop.io', 'elsewhere.org']) network.lead(host, port);
     const settings = {
       executablePath: env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
-      args: [...FLAGS, `--host-resolver-rules=MAP * 127.0.0.1:${network.port}`],
+      args: [...CHROMIUM_FLAGS, `--host-resolver-rules=MAP * 127.0.0.1:${network.port}`],
       ignoreDefaultArgs: withoutFlags,
       ignoreHTTPSErrors: true,
     };
