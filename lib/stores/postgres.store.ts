@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { KeyedMutex } from '../util/keyed-mutex.js';
 import { withTimeout } from '../util/with-timeout.js';
 import type { SessionStore } from './session-store.js';
+import { refuseWithoutLocks } from './postgres-lookalikes.js';
 import { PostgresAnnouncements, type PostgresListener } from './postgres-announcements.js';
 import {
   drive,
@@ -122,8 +123,13 @@ export class PostgresClient implements SqlClient {
     );
   }
 
-  /** Does nothing, because the pool connects by itself. */
-  async open(): Promise<void> {}
+  /** The pool connects by itself, so this only asks which server it is. */
+  async open(): Promise<void> {
+    await refuseWithoutLocks(
+      async (query) => this.query(query),
+      async (work) => this.tried(work),
+    );
+  }
 
   async query({ text, values }: SqlQuery): Promise<readonly SqlRow[]> {
     if (this.isPreparing) {
@@ -178,6 +184,21 @@ export class PostgresClient implements SqlClient {
       throw error;
     } finally {
       client.removeListener?.('error', ignore); // the pool listens to a returned connection itself
+    }
+  }
+
+  /** Runs work in a transaction that is rolled back, by the end of its connection. */
+  private async tried(
+    work: (run: (query: SqlQuery) => Promise<readonly SqlRow[]>) => Promise<void>,
+  ): Promise<void> {
+    const client = await this.borrow();
+    client.on?.('error', ignore);
+    try {
+      await this.run(client, { text: 'BEGIN', values: [] }, STEP_TIMEOUT_MS);
+      await work(async (query) => this.run(client, query, STEP_TIMEOUT_MS));
+    } finally {
+      client.release(true);
+      client.removeListener?.('error', ignore);
     }
   }
 

@@ -5,6 +5,7 @@ import { clientKinds, closeClients, nodeRedis } from '../support/redis-clients.j
 import { startRedis, type RedisCluster } from '../support/redis.js';
 import { describeCoreClient } from './core-client.contract.js';
 import { describeEmbeddedCoreOn } from './embedded-core.contract.js';
+import { describeSessionSearch } from './session-search.contract.js';
 import { describeSessionStore } from './session-store.contract.js';
 
 const redis = await startRedis();
@@ -19,9 +20,17 @@ redis.describe('on a real server', () => {
     describeSessionStore(`on Redis, by ${name}`, async () =>
       redisStore(await connect(redis.url), { keyPrefix: redis.freshPrefix() }),
     );
+    describeSessionSearch(`on Redis, by ${name}`, async () =>
+      redisStore(await connect(redis.url), { keyPrefix: redis.freshPrefix() }),
+    );
   }
 
   describeSessionStore('on Redis, with the keys of a cluster', async () => {
+    const { connect } = await nodeRedis();
+    return redisStore(await connect(redis.url), { keyPrefix: redis.freshPrefix(), clusterKeys: true });
+  });
+
+  describeSessionSearch('on Redis, with the keys of a cluster', async () => {
     const { connect } = await nodeRedis();
     return redisStore(await connect(redis.url), { keyPrefix: redis.freshPrefix(), clusterKeys: true });
   });
@@ -37,6 +46,11 @@ redis.describe('on a real server', () => {
         redisStore(await connectCluster(cluster.url), { keyPrefix: redis.freshPrefix() }),
       );
     }
+
+    describeSessionSearch('on a Redis cluster', async () => {
+      const { connectCluster } = await nodeRedis();
+      return redisStore(await connectCluster(cluster.url), { keyPrefix: redis.freshPrefix() });
+    });
   });
 
   describeCoreClient('in this process, on Redis', async (options) => {

@@ -1,15 +1,14 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from '@jest/globals';
-import { build } from 'esbuild';
 import { postgresStore } from '../../lib/stores/postgres.store.js';
 import { redisStore } from '../../lib/stores/redis/redis.store.js';
 import type { SessionStore } from '../../lib/stores/session-store.js';
 import { create, refresh, refreshed } from '../support/core-calls.js';
 import { embeddedCoreOn, rowOf, seedSigningKeys } from '../support/embedded.js';
 import { refreshTokenHash2 } from '../../lib/tokens/refresh-token.js';
+import { compiledScript } from '../support/compiled-script.js';
 import { countFrom } from '../fixtures/fc-runs.js';
 import type { HammerTarget, HistoryEntry } from './hammer-history.js';
 import { startPostgres } from '../support/postgres.js';
@@ -17,7 +16,6 @@ import { closeClients, nodeRedis } from '../support/redis-clients.js';
 import { startRedis } from '../support/redis.js';
 
 const SECONDS = countFrom('HAMMER_SECONDS', 4);
-const FOLDER = fileURLToPath(new URL('../../node_modules/.cache/nest-sessions', import.meta.url));
 
 const postgres = await startPostgres();
 const redis = await startRedis();
@@ -91,17 +89,7 @@ function hammer(open: () => Promise<HammeredDatabase>): void {
         handle: session.handle,
         token: refreshToken.token,
       }));
-      mkdirSync(FOLDER, { recursive: true });
-      const script = `${FOLDER}/hammer-${process.pid}.mjs`;
-      const entry = fileURLToPath(new URL('hammer-process.ts', import.meta.url));
-      await build({
-        entryPoints: [entry],
-        outfile: script,
-        bundle: true,
-        packages: 'external',
-        platform: 'node',
-        format: 'esm',
-      });
+      const script = await compiledScript(new URL('hammer-process.ts', import.meta.url));
       const target = { ...place, endsAt: Date.now() + SECONDS * 1000, sessions };
       const [killed, ...histories] = await Promise.all([
         historyOfKilled(script, { ...target, name: 'c' }),

@@ -15,6 +15,7 @@ import { TestClock } from '../../lib/testing/test-clock.js';
 import { seedSigningKeys, TEST_START_MS } from '../support/embedded.js';
 import { instance, signIn, type Instance } from '../support/feed-instance.js';
 import { startPostgres } from '../support/postgres.js';
+import { NOW, ROW } from '../support/session-row.js';
 
 const postgres = await startPostgres();
 afterAll(() => postgres.stop());
@@ -194,6 +195,37 @@ describeBouncer('revocations through pgbouncer', () => {
         expect(b.watch.state).toBe(state);
       } finally {
         for (const each of instances) await each.close();
+        await bouncer.stop();
+      }
+    },
+  );
+
+  it.each(['session', 'transaction'] as const)(
+    'in %s mode: the store behind it, with its defaults, keeps limits of sessions and lists them',
+    async (mode) => {
+      const bouncer = await startBouncer(postgres.url, mode);
+      const pool = new pg.Pool({ connectionString: bouncer.url, max: 8 });
+      pool.on('error', () => {});
+      const store = postgresStore(pool, { schema: postgres.freshSchema(), listen: false });
+      const limit = { userIds: [ROW.userId], max: 5, whenExceeded: 'end-oldest', nowMs: NOW } as const;
+      try {
+        await Promise.all(
+          Array.from({ length: 40 }, async (_, n) =>
+            store.insertSessionWithinLimit({ ...ROW, sessionHandle: `h-${n}`, createdAtMs: NOW + n }, limit),
+          ),
+        );
+        const search = {
+          tenantId: undefined,
+          createdSinceMs: undefined,
+          nowMs: NOW,
+          after: undefined,
+          limit: 50,
+        };
+        expect((await store.searchSessions({ ...search, userIds: undefined })).rows).toHaveLength(5);
+        expect((await store.searchSessions({ ...search, userIds: [ROW.userId] })).rows).toHaveLength(5);
+      } finally {
+        await store.close();
+        await pool.end();
         await bouncer.stop();
       }
     },

@@ -1,9 +1,7 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { compiledScript } from './compiled-script.js';
 
 /** A database as another process finds it. */
 export type WriterTarget =
@@ -16,14 +14,12 @@ export interface Acknowledged {
   readonly state: string;
 }
 
-const HERE = dirname(fileURLToPath(import.meta.url));
-
 /** Lets another process write until it has acknowledged some writes, and kills it at once. @returns what it acknowledged */
 export async function acknowledgedByKilledWriter(
   target: WriterTarget,
   acknowledgements: number,
 ): Promise<Acknowledged[]> {
-  const script = await compiledWriter();
+  const script = await compiledScript(new URL('writer-process.ts', import.meta.url));
   const child = spawn(process.execPath, [script, JSON.stringify(target)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -37,22 +33,4 @@ export async function acknowledgedByKilledWriter(
   rmSync(script);
   if (lines < acknowledgements) throw new Error(`The writer ended after ${lines} acknowledgements`);
   return Array.from(states, ([sessionHandle, state]) => ({ sessionHandle, state }));
-}
-
-/** Plain JavaScript within reach of `node_modules`, where the child finds the drivers. */
-async function compiledWriter(): Promise<string> {
-  const folder = join(HERE, '../../node_modules/.cache/nest-sessions');
-  const outfile = join(folder, `writer-${process.pid}.mjs`);
-  mkdirSync(folder, { recursive: true });
-  await build({
-    entryPoints: [join(HERE, 'writer-process.ts')],
-    outfile,
-    bundle: true,
-    packages: 'external',
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    logLevel: 'error',
-  });
-  return outfile;
 }

@@ -98,6 +98,14 @@ export function tenantRowNames(tenantId: string | undefined): string {
   return tenantId === DEFAULT_TENANT ? 's:' : `t:${encodeURIComponent(tenantId)}:`;
 }
 
+/**
+ * The ending of the name of the sorted set by creation that has a tenant's sessions. Those of the default tenant are in the set of
+ * all, because most deployments have no other.
+ */
+export function creationSetEnding(tenantId: string | undefined): string {
+  return tenantId === undefined || tenantId === DEFAULT_TENANT ? '' : `:${encodeURIComponent(tenantId)}`;
+}
+
 export function parseRowName(name: string): SessionKey {
   const [, tenant, sessionHandle] = /^(?:s|t:([^:]*)):([^]*)$/.exec(name) ?? [];
   if (sessionHandle === undefined) throw new Error('Redis returned a name that is none of a session');

@@ -63,6 +63,33 @@ local function afterCutOff(name, text)
   return expires .. '\\0' .. time .. (cutOff.latest > 0 and '+' .. cutOff.latest or '') .. rest
 end
 
+-- The sorted sets of sessions by creation: of all, and of each tenant but the default one.
+local function creationSets(name)
+  local tenant = string.match(name, '^t:([^:]*):')
+  return base() .. 'created', tenant and base() .. 'created:' .. tenant
+end
+
+local function noteCreation(name, text)
+  local all, ofTenant = creationSets(name)
+  local _, created = facts(text)
+  call('ZADD', all, created, name)
+  if ofTenant then call('ZADD', ofTenant, created, name) end
+end
+
+local function forgetCreation(name)
+  local all, ofTenant = creationSets(name)
+  call('ZREM', all, name)
+  if ofTenant then call('ZREM', ofTenant, name) end
+end
+
+-- Stores a new row. A partition without sessions has none whose creation was not noted.
+local function store(name, text, ttl)
+  if call('EXISTS', KEYS[1]) == 0 then call('SET', base() .. 'listed', '') end
+  text = afterCutOff(name, text)
+  call('SET', base() .. name, text, 'PX', ttl)
+  noteCreation(name, text)
+end
+
 local function nameOf(key)
   return string.sub(key, #base() + 1)
 end

@@ -13,7 +13,7 @@ export const INSERT = script(
   `
 if ARGV[4] ~= '' and call('GET', KEYS[3]) ~= ARGV[4] then return -1 end
 if call('EXISTS', KEYS[2]) == 1 then return 0 end
-call('SET', KEYS[2], afterCutOff(nameOf(KEYS[2]), ARGV[1]), 'PX', ARGV[2])
+store(nameOf(KEYS[2]), ARGV[1], ARGV[2])
 if ARGV[3] ~= '' then call('ZADD', KEYS[1], 0, ARGV[3]) end
 return 1`,
   '',
@@ -64,13 +64,16 @@ local function remove(name, text)
   local _, _, user = facts(text)
   call('DEL', base() .. name)
   call('ZREM', KEYS[1], user .. '\\0' .. name)
+  forgetCreation(name)
 end
 local results = {}
 for i = 2, #KEYS do
   local text = call('GET', KEYS[i])
   local name = nameOf(KEYS[i])
   if not text or isCutOff(name, text) then
-    if text and ARGV[1] == 'end' then remove(name, text) end
+    if ARGV[1] == 'end' then
+      if text then remove(name, text) else forgetCreation(name) end
+    end
     results[i - 1] = ''
   else
     local expires, created, user = facts(text)
@@ -113,12 +116,14 @@ for _, member in ipairs(members) do
         if ARGV[9] ~= '' then record(name, ARGV[9]) end
         call('DEL', base() .. name)
         call('ZREM', KEYS[1], member)
+        forgetCreation(name)
       end
       found[#found + 1] = name
       found[#found + 1] = string.format('%.0f', created)
     end
   elseif isHere(name, ARGV[1]) then
     call('ZREM', KEYS[1], member)
+    forgetCreation(name)
   else
     foreign[#foreign + 1] = name
   end
@@ -147,6 +152,7 @@ for i = 11, #ARGV do
       end
     elseif isHere(name, ARGV[1]) then
       call('ZREM', KEYS[1], member)
+      forgetCreation(name)
     else
       return { 'foreign' }
     end
@@ -163,31 +169,39 @@ for i = 1, surplus do
   if ARGV[9] ~= '' then record(live[i].name, ARGV[9]) end
   call('DEL', base() .. live[i].name)
   call('ZREM', KEYS[1], live[i].member)
+  forgetCreation(live[i].name)
   result[i + 1] = live[i].name
 end
 if ARGV[9] ~= '' and surplus > 0 then announce(ARGV[10]) end
-call('SET', KEYS[2], afterCutOff(nameOf(KEYS[2]), ARGV[2]), 'PX', ARGV[3])
+store(nameOf(KEYS[2]), ARGV[2], ARGV[3])
 call('ZADD', KEYS[1], 0, ARGV[4])
 return result`,
   '',
 );
 
 /**
- * KEYS index; ARGV tag, latest expiry, last member of the step before, limit. Returns the last member (empty after the last step) and members
+ * KEYS index; ARGV tag, latest expiry, last member of the step before, limit. Notes the creation of rows that an older version of the library
+ * stores beside this one. Returns the last member (empty after the last step) and members
  * whose rows are in other slots.
  */
 export const SWEEP = script(`
 local from = ARGV[3] == '' and '-' or '(' .. ARGV[3]
 local members = call('ZRANGE', KEYS[1], from, '+', 'BYLEX', 'LIMIT', 0, ARGV[4])
 local foreign, now = {}, tonumber(ARGV[2])
+local function forget(name, member)
+  call('ZREM', KEYS[1], member)
+  forgetCreation(name)
+end
 for _, member in ipairs(members) do
   local name = string.match(member, '^[^%z]*%z(.*)$')
   local text = call('GET', base() .. name)
   if not text then
-    if isHere(name, ARGV[1]) then call('ZREM', KEYS[1], member) else foreign[#foreign + 1] = member end
+    if isHere(name, ARGV[1]) then forget(name, member) else foreign[#foreign + 1] = member end
   elseif facts(text) <= now or isCutOff(name, text) then
     call('DEL', base() .. name)
-    call('ZREM', KEYS[1], member)
+    forget(name, member)
+  else
+    noteCreation(name, text)
   end
 end
 return { #members == tonumber(ARGV[4]) and members[#members] or '', foreign }`);

@@ -8,9 +8,12 @@ import {
   type RowLimit,
   type SessionChange,
   type SessionCondition,
+  type SessionCountStep,
   type SessionCutOff,
   type SessionKey,
+  type SessionPage,
   type SessionRow,
+  type SessionSearch,
   type SessionStore,
   type SessionsOfUsers,
   type UpdateOnRead,
@@ -34,6 +37,7 @@ import { KEPT_AFTER_EXPIRY_MS } from './redis-script.js';
 import { CHANGE, FIND, INSERT, INSERT_WITHIN } from './redis-scripts.js';
 import { UserLocks } from './redis-locks.js';
 import { RedisRows, type UserRow } from './redis-rows.js';
+import { RedisSearch } from './redis-search.js';
 
 /**
  * Makes a store that keeps sessions in Redis 7 or newer, or in Valkey 8 or newer, for any number of application instances: a single
@@ -66,7 +70,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
 }
 
 /**
- * Sessions in Redis: a text for each, and one sorted set for each partition with all its sessions by user. Each method is one
+ * Sessions in Redis: a text for each, and two sorted sets for each partition with all its sessions, by user and by creation. Each method is one
  * script, and so atomic and one round trip; calls about many sessions take one script for each 500. A row that lies in
  * another partition than its user's index (see `RedisLayout`) takes a second script.
  */
@@ -75,6 +79,7 @@ export class RedisStore extends RedisKeyStore {
   private readonly rows: RedisRows;
   private readonly feed: RedisFeed;
   private readonly cutOffs: RedisCutOffs;
+  private readonly search: RedisSearch;
 
   constructor(connection: RedisConnection, layout: RedisLayout) {
     super(connection, layout);
@@ -82,6 +87,7 @@ export class RedisStore extends RedisKeyStore {
     this.feed = new RedisFeed(connection, layout);
     this.cutOffs = new RedisCutOffs(connection, layout, this.feed);
     this.locks = new UserLocks(connection, layout);
+    this.search = new RedisSearch(connection, layout, this.rows, async (key) => this.findSession(key));
   }
 
   override get description(): string {
@@ -218,6 +224,14 @@ export class RedisStore extends RedisKeyStore {
 
   override async findSessionHandlesOfUsers(input: SessionsOfUsers): Promise<string[]> {
     return (await this.rows.ofUsers(input, 'look')).map(({ sessionHandle }) => sessionHandle);
+  }
+
+  override async searchSessions(search: SessionSearch): Promise<SessionPage> {
+    return this.search.page(search);
+  }
+
+  override async countSessions(search: SessionSearch): Promise<SessionCountStep> {
+    return this.search.count(search);
   }
 
   override async deleteExpiredSessions(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }> {

@@ -9,7 +9,8 @@ export const filler = {
   expiredShare: 100,
   sessionData: '{"theme":"dark","cart":[1,2,3]}',
   payload: '{"st-role":{"v":["admin","editor"],"t":1760000000000}}',
-  createdAtMs: now - 1000,
+  /** Of row 0; each further one is a millisecond younger. */
+  firstCreatedAtMs: now - 10_000_000,
   liveUntilMs: now + 100 * 86_400_000,
   expiredSinceMs: now - 60_000,
   userId: (i) => `filler-${Math.floor(i / SESSIONS_OF_A_USER)}`,
@@ -23,7 +24,7 @@ export const filler = {
     sessionData: filler.sessionData,
     accessTokenPayload: filler.payload,
     expiresAtMs: filler.expiresAtMs(i),
-    createdAtMs: filler.createdAtMs,
+    createdAtMs: filler.firstCreatedAtMs + i,
     useStaticKey: false,
     prevRefreshTokenHash2: undefined,
     rotatedAtMs: undefined,

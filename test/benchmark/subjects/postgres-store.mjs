@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { postgresStore } from 'nest-sessions';
 import pg from 'pg';
 import { filler } from './filler.mjs';
+import { SEARCH_INDEXES } from './store-subject.mjs';
 
 const CONNECTIONS = 16;
 /** What the kernel counts CPU time in. */
@@ -41,6 +42,16 @@ export async function open() {
           await pool.query(`VACUUM ANALYZE ${schema}.session_info`);
           await pool.query('CHECKPOINT');
         },
+        dropSearchIndexes: async () => {
+          let bytes = 0;
+          for (const index of SEARCH_INDEXES) {
+            const name = `${schema}.${index}`;
+            const { rows } = await pool.query('SELECT pg_relation_size(to_regclass($1)) AS bytes', [name]);
+            bytes += Number(rows[0].bytes);
+            await pool.query(`DROP INDEX ${name}`);
+          }
+          return bytes;
+        },
       };
     },
     close: async () => {
@@ -73,7 +84,7 @@ function insertSql(schema, from, count) {
     SELECT gen_random_uuid(), 'filler-' || (i / ${filler.sessionsOfUser}), lpad(to_hex(i), 64, '0'),
       '${filler.sessionData}', '${filler.payload}',
       CASE WHEN i % ${filler.expiredShare} = 0 THEN ${filler.expiredSinceMs} ELSE ${filler.liveUntilMs} END,
-      ${filler.createdAtMs}, false
+      ${filler.firstCreatedAtMs} + i, false
     FROM generate_series(${from}, ${from + count - 1}) AS i`;
 }
 

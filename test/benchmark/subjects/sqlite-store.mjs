@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sqliteStore } from 'nest-sessions';
 import { filler } from './filler.mjs';
+import { SEARCH_INDEXES } from './store-subject.mjs';
 
 /** @type {import('./store-subject.mjs').OpenStores} */
 export async function open() {
@@ -24,6 +25,13 @@ export async function open() {
         settle: async () => {
           database.exec('ANALYZE; PRAGMA wal_checkpoint(TRUNCATE)');
         },
+        dropSearchIndexes: async () => {
+          const pages = () => database.prepare('SELECT * FROM pragma_freelist_count').all()[0].freelist_count;
+          const before = pages();
+          for (const index of SEARCH_INDEXES) database.exec(`DROP INDEX ${index}`);
+          const { page_size: pageSize } = database.prepare('SELECT * FROM pragma_page_size').all()[0];
+          return (pages() - before) * pageSize;
+        },
       };
     },
     close: async () => {
@@ -41,7 +49,7 @@ function insertSql(from, count) {
         hex(randomblob(2)) || '-' || hex(randomblob(6))),
       'filler-' || (i / ${filler.sessionsOfUser}), printf('%064x', i), '${filler.sessionData}', '${filler.payload}',
       CASE WHEN i % ${filler.expiredShare} = 0 THEN ${filler.expiredSinceMs} ELSE ${filler.liveUntilMs} END,
-      ${filler.createdAtMs}, 0
+      ${filler.firstCreatedAtMs} + i, 0
     FROM n`;
 }
 

@@ -13,6 +13,7 @@
  * @property {import('nest-sessions/core').SessionStore} store
  * @property {(from: number, count: number) => Promise<void>} fill adds rows in bulk, numbered from `from`
  * @property {() => Promise<void>} settle what a database does by itself soon after so many rows have come
+ * @property {() => Promise<number>} [dropSearchIndexes] drops the indexes for lists of everybody's sessions; returns their size
  * @property {() => Promise<number>} [serverBytes] memory of the table in a server that keeps all in memory
  */
 
@@ -32,3 +33,6 @@ export async function openStores(name) {
   const [module, open] = MODULES[name];
   return (await import(new URL(module, import.meta.url).href))[open]();
 }
+
+/** The indexes in SQL that only lists of everybody's sessions need. */
+export const SEARCH_INDEXES = ['session_info_created_index', 'session_info_tenant_created_index'];

@@ -299,7 +299,7 @@ function newRow() {
     sessionData: filler.sessionData,
     accessTokenPayload: filler.payload,
     expiresAtMs: filler.liveUntilMs,
-    createdAtMs: filler.createdAtMs,
+    createdAtMs: filler.firstCreatedAtMs,
     useStaticKey: false,
     prevRefreshTokenHash2: undefined,
     rotatedAtMs: undefined,

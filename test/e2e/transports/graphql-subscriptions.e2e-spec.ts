@@ -1,86 +1,31 @@
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
 import { describe, expect, it } from '@jest/globals';
 import { GraphQLModule } from '@nestjs/graphql';
-import { createClient, type Client } from 'graphql-ws';
+import type { Client } from 'graphql-ws';
 import { SessionSockets } from 'nest-sessions';
-import { WebSocket, type ClientOptions } from 'ws';
 import type { SessionClient } from '../../support/session-client.js';
 import { SHOP, type TestApplication } from '../../support/test-application.js';
+import { DRIVERS, GraphqlApplication, type GraphqlStarter } from './graphql-application.js';
 import {
-  DRIVERS,
-  GraphqlApplication,
-  type GraphqlAnswer,
-  type GraphqlStarter,
-} from './graphql-application.js';
-
-/** A connection for subscriptions, as a browser or an app opens it. */
-interface Live {
-  /** The first answer to an operation, data or errors. */
-  first(query: string): Promise<GraphqlAnswer>;
-  /** Close code, once the server has hung up. */
-  readonly closed: Promise<number>;
-}
-
-interface LiveOptions {
-  readonly headers?: ClientOptions['headers'];
-  readonly connectionParams?: Readonly<Record<string, unknown>>;
-}
+  browserOn,
+  openSubscriber,
+  scriptWith,
+  type Subscriber,
+  type SubscriberOptions,
+} from './graphql-subscriber.js';
 
 async function withSubscriptions(
   starter: GraphqlStarter,
-  test: (application: TestApplication, connect: (options: LiveOptions) => Live) => Promise<void>,
+  test: (application: TestApplication, connect: (options: SubscriberOptions) => Subscriber) => Promise<void>,
 ): Promise<void> {
   const clients: Client[] = [];
   await starter.run(async (application) => {
     try {
-      await test(application, (options) => open(application.port, options, clients));
+      await test(application, (options) => openSubscriber(application.port, options, clients));
     } finally {
       for (const client of clients) await client.dispose();
     }
   });
-}
-
-function open(port: number, { headers = {}, connectionParams }: LiveOptions, clients: Client[]): Live {
-  class Socket extends WebSocket {
-    constructor(url: string, protocol: string) {
-      super(url, protocol, { headers });
-    }
-  }
-  let hangUp: (code: number) => void = () => undefined;
-  const closed = new Promise<number>((resolve) => (hangUp = resolve));
-  const client = createClient({
-    url: `ws://127.0.0.1:${port}/graphql`,
-    webSocketImpl: Socket,
-    retryAttempts: 0,
-    ...(connectionParams === undefined ? {} : { connectionParams }),
-    on: { closed: (event) => hangUp((event as { code: number }).code) },
-  });
-  clients.push(client);
-  return {
-    closed,
-    first: (query) =>
-      new Promise((resolve) => {
-        client.subscribe(
-          { query },
-          {
-            next: (answer) => resolve(answer as GraphqlAnswer),
-            error: (error) => resolve({ errors: Array.isArray(error) ? (error as never) : [] }),
-            complete: () => undefined,
-          },
-        );
-      }),
-  };
-}
-
-function browserOn(origin: string, client: SessionClient): LiveOptions {
-  return { headers: { origin, cookie: `sAccessToken=${client.cookie('sAccessToken') ?? ''}` } };
-}
-
-function scriptWith(client: SessionClient): LiveOptions {
-  return {
-    headers: { origin: SHOP.websiteDomain },
-    connectionParams: { Authorization: `Bearer ${client.accessToken ?? ''}` },
-  };
 }
 
 const FIRST = { data: { ticks: 1 } };

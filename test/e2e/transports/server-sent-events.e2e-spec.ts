@@ -1,5 +1,3 @@
-import { get, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Controller, Req, Res, Post, Sse, UseGuards } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
 import {
@@ -12,8 +10,8 @@ import {
   VerifySession,
 } from 'nest-sessions';
 import { concat, NEVER, of, type Observable } from 'rxjs';
-import type { SessionClient } from '../../support/session-client.js';
 import { ADAPTERS, type Adapter, TestApplication } from '../../support/test-application.js';
+import { EventStream } from './event-stream.js';
 
 /** Where a handler waits after the guard has let its request pass. */
 class Doorway {
@@ -58,48 +56,6 @@ class PricesController {
   async late(@Session() session: SessionContainer): Promise<Observable<{ data: number }>> {
     await this.doorway.pass();
     return this.prices(session);
-  }
-}
-
-/** A page with an `EventSource`. */
-class EventStream {
-  private static readonly opened: IncomingMessage[] = [];
-
-  private constructor(private readonly response: IncomingMessage) {}
-
-  static async open({ app }: TestApplication, client: SessionClient, path = '/prices'): Promise<EventStream> {
-    const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
-    const headers = { authorization: `Bearer ${client.accessToken ?? ''}` };
-    return new Promise((resolve, reject) => {
-      get({ host: '127.0.0.1', port, path, headers, agent: false }, (response) => {
-        EventStream.opened.push(response);
-        resolve(new EventStream(response));
-      }).on('error', reject);
-    });
-  }
-
-  /** An application does not close while a stream is open. */
-  static closeAll(): void {
-    for (const response of EventStream.opened.splice(0)) response.destroy();
-  }
-
-  get status(): number | undefined {
-    return this.response.statusCode;
-  }
-
-  /** Resolves with the first event that carries data. */
-  async first(): Promise<string> {
-    for await (const chunk of this.response.iterator({ destroyOnReturn: false })) {
-      const data = /^data: (.*)$/m.exec(String(chunk))?.[1];
-      if (data !== undefined) return data;
-    }
-    throw new Error('The stream ended without data');
-  }
-
-  /** Resolves when the server has ended the stream. */
-  async ended(): Promise<void> {
-    this.response.resume();
-    await new Promise((resolve) => this.response.once('end', resolve));
   }
 }
 
