@@ -1,16 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  readRevocation,
-  type Revocation,
-  type RevocationFeed,
-  type RevocationPage,
-} from '../../lib/feed/revocation-feed.js';
+import { readRevocation, type Revocation, type RevocationPage } from '../../lib/feed/revocation-feed.js';
 import { redisPort } from '../../lib/stores/redis/redis-client.js';
 import { RedisConnection } from '../../lib/stores/redis/redis-connection.js';
 import { RedisFeed } from '../../lib/stores/redis/redis-feed.js';
 import { keySlot, RedisLayout } from '../../lib/stores/redis/redis-layout.js';
 import { redisStore } from '../../lib/stores/redis/redis.store.js';
-import { StoreSetupError } from '../../lib/stores/session-store.js';
+import { StoreSetupError, type SessionStore } from '../../lib/stores/session-store.js';
 import type { RedisStoreOptions } from '../../lib/stores/store-options.js';
 import { clientKinds, closeClients, nodeRedis, type ClientKind } from '../support/redis-clients.js';
 import { startRedis, until, type RedisCluster, type RedisServer } from '../support/redis.js';
@@ -19,21 +14,28 @@ import { describeRevocationFeed, type TwoFeeds } from './revocation-feed.contrac
 
 const redis = await startRedis();
 const kinds = await clientKinds();
-afterEach(closeClients);
+const stores: SessionStore[] = [];
+afterEach(async () => {
+  for (const store of stores.splice(0)) await store.close();
+  await closeClients();
+});
 afterAll(() => redis.stop());
 
 type Connect = ClientKind['connect'];
 
-async function feedOn(connect: Connect, url: string, options: RedisStoreOptions): Promise<RevocationFeed> {
-  const feed = redisStore(await connect(url), options).revocations;
+/** Makes a store that is closed after the test, and its feed. */
+async function storeOn(connect: Connect, url: string, options: RedisStoreOptions) {
+  const store = redisStore(await connect(url), options);
+  stores.push(store);
+  const feed = store.revocations;
   if (feed === undefined) throw new Error('The store has no feed');
-  return feed;
+  return { store, feed };
 }
 
 async function twoFeeds(connect: Connect, url: string, options: RedisStoreOptions = {}): Promise<TwoFeeds> {
   const same = { keyPrefix: redis.freshPrefix(), ...options };
-  const [here, there] = [await feedOn(connect, url, same), await feedOn(connect, url, same)];
-  return { here, there, close: async () => {} };
+  const [here, there] = [await storeOn(connect, url, same), await storeOn(connect, url, same)];
+  return { here: here.feed, there: there.feed, close: async () => {} };
 }
 
 redis.describe('on a real server', () => {
@@ -73,10 +75,8 @@ redis.describeKilled('the feed of a Redis server', () => {
   async function opened(on = server, options: RedisStoreOptions = {}) {
     const { connect } = await nodeRedis();
     const keyPrefix = redis.freshPrefix();
-    const store = redisStore(await connect(on.url), { keyPrefix, ...options });
-    const feed = store.revocations;
-    if (feed === undefined) throw new Error('The store has no feed');
-    return { store, feed, stream: `${keyPrefix}revoked`, keyPrefix };
+    const { store, feed } = await storeOn(connect, on.url, { keyPrefix, ...options });
+    return { store, feed, stream: `${keyPrefix}revoked` };
   }
 
   it('reads everything again from a server that took over without the last records, and gives lower numbers (S096)', async () => {
@@ -221,22 +221,29 @@ redis.describeKilled('the feed of a Redis server', () => {
   });
 });
 
+/** Moves an empty slot to the next node. */
+function moveSlot({ primaries }: RedisCluster, slot: number, owner: number): void {
+  const [source, target, third] = [0, 1, 2].map((n) => primaries[(owner + n) % 3]);
+  const idOf = (server: RedisServer | undefined): string => server?.command('CLUSTER', 'MYID') ?? '';
+  const set = (server: RedisServer | undefined, ...words: string[]): unknown =>
+    server?.command('CLUSTER', 'SETSLOT', `${slot}`, ...words);
+  set(target, 'IMPORTING', idOf(source));
+  set(source, 'MIGRATING', idOf(target));
+  for (const each of [target, source, third]) set(each, 'NODE', idOf(target));
+}
+
 redis.describeKilled('the feed of a Redis cluster', () => {
   it('loses nothing when a part of it moves to another node, and when a node dies', async () => {
     const cluster = await redis.cluster();
     const { connectCluster } = await nodeRedis();
     const keyPrefix = redis.freshPrefix();
-    const store = redisStore(await connectCluster(cluster.url), { keyPrefix });
-    const feed = store.revocations;
-    if (feed === undefined) throw new Error('The store has no feed');
+    const { store, feed } = await storeOn(connectCluster, cluster.url, { keyPrefix });
     const layout = new RedisLayout(keyPrefix, true);
     const { position } = await feed.read(undefined); // it knows now which node has which part
     const partition = layout.handlePartition(KEY.sessionHandle);
-    const slot = `${keySlot(layout.indexKey(partition))}`;
-    const ids = cluster.primaries.map((each) => each.command('CLUSTER', 'MYID'));
-    const owner = Math.floor((Number(slot) * 3) / 16_384);
-    for (const each of cluster.primaries)
-      each.command('CLUSTER', 'SETSLOT', slot, 'NODE', ids[(owner + 1) % 3] ?? '');
+    const slot = keySlot(layout.indexKey(partition));
+    const owner = Math.floor((slot * 3) / 16_384);
+    moveSlot(cluster, slot, owner);
     await store.insertSession(ROW);
     await store.deleteSessions([KEY], NOTE);
     expect((await feed.read(position)).records).toEqual([ofSession(KEY.sessionHandle)]);

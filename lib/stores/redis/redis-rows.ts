@@ -182,7 +182,12 @@ export class RedisRows {
     const { earliestMs = '', latestMs = '', userId = '', createdBeforeMs = '' } = where;
     const keys = [this.layout.indexKey(partition), ...page.map((key) => this.layout.rowKey(key))];
     const args = (mark: string) => [
-      ...[action, earliestMs, latestMs, userId, mark, createdBeforeMs],
+      action,
+      earliestMs,
+      latestMs,
+      userId,
+      mark,
+      createdBeforeMs,
       ...noteArguments(note),
     ];
     const replies =
