@@ -40,11 +40,7 @@ export interface ListeningParts {
 /** `failed`: there was no connection. `deaf`: it brought no notification. `lost`: it worked until then. */
 type Outcome = 'failed' | 'lost' | 'deaf';
 
-/**
- * Returns the longest pause before the next connection, milliseconds.
- *
- * @param failures attempts since the last connection that worked, counted from that one
- */
+/** Returns the longest pause before the next connection, milliseconds; `failures` counts from the last one that worked. */
 export function reconnectPauseMs(outcome: Outcome, failures: number): number {
   return outcome === 'deaf' ? DEAF_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
 }

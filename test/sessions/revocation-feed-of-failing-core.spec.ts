@@ -137,7 +137,7 @@ describe('a served core whose feed fails (S048)', () => {
     expect(b.watch.state).toBe('stale');
   });
 
-  it('that is replaced by another one tells at once what ended meanwhile, although both count from one', async () => {
+  it('that is replaced by another one tells at once what ended meanwhile', async () => {
     const made = await behindFront();
     const { serve, front, recover, a, b } = made;
     await untilLive(made);
