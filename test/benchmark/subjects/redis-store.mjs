@@ -53,6 +53,16 @@ function opener(appendfsync) {
 export const open = opener('everysec');
 export const openSynced = opener('always');
 
+/**
+ * A server for processes other than this one, which writes to its disk within a second.
+ *
+ * @returns its URL, and how to stop it
+ */
+export async function openServer() {
+  const server = await startServer('everysec');
+  return { url: server.url, close: server.stop };
+}
+
 async function startServer(appendfsync) {
   const folder = mkdtempSync(join(tmpdir(), 'nest-sessions-benchmark-'));
   const port = await freePort();
