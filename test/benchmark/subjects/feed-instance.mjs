@@ -4,7 +4,6 @@ import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import pg from 'pg';
-import { createClient } from 'redis';
 import {
   embeddedCore,
   postgresStore,
@@ -13,12 +12,13 @@ import {
   SessionModule,
   SessionService,
 } from 'nest-sessions';
+import { makeClient } from './redis-store.mjs';
 
 const appInfo = { appName: 'b', apiDomain: 'http://localhost:1', websiteDomain: 'http://localhost:1' };
 
 /** @param {{ url: string, schema: string, isListening: boolean }} setting a URL of PostgreSQL or Redis; the schema is the beginning of keys there */
 export async function openInstance(setting) {
-  const { store, disconnect } = setting.url.startsWith('redis:') ? openRedis(setting) : openPostgres(setting);
+  const { store, disconnect } = setting.url.startsWith('redis') ? openRedis(setting) : openPostgres(setting);
   class AppModule {}
   const options = { appInfo, core: embeddedCore({ store }), revocationFeed: true };
   Module({ imports: [SessionModule.forRoot(options)] })(AppModule);
@@ -53,8 +53,7 @@ function openPostgres({ url, schema, isListening }) {
 }
 
 function openRedis({ url, schema, isListening }) {
-  const client = createClient({ url });
-  client.on('error', () => {});
+  const client = makeClient(url);
   // The store asks the client whether it can subscribe.
   if (!isListening) client.subscribe = undefined;
   return { store: redisStore(client, { keyPrefix: `${schema}:` }), disconnect: async () => {} };
