@@ -19,15 +19,15 @@ const MAX_READ = 1000;
  */
 export interface SessionConditions {
   /** Default: all tenants. */
-  tenantId?: string;
+  tenantId?: string | undefined;
   /** The user, with the accounts linked to it. Default: everybody. */
-  userId?: string;
+  userId?: string | undefined;
   /** Created then or later. */
-  createdAfter?: Date;
+  createdAfter?: Date | undefined;
   /** Used then or later, as the option `devices` keeps it, which must be set. No index helps here: each session is read. */
-  lastSeenAfter?: Date;
+  lastSeenAfter?: Date | undefined;
   /** Passed unchanged to the functions of the core. Default: a new one for each call. */
-  userContext?: UserContext;
+  userContext?: UserContext | undefined;
 }
 
 /**
@@ -37,9 +37,9 @@ export interface SessionConditions {
  */
 export interface FindSessionsInput extends SessionConditions {
   /** `nextCursor` of the page before. Default: the first page. */
-  cursor?: string;
+  cursor?: string | undefined;
   /** The largest number of sessions of a page, 1 to 500. Default 50. */
-  limit?: number;
+  limit?: number | undefined;
 }
 
 /**
@@ -49,7 +49,7 @@ export interface FindSessionsInput extends SessionConditions {
  */
 export interface CountSessionsInput extends SessionConditions {
   /** How many sessions are looked at, at most; a higher number takes longer. Default 10,000. */
-  upTo?: number;
+  upTo?: number | undefined;
 }
 
 /**

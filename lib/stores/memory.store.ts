@@ -184,7 +184,7 @@ export class MemoryStore extends SessionStore {
   private *rowsBefore(search: SessionSearch): Generator<SessionRow, void> {
     const { userIds, tenantId, after, createdSinceMs = Number.NEGATIVE_INFINITY, nowMs } = search;
     if (userIds !== undefined) {
-      const rows = this.liveRowsOfUsers({ userIds, tenantId, nowMs }).sort(byOldest).reverse();
+      const rows = this.liveRowsOfUsers({ userIds, tenantId, nowMs }).sort((a, b) => byOldest(b, a));
       yield* after === undefined ? rows : rows.filter((row) => byOldest(row, after) < 0);
       return;
     }

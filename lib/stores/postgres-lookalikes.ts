@@ -20,8 +20,8 @@ export async function refuseWithoutLocks(
   inTransaction: (work: (run: Run) => Promise<void>) => Promise<void>,
 ): Promise<void> {
   const [server] = await query({ text: 'SELECT version() AS version', values: [] });
-  const version = String(server?.['version'] ?? '');
-  if (!LOOKALIKE.test(version)) return;
+  const version = server?.['version'];
+  if (typeof version !== 'string' || !LOOKALIKE.test(version)) return;
   const attempt: SqlQuery = { text: LOCK, values: [`nest-sessions probe ${randomUUID()}`] };
   let isExclusive = false;
   try {

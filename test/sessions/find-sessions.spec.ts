@@ -53,7 +53,7 @@ async function signIn({ sessions, clock }: Application, ...logins: { userId?: st
     });
     handles.push(session.getHandle());
   }
-  return handles.reverse();
+  return handles.toReversed();
 }
 
 async function find({ sessions }: Application, input: FindSessionsInput = {}) {

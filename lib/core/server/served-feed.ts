@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { FeedSweep, type RevocationFeed, type RevocationPage } from '../../feed/revocation-feed.js';
 import type { Clock } from '../../util/clock.js';
 
@@ -10,7 +11,7 @@ const MAX_WAITING = 1000;
 export interface FeedQuestion {
   /** The position of its last page; undefined at the beginning. */
   readonly after: string | undefined;
-  /** The number of announcements that it knows of; another number here is a reason not to wait. */
+  /** The last announcement that it knows of; another one here is a reason not to wait. */
   readonly seen: string | undefined;
   readonly waitMs: number;
 }
@@ -19,6 +20,8 @@ export interface FeedQuestion {
 export class ServedFeed {
   private readonly waiting = new Set<() => void>();
   private announcements = 0;
+  /** Tells the announcements of this process from those of the one before, which counted from zero, too. */
+  private readonly origin = randomUUID();
   private readonly sweep: FeedSweep;
   private unsubscribe: (() => Promise<void>) | undefined;
 
@@ -43,10 +46,14 @@ export class ServedFeed {
 
   /** Waits for an announcement where that is asked for, and then reads. */
   async read({ after, seen, waitMs }: FeedQuestion): Promise<RevocationPage & { readonly seen: string }> {
-    if (seen === String(this.announcements) && waitMs > 0) await this.wait(waitMs);
-    const announced = String(this.announcements); // before the read, so that a later one is not taken for read
+    if (seen === this.latest && waitMs > 0) await this.wait(waitMs);
+    const announced = this.latest; // before the read, so that a later one is not taken for read
     this.sweep.run();
     return { ...(await this.feed.read(after)), seen: announced };
+  }
+
+  private get latest(): string {
+    return `${this.origin}.${this.announcements}`;
   }
 
   private async wait(waitMs: number): Promise<void> {

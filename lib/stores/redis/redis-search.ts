@@ -121,14 +121,12 @@ export class RedisSearch {
   ): Promise<Step> {
     const { tenantId, createdSinceMs, nowMs } = search;
     const ending = creationSetEnding(tenantId);
+    const beginning = ending === '' ? tenantRowNames(tenantId) : '';
     const reply = replyList(
       await this.connection.run(
         SEARCH,
         [this.layout.indexKey(partition)],
-        [
-          ...[ending, how, timeMs, name, createdSinceMs ?? '-inf', nowMs],
-          ...[ending === '' ? tenantRowNames(tenantId) : '', wanted, most],
-        ],
+        [ending, how, timeMs, name, createdSinceMs ?? '-inf', nowMs, beginning, wanted, most],
       ),
     );
     if (reply.length > 1) return toStep(reply);
