@@ -37,6 +37,14 @@ export interface ListeningParts {
   wake(): void;
 }
 
+/** `failed`: there was no connection. `deaf`: it brought no notification. `lost`: it worked until then. */
+type Outcome = 'failed' | 'lost' | 'deaf';
+
+/** Returns the longest pause before the next connection, milliseconds; `failures` counts from the last one that worked. */
+export function reconnectPauseMs(outcome: Outcome, failures: number): number {
+  return outcome === 'deaf' ? DEAF_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
+}
+
 /** One subscription, with one connection at a time. It proves by words of its own that it hears, and opens another one when it does not. */
 export class Listening {
   isHeard = false;
@@ -62,20 +70,18 @@ export class Listening {
       const outcome = await this.listenOnce();
       if (signal.aborted) return;
       failures = outcome === 'lost' ? 1 : failures + 1;
-      const pauseMs =
-        outcome === 'deaf' ? DEAF_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
-      await pause(shortenPause(pauseMs, JITTER), signal);
+      await pause(shortenPause(reconnectPauseMs(outcome, failures), JITTER), signal);
     }
   }
 
-  /** @returns when the connection has failed, was lost after it was heard, or turned out to be deaf */
-  private async listenOnce(): Promise<'failed' | 'lost' | 'deaf'> {
+  /** @returns when the connection has ended */
+  private async listenOnce(): Promise<Outcome> {
     const lost = new AbortController();
     this.lose = () => {
       lost.abort();
       for (const resolve of this.words.values()) resolve();
     };
-    let outcome: 'failed' | 'lost' | 'deaf' = 'failed';
+    let outcome: Outcome = 'failed';
     let connection: ListeningConnection | undefined;
     try {
       connection = this.parts.open((content) => this.take(content), this.lose);

@@ -15,7 +15,7 @@ export class PageController {
   private browserClient: Promise<Uint8Array> | undefined;
 
   @Get()
-  @Header('content-security-policy', "default-src 'self'; frame-ancestors 'none'")
+  @Header('content-security-policy', "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'")
   index(): Promise<StreamableFile> {
     return file('index.html', 'text/html; charset=utf-8');
   }

@@ -90,6 +90,47 @@ postgres.describe('revocations on PostgreSQL', () => {
     await until(async () => !(await b.accepts(accessToken)));
   });
 
+  it('are found by reading while a listener that was killed cannot connect, and announced again when it can', async () => {
+    const schema = postgres.freshSchema();
+    const network = { isCut: false, attempts: 0 };
+    const listen = (): pg.Client => {
+      const client = new pg.Client({ connectionString: postgres.url, application_name: schema });
+      const connect = client.connect.bind(client) as () => Promise<never>;
+      client.connect = async (): Promise<never> => {
+        network.attempts += 1;
+        if (network.isCut) throw new Error('no route to host');
+        return connect();
+      };
+      return client;
+    };
+    const [a, b] = [await start(schema), await start(schema, { listen })];
+    await until(() => b.watch.state === 'live');
+    const [first, second, third] = [await signIn(a), await signIn(a), await signIn(a)];
+    expect(await b.accepts(first.accessToken)).toBe(true);
+
+    network.isCut = true;
+    await postgres
+      .pool({ max: 1 })
+      .query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1', [schema]);
+    await until(() => b.watch.state === 'polling');
+    await a.sessions.revokeSession(first.handle);
+    await until(() => network.attempts > 2); // it goes on trying
+    await b.watch.read();
+    expect([await b.accepts(first.accessToken), await b.accepts(second.accessToken)]).toEqual([false, true]);
+
+    await a.sessions.revokeSession(second.handle);
+    network.isCut = false;
+    await until(() => b.watch.state === 'live');
+    await until(async () => !(await b.accepts(second.accessToken)));
+    await a.sessions.revokeSession(third.handle);
+    await until(async () => !(await b.accepts(third.accessToken)));
+    const states = (await b.events()).flatMap((event) =>
+      event.type === 'revocations.state' ? [event.state] : [],
+    );
+    expect(states.slice(-2)).toEqual(['polling', 'live']);
+    expect(states).not.toContain('stale');
+  });
+
   it('are written although another transaction, which began before, is committed later', async () => {
     const schema = postgres.freshSchema();
     const a = await start(schema, { listen: false });

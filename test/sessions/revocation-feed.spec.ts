@@ -378,6 +378,60 @@ describe('more ended sessions than are kept', () => {
   });
 });
 
+describe('an instance whose clock is off', () => {
+  type Ending = (made: Instance, handle: string) => Promise<unknown>;
+  const endings: readonly (readonly [string, Ending])[] = [
+    ['revokeSession', async ({ sessions }, handle) => sessions.revokeSession(handle)],
+    [
+      'revokeAllSessionsForUser',
+      async ({ sessions }) => sessions.revokeAllSessionsForUser({ userId: 'ada' }),
+    ],
+    ['revokeSessions of a user', async ({ sessions }) => sessions.revokeSessions({ userIds: ['ada'] })],
+    ['revokeSessions of a tenant', async ({ sessions }) => sessions.revokeSessions({ tenantId: 't1' })],
+  ];
+  const cases = endings.flatMap(([name, end]) =>
+    [-60_000, 60_000].flatMap((offMs) => [true, false].map((isOwnFeed) => ({ name, end, offMs, isOwnFeed }))),
+  );
+
+  it.each(cases)(
+    'by $offMs ms: what $name ends stays refused until its last token expires, and what lives is accepted; feed of the store: $isOwnFeed',
+    async ({ end, offMs, isOwnFeed }) => {
+      const store = await seededMemoryStore();
+      const feed = isOwnFeed ? {} : { feed: new MemoryFeed() };
+      const right = await instance(store, new TestClock(TEST_START_MS), feed);
+      const off = await instance(store, new TestClock(TEST_START_MS + offMs), feed);
+      for (const [here, there] of [
+        [right, off],
+        [off, right],
+      ] as const) {
+        const ada = { userId: 'ada', tenantId: 't1' };
+        const ended = [await signIn(here, ada), await signIn(there, ada)];
+        const living = [await signIn(here), await signIn(there)];
+        for (const { handle } of ended) await end(here, handle);
+        await Promise.all([right.watch.read(), off.watch.read()]);
+        living.push(await signIn(here, ada), await signIn(there, ada));
+        const accepted = async (made: Instance, of: readonly { accessToken: string }[]) =>
+          Promise.all(of.map(async ({ accessToken }) => made.accepts(accessToken)));
+        for (const made of [right, off]) {
+          expect(await accepted(made, ended)).toEqual([false, false]);
+          expect(await accepted(made, living)).toEqual([true, true, true, true]);
+        }
+        const outcomes = new Set<unknown>();
+        // The last moments of the tokens by the one clock, and by the other.
+        for (const stepMs of [HOUR_MS - 1, 60_000]) {
+          for (const made of [right, off]) made.clock.advance(stepMs);
+          await Promise.all([right.watch.read(), off.watch.read()]); // forgets what no longer matters
+          for (const made of [right, off]) {
+            for (const { accessToken } of ended)
+              outcomes.add(await made.accepts(accessToken).catch((error: Error) => error.name));
+          }
+        }
+        expect(outcomes).toEqual(new Set([false, 'TryRefreshTokenError']));
+      }
+    },
+  );
+});
+
 describe('a second cut-off', () => {
   it('counts although the clock of its instance is behind that of the first one', async () => {
     const store = await seededMemoryStore();

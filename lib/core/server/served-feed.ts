@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { FeedSweep, type RevocationFeed, type RevocationPage } from '../../feed/revocation-feed.js';
 import type { Clock } from '../../util/clock.js';
 
@@ -19,9 +19,8 @@ export interface FeedQuestion {
 /** The feed of a served core: many callers wait for one subscription. */
 export class ServedFeed {
   private readonly waiting = new Set<() => void>();
-  private announcements = 0;
-  /** Tells the announcements of this process from those of the one before, which counted from zero, too. */
-  private readonly origin = randomUUID();
+  /** Begins anywhere, so that the numbers of the process before are not taken for those of this one. */
+  private announcements = randomInt(2 ** 40);
   private readonly sweep: FeedSweep;
   private unsubscribe: (() => Promise<void>) | undefined;
 
@@ -46,14 +45,10 @@ export class ServedFeed {
 
   /** Waits for an announcement where that is asked for, and then reads. */
   async read({ after, seen, waitMs }: FeedQuestion): Promise<RevocationPage & { readonly seen: string }> {
-    if (seen === this.latest && waitMs > 0) await this.wait(waitMs);
-    const announced = this.latest; // before the read, so that a later one is not taken for read
+    if (seen === String(this.announcements) && waitMs > 0) await this.wait(waitMs);
+    const announced = String(this.announcements); // before the read, so that a later one is not taken for read
     this.sweep.run();
     return { ...(await this.feed.read(after)), seen: announced };
-  }
-
-  private get latest(): string {
-    return `${this.origin}.${this.announcements}`;
   }
 
   private async wait(waitMs: number): Promise<void> {
