@@ -1,45 +1,17 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from '@jest/globals';
-
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const cacheDirectory = mkdtempSync(join(tmpdir(), 'nest-sessions-jest-'));
-afterAll(() => {
-  rmSync(cacheDirectory, { recursive: true });
-});
+import { RunWithout } from '../support/jest-run.js';
 
 /** A file: no server finds a place for its data below it. */
 const NOWHERE = fileURLToPath(import.meta.url);
-
-/** Runs a script where no PostgreSQL can be started. */
-function run(args: readonly string[], more: Record<string, string> = {}) {
-  const { PG_URL: _, PG_REQUIRED: __, ...env } = process.env;
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
-    cwd: ROOT,
-    encoding: 'utf8',
-    env: { ...env, TMPDIR: NOWHERE, TEMP: NOWHERE, TMP: NOWHERE, ...more },
-  });
-  return { status, output: stdout + stderr };
-}
-
-function runJest(files: readonly string[], more: Record<string, string> = {}) {
-  const flags = [
-    '--experimental-vm-modules',
-    '--no-warnings',
-    'node_modules/jest/bin/jest.js',
-    '--runInBand',
-  ];
-  return run([...flags, `--cacheDirectory=${cacheDirectory}`, ...files], more);
-}
+const without = new RunWithout({ TMPDIR: NOWHERE, TEMP: NOWHERE, TMP: NOWHERE });
+afterAll(() => without.end());
 
 const SUITES = ['test/docs/samples/postgres-sample.spec.ts', 'test/processes/start-without-store.spec.ts'];
 
 describe('tests where there is no PostgreSQL of their own', () => {
   it('are skipped where none can be started, and the run says so and why in one line', () => {
-    const { status, output } = runJest(SUITES);
+    const { status, output } = without.jest(SUITES);
     expect(status).toBe(0);
     expect(output.match(/SKIPPED.*/g)).toEqual([
       expect.stringMatching(
@@ -49,14 +21,14 @@ describe('tests where there is no PostgreSQL of their own', () => {
   }, 60_000);
 
   it('fail then where it is required', () => {
-    const { status, output } = runJest(SUITES.slice(0, 1), { PG_REQUIRED: '1' });
+    const { status, output } = without.jest(SUITES.slice(0, 1), { PG_REQUIRED: '1' });
     expect(status).toBe(1);
     expect(output).toContain('PG_REQUIRED: PostgreSQL cannot be started (ENOTDIR');
   }, 60_000);
 
   it('are skipped where they would kill a server that is not ours', () => {
     const given = { PG_URL: 'postgresql://127.0.0.1:9/none', PG_REQUIRED: '1' };
-    const { status, output } = runJest([...SUITES.slice(1), '-t=before its database'], given);
+    const { status, output } = without.jest([...SUITES.slice(1), '-t=before its database'], given);
     expect(status).toBe(0);
     expect(output.match(/SKIPPED.*/g)).toEqual([
       'SKIPPED: 3 tests in 1 file: the PostgreSQL at PG_URL is not ours to kill',
@@ -67,7 +39,9 @@ describe('tests where there is no PostgreSQL of their own', () => {
     ['0', 0, 'SKIPPED'],
     ['1', 1, 'FAILED'],
   ])('of applications do the same: with PG_REQUIRED=%s they end with %i', (required, code, said) => {
-    const { status, output } = run(['scripts/e2e-variant.mjs', 'postgres'], { PG_REQUIRED: required });
+    const { status, output } = without.script(['scripts/e2e-variant.mjs', 'postgres'], {
+      PG_REQUIRED: required,
+    });
     expect(status).toBe(code);
     expect(output.trim()).toMatch(new RegExp(`^${said}: the e2e tests need a PostgreSQL`));
     expect(output.trim()).not.toContain('\n');

@@ -1,4 +1,4 @@
-// One instance of an application on PostgreSQL, as a process of its own: it is told of tokens by its parent, verifies each, and
+// One instance of an application on PostgreSQL or Redis, as a process of its own: it is told of tokens by its parent, verifies each, and
 // tells when it began to refuse one.
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
@@ -8,17 +8,17 @@ import {
   embeddedCore,
   postgresStore,
   RecipeDependencies,
+  redisStore,
   SessionModule,
   SessionService,
 } from 'nest-sessions';
+import { makeClient } from './redis-store.mjs';
 
 const appInfo = { appName: 'b', apiDomain: 'http://localhost:1', websiteDomain: 'http://localhost:1' };
 
-/** @param {{ url: string, schema: string, isListening: boolean }} setting */
-export async function openInstance({ url, schema, isListening }) {
-  const pool = new pg.Pool({ connectionString: url, max: 8 });
-  pool.on('error', () => {});
-  const store = postgresStore(pool, { schema, ...(isListening ? {} : { listen: false }) });
+/** @param {{ url: string, schema: string, isListening: boolean }} setting a URL of PostgreSQL or Redis; the schema is the beginning of keys there */
+export async function openInstance(setting) {
+  const { store, disconnect } = setting.url.startsWith('redis') ? openRedis(setting) : openPostgres(setting);
   class AppModule {}
   const options = { appInfo, core: embeddedCore({ store }), revocationFeed: true };
   Module({ imports: [SessionModule.forRoot(options)] })(AppModule);
@@ -40,9 +40,23 @@ export async function openInstance({ url, schema, isListening }) {
     state: () => revocations.state,
     close: async () => {
       await app.close();
-      await pool.end();
+      await disconnect();
     },
   };
+}
+
+function openPostgres({ url, schema, isListening }) {
+  const pool = new pg.Pool({ connectionString: url, max: 8 });
+  pool.on('error', () => {});
+  const store = postgresStore(pool, { schema, ...(isListening ? {} : { listen: false }) });
+  return { store, disconnect: async () => pool.end() };
+}
+
+function openRedis({ url, schema, isListening }) {
+  const client = makeClient(url);
+  // The store asks the client whether it can subscribe.
+  if (!isListening) client.subscribe = undefined;
+  return { store: redisStore(client, { keyPrefix: `${schema}:` }), disconnect: async () => {} };
 }
 
 /** Milliseconds on a clock that the processes of one machine share, with fractions. */

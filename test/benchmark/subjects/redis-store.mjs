@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { redisStore } from 'nest-sessions';
-import { createClient } from 'redis';
+import { createClient, createCluster } from 'redis';
 import { filler } from './filler.mjs';
 import { freePort, processCpuMs } from './postgres-store.mjs';
 
@@ -53,13 +53,50 @@ function opener(appendfsync) {
 export const open = opener('everysec');
 export const openSynced = opener('always');
 
-async function startServer(appendfsync) {
+/**
+ * A server for processes other than this one, which writes to its disk within a second.
+ *
+ * @returns its URL, and how to stop it
+ */
+export async function openServer() {
+  const server = await startServer('everysec');
+  return { url: server.url, close: server.stop };
+}
+
+/** The same as a cluster of three. */
+export async function openCluster() {
+  const cluster = ['--cluster-enabled', 'yes', '--cluster-port'];
+  const servers = [];
+  for (let n = 0; n < 3; n++) servers.push(await startServer('everysec', [...cluster, await freePort()]));
+  const places = servers.map(({ url }) => new URL(url).host);
+  const forming = spawn('redis-cli', ['--cluster', 'create', ...places, '--cluster-yes'], {
+    stdio: 'ignore',
+  });
+  const [code] = await once(forming, 'exit');
+  if (code !== 0) throw new Error('redis-cli has formed no cluster');
+  return {
+    url: `redis-cluster://${places[0]}`,
+    close: async () => {
+      for (const server of servers) await server.stop();
+    },
+  };
+}
+
+/** Makes a client of a server or of a cluster, by what `openServer` and `openCluster` return. */
+export function makeClient(url) {
+  const client = url.startsWith('redis-cluster:')
+    ? createCluster({ rootNodes: [{ url: url.replace('redis-cluster:', 'redis:') }] })
+    : createClient({ url });
+  return client.on('error', () => {});
+}
+
+async function startServer(appendfsync, more = []) {
   const folder = mkdtempSync(join(tmpdir(), 'nest-sessions-benchmark-'));
   const port = await freePort();
   const options = { port, bind: '127.0.0.1', dir: folder, save: '', appendonly: 'yes', appendfsync };
   const server = spawn(
     'redis-server',
-    Object.entries(options).flatMap(([name, value]) => [`--${name}`, `${value}`]),
+    [...Object.entries(options).flatMap(([name, value]) => [`--${name}`, `${value}`]), ...more.map(String)],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   for await (const chunk of server.stdout) if (`${chunk}`.includes('eady to accept')) break;

@@ -11,6 +11,7 @@ import {
   embeddedCore,
   postgresStore,
   RecipeDependencies,
+  redisStore,
   SessionEvents,
   SessionModule,
   SessionService,
@@ -19,7 +20,8 @@ import { MemoryFeed, SystemClock } from 'nest-sessions/core';
 import { costOf, median, rateOf } from '../measure.mjs';
 import { ms, printTable } from '../report.mjs';
 import { openInstance, sharedNow } from '../subjects/feed-instance.mjs';
-import { openServer } from '../subjects/postgres-store.mjs';
+import * as postgres from '../subjects/postgres-store.mjs';
+import * as redis from '../subjects/redis-store.mjs';
 
 const FULL = {
   revocations: 10_000,
@@ -27,42 +29,77 @@ const FULL = {
   live: 100_000,
   rounds: 40,
   times: 20_000,
-  seconds: 4,
-  passes: 7,
+  seconds: 1.5,
+  passes: 21,
 };
 const QUICK = { revocations: 100, polled: 20, live: 1000, rounds: 3, times: 200, seconds: 0.3, passes: 1 };
 const CALLERS = 8;
 const WRITERS = 16;
+/** The engines, with the name of their way to announce, and a pool or client for the rates. */
+const redisConnection = (url) => {
+  const client = redis.makeClient(url);
+  return { open: (schema) => redisStore(client, { keyPrefix: `${schema}:` }), drop: async () => {} };
+};
+const STORES = {
+  postgres: {
+    name: 'PostgreSQL',
+    push: 'LISTEN',
+    openServer: postgres.openServer,
+    connect: (url) => {
+      const pool = new pg.Pool({ connectionString: url, max: WRITERS });
+      return {
+        open: (schema) => postgresStore(pool, { schema }),
+        drop: async (schema) => {
+          await pool.query(`DROP SCHEMA ${schema} CASCADE`);
+          await pool.end();
+        },
+      };
+    },
+  },
+  redis: {
+    name: 'Redis',
+    push: 'pub/sub',
+    openServer: redis.openServer,
+    connect: redisConnection,
+  },
+  'redis-cluster': {
+    name: 'a Redis cluster of three',
+    push: 'pub/sub',
+    openServer: redis.openCluster,
+    connect: redisConnection,
+  },
+};
 const PARTS = ['delay', 'verify', 'rate'];
 const appInfo = { appName: 'b', apiDomain: 'http://localhost:1', websiteDomain: 'http://localhost:1' };
 const observer = fileURLToPath(new URL('../subjects/feed-instance.mjs', import.meta.url));
 
-/** @param {{ quick: boolean, part?: string }} options */
-export async function run({ quick, part }) {
+/** @param {{ quick: boolean, part?: string, store?: 'postgres' | 'redis' | 'redis-cluster' }} options */
+export async function run({ quick, part, store: storeName = 'postgres' }) {
+  const store = STORES[storeName];
   const parts = part === undefined ? PARTS : PARTS.filter((name) => part.split(',').includes(name));
   const effort = quick ? QUICK : FULL;
   if (parts.includes('verify')) await measureVerification(effort);
   if (!parts.includes('delay') && !parts.includes('rate')) return;
-  const server = await openServer();
+  const server = await store.openServer();
   try {
     if (parts.includes('delay')) {
       const rows = [
-        await measureDelay(server.url, { isListening: true, count: effort.revocations }),
-        await measureDelay(server.url, { isListening: false, count: effort.polled }),
+        await measureDelay(store, server.url, { isListening: true, count: effort.revocations }),
+        await measureDelay(store, server.url, { isListening: false, count: effort.polled }),
       ];
       printTable(
-        'From the call that revokes in A to the refusal of a remembered token in B and C, PostgreSQL, milliseconds',
+        `From the call that revokes in A to the refusal of a remembered token in B and C, ${store.name}, milliseconds`,
         ['feed', 'revocations', 'per second', 'p50', 'p99', 'max'],
         rows.flat(),
       );
     }
-    if (parts.includes('rate')) await measureRate(server.url, effort);
+    if (parts.includes('rate')) await measureRate(store, server.url, effort);
   } finally {
     await server.close();
   }
 }
 
-async function measureDelay(url, { isListening, count }) {
+async function measureDelay(store, url, { isListening, count }) {
   const schema = `feed_${process.pid}_${isListening ? 'listen' : 'poll'}`;
   const setting = { url, schema, isListening };
   const a = await openInstance(setting);
@@ -90,15 +127,13 @@ async function measureDelay(url, { isListening, count }) {
     return delays.map((each, i) => {
       const sorted = each.toSorted((x, y) => x - y);
       const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
-      const name = `${isListening ? 'LISTEN' : 'polling'}, ${'BC'[i]}`;
+      const name = `${isListening ? store.push : 'polling'}, ${'BC'[i]}`;
       return [name, count, perSecond.toFixed(0), at(0.5).toFixed(1), at(0.99).toFixed(1), at(1).toFixed(1)];
     });
   } finally {
     for (const each of observers) await each.close();
     await a.close();
-    const pool = new pg.Pool({ connectionString: url, max: 1 });
-    await pool.query(`DROP SCHEMA ${schema} CASCADE`);
-    await pool.end();
+    await store.connect(url).drop(schema);
   }
 }
 
@@ -208,11 +243,11 @@ function costOfStep(revocations) {
   return least;
 }
 
-async function measureRate(url, { seconds, passes }) {
-  const pool = new pg.Pool({ connectionString: url, max: WRITERS });
+async function measureRate(store, url, { seconds, passes }) {
+  const connection = store.connect(url);
   const schema = `feed_${process.pid}_rate`;
   const cores = [false, true].map((recordsRevocations) =>
-    embeddedCore({ store: postgresStore(pool, { schema }), signingAlgorithm: 'ES256' }).create({
+    embeddedCore({ store: connection.open(schema), signingAlgorithm: 'ES256' }).create({
       clock: new SystemClock(),
       events: new SessionEvents(),
       apiDomain: appInfo.apiDomain,
@@ -253,16 +288,15 @@ async function measureRate(url, { seconds, passes }) {
     }
   }
   printTable(
-    `PostgreSQL, ${WRITERS} callers, per second (medians of ${passes} passes)`,
+    `${store.name}, ${WRITERS} callers, per second (medians of ${passes} passes, and of their ratios)`,
     ['operation', 'feed off', 'feed on', 'ratio'],
     Object.entries(rates).map(([name, [off, on]]) => [
       name,
       median(off).toFixed(0),
       median(on).toFixed(0),
-      ms(median(on) / median(off)),
+      ms(median(on.map((rate, pass) => rate / off[pass]))),
     ]),
   );
   for (const core of cores) await core.close();
-  await pool.query(`DROP SCHEMA ${schema} CASCADE`);
-  await pool.end();
+  await connection.drop(schema);
 }
