@@ -156,11 +156,18 @@ function warnOfLoss(lost: number): void {
   });
 }
 
+/** A session that has an open connection. */
+export interface ConnectedSession {
+  getHandle(): string;
+  getUserId(): string;
+  getRecipeUserId(): string;
+}
+
 /** The open connections of one kind. */
 export interface SessionConnections {
-  /** The sessions that have one. */
-  handles(): Iterable<string>;
-  /** Called before the handles are read: a session that is being verified for a connection may have ended. */
+  /** The sessions that have one, each once. */
+  sessions(): Iterable<ConnectedSession>;
+  /** Called before the sessions are read: a session that is being verified for a connection may have ended. */
   noteUnknownEnds(): void;
 }
 

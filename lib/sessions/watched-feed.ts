@@ -32,6 +32,7 @@ export function watchFeed(
     events,
     onEnded: (sessionHandles) => reports.gone(sessionHandles),
     onDoubt: () => reports.unknownEnded(),
-    onCutOff: async ({ tenantId }) => reports.checkConnections(tenantId, core),
+    onCutOffs: (scope) => reports.connections.add(scope),
+    settle: async () => reports.connections.run(core),
   });
 }

@@ -282,14 +282,14 @@ describe('a feed that does not respond (S048)', () => {
   });
 });
 
-describe('an open stream of another instance', () => {
-  const openStream = async ({ streams, sessions }: Instance, accessToken: string) => {
-    const session = await sessions.getSessionWithoutRequestResponse({ accessToken, antiCsrfCheck: false });
-    const state = { isOpen: true };
-    NEVER.pipe(streams.untilSessionEnds(session)).subscribe({ complete: () => (state.isOpen = false) });
-    return state;
-  };
+async function openStream({ streams, sessions }: Instance, accessToken: string) {
+  const session = await sessions.getSessionWithoutRequestResponse({ accessToken, antiCsrfCheck: false });
+  const state = { isOpen: true };
+  NEVER.pipe(streams.untilSessionEnds(session)).subscribe({ complete: () => (state.isOpen = false) });
+  return state;
+}
 
+describe('an open stream of another instance', () => {
   it('ends with its session, and leaves the others open', async () => {
     const { a, b } = await twoInstances();
     const [one, two] = [await signIn(a), await signIn(a)];
@@ -307,6 +307,32 @@ describe('an open stream of another instance', () => {
     await b.watch.read();
     while (streams[0]?.isOpen === true) await nextTurn(); // the core is asked about each connection
     expect(streams.map(({ isOpen }) => isOpen)).toEqual([false, true]);
+  });
+});
+
+describe('open streams after a record of a user', () => {
+  it('cost one question for each session of that user, however many records come together, and none for others', async () => {
+    const { store, calls } = await watchedStore();
+    const feed = new MemoryFeed();
+    const clock = new TestClock(TEST_START_MS);
+    const [a, b] = [await instance(store, clock, { feed }), await instance(store, clock, { feed })];
+    for (const userId of ['ada', 'ada', 'bob', 'cy', 'cy', 'cy'])
+      await openStream(b, (await signIn(a, { userId })).accessToken);
+    calls.length = 0;
+    const record = (id: string, n: number, tenantId?: string): Revocation => ({
+      kind: 'user',
+      id,
+      tenantId,
+      notBeforeMs: TEST_START_MS + n,
+      untilMs: TEST_START_MS + HOUR_MS,
+    });
+    await feed.publish([
+      ...Array.from({ length: 20 }, (_, n) => record('ada', n)),
+      record('bob', 0, 'public'),
+      record('cy', 0, 't1'),
+    ]);
+    await b.watch.read();
+    expect(calls.filter((name) => name === 'findSession')).toHaveLength(3);
   });
 });
 
