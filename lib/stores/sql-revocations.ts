@@ -16,6 +16,10 @@ import {
 } from './sql-client.js';
 import type { SqlConnection } from './sql-connection.js';
 
+/** The start of a server in milliseconds since the epoch, and a snapshot of its transactions. */
+const POSTGRES_POSITION = /^(\d{1,20})\.(\d{1,20}:\d{1,20}:[\d,]*)$/;
+const NOTHING_VISIBLE = '1:1:';
+
 const COLUMNS = 'kind, subject, tenant_id, not_before, ends_at, reason, initiator';
 
 /** The table of revocations as a feed: each instance reads what the others have written. */
@@ -94,21 +98,22 @@ export class SqlFeed extends RevocationFeed {
   }
 
   /**
-   * Reads what was written by transactions that were not complete at the last read. A number in a row would not do, because a
-   * lower one may be committed later. An open transaction that writes elsewhere makes records come again, and loses none.
+   * Reads what has become visible since the snapshot of the last read. A number in a row would not do, because a lower one may be
+   * committed later.
    *
    * The position names the server by its start, because another one, such as a promoted standby or a restored backup, may have
    * given the numbers of transactions to others: there everything is read again.
    */
   private readByTransaction(after: string | undefined): SqlQuery {
-    const [, server = '0', transaction = '0'] = /^(\d{1,20})\.(\d{1,20})$/.exec(after ?? '') ?? [];
+    const [, server = '0', snapshot = NOTHING_VISIBLE] = POSTGRES_POSITION.exec(after ?? '') ?? [];
     return {
-      text: `SELECT now.server || '.' || now.transaction AS reached, r.* FROM (SELECT
-          CAST(CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) * 1000 AS BIGINT) AS TEXT) AS server,
-          CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS transaction) AS now
+      text: `SELECT now.server || '.' || CAST(pg_current_snapshot() AS TEXT) AS reached, r.* FROM (
+          SELECT server, CAST(CASE WHEN server = CAST($1 AS TEXT) THEN CAST($2 AS TEXT) ELSE '${NOTHING_VISIBLE}' END AS pg_snapshot) AS last
+          FROM (SELECT CAST(CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) * 1000 AS BIGINT) AS TEXT) AS server) AS this
+        ) AS now
         LEFT JOIN (SELECT written_by, ${COLUMNS} FROM ${this.tables.revocations.sql}) AS r
-        ON r.written_by >= CAST(CASE WHEN now.server = CAST($1 AS TEXT) THEN CAST($2 AS TEXT) ELSE '0' END AS xid8)`,
-      values: [server, transaction],
+        ON r.written_by >= pg_snapshot_xmin(now.last) AND NOT pg_visible_in_snapshot(r.written_by, now.last)`,
+      values: [server, snapshot],
     };
   }
 

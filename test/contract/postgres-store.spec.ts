@@ -51,9 +51,28 @@ postgres.describe('on a real server', () => {
     const { position = '' } = (await feed?.read(undefined)) ?? {};
     expect((await feed?.read(position))?.records).toEqual([]);
     // The other one had begun at another time, and had come further.
-    const ofOther = position.replace(/^\d+\.\d+$/, '1760000000000.999999999');
+    const ofOther = position.replace(/^\d+\..*$/, '1760000000000.999999999:999999999:');
     expect(ofOther).not.toBe(position);
     expect((await feed?.read(ofOther))?.records).toHaveLength(1);
+  });
+
+  it('reads no revocation twice while a transaction elsewhere is left open', async () => {
+    const { revocations: feed } = postgresStore(pool, { schema: postgres.freshSchema() });
+    const open = await pool.connect();
+    try {
+      await open.query('BEGIN');
+      await open.query('SELECT pg_current_xact_id()');
+      await feed?.publish([cutOffRevocation(undefined, revocationNote({}, 1, 1))]);
+      const first = await feed?.read(undefined);
+      expect(first?.records).toHaveLength(1);
+      const second = await feed?.read(first?.position);
+      expect(second?.records).toEqual([]);
+      await feed?.publish([cutOffRevocation('t1', revocationNote({}, 1, 1))]);
+      expect((await feed?.read(second?.position))?.records).toMatchObject([{ kind: 'tenant', id: 't1' }]);
+    } finally {
+      await open.query('ROLLBACK');
+      open.release();
+    }
   });
 
   it('writes a revocation whose reason has characters that it does not keep', async () => {
