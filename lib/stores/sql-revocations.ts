@@ -96,13 +96,19 @@ export class SqlFeed extends RevocationFeed {
   /**
    * Reads what was written by transactions that were not complete at the last read. A number in a row would not do, because a
    * lower one may be committed later. An open transaction that writes elsewhere makes records come again, and loses none.
+   *
+   * The position names the server by its start, because another one, such as a promoted standby or a restored backup, may have
+   * given the numbers of transactions to others: there everything is read again.
    */
   private readByTransaction(after: string | undefined): SqlQuery {
+    const [, server = '0', transaction = '0'] = /^(\d{1,20})\.(\d{1,20})$/.exec(after ?? '') ?? [];
     return {
-      text: `SELECT now.reached, r.* FROM (SELECT CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS reached) AS now
+      text: `SELECT now.server || '.' || now.transaction AS reached, r.* FROM (SELECT
+          CAST(CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) * 1000 AS BIGINT) AS TEXT) AS server,
+          CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS transaction) AS now
         LEFT JOIN (SELECT written_by, ${COLUMNS} FROM ${this.tables.revocations.sql}) AS r
-        ON r.written_by >= CAST(CAST($1 AS TEXT) AS xid8)`,
-      values: [after ?? '0'],
+        ON r.written_by >= CAST(CASE WHEN now.server = CAST($1 AS TEXT) THEN CAST($2 AS TEXT) ELSE '0' END AS xid8)`,
+      values: [server, transaction],
     };
   }
 

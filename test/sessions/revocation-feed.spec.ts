@@ -86,6 +86,19 @@ describe('a session that this instance itself has ended', () => {
     expect(await made.accepts(accessToken)).toBe(false);
   });
 
+  it.each<[string, Parameters<Instance['sessions']['revokeSessions']>[0]]>([
+    ['of everybody', { all: true }],
+    ['of a tenant', { tenantId: 'public' }],
+  ])('by a cut-off %s is refused at once, also where the feed tells nothing', async (_name, input) => {
+    const feed = new BreakableFeed();
+    const made = await instance(await seededMemoryStore(), undefined, { feed, whenStale: 'accept' });
+    const { accessToken } = await signIn(made);
+    expect(await made.accepts(accessToken)).toBe(true);
+    feed.isBroken = true;
+    await made.sessions.revokeSessions(input).catch(() => undefined);
+    expect(await made.accepts(accessToken)).toBe(false);
+  });
+
   it('is kept no longer than its tokens live, although the core has no feed', async () => {
     const feed = new BreakableFeed();
     feed.isBroken = true;
