@@ -59,7 +59,7 @@ export type SessionEvent =
       /** The feed and its host, without secrets. */
       readonly feed: string;
     })
-  /** More sessions have ended than `revocationFeed.maxSessions`: for a while the core is asked about each session once. */
+  /** More sessions, users or tenants have ended than `revocationFeed.maxSessions`: for a while the core is asked about each session once. */
   | (TimedEvent & { readonly type: 'revocations.overflow'; readonly kept: number })
   /** All sessions of a tenant or of everybody that were created before a moment were ended at once. */
   | (TimedEvent &

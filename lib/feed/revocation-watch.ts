@@ -37,8 +37,8 @@ export interface RevocationWatchParts extends RevocationPublisherParts {
   readonly events: SessionEvents;
   /** Ends all work for sessions in this process, and forgets their tokens. */
   onEnded(sessionHandles: readonly string[]): void;
-  /** Forgets all tokens, because some of them are in doubt. */
-  onDoubt(): void;
+  /** Forgets the tokens of these sessions, because some of them are in doubt. */
+  onDoubt(scope: CutOffScope): void;
   /** Notes new cut-offs, for {@link settle}. */
   onCutOffs(scope: CutOffScope): void;
   /** Ends the work for those sessions of cut-offs that the core does not know any more. @throws try again later */
@@ -216,8 +216,9 @@ export class RevocationWatch extends RevocationPublisher {
     const now = this.parts.clock.now();
     const { sessionHandles, cutOffs, isFull } = this.index.add(records, now);
     if (sessionHandles.length > 0) this.parts.onEnded(sessionHandles);
-    if (cutOffs.length > 0 || isFull) this.parts.onDoubt();
-    if (cutOffs.length > 0) this.parts.onCutOffs(new CutOffScope(cutOffs));
+    const scope = new CutOffScope(cutOffs);
+    if (cutOffs.length > 0 || isFull) this.parts.onDoubt(isFull ? CutOffScope.everybody() : scope);
+    if (cutOffs.length > 0) this.parts.onCutOffs(scope);
     if (isFull) this.parts.events.emit({ type: 'revocations.overflow', timeMs: now, kept: this.index.size });
   }
 

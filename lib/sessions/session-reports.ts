@@ -108,6 +108,19 @@ export class SessionReports {
   /** Notes that sessions have ended whose handles are not known: what was verified before proves nothing any more. */
   unknownEnded(): void {
     this.verifier.forgetAll();
+    this.noteUnknownEnds();
+  }
+
+  /**
+   * The same for sessions of a scope. Only tokens that are remembered know whose they are; work under way, which is short, may
+   * be for any session.
+   */
+  unknownEndedIn(scope: CutOffScope): void {
+    this.verifier.forgetWhere((info) => scope.includes(info));
+    this.noteUnknownEnds();
+  }
+
+  private noteUnknownEnds(): void {
     this.transport.noteUnknownEnds();
     for (const kind of this.events.connections) kind.noteUnknownEnds();
   }

@@ -31,7 +31,7 @@ export function watchFeed(
     clock,
     events,
     onEnded: (sessionHandles) => reports.gone(sessionHandles),
-    onDoubt: () => reports.unknownEnded(),
+    onDoubt: (scope) => reports.unknownEndedIn(scope),
     onCutOffs: (scope) => reports.connections.add(scope),
     settle: async () => reports.connections.run(core),
   });
