@@ -16,6 +16,9 @@ import {
 } from './sql-client.js';
 import type { SqlConnection } from './sql-connection.js';
 
+/** Positions have fewer digits than a number keeps exactly. */
+const POSITION = /^\d{1,15}$/;
+
 const COLUMNS = 'kind, subject, tenant_id, not_before, ends_at, reason, initiator';
 
 /** The table of revocations as a feed: each instance reads what the others have written. */
@@ -79,7 +82,8 @@ export class SqlFeed extends RevocationFeed {
 
   override async read(after: string | undefined): Promise<RevocationPage> {
     const { dialect } = this.connection;
-    const query = dialect.name === 'postgres' ? this.readByTransaction(after) : this.readByNumber(after);
+    const known = after !== undefined && POSITION.test(after) ? after : '0';
+    const query = dialect.name === 'postgres' ? this.readByTransaction(known) : this.readByNumber(known);
     const rows = await this.connection.readOfFeed(query);
     const position = readText(rows[0] ?? {}, 'reached');
     return { records: rows.filter((row) => row['kind'] !== null).map(toRevocation), position };
@@ -95,23 +99,29 @@ export class SqlFeed extends RevocationFeed {
 
   /**
    * Reads what was written by transactions that were not complete at the last read. A number in a row would not do, because a
-   * lower one may be committed later. An open transaction that writes elsewhere makes records come again, and loses none.
+   * lower one may be committed later. An open transaction that writes elsewhere makes records come again, and loses none. A
+   * position that is not reached yet is of another database, or of this one before a backup was restored: reading begins anew.
    */
-  private readByTransaction(after: string | undefined): SqlQuery {
+  private readByTransaction(after: string): SqlQuery {
+    const position = 'CAST(CAST($1 AS TEXT) AS xid8)';
     return {
       text: `SELECT now.reached, r.* FROM (SELECT CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS reached) AS now
         LEFT JOIN (SELECT written_by, ${COLUMNS} FROM ${this.tables.revocations.sql}) AS r
-        ON r.written_by >= CAST(CAST($1 AS TEXT) AS xid8)`,
-      values: [after ?? '0'],
+        ON r.written_by >= CASE WHEN ${position} > pg_snapshot_xmax(pg_current_snapshot())
+          THEN CAST('0' AS xid8) ELSE ${position} END`,
+      values: [after],
     };
   }
 
-  private readByNumber(after: string | undefined): SqlQuery {
+  /** SQLite keeps the highest number that was given, also when its record has been swept. */
+  private readByNumber(after: string): SqlQuery {
+    const { name, sql } = this.tables.revocations;
     return {
-      text: `SELECT now.reached, r.* FROM (
-          SELECT CAST(MAX(COALESCE(MAX(position), 0), $1) AS TEXT) AS reached FROM ${this.tables.revocations.sql}) AS now
-        LEFT JOIN (SELECT position, ${COLUMNS} FROM ${this.tables.revocations.sql}) AS r ON r.position > $1`,
-      values: [Number(after ?? 0)],
+      text: `SELECT CAST(now.highest AS TEXT) AS reached, r.* FROM (
+          SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = $1), 0) AS highest) AS now
+        LEFT JOIN (SELECT position, ${COLUMNS} FROM ${sql}) AS r
+        ON r.position > CASE WHEN $2 > now.highest THEN 0 ELSE $2 END`,
+      values: [name, Number(after)],
     };
   }
 
