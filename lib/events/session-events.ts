@@ -59,7 +59,7 @@ export type SessionEvent =
       /** The feed and its host, without secrets. */
       readonly feed: string;
     })
-  /** More sessions have ended than `revocationFeed.maxSessions`: for a while the core is asked about each session once. */
+  /** More sessions, users or tenants have ended than `revocationFeed.maxSessions`: for a while the core is asked about each session once. */
   | (TimedEvent & { readonly type: 'revocations.overflow'; readonly kept: number })
   /** All sessions of a tenant or of everybody that were created before a moment were ended at once. */
   | (TimedEvent &
@@ -156,11 +156,18 @@ function warnOfLoss(lost: number): void {
   });
 }
 
+/** A session that has an open connection. */
+export interface ConnectedSession {
+  getHandle(): string;
+  getUserId(): string;
+  getRecipeUserId(): string;
+}
+
 /** The open connections of one kind. */
 export interface SessionConnections {
-  /** The sessions that have one. */
-  handles(): Iterable<string>;
-  /** Called before the handles are read: a session that is being verified for a connection may have ended. */
+  /** The sessions that have one, each once. */
+  sessions(): Iterable<ConnectedSession>;
+  /** Called before the sessions are read: a session that is being verified for a connection may have ended. */
   noteUnknownEnds(): void;
 }
 

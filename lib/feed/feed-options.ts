@@ -23,8 +23,8 @@ export const REVOCATION_FEED_OPTIONS = {
    */
   whenStale: option(oneOf('check-store', 'accept', 'refuse'), 'check-store'),
   /**
-   * Number of ended sessions that are kept one by one, about 150 bytes each; 1000 to 10,000,000. Beyond it the core is asked
-   * about each session once.
+   * Number of ended sessions that are kept one by one, about 150 bytes each; 1000 to 10,000,000. The same number of records about
+   * users and tenants is kept besides. Beyond either the core is asked about each session once.
    * @defaultValue 200,000
    */
   maxSessions: option(wholeNumber(1000, 10_000_000), 200_000),

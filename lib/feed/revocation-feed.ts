@@ -177,9 +177,20 @@ export function revocationNote(details: RevocationDetails, nowMs: number, tokenL
   return { notBeforeMs: nowMs, untilMs, ...givenDetails(details) };
 }
 
-/** Returns the details without members that are undefined, and without any others. */
+/**
+ * Returns the details without members that are undefined, and without any others. Characters that no database keeps, such as half
+ * of an emoji that was cut off, never stop a revocation.
+ */
 export function givenDetails({ reason, initiator }: RevocationDetails) {
-  return { ...(reason === undefined ? {} : { reason }), ...(initiator === undefined ? {} : { initiator }) };
+  return {
+    ...(reason === undefined ? {} : { reason: storable(reason) }),
+    ...(initiator === undefined ? {} : { initiator: storable(initiator) }),
+  };
+}
+
+function storable(text: string): string {
+  // A buffer puts U+FFFD in the place of half a surrogate pair.
+  return Buffer.from(text.replaceAll('\0', '')).toString();
 }
 
 const SWEEP_INTERVAL_MS = 60_000;

@@ -1,6 +1,6 @@
 import { MAX_CLOCK_DIFFERENCE_MS, type Revocation } from './revocation-feed.js';
 
-/** The share of the sessions that leave a full index at once. */
+/** The share of the sessions, or of the records of cut-offs, that leaves a full index at once. */
 const DROPPED_SHARE = 1 / 4;
 
 /** Records of one cut-off that are recognised when they come again; one that is not costs a question for each session. */
@@ -24,30 +24,40 @@ export interface NewRevocations {
   readonly sessionHandles: readonly string[];
   /** Records of a user, of a tenant or of everybody. */
   readonly cutOffs: readonly Revocation[];
-  /** True if sessions had to leave the index to make room. */
+  /** True if sessions or cut-offs had to leave the index to make room: then everybody is in doubt. */
   readonly isFull: boolean;
 }
 
 interface CutOff {
   readonly notBeforeMs: number;
   readonly untilMs: number;
+  /** The {@link RevocationIndex.age} that it has brought: an answer to an earlier question does not count. */
+  readonly age: number;
   /** The times of the last records that it stands for: a feed repeats some. */
   readonly seen: ReadonlySet<string>;
 }
 
+type CutOffTimes = Pick<Revocation, 'notBeforeMs' | 'untilMs'>;
+
+/** The key of the cut-off of everybody. */
+const ALL = 'all';
+
 /**
  * The sessions that have ended while tokens of them may still be valid. Its size is bounded: where it is full, the oldest
- * sessions become one cut-off, for which the core is asked about more tokens than necessary, and never about fewer.
+ * sessions and cut-offs become one of everybody, for which the core is asked about more tokens than necessary, and never about
+ * fewer.
  */
 export class RevocationIndex {
   /** When the last token of an ended session expires. */
   private readonly sessions = new Map<string, number>();
   private readonly cutOffs = new Map<string, CutOff>();
-  /** The sessions that the core has confirmed since the last cut-off. */
-  private readonly confirmed = new Set<string>();
+  /** Records that the cut-offs stand for, those of everybody not counted, which are {@link MAX_SEEN} at most. */
+  private cutOffRecords = 0;
+  /** The sessions that the core has confirmed, with the {@link age} at which it was asked. */
+  private readonly confirmed = new Map<string, number>();
   private changes = 0;
 
-  /** @param maxSessions number of sessions that are kept one by one */
+  /** @param maxSessions number of sessions that are kept one by one, and of records of cut-offs */
   constructor(private readonly maxSessions: number) {}
 
   /** Sessions and cut-offs that are kept. */
@@ -76,8 +86,9 @@ export class RevocationIndex {
         this.keep(record.id, record.untilMs);
       } else if (this.setCutOff(keyOf(record), record)) cutOffs.push(record);
     }
-    const isFull = this.sessions.size > this.maxSessions;
-    if (isFull) this.makeRoom(nowMs);
+    const isFull =
+      (this.sessions.size > this.maxSessions || this.cutOffRecords > this.maxSessions) &&
+      this.makeRoom(nowMs);
     return { sessionHandles, cutOffs, isFull };
   }
 
@@ -85,20 +96,20 @@ export class RevocationIndex {
    * Remembers what the core said about a session.
    *
    * @param untilMs when its last known token expires
-   * @param askedAt the {@link age} before the core was asked: a cut-off that came since may have ended the session
+   * @param askedAt the {@link age} before the core was asked: cut-offs that came since may have ended the session
    */
   noteAnswer(sessionHandle: string, isLive: boolean, untilMs: number, askedAt: number): void {
     if (!isLive) this.keep(sessionHandle, untilMs + MAX_CLOCK_DIFFERENCE_MS);
-    else if (this.cutOffs.size > 0 && askedAt === this.changes) {
+    else if (this.cutOffs.size > 0) {
       if (this.confirmed.size >= this.maxSessions) this.confirmed.clear();
-      this.confirmed.add(sessionHandle);
+      this.confirmed.set(sessionHandle, Math.max(askedAt, this.confirmed.get(sessionHandle) ?? askedAt));
     }
   }
 
   /** Forgets what no longer matters, because every token that it is about has expired. */
   prune(nowMs: number): void {
     for (const [handle, untilMs] of this.sessions) if (untilMs < nowMs) this.sessions.delete(handle);
-    for (const [key, { untilMs }] of this.cutOffs) if (untilMs < nowMs) this.cutOffs.delete(key);
+    for (const [key, cutOff] of this.cutOffs) if (cutOff.untilMs < nowMs) this.removeCutOff(key, cutOff);
     if (this.cutOffs.size === 0) this.confirmed.clear();
   }
 
@@ -109,15 +120,16 @@ export class RevocationIndex {
     tenantId,
     timeCreatedMs,
   }: RevocationSubject): boolean {
+    const confirmedAt = this.confirmed.get(sessionHandle) ?? -1;
     const isBefore = (key: string): boolean => {
       const cutOff = this.cutOffs.get(key);
+      if (cutOff === undefined || confirmedAt >= cutOff.age) return false;
       // Negated, because a time that is not a number must not pass.
-      return cutOff !== undefined && !(timeCreatedMs >= cutOff.notBeforeMs + MAX_CLOCK_DIFFERENCE_MS);
+      return !(timeCreatedMs >= cutOff.notBeforeMs + MAX_CLOCK_DIFFERENCE_MS);
     };
-    if (this.confirmed.has(sessionHandle)) return false;
     const users = userId === recipeUserId ? [userId] : [userId, recipeUserId];
     return (
-      isBefore('all') ||
+      isBefore(ALL) ||
       isBefore(`tenant ${tenantId}`) ||
       users.some((user) => isBefore(`user ${user}`) || isBefore(`user ${user} ${tenantId}`))
     );
@@ -129,44 +141,67 @@ export class RevocationIndex {
   }
 
   /**
-   * Each record that was not seen before puts every session in doubt again, whatever time it says: the clock of its instance may
+   * Each record that was not seen before puts its sessions in doubt again, whatever time it says: the clock of its instance may
    * be behind.
    *
    * @returns whether it was not seen before
    */
-  private setCutOff(
-    key: string,
-    { notBeforeMs, untilMs }: Pick<Revocation, 'notBeforeMs' | 'untilMs'>,
-  ): boolean {
-    const known = this.cutOffs.get(key);
+  private setCutOff(key: string, { notBeforeMs, untilMs }: CutOffTimes): boolean {
     const identity = `${notBeforeMs} ${untilMs}`;
-    if (known?.seen.has(identity) === true) return false;
-    this.cutOffs.set(key, {
-      notBeforeMs: Math.max(notBeforeMs, known?.notBeforeMs ?? notBeforeMs),
-      untilMs: Math.max(untilMs, known?.untilMs ?? untilMs),
-      seen: new Set([...(known?.seen ?? []), identity].slice(-MAX_SEEN)),
-    });
-    this.confirmed.clear();
-    this.changes += 1;
+    const seen = this.cutOffs.get(key)?.seen ?? new Set();
+    if (seen.has(identity)) return false;
+    this.extendCutOff(key, { notBeforeMs, untilMs }, new Set([...seen, identity].slice(-MAX_SEEN)));
     return true;
   }
 
-  private makeRoom(nowMs: number): void {
+  private extendCutOff(key: string, times: CutOffTimes, seen: ReadonlySet<string>): void {
+    const known = this.cutOffs.get(key);
+    if (known !== undefined) this.removeCutOff(key, known); // so that the order is that of the last records
+    if (key !== ALL) this.cutOffRecords += seen.size;
+    this.cutOffs.set(key, {
+      notBeforeMs: Math.max(times.notBeforeMs, known?.notBeforeMs ?? times.notBeforeMs),
+      untilMs: Math.max(times.untilMs, known?.untilMs ?? times.untilMs),
+      age: ++this.changes,
+      seen,
+    });
+  }
+
+  private removeCutOff(key: string, { seen }: CutOff): void {
+    this.cutOffs.delete(key);
+    if (key !== ALL) this.cutOffRecords -= seen.size;
+  }
+
+  /** @returns whether more had to go than no longer matters */
+  private makeRoom(nowMs: number): boolean {
     this.prune(nowMs);
-    const surplus = this.sessions.size - Math.floor(this.maxSessions * (1 - DROPPED_SHARE));
+    const kept = Math.floor(this.maxSessions * (1 - DROPPED_SHARE));
+    // Every token of a session that has ended by now was issued before now, and a cut-off may name a later moment.
+    let notBeforeMs = nowMs;
     let untilMs = Number.NEGATIVE_INFINITY;
-    let dropped = 0;
-    for (const [handle, endMs] of this.sessions) {
-      if (dropped++ >= surplus) break;
-      untilMs = Math.max(untilMs, endMs);
-      this.sessions.delete(handle);
+    if (this.sessions.size > this.maxSessions) {
+      for (const [handle, endMs] of this.sessions) {
+        if (this.sessions.size <= kept) break;
+        untilMs = Math.max(untilMs, endMs);
+        this.sessions.delete(handle);
+      }
     }
-    // Every token of a session that has ended by now was issued before now.
-    if (dropped > 0) this.setCutOff('all', { notBeforeMs: nowMs, untilMs });
+    if (this.cutOffRecords > this.maxSessions) {
+      for (const [key, cutOff] of this.cutOffs) {
+        if (this.cutOffRecords <= kept) break;
+        if (key === ALL) continue;
+        notBeforeMs = Math.max(notBeforeMs, cutOff.notBeforeMs);
+        untilMs = Math.max(untilMs, cutOff.untilMs);
+        this.removeCutOff(key, cutOff);
+      }
+    }
+    if (untilMs === Number.NEGATIVE_INFINITY) return false;
+    // Not by its times, which an earlier one may have had: what leaves now has to be asked about in any case.
+    this.extendCutOff(ALL, { notBeforeMs, untilMs }, this.cutOffs.get(ALL)?.seen ?? new Set());
+    return true;
   }
 }
 
 function keyOf({ kind, id, tenantId }: Revocation): string {
-  if (kind === 'all') return 'all';
+  if (kind === 'all') return ALL;
   return kind === 'user' && tenantId !== undefined ? `user ${id} ${tenantId}` : `${kind} ${id}`;
 }

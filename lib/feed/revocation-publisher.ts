@@ -53,8 +53,9 @@ export abstract class RevocationPublisher {
 
   /** As {@link publishSessions}, for all sessions of a tenant or of everybody. */
   async publishCutOff(tenantId: string | undefined, details: RevocationDetails): Promise<void> {
-    if (this.publishing.isPublisher)
-      await this.publishing.feed.publish([cutOffRevocation(tenantId, this.note(details))]);
+    const record = cutOffRevocation(tenantId, this.note(details));
+    this.admit([record]);
+    if (this.publishing.isPublisher) await this.publishing.feed.publish([record]);
   }
 
   /** Takes records into what this process knows. */

@@ -3,6 +3,7 @@ import type { SessionEvents } from '../events/session-events.js';
 import { shortenPause } from '../util/repeat.js';
 import { SingleFlight } from '../util/single-flight.js';
 import { withTimeout } from '../util/with-timeout.js';
+import { CutOffScope } from './cut-off-scope.js';
 import { FeedSweep, NoRevocationFeedError, readRevocation, type Revocation } from './revocation-feed.js';
 import { RevocationPublisher, type RevocationPublisherParts } from './revocation-publisher.js';
 import { RevocationIndex, type RevocationSubject, type RevocationVerdict } from './revocation-index.js';
@@ -36,10 +37,12 @@ export interface RevocationWatchParts extends RevocationPublisherParts {
   readonly events: SessionEvents;
   /** Ends all work for sessions in this process, and forgets their tokens. */
   onEnded(sessionHandles: readonly string[]): void;
-  /** Forgets all tokens, because some of them are in doubt. */
-  onDoubt(): void;
-  /** Ends the work for those sessions of a cut-off that the core does not know any more. @throws try again later */
-  onCutOff(cutOff: Revocation): Promise<void>;
+  /** Forgets the tokens of these sessions, because some of them are in doubt. */
+  onDoubt(scope: CutOffScope): void;
+  /** Notes new cut-offs, for {@link settle}. */
+  onCutOffs(scope: CutOffScope): void;
+  /** Ends the work for those sessions of cut-offs that the core does not know any more. @throws try again later */
+  settle(): Promise<void>;
 }
 
 /**
@@ -49,9 +52,8 @@ export interface RevocationWatchParts extends RevocationPublisherParts {
 export class RevocationWatch extends RevocationPublisher {
   private readonly index: RevocationIndex;
   private readonly unreadable = new Set<string>();
-  private readonly openCutOffs = new Set<Revocation>();
   private readonly reads = new SingleFlight(async () => this.readOnce());
-  private readonly settlements = new SingleFlight(async () => this.settleCutOffs());
+  private readonly settlements = new SingleFlight(async () => this.parts.settle());
   private stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
   private unsubscribe: (() => Promise<void>) | undefined;
@@ -214,8 +216,9 @@ export class RevocationWatch extends RevocationPublisher {
     const now = this.parts.clock.now();
     const { sessionHandles, cutOffs, isFull } = this.index.add(records, now);
     if (sessionHandles.length > 0) this.parts.onEnded(sessionHandles);
-    if (cutOffs.length > 0 || isFull) this.parts.onDoubt();
-    for (const cutOff of cutOffs) this.openCutOffs.add(cutOff);
+    const scope = new CutOffScope(cutOffs);
+    if (cutOffs.length > 0 || isFull) this.parts.onDoubt(isFull ? CutOffScope.everybody() : scope);
+    if (cutOffs.length > 0) this.parts.onCutOffs(scope);
     if (isFull) this.parts.events.emit({ type: 'revocations.overflow', timeMs: now, kept: this.index.size });
   }
 
@@ -226,14 +229,6 @@ export class RevocationWatch extends RevocationPublisher {
     if (this.unreadable.size >= MAX_UNREADABLE) this.unreadable.clear();
     this.unreadable.add(text);
     return { kind: 'all', id: '', tenantId: undefined, notBeforeMs: now, untilMs: now + UNREADABLE_MS };
-  }
-
-  /** A cut-off whose connections could not be checked stays open for the next read. */
-  private async settleCutOffs(): Promise<void> {
-    for (const cutOff of this.openCutOffs) {
-      await this.parts.onCutOff(cutOff);
-      this.openCutOffs.delete(cutOff);
-    }
   }
 
   private isFresh(): boolean {

@@ -1,6 +1,7 @@
 import { MAX_PAGE } from '../core/core-inputs.js';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
+import type { ConnectedSession } from '../events/session-events.js';
 import { isRequest, isResponse } from '../http/create-exchange.js';
 import { inputObject, optionsObject, plainObject } from '../options/call-arguments.js';
 import {
@@ -292,7 +293,10 @@ export const CONTAINER_CALLS = {
   },
 };
 
-const session = objectWith<{ getHandle(): string }>(['getHandle'], 'a session (SessionContainer)');
+const session = objectWith<ConnectedSession>(
+  ['getHandle', 'getUserId', 'getRecipeUserId'],
+  'a session (SessionContainer)',
+);
 
 const gatewayClient = required(
   plainOrClass('the client of a gateway'),

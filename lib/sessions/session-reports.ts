@@ -4,10 +4,12 @@ import type { CoreClient } from '../core/core-client.js';
 import type { BulkRevocationInput, CoreSession } from '../core/core.types.js';
 import { TokenTheftDetectedError } from '../errors.js';
 import { toEventSource, type SessionEvent, type SessionEvents } from '../events/session-events.js';
+import { CutOffScope } from '../feed/cut-off-scope.js';
 import { givenDetails, type RevocationDetails } from '../feed/revocation-feed.js';
 import type { Clock } from '../util/clock.js';
 import { tenantIdOfHandle } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
+import { ConnectionChecks } from './connection-checks.js';
 import type { SessionState } from './session-state.js';
 import type { SessionOwner } from './stored-sessions.interface.js';
 
@@ -21,12 +23,17 @@ type EventSubject = Pick<CoreSession, 'handle' | 'userId' | 'recipeUserId' | 'te
 
 /** Reports what happens to sessions: to the listeners of events, and to the parts of this process that still work for a session. */
 export class SessionReports {
+  /** The sockets and streams that cut-offs have put in doubt. */
+  readonly connections: ConnectionChecks;
+
   constructor(
     private readonly verifier: AccessTokenVerifier,
     private readonly transport: Pick<TokenTransport, 'noteEnded' | 'noteUnknownEnds'>,
     private readonly events: SessionEvents,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.connections = new ConnectionChecks(events.connections, (handle) => this.gone([handle]));
+  }
 
   note(type: PlainEventType, session: EventSubject, userContext: UserContext): void {
     const { handle: sessionHandle, userId, recipeUserId, tenantId } = session;
@@ -90,16 +97,30 @@ export class SessionReports {
     tenantId: string | undefined,
     core: Pick<CoreClient, 'getSessionInformation'>,
   ): Promise<void> {
-    const connected = new Set([...this.events.connections].flatMap((kind) => [...kind.handles()]));
-    for (const handle of connected) {
-      if (tenantId !== undefined && tenantIdOfHandle(handle) !== tenantId) continue;
-      if ((await core.getSessionInformation(handle, {})) === undefined) this.gone([handle]);
-    }
+    this.connections.add(
+      tenantId === undefined
+        ? CutOffScope.everybody()
+        : new CutOffScope([{ kind: 'tenant', id: tenantId, tenantId }]),
+    );
+    await this.connections.run(core);
   }
 
   /** Notes that sessions have ended whose handles are not known: what was verified before proves nothing any more. */
   unknownEnded(): void {
     this.verifier.forgetAll();
+    this.noteUnknownEnds();
+  }
+
+  /**
+   * The same for sessions of a scope. Only tokens that are remembered know whose they are; work under way, which is short, may
+   * be for any session.
+   */
+  unknownEndedIn(scope: CutOffScope): void {
+    this.verifier.forgetWhere((info) => scope.includes(info));
+    this.noteUnknownEnds();
+  }
+
+  private noteUnknownEnds(): void {
     this.transport.noteUnknownEnds();
     for (const kind of this.events.connections) kind.noteUnknownEnds();
   }

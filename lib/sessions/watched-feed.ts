@@ -31,7 +31,8 @@ export function watchFeed(
     clock,
     events,
     onEnded: (sessionHandles) => reports.gone(sessionHandles),
-    onDoubt: () => reports.unknownEnded(),
-    onCutOff: async ({ tenantId }) => reports.checkConnections(tenantId, core),
+    onDoubt: (scope) => reports.unknownEndedIn(scope),
+    onCutOffs: (scope) => reports.connections.add(scope),
+    settle: async () => reports.connections.run(core),
   });
 }

@@ -21,6 +21,8 @@ function sessionUntil(expirySec: number): SessionContainer {
   const accessToken = `${part({ alg: 'RS256', typ: 'JWT', version: '5', kid: 'd-1' })}.${part(payload)}.signature`;
   const session = {
     getHandle: () => 'h',
+    getUserId: () => 'ada',
+    getRecipeUserId: () => 'ada',
     getAccessToken: () => accessToken,
     getPresentedTokenExpiry: () => expirySec * 1000,
   };

@@ -11,6 +11,14 @@ import { RESOLVED_SESSION_OPTIONS } from '../session.constants.js';
 import { Clock, Deadline } from '../util/clock.js';
 import { errorReason } from '../events/printable.js';
 
+/** The open streams of a session. */
+interface OpenStreams {
+  /** The session as the first of them was opened with. */
+  readonly session: SessionContainer;
+  /** The functions that end them. */
+  readonly ends: Set<() => void>;
+}
+
 /**
  * Ends streams with their session, for server-sent events and other long responses.
  *
@@ -19,8 +27,8 @@ import { errorReason } from '../events/printable.js';
 @Injectable()
 export class SessionStreams {
   private readonly logger = new Logger('SessionModule');
-  /** The functions that end the open streams, by session handle. */
-  private readonly ends = new Map<string, Set<() => void>>();
+  /** The sessions that have open streams, by handle. */
+  private readonly open = new Map<string, OpenStreams>();
 
   constructor(
     @Inject(RESOLVED_SESSION_OPTIONS)
@@ -32,12 +40,12 @@ export class SessionStreams {
     // One listener serves all streams, so that an event of one session costs no work for the others.
     events.endings.subscribe((sessionHandle) => this.endStreams(sessionHandle));
     // A stream that opens at this moment asks the core by itself.
-    events.connections.add({ handles: () => this.ends.keys(), noteUnknownEnds: () => undefined });
+    events.connections.add({ sessions: () => this.sessions(), noteUnknownEnds: () => undefined });
   }
 
   /** @internal Sessions that have an open stream. */
   get sessionCount(): number {
-    return this.ends.size;
+    return this.open.size;
   }
 
   /**
@@ -59,7 +67,7 @@ export class SessionStreams {
         const end = (): void => this.end(subscriber);
         const deadline = new Deadline(this.clock);
         subscriber.add(() => deadline.clear());
-        subscriber.add(this.listen(session.getHandle(), end)); // before the call to the core, so that no revocation is missed
+        subscriber.add(this.listen(session, end)); // before the call to the core, so that no revocation is missed
         deadline.set(sessionEndTime(session) + this.options.clockToleranceSec * 1000, end);
         const standing = new AsyncSubject<true>();
         const decide = async (): Promise<void> => {
@@ -80,19 +88,25 @@ export class SessionStreams {
     }
   }
 
-  private listen(sessionHandle: string, end: () => void): () => void {
-    const ofSession = this.ends.get(sessionHandle) ?? new Set();
-    this.ends.set(sessionHandle, ofSession.add(end));
+  private *sessions(): Iterable<SessionContainer> {
+    for (const { session } of this.open.values()) yield session;
+  }
+
+  private listen(session: SessionContainer, end: () => void): () => void {
+    const handle = session.getHandle();
+    const ofSession = this.open.get(handle) ?? { session, ends: new Set() };
+    this.open.set(handle, ofSession);
+    ofSession.ends.add(end);
     return () => {
-      ofSession.delete(end);
-      if (ofSession.size === 0 && this.ends.get(sessionHandle) === ofSession) this.ends.delete(sessionHandle);
+      ofSession.ends.delete(end);
+      if (ofSession.ends.size === 0 && this.open.get(handle) === ofSession) this.open.delete(handle);
     };
   }
 
   private endStreams(sessionHandle: string): void {
-    const ofSession = this.ends.get(sessionHandle);
-    this.ends.delete(sessionHandle); // a client may open its stream again as soon as it ends
-    for (const end of ofSession ?? []) end();
+    const ofSession = this.open.get(sessionHandle);
+    this.open.delete(sessionHandle); // a client may open its stream again as soon as it ends
+    for (const end of ofSession?.ends ?? []) end();
   }
 
   /** Catches what a source throws when its stream ends, so that the other streams still end and the process goes on. */

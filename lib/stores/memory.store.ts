@@ -319,11 +319,8 @@ const byNewest = (a: { createdAtMs: number }, b: { createdAtMs: number }): numbe
   b.createdAtMs - a.createdAtMs;
 
 const byOldest = (a: SessionPosition, b: SessionPosition): number =>
-  a.createdAtMs - b.createdAtMs || compareTexts(a.sessionHandle, b.sessionHandle);
-
-function compareTexts(a: string, b: string): number {
-  return a === b ? 0 : a < b ? -1 : 1;
-}
+  a.createdAtMs - b.createdAtMs ||
+  (a.sessionHandle < b.sessionHandle ? -1 : Number(a.sessionHandle > b.sessionHandle));
 
 function isMatch(
   row: SessionRow,

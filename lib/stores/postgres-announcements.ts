@@ -1,6 +1,5 @@
-import { withTimeout } from '../util/with-timeout.js';
 import { Listening, type ListeningConnection } from './listening.js';
-import type { Announcements, SqlQuery, SqlRow } from './sql-client.js';
+import type { Announcements, SqlQuery } from './sql-client.js';
 
 /**
  * A connection to PostgreSQL that listens: a `Client` of `pg` that has not been connected yet, or anything with these methods.
@@ -29,7 +28,6 @@ const TIMEOUT_MS = 2000;
  */
 export class PostgresAnnouncements implements Announcements {
   private listening: Listening | undefined;
-  private connection: { readonly client: PostgresListener; readonly lose: () => void } | undefined;
   private sending: Promise<void> | undefined;
   private hasMore = false;
 
@@ -74,25 +72,11 @@ export class PostgresAnnouncements implements Announcements {
     client.on('error', onLost);
     client.on('end', onLost);
     client.on('notification', ({ payload }: { payload?: string }) => onMessage(payload ?? ''));
-    this.connection = { client, lose: onLost };
     const listen = { text: `LISTEN "${channel}"`, values: [], query_timeout: TIMEOUT_MS };
     return {
       ready: client.connect().then(async () => client.query(listen)),
       close: async () => client.end(),
     };
-  }
-
-  /** Runs a statement on the connection that listens. @returns undefined where there is none, or it has just been lost */
-  async query({ text, values }: SqlQuery): Promise<readonly SqlRow[] | undefined> {
-    const { connection } = this;
-    if (!this.isHeard || connection === undefined) return undefined;
-    try {
-      const asked = connection.client.query({ text, values: [...values], query_timeout: TIMEOUT_MS });
-      return (await withTimeout(asked, TIMEOUT_MS, 'No answer')).rows as SqlRow[];
-    } catch {
-      connection.lose();
-      return undefined;
-    }
   }
 
   /** @returns when everything is announced */

@@ -38,7 +38,7 @@ export interface SessionTables {
 /** Increased with each addition to the schema. There are additions only, so that older versions of this library keep working. */
 const SCHEMA_VERSION = 3;
 
-/** A table of 256 MB, some 400,000 sessions, is indexed within about a second. */
+/** A table of 256 MB, some 800,000 sessions with a small payload, is indexed within about a second. */
 const LARGEST_INDEXED_BYTES = 268_435_456;
 
 /** Columns of CDI 5.6, which the tables of a Core before 12.1 lack. */

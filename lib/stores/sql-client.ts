@@ -60,8 +60,6 @@ export interface Announcements {
   announce(channel: string): void;
   /** Begins to listen. @returns the function that ends it */
   listen(channel: string, wake: () => void): () => Promise<void>;
-  /** Runs a statement on the connection that listens, which proves that it is alive. @returns undefined without one */
-  query(query: SqlQuery): Promise<readonly SqlRow[] | undefined>;
 }
 
 /** A table: its bare name, and its name in statements. */

@@ -51,12 +51,13 @@ export class SqlConnection {
     return this.client.announcements;
   }
 
-  /** Runs a statement of a feed: where a connection listens, on that one, and once, because the feed reads again anyway. */
+  /**
+   * Runs a statement of a feed, once, because the feed reads again anyway. It goes where the sessions are, because a connection
+   * that listens may have another search path, or still reach a server that was replaced.
+   */
   async readOfFeed(query: SqlQuery): Promise<readonly SqlRow[]> {
     await this.prepare();
-    return this.explained(
-      async () => (await this.client.announcements?.query(query)) ?? this.client.query(query),
-    );
+    return this.explained(async () => this.client.query(query));
   }
 
   /** Opens the database and brings the tables up to date: once, and again only after a failure. */

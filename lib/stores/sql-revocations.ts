@@ -16,9 +16,6 @@ import {
 } from './sql-client.js';
 import type { SqlConnection } from './sql-connection.js';
 
-/** Positions have fewer digits than a number keeps exactly. */
-const POSITION = /^\d{1,15}$/;
-
 const COLUMNS = 'kind, subject, tenant_id, not_before, ends_at, reason, initiator';
 
 /** The table of revocations as a feed: each instance reads what the others have written. */
@@ -82,8 +79,7 @@ export class SqlFeed extends RevocationFeed {
 
   override async read(after: string | undefined): Promise<RevocationPage> {
     const { dialect } = this.connection;
-    const known = after !== undefined && POSITION.test(after) ? after : '0';
-    const query = dialect.name === 'postgres' ? this.readByTransaction(known) : this.readByNumber(known);
+    const query = dialect.name === 'postgres' ? this.readByTransaction(after) : this.readByNumber(after);
     const rows = await this.connection.readOfFeed(query);
     const position = readText(rows[0] ?? {}, 'reached');
     return { records: rows.filter((row) => row['kind'] !== null).map(toRevocation), position };
@@ -99,29 +95,36 @@ export class SqlFeed extends RevocationFeed {
 
   /**
    * Reads what was written by transactions that were not complete at the last read. A number in a row would not do, because a
-   * lower one may be committed later. An open transaction that writes elsewhere makes records come again, and loses none. A
-   * position that is not reached yet is of another database, or of this one before a backup was restored: reading begins anew.
+   * lower one may be committed later. An open transaction that writes elsewhere makes records come again, and loses none.
+   *
+   * The position names the server by its start, because another one, such as a promoted standby or a restored backup, may have
+   * given the numbers of transactions to others: there everything is read again.
    */
-  private readByTransaction(after: string): SqlQuery {
-    const position = 'CAST(CAST($1 AS TEXT) AS xid8)';
+  private readByTransaction(after: string | undefined): SqlQuery {
+    const [, server = '0', transaction = '0'] = /^(\d{1,19})\.(\d{1,19})$/.exec(after ?? '') ?? [];
     return {
-      text: `SELECT now.reached, r.* FROM (SELECT CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS reached) AS now
+      text: `SELECT now.server || '.' || now.transaction AS reached, r.* FROM (SELECT
+          CAST(CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) * 1000 AS BIGINT) AS TEXT) AS server,
+          CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS transaction) AS now
         LEFT JOIN (SELECT written_by, ${COLUMNS} FROM ${this.tables.revocations.sql}) AS r
-        ON r.written_by >= CASE WHEN ${position} > pg_snapshot_xmax(pg_current_snapshot())
-          THEN CAST('0' AS xid8) ELSE ${position} END`,
-      values: [after],
+        ON r.written_by >= CAST(CASE WHEN now.server = CAST($1 AS TEXT) THEN CAST($2 AS TEXT) ELSE '0' END AS xid8)`,
+      values: [server, transaction],
     };
   }
 
-  /** SQLite keeps the highest number that was given, also when its record has been swept. */
-  private readByNumber(after: string): SqlQuery {
+  /**
+   * SQLite keeps the highest number that was given, also when its record has been swept. A position beyond it is of another file,
+   * or of this one before a backup was restored: there everything is read again.
+   */
+  private readByNumber(after: string | undefined): SqlQuery {
+    const [position = '0'] = /^\d{1,15}$/.exec(after ?? '') ?? [];
     const { name, sql } = this.tables.revocations;
     return {
       text: `SELECT CAST(now.highest AS TEXT) AS reached, r.* FROM (
           SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = $1), 0) AS highest) AS now
         LEFT JOIN (SELECT position, ${COLUMNS} FROM ${sql}) AS r
         ON r.position > CASE WHEN $2 > now.highest THEN 0 ELSE $2 END`,
-      values: [name, Number(after)],
+      values: [name, Number(position)],
     };
   }
 

@@ -1,5 +1,5 @@
 import { CoreBadInputError } from '../errors.js';
-import { cutOffName, endedBefore, endedBeforeOfRow } from './cut-offs.js';
+import { anyCutOff, cutOffName, endedBefore, endedBeforeOfRow } from './cut-offs.js';
 import { createSearchIndexes, type SessionTables } from './schema.js';
 import { COLUMNS, OURS, toSessionKey, toSessionRow } from './sql-rows.js';
 import {
@@ -36,8 +36,9 @@ export class SqlSearch {
   async page(search: SessionSearch): Promise<SessionPage> {
     if (!isStorableText(search.tenantId ?? '')) return { rows: [], next: undefined };
     await this.requireIndexes();
-    const rows = await this.rows(search, undefined);
-    if (rows.length > search.limit) return pageOf(rows, search, undefined);
+    const isOfUsers = search.userIds !== undefined; // few, so all of them are looked at
+    const rows = await this.rows(search, isOfUsers ? 'none' : undefined);
+    if (isOfUsers || rows.length > search.limit) return pageOf(rows, search, undefined);
     // Others may remove rows meanwhile, so what was looked at is only known by its end, which is therefore found first.
     const end = await this.endOfWindow(search);
     return pageOf(await this.rows(search, end ?? 'none'), search, end);
@@ -159,7 +160,9 @@ class SearchStatement extends Parameters {
     const { tenantId, nowMs } = this.search;
     const isLive = `expires_at >= ${this.add(nowMs, 'BIGINT')}`;
     return tenantId === undefined
-      ? `${isLive} AND created_at_time >= ${endedBeforeOfRow(this.tables, 'seen')}`
+      ? // Without a cut-off, and mostly there is none, no row is looked up in the other table.
+        `${isLive} AND (NOT EXISTS (${anyCutOff(this.tables)})
+          OR created_at_time >= ${endedBeforeOfRow(this.tables, 'seen')})`
       : `${isLive} AND tenant_id = ${this.add(tenantId, 'TEXT')}`;
   }
 

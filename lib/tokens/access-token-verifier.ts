@@ -151,6 +151,11 @@ export class AccessTokenVerifier {
     this.cache.deleteSessions(sessionHandles);
   }
 
+  /** Forgets the tokens whose facts fulfil a condition. */
+  forgetWhere(condition: (info: AccessTokenInfo) => boolean): void {
+    this.cache.deleteWhere(condition);
+  }
+
   /** Forgets the tokens of all sessions. */
   forgetAll(): void {
     this.cache.deleteAll();

@@ -144,6 +144,17 @@ describe('the memory of verified tokens', () => {
     expect(cache.get('a', 1, NOW_MS)).toBeDefined();
   });
 
+  it('forgets the tokens that fulfil a condition, and keeps no proof from before', () => {
+    const { cache, add, has } = setUp();
+    add('a', { ...infoOf('s'), userId: 'ada' });
+    add('b', infoOf('s'));
+    add('c', { ...infoOf('t'), userId: 'ada' });
+    cache.deleteWhere(({ userId }) => userId === 'ada');
+    expect(['a', 'b', 'c'].filter(has)).toEqual(['b']);
+    cache.set('a', infoOf('s'), ALWAYS, START);
+    expect(has('a')).toBe(false);
+  });
+
   it('forgets single tokens and all tokens of sessions', () => {
     const { cache, add, has } = setUp();
     for (const [token, handle] of [

@@ -136,6 +136,12 @@ export class VerifiedTokenCache {
     }
   }
 
+  /** Forgets every token whose facts fulfil a condition, and keeps no proof that is under way. */
+  deleteWhere(condition: (info: AccessTokenInfo) => boolean): void {
+    this.revocations++;
+    for (const entry of this.entries.values()) if (condition(entry.info)) this.remove(entry);
+  }
+
   /** Forgets every token, and keeps no proof that is under way. */
   deleteAll(): void {
     this.revocations++;

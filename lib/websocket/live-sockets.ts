@@ -58,9 +58,9 @@ export class LiveSockets {
     return this.bySession.size;
   }
 
-  /** The sessions that have a connection. */
-  get sessionHandles(): Iterable<string> {
-    return this.bySession.keys();
+  /** The sessions that have a connection, each once. */
+  *sessions(): Iterable<SessionContainer> {
+    for (const [socket] of this.bySession.values()) if (socket?.session !== undefined) yield socket.session;
   }
 
   find(connection: object): LiveSocket | undefined {

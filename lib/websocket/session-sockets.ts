@@ -76,7 +76,7 @@ export class SessionSockets implements OnApplicationShutdown {
     this.live = new LiveSockets({ clock, clockToleranceSec, socketRenewalGraceSec, sendError });
     this.endings = events.endings.subscribe((sessionHandle) => this.live.endSession(sessionHandle));
     events.connections.add({
-      handles: () => this.live.sessionHandles,
+      sessions: () => this.live.sessions(),
       noteUnknownEnds: () => this.live.noteUnknownEnds(),
     });
   }

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { startPostgres } from '../support/postgres.js';
+import { startRedis } from '../support/redis.js';
 import { launchChromium } from './chromium.js';
 import { RunningSample } from './running-sample.js';
 
@@ -9,6 +10,7 @@ const SCREENSHOTS = fileURLToPath(new URL('./screenshots', import.meta.url));
 const INSTANCES = ['A', 'B', 'C'];
 
 const postgres = await startPostgres();
+const redis = await startRedis();
 let chrome: Browser;
 
 beforeAll(async () => {
@@ -17,7 +19,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await chrome.close();
-  await postgres.stop();
+  await Promise.all([postgres.stop(), redis.stop()]);
 });
 
 interface StoreOfFleet {
@@ -145,6 +147,14 @@ postgres.describe('the fleet on PostgreSQL', () => {
   describeFleet({
     store: 'postgres',
     settings: { STORE: 'postgres', PG_URL: postgres.url },
+    state: 'live',
+  });
+});
+
+redis.describe('the fleet on Redis', () => {
+  describeFleet({
+    store: 'redis',
+    settings: { STORE: 'redis', REDIS_URL: redis.url },
     state: 'live',
   });
 });

@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import { CoreBadInputError, CoreUnavailableError } from '../../lib/errors.js';
+import { cutOffRevocation, revocationNote } from '../../lib/feed/revocation-feed.js';
 import {
   PostgresClient,
   postgresStore,
@@ -42,6 +43,25 @@ postgres.describe('on a real server', () => {
     const [here, there] = [pool, pool].map((each) => postgresStore(each, { schema }).revocations);
     if (here === undefined || there === undefined) throw new Error('The store has no feed');
     return { here, there, close: async () => {} };
+  });
+
+  it('reads the revocations of a server that replaced another from the beginning', async () => {
+    const { revocations: feed } = postgresStore(pool, { schema: postgres.freshSchema() });
+    await feed?.publish([cutOffRevocation(undefined, revocationNote({}, 1, 1))]);
+    const { position = '' } = (await feed?.read(undefined)) ?? {};
+    expect((await feed?.read(position))?.records).toEqual([]);
+    // The other one had begun at another time, and had come further.
+    const ofOther = position.replace(/^\d+\.\d+$/, '1760000000000.999999999');
+    expect(ofOther).not.toBe(position);
+    expect((await feed?.read(ofOther))?.records).toHaveLength(1);
+  });
+
+  it('writes a revocation whose reason has characters that it does not keep', async () => {
+    const { revocations: feed } = postgresStore(pool, { schema: postgres.freshSchema() });
+    const note = revocationNote({ reason: 'half a \ud83d', initiator: 'null\0null' }, 1, 1);
+    await feed?.publish([cutOffRevocation(undefined, note)]);
+    const page = await feed?.read(undefined);
+    expect(page?.records).toMatchObject([{ reason: 'half a \ufffd', initiator: 'nullnull' }]);
   });
 
   describeSqlStore('in PostgreSQL', async () => {

@@ -86,6 +86,19 @@ describe('a session that this instance itself has ended', () => {
     expect(await made.accepts(accessToken)).toBe(false);
   });
 
+  it.each<[string, Parameters<Instance['sessions']['revokeSessions']>[0]]>([
+    ['of everybody', { all: true }],
+    ['of a tenant', { tenantId: 'public' }],
+  ])('by a cut-off %s is refused at once, also where the feed tells nothing', async (_name, input) => {
+    const feed = new BreakableFeed();
+    const made = await instance(await seededMemoryStore(), undefined, { feed, whenStale: 'accept' });
+    const { accessToken } = await signIn(made);
+    expect(await made.accepts(accessToken)).toBe(true);
+    feed.isBroken = true;
+    await made.sessions.revokeSessions(input).catch(() => undefined);
+    expect(await made.accepts(accessToken)).toBe(false);
+  });
+
   it('is kept no longer than its tokens live, although the core has no feed', async () => {
     const feed = new BreakableFeed();
     feed.isBroken = true;
@@ -282,14 +295,14 @@ describe('a feed that does not respond (S048)', () => {
   });
 });
 
-describe('an open stream of another instance', () => {
-  const openStream = async ({ streams, sessions }: Instance, accessToken: string) => {
-    const session = await sessions.getSessionWithoutRequestResponse({ accessToken, antiCsrfCheck: false });
-    const state = { isOpen: true };
-    NEVER.pipe(streams.untilSessionEnds(session)).subscribe({ complete: () => (state.isOpen = false) });
-    return state;
-  };
+async function openStream({ streams, sessions }: Instance, accessToken: string) {
+  const session = await sessions.getSessionWithoutRequestResponse({ accessToken, antiCsrfCheck: false });
+  const state = { isOpen: true };
+  NEVER.pipe(streams.untilSessionEnds(session)).subscribe({ complete: () => (state.isOpen = false) });
+  return state;
+}
 
+describe('an open stream of another instance', () => {
   it('ends with its session, and leaves the others open', async () => {
     const { a, b } = await twoInstances();
     const [one, two] = [await signIn(a), await signIn(a)];
@@ -307,6 +320,62 @@ describe('an open stream of another instance', () => {
     await b.watch.read();
     while (streams[0]?.isOpen === true) await nextTurn(); // the core is asked about each connection
     expect(streams.map(({ isOpen }) => isOpen)).toEqual([false, true]);
+  });
+});
+
+describe('open streams after a record of a user', () => {
+  it('cost one question for each session of that user, however many records come together, and none for others', async () => {
+    const { store, calls } = await watchedStore();
+    const feed = new MemoryFeed();
+    const clock = new TestClock(TEST_START_MS);
+    const [a, b] = [await instance(store, clock, { feed }), await instance(store, clock, { feed })];
+    for (const userId of ['ada', 'ada', 'bob', 'cy', 'cy', 'cy'])
+      await openStream(b, (await signIn(a, { userId })).accessToken);
+    calls.length = 0;
+    await feed.publish([
+      ...Array.from({ length: 20 }, (_, n) => ofUser('ada', { notBeforeMs: TEST_START_MS + n })),
+      ofUser('bob', { tenantId: 'public' }),
+      ofUser('cy', { tenantId: 't1' }),
+    ]);
+    await b.watch.read();
+    expect(calls.filter((name) => name === 'findSession')).toHaveLength(3);
+  });
+});
+
+/** The record of all sessions of a user. */
+function ofUser(id: string, change: Partial<Revocation> = {}): Revocation {
+  const times = { notBeforeMs: TEST_START_MS, untilMs: TEST_START_MS + HOUR_MS };
+  return { kind: 'user', id, tenantId: undefined, ...times, ...change };
+}
+
+describe('a record of a user', () => {
+  const prepared = async () => {
+    const { store, calls } = await watchedStore();
+    const feed = new MemoryFeed();
+    const made = await instance(store, new TestClock(TEST_START_MS), { feed });
+    const tokenOf = async (userId: string) => (await signIn(made, { userId })).accessToken;
+    return { made, feed, calls, ada: await tokenOf('ada'), bob: await tokenOf('bob') };
+  };
+
+  it('forgets the remembered tokens of that user only', async () => {
+    const { made, feed, ada, bob } = await prepared();
+    for (const token of [ada, bob]) await made.accepts(token);
+    expect(made.rememberedTokens()).toBe(2);
+    await feed.publish([ofUser('ada')]);
+    await made.watch.read();
+    expect(made.rememberedTokens()).toBe(1);
+  });
+
+  it('leaves what the core has said about the sessions of others', async () => {
+    const { made, feed, calls, ada, bob } = await prepared();
+    await feed.publish([{ ...ofUser(''), kind: 'all' }]);
+    await made.watch.read();
+    for (const token of [ada, bob]) await made.accepts(token);
+    await feed.publish([ofUser('ada')]);
+    await made.watch.read();
+    calls.length = 0;
+    expect([await made.accepts(bob), calls]).toEqual([true, []]);
+    expect([await made.accepts(ada), calls]).toEqual([true, ['findSession']]);
   });
 });
 
@@ -375,6 +444,35 @@ describe('more ended sessions than are kept', () => {
     expect(accepted.filter(Boolean)).toEqual([]);
     expect(await b.accepts(alive?.accessToken ?? '')).toBe(true);
     expect(await b.events()).toContainEqual(expect.objectContaining({ type: 'revocations.overflow' }));
+  });
+});
+
+describe('more ended users than are kept', () => {
+  it('are refused all the same, within the same bound: the store is asked about the others once', async () => {
+    const { store, calls } = await watchedStore();
+    const clock = new TestClock(TEST_START_MS);
+    const feed = new MemoryFeed();
+    const a = await instance(store, clock, { feed: new MemoryFeed() }); // it tells the other one nothing
+    const b = await instance(store, clock, { feed, maxSessions: 1000 });
+    const [first, last, other] = [
+      await signIn(a, { userId: 'user-0' }),
+      await signIn(a, { userId: 'user-4999' }),
+      await signIn(a, { userId: 'other' }),
+    ];
+    for (const { accessToken } of [first, last, other]) await b.accepts(accessToken);
+    for (const { handle } of [first, last]) await a.sessions.revokeSession(handle);
+    for (let n = 0; n < 5000; n += 10) {
+      await feed.publish(Array.from({ length: 10 }, (_, k) => ofUser(`user-${n + k}`)));
+      await b.watch.read();
+      expect(b.watch.size).toBeLessThanOrEqual(1001);
+    }
+    expect([await b.accepts(first.accessToken), await b.accepts(last.accessToken)]).toEqual([false, false]);
+    calls.length = 0;
+    for (let n = 0; n < 3; n++) expect(await b.accepts(other.accessToken)).toBe(true);
+    expect(calls.filter((name) => name === 'findSession')).toHaveLength(1);
+    const overflows = (await b.events()).filter(({ type }) => type === 'revocations.overflow');
+    expect(overflows.length).toBeGreaterThan(0);
+    expect(overflows.length).toBeLessThanOrEqual(5000 / 250);
   });
 });
 
@@ -449,6 +547,35 @@ describe('a second cut-off', () => {
 });
 
 describe('the index of revocations', () => {
+  it('counts each record of a cut-off, so that one user who signs out again and again does not fill the memory', () => {
+    const index = new RevocationIndex(1000);
+    const overflows = Array.from({ length: 1100 }, (_, n) => n).filter(
+      (n) => index.add([ofUser(`u${n % 2}`, { notBeforeMs: TEST_START_MS + n })], TEST_START_MS).isFull,
+    );
+    expect(overflows).toEqual([1000]);
+  });
+
+  it('asks again about a session that was confirmed before it ended and then made room, at whatever time', () => {
+    const index = new RevocationIndex(1000);
+    const subject = {
+      sessionHandle: 'h',
+      userId: 'u',
+      recipeUserId: 'u',
+      tenantId: 'public',
+      timeCreatedMs: 0,
+    };
+    const records = (from: number): Revocation[] =>
+      Array.from({ length: 1000 }, (_, n) => ({ ...ofUser(`h${from + n}`), kind: 'session' }));
+    index.add([...records(0), ...records(1000)], TEST_START_MS);
+    expect(index.judge(subject)).toBe('ask');
+    index.noteAnswer('h', true, TEST_START_MS, index.age);
+    expect(index.judge(subject)).toBe('valid');
+    index.add([{ ...ofUser('h'), kind: 'session' }], TEST_START_MS);
+    expect(index.judge(subject)).toBe('ended');
+    index.add([...records(2000), ...records(3000)], TEST_START_MS);
+    expect(index.judge(subject)).toBe('ask');
+  });
+
   it('is not shortened by a late answer about an older token', () => {
     const index = new RevocationIndex(1000);
     const subject = { userId: 'u', recipeUserId: 'u', tenantId: 'public', timeCreatedMs: 0 };

@@ -20,7 +20,7 @@ export const SECRETS = {
 };
 const ALL = { userId: 'user-1', tenantId: undefined, includeLinkedAccounts: true };
 
-/** Every method of `CoreClient` that calls the core. */
+/** Every method of `CoreClient` that makes a call of the CDI. */
 export const CORE_OPERATIONS: readonly CoreOperation[] = [
   {
     name: 'createSession',

@@ -18,6 +18,8 @@ export interface Instance {
   readonly streams: SessionStreams;
   close(): Promise<void>;
   readonly watch: RevocationWatch;
+  /** Number of access tokens that are remembered now. */
+  rememberedTokens(): number;
   /** The events so far. */
   events(): Promise<readonly SessionEvent[]>;
   accepts(accessToken: string): Promise<boolean>;
@@ -51,7 +53,7 @@ async function opened(
     .with({ revocationFeed: { pollMs: 60_000, ...feed } })
     .start();
   const sessions = app.get(SessionService);
-  const watch = app.get(RecipeDependencies, { strict: false }).revocations;
+  const { revocations: watch, verifier } = app.get(RecipeDependencies, { strict: false });
   if (watch === undefined) throw new Error('There is no feed');
   const accepts = async (accessToken: string): Promise<boolean> => {
     try {
@@ -67,7 +69,8 @@ async function opened(
     return events;
   };
   const streams = app.get(SessionStreams, { strict: false });
-  return { sessions, streams, clock, close, watch, events: delivered, accepts };
+  const rememberedTokens = (): number => verifier.cachedTokens;
+  return { sessions, streams, clock, close, watch, rememberedTokens, events: delivered, accepts };
 }
 
 export async function signIn({ sessions }: Instance, input: { userId?: string; tenantId?: string } = {}) {

@@ -32,6 +32,8 @@ end
 -- its own. A new row is of the latest generation.
 local cutOffs = {}
 local function cutOffOf(name)
+  if cutOffs.none == nil then cutOffs.none = call('EXISTS', base() .. 'ended') == 0 and { time = 0, generation = 0, latest = 0 } end
+  if cutOffs.none then return cutOffs.none end
   local tenant = string.match(name, '^t:[^:]*:') or 's:'
   if not cutOffs[tenant] then
     local set = call('HMGET', base() .. 'ended', '*', tenant, '#')
