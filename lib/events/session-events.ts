@@ -3,6 +3,7 @@ import { DeferredDelivery, IsolatedObservable } from './event-delivery.js';
 import { clientAddress } from '../util/client-address.js';
 import { getRequestFromUserContext, type UserContext } from '../util/user-context.js';
 import type { RevocationDetails } from '../feed/revocation-feed.js';
+import type { RevocationLogScope } from '../util/revocation-log.js';
 import { printable } from './printable.js';
 
 const MAX_USER_AGENT_LENGTH = 256;
@@ -168,7 +169,7 @@ export interface SessionConnections {
   /** The sessions that have one, each once. */
   sessions(): Iterable<ConnectedSession>;
   /** Called before the sessions are read: a session that is being verified for a connection may have ended. */
-  noteUnknownEnds(): void;
+  noteUnknownEnds(scope?: RevocationLogScope): void;
 }
 
 /**

@@ -2,7 +2,12 @@ import type { SessionConfig } from '../options/session-config.js';
 import type { TokenTransferMethod, TokenType } from '../options/wire-options.js';
 import type { Clock } from '../util/clock.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
-import { RevocationLog, type RevocationMark } from '../util/revocation-log.js';
+import {
+  RevocationLog,
+  type RevocationLogScope,
+  type RevocationLogSubject,
+  type RevocationMark,
+} from '../util/revocation-log.js';
 import type { SessionRequest } from './session-request.js';
 import { assertCookieFits } from './cookies.js';
 import { findRequestCookies, type PresentedCookie } from './incoming-request.js';
@@ -50,6 +55,8 @@ export interface TokenOwner {
   readonly sessionHandle: string;
   /** {@link TokenTransport.mark} when the work for the request began. */
   readonly mark: TransportMark;
+  /** Undefined: an end that does not name its sessions counts as one of this session, whatever its scope. */
+  readonly subject?: RevocationLogSubject;
 }
 
 /**
@@ -90,9 +97,13 @@ export class TokenTransport {
     }
   }
 
-  /** Takes tokens out of every response whose request came before now: it is not known which sessions have ended. */
-  noteUnknownEnds(): void {
-    this.departed.addUnknown();
+  /**
+   * Takes tokens out of every response whose request came before now: it is not known which sessions have ended.
+   *
+   * @param scope the sessions that may have; undefined: any
+   */
+  noteUnknownEnds(scope?: RevocationLogScope): void {
+    this.departed.addUnknown(scope);
   }
 
   /** Takes the tokens of a session out of the responses to requests that came before: its client has signed in anew. */
@@ -317,10 +328,11 @@ export class TokenTransport {
   }
 
   /** Whether the tokens of a session may no longer be sent: it has ended, or its client has signed in anew. */
-  private staleTokens({ sessionHandle, mark }: TokenOwner): IsStale {
+  private staleTokens({ sessionHandle, mark, subject }: TokenOwner): IsStale {
     // More changes than are remembered count as one of this session: without its new tokens a client refreshes.
     return () =>
-      this.ended.includes(sessionHandle) || this.departed.includesSince(mark, sessionHandle) !== false;
+      this.ended.includes(sessionHandle) ||
+      this.departed.includesSince(mark, sessionHandle, subject) !== false;
   }
 
   private markUncacheable(request: SessionRequest): void {

@@ -304,7 +304,8 @@ export class SessionContainer<Payload extends object = JsonObject> {
     if (!this.state.accessAndFrontTokenUpdated) return;
     const { accessToken, refreshToken, antiCsrfToken, sessionHandle } = this.state;
     const tokens = { accessToken, frontToken: frontToken(this.state), refreshToken, antiCsrfToken };
-    this.context.transport.writeTokens(request, transferMethod, tokens, { sessionHandle, mark });
+    const owner = { sessionHandle, mark, subject: this.state };
+    this.context.transport.writeTokens(request, transferMethod, tokens, owner);
   }
 
   private async storePayloadUpdate(update: object, userContext: UserContext): Promise<void> {
@@ -342,9 +343,8 @@ export class SessionContainer<Payload extends object = JsonObject> {
     this.state = stateAfterRegeneration(this.state, regenerated, this.context.lifetimes);
     if (regenerated.accessToken === undefined || this.attachment === undefined) return;
     const { request, transferMethod, mark } = this.attachment;
-    const { accessToken, sessionHandle } = this.state;
-    const tokens = { accessToken, frontToken: frontToken(this.state) };
-    const owner = { sessionHandle, mark };
+    const tokens = { accessToken: this.state.accessToken, frontToken: frontToken(this.state) };
+    const owner = { sessionHandle: this.state.sessionHandle, mark, subject: this.state };
     this.context.transport.writeTokens({ ...request, userContext }, transferMethod, tokens, owner);
   }
 

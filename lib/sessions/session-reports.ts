@@ -111,18 +111,15 @@ export class SessionReports {
     this.noteUnknownEnds();
   }
 
-  /**
-   * The same for sessions of a scope. Only tokens that are remembered know whose they are; work under way, which is short, may
-   * be for any session.
-   */
+  /** The same for sessions of a scope: the work for others goes on. */
   unknownEndedIn(scope: CutOffScope): void {
     this.verifier.forgetWhere((info) => scope.includes(info));
-    this.noteUnknownEnds();
+    this.noteUnknownEnds(scope);
   }
 
-  private noteUnknownEnds(): void {
-    this.transport.noteUnknownEnds();
-    for (const kind of this.events.connections) kind.noteUnknownEnds();
+  private noteUnknownEnds(scope?: CutOffScope): void {
+    this.transport.noteUnknownEnds(scope);
+    for (const kind of this.events.connections) kind.noteUnknownEnds(scope);
   }
 
   private forget(sessionHandles: readonly string[]): void {

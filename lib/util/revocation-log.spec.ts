@@ -51,6 +51,22 @@ describe('the sessions that ended last', () => {
     expect(endings.includes('a')).toBe(false);
   });
 
+  it('does not know about earlier work for a scope in which unknown sessions were revoked, and knows about other work', () => {
+    const log = new RevocationLog();
+    const of = (userId: string) => ({ userId, recipeUserId: userId, tenantId: 'public' });
+    const { mark } = log;
+    log.addUnknown({ includes: ({ userId }) => userId === 'ada' });
+    expect([log.includesSince(mark, 'h'), log.includesSince(mark, 'h', of('ada'))]).toEqual([
+      undefined,
+      undefined,
+    ]);
+    expect(log.includesSince(mark, 'h', of('bob'))).toBe(false);
+    expect(log.includesSince(log.mark, 'h', of('ada'))).toBe(false);
+    for (let n = 0; n < 100; n++) log.addUnknown({ includes: () => false });
+    expect(log.includesSince(mark, 'h', of('bob'))).toBeUndefined(); // the first scope is no longer kept
+    expect(log.includesSince(mark + 1, 'h', of('bob'))).toBe(false);
+  });
+
   it('does not know about earlier work once unknown sessions were revoked', () => {
     const log = new RevocationLog(3);
     const before = log.mark;

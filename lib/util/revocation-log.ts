@@ -1,6 +1,21 @@
 /** A position in a revocation log. */
 export type RevocationMark = number;
 
+/** The facts of a session by which it may have ended without being named. */
+export interface RevocationLogSubject {
+  readonly userId: string;
+  readonly recipeUserId: string;
+  readonly tenantId: string;
+}
+
+/** Sessions that are not named one by one. */
+export interface RevocationLogScope {
+  includes(subject: RevocationLogSubject): boolean;
+}
+
+/** The largest number of scopes that are kept; older ones count for every session. */
+const MAX_SCOPES = 100;
+
 /**
  * The sessions that were revoked last, for work that runs meanwhile. It is one bounded log for all of that work, because
  * clients decide how much of it runs. Each call takes the same few steps, however full the log is.
@@ -11,6 +26,8 @@ export class RevocationLog {
   private readonly positions = new Map<string, number>();
   /** The position of the last entry that stands for unknown sessions. */
   private lastUnknown = -1;
+  /** The last entries that stand for unknown sessions of a scope, the oldest first. */
+  private readonly scopes: { readonly position: number; readonly scope: RevocationLogScope }[] = [];
   /** The present end of the log. */
   mark: RevocationMark = 0;
 
@@ -21,9 +38,17 @@ export class RevocationLog {
     this.positions.set(sessionHandle, this.advance(sessionHandle));
   }
 
-  /** Notes that sessions were revoked whose handles are not known. */
-  addUnknown(): void {
-    this.lastUnknown = this.advance(undefined);
+  /**
+   * Notes that sessions were revoked whose handles are not known.
+   *
+   * @param scope the sessions that may be among them; undefined: any
+   */
+  addUnknown(scope?: RevocationLogScope): void {
+    const position = this.advance(undefined);
+    if (scope === undefined) this.lastUnknown = position;
+    else this.scopes.push({ position, scope });
+    if (this.scopes.length <= MAX_SCOPES) return;
+    this.lastUnknown = Math.max(this.lastUnknown, this.scopes.shift()?.position ?? -1);
   }
 
   /** Returns whether a session is among those that are kept. */
@@ -31,11 +56,22 @@ export class RevocationLog {
     return this.positions.has(sessionHandle);
   }
 
-  /** @returns undefined when it is not known, because more was added since than the log keeps, or unknown sessions */
-  includesSince(mark: RevocationMark, sessionHandle: string): boolean | undefined {
+  /**
+   * @param subject the facts of the session; undefined: every scope may include it
+   * @returns undefined when it is not known, because more was added since than the log keeps, or unknown sessions
+   */
+  includesSince(
+    mark: RevocationMark,
+    sessionHandle: string,
+    subject?: RevocationLogSubject,
+  ): boolean | undefined {
     const position = this.positions.get(sessionHandle);
     if (position !== undefined && position >= mark) return true;
-    return mark <= this.lastUnknown || this.mark - mark > this.capacity ? undefined : false;
+    if (mark <= this.lastUnknown || this.mark - mark > this.capacity) return undefined;
+    const isInDoubt = this.scopes.some(
+      (each) => each.position >= mark && (subject === undefined || each.scope.includes(subject)),
+    );
+    return isInDoubt ? undefined : false;
   }
 
   /** @returns the position of the new entry */

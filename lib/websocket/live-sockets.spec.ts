@@ -48,7 +48,7 @@ class NotingClient implements SocketClient {
   }
 }
 
-/** All that is read of a session: its handle, and when its access token expires. */
+/** All that is read of a session: its handle, whose it is, and when its access token expires. */
 function sessionUntil(expirySec: number, sessionHandle = 'handle-1', own: object = {}): SessionContainer {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
   const token = { sub: 'ada', rsub: 'ada', sessionHandle, refreshTokenHash1: 'x', iat: 0, exp: expirySec };
@@ -56,6 +56,9 @@ function sessionUntil(expirySec: number, sessionHandle = 'handle-1', own: object
   const accessToken = `${part({ alg: 'RS256', typ: 'JWT', version: '5', kid: 'd-1' })}.${part(payload)}.signature`;
   const session = {
     getHandle: () => sessionHandle,
+    getUserId: () => 'ada',
+    getRecipeUserId: () => 'ada',
+    getTenantId: () => 'public',
     getAccessToken: () => accessToken,
     getPresentedTokenExpiry: () => expirySec * 1000,
   };

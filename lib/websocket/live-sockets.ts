@@ -2,7 +2,7 @@ import { CoreUnavailableError, SessionError, TryRefreshTokenError, UnauthorisedE
 import type { SessionContainer } from '../sessions/session-container.js';
 import { sessionEndTime } from '../sessions/session-lifetimes.js';
 import { type Clock, Deadline } from '../util/clock.js';
-import { RevocationLog } from '../util/revocation-log.js';
+import { RevocationLog, type RevocationLogScope } from '../util/revocation-log.js';
 import type { SocketClient, SocketHandshake } from './socket-client.js';
 
 /** A connection and its session. */
@@ -100,7 +100,11 @@ export class LiveSockets {
     const session = await prove();
     if (session === undefined) return undefined;
     if (socket.end !== undefined) throw socket.end;
-    const isRevoked = this.revocations.includesSince(mark, session.getHandle());
+    const isRevoked = this.revocations.includesSince(mark, session.getHandle(), {
+      userId: session.getUserId(),
+      recipeUserId: session.getRecipeUserId(),
+      tenantId: session.getTenantId(),
+    });
     if (isRevoked === undefined) {
       throw new CoreUnavailableError('More sessions ended than are remembered while this one was verified');
     }
@@ -137,9 +141,13 @@ export class LiveSockets {
     if (clock.now() >= endMs + clockToleranceSec * 1000) throw tokenExpired();
   }
 
-  /** Refuses the sessions that are being verified now, because some of them may have ended. */
-  noteUnknownEnds(): void {
-    this.revocations.addUnknown();
+  /**
+   * Refuses the sessions that are being verified now, because some of them may have ended.
+   *
+   * @param scope the sessions that may have; undefined: any
+   */
+  noteUnknownEnds(scope?: RevocationLogScope): void {
+    this.revocations.addUnknown(scope);
   }
 
   /** Closes every connection of a session. */

@@ -77,7 +77,7 @@ export class SessionSockets implements OnApplicationShutdown {
     this.endings = events.endings.subscribe((sessionHandle) => this.live.endSession(sessionHandle));
     events.connections.add({
       sessions: () => this.live.sessions(),
-      noteUnknownEnds: () => this.live.noteUnknownEnds(),
+      noteUnknownEnds: (scope) => this.live.noteUnknownEnds(scope),
     });
   }
 

@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { connect, type Http2ServerResponse, type IncomingHttpHeaders } from 'node:http2';
+import { isDeepStrictEqual } from 'node:util';
 import { Controller, Get, Module, Param, Res, UseGuards } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Query, Resolver } from '@nestjs/graphql';
@@ -14,6 +15,8 @@ import {
   type SessionModuleOptions,
 } from 'nest-sessions';
 import { CoreClient } from '../../lib/core/core-client.js';
+import { MemoryFeed } from '../../lib/feed/memory-feed.js';
+import { RecipeDependencies } from '../../lib/sessions/recipe-dependencies.js';
 import { MemoryStore } from '../../lib/stores/memory.store.js';
 import type { SessionStore } from '../../lib/stores/session-store.js';
 import { closeAfterTest } from '../support/close-after-test.js';
@@ -203,6 +206,28 @@ describe.each(ADAPTERS)('a response that leaves late on %s', (adapter) => {
         );
         expect([path, tokenTraffic(late)]).toEqual([path, NOTHING]);
       }
+    });
+
+    it.each([
+      ['alice', 'no token'],
+      ['bob', 'its tokens'],
+    ])('of alice, after a record of the feed about %s, carries %s', async (userId, outcome) => {
+      const feed = new MemoryFeed();
+      const { application, during } = await slowApplication(adapter, { revocationFeed: { feed } });
+      const { revocations } = application.app.get(RecipeDependencies, { strict: false });
+      const client = await refreshed(application, mode);
+      const late = await during(
+        client,
+        async () => {
+          const now = Date.now();
+          const times = { notBeforeMs: now, untilMs: now + 3_600_000 };
+          await feed.publish([{ kind: 'user', id: userId, tenantId: undefined, ...times }]);
+          await revocations?.read();
+        },
+        '/run/changing',
+      );
+      const isWithout = isDeepStrictEqual(tokenTraffic(late), NOTHING);
+      expect(isWithout ? 'no token' : 'its tokens').toBe(outcome);
     });
 
     it('carries no token after a theft (S046)', async () => {
