@@ -17,7 +17,7 @@ import {
 import type { SqlConnection } from './sql-connection.js';
 
 /** The start of a server in milliseconds since the epoch, and a snapshot of its transactions. */
-const POSTGRES_POSITION = /^(\d{1,20})\.(\d{1,20}:\d{1,20}:[\d,]*)$/;
+const POSTGRES_POSITION = /^\d{1,19}\.[\d:,]+$/;
 const NOTHING_VISIBLE = '1:1:';
 
 const COLUMNS = 'kind, subject, tenant_id, not_before, ends_at, reason, initiator';
@@ -105,11 +105,7 @@ export class SqlFeed extends RevocationFeed {
    * given the numbers of transactions to others: there everything is read again.
    */
   private readByTransaction(after: string | undefined): SqlQuery {
-<<<<<<< HEAD
-    const [, server = '0', snapshot = NOTHING_VISIBLE] = POSTGRES_POSITION.exec(after ?? '') ?? [];
-=======
-    const [, server = '0', transaction = '0'] = /^(\d{1,19})\.(\d{1,19})$/.exec(after ?? '') ?? [];
->>>>>>> main
+    const [server = '', snapshot = ''] = POSTGRES_POSITION.test(after ?? '') ? (after ?? '').split('.') : [];
     return {
       text: `SELECT now.server || '.' || CAST(pg_current_snapshot() AS TEXT) AS reached, r.* FROM (
           SELECT server, CAST(CASE WHEN server = CAST($1 AS TEXT) THEN CAST($2 AS TEXT) ELSE '${NOTHING_VISIBLE}' END AS pg_snapshot) AS last
@@ -117,7 +113,7 @@ export class SqlFeed extends RevocationFeed {
         ) AS now
         LEFT JOIN (SELECT written_by, ${COLUMNS} FROM ${this.tables.revocations.sql}) AS r
         ON r.written_by >= pg_snapshot_xmin(now.last) AND NOT pg_visible_in_snapshot(r.written_by, now.last)`,
-      values: [server, snapshot],
+      values: isSnapshot(snapshot) ? [server, snapshot] : ['', NOTHING_VISIBLE],
     };
   }
 
@@ -140,6 +136,17 @@ export class SqlFeed extends RevocationFeed {
   private insertionText(json: string): string {
     return `INSERT INTO ${this.tables.revocations.sql} (${COLUMNS}) ${this.connection.dialect.recordsOf(json)}`;
   }
+}
+
+/** Returns whether PostgreSQL reads a text as a snapshot: `xmin:xmax:`, and what was open in between. */
+function isSnapshot(text: string): boolean {
+  const found = /^([1-9]\d{0,17}):([1-9]\d{0,17}):((?:\d{1,18}(?:,\d{1,18})*)?)$/.exec(text);
+  if (found === null) return false;
+  const [first, last, ...open] = [found[1], found[2], ...(found[3] ?? '').split(',')].map((n) =>
+    BigInt(n ?? 0),
+  );
+  if (first === undefined || last === undefined || first > last) return false;
+  return found[3] === '' || open.every((each, n) => each >= (open[n - 1] ?? first) && each < last);
 }
 
 /** Reads a record; numbers may come as text. What else is in the row is the reader's to check. */

@@ -56,6 +56,17 @@ postgres.describe('on a real server', () => {
     expect((await feed?.read(ofOther))?.records).toHaveLength(1);
   });
 
+  it.each(['5:3:', '1:9:9', '1:9:4,2', '1:9:0', '0:9:', '1:2:3:4', '1:', ''])(
+    'begins anew at a snapshot that is none: %j',
+    async (snapshot) => {
+      const { revocations: feed } = postgresStore(pool, { schema: postgres.freshSchema() });
+      await feed?.publish([cutOffRevocation(undefined, revocationNote({}, 1, 1))]);
+      const { position = '' } = (await feed?.read(undefined)) ?? {};
+      const wrong = position.replace(/\..*$/, `.${snapshot}`);
+      expect((await feed?.read(wrong))?.records).toHaveLength(1);
+    },
+  );
+
   it('reads no revocation twice while a transaction elsewhere is left open', async () => {
     const { revocations: feed } = postgresStore(pool, { schema: postgres.freshSchema() });
     const open = await pool.connect();
