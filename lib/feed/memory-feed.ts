@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { RevocationFeed, type Revocation, type RevocationPage } from './revocation-feed.js';
 
 /**
@@ -6,6 +7,8 @@ import { RevocationFeed, type Revocation, type RevocationPage } from './revocati
  * @publicApi
  */
 export class MemoryFeed extends RevocationFeed {
+  /** Begins each position, so that those of a feed before, in a process that is gone, are not taken for its own. */
+  private readonly name = randomUUID();
   private records: Revocation[] = [];
   /** The number of records that were removed before the first one that is kept. */
   private removed = 0;
@@ -31,8 +34,10 @@ export class MemoryFeed extends RevocationFeed {
   }
 
   override async read(after: string | undefined): Promise<RevocationPage> {
-    const from = after === undefined ? 0 : Math.max(0, Number(after) - this.removed);
-    return { records: this.records.slice(from), position: String(this.removed + this.records.length) };
+    const [name, number] = after?.split('_') ?? [];
+    const from = name === this.name ? Math.max(0, Number(number) - this.removed) : 0;
+    const position = `${this.name}_${this.removed + this.records.length}`;
+    return { records: this.records.slice(from), position };
   }
 
   override subscribe(wake: () => void): () => Promise<void> {

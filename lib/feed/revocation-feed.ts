@@ -62,7 +62,7 @@ export interface RevocationNote extends RevocationDetails {
 export interface RevocationPage {
   /** In any order; a record may come again. The reader checks them, because other programs may have written them. */
   readonly records: readonly unknown[];
-  /** The position after them, for the next read. */
+  /** The position after them, for the next read: a text of at most 16,384 ASCII characters without blanks and control characters. */
   readonly position: string;
 }
 
@@ -92,7 +92,7 @@ export abstract class RevocationFeed {
   /**
    * Returns every record that was complete when the call began and that no earlier page up to `after` contained.
    *
-   * @param after the position of the last page; undefined: all records that still matter
+   * @param after the position of the last page; undefined, or the position of another feed: all records that still matter
    */
   abstract read(after: string | undefined): Promise<RevocationPage>;
 

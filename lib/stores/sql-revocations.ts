@@ -101,7 +101,7 @@ export class SqlFeed extends RevocationFeed {
    * given the numbers of transactions to others: there everything is read again.
    */
   private readByTransaction(after: string | undefined): SqlQuery {
-    const [, server = '0', transaction = '0'] = /^(\d{1,20})\.(\d{1,20})$/.exec(after ?? '') ?? [];
+    const [, server = '0', transaction = '0'] = /^(\d{1,19})\.(\d{1,19})$/.exec(after ?? '') ?? [];
     return {
       text: `SELECT now.server || '.' || now.transaction AS reached, r.* FROM (SELECT
           CAST(CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) * 1000 AS BIGINT) AS TEXT) AS server,
@@ -112,12 +112,19 @@ export class SqlFeed extends RevocationFeed {
     };
   }
 
+  /**
+   * SQLite keeps the highest number that was given, also when its record has been swept. A position beyond it is of another file,
+   * or of this one before a backup was restored: there everything is read again.
+   */
   private readByNumber(after: string | undefined): SqlQuery {
+    const [position = '0'] = /^\d{1,15}$/.exec(after ?? '') ?? [];
+    const { name, sql } = this.tables.revocations;
     return {
-      text: `SELECT now.reached, r.* FROM (
-          SELECT CAST(MAX(COALESCE(MAX(position), 0), $1) AS TEXT) AS reached FROM ${this.tables.revocations.sql}) AS now
-        LEFT JOIN (SELECT position, ${COLUMNS} FROM ${this.tables.revocations.sql}) AS r ON r.position > $1`,
-      values: [Number(after ?? 0)],
+      text: `SELECT CAST(now.highest AS TEXT) AS reached, r.* FROM (
+          SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = $1), 0) AS highest) AS now
+        LEFT JOIN (SELECT position, ${COLUMNS} FROM ${sql}) AS r
+        ON r.position > CASE WHEN $2 > now.highest THEN 0 ELSE $2 END`,
+      values: [name, Number(position)],
     };
   }
 

@@ -72,6 +72,25 @@ export function describeRevocationFeed(name: string, makeFeeds: () => Promise<Tw
       expect([...seen].sort()).toEqual([...ids].sort());
     });
 
+    it.each([
+      ['an empty text', ''],
+      ['a word', "1'; --"],
+      ['a number that is not reached yet', '9223372036854775'],
+      ['a number that no database can hold', '99999999999999999999'],
+      ['one of a memory feed of another process', '3f2a9c1e-1'],
+      ['one of a Redis whose numbers are too large', '0_99999999999999999999-99999999999999999999_f38d9d'],
+      ['one of a Redis with other entries', '0_1796000000000-0_f38d9d.17_1796000000000-3_abcdef'],
+      ['several thousand characters', '0_1796000000000-0_f38d9d.'.repeat(300)],
+    ])('begins anew at a position that is none of its own: %s', async (_name, position) => {
+      const records = [record('handle-1'), record('handle-2')];
+      await feeds.here.publish(records);
+      const page = await feeds.there.read(position);
+      expect(page.records).toHaveLength(2);
+      expect(page.records).toEqual(expect.arrayContaining(records));
+      await feeds.here.publish([record('handle-3')]);
+      expect((await feeds.there.read(page.position)).records).toContainEqual(record('handle-3'));
+    });
+
     it('goes on after a sweep, which removes the records that no longer matter', async () => {
       await feeds.here.publish([record('old', { untilMs: NOW - 1 })]);
       const { position } = await feeds.there.read(undefined);

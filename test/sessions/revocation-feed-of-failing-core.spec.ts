@@ -126,7 +126,7 @@ describe('a served core whose feed fails (S048)', () => {
         resolve();
       };
       front.on(FEED, (response, request) =>
-        request.query['waitMs'] === '0' ? late(response, request) : hang(response, request),
+        (request.body as { waitMs: number }).waitMs === 0 ? late(response, request) : hang(response, request),
       );
     });
     const reading = b.watch.read();

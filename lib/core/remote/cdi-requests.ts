@@ -105,18 +105,16 @@ export function jwksRequest(): CdiRequest {
   return { method: 'GET', path: '/.well-known/jwks.json', isRepeatable: true };
 }
 
-export function revocationsRequest(question: {
+/** The question of a reader; `seen` and `waitMs`: wait for another announcement than that one. */
+export interface RevocationsQuestion {
   readonly after: string | undefined;
-  readonly seen?: string;
+  readonly seen: string | undefined;
   readonly waitMs: number;
-}): CdiRequest {
-  const { after, seen, waitMs } = question;
-  const params = {
-    ...(after !== undefined && { after }),
-    ...(seen !== undefined && { seen }),
-    waitMs: String(waitMs),
-  };
-  return { method: 'GET', path: '/nest-sessions/revocations', params, isRepeatable: true };
+}
+
+/** A read of a core that this library serves. It has a body, because a position may be longer than a URL. */
+export function revocationsRequest(question: RevocationsQuestion): CdiRequest {
+  return { method: 'POST', path: '/nest-sessions/revocations', body: { ...question }, isRepeatable: true };
 }
 
 /** A call of a core that this library serves. */

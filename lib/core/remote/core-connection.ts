@@ -45,7 +45,7 @@ export class CoreConnection {
   }
 
   /**
-   * @param options `isFresh`: take no cached answer
+   * @param options `isFresh`: a read that takes no cached answer, and leaves the cache as it is
    * @throws {CoreUnavailableError} no host answered
    * @throws {CoreResponseError} a response that does not follow the CDI
    * @throws {CoreBadInputError} status 400
@@ -58,10 +58,10 @@ export class CoreConnection {
   ): Promise<T> {
     const send = async (): Promise<HostResponse> =>
       this.calls.run(operationName(request), async () => this.send(request, userContext));
+    if (isFresh) return readResponse(request, await send(), parse);
     if (request.method === 'GET') {
       const key = `${request.path}?${JSON.stringify(request.params)}`;
-      const answer = isFresh ? await send() : await this.cache.getOr(userContext, key, send);
-      return readResponse(request, answer, parse);
+      return readResponse(request, await this.cache.getOr(userContext, key, send), parse);
     }
     // Reads from before or during a write may be outdated after it.
     this.cache.noteWrite(userContext);

@@ -10,7 +10,7 @@ import { pause } from '../../util/repeat.js';
 import { CoreAttemptError } from './core-call-errors.js';
 import { CoreConnection } from './core-connection.js';
 import type { RemoteCoreConfig } from './remote-core-config.js';
-import { revocationsRequest } from './cdi-requests.js';
+import { revocationsRequest, type RevocationsQuestion } from './cdi-requests.js';
 
 /** How long the core is asked to wait for something to tell, milliseconds; below the timeout of a call. */
 const WAIT_MS = 5000;
@@ -22,6 +22,8 @@ const MIN_PAUSE_MS = 50;
 
 interface Answer extends RevocationPage {
   readonly seen: string;
+  /** Whether the core is told at once what other processes write to its store. */
+  readonly isPushing: boolean;
 }
 
 /**
@@ -29,9 +31,16 @@ interface Answer extends RevocationPage {
  * something to read. A SuperTokens Core has none. The core itself records what ends.
  */
 export class RemoteFeed extends RevocationFeed {
-  private seen: string | undefined;
-  private position: string | undefined;
+  /** The answer to the last read. */
+  private last: Answer | undefined;
+  private noteRead: () => void = () => {};
+  private readonly firstRead = new Promise<void>((resolve) => {
+    this.noteRead = resolve;
+  });
+  /** Whether the call that waits is answered. */
   private isAnswered = false;
+  /** Whether the core's own feed announces. */
+  private isPushedTo = false;
 
   private readonly connection: CoreConnection;
 
@@ -53,7 +62,7 @@ export class RemoteFeed extends RevocationFeed {
   }
 
   override get isPushing(): boolean {
-    return this.isAnswered;
+    return this.isAnswered && this.isPushedTo;
   }
 
   override async publish(_records: readonly Revocation[]): Promise<void> {
@@ -61,9 +70,9 @@ export class RemoteFeed extends RevocationFeed {
   }
 
   override async read(after: string | undefined): Promise<RevocationPage> {
-    const answer = await this.ask({ after, waitMs: 0 });
-    this.seen = answer.seen;
-    this.position = answer.position;
+    const answer = await this.ask({ after, seen: undefined, waitMs: 0 });
+    this.last = answer;
+    this.noteRead();
     return answer;
   }
 
@@ -73,28 +82,31 @@ export class RemoteFeed extends RevocationFeed {
     return async () => stopping.abort(); // the call under way ends with the connection
   }
 
+  /** Waits for the first read, because only then is there something to wait behind. */
   private async listen(wake: () => void, signal: AbortSignal): Promise<void> {
+    await this.firstRead;
     while (!signal.aborted) {
-      const { seen, position } = this;
+      const { seen, position } = this.last ?? {};
       let pauseMs = PAUSE_AFTER_FAILURE_MS;
-      if (seen !== undefined) {
-        try {
-          const answer = await this.ask({ after: position, seen, waitMs: WAIT_MS });
-          this.isAnswered = true;
-          if (answer.seen !== seen && !signal.aborted) wake();
-          pauseMs = MIN_PAUSE_MS;
-        } catch {
-          this.isAnswered = false; // the watch reads at an interval
-        }
+      try {
+        const answer = await this.ask({ after: position, seen, waitMs: WAIT_MS });
+        this.isAnswered = true;
+        if (answer.seen !== seen && !signal.aborted) wake();
+        pauseMs = MIN_PAUSE_MS;
+      } catch {
+        this.isAnswered = false; // the watch reads at an interval
       }
       await pause(pauseMs, signal);
     }
   }
 
   /** @throws {NoRevocationFeedError} the core has none */
-  private async ask(question: { after: string | undefined; seen?: string; waitMs: number }): Promise<Answer> {
+  private async ask(question: RevocationsQuestion): Promise<Answer> {
     try {
-      return await this.connection.call(revocationsRequest(question), parseAnswer, {}, { isFresh: true });
+      const request = revocationsRequest(question);
+      const answer = await this.connection.call(request, parseAnswer, {}, { isFresh: true });
+      this.isPushedTo = answer.isPushing;
+      return answer;
     } catch (error) {
       const isUnknown =
         error instanceof CoreResponseError &&
@@ -106,8 +118,8 @@ export class RemoteFeed extends RevocationFeed {
 }
 
 function parseAnswer(answer: JsonObject): Answer {
-  const { records, position, seen } = answer;
+  const { records, position, seen, isPushing } = answer;
   if (!Array.isArray(records) || typeof position !== 'string' || typeof seen !== 'string')
     throw new TypeError('records, position and seen are expected');
-  return { records, position, seen };
+  return { records, position, seen, isPushing: isPushing === true };
 }

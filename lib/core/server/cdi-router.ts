@@ -72,9 +72,9 @@ const ENDPOINTS: ReadonlyMap<string, CdiEndpoint> = new Map([
   ['/recipe/jwt/data', endpoint({ GET: 'getAccessTokenPayload', PUT: 'updateAccessTokenPayload' })],
   ['/recipe/jwt', endpoint({ POST: 'createJwt' }, { isOfPublicTenantOnly: true })],
   // Not of the CDI: a SuperTokens Core answers 404, which tells our client that it has none of them.
-  ['/nest-sessions/sessions', ofOurs('searchSessions')],
-  ['/nest-sessions/sessions/count', ofOurs('countSessions')],
-  ['/nest-sessions/revocations', ofOurs('readRevocations')],
+  ['/nest-sessions/sessions', ofOurs({ GET: 'searchSessions' })],
+  ['/nest-sessions/sessions/count', ofOurs({ GET: 'countSessions' })],
+  ['/nest-sessions/revocations', ofOurs({ POST: 'readRevocations' })],
   ['/recipe/jwt/jwks', endpoint({ GET: 'getJwksWithStatus' }, { isOfPublicTenantOnly: true })],
 ]);
 
@@ -123,8 +123,8 @@ function endpoint(
   return { methods, isOpen: false, takesAnyVersion: false, isOfPublicTenantOnly: false, ...marks };
 }
 
-function ofOurs(operation: CdiOperation): CdiEndpoint {
-  return endpoint({ GET: operation }, { takesAnyVersion: true, isOfPublicTenantOnly: true });
+function ofOurs(methods: CdiEndpoint['methods']): CdiEndpoint {
+  return endpoint(methods, { takesAnyVersion: true, isOfPublicTenantOnly: true });
 }
 
 /** CDI versions that can be served, oldest first. For the session and jwt calls they are all the same (A5). */

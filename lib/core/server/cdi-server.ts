@@ -8,10 +8,11 @@ import {
   jsonResponse,
   textResponse,
   unavailableResponse,
+  type CdiCall,
   type CdiResponse,
   CDI_OPERATIONS,
 } from './cdi-operations.js';
-import { parseBody, PUBLIC_TENANT_ONLY, CdiRefusal } from './cdi-input.js';
+import { parseBody, PUBLIC_TENANT_ONLY, CdiRefusal, revocationsInput } from './cdi-input.js';
 import { pathBelow, matchRoute, type CdiOperation, type CdiRoute, refuseVersion } from './cdi-router.js';
 import type { ServedFeed } from './served-feed.js';
 
@@ -112,27 +113,25 @@ export class CdiServer {
     return operation;
   }
 
-  private async run(
-    operation: CdiOperation,
-    call: Parameters<(typeof CDI_OPERATIONS)['getJwks']>[0],
-  ): Promise<CdiResponse> {
+  private async run(operation: CdiOperation, call: CdiCall): Promise<CdiResponse> {
     if (operation === 'listVersions') return jsonResponse({ versions: this.config.versions });
-    if (operation === 'readRevocations') return this.readRevocations(call.query);
+    if (operation === 'readRevocations') return this.readRevocations(call.body);
+    if (operation === 'removeSessions') return this.removeSessions(call);
     if (operation !== 'hello') return CDI_OPERATIONS[operation](call);
     await this.hello.touch();
     return textResponse(200, 'Hello');
   }
 
-  private async readRevocations(query: URLSearchParams): Promise<CdiResponse> {
+  private async removeSessions(call: CdiCall): Promise<CdiResponse> {
+    const response = await CDI_OPERATIONS.removeSessions(call);
+    this.context.feed?.announceOwn();
+    return response;
+  }
+
+  private async readRevocations(readBody: CdiCall['body']): Promise<CdiResponse> {
     const { feed } = this.context;
     if (feed === undefined) throw new CdiRefusal(404, 'Not found');
-    const waitMs = Number(query.get('waitMs') ?? 0);
-    const after = query.get('after') ?? undefined;
-    if (!Number.isInteger(waitMs) || waitMs < 0)
-      throw new CdiRefusal(400, 'waitMs must be a number of milliseconds');
-    if (after !== undefined && !/^\d{1,20}$/.test(after))
-      throw new CdiRefusal(400, 'after must be a position of this feed');
-    const page = await feed.read({ after, seen: query.get('seen') ?? undefined, waitMs });
+    const page = await feed.read(revocationsInput(await readBody()));
     return jsonResponse({ status: 'OK', ...page }, { 'Cache-Control': 'no-store' });
   }
 

@@ -16,6 +16,14 @@ export interface FeedQuestion {
   readonly waitMs: number;
 }
 
+/** What a served core answers to a reader. */
+export interface ServedPage extends RevocationPage {
+  /** The last announcement before the page was read. */
+  readonly seen: string;
+  /** Whether records of other processes are announced at once; those of this one are in any case. */
+  readonly isPushing: boolean;
+}
+
 /** The feed of a served core: many callers wait for one subscription. */
 export class ServedFeed {
   private readonly waiting = new Set<() => void>();
@@ -32,10 +40,12 @@ export class ServedFeed {
   }
 
   start(): void {
-    this.unsubscribe = this.feed.subscribe(() => {
-      this.announcements += 1;
-      this.release();
-    });
+    this.unsubscribe = this.feed.subscribe(() => this.announce());
+  }
+
+  /** Tells the waiting callers what this process itself has written, where the feed does not announce it. */
+  announceOwn(): void {
+    if (!this.feed.isPushing) this.announce();
   }
 
   async stop(): Promise<void> {
@@ -44,11 +54,12 @@ export class ServedFeed {
   }
 
   /** Waits for an announcement where that is asked for, and then reads. */
-  async read({ after, seen, waitMs }: FeedQuestion): Promise<RevocationPage & { readonly seen: string }> {
+  async read({ after, seen, waitMs }: FeedQuestion): Promise<ServedPage> {
     if (seen === String(this.announcements) && waitMs > 0) await this.wait(waitMs);
     const announced = String(this.announcements); // before the read, so that a later one is not taken for read
     this.sweep.run();
-    return { ...(await this.feed.read(after)), seen: announced };
+    const { records, position } = await this.feed.read(after);
+    return { records, position, seen: announced, isPushing: this.feed.isPushing };
   }
 
   private async wait(waitMs: number): Promise<void> {
@@ -62,6 +73,11 @@ export class ServedFeed {
       const timer = setTimeout(end, Math.min(waitMs, LONGEST_WAIT_MS)).unref();
       this.waiting.add(end);
     });
+  }
+
+  private announce(): void {
+    this.announcements += 1;
+    this.release();
   }
 
   private release(): void {

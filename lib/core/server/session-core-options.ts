@@ -78,7 +78,7 @@ export const SESSION_CORE_OPTIONS = {
    */
   versions: option(versions, CDI_VERSIONS),
   /**
-   * Serves the feed of revocations at `GET <basePath>/nest-sessions/revocations`, for instances with the option `revocationFeed` on a
+   * Serves the feed of revocations at `POST <basePath>/nest-sessions/revocations`, for instances with the option `revocationFeed` on a
    * `remoteCore`. Sessions that end are then recorded in the store. A core or store without a feed of its own stops the start.
    * @defaultValue false
    */

@@ -172,7 +172,8 @@ function readEntry(fields: readonly string[]): unknown {
   }
 }
 
-const POSITION = /^(\d+)_(\d+-\d+)_([0-9a-f]{6})$/;
+/** The numbers of an entry have 64 bits; the server refuses larger ones. */
+const POSITION = /^(\d{1,3})_(\d{1,19}-\d{1,19})_([0-9a-f]{6})$/;
 
 /** Reads a position; where it is none of ours, reading begins anew. */
 function parsePosition(text = ''): [partition: number, position: StreamPosition][] {

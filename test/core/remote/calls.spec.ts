@@ -478,6 +478,23 @@ describe('reads of one user context', () => {
     expect(reads()).toBe(4);
   });
 
+  it('are kept over reads of the feed, which are sent by POST', async () => {
+    const remote = connect();
+    const page = { records: [], position: '0_1796000000000-0_f38d9d', seen: '1', isPushing: true };
+    core.on('/nest-sessions/revocations', sendJson({ status: 'OK', ...page }));
+    const userContext = ofRequest();
+    await read(remote, userContext);
+    await expect(remote.revocationFeed.read(undefined)).resolves.toMatchObject(page);
+    await remote.revocationFeed.read(page.position);
+    expect(lastRequest()).toMatchObject({
+      method: 'POST',
+      query: {},
+      body: { after: page.position, waitMs: 0 },
+    });
+    await read(remote, userContext);
+    expect(reads()).toBe(1);
+  });
+
   it('ask each time when the cache is off', async () => {
     const remote = connect({ disableCoreCallCache: true });
     const userContext = ofRequest();
