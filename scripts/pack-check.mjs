@@ -18,7 +18,8 @@ const REQUIRED = [
 ];
 const UNWANTED =
   /(\.spec\.|\.e2e-spec\.|\.contract\.|\.map$|^(lib|scripts|docs)\/|(^|\/)(test|sample|benchmark|node_modules)\/)/;
-const SPECIFIER = /(?:\bfrom\s*|\bimport\s*(\(\s*)?)(['"])([^'".][^'"]*)\2/g;
+/** Names of modules have no blanks; texts between quotes after the word "from" may. */
+const SPECIFIER = /(?:\bfrom\s*|\bimport\s*(\(\s*)?)(['"])([^'".\s][^'"\s]*)\2/g;
 const TYPE_REFERENCE = /\/\/\/\s*<reference\s+(?:types|path)="([^"]+)"/g;
 const DOCTOR = 'nest-sessions';
 
