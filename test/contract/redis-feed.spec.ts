@@ -221,6 +221,41 @@ redis.describeKilled('the feed of a Redis server', () => {
   });
 });
 
+redis.describe('a record that the disk must have', () => {
+  /** A connection to a server of Redis 7.2 with an append-only file, as far as it says; its disk answers as given. */
+  async function connectionWith(confirmed: readonly number[]) {
+    const { connect } = await nodeRedis();
+    const port = redisPort(await connect(redis.url));
+    const commands: (readonly string[])[] = [];
+    const connection = new RedisConnection(
+      Object.assign(port, {
+        sendToPrimaries: async () => [
+          'redis_version:7.2.0\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\ncluster_enabled:0\r\n',
+        ],
+        sendBoth: async (key: string, first: readonly string[], second: readonly string[]) => {
+          commands.push(second);
+          return [await port.send(key, first), confirmed];
+        },
+      }),
+      { commandTimeoutMs: 5000, waitForDisk: true, waitTimeoutMs: 1000 },
+    );
+    const feed = new RedisFeed(connection, new RedisLayout(redis.freshPrefix(), false));
+    return { feed, commands };
+  }
+
+  it('is waited for by WAITAOF', async () => {
+    const { feed, commands } = await connectionWith([1, 0]);
+    await feed.publish([ofSession('kept')]);
+    expect(commands[0]).toEqual(['WAITAOF', '1', '0', '1000']);
+    expect((await feed.read(undefined)).records).toEqual([ofSession('kept')]);
+  });
+
+  it('is a failure where the disk does not confirm it in time', async () => {
+    const { feed } = await connectionWith([0, 0]);
+    await expect(feed.publish([ofSession('doubtful')])).rejects.toThrow(/WAITAOF.*answered 0, 0/);
+  });
+});
+
 /** Moves an empty slot to the next node. */
 function moveSlot({ primaries }: RedisCluster, slot: number, owner: number): void {
   const [source, target, third] = [0, 1, 2].map((n) => primaries[(owner + n) % 3]);
