@@ -1,19 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { migrate, sessionTables } from './schema.js';
+import { migrate, REQUIRED_COLUMNS, sessionTables } from './schema.js';
 import { drive, postgresDialect } from './sql-client.js';
-
-const COLUMNS = [
-  'app_id',
-  'tenant_id',
-  'session_handle',
-  'user_id',
-  'refresh_token_hash_2',
-  'session_data',
-  'expires_at',
-  'created_at_time',
-  'jwt_user_payload',
-  'use_static_key',
-];
 
 /** The statements of a migration of a table of this size. */
 async function migration(bytes: number): Promise<string[]> {
@@ -21,7 +8,7 @@ async function migration(bytes: number): Promise<string[]> {
   await drive(migrate(postgresDialect, sessionTables({})), async ({ text }) => {
     texts.push(text);
     if (text.includes('pg_relation_size')) return [{ bytes: String(bytes) }];
-    return text.includes('pg_attribute') ? COLUMNS.map((name) => ({ name })) : [];
+    return text.includes('pg_attribute') ? REQUIRED_COLUMNS.map((name) => ({ name })) : [];
   });
   return texts.filter((text) => text.startsWith('CREATE INDEX') && text.includes('created'));
 }

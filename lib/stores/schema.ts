@@ -44,7 +44,8 @@ const LARGEST_INDEXED_BYTES = 268_435_456;
 /** Columns of CDI 5.6, which the tables of a Core before 12.1 lack. */
 const ADDED_COLUMNS = ['prev_refresh_token_hash_2 VARCHAR(128)', 'refresh_token_rotated_at BIGINT'];
 
-const REQUIRED_COLUMNS = [
+/** The columns of a session that the tables of every Core have. */
+export const REQUIRED_COLUMNS: readonly string[] = [
   'app_id',
   'tenant_id',
   'session_handle',

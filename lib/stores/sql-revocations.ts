@@ -16,8 +16,7 @@ import {
 } from './sql-client.js';
 import type { SqlConnection } from './sql-connection.js';
 
-/** The start of a server in milliseconds since the epoch, and a snapshot of its transactions. */
-const POSTGRES_POSITION = /^\d{1,19}\.[\d:,]+$/;
+/** A snapshot of no transaction. */
 const NOTHING_VISIBLE = '1:1:';
 
 const COLUMNS = 'kind, subject, tenant_id, not_before, ends_at, reason, initiator';
@@ -101,11 +100,11 @@ export class SqlFeed extends RevocationFeed {
    * Reads what has become visible since the snapshot of the last read. A number in a row would not do, because a lower one may be
    * committed later.
    *
-   * The position names the server by its start, because another one, such as a promoted standby or a restored backup, may have
+   * The position is the start of the server, in milliseconds since the epoch, and a snapshot. The start is there because another one, such as a promoted standby or a restored backup, may have
    * given the numbers of transactions to others: there everything is read again.
    */
   private readByTransaction(after: string | undefined): SqlQuery {
-    const [server = '', snapshot = ''] = POSTGRES_POSITION.test(after ?? '') ? (after ?? '').split('.') : [];
+    const [server = '', snapshot = ''] = (after ?? '').split('.');
     return {
       text: `SELECT now.server || '.' || CAST(pg_current_snapshot() AS TEXT) AS reached, r.* FROM (
           SELECT server, CAST(CASE WHEN server = CAST($1 AS TEXT) THEN CAST($2 AS TEXT) ELSE '${NOTHING_VISIBLE}' END AS pg_snapshot) AS last

@@ -4,7 +4,7 @@ import { rowName } from '../../lib/stores/redis/redis-layout.js';
 import { redisStore } from '../../lib/stores/redis/redis.store.js';
 import { closeClients, nodeRedis } from '../support/redis-clients.js';
 import { startRedis } from '../support/redis.js';
-import { NOW, ROW } from '../support/session-row.js';
+import { EVERYBODY, NOW, ROW } from '../support/session-row.js';
 
 const redis = await startRedis();
 afterAll(async () => {
@@ -12,14 +12,7 @@ afterAll(async () => {
   await redis.stop();
 });
 
-const EVERYBODY: SessionSearch = {
-  tenantId: undefined,
-  userIds: undefined,
-  createdSinceMs: undefined,
-  nowMs: NOW,
-  after: undefined,
-  limit: 500,
-};
+const ALL: SessionSearch = { ...EVERYBODY, limit: 500 };
 
 function rowOf(n: number, tenantId = 'public'): SessionRow {
   return { ...ROW, tenantId, sessionHandle: `h-${n}`, userId: `user-${n}`, createdAtMs: NOW + n };
@@ -36,7 +29,7 @@ async function opened() {
 
 async function handlesOf(store: SessionStore): Promise<string[]> {
   const handles: string[] = [];
-  for (let search = EVERYBODY; ;) {
+  for (let search = ALL; ;) {
     const { rows, next } = await store.searchSessions(search);
     handles.push(...rows.map(({ sessionHandle }) => sessionHandle));
     if (next === undefined) return handles;
@@ -55,16 +48,16 @@ redis.describe('the index by creation in Redis', () => {
     expect(await handlesOf(store)).toEqual([]);
     while ((await store.deleteExpiredSessions(NOW, 100)).mayHaveMore);
     expect(await handlesOf(store)).toEqual(newestFirst);
-    const step = await store.countSessions({ ...EVERYBODY, limit: 10_000 });
+    const step = await store.countSessions({ ...ALL, limit: 10_000 });
     expect(step).toEqual({ count: 1100, next: undefined });
   });
 
   it('is left as it was by a search that goes on after a session which is gone', async () => {
     const { send, keyPrefix, store } = await opened();
     for (let n = 0; n < 4; n++) await store.insertSession({ ...rowOf(n), createdAtMs: NOW });
-    const { next } = await store.searchSessions({ ...EVERYBODY, limit: 2 });
+    const { next } = await store.searchSessions({ ...ALL, limit: 2 });
     await store.deleteSessions([{ tenantId: 'public', sessionHandle: 'h-2' }]);
-    const { rows } = await store.searchSessions({ ...EVERYBODY, after: next });
+    const { rows } = await store.searchSessions({ ...ALL, after: next });
     expect(rows.map(({ sessionHandle }) => sessionHandle)).toEqual(['h-1', 'h-0']);
     expect(await send('ZRANGE', `${keyPrefix}created`, '0', '-1')).toEqual(['s:h-0', 's:h-1', 's:h-3']);
   });

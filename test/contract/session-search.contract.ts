@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { SessionRow, SessionSearch, SessionStore } from '../../lib/stores/session-store.js';
-import { NOW, ROW } from '../support/session-row.js';
+import { EVERYBODY, NOW, ROW } from '../support/session-row.js';
 
 type Conditions = Partial<SessionSearch>;
 
 /**
- * What every store promises that lists and counts the sessions of everybody.
+ * The promises of every store that lists and counts the sessions of everybody.
  *
  * @param makeStore an empty store; it is closed after each test
  */
@@ -28,7 +28,7 @@ export function describeSessionSearch(name: string, makeStore: () => Promise<Ses
       await insert(...Array.from({ length: count }, (_, n) => ({ ...created(n), ...change })));
     };
     const page = async (conditions: Conditions = {}) => {
-      const { rows, next } = await store.searchSessions({ ...ALL, ...conditions });
+      const { rows, next } = await store.searchSessions({ ...EVERYBODY, ...conditions });
       return { handles: rows.map(({ sessionHandle }) => sessionHandle), next };
     };
     const allPages = async (conditions: Conditions = {}, between?: () => Promise<void>) => {
@@ -44,7 +44,7 @@ export function describeSessionSearch(name: string, makeStore: () => Promise<Ses
     const counted = async (conditions: Conditions = {}): Promise<number> => {
       let total = 0;
       for (let after = conditions.after; ;) {
-        const { count, next } = await store.countSessions({ ...ALL, ...conditions, after });
+        const { count, next } = await store.countSessions({ ...EVERYBODY, ...conditions, after });
         total += count;
         if (next === undefined) return total;
         after = next;
@@ -58,7 +58,7 @@ export function describeSessionSearch(name: string, makeStore: () => Promise<Ses
 
     it('come back whole, as they were stored', async () => {
       await insert({}, { sessionHandle: 'h-2', tenantId: 't1', useStaticKey: true, createdAtMs: 1 });
-      const { rows } = await store.searchSessions(ALL);
+      const { rows } = await store.searchSessions(EVERYBODY);
       expect(rows).toEqual([
         ROW,
         { ...ROW, sessionHandle: 'h-2', tenantId: 't1', useStaticKey: true, createdAtMs: 1 },
@@ -192,7 +192,7 @@ export function describeSessionSearch(name: string, makeStore: () => Promise<Ses
     it('keep their place when they change', async () => {
       await insertMany(3);
       await store.update({ tenantId: 'public', sessionHandle: 'h-1' }, {}, { sessionData: '{"a":1}' });
-      const { rows } = await store.searchSessions(ALL);
+      const { rows } = await store.searchSessions(EVERYBODY);
       expect(rows.map(({ sessionData }) => sessionData)).toEqual([
         ROW.sessionData,
         '{"a":1}',
@@ -214,7 +214,7 @@ export function describeSessionSearch(name: string, makeStore: () => Promise<Ses
       await insertMany(5, { expiresAtMs: NOW - 1 });
       await insert({ sessionHandle: 'lives' });
       while ((await store.deleteExpiredSessions(NOW, 100)).mayHaveMore);
-      expect(await store.countSessions({ ...ALL, nowMs: 0 })).toEqual({ count: 1, next: undefined });
+      expect(await store.countSessions({ ...EVERYBODY, nowMs: 0 })).toEqual({ count: 1, next: undefined });
     });
 
     it('are not those that a cut-off has ended, before any sweep', async () => {
@@ -238,15 +238,6 @@ export function describeSessionSearch(name: string, makeStore: () => Promise<Ses
     });
   });
 }
-
-const ALL: SessionSearch = {
-  tenantId: undefined,
-  userIds: undefined,
-  createdSinceMs: undefined,
-  nowMs: NOW,
-  after: undefined,
-  limit: 50,
-};
 
 const OLDEST_MS = NOW - 10_000;
 

@@ -57,7 +57,7 @@ const TEXTS = [
 ];
 
 /**
- * What every store promises (lib/stores/session-store.ts).
+ * The promises of every store (lib/stores/session-store.ts).
  *
  * @param makeStore an empty store; it is closed after each test
  */

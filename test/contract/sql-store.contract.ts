@@ -1,12 +1,7 @@
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { CoreBadInputError } from '../../lib/errors.js';
-import {
-  StoreSetupError,
-  type SessionRow,
-  type SessionSearch,
-  type SessionStore,
-} from '../../lib/stores/session-store.js';
+import { StoreSetupError, type SessionRow, type SessionStore } from '../../lib/stores/session-store.js';
 import type { SchemaOptions } from '../../lib/stores/store-options.js';
 import type { SqlClient, SqlRow } from '../../lib/stores/sql-client.js';
 import { SqlStore, type SqlStoreOptions } from '../../lib/stores/sql.store.js';
@@ -14,7 +9,7 @@ import { DYNAMIC_TEST_KEY } from '../fixtures/signing-keys.js';
 import { create, decoded, refreshed, verify } from '../support/core-calls.js';
 import { embeddedCoreOn, seedSigningKeys } from '../support/embedded.js';
 import { acknowledgedByKilledWriter, type WriterTarget } from '../support/killed-writer.js';
-import { KEY, NOW, ROW } from '../support/session-row.js';
+import { EVERYBODY, KEY, NOW, ROW } from '../support/session-row.js';
 import { promote, whileLive } from '../support/store-updates.js';
 
 /** A database without tables that a suite may do with as it likes. */
@@ -38,14 +33,6 @@ const HOSTILE = [
   '$1 ?1 :a {0} %s',
 ];
 const SEARCH_INDEXES = ['session_info_created_index', 'session_info_tenant_created_index'];
-const EVERYBODY: SessionSearch = {
-  tenantId: undefined,
-  userIds: undefined,
-  createdSinceMs: undefined,
-  nowMs: NOW,
-  after: undefined,
-  limit: 50,
-};
 const STATIC_KEY = { kid: 's-1', createdAtMs: NOW, value: DYNAMIC_TEST_KEY, algorithm: 'RS256' };
 /** At least as many as the store tries. */
 const FAR_TOO_MANY = 100;

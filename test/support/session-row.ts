@@ -1,4 +1,4 @@
-import type { SessionRow } from '../../lib/stores/session-store.js';
+import type { SessionRow, SessionSearch } from '../../lib/stores/session-store.js';
 
 export const NOW = 1_760_000_000_000;
 /** A live row of a store, as plain as can be. */
@@ -16,3 +16,12 @@ export const ROW: SessionRow = {
   rotatedAtMs: undefined,
 };
 export const KEY = { tenantId: 'public', sessionHandle: 'handle-1' };
+/** A search for every live session. */
+export const EVERYBODY: SessionSearch = {
+  tenantId: undefined,
+  userIds: undefined,
+  createdSinceMs: undefined,
+  nowMs: NOW,
+  after: undefined,
+  limit: 50,
+};

@@ -16,7 +16,7 @@ export interface FeedQuestion {
   readonly waitMs: number;
 }
 
-/** What a served core answers to a reader. */
+/** The answer of a served core to a reader. */
 export interface ServedPage extends RevocationPage {
   /** The last announcement before the page was read. */
   readonly seen: string;

@@ -1,8 +1,8 @@
 // A memory store with many sessions in a process of its own. The rows are what the engine makes of a sign-in and of one
 // first use: no text is shared between them that is not shared then.
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { embeddedCore, memoryStore, SessionEvents } from 'nest-sessions';
-import { SystemClock } from 'nest-sessions/core';
+import { embeddedCore, memoryStore } from 'nest-sessions';
+import { coreContext } from './core-context.mjs';
 
 const REFRESHED = 400;
 const CALLERS = 16;
@@ -11,12 +11,7 @@ const YEAR_MS = 365 * 86_400_000;
 /** @param {{ sessions: number, sessionsOfUser: number }} options */
 export async function serve({ sessions, sessionsOfUser }) {
   const store = memoryStore({ maxSessions: 2 * sessions });
-  const core = embeddedCore({ store }).create({
-    clock: new SystemClock(),
-    events: new SessionEvents(),
-    apiDomain: 'http://localhost:3000',
-    jwksRefreshIntervalSec: 14_400,
-  });
+  const core = embeddedCore({ store }).create(coreContext());
   await core.start();
   const before = heapBytes();
   for (let i = 0; i < sessions; i++)

@@ -1,6 +1,6 @@
-// What a page of everybody's sessions costs with few and with many of them, and what its index costs.
-import { embeddedCore, SessionEvents } from 'nest-sessions';
-import { SystemClock } from 'nest-sessions/core';
+// The cost of a page of everybody's sessions with few and with many of them, and that of its index.
+import { embeddedCore } from 'nest-sessions';
+import { coreContext } from '../subjects/core-context.mjs';
 import { interleaved } from '../measure.mjs';
 import { ms, printTable } from '../report.mjs';
 import { filler } from '../subjects/filler.mjs';
@@ -81,12 +81,7 @@ async function page(core, conditions) {
 
 async function filledTable(subject, name, size) {
   const table = await subject.table(name);
-  const core = embeddedCore({ store: table.store }).create({
-    clock: new SystemClock(),
-    events: new SessionEvents(),
-    apiDomain: 'http://localhost:3000',
-    jwksRefreshIntervalSec: 14_400,
-  });
+  const core = embeddedCore({ store: table.store }).create(coreContext());
   await core.start();
   for (let from = 0; from < size; from += CHUNK) await table.fill(from, Math.min(CHUNK, size - from));
   await table.settle();

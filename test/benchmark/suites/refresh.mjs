@@ -1,6 +1,6 @@
 // Refreshes over HTTP and in process, beside what a refresh cannot do without and beside express-session.
-import { embeddedCore, memoryStore, SessionEvents } from 'nest-sessions';
-import { SystemClock } from 'nest-sessions/core';
+import { embeddedCore, memoryStore } from 'nest-sessions';
+import { coreContext } from '../subjects/core-context.mjs';
 import { interleaved, median, rateOf } from '../measure.mjs';
 import { ms, printTable, versioned, withSpread } from '../report.mjs';
 import { KeepAliveClient } from '../subjects/keep-alive-client.mjs';
@@ -215,12 +215,7 @@ async function measureInProcess({ rounds, seconds, times }) {
 /** Two engines on one store, as two instances of an application are. */
 async function enginesOf(signingAlgorithm) {
   const store = memoryStore();
-  const context = {
-    clock: new SystemClock(),
-    events: new SessionEvents(),
-    apiDomain: 'http://localhost:3000',
-    jwksRefreshIntervalSec: 14_400,
-  };
+  const context = coreContext();
   const made = () =>
     embeddedCore({ store, ...(signingAlgorithm === 'RS256' ? {} : { signingAlgorithm }) }).create(context);
   const [one, other] = [made(), made()];

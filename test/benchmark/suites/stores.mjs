@@ -1,8 +1,8 @@
 // What each operation costs with few and with many sessions in the table, and how many refreshes a second there are.
 import { createHash, generateKeyPairSync, randomBytes, randomUUID, sign } from 'node:crypto';
 import { promisify } from 'node:util';
-import { embeddedCore, SessionEvents } from 'nest-sessions';
-import { SystemClock } from 'nest-sessions/core';
+import { embeddedCore } from 'nest-sessions';
+import { coreContext } from '../subjects/core-context.mjs';
 import { interleaved, median, rateOf, costOf } from '../measure.mjs';
 import { ms, printTable } from '../report.mjs';
 import { filler } from '../subjects/filler.mjs';
@@ -59,12 +59,7 @@ async function measureStore(name, sizes, effort, parts) {
 /** A table with so many rows, among them a sample of sessions whose tokens are known. */
 async function filledTable(subject, size, sampleSize) {
   const table = await subject.table(`rows_${size}`);
-  const core = embeddedCore({ store: table.store }).create({
-    clock: new SystemClock(),
-    events: new SessionEvents(),
-    apiDomain: 'http://localhost:3000',
-    jwksRefreshIntervalSec: 14_400,
-  });
+  const core = embeddedCore({ store: table.store }).create(coreContext());
   await core.start();
   const perChunk = Math.floor(size / CHUNKS);
   const sessions = [];
