@@ -84,6 +84,15 @@ export async function orUnknown<T>(sessionHandle: string, unknown: T, call: () =
   }
 }
 
+/** True for the response of a core that does not serve a path, such as that of a call of ours beside the CDI. */
+export function isUnknownPath(error: unknown): boolean {
+  return (
+    error instanceof CoreResponseError &&
+    error.cause instanceof CoreAttemptError &&
+    error.cause.status === 404
+  );
+}
+
 /** True for the refusal of a call because of its CDI version. */
 export function isVersionRefused(error: unknown): boolean {
   return isRefusal(VERSION_REFUSED, error);

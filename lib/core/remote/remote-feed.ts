@@ -1,4 +1,3 @@
-import { CoreResponseError } from '../../errors.js';
 import {
   NoRevocationFeedError,
   RevocationFeed,
@@ -7,7 +6,7 @@ import {
 } from '../../feed/revocation-feed.js';
 import type { JsonObject } from '../../util/json.js';
 import { pause } from '../../util/repeat.js';
-import { CoreAttemptError } from './core-call-errors.js';
+import { isUnknownPath } from './core-call-errors.js';
 import { CoreConnection } from './core-connection.js';
 import type { RemoteCoreConfig } from './remote-core-config.js';
 import { revocationsRequest, type RevocationsQuestion } from './cdi-requests.js';
@@ -108,11 +107,7 @@ export class RemoteFeed extends RevocationFeed {
       this.isPushedTo = answer.isPushing;
       return answer;
     } catch (error) {
-      const isUnknown =
-        error instanceof CoreResponseError &&
-        error.cause instanceof CoreAttemptError &&
-        error.cause.status === 404;
-      throw isUnknown ? new NoRevocationFeedError(this.description) : error;
+      throw isUnknownPath(error) ? new NoRevocationFeedError(this.description) : error;
     }
   }
 }

@@ -1,11 +1,11 @@
-import { CoreBadInputError, CoreResponseError } from '../../errors.js';
+import { CoreBadInputError } from '../../errors.js';
 import type { JsonObject } from '../../util/json.js';
 import { readCursor, type SessionCountStep, type SessionPosition } from '../../util/session-cursor.js';
 import type { UserContext } from '../../util/user-context.js';
 import type { CoreSessionPage, CoreSessionSearch } from '../core.types.js';
 import { searchRequest } from './cdi-requests.js';
 import { parseSessionInformation } from './cdi-responses.js';
-import { CoreAttemptError } from './core-call-errors.js';
+import { isUnknownPath } from './core-call-errors.js';
 import { CoreConnection } from './core-connection.js';
 import type { RemoteCoreConfig } from './remote-core-config.js';
 
@@ -50,14 +50,6 @@ export class RemoteSearch {
       );
     }
   }
-}
-
-function isUnknownPath(error: unknown): boolean {
-  return (
-    error instanceof CoreResponseError &&
-    error.cause instanceof CoreAttemptError &&
-    error.cause.status === 404
-  );
 }
 
 function parsePage(answer: JsonObject): CoreSessionPage {
