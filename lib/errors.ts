@@ -336,6 +336,26 @@ export class RateLimitedError extends Error {
 }
 
 /**
+ * It cannot be decided at present whether this is the device that a session is bound to: the browser could not renew its
+ * cookie, or used proofs cannot be looked up. No token is cleared: the response is a 503 with `Retry-After`.
+ */
+export class DeviceCheckUnavailableError extends Error {
+  static {
+    recogniseCopies(this, 'DeviceCheckUnavailableError');
+  }
+
+  constructor(
+    message: string,
+    /** Seconds after which the client may try again. */
+    readonly retryAfterSec: number,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = 'DeviceCheckUnavailableError';
+  }
+}
+
+/**
  * The user has as many live sessions as `maxSessionsPerUser` allows, and the option refuses one more. No session was
  * changed, no token was written or cleared. `SessionExceptionFilter` responds with status 409.
  *

@@ -45,6 +45,7 @@ export { PrimitiveClaim } from './claims/primitive-claim.js';
 export { PrimitiveArrayClaim } from './claims/primitive-array-claim.js';
 export { BooleanClaim } from './claims/primitive-claim.js';
 export { PermissionClaim, UserRoleClaim, type UserRoleSource } from './claims/user-roles.js';
+export { DeviceBoundClaim } from './claims/device-bound-claim.js';
 export { AuthenticationTimeClaim } from './claims/authentication-time-claim.js';
 export { allOf, anyOf, not } from './claims/compose-validators.js';
 
@@ -73,7 +74,6 @@ export {
   UnauthorisedError,
   type AnySessionError,
   type ClaimValidationError,
-  type SessionErrorType,
 } from './errors.js';
 export {
   CoreBadInputError,

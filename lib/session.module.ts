@@ -14,13 +14,10 @@ import {
 import { APP_FILTER, ExternalContextCreator, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { CoreClient } from './core/core-client.js';
 import { startCore } from './core/core-provider.js';
-import { assertRolesKnown } from './claims/user-roles.js';
 import { loadOpenTelemetry } from './events/open-telemetry.js';
 import { SessionEvents } from './events/session-events.js';
-import { SessionReports } from './sessions/session-reports.js';
 import { Telemetry } from './events/telemetry.js';
 import { SharedSessions } from './graphql/shared-sessions.js';
-import { TokenTransport } from './http/token-transport.js';
 import { applicationConfig } from './rules/application-config.js';
 import { assertNoCircle } from './rules/injection-circle.js';
 import { precedeHttpExceptionFilters, StatusCodes } from './rules/http-exception.js';
@@ -33,7 +30,8 @@ import {
   SESSION_RUNTIME,
   SHARED_SESSIONS,
 } from './session.constants.js';
-import { SessionController, SessionRoutes } from './session.controller.js';
+import { SessionController } from './session.controller.js';
+import { SessionRoutes } from './rules/session-router.js';
 import { SessionExceptionFilter } from './session.filter.js';
 import { SessionGuard } from './session.guard.js';
 import {
@@ -45,17 +43,13 @@ import {
 import { assertOptionsObject } from './options/session-config.js';
 import { StartupReport } from './rules/startup-report.js';
 import { SessionService } from './session.service.js';
-import { Devices } from './sessions/devices.js';
 import { ErrorResponder } from './sessions/error-responder.js';
 import { applyFunctionOverrides } from './sessions/overrides.js';
-import { RateLimits } from './sessions/rate-limits.js';
-import { contextPreparer, RecipeDependencies } from './sessions/recipe-dependencies.js';
-import { SessionLifetimes } from './sessions/session-lifetimes.js';
+import { createRecipeDependencies } from './sessions/create-dependencies.js';
+import { RecipeDependencies } from './sessions/recipe-dependencies.js';
 import { SessionRecipe } from './sessions/session-recipe.js';
 import { SessionRuntime } from './sessions/session-runtime.js';
-import { watchFeed } from './sessions/watched-feed.js';
 import { SessionStreams } from './sse/session-streams.js';
-import { AccessTokenVerifier, type AccessTokenVerifierOptions } from './tokens/access-token-verifier.js';
 import { Clock, SystemClock } from './util/clock.js';
 import { SessionSockets } from './websocket/session-sockets.js';
 
@@ -134,6 +128,7 @@ class SessionLifecycle implements OnModuleInit, OnApplicationShutdown {
     this.telemetry.observeRevocations(this.dependencies.revocations);
     await startCore(this.core, this.telemetry);
     await this.dependencies.revocations?.start();
+    await this.dependencies.binding?.start();
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -252,54 +247,6 @@ const SESSION_PROVIDERS: Provider[] = [
   StartupReport,
   UnguardedRules,
 ];
-
-function createRecipeDependencies(
-  options: ResolvedSessionOptions,
-  core: CoreClient,
-  clock: Clock,
-  events: SessionEvents,
-): RecipeDependencies {
-  const userRoles = options.userRoles ?? core.userRoles;
-  const validated = options.globalClaimValidators.map(({ claim }) => claim);
-  assertRolesKnown(userRoles, [...options.claims, ...validated]);
-  const { config, features, recordsAuthenticationTime, observability } = options;
-  const verifier = createVerifier(options, core, clock, (info) => revocations?.isClear(info) ?? true);
-  const transport = new TokenTransport(config, clock);
-  const reports = new SessionReports(verifier, transport, events, clock);
-  const revocations = watchFeed(options.revocationFeed, core, reports, { clock, events });
-  return {
-    config,
-    core,
-    verifier,
-    transport,
-    revocations,
-    events,
-    clock,
-    prepareContext: contextPreparer(userRoles, clock),
-    lifetimes: new SessionLifetimes({ lifetime: features.lifetime, recordsAuthenticationTime }, clock),
-    features,
-    devices: new Devices(features.devices, clock),
-    claims: options.claims,
-    globalClaimValidators: options.globalClaimValidators,
-    revokesStolenSessions: options.errorHandlers.onTokenTheftDetected === undefined,
-    rateLimits: observability.rateLimit && new RateLimits(observability.rateLimit, core, clock),
-  };
-}
-
-function createVerifier(
-  { config, clockToleranceSec, maxCachedTokens, maxCachedTokenBytes }: ResolvedSessionOptions,
-  core: CoreClient,
-  clock: Clock,
-  mayRemember: Required<AccessTokenVerifierOptions>['mayRemember'],
-): AccessTokenVerifier {
-  return new AccessTokenVerifier(core.verificationKeys, clock, {
-    clockToleranceSec,
-    maxCachedTokens,
-    maxCachedTokenBytes,
-    mayRemember,
-    intended: { issuers: config.accessTokenIssuers, audience: config.accessTokenAudience },
-  });
-}
 
 /**
  * Sessions for a Nest application: brings `SessionService`, `SessionGuard`, the routes below `apiBasePath` (refresh,

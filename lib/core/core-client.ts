@@ -252,6 +252,14 @@ export abstract class CoreClient {
    */
   async reloadSigningKeys(): Promise<void> {}
 
+  /**
+   * Returns a secret of this core, the same in every process that uses its store, for keys that the module needs itself; undefined
+   * for a core that cannot.
+   *
+   * @param purpose gives each use a secret of its own
+   */
+  deriveSecret?(purpose: string): Promise<string>;
+
   /** Describes the core for the lines at the start: names and hosts, never a secret. */
   get description(): string {
     return this.constructor.name;

@@ -49,7 +49,7 @@ const refresh = inputRow({
   enableAntiCsrf: flag,
   useDynamicSigningKey: flag,
 });
-const change = { set: json, remove: stringsRow };
+const change = { set: json, remove: stringsRow, add: option(plainObject(JSON_OBJECT)) };
 const regeneration = inputRow({
   accessToken: textRow,
   userDataInJWT: option(plainObject(JSON_OBJECT)),

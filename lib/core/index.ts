@@ -103,6 +103,9 @@ export type {
   SessionLimit,
   UserSessionRoutesOptions,
 } from '../options/feature-options.js';
+export type { DeviceBoundOptions } from '../options/device-bound-options.js';
+export type { ReplayStore } from '../options/replay-store.js';
+export type { SessionErrorType } from '../errors.js';
 export type { ObservabilityOptions } from '../options/observability-options.js';
 export type { RateLimitOptions } from '../options/observability-options.js';
 export type { ConfigProblem } from '../errors.js';

@@ -42,6 +42,14 @@ export type SessionEvent =
     })
   /** The user proved their identity again. */
   | (EventOfSession & { readonly type: 'session.reauthenticated' })
+  /** A session is bound to a key from now on. */
+  | (EventOfSession & { readonly type: 'device.registered' })
+  /** A browser has shown again that it has the key. */
+  | (EventOfSession & { readonly type: 'device.refreshed' })
+  /** A proof of the key was refused. */
+  | (EventOfSession & { readonly type: 'device.proof-refused'; readonly reason: string })
+  /** A request came without the bound cookie because the browser could not renew it: `server_error` for example, or several, with commas. */
+  | (EventOfSession & { readonly type: 'device.skipped'; readonly reason: string })
   /** `userId` is absent where the application ended a session by its handle alone, because the user is not looked up then. */
   | (Omit<EventOfSession, 'userId'> &
       RevocationDetails & { readonly type: 'session.revoked'; readonly userId?: string })

@@ -19,6 +19,8 @@ export interface CookieToWrite {
   readonly path: string;
   /** A date, or milliseconds since the epoch. 0 deletes the cookie. */
   readonly expires: Date | number;
+  /** Seconds, which count before `expires`. Absent for a cookie that needs the expiry alone. */
+  readonly maxAgeSec?: number;
   readonly httpOnly: true;
   readonly secure: boolean;
   readonly sameSite: 'strict' | 'lax' | 'none';
@@ -103,6 +105,7 @@ export function serialiseCookie(cookie: CookieToWrite, nowMs: number): string {
     ...(cookie.domain ? [`Domain=${cookie.domain}`] : []),
     `Path=${cookie.path}`,
     `Expires=${expires.toUTCString()}`,
+    ...(cookie.maxAgeSec === undefined ? [] : [`Max-Age=${cookie.maxAgeSec}`]),
     'HttpOnly',
     ...(cookie.secure ? ['Secure'] : []),
     `SameSite=${SAME_SITE[cookie.sameSite]}`,

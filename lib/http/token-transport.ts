@@ -22,7 +22,7 @@ import {
   type CookiePlace,
   type TokensToWrite,
 } from './token-cookies.js';
-import { appendToHeaderList, writeLines } from './written-headers.js';
+import { appendToHeaderList, writeLines, type CookieLine } from './written-headers.js';
 
 /** Never set, only looked for and deleted: SDKs before 2022 wrote it. */
 const LEGACY_COOKIE = 'sIdRefreshToken';
@@ -78,6 +78,8 @@ export class TokenTransport {
   constructor(
     private readonly config: SessionConfig,
     clock: Clock,
+    /** Makes the lines that delete further cookies of a session. */
+    private readonly removeFurther: (request: SessionRequest) => readonly CookieLine[] = () => [],
   ) {
     this.cookies = new TokenCookies(config, clock);
     this.lateTokens = new OccasionalWarning(clock);
@@ -226,7 +228,8 @@ export class TokenTransport {
     if (method === 'header')
       exposed.unshift(...both.map((each) => [this.headerName(request, each), ''] as const));
     const places = method === 'cookie' ? both.map((each) => this.cookies.place(request, each)) : [];
-    const cookies = places.map((place) => this.cookies.remove(request, place));
+    const further = method === 'cookie' ? this.removeFurther(request) : [];
+    const cookies = [...places.map((place) => this.cookies.remove(request, place)), ...further];
     this.markUncacheable(request);
     writeLines(response, { cookies, exposed }, isStale);
     if (method === 'cookie') this.clearOlder(request);

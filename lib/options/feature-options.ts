@@ -1,4 +1,5 @@
 import type { ConfigProblem } from '../errors.js';
+import { deviceBound } from './device-bound-options.js';
 import { oneOf, secret, wholeNumber } from './option-checks.js';
 import {
   group,
@@ -184,6 +185,12 @@ export const FEATURE_OPTIONS = {
    * @defaultValue false: there are none
    */
   userSessionRoutes: option(userSessionRoutes),
+  /**
+   * Binds sessions to the device that signed in, so that copied tokens are soon or at once worth nothing: `dbsc` for browsers, `dpop`
+   * for other clients. Clients that know neither notice nothing.
+   * @defaultValue false: tokens work for anyone who has them
+   */
+  deviceBound: option(deviceBound),
 };
 
 /**

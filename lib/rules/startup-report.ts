@@ -66,12 +66,8 @@ export class StartupReport implements OnApplicationBootstrap, OnModuleDestroy {
   private routes(): string[] {
     const { appInfo } = this.options.config;
     const basePath = appInfo.apiBasePath.slice(appInfo.apiGatewayPath.length);
-    const { api, userSessions } = this.runtime;
     return (Object.keys(SESSION_ROUTES) as SessionRouteName[])
-      .filter((name) => {
-        const { apiFunction } = SESSION_ROUTES[name];
-        return (apiFunction === undefined ? userSessions : api[apiFunction]) !== undefined;
-      })
+      .filter((name) => this.runtime.hasRoute(name))
       .map((name) => `${SESSION_ROUTES[name].method.toUpperCase()} ${basePath}${SESSION_ROUTES[name].path}`);
   }
 

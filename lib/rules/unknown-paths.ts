@@ -29,12 +29,14 @@ interface UnknownPathWatch {
 export function watchOnExpress(
   adapter: UnknownPathAdapter,
   application: ExpressApplication,
-  advise: UnknownPathWatch['advise'],
+  { serve, advise }: UnknownPathWatch,
 ): void {
   const original = adapter.setNotFoundHandler?.bind(adapter);
   if (original === undefined) return;
   adapter.setNotFoundHandler = (...input) => {
-    application.use((req, _res, next) => {
+    application.use((req, res, next) => {
+      const handler = serve(req);
+      if (handler !== undefined) return handler(req, res, next);
       advise(req);
       next();
     });

@@ -56,11 +56,13 @@ export class SessionCreation {
       assertOwnSignIn(request, config); // S070
       this.assertBrowsersKeepCookies(request); // C7
     }
-    const payload = this.context.lifetimes.payloadOfNewSession(prepared.accessTokenPayload, prepared);
+    const keyConfirmation = await this.context.binding?.keyOfNewSession(request, transferMethod);
+    const limits = { ...prepared, keyConfirmation };
+    const payload = this.context.lifetimes.payloadOfNewSession(prepared.accessTokenPayload, limits);
     const tokenLength = lengthOfNewAccessToken(prepared, payload);
     transport.assertAccessTokenFits(request, transferMethod, tokenLength);
     const session = await this.callRecipe({
-      ...prepared,
+      ...limits,
       disableAntiCsrf: transferMethod === 'header',
       userContext,
     }); // C8

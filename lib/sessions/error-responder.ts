@@ -3,6 +3,7 @@ import { withoutValues } from '../claims/claim-validator.js';
 import {
   CoreResponseError,
   CoreUnavailableError,
+  DeviceCheckUnavailableError,
   DuplicateSessionCookiesError,
   RateLimitedError,
   SessionError,
@@ -85,6 +86,7 @@ export const HANDLED_ERRORS = [
   TooManySessionsError,
   RateLimitedError,
   DuplicateSessionCookiesError,
+  DeviceCheckUnavailableError,
 ] as const;
 
 type OtherHandledError = Exclude<InstanceType<(typeof HANDLED_ERRORS)[number]>, SessionError>;
@@ -283,7 +285,7 @@ export function findErrorRule(error: HandledError, config: ErrorRuleConfig = DEF
 
 /** Responses that clear no token, because these errors do not end a session. */
 function findOtherRule(error: OtherHandledError): ErrorRule {
-  if (error instanceof CoreUnavailableError) {
+  if (error instanceof CoreUnavailableError || error instanceof DeviceCheckUnavailableError) {
     const { retryAfterSec } = error;
     return { code: 'SERVICE_UNAVAILABLE', status: 503, message: 'service unavailable', retryAfterSec };
   }

@@ -9,6 +9,7 @@ import {
   type NamesChange,
 } from '../util/json.js';
 import { KeyedMutex } from '../util/keyed-mutex.js';
+import { confirmationClaim, type KeyConfirmation } from '../util/key-confirmation.js';
 import { LIFETIME_CLAIMS } from '../util/lifetime-claims.js';
 import type { UserContext } from '../util/user-context.js';
 import type { RecipeContext } from './recipe-dependencies.js';
@@ -70,6 +71,21 @@ export class SessionPayloads {
     if (result.status !== 'OK') return undefined;
     this.context.reports.note('session.reauthenticated', result.session, userContext);
     return result;
+  }
+
+  /**
+   * Binds the session of a token to a key, unless it is bound: of several keys that come at once, the first counts.
+   *
+   * @returns undefined when the session does not exist any more
+   */
+  async bindToKey(
+    accessToken: string,
+    confirmation: KeyConfirmation,
+    userContext: UserContext,
+  ): Promise<RegeneratedAccessToken | undefined> {
+    const change = { set: {}, remove: [], add: confirmationClaim(confirmation) };
+    const result = await this.regenerate(accessToken, {}, change, userContext);
+    return result.status === 'OK' ? result : undefined;
   }
 
   /** A change of the stored payload queues behind the other writers of this process. */

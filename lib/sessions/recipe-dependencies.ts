@@ -4,17 +4,19 @@ import type { UserRoleSource } from '../claims/user-roles.js';
 import type { CoreClient } from '../core/core-client.js';
 import type { RevocationWatch } from '../feed/revocation-watch.js';
 import type { SessionEvents } from '../events/session-events.js';
+import type { DeviceBinding } from '../device-binding/device-binding.js';
 import type { TokenTransport } from '../http/token-transport.js';
 import type { SessionFeatures } from '../options/feature-options.js';
 import type { SessionConfig } from '../options/session-config.js';
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import { SystemClock, type Clock } from '../util/clock.js';
+import type { KeyConfirmation } from '../util/key-confirmation.js';
 import { prepareContextWith, type PrepareContext, type UserContext } from '../util/user-context.js';
 import type { Devices } from './devices.js';
 import type { RateLimits } from './rate-limits.js';
 import type { SessionLifetimes } from './session-lifetimes.js';
 import type { SessionReports } from './session-reports.js';
-import type { StoredSessionFunctions } from './stored-sessions.interface.js';
+import type { RegeneratedAccessToken, StoredSessionFunctions } from './stored-sessions.interface.js';
 
 /** @param clock by which claims age */
 export function contextPreparer(userRoles: UserRoleSource | undefined, clock: Clock): PrepareContext {
@@ -60,6 +62,8 @@ export abstract class RecipeDependencies {
   abstract readonly revokesStolenSessions: boolean;
   /** @internal Undefined without the option `revocationFeed`, or if there is no feed. */
   abstract readonly revocations: RevocationWatch | undefined;
+  /** @internal Undefined without the option `deviceBound`. */
+  abstract readonly binding: DeviceBinding | undefined;
   /** @internal Undefined if the application has no limiter. */
   abstract readonly rateLimits: RateLimits | undefined;
 }
@@ -72,4 +76,10 @@ export interface RecipeContext extends RecipeDependencies {
   isReplaced(name: 'getSession' | 'validateClaims' | 'getGlobalClaimValidators'): boolean;
   /** Called with each use of a session in a request; undefined without the option `devices`. */
   readonly noteUse: ((sessionHandle: string, userContext: UserContext) => void) | undefined;
+  /** Binds the session of a token to a key, unless it is bound. @returns undefined when the session does not exist any more */
+  bindToKey(
+    accessToken: string,
+    confirmation: KeyConfirmation,
+    userContext: UserContext,
+  ): Promise<RegeneratedAccessToken | undefined>;
 }

@@ -1,6 +1,7 @@
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionLifetime } from '../options/feature-options.js';
 import type { JsonObject } from '../util/json.js';
+import type { KeyConfirmation } from '../util/key-confirmation.js';
 import type { UserContext } from '../util/user-context.js';
 import type { RecipeContext } from './recipe-dependencies.js';
 import type { SessionContainer } from './session-container.js';
@@ -45,6 +46,8 @@ export interface RecipeInterface extends StoredSessionFunctions {
       lifetime?: SessionLifetime | undefined;
       /** When the user proved who they are, milliseconds since the epoch; default now. */
       authenticatedAtMs?: number | undefined;
+      /** The key that the client has shown, to which the session is bound; see the option `deviceBound`. */
+      keyConfirmation?: KeyConfirmation | undefined;
     },
   ): Promise<SessionContainer>;
 

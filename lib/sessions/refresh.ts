@@ -60,8 +60,16 @@ export class SessionRefresh {
     }
     const { transferMethod } = presented;
     try {
+      const { binding } = this.context;
+      const provenJkt = await binding?.proofOfRefresh(request, transferMethod);
       const session = await this.refreshPresented(request, presented); // R6-R8
       if (transferMethod === 'cookie') await this.assertOneSession(session, request);
+      binding?.checkRefreshed(request, {
+        transferMethod,
+        provenJkt,
+        session: session.toJSON(),
+        payload: session.getAccessTokenPayload(),
+      });
       assertNotSent(request.response, 'refreshSession'); // until its successor is used, the old refresh token is accepted
       const other = otherMethod(transferMethod);
       const otherToken = transport.readToken(request, 'refresh', other);

@@ -10,6 +10,7 @@ import { CONTAINER_CALLS } from './call-inputs.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import type { JsonObject } from '../util/json.js';
+import { confirmationClaim, readConfirmation, type KeyConfirmation } from '../util/key-confirmation.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
 import { changedNames, mergePayload, toPayloadUpdate } from './payload.js';
 import type { RecipeContext } from './recipe-dependencies.js';
@@ -306,6 +307,23 @@ export class SessionContainer<Payload extends object = JsonObject> {
     const tokens = { accessToken, frontToken: frontToken(this.state), refreshToken, antiCsrfToken };
     const owner = { sessionHandle, mark, subject: this.state };
     this.context.transport.writeTokens(request, transferMethod, tokens, owner);
+    if (refreshToken !== undefined && transferMethod === 'cookie')
+      this.context.binding?.offer(request, sessionHandle, this.state.accessTokenPayload);
+  }
+
+  /**
+   * @internal Binds the session to a key, unless it is bound already, and writes the new access token to the response.
+   *
+   * @returns the key that it is bound to
+   */
+  async bindToKey(confirmation: KeyConfirmation): Promise<KeyConfirmation | undefined> {
+    const { accessToken } = this.state;
+    const userContext = this.resolveContext(undefined);
+    const claim = confirmationClaim(confirmation);
+    this.assertTokenFits({ ...(await this.storedPayload(userContext)), ...claim }, userContext);
+    const result = await this.context.bindToKey(accessToken, confirmation, userContext);
+    this.adopt(result, userContext);
+    return readConfirmation(this.state.accessTokenPayload);
   }
 
   private async storePayloadUpdate(update: object, userContext: UserContext): Promise<void> {

@@ -3,6 +3,7 @@ import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/access-
 import { readLifetime, type SessionLifetime } from '../options/feature-options.js';
 import { type ConfigProblem, UnauthorisedError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
+import { CONFIRMATION_CLAIM, confirmationClaim, type KeyConfirmation } from '../util/key-confirmation.js';
 import type { JsonObject } from '../util/json.js';
 import {
   authenticatedAtMs,
@@ -18,6 +19,8 @@ export interface LifetimeSettings {
   readonly lifetime: SessionLifetime | undefined;
   /** True if a claim or an option needs the time of authentication. */
   readonly recordsAuthenticationTime: boolean;
+  /** True if sessions can be bound to a device. */
+  readonly bindsDevices?: boolean;
 }
 
 /** The limits that one sign-in sets for its session. */
@@ -26,6 +29,8 @@ export interface SignInLimits {
   readonly lifetime?: SessionLifetime | undefined;
   /** Milliseconds since the epoch; default now. */
   readonly authenticatedAtMs?: number | undefined;
+  /** The key that the session is bound to. */
+  readonly keyConfirmation?: KeyConfirmation | undefined;
 }
 
 /**
@@ -45,7 +50,8 @@ export class SessionLifetimes {
     private readonly clock: Clock,
   ) {
     this.isOn = settings.lifetime !== undefined || settings.recordsAuthenticationTime;
-    this.claimNames = this.isOn ? LIFETIME_CLAIM_NAMES : [];
+    const ofBinding = settings.bindsDevices === true ? [CONFIRMATION_CLAIM] : [];
+    this.claimNames = [...(this.isOn ? LIFETIME_CLAIM_NAMES : []), ...ofBinding];
   }
 
   /**
@@ -53,8 +59,15 @@ export class SessionLifetimes {
    *
    * @throws {TypeError} the sign-in sets a limit that the module's options do not provide for, or a wrong value
    */
-  payloadOfNewSession(payload: JsonObject, { lifetime, authenticatedAtMs }: SignInLimits): JsonObject {
+  payloadOfNewSession(
+    given: JsonObject,
+    { lifetime, authenticatedAtMs, keyConfirmation }: SignInLimits,
+  ): JsonObject {
     const now = this.clock.now();
+    const payload = {
+      ...this.withoutOwnClaims(given),
+      ...(keyConfirmation === undefined ? {} : confirmationClaim(keyConfirmation)),
+    };
     if (lifetime !== undefined) this.assertUsable(lifetime);
     if (!this.isOn) {
       if (authenticatedAtMs !== undefined) throw notRecorded();
@@ -62,7 +75,7 @@ export class SessionLifetimes {
     }
     const { absoluteSec, idleSec } = { ...this.settings.lifetime, ...definedLimits(lifetime) };
     return {
-      ...this.withoutOwnClaims(payload),
+      ...payload,
       [LIFETIME_CLAIMS.authTime]: toSeconds(timeOfAuthentication(authenticatedAtMs, now)),
       ...(absoluteSec === undefined ? {} : { [LIFETIME_CLAIMS.expiry]: toSeconds(now) + absoluteSec }),
       ...(idleSec === undefined ? {} : { [LIFETIME_CLAIMS.idle]: idleSec }),
@@ -71,7 +84,7 @@ export class SessionLifetimes {
 
   /** Returns the given payload with the limits of the known one in place of its own. */
   keepLimits(known: JsonObject, given: JsonObject): JsonObject {
-    if (!this.isOn) return given;
+    if (this.claimNames.length === 0) return given;
     const limits = Object.entries(known).filter(([name]) => this.claimNames.includes(name));
     return { ...this.withoutOwnClaims(given), ...Object.fromEntries(limits) };
   }
@@ -104,7 +117,7 @@ export class SessionLifetimes {
   }
 
   withoutOwnClaims(payload: JsonObject): JsonObject {
-    if (!this.isOn) return payload;
+    if (this.claimNames.length === 0) return payload;
     return Object.fromEntries(Object.entries(payload).filter(([name]) => !this.claimNames.includes(name)));
   }
 

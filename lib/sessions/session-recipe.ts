@@ -2,6 +2,7 @@ import type { Type } from '@nestjs/common';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import { SESSION_ROUTES } from '../options/session-routes.js';
 import type { JsonObject } from '../util/json.js';
+import type { KeyConfirmation } from '../util/key-confirmation.js';
 import type { UserContext } from '../util/user-context.js';
 import { SessionClaims } from './claims.js';
 import { SessionCreation } from './create.js';
@@ -214,6 +215,8 @@ export class SessionRecipe implements RecipeInterface {
         ? (sessionHandle: string, userContext: UserContext) =>
             this.verbs.data.noteUse(sessionHandle, userContext)
         : undefined,
+      bindToKey: async (accessToken: string, confirmation: KeyConfirmation, userContext: UserContext) =>
+        this.verbs.payload.bindToKey(accessToken, confirmation, userContext),
     });
   }
 }

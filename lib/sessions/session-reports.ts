@@ -18,6 +18,7 @@ type PlainEventType = Extract<
   SessionEvent['type'],
   'session.created' | 'session.refreshed' | 'session.theft-detected' | 'session.reauthenticated'
 >;
+type DeviceEventType = Extract<SessionEvent['type'], `device.${string}`>;
 type ClaimsSubject = Pick<SessionState, 'sessionHandle' | 'userId' | 'recipeUserId' | 'tenantId'>;
 type EventSubject = Pick<CoreSession, 'handle' | 'userId' | 'recipeUserId' | 'tenantId'>;
 
@@ -46,6 +47,18 @@ export class SessionReports {
       tenantId,
       ...toEventSource(userContext),
     });
+  }
+
+  /** Publishes what became of the key that a session is bound to. @param reason of a refusal, without anything of the proof */
+  device(type: DeviceEventType, session: ClaimsSubject, userContext: UserContext, reason = ''): void {
+    const { sessionHandle, userId, recipeUserId, tenantId } = session;
+    const subject = { sessionHandle, userId, recipeUserId, tenantId, ...toEventSource(userContext) };
+    const timeMs = this.clock.now();
+    this.events.emit(
+      type === 'device.proof-refused' || type === 'device.skipped'
+        ? { type, timeMs, ...subject, reason }
+        : { type, timeMs, ...subject },
+    );
   }
 
   /** Publishes that claim validators have refused a session. */

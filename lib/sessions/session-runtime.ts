@@ -2,9 +2,11 @@ import type { CoreClient } from '../core/core-client.js';
 import { requestPath, samePath } from '../http/request-path.js';
 import { createSessionRequest, type SessionRequest } from '../http/session-request.js';
 import type { SessionConfig } from '../options/session-config.js';
+import { SESSION_ROUTES, type SessionRouteName } from '../options/session-routes.js';
 import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
 import type { MaybePromise } from '../util/maybe-promise.js';
 import type { PrepareContext, UserContext } from '../util/user-context.js';
+import { DeviceRoutes } from './device-routes.js';
 import type { ErrorResponder } from './error-responder.js';
 import { applyApiOverrides } from './overrides.js';
 import type { RecipeDependencies } from './recipe-dependencies.js';
@@ -13,6 +15,7 @@ import { ensureRequestState, getExchange, type RequestState } from './request-st
 import { createApi, type ApiInterface, type ApiOptions } from './session-api.js';
 import type { SessionContainer } from './session-container.js';
 import type { SessionRecipe, SessionVerbs } from './session-recipe.js';
+import { SessionReports } from './session-reports.js';
 import { UserSessions } from './user-sessions.js';
 
 /** The recipe of one module instance, and the functions of its routes and its guard. Two instances share no state. */
@@ -24,6 +27,8 @@ export class SessionRuntime {
   readonly api: ApiInterface;
   /** The functions of the routes for users' own sessions; undefined without the option `userSessionRoutes`. */
   readonly userSessions: UserSessions | undefined;
+  /** The functions of the routes for browsers that bind sessions; undefined without the option `deviceBound.dbsc`. */
+  readonly deviceRoutes: DeviceRoutes | undefined;
   private readonly isVerifySessionReplaced: boolean;
 
   constructor(
@@ -40,9 +45,17 @@ export class SessionRuntime {
     this.verbs = recipe.verbs;
     const { userSessionRoutes } = features;
     this.userSessions = userSessionRoutes && new UserSessions(recipe, userSessionRoutes);
+    this.deviceRoutes = createDeviceRoutes(recipe, dependencies);
     const original = createApi(recipe, (request, options) => this.verifyOwn(request, options));
     this.api = applyApiOverrides(original, overrideApis);
     this.isVerifySessionReplaced = this.api.verifySession !== original.verifySession;
+  }
+
+  /** Returns whether a route exists. One whose API function an override removed does not. */
+  hasRoute(name: SessionRouteName): boolean {
+    const route = SESSION_ROUTES[name];
+    const served = route.apiFunction === undefined ? this[route.part] : this.api[route.apiFunction];
+    return served !== undefined;
   }
 
   /** Returns the session request of a call that works for a request of the framework. */
@@ -121,6 +134,15 @@ export class SessionRuntime {
   ): Promise<SessionContainer | undefined> {
     return this.api.verifySession({ verifySessionOptions, ...this.apiInput(request) });
   }
+}
+
+function createDeviceRoutes(
+  recipe: SessionRecipe,
+  { binding, transport, verifier, events, clock }: RecipeDependencies,
+): DeviceRoutes | undefined {
+  const dbsc = binding?.dbsc;
+  const reports = new SessionReports(verifier, transport, events, clock);
+  return dbsc && new DeviceRoutes({ recipe, dbsc, transport, verifier, reports });
 }
 
 /** The refresh path with and without the prefix that a gateway strips (Q15). */

@@ -61,7 +61,11 @@ export class SessionVerification {
     const mark = this.context.transport.mark;
     const outcome = this.attempt(() => {
       const { input, known, transferMethod } = this.readRequest(request, options); // G1-G9
-      return chain(this.verify(input, known), (session) => {
+      const { binding } = this.context;
+      const proof = binding?.checkToken(request, input.accessToken, transferMethod, known);
+      const verified =
+        proof === undefined ? this.verify(input, known) : chain(proof, () => this.verify(input, known));
+      return chain(verified, (session) => {
         if (session === undefined) return undefined; // G11
         // G13 comes before G12: a token that the claims made new reaches the client also with a 403 (Q2).
         session.attach(request, transferMethod, mark);

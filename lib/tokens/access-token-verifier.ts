@@ -74,6 +74,12 @@ export class AccessTokenVerifier {
     return this.lastRead.parsed;
   }
 
+  /** Returns the facts that a token names, proven or not; undefined for a text that is none of ours. */
+  readInfo(token: string): AccessTokenInfo | undefined {
+    const parsed = this.read(token);
+    return parsed && accessTokenInfo(parsed);
+  }
+
   /**
    * Returns the remembered facts of a token, if they are still valid; neither parses it nor checks its signature.
    *

@@ -4,6 +4,7 @@
  * Import this file only through `loadJose`: it is needed when keys are read or made, and not at the start.
  */
 export { compactVerify } from 'jose/jws/compact/verify';
+export { calculateJwkThumbprint } from 'jose/jwk/thumbprint';
 export { exportJWK, exportPKCS8, exportSPKI } from 'jose/key/export';
 export { generateKeyPair } from 'jose/key/generate/keypair';
 export { importPKCS8, importSPKI } from 'jose/key/import';

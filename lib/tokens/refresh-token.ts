@@ -99,6 +99,11 @@ export class RefreshTokens {
     return formatUuid(this.derive('anti-csrf', parentRefreshTokenHash1));
   }
 
+  /** Returns a secret for another purpose than tokens, the same wherever this key is. */
+  deriveSecret(purpose: string): string {
+    return this.derive('secret', purpose).toString('base64url');
+  }
+
   /**
    * Decrypts a token.
    *

@@ -75,6 +75,8 @@ export interface NamesChange {
   readonly set: JsonObject;
   /** Names that are removed, unless they are set. */
   readonly remove: readonly string[];
+  /** Names that get these values only where they are absent. */
+  readonly add?: JsonObject | undefined;
 }
 
 /**
@@ -94,9 +96,10 @@ export function changeBetween(from: JsonObject, to: JsonObject, always: readonly
 }
 
 /** Returns a copy of `current` with the change applied. */
-export function applyChange(current: JsonObject, { set, remove }: NamesChange): JsonObject {
+export function applyChange(current: JsonObject, { set, remove, add = {} }: NamesChange): JsonObject {
   const gone = new Set(remove);
   return Object.fromEntries([
+    ...Object.entries(add),
     ...Object.entries(current).filter(([name]) => !gone.has(name)),
     ...Object.entries(set),
   ]);

@@ -3,7 +3,7 @@ import { importsOf, libSources, type LibSource } from './lib-sources.js';
 
 /** The arrows of CONTRIBUTING.md: a file belongs to the first layer that matches its path. */
 const FLOOR = ['options', 'errors', 'events', 'util', 'feed'];
-const NEIGHBOURS = ['claims', 'tokens', 'http', 'core', 'stores'];
+const NEIGHBOURS = ['claims', 'tokens', 'http', 'device-binding', 'core', 'stores'];
 const CORES = ['core/remote', 'core/server', 'core/embedded'];
 const EDGE = ['rules', 'graphql', 'websocket', 'sse', 'edge'];
 
@@ -28,7 +28,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'wiring',
     files:
-      /^lib\/([^/]+\.(module|providers|options)|core\/server\/([^/]+\.(module|gateway)|session-core-options)|sessions\/session-runtime)\.ts$/,
+      /^lib\/([^/]+\.(module|providers|options)|core\/server\/([^/]+\.(module|gateway)|session-core-options)|sessions\/(session-runtime|create-dependencies))\.ts$/,
     mayImport: [...EDGE, 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
   },
   ...['rules', 'graphql', 'websocket', 'sse'].map((name) => ({
@@ -46,6 +46,7 @@ const LAYERS: readonly Layer[] = [
   { name: 'claims', files: /^lib\/claims\//, mayImport: FLOOR },
   { name: 'tokens', files: /^lib\/tokens\//, mayImport: FLOOR },
   { name: 'http', files: /^lib\/http\//, mayImport: ['tokens', ...FLOOR] },
+  { name: 'device-binding', files: /^lib\/device-binding\//, mayImport: ['tokens', 'http', ...FLOOR] },
   { name: 'stores', files: /^lib\/stores\//, mayImport: FLOOR },
   {
     name: 'core/embedded',

@@ -57,6 +57,17 @@ export const right: Required<SessionModuleOptions> = {
   maxSessionsPerUser: { max: 5, whenExceeded: 'end-oldest' },
   devices: { ip: 'hashed', userAgent: 'family', lastSeenIntervalSec: 300, hashKey: 'a secret of the shop' },
   userSessionRoutes: { freshWithinSec: 600 },
+  deviceBound: {
+    dbsc: { cookieLifeSec: 300, algorithms: ['ES256', 'RS256'], whenSkipped: 'accept' },
+    dpop: {
+      algorithms: ['EdDSA'],
+      maxAgeSec: 30,
+      clockToleranceSec: 0,
+      nonce: 'refresh',
+      replay: { add: (key, untilMs) => key.length + untilMs > 0 },
+    },
+    secret: ['a text of more than thirty-two characters', 'and the one before it, which is as long'],
+  },
   telemetry: false,
   rateLimit: { limiter: () => ({ allowed: true }), whenUnavailable: 'refuse', timeoutMs: 500 },
   clockToleranceSec: 5,

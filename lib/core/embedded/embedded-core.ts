@@ -325,6 +325,10 @@ export class EmbeddedCore extends CoreClient {
     await this.keys.renew();
   }
 
+  override async deriveSecret(purpose: string): Promise<string> {
+    return (await this.refreshTokens.run()).deriveSecret(purpose);
+  }
+
   /** Loads the keys that the first request needs. */
   private async prepare(): Promise<void> {
     await Promise.all([this.refreshTokens.run(), this.keys.reload()]);

@@ -1,0 +1,154 @@
+import { UnauthorisedError } from '../errors.js';
+import type { SessionRequest } from '../http/session-request.js';
+import type { CookieLine } from '../http/written-headers.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
+import type { AccessTokenInfo } from '../tokens/access-token.js';
+import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
+import { chain, type MaybePromise } from '../util/maybe-promise.js';
+import type { JsonObject } from '../util/json.js';
+import { readConfirmation, type KeyConfirmation } from '../util/key-confirmation.js';
+import type { BindingSecret } from './binding-secret.js';
+import type { DbscBinding } from './dbsc.js';
+import type { DpopBinding } from './dpop.js';
+
+/** Whose session it is. */
+export interface BoundSubject {
+  readonly sessionHandle: string;
+  readonly userId: string;
+  readonly recipeUserId: string;
+  readonly tenantId: string;
+}
+
+/** A session that was refreshed, before its new tokens leave. */
+export interface RefreshedSession {
+  readonly transferMethod: TokenTransferMethod;
+  readonly session: BoundSubject;
+  readonly payload: JsonObject;
+  /** The thumbprint of the key whose proof came with the request. */
+  readonly provenJkt: string | undefined;
+}
+
+/** Told when a browser sends no bound cookie and says why. */
+export type NoteSkipped = (
+  subject: BoundSubject,
+  reasons: readonly string[],
+  request: SessionRequest,
+) => void;
+
+/**
+ * Asks the holder of a bound session's token for the proof of its key: by a bound cookie where the token is a cookie, by a DPoP proof
+ * where it is a header. A session that was bound by a way that is switched off now goes on as one that is not bound.
+ */
+export class DeviceBinding {
+  constructor(
+    readonly dbsc: DbscBinding | undefined,
+    readonly dpop: DpopBinding | undefined,
+    private readonly secret: BindingSecret,
+    private readonly verifier: AccessTokenVerifier,
+    private readonly noteSkipped: NoteSkipped,
+  ) {}
+
+  /** Reads the secret before the first request; a failure is left to that request. */
+  async start(): Promise<void> {
+    await Promise.resolve(this.secret.ready()).catch(() => undefined);
+  }
+
+  /**
+   * Checks the proof that comes with an access token, before anything is asked of the core.
+   *
+   * @param token undefined if the request has none
+   * @param known the facts that are remembered of it
+   * @returns nothing at once where it need not wait
+   * @throws {TryRefreshTokenError | UnauthorisedError} there is none, or it is not good
+   */
+  checkToken(
+    request: SessionRequest,
+    token: string | undefined,
+    transferMethod: TokenTransferMethod,
+    known: AccessTokenInfo | undefined,
+  ): MaybePromise<void> {
+    // A forged token is refused afterwards, so that it does not matter what it names here.
+    const info = known ?? (token === undefined ? undefined : this.verifier.readInfo(token));
+    if (token === undefined || info === undefined) return undefined;
+    const confirmation = readConfirmation(info.payload);
+    if (transferMethod === 'header' && this.dpop !== undefined && confirmation?.via !== 'dbsc')
+      return this.dpop.checkToken(request, token, confirmation);
+    if (confirmation === undefined || this[confirmation.via] === undefined) return undefined;
+    const { dbsc } = this;
+    if (confirmation.via === 'dpop' || transferMethod === 'header' || dbsc === undefined)
+      throw movedElsewhere(confirmation);
+    const { sessionHandle } = info;
+    const session = { sessionHandle, confirmation };
+    return chain(this.secret.ready(), () => {
+      const missing = dbsc.findMissing(request, session);
+      if (missing === undefined) return;
+      if (missing.skipped.length > 0) this.noteSkipped(info, missing.skipped, request);
+      dbsc.assertMayPass(missing);
+    });
+  }
+
+  /**
+   * Returns the key that a new session is bound to; undefined if the client shows none.
+   *
+   * @throws {UnauthorisedError} it shows one by a proof that is not good
+   */
+  async keyOfNewSession(
+    request: SessionRequest,
+    transferMethod: TokenTransferMethod,
+  ): Promise<KeyConfirmation | undefined> {
+    await this.secret.ready(); // for what is offered once the session is there
+    return transferMethod === 'header' ? this.dpop?.keyOfNewSession(request) : undefined;
+  }
+
+  /**
+   * Checks the proof that comes with a refresh token, before the token is used.
+   *
+   * @returns the thumbprint of its key; undefined if there is no proof
+   * @throws {UnauthorisedError} there is one, and it is not good
+   */
+  async proofOfRefresh(
+    request: SessionRequest,
+    transferMethod: TokenTransferMethod,
+  ): Promise<string | undefined> {
+    await this.secret.ready();
+    return transferMethod === 'header' ? this.dpop?.proofOfRefresh(request) : undefined;
+  }
+
+  /**
+   * Checks that a session which was refreshed is bound to what the request proves. A refusal loses no token: until the new ones are
+   * used, the core accepts the old one again.
+   *
+   * @throws {UnauthorisedError | DeviceCheckUnavailableError} it is not
+   */
+  checkRefreshed(request: SessionRequest, refreshed: RefreshedSession): void {
+    const confirmation = readConfirmation(refreshed.payload);
+    if (confirmation === undefined || this[confirmation.via] === undefined) return;
+    const { transferMethod, provenJkt } = refreshed;
+    if (transferMethod !== (confirmation.via === 'dbsc' ? 'cookie' : 'header'))
+      throw movedElsewhere(confirmation);
+    if (confirmation.via === 'dpop') return this.dpop?.assertSameKey(request, confirmation, provenJkt);
+    const { sessionHandle } = refreshed.session;
+    const missing = this.dbsc?.findMissing(request, { sessionHandle, confirmation });
+    if (missing === undefined) return;
+    if (missing.skipped.length > 0) this.noteSkipped(refreshed.session, missing.skipped, request);
+    this.dbsc?.assertMayRefresh(missing, confirmation, request);
+  }
+
+  /** Returns the lines that delete what a browser keeps of a bound session beside its tokens. */
+  removeCookies(request: SessionRequest): CookieLine[] {
+    return this.dbsc === undefined ? [] : [this.dbsc.cookie.removal(request)];
+  }
+
+  /** Offers the browser to bind a session whose tokens are on this response, unless it is bound. */
+  offer(request: SessionRequest, sessionHandle: string, payload: JsonObject): void {
+    if (readConfirmation(payload) === undefined) this.dbsc?.offer(request, sessionHandle);
+  }
+}
+
+/** A copied token must not work by another way than the one that asks for the proof. */
+function movedElsewhere({ via }: KeyConfirmation): UnauthorisedError {
+  const way = via === 'dbsc' ? 'by cookie, beside its bound cookie' : 'in a header, beside a DPoP proof';
+  return new UnauthorisedError(`The session is bound to a device: its tokens are accepted ${way}, only`, {
+    clearTokens: false,
+  });
+}

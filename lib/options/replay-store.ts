@@ -1,0 +1,16 @@
+/**
+ * Keeps which proofs have been used. `deviceBound.dpop.replay` takes one; it has to be shared by all instances, and to answer at
+ * once or throw: a request whose proof cannot be looked up is answered with 503.
+ *
+ * @publicApi
+ */
+export interface ReplayStore {
+  /**
+   * Keeps a proof.
+   *
+   * @param key names the proof, at most 100 characters
+   * @param untilMs when it may be forgotten, milliseconds since the epoch
+   * @returns false if it is there already
+   */
+  add(key: string, untilMs: number): Promise<boolean> | boolean;
+}

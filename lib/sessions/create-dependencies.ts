@@ -1,0 +1,81 @@
+import { assertRolesKnown } from '../claims/user-roles.js';
+import type { CoreClient } from '../core/core-client.js';
+import type { BindingParts } from '../device-binding/create-binding.js';
+import type { DeviceBinding, NoteSkipped } from '../device-binding/device-binding.js';
+import type { SessionEvents } from '../events/session-events.js';
+import { TokenTransport } from '../http/token-transport.js';
+import type { DeviceBoundSettings } from '../options/device-bound-options.js';
+import type { ResolvedSessionOptions } from '../session.options.js';
+import { AccessTokenVerifier, type AccessTokenVerifierOptions } from '../tokens/access-token-verifier.js';
+import type { Clock } from '../util/clock.js';
+import { Devices } from './devices.js';
+import { RateLimits } from './rate-limits.js';
+import { contextPreparer, type RecipeDependencies } from './recipe-dependencies.js';
+import { SessionLifetimes } from './session-lifetimes.js';
+import { SessionReports } from './session-reports.js';
+import { watchFeed } from './watched-feed.js';
+
+/** Makes the parts that the recipe of one module instance works with. */
+export async function createRecipeDependencies(
+  options: ResolvedSessionOptions,
+  core: CoreClient,
+  clock: Clock,
+  events: SessionEvents,
+): Promise<RecipeDependencies> {
+  const userRoles = options.userRoles ?? core.userRoles;
+  const validated = options.globalClaimValidators.map(({ claim }) => claim);
+  assertRolesKnown(userRoles, [...options.claims, ...validated]);
+  const { config, features, recordsAuthenticationTime, observability } = options;
+  const { lifetime, deviceBound } = features;
+  const bindsDevices = deviceBound !== undefined;
+  const verifier = createVerifier(options, core, clock, (info) => revocations?.isClear(info) ?? true);
+  const transport = new TokenTransport(config, clock, (request) => binding?.removeCookies(request) ?? []);
+  const reports = new SessionReports(verifier, transport, events, clock);
+  const noteSkipped: NoteSkipped = (subject, reasons, { userContext }) =>
+    reports.device('device.skipped', subject, userContext, reasons.join(', '));
+  const binding = await loadBinding(deviceBound, { config, core, clock, verifier, noteSkipped });
+  const revocations = watchFeed(options.revocationFeed, core, reports, { clock, events });
+  return {
+    config,
+    core,
+    verifier,
+    transport,
+    revocations,
+    binding,
+    events,
+    clock,
+    prepareContext: contextPreparer(userRoles, clock),
+    lifetimes: new SessionLifetimes({ lifetime, recordsAuthenticationTime, bindsDevices }, clock),
+    features,
+    devices: new Devices(features.devices, clock),
+    claims: options.claims,
+    globalClaimValidators: options.globalClaimValidators,
+    revokesStolenSessions: options.errorHandlers.onTokenTheftDetected === undefined,
+    rateLimits: observability.rateLimit && new RateLimits(observability.rateLimit, core, clock),
+  };
+}
+
+/** An application without the option does not load what it needs. */
+async function loadBinding(
+  settings: DeviceBoundSettings | undefined,
+  parts: BindingParts,
+): Promise<DeviceBinding | undefined> {
+  if (settings === undefined) return undefined;
+  const { createDeviceBinding } = await import('../device-binding/create-binding.js');
+  return createDeviceBinding(settings, parts);
+}
+
+function createVerifier(
+  { config, clockToleranceSec, maxCachedTokens, maxCachedTokenBytes }: ResolvedSessionOptions,
+  core: CoreClient,
+  clock: Clock,
+  mayRemember: Required<AccessTokenVerifierOptions>['mayRemember'],
+): AccessTokenVerifier {
+  return new AccessTokenVerifier(core.verificationKeys, clock, {
+    clockToleranceSec,
+    maxCachedTokens,
+    maxCachedTokenBytes,
+    mayRemember,
+    intended: { issuers: config.accessTokenIssuers, audience: config.accessTokenAudience },
+  });
+}

@@ -1,0 +1,33 @@
+import { isJsonObject, type JsonObject } from './json.js';
+
+/** The payload name that says which key the holder of a token must have. @see RFC 7800 section 3 */
+export const CONFIRMATION_CLAIM = 'cnf';
+
+/** How the holder of a bound token proves the key: the browser by itself (DBSC), or the client with each request (DPoP). */
+export type BindingKind = 'dbsc' | 'dpop';
+
+/** The key that a session is bound to, as its access tokens name it in {@link CONFIRMATION_CLAIM}. */
+export interface KeyConfirmation {
+  /** Thumbprint of the public key by SHA-256, base64url. @see RFC 7638, RFC 9449 section 6.1 */
+  readonly jkt: string;
+  readonly via: BindingKind;
+  /** The public key itself, where the server verifies proofs without one in them. @see RFC 7800 section 3.2 */
+  readonly jwk?: JsonObject;
+  /** When the session was bound, seconds since the epoch. */
+  readonly boundAt: number;
+}
+
+/** Returns the key that a payload names; undefined if there is none, or if the application put it there. */
+export function readConfirmation(payload: JsonObject): KeyConfirmation | undefined {
+  const claim = Object.hasOwn(payload, CONFIRMATION_CLAIM) ? payload[CONFIRMATION_CLAIM] : undefined;
+  if (!isJsonObject(claim)) return undefined;
+  const { jkt, via, jwk, boundAt } = claim;
+  if (typeof jkt !== 'string' || (via !== 'dbsc' && via !== 'dpop') || typeof boundAt !== 'number')
+    return undefined;
+  return { jkt, via, boundAt, ...(isJsonObject(jwk) ? { jwk } : {}) };
+}
+
+/** Returns the claim for a payload. */
+export function confirmationClaim(confirmation: KeyConfirmation): JsonObject {
+  return { [CONFIRMATION_CLAIM]: { ...confirmation } };
+}
