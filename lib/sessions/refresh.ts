@@ -61,12 +61,11 @@ export class SessionRefresh {
     const { transferMethod } = presented;
     try {
       const { binding } = this.context;
-      const provenJkt = await binding?.proofOfRefresh(request, transferMethod);
+      await binding?.checkRefreshing(request, transferMethod);
       const session = await this.refreshPresented(request, presented); // R6-R8
       if (transferMethod === 'cookie') await this.assertOneSession(session, request);
-      binding?.checkRefreshed(request, {
+      await binding?.checkRefreshed(request, {
         transferMethod,
-        provenJkt,
         session: session.toJSON(),
         payload: session.getAccessTokenPayload(),
       });
