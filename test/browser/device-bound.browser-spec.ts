@@ -123,3 +123,69 @@ describe.each(ADAPTERS)('Chromium binds a session to a key of its own, on %s', (
     expect(await tab.statusOf('/me')).toBe(200);
   });
 });
+
+/** Lets the route that renews cookies answer something else for a while. */
+function answerRenewals(api: TestApplication, answer: (respond: Respond) => void): () => void {
+  const server = api.app.getHttpServer() as import('node:http').Server;
+  const [own] = server.listeners('request') as [(...input: unknown[]) => void];
+  const emit = server.emit.bind(server);
+  server.emit = (event: string, ...input: unknown[]) => {
+    const [request, response] = input as [{ url?: string }, Respond];
+    if (event !== 'request' || request.url?.endsWith('/device/refresh') !== true)
+      return emit(event, ...input);
+    answer(response);
+    return own.length >= 0;
+  };
+  return () => {
+    server.emit = emit;
+  };
+}
+type Respond = import('node:http').ServerResponse;
+
+describe('Chromium at an answer that is no renewal', () => {
+  const openApi = async () => shop.openApi({ adapter: 'express', options });
+
+  it('keeps the key through an outage: 503, and the next request renews (D6, D44, D45)', async () => {
+    const api = await openApi();
+    const { visitor, tab } = await signInBound(api);
+    const skipped: unknown[] = [];
+    (api.app.getHttpServer() as import('node:http').Server).on('request', (request) =>
+      skipped.push(request.headers['secure-session-skipped']),
+    );
+    const repair = answerRenewals(api, (response) => response.writeHead(503, { 'retry-after': '5' }).end());
+    await loseBoundCookie(visitor);
+    api.clock.advanceSeconds(60);
+    expect(await tab.statusOf('/me')).not.toBe(200);
+    expect(await tab.hasSession()).toBe(true);
+    expect(skipped.join(' ')).toContain('server_error');
+    repair();
+    expect(await tab.statusOf('/me')).toBe(200);
+  });
+
+  it('keeps the key when the connection breaks (D44)', async () => {
+    const api = await openApi();
+    const { visitor, tab, seen } = await signInBound(api);
+    let lost = 0;
+    shop.network.fateOf = (request) =>
+      request.includes('/device/refresh') && lost++ === 0 ? 'is lost' : 'arrives';
+    await loseBoundCookie(visitor);
+    expect(await tab.statusOf('/me')).toBe(200);
+    expect(lost).toBeGreaterThan(1);
+    expect(seen).toContain(`200 ${RENEW}`);
+  });
+
+  it.each([
+    ['429 of a limiter in front', 429],
+    ['401 of a guard in front', 401],
+  ])('gives the key up at a %s, so that the user has to sign in anew (D44, D45)', async (_of, status) => {
+    const api = await openApi();
+    const { visitor, tab } = await signInBound(api);
+    const repair = answerRenewals(api, (response) => response.writeHead(status).end());
+    await loseBoundCookie(visitor);
+    api.clock.advanceSeconds(60);
+    await tab.statusOf('/me');
+    repair();
+    expect(await tab.statusOf('/me')).not.toBe(200);
+    expect(await tab.hasSession()).toBe(false);
+  });
+});
