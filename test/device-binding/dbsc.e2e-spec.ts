@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { DeviceBoundClaim, RequireClaims, SessionGuard, type SessionEvent } from 'nest-sessions';
 import { Controller, Get, UseGuards } from '@nestjs/common';
 import { BindingBrowser, DeviceKey } from '../support/binding-browser.js';
+import { deviceBound } from '../support/device-bound.js';
 import { DemoController } from '../support/demo.controller.js';
 import { ACCESS_VALIDITY_SEC } from '../support/embedded.js';
 import { ADAPTERS, TestApplication, type Adapter } from '../support/test-application.js';
@@ -22,7 +23,7 @@ class Vault {
 
 const starter = (adapter: Adapter) =>
   TestApplication.on(adapter)
-    .with({ deviceBound: { dbsc: true } })
+    .with(deviceBound({ dbsc: true }))
     .controllers(DemoController, Vault);
 
 async function start(adapter: Adapter) {
