@@ -36,7 +36,8 @@ async function start(adapter: Adapter) {
     return visitor;
   };
   const types = (): string[] => (application.events as SessionEvent[]).map(({ type }) => type);
-  return { ...application, application, clock, http, browser, signedIn, types };
+  const { client, sessions } = application;
+  return { application, client, sessions, clock, http, browser, signedIn, types };
 }
 
 describe.each(ADAPTERS)('a session bound to the browser, on %s', (adapter) => {
@@ -167,8 +168,10 @@ describe.each(ADAPTERS)('a session bound to the browser, on %s', (adapter) => {
     const browser = await signedIn();
     clock.advanceSeconds(COOKIE_LIFE_SEC - 5);
     const onItsWay = browser.stolenCookies();
-    browser.session.setCookie('__Host-sBound', '', '/');
-    await browser.session.send({ path: '/me' });
+    browser.lose('__Host-sBound');
+    await browser.send({ path: '/me' });
+    expect(browser.ownRequests.at(-1)).toBe(`${RENEW} 200`);
+    expect(browser.session.cookie('__Host-sBound')).not.toBe(onItsWay.cookie('__Host-sBound'));
     expect((await onItsWay.get('/me')).status).toBe(200);
   });
 

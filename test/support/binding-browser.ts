@@ -20,7 +20,7 @@ export class DeviceKey {
         ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
         : generateKeyPairSync('rsa', { modulusLength: 2048 });
     this.privateKey = privateKey;
-    this.jwk = publicKey.export({ format: 'jwk' }) as Record<string, unknown>;
+    this.jwk = publicKey.export({ format: 'jwk' });
   }
 
   /** The proof of a registration, which brings the key (D20). */
@@ -90,6 +90,12 @@ export class BindingBrowser {
 
   async refresh(): Promise<Answer> {
     return this.send({ path: '/auth/session/refresh', method: 'POST' });
+  }
+
+  /** Loses a cookie, as at the end of its life. */
+  lose(name: string): void {
+    this.expiries.delete(name);
+    this.session.keep({ lines: (header) => (header === 'set-cookie' ? [removalOf(name)] : []) });
   }
 
   /** All cookies, copied by malware. The key stays behind. */
@@ -164,10 +170,7 @@ export class BindingBrowser {
   private hasCookie(name: string): boolean {
     const expiry = this.expiries.get(name);
     const isLive = expiry !== undefined && expiry > this.now();
-    if (!isLive && expiry !== undefined) {
-      this.expiries.delete(name);
-      this.session.keep({ lines: (header) => (header === 'set-cookie' ? [removalOf(name)] : []) });
-    }
+    if (!isLive && expiry !== undefined) this.lose(name);
     return isLive;
   }
 
