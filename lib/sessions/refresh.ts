@@ -136,8 +136,9 @@ export class SessionRefresh {
   private async assertOneSession(session: SessionContainer, request: SessionRequest): Promise<void> {
     const { transport, verifier } = this.context;
     const token = transport.readToken(request, 'access', 'cookie');
-    const other = token === undefined ? undefined : await verifier.findSession(token);
-    if (other === undefined || other === session.getHandle()) return;
+    const other =
+      token === undefined ? undefined : await verifier.findOtherSession(token, session.getHandle());
+    if (other === undefined) return;
     this.warning.warn(
       'A refresh was refused: its cookies are of two sessions, as after a change of apiBasePath. Set olderApiBasePath to the ' +
         'former value for as long as old refresh tokens live',
