@@ -17,6 +17,7 @@ import { isRefreshToken } from '../tokens/refresh-token.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import type { UserContext } from '../util/user-context.js';
 import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
+import { RefreshDecisions } from './refresh-decisions.js';
 import { openSession, type SessionContainer } from './session-container.js';
 import { sparingNewSession } from './sparing-new-session.js';
 import { stateFromTokens } from './session-state.js';
@@ -36,9 +37,12 @@ interface PresentedToken {
  */
 export class SessionRefresh {
   private readonly warning: OccasionalWarning;
+  /** Undefined without the option `onRefresh`. */
+  private readonly decisions: RefreshDecisions | undefined;
 
   constructor(private readonly context: LiveRecipeContext) {
     this.warning = new OccasionalWarning(context.clock);
+    this.decisions = context.refreshHook && new RefreshDecisions(context, context.refreshHook);
   }
 
   /**
@@ -60,15 +64,8 @@ export class SessionRefresh {
     }
     const { transferMethod } = presented;
     try {
-      const { binding } = this.context;
-      await binding?.checkRefreshing(request, transferMethod);
-      const session = await this.refreshPresented(request, presented); // R6-R8
-      if (transferMethod === 'cookie') await this.assertOneSession(session, request);
-      await binding?.checkRefreshed(request, {
-        transferMethod,
-        session: session.toJSON(),
-        payload: session.getAccessTokenPayload(),
-      });
+      const session = await this.refreshProven(request, presented); // R6-R8
+      await this.decisions?.apply(session, { userContext: request.userContext, mark, request });
       assertNotSent(request.response, 'refreshSession'); // until its successor is used, the old refresh token is accepted
       const other = otherMethod(transferMethod);
       const otherToken = transport.readToken(request, 'refresh', other);
@@ -88,7 +85,24 @@ export class SessionRefresh {
     input: { refreshToken: string; antiCsrfToken: string | undefined; disableAntiCsrf: boolean },
     userContext: UserContext,
   ): Promise<SessionContainer> {
-    return this.callRecipe({ ...input, userContext });
+    const session = await this.callRecipe({ ...input, userContext });
+    await this.decisions?.apply(session, { userContext });
+    return session;
+  }
+
+  /** Refreshes, and checks that the request has what else the session asks for: an access token of its own, the proof of its key. */
+  private async refreshProven(request: SessionRequest, presented: PresentedToken): Promise<SessionContainer> {
+    const { transferMethod } = presented;
+    const { binding } = this.context;
+    await binding?.checkRefreshing(request, transferMethod);
+    const session = await this.refreshPresented(request, presented);
+    if (transferMethod === 'cookie') await this.assertOneSession(session, request);
+    await binding?.checkRefreshed(request, {
+      transferMethod,
+      session: session.toJSON(),
+      payload: session.getAccessTokenPayload(),
+    });
+    return session;
   }
 
   private async refreshPresented(
@@ -121,8 +135,9 @@ export class SessionRefresh {
   private async assertOneSession(session: SessionContainer, request: SessionRequest): Promise<void> {
     const { transport, verifier } = this.context;
     const token = transport.readToken(request, 'access', 'cookie');
-    const other = token === undefined ? undefined : await verifier.findSession(token);
-    if (other === undefined || other === session.getHandle()) return;
+    const other =
+      token === undefined ? undefined : await verifier.findOtherSession(token, session.getHandle());
+    if (other === undefined) return;
     this.warning.warn(
       'A refresh was refused: its cookies are of two sessions, as after a change of apiBasePath. Set olderApiBasePath to the ' +
         'former value for as long as old refresh tokens live',

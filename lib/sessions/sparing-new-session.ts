@@ -86,7 +86,7 @@ export async function noteReplacedBy(
 ): Promise<void> {
   for (const method of ['header', 'cookie'] as const) {
     const token = transport.readToken(request, 'access', method);
-    const older = token === undefined ? undefined : await verifier.findSession(token);
-    if (older !== undefined && older !== sessionHandle) transport.noteReplaced(older);
+    const older = token === undefined ? undefined : await verifier.findOtherSession(token, sessionHandle);
+    if (older !== undefined) transport.noteReplaced(older);
   }
 }

@@ -567,6 +567,31 @@ describe('a key set that cannot be had', () => {
   });
 });
 
+describe('looking whether a token is of another session', () => {
+  const [own, other] = [V5_CLAIMS.sessionHandle, 'another-session'];
+
+  it('names the session of a genuine token that is of another one, expired or not', async () => {
+    const { verifier, clock } = setUp();
+    clock.advance(1e12);
+    expect(await verifier.findOtherSession(withClaims({}), other)).toBe(own);
+  });
+
+  it('names no session for a forged token, for other texts, and where the keys cannot be had', async () => {
+    const { verifier, keySet } = setUp();
+    const forged = jwt(V5_HEADER, V5_CLAIMS, () => Buffer.alloc(256));
+    expect(await verifier.findOtherSession(forged, other)).toBeUndefined();
+    expect(await verifier.findOtherSession('no token', other)).toBeUndefined();
+    keySet.failure = new Error('no keys');
+    expect(await verifier.findOtherSession(withClaims({}), other)).toBeUndefined();
+  });
+
+  it('asks for no key where the token names the same session', async () => {
+    const { verifier, keySet } = setUp();
+    expect(await verifier.findOtherSession(withClaims({}), own)).toBeUndefined();
+    expect(keySet.asked).toEqual([]);
+  });
+});
+
 describe('remembering verified tokens', () => {
   it('asks for no key the second time', async () => {
     const { verify, keySet, verifier } = setUp();

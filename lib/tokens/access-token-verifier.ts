@@ -136,20 +136,15 @@ export class AccessTokenVerifier {
   }
 
   /**
-   * Returns the session of a genuine token, expired or not, for what one request does to the responses to others.
+   * Returns the session of a genuine token, expired or not, if it is another one than the given.
    *
    * @returns undefined for every other text, and where the keys cannot be had
    */
-  async findSession(token: string): Promise<string | undefined> {
-    const known = this.recall(token);
-    const parsed = known === undefined ? this.read(token) : undefined;
-    if (parsed === undefined) return known?.sessionHandle;
-    try {
-      const verdict = await this.signatures.verify(parsed);
-      return verdict === 'PROVEN' ? accessTokenInfo(parsed).sessionHandle : undefined;
-    } catch {
-      return undefined; // the caller has something else to do, and did it
-    }
+  async findOtherSession(token: string, sessionHandle: string): Promise<string | undefined> {
+    // Compared before the signature is checked: a token that names this session changes nothing, forged or not.
+    const named = this.recall(token) ?? this.readInfo(token);
+    if (named?.sessionHandle === sessionHandle) return undefined;
+    return this.findSession(token);
   }
 
   /** Forgets the tokens of these sessions, so that they are verified again at their next use. */
@@ -175,6 +170,18 @@ export class AccessTokenVerifier {
   /** Memory that remembered tokens take, bytes, estimated. */
   get cachedTokenBytes(): number {
     return this.cache.bytes;
+  }
+
+  private async findSession(token: string): Promise<string | undefined> {
+    const known = this.recall(token);
+    const parsed = known === undefined ? this.read(token) : undefined;
+    if (parsed === undefined) return known?.sessionHandle;
+    try {
+      const verdict = await this.signatures.verify(parsed);
+      return verdict === 'PROVEN' ? accessTokenInfo(parsed).sessionHandle : undefined;
+    } catch {
+      return undefined; // the caller has something else to do, and did it
+    }
   }
 
   private checkTimes(parsed: ParsedAccessToken): Validity {

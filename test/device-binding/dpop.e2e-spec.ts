@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { ADAPTERS, TestApplication, type Adapter } from '../../support/test-application.js';
-import { DpopClient, ProofKey } from '../../support/dpop-client.js';
+import { ADAPTERS, TestApplication, type Adapter } from '../support/test-application.js';
+import { deviceBound } from '../support/device-bound.js';
+import { DpopClient, ProofKey } from '../support/dpop-client.js';
 
-const DPOP = { deviceBound: { dpop: true } };
+const DPOP = deviceBound({ dpop: true });
 
 async function startShop(adapter: Adapter, options = {}) {
   const app = await TestApplication.on(adapter)
