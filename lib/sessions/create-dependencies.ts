@@ -31,13 +31,13 @@ export async function createRecipeDependencies(
   const verifier = createVerifier(options, core, clock, (info) => revocations?.isClear(info) ?? true);
   const transport = new TokenTransport(config, clock, (request) => binding?.removeCookies(request) ?? []);
   const reports = new SessionReports(verifier, transport, events, clock);
-  const notes: BindingNotes = {
-    skipped: (subject, reason, { userContext }) =>
-      reports.device('device.skipped', subject, userContext, reason),
-    refused: (subject, reason, { userContext }) =>
-      reports.device('device.proof-refused', subject, userContext, reason),
-  };
-  const binding = await loadBinding(deviceBound, { config, core, clock, verifier, notes });
+  const binding = await loadBinding(deviceBound, {
+    config,
+    core,
+    clock,
+    verifier,
+    notes: bindingNotes(reports),
+  });
   const revocations = watchFeed(options.revocationFeed, core, reports, { clock, events });
   return {
     config,
@@ -57,6 +57,15 @@ export async function createRecipeDependencies(
     revokesStolenSessions: options.errorHandlers.onTokenTheftDetected === undefined,
     refreshHook: options.onRefresh && { decide: options.onRefresh, timeoutMs: options.onRefreshTimeoutMs },
     rateLimits: observability.rateLimit && new RateLimits(observability.rateLimit, core, clock),
+  };
+}
+
+function bindingNotes(reports: SessionReports): BindingNotes {
+  return {
+    skipped: (subject, reason, { userContext }) =>
+      reports.device('device.skipped', subject, userContext, reason),
+    refused: (subject, reason, { userContext }) =>
+      reports.device('device.proof-refused', subject, userContext, reason),
   };
 }
 
