@@ -64,7 +64,7 @@ describe.each(ADAPTERS)('Chromium binds a session to a key of its own, on %s', (
     expect(await tab.call('/me')).toMatchObject({ status: 200, body: { payload: { cnf: { via: 'dbsc' } } } });
   });
 
-  it('renews the cookie by itself before the next request, in one round trip (D16, D21, D40, D41)', async () => {
+  it('renews the cookie by itself before the next request, in one round trip, for a page of another host of the site (D16, D21, D40, D41, D54)', async () => {
     const api = await openApi();
     const { visitor, tab, seen } = await signInBound(api);
     await loseBoundCookie(visitor);
@@ -103,6 +103,35 @@ describe.each(ADAPTERS)('Chromium binds a session to a key of its own, on %s', (
     await loseBoundCookie(visitor);
     expect(await next.call('/me')).toMatchObject({ status: 200, body: { userId: 'grace' } });
     expect(seen.filter((each) => each === REGISTER)).toHaveLength(2);
+  });
+
+  it('tells the page of it with the next refresh, because no script sees the registration (D55)', async () => {
+    const api = await openApi();
+    const { tab } = await signInBound(api);
+    expect(await tab.payload()).not.toHaveProperty('cnf');
+    await tab.refresh();
+    expect(await tab.payload()).toMatchObject({ cnf: { via: 'dbsc' } });
+  });
+
+  it('renews a cookie that the server has deleted because it was not good (D56)', async () => {
+    const api = await openApi();
+    const { visitor, tab } = await signInBound(api);
+    const [cookie] = (await visitor.context.cookies(API)).filter(({ name }) => name === BOUND);
+    if (cookie === undefined) throw new Error('There is no bound cookie');
+    await visitor.context.addCookies([{ ...cookie, value: 'zzzzzz.wrong' }]);
+    api.clock.advanceSeconds(60);
+    expect(await tab.statusOf('/me')).toBe(200);
+  });
+
+  it('goes on as the user who signed in last, without a sign-out between (D57)', async () => {
+    const api = await openApi();
+    const { visitor, seen } = await signInBound(api);
+    const tab = await visitor.signIn('grace');
+    await until(() => seen.filter((each) => each === REGISTER).length === 2);
+    for (let round = 0; round < 2; round++) {
+      await loseBoundCookie(visitor);
+      expect(await tab.call('/me')).toMatchObject({ status: 200, body: { userId: 'grace' } });
+    }
   });
 
   it('shuts a thief out who has copied all cookies, once the bound cookie is over (S110)', async () => {

@@ -159,7 +159,7 @@ describe.each(ADAPTERS)('a proof that is not good, on %s', (adapter) => {
     expect(await application.sessions.getSessionInformation(binding?.id ?? '')).toBeDefined();
   });
 
-  it('is told nothing more than a browser needs, and never by a redirect (D44, D52)', async () => {
+  it('is told nothing more than a browser needs, and never by a redirect (D3, D44, D52)', async () => {
     const application = await starter(adapter).start();
     const { session: client, binding } = await bound(application);
     const answer = await client.send({

@@ -60,7 +60,7 @@ describe.each(ADAPTERS)('a session bound to the browser, on %s', (adapter) => {
     expect(types()).toEqual(['session.created', 'device.registered']);
   });
 
-  it('has a bound cookie whose attributes are those that the instructions name (D35, D36, D37)', async () => {
+  it('has a bound cookie whose attributes are those that the instructions name, and the scope is the API as clients see it (D32, D35-D38)', async () => {
     const { client } = await start(adapter);
     const visitor = client('cookie');
     const login = await visitor.login();
@@ -198,7 +198,7 @@ describe.each(ADAPTERS)('a session bound to the browser, on %s', (adapter) => {
     expect([ended.status, ended.body]).toEqual([200, { session_identifier: binding?.id, continue: false }]);
   });
 
-  it('gives way to the next sign-in in the same browser: its key does not renew the cookie of the new session (D31)', async () => {
+  it('gives way to the next sign-in in the same browser: its key does not renew the cookie of the new session (D31, D57)', async () => {
     const { signedIn, clock } = await start(adapter);
     const browser = await signedIn('ada');
     const { binding: ofAda } = browser;
@@ -218,6 +218,16 @@ describe.each(ADAPTERS)('a session bound to the browser, on %s', (adapter) => {
     expect((await browser.send({ path: '/me' })).body).toMatchObject({ userId: 'grace' });
   });
 
+  it('takes no proof for an access token, and no access token for a proof (D25)', async () => {
+    const { signedIn, client } = await start(adapter);
+    const { session, binding } = await signedIn();
+    const proof = binding?.key.renewal(binding.challenge ?? '');
+    expect((await client('header').get('/me', { authorization: `Bearer ${proof}` })).status).toBe(401);
+    const accessToken = decodeURIComponent(session.cookie('sAccessToken') ?? '');
+    const headers = { 'sec-secure-session-id': binding?.id, 'secure-session-response': accessToken };
+    expect((await session.send({ path: RENEW, method: 'POST', headers })).status).toBe(403);
+  });
+
   it('opens routes for bound sessions, which are closed to others (DeviceBoundClaim)', async () => {
     const { signedIn, client } = await start(adapter);
     expect((await (await signedIn()).send({ path: '/vault' })).status).toBe(200);
@@ -235,7 +245,7 @@ describe.each(ADAPTERS)('a session bound to the browser, on %s', (adapter) => {
 });
 
 describe.each(ADAPTERS)('a browser without device-bound sessions, on %s', (adapter) => {
-  it('notices nothing: the session works, is offered again at each refresh, and stays as it is', async () => {
+  it('notices nothing: the session works, is offered again at each refresh, and stays as it is (D18)', async () => {
     const { client, clock } = await start(adapter);
     const visitor = client('cookie');
     await visitor.login();
