@@ -31,13 +31,8 @@ export async function createRecipeDependencies(
   const verifier = createVerifier(options, core, clock, (info) => revocations?.isClear(info) ?? true);
   const transport = new TokenTransport(config, clock, (request) => binding?.removeCookies(request) ?? []);
   const reports = new SessionReports(verifier, transport, events, clock);
-  const binding = await loadBinding(deviceBound, {
-    config,
-    core,
-    clock,
-    verifier,
-    notes: bindingNotes(reports),
-  });
+  const notes = bindingNotes(reports);
+  const binding = await loadBinding(deviceBound, { config, core, clock, verifier, notes });
   const revocations = watchFeed(options.revocationFeed, core, reports, { clock, events });
   return {
     config,
