@@ -12,7 +12,7 @@ import { assertAllowedOrigin, decideAntiCsrfOnRefresh, isForeignRequest } from '
 import type { PresentedCookie } from '../http/incoming-request.js';
 import { assertNotSent, type SessionRequest } from '../http/session-request.js';
 import { otherMethod } from '../http/token-transport.js';
-import type { TokenTransferMethod } from '../options/wire-options.js';
+import type { TokenTransferMethod, TokenType } from '../options/wire-options.js';
 import { isRefreshToken } from '../tokens/refresh-token.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import type { UserContext } from '../util/user-context.js';
@@ -50,10 +50,10 @@ export class SessionRefresh {
     const { transport } = this.context;
     assertNotSent(request.response, 'refreshSession');
     const mark = transport.mark;
-    const cookies = transport.readCookie(request, 'refresh');
+    const cookies = transport.readCookies(request);
     this.handleDuplicateCookies(request, cookies); // R1
-    const { hasLegacyCookie } = cookies;
-    const presented = this.findToken(request, cookies); // R2-R4
+    const { hasLegacyCookie } = cookies.refresh;
+    const presented = this.findToken(request, cookies.refresh); // R2-R4
     if (presented === undefined) {
       if (hasLegacyCookie) transport.clearLegacyCookie(request);
       throw this.refuse(request, 'Refresh failed: there is no refresh token in the request'); // R5
@@ -63,7 +63,7 @@ export class SessionRefresh {
       const { binding } = this.context;
       const provenJkt = await binding?.proofOfRefresh(request, transferMethod);
       const session = await this.refreshPresented(request, presented); // R6-R8
-      if (transferMethod === 'cookie') await this.assertOneSession(session, request);
+      if (transferMethod === 'cookie') await this.assertOneSession(session, request, cookies.access.token);
       binding?.checkRefreshed(request, {
         transferMethod,
         provenJkt,
@@ -119,11 +119,13 @@ export class SessionRefresh {
    *
    * @throws {UnauthorisedError} it is of another session of ours: both are taken from the client, who signs in again
    */
-  private async assertOneSession(session: SessionContainer, request: SessionRequest): Promise<void> {
-    const { transport, verifier } = this.context;
-    const token = transport.readToken(request, 'access', 'cookie');
-    const other =
-      token === undefined ? undefined : await verifier.findOtherSession(token, session.getHandle());
+  private async assertOneSession(
+    session: SessionContainer,
+    request: SessionRequest,
+    accessToken: string | undefined,
+  ): Promise<void> {
+    if (accessToken === undefined) return;
+    const other = await this.context.verifier.findOtherSession(accessToken, session.getHandle());
     if (other === undefined) return;
     this.warning.warn(
       'A refresh was refused: its cookies are of two sessions, as after a change of apiBasePath. Set olderApiBasePath to the ' +
@@ -207,21 +209,23 @@ export class SessionRefresh {
   }
 
   /** R2-R4: the header wins over the cookie, unless it holds the credential of another party, which verification skips, too. */
-  private findToken(request: SessionRequest, cookies: PresentedCookie): PresentedToken | undefined {
+  private findToken(request: SessionRequest, cookie: PresentedCookie): PresentedToken | undefined {
     const { transport } = this.context;
     const allowed = this.allowedTransferMethod(request);
     const fromHeader = allowed === 'cookie' ? undefined : transport.readToken(request, 'refresh', 'header');
-    const fromCookie = allowed === 'header' ? undefined : cookies.token;
+    const fromCookie = allowed === 'header' ? undefined : cookie.token;
     if (fromHeader !== undefined && (!fromCookie || isRefreshToken(fromHeader)))
       return { token: fromHeader, transferMethod: 'header' };
     return fromCookie ? { token: fromCookie, transferMethod: 'cookie' } : undefined;
   }
 
   /** R1, §3.9: after a change of a cookie's place browsers hold two generations of the cookies. */
-  private handleDuplicateCookies(request: SessionRequest, refreshCookies: PresentedCookie): void {
+  private handleDuplicateCookies(
+    request: SessionRequest,
+    cookies: Readonly<Record<TokenType, PresentedCookie>>,
+  ): void {
     const { transport } = this.context;
     if (this.allowedTransferMethod(request) === 'header') return;
-    const cookies = { access: transport.readCookie(request, 'access'), refresh: refreshCookies };
     const duplicated = (['access', 'refresh'] as const).filter(
       (tokenType) => cookies[tokenType].isDuplicated,
     );
