@@ -36,6 +36,7 @@ import { WIRE_OPTIONS, type SessionWireOptions } from './options/wire-options.js
 import type { ApiInterface } from './sessions/session-api.js';
 import type { SessionErrorHandlers } from './sessions/error-responder.js';
 import type { RecipeInterface } from './sessions/recipe.interface.js';
+import type { OnRefresh } from './sessions/refresh-decisions.js';
 import { SessionRecipe, type SessionRecipeClass } from './sessions/session-recipe.js';
 import { assertCompatibleCopies } from './util/copies.js';
 import { DEFAULT_MAX_CACHED_TOKEN_BYTES } from './tokens/access-token-verifier.js';
@@ -113,6 +114,20 @@ export const MODULE_OPTIONS = {
    * @defaultValue none
    */
   globalClaimValidators: option(arrayOf<SessionClaimValidator>('claim validators', 'validate'), []),
+  /**
+   * Decides about each refresh that the core has accepted, before its tokens leave: by the device (see `devices`), by the state of its
+   * binding (see `deviceBound`), or by what else the application knows. `'allow'` or `undefined`: it goes on. `'step-up'`: it goes on,
+   * and each `AuthenticationTimeClaim.validators.freshWithin` check fails until `session.recordAuthentication()`. `'end'`: the
+   * session ends, and its client is signed out. A hook that throws, or returns something else, neither signs out nor opens: the response
+   * is 503, no token is changed, and the client tries again. With this option a sign-in records its time.
+   * @defaultValue none: each refresh goes on
+   */
+  onRefresh: option(callback<OnRefresh>()),
+  /**
+   * How long `onRefresh` may take, milliseconds; 1 to 60,000. Beyond it the response is 503 as well.
+   * @defaultValue 2000
+   */
+  onRefreshTimeoutMs: option(wholeNumber(1, 60_000), 2000),
   /**
    * A class that extends `SessionRecipe` and overrides some of its functions; Nest makes it, so it can have dependencies.
    * @defaultValue none: `SessionRecipe` as it is
@@ -238,6 +253,7 @@ export function resolveSessionOptions(options: SessionModuleOptions): ResolvedSe
   if (config === undefined || problems.length > 0) throw new SessionConfigError(problems);
   const recordsAuthenticationTime =
     features.userSessionRoutes !== undefined ||
+    own.onRefresh !== undefined ||
     own.claims.some(({ key }) => key === AuthenticationTimeClaim.key);
   const notes = describeAddresses(source['appInfo']);
   return Object.freeze({

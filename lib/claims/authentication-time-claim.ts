@@ -1,6 +1,6 @@
 import { recogniseCopies } from '../util/copies.js';
 import type { JsonObject } from '../util/json.js';
-import { authenticatedAtMs, LIFETIME_CLAIMS } from '../util/lifetime-claims.js';
+import { authenticatedAtMs, LIFETIME_CLAIMS, mustAuthenticate } from '../util/lifetime-claims.js';
 import { CLAIM_FAILURE, type SessionClaimValidator } from './claim-validator.js';
 import { contextClock } from '../util/user-context.js';
 import { SessionClaim } from './session-claim.js';
@@ -13,7 +13,7 @@ import { SessionClaim } from './session-claim.js';
 export interface AuthenticationTimeValidators {
   /**
    * The user proved their identity at most that many seconds ago: at sign-in, or later by
-   * `session.recordAuthentication()`. A refresh is no proof.
+   * `session.recordAuthentication()`. A refresh is no proof, and the option `onRefresh` can ask for a new one at each.
    *
    * @param maxAgeInSeconds a number above 0
    * @param id names the check in the 403 body. Default `auth_time`
@@ -67,6 +67,8 @@ export class AuthenticationTime extends SessionClaim<number> {
     return {
       id,
       validate: (payload, userContext) => {
+        if (mustAuthenticate(payload))
+          return { isValid: false, reason: { message: CLAIM_FAILURE.expired, maxAgeInSeconds } };
         const timeMs = authenticatedAtMs(payload);
         if (timeMs === undefined) return { isValid: false, reason: { message: CLAIM_FAILURE.missing } };
         const ageInSeconds = (contextClock(userContext).now() - timeMs) / 1000;

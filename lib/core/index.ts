@@ -120,6 +120,7 @@ export type {
   SessionInformationPage,
 } from '../sessions/find.js';
 export type { SocketAdmissionOptions } from '../websocket/session-sockets.js';
+export type { OnRefresh, RefreshDecision, RefreshToDecide } from '../sessions/refresh-decisions.js';
 export type { SessionRecipeClass } from '../sessions/session-recipe.js';
 export type {
   CreateJWTResult,

@@ -1,5 +1,6 @@
 import { DeviceCheckUnavailableError, TryRefreshTokenError, UnauthorisedError } from '../errors.js';
 import { isForeignRequest } from '../http/csrf.js';
+import { distinct } from '../http/token-cookies.js';
 import type { SessionRequest } from '../http/session-request.js';
 import { writeLines } from '../http/written-headers.js';
 import type { SessionConfig } from '../options/session-config.js';
@@ -138,6 +139,18 @@ export class DbscBinding {
     }
   }
 
+  /**
+   * Returns the hosts of the application's own pages beside the API's. For the pages of any other host, also of the same site, a browser
+   * does not renew the cookie (D51).
+   */
+  private initiators(request: SessionRequest): string[] {
+    const { appInfo, allowedOrigins = [] } = this.config;
+    const [api, ...hosts] = [appInfo.apiDomain, appInfo.websiteOrigin(request), ...allowedOrigins].map(
+      (origin) => new URL(origin).hostname,
+    );
+    return distinct(hosts).filter((host) => host !== api);
+  }
+
   /** Returns the instructions to the browser, the body of a registration and of a renewal (D30). */
   instructions(request: SessionRequest, sessionHandle: string): JsonObject {
     const { apiDomain, apiBasePath } = this.config.appInfo;
@@ -147,7 +160,7 @@ export class DbscBinding {
       continue: true,
       scope: { origin: apiDomain, include_site: false, scope_specification: [] },
       credentials: [{ type: 'cookie', name: this.cookie.name, attributes: this.cookie.attributes(request) }],
-      allowed_refresh_initiators: [],
+      allowed_refresh_initiators: this.initiators(request),
     };
   }
 }

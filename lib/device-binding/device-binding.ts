@@ -6,7 +6,7 @@ import type { AccessTokenInfo } from '../tokens/access-token.js';
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import { chain, type MaybePromise } from '../util/maybe-promise.js';
 import type { JsonObject } from '../util/json.js';
-import { readConfirmation, type KeyConfirmation } from '../util/key-confirmation.js';
+import { readConfirmation, type BindingKind, type KeyConfirmation } from '../util/key-confirmation.js';
 import type { BindingSecret } from './binding-secret.js';
 import type { DbscBinding } from './dbsc.js';
 import type { DpopBinding } from './dpop.js';
@@ -132,6 +132,12 @@ export class DeviceBinding {
     if (missing === undefined) return;
     if (missing.skipped.length > 0) this.noteSkipped(refreshed.session, missing.skipped, request);
     this.dbsc?.assertMayRefresh(missing, confirmation, request);
+  }
+
+  /** Returns how the session of a payload is bound; undefined if it is not, or by a way that is switched off. */
+  kindOf(payload: JsonObject): BindingKind | undefined {
+    const via = readConfirmation(payload)?.via;
+    return via === undefined || this[via] === undefined ? undefined : via;
   }
 
   /** Returns the lines that delete what a browser keeps of a bound session beside its tokens. */

@@ -51,6 +51,7 @@ export async function createRecipeDependencies(
     claims: options.claims,
     globalClaimValidators: options.globalClaimValidators,
     revokesStolenSessions: options.errorHandlers.onTokenTheftDetected === undefined,
+    refreshHook: options.onRefresh && { decide: options.onRefresh, timeoutMs: options.onRefreshTimeoutMs },
     rateLimits: observability.rateLimit && new RateLimits(observability.rateLimit, core, clock),
   };
 }

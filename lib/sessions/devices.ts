@@ -72,6 +72,16 @@ export class Devices {
     return device === undefined ? given : { ...given, [DEVICE_KEY]: device };
   }
 
+  /** Returns the device of the last refresh, or of the sign-in, from the data of a session; undefined if none is kept. */
+  lastRefreshing(stored: JsonObject): SessionDevice | undefined {
+    return this.split(stored).device;
+  }
+
+  /** Returns the device that sends a request, as it would be kept. */
+  present(userContext: UserContext): SessionDevice | undefined {
+    return readDevice(this.readDevice(userContext));
+  }
+
   /** @throws {TypeError} the reserved key is in it */
   assertFree(given: JsonObject): void {
     if (this.isOn && Object.hasOwn(given, DEVICE_KEY)) {

@@ -1,4 +1,5 @@
 import type { RegenerateResult } from '../core/core.types.js';
+import { CoreUnavailableError } from '../errors.js';
 import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import { accessTokenInfo, parseWithoutVerifying, type AccessTokenInfo } from '../tokens/access-token.js';
 import {
@@ -10,7 +11,7 @@ import {
 } from '../util/json.js';
 import { KeyedMutex } from '../util/keyed-mutex.js';
 import { confirmationClaim, type KeyConfirmation } from '../util/key-confirmation.js';
-import { LIFETIME_CLAIMS } from '../util/lifetime-claims.js';
+import { LIFETIME_CLAIMS, NEVER_AUTHENTICATED } from '../util/lifetime-claims.js';
 import type { UserContext } from '../util/user-context.js';
 import type { RecipeContext } from './recipe-dependencies.js';
 import type { RegeneratedAccessToken, StoredInput } from './stored-sessions.interface.js';
@@ -86,6 +87,22 @@ export class SessionPayloads {
     const change = { set: {}, remove: [], add: confirmationClaim(confirmation) };
     const result = await this.regenerate(accessToken, {}, change, userContext);
     return result.status === 'OK' ? result : undefined;
+  }
+
+  /**
+   * Takes the proof of who the user is out of the session of a token, so that it takes a new one.
+   *
+   * @returns undefined when the session does not exist any more
+   */
+  async requireAuthentication(
+    accessToken: string,
+    userContext: UserContext,
+  ): Promise<RegeneratedAccessToken | undefined> {
+    const change = { set: { [LIFETIME_CLAIMS.authTime]: NEVER_AUTHENTICATED }, remove: [] };
+    const result = await this.regenerate(accessToken, {}, change, userContext);
+    if (result.status !== 'OK') return undefined;
+    if (result.accessToken !== undefined) return result;
+    throw new CoreUnavailableError('The core gave no token that asks for a new authentication');
   }
 
   /** A change of the stored payload queues behind the other writers of this process. */

@@ -18,6 +18,12 @@ import type { SessionLifetimes } from './session-lifetimes.js';
 import type { SessionReports } from './session-reports.js';
 import type { RegeneratedAccessToken, StoredSessionFunctions } from './stored-sessions.interface.js';
 
+/** The option `onRefresh`. What it takes and returns is said beside the code that calls it, because a session is part of that. */
+export interface RefreshHook {
+  decide(refresh: object): unknown;
+  readonly timeoutMs: number;
+}
+
 /** @param clock by which claims age */
 export function contextPreparer(userRoles: UserRoleSource | undefined, clock: Clock): PrepareContext {
   // The guard prepares a context for each request. Claims read the system's clock without an entry there.
@@ -66,6 +72,8 @@ export abstract class RecipeDependencies {
   abstract readonly binding: DeviceBinding | undefined;
   /** @internal Undefined if the application has no limiter. */
   abstract readonly rateLimits: RateLimits | undefined;
+  /** @internal Undefined without the option `onRefresh`. */
+  abstract readonly refreshHook: RefreshHook | undefined;
 }
 
 /** The parts of a recipe, and the recipe itself: with its overrides, so that a replaced function changes its siblings. */
@@ -80,6 +88,11 @@ export interface RecipeContext extends RecipeDependencies {
   bindToKey(
     accessToken: string,
     confirmation: KeyConfirmation,
+    userContext: UserContext,
+  ): Promise<RegeneratedAccessToken | undefined>;
+  /** Makes the user of the session of a token prove again who they are. @returns as above */
+  requireAuthentication(
+    accessToken: string,
     userContext: UserContext,
   ): Promise<RegeneratedAccessToken | undefined>;
 }

@@ -9,24 +9,29 @@ import {
 } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
 import { assertAllowedOrigin, decideAntiCsrfOnRefresh, isForeignRequest } from '../http/csrf.js';
-import type { PresentedCookie } from '../http/incoming-request.js';
 import { assertNotSent, type SessionRequest } from '../http/session-request.js';
-import { otherMethod } from '../http/token-transport.js';
-import type { TokenTransferMethod, TokenType } from '../options/wire-options.js';
+import { otherMethod, type TokenTransport } from '../http/token-transport.js';
+import type { TokenTransferMethod } from '../options/wire-options.js';
 import { isRefreshToken } from '../tokens/refresh-token.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import type { UserContext } from '../util/user-context.js';
 import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
+import { RefreshDecisions } from './refresh-decisions.js';
 import { openSession, type SessionContainer } from './session-container.js';
 import { sparingNewSession } from './sparing-new-session.js';
 import { stateFromTokens } from './session-state.js';
 
 type RefreshSessionInput = RecipeInput<'refreshSession'>;
 
+/** The cookies of both tokens in a request. */
+type TokenCookies = ReturnType<TokenTransport['readCookies']>;
+
 /** The refresh token of a request that counts. */
 interface PresentedToken {
   readonly token: string;
   readonly transferMethod: TokenTransferMethod;
+  /** The access token that came by cookie beside it. */
+  readonly accessCookie: string | undefined;
 }
 
 /**
@@ -36,9 +41,12 @@ interface PresentedToken {
  */
 export class SessionRefresh {
   private readonly warning: OccasionalWarning;
+  /** Undefined without the option `onRefresh`. */
+  private readonly decisions: RefreshDecisions | undefined;
 
   constructor(private readonly context: LiveRecipeContext) {
     this.warning = new OccasionalWarning(context.clock);
+    this.decisions = context.refreshHook && new RefreshDecisions(context, context.refreshHook);
   }
 
   /**
@@ -53,23 +61,15 @@ export class SessionRefresh {
     const cookies = transport.readCookies(request);
     this.handleDuplicateCookies(request, cookies); // R1
     const { hasLegacyCookie } = cookies.refresh;
-    const presented = this.findToken(request, cookies.refresh); // R2-R4
+    const presented = this.findToken(request, cookies); // R2-R4
     if (presented === undefined) {
       if (hasLegacyCookie) transport.clearLegacyCookie(request);
       throw this.refuse(request, 'Refresh failed: there is no refresh token in the request'); // R5
     }
     const { transferMethod } = presented;
     try {
-      const { binding } = this.context;
-      const provenJkt = await binding?.proofOfRefresh(request, transferMethod);
-      const session = await this.refreshPresented(request, presented); // R6-R8
-      if (transferMethod === 'cookie') await this.assertOneSession(session, request, cookies.access.token);
-      binding?.checkRefreshed(request, {
-        transferMethod,
-        provenJkt,
-        session: session.toJSON(),
-        payload: session.getAccessTokenPayload(),
-      });
+      const session = await this.refreshProven(request, presented); // R6-R8
+      await this.decisions?.apply(session, { userContext: request.userContext, mark, request });
       assertNotSent(request.response, 'refreshSession'); // until its successor is used, the old refresh token is accepted
       const other = otherMethod(transferMethod);
       const otherToken = transport.readToken(request, 'refresh', other);
@@ -89,7 +89,25 @@ export class SessionRefresh {
     input: { refreshToken: string; antiCsrfToken: string | undefined; disableAntiCsrf: boolean },
     userContext: UserContext,
   ): Promise<SessionContainer> {
-    return this.callRecipe({ ...input, userContext });
+    const session = await this.callRecipe({ ...input, userContext });
+    await this.decisions?.apply(session, { userContext });
+    return session;
+  }
+
+  /** Refreshes, and checks that the request has what else the session asks for: an access token of its own, the proof of its key. */
+  private async refreshProven(request: SessionRequest, presented: PresentedToken): Promise<SessionContainer> {
+    const { transferMethod } = presented;
+    const { binding } = this.context;
+    const provenJkt = await binding?.proofOfRefresh(request, transferMethod);
+    const session = await this.refreshPresented(request, presented);
+    if (transferMethod === 'cookie') await this.assertOneSession(session, request, presented);
+    binding?.checkRefreshed(request, {
+      transferMethod,
+      provenJkt,
+      session: session.toJSON(),
+      payload: session.getAccessTokenPayload(),
+    });
+    return session;
   }
 
   private async refreshPresented(
@@ -122,10 +140,10 @@ export class SessionRefresh {
   private async assertOneSession(
     session: SessionContainer,
     request: SessionRequest,
-    accessToken: string | undefined,
+    { accessCookie }: PresentedToken,
   ): Promise<void> {
-    if (accessToken === undefined) return;
-    const other = await this.context.verifier.findOtherSession(accessToken, session.getHandle());
+    if (accessCookie === undefined) return;
+    const other = await this.context.verifier.findOtherSession(accessCookie, session.getHandle());
     if (other === undefined) return;
     this.warning.warn(
       'A refresh was refused: its cookies are of two sessions, as after a change of apiBasePath. Set olderApiBasePath to the ' +
@@ -209,21 +227,19 @@ export class SessionRefresh {
   }
 
   /** R2-R4: the header wins over the cookie, unless it holds the credential of another party, which verification skips, too. */
-  private findToken(request: SessionRequest, cookie: PresentedCookie): PresentedToken | undefined {
+  private findToken(request: SessionRequest, { access, refresh }: TokenCookies): PresentedToken | undefined {
     const { transport } = this.context;
     const allowed = this.allowedTransferMethod(request);
     const fromHeader = allowed === 'cookie' ? undefined : transport.readToken(request, 'refresh', 'header');
-    const fromCookie = allowed === 'header' ? undefined : cookie.token;
+    const fromCookie = allowed === 'header' ? undefined : refresh.token;
+    const accessCookie = access.token;
     if (fromHeader !== undefined && (!fromCookie || isRefreshToken(fromHeader)))
-      return { token: fromHeader, transferMethod: 'header' };
-    return fromCookie ? { token: fromCookie, transferMethod: 'cookie' } : undefined;
+      return { token: fromHeader, transferMethod: 'header', accessCookie };
+    return fromCookie ? { token: fromCookie, transferMethod: 'cookie', accessCookie } : undefined;
   }
 
   /** R1, §3.9: after a change of a cookie's place browsers hold two generations of the cookies. */
-  private handleDuplicateCookies(
-    request: SessionRequest,
-    cookies: Readonly<Record<TokenType, PresentedCookie>>,
-  ): void {
+  private handleDuplicateCookies(request: SessionRequest, cookies: TokenCookies): void {
     const { transport } = this.context;
     if (this.allowedTransferMethod(request) === 'header') return;
     const duplicated = (['access', 'refresh'] as const).filter(

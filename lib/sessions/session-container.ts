@@ -326,6 +326,13 @@ export class SessionContainer<Payload extends object = JsonObject> {
     return readConfirmation(this.state.accessTokenPayload);
   }
 
+  /** @internal Adopts a change of the stored payload: the new access token goes to the client. */
+  async changeTokens(
+    change: (accessToken: string) => Promise<RegeneratedAccessToken | undefined>,
+  ): Promise<void> {
+    this.adopt(await change(this.state.accessToken), this.resolveContext(undefined));
+  }
+
   private async storePayloadUpdate(update: object, userContext: UserContext): Promise<void> {
     const { lifetimes, recipe } = this.context;
     const change = toPayloadUpdate(update, lifetimes.claimNames); // before the core is called

@@ -4,13 +4,15 @@ import { readLifetime, type SessionLifetime } from '../options/feature-options.j
 import { type ConfigProblem, UnauthorisedError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import { CONFIRMATION_CLAIM, confirmationClaim, type KeyConfirmation } from '../util/key-confirmation.js';
-import type { JsonObject } from '../util/json.js';
+import { deepFreeze, type JsonObject } from '../util/json.js';
 import {
   authenticatedAtMs,
   endOfSessionMs,
   idleLimitMs,
   LIFETIME_CLAIM_NAMES,
   LIFETIME_CLAIMS,
+  mustAuthenticate,
+  NEVER_AUTHENTICATED,
 } from '../util/lifetime-claims.js';
 
 /** The limits of the sessions of one module. */
@@ -113,7 +115,14 @@ export class SessionLifetimes {
   /** Returns the stored payload for the holder of an older token: without the newer proof. */
   payloadWithoutNewerProof(payload: JsonObject, stored: JsonObject): JsonObject {
     const ofToken = Object.entries(payload).filter(([name]) => PROTECTED_CLAIM_NAMES.includes(name));
-    return { ...Object.fromEntries(ofToken), ...this.keepLimits(payload, stored) };
+    const known = { ...Object.fromEntries(ofToken), ...this.keepLimits(payload, stored) };
+    return this.payloadBesideStored(known, stored);
+  }
+
+  /** Returns the payload of a token as it counts beside the stored one, which may ask for a new authentication since. */
+  payloadBesideStored(payload: JsonObject, stored: JsonObject): JsonObject {
+    if (!this.isOn || !mustAuthenticate(stored) || mustAuthenticate(payload)) return payload;
+    return deepFreeze({ ...payload, [LIFETIME_CLAIMS.authTime]: NEVER_AUTHENTICATED });
   }
 
   withoutOwnClaims(payload: JsonObject): JsonObject {
@@ -131,11 +140,16 @@ export class SessionLifetimes {
   assertNotOver(payload: JsonObject): void {
     if (!this.isOver(payload)) return;
     const error = new UnauthorisedError('The session has reached its absolute end');
-    this.ends.add(error);
+    this.noteEnd(error);
     throw error;
   }
 
-  /** Returns whether an error is one of {@link assertNotOver}: the request itself has ended the session. */
+  /** Notes that the request which gets this error has ended the session itself. */
+  noteEnd(error: object): void {
+    this.ends.add(error);
+  }
+
+  /** Returns whether the request that gets an error has ended the session itself. */
   isEnd(error: object): boolean {
     return this.ends.has(error);
   }

@@ -217,6 +217,8 @@ export class SessionRecipe implements RecipeInterface {
         : undefined,
       bindToKey: async (accessToken: string, confirmation: KeyConfirmation, userContext: UserContext) =>
         this.verbs.payload.bindToKey(accessToken, confirmation, userContext),
+      requireAuthentication: async (accessToken: string, userContext: UserContext) =>
+        this.verbs.payload.requireAuthentication(accessToken, userContext),
     });
   }
 }

@@ -91,7 +91,10 @@ export function stateAfterVerification(
   const { handle: sessionHandle, userId, recipeUserId, tenantId } = session;
   const owned = { ...state, sessionHandle, userId, recipeUserId, tenantId };
   const isLegacy = info.version <= 2;
-  if (accessToken === undefined) return { ...owned, accessTokenPayload: isLegacy ? stored : info.payload };
+  if (accessToken === undefined) {
+    const payload = isLegacy ? stored : lifetimes.payloadBesideStored(info.payload, stored);
+    return { ...owned, accessTokenPayload: payload };
+  }
   return {
     ...owned,
     accessToken: accessToken.token,

@@ -16,6 +16,19 @@ export const LIFETIME_CLAIMS = {
 /** All of {@link LIFETIME_CLAIMS}. */
 export const LIFETIME_CLAIM_NAMES: readonly string[] = Object.freeze(Object.values(LIFETIME_CLAIMS));
 
+/**
+ * The value of {@link LIFETIME_CLAIMS.authTime} in a session whose user has to prove again who they are. Other programs that compute
+ * the age of the proof find it too old, as they would not if the name were absent.
+ */
+export const NEVER_AUTHENTICATED = 0;
+
+/** Returns whether the user of a session has to prove again who they are. */
+export function mustAuthenticate(payload: JsonObject): boolean {
+  return Object.hasOwn(payload, LIFETIME_CLAIMS.authTime)
+    ? payload[LIFETIME_CLAIMS.authTime] === NEVER_AUTHENTICATED
+    : false;
+}
+
 /** Returns the time at which the user last proved their identity, milliseconds since the epoch; undefined if not recorded. */
 export function authenticatedAtMs(payload: JsonObject): number | undefined {
   return readMilliseconds(payload, LIFETIME_CLAIMS.authTime);

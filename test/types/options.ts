@@ -49,6 +49,12 @@ export const right: Required<SessionModuleOptions> = {
   revocationFeed: { pollMs: 500, whenStale: 'refuse', maxSessions: 10_000, accessTokenValiditySec: 600 },
   claims: [claim],
   globalClaimValidators: [claim.validators.isTrue(60, 'id')],
+  onRefresh: async ({ session, device, deviceBound, skipped, userContext }) => {
+    const isOther = device.before?.userAgent !== device.now?.userAgent;
+    if (isOther && deviceBound === undefined && skipped.length === 0) return 'step-up';
+    return session.getUserId() === userContext['x'] ? 'end' : undefined;
+  },
+  onRefreshTimeoutMs: 500,
   recipe: SessionRecipe,
   override: { functions: (original) => ({ ...original }), apis: (original) => ({ ...original }) },
   errorHandlers,
