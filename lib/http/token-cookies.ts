@@ -167,8 +167,8 @@ export function isSentFrom(
   );
 }
 
-/** The paths that the browser may see: with the prefix of the gateway, and without. */
-function browserPaths(
+/** Returns the paths that the client may see: with the prefix of the gateway, and without. */
+export function browserPaths(
   request: HttpRequest,
   { appInfo: { apiGatewayPath } }: Pick<SessionConfig, 'appInfo'>,
 ): string[] {

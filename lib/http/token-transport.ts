@@ -9,6 +9,7 @@ import {
   type RevocationMark,
 } from '../util/revocation-log.js';
 import type { SessionRequest } from './session-request.js';
+import { MAX_CREDENTIAL_LENGTH, readAuthorization } from './authorization.js';
 import { assertCookieFits } from './cookies.js';
 import {
   findRequestCookies,
@@ -132,13 +133,11 @@ export class TokenTransport {
    * `tokenType` only names the cookie.
    *
    * @returns the text as sent, which may be empty (an empty bearer value is present, and so is an empty cookie);
-   *   undefined when there is none, when the scheme is not exactly `Bearer `, or when header or cookie exceed 16 kB
+   *   undefined when there is none, when the scheme is neither `Bearer` nor `DPoP`, or when header or cookie exceed 16 kB
    */
   readToken(request: SessionRequest, tokenType: TokenType, method: TokenTransferMethod): string | undefined {
     if (method === 'cookie') return this.readCookie(request, tokenType).token;
-    const value = request.request.getHeaderValue('authorization');
-    if (value === undefined || value.length > MAX_CREDENTIAL_LENGTH) return undefined;
-    return value.startsWith('Bearer ') ? value.slice('Bearer '.length).trim() : undefined;
+    return readAuthorization(request.request)?.token;
   }
 
   /** Reads the cookie of a token, and what comes beside it, in one pass over the header. */

@@ -98,12 +98,11 @@ export class SessionRefresh {
   private async refreshProven(request: SessionRequest, presented: PresentedToken): Promise<SessionContainer> {
     const { transferMethod } = presented;
     const { binding } = this.context;
-    const provenJkt = await binding?.proofOfRefresh(request, transferMethod);
+    await binding?.checkRefreshing(request, transferMethod);
     const session = await this.refreshPresented(request, presented);
     if (transferMethod === 'cookie') await this.assertOneSession(session, request, presented);
-    binding?.checkRefreshed(request, {
+    await binding?.checkRefreshed(request, {
       transferMethod,
-      provenJkt,
       session: session.toJSON(),
       payload: session.getAccessTokenPayload(),
     });
