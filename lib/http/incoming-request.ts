@@ -1,8 +1,6 @@
 import type { HttpRequest } from '../util/http-exchange.js';
+import { MAX_CREDENTIAL_LENGTH } from './authorization.js';
 import { findCookies, type FoundCookie } from './cookies.js';
-
-/** Longer than any token and than what Node accepts by default; work on the value ends here. */
-export const MAX_CREDENTIAL_LENGTH: number = 16 * 1024;
 
 /** The properties that we read of a request of Express, Fastify or `node:http`. */
 export interface IncomingRequestSource {

@@ -9,14 +9,9 @@ import {
   type RevocationMark,
 } from '../util/revocation-log.js';
 import type { SessionRequest } from './session-request.js';
-import { MAX_CREDENTIAL_LENGTH, readAuthorization } from './authorization.js';
+import { readAuthorization } from './authorization.js';
 import { assertCookieFits } from './cookies.js';
-import {
-  findRequestCookies,
-  MAX_CREDENTIAL_LENGTH,
-  presentedCookie,
-  type PresentedCookie,
-} from './incoming-request.js';
+import { findRequestCookies, presentedCookie, type PresentedCookie } from './incoming-request.js';
 import type { HeaderLine, IsStale } from './take-back.js';
 import {
   distinct,
