@@ -33,21 +33,16 @@ export function readArguments(
   given: readonly unknown[],
 ): unknown[] {
   const problems: ConfigProblem[] = [];
-  const rows = Object.entries(parameters);
+  const names = Object.keys(parameters);
   const source: Record<string, unknown> = {};
-  rows.forEach(([name], index) => (source[name] = given[index]));
-  const read = readNames(
-    parameters,
-    rows.map(([name]) => name),
-    source,
-    problems,
-  );
-  if (given.slice(rows.length).some((value) => value !== undefined)) {
-    const message = `are ${given.length}; it takes ${rows.length}: ${rows.map(([name]) => name).join(', ')}`;
+  names.forEach((name, index) => (source[name] = given[index]));
+  const read = readNames(parameters, names, source, problems);
+  if (given.length > names.length && given.slice(names.length).some((value) => value !== undefined)) {
+    const message = `are ${given.length}; it takes ${names.length}: ${names.join(', ')}`;
     problems.push({ path: 'the arguments', message });
   }
   if (problems.length > 0) throw new TypeError(`${functionName}: ${describeProblems(problems)}`);
-  return rows.slice(0, given.length).map(([name]) => read[name]);
+  return given.slice(0, names.length).map((_value, index) => read[names[index] ?? '']);
 }
 
 /** Accepts an object with the names of a table; the result is a copy, so that it stays what was checked. */
@@ -115,8 +110,9 @@ function readNames(
       problems.push({ path: name, message: `is ${kindOf(value)}; ${expected}` });
     }
   }
-  for (const [name, row] of Object.entries(table)) {
-    if (!isRequired(row) || read[name] !== undefined) continue;
+  for (const name of Object.keys(table)) {
+    const row = table[name];
+    if (read[name] !== undefined || row === undefined || !isRequired(row)) continue;
     if (problems.some(({ path }) => path === name)) continue;
     problems.push({ path: name, message: `is missing: ${row.remedy}` });
   }
