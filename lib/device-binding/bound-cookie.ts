@@ -20,7 +20,7 @@ export interface BoundSession {
  * session and key, so that it is checked without a read, and several values are good at once while it is renewed (D47).
  */
 export class BoundCookie {
-  readonly name: string;
+  private readonly prefix: string;
   private readonly path = '/'; // both the application's routes and the refresh route ask for it
 
   constructor(
@@ -29,8 +29,15 @@ export class BoundCookie {
     private readonly clock: Clock,
     private readonly lifeSec: number,
   ) {
-    const prefix = config.cookieDomain === undefined ? '__Host-' : '__Secure-';
-    this.name = config.cookieSecure ? `${prefix}sBound` : 'sBound';
+    const strongest = config.cookieDomain === undefined ? '__Host-' : '__Secure-';
+    this.prefix = config.cookieSecure ? strongest : '';
+  }
+
+  /** Returns its name, which differs where that of the access token does: an application may have several modules. */
+  name({ request, userContext }: SessionRequest): string {
+    const access = this.config.getCookieNameForTokenType(request, 'access', userContext);
+    const bare = access.replace(/^__(?:Host|Secure)-/, '');
+    return this.prefix + (bare === 'sAccessToken' ? 'sBound' : `${bare}Bound`);
   }
 
   /** Writes a new one to the response. */
@@ -42,10 +49,10 @@ export class BoundCookie {
 
   /** Returns whether the cookie of a request is good for a session; undefined if there is none. */
   isGood(
-    { request }: SessionRequest,
+    request: SessionRequest,
     { sessionHandle, confirmation: { jkt } }: BoundSession,
   ): boolean | undefined {
-    const value = findRequestCookies(request, [this.name])[0]?.value;
+    const value = findRequestCookies(request.request, [this.name(request)])[0]?.value;
     if (value === undefined) return undefined;
     const [, until = '', code = ''] = FORM.exec(value) ?? [];
     if (Number.parseInt(until, 36) * 1000 <= this.clock.now()) return false;
@@ -68,8 +75,9 @@ export class BoundCookie {
 
   private line(request: SessionRequest, value: string): CookieLine {
     const { cookieDomain: domain, cookieSecure: secure } = this.config;
+    const name = this.name(request);
     const cookie: CookieToWrite = {
-      name: this.name,
+      name,
       value,
       domain,
       path: this.path,
@@ -81,6 +89,6 @@ export class BoundCookie {
       sameSite: this.config.cookieSameSite(request),
       partitioned: false, // such a cookie cannot be bound (D35)
     };
-    return { name: this.name, line: serialiseCookie(cookie, this.clock.now()) };
+    return { name, line: serialiseCookie(cookie, this.clock.now()) };
   }
 }

@@ -188,7 +188,9 @@ export class DeviceBinding {
 
   /** Offers the browser to bind a session whose tokens are on this response, unless it is bound. */
   offer(request: SessionRequest, sessionHandle: string, payload: JsonObject): void {
-    if (readConfirmation(payload) === undefined) this.dbsc?.offer(request, sessionHandle);
+    // While the secret cannot be read the session stays unbound; its next refresh offers it again.
+    if (this.secret.isReady && readConfirmation(payload) === undefined)
+      this.dbsc?.offer(request, sessionHandle);
   }
 }
 
