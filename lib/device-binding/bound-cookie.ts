@@ -21,6 +21,8 @@ export interface BoundSession {
  */
 export class BoundCookie {
   private readonly prefix: string;
+  /** What was good beside a remembered access token, as it stands in the header. */
+  private readonly provenPairs = new WeakMap<object, { readonly pair: string; readonly untilMs: number }>();
   private readonly path = '/'; // both the application's routes and the refresh route ask for it
 
   constructor(
@@ -47,16 +49,39 @@ export class BoundCookie {
     writeLines(request.response, { cookies: [this.line(request, value)] });
   }
 
-  /** Returns whether the cookie of a request is good for a session; undefined if there is none. */
+  /**
+   * Returns whether a request brings the cookie that was good before beside the same remembered access token. Text that holds name and
+   * value anywhere in the header will do: a client that can write it has the cookie.
+   */
+  recalls({ request }: SessionRequest, rememberedToken: object): boolean {
+    const proven = this.provenPairs.get(rememberedToken);
+    return (
+      proven !== undefined &&
+      proven.untilMs > this.clock.now() &&
+      request.getHeaderValue('cookie')?.includes(proven.pair) === true
+    );
+  }
+
+  /**
+   * Returns whether the cookie of a request is good for a session; undefined if there is none.
+   *
+   * @param rememberedToken what {@link recalls} finds it by later
+   */
   isGood(
     request: SessionRequest,
     { sessionHandle, confirmation: { jkt } }: BoundSession,
+    rememberedToken?: object,
   ): boolean | undefined {
-    const value = findRequestCookies(request.request, [this.name(request)])[0]?.value;
+    const name = this.name(request);
+    const value = findRequestCookies(request.request, [name])[0]?.value;
     if (value === undefined) return undefined;
     const [, until = '', code = ''] = FORM.exec(value) ?? [];
-    if (Number.parseInt(until, 36) * 1000 <= this.clock.now()) return false;
-    return this.secret.isSigned(code, 'bound-cookie', sessionHandle, jkt, until);
+    const untilMs = Number.parseInt(until, 36) * 1000;
+    if (!(untilMs > this.clock.now())) return false;
+    if (!this.secret.isSigned(code, 'bound-cookie', sessionHandle, jkt, until)) return false;
+    if (rememberedToken !== undefined)
+      this.provenPairs.set(rememberedToken, { pair: `${name}=${value}`, untilMs });
+    return true;
   }
 
   /** Returns the line that deletes the cookie. */

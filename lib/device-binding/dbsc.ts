@@ -71,9 +71,13 @@ export class DbscBinding {
     request.response.setHeader('Secure-Session-Registration', value);
   }
 
-  /** Returns undefined if a request has the bound cookie of a session. */
-  findMissing(request: SessionRequest, session: BoundSession): MissingCookie | undefined {
-    const isGood = this.cookie.isGood(request, session);
+  /** Returns undefined if a request has the bound cookie of a session. @param rememberedToken for `BoundCookie.recalls` */
+  findMissing(
+    request: SessionRequest,
+    session: BoundSession,
+    rememberedToken?: object,
+  ): MissingCookie | undefined {
+    const isGood = this.cookie.isGood(request, session, rememberedToken);
     if (isGood === true) return undefined;
     // A browser renews only a cookie that it does not have.
     if (isGood === false && !request.response.isSent)

@@ -79,6 +79,12 @@ export class DeviceBinding {
     transferMethod: TokenTransferMethod,
     known: AccessTokenInfo | undefined,
   ): MaybePromise<void> {
+    if (
+      known !== undefined &&
+      transferMethod === 'cookie' &&
+      this.dbsc?.cookie.recalls(request, known) === true
+    )
+      return undefined;
     // A forged token is refused afterwards, so that it does not matter what it names here.
     const info = known ?? (token === undefined ? undefined : this.verifier.readInfo(token));
     if (token === undefined || info === undefined) return undefined;
@@ -92,7 +98,7 @@ export class DeviceBinding {
     const { sessionHandle } = info;
     const session = { sessionHandle, confirmation };
     return chain(this.secret.ready(), () => {
-      const missing = dbsc.findMissing(request, session);
+      const missing = dbsc.findMissing(request, session, known);
       if (missing === undefined) return;
       if (missing.skipped.length > 0) this.notes.skipped(info, missing.skipped.join(', '), request);
       dbsc.assertMayPass(missing);
