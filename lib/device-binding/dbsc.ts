@@ -23,8 +23,12 @@ import { quote, readTokenList } from './structured-header.js';
 const RACING_REFRESH_MS = 15_000;
 /** Time after which a client whose browser could not renew its cookie tries again. */
 const RETRY_AFTER_SEC = 5;
-/** A challenge has to be good for longer than the browser holds it: for a life of the cookie, and for a laptop that sleeps. */
-const CHALLENGE_LIFE_MS = 2 * 60 * 60 * 1000;
+/**
+ * The life of a challenge, in lives of the cookie: the browser holds one for as long as the cookie lives (D46). Not longer, because a
+ * proof can be shown again for as long. A browser that comes later gets a new challenge, which costs it one more round trip.
+ */
+const CHALLENGE_LIVES = 2;
+const MIN_CHALLENGE_LIFE_MS = 60_000;
 
 /** A request without a good bound cookie. */
 export interface MissingCookie {
@@ -49,8 +53,8 @@ export class DbscBinding {
     private readonly clock: Clock,
   ) {
     this.cookie = new BoundCookie(config, secret, clock, settings.cookieLifeSec);
-    const lifeMs = Math.max(CHALLENGE_LIFE_MS, 2 * settings.cookieLifeSec * 1000);
-    this.challenges = new Challenges(secret, clock, lifeMs);
+    const lifeMs = CHALLENGE_LIVES * settings.cookieLifeSec * 1000;
+    this.challenges = new Challenges(secret, clock, Math.max(lifeMs, MIN_CHALLENGE_LIFE_MS));
   }
 
   /**
@@ -67,9 +71,13 @@ export class DbscBinding {
     request.response.setHeader('Secure-Session-Registration', value);
   }
 
-  /** Returns undefined if a request has the bound cookie of a session. */
-  findMissing(request: SessionRequest, session: BoundSession): MissingCookie | undefined {
-    const isGood = this.cookie.isGood(request, session);
+  /** Returns undefined if a request has the bound cookie of a session. @param rememberedToken for `BoundCookie.recalls` */
+  findMissing(
+    request: SessionRequest,
+    session: BoundSession,
+    rememberedToken?: object,
+  ): MissingCookie | undefined {
+    const isGood = this.cookie.isGood(request, session, rememberedToken);
     if (isGood === true) return undefined;
     // A browser renews only a cookie that it does not have.
     if (isGood === false && !request.response.isSent)
@@ -159,7 +167,9 @@ export class DbscBinding {
       refresh_url: apiBasePath + SESSION_ROUTES.renewDevice.path,
       continue: true,
       scope: { origin: apiDomain, include_site: false, scope_specification: [] },
-      credentials: [{ type: 'cookie', name: this.cookie.name, attributes: this.cookie.attributes(request) }],
+      credentials: [
+        { type: 'cookie', name: this.cookie.name(request), attributes: this.cookie.attributes(request) },
+      ],
       allowed_refresh_initiators: this.initiators(request),
     };
   }

@@ -79,6 +79,12 @@ export class DeviceBinding {
     transferMethod: TokenTransferMethod,
     known: AccessTokenInfo | undefined,
   ): MaybePromise<void> {
+    if (
+      known !== undefined &&
+      transferMethod === 'cookie' &&
+      this.dbsc?.cookie.recalls(request, known) === true
+    )
+      return undefined;
     // A forged token is refused afterwards, so that it does not matter what it names here.
     const info = known ?? (token === undefined ? undefined : this.verifier.readInfo(token));
     if (token === undefined || info === undefined) return undefined;
@@ -92,7 +98,7 @@ export class DeviceBinding {
     const { sessionHandle } = info;
     const session = { sessionHandle, confirmation };
     return chain(this.secret.ready(), () => {
-      const missing = dbsc.findMissing(request, session);
+      const missing = dbsc.findMissing(request, session, known);
       if (missing === undefined) return;
       if (missing.skipped.length > 0) this.notes.skipped(info, missing.skipped.join(', '), request);
       dbsc.assertMayPass(missing);
@@ -197,7 +203,9 @@ export class DeviceBinding {
 
   /** Offers the browser to bind a session whose tokens are on this response, unless it is bound. */
   offer(request: SessionRequest, sessionHandle: string, payload: JsonObject): void {
-    if (readConfirmation(payload) === undefined) this.dbsc?.offer(request, sessionHandle);
+    // While the secret cannot be read the session stays unbound; its next refresh offers it again.
+    if (this.secret.isReady && readConfirmation(payload) === undefined)
+      this.dbsc?.offer(request, sessionHandle);
   }
 }
 
