@@ -1,4 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { fcRuns } from '../fixtures/fc-runs.js';
 import { deviceBound } from '../support/device-bound.js';
 import { DpopClient, ProofKey } from '../support/dpop-client.js';
 import type { Answer } from '../support/http-client.js';
@@ -90,6 +92,24 @@ describe.each(ADAPTERS)('a wrong DPoP proof on %s', (adapter) => {
     expect(seen(await owner.get('/me', { dpop }))).toEqual(refusedWith('invalid_token'));
     const ofRefresh = proofOfOtherKey(good('POST', '/auth/session/refresh'));
     expect(seen(await owner.refresh({ dpop: ofRefresh }))).toEqual(refusedWith('invalid_token'));
+  });
+
+  it('is every good one with a character more, less, or another one', async () => {
+    const edit = fc.record({
+      place: fc.nat(),
+      removed: fc.constantFrom(0, 1),
+      added: fc.stringMatching(/^[!-~]?$/),
+    });
+    await fc.assert(
+      fc.asyncProperty(edit, async ({ place, removed, added }) => {
+        const proof = owner.proof('GET', '/me');
+        const at = place % proof.length;
+        const dpop = proof.slice(0, at) + added + proof.slice(at + removed);
+        fc.pre(dpop !== proof);
+        expect((await owner.get('/me', { dpop })).status).toBe(401);
+      }),
+      { numRuns: fcRuns(100) },
+    );
   });
 
   it('of a megabyte is stopped by the server', async () => {
