@@ -187,6 +187,15 @@ export class DeviceBinding {
     return via === undefined || this[via] === undefined ? undefined : via;
   }
 
+  /** @throws {UnauthorisedError} a token with this payload needs a proof beside it, which a message of a socket cannot bring */
+  assertNeedsNoProof(payload: JsonObject): void {
+    const confirmation = readConfirmation(payload);
+    if (confirmation === undefined || this[confirmation.via] === undefined) return;
+    throw new UnauthorisedError('The token is bound to a device: connect with it, and with the proof', {
+      clearTokens: false,
+    });
+  }
+
   /** Returns the lines that delete what a browser keeps of a bound session beside its tokens. */
   removeCookies(request: SessionRequest): CookieLine[] {
     return this.dbsc === undefined ? [] : [this.dbsc.cookie.removal(request)];
