@@ -3,6 +3,7 @@ import { isForeignRequest } from '../http/csrf.js';
 import { distinct } from '../http/token-cookies.js';
 import type { SessionRequest } from '../http/session-request.js';
 import { writeLines } from '../http/written-headers.js';
+import { isIpAddress, readHostname } from '../options/domains.js';
 import type { SessionConfig } from '../options/session-config.js';
 import { SESSION_ROUTES } from '../options/session-routes.js';
 import type { Clock } from '../util/clock.js';
@@ -57,13 +58,10 @@ export class DbscBinding {
     this.challenges = new Challenges(secret, clock, Math.max(lifeMs, MIN_CHALLENGE_LIFE_MS));
   }
 
-  /**
-   * Asks the browser to make a key for a session whose tokens are on this response. Only where the website is on the API's
-   * site, because from another one the browser would not renew the cookie (D51).
-   */
+  /** Asks the browser to make a key for a session whose tokens are on this response. */
   offer(request: SessionRequest, sessionHandle: string): void {
     const { appInfo } = this.config;
-    if (!appInfo.apiDomain.startsWith('https:') || appInfo.websiteSite(request) !== appInfo.apiSite) return;
+    if (!appInfo.apiDomain.startsWith('https:')) return;
     const path = appInfo.apiBasePath + SESSION_ROUTES.registerDevice.path;
     const challenge = this.challenges.make('register', sessionHandle);
     const algorithms = this.settings.algorithms.join(' ');
@@ -148,14 +146,18 @@ export class DbscBinding {
   }
 
   /**
-   * Returns the hosts of the application's own pages beside the API's. For the pages of any other host, also of the same site, a browser
-   * does not renew the cookie (D51).
+   * Returns the hosts whose pages may make the browser renew the cookie beside the API's own (D51, D54): the whole site and the website,
+   * or those of `allowedOrigins`. For any other page a bound session would end, because its requests go out without the cookie.
    */
   private initiators(request: SessionRequest): string[] {
-    const { appInfo, allowedOrigins = [] } = this.config;
-    const [api, ...hosts] = [appInfo.apiDomain, appInfo.websiteOrigin(request), ...allowedOrigins].map(
-      (origin) => new URL(origin).hostname,
-    );
+    const { appInfo, allowedOrigins } = this.config;
+    const { apiSite } = appInfo;
+    const site = apiSite.includes('.') && !isIpAddress(apiSite) ? [apiSite, `*.${apiSite}`] : [];
+    const hosts = allowedOrigins?.map(readHostname) ?? [
+      ...site,
+      readHostname(appInfo.websiteOrigin(request)),
+    ];
+    const api = readHostname(appInfo.apiDomain);
     return distinct(hosts).filter((host) => host !== api);
   }
 

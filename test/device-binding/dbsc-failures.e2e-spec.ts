@@ -333,7 +333,6 @@ describe('a set-up in which browsers bind nothing', () => {
       'an API without https (D11)',
       { ...SHOP, apiDomain: 'http://api.shop.io', websiteDomain: 'http://shop.io' },
     ],
-    ['a website of another site (D51)', { ...SHOP, websiteDomain: 'https://elsewhere.org' }],
   ])('offers nothing: %s', async (_of, appInfo) => {
     const { client } = await starter('express', { appInfo, ...deviceBound({ dbsc: true }) }).start();
     expect((await client('cookie').login()).header('secure-session-registration')).toBeUndefined();
@@ -353,6 +352,35 @@ describe('a set-up in which browsers bind nothing', () => {
     await expect(
       starter('express', { deviceBound: { dbsc: true, secret: 'short' } }).start(),
     ).rejects.toThrow('deviceBound.secret: a text of at least 32 characters is expected');
+  });
+});
+
+describe('the pages for which a browser renews the cookie', () => {
+  it.each<[string, Partial<SessionModuleOptions>, string[]]>([
+    ['the whole site of the API', {}, ['shop.io', '*.shop.io']],
+    [
+      'and a website of another site',
+      { appInfo: { ...SHOP, websiteDomain: 'https://elsewhere.org' } },
+      ['shop.io', '*.shop.io', 'elsewhere.org'],
+    ],
+    ['those of allowedOrigins alone', { allowedOrigins: ['https://admin.shop.io'] }, ['admin.shop.io']],
+    [
+      'none beside those of the API, where it has an address',
+      { appInfo: { ...SHOP, apiDomain: 'https://192.0.2.1', websiteDomain: 'https://192.0.2.1' } },
+      [],
+    ],
+  ])('are %s (D51)', async (_of, options, expected) => {
+    const application = await starter('express', { ...deviceBound({ dbsc: true }), ...options }).start();
+    const { session: client } = browserOf(application);
+    const headers = { origin: options.allowedOrigins?.[0] };
+    const login = await client.send({ path: '/login', method: 'POST', body: { userId: 'ada' }, headers });
+    const proof = new DeviceKey().registration(challengeOf(login, 'secure-session-registration'));
+    const answer = await client.send({
+      path: REGISTER,
+      method: 'POST',
+      headers: { 'secure-session-response': proof },
+    });
+    expect(answer.body).toMatchObject({ allowed_refresh_initiators: expected });
   });
 });
 
