@@ -149,7 +149,7 @@ redis.describeKilled('used proofs in a Redis that is gone', () => {
   it('cannot be looked up: a guarded request is 503, though its token is known (P12)', async () => {
     const server = await redis.another();
     const client = await (await nodeRedis()).connect(server.url);
-    const store = redisStore(client, { commandTimeoutMs: 300 });
+    const store = redisStore(client, { commandTimeoutMs: 3000 });
     await seedSigningKeys(store);
     const app = await TestApplication.on('express')
       .with({ ...deviceBound({ dpop: true }), core: embeddedCore({ store }) })
