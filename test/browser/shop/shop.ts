@@ -12,7 +12,7 @@ import type { Adapter } from '../../support/adapters.js';
 import { closeAfterTest } from '../../support/close-after-test.js';
 import type { Handlers } from '../../support/demo.controller.js';
 import { TestApplication } from '../../support/test-application.js';
-import { CHROMIUM_FLAGS } from '../chromium.js';
+import { bindingFlags, CHROMIUM_FLAGS } from '../chromium.js';
 import { Network } from './network.js';
 import { API, SITE, Visitor, type VisitorInput } from './visitor.js';
 import { SHOP_SPKI_HASH } from './shop-tls.js';
@@ -43,12 +43,6 @@ export interface ApiInput {
   /** Origin of the website that calls the API. Default the shop's own. */
   readonly website?: string;
 }
-
-/** A certificate error, even one that is ignored, makes Chromium bind nothing and say nothing (D11). */
-const BINDING_FLAGS = [
-  `--ignore-certificate-errors-spki-list=${SHOP_SPKI_HASH}`,
-  '--enable-features=DeviceBoundSessions,EnableBoundSessionCredentialsSoftwareKeysForManualTesting,DeviceBoundSessionsDevTools',
-];
 
 /** A folder for Chromium in which cookies of third parties are switched on. */
 async function profileThatTakesCookies(): Promise<string> {
@@ -84,7 +78,7 @@ export class Shop {
       args: [
         ...CHROMIUM_FLAGS,
         `--host-resolver-rules=MAP * 127.0.0.1:${network.port}`,
-        ...(bindsSessions ? BINDING_FLAGS : []),
+        ...(bindsSessions ? bindingFlags(SHOP_SPKI_HASH) : []),
       ],
       ignoreDefaultArgs: withoutFlags,
       ignoreHTTPSErrors: !bindsSessions,
