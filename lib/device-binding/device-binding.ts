@@ -79,6 +79,12 @@ export class DeviceBinding {
     transferMethod: TokenTransferMethod,
     known: AccessTokenInfo | undefined,
   ): MaybePromise<void> {
+    if (
+      known !== undefined &&
+      transferMethod === 'cookie' &&
+      this.dbsc?.cookie.recalls(request, known) === true
+    )
+      return undefined;
     // A forged token is refused afterwards, so that it does not matter what it names here.
     const info = known ?? (token === undefined ? undefined : this.verifier.readInfo(token));
     if (token === undefined || info === undefined) return undefined;
@@ -92,7 +98,7 @@ export class DeviceBinding {
     const { sessionHandle } = info;
     const session = { sessionHandle, confirmation };
     return chain(this.secret.ready(), () => {
-      const missing = dbsc.findMissing(request, session);
+      const missing = dbsc.findMissing(request, session, known);
       if (missing === undefined) return;
       if (missing.skipped.length > 0) this.notes.skipped(info, missing.skipped.join(', '), request);
       dbsc.assertMayPass(missing);
@@ -181,6 +187,15 @@ export class DeviceBinding {
     return via === undefined || this[via] === undefined ? undefined : via;
   }
 
+  /** @throws {UnauthorisedError} a token with this payload needs a proof beside it, which a message of a socket cannot bring */
+  assertNeedsNoProof(payload: JsonObject): void {
+    const confirmation = readConfirmation(payload);
+    if (confirmation === undefined || this[confirmation.via] === undefined) return;
+    throw new UnauthorisedError('The token is bound to a device: connect with it, and with the proof', {
+      clearTokens: false,
+    });
+  }
+
   /** Returns the lines that delete what a browser keeps of a bound session beside its tokens. */
   removeCookies(request: SessionRequest): CookieLine[] {
     return this.dbsc === undefined ? [] : [this.dbsc.cookie.removal(request)];
@@ -188,7 +203,9 @@ export class DeviceBinding {
 
   /** Offers the browser to bind a session whose tokens are on this response, unless it is bound. */
   offer(request: SessionRequest, sessionHandle: string, payload: JsonObject): void {
-    if (readConfirmation(payload) === undefined) this.dbsc?.offer(request, sessionHandle);
+    // While the secret cannot be read the session stays unbound; its next refresh offers it again.
+    if (this.secret.isReady && readConfirmation(payload) === undefined)
+      this.dbsc?.offer(request, sessionHandle);
   }
 }
 

@@ -84,6 +84,9 @@ function readHeader(proof: string, { typ, algorithms, jwk }: ProofRules): JsonOb
   if (header['typ'] !== typ) throw new ProofError(`its typ is not ${typ}`);
   if (!algorithms.some((each) => each === header['alg']))
     throw new ProofError('its algorithm is not offered');
+  // No extension is understood here, and none is offered (RFC 7515 4.1.11, RFC 7797 3).
+  if (['crit', 'b64'].some((name) => Object.hasOwn(header, name)))
+    throw new ProofError('it asks for an extension');
   if ((jwk === undefined) !== Object.hasOwn(header, 'jwk'))
     throw new ProofError(jwk === undefined ? 'it brings no key' : 'it brings a key of its own');
   return header;

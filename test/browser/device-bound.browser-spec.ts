@@ -1,9 +1,11 @@
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ADAPTERS } from '../support/adapters.js';
 import { ACCESS_VALIDITY_SEC } from '../support/embedded.js';
 import { HttpClient } from '../support/http-client.js';
 import type { TestApplication } from '../support/test-application.js';
 import { Shop } from './shop/shop.js';
+import { startWebsite } from './shop/website.js';
 import { API, type Tab, type Visitor } from './shop/visitor.js';
 
 const BOUND = '__Host-sBound';
@@ -216,5 +218,41 @@ describe('Chromium at an answer that is no renewal', () => {
     repair();
     expect(await tab.statusOf('/me')).not.toBe(200);
     expect(await tab.hasSession()).toBe(false);
+  });
+});
+
+describe('a page of another host than the website', () => {
+  it('renews the cookie where it is on the site of the API (D54)', async () => {
+    const website = await startWebsite();
+    shop.network.lead('admin.shop.io', (website.address() as AddressInfo).port);
+    const admin = 'https://admin.shop.io';
+    const api = await shop.openApi({ adapter: 'express', options, pages: [admin] });
+    const seen = watchRoutes(api);
+    const visitor = await shop.visitor({ mode: 'cookie', site: admin });
+    const tab = await visitor.signIn('ada');
+    await until(() => hasBoundCookie(visitor));
+    await loseBoundCookie(visitor);
+    expect(await tab.statusOf('/me')).toBe(200);
+    expect(seen).toEqual([REGISTER, `200 ${RENEW}`]);
+    await visitor.leaves();
+    website.close();
+    website.closeAllConnections();
+  });
+
+  it('renews it as the website of another site, where the browser takes cookies of third parties (D58)', async () => {
+    const website = 'https://elsewhere.org';
+    const tolerant = await Shop.open({ thirdPartyCookies: 'taken', bindsSessions: true });
+    try {
+      const api = await tolerant.openApi({ adapter: 'express', options, website });
+      const seen = watchRoutes(api);
+      const visitor = await tolerant.visitor({ mode: 'cookie', site: website });
+      const tab = await visitor.signIn('ada');
+      await until(() => hasBoundCookie(visitor));
+      await loseBoundCookie(visitor);
+      expect(await tab.statusOf('/me')).toBe(200);
+      expect(seen).toEqual([REGISTER, `200 ${RENEW}`]);
+    } finally {
+      await tolerant.close();
+    }
   });
 });

@@ -85,7 +85,7 @@ describe.each(ADAPTERS)('a session bound to the browser, on %s', (adapter) => {
       refresh_url: RENEW,
       continue: true,
       scope: { origin: 'https://api.shop.io', include_site: false, scope_specification: [] },
-      allowed_refresh_initiators: ['shop.io'],
+      allowed_refresh_initiators: ['shop.io', '*.shop.io'],
     });
     expect(registered.header('cache-control')).toBe('no-store');
   });

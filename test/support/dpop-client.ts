@@ -71,12 +71,12 @@ export class DpopClient extends SessionClient {
   nonce: string | undefined;
 
   constructor(
-    http: HttpClient,
+    private readonly connection: HttpClient,
     private readonly clock: TestClock,
     readonly key = new ProofKey(),
     private readonly apiDomain = 'https://api.shop.io',
   ) {
-    super(http, 'header');
+    super(connection, 'header');
   }
 
   /** The claims of a good proof. */
@@ -101,6 +101,13 @@ export class DpopClient extends SessionClient {
       ...(header === undefined ? {} : { header }),
       claims: { ...this.claims(method, path, token), ...claims },
     });
+  }
+
+  /** Another client with the same tokens and the same key: a second thread of the app. */
+  copyWithKey(): DpopClient {
+    const other = new DpopClient(this.connection, this.clock, this.key, this.apiDomain);
+    other.adoptTokens(this);
+    return other;
   }
 
   override requestHeaders(path: string): Record<string, string> {

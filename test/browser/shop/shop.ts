@@ -42,6 +42,8 @@ export interface ApiInput {
   readonly skewMs?: number;
   /** Origin of the website that calls the API. Default the shop's own. */
   readonly website?: string;
+  /** Origins of further pages that CORS allows. */
+  readonly pages?: readonly string[];
 }
 
 /** A folder for Chromium in which cookies of third parties are switched on. */
@@ -101,13 +103,14 @@ export class Shop {
     handlers = {},
     skewMs = 0,
     website = SITE,
+    pages = [],
   }: ApiInput): Promise<TestApplication> {
     const api = await TestApplication.on(adapter)
       .with({ appInfo: { appName: 'Shop', apiDomain: API, websiteDomain: website }, ...options })
       .engine({ accessTokenDynamicSigningKeyUpdateIntervalSec: TEN_YEARS_SEC, ...coreOptions })
       .handlers(handlers)
       .clock(new TestClock(Date.now() + skewMs))
-      .configure((app) => app.enableCors(sessionCorsOptions({ origins: [website] })))
+      .configure((app) => app.enableCors(sessionCorsOptions({ origins: [website, ...pages] })))
       .start();
     closeAfterTest(async () => this.clear()); // before the API, because the last closes first
     this.network.lead('api.shop.io', (api.app.getHttpServer() as { address(): AddressInfo }).address().port);
