@@ -43,7 +43,7 @@ const refusedWith = (error: string): object => ({
 });
 const REFUSED = refusedWith('invalid_dpop_proof');
 
-describe.each(ADAPTERS)('a wrong DPoP proof on %s', (adapter) => {
+describe.each(ADAPTERS)('a wrong DPoP proof on %s (S110)', (adapter) => {
   let app: TestApplication;
   let owner: DpopClient;
 
@@ -110,6 +110,15 @@ describe.each(ADAPTERS)('a wrong DPoP proof on %s', (adapter) => {
       }),
       { numRuns: fcRuns(100) },
     );
+  });
+
+  it('is an access token, and a proof is no access token (P10)', async () => {
+    const token = owner.accessToken ?? '';
+    expect(seen(await owner.get('/me', { dpop: token }))).toEqual(REFUSED);
+    const proof = owner.proof('GET', '/me');
+    for (const authorization of [`DPoP ${proof}`, `Bearer ${proof}`]) {
+      expect((await owner.get('/me', { authorization })).status).toBe(401);
+    }
   });
 
   it('of a megabyte is stopped by the server', async () => {
