@@ -267,6 +267,14 @@ export class EmbeddedCore extends CoreClient {
     return key !== undefined && (await this.columns.merge(key, 'sessionData', merge)) !== undefined;
   }
 
+  override async changeSessionData(
+    sessionHandle: string,
+    change: (stored: JsonObject) => JsonObject | undefined,
+  ): Promise<boolean> {
+    const key = parseSessionHandle(sessionHandle);
+    return key !== undefined && (await this.columns.merge(key, 'sessionData', change)) !== undefined;
+  }
+
   override async updateAccessTokenPayload(sessionHandle: string, payload: JsonObject): Promise<boolean> {
     const key = parseSessionHandle(sessionHandle);
     if (key === undefined || !(await this.columns.mayStorePayload(key, payload))) return false;
