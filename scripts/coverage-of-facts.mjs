@@ -1,5 +1,5 @@
 // Finds the numbered rows of docs/ that tests name. `npm run facts` prints counts and gaps.
-//   --missing S    the missing rows of one family (T, C, S, Q; none: all), with their text
+//   --missing S    the missing rows of one family (T, C, S, Q, D, P; none: all), with their text
 //   --named        the named numbers as ranges, the form of docs/required-facts.txt
 //   --check FILE   exit code 1 when a number listed in FILE is named by no test
 import { readFileSync, readdirSync } from 'node:fs';
@@ -41,6 +41,12 @@ const FAMILIES = [
     file: 'docs/security-requirements.md',
     row: /^\| (S\d{3}) \| [MSO] \| (.*?) \|/gm,
   },
+  {
+    letter: 'D',
+    title: 'device-bound browsers',
+    file: 'docs/protocol/dbsc.md',
+    row: /^\| (D\d+)\s* \| (.*?) \|/gm,
+  },
 ];
 
 function definedRows({ letter, file, from, to, row }) {
@@ -57,7 +63,7 @@ const nameOf = (letter, number) => letter + (letter === 'S' ? String(number).pad
 /** `T43`, `T43-T47`, `T43-47`, also in lists and brackets. */
 function* numbersIn(text) {
   for (const [, letter, first, , last] of text.matchAll(
-    /\b([TQCS])(\d{1,3})(?:\s?[-–]\s?([TQCS])?(\d{1,3}))?\b/g,
+    /\b([TQCSDP])(\d{1,3})(?:\s?[-–]\s?([TQCSDP])?(\d{1,3}))?\b/g,
   )) {
     const end = Number(last) > Number(first) ? Number(last) : Number(first);
     for (let number = Number(first); number <= end; number++) yield nameOf(letter, number);
@@ -132,7 +138,7 @@ for (const file of [...filesBelow('lib', /\.spec\.ts$/), ...filesBelow('test', /
   for (const name of testNamesOf(file)) for (const number of numbersIn(name)) mentioned.add(number);
 }
 const notApplicable = new Set(
-  [...read('docs/not-applicable.md').matchAll(/^\| ([TQCS]\d[^|]*) \|/gm)].flatMap((match) => [
+  [...read('docs/not-applicable.md').matchAll(/^\| ([TQCSDP]\d[^|]*) \|/gm)].flatMap((match) => [
     ...numbersIn(match[1]),
   ]),
 );
@@ -151,7 +157,7 @@ if (options.check) {
   for (const { letter } of FAMILIES)
     console.log(compact(named.filter((number) => number[0] === letter)).join(', '));
 } else if (options.missing) {
-  const wanted = positionals.join('') || 'TQCS';
+  const wanted = positionals.join('') || 'TQCSDP';
   for (const number of missing)
     if (wanted.includes(number[0])) console.log(`${number}  ${defined.get(number)}`);
 } else {

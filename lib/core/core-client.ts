@@ -1,4 +1,5 @@
 import { CoreError } from '../errors.js';
+import type { ReplayStore } from '../options/replay-store.js';
 import { reservedContext, type UserContext } from '../util/user-context.js';
 import { applyChange, type JsonObject, type NamesChange } from '../util/json.js';
 import { KeyedMutex } from '../util/keyed-mutex.js';
@@ -278,6 +279,11 @@ export abstract class CoreClient {
    * @param purpose gives each use a secret of its own
    */
   deriveSecret?(purpose: string): Promise<string>;
+
+  /** Where used DPoP proofs are kept for all instances on this core; undefined where it has no such place. */
+  get replays(): ReplayStore | undefined {
+    return undefined;
+  }
 
   /** Describes the core for the lines at the start: names and hosts, never a secret. */
   get description(): string {

@@ -19,6 +19,11 @@ export class BindingSecret {
     this.loading = new SingleFlight(load);
   }
 
+  /** Whether the other methods can be used. */
+  get isReady(): boolean {
+    return this.secrets !== undefined;
+  }
+
   /** Makes the other methods usable. @returns no promise once the secrets are at hand */
   ready(): MaybePromise<void> {
     if (this.secrets !== undefined) return undefined;

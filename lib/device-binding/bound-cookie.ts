@@ -20,7 +20,9 @@ export interface BoundSession {
  * session and key, so that it is checked without a read, and several values are good at once while it is renewed (D47).
  */
 export class BoundCookie {
-  readonly name: string;
+  private readonly prefix: string;
+  /** What was good beside a remembered access token, as it stands in the header. */
+  private readonly provenPairs = new WeakMap<object, { readonly pair: string; readonly untilMs: number }>();
   private readonly path = '/'; // both the application's routes and the refresh route ask for it
 
   constructor(
@@ -29,8 +31,15 @@ export class BoundCookie {
     private readonly clock: Clock,
     private readonly lifeSec: number,
   ) {
-    const prefix = config.cookieDomain === undefined ? '__Host-' : '__Secure-';
-    this.name = config.cookieSecure ? `${prefix}sBound` : 'sBound';
+    const strongest = config.cookieDomain === undefined ? '__Host-' : '__Secure-';
+    this.prefix = config.cookieSecure ? strongest : '';
+  }
+
+  /** Returns its name, which differs where that of the access token does: an application may have several modules. */
+  name({ request, userContext }: SessionRequest): string {
+    const access = this.config.getCookieNameForTokenType(request, 'access', userContext);
+    const bare = access.replace(/^__(?:Host|Secure)-/, '');
+    return this.prefix + (bare === 'sAccessToken' ? 'sBound' : `${bare}Bound`);
   }
 
   /** Writes a new one to the response. */
@@ -40,16 +49,39 @@ export class BoundCookie {
     writeLines(request.response, { cookies: [this.line(request, value)] });
   }
 
-  /** Returns whether the cookie of a request is good for a session; undefined if there is none. */
+  /**
+   * Returns whether a request brings the cookie that was good before beside the same remembered access token. Text that holds name and
+   * value anywhere in the header will do: a client that can write it has the cookie.
+   */
+  recalls({ request }: SessionRequest, rememberedToken: object): boolean {
+    const proven = this.provenPairs.get(rememberedToken);
+    return (
+      proven !== undefined &&
+      proven.untilMs > this.clock.now() &&
+      request.getHeaderValue('cookie')?.includes(proven.pair) === true
+    );
+  }
+
+  /**
+   * Returns whether the cookie of a request is good for a session; undefined if there is none.
+   *
+   * @param rememberedToken what {@link recalls} finds it by later
+   */
   isGood(
-    { request }: SessionRequest,
+    request: SessionRequest,
     { sessionHandle, confirmation: { jkt } }: BoundSession,
+    rememberedToken?: object,
   ): boolean | undefined {
-    const value = findRequestCookies(request, [this.name])[0]?.value;
+    const name = this.name(request);
+    const value = findRequestCookies(request.request, [name])[0]?.value;
     if (value === undefined) return undefined;
     const [, until = '', code = ''] = FORM.exec(value) ?? [];
-    if (Number.parseInt(until, 36) * 1000 <= this.clock.now()) return false;
-    return this.secret.isSigned(code, 'bound-cookie', sessionHandle, jkt, until);
+    const untilMs = Number.parseInt(until, 36) * 1000;
+    if (!(untilMs > this.clock.now())) return false;
+    if (!this.secret.isSigned(code, 'bound-cookie', sessionHandle, jkt, until)) return false;
+    if (rememberedToken !== undefined)
+      this.provenPairs.set(rememberedToken, { pair: `${name}=${value}`, untilMs });
+    return true;
   }
 
   /** Returns the line that deletes the cookie. */
@@ -68,8 +100,9 @@ export class BoundCookie {
 
   private line(request: SessionRequest, value: string): CookieLine {
     const { cookieDomain: domain, cookieSecure: secure } = this.config;
+    const name = this.name(request);
     const cookie: CookieToWrite = {
-      name: this.name,
+      name,
       value,
       domain,
       path: this.path,
@@ -81,6 +114,6 @@ export class BoundCookie {
       sameSite: this.config.cookieSameSite(request),
       partitioned: false, // such a cookie cannot be bound (D35)
     };
-    return { name: this.name, line: serialiseCookie(cookie, this.clock.now()) };
+    return { name, line: serialiseCookie(cookie, this.clock.now()) };
   }
 }

@@ -5,17 +5,22 @@ import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import type { Clock } from '../util/clock.js';
 import { BindingSecret } from './binding-secret.js';
 import { DbscBinding } from './dbsc.js';
-import { DeviceBinding, type NoteSkipped } from './device-binding.js';
-import type { DeviceBoundSettings } from '../options/device-bound-options.js';
+import { DeviceBinding, type BindingNotes } from './device-binding.js';
+import type { DeviceBoundSettings, DpopSettings } from '../options/device-bound-options.js';
+import type { ReplayStore } from '../options/replay-store.js';
 import { DpopBinding } from './dpop.js';
+import { MemoryReplayStore } from './used-proofs.js';
 
 /** The parts of the module that a binding works with. */
 export interface BindingParts {
   readonly config: SessionConfig;
-  readonly core: { deriveSecret?(purpose: string): Promise<string> };
+  readonly core: {
+    deriveSecret?(purpose: string): Promise<string>;
+    readonly replays?: ReplayStore | undefined;
+  };
   readonly clock: Clock;
   readonly verifier: AccessTokenVerifier;
-  readonly noteSkipped: NoteSkipped;
+  readonly notes: BindingNotes;
 }
 
 /**
@@ -24,18 +29,23 @@ export interface BindingParts {
  * @throws {SessionConfigError} with these options browsers or instances could not work together
  */
 export function createDeviceBinding(settings: DeviceBoundSettings, parts: BindingParts): DeviceBinding {
-  const { config, core, clock, verifier, noteSkipped } = parts;
+  const { config, core, clock, verifier, notes } = parts;
   const problems = findProblems(settings, parts);
   if (problems.length > 0) throw new SessionConfigError(problems);
   const { dbsc, dpop, secret: given } = settings;
   const secret = new BindingSecret(async () => given ?? [await derive(core)]);
   return new DeviceBinding(
     dbsc && new DbscBinding(config, dbsc, secret, clock),
-    dpop && new DpopBinding(),
+    dpop && new DpopBinding({ config, settings: dpop, secret, replay: replayStore(dpop, parts), clock }),
     secret,
     verifier,
-    noteSkipped,
+    notes,
   );
+}
+
+/** Used proofs are kept where all instances see them, if the core has such a place. */
+function replayStore({ replay }: DpopSettings, { core, clock }: BindingParts): ReplayStore {
+  return replay ?? core.replays ?? new MemoryReplayStore(clock);
 }
 
 async function derive(core: BindingParts['core']): Promise<string> {

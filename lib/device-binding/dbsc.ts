@@ -1,7 +1,9 @@
 import { DeviceCheckUnavailableError, TryRefreshTokenError, UnauthorisedError } from '../errors.js';
 import { isForeignRequest } from '../http/csrf.js';
+import { distinct } from '../http/token-cookies.js';
 import type { SessionRequest } from '../http/session-request.js';
 import { writeLines } from '../http/written-headers.js';
+import { isIpAddress, readHostname } from '../options/domains.js';
 import type { SessionConfig } from '../options/session-config.js';
 import { SESSION_ROUTES } from '../options/session-routes.js';
 import type { Clock } from '../util/clock.js';
@@ -22,8 +24,12 @@ import { quote, readTokenList } from './structured-header.js';
 const RACING_REFRESH_MS = 15_000;
 /** Time after which a client whose browser could not renew its cookie tries again. */
 const RETRY_AFTER_SEC = 5;
-/** A challenge has to be good for longer than the browser holds it: for a life of the cookie, and for a laptop that sleeps. */
-const CHALLENGE_LIFE_MS = 2 * 60 * 60 * 1000;
+/**
+ * The life of a challenge, in lives of the cookie: the browser holds one for as long as the cookie lives (D46). Not longer, because a
+ * proof can be shown again for as long. A browser that comes later gets a new challenge, which costs it one more round trip.
+ */
+const CHALLENGE_LIVES = 2;
+const MIN_CHALLENGE_LIFE_MS = 60_000;
 
 /** A request without a good bound cookie. */
 export interface MissingCookie {
@@ -48,17 +54,14 @@ export class DbscBinding {
     private readonly clock: Clock,
   ) {
     this.cookie = new BoundCookie(config, secret, clock, settings.cookieLifeSec);
-    const lifeMs = Math.max(CHALLENGE_LIFE_MS, 2 * settings.cookieLifeSec * 1000);
-    this.challenges = new Challenges(secret, clock, lifeMs);
+    const lifeMs = CHALLENGE_LIVES * settings.cookieLifeSec * 1000;
+    this.challenges = new Challenges(secret, clock, Math.max(lifeMs, MIN_CHALLENGE_LIFE_MS));
   }
 
-  /**
-   * Asks the browser to make a key for a session whose tokens are on this response. Only where the website is on the API's
-   * site, because from another one the browser would not renew the cookie (D51).
-   */
+  /** Asks the browser to make a key for a session whose tokens are on this response. */
   offer(request: SessionRequest, sessionHandle: string): void {
     const { appInfo } = this.config;
-    if (!appInfo.apiDomain.startsWith('https:') || appInfo.websiteSite(request) !== appInfo.apiSite) return;
+    if (!appInfo.apiDomain.startsWith('https:')) return;
     const path = appInfo.apiBasePath + SESSION_ROUTES.registerDevice.path;
     const challenge = this.challenges.make('register', sessionHandle);
     const algorithms = this.settings.algorithms.join(' ');
@@ -66,9 +69,13 @@ export class DbscBinding {
     request.response.setHeader('Secure-Session-Registration', value);
   }
 
-  /** Returns undefined if a request has the bound cookie of a session. */
-  findMissing(request: SessionRequest, session: BoundSession): MissingCookie | undefined {
-    const isGood = this.cookie.isGood(request, session);
+  /** Returns undefined if a request has the bound cookie of a session. @param rememberedToken for `BoundCookie.recalls` */
+  findMissing(
+    request: SessionRequest,
+    session: BoundSession,
+    rememberedToken?: object,
+  ): MissingCookie | undefined {
+    const isGood = this.cookie.isGood(request, session, rememberedToken);
     if (isGood === true) return undefined;
     // A browser renews only a cookie that it does not have.
     if (isGood === false && !request.response.isSent)
@@ -138,6 +145,22 @@ export class DbscBinding {
     }
   }
 
+  /**
+   * Returns the hosts whose pages may make the browser renew the cookie beside the API's own (D51, D54): the whole site and the website,
+   * or those of `allowedOrigins`. For any other page a bound session would end, because its requests go out without the cookie.
+   */
+  private initiators(request: SessionRequest): string[] {
+    const { appInfo, allowedOrigins } = this.config;
+    const { apiSite } = appInfo;
+    const site = apiSite.includes('.') && !isIpAddress(apiSite) ? [apiSite, `*.${apiSite}`] : [];
+    const hosts = allowedOrigins?.map(readHostname) ?? [
+      ...site,
+      readHostname(appInfo.websiteOrigin(request)),
+    ];
+    const api = readHostname(appInfo.apiDomain);
+    return distinct(hosts).filter((host) => host !== api);
+  }
+
   /** Returns the instructions to the browser, the body of a registration and of a renewal (D30). */
   instructions(request: SessionRequest, sessionHandle: string): JsonObject {
     const { apiDomain, apiBasePath } = this.config.appInfo;
@@ -146,8 +169,10 @@ export class DbscBinding {
       refresh_url: apiBasePath + SESSION_ROUTES.renewDevice.path,
       continue: true,
       scope: { origin: apiDomain, include_site: false, scope_specification: [] },
-      credentials: [{ type: 'cookie', name: this.cookie.name, attributes: this.cookie.attributes(request) }],
-      allowed_refresh_initiators: [],
+      credentials: [
+        { type: 'cookie', name: this.cookie.name(request), attributes: this.cookie.attributes(request) },
+      ],
+      allowed_refresh_initiators: this.initiators(request),
     };
   }
 }

@@ -10,6 +10,7 @@ import { readConfirmation, type BindingKind, type KeyConfirmation } from '../uti
 import type { BindingSecret } from './binding-secret.js';
 import type { DbscBinding } from './dbsc.js';
 import type { DpopBinding } from './dpop.js';
+import { DpopRefusedError } from './dpop-refused.error.js';
 
 /** Whose session it is. */
 export interface BoundSubject {
@@ -24,16 +25,27 @@ export interface RefreshedSession {
   readonly transferMethod: TokenTransferMethod;
   readonly session: BoundSubject;
   readonly payload: JsonObject;
-  /** The thumbprint of the key whose proof came with the request. */
-  readonly provenJkt: string | undefined;
 }
 
-/** Told when a browser sends no bound cookie and says why. */
-export type NoteSkipped = (
-  subject: BoundSubject,
-  reasons: readonly string[],
-  request: SessionRequest,
-) => void;
+/** An access token in a header. */
+interface PresentedToken {
+  readonly token: string;
+  /** The facts that are remembered of it. */
+  readonly known: AccessTokenInfo | undefined;
+  /** The facts that it names. */
+  readonly info: AccessTokenInfo;
+  readonly confirmation: KeyConfirmation | undefined;
+}
+
+type Note = (subject: BoundSubject, reason: string, request: SessionRequest) => void;
+
+/** Told about what happens to bound sessions. */
+export interface BindingNotes {
+  /** A browser sends no bound cookie and says why. */
+  readonly skipped: Note;
+  /** A proof of a genuine session was refused. */
+  readonly refused: Note;
+}
 
 /**
  * Asks the holder of a bound session's token for the proof of its key: by a bound cookie where the token is a cookie, by a DPoP proof
@@ -45,7 +57,7 @@ export class DeviceBinding {
     readonly dpop: DpopBinding | undefined,
     private readonly secret: BindingSecret,
     private readonly verifier: AccessTokenVerifier,
-    private readonly noteSkipped: NoteSkipped,
+    private readonly notes: BindingNotes,
   ) {}
 
   /** Reads the secret before the first request; a failure is left to that request. */
@@ -67,12 +79,18 @@ export class DeviceBinding {
     transferMethod: TokenTransferMethod,
     known: AccessTokenInfo | undefined,
   ): MaybePromise<void> {
+    if (
+      known !== undefined &&
+      transferMethod === 'cookie' &&
+      this.dbsc?.cookie.recalls(request, known) === true
+    )
+      return undefined;
     // A forged token is refused afterwards, so that it does not matter what it names here.
     const info = known ?? (token === undefined ? undefined : this.verifier.readInfo(token));
     if (token === undefined || info === undefined) return undefined;
     const confirmation = readConfirmation(info.payload);
     if (transferMethod === 'header' && this.dpop !== undefined && confirmation?.via !== 'dbsc')
-      return this.dpop.checkToken(request, token, confirmation);
+      return this.checkByProof(this.dpop, request, { token, known, info, confirmation });
     if (confirmation === undefined || this[confirmation.via] === undefined) return undefined;
     const { dbsc } = this;
     if (confirmation.via === 'dpop' || transferMethod === 'header' || dbsc === undefined)
@@ -80,11 +98,43 @@ export class DeviceBinding {
     const { sessionHandle } = info;
     const session = { sessionHandle, confirmation };
     return chain(this.secret.ready(), () => {
-      const missing = dbsc.findMissing(request, session);
+      const missing = dbsc.findMissing(request, session, known);
       if (missing === undefined) return;
-      if (missing.skipped.length > 0) this.noteSkipped(info, missing.skipped, request);
+      if (missing.skipped.length > 0) this.notes.skipped(info, missing.skipped.join(', '), request);
       dbsc.assertMayPass(missing);
     });
+  }
+
+  /** A bound token is verified before its proof, so that nothing is kept, and nothing reported, because of a forged one. */
+  private checkByProof(
+    dpop: DpopBinding,
+    request: SessionRequest,
+    { token, known, info, confirmation }: PresentedToken,
+  ): MaybePromise<void> {
+    if (confirmation === undefined) return dpop.checkUnbound(request);
+    const parsed = known === undefined ? this.verifier.read(token) : undefined;
+    return chain(parsed === undefined ? info : this.verifier.verify(parsed), () =>
+      this.reported(() => dpop.checkToken(request, token, confirmation), info, request),
+    );
+  }
+
+  /** Does a check of a genuine session, and reports if it refuses a proof. */
+  private reported<T>(
+    check: () => MaybePromise<T>,
+    subject: BoundSubject,
+    request: SessionRequest,
+  ): MaybePromise<T> {
+    const report = (error: unknown): never => {
+      if (error instanceof DpopRefusedError && error.challenge.code !== 'use_dpop_nonce')
+        this.notes.refused(subject, error.message, request);
+      throw error;
+    };
+    try {
+      const done = check();
+      return done instanceof Promise ? done.catch(report) : done;
+    } catch (error) {
+      return report(error);
+    }
   }
 
   /**
@@ -103,15 +153,11 @@ export class DeviceBinding {
   /**
    * Checks the proof that comes with a refresh token, before the token is used.
    *
-   * @returns the thumbprint of its key; undefined if there is no proof
    * @throws {UnauthorisedError} there is one, and it is not good
    */
-  async proofOfRefresh(
-    request: SessionRequest,
-    transferMethod: TokenTransferMethod,
-  ): Promise<string | undefined> {
+  async checkRefreshing(request: SessionRequest, transferMethod: TokenTransferMethod): Promise<void> {
     await this.secret.ready();
-    return transferMethod === 'header' ? this.dpop?.proofOfRefresh(request) : undefined;
+    if (transferMethod === 'header') await this.dpop?.checkRefreshing(request);
   }
 
   /**
@@ -120,17 +166,18 @@ export class DeviceBinding {
    *
    * @throws {UnauthorisedError | DeviceCheckUnavailableError} it is not
    */
-  checkRefreshed(request: SessionRequest, refreshed: RefreshedSession): void {
+  async checkRefreshed(request: SessionRequest, refreshed: RefreshedSession): Promise<void> {
     const confirmation = readConfirmation(refreshed.payload);
     if (confirmation === undefined || this[confirmation.via] === undefined) return;
-    const { transferMethod, provenJkt } = refreshed;
+    const { transferMethod, session } = refreshed;
     if (transferMethod !== (confirmation.via === 'dbsc' ? 'cookie' : 'header'))
       throw movedElsewhere(confirmation);
-    if (confirmation.via === 'dpop') return this.dpop?.assertSameKey(request, confirmation, provenJkt);
-    const { sessionHandle } = refreshed.session;
+    if (confirmation.via === 'dpop')
+      return this.reported(async () => this.dpop?.checkRefreshed(request, confirmation), session, request);
+    const { sessionHandle } = session;
     const missing = this.dbsc?.findMissing(request, { sessionHandle, confirmation });
     if (missing === undefined) return;
-    if (missing.skipped.length > 0) this.noteSkipped(refreshed.session, missing.skipped, request);
+    if (missing.skipped.length > 0) this.notes.skipped(session, missing.skipped.join(', '), request);
     this.dbsc?.assertMayRefresh(missing, confirmation, request);
   }
 
@@ -140,6 +187,15 @@ export class DeviceBinding {
     return via === undefined || this[via] === undefined ? undefined : via;
   }
 
+  /** @throws {UnauthorisedError} a token with this payload needs a proof beside it, which a message of a socket cannot bring */
+  assertNeedsNoProof(payload: JsonObject): void {
+    const confirmation = readConfirmation(payload);
+    if (confirmation === undefined || this[confirmation.via] === undefined) return;
+    throw new UnauthorisedError('The token is bound to a device: connect with it, and with the proof', {
+      clearTokens: false,
+    });
+  }
+
   /** Returns the lines that delete what a browser keeps of a bound session beside its tokens. */
   removeCookies(request: SessionRequest): CookieLine[] {
     return this.dbsc === undefined ? [] : [this.dbsc.cookie.removal(request)];
@@ -147,7 +203,9 @@ export class DeviceBinding {
 
   /** Offers the browser to bind a session whose tokens are on this response, unless it is bound. */
   offer(request: SessionRequest, sessionHandle: string, payload: JsonObject): void {
-    if (readConfirmation(payload) === undefined) this.dbsc?.offer(request, sessionHandle);
+    // While the secret cannot be read the session stays unbound; its next refresh offers it again.
+    if (this.secret.isReady && readConfirmation(payload) === undefined)
+      this.dbsc?.offer(request, sessionHandle);
   }
 }
 

@@ -20,7 +20,12 @@ const MIN_RSA_BITS = 2048;
 
 /** A proof is refused. The message says why, for logs and events; it holds nothing of the proof. */
 export class ProofError extends Error {
-  override readonly name = 'ProofError';
+  override readonly name: string = 'ProofError';
+}
+
+/** The proof was signed by another key than the one that it has to be. */
+export class OtherKeyError extends ProofError {
+  override readonly name: string = 'OtherKeyError';
 }
 
 /** A proof whose signature is good. Its claims are the client's word, and are checked by the caller. */
@@ -39,6 +44,8 @@ export interface ProofRules {
   readonly algorithms: readonly ProofAlgorithm[];
   /** The key that must have signed; the proof brings none then. Undefined: the proof brings its own. */
   readonly jwk?: JsonObject | undefined;
+  /** The thumbprint of the key that must have signed, where the proof brings it. */
+  readonly jkt?: string | undefined;
 }
 
 /**
@@ -52,23 +59,34 @@ export async function verifyProof(proof: string, rules: ProofRules): Promise<Ver
   const algorithm = header['alg'] as ProofAlgorithm;
   const jwk = readPublicJwk(rules.jwk ?? header['jwk'], algorithm);
   const { compactVerify, calculateJwkThumbprint } = await loadJose();
+  const jkt = await calculateJwkThumbprint(jwk, 'sha256');
+  // Compared first, so that a copied token without its key costs no verification.
+  if (rules.jkt !== undefined && rules.jkt !== jkt) throw new OtherKeyError('its key is another one');
   const { payload } = await compactVerify(proof, jwk, { algorithms: [algorithm] }).catch(() => {
     throw new ProofError('the signature is wrong');
   });
   const claims = parseJsonObject(Buffer.from(payload).toString());
   if (claims === undefined) throw new ProofError('the payload is no JSON object');
-  return { claims, jwk, jkt: await calculateJwkThumbprint(jwk, 'sha256') };
+  return { claims, jwk, jkt };
+}
+
+/** @throws {ProofError} a text is no compact JWS, or too long */
+export function assertCompact(proof: string): void {
+  if (proof.length > MAX_PROOF_LENGTH) throw new ProofError(`it exceeds ${MAX_PROOF_LENGTH} characters`);
+  if (!COMPACT_JWS.test(proof)) throw new ProofError('it is no compact JWS');
 }
 
 function readHeader(proof: string, { typ, algorithms, jwk }: ProofRules): JsonObject {
-  if (proof.length > MAX_PROOF_LENGTH) throw new ProofError(`it exceeds ${MAX_PROOF_LENGTH} characters`);
-  if (!COMPACT_JWS.test(proof)) throw new ProofError('it is no compact JWS');
+  assertCompact(proof);
   const encoded = proof.slice(0, proof.indexOf('.'));
   const header = parseJsonObject(Buffer.from(encoded, 'base64url').toString());
   if (header === undefined) throw new ProofError('its header is no JSON object');
   if (header['typ'] !== typ) throw new ProofError(`its typ is not ${typ}`);
   if (!algorithms.some((each) => each === header['alg']))
     throw new ProofError('its algorithm is not offered');
+  // No extension is understood here, and none is offered (RFC 7515 4.1.11, RFC 7797 3).
+  if (['crit', 'b64'].some((name) => Object.hasOwn(header, name)))
+    throw new ProofError('it asks for an extension');
   if ((jwk === undefined) !== Object.hasOwn(header, 'jwk'))
     throw new ProofError(jwk === undefined ? 'it brings no key' : 'it brings a key of its own');
   return header;

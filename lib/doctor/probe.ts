@@ -1,5 +1,5 @@
 import { normalisePath } from '../options/domains.js';
-import { sessionCorsHeaders } from '../http/session-cors-headers.js';
+import { CLIENT_HEADERS as CORS_HEADERS } from '../http/session-cors-headers.js';
 import { formatCookieHeader, type ReceivedCookie } from '../http/set-cookie.js';
 import { isSessionRoute } from './checks/routes.js';
 import { isSuccess, finalResponse, type RecordedExchange } from './exchange.js';
@@ -143,7 +143,7 @@ class Prober {
   ): Promise<RecordedExchange> {
     return this.send('OPTIONS', url, {
       'access-control-request-method': method,
-      'access-control-request-headers': [...sessionCorsHeaders(), 'content-type'].toSorted().join(','),
+      'access-control-request-headers': [...CORS_HEADERS, 'content-type'].toSorted().join(','),
       ...headers,
     });
   }

@@ -4,6 +4,8 @@ export type TelemetryAttributes = Record<string, string | number | boolean>;
 
 /** The part of OpenTelemetry's span that is used here. */
 export interface TelemetrySpan {
+  /** False without an SDK, and for a trace that is not sampled. */
+  isRecording(): boolean;
   setAttributes(attributes: TelemetryAttributes): unknown;
   setStatus(status: { code: number }): unknown;
   end(): void;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { errorMessage } from '../util/plain-error.js';
 
 /** Characters that can end a line, colour a terminal, reverse the reading direction or are invisible. */
@@ -26,7 +26,7 @@ export function printable(text: string, maxLength: number): string {
  * @returns the first 16 hexadecimal digits of the SHA-256 of the handle
  */
 export function shortHandle(sessionHandle: string): string {
-  return createHash('sha256').update(sessionHandle).digest('hex').slice(0, 16);
+  return hash('sha256', sessionHandle, 'hex').slice(0, 16);
 }
 
 /** The text of a failure for the log, its causes included: names and messages, of which ours carry no token, and no other members. */

@@ -10,7 +10,12 @@ function apiWithGauges() {
     trace: {
       getTracer: () => ({
         startActiveSpan: (_name, _options, work) =>
-          work({ setAttributes: () => undefined, setStatus: () => undefined, end: () => undefined }),
+          work({
+            isRecording: () => true,
+            setAttributes: () => undefined,
+            setStatus: () => undefined,
+            end: () => undefined,
+          }),
       }),
     },
     metrics: {

@@ -178,41 +178,44 @@ export class Telemetry {
   ): void {
     const { tracer } = this;
     if (tracer === undefined) return;
-    const open = new WeakMap<Message, OpenTrace>();
     this.subscribe(tracing.start, (message) => {
       const attributes = view.attributes?.(message) ?? {};
       const kind = view.kind === undefined ? {} : { kind: view.kind };
       const { enclose } = message;
       message.enclose = async (work) =>
         tracer.startActiveSpan(view.spanName(message), { ...kind, attributes }, async (span) => {
-          open.set(message, { span, attributes, startMs: performance.now() });
-          return enclose === undefined ? work() : enclose(work);
+          const trace = { span, attributes, startMs: performance.now(), message, view };
+          try {
+            await (enclose === undefined ? work() : enclose(work));
+          } catch (error) {
+            endTrace(trace, { error });
+            throw error;
+          }
+          endTrace(trace);
         });
-    });
-    this.subscribe(tracing.asyncEnd, (message) => {
-      const trace = open.get(message);
-      if (trace !== undefined) endTrace(trace, message, view);
     });
   }
 }
 
-interface OpenTrace {
+interface OpenTrace<Message extends TraceMessage> {
   readonly span: TelemetrySpan;
   readonly attributes: TelemetryAttributes;
   readonly startMs: number;
+  readonly message: Message;
+  readonly view: TraceView<Message>;
 }
 
 function endTrace<Message extends TraceMessage>(
-  { span, attributes, startMs }: OpenTrace,
-  message: Message,
-  { durations, results }: TraceView<Message>,
+  { span, attributes, startMs, message, view: { durations, results } }: OpenTrace<Message>,
+  failure?: { readonly error: unknown },
 ): void {
-  const hasFailed = 'error' in message;
-  const outcome = { 'nest_sessions.outcome': hasFailed ? findOutcome(message.error) : 'OK' };
+  const outcome = { 'nest_sessions.outcome': failure === undefined ? 'OK' : findOutcome(failure.error) };
   durations?.record((performance.now() - startMs) / 1000, { ...attributes, ...outcome });
-  // The message of an error stays out: a driver or an application may have put a secret into it.
-  span.setAttributes(hasFailed ? outcome : { ...outcome, ...results?.(message) });
-  if (hasFailed && isFailure(message.error)) span.setStatus({ code: STATUS_ERROR });
+  if (span.isRecording()) {
+    // The message of an error stays out: a driver or an application may have put a secret into it.
+    span.setAttributes(failure === undefined ? { ...outcome, ...results?.(message) } : outcome);
+    if (failure !== undefined && isFailure(failure.error)) span.setStatus({ code: STATUS_ERROR });
+  }
   span.end();
 }
 

@@ -139,14 +139,17 @@ function cookiePlace(line: string): string {
 function assertWritable({ name, value, domain = '', path, expires }: CookieToWrite): void {
   if (!COOKIE_NAME.test(name))
     throw new TypeError('Cookie field "name" holds a character that cookie names exclude');
-  for (const [field, text] of Object.entries({ value, domain, path })) {
-    if (!PRINTABLE_WITHOUT_SEMICOLON.test(text)) {
-      throw new TypeError(
-        `Cookie field "${field}" holds a control character, ";" or a character outside of ASCII`,
-      );
-    }
-  }
+  assertPrintable('value', value);
+  assertPrintable('domain', domain);
+  assertPrintable('path', path);
   if (Number.isNaN(Number(expires))) throw new TypeError('Cookie field "expires" is not a date');
+}
+
+function assertPrintable(field: string, text: string): void {
+  if (PRINTABLE_WITHOUT_SEMICOLON.test(text)) return;
+  throw new TypeError(
+    `Cookie field "${field}" holds a control character, ";" or a character outside of ASCII`,
+  );
 }
 
 function unquote(value: string): string {

@@ -1,4 +1,5 @@
 import type { HttpRequest } from '../util/http-exchange.js';
+import { MAX_CREDENTIAL_LENGTH } from './authorization.js';
 import { findCookies, type FoundCookie } from './cookies.js';
 
 /** The properties that we read of a request of Express, Fastify or `node:http`. */
@@ -64,6 +65,20 @@ export interface PresentedCookie {
   readonly isDuplicated: boolean;
   /** True if the cookie of very old SDKs is there, even empty: such a client has to refresh. */
   readonly hasLegacyCookie: boolean;
+}
+
+/** Returns the cookie of a token as far as a request presents it. @param legacy the cookie of very old SDKs */
+export function presentedCookie(
+  cookie: RequestCookie | undefined,
+  legacy: RequestCookie | undefined,
+): PresentedCookie {
+  const value = cookie?.value;
+  return {
+    token: value === undefined || value.length > MAX_CREDENTIAL_LENGTH ? undefined : value,
+    isPresent: cookie?.isPresent === true,
+    isDuplicated: cookie !== undefined && cookie.count > 1,
+    hasLegacyCookie: legacy?.isPresent === true,
+  };
 }
 
 /** Finds the cookies with these names, in one pass over the request's header. @returns one for each name */

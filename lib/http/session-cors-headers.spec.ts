@@ -2,13 +2,14 @@ import { describe, expect, it } from '@jest/globals';
 import { sessionCorsHeaders, sessionCorsOptions } from './session-cors-headers.js';
 
 describe('CORS for sessions', () => {
-  it('lists the request headers of browser clients in a fixed order (T263)', () => {
+  it('lists the request headers of browser clients in a fixed order, and that of proofs (T263, P8)', () => {
     expect(sessionCorsHeaders()).toEqual([
       'rid',
       'fdi-version',
       'anti-csrf',
       'authorization',
       'st-auth-mode',
+      'dpop',
     ]);
   });
 
@@ -30,6 +31,7 @@ describe('CORS for sessions', () => {
         'anti-csrf',
         'authorization',
         'st-auth-mode',
+        'dpop',
         'x-trace',
       ],
       methods: ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE'],

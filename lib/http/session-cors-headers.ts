@@ -1,6 +1,9 @@
 import { isExactOrigin } from '../util/hosts.js';
 
-const SESSION_HEADERS = ['rid', 'fdi-version', 'anti-csrf', 'authorization', 'st-auth-mode'] as const;
+/** The request headers that SuperTokens' browser clients send. */
+export const CLIENT_HEADERS = ['rid', 'fdi-version', 'anti-csrf', 'authorization', 'st-auth-mode'] as const;
+/** Clients that bind their session to a key send `DPoP` as well (option `deviceBound.dpop`). */
+const SESSION_HEADERS = [...CLIENT_HEADERS, 'dpop'] as const;
 
 /**
  * The CORS options that {@link sessionCorsOptions} returns for `app.enableCors`.
@@ -17,7 +20,7 @@ export interface SessionCorsOptions {
 
 /**
  * Returns the request headers of browser clients, which CORS has to allow. SuperTokens calls it
- * `getAllCORSHeaders`.
+ * `getAllCORSHeaders`; `dpop` is ours.
  *
  * @returns a new array, in a fixed order
  * @see docs/protocol/sdk.md §3.10

@@ -16,8 +16,16 @@ export type IsStale = () => boolean;
 /** Name and value of a header; a header of several lines has several. */
 export type HeaderLine = readonly [name: string, value: string];
 
-/** The header lines of one response that are looked at once more when it leaves, by name and value. */
-type WatchedLines = Map<string, IsStale>;
+/** A header line that is looked at once more when its response leaves. */
+interface WatchedLine {
+  /** In lower case. */
+  readonly name: string;
+  readonly value: string;
+  readonly isStale: IsStale;
+}
+
+/** The watched lines of one response. They are few, and to hash their long values would take longer than to compare them. */
+type WatchedLines = WatchedLine[];
 
 const LINES = Symbol('nest-sessions:watched-lines');
 
@@ -37,19 +45,21 @@ export function watchLines(
   if (raw === undefined) return;
   const known = (raw as { [LINES]?: WatchedLines })[LINES];
   const watched = isStale === undefined ? known : (known ?? watchResponse(raw));
+  if (watched === undefined) return;
   for (const [name, value] of lines) {
-    if (isStale === undefined) watched?.delete(lineKey(name, value));
-    else watched?.set(lineKey(name, value), isStale);
+    const index = watched.findIndex((line) => isLine(line, name, value));
+    if (index >= 0) watched.splice(index, 1);
+    if (isStale !== undefined) watched.push({ name: name.toLowerCase(), value, isStale });
   }
 }
 
 function watchResponse(raw: RawResponse): WatchedLines {
-  const lines: WatchedLines = new Map();
+  const lines: WatchedLines = [];
   Object.defineProperty(raw, LINES, { value: lines, configurable: true });
   const { writeHead } = raw;
   raw.writeHead = function (this: RawResponse, ...input: unknown[]): unknown {
-    const stale = staleKeys(lines);
-    if (stale.size === 0) return writeHead.apply(this, input);
+    const stale = staleLines(lines);
+    if (stale.length === 0) return writeHead.apply(this, input);
     takeOut(raw, stale);
     return writeHead.apply(
       this,
@@ -66,21 +76,18 @@ function wrapHttp2Respond(raw: RawResponse, lines: WatchedLines): void {
   const respond = readMember(stream, 'respond');
   if (stream === undefined || typeof respond !== 'function') return;
   stream.respond = function (this: unknown, ...input: unknown[]): unknown {
-    const stale = staleKeys(lines);
-    return respond.apply(this, stale.size === 0 ? input : input.map((part) => withoutLines(part, stale)));
+    const stale = staleLines(lines);
+    return respond.apply(this, stale.length === 0 ? input : input.map((part) => withoutLines(part, stale)));
   };
 }
 
-function staleKeys(lines: WatchedLines): Set<string> {
-  const stale = new Set<string>();
-  for (const [key, isStale] of lines) if (isStale()) stale.add(key);
-  return stale;
+function staleLines(lines: WatchedLines): WatchedLines {
+  return lines.filter(({ isStale }) => isStale());
 }
 
 /** Takes lines out of the headers that were set before. */
-function takeOut(raw: RawResponse, stale: ReadonlySet<string>): void {
-  for (const key of stale) {
-    const name = key.slice(0, key.indexOf(':'));
+function takeOut(raw: RawResponse, stale: WatchedLines): void {
+  for (const { name } of stale) {
     const value = raw.getHeader(name);
     if (value === undefined) continue;
     const kept = withoutValues(name, value, stale);
@@ -90,7 +97,7 @@ function takeOut(raw: RawResponse, stale: ReadonlySet<string>): void {
 }
 
 /** Returns one argument of `writeHead` without the lines: an object, names and values in turn, or pairs of them. */
-function withoutLines(part: unknown, stale: ReadonlySet<string>): unknown {
+function withoutLines(part: unknown, stale: WatchedLines): unknown {
   if (isJsonObject(part)) {
     const kept: Record<string, unknown> = { ...part }; // with its symbols, such as that of sensitive headers on HTTP/2
     const names = keptPairs(Object.entries(part), stale);
@@ -107,7 +114,7 @@ function withoutLines(part: unknown, stale: ReadonlySet<string>): unknown {
 
 function keptPairs(
   pairs: readonly (readonly [name: string, value: unknown])[],
-  stale: ReadonlySet<string>,
+  stale: WatchedLines,
 ): [string, unknown][] {
   return pairs.flatMap(([name, value]) => {
     const kept = withoutValues(name, value, stale);
@@ -116,15 +123,17 @@ function keptPairs(
 }
 
 /** @returns the value itself if it holds none of the lines; undefined if nothing is left of it */
-function withoutValues(name: string, value: unknown, stale: ReadonlySet<string>): unknown {
+function withoutValues(name: string, value: unknown, stale: WatchedLines): unknown {
   const values: unknown[] = Array.isArray(value) ? value : [value];
-  const kept = values.filter((each) => typeof each !== 'string' || !stale.has(lineKey(name, each)));
+  const kept = values.filter(
+    (each) => typeof each !== 'string' || !stale.some((line) => isLine(line, name, each)),
+  );
   if (kept.length === values.length) return value;
   return kept.length === 0 ? undefined : kept;
 }
 
-function lineKey(name: string, value: string): string {
-  return `${name.toLowerCase()}:${value}`;
+function isLine(line: WatchedLine, name: string, value: string): boolean {
+  return line.value === value && line.name === name.toLowerCase();
 }
 
 /** Fastify wraps Node's response. */

@@ -115,6 +115,28 @@ export function olderPlaces(
   return all.slice(1); // the first one is the present place
 }
 
+/** Returns whether an earlier configuration can have put cookies elsewhere: whether {@link olderPlaces} ever returns some. */
+export function hasOlderPlaces(config: SessionConfig): boolean {
+  return (
+    config.olderCookieName !== undefined ||
+    config.olderCookieDomain !== undefined ||
+    config.olderCookiePartitioned !== undefined ||
+    config.olderAccessTokenPath !== undefined ||
+    config.olderRefreshTokenPath !== undefined ||
+    pathsAbove(config.accessTokenPath).length > 0
+  );
+}
+
+/** Returns whether an earlier configuration can have put cookies where browsers need not send them with this request. */
+export function hasUnseenPlaces(request: HttpRequest, config: SessionConfig): boolean {
+  return (
+    config.olderCookiePartitioned !== undefined ||
+    config.olderAccessTokenPath !== undefined ||
+    config.olderRefreshTokenPath !== undefined ||
+    pathsAbove(config.accessTokenPath).some((path) => !isSentFrom(path, request, config))
+  );
+}
+
 /** More folders than a cookie's path has, because a response must not grow with the path that a request names. */
 const MAX_FOLDERS = 8;
 const WRITABLE = /^[!-:<-~]*$/; // a semicolon would begin the next attribute of a cookie
@@ -145,8 +167,8 @@ export function isSentFrom(
   );
 }
 
-/** The paths that the browser may see: with the prefix of the gateway, and without. */
-function browserPaths(
+/** Returns the paths that the client may see: with the prefix of the gateway, and without. */
+export function browserPaths(
   request: HttpRequest,
   { appInfo: { apiGatewayPath } }: Pick<SessionConfig, 'appInfo'>,
 ): string[] {

@@ -9,14 +9,16 @@ import {
   type RevocationMark,
 } from '../util/revocation-log.js';
 import type { SessionRequest } from './session-request.js';
+import { readAuthorization } from './authorization.js';
 import { assertCookieFits } from './cookies.js';
-import { findRequestCookies, type PresentedCookie } from './incoming-request.js';
+import { findRequestCookies, presentedCookie, type PresentedCookie } from './incoming-request.js';
 import type { HeaderLine, IsStale } from './take-back.js';
 import {
   distinct,
+  hasOlderPlaces,
+  hasUnseenPlaces,
   isSentFrom,
   olderPlaces,
-  pathsAbove,
   sendingPaths,
   TokenCookies,
   type CookiePlace,
@@ -26,8 +28,6 @@ import { appendToHeaderList, writeLines, type CookieLine } from './written-heade
 
 /** Never set, only looked for and deleted: SDKs before 2022 wrote it. */
 const LEGACY_COOKIE = 'sIdRefreshToken';
-/** Longer than any token and than what Node accepts by default; work on the value ends here. */
-const MAX_CREDENTIAL_LENGTH = 16 * 1024;
 
 /** The request headers that a session is read from. */
 const VARY_ITEMS = ['Cookie', 'Authorization'];
@@ -128,26 +128,29 @@ export class TokenTransport {
    * `tokenType` only names the cookie.
    *
    * @returns the text as sent, which may be empty (an empty bearer value is present, and so is an empty cookie);
-   *   undefined when there is none, when the scheme is not exactly `Bearer `, or when header or cookie exceed 16 kB
+   *   undefined when there is none, when the scheme is neither `Bearer` nor `DPoP`, or when header or cookie exceed 16 kB
    */
   readToken(request: SessionRequest, tokenType: TokenType, method: TokenTransferMethod): string | undefined {
     if (method === 'cookie') return this.readCookie(request, tokenType).token;
-    const value = request.request.getHeaderValue('authorization');
-    if (value === undefined || value.length > MAX_CREDENTIAL_LENGTH) return undefined;
-    return value.startsWith('Bearer ') ? value.slice('Bearer '.length).trim() : undefined;
+    return readAuthorization(request.request)?.token;
   }
 
   /** Reads the cookie of a token, and what comes beside it, in one pass over the header. */
-  readCookie({ request, userContext }: SessionRequest, tokenType: TokenType): PresentedCookie {
-    const name = this.config.getCookieNameForTokenType(request, tokenType, userContext);
-    const [cookie, legacy] = findRequestCookies(request, [name, LEGACY_COOKIE]);
-    const value = cookie?.value;
-    return {
-      token: value === undefined || value.length > MAX_CREDENTIAL_LENGTH ? undefined : value,
-      isPresent: cookie?.isPresent === true,
-      isDuplicated: cookie !== undefined && cookie.count > 1,
-      hasLegacyCookie: legacy?.isPresent === true,
-    };
+  readCookie(request: SessionRequest, tokenType: TokenType): PresentedCookie {
+    const names = [this.cookies.name(request, tokenType), LEGACY_COOKIE];
+    const [cookie, legacy] = findRequestCookies(request.request, names);
+    return presentedCookie(cookie, legacy);
+  }
+
+  /** The same for both tokens, in one pass. */
+  readCookies(request: SessionRequest): Readonly<Record<TokenType, PresentedCookie>> {
+    const names = [
+      this.cookies.name(request, 'access'),
+      this.cookies.name(request, 'refresh'),
+      LEGACY_COOKIE,
+    ];
+    const [access, refresh, legacy] = findRequestCookies(request.request, names);
+    return { access: presentedCookie(access, legacy), refresh: presentedCookie(refresh, legacy) };
   }
 
   readAntiCsrfToken({ request }: SessionRequest): string | undefined {
@@ -298,19 +301,11 @@ export class TokenTransport {
 
   /** Deletes what an earlier configuration left in the browser, so that it does not go on as the user of that time. */
   private clearOlder(request: SessionRequest): void {
-    const {
-      olderCookieName,
-      olderAccessTokenPath,
-      olderRefreshTokenPath,
-      accessTokenPath,
-      olderCookiePartitioned,
-    } = this.config;
+    const { config } = this;
+    if (!hasOlderPlaces(config)) return;
+    const { olderCookieName } = config;
     const isPresent =
-      // Cookies of these places need not come with this request.
-      olderCookiePartitioned !== undefined ||
-      olderAccessTokenPath !== undefined ||
-      olderRefreshTokenPath !== undefined ||
-      pathsAbove(accessTokenPath).some((path) => !isSentFrom(path, request.request, this.config)) ||
+      hasUnseenPlaces(request.request, config) ||
       this.readCookie(request, 'access').isPresent ||
       (olderCookieName !== undefined &&
         hasCookie(request, olderCookieName(request.request, 'access', request.userContext)));

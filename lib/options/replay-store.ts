@@ -10,7 +10,8 @@ export interface ReplayStore {
    *
    * @param key names the proof, at most 100 characters
    * @param untilMs when it may be forgotten, milliseconds since the epoch
+   * @param nowMs the present by the same clock, for a store that counts a time to live
    * @returns false if it is there already
    */
-  add(key: string, untilMs: number): Promise<boolean> | boolean;
+  add(key: string, untilMs: number, nowMs: number): Promise<boolean> | boolean;
 }

@@ -11,9 +11,9 @@ export function findUnknownOptions(
   knownNames: readonly string[],
   prefix = '',
 ): ConfigProblem[] {
-  return Object.entries(options)
-    .filter(([name, value]) => value !== undefined && !knownNames.includes(name))
-    .map(([name]) => ({ path: `${prefix}${name}`, message: unknownOptionMessage(name, knownNames) }));
+  return Object.keys(options)
+    .filter((name) => !knownNames.includes(name) && Reflect.get(options, name) !== undefined)
+    .map((name) => ({ path: `${prefix}${name}`, message: unknownOptionMessage(name, knownNames) }));
 }
 
 function unknownOptionMessage(name: string, knownNames: readonly string[]): string {

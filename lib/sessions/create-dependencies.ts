@@ -1,7 +1,7 @@
 import { assertRolesKnown } from '../claims/user-roles.js';
 import type { CoreClient } from '../core/core-client.js';
 import type { BindingParts } from '../device-binding/create-binding.js';
-import type { DeviceBinding, NoteSkipped } from '../device-binding/device-binding.js';
+import type { BindingNotes, DeviceBinding } from '../device-binding/device-binding.js';
 import type { SessionEvents } from '../events/session-events.js';
 import { TokenTransport } from '../http/token-transport.js';
 import type { DeviceBoundSettings } from '../options/device-bound-options.js';
@@ -31,9 +31,8 @@ export async function createRecipeDependencies(
   const verifier = createVerifier(options, core, clock, (info) => revocations?.isClear(info) ?? true);
   const transport = new TokenTransport(config, clock, (request) => binding?.removeCookies(request) ?? []);
   const reports = new SessionReports(verifier, transport, events, clock);
-  const noteSkipped: NoteSkipped = (subject, reasons, { userContext }) =>
-    reports.device('device.skipped', subject, userContext, reasons.join(', '));
-  const binding = await loadBinding(deviceBound, { config, core, clock, verifier, noteSkipped });
+  const notes = bindingNotes(reports);
+  const binding = await loadBinding(deviceBound, { config, core, clock, verifier, notes });
   const revocations = watchFeed(options.revocationFeed, core, reports, { clock, events });
   return {
     config,
@@ -53,6 +52,15 @@ export async function createRecipeDependencies(
     revokesStolenSessions: options.errorHandlers.onTokenTheftDetected === undefined,
     refreshHook: options.onRefresh && { decide: options.onRefresh, timeoutMs: options.onRefreshTimeoutMs },
     rateLimits: observability.rateLimit && new RateLimits(observability.rateLimit, core, clock),
+  };
+}
+
+function bindingNotes(reports: SessionReports): BindingNotes {
+  return {
+    skipped: (subject, reason, { userContext }) =>
+      reports.device('device.skipped', subject, userContext, reason),
+    refused: (subject, reason, { userContext }) =>
+      reports.device('device.proof-refused', subject, userContext, reason),
   };
 }
 

@@ -67,6 +67,8 @@ export class SessionCreation {
       userContext,
     }); // C8
     if (response.isSent) await this.withdraw(session, request);
+    if (keyConfirmation !== undefined)
+      this.context.reports.device('device.registered', session.toJSON(), userContext);
     if (!isForeignRequest(request, config)) await noteReplacedBy(session.getHandle(), this.context, request);
     const other = otherMethod(transferMethod);
     // C9: an access token cookie that is there but empty counts, and so does any bearer value.

@@ -1,5 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import { withoutValues } from '../claims/claim-validator.js';
+import { DpopRefusedError } from '../device-binding/dpop-refused.error.js';
 import {
   CoreResponseError,
   CoreUnavailableError,
@@ -208,8 +209,9 @@ export class ErrorResponder {
       await recipe.revokeSession({ sessionHandle, owner, userContext: request.userContext });
     }
     if (clearsTokens === true) transport.clearBoth(request, error);
-    if (isReplaceable && hasHandler) return this.callHandler(error, request);
     const { response } = request;
+    if (error instanceof DpopRefusedError) error.writeChallenge(response);
+    if (isReplaceable && hasHandler) return this.callHandler(error, request);
     if (retryAfterSec !== undefined) response.setHeader('Retry-After', String(Math.ceil(retryAfterSec)));
     response.setStatusCode(status);
     response.sendJSONResponse({ message, ...details });

@@ -111,7 +111,7 @@ export class SessionSearches {
   }
 
   private async read(search: CoreSessionSearch, userContext: UserContext) {
-    const { core, devices } = this.context;
+    const { core } = this.context;
     const { sessions, next } = await core.searchSessions(search, userContext);
     return { sessions: sessions.map((session) => toSessionInformation(session, this.context)), next };
   }

@@ -9,9 +9,8 @@ import {
 } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
 import { assertAllowedOrigin, decideAntiCsrfOnRefresh, isForeignRequest } from '../http/csrf.js';
-import type { PresentedCookie } from '../http/incoming-request.js';
 import { assertNotSent, type SessionRequest } from '../http/session-request.js';
-import { otherMethod } from '../http/token-transport.js';
+import { otherMethod, type TokenTransport } from '../http/token-transport.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { isRefreshToken } from '../tokens/refresh-token.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
@@ -24,10 +23,15 @@ import { stateFromTokens } from './session-state.js';
 
 type RefreshSessionInput = RecipeInput<'refreshSession'>;
 
+/** The cookies of both tokens in a request. */
+type TokenCookies = ReturnType<TokenTransport['readCookies']>;
+
 /** The refresh token of a request that counts. */
 interface PresentedToken {
   readonly token: string;
   readonly transferMethod: TokenTransferMethod;
+  /** The access token that came by cookie beside it. */
+  readonly accessCookie: string | undefined;
 }
 
 /**
@@ -54,9 +58,9 @@ export class SessionRefresh {
     const { transport } = this.context;
     assertNotSent(request.response, 'refreshSession');
     const mark = transport.mark;
-    const cookies = transport.readCookie(request, 'refresh');
+    const cookies = transport.readCookies(request);
     this.handleDuplicateCookies(request, cookies); // R1
-    const { hasLegacyCookie } = cookies;
+    const { hasLegacyCookie } = cookies.refresh;
     const presented = this.findToken(request, cookies); // R2-R4
     if (presented === undefined) {
       if (hasLegacyCookie) transport.clearLegacyCookie(request);
@@ -96,12 +100,11 @@ export class SessionRefresh {
   private async refreshProven(request: SessionRequest, presented: PresentedToken): Promise<SessionContainer> {
     const { transferMethod } = presented;
     const { binding } = this.context;
-    const provenJkt = await binding?.proofOfRefresh(request, transferMethod);
+    await binding?.checkRefreshing(request, transferMethod);
     const session = await this.refreshPresented(request, presented);
-    if (transferMethod === 'cookie') await this.assertOneSession(session, request);
-    binding?.checkRefreshed(request, {
+    if (transferMethod === 'cookie') await this.assertOneSession(session, request, presented);
+    await binding?.checkRefreshed(request, {
       transferMethod,
-      provenJkt,
       session: session.toJSON(),
       payload: session.getAccessTokenPayload(),
     });
@@ -135,11 +138,13 @@ export class SessionRefresh {
    *
    * @throws {UnauthorisedError} it is of another session of ours: both are taken from the client, who signs in again
    */
-  private async assertOneSession(session: SessionContainer, request: SessionRequest): Promise<void> {
-    const { transport, verifier } = this.context;
-    const token = transport.readToken(request, 'access', 'cookie');
-    const other =
-      token === undefined ? undefined : await verifier.findOtherSession(token, session.getHandle());
+  private async assertOneSession(
+    session: SessionContainer,
+    request: SessionRequest,
+    { accessCookie }: PresentedToken,
+  ): Promise<void> {
+    if (accessCookie === undefined) return;
+    const other = await this.context.verifier.findOtherSession(accessCookie, session.getHandle());
     if (other === undefined) return;
     this.warning.warn(
       'A refresh was refused: its cookies are of two sessions, as after a change of apiBasePath. Set olderApiBasePath to the ' +
@@ -223,21 +228,21 @@ export class SessionRefresh {
   }
 
   /** R2-R4: the header wins over the cookie, unless it holds the credential of another party, which verification skips, too. */
-  private findToken(request: SessionRequest, cookies: PresentedCookie): PresentedToken | undefined {
+  private findToken(request: SessionRequest, { access, refresh }: TokenCookies): PresentedToken | undefined {
     const { transport } = this.context;
     const allowed = this.allowedTransferMethod(request);
     const fromHeader = allowed === 'cookie' ? undefined : transport.readToken(request, 'refresh', 'header');
-    const fromCookie = allowed === 'header' ? undefined : cookies.token;
+    const fromCookie = allowed === 'header' ? undefined : refresh.token;
+    const accessCookie = access.token;
     if (fromHeader !== undefined && (!fromCookie || isRefreshToken(fromHeader)))
-      return { token: fromHeader, transferMethod: 'header' };
-    return fromCookie ? { token: fromCookie, transferMethod: 'cookie' } : undefined;
+      return { token: fromHeader, transferMethod: 'header', accessCookie };
+    return fromCookie ? { token: fromCookie, transferMethod: 'cookie', accessCookie } : undefined;
   }
 
   /** R1, §3.9: after a change of a cookie's place browsers hold two generations of the cookies. */
-  private handleDuplicateCookies(request: SessionRequest, refreshCookies: PresentedCookie): void {
+  private handleDuplicateCookies(request: SessionRequest, cookies: TokenCookies): void {
     const { transport } = this.context;
     if (this.allowedTransferMethod(request) === 'header') return;
-    const cookies = { access: transport.readCookie(request, 'access'), refresh: refreshCookies };
     const duplicated = (['access', 'refresh'] as const).filter(
       (tokenType) => cookies[tokenType].isDuplicated,
     );

@@ -324,7 +324,8 @@ export class SessionContainer<Payload extends object = JsonObject> {
     this.assertTokenFits({ ...(await this.storedPayload(userContext)), ...claim }, userContext);
     const result = await this.context.bindToKey(accessToken, confirmation, userContext);
     this.adopt(result, userContext);
-    return readConfirmation(this.state.accessTokenPayload);
+    // The stored one counts: the token may have expired meanwhile, and has no successor then.
+    return result && readConfirmation(result.session.userDataInJWT);
   }
 
   /** @internal Adopts a change of the stored payload: the new access token goes to the client. */

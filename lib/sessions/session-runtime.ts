@@ -4,6 +4,7 @@ import { createSessionRequest, type SessionRequest } from '../http/session-reque
 import type { SessionConfig } from '../options/session-config.js';
 import { SESSION_ROUTES, type SessionRouteName } from '../options/session-routes.js';
 import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
+import type { JsonObject } from '../util/json.js';
 import type { MaybePromise } from '../util/maybe-promise.js';
 import type { PrepareContext, UserContext } from '../util/user-context.js';
 import { DeviceRoutes } from './device-routes.js';
@@ -30,6 +31,7 @@ export class SessionRuntime {
   /** The functions of the routes for browsers that bind sessions; undefined without the option `deviceBound.dbsc`. */
   readonly deviceRoutes: DeviceRoutes | undefined;
   private readonly isVerifySessionReplaced: boolean;
+  private readonly binding: RecipeDependencies['binding'];
 
   constructor(
     dependencies: RecipeDependencies,
@@ -38,10 +40,11 @@ export class SessionRuntime {
     overrideApis: ((original: ApiInterface) => ApiInterface) | undefined,
   ) {
     // Not in the signature: the declaration would name these internal properties.
-    const { config, core, prepareContext, features } = dependencies;
+    const { config, core, prepareContext, features, binding } = dependencies;
     this.config = config;
     this.core = core;
     this.prepareContext = prepareContext;
+    this.binding = binding;
     this.verbs = recipe.verbs;
     const { userSessionRoutes } = features;
     this.userSessions = userSessionRoutes && new UserSessions(recipe, userSessionRoutes);
@@ -49,6 +52,11 @@ export class SessionRuntime {
     const original = createApi(recipe, (request, options) => this.verifyOwn(request, options));
     this.api = applyApiOverrides(original, overrideApis);
     this.isVerifySessionReplaced = this.api.verifySession !== original.verifySession;
+  }
+
+  /** @throws {UnauthorisedError} a token with this payload needs a proof of its key beside it, see the option `deviceBound` */
+  assertNeedsNoProof(payload: JsonObject = {}): void {
+    this.binding?.assertNeedsNoProof(payload);
   }
 
   /** Returns whether a route exists. One whose API function an override removed does not. */

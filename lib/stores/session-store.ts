@@ -1,6 +1,7 @@
 import { CoreBadInputError } from '../errors.js';
 import { recogniseCopies } from '../util/copies.js';
 import { withPlainCause } from '../util/plain-error.js';
+import type { ReplayStore } from '../options/replay-store.js';
 import type { RevocationFeed, RevocationNote } from '../feed/revocation-feed.js';
 import type {
   LimitedInsert,
@@ -195,6 +196,11 @@ export abstract class SessionStore {
 
   /** The feed that the deleting methods write to; undefined for a store that has none. */
   get revocations(): RevocationFeed | undefined {
+    return undefined;
+  }
+
+  /** Where used DPoP proofs are kept, so that no instance accepts one twice; undefined for a store that has no such place. */
+  get replays(): ReplayStore | undefined {
     return undefined;
   }
 

@@ -1,8 +1,8 @@
 import {
   createCipheriv,
   createDecipheriv,
-  createHash,
   createHmac,
+  hash,
   pbkdf2,
   pbkdf2Sync,
   randomBytes,
@@ -45,7 +45,7 @@ export function isRefreshToken(text: string): boolean {
 
 /** Returns h1: the lower-case hex SHA-256 of the whole token's text. */
 export function refreshTokenHash1(token: string): string {
-  return createHash('sha256').update(token, 'utf8').digest('hex');
+  return hash('sha256', token, 'hex');
 }
 
 /** Returns h2 = h1(h1), which the store keeps. The second hash is taken over the hex text of the first. */
@@ -137,10 +137,10 @@ export class RefreshTokens {
     const decipher = createDecipheriv('aes-256-gcm', sealingKey, iv, { authTagLength: TAG_BYTES });
     decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
     try {
-      const plaintext = decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES), undefined, 'utf8');
-      const rest = decipher.final('utf8');
+      const plaintext = decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES));
+      decipher.final(); // checks the tag; in this mode no byte is left
       this.sealingKeys.keep(iv, sealingKey); // kept only now, so that a forged token displaces no key
-      return plaintext + rest;
+      return plaintext.toString('utf8');
     } catch {
       return undefined; // the tag does not match: encrypted with another key, or altered
     }

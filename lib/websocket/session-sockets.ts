@@ -138,7 +138,7 @@ export class SessionSockets implements OnApplicationShutdown {
    * gets one this way.
    *
    * @param accessToken the value that the client sent; a value that is no token is refused
-   * @throws {UnauthorisedError} the value is no token, or belongs to another session
+   * @throws {UnauthorisedError} the value is no token, belongs to another session, or needs a proof (`deviceBound`)
    * @throws {TryRefreshTokenError} the token has expired
    * @throws {TypeError} the connection was never admitted
    */
@@ -151,6 +151,7 @@ export class SessionSockets implements OnApplicationShutdown {
     const session = await this.live.holdProven(socket, async () => {
       const proven = await this.verify(socket, token, { checkDatabase: true });
       const held = socket.session?.getHandle();
+      if (held === undefined) this.runtime.assertNeedsNoProof(proven?.getAccessTokenPayload());
       if (held === undefined || held === proven?.getHandle()) return proven;
       throw new UnauthorisedError('The token belongs to another session', { clearTokens: false });
     });

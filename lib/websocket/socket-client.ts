@@ -299,7 +299,7 @@ function readText(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** Finds `{ authorization: 'Bearer …' }` in any letter case, also below `headers`, as clients of GraphQL send it. */
+/** Finds `{ authorization: 'Bearer …' }` (or `DPoP …`) in any letter case, also below `headers`, as clients of GraphQL send it. */
 function findBearer(parameters: unknown): string | undefined {
   for (const candidate of [parameters, readMember(parameters, 'headers')]) {
     if (typeof candidate !== 'object' || candidate === null) continue;
@@ -311,7 +311,8 @@ function findBearer(parameters: unknown): string | undefined {
 }
 
 function withoutScheme(value: string): string {
-  return value.startsWith('Bearer ') ? value.slice('Bearer '.length).trim() : value;
+  const [scheme] = /^(?:Bearer|DPoP) /.exec(value) ?? [];
+  return scheme === undefined ? value : value.slice(scheme.length).trim();
 }
 
 function isSource(value: unknown): value is Source {

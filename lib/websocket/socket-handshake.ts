@@ -4,8 +4,9 @@ import type { UserContext } from '../util/user-context.js';
 import type { SocketHandshake } from './socket-client.js';
 import { IS_PEER_ADDRESS } from '../util/client-address.js';
 import { IncomingRequest, type IncomingRequestSource } from '../http/incoming-request.js';
+import { identifiedBy, type IdentifiedRequest } from '../http/request-identity.js';
 
-interface HandshakeSource extends IncomingRequestSource {
+interface HandshakeSource extends IncomingRequestSource, IdentifiedRequest {
   readonly ip: string | undefined;
   readonly [IS_PEER_ADDRESS]: boolean;
 }
@@ -48,8 +49,11 @@ export function requestOfHandshake(handshake: SocketHandshake | undefined): Http
   );
 }
 
-function handshakeSource({ url, headers, accessToken, ip, peerAddress }: SocketHandshake): HandshakeSource {
+function handshakeSource(handshake: SocketHandshake): HandshakeSource {
+  const { url, headers, accessToken, ip, peerAddress } = handshake;
+  const scheme = headers['dpop'] === undefined ? 'Bearer' : 'DPoP'; // a proof can only come in a header
   return {
+    ...identifiedBy(handshake),
     method: 'GET',
     url,
     ip: ip ?? peerAddress, // the member from which the client's address is read
@@ -57,7 +61,7 @@ function handshakeSource({ url, headers, accessToken, ip, peerAddress }: SocketH
     headers:
       accessToken === undefined || headers['authorization'] !== undefined
         ? headers
-        : { ...headers, authorization: `Bearer ${accessToken}` },
+        : { ...headers, authorization: `${scheme} ${accessToken}` },
   };
 }
 

@@ -124,9 +124,19 @@ function linesWithCommands(document: string): { line: number; text: string }[] {
 }
 
 function isOtherText(language: string): boolean {
-  return ['bash', 'json', 'text', 'nginx', 'sql', 'yaml', 'html', 'graphql', 'tsx', 'http'].includes(
-    language,
-  );
+  return [
+    'bash',
+    'json',
+    'text',
+    'nginx',
+    'sql',
+    'yaml',
+    'html',
+    'graphql',
+    'tsx',
+    'http',
+    'mermaid',
+  ].includes(language);
 }
 
 function isJson(text: string): boolean {

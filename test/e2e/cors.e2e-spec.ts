@@ -58,6 +58,7 @@ describe.each([
         'anti-csrf',
         'authorization',
         'st-auth-mode',
+        'dpop',
       ]);
       expect(headers.get('access-control-allow-methods')).toContain('DELETE');
       expect(headers.get('vary')).toMatch(/origin/i);

@@ -7,6 +7,7 @@ const FOLDERS = [
   'browser',
   'contract',
   'core',
+  'device-binding',
   'docs',
   'doctor',
   'e2e',

@@ -11,6 +11,7 @@ import {
 } from '../../options/option-table.js';
 import { SIGNING_ALGORITHMS } from '../../tokens/key-pairs.js';
 import { SessionStore } from '../../stores/session-store.js';
+import type { SigningKeysOptions } from './stored-keys.js';
 
 /**
  * The logins that belong to one account, for applications that link them.
@@ -156,4 +157,14 @@ function reportContradictions(config: EmbeddedCoreConfig, problems: ConfigProble
 /** Rounds to whole milliseconds, which stores keep: 1.001 * 1000 is not a whole number. */
 export function inMs(seconds: number): number {
   return Math.round(seconds * 1000);
+}
+
+/** Returns the options of the signing keys. */
+export function signingKeysOptions(config: EmbeddedCoreConfig): SigningKeysOptions {
+  return {
+    algorithm: config.signingAlgorithm,
+    updateIntervalMs: inMs(config.accessTokenDynamicSigningKeyUpdateIntervalSec),
+    accessTokenValidityMs: inMs(config.accessTokenValiditySec),
+    reloadIntervalMs: inMs(config.signingKeyReloadIntervalSec),
+  };
 }

@@ -1,4 +1,5 @@
 import { CoreBadInputError } from '../../errors.js';
+import type { ReplayStore } from '../../options/replay-store.js';
 import { mergeTopLevel, type JsonObject, type NamesChange } from '../../util/json.js';
 import { Repeat, shortenPause } from '../../util/repeat.js';
 import { SingleFlight } from '../../util/single-flight.js';
@@ -32,7 +33,7 @@ import type {
   VerifySessionResult,
 } from '../core.types.js';
 import { AccessTokens } from './access-tokens.js';
-import { inMs, type EmbeddedCoreConfig } from './embedded-core-config.js';
+import { inMs, signingKeysOptions, type EmbeddedCoreConfig } from './embedded-core-config.js';
 import { ExpirySweeper } from './expiry-sweeper.js';
 import { GuardedStore } from './guarded-store.js';
 import { LifeCycle } from './life-cycle.js';
@@ -44,7 +45,6 @@ import { parseSessionHandle } from './session-handle.js';
 import { SessionIssuer } from './session-issuer.js';
 import type { SessionCountStep, SessionKey, SessionRow, SessionStore } from '../../stores/session-store.js';
 import { SigningKeys } from './signing-keys.js';
-import type { SigningKeysOptions } from './stored-keys.js';
 
 /** The share by which a pause between two reads of the signing keys is shortened at random. */
 const KEY_RELOAD_JITTER = 0.25;
@@ -234,6 +234,10 @@ export class EmbeddedCore extends CoreClient {
     return this.store.revocations;
   }
 
+  override get replays(): ReplayStore | undefined {
+    return this.store.replays;
+  }
+
   override async revokeSessions(
     sessionHandles: readonly string[],
     _userContext?: UserContext,
@@ -345,13 +349,4 @@ export class EmbeddedCore extends CoreClient {
   private now(): number {
     return this.context.clock.now();
   }
-}
-
-function signingKeysOptions(config: EmbeddedCoreConfig): SigningKeysOptions {
-  return {
-    algorithm: config.signingAlgorithm,
-    updateIntervalMs: inMs(config.accessTokenDynamicSigningKeyUpdateIntervalSec),
-    accessTokenValidityMs: inMs(config.accessTokenValiditySec),
-    reloadIntervalMs: inMs(config.signingKeyReloadIntervalSec),
-  };
 }

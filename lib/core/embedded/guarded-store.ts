@@ -1,4 +1,5 @@
 import { CoreError, CoreUnavailableError } from '../../errors.js';
+import type { ReplayStore } from '../../options/replay-store.js';
 import type { RevocationFeed, RevocationNote } from '../../feed/revocation-feed.js';
 import {
   SessionStore,
@@ -100,6 +101,16 @@ export class GuardedStore extends SessionStore {
 
   override get revocations(): RevocationFeed | undefined {
     return this.store.revocations;
+  }
+
+  override get replays(): ReplayStore | undefined {
+    const { replays } = this.store;
+    return (
+      replays && {
+        add: async (key, untilMs, nowMs) =>
+          this.pass('replays', async () => replays.add(key, untilMs, nowMs)),
+      }
+    );
   }
 
   override async deleteSessions(keys: readonly SessionKey[], note?: RevocationNote): Promise<string[]> {

@@ -91,16 +91,18 @@ export class SessionIssuer {
    * one everywhere, because the next instance may ask for it.
    */
   async createChild(row: SessionRow, parent: ParentToken, enableAntiCsrf: boolean, sealer: RefreshTokens) {
-    const antiCsrfToken = sealer.successorAntiCsrfToken(parent.hash1);
+    const { hasAntiCsrfToken, hash1 } = parent;
+    const antiCsrfToken =
+      enableAntiCsrf || hasAntiCsrfToken ? sealer.successorAntiCsrfToken(hash1) : undefined;
     const content = {
       sessionHandle: row.sessionHandle,
       tenantId: row.tenantId,
       userId: row.userId,
-      parentRefreshTokenHash1: parent.hash1,
+      parentRefreshTokenHash1: hash1,
     };
-    const sealed = parent.hasAntiCsrfToken ? antiCsrfToken : undefined;
+    const sealed = hasAntiCsrfToken ? antiCsrfToken : undefined;
     return {
-      content: { ...content, antiCsrfToken: enableAntiCsrf ? antiCsrfToken : sealed },
+      content: { ...content, antiCsrfToken },
       token: await sealer.issueSuccessor({ ...content, antiCsrfToken: sealed }),
     };
   }

@@ -11,7 +11,7 @@ import {
 import { FOREIGN_ORIGIN, isCrossOrigin, type Facts } from '../facts.js';
 import { error, ok, combineFindings, warning, type Finding } from '../finding.js';
 import { quote } from '../printable.js';
-import { sessionCorsHeaders } from '../../http/session-cors-headers.js';
+import { CLIENT_HEADERS } from '../../http/session-cors-headers.js';
 
 const OWN_RESPONSE_HEADERS = ['front-token', 'st-access-token', 'st-refresh-token', 'anti-csrf'];
 const CLIENT_WAITS = 'The browser hides the response from the page, and the client sees a failed request.';
@@ -123,7 +123,7 @@ function checkRequestHeaders(facts: Facts): Finding[] {
   if (preflights.length === 0) return [];
   const problems = preflights.flatMap((exchange) => {
     const allowed = readHeaderList(exchange, 'access-control-allow-headers');
-    const missing = sessionCorsHeaders().filter((name) => !allowed.includes(name));
+    const missing = CLIENT_HEADERS.filter((name) => !allowed.includes(name));
     if (missing.length === 0) return [];
     const star = allowed.includes('*') ? ' ("*" does not count for requests with credentials)' : '';
     return [`${exchangeName(exchange)} does not allow ${missing.join(', ')}${star}`];

@@ -63,6 +63,11 @@ export class RedisLayout {
     return `${this.base(partition)}call:${id}`;
   }
 
+  /** Names a used proof, anywhere in a cluster. */
+  proofKey(proof: string): string {
+    return `${this.prefix}proof:${proof}`;
+  }
+
   rowKey(key: SessionKey): string {
     return `${this.base(this.handlePartition(key.sessionHandle))}${rowName(key)}`;
   }

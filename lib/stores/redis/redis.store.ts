@@ -1,4 +1,5 @@
 import { CoreBadInputError } from '../../errors.js';
+import type { ReplayStore } from '../../options/replay-store.js';
 import type { RevocationNote } from '../../feed/revocation-feed.js';
 import { selectSurplus } from '../../util/session-cap.js';
 import {
@@ -96,6 +97,15 @@ export class RedisStore extends RedisKeyStore {
 
   override get revocations(): RedisFeed {
     return this.feed;
+  }
+
+  override get replays(): ReplayStore {
+    return {
+      add: async (proof, untilMs, nowMs) => {
+        const [key, lifeMs] = [this.layout.proofKey(proof), Math.max(1, Math.ceil(untilMs - nowMs))];
+        return (await this.connection.command(key, 'SET', key, '1', 'PX', lifeMs, 'NX')) !== null;
+      },
+    };
   }
 
   override get tagsHandles(): boolean {

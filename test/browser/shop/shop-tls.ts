@@ -1,5 +1,6 @@
 // A throw-away certificate for names that never leave the machine (EC P-256, self-signed). It protects nothing.
 // Form: base64 DER.
+import { createHash, createPublicKey } from 'node:crypto';
 
 const KEY =
   'MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgQmaW3AiJCTWYNY024zvQ0esqWJcN3nIGtyMOnuB7COChRANCAATr' +
@@ -15,6 +16,11 @@ const CERTIFICATE =
 
 const pem = (label: string, der: string): string =>
   `-----BEGIN ${label}-----\n${der}\n-----END ${label}-----\n`;
+
+/** The SHA-256 of its public key, base64: a browser that is told so takes the certificate for valid. */
+export const SHOP_SPKI_HASH: string = createHash('sha256')
+  .update(createPublicKey(pem('CERTIFICATE', CERTIFICATE)).export({ type: 'spki', format: 'der' }))
+  .digest('base64');
 
 /** What the network in front of the shop shows to browsers, which are told not to mind. */
 export const SHOP_TLS = { key: pem('PRIVATE KEY', KEY), cert: pem('CERTIFICATE', CERTIFICATE) } as const;

@@ -15,6 +15,7 @@ import { TestApplication } from '../../support/test-application.js';
 import { CHROMIUM_FLAGS } from '../chromium.js';
 import { Network } from './network.js';
 import { API, SITE, Visitor, type VisitorInput } from './visitor.js';
+import { SHOP_SPKI_HASH } from './shop-tls.js';
 import { startWebsite } from './website.js';
 
 /** So that the ready-made key of the test store, which is from 2025, goes on signing. */
@@ -26,6 +27,8 @@ export interface BrowserInput {
    * visitor comes in a window with a profile.
    */
   readonly thirdPartyCookies?: 'blocked' | 'taken';
+  /** Binds sessions to devices, with keys in software; takes the certificate for valid. */
+  readonly bindsSessions?: boolean;
   /** Flags that playwright would set by itself. */
   readonly withoutFlags?: string[];
 }
@@ -39,7 +42,15 @@ export interface ApiInput {
   readonly skewMs?: number;
   /** Origin of the website that calls the API. Default the shop's own. */
   readonly website?: string;
+  /** Origins of further pages that CORS allows. */
+  readonly pages?: readonly string[];
 }
+
+/** A certificate error, even one that is ignored, makes Chromium bind nothing and say nothing (D11). */
+const BINDING_FLAGS = [
+  `--ignore-certificate-errors-spki-list=${SHOP_SPKI_HASH}`,
+  '--enable-features=DeviceBoundSessions,EnableBoundSessionCredentialsSoftwareKeysForManualTesting,DeviceBoundSessionsDevTools',
+];
 
 /** A folder for Chromium in which cookies of third parties are switched on. */
 async function profileThatTakesCookies(): Promise<string> {
@@ -59,22 +70,32 @@ export class Shop {
     readonly chrome: Browser | BrowserContext,
     private readonly website: Server,
     private readonly profile: string | undefined,
+    private readonly bindsSessions: boolean,
   ) {}
 
-  static async open({ thirdPartyCookies = 'blocked', withoutFlags = [] }: BrowserInput = {}): Promise<Shop> {
+  static async open({
+    thirdPartyCookies = 'blocked',
+    withoutFlags = [],
+    bindsSessions = false,
+  }: BrowserInput = {}): Promise<Shop> {
     const [network, website] = await Promise.all([Network.start(), startWebsite()]);
     const { port } = website.address() as AddressInfo;
     for (const host of ['shop.io', 'elsewhere.org']) network.lead(host, port);
     const settings = {
       executablePath: env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
-      args: [...CHROMIUM_FLAGS, `--host-resolver-rules=MAP * 127.0.0.1:${network.port}`],
+      args: [
+        ...CHROMIUM_FLAGS,
+        `--host-resolver-rules=MAP * 127.0.0.1:${network.port}`,
+        ...(bindsSessions ? BINDING_FLAGS : []),
+      ],
       ignoreDefaultArgs: withoutFlags,
-      ignoreHTTPSErrors: true,
+      ignoreHTTPSErrors: !bindsSessions,
     };
     if (thirdPartyCookies === 'blocked')
-      return new Shop(network, await chromium.launch(settings), website, undefined);
+      return new Shop(network, await chromium.launch(settings), website, undefined, bindsSessions);
     const profile = await profileThatTakesCookies();
-    return new Shop(network, await chromium.launchPersistentContext(profile, settings), website, profile);
+    const context = await chromium.launchPersistentContext(profile, settings);
+    return new Shop(network, context, website, profile, bindsSessions);
   }
 
   /**
@@ -88,13 +109,14 @@ export class Shop {
     handlers = {},
     skewMs = 0,
     website = SITE,
+    pages = [],
   }: ApiInput): Promise<TestApplication> {
     const api = await TestApplication.on(adapter)
       .with({ appInfo: { appName: 'Shop', apiDomain: API, websiteDomain: website }, ...options })
       .engine({ accessTokenDynamicSigningKeyUpdateIntervalSec: TEN_YEARS_SEC, ...coreOptions })
       .handlers(handlers)
       .clock(new TestClock(Date.now() + skewMs))
-      .configure((app) => app.enableCors(sessionCorsOptions({ origins: [website] })))
+      .configure((app) => app.enableCors(sessionCorsOptions({ origins: [website, ...pages] })))
       .start();
     closeAfterTest(async () => this.clear()); // before the API, because the last closes first
     this.network.lead('api.shop.io', (api.app.getHttpServer() as { address(): AddressInfo }).address().port);
@@ -102,7 +124,7 @@ export class Shop {
   }
 
   async visitor(input: VisitorInput): Promise<Visitor> {
-    const visitor = await Visitor.arrives(this.chrome, input);
+    const visitor = await Visitor.arrives(this.chrome, input, this.bindsSessions);
     this.visitors.push(visitor);
     // Chromium does this now and then. Here it is always so, and every test that closes the API before its visitors leave hangs.
     visitor.context.on('close', this.network.openUnused('api.shop.io'));

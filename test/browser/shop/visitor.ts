@@ -39,9 +39,17 @@ export class Visitor {
     });
   }
 
-  /** @param chrome a private window is opened there; a context is the visitor's own, for good */
-  static async arrives(chrome: Browser | BrowserContext, input: VisitorInput): Promise<Visitor> {
-    const context = 'newContext' in chrome ? await chrome.newContext({ ignoreHTTPSErrors: true }) : chrome;
+  /**
+   * @param hasValidTls false: certificates do not matter
+   * @param chrome a private window is opened there; a context is the visitor's own, for good
+   */
+  static async arrives(
+    chrome: Browser | BrowserContext,
+    input: VisitorInput,
+    hasValidTls = false,
+  ): Promise<Visitor> {
+    const context =
+      'newContext' in chrome ? await chrome.newContext({ ignoreHTTPSErrors: !hasValidTls }) : chrome;
     if (input.skewMs !== undefined) await context.clock.install({ time: Date.now() + input.skewMs });
     return new Visitor(context, input);
   }

@@ -12,8 +12,9 @@ export class EventStream {
     { port }: TestApplication,
     client: SessionClient,
     path = '/prices',
+    proof: Readonly<Record<string, string>> = {},
   ): Promise<EventStream> {
-    const headers = { authorization: `Bearer ${client.accessToken ?? ''}` };
+    const headers = { authorization: `Bearer ${client.accessToken ?? ''}`, ...proof };
     return new Promise((resolve, reject) => {
       get({ host: '127.0.0.1', port, path, headers, agent: false }, (response) => {
         EventStream.opened.push(response);
