@@ -266,9 +266,7 @@ export class EmbeddedCore extends CoreClient {
   }
 
   override async mergeSessionData(sessionHandle: string, update: JsonObject): Promise<boolean> {
-    const key = parseSessionHandle(sessionHandle);
-    const merge = (stored: JsonObject): JsonObject => mergeTopLevel(stored, update);
-    return key !== undefined && (await this.columns.merge(key, 'sessionData', merge)) !== undefined;
+    return this.changeSessionData(sessionHandle, (stored) => mergeTopLevel(stored, update));
   }
 
   override async changeSessionData(
