@@ -28,7 +28,7 @@ export { SessionContainer } from './sessions/session-container.js';
 export type { AllSessionTokens } from './sessions/session-state.js';
 export type { VerifySessionOptions } from './sessions/recipe.interface.js';
 export type { SessionInformation } from './sessions/stored-sessions.interface.js';
-export type { SessionDevice } from './sessions/devices.js';
+export type { SessionDevice } from './options/feature-options.js';
 export type { ListedSession, UserSessionList } from './sessions/user-sessions.js';
 
 // Overriding

@@ -205,6 +205,25 @@ export abstract class CoreClient {
     userContext: UserContext,
   ): Promise<boolean>;
 
+  /**
+   * Changes the session data by a function, which may be called several times. Parallel writers keep each other's keys as far as the
+   * core can promise it, as for {@link mergeSessionData}. This default reads and then writes, so a write of another
+   * process between the two is lost.
+   *
+   * @param change returns the new data, or undefined if the data can stay as it is
+   * @returns as above
+   */
+  async changeSessionData(
+    sessionHandle: string,
+    change: (stored: JsonObject) => JsonObject | undefined,
+    userContext: UserContext,
+  ): Promise<boolean> {
+    const known = await this.getSessionInformation(sessionHandle, withFreshAnswers(userContext));
+    if (known === undefined) return false;
+    const data = change(known.userDataInDatabase);
+    return data === undefined || this.updateSessionData(sessionHandle, data, userContext);
+  }
+
   /** Replaces the stored access token payload; issued tokens keep theirs. @returns as above */
   abstract updateAccessTokenPayload(
     sessionHandle: string,

@@ -1,5 +1,5 @@
 import { checkArguments, inputObject, plainObject } from '../options/call-arguments.js';
-import { oneOf, text, trueOrFalse, wholeNumber } from '../options/option-checks.js';
+import { callback, oneOf, text, trueOrFalse, wholeNumber } from '../options/option-checks.js';
 import { option, required, type Check, type OptionTable } from '../options/option-table.js';
 
 const strings: Check<readonly string[]> = (value) => {
@@ -103,6 +103,11 @@ const CORE_CALLS: Readonly<Record<string, OptionTable>> = {
   countSessions: { search: searchRow(MAX_COUNTED_AT_ONCE), userContext },
   updateSessionData: { sessionHandle, data: json, userContext },
   mergeSessionData: { sessionHandle, update: json, userContext },
+  changeSessionData: {
+    sessionHandle,
+    change: required(callback(), 'a function is expected'),
+    userContext,
+  },
   updateAccessTokenPayload: { sessionHandle, payload: json, userContext },
   changeAccessTokenPayload: {
     sessionHandle,

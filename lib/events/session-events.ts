@@ -4,6 +4,7 @@ import { clientAddress } from '../util/client-address.js';
 import { getRequestFromUserContext, type UserContext } from '../util/user-context.js';
 import type { RevocationDetails } from '../feed/revocation-feed.js';
 import type { RevocationLogScope } from '../util/revocation-log.js';
+import type { SessionDevice } from '../options/feature-options.js';
 import { printable } from './printable.js';
 
 const MAX_USER_AGENT_LENGTH = 256;
@@ -42,6 +43,15 @@ export type SessionEvent =
     })
   /** The user proved their identity again. */
   | (EventOfSession & { readonly type: 'session.reauthenticated' })
+  /**
+   * A refresh or a noted use came from another browser, system or network than the one before. Once for each change, with the option
+   * `devices`, and as precisely as that keeps them: without address and user agent of the request.
+   */
+  | (EventOfSession & {
+      readonly type: 'session.new-device';
+      readonly before: SessionDevice;
+      readonly now: SessionDevice;
+    })
   /** A session is bound to a key from now on. */
   | (EventOfSession & { readonly type: 'device.registered' })
   /** A browser has shown again that it has the key. */

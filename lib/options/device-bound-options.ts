@@ -38,7 +38,7 @@ function switchable<Table extends OptionTable>(
 export const DBSC_OPTIONS = {
   /**
    * Seconds for which a browser may go on without a new proof of its key: the longest time for which a copy of all cookies is
-   * of use. 3 to 3600; under a minute only for tests, because browsers limit their signatures.
+   * of use. 3 to 3600; under four minutes only for tests, because browsers renew it two minutes early, and sign six times in nine minutes.
    * @defaultValue 600
    */
   cookieLifeSec: option(wholeNumber(3, 3600), 600),

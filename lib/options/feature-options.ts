@@ -118,6 +118,20 @@ export interface DeviceOptions extends OptionsOf<typeof DEVICE_OPTIONS> {}
 
 export type DeviceSettings = Resolved<typeof DEVICE_OPTIONS>;
 
+/**
+ * The device that uses a session, as precisely as the option `devices` asks for.
+ *
+ * @publicApi
+ */
+export interface SessionDevice {
+  /** Address, network or keyed hash; absent if it is unknown or not kept. */
+  readonly ip?: string;
+  /** Browser and system, or the header as it came; absent if it is unknown or not kept. */
+  readonly userAgent?: string;
+  /** When the session was last used, milliseconds since the epoch; up to `lastSeenIntervalSec` too early. */
+  readonly lastSeen: number;
+}
+
 /** The options in `userSessionRoutes`. */
 export const USER_SESSION_ROUTE_OPTIONS = {
   /**

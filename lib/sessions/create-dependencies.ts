@@ -46,7 +46,7 @@ export async function createRecipeDependencies(
     prepareContext: contextPreparer(userRoles, clock),
     lifetimes: new SessionLifetimes({ lifetime, recordsAuthenticationTime, bindsDevices }, clock),
     features,
-    devices: new Devices(features.devices, clock),
+    devices: new Devices(features.devices, clock, options.onRefresh !== undefined),
     claims: options.claims,
     globalClaimValidators: options.globalClaimValidators,
     revokesStolenSessions: options.errorHandlers.onTokenTheftDetected === undefined,

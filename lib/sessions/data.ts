@@ -1,9 +1,11 @@
 import type { CoreSessionInformation } from '../core/core.types.js';
 import { KeyedMutex } from '../util/keyed-mutex.js';
 import { ownWriteContext, type UserContext } from '../util/user-context.js';
-import type { Devices } from './devices.js';
+import type { JsonObject } from '../util/json.js';
+import type { DeviceChange } from './devices.js';
 import { toJsonObject, WRITERS } from './payload.js';
 import type { RecipeContext } from './recipe-dependencies.js';
+import type { SessionSubject } from './session-reports.js';
 import type { SessionInformation, StoredInput } from './stored-sessions.interface.js';
 
 /** Reads and writes the server-side JSON of sessions, and with it the device that the option `devices` keeps there. */
@@ -16,9 +18,9 @@ export class SessionData {
   async getSessionInformation(
     input: StoredInput<'getSessionInformation'>,
   ): Promise<SessionInformation | undefined> {
-    const { core, devices } = this.context;
+    const { core } = this.context;
     const found = await core.getSessionInformation(input.sessionHandle, input.userContext);
-    return found && toSessionInformation(found, devices);
+    return found && toSessionInformation(found, this.context);
   }
 
   async updateSessionDataInDatabase(input: StoredInput<'updateSessionDataInDatabase'>): Promise<boolean> {
@@ -42,17 +44,30 @@ export class SessionData {
     return this.writers.run(sessionHandle, () => core.mergeSessionData(sessionHandle, update, userContext));
   }
 
-  /** Notes the device that uses a session; the write queues behind the other writers of the session's data. */
-  noteUse(sessionHandle: string, userContext: UserContext): void {
-    const { core, devices } = this.context;
-    devices.noteUse(sessionHandle, userContext, (update) =>
-      this.writers.run(sessionHandle, () => core.mergeSessionData(sessionHandle, update, ownWriteContext())),
-    );
+  /**
+   * Notes the device that uses a session; the write queues behind the other writers of the session's data. The write that replaces
+   * one device by another reports it, so that each change is reported once.
+   */
+  noteUse(session: SessionSubject, isRefresh: boolean, userContext: UserContext): void {
+    const { core, devices, reports } = this.context;
+    const { sessionHandle } = session;
+    devices.noteUse({ sessionHandle, isRefresh }, userContext, async (change) => {
+      let made: DeviceChange | undefined;
+      const changeData = (stored: JsonObject): JsonObject | undefined => (made = change(stored))?.data;
+      const doesExist = await this.writers.run(sessionHandle, () =>
+        core.changeSessionData(sessionHandle, changeData, ownWriteContext()),
+      );
+      if (doesExist && made?.difference !== undefined) reports.newDevice(session, made.difference);
+    });
   }
 }
 
-/** Returns a session as the application sees it: the device apart from the application's data. */
-export function toSessionInformation(found: CoreSessionInformation, devices: Devices): SessionInformation {
+/** Returns a session as the application sees it: the device apart from the application's data, and how the session is bound. */
+export function toSessionInformation(
+  found: CoreSessionInformation,
+  { devices, binding }: Pick<RecipeContext, 'devices' | 'binding'>,
+): SessionInformation {
+  const deviceBound = binding?.kindOf(found.userDataInJWT);
   const { data, device } = devices.split(found.userDataInDatabase);
   return {
     sessionHandle: found.sessionHandle,
@@ -64,5 +79,6 @@ export function toSessionInformation(found: CoreSessionInformation, devices: Dev
     sessionDataInDatabase: data,
     customClaimsInAccessTokenPayload: found.userDataInJWT,
     ...(device === undefined ? {} : { device }),
+    ...(deviceBound === undefined ? {} : { deviceBound }),
   };
 }

@@ -3,7 +3,7 @@ import type { DeviceSettings } from '../options/feature-options.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
 import { TestClock } from '../testing/test-clock.js';
 import { IncomingRequest } from '../http/incoming-request.js';
-import { addressToKeep, DEVICE_KEY, Devices, userAgentToKeep } from './devices.js';
+import { addressToKeep, DEVICE_KEY, Devices, userAgentToKeep, type DeviceUse } from './devices.js';
 
 const SETTINGS: DeviceSettings = {
   ip: 'cut',
@@ -18,16 +18,18 @@ function from(ip: string | undefined): UserContext {
   return withRequest({}, new IncomingRequest(source));
 }
 
+const use = (sessionHandle: string): DeviceUse => ({ sessionHandle, isRefresh: false });
+
 describe('noting the use of sessions', () => {
   const clock = new TestClock(1_760_000_000_000);
   const make = (rememberedSessions: number, writesAtOnce = 1000): Devices =>
-    new Devices(SETTINGS, clock, { rememberedSessions, writesAtOnce });
+    new Devices(SETTINGS, clock, false, { rememberedSessions, writesAtOnce });
 
   /** @returns how many writes so many sessions in use cause */
   async function usesOf(devices: Devices, sessions: number): Promise<number> {
     let writes = 0;
     for (let n = 0; n < sessions; n++) {
-      devices.noteUse(`s-${n}`, from('192.0.2.7'), async () => writes++);
+      devices.noteUse(use(`s-${n}`), from('192.0.2.7'), async () => writes++);
     }
     await new Promise((resolve) => setImmediate(resolve));
     return writes;
@@ -81,11 +83,11 @@ describe('noting the use of sessions', () => {
     const devices = make(1000, 3);
     const release: (() => void)[] = [];
     const write = (): Promise<void> => new Promise((resolve) => release.push(resolve));
-    for (let n = 0; n < 10; n++) devices.noteUse(`s-${n}`, from('192.0.2.7'), write);
+    for (let n = 0; n < 10; n++) devices.noteUse(use(`s-${n}`), from('192.0.2.7'), write);
     expect(release).toHaveLength(3);
     for (const resolve of release) resolve();
     await new Promise((resolve) => setImmediate(resolve));
-    devices.noteUse('s-9', from('192.0.2.7'), write);
+    devices.noteUse(use('s-9'), from('192.0.2.7'), write);
     expect(release).toHaveLength(4);
   });
 
@@ -95,16 +97,83 @@ describe('noting the use of sessions', () => {
   ] as const)('leaves a use of unknown address out where that is %s (S106)', (ip, noted) => {
     const devices = new Devices({ ...SETTINGS, ip }, clock);
     const written: string[] = [];
-    devices.noteUse('s-1', from(undefined), async () => written.push('s-1'));
+    devices.noteUse(use('s-1'), from(undefined), async () => written.push('s-1'));
     expect(written).toEqual(noted);
   });
 
   it('does nothing where the option is off', () => {
     const devices = new Devices(undefined, clock);
-    devices.noteUse('s-1', {}, () => {
+    devices.noteUse(use('s-1'), {}, () => {
       throw new Error('written');
     });
     expect(devices.dataOfNewSession({ cart: 3 }, {})).toEqual({ cart: 3 });
+  });
+});
+
+describe('a device that differs from the one before', () => {
+  const clock = new TestClock(1_760_000_000_000);
+  const HASHED: DeviceSettings = { ...SETTINGS, ip: 'hashed', hashKey: 'a secret of the shop' };
+  const FULL: DeviceSettings = { ...SETTINGS, ip: 'full', userAgent: 'full' };
+
+  function contextOf([ip, userAgent]: readonly [string, string?]): UserContext {
+    const headers = userAgent === undefined ? {} : { 'user-agent': userAgent };
+    const source = { headers, ip };
+    return withRequest({}, new IncomingRequest(source));
+  }
+
+  /** @returns whether a refresh from there differs from a sign-in from here */
+  function differs(
+    settings: DeviceSettings,
+    signIn: readonly [string, string?],
+    refresh: readonly [string, string?],
+    signInSettings = settings,
+  ): boolean {
+    const stored = new Devices(signInSettings, clock).dataOfNewSession({}, contextOf(signIn));
+    let isOther = false;
+    new Devices(settings, clock).noteUse(
+      { sessionHandle: 's-1', isRefresh: true },
+      contextOf(refresh),
+      async (change) => (isOther = change(stored)?.difference !== undefined),
+    );
+    return isOther;
+  }
+
+  it.each<[string, DeviceSettings, readonly [string, string?], readonly [string, string?]]>([
+    ['another network', SETTINGS, ['192.0.2.7'], ['198.51.100.7']],
+    ['another one of IPv6', FULL, ['2001:db8:1::7'], ['2001:db8:2::7']],
+    ['IPv6 after IPv4', SETTINGS, ['192.0.2.7'], ['2001:db8::7']],
+    ['another hash', HASHED, ['192.0.2.7'], ['192.0.2.8']],
+    ['another browser', FULL, ['192.0.2.7', 'curl/8.5.0'], ['192.0.2.7', 'okhttp/4.12.0']],
+    ['no user agent any more', SETTINGS, ['192.0.2.7', 'curl/8.5.0'], ['192.0.2.7']],
+  ])('is one with %s (S106)', (_, settings, signIn, refresh) => {
+    expect(differs(settings, signIn, refresh)).toBe(true);
+  });
+
+  it.each<
+    [
+      string,
+      DeviceSettings,
+      readonly [string, string?],
+      readonly [string, string?],
+      DeviceSettings | undefined,
+    ]
+  >([
+    ['another address of the network', FULL, ['192.0.2.7'], ['192.0.2.8'], undefined],
+    ['another one of IPv6', FULL, ['2001:db8:1::7'], ['2001:db8:1:2::7'], undefined],
+    ['another version', FULL, ['192.0.2.7', 'okhttp/4.12.0'], ['192.0.2.7', 'okhttp/5.0.0'], undefined],
+    ['a user agent where none was known', SETTINGS, ['192.0.2.7'], ['192.0.2.7', 'curl/8.5.0'], undefined],
+    [
+      'what is not kept',
+      { ...SETTINGS, ip: 'off', userAgent: 'off' },
+      ['192.0.2.7', 'a/1'],
+      ['::1'],
+      undefined,
+    ],
+    ['what is kept less exactly', SETTINGS, ['192.0.2.7', 'okhttp/4'], ['192.0.2.7', 'okhttp/4'], FULL],
+    ['what is kept more exactly', FULL, ['192.0.2.7', 'okhttp/4'], ['192.0.2.7', 'okhttp/4'], SETTINGS],
+    ['what is hashed now', HASHED, ['192.0.2.7'], ['192.0.2.7'], SETTINGS],
+  ])('is not one with %s (S106)', (_, settings, signIn, refresh, signInSettings) => {
+    expect(differs(settings, signIn, refresh, signInSettings)).toBe(false);
   });
 });
 

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
-import { isIPv4 } from 'node:net';
-import type { DeviceSettings } from '../options/feature-options.js';
+import { isIP, isIPv4 } from 'node:net';
+import type { DeviceSettings, SessionDevice } from '../options/feature-options.js';
 import { toEventSource } from '../events/session-events.js';
 import { clientAddress, ipv6Network, isPeerAddress } from '../util/client-address.js';
 import type { Clock } from '../util/clock.js';
@@ -9,6 +9,9 @@ import { getRequestFromUserContext, type UserContext } from '../util/user-contex
 
 /** The name of the device in the session data. */
 export const DEVICE_KEY = 'nest-sessions.device';
+
+/** The name of the device of the last refresh in that of later uses, where the option `onRefresh` asks for it. */
+const BEFORE_KEY = 'before';
 
 /** More than one, so that the notes become fewer although each call adds one. */
 const FORGOTTEN_AT_ONCE = 2;
@@ -23,18 +26,24 @@ export interface DeviceBounds {
 
 const BOUNDS: DeviceBounds = { rememberedSessions: 100_000, writesAtOnce: 32 };
 
-/**
- * The device that uses a session, as precisely as the option `devices` asks for.
- *
- * @publicApi
- */
-export interface SessionDevice {
-  /** Address, network or keyed hash; absent if it is unknown or not kept. */
-  readonly ip?: string;
-  /** Browser and system, or the header as it came; absent if it is unknown or not kept. */
-  readonly userAgent?: string;
-  /** When the session was last used, milliseconds since the epoch; up to `lastSeenIntervalSec` too early. */
-  readonly lastSeen: number;
+/** A use of a session. */
+export interface DeviceUse {
+  readonly sessionHandle: string;
+  /** Whether it is a refresh, which is compared with the device before it even if no note is due. */
+  readonly isRefresh: boolean;
+}
+
+/** A change of the device that is kept, as it is made to the data of a session. */
+export interface DeviceChange {
+  readonly data: JsonObject;
+  /** The kept device and the present one, if they differ in browser, system or network. */
+  readonly difference?: DeviceDifference;
+}
+
+/** Two devices that used one session, as precisely as they are kept. */
+export interface DeviceDifference {
+  readonly before: SessionDevice;
+  readonly now: SessionDevice;
 }
 
 /**
@@ -52,6 +61,8 @@ export class Devices {
   constructor(
     private readonly settings: DeviceSettings | undefined,
     private readonly clock: Clock,
+    /** Whether the device of the last refresh is kept beside that of later uses. */
+    private readonly keepsRefreshing: boolean = false,
     private readonly bounds: DeviceBounds = BOUNDS,
   ) {}
 
@@ -74,7 +85,8 @@ export class Devices {
 
   /** Returns the device of the last refresh, or of the sign-in, from the data of a session; undefined if none is kept. */
   lastRefreshing(stored: JsonObject): SessionDevice | undefined {
-    return this.split(stored).device;
+    const { device } = this.split(stored);
+    return device && (readDevice(jsonObject(jsonObject(stored[DEVICE_KEY])[BEFORE_KEY])) ?? device);
   }
 
   /** Returns the device that sends a request, as it would be kept. */
@@ -104,21 +116,53 @@ export class Devices {
   }
 
   /**
-   * Notes a use in the background, if the interval is over. A failure is not reported: the next use after the interval tries
+   * Notes a use in the background, if the interval is over or it is a refresh from another device. A failure is not reported: the next use after the interval tries
    * again. A use from an unknown address is not noted, because it would replace the known address; nor is the handshake of a
    * WebSocket, where the peer may be the client or a proxy.
    */
   noteUse(
-    sessionHandle: string,
+    { sessionHandle, isRefresh }: DeviceUse,
     userContext: UserContext,
-    write: (update: JsonObject) => Promise<unknown>,
+    write: (change: (stored: JsonObject) => DeviceChange | undefined) => Promise<unknown>,
   ): void {
     if (!this.isOn || this.writesUnderWay >= this.bounds.writesAtOnce) return;
-    if (!this.knowsAddress(userContext) || !this.noteIfDue(sessionHandle)) return;
+    if (!this.knowsAddress(userContext)) return;
+    const isDue = this.noteIfDue(sessionHandle);
+    if (!isDue && !isRefresh) return;
+    const present = this.readDevice(userContext);
     this.writesUnderWay++;
-    void write({ [DEVICE_KEY]: this.readDevice(userContext) })
+    void write((stored) => this.changeOf(stored, present, { isRefresh, isDue }))
       .catch(() => undefined)
       .finally(() => this.writesUnderWay--);
+  }
+
+  /** @returns undefined if the data can stay as it is */
+  private changeOf(
+    stored: JsonObject,
+    present: JsonObject,
+    { isRefresh, isDue }: { isRefresh: boolean; isDue: boolean },
+  ): DeviceChange | undefined {
+    const kept = jsonObject(stored[DEVICE_KEY]);
+    const before = readDevice(kept);
+    const now = readDevice(present);
+    const isOther = before !== undefined && now !== undefined && this.differ(before, now);
+    const lastRefreshing = kept[BEFORE_KEY];
+    if (!isDue && !isOther && lastRefreshing === undefined) return undefined;
+    // A thief could otherwise make its device the known one by a request, before it refreshes.
+    const stays =
+      isRefresh || !this.keepsRefreshing ? undefined : (lastRefreshing ?? (isOther ? kept : undefined));
+    const device = stays === undefined ? present : { ...present, [BEFORE_KEY]: stays };
+    const data = { ...stored, [DEVICE_KEY]: device };
+    return isOther ? { data, difference: { before, now } } : { data };
+  }
+
+  /** Compares browsers, systems and networks, however exactly they are kept; hashes of addresses can only be equal or not. */
+  private differ(before: SessionDevice, now: SessionDevice): boolean {
+    const { ip, userAgent } = this.settings ?? {};
+    return (
+      (userAgent !== 'off' && isOtherText(before.userAgent, now.userAgent, userAgentToCompare)) ||
+      (ip !== 'off' && !isHashedAnew(before, now) && isOtherText(before.ip, now.ip, addressToCompare))
+    );
   }
 
   private knowsAddress(userContext: UserContext): boolean {
@@ -174,6 +218,38 @@ function readDevice({ ip, userAgent, lastSeen }: JsonObject): SessionDevice | un
     ...(typeof userAgent === 'string' ? { userAgent } : {}),
     lastSeen,
   };
+}
+
+function jsonObject(value: unknown): JsonObject {
+  return isJsonObject(value) ? value : {};
+}
+
+/**
+ * Returns whether one text replaces another that was known. A client that leaves it out is another one; one whose text was not
+ * known before is not.
+ */
+function isOtherText(
+  before: string | undefined,
+  now: string | undefined,
+  toCompare: (text: string) => string,
+): boolean {
+  if (before === undefined) return false;
+  return now === undefined || toCompare(before) !== toCompare(now);
+}
+
+/** A whole user agent, as with `userAgent: 'full'`, changes with each version of a browser. */
+function userAgentToCompare(userAgent: string): string {
+  return userAgent.includes('/') ? userAgentFamily(userAgent) : userAgent;
+}
+
+/** Returns whether one address is kept as a hash and the other is not, as after a change of the option. */
+function isHashedAnew(before: SessionDevice, now: SessionDevice): boolean {
+  if (before.ip === undefined || now.ip === undefined) return false;
+  return /[.:]/.test(before.ip) !== /[.:]/.test(now.ip);
+}
+
+function addressToCompare(ip: string): string {
+  return isIP(ip) === 0 ? ip : networkPrefix(ip);
 }
 
 const HASH_LENGTH = 22; // 132 bits

@@ -111,9 +111,9 @@ export class SessionSearches {
   }
 
   private async read(search: CoreSessionSearch, userContext: UserContext) {
-    const { core, devices } = this.context;
+    const { core } = this.context;
     const { sessions, next } = await core.searchSessions(search, userContext);
-    return { sessions: sessions.map((session) => toSessionInformation(session, devices)), next };
+    return { sessions: sessions.map((session) => toSessionInformation(session, this.context)), next };
   }
 
   /** Reads pages until one is full or enough sessions were looked at, so that no call reads all sessions. */

@@ -15,7 +15,7 @@ import { prepareContextWith, type PrepareContext, type UserContext } from '../ut
 import type { Devices } from './devices.js';
 import type { RateLimits } from './rate-limits.js';
 import type { SessionLifetimes } from './session-lifetimes.js';
-import type { SessionReports } from './session-reports.js';
+import type { SessionReports, SessionSubject } from './session-reports.js';
 import type { RegeneratedAccessToken, StoredSessionFunctions } from './stored-sessions.interface.js';
 
 /** The option `onRefresh`. What it takes and returns is said beside the code that calls it, because a session is part of that. */
@@ -83,7 +83,8 @@ export interface RecipeContext extends RecipeDependencies {
   /** Returns whether an override or a class replaces the library's own function. */
   isReplaced(name: 'getSession' | 'validateClaims' | 'getGlobalClaimValidators'): boolean;
   /** Called with each use of a session in a request; undefined without the option `devices`. */
-  readonly noteUse: ((sessionHandle: string, userContext: UserContext) => void) | undefined;
+  readonly noteUse:
+    ((session: SessionSubject, isRefresh: boolean, userContext: UserContext) => void) | undefined;
   /** Binds the session of a token to a key, unless it is bound. @returns undefined when the session does not exist any more */
   bindToKey(
     accessToken: string,

@@ -14,7 +14,7 @@ import { otherMethod, type TokenTransport } from '../http/token-transport.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { isRefreshToken } from '../tokens/refresh-token.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
-import type { UserContext } from '../util/user-context.js';
+import { getRequestFromUserContext, type UserContext } from '../util/user-context.js';
 import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
 import { RefreshDecisions } from './refresh-decisions.js';
 import { openSession, type SessionContainer } from './session-container.js';
@@ -91,6 +91,8 @@ export class SessionRefresh {
   ): Promise<SessionContainer> {
     const session = await this.callRecipe({ ...input, userContext });
     await this.decisions?.apply(session, { userContext });
+    if (getRequestFromUserContext(userContext) !== undefined)
+      this.context.noteUse?.(session.toJSON(), true, userContext);
     return session;
   }
 

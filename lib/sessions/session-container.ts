@@ -301,7 +301,8 @@ export class SessionContainer<Payload extends object = JsonObject> {
     mark: TokenOwner['mark'] = this.context.transport.mark,
   ): void {
     this.attachment = { request, transferMethod, mark };
-    this.context.noteUse?.(this.state.sessionHandle, request.userContext);
+    const isRefresh = this.state.refreshToken !== undefined && this.state.isJustCreated !== true;
+    this.context.noteUse?.(this.state, isRefresh, request.userContext);
     if (!this.state.accessAndFrontTokenUpdated) return;
     const { accessToken, refreshToken, antiCsrfToken, sessionHandle } = this.state;
     const tokens = { accessToken, frontToken: frontToken(this.state), refreshToken, antiCsrfToken };

@@ -23,7 +23,7 @@ import type {
 import { SessionRefresh } from './refresh.js';
 import { SessionRevocation } from './revoke.js';
 import type { SessionContainer } from './session-container.js';
-import { SessionReports } from './session-reports.js';
+import { SessionReports, type SessionSubject } from './session-reports.js';
 import { SessionVerification } from './verify.js';
 
 /** 100 years: such a token states a fact about a user, and is no session. */
@@ -212,8 +212,8 @@ export class SessionRecipe implements RecipeInterface {
       reports: new SessionReports(verifier, transport, events, clock),
       isReplaced: (name: string) => (replaced ??= findReplaced(this)).has(name),
       noteUse: dependencies.devices.isOn
-        ? (sessionHandle: string, userContext: UserContext) =>
-            this.verbs.data.noteUse(sessionHandle, userContext)
+        ? (session: SessionSubject, isRefresh: boolean, userContext: UserContext) =>
+            this.verbs.data.noteUse(session, isRefresh, userContext)
         : undefined,
       bindToKey: async (accessToken: string, confirmation: KeyConfirmation, userContext: UserContext) =>
         this.verbs.payload.bindToKey(accessToken, confirmation, userContext),

@@ -10,6 +10,7 @@ import type { Clock } from '../util/clock.js';
 import { tenantIdOfHandle } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
 import { ConnectionChecks } from './connection-checks.js';
+import type { DeviceDifference } from './devices.js';
 import type { SessionState } from './session-state.js';
 import type { SessionOwner } from './stored-sessions.interface.js';
 
@@ -19,7 +20,8 @@ type PlainEventType = Extract<
   'session.created' | 'session.refreshed' | 'session.theft-detected' | 'session.reauthenticated'
 >;
 type DeviceEventType = Extract<SessionEvent['type'], `device.${string}`>;
-type ClaimsSubject = Pick<SessionState, 'sessionHandle' | 'userId' | 'recipeUserId' | 'tenantId'>;
+/** Whose session it is. */
+export type SessionSubject = Pick<SessionState, 'sessionHandle' | 'userId' | 'recipeUserId' | 'tenantId'>;
 type EventSubject = Pick<CoreSession, 'handle' | 'userId' | 'recipeUserId' | 'tenantId'>;
 
 /** Reports what happens to sessions: to the listeners of events, and to the parts of this process that still work for a session. */
@@ -50,7 +52,7 @@ export class SessionReports {
   }
 
   /** Publishes what became of the key that a session is bound to. @param reason of a refusal, without anything of the proof */
-  device(type: DeviceEventType, session: ClaimsSubject, userContext: UserContext, reason = ''): void {
+  device(type: DeviceEventType, session: SessionSubject, userContext: UserContext, reason = ''): void {
     const { sessionHandle, userId, recipeUserId, tenantId } = session;
     const subject = { sessionHandle, userId, recipeUserId, tenantId, ...toEventSource(userContext) };
     const timeMs = this.clock.now();
@@ -61,9 +63,26 @@ export class SessionReports {
     );
   }
 
+  /** Publishes that another device uses a session: as precisely as both are kept, so without the address of the request. */
+  newDevice(
+    { sessionHandle, userId, recipeUserId, tenantId }: SessionSubject,
+    { before, now }: DeviceDifference,
+  ): void {
+    this.events.emit({
+      type: 'session.new-device',
+      timeMs: this.clock.now(),
+      sessionHandle,
+      userId,
+      recipeUserId,
+      tenantId,
+      before,
+      now,
+    });
+  }
+
   /** Publishes that claim validators have refused a session. */
   claimsRejected(
-    { sessionHandle, userId, recipeUserId, tenantId }: ClaimsSubject,
+    { sessionHandle, userId, recipeUserId, tenantId }: SessionSubject,
     failedClaimIds: readonly string[],
     userContext: UserContext,
   ): void {

@@ -2,10 +2,10 @@ import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import type { ClaimValidationError } from '../errors.js';
 import type { RevocationDetails } from '../feed/revocation-feed.js';
+import type { SessionDevice } from '../options/feature-options.js';
 import type { JsonObject } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
 import type { PublicJwk } from '../util/verification-keys.js';
-import type { SessionDevice } from './devices.js';
 
 /**
  * The stored facts of a session, looked up by its handle.
@@ -29,6 +29,8 @@ export interface SessionInformation<Payload extends object = JsonObject> {
   readonly customClaimsInAccessTokenPayload: Payload;
   /** The device that the option `devices` keeps; absent without that option. */
   readonly device?: SessionDevice;
+  /** How the session is bound to a device, as the option `deviceBound` demands it; absent if it is not bound. */
+  readonly deviceBound?: 'dbsc' | 'dpop';
 }
 
 /** The stored value of a claim, or the status of an unknown session. @publicApi */

@@ -2,8 +2,8 @@ import { AuthenticationTimeClaim } from '../claims/authentication-time-claim.js'
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import { UnauthorisedError } from '../errors.js';
 import type { SessionRequest } from '../http/session-request.js';
+import type { SessionDevice } from '../options/feature-options.js';
 import type { UserContext } from '../util/user-context.js';
-import type { SessionDevice } from './devices.js';
 import type { SessionInformation } from './stored-sessions.interface.js';
 import type { SessionContainer } from './session-container.js';
 import type { SessionRecipe } from './session-recipe.js';
@@ -28,6 +28,8 @@ export interface ListedSession {
   readonly expiry: number;
   /** The device that the option `devices` keeps; absent without that option. */
   readonly device?: SessionDevice;
+  /** How it is bound to a device, see the option `deviceBound`; absent if it is not bound. */
+  readonly deviceBound?: 'dbsc' | 'dpop';
 }
 
 /**
@@ -136,7 +138,7 @@ export class UserSessions {
 }
 
 function show(
-  { sessionHandle, timeCreated, expiry, device }: SessionInformation,
+  { sessionHandle, timeCreated, expiry, device, deviceBound }: SessionInformation,
   current: string,
 ): ListedSession {
   return {
@@ -145,6 +147,7 @@ function show(
     timeCreated,
     expiry,
     ...(device === undefined ? {} : { device }),
+    ...(deviceBound === undefined ? {} : { deviceBound }),
   };
 }
 

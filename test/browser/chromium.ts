@@ -13,10 +13,25 @@ export const CHROMIUM_FLAGS = [
   '--disable-sync',
 ];
 
+/**
+ * The flags with which Chromium binds sessions, to keys in software. A certificate error, even one that is ignored, makes it bind no
+ * session without a word (D11).
+ *
+ * @param hash of the certificate's public key
+ * @param input.hasQuota false for tests with cookies of seconds, which need more signatures than Chromium allows (D48)
+ */
+export function bindingFlags(hash: string, { hasQuota = true } = {}): string[] {
+  const feature = hasQuota ? 'DeviceBoundSessions' : 'DeviceBoundSessions:RefreshQuota/false';
+  return [
+    `--ignore-certificate-errors-spki-list=${hash}`,
+    `--enable-features=${feature},EnableBoundSessionCredentialsSoftwareKeysForManualTesting,DeviceBoundSessionsDevTools`,
+  ];
+}
+
 /** Starts the browser that `npm run test:browser` has found. */
-export async function launchChromium(): Promise<Browser> {
+export async function launchChromium(flags: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath: env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
-    args: [...CHROMIUM_FLAGS],
+    args: [...CHROMIUM_FLAGS, ...flags],
   });
 }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { CoreBadInputError } from '../../lib/errors.js';
+import type { JsonObject } from '../../lib/util/json.js';
 import {
   create,
   CREATION,
@@ -120,6 +121,7 @@ export function describeCoreClient(name: string, makeCore: MakeCore): void {
         ['updateSessionData', ['h'], 'data is missing'],
         ['updateSessionData', ['h', new Map()], 'data is an object of the kind Map'],
         ['mergeSessionData', ['h', 'text'], 'update is a string'],
+        ['changeSessionData', ['h', {}], 'change is an object'],
         ['updateAccessTokenPayload', [7, {}], 'sessionHandle is a number'],
         ['changeAccessTokenPayload', ['h', { set: {}, remove: 'a' }], 'remove is a string'],
         ['changeAccessTokenPayload', ['h', { ...good.change, unset: [] }], 'unset'],
@@ -329,6 +331,18 @@ export function describeCoreClient(name: string, makeCore: MakeCore): void {
           expiry: TEST_START_MS + HUNDRED_DAYS_MS,
           timeCreated: TEST_START_MS,
         });
+      });
+
+      it('changes data by a function, which can leave it as it is', async () => {
+        const { core } = underTest;
+        const { session } = await create(core, { userDataInDatabase: { count: 1 } });
+        const data = async () => (await core.getSessionInformation(session.handle, {}))?.userDataInDatabase;
+        const more = ({ count }: JsonObject): JsonObject => ({ count: Number(count) + 1, more: true });
+        expect(await core.changeSessionData(session.handle, more, context)).toBe(true);
+        expect(await data()).toEqual({ count: 2, more: true });
+        expect(await core.changeSessionData(session.handle, () => undefined, context)).toBe(true);
+        expect(await data()).toEqual({ count: 2, more: true });
+        expect(await core.changeSessionData('junk', more, context)).toBe(false);
       });
 
       it('replaces data and payload as a whole, and answers false for what is unknown', async () => {

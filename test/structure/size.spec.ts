@@ -12,7 +12,7 @@ const MAX_LINES_OF_A_FUNCTION = 40;
 const LONG_FILES: Readonly<Record<string, number>> = {
   'lib/errors.ts': 390,
   'lib/http/token-transport.ts': 360,
-  'lib/sessions/session-container.ts': 416,
+  'lib/sessions/session-container.ts': 418,
   'lib/testing/test-sessions.ts': 360,
 };
 const ROOT = [

@@ -266,9 +266,15 @@ export class EmbeddedCore extends CoreClient {
   }
 
   override async mergeSessionData(sessionHandle: string, update: JsonObject): Promise<boolean> {
+    return this.changeSessionData(sessionHandle, (stored) => mergeTopLevel(stored, update));
+  }
+
+  override async changeSessionData(
+    sessionHandle: string,
+    change: (stored: JsonObject) => JsonObject | undefined,
+  ): Promise<boolean> {
     const key = parseSessionHandle(sessionHandle);
-    const merge = (stored: JsonObject): JsonObject => mergeTopLevel(stored, update);
-    return key !== undefined && (await this.columns.merge(key, 'sessionData', merge)) !== undefined;
+    return key !== undefined && (await this.columns.merge(key, 'sessionData', change)) !== undefined;
   }
 
   override async updateAccessTokenPayload(sessionHandle: string, payload: JsonObject): Promise<boolean> {

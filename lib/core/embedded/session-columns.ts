@@ -51,18 +51,25 @@ export class SessionColumns {
     return this.store.update(key, whileLive(this.clock.now()), { [column]: JSON.stringify(value) });
   }
 
-  /** Changes a column, and tries again when another writer was faster. @returns as above */
+  /**
+   * Changes a column, and tries again when another writer was faster.
+   *
+   * @param merge returns the new value, or undefined if the column can stay as it is
+   * @returns as above
+   */
   async merge(
     key: SessionKey,
     column: JsonColumn,
-    merge: (stored: JsonObject) => JsonObject,
+    merge: (stored: JsonObject) => JsonObject | undefined,
   ): Promise<SessionRow | undefined> {
     for (let attempt = 0; attempt < MAX_MERGE_ATTEMPTS; attempt++) {
       const now = this.clock.now();
       const known = await this.findLive(key);
       if (known === undefined) return undefined;
       const from = known[column];
-      const to = JSON.stringify(merge(storedObject(from)));
+      const merged = merge(storedObject(from));
+      if (merged === undefined) return known;
+      const to = JSON.stringify(merged);
       const row = await this.store.update(key, { ...whileLive(now), [column]: from }, { [column]: to });
       if (row !== undefined) return row;
     }

@@ -57,6 +57,7 @@ async function callAndShow(path) {
 async function signInAs(userId) {
   await call('POST', '/demo/sign-in', { body: { userId } });
   hideEnded();
+  copy = undefined;
   $('answer').replaceChildren(element('p', { className: 'fine', textContent: 'The answer appears here.' }));
   await showMe();
 }
@@ -108,6 +109,7 @@ async function updateMe(isPoll) {
   const sessions = await call('GET', '/demo/sessions', { isPoll });
   if (sessions.status === 401) return showEnded();
   render(sessions.body);
+  if (copy) await useCopy();
   clearTimeout(runsOut);
   const { exp } = me.accessTokenPayload;
   if (exp * 1000 > Date.now()) runsOut = setTimeout(poll, exp * 1000 - Date.now() + 50);
@@ -121,6 +123,7 @@ function render(sessions) {
   setText($('data'), pretty(me.sessionDataInDatabase));
   $('role').textContent = isAdmin() ? 'Step down' : 'Become admin';
   renderSessions(sessions);
+  if (isHttps) renderBinding(sessions);
   showSignedIn(true);
   renderRing();
 }
@@ -154,7 +157,7 @@ function renderRing() {
   const percent = Math.min(100, (100 * left) / (exp - iat));
   $('ring-life').style.strokeDasharray = `${percent} 100`;
   $('ring').classList.toggle('low', percent < 25);
-  $('seconds').textContent = `${Math.ceil(left)} s`;
+  $('seconds').textContent = left > 600 ? `${Math.ceil(left / 60)} min` : `${Math.ceil(left)} s`;
 }
 
 function flashRing() {
@@ -166,6 +169,63 @@ function flashRing() {
 function showSignedIn(isSignedIn) {
   $('signed-in').hidden = $('sign-out').hidden = !isSignedIn;
   $('signed-out').hidden = isSignedIn;
+}
+
+// The copy of all cookies. Only with https, because browsers bind no session without it.
+
+const BINDS_WITHIN_MS = 8000;
+const isHttps = location.protocol === 'https:';
+let copy; // what is known of it; undefined when there is none
+
+async function copyCookies() {
+  const { status, body } = await call('POST', '/demo/copied-cookies');
+  if (status === 401) return showEnded();
+  copy = { ...body, at: Date.now() };
+  await showMe();
+}
+
+/** The server uses the copy once, and the browser makes the same call. The log says what is new since the last time. */
+async function useCopy() {
+  const used = copy;
+  const { ok, body } = await call('GET', '/demo/copied-cookies', { isPoll: true });
+  if (!ok || copy !== used) return;
+  const isNews = body.thief !== copy.thief;
+  if (isNews) logCall('the thief: GET /demo/guarded', body.thief, body.thief === 200);
+  if (body.renewals > (copy.renewals ?? 0)) logEvent('BOUND_COOKIE_RENEWED');
+  Object.assign(copy, body);
+  const { status: owner } = await call('GET', '/demo/guarded', { isPoll: !isNews });
+  if (owner === 401) return showEnded();
+  if (copy === used) renderCopy(owner);
+}
+
+function renderCopy(owner) {
+  const { thief, renewals } = copy;
+  const isIn = thief === 200;
+  $('copy-thief').className = isIn ? 'bad' : 'good';
+  setText($('copy-thief'), isIn ? `reads your data: ${thief}` : `is refused: ${thief}`);
+  $('copy-owner').className = owner === 200 ? 'good' : 'bad';
+  const times = renewals === 1 ? 'once' : `${renewals} times`;
+  setText($('copy-owner'), `its call: ${owner}${renewals ? `, cookie renewed ${times}` : ''}`);
+  $('copy-sides').hidden = false;
+}
+
+function renderBinding(sessions) {
+  const isBound = copy?.isBound ?? me.accessTokenPayload.cnf !== undefined;
+  const age = Date.now() - sessions.find(({ isThisOne }) => isThisOne).timeCreated;
+  $('copy').disabled = !isBound && age < BINDS_WITHIN_MS;
+  $('copy-idea').hidden = Boolean(copy);
+  if (!copy) $('copy-sides').hidden = true;
+  setText($('binding'), bindingText(isBound, $('copy').disabled));
+}
+
+function bindingText(isBound, mayStillBind) {
+  if (mayStillBind) return 'The browser has not bound this session yet.';
+  if (!isBound && copy?.thief === 401)
+    return 'The copied access token has ended. A thief would refresh now: see above.';
+  if (!isBound) return 'This browser does not bind sessions; the copy works as long as the session.';
+  if (!copy) return 'Bound to a key of this browser, which malware cannot copy.';
+  const ago = Math.round((Date.now() - copy.at) / 1000);
+  return `Copied ${ago} s ago. The bound cookie in it lives ${copy.boundCookieSeconds}\u00a0s at most.`;
 }
 
 // The end of a session, and why.
@@ -195,15 +255,14 @@ function hideEnded() {
 }
 
 function showSignedOut() {
-  me = undefined;
+  me = copy = undefined;
   clearTimeout(runsOut);
   showSignedIn(false);
 }
 
 // The log.
 
-function logCall(request, status) {
-  const isBad = !(status < 400);
+function logCall(request, status, isBad = !(status < 400)) {
   log(
     element('span', { textContent: request }),
     element('b', { className: isBad ? 'bad' : 'good', textContent: status }),
@@ -266,10 +325,14 @@ onClick($('guarded'), () => callAndShow('/demo/guarded'));
 onClick($('admin'), () => callAndShow('/demo/admin'));
 onClick($('role'), changeRole);
 onClick($('steal'), steal);
+onClick($('copy'), copyCookies);
 onClick($('sign-out'), async () => {
   await signOut();
   showSignedOut();
 });
+
+$('copy-part').hidden = !isHttps;
+$('copy-hint').hidden = isHttps;
 
 const users = await (await wire('/demo/users')).json();
 $('users').replaceChildren(

@@ -1,6 +1,6 @@
 // A throw-away certificate for names that never leave the machine (EC P-256, self-signed). It protects nothing.
 // Form: base64 DER.
-import { createHash, createPublicKey } from 'node:crypto';
+import { spkiHash, tlsPair } from '../tls-pair.js';
 
 const KEY =
   'MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgQmaW3AiJCTWYNY024zvQ0esqWJcN3nIGtyMOnuB7COChRANCAATr' +
@@ -14,13 +14,7 @@ const CERTIFICATE =
   'd2hlcmUub3JnMAoGCCqGSM49BAMCA0gAMEUCIQC82/XtiOWjCwSPR7ldnSB2PhPbINr6Q7/C+Nja1XcO4gIgaLy2opH1Km8CBMYo' +
   'bdqz3PAQtZdygmgN4ttXmtJUFF4=';
 
-const pem = (label: string, der: string): string =>
-  `-----BEGIN ${label}-----\n${der}\n-----END ${label}-----\n`;
+/** What the network in front of the shop shows to browsers. */
+export const SHOP_TLS = tlsPair(KEY, CERTIFICATE);
 
-/** The SHA-256 of its public key, base64: a browser that is told so takes the certificate for valid. */
-export const SHOP_SPKI_HASH: string = createHash('sha256')
-  .update(createPublicKey(pem('CERTIFICATE', CERTIFICATE)).export({ type: 'spki', format: 'der' }))
-  .digest('base64');
-
-/** What the network in front of the shop shows to browsers, which are told not to mind. */
-export const SHOP_TLS = { key: pem('PRIVATE KEY', KEY), cert: pem('CERTIFICATE', CERTIFICATE) } as const;
+export const SHOP_SPKI_HASH: string = spkiHash(SHOP_TLS);

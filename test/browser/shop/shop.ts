@@ -12,7 +12,7 @@ import type { Adapter } from '../../support/adapters.js';
 import { closeAfterTest } from '../../support/close-after-test.js';
 import type { Handlers } from '../../support/demo.controller.js';
 import { TestApplication } from '../../support/test-application.js';
-import { CHROMIUM_FLAGS } from '../chromium.js';
+import { bindingFlags, CHROMIUM_FLAGS } from '../chromium.js';
 import { Network } from './network.js';
 import { API, SITE, Visitor, type VisitorInput } from './visitor.js';
 import { SHOP_SPKI_HASH } from './shop-tls.js';
@@ -45,12 +45,6 @@ export interface ApiInput {
   /** Origins of further pages that CORS allows. */
   readonly pages?: readonly string[];
 }
-
-/** A certificate error, even one that is ignored, makes Chromium bind nothing and say nothing (D11). */
-const BINDING_FLAGS = [
-  `--ignore-certificate-errors-spki-list=${SHOP_SPKI_HASH}`,
-  '--enable-features=DeviceBoundSessions,EnableBoundSessionCredentialsSoftwareKeysForManualTesting,DeviceBoundSessionsDevTools',
-];
 
 /** A folder for Chromium in which cookies of third parties are switched on. */
 async function profileThatTakesCookies(): Promise<string> {
@@ -86,7 +80,7 @@ export class Shop {
       args: [
         ...CHROMIUM_FLAGS,
         `--host-resolver-rules=MAP * 127.0.0.1:${network.port}`,
-        ...(bindsSessions ? BINDING_FLAGS : []),
+        ...(bindsSessions ? bindingFlags(SHOP_SPKI_HASH) : []),
       ],
       ignoreDefaultArgs: withoutFlags,
       ignoreHTTPSErrors: !bindsSessions,

@@ -24,6 +24,13 @@ const SCHEMA: Readonly<Record<EventType, object>> = {
   'session.theft-detected': WITH_USER,
   'session.claims-rejected': { ...WITH_USER, failedClaimIds: ['never'] },
   'session.reauthenticated': WITH_USER,
+  'session.new-device': {
+    ...TIME,
+    ...USER,
+    sessionHandle: expect.any(String),
+    before: { ip: '127.0.0.0/24', userAgent: 'Unknown client', lastSeen: expect.any(Number) },
+    now: { ip: '127.0.0.0/24', userAgent: 'Firefox on Linux', lastSeen: expect.any(Number) },
+  },
   'device.registered': WITH_USER,
   'device.refreshed': WITH_USER,
   'device.proof-refused': WITH_USER,

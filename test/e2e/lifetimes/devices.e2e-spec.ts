@@ -106,8 +106,8 @@ describe.each(ADAPTERS)('the device of a session on %s', (adapter) => {
     });
     for (let minute = 0; minute < 60; minute++) {
       clock.advanceSeconds(60);
-      await visitor.refresh();
-      await visitor.get('/me');
+      await visitor.refresh({ 'user-agent': IPHONE });
+      await visitor.get('/me', { 'user-agent': IPHONE });
     }
     await until(() => writes() >= 1 + 12);
     await settled();

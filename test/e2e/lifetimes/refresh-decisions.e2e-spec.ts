@@ -74,7 +74,8 @@ describe.each(CASES)('a refresh that the application decides on, on %s by %s', (
     const application = await starter()
       .with({ onRefresh: hook.decide, ...options })
       .start();
-    return { hook, ...application };
+    const { client, clock, events, sessions, signedIn } = application;
+    return { hook, client, clock, events, sessions, signedIn };
   };
   const starter = (): ApplicationStarter =>
     TestApplication.on(adapter).controllers(DemoController, AccountController).handlers(LIFETIME_HANDLERS);
