@@ -10,7 +10,6 @@ import {
   type NamesChange,
 } from '../util/json.js';
 import { KeyedMutex } from '../util/keyed-mutex.js';
-import { confirmationClaim, type KeyConfirmation } from '../util/key-confirmation.js';
 import { LIFETIME_CLAIMS, NEVER_AUTHENTICATED } from '../util/lifetime-claims.js';
 import type { UserContext } from '../util/user-context.js';
 import type { RecipeContext } from './recipe-dependencies.js';
@@ -43,7 +42,12 @@ export class SessionPayloads {
     input: StoredInput<'regenerateAccessToken'>,
   ): Promise<RegeneratedAccessToken | undefined> {
     const { lifetimes } = this.context;
-    const { accessToken, currentAccessTokenPayload: current, userContext } = input;
+    const { accessToken, userContext } = input;
+    // An override that replaces the whole payload may start from a token that is older than the binding of its session.
+    const mayLackKey = lifetimes.bindsDevices && input.currentAccessTokenPayload === undefined;
+    const current = mayLackKey
+      ? await this.getStoredPayload(accessToken, userContext)
+      : input.currentAccessTokenPayload;
     const given = toJsonObject(input.newAccessTokenPayload ?? {}, 'newAccessTokenPayload');
     const presented = readTokenPayload(accessToken, {});
     // Without a stored payload the limits that the token names count: the core verifies it before it stores anything.
@@ -75,16 +79,15 @@ export class SessionPayloads {
   }
 
   /**
-   * Binds the session of a token to a key, unless it is bound: of several keys that come at once, the first counts.
+   * Changes a stored payload as the library itself needs it, and re-issues the access token.
    *
    * @returns undefined when the session does not exist any more
    */
-  async bindToKey(
+  async applyOwnChange(
     accessToken: string,
-    confirmation: KeyConfirmation,
+    change: NamesChange,
     userContext: UserContext,
   ): Promise<RegeneratedAccessToken | undefined> {
-    const change = { set: {}, remove: [], add: confirmationClaim(confirmation) };
     const result = await this.regenerate(accessToken, {}, change, userContext);
     return result.status === 'OK' ? result : undefined;
   }
