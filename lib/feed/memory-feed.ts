@@ -1,5 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { RevocationFeed, type Revocation, type RevocationPage } from './revocation-feed.js';
+import {
+  RECORDS_OF_A_PAGE,
+  RevocationFeed,
+  type Revocation,
+  type RevocationPage,
+} from './revocation-feed.js';
 
 /**
  * A feed in the memory of this process, for modules that share a store or a core in it, and for tests.
@@ -29,15 +34,19 @@ export class MemoryFeed extends RevocationFeed {
   /** Publishes at once, for a store that removes its rows in the same step. */
   add(records: readonly Revocation[]): void {
     if (records.length === 0) return;
-    this.records.push(...records);
+    for (const record of records) this.records.push(record); // as arguments of one call, many would exceed the stack
     for (const wake of this.wakes) wake();
   }
 
   override async read(after: string | undefined): Promise<RevocationPage> {
     const [name, number] = after?.split('_') ?? [];
     const from = name === this.name ? Math.max(0, Number(number) - this.removed) : 0;
-    const position = `${this.name}_${this.removed + this.records.length}`;
-    return { records: this.records.slice(from), position };
+    const to = Math.min(from + RECORDS_OF_A_PAGE, this.records.length);
+    return {
+      records: this.records.slice(from, to),
+      position: `${this.name}_${this.removed + to}`,
+      mayHaveMore: to < this.records.length,
+    };
   }
 
   override subscribe(wake: () => void): () => Promise<void> {

@@ -64,7 +64,12 @@ export interface RevocationPage {
   readonly records: readonly unknown[];
   /** The position after them, for the next read: a text of at most 16,384 ASCII characters without blanks and control characters. */
   readonly position: string;
+  /** True where more may be there already, so that the reader goes on at once. Default: false. */
+  readonly mayHaveMore?: boolean;
 }
+
+/** The number of records in a page of the feeds of this library, about 2 MB of them, so that each page is a short read. */
+export const RECORDS_OF_A_PAGE = 10_000;
 
 /**
  * The channel by which the instances of an application tell each other that sessions have ended.
@@ -90,7 +95,8 @@ export abstract class RevocationFeed {
   abstract publish(records: readonly Revocation[]): Promise<void>;
 
   /**
-   * Returns every record that was complete when the call began and that no earlier page up to `after` contained.
+   * Returns records that no earlier page up to `after` contained: every one that was complete when the call began, unless there
+   * are so many that the page says that it may have more.
    *
    * @param after the position of the last page; undefined, or the position of another feed: all records that still matter
    */

@@ -181,16 +181,15 @@ export class RevocationWatch extends RevocationPublisher {
   }
 
   private async readOnce(): Promise<boolean> {
-    const { clock, feed } = this.parts;
+    const { clock } = this.parts;
     this.isWoken = false;
-    const askedMs = clock.now();
     try {
-      const page = await withTimeout(feed.read(this.position), READ_TIMEOUT_MS, 'The feed gave no answer', {
-        keepsProcess: false,
-      });
-      this.take(page.records);
-      this.position = page.position;
-      this.provenMs = askedMs;
+      for (let mayHaveMore = true; mayHaveMore;) {
+        const askedMs = clock.now();
+        mayHaveMore = await this.readPage();
+        if (mayHaveMore && this.stopping.signal.aborted) return false;
+        if (!mayHaveMore) this.provenMs = askedMs; // only then nothing is unknown that ended before
+      }
       this.isMissing = false;
       void this.settlements.run().catch(() => undefined); // the next read tries again
       return true;
@@ -202,6 +201,15 @@ export class RevocationWatch extends RevocationPublisher {
       if (this.sweep.run()) this.index.prune(clock.now()); // also where the core has no feed
       this.announceState();
     }
+  }
+
+  /** Each page has a limit of its own, so that a first read of many records comes to its end. @returns whether there may be more */
+  private async readPage(): Promise<boolean> {
+    const work = this.parts.feed.read(this.position);
+    const page = await withTimeout(work, READ_TIMEOUT_MS, 'The feed gave no answer', { keepsProcess: false });
+    this.take(page.records);
+    this.position = page.position;
+    return page.mayHaveMore === true;
   }
 
   private take(raw: readonly unknown[]): void {

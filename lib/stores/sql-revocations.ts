@@ -1,4 +1,5 @@
 import {
+  RECORDS_OF_A_PAGE,
   RevocationFeed,
   type Revocation,
   type RevocationNote,
@@ -18,6 +19,8 @@ import type { SqlConnection } from './sql-connection.js';
 
 /** A snapshot of no transaction. */
 const NOTHING_VISIBLE = '1:1:';
+/** A longer snapshot is shortened while a position holds two. */
+const LONGEST_SNAPSHOT = 8000;
 
 const COLUMNS = 'kind, subject, tenant_id, not_before, ends_at, reason, initiator';
 
@@ -81,11 +84,9 @@ export class SqlFeed extends RevocationFeed {
   }
 
   override async read(after: string | undefined): Promise<RevocationPage> {
-    const { dialect } = this.connection;
-    const query = dialect.name === 'postgres' ? this.readByTransaction(after) : this.readByNumber(after);
-    const rows = await this.connection.readOfFeed(query);
-    const position = readText(rows[0] ?? {}, 'reached');
-    return { records: rows.filter((row) => row['kind'] !== null).map(toRevocation), position };
+    return this.connection.dialect.name === 'postgres'
+      ? this.readByTransaction(after)
+      : this.readByNumber(after);
   }
 
   override subscribe(wake: () => void): () => Promise<void> {
@@ -100,19 +101,49 @@ export class SqlFeed extends RevocationFeed {
    * Reads what has become visible since the snapshot of the last read. A number in a row would not do, because a lower one may be
    * committed later.
    *
-   * The position is the start of the server, in milliseconds since the epoch, and a snapshot. The start is there because another one, such as a promoted standby or a restored backup, may have
-   * given the numbers of transactions to others: there everything is read again.
+   * Between two pages the position also holds the last record of the page, and the snapshot that counts after the last page: the one
+   * of the first page, because what has become visible since may stand in front of that record.
    */
-  private readByTransaction(after: string | undefined): SqlQuery {
-    const [server = '', snapshot = ''] = (after ?? '').split('.');
+  private async readByTransaction(after: string | undefined): Promise<RevocationPage> {
+    const place = parsePlace(after);
+    const rows = await this.connection.readOfFeed(this.pageByTransaction(place));
+    const [now = {}] = rows;
+    const [server, snapshot] = [readText(now, 'server'), readText(now, 'snapshot')];
+    const records = rows.filter((row) => row['kind'] !== null);
+    const { seen, target } = server === place.server ? place : NO_PLACE;
+    const end = target ?? snapshot;
+    const last = records.length < RECORDS_OF_A_PAGE ? undefined : records.at(-1);
+    if (last === undefined) {
+      return {
+        records: records.map(toRevocation),
+        position: `${server}.${end}`,
+        mayHaveMore: end !== snapshot,
+      };
+    }
+    const reached = [shortened(end), readText(last, 'writer'), readNumber(last, 'position')];
     return {
-      text: `SELECT now.server || '.' || CAST(pg_current_snapshot() AS TEXT) AS reached, r.* FROM (
-          SELECT server, CAST(CASE WHEN server = CAST($1 AS TEXT) THEN CAST($2 AS TEXT) ELSE '${NOTHING_VISIBLE}' END AS pg_snapshot) AS last
-          FROM (SELECT CAST(CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) * 1000 AS BIGINT) AS TEXT) AS server) AS this
-        ) AS now
-        LEFT JOIN (SELECT written_by, ${COLUMNS} FROM ${this.tables.revocations.sql}) AS r
-        ON r.written_by >= pg_snapshot_xmin(now.last) AND NOT pg_visible_in_snapshot(r.written_by, now.last)`,
-      values: isSnapshot(snapshot) ? [server, snapshot] : ['', NOTHING_VISIBLE],
+      records: records.map(toRevocation),
+      position: [server, shortened(seen), ...reached].join('.'),
+      mayHaveMore: true,
+    };
+  }
+
+  /** The order is that of an index, so that a page reads no more than it returns, however many records there are. */
+  private pageByTransaction({ server, seen, writer, position }: Place): SqlQuery {
+    return {
+      text: `WITH now AS MATERIALIZED (
+          SELECT server, CAST(pg_current_snapshot() AS TEXT) AS snapshot,
+            CAST(CASE WHEN server = CAST($1 AS TEXT) THEN CAST($2 AS TEXT) ELSE '${NOTHING_VISIBLE}' END AS pg_snapshot) AS seen,
+            CAST(CASE WHEN server = CAST($1 AS TEXT) THEN CAST($3 AS TEXT) ELSE '0' END AS xid8) AS writer,
+            CASE WHEN server = CAST($1 AS TEXT) THEN CAST($4 AS BIGINT) ELSE 0 END AS position
+          FROM (SELECT CAST(CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) * 1000 AS BIGINT) AS TEXT) AS server) AS this)
+        SELECT now.server, now.snapshot, r.* FROM now LEFT JOIN (
+          SELECT CAST(written_by AS TEXT) AS writer, position, ${COLUMNS} FROM ${this.tables.revocations.sql}
+          WHERE written_by >= (SELECT GREATEST(pg_snapshot_xmin(seen), writer) FROM now)
+            AND NOT pg_visible_in_snapshot(written_by, (SELECT seen FROM now))
+            AND (written_by > (SELECT writer FROM now) OR position > (SELECT position FROM now))
+          ORDER BY written_by, position LIMIT ${RECORDS_OF_A_PAGE}) AS r ON TRUE`,
+      values: [server, seen, writer, position],
     };
   }
 
@@ -120,21 +151,65 @@ export class SqlFeed extends RevocationFeed {
    * SQLite keeps the highest number that was given, also when its record has been swept. A position beyond it is of another file,
    * or of this one before a backup was restored: there everything is read again.
    */
-  private readByNumber(after: string | undefined): SqlQuery {
+  private async readByNumber(after: string | undefined): Promise<RevocationPage> {
     const [position = '0'] = /^\d{1,15}$/.exec(after ?? '') ?? [];
     const { name, sql } = this.tables.revocations;
-    return {
+    const rows = await this.connection.readOfFeed({
       text: `SELECT CAST(now.highest AS TEXT) AS reached, r.* FROM (
           SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = $1), 0) AS highest) AS now
         LEFT JOIN (SELECT position, ${COLUMNS} FROM ${sql}) AS r
-        ON r.position > CASE WHEN $2 > now.highest THEN 0 ELSE $2 END`,
+        ON r.position > CASE WHEN $2 > now.highest THEN 0 ELSE $2 END
+        ORDER BY r.position LIMIT ${RECORDS_OF_A_PAGE}`,
       values: [name, Number(position)],
+    });
+    const records = rows.filter((row) => row['kind'] !== null);
+    const mayHaveMore = records.length === RECORDS_OF_A_PAGE;
+    return {
+      records: records.map(toRevocation),
+      position: mayHaveMore
+        ? String(readNumber(rows.at(-1) ?? {}, 'position'))
+        : readText(rows[0] ?? {}, 'reached'),
+      mayHaveMore,
     };
   }
 
   private insertionText(json: string): string {
     return `INSERT INTO ${this.tables.revocations.sql} (${COLUMNS}) ${this.connection.dialect.recordsOf(json)}`;
   }
+}
+
+/** Where a reader of PostgreSQL is. */
+interface Place {
+  /** The start of the server, milliseconds since the epoch: another one, such as a promoted standby, may give the numbers of transactions to others. */
+  readonly server: string;
+  /** The snapshot whose records are known. */
+  readonly seen: string;
+  /** Between two pages: the snapshot whose records are known after the last page. */
+  readonly target: string | undefined;
+  /** Between two pages: the transaction and the number of the last record; 0 otherwise. */
+  readonly writer: string;
+  readonly position: number;
+}
+
+const NO_PLACE: Place = { server: '', seen: NOTHING_VISIBLE, target: undefined, writer: '0', position: 0 };
+
+/** Reads a position; where it is none of ours, reading begins anew. */
+function parsePlace(text = ''): Place {
+  const [server = '', seen = '', target, writer = '0', position = '0', ...rest] = text.split('.');
+  const isPlace =
+    rest.length === 0 &&
+    isSnapshot(seen) &&
+    (target === undefined || isSnapshot(target)) &&
+    /^\d{1,18}$/.test(writer) &&
+    /^\d{1,15}$/.test(position);
+  return isPlace ? { server, seen, target, writer, position: Number(position) } : NO_PLACE;
+}
+
+/** Returns a snapshot that fits into a position beside another one; of a long one without what was committed beside open transactions, which is read twice then. */
+function shortened(snapshot: string): string {
+  if (snapshot.length <= LONGEST_SNAPSHOT) return snapshot;
+  const [first = ''] = snapshot.split(':');
+  return `${first}:${first}:`;
 }
 
 /** Returns whether PostgreSQL reads a text as a snapshot: `xmin:xmax:`, and what was open in between. */

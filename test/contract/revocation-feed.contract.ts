@@ -1,5 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Revocation, RevocationFeed } from '../../lib/feed/revocation-feed.js';
+import {
+  RECORDS_OF_A_PAGE,
+  type Revocation,
+  type RevocationFeed,
+  type RevocationPage,
+} from '../../lib/feed/revocation-feed.js';
 
 const NOW = 1_760_000_000_000;
 const record = (id: string, more: Partial<Revocation> = {}): Revocation => ({
@@ -70,6 +75,29 @@ export function describeRevocationFeed(name: string, makeFeeds: () => Promise<Tw
       await done;
       await read();
       expect([...seen].sort()).toEqual([...ids].sort());
+    });
+
+    it('brings many records page by page, and none is lost that is written between two pages', async () => {
+      const old = Array.from({ length: RECORDS_OF_A_PAGE * 2.5 }, (_, n) => `old-${n}`);
+      for (let from = 0; from < old.length; from += 5000)
+        await feeds.here.publish(old.slice(from, from + 5000).map((id) => record(id)));
+      const seen = new Set<string>();
+      const between: string[] = [];
+      let page: RevocationPage = await feeds.there.read(undefined);
+      expect(page.mayHaveMore).toBe(true);
+      for (let n = 0; page.mayHaveMore === true; n++) {
+        expect(page.records.length).toBeLessThanOrEqual(2 * RECORDS_OF_A_PAGE);
+        for (const each of page.records) seen.add((each as Revocation).id);
+        if (n < 2) {
+          between.push(`between-${n}`);
+          await feeds.here.publish([record(`between-${n}`)]);
+        }
+        const { position } = page;
+        page = await feeds.there.read(position);
+      }
+      for (const each of page.records) seen.add((each as Revocation).id);
+      expect(seen.size).toBe(old.length + between.length);
+      expect((await feeds.there.read(page.position)).records).toEqual([]);
     });
 
     it.each([

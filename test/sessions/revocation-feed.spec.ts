@@ -211,6 +211,30 @@ class BreakableFeed extends MemoryFeed {
   }
 }
 
+/** A feed of pages of handles, which breaks at one of them. */
+class PagedFeed extends MemoryFeed {
+  pages: string[][] = [];
+  brokenAt: number | undefined;
+  onRead = (): void => undefined;
+  readonly asked: (string | undefined)[] = [];
+
+  override async read(after: string | undefined): Promise<RevocationPage> {
+    if (this.pages.length === 0) return { records: [], position: '0' };
+    const page = Number(after);
+    if (page === this.brokenAt) throw new Error('connection terminated');
+    this.asked.push(after);
+    this.onRead();
+    const times = { notBeforeMs: TEST_START_MS, untilMs: TEST_START_MS + 10 * HOUR_MS };
+    const records = (this.pages[page] ?? []).map((id) => ({
+      kind: 'session',
+      id,
+      tenantId: 'public',
+      ...times,
+    }));
+    return { records, position: String(page + 1), mayHaveMore: page + 1 < this.pages.length };
+  }
+}
+
 describe('a feed that does not respond (S048)', () => {
   const broken = async (feedOptions: RevocationFeedOptions) => {
     const { store, failing, calls } = await watchedStore();
@@ -285,6 +309,26 @@ describe('a feed that does not respond (S048)', () => {
     feed.isBroken = false;
     await b.watch.read();
     expect([b.watch.state, b.watch.size]).toEqual(['live', 1]);
+  });
+
+  it('is stale until the last of many pages was read, and keeps what it has of them', async () => {
+    const feed = new PagedFeed();
+    const clock = new TestClock(TEST_START_MS);
+    const made = await instance(await seededMemoryStore(), clock, { feed, maxSessions: 1000 });
+    const { handle, accessToken } = await signIn(made);
+    clock.advance(3 * 60_000);
+    expect(made.watch.state).toBe('stale');
+    feed.pages = Array.from({ length: 30 }, (_, n) => Array.from({ length: 100 }, (_, i) => `${n}-${i}`));
+    feed.pages.push([handle]);
+    feed.brokenAt = 12;
+    feed.onRead = () => clock.advance(60_000); // all pages together take longer than the state lasts
+    expect(await made.watch.read()).toBe(false);
+    expect([made.watch.state, made.watch.size > 500, made.watch.size <= 1000]).toEqual(['stale', true, true]);
+    feed.brokenAt = undefined;
+    expect(await made.watch.read()).toBe(true);
+    expect(feed.asked.slice(12)).toEqual(Array.from({ length: 19 }, (_, n) => String(n + 12)));
+    expect([made.watch.state, made.watch.size <= 1000]).toEqual(['live', true]);
+    expect(await made.accepts(accessToken)).toBe(false);
   });
 
   it('proves nothing where the clock was set back', async () => {

@@ -13,7 +13,7 @@ import { revocationsRequest, type RevocationsQuestion } from './cdi-requests.js'
 
 /** How long the core is asked to wait for something to tell, milliseconds; below the timeout of a call. */
 const WAIT_MS = 5000;
-/** The length of the longest page, in bytes: some hundred thousand records. */
+/** The length of the longest page, in bytes: that of a Redis cluster with many nodes has some hundred thousand records. */
 const MAX_PAGE_BYTES = 67_108_864;
 const PAUSE_AFTER_FAILURE_MS = 1000;
 /** The shortest time between two questions, because a core behind a balancer may be another one each time. */
@@ -113,8 +113,8 @@ export class RemoteFeed extends RevocationFeed {
 }
 
 function parseAnswer(answer: JsonObject): Answer {
-  const { records, position, seen, isPushing } = answer;
+  const { records, position, mayHaveMore, seen, isPushing } = answer;
   if (!Array.isArray(records) || typeof position !== 'string' || typeof seen !== 'string')
     throw new TypeError('records, position and seen are expected');
-  return { records, position, seen, isPushing: isPushing === true };
+  return { records, position, mayHaveMore: mayHaveMore === true, seen, isPushing: isPushing === true };
 }

@@ -58,8 +58,8 @@ export class ServedFeed {
     if (seen === String(this.announcements) && waitMs > 0) await this.wait(waitMs);
     const announced = String(this.announcements); // before the read, so that a later one is not taken for read
     this.sweep.run();
-    const { records, position } = await this.feed.read(after);
-    return { records, position, seen: announced, isPushing: this.feed.isPushing };
+    const { records, position, mayHaveMore = false } = await this.feed.read(after);
+    return { records, position, mayHaveMore, seen: announced, isPushing: this.feed.isPushing };
   }
 
   private async wait(waitMs: number): Promise<void> {

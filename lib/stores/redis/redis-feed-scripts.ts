@@ -4,6 +4,8 @@ import { RECORDS, script } from './redis-script.js';
 const REMEMBERED_MS = 600_000;
 /** Entries of a stream that one script looks at, so that none blocks the server for long. */
 export const STREAM_PAGE = 1000;
+/** Entries of all streams together, from which on a script reads no further one. */
+const READ_TOGETHER = 10 * STREAM_PAGE;
 /** How long a record stays that cannot be read, because a newer version may have written it; milliseconds. */
 const UNREADABLE_MS = 86_400_000;
 
@@ -40,8 +42,8 @@ return 1`,
 /**
  * KEYS a stream; ARGV for each stream of the same server its name, the id of the last entry that was read and the digest of that
  * entry; empty at the beginning. A server that took over may lack that entry, and then give lower ids to new ones: so where it is
- * gone or another one, everything is read again. Returns for each stream with new entries its number, their last id and its digest,
- * whether there may be more, and the fields of each.
+ * gone or another one, everything is read again. Returns whether there may be more, 1 or 0, and for each stream with new entries its
+ * number, their last id and its digest, and the fields of each.
  */
 export const READ = script(
   `
@@ -51,8 +53,12 @@ end
 local function entriesFrom(stream, id)
   return call('XRANGE', stream, id, '+', 'COUNT', ${STREAM_PAGE})
 end
-local results = {}
+local results, looked = { 0 }, 0
 for i = 1, #ARGV, 3 do
+  if looked >= ${READ_TOGETHER} then
+    results[1] = 1
+    break
+  end
   local stream, id, known = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local entries = entriesFrom(stream, id == '' and '-' or id)
   local first = 1
@@ -64,9 +70,11 @@ for i = 1, #ARGV, 3 do
       entries = entriesFrom(stream, '-')
     end
   end
+  looked = looked + #entries
+  if #entries == ${STREAM_PAGE} then results[1] = 1 end
   if #entries >= first then
     local last = entries[#entries]
-    local found = { (i - 1) / 3, last[1], digest(last), #entries == ${STREAM_PAGE} and 1 or 0 }
+    local found = { (i - 1) / 3, last[1], digest(last) }
     for n = first, #entries do found[#found + 1] = entries[n][2] end
     results[#results + 1] = found
   end

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  RECORDS_OF_A_PAGE,
   RevocationFeed,
   sessionRevocation,
   type Revocation,
@@ -29,7 +30,6 @@ type Positions = ReadonlyMap<number, StreamPosition>;
 /** New entries of one stream. */
 interface StreamPage extends StreamPosition {
   readonly partition: number;
-  readonly mayHaveMore: boolean;
   readonly records: readonly unknown[];
 }
 
@@ -76,33 +76,34 @@ export class RedisFeed extends RevocationFeed {
   override async read(after: string | undefined): Promise<RevocationPage> {
     const positions = new Map(parsePosition(after));
     const records: unknown[] = [];
-    let partitions: readonly number[] | undefined;
-    do {
-      const pages = await this.readOnce(positions, partitions);
-      for (const page of pages) {
+    let mayHaveMore = true;
+    while (mayHaveMore && records.length < RECORDS_OF_A_PAGE) {
+      const answers = await this.readServers(positions);
+      for (const page of answers.flatMap(({ pages }) => pages)) {
         positions.set(page.partition, page);
-        records.push(...page.records);
+        for (const record of page.records) records.push(record);
       }
-      partitions = pages.filter(({ mayHaveMore }) => mayHaveMore).map(({ partition }) => partition);
-    } while (partitions.length > 0);
-    return { records, position: formatPosition(positions) };
+      mayHaveMore = answers.some((answer) => answer.mayHaveMore);
+    }
+    return { records, position: formatPosition(positions), mayHaveMore };
   }
 
-  /** @param partitions undefined: all */
-  private async readOnce(
+  private async readServers(
     positions: Positions,
-    partitions: readonly number[] | undefined,
-  ): Promise<StreamPage[]> {
-    const pages = await this.placement.forEachServer(partitions, async (together) => {
+  ): Promise<{ readonly pages: StreamPage[]; readonly mayHaveMore: boolean }[]> {
+    return this.placement.forEachServer(async (together) => {
       const streams = together.map((partition) => this.layout.streamKey(partition));
       const args = together.flatMap((partition, i) => {
         const { id = '', digest = '' } = positions.get(partition) ?? {};
         return [streams[i] ?? '', id, digest];
       });
-      const replies = replyList(await this.connection.run(READ, streams.slice(0, 1), args));
-      return replies.map((reply) => readPage(reply, together));
+      const reply = await this.connection.run(READ, streams.slice(0, 1), args);
+      const [mayHaveMore, ...pages] = replyList(reply);
+      return {
+        pages: pages.map((page) => readPage(page, together)),
+        mayHaveMore: replyNumber(mayHaveMore) === 1,
+      };
     });
-    return pages.flat();
   }
 
   override subscribe(wake: () => void): () => Promise<void> {
@@ -149,14 +150,13 @@ function recordLifeMs({ notBeforeMs, untilMs }: RevocationNote): number {
 }
 
 function readPage(reply: unknown, partitions: readonly number[]): StreamPage {
-  const [index, id, digest, mayHaveMore, ...entries] = replyList(reply);
+  const [index, id, digest, ...entries] = replyList(reply);
   const partition = partitions[replyNumber(index)];
   if (partition === undefined) throw new Error('Redis answered with a stream that was not asked for');
   return {
     partition,
     id: replyText(id),
     digest: replyText(digest),
-    mayHaveMore: replyNumber(mayHaveMore) === 1,
     records: entries.map((entry) => readEntry(replyTexts(entry))),
   };
 }

@@ -19,16 +19,11 @@ export class RedisPlacement {
   /**
    * Does work for the partitions of each primary, again with a newer list where some have moved, and in the end for each partition alone:
    * while some are moving, or where a provider allows no script on several slots.
-   *
-   * @param partitions undefined: all
    */
-  async forEachServer<T>(
-    partitions: readonly number[] | undefined,
-    work: (together: readonly number[]) => Promise<T>,
-  ): Promise<T[]> {
+  async forEachServer<T>(work: (together: readonly number[]) => Promise<T>): Promise<T[]> {
     for (let attempt = 0; attempt < 2 && performance.now() >= this.apartUntil; attempt++) {
       try {
-        const groups = await this.groups(partitions);
+        const groups = await this.groups();
         return await Promise.all(groups.map(work));
       } catch (error) {
         if (!(error instanceof Error && MISPLACED.test(error.message))) throw error;
@@ -36,20 +31,14 @@ export class RedisPlacement {
       }
     }
     this.apartUntil = Math.max(this.apartUntil, performance.now() + APART_MS);
-    const all = partitions ?? this.layout.allPartitions();
-    return Promise.all(all.map(async (partition) => work([partition])));
+    return Promise.all(this.layout.allPartitions().map(async (partition) => work([partition])));
   }
 
-  private async groups(partitions: readonly number[] | undefined): Promise<readonly (readonly number[])[]> {
-    if (!this.connection.port.isCluster) return [partitions ?? this.layout.allPartitions()];
+  private async groups(): Promise<readonly (readonly number[])[]> {
+    if (!this.connection.port.isCluster) return [this.layout.allPartitions()];
     const known = (this.known ??= this.ask());
     try {
-      const groups = await known;
-      if (partitions === undefined) return groups;
-      const wanted = new Set(partitions);
-      return groups
-        .map((group) => group.filter((each) => wanted.has(each)))
-        .filter(({ length }) => length > 0);
+      return await known;
     } catch (error) {
       if (this.known === known) this.known = undefined;
       throw error;

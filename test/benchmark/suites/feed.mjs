@@ -27,12 +27,22 @@ const FULL = {
   revocations: 10_000,
   polled: 2000,
   live: 100_000,
+  first: 900_000,
   rounds: 40,
   times: 20_000,
   seconds: 1.5,
   passes: 21,
 };
-const QUICK = { revocations: 100, polled: 20, live: 1000, rounds: 3, times: 200, seconds: 0.3, passes: 1 };
+const QUICK = {
+  revocations: 100,
+  polled: 20,
+  live: 1000,
+  first: 25_000,
+  rounds: 3,
+  times: 200,
+  seconds: 0.3,
+  passes: 1,
+};
 const CALLERS = 8;
 const WRITERS = 16;
 /** The engines, with the name of their way to announce, and a pool or client for the rates. */
@@ -69,7 +79,7 @@ const STORES = {
     connect: redisConnection,
   },
 };
-const PARTS = ['delay', 'verify', 'rate'];
+const PARTS = ['delay', 'verify', 'rate', 'first'];
 const appInfo = { appName: 'b', apiDomain: 'http://localhost:1', websiteDomain: 'http://localhost:1' };
 const observer = fileURLToPath(new URL('../subjects/feed-instance.mjs', import.meta.url));
 
@@ -79,7 +89,7 @@ export async function run({ quick, part, store: storeName = 'postgres' }) {
   const parts = part === undefined ? PARTS : PARTS.filter((name) => part.split(',').includes(name));
   const effort = quick ? QUICK : FULL;
   if (parts.includes('verify')) await measureVerification(effort);
-  if (!parts.includes('delay') && !parts.includes('rate')) return;
+  if (parts.every((name) => name === 'verify')) return;
   const server = await store.openServer();
   try {
     if (parts.includes('delay')) {
@@ -94,9 +104,40 @@ export async function run({ quick, part, store: storeName = 'postgres' }) {
       );
     }
     if (parts.includes('rate')) await measureRate(store, server.url, effort);
+    if (parts.includes('first')) await measureFirstRead(store, server.url, effort);
   } finally {
     await server.close();
   }
+}
+
+/** How long an instance that starts is stale, when the feed holds many records that still matter. */
+async function measureFirstRead(store, url, { first }) {
+  const schema = `feed_${process.pid}_first`;
+  const connection = store.connect(url);
+  const filled = connection.open(schema);
+  const times = { notBeforeMs: Date.now(), untilMs: Date.now() + 3_600_000 };
+  const record = () => ({ kind: 'session', id: randomUUID(), tenantId: 'public', ...times });
+  for (let written = 0; written < first; written += 1000)
+    await filled.revocations.publish(Array.from({ length: 1000 }, record));
+  const began = performance.now();
+  const instance = await openInstance({ url, schema, isListening: true });
+  while (instance.state() === 'stale') await new Promise((resolve) => setTimeout(resolve, 10));
+  const seconds = (performance.now() - began) / 1000;
+  const pages = [];
+  let page = {};
+  do {
+    const asked = performance.now();
+    page = await filled.revocations.read(page.position);
+    pages.push(performance.now() - asked);
+  } while (page.mayHaveMore === true);
+  printTable(
+    `The first read of an instance, ${store.name}`,
+    ['records', 'seconds until it is live', 'pages', 'ms a page', 'ms the longest'],
+    [[first, seconds.toFixed(2), pages.length, median(pages).toFixed(1), Math.max(...pages).toFixed(1)]],
+  );
+  await instance.close();
+  await filled.close();
+  await connection.drop(schema);
 }
 
 async function measureDelay(store, url, { isListening, count }) {
