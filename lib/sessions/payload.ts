@@ -43,11 +43,10 @@ export class SessionPayloads {
   ): Promise<RegeneratedAccessToken | undefined> {
     const { lifetimes } = this.context;
     const { accessToken, userContext } = input;
-    // An override that replaces the whole payload may start from a token that is older than the binding of its session.
-    const mayLackKey = lifetimes.bindsDevices && input.currentAccessTokenPayload === undefined;
-    const current = mayLackKey
-      ? await this.getStoredPayload(accessToken, userContext)
-      : input.currentAccessTokenPayload;
+    // An override may not hand it on. The limits and the binding that a token names may be older than the stored ones.
+    const current =
+      input.currentAccessTokenPayload ??
+      (lifetimes.claimNames.length === 0 ? undefined : await this.getStoredPayload(accessToken, userContext));
     const given = toJsonObject(input.newAccessTokenPayload ?? {}, 'newAccessTokenPayload');
     const presented = readTokenPayload(accessToken, {});
     // Without a stored payload the limits that the token names count: the core verifies it before it stores anything.

@@ -44,8 +44,6 @@ export class SessionLifetimes {
   readonly claimNames: readonly string[];
   /** True if sessions carry the time of authentication. */
   readonly isOn: boolean;
-  /** True if sessions can be bound to a device. */
-  readonly bindsDevices: boolean;
 
   private readonly ends = new WeakSet<object>();
 
@@ -54,8 +52,7 @@ export class SessionLifetimes {
     private readonly clock: Clock,
   ) {
     this.isOn = settings.lifetime !== undefined || settings.recordsAuthenticationTime;
-    this.bindsDevices = settings.bindsDevices === true;
-    const ofBinding = this.bindsDevices ? [CONFIRMATION_CLAIM] : [];
+    const ofBinding = settings.bindsDevices === true ? [CONFIRMATION_CLAIM] : [];
     this.claimNames = [...(this.isOn ? LIFETIME_CLAIM_NAMES : []), ...ofBinding];
   }
 

@@ -1,4 +1,4 @@
-import { Controller, Get, UseGuards, All } from '@nestjs/common';
+import { Controller, Get, UseGuards } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
 import {
   DeviceBoundClaim,
