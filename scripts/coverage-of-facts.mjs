@@ -47,6 +47,12 @@ const FAMILIES = [
     file: 'docs/protocol/dbsc.md',
     row: /^\| (D\d+)\s* \| (.*?) \|/gm,
   },
+  {
+    letter: 'P',
+    title: 'proofs of clients (DPoP)',
+    file: 'docs/protocol/dpop.md',
+    row: /^\| (P\d+)\s* \| (.*?) \|/gm,
+  },
 ];
 
 function definedRows({ letter, file, from, to, row }) {

@@ -39,8 +39,11 @@ export class ProofVerifier {
   verify(proof: string, jkt: string | undefined): MaybePromise<VerifiedProof> {
     assertCompact(proof);
     const header = proof.slice(0, proof.indexOf('.'));
+    const signature = readSignature(proof);
     const known = this.known.get(header);
-    return known === undefined ? this.verifyFirst(proof, header, jkt) : verifyNext(proof, known, jkt);
+    return known === undefined
+      ? this.verifyFirst(proof, header, jkt)
+      : verifyNext(proof, signature, known, jkt);
   }
 
   private async verifyFirst(proof: string, header: string, jkt: string | undefined): Promise<VerifiedProof> {
@@ -52,10 +55,22 @@ export class ProofVerifier {
   }
 }
 
-function verifyNext(proof: string, { key, jwk, jkt }: KnownKey, expected: string | undefined): VerifiedProof {
+/** Refuses what is not its one spelling: the unused bits of the last character must not vary. */
+function readSignature(proof: string): Buffer {
+  const spelled = proof.slice(proof.lastIndexOf('.') + 1);
+  const signature = Buffer.from(spelled, 'base64url');
+  if (signature.toString('base64url') === spelled) return signature;
+  throw new ProofError('its signature is not in its one spelling');
+}
+
+function verifyNext(
+  proof: string,
+  signature: Buffer,
+  { key, jwk, jkt }: KnownKey,
+  expected: string | undefined,
+): VerifiedProof {
   if (expected !== undefined && expected !== jkt) throw new OtherKeyError('its key is another one');
   const end = proof.lastIndexOf('.');
-  const signature = Buffer.from(proof.slice(end + 1), 'base64url');
   const signed = Buffer.from(proof.slice(0, end), 'latin1');
   const isGood =
     key.asymmetricKeyType === 'ec'

@@ -9,7 +9,7 @@ import { ProofError } from './proof.js';
 
 const RETRY_AFTER_SEC = 1;
 /** The longest wait for a store of the application; that of Redis gives up earlier. */
-const TIMEOUT_MS = 5000;
+const TIMEOUT_MS = 10_000;
 
 /** What is kept of a proof. */
 export interface UsedProof {

@@ -54,6 +54,11 @@ export class SessionRuntime {
     this.isVerifySessionReplaced = this.api.verifySession !== original.verifySession;
   }
 
+  /** Whether clients can bind their sessions by proofs. */
+  get bindsByProof(): boolean {
+    return this.binding?.dpop !== undefined;
+  }
+
   /** @throws {UnauthorisedError} a token with this payload needs a proof of its key beside it, see the option `deviceBound` */
   assertNeedsNoProof(payload: JsonObject = {}): void {
     this.binding?.assertNeedsNoProof(payload);

@@ -7,12 +7,17 @@ export type { SessionTestingOptions } from './testing-options.js';
 export {
   TestSessions,
   testSessions,
-  type TestAgentOptions,
   type TestSessionInput,
   type TestSessionsOptions,
 } from './test-sessions.js';
 export { StolenSession, TestSession } from './test-session.js';
-export { TestAgent, type ForeignResponse, type TestResponse, type TestRequest } from './test-agent.js';
+export {
+  TestAgent,
+  type TestAgentOptions,
+  type ForeignResponse,
+  type TestResponse,
+  type TestRequest,
+} from './test-agent.js';
 
 export type { StubClaims } from './test-claims.js';
 

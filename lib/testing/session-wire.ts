@@ -4,6 +4,7 @@ import type { TokenTransferMethod } from '../options/wire-options.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 import type { UserContext } from '../util/user-context.js';
 import { ClientTokens } from './client-tokens.js';
+import { ProofKey } from './proof-key.js';
 
 /** The tokens of a session as its client holds them. */
 export interface SessionTokens {
@@ -63,6 +64,12 @@ export class SessionWire {
       client.setCookie(this.cookieName('refresh'), encodeURIComponent(tokens.refreshToken), refreshTokenPath);
     }
     return client;
+  }
+
+  /** Creates a key for a client whose sessions are to be bound to it. */
+  newProofKey(): ProofKey {
+    const { apiDomain, apiGatewayPath } = this.config.appInfo;
+    return new ProofKey({ baseUrl: apiDomain + apiGatewayPath, now: this.now });
   }
 
   /** The access token that the client sends at present, to notice a change. */

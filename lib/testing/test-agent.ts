@@ -1,6 +1,25 @@
+import type { TokenTransferMethod } from '../options/wire-options.js';
 import type { ResponseHeaders, ClientTokens } from './client-tokens.js';
+import type { ProofKey } from './proof-key.js';
 import type { ApplicationConnection, IncomingResponse } from './application-connection.js';
 import type { SessionWire } from './session-wire.js';
+
+/**
+ * Options of an agent.
+ *
+ * @publicApi
+ */
+export interface TestAgentOptions {
+  /** Whether it is a browser (`cookie`, the default) or a client that sends its tokens itself (`header`). */
+  transferMethod?: TokenTransferMethod;
+  /** Whether it refreshes automatically when its access token has expired. Default true. */
+  autoRefresh?: boolean;
+  /**
+   * Whether it has a key that its session is bound to, and sends a proof of it with each request, by header; for applications with
+   * `deviceBound.dpop`. A request that lacks a nonce is repeated with it. Default false.
+   */
+  dpop?: boolean;
+}
 
 /**
  * A request of an agent.
@@ -59,7 +78,7 @@ export class TestAgent {
   /** @internal */
   constructor(
     private readonly connection: ApplicationConnection,
-    private readonly tokens: ClientTokens,
+    private readonly holds: { readonly tokens: ClientTokens; readonly key: ProofKey | undefined },
     private readonly wire: SessionWire,
     private readonly autoRefresh: boolean,
   ) {}
@@ -95,18 +114,16 @@ export class TestAgent {
    *
    * @param path path of the request; it decides which cookies are sent
    * @param request makes and sends the request with these headers
+   * @param method of the request, which an agent with `dpop` has to know
    * @example
    * await agent.sendWith('/files', (headers) => request(server).post('/files').set(headers).attach('file', bytes, 'a.txt'));
    */
   async sendWith<Answer extends ForeignResponse>(
     path: string,
     request: (headers: Record<string, string>) => PromiseLike<Answer>,
+    method = 'GET',
   ): Promise<Answer> {
-    return this.withRefresh(async () => {
-      const response = await request({ ...this.wire.originHeaders(), ...this.tokens.requestHeaders(path) });
-      this.tokens.keep(readForeignHeaders(response.headers));
-      return response;
-    });
+    return this.withRefresh(async () => this.exchange(method, path, request));
   }
 
   /** Exchanges the refresh token, as the browser client does automatically. Concurrent calls share one request. */
@@ -124,34 +141,52 @@ export class TestAgent {
 
   /** True when the client holds a refresh token. */
   get isSignedIn(): boolean {
-    return this.wire.hasRefreshToken(this.tokens);
+    return this.wire.hasRefreshToken(this.holds.tokens);
   }
 
   private async withRefresh<Answer extends ForeignResponse>(attempt: () => Promise<Answer>): Promise<Answer> {
-    const sentWith = this.wire.readAccessToken(this.tokens);
+    const sentWith = this.wire.readAccessToken(this.holds.tokens);
     const response = await attempt();
     if (!this.autoRefresh || readStatus(response) !== this.wire.sessionExpiredStatusCode) return response;
     // A concurrent request may have refreshed meanwhile.
-    const isStale = sentWith === this.wire.readAccessToken(this.tokens);
+    const isStale = sentWith === this.wire.readAccessToken(this.holds.tokens);
     if (!this.isSignedIn || (isStale && (await this.refresh()).status !== 200)) return response;
     return attempt();
   }
 
   private async sendOnce({ method = 'GET', path, headers = {}, body }: TestRequest): Promise<TestResponse> {
     const { payload, type } = encodeBody(body);
-    const response = await this.connection.send({
-      method,
-      path,
-      payload,
-      headers: {
-        ...this.wire.originHeaders(),
-        ...this.tokens.requestHeaders(path),
-        ...(type === undefined ? {} : { 'content-type': type }),
-        ...lowerCased(headers),
-      },
-    });
-    this.tokens.keep(readForeignHeaders(response.headers));
+    const response = await this.exchange(method, path, async (sessionHeaders) =>
+      this.connection.send({
+        method,
+        path,
+        payload,
+        headers: {
+          ...sessionHeaders,
+          ...(type === undefined ? {} : { 'content-type': type }),
+          ...lowerCased(headers),
+        },
+      }),
+    );
     return { ...response, body: parseBody(response) };
+  }
+
+  /** Sends a request with what the agent holds, and keeps what the response brings. */
+  private async exchange<Answer extends ForeignResponse>(
+    method: string,
+    path: string,
+    request: (headers: Record<string, string>) => PromiseLike<Answer>,
+  ): Promise<Answer> {
+    const { tokens, key } = this.holds;
+    const attempt = async (): Promise<{ response: Answer; lacksNonce: boolean }> => {
+      const own = { ...this.wire.originHeaders(), ...tokens.requestHeaders(path) };
+      const response = await request(key === undefined ? own : key.prove(method, path, own));
+      const headers = readForeignHeaders(response.headers);
+      tokens.keep(headers);
+      return { response, lacksNonce: key?.keepNonce(readStatus(response), headers) === true };
+    };
+    const first = await attempt();
+    return first.lacksNonce ? (await attempt()).response : first.response;
   }
 }
 

@@ -1,6 +1,5 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
-import type { TokenTransferMethod } from '../options/wire-options.js';
 import type { SessionContainer } from '../sessions/session-container.js';
 import type { SessionRuntime } from '../sessions/session-runtime.js';
 import { SessionService, type CreateNewSessionInput } from '../session.service.js';
@@ -17,14 +16,14 @@ import {
   refusesPayload,
   type StubClaims,
 } from './test-claims.js';
+import { createExpiredCopy } from './expired-copy.js';
+import type { ProofKey } from './proof-key.js';
 import { refuseProduction } from './refuse-production.js';
 import { SessionWire, type SessionTokens } from './session-wire.js';
-import { TestAgent } from './test-agent.js';
+import { TestAgent, type TestAgentOptions } from './test-agent.js';
 import { TestClock } from './test-clock.js';
 import { StolenSession, TestSession } from './test-session.js';
 import { isTestOptions } from './testing-options.js';
-import type { CoreClient } from '../core/core-client.js';
-import { parseWithoutVerifying } from '../tokens/access-token.js';
 
 /**
  * The user and the content of a session for a test.
@@ -42,18 +41,6 @@ export interface TestSessionInput<Values extends readonly unknown[] = readonly u
    * whose validator demands a fresher value fetches it again, as always.
    */
   claims?: StubClaims<Values>;
-}
-
-/**
- * Options of an agent.
- *
- * @publicApi
- */
-export interface TestAgentOptions {
-  /** Whether it is a browser (`cookie`, the default) or a client that sends its tokens itself (`header`). */
-  transferMethod?: TokenTransferMethod;
-  /** Whether it refreshes automatically when its access token has expired. Default true. */
-  autoRefresh?: boolean;
 }
 
 /**
@@ -188,34 +175,48 @@ export class TestSessions {
   /**
    * Creates a client of the application with a new session, or with an existing one, for example an expired one.
    *
-   * @throws {TypeError} `testSessions` got a module instead of an application
+   * @throws {TypeError} `testSessions` got a module instead of an application, or the application does not do what the options ask
    */
   async agent<const Values extends readonly unknown[] = []>(
     sessionOrInput: TestSession | (TestSessionInput<Values> & TestAgentOptions) = {},
-    options?: TestAgentOptions,
+    options: TestAgentOptions = {},
   ): Promise<TestAgent> {
-    if (sessionOrInput instanceof TestSession) return this.createAgent(sessionOrInput, options);
-    const { transferMethod, autoRefresh, ...input } = sessionOrInput;
-    const session = await this.createTestSession(input);
-    return this.createAgent(session, {
-      ...(transferMethod === undefined ? {} : { transferMethod }),
-      ...(autoRefresh === undefined ? {} : { autoRefresh }),
-      ...options,
-    });
+    if (sessionOrInput instanceof TestSession) {
+      if (options.dpop !== true) return this.createAgent(sessionOrInput, options);
+      throw new TypeError('dpop: an existing session is bound to no key; give its input to agent() instead');
+    }
+    const { transferMethod, autoRefresh, dpop, ...input } = sessionOrInput;
+    const given = Object.entries({ transferMethod, autoRefresh, dpop }).filter(
+      ([, value]) => value !== undefined,
+    );
+    const all: TestAgentOptions = { ...Object.fromEntries(given), ...options };
+    const key = this.newKey(all);
+    const session = await this.create(input);
+    if (key !== undefined) await session.bindToKey(key.confirmation);
+    return this.createAgent(this.toTestSession(session), all, key);
   }
 
   /** Creates a client without a session, for tests of signing in. */
   visitor(options: TestAgentOptions = {}): TestAgent {
-    return this.createAgent(undefined, options);
+    return this.createAgent(undefined, options, this.newKey(options));
+  }
+
+  private newKey({ dpop = false, transferMethod = 'header' }: TestAgentOptions): ProofKey | undefined {
+    if (!dpop) return undefined;
+    if (transferMethod === 'cookie') throw new TypeError('dpop: a session by cookie is not bound by proofs');
+    if (this.runtime.bindsByProof) return this.wire.newProofKey();
+    throw new TypeError('dpop: this application does not have the option deviceBound.dpop');
   }
 
   private createAgent(
     session: TestSession | undefined,
-    { transferMethod = 'cookie', autoRefresh = true }: TestAgentOptions = {},
+    { transferMethod, autoRefresh = true }: TestAgentOptions,
+    key?: ProofKey,
   ): TestAgent {
-    const tokens = this.wire.clientTokens(transferMethod, session);
+    const mode = transferMethod ?? (key === undefined ? 'cookie' : 'header');
+    const tokens = this.wire.clientTokens(mode, session);
     this.connection ??= new ApplicationConnection(this.app);
-    return new TestAgent(this.connection, tokens, this.wire, autoRefresh);
+    return new TestAgent(this.connection, { tokens, key }, this.wire, autoRefresh);
   }
 
   private async create<Values extends readonly unknown[]>(
@@ -328,29 +329,4 @@ function findAll<T>(
   } catch {
     return []; // Nest throws when there is none
   }
-}
-
-/** More than any tolerance for clock differences. */
-const EXPIRED_FOR_SEC = 120;
-
-/** Signs a copy of the token that has expired. */
-async function createExpiredCopy(
-  accessToken: string,
-  context: { core: CoreClient; nowMs: number; useStaticSigningKey: boolean },
-): Promise<string> {
-  const { core, nowMs, useStaticSigningKey } = context;
-  const exp = Math.floor(nowMs / 1000) - EXPIRED_FOR_SEC;
-  const { iss, ...claims } = parseWithoutVerifying(accessToken)?.payload ?? {};
-  const result = await core.createJwt(
-    {
-      payload: { ...claims, iss: iss ?? '', iat: exp - 1, exp },
-      useStaticSigningKey,
-      algorithm: 'RS256',
-      validity: 1,
-      jwksDomain: '',
-    },
-    {},
-  );
-  if (result.status === 'OK') return result.jwt;
-  throw new TypeError(`The core cannot sign an expired access token: ${result.status}`);
 }

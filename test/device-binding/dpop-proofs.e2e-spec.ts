@@ -1,4 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { fcRuns } from '../fixtures/fc-runs.js';
 import { deviceBound } from '../support/device-bound.js';
 import { DpopClient, ProofKey } from '../support/dpop-client.js';
 import type { Answer } from '../support/http-client.js';
@@ -18,22 +20,30 @@ const EXAMPLE: GoodProof = {
 const NAMES = [...wrongDpopProofs(EXAMPLE).keys()];
 const HASHES = [...wrongTokenHashes(EXAMPLE).keys()];
 
-const challenge = (error: string): string => `DPoP error="${error}", algs="ES256 EdDSA"`;
-
-/** A refusal that a client can read, and that takes nothing from it. */
-function expectRefusal(answer: Answer, error = 'invalid_dpop_proof'): void {
-  expect([answer.status, answer.text]).toEqual([401, '{"message":"unauthorised"}']);
-  expect(answer.header('www-authenticate')).toBe(challenge(error));
-  expect(answer.header('access-control-expose-headers')).toContain('WWW-Authenticate');
-  expect(answer.lines('set-cookie')).toEqual([]);
-  expect(['front-token', 'st-access-token', 'st-refresh-token'].map((name) => answer.header(name))).toEqual([
-    undefined,
-    undefined,
-    undefined,
-  ]);
+/** What a client sees of an answer, and what it would lose by it. */
+function seen(answer: Answer): object {
+  return {
+    status: answer.status,
+    body: answer.text,
+    challenge: answer.header('www-authenticate'),
+    exposed: answer.header('access-control-expose-headers'),
+    cookies: answer.lines('set-cookie'),
+    tokens: ['front-token', 'st-access-token', 'st-refresh-token'].map((name) => answer.header(name)),
+  };
 }
 
-describe.each(ADAPTERS)('a wrong DPoP proof on %s', (adapter) => {
+/** A refusal that a client can read, and that takes nothing from it. */
+const refusedWith = (error: string): object => ({
+  status: 401,
+  body: '{"message":"unauthorised"}',
+  challenge: `DPoP error="${error}", algs="ES256 EdDSA"`,
+  exposed: 'WWW-Authenticate',
+  cookies: [],
+  tokens: [undefined, undefined, undefined],
+});
+const REFUSED = refusedWith('invalid_dpop_proof');
+
+describe.each(ADAPTERS)('a wrong DPoP proof on %s (S110)', (adapter) => {
   let app: TestApplication;
   let owner: DpopClient;
 
@@ -57,31 +67,58 @@ describe.each(ADAPTERS)('a wrong DPoP proof on %s', (adapter) => {
 
   it.each(NAMES)('opens no guarded route: %s (P2, P3, P4, P7)', async (name) => {
     const dpop = wrongDpopProofs(good('GET', '/me', owner.accessToken)).get(name);
-    expectRefusal(await owner.get('/me', { dpop }));
+    expect(seen(await owner.get('/me', { dpop }))).toEqual(REFUSED);
   });
 
   it.each(HASHES)('opens no guarded route: %s (P3)', async (name) => {
     const dpop = wrongTokenHashes(good('GET', '/me')).get(name);
-    expectRefusal(await owner.get('/me', { dpop }));
+    expect(seen(await owner.get('/me', { dpop }))).toEqual(REFUSED);
   });
 
   it.each(NAMES)('signs nobody in: %s', async (name) => {
     const visitor = new DpopClient(app.http, app.clock); // a key that the server does not know yet
     const dpop = wrongDpopProofs({ ...good('POST', '/login'), key: visitor.key }).get(name);
-    expectRefusal(await visitor.post('/login', { userId: 'visitor' }, { dpop }));
+    expect(seen(await visitor.post('/login', { userId: 'visitor' }, { dpop }))).toEqual(REFUSED);
   });
 
   it.each(NAMES)('refreshes nothing: %s (P9)', async (name) => {
     const path = '/auth/session/refresh';
     const dpop = wrongDpopProofs(good('POST', path)).get(name);
-    expectRefusal(await owner.refresh({ dpop }));
+    expect(seen(await owner.refresh({ dpop }))).toEqual(REFUSED);
   });
 
   it('is that of another key: the token is not that client’s (P4, P7)', async () => {
     const dpop = proofOfOtherKey(good('GET', '/me', owner.accessToken));
-    expectRefusal(await owner.get('/me', { dpop }), 'invalid_token');
+    expect(seen(await owner.get('/me', { dpop }))).toEqual(refusedWith('invalid_token'));
     const ofRefresh = proofOfOtherKey(good('POST', '/auth/session/refresh'));
-    expectRefusal(await owner.refresh({ dpop: ofRefresh }), 'invalid_token');
+    expect(seen(await owner.refresh({ dpop: ofRefresh }))).toEqual(refusedWith('invalid_token'));
+  });
+
+  it('is every good one with a character more, less, or another one', async () => {
+    const edit = fc.record({
+      place: fc.nat(),
+      removed: fc.constantFrom(0, 1),
+      added: fc.stringMatching(/^[!-~]?$/),
+    });
+    await fc.assert(
+      fc.asyncProperty(edit, async ({ place, removed, added }) => {
+        const proof = owner.proof('GET', '/me');
+        const at = place % proof.length;
+        const dpop = proof.slice(0, at) + added + proof.slice(at + removed);
+        fc.pre(dpop !== proof);
+        expect((await owner.get('/me', { dpop })).status).toBe(401);
+      }),
+      { numRuns: fcRuns(100) },
+    );
+  });
+
+  it('is an access token, and a proof is no access token (P10)', async () => {
+    const token = owner.accessToken ?? '';
+    expect(seen(await owner.get('/me', { dpop: token }))).toEqual(REFUSED);
+    const proof = owner.proof('GET', '/me');
+    for (const authorization of [`DPoP ${proof}`, `Bearer ${proof}`]) {
+      expect((await owner.get('/me', { authorization })).status).toBe(401);
+    }
   });
 
   it('of a megabyte is stopped by the server', async () => {

@@ -40,6 +40,10 @@ describe('code in README and guides', () => {
     );
   });
 
+  it('leaves a README of at most 180 lines: the rest is in the guides', () => {
+    expect(readFileSync('README.md', 'utf8').split('\n').length - 1).toBeLessThanOrEqual(180);
+  });
+
   it('compiles under strict options, but for the blocks that say they do not', () => {
     const wanted = outcomes.filter(({ block }) => block.remark !== REFUSED);
     expect(wanted.flatMap(({ errors }) => errors)).toEqual([]);

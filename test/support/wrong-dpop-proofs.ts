@@ -167,6 +167,7 @@ function signatures({ key, claims }: GoodProof): Cases {
     ['a signature of ones', withSignature(Buffer.alloc(64, 255))],
     ['a signature that is too short', withSignature(bytes.subarray(0, 63))],
     ['a signature that is too long', withSignature(Buffer.concat([bytes, Buffer.alloc(1)]))],
+    ['a signature in another spelling', withSignature(respelled(signature))],
     ['half a signature', withSignature(bytes.subarray(0, 32))],
     ['a signature of one character', withSignature('A')],
     ['a signature in DER', withSignature(Buffer.concat([Buffer.from('30440220', 'hex'), bytes]))],
@@ -179,6 +180,12 @@ function signatures({ key, claims }: GoodProof): Cases {
       `${encode(`${Buffer.from(header, 'base64url').toString()} `)}.${payload}.${signature}`,
     ],
   ];
+}
+
+/** The last character has four bits that decode to nothing. */
+function respelled(signature: string): string {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+  return signature.slice(0, -1) + (alphabet[alphabet.indexOf(signature.slice(-1)) ^ 1] ?? '');
 }
 
 function forms({ key, claims, token }: GoodProof): Cases {

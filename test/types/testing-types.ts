@@ -85,7 +85,11 @@ export const options: Required<SessionTestingOptions> = {
   clock: new TestClock(),
   userRoles: { getRolesForUser: () => ['admin'] },
 };
-export const agentOptions: Required<TestAgentOptions> = { transferMethod: 'cookie', autoRefresh: true };
+export const agentOptions: Required<TestAgentOptions> = {
+  transferMethod: 'cookie',
+  autoRefresh: true,
+  dpop: false,
+};
 export const sessionsOptions: (keyof Required<TestSessionsOptions>)[] = [
   'service',
   'useConfiguredCoreDangerously',

@@ -1,6 +1,6 @@
 // A guarded request of a session that is bound to a device, beside the same of one that is not: what the proof costs.
-import { generateKeyPairSync, sign } from 'node:crypto';
-import { median } from '../measure.mjs';
+import { generateKeyPairSync, hash, sign, verify } from 'node:crypto';
+import { cpuMs as ownCpuMs, median } from '../measure.mjs';
 import { microseconds, printTable, withSpread } from '../report.mjs';
 import { cookieSetIn } from '../subjects/browser-requests.mjs';
 import { headerOf, KeepAliveClient } from '../subjects/keep-alive-client.mjs';
@@ -11,26 +11,47 @@ const QUICK = { rounds: 1, requests: 320 };
 const ADAPTERS = ['express', 'fastify'];
 const CLIENTS = 32;
 const DBSC = { dbsc: true };
+const DPOP = { dpop: true };
+const ORIGIN = 'https://localhost:1';
+const VERIFICATIONS = 1000;
 
-/** What is measured: the option, and how a client signs in. The first is what the others are compared with. */
-const ARMS = [
-  { name: 'option off', signIn: signInByCookie },
-  { name: 'dbsc on, browser without it', deviceBound: DBSC, signIn: signInByCookie },
-  { name: 'dbsc on, bound cookie', deviceBound: DBSC, signIn: signInBound },
-];
+/**
+ * What is measured: the option, and how a client signs in. The first of a part is what the others of it are compared with. A sign-in
+ * returns the headers of all requests, or a function that makes those of the next.
+ */
+const PARTS = {
+  dbsc: [
+    { name: 'option off', signIn: signInByCookie },
+    { name: 'dbsc on, browser without it', deviceBound: DBSC, signIn: signInByCookie },
+    { name: 'dbsc on, bound cookie', deviceBound: DBSC, signIn: signInBound },
+  ],
+  dpop: [
+    { name: 'option off', signIn: signInByHeader },
+    { name: 'dpop on, client without it', deviceBound: DPOP, signIn: signInByHeader },
+    { name: 'dpop on, a proof with each request', deviceBound: DPOP, signIn: signInWithProof },
+    {
+      name: 'the same, and a nonce in each proof',
+      deviceBound: { dpop: { nonce: 'always' } },
+      signIn: signInWithProof,
+    },
+  ],
+};
 
-/** @param {{ quick: boolean, adapter?: string }} options */
-export async function run({ quick, adapter }) {
+/** @param {{ quick: boolean, adapter?: string, part?: string }} options */
+export async function run({ quick, adapter, part }) {
   const { rounds, requests } = quick ? QUICK : FULL;
-  for (const each of ADAPTERS.filter((name) => adapter === undefined || adapter.split(',').includes(name))) {
-    await compare(each, rounds, requests);
+  const isWanted = (given) => (name) => given === undefined || given.split(',').includes(name);
+  for (const each of Object.keys(PARTS).filter(isWanted(part))) {
+    for (const server of ADAPTERS.filter(isWanted(adapter)))
+      await compare(PARTS[each], server, { rounds, requests, isProven: each === 'dpop' });
   }
 }
 
-async function compare(adapter, rounds, requests) {
+async function compare(arms, adapter, { rounds, requests, isProven }) {
   const opened = [];
+  const verifications = [];
   try {
-    for (const arm of ARMS) opened.push(await open(arm, adapter));
+    for (const arm of arms) opened.push(await open(arm, adapter));
     for (const arm of opened) await measureRound(arm, requests); // warm-up
     const results = opened.map(() => []);
     for (let round = 0; round < rounds; round++) {
@@ -38,8 +59,13 @@ async function compare(adapter, rounds, requests) {
         const index = (round + i) % opened.length;
         results[index].push(await measureRound(opened[index], requests));
       }
+      if (isProven) verifications.push(verificationCost());
     }
-    print(adapter, results);
+    print(arms, adapter, results);
+    if (isProven)
+      console.log(
+        `one ES256 verification by crypto.verify: ${withSpread(verifications, microseconds)} us CPU\n`,
+      );
   } finally {
     for (const { close } of opened) await close();
   }
@@ -71,7 +97,6 @@ async function signInBound(client) {
   const offer = headerOf(head, 'secure-session-registration') ?? '';
   const [, path, challenge] = /path="([^"]*)";challenge="([^"]*)"/.exec(offer) ?? [];
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const encode = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const header = { alg: 'ES256', typ: 'dbsc+jwt', jwk: publicKey.export({ format: 'jwk' }) };
   const signed = `${encode(header)}.${encode({ jti: challenge })}`;
   const signature = sign('sha256', signed, { key: privateKey, dsaEncoding: 'ieee-p1363' });
@@ -84,6 +109,66 @@ async function signInBound(client) {
   return cookieHeaders(Object.fromEntries(names.map((name) => [name, cookieSetIn(registered.head, name)])));
 }
 
+async function signInByHeader(client) {
+  const { head } = await client.send('POST', '/login', { 'st-auth-mode': 'header' });
+  return { Authorization: `Bearer ${headerOf(head, 'st-access-token')}` };
+}
+
+/** As a client with DPoP: each request has a proof of its own. Making it costs this process time, not the server. */
+async function signInWithProof(client) {
+  const key = new ProofKey();
+  const headers = () => ({ 'st-auth-mode': 'header', DPoP: key.proof('POST', '/login') });
+  let { status, head } = await client.send('POST', '/login', headers());
+  key.nonce = headerOf(head, 'dpop-nonce');
+  if (status === 401) ({ head } = await client.send('POST', '/login', headers()));
+  const token = headerOf(head, 'st-access-token');
+  const next = () => ({ Authorization: `DPoP ${token}`, DPoP: key.proof('GET', '/', token) });
+  return Object.assign(next, { keep: (answer) => (key.nonce = headerOf(answer, 'dpop-nonce') ?? key.nonce) });
+}
+
+let lastId = 0;
+
+class ProofKey {
+  constructor() {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    this.privateKey = privateKey;
+    this.header = encode({ typ: 'dpop+jwt', alg: 'ES256', jwk: publicKey.export({ format: 'jwk' }) });
+  }
+
+  proof(htm, path, token) {
+    const claims = {
+      jti: `00000000-0000-4000-8000-${String(lastId++).padStart(12, '0')}`,
+      htm,
+      htu: ORIGIN + path,
+      iat: Math.floor(Date.now() / 1000),
+      ...(token === undefined ? {} : { ath: hash('sha256', token, 'base64url') }),
+      ...(this.nonce === undefined ? {} : { nonce: this.nonce }),
+    };
+    const signed = `${this.header}.${encode(claims)}`;
+    const signature = sign('sha256', Buffer.from(signed), {
+      key: this.privateKey,
+      dsaEncoding: 'ieee-p1363',
+    });
+    return `${signed}.${signature.toString('base64url')}`;
+  }
+}
+
+/** CPU milliseconds of one verification in this process, of a text as long as a proof. */
+function verificationCost() {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const text = Buffer.alloc(500, 'a');
+  const signature = sign('sha256', text, { key: privateKey, dsaEncoding: 'ieee-p1363' });
+  const key = { key: publicKey, dsaEncoding: 'ieee-p1363' };
+  for (let i = 0; i < 100; i++) verify('sha256', text, key, signature);
+  const before = ownCpuMs();
+  for (let i = 0; i < VERIFICATIONS; i++) verify('sha256', text, key, signature);
+  return (ownCpuMs() - before) / VERIFICATIONS;
+}
+
+function encode(value) {
+  return Buffer.from(JSON.stringify(value)).toString('base64url');
+}
+
 function cookieHeaders(cookies) {
   const pairs = Object.entries(cookies).map(([name, value]) => `${name}=${value}`);
   return { 'st-auth-mode': 'cookie', rid: 'session', Cookie: pairs.join('; ') };
@@ -94,7 +179,9 @@ async function measureRound({ clients, headers, cpuMs }, requests) {
   let left = requests;
   const work = async (client, index) => {
     while (left-- > 0) {
-      const { status, body } = await client.send('GET', '/', headers[index]);
+      const own = headers[index];
+      const { status, head, body } = await client.send('GET', '/', typeof own === 'function' ? own() : own);
+      own.keep?.(head);
       if (status !== 200) throw new Error(`Answered ${status} ${body}`);
     }
   };
@@ -103,14 +190,14 @@ async function measureRound({ clients, headers, cpuMs }, requests) {
   return { perSecond, cpuMs: ((await cpuMs()) - cpuBefore) / requests };
 }
 
-function print(adapter, results) {
+function print(arms, adapter, results) {
   const [floor] = results;
   const compared = (rounds, by) => rounds.map((round, n) => by(round, floor[n]));
   printTable(
     `${adapter}, the same ${CLIENTS} sessions: a guarded request`,
     ['', 'per second', 'of option off', 'us CPU', 'us CPU over option off'],
     results.map((rounds, i) => [
-      ARMS[i].name,
+      arms[i].name,
       median(rounds.map(({ perSecond }) => perSecond)).toFixed(0),
       withSpread(
         compared(rounds, (round, off) => round.perSecond / off.perSecond),
