@@ -15,6 +15,8 @@ export interface RecordedExchange {
   /** The local clock, milliseconds since the epoch. */
   readonly sentAtMs: number;
   readonly receivedAtMs: number;
+  /** Over https: whether Node trusts the certificate of the server; absent where it does not say. */
+  readonly hasTrustedCertificate?: boolean;
   /** Absent when no response arrived; `failure` then has the reason. */
   readonly response?: RecordedResponse;
   /** A code of Node (`ECONNREFUSED`) or `TIMEOUT`. */

@@ -34,6 +34,13 @@ export interface Exchanges {
   readonly guarded?: RecordedExchange;
   readonly signInPreflight?: RecordedExchange;
   readonly signIn?: RecordedExchange;
+  /** The route by which browsers renew bound sessions, asked without naming one; over https only, as the next three. */
+  readonly deviceRoute?: RecordedExchange;
+  /** The registration of a key, where the sign-in offers it. */
+  readonly registerDevice?: RecordedExchange;
+  /** A renewal without a proof, which gets a challenge. */
+  readonly challengeDevice?: RecordedExchange;
+  readonly renewDevice?: RecordedExchange;
   /** A refresh with the cookies or tokens that a browser would send after the sign-in. */
   readonly refresh?: RecordedExchange;
   readonly signOut?: RecordedExchange;

@@ -45,6 +45,11 @@ export const FINDING_CODES = [
   'sign-in.tokens',
   'sign-in.refresh',
   'sign-in.sign-out',
+  'device.certificate',
+  'device.offer',
+  'device.routes',
+  'device.attributes',
+  'device.origin',
 ] as const;
 
 /**

@@ -1,5 +1,6 @@
 import { request as requestHttp, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import { TLSSocket } from 'node:tls';
 import type { Clock } from '../util/clock.js';
 import type { RecordedResponse, RecordedExchange } from './exchange.js';
 
@@ -27,10 +28,9 @@ export function createHttpSender(options: { readonly timeoutMs: number; readonly
   };
 }
 
-async function exchange(
-  { method, url, headers, body }: RequestToSend,
-  timeoutMs: number,
-): Promise<{ response: RecordedResponse } | { failure: string }> {
+type Outcome = Pick<RecordedExchange, 'response' | 'failure' | 'hasTrustedCertificate'>;
+
+async function exchange({ method, url, headers, body }: RequestToSend, timeoutMs: number): Promise<Outcome> {
   const send = url.startsWith('https:') ? requestHttps : requestHttp;
   const payload = body === undefined ? undefined : Buffer.from(body);
   const options: RequestOptions = {
@@ -43,11 +43,16 @@ async function exchange(
   return new Promise((resolve) => {
     const fail = (error: unknown): void => resolve({ failure: describeFailure(error) });
     const client = send(url, options, (message) => {
-      readResponse(message).then((response) => resolve({ response }), fail);
+      readResponse(message).then((response) => resolve({ response, ...trustOf(message) }), fail);
     });
     client.on('error', fail);
     client.end(payload);
   });
+}
+
+/** Without trust there is a response only where the process was told not to mind. */
+function trustOf({ socket }: IncomingMessage): Pick<RecordedExchange, 'hasTrustedCertificate'> {
+  return socket instanceof TLSSocket ? { hasTrustedCertificate: socket.authorized } : {};
 }
 
 async function readResponse(message: IncomingMessage): Promise<RecordedResponse> {

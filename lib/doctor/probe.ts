@@ -2,9 +2,10 @@ import { normalisePath } from '../options/domains.js';
 import { CLIENT_HEADERS as CORS_HEADERS } from '../http/session-cors-headers.js';
 import { formatCookieHeader, type ReceivedCookie } from '../http/set-cookie.js';
 import { isSessionRoute } from './checks/routes.js';
-import { isSuccess, finalResponse, type RecordedExchange } from './exchange.js';
+import { isSuccess, finalResponse, presentExchanges, type RecordedExchange } from './exchange.js';
 import { FOREIGN_ORIGIN, routeUrl, type ApiAddress, type Exchanges } from './facts.js';
 import type { Sender } from './http-sender.js';
+import { probeDevice, readOffer } from './probe-device.js';
 import { readTokens, sessionCookies, type ReceivedTokens, type SessionCookie } from './session-tokens.js';
 import { isSent, jarAfter } from './browser-cookies.js';
 import { isSameSite } from './site.js';
@@ -40,6 +41,8 @@ export async function probe(plan: ProbePlan, send: Sender): Promise<Exchanges> {
 }
 
 class Prober {
+  private boundCookies: readonly ReceivedCookie[] = [];
+
   constructor(
     private readonly plan: ProbePlan,
     private readonly sender: Sender,
@@ -91,8 +94,25 @@ class Prober {
     const refreshUrl = routeUrl(this.plan.api, 'refresh');
     const credentials = this.createCredentials([signIn], refreshUrl, 'refresh');
     if (credentials === undefined) return this.endSession([signIn]);
-    const refresh = await this.post(refreshUrl, credentials);
-    return { refresh, ...(await this.endSession([signIn, refresh])) };
+    const device = await this.probeDevice(signIn);
+    // A registration brings another access token.
+    const before = presentExchanges(signIn, device.registerDevice);
+    const refresh = await this.post(refreshUrl, this.createCredentials(before, refreshUrl, 'refresh'));
+    return { ...device, refresh, ...(await this.endSession([...before, refresh])) };
+  }
+
+  /** Binds the session, as a browser does that can; browsers do that over https only, and only for cookies. */
+  private async probeDevice(signIn: RecordedExchange): Promise<Partial<Exchanges>> {
+    const { api } = this.plan;
+    if (!api.origin.startsWith('https:') || readTokens(signIn).transferMethod !== 'cookie') return {};
+    const url = readOffer(signIn)?.url;
+    const cookie =
+      url === undefined ? undefined : this.createCredentials([signIn], url, 'access')?.['cookie'];
+    const { exchanges, boundCookies } = await probeDevice(api, signIn, cookie, async (to, headers) =>
+      this.send('POST', to, headers),
+    );
+    this.boundCookies = boundCookies;
+    return exchanges;
   }
 
   private async endSession(responses: readonly RecordedExchange[]): Promise<Partial<Exchanges>> {
@@ -122,7 +142,9 @@ class Prober {
     const cookies = jarAfter(responses.flatMap(sessionCookies), target).filter((cookie) =>
       isSent(cookie, target, this.plan.website),
     );
-    return cookies.some((cookie) => cookie.kind === kind) ? createSessionHeaders(cookies, tokens) : undefined;
+    return cookies.some((cookie) => cookie.kind === kind)
+      ? createSessionHeaders([...cookies, ...this.boundCookies], tokens)
+      : undefined;
   }
 
   private async probeOtherPaths({ url }: RecordedExchange): Promise<RecordedExchange[]> {
@@ -181,7 +203,10 @@ class Prober {
 
 /** The newest tokens, because a response may carry none. */
 function lastTokens(responses: readonly RecordedExchange[]): ReceivedTokens {
-  return readTokens(responses.findLast((each) => readTokens(each).transferMethod !== 'none'));
+  const all = responses.map(readTokens);
+  const last = all.findLast(({ transferMethod }) => transferMethod !== 'none') ?? readTokens(undefined);
+  const antiCsrf = last.antiCsrf ?? all.findLast((each) => each.antiCsrf !== undefined)?.antiCsrf;
+  return { ...last, antiCsrf };
 }
 
 function createSessionHeaders(

@@ -43,7 +43,11 @@ export class SessionPayloads {
     input: StoredInput<'regenerateAccessToken'>,
   ): Promise<RegeneratedAccessToken | undefined> {
     const { lifetimes } = this.context;
-    const { accessToken, currentAccessTokenPayload: current, userContext } = input;
+    const { accessToken, userContext } = input;
+    // An override may not hand it on. The limits and the binding that a token names may be older than the stored ones.
+    const current =
+      input.currentAccessTokenPayload ??
+      (lifetimes.claimNames.length === 0 ? undefined : await this.getStoredPayload(accessToken, userContext));
     const given = toJsonObject(input.newAccessTokenPayload ?? {}, 'newAccessTokenPayload');
     const presented = readTokenPayload(accessToken, {});
     // Without a stored payload the limits that the token names count: the core verifies it before it stores anything.

@@ -25,12 +25,13 @@ export class SessionsController {
     return found
       .filter((session): session is SessionInformation => session !== undefined)
       .sort((a, b) => b.timeCreated - a.timeCreated)
-      .map(({ sessionHandle, timeCreated, expiry, sessionDataInDatabase }) => ({
+      .map(({ sessionHandle, timeCreated, expiry, deviceBound, sessionDataInDatabase }) => ({
         sessionHandle,
         timeCreated,
         expiry,
         browser: sessionDataInDatabase['browser'] ?? 'unknown',
         isThisOne: sessionHandle === current,
+        isBound: deviceBound !== undefined,
       }));
   }
 

@@ -136,7 +136,7 @@ describe.each(ADAPTERS)('Chromium binds a session to a key of its own, on %s', (
     }
   });
 
-  it('shuts a thief out who has copied all cookies, once the bound cookie is over (S110)', async () => {
+  it('shuts a thief out who has copied all cookies, once the bound cookie is over (S112)', async () => {
     const api = await openApi();
     const { visitor, tab } = await signInBound(api);
     const stolen = await visitor.context.cookies([`${API}/auth/session/refresh`]);

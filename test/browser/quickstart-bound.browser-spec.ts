@@ -86,7 +86,7 @@ describe.each(['express', 'fastify'])('the quickstart page with https, served by
   const owner = (page: Page, text: RegExp) => page.locator('#copy-owner', { hasText: text }).waitFor();
 
   it.each(['light', 'dark'] as const)(
-    'shows that a copy of all cookies is refused once the bound cookie is over, while the browser goes on: %s (S110)',
+    'shows that a copy of all cookies is refused once the bound cookie is over, while the browser goes on: %s (S112)',
     async (colorScheme) => {
       const page = await signIn(binding, { colorScheme });
       await page.locator('#payload', { hasText: '"cnf"' }).waitFor();
@@ -110,7 +110,9 @@ describe.each(['express', 'fastify'])('the quickstart page with https, served by
       );
       await page.getByRole('button', { name: 'Guarded call' }).click();
       await page.locator('#answer', { hasText: '200 /demo/guarded' }).waitFor();
-      await page.locator('#sessions li', { hasText: handle }).getByText('this one').waitFor();
+      const own = page.locator('#sessions li', { hasText: handle });
+      await own.getByText('this one').waitFor();
+      await own.getByText('bound to its browser').waitFor();
       expect(errors).toEqual([]);
     },
   );

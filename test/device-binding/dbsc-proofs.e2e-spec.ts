@@ -33,7 +33,7 @@ describe.each(ADAPTERS)('a wrong proof, on %s', (adapter) => {
     expect(names('renewal').length).toBeGreaterThanOrEqual(50);
   });
 
-  it.each(names('registration'))('binds no session: %s (D22, D23)', async (name) => {
+  it.each(names('registration'))('binds no session: %s (D22, D23, S111)', async (name) => {
     const proof = wrongProofs(key, challenge, 'registration').get(name);
     const answer = await client.send({
       path: '/auth/session/device/register',
@@ -44,7 +44,7 @@ describe.each(ADAPTERS)('a wrong proof, on %s', (adapter) => {
     expect(answer.lines('set-cookie')).toEqual([]);
   });
 
-  it.each(names('renewal'))('renews no cookie: %s (D21, D22)', async (name) => {
+  it.each(names('renewal'))('renews no cookie: %s (D21, D22, S112)', async (name) => {
     const { binding, session } = browser;
     if (binding === undefined) throw new Error('The browser has bound nothing');
     const proof = wrongProofs(binding.key, binding.challenge ?? '', 'renewal').get(name);

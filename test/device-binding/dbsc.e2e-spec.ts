@@ -41,7 +41,7 @@ async function start(adapter: Adapter) {
 }
 
 describe.each(ADAPTERS)('a session bound to the browser, on %s', (adapter) => {
-  it('is offered at sign-in with a path and a challenge, and never without a key (D1, D13)', async () => {
+  it('is offered at sign-in with a path and a challenge, and never without a key (D1, D13, S111)', async () => {
     const { client } = await start(adapter);
     const answer = await client('cookie').login();
     const offer = answer.header('secure-session-registration') ?? '';
@@ -101,7 +101,7 @@ describe.each(ADAPTERS)('a session bound to the browser, on %s', (adapter) => {
     expect(types().filter((type) => type === 'device.refreshed')).toHaveLength(3);
   });
 
-  it('answers a renewal without a proof with 403 and a challenge, and takes the proof of it (D42)', async () => {
+  it('answers a renewal without a proof with 403 and a challenge, and takes the proof of it (D42, S112)', async () => {
     const { signedIn, clock } = await start(adapter);
     const browser = await signedIn();
     clock.advanceSeconds(COOKIE_LIFE_SEC + 1);
@@ -125,7 +125,7 @@ describe.each(ADAPTERS)('a session bound to the browser, on %s', (adapter) => {
     expect(browser.ownRequests.filter((each) => each.startsWith(REGISTER))).toHaveLength(1);
   });
 
-  it('is of no use to a thief with all cookies, once the bound cookie is over (S110)', async () => {
+  it('is of no use to a thief with all cookies, once the bound cookie is over (S112)', async () => {
     const { signedIn, clock, sessions } = await start(adapter);
     const browser = await signedIn();
     const thief = browser.stolenCookies();
@@ -184,7 +184,7 @@ describe.each(ADAPTERS)('a session bound to the browser, on %s', (adapter) => {
     expect(answer.setCookie('__Host-sBound')?.value).toBe('');
   });
 
-  it('ends with the sign-out: the cookie goes, and the next renewal tells the browser to give up its key (D50)', async () => {
+  it('ends with the sign-out: the cookie goes, and the next renewal tells the browser to give up its key (D50, S112)', async () => {
     const { signedIn } = await start(adapter);
     const browser = await signedIn();
     const answer = await browser.send({ path: '/auth/signout', method: 'POST' });
@@ -245,7 +245,7 @@ describe.each(ADAPTERS)('a session bound to the browser, on %s', (adapter) => {
 });
 
 describe.each(ADAPTERS)('a browser without device-bound sessions, on %s', (adapter) => {
-  it('notices nothing: the session works, is offered again at each refresh, and stays as it is (D18)', async () => {
+  it('notices nothing: the session works, is offered again at each refresh, and stays as it is (D18, S112)', async () => {
     const { client, clock } = await start(adapter);
     const visitor = client('cookie');
     await visitor.login();

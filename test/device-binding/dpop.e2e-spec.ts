@@ -76,7 +76,7 @@ describe.each(ADAPTERS)('a client that signs in with a proof on %s', (adapter) =
     expect(await app.sessions.getAllSessionHandlesForUser({ userId: 'user-1' })).toEqual([]);
   });
 
-  it('is refused under Bearer, without a proof, with that of another key, and by cookie (P1, P6)', async () => {
+  it('is refused under Bearer, without a proof, with that of another key, and by cookie (P1, P6, S110)', async () => {
     const { app, newClient, signIn } = await startShop(adapter);
     const client = await signIn();
     const accessToken = client.accessToken ?? '';

@@ -40,6 +40,23 @@ describe.each(CONFIGURATIONS)('requests of pages that $how, on $adapter', ({ ada
     },
   );
 
+  it.each(FOREIGN)('cannot sign out, and take no tokens away: %s (S070)', async (_what, headers) => {
+    const { signedIn } = await shop.start();
+    const browser = await signedIn('cookie');
+    expect(outcomeOf(await browser.signOut(headers))).toEqual(refused('unauthorised'));
+    expect((await browser.signOut(OURS)).status).toBe(200);
+    expect((await browser.post('/me', {}, OURS)).status).toBe(401);
+  });
+
+  it('are told from clients that are no browsers and send neither header: those sign in, refresh and sign out', async () => {
+    const { client } = await shop.start();
+    const app = client('cookie');
+    expect((await app.login()).status).toBe(201);
+    expect((await app.post('/me')).status).toBe(200);
+    expect((await app.refresh()).status).toBe(200);
+    expect((await app.signOut()).status).toBe(200);
+  });
+
   it('do with tokens in headers what they like: no page can send those without knowing them', async () => {
     const { signedIn } = await shop.start();
     const script = await signedIn('header');
@@ -56,6 +73,38 @@ describe.each(ADAPTERS)('the pages of one application on several sites, on %s', 
     const browser = await signedIn('cookie');
     expect((await browser.post('/me', {}, crossSite(SHOP.websiteDomain))).status).toBe(200);
     expect((await browser.refresh(crossSite(SHOP.websiteDomain))).status).toBe(200);
+    expect((await browser.signOut(crossSite(SHOP.websiteDomain))).status).toBe(200);
+    const signIn = await browser.post('/login', { userId: 'user-1' }, crossSite(SHOP.websiteDomain));
+    expect(signIn.status).toBe(201);
+  });
+
+  it.each(['https://shop.io', 'https://second.example'])(
+    'is used by the pages that allowedOrigins names, across sites as well: %s (S070)',
+    async (origin) => {
+      const allowedOrigins = ['https://shop.io', 'https://second.example'];
+      const { client } = await TestApplication.on(adapter).with({ allowedOrigins }).start();
+      const browser = client('cookie');
+      const headers = crossSite(origin);
+      expect((await browser.post('/login', { userId: 'user-1' }, headers)).status).toBe(201);
+      expect((await browser.post('/me', {}, headers)).status).toBe(200);
+      expect((await browser.refresh(headers)).status).toBe(200);
+      expect((await browser.signOut(headers)).status).toBe(200);
+    },
+  );
+
+  it('gets no Vary from that judgement, because no response to a GET depends on it', async () => {
+    const { signedIn } = await TestApplication.on(adapter).start();
+    const browser = await signedIn('cookie');
+    const seen = await Promise.all(
+      [{}, OURS, crossSite('https://second.example')].map((headers) => browser.get('/me', headers)),
+    );
+    expect(new Set(seen.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
+    for (const answer of seen) expect(answer.header('vary') ?? '').not.toMatch(/origin|sec-fetch/i);
+    const refused401 = await browser.post('/me', {}, crossSite('https://second.example'));
+    expect([refused401.status, refused401.header('vary') ?? '']).toEqual([
+      401,
+      expect.not.stringMatching(/origin|sec-fetch/i),
+    ]);
   });
 
   it("is used by others with crossSiteRequests: 'allow'", async () => {

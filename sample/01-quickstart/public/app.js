@@ -135,12 +135,12 @@ function renderSessions(sessions) {
   $('sessions').replaceChildren(...sessions.map(sessionItem));
 }
 
-function sessionItem({ sessionHandle, timeCreated, expiry, browser, isThisOne }) {
+function sessionItem({ sessionHandle, timeCreated, expiry, browser, isThisOne, isBound }) {
   const text = element('div', {}, [
     element('p', { textContent: `${browserName(browser)}, since ${clockTime(timeCreated)}` }),
     element('p', {
       className: 'fine',
-      textContent: `${short(sessionHandle)}, expires ${new Date(expiry).toLocaleDateString()}`,
+      textContent: `${short(sessionHandle)}, expires ${new Date(expiry).toLocaleDateString()}${isBound ? ', bound to its browser' : ''}`,
     }),
   ]);
   if (isThisOne)

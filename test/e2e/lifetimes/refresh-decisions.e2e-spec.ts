@@ -8,6 +8,7 @@ import {
   SessionGuard,
   UnauthorisedError,
   VerifySession,
+  type RecipeInterface,
   type SessionModuleOptions,
 } from 'nest-sessions';
 import type { OnRefresh, RefreshDecision, RefreshToDecide } from 'nest-sessions/core';
@@ -225,6 +226,23 @@ describe.each(CASES)('a refresh that the application decides on, on %s by %s', (
       expect((await client.refresh()).status).toBe(200);
       expect((await client.get('/me')).status).toBe(200);
     });
+  });
+
+  it('is not undone with an older token, by an override that gives no stored payload', async () => {
+    const functions = (original: RecipeInterface): RecipeInterface => ({
+      ...original,
+      regenerateAccessToken: async ({ accessToken, newAccessTokenPayload, userContext }) =>
+        original.regenerateAccessToken({ accessToken, newAccessTokenPayload, userContext }),
+    });
+    const { hook, signedIn, sessions } = await start({ override: { functions } });
+    const client = await signedIn(mode);
+    const older = client.copy();
+    hook.decision = 'step-up';
+    expect((await client.refresh()).status).toBe(200);
+    expect((await older.post('/run/merge', { theme: 'dark' })).status).toBe(200);
+    const { sessionHandle } = (await client.get('/me')).body as { sessionHandle: string };
+    const information = await sessions.getSessionInformation(sessionHandle);
+    expect(information?.customClaimsInAccessTokenPayload).toMatchObject({ theme: 'dark', auth_time: 0 });
   });
 
   it('sends with the new tokens what the hook writes into the payload', async () => {
