@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { MAX_CLOCK_DIFFERENCE_MS } from '../feed/revocation-feed.js';
 import type { SqlDialect, SqlQuery, SqlTable } from './sql-client.js';
+import { OURS } from './sql-rows.js';
 
 /** The tables that cut-offs are about. */
 interface CutOffTables {
@@ -51,6 +52,24 @@ export function cutOffQuery(
       ON CONFLICT (app_id, tenant_id, name)
       DO UPDATE SET created_at_time = ${greatest}(known.created_at_time, excluded.created_at_time)`,
     values: [cutOffName(tenantId), createdBeforeMs],
+  };
+}
+
+/**
+ * Returns the statement that removes the rows of a cut-off which seem to be created after it. They are few, so they are looked for by
+ * their creation. SQLite would rather go over the table by its key, which begins with the app, unless it is told that this excludes
+ * hardly any row.
+ */
+export function removalOfLater(
+  { sessions }: CutOffTables,
+  { name }: SqlDialect,
+  { tenantId, createdBeforeMs }: { readonly tenantId: string | undefined; readonly createdBeforeMs: number },
+): SqlQuery {
+  const likely = name === 'sqlite' ? 'likely' : '';
+  const ofTenant = tenantId === undefined ? '' : ` AND ${likely}(tenant_id = $2)`;
+  return {
+    text: `DELETE FROM ${sessions.sql} WHERE ${likely}(${OURS}) AND created_at_time >= $1${ofTenant}`,
+    values: [createdBeforeMs, ...(tenantId === undefined ? [] : [tenantId])],
   };
 }
 

@@ -101,49 +101,43 @@ export class SqlFeed extends RevocationFeed {
    * Reads what has become visible since the snapshot of the last read. A number in a row would not do, because a lower one may be
    * committed later.
    *
-   * Between two pages the position also holds the last record of the page, and the snapshot that counts after the last page: the one
-   * of the first page, because what has become visible since may stand in front of that record.
+   * Between two pages the position also holds the last transaction of the page, and the snapshot that counts after the last page: the
+   * one of the first page, because what has become visible since may stand in front of that transaction.
    */
   private async readByTransaction(after: string | undefined): Promise<RevocationPage> {
     const place = parsePlace(after);
     const rows = await this.connection.readOfFeed(this.pageByTransaction(place));
     const [now = {}] = rows;
     const [server, snapshot] = [readText(now, 'server'), readText(now, 'snapshot')];
-    const records = rows.filter((row) => row['kind'] !== null);
-    const { seen, target } = server === place.server ? place : NO_PLACE;
-    const end = target ?? snapshot;
-    const last = records.length < RECORDS_OF_A_PAGE ? undefined : records.at(-1);
-    if (last === undefined) {
-      return {
-        records: records.map(toRevocation),
-        position: `${server}.${end}`,
-        mayHaveMore: end !== snapshot,
-      };
-    }
-    const reached = [shortened(end), readText(last, 'writer'), readNumber(last, 'position')];
-    return {
-      records: records.map(toRevocation),
-      position: [server, shortened(seen), ...reached].join('.'),
-      mayHaveMore: true,
-    };
+    const found = rows.filter((row) => row['kind'] !== null);
+    const records = found.map(toRevocation);
+    const { seen, target = snapshot } = server === place.server ? place : NO_PLACE;
+    const last = found.length < RECORDS_OF_A_PAGE ? undefined : found.at(-1);
+    if (last === undefined)
+      return { records, position: `${server}.${target}`, mayHaveMore: target !== snapshot };
+    const position = [server, shortened(seen), shortened(target), readText(last, 'writer')].join('.');
+    return { records, position, mayHaveMore: true };
   }
 
-  /** The order is that of an index, so that a page reads no more than it returns, however many records there are. */
-  private pageByTransaction({ server, seen, writer, position }: Place): SqlQuery {
+  /**
+   * A page ends with a transaction, and its order is that of an index, so that it reads no more than it returns, however many records
+   * there are. The upper limit excludes no record; by it the planner knows that the range may be short, also before it has statistics.
+   */
+  private pageByTransaction({ server, seen, writer }: Place): SqlQuery {
     return {
       text: `WITH now AS MATERIALIZED (
-          SELECT server, CAST(pg_current_snapshot() AS TEXT) AS snapshot,
+          SELECT server, pg_current_snapshot() AS current,
             CAST(CASE WHEN server = CAST($1 AS TEXT) THEN CAST($2 AS TEXT) ELSE '${NOTHING_VISIBLE}' END AS pg_snapshot) AS seen,
-            CAST(CASE WHEN server = CAST($1 AS TEXT) THEN CAST($3 AS TEXT) ELSE '0' END AS xid8) AS writer,
-            CASE WHEN server = CAST($1 AS TEXT) THEN CAST($4 AS BIGINT) ELSE 0 END AS position
+            CAST(CASE WHEN server = CAST($1 AS TEXT) THEN CAST($3 AS TEXT) ELSE '0' END AS xid8) AS writer
           FROM (SELECT CAST(CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) * 1000 AS BIGINT) AS TEXT) AS server) AS this)
-        SELECT now.server, now.snapshot, r.* FROM now LEFT JOIN (
-          SELECT CAST(written_by AS TEXT) AS writer, position, ${COLUMNS} FROM ${this.tables.revocations.sql}
+        SELECT now.server, CAST(now.current AS TEXT) AS snapshot, r.* FROM now LEFT JOIN (
+          SELECT CAST(written_by AS TEXT) AS writer, ${COLUMNS} FROM ${this.tables.revocations.sql}
           WHERE written_by >= (SELECT GREATEST(pg_snapshot_xmin(seen), writer) FROM now)
+            AND written_by < (SELECT pg_snapshot_xmax(current) FROM now)
+            AND written_by <> (SELECT writer FROM now)
             AND NOT pg_visible_in_snapshot(written_by, (SELECT seen FROM now))
-            AND (written_by > (SELECT writer FROM now) OR position > (SELECT position FROM now))
-          ORDER BY written_by, position LIMIT ${RECORDS_OF_A_PAGE}) AS r ON TRUE`,
-      values: [server, seen, writer, position],
+          ORDER BY written_by FETCH FIRST ${RECORDS_OF_A_PAGE} ROWS WITH TIES) AS r ON TRUE`,
+      values: [server, seen, writer],
     };
   }
 
@@ -186,23 +180,21 @@ interface Place {
   readonly seen: string;
   /** Between two pages: the snapshot whose records are known after the last page. */
   readonly target: string | undefined;
-  /** Between two pages: the transaction and the number of the last record; 0 otherwise. */
+  /** Between two pages: the transaction of the last record; 0 otherwise. */
   readonly writer: string;
-  readonly position: number;
 }
 
-const NO_PLACE: Place = { server: '', seen: NOTHING_VISIBLE, target: undefined, writer: '0', position: 0 };
+const NO_PLACE: Place = { server: '', seen: NOTHING_VISIBLE, target: undefined, writer: '0' };
 
 /** Reads a position; where it is none of ours, reading begins anew. */
 function parsePlace(text = ''): Place {
-  const [server = '', seen = '', target, writer = '0', position = '0', ...rest] = text.split('.');
+  const [server = '', seen = '', target, writer = '0', ...rest] = text.split('.');
   const isPlace =
     rest.length === 0 &&
     isSnapshot(seen) &&
     (target === undefined || isSnapshot(target)) &&
-    /^\d{1,18}$/.test(writer) &&
-    /^\d{1,15}$/.test(position);
-  return isPlace ? { server, seen, target, writer, position: Number(position) } : NO_PLACE;
+    /^\d{1,18}$/.test(writer);
+  return isPlace ? { server, seen, target, writer } : NO_PLACE;
 }
 
 /** Returns a snapshot that fits into a position beside another one; of a long one without what was committed beside open transactions, which is read twice then. */

@@ -24,7 +24,14 @@ import { SqlConnection } from './sql-connection.js';
 import { DEFAULT_RETRY, type RetryPolicy } from '../util/retries.js';
 import { assignments, conditions, Parameters } from './sql-conditions.js';
 import { SqlKeyStore } from './sql-keys.js';
-import { anyCutOff, cutOffName, cutOffQuery, endedBefore, endedBeforeOfRow } from './cut-offs.js';
+import {
+  anyCutOff,
+  cutOffName,
+  cutOffQuery,
+  endedBefore,
+  endedBeforeOfRow,
+  removalOfLater,
+} from './cut-offs.js';
 import { SqlFeed } from './sql-revocations.js';
 import { SqlSearch } from './sql-search.js';
 
@@ -226,18 +233,12 @@ export class SqlStore extends SqlKeyStore {
 
   /** One row is written, and one record. A cut-off that is there already stays if it is later. */
   override async endSessionsCreatedBefore(cutOff: SessionCutOff, note?: RevocationNote): Promise<void> {
-    const { tenantId, createdBeforeMs, includesPresent } = cutOff;
+    const { tenantId, includesPresent } = cutOff;
     const { tables, feed } = this;
-    const setting = cutOffQuery(tables, this.connection.dialect, cutOff);
+    const { dialect } = this.connection;
     await this.connection.exclusiveSteps(`${tables.keyValue.sql} cut-offs`, function* () {
-      yield setting;
-      if (includesPresent) {
-        const ofTenant = tenantId === undefined ? '' : ' AND tenant_id = $2';
-        yield {
-          text: `DELETE FROM ${tables.sessions.sql} WHERE ${OURS} AND created_at_time >= $1${ofTenant}`,
-          values: [createdBeforeMs, ...(tenantId === undefined ? [] : [tenantId])],
-        };
-      }
+      yield cutOffQuery(tables, dialect, cutOff);
+      if (includesPresent) yield removalOfLater(tables, dialect, cutOff);
       if (note) yield feed.insertion([cutOffRevocation(tenantId, note)]);
     });
     if (note) feed.announce();
