@@ -3,7 +3,7 @@ import type { SessionRequest } from './http/session-request.js';
 import type { SessionRouteName } from './options/session-routes.js';
 import { SESSION_RUNTIME } from './session.constants.js';
 import { PublicAccess } from './session.decorators.js';
-import { DeviceCheckUnavailableError, SessionError } from './errors.js';
+import { DeviceCheckUnavailableError, SessionError, UnauthorisedError } from './errors.js';
 import { errorReason } from './events/printable.js';
 import type { DeviceResponse, DeviceRoutes } from './sessions/device-routes.js';
 import { isHandledError } from './sessions/error-responder.js';
@@ -109,7 +109,10 @@ export class SessionController implements Record<
         request.response.setStatusCode(status);
         return body;
       } catch (error) {
-        if (SessionError.isSessionError(error) || error instanceof DeviceCheckUnavailableError) throw error;
+        if (error instanceof DeviceCheckUnavailableError) throw error;
+        // No tokens are cleared: the user may have signed in anew since the browser sent this.
+        if (SessionError.isSessionError(error))
+          throw new UnauthorisedError(error.message, { clearTokens: false, cause: error });
         this.logger.error(errorReason(error));
         throw new DeviceCheckUnavailableError('The key of a browser cannot be checked', RETRY_AFTER_SEC, {
           cause: error,

@@ -1,5 +1,11 @@
 import { CLAIM_FAILURE, type SessionClaimValidator } from './claim-validator.js';
-import { CONFIRMATION_CLAIM, readConfirmation } from '../util/key-confirmation.js';
+import {
+  BINDING_KINDS,
+  CONFIRMATION_CLAIM,
+  readConfirmation,
+  type BindingKind,
+} from '../util/key-confirmation.js';
+import { reservedContext, type UserContext } from '../util/user-context.js';
 
 /**
  * Whether a session is bound to a device, see the option `deviceBound`. The guard asks every bound session for its proof anyway; this
@@ -20,10 +26,17 @@ export const DeviceBoundClaim: {
   validators: Object.freeze({
     isBound: (id: string = CONFIRMATION_CLAIM): SessionClaimValidator => ({
       id,
-      validate: (payload) =>
-        readConfirmation(payload) === undefined
+      validate: (payload, userContext) =>
+        !isAskedFor(readConfirmation(payload)?.via, userContext)
           ? { isValid: false, reason: { message: CLAIM_FAILURE.missing } }
           : { isValid: true },
     }),
   }),
 });
+
+/** A binding counts only while the module asks for its proof; without a module's context the payload alone decides. */
+function isAskedFor(via: BindingKind | undefined, userContext: UserContext | undefined): boolean {
+  const reserved = reservedContext(userContext);
+  const kinds = reserved === undefined ? [via] : reserved[BINDING_KINDS];
+  return via !== undefined && Array.isArray(kinds) && kinds.includes(via);
+}

@@ -1,5 +1,4 @@
 import { serialiseCookie, type CookieToWrite } from '../http/cookies.js';
-import { findRequestCookies } from '../http/incoming-request.js';
 import type { SessionRequest } from '../http/session-request.js';
 import { writeLines, type CookieLine } from '../http/written-headers.js';
 import type { SessionConfig } from '../options/session-config.js';
@@ -7,6 +6,8 @@ import type { Clock } from '../util/clock.js';
 import type { KeyConfirmation } from '../util/key-confirmation.js';
 import type { BindingSecret } from './binding-secret.js';
 
+/** More than a browser keeps for a site. */
+const MAX_COOKIES = 256;
 const FORM = /^([0-9a-z]{1,9})\.([\w-]{43})$/;
 
 /** The session that a bound cookie belongs to. */
@@ -21,6 +22,7 @@ export interface BoundSession {
  */
 export class BoundCookie {
   private readonly prefix: string;
+  private readonly olderPrefix: string;
   /** What was good beside a remembered access token, as it stands in the header. */
   private readonly provenPairs = new WeakMap<object, { readonly pair: string; readonly untilMs: number }>();
   private readonly path = '/'; // both the application's routes and the refresh route ask for it
@@ -33,18 +35,23 @@ export class BoundCookie {
   ) {
     const strongest = config.cookieDomain === undefined ? '__Host-' : '__Secure-';
     this.prefix = config.cookieSecure ? strongest : '';
+    this.olderPrefix = strongest === '__Host-' ? '__Secure-' : '__Host-';
   }
 
   /** Returns its name, which differs where that of the access token does: an application may have several modules. */
-  name({ request, userContext }: SessionRequest): string {
+  name(request: SessionRequest): string {
+    return this.prefix + this.bareName(request);
+  }
+
+  private bareName({ request, userContext }: SessionRequest): string {
     const access = this.config.getCookieNameForTokenType(request, 'access', userContext);
     const bare = access.replace(/^__(?:Host|Secure)-/, '');
-    return this.prefix + (bare === 'sAccessToken' ? 'sBound' : `${bare}Bound`);
+    return bare === 'sAccessToken' ? 'sBound' : `${bare}Bound`;
   }
 
   /** Writes a new one to the response. */
   write(request: SessionRequest, { sessionHandle, confirmation: { jkt } }: BoundSession): void {
-    const until = (Math.floor(this.clock.now() / 1000) + this.lifeSec).toString(36);
+    const until = (Math.ceil(this.clock.now() / 1000) + this.lifeSec).toString(36);
     const value = `${until}.${this.secret.sign('bound-cookie', sessionHandle, jkt, until)}`;
     writeLines(request.response, { cookies: [this.line(request, value)] });
   }
@@ -73,20 +80,45 @@ export class BoundCookie {
     rememberedToken?: object,
   ): boolean | undefined {
     const name = this.name(request);
-    const value = findRequestCookies(request.request, [name])[0]?.value;
-    if (value === undefined) return undefined;
-    const [, until = '', code = ''] = FORM.exec(value) ?? [];
-    const untilMs = Number.parseInt(until, 36) * 1000;
-    if (!(untilMs > this.clock.now())) return false;
-    if (!this.secret.isSigned(code, 'bound-cookie', sessionHandle, jkt, until)) return false;
+    const values = this.read(request, name);
+    const good = values.find((value) => this.endOf(value, sessionHandle, jkt) > this.clock.now());
+    if (good === undefined) return values.length === 0 && !this.hasOlder(request) ? undefined : false;
+    const untilMs = this.endOf(good, sessionHandle, jkt);
     if (rememberedToken !== undefined)
-      this.provenPairs.set(rememberedToken, { pair: `${name}=${value}`, untilMs });
+      this.provenPairs.set(rememberedToken, { pair: `${name}=${good}`, untilMs });
     return true;
   }
 
-  /** Returns the line that deletes the cookie. */
-  removal(request: SessionRequest): CookieLine {
-    return this.line(request, '');
+  /** Returns when a value ends, milliseconds since the epoch; 0 for one that is not of this session. */
+  private endOf(value: string, sessionHandle: string, jkt: string): number {
+    const [, until = '', code = ''] = FORM.exec(value) ?? [];
+    const isOurs = this.secret.isSigned(code, 'bound-cookie', sessionHandle, jkt, until);
+    return isOurs ? Number.parseInt(until, 36) * 1000 : 0;
+  }
+
+  /** All values of the name: a neighbour below a common domain can put a cookie of its own in front. */
+  private read({ request }: SessionRequest, name: string): string[] {
+    const header = request.getHeaderValue('cookie') ?? '';
+    if (!header.includes(name)) return [];
+    return header
+      .split(';', MAX_COOKIES)
+      .map((cookie) => cookie.trim())
+      .filter((cookie) => cookie.startsWith(`${name}=`))
+      .map((cookie) => cookie.slice(name.length + 1));
+  }
+
+  /** Whether the cookie of a former `cookieDomain` came, which keeps the browser from renewing the present one. */
+  private hasOlder(request: SessionRequest): boolean {
+    return this.read(request, this.olderPrefix + this.bareName(request)).length > 0;
+  }
+
+  /** Returns the lines that delete the cookie, and the one that a former `cookieDomain` left. */
+  removal(request: SessionRequest): CookieLine[] {
+    const { cookieDomain, olderCookieDomain } = this.config;
+    const domain = cookieDomain === undefined ? olderCookieDomain || undefined : undefined;
+    const older = { name: this.olderPrefix + this.bareName(request), domain };
+    const lines = [this.line(request, '')];
+    return this.hasOlder(request) ? [...lines, this.line(request, '', older)] : lines;
   }
 
   /**
@@ -98,9 +130,12 @@ export class BoundCookie {
     return attributes.filter((each) => !/^(?:Max-Age|Expires)=/i.test(each)).join('; ');
   }
 
-  private line(request: SessionRequest, value: string): CookieLine {
-    const { cookieDomain: domain, cookieSecure: secure } = this.config;
-    const name = this.name(request);
+  private line(
+    request: SessionRequest,
+    value: string,
+    { name, domain } = { name: this.name(request), domain: this.config.cookieDomain },
+  ): CookieLine {
+    const { cookieSecure: secure } = this.config;
     const cookie: CookieToWrite = {
       name,
       value,

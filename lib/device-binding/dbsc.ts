@@ -17,11 +17,6 @@ import type { DbscSettings } from '../options/device-bound-options.js';
 import { ProofError, verifyProof } from './proof.js';
 import { quote, readTokenList } from './structured-header.js';
 
-/**
- * Time after a registration in which a refresh without the bound cookie passes, because it was sent before the cookie arrived.
- * The tokens that it brings are bound already.
- */
-const RACING_REFRESH_MS = 15_000;
 /** Time after which a client whose browser could not renew its cookie tries again. */
 const RETRY_AFTER_SEC = 5;
 /**
@@ -33,6 +28,8 @@ const MIN_CHALLENGE_LIFE_MS = 60_000;
 
 /** A request without a good bound cookie. */
 export interface MissingCookie {
+  /** True if one came that is not good: the browser had no reason to renew it. It is deleted with this response. */
+  readonly isPresent: boolean;
   /** The reasons for which the browser says that it did not renew the cookie; empty if it says nothing. */
   readonly skipped: readonly string[];
 }
@@ -45,6 +42,8 @@ export interface MissingCookie {
  */
 export class DbscBinding {
   readonly cookie: BoundCookie;
+  /** The host of the website, if it is the same for every request. */
+  private readonly constantWebsite: string | undefined;
   private readonly challenges: Challenges;
 
   constructor(
@@ -53,20 +52,28 @@ export class DbscBinding {
     secret: BindingSecret,
     private readonly clock: Clock,
   ) {
+    this.constantWebsite = findConstantWebsite(config);
     this.cookie = new BoundCookie(config, secret, clock, settings.cookieLifeSec);
     const lifeMs = CHALLENGE_LIVES * settings.cookieLifeSec * 1000;
     this.challenges = new Challenges(secret, clock, Math.max(lifeMs, MIN_CHALLENGE_LIFE_MS));
   }
 
-  /** Asks the browser to make a key for a session whose tokens are on this response. */
+  /** Asks the browser to make a key for a session whose tokens are on this response, if it would renew the cookie for the website. */
   offer(request: SessionRequest, sessionHandle: string): void {
     const { appInfo } = this.config;
-    if (!appInfo.apiDomain.startsWith('https:')) return;
+    if (!appInfo.apiDomain.startsWith('https:') || !this.renewsForWebsite(request)) return;
     const path = appInfo.apiBasePath + SESSION_ROUTES.registerDevice.path;
     const challenge = this.challenges.make('register', sessionHandle);
     const algorithms = this.settings.algorithms.join(' ');
     const value = `(${algorithms});path=${quote(path)};challenge=${quote(challenge)}`;
     request.response.setHeader('Secure-Session-Registration', value);
+  }
+
+  /** A website of another site that `origin` chooses per request is not in the instructions, which the browser fetches without a page. */
+  private renewsForWebsite(request: SessionRequest): boolean {
+    const { appInfo, allowedOrigins } = this.config;
+    if (appInfo.websiteSite(request) === appInfo.apiSite || allowedOrigins !== undefined) return true;
+    return readHostname(appInfo.websiteOrigin(request)) === this.constantWebsite;
   }
 
   /** Returns undefined if a request has the bound cookie of a session. @param rememberedToken for `BoundCookie.recalls` */
@@ -78,9 +85,10 @@ export class DbscBinding {
     const isGood = this.cookie.isGood(request, session, rememberedToken);
     if (isGood === true) return undefined;
     // A browser renews only a cookie that it does not have.
-    if (isGood === false && !request.response.isSent)
-      writeLines(request.response, { cookies: [this.cookie.removal(request)] });
-    return { skipped: readTokenList(request.request.getHeaderValue('secure-session-skipped')) };
+    const isPresent = isGood === false;
+    if (isPresent && !request.response.isSent)
+      writeLines(request.response, { cookies: this.cookie.removal(request) });
+    return { isPresent, skipped: readTokenList(request.request.getHeaderValue('secure-session-skipped')) };
   }
 
   /** @throws {TryRefreshTokenError} a guarded request may not pass without the cookie: the client refreshes, and the browser renews the cookie first */
@@ -90,18 +98,29 @@ export class DbscBinding {
   }
 
   /**
-   * Decides about a refresh without the cookie.
+   * Decides about a refresh without a good cookie.
    *
-   * @throws {DeviceCheckUnavailableError} the browser could not renew the cookie: the client may try again
+   * @throws {DeviceCheckUnavailableError} the browser could not renew the cookie, or will only now: the client may try again
    * @throws {UnauthorisedError} this is not the device, or it has lost its key. The session lives on for the one that has it
    */
-  assertMayRefresh({ skipped }: MissingCookie, { boundAt }: KeyConfirmation, request: SessionRequest): void {
-    if (this.clock.now() - boundAt * 1000 < RACING_REFRESH_MS) return;
-    if (skipped.length > 0) {
-      if (this.settings.whenSkipped === 'accept') return;
+  assertMayRefresh(missing: MissingCookie, request: SessionRequest): void {
+    const { skipped, isPresent } = missing;
+    if (skipped.length > 0 && this.settings.whenSkipped === 'accept') return;
+    if (skipped.length > 0 || isPresent)
       throw new DeviceCheckUnavailableError(describe(skipped), RETRY_AFTER_SEC);
-    }
-    throw new UnauthorisedError(describe(skipped), { clearTokens: !isForeignRequest(request, this.config) });
+    const clearTokens = this.canRenew(request) && !isForeignRequest(request, this.config);
+    throw new UnauthorisedError(describe(skipped), { clearTokens });
+  }
+
+  /** Whether the browser renews the cookie for the page that sent a request. */
+  private canRenew(request: SessionRequest): boolean {
+    const origin = request.request.getHeaderValue('origin');
+    if (origin === undefined || !URL.canParse(origin)) return true;
+    const { hostname } = new URL(origin);
+    const hosts = [readHostname(this.config.appInfo.apiDomain), ...this.initiators()];
+    return hosts.some((host) =>
+      host.startsWith('*.') ? hostname.endsWith(host.slice(1)) : hostname === host,
+    );
   }
 
   /** Returns the value of `Secure-Session-Challenge`. */
@@ -112,9 +131,10 @@ export class DbscBinding {
   /**
    * Verifies the proof of a registration, which brings the key.
    *
-   * @throws {ProofError}
+   * @throws {ProofError} it is not good, or no browser sent it at an address for which it would renew the cookie
    */
-  async register(proof: string, sessionHandle: string): Promise<KeyConfirmation> {
+  async register(request: SessionRequest, proof: string, sessionHandle: string): Promise<KeyConfirmation> {
+    this.assertFromBrowser(request);
     const { claims, jwk, jkt } = await verifyProof(proof, {
       typ: 'dbsc+jwt',
       algorithms: this.settings.algorithms,
@@ -149,16 +169,24 @@ export class DbscBinding {
    * Returns the hosts whose pages may make the browser renew the cookie beside the API's own (D51, D54): the whole site and the website,
    * or those of `allowedOrigins`. For any other page a bound session would end, because its requests go out without the cookie.
    */
-  private initiators(request: SessionRequest): string[] {
+  private initiators(): string[] {
     const { appInfo, allowedOrigins } = this.config;
     const { apiSite } = appInfo;
     const site = apiSite.includes('.') && !isIpAddress(apiSite) ? [apiSite, `*.${apiSite}`] : [];
-    const hosts = allowedOrigins?.map(readHostname) ?? [
-      ...site,
-      readHostname(appInfo.websiteOrigin(request)),
-    ];
+    const hosts = allowedOrigins?.map(readHostname) ?? [...site, this.constantWebsite];
     const api = readHostname(appInfo.apiDomain);
     return distinct(hosts).filter((host) => host !== api);
+  }
+
+  /** Browsers register by themselves, at the address that the scope will name; a script cannot say the same of itself (D12). */
+  private assertFromBrowser({ request }: SessionRequest): void {
+    const origin = request.getHeaderValue('origin');
+    if (origin !== undefined && origin !== this.config.appInfo.apiDomain)
+      throw new ProofError(
+        'it came to another address than apiDomain, for which browsers would not renew the cookie',
+      );
+    if ((request.getHeaderValue('sec-fetch-mode') ?? 'no-cors') !== 'no-cors')
+      throw new ProofError('a script of a page sent it');
   }
 
   /** Returns the instructions to the browser, the body of a registration and of a renewal (D30). */
@@ -172,7 +200,7 @@ export class DbscBinding {
       credentials: [
         { type: 'cookie', name: this.cookie.name(request), attributes: this.cookie.attributes(request) },
       ],
-      allowed_refresh_initiators: this.initiators(request),
+      allowed_refresh_initiators: this.initiators(),
     };
   }
 }
@@ -192,6 +220,15 @@ function unverifiedChallenge(proof: string): unknown {
   try {
     const claims: unknown = JSON.parse(Buffer.from(proof.split('.', 2)[1] ?? '', 'base64url').toString());
     return typeof claims === 'object' && claims !== null ? Reflect.get(claims, 'jti') : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Asks without a request, where a function that needs one fails. */
+function findConstantWebsite({ appInfo }: SessionConfig): string | undefined {
+  try {
+    return readHostname(appInfo.websiteOrigin({ request: undefined, userContext: {} }));
   } catch {
     return undefined;
   }

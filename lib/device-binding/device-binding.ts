@@ -20,11 +20,28 @@ export interface BoundSubject {
   readonly tenantId: string;
 }
 
+interface CookieCheck {
+  readonly subject: BoundSubject;
+  readonly confirmation: KeyConfirmation;
+  readonly known?: AccessTokenInfo | undefined;
+}
+
+/** A session that a token has opened. */
+interface OpenedSession {
+  getAccessTokenPayload(): JsonObject;
+  toJSON(): BoundSubject;
+}
+
+/** What is to be done to a session that was refreshed. */
+export type BindingChange = 'confirm' | 'release' | undefined;
+
 /** A session that was refreshed, before its new tokens leave. */
 export interface RefreshedSession {
   readonly transferMethod: TokenTransferMethod;
   readonly session: BoundSubject;
   readonly payload: JsonObject;
+  /** The access token that came beside, genuine or not. */
+  readonly accessToken: string | undefined;
 }
 
 /** An access token in a header. */
@@ -60,6 +77,11 @@ export class DeviceBinding {
     private readonly notes: BindingNotes,
   ) {}
 
+  /** The ways of binding that are switched on. */
+  get kinds(): readonly BindingKind[] {
+    return (['dbsc', 'dpop'] as const).filter((kind) => this[kind] !== undefined);
+  }
+
   /** Reads the secret before the first request; a failure is left to that request. */
   async start(): Promise<void> {
     await Promise.resolve(this.secret.ready()).catch(() => undefined);
@@ -85,24 +107,63 @@ export class DeviceBinding {
       this.dbsc?.cookie.recalls(request, known) === true
     )
       return undefined;
-    // A forged token is refused afterwards, so that it does not matter what it names here.
     const info = known ?? (token === undefined ? undefined : this.verifier.readInfo(token));
     if (token === undefined || info === undefined) return undefined;
     const confirmation = readConfirmation(info.payload);
     if (transferMethod === 'header' && this.dpop !== undefined && confirmation?.via !== 'dbsc')
       return this.checkByProof(this.dpop, request, { token, known, info, confirmation });
     if (confirmation === undefined || this[confirmation.via] === undefined) return undefined;
+    if (confirmation.via === 'dpop') throw movedElsewhere(confirmation);
+    return chain(this.genuine(token, known, info), () =>
+      this.checkCookie(request, transferMethod, { subject: info, confirmation, known }),
+    );
+  }
+
+  /**
+   * Checks a session that the core has opened. A token from before the binding has no key to ask for, and opens a session that is bound by
+   * now.
+   *
+   * @throws as {@link checkToken}
+   */
+  checkOpened(
+    request: SessionRequest,
+    token: string | undefined,
+    transferMethod: TokenTransferMethod,
+    session: OpenedSession,
+  ): MaybePromise<void> {
+    const confirmation = readConfirmation(session.getAccessTokenPayload());
+    if (token === undefined || confirmation?.via !== 'dbsc' || this.dbsc === undefined) return undefined;
+    const presented = this.verifier.readInfo(token);
+    if (presented && readConfirmation(presented.payload)?.jkt === confirmation.jkt) return undefined;
+    return this.checkCookie(request, transferMethod, { subject: session.toJSON(), confirmation });
+  }
+
+  private checkCookie(
+    request: SessionRequest,
+    transferMethod: TokenTransferMethod,
+    { subject, confirmation, known }: CookieCheck,
+  ): MaybePromise<void> {
     const { dbsc } = this;
-    if (confirmation.via === 'dpop' || transferMethod === 'header' || dbsc === undefined)
-      throw movedElsewhere(confirmation);
-    const { sessionHandle } = info;
-    const session = { sessionHandle, confirmation };
+    if (dbsc === undefined) return undefined;
+    const { sessionHandle } = subject;
     return chain(this.secret.ready(), () => {
-      const missing = dbsc.findMissing(request, session, known);
+      const missing = dbsc.findMissing(request, { sessionHandle, confirmation }, known);
       if (missing === undefined) return;
-      if (missing.skipped.length > 0) this.notes.skipped(info, missing.skipped.join(', '), request);
+      // A page may send the token in a header, too, if the application shows it: beside the cookie that is no copy.
+      if (transferMethod === 'header') throw movedElsewhere(confirmation);
+      if (missing.skipped.length > 0) this.notes.skipped(subject, missing.skipped.join(', '), request);
       dbsc.assertMayPass(missing);
     });
+  }
+
+  /** Verifies a token that is not remembered, so that a forged one costs and reports no more than its own refusal. */
+  private genuine(
+    token: string,
+    known: AccessTokenInfo | undefined,
+    info: AccessTokenInfo,
+  ): MaybePromise<AccessTokenInfo> {
+    const parsed = known === undefined ? this.verifier.read(token) : undefined;
+    return parsed === undefined ? info : this.verifier.verify(parsed);
   }
 
   /** A bound token is verified before its proof, so that nothing is kept, and nothing reported, because of a forged one. */
@@ -112,8 +173,7 @@ export class DeviceBinding {
     { token, known, info, confirmation }: PresentedToken,
   ): MaybePromise<void> {
     if (confirmation === undefined) return dpop.checkUnbound(request);
-    const parsed = known === undefined ? this.verifier.read(token) : undefined;
-    return chain(parsed === undefined ? info : this.verifier.verify(parsed), () =>
+    return chain(this.genuine(token, known, info), () =>
       this.reported(() => dpop.checkToken(request, token, confirmation), info, request),
     );
   }
@@ -164,21 +224,39 @@ export class DeviceBinding {
    * Checks that a session which was refreshed is bound to what the request proves. A refusal loses no token: until the new ones are
    * used, the core accepts the old one again.
    *
+   * @returns `confirm` at the first sign that the browser has got its bound cookie; `release` if it never got the answer to its
+   *   registration
    * @throws {UnauthorisedError | DeviceCheckUnavailableError} it is not
    */
-  async checkRefreshed(request: SessionRequest, refreshed: RefreshedSession): Promise<void> {
+  async checkRefreshed(request: SessionRequest, refreshed: RefreshedSession): Promise<BindingChange> {
     const confirmation = readConfirmation(refreshed.payload);
-    if (confirmation === undefined || this[confirmation.via] === undefined) return;
+    if (confirmation === undefined || this[confirmation.via] === undefined) return undefined;
     const { transferMethod, session } = refreshed;
     if (transferMethod !== (confirmation.via === 'dbsc' ? 'cookie' : 'header'))
       throw movedElsewhere(confirmation);
-    if (confirmation.via === 'dpop')
-      return this.reported(async () => this.dpop?.checkRefreshed(request, confirmation), session, request);
-    const { sessionHandle } = session;
-    const missing = this.dbsc?.findMissing(request, { sessionHandle, confirmation });
-    if (missing === undefined) return;
+    const { dbsc, dpop } = this;
+    if (confirmation.via === 'dpop' || dbsc === undefined) {
+      await this.reported(async () => dpop?.checkRefreshed(request, confirmation), session, request);
+      return undefined;
+    }
+    const missing = dbsc.findMissing(request, { sessionHandle: session.sessionHandle, confirmation });
+    if (missing === undefined) return confirmation.confirmed === true ? undefined : 'confirm';
     if (missing.skipped.length > 0) this.notes.skipped(session, missing.skipped.join(', '), request);
-    this.dbsc?.assertMayRefresh(missing, confirmation, request);
+    else if (!missing.isPresent && (await this.isFromBefore(refreshed, confirmation))) return 'release';
+    else this.notes.refused(session, 'the refresh came without the bound cookie', request);
+    dbsc.assertMayRefresh(missing, request);
+    return undefined;
+  }
+
+  /** Whether the client has tokens from before the registration only, whose answer it never got: then no browser holds the key. */
+  private async isFromBefore(
+    { accessToken, session }: RefreshedSession,
+    { jkt, confirmed }: KeyConfirmation,
+  ): Promise<boolean> {
+    if (confirmed === true || accessToken === undefined) return false;
+    const isGenuine = (await this.verifier.findSession(accessToken)) === session.sessionHandle;
+    const info = isGenuine ? this.verifier.readInfo(accessToken) : undefined;
+    return info !== undefined && readConfirmation(info.payload)?.jkt !== jkt;
   }
 
   /** Returns how the session of a payload is bound; undefined if it is not, or by a way that is switched off. */
@@ -198,7 +276,7 @@ export class DeviceBinding {
 
   /** Returns the lines that delete what a browser keeps of a bound session beside its tokens. */
   removeCookies(request: SessionRequest): CookieLine[] {
-    return this.dbsc === undefined ? [] : [this.dbsc.cookie.removal(request)];
+    return this.dbsc === undefined ? [] : this.dbsc.cookie.removal(request);
   }
 
   /** Offers the browser to bind a session whose tokens are on this response, unless it is bound. */

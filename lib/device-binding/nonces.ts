@@ -1,9 +1,11 @@
 import type { Clock } from '../util/clock.js';
+import { NewestEntries } from '../util/newest-entries.js';
 import type { BindingSecret } from './binding-secret.js';
 
 /** A nonce names the step of time in which it was given out, so that all requests of a step share one. */
 const STEP_MS = 15_000;
 const LIFE_MS = 5 * 60 * 1000;
+const KNOWN_NONCES = 64;
 const FORM = /^([0-9a-z]{1,9})\.([\w-]{43})$/;
 
 /**
@@ -13,6 +15,8 @@ const FORM = /^([0-9a-z]{1,9})\.([\w-]{43})$/;
  * @see RFC 9449 section 8
  */
 export class Nonces {
+  /** The steps of the nonces that came last: there are few, and clients send the same one for minutes. */
+  private readonly known = new NewestEntries<number>(KNOWN_NONCES);
   private newest: { readonly step: number; readonly nonce: string } | undefined;
 
   /** @param secret ready before the first call */
@@ -33,12 +37,19 @@ export class Nonces {
   /** Returns whether a nonce is good, and whether its client should get a newer one soon. */
   judge(nonce: unknown): 'good' | 'ageing' | 'refused' {
     if (typeof nonce !== 'string') return 'refused';
-    if (nonce === this.newest?.nonce && nonce === this.current()) return 'good';
-    const [, name = '', code = ''] = FORM.exec(nonce) ?? [];
-    if (name === '' || !this.secret.isSigned(code, 'nonce', name)) return 'refused';
+    const step = this.known.get(nonce) ?? this.readStep(nonce);
+    if (step === undefined) return 'refused';
     // The clocks of instances differ, so a nonce may be from a step that has not begun here.
-    const ageMs = this.clock.now() - Number.parseInt(name, 36) * STEP_MS;
+    const ageMs = this.clock.now() - step * STEP_MS;
     if (Math.abs(ageMs) > LIFE_MS) return 'refused';
     return ageMs > LIFE_MS / 2 ? 'ageing' : 'good';
+  }
+
+  private readStep(nonce: string): number | undefined {
+    const [, name = '', code = ''] = FORM.exec(nonce) ?? [];
+    if (name === '' || !this.secret.isSigned(code, 'nonce', name)) return undefined;
+    const step = Number.parseInt(name, 36);
+    this.known.add(nonce, step);
+    return step;
   }
 }

@@ -12,7 +12,7 @@ export function readTokenList(value: string | undefined): string[] {
   return withoutParameters
     .split(',')
     .map((item) => item.split(';', 1)[0]?.trim() ?? '')
-    .filter((name) => /^[a-z_]{1,40}$/.test(name));
+    .filter((name) => /^[A-Za-z*][\w:/!#$%&'*+.^`|~-]{0,63}$/.test(name)); // a token of RFC 9651 section 3.3.4
 }
 
 /** Returns a text as a string of a structured field. @throws {TypeError} it has other characters than printable ASCII @see RFC 9651 section 3.3.3 */

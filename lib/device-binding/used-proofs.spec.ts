@@ -60,7 +60,8 @@ describe('used proofs in memory', () => {
     } catch {
       // it has more than its share
     }
-    expect(used).toBe(500);
+    expect(used).toBeGreaterThanOrEqual(500);
+    expect(used).toBeLessThan(520);
     expect(store.add(`${OTHER}.1`, START + 60_000)).toBe(true);
   });
 });

@@ -63,14 +63,11 @@ function assertAdded(isNew: unknown): void {
   throw new ProofError('it was used before');
 }
 
-/** The length of the thumbprint that begins each key. */
-const OWNER_LENGTH = 43;
-
 /** The proofs that are forgotten together. */
 interface Slice {
   readonly keys: Set<string>;
-  /** How many of them each client has. */
-  readonly owners: Map<string, number>;
+  /** How many of them each client has added since the store was half full. */
+  readonly crowders: Map<string, number>;
 }
 
 /**
@@ -96,23 +93,22 @@ export class MemoryReplayStore implements ReplayStore {
     this.forget();
     for (const { keys } of this.slices.values()) if (keys.has(key)) return false;
     const end = Math.ceil(untilMs / SLICE_MS);
-    const slice = this.slices.get(end) ?? { keys: new Set<string>(), owners: new Map<string, number>() };
-    const owner = key.slice(0, OWNER_LENGTH);
-    const owned = slice.owners.get(owner) ?? 0;
-    this.assertRoom(owned);
-    this.slices.set(end, slice);
+    let slice = this.slices.get(end);
+    if (slice === undefined) this.slices.set(end, (slice = { keys: new Set(), crowders: new Map() }));
+    if (this.count >= this.maxProofs / 2) this.assertRoom(slice, key.slice(0, OWNER_LENGTH));
     slice.keys.add(key);
-    slice.owners.set(owner, owned + 1);
     this.count += 1;
     return true;
   }
 
   /** Keeps half of the room free of clients that send very many proofs, so that one of them does not stop all others. */
-  private assertRoom(owned: number): void {
+  private assertRoom({ crowders }: Slice, owner: string): void {
     if (this.count >= this.maxProofs)
       throw new Error(`${this.maxProofs} proofs are kept, which is the limit`);
-    if (this.count >= this.maxProofs / 2 && owned >= this.maxProofs / CROWDED_SHARE)
+    const added = crowders.get(owner) ?? 0;
+    if (added >= this.maxProofs / CROWDED_SHARE)
       throw new Error('One client uses more proofs than its share while the store is half full');
+    crowders.set(owner, added + 1);
   }
 
   private forget(): void {
@@ -126,6 +122,8 @@ export class MemoryReplayStore implements ReplayStore {
 }
 
 const MAX_PROOFS = 262_144;
+/** The length of the thumbprint that begins each key. */
+const OWNER_LENGTH = 43;
 const SLICE_MS = 30_000;
-/** One client has at most this part of the room in a slice, once the store is half full. */
+/** One client adds at most this part of the room to a slice, once the store is half full. */
 const CROWDED_SHARE = 64;

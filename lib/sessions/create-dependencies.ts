@@ -43,7 +43,7 @@ export async function createRecipeDependencies(
     binding,
     events,
     clock,
-    prepareContext: contextPreparer(userRoles, clock),
+    prepareContext: contextPreparer(userRoles, clock, binding?.kinds),
     lifetimes: new SessionLifetimes({ lifetime, recordsAuthenticationTime, bindsDevices }, clock),
     features,
     devices: new Devices(features.devices, clock, options.onRefresh !== undefined),

@@ -7,6 +7,7 @@ import type { TokenTransport } from '../http/token-transport.js';
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import type { JsonObject } from '../util/json.js';
 import { readConfirmation } from '../util/key-confirmation.js';
+import type { KeyBindings } from './key-bindings.js';
 import type { SessionContainer } from './session-container.js';
 import type { SessionRecipe } from './session-recipe.js';
 import type { SessionReports } from './session-reports.js';
@@ -18,6 +19,7 @@ export interface DeviceRouteParts {
   readonly transport: TokenTransport;
   readonly verifier: AccessTokenVerifier;
   readonly reports: SessionReports;
+  readonly keyBindings: KeyBindings;
 }
 
 /** A response to the browser's own request. */
@@ -42,15 +44,13 @@ export class DeviceRoutes {
     const proof = readBareOrQuoted(request.request.getHeaderValue('secure-session-response'));
     try {
       if (proof === undefined) throw new ProofError('there is none'); // such a key would never be seen (D13)
-      const confirmation = await dbsc.register(proof, sessionHandle);
-      const isBound = readConfirmation(session.getAccessTokenPayload()) !== undefined;
-      const bound = isBound
-        ? readConfirmation(session.getAccessTokenPayload())
-        : await session.bindToKey(confirmation);
+      const confirmation = await dbsc.register(request, proof, sessionHandle);
+      const known = readConfirmation(session.getAccessTokenPayload());
+      const bound = known ?? (await session.bindToKey(confirmation));
       if (bound?.jkt !== confirmation.jkt) throw new ProofError('the session is bound to another key');
       dbsc.cookie.write(request, { sessionHandle, confirmation: bound });
       request.response.setHeader('Secure-Session-Challenge', dbsc.challenge('refresh', sessionHandle));
-      if (!isBound) reports.device('device.registered', session.toJSON(), request.userContext);
+      if (known === undefined) reports.device('device.registered', session.toJSON(), request.userContext);
       return { status: 200, body: dbsc.instructions(request, sessionHandle) };
     } catch (error) {
       if (!(error instanceof ProofError)) throw error;
@@ -61,13 +61,14 @@ export class DeviceRoutes {
 
   /** `POST <base>/session/device/refresh`: a live cookie for a proof of the key. */
   async renew(request: SessionRequest): Promise<DeviceResponse> {
-    const { dbsc, recipe, reports } = this.parts;
+    const { dbsc, recipe, reports, keyBindings } = this.parts;
     const { response, userContext } = request;
     protect(request);
     const sessionHandle = readBareOrQuoted(request.request.getHeaderValue('sec-secure-session-id'));
     // Scripts cannot set this header, so the request comes from the browser itself (D5).
     if (sessionHandle === undefined) return { status: 400, body: { message: 'no session identifier' } };
-    if (this.isOfOtherSession(request, sessionHandle)) return ended(sessionHandle);
+    const presented = await this.findPresented(request);
+    if (presented !== undefined && presented !== sessionHandle) return ended(sessionHandle);
     const session = await recipe.getSessionInformation({ sessionHandle, userContext });
     const confirmation = session && readConfirmation(session.customClaimsInAccessTokenPayload);
     if (session === undefined || confirmation?.via !== 'dbsc') return ended(sessionHandle);
@@ -75,11 +76,15 @@ export class DeviceRoutes {
     if (proof === undefined) return this.challenge(request, sessionHandle, 'refresh');
     const result = await dbsc.renew(proof, { sessionHandle, confirmation });
     if (result.status !== 'ok') {
-      reports.device('device.proof-refused', session, userContext, result.message);
+      // A stranger who knows a handle cannot fill the record.
+      if (presented !== undefined)
+        reports.device('device.proof-refused', session, userContext, result.message);
       return result.status === 'retry'
         ? this.challenge(request, sessionHandle, 'retry')
         : ended(sessionHandle);
     }
+    if (confirmation.confirmed !== true)
+      await keyBindings.confirmKey(sessionHandle, confirmation, userContext);
     dbsc.cookie.write(request, { sessionHandle, confirmation });
     response.setHeader('Secure-Session-Challenge', dbsc.challenge('refresh', sessionHandle));
     reports.device('device.refreshed', session, userContext);
@@ -115,12 +120,14 @@ export class DeviceRoutes {
     return session;
   }
 
-  /** Returns whether the browser has signed in anew since: its older key must not renew the cookie in place of the newer one. */
-  private isOfOtherSession(request: SessionRequest, sessionHandle: string): boolean {
+  /**
+   * Returns the session of the request's access token, genuine and alone. If it is another one than the browser renews, the user has signed
+   * in anew since: the older key must not renew the cookie in place of the newer one.
+   */
+  private async findPresented(request: SessionRequest): Promise<string | undefined> {
     const { transport, verifier } = this.parts;
-    const token = transport.readToken(request, 'access', 'cookie');
-    const info = token === undefined ? undefined : verifier.readInfo(token);
-    return info !== undefined && info.sessionHandle !== sessionHandle;
+    const { token, isDuplicated } = transport.readCookie(request, 'access');
+    return token === undefined || isDuplicated ? undefined : verifier.findSession(token);
   }
 }
 

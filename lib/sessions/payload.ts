@@ -10,7 +10,6 @@ import {
   type NamesChange,
 } from '../util/json.js';
 import { KeyedMutex } from '../util/keyed-mutex.js';
-import { confirmationClaim, type KeyConfirmation } from '../util/key-confirmation.js';
 import { LIFETIME_CLAIMS, NEVER_AUTHENTICATED } from '../util/lifetime-claims.js';
 import type { UserContext } from '../util/user-context.js';
 import type { RecipeContext } from './recipe-dependencies.js';
@@ -79,16 +78,15 @@ export class SessionPayloads {
   }
 
   /**
-   * Binds the session of a token to a key, unless it is bound: of several keys that come at once, the first counts.
+   * Changes a stored payload as the library itself needs it, and re-issues the access token.
    *
    * @returns undefined when the session does not exist any more
    */
-  async bindToKey(
+  async applyOwnChange(
     accessToken: string,
-    confirmation: KeyConfirmation,
+    change: NamesChange,
     userContext: UserContext,
   ): Promise<RegeneratedAccessToken | undefined> {
-    const change = { set: {}, remove: [], add: confirmationClaim(confirmation) };
     const result = await this.regenerate(accessToken, {}, change, userContext);
     return result.status === 'OK' ? result : undefined;
   }

@@ -10,9 +10,10 @@ import type { SessionFeatures } from '../options/feature-options.js';
 import type { SessionConfig } from '../options/session-config.js';
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import { SystemClock, type Clock } from '../util/clock.js';
-import type { KeyConfirmation } from '../util/key-confirmation.js';
+import { BINDING_KINDS } from '../util/key-confirmation.js';
 import { prepareContextWith, type PrepareContext, type UserContext } from '../util/user-context.js';
 import type { Devices } from './devices.js';
+import type { KeyBindings } from './key-bindings.js';
 import type { RateLimits } from './rate-limits.js';
 import type { SessionLifetimes } from './session-lifetimes.js';
 import type { SessionReports, SessionSubject } from './session-reports.js';
@@ -25,11 +26,16 @@ export interface RefreshHook {
 }
 
 /** @param clock by which claims age */
-export function contextPreparer(userRoles: UserRoleSource | undefined, clock: Clock): PrepareContext {
+export function contextPreparer(
+  userRoles: UserRoleSource | undefined,
+  clock: Clock,
+  bindingKinds?: readonly string[],
+): PrepareContext {
   // The guard prepares a context for each request. Claims read the system's clock without an entry there.
   return prepareContextWith({
     ...(clock.constructor === SystemClock ? {} : { clock }),
     ...(userRoles === undefined ? {} : { userRoles }),
+    ...(bindingKinds === undefined ? {} : { [BINDING_KINDS]: bindingKinds }),
   });
 }
 
@@ -85,13 +91,9 @@ export interface RecipeContext extends RecipeDependencies {
   /** Called with each use of a session in a request; undefined without the option `devices`. */
   readonly noteUse:
     ((session: SessionSubject, isRefresh: boolean, userContext: UserContext) => void) | undefined;
-  /** Binds the session of a token to a key, unless it is bound. @returns undefined when the session does not exist any more */
-  bindToKey(
-    accessToken: string,
-    confirmation: KeyConfirmation,
-    userContext: UserContext,
-  ): Promise<RegeneratedAccessToken | undefined>;
-  /** Makes the user of the session of a token prove again who they are. @returns as above */
+  /** Writes to which key a session is bound. */
+  readonly keyBindings: KeyBindings;
+  /** Makes the user of the session of a token prove again who they are. @returns undefined when the session does not exist any more */
   requireAuthentication(
     accessToken: string,
     userContext: UserContext,

@@ -103,11 +103,13 @@ export class SessionRefresh {
     await binding?.checkRefreshing(request, transferMethod);
     const session = await this.refreshPresented(request, presented);
     if (transferMethod === 'cookie') await this.assertOneSession(session, request, presented);
-    await binding?.checkRefreshed(request, {
+    const change = await binding?.checkRefreshed(request, {
       transferMethod,
       session: session.toJSON(),
       payload: session.getAccessTokenPayload(),
+      accessToken: this.context.transport.readToken(request, 'access', transferMethod),
     });
+    if (change !== undefined) await this.context.keyBindings[change](session, request.userContext);
     return session;
   }
 

@@ -10,7 +10,7 @@ import { CONTAINER_CALLS } from './call-inputs.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import type { JsonObject } from '../util/json.js';
-import { confirmationClaim, readConfirmation, type KeyConfirmation } from '../util/key-confirmation.js';
+import type { KeyConfirmation } from '../util/key-confirmation.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
 import { changedNames, mergePayload, toPayloadUpdate } from './payload.js';
 import type { RecipeContext } from './recipe-dependencies.js';
@@ -312,20 +312,15 @@ export class SessionContainer<Payload extends object = JsonObject> {
       this.context.binding?.offer(request, sessionHandle, this.state.accessTokenPayload);
   }
 
-  /**
-   * @internal Binds the session to a key, unless it is bound already, and writes the new access token to the response.
-   *
-   * @returns the key that it is bound to
-   */
-  async bindToKey(confirmation: KeyConfirmation): Promise<KeyConfirmation | undefined> {
-    const { accessToken } = this.state;
+  /** @internal @throws {Error} the access token would not fit into its cookie with these names in the payload */
+  async assertPayloadFits(further: JsonObject): Promise<void> {
     const userContext = this.resolveContext(undefined);
-    const claim = confirmationClaim(confirmation);
-    this.assertTokenFits({ ...(await this.storedPayload(userContext)), ...claim }, userContext);
-    const result = await this.context.bindToKey(accessToken, confirmation, userContext);
-    this.adopt(result, userContext);
-    // The stored one counts: the token may have expired meanwhile, and has no successor then.
-    return result && readConfirmation(result.session.userDataInJWT);
+    this.assertTokenFits({ ...(await this.storedPayload(userContext)), ...further }, userContext);
+  }
+
+  /** @internal Binds the session to a key, unless it is bound already. @returns the key that it is bound to */
+  async bindToKey(confirmation: KeyConfirmation): Promise<KeyConfirmation | undefined> {
+    return this.context.keyBindings.bind(this, confirmation);
   }
 
   /** @internal Adopts a change of the stored payload: the new access token goes to the client. */

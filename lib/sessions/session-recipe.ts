@@ -2,7 +2,6 @@ import type { Type } from '@nestjs/common';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import { SESSION_ROUTES } from '../options/session-routes.js';
 import type { JsonObject } from '../util/json.js';
-import type { KeyConfirmation } from '../util/key-confirmation.js';
 import type { UserContext } from '../util/user-context.js';
 import { SessionClaims } from './claims.js';
 import { SessionCreation } from './create.js';
@@ -23,6 +22,7 @@ import type {
 import { SessionRefresh } from './refresh.js';
 import { SessionRevocation } from './revoke.js';
 import type { SessionContainer } from './session-container.js';
+import { KeyBindings } from './key-bindings.js';
 import { SessionReports, type SessionSubject } from './session-reports.js';
 import { SessionVerification } from './verify.js';
 
@@ -215,8 +215,7 @@ export class SessionRecipe implements RecipeInterface {
         ? (session: SessionSubject, isRefresh: boolean, userContext: UserContext) =>
             this.verbs.data.noteUse(session, isRefresh, userContext)
         : undefined,
-      bindToKey: async (accessToken: string, confirmation: KeyConfirmation, userContext: UserContext) =>
-        this.verbs.payload.bindToKey(accessToken, confirmation, userContext),
+      keyBindings: new KeyBindings(dependencies.core, () => this.verbs.payload),
       requireAuthentication: async (accessToken: string, userContext: UserContext) =>
         this.verbs.payload.requireAuthentication(accessToken, userContext),
     });

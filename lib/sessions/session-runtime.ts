@@ -16,6 +16,7 @@ import { ensureRequestState, getExchange, type RequestState } from './request-st
 import { createApi, type ApiInterface, type ApiOptions } from './session-api.js';
 import type { SessionContainer } from './session-container.js';
 import type { SessionRecipe, SessionVerbs } from './session-recipe.js';
+import { KeyBindings } from './key-bindings.js';
 import { SessionReports } from './session-reports.js';
 import { UserSessions } from './user-sessions.js';
 
@@ -151,11 +152,12 @@ export class SessionRuntime {
 
 function createDeviceRoutes(
   recipe: SessionRecipe,
-  { binding, transport, verifier, events, clock }: RecipeDependencies,
+  { binding, transport, verifier, events, clock, core }: RecipeDependencies,
 ): DeviceRoutes | undefined {
   const dbsc = binding?.dbsc;
   const reports = new SessionReports(verifier, transport, events, clock);
-  return dbsc && new DeviceRoutes({ recipe, dbsc, transport, verifier, reports });
+  const keyBindings = new KeyBindings(core, () => recipe.verbs.payload);
+  return dbsc && new DeviceRoutes({ recipe, dbsc, transport, verifier, reports, keyBindings });
 }
 
 /** The refresh path with and without the prefix that a gateway strips (Q15). */

@@ -67,9 +67,12 @@ export class SessionVerification {
         proof === undefined ? this.verify(input, known) : chain(proof, () => this.verify(input, known));
       return chain(verified, (session) => {
         if (session === undefined) return undefined; // G11
-        // G13 comes before G12: a token that the claims made new reaches the client also with a 403 (Q2).
-        session.attach(request, transferMethod, mark);
-        return this.checkClaims(session, options, request.userContext);
+        const opened = binding?.checkOpened(request, input.accessToken, transferMethod, session);
+        return chain(opened, () => {
+          // G13 comes before G12: a token that the claims made new reaches the client also with a 403 (Q2).
+          session.attach(request, transferMethod, mark);
+          return this.checkClaims(session, options, request.userContext);
+        });
       });
     });
     if (!(outcome instanceof Promise)) return outcome;

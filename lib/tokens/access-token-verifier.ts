@@ -172,7 +172,8 @@ export class AccessTokenVerifier {
     return this.cache.bytes;
   }
 
-  private async findSession(token: string): Promise<string | undefined> {
+  /** Returns the session of a genuine token, expired or not; undefined for every other text, and where the keys cannot be had. */
+  async findSession(token: string): Promise<string | undefined> {
     const known = this.recall(token);
     const parsed = known === undefined ? this.read(token) : undefined;
     if (parsed === undefined) return known?.sessionHandle;

@@ -3,6 +3,9 @@ import { isJsonObject, type JsonObject } from './json.js';
 /** The payload name that says which key the holder of a token must have. @see RFC 7800 section 3 */
 export const CONFIRMATION_CLAIM = 'cnf';
 
+/** Where the user context holds the {@link BindingKind}s whose proof is asked for. */
+export const BINDING_KINDS = 'bindingKinds';
+
 /** How the holder of a bound token proves the key: the browser by itself (DBSC), or the client with each request (DPoP). */
 export type BindingKind = 'dbsc' | 'dpop';
 
@@ -15,16 +18,24 @@ export interface KeyConfirmation {
   readonly jwk?: JsonObject;
   /** When the session was bound, seconds since the epoch. */
   readonly boundAt: number;
+  /** True once the browser has shown that the answer to its registration arrived. */
+  readonly confirmed?: true;
 }
 
 /** Returns the key that a payload names; undefined if there is none, or if the application put it there. */
 export function readConfirmation(payload: JsonObject): KeyConfirmation | undefined {
   const claim = Object.hasOwn(payload, CONFIRMATION_CLAIM) ? payload[CONFIRMATION_CLAIM] : undefined;
   if (!isJsonObject(claim)) return undefined;
-  const { jkt, via, jwk, boundAt } = claim;
+  const { jkt, via, jwk, boundAt, confirmed } = claim;
   if (typeof jkt !== 'string' || (via !== 'dbsc' && via !== 'dpop') || typeof boundAt !== 'number')
     return undefined;
-  return { jkt, via, boundAt, ...(isJsonObject(jwk) ? { jwk } : {}) };
+  return {
+    jkt,
+    via,
+    boundAt,
+    ...(isJsonObject(jwk) ? { jwk } : {}),
+    ...(confirmed === true ? { confirmed } : {}),
+  };
 }
 
 /** Returns the claim for a payload. */

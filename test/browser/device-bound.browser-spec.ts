@@ -148,7 +148,7 @@ describe.each(ADAPTERS)('Chromium binds a session to a key of its own, on %s', (
     expect(await askAs('/me', 'GET')).toBe(200);
     api.clock.advanceSeconds(COOKIE_LIFE_SEC + 1);
     expect(await askAs('/me', 'GET')).toBe(401);
-    expect(await askAs('/auth/session/refresh', 'POST')).toBe(401);
+    expect(await askAs('/auth/session/refresh', 'POST')).toBe(503);
     thief.close();
     await loseBoundCookie(visitor); // its life is over in the browser, too
     expect(await tab.statusOf('/me')).toBe(200);

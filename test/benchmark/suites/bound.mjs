@@ -1,7 +1,8 @@
 // A guarded request of a session that is bound to a device, beside the same of one that is not: what the proof costs.
-import { generateKeyPairSync, hash, sign, verify } from 'node:crypto';
-import { cpuMs as ownCpuMs, median } from '../measure.mjs';
+import { generateKeyPairSync, hash, sign } from 'node:crypto';
+import { interleaved, median } from '../measure.mjs';
 import { microseconds, printTable, withSpread } from '../report.mjs';
+import { openInProcess } from '../subjects/bound-in-process.mjs';
 import { cookieSetIn } from '../subjects/browser-requests.mjs';
 import { headerOf, KeepAliveClient } from '../subjects/keep-alive-client.mjs';
 import { serveApart } from '../subjects/server-process.mjs';
@@ -13,7 +14,6 @@ const CLIENTS = 32;
 const DBSC = { dbsc: true };
 const DPOP = { dpop: true };
 const ORIGIN = 'https://localhost:1';
-const VERIFICATIONS = 1000;
 
 /**
  * What is measured: the option, and how a client signs in. The first of a part is what the others of it are compared with. A sign-in
@@ -27,6 +27,12 @@ const PARTS = {
   ],
   dpop: [
     { name: 'option off', signIn: signInByHeader },
+    { name: 'option off, headers as long as with a proof', signIn: signInWithLongHeaders },
+    {
+      name: 'the same, and one ES256 verification in the handler',
+      verifies: true,
+      signIn: signInWithLongHeaders,
+    },
     { name: 'dpop on, client without it', deviceBound: DPOP, signIn: signInByHeader },
     { name: 'dpop on, a proof with each request', deviceBound: DPOP, signIn: signInWithProof },
     {
@@ -43,13 +49,30 @@ export async function run({ quick, adapter, part }) {
   const isWanted = (given) => (name) => given === undefined || given.split(',').includes(name);
   for (const each of Object.keys(PARTS).filter(isWanted(part))) {
     for (const server of ADAPTERS.filter(isWanted(adapter)))
-      await compare(PARTS[each], server, { rounds, requests, isProven: each === 'dpop' });
+      await compare(PARTS[each], server, { rounds, requests });
+    if (each === 'dpop') await printInProcess(quick);
   }
 }
 
-async function compare(arms, adapter, { rounds, requests, isProven }) {
+/** The same without HTTP, where a difference of some microseconds can be seen. */
+async function printInProcess(quick) {
+  const subject = await openInProcess(() => new ProofKey());
+  const effort = quick ? { rounds: 2, times: 100 } : { rounds: 21, times: 400 };
+  const cases = subject.cases(effort.rounds * effort.times + effort.times);
+  const costs = await interleaved(
+    cases.map(({ run: work }) => work),
+    effort,
+  );
+  printTable(
+    'without HTTP: sessions.getSession(req, res)',
+    ['', 'us CPU'],
+    cases.map(({ name }, i) => [name, microseconds(costs[i].cpuMs)]),
+  );
+  await subject.close();
+}
+
+async function compare(arms, adapter, { rounds, requests }) {
   const opened = [];
-  const verifications = [];
   try {
     for (const arm of arms) opened.push(await open(arm, adapter));
     for (const arm of opened) await measureRound(arm, requests); // warm-up
@@ -59,20 +82,15 @@ async function compare(arms, adapter, { rounds, requests, isProven }) {
         const index = (round + i) % opened.length;
         results[index].push(await measureRound(opened[index], requests));
       }
-      if (isProven) verifications.push(verificationCost());
     }
     print(arms, adapter, results);
-    if (isProven)
-      console.log(
-        `one ES256 verification by crypto.verify: ${withSpread(verifications, microseconds)} us CPU\n`,
-      );
   } finally {
     for (const { close } of opened) await close();
   }
 }
 
-async function open({ deviceBound, signIn }, adapter) {
-  const server = await serveApart('bound-nest-sessions.mjs', { adapter, deviceBound });
+async function open({ deviceBound, verifies, signIn }, adapter) {
+  const server = await serveApart('bound-nest-sessions.mjs', { adapter, deviceBound, verifies });
   const clients = Array.from({ length: CLIENTS }, () => new KeepAliveClient(server.port));
   const headers = await Promise.all(clients.map(signIn));
   return {
@@ -114,7 +132,14 @@ async function signInByHeader(client) {
   return { Authorization: `Bearer ${headerOf(head, 'st-access-token')}` };
 }
 
-/** As a client with DPoP: each request has a proof of its own. Making it costs this process time, not the server. */
+/** As a client whose proofs are not looked at. */
+async function signInWithLongHeaders(client) {
+  const { Authorization } = await signInByHeader(client);
+  const key = new ProofKey();
+  return () => ({ Authorization, DPoP: key.proof('GET', '/', Authorization) });
+}
+
+/** As a client with DPoP: each request has a proof of its own. */
 async function signInWithProof(client) {
   const key = new ProofKey();
   const headers = () => ({ 'st-auth-mode': 'header', DPoP: key.proof('POST', '/login') });
@@ -153,18 +178,6 @@ class ProofKey {
   }
 }
 
-/** CPU milliseconds of one verification in this process, of a text as long as a proof. */
-function verificationCost() {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const text = Buffer.alloc(500, 'a');
-  const signature = sign('sha256', text, { key: privateKey, dsaEncoding: 'ieee-p1363' });
-  const key = { key: publicKey, dsaEncoding: 'ieee-p1363' };
-  for (let i = 0; i < 100; i++) verify('sha256', text, key, signature);
-  const before = ownCpuMs();
-  for (let i = 0; i < VERIFICATIONS; i++) verify('sha256', text, key, signature);
-  return (ownCpuMs() - before) / VERIFICATIONS;
-}
-
 function encode(value) {
   return Buffer.from(JSON.stringify(value)).toString('base64url');
 }
@@ -174,15 +187,18 @@ function cookieHeaders(cookies) {
   return { 'st-auth-mode': 'cookie', rid: 'session', Cookie: pairs.join('; ') };
 }
 
+/** The headers are made before, so that this process does not take the time of the server. */
 async function measureRound({ clients, headers, cpuMs }, requests) {
+  const each = requests / clients.length;
+  const made = headers.map((own) =>
+    Array.from({ length: each }, () => (typeof own === 'function' ? own() : own)),
+  );
   const [cpuBefore, began] = [await cpuMs(), performance.now()];
-  let left = requests;
   const work = async (client, index) => {
-    while (left-- > 0) {
-      const own = headers[index];
-      const { status, head, body } = await client.send('GET', '/', typeof own === 'function' ? own() : own);
-      own.keep?.(head);
+    for (const own of made[index]) {
+      const { status, head, body } = await client.send('GET', '/', own);
       if (status !== 200) throw new Error(`Answered ${status} ${body}`);
+      headers[index].keep?.(head);
     }
   };
   await Promise.all(clients.map(work));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { SessionEvent, SessionModuleOptions } from 'nest-sessions';
+import { embeddedCore, type SessionEvent, type SessionModuleOptions } from 'nest-sessions';
 import type { OnRefresh, RefreshToDecide } from 'nest-sessions/core';
 import { seededMemoryStore, TEST_START_MS } from '../../support/embedded.js';
 import { interceptedStore } from '../../support/intercepted-store.js';
@@ -115,7 +115,7 @@ describe.each(CASES)('the event of a new device, on %s by %s', (adapter, mode) =
   });
 });
 
-describe('the event of a new device in several instances', () => {
+describe('the event of a new device in several instances of an embedded core', () => {
   it('is emitted by the one whose note counts', async () => {
     const memory = await seededMemoryStore();
     // All of them read before one of them writes.
@@ -125,7 +125,10 @@ describe('the event of a new device in several instances', () => {
       if (isHeld && name === WRITE) await new Promise<void>((resolve) => waiting.push(resolve));
       return call();
     });
-    const start = async () => TestApplication.on('express').store(store).with({ devices: {} }).start();
+    const start = async () =>
+      TestApplication.on('express')
+        .with({ core: embeddedCore({ store }), devices: {} })
+        .start();
     const instances = [await start(), await start(), await start()] as const;
     const visitor = instances[0].client('header');
     await visitor.post('/login', { userId: 'user-1' }, from(FIREFOX));
