@@ -103,6 +103,9 @@ export class SqlFeed extends RevocationFeed {
    *
    * Between two pages the position also holds the last transaction of the page, and the snapshot that counts after the last page: the
    * one of the first page, because what has become visible since may stand in front of that transaction.
+   *
+   * The snapshots of a standby do not name open transactions, so what these commit later would be lost: there every read is of
+   * everything. After its promotion it has begun at the same time as before, so even a position of the standby could be taken.
    */
   private async readByTransaction(after: string | undefined): Promise<RevocationPage> {
     const place = parsePlace(after);
@@ -126,11 +129,12 @@ export class SqlFeed extends RevocationFeed {
   private pageByTransaction({ server, seen, writer }: Place): SqlQuery {
     return {
       text: `WITH now AS MATERIALIZED (
-          SELECT server, pg_current_snapshot() AS current,
+          SELECT server, pg_current_snapshot() AS current, pg_is_in_recovery() AS is_standby,
             CAST(CASE WHEN server = CAST($1 AS TEXT) THEN CAST($2 AS TEXT) ELSE '${NOTHING_VISIBLE}' END AS pg_snapshot) AS seen,
             CAST(CASE WHEN server = CAST($1 AS TEXT) THEN CAST($3 AS TEXT) ELSE '0' END AS xid8) AS writer
           FROM (SELECT CAST(CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) * 1000 AS BIGINT) AS TEXT) AS server) AS this)
-        SELECT now.server, CAST(now.current AS TEXT) AS snapshot, r.* FROM now LEFT JOIN (
+        SELECT now.server, r.*,
+          CASE WHEN now.is_standby THEN '${NOTHING_VISIBLE}' ELSE CAST(now.current AS TEXT) END AS snapshot FROM now LEFT JOIN (
           SELECT CAST(written_by AS TEXT) AS writer, ${COLUMNS} FROM ${this.tables.revocations.sql}
           WHERE written_by >= (SELECT GREATEST(pg_snapshot_xmin(seen), writer) FROM now)
             AND written_by < (SELECT pg_snapshot_xmax(current) FROM now)

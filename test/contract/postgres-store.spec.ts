@@ -32,6 +32,19 @@ import { describeSqlStore } from './sql-store.contract.js';
 const postgres = await startPostgres();
 afterAll(() => postgres.stop());
 
+/** A pool whose reads are answered as on a hot standby, whose snapshots name no open transaction. */
+function asStandby(pool: PostgresPool): PostgresPool {
+  const snapshot = `CAST(regexp_replace(CAST(pg_current_snapshot() AS TEXT), '[^:]*$', '') AS pg_snapshot)`;
+  return {
+    connect: async () => pool.connect(),
+    query: async (text, values) =>
+      pool.query(
+        text.replaceAll('pg_current_snapshot()', () => snapshot).replaceAll('pg_is_in_recovery()', 'TRUE'),
+        values,
+      ),
+  };
+}
+
 postgres.describe('on a real server', () => {
   const pool = postgres.pool();
 
@@ -82,6 +95,27 @@ postgres.describe('on a real server', () => {
       expect((await feed?.read(second?.position))?.records).toMatchObject([{ kind: 'tenant', id: 't1' }]);
     } finally {
       await open.query('ROLLBACK');
+      open.release();
+    }
+  });
+
+  it('loses no revocation of a transaction that is open while a standby is read', async () => {
+    const schema = postgres.freshSchema();
+    const { revocations: feed } = postgresStore(pool, { schema });
+    const { revocations: standby } = postgresStore(asStandby(pool), { schema });
+    await feed?.publish([cutOffRevocation('t1', revocationNote({}, 1, 1))]);
+    const open = await pool.connect();
+    try {
+      await open.query('BEGIN');
+      await open.query(`INSERT INTO ${schema}.nest_sessions_revocations (kind, subject, tenant_id, not_before, ends_at)
+        VALUES ('tenant', 't2', 't2', 1, 1)`);
+      await feed?.publish([cutOffRevocation('t3', revocationNote({}, 1, 1))]);
+      const { position } = (await standby?.read(undefined)) ?? {};
+      await open.query('COMMIT');
+      const later = [await standby?.read(position), await feed?.read(position)]; // the second one after its promotion
+      for (const page of later)
+        expect(page?.records).toContainEqual(expect.objectContaining({ kind: 'tenant', id: 't2' }));
+    } finally {
       open.release();
     }
   });

@@ -230,6 +230,18 @@ describe.each(ADAPTERS)('a refresh with a proof on %s', (adapter) => {
     expect((await client.get('/me')).status).toBe(200);
   });
 
+  it('with a refresh token that was replaced before is a theft, with or without the key', async () => {
+    const { app, newClient, signIn } = await startShop(adapter);
+    const client = await signIn();
+    const thief = newClient();
+    thief.adoptTokens(client);
+    await client.refresh();
+    expect((await client.get('/me')).status).toBe(200);
+    expect((await thief.refresh({ dpop: undefined })).body).toEqual({ message: 'token theft detected' });
+    expect((await client.get('/checked')).status).toBe(401);
+    expect(app.events.map(({ type }) => type)).toContain('session.theft-detected');
+  });
+
   it('cannot be replayed as a whole (P4)', async () => {
     const { signIn } = await startShop(adapter);
     const client = await signIn();
