@@ -41,6 +41,8 @@ interface PresentedToken {
  */
 export class SessionRefresh {
   private readonly warning: OccasionalWarning;
+  /** By the user context of the call. */
+  private readonly heldReports = new WeakMap<UserContext, (() => void)[]>();
   /** Undefined without the option `onRefresh`. */
   private readonly decisions: RefreshDecisions | undefined;
 
@@ -101,6 +103,7 @@ export class SessionRefresh {
     const { transferMethod } = presented;
     const { binding } = this.context;
     await binding?.checkRefreshing(request, transferMethod);
+    const report = this.holdReports(request.userContext);
     const session = await this.refreshPresented(request, presented);
     if (transferMethod === 'cookie') await this.assertOneSession(session, request, presented);
     const change = await binding?.checkRefreshed(request, {
@@ -110,7 +113,18 @@ export class SessionRefresh {
       accessToken: this.context.transport.readToken(request, 'access', transferMethod),
     });
     if (change !== undefined) await this.context.keyBindings[change](session, request.userContext);
+    report();
     return session;
+  }
+
+  /** Keeps the report of a refresh back until the request has shown all that it needs: a refused one is no refresh. */
+  private holdReports(userContext: UserContext): () => void {
+    const held: (() => void)[] = [];
+    this.heldReports.set(userContext, held);
+    return () => {
+      this.heldReports.delete(userContext);
+      for (const report of held) report();
+    };
   }
 
   private async refreshPresented(
@@ -160,6 +174,13 @@ export class SessionRefresh {
     return new UnauthorisedError(message, { clearTokens: !isForeignRequest(request, this.context.config) });
   }
 
+  private report(session: CoreSession, userContext: UserContext): void {
+    const report = (): void => this.context.reports.note('session.refreshed', session, userContext);
+    const held = this.heldReports.get(userContext);
+    if (held === undefined) report();
+    else held.push(report);
+  }
+
   /** The recipe's own `refreshSession`. */
   async refreshSession(input: RefreshSessionInput): Promise<SessionContainer> {
     const { config, core, verifier, lifetimes } = this.context;
@@ -182,7 +203,7 @@ export class SessionRefresh {
         await this.endIfOver(result.session, input.userContext);
         // A refusal here loses no token: until the new tokens are used, the core accepts the old one again.
         verifier.assertIntended(result.session.userDataInJWT);
-        this.context.reports.note('session.refreshed', result.session, input.userContext);
+        this.report(result.session, input.userContext);
         return openSession(stateFromTokens(result, result.session.tenantId, lifetimes), this.context);
       case 'UNAUTHORISED':
         throw new UnauthorisedError(result.message);
