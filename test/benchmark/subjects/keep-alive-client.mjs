@@ -13,9 +13,22 @@ export class KeepAliveClient {
     this.open();
   }
 
-  /** @returns {Promise<{ status: number, head: string, body: string }>} */
-  send(method, path, headers = {}, body = '') {
-    // Servers close connections on which nothing happens for some seconds.
+  /**
+   * Servers close connections on which nothing happens for some seconds, now and then just when a request is on its way: then nothing has
+   * come back, and the request is sent once more.
+   *
+   * @returns {Promise<{ status: number, head: string, body: string }>}
+   */
+  async send(method, path, headers = {}, body = '') {
+    try {
+      return await this.sendOnce(method, path, headers, body);
+    } catch (error) {
+      if (error.code !== 'ECONNRESET' || this.received !== '') throw error;
+      return this.sendOnce(method, path, headers, body);
+    }
+  }
+
+  sendOnce(method, path, headers, body) {
     if (this.socket.destroyed || this.socket.readableEnded) this.open();
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     const length = method === 'GET' ? '' : `Content-Length: ${Buffer.byteLength(body)}\r\n`;
