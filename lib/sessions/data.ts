@@ -1,8 +1,9 @@
+import type { DeviceBinding } from '../device-binding/device-binding.js';
 import type { CoreSessionInformation } from '../core/core.types.js';
 import { KeyedMutex } from '../util/keyed-mutex.js';
 import { ownWriteContext, type UserContext } from '../util/user-context.js';
 import type { JsonObject } from '../util/json.js';
-import type { DeviceChange } from './devices.js';
+import type { DeviceChange, Devices } from './devices.js';
 import { toJsonObject, WRITERS } from './payload.js';
 import type { RecipeContext } from './recipe-dependencies.js';
 import type { SessionSubject } from './session-reports.js';
@@ -62,10 +63,16 @@ export class SessionData {
   }
 }
 
+/** Reads what the library keeps in a session. Not taken from `RecipeContext`, whose internal members the declarations lack. */
+interface SessionReaders {
+  readonly devices: Devices;
+  readonly binding: Pick<DeviceBinding, 'kindOf'> | undefined;
+}
+
 /** Returns a session as the application sees it: the device apart from the application's data, and how the session is bound. */
 export function toSessionInformation(
   found: CoreSessionInformation,
-  { devices, binding }: Pick<RecipeContext, 'devices' | 'binding'>,
+  { devices, binding }: SessionReaders,
 ): SessionInformation {
   const deviceBound = binding?.kindOf(found.userDataInJWT);
   const { data, device } = devices.split(found.userDataInDatabase);
