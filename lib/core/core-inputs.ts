@@ -49,7 +49,12 @@ const refresh = inputRow({
   enableAntiCsrf: flag,
   useDynamicSigningKey: flag,
 });
-const change = { set: json, remove: stringsRow, add: option(plainObject(JSON_OBJECT)) };
+const change = {
+  set: json,
+  remove: stringsRow,
+  add: option(plainObject(JSON_OBJECT)),
+  onlyIf: option(plainObject(JSON_OBJECT)),
+};
 const regeneration = inputRow({
   accessToken: textRow,
   userDataInJWT: option(plainObject(JSON_OBJECT)),

@@ -109,7 +109,7 @@ export class BoundCookie {
 
   /** Whether the cookie of a former `cookieDomain` came, which keeps the browser from renewing the present one. */
   private hasOlder(request: SessionRequest): boolean {
-    return this.read(request, this.olderPrefix + this.bareName(request)).length > 0;
+    return this.read(request, this.olderPrefix + this.bareName(request)).some((value) => FORM.test(value));
   }
 
   /** Returns the lines that delete the cookie, and the one that a former `cookieDomain` left. */

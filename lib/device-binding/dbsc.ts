@@ -26,6 +26,9 @@ const RETRY_AFTER_SEC = 5;
 const CHALLENGE_LIVES = 2;
 const MIN_CHALLENGE_LIFE_MS = 60_000;
 
+/** @see D6 */
+const KNOWN_REASONS = ['unreachable', 'server_error', 'quota_exceeded'];
+
 /** A request without a good bound cookie. */
 export interface MissingCookie {
   /** True if one came that is not good: the browser had no reason to renew it. It is deleted with this response. */
@@ -88,7 +91,7 @@ export class DbscBinding {
     const isPresent = isGood === false;
     if (isPresent && !request.response.isSent)
       writeLines(request.response, { cookies: this.cookie.removal(request) });
-    return { isPresent, skipped: readTokenList(request.request.getHeaderValue('secure-session-skipped')) };
+    return { isPresent, skipped: readReasons(request) };
   }
 
   /** @throws {TryRefreshTokenError} a guarded request may not pass without the cookie: the client refreshes, and the browser renews the cookie first */
@@ -232,4 +235,10 @@ function findConstantWebsite({ appInfo }: SessionConfig): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Reads why the browser did not renew the cookie. Other words than the draft's are the client's own, and are not repeated. */
+function readReasons({ request }: SessionRequest): string[] {
+  const given = readTokenList(request.getHeaderValue('secure-session-skipped'));
+  return distinct(given.map((reason) => (KNOWN_REASONS.includes(reason) ? reason : 'other')));
 }

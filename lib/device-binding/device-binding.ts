@@ -33,7 +33,8 @@ interface OpenedSession {
 }
 
 /** What is to be done to a session that was refreshed. */
-export type BindingChange = 'confirm' | 'release' | undefined;
+export type BindingChange =
+  { readonly kind: 'confirm' | 'release'; readonly confirmation: KeyConfirmation } | undefined;
 
 /** A session that was refreshed, before its new tokens leave. */
 export interface RefreshedSession {
@@ -62,6 +63,8 @@ export interface BindingNotes {
   readonly skipped: Note;
   /** A proof of a genuine session was refused. */
   readonly refused: Note;
+  /** A browser brings the bound cookie of a key that is not confirmed: once for each token that is remembered. */
+  readonly shown: (sessionHandle: string, confirmation: KeyConfirmation) => void;
 }
 
 /**
@@ -148,7 +151,10 @@ export class DeviceBinding {
     const { sessionHandle } = subject;
     return chain(this.secret.ready(), () => {
       const missing = dbsc.findMissing(request, { sessionHandle, confirmation }, known);
-      if (missing === undefined) return;
+      if (missing === undefined) {
+        if (confirmation.confirmed !== true) this.notes.shown(subject.sessionHandle, confirmation);
+        return;
+      }
       // A page may send the token in a header, too, if the application shows it: beside the cookie that is no copy.
       if (transferMethod === 'header') throw movedElsewhere(confirmation);
       if (missing.skipped.length > 0) this.notes.skipped(subject, missing.skipped.join(', '), request);
@@ -240,9 +246,17 @@ export class DeviceBinding {
       return undefined;
     }
     const missing = dbsc.findMissing(request, { sessionHandle: session.sessionHandle, confirmation });
-    if (missing === undefined) return confirmation.confirmed === true ? undefined : 'confirm';
+    if (missing === undefined)
+      return confirmation.confirmed === true ? undefined : { kind: 'confirm', confirmation };
+    if (await this.isFromBefore(refreshed, confirmation)) {
+      this.notes.refused(
+        session,
+        'its browser never got the answer to the registration: the key is forgotten',
+        request,
+      );
+      return { kind: 'release', confirmation };
+    }
     if (missing.skipped.length > 0) this.notes.skipped(session, missing.skipped.join(', '), request);
-    else if (!missing.isPresent && (await this.isFromBefore(refreshed, confirmation))) return 'release';
     else this.notes.refused(session, 'the refresh came without the bound cookie', request);
     dbsc.assertMayRefresh(missing, request);
     return undefined;

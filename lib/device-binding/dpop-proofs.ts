@@ -11,7 +11,7 @@ import type { UsedProof } from './used-proofs.js';
 
 const MAX_ID_LENGTH = 256;
 /** Time for which a used proof is kept beyond its end, because `iat` may have fractions and the clocks of instances differ. */
-const KEPT_LONGER_SEC = 1;
+const KEPT_LONGER_SEC = 30;
 
 /** Reads the proofs of requests, and checks what does not depend on the token, on nonces, or on earlier requests. */
 export class DpopProofs {

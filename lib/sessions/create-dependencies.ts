@@ -8,7 +8,9 @@ import type { DeviceBoundSettings } from '../options/device-bound-options.js';
 import type { ResolvedSessionOptions } from '../session.options.js';
 import { AccessTokenVerifier, type AccessTokenVerifierOptions } from '../tokens/access-token-verifier.js';
 import type { Clock } from '../util/clock.js';
+import { ownWriteContext } from '../util/user-context.js';
 import { Devices } from './devices.js';
+import { confirmKey } from './key-bindings.js';
 import { RateLimits } from './rate-limits.js';
 import { contextPreparer, type RecipeDependencies } from './recipe-dependencies.js';
 import { SessionLifetimes } from './session-lifetimes.js';
@@ -31,7 +33,7 @@ export async function createRecipeDependencies(
   const verifier = createVerifier(options, core, clock, (info) => revocations?.isClear(info) ?? true);
   const transport = new TokenTransport(config, clock, (request) => binding?.removeCookies(request) ?? []);
   const reports = new SessionReports(verifier, transport, events, clock);
-  const notes = bindingNotes(reports);
+  const notes = bindingNotes(reports, core);
   const binding = await loadBinding(deviceBound, { config, core, clock, verifier, notes });
   const revocations = watchFeed(options.revocationFeed, core, reports, { clock, events });
   return {
@@ -55,12 +57,14 @@ export async function createRecipeDependencies(
   };
 }
 
-function bindingNotes(reports: SessionReports): BindingNotes {
+function bindingNotes(reports: SessionReports, core: CoreClient): BindingNotes {
   return {
     skipped: (subject, reason, { userContext }) =>
       reports.device('device.skipped', subject, userContext, reason),
     refused: (subject, reason, { userContext }) =>
       reports.device('device.proof-refused', subject, userContext, reason),
+    shown: (sessionHandle, confirmation) =>
+      void confirmKey(core, sessionHandle, confirmation, ownWriteContext()),
   };
 }
 

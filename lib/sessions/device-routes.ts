@@ -83,8 +83,7 @@ export class DeviceRoutes {
         ? this.challenge(request, sessionHandle, 'retry')
         : ended(sessionHandle);
     }
-    if (confirmation.confirmed !== true)
-      await keyBindings.confirmKey(sessionHandle, confirmation, userContext);
+    if (confirmation.confirmed !== true) await keyBindings.confirm(sessionHandle, confirmation, userContext);
     dbsc.cookie.write(request, { sessionHandle, confirmation });
     response.setHeader('Secure-Session-Challenge', dbsc.challenge('refresh', sessionHandle));
     reports.device('device.refreshed', session, userContext);

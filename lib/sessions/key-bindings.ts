@@ -12,7 +12,6 @@ import type { RegeneratedAccessToken } from './stored-sessions.interface.js';
 /** A session whose stored payload is written. */
 interface BindableSession {
   getHandle(): string;
-  getAccessTokenPayload(): object;
   assertPayloadFits(further: JsonObject): Promise<void>;
   changeTokens(change: (accessToken: string) => Promise<RegeneratedAccessToken | undefined>): Promise<void>;
 }
@@ -50,30 +49,36 @@ export class KeyBindings {
     return stored && readConfirmation(stored.userDataInJWT);
   }
 
-  /** Forgets the key of a session, whose browser never learned that it was bound. */
-  async release(session: BindableSession, userContext: UserContext): Promise<void> {
-    const change = { set: {}, remove: [CONFIRMATION_CLAIM] };
+  /** Forgets the key of a session, whose browser never learned that it was bound; not one that the browser has shown since. */
+  async release(
+    session: BindableSession,
+    confirmation: KeyConfirmation,
+    userContext: UserContext,
+  ): Promise<void> {
+    const change = { set: {}, remove: [CONFIRMATION_CLAIM], onlyIf: confirmationClaim(confirmation) };
     await session.changeTokens((accessToken) =>
       this.payloads().applyOwnChange(accessToken, change, userContext),
     );
   }
 
-  /** Notes that the browser has got its bound cookie. If that fails, the next sign of it is noted. */
-  async confirm(session: BindableSession, userContext: UserContext): Promise<void> {
-    const confirmation = readConfirmation(session.getAccessTokenPayload() as JsonObject);
-    if (confirmation === undefined) return;
-    await this.confirmKey(session.getHandle(), confirmation, userContext);
-  }
-
-  /** The same for a session that is known by its handle. */
-  async confirmKey(
+  /** Notes that the browser has got its bound cookie. */
+  async confirm(
     sessionHandle: string,
     confirmation: KeyConfirmation,
     userContext: UserContext,
   ): Promise<void> {
-    const set = confirmationClaim({ ...confirmation, confirmed: true });
-    await this.core
-      .changeAccessTokenPayload(sessionHandle, { set, remove: [] }, userContext)
-      .catch(() => undefined);
+    await confirmKey(this.core, sessionHandle, confirmation, userContext);
   }
+}
+
+/** See {@link KeyBindings.confirm}. If it fails, the next sign of the key is noted. */
+export async function confirmKey(
+  core: Pick<CoreClient, 'changeAccessTokenPayload'>,
+  sessionHandle: string,
+  confirmation: KeyConfirmation,
+  userContext: UserContext,
+): Promise<void> {
+  const set = confirmationClaim({ ...confirmation, confirmed: true });
+  const change = { set, remove: [], onlyIf: confirmationClaim(confirmation) };
+  await core.changeAccessTokenPayload(sessionHandle, change, userContext).catch(() => undefined);
 }

@@ -83,6 +83,14 @@ export class RefreshDecisions {
         this.context.requireAuthentication(accessToken, origin.userContext),
       );
     if (decision === 'end') await this.end(session, origin);
+    this.assertNotEnded(session, origin);
+  }
+
+  /** A hook may have ended the session by itself: without this its client would get a 200 without tokens. */
+  private assertNotEnded(session: SessionContainer, { mark }: RefreshOrigin): void {
+    const owner = { sessionHandle: session.getHandle(), mark };
+    if (owner.mark === undefined || !this.context.transport.isLateFor({ ...owner, mark: owner.mark })) return;
+    throw new UnauthorisedError('The session has ended while its refresh was decided on');
   }
 
   private async decide(session: SessionContainer, userContext: UserContext): Promise<RefreshDecision> {

@@ -7,6 +7,7 @@ import {
   TokenTheftDetectedError,
   UnauthorisedError,
 } from '../errors.js';
+import type { BindingChange } from '../device-binding/device-binding.js';
 import { channels, tracedSession } from '../events/channels.js';
 import { assertAllowedOrigin, decideAntiCsrfOnRefresh, isForeignRequest } from '../http/csrf.js';
 import { assertNotSent, type SessionRequest } from '../http/session-request.js';
@@ -25,6 +26,12 @@ type RefreshSessionInput = RecipeInput<'refreshSession'>;
 
 /** The cookies of both tokens in a request. */
 type TokenCookies = ReturnType<TokenTransport['readCookies']>;
+
+/** A session that was refreshed for a request that proved what it had to. */
+interface ProvenRefresh {
+  readonly session: SessionContainer;
+  readonly change: BindingChange;
+}
 
 /** The refresh token of a request that counts. */
 interface PresentedToken {
@@ -70,8 +77,9 @@ export class SessionRefresh {
     }
     const { transferMethod } = presented;
     try {
-      const session = await this.refreshProven(request, presented); // R6-R8
+      const { session, change } = await this.refreshProven(request, presented); // R6-R8
       await this.decisions?.apply(session, { userContext: request.userContext, mark, request });
+      await this.applyToBinding(session, change, request.userContext);
       assertNotSent(request.response, 'refreshSession'); // until its successor is used, the old refresh token is accepted
       const other = otherMethod(transferMethod);
       const otherToken = transport.readToken(request, 'refresh', other);
@@ -99,7 +107,7 @@ export class SessionRefresh {
   }
 
   /** Refreshes, and checks that the request has what else the session asks for: an access token of its own, the proof of its key. */
-  private async refreshProven(request: SessionRequest, presented: PresentedToken): Promise<SessionContainer> {
+  private async refreshProven(request: SessionRequest, presented: PresentedToken): Promise<ProvenRefresh> {
     const { transferMethod } = presented;
     const { binding } = this.context;
     await binding?.checkRefreshing(request, transferMethod);
@@ -112,9 +120,20 @@ export class SessionRefresh {
       payload: session.getAccessTokenPayload(),
       accessToken: this.context.transport.readToken(request, 'access', transferMethod),
     });
-    if (change !== undefined) await this.context.keyBindings[change](session, request.userContext);
     report();
-    return session;
+    return { session, change };
+  }
+
+  /** Only once the refresh goes on, because a hook that refuses it must not change the binding. */
+  private async applyToBinding(
+    session: SessionContainer,
+    change: BindingChange,
+    userContext: UserContext,
+  ): Promise<void> {
+    const { keyBindings } = this.context;
+    if (change?.kind === 'release') await keyBindings.release(session, change.confirmation, userContext);
+    if (change?.kind === 'confirm')
+      await keyBindings.confirm(session.getHandle(), change.confirmation, userContext);
   }
 
   /** Keeps the report of a refresh back until the request has shown all that it needs: a refused one is no refresh. */

@@ -20,6 +20,7 @@ import {
   allSessionTokens,
   frontToken,
   stateAfterRegeneration,
+  withoutUnshownKey,
   type AllSessionTokens,
   type SessionState,
 } from './session-state.js';
@@ -239,7 +240,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
       currentAccessTokenPayload,
       userContext: ctx,
     });
-    this.adopt(result, ctx);
+    this.adopt(withoutUnshownKey(result, this.state), ctx);
   }
 
   /** Fetches the claim's value again and puts it into the payload. */
@@ -344,7 +345,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
       accessTokenPayloadUpdate: change,
       userContext,
     });
-    this.adopt(result, userContext);
+    this.adopt(withoutUnshownKey(result, this.state), userContext);
   }
 
   /** The stored payload: that of the token may be older. */

@@ -2,6 +2,7 @@ import type { CoreSessionTokens, TokenInfo, VerifySessionResult } from '../core/
 import { accessTokenInfo, parseWithoutVerifying, type AccessTokenInfo } from '../tokens/access-token.js';
 import { buildFrontToken } from '../tokens/front-token.js';
 import { deepFreeze, type JsonObject } from '../util/json.js';
+import { readConfirmation } from '../util/key-confirmation.js';
 import { safeEqual } from '../util/safe-equal.js';
 import type { RegeneratedAccessToken } from './stored-sessions.interface.js';
 import type { SessionLifetimes } from './session-lifetimes.js';
@@ -181,4 +182,19 @@ export function allSessionTokens(state: SessionState): AllSessionTokens {
 /** Returns the front token that belongs to the access token of a session. */
 export function frontToken({ userId, accessTokenExpiryMs, accessTokenPayload }: SessionState): string {
   return buildFrontToken({ userId, accessTokenExpiryMs, payload: accessTokenPayload });
+}
+
+/**
+ * Returns a result without its token if that names a key which the present token does not: the client may not have the key. It gets the
+ * change with its next refresh.
+ */
+export function withoutUnshownKey(
+  result: RegeneratedAccessToken | undefined,
+  { accessTokenPayload }: SessionState,
+): RegeneratedAccessToken | undefined {
+  if (result?.accessToken === undefined) return result;
+  const key = readConfirmation(result.session.userDataInJWT)?.jkt;
+  if (key === undefined || key === readConfirmation(accessTokenPayload)?.jkt) return result;
+  const { accessToken: _withheld, ...rest } = result;
+  return rest;
 }

@@ -77,6 +77,8 @@ export interface NamesChange {
   readonly remove: readonly string[];
   /** Names that get these values only where they are absent. */
   readonly add?: JsonObject | undefined;
+  /** The whole change is made only where these names have these values. */
+  readonly onlyIf?: JsonObject | undefined;
 }
 
 /**
@@ -96,7 +98,11 @@ export function changeBetween(from: JsonObject, to: JsonObject, always: readonly
 }
 
 /** Returns a copy of `current` with the change applied. */
-export function applyChange(current: JsonObject, { set, remove, add = {} }: NamesChange): JsonObject {
+export function applyChange(
+  current: JsonObject,
+  { set, remove, add = {}, onlyIf = {} }: NamesChange,
+): JsonObject {
+  if (!Object.entries(onlyIf).every(([name, value]) => jsonEquals(current[name], value))) return current;
   const gone = new Set(remove);
   return Object.fromEntries([
     ...Object.entries(add),
