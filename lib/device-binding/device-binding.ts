@@ -63,7 +63,7 @@ export interface BindingNotes {
   readonly skipped: Note;
   /** A proof of a genuine session was refused. */
   readonly refused: Note;
-  /** A browser brings the bound cookie of a key that is not confirmed: once for each token that is remembered. */
+  /** A browser brings the bound cookie of a key that is not confirmed; told more than once. */
   readonly shown: (sessionHandle: string, confirmation: KeyConfirmation) => void;
 }
 
@@ -152,7 +152,7 @@ export class DeviceBinding {
     return chain(this.secret.ready(), () => {
       const missing = dbsc.findMissing(request, { sessionHandle, confirmation }, known);
       if (missing === undefined) {
-        if (confirmation.confirmed !== true) this.notes.shown(subject.sessionHandle, confirmation);
+        if (confirmation.confirmed !== true) this.notes.shown(sessionHandle, confirmation);
         return;
       }
       // A page may send the token in a header, too, if the application shows it: beside the cookie that is no copy.

@@ -8,6 +8,7 @@ import type { DeviceBoundSettings } from '../options/device-bound-options.js';
 import type { ResolvedSessionOptions } from '../session.options.js';
 import { AccessTokenVerifier, type AccessTokenVerifierOptions } from '../tokens/access-token-verifier.js';
 import type { Clock } from '../util/clock.js';
+import { NewestEntries } from '../util/newest-entries.js';
 import { ownWriteContext } from '../util/user-context.js';
 import { Devices } from './devices.js';
 import { confirmKey } from './key-bindings.js';
@@ -57,14 +58,22 @@ export async function createRecipeDependencies(
   };
 }
 
+/** Sessions whose key this process has confirmed, so that it writes that once although their tokens do not say so yet. */
+const REMEMBERED_CONFIRMATIONS = 10_000;
+
 function bindingNotes(reports: SessionReports, core: CoreClient): BindingNotes {
+  const confirmed = new NewestEntries<true>(REMEMBERED_CONFIRMATIONS);
   return {
     skipped: (subject, reason, { userContext }) =>
       reports.device('device.skipped', subject, userContext, reason),
     refused: (subject, reason, { userContext }) =>
       reports.device('device.proof-refused', subject, userContext, reason),
-    shown: (sessionHandle, confirmation) =>
-      void confirmKey(core, sessionHandle, confirmation, ownWriteContext()),
+    shown: (sessionHandle, confirmation) => {
+      const key = `${sessionHandle} ${confirmation.jkt}`;
+      if (confirmed.get(key) !== undefined) return;
+      confirmed.add(key, true);
+      void confirmKey(core, sessionHandle, confirmation, ownWriteContext());
+    },
   };
 }
 
