@@ -103,7 +103,7 @@ export type {
   SessionLimit,
   UserSessionRoutesOptions,
 } from '../options/feature-options.js';
-export type { DeviceBoundOptions } from '../options/device-bound-options.js';
+export type { DbscOptions, DeviceBoundOptions, DpopOptions } from '../options/device-bound-options.js';
 export type { ReplayStore } from '../options/replay-store.js';
 export type { SessionErrorType } from '../errors.js';
 export type { ObservabilityOptions } from '../options/observability-options.js';

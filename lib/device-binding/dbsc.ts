@@ -14,7 +14,7 @@ import { BoundCookie, type BoundSession } from './bound-cookie.js';
 import type { BindingSecret } from './binding-secret.js';
 import { Challenges, type ChallengePurpose } from './challenges.js';
 import type { DbscSettings } from '../options/device-bound-options.js';
-import { ProofError, verifyProof } from './proof.js';
+import { OtherAddressError, ProofError, verifyProof } from './proof.js';
 import { quote, readTokenList } from './structured-header.js';
 
 /** Time after which a client whose browser could not renew its cookie tries again. */
@@ -185,8 +185,8 @@ export class DbscBinding {
   private assertFromBrowser({ request }: SessionRequest): void {
     const origin = request.getHeaderValue('origin');
     if (origin !== undefined && origin !== this.config.appInfo.apiDomain)
-      throw new ProofError(
-        'it came to another address than apiDomain, for which browsers would not renew the cookie',
+      throw new OtherAddressError(
+        `sessions are bound at ${this.config.appInfo.apiDomain} only, where browsers would renew the cookie`,
       );
     if ((request.getHeaderValue('sec-fetch-mode') ?? 'no-cors') !== 'no-cors')
       throw new ProofError('a script of a page sent it');

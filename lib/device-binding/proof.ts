@@ -28,6 +28,9 @@ export class OtherKeyError extends ProofError {
   override readonly name: string = 'OtherKeyError';
 }
 
+/** A browser registers at an address for which it would not renew the cookie. The response may say so: the address is public. */
+export class OtherAddressError extends ProofError {}
+
 /** A proof whose signature is good. Its claims are the client's word, and are checked by the caller. */
 export interface VerifiedProof {
   readonly claims: JsonObject;

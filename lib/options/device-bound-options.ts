@@ -116,6 +116,20 @@ export const DEVICE_BOUND_OPTIONS = {
  */
 export interface DeviceBoundOptions extends OptionsOf<typeof DEVICE_BOUND_OPTIONS> {}
 
+/**
+ * How browsers bind sessions, see `DeviceBoundOptions`.
+ *
+ * @publicApi
+ */
+export interface DbscOptions extends OptionsOf<typeof DBSC_OPTIONS> {}
+
+/**
+ * How clients by header bind sessions, see `DeviceBoundOptions`.
+ *
+ * @publicApi
+ */
+export interface DpopOptions extends OptionsOf<typeof DPOP_OPTIONS> {}
+
 export type DbscSettings = Resolved<typeof DBSC_OPTIONS>;
 export type DpopSettings = Resolved<typeof DPOP_OPTIONS>;
 /** The option after reading; undefined is off. */
@@ -130,5 +144,7 @@ export const deviceBound: Check<false | DeviceBoundOptions, DeviceBoundSettings 
 ) => {
   if (value === false) return undefined;
   const settings = read(value, place);
+  const isEmpty = typeof value === 'object' && value !== null && !('dbsc' in value) && !('dpop' in value);
+  if (isEmpty) throw new Error('dbsc or dpop is expected: nothing is switched on');
   return settings?.dbsc === undefined && settings?.dpop === undefined ? undefined : settings;
 };

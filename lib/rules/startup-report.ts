@@ -15,6 +15,9 @@ import type { ResolvedSessionOptions } from '../session.options.js';
 import type { SessionRuntime } from '../sessions/session-runtime.js';
 import { MEMORY_DESCRIPTION } from '../stores/memory.store.js';
 
+/** Browsers can keep up with this life of the bound cookie (D40, D48). */
+const MIN_STEADY_COOKIE_LIFE_SEC = 240;
+
 /** Logs, once the application has started, what the module will do, and warns of what was probably not meant. */
 @Injectable()
 export class StartupReport implements OnApplicationBootstrap, OnModuleDestroy {
@@ -34,11 +37,13 @@ export class StartupReport implements OnApplicationBootstrap, OnModuleDestroy {
     const { logStartup, config } = this.options;
     if (logStartup === false) return;
     const hasServer = (this.adapterHost.httpAdapter as unknown) != null;
-    for (const note of [...this.options.notes, ...this.storeWarnings()]) this.logger.warn(note);
+    for (const note of [...this.options.notes, ...this.storeWarnings(), ...this.bindingWarnings()])
+      this.logger.warn(note);
     if (hasServer) this.warnOfSharedPath();
     if (logStartup === true) {
       if (hasServer) this.logger.log(`Routes: ${this.routes().join(', ')}`);
       this.logger.log(describeTokens(config));
+      this.describeBinding();
     }
     void this.reportCore();
   }
@@ -69,6 +74,29 @@ export class StartupReport implements OnApplicationBootstrap, OnModuleDestroy {
     return (Object.keys(SESSION_ROUTES) as SessionRouteName[])
       .filter((name) => this.runtime.hasRoute(name))
       .map((name) => `${SESSION_ROUTES[name].method.toUpperCase()} ${basePath}${SESSION_ROUTES[name].path}`);
+  }
+
+  private describeBinding(): void {
+    const { dbsc, dpop } = this.options.features.deviceBound ?? {};
+    const ways = [
+      ...(dbsc === undefined ? [] : [`by browsers (DBSC), whose cookie lives ${dbsc.cookieLifeSec} s`]),
+      ...(dpop === undefined ? [] : [`by clients that sign in with a DPoP proof, nonce ${dpop.nonce}`]),
+    ];
+    if (ways.length > 0) this.logger.log(`Device-bound sessions: ${ways.join('; ')}`);
+  }
+
+  private bindingWarnings(): string[] {
+    const dbsc = this.options.features.deviceBound?.dbsc;
+    if (dbsc === undefined) return [];
+    const { apiDomain } = this.options.config.appInfo;
+    const needsHttps = `deviceBound.dbsc has no effect: browsers bind sessions over https only, and appInfo.apiDomain is ${apiDomain}`;
+    const isShort =
+      `deviceBound.dbsc.cookieLifeSec is ${dbsc.cookieLifeSec}: browsers renew two minutes before the end and sign six times in nine ` +
+      'minutes, so below 240 they soon cannot renew. Keep that for tests';
+    return [
+      ...(apiDomain.startsWith('https:') ? [] : [needsHttps]),
+      ...(dbsc.cookieLifeSec < MIN_STEADY_COOKIE_LIFE_SEC ? [isShort] : []),
+    ];
   }
 
   private storeWarnings(): string[] {

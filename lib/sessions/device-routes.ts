@@ -1,5 +1,5 @@
 import type { DbscBinding } from '../device-binding/dbsc.js';
-import { ProofError } from '../device-binding/proof.js';
+import { OtherAddressError, ProofError } from '../device-binding/proof.js';
 import { readBareOrQuoted } from '../device-binding/structured-header.js';
 import { UnauthorisedError } from '../errors.js';
 import type { SessionRequest } from '../http/session-request.js';
@@ -55,7 +55,8 @@ export class DeviceRoutes {
     } catch (error) {
       if (!(error instanceof ProofError)) throw error;
       reports.device('device.proof-refused', session.toJSON(), request.userContext, error.message);
-      return { status: 403, body: { message: 'proof refused' } };
+      const message = error instanceof OtherAddressError ? error.message : 'proof refused';
+      return { status: 403, body: { message } };
     }
   }
 

@@ -124,6 +124,23 @@ describe('the lines at the start', () => {
     await expect(start({ logStartup: quiet })).rejects.toThrow(/logStartup.*'warnings' is expected/);
   });
 
+  it('say how sessions are bound to devices, and warn where browsers bind none or cannot keep up', async () => {
+    const https = { appName: 'Shop', apiDomain: 'https://api.shop.io', websiteDomain: 'https://shop.io' };
+    const right = await start({ appInfo: https, deviceBound: { dbsc: true, dpop: { nonce: 'refresh' } } });
+    expect(right.warnings).toEqual([]);
+    expect(right.infos).toContain(
+      'Device-bound sessions: by browsers (DBSC), whose cookie lives 600 s; by clients that sign in with a DPoP proof, nonce refresh',
+    );
+    const wrong = await start({ deviceBound: { dbsc: { cookieLifeSec: 30 } } });
+    expect(wrong.warnings).toEqual([
+      expect.stringContaining('deviceBound.dbsc has no effect: browsers bind sessions over https only'),
+      expect.stringContaining('deviceBound.dbsc.cookieLifeSec is 30'),
+    ]);
+    await expect(start({ deviceBound: {} })).rejects.toThrow(
+      'deviceBound: an object does not work: dbsc or dpop is expected',
+    );
+  });
+
   it('warn of a remote core that is away, by its host and without its key', async () => {
     const core = remoteCore({
       connectionURI: 'http://127.0.0.1:9/base',

@@ -25,6 +25,7 @@ export function checkDevice(facts: Facts): Finding[] {
     checkOffer(signIn),
     checkRoutes(facts),
     ...(instructed.length === 0 ? [] : [checkAttributes(instructed), checkOrigin(instructed, facts)]),
+    ...checkAddress(registerDevice),
   ];
 }
 
@@ -147,6 +148,13 @@ function differences(promised: ReceivedCookie, real: ReceivedCookie): string[] {
   return COMPARED.filter(([, member]) => promised[member] !== real[member]).map(([name]) => name);
 }
 
+/** The module refuses to bind a session at another address than its own, and says so. */
+function checkAddress(registerDevice: RecordedExchange | undefined): Finding[] {
+  const message = registerDevice?.response?.status === 403 && jsonBody(registerDevice.response)?.['message'];
+  if (typeof message !== 'string' || !message.startsWith('sessions are bound at ')) return [];
+  return [combineFindings('device.origin', [`the application answers ${quote(message)}`], '', ORIGIN_ADVICE)];
+}
+
 function checkOrigin(instructed: readonly RecordedExchange[], { api }: Facts): Finding {
   const problems = instructed.flatMap((exchange) => {
     const scope = jsonBody(exchange.response)?.['scope'];
@@ -157,8 +165,10 @@ function checkOrigin(instructed: readonly RecordedExchange[], { api }: Facts): F
           `the instructions are for ${quote(typeof origin === 'string' ? origin : 'no origin')}, asked was ${api.origin}`,
         ];
   });
-  return combineFindings('device.origin', problems, `the instructions are for ${api.origin}`, {
-    why: 'Browsers refuse instructions for another origin than that of the request, without a word.',
-    fix: 'Set appInfo.apiDomain to the origin that browsers use.',
-  });
+  return combineFindings('device.origin', problems, `the instructions are for ${api.origin}`, ORIGIN_ADVICE);
 }
+
+const ORIGIN_ADVICE = {
+  why: 'Browsers refuse instructions for another origin than that of the request, without a word.',
+  fix: 'Set appInfo.apiDomain to the origin that browsers use.',
+};
