@@ -253,7 +253,7 @@ describe('two calls for one session at the same time', () => {
     expect(await verify(line.engine.core, pair.accessToken.token)).toMatchObject({ status: 'UNAUTHORISED' });
   });
 
-  it('lets a regenerate and a refresh both succeed; the payload written last stays', async () => {
+  it('lets two regenerations and a refresh all succeed; the payload written last stays, as a whole', async () => {
     const line = await Line.startingAt('X');
     const { core } = line.engine;
     const accessToken = line.accessTokens.get('A_x') ?? '';
@@ -263,7 +263,9 @@ describe('two calls for one session at the same time', () => {
       core.regenerateAccessToken({ accessToken, userDataInJWT: { m: 2 } }),
     ]);
     expect(answers).toMatchObject([{ status: 'OK' }, { status: 'OK' }, { status: 'OK' }]);
-    expect((await core.getSessionInformation(line.sessionHandle))?.userDataInJWT).toEqual({ m: 2 });
+    const { userDataInJWT } = (await core.getSessionInformation(line.sessionHandle)) ?? {};
+    // Whichever is written last: on a busy machine their signatures are checked in either order.
+    expect([{ n: 1 }, { m: 2 }]).toContainEqual(userDataInJWT);
   });
 
   it('lets the last of two writes win, as a whole object', async () => {
