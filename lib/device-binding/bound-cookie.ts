@@ -23,7 +23,7 @@ export interface BoundSession {
 export class BoundCookie {
   private readonly prefix: string;
   private readonly olderPrefix: string;
-  /** What was good beside a remembered access token, as it stands in the header. */
+  /** The cookies that were good beside remembered access tokens, as they stand in the header. */
   private readonly provenPairs = new WeakMap<object, { readonly pair: string; readonly untilMs: number }>();
   private readonly path = '/'; // both the application's routes and the refresh route ask for it
 
@@ -81,19 +81,22 @@ export class BoundCookie {
   ): boolean | undefined {
     const name = this.name(request);
     const values = this.read(request, name);
-    const good = values.find((value) => this.endOf(value, sessionHandle, jkt) > this.clock.now());
-    if (good === undefined) return values.length === 0 && !this.hasOlder(request) ? undefined : false;
-    const untilMs = this.endOf(good, sessionHandle, jkt);
-    if (rememberedToken !== undefined)
-      this.provenPairs.set(rememberedToken, { pair: `${name}=${good}`, untilMs });
-    return true;
+    for (const value of values) {
+      const untilMs = this.findEnd(value, sessionHandle, jkt);
+      if (untilMs === undefined) continue;
+      if (rememberedToken !== undefined)
+        this.provenPairs.set(rememberedToken, { pair: `${name}=${value}`, untilMs });
+      return true;
+    }
+    return values.length === 0 && !this.hasOlder(request) ? undefined : false;
   }
 
-  /** Returns when a value ends, milliseconds since the epoch; 0 for one that is not of this session. */
-  private endOf(value: string, sessionHandle: string, jkt: string): number {
+  /** Returns when a value ends, milliseconds since the epoch; undefined if it is over, or not of this session. */
+  private findEnd(value: string, sessionHandle: string, jkt: string): number | undefined {
     const [, until = '', code = ''] = FORM.exec(value) ?? [];
-    const isOurs = this.secret.isSigned(code, 'bound-cookie', sessionHandle, jkt, until);
-    return isOurs ? Number.parseInt(until, 36) * 1000 : 0;
+    const untilMs = Number.parseInt(until, 36) * 1000;
+    if (!(untilMs > this.clock.now())) return undefined;
+    return this.secret.isSigned(code, 'bound-cookie', sessionHandle, jkt, until) ? untilMs : undefined;
   }
 
   /** All values of the name: a neighbour below a common domain can put a cookie of its own in front. */

@@ -12,7 +12,7 @@ import type { DbscBinding } from './dbsc.js';
 import type { DpopBinding } from './dpop.js';
 import { DpopRefusedError } from './dpop-refused.error.js';
 
-/** Whose session it is. */
+/** A session, and the user it belongs to. */
 export interface BoundSubject {
   readonly sessionHandle: string;
   readonly userId: string;
@@ -32,7 +32,7 @@ interface OpenedSession {
   toJSON(): BoundSubject;
 }
 
-/** What is to be done to a session that was refreshed. */
+/** The change of the binding that follows from a refresh. */
 export type BindingChange =
   { readonly kind: 'confirm' | 'release'; readonly confirmation: KeyConfirmation } | undefined;
 
@@ -132,9 +132,11 @@ export class DeviceBinding {
     request: SessionRequest,
     token: string | undefined,
     transferMethod: TokenTransferMethod,
-    session: OpenedSession,
+    { session, known }: { readonly session: OpenedSession; readonly known: AccessTokenInfo | undefined },
   ): MaybePromise<void> {
-    const confirmation = readConfirmation(session.getAccessTokenPayload());
+    const payload = session.getAccessTokenPayload();
+    if (payload === known?.payload) return undefined; // the token's own, which has been checked
+    const confirmation = readConfirmation(payload);
     if (token === undefined || confirmation?.via !== 'dbsc' || this.dbsc === undefined) return undefined;
     const presented = this.verifier.readInfo(token);
     if (presented && readConfirmation(presented.payload)?.jkt === confirmation.jkt) return undefined;

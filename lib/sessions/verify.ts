@@ -67,7 +67,7 @@ export class SessionVerification {
         proof === undefined ? this.verify(input, known) : chain(proof, () => this.verify(input, known));
       return chain(verified, (session) => {
         if (session === undefined) return undefined; // G11
-        const opened = binding?.checkOpened(request, input.accessToken, transferMethod, session);
+        const opened = binding?.checkOpened(request, input.accessToken, transferMethod, { session, known });
         return chain(opened, () => {
           // G13 comes before G12: a token that the claims made new reaches the client also with a 403 (Q2).
           session.attach(request, transferMethod, mark);
