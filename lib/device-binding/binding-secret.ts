@@ -3,7 +3,7 @@ import { safeEqual } from '../util/safe-equal.js';
 import { SingleFlight } from '../util/single-flight.js';
 import { chain, type MaybePromise } from '../util/maybe-promise.js';
 
-/** What a message authentication code is for, so that none passes as another. */
+/** The use of a message authentication code, so that none passes as another. */
 export type SecretPurpose = 'bound-cookie' | 'challenge' | 'nonce';
 
 /**

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../util/clock.js';
 import type { BindingSecret } from './binding-secret.js';
 
-/** What a challenge was given out for. `retry` follows a proof that was refused. */
+/** The occasion for a challenge. `retry` follows a proof that was refused. */
 export type ChallengePurpose = 'register' | 'refresh' | 'retry';
 
 const RANDOM_BYTES = 16;

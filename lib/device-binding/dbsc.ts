@@ -7,7 +7,7 @@ import { isIpAddress, readHostname } from '../options/domains.js';
 import type { SessionConfig } from '../options/session-config.js';
 import { SESSION_ROUTES } from '../options/session-routes.js';
 import type { Clock } from '../util/clock.js';
-import type { JsonObject } from '../util/json.js';
+import { parseJsonObject, type JsonObject } from '../util/json.js';
 import type { KeyConfirmation } from '../util/key-confirmation.js';
 import { safeEqual } from '../util/safe-equal.js';
 import { BoundCookie, type BoundSession } from './bound-cookie.js';
@@ -15,7 +15,8 @@ import type { BindingSecret } from './binding-secret.js';
 import { Challenges, type ChallengePurpose } from './challenges.js';
 import type { DbscSettings } from '../options/device-bound-options.js';
 import { OtherAddressError, ProofError, verifyProof } from './proof.js';
-import { quote, readTokenList } from './structured-header.js';
+import { readSkipReasons } from './skip-reasons.js';
+import { quote } from './structured-header.js';
 
 /** Time after which a client whose browser could not renew its cookie tries again. */
 const RETRY_AFTER_SEC = 5;
@@ -25,9 +26,6 @@ const RETRY_AFTER_SEC = 5;
  */
 const CHALLENGE_LIVES = 2;
 const MIN_CHALLENGE_LIFE_MS = 60_000;
-
-/** @see D6 */
-const KNOWN_REASONS = ['unreachable', 'server_error', 'quota_exceeded'];
 
 /** A request without a good bound cookie. */
 export interface MissingCookie {
@@ -91,7 +89,7 @@ export class DbscBinding {
     const isPresent = isGood === false;
     if (isPresent && !request.response.isSent)
       writeLines(request.response, { cookies: this.cookie.removal(request) });
-    return { isPresent, skipped: readReasons(request) };
+    return { isPresent, skipped: readSkipReasons(request.request) };
   }
 
   /** @throws {TryRefreshTokenError} a guarded request may not pass without the cookie: the client refreshes, and the browser renews the cookie first */
@@ -220,12 +218,8 @@ function describe(skipped: readonly string[]): string {
 
 /** Reads the challenge before the signature is verified, because a refusal depends on it, too. */
 function unverifiedChallenge(proof: string): unknown {
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(proof.split('.', 2)[1] ?? '', 'base64url').toString());
-    return typeof claims === 'object' && claims !== null ? Reflect.get(claims, 'jti') : undefined;
-  } catch {
-    return undefined;
-  }
+  const payload = Buffer.from(proof.split('.', 2)[1] ?? '', 'base64url').toString();
+  return parseJsonObject(payload)?.['jti'];
 }
 
 /** Asks without a request, where a function that needs one fails. */
@@ -235,10 +229,4 @@ function findConstantWebsite({ appInfo }: SessionConfig): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Reads why the browser did not renew the cookie. Other words than the draft's are the client's own, and are not repeated. */
-function readReasons({ request }: SessionRequest): string[] {
-  const given = readTokenList(request.getHeaderValue('secure-session-skipped'));
-  return distinct(given.map((reason) => (KNOWN_REASONS.includes(reason) ? reason : 'other')));
 }

@@ -5,7 +5,7 @@ import type { HttpResponse } from '../util/http-exchange.js';
 /** Why a client is challenged. @see RFC 9449 sections 7.1 and 9 */
 export type DpopErrorCode = 'invalid_token' | 'invalid_dpop_proof' | 'use_dpop_nonce';
 
-/** What the client is told. */
+/** The content of the challenge to the client. */
 export interface DpopChallenge {
   readonly code: DpopErrorCode;
   readonly algorithms: readonly string[];

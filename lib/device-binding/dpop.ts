@@ -15,7 +15,7 @@ import { Nonces } from './nonces.js';
 import { OtherKeyError, ProofError, type VerifiedProof } from './proof.js';
 import { UsedProofs } from './used-proofs.js';
 
-/** What a proof comes with: a sign-in, a refresh token, or an access token. */
+/** The credential that a proof comes with: that of a sign-in, a refresh token, or an access token. */
 type ProofUse = 'sign-in' | 'refresh' | 'access';
 
 /** The proof of one request, which several guards and handlers may ask for. */

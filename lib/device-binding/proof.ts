@@ -55,7 +55,7 @@ export interface ProofRules {
  * Verifies the signature of a proof, by jose.
  *
  * @throws {ProofError} it is malformed, of another type or algorithm, or signed by another key
- * @see shared facts D20-D25 of DBSC; RFC 9449 section 4.3
+ * @see docs/protocol/dbsc.md D20-D25; RFC 9449 section 4.3
  */
 export async function verifyProof(proof: string, rules: ProofRules): Promise<VerifiedProof> {
   const header = readHeader(proof, rules);

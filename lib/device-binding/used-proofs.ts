@@ -11,7 +11,7 @@ const RETRY_AFTER_SEC = 1;
 /** The longest wait for a store of the application; that of Redis gives up earlier. */
 const TIMEOUT_MS = 10_000;
 
-/** What is kept of a proof. */
+/** The facts that are kept of a proof. */
 export interface UsedProof {
   readonly jkt: string;
   readonly jti: string;

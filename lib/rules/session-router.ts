@@ -167,8 +167,8 @@ export class SessionRoutes implements OnModuleInit {
 
   private createHandler(name: SessionRouteName): RouteHandler {
     // A guard that limits or redirects the browser's own requests would end the binding of its session (D45).
-    const guards =
-      SESSION_ROUTES[name].apiFunction !== undefined || SESSION_ROUTES[name].part !== 'deviceRoutes';
+    const route = SESSION_ROUTES[name];
+    const guards = !('part' in route && route.part === 'deviceRoutes');
     const enhancers = { guards, interceptors: false, filters: true };
     const run = this.contexts.create(
       this.controller,

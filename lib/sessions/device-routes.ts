@@ -1,3 +1,4 @@
+import type { CoreClient } from '../core/core-client.js';
 import type { DbscBinding } from '../device-binding/dbsc.js';
 import { OtherAddressError, ProofError } from '../device-binding/proof.js';
 import { readBareOrQuoted } from '../device-binding/structured-header.js';
@@ -7,7 +8,7 @@ import type { TokenTransport } from '../http/token-transport.js';
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import type { JsonObject } from '../util/json.js';
 import { readConfirmation } from '../util/key-confirmation.js';
-import type { KeyBindings } from './key-bindings.js';
+import { confirmKey } from './key-bindings.js';
 import type { SessionContainer } from './session-container.js';
 import type { SessionRecipe } from './session-recipe.js';
 import type { SessionReports } from './session-reports.js';
@@ -19,7 +20,7 @@ export interface DeviceRouteParts {
   readonly transport: TokenTransport;
   readonly verifier: AccessTokenVerifier;
   readonly reports: SessionReports;
-  readonly keyBindings: KeyBindings;
+  readonly core: Pick<CoreClient, 'changeAccessTokenPayload'>;
 }
 
 /** A response to the browser's own request. */
@@ -62,7 +63,7 @@ export class DeviceRoutes {
 
   /** `POST <base>/session/device/refresh`: a live cookie for a proof of the key. */
   async renew(request: SessionRequest): Promise<DeviceResponse> {
-    const { dbsc, recipe, reports, keyBindings } = this.parts;
+    const { dbsc, recipe, reports, core } = this.parts;
     const { response, userContext } = request;
     protect(request);
     const sessionHandle = readBareOrQuoted(request.request.getHeaderValue('sec-secure-session-id'));
@@ -84,7 +85,7 @@ export class DeviceRoutes {
         ? this.challenge(request, sessionHandle, 'retry')
         : ended(sessionHandle);
     }
-    if (confirmation.confirmed !== true) await keyBindings.confirm(sessionHandle, confirmation, userContext);
+    if (confirmation.confirmed !== true) await confirmKey(core, sessionHandle, confirmation, userContext);
     dbsc.cookie.write(request, { sessionHandle, confirmation });
     response.setHeader('Secure-Session-Challenge', dbsc.challenge('refresh', sessionHandle));
     reports.device('device.refreshed', session, userContext);

@@ -28,7 +28,7 @@ interface PayloadWriter {
 /** Writes to which key a session is bound: into its stored payload, and into the access token of the response. */
 export class KeyBindings {
   constructor(
-    private readonly core: Pick<CoreClient, 'getSessionInformation' | 'changeAccessTokenPayload'>,
+    private readonly core: Pick<CoreClient, 'getSessionInformation'>,
     private readonly payloads: () => PayloadWriter,
   ) {}
 
@@ -60,18 +60,9 @@ export class KeyBindings {
       this.payloads().applyOwnChange(accessToken, change, userContext),
     );
   }
-
-  /** Notes that the browser has got its bound cookie. */
-  async confirm(
-    sessionHandle: string,
-    confirmation: KeyConfirmation,
-    userContext: UserContext,
-  ): Promise<void> {
-    await confirmKey(this.core, sessionHandle, confirmation, userContext);
-  }
 }
 
-/** See {@link KeyBindings.confirm}. If it fails, the next sign of the key is noted. */
+/** Notes that the browser has got the bound cookie of its key. If that fails, the next sign of the key is noted. */
 export async function confirmKey(
   core: Pick<CoreClient, 'changeAccessTokenPayload'>,
   sessionHandle: string,

@@ -1,6 +1,5 @@
-import { readTokenList } from '../device-binding/structured-header.js';
+import { readSkipReasons } from '../device-binding/skip-reasons.js';
 import { CoreUnavailableError, UnauthorisedError } from '../errors.js';
-import type { SessionRequest } from '../http/session-request.js';
 import type { TransportMark } from '../http/token-transport.js';
 import type { SessionDevice } from '../options/feature-options.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
@@ -54,7 +53,6 @@ export type OnRefresh = (
 export interface RefreshOrigin {
   readonly userContext: UserContext;
   /** Undefined where the application calls without a request. */
-  readonly request?: SessionRequest;
   readonly mark?: TransportMark;
 }
 
@@ -88,9 +86,15 @@ export class RefreshDecisions {
 
   /** A hook may have ended the session by itself: without this its client would get a 200 without tokens. */
   private assertNotEnded(session: SessionContainer, { mark }: RefreshOrigin): void {
-    const owner = { sessionHandle: session.getHandle(), mark };
-    if (owner.mark === undefined || !this.context.transport.isLateFor({ ...owner, mark: owner.mark })) return;
-    throw new UnauthorisedError('The session has ended while its refresh was decided on');
+    if (this.isLate(session, mark))
+      throw new UnauthorisedError('The session has ended while its refresh was decided on');
+  }
+
+  /** Returns whether the session has ended, or its client has signed in anew, since the refresh began; false without a request. */
+  private isLate(session: SessionContainer, mark: TransportMark | undefined): boolean {
+    return (
+      mark !== undefined && this.context.transport.isLateFor({ sessionHandle: session.getHandle(), mark })
+    );
   }
 
   private async decide(session: SessionContainer, userContext: UserContext): Promise<RefreshDecision> {
@@ -118,7 +122,7 @@ export class RefreshDecisions {
       session,
       device: await this.devices(session, userContext),
       deviceBound,
-      skipped: readTokenList(request?.getHeaderValue('secure-session-skipped')),
+      skipped: request === undefined ? [] : readSkipReasons(request),
       userContext,
     };
   }
@@ -136,18 +140,11 @@ export class RefreshDecisions {
     };
   }
 
-  private async end(
-    session: SessionContainer,
-    { request, mark, userContext }: RefreshOrigin,
-  ): Promise<never> {
-    const { recipe, transport, lifetimes } = this.context;
+  private async end(session: SessionContainer, { mark, userContext }: RefreshOrigin): Promise<never> {
+    const { recipe, lifetimes } = this.context;
     const { sessionHandle, userId, recipeUserId } = session.toJSON();
     // Looked at before the session ends here: while the hook was busy, the client may have signed in anew.
-    const isLate =
-      request !== undefined &&
-      mark !== undefined &&
-      transport.hasChangedSince(mark) &&
-      transport.isLateFor({ sessionHandle, mark });
+    const isLate = this.isLate(session, mark);
     await recipe.revokeSession({
       sessionHandle,
       owner: { userId, recipeUserId },

@@ -16,6 +16,7 @@ import type { TokenTransferMethod } from '../options/wire-options.js';
 import { isRefreshToken } from '../tokens/refresh-token.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import { getRequestFromUserContext, type UserContext } from '../util/user-context.js';
+import { confirmKey } from './key-bindings.js';
 import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
 import { RefreshDecisions } from './refresh-decisions.js';
 import { openSession, type SessionContainer } from './session-container.js';
@@ -78,7 +79,7 @@ export class SessionRefresh {
     const { transferMethod } = presented;
     try {
       const { session, change } = await this.refreshProven(request, presented); // R6-R8
-      await this.decisions?.apply(session, { userContext: request.userContext, mark, request });
+      await this.decisions?.apply(session, { userContext: request.userContext, mark });
       await this.applyToBinding(session, change, request.userContext);
       assertNotSent(request.response, 'refreshSession'); // until its successor is used, the old refresh token is accepted
       const other = otherMethod(transferMethod);
@@ -130,10 +131,10 @@ export class SessionRefresh {
     change: BindingChange,
     userContext: UserContext,
   ): Promise<void> {
-    const { keyBindings } = this.context;
+    const { core, keyBindings } = this.context;
     if (change?.kind === 'release') await keyBindings.release(session, change.confirmation, userContext);
     if (change?.kind === 'confirm')
-      await keyBindings.confirm(session.getHandle(), change.confirmation, userContext);
+      await confirmKey(core, session.getHandle(), change.confirmation, userContext);
   }
 
   /** Keeps the report of a refresh back until the request has shown all that it needs: a refused one is no refresh. */

@@ -20,7 +20,7 @@ type PlainEventType = Extract<
   'session.created' | 'session.refreshed' | 'session.theft-detected' | 'session.reauthenticated'
 >;
 type DeviceEventType = Extract<SessionEvent['type'], `device.${string}`>;
-/** Whose session it is. */
+/** A session, and the user it belongs to. */
 export type SessionSubject = Pick<SessionState, 'sessionHandle' | 'userId' | 'recipeUserId' | 'tenantId'>;
 type EventSubject = Pick<CoreSession, 'handle' | 'userId' | 'recipeUserId' | 'tenantId'>;
 

@@ -16,7 +16,6 @@ import { ensureRequestState, getExchange, type RequestState } from './request-st
 import { createApi, type ApiInterface, type ApiOptions } from './session-api.js';
 import type { SessionContainer } from './session-container.js';
 import type { SessionRecipe, SessionVerbs } from './session-recipe.js';
-import { KeyBindings } from './key-bindings.js';
 import { SessionReports } from './session-reports.js';
 import { UserSessions } from './user-sessions.js';
 
@@ -156,8 +155,7 @@ function createDeviceRoutes(
 ): DeviceRoutes | undefined {
   const dbsc = binding?.dbsc;
   const reports = new SessionReports(verifier, transport, events, clock);
-  const keyBindings = new KeyBindings(core, () => recipe.verbs.payload);
-  return dbsc && new DeviceRoutes({ recipe, dbsc, transport, verifier, reports, keyBindings });
+  return dbsc && new DeviceRoutes({ recipe, dbsc, transport, verifier, reports, core });
 }
 
 /** The refresh path with and without the prefix that a gateway strips (Q15). */
