@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { BindingBrowser } from '../support/binding-browser.js';
+import { browserOf } from '../support/binding-browser.js';
 import { deviceBound } from '../support/device-bound.js';
 import { TestApplication } from '../support/test-application.js';
 
@@ -8,7 +8,7 @@ describe('a thief with cookies from before the registration', () => {
     const application = await TestApplication.on('express')
       .with(deviceBound({ dbsc: true }))
       .start();
-    const browser = new BindingBrowser(application.http, () => application.clock.now());
+    const browser = browserOf(application);
     const owner = browser as unknown as Record<
       'noteExpiry' | 'registerIfOffered',
       (answer: unknown) => unknown

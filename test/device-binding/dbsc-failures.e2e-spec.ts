@@ -3,24 +3,26 @@ import { APP_GUARD } from '@nestjs/core';
 import { HttpException } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
 import type { SessionModuleOptions } from 'nest-sessions';
-import { BindingBrowser, DeviceKey } from '../support/binding-browser.js';
+import {
+  BindingBrowser,
+  browserOf,
+  DeviceKey,
+  offeredChallenge,
+  REGISTER,
+  RENEW,
+} from '../support/binding-browser.js';
 import { deviceBound } from '../support/device-bound.js';
 import { ACCESS_VALIDITY_SEC } from '../support/embedded.js';
-import type { Answer, HttpClient } from '../support/http-client.js';
+import type { Answer } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, SHOP, TestApplication, type Adapter } from '../support/test-application.js';
 import { watchedStore } from '../support/watched-store.js';
 
 const COOKIE_LIFE_SEC = 600;
-const REGISTER = '/auth/session/device/register';
-const RENEW = '/auth/session/device/refresh';
 const SKIPPED = { 'secure-session-skipped': 'server_error;session_identifier="x"' };
 
 const starter = (adapter: Adapter, options: Partial<SessionModuleOptions> = deviceBound({ dbsc: true })) =>
   TestApplication.on(adapter).with(options);
-
-const browserOf = ({ http, clock }: { http: HttpClient; clock: { now(): number } }): BindingBrowser =>
-  new BindingBrowser(http, () => clock.now());
 
 async function bound(application: TestApplication, userId?: string): Promise<BindingBrowser> {
   const browser = browserOf(application);
@@ -39,8 +41,9 @@ async function renew(browser: BindingBrowser, challenge = browser.binding?.chall
   return session.send({ path: RENEW, method: 'POST', headers });
 }
 
-function challengeOf(answer: Answer, header: string): string {
-  return /(?:challenge=)?"([\w.-]{40,})"/.exec(answer.header(header) ?? '')?.[1] ?? '';
+/** The challenge that answers a proof. */
+function nextChallenge(answer: Answer): string {
+  return /^"([\w.-]{40,})"/.exec(answer.header('secure-session-challenge') ?? '')?.[1] ?? '';
 }
 
 describe.each(ADAPTERS)('a bound cookie that the browser could not renew, on %s', (adapter) => {
@@ -76,7 +79,7 @@ describe.each(ADAPTERS)('races and repeats, on %s', (adapter) => {
     const unbound = browser.session;
     const login = await unbound.login();
     const onItsWay = unbound.copy();
-    const proof = new DeviceKey().registration(challengeOf(login, 'secure-session-registration'));
+    const proof = new DeviceKey().registration(offeredChallenge(login));
     await unbound.send({ path: REGISTER, method: 'POST', headers: { 'secure-session-response': proof } });
     const refresh = await onItsWay.refresh();
     expect([refresh.status, refresh.header('secure-session-registration')]).toEqual([
@@ -89,7 +92,7 @@ describe.each(ADAPTERS)('races and repeats, on %s', (adapter) => {
   it('bind a session to the first of two keys', async () => {
     const application = await starter(adapter).start();
     const { session: client } = browserOf(application);
-    const challenge = challengeOf(await client.login(), 'secure-session-registration');
+    const challenge = offeredChallenge(await client.login());
     const other = client.copy();
     const register = async (holder: SessionClient): Promise<Answer> =>
       holder.send({
@@ -105,7 +108,7 @@ describe.each(ADAPTERS)('races and repeats, on %s', (adapter) => {
   it('answer a registration whose answer was lost with the same instructions', async () => {
     const application = await starter(adapter).start();
     const { session: client } = browserOf(application);
-    const challenge = challengeOf(await client.login(), 'secure-session-registration');
+    const challenge = offeredChallenge(await client.login());
     const headers = { 'secure-session-response': new DeviceKey().registration(challenge) };
     const lost = client.copy();
     const first = await lost.send({ path: REGISTER, method: 'POST', headers });
@@ -132,7 +135,7 @@ describe.each(ADAPTERS)('races and repeats, on %s', (adapter) => {
     application.clock.advanceSeconds(COOKIE_LIFE_SEC + 1);
     const late = await renew(browser, before);
     expect(late.status).toBe(403);
-    expect((await renew(browser, challengeOf(late, 'secure-session-challenge'))).status).toBe(200);
+    expect((await renew(browser, nextChallenge(late))).status).toBe(200);
   });
 });
 
@@ -152,7 +155,7 @@ describe.each(ADAPTERS)('a proof that is not good, on %s', (adapter) => {
       });
     const first = await send(binding?.challenge ?? '');
     expect([first.status, first.setCookie('__Host-sBound')]).toEqual([403, undefined]);
-    const second = await send(challengeOf(first, 'secure-session-challenge'));
+    const second = await send(nextChallenge(first));
     expect([second.status, second.body]).toEqual([200, { session_identifier: binding?.id, continue: false }]);
     const refusals = application.events.filter(({ type }) => type === 'device.proof-refused');
     expect(refusals).toEqual([
@@ -377,7 +380,7 @@ describe('the pages for which a browser renews the cookie', () => {
     const { session: client } = browserOf(application);
     const headers = { origin: options.allowedOrigins?.[0] };
     const login = await client.send({ path: '/login', method: 'POST', body: { userId: 'ada' }, headers });
-    const proof = new DeviceKey().registration(challengeOf(login, 'secure-session-registration'));
+    const proof = new DeviceKey().registration(offeredChallenge(login));
     const answer = await client.send({
       path: REGISTER,
       method: 'POST',

@@ -1,23 +1,24 @@
 import { describe, expect, it } from '@jest/globals';
 import type { SessionModuleOptions } from 'nest-sessions';
-import { BindingBrowser, DeviceKey } from '../support/binding-browser.js';
+import {
+  BindingBrowser,
+  browserOf,
+  DeviceKey,
+  offeredChallenge,
+  OWN_REQUEST,
+  REGISTER,
+  RENEW,
+} from '../support/binding-browser.js';
 import { deviceBound } from '../support/device-bound.js';
 import { ACCESS_VALIDITY_SEC, seededMemoryStore } from '../support/embedded.js';
 import type { Answer } from '../support/http-client.js';
-import { interceptedStore } from '../support/intercepted-store.js';
+import { storeWithHeldUpdate } from '../support/intercepted-store.js';
 import { SHOP, TestApplication } from '../support/test-application.js';
 import { watchedStore } from '../support/watched-store.js';
 
-const REGISTER = '/auth/session/device/register';
-const RENEW = '/auth/session/device/refresh';
 const LIFE = 600;
-const OWN = { origin: 'https://api.shop.io', 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'no-cors' };
 const starter = (options: Partial<SessionModuleOptions> = deviceBound({ dbsc: true })) =>
   TestApplication.on('express').with(options);
-const browserOf = ({ http, clock }: TestApplication): BindingBrowser =>
-  new BindingBrowser(http, () => clock.now());
-const challengeOf = (answer: Answer): string =>
-  /challenge="([^"]*)"/.exec(answer.header('secure-session-registration') ?? '')?.[1] ?? '';
 const clears = (answer: Answer): boolean =>
   answer.lines('set-cookie').some((line) => line.startsWith('sRefreshToken=;'));
 const outcome = (answer: Answer) => ({
@@ -61,8 +62,8 @@ describe('an honest browser keeps its session', () => {
   it('after a registration whose answers were lost (Chromium sends it twice at once, then never again)', async () => {
     const application = await starter().start();
     const { session: client } = browserOf(application);
-    const challenge = challengeOf(await client.login());
-    const headers = { ...OWN, 'secure-session-response': new DeviceKey().registration(challenge) };
+    const challenge = offeredChallenge(await client.login());
+    const headers = { ...OWN_REQUEST, 'secure-session-response': new DeviceKey().registration(challenge) };
     expect((await client.copy().send({ path: REGISTER, method: 'POST', headers })).status).toBe(200); // never arrives
     expect((await client.get('/me')).status).toBe(200);
     application.clock.advanceSeconds(ACCESS_VALIDITY_SEC + 1);
@@ -110,27 +111,14 @@ describe('an honest browser keeps its session', () => {
   });
 
   it('after the browser’s late registration, after which another user has signed in', async () => {
-    let hold: Promise<void> | undefined;
-    let reached = (): void => undefined;
-    const inner = await seededMemoryStore();
-    const store = interceptedStore(inner, async (name, call) => {
-      if (hold !== undefined && name.startsWith('update')) {
-        const held = hold;
-        hold = undefined;
-        reached();
-        await held;
-      }
-      return call();
-    });
+    const { store, holdNext } = storeWithHeldUpdate(await seededMemoryStore());
     const application = await starter().store(store).start();
     const client = application.client('cookie');
-    const challenge = challengeOf(await client.login('ada'));
-    const headers = { ...OWN, 'secure-session-response': new DeviceKey().registration(challenge) };
-    let release = (): void => undefined;
-    const isReached = new Promise<void>((resolve) => (reached = resolve));
-    hold = new Promise<void>((resolve) => (release = resolve));
+    const challenge = offeredChallenge(await client.login('ada'));
+    const headers = { ...OWN_REQUEST, 'secure-session-response': new DeviceKey().registration(challenge) };
+    const { reached, release } = holdNext();
     const late = client.copy().send({ path: REGISTER, method: 'POST', headers });
-    await isReached;
+    await reached;
     await client.signOut();
     await client.login('grace');
     release();
@@ -153,7 +141,7 @@ describe('an honest browser keeps its session', () => {
       path: RENEW,
       method: 'POST',
       headers: {
-        ...OWN,
+        ...OWN_REQUEST,
         cookie,
         'sec-secure-session-id': binding?.id,
         'secure-session-response': binding?.key.renewal(binding.challenge ?? ''),
@@ -190,10 +178,10 @@ describe('an honest browser keeps its session', () => {
     const application = await starter().start();
     const client = application.client('cookie');
     const login = await client.post('/login', { userId: 'ada' });
-    const elsewhere = { ...OWN, origin: 'https://www.shop.io' }; // the browser's own request names the origin of its URL (D12)
+    const elsewhere = { ...OWN_REQUEST, origin: 'https://www.shop.io' }; // the browser's own request names the origin of its URL (D12)
     const headers = {
       ...elsewhere,
-      'secure-session-response': new DeviceKey().registration(challengeOf(login)),
+      'secure-session-response': new DeviceKey().registration(offeredChallenge(login)),
     };
     expect((await client.send({ path: REGISTER, method: 'POST', headers })).status).not.toBe(200);
   });

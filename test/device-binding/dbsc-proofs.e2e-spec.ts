@@ -1,5 +1,12 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { BindingBrowser, DeviceKey } from '../support/binding-browser.js';
+import {
+  BindingBrowser,
+  browserOf,
+  DeviceKey,
+  offeredChallenge,
+  REGISTER,
+  RENEW,
+} from '../support/binding-browser.js';
 import { deviceBound } from '../support/device-bound.js';
 import type { Answer } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
@@ -22,9 +29,8 @@ describe.each(ADAPTERS)('a wrong proof, on %s', (adapter) => {
       .with(deviceBound({ dbsc: true }))
       .start();
     client = application.client('cookie');
-    const offer = (await client.login()).header('secure-session-registration');
-    challenge = /challenge="([^"]*)"/.exec(offer ?? '')?.[1] ?? '';
-    browser = new BindingBrowser(application.http, () => application.clock.now());
+    challenge = offeredChallenge(await client.login());
+    browser = browserOf(application);
     await browser.login('owner');
   });
 
@@ -36,7 +42,7 @@ describe.each(ADAPTERS)('a wrong proof, on %s', (adapter) => {
   it.each(names('registration'))('binds no session: %s (D22, D23, S111)', async (name) => {
     const proof = wrongProofs(key, challenge, 'registration').get(name);
     const answer = await client.send({
-      path: '/auth/session/device/register',
+      path: REGISTER,
       method: 'POST',
       headers: { 'secure-session-response': proof },
     });
@@ -49,7 +55,7 @@ describe.each(ADAPTERS)('a wrong proof, on %s', (adapter) => {
     if (binding === undefined) throw new Error('The browser has bound nothing');
     const proof = wrongProofs(binding.key, binding.challenge ?? '', 'renewal').get(name);
     const answer: Answer = await session.send({
-      path: '/auth/session/device/refresh',
+      path: RENEW,
       method: 'POST',
       headers: { 'sec-secure-session-id': binding.id, 'secure-session-response': proof },
     });
@@ -70,23 +76,21 @@ describe.each(ADAPTERS)('a wrong proof, on %s', (adapter) => {
       const options = deviceBound({ dbsc: { algorithms: ['ES256', 'RS256'] } });
       const { client: newClient } = await TestApplication.on(adapter).with(options).start();
       const visitor = newClient('cookie');
-      const offer = (await visitor.login()).header('secure-session-registration') ?? '';
-      expect(offer).toMatch(/^\(ES256 RS256\);/);
+      const login = await visitor.login();
+      expect(login.header('secure-session-registration')).toMatch(/^\(ES256 RS256\);/);
       const own = new DeviceKey(which.startsWith('RS256') ? 'RS256' : 'ES256');
       const answer = await visitor.send({
-        path: '/auth/session/device/register',
+        path: REGISTER,
         method: 'POST',
         headers: {
-          'secure-session-response': own.registration(/challenge="([^"]*)"/.exec(offer)?.[1] ?? ''),
+          'secure-session-response': own.registration(offeredChallenge(login)),
         },
       });
       expect(answer.status).toBe(200);
       const next = /^"([^"]*)"/.exec(answer.header('secure-session-challenge') ?? '')?.[1] ?? '';
       const { session_identifier: id } = answer.body as { session_identifier: string };
       const headers = { 'sec-secure-session-id': id, 'secure-session-response': own.renewal(next) };
-      expect(
-        (await visitor.send({ path: '/auth/session/device/refresh', method: 'POST', headers })).status,
-      ).toBe(200);
+      expect((await visitor.send({ path: RENEW, method: 'POST', headers })).status).toBe(200);
     },
   );
 });
@@ -98,11 +102,10 @@ describe('the challenge of another session', () => {
       .start();
     const ada = application.client('cookie');
     const eve = application.client('cookie');
-    const offer = (await ada.login('ada')).header('secure-session-registration') ?? '';
+    const proof = new DeviceKey().registration(offeredChallenge(await ada.login('ada')));
     await eve.login('eve');
-    const proof = new DeviceKey().registration(/challenge="([^"]*)"/.exec(offer)?.[1] ?? '');
     const headers = { 'secure-session-response': proof };
-    const answer = await eve.send({ path: '/auth/session/device/register', method: 'POST', headers });
+    const answer = await eve.send({ path: REGISTER, method: 'POST', headers });
     expect(answer.status).toBe(403);
   });
 
@@ -113,14 +116,13 @@ describe('the challenge of another session', () => {
         .with(deviceBound({ dbsc: true }))
         .start();
       const ada = application.client('cookie');
-      const offer = (await ada.login('ada')).header('secure-session-registration') ?? '';
-      const proof = new DeviceKey().registration(/challenge="([^"]*)"/.exec(offer)?.[1] ?? '');
+      const proof = new DeviceKey().registration(offeredChallenge(await ada.login('ada')));
       const headers = {
         'secure-session-response': proof,
         ...(which === 'access' ? { cookie: 'sAccessToken=wrong' } : {}),
       };
       const answer = await application.send({
-        path: '/auth/session/device/register',
+        path: REGISTER,
         method: 'POST',
         headers,
       });

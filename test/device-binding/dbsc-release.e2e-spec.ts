@@ -1,12 +1,12 @@
 import { Controller, Get, Post, UseGuards } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
 import { Session, SessionGuard, type SessionContainer, type SessionModuleOptions } from 'nest-sessions';
-import { DeviceKey } from '../support/binding-browser.js';
+import { DeviceKey, offeredChallenge, OWN_REQUEST, REGISTER, RENEW } from '../support/binding-browser.js';
 import { DemoController } from '../support/demo.controller.js';
 import { deviceBound } from '../support/device-bound.js';
 import { ACCESS_VALIDITY_SEC, seededMemoryStore } from '../support/embedded.js';
 import type { Answer } from '../support/http-client.js';
-import { interceptedStore } from '../support/intercepted-store.js';
+import { storeWithHeldUpdate } from '../support/intercepted-store.js';
 import { TestApplication } from '../support/test-application.js';
 
 @Controller('extra')
@@ -22,20 +22,15 @@ class ExtraController {
     return {};
   }
 }
-const REGISTER = '/auth/session/device/register';
-const RENEW = '/auth/session/device/refresh';
-const OWN = { origin: 'https://api.shop.io', 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'no-cors' };
 const starter = (options: Partial<SessionModuleOptions> = deviceBound({ dbsc: true })) =>
   TestApplication.on('express').with(options).controllers(DemoController, ExtraController);
-const challengeOf = (answer: Answer): string =>
-  /challenge="([^"]*)"/.exec(answer.header('secure-session-registration') ?? '')?.[1] ?? '';
 const clears = (answer: Answer): boolean =>
   answer.lines('set-cookie').some((line) => line.startsWith('sRefreshToken=;'));
 const show = (answer: Answer) => [answer.status, clears(answer), answer.text];
 async function lostRegistration(application: TestApplication) {
   const client = application.client('cookie');
-  const challenge = challengeOf(await client.login());
-  const headers = { ...OWN, 'secure-session-response': new DeviceKey().registration(challenge) };
+  const challenge = offeredChallenge(await client.login());
+  const headers = { ...OWN_REQUEST, 'secure-session-response': new DeviceKey().registration(challenge) };
   expect((await client.copy().send({ path: REGISTER, method: 'POST', headers })).status).toBe(200);
   return client;
 }
@@ -79,7 +74,7 @@ describe('the binding of a session that is refreshed without its cookie', () => 
     const login = await client.login();
     const thief = client.copy();
     const key = new DeviceKey();
-    const headers = { ...OWN, 'secure-session-response': key.registration(challengeOf(login)) };
+    const headers = { ...OWN_REQUEST, 'secure-session-response': key.registration(offeredChallenge(login)) };
     const registered = await client.send({ path: REGISTER, method: 'POST', headers });
     expect(registered.status).toBe(200);
     fails = true;
@@ -90,42 +85,30 @@ describe('the binding of a session that is refreshed without its cookie', () => 
   });
 
   it('a browser that shows its key while a release is on its way keeps it', async () => {
-    let hold: Promise<void> | undefined;
-    let reached = (): void => undefined;
-    const store = interceptedStore(await seededMemoryStore(), async (name, call) => {
-      if (hold !== undefined && name.startsWith('update')) {
-        const held = hold;
-        hold = undefined;
-        reached();
-        await held;
-      }
-      return call();
-    });
+    const { store, holdNext } = storeWithHeldUpdate(await seededMemoryStore());
     const application = await starter().store(store).start();
     const client = application.client('cookie');
     const login = await client.login();
     const thief = client.copy();
     const key = new DeviceKey();
-    const headers = { ...OWN, 'secure-session-response': key.registration(challengeOf(login)) };
+    const headers = { ...OWN_REQUEST, 'secure-session-response': key.registration(offeredChallenge(login)) };
     const registered = await client.send({ path: REGISTER, method: 'POST', headers });
     const challenge = /^"([^"]*)"/.exec(registered.header('secure-session-challenge') ?? '')?.[1] ?? '';
     const { sessionHandle } = login.body as { sessionHandle: string };
-    let go = (): void => undefined;
-    const isReached = new Promise<void>((resolve) => (reached = resolve));
-    hold = new Promise<void>((resolve) => (go = resolve));
+    const { reached, release } = holdNext();
     const steal = thief.refresh();
-    await isReached;
+    await reached;
     const renewal = client.send({
       path: RENEW,
       method: 'POST',
       headers: {
-        ...OWN,
+        ...OWN_REQUEST,
         'sec-secure-session-id': sessionHandle,
         'secure-session-response': key.renewal(challenge),
       },
     });
     const b = await renewal;
-    go();
+    release();
     const a = await steal;
     const info = await application.sessions.getSessionInformation(sessionHandle);
     expect(b.status).toBe(200); // the browser keeps its key, and has shown it

@@ -1,40 +1,23 @@
-import { Controller, Get, UseGuards } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
+import { type SessionEvent, type SessionModuleOptions } from 'nest-sessions';
 import {
-  DeviceBoundClaim,
-  RequireClaims,
-  SessionGuard,
-  type SessionEvent,
-  type SessionModuleOptions,
-} from 'nest-sessions';
-import { BindingBrowser, DeviceKey } from '../support/binding-browser.js';
+  BindingBrowser,
+  browserOf,
+  DeviceKey,
+  offeredChallenge,
+  OWN_REQUEST,
+  REGISTER,
+  RENEW,
+} from '../support/binding-browser.js';
 import { deviceBound } from '../support/device-bound.js';
 import { ACCESS_VALIDITY_SEC } from '../support/embedded.js';
-import type { Answer } from '../support/http-client.js';
 import { DemoController } from '../support/demo.controller.js';
 import { TestApplication } from '../support/test-application.js';
+import { VaultController } from '../support/vault.controller.js';
 import { watchedStore } from '../support/watched-store.js';
 
-const REGISTER = '/auth/session/device/register';
-const RENEW = '/auth/session/device/refresh';
-const OWN = { origin: 'https://api.shop.io', 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'no-cors' };
-
-@Controller('vault')
-class Vault {
-  @Get()
-  @UseGuards(SessionGuard)
-  @RequireClaims(DeviceBoundClaim.validators.isBound())
-  open(): object {
-    return { open: true };
-  }
-}
-
 const starter = (options: Partial<SessionModuleOptions> = deviceBound({ dbsc: true })) =>
-  TestApplication.on('express').with(options).controllers(DemoController, Vault);
-const browserOf = ({ http, clock }: TestApplication): BindingBrowser =>
-  new BindingBrowser(http, () => clock.now());
-const challengeOf = (answer: Answer): string =>
-  /challenge="([^"]*)"/.exec(answer.header('secure-session-registration') ?? '')?.[1] ?? '';
+  TestApplication.on('express').with(options).controllers(DemoController, VaultController);
 const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 const DROPPED = '__Host-sBound=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT';
@@ -46,9 +29,9 @@ describe('a thief, and a stranger', () => {
     const client = application.client('cookie');
     await client.login();
     clock.advanceSeconds(ACCESS_VALIDITY_SEC + 1);
-    const challenge = challengeOf(await client.refresh());
+    const challenge = offeredChallenge(await client.refresh());
     const thief = client.copy(); // before the registration: no bound cookie, no key
-    const headers = { ...OWN, 'secure-session-response': new DeviceKey().registration(challenge) };
+    const headers = { ...OWN_REQUEST, 'secure-session-response': new DeviceKey().registration(challenge) };
     expect((await client.send({ path: REGISTER, method: 'POST', headers })).status).toBe(200);
     expect((await client.get('/vault')).status).toBe(200);
     const statuses = [];
@@ -121,7 +104,7 @@ describe('a thief, and a stranger', () => {
     };
     const headers = {
       ...script,
-      'secure-session-response': new DeviceKey().registration(challengeOf(login)),
+      'secure-session-response': new DeviceKey().registration(offeredChallenge(login)),
     };
     expect((await client.send({ path: REGISTER, method: 'POST', headers })).status).not.toBe(200);
   });

@@ -1,12 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { DeviceKey } from '../support/binding-browser.js';
+import { DeviceKey, offeredChallenge, REGISTER } from '../support/binding-browser.js';
 import { deviceBound } from '../support/device-bound.js';
 import { seededMemoryStore } from '../support/embedded.js';
-import type { Answer } from '../support/http-client.js';
 import { TestApplication } from '../support/test-application.js';
-
-const challengeOf = (answer: Answer): string =>
-  /challenge="([^"]*)"/.exec(answer.header('secure-session-registration') ?? '')?.[1] ?? '';
 
 describe('two instances with one store', () => {
   it('bind a session to the first of two keys (compare-and-set of the store, not the queue of one process)', async () => {
@@ -20,11 +16,11 @@ describe('two instances with one store', () => {
       .store(store)
       .start();
     const client = one.client('cookie');
-    const challenge = challengeOf(await client.login());
+    const challenge = offeredChallenge(await client.login());
     const cookie = `sAccessToken=${client.cookie('sAccessToken')}`;
     const register = async (application: TestApplication) =>
       application.send({
-        path: '/auth/session/device/register',
+        path: REGISTER,
         method: 'POST',
         headers: { cookie, 'secure-session-response': new DeviceKey().registration(challenge) },
       });

@@ -1,43 +1,37 @@
 import { describe, expect, it } from '@jest/globals';
-import { DeviceBoundClaim, RequireClaims, SessionGuard, type SessionEvent } from 'nest-sessions';
-import { Controller, Get, UseGuards } from '@nestjs/common';
-import { BindingBrowser, DeviceKey } from '../support/binding-browser.js';
+import { type SessionEvent } from 'nest-sessions';
+import {
+  type BindingBrowser,
+  browserOf,
+  DeviceKey,
+  offeredChallenge,
+  REGISTER,
+  RENEW,
+} from '../support/binding-browser.js';
 import { deviceBound } from '../support/device-bound.js';
 import { DemoController } from '../support/demo.controller.js';
 import { ACCESS_VALIDITY_SEC } from '../support/embedded.js';
 import { ADAPTERS, TestApplication, type Adapter } from '../support/test-application.js';
+import { VaultController } from '../support/vault.controller.js';
 
 const COOKIE_LIFE_SEC = 600;
 const DROPPED = '__Host-sBound=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT';
-const REGISTER = '/auth/session/device/register';
-const RENEW = '/auth/session/device/refresh';
-
-@Controller('vault')
-class Vault {
-  @Get()
-  @UseGuards(SessionGuard)
-  @RequireClaims(DeviceBoundClaim.validators.isBound())
-  open(): object {
-    return { open: true };
-  }
-}
 
 const starter = (adapter: Adapter) =>
   TestApplication.on(adapter)
     .with(deviceBound({ dbsc: true }))
-    .controllers(DemoController, Vault);
+    .controllers(DemoController, VaultController);
 
 async function start(adapter: Adapter) {
   const application = await starter(adapter).start();
-  const { clock, http } = application;
-  const browser = (): BindingBrowser => new BindingBrowser(http, () => clock.now());
+  const { clock, http, client, sessions } = application;
+  const browser = () => browserOf(application);
   const signedIn = async (userId?: string): Promise<BindingBrowser> => {
     const visitor = browser();
     await visitor.login(userId);
     return visitor;
   };
   const types = (): string[] => (application.events as SessionEvent[]).map(({ type }) => type);
-  const { client, sessions } = application;
   return { application, client, sessions, clock, http, browser, signedIn, types };
 }
 
@@ -65,9 +59,7 @@ describe.each(ADAPTERS)('a session bound to the browser, on %s', (adapter) => {
     const { client } = await start(adapter);
     const visitor = client('cookie');
     const login = await visitor.login();
-    const challenge =
-      /challenge="([^"]*)"/.exec(login.header('secure-session-registration') ?? '')?.[1] ?? '';
-    const headers = { 'secure-session-response': new DeviceKey().registration(challenge) };
+    const headers = { 'secure-session-response': new DeviceKey().registration(offeredChallenge(login)) };
     const registered = await visitor.send({ path: REGISTER, method: 'POST', headers });
     const { credentials, ...rest } = registered.body as {
       credentials: { name: string; attributes: string }[];

@@ -10,7 +10,12 @@ import { seededMemoryStore, seedSigningKeys, TEST_START_MS } from '../support/em
 import { ProcessWarnings } from '../support/process-warnings.js';
 import { clientKinds, closeClients, ioRedis, nodeRedis } from '../support/redis-clients.js';
 import { startRedis } from '../support/redis.js';
-import { ADAPTERS, TestApplication, type Adapter } from '../support/test-application.js';
+import {
+  ADAPTERS,
+  TestApplication,
+  type Adapter,
+  type ApplicationStarter,
+} from '../support/test-application.js';
 
 const redis = await startRedis();
 const kinds = await clientKinds();
@@ -29,6 +34,18 @@ function notedStore(answer: () => Promise<boolean> | boolean = () => true) {
     },
   };
   return { keys, replay };
+}
+
+/** Starts two instances, and returns the client of the first and one with the same key and tokens at the second. */
+async function signInAtTwo(configure: (starter: ApplicationStarter) => ApplicationStarter) {
+  const clock = new TestClock(TEST_START_MS);
+  const starter = configure(TestApplication.on('express').clock(clock));
+  const [first, second] = [await starter.start(), await starter.start()];
+  const owner = new DpopClient(first.http, clock);
+  await owner.login();
+  const beside = new DpopClient(second.http, clock, owner.key);
+  beside.adoptTokens(owner);
+  return { owner, beside };
 }
 
 async function startShop(adapter: Adapter, replay: ReplayStore) {
@@ -129,15 +146,9 @@ redis.describe('used proofs in Redis', () => {
     const client = await (await nodeRedis()).connect(redis.url);
     const store = redisStore(client, { keyPrefix: redis.freshPrefix() });
     await seedSigningKeys(store);
-    const clock = new TestClock(TEST_START_MS);
-    const starter = TestApplication.on('express')
-      .with({ ...deviceBound({ dpop: true }), core: embeddedCore({ store }) })
-      .clock(clock);
-    const [first, second] = [await starter.start(), await starter.start()];
-    const owner = new DpopClient(first.http, clock);
-    await owner.login();
-    const beside = new DpopClient(second.http, clock, owner.key);
-    beside.adoptTokens(owner);
+    const { owner, beside } = await signInAtTwo((starter) =>
+      starter.with({ ...deviceBound({ dpop: true }), core: embeddedCore({ store }) }),
+    );
     const dpop = owner.proof('GET', '/me');
     expect((await owner.get('/me', { dpop })).status).toBe(200);
     expect((await beside.get('/me', { dpop })).status).toBe(401);
@@ -167,16 +178,9 @@ redis.describeKilled('used proofs in a Redis that is gone', () => {
 describe('used proofs of an application without Redis', () => {
   it('are in the memory of the process: another one does not know them', async () => {
     const store = await seededMemoryStore();
-    const clock = new TestClock(TEST_START_MS);
-    const starter = TestApplication.on('express')
-      .with(deviceBound({ dpop: true }))
-      .clock(clock)
-      .store(store);
-    const [first, second] = [await starter.start(), await starter.start()];
-    const owner = new DpopClient(first.http, clock);
-    await owner.login();
-    const beside = new DpopClient(second.http, clock, owner.key);
-    beside.adoptTokens(owner);
+    const { owner, beside } = await signInAtTwo((starter) =>
+      starter.with(deviceBound({ dpop: true })).store(store),
+    );
     const dpop = owner.proof('GET', '/me');
     expect((await owner.get('/me', { dpop })).status).toBe(200);
     expect((await beside.get('/me', { dpop })).status).toBe(200);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ListedSession } from 'nest-sessions';
 import type { DeviceBoundOptions, OnRefresh, RefreshDecision, RefreshToDecide } from 'nest-sessions/core';
-import { BindingBrowser } from '../support/binding-browser.js';
+import { browserOf } from '../support/binding-browser.js';
 import { deviceBound } from '../support/device-bound.js';
 import { DpopClient } from '../support/dpop-client.js';
 import { seededMemoryStore } from '../support/embedded.js';
@@ -21,10 +21,9 @@ describe.each(ADAPTERS)('the binding of a session, on %s,', (adapter) => {
     const application = await TestApplication.on(adapter)
       .with({ ...deviceBound(options), onRefresh, userSessionRoutes: true })
       .start();
-    const { http, clock } = application;
-    const browser = new BindingBrowser(http, () => clock.now());
+    const { http, clock, client, sessions } = application;
+    const browser = browserOf(application);
     const dpop = new DpopClient(http, clock);
-    const { client, sessions } = application;
     return { asked, decide, browser, dpop, client, sessions, clock };
   }
 
@@ -99,7 +98,7 @@ describe('a session that was bound by a way that is switched off', () => {
       .store(store)
       .with(deviceBound({ dbsc: true }))
       .start();
-    const browser = new BindingBrowser(on.http, () => on.clock.now());
+    const browser = browserOf(on);
     const { sessionHandle } = (await browser.login()).body as { sessionHandle: string };
     expect((await on.sessions.getSessionInformation(sessionHandle))?.deviceBound).toBe('dbsc');
     const off = await TestApplication.on('express').store(store).start();

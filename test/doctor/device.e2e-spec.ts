@@ -2,12 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import type { RecordedExchange } from '../../lib/doctor/exchange.js';
 import { checkDevice } from '../../lib/doctor/checks/device.js';
 import { ADAPTERS } from '../support/adapters.js';
+import { REGISTER, RENEW } from '../support/binding-browser.js';
 import { deviceBound } from '../support/device-bound.js';
 import { examine, finding, problem, problemCodes, withHeaders } from './examined-application.js';
 import { answered, API, factsOf, signInWith, SIGNED_IN } from './facts-under-test.js';
 
-const RENEW = '/auth/session/device/refresh';
-const REGISTER = '/auth/session/device/register';
 const CODES = ['device.offer', 'device.routes', 'device.attributes', 'device.origin'] as const;
 const OPTIONS = deviceBound({ dbsc: true });
 

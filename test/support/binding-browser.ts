@@ -2,7 +2,7 @@ import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import type { Answer, HttpClient, RequestToSend } from './http-client.js';
 import { SessionClient } from './session-client.js';
 
-/** What a proof holds; a given member takes the place of the honest one. */
+/** The parts of a proof; a given member takes the place of the honest one. */
 export interface ProofParts {
   readonly header?: Readonly<Record<string, unknown>>;
   readonly payload?: unknown;
@@ -53,6 +53,22 @@ interface Binding {
 }
 
 const RENEWAL = 'Secure-Session-Response';
+
+/** The routes of the browser's own requests, below the default base path. */
+export const REGISTER = '/auth/session/device/register';
+export const RENEW = '/auth/session/device/refresh';
+
+/** The headers of the requests that a browser makes by itself (D12). */
+export const OWN_REQUEST = {
+  origin: 'https://api.shop.io',
+  'sec-fetch-site': 'same-origin',
+  'sec-fetch-mode': 'no-cors',
+} as const;
+
+/** The challenge with which a response offers to bind its session; empty if it offers nothing. */
+export function offeredChallenge(answer: Answer): string {
+  return /challenge="([^"]*)"/.exec(answer.header('secure-session-registration') ?? '')?.[1] ?? '';
+}
 
 /**
  * A browser with Device Bound Session Credentials, as Chromium was measured to behave: it registers at once when a response asks
@@ -157,9 +173,7 @@ export class BindingBrowser {
       method: 'POST',
       headers: {
         ...headers,
-        origin: 'https://api.shop.io',
-        'sec-fetch-site': 'same-origin',
-        'sec-fetch-mode': 'no-cors',
+        ...OWN_REQUEST,
       },
     });
     this.noteExpiry(answer);
@@ -193,4 +207,9 @@ function readChallenge(answer: Answer): string | undefined {
 
 function isOn(answer: Answer): boolean {
   return (answer.body as { continue?: boolean }).continue !== false;
+}
+
+/** Returns a new browser that visits an application and lives by its clock. */
+export function browserOf({ http, clock }: { http: HttpClient; clock: { now(): number } }): BindingBrowser {
+  return new BindingBrowser(http, () => clock.now());
 }

@@ -3,7 +3,7 @@ import type { TestClock } from 'nest-sessions/testing';
 import type { Answer, HttpClient, RequestToSend } from './http-client.js';
 import { SessionClient } from './session-client.js';
 
-/** What a proof says. Members that are undefined are left out. */
+/** The header and claims of a proof. Members that are undefined are left out. */
 export interface ProofContent {
   readonly header?: Readonly<Record<string, unknown>>;
   readonly claims?: Readonly<Record<string, unknown>>;

@@ -25,3 +25,27 @@ export function interceptedStore<S extends SessionStore>(store: S, around: Aroun
     },
   });
 }
+
+/** A store whose next change of a row waits, once the test has asked for it. */
+export function storeWithHeldUpdate<S extends SessionStore>(inner: S) {
+  let held: { readonly reach: () => void; readonly released: Promise<void> } | undefined;
+  const store = interceptedStore(inner, async (name, call) => {
+    if (held !== undefined && name.startsWith('update')) {
+      const { reach, released } = held;
+      held = undefined;
+      reach();
+      await released;
+    }
+    return call();
+  });
+  /** Returns a promise that the change has been reached, and a function that lets it go on. */
+  const holdNext = () => {
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const reached = new Promise<void>((resolve) => {
+      held = { reach: resolve, released };
+    });
+    return { reached, release };
+  };
+  return { store, holdNext };
+}

@@ -1,7 +1,7 @@
 import { createHmac, generateKeyPairSync, randomUUID, sign } from 'node:crypto';
 import { encode, ProofKey, sha256 } from './dpop-client.js';
 
-/** What a good proof for a request says, and what it is signed with. */
+/** The claims of a good proof for a request, and the key that signs it. */
 export interface GoodProof {
   readonly key: ProofKey;
   readonly claims: Readonly<Record<string, unknown>>;

@@ -16,7 +16,7 @@ const DPOP = { dpop: true };
 const ORIGIN = 'https://localhost:1';
 
 /**
- * What is measured: the option, and how a client signs in. The first of a part is what the others of it are compared with. A sign-in
+ * A candidate to measure: the option, and how a client signs in. The first of a part is what the others of it are compared with. A sign-in
  * returns the headers of all requests, or a function that makes those of the next.
  */
 const PARTS = {
