@@ -49,7 +49,7 @@ export const DBSC_OPTIONS = {
    */
   algorithms: option(algorithms('ES256', 'RS256'), ['ES256']),
   /**
-   * What happens to requests that come without the bound cookie and say that the browser could not renew it (header
+   * Decides about requests that come without the bound cookie and say that the browser could not renew it (header
    * `Secure-Session-Skipped`), as after an outage. `refuse`: a guarded request is 401 and a refresh 503, after which the client
    * tries again. `accept`: both pass; a thief can send that header as well.
    * @defaultValue `refuse`

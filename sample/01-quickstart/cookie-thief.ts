@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { SessionEvents } from 'nest-sessions';
 import { origin } from './settings.js';
 
-/** What came of one use of the copy. */
+/** The outcome of one use of the copy. */
 export interface UseOfCopy {
   /** The status that the thief gets. */
   readonly thief: number;

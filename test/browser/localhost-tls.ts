@@ -13,7 +13,7 @@ const CERTIFICATE =
   'AwIDSQAwRgIhAOwXKZFl+LwYNdH8lMKj8sAQfPJhANNKs4/Ca35ptCZ2AiEA+1tnzCiehtQ7KFfsLIdtyfEJoOIo1wlwAwwztVgX' +
   '8HM=';
 
-/** What a server on localhost shows to browsers. */
+/** The certificate and key of servers on localhost. */
 export const LOCALHOST_TLS = tlsPair(KEY, CERTIFICATE);
 
 export const LOCALHOST_SPKI_HASH: string = spkiHash(LOCALHOST_TLS);

@@ -14,7 +14,7 @@ const CERTIFICATE =
   'd2hlcmUub3JnMAoGCCqGSM49BAMCA0gAMEUCIQC82/XtiOWjCwSPR7ldnSB2PhPbINr6Q7/C+Nja1XcO4gIgaLy2opH1Km8CBMYo' +
   'bdqz3PAQtZdygmgN4ttXmtJUFF4=';
 
-/** What the network in front of the shop shows to browsers. */
+/** The certificate and key of the network in front of the shop. */
 export const SHOP_TLS = tlsPair(KEY, CERTIFICATE);
 
 export const SHOP_SPKI_HASH: string = spkiHash(SHOP_TLS);

@@ -15,7 +15,7 @@ import { ADAPTERS, TestApplication } from '../../support/test-application.js';
 import { watchedStore } from '../../support/watched-store.js';
 import { HOUR_SEC, LIFETIME_HANDLERS, MINUTE_SEC, signIn, use } from './lifetime-handlers.js';
 
-/** What needs a user who has just proved who they are. */
+/** Routes for a user who has just signed in or stepped up. */
 @Controller()
 @UseGuards(SessionGuard)
 class AccountController {
