@@ -285,6 +285,14 @@ export abstract class CoreClient {
     return undefined;
   }
 
+  /**
+   * Whether the core rotates refresh tokens with the refresh itself where a call asks for `rotation: 'at-once'`, and takes
+   * `accessTokenValidityMs`. Only such a core can be served as CDI 5.6.
+   */
+  get canRotateAtOnce(): boolean {
+    return false;
+  }
+
   /** Describes the core for the lines at the start: names and hosts, never a secret. */
   get description(): string {
     return this.constructor.name;

@@ -21,6 +21,8 @@ export const MAX_COUNTED_AT_ONCE = 10_000;
 
 const aString = text((given) => given);
 const textRow = required(aString, 'a string is expected');
+/** The range is the engine's to check, because a value outside is a bad input and no mistake of type. */
+const validity = option(aNumber);
 const flag = required(trueOrFalse, 'true or false is expected');
 const JSON_OBJECT = 'an object with names and JSON values';
 const json = required(plainObject(JSON_OBJECT), `${JSON_OBJECT} is expected`);
@@ -38,6 +40,7 @@ const creation = inputRow({
   userDataInDatabase: json,
   useDynamicSigningKey: flag,
   enableAntiCsrf: flag,
+  accessTokenValidityMs: validity,
 });
 const limit = inputRow({
   max: required(aNumber, 'a number is expected'),
@@ -48,6 +51,8 @@ const refresh = inputRow({
   antiCsrfToken: option(aString),
   enableAntiCsrf: flag,
   useDynamicSigningKey: flag,
+  accessTokenValidityMs: validity,
+  rotation: option(oneOf('at-first-use', 'at-once')),
 });
 const change = {
   set: json,

@@ -57,6 +57,23 @@ export interface CoreSessionTokens {
 }
 
 /**
+ * When a refreshed token replaces its parent. `at-first-use`: when it, or its access token, is first used; until then a repeated
+ * refresh gets the same successor. `at-once`: with the refresh itself, as CDI 5.6 has it.
+ *
+ * @see docs/protocol/core.md B7, B9
+ * @publicApi
+ */
+export type TokenRotation = 'at-first-use' | 'at-once';
+
+/**
+ * How a refresh token that came back relates to the current one: it was current just before, it was a sibling of the current
+ * one, or it is older (CDI 5.6).
+ *
+ * @publicApi
+ */
+export type TokenReuseSubtype = 'RECENT_PREV' | 'ORPHANED_BRANCH' | 'STALE_LINEAGE';
+
+/**
  * The arguments of `createSession`.
  *
  * @publicApi
@@ -68,6 +85,11 @@ export interface CreateSessionInput {
   readonly userDataInDatabase: JsonObject;
   readonly useDynamicSigningKey: boolean;
   readonly enableAntiCsrf: boolean;
+  /**
+   * Life of this access token, milliseconds: a whole number above 0, at most the core's own validity, otherwise a bad input.
+   * It is not shortened at random. Default: the core's own validity.
+   */
+  readonly accessTokenValidityMs?: number | undefined;
 }
 
 /**
@@ -114,6 +136,8 @@ export interface VerifySessionInput {
   readonly doAntiCsrfCheck: boolean;
   readonly enableAntiCsrf: boolean;
   readonly checkDatabase: boolean;
+  /** With `at-once` a verification writes no row and returns no new access token. @defaultValue `at-first-use` */
+  readonly rotation?: TokenRotation | undefined;
 }
 
 /**
@@ -122,7 +146,13 @@ export interface VerifySessionInput {
  * @publicApi
  */
 export type VerifySessionResult =
-  | { readonly status: 'OK'; readonly session: CoreSession; readonly accessToken?: TokenInfo }
+  | {
+      readonly status: 'OK';
+      readonly session: CoreSession;
+      readonly accessToken?: TokenInfo;
+      /** Whether the stored payload differs from the token's; only with `at-once` and `checkDatabase`. */
+      readonly payloadUpdateAvailable?: boolean;
+    }
   | { readonly status: 'UNAUTHORISED'; readonly message: string }
   | { readonly status: 'TRY_REFRESH_TOKEN'; readonly message: string };
 
@@ -136,19 +166,29 @@ export interface RefreshSessionInput {
   readonly antiCsrfToken: string | undefined;
   readonly enableAntiCsrf: boolean;
   readonly useDynamicSigningKey: boolean;
+  /** See {@link CreateSessionInput.accessTokenValidityMs}. */
+  readonly accessTokenValidityMs?: number | undefined;
+  /** @defaultValue `at-first-use` */
+  readonly rotation?: TokenRotation | undefined;
 }
 
 /**
- * The outcome of exchanging a refresh token. Theft is reported; the caller revokes the session.
+ * The outcome of exchanging a refresh token. Theft is reported; the caller revokes the session. Where the result names a
+ * subtype of the reuse, the core has revoked it already.
  *
  * @publicApi
  */
 export type RefreshSessionResult =
   | ({ readonly status: 'OK' } & CoreSessionTokens)
-  | { readonly status: 'UNAUTHORISED'; readonly message: string }
+  | {
+      readonly status: 'UNAUTHORISED';
+      readonly message: string;
+      readonly recentTokenReuseSubtype?: TokenReuseSubtype;
+    }
   | {
       readonly status: 'TOKEN_THEFT_DETECTED';
       readonly session: { readonly handle: string; readonly userId: string; readonly recipeUserId: string };
+      readonly recentTokenReuseSubtype?: TokenReuseSubtype;
     };
 
 /**

@@ -22,6 +22,8 @@ export type {
   RegenerateResult,
   SessionPayloadChange,
   TokenInfo,
+  TokenReuseSubtype,
+  TokenRotation,
   UserSessionsInput,
   VerifySessionInput,
   VerifySessionResult,
