@@ -8,8 +8,9 @@ import {
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { CoreClient } from '../core/core-client.js';
 import { errorReason } from '../events/printable.js';
+import { arrivingBasePath } from '../http/request-path.js';
 import { WIRE_OPTIONS } from '../options/wire-options.js';
-import { SESSION_ROUTES, type SessionRouteName } from '../options/session-routes.js';
+import { SESSION_ROUTES } from '../options/session-routes.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_RUNTIME } from '../session.constants.js';
 import type { ResolvedSessionOptions } from '../session.options.js';
 import type { SessionRuntime } from '../sessions/session-runtime.js';
@@ -69,10 +70,9 @@ export class StartupReport implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private routes(): string[] {
-    const { appInfo } = this.options.config;
-    const basePath = appInfo.apiBasePath.slice(appInfo.apiGatewayPath.length);
-    return (Object.keys(SESSION_ROUTES) as SessionRouteName[])
-      .filter((name) => this.runtime.hasRoute(name))
+    const basePath = arrivingBasePath(this.options.config.appInfo);
+    return this.runtime
+      .routeNames()
       .map((name) => `${SESSION_ROUTES[name].method.toUpperCase()} ${basePath}${SESSION_ROUTES[name].path}`);
   }
 

@@ -64,8 +64,12 @@ export class SessionRuntime {
     this.binding?.assertNeedsNoProof(payload);
   }
 
-  /** Returns whether a route exists. One whose API function an override removed does not. */
-  hasRoute(name: SessionRouteName): boolean {
+  /** Returns the names of the routes that exist. One whose API function an override removed does not. */
+  routeNames(): SessionRouteName[] {
+    return (Object.keys(SESSION_ROUTES) as SessionRouteName[]).filter((name) => this.hasRoute(name));
+  }
+
+  private hasRoute(name: SessionRouteName): boolean {
     const route = SESSION_ROUTES[name];
     const served = route.apiFunction === undefined ? this[route.part] : this.api[route.apiFunction];
     return served !== undefined;
