@@ -82,7 +82,7 @@ export const REMOTE_CORE_OPTIONS = {
    * refresh replaces the refresh token at once: one whose response was lost works again only as long as the core's grace period
    * lasts (30 s), and afterwards counts as theft. With `'5.4'` the replaced token works until its successor is first used, and
    * `accessTokenValiditySec` cannot be given.
-   * @defaultValue '5.6'
+   * @defaultValue `5.6`
    */
   newestCdiVersion: option(oneOf(...SPOKEN_CDI_VERSIONS), SPOKEN_CDI_VERSIONS[0]),
 };
