@@ -177,14 +177,14 @@ export const MODULE_OPTIONS = {
    */
   socketRenewalGraceSec: option(numberBetween(0, 3600), 30),
   /**
-   * What happens at the start if a handler has session decorators that no `SessionGuard` will read, so that it would be open:
+   * Decides what happens at the start if a handler has session decorators that no `SessionGuard` will read, so that it would be open:
    * `error` stops the start, `warn` logs the handlers. A handler for which that cannot be decided before a request is always
    * a warning.
    * @defaultValue `error`
    */
   unguardedRules: option(oneOf('error', 'warn'), 'error'),
   /**
-   * What the module logs once the application has started: its routes, the core and whether it responds, how tokens travel, and
+   * Decides what the module logs once the application has started: its routes, the core and whether it responds, how tokens travel, and
    * warnings about what was probably not meant. `'warnings'`: those alone. `false`: nothing, and the core is not asked.
    * @defaultValue true
    */
