@@ -1,4 +1,3 @@
-import type { LoggerService } from '@nestjs/common';
 import { withoutValues } from '../claims/claim-validator.js';
 import { DpopRefusedError } from '../device-binding/dpop-refused.error.js';
 import {
@@ -21,6 +20,7 @@ import type { TokenTransport } from '../http/token-transport.js';
 import type { SessionConfig } from '../options/session-config.js';
 import type { HttpExchange, HttpRequest, HttpResponse } from '../util/http-exchange.js';
 import { isJsonObject } from '../util/json.js';
+import type { SessionLogger } from '../util/session-logger.js';
 import type { UserContext } from '../util/user-context.js';
 import type { PrepareContext } from '../util/user-context.js';
 import type { RecipeInterface } from './recipe.interface.js';
@@ -108,7 +108,7 @@ export interface ErrorResponse {
   readonly code: string;
   readonly status: number;
   readonly message: string;
-  /** What the body holds beside the message, `claimValidationErrors` for example. */
+  /** The members of the body beside the message, `claimValidationErrors` for example. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
@@ -138,7 +138,7 @@ export interface ErrorResponderDependencies {
     readonly [Name in keyof SessionErrorHandlers]: SessionErrorHandlers[Name] | undefined;
   };
   readonly prepareContext: PrepareContext;
-  readonly logger: Pick<LoggerService, 'debug' | 'error'>;
+  readonly logger: Pick<SessionLogger, 'debug' | 'error'>;
 }
 
 /** A response to write to; undefined where the transport has none. */
