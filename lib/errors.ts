@@ -182,7 +182,7 @@ export interface ConfigProblem {
 }
 
 /**
- * The options of `SessionModule` or `SessionCoreModule` cannot work. Thrown when the application starts; lists every
+ * The options of `SessionModule`, `SessionCoreModule` or `createSessions` cannot work. Thrown when the application starts; lists every
  * problem at once.
  *
  * @publicApi
@@ -194,7 +194,7 @@ export class SessionConfigError extends Error {
 
   constructor(
     readonly problems: readonly ConfigProblem[],
-    moduleName: 'SessionModule' | 'SessionCoreModule' = 'SessionModule',
+    moduleName: 'SessionModule' | 'SessionCoreModule' | 'createSessions' = 'SessionModule',
   ) {
     super(
       `${moduleName} cannot start, ${problems.length === 1 ? 'one option is' : `${problems.length} options are`} wrong:\n` +

@@ -54,6 +54,8 @@ export interface CreateNewSessionInput extends WithUserContext {
  *
  * Besides the errors of each, all of them may throw `CoreUnavailableError` and `CoreResponseError`, whose responses are 503
  * and 502.
+ *
+ * @publicApi
  */
 export class SessionFunctions extends SessionsByHandle {
   constructor(private readonly runtime: SessionRuntime) {

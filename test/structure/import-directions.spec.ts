@@ -16,19 +16,34 @@ interface Layer {
 const LAYERS: readonly Layer[] = [
   {
     name: 'doors',
-    files: /^lib\/(index|core\/index|testing\/index|doctor\/index)\.ts$/,
-    mayImport: ['testing', 'doctor', 'wiring', ...EDGE, 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
+    files: /^lib\/(index|core\/index|standalone\/index|testing\/index|doctor\/index)\.ts$/,
+    mayImport: [
+      'standalone',
+      'testing',
+      'doctor',
+      'wiring',
+      ...EDGE,
+      'sessions',
+      ...NEIGHBOURS,
+      ...CORES,
+      ...FLOOR,
+    ],
   },
   {
     name: 'testing',
     files: /^lib\/testing\//,
     mayImport: ['wiring', ...EDGE, 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
   },
+  {
+    name: 'standalone',
+    files: /^lib\/standalone\//,
+    mayImport: ['wiring', 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
+  },
   { name: 'doctor', files: /^lib\/doctor\//, mayImport: ['http', ...FLOOR] },
   {
     name: 'wiring',
     files:
-      /^lib\/([^/]+\.(module|providers|options)|core\/server\/([^/]+\.(module|gateway)|session-core-options)|sessions\/(session-runtime|session-functions|route-handlers|composition|create-dependencies))\.ts$/,
+      /^lib\/([^/]+\.(module|providers|options)|core\/server\/([^/]+\.(module|gateway)|session-core-options)|sessions\/(session-runtime|session-functions|route-handlers|composition|startup-warnings|create-dependencies))\.ts$/,
     mayImport: [...EDGE, 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
   },
   ...['rules', 'graphql', 'websocket', 'sse'].map((name) => ({
