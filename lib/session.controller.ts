@@ -6,7 +6,7 @@ import { PublicAccess } from './session.decorators.js';
 import { DeviceCheckUnavailableError, SessionError, UnauthorisedError } from './errors.js';
 import { errorReason } from './events/printable.js';
 import type { DeviceResponse, DeviceRoutes } from './sessions/device-routes.js';
-import { isHandledError } from './sessions/error-responder.js';
+import { isHandledError } from './sessions/error-rules.js';
 import { signOut } from './sessions/session-api.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import type { HttpResponse } from './util/http-exchange.js';
