@@ -41,12 +41,6 @@ const LATE_TOKENS =
 const LATE_CLEARING =
   'A session ended after the headers of the response had been sent: its client keeps the tokens until they are refused';
 
-/** The reason why a request is refused whose access token cookie {@link TokenTransport.isOfOtherPlace}. */
-export const OLDER_COOKIE: string =
-  'The access token cookie came twice, or from a path that is not accessTokenPath, as after a change of accessTokenPath or ' +
-  'cookieDomain: it is unknown which one counts. It was deleted where it can have come from, and the client refreshes. Set ' +
-  'olderAccessTokenPath or olderCookieDomain to the former value for as long as old cookies live';
-
 /** A moment in the life of a token transport. */
 export type TransportMark = RevocationMark;
 
