@@ -185,7 +185,7 @@ export class SessionConfigError extends Error {
 
   constructor(
     readonly problems: readonly ConfigProblem[],
-    moduleName: 'SessionModule' | 'SessionCoreModule' = 'SessionModule',
+    moduleName: 'SessionModule' | 'SessionCoreModule' | 'createSessionVerifier' = 'SessionModule',
   ) {
     super(
       `${moduleName} cannot start, ${problems.length === 1 ? 'one option is' : `${problems.length} options are`} wrong:\n` +

@@ -8,6 +8,9 @@ import { OccasionalWarning } from '../util/occasional-warning.js';
 import { assertAllowedOrigin, decideAntiCsrfOnVerify, type OwnPages, type RequestInContext } from './csrf.js';
 import type { PresentedCookie } from './incoming-request.js';
 
+/** Never set, only looked for and deleted: SDKs before 2022 wrote it. */
+export const LEGACY_COOKIE = 'sIdRefreshToken';
+
 /** The reason why a request is refused whose access token cookie is {@link TokenPlaces.isOfOtherPlace}. */
 export const OLDER_COOKIE: string =
   'The access token cookie came twice, or from a path that is not accessTokenPath, as after a change of accessTokenPath or ' +

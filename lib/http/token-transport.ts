@@ -12,6 +12,7 @@ import type { SessionRequest } from './session-request.js';
 import { readAuthorization } from './authorization.js';
 import { assertCookieFits } from './cookies.js';
 import { findRequestCookies, presentedCookie, type PresentedCookie } from './incoming-request.js';
+import { LEGACY_COOKIE } from './presented-token.js';
 import type { HeaderLine, IsStale } from './take-back.js';
 import {
   distinct,
@@ -25,9 +26,6 @@ import {
   type TokensToWrite,
 } from './token-cookies.js';
 import { appendToHeaderList, writeLines, type CookieLine } from './written-headers.js';
-
-/** Never set, only looked for and deleted: SDKs before 2022 wrote it. */
-const LEGACY_COOKIE = 'sIdRefreshToken';
 
 /** The request headers that a session is read from. */
 const VARY_ITEMS = ['Cookie', 'Authorization'];

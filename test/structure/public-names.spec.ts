@@ -76,11 +76,23 @@ it('the main door has at most 90 names', () => {
   expect(publicNames('lib/index.ts').length).toBeLessThanOrEqual(90);
 });
 
-it('each public name comes from one door only', () => {
+/** Doors for processes that may not have Nest, and so cannot import the main one. */
+const WITHOUT_NEST = ['lib/verify/index.ts'];
+
+it('each public name comes from one door only, but for what the doors without Nest repeat', () => {
   const names = Object.keys(REVIEWED)
+    .filter((door) => !WITHOUT_NEST.includes(door))
     .flatMap(publicNames)
     .map(({ name }) => name);
   expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+});
+
+it('a name that several doors have is the same everywhere', () => {
+  const all = Object.keys(REVIEWED).flatMap(publicNames);
+  const others = all.filter(({ name, original, file }) =>
+    all.some((each) => each.name === name && (each.original !== original || each.file !== file)),
+  );
+  expect(others).toEqual([]);
 });
 
 it('every declaration that is marked @publicApi can be imported', () => {
