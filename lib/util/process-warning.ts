@@ -13,5 +13,6 @@ interface WarningOptions {
 export function warnProcess(message: string, options: WarningOptions): void {
   const { process } = globalThis as { process?: WarningProcess };
   if (typeof process?.emitWarning === 'function') process.emitWarning(message, options);
+  // oxlint-disable-next-line no-console -- there is no other place where an operator looks
   else console.warn(message);
 }

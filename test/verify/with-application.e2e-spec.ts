@@ -22,7 +22,7 @@ describe.each(ADAPTERS)('a service beside an API on %s', (adapter) => {
 
   it.each(['cookie', 'header'] as const)('lets in whoever signed in there, by %s', async (mode) => {
     const client = await application.signedIn(mode, 'user-7');
-    const session = await verifier.verify(request(client.requestHeaders('/list') as Record<string, string>));
+    const session = await verifier.verify(request(client.requestHeaders('/list')));
     expect(session).toMatchObject({ userId: 'user-7', tenantId: 'public', transferMethod: mode });
   });
 
