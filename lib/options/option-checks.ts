@@ -36,11 +36,11 @@ export const trueOrFalse: Check<boolean> = (value) => {
 
 /** Accepts one of the given texts. */
 export function oneOf<const Text extends string>(...accepted: readonly Text[]): Check<Text> {
-  return text((given) => {
-    const found = accepted.find((candidate) => candidate === given);
+  return (value) => {
+    const found = accepted.find((candidate) => candidate === value);
     if (found === undefined) throw new Error(`accepted are ${accepted.join(', ')}`);
     return found;
-  }) as Check<Text>;
+  };
 }
 
 /** Accepts whole numbers from `min` to `max`. */

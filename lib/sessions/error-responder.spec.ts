@@ -8,7 +8,7 @@ import {
 import { CapturedResponse } from '../http/captured-response.js';
 import { IncomingRequest } from '../http/incoming-request.js';
 import { ErrorResponder } from './error-responder.js';
-import { type HandledError } from './error-rules.js';
+import type { HandledError } from './error-rules.js';
 
 const request = new IncomingRequest({ method: 'GET', url: '/', headers: {} });
 const responder = new ErrorResponder({

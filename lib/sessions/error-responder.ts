@@ -1,4 +1,3 @@
-import type { LoggerService } from '@nestjs/common';
 import { DpopRefusedError } from '../device-binding/dpop-refused.error.js';
 import {
   CoreResponseError,
@@ -15,6 +14,7 @@ import { createSessionRequest, type SessionRequest } from '../http/session-reque
 import type { TokenTransport } from '../http/token-transport.js';
 import type { HttpExchange, HttpRequest, HttpResponse } from '../util/http-exchange.js';
 import { isJsonObject } from '../util/json.js';
+import type { SessionLogger } from '../util/session-logger.js';
 import type { UserContext } from '../util/user-context.js';
 import type { PrepareContext } from '../util/user-context.js';
 import { findErrorRule, type ErrorResponse, type ErrorRuleConfig, type HandledError } from './error-rules.js';
@@ -82,7 +82,7 @@ export interface ErrorResponderDependencies {
     readonly [Name in keyof SessionErrorHandlers]: SessionErrorHandlers[Name] | undefined;
   };
   readonly prepareContext: PrepareContext;
-  readonly logger: Pick<LoggerService, 'debug' | 'error'>;
+  readonly logger: Pick<SessionLogger, 'debug' | 'error'>;
 }
 
 /** A response to write to; undefined where the transport has none. */

@@ -41,7 +41,7 @@ export interface ErrorResponse {
   readonly code: string;
   readonly status: number;
   readonly message: string;
-  /** What the body holds beside the message, `claimValidationErrors` for example. */
+  /** The members of the body beside the message, `claimValidationErrors` for example. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
 

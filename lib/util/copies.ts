@@ -28,7 +28,7 @@ export function assertCompatibleCopies(): void {
   );
 }
 
-/** What `instanceof` does by default: it looks for the class among the prototypes of the object. */
+/** Does the same as `instanceof` by default: it looks for the class among the prototypes of the object. */
 const isInstance = Function.prototype[Symbol.hasInstance];
 
 const marksByClass = new WeakMap<object, symbol>();

@@ -16,8 +16,9 @@ interface Layer {
 const LAYERS: readonly Layer[] = [
   {
     name: 'doors',
-    files: /^lib\/(index|core\/index|testing\/index|doctor\/index|verify\/index)\.ts$/,
+    files: /^lib\/(index|core\/index|standalone\/index|testing\/index|doctor\/index|verify\/index)\.ts$/,
     mayImport: [
+      'standalone',
       'testing',
       'doctor',
       'verify',
@@ -35,11 +36,16 @@ const LAYERS: readonly Layer[] = [
     mayImport: ['wiring', ...EDGE, 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
   },
   { name: 'verify', files: /^lib\/verify\//, mayImport: ['sessions', 'claims', 'tokens', 'http', ...FLOOR] },
+  {
+    name: 'standalone',
+    files: /^lib\/standalone\//,
+    mayImport: ['wiring', 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
+  },
   { name: 'doctor', files: /^lib\/doctor\//, mayImport: ['http', ...FLOOR] },
   {
     name: 'wiring',
     files:
-      /^lib\/([^/]+\.(module|providers|options)|core\/server\/([^/]+\.(module|gateway)|session-core-options)|sessions\/(session-runtime|create-dependencies))\.ts$/,
+      /^lib\/([^/]+\.(module|providers|options)|core\/server\/([^/]+\.(module|gateway)|session-core-options)|sessions\/(session-runtime|session-functions|route-handlers|composition|startup-warnings|create-dependencies))\.ts$/,
     mayImport: [...EDGE, 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
   },
   ...['rules', 'graphql', 'websocket', 'sse'].map((name) => ({

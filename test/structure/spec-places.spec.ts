@@ -15,6 +15,7 @@ const FOLDERS = [
   'http',
   'processes',
   'sessions',
+  'standalone',
   'structure',
   'support',
   'testing',
