@@ -1,6 +1,7 @@
 import { env } from 'node:process';
 import { describe, expect, it } from '@jest/globals';
 import type { CoreClient } from '../../../lib/core/core-client.js';
+import type { TokenRotation } from '../../../lib/core/core.types.js';
 import { remoteCore } from '../../../lib/core/remote/http-core-client.js';
 import { SessionEvents } from '../../../lib/events/session-events.js';
 import { SystemClock, type Clock } from '../../../lib/util/clock.js';
@@ -8,7 +9,8 @@ import { describeCoreClient } from '../../contract/core-client.contract.js';
 import { create, decoded, refresh, refreshed, replacementOf, verify } from '../../support/core-calls.js';
 import { seededMemoryStore } from '../../support/embedded.js';
 import { startServedCore, withServedCore } from '../../support/served-core.js';
-import { ADAPTERS } from '../../support/test-application.js';
+import type { Adapter } from '../../support/adapters.js';
+import type { MakeCore } from '../../contract/core-under-test.js';
 
 const KEY = 'a-key-of-more-than-20-characters';
 const REAL_CORE = env['SUPERTOKENS_CORE_URI'];
@@ -24,10 +26,16 @@ function remoteClient(connectionURI: string, clock: Clock, apiKey?: string): Cor
   });
 }
 
-describe.each(ADAPTERS)('over a real socket, served by %s', (adapter) => {
-  describeCoreClient('of SessionCoreModule, through remoteCore', async (options) => {
+/** The core is served in one version, so that a client can agree on no other. Both adapters serve all versions alike. */
+describe.each<[version: string, rotation: TokenRotation, adapter: Adapter]>([
+  ['5.0', 'at-first-use', 'fastify'],
+  ['5.4', 'at-first-use', 'express'],
+  ['5.6', 'at-once', 'fastify'],
+])('over a real socket, CDI %s, %s, served by %s', (version, rotation, adapter) => {
+  const makeCore: MakeCore = async (options) => {
     const coreOptions = { ...options, store: await seededMemoryStore() };
-    const served = await startServedCore({ adapter, coreOptions, options: { apiKeys: [KEY] } });
+    const serving = { apiKeys: [KEY], versions: [version] };
+    const served = await startServedCore({ adapter, coreOptions, options: serving });
     const clients: CoreClient[] = [];
     const another = async (): Promise<CoreClient> => {
       const client = remoteClient(served.uri, served.clock, KEY);
@@ -44,7 +52,8 @@ describe.each(ADAPTERS)('over a real socket, served by %s', (adapter) => {
         await served.close();
       },
     };
-  });
+  };
+  describeCoreClient('of SessionCoreModule, through remoteCore', makeCore, [rotation]);
 });
 
 /** What no movable clock is needed for, so that it can be asked of a core that is not ours. */
