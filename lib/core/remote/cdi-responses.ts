@@ -9,6 +9,7 @@ import type {
   RefreshSessionResult,
   RegenerateResult,
   TokenInfo,
+  TokenReuseSubtype,
   VerifySessionResult,
 } from '../core.types.js';
 import type { CoreResponseError } from '../../errors.js';
@@ -19,6 +20,9 @@ import type { HttpResponse } from './http-transport.js';
 
 /** How long the keys may be cached if the core does not name a time, seconds. */
 const DEFAULT_JWKS_VALIDITY_SEC = 60;
+/** Begins the core's text about an access token whose refresh token is neither the current one nor the one before. */
+const ROTATED_OUT = 'rotated-out token branch';
+const REUSE_SUBTYPES: readonly TokenReuseSubtype[] = ['RECENT_PREV', 'ORPHANED_BRANCH', 'STALE_LINEAGE'];
 const PUBLIC_MEMBERS = ['alg', 'use', 'n', 'e', 'crv', 'x', 'y'] as const;
 
 /** A response with status 200 that does not follow the CDI. The message names fields, never their contents. */
@@ -34,9 +38,19 @@ export function parseCreated(answer: JsonObject): CoreSessionTokens {
   return sessionTokens(answer);
 }
 
+/** From CDI 5.6 on a token of a branch that was replaced is UNAUTHORISED there: the session goes on, and a refresh leads back to it. */
 export function parseVerified(answer: JsonObject): VerifySessionResult {
   const status = readStatus(answer, ['OK', 'UNAUTHORISED', 'TRY_REFRESH_TOKEN']);
-  return status === 'OK' ? { status, ...sessionAndToken(answer) } : { status, message: readMessage(answer) };
+  if (status !== 'OK') {
+    const message = readMessage(answer);
+    return { status: message.startsWith(ROTATED_OUT) ? 'TRY_REFRESH_TOKEN' : status, message };
+  }
+  const payloadUpdateAvailable = optionalFlag(answer, 'payloadUpdateAvailable');
+  return {
+    status,
+    ...sessionAndToken(answer),
+    ...(payloadUpdateAvailable === undefined ? {} : { payloadUpdateAvailable }),
+  };
 }
 
 export function parseRefreshed(answer: JsonObject): RefreshSessionResult {
@@ -45,10 +59,18 @@ export function parseRefreshed(answer: JsonObject): RefreshSessionResult {
     case 'OK':
       return { status, ...sessionTokens(answer) };
     case 'UNAUTHORISED':
-      return { status, message: readMessage(answer) };
+      return { status, message: readMessage(answer), ...reuseSubtype(answer) };
     case 'TOKEN_THEFT_DETECTED':
-      return { status, session: stolenSession(object(answer, 'session')) };
+      return { status, session: stolenSession(object(answer, 'session')), ...reuseSubtype(answer) };
   }
+}
+
+/** A subtype that is not known is left out, because the refusal itself must count in any case. */
+function reuseSubtype({ recentTokenReuseSubtype: given }: JsonObject): {
+  recentTokenReuseSubtype?: TokenReuseSubtype;
+} {
+  const found = REUSE_SUBTYPES.find((candidate) => candidate === given);
+  return found === undefined ? {} : { recentTokenReuseSubtype: found };
 }
 
 export function parseRegenerated(answer: JsonObject): RegenerateResult {
@@ -207,6 +229,13 @@ function text(source: JsonObject, name: string): string {
 
 function optionalText(source: JsonObject, name: string): string | undefined {
   return isAbsent(source, name) ? undefined : text(source, name);
+}
+
+function optionalFlag(source: JsonObject, name: string): boolean | undefined {
+  const value = source[name];
+  if (isAbsent(source, name)) return undefined;
+  if (typeof value !== 'boolean') throw new UnexpectedResponse(`${name} is not true or false`);
+  return value;
 }
 
 function time(source: JsonObject, name: string): number {
