@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { CoreClient } from '../../../lib/core/core-client.js';
 import type { TokenRotation } from '../../../lib/core/core.types.js';
 import { remoteCore } from '../../../lib/core/remote/http-core-client.js';
+import type { RemoteCoreOptions } from '../../../lib/core/remote/remote-core-config.js';
 import { SessionEvents } from '../../../lib/events/session-events.js';
 import { SystemClock, type Clock } from '../../../lib/util/clock.js';
 import { describeCoreClient } from '../../contract/core-client.contract.js';
@@ -15,8 +16,12 @@ import type { MakeCore } from '../../contract/core-under-test.js';
 const KEY = 'a-key-of-more-than-20-characters';
 const REAL_CORE = env['SUPERTOKENS_CORE_URI'];
 
-function remoteClient(connectionURI: string, clock: Clock, apiKey?: string): CoreClient {
-  const provider = remoteCore({ connectionURI, apiKey });
+function remoteClient(
+  connectionURI: string,
+  clock: Clock,
+  options: Pick<RemoteCoreOptions, 'apiKey' | 'newestCdiVersion'> = {},
+): CoreClient {
+  const provider = remoteCore({ connectionURI, ...options });
   if (provider.problems.length > 0) throw new Error(JSON.stringify(provider.problems));
   return provider.create({
     clock,
@@ -38,7 +43,7 @@ describe.each<[version: string, rotation: TokenRotation, adapter: Adapter]>([
     const served = await startServedCore({ adapter, coreOptions, options: serving });
     const clients: CoreClient[] = [];
     const another = async (): Promise<CoreClient> => {
-      const client = remoteClient(served.uri, served.clock, KEY);
+      const client = remoteClient(served.uri, served.clock, { apiKey: KEY });
       clients.push(client);
       await client.start();
       return client;
@@ -103,10 +108,10 @@ async function liveThroughASession(core: CoreClient): Promise<void> {
   expect((await core.getJwks({})).keys.map((key) => key.kid)).toContain(kid);
 }
 
-describe('the life of a session through remoteCore', () => {
+describe('the life of a session through remoteCore, over CDI 5.4', () => {
   it('is the same at the served core', async () => {
     await withServedCore({}, async ({ uri, clock }) => {
-      const core = remoteClient(uri, clock);
+      const core = remoteClient(uri, clock, { newestCdiVersion: '5.4' });
       await expect(liveThroughASession(core)).resolves.toBeUndefined();
       await core.close();
     });
@@ -116,7 +121,10 @@ describe('the life of a session through remoteCore', () => {
   atARealCore(
     'is the same at the SuperTokens Core of SUPERTOKENS_CORE_URI (skipped where that is not set)',
     async () => {
-      const core = remoteClient(REAL_CORE ?? '', new SystemClock(), env['SUPERTOKENS_CORE_API_KEY']);
+      const core = remoteClient(REAL_CORE ?? '', new SystemClock(), {
+        apiKey: env['SUPERTOKENS_CORE_API_KEY'],
+        newestCdiVersion: '5.4',
+      });
       await liveThroughASession(core);
       await core.close();
     },
