@@ -18,6 +18,8 @@ import { closeClients, nodeRedis } from './redis-clients.js';
 
 /** Which core the e2e suites run on, see scripts/e2e-variant.mjs; without it the embedded one, in memory. */
 const VARIANT = process.env['E2E_CORE'];
+/** The version of the CDI between the remote core and the served one. */
+const CDI_VERSION = process.env['E2E_CDI'] ?? '5.4';
 
 /** What an application whose start failed leaves to the end of the spec file. */
 const closings: (() => Promise<void>)[] = [];
@@ -65,7 +67,7 @@ async function seeded(store: SessionStore): Promise<SessionStore> {
 /** The embedded core behind `SessionCoreModule`, in an application of its own, and a client of it. */
 async function servedCore(coreOptions: EmbeddedCoreOptions): Promise<CoreProvider> {
   const clock = new FollowingClock(TEST_START_MS);
-  const served = await startServedCore({ coreOptions, clock });
+  const served = await startServedCore({ coreOptions, clock, options: { versions: [CDI_VERSION] } });
   closings.push(() => served.close());
   const { problems, create } = remoteCore({ connectionURI: served.uri });
   return {

@@ -114,7 +114,8 @@ async function embeddedTrace(): Promise<Trace> {
 }
 
 async function remoteTrace(connectionURI: string, clock: Clock, pause: Pause): Promise<Trace> {
-  const core = remoteCore({ connectionURI, apiKey: env['SUPERTOKENS_CORE_API_KEY'] }).create({
+  const apiKey = env['SUPERTOKENS_CORE_API_KEY'];
+  const core = remoteCore({ connectionURI, apiKey, newestCdiVersion: '5.4' }).create({
     clock,
     events: new SessionEvents(),
     apiDomain: 'http://localhost:3000',
