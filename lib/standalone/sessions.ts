@@ -7,7 +7,7 @@ import { readArguments } from '../options/call-arguments.js';
 import type { SessionRouteName } from '../options/session-routes.js';
 import { resolveSessionOptions, type ResolvedSessionOptions } from '../session.options.js';
 import { SERVICE_CALLS } from '../sessions/call-inputs.js';
-import { isHandledError } from '../sessions/error-responder.js';
+import { isHandledError } from '../sessions/error-rules.js';
 import type { VerifySessionOptions } from '../sessions/recipe.interface.js';
 import { getExchange } from '../sessions/request-state.js';
 import { RouteRefusedError } from '../sessions/route-handlers.js';
