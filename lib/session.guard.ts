@@ -4,7 +4,7 @@ import { resolveRouteRules, type RouteRules } from './rules/route-rules.js';
 import { SESSION_GUARD } from './rules/handler-guards.js';
 import { labelStatus } from './rules/http-exception.js';
 import { findGraphqlRequest, unknownContext } from './graphql/graphql-context.js';
-import { isHandledError } from './sessions/error-responder.js';
+import { isHandledError } from './sessions/error-rules.js';
 import type { SessionContainer } from './sessions/session-container.js';
 import { chain } from './util/maybe-promise.js';
 import { ensureRequestState, type RequestState } from './sessions/request-state.js';

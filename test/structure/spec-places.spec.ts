@@ -20,6 +20,7 @@ const FOLDERS = [
   'support',
   'testing',
   'types',
+  'verify',
 ];
 
 /** The TypeScript files of a folder, with what they import from `test/`. */

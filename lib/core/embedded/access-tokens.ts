@@ -12,7 +12,8 @@ import {
   findMissingClaim,
 } from '../../tokens/access-token-claims.js';
 import { isSignedBy, signJwt, signLegacyToken } from '../../tokens/jws.js';
-import { SignatureVerifier, type SignatureVerdict } from '../../tokens/signature-verifier.js';
+import { SignatureVerifier } from '../../tokens/signature-verifier.js';
+import type { SignatureVerdict } from '../../tokens/token-signatures.js';
 import { parseJsonObject } from '../../util/json.js';
 import { CoreBadInputError } from '../../errors.js';
 import type { CoreJwtInput, CoreJwtResult, TokenInfo } from '../core.types.js';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { CoreUnavailableError } from '../../errors.js';
-import { shortHandle } from '../../events/printable.js';
+import { shortHandle } from '../../events/short-handle.js';
 import type { FoundSession, SessionChange, SessionRow } from '../../stores/session-store.js';
 import type { AccessTokenInfo } from '../../tokens/access-token.js';
 import { findReservedClaim } from '../../tokens/access-token-claims.js';

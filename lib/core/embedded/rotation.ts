@@ -1,7 +1,7 @@
 import type { AccessTokenInfo } from '../../tokens/access-token.js';
 import { findReservedClaim } from '../../tokens/access-token-claims.js';
 import { CoreUnavailableError } from '../../errors.js';
-import { shortHandle } from '../../events/printable.js';
+import { shortHandle } from '../../events/short-handle.js';
 import { safeEqual } from '../../util/safe-equal.js';
 import { jsonEquals, type JsonObject } from '../../util/json.js';
 import { accessTokenExpiryMs, sessionExpiryMs } from '../../util/lifetime-claims.js';

@@ -1,5 +1,6 @@
-import { isJsonObject, type JsonObject, type JsonValue, parseJsonObject } from '../../util/json.js';
-import type { PublicJwk } from '../../util/verification-keys.js';
+import { isJsonObject, type JsonObject, parseJsonObject } from '../../util/json.js';
+import { isAbsent, list, optionalText, text, UnexpectedResponse } from '../../util/response-members.js';
+import { parsePublicKeys } from '../../tokens/published-keys.js';
 import type {
   CoreSession,
   CoreSessionInformation,
@@ -23,10 +24,6 @@ const DEFAULT_JWKS_VALIDITY_SEC = 60;
 /** Begins the core's text about an access token whose refresh token is neither the current one nor the one before. */
 const ROTATED_OUT = 'rotated-out token branch';
 const REUSE_SUBTYPES: readonly TokenReuseSubtype[] = ['RECENT_PREV', 'ORPHANED_BRANCH', 'STALE_LINEAGE'];
-const PUBLIC_MEMBERS = ['alg', 'use', 'n', 'e', 'crv', 'x', 'y'] as const;
-
-/** A response with status 200 that does not follow the CDI. The message names fields, never their contents. */
-export class UnexpectedResponse extends Error {}
 
 /** The versions that the core speaks. */
 export function parseApiVersions(answer: JsonObject): string[] {
@@ -127,15 +124,6 @@ export function parseJwks(answer: JsonObject, cacheControl: string | undefined):
   };
 }
 
-/**
- * Returns the usable keys of a JWKS, in its order. A core has at least two, so an empty set is a bad response.
- */
-export function parsePublicKeys(answer: JsonObject): PublicJwk[] {
-  const keys = list(answer, 'keys').flatMap((entry, index) => publicKeys(entry, `keys[${index}]`));
-  if (keys.length === 0) throw new UnexpectedResponse('keys has no usable key');
-  return keys;
-}
-
 export function parseRoles(answer: JsonObject): string[] {
   readStatus(answer, ['OK']);
   return texts(answer, 'roles');
@@ -191,18 +179,6 @@ function token(value: JsonObject): TokenInfo {
   };
 }
 
-/** Keys without an id and symmetric keys are left out; private members are never copied. */
-function publicKeys(entry: JsonValue, name: string): PublicJwk[] {
-  if (!isJsonObject(entry)) throw new UnexpectedResponse(`${name} is not an object`);
-  const kty = text(entry, 'kty');
-  if (kty === 'oct' || isAbsent(entry, 'kid')) return [];
-  const members = PUBLIC_MEMBERS.flatMap((member) => {
-    const value = optionalText(entry, member);
-    return value === undefined ? [] : [[member, value] as const];
-  });
-  return [{ kty, kid: text(entry, 'kid'), ...Object.fromEntries(members) }];
-}
-
 function readStatus<T extends string>(answer: JsonObject, accepted: readonly T[]): T {
   const { status } = answer;
   const found = accepted.find((candidate) => candidate === status);
@@ -215,20 +191,6 @@ function readStatus<T extends string>(answer: JsonObject, accepted: readonly T[]
 
 function readMessage(answer: JsonObject): string {
   return optionalText(answer, 'message') ?? '';
-}
-
-function isAbsent(source: JsonObject, name: string): boolean {
-  return source[name] === undefined || source[name] === null;
-}
-
-function text(source: JsonObject, name: string): string {
-  const value = source[name];
-  if (typeof value !== 'string') throw new UnexpectedResponse(`${name} is not text`);
-  return value;
-}
-
-function optionalText(source: JsonObject, name: string): string | undefined {
-  return isAbsent(source, name) ? undefined : text(source, name);
 }
 
 function optionalFlag(source: JsonObject, name: string): boolean | undefined {
@@ -249,12 +211,6 @@ function time(source: JsonObject, name: string): number {
 function object(source: JsonObject, name: string): JsonObject {
   const value = source[name];
   if (!isJsonObject(value)) throw new UnexpectedResponse(`${name} is not an object`);
-  return value;
-}
-
-function list(source: JsonObject, name: string): JsonValue[] {
-  const value = source[name];
-  if (!Array.isArray(value)) throw new UnexpectedResponse(`${name} is not a list`);
   return value;
 }
 

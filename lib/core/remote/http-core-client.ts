@@ -36,7 +36,7 @@ import { CoreConnection } from './core-connection.js';
 import type { Sleep } from './host-exchange.js';
 import type { CoreHostHealth } from './host-pool.js';
 import { HttpTransport } from './http-transport.js';
-import { JwksCache, loadCoreKeys } from './jwks-cache.js';
+import { CoreKeys } from './core-keys.js';
 import {
   type RemoteCoreConfig,
   type RemoteCoreOptions,
@@ -76,7 +76,7 @@ export class HttpCoreClient extends CoreClient {
   private readonly connection: CoreConnection;
   private readonly tokens: TokenCalls;
   private readonly keyTransport: HttpTransport;
-  override readonly verificationKeys: JwksCache;
+  override readonly verificationKeys: CoreKeys;
   private readonly keyRenewal: Repeat;
   private readonly feed: RemoteFeed;
   private readonly search: RemoteSearch;
@@ -106,10 +106,9 @@ export class HttpCoreClient extends CoreClient {
     // It has connections of its own, so that a core with slow responses does not delay the loading of keys.
     this.keyTransport = new HttpTransport({ ...config, timeoutMs: jwksTimeoutMs });
     const maxAgeMs = Math.min(jwksRefreshIntervalSec, LONGEST_KEY_TRUST_SEC) * 1000;
-    const keys = new JwksCache(clock, {
+    const keys = new CoreKeys(clock, this.keyTransport, {
       hosts: config.hosts,
       maxAgeMs,
-      load: async (host) => loadCoreKeys(this.keyTransport, host),
       onLoaded: (kids) => rotations.note(kids),
     });
     this.verificationKeys = keys;
