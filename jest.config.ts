@@ -24,8 +24,10 @@ const config: Config = {
   moduleNameMapper: {
     '^nest-sessions$': '<rootDir>/lib/index.ts',
     '^nest-sessions/core$': '<rootDir>/lib/core/index.ts',
+    '^nest-sessions/standalone$': '<rootDir>/lib/standalone/index.ts',
     '^nest-sessions/testing$': '<rootDir>/lib/testing/index.ts',
     '^nest-sessions/doctor$': '<rootDir>/lib/doctor/index.ts',
+    '^nest-sessions/verify$': '<rootDir>/lib/verify/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   setupFiles: ['<rootDir>/test/support/setup.ts'],

@@ -63,13 +63,24 @@ export class RecipeLifecycle {
     this.telemetry.observeCoreCalls();
     this.telemetry.observeRevocations(this.dependencies.revocations);
     await startCore(this.core, this.telemetry);
-    await this.dependencies.revocations?.start();
-    await this.dependencies.binding?.start();
+    const { revocations, binding } = this.dependencies;
+    try {
+      await revocations?.start();
+      await binding?.start();
+    } catch (error) {
+      this.telemetry.stop();
+      await this.release().catch(() => undefined); // the error of the start is the one that counts
+      throw error;
+    }
   }
 
   async close(): Promise<void> {
+    await this.release();
+    this.events.complete();
+  }
+
+  private async release(): Promise<void> {
     await this.dependencies.revocations?.stop();
     await this.core.close();
-    this.events.complete();
   }
 }

@@ -7,7 +7,7 @@ import type { HttpResponse } from '../util/http-exchange.js';
 import { isJsonObject, readMember } from '../util/json.js';
 import type { SessionLogger } from '../util/session-logger.js';
 import type { DeviceResponse, DeviceRoutes } from './device-routes.js';
-import { isHandledError } from './error-responder.js';
+import { isHandledError } from './error-rules.js';
 import { signOut } from './session-api.js';
 import type { SessionRuntime } from './session-runtime.js';
 

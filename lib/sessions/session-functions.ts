@@ -40,6 +40,12 @@ export interface CreateNewSessionInput extends WithUserContext {
    * (`auth_time` of its ID token). Default now. Needs the option `lifetime`, or `AuthenticationTimeClaim` in `claims`.
    */
   authenticatedAtMs?: number;
+  /**
+   * Life of the first access token in whole seconds, at most the core's `accessTokenValiditySec`, which is also the default.
+   * The next refresh gives one of the default life, unless the refresh sets another. A longer one is refused, and so is any by
+   * a SuperTokens Core that does not speak CDI 5.6: `CoreBadInputError`.
+   */
+  accessTokenValiditySec?: number;
 }
 
 /**
@@ -48,6 +54,8 @@ export interface CreateNewSessionInput extends WithUserContext {
  *
  * Besides the errors of each, all of them may throw `CoreUnavailableError` and `CoreResponseError`, whose responses are 503
  * and 502.
+ *
+ * @publicApi
  */
 export class SessionFunctions extends SessionsByHandle {
   constructor(private readonly runtime: SessionRuntime) {
@@ -58,7 +66,7 @@ export class SessionFunctions extends SessionsByHandle {
    * Signs a user in: makes a session with a new handle and new tokens, and writes the tokens to the response. A session
    * that the request brought along is replaced in the client; on the server it stays until it is revoked or expires.
    *
-   * @throws {CoreBadInputError} the user or tenant id cannot be stored
+   * @throws {CoreBadInputError} the user or tenant id cannot be stored, or the core refuses `accessTokenValiditySec`
    * @throws {TypeError} `req` and `res` are of no known framework, `userId` is no text, payload or data are no objects
    *   with names, the core knows `recipeUserId` as a login method of another user, or the session would be refused here by
    *   `accessTokenIssuers` or `accessTokenAudience`
@@ -159,8 +167,10 @@ export class SessionFunctions extends SessionsByHandle {
 
   /**
    * Exchanges the refresh token of a request for new tokens and writes them to the response. The refresh route does
-   * this by itself.
+   * this by itself; what an override of `refreshSession` gives as `accessTokenValiditySec` counts there, too.
    *
+   * @param options `accessTokenValiditySec`: life of the new access token, as for {@link createNewSession}
+   * @throws {CoreBadInputError} the core refuses `accessTokenValiditySec`; the refresh token stays good
    * @throws {UnauthorisedError} there is no refresh token, or its session is unknown, expired or revoked
    * @throws {TokenTheftDetectedError} the token's replacement is already in use; the session has been revoked, unless
    *   `errorHandlers.onTokenTheftDetected` is there to decide that
@@ -170,9 +180,11 @@ export class SessionFunctions extends SessionsByHandle {
     req: unknown,
     res: unknown,
     userContext?: UserContext,
+    options: { accessTokenValiditySec?: number } = {},
   ): Promise<SessionContainer<Payload>> {
     const session = await this.runtime.verbs.refresh.inRequest(
       this.runtime.claimRequest(req, res, userContext),
+      options,
     );
     return session as SessionContainer<Payload>;
   }
@@ -180,16 +192,22 @@ export class SessionFunctions extends SessionsByHandle {
   /**
    * Exchanges a refresh token without a request: reads no request and writes no response.
    *
-   * @param input `disableAntiCsrf`: skips the anti-CSRF check, for tokens that came by header. Default false
+   * @param input `disableAntiCsrf`: skips the anti-CSRF check, for tokens that came by header. Default false.
+   *   `accessTokenValiditySec`: as for {@link refreshSession}
    * @throws as {@link refreshSession}
    */
   @checkArguments(SERVICE_CALLS.refreshSessionWithoutRequestResponse)
   async refreshSessionWithoutRequestResponse<Payload extends object = JsonObject>(
-    input: WithUserContext & { refreshToken: string; antiCsrfToken?: string; disableAntiCsrf?: boolean },
+    input: WithUserContext & {
+      refreshToken: string;
+      antiCsrfToken?: string;
+      disableAntiCsrf?: boolean;
+      accessTokenValiditySec?: number;
+    },
   ): Promise<SessionContainer<Payload>> {
-    const { refreshToken, antiCsrfToken, disableAntiCsrf = false, userContext } = input;
+    const { disableAntiCsrf = false, userContext, ...rest } = input;
     const session = await this.runtime.verbs.refresh.withToken(
-      { refreshToken, antiCsrfToken, disableAntiCsrf },
+      { ...rest, disableAntiCsrf },
       this.context(userContext),
     );
     return session as SessionContainer<Payload>;
@@ -284,5 +302,6 @@ function newSessionInput(input: CreateNewSessionInput): NewSessionInput {
     sessionDataInDatabase: input.sessionDataInDatabase,
     lifetime: input.lifetime,
     authenticatedAtMs: input.authenticatedAtMs,
+    accessTokenValiditySec: input.accessTokenValiditySec,
   };
 }

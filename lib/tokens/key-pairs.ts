@@ -74,17 +74,6 @@ export async function parseKeyPair(kid: string, createdAtMs: number, value: stri
   }
 }
 
-/**
- * Returns the one algorithm that a published key verifies with, whatever a token says: RS256 for RSA keys, also where they
- * name no algorithm, and ES256 for keys on P-256 that name it. Undefined for any other key, because a set may hold keys
- * with other purposes.
- */
-export function jwkAlgorithm({ kty, alg, crv, use }: PublicJwk): SigningAlgorithm | undefined {
-  if (use !== undefined && use !== 'sig') return undefined;
-  if (kty === 'RSA') return alg === undefined || alg === 'RS256' ? 'RS256' : undefined;
-  return kty === 'EC' && crv === 'P-256' && alg === 'ES256' ? 'ES256' : undefined;
-}
-
 function addPemFrame(label: string, base64: string): string {
   return `-----BEGIN ${label}-----\n${base64}\n-----END ${label}-----`;
 }

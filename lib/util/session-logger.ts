@@ -1,5 +1,7 @@
 /**
  * The methods that the library uses of a logger: Nest's has them, and so have `console` and pino.
+ *
+ * @publicApi
  */
 export interface SessionLogger {
   error(message: string): void;

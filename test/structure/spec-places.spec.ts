@@ -17,10 +17,12 @@ const FOLDERS = [
   'processes',
   'prove',
   'sessions',
+  'standalone',
   'structure',
   'support',
   'testing',
   'types',
+  'verify',
 ];
 
 /** The TypeScript files of a folder, with what they import from `test/`. */
