@@ -22,9 +22,9 @@ export const EDGE_MUTANTS = [
     bug: 'a page of another site can call guarded routes with the cookies of its visitor',
     edits: [
       [
-        'lib/sessions/verify.ts',
-        "if (presented?.transferMethod === 'cookie') assertAllowedOrigin(sessionRequest, config);",
-        "if (presented?.transferMethod === 'header') assertAllowedOrigin(sessionRequest, config);",
+        'lib/http/presented-token.ts',
+        'if (fromCookie !== undefined) assertAllowedOrigin(request, this.config);',
+        'if (fromCookie === undefined) assertAllowedOrigin(request, this.config);',
       ],
     ],
     models: [],
@@ -150,12 +150,12 @@ export const EDGE_MUTANTS = [
     bug: 'a guarded route opens to requests without a session',
     edits: [
       [
-        'lib/session.guard.ts',
-        'if (session === undefined && rules.options.sessionRequired !== false && !isPreflightHandler(context)) {',
-        'if (session === undefined && rules.options.sessionRequired === false && isPreflightHandler(context)) {',
+        'lib/sessions/session-runtime.ts',
+        'return session === undefined && sessionRequired !== false;',
+        'return session === undefined && sessionRequired === true;',
       ],
       [
-        'lib/sessions/verify.ts',
+        'lib/sessions/session-proofs.ts',
         'if (options.sessionRequired === false) return undefined;',
         'if (options.sessionRequired !== true) return undefined;',
       ],
@@ -179,7 +179,13 @@ export const EDGE_MUTANTS = [
   {
     name: 'token-by-other-key-kind',
     bug: 'a token that the other kind of key signed counts',
-    edits: [['lib/sessions/verify.ts', '    if (version <= 2) return;\n', '    if (version <= 5) return;\n']],
+    edits: [
+      [
+        'lib/sessions/session-proofs.ts',
+        '    if (version <= 2) return;\n',
+        '    if (version <= 5) return;\n',
+      ],
+    ],
     models: [],
     specs: ['test/e2e/keys-and-versions'],
   },

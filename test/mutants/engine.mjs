@@ -184,7 +184,7 @@ export const ENGINE_MUTANTS = [
   {
     name: 'first-use-not-confirmed',
     bug: 'the guard takes a refreshed access token without asking the core',
-    edits: [['lib/sessions/verify.ts', ' || info.parentRefreshTokenHash1 !== undefined;', ';']],
+    edits: [['lib/sessions/session-proofs.ts', ' || info.parentRefreshTokenHash1 !== undefined;', ';']],
     models: ['theft'],
     specs: ['test/e2e/verify-session', 'test/e2e/refresh'],
   },
@@ -194,8 +194,8 @@ export const ENGINE_MUTANTS = [
     edits: [
       [
         'lib/sessions/refresh.ts',
-        'if (error instanceof TokenTheftDetectedError && revokesStolenSessions) {',
-        'if (error instanceof TokenTheftDetectedError && !revokesStolenSessions) {',
+        'if (error instanceof TokenTheftDetectedError && revokesStolenSessions)',
+        'if (error instanceof TokenTheftDetectedError && !revokesStolenSessions)',
       ],
     ],
     models: ['theft'],
@@ -270,8 +270,8 @@ export const ENGINE_MUTANTS = [
     edits: [
       [
         ROTATION,
-        'const session = await this.issuer.toCoreSession(row);\n    const validityMs',
-        'await this.parts.store.update(key, {}, { expiresAtMs: this.now() + this.refreshTokenValidityMs });\n    const session = await this.issuer.toCoreSession(row);\n    const validityMs',
+        'const session = await this.issuer.toCoreSession(row);\n    const expiryMs',
+        'await this.parts.store.update(key, {}, { expiresAtMs: this.now() + this.refreshTokenValidityMs });\n    const session = await this.issuer.toCoreSession(row);\n    const expiryMs',
       ],
     ],
     models: ['limits'],
@@ -314,8 +314,8 @@ export const ENGINE_MUTANTS = [
     edits: [
       [
         ISSUER,
-        '(1 - config.accessTokenValidityJitter * Math.random())',
-        '(1 + config.accessTokenValidityJitter * Math.random())',
+        '(1 - accessTokenValidityJitter * Math.random())',
+        '(1 + accessTokenValidityJitter * Math.random())',
       ],
     ],
     models: [],

@@ -51,7 +51,7 @@ export const FEED_MUTANTS = [
     bug: 'the tokens of a revoked session stay remembered',
     edits: [
       [
-        'lib/tokens/access-token-verifier.ts',
+        'lib/tokens/token-verifier.ts',
         'this.cache.deleteSessions(sessionHandles);',
         'this.cache.deleteSessions(sessionHandles.slice(1));',
       ],
@@ -141,7 +141,7 @@ export const FEED_MUTANTS = [
       ],
     ],
     models: [],
-    specs: [SPEC],
+    specs: ['lib/feed/revocation-index', SPEC],
   },
   {
     name: 'record-forgotten-early',

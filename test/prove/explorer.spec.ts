@@ -41,7 +41,9 @@ describe('the explorer of schedules', () => {
 
   it('finds a fault of the client that we know of, tells it, and shows it again', async () => {
     // Without turns and without a grace period, the second tab is taken for a thief: what the grace period is for.
-    const each: Scenario = { ...scenario('alone'), name: 'no-turns', tabsTakeTurns: false };
+    const budget = { owner: 3, thief: 0, admin: 0, sweeper: 0, crashes: 0, losses: 0, time: 0 };
+    const tabs = { owner: ['refresh', 'verify'], tabsTakeTurns: false } as const;
+    const each: Scenario = { ...scenario('alone'), ...tabs, name: 'no-turns', budget };
     const { fault } = await explore(each, { ...SHORT, maxDepth: 12 });
     expect(fault?.violation.property).toBe('P3 the owner alone is no thief');
     const { story, violation } = await tell(await World.of(each), fault?.schedule ?? []);
