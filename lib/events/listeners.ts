@@ -1,0 +1,47 @@
+/** A function that gets what is sent, and one that is called after the last. */
+interface Listener<T> {
+  readonly next?: (value: T) => unknown;
+  readonly complete?: () => void;
+}
+
+/** The listeners to one thing. One that throws does not keep the others from hearing. */
+export class Listeners<T> {
+  private readonly listeners = new Set<Listener<T>>();
+  private isComplete = false;
+
+  /** @param report gets what a listener throws, or rejects with */
+  constructor(private readonly report: (error: unknown) => void) {}
+
+  get size(): number {
+    return this.listeners.size;
+  }
+
+  /** Adds a listener; after the end it is only told of that. @returns a function that removes it */
+  add(listener: Listener<T>): () => void {
+    if (this.isComplete) this.isolate(() => listener.complete?.());
+    else this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
+  }
+
+  send(value: T): void {
+    // A copy, because a listener may add or remove one.
+    for (const listener of [...this.listeners]) this.isolate(() => listener.next?.(value));
+  }
+
+  /** Tells all listeners that nothing more comes, and lets them go. */
+  complete(): void {
+    this.isComplete = true;
+    const all = [...this.listeners];
+    this.listeners.clear();
+    for (const listener of all) this.isolate(() => listener.complete?.());
+  }
+
+  private isolate(listen: () => unknown): void {
+    try {
+      const result = listen();
+      if (result instanceof Promise) result.catch(this.report); // an asynchronous listener can fail later
+    } catch (error) {
+      this.report(error);
+    }
+  }
+}
