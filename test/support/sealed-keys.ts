@@ -1,0 +1,33 @@
+import { expect } from '@jest/globals';
+import type { SessionStore } from '../../lib/stores/session-store.js';
+
+/** Secrets as an application has them: 32 random bytes as text. */
+export const SECRET = 'q7Jx2nVt9bKc5RzYw1LsFgPd8MhA3uEo6TiXvN0yCkB';
+export const OTHER_SECRET = 'e4Wm8sDz1YpQ6vKj3HtRn9CxLb7FgUa2oIiTqE5wVyM';
+
+/** What gives a plain private key away: PKCS #8 of RSA and of P-256 as base64, PEM, JWK, a refresh-token key of a Core. */
+const PLAIN_KEY =
+  /MII[A-Za-z0-9+/]{4,6}IBADANBgkqhkiG9w0BAQEFAASC|MIGHAgEAMBMGByqGSM49|PRIVATE KEY|"d":|1000:[0-9a-f]{100}/;
+
+/** The texts of all keys of a store, the refresh-token key last. */
+export async function storedTexts(store: SessionStore): Promise<string[]> {
+  return [
+    ...(await store.findDynamicKeys(0)).map(({ value }) => value),
+    ...(await store.findStaticKeys()).map(({ value }) => value),
+    await store.getOrSetRefreshTokenKey('none', 1),
+  ];
+}
+
+/** Says that none of the texts holds a private key that is not sealed. */
+export function expectSealed(texts: readonly string[]): void {
+  expect(texts.length).toBeGreaterThan(1);
+  for (const text of texts) {
+    expect(text).toMatch(/(^|\|)sealed1\.[\w-]+\.[\w-]+\.[\w-]+$/);
+    expect(text).not.toMatch(PLAIN_KEY);
+  }
+}
+
+/** Whether a text holds a private key in clear. */
+export function holdsPlainKey(text: string): boolean {
+  return PLAIN_KEY.test(text);
+}
