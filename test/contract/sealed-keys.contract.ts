@@ -163,7 +163,9 @@ export function describeSealedKeysOn(name: string, makeStore: () => Promise<Sess
     ])('does not start %s, and changes no key', async (_, options, message) => {
       const isUsable = await sessionOn(await started(sealing()));
       const texts = await storedTexts(store);
-      const engine = embeddedCoreOn(store, options);
+      // Its end must not close the store of the others: a database in memory would be gone.
+      const open = interceptedStore(store, async (call, work) => (call === 'close' ? undefined : work()));
+      const engine = embeddedCoreOn(open, options);
       engine.clock.advance(8 * 86_400_000); // a rotating key would be due
       await expectSetupError(engine, message);
       expect(await storedTexts(store)).toEqual(texts);

@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { expect } from '@jest/globals';
+import { decryptBytes, encryptBytes, type SealedKeyContext } from '../../lib/core/embedded/key-wrapping.js';
 import type { SessionStore } from '../../lib/stores/session-store.js';
 
 /** Secrets as an application has them: 32 random bytes as text. */
@@ -30,4 +32,43 @@ export function expectSealed(texts: readonly string[]): void {
 /** Whether a text holds a private key in clear. */
 export function holdsPlainKey(text: string): boolean {
   return PLAIN_KEY.test(text);
+}
+
+type Behaviour = 'works' | 'fails' | 'hangs' | 'short' | 'text' | 'foreign';
+
+/** A KMS: it encrypts data keys by a key that it never shows, and does as it is told. */
+export class FakeKms {
+  behaviour: Behaviour = 'works';
+  /** The calls so far, `wrap d-1` for example. */
+  readonly calls: string[] = [];
+  private readonly key = randomBytes(32);
+
+  readonly options = {
+    wrap: async (dataKey: Uint8Array, context: SealedKeyContext): Promise<Uint8Array> =>
+      this.call('wrap', context, () => encryptBytes(this.key, Buffer.from(dataKey), JSON.stringify(context))),
+    unwrap: async (wrapped: Uint8Array, context: SealedKeyContext): Promise<Uint8Array> =>
+      this.call('unwrap', context, () => {
+        const dataKey = decryptBytes(this.key, Buffer.from(wrapped), JSON.stringify(context));
+        if (dataKey === undefined) throw new Error('InvalidCiphertextException');
+        return dataKey;
+      }),
+  };
+
+  private async call(name: string, { id }: SealedKeyContext, work: () => Uint8Array): Promise<Uint8Array> {
+    this.calls.push(`${name} ${id}`);
+    switch (this.behaviour) {
+      case 'works':
+        return work();
+      case 'fails':
+        throw new Error('connect ECONNREFUSED');
+      case 'hangs':
+        return new Promise(() => undefined);
+      case 'short':
+        return new Uint8Array(31);
+      case 'text':
+        return 'a text' as unknown as Uint8Array;
+      case 'foreign':
+        return new Uint8Array(32).fill(7);
+    }
+  }
 }

@@ -46,6 +46,8 @@ export interface SealedKeyContext {
  */
 export type DataKeyCall = (bytes: Uint8Array, context: SealedKeyContext) => Promise<Uint8Array> | Uint8Array;
 
+type Opening = (dataKey: Buffer) => string | undefined;
+
 /** Encrypts and decrypts the data keys of sealed texts. */
 export interface KeyWrapper {
   /** Stands in each sealed text, so that a text names what opens it. */
@@ -54,10 +56,13 @@ export interface KeyWrapper {
   readonly isRemote: boolean;
   wrap(dataKey: Buffer, context: SealedKeyContext): Promise<Buffer>;
   /**
-   * @throws {CoreUnavailableError} it is away
+   * Unwraps a data key and opens by it.
+   *
+   * @param open returns undefined for a wrong data key
+   * @throws {CoreUnavailableError} the data key cannot be had now
    * @throws {StoreSetupError} it never can
    */
-  unwrap(wrapped: Buffer, context: SealedKeyContext): Promise<Buffer>;
+  unwrap(wrapped: Buffer, context: SealedKeyContext, open: Opening): Promise<string>;
 }
 
 /** Encrypts by AES-256-GCM with a random IV. @returns IV, ciphertext and tag */
@@ -98,10 +103,11 @@ export class SecretWrapper implements KeyWrapper {
     return encryptBytes(this.#key, dataKey, contextText(context));
   }
 
-  async unwrap(wrapped: Buffer, context: SealedKeyContext): Promise<Buffer> {
+  async unwrap(wrapped: Buffer, context: SealedKeyContext, open: Opening): Promise<string> {
     const dataKey = decryptBytes(this.#key, wrapped, contextText(context));
-    if (dataKey?.length === DATA_KEY_BYTES) return dataKey;
-    throw damaged(context);
+    const opened = dataKey && open(dataKey);
+    if (opened === undefined) throw damaged(context);
+    return opened;
   }
 }
 
@@ -123,63 +129,57 @@ export class KmsWrapper implements KeyWrapper {
   async wrap(dataKey: Buffer, context: SealedKeyContext): Promise<Buffer> {
     const { wrap } = this.functions;
     if (wrap === undefined) throw new TypeError('keyEncryption.wrap is missing');
-    return this.call('wrap', wrap, dataKey, context, (bytes) => bytes.length >= DATA_KEY_BYTES);
+    return this.call('wrap', async () => {
+      const wrapped = await inTime('wrap', async () => wrap(Uint8Array.from(dataKey), { ...context }));
+      if (wrapped.length >= DATA_KEY_BYTES && wrapped.length <= MAX_WRAPPED_BYTES) return wrapped;
+      throw new CoreUnavailableError(
+        `keyEncryption.wrap returned ${wrapped.length} bytes; ${DATA_KEY_BYTES} to ${MAX_WRAPPED_BYTES} are expected`,
+      );
+    });
   }
 
-  async unwrap(wrapped: Buffer, context: SealedKeyContext): Promise<Buffer> {
-    return this.call(
-      'unwrap',
-      this.functions.unwrap,
-      wrapped,
-      context,
-      (bytes) => bytes.length === DATA_KEY_BYTES,
-    );
+  async unwrap(wrapped: Buffer, context: SealedKeyContext, open: Opening): Promise<string> {
+    return this.call('unwrap', async () => {
+      const { unwrap } = this.functions;
+      const dataKey = await inTime('unwrap', async () => unwrap(Uint8Array.from(wrapped), { ...context }));
+      const opened = dataKey.length === DATA_KEY_BYTES ? open(dataKey) : undefined;
+      if (opened !== undefined) return opened;
+      throw new CoreUnavailableError(
+        `keyEncryption.unwrap returned ${dataKey.length} bytes that do not open the stored key ${context.id}: they are not the ` +
+          `${DATA_KEY_BYTES} that wrap was given, or the stored text was damaged or moved from another row`,
+      );
+    });
   }
 
-  private async call(
-    name: 'wrap' | 'unwrap',
-    work: DataKeyCall,
-    bytes: Buffer,
-    context: SealedKeyContext,
-    isSound: (bytes: Uint8Array) => boolean,
-  ): Promise<Buffer> {
-    const elapsedMs = this.clock.now() - (this.failure?.atMs ?? Number.NEGATIVE_INFINITY);
-    if (this.failure !== undefined && elapsedMs >= 0 && elapsedMs < KMS_COOLDOWN_MS) throw this.failure.error;
+  private async call<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const { failure, clock } = this;
+    const elapsedMs = clock.now() - (failure?.atMs ?? Number.NEGATIVE_INFINITY);
+    if (failure !== undefined && elapsedMs >= 0 && elapsedMs < KMS_COOLDOWN_MS) throw failure.error;
     try {
-      const result = await this.calls.run(`keyEncryption.${name}`, async () => {
-        const returned: unknown = await inTime(name, async () =>
-          work(Uint8Array.from(bytes), { ...context }),
-        );
-        if (!(returned instanceof Uint8Array) || returned.length > MAX_WRAPPED_BYTES || !isSound(returned))
-          throw new CoreUnavailableError(`keyEncryption.${name} returned ${describeResult(returned)}`);
-        return Buffer.from(returned);
-      });
+      const result = await this.calls.run(`keyEncryption.${name}`, work);
       this.failure = undefined;
       return result;
     } catch (error) {
-      if (error instanceof CoreUnavailableError) this.failure = { atMs: this.clock.now(), error };
+      if (error instanceof CoreUnavailableError) this.failure = { atMs: clock.now(), error };
       throw error;
     }
   }
 }
 
 /** Calls a function of the application. Its `StoreSetupError` is final, any other failure is an outage. */
-async function inTime(name: string, work: () => Promise<Uint8Array>): Promise<Uint8Array> {
+async function inTime(name: string, work: () => Promise<unknown>): Promise<Buffer> {
   try {
     const message = `No answer within ${KMS_TIMEOUT_MS / 1000} s`;
-    return await withTimeout(work(), KMS_TIMEOUT_MS, message, { keepsProcess: false });
+    const returned = await withTimeout(work(), KMS_TIMEOUT_MS, message, { keepsProcess: false });
+    if (returned instanceof Uint8Array) return Buffer.from(returned);
+    throw new TypeError(`It returned a value of the type ${typeof returned}; bytes are expected`);
   } catch (error) {
     throw new CoreUnavailableError(`keyEncryption.${name} failed`, { cause: error });
   }
 }
 
-function describeResult(value: unknown): string {
-  const found = value instanceof Uint8Array ? `${value.length} bytes` : `a value of the type ${typeof value}`;
-  return `${found}; expected are the ${DATA_KEY_BYTES} bytes of the data key from unwrap, and at most ${MAX_WRAPPED_BYTES} bytes that hold them from wrap`;
-}
-
 /** The error for a text that its own secret does not open. */
-export function damaged({ id }: SealedKeyContext): StoreSetupError {
+function damaged({ id }: SealedKeyContext): StoreSetupError {
   return new StoreSetupError(
     `The stored key ${id} is sealed with a secret of keyEncryption, but cannot be opened: it was damaged, or moved here from another ` +
       'row. Take it back from a backup. The key was not changed',

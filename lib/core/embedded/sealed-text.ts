@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { CoreUnavailableError } from '../../errors.js';
 import { StoreSetupError, type StoredKeyPlace } from '../../stores/session-store.js';
 import {
-  damaged,
   DATA_KEY_BYTES,
   decryptBytes,
   encryptBytes,
@@ -48,7 +47,7 @@ export async function sealText(wrapper: KeyWrapper, plain: string, sealed: Seale
  * Opens a sealed text.
  *
  * @throws {StoreSetupError} with these wrappers it never opens
- * @throws {CoreUnavailableError} a KMS did not respond, or not with the right data key
+ * @throws {CoreUnavailableError} a KMS did not respond, or not with the data key
  */
 export async function openText(
   wrappers: readonly KeyWrapper[],
@@ -59,13 +58,8 @@ export async function openText(
   const [, by = '', wrapped = '', content = ''] = SEALED.exec(text) ?? [];
   const wrapper = wrappers.find(({ id }) => id === by);
   if (wrapper === undefined) throw withoutWrapper(by, wrappers, context);
-  const dataKey = await wrapper.unwrap(Buffer.from(wrapped, 'base64url'), context);
-  const plain = decryptBytes(dataKey, Buffer.from(content, 'base64url'), sealedName(sealed));
-  if (plain !== undefined) return plain.toString();
-  if (!wrapper.isRemote) throw damaged(context);
-  throw new CoreUnavailableError(
-    `keyEncryption.unwrap returned a data key that does not open the stored key ${context.id}: it is another one than wrap was ` +
-      'given, or the stored text was damaged or moved from another row',
+  return wrapper.unwrap(Buffer.from(wrapped, 'base64url'), context, (dataKey) =>
+    decryptBytes(dataKey, Buffer.from(content, 'base64url'), sealedName(sealed))?.toString(),
   );
 }
 
