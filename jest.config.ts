@@ -24,13 +24,17 @@ const config: Config = {
   moduleNameMapper: {
     '^nest-sessions$': '<rootDir>/lib/index.ts',
     '^nest-sessions/core$': '<rootDir>/lib/core/index.ts',
+    '^nest-sessions/standalone$': '<rootDir>/lib/standalone/index.ts',
     '^nest-sessions/testing$': '<rootDir>/lib/testing/index.ts',
     '^nest-sessions/doctor$': '<rootDir>/lib/doctor/index.ts',
+    '^nest-sessions/verify$': '<rootDir>/lib/verify/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   setupFiles: ['<rootDir>/test/support/setup.ts'],
   maxWorkers: '100%',
-  testTimeout: 120_000, // only against hanging for ever: a busy machine is slow,
+  // Node 20 keeps every module of a spec file for ever. A worker that nears V8's limit of 4 GB does little but collect garbage.
+  workerIdleMemoryLimit: '1GB',
+  testTimeout: 120_000, // only against hanging for ever: a busy machine is slow
   reporters: ['default', '<rootDir>/test/support/skipped-reporter.mjs'],
 };
 

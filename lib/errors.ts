@@ -65,10 +65,16 @@ export class UnauthorisedError extends SessionError {
 
   override readonly type = 'UNAUTHORISED';
   readonly payload: { readonly clearTokens: boolean };
+  /** The way in which a refresh token came back, where the core says so instead of calling it theft (CDI 5.6). */
+  readonly recentTokenReuseSubtype: string | undefined;
 
   /** @param options `clearTokens` (default true): whether the response removes the client's tokens */
-  constructor(message: string, options: ErrorOptions & { clearTokens?: boolean } = {}) {
+  constructor(
+    message: string,
+    options: ErrorOptions & { clearTokens?: boolean; recentTokenReuseSubtype?: string | undefined } = {},
+  ) {
     super(message, options);
+    this.recentTokenReuseSubtype = options.recentTokenReuseSubtype;
     this.payload = { clearTokens: options.clearTokens ?? true };
   }
 }
@@ -102,14 +108,17 @@ export class TokenTheftDetectedError extends SessionError {
     readonly userId: string;
     readonly recipeUserId: string;
   };
+  /** The way in which the token came back, where the core says so (CDI 5.6). The core has revoked the session then. */
+  readonly recentTokenReuseSubtype: string | undefined;
 
   constructor(
     readonly sessionHandle: string,
     readonly userId: string,
     readonly recipeUserId: string = userId,
-    options?: ErrorOptions,
+    options?: ErrorOptions & { recentTokenReuseSubtype?: string | undefined },
   ) {
     super('Token theft detected', options);
+    this.recentTokenReuseSubtype = options?.recentTokenReuseSubtype;
     this.payload = { sessionHandle, userId, recipeUserId };
   }
 }
@@ -173,7 +182,7 @@ export interface ConfigProblem {
 }
 
 /**
- * The options of `SessionModule` or `SessionCoreModule` cannot work. Thrown when the application starts; lists every
+ * The options of `SessionModule`, `SessionCoreModule` or `createSessions` cannot work. Thrown when the application starts; lists every
  * problem at once.
  *
  * @publicApi
@@ -185,7 +194,8 @@ export class SessionConfigError extends Error {
 
   constructor(
     readonly problems: readonly ConfigProblem[],
-    moduleName: 'SessionModule' | 'SessionCoreModule' = 'SessionModule',
+    moduleName:
+      'SessionModule' | 'SessionCoreModule' | 'createSessions' | 'createSessionVerifier' = 'SessionModule',
   ) {
     super(
       `${moduleName} cannot start, ${problems.length === 1 ? 'one option is' : `${problems.length} options are`} wrong:\n` +

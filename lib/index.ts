@@ -23,7 +23,8 @@ export { SessionSockets } from './websocket/session-sockets.js';
 export { SessionStreams } from './sse/session-streams.js';
 
 // Sessions in code
-export { SessionService, type CreateNewSessionInput } from './session.service.js';
+export { SessionService } from './session.service.js';
+export type { CreateNewSessionInput } from './sessions/session-functions.js';
 export { SessionContainer } from './sessions/session-container.js';
 export type { AllSessionTokens } from './sessions/session-state.js';
 export type { VerifySessionOptions } from './sessions/recipe.interface.js';

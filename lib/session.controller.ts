@@ -1,19 +1,12 @@
 import { BadRequestException, Inject, Injectable, Logger, NotFoundException } from '@nestjs/common';
-import type { SessionRequest } from './http/session-request.js';
 import type { SessionRouteName } from './options/session-routes.js';
 import { SESSION_RUNTIME } from './session.constants.js';
 import { PublicAccess } from './session.decorators.js';
-import { DeviceCheckUnavailableError, SessionError, UnauthorisedError } from './errors.js';
-import { errorReason } from './events/printable.js';
-import type { DeviceResponse, DeviceRoutes } from './sessions/device-routes.js';
-import { isHandledError } from './sessions/error-responder.js';
-import { signOut } from './sessions/session-api.js';
+import { RouteHandlers, RouteRefusedError } from './sessions/route-handlers.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
-import type { HttpResponse } from './util/http-exchange.js';
-import { isJsonObject } from './util/json.js';
 
 /**
- * The handlers of the module's own routes. They translate HTTP and decide nothing; each returns the body of a 200.
+ * The handlers of the module's own routes, as Nest runs them: each returns the body of a 200.
  *
  * Nest runs the application's global guards before them. Its interceptors and pipes do not run: one that caches or wraps
  * what handlers return would show one user's sessions to another, or break the documents that other services read. Errors
@@ -26,131 +19,55 @@ export class SessionController implements Record<
   SessionRouteName,
   (req: unknown, res: unknown) => Promise<unknown>
 > {
-  private readonly logger = new Logger('SessionModule');
+  private readonly handlers: RouteHandlers;
 
-  constructor(@Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime) {}
+  constructor(@Inject(SESSION_RUNTIME) runtime: SessionRuntime) {
+    this.handlers = new RouteHandlers(runtime, new Logger('SessionModule'));
+  }
 
   async refresh(req: unknown, res: unknown): Promise<unknown> {
-    return this.respond(req, res, async (request) => {
-      await this.runtime.api.refreshPOST?.(this.runtime.apiInput(request));
-      return {};
-    });
+    return this.serve('refresh', req, res);
   }
 
   async signOut(req: unknown, res: unknown): Promise<unknown> {
-    const { verbs, api } = this.runtime;
-    return this.respond(req, res, async (request) =>
-      signOut(verbs, api, request, this.runtime.apiInput(request).options),
-    );
+    return this.serve('signOut', req, res);
   }
 
   async jwks(req: unknown, res: unknown): Promise<unknown> {
-    return this.respond(req, res, async (request) => {
-      const result = await this.runtime.api.getJWKSGET?.(this.runtime.apiInput(request));
-      if (result === undefined || !('status' in result)) allowEveryOrigin(request.response);
-      return result;
-    });
+    return this.serve('jwks', req, res);
   }
 
   async openIdDiscovery(req: unknown, res: unknown): Promise<unknown> {
-    return this.respond(req, res, async (request) => {
-      const result = await this.runtime.api.getOpenIdDiscoveryConfigurationGET?.(
-        this.runtime.apiInput(request),
-      );
-      if (result === undefined || result.status !== 'OK') return result;
-      allowEveryOrigin(request.response);
-      const { status: _status, ...document } = result;
-      return document;
-    });
+    return this.serve('openIdDiscovery', req, res);
   }
 
   async listSessions(req: unknown, res: unknown): Promise<unknown> {
-    return this.respond(req, res, async (request) => this.runtime.userSessions?.list(request));
+    return this.serve('listSessions', req, res);
   }
 
   async revokeSession(req: unknown, res: unknown): Promise<unknown> {
-    return this.respond(req, res, async (request) => {
-      const isRevoked = await this.runtime.userSessions?.revoke(request, () => readSessionHandle(req));
-      if (isRevoked !== true) throw new NotFoundException('There is no such session');
-      return { status: 'OK' };
-    });
+    return this.serve('revokeSession', req, res);
   }
 
   async revokeOtherSessions(req: unknown, res: unknown): Promise<unknown> {
-    return this.respond(req, res, async (request) => {
-      const revoked = await this.runtime.userSessions?.revokeOthers(request);
-      return { status: 'OK', revoked };
-    });
+    return this.serve('revokeOtherSessions', req, res);
   }
 
   async registerDevice(req: unknown, res: unknown): Promise<unknown> {
-    return this.respondToBrowser(req, res, async (routes, request) => routes.register(request));
+    return this.serve('registerDevice', req, res);
   }
 
   async renewDevice(req: unknown, res: unknown): Promise<unknown> {
-    return this.respondToBrowser(req, res, async (routes, request) => routes.renew(request));
+    return this.serve('renewDevice', req, res);
   }
 
-  /**
-   * Runs the work of a route that browsers call by themselves. The response to every failure of ours is a 503, because at most
-   * others the browser gives up its key for good.
-   */
-  private async respondToBrowser(
-    req: unknown,
-    res: unknown,
-    work: (routes: DeviceRoutes, request: SessionRequest) => Promise<DeviceResponse>,
-  ): Promise<unknown> {
-    const routes = this.runtime.deviceRoutes;
-    return this.respond(req, res, async (request) => {
-      try {
-        if (routes === undefined)
-          throw new DeviceCheckUnavailableError('deviceBound.dbsc is off', RETRY_AFTER_SEC);
-        const { status, body } = await work(routes, request);
-        request.response.setStatusCode(status);
-        return body;
-      } catch (error) {
-        if (error instanceof DeviceCheckUnavailableError) throw error;
-        // No tokens are cleared: the user may have signed in anew since the browser sent this.
-        if (SessionError.isSessionError(error))
-          throw new UnauthorisedError(error.message, { clearTokens: false, cause: error });
-        this.logger.error(errorReason(error));
-        throw new DeviceCheckUnavailableError('The key of a browser cannot be checked', RETRY_AFTER_SEC, {
-          cause: error,
-        });
-      }
-    });
-  }
-
-  /** Runs the work of a route, and responds to errors about sessions before a filter of the application sees them. */
-  private async respond(
-    req: unknown,
-    res: unknown,
-    work: (request: SessionRequest) => Promise<unknown>,
-  ): Promise<unknown> {
-    const request = this.runtime.createRequest(req, res);
+  private async serve(name: SessionRouteName, req: unknown, res: unknown): Promise<unknown> {
     try {
-      return await work(request);
+      return await this.handlers.serve(name, req, res);
     } catch (error) {
-      if (!isHandledError(error)) throw error;
-      return this.runtime.errorResponder.send(error, request);
+      if (!(error instanceof RouteRefusedError)) throw error;
+      const Exception = error.status === 404 ? NotFoundException : BadRequestException;
+      throw new Exception(error.message);
     }
   }
 }
-
-/** Reads the `sessionHandle` of a JSON body. */
-function readSessionHandle(req: unknown): string {
-  const { body } = req as { readonly body?: unknown };
-  const sessionHandle = isJsonObject(body) ? body['sessionHandle'] : undefined;
-  if (typeof sessionHandle === 'string') return sessionHandle;
-  throw new BadRequestException(
-    'A JSON body { "sessionHandle": "…" } with the content type application/json is expected',
-  );
-}
-
-/** Keys and discovery are public documents without credentials. */
-function allowEveryOrigin(response: HttpResponse): void {
-  response.setHeader('Access-Control-Allow-Origin', '*');
-}
-
-/** Seconds after which a browser may ask again. */
-const RETRY_AFTER_SEC = 5;

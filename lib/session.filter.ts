@@ -6,12 +6,7 @@ import { findGraphqlRequest } from './graphql/graphql-context.js';
 import { GraphqlSessionError, toGraphqlError } from './graphql/graphql-session.error.js';
 import { linkToHttpException } from './rules/http-exception.js';
 import { SESSION_RUNTIME } from './session.constants.js';
-import {
-  findErrorRule,
-  HANDLED_ERRORS,
-  isHandledError,
-  type HandledError,
-} from './sessions/error-responder.js';
+import { findErrorRule, HANDLED_ERRORS, isHandledError, type HandledError } from './sessions/error-rules.js';
 import { findRequestState, getExchange } from './sessions/request-state.js';
 import type { SessionRuntime } from './sessions/session-runtime.js';
 import { exceptionEvent, findGatewayClient, type SocketClient } from './websocket/socket-client.js';

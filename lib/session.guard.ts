@@ -3,14 +3,13 @@ import { METHOD_METADATA } from '@nestjs/common/constants.js';
 import { resolveRouteRules, type RouteRules } from './rules/route-rules.js';
 import { SESSION_GUARD } from './rules/handler-guards.js';
 import { labelStatus } from './rules/http-exception.js';
-import { UnauthorisedError } from './errors.js';
 import { findGraphqlRequest, unknownContext } from './graphql/graphql-context.js';
-import { isHandledError } from './sessions/error-responder.js';
+import { isHandledError } from './sessions/error-rules.js';
 import type { SessionContainer } from './sessions/session-container.js';
 import { chain } from './util/maybe-promise.js';
 import { ensureRequestState, type RequestState } from './sessions/request-state.js';
 import type { SharedSessions } from './graphql/shared-sessions.js';
-import type { SessionRuntime } from './sessions/session-runtime.js';
+import { lacksSession, missingSession, type SessionRuntime } from './sessions/session-runtime.js';
 import { SESSION_RUNTIME, SHARED_SESSIONS } from './session.constants.js';
 import type { RequestAndResponse } from './http/create-exchange.js';
 
@@ -132,9 +131,7 @@ export class SessionGuard implements CanActivate {
     this.markGuarded(state); // before the verification, because it may fail
     const found = this.runtime.verifyRequest(this.runtime.createGuardedRequest(state, res), rules.options);
     const pass = (session: SessionContainer | undefined): boolean => {
-      if (session === undefined && rules.options.sessionRequired !== false && !isPreflightHandler(context)) {
-        throw new UnauthorisedError('The route requires a session', { clearTokens: false });
-      }
+      if (lacksSession(session, rules.options) && !isPreflightHandler(context)) throw missingSession();
       state.session = session;
       return true;
     };

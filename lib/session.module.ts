@@ -10,10 +10,10 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
   type Provider,
+  type Type,
 } from '@nestjs/common';
 import { APP_FILTER, ExternalContextCreator, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { CoreClient } from './core/core-client.js';
-import { startCore } from './core/core-provider.js';
 import { loadOpenTelemetry } from './events/open-telemetry.js';
 import { SessionEvents } from './events/session-events.js';
 import { Telemetry } from './events/telemetry.js';
@@ -44,11 +44,11 @@ import { assertOptionsObject } from './options/session-config.js';
 import { StartupReport } from './rules/startup-report.js';
 import { SessionService } from './session.service.js';
 import { ErrorResponder } from './sessions/error-responder.js';
+import { createCore, createErrorResponder, createRuntime, RecipeLifecycle } from './sessions/composition.js';
 import { applyFunctionOverrides } from './sessions/overrides.js';
 import { createRecipeDependencies } from './sessions/create-dependencies.js';
 import { RecipeDependencies } from './sessions/recipe-dependencies.js';
 import { SessionRecipe } from './sessions/session-recipe.js';
-import { SessionRuntime } from './sessions/session-runtime.js';
 import { SessionStreams } from './sse/session-streams.js';
 import { Clock, SystemClock } from './util/clock.js';
 import { SessionSockets } from './websocket/session-sockets.js';
@@ -115,26 +115,18 @@ export interface SessionOptionsFactory {
 /** Starts the core before the first request, and closes it when the application shuts down. */
 @Injectable()
 class SessionLifecycle implements OnModuleInit, OnApplicationShutdown {
-  constructor(
-    private readonly core: CoreClient,
-    private readonly events: SessionEvents,
-    private readonly telemetry: Telemetry,
-    private readonly dependencies: RecipeDependencies,
-  ) {}
+  private readonly recipe: RecipeLifecycle;
+
+  constructor(core: CoreClient, events: SessionEvents, telemetry: Telemetry, parts: RecipeDependencies) {
+    this.recipe = new RecipeLifecycle(core, events, telemetry, parts);
+  }
 
   async onModuleInit(): Promise<void> {
-    this.telemetry.observeSessions(this.dependencies.verifier);
-    this.telemetry.observeCoreCalls();
-    this.telemetry.observeRevocations(this.dependencies.revocations);
-    await startCore(this.core, this.telemetry);
-    await this.dependencies.revocations?.start();
-    await this.dependencies.binding?.start();
+    await this.recipe.start();
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.dependencies.revocations?.stop();
-    await this.core.close();
-    this.events.complete();
+    await this.recipe.close();
   }
 }
 
@@ -174,18 +166,7 @@ const SESSION_PROVIDERS: Provider[] = [
   {
     provide: CoreClient,
     inject: [RESOLVED_SESSION_OPTIONS, Clock, SessionEvents],
-    useFactory: (
-      { config, core, revocationFeed }: ResolvedSessionOptions,
-      clock: Clock,
-      events: SessionEvents,
-    ): CoreClient =>
-      core.create({
-        clock,
-        events,
-        apiDomain: config.appInfo.apiDomain,
-        jwksRefreshIntervalSec: config.jwksRefreshIntervalSec,
-        recordsRevocations: revocationFeed !== undefined && revocationFeed.feed === undefined,
-      }),
+    useFactory: createCore,
   },
   {
     provide: RecipeDependencies,
@@ -202,7 +183,9 @@ const SESSION_PROVIDERS: Provider[] = [
       modules: ModulesContainer,
     ): Promise<SessionRecipe> => {
       if (recipe) assertNoCircle(modules, recipe, AWAITING_RECIPE);
-      const made = recipe ? await module.create(recipe) : new SessionRecipe(dependencies);
+      const made = recipe
+        ? await module.create(recipe as Type<SessionRecipe>)
+        : new SessionRecipe(dependencies);
       return applyFunctionOverrides(made, override.functions);
     },
   },
@@ -210,28 +193,15 @@ const SESSION_PROVIDERS: Provider[] = [
     provide: ErrorResponder,
     inject: [RESOLVED_SESSION_OPTIONS, RecipeDependencies, SessionRecipe],
     useFactory: (
-      { errorHandlers: handlers }: ResolvedSessionOptions,
-      { config, transport, prepareContext }: RecipeDependencies,
-      recipe: SessionRecipe,
-    ): ErrorResponder =>
-      new ErrorResponder({
-        config,
-        transport,
-        recipe,
-        handlers,
-        prepareContext,
-        logger: new Logger('SessionModule'),
-      }),
+      options: ResolvedSessionOptions,
+      dependencies: RecipeDependencies,
+      made: SessionRecipe,
+    ): ErrorResponder => createErrorResponder(options, dependencies, made, new Logger('SessionModule')),
   },
   {
     provide: SESSION_RUNTIME,
     inject: [RESOLVED_SESSION_OPTIONS, RecipeDependencies, SessionRecipe, ErrorResponder],
-    useFactory: (
-      { override }: ResolvedSessionOptions,
-      dependencies: RecipeDependencies,
-      recipe: SessionRecipe,
-      errorResponder: ErrorResponder,
-    ): SessionRuntime => new SessionRuntime(dependencies, recipe, errorResponder, override.apis),
+    useFactory: createRuntime,
   },
   SessionService,
   SessionSockets,

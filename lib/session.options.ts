@@ -177,14 +177,14 @@ export const MODULE_OPTIONS = {
    */
   socketRenewalGraceSec: option(numberBetween(0, 3600), 30),
   /**
-   * What happens at the start if a handler has session decorators that no `SessionGuard` will read, so that it would be open:
+   * Decides what happens at the start if a handler has session decorators that no `SessionGuard` will read, so that it would be open:
    * `error` stops the start, `warn` logs the handlers. A handler for which that cannot be decided before a request is always
    * a warning.
    * @defaultValue `error`
    */
   unguardedRules: option(oneOf('error', 'warn'), 'error'),
   /**
-   * What the module logs once the application has started: its routes, the core and whether it responds, how tokens travel, and
+   * Decides what the module logs once the application has started: its routes, the core and whether it responds, how tokens travel, and
    * warnings about what was probably not meant. `'warnings'`: those alone. `false`: nothing, and the core is not asked.
    * @defaultValue true
    */
@@ -234,23 +234,31 @@ export interface ResolvedSessionOptions
   readonly recordsAuthenticationTime: boolean;
 }
 
+/** Options that have no meaning without Nest. */
+export const NEST_OPTIONS = ['unguardedRules', 'logStartup', 'socketRenewalGraceSec'] as const;
+
 /**
  * Checks all options of the application and fills in the defaults.
  *
+ * @param caller `createSessions` knows no {@link NEST_OPTIONS}
  * @throws {SessionConfigError} listing every problem of every part at once
  */
-export function resolveSessionOptions(options: SessionModuleOptions): ResolvedSessionOptions {
+export function resolveSessionOptions(
+  options: SessionModuleOptions,
+  caller: 'SessionModule' | 'createSessions' = 'SessionModule',
+): ResolvedSessionOptions {
   assertCompatibleCopies();
   if ((options as unknown) === NO_OPTIONS) throw new SessionConfigError([NOT_CONFIGURED]);
   const source = assertOptionsObject(options);
   const problems: ConfigProblem[] = findUnknownOptions(source, KNOWN_NAMES);
+  if (caller === 'createSessions') problems.push(...findNestOptions(source));
   const config = readSessionConfig(source, problems);
   const own = readKnownOptions(MODULE_OPTIONS, source, problems);
   problems.push(...own.core.problems);
   const features = readKnownOptions(FEATURE_OPTIONS, source, problems);
   const observability = readKnownOptions(OBSERVABILITY_OPTIONS, source, problems);
   const feed = readKnownOptions(FEED_OPTIONS, source, problems);
-  if (config === undefined || problems.length > 0) throw new SessionConfigError(problems);
+  if (config === undefined || problems.length > 0) throw new SessionConfigError(problems, caller);
   const recordsAuthenticationTime =
     features.userSessionRoutes !== undefined ||
     own.onRefresh !== undefined ||
@@ -265,4 +273,9 @@ export function resolveSessionOptions(options: SessionModuleOptions): ResolvedSe
     recordsAuthenticationTime,
     notes,
   });
+}
+
+function findNestOptions(source: object): ConfigProblem[] {
+  const message = 'is an option of SessionModule alone: leave it out';
+  return NEST_OPTIONS.filter((path) => Object.hasOwn(source, path)).map((path) => ({ path, message }));
 }

@@ -12,9 +12,11 @@ const REQUIRED = [
   'SECURITY.md',
   'dist/index.d.ts',
   'dist/core/index.js',
+  'dist/standalone/index.js',
   'dist/testing/index.js',
   'dist/doctor/index.js',
   'dist/doctor/cli.js',
+  'dist/verify/index.js',
 ];
 const UNWANTED =
   /(\.spec\.|\.e2e-spec\.|\.contract\.|\.map$|^(lib|scripts|docs)\/|(^|\/)(test|sample|benchmark|node_modules)\/)/;
@@ -77,7 +79,7 @@ function runCommand(packageFolder, ...args) {
 
 /** Checks that the name of each class, which errors and logs show, is the name that users import. */
 async function checkNamesOfClasses() {
-  for (const door of ['.', './core', './testing', './doctor']) {
+  for (const door of ['.', './core', './standalone', './testing', './doctor', './verify']) {
     const names = await import(new URL(manifest.exports[door].default, `file://${root}/`).href);
     for (const [name, value] of Object.entries(names)) {
       if (typeof value === 'function' && value.name !== name)

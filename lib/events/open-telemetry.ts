@@ -68,7 +68,7 @@ const NOT_INSTALLED = [
  */
 export async function loadOpenTelemetry(
   setting: boolean | 'auto',
-  moduleName: 'SessionModule' | 'SessionCoreModule',
+  moduleName: 'SessionModule' | 'SessionCoreModule' | 'createSessions',
   load: () => Promise<unknown> = async () => import(PACKAGE),
 ): Promise<OpenTelemetryApi | undefined> {
   if (setting === false) return undefined;

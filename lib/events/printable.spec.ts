@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { CoreUnavailableError } from '../errors.js';
-import { errorReason, printable, shortHandle } from './printable.js';
+import { errorReason, printable } from './printable.js';
+import { shortHandle } from './short-handle.js';
 
 describe('text from outside (S103)', () => {
   it.each([

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import { errorMessage } from '../util/plain-error.js';
 
 /** Characters that can end a line, colour a terminal, reverse the reading direction or are invisible. */
@@ -17,16 +16,6 @@ const MAX_CAUSES = 3;
 export function printable(text: string, maxLength: number): string {
   const short = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
   return short.replace(UNPRINTABLE, (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ''}}`);
-}
-
-/**
- * Returns a shortened hash of a session handle: it is the same for each use of a session, and the handle cannot be computed
- * from it.
- *
- * @returns the first 16 hexadecimal digits of the SHA-256 of the handle
- */
-export function shortHandle(sessionHandle: string): string {
-  return hash('sha256', sessionHandle, 'hex').slice(0, 16);
 }
 
 /** The text of a failure for the log, its causes included: names and messages, of which ours carry no token, and no other members. */

@@ -32,11 +32,19 @@ interface EventOfSession extends TimedEvent, EventSource {
 export type SessionEvent =
   | (EventOfSession & { readonly type: 'session.created' })
   | (EventOfSession & { readonly type: 'session.refreshed' })
-  /** A new token was used for the first time, which retires the token before it. Emitted by the process in which the core runs. */
+  /**
+   * A new token was used for the first time, or was given to a caller of CDI 5.6, which retires the token before it. Emitted by the
+   * process in which the core runs.
+   */
   | (EventOfSession & { readonly type: 'session.promoted' })
-  /** A retired refresh token came within `refreshTokenRotationGracePeriodSec` and got the same successor again; `session.refreshed` follows. */
+  /** A retired refresh token came within `refreshTokenRotationGracePeriodSec` and got the same successor again (of CDI 5.6: a new one); `session.refreshed` follows. */
   | (EventOfSession & { readonly type: 'session.grace-hit' })
-  | (EventOfSession & { readonly type: 'session.theft-detected'; readonly recipeUserId: string })
+  /** `recentTokenReuseSubtype`: how the token came back, where the core says so (CDI 5.6): `ORPHANED_BRANCH` for example. */
+  | (EventOfSession & {
+      readonly type: 'session.theft-detected';
+      readonly recipeUserId: string;
+      readonly recentTokenReuseSubtype?: string;
+    })
   | (EventOfSession & {
       readonly type: 'session.claims-rejected';
       readonly failedClaimIds: readonly string[];

@@ -22,7 +22,7 @@ import type {
   TelemetryHistogram,
   TelemetrySpan,
 } from './open-telemetry.js';
-import { shortHandle } from './printable.js';
+import { shortHandle } from './short-handle.js';
 import type { SessionEvents } from './session-events.js';
 
 const SCOPE = 'nest-sessions';

@@ -195,8 +195,7 @@ export function givenDetails({ reason, initiator }: RevocationDetails) {
 }
 
 function storable(text: string): string {
-  // A buffer puts U+FFFD in the place of half a surrogate pair.
-  return Buffer.from(text.replaceAll('\0', '')).toString();
+  return text.replaceAll('\0', '').replaceAll(/\p{Surrogate}/gu, '\uFFFD');
 }
 
 const SWEEP_INTERVAL_MS = 60_000;

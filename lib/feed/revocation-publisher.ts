@@ -1,4 +1,5 @@
 import type { Clock } from '../util/clock.js';
+import { warnProcess } from '../util/process-warning.js';
 import { tenantIdOfHandle } from '../util/tenant-id.js';
 import type { RevocationFeedConfig } from './feed-options.js';
 import {
@@ -66,7 +67,7 @@ export abstract class RevocationPublisher {
     if (!(lifeMs > this.tokenLifeMs)) return;
     this.tokenLifeMs = lifeMs;
     if (!this.publishing.isPublisher) return;
-    process.emitWarning(
+    warnProcess(
       `The core issues access tokens that live ${Math.ceil(lifeMs / 1000)} s, longer than revocationFeed.accessTokenValiditySec: ` +
         'set that option, because an instance that has not seen such a token lets records of ended sessions end too early',
       { type: 'NestSessionsWarning' },

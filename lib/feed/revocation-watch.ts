@@ -1,7 +1,9 @@
 import { CoreUnavailableError } from '../errors.js';
 import type { SessionEvents } from '../events/session-events.js';
+import { warnProcess } from '../util/process-warning.js';
 import { shortenPause } from '../util/repeat.js';
 import { SingleFlight } from '../util/single-flight.js';
+import { releaseTimer } from '../util/timers.js';
 import { withTimeout } from '../util/with-timeout.js';
 import { CutOffScope } from './cut-off-scope.js';
 import { FeedSweep, NoRevocationFeedError, readRevocation, type Revocation } from './revocation-feed.js';
@@ -249,7 +251,7 @@ export class RevocationWatch extends RevocationPublisher {
     const { state, announced } = this;
     if (state === announced) return;
     this.announced = state;
-    if (state === 'none') process.emitWarning(new NoRevocationFeedError(this.description).message, WARNING);
+    if (state === 'none') warnProcess(new NoRevocationFeedError(this.description).message, WARNING);
     const { clock, events, feed } = this.parts;
     events.emit({
       type: 'revocations.state',
@@ -281,7 +283,7 @@ export class RevocationWatch extends RevocationPublisher {
 
   private async pause(ms: number, isWhole = false): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.max(ms, 0)).unref();
+      const timer = releaseTimer(setTimeout(resolve, Math.max(ms, 0)));
       if (isWhole) return;
       this.wake = () => {
         clearTimeout(timer);

@@ -1,6 +1,7 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import type { RequestAndResponse } from '../http/create-exchange.js';
-import type { ErrorResponder, ErrorResponse, HandledError } from '../sessions/error-responder.js';
+import type { ErrorResponder } from '../sessions/error-responder.js';
+import type { ErrorResponse, HandledError } from '../sessions/error-rules.js';
 import { findRequestState, getExchange } from '../sessions/request-state.js';
 import { findGraphqlClient } from '../websocket/socket-client.js';
 import { requestOfHandshake } from '../websocket/socket-handshake.js';

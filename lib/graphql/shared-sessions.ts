@@ -14,7 +14,7 @@ import type { VerifySessionOptions } from '../sessions/recipe.interface.js';
 import type { SessionContainer } from '../sessions/session-container.js';
 import { ensureRequestState, getExchange } from '../sessions/request-state.js';
 import { SharedVerifications } from './shared-verifications.js';
-import { isHandledError } from '../sessions/error-responder.js';
+import { isHandledError } from '../sessions/error-rules.js';
 import { SessionSockets } from '../websocket/session-sockets.js';
 import type { SessionRuntime } from '../sessions/session-runtime.js';
 import { SESSION_RUNTIME } from '../session.constants.js';

@@ -40,8 +40,10 @@ type JsonParser = (
   done: (error: Error | null, value?: unknown) => void,
 ) => unknown;
 
-const JSON_TYPE = /^application\/json\s*(;|$)/i;
-const BODY_LIMIT = 1024 * 1024;
+/** The content type of a body that is read. */
+export const JSON_TYPE = /^application\/json\s*(;|$)/i;
+/** Bytes of a body that are read; a longer one counts as none. */
+export const BODY_LIMIT = 1024 * 1024;
 
 /**
  * Hooks of a Fastify route that read the body in place of Fastify's parsers: these refuse an empty, broken, too long or
@@ -77,8 +79,8 @@ export function bodyHooks(instance: JsonParserSource) {
   };
 }
 
-/** @returns undefined for a body that is too long, or that ends before its time */
-function readText(payload: Readable): Promise<string | undefined> {
+/** Reads a body. @returns undefined for one that is too long, or that ends before its time */
+export function readText(payload: Readable): Promise<string | undefined> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let length = 0;

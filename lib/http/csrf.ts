@@ -1,6 +1,6 @@
 import { UnauthorisedError } from '../errors.js';
 import { printable } from '../events/printable.js';
-import { registrableSite } from '../options/domains.js';
+import type { AppInfo } from '../options/app-info.js';
 import type { SessionConfig } from '../options/session-config.js';
 import type { AntiCsrfMode, TokenTransferMethod } from '../options/wire-options.js';
 import type { SessionRequest } from './session-request.js';
@@ -52,7 +52,12 @@ export function decideAntiCsrfOnRefresh(input: {
 }
 
 /** The part of the configuration that says which pages belong to the application. */
-export type OwnPages = Pick<SessionConfig, 'allowedOrigins' | 'appInfo' | 'crossSiteRequests'>;
+export interface OwnPages extends Pick<SessionConfig, 'allowedOrigins' | 'crossSiteRequests'> {
+  readonly appInfo: Pick<AppInfo, 'apiDomain' | 'websiteOrigin' | 'isNeighbour'>;
+}
+
+/** A request, and the user context of the call that works for it. */
+export type RequestInContext = Pick<SessionRequest, 'request' | 'userContext'>;
 
 /**
  * Returns whether a request may use the session's cookies although a browser may have sent it for a foreign page. Methods that
@@ -60,7 +65,7 @@ export type OwnPages = Pick<SessionConfig, 'allowedOrigins' | 'appInfo' | 'cross
  *
  * @see docs/security-requirements.md S070
  */
-export function isAllowedOrigin(scope: SessionRequest, config: OwnPages): boolean {
+export function isAllowedOrigin(scope: RequestInContext, config: OwnPages): boolean {
   if (SAFE_METHODS.includes(scope.request.getMethod())) return true;
   if (config.allowedOrigins === undefined && config.crossSiteRequests === 'allow') return true;
   return !comesFromForeignPage(scope, config);
@@ -72,7 +77,7 @@ export function isAllowedOrigin(scope: SessionRequest, config: OwnPages): boolea
  *
  * @throws {UnauthorisedError} the origin is not allowed
  */
-export function assertAllowedOrigin(scope: SessionRequest, config: OwnPages): void {
+export function assertAllowedOrigin(scope: RequestInContext, config: OwnPages): void {
   if (isAllowedOrigin(scope, config)) return;
   throw new UnauthorisedError(foreignPage(scope), { clearTokens: false });
 }
@@ -85,7 +90,7 @@ const HEADERS_OF_SCRIPTS = ['rid', 'st-auth-mode', 'fdi-version', 'authorization
  * Returns whether a foreign page caused a request that may take tokens away or bring new ones. A GET that navigates passes, because
  * callbacks of identity providers arrive that way. A client that sends neither header passes, too.
  */
-export function isForeignRequest(scope: SessionRequest, config: OwnPages): boolean {
+export function isForeignRequest(scope: RequestInContext, config: OwnPages): boolean {
   const { request } = scope;
   const origin = request.getHeaderValue('origin');
   const mayBeCallback = config.allowedOrigins === undefined || origin === undefined;
@@ -98,7 +103,7 @@ export function isForeignRequest(scope: SessionRequest, config: OwnPages): boole
  * site too. Without it a page is foreign if it is on another site and its origin is neither the website's nor the API's. With
  * `crossSiteRequests: 'allow'` only a request that needs no preflight is judged.
  */
-function comesFromForeignPage(scope: SessionRequest, config: OwnPages): boolean {
+function comesFromForeignPage(scope: RequestInContext, config: OwnPages): boolean {
   const { request } = scope;
   const origin = request.getHeaderValue('origin');
   const site = request.getHeaderValue('sec-fetch-site');
@@ -112,23 +117,14 @@ function comesFromForeignPage(scope: SessionRequest, config: OwnPages): boolean 
 }
 
 /** Without Fetch Metadata two more origins pass: a neighbour on the API's site, and the host that the request was sent to. */
-function isOwnOrigin(origin: string, scope: SessionRequest, { appInfo }: OwnPages): boolean {
+function isOwnOrigin(origin: string, scope: RequestInContext, { appInfo }: OwnPages): boolean {
   if (origin === appInfo.apiDomain || origin === appInfo.websiteOrigin(scope)) return true;
   const { request } = scope;
   if (request.getHeaderValue('sec-fetch-site') !== undefined || !URL.canParse(origin)) return false;
-  return new URL(origin).host === request.getHeaderValue('host') || siteOf(origin) === appInfo.apiSite;
+  return new URL(origin).host === request.getHeaderValue('host') || appInfo.isNeighbour(origin);
 }
 
-/** Returns the site of an origin; undefined if it has none, as an address inside a public suffix. */
-function siteOf(origin: string): string | undefined {
-  try {
-    return registrableSite(origin);
-  } catch {
-    return undefined;
-  }
-}
-
-function foreignPage({ request }: SessionRequest): string {
+function foreignPage({ request }: RequestInContext): string {
   const origin = request.getHeaderValue('origin');
   const page = origin === undefined ? 'a page of another site' : `a page of ${printable(origin, 200)}`;
   return `The request comes from ${page}: if that is a page of the application, list its origin in allowedOrigins`;
@@ -140,7 +136,7 @@ function foreignPage({ request }: SessionRequest): string {
  *
  * @throws {UnauthorisedError} the origin is not allowed; the tokens stay
  */
-export function assertOwnSignIn(scope: SessionRequest, config: OwnPages): void {
+export function assertOwnSignIn(scope: RequestInContext, config: OwnPages): void {
   if (config.allowedOrigins === undefined && scope.request.getHeaderValue('sec-fetch-mode') === 'navigate')
     return;
   if (!isForeignRequest(scope, config)) return;

@@ -90,6 +90,14 @@ export function findRequestCookies(request: HttpRequest, names: readonly string[
   });
 }
 
+/** Finds the cookies with these names in a `Cookie` header, where no parser of the application counts. @returns one for each name */
+export function cookiesOfHeader(header: string | undefined, names: readonly string[]): RequestCookie[] {
+  return findCookies(header ?? '', names).map((cookie) => ({
+    ...cookie,
+    isPresent: cookie.value !== undefined,
+  }));
+}
+
 function findHeaderCookies(request: HttpRequest, names: readonly string[]): FoundCookie[] {
   return findCookies(request.getHeaderValue('cookie') ?? '', names);
 }

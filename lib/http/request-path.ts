@@ -36,6 +36,47 @@ export function isRoutePath(name: SessionRouteName, path: string, basePath: stri
   return between === '' || TENANT_SEGMENT.test(between);
 }
 
+/** The URL of a request, and the one before a router took its mount prefix off. */
+interface RoutedRequest {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly originalUrl?: string | undefined;
+}
+
+/** The base path as requests arrive here, and as clients see it. */
+export interface BasePaths {
+  readonly basePath: string;
+  readonly apiBasePath: string;
+}
+
+/**
+ * Returns whether a request is one for a route. Routers match more loosely than we do; other spellings of the path are
+ * the application's, or a 404.
+ */
+export function isRouteRequest(
+  name: SessionRouteName,
+  { method, url, originalUrl = url }: RoutedRequest,
+  { basePath, apiBasePath }: BasePaths,
+): boolean {
+  const isMethod = (method === 'HEAD' ? 'get' : method?.toLowerCase()) === SESSION_ROUTES[name].method;
+  if (!isMethod) return false;
+  const [routed, original] = [requestPath(url ?? ''), requestPath(originalUrl ?? '')];
+  if (isRoutePath(name, routed, basePath)) return true;
+  const isStripped = original !== routed && original.endsWith(routed);
+  return isStripped && isRoutePath(name, original, apiBasePath);
+}
+
+/** Returns the base path as requests arrive here, after a gateway has stripped its prefix. */
+export function arrivingBasePath({
+  apiBasePath,
+  apiGatewayPath,
+}: {
+  readonly apiBasePath: string;
+  readonly apiGatewayPath: string;
+}): string {
+  return apiBasePath.slice(apiGatewayPath.length);
+}
+
 function withoutTrailingSlash(path: string): string {
   return path.endsWith('/') ? path.slice(0, -1) : path;
 }

@@ -137,12 +137,17 @@ export function hasUnseenPlaces(request: HttpRequest, config: SessionConfig): bo
   );
 }
 
+/** The prefix that a gateway strips, in the configuration. */
+interface Gateway {
+  readonly appInfo: Pick<SessionConfig['appInfo'], 'apiGatewayPath'>;
+}
+
 /** More folders than a cookie's path has, because a response must not grow with the path that a request names. */
 const MAX_FOLDERS = 8;
 const WRITABLE = /^[!-:<-~]*$/; // a semicolon would begin the next attribute of a cookie
 
 /** Returns the paths from which the cookies of a request can have come: each of its folders. */
-export function sendingPaths(request: HttpRequest, config: Pick<SessionConfig, 'appInfo'>): string[] {
+export function sendingPaths(request: HttpRequest, config: Gateway): string[] {
   const folders = browserPaths(request, config).flatMap((path) => {
     const shortened = path
       .split('/', MAX_FOLDERS + 1)
@@ -154,11 +159,7 @@ export function sendingPaths(request: HttpRequest, config: Pick<SessionConfig, '
 }
 
 /** Returns whether browsers send the cookies of a path with a request; true also where the URL is not known. */
-export function isSentFrom(
-  cookiePath: string,
-  request: HttpRequest,
-  config: Pick<SessionConfig, 'appInfo'>,
-): boolean {
+export function isSentFrom(cookiePath: string, request: HttpRequest, config: Gateway): boolean {
   return (
     cookiePath === '/' ||
     request.getOriginalURL() === '' ||
@@ -168,10 +169,7 @@ export function isSentFrom(
 }
 
 /** Returns the paths that the client may see: with the prefix of the gateway, and without. */
-export function browserPaths(
-  request: HttpRequest,
-  { appInfo: { apiGatewayPath } }: Pick<SessionConfig, 'appInfo'>,
-): string[] {
+export function browserPaths(request: HttpRequest, { appInfo: { apiGatewayPath } }: Gateway): string[] {
   const path = requestPath(request.getOriginalURL());
   return distinct([apiGatewayPath + path, path]);
 }

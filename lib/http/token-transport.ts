@@ -12,6 +12,7 @@ import type { SessionRequest } from './session-request.js';
 import { readAuthorization } from './authorization.js';
 import { assertCookieFits } from './cookies.js';
 import { findRequestCookies, presentedCookie, type PresentedCookie } from './incoming-request.js';
+import { LEGACY_COOKIE } from './presented-token.js';
 import type { HeaderLine, IsStale } from './take-back.js';
 import {
   distinct,
@@ -26,9 +27,6 @@ import {
 } from './token-cookies.js';
 import { appendToHeaderList, writeLines, type CookieLine } from './written-headers.js';
 
-/** Never set, only looked for and deleted: SDKs before 2022 wrote it. */
-const LEGACY_COOKIE = 'sIdRefreshToken';
-
 /** The request headers that a session is read from. */
 const VARY_ITEMS = ['Cookie', 'Authorization'];
 const VARY = VARY_ITEMS.join(', ');
@@ -40,12 +38,6 @@ const LATE_TOKENS =
   'A session changed after the headers of the response had been sent: its client gets the new tokens with its next refresh';
 const LATE_CLEARING =
   'A session ended after the headers of the response had been sent: its client keeps the tokens until they are refused';
-
-/** The reason why a request is refused whose access token cookie {@link TokenTransport.isOfOtherPlace}. */
-export const OLDER_COOKIE: string =
-  'The access token cookie came twice, or from a path that is not accessTokenPath, as after a change of accessTokenPath or ' +
-  'cookieDomain: it is unknown which one counts. It was deleted where it can have come from, and the client refreshes. Set ' +
-  'olderAccessTokenPath or olderCookieDomain to the former value for as long as old cookies live';
 
 /** A moment in the life of a token transport. */
 export type TransportMark = RevocationMark;

@@ -26,6 +26,8 @@ export interface AppInfo {
   readonly websiteBasePath: string;
   /** Site (registrable domain) of the API, or `localhost`. */
   readonly apiSite: string;
+  /** Returns whether an origin is on the API's site; false for one that has no site, as an address inside a public suffix. */
+  isNeighbour(origin: string): boolean;
   /** Origin of the website for a request. */
   websiteOrigin(scope: RequestScope): string;
   /** Site of the website for a request. Throws an Error when it cannot be determined. */
@@ -135,10 +137,19 @@ export function readAppInfo(value: unknown, { path, problems }: OptionPlace): Re
     apiGatewayPath: read.apiGatewayPath,
     websiteBasePath: read.websiteBasePath,
     apiSite: read.apiDomain.site,
+    isNeighbour: (each) => findSite(each) === read.apiDomain?.site,
     websiteOrigin: isConstant ? () => website.origin : website,
     websiteSite: isConstant ? () => website.site : (scope) => registrableSite(website(scope)),
   };
   return { appInfo: Object.freeze(appInfo), constantOrigin: isConstant ? website.origin : undefined };
+}
+
+function findSite(address: string): string | undefined {
+  try {
+    return registrableSite(address);
+  } catch {
+    return undefined;
+  }
 }
 
 /**

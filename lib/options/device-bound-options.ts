@@ -81,7 +81,7 @@ export const DPOP_OPTIONS = {
    */
   nonce: option(oneOf('never', 'refresh', 'always'), 'never'),
   /**
-   * Where used proofs are kept, so that none works twice.
+   * The place that keeps used proofs, so that none works twice.
    * @defaultValue the server of `redisStore`, if that is the store; otherwise the memory of each process
    */
   replay: option(objectWith<ReplayStore>(['add'], 'a ReplayStore')),

@@ -1,3 +1,4 @@
+import { isExactOrigin } from '../util/hosts.js';
 import type { Check } from './option-table.js';
 
 /** A function type in method notation, whose parameters users may declare narrower, as in an interface with methods. */
@@ -35,11 +36,11 @@ export const trueOrFalse: Check<boolean> = (value) => {
 
 /** Accepts one of the given texts. */
 export function oneOf<const Text extends string>(...accepted: readonly Text[]): Check<Text> {
-  return text((given) => {
-    const found = accepted.find((candidate) => candidate === given);
+  return (value) => {
+    const found = accepted.find((candidate) => candidate === value);
     if (found === undefined) throw new Error(`accepted are ${accepted.join(', ')}`);
     return found;
-  }) as Check<Text>;
+  };
 }
 
 /** Accepts whole numbers from `min` to `max`. */
@@ -102,3 +103,36 @@ export function secret<Given, Read>(check: Check<Given, Read>): Check<Given, Rea
 export function hasMethod(value: unknown, method: string): boolean {
   return typeof value === 'object' && value !== null && typeof Reflect.get(value, method) === 'function';
 }
+
+/** Accepts a time of at least a second. */
+export const seconds: Check<number> = (value) => {
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 1) {
+    throw new Error('seconds are expected, at least 1');
+  }
+  return value;
+};
+
+/** Accepts the origins of `allowedOrigins`. */
+export const origins: Check<readonly string[]> = listOf<string>(
+  (origin) => typeof origin === 'string' && isExactOrigin(origin),
+  'a list of exact origins is expected, as browsers send them: ["https://shop.example.com"]',
+);
+
+/** Accepts the issuers of `accessTokenIssuers`. */
+export const issuers: Check<readonly string[]> = (value, place) => {
+  if (Array.isArray(value) && value.length === 0) {
+    throw new Error('the list is empty, which would refuse every token; left out, all are accepted');
+  }
+  return listOf<string>(
+    (issuer) => typeof issuer === 'string' && issuer !== '',
+    'a list of issuers is expected, exactly as tokens name them: ["https://api.example.com/auth"]; left out, all are accepted',
+  )(value, place);
+};
+
+/** Accepts the audience of `accessTokenAudience`. */
+export const audience: Check<string> = (value) => {
+  if (typeof value !== 'string' || value === '') {
+    throw new Error('one audience is expected, exactly as tokens name it; left out, all are accepted');
+  }
+  return value;
+};

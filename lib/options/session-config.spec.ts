@@ -405,8 +405,9 @@ describe('bad options', () => {
   });
 
   it('are described by what was seen and what is accepted', () => {
-    expect(problemsOf(withOptions({ antiCsrf: 'RANDOM', cookieSecure: 1 }))).toEqual([
+    expect(problemsOf(withOptions({ antiCsrf: 'RANDOM', cookieSecure: 1, cookieSameSite: true }))).toEqual([
       { path: 'cookieSecure', message: '1 does not work: true or false is expected' },
+      { path: 'cookieSameSite', message: 'true does not work: accepted are strict, lax, none' },
       {
         path: 'antiCsrf',
         message: '"RANDOM" does not work: accepted are VIA_TOKEN, VIA_CUSTOM_HEADER, NONE',

@@ -1,9 +1,18 @@
-import { isExactOrigin } from '../util/hosts.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 import type { UserContext } from '../util/user-context.js';
 import { readAppInfo, type AppInfoOptions, type ResolvedAppInfo } from './app-info.js';
 import { normalisePath, normaliseSessionScope } from './domains.js';
-import { callback, listOf, oneOf, text, trueOrFalse, wholeNumber } from './option-checks.js';
+import {
+  audience,
+  callback,
+  issuers,
+  oneOf,
+  origins,
+  seconds,
+  text,
+  trueOrFalse,
+  wholeNumber,
+} from './option-checks.js';
 import { option, required, type Check, type OptionsOf } from './option-table.js';
 
 /** @publicApi */
@@ -24,39 +33,10 @@ export type ChooseTransferMethod = (input: {
 /** Chooses the name of a cookie or a header. */
 export type NameForTokenType = (req: HttpRequest, tokenType: TokenType, userContext: UserContext) => string;
 
-const seconds: Check<number> = (value) => {
-  if (typeof value !== 'number' || !Number.isFinite(value) || value < 1) {
-    throw new Error('seconds are expected, at least 1');
-  }
-  return value;
-};
-
 const cookiePath = (path: string): string => normalisePath(path) || '/';
 
 const sameSite: Check<CookieSameSite> = (value, place) =>
   oneOf('strict', 'lax', 'none')(typeof value === 'string' ? value.trim().toLowerCase() : value, place);
-
-const origins = listOf<string>(
-  (origin) => typeof origin === 'string' && isExactOrigin(origin),
-  'a list of exact origins is expected, as browsers send them: ["https://shop.example.com"]',
-);
-
-const issuers: Check<readonly string[]> = (value, place) => {
-  if (Array.isArray(value) && value.length === 0) {
-    throw new Error('the list is empty, which would refuse every token; left out, all are accepted');
-  }
-  return listOf<string>(
-    (issuer) => typeof issuer === 'string' && issuer !== '',
-    'a list of issuers is expected, exactly as tokens name them: ["https://api.example.com/auth"]; left out, all are accepted',
-  )(value, place);
-};
-
-const audience: Check<string> = (value) => {
-  if (typeof value !== 'string' || value === '') {
-    throw new Error('one audience is expected, exactly as tokens name it; left out, all are accepted');
-  }
-  return value;
-};
 
 /** On creation the client's `st-auth-mode` decides; an existing session may use either way. */
 const transferMethodByHeader: ChooseTransferMethod = ({ req, forCreateNewSession }) => {

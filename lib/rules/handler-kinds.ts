@@ -21,7 +21,7 @@ export interface HandlerKind {
   readonly isCertain: boolean;
   /** False where the rules of a class may be meant for its other methods, whose kind is known. */
   readonly takesRulesOfClass: boolean;
-  /** What to do if none of them is `SessionGuard`. */
+  /** The advice for a handler where none of them is `SessionGuard`. */
   readonly remedy: string;
 }
 

@@ -11,13 +11,8 @@ import { FILTER_CATCH_EXCEPTIONS } from '@nestjs/common/constants.js';
 import { HttpAdapterHost } from '@nestjs/core';
 import { ExceptionsHandler } from '@nestjs/core/exceptions/exceptions-handler.js';
 import { readMember } from '../util/json.js';
-import {
-  findErrorRule,
-  HANDLED_ERRORS,
-  isHandledError,
-  ErrorResponder,
-  type HandledError,
-} from '../sessions/error-responder.js';
+import { ErrorResponder } from '../sessions/error-responder.js';
+import { findErrorRule, HANDLED_ERRORS, isHandledError, type HandledError } from '../sessions/error-rules.js';
 import { findRequestState } from '../sessions/request-state.js';
 import type { ApplicationConfig } from './application-config.js';
 

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { ExternalContextCreator, HttpAdapterHost } from '@nestjs/core';
 import { bodyHooks, isBodyError } from '../http/body-errors.js';
 import type { IncomingRequestSource } from '../http/incoming-request.js';
-import { isRoutePath, requestPath } from '../http/request-path.js';
+import { arrivingBasePath, isRouteRequest, requestPath } from '../http/request-path.js';
 import { SESSION_ROUTES, type SessionRouteName } from '../options/session-routes.js';
 import { SESSION_RUNTIME } from '../session.constants.js';
 import { SessionController } from '../session.controller.js';
@@ -69,10 +69,9 @@ export class SessionRoutes implements OnModuleInit {
     @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
     clock: Clock,
   ) {
-    const { apiBasePath, apiGatewayPath } = runtime.config.appInfo;
-    this.basePath = apiBasePath.slice(apiGatewayPath.length);
+    this.basePath = arrivingBasePath(runtime.config.appInfo);
     this.warning = new OccasionalWarning(clock);
-    this.names = (Object.keys(SESSION_ROUTES) as SessionRouteName[]).filter((name) => runtime.hasRoute(name));
+    this.names = runtime.routeNames();
   }
 
   /** Lets requests for our routes pass although their body cannot be read. Call it between body parsers and middleware. */
@@ -151,18 +150,9 @@ export class SessionRoutes implements OnModuleInit {
     }
   }
 
-  /**
-   * Returns whether a request is one for a route. Routers match more loosely than we do; other spellings of the path are
-   * the application's, or a 404.
-   */
   private isServed(name: SessionRouteName, req: unknown): boolean {
-    const { method, url, originalUrl = url } = req as IncomingRequestSource;
-    const isMethod = (method === 'HEAD' ? 'get' : method?.toLowerCase()) === SESSION_ROUTES[name].method;
-    if (!isMethod) return false;
-    const [routed, original] = [requestPath(url ?? ''), requestPath(originalUrl ?? '')];
-    if (isRoutePath(name, routed, this.basePath)) return true;
-    const isStripped = original !== routed && original.endsWith(routed);
-    return isStripped && isRoutePath(name, original, this.runtime.config.appInfo.apiBasePath);
+    const { apiBasePath } = this.runtime.config.appInfo;
+    return isRouteRequest(name, req as IncomingRequestSource, { basePath: this.basePath, apiBasePath });
   }
 
   private createHandler(name: SessionRouteName): RouteHandler {

@@ -8,15 +8,13 @@ import {
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { CoreClient } from '../core/core-client.js';
 import { errorReason } from '../events/printable.js';
+import { arrivingBasePath } from '../http/request-path.js';
 import { WIRE_OPTIONS } from '../options/wire-options.js';
-import { SESSION_ROUTES, type SessionRouteName } from '../options/session-routes.js';
+import { SESSION_ROUTES } from '../options/session-routes.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_RUNTIME } from '../session.constants.js';
 import type { ResolvedSessionOptions } from '../session.options.js';
 import type { SessionRuntime } from '../sessions/session-runtime.js';
-import { MEMORY_DESCRIPTION } from '../stores/memory.store.js';
-
-/** Browsers can keep up with this life of the bound cookie (D40, D48). */
-const MIN_STEADY_COOKIE_LIFE_SEC = 240;
+import { startupWarnings } from '../sessions/startup-warnings.js';
 
 /** Logs, once the application has started, what the module will do, and warns of what was probably not meant. */
 @Injectable()
@@ -37,8 +35,7 @@ export class StartupReport implements OnApplicationBootstrap, OnModuleDestroy {
     const { logStartup, config } = this.options;
     if (logStartup === false) return;
     const hasServer = (this.adapterHost.httpAdapter as unknown) != null;
-    for (const note of [...this.options.notes, ...this.storeWarnings(), ...this.bindingWarnings()])
-      this.logger.warn(note);
+    for (const warning of startupWarnings(this.options, this.core)) this.logger.warn(warning);
     if (hasServer) this.warnOfSharedPath();
     if (logStartup === true) {
       if (hasServer) this.logger.log(`Routes: ${this.routes().join(', ')}`);
@@ -69,10 +66,9 @@ export class StartupReport implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private routes(): string[] {
-    const { appInfo } = this.options.config;
-    const basePath = appInfo.apiBasePath.slice(appInfo.apiGatewayPath.length);
-    return (Object.keys(SESSION_ROUTES) as SessionRouteName[])
-      .filter((name) => this.runtime.hasRoute(name))
+    const basePath = arrivingBasePath(this.options.config.appInfo);
+    return this.runtime
+      .routeNames()
       .map((name) => `${SESSION_ROUTES[name].method.toUpperCase()} ${basePath}${SESSION_ROUTES[name].path}`);
   }
 
@@ -83,30 +79,6 @@ export class StartupReport implements OnApplicationBootstrap, OnModuleDestroy {
       ...(dpop === undefined ? [] : [`by clients that sign in with a DPoP proof, nonce ${dpop.nonce}`]),
     ];
     if (ways.length > 0) this.logger.log(`Device-bound sessions: ${ways.join('; ')}`);
-  }
-
-  private bindingWarnings(): string[] {
-    const dbsc = this.options.features.deviceBound?.dbsc;
-    if (dbsc === undefined) return [];
-    const { apiDomain } = this.options.config.appInfo;
-    const needsHttps = `deviceBound.dbsc has no effect: browsers bind sessions over https only, and appInfo.apiDomain is ${apiDomain}`;
-    const isShort =
-      `deviceBound.dbsc.cookieLifeSec is ${dbsc.cookieLifeSec}: browsers renew two minutes before the end and sign six times in nine ` +
-      'minutes, so below 240 they soon cannot renew. Keep that for tests';
-    return [
-      ...(apiDomain.startsWith('https:') ? [] : [needsHttps]),
-      ...(dbsc.cookieLifeSec < MIN_STEADY_COOKIE_LIFE_SEC ? [isShort] : []),
-    ];
-  }
-
-  private storeWarnings(): string[] {
-    // oxlint-disable-next-line node/no-process-env -- the convention of production lives there
-    if (process.env['NODE_ENV'] !== 'production' || !this.core.description.includes(MEMORY_DESCRIPTION))
-      return [];
-    return [
-      `Sessions are kept in ${MEMORY_DESCRIPTION}: a restart signs every user out, and a second process does not know them. ` +
-        'Give embeddedCore a store, sqliteStore(), postgresStore() or redisStore(), or use remoteCore()',
-    ];
   }
 
   /** The first of several modules warns: the routes of the others are never reached. */

@@ -49,6 +49,25 @@ export const seconds: Check<number> = (value) => {
   return value;
 };
 
+const VALIDITY_EXPECTED = 'a whole number of seconds above 0 is expected';
+
+/** The life of one access token, in whole seconds as the token states it. The core knows the longest. */
+export const validitySec: Check<number> = (value) => {
+  if (!isValidity(value)) throw new Error(VALIDITY_EXPECTED);
+  return value;
+};
+
+/** Returns a validity as the core takes it. @throws {TypeError} it is none, as an override may give one */
+export function validityMs(call: string, seconds: number | undefined): number | undefined {
+  if (seconds === undefined) return undefined;
+  if (!isValidity(seconds)) throw new TypeError(`${call}: accessTokenValiditySec: ${VALIDITY_EXPECTED}`);
+  return seconds * 1000;
+}
+
+function isValidity(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0;
+}
+
 export const userIds: Check<readonly string[]> = (value, place) => {
   if (!Array.isArray(value)) throw new Error('an array of user ids is expected');
   return Array.from(value, (each) => userId(each, place));

@@ -24,6 +24,7 @@ import {
   timeMs,
   userId,
   userIds,
+  validitySec,
 } from './call-checks.js';
 
 const claim = objectWith<SessionClaim<unknown>>(
@@ -107,6 +108,8 @@ const SEARCH = {
   userContext: userContextRow,
 };
 
+const validityRow = option(validitySec);
+
 const NEW_SESSION = {
   userId: required(storedId, 'the id of the user who signs in is expected'),
   recipeUserId: option(storedId),
@@ -115,6 +118,7 @@ const NEW_SESSION = {
   sessionDataInDatabase: contentRow,
   lifetime: option(jsonObject),
   authenticatedAtMs: option(timeMs),
+  accessTokenValiditySec: validityRow,
   userContext: userContextRow,
 };
 
@@ -160,13 +164,18 @@ export const SERVICE_CALLS = {
       'an object with accessToken is expected',
     ),
   },
-  refreshSession: { ...EXCHANGE, userContext: userContextRow },
+  refreshSession: {
+    ...EXCHANGE,
+    userContext: userContextRow,
+    options: option(inputObject({ accessTokenValiditySec: validityRow })),
+  },
   refreshSessionWithoutRequestResponse: {
     input: required(
       inputObject({
         refreshToken: required(anyText, 'a refresh token is expected'),
         antiCsrfToken: option(anyText),
         disableAntiCsrf: option(trueOrFalse),
+        accessTokenValiditySec: validityRow,
         userContext: userContextRow,
       }),
       'an object with refreshToken is expected',

@@ -10,6 +10,7 @@ import type { TokenTransferMethod } from '../options/wire-options.js';
 import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import type { JsonObject } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
+import { validityMs } from './call-checks.js';
 import { toJsonObject } from './payload.js';
 import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
@@ -30,6 +31,7 @@ export interface NewSessionInput {
   readonly sessionDataInDatabase: object | undefined;
   readonly lifetime: SessionLifetime | undefined;
   readonly authenticatedAtMs: number | undefined;
+  readonly accessTokenValiditySec: number | undefined;
 }
 
 /**
@@ -122,6 +124,7 @@ export class SessionCreation {
         ),
         useDynamicSigningKey: config.useDynamicAccessTokenSigningKey,
         enableAntiCsrf: input.disableAntiCsrf !== true && config.antiCsrf === 'VIA_TOKEN',
+        accessTokenValidityMs: validityMs(CREATE, input.accessTokenValiditySec),
       },
       input,
     );
@@ -162,7 +165,7 @@ export class SessionCreation {
   /** C1-C5: finds the primary user, and builds the payload. */
   private async prepare(input: NewSessionInput, userContext: UserContext) {
     const { core, recipe, claims } = this.context;
-    const { recipeUserId, tenantId, lifetime, authenticatedAtMs } = input;
+    const { recipeUserId, tenantId, lifetime, authenticatedAtMs, accessTokenValiditySec } = input;
     const userId = await core.getPrimaryUserId(recipeUserId, userContext);
     if (input.userId !== undefined && input.userId !== userId) {
       throw new TypeError(
@@ -185,6 +188,7 @@ export class SessionCreation {
       sessionDataInDatabase,
       lifetime,
       authenticatedAtMs,
+      accessTokenValiditySec,
     };
   }
 

@@ -7,7 +7,8 @@ import {
 } from '../errors.js';
 import { CapturedResponse } from '../http/captured-response.js';
 import { IncomingRequest } from '../http/incoming-request.js';
-import { ErrorResponder, type HandledError } from './error-responder.js';
+import { ErrorResponder } from './error-responder.js';
+import type { HandledError } from './error-rules.js';
 
 const request = new IncomingRequest({ method: 'GET', url: '/', headers: {} });
 const responder = new ErrorResponder({

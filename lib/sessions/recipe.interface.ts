@@ -48,6 +48,8 @@ export interface RecipeInterface extends StoredSessionFunctions {
       authenticatedAtMs?: number | undefined;
       /** The key that the client has shown, to which the session is bound; see the option `deviceBound`. */
       keyConfirmation?: KeyConfirmation | undefined;
+      /** Life of the first access token; default the core's own validity, which is also the longest. */
+      accessTokenValiditySec?: number | undefined;
     },
   ): Promise<SessionContainer>;
 
@@ -65,6 +67,8 @@ export interface RecipeInterface extends StoredSessionFunctions {
       refreshToken: string;
       antiCsrfToken?: string | undefined;
       disableAntiCsrf: boolean;
+      /** Life of the new access token; default the core's own validity, which is also the longest. */
+      accessTokenValiditySec?: number | undefined;
     },
   ): Promise<SessionContainer>;
 }

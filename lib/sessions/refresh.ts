@@ -1,4 +1,4 @@
-import type { CoreSession } from '../core/core.types.js';
+import type { CoreSession, TokenReuseSubtype } from '../core/core.types.js';
 import {
   assertNever,
   ClearDuplicateSessionCookiesError,
@@ -16,6 +16,7 @@ import type { TokenTransferMethod } from '../options/wire-options.js';
 import { isRefreshToken } from '../tokens/refresh-token.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import { getRequestFromUserContext, type UserContext } from '../util/user-context.js';
+import { validityMs } from './call-checks.js';
 import { confirmKey } from './key-bindings.js';
 import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
 import { RefreshDecisions } from './refresh-decisions.js';
@@ -24,6 +25,9 @@ import { sparingNewSession } from './sparing-new-session.js';
 import { stateFromTokens } from './session-state.js';
 
 type RefreshSessionInput = RecipeInput<'refreshSession'>;
+
+/** What the caller of one refresh asks for. */
+export type RefreshOptions = Pick<RefreshSessionInput, 'accessTokenValiditySec'>;
 
 /** The cookies of both tokens in a request. */
 type TokenCookies = ReturnType<TokenTransport['readCookies']>;
@@ -64,7 +68,7 @@ export class SessionRefresh {
    *
    * @throws {ResponseSentError} the headers of the response have been sent: the refresh token is still good
    */
-  async inRequest(request: SessionRequest): Promise<SessionContainer> {
+  async inRequest(request: SessionRequest, options: RefreshOptions = {}): Promise<SessionContainer> {
     const { transport } = this.context;
     assertNotSent(request.response, 'refreshSession');
     const mark = transport.mark;
@@ -78,10 +82,10 @@ export class SessionRefresh {
     }
     const { transferMethod } = presented;
     try {
-      const { session, change } = await this.refreshProven(request, presented); // R6-R8
+      const { session, change } = await this.refreshProven(request, presented, options); // R6-R8
       await this.decisions?.apply(session, { userContext: request.userContext, mark });
       await this.applyToBinding(session, change, request.userContext);
-      assertNotSent(request.response, 'refreshSession'); // until its successor is used, the old refresh token is accepted
+      assertNotSent(request.response, 'refreshSession'); // the old refresh token is accepted again, see refreshSession below
       const other = otherMethod(transferMethod);
       const otherToken = transport.readToken(request, 'refresh', other);
       if (otherToken !== undefined && (other === 'cookie' || isRefreshToken(otherToken)))
@@ -97,7 +101,7 @@ export class SessionRefresh {
 
   /** Exchanges a refresh token without a request: reads no cookies and clears nothing (§6.2). */
   async withToken(
-    input: { refreshToken: string; antiCsrfToken: string | undefined; disableAntiCsrf: boolean },
+    input: Omit<RefreshSessionInput, 'userContext'>,
     userContext: UserContext,
   ): Promise<SessionContainer> {
     const session = await this.callRecipe({ ...input, userContext });
@@ -108,12 +112,16 @@ export class SessionRefresh {
   }
 
   /** Refreshes, and checks that the request has what else the session asks for: an access token of its own, the proof of its key. */
-  private async refreshProven(request: SessionRequest, presented: PresentedToken): Promise<ProvenRefresh> {
+  private async refreshProven(
+    request: SessionRequest,
+    presented: PresentedToken,
+    options: RefreshOptions,
+  ): Promise<ProvenRefresh> {
     const { transferMethod } = presented;
     const { binding } = this.context;
     await binding?.checkRefreshing(request, transferMethod);
     const report = this.holdReports(request.userContext);
-    const session = await this.refreshPresented(request, presented);
+    const session = await this.refreshPresented(request, presented, options);
     if (transferMethod === 'cookie') await this.assertOneSession(session, request, presented);
     const change = await binding?.checkRefreshed(request, {
       transferMethod,
@@ -150,6 +158,7 @@ export class SessionRefresh {
   private async refreshPresented(
     request: SessionRequest,
     { token: refreshToken, transferMethod }: PresentedToken,
+    { accessTokenValiditySec }: RefreshOptions,
   ): Promise<SessionContainer> {
     const { config, transport } = this.context;
     if (transferMethod === 'cookie') assertAllowedOrigin(request, config);
@@ -164,6 +173,7 @@ export class SessionRefresh {
       refreshToken,
       antiCsrfToken: transport.readAntiCsrfToken(request),
       disableAntiCsrf: antiCsrf.disableAntiCsrf,
+      accessTokenValiditySec,
       userContext: request.userContext,
     });
   }
@@ -215,20 +225,22 @@ export class SessionRefresh {
         antiCsrfToken: input.antiCsrfToken,
         enableAntiCsrf: !input.disableAntiCsrf && config.antiCsrf === 'VIA_TOKEN',
         useDynamicSigningKey: config.useDynamicAccessTokenSigningKey,
+        accessTokenValidityMs: validityMs('refreshSession', input.accessTokenValiditySec),
       },
       input.userContext,
     );
     switch (result.status) {
       case 'OK':
         await this.endIfOver(result.session, input.userContext);
-        // A refusal here loses no token: until the new tokens are used, the core accepts the old one again.
+        // A refusal here loses no token: until the new tokens are used, or within the grace period of a core of CDI 5.6, the core
+        // accepts the old one again.
         verifier.assertIntended(result.session.userDataInJWT);
         this.report(result.session, input.userContext);
         return openSession(stateFromTokens(result, result.session.tenantId, lifetimes), this.context);
       case 'UNAUTHORISED':
-        throw new UnauthorisedError(result.message);
+        throw new UnauthorisedError(result.message, reuseOf(result));
       case 'TOKEN_THEFT_DETECTED':
-        return this.context.reports.theft(result.session, input.userContext);
+        return this.context.reports.theft(result.session, input.userContext, reuseOf(result));
       default:
         return assertNever(result);
     }
@@ -255,14 +267,21 @@ export class SessionRefresh {
       if (rateLimits === undefined) return await refresh();
       return await rateLimits.refresh(input.refreshToken, input.userContext, refresh);
     } catch (error) {
-      if (error instanceof TokenTheftDetectedError && revokesStolenSessions) {
-        const { sessionHandle, userId, recipeUserId } = error.payload;
-        const owner = { userId, recipeUserId };
-        const { userContext } = input;
-        await recipe.revokeSession({ sessionHandle, owner, userContext, reason: 'token-theft' });
-      }
+      if (error instanceof TokenTheftDetectedError && revokesStolenSessions)
+        await this.endStolen(error, input.userContext);
       throw error;
     }
+  }
+
+  /** A core of CDI 5.6 names a subtype and has ended the session itself, which listeners learn of all the same. */
+  private async endStolen(error: TokenTheftDetectedError, userContext: UserContext): Promise<void> {
+    const { recipe, reports } = this.context;
+    const { sessionHandle, userId, recipeUserId } = error.payload;
+    const owner = { userId, recipeUserId };
+    const reason = 'token-theft';
+    const isEndedHere = await recipe.revokeSession({ sessionHandle, owner, userContext, reason });
+    if (!isEndedHere && error.recentTokenReuseSubtype !== undefined)
+      reports.revoked([sessionHandle], owner, { userContext, reason });
   }
 
   private allowedTransferMethod({ request, userContext }: SessionRequest): TokenTransferMethod | 'any' {
@@ -300,6 +319,12 @@ export class SessionRefresh {
       'The session cookies of the older configuration have been cleared, please retry',
     );
   }
+}
+
+function reuseOf({ recentTokenReuseSubtype }: { recentTokenReuseSubtype?: TokenReuseSubtype }): {
+  recentTokenReuseSubtype?: TokenReuseSubtype;
+} {
+  return recentTokenReuseSubtype === undefined ? {} : { recentTokenReuseSubtype };
 }
 
 /** R9: a theft, and every error that clears the tokens. */

@@ -7,7 +7,7 @@ import type { SessionContainer } from './session-container.js';
 const STATE = Symbol.for('nest-sessions:request');
 
 /**
- * What the library knows about an HTTP request. It is kept on the framework's request object, so that parallel requests
+ * The facts that the library knows about an HTTP request. They are kept on the framework's request object, so that parallel requests
  * cannot meet. A WeakMap would cost more than the rest of the guard's work, most of it garbage collection
  * (test/benchmark/README.md, "The guarded request").
  */

@@ -1,4 +1,3 @@
-import type { Type } from '@nestjs/common';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import { SESSION_ROUTES } from '../options/session-routes.js';
 import type { JsonObject } from '../util/json.js';
@@ -34,7 +33,7 @@ const DEFAULT_JWT_VALIDITY_SEC = 3_153_600_000;
  *
  * @publicApi
  */
-export type SessionRecipeClass = Type<SessionRecipe>;
+export type SessionRecipeClass = new (...dependencies: never[]) => SessionRecipe;
 
 /** The verbs of one recipe. Each holds its recipe functions, and the steps around them for a request. */
 export interface SessionVerbs {

@@ -38,7 +38,12 @@ export class SessionReports {
     this.connections = new ConnectionChecks(events.connections, (handle) => this.gone([handle]));
   }
 
-  note(type: PlainEventType, session: EventSubject, userContext: UserContext): void {
+  note(
+    type: PlainEventType,
+    session: EventSubject,
+    userContext: UserContext,
+    further: { readonly recentTokenReuseSubtype?: string } = {},
+  ): void {
     const { handle: sessionHandle, userId, recipeUserId, tenantId } = session;
     this.events.emit({
       type,
@@ -47,6 +52,7 @@ export class SessionReports {
       userId,
       recipeUserId,
       tenantId,
+      ...further,
       ...toEventSource(userContext),
     });
   }
@@ -101,13 +107,19 @@ export class SessionReports {
   /**
    * Reports a theft. It ends the sockets and streams of the session in any case, because the thief may have opened them.
    *
+   * @param reuse the subtype of CDI 5.6, if the core names one
    * @throws {TokenTheftDetectedError} always
    */
-  theft(session: Omit<EventSubject, 'tenantId'>, userContext: UserContext): never {
+  theft(
+    session: Omit<EventSubject, 'tenantId'>,
+    userContext: UserContext,
+    reuse: { readonly recentTokenReuseSubtype?: string } = {},
+  ): never {
     const { handle, userId, recipeUserId } = session;
     this.forget([handle]);
-    this.note('session.theft-detected', { ...session, tenantId: tenantIdOfHandle(handle) }, userContext);
-    throw new TokenTheftDetectedError(handle, userId, recipeUserId);
+    const subject = { ...session, tenantId: tenantIdOfHandle(handle) };
+    this.note('session.theft-detected', subject, userContext, reuse);
+    throw new TokenTheftDetectedError(handle, userId, recipeUserId, reuse);
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { CoreClient } from '../core/core-client.js';
+import { UnauthorisedError } from '../errors.js';
 import { requestPath, samePath } from '../http/request-path.js';
 import { createSessionRequest, type SessionRequest } from '../http/session-request.js';
 import type { SessionConfig } from '../options/session-config.js';
@@ -18,6 +19,19 @@ import type { SessionContainer } from './session-container.js';
 import type { SessionRecipe, SessionVerbs } from './session-recipe.js';
 import { SessionReports } from './session-reports.js';
 import { UserSessions } from './user-sessions.js';
+
+/** Returns whether a route lacks the session that it requires. */
+export function lacksSession(
+  session: SessionContainer | undefined,
+  { sessionRequired }: VerifySessionOptions,
+): session is undefined {
+  return session === undefined && sessionRequired !== false;
+}
+
+/** The error of a route that {@link lacksSession}. */
+export function missingSession(): UnauthorisedError {
+  return new UnauthorisedError('The route requires a session', { clearTokens: false });
+}
 
 /** The recipe of one module instance, and the functions of its routes and its guard. Two instances share no state. */
 export class SessionRuntime {
@@ -64,8 +78,12 @@ export class SessionRuntime {
     this.binding?.assertNeedsNoProof(payload);
   }
 
-  /** Returns whether a route exists. One whose API function an override removed does not. */
-  hasRoute(name: SessionRouteName): boolean {
+  /** Returns the names of the routes that exist. One whose API function an override removed does not. */
+  routeNames(): SessionRouteName[] {
+    return (Object.keys(SESSION_ROUTES) as SessionRouteName[]).filter((name) => this.hasRoute(name));
+  }
+
+  private hasRoute(name: SessionRouteName): boolean {
     const route = SESSION_ROUTES[name];
     const served = route.apiFunction === undefined ? this[route.part] : this.api[route.apiFunction];
     return served !== undefined;

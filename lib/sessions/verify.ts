@@ -1,30 +1,20 @@
-import { TryRefreshTokenError, UnauthorisedError } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
-import { assertAllowedOrigin, decideAntiCsrfOnVerify } from '../http/csrf.js';
+import { PresentedTokens } from '../http/presented-token.js';
 import type { SessionRequest } from '../http/session-request.js';
-import { OLDER_COOKIE } from '../http/token-transport.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import type { AccessTokenInfo } from '../tokens/access-token.js';
 import { chain, type MaybePromise } from '../util/maybe-promise.js';
-import { OccasionalWarning } from '../util/occasional-warning.js';
 import { safeEqual } from '../util/safe-equal.js';
 import type { UserContext } from '../util/user-context.js';
 import type { SessionClaims } from './claims.js';
 import { SessionConfirmation } from './confirm.js';
 import type { LiveRecipeContext, RecipeInput, VerifySessionOptions } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
+import { SessionProofs } from './session-proofs.js';
 import { sparingNewSession } from './sparing-new-session.js';
 import { stateFromToken } from './session-state.js';
 
 type GetSessionInput = RecipeInput<'getSession'>;
-
-/** The access token of a request that counts. */
-interface PresentedToken {
-  readonly token: string;
-  readonly transferMethod: TokenTransferMethod;
-  /** The facts that are remembered of it. */
-  readonly known: AccessTokenInfo | undefined;
-}
 
 /** The session part of a request. */
 interface ReadRequest {
@@ -41,7 +31,8 @@ interface ReadRequest {
  */
 export class SessionVerification {
   private readonly confirmation: SessionConfirmation;
-  private readonly warning: OccasionalWarning;
+  private readonly presented: PresentedTokens<SessionRequest>;
+  private readonly proofs: SessionProofs;
   /** The application's parts of a verification; looked up at the first request, when all overrides are in place. */
   private replaced: { readonly getSession: boolean; readonly hasClaimChecks: boolean } | undefined;
 
@@ -50,7 +41,9 @@ export class SessionVerification {
     private readonly claims: SessionClaims,
   ) {
     this.confirmation = new SessionConfirmation(context);
-    this.warning = new OccasionalWarning(context.clock);
+    const { transport, verifier, config, clock } = context;
+    this.presented = new PresentedTokens(transport, verifier, config, clock);
+    this.proofs = new SessionProofs(context, safeEqual);
   }
 
   /** @returns undefined only for an optional session without a usable token */
@@ -104,7 +97,7 @@ export class SessionVerification {
   /** The recipe's own `getSession`. */
   getSession(input: GetSessionInput): MaybePromise<SessionContainer | undefined> {
     const known = this.recall(input.accessToken);
-    return chain(this.prove(input, known), (info) => this.open(info, input, known));
+    return chain(this.proofs.prove(input, known), (info) => this.open(info, input, known));
   }
 
   private recall(accessToken: string | undefined): AccessTokenInfo | undefined {
@@ -125,65 +118,18 @@ export class SessionVerification {
     const { request, userContext } = sessionRequest;
     transport.markSessionDependent(sessionRequest);
     const allowed = config.getTokenTransferMethod({ req: request, forCreateNewSession: false, userContext }); // G2
-    const presented = this.findToken(sessionRequest, allowed); // G1, G3-G6
-    if (presented?.transferMethod === 'cookie') assertAllowedOrigin(sessionRequest, config);
-    const antiCsrf = decideAntiCsrfOnVerify({
-      mode: () => config.antiCsrfMode(sessionRequest),
-      method: request.getMethod(),
-      transferMethod: presented?.transferMethod,
-      requested: options.antiCsrfCheck,
-      hasCustomHeader: () => transport.hasCustomHeader(sessionRequest),
-    }); // G7-G9
-    if (antiCsrf === 'CUSTOM_HEADER_MISSING')
-      throw new TryRefreshTokenError('anti-csrf check failed: the rid header is missing');
+    const presented = this.presented.find(sessionRequest, allowed); // G1, G3-G6
+    const antiCsrfCheck = this.presented.checksAntiCsrf(sessionRequest, presented, options.antiCsrfCheck); // G7-G9
     return {
       input: {
         accessToken: presented?.token,
         antiCsrfToken: transport.readAntiCsrfToken(sessionRequest),
-        options: { ...options, antiCsrfCheck: antiCsrf.check },
+        options: { ...options, antiCsrfCheck },
         userContext,
       },
       known: presented?.known,
       transferMethod: presented?.transferMethod ?? (allowed === 'any' ? 'header' : allowed),
     };
-  }
-
-  /** G3-G6: the header wins over the cookie; a text that is not in the format of our tokens counts as absent. */
-  private findToken(
-    request: SessionRequest,
-    allowed: TokenTransferMethod | 'any',
-  ): PresentedToken | undefined {
-    const { transport } = this.context;
-    if (allowed !== 'cookie') {
-      const fromHeader = this.present(transport.readToken(request, 'access', 'header'), 'header');
-      if (fromHeader !== undefined) return fromHeader;
-    }
-    if (allowed === 'header') return undefined;
-    const cookie = transport.readCookie(request, 'access');
-    const fromCookie = this.present(cookie.token, 'cookie');
-    if (fromCookie !== undefined && transport.isOfOtherPlace(request, cookie)) {
-      transport.clearAccessCookies(request);
-      const error = new TryRefreshTokenError(OLDER_COOKIE); // G5
-      this.warning.warn(error.message);
-      throw error;
-    }
-    // The legacy cookie counts only if a token comes by cookie, or would: any neighbouring host can set such a cookie.
-    if (cookie.hasLegacyCookie) {
-      throw new TryRefreshTokenError('The request carries a cookie of an old SDK, which a refresh replaces'); // G1
-    }
-    return fromCookie;
-  }
-
-  private present(
-    token: string | undefined,
-    transferMethod: TokenTransferMethod,
-  ): PresentedToken | undefined {
-    const { verifier } = this.context;
-    if (token === undefined) return undefined;
-    const known = verifier.recall(token);
-    return known !== undefined || verifier.read(token) !== undefined
-      ? { token, transferMethod, known }
-      : undefined;
   }
 
   /** G10: calls the recipe, and publishes what takes time. */
@@ -192,7 +138,7 @@ export class SessionVerification {
     known: AccessTokenInfo | undefined,
   ): MaybePromise<SessionContainer | undefined> {
     if (this.parts().getSession) return this.callReplacement(input, known);
-    const proof = this.prove(input, known);
+    const proof = this.proofs.prove(input, known);
     if (!(proof instanceof Promise) && !this.needsCore(proof, input, known))
       return this.openWithoutCore(proof, input);
     return tracedSession(channels.sessionVerify, this.context.events, async () =>
@@ -209,63 +155,6 @@ export class SessionVerification {
     return input.accessToken === undefined || (known !== undefined && !this.needsCore(known, input, known))
       ? recipe.getSession(input)
       : tracedSession(channels.sessionVerify, events, async () => recipe.getSession(input));
-  }
-
-  /**
-   * Checks everything that can be proven without the core. The core is never called for a token that no key of the set
-   * proves, as upstream does for young tokens of version 2: any client could cause such calls at will.
-   *
-   * @returns undefined only for an optional session without a usable token
-   * @see docs/protocol/sdk.md §4.4-4.8
-   */
-  private prove(
-    { accessToken, antiCsrfToken, options = {} }: GetSessionInput,
-    known: AccessTokenInfo | undefined,
-  ): MaybePromise<AccessTokenInfo | undefined> {
-    const checksAntiCsrf = this.readAntiCsrfCheck(options);
-    const proof = known ?? this.verifyToken(accessToken);
-    if (proof === undefined) {
-      if (options.sessionRequired === false) return undefined;
-      const message = accessToken === undefined ? 'There is no access token' : 'Token parsing failed';
-      throw new UnauthorisedError(message, { clearTokens: false });
-    }
-    return chain(proof, (info) => {
-      this.checkKindOfKey(info);
-      if (checksAntiCsrf) this.checkAntiCsrf(info, antiCsrfToken);
-      return info;
-    });
-  }
-
-  private verifyToken(accessToken: string | undefined): MaybePromise<AccessTokenInfo> | undefined {
-    if (accessToken === undefined) return undefined;
-    const { verifier } = this.context;
-    const parsed = verifier.read(accessToken);
-    return parsed && verifier.verify(parsed);
-  }
-
-  private readAntiCsrfCheck({ antiCsrfCheck }: VerifySessionOptions): boolean {
-    if (antiCsrfCheck === false) return false;
-    if (this.context.config.antiCsrf !== 'VIA_CUSTOM_HEADER') return true;
-    throw new Error(
-      'With antiCsrf VIA_CUSTOM_HEADER the check needs the request: pass antiCsrfCheck: false and check the header where it arrives',
-    );
-  }
-
-  private checkAntiCsrf(info: AccessTokenInfo, antiCsrfToken: string | undefined): void {
-    if (this.context.config.antiCsrf !== 'VIA_TOKEN') return;
-    if (antiCsrfToken === undefined)
-      throw new TryRefreshTokenError('anti-csrf check failed: the request carries no anti-csrf token');
-    if (!safeEqual(info.antiCsrfToken, antiCsrfToken))
-      throw new TryRefreshTokenError('anti-csrf check failed');
-  }
-
-  private checkKindOfKey({ kid, version }: AccessTokenInfo): void {
-    if (version <= 2) return;
-    if (kid?.startsWith('d-') !== this.context.config.useDynamicAccessTokenSigningKey) {
-      throw new TryRefreshTokenError(
-        'The access token was signed by the other kind of key than useDynamicAccessTokenSigningKey asks for',
-      );
-    }
   }
 
   /** Returns the session of a proven token, after the core has confirmed it if that is needed. */
@@ -288,23 +177,12 @@ export class SessionVerification {
     return openSession(stateFromToken(accessToken, info, antiCsrfToken), this.context);
   }
 
-  /**
-   * Returns whether the core decides about a token: a refreshed one at its first use, every use where a route asks for it, and
-   * one whose session may have ended in another instance.
-   *
-   * @param known the facts that were remembered of it; a token whose session ends is forgotten
-   * @throws {UnauthorisedError} its session has ended
-   */
   private needsCore(
     info: AccessTokenInfo | undefined,
     { options }: GetSessionInput,
     known: AccessTokenInfo | undefined,
   ): boolean {
-    if (info === undefined) return false;
-    const { revocations } = this.context;
-    const verdict = info === known ? revocations?.judgeRemembered() : revocations?.judge(info);
-    if (verdict === 'ended') throw new UnauthorisedError('The session has ended');
-    return verdict === 'ask' || options?.checkDatabase === true || info.parentRefreshTokenHash1 !== undefined;
+    return this.proofs.needsCore(info, options?.checkDatabase, known);
   }
 
   private checkClaims(

@@ -106,7 +106,7 @@ export interface FoundSession {
  */
 export interface SessionPage {
   readonly rows: readonly SessionRow[];
-  /** Where the next page begins; undefined after the last one. */
+  /** The beginning of the next page; undefined after the last one. */
   readonly next: SessionPosition | undefined;
 }
 
@@ -200,7 +200,7 @@ export abstract class SessionStore {
     return undefined;
   }
 
-  /** Where used DPoP proofs are kept, so that no instance accepts one twice; undefined for a store that has no such place. */
+  /** The place that keeps used DPoP proofs, so that no instance accepts one twice; undefined for a store that has no such place. */
   get replays(): ReplayStore | undefined {
     return undefined;
   }

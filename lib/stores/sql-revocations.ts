@@ -176,7 +176,7 @@ export class SqlFeed extends RevocationFeed {
   }
 }
 
-/** Where a reader of PostgreSQL is. */
+/** The position of a reader of PostgreSQL. */
 interface Place {
   /** The start of the server, milliseconds since the epoch: another one, such as a promoted standby, may give the numbers of transactions to others. */
   readonly server: string;

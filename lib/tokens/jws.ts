@@ -4,7 +4,8 @@ import { eventLoop } from '../util/event-loop.js';
 import type { JsonObject } from '../util/json.js';
 import type { PublicJwk } from '../util/verification-keys.js';
 import { LEGACY_HEADER_V2 } from './access-token.js';
-import { jwkAlgorithm, loadJose, type KeyPair } from './key-pairs.js';
+import { loadJose, type KeyPair } from './key-pairs.js';
+import { jwkAlgorithm } from './token-signatures.js';
 
 /** A key that signs. */
 export type SigningKey = Pick<KeyPair, 'kid' | 'algorithm' | 'privateKey'>;

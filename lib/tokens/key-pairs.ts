@@ -95,17 +95,6 @@ export async function parsePublicHalf(
   }
 }
 
-/**
- * Returns the one algorithm that a published key verifies with, whatever a token says: RS256 for RSA keys, also where they
- * name no algorithm, and ES256 for keys on P-256 that name it. Undefined for any other key, because a set may hold keys
- * with other purposes.
- */
-export function jwkAlgorithm({ kty, alg, crv, use }: PublicJwk): SigningAlgorithm | undefined {
-  if (use !== undefined && use !== 'sig') return undefined;
-  if (kty === 'RSA') return alg === undefined || alg === 'RS256' ? 'RS256' : undefined;
-  return kty === 'EC' && crv === 'P-256' && alg === 'ES256' ? 'ES256' : undefined;
-}
-
 function unusable(kid: string, cause: unknown): Error {
   return new Error(`The stored signing key ${kid} cannot be used`, { cause });
 }

@@ -1,21 +1,18 @@
 import { createPublicKey, verify as verifySignature, type KeyObject } from 'node:crypto';
-import type { MaybePromise } from '../util/maybe-promise.js';
-import type { PublicJwk, VerificationKeys } from '../util/verification-keys.js';
-import type { ParsedAccessToken } from './access-token.js';
-import { jwkAlgorithm, type SigningAlgorithm } from './key-pairs.js';
-
-/** A shorter RSA key proves nothing, as in jose (RFC 7518 3.3). */
-const MIN_RSA_MODULUS_BITS = 2048;
+import type { PublicJwk } from '../util/verification-keys.js';
+import type { SigningAlgorithm } from './key-pairs.js';
+import {
+  jwkAlgorithm,
+  MIN_RSA_MODULUS_BITS,
+  TokenSignatures,
+  type SignatureToCheck,
+} from './token-signatures.js';
 
 interface ImportedKey {
   /** The only algorithm that the key verifies with, whatever a token says. */
   readonly algorithm: SigningAlgorithm;
   readonly key: KeyObject;
 }
-
-export type SignatureVerdict = 'PROVEN' | 'UNKNOWN_KEY' | 'WRONG_SIGNATURE';
-
-type SignedToken = Pick<ParsedAccessToken, 'token' | 'version' | 'kid' | 'algorithm'>;
 
 /**
  * Checks that a token was signed by a key of the set. Other claims and times are not checked.
@@ -32,47 +29,18 @@ type SignedToken = Pick<ParsedAccessToken, 'token' | 'version' | 'kid' | 'algori
  * corpus of
  * odd tokens through this class and through jose, and lists every difference with its reason.
  */
-export class SignatureVerifier {
+export class SignatureVerifier extends TokenSignatures {
   /** Null for a key that verifies no access token. */
   private readonly importedKeys = new WeakMap<PublicJwk, ImportedKey | null>();
 
-  constructor(private readonly keys: VerificationKeys) {}
-
-  /**
-   * @param token as {@link parseWithoutVerifying} read it
-   * @returns a promise only where the key has to be waited for
-   * @throws when the key set cannot be had
-   */
-  verify(token: SignedToken): MaybePromise<SignatureVerdict> {
-    const keys = this.keys.find(token.kid);
-    if (!('then' in keys)) return this.checkWithKeys(token, keys);
-    return keys.then((loaded) => this.checkWithKeys(token, loaded));
-  }
-
-  private checkWithKeys(token: SignedToken, keys: readonly PublicJwk[]): MaybePromise<SignatureVerdict> {
-    if (token.version <= 2) return this.verdictByAny(token, keys);
-    return keys.length === 0 ? 'UNKNOWN_KEY' : this.checkSignature(token, keys.slice(0, 1));
-  }
-
-  /** Versions 1 and 2 name no key, so only a failed signature shows that the key may not be known yet. */
-  private verdictByAny(token: SignedToken, keys: readonly PublicJwk[]): MaybePromise<SignatureVerdict> {
-    const verdict = this.checkSignature(token, keys);
-    if (verdict === 'PROVEN' || this.keys.findOthers === undefined) return verdict;
-    return this.keys.findOthers(keys).then((others) => this.checkSignature(token, others));
-  }
-
-  private checkSignature(
-    { token, version, algorithm }: SignedToken,
+  protected override isSignedByAny(
     keys: readonly PublicJwk[],
-  ): SignatureVerdict {
-    if (algorithm !== 'RS256' && algorithm !== 'ES256') return 'WRONG_SIGNATURE';
-    const end = token.lastIndexOf('.');
-    const signature = decodeSignature(token.slice(end + 1), version <= 2 ? 'base64' : 'base64url');
-    if (signature === undefined) return 'WRONG_SIGNATURE';
-    const signed = Buffer.from(token.slice(0, end));
-    return keys.some((jwk) => hasValidSignature(this.importKey(jwk), algorithm, signed, signature))
-      ? 'PROVEN'
-      : 'WRONG_SIGNATURE';
+    { algorithm, signed, spelled, alphabet }: SignatureToCheck,
+  ): boolean {
+    const signature = decodeSignature(spelled, alphabet);
+    if (signature === undefined) return false;
+    const bytes = Buffer.from(signed);
+    return keys.some((jwk) => hasValidSignature(this.importKey(jwk), algorithm, bytes, signature));
   }
 
   private importKey(jwk: PublicJwk): ImportedKey | null {

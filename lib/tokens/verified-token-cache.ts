@@ -1,5 +1,5 @@
 import type { JsonValue } from '../util/json.js';
-import type { AccessTokenInfo } from './access-token.js';
+import type { AccessTokenInfo } from './access-token-format.js';
 
 /**
  * Entries are found by the end of the token, which is the end of its signature and as good as random, and then compared
@@ -24,6 +24,14 @@ export interface CacheLimits {
   /** Estimated, see {@link estimatedBytes}. 0 switches the cache off. */
   readonly maxBytes: number;
 }
+
+/**
+ * Returns a copy of a text with memory of its own. A part of a string keeps the whole alive: of a cookie that is the request's
+ * whole header.
+ */
+export type CopyText = (text: string) => string;
+
+const copyByEncoding: CopyText = (text) => new TextDecoder().decode(new TextEncoder().encode(text));
 
 /** The state before a token was verified: the proof is not kept if either number has changed since. */
 export interface ProofStart {
@@ -73,7 +81,10 @@ export class VerifiedTokenCache {
   private generation = 0;
   private revocations = 0;
 
-  constructor(private readonly limits: CacheLimits) {}
+  constructor(
+    private readonly limits: CacheLimits,
+    private readonly copyText: CopyText = copyByEncoding,
+  ) {}
 
   get size(): number {
     return this.entries.size;
@@ -149,7 +160,7 @@ export class VerifiedTokenCache {
   }
 
   private add(token: string, info: AccessTokenInfo, validity: Validity, bytes: number): void {
-    const text = flatCopy(token);
+    const text = this.copyText(token);
     const entry: Entry = {
       key: tokenCacheKey(text),
       token: text,
@@ -214,11 +225,6 @@ export function tokenCacheKey(token: string): string {
   return token.slice(-KEY_LENGTH);
 }
 
-/** A part of a string keeps the whole alive: of a cookie that is the request's whole header. */
-function flatCopy(text: string): string {
-  return Buffer.from(text).toString();
-}
-
 /** Its places in two maps, itself, the facts without the payload. */
 const ENTRY_BYTES = 600;
 
@@ -243,8 +249,10 @@ function valueBytes(value: JsonValue): number {
   return bytes;
 }
 
+const NOT_ASCII = /[^\0-\x7f]/;
+
 /** Two bytes for each character as soon as one needs them. */
 function stringBytes(text: string): number {
-  const isNarrow = Buffer.byteLength(text) === text.length;
+  const isNarrow = !NOT_ASCII.test(text);
   return 24 + (isNarrow ? text.length : 2 * text.length);
 }

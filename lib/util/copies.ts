@@ -1,3 +1,5 @@
+import { warnProcess } from './process-warning.js';
+
 const COPIES = Symbol.for('nest-sessions:copies');
 
 /** The form of what copies share: request state, recorded rules, errors. It changes when another copy could misread it. */
@@ -8,7 +10,7 @@ const formats = ((globalThis as { [COPIES]?: number[] })[COPIES] ??= []);
 
 formats.push(FORMAT);
 if (formats.length === 2) {
-  process.emitWarning(
+  warnProcess(
     'nest-sessions is loaded twice in this process. Decorators, errors and the sessions of requests work across copies; ' +
       'providers such as SessionService belong to the copy whose SessionModule is imported, and Nest finds no others. ' +
       'Install one copy (npm ls nest-sessions, npm dedupe).',
@@ -26,7 +28,7 @@ export function assertCompatibleCopies(): void {
   );
 }
 
-/** What `instanceof` does by default: it looks for the class among the prototypes of the object. */
+/** Does the same as `instanceof` by default: it looks for the class among the prototypes of the object. */
 const isInstance = Function.prototype[Symbol.hasInstance];
 
 const marksByClass = new WeakMap<object, symbol>();

@@ -1,16 +1,16 @@
-import { isIPv4 } from 'node:net';
-
 /** True for `localhost` and names below it. @param host a name or an address, as `URL.hostname` writes it */
 export function isLocalName(host: string): boolean {
   return host === 'localhost' || host.endsWith('.localhost');
 }
 
+/** `127.0.0.0/8`; URLs spell each IPv4 address as four numbers. */
+const LOOPBACK_IPV4 = /^127(?:\.\d{1,3}){3}$/;
 /** `::1`, and `127.0.0.0/8` inside IPv6. */
 const LOOPBACK_IPV6 = /^\[(?:::1|::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4})\]$/;
 
 /** True for names and addresses of this machine. @param host as above */
 export function isThisMachine(host: string): boolean {
-  return isLocalName(host) || LOOPBACK_IPV6.test(host) || (isIPv4(host) && host.startsWith('127.'));
+  return isLocalName(host) || LOOPBACK_IPV6.test(host) || LOOPBACK_IPV4.test(host);
 }
 
 /**

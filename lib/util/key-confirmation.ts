@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject } from './json.js';
 /** The payload name that says which key the holder of a token must have. @see RFC 7800 section 3 */
 export const CONFIRMATION_CLAIM = 'cnf';
 
-/** Where the user context holds the {@link BindingKind}s whose proof is asked for. */
+/** The place in the user context that holds the {@link BindingKind}s whose proof is asked for. */
 export const BINDING_KINDS = 'bindingKinds';
 
 /** How the holder of a bound token proves the key: the browser by itself (DBSC), or the client with each request (DPoP). */

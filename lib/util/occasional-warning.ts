@@ -1,4 +1,5 @@
 import type { Clock } from './clock.js';
+import { warnProcess } from './process-warning.js';
 
 const INTERVAL_MS = 60_000;
 
@@ -13,7 +14,7 @@ export class OccasionalWarning {
     const elapsedMs = now - this.warnedAtMs;
     if (elapsedMs >= 0 && elapsedMs < INTERVAL_MS) return;
     this.warnedAtMs = now;
-    process.emitWarning(message, {
+    warnProcess(message, {
       type: 'NestSessionsWarning',
       ...(detail === undefined ? {} : { detail }),
     });

@@ -1,5 +1,7 @@
-import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { SingleFlight } from './single-flight.js';
+import { releaseTimer } from './timers.js';
+
+type Timer = ReturnType<typeof setTimeout>;
 
 export interface RepeatOptions {
   /**
@@ -16,7 +18,7 @@ export interface RepeatOptions {
  * ignored, because the next run tries again. The timer does not keep the process alive.
  */
 export class Repeat {
-  private timer: NodeJS.Timeout | undefined;
+  private timer: Timer | undefined;
   private runs = 0;
   private readonly run: SingleFlight<void>;
 
@@ -46,11 +48,12 @@ export class Repeat {
   }
 
   private schedule(): void {
-    const timer = setTimeout(() => this.fire(timer), this.options.pauseMs(this.runs++)).unref();
+    const timer: Timer = setTimeout(() => this.fire(timer), this.options.pauseMs(this.runs++));
+    releaseTimer(timer);
     this.timer = timer;
   }
 
-  private fire(timer: NodeJS.Timeout): void {
+  private fire(timer: Timer): void {
     const run = this.run.run();
     if (this.options.untilSuccess !== true) {
       this.schedule();
@@ -64,7 +67,7 @@ export class Repeat {
   }
 
   /** Does nothing when it was stopped or started anew meanwhile. */
-  private endCount(timer: NodeJS.Timeout, hasFailed: boolean): void {
+  private endCount(timer: Timer, hasFailed: boolean): void {
     if (this.timer !== timer) return;
     if (hasFailed) this.schedule();
     else this.timer = undefined;
@@ -73,7 +76,16 @@ export class Repeat {
 
 /** Waits, or until the signal comes. The wait does not keep the process alive, and leaves no listener on the signal behind. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await setTimeoutPromise(ms, undefined, { ref: false, signal }).catch(() => undefined);
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = releaseTimer(setTimeout(end, ms));
+    signal.addEventListener('abort', end);
+  });
 }
 
 /**

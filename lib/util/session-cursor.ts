@@ -17,7 +17,7 @@ export interface SessionPosition {
  */
 export interface SessionCountStep {
   readonly count: number;
-  /** Where the next step begins; undefined after the last one. */
+  /** The beginning of the next step; undefined after the last one. */
   readonly next: SessionPosition | undefined;
 }
 

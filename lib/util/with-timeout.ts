@@ -1,3 +1,5 @@
+import { releaseTimer } from './timers.js';
+
 /**
  * Rejects if the work takes longer than `timeoutMs`; the work itself is not cancelled.
  *
@@ -10,10 +12,10 @@ export async function withTimeout<T>(
   message: string,
   { keepsProcess = true } = {},
 ): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(message)), timeoutMs);
-    if (!keepsProcess) timer.unref();
+    if (!keepsProcess) releaseTimer(timer);
   });
   try {
     return await Promise.race([work, late]);

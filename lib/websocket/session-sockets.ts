@@ -22,7 +22,7 @@ import {
 } from './socket-client.js';
 import { SocketRecovery } from './socket-recovery.js';
 import { readHandshake } from './socket-handshake.js';
-import { isHandledError, type ErrorResponse, type HandledError } from '../sessions/error-responder.js';
+import { isHandledError, type ErrorResponse, type HandledError } from '../sessions/error-rules.js';
 import { errorReason } from '../events/printable.js';
 
 /**

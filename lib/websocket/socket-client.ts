@@ -1,7 +1,7 @@
 import { endSending, sendPastEnd } from './ended-sending.js';
 import { readMember } from '../util/json.js';
 import type { IncomingRequestSource } from '../http/incoming-request.js';
-import type { ErrorResponse } from '../sessions/error-responder.js';
+import type { ErrorResponse } from '../sessions/error-rules.js';
 
 /** The request with which a connection began. */
 export interface SocketHandshake {

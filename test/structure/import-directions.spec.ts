@@ -16,19 +16,36 @@ interface Layer {
 const LAYERS: readonly Layer[] = [
   {
     name: 'doors',
-    files: /^lib\/(index|core\/index|testing\/index|doctor\/index)\.ts$/,
-    mayImport: ['testing', 'doctor', 'wiring', ...EDGE, 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
+    files: /^lib\/(index|core\/index|standalone\/index|testing\/index|doctor\/index|verify\/index)\.ts$/,
+    mayImport: [
+      'standalone',
+      'testing',
+      'doctor',
+      'verify',
+      'wiring',
+      ...EDGE,
+      'sessions',
+      ...NEIGHBOURS,
+      ...CORES,
+      ...FLOOR,
+    ],
   },
   {
     name: 'testing',
     files: /^lib\/testing\//,
     mayImport: ['wiring', ...EDGE, 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
   },
+  { name: 'verify', files: /^lib\/verify\//, mayImport: ['sessions', 'claims', 'tokens', 'http', ...FLOOR] },
+  {
+    name: 'standalone',
+    files: /^lib\/standalone\//,
+    mayImport: ['wiring', 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
+  },
   { name: 'doctor', files: /^lib\/doctor\//, mayImport: ['http', ...FLOOR] },
   {
     name: 'wiring',
     files:
-      /^lib\/([^/]+\.(module|providers|options)|core\/server\/([^/]+\.(module|gateway)|session-core-options)|sessions\/(session-runtime|create-dependencies))\.ts$/,
+      /^lib\/([^/]+\.(module|providers|options)|core\/server\/([^/]+\.(module|gateway)|session-core-options)|sessions\/(session-runtime|session-functions|route-handlers|composition|startup-warnings|create-dependencies))\.ts$/,
     mayImport: [...EDGE, 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
   },
   ...['rules', 'graphql', 'websocket', 'sse'].map((name) => ({
@@ -72,6 +89,9 @@ const PACKAGES_EVERYWHERE = /^(node:|rxjs$)/;
 const PACKAGES_AT_THE_EDGE =
   /^(@nestjs\/(common|core)|@nestjs\/common\/constants\.js|@nestjs\/core\/exceptions\/exceptions-handler\.js|reflect-metadata)$/;
 
+/** Loaded when keys are needed, and by the door that runs on WebCrypto. */
+const JOSE = ['lib/tokens/jose.ts', 'lib/tokens/web-runtime.ts'];
+
 const sources = libSources();
 
 function layerOf(path: string): Layer | undefined {
@@ -90,7 +110,7 @@ function mayUsePackage(layer: Layer, name: string, isTypeOnly: boolean, path: st
   if (PACKAGES_EVERYWHERE.test(name)) return true;
   if (name === 'jose' || name.startsWith('jose/')) {
     // By subpaths: the main door of jose would load its encryption, too.
-    return layer.name === 'tokens' && (isTypeOnly || (path === 'lib/tokens/jose.ts' && name !== 'jose'));
+    return layer.name === 'tokens' && (isTypeOnly || (JOSE.includes(path) && name !== 'jose'));
   }
   if (name === 'tldts') return path === 'lib/options/public-suffix.ts';
   return EDGE_LAYERS.includes(layer.name)

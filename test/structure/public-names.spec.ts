@@ -76,11 +76,23 @@ it('the main door has at most 90 names', () => {
   expect(publicNames('lib/index.ts').length).toBeLessThanOrEqual(90);
 });
 
-it('each public name comes from one door only', () => {
+/** Doors of applications that cannot load the main door, because it loads Nest: they repeat names of other doors. */
+const WITHOUT_NEST = ['lib/standalone/index.ts', 'lib/verify/index.ts'];
+
+it('each public name comes from one door only, apart from those that doors without Nest repeat', () => {
   const names = Object.keys(REVIEWED)
+    .filter((door) => !WITHOUT_NEST.includes(door))
     .flatMap(publicNames)
     .map(({ name }) => name);
   expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+});
+
+it('each public name is the same thing in every door', () => {
+  const all = Object.keys(REVIEWED).flatMap(publicNames);
+  const different = all.filter(({ name, original, file }) =>
+    all.some((other) => other.name === name && (other.original !== original || other.file !== file)),
+  );
+  expect(different).toEqual([]);
 });
 
 it('every declaration that is marked @publicApi can be imported', () => {

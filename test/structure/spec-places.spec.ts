@@ -15,10 +15,12 @@ const FOLDERS = [
   'http',
   'processes',
   'sessions',
+  'standalone',
   'structure',
   'support',
   'testing',
   'types',
+  'verify',
 ];
 
 /** The TypeScript files of a folder, with what they import from `test/`. */

@@ -18,6 +18,8 @@ import { closeClients, nodeRedis } from './redis-clients.js';
 
 /** Which core the e2e suites run on, see scripts/e2e-variant.mjs; without it the embedded one, in memory. */
 const VARIANT = process.env['E2E_CORE'];
+/** By which version of the CDI the remote core is spoken to. The suites describe the rules up to 5.5. */
+const CDI_VERSION = process.env['E2E_CDI'] ?? '5.4';
 
 /** What an application whose start failed leaves to the end of the spec file. */
 const closings: (() => Promise<void>)[] = [];
@@ -67,7 +69,10 @@ async function servedCore(coreOptions: EmbeddedCoreOptions): Promise<CoreProvide
   const clock = new FollowingClock(TEST_START_MS);
   const served = await startServedCore({ coreOptions, clock });
   closings.push(() => served.close());
-  const { problems, create } = remoteCore({ connectionURI: served.uri });
+  const { problems, create } = remoteCore({
+    connectionURI: served.uri,
+    newestCdiVersion: CDI_VERSION as '5.0' | '5.4' | '5.6',
+  });
   return {
     problems,
     create: (context) => {

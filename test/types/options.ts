@@ -252,6 +252,7 @@ export const rightRemoteCore: Required<RemoteCoreOptions> = {
   requestTimeoutMs: 1000,
   maxResponseBytes: 65_536,
   disableCoreCallCache: true,
+  newestCdiVersion: '5.4',
   [allowInsecureConnection]: false,
 };
 

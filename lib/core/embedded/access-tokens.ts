@@ -12,9 +12,11 @@ import {
   findMissingClaim,
 } from '../../tokens/access-token-claims.js';
 import { isSignedBy, signJwt, signLegacyToken } from '../../tokens/jws.js';
-import { SignatureVerifier, type SignatureVerdict } from '../../tokens/signature-verifier.js';
-import { parseJsonObject, type JsonObject } from '../../util/json.js';
-import type { TokenInfo } from '../core.types.js';
+import { SignatureVerifier } from '../../tokens/signature-verifier.js';
+import type { SignatureVerdict } from '../../tokens/token-signatures.js';
+import { parseJsonObject } from '../../util/json.js';
+import { CoreBadInputError } from '../../errors.js';
+import type { CoreJwtInput, CoreJwtResult, TokenInfo } from '../core.types.js';
 import type { SigningKeys } from './signing-keys.js';
 
 const NEWEST_VERSION = 5;
@@ -50,9 +52,24 @@ export class AccessTokens {
     };
   }
 
-  /** Signs a JWT of the application: without `version` in its header, and with RS256 whatever signs access tokens. */
-  async issueJwt(claims: JsonObject, useStaticKey: boolean): Promise<string> {
-    return signJwt(claims, await this.keys.signingKey(useStaticKey ? 'static' : 'dynamic', 'RS256'));
+  /**
+   * Signs a JWT of the application: without `version` in its header, and with RS256 whatever signs access tokens.
+   *
+   * @throws {CoreBadInputError} its validity is no time
+   */
+  async createJwt(input: CoreJwtInput, nowMs: number): Promise<CoreJwtResult> {
+    if (input.algorithm.toUpperCase() !== 'RS256') return { status: 'UNSUPPORTED_ALGORITHM_ERROR' };
+    if (!(input.validity > 0 && Number.isFinite(input.validity)))
+      throw new CoreBadInputError('validity must be greater than or equal to 0');
+    const iat = Math.floor(nowMs / 1000);
+    const claims = {
+      iss: input.jwksDomain,
+      iat,
+      exp: Math.floor(iat + input.validity),
+      ...input.payload,
+    };
+    const key = await this.keys.signingKey(input.useStaticSigningKey ? 'static' : 'dynamic', 'RS256');
+    return { status: 'OK', jwt: await signJwt(claims, key) };
   }
 
   /**

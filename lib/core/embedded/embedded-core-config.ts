@@ -54,10 +54,11 @@ export const EMBEDDED_CORE_OPTIONS = {
   refreshTokenValiditySec: option(numberBetween(1, HUNDRED_YEARS_SEC), 8_640_000),
   /**
    * How long an old refresh token still gets the same successor after the first use of that successor; 0 to 300. With 0 an
-   * old token is a theft from that first use on. Raise it if clients refresh in parallel without a lock.
-   * @defaultValue 0
+   * old token is a theft from that first use on. Raise it if clients refresh in parallel without a lock. A caller of CDI 5.6 gets
+   * new tokens again so long after a refresh, and the pair before is void; a response that was lost costs it a sign-in after that.
+   * @defaultValue 0; for callers of CDI 5.6 30, as in a Core
    */
-  refreshTokenRotationGracePeriodSec: option(numberBetween(0, 300), 0),
+  refreshTokenRotationGracePeriodSec: option(numberBetween(0, 300)),
   /**
    * How long a rotating signing key signs; 3600 to a hundred years.
    * @defaultValue 604,800 (a week)

@@ -1,4 +1,3 @@
-import { CoreBadInputError } from '../../errors.js';
 import type { ReplayStore } from '../../options/replay-store.js';
 import { mergeTopLevel, type JsonObject, type NamesChange } from '../../util/json.js';
 import { Repeat, shortenPause } from '../../util/repeat.js';
@@ -38,7 +37,8 @@ import { GuardedStore } from './guarded-store.js';
 import { KeyVault } from './key-vault.js';
 import { LifeCycle } from './life-cycle.js';
 import { Revocations } from './revocations.js';
-import { Rotation, unauthorised } from './rotation.js';
+import { Rotation } from './rotation.js';
+import { unauthorised } from './rotation-parts.js';
 import { SessionColumns } from './session-columns.js';
 import { parseSessionHandle } from './session-handle.js';
 import { SessionIssuer } from './session-issuer.js';
@@ -49,8 +49,8 @@ import { SigningKeys } from './signing-keys.js';
 const KEY_RELOAD_JITTER = 0.25;
 
 /**
- * The engine of a SuperTokens Core inside this process, with the semantics of CDI 5.4: a refresh writes no row, and the new
- * refresh token becomes current when it, or its access token, is first used.
+ * The engine of a SuperTokens Core inside this process, with the semantics of CDI 5.0 to 5.5: a refresh writes no row, and the
+ * new refresh token becomes current when it, or its access token, is first used. With `rotation: 'at-once'` those of CDI 5.6.
  *
  * @see docs/protocol/core.md B
  */
@@ -91,8 +91,9 @@ export class EmbeddedCore extends CoreClient {
     };
     this.issuer = new SessionIssuer(parts, store.tagsHandles);
     this.columns = new SessionColumns(this.store, clock);
-    this.rotation = new Rotation({ ...parts, store: this.store, events }, this.issuer);
-    this.revocations = new Revocations({ config, context, store: this.store });
+    const { store: guardedStore } = this;
+    const revocations = (this.revocations = new Revocations({ config, context, store: guardedStore }));
+    this.rotation = new Rotation({ ...parts, store: guardedStore, events, revocations }, this.issuer);
     this.sweeper = new ExpirySweeper(this.store, this.keys, clock, inMs(config.expirySweepIntervalSec));
     // A key that was removed from the store stops verifying within this interval, and a rotating key has a successor early
     // enough, also where no user signs in for days.
@@ -114,6 +115,10 @@ export class EmbeddedCore extends CoreClient {
 
   override get isResponding(): boolean | undefined {
     return this.store.isResponding;
+  }
+
+  override get canRotateAtOnce(): boolean {
+    return true;
   }
 
   override async ping(): Promise<void> {
@@ -300,17 +305,7 @@ export class EmbeddedCore extends CoreClient {
   }
 
   override async createJwt(input: CoreJwtInput): Promise<CoreJwtResult> {
-    if (input.algorithm.toUpperCase() !== 'RS256') return { status: 'UNSUPPORTED_ALGORITHM_ERROR' };
-    if (!(input.validity > 0 && Number.isFinite(input.validity)))
-      throw new CoreBadInputError('validity must be greater than or equal to 0');
-    const nowSec = Math.floor(this.now() / 1000);
-    const claims = {
-      iss: input.jwksDomain,
-      iat: nowSec,
-      exp: Math.floor(nowSec + input.validity),
-      ...input.payload,
-    };
-    return { status: 'OK', jwt: await this.accessTokens.issueJwt(claims, input.useStaticSigningKey) };
+    return this.accessTokens.createJwt(input, this.now());
   }
 
   override async getJwks(): Promise<JwksResult> {

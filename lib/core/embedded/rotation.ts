@@ -1,11 +1,10 @@
 import type { AccessTokenInfo } from '../../tokens/access-token.js';
 import { findReservedClaim } from '../../tokens/access-token-claims.js';
 import { CoreUnavailableError } from '../../errors.js';
-import { toEventSource, type SessionEvents } from '../../events/session-events.js';
-import { shortHandle } from '../../events/printable.js';
+import { shortHandle } from '../../events/short-handle.js';
 import { safeEqual } from '../../util/safe-equal.js';
 import { jsonEquals, type JsonObject } from '../../util/json.js';
-import { accessTokenExpiryMs, LIFETIME_CLAIMS, sessionExpiryMs } from '../../util/lifetime-claims.js';
+import { accessTokenExpiryMs, sessionExpiryMs } from '../../util/lifetime-claims.js';
 import type { UserContext } from '../../util/user-context.js';
 import type {
   RefreshSessionInput,
@@ -14,8 +13,17 @@ import type {
   VerifySessionResult,
 } from '../core.types.js';
 import { inMs } from './embedded-core-config.js';
-import { decideRefresh, decideVerify, type PresentedRefreshToken } from './refresh-rotation.js';
-import { refreshTokenHash1, refreshTokenHash2, type RefreshTokens } from '../../tokens/refresh-token.js';
+import { decideRefresh, decideVerify } from './refresh-rotation.js';
+import { refreshTokenHash1, refreshTokenHash2 } from '../../tokens/refresh-token.js';
+import { RotationAtOnce } from './rotation-at-once.js';
+import {
+  emitRotation,
+  NAMES_OF_LIMITS,
+  SESSION_GONE,
+  unauthorised,
+  type Refresh,
+  type RotationParts,
+} from './rotation-parts.js';
 import { parseSessionHandle } from './session-handle.js';
 import {
   ACCESS_TOKEN_VERSION,
@@ -23,41 +31,12 @@ import {
   protectedField,
   sessionFromToken,
   storedObject,
-  type ParentToken,
   type SessionIssuer,
-  type SessionIssuerParts,
 } from './session-issuer.js';
-import type {
-  SessionCondition,
-  SessionChange,
-  SessionKey,
-  SessionRow,
-  SessionStore,
-} from '../../stores/session-store.js';
+import type { SessionCondition, SessionChange, SessionKey, SessionRow } from '../../stores/session-store.js';
 
 /** The number of promotions in a row that another instance can win before a refresh gives up. */
 const MAX_REFRESH_ATTEMPTS = 8;
-
-/** A session whose payload has one of these claims may end sooner than the core's own validity. */
-const NAMES_OF_LIMITS = [LIFETIME_CLAIMS.expiry, LIFETIME_CLAIMS.idle];
-
-const SESSION_GONE = 'Session missing in db or has expired';
-
-export interface RotationParts extends SessionIssuerParts {
-  readonly store: SessionStore;
-  readonly events: SessionEvents;
-}
-
-/** A refresh under way, whose refresh token is authentic. */
-interface Refresh {
-  readonly key: SessionKey;
-  readonly presented: PresentedRefreshToken;
-  readonly parent: ParentToken;
-  readonly sealer: RefreshTokens;
-  readonly enableAntiCsrf: boolean;
-  readonly useStaticKey: boolean;
-  readonly userContext: UserContext | undefined;
-}
 
 /** The facts of one promotion. */
 interface Promotion {
@@ -76,10 +55,14 @@ interface Promotion {
  * @see docs/protocol/core.md B6-B8
  */
 export class Rotation {
+  private readonly atOnce: RotationAtOnce;
+
   constructor(
     private readonly parts: RotationParts,
     private readonly issuer: SessionIssuer,
-  ) {}
+  ) {
+    this.atOnce = new RotationAtOnce(parts, issuer);
+  }
 
   async verify(
     input: VerifySessionInput,
@@ -99,9 +82,11 @@ export class Rotation {
         return tryRefresh('anti-csrf check failed');
       }
     }
-    if (!input.checkDatabase && info.parentRefreshTokenHash1 === undefined) {
+    const isAtOnce = input.rotation === 'at-once';
+    if (!input.checkDatabase && (isAtOnce || info.parentRefreshTokenHash1 === undefined)) {
       return { status: 'OK', session: sessionFromToken(info) };
     }
+    if (isAtOnce) return this.atOnce.verifyAgainstStore(info);
     return this.verifyAgainstStore(info, input.checkDatabase, userContext);
   }
 
@@ -109,6 +94,7 @@ export class Rotation {
     input: RefreshSessionInput,
     userContext: UserContext | undefined,
   ): Promise<RefreshSessionResult> {
+    this.issuer.assertValidity(input.accessTokenValidityMs);
     const sealer = await this.parts.refreshTokens();
     const content = await sealer.open(input.refreshToken);
     if (content === undefined) return unauthorised('The refresh token is not one of ours');
@@ -123,15 +109,18 @@ export class Rotation {
     }
     const presentedHash1 = refreshTokenHash1(input.refreshToken);
     const { parentRefreshTokenHash1 } = content;
-    return this.exchange({
+    const refresh: Refresh = {
+      recipeUserId: content.userId,
       key,
       presented: { hash2: refreshTokenHash1(presentedHash1), parentRefreshTokenHash1 },
       parent: { hash1: presentedHash1, hasAntiCsrfToken: content.antiCsrfToken !== undefined },
       sealer,
       enableAntiCsrf: input.enableAntiCsrf,
       useStaticKey: !input.useDynamicSigningKey,
+      accessTokenValidityMs: input.accessTokenValidityMs,
       userContext,
-    });
+    };
+    return input.rotation === 'at-once' ? this.atOnce.exchange(refresh) : this.exchange(refresh);
   }
 
   /** Makes the presented token current where that is due, and issues its child. */
@@ -154,10 +143,11 @@ export class Rotation {
   }
 
   private async issueChild(
-    { key, parent, sealer, enableAntiCsrf, useStaticKey, userContext }: Refresh,
+    refresh: Refresh,
     row: SessionRow,
     decision: 'ISSUE_CHILD' | 'REPEAT_CHILD',
   ): Promise<RefreshSessionResult> {
+    const { key, parent, sealer, enableAntiCsrf, useStaticKey, userContext } = refresh;
     const reserved = findReservedClaim(storedObject(row.accessTokenPayload), ACCESS_TOKEN_VERSION);
     if (reserved !== undefined) return unauthorised(protectedField(reserved));
     const child = await this.issuer.createChild(row, parent, enableAntiCsrf, sealer);
@@ -166,7 +156,8 @@ export class Rotation {
       return this.theftResult(row);
     }
     if (row.useStaticKey !== useStaticKey) await this.parts.store.update(key, {}, { useStaticKey });
-    const tokens = await this.issuer.createTokenPair({ ...row, useStaticKey }, child.token, child.content);
+    const details = { ...child.content, accessTokenValidityMs: refresh.accessTokenValidityMs };
+    const tokens = await this.issuer.createTokenPair({ ...row, useStaticKey }, child.token, details);
     if (decision === 'REPEAT_CHILD') await this.emit('session.grace-hit', row, userContext);
     return { status: 'OK', ...tokens };
   }
@@ -193,8 +184,7 @@ export class Rotation {
     // PROMOTE: the parent became current after the attempt to promote. The next use promotes, and the token stays.
     if (decision !== 'REPLACE_TOKEN') return { status: 'OK', session: sessionFromToken(info) };
     const session = await this.issuer.toCoreSession(row);
-    const validityMs = inMs(this.parts.config.accessTokenValiditySec);
-    const expiryMs = accessTokenExpiryMs(session.userDataInJWT, this.now(), validityMs);
+    const expiryMs = accessTokenExpiryMs(session.userDataInJWT, this.now(), this.validityOf(info));
     // Only a promotion gives new time, and a refresh leads to one at most. Otherwise the holder of a copied access token could
     // exchange it for another one, without a refresh, for as long as the session lives.
     const latestMs = promoted ? row.expiresAtMs : Math.min(info.expiryMs, row.expiresAtMs);
@@ -262,14 +252,22 @@ export class Rotation {
 
   private async emit(
     type: 'session.promoted' | 'session.grace-hit',
-    { sessionHandle, userId: recipeUserId, tenantId }: SessionRow,
+    row: SessionRow,
     userContext: UserContext | undefined,
   ): Promise<void> {
-    const timeMs = this.now();
-    // The event is emitted even if the application cannot name the account; the request fails later because of that.
-    const userId = await this.parts.primaryUserIdOf(recipeUserId).catch(() => recipeUserId);
-    const source = toEventSource(userContext);
-    this.parts.events.emit({ type, timeMs, sessionHandle, userId, recipeUserId, tenantId, ...source });
+    return emitRotation(this.parts, type, row, userContext);
+  }
+
+  /**
+   * Returns the life of the replacement of an access token: the core's own validity, unless the token was made for a shorter one
+   * than the jitter explains.
+   */
+  private validityOf({ expiryMs, timeCreatedMs }: AccessTokenInfo): number {
+    const { accessTokenValiditySec, accessTokenValidityJitter } = this.parts.config;
+    const validityMs = inMs(accessTokenValiditySec);
+    const lifeMs = expiryMs - timeCreatedMs;
+    // Both times of a token are whole seconds, so that their difference may be a second too short.
+    return lifeMs + 1000 < validityMs * (1 - accessTokenValidityJitter) ? lifeMs : validityMs;
   }
 
   private now(): number {
@@ -281,7 +279,7 @@ export class Rotation {
   }
 
   private get gracePeriodMs(): number {
-    return inMs(this.parts.config.refreshTokenRotationGracePeriodSec);
+    return inMs(this.parts.config.refreshTokenRotationGracePeriodSec ?? 0);
   }
 }
 
@@ -304,11 +302,6 @@ function promotionUpdate({ fromHash2, toHash2, useStaticKey, expiresAtMs, nowMs 
       ...(useStaticKey === undefined ? {} : { useStaticKey }),
     },
   };
-}
-
-/** Returns the result for a session that has ended or never existed. */
-export function unauthorised(message: string): { status: 'UNAUTHORISED'; message: string } {
-  return { status: 'UNAUTHORISED', message };
 }
 
 function tryRefresh(message: string): { status: 'TRY_REFRESH_TOKEN'; message: string } {

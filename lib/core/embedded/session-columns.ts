@@ -1,5 +1,5 @@
 import { CoreUnavailableError } from '../../errors.js';
-import { shortHandle } from '../../events/printable.js';
+import { shortHandle } from '../../events/short-handle.js';
 import type { SessionCondition, SessionKey, SessionRow, SessionStore } from '../../stores/session-store.js';
 import { findReservedClaim } from '../../tokens/access-token-claims.js';
 import type { Clock } from '../../util/clock.js';

@@ -41,6 +41,15 @@ export interface ParentToken {
   readonly hasAntiCsrfToken: boolean;
 }
 
+/** The facts of a pair of tokens that its row does not hold. */
+export interface PairContent {
+  /** Stands in the access token until its first use; undefined where the refresh token is current already. */
+  readonly parentRefreshTokenHash1: string | undefined;
+  readonly antiCsrfToken: string | undefined;
+  /** undefined: the core's own validity, shortened at random. */
+  readonly accessTokenValidityMs: number | undefined;
+}
+
 /**
  * Makes rows and tokens. It writes no row, so a session exists only once its row is stored.
  *
@@ -57,6 +66,8 @@ export class SessionIssuer {
   async newSession(input: CreateSessionInput): Promise<{ row: SessionRow; tokens: CoreSessionTokens }> {
     assertUsableIds(input);
     assertNoReservedClaim(input.userDataInJWT, ACCESS_TOKEN_VERSION);
+    const { accessTokenValidityMs } = input;
+    this.assertValidity(accessTokenValidityMs);
     const now = this.parts.clock.now();
     const content = {
       sessionHandle: newSessionHandle(
@@ -82,7 +93,20 @@ export class SessionIssuer {
       prevRefreshTokenHash2: undefined,
       rotatedAtMs: undefined,
     };
-    return { row, tokens: await this.createTokenPair(row, token, content) };
+    return { row, tokens: await this.createTokenPair(row, token, { ...content, accessTokenValidityMs }) };
+  }
+
+  /** @throws {CoreBadInputError} the life of one access token is not within the core's own validity; it is never clamped */
+  assertValidity(validityMs: number | undefined): void {
+    const maxMs = inMs(this.parts.config.accessTokenValiditySec);
+    if (
+      validityMs === undefined ||
+      (Number.isSafeInteger(validityMs) && validityMs > 0 && validityMs <= maxMs)
+    )
+      return;
+    throw new CoreBadInputError(
+      `accessTokenValidity must be a whole number of milliseconds, greater than 0 and at most ${maxMs}`,
+    );
   }
 
   /**
@@ -111,9 +135,9 @@ export class SessionIssuer {
   async createTokenPair(
     row: SessionRow,
     refreshToken: string,
-    content: { parentRefreshTokenHash1: string | undefined; antiCsrfToken: string | undefined },
+    content: PairContent,
   ): Promise<CoreSessionTokens> {
-    const { accessTokens, clock, config } = this.parts;
+    const { accessTokens, clock } = this.parts;
     const now = clock.now();
     const session = await this.toCoreSession(row);
     const accessToken = await accessTokens.issue(
@@ -129,7 +153,7 @@ export class SessionIssuer {
         expiryMs: accessTokenExpiryMs(
           session.userDataInJWT,
           now,
-          inMs(config.accessTokenValiditySec) * (1 - config.accessTokenValidityJitter * Math.random()),
+          content.accessTokenValidityMs ?? this.jitteredValidityMs(),
         ),
         timeCreatedMs: now,
         userPayload: session.userDataInJWT,
@@ -199,6 +223,11 @@ export class SessionIssuer {
       expiry: row.expiresAtMs,
       timeCreated: row.createdAtMs,
     };
+  }
+
+  private jitteredValidityMs(): number {
+    const { accessTokenValiditySec, accessTokenValidityJitter } = this.parts.config;
+    return inMs(accessTokenValiditySec) * (1 - accessTokenValidityJitter * Math.random());
   }
 
   private get refreshTokenValidityMs(): number {

@@ -10,6 +10,7 @@ import type {
   UserSessionsInput,
   VerifySessionInput,
 } from '../core.types.js';
+import { assertTakesValidity, rotatesAtOnce, type CdiVersion } from './cdi-version.js';
 
 /** A call in the words of the CDI, before host, version and keys. */
 export interface CdiRequest {
@@ -23,6 +24,10 @@ export interface CdiRequest {
   readonly body?: Readonly<Record<string, JsonValue | undefined>>;
   /** True if the core may do it twice without harm, so it may be sent again when its response was lost. */
   readonly isRepeatable: boolean;
+  /** True if it must not be sent again while the core may still be at work on it, so not after a timeout. Default false. */
+  readonly mustNotOverlap?: boolean;
+  /** Returns the call as a version has it; undefined where all versions have the same. */
+  readonly inVersion?: (version: CdiVersion) => CdiRequest;
   /** The secrets of the call, so that no error message repeats them. */
   readonly secrets?: readonly (string | undefined)[];
 }
@@ -37,20 +42,52 @@ export function apiVersionRequest(apiDomain: string): CdiRequest {
 }
 
 /** Not repeatable, because a second call would leave a session without a holder. */
-export function createSessionRequest({ tenantId, recipeUserId, ...rest }: CreateSessionInput): CdiRequest {
+export function createSessionRequest({
+  tenantId,
+  recipeUserId,
+  accessTokenValidityMs,
+  ...rest
+}: CreateSessionInput): CdiRequest {
   const path = `${tenantSegment(tenantId)}/recipe/session`;
-  return { ...post(path, { userId: recipeUserId, ...rest }), isRepeatable: false };
+  const request = { ...post(path, { userId: recipeUserId, ...rest }), isRepeatable: false };
+  return withValidity(request, accessTokenValidityMs);
 }
 
-export function verifySessionRequest(input: VerifySessionInput): CdiRequest {
+export function verifySessionRequest({ rotation: _ofEmbedded, ...input }: VerifySessionInput): CdiRequest {
   const secrets = [input.accessToken, input.antiCsrfToken];
   return { ...post('/recipe/session/verify', { ...input }), secrets };
 }
 
-/** Repeatable by the rules up to CDI 5.5, where a refresh does not write. */
-export function refreshSessionRequest(input: RefreshSessionInput): CdiRequest {
+/**
+ * Repeatable by the rules up to CDI 5.5, where a refresh does not write. From 5.6 on a repeat within the grace period is one,
+ * too, and gets a new successor that kills the one before. So no repeat may overtake the first attempt: its successor, which
+ * the client then holds, would be the killed one.
+ *
+ * @see docs/protocol/core.md B9
+ */
+export function refreshSessionRequest({
+  rotation: _ofEmbedded,
+  accessTokenValidityMs,
+  ...input
+}: RefreshSessionInput): CdiRequest {
   const secrets = [input.refreshToken, input.antiCsrfToken];
-  return { ...post('/recipe/session/refresh', { ...input }), secrets };
+  return withValidity({ ...post('/recipe/session/refresh', { ...input }), secrets }, accessTokenValidityMs, {
+    mustNotOverlap: true,
+  });
+}
+
+/** @param atOnce what else differs where a refresh replaces its token at once */
+function withValidity(
+  request: CdiRequest,
+  accessTokenValidity: number | undefined,
+  atOnce: Partial<CdiRequest> = {},
+): CdiRequest {
+  const inVersion = (version: CdiVersion): CdiRequest => {
+    assertTakesValidity(version, accessTokenValidity);
+    if (!rotatesAtOnce(version)) return request;
+    return { ...request, ...atOnce, body: { ...request.body, accessTokenValidity } };
+  };
+  return { ...request, inVersion };
 }
 
 export function regenerateRequest(input: Omit<RegenerateInput, 'change'>): CdiRequest {

@@ -1,5 +1,6 @@
-import { isJsonObject, type JsonObject, type JsonValue, parseJsonObject } from '../../util/json.js';
-import type { PublicJwk } from '../../util/verification-keys.js';
+import { isJsonObject, type JsonObject, parseJsonObject } from '../../util/json.js';
+import { isAbsent, list, optionalText, text, UnexpectedResponse } from '../../util/response-members.js';
+import { parsePublicKeys } from '../../tokens/published-keys.js';
 import type {
   CoreSession,
   CoreSessionInformation,
@@ -9,6 +10,7 @@ import type {
   RefreshSessionResult,
   RegenerateResult,
   TokenInfo,
+  TokenReuseSubtype,
   VerifySessionResult,
 } from '../core.types.js';
 import type { CoreResponseError } from '../../errors.js';
@@ -19,10 +21,9 @@ import type { HttpResponse } from './http-transport.js';
 
 /** How long the keys may be cached if the core does not name a time, seconds. */
 const DEFAULT_JWKS_VALIDITY_SEC = 60;
-const PUBLIC_MEMBERS = ['alg', 'use', 'n', 'e', 'crv', 'x', 'y'] as const;
-
-/** A response with status 200 that does not follow the CDI. The message names fields, never their contents. */
-export class UnexpectedResponse extends Error {}
+/** Begins the core's text about an access token whose refresh token is neither the current one nor the one before. */
+const ROTATED_OUT = 'rotated-out token branch';
+const REUSE_SUBTYPES: readonly TokenReuseSubtype[] = ['RECENT_PREV', 'ORPHANED_BRANCH', 'STALE_LINEAGE'];
 
 /** The versions that the core speaks. */
 export function parseApiVersions(answer: JsonObject): string[] {
@@ -34,9 +35,19 @@ export function parseCreated(answer: JsonObject): CoreSessionTokens {
   return sessionTokens(answer);
 }
 
+/** From CDI 5.6 on a token of a branch that was replaced is UNAUTHORISED there: the session goes on, and a refresh leads back to it. */
 export function parseVerified(answer: JsonObject): VerifySessionResult {
   const status = readStatus(answer, ['OK', 'UNAUTHORISED', 'TRY_REFRESH_TOKEN']);
-  return status === 'OK' ? { status, ...sessionAndToken(answer) } : { status, message: readMessage(answer) };
+  if (status !== 'OK') {
+    const message = readMessage(answer);
+    return { status: message.startsWith(ROTATED_OUT) ? 'TRY_REFRESH_TOKEN' : status, message };
+  }
+  const payloadUpdateAvailable = optionalFlag(answer, 'payloadUpdateAvailable');
+  return {
+    status,
+    ...sessionAndToken(answer),
+    ...(payloadUpdateAvailable === undefined ? {} : { payloadUpdateAvailable }),
+  };
 }
 
 export function parseRefreshed(answer: JsonObject): RefreshSessionResult {
@@ -45,10 +56,18 @@ export function parseRefreshed(answer: JsonObject): RefreshSessionResult {
     case 'OK':
       return { status, ...sessionTokens(answer) };
     case 'UNAUTHORISED':
-      return { status, message: readMessage(answer) };
+      return { status, message: readMessage(answer), ...reuseSubtype(answer) };
     case 'TOKEN_THEFT_DETECTED':
-      return { status, session: stolenSession(object(answer, 'session')) };
+      return { status, session: stolenSession(object(answer, 'session')), ...reuseSubtype(answer) };
   }
+}
+
+/** A subtype that is not known is left out, because the refusal itself must count in any case. */
+function reuseSubtype({ recentTokenReuseSubtype: given }: JsonObject): {
+  recentTokenReuseSubtype?: TokenReuseSubtype;
+} {
+  const found = REUSE_SUBTYPES.find((candidate) => candidate === given);
+  return found === undefined ? {} : { recentTokenReuseSubtype: found };
 }
 
 export function parseRegenerated(answer: JsonObject): RegenerateResult {
@@ -103,15 +122,6 @@ export function parseJwks(answer: JsonObject, cacheControl: string | undefined):
     keys: parsePublicKeys(answer),
     validityInSeconds: maxAge === undefined ? DEFAULT_JWKS_VALIDITY_SEC : Number(maxAge),
   };
-}
-
-/**
- * Returns the usable keys of a JWKS, in its order. A core has at least two, so an empty set is a bad response.
- */
-export function parsePublicKeys(answer: JsonObject): PublicJwk[] {
-  const keys = list(answer, 'keys').flatMap((entry, index) => publicKeys(entry, `keys[${index}]`));
-  if (keys.length === 0) throw new UnexpectedResponse('keys has no usable key');
-  return keys;
 }
 
 export function parseRoles(answer: JsonObject): string[] {
@@ -169,18 +179,6 @@ function token(value: JsonObject): TokenInfo {
   };
 }
 
-/** Keys without an id and symmetric keys are left out; private members are never copied. */
-function publicKeys(entry: JsonValue, name: string): PublicJwk[] {
-  if (!isJsonObject(entry)) throw new UnexpectedResponse(`${name} is not an object`);
-  const kty = text(entry, 'kty');
-  if (kty === 'oct' || isAbsent(entry, 'kid')) return [];
-  const members = PUBLIC_MEMBERS.flatMap((member) => {
-    const value = optionalText(entry, member);
-    return value === undefined ? [] : [[member, value] as const];
-  });
-  return [{ kty, kid: text(entry, 'kid'), ...Object.fromEntries(members) }];
-}
-
 function readStatus<T extends string>(answer: JsonObject, accepted: readonly T[]): T {
   const { status } = answer;
   const found = accepted.find((candidate) => candidate === status);
@@ -195,18 +193,11 @@ function readMessage(answer: JsonObject): string {
   return optionalText(answer, 'message') ?? '';
 }
 
-function isAbsent(source: JsonObject, name: string): boolean {
-  return source[name] === undefined || source[name] === null;
-}
-
-function text(source: JsonObject, name: string): string {
+function optionalFlag(source: JsonObject, name: string): boolean | undefined {
   const value = source[name];
-  if (typeof value !== 'string') throw new UnexpectedResponse(`${name} is not text`);
+  if (isAbsent(source, name)) return undefined;
+  if (typeof value !== 'boolean') throw new UnexpectedResponse(`${name} is not true or false`);
   return value;
-}
-
-function optionalText(source: JsonObject, name: string): string | undefined {
-  return isAbsent(source, name) ? undefined : text(source, name);
 }
 
 function time(source: JsonObject, name: string): number {
@@ -220,12 +211,6 @@ function time(source: JsonObject, name: string): number {
 function object(source: JsonObject, name: string): JsonObject {
   const value = source[name];
   if (!isJsonObject(value)) throw new UnexpectedResponse(`${name} is not an object`);
-  return value;
-}
-
-function list(source: JsonObject, name: string): JsonValue[] {
-  const value = source[name];
-  if (!Array.isArray(value)) throw new UnexpectedResponse(`${name} is not a list`);
   return value;
 }
 

@@ -4,6 +4,7 @@ import { type UserContext, reservedContext } from '../../util/user-context.js';
 import type { CoreCalls } from '../core-calls.js';
 import { apiVersionRequest, NO_CACHE_HEADERS, type CdiRequest } from './cdi-requests.js';
 import { parseApiVersions, readResponse, type HostResponse, type ParseResponse } from './cdi-responses.js';
+import { AgreedCdiVersion, chooseCdiVersion, SPOKEN_CDI_VERSIONS, type CdiVersion } from './cdi-version.js';
 import { attemptError, isVersionRefused } from './core-call-errors.js';
 import { HostExchange, type PreparedCall, type Sleep } from './host-exchange.js';
 import type { CoreHostHealth } from './host-pool.js';
@@ -25,7 +26,7 @@ export interface CoreConnectionContext {
  */
 export class CoreConnection {
   private readonly hosts: HostExchange;
-  private readonly version = new AgreedCdiVersion();
+  private readonly version: AgreedCdiVersion;
   private readonly cache: CoreCallCache<HostResponse>;
   private readonly versionRequest: CdiRequest;
   private readonly calls: CoreCalls;
@@ -35,6 +36,7 @@ export class CoreConnection {
     { clock, apiDomain, sleep, calls }: CoreConnectionContext,
   ) {
     this.calls = calls;
+    this.version = new AgreedCdiVersion(clock);
     this.versionRequest = apiVersionRequest(apiDomain);
     this.hosts = new HostExchange(config, clock, () => this.versionCall({}), sleep);
     this.cache = new CoreCallCache(!config.disableCoreCallCache);
@@ -72,6 +74,13 @@ export class CoreConnection {
     }
   }
 
+  /** Returns the version that is agreed with the core, or agrees on one first. @throws as {@link call} */
+  async agreedVersion(userContext: UserContext): Promise<CdiVersion> {
+    return this.version.get(async (refused) =>
+      this.calls.run(operationName(this.versionRequest), async () => this.negotiate(userContext, refused)),
+    );
+  }
+
   /** Ends the calls under way; later calls fail. */
   close(): void {
     this.hosts.close();
@@ -89,19 +98,23 @@ export class CoreConnection {
 
   /** Sends a call in the agreed version, or agrees on one first. A version that is refused is forgotten. */
   private async sendOnce(request: CdiRequest, userContext: UserContext): Promise<HostResponse> {
-    const agreement = this.version.get(async () => this.negotiate(userContext));
-    const headers = this.requestHeaders(request, await agreement);
+    const agreement = this.version.get(async (refused) => this.negotiate(userContext, refused));
+    const version = await agreement;
+    const inVersion = request.inVersion?.(version) ?? request;
+    const headers = this.requestHeaders(request, version);
     try {
-      return await this.hosts.send({ request, headers, userContext });
+      return await this.hosts.send({ request: inVersion, headers, userContext });
     } catch (error) {
-      if (isVersionRefused(error)) this.version.forget(agreement);
+      if (isVersionRefused(error)) this.version.noteRefused(agreement, version);
       throw error;
     }
   }
 
-  private async negotiate(userContext: UserContext): Promise<CdiVersion> {
+  private async negotiate(userContext: UserContext, refused: ReadonlySet<CdiVersion>): Promise<CdiVersion> {
     const answer = await this.hosts.send(this.versionCall(userContext));
-    const version = chooseCdiVersion(readResponse(this.versionRequest, answer, parseApiVersions));
+    const { newestCdiVersion: newest } = this.config;
+    const offered = readResponse(this.versionRequest, answer, parseApiVersions);
+    const version = chooseCdiVersion(offered, { newest, refused });
     if (version === undefined) {
       throw new CoreResponseError(
         `The core at ${answer.host.origin} speaks none of the CDI versions ${SPOKEN_CDI_VERSIONS.join(', ')}: ` +
@@ -139,36 +152,6 @@ export class CoreConnection {
 /** The call without its tenant. */
 function operationName({ method, path }: CdiRequest): string {
   return `${method} ${path.slice(Math.max(0, path.indexOf('/recipe/')))}`;
-}
-
-/** Versions of the CDI that this client speaks, best first. 5.6 and later refresh by other rules. */
-export const SPOKEN_CDI_VERSIONS = ['5.4', '5.3', '5.2', '5.1', '5.0', '4.0'] as const;
-
-export type CdiVersion = (typeof SPOKEN_CDI_VERSIONS)[number];
-
-/** Returns the best version that both sides speak; undefined when there is none. */
-export function chooseCdiVersion(offered: readonly string[]): CdiVersion | undefined {
-  return SPOKEN_CDI_VERSIONS.find((version) => offered.includes(version));
-}
-
-/** The version agreed with the core: requested once, and shared by the calls that need it meanwhile. */
-export class AgreedCdiVersion {
-  private agreement: Promise<CdiVersion> | undefined;
-
-  /** @param ask called only if no version is agreed yet; a failure is not kept */
-  get(ask: () => Promise<CdiVersion>): Promise<CdiVersion> {
-    if (this.agreement === undefined) {
-      const agreement = ask();
-      this.agreement = agreement;
-      agreement.catch(() => this.forget(agreement));
-    }
-    return this.agreement;
-  }
-
-  /** Forgets a version that the core refused. The next call agrees anew, unless another call has done so. */
-  forget(agreement: Promise<CdiVersion>): void {
-    if (this.agreement === agreement) this.agreement = undefined;
-  }
 }
 
 interface ContextCache {

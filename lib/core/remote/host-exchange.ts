@@ -79,7 +79,7 @@ export class HostExchange {
       const attempted = await this.attempt(host, call, isNewConnection);
       const repeats = rateLimitRepeats.get(host) ?? 0;
       const step = nextStep(attemptOutcome(attempted), {
-        isRepeatable: request.isRepeatable,
+        isRepeatable: request.isRepeatable && !(request.mustNotOverlap === true && mayStillRun(attempted)),
         rateLimitRepeats: repeats,
         isOnNewConnection: onNewConnection.has(host),
       });
@@ -158,6 +158,11 @@ export class HostExchange {
       if (!this.isClosed) throw error;
     }
   }
+}
+
+/** Whether the core may still be at work on the attempt, because only the wait for it is over. */
+function mayStillRun(attempted: Attempted): boolean {
+  return 'failure' in attempted ? attempted.failure.kind === 'TIMEOUT' : attempted.answer.status === 504;
 }
 
 function attemptOutcome(attempted: Attempted): AttemptOutcome {

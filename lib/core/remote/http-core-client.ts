@@ -1,4 +1,3 @@
-import { CoreBadInputError } from '../../errors.js';
 import { applyChange, type JsonObject, mergeTopLevel, type NamesChange } from '../../util/json.js';
 import type { SessionCountStep } from '../../util/session-cursor.js';
 import type { UserContext } from '../../util/user-context.js';
@@ -19,7 +18,9 @@ import type {
   CoreSessionTokens,
   CoreUserRoles,
   CreateSessionInput,
+  CreationLimit,
   JwksResult,
+  LimitedCreationResult,
   RefreshSessionInput,
   RefreshSessionResult,
   RegenerateInput,
@@ -35,12 +36,13 @@ import { CoreConnection } from './core-connection.js';
 import type { Sleep } from './host-exchange.js';
 import type { CoreHostHealth } from './host-pool.js';
 import { HttpTransport } from './http-transport.js';
-import { JwksCache, loadCoreKeys } from './jwks-cache.js';
+import { CoreKeys } from './core-keys.js';
 import {
   type RemoteCoreConfig,
   type RemoteCoreOptions,
   resolveRemoteCoreOptions,
 } from './remote-core-config.js';
+import { TokenCalls } from './token-calls.js';
 
 /** How long one host has to send its keys. */
 const JWKS_TIMEOUT_MS = 5000;
@@ -58,10 +60,10 @@ export interface HttpCoreClientParts {
 }
 
 /**
- * Client of a running SuperTokens Core, CDI 4.0 to 5.4.
+ * Client of a running SuperTokens Core, CDI 4.0 to 5.6.
  *
  * The core need not run at the start, because the first call agrees on a version. Theft is reported as the core
- * reports it. By the rules of these versions the session is still live then, so the caller revokes it.
+ * reports it. By the rules up to CDI 5.5 the session is still live then, so the caller revokes it.
  *
  * @see docs/protocol/core.md A
  */
@@ -72,8 +74,9 @@ export class HttpCoreClient extends CoreClient {
 
   private readonly calls: CoreCalls;
   private readonly connection: CoreConnection;
+  private readonly tokens: TokenCalls;
   private readonly keyTransport: HttpTransport;
-  override readonly verificationKeys: JwksCache;
+  override readonly verificationKeys: CoreKeys;
   private readonly keyRenewal: Repeat;
   private readonly feed: RemoteFeed;
   private readonly search: RemoteSearch;
@@ -97,15 +100,15 @@ export class HttpCoreClient extends CoreClient {
     const rotations = new KeyRotations(events, clock);
     const parts = { clock, apiDomain, sleep, calls: this.calls };
     this.connection = new CoreConnection(config, parts);
+    this.tokens = new TokenCalls(this.connection);
     this.feed = new RemoteFeed(config, parts);
     this.search = new RemoteSearch(config, parts);
     // It has connections of its own, so that a core with slow responses does not delay the loading of keys.
     this.keyTransport = new HttpTransport({ ...config, timeoutMs: jwksTimeoutMs });
     const maxAgeMs = Math.min(jwksRefreshIntervalSec, LONGEST_KEY_TRUST_SEC) * 1000;
-    const keys = new JwksCache(clock, {
+    const keys = new CoreKeys(clock, this.keyTransport, {
       hosts: config.hosts,
       maxAgeMs,
-      load: async (host) => loadCoreKeys(this.keyTransport, host),
       onLoaded: (kids) => rotations.note(kids),
     });
     this.verificationKeys = keys;
@@ -157,25 +160,31 @@ export class HttpCoreClient extends CoreClient {
     input: CreateSessionInput,
     userContext: UserContext,
   ): Promise<CoreSessionTokens> {
-    // A database stores a question mark instead, so the session would belong to another user.
-    if (/\p{Surrogate}/u.test(input.recipeUserId)) {
-      throw new CoreBadInputError('The user id must have no half surrogate pairs');
-    }
-    return this.connection.call(requests.createSessionRequest(input), responses.parseCreated, userContext);
+    return this.tokens.create(input, userContext);
+  }
+
+  /** Sessions end to make room only if the core can make the new one as it is wanted. */
+  override async createSessionWithinLimit(
+    input: CreateSessionInput,
+    limit: CreationLimit,
+    userContext: UserContext,
+  ): Promise<LimitedCreationResult> {
+    await this.tokens.assertTakes(input, userContext);
+    return super.createSessionWithinLimit(input, limit, userContext);
   }
 
   override async verifySession(
     input: VerifySessionInput,
     userContext: UserContext,
   ): Promise<VerifySessionResult> {
-    return this.connection.call(requests.verifySessionRequest(input), responses.parseVerified, userContext);
+    return this.tokens.verify(input, userContext);
   }
 
   override async refreshSession(
     input: RefreshSessionInput,
     userContext: UserContext,
   ): Promise<RefreshSessionResult> {
-    return this.connection.call(requests.refreshSessionRequest(input), responses.parseRefreshed, userContext);
+    return this.tokens.refresh(input, userContext);
   }
 
   override async regenerateAccessToken(
@@ -286,16 +295,6 @@ export class HttpCoreClient extends CoreClient {
     );
   }
 
-  override async changeAccessTokenPayload(
-    sessionHandle: string,
-    change: NamesChange,
-    userContext: UserContext,
-  ): Promise<boolean> {
-    const update = async (payload: JsonObject): Promise<boolean> =>
-      this.updateAccessTokenPayload(sessionHandle, payload, userContext);
-    return this.changePayload(sessionHandle, change, false, update, userContext);
-  }
-
   /**
    * Reads, changes and writes. The CDI has no other way, so a write of another process between the two calls is lost.
    */
@@ -337,7 +336,7 @@ export class HttpCoreClient extends CoreClient {
 }
 
 /**
- * Sessions issued by a SuperTokens Core service (CDI 4.0 to 5.4) instead of inside this process. The application starts while
+ * Sessions issued by a SuperTokens Core service (CDI 4.0 to 5.6) instead of inside this process. The application starts while
  * the core is down: it is first asked when it is first needed.
  *
  * @example

@@ -1,5 +1,5 @@
 import type { ConfigProblem } from '../../errors.js';
-import { callback, secret, trueOrFalse, wholeNumber } from '../../options/option-checks.js';
+import { callback, oneOf, secret, trueOrFalse, wholeNumber } from '../../options/option-checks.js';
 import {
   option,
   readOptions,
@@ -8,6 +8,7 @@ import {
   type OptionsOf,
   type Resolved,
 } from '../../options/option-table.js';
+import { SPOKEN_CDI_VERSIONS } from './cdi-version.js';
 import { isPrivateConnection, parseConnectionUri, type CoreHost } from './host-pool.js';
 import type { NetworkInterceptor } from './http-transport.js';
 
@@ -76,6 +77,14 @@ export const REMOTE_CORE_OPTIONS = {
    * @defaultValue false
    */
   disableCoreCallCache: option(trueOrFalse, false),
+  /**
+   * The newest version of the core's interface (CDI) to speak; the best that the core offers is agreed with it. With `'5.6'` a
+   * refresh replaces the refresh token at once: one whose response was lost works again only as long as the core's grace period
+   * lasts (30 s), and afterwards counts as theft. With `'5.4'` the replaced token works until its successor is first used, and
+   * `accessTokenValiditySec` cannot be given.
+   * @defaultValue `5.6`
+   */
+  newestCdiVersion: option(oneOf(...SPOKEN_CDI_VERSIONS), SPOKEN_CDI_VERSIONS[0]),
 };
 
 /**

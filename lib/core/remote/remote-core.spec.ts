@@ -26,6 +26,7 @@ describe('the options of a remote core', () => {
         hosts: [{ origin: LOCAL, basePath: '' }],
         apiKey: undefined,
         networkInterceptor: undefined,
+        newestCdiVersion: '5.6',
         requestTimeoutMs: 10_000,
         maxResponseBytes: 1_048_576,
         disableCoreCallCache: false,

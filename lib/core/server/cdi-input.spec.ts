@@ -25,7 +25,7 @@ const ONE_OF_BOTH = '400 Invalid JSON input - use one of userId or sessionHandle
 describe('the input of a call', () => {
   it('fills in what a Core fills in', () => {
     const body = { userId: 'u', enableAntiCsrf: true, userDataInJWT: { a: null }, userDataInDatabase: {} };
-    expect(createSessionInput(body, undefined)).toEqual({
+    expect(createSessionInput(body, undefined, 'at-first-use')).toEqual({
       tenantId: 'public',
       recipeUserId: 'u',
       enableAntiCsrf: true,
@@ -33,7 +33,7 @@ describe('the input of a call', () => {
       userDataInDatabase: {},
       useDynamicSigningKey: true,
     });
-    expect(createSessionInput({ ...body, useDynamicSigningKey: false }, 't1')).toMatchObject({
+    expect(createSessionInput({ ...body, useDynamicSigningKey: false }, 't1', 'at-once')).toMatchObject({
       tenantId: 't1',
       useDynamicSigningKey: false,
     });

@@ -7,6 +7,7 @@ import type {
   CreateSessionInput,
   RefreshSessionInput,
   RegenerateInput,
+  TokenRotation,
   UserSessionsInput,
   VerifySessionInput,
 } from '../core.types.js';
@@ -40,8 +41,16 @@ export function parseBody(bytes: Uint8Array): JsonObject {
   throw new CdiRefusal(400, 'Invalid Json Input');
 }
 
-/** Reads the body of `POST [/<tenant>]/recipe/session` (A6.1). */
-export function createSessionInput(body: JsonObject, tenantId: string | undefined): CreateSessionInput {
+/**
+ * Reads the body of `POST [/<tenant>]/recipe/session` (A6.1).
+ *
+ * @param rotation that of the caller's version, here and below: `at-once` from CDI 5.6 on
+ */
+export function createSessionInput(
+  body: JsonObject,
+  tenantId: string | undefined,
+  rotation: TokenRotation,
+): CreateSessionInput {
   return {
     tenantId: tenantId ?? DEFAULT_TENANT_ID,
     recipeUserId: required(body, 'userId', isString),
@@ -49,27 +58,31 @@ export function createSessionInput(body: JsonObject, tenantId: string | undefine
     userDataInJWT: required(body, 'userDataInJWT', isJsonObject),
     userDataInDatabase: required(body, 'userDataInDatabase', isJsonObject),
     useDynamicSigningKey: optional(body, 'useDynamicSigningKey', isBoolean) ?? true,
+    accessTokenValidityMs: accessTokenValidity(body, rotation),
   };
 }
 
 /** Reads the body of `POST /recipe/session/verify` (A6.3). */
-export function verifySessionInput(body: JsonObject): VerifySessionInput {
+export function verifySessionInput(body: JsonObject, rotation: TokenRotation): VerifySessionInput {
   return {
     accessToken: required(body, 'accessToken', isString),
     doAntiCsrfCheck: required(body, 'doAntiCsrfCheck', isBoolean),
     enableAntiCsrf: required(body, 'enableAntiCsrf', isBoolean),
     antiCsrfToken: optional(body, 'antiCsrfToken', isString),
     checkDatabase: required(body, 'checkDatabase', isBoolean),
+    rotation,
   };
 }
 
 /** Reads the body of `POST /recipe/session/refresh` (A6.4). */
-export function refreshSessionInput(body: JsonObject): RefreshSessionInput {
+export function refreshSessionInput(body: JsonObject, rotation: TokenRotation): RefreshSessionInput {
   return {
     refreshToken: required(body, 'refreshToken', isString),
     enableAntiCsrf: required(body, 'enableAntiCsrf', isBoolean),
     antiCsrfToken: optional(body, 'antiCsrfToken', isString),
     useDynamicSigningKey: required(body, 'useDynamicSigningKey', isBoolean),
+    accessTokenValidityMs: accessTokenValidity(body, rotation),
+    rotation,
   };
 }
 
@@ -189,6 +202,13 @@ export function requiredParameter(query: URLSearchParams, name: string): string 
 /** Returns true if the parameter is absent or is the word `true`. */
 function flagParameter(query: URLSearchParams, name: string): boolean {
   return (query.get(name) ?? 'true').toLowerCase() === 'true';
+}
+
+/** Returns the life of this one access token, which callers of older versions cannot choose: from them it is an unknown field. */
+function accessTokenValidity(body: JsonObject, rotation: TokenRotation): number | undefined {
+  if (rotation !== 'at-once') return undefined;
+  const validityMs = optional(body, 'accessTokenValidity', isFiniteNumber);
+  return validityMs === undefined ? undefined : Math.trunc(validityMs);
 }
 
 /** Returns undefined for all tenants, which only the public tenant may request. */

@@ -23,18 +23,33 @@ import type {
   RefreshSessionResult,
   RegenerateResult,
   TokenInfo,
+  TokenRotation,
   VerifySessionResult,
 } from '../core.types.js';
+
+/** How the reuse of a refresh token is reported that was current, or the sibling of the current one, just before. */
+export type RecentTokenReuseBehaviour = 'TOKEN_THEFT' | 'UNAUTHORISED';
+
+/** The rules of the version that a call asks for. */
+export interface CdiSemantics {
+  readonly rotation: TokenRotation;
+  readonly recentTokenReuseBehaviour: RecentTokenReuseBehaviour;
+}
 
 /** A call that has passed all checks but that of its own input. */
 export interface CdiCall {
   readonly core: CoreClient;
+  readonly semantics: CdiSemantics;
   /** As in the path; undefined when it names none. */
   readonly tenantId: string | undefined;
   readonly query: URLSearchParams;
   /** Reads the body when it is wanted, once. */
   body(): Promise<JsonObject>;
+  /** Called when the call has ended sessions. */
+  onRevoked(): void;
 }
+
+const RECENT_TOKEN_REUSED = 'A refresh token was used after it had been replaced';
 
 const NOT_STORED = { 'Cache-Control': 'no-store' };
 
@@ -60,21 +75,27 @@ export const CDI_OPERATIONS: Readonly<
     const primaryUserId = await core.getPrimaryUserId(userId, {});
     return primaryUserId === userId ? unknownUser() : primaryUser(primaryUserId);
   },
-  createSession: async ({ core, tenantId, body }) =>
-    createdSession(await core.createSession(createSessionInput(await body(), tenantId), {})),
+  createSession: async ({ core, tenantId, semantics, body }) =>
+    createdSession(
+      await core.createSession(createSessionInput(await body(), tenantId, semantics.rotation), {}),
+    ),
   getSession: async (call) => sessionInformation(await findSession(call)),
-  verifySession: async ({ core, body }) =>
-    verifiedSession(await core.verifySession(verifySessionInput(await body()), {})),
-  refreshSession: async ({ core, body }) =>
-    refreshedSession(await core.refreshSession(refreshSessionInput(await body()), {})),
+  verifySession: async ({ core, semantics, body }) =>
+    verifiedSession(await core.verifySession(verifySessionInput(await body(), semantics.rotation), {})),
+  refreshSession: async ({ core, semantics, body, onRevoked }) => {
+    const result = await core.refreshSession(refreshSessionInput(await body(), semantics.rotation), {});
+    if (result.status !== 'OK' && result.recentTokenReuseSubtype !== undefined) onRevoked();
+    return refreshedSession(result, semantics.recentTokenReuseBehaviour);
+  },
   regenerateSession: async ({ core, body }) =>
     verifiedSession(await core.regenerateAccessToken(regenerateInput(await body()), {})),
-  removeSessions: async ({ core, tenantId, body }) => {
+  removeSessions: async ({ core, tenantId, body, onRevoked }) => {
     const input = removeInput(await body(), tenantId);
     const sessionHandlesRevoked =
       input.by === 'handles'
         ? await core.revokeSessions(input.sessionHandles, {})
         : await core.revokeSessionsOfUser(input.sessions, {});
+    onRevoked();
     return jsonResponse({ status: 'OK', sessionHandlesRevoked });
   },
   listSessionsOfUser: async ({ core, tenantId, query }) => {
@@ -179,21 +200,32 @@ export function sessionInformation(session: CoreSessionInformation | undefined):
 export function verifiedSession(result: VerifySessionResult | RegenerateResult): CdiResponse {
   if (result.status !== 'OK') return jsonResponse({ status: result.status, message: result.message });
   const { session, accessToken } = result;
+  const payloadUpdateAvailable =
+    'payloadUpdateAvailable' in result ? result.payloadUpdateAvailable : undefined;
   return jsonResponse({
     status: 'OK',
     session: sessionBody(session),
     ...(accessToken && { accessToken: tokenBody(accessToken) }),
+    ...(payloadUpdateAvailable !== undefined && { payloadUpdateAvailable }),
   });
 }
 
-/** Returns the response to a refresh (A6.4). */
-export function refreshedSession(result: RefreshSessionResult): CdiResponse {
+/** Returns the response to a refresh (A6.4). @param reuseBehaviour concerns reuse that has a subtype, as in CDI 5.6 */
+export function refreshedSession(
+  result: RefreshSessionResult,
+  reuseBehaviour: RecentTokenReuseBehaviour = 'TOKEN_THEFT',
+): CdiResponse {
   if (result.status === 'OK') return jsonResponse({ status: 'OK', ...tokensBody(result) });
+  const { recentTokenReuseSubtype } = result;
+  const subtype = recentTokenReuseSubtype && { recentTokenReuseSubtype };
   if (result.status === 'UNAUTHORISED') {
-    return jsonResponse({ status: result.status, message: result.message });
+    return jsonResponse({ status: result.status, message: result.message, ...subtype });
+  }
+  if (subtype && recentTokenReuseSubtype !== 'STALE_LINEAGE' && reuseBehaviour === 'UNAUTHORISED') {
+    return jsonResponse({ status: 'UNAUTHORISED', message: RECENT_TOKEN_REUSED, ...subtype });
   }
   const { handle, userId, recipeUserId } = result.session;
-  return jsonResponse({ status: result.status, session: { handle, userId, recipeUserId } });
+  return jsonResponse({ status: result.status, session: { handle, userId, recipeUserId }, ...subtype });
 }
 
 /** Returns the response to an update (A6.8, A6.9). */

@@ -31,8 +31,8 @@ export interface CdiEndpoint {
   readonly isOpen: boolean;
   /** True if every version between the oldest and the newest is accepted, listed or not. */
   readonly takesAnyVersion: boolean;
-  /** True if it belongs to the app: with another tenant in the path it is a 403. */
-  readonly isOfPublicTenantOnly: boolean;
+  /** The version from which it belongs to the app, so that another tenant in the path is a 403; undefined: never. */
+  readonly publicTenantOnlyFrom: string | undefined;
 }
 
 /** The endpoint, app and tenant of a path. */
@@ -44,7 +44,11 @@ export interface CdiRoute {
   readonly tenantId: string | undefined;
 }
 
+/** The first version in which a refresh replaces the refresh token at once (docs/protocol/core.md B9). */
+export const ROTATES_AT_ONCE_FROM = '5.6';
+
 const ROOT = '/';
+const OF_THE_APP = { publicTenantOnlyFrom: '5.0' };
 const APP_SEGMENT = /^appid-([a-z0-9-]*)$/;
 
 const HELLO = endpoint(
@@ -59,23 +63,23 @@ const HELLO = endpoint(
 const ENDPOINTS: ReadonlyMap<string, CdiEndpoint> = new Map([
   [ROOT, HELLO],
   ['/hello', HELLO],
-  ['/apiversion', endpoint({ GET: 'listVersions' }, { takesAnyVersion: true, isOfPublicTenantOnly: true })],
+  ['/apiversion', endpoint({ GET: 'listVersions' }, { takesAnyVersion: true, ...OF_THE_APP })],
   ['/.well-known/jwks.json', endpoint({ GET: 'getJwks' }, { isOpen: true, takesAnyVersion: true })],
-  ['/user/id', endpoint({ GET: 'getUserById' }, { isOfPublicTenantOnly: true })],
+  ['/user/id', endpoint({ GET: 'getUserById' }, OF_THE_APP)],
   ['/recipe/session', endpoint({ POST: 'createSession', GET: 'getSession' })],
-  ['/recipe/session/verify', endpoint({ POST: 'verifySession' })],
+  ['/recipe/session/verify', endpoint({ POST: 'verifySession' }, { publicTenantOnlyFrom: '5.6' })],
   ['/recipe/session/refresh', endpoint({ POST: 'refreshSession' })],
   ['/recipe/session/regenerate', endpoint({ POST: 'regenerateSession' })],
   ['/recipe/session/remove', endpoint({ POST: 'removeSessions' })],
   ['/recipe/session/user', endpoint({ GET: 'listSessionsOfUser' })],
   ['/recipe/session/data', endpoint({ GET: 'getSessionData', PUT: 'updateSessionData' })],
   ['/recipe/jwt/data', endpoint({ GET: 'getAccessTokenPayload', PUT: 'updateAccessTokenPayload' })],
-  ['/recipe/jwt', endpoint({ POST: 'createJwt' }, { isOfPublicTenantOnly: true })],
+  ['/recipe/jwt', endpoint({ POST: 'createJwt' }, OF_THE_APP)],
   // Not of the CDI: a SuperTokens Core answers 404, which tells our client that it has none of them.
   ['/nest-sessions/sessions', ofOurs({ GET: 'searchSessions' })],
   ['/nest-sessions/sessions/count', ofOurs({ GET: 'countSessions' })],
   ['/nest-sessions/revocations', ofOurs({ POST: 'readRevocations' })],
-  ['/recipe/jwt/jwks', endpoint({ GET: 'getJwksWithStatus' }, { isOfPublicTenantOnly: true })],
+  ['/recipe/jwt/jwks', endpoint({ GET: 'getJwksWithStatus' }, OF_THE_APP)],
 ]);
 
 /**
@@ -120,22 +124,39 @@ function endpoint(
   methods: CdiEndpoint['methods'],
   marks: Partial<Omit<CdiEndpoint, 'methods'>> = {},
 ): CdiEndpoint {
-  return { methods, isOpen: false, takesAnyVersion: false, isOfPublicTenantOnly: false, ...marks };
+  return { methods, isOpen: false, takesAnyVersion: false, publicTenantOnlyFrom: undefined, ...marks };
 }
 
 function ofOurs(methods: CdiEndpoint['methods']): CdiEndpoint {
-  return endpoint(methods, { takesAnyVersion: true, isOfPublicTenantOnly: true });
+  return endpoint(methods, { takesAnyVersion: true, ...OF_THE_APP });
 }
 
-/** CDI versions that can be served, oldest first. For the session and jwt calls they are all the same (A5). */
-export const CDI_VERSIONS: readonly string[] = ['5.0', '5.1', '5.2', '5.3', '5.4'];
+/** CDI versions that can be served, oldest first. For the session and jwt calls those before 5.6 are all the same (A5). */
+export const CDI_VERSIONS: readonly string[] = ['5.0', '5.1', '5.2', '5.3', '5.4', '5.5', '5.6'];
+
+/** Returns the versions that a core can be served in: 5.6 needs one that rotates at once. */
+export function versionsOf(core: { readonly canRotateAtOnce: boolean }): readonly string[] {
+  return core.canRotateAtOnce ? CDI_VERSIONS : CDI_VERSIONS.filter((version) => !rotatesAtOnce(version));
+}
+
+/** Returns whether calls of a version have the semantics of 5.6. */
+export function rotatesAtOnce(version: string): boolean {
+  return compareVersions(version, ROTATES_AT_ONCE_FROM) >= 0;
+}
+
+/**
+ * Returns the version of a call without `cdi-version`: the newest before 5.6, or the oldest where none of these is served. A Core
+ * takes its newest one, which would change the semantics for such callers when it learns 5.6.
+ */
+export function unstatedVersion(served: readonly string[]): string {
+  return served.findLast((version) => !rotatesAtOnce(version)) ?? served[0] ?? '';
+}
 
 const WELL_FORMED = /^[0-9]+(\.[0-9]+)*$/;
 
 /**
- * Returns why a call with this `cdi-version` header is refused, in a Core's words; undefined when it is not. A call
- * without the
- * header gets the newest version served. The oldest one acts as a Core's `supertokens_min_cdi_version`, the newest as its
+ * Returns why a call with this `cdi-version` header is refused, in a Core's words; undefined when it is not. A call without the
+ * header gets {@link unstatedVersion}. The oldest one acts as a Core's `supertokens_min_cdi_version`, the newest as its
  * maximum.
  *
  * @param served oldest first, at least one

@@ -10,10 +10,21 @@ import {
   unavailableResponse,
   type CdiCall,
   type CdiResponse,
+  type CdiSemantics,
+  type RecentTokenReuseBehaviour,
   CDI_OPERATIONS,
 } from './cdi-operations.js';
 import { parseBody, PUBLIC_TENANT_ONLY, CdiRefusal, revocationsInput } from './cdi-input.js';
-import { pathBelow, matchRoute, type CdiOperation, type CdiRoute, refuseVersion } from './cdi-router.js';
+import {
+  compareVersions,
+  matchRoute,
+  pathBelow,
+  refuseVersion,
+  rotatesAtOnce,
+  unstatedVersion,
+  type CdiOperation,
+  type CdiRoute,
+} from './cdi-router.js';
 import type { ServedFeed } from './served-feed.js';
 
 const PROTECTED_FIELD = 'The user payload contains protected field';
@@ -37,6 +48,8 @@ export interface CdiServerConfig {
   readonly hostNames: readonly string[];
   /** Oldest first, at least one. */
   readonly versions: readonly string[];
+  /** How the reuse of a recent token is reported to callers of CDI 5.6. */
+  readonly recentTokenReuseBehaviour: RecentTokenReuseBehaviour;
 }
 
 /** The dependencies of a server. */
@@ -50,7 +63,7 @@ export interface CdiServerContext {
 }
 
 /**
- * Serves the calls of the Core Driver Interface 5.0 to 5.4 from a `CoreClient`, in the words of a SuperTokens Core.
+ * Serves the calls of the Core Driver Interface 5.0 to 5.6 from a `CoreClient`, in the words of a SuperTokens Core.
  *
  * @see docs/protocol/core.md A, and H3 for the differences
  */
@@ -58,6 +71,7 @@ export class CdiServer {
   private readonly apiKeys: ApiKeys;
   private readonly callers: CallerCheck;
   private readonly hello: HelloProbe;
+  private readonly unstatedVersion: string;
 
   constructor(
     private readonly context: CdiServerContext,
@@ -67,6 +81,7 @@ export class CdiServer {
     this.apiKeys = new ApiKeys(apiKeys);
     this.callers = new CallerCheck({ hostNames, hasApiKeys: apiKeys.length > 0 });
     this.hello = new HelloProbe(context.core, context.clock);
+    this.unstatedVersion = unstatedVersion(config.versions);
   }
 
   /** Returns whether a request is for this server, which is every request below the base path. */
@@ -82,11 +97,14 @@ export class CdiServer {
       this.callers.admit({ ...request, hosts });
       const route = matchRoute(path, this.config.basePath);
       if (route === undefined) throw new CdiRefusal(404, 'Not found');
-      const operation = this.admit(request, route);
+      const version = request.header('cdi-version');
+      const operation = this.admit(request, route, version);
       return await this.run(operation, {
         core: this.context.core,
+        semantics: this.semanticsOf(version),
         tenantId: route.tenantId,
         query: new URLSearchParams(query),
+        onRevoked: () => this.context.feed?.announceOwn(),
         body: async () => parseBody(await request.readBody()),
       });
     } catch (error) {
@@ -95,37 +113,45 @@ export class CdiServer {
   }
 
   /** Makes the checks of A3 in their order, up to the input. */
-  private admit(request: ReceivedCdiCall, { endpoint, appId, tenantId }: CdiRoute): CdiOperation {
+  private admit(
+    request: ReceivedCdiCall,
+    { endpoint, appId, tenantId }: CdiRoute,
+    version: string | undefined,
+  ): CdiOperation {
     if (appId !== 'public') throw new CdiRefusal(400, unknownApp(appId, tenantId ?? DEFAULT_TENANT_ID));
     if (!endpoint.isOpen && !this.apiKeys.accepts(presentedApiKey(request.header))) {
       throw new CdiRefusal(401, 'Invalid API key');
     }
-    const version = request.header('cdi-version');
     const refusal = refuseVersion(version, this.config.versions, !endpoint.takesAnyVersion);
     if (refusal !== undefined) throw new CdiRefusal(400, refusal);
     const operation = Object.hasOwn(endpoint.methods, request.method)
       ? endpoint.methods[request.method]
       : undefined;
     if (operation === undefined) throw new CdiRefusal(405, 'Method not supported');
-    if (endpoint.isOfPublicTenantOnly && (tenantId ?? DEFAULT_TENANT_ID) !== DEFAULT_TENANT_ID) {
+    const { publicTenantOnlyFrom } = endpoint;
+    if (
+      (tenantId ?? DEFAULT_TENANT_ID) !== DEFAULT_TENANT_ID &&
+      publicTenantOnlyFrom !== undefined &&
+      compareVersions(version ?? this.unstatedVersion, publicTenantOnlyFrom) >= 0
+    ) {
       throw new CdiRefusal(403, PUBLIC_TENANT_ONLY);
     }
     return operation;
   }
 
+  private semanticsOf(version: string | undefined): CdiSemantics {
+    return {
+      rotation: rotatesAtOnce(version ?? this.unstatedVersion) ? 'at-once' : 'at-first-use',
+      recentTokenReuseBehaviour: this.config.recentTokenReuseBehaviour,
+    };
+  }
+
   private async run(operation: CdiOperation, call: CdiCall): Promise<CdiResponse> {
     if (operation === 'listVersions') return jsonResponse({ versions: this.config.versions });
     if (operation === 'readRevocations') return this.readRevocations(call.body);
-    if (operation === 'removeSessions') return this.removeSessions(call);
     if (operation !== 'hello') return CDI_OPERATIONS[operation](call);
     await this.hello.touch();
     return textResponse(200, 'Hello');
-  }
-
-  private async removeSessions(call: CdiCall): Promise<CdiResponse> {
-    const response = await CDI_OPERATIONS.removeSessions(call);
-    this.context.feed?.announceOwn();
-    return response;
   }
 
   private async readRevocations(readBody: CdiCall['body']): Promise<CdiResponse> {

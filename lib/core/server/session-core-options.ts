@@ -1,6 +1,6 @@
 import { SessionConfigError, type ConfigProblem } from '../../errors.js';
 import { onOffOrAuto } from '../../options/observability-options.js';
-import { secret, text, trueOrFalse } from '../../options/option-checks.js';
+import { oneOf, secret, text, trueOrFalse } from '../../options/option-checks.js';
 import {
   isOptionsObject,
   option,
@@ -73,10 +73,17 @@ export const SESSION_CORE_OPTIONS = {
    */
   basePath: option(basePath, ''),
   /**
-   * Versions of the Core Driver Interface to serve, of `5.0` to `5.4`. A call that names none gets the newest.
-   * @defaultValue all
+   * Versions of the Core Driver Interface to serve, of `5.0` to `5.6`. A call that names none gets the newest before 5.6. For calls
+   * of 5.6 a refresh replaces the refresh token at once; see docs/guides/cores-and-stores.md.
+   * @defaultValue all; without 5.6 if the core cannot do that, as a `remoteCore`
    */
-  versions: option(versions, CDI_VERSIONS),
+  versions: option(versions),
+  /**
+   * How the core reports to callers of CDI 5.6 that a refresh token came back which was current, or the sibling of the current one,
+   * just before: `TOKEN_THEFT` or, more softly, `UNAUTHORISED`. It ends the session either way; an older token is always a theft.
+   * @defaultValue `TOKEN_THEFT`
+   */
+  recentTokenReuseBehaviour: option(oneOf('TOKEN_THEFT', 'UNAUTHORISED'), 'TOKEN_THEFT'),
   /**
    * Serves the feed of revocations at `POST <basePath>/nest-sessions/revocations`, for instances with the option `revocationFeed` on a
    * `remoteCore`. Sessions that end are then recorded in the store. A core or store without a feed of its own stops the start.

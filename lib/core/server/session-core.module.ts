@@ -9,6 +9,7 @@ import {
 import { SessionConfigError } from '../../errors.js';
 import { WIRE_OPTIONS } from '../../options/wire-options.js';
 import { CoreClient } from '../core-client.js';
+import { versionsOf } from './cdi-router.js';
 import { CdiServer } from './cdi-server.js';
 import { RESOLVED_CORE_OPTIONS, SERVED_FEED, SessionCoreGateway } from './session-core.gateway.js';
 import { ServedFeed } from './served-feed.js';
@@ -62,6 +63,9 @@ export interface SessionCoreOptionsFactory {
 const NO_FEED =
   'is true, but the core or its store has no feed of its own. Leave it out, and give the instances a feed that they share as revocationFeed.feed';
 
+const NO_ROTATION_AT_ONCE =
+  'names 5.6, but the core cannot replace a refresh token with the refresh itself. Serve 5.0 to 5.5, or an embeddedCore()';
+
 /**
  * The providers of one served core. None is exported, because a `SessionModule` beside it has a core of its own.
  */
@@ -106,11 +110,20 @@ const SESSION_CORE_PROVIDERS: Provider[] = [
     useFactory: (config: SessionCoreConfig, core: CoreClient, clock: Clock, feed?: ServedFeed): CdiServer => {
       const logger = new Logger('SessionCoreModule');
       const reportFailure = (error: unknown): void => logger.error(errorReason(error));
-      return new CdiServer({ core, clock, feed, reportFailure }, config);
+      const versions = servedVersions(config, core);
+      return new CdiServer({ core, clock, feed, reportFailure }, { ...config, versions });
     },
   },
   SessionCoreGateway,
 ];
+
+/** @throws {SessionConfigError} a version is asked for that the core cannot be served in */
+function servedVersions({ versions }: SessionCoreConfig, core: CoreClient): readonly string[] {
+  const possible = versionsOf(core);
+  if (versions === undefined) return possible;
+  if (versions.every((version) => possible.includes(version))) return versions;
+  throw new SessionConfigError([{ path: 'versions', message: NO_ROTATION_AT_ONCE }], 'SessionCoreModule');
+}
 
 /** @throws {SessionConfigError} the feed is asked for, and there is none */
 function serveFeed(
@@ -124,7 +137,7 @@ function serveFeed(
 }
 
 /**
- * Serves a core over HTTP in a SuperTokens Core's place (CDI 5.0 to 5.4), for services in other languages, other SDKs
+ * Serves a core over HTTP in a SuperTokens Core's place (CDI 5.0 to 5.6), for services in other languages, other SDKs
  * and other instances. It belongs into an application of its own, or below a base path of its own: it responds before
  * the application's middleware, guards and filters.
  *

@@ -37,7 +37,7 @@ export interface RedisPort {
 
 /** A command with its arguments. */
 export type Command = readonly string[];
-/** What the ports listen to. */
+/** The events that the ports listen to. */
 export interface Events {
   on(event: string, listener: (...args: never[]) => void): unknown;
 }

@@ -38,7 +38,7 @@ interface RowsDetails {
   readonly note?: RevocationNote | undefined;
 }
 
-/** What is done to rows that are found: "end" removes them. */
+/** The fate of rows that are found: "end" removes them. */
 type Action = 'look' | 'end';
 
 /** Many sessions at once: by their keys, by their users, and all of them in turn. */

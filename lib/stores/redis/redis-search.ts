@@ -25,7 +25,7 @@ const LOOKED_AT_ONCE = 500;
 /** Rows that one page looks at, so that many ended ones do not hold it up. */
 const MAX_LOOKED_AT = 5000;
 
-/** Where a script begins; see SEARCH. */
+/** The beginning of a script; see SEARCH. */
 type Start = readonly [how: 'newest' | 'at' | 'before' | 'from', timeMs: number | '', name: string];
 const NEWEST: Start = ['newest', '', ''];
 

@@ -25,7 +25,6 @@ describe('the options of the embedded core', () => {
         accessTokenValiditySec: 3600,
         accessTokenValidityJitter: 0.05,
         refreshTokenValiditySec: 100 * 86_400,
-        refreshTokenRotationGracePeriodSec: 0,
         accessTokenDynamicSigningKeyUpdateIntervalSec: 168 * 3600,
         expirySweepIntervalSec: 12 * 3600,
         signingKeyReloadIntervalSec: 60,

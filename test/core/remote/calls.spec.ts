@@ -59,7 +59,8 @@ describe('what a call looks like on the wire', () => {
   it.each([
     [['2.7', '5.3', '5.4', '5.5', '5.10'], '5.4'],
     [['5.0', '5.3', '4.0', '2.21'], '5.3'],
-    [['4.0', '3.1', '5.6'], '4.0'],
+    [['4.0', '3.1', '5.7'], '4.0'],
+    [['5.5', '5.6', '5.4', '5.60'], '5.6'],
   ])('of the offered versions %j takes %s', async (versions, taken) => {
     core.on('/apiversion', sendJson({ versions }));
     await operation('verifySession')(connect());
@@ -128,7 +129,7 @@ describe('what a call looks like on the wire', () => {
 
     it('says so where they have no version in common', async () => {
       const remote = await agreed();
-      replaceBy('5.6');
+      replaceBy('5.7');
       await expect(operation('createSession')(remote)).rejects.toThrow(/speaks none of the CDI versions/);
       expect(sent()).toEqual(['5.4', '/apiversion']);
     });

@@ -3,9 +3,10 @@ import { describe, expect, it } from '@jest/globals';
 import { fcRuns, fcTimeoutMs } from '../../fixtures/fc-runs.js';
 import { GOOD_ANSWERS } from '../../support/fake-core.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../lib/util/json.js';
+import { parsePublicKeys } from '../../../lib/tokens/published-keys.js';
+import { UnexpectedResponse } from '../../../lib/util/response-members.js';
 import * as responses from '../../../lib/core/remote/cdi-responses.js';
 
-const { UnexpectedResponse } = responses;
 const RUNS = 150;
 
 const TEXT = 'text';
@@ -214,11 +215,11 @@ describe('reading the answers of a core (S099)', () => {
       { kty: 'oct', kid: 'symmetric', k: 'secret' },
       { kty: 'RSA', n: 'without a name', e: 'AQAB' },
     ];
-    expect(responses.parsePublicKeys({ keys })).toEqual([
+    expect(parsePublicKeys({ keys })).toEqual([
       { kty: 'RSA', kid: 'd-1', n: 'n', e: 'AQAB', alg: 'RS256', use: 'sig' },
     ]);
-    expect(() => responses.parsePublicKeys({ keys: keys.slice(1) })).toThrow(UnexpectedResponse);
-    expect(() => responses.parsePublicKeys({ keys: ['key'] })).toThrow(UnexpectedResponse);
+    expect(() => parsePublicKeys({ keys: keys.slice(1) })).toThrow(UnexpectedResponse);
+    expect(() => parsePublicKeys({ keys: ['key'] })).toThrow(UnexpectedResponse);
   });
 
   it.each([

@@ -1,20 +1,27 @@
 import { env } from 'node:process';
 import { describe, expect, it } from '@jest/globals';
 import type { CoreClient } from '../../../lib/core/core-client.js';
+import type { TokenRotation } from '../../../lib/core/core.types.js';
 import { remoteCore } from '../../../lib/core/remote/http-core-client.js';
+import type { RemoteCoreOptions } from '../../../lib/core/remote/remote-core-config.js';
 import { SessionEvents } from '../../../lib/events/session-events.js';
 import { SystemClock, type Clock } from '../../../lib/util/clock.js';
 import { describeCoreClient } from '../../contract/core-client.contract.js';
 import { create, decoded, refresh, refreshed, replacementOf, verify } from '../../support/core-calls.js';
 import { seededMemoryStore } from '../../support/embedded.js';
 import { startServedCore, withServedCore } from '../../support/served-core.js';
-import { ADAPTERS } from '../../support/test-application.js';
+import type { Adapter } from '../../support/adapters.js';
+import type { MakeCore } from '../../contract/core-under-test.js';
 
 const KEY = 'a-key-of-more-than-20-characters';
 const REAL_CORE = env['SUPERTOKENS_CORE_URI'];
 
-function remoteClient(connectionURI: string, clock: Clock, apiKey?: string): CoreClient {
-  const provider = remoteCore({ connectionURI, apiKey });
+function remoteClient(
+  connectionURI: string,
+  clock: Clock,
+  options: Pick<RemoteCoreOptions, 'apiKey' | 'newestCdiVersion'> = {},
+): CoreClient {
+  const provider = remoteCore({ connectionURI, ...options });
   if (provider.problems.length > 0) throw new Error(JSON.stringify(provider.problems));
   return provider.create({
     clock,
@@ -24,13 +31,19 @@ function remoteClient(connectionURI: string, clock: Clock, apiKey?: string): Cor
   });
 }
 
-describe.each(ADAPTERS)('over a real socket, served by %s', (adapter) => {
-  describeCoreClient('of SessionCoreModule, through remoteCore', async (options) => {
+/** The core is served in one version, so that a client can agree on no other. Both adapters serve all versions alike. */
+describe.each<[version: string, rotation: TokenRotation, adapter: Adapter]>([
+  ['5.0', 'at-first-use', 'fastify'],
+  ['5.4', 'at-first-use', 'express'],
+  ['5.6', 'at-once', 'fastify'],
+])('over a real socket, CDI %s, %s, served by %s', (version, rotation, adapter) => {
+  const makeCore: MakeCore = async (options) => {
     const coreOptions = { ...options, store: await seededMemoryStore() };
-    const served = await startServedCore({ adapter, coreOptions, options: { apiKeys: [KEY] } });
+    const serving = { apiKeys: [KEY], versions: [version] };
+    const served = await startServedCore({ adapter, coreOptions, options: serving });
     const clients: CoreClient[] = [];
     const another = async (): Promise<CoreClient> => {
-      const client = remoteClient(served.uri, served.clock, KEY);
+      const client = remoteClient(served.uri, served.clock, { apiKey: KEY });
       clients.push(client);
       await client.start();
       return client;
@@ -44,7 +57,8 @@ describe.each(ADAPTERS)('over a real socket, served by %s', (adapter) => {
         await served.close();
       },
     };
-  });
+  };
+  describeCoreClient('of SessionCoreModule, through remoteCore', makeCore, [rotation]);
 });
 
 /** What no movable clock is needed for, so that it can be asked of a core that is not ours. */
@@ -94,10 +108,10 @@ async function liveThroughASession(core: CoreClient): Promise<void> {
   expect((await core.getJwks({})).keys.map((key) => key.kid)).toContain(kid);
 }
 
-describe('the life of a session through remoteCore', () => {
+describe('the life of a session through remoteCore, over CDI 5.4', () => {
   it('is the same at the served core', async () => {
     await withServedCore({}, async ({ uri, clock }) => {
-      const core = remoteClient(uri, clock);
+      const core = remoteClient(uri, clock, { newestCdiVersion: '5.4' });
       await expect(liveThroughASession(core)).resolves.toBeUndefined();
       await core.close();
     });
@@ -107,7 +121,10 @@ describe('the life of a session through remoteCore', () => {
   atARealCore(
     'is the same at the SuperTokens Core of SUPERTOKENS_CORE_URI (skipped where that is not set)',
     async () => {
-      const core = remoteClient(REAL_CORE ?? '', new SystemClock(), env['SUPERTOKENS_CORE_API_KEY']);
+      const core = remoteClient(REAL_CORE ?? '', new SystemClock(), {
+        apiKey: env['SUPERTOKENS_CORE_API_KEY'],
+        newestCdiVersion: '5.4',
+      });
       await liveThroughASession(core);
       await core.close();
     },

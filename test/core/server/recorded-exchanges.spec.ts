@@ -14,7 +14,7 @@ import { startServedCore, type ServedCore, type ServedCoreInput } from '../../su
 const DIFFERENCES: readonly { ids: string; ours: Partial<ComparableAnswer>; because: string }[] = [
   {
     ids: 'A1 B3',
-    ours: { status: 200, body: { versions: ['5.0', '5.1', '5.2', '5.3', '5.4'] } },
+    ours: { status: 200, body: { versions: ['5.0', '5.1', '5.2', '5.3', '5.4', '5.5', '5.6'] } },
     because: 'only these versions are served',
   },
   {

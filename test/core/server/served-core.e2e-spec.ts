@@ -248,7 +248,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
   });
 
   describe('versions', () => {
-    it.each(['5.0', '5.1', '5.2', '5.3', '5.4', undefined])('serves %s', async (version) => {
+    it.each(['5.0', '5.1', '5.2', '5.3', '5.4', '5.5', '5.6', undefined])('serves %s', async (version) => {
       const headers: Record<string, string> = version === undefined ? {} : { 'cdi-version': version };
       expect((await core.send({ path: '/user/id?userId=u', headers })).status).toBe(200);
     });
@@ -265,7 +265,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
     );
 
     it('refuses a version beyond the newest (C148)', async () => {
-      for (const version of ['234243', '5.5', '5.6', '5.10', '5.4.1']) {
+      for (const version of ['234243', '5.7', '5.10', '5.4.1']) {
         const answer = await get('/user/id?userId=u', { 'cdi-version': version });
         expect(inWords(answer)).toBe(`400 cdi-version ${version} not supported\n`);
       }
@@ -789,7 +789,7 @@ describe('the options of SessionCoreModule', () => {
     [{ apiKeys: ['too-short'] }, 'apiKeys'],
     [{ apiKeys: ['has blanks inside, 20 long'] }, 'apiKeys'],
     [{ versions: [] }, 'versions'],
-    [{ versions: ['5.4', '5.6'] }, 'versions'],
+    [{ versions: ['5.4', '5.7'] }, 'versions'],
     [{ basePath: '/a b' }, 'basePath'],
     [{ hostNames: [] }, 'hostNames'],
     [{ hostNames: 'core' }, 'hostNames'],

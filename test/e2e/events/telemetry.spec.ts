@@ -11,7 +11,7 @@ import {
   type SessionService,
 } from 'nest-sessions';
 import type { OpenTelemetryApi } from '../../../lib/events/open-telemetry.js';
-import { shortHandle } from '../../../lib/events/printable.js';
+import { shortHandle } from '../../../lib/events/short-handle.js';
 import { TestApplication } from '../../support/test-application.js';
 import { sessionErrorOf } from '../../support/session-error-of.js';
 import { TelemetrySdk } from '../../support/telemetry-sdk.js';

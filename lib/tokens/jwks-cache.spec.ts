@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import type { PublicJwk } from '../../util/verification-keys.js';
-import { TestClock } from '../../testing/test-clock.js';
+import type { PublicJwk } from '../util/verification-keys.js';
+import { TestClock } from '../testing/test-clock.js';
 import { JwksCache } from './jwks-cache.js';
 
 const key = (kid: string, n = kid): PublicJwk => ({ kty: 'RSA', kid, n, e: 'AQAB' });

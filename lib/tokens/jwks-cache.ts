@@ -1,34 +1,28 @@
-import { SingleFlight } from '../../util/single-flight.js';
-import { CoreUnavailableError } from '../../errors.js';
-import type { Clock } from '../../util/clock.js';
-import type { MaybePromise } from '../../util/maybe-promise.js';
-import { withTimeout } from '../../util/with-timeout.js';
-import type { PublicJwk, VerificationKeys } from '../../util/verification-keys.js';
-import type { CoreHost } from './host-pool.js';
-import { jwksRequest, NO_CACHE_HEADERS } from './cdi-requests.js';
-import { parsePublicKeys, readResponse } from './cdi-responses.js';
-import { attemptError, errorOfStatus, unavailable } from './core-call-errors.js';
-import { HttpFailure, type HttpTransport, type HttpResponse } from './http-transport.js';
-import { describeAnswer, isTemporary } from './host-exchange.js';
+import { CoreUnavailableError } from '../errors.js';
+import type { Clock } from '../util/clock.js';
+import type { MaybePromise } from '../util/maybe-promise.js';
+import { SingleFlight } from '../util/single-flight.js';
+import type { PublicJwk, VerificationKeys } from '../util/verification-keys.js';
+import { withTimeout } from '../util/with-timeout.js';
 
 /** An unknown key id makes the hosts be called at most this often. */
 const COOLDOWN_MS = 500;
 /** The longest wait of a verification for the renewal of keys that are too old. */
 const RENEWAL_WAIT_MS = 1000;
 
-export interface JwksCacheOptions {
+export interface JwksCacheOptions<Host> {
   /** The hosts, called in this order. */
-  readonly hosts: readonly CoreHost[];
+  readonly hosts: readonly Host[];
   /** How old the set may get, milliseconds. */
   readonly maxAgeMs: number;
   /** Loads the set of one host; at least one key, or an error. */
-  readonly load: (host: CoreHost) => Promise<readonly PublicJwk[]>;
+  readonly load: (host: Host) => Promise<readonly PublicJwk[]>;
   /** Called with the ids of the keys after each load. */
   readonly onLoaded?: (kids: readonly string[]) => void;
 }
 
 /**
- * The published keys of a remote core.
+ * The published keys of a core or an application in another process.
  *
  * They are loaded when first needed, when they are too old, and when a token names an unknown key, or names none and
  * fails with every known key. Keys that are too old are loaded before a token is judged by them; while no host responds,
@@ -36,7 +30,7 @@ export interface JwksCacheOptions {
  *
  * @see docs/protocol/sdk.md §4.5
  */
-export class JwksCache implements VerificationKeys {
+export class JwksCache<Host> implements VerificationKeys {
   private keys: readonly PublicJwk[] = [];
   private loadedAtMs: number | undefined;
   private askedAtMs: number | undefined;
@@ -47,7 +41,7 @@ export class JwksCache implements VerificationKeys {
 
   constructor(
     private readonly clock: Clock,
-    private readonly options: JwksCacheOptions,
+    private readonly options: JwksCacheOptions<Host>,
   ) {}
 
   get generation(): number {
@@ -169,35 +163,4 @@ export class JwksCache implements VerificationKeys {
 function isSameKey(a: PublicJwk, b: PublicJwk): boolean {
   const members = ['kid', 'kty', 'alg', 'use', 'n', 'e', 'crv', 'x', 'y'] as const;
   return members.every((member) => a[member] === b[member]);
-}
-
-/**
- * Loads the published keys of one host. They are public, so neither the API key nor a version is sent, and no network
- * interceptor sees the request.
- *
- * @throws {CoreUnavailableError} the host did not respond, or cannot for now (status 429, 502, 503, 504)
- * @throws {CoreResponseError} its response is no set of keys
- * @see docs/protocol/sdk.md §4.5
- */
-export async function loadCoreKeys(transport: HttpTransport, host: CoreHost): Promise<readonly PublicJwk[]> {
-  const request = jwksRequest();
-  const answer = await fetchKeys(transport, host);
-  const { status } = answer;
-  if (isTemporary(answer))
-    throw unavailable(request, [attemptError(request, host, describeAnswer(answer), { status })]);
-  if (status !== 200) throw errorOfStatus(request, host, answer, []);
-  return readResponse(request, { ...answer, host }, parsePublicKeys);
-}
-
-async function fetchKeys(transport: HttpTransport, host: CoreHost): Promise<HttpResponse> {
-  const request = jwksRequest();
-  const url = new URL(host.origin + host.basePath + request.path);
-  try {
-    // Loads are so rare that a kept connection would often be closed by then.
-    const wire = { method: request.method, url, headers: NO_CACHE_HEADERS };
-    return await transport.send(wire, { isNewConnection: true });
-  } catch (error) {
-    if (!(error instanceof HttpFailure)) throw error;
-    throw unavailable(request, [attemptError(request, host, error.message)]);
-  }
 }

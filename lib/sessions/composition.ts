@@ -1,0 +1,86 @@
+import type { CoreClient } from '../core/core-client.js';
+import { startCore } from '../core/core-provider.js';
+import type { SessionEvents } from '../events/session-events.js';
+import type { Telemetry } from '../events/telemetry.js';
+import type { ResolvedSessionOptions } from '../session.options.js';
+import type { Clock } from '../util/clock.js';
+import type { SessionLogger } from '../util/session-logger.js';
+import { ErrorResponder } from './error-responder.js';
+import type { RecipeDependencies } from './recipe-dependencies.js';
+import type { SessionRecipe } from './session-recipe.js';
+import { SessionRuntime } from './session-runtime.js';
+
+// The steps between the options and a runtime that serves requests. `SessionModule` takes them as providers, and
+// `createSessions` one after the other; between the first two comes `createRecipeDependencies`.
+
+/** Makes the core of the options. */
+export function createCore(
+  { config, core, revocationFeed }: ResolvedSessionOptions,
+  clock: Clock,
+  events: SessionEvents,
+): CoreClient {
+  return core.create({
+    clock,
+    events,
+    apiDomain: config.appInfo.apiDomain,
+    jwksRefreshIntervalSec: config.jwksRefreshIntervalSec,
+    recordsRevocations: revocationFeed !== undefined && revocationFeed.feed === undefined,
+  });
+}
+
+/** Makes the part that responds to session errors. */
+export function createErrorResponder(
+  { errorHandlers: handlers }: ResolvedSessionOptions,
+  { config, transport, prepareContext }: RecipeDependencies,
+  recipe: SessionRecipe,
+  logger: SessionLogger,
+): ErrorResponder {
+  return new ErrorResponder({ config, transport, recipe, handlers, prepareContext, logger });
+}
+
+/** Makes the functions of the routes and the guard. */
+export function createRuntime(
+  { override }: ResolvedSessionOptions,
+  dependencies: RecipeDependencies,
+  recipe: SessionRecipe,
+  errorResponder: ErrorResponder,
+): SessionRuntime {
+  return new SessionRuntime(dependencies, recipe, errorResponder, override.apis);
+}
+
+/** Starts the core and closes it. */
+export class RecipeLifecycle {
+  constructor(
+    private readonly core: CoreClient,
+    private readonly events: SessionEvents,
+    private readonly telemetry: Telemetry,
+    private readonly dependencies: RecipeDependencies,
+  ) {}
+
+  /** Resolves when the first request may come. */
+  async start(): Promise<void> {
+    this.telemetry.observeSessions(this.dependencies.verifier);
+    this.telemetry.observeCoreCalls();
+    this.telemetry.observeRevocations(this.dependencies.revocations);
+    await startCore(this.core, this.telemetry);
+    const { revocations, binding } = this.dependencies;
+    try {
+      await revocations?.start();
+      await binding?.start();
+    } catch (error) {
+      this.telemetry.stop();
+      await this.release().catch(() => undefined); // the error of the start is the one that counts
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.release();
+    this.events.complete();
+  }
+
+  private async release(): Promise<void> {
+    await this.dependencies.revocations?.stop();
+    await this.core.close();
+  }
+}

@@ -1,0 +1,30 @@
+/** The door `nest-sessions/verify`: sessions are verified anywhere, without Nest. */
+export {
+  createSessionVerifier,
+  type SessionVerifier,
+  type VerifiedSession,
+  type VerifyOptions,
+  type VerifyTokenOptions,
+} from './session-verifier.js';
+export type { FetchFunction, SessionVerifierOptions } from './verifier-options.js';
+export { sessionErrorResponse, type SessionErrorResponseOptions } from './error-response.js';
+export { forwardRefresh, type ForwardRefreshOptions } from './forward-refresh.js';
+export {
+  CoreError,
+  CoreResponseError,
+  CoreUnavailableError,
+  InvalidClaimsError,
+  SessionConfigError,
+  SessionError,
+  TryRefreshTokenError,
+  UnauthorisedError,
+  type ClaimValidationError,
+  type ConfigProblem,
+} from '../errors.js';
+export { SessionClaim } from '../claims/session-claim.js';
+export type { ClaimValidationResult, SessionClaimValidator } from '../claims/claim-validator.js';
+export { BooleanClaim, PrimitiveClaim } from '../claims/primitive-claim.js';
+export { PrimitiveArrayClaim } from '../claims/primitive-array-claim.js';
+export { PermissionClaim, UserRoleClaim } from '../claims/user-roles.js';
+export { AuthenticationTimeClaim } from '../claims/authentication-time-claim.js';
+export { allOf, anyOf, not } from '../claims/compose-validators.js';

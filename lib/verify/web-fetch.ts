@@ -1,0 +1,44 @@
+import { CoreResponseError, CoreUnavailableError } from '../errors.js';
+import { releaseTimer } from '../util/timers.js';
+import type { FetchFunction } from './verifier-options.js';
+
+/** A `fetch` that is called as it is. */
+export type WebFetch = FetchFunction;
+
+/** Calls the `fetch` of the runtime, looked up at each call: some set it, or replace it, after modules have loaded. */
+export const runtimeFetch: WebFetch = async (url, init) => globalThis.fetch(url, init);
+
+/**
+ * Fetches a text. Redirects are not followed, because keys and records of another address than the configured one must not count.
+ *
+ * @param limits.signal ends the call early
+ * @throws {CoreUnavailableError} there is no response in time
+ * @throws {CoreResponseError} the response is too long
+ */
+export async function fetchText(
+  fetch: WebFetch,
+  address: string,
+  init: RequestInit,
+  limits: { readonly timeoutMs: number; readonly maxLength: number; readonly signal?: AbortSignal },
+): Promise<{ readonly status: number; readonly text: string }> {
+  const { timeoutMs, maxLength, signal } = limits;
+  const ending = new AbortController();
+  const end = (): void => ending.abort();
+  const timer = releaseTimer(setTimeout(end, timeoutMs));
+  signal?.addEventListener('abort', end);
+  try {
+    const response = await fetch(address, { ...init, redirect: 'manual', signal: ending.signal });
+    const length = Number(response.headers.get('content-length') ?? 0);
+    const text = length > maxLength ? undefined : await response.text();
+    if (text === undefined || text.length > maxLength)
+      throw new CoreResponseError(`The response of ${address} is longer than ${maxLength} bytes`);
+    return { status: response.status, text };
+  } catch (error) {
+    if (error instanceof CoreResponseError) throw error;
+    const reason = ending.signal.aborted ? `within ${timeoutMs} ms` : 'at all';
+    throw new CoreUnavailableError(`${address} does not respond ${reason}`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', end);
+  }
+}
