@@ -137,7 +137,7 @@ export function describeSealedKeysOn(name: string, makeStore: () => Promise<Sess
       expect(await storedTexts(store)).toEqual(texts);
     });
 
-    it('changes the secret with two instances, one after the other', async () => {
+    it('changes the secret with two instances, one after the other (S121)', async () => {
       const old = await started(sealing());
       const isUsable = await sessionOn(old);
       const atFirst = await storedTexts(store);
@@ -160,7 +160,7 @@ export function describeSealedKeysOn(name: string, makeStore: () => Promise<Sess
         { keyEncryption: { wrap: (k: Uint8Array) => k, unwrap: (k: Uint8Array) => k } },
         /keyEncryption/,
       ],
-    ])('does not start %s, and changes no key', async (_, options, message) => {
+    ])('does not start %s, and changes no key (S121)', async (_, options, message) => {
       const isUsable = await sessionOn(await started(sealing()));
       const texts = await storedTexts(store);
       // Its end must not close the store of the others: a database in memory would be gone.
@@ -186,7 +186,7 @@ export function describeSealedKeysOn(name: string, makeStore: () => Promise<Sess
     });
 
     it.each(['before', 'after'])(
-      'is as good as before when the process ends %s any step of the sealing',
+      'is as good as before when the process ends %s any step of the sealing (S121)',
       async (when) => {
         await seedSigningKeys(store);
         const isUsable = await sessionOn(await started(embeddedCoreOn(store)));

@@ -66,7 +66,7 @@ describe('the option keyEncryption', () => {
     ['an empty list', [], /empty list/],
     ['a list with a short one', [SECRET, 'short'], /has number 2, which is a text of 5 characters/],
     ['a number', 5, /neither a text nor a buffer/],
-  ])('refuses %s as secret, and says how to make one', (_, secret, message) => {
+  ])('refuses %s as secret, and says how to make one (S121)', (_, secret, message) => {
     const problems = messagesOf({ secret });
     expect(problems).toEqual([expect.stringMatching(message)]);
     expect(problems[0]).toMatch(/^core\.keyEncryption\.secret /);
@@ -194,7 +194,7 @@ describe('sealed keys', () => {
       ['its version', (text) => text.replace('sealed1.', 'sealed9.')],
       ['the secret that it names', (text) => text.replace(/sealed1\.[\w-]+/, 'sealed1.AAAAAAAAAAA')],
     ])(
-      'in %s are not opened: the start ends with a StoreSetupError, and nothing else changes',
+      'in %s are not opened: the start ends with a StoreSetupError, and nothing else changes (S121)',
       async (_, by) => {
         await fleet.started(bySecret());
         for (const pick of [(text: string) => !isPair(text), isPair]) {
@@ -212,7 +212,7 @@ describe('sealed keys', () => {
       },
     );
 
-    it('by a swap of two rows are not opened', async () => {
+    it('by a swap of two rows are not opened (S121)', async () => {
       const { core } = await fleet.started(bySecret());
       await core.rotateSigningKeys();
       const [newer = '', older = ''] = (await fleet.store.findDynamicKeys(0)).map(({ value }) => value);
@@ -229,7 +229,7 @@ describe('sealed keys', () => {
       expect(newest?.value).toBe(older);
     });
 
-    it('by a foreign public half do not sign', async () => {
+    it('by a foreign public half do not sign (S121)', async () => {
       await fleet.started(bySecret());
       const other = new MemoryStore();
       await embeddedCoreOn(other, bySecret()).core.start();
@@ -287,7 +287,7 @@ describe('sealed keys', () => {
     await isAlive(sealing);
   });
 
-  it('are not added by an instance that cannot open the ones that are there', async () => {
+  it('are not added by an instance that cannot open the ones that are there (S121)', async () => {
     await fleet.started(bySecret());
     fleet.clock.advance(WEEK_MS + HOUR_MS);
     const before = await storedTexts(fleet.store);
@@ -328,7 +328,7 @@ describe('sealed keys', () => {
     expect((await fleet.started({})).core.description).not.toMatch(/keys/);
   });
 
-  it('are refused where a SuperTokens Core has made the tables, unless it is gone', async () => {
+  it('are refused where a SuperTokens Core has made the tables, unless it is gone (S121)', async () => {
     const ofCore = interceptedStore(fleet.store, async (name, call) =>
       name === 'hasCoreTables' ? true : call(),
     );
@@ -400,7 +400,7 @@ describe('sealed keys', () => {
     });
 
     it.each(OUTAGES)(
-      'start as with a store that is away where it %s, and work once it is back',
+      'start as with a store that is away where it %s, and work once it is back (S121)',
       async (how) => {
         const isAlive = await sessionOn(await fleet.started(byKms()));
         const before = await storedTexts(fleet.store);
@@ -422,7 +422,7 @@ describe('sealed keys', () => {
       },
     );
 
-    it('verify tokens and publish keys while it is away, in a process that has opened none', async () => {
+    it('verify tokens and publish keys while it is away, in a process that has opened none (S121)', async () => {
       const { accessToken } = await create((await fleet.started(byKms())).core);
       service.behaviour = 'fails';
       const engine = await fleet.started(byKms());
@@ -430,26 +430,29 @@ describe('sealed keys', () => {
       expect((await engine.core.getJwks()).keys).toHaveLength(2);
     });
 
-    it.each(OUTAGES)('go on in memory where it %s later, past the end of the rotating key', async (how) => {
-      const engine = await fleet.started(byKms());
-      const isAlive = await sessionOn(engine);
-      const [old] = await fleet.store.findDynamicKeys(0);
-      service.behaviour = how;
-      for (const advanceMs of [HOUR_MS, WEEK_MS - 4 * HOUR_MS, 60_000, HOUR_MS]) {
-        fleet.clock.advance(advanceMs);
+    it.each(OUTAGES)(
+      'go on in memory where it %s later, past the end of the rotating key (S121)',
+      async (how) => {
+        const engine = await fleet.started(byKms());
+        const isAlive = await sessionOn(engine);
+        const [old] = await fleet.store.findDynamicKeys(0);
+        service.behaviour = how;
+        for (const advanceMs of [HOUR_MS, WEEK_MS - 4 * HOUR_MS, 60_000, HOUR_MS]) {
+          fleet.clock.advance(advanceMs);
+          await engine.core.reloadSigningKeys();
+          await isAlive(engine);
+          expect(kidOf((await create(engine.core)).accessToken.token)).toBe(`d-${old?.createdAtMs}`);
+          expect((await engine.core.getJwks()).keys).toHaveLength(2);
+        }
+        expect(await fleet.store.findDynamicKeys(0)).toHaveLength(1);
+        service.behaviour = 'works';
+        fleet.clock.advance(5000);
         await engine.core.reloadSigningKeys();
+        await eventually(async () => (await fleet.store.findDynamicKeys(0)).length === 2);
         await isAlive(engine);
-        expect(kidOf((await create(engine.core)).accessToken.token)).toBe(`d-${old?.createdAtMs}`);
-        expect((await engine.core.getJwks()).keys).toHaveLength(2);
-      }
-      expect(await fleet.store.findDynamicKeys(0)).toHaveLength(1);
-      service.behaviour = 'works';
-      fleet.clock.advance(5000);
-      await engine.core.reloadSigningKeys();
-      await eventually(async () => (await fleet.store.findDynamicKeys(0)).length === 2);
-      await isAlive(engine);
-      expect(await unsealedTexts(fleet.store)).toEqual([]);
-    });
+        expect(await unsealedTexts(fleet.store)).toEqual([]);
+      },
+    );
 
     it('notice a key that was removed while it is away', async () => {
       const engine = await fleet.started(byKms());
@@ -463,7 +466,7 @@ describe('sealed keys', () => {
       expect(await verify(engine.core, accessToken.token)).toMatchObject({ status: 'TRY_REFRESH_TOKEN' });
     });
 
-    it('are not stored where what wrap returns cannot be unwrapped (S020)', async () => {
+    it('are not stored where what wrap returns cannot be unwrapped (S121)', async () => {
       const before = await storedTexts(fleet.store);
       const broken = { wrap: () => randomBytes(100), unwrap: () => randomBytes(32) };
       const engine = await fleet.started({ keyEncryption: broken });
