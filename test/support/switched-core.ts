@@ -67,7 +67,7 @@ async function seeded(store: SessionStore): Promise<SessionStore> {
 /** The embedded core behind `SessionCoreModule`, in an application of its own, and a client of it. */
 async function servedCore(coreOptions: EmbeddedCoreOptions): Promise<CoreProvider> {
   const clock = new FollowingClock(TEST_START_MS);
-  const served = await startServedCore({ coreOptions, clock });
+  const served = await startServedCore({ coreOptions, clock, options: { versions: [CDI_VERSION] } });
   closings.push(() => served.close());
   const { problems, create } = remoteCore({
     connectionURI: served.uri,
