@@ -36,6 +36,8 @@ export type { PublicJwk, VerificationKeys } from '../util/verification-keys.js';
 
 // The embedded core
 export type { AccountLinking } from './embedded/embedded-core-config.js';
+export type { KeyEncryptionOptions } from './embedded/key-encryption-options.js';
+export type { DataKeyCall, SealedKeyContext } from './embedded/key-wrapping.js';
 export type { SigningAlgorithm } from '../tokens/key-pairs.js';
 
 // The remote core
@@ -61,6 +63,7 @@ export type {
   SessionCutOff,
   SessionKey,
   SessionSearch,
+  StoredKeyPlace,
   SessionsOfUsers,
 } from '../stores/store-inputs.js';
 export {
