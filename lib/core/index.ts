@@ -145,6 +145,6 @@ export type {
   AuthenticationTime,
   AuthenticationTimeValidators,
 } from '../claims/authentication-time-claim.js';
-export type { EventSource } from '../events/session-events.js';
+export type { EventSource } from '../events/session-event.js';
 export type { SessionCorsOptions } from '../http/session-cors-headers.js';
 export type { HttpExchange, HttpResponse } from '../util/http-exchange.js';
