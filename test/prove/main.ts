@@ -74,11 +74,11 @@ function feedSentence(choice: FeedChoice): string {
 }
 
 function summary(result: Explored<unknown>): string {
-  const { states, steps, depth, isComplete, engineRuns, ms } = result;
+  const { states, steps, depth, isComplete, engineRuns, ms, cpuMs } = result;
   const end = isComplete
     ? `complete: no schedule is longer than ${depth - 1} steps`
     : `every schedule of ${depth} steps, and some longer ones`;
-  return `${states} states, ${steps} steps, ${end}; ${engineRuns} runs of the engine, ${(ms / 1000).toFixed(1)} s`;
+  return `${states} states, ${steps} steps, ${end}; ${engineRuns} runs of the engine, ${(ms / 1000).toFixed(1)} s (${(cpuMs / 1000).toFixed(1)} s of CPU)`;
 }
 
 /** Compares with engines whose operations run side by side. */
