@@ -1,6 +1,6 @@
 import type { CoreClient } from '../core/core-client.js';
 import { SessionConfigError } from '../errors.js';
-import type { SessionEvents } from '../events/session-events.js';
+import type { SessionEventHub } from '../events/session-event-hub.js';
 import type { RevocationFeedConfig } from '../feed/feed-options.js';
 import { RevocationWatch } from '../feed/revocation-watch.js';
 import type { Clock } from '../util/clock.js';
@@ -19,7 +19,7 @@ export function watchFeed(
   config: RevocationFeedConfig | undefined,
   core: CoreClient,
   reports: SessionReports,
-  { clock, events }: { readonly clock: Clock; readonly events: SessionEvents },
+  { clock, events }: { readonly clock: Clock; readonly events: SessionEventHub },
 ): RevocationWatch | undefined {
   const feed = config?.feed ?? (config && core.revocationFeed);
   if (config === undefined) return undefined;
