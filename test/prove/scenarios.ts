@@ -87,7 +87,7 @@ export const SCENARIOS: readonly Scenario[] = [
     gracePeriodSec: 0,
     endsAfterSec: 130,
     antiCsrf: NONE,
-    budget: { owner: 3, thief: 0, admin: 1, sweeper: 0, crashes: 0, losses: 0, time: 2 },
+    budget: { owner: 3, thief: 0, admin: 1, sweeper: 0, crashes: 0, losses: 0, time: 1 },
     owner: ['refresh', 'verify-database', 'regenerate'],
     admin: ['claim'],
     tabsTakeTurns: true,
