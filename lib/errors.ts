@@ -195,7 +195,11 @@ export class SessionConfigError extends Error {
   constructor(
     readonly problems: readonly ConfigProblem[],
     moduleName:
-      'SessionModule' | 'SessionCoreModule' | 'createSessions' | 'createSessionVerifier' = 'SessionModule',
+      | 'SessionModule'
+      | 'SessionCoreModule'
+      | 'createSessions'
+      | 'createSessionVerifier'
+      | 'servedRevocations' = 'SessionModule',
   ) {
     super(
       `${moduleName} cannot start, ${problems.length === 1 ? 'one option is' : `${problems.length} options are`} wrong:\n` +

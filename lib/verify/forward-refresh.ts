@@ -1,5 +1,5 @@
 import { CoreUnavailableError, UnauthorisedError } from '../errors.js';
-import type { FetchFunction } from './verifier-options.js';
+import type { FetchFunction } from './web-fetch.js';
 import { runtimeFetch } from './web-fetch.js';
 
 /** The headers of a refresh that the API reads: tokens, anti-CSRF, the page that sends it, the device. */
