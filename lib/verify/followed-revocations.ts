@@ -54,9 +54,12 @@ export class FollowedRevocations {
       onCutOffs: () => undefined,
       settle: async () => undefined,
     });
-    this.ready = this.watch.start().then(() => {
-      this.hasStarted = true;
-    });
+    this.ready = this.start();
+  }
+
+  private async start(): Promise<void> {
+    await this.watch.start();
+    this.hasStarted = true;
   }
 
   get isReady(): boolean {
