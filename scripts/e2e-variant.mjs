@@ -1,5 +1,5 @@
-// Runs the e2e suites with another core instead of the embedded one in memory: remote, sqlite, postgres or redis. Further
-// arguments go to jest. PostgreSQL: the server at PG_URL, or one that is started for the run; when it cannot be started the
+// Runs the e2e suites with another core instead of the embedded one in memory: sqlite, postgres, redis, or remote, which is a served
+// core over CDI 5.4; remote-5.0 and remote-5.6 run the life of a session over these versions. Further arguments go to jest. PostgreSQL: the server at PG_URL, or one that is started for the run; when it cannot be started the
 // suites are skipped, or fail with PG_REQUIRED=1.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,8 +10,23 @@ import { join } from 'node:path';
 import { argv, env, execPath, exit, getuid } from 'node:process';
 import { NOT_FOR_REMOTE } from '../test/support/variant-environment.mjs';
 
-const VARIANTS = ['remote', 'sqlite', 'postgres', 'redis'];
-const [variant, ...forJest] = argv.slice(2);
+const VARIANTS = ['remote', 'remote-5.0', 'remote-5.6', 'sqlite', 'postgres', 'redis'];
+const [variant = '', ...forJest] = argv.slice(2);
+/** What differs between versions: tokens that are made, verified, exchanged, lost, stolen and revoked. */
+const LIFE_OF_A_SESSION = [
+  'create-session',
+  'verify-session',
+  'refresh',
+  'refresh-options',
+  'lost-response',
+  'interleaving',
+  'session-container',
+  'claims',
+  'anti-csrf',
+  'sign-out',
+  'older-cookies',
+].map((name) => `e2e/${name}`);
+const [core, cdiVersion] = variant.split('-');
 
 if (!VARIANTS.includes(variant)) {
   console.error(`Say which core: ${VARIANTS.join(', ')}`);
@@ -35,13 +50,14 @@ exit(status);
 async function runTests(more) {
   // Our arguments come last, because an option with several values would take them as values.
   // Of bound sessions the ways of life, not the corpora of wrong proofs, which no core sees.
-  const suites = ['e2e/*', 'e2e/lifetimes/*', 'device-binding/{dbsc,dpop}'].map(
+  const whole = ['e2e/*', 'e2e/lifetimes/*', 'device-binding/{dbsc,dpop}'];
+  const suites = (cdiVersion === undefined ? whole : LIFE_OF_A_SESSION).map(
     (files) => `--testMatch=**/test/${files}.e2e-spec.ts`,
   );
   const jest = ['node_modules/jest/bin/jest.js', ...forJest, ...suites];
-  if (variant === 'remote') jest.push(...forRemote());
+  if (core === 'remote') jest.push(...forRemote());
   const child = spawn(execPath, ['--experimental-vm-modules', '--no-warnings', ...jest], {
-    env: { ...env, ...more, E2E_CORE: variant },
+    env: { ...env, ...more, E2E_CORE: core, ...(cdiVersion && { E2E_CDI: cdiVersion }) },
     stdio: 'inherit',
   });
   const [code] = await once(child, 'exit');

@@ -56,7 +56,7 @@ export class CollectedResponse implements ExpressResponseSource {
     this.body ??= text;
   }
 
-  /** Returns what has been written. Later writes would reach no client, so a session refuses them from now on. */
+  /** Returns what has been written. The response counts as sent from now on, because later lines would reach no client. */
   finish(): SessionResponse {
     this.writeHead();
     this.isFinished = true;

@@ -174,7 +174,8 @@ export class Sessions {
 
   /**
    * Returns what the session wrote to the response of a request, for the application to send with its own: the headers, which
-   * hold the tokens. It is the last step: a later change of the session is an error, because its tokens would be lost.
+   * hold the tokens. It is the last step, as the first byte is on a response of Node: from then on a sign-in is refused with
+   * `ResponseSentError`, and the client gets other changes with its next refresh.
    */
   finish(request: CollectedRequest): SessionResponse {
     const { res } = this.exchanges.collect(request);

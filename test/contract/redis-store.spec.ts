@@ -1,7 +1,9 @@
+import type { EventEmitter } from 'node:events';
 import { afterAll, beforeAll, describe } from '@jest/globals';
+import type { RedisClient } from '../../lib/core/index.js';
 import { redisStore } from '../../lib/stores/redis/redis.store.js';
 import { coreOnStores } from '../support/core-on-store.js';
-import { clientKinds, closeClients, nodeRedis } from '../support/redis-clients.js';
+import { clientKinds, closeClients, nodeRedis, type ClientKind } from '../support/redis-clients.js';
 import { startRedis, type RedisCluster } from '../support/redis.js';
 import { describeCoreClient } from './core-client.contract.js';
 import { describeEmbeddedCoreOn } from './embedded-core.contract.js';
@@ -15,24 +17,49 @@ afterAll(async () => {
   await redis.stop();
 });
 
+/**
+ * One connected client for all stores that ask with this key, as an application has one; a store leaves it open. Their keys have
+ * prefixes of their own. A new client of a cluster for each of the tests would be the most of their work.
+ */
+const clients = new Map<string, Promise<RedisClient>>();
+function shared(key: string, connect: () => Promise<RedisClient>): Promise<RedisClient> {
+  const client = clients.get(key) ?? connect().then(connected);
+  clients.set(key, client);
+  return client;
+}
+
+async function connected(client: RedisClient): Promise<RedisClient> {
+  const { isOpen, connect, setMaxListeners } = client as Partial<EventEmitter> & {
+    isOpen?: boolean;
+    connect?(): Promise<unknown>;
+  };
+  setMaxListeners?.call(client, 0); // each store listens for errors
+  if (isOpen === false) await connect?.call(client);
+  return client;
+}
+
+async function nodeClient(): Promise<RedisClient> {
+  const { name, connect } = await nodeRedis();
+  return shared(name, async () => connect(redis.url));
+}
+
 redis.describe('on a real server', () => {
   for (const { name, connect } of kinds) {
+    const client = async (): Promise<RedisClient> => shared(name, async () => connect(redis.url));
     describeSessionStore(`on Redis, by ${name}`, async () =>
-      redisStore(await connect(redis.url), { keyPrefix: redis.freshPrefix() }),
+      redisStore(await client(), { keyPrefix: redis.freshPrefix() }),
     );
     describeSessionSearch(`on Redis, by ${name}`, async () =>
-      redisStore(await connect(redis.url), { keyPrefix: redis.freshPrefix() }),
+      redisStore(await client(), { keyPrefix: redis.freshPrefix() }),
     );
   }
 
   describeSessionStore('on Redis, with the keys of a cluster', async () => {
-    const { connect } = await nodeRedis();
-    return redisStore(await connect(redis.url), { keyPrefix: redis.freshPrefix(), clusterKeys: true });
+    return redisStore(await nodeClient(), { keyPrefix: redis.freshPrefix(), clusterKeys: true });
   });
 
   describeSessionSearch('on Redis, with the keys of a cluster', async () => {
-    const { connect } = await nodeRedis();
-    return redisStore(await connect(redis.url), { keyPrefix: redis.freshPrefix(), clusterKeys: true });
+    return redisStore(await nodeClient(), { keyPrefix: redis.freshPrefix(), clusterKeys: true });
   });
 
   describe('in cluster mode', () => {
@@ -41,27 +68,27 @@ redis.describe('on a real server', () => {
       cluster = await redis.cluster();
     });
 
-    for (const { name, connectCluster } of kinds) {
-      describeSessionStore(`on a Redis cluster, by ${name}`, async () =>
-        redisStore(await connectCluster(cluster.url), { keyPrefix: redis.freshPrefix() }),
+    const client = async ({ name, connectCluster }: ClientKind): Promise<RedisClient> =>
+      shared(`${name} in cluster mode`, async () => connectCluster(cluster.url));
+
+    for (const kind of kinds) {
+      describeSessionStore(`on a Redis cluster, by ${kind.name}`, async () =>
+        redisStore(await client(kind), { keyPrefix: redis.freshPrefix() }),
       );
     }
 
-    describeSessionSearch('on a Redis cluster', async () => {
-      const { connectCluster } = await nodeRedis();
-      return redisStore(await connectCluster(cluster.url), { keyPrefix: redis.freshPrefix() });
-    });
+    describeSessionSearch('on a Redis cluster', async () =>
+      redisStore(await client(await nodeRedis()), { keyPrefix: redis.freshPrefix() }),
+    );
   });
 
   describeCoreClient('in this process, on Redis', async (options) => {
-    const { connect } = await nodeRedis();
-    const client = await connect(redis.url);
+    const client = await nodeClient();
     const keyPrefix = redis.freshPrefix();
     return coreOnStores(() => redisStore(client, { keyPrefix }), options);
   });
 
   describeEmbeddedCoreOn('Redis', async () => {
-    const { connect } = await nodeRedis();
-    return redisStore(await connect(redis.url), { keyPrefix: redis.freshPrefix(), clusterKeys: true });
+    return redisStore(await nodeClient(), { keyPrefix: redis.freshPrefix(), clusterKeys: true });
   });
 });

@@ -18,6 +18,8 @@ export interface Answer {
   readonly text: string;
   /** The body read as JSON. */
   readonly body: unknown;
+  /** The names of the headers, in lower case, each once. */
+  readonly names: readonly string[];
   /** All lines of a header. */
   lines(name: string): string[];
   /** The only line of a header; fails where there are several. */
@@ -82,7 +84,8 @@ export class HttpClient {
   }
 }
 
-class ReceivedAnswer implements Answer {
+/** An answer with its headers as Node gives them: names and values in turn. */
+export class ReceivedAnswer implements Answer {
   constructor(
     readonly status: number,
     readonly text: string,
@@ -91,6 +94,10 @@ class ReceivedAnswer implements Answer {
 
   get body(): unknown {
     return JSON.parse(this.text) as unknown;
+  }
+
+  get names(): readonly string[] {
+    return [...new Set(this.rawHeaders.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase()))];
   }
 
   lines(name: string): string[] {

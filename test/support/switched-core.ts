@@ -18,6 +18,8 @@ import { closeClients, nodeRedis } from './redis-clients.js';
 
 /** Which core the e2e suites run on, see scripts/e2e-variant.mjs; without it the embedded one, in memory. */
 const VARIANT = process.env['E2E_CORE'];
+/** By which version of the CDI the remote core is spoken to. The suites describe the rules up to 5.5. */
+const CDI_VERSION = process.env['E2E_CDI'] ?? '5.4';
 
 /** What an application whose start failed leaves to the end of the spec file. */
 const closings: (() => Promise<void>)[] = [];
@@ -65,9 +67,12 @@ async function seeded(store: SessionStore): Promise<SessionStore> {
 /** The embedded core behind `SessionCoreModule`, in an application of its own, and a client of it. */
 async function servedCore(coreOptions: EmbeddedCoreOptions): Promise<CoreProvider> {
   const clock = new FollowingClock(TEST_START_MS);
-  const served = await startServedCore({ coreOptions, clock });
+  const served = await startServedCore({ coreOptions, clock, options: { versions: [CDI_VERSION] } });
   closings.push(() => served.close());
-  const { problems, create } = remoteCore({ connectionURI: served.uri });
+  const { problems, create } = remoteCore({
+    connectionURI: served.uri,
+    newestCdiVersion: CDI_VERSION as '5.0' | '5.4' | '5.6',
+  });
   return {
     problems,
     create: (context) => {

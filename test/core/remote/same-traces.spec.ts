@@ -113,8 +113,14 @@ async function embeddedTrace(): Promise<Trace> {
   return live(core, () => clock.advanceSeconds(1));
 }
 
-async function remoteTrace(connectionURI: string, clock: Clock, pause: Pause): Promise<Trace> {
-  const core = remoteCore({ connectionURI, apiKey: env['SUPERTOKENS_CORE_API_KEY'] }).create({
+async function remoteTrace(
+  connectionURI: string,
+  clock: Clock,
+  pause: Pause,
+  newestCdiVersion: '5.0' | '5.4' = '5.4',
+): Promise<Trace> {
+  const apiKey = env['SUPERTOKENS_CORE_API_KEY'];
+  const core = remoteCore({ connectionURI, apiKey, newestCdiVersion }).create({
     clock,
     events: new SessionEvents(),
     apiDomain: 'http://localhost:3000',
@@ -127,10 +133,10 @@ async function remoteTrace(connectionURI: string, clock: Clock, pause: Pause): P
   }
 }
 
-async function servedTrace(): Promise<Trace> {
+async function servedTrace(version: '5.0' | '5.4'): Promise<Trace> {
   let trace: Trace = [];
   await withServedCore({}, async ({ uri, clock }) => {
-    trace = await remoteTrace(uri, clock, () => clock.advanceSeconds(1));
+    trace = await remoteTrace(uri, clock, () => clock.advanceSeconds(1), version);
   });
   return trace;
 }
@@ -142,9 +148,11 @@ interface ComparedCore {
   trace(): Promise<Trace>;
 }
 
-const COMPARED: ComparedCore[] = [
-  { name: 'a served core, up to the second', areTimesKept: true, trace: servedTrace },
-];
+const COMPARED: ComparedCore[] = (['5.0', '5.4'] as const).map((version) => ({
+  name: `a served core by CDI ${version}, up to the second`,
+  areTimesKept: true,
+  trace: () => servedTrace(version),
+}));
 if (REAL_CORE !== undefined) {
   const trace = (): Promise<Trace> => remoteTrace(REAL_CORE, new SystemClock(), () => undefined);
   COMPARED.push({ name: 'the SuperTokens Core of SUPERTOKENS_CORE_URI', areTimesKept: false, trace });

@@ -1,0 +1,61 @@
+/** One call of the library by a holder of tokens, an administrator or a timer. Tokens are the texts themselves. */
+export type Operation =
+  | { readonly kind: 'refresh'; readonly token: string }
+  | { readonly kind: 'verify'; readonly token: string; readonly checkDatabase: boolean }
+  | { readonly kind: 'regenerate'; readonly token: string; readonly claim: string }
+  | { readonly kind: 'merge'; readonly name: string }
+  | { readonly kind: 'claim'; readonly name: string }
+  | { readonly kind: 'revoke' }
+  | { readonly kind: 'revoke-user' }
+  | { readonly kind: 'sweep' };
+
+/**
+ * The end of an operation as its caller sees it. `UNAVAILABLE` is the 503 of a store that failed: the caller does not know what
+ * happened.
+ */
+export interface Answer {
+  readonly status:
+    | 'OK'
+    | 'GONE'
+    | 'UNAUTHORISED'
+    | 'TRY_REFRESH'
+    | 'THEFT'
+    | 'UNAVAILABLE'
+    /** An error that is none of the library's own: always a fault. */
+    | 'FAILED';
+  /** The tokens that the caller did not have before. */
+  readonly accessToken?: string;
+  readonly refreshToken?: string;
+  readonly message?: string;
+}
+
+/** A call of the store that the engine waits for. */
+export interface StoreCall {
+  readonly method: StoreMethod;
+  readonly args: readonly unknown[];
+}
+
+/** The methods whose calls are choice points. Those about keys are answered at once. */
+export const STORE_METHODS = [
+  'findSession',
+  'update',
+  'deleteSessions',
+  'deleteSessionsOfUsers',
+  'deleteExpiredSessions',
+] as const;
+
+export type StoreMethod = (typeof STORE_METHODS)[number];
+
+/** Where an operation stands: it waits for the store, or it has ended. */
+export type Point = { readonly call: StoreCall } | { readonly answer: Answer };
+
+/** What the store said to a call, and the time at which the engine goes on. */
+export interface Heard {
+  readonly nowMs: number;
+  /** Undefined: the connection broke. */
+  readonly reply: { readonly value: unknown } | undefined;
+}
+
+export function isAnswered(point: Point): point is { readonly answer: Answer } {
+  return 'answer' in point;
+}
