@@ -86,7 +86,8 @@ export {
 export { SessionConfigError } from './errors.js';
 
 // Events, logs and rate limits
-export { SessionEvents, type SessionEvent } from './events/session-events.js';
+export { SessionEvents } from './events/session-events.js';
+export type { SessionEvent } from './events/session-event.js';
 export { sessionRedactPaths } from './events/printable.js';
 export type { RateLimitDecision, RateLimitedAttempt, RateLimiter } from './options/observability-options.js';
 

@@ -1,7 +1,8 @@
 // Installs the packed package into new applications and sends them requests. Each runs the README's quick start, word for
 // word, and consumers/claims-app.ts. Then: README's first test in Nest 11's starter, the size of an installation, and the
 // suites that use Nest, from the sources, on the oldest supported Nest (S083).
-// `npm run test:consumers -- nest11` runs those with nest11 in their names: see CONSUMERS and MORE.
+// `npm run test:consumers -- nest11` runs those with nest11 in their names: see CONSUMERS and MORE. Each is a process of its
+// own, two at a time, because installing waits for files and compiling uses one core.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,10 +21,15 @@ const CONSUMERS = [
   { name: 'nest11-fastify', nest: 11, platform: 'fastify', type: 'module' },
 ];
 const MORE = [
-  { name: 'nest11-jest-commonjs', test: (folder) => testWithJest(folder, tarball) },
+  { name: 'nest11-jest-commonjs', test: testWithJest },
   { name: 'package-size', test: () => runScript('package-size.mjs', '--check') },
-  { name: 'nest11-e2e', test: () => runScript('consumers/e2e-nest.mjs', '11') },
 ];
+/** Comes last and alone, because it has a worker for each core. */
+const LAST = [{ name: 'nest11-e2e', test: () => runScript('consumers/e2e-nest.mjs', '11') }];
+const ALL = [...CONSUMERS, ...MORE, ...LAST];
+const AT_ONCE = 2;
+/** Asks this script for one of them: its name, the tarball and a folder that is not there yet follow. */
+const ONE = '--one';
 const START_TIMEOUT_MS = 30_000;
 const COOKIE_MODE = { 'st-auth-mode': 'cookie', 'content-type': 'application/json' };
 
@@ -96,9 +102,7 @@ async function freePort() {
 
 /** Starts a program, calls `sendRequests` with a function that sends requests to it, and stops it. */
 async function withProgram(folder, file, sendRequests) {
-  const source = readFileSync(join(folder, file.replace(/\.js$/, '.ts')), 'utf8');
-  const fixedPort = /\.listen\((\d+)/.exec(source)?.[1];
-  const port = fixedPort ? Number(fixedPort) : await freePort();
+  const port = await freePort();
   const child = spawn(execPath, [join('out', file)], {
     cwd: folder,
     env: { ...env, PORT: String(port), NO_COLOR: '1' },
@@ -179,7 +183,9 @@ function runScript(file, ...args) {
   execFileSync(execPath, [join(root, 'scripts', file), ...args], { stdio: 'inherit' });
 }
 
-async function testConsumer(folder, consumer) {
+async function testConsumer(folder, tarball, consumer) {
+  const start = quickStart();
+  const claimsApp = readFileSync(join(root, 'scripts/consumers/claims-app.ts'), 'utf8');
   makeFolder(folder, consumer, tarball, {
     'quick-start.ts': onPlatform(start.code, consumer.platform),
     'claims-app.ts': onPlatform(claimsApp, consumer.platform),
@@ -188,31 +194,49 @@ async function testConsumer(folder, consumer) {
   await withProgram(folder, 'claims-app.js', checkClaimsApp);
 }
 
-const start = quickStart();
-const claimsApp = readFileSync(join(root, 'scripts/consumers/claims-app.ts'), 'utf8');
-const { folder: workFolder, tarball } = pack();
-let failures = 0;
-
-const all = [...CONSUMERS, ...MORE];
-const wanted = argv.slice(2);
-const chosen =
-  wanted.length === 0 ? all : all.filter(({ name }) => wanted.some((part) => name.includes(part)));
-if (chosen.length === 0) {
-  console.error(`consumers: there is none of that name: ${all.map(({ name }) => name).join(', ')}`);
-  process.exitCode = 2;
+/** Runs one in a process of its own, and prints what that printed when it has ended. @returns whether it works */
+async function passes(name, { folder, tarball }) {
+  const began = Date.now();
+  const child = spawn(execPath, [argv[1], ONE, name, tarball, join(folder, name)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+  const [code] = await once(child, 'close');
+  const outcome = code === 0 ? `works (${Math.round((Date.now() - began) / 1000)} s)` : 'FAILED';
+  console.log(`${output}consumers: ${name} ${outcome}`);
+  return code === 0;
 }
 
-for (const consumer of chosen) {
-  const { name, test = (folder) => testConsumer(folder, consumer) } = consumer;
-  const began = Date.now();
+/** Runs some, so many at a time. @returns whether all work */
+async function allPass(consumers, atOnce, packed) {
+  const waiting = consumers.map(({ name }) => name);
+  const results = [];
+  const lane = async () => {
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift())
+      results.push(await passes(name, packed));
+  };
+  await Promise.all(Array.from({ length: atOnce }, lane));
+  return results.every((isPassed) => isPassed);
+}
+
+async function main(wanted) {
+  const isWanted = ({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part));
+  if (!ALL.some(isWanted)) {
+    console.error(`consumers: there is none of that name: ${ALL.map(({ name }) => name).join(', ')}`);
+    return 2;
+  }
+  const packed = pack();
   try {
-    await test(join(workFolder, name));
-    console.log(`consumers: ${name} works (${Math.round((Date.now() - began) / 1000)} s)`);
-  } catch (error) {
-    failures++;
-    console.error(`consumers: ${name} FAILED: ${error.message}`);
+    const first = await allPass([...CONSUMERS, ...MORE].filter(isWanted), AT_ONCE, packed);
+    return (await allPass(LAST.filter(isWanted), 1, packed)) && first ? 0 : 1;
+  } finally {
+    rmSync(packed.folder, { recursive: true, force: true });
   }
 }
 
-rmSync(workFolder, { recursive: true, force: true });
-if (failures > 0) process.exitCode = 1;
+const [command, name, tarball, folder] = argv.slice(2);
+if (command === ONE) {
+  const consumer = ALL.find((each) => each.name === name);
+  await (consumer.test ?? testConsumer)(folder, tarball, consumer);
+} else process.exitCode = await main(argv.slice(2));

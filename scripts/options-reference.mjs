@@ -23,6 +23,7 @@ const SECTIONS = [
   ['lib/options/observability-options.ts', 'RateLimitOptions', 'rateLimit'],
   ['lib/feed/feed-options.ts', 'RevocationFeedOptions', 'revocationFeed'],
   ['lib/core/embedded/embedded-core-config.ts', 'EmbeddedCoreOptions', 'embeddedCore'],
+  ['lib/core/embedded/key-encryption-options.ts', 'KeyEncryptionOptions', 'embeddedCore.keyEncryption'],
   ['lib/stores/store-options.ts', 'MemoryStoreOptions', 'memoryStore'],
   ['lib/stores/store-options.ts', 'SqliteStoreOptions', 'sqliteStore'],
   ['lib/stores/store-options.ts', 'PostgresStoreOptions', 'postgresStore'],

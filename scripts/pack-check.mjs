@@ -110,8 +110,18 @@ async function checkOneCopy() {
     problems.push('the main door and nest-sessions/core have a copy of SessionStore each');
 }
 
+/** Loads the door that needs no Nest in a folder where there is none. */
+function checkWithoutNest(packageFolder) {
+  const door = new URL(manifest.exports['./standalone'].default, `file://${packageFolder}/`).href;
+  const script = `const { createSessions } = await import(${JSON.stringify(door)}); process.stdout.write(typeof createSessions);`;
+  const outcome = spawnSync(execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' });
+  if (outcome.stdout !== 'function')
+    problems.push(
+      `nest-sessions/standalone needs more than its dependencies: ${outcome.stderr.slice(0, 500)}`,
+    );
+}
+
 function checkCommand(packageFolder) {
-  linkDependencies(packageFolder);
   const expectations = [
     { args: ['doctor', '--help'], status: 0, output: 'Usage: npx nest-sessions doctor' },
     { args: ['doctor', 'http://127.0.0.1:1/auth', '--json'], status: 2, output: '"isReachable": false' },
@@ -131,7 +141,10 @@ const { folder, tarball, files } = pack();
 try {
   runTool('publint', 'run', tarball, '--strict');
   runTool('attw', tarball, '--profile', 'esm-only', '--no-emoji');
-  checkCommand(unpack(tarball, folder));
+  const packageFolder = unpack(tarball, folder);
+  linkDependencies(packageFolder);
+  checkCommand(packageFolder);
+  checkWithoutNest(packageFolder);
 } finally {
   rmSync(folder, { recursive: true });
 }

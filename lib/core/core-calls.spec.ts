@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { CoreUnavailableError } from '../errors.js';
-import { SessionEvents, type SessionEvent } from '../events/session-events.js';
+import { SessionEvents } from '../events/session-events.js';
+import type { SessionEvent } from '../events/session-event.js';
 import { TestClock } from '../testing/test-clock.js';
 import { CoreCalls } from './core-calls.js';
 

@@ -1,5 +1,5 @@
 import type { ConfigProblem } from '../errors.js';
-import type { SessionEvents } from '../events/session-events.js';
+import type { SessionEventHub } from '../events/session-event-hub.js';
 import { hasMethod } from '../options/option-checks.js';
 import type { Check } from '../options/option-table.js';
 import type { Clock } from '../util/clock.js';
@@ -12,7 +12,7 @@ import type { CoreClient } from './core-client.js';
  */
 export interface CoreContext {
   readonly clock: Clock;
-  readonly events: SessionEvents;
+  readonly events: SessionEventHub;
   /** Sent to a remote core with each call, for its statistics. */
   readonly apiDomain: string;
   readonly jwksRefreshIntervalSec: number;

@@ -36,6 +36,8 @@ export type { PublicJwk, VerificationKeys } from '../util/verification-keys.js';
 
 // The embedded core
 export type { AccountLinking } from './embedded/embedded-core-config.js';
+export type { KeyEncryptionOptions } from './embedded/key-encryption-options.js';
+export type { DataKeyCall, SealedKeyContext } from './embedded/key-wrapping.js';
 export type { SigningAlgorithm } from '../tokens/key-pairs.js';
 
 // The remote core
@@ -61,6 +63,7 @@ export type {
   SessionCutOff,
   SessionKey,
   SessionSearch,
+  StoredKeyPlace,
   SessionsOfUsers,
 } from '../stores/store-inputs.js';
 export {
@@ -142,6 +145,6 @@ export type {
   AuthenticationTime,
   AuthenticationTimeValidators,
 } from '../claims/authentication-time-claim.js';
-export type { EventSource } from '../events/session-events.js';
+export type { EventSource } from '../events/session-event.js';
 export type { SessionCorsOptions } from '../http/session-cors-headers.js';
 export type { HttpExchange, HttpResponse } from '../util/http-exchange.js';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { SessionEvents, type SessionEvent } from '../events/session-events.js';
+import { SessionEvents } from '../events/session-events.js';
+import type { SessionEvent } from '../events/session-event.js';
 import { TestClock } from '../testing/test-clock.js';
 import { KeyRotations } from './key-rotations.js';
 

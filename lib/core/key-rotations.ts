@@ -1,4 +1,4 @@
-import type { SessionEvents } from '../events/session-events.js';
+import type { SessionEventHub } from '../events/session-event-hub.js';
 import type { Clock } from '../util/clock.js';
 
 /**
@@ -14,7 +14,7 @@ export class KeyRotations {
   private newestKid: string;
 
   constructor(
-    private readonly events: SessionEvents,
+    private readonly events: SessionEventHub,
     private readonly clock: Clock,
   ) {
     // Keys that were made before are not reported.

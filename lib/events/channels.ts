@@ -1,13 +1,13 @@
 import { channel, tracingChannel, type Channel, type TracingChannel } from 'node:diagnostics_channel';
-import type { SessionEvents } from './session-events.js';
+import type { SessionEventHub } from './session-event-hub.js';
 
 /** The part of a message that every channel has. */
 export interface ChannelMessage {
   /**
    * The events of the module that did the work. Channels belong to the process, so a subscriber compares this with the
-   * `SessionEvents` of its own application.
+   * `SessionEvents` of its own application, without Nest with `sessions.events`.
    */
-  readonly source: SessionEvents;
+  readonly source: SessionEventHub;
 }
 
 /** A message of a tracing channel: the same object in each of its events. */
@@ -84,7 +84,7 @@ export function traced<Message extends TraceMessage, T>(
 /** Does some work to one session, see {@link traced}. */
 export function tracedSession<T extends TracedSession | undefined>(
   tracing: TracingChannel<unknown, SessionTraceMessage>,
-  source: SessionEvents,
+  source: SessionEventHub,
   work: () => Promise<T>,
 ): Promise<T> {
   return tracing.hasSubscribers ? publish(tracing, { source }, work, describeSession) : work();

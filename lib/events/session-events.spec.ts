@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { filter, firstValueFrom, map, merge, NEVER, take } from 'rxjs';
-import { SessionEvents, type SessionEvent } from './session-events.js';
+import type { SessionEvent } from './session-event.js';
+import { SessionEvents } from './session-events.js';
 
 const REVOKED: SessionEvent = {
   type: 'session.revoked',

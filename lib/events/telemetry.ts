@@ -23,7 +23,8 @@ import type {
   TelemetrySpan,
 } from './open-telemetry.js';
 import { shortHandle } from './short-handle.js';
-import type { SessionEvents } from './session-events.js';
+import type { SessionEvent } from './session-event.js';
+import type { SessionEventHub } from './session-event-hub.js';
 
 const SCOPE = 'nest-sessions';
 /** Values of `SpanKind` and `SpanStatusCode` in OpenTelemetry's API. */
@@ -61,11 +62,11 @@ export class Telemetry {
    */
   constructor(
     api: OpenTelemetryApi | undefined,
-    private readonly source: SessionEvents,
+    private readonly source: SessionEventHub,
   ) {
     this.tracer = api?.trace.getTracer(SCOPE);
     this.meter = api?.metrics.getMeter(SCOPE);
-    source.immediate.subscribe({ complete: () => this.stop() });
+    source.atOnce.add({ complete: () => this.stop() });
   }
 
   /** Ends all subscriptions. Further calls have no effect. */
@@ -148,10 +149,8 @@ export class Telemetry {
     const events = meter.createCounter('nest_sessions.events', {
       description: 'What happened to sessions, keys and the core, by type',
     });
-    const counting = this.source.immediate.subscribe(({ type }) =>
-      events.add(1, { 'nest_sessions.event': type }),
-    );
-    this.unsubscribers.push(() => counting.unsubscribe());
+    const count = ({ type }: SessionEvent): void => events.add(1, { 'nest_sessions.event': type });
+    this.unsubscribers.push(this.source.atOnce.add({ next: count }));
     const gauge = meter.createObservableGauge('nest_sessions.cached_tokens', {
       description: 'Access tokens that are remembered as verified',
     });

@@ -1,6 +1,6 @@
 import type { CoreClient } from '../core/core-client.js';
 import { startCore } from '../core/core-provider.js';
-import type { SessionEvents } from '../events/session-events.js';
+import type { SessionEventHub } from '../events/session-event-hub.js';
 import type { Telemetry } from '../events/telemetry.js';
 import type { ResolvedSessionOptions } from '../session.options.js';
 import type { Clock } from '../util/clock.js';
@@ -17,7 +17,7 @@ import { SessionRuntime } from './session-runtime.js';
 export function createCore(
   { config, core, revocationFeed }: ResolvedSessionOptions,
   clock: Clock,
-  events: SessionEvents,
+  events: SessionEventHub,
 ): CoreClient {
   return core.create({
     clock,
@@ -52,7 +52,7 @@ export function createRuntime(
 export class RecipeLifecycle {
   constructor(
     private readonly core: CoreClient,
-    private readonly events: SessionEvents,
+    private readonly events: SessionEventHub,
     private readonly telemetry: Telemetry,
     private readonly dependencies: RecipeDependencies,
   ) {}

@@ -27,6 +27,8 @@ export class SessionConfirmation {
       enableAntiCsrf: config.antiCsrf === 'VIA_TOKEN',
       // A token at its first use is compared with the stored session anyway.
       checkDatabase: options?.checkDatabase === true || revocations?.judge(info) === 'ask',
+      // Only a token that names its parent can be at its first use. By CDI 5.6 a core would say so for each of its requests.
+      ...(info.parentRefreshTokenHash1 !== undefined && { rotation: 'at-first-use' as const }),
     };
     // The fields of a document and the sockets of a client ask the same at the same time, as often as they like.
     const verified = await this.confirmations.run(JSON.stringify(question), async () =>

@@ -1,5 +1,5 @@
 import type { CoreClient } from '../core/core-client.js';
-import type { ConnectedSession, SessionConnections } from '../events/session-events.js';
+import type { ConnectedSession, SessionConnections } from '../events/session-event-hub.js';
 import type { CutOffScope } from '../feed/cut-off-scope.js';
 import { SingleFlight } from '../util/single-flight.js';
 import { tenantIdOfHandle } from '../util/tenant-id.js';

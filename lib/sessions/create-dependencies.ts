@@ -2,7 +2,7 @@ import { assertRolesKnown } from '../claims/user-roles.js';
 import type { CoreClient } from '../core/core-client.js';
 import type { BindingParts } from '../device-binding/create-binding.js';
 import type { BindingNotes, DeviceBinding } from '../device-binding/device-binding.js';
-import type { SessionEvents } from '../events/session-events.js';
+import type { SessionEventHub } from '../events/session-event-hub.js';
 import { TokenTransport } from '../http/token-transport.js';
 import type { DeviceBoundSettings } from '../options/device-bound-options.js';
 import type { ResolvedSessionOptions } from '../session.options.js';
@@ -23,7 +23,7 @@ export async function createRecipeDependencies(
   options: ResolvedSessionOptions,
   core: CoreClient,
   clock: Clock,
-  events: SessionEvents,
+  events: SessionEventHub,
 ): Promise<RecipeDependencies> {
   const userRoles = options.userRoles ?? core.userRoles;
   const validated = options.globalClaimValidators.map(({ claim }) => claim);

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { isIP, isIPv4 } from 'node:net';
 import type { DeviceSettings, SessionDevice } from '../options/feature-options.js';
-import { toEventSource } from '../events/session-events.js';
+import { toEventSource } from '../events/session-event.js';
 import { clientAddress, ipv6Network, isPeerAddress } from '../util/client-address.js';
 import type { Clock } from '../util/clock.js';
 import { isJsonObject, type JsonObject } from '../util/json.js';

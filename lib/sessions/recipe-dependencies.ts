@@ -3,7 +3,7 @@ import type { SessionClaim } from '../claims/session-claim.js';
 import type { UserRoleSource } from '../claims/user-roles.js';
 import type { CoreClient } from '../core/core-client.js';
 import type { RevocationWatch } from '../feed/revocation-watch.js';
-import type { SessionEvents } from '../events/session-events.js';
+import type { SessionEventHub } from '../events/session-event-hub.js';
 import type { DeviceBinding } from '../device-binding/device-binding.js';
 import type { TokenTransport } from '../http/token-transport.js';
 import type { SessionFeatures } from '../options/feature-options.js';
@@ -56,7 +56,7 @@ export abstract class RecipeDependencies {
   /** @internal */
   abstract readonly transport: TokenTransport;
   /** @internal */
-  abstract readonly events: SessionEvents;
+  abstract readonly events: SessionEventHub;
   /** @internal */
   abstract readonly clock: Clock;
   /** @internal */

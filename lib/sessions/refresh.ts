@@ -1,4 +1,4 @@
-import type { CoreSession, TokenReuseSubtype } from '../core/core.types.js';
+import type { CoreSession, TokenReuseSubtype, TokenRotation } from '../core/core.types.js';
 import {
   assertNever,
   ClearDuplicateSessionCookiesError,
@@ -226,6 +226,7 @@ export class SessionRefresh {
         enableAntiCsrf: !input.disableAntiCsrf && config.antiCsrf === 'VIA_TOKEN',
         useDynamicSigningKey: config.useDynamicAccessTokenSigningKey,
         accessTokenValidityMs: validityMs('refreshSession', input.accessTokenValiditySec),
+        ...this.rotation(input),
       },
       input.userContext,
     );
@@ -244,6 +245,17 @@ export class SessionRefresh {
       default:
         return assertNever(result);
     }
+  }
+
+  /**
+   * Returns the rule of rotation, where the one of the core must not decide. A proof of the device and the hook `onRefresh` may
+   * refuse a refresh that the core has done already. The old refresh token must then stay good however long that lasts, and a thief
+   * without the key must not be able to void it. CDI 5.6, which the life of one access token needs, cannot promise that.
+   */
+  private rotation({ accessTokenValiditySec }: RefreshSessionInput): { rotation?: TokenRotation } {
+    const { binding, refreshHook } = this.context;
+    const mayBeRefused = binding !== undefined || refreshHook !== undefined;
+    return mayBeRefused && accessTokenValiditySec === undefined ? { rotation: 'at-first-use' } : {};
   }
 
   /** Ends a session that has reached its absolute end: a core that knows no such end goes on refreshing it. */

@@ -3,7 +3,8 @@ import type { TokenTransport } from '../http/token-transport.js';
 import type { CoreClient } from '../core/core-client.js';
 import type { BulkRevocationInput, CoreSession } from '../core/core.types.js';
 import { TokenTheftDetectedError } from '../errors.js';
-import { toEventSource, type SessionEvent, type SessionEvents } from '../events/session-events.js';
+import { toEventSource, type SessionEvent } from '../events/session-event.js';
+import type { SessionEventHub } from '../events/session-event-hub.js';
 import { CutOffScope } from '../feed/cut-off-scope.js';
 import { givenDetails, type RevocationDetails } from '../feed/revocation-feed.js';
 import type { Clock } from '../util/clock.js';
@@ -32,7 +33,7 @@ export class SessionReports {
   constructor(
     private readonly verifier: AccessTokenVerifier,
     private readonly transport: Pick<TokenTransport, 'noteEnded' | 'noteUnknownEnds'>,
-    private readonly events: SessionEvents,
+    private readonly events: SessionEventHub,
     private readonly clock: Clock,
   ) {
     this.connections = new ConnectionChecks(events.connections, (handle) => this.gone([handle]));

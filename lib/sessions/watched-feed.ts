@@ -1,6 +1,6 @@
 import type { CoreClient } from '../core/core-client.js';
 import { SessionConfigError } from '../errors.js';
-import type { SessionEvents } from '../events/session-events.js';
+import type { SessionEventHub } from '../events/session-event-hub.js';
 import type { RevocationFeedConfig } from '../feed/feed-options.js';
 import { RevocationWatch } from '../feed/revocation-watch.js';
 import type { Clock } from '../util/clock.js';
@@ -23,7 +23,7 @@ const NO_FEED =
 
 interface WatchSurroundings {
   readonly clock: Clock;
-  readonly events: SessionEvents;
+  readonly events: SessionEventHub;
   /** Told about each record that is new here. */
   readonly served: ServedRevocations | undefined;
 }

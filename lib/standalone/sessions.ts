@@ -1,4 +1,4 @@
-import { SessionEvents } from '../events/session-events.js';
+import { SessionEventHub } from '../events/session-event-hub.js';
 import type { CollectedResponse, SessionResponse } from '../http/collected-response.js';
 import type { RequestAndResponse } from '../http/create-exchange.js';
 import type { IncomingRequestSource } from '../http/incoming-request.js';
@@ -47,7 +47,7 @@ export function createSessions(options: StandaloneSessionOptions): Sessions {
  */
 export class Sessions {
   /** What happens to sessions, keys and the core; also before the start. */
-  readonly events = new SessionEvents();
+  readonly events = new SessionEventHub();
   private readonly options: ResolvedSessionOptions;
   private readonly surroundings: Surroundings;
   private readonly exchanges = new Exchanges();

@@ -1,5 +1,5 @@
 import { loadOpenTelemetry } from '../events/open-telemetry.js';
-import type { SessionEvents } from '../events/session-events.js';
+import type { SessionEventHub } from '../events/session-event-hub.js';
 import { Telemetry } from '../events/telemetry.js';
 import { arrivingBasePath } from '../http/request-path.js';
 import type { BasePaths } from '../http/request-path.js';
@@ -20,7 +20,7 @@ import type { SessionLogger } from '../util/session-logger.js';
 /** The surroundings of a recipe. */
 export interface Surroundings {
   readonly clock: Clock;
-  readonly events: SessionEvents;
+  readonly events: SessionEventHub;
   readonly logger: SessionLogger;
 }
 

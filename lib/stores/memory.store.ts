@@ -5,7 +5,7 @@ import { selectSurplus } from '../util/session-cap.js';
 import { CreationIndex } from './creation-index.js';
 import {
   meetsCondition,
-  SessionStore,
+  type SessionStore,
   type LimitedInsert,
   type RowLimit,
   type SessionChange,
@@ -18,13 +18,10 @@ import {
   type SessionRow,
   type SessionSearch,
   type SessionsOfUsers,
-  type StoredDynamicKey,
-  type StoredStaticKey,
 } from './session-store.js';
+import { MemoryKeyStore } from './memory-keys.js';
 import { MEMORY_STORE_OPTIONS, readStoreOptions, type MemoryStoreOptions } from './store-options.js';
 
-/** The algorithm of a rotating key without a name of its algorithm. */
-const RSA = 'RS256';
 /** The description of a store that a restart empties. */
 export const MEMORY_DESCRIPTION = 'the memory of this process as its store';
 /** The name of all tenants among the cut-offs; no tenant has an empty id. */
@@ -39,18 +36,15 @@ const MAX_LOOKED_AT = 5000;
  *
  * @publicApi
  */
-export class MemoryStore extends SessionStore {
+export class MemoryStore extends MemoryKeyStore {
   private readonly rows = new Map<string, SessionRow>();
   /** A plain text for users with one session, because a Set would add half to the memory of that session. */
   private readonly handlesByUser = new Map<string, string | Set<string>>();
   private readonly creations = new CreationIndex();
-  private readonly dynamicKeys: StoredDynamicKey[] = [];
-  private readonly staticKeys: StoredStaticKey[] = [];
   private readonly maxSessions: number;
   private readonly feed = new MemoryFeed();
   /** The cut-off of each tenant that has one, and of all tenants under the empty text; milliseconds since the epoch. */
   private readonly cutOffs = new Map<string, number>();
-  private refreshTokenKey: string | undefined;
   private sweepPosition: IterableIterator<SessionRow> | undefined;
   private lastFullSweepMs = Number.NEGATIVE_INFINITY;
 
@@ -209,36 +203,6 @@ export class MemoryStore extends SessionStore {
     return { mayHaveMore: true };
   }
 
-  override async getOrSetRefreshTokenKey(candidate: string): Promise<string> {
-    return (this.refreshTokenKey ??= candidate);
-  }
-
-  override async findDynamicKeys(sinceMs: number): Promise<StoredDynamicKey[]> {
-    return this.dynamicKeys.filter((key) => key.createdAtMs >= sinceMs).sort(byNewest);
-  }
-
-  override async addDynamicKey(key: StoredDynamicKey, unlessSinceMs: number): Promise<void> {
-    const isTaken = this.dynamicKeys.some(
-      ({ createdAtMs, algorithm }) =>
-        createdAtMs === key.createdAtMs ||
-        ((algorithm ?? RSA) === (key.algorithm ?? RSA) && createdAtMs >= unlessSinceMs),
-    );
-    if (!isTaken) this.dynamicKeys.push(key);
-  }
-
-  override async deleteDynamicKeys(beforeMs: number): Promise<void> {
-    const kept = this.dynamicKeys.filter((key) => key.createdAtMs >= beforeMs);
-    this.dynamicKeys.splice(0, this.dynamicKeys.length, ...kept);
-  }
-
-  override async findStaticKeys(): Promise<StoredStaticKey[]> {
-    return [...this.staticKeys].sort(byNewest);
-  }
-
-  override async addStaticKey(key: StoredStaticKey): Promise<void> {
-    if (!this.staticKeys.some((known) => known.algorithm === key.algorithm)) this.staticKeys.push(key);
-  }
-
   private findRow({ tenantId, sessionHandle }: SessionKey): SessionRow | undefined {
     const row = this.rows.get(sessionHandle);
     return row?.tenantId === tenantId && !this.isCutOff(row) ? row : undefined;
@@ -314,9 +278,6 @@ function compactRow(row: SessionRow): SessionRow {
 function flatText(text: string): string {
   return Buffer.from(text, 'utf8').toString('utf8');
 }
-
-const byNewest = (a: { createdAtMs: number }, b: { createdAtMs: number }): number =>
-  b.createdAtMs - a.createdAtMs;
 
 const byOldest = (a: SessionPosition, b: SessionPosition): number =>
   a.createdAtMs - b.createdAtMs ||

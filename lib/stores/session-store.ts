@@ -12,6 +12,7 @@ import type {
   SessionPosition,
   SessionSearch,
   SessionsOfUsers,
+  StoredKeyPlace,
 } from './store-inputs.js';
 
 export type * from './store-inputs.js';
@@ -327,6 +328,21 @@ export abstract class SessionStore {
 
   /** Adds a static key, unless a key of its algorithm exists. */
   abstract addStaticKey(key: StoredStaticKey): Promise<void>;
+
+  /**
+   * Writes another text in the place of a stored key, if the text there is still `from`: that of the refresh-token key, or the
+   * `value` of a signing key. A store that does not override it changes none.
+   *
+   * @returns whether the text was replaced
+   */
+  async replaceKey(_place: StoredKeyPlace, _from: string, _to: string): Promise<boolean> {
+    return false;
+  }
+
+  /** Returns whether a SuperTokens Core made the tables, so that one may be at work on the same keys. */
+  async hasCoreTables(): Promise<boolean> {
+    return false;
+  }
 
   /** Releases the resources that the store opened. */
   async close(): Promise<void> {}

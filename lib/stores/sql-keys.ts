@@ -1,4 +1,9 @@
-import { SessionStore, type StoredDynamicKey, type StoredStaticKey } from './session-store.js';
+import {
+  SessionStore,
+  type StoredDynamicKey,
+  type StoredKeyPlace,
+  type StoredStaticKey,
+} from './session-store.js';
 import type { SessionTables } from './schema.js';
 import { OURS } from './sql-rows.js';
 import { readNumber, readOptionalText, readText } from './sql-client.js';
@@ -9,6 +14,14 @@ const REFRESH_TOKEN_KEY = 'refresh_token_key';
 /** The prefixes of the names of keys that a Core does not know. */
 const OWN_KEYS = { dynamic: 'nest_sessions_dynamic_key_', static: 'nest_sessions_static_key_' };
 const ALGORITHM_NAME = /^[A-Z0-9]{1,10}$/;
+
+/** The row of a key: its table, the left side of the condition that names it, and the column of the key's text. */
+interface KeyRow {
+  readonly table: string;
+  readonly condition: string;
+  readonly id: string | number;
+  readonly value: string;
+}
 
 /** The half of a SQL store that keeps keys: the refresh-token key, rotating keys and static keys. */
 export abstract class SqlKeyStore extends SessionStore {
@@ -127,6 +140,40 @@ export abstract class SqlKeyStore extends SessionStore {
       values: [ownKeyName('static', algorithm, kid), value, createdAtMs],
     };
     await this.connection.exclusively(staticKeys.sql, algorithm === 'RS256' ? rsa : other);
+  }
+
+  /** One statement, so that the comparison and the change are one step. */
+  override async replaceKey(place: StoredKeyPlace, from: string, to: string): Promise<boolean> {
+    const { table, condition, id, value } = this.rowOf(place);
+    const rows = await this.connection.run(
+      `UPDATE ${table} SET ${value} = $1 WHERE ${OURS} AND ${condition} = $2 AND ${value} = $3 RETURNING app_id`,
+      to,
+      id,
+      from,
+    );
+    return rows.length > 0;
+  }
+
+  override async hasCoreTables(): Promise<boolean> {
+    const query = this.connection.dialect.listColumns(this.tables.coreUsers);
+    return (await this.connection.run(query.text, ...query.values)).length > 0;
+  }
+
+  private rowOf(place: StoredKeyPlace): KeyRow {
+    const { dynamicKeys, staticKeys, keyValue } = this.tables;
+    const inKeyValue = (name: string): KeyRow => ({
+      table: keyValue.sql,
+      condition: `tenant_id = 'public' AND name`,
+      id: name,
+      value: 'value',
+    });
+    if (place.kind === 'refresh-token') return inKeyValue(REFRESH_TOKEN_KEY);
+    const { algorithm = 'RS256' } = place;
+    const id = place.kind === 'dynamic' ? place.createdAtMs : place.kid;
+    if (algorithm !== 'RS256') return inKeyValue(ownKeyName(place.kind, algorithm, String(id)));
+    return place.kind === 'dynamic'
+      ? { table: dynamicKeys.sql, condition: 'created_at_time', id, value: 'value' }
+      : { table: staticKeys.sql, condition: 'key_id', id, value: 'key_string' };
   }
 
   private async findRefreshTokenKey(): Promise<string | undefined> {

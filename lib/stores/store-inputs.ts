@@ -83,3 +83,13 @@ export interface SessionSearch {
   /** The largest number of rows of a page, or of rows that a count looks at; at least 1. */
   readonly limit: number;
 }
+
+/**
+ * The place of a stored key. `algorithm` is absent where `StoredDynamicKey` has none.
+ *
+ * @publicApi
+ */
+export type StoredKeyPlace =
+  | { readonly kind: 'refresh-token' }
+  | { readonly kind: 'dynamic'; readonly createdAtMs: number; readonly algorithm?: string }
+  | { readonly kind: 'static'; readonly kid: string; readonly algorithm: string };

@@ -47,6 +47,16 @@ export async function newStoredKeyPair(algorithm: SigningAlgorithm): Promise<str
 /** How each SPKI of a P-256 key begins: the algorithm and the curve (RFC 5480, 2.1.1), as base64 of the DER. */
 const P256_SPKI_PREFIX = 'MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcD';
 
+/** Splits a stored pair. Rows of old Cores use `;` instead of `|`. */
+export function splitStoredPair(value: string): {
+  publicHalf: string;
+  separator: string;
+  privateHalf: string;
+} {
+  const [, publicHalf = '', separator = '', privateHalf = ''] = /^([^|;]*)([|;]?)([^|;]*)/.exec(value) ?? [];
+  return { publicHalf, separator, privateHalf };
+}
+
 /**
  * Reads a stored pair. The keys themselves say what they are for: RSA is for RS256, P-256 for ES256.
  *
@@ -54,24 +64,39 @@ const P256_SPKI_PREFIX = 'MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcD';
  * @throws {Error} the pair is of another kind, or damaged; the message names the key and shows nothing of it
  */
 export async function parseKeyPair(kid: string, createdAtMs: number, value: string): Promise<KeyPair> {
-  const [publicDer = '', privateDer = ''] = value.split(/[|;]/);
-  const { importSPKI, importPKCS8, exportJWK } = await loadJose();
-  const algorithm = publicDer.startsWith(P256_SPKI_PREFIX) ? 'ES256' : 'RS256';
+  const { publicHalf, privateHalf } = splitStoredPair(value);
+  const half = await parsePublicHalf(kid, createdAtMs, publicHalf);
+  const { importPKCS8 } = await loadJose();
   try {
-    const spki = addPemFrame('PUBLIC KEY', publicDer);
+    const privateKey = await importPKCS8(addPemFrame('PRIVATE KEY', privateHalf), half.algorithm);
+    return { ...half, privateKey: KeyObject.from(privateKey) };
+  } catch (error) {
+    throw unusable(kid, error);
+  }
+}
+
+/** Reads the public half of a stored pair, which is enough to verify. @throws {Error} as {@link parseKeyPair} */
+export async function parsePublicHalf(
+  kid: string,
+  createdAtMs: number,
+  publicHalf: string,
+): Promise<Omit<KeyPair, 'privateKey'>> {
+  const { importSPKI, exportJWK } = await loadJose();
+  const algorithm = publicHalf.startsWith(P256_SPKI_PREFIX) ? 'ES256' : 'RS256';
+  try {
+    const spki = addPemFrame('PUBLIC KEY', publicHalf);
     const { kty = '', ...members } = await exportJWK(
       await importSPKI(spki, algorithm, { extractable: true }),
     );
-    return {
-      kid,
-      algorithm,
-      createdAtMs,
-      privateKey: KeyObject.from(await importPKCS8(addPemFrame('PRIVATE KEY', privateDer), algorithm)),
-      publicJwk: { kty, kid, ...members, alg: algorithm, use: 'sig' },
-    };
+    const publicJwk = { kty, kid, ...members, alg: algorithm, use: 'sig' };
+    return { kid, algorithm, createdAtMs, publicJwk };
   } catch (error) {
-    throw new Error(`The stored signing key ${kid} cannot be used`, { cause: error });
+    throw unusable(kid, error);
   }
+}
+
+function unusable(kid: string, cause: unknown): Error {
+  return new Error(`The stored signing key ${kid} cannot be used`, { cause });
 }
 
 function addPemFrame(label: string, base64: string): string {

@@ -13,6 +13,7 @@ import {
 } from '../support/embedded.js';
 import { fcRuns, fcTimeoutMs } from '../fixtures/fc-runs.js';
 import { interceptedStore, type AroundCall } from '../support/intercepted-store.js';
+import { describeSealedKeysOn } from './sealed-keys.contract.js';
 
 /** How a call of the store fails: before anything happened, or after it happened and unheard. */
 type Failure = 'before' | 'after';
@@ -137,6 +138,7 @@ const OPERATIONS: readonly Operation[] = [
  * @param makeStore an empty store; it is closed after each test
  */
 export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<SessionStore>): void {
+  describeSealedKeysOn(name, makeStore);
   describe(`the engine on ${name}`, () => {
     let store: SessionStore;
 

@@ -26,9 +26,9 @@ async function importsOfDoor(door: string): Promise<{ atOnce: string[]; later: s
 }
 
 describe('nest-sessions/standalone', () => {
-  it('loads nothing of Nest: jose, tldts and what Node has', async () => {
+  it('loads jose, tldts and what Node has, and nothing of Nest', async () => {
     const { atOnce, later } = await importsOfDoor('lib/standalone/index.ts');
-    expect(atOnce.filter((name) => !/^(jose\/.*|tldts|rxjs)$/.test(name))).toEqual([]);
+    expect(atOnce.filter((name) => !/^(jose\/.*|tldts)$/.test(name))).toEqual([]);
     expect(later).toEqual([]);
   });
 });

@@ -216,7 +216,7 @@ describe('createSessions', () => {
         const sessions = createSessions({ appInfo: SHOP, core: (await watchedCore()).core });
         closeAfterTest(() => sessions.close());
         await sessions.start();
-        sessions.events.stream.subscribe(({ type }) => told[name]?.push(type));
+        sessions.events.listen(({ type }) => told[name]?.push(type));
         return sessions;
       }),
     );

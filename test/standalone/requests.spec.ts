@@ -193,11 +193,11 @@ describe('a plain request', () => {
 
   it('has its address in the events', async () => {
     const seen: unknown[] = [];
-    const subscription = sessions.events.stream.subscribe((event) => seen.push(event));
+    const leave = sessions.events.listen((event) => seen.push(event));
     const login = request('/login', { 'user-agent': 'curl' }, { method: 'POST', ip: '192.0.2.7:443' });
     await sessions.createNewSession(login, { userId: 'ada' });
     await sessions.events.delivered();
-    subscription.unsubscribe();
+    leave();
     expect(seen).toMatchObject([{ type: 'session.created', ip: '192.0.2.7', userAgent: 'curl' }]);
   });
 });

@@ -6,7 +6,8 @@ import {
 import { parseSessionHandle } from '../../lib/core/embedded/session-handle.js';
 import type { SessionRow, SessionStore } from '../../lib/stores/session-store.js';
 import { MemoryStore } from '../../lib/stores/memory.store.js';
-import { SessionEvents, type SessionEvent } from '../../lib/events/session-events.js';
+import { SessionEvents } from '../../lib/events/session-events.js';
+import type { SessionEvent } from '../../lib/events/session-event.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import {
   DYNAMIC_TEST_KEY,

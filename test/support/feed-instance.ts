@@ -1,6 +1,7 @@
 import type { CoreProvider } from '../../lib/core/core-provider.js';
 import { UnauthorisedError } from '../../lib/errors.js';
-import { SessionEvents, type SessionEvent } from '../../lib/events/session-events.js';
+import { SessionEvents } from '../../lib/events/session-events.js';
+import type { SessionEvent } from '../../lib/events/session-event.js';
 import type { RevocationFeedOptions } from '../../lib/feed/feed-options.js';
 import type { RevocationWatch } from '../../lib/feed/revocation-watch.js';
 import { RecipeDependencies } from '../../lib/sessions/recipe-dependencies.js';

@@ -201,6 +201,13 @@ export const rightCore: Required<EmbeddedCoreOptions> = {
   expirySweepIntervalSec: 60,
   signingAlgorithm: 'ES256',
   signingKeyReloadIntervalSec: 30,
+  keyEncryption: {
+    secret: ['a text', new Uint8Array(32)],
+    wrap: async (dataKey, { kind, id }) => Buffer.concat([Buffer.from(kind + id), dataKey]),
+    unwrap: (wrapped) => wrapped,
+    mode: 'unseal',
+    coreIsGone: true,
+  },
   startWithoutStore: false,
   accountLinking: { getPrimaryUserId: async (id) => id, getLinkedRecipeUserIds: async (id) => [id] },
 };
@@ -224,6 +231,14 @@ export const wrongCore: Required<EmbeddedCoreOptions> = {
   signingAlgorithm: 'HS256',
   // @ts-expect-error a number of seconds
   signingKeyReloadIntervalSec: '1m',
+  keyEncryption: {
+    // @ts-expect-error a text, a buffer or a list of these
+    secret: 5,
+    // @ts-expect-error a function that returns bytes
+    wrap: () => 'text',
+    // @ts-expect-error one of three modes
+    mode: 'off',
+  },
   // @ts-expect-error a boolean
   startWithoutStore: 1,
   // @ts-expect-error an object of two functions

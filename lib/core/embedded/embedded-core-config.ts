@@ -11,6 +11,7 @@ import {
 } from '../../options/option-table.js';
 import { SIGNING_ALGORITHMS } from '../../tokens/key-pairs.js';
 import { SessionStore } from '../../stores/session-store.js';
+import { keyEncryption } from './key-encryption-options.js';
 import type { SigningKeysOptions } from './stored-keys.js';
 
 /**
@@ -85,6 +86,12 @@ export const EMBEDDED_CORE_OPTIONS = {
    * @defaultValue 60
    */
   signingKeyReloadIntervalSec: option(numberBetween(1, 3000), 60),
+  /**
+   * Seals the private signing keys and the refresh-token key in the store: by a `secret`, or by a KMS (`wrap` and `unwrap`). A
+   * SuperTokens Core cannot read sealed keys, so none may work on the same tables. See docs/guides/sealed-keys.md.
+   * @defaultValue none: keys are stored plain, as in a SuperTokens Core
+   */
+  keyEncryption: option(keyEncryption),
   /**
    * The logins that belong to one account.
    * @defaultValue none: every login is an account of its own

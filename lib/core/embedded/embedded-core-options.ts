@@ -18,7 +18,8 @@ export {
  */
 export function embeddedCore(options: EmbeddedCoreOptions = {}): CoreProvider {
   const { config, problems } = resolveEmbeddedCoreOptions(options);
-  const { store, ...embeddedSettings } = { ...options };
+  // The secret stays here: the testing kit needs none, and the provider may be printed.
+  const { store, keyEncryption: _, ...embeddedSettings } = { ...options };
   const provider: EmbeddedCoreProvider = {
     problems,
     embeddedSettings,
@@ -30,6 +31,6 @@ export function embeddedCore(options: EmbeddedCoreOptions = {}): CoreProvider {
 
 /** The result of `embeddedCore()`. The testing kit makes a core with the same settings on another store. */
 export interface EmbeddedCoreProvider extends CoreProvider {
-  /** The options as they were given, without the store. */
-  readonly embeddedSettings: Omit<EmbeddedCoreOptions, 'store'>;
+  /** The options as they were given, without the store and the secret of its keys. */
+  readonly embeddedSettings: Omit<EmbeddedCoreOptions, 'store' | 'keyEncryption'>;
 }

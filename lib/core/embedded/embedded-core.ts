@@ -1,7 +1,6 @@
 import type { ReplayStore } from '../../options/replay-store.js';
 import { mergeTopLevel, type JsonObject, type NamesChange } from '../../util/json.js';
 import { Repeat, shortenPause } from '../../util/repeat.js';
-import { SingleFlight } from '../../util/single-flight.js';
 import type { UserContext } from '../../util/user-context.js';
 import type { VerificationKeys } from '../../util/verification-keys.js';
 import { CoreClient } from '../core-client.js';
@@ -35,8 +34,8 @@ import { AccessTokens } from './access-tokens.js';
 import { inMs, signingKeysOptions, type EmbeddedCoreConfig } from './embedded-core-config.js';
 import { ExpirySweeper } from './expiry-sweeper.js';
 import { GuardedStore } from './guarded-store.js';
+import { KeyVault } from './key-vault.js';
 import { LifeCycle } from './life-cycle.js';
-import { newRefreshTokenKey, RefreshTokens } from '../../tokens/refresh-token.js';
 import { Revocations } from './revocations.js';
 import { Rotation } from './rotation.js';
 import { unauthorised } from './rotation-parts.js';
@@ -61,6 +60,7 @@ export class EmbeddedCore extends CoreClient {
   }
 
   private readonly store: GuardedStore;
+  private readonly vault: KeyVault;
   private readonly keys: SigningKeys;
   private readonly accessTokens: AccessTokens;
   private readonly issuer: SessionIssuer;
@@ -69,11 +69,6 @@ export class EmbeddedCore extends CoreClient {
   private readonly revocations: Revocations;
   private readonly sweeper: ExpirySweeper;
   private readonly lifeCycle: LifeCycle;
-  /** Read once in the life of the process, and again only after a failure of the store. */
-  private readonly refreshTokens = new SingleFlight(
-    async () => new RefreshTokens(await this.store.getOrSetRefreshTokenKey(newRefreshTokenKey(), this.now())),
-    { keepsValue: true },
-  );
 
   constructor(
     store: SessionStore,
@@ -83,14 +78,15 @@ export class EmbeddedCore extends CoreClient {
     super();
     const { clock, events } = context;
     this.store = new GuardedStore(store, new CoreCalls(context));
-    const keyOptions = signingKeysOptions(config);
-    this.keys = new SigningKeys(this.store, clock, keyOptions, new KeyRotations(events, clock));
+    const [keyOptions, encryption] = [signingKeysOptions(config), config.keyEncryption];
+    this.vault = new KeyVault({ store: this.store, clock, encryption, calls: new CoreCalls(context) });
+    this.keys = new SigningKeys(this.store, clock, keyOptions, new KeyRotations(events, clock), this.vault);
     this.accessTokens = new AccessTokens(this.keys);
     const parts = {
       config,
       clock,
       accessTokens: this.accessTokens,
-      refreshTokens: async () => this.refreshTokens.run(),
+      refreshTokens: async () => this.vault.refreshTokens(),
       primaryUserIdOf: async (recipeUserId: string) => this.getPrimaryUserId(recipeUserId),
     };
     this.issuer = new SessionIssuer(parts, store.tagsHandles);
@@ -114,7 +110,7 @@ export class EmbeddedCore extends CoreClient {
   }
 
   override get description(): string {
-    return `embedded, with ${this.store.description}`;
+    return `embedded, with ${this.store.description}${this.vault.description}`;
   }
 
   override get isResponding(): boolean | undefined {
@@ -184,7 +180,7 @@ export class EmbeddedCore extends CoreClient {
   override async readRefreshToken(
     refreshToken: string,
   ): Promise<{ sessionHandle: string; recipeUserId: string } | undefined> {
-    const content = await (await this.refreshTokens.run()).open(refreshToken);
+    const content = await (await this.vault.refreshTokens()).open(refreshToken);
     return content && { sessionHandle: content.sessionHandle, recipeUserId: content.userId };
   }
 
@@ -331,12 +327,14 @@ export class EmbeddedCore extends CoreClient {
   }
 
   override async deriveSecret(purpose: string): Promise<string> {
-    return (await this.refreshTokens.run()).deriveSecret(purpose);
+    return (await this.vault.refreshTokens()).deriveSecret(purpose);
   }
 
   /** Loads the keys that the first request needs. */
   private async prepare(): Promise<void> {
-    await Promise.all([this.refreshTokens.run(), this.keys.reload()]);
+    await this.vault.refreshTokens();
+    await this.keys.loadAndOpen();
+    await this.vault.convertStored();
   }
 
   private now(): number {

@@ -16,6 +16,7 @@ import {
   type SessionSearch,
   type SessionsOfUsers,
   type StoredDynamicKey,
+  type StoredKeyPlace,
   type StoredStaticKey,
   type UpdateOnRead,
 } from '../../stores/session-store.js';
@@ -167,6 +168,14 @@ export class GuardedStore extends SessionStore {
 
   override async addStaticKey(key: StoredStaticKey): Promise<void> {
     return this.pass('addStaticKey', async () => this.store.addStaticKey(key));
+  }
+
+  override async replaceKey(place: StoredKeyPlace, from: string, to: string): Promise<boolean> {
+    return this.pass('replaceKey', async () => this.store.replaceKey(place, from, to));
+  }
+
+  override async hasCoreTables(): Promise<boolean> {
+    return this.pass('hasCoreTables', async () => this.store.hasCoreTables());
   }
 
   /** Makes a call unless the store is shut, and counts it while it is under way. A refused call is no outage. */

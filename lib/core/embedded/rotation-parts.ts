@@ -1,4 +1,5 @@
-import { toEventSource, type SessionEvents } from '../../events/session-events.js';
+import { toEventSource } from '../../events/session-event.js';
+import type { SessionEventHub } from '../../events/session-event-hub.js';
 import type { SessionKey, SessionRow, SessionStore } from '../../stores/session-store.js';
 import type { RefreshTokens } from '../../tokens/refresh-token.js';
 import { LIFETIME_CLAIMS } from '../../util/lifetime-claims.js';
@@ -10,7 +11,7 @@ import type { ParentToken, SessionIssuerParts } from './session-issuer.js';
 /** The dependencies of both ways to rotate. */
 export interface RotationParts extends SessionIssuerParts {
   readonly store: SessionStore;
-  readonly events: SessionEvents;
+  readonly events: SessionEventHub;
   readonly revocations: Pick<Revocations, 'byHandles'>;
 }
 

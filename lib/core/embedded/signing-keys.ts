@@ -1,7 +1,7 @@
 import { CoreUnavailableError } from '../../errors.js';
 import type { SessionStore } from '../../stores/session-store.js';
 import type { SigningKey } from '../../tokens/jws.js';
-import { SIGNING_ALGORITHMS, type KeyPair, type SigningAlgorithm } from '../../tokens/key-pairs.js';
+import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../../tokens/key-pairs.js';
 import type { Clock } from '../../util/clock.js';
 import type { MaybePromise } from '../../util/maybe-promise.js';
 import { SingleFlight } from '../../util/single-flight.js';
@@ -9,6 +9,7 @@ import type { PublicJwk, VerificationKeys } from '../../util/verification-keys.j
 import { withTimeout } from '../../util/with-timeout.js';
 import type { KeyRotations } from '../key-rotations.js';
 import type { ClockDoubts } from './clock-doubts.js';
+import { KeyVault, type LoadedKey } from './key-vault.js';
 import {
   keysOfAlgorithm,
   publishedKeys,
@@ -51,15 +52,19 @@ export class SigningKeys implements VerificationKeys {
   private removals = 0;
   private readonly stored: StoredKeys;
 
-  /** @param rotations notes the keys after each read */
+  /**
+   * @param rotations notes the keys after each read
+   * @param vault opens and seals the private keys; by default they are plain
+   */
   constructor(
     store: SessionStore,
     private readonly clock: Clock,
     private readonly options: SigningKeysOptions,
     private readonly rotations?: KeyRotations,
+    vault: KeyVault = new KeyVault({ store, clock }),
   ) {
     this.publicationMs = Math.max(OVERLAP_MS, options.reloadIntervalMs);
-    this.stored = new StoredKeys(store, clock, options);
+    this.stored = new StoredKeys(store, clock, options, vault);
   }
 
   /** Doubts of this process about its clock. */
@@ -84,12 +89,27 @@ export class SigningKeys implements VerificationKeys {
   /** Returns the key that signs now; makes one if there is none. */
   async signingKey(kind: KeyKind, algorithm: SigningAlgorithm = this.options.algorithm): Promise<SigningKey> {
     this.stored.algorithms[kind].add(algorithm); // from now on its keys have successors, too
-    const known = this.pick(await this.current(), kind, algorithm);
-    if (known !== undefined) return known;
+    const known = this.candidates(await this.current(), kind, algorithm);
+    if (known.length > 0) return openFirst(known);
     await this.loads.settle(); // it may have begun without this algorithm
-    const key = this.pick(await this.reload(), kind, algorithm);
-    if (key === undefined) throw new Error(`The store returned no ${kind} signing key after one was added`);
-    return key;
+    const keys = this.candidates(await this.reload(), kind, algorithm);
+    if (keys.length > 0) return openFirst(keys);
+    throw (
+      this.stored.failure(kind, algorithm) ??
+      new Error(`The store returned no ${kind} signing key after one was added`)
+    );
+  }
+
+  /**
+   * Reads the keys, and opens the private halves of those that sign now: a retired key is never opened.
+   *
+   * @throws {CoreUnavailableError} one cannot be opened
+   */
+  async loadAndOpen(): Promise<void> {
+    const keys = await this.reload();
+    const { algorithm } = this.options;
+    await this.signingKey('dynamic');
+    for (const key of this.candidates(keys, 'static', algorithm)) await key.open();
   }
 
   /** Returns the keys without a read of the store, and without a promise, if the wanted one is at hand. */
@@ -137,7 +157,8 @@ export class SigningKeys implements VerificationKeys {
   async rotate(): Promise<string> {
     this.rotatedTo = await this.stored.addNewest();
     await this.loads.settle(); // it may have begun without the new key
-    await this.reload();
+    const { dynamic } = await this.reload();
+    await dynamic.find(({ kid }) => kid === this.rotatedTo)?.open();
     return this.rotatedTo;
   }
 
@@ -246,6 +267,10 @@ export class SigningKeys implements VerificationKeys {
       this.loadedAtMs = this.clock.now();
       this.failure = undefined;
       this.rotations?.note(next.dynamic.map(({ kid }) => kid));
+      // A minute before it signs, so that a KMS has been asked by then. A failure shows where it is to sign.
+      keysOfAlgorithm(this.options.algorithm, next.dynamic)[0]
+        ?.open()
+        .catch(() => undefined);
       return next;
     } catch (error) {
       this.failure = error;
@@ -253,25 +278,26 @@ export class SigningKeys implements VerificationKeys {
     }
   }
 
-  private pick(keys: KeySet, kind: KeyKind, algorithm: SigningAlgorithm): KeyPair | undefined {
-    return kind === 'static'
-      ? keysOfAlgorithm(algorithm, keys.static)[0]
-      : this.pickDynamic(keysOfAlgorithm(algorithm, keys.dynamic));
+  /** Returns the key that is to sign and, after it, older ones that may where it cannot be opened. */
+  private candidates(keys: KeySet, kind: KeyKind, algorithm: SigningAlgorithm): readonly LoadedKey[] {
+    if (kind === 'static') return keysOfAlgorithm(algorithm, keys.static).slice(0, 1);
+    const dynamic = keysOfAlgorithm(algorithm, keys.dynamic);
+    return this.isSecondToSign(dynamic) ? dynamic.slice(1) : dynamic;
   }
 
-  private pickDynamic([newest, second]: readonly KeyPair[]): KeyPair | undefined {
+  private isSecondToSign([newest, second]: readonly LoadedKey[]): boolean {
     const now = this.clock.now();
     const isNewestFresh =
       newest !== undefined && newest.kid !== this.rotatedTo && now - newest.createdAtMs < this.publicationMs;
     const canSecondSign = second !== undefined && now - second.createdAtMs < this.options.updateIntervalMs;
-    return isNewestFresh && canSecondSign ? second : newest;
+    return isNewestFresh && canSecondSign;
   }
 
   private dropUntimely(): void {
     const { loaded } = this;
     if (loaded === undefined) return;
     const [oldest, latest] = [this.stored.oldestPublishedMs(), this.stored.doubts.latestMs()];
-    const counts = ({ createdAtMs }: KeyPair): boolean => createdAtMs >= oldest && createdAtMs <= latest;
+    const counts = ({ createdAtMs }: LoadedKey): boolean => createdAtMs >= oldest && createdAtMs <= latest;
     if (loaded.dynamic.every(counts)) return;
     this.loaded = { ...loaded, dynamic: loaded.dynamic.filter(counts) };
     this.removals++;
@@ -282,4 +308,25 @@ export class SigningKeys implements VerificationKeys {
     const before = [...(this.loaded?.dynamic ?? []), ...(this.loaded?.static ?? [])];
     if (before.some((key) => !kept.has(key.kid))) this.removals++;
   }
+}
+
+/**
+ * Returns the first key whose private half is open, else the first one that can be opened. So a key that a KMS cannot open just
+ * now is left to a later call, while the key before it, which is published for two lives of an access token longer, signs on.
+ */
+async function openFirst(keys: readonly LoadedKey[]): Promise<SigningKey> {
+  const open = keys.find(({ isOpen }) => isOpen);
+  if (open !== undefined) {
+    if (open !== keys[0]) keys[0]?.open().catch(() => undefined);
+    return open.open();
+  }
+  let failure: unknown;
+  for (const key of keys) {
+    try {
+      return await key.open();
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  throw failure;
 }

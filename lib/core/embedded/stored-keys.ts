@@ -1,27 +1,34 @@
 import { randomUUID } from 'node:crypto';
-import type { SessionStore, StoredDynamicKey, StoredStaticKey } from '../../stores/session-store.js';
-import {
-  newStoredKeyPair,
-  parseKeyPair,
-  SIGNING_ALGORITHMS,
-  type KeyPair,
-  type SigningAlgorithm,
-} from '../../tokens/key-pairs.js';
+import type {
+  SessionStore,
+  StoredDynamicKey,
+  StoredKeyPlace,
+  StoredStaticKey,
+} from '../../stores/session-store.js';
+import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../../tokens/key-pairs.js';
 import type { Clock } from '../../util/clock.js';
 import type { PublicJwk } from '../../util/verification-keys.js';
+import { BackgroundAdditions } from './background-additions.js';
 import { ClockDoubts } from './clock-doubts.js';
+import { dynamicPlace, staticPlace, type KeyVault, type LoadedKey } from './key-vault.js';
 
 /** The number of instances that may add keys of different algorithms at one millisecond. */
 const MAX_KEYS_OF_A_MOMENT = 4;
 
 export type KeyKind = 'dynamic' | 'static';
 
-type StoredKey = Pick<StoredStaticKey, 'kid' | 'createdAtMs' | 'value'>;
+type StoredKey = Pick<StoredStaticKey, 'kid' | 'createdAtMs' | 'value'> & { readonly place: StoredKeyPlace };
+
+interface DynamicKeys {
+  readonly keys: StoredDynamicKey[];
+  /** The time of the newest key of all, which may be one that does not count. */
+  readonly newestMs: number;
+}
 
 export interface KeySet {
   /** Newest first. */
-  readonly dynamic: readonly KeyPair[];
-  readonly static: readonly KeyPair[];
+  readonly dynamic: readonly LoadedKey[];
+  readonly static: readonly LoadedKey[];
 }
 
 export interface SigningKeysOptions {
@@ -41,12 +48,15 @@ export class StoredKeys {
   readonly algorithms: Record<KeyKind, Set<SigningAlgorithm>>;
   /** Doubts of this process about its clock. */
   readonly doubts: ClockDoubts;
+  private readonly additions: BackgroundAdditions;
 
   constructor(
     private readonly store: SessionStore,
     private readonly clock: Clock,
     private readonly options: SigningKeysOptions,
+    private readonly vault: KeyVault,
   ) {
+    this.additions = new BackgroundAdditions(vault);
     this.algorithms = { dynamic: new Set([options.algorithm]), static: new Set() };
     this.doubts = new ClockDoubts(clock);
   }
@@ -62,8 +72,14 @@ export class StoredKeys {
       this.loadDynamic(known === undefined, leadMs),
       this.loadStatic(),
     ]);
+    this.vault.note([...dynamic, ...fixed].map(({ value }) => value));
     const atHand = known === undefined ? [] : [...known.dynamic, ...known.static];
-    return { dynamic: await importAll(dynamic, atHand), static: await importAll(fixed, atHand) };
+    return { dynamic: await this.importAll(dynamic, atHand), static: await this.importAll(fixed, atHand) };
+  }
+
+  /** The reason why a key of a kind and algorithm could not be made last time; undefined for none. */
+  failure(kind: KeyKind, algorithm: SigningAlgorithm): unknown {
+    return this.additions.failure(`${kind} ${algorithm}`);
   }
 
   /** Adds a rotating key that is newer than all others. @returns its id */
@@ -71,8 +87,7 @@ export class StoredKeys {
     const { algorithm } = this.options;
     const { newestMs } = await this.readDynamic();
     const createdAtMs = Math.max(this.clock.now(), newestMs + 1);
-    const key = { createdAtMs, value: await newStoredKeyPair(algorithm), ...namedUnlessRsa(algorithm) };
-    await this.store.addDynamicKey(key, createdAtMs);
+    await this.store.addDynamicKey(await this.newDynamicKey(createdAtMs, algorithm), createdAtMs);
     return `d-${createdAtMs}`;
   }
 
@@ -92,27 +107,45 @@ export class StoredKeys {
   }
 
   private async loadDynamic(isFirst: boolean, leadMs: number): Promise<StoredKey[]> {
-    const stillSigning = this.stillSigningMs(leadMs);
     let { keys, newestMs } = await this.readDynamic();
     if (isFirst) await this.doubts.noteGap(this.store, keys, this.stillSigningMs(0));
     for (const algorithm of this.algorithms.dynamic) {
-      const isMissing = (): boolean =>
-        !keys.some((key) => (key.algorithm ?? 'RS256') === algorithm && key.createdAtMs >= stillSigning);
-      for (let later = 0; isMissing() && later < MAX_KEYS_OF_A_MOMENT; later++) {
-        // The time of creation is the key's name: if another key has it, the next millisecond is tried.
-        const createdAtMs = this.clock.now() + later;
-        const key = { createdAtMs, value: await newStoredKeyPair(algorithm), ...namedUnlessRsa(algorithm) };
-        // A key of the future must not keep the store from adding one of today.
-        const isBlocked = newestMs > this.doubts.latestMs();
-        await this.store.addDynamicKey(key, isBlocked ? newestMs + 1 : stillSigning);
-        ({ keys, newestMs } = await this.readDynamic());
-      }
+      if (hasSince(keys, algorithm, this.stillSigningMs(leadMs))) continue;
+      const isAtHand = hasSince(keys, algorithm, Number.NEGATIVE_INFINITY);
+      const addition = await this.additions.run(`dynamic ${algorithm}`, isAtHand, async () =>
+        this.addDynamic(algorithm, leadMs, newestMs),
+      );
+      if (addition !== undefined) ({ keys, newestMs } = addition);
     }
-    return keys.map((key) => ({ ...key, kid: `d-${key.createdAtMs}` }));
+    return keys.map((key) => ({ ...key, kid: `d-${key.createdAtMs}`, place: dynamicPlace(key) }));
+  }
+
+  private async addDynamic(
+    algorithm: SigningAlgorithm,
+    leadMs: number,
+    knownNewestMs: number,
+  ): Promise<DynamicKeys> {
+    const stillSigning = this.stillSigningMs(leadMs);
+    let read: DynamicKeys = { keys: [], newestMs: knownNewestMs };
+    for (let later = 0; later < MAX_KEYS_OF_A_MOMENT; later++) {
+      // The time of creation is the key's name: if another key has it, the next millisecond is tried.
+      const key = await this.newDynamicKey(this.clock.now() + later, algorithm);
+      // A key of the future must not keep the store from adding one of today.
+      const isBlocked = read.newestMs > this.doubts.latestMs();
+      await this.store.addDynamicKey(key, isBlocked ? read.newestMs + 1 : stillSigning);
+      read = await this.readDynamic();
+      if (hasSince(read.keys, algorithm, stillSigning)) break;
+    }
+    return read;
+  }
+
+  private async newDynamicKey(createdAtMs: number, algorithm: SigningAlgorithm): Promise<StoredDynamicKey> {
+    const name = { createdAtMs, ...namedUnlessRsa(algorithm) };
+    return { ...name, value: await this.vault.newPair(dynamicPlace(name), algorithm) };
   }
 
   /** Reads the rotating keys that count now, and the time of the newest one of all. */
-  private async readDynamic(): Promise<{ keys: StoredDynamicKey[]; newestMs: number }> {
+  private async readDynamic(): Promise<DynamicKeys> {
     const stored = await this.store.findDynamicKeys(this.oldestPublishedMs());
     const newestMs = Math.max(...stored.map(({ createdAtMs }) => createdAtMs));
     this.doubts.noteNewest(newestMs);
@@ -128,12 +161,23 @@ export class StoredKeys {
     let keys = await read();
     for (const algorithm of this.algorithms.static) {
       if (keys.some((key) => key.algorithm === algorithm)) continue;
-      const value = await newStoredKeyPair(algorithm);
-      const key = { kid: `s-${randomUUID()}`, createdAtMs: this.clock.now(), value, algorithm };
-      await this.store.addStaticKey(key);
+      await this.additions.run(`static ${algorithm}`, true, async () => {
+        const name = { kid: `s-${randomUUID()}`, createdAtMs: this.clock.now(), algorithm };
+        const value = await this.vault.newPair(staticPlace(name), algorithm);
+        await this.store.addStaticKey({ ...name, value });
+      });
       keys = await read();
     }
-    return keys;
+    return keys.map((key) => ({ ...key, place: staticPlace(key) }));
+  }
+
+  private async importAll(stored: readonly StoredKey[], atHand: readonly LoadedKey[]): Promise<LoadedKey[]> {
+    return Promise.all(
+      stored.map(
+        async ({ place, kid, createdAtMs, value }) =>
+          atHand.find((key) => key.kid === kid) ?? this.vault.load(place, kid, createdAtMs, value),
+      ),
+    );
   }
 }
 
@@ -141,17 +185,16 @@ export function publishedKeys(keys: KeySet): PublicJwk[] {
   return [...keys.dynamic, ...keys.static].map((key) => key.publicJwk);
 }
 
-export function keysOfAlgorithm(algorithm: SigningAlgorithm, keys: readonly KeyPair[]): readonly KeyPair[] {
+export function keysOfAlgorithm(
+  algorithm: SigningAlgorithm,
+  keys: readonly LoadedKey[],
+): readonly LoadedKey[] {
   return keys.filter((key) => key.algorithm === algorithm);
 }
 
-async function importAll(stored: readonly StoredKey[], atHand: readonly KeyPair[]): Promise<KeyPair[]> {
-  return Promise.all(
-    stored.map(
-      async ({ kid, createdAtMs, value }) =>
-        atHand.find((key) => key.kid === kid) ?? parseKeyPair(kid, createdAtMs, value),
-    ),
-  );
+/** Returns whether there is a rotating key of an algorithm that was made then or later. */
+function hasSince(keys: readonly StoredDynamicKey[], algorithm: string, sinceMs: number): boolean {
+  return keys.some((key) => (key.algorithm ?? 'RS256') === algorithm && key.createdAtMs >= sinceMs);
 }
 
 /** Returns whether this release knows an algorithm; a later release on the same store may add others. */

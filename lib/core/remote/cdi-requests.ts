@@ -8,6 +8,7 @@ import type {
   CreateSessionInput,
   RefreshSessionInput,
   RegenerateInput,
+  TokenRotation,
   UserSessionsInput,
   VerifySessionInput,
 } from '../core.types.js';
@@ -27,6 +28,8 @@ export interface CdiRequest {
   readonly isRepeatable: boolean;
   /** True if it must not be sent again while the core may still be at work on it, so not after a timeout. Default false. */
   readonly mustNotOverlap?: boolean;
+  /** `at-first-use`: the call needs a version with that rule, as long as the core has one. Default: the best version. */
+  readonly rotation?: TokenRotation | undefined;
   /** Returns the call as a version has it; undefined where all versions have the same. */
   readonly inVersion?: (version: CdiVersion) => CdiRequest;
   /** The secrets of the call, so that no error message repeats them. */
@@ -54,9 +57,9 @@ export function createSessionRequest({
   return withValidity(request, accessTokenValidityMs);
 }
 
-export function verifySessionRequest({ rotation: _ofEmbedded, ...input }: VerifySessionInput): CdiRequest {
+export function verifySessionRequest({ rotation, ...input }: VerifySessionInput): CdiRequest {
   const secrets = [input.accessToken, input.antiCsrfToken];
-  return { ...post('/recipe/session/verify', { ...input }), secrets };
+  return { ...post('/recipe/session/verify', { ...input }), rotation, secrets };
 }
 
 /**
@@ -67,14 +70,18 @@ export function verifySessionRequest({ rotation: _ofEmbedded, ...input }: Verify
  * @see docs/protocol/core.md B9
  */
 export function refreshSessionRequest({
-  rotation: _ofEmbedded,
+  rotation,
   accessTokenValidityMs,
   ...input
 }: RefreshSessionInput): CdiRequest {
   const secrets = [input.refreshToken, input.antiCsrfToken];
-  return withValidity({ ...post('/recipe/session/refresh', { ...input }), secrets }, accessTokenValidityMs, {
-    mustNotOverlap: true,
-  });
+  return withValidity(
+    { ...post('/recipe/session/refresh', { ...input }), rotation, secrets },
+    accessTokenValidityMs,
+    {
+      mustNotOverlap: true,
+    },
+  );
 }
 
 /** @param atOnce what else differs where a refresh replaces its token at once */

@@ -9,6 +9,14 @@ export type CdiVersion = (typeof SPOKEN_CDI_VERSIONS)[number];
 /** How long a version that was refused is not offered again, milliseconds. */
 const REFUSAL_MS = 60_000;
 
+/** The versions that are agreed with a core. */
+export interface AgreedCdiVersions {
+  /** The best one that both sides speak. */
+  readonly best: CdiVersion;
+  /** The best one in which a refreshed token replaces its parent at its first use; the best one if the core has no such. */
+  readonly atFirstUse: CdiVersion;
+}
+
 /** The versions that are not to be chosen. */
 export interface VersionLimits {
   /** The best one that may be chosen. */
@@ -17,15 +25,18 @@ export interface VersionLimits {
   readonly refused?: ReadonlySet<CdiVersion>;
 }
 
-/** Returns the best version that both sides speak; undefined when there is none. */
-export function chooseCdiVersion(
+/** Returns the best versions that both sides speak; undefined when there is none. */
+export function chooseCdiVersions(
   offered: readonly string[],
-  { newest, refused = new Set() }: VersionLimits = { newest: SPOKEN_CDI_VERSIONS[0] },
-): CdiVersion | undefined {
+  { newest, refused = new Set() }: VersionLimits,
+): AgreedCdiVersions | undefined {
   const common = SPOKEN_CDI_VERSIONS.slice(SPOKEN_CDI_VERSIONS.indexOf(newest)).filter((version) =>
     offered.includes(version),
   );
-  return common.find((version) => !refused.has(version)) ?? common[0];
+  const accepted = common.filter((version) => !refused.has(version));
+  const best = accepted[0] ?? common[0];
+  if (best === undefined) return undefined;
+  return { best, atFirstUse: accepted.find((version) => !rotatesAtOnce(version)) ?? best };
 }
 
 /**
@@ -46,43 +57,46 @@ export function assertTakesValidity(version: CdiVersion, validityMs: number | un
   );
 }
 
-/** The version agreed with the core: requested once, and shared by the calls that need it meanwhile. */
-export class AgreedCdiVersion {
-  private agreement: Promise<CdiVersion> | undefined;
+/** The versions agreed with the core: requested once, and shared by the calls that need them meanwhile. */
+export class CdiAgreement {
+  private agreed: Promise<AgreedCdiVersions> | undefined;
   private readonly refused = new Set<CdiVersion>();
   private renewalMs = Infinity;
 
   constructor(private readonly clock: Clock) {}
 
-  /** @param ask called with the refused versions, only if no version is agreed yet; a failure is not kept */
-  get(ask: (refused: ReadonlySet<CdiVersion>) => Promise<CdiVersion>): Promise<CdiVersion> {
+  /** @param ask called with the refused versions, only if none are agreed yet; a failure is not kept */
+  get(ask: (refused: ReadonlySet<CdiVersion>) => Promise<AgreedCdiVersions>): Promise<AgreedCdiVersions> {
     if (this.clock.now() >= this.renewalMs) this.renew();
-    if (this.agreement === undefined) {
-      const agreement = ask(this.refused);
-      this.agreement = agreement;
-      agreement.catch(() => this.forget(agreement));
+    if (this.agreed === undefined) {
+      const agreed = ask(this.refused);
+      this.agreed = agreed;
+      agreed.catch(() => this.forget(agreed));
     }
-    return this.agreement;
+    return this.agreed;
   }
 
   /**
-   * Notes that a core refused an agreed version. Cores of two releases may respond by turns, during an update of them, so the next
+   * Notes that a core refused a version. Cores of two releases may respond by turns, during an update of them, so the next
    * agreement is on another version; a minute later the refused one is tried again. The next call agrees anew, unless another
    * call has done so.
+   *
+   * @param isTooOld the core has a lower limit, so that it refuses all older ones, too
    */
-  noteRefused(agreement: Promise<CdiVersion>, version: CdiVersion): void {
-    this.refused.add(version);
+  noteRefused(agreed: Promise<AgreedCdiVersions>, version: CdiVersion, { isTooOld = false } = {}): void {
+    const older = SPOKEN_CDI_VERSIONS.slice(SPOKEN_CDI_VERSIONS.indexOf(version));
+    for (const each of isTooOld ? older : [version]) this.refused.add(each);
     this.renewalMs = this.clock.now() + REFUSAL_MS;
-    this.forget(agreement);
+    this.forget(agreed);
   }
 
   private renew(): void {
     this.refused.clear();
     this.renewalMs = Infinity;
-    this.agreement = undefined;
+    this.agreed = undefined;
   }
 
-  private forget(agreement: Promise<CdiVersion>): void {
-    if (this.agreement === agreement) this.agreement = undefined;
+  private forget(agreed: Promise<AgreedCdiVersions>): void {
+    if (this.agreed === agreed) this.agreed = undefined;
   }
 }

@@ -98,6 +98,11 @@ export function isVersionRefused(error: unknown): boolean {
   return isRefusal(VERSION_REFUSED, error);
 }
 
+/** True if the core refuses the version because it takes only newer ones. */
+export function isVersionTooOld(error: unknown): boolean {
+  return isVersionRefused(error) && String(error).includes('lower than the minimum');
+}
+
 function isRefusal(textStart: string, error: unknown): boolean {
   return (
     error instanceof CoreBadInputError &&

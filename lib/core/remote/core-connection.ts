@@ -4,8 +4,14 @@ import { type UserContext, reservedContext } from '../../util/user-context.js';
 import type { CoreCalls } from '../core-calls.js';
 import { apiVersionRequest, NO_CACHE_HEADERS, type CdiRequest } from './cdi-requests.js';
 import { parseApiVersions, readResponse, type HostResponse, type ParseResponse } from './cdi-responses.js';
-import { AgreedCdiVersion, chooseCdiVersion, SPOKEN_CDI_VERSIONS, type CdiVersion } from './cdi-version.js';
-import { attemptError, isVersionRefused } from './core-call-errors.js';
+import {
+  CdiAgreement,
+  chooseCdiVersions,
+  SPOKEN_CDI_VERSIONS,
+  type AgreedCdiVersions,
+  type CdiVersion,
+} from './cdi-version.js';
+import { attemptError, isVersionRefused, isVersionTooOld } from './core-call-errors.js';
 import { HostExchange, type PreparedCall, type Sleep } from './host-exchange.js';
 import type { CoreHostHealth } from './host-pool.js';
 import type { RemoteCoreConfig } from './remote-core-config.js';
@@ -26,7 +32,7 @@ export interface CoreConnectionContext {
  */
 export class CoreConnection {
   private readonly hosts: HostExchange;
-  private readonly version: AgreedCdiVersion;
+  private readonly agreement: CdiAgreement;
   private readonly cache: CoreCallCache<HostResponse>;
   private readonly versionRequest: CdiRequest;
   private readonly calls: CoreCalls;
@@ -36,7 +42,7 @@ export class CoreConnection {
     { clock, apiDomain, sleep, calls }: CoreConnectionContext,
   ) {
     this.calls = calls;
-    this.version = new AgreedCdiVersion(clock);
+    this.agreement = new CdiAgreement(clock);
     this.versionRequest = apiVersionRequest(apiDomain);
     this.hosts = new HostExchange(config, clock, () => this.versionCall({}), sleep);
     this.cache = new CoreCallCache(!config.disableCoreCallCache);
@@ -74,9 +80,9 @@ export class CoreConnection {
     }
   }
 
-  /** Returns the version that is agreed with the core, or agrees on one first. @throws as {@link call} */
-  async agreedVersion(userContext: UserContext): Promise<CdiVersion> {
-    return this.version.get(async (refused) =>
+  /** Returns the versions that are agreed with the core, or agrees on them first. @throws as {@link call} */
+  async agreedVersions(userContext: UserContext): Promise<AgreedCdiVersions> {
+    return this.agreement.get(async (refused) =>
       this.calls.run(operationName(this.versionRequest), async () => this.negotiate(userContext, refused)),
     );
   }
@@ -98,24 +104,29 @@ export class CoreConnection {
 
   /** Sends a call in the agreed version, or agrees on one first. A version that is refused is forgotten. */
   private async sendOnce(request: CdiRequest, userContext: UserContext): Promise<HostResponse> {
-    const agreement = this.version.get(async (refused) => this.negotiate(userContext, refused));
-    const version = await agreement;
+    const agreed = this.agreement.get(async (refused) => this.negotiate(userContext, refused));
+    const { best, atFirstUse } = await agreed;
+    const version = request.rotation === 'at-first-use' ? atFirstUse : best;
     const inVersion = request.inVersion?.(version) ?? request;
     const headers = this.requestHeaders(request, version);
     try {
       return await this.hosts.send({ request: inVersion, headers, userContext });
     } catch (error) {
-      if (isVersionRefused(error)) this.version.noteRefused(agreement, version);
+      if (isVersionRefused(error))
+        this.agreement.noteRefused(agreed, version, { isTooOld: isVersionTooOld(error) });
       throw error;
     }
   }
 
-  private async negotiate(userContext: UserContext, refused: ReadonlySet<CdiVersion>): Promise<CdiVersion> {
+  private async negotiate(
+    userContext: UserContext,
+    refused: ReadonlySet<CdiVersion>,
+  ): Promise<AgreedCdiVersions> {
     const answer = await this.hosts.send(this.versionCall(userContext));
     const { newestCdiVersion: newest } = this.config;
     const offered = readResponse(this.versionRequest, answer, parseApiVersions);
-    const version = chooseCdiVersion(offered, { newest, refused });
-    if (version === undefined) {
+    const versions = chooseCdiVersions(offered, { newest, refused });
+    if (versions === undefined) {
       throw new CoreResponseError(
         `The core at ${answer.host.origin} speaks none of the CDI versions ${SPOKEN_CDI_VERSIONS.join(', ')}: ` +
           'run a SuperTokens Core that does, 10.1 for example',
@@ -126,7 +137,7 @@ export class CoreConnection {
         },
       );
     }
-    return version;
+    return versions;
   }
 
   private versionCall(userContext: UserContext): PreparedCall {

@@ -55,7 +55,8 @@ export class TokenCalls {
    * stolen token is reported once.
    */
   async refresh(input: RefreshSessionInput, userContext: UserContext): Promise<RefreshSessionResult> {
-    if (!rotatesAtOnce(await this.connection.agreedVersion(userContext)))
+    const { best } = await this.connection.agreedVersions(userContext);
+    if (input.rotation === 'at-first-use' || !rotatesAtOnce(best))
       return this.refreshAlone(input, userContext);
     const { refreshToken, antiCsrfToken, enableAntiCsrf, useDynamicSigningKey, accessTokenValidityMs } =
       input;
@@ -83,7 +84,8 @@ export class TokenCalls {
   /** @throws {CoreBadInputError} the core cannot make an access token of the wanted validity */
   async assertTakes({ accessTokenValidityMs }: CreateSessionInput, userContext: UserContext): Promise<void> {
     if (accessTokenValidityMs === undefined) return;
-    assertTakesValidity(await this.connection.agreedVersion(userContext), accessTokenValidityMs);
+    const { best } = await this.connection.agreedVersions(userContext);
+    assertTakesValidity(best, accessTokenValidityMs);
   }
 
   private async refreshAlone(

@@ -1,4 +1,9 @@
-import { SessionStore, type StoredDynamicKey, type StoredStaticKey } from '../session-store.js';
+import {
+  SessionStore,
+  type StoredDynamicKey,
+  type StoredKeyPlace,
+  type StoredStaticKey,
+} from '../session-store.js';
 import { replyNumber, replyText, replyTexts, type RedisConnection } from './redis-connection.js';
 import type { RedisLayout } from './redis-layout.js';
 import { script, type RedisScript } from './redis-script.js';
@@ -46,6 +51,19 @@ for _, name in ipairs(call('HKEYS', KEYS[1])) do
 end
 mark(ARGV[1])
 return removed`);
+
+/**
+ * KEYS keys; ARGV mark, name, text, new text. Returns whether the name has the new text, 1 or 0: a repetition after the loss of a
+ * server finds its own work done.
+ */
+const REPLACE_KEY = script(
+  `
+local stored = call('HGET', KEYS[1], ARGV[2])
+if stored == ARGV[3] then call('HSET', KEYS[1], ARGV[2], ARGV[4]) end
+mark(ARGV[1])
+return (stored == ARGV[3] or stored == ARGV[4]) and 1 or 0`,
+  '',
+);
 
 /** The half of a Redis store that keeps keys: one hash, with a field for each key. */
 export abstract class RedisKeyStore extends SessionStore {
@@ -96,6 +114,18 @@ export abstract class RedisKeyStore extends SessionStore {
       `static:${algorithm}`,
       [createdAtMs, kid, value].join('\0'),
     );
+  }
+
+  override async replaceKey(place: StoredKeyPlace, from: string, to: string): Promise<boolean> {
+    const replace = async (name: string, before: string, after: string): Promise<boolean> =>
+      replyNumber(await this.writeKeys(REPLACE_KEY, () => true, name, before, after)) === 1;
+    if (place.kind === 'refresh-token') return replace(REFRESH_TOKEN_KEY, from, to);
+    const { algorithm = RSA } = place;
+    if (place.kind === 'dynamic') return replace(`dynamic:${place.createdAtMs}:${algorithm}`, from, to);
+    const key = (await this.findStaticKeys()).find(({ kid }) => kid === place.kid);
+    if (key === undefined) return false;
+    const text = (value: string): string => [key.createdAtMs, key.kid, value].join('\0');
+    return replace(`static:${algorithm}`, text(from), text(to));
   }
 
   private async fields(): Promise<(readonly [name: string, value: string])[]> {

@@ -14,6 +14,7 @@ import {
   type TestCore,
 } from '../../support/embedded.js';
 import type { EmbeddedCoreOptions } from '../../../lib/core/embedded/embedded-core-config.js';
+import { withNewKeys } from '../../support/rsa-keys.js';
 import { jwt, rs256, V5_CLAIMS, V5_HEADER } from '../../fixtures/made-tokens.js';
 import { TestClock } from '../../../lib/testing/test-clock.js';
 import { newStoredKeyPair } from '../../../lib/tokens/key-pairs.js';
@@ -93,7 +94,9 @@ describe('the key set of a new installation', () => {
   });
 
   it('has RSA keys of 2048 bits, each another (S014)', async () => {
-    const [one, other] = await Promise.all([newStoredKeyPair('RS256'), newStoredKeyPair('RS256')]);
+    const [one, other] = await withNewKeys(async () =>
+      Promise.all([newStoredKeyPair('RS256'), newStoredKeyPair('RS256')]),
+    );
     const [publicDer = ''] = one.split('|');
     const key = createPublicKey({ key: Buffer.from(publicDer, 'base64'), format: 'der', type: 'spki' });
     expect(key.asymmetricKeyType).toBe('rsa');

@@ -122,6 +122,35 @@ describe('the version that is agreed with a core', () => {
   });
 });
 
+describe('a call that needs the rule of older versions, at a core of CDI 5.6', () => {
+  const lazily = { rotation: 'at-first-use' } as const;
+
+  it('goes out in the best older version, and others in 5.6', async () => {
+    becomes(core, NEW);
+    const remote = connect();
+    await refresh(remote, 'r1', lazily);
+    await verify(remote, 'a1', lazily);
+    await refresh(remote, 'r2');
+    await verify(remote, 'a2');
+    expect(versions()).toEqual(['5.4', '5.4', '5.6', '5.6']);
+    expect(JSON.stringify(core.received)).not.toContain('rotation');
+  });
+
+  it('goes out in 5.6 where the core takes no other any more, and asks for the version once', async () => {
+    const refusal: Behaviour = (response, request) => {
+      const asked = String(request.headers['cdi-version']);
+      const text = `cdi-version ${asked} is lower than the minimum allowed version 5.6\n`;
+      (asked === '5.6' ? content : sendText(400, text))(response, request);
+    };
+    core.on('*', refusal).on('/apiversion', sendJson(NEW)); // which does not know of the limit
+    const remote = connect();
+    for (let i = 0; i < 3; i++)
+      await expect(refresh(remote, `r${i}`, lazily)).resolves.toMatchObject({ status: 'OK' });
+    expect(versions()).toEqual(['5.4', '5.6', '5.6', '5.6']);
+    expect(core.received.filter(({ path }) => path === '/apiversion')).toHaveLength(2);
+  });
+});
+
 describe('the life of one access token', () => {
   it('goes to a core of CDI 5.6 in milliseconds, and nothing goes without it', async () => {
     const remote = connect();

@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { DeferredDelivery } from './event-delivery.js';
+import { DeferredDelivery } from './deferred-delivery.js';
 
 function newDelivery({ maxWaiting, listen }: { maxWaiting?: number; listen?: (item: number) => void } = {}) {
   const heard: number[] = [];
