@@ -8,6 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { argv, env, execPath, exit, getuid } from 'node:process';
+import { OWN_STORES } from '../test/support/own-stores.mjs';
 import { NOT_FOR_REMOTE } from '../test/support/variant-environment.mjs';
 
 const VARIANTS = ['remote', 'remote-5.0', 'remote-5.6', 'sqlite', 'postgres', 'redis'];
@@ -55,7 +56,7 @@ async function runTests(more) {
     (files) => `--testMatch=**/test/${files}.e2e-spec.ts`,
   );
   const jest = ['node_modules/jest/bin/jest.js', ...forJest, ...suites];
-  if (core === 'remote') jest.push(...forRemote());
+  jest.push(...(core === 'remote' ? forRemote() : without(OWN_STORES)));
   const child = spawn(execPath, ['--experimental-vm-modules', '--no-warnings', ...jest], {
     env: { ...env, ...more, E2E_CORE: core, ...(cdiVersion && { E2E_CDI: cdiVersion }) },
     stdio: 'inherit',
@@ -66,10 +67,11 @@ async function runTests(more) {
 
 function forRemote() {
   const wholeFiles = Object.keys(NOT_FOR_REMOTE).filter((file) => typeof NOT_FOR_REMOTE[file] === 'string');
-  return [
-    '--env=<rootDir>/test/support/variant-environment.mjs',
-    ...wholeFiles.map((file) => `--testPathIgnorePatterns=/e2e/${file}$`),
-  ];
+  return ['--env=<rootDir>/test/support/variant-environment.mjs', ...without(wholeFiles)];
+}
+
+function without(files) {
+  return files.map((file) => `--testPathIgnorePatterns=/e2e/(lifetimes/)?${file}$`);
 }
 
 /** Starts a server as test/support/postgres.ts does for one spec file. */

@@ -14,6 +14,7 @@ import {
 } from '../support/embedded.js';
 import { jwt, V5_CLAIMS, V5_HEADER } from '../fixtures/made-tokens.js';
 import { startPostgres } from '../support/postgres.js';
+import { holdsPlainKey, SECRET } from '../support/sealed-keys.js';
 
 const postgres = await startPostgres();
 afterAll(() => postgres.stop());
@@ -49,6 +50,35 @@ function rowsOfACore(schema: string): string {
       ${session('t1', TENANT_HANDLE, unknownToken)},
       ${session('public', EXPIRED_HANDLE, unknownToken, TEST_START_MS - 1)};`;
 }
+
+postgres.describe('the keys of a SuperTokens Core', () => {
+  it('are sealed only once the Core is said to be gone, and its sessions live on (S121)', async () => {
+    const schema = postgres.freshSchema();
+    const pool = postgres.pool();
+    await pool.query(`CREATE SCHEMA ${schema}; ${coreTablesSql(schema)} ${rowsOfACore(schema)}
+      CREATE TABLE ${schema}.app_id_to_user_id (app_id VARCHAR(64) NOT NULL DEFAULT 'public', user_id CHAR(36) NOT NULL)`);
+    const start = async (coreIsGone: boolean): Promise<TestCore<SessionStore>> => {
+      const keyEncryption = { secret: SECRET, coreIsGone };
+      const sealing = embeddedCoreOn(postgresStore(pool, { schema }), { keyEncryption });
+      await sealing.core.start();
+      return sealing;
+    };
+    const dump = async (): Promise<string> => {
+      const tables = ['key_value', 'session_access_token_signing_keys', 'jwt_signing_keys'];
+      const rows = await Promise.all(tables.map((table) => pool.query(`SELECT * FROM ${schema}.${table}`)));
+      return JSON.stringify(rows.map(({ rows: found }) => found as unknown));
+    };
+    const before = await dump();
+    await expect(start(false)).rejects.toThrow(/coreIsGone/);
+    expect(await dump()).toBe(before);
+    expect(holdsPlainKey(before)).toBe(true);
+    const { core } = await start(true);
+    expect(holdsPlainKey(await dump())).toBe(false);
+    expect(await dump()).not.toContain(MASTER_KEY);
+    expect(await refresh(core, REFRESH_TOKEN)).toMatchObject({ status: 'OK' });
+    await core.close();
+  });
+});
 
 postgres.describe('sessions that a SuperTokens Core made, after it was stopped (S093, S120)', () => {
   const pool = postgres.pool();

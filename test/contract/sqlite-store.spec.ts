@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
@@ -6,6 +6,9 @@ import { schemaSql } from '../../lib/stores/schema.js';
 import type { SessionSearch } from '../../lib/stores/session-store.js';
 import { SqlStore } from '../../lib/stores/sql.store.js';
 import { loadDriver, SqliteClient, sqliteStore, type SqliteDatabase } from '../../lib/stores/sqlite.store.js';
+import { create } from '../support/core-calls.js';
+import { embeddedCoreOn } from '../support/embedded.js';
+import { holdsPlainKey, SECRET } from '../support/sealed-keys.js';
 import { coreOnStores } from '../support/core-on-store.js';
 import { NOW, ROW } from '../support/session-row.js';
 import { describeCoreClient } from './core-client.contract.js';
@@ -120,6 +123,21 @@ describe('a SQLite store', () => {
     expect(used.mock.contexts.length).toBeGreaterThan(0);
     expect(used.mock.contexts.filter((database) => !closed.mock.contexts.includes(database))).toEqual([]);
     jest.restoreAllMocks();
+  });
+
+  it('holds no plain private key in any of its files when the keys are sealed from the first start on (S121)', async () => {
+    const bytesOf = async (options: { keyEncryption?: { secret: string } }): Promise<string> => {
+      const file = freshFile();
+      const { core } = embeddedCoreOn(sqliteStore(file), { ...options, signingAlgorithm: 'ES256' });
+      await core.start();
+      await core.getJwks();
+      await create(core, { useDynamicSigningKey: false });
+      const texts = [file, `${file}-wal`].map((name) => readFileSync(name, 'latin1'));
+      await core.close();
+      return texts.join('');
+    };
+    expect(holdsPlainKey(await bytesOf({}))).toBe(true);
+    expect(holdsPlainKey(await bytesOf({ keyEncryption: { secret: SECRET } }))).toBe(false);
   });
 
   it('makes a file that only its owner reads: the signing keys are in it (S021)', async () => {

@@ -211,7 +211,8 @@ describe.each(ADAPTERS)('cookies of an earlier configuration that no option name
   );
 
   it('names the option that is missing, once', async () => {
-    const { send, signedIn } = await TestApplication.on(adapter).with(atPath('/me')).start();
+    const { store } = await watchedStore();
+    const { send, signedIn } = await TestApplication.on(adapter).store(store).with(atPath('/me')).start();
     const token = (await signedIn('cookie')).cookie('sAccessToken') ?? '';
     const cookie = `sAccessToken=${token}; sAccessToken=${token}`;
     for (const _each of [1, 2]) {
@@ -228,7 +229,8 @@ describe.each(ADAPTERS)('cookies of an earlier configuration that no option name
   });
 
   it('refuses a refresh with the cookies of two users, and names the option that is missing', async () => {
-    const { signedIn } = await TestApplication.on(adapter).start();
+    const { store } = await watchedStore();
+    const { signedIn } = await TestApplication.on(adapter).store(store).start();
     const [alice, bob] = [await signedIn('cookie', 'alice'), await signedIn('cookie', 'bob')];
     const headers = {
       ...alice.requestHeaders('/auth/session/refresh'),
@@ -284,7 +286,8 @@ describe.each(ADAPTERS)('cookies of an earlier configuration on %s', (adapter) =
   );
 
   it('never deletes the present cookie, though olderCookieDomain names its place', async () => {
-    const { send } = await TestApplication.on(adapter).with({ olderCookieDomain: '' }).start();
+    const { store } = await watchedStore();
+    const { send } = await TestApplication.on(adapter).store(store).with({ olderCookieDomain: '' }).start();
     const cookie = 'sRefreshToken=a; sRefreshToken=b';
     const answer = await send({ method: 'POST', path: '/auth/session/refresh', headers: { cookie } });
     expect([answer.status, answer.lines('set-cookie')]).toEqual([400, []]);

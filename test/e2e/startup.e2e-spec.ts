@@ -24,6 +24,7 @@ import {
   type SessionModuleOptions,
 } from 'nest-sessions';
 import { ADAPTERS, newAdapter, type Adapter } from '../support/adapters.js';
+import { SECRET } from '../support/sealed-keys.js';
 
 const appInfo = {
   appName: 'Shop',
@@ -93,6 +94,14 @@ describe.each(ADAPTERS)('the lines at the start on %s', (adapter) => {
       'Tokens: cookies or headers, as the client asks (st-auth-mode); cookies with SameSite lax, not Secure; anti-CSRF by SameSite',
       'Core: embedded, with the memory of this process as its store; it responds',
     ]);
+  });
+
+  it('say that the keys in the store are sealed (S121)', async () => {
+    const lines = await start({ core: embeddedCore({ keyEncryption: { secret: SECRET } }) });
+    await lines.until(/^Core/);
+    expect(lines.infos.at(-1)).toBe(
+      'Core: embedded, with the memory of this process as its store, keys sealed; it responds',
+    );
   });
 
   it('leave out routes that are off, and the prefix that a gateway strips', async () => {

@@ -1,4 +1,5 @@
-import { afterAll } from '@jest/globals';
+import { basename } from 'node:path';
+import { afterAll, expect } from '@jest/globals';
 import {
   embeddedCore,
   postgresStore,
@@ -11,6 +12,7 @@ import {
 import type { CoreProvider, SessionStore } from 'nest-sessions/core';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { seededMemoryStore, seedSigningKeys, TEST_START_MS } from './embedded.js';
+import { OWN_STORES } from './own-stores.mjs';
 import { startServedCore } from './served-core.js';
 import { startPostgres } from './postgres.js';
 import { startRedis } from './redis.js';
@@ -36,9 +38,16 @@ export async function switchedCore(
   coreOptions: Omit<EmbeddedCoreOptions, 'store'> | undefined,
   ownStore: SessionStore | undefined,
 ): Promise<CoreProvider> {
+  if (ownStore === undefined) assertReachedByVariant(expect.getState().testPath);
   const store = ownStore ?? (await openStore());
   const options = { accessTokenValidityJitter: 0, ...coreOptions, store };
   return VARIANT === 'remote' ? servedCore(options) : embeddedCore(options);
+}
+
+/** @throws {Error} the suite is listed as one of which every application brings a store */
+function assertReachedByVariant(testPath = ''): void {
+  if (OWN_STORES.includes(basename(testPath)))
+    throw new Error('This suite is in test/support/own-stores.mjs: bring a store, or take it off the list');
 }
 
 async function storeOpener(): Promise<() => Promise<SessionStore>> {

@@ -80,16 +80,12 @@ export class KeyVault {
 
   /** Says in the line at the start how keys are stored; empty without the option. */
   get description(): string {
-    switch (this.parts.encryption?.mode) {
-      case undefined:
-        return '';
-      case 'open':
-        return ', sealed keys can be opened, new keys are plain';
-      case 'seal':
-        return this.unconverted ? `, keys sealed but for ${this.unconverted}` : ', keys sealed';
-      case 'unseal':
-        return this.unconverted ? `, keys plain but for ${this.unconverted}` : ', keys plain';
-    }
+    const { mode } = this.parts.encryption ?? {};
+    if (mode === undefined) return '';
+    if (mode === 'open') return ', sealed keys can be opened, new keys are plain';
+    const form = mode === 'seal' ? 'sealed' : 'plain';
+    if (this.unconverted === undefined) return `, keys to be ${form}`;
+    return this.unconverted > 0 ? `, keys ${form} but for ${this.unconverted}` : `, keys ${form}`;
   }
 
   /** Whether a new key may have to wait for a KMS. */

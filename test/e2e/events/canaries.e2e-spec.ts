@@ -11,6 +11,7 @@ import { startServedCore } from '../../support/served-core.js';
 import type { SessionClient } from '../../support/session-client.js';
 import { ADAPTERS, type Adapter, TestApplication } from '../../support/test-application.js';
 import { Sinks } from './sinks.js';
+import { SECRET } from '../../support/sealed-keys.js';
 
 const API_KEY = 'canary-api-key-0123456789';
 const PAYLOAD = 'canary-in-the-payload';
@@ -224,7 +225,8 @@ async function failingStore(): Promise<{ store: SessionStore; outage: (isOn: boo
 describe.each(ADAPTERS)('nothing secret is written down anywhere, on %s (S103)', (adapter: Adapter) => {
   it('with the embedded core', async () => {
     const { store, outage } = await failingStore();
-    const coreOptions = { refreshTokenRotationGracePeriodSec: 30 };
+    const coreOptions = { refreshTokenRotationGracePeriodSec: 30, keyEncryption: { secret: SECRET } };
+    canaries.add('secret of keyEncryption', SECRET);
     await TestApplication.on(adapter)
       .store(store)
       .logger(sinks.logger)
