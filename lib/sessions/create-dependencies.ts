@@ -36,16 +36,15 @@ export async function createRecipeDependencies(
   const reports = new SessionReports(verifier, transport, events, clock);
   const notes = bindingNotes(reports, core);
   const binding = await loadBinding(deviceBound, { config, core, clock, verifier, notes });
-  const servedRevocations = serveFeed(options.revocationFeed, core, clock);
-  const surroundings = { clock, events, served: servedRevocations };
-  const revocations = watchFeed(options.revocationFeed, core, reports, surroundings);
+  const served = serveFeed(options.revocationFeed, core, clock);
+  const revocations = watchFeed(options.revocationFeed, core, reports, { clock, events, served });
   return {
     config,
     core,
     verifier,
     transport,
     revocations,
-    servedRevocations,
+    servedRevocations: served,
     binding,
     events,
     clock,

@@ -121,7 +121,7 @@ export const VERIFIER_OPTIONS = {
   clockToleranceSec: option(numberBetween(0, 60), 0),
 
   /**
-   * Where a token may come from.
+   * The places that a token may come from.
    * @defaultValue `any`: the `Authorization` header, and the cookie where it has none of ours
    */
   tokenTransferMethod: option(oneOf<TokenTransferMethod | 'any'>('any', 'cookie', 'header'), 'any'),
@@ -169,7 +169,7 @@ export const VERIFIER_OPTIONS = {
    */
   claims: option(validators, []),
   /**
-   * Where to learn at once which sessions have ended: `servedRevocations({ url, apiKey })`. Its server is also asked about tokens
+   * The feed that tells at once which sessions have ended: `servedRevocations({ url, apiKey })`. Its server is also asked about tokens
    * at their first use after a refresh.
    * @defaultValue none: an ended session is accepted until its access token expires
    */
