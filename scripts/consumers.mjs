@@ -1,6 +1,6 @@
 // Installs the packed package into new applications and sends them requests. Each runs the README's quick start, word for
-// word, and consumers/claims-app.ts. Then: README's first test in Nest 11's starter, the size of an installation, and the
-// suites that use Nest, from the sources, on the oldest supported Nest (S083).
+// word, and consumers/claims-app.ts. Then: README's first test in Nest 11's starter, the size of an installation, the samples
+// on LoopBack, Next.js, Bun, Deno and workerd, and the suites that use Nest, from the sources, on the oldest supported Nest (S083).
 // `npm run test:consumers -- nest11` runs those with nest11 in their names: see CONSUMERS and MORE. Each is a process of its
 // own, two at a time, because installing waits for files and compiling uses one core.
 import { execFileSync, spawn } from 'node:child_process';
@@ -21,6 +21,7 @@ const CONSUMERS = [
   { name: 'nest11-fastify', nest: 11, platform: 'fastify', type: 'module' },
 ];
 const MORE = [
+  { name: 'other-frameworks', test: () => runScript('consumers/other-frameworks.mjs') },
   { name: 'nest11-jest-commonjs', test: testWithJest },
   { name: 'package-size', test: () => runScript('package-size.mjs', '--check') },
 ];
@@ -228,7 +229,7 @@ async function main(wanted) {
   }
   const packed = pack();
   try {
-    const first = await allPass([...CONSUMERS, ...MORE].filter(isWanted), AT_ONCE, packed);
+    const first = await allPass([...MORE, ...CONSUMERS].filter(isWanted), AT_ONCE, packed);
     return (await allPass(LAST.filter(isWanted), 1, packed)) && first ? 0 : 1;
   } finally {
     rmSync(packed.folder, { recursive: true, force: true });

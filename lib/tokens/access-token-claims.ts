@@ -52,7 +52,10 @@ export function accessTokenClaims(content: AccessTokenContent): JsonObject {
  * Characters of a JWT's header and of its RS256 signature by a key of 2048 bits, with the dots between the parts.
  */
 const HEADER_AND_SIGNATURE_LENGTH =
-  base64Length(JSON.stringify({ kid: 's-'.padEnd(38), typ: 'JWT', version: '5', alg: 'RS256' })) + 342 + 2;
+  // All in ASCII. A `Buffer` here would keep the verifying door from starting in a worker, which loads this file too.
+  base64Length(JSON.stringify({ kid: 's-'.padEnd(38), typ: 'JWT', version: '5', alg: 'RS256' }).length) +
+  342 +
+  2;
 
 /** Returns the greatest length of a new access token with this payload, in characters. */
 export function lengthOfNewAccessToken(
@@ -71,11 +74,11 @@ export function lengthOfNewAccessToken(
     timeCreatedMs: 1e12,
     userPayload,
   });
-  return HEADER_AND_SIGNATURE_LENGTH + base64Length(JSON.stringify(claims));
+  return HEADER_AND_SIGNATURE_LENGTH + base64Length(Buffer.byteLength(JSON.stringify(claims)));
 }
 
-function base64Length(text: string): number {
-  return Math.ceil((Buffer.byteLength(text) * 4) / 3);
+function base64Length(bytes: number): number {
+  return Math.ceil((bytes * 4) / 3);
 }
 
 /**

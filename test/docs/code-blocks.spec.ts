@@ -133,6 +133,7 @@ function isOtherText(language: string): boolean {
     'json',
     'text',
     'nginx',
+    'python',
     'sql',
     'yaml',
     'html',

@@ -14,6 +14,7 @@ const FOLDERS = [
   'fixtures',
   'http',
   'mutants',
+  'other-frameworks',
   'processes',
   'prove',
   'sessions',
