@@ -70,7 +70,7 @@ async function liveOn(
     accessToken = verified.accessToken?.token ?? accessToken;
     const seen = verified.session.userDataInJWT['role'];
     if (move.changesPayload && move.checkDatabase && seen !== payload.role)
-      throw new Error(`The changed payload was not handed out: ${String(seen)}`);
+      throw new Error(`The changed payload was not handed out: ${JSON.stringify(seen)}`);
   }
   return { accessToken, refreshToken: result.refreshToken.token };
 }
