@@ -73,10 +73,8 @@ async function importKey(jwk: PublicJwk): Promise<ImportedKey | null> {
  * byte, too: no signature is good over such characters, and the refusal is the same.
  */
 const VALUES = new Uint8Array(256).fill(255);
-for (const [i, character] of [
-  ...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
-].entries())
-  VALUES[character.charCodeAt(0)] = i;
+const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+for (let i = 0; i < DIGITS.length; i++) VALUES[DIGITS.charCodeAt(i)] = i;
 VALUES['-'.charCodeAt(0)] = 62;
 VALUES['_'.charCodeAt(0)] = 63;
 VALUES['='.charCodeAt(0)] = 64;
