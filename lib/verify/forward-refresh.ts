@@ -2,6 +2,11 @@ import { CoreUnavailableError, UnauthorisedError } from '../errors.js';
 import type { FetchFunction } from './verifier-options.js';
 import { runtimeFetch } from './web-fetch.js';
 
+/** The longest wait for the API. A client whose refresh it has made gets the same tokens when it asks again. */
+const TIMEOUT_MS = 30_000;
+/** Statuses whose responses have no body. */
+const WITHOUT_BODY = [101, 204, 205, 304];
+
 /** The headers of a refresh that the API reads: tokens, anti-CSRF, the page that sends it, the device. */
 const REQUEST_HEADERS = [
   'cookie',
@@ -70,13 +75,17 @@ export async function forwardRefresh(
     method: 'POST',
     headers: pick(request.headers, REQUEST_HEADERS),
     redirect: 'manual',
+    signal: AbortSignal.timeout(TIMEOUT_MS),
   } as const;
-  const response = await fetch(address, init).catch((error: unknown) => {
+  try {
+    const response = await fetch(address, init);
+    const headers = pick(response.headers, RESPONSE_HEADERS);
+    for (const line of response.headers.getSetCookie()) headers.append('set-cookie', line);
+    const { status } = response;
+    return new Response(WITHOUT_BODY.includes(status) ? null : await response.text(), { status, headers });
+  } catch (error) {
     throw new CoreUnavailableError(`The API does not respond at ${address}`, { cause: error });
-  });
-  const headers = pick(response.headers, RESPONSE_HEADERS);
-  for (const line of response.headers.getSetCookie()) headers.append('set-cookie', line);
-  return new Response(await response.text(), { status: response.status, headers });
+  }
 }
 
 function pick(source: Headers, names: readonly string[]): Headers {
