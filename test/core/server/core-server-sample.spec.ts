@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
@@ -14,6 +15,7 @@ describe('the settings of the sample core server', () => {
       port: 3567,
       apiKeys: undefined,
       hostNames: undefined,
+      keySecret: undefined,
       store: { kind: 'memory' },
     });
   });
@@ -25,6 +27,7 @@ describe('the settings of the sample core server', () => {
         PORT: '0',
         API_KEYS: ' one, two,',
         HOST_NAMES: 'core.internal',
+        KEY_SECRET: 'secret',
         SQLITE_FILE: 'x.db',
       }),
     ).toEqual({
@@ -32,6 +35,7 @@ describe('the settings of the sample core server', () => {
       port: 0,
       apiKeys: ['one', 'two'],
       hostNames: ['core.internal'],
+      keySecret: 'secret',
       store: { kind: 'sqlite', file: 'x.db' },
     });
     expect(settingsFrom({ PG_URL: 'postgres://x' }).store).toEqual({
@@ -77,6 +81,21 @@ describe('the sample core server', () => {
     expect(await answer.json()).toMatchObject({ status: 'OK', userDataInDatabase: { kept: true } });
     expect((await fetch(`${second.uri}/recipe/session/user?userId=u`)).status).toBe(401);
     await second.close();
+    await rm(folder, { recursive: true });
+  });
+
+  it('seals the keys in its file with KEY_SECRET', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'core-server-'));
+    const file = join(folder, 'sessions.db');
+    const hasSealedKeys = async (KEY_SECRET: string | undefined): Promise<boolean> => {
+      const core = await startCoreServer(settingsFrom({ PORT: '0', SQLITE_FILE: file, KEY_SECRET }));
+      await fetch(`${core.uri}/.well-known/jwks.json`);
+      await core.close();
+      return (await readFile(file)).includes('sealed1.');
+    };
+    expect(await hasSealedKeys(undefined)).toBe(false);
+    await rm(file);
+    expect(await hasSealedKeys(randomBytes(32).toString('base64url'))).toBe(true);
     await rm(folder, { recursive: true });
   });
 });
