@@ -355,7 +355,7 @@ export const BREAKS = [
   of(
     'core/embedded/rotation.ts',
     'a token of a changed payload outlives its session',
-    ['expiryMs: Math.min(expiryMs, row.expiresAtMs),', 'expiryMs,'],
+    ['expiryMs: Math.min(expiryMs, latestMs),', 'expiryMs,'],
     ['core/embedded/embedded-core.verify', 'core/embedded/refresh-rotation', 'e2e/lifetimes/idle'],
   ),
   of(
@@ -392,6 +392,81 @@ export const BREAKS = [
     'a refresh that lost the race does not look again',
     ['row = promoted ?? (await this.parts.store.findSession(key));\n    }', 'row = promoted;\n    }'],
     ['core/embedded/embedded-core.refresh', 'contract/embedded-core'],
+  ),
+  of(
+    'core/embedded/rotation-at-once.ts',
+    'at once: a session that has expired is rotated',
+    [
+      'where: { refreshTokenHash2: refresh.presented.hash2, minExpiresAtMs: now },',
+      'where: { refreshTokenHash2: refresh.presented.hash2 },',
+    ],
+    ['core/embedded/rotation-at-once'],
+  ),
+  of(
+    'core/embedded/rotation-at-once.ts',
+    'at once: a refresh that lost the race overwrites the other',
+    [
+      'const where = { refreshTokenHash2: row.refreshTokenHash2, minExpiresAtMs: now };',
+      'const where = { minExpiresAtMs: now };',
+    ],
+    ['core/embedded/rotation-at-once', 'contract/embedded-core'],
+  ),
+  of(
+    'core/embedded/rotation-at-once.ts',
+    'at once: a refresh that lost the race does not look again',
+    ['row = await store.findSession(refresh.key);', 'await store.findSession(refresh.key);'],
+    ['core/embedded/rotation-at-once', 'contract/embedded-core'],
+  ),
+  of(
+    'core/embedded/rotation-at-once.ts',
+    'at once: a repeated refresh starts a new grace period',
+    [
+      ': { refreshTokenHash2: next.hash2, useStaticKey: refresh.useStaticKey };',
+      ': { refreshTokenHash2: next.hash2, useStaticKey: refresh.useStaticKey, rotatedAtMs: now };',
+    ],
+    ['core/embedded/rotation-at-once'],
+  ),
+  of(
+    'core/embedded/rotation-at-once.ts',
+    'at once: reuse leaves the session alive',
+    ["await this.parts.revocations.byHandles([handle], { reason: 'token-theft' });", ''],
+    ['core/embedded/rotation-at-once'],
+  ),
+  of(
+    'core/embedded/rotation-at-once.ts',
+    'at once: the limits of a session are not respected',
+    ['unlessMentioned: NAMES_OF_LIMITS,', 'unlessMentioned: NAMES_OF_LIMITS.slice(2),'],
+    ['core/embedded/rotation-at-once'],
+  ),
+  of(
+    'core/embedded/rotation-at-once.ts',
+    'at once: an expired session verifies until it is swept',
+    ['if (row === undefined || row.expiresAtMs < this.parts.clock.now()) {', 'if (row === undefined) {'],
+    ['core/embedded/rotation-at-once'],
+  ),
+  of(
+    'core/embedded/rotation-at-once.ts',
+    'at once: a token of a replaced branch verifies',
+    ['if (!isOfCurrentLine(row, info))', 'if (false as boolean)'],
+    ['core/embedded/rotation-at-once'],
+  ),
+  of(
+    'core/embedded/rotation.ts',
+    'a shorter access token gets the full life at its first use',
+    ['? lifeMs : validityMs;', '? validityMs : validityMs;'],
+    ['core/embedded/rotation-at-once'],
+  ),
+  of(
+    'core/server/cdi-operations.ts',
+    'instances wait to hear of a session that reuse has ended',
+    ["if (result.status !== 'OK' && result.recentTokenReuseSubtype !== undefined) onRevoked();", ''],
+    ['core/server/cdi-5-6'],
+  ),
+  of(
+    'core/server/cdi-input.ts',
+    'older callers choose the life of an access token',
+    ["if (rotation !== 'at-once') return undefined;", ''],
+    ['core/server/cdi-5-6', 'core/server/served-core'],
   ),
   of(
     'core/embedded/guarded-store.ts',

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { EmbeddedCore } from '../../lib/core/embedded/embedded-core.js';
+import type { CoreSessionTokens } from '../../lib/core/core.types.js';
 import type { SessionStore } from '../../lib/stores/session-store.js';
 import { CoreUnavailableError } from '../../lib/errors.js';
 import { create, refresh, refreshed, replacementOf, verify } from '../support/core-calls.js';
@@ -73,6 +74,31 @@ const OPERATIONS: readonly Operation[] = [
     name: 'refresh a retired token',
     run: ({ core, retired }) => statusOf(refresh(core, retired)),
     answers: 'TOKEN_THEFT_DETECTED',
+  },
+  {
+    name: 'refresh the current token at once',
+    run: ({ core, current }) => statusOf(refresh(core, current, { rotation: 'at-once' })),
+    answers: 'OK with a token',
+  },
+  {
+    name: 'refresh an unused child at once',
+    run: ({ core, child }) => statusOf(refresh(core, child, { rotation: 'at-once' })),
+    answers: 'OK with a token',
+  },
+  {
+    name: 'refresh a token at once that was replaced twice, which ends the session',
+    run: async ({ core, current, retired }) => {
+      await refresh(core, current, { rotation: 'at-once' });
+      await refresh(core, retired, { rotation: 'at-once' });
+      return (await refresh(core, current, { rotation: 'at-once' })).status;
+    },
+    answers: 'UNAUTHORISED',
+  },
+  {
+    name: 'verify at once against the database',
+    run: ({ core, accessToken }) =>
+      statusOf(verify(core, accessToken, { checkDatabase: true, rotation: 'at-once' })),
+    answers: 'OK',
   },
   {
     name: 'verify against the database',
@@ -476,6 +502,51 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
                   status: 'TOKEN_THEFT_DETECTED',
                 });
                 await core.revokeSessions([first.session.handle]);
+              },
+            ),
+            { numRuns: fcRuns(30) },
+          );
+        },
+        fcTimeoutMs(30),
+      );
+
+      it(
+        'let refreshes at once of one token leave one pair of the current line, or no session (C92 C94)',
+        async () => {
+          const atOnceRefresh = { rotation: 'at-once' } as const;
+          const atOnce = { ...atOnceRefresh, checkDatabase: true };
+          await fc.assert(
+            fc.asyncProperty(
+              fc.scheduler(),
+              fc.array(fc.constantFrom('refresh', 'refresh', 'revoke', 'payload'), {
+                minLength: 2,
+                maxLength: 5,
+              }),
+              async (scheduler, names) => {
+                const { core, together } = scheduledEngine(scheduler);
+                const other = embeddedCoreOn(store).core;
+                const { refreshToken, session } = await create(core);
+                const pairs: CoreSessionTokens[] = [];
+                const moves = {
+                  refresh: async () => {
+                    const answer = await refresh(core, refreshToken.token, atOnceRefresh);
+                    if (answer.status === 'OK') pairs.push(answer);
+                  },
+                  revoke: () => core.revokeSessions([session.handle]),
+                  payload: () => core.updateAccessTokenPayload(session.handle, { a: 1 }),
+                };
+                await together(...names.map((name) => moves[name]));
+                const answers = await Promise.all(
+                  pairs.map((pair) => verify(other, pair.accessToken.token, atOnce)),
+                );
+                const alive = pairs.filter((_, index) => answers[index]?.status === 'OK');
+                expect(alive).toHaveLength(names.includes('revoke') || pairs.length === 0 ? 0 : 1);
+                for (const pair of alive) {
+                  expect(await refresh(other, pair.refreshToken.token, atOnceRefresh)).toMatchObject({
+                    status: 'OK',
+                  });
+                }
+                await core.revokeSessions([session.handle]);
               },
             ),
             { numRuns: fcRuns(30) },

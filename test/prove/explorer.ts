@@ -1,3 +1,4 @@
+import { cpuUsage } from 'node:process';
 import { choices } from './choices.js';
 import type { Scenario } from './scenarios.js';
 import type { Choice, State, Violation } from './state.js';
@@ -20,6 +21,8 @@ export interface Explored<Step = Choice> {
   readonly isComplete: boolean;
   readonly engineRuns: number;
   readonly ms: number;
+  /** Time of the processor, which does not depend on what else the machine does. */
+  readonly cpuMs: number;
   readonly fault: Fault<Step> | undefined;
 }
 
@@ -41,6 +44,7 @@ export async function explore(
   onDepth: (depth: number, states: number, ms: number) => void = () => undefined,
 ): Promise<Explored> {
   const began = performance.now();
+  const cpuBefore = cpuUsage();
   const world = await World.of(scenario);
   const seen = new Set<number>([shortKey(world, world.first)]);
   let frontier: { readonly state: State; readonly origin: Origin | undefined }[] = [
@@ -56,6 +60,7 @@ export async function explore(
     isComplete,
     engineRuns: world.engine.runs,
     ms: Math.round(performance.now() - began),
+    cpuMs: Math.round(cpuUsage(cpuBefore).user / 1000),
     fault,
   });
   while (frontier.length > 0 && depth < limits.maxDepth) {

@@ -1,3 +1,4 @@
+import { cpuUsage } from 'node:process';
 import type { Explored, Limits } from './explorer.js';
 import { FeedBasis, FeedWorld, POLL_MS } from './feed-world.js';
 import { judgeByFeed } from './spec.js';
@@ -196,6 +197,7 @@ interface Begun {
 /** Tries every schedule of the model of the feed: each from its start, on instances of its own. */
 export async function exploreFeed(limits: Limits): Promise<Explored<FeedChoice>> {
   const began = performance.now();
+  const cpuBefore = cpuUsage();
   const basis = await FeedBasis.start();
   const first = await replayFeed(basis, []);
   const seen = new Set<string>([first.key]);
@@ -210,6 +212,7 @@ export async function exploreFeed(limits: Limits): Promise<Explored<FeedChoice>>
     isComplete,
     engineRuns: steps,
     ms: Math.round(performance.now() - began),
+    cpuMs: Math.round(cpuUsage(cpuBefore).user / 1000),
     fault,
   });
   while (frontier.length > 0 && depth < limits.maxDepth) {

@@ -62,7 +62,7 @@ async function start(kind: Kind, adapter: Adapter, options: Partial<SessionModul
     if (answer.status >= 300) throw new Error(`The sign-in answered ${answer.status}`);
     return client;
   };
-  return { ...application, application, clock, signIn };
+  return { sessions: application.sessions, clock, signIn };
 }
 
 /** Refreshes by a route of the application's own. */

@@ -69,8 +69,8 @@ export default class VariantEnvironment extends TestEnvironment {
   constructor(config, context) {
     super(config, context);
     const file = basename(context.testPath);
-    const ofVersion = env.E2E_CDI === '5.6' ? (NOT_FOR_CDI_5_6[file] ?? []) : [];
-    this.entries = [...(NOT_FOR_REMOTE[file] ?? []), ...ofVersion];
+    const lists = env.E2E_CDI === '5.6' ? [NOT_FOR_REMOTE, NOT_FOR_CDI_5_6] : [NOT_FOR_REMOTE];
+    this.entries = lists.flatMap((list) => list[file] ?? []);
   }
 
   /** @throws {Error} an entry of the list leaves out nothing: it is out of date */

@@ -479,6 +479,35 @@ describe('a session whose payload holds a name of the session itself, left by an
   });
 });
 
+describe('two instances that refresh one token at once', () => {
+  it('leave one pair of the current line: the slower one reads again, and its refresh is a repeated one', async () => {
+    const store = await seededMemoryStore();
+    const { core: faster, clock } = embeddedCoreOn(store);
+    const first = await create(faster);
+    const { handle } = first.session;
+    let overtaking: Awaited<ReturnType<typeof rotate>> | undefined;
+    const overtaken = interceptedStore(store, async (name, call) => {
+      if (name !== 'findAndUpdate') return call();
+      const row = await rowOf(store, handle);
+      overtaking = await rotate(faster, first.refreshToken.token);
+      clock.advance(5);
+      return { row, isUpdated: false };
+    });
+    const slower = embeddedCoreOn(overtaken, {}, clock);
+    const pair = await rotate(slower.core, first.refreshToken.token);
+    expect(await rowOf(store, handle)).toMatchObject({
+      refreshTokenHash2: refreshTokenHash2(pair.refreshToken.token),
+      prevRefreshTokenHash2: refreshTokenHash2(first.refreshToken.token),
+      rotatedAtMs: clock.now() - 5,
+    });
+    expect(slower.events.map(({ type }) => type)).toEqual(['session.grace-hit']);
+    expect(await check(faster, overtaking?.accessToken.token ?? '')).toMatchObject({
+      status: 'UNAUTHORISED',
+    });
+    expect(await check(faster, pair.accessToken.token)).toMatchObject({ status: 'OK' });
+  });
+});
+
 describe('a store that fails while tokens rotate at once', () => {
   it.each<['before' | 'after']>([['before'], ['after']])(
     'decides nothing, and the client refreshes with its old token again: %s the write',

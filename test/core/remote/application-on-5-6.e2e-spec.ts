@@ -9,7 +9,7 @@ import {
 import type { SessionCoreModuleOptions } from '../../../lib/core/server/session-core-options.js';
 import { TestClock } from '../../../lib/testing/test-clock.js';
 import { closeAfterTest } from '../../support/close-after-test.js';
-import { TEST_START_MS } from '../../support/embedded.js';
+import { seededMemoryStore, TEST_START_MS } from '../../support/embedded.js';
 import { startServedCore } from '../../support/served-core.js';
 import { ADAPTERS, TestApplication, type Adapter } from '../../support/test-application.js';
 import { BOTH_CLEARED, NOTHING, tokenTraffic } from '../../support/token-traffic.js';
@@ -185,6 +185,34 @@ describe.each(ADAPTERS)('an application on %s whose core replaces refresh tokens
       expect((await there.get('/me')).status).toBe(200);
       client.adoptTokens(there);
       clock.advanceSeconds(HOUR_SEC / 2);
+    }
+  });
+
+  it('loses no client while two releases of the core respond by turns, whichever the balancer takes', async () => {
+    const clock = new TestClock(TEST_START_MS);
+    const store = await seededMemoryStore();
+    const releases = await Promise.all(
+      [['5.4'], ['5.4', '5.6']].map(async (versions) =>
+        startServedCore({ clock, coreOptions: { store }, options: { versions } }),
+      ),
+    );
+    for (const release of releases) closeAfterTest(release.close);
+    const connectionURI = releases.map(({ uri }) => uri).join(';');
+    const { signedIn } = await TestApplication.on(adapter)
+      .clock(clock)
+      .with({ core: remoteCore({ connectionURI }) })
+      .start();
+    const clients = await Promise.all(['a', 'b', 'c', 'd'].map(async (user) => signedIn('cookie', user)));
+    for (let round = 0; round < 6; round++) {
+      clock.advanceSeconds(round % 2 === 0 ? 1 : HOUR_SEC);
+      const outcomes = await Promise.all(
+        clients.map(async (client) => [
+          (await client.refresh()).status,
+          (await client.get('/me')).status,
+          (await client.get('/checked')).status,
+        ]),
+      );
+      expect(outcomes).toEqual(clients.map(() => [200, 200, 200]));
     }
   });
 

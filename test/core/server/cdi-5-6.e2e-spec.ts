@@ -5,7 +5,8 @@ import { SessionCoreModule } from '../../../lib/core/server/session-core.module.
 import { SessionConfigError } from '../../../lib/errors.js';
 import type { JsonObject } from '../../../lib/util/json.js';
 import { CREATION, decoded } from '../../support/core-calls.js';
-import { rowOf, seededMemoryStore } from '../../support/embedded.js';
+import { sqliteStore } from '../../../lib/stores/sqlite.store.js';
+import { rowOf, seededMemoryStore, seedSigningKeys } from '../../support/embedded.js';
 import {
   startServedCore,
   withServedCore,
@@ -307,7 +308,10 @@ describe.each(ADAPTERS)('the served core on %s, to callers of CDI 5.6', (adapter
   });
 
   it('tells instances at once that reuse has ended a session', async () => {
-    await withServedCore({ adapter, options: { revocationFeed: true } }, async (feeding) => {
+    const store = sqliteStore(':memory:'); // its feed announces nothing itself
+    await seedSigningKeys(store);
+    const feed = { revocationFeed: true };
+    await withServedCore({ adapter, options: feed, coreOptions: { store } }, async (feeding) => {
       const there = new Caller(feeding);
       const ask = async (body: object): Promise<{ position: string; seen: string; records: unknown[] }> =>
         (await there.send('/nest-sessions/revocations', body)).json as never;
@@ -317,9 +321,11 @@ describe.each(ADAPTERS)('the served core on %s, to callers of CDI 5.6', (adapter
       await there.rotate(first.refreshToken.token);
       feeding.clock.advance(GRACE_MS + 1);
       await there.refresh(first.refreshToken.token);
-      expect((await waiting).records).toMatchObject([
+      const page = await waiting;
+      expect(page.records).toMatchObject([
         { kind: 'session', id: first.session.handle, reason: 'token-theft' },
       ]);
+      expect(page.seen).not.toBe(seen);
     });
   });
 });
