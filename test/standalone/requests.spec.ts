@@ -161,6 +161,15 @@ describe('a plain request', () => {
     expect(await sessions.service.getAllSessionHandlesForUser({ userId: 'late' })).toEqual([]);
   });
 
+  it('gets the response to an error that comes after its tokens were collected', async () => {
+    const me = request('/me', { cookie: await signIn() });
+    await sessions.verify(me);
+    sessions.finish(me);
+    const refused = await sessions.respond(new UnauthorisedError('changed its mind'), me);
+    expect([refused?.status, refused?.body]).toEqual([401, '{"message":"unauthorised"}']);
+    expect(await sessions.respond(new UnauthorisedError('again'), me)).toEqual(refused);
+  });
+
   it('loses the tokens of a session that has ended before they are collected', async () => {
     const login = post('/login', { 'st-auth-mode': 'cookie' });
     const session = await sessions.createNewSession(login, { userId: 'ada' });
