@@ -56,6 +56,11 @@ export class CollectedResponse implements ExpressResponseSource {
     this.body ??= text;
   }
 
+  /** Takes {@link finish} back, for an error that came before the application sent anything; a body that is there stays. */
+  reopen(): void {
+    this.isFinished = false;
+  }
+
   /** Returns what has been written. The response counts as sent from now on, because later lines would reach no client. */
   finish(): SessionResponse {
     this.writeHead();

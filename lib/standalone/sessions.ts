@@ -96,17 +96,21 @@ export class Sessions {
   }
 
   /**
-   * Verifies the session of a request by the rules of `SessionGuard`: a request that needs another response is an error, for
-   * {@link respond}.
+   * Verifies the session of a request that need not have one.
    *
-   * @param options as of `@VerifySession`. Claims: `overrideGlobalClaimValidators: (global) => [...global, validator]`
-   * @returns undefined only with `sessionRequired: false` and without a usable token
+   * @returns undefined without a usable token
    */
   async verify(
     request: CollectedRequest | RequestAndResponse,
     options: VerifySessionOptions & { sessionRequired: false },
     userContext?: UserContext,
   ): Promise<SessionContainer | undefined>;
+  /**
+   * Verifies the session of a request by the rules of `SessionGuard`: a request that needs another response is an error, for
+   * {@link respond}.
+   *
+   * @param options as of `@VerifySession`. Claims: `overrideGlobalClaimValidators: (global) => [...global, validator]`
+   */
   async verify(
     request: CollectedRequest | RequestAndResponse,
     options?: VerifySessionOptions & { sessionRequired?: true },
@@ -128,9 +132,14 @@ export class Sessions {
   /**
    * Serves the routes below `apiBasePath`: refresh, sign-out, keys, discovery, and those that options add.
    *
-   * @returns the response, or true where it was written to `res`; undefined or false for a request of another path or method
+   * @returns whether the request was for one of these, and has its response
    */
   async handle(exchange: RequestAndResponse): Promise<boolean>;
+  /**
+   * Serves the routes below `apiBasePath`: refresh, sign-out, keys, discovery, and those that options add.
+   *
+   * @returns the response; undefined for a request of another path or method
+   */
   async handle(request: CollectedRequest): Promise<SessionResponse | undefined>;
   async handle(
     request: CollectedRequest | RequestAndResponse,
@@ -156,9 +165,15 @@ export class Sessions {
    * Responds to an error about sessions, wherever it was thrown, as `SessionExceptionFilter` does: status, body, cleared tokens.
    * Trouble with the core is a 503 or 502 that clears no token.
    *
-   * @returns the response, or true where it was written to `res`; undefined or false for any other error
+   * @returns false for any other error
    */
   async respond(error: unknown, exchange: RequestAndResponse): Promise<boolean>;
+  /**
+   * Responds to an error about sessions, wherever it was thrown, as `SessionExceptionFilter` does: status, body, cleared tokens.
+   * Trouble with the core is a 503 or 502 that clears no token.
+   *
+   * @returns the response; undefined for any other error
+   */
   async respond(error: unknown, request: CollectedRequest): Promise<SessionResponse | undefined>;
   async respond(
     error: unknown,
@@ -167,6 +182,7 @@ export class Sessions {
     const { runtime } = this.running;
     const { req, res } = this.exchanges.find(request);
     if (!isHandledError(error)) return isPair(request) ? false : undefined;
+    if (!isPair(request)) this.exchanges.collect(request).res.reopen();
     const exchange = getExchange(req, res);
     if (!exchange.response.isSent) await runtime.errorResponder.send(error, exchange);
     return isPair(request) ? true : this.finish(request);
@@ -189,13 +205,15 @@ export class Sessions {
   }
 
   /**
-   * Serves one request of a fetch-style runtime: the routes of the sessions, then the handler. Errors about sessions get their
-   * response, and a response of the handler gets the tokens that the session wrote.
+   * Serves the routes of the sessions, as {@link handle}.
    *
-   * @param handler left out: only the routes are served
-   * @returns undefined for a request of another path, if there is no handler
+   * @returns undefined for a request of another path or method
    */
   async fetch(request: Request): Promise<Response | undefined>;
+  /**
+   * Serves one request of a fetch-style runtime: the routes of the sessions, then the handler. Errors about sessions get their
+   * response, and a response of the handler gets the tokens that the session wrote.
+   */
   async fetch(
     request: Request,
     handler: (request: Request) => Promise<Response> | Response,

@@ -96,6 +96,8 @@ describe('a plain request', () => {
     ['null', null],
     ['text', 'GET /me'],
     ['a list', ['GET', '/me']],
+    ['a pair without a response', { req: { method: 'GET', url: '/me', headers: {} }, res: undefined }],
+    ['a pair of something else', { req: {}, res: {} }],
   ])('that is %s is a TypeError which says what is expected', async (_what, given) => {
     for (const call of [
       sessions.verify(given as never),
@@ -159,6 +161,15 @@ describe('a plain request', () => {
     expect(cookiesOf(sessions.finish(me))).toContain('sAccessToken=');
     await expect(sessions.createNewSession(me, { userId: 'late' })).rejects.toBeInstanceOf(ResponseSentError);
     expect(await sessions.service.getAllSessionHandlesForUser({ userId: 'late' })).toEqual([]);
+  });
+
+  it('gets the response to an error that comes after its tokens were collected', async () => {
+    const me = request('/me', { cookie: await signIn() });
+    await sessions.verify(me);
+    sessions.finish(me);
+    const refused = await sessions.respond(new UnauthorisedError('changed its mind'), me);
+    expect([refused?.status, refused?.body]).toEqual([401, '{"message":"unauthorised"}']);
+    expect(await sessions.respond(new UnauthorisedError('again'), me)).toEqual(refused);
   });
 
   it('loses the tokens of a session that has ended before they are collected', async () => {

@@ -790,6 +790,7 @@ describe('the options of SessionCoreModule', () => {
     [{ apiKeys: ['has blanks inside, 20 long'] }, 'apiKeys'],
     [{ versions: [] }, 'versions'],
     [{ versions: ['5.4', '5.7'] }, 'versions'],
+    [{ recentTokenReuseBehaviour: 'SOFT' }, 'recentTokenReuseBehaviour'],
     [{ basePath: '/a b' }, 'basePath'],
     [{ hostNames: [] }, 'hostNames'],
     [{ hostNames: 'core' }, 'hostNames'],
