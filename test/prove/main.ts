@@ -24,7 +24,7 @@ const { values } = parseArgs({
   options: {
     model: { type: 'string' },
     depth: { type: 'string' },
-    seconds: { type: 'string', default: '300' },
+    seconds: { type: 'string', default: '120' },
     walks: { type: 'string', default: '200' },
     seed: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },
@@ -53,8 +53,9 @@ function limits(depth = WHOLE_DEPTH): Limits {
 
 async function exploreOne(each: Scenario): Promise<number> {
   if (!values.json) stdout.write(`\n${each.name}: ${each.title}\n`);
-  const result = await explore(each, limits(each.depth));
-  report(result);
+  const used = limits(each.depth);
+  const result = await explore(each, used);
+  report(result, used);
   if (result.fault === undefined) return values.json ? 0 : walk(each);
   const { story, violation } = await tell(await World.of(each), result.fault.schedule);
   keep(each.name, violation ?? result.fault.violation, story, result.fault.schedule);
@@ -66,26 +67,27 @@ async function exploreTheFeed(): Promise<number> {
     stdout.write(
       '\nfeed: requests, a revocation and reads of the feed on two instances, which remember tokens\n',
     );
-  const result = await exploreFeed(limits(DEPTH_OF_FEED));
-  report(result);
+  const used = limits(DEPTH_OF_FEED);
+  const result = await exploreFeed(used);
+  report(result, used);
   if (result.fault === undefined) return 0;
   keep(FEED, result.fault.violation, result.fault.schedule.map(feedSentence), result.fault.schedule);
   return 1;
 }
 
-function report(result: Explored<unknown>): void {
-  stdout.write(values.json ? `${JSON.stringify(result)}\n` : `  ${summary(result)}\n`);
+function report(result: Explored<unknown>, used: Limits): void {
+  stdout.write(values.json ? `${JSON.stringify(result)}\n` : `  ${summary(result, used)}\n`);
 }
 
 function feedSentence(choice: FeedChoice): string {
   return JSON.stringify(choice);
 }
 
-function summary(result: Explored<unknown>): string {
+function summary(result: Explored<unknown>, { maxDepth }: Limits): string {
   const { states, steps, depth, isComplete, engineRuns, ms, cpuMs } = result;
   const end = isComplete
     ? `complete: no schedule is longer than ${depth - 1} steps`
-    : `every schedule of ${depth} steps, and some longer ones`;
+    : `every schedule of ${depth} steps${depth < maxDepth ? ', and some longer ones' : ''}`;
   return `${states} states, ${steps} steps, ${end}; ${engineRuns} runs of the engine, ${(ms / 1000).toFixed(1)} s (${(cpuMs / 1000).toFixed(1)} s of CPU)`;
 }
 
