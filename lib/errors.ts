@@ -194,8 +194,7 @@ export class SessionConfigError extends Error {
 
   constructor(
     readonly problems: readonly ConfigProblem[],
-    moduleName:
-      'SessionModule' | 'SessionCoreModule' | 'createSessions' | 'createSessionVerifier' = 'SessionModule',
+    moduleName = 'SessionModule',
   ) {
     super(
       `${moduleName} cannot start, ${problems.length === 1 ? 'one option is' : `${problems.length} options are`} wrong:\n` +

@@ -61,6 +61,11 @@ export class SessionController implements Record<
     return this.serve('renewDevice', req, res);
   }
 
+  @PublicAccess()
+  async revocations(req: unknown, res: unknown): Promise<unknown> {
+    return this.serve('revocations', req, res);
+  }
+
   private async serve(name: SessionRouteName, req: unknown, res: unknown): Promise<unknown> {
     try {
       return await this.handlers.serve(name, req, res);

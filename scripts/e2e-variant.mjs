@@ -26,7 +26,9 @@ const LIFE_OF_A_SESSION = [
   'anti-csrf',
   'sign-out',
   'older-cookies',
-].map((name) => `e2e/${name}`);
+]
+  .map((name) => `e2e/${name}`)
+  .concat('device-binding/{dbsc,dpop}');
 const [core, cdiVersion] = variant.split('-');
 
 if (!VARIANTS.includes(variant)) {

@@ -30,6 +30,8 @@ const SECTIONS = [
   ['lib/stores/store-options.ts', 'RedisStoreOptions', 'redisStore'],
   ['lib/core/remote/remote-core-config.ts', 'RemoteCoreOptions', 'remoteCore'],
   ['lib/core/server/session-core-options.ts', 'SessionCoreModuleOptions', 'SessionCoreModule.forRoot'],
+  ['lib/verify/verifier-options.ts', 'SessionVerifierOptions', 'createSessionVerifier'],
+  ['lib/verify/served-revocations.ts', 'ServedRevocationsOptions', 'servedRevocations'],
 ];
 
 const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), (path) => ts.sys.readFile(path));

@@ -1,6 +1,16 @@
-import { objectWith, oneOf, wholeNumber } from '../options/option-checks.js';
+import { objectWith, oneOf, secret, wholeNumber } from '../options/option-checks.js';
 import { group, option, type Check, type OptionsOf, type Resolved } from '../options/option-table.js';
+import { isAcceptableApiKey } from '../util/api-key.js';
 import type { RevocationFeed } from './revocation-feed.js';
+
+/** Accepts API keys. */
+const verifierKeys: Check<readonly string[]> = (value) => {
+  const isKey = (key: unknown): boolean => typeof key === 'string' && isAcceptableApiKey(key);
+  if (Array.isArray(value) && value.length > 0 && value.every(isKey)) return value as string[];
+  throw new Error(
+    'an array of keys is expected, each of at least 20 letters, digits, "=" and "-"; left out, there is no route',
+  );
+};
 
 /** The options in `revocationFeed`. */
 export const REVOCATION_FEED_OPTIONS = {
@@ -34,6 +44,12 @@ export const REVOCATION_FEED_OPTIONS = {
    * @defaultValue 3600 (an hour, the default of a SuperTokens Core)
    */
   accessTokenValiditySec: option(wholeNumber(1, 86_400_000), 3600),
+  /**
+   * Serves the feed to verifiers in other processes (`nest-sessions/verify`), at `POST <base>/session/revocations`. They send one of
+   * these keys as `api-key`; each has at least 20 letters, digits, `=` and `-`.
+   * @defaultValue none: there is no such route
+   */
+  apiKeys: option(secret(verifierKeys)),
 };
 
 /**

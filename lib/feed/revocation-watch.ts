@@ -36,7 +36,7 @@ const UNREADABLE_MS = 24 * 3_600_000;
 const MAX_UNREADABLE = 1000;
 
 export interface RevocationWatchParts extends RevocationPublisherParts {
-  readonly events: SessionEventHub;
+  readonly events: Pick<SessionEventHub, 'emit'>;
   /** Ends all work for sessions in this process, and forgets their tokens. */
   onEnded(sessionHandles: readonly string[]): void;
   /** Forgets the tokens of these sessions, because some of them are in doubt. */

@@ -1,7 +1,7 @@
 /**
  * The module's routes: HTTP method, path below the base path, and the function of `ApiInterface` that serves it. Cookie
  * paths, the discovery document, the router and the overrides all read this table. A route without an API function
- * belongs to an option: `deviceBound.dbsc`, or `userSessionRoutes`.
+ * belongs to an option: `deviceBound.dbsc`, `revocationFeed.apiKeys`, or `userSessionRoutes`.
  */
 export const SESSION_ROUTES = {
   refresh: { method: 'post', path: '/session/refresh', apiFunction: 'refreshPOST' },
@@ -23,6 +23,12 @@ export const SESSION_ROUTES = {
     method: 'get',
     path: '/.well-known/openid-configuration',
     apiFunction: 'getOpenIdDiscoveryConfigurationGET',
+  },
+  revocations: {
+    method: 'post',
+    path: '/session/revocations',
+    apiFunction: undefined,
+    part: 'servedRevocations',
   },
   listSessions: { method: 'get', path: '/sessions', apiFunction: undefined, part: 'userSessions' },
   revokeSession: { method: 'post', path: '/sessions/revoke', apiFunction: undefined, part: 'userSessions' },

@@ -63,9 +63,10 @@ export class RecipeLifecycle {
     this.telemetry.observeCoreCalls();
     this.telemetry.observeRevocations(this.dependencies.revocations);
     await startCore(this.core, this.telemetry);
-    const { revocations, binding } = this.dependencies;
+    const { revocations, servedRevocations, binding } = this.dependencies;
     try {
       await revocations?.start();
+      servedRevocations?.start();
       await binding?.start();
     } catch (error) {
       this.telemetry.stop();
@@ -80,6 +81,7 @@ export class RecipeLifecycle {
   }
 
   private async release(): Promise<void> {
+    await this.dependencies.servedRevocations?.stop();
     await this.dependencies.revocations?.stop();
     await this.core.close();
   }

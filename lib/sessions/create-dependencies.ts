@@ -16,7 +16,7 @@ import { RateLimits } from './rate-limits.js';
 import { contextPreparer, type RecipeDependencies } from './recipe-dependencies.js';
 import { SessionLifetimes } from './session-lifetimes.js';
 import { SessionReports } from './session-reports.js';
-import { watchFeed } from './watched-feed.js';
+import { serveFeed, watchFeed } from './watched-feed.js';
 
 /** Makes the parts that the recipe of one module instance works with. */
 export async function createRecipeDependencies(
@@ -36,13 +36,15 @@ export async function createRecipeDependencies(
   const reports = new SessionReports(verifier, transport, events, clock);
   const notes = bindingNotes(reports, core);
   const binding = await loadBinding(deviceBound, { config, core, clock, verifier, notes });
-  const revocations = watchFeed(options.revocationFeed, core, reports, { clock, events });
+  const served = serveFeed(options.revocationFeed, core, clock);
+  const revocations = watchFeed(options.revocationFeed, core, reports, { clock, events, served });
   return {
     config,
     core,
     verifier,
     transport,
     revocations,
+    servedRevocations: served,
     binding,
     events,
     clock,

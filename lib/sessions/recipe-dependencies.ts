@@ -15,6 +15,7 @@ import { prepareContextWith, type PrepareContext, type UserContext } from '../ut
 import type { Devices } from './devices.js';
 import type { KeyBindings } from './key-bindings.js';
 import type { RateLimits } from './rate-limits.js';
+import type { ServedRevocations } from './served-revocations.js';
 import type { SessionLifetimes } from './session-lifetimes.js';
 import type { SessionReports, SessionSubject } from './session-reports.js';
 import type { RegeneratedAccessToken, StoredSessionFunctions } from './stored-sessions.interface.js';
@@ -74,6 +75,8 @@ export abstract class RecipeDependencies {
   abstract readonly revokesStolenSessions: boolean;
   /** @internal Undefined without the option `revocationFeed`, or if there is no feed. */
   abstract readonly revocations: RevocationWatch | undefined;
+  /** @internal Undefined without the option `revocationFeed.apiKeys`. */
+  abstract readonly servedRevocations: ServedRevocations | undefined;
   /** @internal Undefined without the option `deviceBound`. */
   abstract readonly binding: DeviceBinding | undefined;
   /** @internal Undefined if the application has no limiter. */

@@ -70,6 +70,12 @@ export class RouteHandlers {
       const revoked = await this.runtime.userSessions?.revokeOthers(request);
       return { status: 'OK', revoked };
     },
+    revocations: async (request) => {
+      const page = await this.runtime.servedRevocations?.respond(request);
+      if (page === undefined)
+        throw new RouteRefusedError(400, 'A JSON body with a position, or with an access token, is expected');
+      return page;
+    },
     registerDevice: async (request) =>
       this.respondToBrowser(request, async (routes) => routes.register(request)),
     renewDevice: async (request) => this.respondToBrowser(request, async (routes) => routes.renew(request)),

@@ -17,6 +17,7 @@ import { ensureRequestState, getExchange, type RequestState } from './request-st
 import { createApi, type ApiInterface, type ApiOptions } from './session-api.js';
 import type { SessionContainer } from './session-container.js';
 import type { SessionRecipe, SessionVerbs } from './session-recipe.js';
+import type { ServedRevocations } from './served-revocations.js';
 import { SessionReports } from './session-reports.js';
 import { UserSessions } from './user-sessions.js';
 
@@ -44,6 +45,8 @@ export class SessionRuntime {
   readonly userSessions: UserSessions | undefined;
   /** The functions of the routes for browsers that bind sessions; undefined without the option `deviceBound.dbsc`. */
   readonly deviceRoutes: DeviceRoutes | undefined;
+  /** The route for verifiers of other processes; undefined without the option `revocationFeed.apiKeys`. */
+  readonly servedRevocations: ServedRevocations | undefined;
   private readonly isVerifySessionReplaced: boolean;
   private readonly binding: RecipeDependencies['binding'];
 
@@ -62,6 +65,7 @@ export class SessionRuntime {
     this.verbs = recipe.verbs;
     const { userSessionRoutes } = features;
     this.userSessions = userSessionRoutes && new UserSessions(recipe, userSessionRoutes);
+    this.servedRevocations = dependencies.servedRevocations;
     this.deviceRoutes = createDeviceRoutes(recipe, dependencies);
     const original = createApi(recipe, (request, options) => this.verifyOwn(request, options));
     this.api = applyApiOverrides(original, overrideApis);

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { readText } from '../http/body-errors.js';
 import { CollectedResponse } from '../http/collected-response.js';
-import type { RequestAndResponse } from '../http/create-exchange.js';
+import { isRequest, isResponse, type RequestAndResponse } from '../http/create-exchange.js';
 import { incomingRequest, readBody, type PlainRequest } from '../http/plain-request.js';
 import { isOptionsObject } from '../options/option-table.js';
 import { readMember } from '../util/json.js';
@@ -25,7 +25,9 @@ export class Exchanges {
    * @throws {TypeError} it is no request
    */
   find(given: CollectedRequest | RequestAndResponse): RequestAndResponse {
-    return isPair(given) ? given : this.collect(given);
+    if (!isPair(given)) return this.collect(given);
+    if (!isRequest(given.req) || !isResponse(given.res)) throw new TypeError(EXPECTED);
+    return given;
   }
 
   /** As {@link find}, for a request whose response is collected. */

@@ -149,7 +149,7 @@ export class Sessions {
     const { response } = getExchange(req, res);
     const name = this.findRoute(req as IncomingRequestSource);
     if (name === undefined) return isPair(request) ? false : undefined;
-    if (name === 'revokeSession') await completeBody(request, { req, res });
+    if (name === 'revokeSession' || name === 'revocations') await completeBody(request, { req, res });
     try {
       const body = await handlers.serve(name, req, res);
       response.sendJSONResponse(body); // does nothing after the response to an error

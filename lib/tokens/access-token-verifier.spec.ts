@@ -19,7 +19,7 @@ import type { PublicJwk } from '../util/verification-keys.js';
 import { TestClock } from '../testing/test-clock.js';
 import { parseWithoutVerifying, type AccessTokenInfo, type ParsedAccessToken } from './access-token.js';
 import { AccessTokenVerifier } from './access-token-verifier.js';
-import type { ExpectedClaims } from './access-token-claims.js';
+import type { ExpectedClaims } from './expected-claims.js';
 
 const OUR_KEY = publicJwkOf(DYNAMIC_TEST_KEY, DYNAMIC_TEST_KID);
 

@@ -4,7 +4,7 @@ import { deepFreeze, type JsonObject } from '../util/json.js';
 import { chain, type MaybePromise } from '../util/maybe-promise.js';
 import type { VerificationKeys } from '../util/verification-keys.js';
 import { accessTokenInfo, type AccessTokenInfo, type ParsedAccessToken } from './access-token-format.js';
-import { findForeignClaim, type ExpectedClaims } from './access-token-claims.js';
+import { findForeignClaim, type ExpectedClaims } from './expected-claims.js';
 import type { SignatureVerdict, TokenSignatures } from './token-signatures.js';
 import {
   tokenCacheKey,

@@ -1,5 +1,5 @@
 import { CoreUnavailableError, UnauthorisedError } from '../errors.js';
-import type { FetchFunction } from './verifier-options.js';
+import type { FetchFunction } from './web-fetch.js';
 import { runtimeFetch } from './web-fetch.js';
 
 /** The longest wait for the API. A client whose refresh it has made gets the same tokens when it asks again. */

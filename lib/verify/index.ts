@@ -6,7 +6,10 @@ export {
   type VerifyOptions,
   type VerifyTokenOptions,
 } from './session-verifier.js';
-export type { FetchFunction, SessionVerifierOptions } from './verifier-options.js';
+export type { SessionVerifierOptions } from './verifier-options.js';
+export type { FetchFunction } from './web-fetch.js';
+export { servedRevocations, type ServedRevocationsOptions } from './served-revocations.js';
+export type { RevocationSource } from './followed-revocations.js';
 export { sessionErrorResponse, type SessionErrorResponseOptions } from './error-response.js';
 export { forwardRefresh, type ForwardRefreshOptions } from './forward-refresh.js';
 export {

@@ -6,7 +6,7 @@ import { parseJsonObject } from '../util/json.js';
 import { UnexpectedResponse } from '../util/response-members.js';
 import type { PublicJwk, VerificationKeys } from '../util/verification-keys.js';
 import type { VerifierConfig } from './verifier-options.js';
-import { fetchText, type WebFetch } from './web-fetch.js';
+import { fetchText, type FetchFunction } from './web-fetch.js';
 
 const TIMEOUT_MS = 5000;
 /** A JWKS of a hundred keys has about 50 kB. */
@@ -29,7 +29,7 @@ class GivenKeys implements VerificationKeys {
 export function createKeySource(
   { keys, keysAddress, jwksRefreshIntervalSec }: VerifierConfig,
   clock: Clock,
-  fetch: WebFetch,
+  fetch: FetchFunction,
 ): VerificationKeys {
   if (keysAddress === undefined) return new GivenKeys(keys ?? []);
   return new JwksCache(clock, {
@@ -45,7 +45,7 @@ export function createKeySource(
  * @throws {CoreUnavailableError} the API does not respond, or cannot for now
  * @throws {CoreResponseError} its response is no set of keys
  */
-async function loadKeys(fetch: WebFetch, address: string): Promise<readonly PublicJwk[]> {
+async function loadKeys(fetch: FetchFunction, address: string): Promise<readonly PublicJwk[]> {
   const init = { headers: { accept: 'application/json', 'cache-control': 'no-cache' } };
   const { status, text } = await fetchText(fetch, address, init, {
     timeoutMs: TIMEOUT_MS,

@@ -22,7 +22,9 @@ export class FetchRequest implements HttpRequest {
   }
 
   getHeaderValue(name: string): string | undefined {
-    return this.original.headers.get(name) ?? undefined;
+    const value = this.original.headers.get(name);
+    if (value !== null) return value;
+    return name === 'host' ? new URL(this.original.url).host : undefined; // some runtimes tell it by the URL alone
   }
 
   getCookieValue(name: string): string | undefined {

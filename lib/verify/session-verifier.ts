@@ -13,6 +13,7 @@ import { readConfirmation } from '../util/key-confirmation.js';
 import { provideClock, type UserContext } from '../util/user-context.js';
 import { constantTimeEqual } from './constant-time.js';
 import { createKeySource } from './key-source.js';
+import type { FollowedRevocations } from './followed-revocations.js';
 import { FetchRequest, RequestTokens } from './request-tokens.js';
 import {
   resolveVerifierOptions,
@@ -53,6 +54,8 @@ export interface VerifyOptions {
   readonly antiCsrfCheck?: boolean;
   /** False: without a usable token the result is undefined. Default true. */
   readonly sessionRequired?: boolean;
+  /** Asks the server of the feed whether the session lives; needs the option `feed`. Default false. */
+  readonly checkDatabase?: boolean;
   /** Checks beside those of the option `claims`. */
   readonly claims?: readonly SessionClaimValidator[];
   /** Passed to the claim validators. */
@@ -83,7 +86,8 @@ export interface SessionVerifier {
    * @throws {TryRefreshTokenError} the client should refresh at the API and repeat the request
    * @throws {UnauthorisedError} there is no session, or it has ended
    * @throws {InvalidClaimsError} a claim validator failed
-   * @throws {CoreUnavailableError} the keys cannot be had, so that nothing is known about the token
+   * @throws {CoreUnavailableError} the keys or the feed cannot be had, so that it is not known whether the session goes on
+   * @throws {TypeError} `checkDatabase` without the option `feed`
    */
   verify(request: Request, options?: VerifyOptions & { sessionRequired?: true }): Promise<VerifiedSession>;
   verify(request: Request, options: VerifyOptions): Promise<VerifiedSession | undefined>;
@@ -114,20 +118,22 @@ class WebSessionVerifier implements SessionVerifier {
   private readonly verifier: TokenVerifier;
   private readonly presented: PresentedTokens<RequestInContext>;
   private readonly proofs: SessionProofs;
+  private readonly feed: FollowedRevocations | undefined;
 
   constructor(private readonly config: VerifierConfig) {
     const { clock, clockToleranceSec, maxCachedTokens, maxCachedTokenBytes } = config;
-    const keys = createKeySource(config, clock, config.fetch ?? runtimeFetch);
+    const fetch = config.fetch ?? runtimeFetch;
+    const keys = createKeySource(config, clock, fetch);
+    const mayRemember = (info: AccessTokenInfo): boolean => this.feed?.mayRemember(info) ?? true;
     const intended = { issuers: config.accessTokenIssuers, audience: config.accessTokenAudience };
-    const limits = { clockToleranceSec, maxCachedTokens, maxCachedTokenBytes, intended };
+    const limits = { clockToleranceSec, maxCachedTokens, maxCachedTokenBytes, intended, mayRemember };
     this.verifier = new TokenVerifier(keys, clock, limits, WEB_RUNTIME);
     const { cookieName, accessTokenPath } = config;
     const places = new RequestTokens(cookieName, accessTokenPath);
     this.presented = new PresentedTokens(places, this.verifier, pagesOf(config), clock);
-    this.proofs = new SessionProofs(
-      { verifier: this.verifier, config, revocations: undefined },
-      constantTimeEqual,
-    );
+    this.feed = config.feed?.follow({ clock, fetch, verifier: this.verifier });
+    const { verifier, feed } = this;
+    this.proofs = new SessionProofs({ verifier, config, revocations: feed?.watch }, constantTimeEqual);
   }
 
   verify(request: Request, options?: VerifyOptions & { sessionRequired?: true }): Promise<VerifiedSession>;
@@ -168,19 +174,24 @@ class WebSessionVerifier implements SessionVerifier {
     );
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    await this.feed?.close();
+  }
 
   private async open(
     verification: Verification,
     options: VerifyOptions,
   ): Promise<VerifiedSession | undefined> {
-    refuseDatabaseCheck(options);
+    if (options.checkDatabase === true && this.feed === undefined) throw new TypeError(NO_CORE);
+    if (this.feed?.isReady === false) await this.feed.ready;
     const { accessToken, antiCsrfToken, antiCsrfCheck, known } = verification;
     const rules = { antiCsrfCheck, sessionRequired: options.sessionRequired ?? true };
     const proof = this.proofs.prove({ accessToken, antiCsrfToken, options: rules }, known);
     const info = proof instanceof Promise ? await proof : proof;
     if (info === undefined || accessToken === undefined) return undefined;
     this.checkBinding(info);
+    if (this.proofs.needsCore(info, options.checkDatabase, known))
+      await this.feed?.confirm(info, accessToken, options.checkDatabase === true);
     const session = describe(info, accessToken, verification.transferMethod);
     const { claims } = this.config;
     const all = options.claims === undefined ? claims : [...claims, ...options.claims];
@@ -221,13 +232,9 @@ function hasNoSession({ method }: Request): boolean {
   return method === 'OPTIONS' || method === 'TRACE';
 }
 
-/** Callers without types may pass the option of the guard. */
-function refuseDatabaseCheck(options: object): void {
-  if (!('checkDatabase' in options) || options.checkDatabase !== true) return;
-  throw new TypeError(
-    'checkDatabase is not possible in nest-sessions/verify, which has no core: ask the API, or leave the option out',
-  );
-}
+const NO_CORE =
+  'checkDatabase is not possible without a core to ask: give createSessionVerifier the option feed, whose server is asked then, ' +
+  'or leave checkDatabase out';
 
 function describe(
   info: AccessTokenInfo,
@@ -263,9 +270,11 @@ function pagesOf(config: VerifierConfig) {
  * Creates a verifier of sessions for a process without Nest and without a core: another service, a worker, the middleware of a website.
  * It needs `fetch` and WebCrypto only. Rules, errors and claim validators are those of `SessionGuard`.
  *
- * A token that a refresh has just brought is accepted, although the core has not seen it yet: {@link SessionVerifier} cannot promote
- * it, and "try refresh" would bring another one of the same kind for ever. The API promotes it when it is first used there, and at
- * the latest with the next refresh, where a stolen refresh token is found out as well.
+ * Without the option `feed` there is no core to ask. A session that was ended is then accepted until its token expires, as by every
+ * verifier of JWTs. So is a token that a refresh has just brought and that no core has seen yet: only a core can promote it, and "try
+ * refresh" would bring another one of the same kind for ever. Its refresh token is promoted at its first use at the API, or by the next
+ * refresh, and it is then that a stolen one is found out: at most the life of one access token later. With `feed` the server of the
+ * feed is asked at the first use of such a token, as the guard asks its core.
  *
  * @throws {SessionConfigError} options are wrong; lists every problem
  * @example

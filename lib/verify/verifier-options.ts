@@ -30,19 +30,9 @@ import { SystemClock, type Clock } from '../util/clock.js';
 import { isJsonObject } from '../util/json.js';
 import type { PublicJwk } from '../util/verification-keys.js';
 
-/**
- * The `fetch` of a runtime, as far as it is used here.
- *
- * @publicApi
- */
-export type FetchFunction = (url: string, init: RequestInit) => Promise<Response>;
-
-const webAddress = text((given) => {
-  const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '')
-    throw new Error('an address with http:// or https:// and without a password is expected');
-  return url.href;
-});
+import type { RevocationSource } from './followed-revocations.js';
+import { webAddress } from './web-address.js';
+import type { FetchFunction } from './web-fetch.js';
 
 const origin: Check<string> = (value, place) => {
   const url = new URL(webAddress(value, place));
@@ -131,7 +121,7 @@ export const VERIFIER_OPTIONS = {
   clockToleranceSec: option(numberBetween(0, 60), 0),
 
   /**
-   * Where a token may come from.
+   * The places that a token may come from.
    * @defaultValue `any`: the `Authorization` header, and the cookie where it has none of ours
    */
   tokenTransferMethod: option(oneOf<TokenTransferMethod | 'any'>('any', 'cookie', 'header'), 'any'),
@@ -178,6 +168,12 @@ export const VERIFIER_OPTIONS = {
    * @defaultValue none
    */
   claims: option(validators, []),
+  /**
+   * The feed that tells at once which sessions have ended: `servedRevocations({ url, apiKey })`. Its server is also asked about tokens
+   * at their first use after a refresh.
+   * @defaultValue none: an ended session is accepted until its access token expires
+   */
+  feed: option(objectWith<RevocationSource>(['follow'], 'servedRevocations({ url, apiKey })')),
   /**
    * Sessions that are bound to a device (`deviceBound` at the API): their proof cannot be checked here. `refuse`: 401. `accept`:
    * as if they were not bound, so that a copied token works here until it expires.

@@ -1,12 +1,15 @@
 import { CoreResponseError, CoreUnavailableError } from '../errors.js';
 import { releaseTimer } from '../util/timers.js';
-import type { FetchFunction } from './verifier-options.js';
 
-/** A `fetch` that is called as it is. */
-export type WebFetch = FetchFunction;
+/**
+ * The `fetch` of a runtime, as far as it is used here.
+ *
+ * @publicApi
+ */
+export type FetchFunction = (url: string, init: RequestInit) => Promise<Response>;
 
 /** Calls the `fetch` of the runtime, looked up at each call: some set it, or replace it, after modules have loaded. */
-export const runtimeFetch: WebFetch = async (url, init) => globalThis.fetch(url, init);
+export const runtimeFetch: FetchFunction = async (url, init) => globalThis.fetch(url, init);
 
 /**
  * Fetches a text. Redirects are not followed, because keys and records of another address than the configured one must not count.
@@ -16,7 +19,7 @@ export const runtimeFetch: WebFetch = async (url, init) => globalThis.fetch(url,
  * @throws {CoreResponseError} the response is too long
  */
 export async function fetchText(
-  fetch: WebFetch,
+  fetch: FetchFunction,
   address: string,
   init: RequestInit,
   limits: { readonly timeoutMs: number; readonly maxLength: number; readonly signal?: AbortSignal },

@@ -12,13 +12,15 @@ export interface Settings {
   readonly apiKeys: readonly string[] | undefined;
   /** Names under which a proxy passes calls on; undefined where there is none. */
   readonly hostNames: readonly string[] | undefined;
+  /** Seals the private keys in the store; undefined keeps them plain. */
+  readonly keySecret: string | undefined;
   readonly store: StoreSetting;
 }
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/;
 
 /**
- * Reads the environment: `HOST`, `PORT`, `API_KEYS` and `HOST_NAMES` (separated by commas), and `SQLITE_FILE` or `PG_URL`.
+ * Reads the environment: `HOST`, `PORT`, `API_KEYS` and `HOST_NAMES` (separated by commas), `KEY_SECRET`, and `SQLITE_FILE` or `PG_URL`.
  *
  * @throws {Error} the settings contradict each other, or would open the core to the network without a key
  */
@@ -31,7 +33,14 @@ export function settingsFrom(env: Readonly<Record<string, string | undefined>>):
   const port = Number(env['PORT'] || 3567);
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new Error(`PORT is no port: ${env['PORT']}`);
-  return { host, port, apiKeys, hostNames: listFrom(env['HOST_NAMES']), store: storeFrom(env) };
+  return {
+    host,
+    port,
+    apiKeys,
+    hostNames: listFrom(env['HOST_NAMES']),
+    keySecret: env['KEY_SECRET'] || undefined,
+    store: storeFrom(env),
+  };
 }
 
 function listFrom(text = ''): readonly string[] | undefined {

@@ -17,12 +17,16 @@ export async function startCoreServer({
   port,
   apiKeys,
   hostNames,
+  keySecret,
   store,
 }: Settings): Promise<CoreServer> {
   const opened = await openStore(store);
   const app = await NestFactory.create(
     SessionCoreModule.forRoot({
-      core: embeddedCore({ store: opened.store }),
+      core: embeddedCore({
+        store: opened.store,
+        ...(keySecret !== undefined && { keyEncryption: { secret: keySecret } }),
+      }),
       ...(apiKeys && { apiKeys }),
       ...(hostNames && { hostNames }),
     }),

@@ -96,6 +96,8 @@ describe('a plain request', () => {
     ['null', null],
     ['text', 'GET /me'],
     ['a list', ['GET', '/me']],
+    ['a pair without a response', { req: { method: 'GET', url: '/me', headers: {} }, res: undefined }],
+    ['a pair of something else', { req: {}, res: {} }],
   ])('that is %s is a TypeError which says what is expected', async (_what, given) => {
     for (const call of [
       sessions.verify(given as never),

@@ -1,3 +1,4 @@
+import type { RevocationsQuestion } from '../../feed/long-poll-feed.js';
 import type { JsonObject, JsonValue } from '../../util/json.js';
 import { writeCursor } from '../../util/session-cursor.js';
 import { assertTenantId } from '../../util/tenant-id.js';
@@ -147,13 +148,6 @@ export function createJwtRequest(input: CoreJwtInput): CdiRequest {
 
 export function jwksRequest(): CdiRequest {
   return { method: 'GET', path: '/.well-known/jwks.json', isRepeatable: true };
-}
-
-/** The question of a reader; `seen` and `waitMs`: wait for another announcement than that one. */
-export interface RevocationsQuestion {
-  readonly after: string | undefined;
-  readonly seen: string | undefined;
-  readonly waitMs: number;
 }
 
 /** A read of a core that this library serves. It has a body, because a position may be longer than a URL. */

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { isThisMachine } from '../../util/hosts.js';
-import type { ReadHeader } from './api-keys.js';
+import type { ReadHeader } from '../../util/api-keys.js';
 import { CdiRefusal } from './cdi-input.js';
 
 /** The caller of a served core, as the connection and the headers show it. */

@@ -11,7 +11,7 @@ import type {
   UserSessionsInput,
   VerifySessionInput,
 } from '../core.types.js';
-import type { FeedQuestion } from './served-feed.js';
+import { readFeedQuestion, type FeedQuestion } from '../../feed/served-feed.js';
 
 /** The refusal of another tenant than `public` for a call that belongs to the app. */
 export const PUBLIC_TENANT_ONLY = 'Only public tenantId can call this app specific API';
@@ -174,22 +174,11 @@ export function searchInput(query: URLSearchParams, maxLimit: number): CoreSessi
   return search;
 }
 
-/** A position of any feed: that of a Redis cluster has up to 256 parts of about 30 characters. */
-const POSITION = /^[!-~]{0,16384}$/;
-
 /** Reads the body of `POST /nest-sessions/revocations`. A feed begins anew at a position that it does not know. */
 export function revocationsInput(body: JsonObject): FeedQuestion {
-  const after = optional(body, 'after', isString);
-  const waitMs = optional(body, 'waitMs', isFiniteNumber) ?? 0;
-  if (!Number.isInteger(waitMs) || waitMs < 0)
-    throw new CdiRefusal(400, 'waitMs must be a whole number of milliseconds');
-  if (after !== undefined && !POSITION.test(after)) {
-    throw new CdiRefusal(
-      400,
-      'after must be the position of the page before: at most 16384 ASCII characters without blanks and control characters',
-    );
-  }
-  return { after, seen: optional(body, 'seen', isString), waitMs };
+  const question = readFeedQuestion(body);
+  if (typeof question === 'string') throw new CdiRefusal(400, question);
+  return question;
 }
 
 /** Returns a query parameter; an empty value counts as present. */

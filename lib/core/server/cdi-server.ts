@@ -1,8 +1,9 @@
 import { CoreBadInputError, CoreUnavailableError } from '../../errors.js';
 import type { Clock } from '../../util/clock.js';
 import { DEFAULT_TENANT_ID } from '../../util/tenant-id.js';
+import { confirmToken } from '../confirm-token.js';
 import type { CoreClient } from '../core-client.js';
-import { ApiKeys, presentedApiKey } from './api-keys.js';
+import { ApiKeys, presentedApiKey } from '../../util/api-keys.js';
 import { CallerCheck, type CdiCaller } from './caller-check.js';
 import {
   jsonResponse,
@@ -25,7 +26,7 @@ import {
   type CdiOperation,
   type CdiRoute,
 } from './cdi-router.js';
-import type { ServedFeed } from './served-feed.js';
+import type { ServedFeed } from '../../feed/served-feed.js';
 
 const PROTECTED_FIELD = 'The user payload contains protected field';
 
@@ -157,7 +158,11 @@ export class CdiServer {
   private async readRevocations(readBody: CdiCall['body']): Promise<CdiResponse> {
     const { feed } = this.context;
     if (feed === undefined) throw new CdiRefusal(404, 'Not found');
-    const page = await feed.read(revocationsInput(await readBody()));
+    const body = await readBody();
+    const { accessToken } = body;
+    if (typeof accessToken === 'string')
+      return jsonResponse(await confirmToken(this.context.core, accessToken));
+    const page = await feed.read(revocationsInput(body));
     return jsonResponse({ status: 'OK', ...page }, { 'Cache-Control': 'no-store' });
   }
 

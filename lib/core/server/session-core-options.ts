@@ -12,7 +12,7 @@ import {
 } from '../../options/option-table.js';
 import { coreProvider } from '../core-provider.js';
 import { embeddedCore } from '../embedded/embedded-core-options.js';
-import { isAcceptableApiKey } from './api-keys.js';
+import { isAcceptableApiKey } from '../../util/api-key.js';
 import { readHost } from './caller-check.js';
 import { CDI_VERSIONS, compareVersions, normalisedBasePath } from './cdi-router.js';
 

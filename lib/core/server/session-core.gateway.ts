@@ -16,7 +16,7 @@ import { startCore } from '../core-provider.js';
 import { isLoopback } from './caller-check.js';
 import { CdiRefusal } from './cdi-input.js';
 import { CdiServer } from './cdi-server.js';
-import type { ServedFeed } from './served-feed.js';
+import type { ServedFeed } from '../../feed/served-feed.js';
 import type { SessionCoreConfig } from './session-core-options.js';
 
 /** @internal Injection token of the checked options. */

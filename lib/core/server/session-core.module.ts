@@ -12,7 +12,7 @@ import { CoreClient } from '../core-client.js';
 import { versionsOf } from './cdi-router.js';
 import { CdiServer } from './cdi-server.js';
 import { RESOLVED_CORE_OPTIONS, SERVED_FEED, SessionCoreGateway } from './session-core.gateway.js';
-import { ServedFeed } from './served-feed.js';
+import { ServedFeed } from '../../feed/served-feed.js';
 import { loadOpenTelemetry } from '../../events/open-telemetry.js';
 import { errorReason } from '../../events/printable.js';
 import { SessionEvents } from '../../events/session-events.js';

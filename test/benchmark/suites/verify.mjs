@@ -13,6 +13,7 @@ const MAP = 'a bare Map lookup by the token';
 const JOSE = `${versioned('jose')}, jwtVerify`;
 const SUPERTOKENS = versioned('supertokens-node');
 const SERVICE = 'nest-sessions, SessionService';
+const DOOR = 'nest-sessions/verify';
 
 /** What is measured; the file of the subject and the options of its `open`. */
 const SUBJECTS = [
@@ -24,6 +25,8 @@ const SUBJECTS = [
   { name: SUPERTOKENS, file: 'verify-supertokens-node.mjs' },
   { name: 'nest-sessions, verifier', file: 'verify-nest-sessions.mjs', options: { at: 'verifier' } },
   { name: SERVICE, file: 'verify-nest-sessions.mjs', options: { at: 'service' } },
+  { name: `${DOOR}, verifyToken`, file: 'verify-door.mjs', options: { at: 'token' } },
+  { name: `${DOOR}, verify(new Request())`, file: 'verify-door.mjs', options: { at: 'request' } },
 ];
 
 /** Whom the ratios compare with, and what their columns are called. */

@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
@@ -14,6 +15,7 @@ describe('the settings of the sample core server', () => {
       port: 3567,
       apiKeys: undefined,
       hostNames: undefined,
+      keySecret: undefined,
       store: { kind: 'memory' },
     });
   });
@@ -25,6 +27,7 @@ describe('the settings of the sample core server', () => {
         PORT: '0',
         API_KEYS: ' one, two,',
         HOST_NAMES: 'core.internal',
+        KEY_SECRET: 'secret',
         SQLITE_FILE: 'x.db',
       }),
     ).toEqual({
@@ -32,6 +35,7 @@ describe('the settings of the sample core server', () => {
       port: 0,
       apiKeys: ['one', 'two'],
       hostNames: ['core.internal'],
+      keySecret: 'secret',
       store: { kind: 'sqlite', file: 'x.db' },
     });
     expect(settingsFrom({ PG_URL: 'postgres://x' }).store).toEqual({
@@ -77,6 +81,21 @@ describe('the sample core server', () => {
     expect(await answer.json()).toMatchObject({ status: 'OK', userDataInDatabase: { kept: true } });
     expect((await fetch(`${second.uri}/recipe/session/user?userId=u`)).status).toBe(401);
     await second.close();
+    await rm(folder, { recursive: true });
+  });
+
+  it.each([
+    ['seals the keys in its file with KEY_SECRET', randomBytes(32).toString('base64url'), true],
+    ['leaves them plain without it', undefined, false],
+  ])('%s', async (_title, KEY_SECRET, isSealed) => {
+    const folder = await mkdtemp(join(tmpdir(), 'core-server-'));
+    const SQLITE_FILE = join(folder, 'sessions.db');
+    const core = await startCoreServer(settingsFrom({ PORT: '0', SQLITE_FILE, KEY_SECRET }));
+    await fetch(`${core.uri}/.well-known/jwks.json`);
+    await core.close();
+    // The driver may leave the last writes in a file beside it.
+    const files = (await readdir(folder)).map((name) => readFile(join(folder, name), 'latin1'));
+    expect((await Promise.all(files)).join('').includes('sealed1.')).toBe(isSealed);
     await rm(folder, { recursive: true });
   });
 });

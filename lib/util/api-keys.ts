@@ -1,8 +1,5 @@
 import { createHash } from 'node:crypto';
-import { safeEqual } from '../../util/safe-equal.js';
-
-/** A Core's rule for its `api_keys` (docs/protocol/core.md D). */
-const ACCEPTABLE_KEY = /^[A-Za-z0-9=-]{20,}$/;
+import { safeEqual } from './safe-equal.js';
 
 /** Reads one header of a request; the name is given in lower case. */
 export type ReadHeader = (name: string) => string | undefined;
@@ -24,11 +21,6 @@ export class ApiKeys {
     const digest = digestKey(presented ?? '');
     return this.digests.reduce((isKnown, key) => safeEqual(key, digest) || isKnown, false);
   }
-}
-
-/** Returns whether a text can be an API key: at least 20 letters, digits, `=` and `-`. */
-export function isAcceptableApiKey(key: string): boolean {
-  return ACCEPTABLE_KEY.test(key);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { ApiKeys, isAcceptableApiKey, presentedApiKey } from './api-keys.js';
+import { ApiKeys, presentedApiKey } from './api-keys.js';
+import { isAcceptableApiKey } from './api-key.js';
 
 const KEY = 'a-key-of-more-than-20-characters';
 

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
-import { FeedSweep, type RevocationFeed, type RevocationPage } from '../../feed/revocation-feed.js';
-import type { Clock } from '../../util/clock.js';
+import { FeedSweep, type RevocationFeed, type RevocationPage } from './revocation-feed.js';
+import type { Clock } from '../util/clock.js';
+import type { JsonObject } from '../util/json.js';
 
 /** The longest time for which a caller is kept waiting, milliseconds. */
 const LONGEST_WAIT_MS = 25_000;
@@ -83,4 +84,23 @@ export class ServedFeed {
   private release(): void {
     for (const end of this.waiting) end();
   }
+}
+
+/** A position of any feed: that of a Redis cluster has up to 256 parts of about 30 characters. */
+const POSITION = /^[!-~]{0,16384}$/;
+
+/** Reads the question of a reader. @returns what is wrong with it, if it is none */
+export function readFeedQuestion({
+  after = null,
+  seen = null,
+  waitMs = null,
+}: JsonObject): FeedQuestion | string {
+  for (const [name, value] of Object.entries({ after, seen }))
+    if (value !== null && typeof value !== 'string') return `Field name '${name}' is invalid in JSON input`;
+  if (waitMs !== null && (!Number.isInteger(waitMs) || Number(waitMs) < 0))
+    return 'waitMs must be a whole number of milliseconds';
+  if (typeof after === 'string' && !POSITION.test(after))
+    return 'after must be the position of the page before: at most 16384 ASCII characters without blanks and control characters';
+  const given = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+  return { after: given(after), seen: given(seen), waitMs: Number(waitMs ?? 0) };
 }
