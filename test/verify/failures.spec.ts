@@ -169,7 +169,7 @@ describe('the options of a verifier', () => {
     expect(() => servedRevocations(options as never)).toThrow(message);
   });
 
-  it('say that checkDatabase needs somebody to ask', async () => {
+  it('say that checkDatabase needs a server to ask', async () => {
     const { verifier } = setUp();
     await expect(verifier.verifyToken(TOKEN, { checkDatabase: true })).rejects.toThrow(TypeError);
     await expect(verifier.verifyToken(TOKEN, { checkDatabase: true })).rejects.toThrow(/option feed/);
