@@ -26,7 +26,7 @@ import { stateFromTokens } from './session-state.js';
 
 type RefreshSessionInput = RecipeInput<'refreshSession'>;
 
-/** What the caller of one refresh asks for. */
+/** The wishes of the caller of one refresh. */
 export type RefreshOptions = Pick<RefreshSessionInput, 'accessTokenValiditySec'>;
 
 /** The cookies of both tokens in a request. */

@@ -8,7 +8,7 @@ import { ApiKeys, presentedApiKey } from '../util/api-keys.js';
 import type { Clock } from '../util/clock.js';
 import { isJsonObject, readMember, type JsonObject } from '../util/json.js';
 
-/** What this instance knows about ended sessions, for verifiers in other processes (`nest-sessions/verify`). */
+/** The ended sessions that this instance knows of, for verifiers in other processes (`nest-sessions/verify`). */
 export class ServedRevocations {
   private readonly feed: ServedFeed;
   private readonly apiKeys: ApiKeys;

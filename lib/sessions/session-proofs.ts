@@ -5,7 +5,7 @@ import type { AccessTokenInfo } from '../tokens/access-token-format.js';
 import type { TokenVerifier } from '../tokens/token-verifier.js';
 import { chain, type MaybePromise } from '../util/maybe-promise.js';
 
-/** What a verification looks at before it asks the core. */
+/** The parts of a request that a verification reads before it asks the core. */
 export interface SessionProofParts {
   readonly verifier: Pick<TokenVerifier, 'read' | 'verify'>;
   readonly config: Pick<SessionConfig, 'antiCsrf' | 'useDynamicAccessTokenSigningKey'>;

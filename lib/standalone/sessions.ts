@@ -46,7 +46,7 @@ export function createSessions(options: StandaloneSessionOptions): Sessions {
  * @publicApi
  */
 export class Sessions {
-  /** What happens to sessions, keys and the core; also before the start. */
+  /** The events of sessions, keys and the core; also before the start. */
   readonly events = new SessionEventHub();
   private readonly options: ResolvedSessionOptions;
   private readonly surroundings: Surroundings;

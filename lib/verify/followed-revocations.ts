@@ -29,7 +29,7 @@ export interface RevocationSource {
   follow(parts: FollowerParts): FollowedRevocations;
 }
 
-/** What a verifier knows about ended sessions, and whom it asks. */
+/** The ended sessions that a verifier knows of, and the server that it asks. */
 export class FollowedRevocations {
   readonly watch: RevocationWatch;
   /** When the first read is over, or after five seconds. */

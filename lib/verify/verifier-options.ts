@@ -211,7 +211,7 @@ export interface SessionVerifierOptions extends OptionsOf<typeof VERIFIER_OPTION
 
 /** The options after reading. */
 export interface VerifierConfig extends Resolved<typeof VERIFIER_OPTIONS> {
-  /** Where the keys are fetched; undefined if they are given. */
+  /** The address of the keys; undefined if they are given. */
   readonly keysAddress: string | undefined;
 }
 

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Instance, rowIn, SetClock, storeWithKeys, type EngineRules } from './instance.js';
 import type { Answer, Heard, Operation, Point, StoreCall } from './operations.js';
 import { Tokens } from './tokens.js';
@@ -34,7 +35,8 @@ export class Engine {
   private readonly places: Place[] = [];
   private readonly starts = new Map<string, number>();
   private readonly clock = new SetClock();
-  private script: ((call: StoreCall) => Promise<unknown>) | undefined;
+  /** What answers the calls of each run: a run that was left behind may wake when the engine's own timeout is over. */
+  private readonly script = new AsyncLocalStorage<(call: StoreCall) => Promise<unknown>>();
   private instances: Instance[] = [];
   private sessionHandle = '';
 
@@ -47,7 +49,7 @@ export class Engine {
     const keys = await storeWithKeys();
     const engine = new Engine(keys);
     const park = (call: StoreCall): Promise<unknown> =>
-      engine.script?.(call) ?? Promise.reject(new Error(`${call.method} outside a run`));
+      engine.script.getStore()?.(call) ?? Promise.reject(new Error(`${call.method} outside a run`));
     engine.instances = await Promise.all(
       rules.antiCsrf.map((antiCsrf) => Instance.start(keys, rules, antiCsrf, { clock: engine.clock, park })),
     );
@@ -120,7 +122,7 @@ export class Engine {
     this.clock.nowMs = startedMs;
     return new Promise<Point>((resolve, reject) => {
       let calls = 0;
-      this.script = async (call) => {
+      const script = async (call: StoreCall): Promise<unknown> => {
         const reply = heard[calls++];
         if (reply === undefined) {
           resolve({ call });
@@ -132,8 +134,9 @@ export class Engine {
       };
       const real = this.instances[instance];
       if (real === undefined) throw new Error(`There is no instance ${instance}`);
-      real
-        .run(this.tokens.open(operation), this.sessionHandle)
+      const opened = this.tokens.open(operation);
+      void this.script
+        .run(script, async () => real.run(opened, this.sessionHandle))
         .then((answer) => resolve({ answer: this.named(answer) }), reject);
     });
   }

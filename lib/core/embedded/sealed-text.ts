@@ -63,7 +63,7 @@ export async function openText(
   );
 }
 
-/** Nothing is written that cannot be opened again: it may replace the only copy of a key. */
+/** Opens each sealed text before it is written, because it may replace the only copy of a key. */
 async function refuseUnlessOpens(
   wrapper: KeyWrapper,
   text: string,
