@@ -1,5 +1,5 @@
 import { CoreUnavailableError } from '../errors.js';
-import type { SessionEventHub } from '../events/session-event-hub.js';
+import type { SessionEvent } from '../events/session-event.js';
 import { warnProcess } from '../util/process-warning.js';
 import { shortenPause } from '../util/repeat.js';
 import { SingleFlight } from '../util/single-flight.js';
@@ -36,7 +36,7 @@ const UNREADABLE_MS = 24 * 3_600_000;
 const MAX_UNREADABLE = 1000;
 
 export interface RevocationWatchParts extends RevocationPublisherParts {
-  readonly events: Pick<SessionEventHub, 'emit'>;
+  readonly events: { emit(event: SessionEvent): void };
   /** Ends all work for sessions in this process, and forgets their tokens. */
   onEnded(sessionHandles: readonly string[]): void;
   /** Forgets the tokens of these sessions, because some of them are in doubt. */

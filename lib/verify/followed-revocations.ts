@@ -83,6 +83,8 @@ export class FollowedRevocations {
     const note = this.watch.beforeAsking(info);
     const status = await this.ask(accessToken, isClear);
     switch (status) {
+      case 'NO_ANSWER':
+        return; // accepted for this time: the next use asks again
       case 'OK':
         note(true);
         this.confirmed.add(accessToken, true);
@@ -103,12 +105,12 @@ export class FollowedRevocations {
   }
 
   /** With `whenStale: 'accept'` a first use goes on while the server is away, as it does without a feed. */
-  private async ask(accessToken: string, isFirstUse: boolean): Promise<SessionState> {
+  private async ask(accessToken: string, isFirstUse: boolean): Promise<SessionState | 'NO_ANSWER'> {
     try {
       return await this.questions.run(accessToken, async () => this.feed.confirm(accessToken));
     } catch (error) {
       if (isFirstUse && this.config.whenStale === 'accept' && error instanceof CoreUnavailableError)
-        return 'OK';
+        return 'NO_ANSWER';
       throw error;
     }
   }

@@ -31,9 +31,8 @@ export async function fetchText(
   signal?.addEventListener('abort', end);
   try {
     const response = await fetch(address, { ...init, redirect: 'manual', signal: ending.signal });
-    const length = Number(response.headers.get('content-length') ?? 0);
-    const text = length > maxLength ? undefined : await response.text();
-    if (text === undefined || text.length > maxLength)
+    const text = await readText(response, maxLength);
+    if (text === undefined)
       throw new CoreResponseError(`The response of ${address} is longer than ${maxLength} bytes`);
     return { status: response.status, text };
   } catch (error) {
@@ -44,4 +43,23 @@ export async function fetchText(
     clearTimeout(timer);
     signal?.removeEventListener('abort', end);
   }
+}
+
+/** Reads a body of at most so many bytes. @returns undefined for a longer one, whose rest is not read */
+async function readText({ body }: Response, maxLength: number): Promise<string | undefined> {
+  const reader = body?.getReader();
+  const decoder = new TextDecoder();
+  let text = '';
+  let left = maxLength;
+  let chunk = await reader?.read();
+  while (chunk !== undefined && !chunk.done) {
+    left -= chunk.value.byteLength;
+    if (left < 0) {
+      void reader?.cancel().catch(() => undefined);
+      return undefined;
+    }
+    text += decoder.decode(chunk.value, { stream: true });
+    chunk = await reader?.read();
+  }
+  return text + decoder.decode();
 }
