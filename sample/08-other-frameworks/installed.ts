@@ -8,7 +8,7 @@ import type { Running, Settings } from './settings.js';
 
 /** An example with packages of its own, which runs in a process of its own. */
 interface InstalledExample {
-  /** Where its package.json is. */
+  /** The folder of its package.json. */
   readonly folder: string;
   /** The command that builds it, if one does. */
   readonly build?: readonly string[];

@@ -4,7 +4,7 @@ import { createHandler } from './lambda.js';
 import { listen } from './node-http.js';
 import type { Running, Settings } from './settings.js';
 
-/** What a handler returns, in either version. */
+/** The result of a handler, in either version. */
 interface Result {
   readonly statusCode: number;
   readonly headers?: Readonly<Record<string, string>>;

@@ -6,7 +6,7 @@ import type { Running } from './settings.js';
 /** `Request` refuses to be made with these, and no route here has them. */
 const FORBIDDEN_METHOD = /^(CONNECT|TRACE|TRACK)$/;
 
-/** What the verifier reads of a request to Node's server: everything but the body. */
+/** Makes a `Request` of a request to a server of Node, without the body, which the verifier does not read. */
 export function toRequest({ method = 'GET', url = '/', headers }: IncomingMessage): Request {
   const lines = Object.entries(headers).flatMap(([name, value = []]) =>
     [value].flat().map((line): [string, string] => [name, line]),

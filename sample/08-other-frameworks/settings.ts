@@ -1,4 +1,4 @@
-/** Where an example listens, and the API that its users sign in to. */
+/** The port of an example, and the API that its users sign in to. */
 export interface Settings {
   /** 0 takes a free one. */
   readonly port: number;
