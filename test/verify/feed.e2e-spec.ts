@@ -80,7 +80,7 @@ describe.each(SOURCES)('a verifier that follows $from ($adapter)', ({ adapter, f
   }
 
   it('refuses a session that was ended at the API, also where its token is remembered', async () => {
-    const verifier = follow();
+    const verifier = follow({ pollMs: 60_000 }); // hears of it by the waiting read, not by the next one
     const client = await application.signedIn('header');
     const verify = async () => verifier.verifyToken(client.accessToken);
     await verify();
