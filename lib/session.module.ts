@@ -7,6 +7,7 @@ import {
   type ConfigurableModuleCls,
   type DynamicModule,
   type NestModule,
+  type BeforeApplicationShutdown,
   type OnApplicationShutdown,
   type OnModuleInit,
   type Provider,
@@ -114,7 +115,7 @@ export interface SessionOptionsFactory {
 
 /** Starts the core before the first request, and closes it when the application shuts down. */
 @Injectable()
-class SessionLifecycle implements OnModuleInit, OnApplicationShutdown {
+class SessionLifecycle implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
   private readonly recipe: RecipeLifecycle;
 
   constructor(core: CoreClient, events: SessionEvents, telemetry: Telemetry, parts: RecipeDependencies) {
@@ -123,6 +124,10 @@ class SessionLifecycle implements OnModuleInit, OnApplicationShutdown {
 
   async onModuleInit(): Promise<void> {
     await this.recipe.start();
+  }
+
+  beforeApplicationShutdown(): void {
+    this.recipe.endWaiting();
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -32,6 +32,7 @@ export class ServedFeed {
   private announcements = randomInt(2 ** 40);
   private readonly sweep: FeedSweep;
   private unsubscribe: (() => Promise<void>) | undefined;
+  private isEnding = false;
 
   constructor(
     private readonly feed: RevocationFeed,
@@ -49,8 +50,22 @@ export class ServedFeed {
     if (!this.feed.isPushing) this.announce();
   }
 
-  async stop(): Promise<void> {
+  /**
+   * Answers the waiting callers now, and later ones without a wait. Called before the server closes, which waits for responses and
+   * for the connections that callers keep.
+   */
+  endWaiting(): void {
+    this.isEnding = true;
     this.release();
+  }
+
+  /** The headers of an answer: while the server closes, the connection ends with it. */
+  get headers(): Readonly<Record<string, string>> {
+    return { 'Cache-Control': 'no-store', ...(this.isEnding && { Connection: 'close' }) };
+  }
+
+  async stop(): Promise<void> {
+    this.endWaiting();
     await this.unsubscribe?.();
   }
 
@@ -64,7 +79,7 @@ export class ServedFeed {
   }
 
   private async wait(waitMs: number): Promise<void> {
-    if (this.waiting.size >= MAX_WAITING) return;
+    if (this.isEnding || this.waiting.size >= MAX_WAITING) return;
     await new Promise<void>((resolve) => {
       const end = (): void => {
         clearTimeout(timer);

@@ -75,6 +75,11 @@ export class RecipeLifecycle {
     }
   }
 
+  /** Answers the requests that wait for something to happen, before the server closes, which waits for them. */
+  endWaiting(): void {
+    this.dependencies.servedRevocations?.endWaiting();
+  }
+
   async close(): Promise<void> {
     await this.release();
     this.events.complete();

@@ -28,6 +28,11 @@ export class ServedRevocations {
     this.feed.start();
   }
 
+  /** See {@link ServedFeed.endWaiting}. */
+  endWaiting(): void {
+    this.feed.endWaiting();
+  }
+
   async stop(): Promise<void> {
     await this.feed.stop();
   }
@@ -47,9 +52,10 @@ export class ServedRevocations {
     const key = presentedApiKey((name) => request.getHeaderValue(name));
     if (!this.apiKeys.accepts(key))
       throw new UnauthorisedError('The API key is wrong', { clearTokens: false });
-    response.setHeader('Cache-Control', 'no-store');
     const body = readMember(request.original, 'body');
-    return isJsonObject(body) ? this.answer(body) : undefined;
+    const answer = isJsonObject(body) ? await this.answer(body) : undefined;
+    for (const [name, value] of Object.entries(this.feed.headers)) response.setHeader(name, value);
+    return answer;
   }
 
   private async answer(body: JsonObject): Promise<object | undefined> {

@@ -29,6 +29,7 @@ export async function fetchText(
   const end = (): void => ending.abort();
   const timer = releaseTimer(setTimeout(end, timeoutMs));
   signal?.addEventListener('abort', end);
+  if (signal?.aborted === true) end();
   try {
     const response = await fetch(address, { ...init, redirect: 'manual', signal: ending.signal });
     const text = await readText(response, maxLength);

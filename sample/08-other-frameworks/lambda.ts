@@ -46,7 +46,7 @@ export function createHandler(apiDomain: string): (event: Event) => Promise<obje
 
 function toRequest(event: Event, path: string): Request {
   const headers = new Headers();
-  for (const [name, value] of Object.entries(event.headers))
+  for (const [name, value] of Object.entries(event.headers ?? {}))
     if (value !== undefined) headers.set(name, value);
   // Version 2 has the cookies in a list of their own.
   if ('cookies' in event && event.cookies) headers.set('cookie', event.cookies.join('; '));

@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { remoteCore } from 'nest-sessions';
 import {
@@ -61,6 +62,8 @@ describe.each(SOURCES)('a verifier that follows $from ($adapter)', ({ adapter, f
   });
 
   afterAll(async () => {
+    // A connection that a cancelled `fetch` has opened and not used would keep the server open for a minute.
+    (application.app.getHttpServer() as Server).closeAllConnections();
     await application.close();
     await core?.close();
   });

@@ -163,7 +163,7 @@ export class CdiServer {
     if (typeof accessToken === 'string')
       return jsonResponse(await confirmToken(this.context.core, accessToken));
     const page = await feed.read(revocationsInput(body));
-    return jsonResponse({ status: 'OK', ...page }, { 'Cache-Control': 'no-store' });
+    return jsonResponse({ status: 'OK', ...page }, feed.headers);
   }
 
   private answerToError(error: unknown): CdiResponse {

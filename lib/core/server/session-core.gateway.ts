@@ -5,6 +5,7 @@ import {
   Injectable,
   Logger,
   Optional,
+  type BeforeApplicationShutdown,
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
@@ -54,7 +55,7 @@ interface FastifyHooks {
  * first request and closes it after the last one.
  */
 @Injectable()
-export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
+export class SessionCoreGateway implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
   private readonly logger = new Logger('SessionCoreModule');
 
   constructor(
@@ -77,6 +78,10 @@ export class SessionCoreGateway implements OnModuleInit, OnApplicationShutdown {
     this.telemetry.observeCoreCalls();
     await startCore(this.core, this.telemetry);
     this.feed?.start();
+  }
+
+  beforeApplicationShutdown(): void {
+    this.feed?.endWaiting();
   }
 
   async onApplicationShutdown(): Promise<void> {
