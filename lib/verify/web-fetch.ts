@@ -48,12 +48,12 @@ export async function fetchText(
 
 /** Reads a body of at most so many bytes. @returns undefined for a longer one, whose rest is not read */
 async function readText({ body }: Response, maxLength: number): Promise<string | undefined> {
-  const reader = body?.getReader();
+  const reader: ReadableStreamDefaultReader<Uint8Array> | undefined = body?.getReader();
   const decoder = new TextDecoder();
   let text = '';
   let left = maxLength;
   let chunk = await reader?.read();
-  while (chunk !== undefined && !chunk.done) {
+  while (chunk?.value !== undefined) {
     left -= chunk.value.byteLength;
     if (left < 0) {
       void reader?.cancel().catch(() => undefined);
