@@ -105,17 +105,16 @@ export class ServedFeed {
 const POSITION = /^[!-~]{0,16384}$/;
 
 /** Reads the question of a reader. @returns what is wrong with it, if it is none */
-export function readFeedQuestion({
-  after = null,
-  seen = null,
-  waitMs = null,
-}: JsonObject): FeedQuestion | string {
-  for (const [name, value] of Object.entries({ after, seen }))
-    if (value !== null && typeof value !== 'string') return `Field name '${name}' is invalid in JSON input`;
-  if (waitMs !== null && (!Number.isInteger(waitMs) || Number(waitMs) < 0))
+export function readFeedQuestion({ after, seen, waitMs = 0 }: JsonObject): FeedQuestion | string {
+  if (!isAbsentOrText(after)) return "Field name 'after' is invalid in JSON input";
+  if (!isAbsentOrText(seen)) return "Field name 'seen' is invalid in JSON input";
+  if (typeof waitMs !== 'number' || !Number.isInteger(waitMs) || waitMs < 0)
     return 'waitMs must be a whole number of milliseconds';
-  if (typeof after === 'string' && !POSITION.test(after))
+  if (after !== undefined && !POSITION.test(after))
     return 'after must be the position of the page before: at most 16384 ASCII characters without blanks and control characters';
-  const given = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
-  return { after: given(after), seen: given(seen), waitMs: Number(waitMs ?? 0) };
+  return { after, seen, waitMs };
+}
+
+function isAbsentOrText(value: unknown): value is string | undefined {
+  return value === undefined || typeof value === 'string';
 }
