@@ -7,14 +7,13 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { CoreClient } from '../core/core-client.js';
-import { errorReason } from '../events/printable.js';
 import { arrivingBasePath } from '../http/request-path.js';
 import { WIRE_OPTIONS } from '../options/wire-options.js';
 import { SESSION_ROUTES } from '../options/session-routes.js';
 import { RESOLVED_SESSION_OPTIONS, SESSION_RUNTIME } from '../session.constants.js';
 import type { ResolvedSessionOptions } from '../session.options.js';
 import type { SessionRuntime } from '../sessions/session-runtime.js';
-import { startupWarnings } from '../sessions/startup-warnings.js';
+import { missingCoreWarning, startupWarnings } from '../sessions/startup-warnings.js';
 
 /** Logs, once the application has started, what the module will do, and warns of what was probably not meant. */
 @Injectable()
@@ -51,18 +50,10 @@ export class StartupReport implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async reportCore(): Promise<void> {
-    const { description } = this.core;
-    try {
-      await this.core.getJwks({});
-      if (this.options.logStartup === true && !this.isOver)
-        this.logger.log(`Core: ${description}; it responds`);
-    } catch (error) {
-      if (this.isOver) return;
-      this.logger.warn(
-        `Core: ${description}; it does not respond (${errorReason(error)}). Until it does, sign-in and refresh get 503: ` +
-          'see that it runs, that its address is right and that this machine can reach it. No restart is needed',
-      );
-    }
+    const warning = await missingCoreWarning(this.core);
+    if (this.isOver) return;
+    if (warning !== undefined) this.logger.warn(warning);
+    else if (this.options.logStartup === true) this.logger.log(`Core: ${this.core.description}; it responds`);
   }
 
   private routes(): string[] {

@@ -50,6 +50,8 @@ export function createRuntime(
 
 /** Starts the core and closes it. */
 export class RecipeLifecycle {
+  private hasEnded = false;
+
   constructor(
     private readonly core: CoreClient,
     private readonly events: SessionEventHub,
@@ -80,7 +82,12 @@ export class RecipeLifecycle {
     this.dependencies.servedRevocations?.endWaiting();
   }
 
+  get isOver(): boolean {
+    return this.hasEnded;
+  }
+
   async close(): Promise<void> {
+    this.hasEnded = true;
     await this.release();
     this.events.complete();
   }

@@ -1,4 +1,5 @@
 import type { CoreClient } from '../core/core-client.js';
+import { errorReason } from '../events/printable.js';
 import type { ResolvedSessionOptions } from '../session.options.js';
 import { MEMORY_DESCRIPTION } from '../stores/memory.store.js';
 
@@ -11,6 +12,19 @@ export function startupWarnings(
   { description }: Pick<CoreClient, 'description'>,
 ): string[] {
   return [...options.notes, ...storeWarnings(description), ...bindingWarnings(options)];
+}
+
+/** Asks the core for its keys. @returns the warning that it does not respond, or undefined if it does */
+export async function missingCoreWarning(core: CoreClient): Promise<string | undefined> {
+  try {
+    await core.getJwks({});
+    return undefined;
+  } catch (error) {
+    return (
+      `Core: ${core.description}; it does not respond (${errorReason(error)}). Until it does, sign-in and refresh get 503: ` +
+      'see that it runs, that its address is right and that this machine can reach it. No restart is needed'
+    );
+  }
 }
 
 function bindingWarnings({ features, config }: ResolvedSessionOptions): string[] {

@@ -1,3 +1,4 @@
+import type { CoreClient } from '../core/core-client.js';
 import { loadOpenTelemetry } from '../events/open-telemetry.js';
 import type { SessionEventHub } from '../events/session-event-hub.js';
 import { Telemetry } from '../events/telemetry.js';
@@ -13,7 +14,7 @@ import { RouteHandlers } from '../sessions/route-handlers.js';
 import { SessionFunctions } from '../sessions/session-functions.js';
 import { SessionRecipe } from '../sessions/session-recipe.js';
 import type { SessionRuntime } from '../sessions/session-runtime.js';
-import { startupWarnings } from '../sessions/startup-warnings.js';
+import { missingCoreWarning, startupWarnings } from '../sessions/startup-warnings.js';
 import type { Clock } from '../util/clock.js';
 import type { SessionLogger } from '../util/session-logger.js';
 
@@ -51,6 +52,7 @@ export async function startSessions(
   const lifecycle = new RecipeLifecycle(core, events, telemetry, dependencies);
   await lifecycle.start();
   for (const warning of startupWarnings(options, core)) logger.warn(warning);
+  void warnOfMissingCore(core, lifecycle, logger);
   const { appInfo } = runtime.config;
   return {
     runtime,
@@ -60,6 +62,16 @@ export async function startSessions(
     paths: { basePath: arrivingBasePath(appInfo), apiBasePath: appInfo.apiBasePath },
     lifecycle,
   };
+}
+
+/** The start waits for no core: the warning comes when there is no response. */
+async function warnOfMissingCore(
+  core: CoreClient,
+  lifecycle: RecipeLifecycle,
+  logger: SessionLogger,
+): Promise<void> {
+  const warning = await missingCoreWarning(core);
+  if (warning !== undefined && !lifecycle.isOver) logger.warn(warning);
 }
 
 function createRecipe({ recipe }: ResolvedSessionOptions, dependencies: RecipeDependencies): SessionRecipe {

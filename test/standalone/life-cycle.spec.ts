@@ -171,6 +171,19 @@ describe('createSessions', () => {
     expect(warn.mock.calls).toEqual([[expect.stringContaining('deviceBound.dbsc has no effect')]]);
   });
 
+  it('warns of a core that does not respond, and starts all the same', async () => {
+    const store = await seededMemoryStore();
+    jest.spyOn(store, 'findStaticKeys').mockRejectedValue(new Error('no driver'));
+    jest.spyOn(store, 'findDynamicKeys').mockRejectedValue(new Error('no driver'));
+    const warned = new Promise<string>((resolve) => {
+      const logger = { error: () => undefined, warn: resolve };
+      const sessions = createSessions({ appInfo: SHOP, core: embeddedCore({ store }), logger });
+      closeAfterTest(() => sessions.close());
+      void sessions.start();
+    });
+    expect(await warned).toMatch(/^Core: embedded, with .*; it does not respond \(.*no driver.*\)/);
+  });
+
   it('logs trouble with the core on the console if it has no other logger', async () => {
     const log = jest.spyOn(console, 'error').mockImplementation(() => undefined);
     const store = await seededMemoryStore();
