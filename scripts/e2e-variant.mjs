@@ -1,5 +1,5 @@
 // Runs the e2e suites with another core instead of the embedded one in memory: sqlite, postgres, redis, or remote, which is a served
-// core over CDI 5.4; remote-5.0 and remote-5.6 run the life of a session over these versions. Further arguments go to jest. PostgreSQL: the server at PG_URL, or one that is started for the run; when it cannot be started the
+// core over CDI 5.4; remote-5.0 and remote-5.6 speak these versions. Further arguments go to jest. PostgreSQL: the server at PG_URL, or one that is started for the run; when it cannot be started the
 // suites are skipped, or fail with PG_REQUIRED=1.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,22 +13,6 @@ import { NOT_FOR_REMOTE } from '../test/support/variant-environment.mjs';
 
 const VARIANTS = ['remote', 'remote-5.0', 'remote-5.6', 'sqlite', 'postgres', 'redis'];
 const [variant = '', ...forJest] = argv.slice(2);
-/** What differs between versions: tokens that are made, verified, exchanged, lost, stolen and revoked. */
-const LIFE_OF_A_SESSION = [
-  'create-session',
-  'verify-session',
-  'refresh',
-  'refresh-options',
-  'lost-response',
-  'interleaving',
-  'session-container',
-  'claims',
-  'anti-csrf',
-  'sign-out',
-  'older-cookies',
-]
-  .map((name) => `e2e/${name}`)
-  .concat('device-binding/{dbsc,dpop}');
 const [core, cdiVersion] = variant.split('-');
 
 if (!VARIANTS.includes(variant)) {
@@ -53,8 +37,7 @@ exit(status);
 async function runTests(more) {
   // Our arguments come last, because an option with several values would take them as values.
   // Of bound sessions the ways of life, not the corpora of wrong proofs, which no core sees.
-  const whole = ['e2e/*', 'e2e/lifetimes/*', 'device-binding/{dbsc,dpop}'];
-  const suites = (cdiVersion === undefined ? whole : LIFE_OF_A_SESSION).map(
+  const suites = ['e2e/*', 'e2e/lifetimes/*', 'device-binding/{dbsc,dpop}'].map(
     (files) => `--testMatch=**/test/${files}.e2e-spec.ts`,
   );
   const jest = ['node_modules/jest/bin/jest.js', ...forJest, ...suites];

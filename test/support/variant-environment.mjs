@@ -39,12 +39,35 @@ const OTHER_SUCCESSOR =
 const REPLACED_AT_ONCE =
   'by CDI 5.6 a token is current from the refresh on, so that its first use changes nothing';
 
+const OTHER_CALL = 'lets a call of the store fail that a refresh by CDI 5.6 does not make';
+const TWO_REFRESHES_OLD =
+  'by CDI 5.6 a token from before the last two refreshes has to be refreshed where the database is checked';
+
 /**
  * What they do not ask of one that speaks CDI 5.6 either; test/contract/rotation-at-once.contract.ts asks for what holds there.
  *
  * @type {typeof NOT_FOR_REMOTE}
  */
 const NOT_FOR_CDI_5_6 = {
+  'guard-at-once.e2e-spec.ts': [
+    ['is checked by us and by the core at the first use after a refresh', REPLACED_AT_ONCE],
+  ],
+  'late-responses.e2e-spec.ts': [
+    ['carries the tokens of a living session', REPLACED_AT_ONCE],
+    ['carries no token after a theft', WITHIN_GRACE],
+    ['takes none of them after a theft either', WITHIN_GRACE],
+    ['takes the tokens away if nobody has signed in since', WITHIN_GRACE],
+  ],
+  'refresh-decisions.e2e-spec.ts': [
+    ['asks for a new authentication where the hook says so', TWO_REFRESHES_OLD],
+  ],
+  'response-headers.e2e-spec.ts': [['the first use of a refreshed token is never cached', REPLACED_AT_ONCE]],
+  'store-failure.e2e-spec.ts': [
+    ['refreshing:', OTHER_CALL],
+    ['leaves the cookie of a very old SDK alone', OTHER_CALL],
+    ['the first use of a refreshed token:', REPLACED_AT_ONCE],
+    ['does not take a theft for settled', WITHIN_GRACE],
+  ],
   'verify-session.e2e-spec.ts': [
     ['promotes a refreshed token at its first use', REPLACED_AT_ONCE],
     ["echoes the request's anti-csrf token with a promotion", REPLACED_AT_ONCE],
