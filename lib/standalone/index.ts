@@ -6,7 +6,7 @@ export type { PlainRequest } from '../http/plain-request.js';
 export type { SessionResponse } from '../http/collected-response.js';
 export type { SessionLogger } from '../util/session-logger.js';
 
-// What follows is what the main door and `nest-sessions/core` have, for applications that cannot load these without Nest
+// The rest is in the main door and in `nest-sessions/core`, too, which applications cannot load without Nest
 
 // Options
 export type { AppInfoOptions } from '../options/app-info.js';

@@ -14,7 +14,7 @@ const NO_SESSION = { status: 'UNAUTHORISED' };
 const context = {};
 
 /**
- * What every core promises its callers, whether it runs in this process or elsewhere (lib/core/core-client.ts).
+ * The promises of every core to its callers, whether it runs in this process or elsewhere (lib/core/core-client.ts).
  *
  * @param rotations those that its callers can have: over HTTP the one of the version
  */

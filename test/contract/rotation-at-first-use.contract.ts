@@ -19,7 +19,7 @@ const HUNDRED_DAYS_MS = 8_640_000_000;
 const NO_SESSION = { status: 'UNAUTHORISED' };
 const context = {};
 
-/** What a core promises whose refresh tokens are replaced when their successor is first used (docs/protocol/core.md B6-B8, H). */
+/** The promises of a core whose refresh tokens are replaced when their successor is first used (docs/protocol/core.md B6-B8, H). */
 export function describeRotationAtFirstUse(name: string, makeCore: MakeCore): void {
   describe(`the core ${name}, replacing refresh tokens at first use`, () => {
     let underTest: CoreUnderTest;

@@ -20,7 +20,7 @@ const rotate = (core: CoreClient, token: string, changes: Partial<RefreshSession
   refreshed(core, token, { ...AT_ONCE, ...changes });
 const check = (core: CoreClient, token: string) => verify(core, token, { ...AT_ONCE, checkDatabase: true });
 
-/** What a core promises that replaces a refresh token with the refresh itself: to callers of CDI 5.6, or with `rotation: 'at-once'`. */
+/** The promises of a core that replaces a refresh token with the refresh itself: to callers of CDI 5.6, or with `rotation: 'at-once'`. */
 export function describeRotationAtOnce(name: string, makeCore: MakeCore): void {
   describe(`the core ${name}, replacing refresh tokens at once`, () => {
     let underTest: CoreUnderTest;
