@@ -1,4 +1,5 @@
 import { Observable, Subscriber, type Observer, type OperatorFunction, type Subscription } from 'rxjs';
+import { isolate } from './listeners.js';
 
 type Listener<T> = Partial<Observer<T>> | ((value: T) => void) | null;
 
@@ -34,19 +35,10 @@ export class IsolatedObservable<T> extends Observable<T> {
         ? observerOrNext
         : { next: observerOrNext, error, complete };
     return super.subscribe({
-      next: (value) => this.isolate(() => listener.next?.(value)),
+      next: (value) => isolate(() => listener.next?.(value), this.report),
       error: (reason: unknown) =>
-        listener.error ? this.isolate(() => listener.error?.(reason)) : this.report(reason),
-      complete: () => this.isolate(() => listener.complete?.()),
+        listener.error ? isolate(() => listener.error?.(reason), this.report) : this.report(reason),
+      complete: () => isolate(() => listener.complete?.(), this.report),
     });
-  }
-
-  private isolate(listen: () => unknown): void {
-    try {
-      const result = listen();
-      if (result instanceof Promise) result.catch(this.report); // an asynchronous listener can fail later
-    } catch (error) {
-      this.report(error);
-    }
   }
 }

@@ -19,7 +19,7 @@ export class Listeners<T> {
 
   /** Adds a listener; after the end it is only told of that. @returns a function that removes it */
   add(listener: Listener<T>): () => void {
-    if (this.isComplete) this.isolate(() => listener.complete?.());
+    if (this.isComplete) isolate(() => listener.complete?.(), this.report);
     else this.listeners = [...this.listeners, listener];
     return () => {
       this.listeners = this.listeners.filter((each) => each !== listener);
@@ -27,7 +27,7 @@ export class Listeners<T> {
   }
 
   send(value: T): void {
-    for (const listener of this.listeners) this.isolate(() => listener.next?.(value));
+    for (const listener of this.listeners) isolate(() => listener.next?.(value), this.report);
   }
 
   /** Tells all listeners that nothing more comes, and lets them go. */
@@ -35,15 +35,16 @@ export class Listeners<T> {
     this.isComplete = true;
     const all = this.listeners;
     this.listeners = [];
-    for (const listener of all) this.isolate(() => listener.complete?.());
+    for (const listener of all) isolate(() => listener.complete?.(), this.report);
   }
+}
 
-  private isolate(listen: () => unknown): void {
-    try {
-      const result = listen();
-      if (result instanceof Promise) result.catch(this.report); // an asynchronous listener can fail later
-    } catch (error) {
-      this.report(error);
-    }
+/** Calls a listener, and reports what it throws or rejects with. */
+export function isolate(listen: () => unknown, report: (error: unknown) => void): void {
+  try {
+    const result = listen();
+    if (result instanceof Promise) result.catch(report); // an asynchronous listener can fail later
+  } catch (error) {
+    report(error);
   }
 }

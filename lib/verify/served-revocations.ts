@@ -1,16 +1,9 @@
 import { SessionConfigError, type ConfigProblem } from '../errors.js';
 import { REVOCATION_FEED_OPTIONS, type RevocationFeedConfig } from '../feed/feed-options.js';
 import { oneOf, secret, text } from '../options/option-checks.js';
-import {
-  isComplete,
-  isOptionsObject,
-  option,
-  readOptions,
-  required,
-  show,
-  type OptionsOf,
-} from '../options/option-table.js';
+import { isComplete, option, readOptions, required, type OptionsOf } from '../options/option-table.js';
 import { FollowedRevocations, type RevocationSource } from './followed-revocations.js';
+import { givenOptions } from './verifier-options.js';
 import { webAddress } from './web-address.js';
 import { WebFeed } from './web-feed.js';
 
@@ -54,6 +47,8 @@ export const SERVED_REVOCATIONS_OPTIONS = {
  */
 export interface ServedRevocationsOptions extends OptionsOf<typeof SERVED_REVOCATIONS_OPTIONS> {}
 
+const FUNCTION = 'servedRevocations';
+
 /**
  * Makes a verifier learn at once which sessions have ended, from a Nest application or from a core that `SessionCoreModule` serves. It
  * needs a process that goes on between requests.
@@ -65,12 +60,11 @@ export interface ServedRevocationsOptions extends OptionsOf<typeof SERVED_REVOCA
  * @publicApi
  */
 export function servedRevocations(options: ServedRevocationsOptions): RevocationSource {
-  const given: unknown = options;
-  if (!isOptionsObject(given))
-    throw refusal([{ path: 'options', message: `are ${show(given)}; at least { url } is expected` }]);
+  const given = givenOptions(options, FUNCTION, '{ url }');
   const problems: ConfigProblem[] = [];
   const read = readOptions(SERVED_REVOCATIONS_OPTIONS, given, problems);
-  if (problems.length > 0 || !isComplete(SERVED_REVOCATIONS_OPTIONS, read)) throw refusal(problems);
+  if (problems.length > 0 || !isComplete(SERVED_REVOCATIONS_OPTIONS, read))
+    throw new SessionConfigError(problems, FUNCTION);
   const { url, apiKey, ...rest } = read;
   const { accessTokenValiditySec } = REVOCATION_FEED_OPTIONS;
   const unused = {
@@ -83,8 +77,4 @@ export function servedRevocations(options: ServedRevocationsOptions): Revocation
     follow: (parts) =>
       new FollowedRevocations(new WebFeed({ url, apiKey }, parts.fetch, parts.clock), config, parts),
   };
-}
-
-function refusal(problems: readonly ConfigProblem[]): SessionConfigError {
-  return new SessionConfigError(problems, 'servedRevocations');
 }

@@ -20,6 +20,7 @@ import {
   readOptions,
   show,
   type Check,
+  type OptionsObject,
   type OptionsOf,
   type Resolved,
 } from '../options/option-table.js';
@@ -215,15 +216,15 @@ export interface VerifierConfig extends Resolved<typeof VERIFIER_OPTIONS> {
   readonly keysAddress: string | undefined;
 }
 
+const FUNCTION = 'createSessionVerifier';
+
 /**
  * Checks the options and fills in the defaults.
  *
  * @throws {SessionConfigError} listing every problem at once
  */
 export function resolveVerifierOptions(options: SessionVerifierOptions): VerifierConfig {
-  const given: unknown = options;
-  if (!isOptionsObject(given))
-    throw refusal([{ path: 'options', message: `are ${show(given)}; at least { apiDomain } is expected` }]);
+  const given = givenOptions(options, FUNCTION, '{ apiDomain }');
   const problems: ConfigProblem[] = [];
   const config = readOptions(VERIFIER_OPTIONS, given, problems);
   const { apiDomain, apiBasePath, jwksUri, keys } = config;
@@ -231,11 +232,18 @@ export function resolveVerifierOptions(options: SessionVerifierOptions): Verifie
     problems.push({ path: 'apiDomain', message: 'is missing: give it, or jwksUri, or keys' });
   if (keys !== undefined && jwksUri !== undefined)
     problems.push({ path: 'keys', message: 'and jwksUri exclude each other: give one of them' });
-  if (problems.length > 0) throw refusal(problems);
+  if (problems.length > 0) throw new SessionConfigError(problems, FUNCTION);
   const published = jwksUri ?? `${apiDomain}${apiBasePath}/jwt/jwks.json`;
   return { ...config, keysAddress: keys === undefined ? published : undefined };
 }
 
-function refusal(problems: readonly ConfigProblem[]): SessionConfigError {
-  return new SessionConfigError(problems, 'createSessionVerifier');
+/**
+ * Returns the options of a function of this door.
+ *
+ * @throws {SessionConfigError} they are no options, so that no single one can be read
+ */
+export function givenOptions(given: unknown, calledFunction: string, least: string): OptionsObject {
+  if (isOptionsObject(given)) return given;
+  const message = `are ${show(given)}; at least ${least} is expected`;
+  throw new SessionConfigError([{ path: 'options', message }], calledFunction);
 }

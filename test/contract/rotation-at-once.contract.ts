@@ -1,24 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { CoreClient } from '../../lib/core/core-client.js';
-import type {
-  CoreSessionTokens,
-  RefreshSessionInput,
-  VerifySessionResult,
-} from '../../lib/core/core.types.js';
+import type { CoreSessionTokens, VerifySessionResult } from '../../lib/core/core.types.js';
 import { CoreBadInputError } from '../../lib/errors.js';
-import { create, decoded, refresh, refreshed, verify } from '../support/core-calls.js';
+import { AT_ONCE, check, present, rotate } from '../support/at-once.js';
+import { create, decoded, verify } from '../support/core-calls.js';
 import type { CoreOptions, CoreUnderTest, MakeCore } from './core-under-test.js';
 
-const AT_ONCE = { rotation: 'at-once' } as const;
 const GRACE_MS = 30_000;
 const HOUR_MS = 3_600_000;
 const context = {};
-
-const present = (core: CoreClient, token: string, changes: Partial<RefreshSessionInput> = {}) =>
-  refresh(core, token, { ...AT_ONCE, ...changes });
-const rotate = (core: CoreClient, token: string, changes: Partial<RefreshSessionInput> = {}) =>
-  refreshed(core, token, { ...AT_ONCE, ...changes });
-const check = (core: CoreClient, token: string) => verify(core, token, { ...AT_ONCE, checkDatabase: true });
 
 /** The promises of a core that replaces a refresh token with the refresh itself: to callers of CDI 5.6, or with `rotation: 'at-once'`. */
 export function describeRotationAtOnce(name: string, makeCore: MakeCore): void {

@@ -12,7 +12,7 @@ const MODES = ['cookie', 'header'] as const;
 const HOSTILE = oddTokens().filter((_, i) => i % 12 === 0);
 
 /**
- * What any service with guarded routes does whose users sign in at a Nest application.
+ * The behaviour of any service with guarded routes whose users sign in at a Nest application.
  *
  * @param methods odd ones beside `PUT` and `OPTIONS`
  */

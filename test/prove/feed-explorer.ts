@@ -15,7 +15,7 @@ export type FeedChoice =
 const BUDGET = { request: 2, revoke: 1, read: 2, wait: 1 };
 const WAITS = [2 * POLL_MS, 2 * POLL_MS + 1];
 
-/** What the rules know of one instance. */
+/** The knowledge of the rules about one instance. */
 interface Known {
   provenMs: number;
   knowsTheEnd: boolean;

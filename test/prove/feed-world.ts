@@ -47,7 +47,7 @@ export interface Request {
   readonly response: ServerResponse;
 }
 
-/** What all schedules share: engines, which keep nothing of sessions, and the session with its tokens. */
+/** The parts that all schedules share: engines, which keep nothing of sessions, and the session with its tokens. */
 export class FeedBasis {
   readonly clock = new SetClock();
   readonly cores: EmbeddedCore[] = [];

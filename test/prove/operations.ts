@@ -1,13 +1,11 @@
+import type { RequestWithoutToken } from './spec.js';
+
 /** One call of the library by a holder of tokens, an administrator or a timer. Tokens are the texts themselves. */
 export type Operation =
   | { readonly kind: 'refresh'; readonly token: string }
   | { readonly kind: 'verify'; readonly token: string; readonly checkDatabase: boolean }
   | { readonly kind: 'regenerate'; readonly token: string; readonly claim: string }
-  | { readonly kind: 'merge'; readonly name: string }
-  | { readonly kind: 'claim'; readonly name: string }
-  | { readonly kind: 'revoke' }
-  | { readonly kind: 'revoke-user' }
-  | { readonly kind: 'sweep' };
+  | RequestWithoutToken;
 
 /**
  * The end of an operation as its caller sees it. `UNAVAILABLE` is the 503 of a store that failed: the caller does not know what
@@ -46,10 +44,10 @@ export const STORE_METHODS = [
 
 export type StoreMethod = (typeof STORE_METHODS)[number];
 
-/** Where an operation stands: it waits for the store, or it has ended. */
+/** The state of an operation: it waits for the store, or it has ended. */
 export type Point = { readonly call: StoreCall } | { readonly answer: Answer };
 
-/** What the store said to a call, and the time at which the engine goes on. */
+/** The answer of the store to a call, and the time at which the engine goes on. */
 export interface Heard {
   readonly nowMs: number;
   /** Undefined: the connection broke. */

@@ -30,6 +30,9 @@ export type Request =
   | { readonly kind: 'refresh'; readonly generation: number }
   | { readonly kind: 'verify'; readonly token: AccessToken; readonly checkDatabase: boolean }
   | { readonly kind: 'regenerate'; readonly token: AccessToken; readonly claim: string }
+  | RequestWithoutToken;
+
+export type RequestWithoutToken =
   | { readonly kind: 'merge'; readonly name: string }
   | { readonly kind: 'claim'; readonly name: string }
   | { readonly kind: 'revoke' }
@@ -44,7 +47,7 @@ export interface Rules {
   readonly endsAtMs: number | undefined;
 }
 
-/** What a request may answer in one moment, and the session after it; undefined: it has ended. */
+/** An answer that a request may give in one moment, and the session after it; undefined: it has ended. */
 export interface Outcome {
   readonly answer: string;
   readonly after: Session | undefined;
@@ -154,7 +157,7 @@ export function isInGrace(session: Session, generation: number, nowMs: number, r
   );
 }
 
-/** What an instance knows of the feed of revocations. */
+/** The knowledge of an instance from the feed of revocations. */
 export interface Knowledge {
   /** When the last read began that was successful; undefined: none yet. */
   readonly provenMs: number | undefined;

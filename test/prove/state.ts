@@ -1,5 +1,6 @@
 import type { SessionRow } from '../../lib/stores/session-store.js';
 import type { Operation } from './operations.js';
+import type { Budget } from './scenarios.js';
 import type { Session } from './spec.js';
 
 export type Actor = 'owner' | 'thief' | 'admin' | 'sweeper';
@@ -16,7 +17,7 @@ export interface Open {
   readonly id: number;
   readonly actor: Actor;
   readonly instance: number;
-  /** Where the real engine stands with it. */
+  /** The place of the real engine in it. */
   readonly place: number;
   readonly startedMs: number;
   /** The answers that the rules allow by now: what they said at any moment since the operation began. */
@@ -33,15 +34,7 @@ export interface Open {
   readonly beganAt: number;
 }
 
-export interface Left {
-  readonly owner: number;
-  readonly thief: number;
-  readonly admin: number;
-  readonly sweeper: number;
-  readonly crashes: number;
-  readonly losses: number;
-  readonly time: number;
-}
+export type Left = Budget;
 
 /** Everything that the future of a schedule depends on. */
 export interface State {
@@ -54,7 +47,7 @@ export interface State {
   readonly line: readonly string[];
   /** The tokens of the browser, which its tabs share; undefined: it is signed out. */
   readonly browser: Purse | undefined;
-  /** What the thief has; undefined: nothing yet. */
+  /** The tokens that the thief has; undefined: none yet. */
   readonly thief: readonly Purse[] | undefined;
   /** Whether the thief has used a token. */
   readonly isThiefKnown: boolean;

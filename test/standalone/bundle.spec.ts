@@ -2,7 +2,7 @@ import { isBuiltin } from 'node:module';
 import { describe, expect, it } from '@jest/globals';
 import { build } from 'esbuild';
 
-/** What a door imports from outside of the package: before anything is called, and by `import()` when it is needed. */
+/** The imports of a door from outside of the package: before anything is called, and by `import()` when it is needed. */
 async function importsOfDoor(door: string): Promise<{ atOnce: string[]; later: string[] }> {
   const { metafile } = await build({
     entryPoints: [door],

@@ -7,7 +7,7 @@ import {
   type Way,
 } from '../support/standalone-shop.js';
 
-/** What the answers of a shop say, step by step. */
+/** The answers of a shop, step by step. */
 export interface Step {
   readonly step: string;
   readonly status: number;

@@ -6,7 +6,7 @@ import type { SessionStore } from '../../lib/stores/session-store.js';
 export const SECRET = 'q7Jx2nVt9bKc5RzYw1LsFgPd8MhA3uEo6TiXvN0yCkB';
 export const OTHER_SECRET = 'e4Wm8sDz1YpQ6vKj3HtRn9CxLb7FgUa2oIiTqE5wVyM';
 
-/** What gives a plain private key away: PKCS #8 of RSA and of P-256 as base64, PEM, JWK, a refresh-token key of a Core. */
+/** The marks of a plain private key: PKCS #8 of RSA and of P-256 as base64, PEM, JWK, a refresh-token key of a Core. */
 const PLAIN_KEY =
   /MII[A-Za-z0-9+/]{4,6}IBADANBgkqhkiG9w0BAQEFAASC|MIGHAgEAMBMGByqGSM49|PRIVATE KEY|"d":|1000:[0-9a-f]{100}/;
 

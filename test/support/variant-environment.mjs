@@ -44,7 +44,7 @@ const TWO_REFRESHES_OLD =
   'by CDI 5.6 a token from before the last two refreshes has to be refreshed where the database is checked';
 
 /**
- * What they do not ask of one that speaks CDI 5.6 either; test/contract/rotation-at-once.contract.ts asks for what holds there.
+ * The tests that they leave out for one that speaks CDI 5.6 as well; test/contract/rotation-at-once.contract.ts asks for what holds there.
  *
  * @type {typeof NOT_FOR_REMOTE}
  */

@@ -14,7 +14,7 @@ const FORGED = jwt(
   () => 'bm9uZQ',
 );
 
-/** Where tokens stand, by a good one. */
+/** The places of tokens, by a good one. */
 function places(token: string): Record<string, Headers> {
   const bearer = `Bearer ${token}`;
   const cookie = `sAccessToken=${encodeURIComponent(token)}`;
@@ -53,7 +53,7 @@ function places(token: string): Record<string, Headers> {
   };
 }
 
-/** Who seems to send the request. */
+/** The page that seems to send the request. */
 const SENDERS: Record<string, Headers> = {
   'a program': {},
   'the website': { origin: 'https://shop.io', 'sec-fetch-site': 'same-site' },

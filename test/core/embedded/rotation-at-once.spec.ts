@@ -5,13 +5,12 @@ import {
   type AtOnceDecision,
 } from '../../../lib/core/embedded/at-once-decisions.js';
 import type { RotationState } from '../../../lib/core/embedded/refresh-rotation.js';
-import type { CoreClient } from '../../../lib/core/core-client.js';
-import type { RefreshSessionInput, VerifySessionInput } from '../../../lib/core/core.types.js';
 import { embeddedCore } from '../../../lib/core/embedded/embedded-core-options.js';
 import { SessionEvents } from '../../../lib/events/session-events.js';
 import { TestClock } from '../../../lib/testing/test-clock.js';
 import { CoreBadInputError, CoreUnavailableError } from '../../../lib/errors.js';
 import { refreshTokenHash1, refreshTokenHash2 } from '../../../lib/tokens/refresh-token.js';
+import { AT_ONCE, check, present, rotate } from '../../support/at-once.js';
 import {
   create,
   decoded,
@@ -31,17 +30,9 @@ import {
 } from '../../support/embedded.js';
 import { interceptedStore } from '../../support/intercepted-store.js';
 
-const AT_ONCE = { rotation: 'at-once' } as const;
 const GRACE_MS = 30_000;
 const HOUR_MS = 3_600_000;
 const REFRESH_VALIDITY_MS = REFRESH_VALIDITY_SEC * 1000;
-
-const present = (core: CoreClient, token: string, changes: Partial<RefreshSessionInput> = {}) =>
-  refresh(core, token, { ...AT_ONCE, ...changes });
-const rotate = (core: CoreClient, token: string, changes: Partial<RefreshSessionInput> = {}) =>
-  refreshed(core, token, { ...AT_ONCE, ...changes });
-const check = (core: CoreClient, token: string, changes: Partial<VerifySessionInput> = {}) =>
-  verify(core, token, { ...AT_ONCE, checkDatabase: true, ...changes });
 
 describe('the decision about a refresh token that is replaced at once', () => {
   /** X was current before Y. */

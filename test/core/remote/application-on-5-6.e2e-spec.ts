@@ -14,7 +14,7 @@ import { startServedCore } from '../../support/served-core.js';
 import { ADAPTERS, TestApplication, type Adapter } from '../../support/test-application.js';
 import { BOTH_CLEARED, NOTHING, tokenTraffic } from '../../support/token-traffic.js';
 
-// What the users of an application notice of a core that replaces refresh tokens at once, as a SuperTokens Core does by CDI 5.6.
+// The things that users of an application notice of a core that replaces refresh tokens at once, as a SuperTokens Core does by CDI 5.6.
 
 const HOUR_SEC = 3600;
 const GRACE_SEC = 30;
