@@ -1,4 +1,6 @@
 import type { SessionClaimValidator } from './claims/claim-validator.js';
+import type { PrimitiveArrayClaim } from './claims/primitive-array-claim.js';
+import { PermissionClaim, UserRoleClaim } from './claims/user-roles.js';
 import type { VerifySessionOptions } from './sessions/recipe.interface.js';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { SessionClaim } from './claims/session-claim.js';
@@ -79,6 +81,84 @@ export function RequireClaims(...claimValidators: SessionClaimValidator[]): Clas
     }
   }
   return recordRules({ claimValidators });
+}
+
+/**
+ * The names that `@RequireRoles` and `@RequirePermissions` take when more is said than "all of these".
+ *
+ * @publicApi
+ */
+export interface RoleRequirement {
+  /** One of these is enough. */
+  readonly any?: readonly string[];
+  /** All of these are needed. */
+  readonly all?: readonly string[];
+  /** Seconds after which what the token says is looked up again, at the source of `userRoles`. Default: never. */
+  readonly maxAgeSec?: number;
+}
+
+/**
+ * Requires roles of the user: all that are named, or one of `{ any: […] }`. A shorter way to write `@RequireClaims` with
+ * `UserRoleClaim`; the response to a failure is the same 403.
+ *
+ * @example
+ * @RequireRoles('admin')
+ * @RequireRoles({ any: ['admin', 'editor'], maxAgeSec: 300 })
+ * @throws {TypeError} when the class is defined: there is no name, or it is no text
+ * @publicApi
+ */
+export function RequireRoles(
+  ...roles: readonly string[] | readonly [RoleRequirement]
+): ClassDecorator & MethodDecorator {
+  return RequireClaims(...listValidators('@RequireRoles', UserRoleClaim, roles));
+}
+
+/**
+ * Requires permissions that the user's roles give: all that are named, or one of `{ any: […] }`. A shorter way to write
+ * `@RequireClaims` with `PermissionClaim`; the response to a failure is the same 403.
+ *
+ * @example
+ * @RequirePermissions('orders:write')
+ * @throws {TypeError} when the class is defined: there is no name, or it is no text
+ * @publicApi
+ */
+export function RequirePermissions(
+  ...permissions: readonly string[] | readonly [RoleRequirement]
+): ClassDecorator & MethodDecorator {
+  return RequireClaims(...listValidators('@RequirePermissions', PermissionClaim, permissions));
+}
+
+function listValidators(
+  decorator: string,
+  { validators }: PrimitiveArrayClaim<string>,
+  given: readonly unknown[],
+): SessionClaimValidator[] {
+  const [first] = given;
+  const requirement: unknown = given.length === 1 && typeof first !== 'string' ? first : { all: given };
+  assertRequirement(decorator, requirement);
+  const { any, all, maxAgeSec } = requirement;
+  return [
+    ...(all === undefined ? [] : [validators.includesAll(all, maxAgeSec)]),
+    ...(any === undefined ? [] : [validators.includesAny(any, maxAgeSec)]),
+  ];
+}
+
+/** Throws when the class is defined, because an empty list of names would let every user pass. */
+function assertRequirement(decorator: string, given: unknown): asserts given is RoleRequirement {
+  const { any, all, maxAgeSec, ...unknown } = { ...(given as { [K in keyof RoleRequirement]?: unknown }) };
+  const lists = [any, all].filter((list) => list !== undefined);
+  const isAge = maxAgeSec === undefined || (typeof maxAgeSec === 'number' && maxAgeSec >= 0);
+  if (lists.length > 0 && lists.every(isNameList) && isAge && Object.keys(unknown).length === 0) return;
+  throw new TypeError(
+    `${decorator} takes names, all of which are needed, or { any: [names], all: [names], maxAgeSec: seconds } with at least one name: ` +
+      `${decorator}('admin') for example`,
+  );
+}
+
+function isNameList(list: unknown): boolean {
+  return (
+    Array.isArray(list) && list.length > 0 && list.every((name) => typeof name === 'string' && name !== '')
+  );
 }
 
 /**
