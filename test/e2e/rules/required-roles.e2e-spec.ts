@@ -41,7 +41,7 @@ describe.each(ADAPTERS)('roles and permissions that a route requires, on %s', (a
     const browser = application.clientOf(
       await application.testSessions.createTestSession({ userId: 'user-1' }),
     );
-    return { ...application, browser, rolesOfUser };
+    return { browser, rolesOfUser, clock: application.clock };
   }
 
   it.each<[string[], string[]]>([
