@@ -17,6 +17,7 @@ export {
   Session,
   VerifySession,
 } from './session.decorators.js';
+export { sessionOf } from './rules/guarded-calls.js';
 export { SessionExceptionFilter } from './session.filter.js';
 export type { RequestAndResponse } from './http/create-exchange.js';
 

@@ -4,11 +4,11 @@ import { PermissionClaim, UserRoleClaim } from './claims/user-roles.js';
 import type { VerifySessionOptions } from './sessions/recipe.interface.js';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { SessionClaim } from './claims/session-claim.js';
+import { findGuardedCall } from './rules/guarded-calls.js';
 import { combinedRules, recordRules } from './rules/route-rules.js';
 import { SessionParameter } from './rules/pipes.js';
 import { setupError } from './rules/setup-error.js';
 import type { SessionContainer } from './sessions/session-container.js';
-import { findRequestState } from './sessions/request-state.js';
 import type { JsonObject } from './util/json.js';
 
 const OPTION_TYPES: Readonly<Record<keyof VerifySessionOptions, 'boolean' | 'function'>> = {
@@ -207,39 +207,6 @@ export function Session(what?: SessionProperty | SessionClaim<unknown>): Paramet
   return InjectSession(new SessionParameter(what));
 }
 
-/** Shared by all copies of the package in one process. */
-const GUARDED_CALLS = Symbol.for('nest-sessions:calls');
-
-/** The decision of the guard about one handler. */
-interface GuardedCall {
-  readonly session: SessionContainer | undefined;
-}
-
-type CallsByHandler = Map<object, Map<object, GuardedCall>>;
-
-/**
- * Keeps the guard's decision about a handler, for `@Session()`, on the object that the handler's call shares with others:
- * a GraphQL context or a socket. It is kept by class and handler, so that a public field never takes the session from a
- * guarded one that runs beside it, and an unguarded one never gets it.
- */
-export function rememberCall(carrier: unknown, context: ExecutionContext, call: GuardedCall): void {
-  if (typeof carrier !== 'object' || carrier === null) throw new TypeError('The context carries no object');
-  const calls = recordedCalls(carrier) ?? new Map<object, Map<object, GuardedCall>>();
-  const ofClass = calls.get(context.getClass()) ?? new Map<object, GuardedCall>();
-  ofClass.set(context.getHandler(), call);
-  calls.set(context.getClass(), ofClass);
-  Object.defineProperty(carrier, GUARDED_CALLS, { value: calls, configurable: true });
-}
-
-function rememberedCall(carrier: unknown, context: ExecutionContext): GuardedCall | undefined {
-  if (typeof carrier !== 'object' || carrier === null) return undefined;
-  return recordedCalls(carrier)?.get(context.getClass())?.get(context.getHandler());
-}
-
-function recordedCalls(carrier: object): CallsByHandler | undefined {
-  return (carrier as { [GUARDED_CALLS]?: CallsByHandler })[GUARDED_CALLS];
-}
-
 function findSession(context: ExecutionContext): SessionContainer | undefined {
   const call = findGuardedCall(context);
   if (call !== undefined) return call.session;
@@ -250,20 +217,4 @@ function findSession(context: ExecutionContext): SessionContainer | undefined {
     `@Session() on ${controller.name}.${handler.name}: no SessionGuard ran for this route. ` +
       "Put @UseGuards(SessionGuard) on it or close every route with SessionModule.forRoot({ guard: 'global' }).",
   );
-}
-
-/**
- * Finds the guard's decision: on the request, which is an argument itself or the `req` of one; where one request or socket
- * serves several handlers, it is kept for each handler on the object that they share.
- */
-function findGuardedCall(context: ExecutionContext): GuardedCall | undefined {
-  const isHttp = context.getType<string>() === 'http';
-  for (const argument of context.getArgs<unknown[]>()) {
-    const req = isHttp ? undefined : (argument as { req?: unknown } | undefined | null)?.req;
-    const call = isHttp ? undefined : (rememberedCall(argument, context) ?? rememberedCall(req, context));
-    if (call !== undefined) return call;
-    const state = findRequestState(argument) ?? findRequestState(req);
-    if (state?.isGuarded === true) return state;
-  }
-  return undefined;
 }
