@@ -57,7 +57,7 @@ export function findGuardedCall(context: ArgumentsHost & CalledHandler): Guarded
 
 /**
  * Returns the session that `SessionGuard` found, where `@Session()` cannot stand: in middleware, guards after ours, interceptors,
- * filters, and in the settings of other libraries. It reads what the guard has decided and verifies nothing.
+ * filters, and in the settings of other libraries. It reads what the guard has decided, and does not verify.
  *
  * @param source the request as Nest injects it (Express, Fastify), or the context of a guard, an interceptor or a filter: of HTTP,
  *   GraphQL, a gateway or a microservice. Where one request serves several handlers (GraphQL), give the context.

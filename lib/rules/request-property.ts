@@ -32,7 +32,7 @@ const SESSION_MIDDLEWARE = ['session', '_cookieSession'];
 
 /**
  * Gives requests the property of the option `requestProperty`: a getter on the prototype of an application's requests, so that a
- * request pays nothing for it, with the option or without.
+ * request has no cost, with the option or without.
  */
 @Injectable()
 export class RequestProperty {
