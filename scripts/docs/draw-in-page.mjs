@@ -27,15 +27,14 @@ export async function drawInPage({ id, source, config }) {
   plain.innerHTML = '<g></g>';
   document.body.append(plain);
   const initial = { ...pick(getComputedStyle(plain.firstChild)) };
-  const styles = [...picture.querySelectorAll('*')].map((element) => [element, styleOf(element)]);
-  for (const [element, style] of styles) {
+  const styles = [...picture.querySelectorAll('*')].map((element) => ({ element, style: styleOf(element) }));
+  for (const { element, style } of styles) {
     // The text of a message crosses lines of life: a rim in the colour of the ground keeps it legible.
     const isOnLine = element.classList.contains('messageText') || element.classList.contains('loopText');
     element.removeAttribute('class');
     element.removeAttribute('style');
-    for (const attribute of [...element.attributes])
-      if (attribute.name.startsWith('data-') || INHERITED.includes(attribute.name))
-        element.removeAttribute(attribute.name);
+    for (const name of element.getAttributeNames())
+      if (name.startsWith('data-') || INHERITED.includes(name)) element.removeAttribute(name);
     const rim = isOnLine
       ? `;paint-order:stroke;stroke:${config.themeVariables.background};stroke-width:5px`
       : '';
