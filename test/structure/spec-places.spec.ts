@@ -12,6 +12,7 @@ const FOLDERS = [
   'doctor',
   'e2e',
   'fixtures',
+  'histories',
   'http',
   'mutants',
   'other-frameworks',
