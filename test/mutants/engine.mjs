@@ -3,7 +3,6 @@ const ROTATION = 'lib/core/embedded/rotation.ts';
 const DECISIONS = 'lib/core/embedded/refresh-rotation.ts';
 const COLUMNS = 'lib/core/embedded/session-columns.ts';
 const REGENERATION = 'lib/core/embedded/regeneration.ts';
-const CORE = 'lib/core/embedded/embedded-core.ts';
 const ISSUER = 'lib/core/embedded/session-issuer.ts';
 const MEMORY = 'lib/stores/memory.store.ts';
 const ENGINE_SPECS = ['test/core/embedded/refresh-rotation', 'test/core/embedded/embedded-core.'];
