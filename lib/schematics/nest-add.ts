@@ -32,8 +32,8 @@ export interface Machine {
 const thisMachine: Machine = {
   loadCompiler() {
     try {
-      const compiler = createRequire(join(process.cwd(), 'package.json'))('typescript') as Partial<Compiler>;
-      return typeof compiler.createSourceFile === 'function' ? (compiler as Compiler) : undefined;
+      const compiler = createRequire(join(process.cwd(), 'package.json'))('typescript') as Compiler;
+      return typeof compiler.createSourceFile === 'function' ? compiler : undefined;
     } catch {
       // Without a compiler nothing is changed, and the instructions say what to add.
       return undefined;

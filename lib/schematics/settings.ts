@@ -34,7 +34,7 @@ function readChoice(name: string, value: unknown, choices: readonly string[], fa
   if (typeof value === 'string' && choices.includes(value)) return value;
   const last = choices.at(-1) ?? '';
   throw new Error(
-    `nest-sessions: --${name} is ${choices.slice(0, -1).join(', ')} or ${last}, and not ${String(value)}`,
+    `nest-sessions: --${name} is ${choices.slice(0, -1).join(', ')} or ${last}, and not ${typeof value === 'string' ? value : typeof value}`,
   );
 }
 
