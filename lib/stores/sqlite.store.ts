@@ -106,7 +106,7 @@ export class SqliteClient implements SqlClient {
    */
   async query(query: SqlQuery): Promise<readonly SqlRow[]> {
     if (!WRITE.test(query.text)) return this.execute(query);
-    return this.exclusively('', function* () {
+    return this.exclusively('', function* (): SqlSteps<readonly SqlRow[]> {
       return yield query;
     });
   }
