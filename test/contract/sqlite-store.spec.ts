@@ -211,7 +211,11 @@ describe('a SQLite store', () => {
             if (isWrite) intrude(sql);
             return statement[method](...values);
           };
-        return { reader: statement.reader, all: run('all') as () => unknown[], run: run('run') };
+        return {
+          ...(statement.reader === undefined ? {} : { reader: statement.reader }),
+          all: run('all') as () => unknown[],
+          run: run('run'),
+        };
       },
     };
     const store = new SqlStore(new SqliteClient(watched));
