@@ -17,7 +17,7 @@ import {
   type SessionsOfUsers,
   type UpdateOnRead,
 } from './session-store.js';
-import { sessionTables, type TableNames } from './schema.js';
+import type { TableNames } from './session-tables.js';
 import { COLUMNS, COLUMNS_OF_S, OURS, toSessionHandle, toSessionKey, toSessionRow } from './sql-rows.js';
 import type { SqlClient, SqlQuery, SqlRow, SqlSteps, SqlValue } from './sql-client.js';
 import { SqlConnection } from './sql-connection.js';
@@ -53,18 +53,13 @@ export interface SqlStoreOptions extends TableNames {
 export class SqlStore extends SqlKeyStore {
   private readonly feed: SqlFeed;
   private readonly search: SqlSearch;
-  /** The condition of one session that no cut-off has ended; `$1` to `$3` are {@link keyValues}. */
-  private readonly theSession: string;
   private sweepPosition: number | undefined;
 
   constructor(client: SqlClient, options: SqlStoreOptions = {}, retry: RetryPolicy = DEFAULT_RETRY) {
-    const { migrate: isMigrating = true } = options;
-    const tables = sessionTables(options);
-    super(new SqlConnection(client, tables, { isMigrating, retry }), tables);
-    this.feed = new SqlFeed(this.connection, tables);
-    this.search = new SqlSearch(this.connection, tables);
-    this.theSession = `${OURS} AND tenant_id = $1 AND session_handle = $2
-      AND created_at_time >= ${endedBefore(tables, 'CAST($3 AS TEXT)')}`;
+    const { migrate: isMigrating = true, ...names } = options;
+    super(new SqlConnection(client, names, { isMigrating, retry }));
+    this.feed = new SqlFeed(this.connection);
+    this.search = new SqlSearch(this.connection);
   }
 
   override get revocations(): SqlFeed {
@@ -82,6 +77,7 @@ export class SqlStore extends SqlKeyStore {
 
   /** Leaves it to the primary key to refuse a handle that exists. */
   override async insertSession(row: SessionRow): Promise<void> {
+    await this.connection.prepare();
     const { text, values } = this.insertQuery(row);
     await this.insertChecked(row, () => this.connection.run(text, ...values));
   }
@@ -91,6 +87,7 @@ export class SqlStore extends SqlKeyStore {
    * wait. It is two or three statements, and each sees the rows that were committed before it.
    */
   override async insertSessionWithinLimit(row: SessionRow, limit: RowLimit): Promise<LimitedInsert> {
+    await this.connection.prepare();
     const userIds = [...new Set(limit.userIds)].sort();
     const lock = JSON.stringify([this.tables.sessions.sql, row.tenantId, userIds]);
     const inserted = await this.insertChecked(row, () =>
@@ -159,6 +156,7 @@ export class SqlStore extends SqlKeyStore {
 
   /** Reads one row by its primary key. */
   override async findSession(key: SessionKey): Promise<SessionRow | undefined> {
+    await this.connection.prepare();
     const [row] = await this.connection.run(
       `SELECT ${COLUMNS} FROM ${this.tables.sessions.sql} WHERE ${this.theSession}`,
       ...keyValues(key),
@@ -172,6 +170,7 @@ export class SqlStore extends SqlKeyStore {
     where: SessionCondition,
     change: SessionChange,
   ): Promise<SessionRow | undefined> {
+    await this.connection.prepare();
     const parameters = new Parameters(...keyValues(key));
     const [row] = await this.connection.run(
       `UPDATE ${this.tables.sessions.sql} SET ${assignments(change, parameters)}
@@ -187,6 +186,7 @@ export class SqlStore extends SqlKeyStore {
    * usual refresh, which updates no row, does not search for one to update.
    */
   override async findAndUpdate(key: SessionKey, update: UpdateOnRead): Promise<FoundSession> {
+    await this.connection.prepare();
     if (!this.connection.dialect.canWriteInSubqueries) return super.findAndUpdate(key, update);
     const { where, change, unlessMentioned } = update;
     const table = this.tables.sessions.sql;
@@ -215,11 +215,13 @@ export class SqlStore extends SqlKeyStore {
 
   /** Of concurrent calls one removes a row and returns its handle. They may deadlock, and then one is repeated. */
   override async deleteSessions(keys: readonly SessionKey[], note?: RevocationNote): Promise<string[]> {
+    await this.connection.prepare();
     return this.remove(...this.conditionForKeys(keys), note);
   }
 
   /** A session that begins after the statement stays. */
   override async deleteSessionsOfUsers(input: SessionsOfUsers, note?: RevocationNote): Promise<string[]> {
+    await this.connection.prepare();
     const { condition, values } = this.conditionForUsers(input);
     const { createdBeforeMs } = input;
     return createdBeforeMs === undefined
@@ -233,6 +235,7 @@ export class SqlStore extends SqlKeyStore {
 
   /** One row is written, and one record. A cut-off that is there already stays if it is later. */
   override async endSessionsCreatedBefore(cutOff: SessionCutOff, note?: RevocationNote): Promise<void> {
+    await this.connection.prepare();
     const { tenantId, includesPresent } = cutOff;
     const { tables, feed } = this;
     const { dialect } = this.connection;
@@ -280,6 +283,7 @@ export class SqlStore extends SqlKeyStore {
 
   /** Reads a snapshot of committed rows. */
   override async findSessionHandlesOfUsers(input: SessionsOfUsers): Promise<string[]> {
+    await this.connection.prepare();
     const { condition, values } = this.conditionForUsers(input);
     const rows = await this.connection.run(
       `SELECT session_handle FROM ${this.tables.sessions.sql} WHERE ${condition}`,
@@ -298,6 +302,7 @@ export class SqlStore extends SqlKeyStore {
 
   /** Begins where the last step ended. Each row is checked again when it is removed, so several instances may sweep at once. */
   override async deleteExpiredSessions(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }> {
+    await this.connection.prepare();
     const position = this.sweepPosition;
     const cutOffs = await this.connection.run(anyCutOff(this.tables));
     const isCutOff = `created_at_time < ${endedBeforeOfRow(this.tables)}`;
@@ -312,6 +317,12 @@ export class SqlStore extends SqlKeyStore {
   /** Closes the database if the store opened it; a later statement opens it again. */
   override async close(): Promise<void> {
     return this.connection.close();
+  }
+
+  /** The condition of one session that no cut-off has ended; `$1` to `$3` are {@link keyValues}. */
+  private get theSession(): string {
+    return `${OURS} AND tenant_id = $1 AND session_handle = $2
+      AND created_at_time >= ${endedBefore(this.tables, 'CAST($3 AS TEXT)')}`;
   }
 
   private conditionForUsers({ userIds, tenantId, nowMs }: SessionsOfUsers): {
