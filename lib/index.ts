@@ -3,7 +3,7 @@ export { SessionModule } from './session.module.js';
 export type { SessionModuleAsyncOptions, SessionOptionsFactory } from './session.module.js';
 export type { SessionModuleOptions } from './session.options.js';
 export type { AppInfoOptions } from './options/app-info.js';
-export type { AntiCsrfMode, CookieSameSite, TokenTransferMethod } from './options/wire-options.js';
+export type { TokenTransferMethod } from './options/wire-options.js';
 export { NIST_LIFETIMES, type SessionLifetime } from './options/feature-options.js';
 
 // Guard, decorators, filter
@@ -12,9 +12,12 @@ export {
   OptionalSession,
   PublicAccess,
   RequireClaims,
+  RequirePermissions,
+  RequireRoles,
   Session,
   VerifySession,
 } from './session.decorators.js';
+export { sessionOf } from './rules/guarded-calls.js';
 export { SessionExceptionFilter } from './session.filter.js';
 export type { RequestAndResponse } from './http/create-exchange.js';
 
@@ -26,11 +29,9 @@ export { SessionStreams } from './sse/session-streams.js';
 export { SessionService } from './session.service.js';
 export type { CreateNewSessionInput } from './sessions/session-functions.js';
 export { SessionContainer } from './sessions/session-container.js';
-export type { AllSessionTokens } from './sessions/session-state.js';
 export type { VerifySessionOptions } from './sessions/recipe.interface.js';
 export type { SessionInformation } from './sessions/stored-sessions.interface.js';
 export type { SessionDevice } from './options/feature-options.js';
-export type { ListedSession, UserSessionList } from './sessions/user-sessions.js';
 
 // Overriding
 export { SessionRecipe } from './sessions/session-recipe.js';
@@ -93,7 +94,6 @@ export type { RateLimitDecision, RateLimitedAttempt, RateLimiter } from './optio
 
 // HTTP
 export { sessionCorsHeaders, sessionCorsOptions } from './http/session-cors-headers.js';
-export type { HttpRequest } from './util/http-exchange.js';
 export { getRequestFromUserContext, type UserContext } from './util/user-context.js';
 
 // Values

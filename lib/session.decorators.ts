@@ -1,12 +1,14 @@
 import type { SessionClaimValidator } from './claims/claim-validator.js';
+import type { PrimitiveArrayClaim } from './claims/primitive-array-claim.js';
+import { PermissionClaim, UserRoleClaim } from './claims/user-roles.js';
 import type { VerifySessionOptions } from './sessions/recipe.interface.js';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { SessionClaim } from './claims/session-claim.js';
+import { findGuardedCall } from './rules/guarded-calls.js';
 import { combinedRules, recordRules } from './rules/route-rules.js';
 import { SessionParameter } from './rules/pipes.js';
 import { setupError } from './rules/setup-error.js';
 import type { SessionContainer } from './sessions/session-container.js';
-import { findRequestState } from './sessions/request-state.js';
 import type { JsonObject } from './util/json.js';
 
 const OPTION_TYPES: Readonly<Record<keyof VerifySessionOptions, 'boolean' | 'function'>> = {
@@ -82,6 +84,84 @@ export function RequireClaims(...claimValidators: SessionClaimValidator[]): Clas
 }
 
 /**
+ * The names that `@RequireRoles` and `@RequirePermissions` take when more is said than "all of these".
+ *
+ * @publicApi
+ */
+export interface RoleRequirement {
+  /** One of these is enough. */
+  readonly any?: readonly string[];
+  /** All of these are needed. */
+  readonly all?: readonly string[];
+  /** Seconds after which what the token says is looked up again, at the source of `userRoles`. Default: never. */
+  readonly maxAgeSec?: number;
+}
+
+/**
+ * Requires roles of the user: all that are named, or one of `{ any: […] }`. A shorter way to write `@RequireClaims` with
+ * `UserRoleClaim`; the response to a failure is the same 403.
+ *
+ * @example
+ * @RequireRoles('admin')
+ * @RequireRoles({ any: ['admin', 'editor'], maxAgeSec: 300 })
+ * @throws {TypeError} when the class is defined: there is no name, or it is no text
+ * @publicApi
+ */
+export function RequireRoles(
+  ...roles: readonly string[] | readonly [RoleRequirement]
+): ClassDecorator & MethodDecorator {
+  return RequireClaims(...listValidators('@RequireRoles', UserRoleClaim, roles));
+}
+
+/**
+ * Requires permissions that the user's roles give: all that are named, or one of `{ any: […] }`. A shorter way to write
+ * `@RequireClaims` with `PermissionClaim`; the response to a failure is the same 403.
+ *
+ * @example
+ * @RequirePermissions('orders:write')
+ * @throws {TypeError} when the class is defined: there is no name, or it is no text
+ * @publicApi
+ */
+export function RequirePermissions(
+  ...permissions: readonly string[] | readonly [RoleRequirement]
+): ClassDecorator & MethodDecorator {
+  return RequireClaims(...listValidators('@RequirePermissions', PermissionClaim, permissions));
+}
+
+function listValidators(
+  decorator: string,
+  { validators }: PrimitiveArrayClaim<string>,
+  given: readonly unknown[],
+): SessionClaimValidator[] {
+  const [first] = given;
+  const requirement: unknown = given.length === 1 && typeof first !== 'string' ? first : { all: given };
+  assertRequirement(decorator, requirement);
+  const { any, all, maxAgeSec } = requirement;
+  return [
+    ...(all === undefined ? [] : [validators.includesAll(all, maxAgeSec)]),
+    ...(any === undefined ? [] : [validators.includesAny(any, maxAgeSec)]),
+  ];
+}
+
+/** Throws when the class is defined, because an empty list of names would let every user pass. */
+function assertRequirement(decorator: string, given: unknown): asserts given is RoleRequirement {
+  const { any, all, maxAgeSec, ...unknown } = { ...(given as { [K in keyof RoleRequirement]?: unknown }) };
+  const lists = [any, all].filter((list) => list !== undefined);
+  const isAge = maxAgeSec === undefined || (typeof maxAgeSec === 'number' && maxAgeSec >= 0);
+  if (lists.length > 0 && lists.every(isNameList) && isAge && Object.keys(unknown).length === 0) return;
+  throw new TypeError(
+    `${decorator} takes names, all of which are needed, or { any: [names], all: [names], maxAgeSec: seconds } with at least one name: ` +
+      `${decorator}('admin') for example`,
+  );
+}
+
+function isNameList(list: unknown): boolean {
+  return (
+    Array.isArray(list) && list.length > 0 && list.every((name) => typeof name === 'string' && name !== '')
+  );
+}
+
+/**
  * The properties of a session that `@Session('…')` can inject.
  *
  * @publicApi
@@ -127,39 +207,6 @@ export function Session(what?: SessionProperty | SessionClaim<unknown>): Paramet
   return InjectSession(new SessionParameter(what));
 }
 
-/** Shared by all copies of the package in one process. */
-const GUARDED_CALLS = Symbol.for('nest-sessions:calls');
-
-/** The decision of the guard about one handler. */
-interface GuardedCall {
-  readonly session: SessionContainer | undefined;
-}
-
-type CallsByHandler = Map<object, Map<object, GuardedCall>>;
-
-/**
- * Keeps the guard's decision about a handler, for `@Session()`, on the object that the handler's call shares with others:
- * a GraphQL context or a socket. It is kept by class and handler, so that a public field never takes the session from a
- * guarded one that runs beside it, and an unguarded one never gets it.
- */
-export function rememberCall(carrier: unknown, context: ExecutionContext, call: GuardedCall): void {
-  if (typeof carrier !== 'object' || carrier === null) throw new TypeError('The context carries no object');
-  const calls = recordedCalls(carrier) ?? new Map<object, Map<object, GuardedCall>>();
-  const ofClass = calls.get(context.getClass()) ?? new Map<object, GuardedCall>();
-  ofClass.set(context.getHandler(), call);
-  calls.set(context.getClass(), ofClass);
-  Object.defineProperty(carrier, GUARDED_CALLS, { value: calls, configurable: true });
-}
-
-function rememberedCall(carrier: unknown, context: ExecutionContext): GuardedCall | undefined {
-  if (typeof carrier !== 'object' || carrier === null) return undefined;
-  return recordedCalls(carrier)?.get(context.getClass())?.get(context.getHandler());
-}
-
-function recordedCalls(carrier: object): CallsByHandler | undefined {
-  return (carrier as { [GUARDED_CALLS]?: CallsByHandler })[GUARDED_CALLS];
-}
-
 function findSession(context: ExecutionContext): SessionContainer | undefined {
   const call = findGuardedCall(context);
   if (call !== undefined) return call.session;
@@ -170,20 +217,4 @@ function findSession(context: ExecutionContext): SessionContainer | undefined {
     `@Session() on ${controller.name}.${handler.name}: no SessionGuard ran for this route. ` +
       "Put @UseGuards(SessionGuard) on it or close every route with SessionModule.forRoot({ guard: 'global' }).",
   );
-}
-
-/**
- * Finds the guard's decision: on the request, which is an argument itself or the `req` of one; where one request or socket
- * serves several handlers, it is kept for each handler on the object that they share.
- */
-function findGuardedCall(context: ExecutionContext): GuardedCall | undefined {
-  const isHttp = context.getType<string>() === 'http';
-  for (const argument of context.getArgs<unknown[]>()) {
-    const req = isHttp ? undefined : (argument as { req?: unknown } | undefined | null)?.req;
-    const call = isHttp ? undefined : (rememberedCall(argument, context) ?? rememberedCall(req, context));
-    if (call !== undefined) return call;
-    const state = findRequestState(argument) ?? findRequestState(req);
-    if (state?.isGuarded === true) return state;
-  }
-  return undefined;
 }

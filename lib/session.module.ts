@@ -24,6 +24,7 @@ import { assertNoCircle } from './rules/injection-circle.js';
 import { precedeHttpExceptionFilters, StatusCodes } from './rules/http-exception.js';
 import { passOverSessions } from './rules/pipes.js';
 import { globalGuardProviders } from './rules/global-guard.js';
+import { RequestProperty } from './rules/request-property.js';
 import { UnguardedRules } from './rules/unguarded-rules.js';
 import {
   RESOLVED_SESSION_OPTIONS,
@@ -218,6 +219,7 @@ const SESSION_PROVIDERS: Provider[] = [
   SessionController,
   SessionRoutes,
   SessionLifecycle,
+  RequestProperty,
   StatusCodes,
   StartupReport,
   UnguardedRules,
@@ -250,6 +252,7 @@ export class SessionModule extends SessionConfigurableModule implements NestModu
   constructor(
     private readonly routes: SessionRoutes,
     private readonly filter: SessionExceptionFilter,
+    private readonly property: RequestProperty,
     private readonly contexts: ExternalContextCreator,
   ) {
     super();
@@ -264,6 +267,7 @@ export class SessionModule extends SessionConfigurableModule implements NestModu
 
   /** Nest calls it after it has added its body parsers, before the middleware of modules and before it reads filters. */
   configure(): void {
+    this.property.define();
     this.routes.ignoreBodyErrors();
     const config = applicationConfig(this.contexts);
     if (config === undefined) return;

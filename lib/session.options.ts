@@ -17,6 +17,7 @@ import {
   numberBetween,
   objectWith,
   oneOf,
+  text,
   wholeNumber,
 } from './options/option-checks.js';
 import {
@@ -70,6 +71,14 @@ const logStartup: Check<boolean | 'warnings'> = (value) => {
   if (typeof value === 'boolean' || value === 'warnings') return value;
   throw new Error("true, false or 'warnings' is expected");
 };
+
+/** Members of requests that frameworks set on each of them, so that they cannot be found on a prototype. */
+const REQUEST_MEMBERS = ['body', 'cookies', 'headers', 'id', 'log', 'params', 'query', 'raw', 'route', 'url'];
+
+const requestProperty: Check<string> = text((name) => {
+  if (/^[A-Za-z_$][\w$]*$/.test(name) && !REQUEST_MEMBERS.includes(name)) return name;
+  throw new Error("a name that requests do not have yet is expected, 'session' for example");
+});
 
 /** The options in `override`. */
 const OVERRIDE_OPTIONS = {
@@ -177,6 +186,13 @@ export const MODULE_OPTIONS = {
    */
   socketRenewalGraceSec: option(numberBetween(0, 3600), 30),
   /**
+   * Name under which each request of Express or Fastify has the session that `SessionGuard` found, `session` for `request.session`;
+   * undefined where `sessionOf(request)` is. The start is refused if the name is taken, by express-session for example; code that
+   * assigns it later gets an error that says so.
+   * @defaultValue none: `sessionOf(request)` finds it
+   */
+  requestProperty: option(requestProperty),
+  /**
    * Decides what happens at the start if a handler has session decorators that no `SessionGuard` will read, so that it would be open:
    * `error` stops the start, `warn` logs the handlers. A handler for which that cannot be decided before a request is always
    * a warning.
@@ -235,7 +251,12 @@ export interface ResolvedSessionOptions
 }
 
 /** Options that have no meaning without Nest. */
-export const NEST_OPTIONS = ['unguardedRules', 'logStartup', 'socketRenewalGraceSec'] as const;
+export const NEST_OPTIONS = [
+  'unguardedRules',
+  'logStartup',
+  'socketRenewalGraceSec',
+  'requestProperty',
+] as const;
 
 /**
  * Checks all options of the application and fills in the defaults.

@@ -1,45 +1,48 @@
 // Bundles the compiled files in dist/: one for each door and a few that doors share, instead of more than a hundred, because
 // reading those takes most of the time that the library adds to a start (test/benchmark/README.md, "Cold start"). The code
 // is not minified, and a comment names the file of each part. Declarations stay as they are.
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+//
+// The same once more as CommonJS beside them, for Jest in CommonJS projects, whose modules cannot require ES modules. Node
+// never loads these files: its condition `module-sync` leads `require` to the ES modules, so that a process has one copy.
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 const bundled = join(root, 'build/bundle');
-const { exports, bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const doors = [...Object.values(exports).map((door) => door.default), ...Object.values(bin)];
+const { exports, bin, dependencies, peerDependencies } = JSON.parse(
+  readFileSync(join(root, 'package.json'), 'utf8'),
+);
+const doors = Object.values(exports).flatMap((door) => door.default ?? []);
+/** It has no CommonJS of its own, so the CommonJS files contain what they use of it. */
+const ES_MODULES_ONLY = 'jose';
 
-rmSync(bundled, { recursive: true, force: true });
-await build({
-  entryPoints: doors.filter(Boolean).map((door) => join(root, door)),
+const shared = {
   outbase: dist,
-  outdir: bundled,
   bundle: true,
   splitting: true,
   chunkNames: 'shared/[name]-[hash]',
   format: 'esm',
   platform: 'node',
   target: 'es2022',
-  packages: 'external',
-});
+};
 
-for (const file of readdirSync(dist, { recursive: true })) {
-  if (file.endsWith('.js')) rmSync(join(dist, file));
-}
-cpSync(bundled, dist, { recursive: true });
-for (const file of readdirSync(dist, { recursive: true })) {
-  if (file.endsWith('.js')) writeFileSync(join(dist, file), withNamesOfClasses(join(dist, file)));
+/** Bundles into a folder. @returns the names of its files */
+async function bundle(name, options) {
+  const outdir = join(bundled, name);
+  await build({ ...shared, ...options, outdir });
+  const files = readdirSync(outdir, { recursive: true }).filter((file) => file.endsWith('.js'));
+  return files;
 }
 
 /**
  * Restores the names of classes, which Nest and errors show: esbuild turns `let A = class A {…}`, which decorators need, into
  * `A = class A2 {…}`. It also numbers two classes of one name, which is an error here.
  */
-function withNamesOfClasses(file) {
-  let text = readFileSync(file, 'utf8');
+function withNamesOfClasses(bundledText) {
+  let text = bundledText;
   for (const [, outer, inner] of text.matchAll(/\b(\w+) = class (\w+)\b/g)) {
     if (inner === `${outer}2` || inner === `_${outer}`)
       text = text.replaceAll(new RegExp(`\\b${inner}\\b`, 'g'), outer);
@@ -48,3 +51,65 @@ function withNamesOfClasses(file) {
   if (numbered.length > 0) throw new Error(`These classes share a name with others: ${numbered.join(', ')}`);
   return text;
 }
+
+/** The CommonJS form of an ES module of the bundle: `import()` becomes `require`, which Jest has without a flag. */
+async function asCommonJs(text) {
+  const { code } = await transform(text, {
+    format: 'cjs',
+    platform: 'node',
+    target: 'es2022',
+    supported: { 'dynamic-import': false },
+    define: { 'import.meta.url': 'import_meta_url' },
+  });
+  const ownFiles = withNamesOfClasses(code).replaceAll(
+    /require\("(\.\.?\/[^"]+)\.js"\)/g,
+    'require("$1.cjs")',
+  );
+  return ownFiles.includes('import_meta_url')
+    ? `const import_meta_url = require("node:url").pathToFileURL(__filename).href;\n${ownFiles}`
+    : ownFiles;
+}
+
+/** The licence of what the CommonJS files contain, as a comment. */
+function licenceComment() {
+  const folder = join(root, 'node_modules', ES_MODULES_ONLY);
+  const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const licence = readFileSync(join(folder, 'LICENSE.md'), 'utf8').trim().replaceAll(/^/gm, ' * ');
+  return `/*!\n * This file contains parts of ${ES_MODULES_ONLY} ${version}:\n *\n${licence.replaceAll(/ +$/gm, '')}\n */\n`;
+}
+
+async function writeCommonJs(files) {
+  const licence = licenceComment();
+  for (const file of files) {
+    const text = readFileSync(join(bundled, 'cjs', file), 'utf8');
+    const code = await asCommonJs(text);
+    const name = join(dist, file.replace(/\.js$/, '.cjs'));
+    mkdirSync(dirname(name), { recursive: true });
+    writeFileSync(name, text.includes(`// node_modules/${ES_MODULES_ONLY}/`) ? licence + code : code);
+  }
+  // One set of declarations serves both, so that a class has one type in a program that uses both.
+  for (const door of doors) {
+    const declaration = join(dist, door.replace(/^\.\/dist\/(.*)\.js$/, '$1.d.cts'));
+    writeFileSync(declaration, "export * from './index.js';\n");
+  }
+}
+
+rmSync(bundled, { recursive: true, force: true });
+const entries = doors.map((door) => join(root, door));
+const modules = await bundle('esm', {
+  entryPoints: [...entries, ...Object.values(bin).map((command) => join(root, command))],
+  packages: 'external',
+});
+const external = [...Object.keys(dependencies), ...Object.keys(peerDependencies)].filter(
+  (name) => name !== ES_MODULES_ONLY,
+);
+const commonJs = await bundle('cjs', { entryPoints: entries, external });
+
+for (const file of readdirSync(dist, { recursive: true })) {
+  if (/\.c?js$/.test(file)) rmSync(join(dist, file));
+}
+for (const file of modules) {
+  cpSync(join(bundled, 'esm', file), join(dist, file));
+  writeFileSync(join(dist, file), withNamesOfClasses(readFileSync(join(dist, file), 'utf8')));
+}
+await writeCommonJs(commonJs);

@@ -1,27 +1,16 @@
 // Checks the tarball: publint, attw, its list of files, its imports, and its command.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { pack, root, unpack } from './packed.mjs';
 
-const REQUIRED = [
-  'README.md',
-  'LICENSE',
-  'CHANGELOG.md',
-  'SECURITY.md',
-  'dist/index.d.ts',
-  'dist/core/index.js',
-  'dist/standalone/index.js',
-  'dist/testing/index.js',
-  'dist/doctor/index.js',
-  'dist/doctor/cli.js',
-  'dist/verify/index.js',
-];
+const REQUIRED = ['README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'dist/doctor/cli.js'];
 const UNWANTED =
   /(\.spec\.|\.e2e-spec\.|\.contract\.|\.map$|^(lib|scripts|docs)\/|(^|\/)(test|sample|benchmark|node_modules)\/)/;
 /** Names of modules have no blanks; texts between quotes after the word "from" may. */
-const SPECIFIER = /(?:\bfrom\s*|\bimport\s*(\(\s*)?)(['"])([^'".\s][^'"\s]*)\2/g;
+const SPECIFIER = /(?:\bfrom\s*|\bimport\s*(\(\s*)?|\b__require\(|\brequire\()(['"])([^'".\s][^'"\s]*)\2/g;
 const TYPE_REFERENCE = /\/\/\/\s*<reference\s+(?:types|path)="([^"]+)"/g;
 const DOCTOR = 'nest-sessions';
 
@@ -46,7 +35,7 @@ function runTool(name, ...args) {
  */
 function foreignImports(file) {
   const text = readFileSync(join(root, file), 'utf8');
-  const isDeclaration = file.endsWith('.d.ts');
+  const isDeclaration = /\.d\.c?ts$/.test(file);
   const imports = [...text.matchAll(SPECIFIER)].map(([, parenthesis, , name]) => ({
     name,
     allowed: parenthesis && !isDeclaration ? [...everywhere, ...peers] : everywhere,
@@ -77,25 +66,54 @@ function runCommand(packageFolder, ...args) {
   return spawnSync(execPath, [join(packageFolder, file), ...args], { encoding: 'utf8', timeout: 30_000 });
 }
 
-/** Checks that the name of each class, which errors and logs show, is the name that users import. */
+/** The doors, by the name that users import, and their entry in `exports`. */
+const doors = Object.entries(manifest.exports).filter(([, door]) => typeof door === 'object');
+
+/** Checks that the name of each class, which errors and logs show, is the name that users import, in both formats. */
 async function checkNamesOfClasses() {
-  for (const door of ['.', './core', './standalone', './testing', './doctor', './verify']) {
-    const names = await import(new URL(manifest.exports[door].default, `file://${root}/`).href);
-    for (const [name, value] of Object.entries(names)) {
-      if (typeof value === 'function' && value.name !== name)
-        problems.push(`${name} calls itself ${value.name}`);
+  const require = createRequire(import.meta.url);
+  for (const [name, door] of doors) {
+    const modules = await import(new URL(door.default, `file://${root}/`).href);
+    const commonJs = require(join(root, door.require.default));
+    const names = Object.keys(modules);
+    const missing = names.filter((each) => commonJs[each] === undefined);
+    if (missing.length > 0) problems.push(`${door.require.default} lacks ${missing.join(', ')}`);
+    for (const value of names.flatMap((each) => [modules[each], commonJs[each]])) {
+      if (typeof value === 'function' && !names.includes(value.name))
+        problems.push(`${name} has a class or function that calls itself ${value.name}`);
     }
   }
 }
 
+/** Checks that `require` gives the ES modules in Node, so that a process that uses both has one copy. */
+function checkRequire(packageFolder) {
+  const program = `(async () => {
+    const outcomes = [];
+    for (const name of ${JSON.stringify(doors.map(([name]) => name.replace('.', manifest.name)))})
+      if (require(name) !== (await import(name))) outcomes.push(name);
+    process.stdout.write(outcomes.join(', ') || 'one copy');
+  })()`;
+  const modules = join(packageFolder, '..', 'node_modules');
+  mkdirSync(modules);
+  symlinkSync(packageFolder, join(modules, manifest.name), 'junction');
+  for (const name of ['@nestjs', 'reflect-metadata', 'rxjs', 'tslib'])
+    symlinkSync(join(root, 'node_modules', name), join(packageFolder, 'node_modules', name), 'junction');
+  const { stdout, stderr } = spawnSync(execPath, ['--eval', program], {
+    cwd: join(packageFolder, '..'),
+    encoding: 'utf8',
+  });
+  if (stdout !== 'one copy')
+    problems.push(`require and import give two copies of: ${stdout} ${stderr.slice(0, 500)}`);
+}
+
 /** Type-checks the declarations of all doors without `skipLibCheck`, as some users do. */
 function checkDeclarations() {
-  const doors = Object.values(manifest.exports).flatMap(({ types }) => (types ? [join(root, types)] : []));
+  const declarations = doors.flatMap(([, door]) => [join(root, door.types), join(root, door.require.types)]);
   const options = ['--noEmit', '--strict', '--skipLibCheck', 'false', '--types', 'node', '--ignoreConfig'];
   const target = ['--module', 'nodenext', '--target', 'es2022', '--experimentalDecorators'];
   const { stdout } = spawnSync(
     execPath,
-    [join(root, 'node_modules/typescript/bin/tsc'), ...options, ...target, ...doors],
+    [join(root, 'node_modules/typescript/bin/tsc'), ...options, ...target, ...declarations],
     { cwd: root, encoding: 'utf8' },
   );
   problems.push(...stdout.split('\n').filter((line) => line.startsWith('dist/')));
@@ -110,15 +128,16 @@ async function checkOneCopy() {
     problems.push('the main door and nest-sessions/core have a copy of SessionStore each');
 }
 
-/** Loads the door that needs no Nest in a folder where there is none. */
+/** Loads the door that needs no Nest in a folder where there is none, in both formats. */
 function checkWithoutNest(packageFolder) {
-  const door = new URL(manifest.exports['./standalone'].default, `file://${packageFolder}/`).href;
-  const script = `const { createSessions } = await import(${JSON.stringify(door)}); process.stdout.write(typeof createSessions);`;
-  const outcome = spawnSync(execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' });
-  if (outcome.stdout !== 'function')
-    problems.push(
-      `nest-sessions/standalone needs more than its dependencies: ${outcome.stderr.slice(0, 500)}`,
-    );
+  const door = manifest.exports['./standalone'];
+  for (const file of [door.default, door.require.default]) {
+    const address = JSON.stringify(new URL(file, `file://${packageFolder}/`).href);
+    const script = `const { createSessions } = await import(${address}); process.stdout.write(typeof createSessions);`;
+    const outcome = spawnSync(execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' });
+    if (outcome.stdout !== 'function')
+      problems.push(`${file} needs more than its dependencies: ${outcome.stderr.slice(0, 500)}`);
+  }
 }
 
 function checkCommand(packageFolder) {
@@ -140,11 +159,12 @@ function checkCommand(packageFolder) {
 const { folder, tarball, files } = pack();
 try {
   runTool('publint', 'run', tarball, '--strict');
-  runTool('attw', tarball, '--profile', 'esm-only', '--no-emoji');
+  runTool('attw', tarball, '--no-emoji', '--format', 'table-flipped');
   const packageFolder = unpack(tarball, folder);
   linkDependencies(packageFolder);
   checkCommand(packageFolder);
   checkWithoutNest(packageFolder);
+  checkRequire(packageFolder);
 } finally {
   rmSync(folder, { recursive: true });
 }
@@ -155,7 +175,7 @@ checkDeclarations();
 for (const file of REQUIRED) if (!files.includes(file)) problems.push(`${file} is missing`);
 for (const file of files.filter((path) => UNWANTED.test(path)))
   problems.push(`${file} does not belong there`);
-for (const file of files.filter((path) => /^dist\/.*\.(js|d\.ts)$/.test(path))) {
+for (const file of files.filter((path) => /^dist\/.*\.(c?js|d\.c?ts)$/.test(path))) {
   for (const name of foreignImports(file)) problems.push(`${file} imports ${name}`);
 }
 for (const script of ['preinstall', 'install', 'postinstall']) {

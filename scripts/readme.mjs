@@ -12,18 +12,18 @@ export function blockAfter(place, language, document = 'README.md') {
   return match[1];
 }
 
-/** The README's quick start, with its module in the file of Nest's starter. */
-export function quickStartAsStarter() {
+/** The README's quick start, with its module in the file of Nest's starter. `extension` ends imports of own files. */
+export function quickStartAsStarter(extension = '.js') {
   const [module, bootstrap] = blockAfter(/<!-- quick-start:.*?-->/, 'ts').split(
     /^(?=async function bootstrap)/m,
   );
   return {
     'src/app.module.ts': module.replace('class AppModule', 'export class AppModule'),
-    'src/main.ts': `import { NestFactory } from '@nestjs/core';\nimport { AppModule } from './app.module.js';\n\n${bootstrap}`,
+    'src/main.ts': `import { NestFactory } from '@nestjs/core';\nimport { AppModule } from './app.module${extension}';\n\n${bootstrap}`,
   };
 }
 
 /** The README's first test of an application. */
-export function firstTest() {
-  return blockAfter(/<!-- first-test -->/, 'ts');
+export function firstTest(extension = '.js') {
+  return blockAfter(/<!-- first-test -->/, 'ts').replace("app.module.js'", `app.module${extension}'`);
 }

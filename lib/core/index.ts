@@ -101,7 +101,7 @@ export type {
 
 // Types in signatures of the main door, for libraries that build on it
 export type { SessionModuleExtras } from '../session.module.js';
-export type { SessionWireOptions, TokenType } from '../options/wire-options.js';
+export type { AntiCsrfMode, CookieSameSite, SessionWireOptions, TokenType } from '../options/wire-options.js';
 export type {
   DeviceOptions,
   SessionFeatureOptions,
@@ -115,7 +115,7 @@ export type { ObservabilityOptions } from '../options/observability-options.js';
 export type { RateLimitOptions } from '../options/observability-options.js';
 export type { ConfigProblem } from '../errors.js';
 export type { JWKS } from '../sessions/stored-sessions.interface.js';
-export type { SessionProperty } from '../session.decorators.js';
+export type { RoleRequirement, SessionProperty } from '../session.decorators.js';
 export type { BulkRevocation, UserSessionsQuery } from '../sessions/sessions-by-handle.js';
 export type {
   FindSessionsInput,
@@ -124,6 +124,8 @@ export type {
   SessionCount,
   SessionInformationPage,
 } from '../sessions/find.js';
+export type { AllSessionTokens } from '../sessions/session-state.js';
+export type { ListedSession, UserSessionList } from '../sessions/user-sessions.js';
 export type { SocketAdmissionOptions } from '../websocket/session-sockets.js';
 export type { OnRefresh, RefreshDecision, RefreshToDecide } from '../sessions/refresh-decisions.js';
 export type { SessionRecipeClass } from '../sessions/session-recipe.js';
@@ -147,4 +149,4 @@ export type {
 } from '../claims/authentication-time-claim.js';
 export type { EventSource } from '../events/session-event.js';
 export type { SessionCorsOptions } from '../http/session-cors-headers.js';
-export type { HttpExchange, HttpResponse } from '../util/http-exchange.js';
+export type { HttpExchange, HttpRequest, HttpResponse } from '../util/http-exchange.js';

@@ -1,7 +1,7 @@
 import { Inject, Injectable, type ExecutionContext } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import type { RouteRules } from '../rules/route-rules.js';
-import { rememberCall } from '../session.decorators.js';
+import { rememberCall } from '../rules/guarded-calls.js';
 import { UnauthorisedError } from '../errors.js';
 import {
   assertOwnRequest,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ListedSession } from 'nest-sessions';
+import type { ListedSession } from 'nest-sessions/core';
 import type { DeviceBoundOptions, OnRefresh, RefreshDecision, RefreshToDecide } from 'nest-sessions/core';
 import { browserOf } from '../support/binding-browser.js';
 import { deviceBound } from '../support/device-bound.js';

@@ -8,11 +8,9 @@ import { codeBlocks, documents, guides, prose, type CodeBlock } from './document
  * - `fragment`: names of the library and of Nest need no import;
  * - `fragment: in a class`: the same, and the block is the body of a class;
  * - `does not compile`: the compiler must refuse it;
- * - `quick-start: …`, `first-test`: `scripts/consumers.mjs` and `scripts/newcomer.mjs` run it, too;
- * - `jest-commonjs`: the same, a configuration with which the first test runs.
+ * - `quick-start: …`, `first-test`: `scripts/consumers.mjs` and `scripts/newcomer.mjs` run it, too.
  */
-const REMARKS =
-  /^(fragment|fragment: in a class|does not compile|quick-start: .*|first-test|jest-commonjs|)$/;
+const REMARKS = /^(fragment|fragment: in a class|does not compile|quick-start: .*|first-test|)$/;
 const REFUSED = 'does not compile';
 
 const blocks = guides().flatMap(codeBlocks);

@@ -77,7 +77,7 @@ describe('createSessions', () => {
     expect(create).not.toHaveBeenCalled();
   });
 
-  it.each(['logStartup', 'socketRenewalGraceSec', 'unguardedRules'])(
+  it.each(['logStartup', 'requestProperty', 'socketRenewalGraceSec', 'unguardedRules'])(
     'refuses %s, which has no meaning without Nest',
     (name) => {
       expect(problemsOf({ appInfo: SHOP, [name]: false })).toContain(

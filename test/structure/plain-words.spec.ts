@@ -22,7 +22,9 @@ const DOCUMENTS = [
   'SECURITY.md',
   'CHANGELOG.md',
   'sample/README.md',
-  ...readdirSync('docs/guides').map((name) => join('docs/guides', name)),
+  ...readdirSync('docs/guides', { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join('docs/guides', name)),
 ];
 
 /** The comments of a file, without markers, examples and tags. */

@@ -80,6 +80,7 @@ export const right: Required<SessionModuleOptions> = {
   socketRenewalGraceSec: 60,
   unguardedRules: 'warn',
   logStartup: 'warnings',
+  requestProperty: 'session',
   maxCachedTokens: 100,
   maxCachedTokenBytes: 1_000_000,
   cookieDomain: '.example.com',
@@ -115,6 +116,7 @@ export const wrong: Required<SessionModuleOptions> = {
   unguardedRules: false,
   // @ts-expect-error one of three values
   logStartup: 'all',
+  requestProperty: 'session',
   // @ts-expect-error an object
   appInfo: 'http://localhost',
   // @ts-expect-error made by embeddedCore()

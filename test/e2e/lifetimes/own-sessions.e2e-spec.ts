@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { SessionEvents, type UserSessionList } from 'nest-sessions';
+import { SessionEvents } from 'nest-sessions';
+import type { UserSessionList } from 'nest-sessions/core';
 import type { SessionClient } from '../../support/session-client.js';
 import { decoded } from '../../support/core-calls.js';
 import { TEST_START_MS } from '../../support/embedded.js';
