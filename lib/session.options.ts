@@ -30,6 +30,7 @@ import {
   type Resolved,
 } from './options/option-table.js';
 import { FEED_OPTIONS } from './feed/feed-options.js';
+import { SCHEMA_OPTIONS } from './options/schema-options.js';
 import { describeAddresses } from './options/app-info.js';
 import { assertOptionsObject, readSessionConfig, type SessionConfig } from './options/session-config.js';
 import { findUnknownOptions } from './options/unknown-options.js';
@@ -157,6 +158,14 @@ export const MODULE_OPTIONS = {
   errorHandlers: option<SessionErrorHandlers, Resolved<typeof ERROR_HANDLER_OPTIONS> | undefined>(
     group(ERROR_HANDLER_OPTIONS, 'an object'),
     defaultsOf(ERROR_HANDLER_OPTIONS),
+  ),
+  /**
+   * Schemas of what the application puts into the payload and the session data, of zod, valibot, arktype or another Standard Schema. What
+   * a schema returns is stored, so it has to accept that again: with each merge it sees what is stored together with the update.
+   * @defaultValue none: each JSON object is accepted
+   */
+  schemas: option<OptionsOf<typeof SCHEMA_OPTIONS>, Resolved<typeof SCHEMA_OPTIONS> | undefined>(
+    group(SCHEMA_OPTIONS, 'an object of schemas'),
   ),
   /**
    * The source of the values of `UserRoleClaim` and `PermissionClaim`.

@@ -17,6 +17,7 @@ const SECTIONS = [
   ['lib/options/feature-options.ts', 'SessionLimit', 'maxSessionsPerUser'],
   ['lib/options/feature-options.ts', 'DeviceOptions', 'devices'],
   ['lib/options/feature-options.ts', 'UserSessionRoutesOptions', 'userSessionRoutes'],
+  ['lib/options/schema-options.ts', 'SessionSchemas', 'schemas'],
   ['lib/options/device-bound-options.ts', 'DeviceBoundOptions', 'deviceBound'],
   ['lib/options/device-bound-options.ts', 'DbscOptions', 'deviceBound.dbsc'],
   ['lib/options/device-bound-options.ts', 'DpopOptions', 'deviceBound.dpop'],

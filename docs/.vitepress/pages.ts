@@ -29,6 +29,7 @@ export const GUIDES: readonly PageGroup[] = [
     title: 'In your application',
     pages: {
       'docs/guides/routes-and-claims.md': 'Routes and claims',
+      'docs/guides/typed-content.md': 'Typed and checked content',
       'docs/guides/lifetimes-and-devices.md': 'Lifetimes, limits, devices',
       'docs/guides/finding-sessions.md': 'Everybody’s sessions',
       'docs/guides/composing.md': 'A session or an API key',

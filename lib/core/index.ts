@@ -108,6 +108,8 @@ export type {
   SessionLimit,
   UserSessionRoutesOptions,
 } from '../options/feature-options.js';
+export type { SessionSchemas, StandardSchema, StandardSchemaResult } from '../options/schema-options.js';
+export { SessionSchemaError } from '../sessions/session-schema.error.js';
 export type { DbscOptions, DeviceBoundOptions, DpopOptions } from '../options/device-bound-options.js';
 export type { ReplayStore } from '../options/replay-store.js';
 export type { SessionErrorType } from '../errors.js';

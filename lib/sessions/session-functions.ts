@@ -11,6 +11,7 @@ import type { SessionContainer } from './session-container.js';
 import type { SessionRuntime } from './session-runtime.js';
 import { SessionsByHandle, type WithUserContext } from './sessions-by-handle.js';
 import type { JsonObject } from '../util/json.js';
+import type { DefaultPayload, NewData, NewPayload } from '../util/session-types.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
 
@@ -27,9 +28,9 @@ export interface CreateNewSessionInput extends WithUserContext {
   /** Default `public`. */
   tenantId?: string;
   /** Goes into the access token, which the client can read. Names of the session itself (`sub`, …) are left out. */
-  accessTokenPayload?: object;
+  accessTokenPayload?: NewPayload;
   /** Kept on the server, never sent to the client. */
-  sessionDataInDatabase?: object;
+  sessionDataInDatabase?: NewData;
   /**
    * Limits of this session, each in place of that of the module's option `lifetime`, which must be set, or a `TypeError` is
    * thrown. Example: a shorter one if the user does not want to be remembered.
@@ -72,7 +73,7 @@ export class SessionFunctions extends SessionsByHandle {
    *   `accessTokenIssuers` or `accessTokenAudience`
    */
   @checkArguments(SERVICE_CALLS.createNewSession)
-  async createNewSession<Payload extends object = JsonObject>(
+  async createNewSession<Payload extends object = DefaultPayload>(
     req: unknown,
     res: unknown,
     input: CreateNewSessionInput,
@@ -91,7 +92,7 @@ export class SessionFunctions extends SessionsByHandle {
    * @param input `disableAntiCsrf`: no anti-CSRF token, for clients that use headers. Default false
    */
   @checkArguments(SERVICE_CALLS.createNewSessionWithoutRequestResponse)
-  async createNewSessionWithoutRequestResponse<Payload extends object = JsonObject>(
+  async createNewSessionWithoutRequestResponse<Payload extends object = DefaultPayload>(
     input: CreateNewSessionInput & { disableAntiCsrf?: boolean },
   ): Promise<SessionContainer<Payload>> {
     const session = await this.runtime.verbs.create.withoutRequest(
@@ -109,13 +110,13 @@ export class SessionFunctions extends SessionsByHandle {
    * @throws {TryRefreshTokenError} the access token cannot be used (any more)
    * @throws {InvalidClaimsError} a claim validator failed
    */
-  async getSession<Payload extends object = JsonObject>(
+  async getSession<Payload extends object = DefaultPayload>(
     req: unknown,
     res: unknown,
     options: VerifySessionOptions & { sessionRequired: false },
     userContext?: UserContext,
   ): Promise<SessionContainer<Payload> | undefined>;
-  async getSession<Payload extends object = JsonObject>(
+  async getSession<Payload extends object = DefaultPayload>(
     req: unknown,
     res: unknown,
     options?: VerifySessionOptions & { sessionRequired?: true },
@@ -136,7 +137,7 @@ export class SessionFunctions extends SessionsByHandle {
    *
    * @returns and throws as {@link getSession}
    */
-  async getSessionWithoutRequestResponse<Payload extends object = JsonObject>(
+  async getSessionWithoutRequestResponse<Payload extends object = DefaultPayload>(
     input: WithUserContext &
       VerifySessionOptions & {
         accessToken: string | undefined;
@@ -144,7 +145,7 @@ export class SessionFunctions extends SessionsByHandle {
         sessionRequired: false;
       },
   ): Promise<SessionContainer<Payload> | undefined>;
-  async getSessionWithoutRequestResponse<Payload extends object = JsonObject>(
+  async getSessionWithoutRequestResponse<Payload extends object = DefaultPayload>(
     input: WithUserContext &
       VerifySessionOptions & {
         accessToken: string | undefined;
@@ -176,7 +177,7 @@ export class SessionFunctions extends SessionsByHandle {
    *   `errorHandlers.onTokenTheftDetected` is there to decide that
    */
   @checkArguments(SERVICE_CALLS.refreshSession)
-  async refreshSession<Payload extends object = JsonObject>(
+  async refreshSession<Payload extends object = DefaultPayload>(
     req: unknown,
     res: unknown,
     userContext?: UserContext,
@@ -197,7 +198,7 @@ export class SessionFunctions extends SessionsByHandle {
    * @throws as {@link refreshSession}
    */
   @checkArguments(SERVICE_CALLS.refreshSessionWithoutRequestResponse)
-  async refreshSessionWithoutRequestResponse<Payload extends object = JsonObject>(
+  async refreshSessionWithoutRequestResponse<Payload extends object = DefaultPayload>(
     input: WithUserContext & {
       refreshToken: string;
       antiCsrfToken?: string;

@@ -1,5 +1,6 @@
 // Compile-only: every option exists and takes only the documented types. `Required` makes a new option fail here until
 // it has its two lines.
+import { z } from 'zod';
 import {
   BooleanClaim,
   embeddedCore,
@@ -81,6 +82,11 @@ export const right: Required<SessionModuleOptions> = {
   unguardedRules: 'warn',
   logStartup: 'warnings',
   requestProperty: 'session',
+  schemas: {
+    accessTokenPayload: z.object({ plan: z.string() }),
+    sessionDataInDatabase: z.object({}),
+    showMessages: true,
+  },
   maxCachedTokens: 100,
   maxCachedTokenBytes: 1_000_000,
   cookieDomain: '.example.com',
