@@ -32,6 +32,7 @@ export const GUIDES: readonly PageGroup[] = [
       'docs/guides/typed-content.md': 'Typed and checked content',
       'docs/guides/lifetimes-and-devices.md': 'Lifetimes, limits, devices',
       'docs/guides/finding-sessions.md': 'Everybody’s sessions',
+      'docs/guides/audit-trail.md': 'The audit trail',
       'docs/guides/composing.md': 'A session or an API key',
       'docs/guides/graphql.md': 'GraphQL',
       'docs/guides/websocket.md': 'WebSockets and streams',

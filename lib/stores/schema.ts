@@ -1,3 +1,4 @@
+import { createAuditTable } from './audit-table.js';
 import { createDeletionTrigger } from './cut-offs.js';
 import { StoreSetupError } from './session-store.js';
 import { quoted, sessionTables, type SessionTables, type TableNames } from './session-tables.js';
@@ -14,7 +15,7 @@ import { readStoreOptions, SCHEMA_OPTIONS, type SchemaOptions } from './store-op
 import { createSchema, OWN_SCHEMA, placeTables, refuseSecondTables, refuseToHide } from './table-place.js';
 
 /** Increased with each addition to the schema. There are additions only, so that older versions of this library keep working. */
-const SCHEMA_VERSION = 3;
+const SCHEMA_VERSION = 4;
 
 /** A table of 256 MB, some 800,000 sessions with a small payload, is indexed within about a second. */
 const LARGEST_INDEXED_BYTES = 268_435_456;
@@ -148,6 +149,7 @@ function createTables(dialect: SqlDialect, tables: SessionTables): string[] {
   version INTEGER PRIMARY KEY
 )`,
     ...createRevocationTable(dialect, tables),
+    ...createAuditTable(dialect, tables.audit),
   ];
 }
 

@@ -19,6 +19,8 @@ export interface SessionTables {
   readonly migrations: SqlTable;
   /** Records of ended sessions; a Core does not have this table either. */
   readonly revocations: SqlTable;
+  /** The audit trail; nor this one. */
+  readonly audit: SqlTable;
   /** A table that every Core makes, and this library never. */
   readonly coreUsers: SqlTable;
   readonly userIndex: string;
@@ -42,6 +44,7 @@ export function sessionTables({ schema, tablePrefix }: TableNames): SessionTable
     keyValue: table('key_value'),
     migrations: table('nest_sessions_migrations'),
     revocations: table('nest_sessions_revocations'),
+    audit: table('nest_sessions_audit'),
     coreUsers: table('app_id_to_user_id'),
     userIndex: quoted(`${prefix}session_info_user_id_app_id_index`),
     creationIndex: table('session_info_created_index'),

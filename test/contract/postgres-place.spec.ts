@@ -23,6 +23,7 @@ const [, MOVING = ''] = /```sql\n([\s\S]*?)```/.exec(GUIDE) ?? [];
 const TABLES = [
   'jwt_signing_keys',
   'key_value',
+  'nest_sessions_audit',
   'nest_sessions_migrations',
   'nest_sessions_revocations',
   'session_access_token_signing_keys',
