@@ -19,27 +19,13 @@ import {
   type UpdateOnRead,
 } from './session-store.js';
 import type { TableNames } from './session-tables.js';
-import { COLUMNS, COLUMNS_OF_S, OURS, toSessionHandle, toSessionKey, toSessionRow } from './sql-rows.js';
+import { COLUMNS, COLUMNS_OF_S, toSessionHandle, toSessionKey, toSessionRow } from './sql-rows.js';
 import type { SqlClient, SqlQuery, SqlSteps, SqlValue } from './sql-client.js';
 import { SqlConnection } from './sql-connection.js';
 import { DEFAULT_RETRY, type RetryPolicy } from '../util/retries.js';
-import {
-  assignments,
-  conditions,
-  keysCondition,
-  usersCondition,
-  Parameters,
-  RECORDED_COLUMNS,
-} from './sql-conditions.js';
+import { assignments, conditions, Parameters, RECORDED_COLUMNS } from './sql-conditions.js';
 import { SqlKeyStore } from './sql-keys.js';
-import {
-  anyCutOff,
-  cutOffName,
-  cutOffQuery,
-  endedBefore,
-  endedBeforeOfRow,
-  removalOfLater,
-} from './cut-offs.js';
+import { anyCutOff, cutOffQuery, endedBeforeOfRow, removalOfLater } from './cut-offs.js';
 import { SqlTrail } from './sql-audit.js';
 import { insertion } from './sql-insertion.js';
 import { SqlFeed } from './sql-revocations.js';
@@ -51,6 +37,7 @@ import {
   type RowRecorder,
 } from './sql-recording.js';
 import { SqlSearch } from './sql-search.js';
+import { keyCondition, keysCondition, keyValues, usersCondition } from './sql-selections.js';
 
 /** The checked options that all SQL stores have. */
 export interface SqlStoreOptions extends TableNames {
@@ -339,18 +326,11 @@ export class SqlStore extends SqlKeyStore {
     return this.connection.close();
   }
 
-  /** The condition of one session that no cut-off has ended; `$1` to `$3` are {@link keyValues}. */
   private get theSession(): string {
-    return `${OURS} AND tenant_id = $1 AND session_handle = $2
-      AND created_at_time >= ${endedBefore(this.tables, 'CAST($3 AS TEXT)')}`;
+    return keyCondition(this.tables);
   }
 
   private conditionForUsers(input: SessionsOfUsers): { condition: string; values: SqlValue[] } {
     return usersCondition(this.tables, this.connection.dialect, input);
   }
-}
-
-/** The values of the condition of one session. */
-function keyValues({ tenantId, sessionHandle }: SessionKey): [string, string, string] {
-  return [tenantId, sessionHandle, cutOffName(tenantId)];
 }
