@@ -15,6 +15,7 @@ const FOLDERS = [
   'fuzz',
   'histories',
   'http',
+  'load',
   'mutants',
   'other-frameworks',
   'processes',

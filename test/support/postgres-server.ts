@@ -76,8 +76,17 @@ async function killAll(databaseDir: string, url: string): Promise<void> {
   await client.connect();
   const { rows } = await client.query<{ pid: number }>('SELECT pid FROM pg_stat_activity');
   const processes = [Number(postmaster), ...rows.map(({ pid }) => pid)];
-  for (const pid of processes) process.kill(pid, 'SIGKILL');
+  for (const pid of processes) kill(pid);
   while (processes.some(isAlive)) await nextTurn();
+}
+
+/** A connection may have ended meanwhile, and all end by themselves once the postmaster is gone. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 function isAlive(pid: number): boolean {

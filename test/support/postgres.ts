@@ -15,6 +15,8 @@ export interface TestPostgres {
   pool(config?: pg.PoolConfig): pg.Pool;
   /** A name for a schema that nobody uses; removed by `stop`. */
   freshSchema(): string;
+  /** Makes a database of its own, for tests about the schema `public`; removed by `stop`. @returns its address */
+  freshDatabase(): Promise<string>;
   /**
    * Kills the server with all its processes and starts it again; for suites of `describeKilled`.
    *
@@ -69,6 +71,7 @@ function testPostgres(from: PostgresServer | string): TestPostgres {
   const url = server?.url ?? '';
   const pools: pg.Pool[] = [];
   const schemas: string[] = [];
+  const databases: string[] = [];
   const pool = (config: pg.PoolConfig = {}): pg.Pool => {
     // A busy machine is slow: the store's default of 5 seconds is for applications.
     const made = new pg.Pool({ connectionString: url, connectionTimeoutMillis: 60_000, ...config });
@@ -91,10 +94,19 @@ function testPostgres(from: PostgresServer | string): TestPostgres {
       schemas.push(name);
       return name;
     },
+    freshDatabase: async () => {
+      const name = `test_${process.pid}_${databases.length}_${Date.now().toString(36)}`;
+      databases.push(name);
+      await pool({ max: 1 }).query(`CREATE DATABASE ${name}`);
+      const address = new URL(url);
+      address.pathname = `/${name}`;
+      return address.href;
+    },
     stop: async () => {
       if (server === undefined) return;
       const last = pool({ max: 1 });
       for (const schema of schemas) await last.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
+      for (const database of databases) await last.query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
       await Promise.all(pools.map((each) => each.end()));
       await server.stop();
     },
