@@ -22,6 +22,7 @@ const FOLDERS = [
   'structure',
   'support',
   'testing',
+  'together',
   'types',
   'verify',
 ];
