@@ -23,6 +23,7 @@ const FOLDERS = [
   'structure',
   'support',
   'testing',
+  'together',
   'types',
   'verify',
 ];
