@@ -24,6 +24,7 @@ const FOLDERS = [
   'structure',
   'support',
   'testing',
+  'together',
   'types',
   'verify',
 ];
