@@ -15,6 +15,7 @@ const FOLDERS = [
   'fuzz',
   'http',
   'mutants',
+  'mutation',
   'other-frameworks',
   'processes',
   'prove',
