@@ -30,6 +30,7 @@ export { SessionService } from './session.service.js';
 export type { CreateNewSessionInput } from './sessions/session-functions.js';
 export { SessionContainer } from './sessions/session-container.js';
 export type { VerifySessionOptions } from './sessions/recipe.interface.js';
+export type { SessionDataInDatabase, SessionPayload } from './util/session-types.js';
 export type { SessionInformation } from './sessions/stored-sessions.interface.js';
 export type { SessionDevice } from './options/feature-options.js';
 

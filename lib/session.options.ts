@@ -29,7 +29,9 @@ import {
   type OptionsOf,
   type Resolved,
 } from './options/option-table.js';
+import { AUDIT_TRAIL_OPTIONS } from './audit/audit-options.js';
 import { FEED_OPTIONS } from './feed/feed-options.js';
+import { SCHEMA_OPTIONS } from './options/schema-options.js';
 import { describeAddresses } from './options/app-info.js';
 import { assertOptionsObject, readSessionConfig, type SessionConfig } from './options/session-config.js';
 import { findUnknownOptions } from './options/unknown-options.js';
@@ -159,6 +161,14 @@ export const MODULE_OPTIONS = {
     defaultsOf(ERROR_HANDLER_OPTIONS),
   ),
   /**
+   * Schemas of what the application puts into the payload and the session data, of zod, valibot, arktype or another Standard Schema. What
+   * a schema returns is stored, so it has to accept that again: with each merge it sees what is stored together with the update.
+   * @defaultValue none: each JSON object is accepted
+   */
+  schemas: option<OptionsOf<typeof SCHEMA_OPTIONS>, Resolved<typeof SCHEMA_OPTIONS> | undefined>(
+    group(SCHEMA_OPTIONS, 'an object of schemas'),
+  ),
+  /**
    * The source of the values of `UserRoleClaim` and `PermissionClaim`.
    * @defaultValue the user roles of a remote core
    */
@@ -222,6 +232,7 @@ const KNOWN_NAMES = Object.keys({
   ...FEATURE_OPTIONS,
   ...OBSERVABILITY_OPTIONS,
   ...FEED_OPTIONS,
+  ...AUDIT_TRAIL_OPTIONS,
   ...MODULE_OPTIONS,
 });
 
@@ -236,11 +247,15 @@ export interface SessionModuleOptions
     SessionFeatureOptions,
     ObservabilityOptions,
     OptionsOf<typeof FEED_OPTIONS>,
+    OptionsOf<typeof AUDIT_TRAIL_OPTIONS>,
     OptionsOf<typeof MODULE_OPTIONS> {}
 
 /** The options after reading, with every default; no other code reads the raw ones. */
 export interface ResolvedSessionOptions
-  extends Resolved<typeof MODULE_OPTIONS>, Resolved<typeof FEED_OPTIONS> {
+  extends
+    Resolved<typeof MODULE_OPTIONS>,
+    Resolved<typeof FEED_OPTIONS>,
+    Resolved<typeof AUDIT_TRAIL_OPTIONS> {
   readonly config: SessionConfig;
   readonly features: SessionFeatures;
   readonly observability: Resolved<typeof OBSERVABILITY_OPTIONS>;
@@ -279,6 +294,7 @@ export function resolveSessionOptions(
   const features = readKnownOptions(FEATURE_OPTIONS, source, problems);
   const observability = readKnownOptions(OBSERVABILITY_OPTIONS, source, problems);
   const feed = readKnownOptions(FEED_OPTIONS, source, problems);
+  const trail = readKnownOptions(AUDIT_TRAIL_OPTIONS, source, problems);
   if (config === undefined || problems.length > 0) throw new SessionConfigError(problems, caller);
   const recordsAuthenticationTime =
     features.userSessionRoutes !== undefined ||
@@ -289,6 +305,7 @@ export function resolveSessionOptions(
     config,
     ...own,
     ...feed,
+    ...trail,
     features,
     observability,
     recordsAuthenticationTime,

@@ -29,8 +29,10 @@ export const GUIDES: readonly PageGroup[] = [
     title: 'In your application',
     pages: {
       'docs/guides/routes-and-claims.md': 'Routes and claims',
+      'docs/guides/typed-content.md': 'Typed and checked content',
       'docs/guides/lifetimes-and-devices.md': 'Lifetimes, limits, devices',
       'docs/guides/finding-sessions.md': 'Everybody’s sessions',
+      'docs/guides/audit-trail.md': 'The audit trail',
       'docs/guides/composing.md': 'A session or an API key',
       'docs/guides/graphql.md': 'GraphQL',
       'docs/guides/websocket.md': 'WebSockets and streams',

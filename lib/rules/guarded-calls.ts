@@ -1,7 +1,7 @@
 import type { ArgumentsHost, ExecutionContext } from '@nestjs/common';
 import { findRequestState } from '../sessions/request-state.js';
 import type { SessionContainer } from '../sessions/session-container.js';
-import type { JsonObject } from '../util/json.js';
+import type { DefaultPayload } from '../util/session-types.js';
 
 /** Shared by all copies of the package in one process. */
 const GUARDED_CALLS = Symbol.for('nest-sessions:calls');
@@ -67,7 +67,7 @@ export function findGuardedCall(context: ArgumentsHost & CalledHandler): Guarded
  * const userId = sessionOf(request)?.getUserId();
  * @publicApi
  */
-export function sessionOf<Payload extends object = JsonObject>(
+export function sessionOf<Payload extends object = DefaultPayload>(
   source: object,
 ): SessionContainer<Payload> | undefined {
   if (typeof source !== 'object' || source === null) {

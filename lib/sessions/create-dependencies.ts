@@ -10,6 +10,7 @@ import { AccessTokenVerifier, type AccessTokenVerifierOptions } from '../tokens/
 import type { Clock } from '../util/clock.js';
 import { NewestEntries } from '../util/newest-entries.js';
 import { ownWriteContext } from '../util/user-context.js';
+import { ContentSchemas } from './content-schemas.js';
 import { Devices } from './devices.js';
 import { confirmKey } from './key-bindings.js';
 import { RateLimits } from './rate-limits.js';
@@ -28,14 +29,13 @@ export async function createRecipeDependencies(
   const userRoles = options.userRoles ?? core.userRoles;
   const validated = options.globalClaimValidators.map(({ claim }) => claim);
   assertRolesKnown(userRoles, [...options.claims, ...validated]);
-  const { config, features, recordsAuthenticationTime, observability } = options;
-  const { lifetime, deviceBound } = features;
-  const bindsDevices = deviceBound !== undefined;
+  const { config, features, observability } = options;
   const verifier = createVerifier(options, core, clock, (info) => revocations?.isClear(info) ?? true);
   const transport = new TokenTransport(config, clock, (request) => binding?.removeCookies(request) ?? []);
   const reports = new SessionReports(verifier, transport, events, clock);
   const notes = bindingNotes(reports, core);
-  const binding = await loadBinding(deviceBound, { config, core, clock, verifier, notes });
+  const binding = await loadBinding(features.deviceBound, { config, core, clock, verifier, notes });
+  const lifetimes = createLifetimes(options, clock);
   const served = serveFeed(options.revocationFeed, core, clock);
   const revocations = watchFeed(options.revocationFeed, core, reports, { clock, events, served });
   return {
@@ -49,7 +49,8 @@ export async function createRecipeDependencies(
     events,
     clock,
     prepareContext: contextPreparer(userRoles, clock, binding?.kinds),
-    lifetimes: new SessionLifetimes({ lifetime, recordsAuthenticationTime, bindsDevices }, clock),
+    lifetimes,
+    schemas: new ContentSchemas(options.schemas, lifetimes.claimNames, options.claims),
     features,
     devices: new Devices(features.devices, clock, options.onRefresh !== undefined),
     claims: options.claims,
@@ -58,6 +59,14 @@ export async function createRecipeDependencies(
     refreshHook: options.onRefresh && { decide: options.onRefresh, timeoutMs: options.onRefreshTimeoutMs },
     rateLimits: observability.rateLimit && new RateLimits(observability.rateLimit, core, clock),
   };
+}
+
+function createLifetimes(
+  { features: { lifetime, deviceBound }, recordsAuthenticationTime }: ResolvedSessionOptions,
+  clock: Clock,
+): SessionLifetimes {
+  const bindsDevices = deviceBound !== undefined;
+  return new SessionLifetimes({ lifetime, recordsAuthenticationTime, bindsDevices }, clock);
 }
 
 /** Sessions whose key this process has confirmed, so that it writes that once although their tokens do not say so yet. */

@@ -8,10 +8,9 @@ import { isInsecureSameSiteNone } from '../options/cookie-policy.js';
 import type { SessionLifetime } from '../options/feature-options.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access-token-claims.js';
-import type { JsonObject } from '../util/json.js';
+import { toJsonObject, type JsonObject } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
 import { validityMs } from './call-checks.js';
-import { toJsonObject } from './payload.js';
 import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
 import { stateFromTokens } from './session-state.js';
@@ -164,7 +163,7 @@ export class SessionCreation {
 
   /** C1-C5: finds the primary user, and builds the payload. */
   private async prepare(input: NewSessionInput, userContext: UserContext) {
-    const { core, recipe, claims } = this.context;
+    const { core, recipe, claims, schemas } = this.context;
     const { recipeUserId, tenantId, lifetime, authenticatedAtMs, accessTokenValiditySec } = input;
     const userId = await core.getPrimaryUserId(recipeUserId, userContext);
     if (input.userId !== undefined && input.userId !== userId) {
@@ -173,13 +172,15 @@ export class SessionCreation {
       );
     }
     const { issuer } = await recipe.getOpenIdDiscoveryConfiguration({ userContext });
-    const given = toJsonObject(input.accessTokenPayload ?? {}, 'accessTokenPayload');
+    const payload = await schemas.whole('accessTokenPayload', input.accessTokenPayload ?? {});
+    const data = await schemas.whole('sessionDataInDatabase', input.sessionDataInDatabase ?? {});
+    const given = toJsonObject(payload, 'accessTokenPayload');
     let accessTokenPayload: JsonObject = withoutProtectedClaims({ ...given, iss: issuer });
     for (const claim of claims) {
       const built = await claim.build(userId, recipeUserId, tenantId, accessTokenPayload, userContext);
       accessTokenPayload = { ...accessTokenPayload, ...built };
     }
-    const sessionDataInDatabase = toJsonObject(input.sessionDataInDatabase ?? {}, 'sessionDataInDatabase');
+    const sessionDataInDatabase = toJsonObject(data, 'sessionDataInDatabase');
     return {
       userId,
       recipeUserId,

@@ -2,9 +2,9 @@ import type { DeviceBinding } from '../device-binding/device-binding.js';
 import type { CoreSessionInformation } from '../core/core.types.js';
 import { KeyedMutex } from '../util/keyed-mutex.js';
 import { ownWriteContext, type UserContext } from '../util/user-context.js';
-import type { JsonObject } from '../util/json.js';
+import { toJsonObject, type JsonObject } from '../util/json.js';
 import type { DeviceChange, Devices } from './devices.js';
-import { toJsonObject, WRITERS } from './payload.js';
+import { WRITERS } from './payload.js';
 import type { RecipeContext } from './recipe-dependencies.js';
 import type { SessionSubject } from './session-reports.js';
 import type { SessionInformation, StoredInput } from './stored-sessions.interface.js';
@@ -26,8 +26,9 @@ export class SessionData {
 
   async updateSessionDataInDatabase(input: StoredInput<'updateSessionDataInDatabase'>): Promise<boolean> {
     const { sessionHandle, userContext } = input;
-    const { core, devices } = this.context;
-    const data = toJsonObject(input.newSessionData ?? {}, 'newSessionData');
+    const { core, devices, schemas } = this.context;
+    const given = await schemas.whole('sessionDataInDatabase', input.newSessionData ?? {});
+    const data = toJsonObject(given, 'newSessionData');
     if (!devices.isOn) return core.updateSessionData(sessionHandle, data, userContext);
     return this.writers.run(sessionHandle, async () => {
       const known = await core.getSessionInformation(sessionHandle, userContext);
@@ -39,9 +40,13 @@ export class SessionData {
 
   async mergeSessionDataInDatabase(input: StoredInput<'mergeSessionDataInDatabase'>): Promise<boolean> {
     const { sessionHandle, userContext } = input;
-    const { core, devices } = this.context;
-    const update = toJsonObject(input.sessionDataUpdate, 'sessionDataUpdate');
-    devices.assertFree(update);
+    const { core, devices, recipe, schemas } = this.context;
+    const change = toJsonObject(input.sessionDataUpdate, 'sessionDataUpdate');
+    devices.assertFree(change);
+    const readStored = async (): Promise<JsonObject | undefined> =>
+      (await recipe.getSessionInformation({ sessionHandle, userContext }))?.sessionDataInDatabase;
+    const given = await schemas.update('sessionDataInDatabase', change, readStored);
+    const update = toJsonObject(given, 'sessionDataUpdate');
     return this.writers.run(sessionHandle, () => core.mergeSessionData(sessionHandle, update, userContext));
   }
 

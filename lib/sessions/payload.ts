@@ -4,8 +4,8 @@ import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/access-
 import { accessTokenInfo, parseWithoutVerifying, type AccessTokenInfo } from '../tokens/access-token.js';
 import {
   changeBetween,
-  isJsonObject,
   mergeTopLevel,
+  toJsonObject,
   type JsonObject,
   type NamesChange,
 } from '../util/json.js';
@@ -36,6 +36,19 @@ export class SessionPayloads {
     return this.writers.run(sessionHandle, () =>
       core.changeAccessTokenPayload(sessionHandle, change, userContext),
     );
+  }
+
+  /**
+   * Returns an update of the application as the option `schemas` has it.
+   *
+   * @throws {SessionSchemaError} the payload would not fit with it
+   */
+  async checkedUpdate(sessionHandle: string, update: object, userContext: UserContext): Promise<object> {
+    const { recipe, schemas } = this.context;
+    return schemas.payloadUpdate(update, async () => {
+      const information = await recipe.getSessionInformation({ sessionHandle, userContext });
+      return information?.customClaimsInAccessTokenPayload;
+    });
   }
 
   async regenerateAccessToken(
@@ -137,19 +150,6 @@ export class SessionPayloads {
     const information = await this.context.recipe.getSessionInformation({ sessionHandle, userContext });
     return information?.customClaimsInAccessTokenPayload;
   }
-}
-
-/**
- * Returns a copy of the JSON object that an application gave; functions and `undefined` values vanish as in JSON.
- *
- * @param what names the argument in the error
- * @throws {TypeError} it is something else, a list for example: once stored it could not be read as an object again
- */
-export function toJsonObject(given: object, what: string): JsonObject {
-  const text: string | undefined = JSON.stringify(given);
-  const copy: unknown = text === undefined ? undefined : JSON.parse(text);
-  if (!isJsonObject(copy)) throw new TypeError(`${what} must be an object with names and JSON values`);
-  return copy;
 }
 
 /** Returns the names of a payload that are new or differ, with their new values. Removed names do not count. */

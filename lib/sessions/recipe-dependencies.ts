@@ -12,6 +12,7 @@ import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import { SystemClock, type Clock } from '../util/clock.js';
 import { BINDING_KINDS } from '../util/key-confirmation.js';
 import { prepareContextWith, type PrepareContext, type UserContext } from '../util/user-context.js';
+import type { ContentSchemas } from './content-schemas.js';
 import type { Devices } from './devices.js';
 import type { KeyBindings } from './key-bindings.js';
 import type { RateLimits } from './rate-limits.js';
@@ -67,6 +68,8 @@ export abstract class RecipeDependencies {
   abstract readonly features: SessionFeatures;
   /** @internal */
   abstract readonly devices: Devices;
+  /** @internal */
+  abstract readonly schemas: ContentSchemas;
   /** @internal */
   abstract readonly claims: readonly SessionClaim<unknown>[];
   /** @internal */

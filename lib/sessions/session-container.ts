@@ -10,6 +10,7 @@ import { CONTAINER_CALLS } from './call-inputs.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import type { JsonObject } from '../util/json.js';
+import type { DataUpdate, DefaultData, DefaultPayload, NewData } from '../util/session-types.js';
 import type { KeyConfirmation } from '../util/key-confirmation.js';
 import { withRequest, type UserContext } from '../util/user-context.js';
 import { changedNames, mergePayload, toPayloadUpdate } from './payload.js';
@@ -44,7 +45,7 @@ interface Attachment {
  * @typeParam Payload shape of the access token payload, as the application knows it; it is not checked at run time
  * @publicApi
  */
-export class SessionContainer<Payload extends object = JsonObject> {
+export class SessionContainer<Payload extends object = DefaultPayload> {
   static {
     recogniseCopies(this, 'SessionContainer');
   }
@@ -134,14 +135,14 @@ export class SessionContainer<Payload extends object = JsonObject> {
 
   /** The server-side JSON of the session, read from the store. */
   @checkArguments(CONTAINER_CALLS.withContext)
-  async getSessionDataFromDatabase(userContext?: UserContext): Promise<JsonObject> {
+  async getSessionDataFromDatabase(userContext?: UserContext): Promise<DefaultData> {
     return (await this.information(userContext)).sessionDataInDatabase;
   }
 
   /** Replaces the server-side JSON of the session; null and undefined become `{}`. */
   @checkArguments(CONTAINER_CALLS.updateSessionDataInDatabase)
   async updateSessionDataInDatabase(
-    newSessionData: object | null | undefined,
+    newSessionData: NewData | null | undefined,
     userContext?: UserContext,
   ): Promise<void> {
     const doesExist = await this.context.recipe.updateSessionDataInDatabase({
@@ -154,7 +155,7 @@ export class SessionContainer<Payload extends object = JsonObject> {
 
   /** Merges top-level keys into the server-side JSON; null removes a key. Parallel writers keep each other's keys; with `remoteCore` those of one process do. */
   @checkArguments(CONTAINER_CALLS.mergeSessionDataInDatabase)
-  async mergeSessionDataInDatabase(sessionDataUpdate: object, userContext?: UserContext): Promise<void> {
+  async mergeSessionDataInDatabase(sessionDataUpdate: DataUpdate, userContext?: UserContext): Promise<void> {
     const doesExist = await this.context.recipe.mergeSessionDataInDatabase({
       sessionHandle: this.state.sessionHandle,
       sessionDataUpdate: sessionDataUpdate as JsonObject,
@@ -180,14 +181,17 @@ export class SessionContainer<Payload extends object = JsonObject> {
    * value is null is removed. Changes by other writers since the token was issued, by handle for
    * example, stay and are in the payload afterwards.
    *
-   * @throws {TypeError} the update sets a name that belongs to the session (`sub`, `exp`, …)
+   * @throws {TypeError} the update sets a name that belongs to the session (`sub`, `exp`, …), or does not fit the option `schemas`
    */
   @checkArguments(CONTAINER_CALLS.mergeIntoAccessTokenPayload)
   async mergeIntoAccessTokenPayload(
     accessTokenPayloadUpdate: { [K in keyof Payload]?: Payload[K] | null },
     userContext?: UserContext,
   ): Promise<void> {
-    await this.storePayloadUpdate(accessTokenPayloadUpdate, this.resolveContext(userContext));
+    const ctx = this.resolveContext(userContext);
+    const { schemas } = this.context;
+    const update = await schemas.payloadUpdate(accessTokenPayloadUpdate, () => this.storedPayload(ctx));
+    await this.storePayloadUpdate(update, ctx);
   }
 
   /**

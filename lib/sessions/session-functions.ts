@@ -1,8 +1,10 @@
+import type { AuditPage } from '../audit/audit-trail.js';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { ClaimValidationError } from '../errors.js';
 import type { SessionLifetime } from '../options/feature-options.js';
 import { checkArguments } from '../options/call-arguments.js';
 import { SERVICE_CALLS } from './call-inputs.js';
+import { readAudit, type ReadAuditInput } from './audit.js';
 import type { NewSessionInput } from './create.js';
 import type { CountSessionsInput, FindSessionsInput, SessionCount, SessionInformationPage } from './find.js';
 import type { VerifySessionOptions } from './recipe.interface.js';
@@ -11,6 +13,7 @@ import type { SessionContainer } from './session-container.js';
 import type { SessionRuntime } from './session-runtime.js';
 import { SessionsByHandle, type WithUserContext } from './sessions-by-handle.js';
 import type { JsonObject } from '../util/json.js';
+import type { DefaultPayload, NewData, NewPayload } from '../util/session-types.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
 
@@ -27,9 +30,9 @@ export interface CreateNewSessionInput extends WithUserContext {
   /** Default `public`. */
   tenantId?: string;
   /** Goes into the access token, which the client can read. Names of the session itself (`sub`, …) are left out. */
-  accessTokenPayload?: object;
+  accessTokenPayload?: NewPayload;
   /** Kept on the server, never sent to the client. */
-  sessionDataInDatabase?: object;
+  sessionDataInDatabase?: NewData;
   /**
    * Limits of this session, each in place of that of the module's option `lifetime`, which must be set, or a `TypeError` is
    * thrown. Example: a shorter one if the user does not want to be remembered.
@@ -72,7 +75,7 @@ export class SessionFunctions extends SessionsByHandle {
    *   `accessTokenIssuers` or `accessTokenAudience`
    */
   @checkArguments(SERVICE_CALLS.createNewSession)
-  async createNewSession<Payload extends object = JsonObject>(
+  async createNewSession<Payload extends object = DefaultPayload>(
     req: unknown,
     res: unknown,
     input: CreateNewSessionInput,
@@ -91,7 +94,7 @@ export class SessionFunctions extends SessionsByHandle {
    * @param input `disableAntiCsrf`: no anti-CSRF token, for clients that use headers. Default false
    */
   @checkArguments(SERVICE_CALLS.createNewSessionWithoutRequestResponse)
-  async createNewSessionWithoutRequestResponse<Payload extends object = JsonObject>(
+  async createNewSessionWithoutRequestResponse<Payload extends object = DefaultPayload>(
     input: CreateNewSessionInput & { disableAntiCsrf?: boolean },
   ): Promise<SessionContainer<Payload>> {
     const session = await this.runtime.verbs.create.withoutRequest(
@@ -109,13 +112,13 @@ export class SessionFunctions extends SessionsByHandle {
    * @throws {TryRefreshTokenError} the access token cannot be used (any more)
    * @throws {InvalidClaimsError} a claim validator failed
    */
-  async getSession<Payload extends object = JsonObject>(
+  async getSession<Payload extends object = DefaultPayload>(
     req: unknown,
     res: unknown,
     options: VerifySessionOptions & { sessionRequired: false },
     userContext?: UserContext,
   ): Promise<SessionContainer<Payload> | undefined>;
-  async getSession<Payload extends object = JsonObject>(
+  async getSession<Payload extends object = DefaultPayload>(
     req: unknown,
     res: unknown,
     options?: VerifySessionOptions & { sessionRequired?: true },
@@ -136,7 +139,7 @@ export class SessionFunctions extends SessionsByHandle {
    *
    * @returns and throws as {@link getSession}
    */
-  async getSessionWithoutRequestResponse<Payload extends object = JsonObject>(
+  async getSessionWithoutRequestResponse<Payload extends object = DefaultPayload>(
     input: WithUserContext &
       VerifySessionOptions & {
         accessToken: string | undefined;
@@ -144,7 +147,7 @@ export class SessionFunctions extends SessionsByHandle {
         sessionRequired: false;
       },
   ): Promise<SessionContainer<Payload> | undefined>;
-  async getSessionWithoutRequestResponse<Payload extends object = JsonObject>(
+  async getSessionWithoutRequestResponse<Payload extends object = DefaultPayload>(
     input: WithUserContext &
       VerifySessionOptions & {
         accessToken: string | undefined;
@@ -176,7 +179,7 @@ export class SessionFunctions extends SessionsByHandle {
    *   `errorHandlers.onTokenTheftDetected` is there to decide that
    */
   @checkArguments(SERVICE_CALLS.refreshSession)
-  async refreshSession<Payload extends object = JsonObject>(
+  async refreshSession<Payload extends object = DefaultPayload>(
     req: unknown,
     res: unknown,
     userContext?: UserContext,
@@ -197,7 +200,7 @@ export class SessionFunctions extends SessionsByHandle {
    * @throws as {@link refreshSession}
    */
   @checkArguments(SERVICE_CALLS.refreshSessionWithoutRequestResponse)
-  async refreshSessionWithoutRequestResponse<Payload extends object = JsonObject>(
+  async refreshSessionWithoutRequestResponse<Payload extends object = DefaultPayload>(
     input: WithUserContext & {
       refreshToken: string;
       antiCsrfToken?: string;
@@ -229,6 +232,17 @@ export class SessionFunctions extends SessionsByHandle {
   @checkArguments(SERVICE_CALLS.countSessions)
   async countSessions(input: CountSessionsInput = {}): Promise<SessionCount> {
     return this.runtime.verbs.find.count(input, this.context(input.userContext));
+  }
+
+  /**
+   * Returns a page of the audit trail, which the option `audit` keeps: what began, changed and ended sessions, by whom and why. The texts
+   * in it come from clients and operators: show them as text.
+   *
+   * @throws {CoreBadInputError} there is no audit trail, or `after` is no position of it
+   */
+  @checkArguments(SERVICE_CALLS.readAudit)
+  async readAudit(input: ReadAuditInput = {}): Promise<AuditPage> {
+    return readAudit(this.runtime.core, input, this.context(input.userContext));
   }
 
   /**

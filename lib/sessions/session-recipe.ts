@@ -1,12 +1,12 @@
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import { SESSION_ROUTES } from '../options/session-routes.js';
-import type { JsonObject } from '../util/json.js';
+import { toJsonObject, type JsonObject } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
 import { SessionClaims } from './claims.js';
 import { SessionCreation } from './create.js';
 import { SessionData } from './data.js';
 import { SessionSearches } from './find.js';
-import { SessionPayloads, toJsonObject } from './payload.js';
+import { SessionPayloads } from './payload.js';
 import type { RecipeDependencies } from './recipe-dependencies.js';
 import type { LiveRecipeContext, RecipeInput, RecipeInterface } from './recipe.interface.js';
 import type {

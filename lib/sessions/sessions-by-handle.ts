@@ -2,11 +2,11 @@ import type { SessionClaim } from '../claims/session-claim.js';
 import { checkArguments } from '../options/call-arguments.js';
 import { SERVICE_CALLS } from './call-inputs.js';
 import type { JsonObject } from '../util/json.js';
+import type { DataUpdate, DefaultPayload, NewData, PayloadUpdate } from '../util/session-types.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
 import type { RevocationDetails } from '../feed/revocation-feed.js';
-import type { UserContext } from '../util/user-context.js';
+import type { PrepareContext, UserContext } from '../util/user-context.js';
 import type { OverrideValidatorsForHandle } from './claims.js';
-import type { PrepareContext } from '../util/user-context.js';
 import type {
   GetClaimValueResult,
   SessionInformation,
@@ -197,7 +197,7 @@ export abstract class SessionsByHandle {
 
   /** Looks a session up. @returns its stored facts, or undefined when it is unknown or has expired */
   @checkArguments(SERVICE_CALLS.getSessionInformation)
-  async getSessionInformation<Payload extends object = JsonObject>(
+  async getSessionInformation<Payload extends object = DefaultPayload>(
     sessionHandle: string,
     userContext?: UserContext,
   ): Promise<SessionInformation<Payload> | undefined> {
@@ -217,7 +217,7 @@ export abstract class SessionsByHandle {
   @checkArguments(SERVICE_CALLS.updateSessionDataInDatabase)
   async updateSessionDataInDatabase(
     sessionHandle: string,
-    newSessionData: object | null | undefined,
+    newSessionData: NewData | null | undefined,
     userContext?: UserContext,
   ): Promise<boolean> {
     return this.recipe.updateSessionDataInDatabase({
@@ -238,7 +238,7 @@ export abstract class SessionsByHandle {
   @checkArguments(SERVICE_CALLS.mergeSessionDataInDatabase)
   async mergeSessionDataInDatabase(
     sessionHandle: string,
-    sessionDataUpdate: object,
+    sessionDataUpdate: DataUpdate,
     userContext?: UserContext,
   ): Promise<boolean> {
     return this.recipe.mergeSessionDataInDatabase({
@@ -258,13 +258,16 @@ export abstract class SessionsByHandle {
   @checkArguments(SERVICE_CALLS.mergeIntoAccessTokenPayload)
   async mergeIntoAccessTokenPayload(
     sessionHandle: string,
-    accessTokenPayloadUpdate: object,
+    accessTokenPayloadUpdate: PayloadUpdate,
     userContext?: UserContext,
   ): Promise<boolean> {
+    const ctx = this.context(userContext);
+    const { payload } = this.recipe.verbs;
+    const update = await payload.checkedUpdate(sessionHandle, accessTokenPayloadUpdate, ctx);
     return this.recipe.mergeIntoAccessTokenPayload({
       sessionHandle,
-      accessTokenPayloadUpdate: accessTokenPayloadUpdate as JsonObject,
-      userContext: this.context(userContext),
+      accessTokenPayloadUpdate: update as JsonObject,
+      userContext: ctx,
     });
   }
 

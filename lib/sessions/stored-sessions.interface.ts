@@ -4,6 +4,7 @@ import type { ClaimValidationError } from '../errors.js';
 import type { RevocationDetails } from '../feed/revocation-feed.js';
 import type { SessionDevice } from '../options/feature-options.js';
 import type { JsonObject } from '../util/json.js';
+import type { DefaultData, DefaultPayload } from '../util/session-types.js';
 import type { UserContext } from '../util/user-context.js';
 import type { PublicJwk } from '../util/verification-keys.js';
 
@@ -12,7 +13,7 @@ import type { PublicJwk } from '../util/verification-keys.js';
  *
  * @publicApi
  */
-export interface SessionInformation<Payload extends object = JsonObject> {
+export interface SessionInformation<Payload extends object = DefaultPayload> {
   readonly sessionHandle: string;
   /** Primary user id. */
   readonly userId: string;
@@ -24,7 +25,7 @@ export interface SessionInformation<Payload extends object = JsonObject> {
   /** Milliseconds since the epoch. */
   readonly timeCreated: number;
   /** Server-side JSON of the session, never sent to the client. */
-  readonly sessionDataInDatabase: JsonObject;
+  readonly sessionDataInDatabase: DefaultData;
   /** The stored access token payload without the names that the core owns. */
   readonly customClaimsInAccessTokenPayload: Payload;
   /** The device that the option `devices` keeps; absent without that option. */

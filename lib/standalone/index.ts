@@ -19,6 +19,7 @@ export type { CreateNewSessionInput } from '../sessions/session-functions.js';
 export { SessionContainer } from '../sessions/session-container.js';
 export type { AllSessionTokens } from '../sessions/session-state.js';
 export type { VerifySessionOptions } from '../sessions/recipe.interface.js';
+export type { SessionDataInDatabase, SessionPayload } from '../util/session-types.js';
 export type { SessionInformation } from '../sessions/stored-sessions.interface.js';
 export type { SessionDevice } from '../options/feature-options.js';
 export type { ListedSession, UserSessionList } from '../sessions/user-sessions.js';
@@ -79,6 +80,8 @@ export {
   StoreFullError,
 } from '../errors.js';
 export { SessionConfigError } from '../errors.js';
+
+export { SessionSchemaError } from '../sessions/session-schema.error.js';
 
 // Events, logs and rate limits
 export { SessionEventHub } from '../events/session-event-hub.js';

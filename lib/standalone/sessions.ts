@@ -15,7 +15,7 @@ import type { SessionContainer } from '../sessions/session-container.js';
 import type { CreateNewSessionInput, SessionFunctions } from '../sessions/session-functions.js';
 import { lacksSession, missingSession } from '../sessions/session-runtime.js';
 import { SystemClock } from '../util/clock.js';
-import type { JsonObject } from '../util/json.js';
+import type { DefaultPayload } from '../util/session-types.js';
 import type { SessionLogger } from '../util/session-logger.js';
 import type { UserContext } from '../util/user-context.js';
 import { completeBody, Exchanges, isPair, type CollectedRequest } from './exchanges.js';
@@ -86,7 +86,7 @@ export class Sessions {
   }
 
   /** Signs a user in, as `service.createNewSession` does. */
-  async createNewSession<Payload extends object = JsonObject>(
+  async createNewSession<Payload extends object = DefaultPayload>(
     request: CollectedRequest | RequestAndResponse,
     input: CreateNewSessionInput,
   ): Promise<SessionContainer<Payload>> {

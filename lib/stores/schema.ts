@@ -1,3 +1,4 @@
+import { createAuditTable } from './audit-table.js';
 import { createDeletionTrigger } from './cut-offs.js';
 import { StoreSetupError } from './session-store.js';
 import {
@@ -29,6 +30,8 @@ export interface SessionTables {
   readonly migrations: SqlTable;
   /** Records of ended sessions; a Core does not have this table either. */
   readonly revocations: SqlTable;
+  /** The audit trail; nor this one. */
+  readonly audit: SqlTable;
   /** A table that every Core makes, and this library never. */
   readonly coreUsers: SqlTable;
   readonly userIndex: string;
@@ -38,7 +41,7 @@ export interface SessionTables {
 }
 
 /** Increased with each addition to the schema. There are additions only, so that older versions of this library keep working. */
-const SCHEMA_VERSION = 3;
+const SCHEMA_VERSION = 4;
 
 /** A table of 256 MB, some 800,000 sessions with a small payload, is indexed within about a second. */
 const LARGEST_INDEXED_BYTES = 268_435_456;
@@ -121,6 +124,7 @@ export function sessionTables({ schema, tablePrefix }: TableNames): SessionTable
     keyValue: table('key_value'),
     migrations: table('nest_sessions_migrations'),
     revocations: table('nest_sessions_revocations'),
+    audit: table('nest_sessions_audit'),
     coreUsers: table('app_id_to_user_id'),
     userIndex: quoted(`${prefix}session_info_user_id_app_id_index`),
     creationIndex: table('session_info_created_index'),
@@ -207,6 +211,7 @@ function createTables(dialect: SqlDialect, tables: SessionTables): string[] {
   version INTEGER PRIMARY KEY
 )`,
     ...createRevocationTable(dialect, tables),
+    ...createAuditTable(dialect, tables.audit),
   ];
 }
 

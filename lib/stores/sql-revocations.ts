@@ -1,27 +1,25 @@
 import {
   RECORDS_OF_A_PAGE,
   RevocationFeed,
+  sessionRevocation,
   type Revocation,
   type RevocationNote,
   type RevocationPage,
 } from '../feed/revocation-feed.js';
 import { channelOf } from './cut-offs.js';
 import type { SessionTables } from './schema.js';
-import {
-  readNumber,
-  readOptionalText,
-  readText,
-  type SqlQuery,
-  type SqlRow,
-  type SqlValue,
-} from './sql-client.js';
+import { readNumber, readOptionalText, readText, type SqlQuery, type SqlRow } from './sql-client.js';
 import type { SqlConnection } from './sql-connection.js';
+import type { RowRecorder } from './sql-recording.js';
+import { toSessionKey } from './sql-rows.js';
 
 /** A snapshot of no transaction. */
-const NOTHING_VISIBLE = '1:1:';
+export const NOTHING_VISIBLE = '1:1:';
 /** A longer snapshot is shortened while a position holds two. */
 const LONGEST_SNAPSHOT = 8000;
 
+/** The members of a revocation in the order of their columns. */
+const MEMBERS = ['kind', 'id', 'tenantId', 'notBeforeMs', 'untilMs', 'reason', 'initiator'];
 const COLUMNS = 'kind, subject, tenant_id, not_before, ends_at, reason, initiator';
 
 /** The table of revocations as a feed: each instance reads what the others have written. */
@@ -62,25 +60,21 @@ export class SqlFeed extends RevocationFeed {
     return { text: this.insertionText('$1'), values: [JSON.stringify(records)] };
   }
 
-  /**
-   * Returns the statement that removes sessions and, with a note, writes a record of each in the same step.
-   *
-   * @param condition of the rows
-   */
-  deletion(condition: string, values: readonly SqlValue[], note: RevocationNote | undefined): SqlQuery {
-    const text = `DELETE FROM ${this.tables.sessions.sql} WHERE ${condition} RETURNING tenant_id, session_handle`;
-    if (note === undefined || !this.connection.dialect.canWriteInSubqueries) return { text, values };
+  /** Returns what writes a record of each removed session; none without a note. */
+  recorders(note: RevocationNote | undefined): RowRecorder[] {
+    if (note === undefined) return [];
     const { notBeforeMs, untilMs, reason = null, initiator = null } = note;
-    const given = ['BIGINT', 'BIGINT', 'TEXT', 'TEXT'].map(
-      (type, index) => `CAST($${values.length + 1 + index} AS ${type})`,
-    );
-    return {
-      text: `WITH removed AS (${text}), noted AS (
-          INSERT INTO ${this.tables.revocations.sql} (${COLUMNS})
-          SELECT 'session', session_handle, tenant_id, ${given.join(', ')} FROM removed)
-        SELECT tenant_id, session_handle FROM removed`,
-      values: [...values, notBeforeMs, untilMs, reason, initiator],
-    };
+    return [
+      {
+        insertFrom: (rows, parameters) =>
+          `INSERT INTO ${this.tables.revocations.sql} (${COLUMNS})
+          SELECT 'session', session_handle, tenant_id, ${parameters.add(notBeforeMs, 'BIGINT')},
+            ${parameters.add(untilMs, 'BIGINT')}, ${parameters.add(reason, 'TEXT')}, ${parameters.add(initiator, 'TEXT')}
+          FROM ${rows}`,
+        insertRows: (rows) =>
+          this.insertion(Array.from(rows, (row) => sessionRevocation(toSessionKey(row), note))),
+      },
+    ];
   }
 
   override async read(after: string | undefined): Promise<RevocationPage> {
@@ -172,7 +166,7 @@ export class SqlFeed extends RevocationFeed {
   }
 
   private insertionText(json: string): string {
-    return `INSERT INTO ${this.tables.revocations.sql} (${COLUMNS}) ${this.connection.dialect.recordsOf(json)}`;
+    return `INSERT INTO ${this.tables.revocations.sql} (${COLUMNS}) ${this.connection.dialect.recordsOf(json, MEMBERS)}`;
   }
 }
 
@@ -202,14 +196,14 @@ function parsePlace(text = ''): Place {
 }
 
 /** Returns a snapshot that fits into a position beside another one; of a long one without what was committed beside open transactions, which is read twice then. */
-function shortened(snapshot: string): string {
+export function shortened(snapshot: string): string {
   if (snapshot.length <= LONGEST_SNAPSHOT) return snapshot;
   const [first = ''] = snapshot.split(':');
   return `${first}:${first}:`;
 }
 
 /** Returns whether PostgreSQL reads a text as a snapshot: `xmin:xmax:`, and what was open in between. */
-function isSnapshot(text: string): boolean {
+export function isSnapshot(text: string): boolean {
   const found = /^([1-9]\d{0,17}):([1-9]\d{0,17}):((?:\d{1,18}(?:,\d{1,18})*)?)$/.exec(text);
   if (found === null) return false;
   const [first, last, ...open] = [found[1], found[2], ...(found[3] ?? '').split(',')].map((n) =>

@@ -37,6 +37,19 @@ export function cloneJsonObject(value: object): JsonObject {
   return JSON.parse(JSON.stringify(value)) as JsonObject;
 }
 
+/**
+ * Returns a copy of the JSON object that an application gave; functions and `undefined` values vanish as in JSON.
+ *
+ * @param what names the argument in the error
+ * @throws {TypeError} it is something else, a list for example: once stored it could not be read as an object again
+ */
+export function toJsonObject(given: object, what: string): JsonObject {
+  const text: string | undefined = JSON.stringify(given);
+  const copy: unknown = text === undefined ? undefined : JSON.parse(text);
+  if (!isJsonObject(copy)) throw new TypeError(`${what} must be an object with names and JSON values`);
+  return copy;
+}
+
 /** Freezes an object and everything below it, in place. */
 export function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {

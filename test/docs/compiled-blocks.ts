@@ -15,11 +15,26 @@ export interface BlockOutcome {
   readonly errors: readonly string[];
 }
 
-/** Compiles all blocks in one program, each as a module of its own, against the sources of the library. */
+/** A block that adds to the types of the library changes them for the whole program. */
+const MERGES_TYPES = /^declare module 'nest-sessions/m;
+
+/**
+ * Compiles all blocks, each as a module of its own, against the sources of the library: in one program, but for blocks that add to the
+ * types of the library.
+ */
 export function compileBlocks(
   blocks: readonly CodeBlock[],
   extraOptions: ts.CompilerOptions = {},
 ): BlockOutcome[] {
+  const [alone, together] = [true, false].map((merges) =>
+    blocks.filter(({ code }) => MERGES_TYPES.test(code) === merges),
+  );
+  return [together ?? [], ...(alone ?? []).map((block) => [block])]
+    .filter((program) => program.length > 0)
+    .flatMap((program) => compileTogether(program, extraOptions));
+}
+
+function compileTogether(blocks: readonly CodeBlock[], extraOptions: ts.CompilerOptions): BlockOutcome[] {
   const files = new Map(blocks.map((block) => [fileNameOf(block), moduleOf(block)]));
   files.set(CONTEXT_FILE, CONTEXT);
   files.set(APP_MODULE_FILE, APP_MODULE);

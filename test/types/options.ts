@@ -1,5 +1,6 @@
 // Compile-only: every option exists and takes only the documented types. `Required` makes a new option fail here until
 // it has its two lines.
+import { z } from 'zod';
 import {
   BooleanClaim,
   embeddedCore,
@@ -47,6 +48,7 @@ export const right: Required<SessionModuleOptions> = {
   appInfo,
   core: embeddedCore(),
   revocationFeed: { pollMs: 500, whenStale: 'refuse', maxSessions: 10_000, accessTokenValiditySec: 600 },
+  audit: { keepForSec: 86_400, keepEndedForSec: 604_800 },
   claims: [claim],
   globalClaimValidators: [claim.validators.isTrue(60, 'id')],
   onRefresh: async ({ session, device, deviceBound, skipped, userContext }) => {
@@ -81,6 +83,11 @@ export const right: Required<SessionModuleOptions> = {
   unguardedRules: 'warn',
   logStartup: 'warnings',
   requestProperty: 'session',
+  schemas: {
+    accessTokenPayload: z.object({ plan: z.string() }),
+    sessionDataInDatabase: z.object({}),
+    showMessages: true,
+  },
   maxCachedTokens: 100,
   maxCachedTokenBytes: 1_000_000,
   cookieDomain: '.example.com',
