@@ -17,6 +17,7 @@ const FOLDERS = [
   'http',
   'load',
   'mutants',
+  'mutation',
   'other-frameworks',
   'processes',
   'prove',
@@ -25,6 +26,7 @@ const FOLDERS = [
   'structure',
   'support',
   'testing',
+  'together',
   'types',
   'verify',
 ];
