@@ -16,6 +16,9 @@ describe('an address in its one spelling', () => {
     ['https://[2001:DB8::1]:443/me', 'https://[2001:db8::1]/me'],
     ['https://h/%7e%41%2f%e9', 'https://h/~A%2F%E9'],
     ['https://h/a%zz%4', 'https://h/a%zz%4'],
+    ['https://h/%%37e', 'https://h/%%37e'], // and not /%7e, which is /~ in its turn
+    ['https://h/%7e%', 'https://h/%7e%'],
+    ['https://h/%/../%7e', 'https://h/~'],
     ['https://h/%252e', 'https://h/%252e'],
     // RFC 3986 5.4, and its leftovers
     ['https://h/a/b/c/./../../g', 'https://h/a/g'],

@@ -6,6 +6,7 @@ import type { HttpRequest } from '../util/http-exchange.js';
 const URI = /^(https?):\/\/([^\s\\/?#@:]+|\[[0-9a-f:.]+\])(?::(\d{0,5}))?((?:\/[^\s\\?#]*)?)(?:[?#]|$)/i;
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443' };
 const UNRESERVED = /^[\w.~-]$/;
+const BROKEN_ENCODING = /%(?![0-9a-f]{2})/i;
 
 /**
  * Returns whether a URI of a proof (`htu`) is the one that a request was sent to. What clients see is made of `apiDomain` and the
@@ -41,11 +42,16 @@ export function normaliseUri(uri: string): string | undefined {
 }
 
 function normalisePath(path: string): string {
-  const decoded = path.replaceAll(/%[0-9a-f]{2}/gi, (encoded) => {
-    const character = String.fromCharCode(Number.parseInt(encoded.slice(1), 16));
-    return UNRESERVED.test(character) ? character : encoded.toUpperCase();
-  });
+  const decoded = path.replaceAll(/[^/]+/g, (segment) =>
+    // A lone percent sign would begin another encoding with what is decoded behind it: `%%37e`, `%7e`, `~`.
+    BROKEN_ENCODING.test(segment) ? segment : segment.replaceAll(/%[0-9a-f]{2}/gi, decodeUnreserved),
+  );
   return decoded.includes('/.') ? withoutDotSegments(decoded) : decoded || '/';
+}
+
+function decodeUnreserved(encoded: string): string {
+  const character = String.fromCharCode(Number.parseInt(encoded.slice(1), 16));
+  return UNRESERVED.test(character) ? character : encoded.toUpperCase();
 }
 
 /** @see RFC 3986 section 5.2.4 */

@@ -1,5 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path/posix';
+import { dirname, join, relative } from 'node:path/posix';
+import { REPOSITORY } from '../../docs/.vitepress/pages.js';
+import { slugOf } from '../../docs/.vitepress/slug.js';
 
 /** A fenced block of a document. */
 export interface CodeBlock {
@@ -76,10 +78,16 @@ export function localLinks(document: string): LocalLink[] {
       ...text.replaceAll(/`[^`]*`/g, '').matchAll(LINK),
       ...[REFERENCE.exec(text)].filter((match) => match !== null),
     ]
-      .map((match) => match[1] ?? '')
+      .map((match) => withoutRepository(match[1] ?? '', document))
       .filter((target) => !/^[a-z][a-z0-9+.-]*:/i.test(target))
       .map((target) => ({ document, line, target })),
   );
+}
+
+/** A link to a file of the project, by its address on the repository, as the path that it would have without that. */
+function withoutRepository(target: string, document: string): string {
+  const prefix = `${REPOSITORY}/blob/main/`;
+  return target.startsWith(prefix) ? relative(dirname(document), target.slice(prefix.length)) : target;
 }
 
 /** The anchors of a document: its headings as GitHub turns them into names, and `id`s. */
@@ -96,15 +104,6 @@ export function anchors(document: string): Set<string> {
     names.add(count === 0 ? slug : `${slug}-${count}`);
   }
   return names;
-}
-
-function slugOf(heading: string): string {
-  return heading
-    .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
-    .toLowerCase()
-    .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
-    .trim()
-    .replaceAll(/\s/g, '-');
 }
 
 /** The comment on the nearest line above that is not empty. */

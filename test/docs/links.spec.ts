@@ -1,7 +1,14 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path/posix';
 import { describe, expect, it } from '@jest/globals';
-import { anchors, documents, localLinks, type LocalLink } from './documents.js';
+import { REPOSITORY } from '../../docs/.vitepress/pages.js';
+import { anchors, documents, localLinks, prose, type LocalLink } from './documents.js';
+
+interface Manifest {
+  readonly homepage: string;
+  readonly repository: { readonly url: string };
+  readonly bugs: string;
+}
 
 /** What is wrong with a link, or undefined. */
 function problemOf({ document, target }: LocalLink): string | undefined {
@@ -19,6 +26,23 @@ describe('links between the documents', () => {
       return problem === undefined ? [] : [`${document}:${link.line}: ${link.target}: ${problem}`];
     });
     expect(dead).toEqual([]);
+  });
+
+  it('are absolute in the README, because npm shows it, too', () => {
+    const relative = prose('README.md').flatMap(({ text }) =>
+      [...text.matchAll(/\]\((?!https:|#)([^)]*)\)/g)].map(([, target]) => target),
+    );
+    expect(relative).toEqual([]);
+  });
+
+  it('lead to one address of the repository, which package.json has as well', () => {
+    const { homepage, repository, bugs } = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest;
+    expect({ homepage, url: repository.url, bugs }).toEqual({
+      homepage: `${REPOSITORY}#readme`,
+      url: `git+${REPOSITORY}.git`,
+      bugs: `${REPOSITORY}/issues`,
+    });
+    expect(localLinks('README.md').length).toBeGreaterThan(20);
   });
 
   it('are looked at: files, anchors in them, and anchors on the same page', () => {

@@ -12,6 +12,7 @@ const FOLDERS = [
   'doctor',
   'e2e',
   'fixtures',
+  'fuzz',
   'http',
   'mutants',
   'other-frameworks',
