@@ -18,6 +18,7 @@ const FOLDERS = [
   'other-frameworks',
   'processes',
   'prove',
+  'recipes',
   'sessions',
   'standalone',
   'structure',
