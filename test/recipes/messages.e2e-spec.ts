@@ -46,8 +46,8 @@ describe('the recipe for messages over TCP', () => {
       )
       .start();
     await app.startAllMicroservices();
-    const { port } = app.getMicroservices()[0]?.unwrap<Server>().address() as { port: number };
-    const client = ClientProxyFactory.create({ transport: Transport.TCP, options: { ...local, port } });
+    const server = app.getMicroservices()[0]?.unwrap<Server>().address() as { port: number };
+    const client = ClientProxyFactory.create({ transport: Transport.TCP, options: { ...local, port: server.port } });
     closeAfterTest(async () => client.close());
     const ask = async (pattern: string, message: object): Promise<unknown> =>
       firstValueFrom(client.send<unknown>(pattern, message)).catch((error: unknown) => error);
@@ -209,13 +209,13 @@ describe('where RpcSessionGuard looks for the token', () => {
       }
     }
     const { get, sessions } = await TestApplication.withoutServer()
-      .imports({ module: class PayloadModule {}, providers: [PayloadGuard] })
+      .imports({ module: Messages, providers: [PayloadGuard] })
       .start();
     const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'ada' });
     const context = rpcContext({ token: session.getAccessToken() });
     await expect(get(PayloadGuard).canActivate(context)).resolves.toBe(true);
     expect(sessionOf(context)?.getUserId()).toBe('ada');
-    await expect(get(PayloadGuard).canActivate(rpcContext({}))).rejects.toThrow();
+    await expect(get(PayloadGuard).canActivate(rpcContext({}))).rejects.toThrow('requires a session');
   });
 });
 
@@ -240,7 +240,7 @@ function kafkaContext(headers: object): KafkaContext {
     0,
     'topic',
     {} as never,
-    (async () => {}) as never,
+    async () => {},
     {} as never,
   ]);
 }
