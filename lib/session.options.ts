@@ -29,6 +29,7 @@ import {
   type OptionsOf,
   type Resolved,
 } from './options/option-table.js';
+import { AUDIT_TRAIL_OPTIONS } from './audit/audit-options.js';
 import { FEED_OPTIONS } from './feed/feed-options.js';
 import { SCHEMA_OPTIONS } from './options/schema-options.js';
 import { describeAddresses } from './options/app-info.js';
@@ -231,6 +232,7 @@ const KNOWN_NAMES = Object.keys({
   ...FEATURE_OPTIONS,
   ...OBSERVABILITY_OPTIONS,
   ...FEED_OPTIONS,
+  ...AUDIT_TRAIL_OPTIONS,
   ...MODULE_OPTIONS,
 });
 
@@ -245,11 +247,15 @@ export interface SessionModuleOptions
     SessionFeatureOptions,
     ObservabilityOptions,
     OptionsOf<typeof FEED_OPTIONS>,
+    OptionsOf<typeof AUDIT_TRAIL_OPTIONS>,
     OptionsOf<typeof MODULE_OPTIONS> {}
 
 /** The options after reading, with every default; no other code reads the raw ones. */
 export interface ResolvedSessionOptions
-  extends Resolved<typeof MODULE_OPTIONS>, Resolved<typeof FEED_OPTIONS> {
+  extends
+    Resolved<typeof MODULE_OPTIONS>,
+    Resolved<typeof FEED_OPTIONS>,
+    Resolved<typeof AUDIT_TRAIL_OPTIONS> {
   readonly config: SessionConfig;
   readonly features: SessionFeatures;
   readonly observability: Resolved<typeof OBSERVABILITY_OPTIONS>;
@@ -288,6 +294,7 @@ export function resolveSessionOptions(
   const features = readKnownOptions(FEATURE_OPTIONS, source, problems);
   const observability = readKnownOptions(OBSERVABILITY_OPTIONS, source, problems);
   const feed = readKnownOptions(FEED_OPTIONS, source, problems);
+  const trail = readKnownOptions(AUDIT_TRAIL_OPTIONS, source, problems);
   if (config === undefined || problems.length > 0) throw new SessionConfigError(problems, caller);
   const recordsAuthenticationTime =
     features.userSessionRoutes !== undefined ||
@@ -298,6 +305,7 @@ export function resolveSessionOptions(
     config,
     ...own,
     ...feed,
+    ...trail,
     features,
     observability,
     recordsAuthenticationTime,

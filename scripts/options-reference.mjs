@@ -23,6 +23,7 @@ const SECTIONS = [
   ['lib/options/device-bound-options.ts', 'DpopOptions', 'deviceBound.dpop'],
   ['lib/options/observability-options.ts', 'RateLimitOptions', 'rateLimit'],
   ['lib/feed/feed-options.ts', 'RevocationFeedOptions', 'revocationFeed'],
+  ['lib/audit/audit-options.ts', 'AuditOptions', 'audit'],
   ['lib/core/embedded/embedded-core-config.ts', 'EmbeddedCoreOptions', 'embeddedCore'],
   ['lib/core/embedded/key-encryption-options.ts', 'KeyEncryptionOptions', 'embeddedCore.keyEncryption'],
   ['lib/stores/store-options.ts', 'MemoryStoreOptions', 'memoryStore'],

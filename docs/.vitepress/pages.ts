@@ -20,6 +20,7 @@ export const GUIDES: readonly PageGroup[] = [
     title: 'Start',
     pages: {
       'README.md': 'Five-minute start',
+      'docs/guides/nest-add.md': 'nest add',
       'docs/guides/in-pictures.md': 'How it works, in pictures',
       'docs/guides/tasks.md': 'Sessions by task',
       'sample/README.md': 'Samples',
@@ -32,6 +33,7 @@ export const GUIDES: readonly PageGroup[] = [
       'docs/guides/typed-content.md': 'Typed and checked content',
       'docs/guides/lifetimes-and-devices.md': 'Lifetimes, limits, devices',
       'docs/guides/finding-sessions.md': 'Everybody’s sessions',
+      'docs/guides/audit-trail.md': 'The audit trail',
       'docs/guides/composing.md': 'A session or an API key',
       'docs/guides/graphql.md': 'GraphQL',
       'docs/guides/websocket.md': 'WebSockets and streams',

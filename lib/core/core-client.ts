@@ -1,4 +1,10 @@
-import { CoreError } from '../errors.js';
+import {
+  refuseAudit,
+  type AuditPage,
+  type AuditSearchByAccount,
+  type AuditTrail,
+} from '../audit/audit-trail.js';
+import { CoreBadInputError, CoreError } from '../errors.js';
 import type { ReplayStore } from '../options/replay-store.js';
 import { reservedContext, type UserContext } from '../util/user-context.js';
 import { applyChange, type JsonObject, type NamesChange } from '../util/json.js';
@@ -7,7 +13,6 @@ import { selectSurplus } from '../util/session-cap.js';
 import type { RevocationDetails, RevocationFeed } from '../feed/revocation-feed.js';
 import type { SessionCountStep } from '../util/session-cursor.js';
 import type { VerificationKeys } from '../util/verification-keys.js';
-import { CoreBadInputError } from '../errors.js';
 import type {
   BulkRevocationInput,
   BulkRevocationResult,
@@ -181,6 +186,16 @@ export abstract class CoreClient {
     throw new CoreBadInputError(CANNOT_SEARCH);
   }
 
+  /** The audit trail, if this core was made to keep one and can. */
+  get auditTrail(): AuditTrail | undefined {
+    return undefined;
+  }
+
+  /** Returns a page of the audit trail. @throws {CoreBadInputError} there is none, or `after` is no position */
+  async readAudit(_search: AuditSearchByAccount, _userContext: UserContext): Promise<AuditPage> {
+    return refuseAudit();
+  }
+
   /** The feed by which instances on this core learn of ended sessions; undefined where it has none. */
   get revocationFeed(): RevocationFeed | undefined {
     return undefined;
@@ -261,9 +276,7 @@ export abstract class CoreClient {
   /** Keys for verifying tokens in this process, without asking the core for each token. */
   abstract readonly verificationKeys: VerificationKeys;
 
-  /**
-   * The core's own user-roles recipe, for `UserRoleClaim` and `PermissionClaim`; undefined where it has none.
-   */
+  /** The core's own user-roles recipe, for `UserRoleClaim` and `PermissionClaim`; undefined where it has none. */
   readonly userRoles: CoreUserRoles | undefined;
 
   /**
@@ -313,7 +326,7 @@ export abstract class CoreClient {
   /** Called once before the application takes requests. */
   async start(): Promise<void> {}
 
-  /** Closes what was opened; called when the application shuts down. */
+  /** Closes what was opened, at the end of the application. */
   async close(): Promise<void> {}
 
   private readonly limitedCreations = new KeyedMutex();
@@ -330,9 +343,7 @@ export abstract class CoreClient {
   }
 }
 
-/**
- * Returns the same context with a reserved place of its own, so that no earlier read of the caller is reused.
- */
+/** Returns the same context with a reserved place of its own, so that no earlier read of the caller is reused. */
 function withFreshAnswers(userContext: UserContext): UserContext {
   return { ...userContext, _default: { ...reservedContext(userContext) } };
 }

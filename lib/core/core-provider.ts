@@ -3,6 +3,7 @@ import type { SessionEventHub } from '../events/session-event-hub.js';
 import { hasMethod } from '../options/option-checks.js';
 import type { Check } from '../options/option-table.js';
 import type { Clock } from '../util/clock.js';
+import type { UserContext } from '../util/user-context.js';
 import type { CoreClient } from './core-client.js';
 
 /**
@@ -18,6 +19,25 @@ export interface CoreContext {
   readonly jwksRefreshIntervalSec: number;
   /** True if ended sessions are to be recorded in the core's own feed. Default false. */
   readonly recordsRevocations?: boolean;
+  /** How records of changes are kept; undefined: none are written. */
+  readonly audit?: AuditContext | undefined;
+}
+
+/**
+ * How a core keeps its audit trail.
+ *
+ * @publicApi
+ */
+export interface AuditContext {
+  /** Seconds. */
+  readonly keepForSec: number;
+  /** The same for the records that end sessions. */
+  readonly keepEndedForSec: number;
+  /** Returns the client of the request that a call works for, as precisely as it may be kept. Default: it is not kept. */
+  describeSource?(userContext: UserContext | undefined): {
+    readonly ip?: string;
+    readonly userAgent?: string;
+  };
 }
 
 /**

@@ -1,6 +1,6 @@
 // Cores
 export { CoreClient } from './core-client.js';
-export type { CoreContext, CoreProvider } from './core-provider.js';
+export type { AuditContext, CoreContext, CoreProvider } from './core-provider.js';
 export type {
   CoreJwtInput,
   CoreJwtResult,
@@ -49,13 +49,10 @@ export {
   SessionStore,
   StoreSetupError,
   type FoundSession,
-  type SessionChange,
-  type SessionCondition,
   type SessionPage,
   type SessionRow,
   type StoredDynamicKey,
   type StoredStaticKey,
-  type UpdateOnRead,
 } from '../stores/session-store.js';
 export type {
   LimitedInsert,
@@ -65,6 +62,9 @@ export type {
   SessionSearch,
   StoredKeyPlace,
   SessionsOfUsers,
+  SessionChange,
+  SessionCondition,
+  UpdateOnRead,
 } from '../stores/store-inputs.js';
 export {
   NoRevocationFeedError,
@@ -75,6 +75,23 @@ export {
   type RevocationNote,
   type RevocationPage,
 } from '../feed/revocation-feed.js';
+export type {
+  AuditBranch,
+  AuditDetails,
+  AuditEntry,
+  AuditKind,
+  AuditNote,
+  AuditRecord,
+  AuditSubject,
+} from '../audit/audit-record.js';
+export {
+  AuditTrail,
+  type AuditPage,
+  type AuditSearch,
+  type AuditSearchByAccount,
+} from '../audit/audit-trail.js';
+export type { ReadAuditInput } from '../sessions/audit.js';
+export type { AuditOptions } from '../audit/audit-options.js';
 export type { RevocationFeedOptions } from '../feed/feed-options.js';
 export type { RevocationState } from '../feed/revocation-watch.js';
 export { MemoryFeed } from '../feed/memory-feed.js';

@@ -14,6 +14,7 @@ import {
   wholeNumber,
 } from '../options/option-checks.js';
 import { isOptionsObject, option, required, type Check } from '../options/option-table.js';
+import { READ_AUDIT } from './audit.js';
 import {
   anyText,
   seconds,
@@ -242,6 +243,7 @@ export const SERVICE_CALLS = {
   countSessions: {
     input: option(inputObject({ ...SEARCH, upTo: option(wholeNumber(1, Number.MAX_SAFE_INTEGER)) })),
   },
+  readAudit: { input: option(inputObject({ ...READ_AUDIT, userContext: userContextRow })) },
   getSessionInformation: byHandle,
   updateSessionDataInDatabase: {
     sessionHandle: handleRow,

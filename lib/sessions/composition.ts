@@ -1,11 +1,16 @@
+import { NO_AUDIT_TRAIL, type AuditConfig } from '../audit/audit-options.js';
 import type { CoreClient } from '../core/core-client.js';
-import { startCore } from '../core/core-provider.js';
+import { startCore, type AuditContext } from '../core/core-provider.js';
+import { SessionConfigError } from '../errors.js';
 import type { SessionEventHub } from '../events/session-event-hub.js';
 import type { Telemetry } from '../events/telemetry.js';
 import type { ResolvedSessionOptions } from '../session.options.js';
 import type { Clock } from '../util/clock.js';
 import type { SessionLogger } from '../util/session-logger.js';
 import { ErrorResponder } from './error-responder.js';
+import { DEVICE_OPTIONS, type DeviceSettings } from '../options/feature-options.js';
+import { defaultsOf } from '../options/option-table.js';
+import { Devices } from './devices.js';
 import type { RecipeDependencies } from './recipe-dependencies.js';
 import type { SessionRecipe } from './session-recipe.js';
 import { SessionRuntime } from './session-runtime.js';
@@ -13,19 +18,40 @@ import { SessionRuntime } from './session-runtime.js';
 // The steps between the options and a runtime that serves requests. `SessionModule` takes them as providers, and
 // `createSessions` one after the other; between the first two comes `createRecipeDependencies`.
 
-/** Makes the core of the options. */
+/** Makes the core of the options. @throws {SessionConfigError} an audit trail is asked for, and the core keeps none */
 export function createCore(
-  { config, core, revocationFeed }: ResolvedSessionOptions,
+  { config, core, revocationFeed, audit, features }: ResolvedSessionOptions,
   clock: Clock,
   events: SessionEventHub,
 ): CoreClient {
-  return core.create({
+  const made = core.create({
     clock,
     events,
     apiDomain: config.appInfo.apiDomain,
     jwksRefreshIntervalSec: config.jwksRefreshIntervalSec,
     recordsRevocations: revocationFeed !== undefined && revocationFeed.feed === undefined,
+    audit: audit && auditContext(audit, features.devices, clock),
   });
+  if (audit !== undefined && made.auditTrail === undefined)
+    throw new SessionConfigError([{ path: 'audit', message: NO_AUDIT_TRAIL }]);
+  return made;
+}
+
+/** Without the option `devices`, records hold as much of the client as that option would keep by default. */
+function auditContext(
+  { keepForSec, keepEndedForSec }: AuditConfig,
+  settings: DeviceSettings | undefined,
+  clock: Clock,
+): AuditContext {
+  const devices = new Devices(settings ?? defaultsOf(DEVICE_OPTIONS), clock);
+  return {
+    keepForSec,
+    keepEndedForSec,
+    describeSource: (userContext = {}) => {
+      const { ip, userAgent } = devices.present(userContext) ?? {};
+      return { ...(ip === undefined ? {} : { ip }), ...(userAgent === undefined ? {} : { userAgent }) };
+    },
+  };
 }
 
 /** Makes the part that responds to session errors. */

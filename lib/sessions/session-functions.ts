@@ -1,8 +1,10 @@
+import type { AuditPage } from '../audit/audit-trail.js';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { ClaimValidationError } from '../errors.js';
 import type { SessionLifetime } from '../options/feature-options.js';
 import { checkArguments } from '../options/call-arguments.js';
 import { SERVICE_CALLS } from './call-inputs.js';
+import { readAudit, type ReadAuditInput } from './audit.js';
 import type { NewSessionInput } from './create.js';
 import type { CountSessionsInput, FindSessionsInput, SessionCount, SessionInformationPage } from './find.js';
 import type { VerifySessionOptions } from './recipe.interface.js';
@@ -230,6 +232,17 @@ export class SessionFunctions extends SessionsByHandle {
   @checkArguments(SERVICE_CALLS.countSessions)
   async countSessions(input: CountSessionsInput = {}): Promise<SessionCount> {
     return this.runtime.verbs.find.count(input, this.context(input.userContext));
+  }
+
+  /**
+   * Returns a page of the audit trail, which the option `audit` keeps: what began, changed and ended sessions, by whom and why. The texts
+   * in it come from clients and operators: show them as text.
+   *
+   * @throws {CoreBadInputError} there is no audit trail, or `after` is no position of it
+   */
+  @checkArguments(SERVICE_CALLS.readAudit)
+  async readAudit(input: ReadAuditInput = {}): Promise<AuditPage> {
+    return readAudit(this.runtime.core, input, this.context(input.userContext));
   }
 
   /**

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { MAX_CLOCK_DIFFERENCE_MS } from '../feed/revocation-feed.js';
 import type { SqlDialect, SqlQuery, SqlTable } from './sql-client.js';
+import { RECORDED_COLUMNS } from './sql-conditions.js';
 import { OURS } from './sql-rows.js';
 
 /** The tables that cut-offs are about. */
@@ -68,7 +69,8 @@ export function removalOfLater(
   const likely = name === 'sqlite' ? 'likely' : '';
   const ofTenant = tenantId === undefined ? '' : ` AND ${likely}(tenant_id = $2)`;
   return {
-    text: `DELETE FROM ${sessions.sql} WHERE ${likely}(${OURS}) AND created_at_time >= $1${ofTenant}`,
+    text: `DELETE FROM ${sessions.sql} WHERE ${likely}(${OURS}) AND created_at_time >= $1${ofTenant}
+      RETURNING ${RECORDED_COLUMNS}`,
     values: [createdBeforeMs, ...(tenantId === undefined ? [] : [tenantId])],
   };
 }

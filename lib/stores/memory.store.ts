@@ -1,4 +1,6 @@
 import { StoreFullError } from '../errors.js';
+import { cutOffEntry, noteOfCutOff, type AuditNote } from '../audit/audit-record.js';
+import { MemoryTrail } from '../audit/memory-trail.js';
 import { MemoryFeed } from '../feed/memory-feed.js';
 import { cutOffRevocation, sessionRevocation, type RevocationNote } from '../feed/revocation-feed.js';
 import { selectSurplus } from '../util/session-cap.js';
@@ -43,6 +45,7 @@ export class MemoryStore extends MemoryKeyStore {
   private readonly creations = new CreationIndex();
   private readonly maxSessions: number;
   private readonly feed = new MemoryFeed();
+  private readonly trail = new MemoryTrail();
   /** The cut-off of each tenant that has one, and of all tenants under the empty text; milliseconds since the epoch. */
   private readonly cutOffs = new Map<string, number>();
   private sweepPosition: IterableIterator<SessionRow> | undefined;
@@ -62,27 +65,29 @@ export class MemoryStore extends MemoryKeyStore {
     return this.rows.size;
   }
 
-  override async insertSession(row: SessionRow): Promise<void> {
-    this.insert(row, 0);
+  override async insertSession(row: SessionRow, audit?: AuditNote): Promise<void> {
+    this.trail.note([this.insert(row, 0, audit)], audit);
   }
 
   /** @param leaving number of rows that the caller removes right after the insertion */
-  private insert(row: SessionRow, leaving: number): void {
+  private insert(row: SessionRow, leaving: number, audit: AuditNote | undefined): SessionRow {
     if (this.rows.has(row.sessionHandle)) throw new Error('The session handle exists already');
-    if (this.rows.size - leaving >= this.maxSessions) this.makeRoom(row.createdAtMs);
+    if (this.rows.size - leaving >= this.maxSessions) this.makeRoom(row.createdAtMs, audit);
     const createdAtMs = Math.max(row.createdAtMs, this.cutOffOf(row.tenantId));
     const kept = compactRow({ ...row, createdAtMs, sessionHandle: flatText(row.sessionHandle) });
     this.rows.set(kept.sessionHandle, kept);
     this.creations.add(kept);
     this.addHandle(kept);
+    return kept;
   }
 
   override async insertSessionWithinLimit(row: SessionRow, limit: RowLimit): Promise<LimitedInsert> {
     const live = this.liveRowsOfUsers({ ...limit, tenantId: row.tenantId }).sort(byOldest);
     const surplus = selectSurplus(live, limit.max);
     if (surplus.length > 0 && limit.whenExceeded === 'refuse') return { isInserted: false };
-    this.insert(row, surplus.length);
-    this.removeNoted(surplus, limit.note);
+    const inserted = this.insert(row, surplus.length, limit.audit?.created);
+    this.removeNoted(surplus, limit.note, limit.audit?.ended);
+    this.trail.note([inserted], limit.audit?.created);
     return { isInserted: true, removedHandles: surplus.map(({ sessionHandle }) => sessionHandle) };
   }
 
@@ -99,6 +104,7 @@ export class MemoryStore extends MemoryKeyStore {
     if (row === undefined || !meetsCondition(row, where)) return undefined;
     const changed = compactRow({ ...row, ...change });
     this.rows.set(row.sessionHandle, changed);
+    this.trail.note([changed], change.audit);
     return changed;
   }
 
@@ -106,33 +112,54 @@ export class MemoryStore extends MemoryKeyStore {
     return this.feed;
   }
 
-  override async deleteSessions(keys: readonly SessionKey[], note?: RevocationNote): Promise<string[]> {
-    const rows = keys.map((key) => this.findRow(key)).filter((row) => row !== undefined);
-    return this.removeNoted(rows, note);
+  override get audit(): MemoryTrail {
+    return this.trail;
   }
 
-  override async deleteSessionsOfUsers(input: SessionsOfUsers, note?: RevocationNote): Promise<string[]> {
+  override async deleteSessions(
+    keys: readonly SessionKey[],
+    note?: RevocationNote,
+    audit?: AuditNote,
+  ): Promise<string[]> {
+    const rows = keys.map((key) => this.findRow(key)).filter((row) => row !== undefined);
+    return this.removeNoted(rows, note, audit);
+  }
+
+  override async deleteSessionsOfUsers(
+    input: SessionsOfUsers,
+    note?: RevocationNote,
+    audit?: AuditNote,
+  ): Promise<string[]> {
     const { createdBeforeMs = Number.POSITIVE_INFINITY } = input;
     return this.removeNoted(
       this.liveRowsOfUsers(input).filter((row) => row.createdAtMs < createdBeforeMs),
       note,
+      audit,
     );
   }
 
   override async endSessionsCreatedBefore(
     { tenantId, createdBeforeMs, includesPresent }: SessionCutOff,
     note?: RevocationNote,
+    audit?: AuditNote,
   ): Promise<void> {
     const known = this.cutOffs.get(tenantId ?? EVERYBODY) ?? 0;
     this.cutOffs.set(tenantId ?? EVERYBODY, Math.max(known, createdBeforeMs));
     const isAhead = (row: SessionRow): boolean =>
       row.createdAtMs >= createdBeforeMs && (tenantId === undefined || row.tenantId === tenantId);
-    if (includesPresent) for (const row of this.rows.values()) if (isAhead(row)) this.remove(row);
+    if (audit) await this.trail.append([cutOffEntry(audit, tenantId)]);
+    const ahead = includesPresent ? [...this.rows.values()].filter(isAhead) : [];
+    this.removeNoted(ahead, undefined, audit && noteOfCutOff(audit));
     if (note) this.feed.add([cutOffRevocation(tenantId, note)]);
   }
 
-  private removeNoted(rows: readonly SessionRow[], note: RevocationNote | undefined): string[] {
+  private removeNoted(
+    rows: readonly SessionRow[],
+    note: RevocationNote | undefined,
+    audit: AuditNote | undefined,
+  ): string[] {
     const removed = rows.filter((row) => this.remove(row));
+    this.trail.note(removed, audit);
     if (note) this.feed.add(removed.map((row) => sessionRevocation(row, note)));
     return removed.map(({ sessionHandle }) => sessionHandle);
   }
@@ -190,7 +217,11 @@ export class MemoryStore extends MemoryKeyStore {
   }
 
   /** Looks at `limit` rows, beginning where the last step ended, so that each step is short. */
-  override async deleteExpiredSessions(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }> {
+  override async deleteExpiredSessions(
+    nowMs: number,
+    limit: number,
+    audit?: AuditNote,
+  ): Promise<{ mayHaveMore: boolean }> {
     const rows = (this.sweepPosition ??= this.rows.values());
     for (let looked = 0; looked < limit; looked++) {
       const next = rows.next();
@@ -198,7 +229,8 @@ export class MemoryStore extends MemoryKeyStore {
         this.sweepPosition = undefined;
         return { mayHaveMore: false };
       }
-      if (next.value.expiresAtMs <= nowMs || this.isCutOff(next.value)) this.remove(next.value);
+      if (next.value.expiresAtMs <= nowMs || this.isCutOff(next.value))
+        this.removeNoted([next.value], undefined, audit);
     }
     return { mayHaveMore: true };
   }
@@ -244,10 +276,11 @@ export class MemoryStore extends MemoryKeyStore {
   }
 
   /** Sweeps at most once per second, because a full sweep is expensive and many sign-ins may come at the limit. */
-  private makeRoom(nowMs: number): void {
+  private makeRoom(nowMs: number, audit: AuditNote | undefined): void {
     if (nowMs - this.lastFullSweepMs >= FULL_STORE_SWEEP_PAUSE_MS) {
       this.lastFullSweepMs = nowMs;
-      for (const row of this.rows.values()) if (row.expiresAtMs <= nowMs) this.remove(row);
+      const expired = [...this.rows.values()].filter((row) => row.expiresAtMs <= nowMs);
+      this.removeNoted(expired, undefined, audit && noteOfCutOff(audit));
     }
     if (this.rows.size >= this.maxSessions) {
       throw new StoreFullError(

@@ -2,10 +2,14 @@ import { CoreBadInputError } from '../errors.js';
 import { recogniseCopies } from '../util/copies.js';
 import { withPlainCause } from '../util/plain-error.js';
 import type { ReplayStore } from '../options/replay-store.js';
+import type { AuditNote } from '../audit/audit-record.js';
+import type { AuditTrail } from '../audit/audit-trail.js';
 import type { RevocationFeed, RevocationNote } from '../feed/revocation-feed.js';
 import type {
   LimitedInsert,
   RowLimit,
+  SessionChange,
+  SessionCondition,
   SessionCountStep,
   SessionCutOff,
   SessionKey,
@@ -13,6 +17,7 @@ import type {
   SessionSearch,
   SessionsOfUsers,
   StoredKeyPlace,
+  UpdateOnRead,
 } from './store-inputs.js';
 
 export type * from './store-inputs.js';
@@ -40,51 +45,6 @@ export interface SessionRow extends SessionKey {
   readonly prevRefreshTokenHash2: string | undefined;
   /** When the current refresh token became current, milliseconds since the epoch. */
   readonly rotatedAtMs: number | undefined;
-}
-
-/**
- * The condition of an update. An absent member is not checked, so `{}` accepts every row.
- *
- * @publicApi
- */
-export interface SessionCondition {
-  /** Must be the current hash. */
-  readonly refreshTokenHash2?: string;
-  /** Must be exactly the stored text. */
-  readonly sessionData?: string;
-  /** Must be exactly the stored text. */
-  readonly accessTokenPayload?: string;
-  /** `expiresAtMs` must not be earlier, milliseconds since the epoch. */
-  readonly minExpiresAtMs?: number;
-}
-
-/**
- * The columns that an update sets. An absent member stays as it is; there is at least one.
- *
- * @publicApi
- */
-export interface SessionChange {
-  readonly refreshTokenHash2?: string;
-  readonly prevRefreshTokenHash2?: string;
-  /** Milliseconds since the epoch. */
-  readonly rotatedAtMs?: number;
-  /** Milliseconds since the epoch. */
-  readonly expiresAtMs?: number;
-  readonly useStaticKey?: boolean;
-  readonly sessionData?: string;
-  readonly accessTokenPayload?: string;
-}
-
-/**
- * An update that is made while a session is looked up.
- *
- * @publicApi
- */
-export interface UpdateOnRead {
-  readonly where: SessionCondition;
-  readonly change: SessionChange;
-  /** Names of claims; a row whose payload contains one of them, as text in double quotes, is only read. */
-  readonly unlessMentioned: readonly string[];
 }
 
 /**
@@ -200,6 +160,14 @@ export abstract class SessionStore {
     return undefined;
   }
 
+  /**
+   * The records of what happens to sessions; undefined for a store that keeps none. With an `AuditNote` a method writes a record of each
+   * row that it changed in the same step, so that both happen or neither. A removed row whose time was over is noted as expired.
+   */
+  get audit(): AuditTrail | undefined {
+    return undefined;
+  }
+
   /** The place that keeps used DPoP proofs, so that no instance accepts one twice; undefined for a store that has no such place. */
   get replays(): ReplayStore | undefined {
     return undefined;
@@ -214,7 +182,7 @@ export abstract class SessionStore {
   }
 
   /** Adds a row. Rejects when the handle exists, and with a `StoreFullError` when the store is full. */
-  abstract insertSession(row: SessionRow): Promise<void>;
+  abstract insertSession(row: SessionRow, audit?: AuditNote): Promise<void>;
 
   /**
    * Adds a row if its users have fewer than `limit.max` live rows (`expiresAtMs >= nowMs`) in the row's tenant. At the
@@ -262,7 +230,11 @@ export abstract class SessionStore {
    * @param note with a note, the same step writes a record of each removed row to {@link revocations}
    * @returns the handles of the rows that existed, in any order
    */
-  abstract deleteSessions(keys: readonly SessionKey[], note?: RevocationNote): Promise<string[]>;
+  abstract deleteSessions(
+    keys: readonly SessionKey[],
+    note?: RevocationNote,
+    audit?: AuditNote,
+  ): Promise<string[]>;
 
   /**
    * Removes the live rows (`expiresAtMs >= nowMs`) of users. A row that is inserted meanwhile may stay.
@@ -270,7 +242,11 @@ export abstract class SessionStore {
    * @param note as for {@link deleteSessions}
    * @returns the handles of the removed rows, in any order
    */
-  abstract deleteSessionsOfUsers(input: SessionsOfUsers, note?: RevocationNote): Promise<string[]>;
+  abstract deleteSessionsOfUsers(
+    input: SessionsOfUsers,
+    note?: RevocationNote,
+    audit?: AuditNote,
+  ): Promise<string[]>;
 
   /**
    * Ends many rows with few writes: from then on, every method treats rows of the tenant whose `createdAtMs` is before the cut-off
@@ -278,8 +254,13 @@ export abstract class SessionStore {
    * as created at the cut-off at least, whatever the clock of its instance says. This default refuses, for stores that cannot.
    *
    * @param _note as for {@link deleteSessions}, of the cut-off
+   * @param _audit likewise: one record of the cut-off
    */
-  async endSessionsCreatedBefore(_cutOff: SessionCutOff, _note?: RevocationNote): Promise<void> {
+  async endSessionsCreatedBefore(
+    _cutOff: SessionCutOff,
+    _note?: RevocationNote,
+    _audit?: AuditNote,
+  ): Promise<void> {
     throw new CoreBadInputError(`${this.description} ends sessions by handle and by user only`);
   }
 
@@ -306,7 +287,11 @@ export abstract class SessionStore {
    *
    * @returns whether another step may find more
    */
-  abstract deleteExpiredSessions(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }>;
+  abstract deleteExpiredSessions(
+    nowMs: number,
+    limit: number,
+    audit?: AuditNote,
+  ): Promise<{ mayHaveMore: boolean }>;
 
   /** Returns the refresh-token key. The first call sets it to `candidate`; every later call returns that one. */
   abstract getOrSetRefreshTokenKey(candidate: string, nowMs: number): Promise<string>;

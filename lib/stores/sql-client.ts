@@ -58,8 +58,8 @@ export interface Announcements {
   readonly isHeard: boolean;
   /** Tells the others, soon and without a failure: they look by themselves every now and then. */
   announce(channel: string): void;
-  /** Begins to listen. @returns the function that ends it */
-  listen(channel: string, wake: () => void): () => Promise<void>;
+  /** Begins to listen, once the name of the channel is known. @returns the function that ends it */
+  listen(channel: () => Promise<string>, wake: () => void): () => Promise<void>;
 }
 
 /** A table: its bare name, and its name in statements. */
@@ -76,6 +76,13 @@ export interface SweepInput {
   readonly position: number | undefined;
   /** The condition of further rows to remove; undefined where there are none. */
   readonly alsoEnded: string | undefined;
+  /** The columns of the removed rows that are returned for the records of them. */
+  readonly returning: string;
+  run(query: SqlQuery): Promise<readonly SqlRow[]>;
+  /** Runs a statement that returns the rows it removes, and records them in the same transaction. */
+  remove(query: SqlQuery): Promise<readonly SqlRow[]>;
+  /** Returns the subqueries that record the rows of another one, each with a comma in front, and adds their values. */
+  recording(rows: string, values: SqlValue[]): string;
 }
 
 /** The differences between SQLite and PostgreSQL. All other statements are the same for both. */
@@ -103,31 +110,24 @@ export interface SqlDialect {
   /** Returns the condition that two columns are one of the pairs in a JSON array of arrays of two texts. */
   inPairs(columns: readonly [string, string], parameter: string): string;
 
-  /** Returns the query for the records of revocations in a JSON array, column by column. */
-  recordsOf(parameter: string): string;
+  /**
+   * Returns the query for the objects in a JSON array, column by column.
+   *
+   * @param members their members in the order of the columns; a name that ends in `Ms` is of a number, any other of a text
+   */
+  recordsOf(parameter: string, members: readonly string[]): string;
 
   /** Returns the query for a table's columns: one row with `name` each, none if there is no such table. */
   listColumns(table: SqlTable): SqlQuery;
 
-  /**
-   * Returns the query for the table that statements find, if `CREATE` would make it in another schema: one row with its
-   * `name`, its `schema`, and `own`, the schema of a new table. Undefined for a database without schemas.
-   */
-  findHiddenTable(table: SqlTable): SqlQuery | undefined;
+  /** Returns the query for one row: `own` (schema of a new table), `found` (that of this one) and `is_apart`. Undefined without schemas. */
+  readSearchPath(table: SqlTable, apart: string): SqlQuery | undefined;
 
   /** Returns the statement that adds a column unless it is there; undefined where SQL has none. */
   addColumnIfMissing(table: SqlTable, column: string): string | undefined;
 
-  /**
-   * Removes expired rows in one bounded step.
-   *
-   * @returns the position for the next step, or undefined at the end of the table
-   */
-  sweep(
-    run: (query: SqlQuery) => Promise<readonly SqlRow[]>,
-    table: SqlTable,
-    input: SweepInput,
-  ): Promise<number | undefined>;
+  /** Removes expired rows in one bounded step. @returns the position for the next step, or undefined at the end of the table */
+  sweep(table: SqlTable, input: SweepInput): Promise<number | undefined>;
 
   /** Returns whether the statement had no effect and a repetition may succeed. */
   isTransient(error: unknown): boolean;
@@ -158,9 +158,6 @@ export function readNumber(row: SqlRow, column: string): number {
   return value;
 }
 
-/** The members of a revocation in the order of their columns. */
-const RECORD_MEMBERS = ['kind', 'id', 'tenantId', 'notBeforeMs', 'untilMs', 'reason', 'initiator'];
-
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
 /** SQLITE_ERROR (no such table), PERM, READONLY, CANTOPEN, AUTH and NOTADB. */
@@ -188,16 +185,16 @@ export const sqliteDialect: SqlDialect = {
     return `(${columns.join(', ')}) IN (${pairs})`;
   },
 
-  recordsOf(parameter) {
-    const members = RECORD_MEMBERS.map((name) => `json_extract(value, '$.${name}')`);
-    return `SELECT ${members.join(', ')} FROM json_each(${parameter})`;
+  recordsOf(parameter, members) {
+    const columns = members.map((name) => `json_extract(value, '$.${name}')`);
+    return `SELECT ${columns.join(', ')} FROM json_each(${parameter})`;
   },
 
   listColumns(table) {
     return { text: 'SELECT name FROM pragma_table_info($1)', values: [table.name] };
   },
 
-  findHiddenTable() {
+  readSearchPath() {
     return undefined;
   },
 
@@ -209,18 +206,18 @@ export const sqliteDialect: SqlDialect = {
    * Looks at few rows, expired or not, because statements run on the main thread. `NOT INDEXED` keeps SQLite from a walk
    * through a whole index, as all rows have the same app.
    */
-  async sweep(run, table, { nowMs, limit, position = 0, alsoEnded = 'FALSE' }) {
+  async sweep(table, { nowMs, limit, position = 0, alsoEnded = 'FALSE', ...input }) {
     const rows = Math.min(limit, SWEPT_ROWS);
-    const [window] = await run({
+    const [window] = await input.run({
       text: `SELECT max(rowid) AS last, count(*) AS rows FROM (
         SELECT rowid FROM ${table.sql} NOT INDEXED WHERE rowid > $1 ORDER BY rowid LIMIT $2)`,
       values: [position, rows],
     });
     const last = window?.['last'];
     if (typeof last !== 'number') return undefined;
-    await run({
+    await input.remove({
       text: `DELETE FROM ${table.sql} NOT INDEXED WHERE rowid > $1 AND rowid <= $2
-        AND app_id = 'public' AND (expires_at <= $3 OR ${alsoEnded})`,
+        AND app_id = 'public' AND (expires_at <= $3 OR ${alsoEnded}) RETURNING ${input.returning}`,
       values: [position, last, nowMs],
     });
     return Number(window?.['rows']) < rows ? undefined : last;
@@ -276,11 +273,11 @@ export const postgresDialect: SqlDialect = {
     return `${inIndex.join(' AND ')} AND (${columns.join(', ')}) IN (SELECT pair->>0, pair->>1 FROM ${pairs})`;
   },
 
-  recordsOf(parameter) {
-    const members = RECORD_MEMBERS.map((name) =>
+  recordsOf(parameter, members) {
+    const columns = members.map((name) =>
       name.endsWith('Ms') ? `CAST(record->>'${name}' AS BIGINT)` : `record->>'${name}'`,
     );
-    return `SELECT ${members.join(', ')} FROM json_array_elements(CAST(${parameter} AS JSON)) AS record`;
+    return `SELECT ${columns.join(', ')} FROM json_array_elements(CAST(${parameter} AS JSON)) AS record`;
   },
 
   listColumns(table) {
@@ -291,12 +288,14 @@ export const postgresDialect: SqlDialect = {
     };
   },
 
-  findHiddenTable(table) {
+  // The catalog is read, because `to_regclass` fails on a schema to which the account has no right.
+  readSearchPath(table, apart) {
+    const named = 'FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE';
     return {
-      text: `SELECT relname AS name, nspname AS schema, current_schema() AS own
-        FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-        WHERE pg_class.oid = to_regclass($1) AND nspname <> current_schema()`,
-      values: [table.sql],
+      text: `SELECT CAST(current_schema() AS TEXT) AS own,
+        (SELECT CAST(nspname AS TEXT) ${named} pg_class.oid = to_regclass($1)) AS found,
+        EXISTS (SELECT 1 ${named} nspname = $2 AND relname = $3) AS is_apart`,
+      values: [`"${table.name}"`, apart, table.name],
     };
   },
 
@@ -308,19 +307,21 @@ export const postgresDialect: SqlDialect = {
    * One statement that looks at some pages: over the whole table each step would read the dead rows of the earlier steps. A
    * row that is promoted meanwhile has moved and no longer matches its place.
    */
-  async sweep(run, table, { nowMs, limit, position = 0, alsoEnded = 'FALSE' }) {
+  async sweep(table, { nowMs, limit, position = 0, alsoEnded = 'FALSE', ...input }) {
     const isExpired = `app_id = 'public' AND (expires_at <= $1 OR ${alsoEnded})`;
     const next = position + SWEPT_PAGES;
-    const [step] = await run({
+    const values: SqlValue[] = [nowMs, limit, `(${position},0)`, `(${next},0)`, table.sql];
+    const [step] = await input.run({
       text: `WITH expired AS (
           SELECT ctid AS place FROM ${table.sql}
           WHERE ctid >= CAST($3 AS tid) AND ctid < CAST($4 AS tid) AND ${isExpired} LIMIT $2),
         removed AS (
-          DELETE FROM ${table.sql} WHERE ctid = ANY (ARRAY(SELECT place FROM expired)) AND ${isExpired})
+          DELETE FROM ${table.sql} WHERE ctid = ANY (ARRAY(SELECT place FROM expired)) AND ${isExpired}
+          RETURNING ${input.returning})${input.recording('removed', values)}
         SELECT count(*) AS rows,
           pg_relation_size(to_regclass($5)) / CAST(current_setting('block_size') AS BIGINT) AS pages
         FROM expired`,
-      values: [nowMs, limit, `(${position},0)`, `(${next},0)`, table.sql],
+      values,
     });
     if (Number(step?.['rows']) >= limit) return position;
     return Number(step?.['pages']) > next ? next : undefined;

@@ -1,6 +1,8 @@
 import type { SessionChange, SessionCondition } from './session-store.js';
 import type { SqlValue } from './sql-client.js';
 
+type SessionColumnsChange = Omit<SessionChange, 'audit'>;
+
 /** The columns of `SessionChange` and `SessionCondition`, with their SQL types. */
 const CHANGEABLE = {
   refreshTokenHash2: ['refresh_token_hash_2', 'TEXT'],
@@ -10,7 +12,10 @@ const CHANGEABLE = {
   useStaticKey: ['use_static_key', 'BOOLEAN'],
   sessionData: ['session_data', 'TEXT'],
   accessTokenPayload: ['jwt_user_payload', 'TEXT'],
-} as const satisfies Record<keyof SessionChange, readonly [column: string, type: string]>;
+} as const satisfies Record<keyof SessionColumnsChange, readonly [column: string, type: string]>;
+
+/** The columns of a changed row that a statement returns for the records of it. */
+export const RECORDED_COLUMNS = 'tenant_id, session_handle, user_id, created_at_time, expires_at';
 
 /** The values of a statement under construction. */
 export class Parameters {
@@ -29,7 +34,7 @@ export class Parameters {
 
 /** Writes the SET clause; equal sets of members give equal texts, so that a prepared statement is used again. */
 export function assignments(change: SessionChange, parameters: Parameters): string {
-  const members = Object.keys(CHANGEABLE) as (keyof SessionChange)[];
+  const members = Object.keys(CHANGEABLE) as (keyof SessionColumnsChange)[];
   return members
     .flatMap((member) => {
       const [column, type] = CHANGEABLE[member];

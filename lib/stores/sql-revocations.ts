@@ -1,40 +1,36 @@
 import {
   RECORDS_OF_A_PAGE,
   RevocationFeed,
+  sessionRevocation,
   type Revocation,
   type RevocationNote,
   type RevocationPage,
 } from '../feed/revocation-feed.js';
 import { channelOf } from './cut-offs.js';
-import type { SessionTables } from './schema.js';
-import {
-  readNumber,
-  readOptionalText,
-  readText,
-  type SqlQuery,
-  type SqlRow,
-  type SqlValue,
-} from './sql-client.js';
+import type { SessionTables } from './session-tables.js';
+import { readNumber, readOptionalText, readText, type SqlQuery, type SqlRow } from './sql-client.js';
 import type { SqlConnection } from './sql-connection.js';
+import type { RowRecorder } from './sql-recording.js';
+import { toSessionKey } from './sql-rows.js';
 
 /** A snapshot of no transaction. */
-const NOTHING_VISIBLE = '1:1:';
+export const NOTHING_VISIBLE = '1:1:';
 /** A longer snapshot is shortened while a position holds two. */
 const LONGEST_SNAPSHOT = 8000;
 
+/** The members of a revocation in the order of their columns. */
+const MEMBERS = ['kind', 'id', 'tenantId', 'notBeforeMs', 'untilMs', 'reason', 'initiator'];
 const COLUMNS = 'kind, subject, tenant_id, not_before, ends_at, reason, initiator';
 
 /** The table of revocations as a feed: each instance reads what the others have written. */
 export class SqlFeed extends RevocationFeed {
-  /** Instances whose tables have the same name in several schemas of one database wake each other, which does no harm. */
-  private readonly channel: string;
-
-  constructor(
-    private readonly connection: SqlConnection,
-    private readonly tables: SessionTables,
-  ) {
+  constructor(private readonly connection: SqlConnection) {
     super();
-    this.channel = channelOf(tables);
+  }
+
+  /** Known once the connection is prepared. */
+  private get tables(): SessionTables {
+    return this.connection.tables;
   }
 
   override get description(): string {
@@ -47,6 +43,7 @@ export class SqlFeed extends RevocationFeed {
 
   override async publish(records: readonly Revocation[]): Promise<void> {
     if (records.length === 0) return;
+    await this.connection.prepare();
     const { text, values } = this.insertion(records);
     await this.connection.run(text, ...values);
     this.announce();
@@ -54,7 +51,7 @@ export class SqlFeed extends RevocationFeed {
 
   /** Lets the other instances know of records that have been committed. */
   announce(): void {
-    this.connection.announcements?.announce(this.channel);
+    this.connection.announcements?.announce(channelOf(this.tables));
   }
 
   /** Returns the statement that writes records. */
@@ -62,38 +59,40 @@ export class SqlFeed extends RevocationFeed {
     return { text: this.insertionText('$1'), values: [JSON.stringify(records)] };
   }
 
-  /**
-   * Returns the statement that removes sessions and, with a note, writes a record of each in the same step.
-   *
-   * @param condition of the rows
-   */
-  deletion(condition: string, values: readonly SqlValue[], note: RevocationNote | undefined): SqlQuery {
-    const text = `DELETE FROM ${this.tables.sessions.sql} WHERE ${condition} RETURNING tenant_id, session_handle`;
-    if (note === undefined || !this.connection.dialect.canWriteInSubqueries) return { text, values };
+  /** Returns what writes a record of each removed session; none without a note. */
+  recorders(note: RevocationNote | undefined): RowRecorder[] {
+    if (note === undefined) return [];
     const { notBeforeMs, untilMs, reason = null, initiator = null } = note;
-    const given = ['BIGINT', 'BIGINT', 'TEXT', 'TEXT'].map(
-      (type, index) => `CAST($${values.length + 1 + index} AS ${type})`,
-    );
-    return {
-      text: `WITH removed AS (${text}), noted AS (
-          INSERT INTO ${this.tables.revocations.sql} (${COLUMNS})
-          SELECT 'session', session_handle, tenant_id, ${given.join(', ')} FROM removed)
-        SELECT tenant_id, session_handle FROM removed`,
-      values: [...values, notBeforeMs, untilMs, reason, initiator],
-    };
+    return [
+      {
+        insertFrom: (rows, parameters) =>
+          `INSERT INTO ${this.tables.revocations.sql} (${COLUMNS})
+          SELECT 'session', session_handle, tenant_id, ${parameters.add(notBeforeMs, 'BIGINT')},
+            ${parameters.add(untilMs, 'BIGINT')}, ${parameters.add(reason, 'TEXT')}, ${parameters.add(initiator, 'TEXT')}
+          FROM ${rows}`,
+        insertRows: (rows) =>
+          this.insertion(Array.from(rows, (row) => sessionRevocation(toSessionKey(row), note))),
+      },
+    ];
   }
 
   override async read(after: string | undefined): Promise<RevocationPage> {
+    await this.connection.prepare();
     return this.connection.dialect.name === 'postgres'
       ? this.readByTransaction(after)
       : this.readByNumber(after);
   }
 
   override subscribe(wake: () => void): () => Promise<void> {
-    return this.connection.announcements?.listen(this.channel, wake) ?? super.subscribe(wake);
+    const channel = async (): Promise<string> => {
+      await this.connection.prepare();
+      return channelOf(this.tables);
+    };
+    return this.connection.announcements?.listen(channel, wake) ?? super.subscribe(wake);
   }
 
   override async sweep(beforeMs: number): Promise<void> {
+    await this.connection.prepare();
     await this.connection.run(`DELETE FROM ${this.tables.revocations.sql} WHERE ends_at < $1`, beforeMs);
   }
 
@@ -172,7 +171,7 @@ export class SqlFeed extends RevocationFeed {
   }
 
   private insertionText(json: string): string {
-    return `INSERT INTO ${this.tables.revocations.sql} (${COLUMNS}) ${this.connection.dialect.recordsOf(json)}`;
+    return `INSERT INTO ${this.tables.revocations.sql} (${COLUMNS}) ${this.connection.dialect.recordsOf(json, MEMBERS)}`;
   }
 }
 
@@ -202,14 +201,14 @@ function parsePlace(text = ''): Place {
 }
 
 /** Returns a snapshot that fits into a position beside another one; of a long one without what was committed beside open transactions, which is read twice then. */
-function shortened(snapshot: string): string {
+export function shortened(snapshot: string): string {
   if (snapshot.length <= LONGEST_SNAPSHOT) return snapshot;
   const [first = ''] = snapshot.split(':');
   return `${first}:${first}:`;
 }
 
 /** Returns whether PostgreSQL reads a text as a snapshot: `xmin:xmax:`, and what was open in between. */
-function isSnapshot(text: string): boolean {
+export function isSnapshot(text: string): boolean {
   const found = /^([1-9]\d{0,17}):([1-9]\d{0,17}):((?:\d{1,18}(?:,\d{1,18})*)?)$/.exec(text);
   if (found === null) return false;
   const [first, last, ...open] = [found[1], found[2], ...(found[3] ?? '').split(',')].map((n) =>

@@ -1,5 +1,6 @@
 import { CoreBadInputError } from '../errors.js';
-import { cutOffRevocation, sessionRevocation, type RevocationNote } from '../feed/revocation-feed.js';
+import { cutOffEntry, noteOfCutOff, type AuditNote } from '../audit/audit-record.js';
+import { cutOffRevocation, type RevocationNote } from '../feed/revocation-feed.js';
 import { selectSurplus } from '../util/session-cap.js';
 import {
   isStorableText,
@@ -17,23 +18,26 @@ import {
   type SessionsOfUsers,
   type UpdateOnRead,
 } from './session-store.js';
-import { sessionTables, type TableNames } from './schema.js';
-import { COLUMNS, COLUMNS_OF_S, OURS, toSessionHandle, toSessionKey, toSessionRow } from './sql-rows.js';
-import type { SqlClient, SqlQuery, SqlRow, SqlSteps, SqlValue } from './sql-client.js';
+import type { TableNames } from './session-tables.js';
+import { COLUMNS, COLUMNS_OF_S, toSessionHandle, toSessionKey, toSessionRow } from './sql-rows.js';
+import type { SqlClient, SqlQuery, SqlSteps, SqlValue } from './sql-client.js';
 import { SqlConnection } from './sql-connection.js';
 import { DEFAULT_RETRY, type RetryPolicy } from '../util/retries.js';
-import { assignments, conditions, Parameters } from './sql-conditions.js';
+import { assignments, conditions, Parameters, RECORDED_COLUMNS } from './sql-conditions.js';
 import { SqlKeyStore } from './sql-keys.js';
-import {
-  anyCutOff,
-  cutOffName,
-  cutOffQuery,
-  endedBefore,
-  endedBeforeOfRow,
-  removalOfLater,
-} from './cut-offs.js';
+import { anyCutOff, cutOffQuery, endedBeforeOfRow, removalOfLater } from './cut-offs.js';
+import { SqlTrail } from './sql-audit.js';
+import { insertion } from './sql-insertion.js';
 import { SqlFeed } from './sql-revocations.js';
+import {
+  recordedSteps,
+  recordedRemoval,
+  recordingSubqueries,
+  runRecorded,
+  type RowRecorder,
+} from './sql-recording.js';
 import { SqlSearch } from './sql-search.js';
+import { keyCondition, keysCondition, keyValues, usersCondition } from './sql-selections.js';
 
 /** The checked options that all SQL stores have. */
 export interface SqlStoreOptions extends TableNames {
@@ -52,23 +56,24 @@ export interface SqlStoreOptions extends TableNames {
  */
 export class SqlStore extends SqlKeyStore {
   private readonly feed: SqlFeed;
+  private readonly trail: SqlTrail;
   private readonly search: SqlSearch;
-  /** The condition of one session that no cut-off has ended; `$1` to `$3` are {@link keyValues}. */
-  private readonly theSession: string;
   private sweepPosition: number | undefined;
 
   constructor(client: SqlClient, options: SqlStoreOptions = {}, retry: RetryPolicy = DEFAULT_RETRY) {
-    const { migrate: isMigrating = true } = options;
-    const tables = sessionTables(options);
-    super(new SqlConnection(client, tables, { isMigrating, retry }), tables);
-    this.feed = new SqlFeed(this.connection, tables);
-    this.search = new SqlSearch(this.connection, tables);
-    this.theSession = `${OURS} AND tenant_id = $1 AND session_handle = $2
-      AND created_at_time >= ${endedBefore(tables, 'CAST($3 AS TEXT)')}`;
+    const { migrate: isMigrating = true, ...names } = options;
+    super(new SqlConnection(client, names, { isMigrating, retry }));
+    this.feed = new SqlFeed(this.connection);
+    this.trail = new SqlTrail(this.connection);
+    this.search = new SqlSearch(this.connection);
   }
 
   override get revocations(): SqlFeed {
     return this.feed;
+  }
+
+  override get audit(): SqlTrail {
+    return this.trail;
   }
 
   override get description(): string {
@@ -81,9 +86,15 @@ export class SqlStore extends SqlKeyStore {
   }
 
   /** Leaves it to the primary key to refuse a handle that exists. */
-  override async insertSession(row: SessionRow): Promise<void> {
-    const { text, values } = this.insertQuery(row);
-    await this.insertChecked(row, () => this.connection.run(text, ...values));
+  override async insertSession(row: SessionRow, audit?: AuditNote): Promise<void> {
+    await this.connection.prepare();
+    await this.insertChecked(row, () =>
+      runRecorded(
+        this.connection,
+        insertion(this.tables, this.connection.dialect, row),
+        this.trail.recorders(audit),
+      ),
+    );
   }
 
   /**
@@ -91,6 +102,7 @@ export class SqlStore extends SqlKeyStore {
    * wait. It is two or three statements, and each sees the rows that were committed before it.
    */
   override async insertSessionWithinLimit(row: SessionRow, limit: RowLimit): Promise<LimitedInsert> {
+    await this.connection.prepare();
     const userIds = [...new Set(limit.userIds)].sort();
     const lock = JSON.stringify([this.tables.sessions.sql, row.tenantId, userIds]);
     const inserted = await this.insertChecked(row, () =>
@@ -112,31 +124,15 @@ export class SqlStore extends SqlKeyStore {
     const removed =
       surplus.length === 0
         ? []
-        : yield* this.deletionSteps(...this.conditionForKeys(Array.from(surplus, toSessionKey)), limit.note);
-    yield this.insertQuery(row);
+        : yield* recordedSteps(
+            this.connection.dialect,
+            this.deletion(...this.conditionForKeys(Array.from(surplus, toSessionKey))),
+            this.recorders(limit.note, limit.audit?.ended),
+          );
+    const created = limit.audit?.created;
+    const { dialect } = this.connection;
+    yield* recordedSteps(dialect, insertion(this.tables, dialect, row), this.trail.recorders(created));
     return { isInserted: true, removedHandles: Array.from(removed, toSessionHandle) };
-  }
-
-  private insertQuery(row: SessionRow): SqlQuery {
-    const createdAt = `${this.connection.dialect.greatest}($8, ${endedBefore(this.tables, 'CAST($12 AS TEXT)')})`;
-    return {
-      text: `INSERT INTO ${this.tables.sessions.sql} (app_id, ${COLUMNS})
-         VALUES ('public', $1, $2, $3, $4, $5, $6, $7, ${createdAt}, $9, $10, $11)`,
-      values: [
-        row.tenantId,
-        row.sessionHandle,
-        row.userId,
-        row.refreshTokenHash2,
-        row.sessionData,
-        row.accessTokenPayload,
-        row.expiresAtMs,
-        row.createdAtMs,
-        row.useStaticKey,
-        row.prevRefreshTokenHash2 ?? null,
-        row.rotatedAtMs ?? null,
-        cutOffName(row.tenantId),
-      ],
-    };
   }
 
   /** Inserts a row. @throws {CoreBadInputError} its user id or its tenant cannot be stored */
@@ -159,6 +155,7 @@ export class SqlStore extends SqlKeyStore {
 
   /** Reads one row by its primary key. */
   override async findSession(key: SessionKey): Promise<SessionRow | undefined> {
+    await this.connection.prepare();
     const [row] = await this.connection.run(
       `SELECT ${COLUMNS} FROM ${this.tables.sessions.sql} WHERE ${this.theSession}`,
       ...keyValues(key),
@@ -172,12 +169,12 @@ export class SqlStore extends SqlKeyStore {
     where: SessionCondition,
     change: SessionChange,
   ): Promise<SessionRow | undefined> {
+    await this.connection.prepare();
     const parameters = new Parameters(...keyValues(key));
-    const [row] = await this.connection.run(
-      `UPDATE ${this.tables.sessions.sql} SET ${assignments(change, parameters)}
-       WHERE ${[this.theSession, ...conditions(where, parameters)].join(' AND ')} RETURNING ${COLUMNS}`,
-      ...parameters.values,
-    );
+    const text = `UPDATE ${this.tables.sessions.sql} SET ${assignments(change, parameters)}
+       WHERE ${[this.theSession, ...conditions(where, parameters)].join(' AND ')} RETURNING ${COLUMNS}`;
+    const query = { text, values: parameters.values };
+    const [row] = await runRecorded(this.connection, query, this.trail.recorders(change.audit));
     return row && toSessionRow(row);
   }
 
@@ -187,6 +184,7 @@ export class SqlStore extends SqlKeyStore {
    * usual refresh, which updates no row, does not search for one to update.
    */
   override async findAndUpdate(key: SessionKey, update: UpdateOnRead): Promise<FoundSession> {
+    await this.connection.prepare();
     if (!this.connection.dialect.canWriteInSubqueries) return super.findAndUpdate(key, update);
     const { where, change, unlessMentioned } = update;
     const table = this.tables.sessions.sql;
@@ -205,7 +203,7 @@ export class SqlStore extends SqlKeyStore {
        updated AS (
          UPDATE ${table} AS s SET ${assignments(change, parameters)}
          FROM found WHERE ${isWanted.join(' AND ')}
-         RETURNING ${COLUMNS_OF_S})
+         RETURNING ${COLUMNS_OF_S})${recordingSubqueries(this.trail.recorders(change.audit), 'updated', parameters)}
        SELECT ${COLUMNS}, TRUE AS is_updated FROM updated
        UNION ALL SELECT ${COLUMNS}, FALSE FROM found WHERE NOT EXISTS (SELECT 1 FROM updated)`,
       ...parameters.values,
@@ -214,31 +212,44 @@ export class SqlStore extends SqlKeyStore {
   }
 
   /** Of concurrent calls one removes a row and returns its handle. They may deadlock, and then one is repeated. */
-  override async deleteSessions(keys: readonly SessionKey[], note?: RevocationNote): Promise<string[]> {
-    return this.remove(...this.conditionForKeys(keys), note);
+  override async deleteSessions(
+    keys: readonly SessionKey[],
+    note?: RevocationNote,
+    audit?: AuditNote,
+  ): Promise<string[]> {
+    await this.connection.prepare();
+    return this.remove(this.deletion(...this.conditionForKeys(keys)), note, audit);
   }
 
   /** A session that begins after the statement stays. */
-  override async deleteSessionsOfUsers(input: SessionsOfUsers, note?: RevocationNote): Promise<string[]> {
+  override async deleteSessionsOfUsers(
+    input: SessionsOfUsers,
+    note?: RevocationNote,
+    audit?: AuditNote,
+  ): Promise<string[]> {
+    await this.connection.prepare();
     const { condition, values } = this.conditionForUsers(input);
     const { createdBeforeMs } = input;
-    return createdBeforeMs === undefined
-      ? this.remove(condition, values, note)
-      : this.remove(
-          `${condition} AND created_at_time < $${values.length + 1}`,
-          [...values, createdBeforeMs],
-          note,
-        );
+    if (createdBeforeMs === undefined) return this.remove(this.deletion(condition, values), note, audit);
+    const isBefore = `${condition} AND created_at_time < $${values.length + 1}`;
+    return this.remove(this.deletion(isBefore, [...values, createdBeforeMs]), note, audit);
   }
 
   /** One row is written, and one record. A cut-off that is there already stays if it is later. */
-  override async endSessionsCreatedBefore(cutOff: SessionCutOff, note?: RevocationNote): Promise<void> {
+  override async endSessionsCreatedBefore(
+    cutOff: SessionCutOff,
+    note?: RevocationNote,
+    audit?: AuditNote,
+  ): Promise<void> {
+    await this.connection.prepare();
     const { tenantId, includesPresent } = cutOff;
-    const { tables, feed } = this;
+    const { tables, feed, trail } = this;
     const { dialect } = this.connection;
     await this.connection.exclusiveSteps(`${tables.keyValue.sql} cut-offs`, function* () {
       yield cutOffQuery(tables, dialect, cutOff);
-      if (includesPresent) yield removalOfLater(tables, dialect, cutOff);
+      if (audit) yield trail.insertion([cutOffEntry(audit, tenantId)]);
+      const recorders = trail.recorders(audit && noteOfCutOff(audit));
+      if (includesPresent) yield* recordedSteps(dialect, removalOfLater(tables, dialect, cutOff), recorders);
       if (note) yield feed.insertion([cutOffRevocation(tenantId, note)]);
     });
     if (note) feed.announce();
@@ -246,40 +257,33 @@ export class SqlStore extends SqlKeyStore {
 
   /** Removes rows, and writes the records of them in the same transaction. */
   private async remove(
-    condition: string,
-    values: readonly SqlValue[],
+    deletion: SqlQuery,
     note: RevocationNote | undefined,
+    audit: AuditNote | undefined,
   ): Promise<string[]> {
-    const { connection, feed } = this;
-    const { text, values: given } = feed.deletion(condition, values, note);
-    const isOneStatement = note === undefined || connection.dialect.canWriteInSubqueries;
-    const rows = isOneStatement
-      ? await connection.run(text, ...given)
-      : await connection.exclusiveSteps('', () => this.deletionSteps(condition, values, note));
-    if (note && rows.length > 0) feed.announce();
+    const rows = await runRecorded(this.connection, deletion, this.recorders(note, audit));
+    if (note && rows.length > 0) this.feed.announce();
     return Array.from(rows, toSessionHandle);
   }
 
-  private *deletionSteps(
-    condition: string,
-    values: readonly SqlValue[],
-    note: RevocationNote | undefined,
-  ): SqlSteps<readonly SqlRow[]> {
-    const removed = yield this.feed.deletion(condition, values, note);
-    if (note && removed.length > 0 && !this.connection.dialect.canWriteInSubqueries) {
-      yield this.feed.insertion(Array.from(removed, (row) => sessionRevocation(toSessionKey(row), note)));
-    }
-    return removed;
+  private deletion(condition: string, values: readonly SqlValue[]): SqlQuery {
+    return {
+      text: `DELETE FROM ${this.tables.sessions.sql} WHERE ${condition} RETURNING ${RECORDED_COLUMNS}`,
+      values,
+    };
+  }
+
+  private recorders(note: RevocationNote | undefined, audit: AuditNote | undefined): RowRecorder[] {
+    return [...this.feed.recorders(note), ...this.trail.recorders(audit)];
   }
 
   private conditionForKeys(keys: readonly SessionKey[]): [condition: string, values: SqlValue[]] {
-    const pairs = JSON.stringify(keys.map(({ tenantId, sessionHandle }) => [tenantId, sessionHandle]));
-    const isNamed = this.connection.dialect.inPairs(['tenant_id', 'session_handle'], '$1');
-    return [`${OURS} AND ${isNamed} AND created_at_time >= ${endedBeforeOfRow(this.tables)}`, [pairs]];
+    return keysCondition(this.tables, this.connection.dialect, keys);
   }
 
   /** Reads a snapshot of committed rows. */
   override async findSessionHandlesOfUsers(input: SessionsOfUsers): Promise<string[]> {
+    await this.connection.prepare();
     const { condition, values } = this.conditionForUsers(input);
     const rows = await this.connection.run(
       `SELECT session_handle FROM ${this.tables.sessions.sql} WHERE ${condition}`,
@@ -297,15 +301,23 @@ export class SqlStore extends SqlKeyStore {
   }
 
   /** Begins where the last step ended. Each row is checked again when it is removed, so several instances may sweep at once. */
-  override async deleteExpiredSessions(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }> {
+  override async deleteExpiredSessions(
+    nowMs: number,
+    limit: number,
+    audit?: AuditNote,
+  ): Promise<{ mayHaveMore: boolean }> {
+    await this.connection.prepare();
+    const { connection } = this;
     const position = this.sweepPosition;
     const cutOffs = await this.connection.run(anyCutOff(this.tables));
     const isCutOff = `created_at_time < ${endedBeforeOfRow(this.tables)}`;
-    this.sweepPosition = await this.connection.dialect.sweep(
-      ({ text, values }) => this.connection.run(text, ...values),
-      this.tables.sessions,
-      { nowMs, limit, position, alsoEnded: cutOffs.length > 0 ? isCutOff : undefined },
-    );
+    this.sweepPosition = await connection.dialect.sweep(this.tables.sessions, {
+      nowMs,
+      limit,
+      position,
+      alsoEnded: cutOffs.length > 0 ? isCutOff : undefined,
+      ...recordedRemoval(connection, this.trail.recorders(audit)),
+    });
     return { mayHaveMore: this.sweepPosition !== undefined };
   }
 
@@ -314,21 +326,11 @@ export class SqlStore extends SqlKeyStore {
     return this.connection.close();
   }
 
-  private conditionForUsers({ userIds, tenantId, nowMs }: SessionsOfUsers): {
-    condition: string;
-    values: SqlValue[];
-  } {
-    // An id that cannot be stored has no sessions, and a driver could turn it into another user's id.
-    const condition = `${OURS} AND ${this.connection.dialect.inList('user_id', '$1')} AND expires_at >= $2
-      AND created_at_time >= ${endedBeforeOfRow(this.tables)}`;
-    const values = [JSON.stringify(userIds.filter(isStorableText)), nowMs];
-    return tenantId === undefined
-      ? { condition, values }
-      : { condition: `${condition} AND tenant_id = $3`, values: [...values, tenantId] };
+  private get theSession(): string {
+    return keyCondition(this.tables);
   }
-}
 
-/** The values of the condition of one session. */
-function keyValues({ tenantId, sessionHandle }: SessionKey): [string, string, string] {
-  return [tenantId, sessionHandle, cutOffName(tenantId)];
+  private conditionForUsers(input: SessionsOfUsers): { condition: string; values: SqlValue[] } {
+    return usersCondition(this.tables, this.connection.dialect, input);
+  }
 }

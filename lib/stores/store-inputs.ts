@@ -1,3 +1,4 @@
+import type { AuditNote } from '../audit/audit-record.js';
 import type { RevocationNote } from '../feed/revocation-feed.js';
 import type { SessionPosition } from '../util/session-cursor.js';
 
@@ -14,6 +15,53 @@ export interface SessionKey {
 }
 
 /**
+ * The condition of an update. An absent member is not checked, so `{}` accepts every row.
+ *
+ * @publicApi
+ */
+export interface SessionCondition {
+  /** Must be the current hash. */
+  readonly refreshTokenHash2?: string;
+  /** Must be exactly the stored text. */
+  readonly sessionData?: string;
+  /** Must be exactly the stored text. */
+  readonly accessTokenPayload?: string;
+  /** `expiresAtMs` must not be earlier, milliseconds since the epoch. */
+  readonly minExpiresAtMs?: number;
+}
+
+/**
+ * The columns that an update sets. An absent member stays as it is; there is at least one.
+ *
+ * @publicApi
+ */
+export interface SessionChange {
+  readonly refreshTokenHash2?: string;
+  readonly prevRefreshTokenHash2?: string;
+  /** Milliseconds since the epoch. */
+  readonly rotatedAtMs?: number;
+  /** Milliseconds since the epoch. */
+  readonly expiresAtMs?: number;
+  readonly useStaticKey?: boolean;
+  readonly sessionData?: string;
+  readonly accessTokenPayload?: string;
+  /** No column: with a note, the same step writes a record of the change to `SessionStore.audit`. */
+  readonly audit?: AuditNote | undefined;
+}
+
+/**
+ * An update that is made while a session is looked up.
+ *
+ * @publicApi
+ */
+export interface UpdateOnRead {
+  readonly where: SessionCondition;
+  readonly change: SessionChange;
+  /** Names of claims; a row whose payload contains one of them, as text in double quotes, is only read. */
+  readonly unlessMentioned: readonly string[];
+}
+
+/**
  * The largest number of live rows of some users.
  *
  * @publicApi
@@ -27,6 +75,8 @@ export interface RowLimit {
   readonly nowMs: number;
   /** With a note, the same step writes a record of each removed row to `SessionStore.revocations`. */
   readonly note?: RevocationNote | undefined;
+  /** With notes, the same step writes records to `SessionStore.audit`: of the new row, and of each removed one. */
+  readonly audit?: { readonly created: AuditNote; readonly ended: AuditNote } | undefined;
 }
 
 /**

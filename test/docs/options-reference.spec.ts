@@ -21,6 +21,7 @@ import {
   REDIS_STORE_OPTIONS,
   SQLITE_STORE_OPTIONS,
 } from '../../lib/stores/store-options.js';
+import { AUDIT_OPTIONS, AUDIT_TRAIL_OPTIONS } from '../../lib/audit/audit-options.js';
 import { FEED_OPTIONS, REVOCATION_FEED_OPTIONS } from '../../lib/feed/feed-options.js';
 import { MODULE_OPTIONS } from '../../lib/session.options.js';
 
@@ -32,6 +33,7 @@ const TABLES: Readonly<Record<string, OptionTable>> = {
     ...FEATURE_OPTIONS,
     ...OBSERVABILITY_OPTIONS,
     ...FEED_OPTIONS,
+    ...AUDIT_TRAIL_OPTIONS,
     ...MODULE_OPTIONS,
   },
   appInfo: APP_INFO_OPTIONS,
@@ -41,6 +43,7 @@ const TABLES: Readonly<Record<string, OptionTable>> = {
   userSessionRoutes: USER_SESSION_ROUTE_OPTIONS,
   rateLimit: RATE_LIMIT_OPTIONS,
   revocationFeed: REVOCATION_FEED_OPTIONS,
+  audit: AUDIT_OPTIONS,
   embeddedCore: EMBEDDED_CORE_OPTIONS,
   memoryStore: MEMORY_STORE_OPTIONS,
   sqliteStore: SQLITE_STORE_OPTIONS,

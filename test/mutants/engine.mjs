@@ -2,7 +2,7 @@
 const ROTATION = 'lib/core/embedded/rotation.ts';
 const DECISIONS = 'lib/core/embedded/refresh-rotation.ts';
 const COLUMNS = 'lib/core/embedded/session-columns.ts';
-const CORE = 'lib/core/embedded/embedded-core.ts';
+const REGENERATION = 'lib/core/embedded/regeneration.ts';
 const ISSUER = 'lib/core/embedded/session-issuer.ts';
 const MEMORY = 'lib/stores/memory.store.ts';
 const ENGINE_SPECS = ['test/core/embedded/refresh-rotation', 'test/core/embedded/embedded-core.'];
@@ -247,9 +247,9 @@ export const ENGINE_MUTANTS = [
     bug: 'a token that is issued anew for a changed payload lives a whole validity from now',
     edits: [
       [
-        CORE,
+        REGENERATION,
         '      expiryMs: info.expiryMs,\n      parentRefreshTokenHash1: info',
-        '      expiryMs: now + inMs(this.config.accessTokenValiditySec),\n      parentRefreshTokenHash1: info',
+        '      expiryMs: now + 3_600_000,\n      parentRefreshTokenHash1: info',
       ],
     ],
     models: ['limits'],
@@ -259,7 +259,11 @@ export const ENGINE_MUTANTS = [
     name: 'lineage-lost-at-regeneration',
     bug: 'a token that is issued anew loses its parent, so that its use promotes no more',
     edits: [
-      [CORE, 'parentRefreshTokenHash1: info.parentRefreshTokenHash1,', 'parentRefreshTokenHash1: undefined,'],
+      [
+        REGENERATION,
+        'parentRefreshTokenHash1: info.parentRefreshTokenHash1,',
+        'parentRefreshTokenHash1: undefined,',
+      ],
     ],
     models: [],
     specs: ['test/core/embedded/embedded-core.data', 'test/contract/embedded-core'],
@@ -301,8 +305,8 @@ export const ENGINE_MUTANTS = [
     edits: [
       [
         'lib/core/embedded/revocations.ts',
-        'return keys.length === 0 ? [] : this.parts.store.deleteSessions(keys, this.note(details));',
-        'void this.parts.store.deleteSessions(keys, this.note(details)).catch(() => undefined);\n    return keys.map(({ sessionHandle }) => sessionHandle);',
+        'return store.deleteSessions(keys, this.note(details), audit.ended(details, userContext));',
+        'void store.deleteSessions(keys, this.note(details)).catch(() => undefined);\n    return keys.map(({ sessionHandle }) => sessionHandle);',
       ],
     ],
     models: [],

@@ -61,10 +61,10 @@ export const STORE_MUTANTS = [
     edits: [
       [
         SQL,
-        '    const rows = isOneStatement\n',
-        '    if (note) feed.announce();\n    const rows = isOneStatement\n',
+        '    const rows = await runRecorded(this.connection, deletion,',
+        '    if (note) this.feed.announce();\n    const rows = await runRecorded(this.connection, deletion,',
       ],
-      [SQL, '    if (note && rows.length > 0) feed.announce();\n    return Array', '    return Array'],
+      [SQL, '    if (note && rows.length > 0) this.feed.announce();\n    return Array', '    return Array'],
     ],
     models: [],
     specs: ['test/contract/announcements'],
@@ -81,6 +81,26 @@ export const STORE_MUTANTS = [
     ],
     models: [],
     specs: ['test/contract/memory-store', 'test/sessions/revocation-feed.spec'],
+  },
+  {
+    name: 'expiry-without-record',
+    bug: 'the sweep of PostgreSQL removes expired sessions without a record in the audit trail',
+    edits: [['lib/stores/sql-client.ts', "${input.recording('removed', values)}", '']],
+    models: [],
+    specs: ['test/contract/audit-trail'],
+  },
+  {
+    name: 'audit-by-number-alone',
+    bug: 'the audit trail on PostgreSQL goes on from the highest number, though lower ones may be committed later',
+    edits: [
+      [
+        'lib/stores/sql-audit-pages.ts',
+        "seen: target, target: '', last: 0, timeMs }",
+        'seen, target, last: reached ?? place.last, timeMs }',
+      ],
+    ],
+    models: [],
+    specs: ['test/contract/audit-trail'],
   },
   {
     name: 'catch-up-without-overlap',

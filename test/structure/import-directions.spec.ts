@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { importsOf, libSources, type LibSource } from './lib-sources.js';
 
 /** The arrows of CONTRIBUTING.md: a file belongs to the first layer that matches its path. */
-const FLOOR = ['options', 'errors', 'events', 'util', 'feed'];
+const FLOOR = ['options', 'errors', 'events', 'util', 'feed', 'audit'];
 const NEIGHBOURS = ['claims', 'tokens', 'http', 'device-binding', 'core', 'stores'];
 const CORES = ['core/remote', 'core/server', 'core/embedded'];
 const EDGE = ['rules', 'graphql', 'websocket', 'sse', 'edge'];
@@ -49,6 +49,7 @@ const LAYERS: readonly Layer[] = [
     mayImport: ['wiring', ...EDGE, 'sessions', ...NEIGHBOURS, ...FLOOR],
   },
   { name: 'doctor', files: /^lib\/doctor\//, mayImport: ['http', ...FLOOR] },
+  { name: 'schematics', files: /^lib\/schematics\//, mayImport: [] },
   {
     name: 'wiring',
     files:
@@ -119,6 +120,7 @@ function mayUsePackage(layer: Layer, name: string, isTypeOnly: boolean, path: st
     // By subpaths: the main door of jose would load its encryption, too.
     return layer.name === 'tokens' && (isTypeOnly || (JOSE.includes(path) && name !== 'jose'));
   }
+  if (layer.name === 'schematics' && name === 'typescript') return isTypeOnly;
   if (name === 'tldts') return path === 'lib/options/public-suffix.ts';
   return EDGE_LAYERS.includes(layer.name)
     ? PACKAGES_AT_THE_EDGE.test(name)

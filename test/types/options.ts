@@ -48,6 +48,7 @@ export const right: Required<SessionModuleOptions> = {
   appInfo,
   core: embeddedCore(),
   revocationFeed: { pollMs: 500, whenStale: 'refuse', maxSessions: 10_000, accessTokenValiditySec: 600 },
+  audit: { keepForSec: 86_400, keepEndedForSec: 604_800 },
   claims: [claim],
   globalClaimValidators: [claim.validators.isTrue(60, 'id')],
   onRefresh: async ({ session, device, deviceBound, skipped, userContext }) => {

@@ -25,24 +25,30 @@ import type {
   RefreshSessionInput,
   RefreshSessionResult,
   RegenerateInput,
-  RegenerateResult,
   UserSessionsInput,
   VerifySessionInput,
   VerifySessionResult,
 } from '../core.types.js';
+import { AuditNotes } from './audit-notes.js';
+import {
+  refuseAudit,
+  type AuditPage,
+  type AuditSearchByAccount,
+  type AuditTrail,
+} from '../../audit/audit-trail.js';
 import { AccessTokens } from './access-tokens.js';
 import { inMs, signingKeysOptions, type EmbeddedCoreConfig } from './embedded-core-config.js';
 import { ExpirySweeper } from './expiry-sweeper.js';
 import { GuardedStore } from './guarded-store.js';
 import { KeyVault } from './key-vault.js';
 import { LifeCycle } from './life-cycle.js';
+import { Regeneration } from './regeneration.js';
 import { Revocations } from './revocations.js';
 import { Rotation } from './rotation.js';
-import { unauthorised } from './rotation-parts.js';
 import { SessionColumns } from './session-columns.js';
 import { parseSessionHandle } from './session-handle.js';
 import { SessionIssuer } from './session-issuer.js';
-import type { SessionCountStep, SessionKey, SessionRow, SessionStore } from '../../stores/session-store.js';
+import type { SessionCountStep, SessionStore } from '../../stores/session-store.js';
 import { SigningKeys } from './signing-keys.js';
 
 /** The share by which a pause between two reads of the signing keys is shortened at random. */
@@ -66,7 +72,9 @@ export class EmbeddedCore extends CoreClient {
   private readonly issuer: SessionIssuer;
   private readonly rotation: Rotation;
   private readonly columns: SessionColumns;
+  private readonly regeneration: Regeneration;
   private readonly revocations: Revocations;
+  private readonly audit: AuditNotes;
   private readonly sweeper: ExpirySweeper;
   private readonly lifeCycle: LifeCycle;
 
@@ -90,11 +98,13 @@ export class EmbeddedCore extends CoreClient {
       primaryUserIdOf: async (recipeUserId: string) => this.getPrimaryUserId(recipeUserId),
     };
     this.issuer = new SessionIssuer(parts, store.tagsHandles);
-    this.columns = new SessionColumns(this.store, clock);
-    const { store: guardedStore } = this;
-    const revocations = (this.revocations = new Revocations({ config, context, store: guardedStore }));
-    this.rotation = new Rotation({ ...parts, store: guardedStore, events, revocations }, this.issuer);
-    this.sweeper = new ExpirySweeper(this.store, this.keys, clock, inMs(config.expirySweepIntervalSec));
+    const { store: guarded } = this;
+    const audit = (this.audit = new AuditNotes(context, guarded.audit));
+    this.columns = new SessionColumns(guarded, clock, audit);
+    this.regeneration = new Regeneration({ ...parts, columns: this.columns }, this.issuer);
+    const revocations = (this.revocations = new Revocations({ config, context, store: guarded, audit }));
+    this.rotation = new Rotation({ ...parts, store: guarded, events, revocations, audit }, this.issuer);
+    this.sweeper = new ExpirySweeper(guarded, this.keys, clock, inMs(config.expirySweepIntervalSec), audit);
     // A key that was removed from the store stops verifying within this interval, and a rotating key has a successor early
     // enough, also where no user signs in for days.
     const keyReload = new Repeat(async () => this.keys.renew(), {
@@ -147,15 +157,19 @@ export class EmbeddedCore extends CoreClient {
     return this.lifeCycle.close();
   }
 
-  override async createSession(input: CreateSessionInput): Promise<CoreSessionTokens> {
+  override async createSession(
+    input: CreateSessionInput,
+    userContext?: UserContext,
+  ): Promise<CoreSessionTokens> {
     const { row, tokens } = await this.issuer.newSession(input);
-    await this.store.insertSession(row);
+    await this.store.insertSession(row, this.audit.created(row, tokens.session.userId, userContext));
     return tokens;
   }
 
   override async createSessionWithinLimit(
     input: CreateSessionInput,
     limit: CreationLimit,
+    userContext?: UserContext,
   ): Promise<LimitedCreationResult> {
     const { row, tokens } = await this.issuer.newSession(input);
     const { userIds, nowMs } = await this.revocations.select({
@@ -163,8 +177,16 @@ export class EmbeddedCore extends CoreClient {
       tenantId: input.tenantId,
       includeLinkedAccounts: true,
     });
-    const note = this.revocations.note({ reason: 'session-limit' });
-    const inserted = await this.store.insertSessionWithinLimit(row, { ...limit, userIds, nowMs, note });
+    const ending = { reason: 'session-limit' };
+    const note = this.revocations.note(ending);
+    const audit = this.audit.limited(row, tokens.session.userId, { ending, userContext });
+    const inserted = await this.store.insertSessionWithinLimit(row, {
+      ...limit,
+      userIds,
+      nowMs,
+      note,
+      audit,
+    });
     return inserted.isInserted
       ? { status: 'OK', created: tokens, endedHandles: inserted.removedHandles }
       : { status: 'TOO_MANY_SESSIONS' };
@@ -191,25 +213,8 @@ export class EmbeddedCore extends CoreClient {
     return this.rotation.refresh(input, userContext);
   }
 
-  override async regenerateAccessToken(input: RegenerateInput): Promise<RegenerateResult> {
-    const now = this.now();
-    const proof = await this.accessTokens.proveOrName(input.accessToken, now);
-    if (!proof.isProven) return unauthorised(proof.message);
-    const { info } = proof;
-    const key = parseSessionHandle(info.sessionHandle);
-    if (key === undefined) return unauthorised('Session does not exist.');
-    const given = { ...input.userDataInJWT, ...input.change?.set };
-    if (!(await this.columns.mayStorePayload(key, given, info.version)))
-      return unauthorised('Session does not exist.');
-    const row = await this.rowWithPayload(key, input);
-    if (row === undefined) return unauthorised('Session does not exist.');
-    const session = await this.issuer.toCoreSession(row);
-    if (info.expiryMs < now) return { status: 'OK', session };
-    const accessToken = await this.issuer.reissue(info, row, session, {
-      expiryMs: info.expiryMs,
-      parentRefreshTokenHash1: info.parentRefreshTokenHash1,
-    });
-    return { status: 'OK', session, accessToken };
+  override async regenerateAccessToken(input: RegenerateInput, userContext?: UserContext) {
+    return this.regeneration.run(input, userContext);
   }
 
   override async getSessionInformation(sessionHandle: string): Promise<CoreSessionInformation | undefined> {
@@ -241,63 +246,63 @@ export class EmbeddedCore extends CoreClient {
 
   override async revokeSessions(
     sessionHandles: readonly string[],
-    _userContext?: UserContext,
+    userContext?: UserContext,
     details?: RevocationDetails,
   ): Promise<string[]> {
-    return this.revocations.byHandles(sessionHandles, details);
+    return this.revocations.byHandles(sessionHandles, details, userContext);
   }
 
   override async revokeSessionsOfUser(
     input: UserSessionsInput,
-    _userContext?: UserContext,
+    userContext?: UserContext,
     details?: RevocationDetails,
   ): Promise<string[]> {
-    return this.revocations.ofUser(input, details);
+    return this.revocations.ofUser(input, details, userContext);
   }
 
-  override async revokeInBulk(input: BulkRevocationInput): Promise<BulkRevocationResult> {
-    const result = await this.revocations.inBulk(input);
+  override async revokeInBulk(
+    input: BulkRevocationInput,
+    userContext?: UserContext,
+  ): Promise<BulkRevocationResult> {
+    const result = await this.revocations.inBulk(input, userContext);
     if (result.sessionHandles === undefined) void this.sweeper.sweepSoon();
     return result;
   }
 
-  override async updateSessionData(sessionHandle: string, data: JsonObject): Promise<boolean> {
-    const key = parseSessionHandle(sessionHandle);
-    return key !== undefined && (await this.columns.write(key, 'sessionData', data)) !== undefined;
+  override get auditTrail(): AuditTrail | undefined {
+    return this.audit.isOn ? this.store.audit : undefined;
   }
 
-  override async mergeSessionData(sessionHandle: string, update: JsonObject): Promise<boolean> {
-    return this.changeSessionData(sessionHandle, (stored) => mergeTopLevel(stored, update));
+  override async readAudit({ userId, ...search }: AuditSearchByAccount): Promise<AuditPage> {
+    const trail = this.auditTrail ?? refuseAudit();
+    if (userId === undefined) return trail.read(search);
+    const { tenantId } = search;
+    const { userIds } = await this.revocations.select({ userId, tenantId, includeLinkedAccounts: true });
+    return trail.read({ ...search, userIds });
+  }
+
+  override async updateSessionData(handle: string, data: JsonObject, context?: UserContext) {
+    return this.columns.setData(handle, data, context);
+  }
+
+  override async mergeSessionData(handle: string, update: JsonObject, context?: UserContext) {
+    return this.columns.changeData(handle, (stored) => mergeTopLevel(stored, update), context);
   }
 
   override async changeSessionData(
-    sessionHandle: string,
+    handle: string,
     change: (stored: JsonObject) => JsonObject | undefined,
+    context?: UserContext,
   ): Promise<boolean> {
-    const key = parseSessionHandle(sessionHandle);
-    return key !== undefined && (await this.columns.merge(key, 'sessionData', change)) !== undefined;
+    return this.columns.changeData(handle, change, context);
   }
 
-  override async updateAccessTokenPayload(sessionHandle: string, payload: JsonObject): Promise<boolean> {
-    const key = parseSessionHandle(sessionHandle);
-    if (key === undefined || !(await this.columns.mayStorePayload(key, payload))) return false;
-    return (await this.columns.write(key, 'accessTokenPayload', payload)) !== undefined;
+  override async updateAccessTokenPayload(handle: string, payload: JsonObject, context?: UserContext) {
+    return this.columns.setPayload(handle, payload, context);
   }
 
-  override async changeAccessTokenPayload(sessionHandle: string, change: NamesChange): Promise<boolean> {
-    const key = parseSessionHandle(sessionHandle);
-    if (key === undefined || !(await this.columns.mayStorePayload(key, change.set))) return false;
-    return (await this.columns.changePayload(key, change)) !== undefined;
-  }
-
-  /** @returns the row after the change, or undefined when the session is unknown or has expired */
-  private async rowWithPayload(
-    key: SessionKey,
-    { userDataInJWT, change }: RegenerateInput,
-  ): Promise<SessionRow | undefined> {
-    if (change !== undefined) return this.columns.changePayload(key, change);
-    if (userDataInJWT === undefined) return this.columns.findLive(key);
-    return this.columns.write(key, 'accessTokenPayload', userDataInJWT);
+  override async changeAccessTokenPayload(handle: string, change: NamesChange, context?: UserContext) {
+    return this.columns.changePayloadByHandle(handle, change, context);
   }
 
   override async getPrimaryUserId(recipeUserId: string): Promise<string> {

@@ -3,6 +3,7 @@ import type { SessionStore } from '../../stores/session-store.js';
 import type { Clock } from '../../util/clock.js';
 import { Repeat, shortenPause } from '../../util/repeat.js';
 import { SingleFlight } from '../../util/single-flight.js';
+import type { AuditNotes } from './audit-notes.js';
 import type { SigningKeys } from './signing-keys.js';
 
 const BATCH = 5000;
@@ -33,6 +34,7 @@ export class ExpirySweeper {
     private readonly keys: SigningKeys,
     private readonly clock: Clock,
     intervalMs: number,
+    private readonly audit: AuditNotes,
     random: () => number = Math.random,
   ) {
     const firstPauseMs = (): number =>
@@ -72,18 +74,30 @@ export class ExpirySweeper {
   private async run(stopping: AbortSignal): Promise<void> {
     try {
       if (!this.keys.doubts.mayDelete) return;
-      let mayHaveMore: boolean;
-      do {
-        const beganMs = performance.now();
-        ({ mayHaveMore } = await this.store.deleteExpiredSessions(this.clock.now(), BATCH));
-        await this.rest(mayHaveMore ? performance.now() - beganMs : 0, stopping);
-      } while (mayHaveMore && !stopping.aborted);
+      await this.inSteps(stopping, async (nowMs) =>
+        this.store.deleteExpiredSessions(nowMs, BATCH, this.audit.swept()),
+      );
+      const { audit } = this.store;
+      if (this.audit.isOn && audit !== undefined)
+        await this.inSteps(stopping, async (nowMs) => audit.sweep(nowMs, BATCH));
       if (!stopping.aborted && this.clock.now() - this.lastKeySweepMs >= KEY_SWEEP_INTERVAL_MS) {
         await this.keys.deleteExpired();
         this.lastKeySweepMs = this.clock.now();
       }
     } finally {
       this.isAwaited = false;
+    }
+  }
+
+  private async inSteps(
+    stopping: AbortSignal,
+    step: (nowMs: number) => Promise<{ readonly mayHaveMore: boolean }>,
+  ): Promise<void> {
+    let mayHaveMore = true;
+    while (mayHaveMore && !stopping.aborted) {
+      const beganMs = performance.now();
+      ({ mayHaveMore } = await step(this.clock.now()));
+      await this.rest(mayHaveMore ? performance.now() - beganMs : 0, stopping);
     }
   }
 

@@ -1,3 +1,5 @@
+import type { AuditNote } from '../../audit/audit-record.js';
+import type { AuditTrail } from '../../audit/audit-trail.js';
 import { CoreError, CoreUnavailableError } from '../../errors.js';
 import type { ReplayStore } from '../../options/replay-store.js';
 import type { RevocationFeed, RevocationNote } from '../../feed/revocation-feed.js';
@@ -22,6 +24,7 @@ import {
 } from '../../stores/session-store.js';
 import { withTimeout } from '../../util/with-timeout.js';
 import type { CoreCalls } from '../core-calls.js';
+import { GuardedTrail } from './guarded-trail.js';
 
 /**
  * The longest wait for a store, so that callers who share a result that never comes try again. Drivers give up earlier;
@@ -76,8 +79,8 @@ export class GuardedStore extends SessionStore {
     return this.call('close', async () => this.store.close());
   }
 
-  override async insertSession(row: SessionRow): Promise<void> {
-    return this.pass('insertSession', async () => this.store.insertSession(row));
+  override async insertSession(row: SessionRow, audit?: AuditNote): Promise<void> {
+    return this.pass('insertSession', async () => this.store.insertSession(row, audit));
   }
 
   override async insertSessionWithinLimit(row: SessionRow, limit: RowLimit): Promise<LimitedInsert> {
@@ -104,6 +107,11 @@ export class GuardedStore extends SessionStore {
     return this.store.revocations;
   }
 
+  override get audit(): AuditTrail | undefined {
+    const { audit } = this.store;
+    return audit && new GuardedTrail(audit, async (work) => this.pass('audit', work));
+  }
+
   override get replays(): ReplayStore | undefined {
     const { replays } = this.store;
     return (
@@ -114,17 +122,31 @@ export class GuardedStore extends SessionStore {
     );
   }
 
-  override async deleteSessions(keys: readonly SessionKey[], note?: RevocationNote): Promise<string[]> {
-    return this.pass('deleteSessions', async () => this.store.deleteSessions(keys, note));
+  override async deleteSessions(
+    keys: readonly SessionKey[],
+    note?: RevocationNote,
+    audit?: AuditNote,
+  ): Promise<string[]> {
+    return this.pass('deleteSessions', async () => this.store.deleteSessions(keys, note, audit));
   }
 
-  override async deleteSessionsOfUsers(input: SessionsOfUsers, note?: RevocationNote): Promise<string[]> {
-    return this.pass('deleteSessionsOfUsers', async () => this.store.deleteSessionsOfUsers(input, note));
+  override async deleteSessionsOfUsers(
+    input: SessionsOfUsers,
+    note?: RevocationNote,
+    audit?: AuditNote,
+  ): Promise<string[]> {
+    return this.pass('deleteSessionsOfUsers', async () =>
+      this.store.deleteSessionsOfUsers(input, note, audit),
+    );
   }
 
-  override async endSessionsCreatedBefore(cutOff: SessionCutOff, note?: RevocationNote): Promise<void> {
+  override async endSessionsCreatedBefore(
+    cutOff: SessionCutOff,
+    note?: RevocationNote,
+    audit?: AuditNote,
+  ): Promise<void> {
     return this.pass('endSessionsCreatedBefore', async () =>
-      this.store.endSessionsCreatedBefore(cutOff, note),
+      this.store.endSessionsCreatedBefore(cutOff, note, audit),
     );
   }
 
@@ -140,8 +162,14 @@ export class GuardedStore extends SessionStore {
     return this.pass('countSessions', async () => this.store.countSessions(search));
   }
 
-  override async deleteExpiredSessions(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }> {
-    return this.pass('deleteExpiredSessions', async () => this.store.deleteExpiredSessions(nowMs, limit));
+  override async deleteExpiredSessions(
+    nowMs: number,
+    limit: number,
+    audit?: AuditNote,
+  ): Promise<{ mayHaveMore: boolean }> {
+    return this.pass('deleteExpiredSessions', async () =>
+      this.store.deleteExpiredSessions(nowMs, limit, audit),
+    );
   }
 
   override async getOrSetRefreshTokenKey(candidate: string, nowMs: number): Promise<string> {

@@ -1,4 +1,5 @@
 import { revocationNote, type RevocationDetails, type RevocationNote } from '../../feed/revocation-feed.js';
+import type { UserContext } from '../../util/user-context.js';
 import type { SessionSearch, SessionsOfUsers, SessionStore } from '../../stores/session-store.js';
 import type { CoreContext } from '../core-provider.js';
 import type {
@@ -7,6 +8,7 @@ import type {
   CoreSessionSearch,
   UserSessionsInput,
 } from '../core.types.js';
+import type { AuditNotes } from './audit-notes.js';
 import { inMs, type EmbeddedCoreConfig } from './embedded-core-config.js';
 import { parseSessionHandle } from './session-handle.js';
 
@@ -14,6 +16,7 @@ export interface RevocationParts {
   readonly store: SessionStore;
   readonly config: Pick<EmbeddedCoreConfig, 'accessTokenValiditySec' | 'accountLinking'>;
   readonly context: Pick<CoreContext, 'clock' | 'recordsRevocations'>;
+  readonly audit: AuditNotes;
 }
 
 /** Ends sessions, with a record for the other instances where that is wanted. */
@@ -36,20 +39,31 @@ export class Revocations {
     return { ...rest, tenantId, userIds, nowMs };
   }
 
-  async byHandles(sessionHandles: readonly string[], details?: RevocationDetails): Promise<string[]> {
+  async byHandles(
+    sessionHandles: readonly string[],
+    details: RevocationDetails = {},
+    userContext?: UserContext,
+  ): Promise<string[]> {
+    const { store, audit } = this.parts;
     const keys = [...new Set(sessionHandles)].map(parseSessionHandle).filter((key) => key !== undefined);
-    return keys.length === 0 ? [] : this.parts.store.deleteSessions(keys, this.note(details));
+    if (keys.length === 0) return [];
+    return store.deleteSessions(keys, this.note(details), audit.ended(details, userContext));
   }
 
-  async ofUser(input: UserSessionsInput, details?: RevocationDetails): Promise<string[]> {
+  async ofUser(
+    input: UserSessionsInput,
+    details: RevocationDetails = {},
+    userContext?: UserContext,
+  ): Promise<string[]> {
+    const { store, audit } = this.parts;
     const sessions = await this.select(input);
-    return this.parts.store.deleteSessionsOfUsers(sessions, this.note(details));
+    return store.deleteSessionsOfUsers(sessions, this.note(details), audit.ended(details, userContext));
   }
 
   /** Users are few, so their sessions are removed; those of a tenant or of everybody are cut off with one write, and swept later. */
-  async inBulk(input: BulkRevocationInput): Promise<BulkRevocationResult> {
+  async inBulk(input: BulkRevocationInput, userContext?: UserContext): Promise<BulkRevocationResult> {
     const { tenantId, userIds, createdBeforeMs } = input;
-    const { store, context } = this.parts;
+    const { store, context, audit } = this.parts;
     const note = this.note(input);
     const nowMs = context.clock.now();
     if (userIds === undefined) {
@@ -57,6 +71,7 @@ export class Revocations {
       await store.endSessionsCreatedBefore(
         { ...cutOff, includesPresent: createdBeforeMs === undefined },
         note,
+        audit.endedBefore(cutOff.createdBeforeMs, input, userContext),
       );
       return { sessionHandles: undefined };
     }
@@ -65,7 +80,9 @@ export class Revocations {
     );
     const logins = new Set((await Promise.all(selected)).flatMap((each) => each.userIds));
     const sessions = { userIds: [...logins], tenantId, nowMs, createdBeforeMs };
-    return { sessionHandles: await store.deleteSessionsOfUsers(sessions, note) };
+    return {
+      sessionHandles: await store.deleteSessionsOfUsers(sessions, note, audit.ended(input, userContext)),
+    };
   }
 
   /** @returns undefined where revocations are not recorded */

@@ -90,13 +90,15 @@ export class RotationAtOnce {
       const now = clock.now();
       const decision = decideRefreshAtOnce(row, refresh.presented, now, this.gracePeriodMs);
       if (row === undefined || decision === 'UNKNOWN_SESSION') return unauthorised(SESSION_GONE);
-      if (decision !== 'ROTATE' && decision !== 'ROTATE_AGAIN') return this.endSession(row, decision);
+      if (decision !== 'ROTATE' && decision !== 'ROTATE_AGAIN')
+        return this.endSession(row, decision, refresh);
       const change =
         decision === 'ROTATE'
           ? rotation(refresh, next, now, this.sessionExpiryMs(storedObject(row.accessTokenPayload), now))
           : { refreshTokenHash2: next.hash2, useStaticKey: refresh.useStaticKey };
       const where = { refreshTokenHash2: row.refreshTokenHash2, minExpiresAtMs: now };
-      const updated = await store.update(refresh.key, where, change);
+      const audited = this.parts.audit.promotion(change, refresh.userContext);
+      const updated = await store.update(refresh.key, where, audited);
       if (updated !== undefined) {
         const type = decision === 'ROTATE' ? 'session.promoted' : 'session.grace-hit';
         return this.issuePair(refresh, next, updated, type);
@@ -127,7 +129,10 @@ export class RotationAtOnce {
     const now = this.parts.clock.now();
     return this.parts.store.findAndUpdate(refresh.key, {
       where: { refreshTokenHash2: refresh.presented.hash2, minExpiresAtMs: now },
-      change: rotation(refresh, next, now, this.sessionExpiryMs({}, now)),
+      change: this.parts.audit.promotion(
+        rotation(refresh, next, now, this.sessionExpiryMs({}, now)),
+        refresh.userContext,
+      ),
       unlessMentioned: NAMES_OF_LIMITS,
     });
   }
@@ -159,9 +164,11 @@ export class RotationAtOnce {
   private async endSession(
     row: SessionRow,
     recentTokenReuseSubtype: TokenReuseSubtype,
+    { presented, userContext }: Refresh,
   ): Promise<RefreshSessionResult> {
+    await this.parts.audit.theft(row, presented, userContext);
     const { handle, userId, recipeUserId } = await this.issuer.toCoreSession(row);
-    await this.parts.revocations.byHandles([handle], { reason: 'token-theft' });
+    await this.parts.revocations.byHandles([handle], { reason: 'token-theft' }, userContext);
     return {
       status: 'TOKEN_THEFT_DETECTED',
       session: { handle, userId, recipeUserId },

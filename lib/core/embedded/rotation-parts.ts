@@ -5,6 +5,7 @@ import type { RefreshTokens } from '../../tokens/refresh-token.js';
 import { LIFETIME_CLAIMS } from '../../util/lifetime-claims.js';
 import type { UserContext } from '../../util/user-context.js';
 import type { PresentedRefreshToken } from './refresh-rotation.js';
+import type { AuditNotes } from './audit-notes.js';
 import type { Revocations } from './revocations.js';
 import type { ParentToken, SessionIssuerParts } from './session-issuer.js';
 
@@ -13,6 +14,7 @@ export interface RotationParts extends SessionIssuerParts {
   readonly store: SessionStore;
   readonly events: SessionEventHub;
   readonly revocations: Pick<Revocations, 'byHandles'>;
+  readonly audit: AuditNotes;
 }
 
 /** A refresh under way, whose refresh token is authentic. */

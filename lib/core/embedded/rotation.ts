@@ -130,7 +130,7 @@ export class Rotation {
     for (let attempt = 0; attempt < MAX_REFRESH_ATTEMPTS; attempt++) {
       const decision = decideRefresh(row, presented, this.now(), this.gracePeriodMs);
       if (row === undefined || decision === 'UNKNOWN_SESSION') return unauthorised(SESSION_GONE);
-      if (decision === 'THEFT') return this.theftResult(row);
+      if (decision === 'THEFT') return this.theftResult(row, refresh);
       if (decision !== 'PROMOTE') return this.issueChild(refresh, row, decision);
       const hashes = { fromHash2: row.refreshTokenHash2, toHash2: presented.hash2 };
       const limits = storedObject(row.accessTokenPayload);
@@ -153,7 +153,7 @@ export class Rotation {
     const child = await this.issuer.createChild(row, parent, enableAntiCsrf, sealer);
     // Within the grace period only the successor that is current may be issued again.
     if (decision === 'REPEAT_CHILD' && refreshTokenHash2(child.token) !== row.refreshTokenHash2) {
-      return this.theftResult(row);
+      return this.theftResult(row, refresh);
     }
     if (row.useStaticKey !== useStaticKey) await this.parts.store.update(key, {}, { useStaticKey });
     const details = { ...child.content, accessTokenValidityMs: refresh.accessTokenValidityMs };
@@ -223,7 +223,8 @@ export class Rotation {
       nowMs,
     });
     const { row, isUpdated } = await this.parts.store.findAndUpdate(key, {
-      ...update,
+      where: update.where,
+      change: this.parts.audit.promotion(update.change, userContext),
       unlessMentioned: NAMES_OF_LIMITS,
     });
     if (row !== undefined && isUpdated) await this.emit('session.promoted', row, userContext);
@@ -240,12 +241,16 @@ export class Rotation {
     const nowMs = this.now();
     const expiresAtMs = sessionExpiryMs(limits, nowMs, this.refreshTokenValidityMs);
     const { where, change } = promotionUpdate({ ...promotion, expiresAtMs, nowMs });
-    const row = await this.parts.store.update(key, where, change);
+    const row = await this.parts.store.update(key, where, this.parts.audit.promotion(change, userContext));
     if (row) await this.emit('session.promoted', row, userContext);
     return row;
   }
 
-  private async theftResult(row: SessionRow): Promise<RefreshSessionResult> {
+  private async theftResult(
+    row: SessionRow,
+    { presented, userContext }: Refresh,
+  ): Promise<RefreshSessionResult> {
+    await this.parts.audit.theft(row, presented, userContext);
     const { handle, userId, recipeUserId } = await this.issuer.toCoreSession(row);
     return { status: 'TOKEN_THEFT_DETECTED', session: { handle, userId, recipeUserId } };
   }

@@ -10,6 +10,7 @@ import {
   type OptionsOf,
   type Resolved,
 } from '../../options/option-table.js';
+import { AUDIT_TRAIL_OPTIONS } from '../../audit/audit-options.js';
 import { coreProvider } from '../core-provider.js';
 import { embeddedCore } from '../embedded/embedded-core-options.js';
 import { isAcceptableApiKey } from '../../util/api-key.js';
@@ -90,6 +91,12 @@ export const SESSION_CORE_OPTIONS = {
    * @defaultValue false
    */
   revocationFeed: option(trueOrFalse, false),
+  /**
+   * Keeps records of what begins, changes and ends sessions, in the store and in the same transaction as the change itself. A
+   * `SessionModule` whose embedded core works on the same store reads them, with the same option.
+   * @defaultValue false
+   */
+  audit: AUDIT_TRAIL_OPTIONS.audit,
   /**
    * Spans and metrics of the calls to the store, through `@opentelemetry/api`. `true`: the application does not start without
    * that package. `false`: never.

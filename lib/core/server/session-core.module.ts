@@ -6,6 +6,7 @@ import {
   type ConfigurableModuleCls,
   type Provider,
 } from '@nestjs/common';
+import { NO_AUDIT_TRAIL } from '../../audit/audit-options.js';
 import { SessionConfigError } from '../../errors.js';
 import { WIRE_OPTIONS } from '../../options/wire-options.js';
 import { CoreClient } from '../core-client.js';
@@ -86,18 +87,7 @@ const SESSION_CORE_PROVIDERS: Provider[] = [
   {
     provide: CoreClient,
     inject: [RESOLVED_CORE_OPTIONS, Clock, SessionEvents],
-    useFactory: (
-      { core, basePath, revocationFeed }: SessionCoreConfig,
-      clock: Clock,
-      events: SessionEvents,
-    ): CoreClient =>
-      core.create({
-        clock,
-        events,
-        recordsRevocations: revocationFeed,
-        apiDomain: `http://localhost:3567${basePath}`,
-        jwksRefreshIntervalSec: WIRE_OPTIONS.jwksRefreshIntervalSec.fallback,
-      }),
+    useFactory: createServedCore,
   },
   {
     provide: SERVED_FEED,
@@ -116,6 +106,24 @@ const SESSION_CORE_PROVIDERS: Provider[] = [
   },
   SessionCoreGateway,
 ];
+
+/** @throws {SessionConfigError} an audit trail is asked for, and the core keeps none */
+function createServedCore(
+  { core, basePath, revocationFeed, audit }: SessionCoreConfig,
+  clock: Clock,
+  events: SessionEvents,
+): CoreClient {
+  const made = core.create({
+    clock,
+    events,
+    recordsRevocations: revocationFeed,
+    audit,
+    apiDomain: `http://localhost:3567${basePath}`,
+    jwksRefreshIntervalSec: WIRE_OPTIONS.jwksRefreshIntervalSec.fallback,
+  });
+  if (audit === undefined || made.auditTrail !== undefined) return made;
+  throw new SessionConfigError([{ path: 'audit', message: NO_AUDIT_TRAIL }], 'SessionCoreModule');
+}
 
 /** @throws {SessionConfigError} a version is asked for that the core cannot be served in */
 function servedVersions({ versions }: SessionCoreConfig, core: CoreClient): readonly string[] {

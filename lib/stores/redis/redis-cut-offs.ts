@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { cutOffEntry, type AuditNote } from '../../audit/audit-record.js';
 import { cutOffRevocation, type RevocationNote } from '../../feed/revocation-feed.js';
 import type { SessionCutOff } from '../session-store.js';
 import { replyNumber, type RedisConnection } from './redis-connection.js';
+import { entryText } from './redis-audit.js';
 import { CUT_OFF } from './redis-feed-scripts.js';
 import { noteArguments, type RedisFeed } from './redis-feed.js';
 import { tenantRowNames, type RedisLayout } from './redis-layout.js';
@@ -11,6 +13,15 @@ const EVERYBODY = '*';
 /** Partitions that wait for their copies at the same time, so that none waits too long for its turn. */
 const PARTITIONS_AT_ONCE = 16;
 
+interface CutOffRecords {
+  /** Empty: none. */
+  readonly record: string;
+  readonly lifeMs: number | '';
+  readonly audit: AuditNote | undefined;
+}
+
+const NO_RECORDS = { record: '', lifeMs: '' } as const;
+
 /** Ends the sessions of a tenant or of everybody by a small hash in each partition, which all scripts ask about the rows that they read. */
 export class RedisCutOffs {
   constructor(
@@ -19,15 +30,15 @@ export class RedisCutOffs {
     private readonly feed: RedisFeed,
   ) {}
 
-  async set(cutOff: SessionCutOff, note: RevocationNote | undefined): Promise<void> {
+  async set(cutOff: SessionCutOff, note: RevocationNote | undefined, audit?: AuditNote): Promise<void> {
     const partitions = this.layout.allPartitions();
     if (partitions.length > 1) {
-      await this.setInAll(partitions, cutOff, note);
+      await this.setInAll(partitions, cutOff, note, audit);
       return;
     }
     const [, lifeMs] = noteArguments(note);
     const record = note === undefined ? '' : JSON.stringify(cutOffRevocation(cutOff.tenantId, note));
-    await this.setIn(0, cutOff, { record, lifeMs });
+    await this.setIn(0, cutOff, { record, lifeMs, audit });
   }
 
   /**
@@ -38,6 +49,7 @@ export class RedisCutOffs {
     partitions: number[],
     cutOff: SessionCutOff,
     note: RevocationNote | undefined,
+    audit: AuditNote | undefined,
   ): Promise<void> {
     const tell = async (more: number): Promise<void> => {
       if (note === undefined) return;
@@ -47,7 +59,11 @@ export class RedisCutOffs {
     const left = [...partitions];
     while (left.length > 0) {
       const together = left.splice(0, PARTITIONS_AT_ONCE);
-      await Promise.all(together.map(async (partition) => this.setIn(partition, cutOff)));
+      await Promise.all(
+        together.map(async (partition) => {
+          await this.setIn(partition, cutOff, { ...NO_RECORDS, audit: partition === 0 ? audit : undefined });
+        }),
+      );
     }
     await tell(1);
   }
@@ -55,16 +71,15 @@ export class RedisCutOffs {
   private async setIn(
     partition: number,
     { tenantId, createdBeforeMs, includesPresent }: SessionCutOff,
-    { record, lifeMs }: { readonly record: string; readonly lifeMs: number | '' } = {
-      record: '',
-      lifeMs: '',
-    },
+    { record, lifeMs, audit }: CutOffRecords,
   ): Promise<void> {
+    const entry = audit && cutOffEntry(audit, tenantId);
+    const audited = entry === undefined ? ['', '', ''] : [entryText(entry), entry.kind, entry.keepUntilMs];
     const tenant = tenantId === undefined ? EVERYBODY : tenantRowNames(tenantId);
     await this.connection.runDurably(
       CUT_OFF,
       [this.layout.indexKey(partition), this.layout.callKey(partition, randomUUID())],
-      (mark) => [mark, tenant, createdBeforeMs, includesPresent ? 1 : '', record, lifeMs],
+      (mark) => [mark, tenant, createdBeforeMs, includesPresent ? 1 : '', record, lifeMs, ...audited],
       (reply) => replyNumber(reply) === 0,
     );
   }

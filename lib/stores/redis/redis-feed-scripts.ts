@@ -11,7 +11,7 @@ const UNREADABLE_MS = 86_400_000;
 
 /**
  * KEYS index, name of the call; ARGV mark, beginning of the tenant's names or "*", time, whether present rows end, too: "1" or empty, the
- * record or empty, its life. The name lets a repetition after a fail-over do nothing. Returns whether the cut-off is new, 1 or 0.
+ * record or empty, its life, an entry of the audit trail with its kind and the time until which it is kept, or empty. The name lets a repetition after a fail-over do nothing. Returns whether the cut-off is new, 1 or 0.
  */
 export const CUT_OFF = script(
   `${RECORDS}
@@ -21,6 +21,7 @@ if ARGV[5] ~= '' then
   record('', ARGV[5])
   announce(ARGV[6])
 end
+if ARGV[7] ~= '' then call('XADD', base() .. 'audit', '*', 'k', ARGV[8], 'x', ARGV[9], 'j', ARGV[7]) end
 local key = base() .. 'ended'
 local time, generation = string.match(call('HGET', key, ARGV[2]) or '0+0', '^(%d+)%+(%d+)$')
 if ARGV[4] == '1' then generation = call('HINCRBY', key, '#', 1) end

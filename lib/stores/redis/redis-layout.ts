@@ -53,6 +53,11 @@ export class RedisLayout {
     return `${this.base(partition)}revoked`;
   }
 
+  /** Names a partition's stream of the audit trail. It is as long as `users`, for the scripts. */
+  auditKey(partition: number): string {
+    return `${this.base(partition)}audit`;
+  }
+
   /** Names the channel on which new records of all partitions are announced. */
   get channel(): string {
     return `${this.prefix}revoked`;

@@ -1,3 +1,4 @@
+import type { AuditNote } from '../../audit/audit-record.js';
 import type { RevocationNote } from '../../feed/revocation-feed.js';
 import { isStorableText, type SessionKey, type SessionsOfUsers } from '../session-store.js';
 import { replyList, replyNumber, replyText, replyTexts, type RedisConnection } from './redis-connection.js';
@@ -8,6 +9,7 @@ import {
   tenantRowNames,
   type RedisLayout,
 } from './redis-layout.js';
+import { auditArgument } from './redis-audit.js';
 import { noteArguments } from './redis-feed.js';
 import { ROWS, SWEEP, USER_ROWS } from './redis-scripts.js';
 
@@ -34,8 +36,20 @@ interface RowsCondition {
 
 interface RowsDetails {
   readonly where?: RowsCondition;
-  /** With a note, a record of each removed row is written in the same step. */
+  readonly notes?: RowNotes;
+}
+
+/** With notes, records of each removed row are written in the same step. */
+export interface RowNotes {
   readonly note?: RevocationNote | undefined;
+  readonly audit?: AuditNote | undefined;
+}
+
+const NO_NOTES: RowNotes = {};
+
+/** The arguments of the scripts that end rows. */
+function noteArgumentsOf({ note, audit }: RowNotes): (string | number)[] {
+  return [...noteArguments(note), auditArgument(audit)];
 }
 
 /** The fate of rows that are found: "end" removes them. */
@@ -55,7 +69,7 @@ export class RedisRows {
    * Goes through the index of one partition after the other. It removes what the server has not removed yet, and the members of
    * rows that are gone.
    */
-  async sweep(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }> {
+  async sweep(nowMs: number, limit: number, audit?: AuditNote): Promise<{ mayHaveMore: boolean }> {
     let { left, last } = this.sweepState;
     if (left.length === 0) [left, last] = [await this.partitionsInUse(), ''];
     for (let rest = limit; rest > 0 && left.length > 0;) {
@@ -65,10 +79,10 @@ export class RedisRows {
         await this.connection.run(
           SWEEP,
           [this.layout.indexKey(partition)],
-          [this.layout.partitionTag(partition), nowMs, last, page],
+          [this.layout.partitionTag(partition), nowMs, last, page, auditArgument(audit)],
         ),
       );
-      await this.sweepForeign(replyTexts(foreign), nowMs);
+      await this.sweepForeign(replyTexts(foreign), nowMs, audit);
       last = replyText(next);
       if (last === '') left = others;
       rest -= page;
@@ -89,22 +103,26 @@ export class RedisRows {
   }
 
   /** Removes expired rows in other partitions than their users' indexes, and members whose rows are gone. */
-  private async sweepForeign(members: readonly string[], nowMs: number): Promise<void> {
+  private async sweepForeign(
+    members: readonly string[],
+    nowMs: number,
+    audit: AuditNote | undefined,
+  ): Promise<void> {
     const gone = new Set(members);
     for (const member of members) {
       const key = parseIndexMember(member);
       const partition = this.layout.handlePartition(key.sessionHandle);
       const where = { latestMs: nowMs, userId: key.userId };
-      const [[found] = []] = await this.pageReplies(partition, [key], 'end', { where });
+      const [[found] = []] = await this.pageReplies(partition, [key], 'end', { where, notes: { audit } });
       if (found === '=') gone.delete(member);
     }
     await this.forget([...gone].map(parseIndexMember));
   }
 
   /** Reads or removes the live rows of users, by their indexes. */
-  async ofUsers(input: SessionsOfUsers, action: Action, note?: RevocationNote): Promise<UserRow[]> {
+  async ofUsers(input: SessionsOfUsers, action: Action, notes = NO_NOTES): Promise<UserRow[]> {
     const users = [...new Set(input.userIds)].filter(isStorableText);
-    const rows = await Promise.all(users.map(async (userId) => this.ofUser(userId, input, action, note)));
+    const rows = await Promise.all(users.map(async (userId) => this.ofUser(userId, input, action, notes)));
     return distinct(rows.flat());
   }
 
@@ -112,7 +130,7 @@ export class RedisRows {
     userId: string,
     { tenantId, nowMs, createdBeforeMs }: SessionsOfUsers,
     action: Action,
-    note: RevocationNote | undefined,
+    notes: RowNotes,
   ): Promise<UserRow[]> {
     const partition = this.layout.userPartition(userId);
     const index = this.layout.indexKey(partition);
@@ -123,19 +141,19 @@ export class RedisRows {
       const reply = await this.connection.run(
         USER_ROWS,
         [index],
-        [...head, last, PAGE, createdBeforeMs ?? '', ...noteArguments(note)],
+        [...head, last, PAGE, createdBeforeMs ?? '', ...noteArgumentsOf(notes)],
       );
       const [next, here, elsewhere] = replyList(reply);
       last = replyText(next) || undefined;
       found.push(...userRows(replyTexts(here)));
       foreign.push(...replyTexts(elsewhere).map(parseRowName));
     }
-    if (action === 'end') await this.confirm(partition, found, note);
+    if (action === 'end') await this.confirm(partition, found, notes);
     return [
       ...found,
       ...(await this.byKeys(foreign, action, {
         where: { earliestMs: nowMs, createdBeforeMs, userId },
-        note,
+        notes,
       })),
     ];
   }
@@ -144,14 +162,10 @@ export class RedisRows {
    * Waits for copies of removals in a partition, as far as the options say; also where there was nothing to remove, because an
    * earlier call may have removed the rows and then failed.
    */
-  async confirm(
-    partition: number,
-    removed: readonly SessionKey[],
-    note: RevocationNote | undefined,
-  ): Promise<void> {
+  async confirm(partition: number, removed: readonly SessionKey[], notes: RowNotes): Promise<void> {
     if (!this.connection.isWaiting) return;
-    await this.pageReplies(partition, removed.slice(0, PAGE), 'end', { note });
-    if (removed.length > PAGE) await this.confirm(partition, removed.slice(PAGE), note);
+    await this.pageReplies(partition, removed.slice(0, PAGE), 'end', { notes });
+    if (removed.length > PAGE) await this.confirm(partition, removed.slice(PAGE), notes);
   }
 
   /** Reads or removes rows by their keys. @returns those that exist and meet the condition */
@@ -177,7 +191,7 @@ export class RedisRows {
     partition: number,
     page: readonly SessionKey[],
     action: Action,
-    { where = {}, note }: RowsDetails,
+    { where = {}, notes = NO_NOTES }: RowsDetails,
   ): Promise<string[][]> {
     const { earliestMs = '', latestMs = '', userId = '', createdBeforeMs = '' } = where;
     const keys = [this.layout.indexKey(partition), ...page.map((key) => this.layout.rowKey(key))];
@@ -188,7 +202,7 @@ export class RedisRows {
       userId,
       mark,
       createdBeforeMs,
-      ...noteArguments(note),
+      ...noteArgumentsOf(notes),
     ];
     const replies =
       action === 'end'

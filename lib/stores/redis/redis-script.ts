@@ -90,6 +90,7 @@ local function store(name, text, ttl)
   text = afterCutOff(name, text)
   call('SET', base() .. name, text, 'PX', ttl)
   noteCreation(name, text)
+  return text
 end
 
 local function nameOf(key)
@@ -129,3 +130,30 @@ export function script(body: string, flags = ' flags=allow-oom'): RedisScript {
   const text = `#!lua${flags}${PRELUDE}${body}`;
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }
+
+/**
+ * For scripts that change or end sessions: the record of the audit trail goes into another stream of the partition, in the same step. A note is
+ * its kind, its time, the time until which it is kept, and JSON, with NUL in between.
+ */
+export const AUDIT = `
+local function isAudited()
+  return call('EXISTS', base() .. 'audit') == 1
+end
+
+-- \`text\` is the row; without one its time was over so long ago that the server has removed it.
+local function audit(note, name, text, user)
+  if not note or note == '' then return end
+  local kind, time, keep, details = string.match(note, '^([^%z]*)%z([^%z]*)%z([^%z]*)%z(.*)$')
+  local expires, created, owner
+  if text then expires, created, owner = facts(text) end
+  if kind == 'session.revoked' and (not expires or expires <= tonumber(time)) then kind, details = 'session.expired', '{}' end
+  call('XADD', base() .. 'audit', '*', 'k', kind, 'x', keep, 't', time, 's', name, 'u', owner or user,
+    'c', created and string.format('%.0f', created) or '', 'e', expires and string.format('%.0f', expires) or '', 'd', details)
+end
+
+-- The note of a row that a cut-off had ended before: its reason is not that of the call.
+local function ofCutOff(note)
+  if not note or note == '' then return note end
+  return string.match(note, '^(.*%z)[^%z]*$') .. '{"reason":"ended-before"}'
+end
+`;

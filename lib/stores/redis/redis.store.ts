@@ -1,3 +1,4 @@
+import type { AuditNote } from '../../audit/audit-record.js';
 import { CoreBadInputError } from '../../errors.js';
 import type { ReplayStore } from '../../options/replay-store.js';
 import type { RevocationNote } from '../../feed/revocation-feed.js';
@@ -33,6 +34,7 @@ import {
   tenantRowNames,
 } from './redis-layout.js';
 import { RedisCutOffs } from './redis-cut-offs.js';
+import { auditArgument, RedisTrail } from './redis-audit.js';
 import { noteArguments, RedisFeed } from './redis-feed.js';
 import { KEPT_AFTER_EXPIRY_MS } from './redis-script.js';
 import { CHANGE, FIND, INSERT, INSERT_WITHIN } from './redis-scripts.js';
@@ -79,6 +81,7 @@ export class RedisStore extends RedisKeyStore {
   private readonly locks: UserLocks;
   private readonly rows: RedisRows;
   private readonly feed: RedisFeed;
+  private readonly trail: RedisTrail;
   private readonly cutOffs: RedisCutOffs;
   private readonly search: RedisSearch;
 
@@ -86,6 +89,7 @@ export class RedisStore extends RedisKeyStore {
     super(connection, layout);
     this.rows = new RedisRows(connection, layout);
     this.feed = new RedisFeed(connection, layout);
+    this.trail = new RedisTrail(connection, layout);
     this.cutOffs = new RedisCutOffs(connection, layout, this.feed);
     this.locks = new UserLocks(connection, layout);
     this.search = new RedisSearch(connection, layout, this.rows, async (key) => this.findSession(key));
@@ -97,6 +101,10 @@ export class RedisStore extends RedisKeyStore {
 
   override get revocations(): RedisFeed {
     return this.feed;
+  }
+
+  override get audit(): RedisTrail {
+    return this.trail;
   }
 
   override get replays(): ReplayStore {
@@ -112,13 +120,13 @@ export class RedisStore extends RedisKeyStore {
     return this.layout.isPartitioned;
   }
 
-  override async insertSession(row: SessionRow): Promise<void> {
+  override async insertSession(row: SessionRow, audit?: AuditNote): Promise<void> {
     assertStorable(row);
-    await this.insert(row, '');
+    await this.insert(row, '', audit);
   }
 
   /** Adds the row before its member of the index, because a sweep removes members without a row. */
-  private async insert(row: SessionRow, lockToken: string): Promise<void> {
+  private async insert(row: SessionRow, lockToken: string, audit: AuditNote | undefined): Promise<void> {
     const { layout } = this;
     const partition = layout.handlePartition(row.sessionHandle);
     const userPartition = layout.userPartition(row.userId);
@@ -127,7 +135,13 @@ export class RedisStore extends RedisKeyStore {
     const reply = await this.connection.run(
       INSERT,
       [layout.indexKey(partition), layout.rowKey(row), ...(isTogether ? [layout.lockKey(row.userId)] : [])],
-      [encodeRow(row), rowTtlMs(row), isTogether ? member : '', isTogether ? lockToken : ''],
+      [
+        encodeRow(row),
+        rowTtlMs(row),
+        isTogether ? member : '',
+        isTogether ? lockToken : '',
+        auditArgument(audit),
+      ],
     );
     const outcome = replyNumber(reply);
     if (outcome === -1) throw new Error('Another call has taken over the lock of the user');
@@ -152,7 +166,7 @@ export class RedisStore extends RedisKeyStore {
 
   private async insertWithinHere(
     row: SessionRow,
-    { userIds, max, whenExceeded, nowMs, note }: RowLimit,
+    { userIds, max, whenExceeded, nowMs, note, audit }: RowLimit,
     partition: number,
   ): Promise<LimitedInsert | 'foreign'> {
     const { layout } = this;
@@ -169,6 +183,8 @@ export class RedisStore extends RedisKeyStore {
         nowMs,
         tenantRowNames(row.tenantId),
         ...noteArguments(note),
+        auditArgument(audit?.ended),
+        auditArgument(audit?.created),
         ...userIds,
       ],
     );
@@ -177,7 +193,7 @@ export class RedisStore extends RedisKeyStore {
     if (outcome === 'full') return { isInserted: false };
     if (outcome !== 'ok') throw new Error('The session handle exists already');
     const removed = names.map(parseRowName);
-    if (removed.length > 0) await this.rows.confirm(partition, removed, note);
+    if (removed.length > 0) await this.rows.confirm(partition, removed, { note, audit: audit?.ended });
     return { isInserted: true, removedHandles: removed.map(({ sessionHandle }) => sessionHandle) };
   }
 
@@ -188,8 +204,8 @@ export class RedisStore extends RedisKeyStore {
       const surplus = selectSurplus(live, limit.max);
       if (surplus.length > 0 && limit.whenExceeded === 'refuse') return { isInserted: false };
       if ((await this.findSession(row)) !== undefined) throw new Error('The session handle exists already');
-      const removedHandles = await this.deleteSessions(surplus, limit.note);
-      await this.insert(row, token);
+      const removedHandles = await this.deleteSessions(surplus, limit.note, limit.audit?.ended);
+      await this.insert(row, token, limit.audit?.created);
       return { isInserted: true, removedHandles };
     });
   }
@@ -220,16 +236,30 @@ export class RedisStore extends RedisKeyStore {
     return [this.layout.cutOffsKey(partition), this.layout.rowKey(key)];
   }
 
-  override async deleteSessions(keys: readonly SessionKey[], note?: RevocationNote): Promise<string[]> {
-    return (await this.rows.byKeys(keys, 'end', { note })).map(({ sessionHandle }) => sessionHandle);
+  override async deleteSessions(
+    keys: readonly SessionKey[],
+    note?: RevocationNote,
+    audit?: AuditNote,
+  ): Promise<string[]> {
+    const rows = await this.rows.byKeys(keys, 'end', { notes: { note, audit } });
+    return rows.map(({ sessionHandle }) => sessionHandle);
   }
 
-  override async deleteSessionsOfUsers(input: SessionsOfUsers, note?: RevocationNote): Promise<string[]> {
-    return (await this.rows.ofUsers(input, 'end', note)).map(({ sessionHandle }) => sessionHandle);
+  override async deleteSessionsOfUsers(
+    input: SessionsOfUsers,
+    note?: RevocationNote,
+    audit?: AuditNote,
+  ): Promise<string[]> {
+    const rows = await this.rows.ofUsers(input, 'end', { note, audit });
+    return rows.map(({ sessionHandle }) => sessionHandle);
   }
 
-  override async endSessionsCreatedBefore(cutOff: SessionCutOff, note?: RevocationNote): Promise<void> {
-    await this.cutOffs.set(cutOff, note);
+  override async endSessionsCreatedBefore(
+    cutOff: SessionCutOff,
+    note?: RevocationNote,
+    audit?: AuditNote,
+  ): Promise<void> {
+    await this.cutOffs.set(cutOff, note, audit);
   }
 
   override async findSessionHandlesOfUsers(input: SessionsOfUsers): Promise<string[]> {
@@ -244,8 +274,12 @@ export class RedisStore extends RedisKeyStore {
     return this.search.count(search);
   }
 
-  override async deleteExpiredSessions(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }> {
-    return this.rows.sweep(nowMs, limit);
+  override async deleteExpiredSessions(
+    nowMs: number,
+    limit: number,
+    audit?: AuditNote,
+  ): Promise<{ mayHaveMore: boolean }> {
+    return this.rows.sweep(nowMs, limit, audit);
   }
 
   override async close(): Promise<void> {
@@ -271,6 +305,7 @@ function changeArguments({ where, change, unlessMentioned }: UpdateOnRead): stri
     given(useStaticKey === undefined ? undefined : Number(useStaticKey)),
     given(change.sessionData),
     given(change.accessTokenPayload),
+    auditArgument(change.audit),
     ...unlessMentioned,
   ];
 }

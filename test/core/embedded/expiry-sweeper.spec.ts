@@ -10,6 +10,7 @@ import {
 } from '../../support/embedded.js';
 import { TestClock } from '../../../lib/testing/test-clock.js';
 import type { EmbeddedCoreOptions } from '../../../lib/core/embedded/embedded-core-config.js';
+import { AuditNotes } from '../../../lib/core/embedded/audit-notes.js';
 import { ExpirySweeper } from '../../../lib/core/embedded/expiry-sweeper.js';
 import { SigningKeys } from '../../../lib/core/embedded/signing-keys.js';
 
@@ -42,7 +43,14 @@ async function sweeperOf(intervalMs: number, random: number) {
     accessTokenValidityMs: HOUR_MS,
     reloadIntervalMs: MINUTE_MS,
   });
-  const sweeper = new ExpirySweeper(store, keys, clock, intervalMs, () => random);
+  const sweeper = new ExpirySweeper(
+    store,
+    keys,
+    clock,
+    intervalMs,
+    new AuditNotes({ clock, audit: undefined }, undefined),
+    () => random,
+  );
   return { sweeper, store, sweeps: () => sweeps };
 }
 
