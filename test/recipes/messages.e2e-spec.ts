@@ -47,7 +47,10 @@ describe('the recipe for messages over TCP', () => {
       .start();
     await app.startAllMicroservices();
     const server = app.getMicroservices()[0]?.unwrap<Server>().address() as { port: number };
-    const client = ClientProxyFactory.create({ transport: Transport.TCP, options: { ...local, port: server.port } });
+    const client = ClientProxyFactory.create({
+      transport: Transport.TCP,
+      options: { ...local, port: server.port },
+    });
     closeAfterTest(async () => client.close());
     const ask = async (pattern: string, message: object): Promise<unknown> =>
       firstValueFrom(client.send<unknown>(pattern, message)).catch((error: unknown) => error);
@@ -235,14 +238,7 @@ function rpcContext(data: object): ExecutionContext {
 }
 
 function kafkaContext(headers: object): KafkaContext {
-  return new KafkaContext([
-    { headers } as never,
-    0,
-    'topic',
-    {} as never,
-    async () => {},
-    {} as never,
-  ]);
+  return new KafkaContext([{ headers } as never, 0, 'topic', {} as never, async () => {}, {} as never]);
 }
 
 function rabbitContext(headers: object): RmqContext {
