@@ -15,7 +15,8 @@ const swc = {
 
 const config: Config = {
   rootDir: '.',
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/together/environment.mjs',
+  filter: '<rootDir>/test/together/members.cjs',
   testMatch: ['<rootDir>/lib/**/*.spec.ts', '<rootDir>/test/**/*.spec.ts', '<rootDir>/test/**/*.e2e-spec.ts'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/browser/', '<rootDir>/test/benchmark/'],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/build/'],
@@ -27,6 +28,7 @@ const config: Config = {
     '^nest-sessions/standalone$': '<rootDir>/lib/standalone/index.ts',
     '^nest-sessions/testing$': '<rootDir>/lib/testing/index.ts',
     '^nest-sessions/doctor$': '<rootDir>/lib/doctor/index.ts',
+    '^nest-sessions/integrations$': '<rootDir>/lib/integrations/index.ts',
     '^nest-sessions/verify$': '<rootDir>/lib/verify/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
