@@ -102,7 +102,9 @@ postgres.describe('the database of an application', () => {
             (await sessions.getSessionInformation(session.getHandle())) !== undefined;
           // The server's clock is not the test's.
           await opened.pool.query('UPDATE nest_sessions.session_info SET expires_at = 4102444800000');
-          await expect(opened.transaction([END_SESSIONS, 'SELECT 1 / 0'])).rejects.toThrow();
+          await expect(opened.transaction([END_SESSIONS, 'SELECT 1 / 0'])).rejects.toThrow(
+            /division by zero|Failed query/,
+          );
           expect(await isThere()).toBe(true);
           await opened.transaction([END_SESSIONS, `INSERT INTO users VALUES ('ada')`]);
           expect(await isThere()).toBe(false);
