@@ -32,6 +32,11 @@ export abstract class SqlKeyStore extends SessionStore {
     super();
   }
 
+  /** Closes the database if the store opened it; a later statement opens it again. */
+  override async close(): Promise<void> {
+    return this.connection.close();
+  }
+
   /** The primary key accepts one candidate, and the second read sees it, from whichever instance it came. */
   override async getOrSetRefreshTokenKey(candidate: string, nowMs: number): Promise<string> {
     const known = await this.findRefreshTokenKey();

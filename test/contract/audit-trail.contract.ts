@@ -381,6 +381,40 @@ export function describeAuditTrail(name: string, makeStores: () => Promise<TwoSt
       });
     });
 
+    describe('beside the trail: texts that instances share', () => {
+      const until = (text: string, untilMs = NOW + 1000) => ({ text, untilMs });
+
+      it('are replaced by one of those who expect the same text', async () => {
+        const [mine, theirs] = [here.sharedValues, there.sharedValues];
+        expect(await mine?.read('lease', NOW)).toBeUndefined();
+        const first = [
+          mine?.replace('lease', undefined, until('a'), NOW),
+          theirs?.replace('lease', undefined, until('b'), NOW),
+        ];
+        expect((await Promise.all(first)).filter(Boolean)).toHaveLength(1);
+        const text = await theirs?.read('lease', NOW);
+        const second = [
+          mine?.replace('lease', text, until('c'), NOW),
+          theirs?.replace('lease', text, until('d'), NOW),
+        ];
+        expect((await Promise.all(second)).filter(Boolean)).toHaveLength(1);
+        expect(await mine?.replace('lease', 'x', until('e'), NOW)).toBe(false);
+        expect(await mine?.replace('other', 'x', until('e'), NOW)).toBe(false);
+        expect(await theirs?.read('lease', NOW)).toMatch(/^[cd]$/);
+        expect(await theirs?.read('other', NOW)).toBeUndefined();
+      });
+
+      it('end with their time', async () => {
+        const isServer = name.includes('Redis'); // counts by itself
+        const values = here.sharedValues;
+        await values?.replace('lease', undefined, until('a', isServer ? NOW + 1 : NOW + 10), NOW);
+        if (isServer) while ((await values?.read('lease', NOW)) !== undefined);
+        expect(await values?.read('lease', NOW + 10)).toBeUndefined();
+        expect(await values?.replace('lease', undefined, until('b', NOW + 100_000), NOW + 10)).toBe(true);
+        expect(await values?.read('lease', NOW + 11)).toBe('b');
+      });
+    });
+
     describe('kept and removed', () => {
       it('keeps texts as they are, whatever is in them', async () => {
         const texts = [
