@@ -17,6 +17,7 @@ import { RateLimits } from './rate-limits.js';
 import { contextPreparer, type RecipeDependencies } from './recipe-dependencies.js';
 import { SessionLifetimes } from './session-lifetimes.js';
 import { SessionReports } from './session-reports.js';
+import { createDeliverers } from './deliverers.js';
 import { serveFeed, watchFeed } from './watched-feed.js';
 
 /** Makes the parts that the recipe of one module instance works with. */
@@ -45,6 +46,7 @@ export async function createRecipeDependencies(
     transport,
     revocations,
     servedRevocations: served,
+    deliverers: createDeliverers(options.audit, core, clock),
     binding,
     events,
     clock,
