@@ -105,8 +105,29 @@ const external = [...Object.keys(dependencies), ...Object.keys(peerDependencies)
 );
 const commonJs = await bundle('cjs', { entryPoints: entries, external });
 
+/** Nest's command line requires it, and nothing imports it: one CommonJS file, without declarations. */
+async function writeSchematic() {
+  const folder = join(dist, 'schematics');
+  const outfile = join(bundled, 'nest-add.cjs');
+  await build({
+    ...shared,
+    splitting: false,
+    chunkNames: undefined,
+    outbase: undefined,
+    format: 'cjs',
+    entryPoints: [join(folder, 'nest-add.js')],
+    outfile,
+  });
+  rmSync(folder, { recursive: true });
+  mkdirSync(folder);
+  cpSync(outfile, join(folder, 'nest-add.cjs'));
+  for (const file of ['collection.json', 'schema.json'])
+    cpSync(join(root, 'lib/schematics', file), join(folder, file));
+}
+
+await writeSchematic();
 for (const file of readdirSync(dist, { recursive: true })) {
-  if (/\.c?js$/.test(file)) rmSync(join(dist, file));
+  if (/\.c?js$/.test(file) && !file.startsWith('schematics')) rmSync(join(dist, file));
 }
 for (const file of modules) {
   cpSync(join(bundled, 'esm', file), join(dist, file));

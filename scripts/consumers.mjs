@@ -1,6 +1,7 @@
 // Installs the packed package into new applications and sends them requests. Each runs the README's quick start, word for
-// word, and consumers/claims-app.ts. Then: README's first test in Nest 11's starter, the size of an installation, the samples
-// on LoopBack, Next.js, Bun, Deno and workerd, and the suites that use Nest, from the sources, on the oldest supported Nest (S083).
+// word, and consumers/claims-app.ts. Then: README's first test in Nest 11's starter, `nest add` in new applications of Nest 11
+// and 12, the size of an installation, the samples on LoopBack, Next.js, Bun, Deno and workerd, and the suites that use Nest,
+// from the sources, on the oldest supported Nest (S083).
 // `npm run test:consumers -- nest11` runs those with nest11 in their names: see CONSUMERS and MORE. Each is a process of its
 // own, two at a time, because installing waits for files and compiling uses one core.
 import { execFileSync, spawn } from 'node:child_process';
@@ -11,6 +12,7 @@ import { join } from 'node:path';
 import { argv, env, execPath } from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { testWithJest } from './consumers/jest-commonjs.mjs';
+import { testNestAdd } from './consumers/nest-add.mjs';
 import { pack, root } from './packed.mjs';
 import { blockAfter } from './readme.mjs';
 
@@ -23,6 +25,8 @@ const CONSUMERS = [
 const MORE = [
   { name: 'other-frameworks', test: () => runScript('consumers/other-frameworks.mjs') },
   { name: 'nest11-jest-commonjs', test: testWithJest },
+  { name: 'nest11-add', nest: 11, test: testNestAdd },
+  { name: 'nest12-add', nest: 12, test: testNestAdd },
   { name: 'package-size', test: () => runScript('package-size.mjs', '--check') },
 ];
 /** Comes last and alone, because it has a worker for each core. */

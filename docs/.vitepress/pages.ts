@@ -20,6 +20,7 @@ export const GUIDES: readonly PageGroup[] = [
     title: 'Start',
     pages: {
       'README.md': 'Five-minute start',
+      'docs/guides/nest-add.md': 'nest add',
       'docs/guides/in-pictures.md': 'How it works, in pictures',
       'docs/guides/tasks.md': 'Sessions by task',
       'sample/README.md': 'Samples',

@@ -1,3 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { MethodIndex, registerMethod, registerReplacements } from './decorated-methods.js';
 
@@ -11,6 +14,12 @@ function classWith(methods: number): { readonly prototype: Record<string, Functi
   for (let n = 0; n < methods; n++) made.prototype[`m${n}`] = () => n;
   registerMethod({ target: made.prototype, name: 'm0' });
   return made;
+}
+
+async function collectGarbage(): Promise<void> {
+  await nextTurn(); // until then the engine keeps what a weak reference was made of
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
 }
 
 describe('MethodIndex', () => {
@@ -27,6 +36,14 @@ describe('MethodIndex', () => {
       return length;
     };
     expect(readsFor(400) / readsFor(40)).toBeLessThan(15);
+  });
+
+  it('finds the rules of a copied method, also when the class that it comes from is garbage', async () => {
+    const copying = { prototype: { ...classWith(1).prototype } };
+    await collectGarbage();
+    const [handler] = Object.values(copying.prototype);
+    const found = new MethodIndex().find(copying, handler as object) ?? [];
+    expect(found.map(({ target, name }) => [target === copying.prototype, name])).toEqual([[false, 'm0']]);
   });
 });
 

@@ -9,6 +9,8 @@ interface Registry {
   readonly methods: { readonly target: WeakRef<object>; readonly name: string | symbol }[];
   /** The names in `methods` by target, because each decorator asks whether its method is there. */
   readonly names: WeakMap<object, Set<string | symbol>>;
+  /** The declaring objects by method, so that they live as long as it does: a mixin may have copied it to another class. */
+  readonly declaring: WeakMap<object, Set<object>>;
   /** Functions that instances have in place of a method, such as a bound one. */
   readonly replacements: WeakMap<object, Method>;
 }
@@ -18,16 +20,23 @@ const REGISTRY = Symbol.for('nest-sessions:decorated-methods');
 /** Returns the registry that all copies of the package in this process share. */
 function registry(): Registry {
   const shared = globalThis as { [REGISTRY]?: Registry };
-  return (shared[REGISTRY] ??= { methods: [], names: new WeakMap(), replacements: new WeakMap() });
+  return (shared[REGISTRY] ??= {
+    methods: [],
+    names: new WeakMap(),
+    declaring: new WeakMap(),
+    replacements: new WeakMap(),
+  });
 }
 
 /** Keeps that a session decorator stands on a method. */
 export function registerMethod({ target, name }: Method): void {
-  const { methods, names } = registry();
+  const { methods, names, declaring } = registry();
   const known = names.get(target) ?? new Set();
   if (known.has(name)) return;
   names.set(target, known.add(name));
   methods.push({ target: new WeakRef(target), name });
+  const method = ownValue(target, name);
+  if (typeof method === 'function') declaring.set(method, (declaring.get(method) ?? new Set()).add(target));
 }
 
 /** Keeps which methods of its class the functions of an instance replace, so that a guard can find their rules. */

@@ -1,5 +1,5 @@
 import type { SharedValue, SharedValues } from '../audit/shared-values.js';
-import { readText, type SqlTable } from './sql-client.js';
+import { readText } from './sql-client.js';
 import type { SqlConnection } from './sql-connection.js';
 import { OURS } from './sql-rows.js';
 
@@ -10,14 +10,12 @@ const REMOVED_TOGETHER = 20;
 
 /** Shared values as rows of `key_value`, which every version of the tables has. A write also removes some whose time is over. */
 export class SqlValues implements SharedValues {
-  constructor(
-    private readonly connection: SqlConnection,
-    private readonly keyValue: SqlTable,
-  ) {}
+  constructor(private readonly connection: SqlConnection) {}
 
   async read(name: string, nowMs: number): Promise<string | undefined> {
+    await this.connection.prepare();
     const [row] = await this.connection.run(
-      `SELECT value FROM ${this.keyValue.sql} WHERE ${OURS} AND tenant_id = 'public' AND name = $1 AND created_at_time > $2`,
+      `SELECT value FROM ${this.connection.tables.keyValue.sql} WHERE ${OURS} AND tenant_id = 'public' AND name = $1 AND created_at_time > $2`,
       `${PREFIX}${name}`,
       nowMs,
     );
@@ -25,7 +23,8 @@ export class SqlValues implements SharedValues {
   }
 
   async replace(name: string, from: string | undefined, to: SharedValue, nowMs: number): Promise<boolean> {
-    const table = this.keyValue.sql;
+    await this.connection.prepare();
+    const table = this.connection.tables.keyValue.sql;
     const own = `${PREFIX}${name}`;
     if (from !== undefined) {
       const rows = await this.connection.run(

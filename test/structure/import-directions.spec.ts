@@ -42,6 +42,7 @@ const LAYERS: readonly Layer[] = [
     mayImport: ['wiring', 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
   },
   { name: 'doctor', files: /^lib\/doctor\//, mayImport: ['http', ...FLOOR] },
+  { name: 'schematics', files: /^lib\/schematics\//, mayImport: [] },
   {
     name: 'wiring',
     files:
@@ -113,6 +114,7 @@ function mayUsePackage(layer: Layer, name: string, isTypeOnly: boolean, path: st
     // By subpaths: the main door of jose would load its encryption, too.
     return layer.name === 'tokens' && (isTypeOnly || (JOSE.includes(path) && name !== 'jose'));
   }
+  if (layer.name === 'schematics' && name === 'typescript') return isTypeOnly;
   if (name === 'tldts') return path === 'lib/options/public-suffix.ts';
   return EDGE_LAYERS.includes(layer.name)
     ? PACKAGES_AT_THE_EDGE.test(name)

@@ -15,6 +15,7 @@ const FOLDERS = [
   'fuzz',
   'http',
   'mutants',
+  'mutation',
   'other-frameworks',
   'processes',
   'prove',
@@ -23,6 +24,7 @@ const FOLDERS = [
   'structure',
   'support',
   'testing',
+  'together',
   'types',
   'verify',
 ];

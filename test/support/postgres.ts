@@ -19,6 +19,8 @@ export interface TestPostgres {
   pool(config?: pg.PoolConfig): pg.Pool;
   /** A name for a schema that nobody uses; removed by `stop`. */
   freshSchema(): string;
+  /** Makes a database of its own, for tests about the schema `public`; removed by `stop`. @returns its address */
+  freshDatabase(): Promise<string>;
   /**
    * Kills the server with all its processes and starts it again; for suites of `describeKilled`.
    *
@@ -80,6 +82,7 @@ function testPostgres(from: Server | string): TestPostgres {
   const url = server?.url ?? '';
   const pools: pg.Pool[] = [];
   const schemas: string[] = [];
+  const databases: string[] = [];
   const pool = (config: pg.PoolConfig = {}): pg.Pool => {
     // A busy machine is slow: the store's default of 5 seconds is for applications.
     const made = new pg.Pool({ connectionString: url, connectionTimeoutMillis: 60_000, ...config });
@@ -102,10 +105,19 @@ function testPostgres(from: Server | string): TestPostgres {
       schemas.push(name);
       return name;
     },
+    freshDatabase: async () => {
+      const name = `test_${process.pid}_${databases.length}_${Date.now().toString(36)}`;
+      databases.push(name);
+      await pool({ max: 1 }).query(`CREATE DATABASE ${name}`);
+      const address = new URL(url);
+      address.pathname = `/${name}`;
+      return address.href;
+    },
     stop: async () => {
       if (server === undefined) return;
       const last = pool({ max: 1 });
       for (const schema of schemas) await last.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
+      for (const database of databases) await last.query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
       await Promise.all(pools.map((each) => each.end()));
       await server.stop();
     },
@@ -167,8 +179,17 @@ async function killAll(databaseDir: string, url: string): Promise<void> {
   await client.connect();
   const { rows } = await client.query<{ pid: number }>('SELECT pid FROM pg_stat_activity');
   const processes = [Number(postmaster), ...rows.map(({ pid }) => pid)];
-  for (const pid of processes) process.kill(pid, 'SIGKILL');
+  for (const pid of processes) kill(pid);
   while (processes.some(isAlive)) await nextTurn();
+}
+
+/** A connection may have ended meanwhile, and all end by themselves once the postmaster is gone. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 function isAlive(pid: number): boolean {

@@ -1,0 +1,203 @@
+// `nest add nest-sessions` in new applications of Nest's own starter: Nest 11 (CommonJS, Jest) or Nest 12 (ES modules, Vitest),
+// installed by npm and by pnpm. Bad input changes nothing, a second run changes nothing, and with the controller that the command
+// prints the application starts, answers 401, signs in and passes its tests, README's first test among them.
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { env, execPath } from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { root } from '../packed.mjs';
+import { firstTest } from '../readme.mjs';
+
+const PNPM = 'pnpm@10';
+const START_TIMEOUT_MS = 60_000;
+/** The starter's packages that none of this needs. */
+const UNUSED =
+  /^(eslint|@eslint|typescript-eslint|prettier|globals|oxlint|@nestjs\/mau|ts-loader|ts-node|@vitest\/coverage|source-map-support)/;
+
+/** Applications of one major of Nest: the files that differ, and the store for each package manager. */
+const STARTERS = {
+  11: { extension: '', stores: { npm: 'memory', pnpm: 'sqlite' } },
+  12: { extension: '.js', stores: { npm: 'sqlite', pnpm: 'memory' } },
+};
+
+/** Makes the applications in a new folder, and tests them one after the other. */
+export async function testNestAdd(folder, tarball, { nest }) {
+  const tools = installTools(folder, nest);
+  for (const [manager, store] of Object.entries(STARTERS[nest].stores)) {
+    const app = newApplication(folder, tools, manager);
+    const install = () => run(app, ...tools.managers[manager], 'install', ...tools.flags[manager]);
+    change(app, 'package.json', (manifest) => withPackage(manifest, tarball));
+    install();
+    checkBadInput(app, tools);
+    const printed = addSessions(app, tools, store);
+    install();
+    writeController(app, printed, STARTERS[nest].extension);
+    await checkApplication(app);
+    run(app, 'npm', 'test');
+    run(app, 'npm', 'run', 'test:e2e');
+    console.log(`nest-add: Nest ${nest}, ${manager}, ${store}`);
+  }
+}
+
+/** Installs Nest's command and pnpm. Nest 12's command is among the packages of this repository. */
+function installTools(folder, nest) {
+  mkdirSync(folder);
+  const packages = nest === 12 ? [PNPM] : [PNPM, `@nestjs/cli@${nest}`];
+  writeFileSync(join(folder, 'package.json'), '{ "private": true }');
+  run(folder, 'npm', 'i', '--no-audit', '--no-fund', '--loglevel=error', ...packages);
+  const pnpm = join(folder, 'node_modules/pnpm/bin/pnpm.cjs');
+  return {
+    cli: join(nest === 12 ? root : folder, 'node_modules/@nestjs/cli/bin/nest.js'),
+    managers: { npm: ['npm'], pnpm: [execPath, pnpm] },
+    flags: {
+      npm: ['--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline'],
+      pnpm: ['--no-frozen-lockfile', '--ignore-workspace', '--reporter=silent'],
+    },
+  };
+}
+
+function newApplication(folder, { cli }, manager) {
+  const name = `shop-${manager}`;
+  run(folder, execPath, cli, 'new', name, '-p', manager, '--skip-git', '--skip-install');
+  rmSync(join(folder, name, 'test/app.e2e-spec.ts'));
+  return join(folder, name);
+}
+
+function withPackage(text, tarball) {
+  const manifest = JSON.parse(text);
+  for (const name of Object.keys(manifest.devDependencies))
+    if (UNUSED.test(name)) delete manifest.devDependencies[name];
+  manifest.dependencies['nest-sessions'] = `file:${tarball}`;
+  return JSON.stringify(manifest, null, 2);
+}
+
+const EDITED = ['package.json', 'src/app.module.ts', 'src/main.ts'];
+
+/** Runs `nest add` with what is installed; returns what it printed. */
+function nestAdd(app, { cli }, ...options) {
+  return run(
+    app,
+    'sh',
+    '-c',
+    `"$0" "$@" 2>&1 || true`,
+    execPath,
+    cli,
+    'add',
+    'nest-sessions',
+    '--skip-install',
+    ...options,
+  );
+}
+
+function checkBadInput(app, tools) {
+  const before = EDITED.map((file) => readFileSync(join(app, file), 'utf8'));
+  const printed = nestAdd(app, tools, '--store', 'mysql');
+  if (!printed.includes('nest-sessions: --store is memory, sqlite, postgres or redis, and not mysql'))
+    throw new Error(`an unknown store: ${printed}`);
+  expectUnchanged(app, before);
+}
+
+function addSessions(app, tools, store) {
+  const printed = nestAdd(app, tools, '--store', store);
+  const after = EDITED.map((file) => readFileSync(join(app, file), 'utf8'));
+  if (!after[1].includes('SessionModule.forRoot(')) throw new Error(`nothing was added: ${printed}`);
+  const again = nestAdd(app, tools, '--store', store);
+  if (!again.includes('is in this application already')) throw new Error(`the second run: ${again}`);
+  expectUnchanged(app, after);
+  return printed;
+}
+
+function expectUnchanged(app, before) {
+  EDITED.forEach((file, index) => {
+    if (readFileSync(join(app, file), 'utf8') !== before[index]) throw new Error(`${file} has changed`);
+  });
+}
+
+/** Follows the printed instructions, and adds README's first test. */
+function writeController(app, printed, extension) {
+  const controller = /^ *import \{ Controller[\s\S]*?^ *\}\n(?= *\n *Then,)/m.exec(printed)?.[0];
+  if (controller === undefined) throw new Error(`no controller is printed: ${printed}`);
+  writeFileSync(join(app, 'src/sign-in.controller.ts'), controller);
+  change(
+    app,
+    'src/app.module.ts',
+    (text) =>
+      `import { SignInController } from './sign-in.controller${extension}';\n${text.replace('controllers: [', 'controllers: [SignInController, ')}`,
+  );
+  writeFileSync(join(app, 'test/me.e2e-spec.ts'), firstTest(extension));
+}
+
+/** Builds the application, starts it, and does what the printed instructions say. */
+async function checkApplication(app) {
+  run(app, 'npm', 'run', 'build');
+  const port = await freePort();
+  const child = spawn(execPath, ['dist/main.js'], { cwd: app, env: { ...env, PORT: String(port) } });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+  const closed = once(child, 'close');
+  const origin = `http://localhost:${port}`;
+  try {
+    await untilListening(child, origin);
+    await expectStatus(`${origin}/`, 401);
+    await expectStatus(`${origin}/me`, 401);
+    const login = await fetch(`${origin}/login`, { method: 'POST', headers: { 'st-auth-mode': 'cookie' } });
+    const cookie = login.headers.getSetCookie().map((line) => line.split(';')[0]);
+    const me = await fetch(`${origin}/me`, { headers: { cookie: cookie.join('; ') } });
+    const text = await me.text();
+    if (text !== '{"userId":"user-1"}') throw new Error(`/me after the sign-in: ${me.status} ${text}`);
+  } catch (error) {
+    throw new Error(`${error.message}\n${output}`, { cause: error });
+  } finally {
+    child.kill();
+    await closed;
+  }
+}
+
+async function untilListening(child, origin) {
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`the application ended with code ${child.exitCode}`);
+    try {
+      await fetch(origin);
+      return;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await delay(100);
+    }
+  }
+}
+
+async function expectStatus(address, status) {
+  const response = await fetch(address);
+  if (response.status !== status) throw new Error(`${address}: expected ${status}, got ${response.status}`);
+}
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+function change(app, file, edit) {
+  writeFileSync(join(app, file), edit(readFileSync(join(app, file), 'utf8')));
+}
+
+function run(cwd, command, ...args) {
+  try {
+    return execFileSync(command, args, {
+      cwd,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 240_000,
+      env: { ...env, CI: '', NO_COLOR: '1' },
+    });
+  } catch (error) {
+    throw new Error(`${args.join(' ')}: ${error.message}\n${error.stdout}${error.stderr}`, { cause: error });
+  }
+}
