@@ -31,6 +31,10 @@ export class MemoryValues implements SharedValues {
   private readonly values = new Map<string, SharedValue>();
 
   async read(name: string, nowMs: number): Promise<string | undefined> {
+    return this.known(name, nowMs);
+  }
+
+  private known(name: string, nowMs: number): string | undefined {
     const value = this.values.get(name);
     if (value === undefined || value.untilMs > nowMs) return value?.text;
     this.values.delete(name);
@@ -38,7 +42,7 @@ export class MemoryValues implements SharedValues {
   }
 
   async replace(name: string, from: string | undefined, to: SharedValue, nowMs: number): Promise<boolean> {
-    if ((await this.read(name, nowMs)) !== from) return false;
+    if (this.known(name, nowMs) !== from) return false;
     this.values.set(name, to);
     return true;
   }

@@ -67,8 +67,7 @@ function createLifetimes(
   { features: { lifetime, deviceBound }, recordsAuthenticationTime }: ResolvedSessionOptions,
   clock: Clock,
 ): SessionLifetimes {
-  const bindsDevices = deviceBound !== undefined;
-  return new SessionLifetimes({ lifetime, recordsAuthenticationTime, bindsDevices }, clock);
+  return new SessionLifetimes({ lifetime, recordsAuthenticationTime, bindsDevices: !!deviceBound }, clock);
 }
 
 /** Sessions whose key this process has confirmed, so that it writes that once although their tokens do not say so yet. */
