@@ -28,9 +28,8 @@ export async function createRecipeDependencies(
   events: SessionEventHub,
 ): Promise<RecipeDependencies> {
   const userRoles = options.userRoles ?? core.userRoles;
-  const validated = options.globalClaimValidators.map(({ claim }) => claim);
-  assertRolesKnown(userRoles, [...options.claims, ...validated]);
-  const { config, features, observability } = options;
+  const { config, features, observability, claims } = options;
+  assertRolesKnown(userRoles, [...claims, ...options.globalClaimValidators.map(({ claim }) => claim)]);
   const verifier = createVerifier(options, core, clock, (info) => revocations?.isClear(info) ?? true);
   const transport = new TokenTransport(config, clock, (request) => binding?.removeCookies(request) ?? []);
   const reports = new SessionReports(verifier, transport, events, clock);
@@ -52,10 +51,10 @@ export async function createRecipeDependencies(
     clock,
     prepareContext: contextPreparer(userRoles, clock, binding?.kinds),
     lifetimes,
-    schemas: new ContentSchemas(options.schemas, lifetimes.claimNames, options.claims),
+    schemas: new ContentSchemas(options.schemas, lifetimes.claimNames, claims),
     features,
     devices: new Devices(features.devices, clock, options.onRefresh !== undefined),
-    claims: options.claims,
+    claims,
     globalClaimValidators: options.globalClaimValidators,
     revokesStolenSessions: options.errorHandlers.onTokenTheftDetected === undefined,
     refreshHook: options.onRefresh && { decide: options.onRefresh, timeoutMs: options.onRefreshTimeoutMs },
