@@ -15,7 +15,8 @@ const swc = {
 
 const config: Config = {
   rootDir: '.',
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/together/environment.mjs',
+  filter: '<rootDir>/test/together/members.cjs',
   testMatch: ['<rootDir>/lib/**/*.spec.ts', '<rootDir>/test/**/*.spec.ts', '<rootDir>/test/**/*.e2e-spec.ts'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/browser/', '<rootDir>/test/benchmark/'],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/build/'],

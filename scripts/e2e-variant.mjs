@@ -40,23 +40,31 @@ async function runTests(more) {
   const suites = ['e2e/*', 'e2e/lifetimes/*', 'device-binding/{dbsc,dpop}'].map(
     (files) => `--testMatch=**/test/${files}.e2e-spec.ts`,
   );
-  const jest = ['node_modules/jest/bin/jest.js', ...forJest, ...suites];
-  jest.push(...(core === 'remote' ? forRemote() : without(OWN_STORES)));
+  const leftOut = core === 'remote' ? wholeFilesNotForRemote() : OWN_STORES;
+  const jest = [
+    'node_modules/jest/bin/jest.js',
+    ...forJest,
+    ...suites,
+    '--testMatch=**/test/together/variant-*.spec.ts',
+  ];
+  jest.push(...leftOut.map((file) => `--testPathIgnorePatterns=/e2e/(lifetimes/)?${file}$`));
+  if (core === 'remote') jest.push('--env=<rootDir>/test/support/variant-environment.mjs');
   const child = spawn(execPath, ['--experimental-vm-modules', '--no-warnings', ...jest], {
-    env: { ...env, ...more, E2E_CORE: core, ...(cdiVersion && { E2E_CDI: cdiVersion }) },
+    env: {
+      ...env,
+      ...more,
+      E2E_CORE: core,
+      E2E_LEFT_OUT: leftOut.join(),
+      ...(cdiVersion && { E2E_CDI: cdiVersion }),
+    },
     stdio: 'inherit',
   });
   const [code] = await once(child, 'exit');
   return code ?? 1;
 }
 
-function forRemote() {
-  const wholeFiles = Object.keys(NOT_FOR_REMOTE).filter((file) => typeof NOT_FOR_REMOTE[file] === 'string');
-  return ['--env=<rootDir>/test/support/variant-environment.mjs', ...without(wholeFiles)];
-}
-
-function without(files) {
-  return files.map((file) => `--testPathIgnorePatterns=/e2e/(lifetimes/)?${file}$`);
+function wholeFilesNotForRemote() {
+  return Object.keys(NOT_FOR_REMOTE).filter((file) => typeof NOT_FOR_REMOTE[file] === 'string');
 }
 
 /** Starts a server as test/support/postgres.ts does for one spec file. */

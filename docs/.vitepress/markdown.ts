@@ -25,6 +25,11 @@ export function extendMarkdown(md: MarkdownRenderer, root: string): void {
       : fence(tokens, index, options, env, self);
   };
   md.renderer.rules.fence = diagramOrCode;
+  // The style sheet writes "default: " before the others.
+  md.renderer.rules['td_open'] = (tokens, index, options, _env, self) => {
+    if (tokens[index + 1]?.content === 'required') tokens[index]?.attrJoin('class', 'required');
+    return self.renderToken(tokens, index, options);
+  };
 }
 
 function linkToPages(state: CoreState, root: string): void {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { runInNewContext } from 'node:vm';
-import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { SessionConfigError } from '../errors.js';
 import { loadOpenTelemetry } from './open-telemetry.js';
 
@@ -21,10 +21,11 @@ function failingElsewhere(code: string): () => Promise<unknown> {
 }
 
 describe('finding OpenTelemetry', () => {
-  const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+  let warn: jest.SpiedFunction<typeof process.emitWarning>;
   beforeEach(() => {
-    warn.mockClear();
+    warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
   });
+  afterEach(() => warn.mockRestore());
 
   it.each([
     ['an ES module', API],

@@ -50,13 +50,13 @@ export class PostgresAnnouncements implements Announcements {
     this.sending ??= this.send(channel).finally(() => (this.sending = undefined));
   }
 
-  listen(channel: string, wake: () => void): () => Promise<void> {
+  listen(channel: () => Promise<string>, wake: () => void): () => Promise<void> {
     const { makeListener } = this;
     if (makeListener === undefined) return async () => {};
     const listening = new Listening({
       open: (onMessage, onLost) => this.open(makeListener(), channel, { onMessage, onLost }),
       announce: async (word) => {
-        await this.run({ text: 'SELECT pg_notify($1, $2)', values: [channel, word] });
+        await this.run({ text: 'SELECT pg_notify($1, $2)', values: [await channel(), word] });
       },
       wake,
     });
@@ -66,15 +66,16 @@ export class PostgresAnnouncements implements Announcements {
 
   private open(
     client: PostgresListener,
-    channel: string,
+    channel: () => Promise<string>,
     { onMessage, onLost }: { readonly onMessage: (content: string) => void; readonly onLost: () => void },
   ): ListeningConnection {
     client.on('error', onLost);
     client.on('end', onLost);
     client.on('notification', ({ payload }: { payload?: string }) => onMessage(payload ?? ''));
-    const listen = { text: `LISTEN "${channel}"`, values: [], query_timeout: TIMEOUT_MS };
+    const listen = async (): Promise<unknown> =>
+      client.query({ text: `LISTEN "${await channel()}"`, values: [], query_timeout: TIMEOUT_MS });
     return {
-      ready: client.connect().then(async () => client.query(listen)),
+      ready: client.connect().then(listen),
       close: async () => client.end(),
     };
   }

@@ -1,6 +1,7 @@
 import { createAuditTable } from './audit-table.js';
 import { createDeletionTrigger } from './cut-offs.js';
 import { StoreSetupError } from './session-store.js';
+import { quoted, sessionTables, type SessionTables, type TableNames } from './session-tables.js';
 import {
   postgresDialect,
   sqliteDialect,
@@ -10,35 +11,8 @@ import {
   type SqlTable,
 } from './sql-client.js';
 import { OURS } from './sql-rows.js';
-import { LONGEST_NAME, readStoreOptions, SCHEMA_OPTIONS, type SchemaOptions } from './store-options.js';
-
-/** The checked options that place and name the tables. */
-export interface TableNames {
-  readonly schema?: string | undefined;
-  readonly tablePrefix?: string | undefined;
-}
-
-/** The tables of a store. */
-export interface SessionTables {
-  /** undefined: the connection's own. */
-  readonly schema: string | undefined;
-  readonly sessions: SqlTable;
-  readonly dynamicKeys: SqlTable;
-  readonly staticKeys: SqlTable;
-  readonly keyValue: SqlTable;
-  /** The version of the schema; a Core does not have this table. */
-  readonly migrations: SqlTable;
-  /** Records of ended sessions; a Core does not have this table either. */
-  readonly revocations: SqlTable;
-  /** The audit trail; nor this one. */
-  readonly audit: SqlTable;
-  /** A table that every Core makes, and this library never. */
-  readonly coreUsers: SqlTable;
-  readonly userIndex: string;
-  /** All sessions by creation, and those of other tenants than the default one by tenant. */
-  readonly creationIndex: SqlTable;
-  readonly tenantCreationIndex: SqlTable;
-}
+import { readStoreOptions, SCHEMA_OPTIONS, type SchemaOptions } from './store-options.js';
+import { createSchema, OWN_SCHEMA, placeTables, refuseSecondTables, refuseToHide } from './table-place.js';
 
 /** Increased with each addition to the schema. There are additions only, so that older versions of this library keep working. */
 const SCHEMA_VERSION = 4;
@@ -71,7 +45,8 @@ const OPTIONS_WITHOUT_TABLES = ['migrate', 'preparedStatements', 'listen', 'sync
  * names, columns and formats are those of a SuperTokens Core, so each can take over the other's tables.
  *
  * On PostgreSQL the script also brings older tables up to date and may be run again; on SQLite it makes new ones. The
- * options of the store may be given unchanged: those that do not concern tables are ignored.
+ * options of the store may be given unchanged: those that do not concern tables are ignored. Without `schema` the tables are in
+ * `nest_sessions`, and the script fails where the connection finds some in another schema: then give both that schema.
  *
  * @param engine which SQL to write
  * @returns statements that end in a semicolon and a line break each
@@ -93,8 +68,11 @@ export function schemaSql(engine: 'sqlite' | 'postgres', options: SchemaOptions 
   if (engine === 'sqlite' && deletionTrigger !== false)
     throw new TypeError('deletionTrigger: PostgreSQL only');
   const dialect = engine === 'sqlite' ? sqliteDialect : postgresDialect;
-  const tables = sessionTables(engine === 'sqlite' ? withoutSchema(names) : names);
+  const tables = sessionTables(
+    engine === 'sqlite' ? withoutSchema(names) : { ...names, schema: names.schema ?? OWN_SCHEMA },
+  );
   const statements = [
+    ...(engine === 'postgres' && names.schema === undefined ? [refuseSecondTables(tables.sessions)] : []),
     ...(tables.schema === undefined ? [] : [`CREATE SCHEMA IF NOT EXISTS ${quoted(tables.schema)}`]),
     ...createTables(dialect, tables),
     ...ADDED_COLUMNS.map((column) => dialect.addColumnIfMissing(tables.sessions, column)),
@@ -109,34 +87,17 @@ export function schemaSql(engine: 'sqlite' | 'postgres', options: SchemaOptions 
     .join('');
 }
 
-/** Returns the names of the tables, with the prefix. */
-export function sessionTables({ schema, tablePrefix }: TableNames): SessionTables {
-  const prefix = tablePrefix === undefined ? '' : `${tablePrefix}_`;
-  const table = (ending: string): SqlTable => {
-    const name = `${prefix}${ending}`;
-    return { name, sql: schema === undefined ? quoted(name) : `${quoted(schema)}.${quoted(name)}` };
-  };
-  return {
-    schema,
-    sessions: table('session_info'),
-    dynamicKeys: table(LONGEST_NAME),
-    staticKeys: table('jwt_signing_keys'),
-    keyValue: table('key_value'),
-    migrations: table('nest_sessions_migrations'),
-    revocations: table('nest_sessions_revocations'),
-    audit: table('nest_sessions_audit'),
-    coreUsers: table('app_id_to_user_id'),
-    userIndex: quoted(`${prefix}session_info_user_id_app_id_index`),
-    creationIndex: table('session_info_created_index'),
-    tenantCreationIndex: table('session_info_tenant_created_index'),
-  };
-}
-
-/** Makes the missing tables, columns and index, and leaves a Core's own tables as they are. */
-export function* migrate(dialect: SqlDialect, tables: SessionTables): SqlSteps<void> {
-  if (yield* isUpToDate(dialect, tables)) return;
+/**
+ * Makes the missing tables, columns and index, and leaves a Core's own tables as they are. Their place is looked for here, because
+ * another instance may have made them since the last look.
+ *
+ * @returns the tables
+ */
+export function* migrate(dialect: SqlDialect, names: TableNames): SqlSteps<SessionTables> {
+  const tables = yield* placeTables(dialect, names);
+  if (yield* isUpToDate(dialect, tables)) return tables;
   yield* createSchema(tables);
-  if (tables.schema === undefined) yield* refuseToHide(dialect, tables);
+  yield* refuseToHide(dialect, tables);
   for (const text of createTables(dialect, tables)) yield statement(text);
   yield* completeSessionColumns(dialect, tables);
   yield statement(createUserIndex(tables));
@@ -145,6 +106,7 @@ export function* migrate(dialect: SqlDialect, tables: SessionTables): SqlSteps<v
     text: `INSERT INTO ${tables.migrations.sql} (version) VALUES ($1) ON CONFLICT DO NOTHING`,
     values: [SCHEMA_VERSION],
   };
+  return tables;
 }
 
 /** Returns whether this version or a later one is in place, so that an ordinary start only reads. */
@@ -159,30 +121,6 @@ export function* isUpToDate(dialect: SqlDialect, tables: SessionTables): SqlStep
     values: [SCHEMA_VERSION],
   };
   return versions.length > 0;
-}
-
-/** Looks for the schema first, because `IF NOT EXISTS` needs the right to make schemas even if it is there. */
-function* createSchema({ schema }: SessionTables): SqlSteps<void> {
-  if (schema === undefined) return;
-  const found = yield { text: 'SELECT nspname FROM pg_namespace WHERE nspname = $1', values: [schema] };
-  if (found.length === 0) yield statement(`CREATE SCHEMA ${quoted(schema)}`);
-}
-
-/**
- * Refuses to hide existing sessions. With `search_path = app, core`, new tables in `app` would hide the ones in `core`, and
- * no statement would fail. Only the table of the sessions is looked for, because the other names may belong to any program.
- */
-function* refuseToHide(dialect: SqlDialect, tables: SessionTables): SqlSteps<void> {
-  const search = dialect.findHiddenTable(tables.sessions);
-  if (search === undefined) return;
-  const [hidden] = yield search;
-  if (hidden === undefined) return;
-  const [name, schema, own] = [String(hidden['name']), String(hidden['schema']), String(hidden['own'])];
-  throw new StoreSetupError(
-    `There is a table ${name} in the schema ${schema} of the search_path, and a new one in ${own}, which comes before ` +
-      `it, would hide that. Say with the option schema which of them is meant: schema: '${schema}' to use the sessions ` +
-      `that are there, schema: '${own}' to have tables of one's own`,
-  );
 }
 
 function* completeSessionColumns(dialect: SqlDialect, { sessions }: SessionTables): SqlSteps<void> {
@@ -315,10 +253,6 @@ function* indexSearches(dialect: SqlDialect, tables: SessionTables): SqlSteps<vo
 
 function statement(text: string): SqlQuery {
   return { text, values: [] };
-}
-
-function quoted(identifier: string): string {
-  return `"${identifier}"`;
 }
 
 function withoutSchema({ schema, ...options }: TableNames): TableNames {

@@ -7,7 +7,7 @@ import {
   type AuditRecord,
 } from '../audit/audit-record.js';
 import { AuditTrail, type AuditPage, type AuditSearch } from '../audit/audit-trail.js';
-import type { SessionTables } from './schema.js';
+import type { SessionTables } from './session-tables.js';
 import { readNumber, readOptionalText, readText, type SqlQuery, type SqlRow } from './sql-client.js';
 import type { Parameters } from './sql-conditions.js';
 import type { SqlConnection } from './sql-connection.js';
@@ -31,15 +31,18 @@ const MEMBERS = [
 
 /** The table of the audit trail. */
 export class SqlTrail extends AuditTrail {
-  constructor(
-    private readonly connection: SqlConnection,
-    private readonly tables: SessionTables,
-  ) {
+  constructor(private readonly connection: SqlConnection) {
     super();
+  }
+
+  /** Known once the connection is prepared. */
+  private get tables(): SessionTables {
+    return this.connection.tables;
   }
 
   override async append(entries: readonly AuditEntry[]): Promise<void> {
     if (entries.length === 0) return;
+    await this.connection.prepare();
     const { text, values } = this.insertion(entries);
     await this.connection.run(text, ...values);
   }
@@ -85,6 +88,7 @@ export class SqlTrail extends AuditTrail {
   }
 
   override async read(search: AuditSearch): Promise<AuditPage> {
+    await this.connection.prepare();
     const { dialect } = this.connection;
     const readPage = search.newestFirst
       ? readNewest
@@ -99,6 +103,7 @@ export class SqlTrail extends AuditTrail {
   }
 
   override async sweep(nowMs: number, limit: number): Promise<{ mayHaveMore: boolean }> {
+    await this.connection.prepare();
     const table = this.tables.audit.sql;
     const removed = await this.connection.run(
       `DELETE FROM ${table} WHERE position IN (

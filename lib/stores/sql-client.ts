@@ -58,8 +58,8 @@ export interface Announcements {
   readonly isHeard: boolean;
   /** Tells the others, soon and without a failure: they look by themselves every now and then. */
   announce(channel: string): void;
-  /** Begins to listen. @returns the function that ends it */
-  listen(channel: string, wake: () => void): () => Promise<void>;
+  /** Begins to listen, once the name of the channel is known. @returns the function that ends it */
+  listen(channel: () => Promise<string>, wake: () => void): () => Promise<void>;
 }
 
 /** A table: its bare name, and its name in statements. */
@@ -120,11 +120,8 @@ export interface SqlDialect {
   /** Returns the query for a table's columns: one row with `name` each, none if there is no such table. */
   listColumns(table: SqlTable): SqlQuery;
 
-  /**
-   * Returns the query for the table that statements find, if `CREATE` would make it in another schema: one row with its
-   * `name`, its `schema`, and `own`, the schema of a new table. Undefined for a database without schemas.
-   */
-  findHiddenTable(table: SqlTable): SqlQuery | undefined;
+  /** Returns the query for one row: `own` (schema of a new table), `found` (that of this one) and `is_apart`. Undefined without schemas. */
+  readSearchPath(table: SqlTable, apart: string): SqlQuery | undefined;
 
   /** Returns the statement that adds a column unless it is there; undefined where SQL has none. */
   addColumnIfMissing(table: SqlTable, column: string): string | undefined;
@@ -197,7 +194,7 @@ export const sqliteDialect: SqlDialect = {
     return { text: 'SELECT name FROM pragma_table_info($1)', values: [table.name] };
   },
 
-  findHiddenTable() {
+  readSearchPath() {
     return undefined;
   },
 
@@ -291,12 +288,14 @@ export const postgresDialect: SqlDialect = {
     };
   },
 
-  findHiddenTable(table) {
+  // The catalog is read, because `to_regclass` fails on a schema to which the account has no right.
+  readSearchPath(table, apart) {
+    const named = 'FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE';
     return {
-      text: `SELECT relname AS name, nspname AS schema, current_schema() AS own
-        FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-        WHERE pg_class.oid = to_regclass($1) AND nspname <> current_schema()`,
-      values: [table.sql],
+      text: `SELECT CAST(current_schema() AS TEXT) AS own,
+        (SELECT CAST(nspname AS TEXT) ${named} pg_class.oid = to_regclass($1)) AS found,
+        EXISTS (SELECT 1 ${named} nspname = $2 AND relname = $3) AS is_apart`,
+      values: [`"${table.name}"`, apart, table.name],
     };
   },
 

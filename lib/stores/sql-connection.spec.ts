@@ -1,5 +1,4 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { sessionTables } from './schema.js';
 import { type SqlClient, sqliteDialect } from './sql-client.js';
 import { DEFAULT_RETRY } from '../util/retries.js';
 import { SqlConnection } from './sql-connection.js';
@@ -23,15 +22,19 @@ function connectionOf(open: () => Promise<void>) {
     },
   };
   const options = { isMigrating: false, retry: DEFAULT_RETRY };
-  return { connection: new SqlConnection(client, sessionTables({}), options), told };
+  return { connection: new SqlConnection(client, {}, options), told };
 }
 
 describe('the connection of a SQL store', () => {
-  it('is opened once, by the first statement, and again by one after it was closed', async () => {
+  it('is opened once, before the first statement, and again before one after it was closed', async () => {
     const { connection, told } = connectionOf(async () => {});
-    await Promise.all([connection.run('one'), connection.run('two')]);
+    const prepared = async (text: string): Promise<unknown> => {
+      await connection.prepare();
+      return connection.run(text);
+    };
+    await Promise.all([prepared('one'), prepared('two')]);
     await connection.close();
-    await connection.run('three');
+    await prepared('three');
     await connection.close();
     expect(told).toEqual(['open', 'one', 'two', 'close', 'open', 'three', 'close']);
   });

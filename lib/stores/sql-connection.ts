@@ -3,7 +3,9 @@ import { DEFAULT_RETRY, rest, withRetries, type RetryPolicy } from '../util/retr
 import { SingleFlight } from '../util/single-flight.js';
 import { withTimeout } from '../util/with-timeout.js';
 import { StoreSetupError } from './session-store.js';
-import { isUpToDate, migrate, type SessionTables } from './schema.js';
+import { isUpToDate, migrate } from './schema.js';
+import { sessionTables, type SessionTables, type TableNames } from './session-tables.js';
+import { placeTables } from './table-place.js';
 import {
   drive,
   type Announcements,
@@ -27,10 +29,11 @@ export class SqlConnection {
   private closing: Promise<void> = Promise.resolve();
   /** Undefined where writers do not wait for each other. */
   private readonly lane: WriteLane | undefined;
+  private placed: SessionTables | undefined;
 
   constructor(
     private readonly client: SqlClient,
-    private readonly tables: SessionTables,
+    private readonly names: TableNames,
     private readonly options: { readonly isMigrating: boolean; readonly retry: RetryPolicy },
   ) {
     const { dialect } = client;
@@ -51,23 +54,31 @@ export class SqlConnection {
     return this.client.announcements;
   }
 
+  /** The tables: known once {@link prepare} has returned, because their schema may depend on what is in the database. */
+  get tables(): SessionTables {
+    if (this.placed === undefined)
+      throw new Error('The database is not open: prepare() comes before a statement');
+    return this.placed;
+  }
+
   /**
    * Runs a statement of a feed, once, because the feed reads again anyway. It goes where the sessions are, because a connection
    * that listens may have another search path, or still reach a server that was replaced.
    */
   async readOfFeed(query: SqlQuery): Promise<readonly SqlRow[]> {
-    await this.prepare();
     return this.explained(async () => this.client.query(query));
   }
 
-  /** Opens the database and brings the tables up to date: once, and again only after a failure. */
+  /**
+   * Opens the database, finds the tables and brings them up to date: once, and again only after a failure or a close. Comes before the
+   * text of a statement is made.
+   */
   async prepare(): Promise<void> {
     return this.opening.run();
   }
 
   /** Runs one statement. */
   async run(text: string, ...values: readonly SqlValue[]): Promise<readonly SqlRow[]> {
-    await this.prepare();
     const work = async (): Promise<readonly SqlRow[]> => this.client.query({ text, values });
     return /^\s*SELECT\b/i.test(text) ? this.retried(work) : this.written(work);
   }
@@ -81,7 +92,6 @@ export class SqlConnection {
 
   /** Runs steps in one transaction, as `SqlClient.exclusively`. */
   async exclusiveSteps<T>(lock: string, steps: () => SqlSteps<T>): Promise<T> {
-    await this.prepare();
     return this.written(async () => this.client.exclusively(lock, steps));
   }
 
@@ -103,13 +113,16 @@ export class SqlConnection {
 
   private async open(): Promise<void> {
     await this.retried(async () => this.client.open());
-    if (!this.options.isMigrating) return;
     const { dialect } = this.client;
+    const runAlone = async (query: SqlQuery) => this.retried(async () => this.client.query(query));
+    this.placed = await drive(placeTables(dialect, this.names), runAlone);
+    if (!this.options.isMigrating) return;
     try {
-      const runAlone = async (query: SqlQuery) => this.retried(async () => this.client.query(query));
-      if (await drive(isUpToDate(dialect, this.tables), runAlone)) return;
-      await this.retried(async () =>
-        this.client.exclusively(this.tables.migrations.sql, () => migrate(dialect, this.tables)),
+      if (await drive(isUpToDate(dialect, this.placed), runAlone)) return;
+      // The lock is the same wherever the tables will be, and that of earlier versions.
+      const lock = sessionTables(this.names).migrations.sql;
+      this.placed = await this.retried(async () =>
+        this.client.exclusively(lock, () => migrate(dialect, this.names)),
       );
     } catch (error) {
       if (!(error instanceof StoreSetupError)) throw error; // the database did not respond

@@ -1,5 +1,5 @@
 import { cutOffName, endedBefore } from './cut-offs.js';
-import type { SessionTables } from './schema.js';
+import type { SessionTables } from './session-tables.js';
 import type { SqlDialect, SqlQuery } from './sql-client.js';
 import { RECORDED_COLUMNS } from './sql-conditions.js';
 import { COLUMNS } from './sql-rows.js';

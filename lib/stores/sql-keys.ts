@@ -4,7 +4,7 @@ import {
   type StoredKeyPlace,
   type StoredStaticKey,
 } from './session-store.js';
-import type { SessionTables } from './schema.js';
+import type { SessionTables } from './session-tables.js';
 import { OURS } from './sql-rows.js';
 import { readNumber, readOptionalText, readText } from './sql-client.js';
 import type { SqlConnection } from './sql-connection.js';
@@ -25,15 +25,18 @@ interface KeyRow {
 
 /** The half of a SQL store that keeps keys: the refresh-token key, rotating keys and static keys. */
 export abstract class SqlKeyStore extends SessionStore {
-  protected constructor(
-    protected readonly connection: SqlConnection,
-    protected readonly tables: SessionTables,
-  ) {
+  protected constructor(protected readonly connection: SqlConnection) {
     super();
+  }
+
+  /** Known once the connection is prepared. */
+  protected get tables(): SessionTables {
+    return this.connection.tables;
   }
 
   /** The primary key accepts one candidate, and the second read sees it, from whichever instance it came. */
   override async getOrSetRefreshTokenKey(candidate: string, nowMs: number): Promise<string> {
+    await this.connection.prepare();
     const known = await this.findRefreshTokenKey();
     if (known !== undefined) return known;
     await this.connection.run(
@@ -49,6 +52,7 @@ export abstract class SqlKeyStore extends SessionStore {
   }
 
   override async findDynamicKeys(sinceMs: number): Promise<StoredDynamicKey[]> {
+    await this.connection.prepare();
     const rows = await this.connection.run(
       `SELECT created_at_time, value, NULL AS name FROM ${this.tables.dynamicKeys.sql}
          WHERE ${OURS} AND created_at_time >= $1
@@ -66,6 +70,7 @@ export abstract class SqlKeyStore extends SessionStore {
 
   /** Takes a lock, because no row can guard the condition that a newer key is absent. */
   override async addDynamicKey(key: StoredDynamicKey, unlessSinceMs: number): Promise<void> {
+    await this.connection.prepare();
     const { createdAtMs, value, algorithm = 'RS256' } = key;
     const { dynamicKeys, keyValue } = this.tables;
     const values = [createdAtMs, value, unlessSinceMs];
@@ -92,6 +97,7 @@ export abstract class SqlKeyStore extends SessionStore {
   }
 
   override async deleteDynamicKeys(beforeMs: number): Promise<void> {
+    await this.connection.prepare();
     const { dynamicKeys, keyValue } = this.tables;
     await this.connection.exclusiveSteps(dynamicKeys.sql, function* () {
       yield {
@@ -106,6 +112,7 @@ export abstract class SqlKeyStore extends SessionStore {
   }
 
   override async findStaticKeys(): Promise<StoredStaticKey[]> {
+    await this.connection.prepare();
     const rows = await this.connection.run(
       `SELECT key_id, key_string, algorithm, created_at FROM ${this.tables.staticKeys.sql} WHERE ${OURS}
        UNION ALL SELECT name, value, NULL, created_at_time FROM ${this.tables.keyValue.sql}
@@ -124,6 +131,7 @@ export abstract class SqlKeyStore extends SessionStore {
 
   /** Takes a lock, as `addDynamicKey`. */
   override async addStaticKey({ kid, value, algorithm, createdAtMs }: StoredStaticKey): Promise<void> {
+    await this.connection.prepare();
     const { staticKeys, keyValue } = this.tables;
     const rsa = {
       text: `INSERT INTO ${staticKeys.sql} (app_id, key_id, key_string, algorithm, created_at)
@@ -144,6 +152,7 @@ export abstract class SqlKeyStore extends SessionStore {
 
   /** One statement, so that the comparison and the change are one step. */
   override async replaceKey(place: StoredKeyPlace, from: string, to: string): Promise<boolean> {
+    await this.connection.prepare();
     const { table, condition, id, value } = this.rowOf(place);
     const rows = await this.connection.run(
       `UPDATE ${table} SET ${value} = $1 WHERE ${OURS} AND ${condition} = $2 AND ${value} = $3 RETURNING app_id`,
@@ -155,6 +164,7 @@ export abstract class SqlKeyStore extends SessionStore {
   }
 
   override async hasCoreTables(): Promise<boolean> {
+    await this.connection.prepare();
     const query = this.connection.dialect.listColumns(this.tables.coreUsers);
     return (await this.connection.run(query.text, ...query.values)).length > 0;
   }

@@ -7,7 +7,7 @@ import {
   type RevocationPage,
 } from '../feed/revocation-feed.js';
 import { channelOf } from './cut-offs.js';
-import type { SessionTables } from './schema.js';
+import type { SessionTables } from './session-tables.js';
 import { readNumber, readOptionalText, readText, type SqlQuery, type SqlRow } from './sql-client.js';
 import type { SqlConnection } from './sql-connection.js';
 import type { RowRecorder } from './sql-recording.js';
@@ -24,15 +24,13 @@ const COLUMNS = 'kind, subject, tenant_id, not_before, ends_at, reason, initiato
 
 /** The table of revocations as a feed: each instance reads what the others have written. */
 export class SqlFeed extends RevocationFeed {
-  /** Instances whose tables have the same name in several schemas of one database wake each other, which does no harm. */
-  private readonly channel: string;
-
-  constructor(
-    private readonly connection: SqlConnection,
-    private readonly tables: SessionTables,
-  ) {
+  constructor(private readonly connection: SqlConnection) {
     super();
-    this.channel = channelOf(tables);
+  }
+
+  /** Known once the connection is prepared. */
+  private get tables(): SessionTables {
+    return this.connection.tables;
   }
 
   override get description(): string {
@@ -45,6 +43,7 @@ export class SqlFeed extends RevocationFeed {
 
   override async publish(records: readonly Revocation[]): Promise<void> {
     if (records.length === 0) return;
+    await this.connection.prepare();
     const { text, values } = this.insertion(records);
     await this.connection.run(text, ...values);
     this.announce();
@@ -52,7 +51,7 @@ export class SqlFeed extends RevocationFeed {
 
   /** Lets the other instances know of records that have been committed. */
   announce(): void {
-    this.connection.announcements?.announce(this.channel);
+    this.connection.announcements?.announce(channelOf(this.tables));
   }
 
   /** Returns the statement that writes records. */
@@ -78,16 +77,22 @@ export class SqlFeed extends RevocationFeed {
   }
 
   override async read(after: string | undefined): Promise<RevocationPage> {
+    await this.connection.prepare();
     return this.connection.dialect.name === 'postgres'
       ? this.readByTransaction(after)
       : this.readByNumber(after);
   }
 
   override subscribe(wake: () => void): () => Promise<void> {
-    return this.connection.announcements?.listen(this.channel, wake) ?? super.subscribe(wake);
+    const channel = async (): Promise<string> => {
+      await this.connection.prepare();
+      return channelOf(this.tables);
+    };
+    return this.connection.announcements?.listen(channel, wake) ?? super.subscribe(wake);
   }
 
   override async sweep(beforeMs: number): Promise<void> {
+    await this.connection.prepare();
     await this.connection.run(`DELETE FROM ${this.tables.revocations.sql} WHERE ends_at < $1`, beforeMs);
   }
 

@@ -1,6 +1,7 @@
 import { CoreBadInputError } from '../errors.js';
 import { anyCutOff, cutOffName, endedBefore, endedBeforeOfRow } from './cut-offs.js';
-import { createSearchIndexes, type SessionTables } from './schema.js';
+import { createSearchIndexes } from './schema.js';
+import type { SessionTables } from './session-tables.js';
 import { COLUMNS, OURS, toSessionKey, toSessionRow } from './sql-rows.js';
 import {
   isStorableText,
@@ -27,14 +28,17 @@ const KEY_AND_TIMES = 'tenant_id, session_handle, created_at_time, expires_at';
 export class SqlSearch {
   private hasIndexes = false;
 
-  constructor(
-    private readonly connection: SqlConnection,
-    private readonly tables: SessionTables,
-  ) {}
+  constructor(private readonly connection: SqlConnection) {}
+
+  /** Known once the connection is prepared. */
+  private get tables(): SessionTables {
+    return this.connection.tables;
+  }
 
   /** One statement, and two more for a page that is short: the last one, or one among many sessions that have ended. */
   async page(search: SessionSearch): Promise<SessionPage> {
     if (!isStorableText(search.tenantId ?? '')) return { rows: [], next: undefined };
+    await this.connection.prepare();
     await this.requireIndexes();
     const isOfUsers = search.userIds !== undefined; // few, so all of them are looked at
     const rows = await this.rows(search, isOfUsers ? 'none' : undefined);
@@ -47,6 +51,7 @@ export class SqlSearch {
   /** One statement. */
   async count(search: SessionSearch): Promise<SessionCountStep> {
     if (!isStorableText(search.tenantId ?? '')) return { count: 0, next: undefined };
+    await this.connection.prepare();
     await this.requireIndexes();
     const statement = new SearchStatement(this.connection, this.tables, search);
     const seen = statement.walk(KEY_AND_TIMES, statement.limit(search.limit));

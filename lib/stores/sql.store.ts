@@ -18,21 +18,14 @@ import {
   type SessionsOfUsers,
   type UpdateOnRead,
 } from './session-store.js';
-import { sessionTables, type TableNames } from './schema.js';
-import { COLUMNS, COLUMNS_OF_S, OURS, toSessionHandle, toSessionKey, toSessionRow } from './sql-rows.js';
+import type { TableNames } from './session-tables.js';
+import { COLUMNS, COLUMNS_OF_S, toSessionHandle, toSessionKey, toSessionRow } from './sql-rows.js';
 import type { SqlClient, SqlQuery, SqlSteps, SqlValue } from './sql-client.js';
 import { SqlConnection } from './sql-connection.js';
 import { DEFAULT_RETRY, type RetryPolicy } from '../util/retries.js';
 import { assignments, conditions, Parameters, RECORDED_COLUMNS } from './sql-conditions.js';
 import { SqlKeyStore } from './sql-keys.js';
-import {
-  anyCutOff,
-  cutOffName,
-  cutOffQuery,
-  endedBefore,
-  endedBeforeOfRow,
-  removalOfLater,
-} from './cut-offs.js';
+import { anyCutOff, cutOffQuery, endedBeforeOfRow, removalOfLater } from './cut-offs.js';
 import { SqlTrail } from './sql-audit.js';
 import { insertion } from './sql-insertion.js';
 import { SqlFeed } from './sql-revocations.js';
@@ -44,6 +37,7 @@ import {
   type RowRecorder,
 } from './sql-recording.js';
 import { SqlSearch } from './sql-search.js';
+import { keyCondition, keysCondition, keyValues, usersCondition } from './sql-selections.js';
 
 /** The checked options that all SQL stores have. */
 export interface SqlStoreOptions extends TableNames {
@@ -64,19 +58,14 @@ export class SqlStore extends SqlKeyStore {
   private readonly feed: SqlFeed;
   private readonly trail: SqlTrail;
   private readonly search: SqlSearch;
-  /** The condition of one session that no cut-off has ended; `$1` to `$3` are {@link keyValues}. */
-  private readonly theSession: string;
   private sweepPosition: number | undefined;
 
   constructor(client: SqlClient, options: SqlStoreOptions = {}, retry: RetryPolicy = DEFAULT_RETRY) {
-    const { migrate: isMigrating = true } = options;
-    const tables = sessionTables(options);
-    super(new SqlConnection(client, tables, { isMigrating, retry }), tables);
-    this.feed = new SqlFeed(this.connection, tables);
-    this.trail = new SqlTrail(this.connection, tables);
-    this.search = new SqlSearch(this.connection, tables);
-    this.theSession = `${OURS} AND tenant_id = $1 AND session_handle = $2
-      AND created_at_time >= ${endedBefore(tables, 'CAST($3 AS TEXT)')}`;
+    const { migrate: isMigrating = true, ...names } = options;
+    super(new SqlConnection(client, names, { isMigrating, retry }));
+    this.feed = new SqlFeed(this.connection);
+    this.trail = new SqlTrail(this.connection);
+    this.search = new SqlSearch(this.connection);
   }
 
   override get revocations(): SqlFeed {
@@ -98,6 +87,7 @@ export class SqlStore extends SqlKeyStore {
 
   /** Leaves it to the primary key to refuse a handle that exists. */
   override async insertSession(row: SessionRow, audit?: AuditNote): Promise<void> {
+    await this.connection.prepare();
     await this.insertChecked(row, () =>
       runRecorded(
         this.connection,
@@ -112,6 +102,7 @@ export class SqlStore extends SqlKeyStore {
    * wait. It is two or three statements, and each sees the rows that were committed before it.
    */
   override async insertSessionWithinLimit(row: SessionRow, limit: RowLimit): Promise<LimitedInsert> {
+    await this.connection.prepare();
     const userIds = [...new Set(limit.userIds)].sort();
     const lock = JSON.stringify([this.tables.sessions.sql, row.tenantId, userIds]);
     const inserted = await this.insertChecked(row, () =>
@@ -164,6 +155,7 @@ export class SqlStore extends SqlKeyStore {
 
   /** Reads one row by its primary key. */
   override async findSession(key: SessionKey): Promise<SessionRow | undefined> {
+    await this.connection.prepare();
     const [row] = await this.connection.run(
       `SELECT ${COLUMNS} FROM ${this.tables.sessions.sql} WHERE ${this.theSession}`,
       ...keyValues(key),
@@ -177,6 +169,7 @@ export class SqlStore extends SqlKeyStore {
     where: SessionCondition,
     change: SessionChange,
   ): Promise<SessionRow | undefined> {
+    await this.connection.prepare();
     const parameters = new Parameters(...keyValues(key));
     const text = `UPDATE ${this.tables.sessions.sql} SET ${assignments(change, parameters)}
        WHERE ${[this.theSession, ...conditions(where, parameters)].join(' AND ')} RETURNING ${COLUMNS}`;
@@ -191,6 +184,7 @@ export class SqlStore extends SqlKeyStore {
    * usual refresh, which updates no row, does not search for one to update.
    */
   override async findAndUpdate(key: SessionKey, update: UpdateOnRead): Promise<FoundSession> {
+    await this.connection.prepare();
     if (!this.connection.dialect.canWriteInSubqueries) return super.findAndUpdate(key, update);
     const { where, change, unlessMentioned } = update;
     const table = this.tables.sessions.sql;
@@ -223,6 +217,7 @@ export class SqlStore extends SqlKeyStore {
     note?: RevocationNote,
     audit?: AuditNote,
   ): Promise<string[]> {
+    await this.connection.prepare();
     return this.remove(this.deletion(...this.conditionForKeys(keys)), note, audit);
   }
 
@@ -232,6 +227,7 @@ export class SqlStore extends SqlKeyStore {
     note?: RevocationNote,
     audit?: AuditNote,
   ): Promise<string[]> {
+    await this.connection.prepare();
     const { condition, values } = this.conditionForUsers(input);
     const { createdBeforeMs } = input;
     if (createdBeforeMs === undefined) return this.remove(this.deletion(condition, values), note, audit);
@@ -245,6 +241,7 @@ export class SqlStore extends SqlKeyStore {
     note?: RevocationNote,
     audit?: AuditNote,
   ): Promise<void> {
+    await this.connection.prepare();
     const { tenantId, includesPresent } = cutOff;
     const { tables, feed, trail } = this;
     const { dialect } = this.connection;
@@ -281,13 +278,12 @@ export class SqlStore extends SqlKeyStore {
   }
 
   private conditionForKeys(keys: readonly SessionKey[]): [condition: string, values: SqlValue[]] {
-    const pairs = JSON.stringify(keys.map(({ tenantId, sessionHandle }) => [tenantId, sessionHandle]));
-    const isNamed = this.connection.dialect.inPairs(['tenant_id', 'session_handle'], '$1');
-    return [`${OURS} AND ${isNamed} AND created_at_time >= ${endedBeforeOfRow(this.tables)}`, [pairs]];
+    return keysCondition(this.tables, this.connection.dialect, keys);
   }
 
   /** Reads a snapshot of committed rows. */
   override async findSessionHandlesOfUsers(input: SessionsOfUsers): Promise<string[]> {
+    await this.connection.prepare();
     const { condition, values } = this.conditionForUsers(input);
     const rows = await this.connection.run(
       `SELECT session_handle FROM ${this.tables.sessions.sql} WHERE ${condition}`,
@@ -310,6 +306,7 @@ export class SqlStore extends SqlKeyStore {
     limit: number,
     audit?: AuditNote,
   ): Promise<{ mayHaveMore: boolean }> {
+    await this.connection.prepare();
     const { connection } = this;
     const position = this.sweepPosition;
     const cutOffs = await this.connection.run(anyCutOff(this.tables));
@@ -329,21 +326,11 @@ export class SqlStore extends SqlKeyStore {
     return this.connection.close();
   }
 
-  private conditionForUsers({ userIds, tenantId, nowMs }: SessionsOfUsers): {
-    condition: string;
-    values: SqlValue[];
-  } {
-    // An id that cannot be stored has no sessions, and a driver could turn it into another user's id.
-    const condition = `${OURS} AND ${this.connection.dialect.inList('user_id', '$1')} AND expires_at >= $2
-      AND created_at_time >= ${endedBeforeOfRow(this.tables)}`;
-    const values = [JSON.stringify(userIds.filter(isStorableText)), nowMs];
-    return tenantId === undefined
-      ? { condition, values }
-      : { condition: `${condition} AND tenant_id = $3`, values: [...values, tenantId] };
+  private get theSession(): string {
+    return keyCondition(this.tables);
   }
-}
 
-/** The values of the condition of one session. */
-function keyValues({ tenantId, sessionHandle }: SessionKey): [string, string, string] {
-  return [tenantId, sessionHandle, cutOffName(tenantId)];
+  private conditionForUsers(input: SessionsOfUsers): { condition: string; values: SqlValue[] } {
+    return usersCondition(this.tables, this.connection.dialect, input);
+  }
 }

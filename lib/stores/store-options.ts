@@ -29,9 +29,14 @@ function identifier(maxLength: number): Check<string> {
 
 const schemaRow = {
   /**
-   * PostgreSQL schema, lower case; made if it is missing. If another schema of the connection's `search_path` has sessions, no
-   * table is made, because it would hide them. A Core calls this option `postgresql_table_schema`.
-   * @defaultValue the first schema of the connection's `search_path`, usually `public`
+   * PostgreSQL schema, lower case; made if it is missing. All instances must have the same. A Core calls this option
+   * `postgresql_table_schema`.
+   *
+   * By default new tables are in `nest_sessions`, because tools that compare a database with an application's models drop foreign tables
+   * from `public`. Tables that the connection's `search_path` finds stay in use: those of earlier versions and of a Core are in `public`.
+   * A `search_path` that begins with another schema than `public` chooses that one. Where two of these places have sessions, the start
+   * fails and asks for this option.
+   * @defaultValue `nest_sessions`, or where the connection finds the tables
    */
   schema: option(identifier(MAX_IDENTIFIER_LENGTH)),
 };

@@ -31,12 +31,12 @@ export class TheftController {
     try {
       // A thief sends tokens in headers, which need no anti-CSRF.
       await this.sessions.refreshSessionWithoutRequestResponse({ refreshToken, disableAntiCsrf: true });
-      return { thief: 'got in' };
+      return { thief: 'got in', status: 200 };
     } catch (error) {
       if (!(error instanceof TokenTheftDetectedError)) throw error;
-      // The refresh route does this automatically.
+      // The refresh route does this automatically, and responds with 401.
       await this.sessions.revokeSession(error.sessionHandle);
-      return { thief: 'thrown out', why: error.message };
+      return { thief: 'thrown out', why: error.message, status: 401 };
     }
   }
 }

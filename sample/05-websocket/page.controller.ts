@@ -8,7 +8,7 @@ const ROOT = new URL('../../../', import.meta.url);
 @Controller()
 export class PageController {
   @Get()
-  @Header('content-security-policy', "default-src 'self'; frame-ancestors 'none'")
+  @Header('content-security-policy', "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'")
   index(): Promise<StreamableFile> {
     return file('index.html', 'text/html; charset=utf-8');
   }

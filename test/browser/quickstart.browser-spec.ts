@@ -10,6 +10,25 @@ const ACCESS_TOKEN_SECONDS = 3;
 /** What `supertokens-website` keeps for itself in cookies that scripts can read. None of it opens a session. */
 const CLIENT_MARKS = ['sAntiCsrf', 'sFrontToken', 'st-last-access-token-update'];
 
+/** How far a card goes on below its content, in pixels: the tallest of the gaps, padding included. */
+const TALLEST_GAP = `Math.max(...[...document.querySelectorAll('.card')]
+  .filter((card) => card.offsetParent !== null)
+  .map((card) => {
+    const contents = [...card.children].map((child) => child.getBoundingClientRect().bottom);
+    return card.getBoundingClientRect().bottom - Math.max(...contents);
+  }))`;
+/** Whether the seconds are in the ring, and what is behind them when it shows a refresh. */
+const RING = `(() => {
+  const ring = document.getElementById('ring');
+  ring.classList.add('refreshed');
+  const seconds = document.createRange();
+  seconds.selectNodeContents(document.getElementById('seconds'));
+  const { width, height } = seconds.getBoundingClientRect();
+  const inside = ring.getBoundingClientRect().width * (52 / 64);
+  const isLegible = height > 12 && Math.hypot(width, height) < inside;
+  return { isLegible, background: getComputedStyle(ring).backgroundColor };
+})()`;
+
 let chrome: Browser;
 
 beforeAll(async () => {
@@ -93,6 +112,37 @@ describe.each(['express', 'fastify'])('the quickstart page, served by %s', (adap
     expect(payload).toMatchObject({ sub: 'grace', name: 'Grace Hopper', admin: { v: false } });
     await page.locator('#log', { hasText: 'SESSION_CREATED' }).waitFor();
     await screenshot(page, '02-signed-in');
+  });
+
+  it('has no error in the console before the first click, and never one of its content security policy', async () => {
+    const page = await (await newBrowser()).newPage();
+    const errors: string[] = [];
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) errors.push(message.text());
+    });
+    page.on('pageerror', (error) => errors.push(error.message));
+    const refused: number[] = [];
+    page.on('response', (response) => {
+      if (!response.ok()) refused.push(response.status());
+    });
+    await page.goto(sample.origin);
+    // The button is shown once the page has asked for everything that it asks for by itself.
+    await page.getByRole('button', { name: 'Ada Lovelace' }).waitFor();
+    expect({ errors, refused }).toEqual({ errors: [], refused: [] });
+
+    await page.getByRole('button', { name: 'Ada Lovelace' }).click();
+    await page.locator('#name', { hasText: 'Ada Lovelace' }).waitFor();
+    await page.getByRole('button', { name: 'Admin call' }).click();
+    await page.locator('#answer', { hasText: '403 /demo/admin' }).waitFor();
+    // Chromium notes each refusal; those are shown by the page.
+    expect(errors.filter((error) => !error.startsWith('Failed to load resource'))).toEqual([]);
+  });
+
+  it('still says what to try after signing in', async () => {
+    const page = await signIn(await newBrowser());
+    const tries = page.locator('.tries li');
+    expect(await tries.count()).toBe(4);
+    for (const one of await tries.all()) expect(await one.isVisible()).toBe(true);
   });
 
   it('keeps the tokens in cookies that no script can read (S058)', async () => {
@@ -195,11 +245,16 @@ describe.each(['express', 'fastify'])('the quickstart page, served by %s', (adap
 
     await page.getByRole('button', { name: 'Steal my session' }).click();
 
-    expect(await (await answer).json()).toEqual({ thief: 'thrown out', why: 'Token theft detected' });
+    expect(await (await answer).json()).toEqual({
+      thief: 'thrown out',
+      why: 'Token theft detected',
+      status: 401,
+    });
     await page.getByText('Theft detected: both sides are out').waitFor();
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();
     const event = JSON.parse(await page.locator('#ended-event').innerText()) as Record<string, unknown>;
     expect(event).toMatchObject({ type: 'session.theft-detected', userId: 'ada' });
+    expect(await page.locator('#log').innerText()).toMatch(/the thief: refresh with the copied token\s+401/);
     await screenshot(page, '08-theft');
     expect([...(await tokenCookies(context)).keys()]).toEqual([]);
     expect(await refreshWith(atSignIn.get('sRefreshToken')?.value)).toBe(401);
@@ -232,6 +287,8 @@ describe.each(['express', 'fastify'])('the quickstart page, served by %s', (adap
 
     expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0);
     expect(await page.evaluate('document.documentElement.scrollHeight - innerHeight')).toBe(0);
+    expect(await page.evaluate(TALLEST_GAP)).toBeLessThan(24);
+    expect(await page.evaluate(RING)).toMatchObject({ isLegible: true, background: 'rgba(0, 0, 0, 0)' });
     await screenshot(page, `10-${name}`);
   });
 

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeEach } from '@jest/globals';
+import { inEachFile } from './hooks-of-file.js';
 
 type Close = () => Promise<void>;
 
@@ -6,16 +7,16 @@ const openInTest: Close[] = [];
 const openInFile: Close[] = [];
 let isInTest = false;
 
-beforeEach(() => {
-  isInTest = true;
+inEachFile(() => {
+  beforeEach(() => {
+    isInTest = true;
+  });
+  afterEach(async () => {
+    isInTest = false;
+    await closeAll(openInTest);
+  });
+  afterAll(() => closeAll(openInFile));
 });
-
-afterEach(async () => {
-  isInTest = false;
-  await closeAll(openInTest);
-});
-
-afterAll(() => closeAll(openInFile));
 
 /**
  * Calls `close` at the end of the running test; at the end of the file when no test runs, as in `beforeAll`. The last that was

@@ -1,6 +1,9 @@
 /** What the name of a skipped suite ends in, where somebody should know why (test/support/postgres.ts). */
 const REASON = /\[SKIPPED: (.*)\]$/;
 
+/** What a block is named that holds the tests of a file, where files run together (test/together). */
+const SPEC_FILE = /\.(e2e-)?spec\.ts$/;
+
 /** Ends a run with one line for each reason for which suites were skipped, however many files they are in. */
 export default class SkippedReporter {
   onRunComplete(_contexts, { testResults }) {
@@ -10,7 +13,8 @@ export default class SkippedReporter {
         const reason = ancestorTitles.map((title) => REASON.exec(title)?.[1]).find((found) => found);
         if (status !== 'pending' || reason === undefined) continue;
         const found = skipped.get(reason) ?? { tests: 0, files: new Set() };
-        skipped.set(reason, { tests: found.tests + 1, files: found.files.add(testFilePath) });
+        const file = SPEC_FILE.test(ancestorTitles[0]) ? ancestorTitles[0] : testFilePath;
+        skipped.set(reason, { tests: found.tests + 1, files: found.files.add(file) });
       }
     }
     for (const [reason, found] of skipped) {

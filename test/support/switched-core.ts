@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { afterAll, expect } from '@jest/globals';
+import { afterAll } from '@jest/globals';
 import {
   embeddedCore,
   postgresStore,
@@ -13,6 +13,7 @@ import type { CoreProvider, SessionStore } from 'nest-sessions/core';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { seededMemoryStore, seedSigningKeys, TEST_START_MS } from './embedded.js';
 import { OWN_STORES } from './own-stores.mjs';
+import { afterLastFile, inEachFile, runningFile } from './hooks-of-file.js';
 import { startServedCore } from './served-core.js';
 import { startPostgres } from './postgres.js';
 import { startRedis } from './redis.js';
@@ -26,12 +27,17 @@ const CDI_VERSION = process.env['E2E_CDI'] ?? '5.4';
 /** Beside 5.6 an older one, as a SuperTokens Core has it: what a proof may still refuse goes out in that. */
 const SERVED_VERSIONS = CDI_VERSION === '5.6' ? ['5.4', '5.6'] : [CDI_VERSION];
 
-/** What an application whose start failed leaves to the end of the spec file. */
+/** Served cores, for an application whose start failed leaves its own to the end of the spec file. */
+const servedCores: (() => Promise<void>)[] = [];
+/** What the store lives in, for all files of this module registry. */
 const closings: (() => Promise<void>)[] = [];
 if (VARIANT !== undefined) {
-  afterAll(async () => {
-    for (const close of closings.toReversed()) await close();
-  });
+  inEachFile(() => afterAll(() => closeAll(servedCores)));
+  afterLastFile(() => closeAll(closings));
+}
+
+async function closeAll(open: (() => Promise<void>)[]): Promise<void> {
+  for (const close of open.splice(0).toReversed()) await close();
 }
 
 const openStore = await storeOpener();
@@ -41,7 +47,7 @@ export async function switchedCore(
   coreOptions: Omit<EmbeddedCoreOptions, 'store'> | undefined,
   ownStore: SessionStore | undefined,
 ): Promise<CoreProvider> {
-  if (ownStore === undefined) assertReachedByVariant(expect.getState().testPath);
+  if (ownStore === undefined) assertReachedByVariant(runningFile());
   const store = ownStore ?? (await openStore());
   const options = { accessTokenValidityJitter: 0, ...coreOptions, store };
   return VARIANT === 'remote' ? servedCore(options) : embeddedCore(options);
@@ -80,7 +86,7 @@ async function seeded(store: SessionStore): Promise<SessionStore> {
 async function servedCore(coreOptions: EmbeddedCoreOptions): Promise<CoreProvider> {
   const clock = new FollowingClock(TEST_START_MS);
   const served = await startServedCore({ coreOptions, clock, options: { versions: SERVED_VERSIONS } });
-  closings.push(() => served.close());
+  servedCores.push(() => served.close());
   const { problems, create } = remoteCore({
     connectionURI: served.uri,
     newestCdiVersion: CDI_VERSION as '5.0' | '5.4' | '5.6',

@@ -28,7 +28,7 @@ import { HttpClient, type Answer, type RequestToSend } from './http-client.js';
 import { SessionClient } from './session-client.js';
 import { switchedCore } from './switched-core.js';
 
-export { ADAPTERS, newAdapter, type Adapter } from './adapters.js';
+export { ADAPTERS, BOTH_ADAPTERS, newAdapter, type Adapter } from './adapters.js';
 
 /** API and website on one site over https: cookies are Secure and SameSite=Lax, anti-CSRF is off. */
 export const SHOP = {

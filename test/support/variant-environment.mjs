@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { env } from 'node:process';
-import { TestEnvironment } from 'jest-environment-node';
+import TogetherEnvironment from '../together/environment.mjs';
 
 const KEYS_COME_LATER =
   'counts the calls of a store, to which the first loading of the published keys adds some';
@@ -87,25 +87,30 @@ const NOT_FOR_CDI_5_6 = {
   ],
 };
 
-/** Runs a spec file on a remote core, without the tests that are not for one. */
-export default class VariantEnvironment extends TestEnvironment {
+/** Runs spec files on a remote core, without the tests that are not for one. */
+export default class VariantEnvironment extends TogetherEnvironment {
   constructor(config, context) {
     super(config, context);
-    const file = basename(context.testPath);
-    const lists = env.E2E_CDI === '5.6' ? [NOT_FOR_REMOTE, NOT_FOR_CDI_5_6] : [NOT_FOR_REMOTE];
-    this.entries = lists.flatMap((list) => list[file] ?? []);
+    this.file = context.testPath;
   }
 
-  /** @throws {Error} an entry of the list leaves out nothing: it is out of date */
-  handleTestEvent({ name }, { rootDescribeBlock }) {
-    if (name !== 'run_start') return;
-    const leftOut = removeTests(rootDescribeBlock, ({ name: test }) =>
-      this.entries.some(([start]) => test.startsWith(start)),
-    );
-    for (const [start] of this.entries) {
-      if (!leftOut.some((test) => test.startsWith(start)))
-        throw new Error(`NOT_FOR_REMOTE: no test "${start}…"`);
-    }
+  handleTestEvent(event, state) {
+    super.handleTestEvent(event, state);
+    if (event.name !== 'run_start') return;
+    const together = this.fileBlocks();
+    if (together.length === 0) leaveOut(this.file, state.rootDescribeBlock);
+    for (const block of together) leaveOut(block.name, block);
+  }
+}
+
+/** @throws {Error} an entry of the list leaves out nothing: it is out of date */
+function leaveOut(file, block) {
+  const lists = env.E2E_CDI === '5.6' ? [NOT_FOR_REMOTE, NOT_FOR_CDI_5_6] : [NOT_FOR_REMOTE];
+  const entries = lists.flatMap((list) => list[basename(file)] ?? []);
+  const leftOut = removeTests(block, ({ name: test }) => entries.some(([start]) => test.startsWith(start)));
+  for (const [start] of entries) {
+    if (!leftOut.some((test) => test.startsWith(start)))
+      throw new Error(`NOT_FOR_REMOTE: no test "${start}…" in ${basename(file)}`);
   }
 }
 

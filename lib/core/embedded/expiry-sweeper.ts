@@ -78,7 +78,7 @@ export class ExpirySweeper {
         this.store.deleteExpiredSessions(nowMs, BATCH, this.audit.swept()),
       );
       const { audit } = this.store;
-      if (this.audit.isOn && audit !== undefined)
+      if (this.audit.isOn && audit !== undefined && !stopping.aborted)
         await this.inSteps(stopping, async (nowMs) => audit.sweep(nowMs, BATCH));
       if (!stopping.aborted && this.clock.now() - this.lastKeySweepMs >= KEY_SWEEP_INTERVAL_MS) {
         await this.keys.deleteExpired();
@@ -93,12 +93,12 @@ export class ExpirySweeper {
     stopping: AbortSignal,
     step: (nowMs: number) => Promise<{ readonly mayHaveMore: boolean }>,
   ): Promise<void> {
-    let mayHaveMore = true;
-    while (mayHaveMore && !stopping.aborted) {
+    let mayHaveMore: boolean;
+    do {
       const beganMs = performance.now();
       ({ mayHaveMore } = await step(this.clock.now()));
       await this.rest(mayHaveMore ? performance.now() - beganMs : 0, stopping);
-    }
+    } while (mayHaveMore && !stopping.aborted);
   }
 
   /**

@@ -74,11 +74,9 @@ async function revoke(sessionHandle) {
 }
 
 async function steal() {
-  let answer = await call('POST', '/demo/steal');
-  if (answer.status === 409) {
-    await attemptRefreshingSession();
-    answer = await call('POST', '/demo/steal');
-  }
+  await attemptRefreshingSession(); // from here on the copied token is an old one
+  const { ok, body } = await call('POST', '/demo/steal');
+  if (ok) logCall('the thief: refresh with the copied token', body.status, body.status === 200);
   await showMe(); // the owner's next call: it finds that the session is gone
 }
 
@@ -343,7 +341,8 @@ $('users').replaceChildren(
   }),
 );
 
-if (await doesSessionExist()) await showMe();
+// Without a front token there is no session, and the client would ask the server in vain.
+if (document.cookie.includes('sFrontToken=') && (await doesSessionExist())) await showMe();
 if (!me) showSignedIn(false);
 
 setInterval(renderRing, 250);

@@ -166,10 +166,12 @@ const postgres = await startPostgres();
 afterAll(() => postgres.stop());
 postgres.describe('with a server', () => {
   describeUpgrade('PostgreSQL', async (release) => {
-    const schema = postgres.freshSchema();
-    const pool = postgres.pool({ options: `-c search_path=${schema}` });
-    await pool.query(`CREATE SCHEMA ${schema}`);
-    await pool.query(read(release, 'schema.postgres.sql') + read(release, 'rows.sql'));
+    const connectionString = await postgres.freshDatabase();
+    // A script makes its tables in public, or in a schema of its own that it names.
+    const path = '-c search_path=nest_sessions,public';
+    const past = postgres.pool({ connectionString, options: path, max: 1 });
+    await past.query(read(release, 'schema.postgres.sql') + read(release, 'rows.sql'));
+    const pool = postgres.pool({ connectionString });
     return postgresStore(pool);
   });
 });

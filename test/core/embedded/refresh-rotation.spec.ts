@@ -444,6 +444,7 @@ describe('deciding on a refresh', () => {
       0,
     ],
     ['previous, no grace', 'THEFT', row(), presented('X'), NOW, 0],
+    ['previous, no grace, at once', 'THEFT', row({ rotatedAtMs: NOW }), presented('X'), NOW, 0],
     ['previous, inside the grace period', 'REPEAT_CHILD', row(), presented('X'), NOW, 11],
     ['previous, at its end', 'REPEAT_CHILD', row(), presented('X'), NOW, 10],
     ['previous, after it', 'THEFT', row(), presented('X'), NOW, 9],

@@ -1,0 +1,52 @@
+// The code that is mutated, and the tests that have to find it: the nearest ones of each group. More tests take longer, and can only find more.
+const E2E = 'test/e2e';
+
+/** @type {Readonly<Record<string, { mutate: readonly string[], specs: readonly string[] }>>} */
+export const GROUPS = {
+  guard: {
+    mutate: ['lib/session.guard.ts', 'lib/sessions/verify.ts', 'lib/sessions/session-proofs.ts'],
+    specs: [
+      'test/sessions/{remembered-tokens,replacing-defaults,without-request,wrong-inputs,device-writes}.spec.ts',
+      'test/device-binding/{dbsc,dpop,dpop-modules}.e2e-spec.ts',
+      `${E2E}/{guard-and-decorators,guard-at-once,guard-failures,verify-session,anti-csrf,foreign-origins,foreign-bearers,shared-questions}.e2e-spec.ts`,
+      `${E2E}/events/rate-limits.e2e-spec.ts`,
+      `${E2E}/rules/public-handlers.e2e-spec.ts`,
+    ],
+  },
+  refresh: {
+    mutate: ['lib/sessions/refresh.ts', 'lib/sessions/refresh-decisions.ts'],
+    specs: [
+      'test/sessions/{without-request,replacing-defaults,wrong-inputs}.spec.ts',
+      'test/device-binding/{dbsc,dbsc-release}.e2e-spec.ts',
+      `${E2E}/{refresh,refresh-options,anti-csrf,foreign-origins,keys-and-versions,error-handlers}.e2e-spec.ts`,
+      `${E2E}/lifetimes/refresh-decisions.e2e-spec.ts`,
+      `${E2E}/events/rate-limits.e2e-spec.ts`,
+      `${E2E}/advisories/counted-attempts.e2e-spec.ts`,
+    ],
+  },
+  rotation: {
+    mutate: [
+      'lib/core/embedded/{rotation,rotation-parts,rotation-at-once,refresh-rotation,at-once-decisions}.ts',
+    ],
+    specs: [
+      'test/core/embedded/{refresh-rotation,rotation-at-once,mixed-theft,embedded-core.refresh,embedded-core.verify,embedded-core.data,embedded-core.create}.spec.ts',
+    ],
+  },
+  tokens: {
+    mutate: ['lib/tokens/*.ts', '!lib/tokens/*.spec.ts'],
+    specs: [
+      'lib/tokens/*.spec.ts',
+      'test/core/embedded/{access-tokens,refresh-rotation,embedded-core.verify}.spec.ts',
+      'test/verify/odd-tokens.spec.ts',
+    ],
+  },
+  http: {
+    mutate: ['lib/http/*.ts', '!lib/http/*.spec.ts'],
+    specs: [
+      'lib/http/*.spec.ts',
+      'test/http/*.spec.ts',
+      'test/standalone/requests.spec.ts',
+      `${E2E}/{anti-csrf,foreign-origins,routes,create-session,body-errors}.e2e-spec.ts`,
+    ],
+  },
+};

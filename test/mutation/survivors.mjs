@@ -1,0 +1,45 @@
+// Mutants that no test finds, read one by one, each with its reason. A mutant is named by its file and by the line of code in which it begins; `to` names its
+// replacement where only one of several is meant. `npm run mutation` fails for one that is not here.
+
+/** @typedef {{ file: string, code: string, to?: string, why: string }} Survivor */
+
+/** @type {readonly Survivor[]} */
+export const SURVIVORS = [
+  {
+    file: 'lib/core/embedded/at-once-decisions.ts',
+    code: "if (prevRefreshTokenHash2 === undefined) return 'STALE_LINEAGE';",
+    to: 'false',
+    why: 'the same decision: safeEqual is false for a missing hash, so that the last line says STALE_LINEAGE',
+  },
+  {
+    file: 'lib/core/embedded/at-once-decisions.ts',
+    code: 'const isWithinGrace = rotatedAtMs !== undefined && nowMs <= rotatedAtMs + gracePeriodMs;',
+    to: 'true',
+    why: 'the same decision: no time is at most one that is not a number',
+  },
+  {
+    file: 'lib/core/embedded/refresh-rotation.ts',
+    code: 'row.prevRefreshTokenHash2 !== undefined &&',
+    to: 'true',
+    why: 'the same decision: safeEqual is false for a missing hash',
+  },
+  {
+    file: 'lib/core/embedded/refresh-rotation.ts',
+    code: 'row.rotatedAtMs !== undefined &&',
+    to: 'true',
+    why: 'the same decision: no time is at most one that is not a number',
+  },
+];
+
+/**
+ * @param {string} file
+ * @param {string} code the line in which the mutant begins, without blanks around it
+ * @param {{ replacement?: string }} mutant
+ * @returns {string | undefined}
+ */
+export function explanationOf(file, code, { replacement = '' }) {
+  return SURVIVORS.find(
+    (each) =>
+      each.file === file && code.includes(each.code) && (each.to === undefined || each.to === replacement),
+  )?.why;
+}

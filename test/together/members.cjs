@@ -1,0 +1,72 @@
+// Which spec files share one module registry: those of a group, test/together/<group>.spec.ts or <group>-<part>.spec.ts. To load
+// Nest and to run its code cold costs about a second of CPU for each registry. A file outside of the groups has its own.
+const { readdirSync, readFileSync } = require('node:fs');
+const { basename, join, sep } = require('node:path');
+
+const ROOT = join(__dirname, '../..', sep);
+const SPEC = /\.(e2e-)?spec\.ts$/;
+
+/** The files of each group. No file belongs to two. */
+const GROUPS = {
+  lib: /^lib\//,
+  e2e: /^test\/e2e\//,
+  core: /^test\/core\//,
+  sessions: /^test\/(sessions|http)\//,
+  binding: /^test\/device-binding\//,
+  doors: /^test\/(standalone|testing|verify)\//,
+};
+/** The one group of scripts/e2e-variant.mjs, which names the files of it that its core is not for. */
+const VARIANT_GROUPS = {
+  variant: /^test\/(e2e\/(lifetimes\/)?[^/]+|device-binding\/(dbsc|dpop))\.e2e-spec\.ts$/,
+};
+const { E2E_CORE, E2E_LEFT_OUT = '' } = process.env;
+
+/**
+ * What a file needs a registry of its own for: replaced modules, modules that are loaded again, servers that take their time to start
+ * and to die, and the browser client, which is one for each registry.
+ */
+const ALONE =
+  /\b(unstable_mockModule|resetModules|startPostgres|startRedis|RunWithout)\b|website-client\.js'/;
+
+function specFiles(pattern) {
+  const leftOut = E2E_LEFT_OUT.split(',');
+  return ['lib', 'test']
+    .flatMap((folder) =>
+      readdirSync(join(ROOT, folder), { recursive: true }).map((name) => join(folder, name)),
+    )
+    .map((file) => file.replaceAll(sep, '/'))
+    .filter((file) => SPEC.test(file) && pattern.test(file) && !leftOut.includes(basename(file)))
+    .filter((file) => !ALONE.test(readFileSync(join(ROOT, file), 'utf8')))
+    .toSorted();
+}
+
+/** @returns the members of a group's file, as paths from the root of the project */
+function membersOf(groupFile) {
+  const [, group, part = 1] = /^(\w+?)(?:-(\d+))?\.spec\.ts$/.exec(basename(groupFile)) ?? [];
+  const pattern = (E2E_CORE === undefined ? GROUPS : VARIANT_GROUPS)[group];
+  if (pattern === undefined) return [];
+  const parts = readdirSync(__dirname).filter((name) => SPEC.test(name) && name.startsWith(group)).length;
+  return specFiles(pattern).filter((_, index) => index % parts === Number(part) - 1);
+}
+
+/**
+ * Jest's filter of the selected files: a group of which every member is selected runs instead of its members, and so does one
+ * that is selected by its own name. So `npm test` runs groups, and `npm test -- lib/http` the files of that folder.
+ */
+async function filter(paths) {
+  const selected = new Set(paths);
+  const members = new Map(
+    paths
+      .filter((path) => path.startsWith(join(__dirname, sep)))
+      .map((path) => [path, membersOf(path).map((member) => join(ROOT, member))]),
+  );
+  const whole = [...members].filter(([, files]) => {
+    const ofIt = files.filter((file) => selected.has(file)).length;
+    return files.length > 0 && (ofIt === files.length || ofIt === 0);
+  });
+  const inGroups = new Set(whole.flatMap(([, files]) => files));
+  const running = new Set(whole.map(([group]) => group));
+  return { filtered: paths.filter((path) => (members.has(path) ? running.has(path) : !inGroups.has(path))) };
+}
+
+module.exports = Object.assign(filter, { membersOf, ROOT });

@@ -1,0 +1,11 @@
+/** Jest's filter of the selected files, as absolute paths. */
+declare function together(paths: readonly string[]): Promise<{ filtered: string[] }>;
+
+declare namespace together {
+  /** @returns the members of a group's file, as paths from the root of the project */
+  function membersOf(groupFile: string): string[];
+  /** The absolute path of the project, with a separator at its end. */
+  const ROOT: string;
+}
+
+export = together;
