@@ -41,6 +41,19 @@ export const GUIDES: readonly PageGroup[] = [
     },
   },
   {
+    title: 'With what you have',
+    pages: {
+      'docs/guides/recipes/context-and-logs.md': 'nestjs-cls and nestjs-pino',
+      'docs/guides/recipes/casl.md': 'CASL',
+      'docs/guides/recipes/health.md': 'Terminus',
+      'docs/guides/recipes/throttler.md': '@nestjs/throttler',
+      'docs/guides/recipes/swagger.md': 'Swagger',
+      'docs/guides/recipes/messages.md': 'RpcSessionGuard for messages',
+      'docs/guides/recipes/jobs.md': 'BullMQ, cron, command line',
+      'docs/guides/recipes/tenants.md': 'Durable providers by tenant',
+    },
+  },
+  {
     title: 'Testing',
     pages: {
       'docs/guides/testing.md': 'Testing your application',

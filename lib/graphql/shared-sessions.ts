@@ -65,7 +65,8 @@ export class SharedSessions {
     session: SessionContainer | undefined,
     find: () => RequestAndResponse,
   ): void {
-    const carrier = findCarrier(context) ?? (session === undefined ? findArgument(context) : find().req);
+    const hasNoRequest = session === undefined || context.getType<string>() === 'rpc';
+    const carrier = findCarrier(context) ?? (hasNoRequest ? findArgument(context) : find().req);
     if (carrier !== undefined) rememberCall(carrier, context, { session });
   }
 

@@ -16,12 +16,14 @@ interface Layer {
 const LAYERS: readonly Layer[] = [
   {
     name: 'doors',
-    files: /^lib\/(index|core\/index|standalone\/index|testing\/index|doctor\/index|verify\/index)\.ts$/,
+    files:
+      /^lib\/(index|core\/index|standalone\/index|testing\/index|doctor\/index|verify\/index|integrations\/index)\.ts$/,
     mayImport: [
       'standalone',
       'testing',
       'doctor',
       'verify',
+      'integrations',
       'wiring',
       ...EDGE,
       'sessions',
@@ -40,6 +42,11 @@ const LAYERS: readonly Layer[] = [
     name: 'standalone',
     files: /^lib\/standalone\//,
     mayImport: ['wiring', 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
+  },
+  {
+    name: 'integrations',
+    files: /^lib\/integrations\//,
+    mayImport: ['wiring', ...EDGE, 'sessions', ...NEIGHBOURS, ...FLOOR],
   },
   { name: 'doctor', files: /^lib\/doctor\//, mayImport: ['http', ...FLOOR] },
   { name: 'schematics', files: /^lib\/schematics\//, mayImport: [] },
@@ -84,7 +91,7 @@ const LAYERS: readonly Layer[] = [
 /** Imports outside the arrows, one by one: `from` is a folder or a file. */
 const EXCEPTIONS: readonly { from: string; to: string; because: string }[] = [];
 
-const EDGE_LAYERS = ['doors', 'testing', 'wiring', ...EDGE];
+const EDGE_LAYERS = ['doors', 'testing', 'integrations', 'wiring', ...EDGE];
 const PACKAGES_EVERYWHERE = /^(node:|rxjs$)/;
 // The constants are where Nest names its own metadata, and its handler of exceptions is where every filter is called.
 const PACKAGES_AT_THE_EDGE =

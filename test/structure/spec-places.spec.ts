@@ -21,6 +21,7 @@ const FOLDERS = [
   'other-frameworks',
   'processes',
   'prove',
+  'recipes',
   'sessions',
   'standalone',
   'structure',
