@@ -35,8 +35,7 @@ const shared = {
 async function bundle(name, options) {
   const outdir = join(bundled, name);
   await build({ ...shared, ...options, outdir });
-  const files = readdirSync(outdir, { recursive: true }).filter((file) => file.endsWith('.js'));
-  return files;
+  return readdirSync(outdir, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.js'));
 }
 
 /**
