@@ -64,6 +64,8 @@ export function sqliteStore(
   return new SqlStore(new SqliteClient(fileOrDatabase, pragmas), { migrate, tablePrefix }, SQLITE_RETRY);
 }
 
+const WRITE = /^\s*(?:INSERT|UPDATE|DELETE)\b/i;
+
 /** The SQL store's port to a file or to a database of the application. */
 export class SqliteClient implements SqlClient {
   readonly dialect = sqliteDialect;
@@ -98,8 +100,15 @@ export class SqliteClient implements SqlClient {
     for (const pragma of this.pragmas) database.exec(pragma);
   }
 
+  /**
+   * A write takes the write lock first: a statement of libsql that finds another writer after its own first look at the database is
+   * not reset, and this process would go on to see the database as it was then until the statement runs again.
+   */
   async query(query: SqlQuery): Promise<readonly SqlRow[]> {
-    return this.execute(query);
+    if (!WRITE.test(query.text)) return this.execute(query);
+    return this.exclusively('', function* (): SqlSteps<readonly SqlRow[]> {
+      return yield query;
+    });
   }
 
   /** Takes the one write lock of the database from the beginning, for any `lock`; no other call of this process runs meanwhile. */

@@ -186,6 +186,47 @@ describe('a SQLite store', () => {
     await store.close();
   });
 
+  it('lets no other process write between the first look of a write and its end, so that none is left with an old view (S047)', async () => {
+    const file = freshFile();
+    const [own, other] = [new Database(file), new Database(file)];
+    const intrusions: string[] = [];
+    const intrude = (sql: string): void => {
+      try {
+        other.exec('BEGIN IMMEDIATE');
+        other.exec('COMMIT');
+        intrusions.push(sql);
+      } catch {
+        // The lock is taken.
+      }
+    };
+    const watched = {
+      exec: (sql: string) => own.exec(sql),
+      close: () => undefined,
+      prepare: (sql: string) => {
+        const statement = own.prepare(sql);
+        const isWrite = /^\s*(?:INSERT|UPDATE|DELETE)/i.test(sql);
+        const run =
+          (method: 'all' | 'run') =>
+          (...values: (string | number | null)[]): unknown => {
+            if (isWrite) intrude(sql);
+            return statement[method](...values);
+          };
+        return {
+          ...(statement.reader === undefined ? {} : { reader: statement.reader }),
+          all: run('all') as () => unknown[],
+          run: run('run'),
+        };
+      },
+    };
+    const store = new SqlStore(new SqliteClient(watched));
+    await store.insertSession(ROW);
+    const key = { tenantId: ROW.tenantId, sessionHandle: ROW.sessionHandle };
+    expect(await store.update(key, {}, { sessionData: '{"a":1}' })).toMatchObject({ sessionData: '{"a":1}' });
+    expect(await store.deleteSessions([key])).toEqual([ROW.sessionHandle]);
+    expect(intrusions).toEqual([]);
+    for (const each of [own, other]) each.close();
+  });
+
   it('outlasts another process that is writing (S088)', async () => {
     const file = freshFile();
     const blocker = new Database(file);

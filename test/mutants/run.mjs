@@ -56,7 +56,8 @@ export async function runMutants({
   return { found: rows.length - survivors.length, survivors };
 }
 
-function copyOfCheckout() {
+/** Returns a folder with the files of the checkout, for the caller to change and to remove. */
+export function copyOfCheckout() {
   const copy = mkdtempSync(join(tmpdir(), 'nest-sessions-mutants-'));
   const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
     encoding: 'utf8',

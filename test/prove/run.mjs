@@ -1,12 +1,16 @@
-// npm run prove: every schedule of the bounded models, and the planted bugs. docs/proof.md says what that shows.
+// npm run prove: every schedule of the bounded models, histories of real processes, and the planted bugs. docs/proof.md says what
+// that shows.
 //   npm run prove                                 all of it, in less than 15 minutes on two cores
 //   npm run prove -- --model theft --seconds 600  one model, for longer; --depth N, --walks N, --seed N
-//   npm run prove -- --replay FILE                a schedule from a file
+//   npm run prove -- --minutes 10                 the histories alone, for so long on each store; --store NAME, --seed N, --calls N
+//   npm run prove -- --replay FILE                a schedule, or a history, from a file
 //   npm run prove -- --no-mutants                 the models alone
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { argv, chdir, execPath, exit, stdout } from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { runHistories } from '../histories/run.mjs';
 import { runMutants } from '../mutants/run.mjs';
 import { bundleExplorer } from './bundle.mjs';
 
@@ -15,6 +19,9 @@ chdir(root);
 const given = argv.slice(2);
 const options = given.filter((option) => option !== '--no-mutants');
 const isWhole = given.length === 0;
+const isAboutHistories =
+  given.some((option) => ['--minutes', '--store', '--calls'].includes(option)) || isReplayOfHistory();
+if (isAboutHistories) exit(await runHistories(root, given));
 
 const held = [];
 let isExploring = true;
@@ -22,21 +29,32 @@ let isExploring = true;
 const write = (text) => (isExploring ? held.push(text) : stdout.write(text));
 const began = performance.now();
 const [status, mutants] = await Promise.all([
-  explore(),
+  inTurn(explore, async () => (isWhole ? runHistories(root, ['--minutes', '1']) : 0)),
   isWhole ? runMutants({ workers: 1, write }) : { survivors: [] },
 ]);
 if (isWhole) stdout.write(`npm run prove took ${Math.round((performance.now() - began) / 1000)} s\n`);
 if (mutants.survivors.length > 0) stdout.write(`Found by nothing: ${mutants.survivors.join(', ')}\n`);
 exit(status === 0 && mutants.survivors.length === 0 ? 0 : 1);
 
+/** The models and the histories use one core, one after the other. @returns the first exit code that is no success */
+async function inTurn(...parts) {
+  let worst = 0;
+  for (const part of parts) worst ||= await part();
+  isExploring = false;
+  for (const text of held.splice(0)) stdout.write(text);
+  return worst;
+}
+
+function isReplayOfHistory() {
+  const file = given[given.indexOf('--replay') + 1];
+  return given.includes('--replay') && JSON.parse(readFileSync(file, 'utf8')).kind === 'history';
+}
+
 async function explore() {
   const explorer = await bundleExplorer(root);
-  const code = await new Promise((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     const child = spawn(execPath, [explorer, ...options], { stdio: 'inherit' });
     child.on('error', reject);
     child.on('close', (status) => resolve(status ?? 1));
   });
-  isExploring = false;
-  for (const text of held.splice(0)) stdout.write(text);
-  return code;
 }

