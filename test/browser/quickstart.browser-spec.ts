@@ -17,15 +17,16 @@ const TALLEST_GAP = `Math.max(...[...document.querySelectorAll('.card')]
     const contents = [...card.children].map((child) => child.getBoundingClientRect().bottom);
     return card.getBoundingClientRect().bottom - Math.max(...contents);
   }))`;
-/** Whether the seconds are in the ring, and what is behind them when it shows a refresh. */
+/** Whether the longest time has room in the ring, and what is behind it when the ring shows a refresh. */
 const RING = `(() => {
   const ring = document.getElementById('ring');
   ring.classList.add('refreshed');
+  document.getElementById('seconds').textContent = '60 min';
   const seconds = document.createRange();
   seconds.selectNodeContents(document.getElementById('seconds'));
   const { width, height } = seconds.getBoundingClientRect();
   const inside = ring.getBoundingClientRect().width * (52 / 64);
-  const isLegible = height > 12 && Math.hypot(width, height) < inside;
+  const isLegible = height > 12 && Math.hypot(width, height) < inside - 8;
   return { isLegible, background: getComputedStyle(ring).backgroundColor };
 })()`;
 

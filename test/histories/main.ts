@@ -45,6 +45,9 @@ async function recordOn(store: StoreKind, seed: number): Promise<number> {
     longestMs: seconds * 1000,
     mostCalls: Number(values.calls ?? Number.POSITIVE_INFINITY),
     groups: Number(values.groups),
+    onMinute: (calls, sessions) => {
+      if (!values.json) stdout.write(`\n  ${calls} calls, ${sessions} sessions checked so far`);
+    },
   }).catch((error: unknown) => {
     if (!isMissingServer(error)) throw error;
     stdout.write(`skipped, because ${String(error)}\n`);
@@ -66,7 +69,7 @@ function printJson({ failing, unexpected, ...figures }: Recorded): number {
 
 function report(recorded: Recorded, store: StoreKind, seed: number): number {
   const { calls, sessions, ms, counts, faults, unexpected, failing, longestSearch } = recorded;
-  stdout.write(`${calls} calls, ${sessions} sessions, ${Math.round(ms / 1000)} s\n`);
+  stdout.write(`\n  ${calls} calls, ${sessions} sessions, ${Math.round(ms / 1000)} s\n`);
   stdout.write(
     `  ${list(counts)}\n  ${list(Object.entries(faults))}; longest search ${longestSearch} states\n`,
   );

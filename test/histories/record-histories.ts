@@ -19,6 +19,8 @@ export interface Recording {
   readonly mostCalls: number;
   /** Number of groups of sessions at a time. */
   readonly groups: number;
+  /** Hears each minute how far the run has come. */
+  onMinute(calls: number, sessions: number): void;
 }
 
 export interface Recorded {
@@ -86,7 +88,7 @@ function settings({ place }: Database, epochMs: number, n: number): Omit<Instanc
 }
 
 async function record(
-  { store, seed, longestMs, mostCalls, groups }: Recording,
+  { store, seed, longestMs, mostCalls, groups, onMinute }: Recording,
   database: Database,
   instances: readonly InstanceProcess[],
   epochMs: number,
@@ -114,9 +116,11 @@ async function record(
       }
     }
   };
+  const progress = setInterval(() => onMinute(client.calls, sessions), 60_000);
   faults.start();
   await Promise.all(Array.from({ length: groups }, async (_, number) => lane(number)));
   await faults.stop();
+  clearInterval(progress);
   const counts = [...client.counts].sort(([a], [b]) => (a < b ? -1 : 1));
   const { calls, unexpected } = client;
   const ms = performance.now() - began;

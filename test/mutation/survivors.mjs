@@ -29,6 +29,18 @@ export const SURVIVORS = [
     to: 'true',
     why: 'the same decision: no time is at most one that is not a number',
   },
+  {
+    file: 'lib/core/embedded/rotation-at-once.ts',
+    code: 'return this.turns.run(JSON.stringify([tenantId, sessionHandle]), async () =>',
+    to: '[]',
+    why: 'refreshes of different sessions take turns with each other: they wait longer, and each has the same result',
+  },
+  {
+    file: 'lib/core/embedded/rotation-at-once.ts',
+    code: 'if (found.row !== undefined && found.isUpdated) return this.issuePair(refresh, next, found.row);',
+    to: 'true',
+    why: 'a store that has updated a row returns it',
+  },
 ];
 
 /**

@@ -9,7 +9,8 @@ import { embeddedCore } from '../../../lib/core/embedded/embedded-core-options.j
 import { SessionEvents } from '../../../lib/events/session-events.js';
 import { TestClock } from '../../../lib/testing/test-clock.js';
 import { CoreBadInputError, CoreUnavailableError } from '../../../lib/errors.js';
-import { refreshTokenHash1, refreshTokenHash2 } from '../../../lib/tokens/refresh-token.js';
+import { refreshTokenHash1, refreshTokenHash2, RefreshTokens } from '../../../lib/tokens/refresh-token.js';
+import { jwt, V5_HEADER } from '../../fixtures/made-tokens.js';
 import { AT_ONCE, check, present, rotate } from '../../support/at-once.js';
 import {
   create,
@@ -239,6 +240,20 @@ describe('refreshing with rotation at once', () => {
     const page = await core.revocationFeed?.read(undefined);
     expect(page?.records).toMatchObject([{ kind: 'session', id: session.handle, reason: 'token-theft' }]);
   });
+
+  it.each([
+    { what: 'names another tenant than its session has', changes: { tenantId: 't1' } },
+    { what: 'names a session by a text that is no handle', changes: { sessionHandle: 'no handle' } },
+  ])('refuses a genuine refresh token that $what, in each rotation', async ({ changes }) => {
+    const { core, store } = await makeEmbeddedCore();
+    const { refreshToken } = await create(core);
+    const sealer = new RefreshTokens(await store.getOrSetRefreshTokenKey(''));
+    const content = await sealer.open(refreshToken.token);
+    if (content === undefined) throw new Error('The refresh token cannot be opened');
+    const other = await sealer.issue({ ...content, ...changes });
+    expect((await present(core, other)).status).toBe('UNAUTHORISED');
+    expect((await refresh(core, other)).status).toBe('UNAUTHORISED');
+  });
 });
 
 describe('verifying with rotation at once', () => {
@@ -327,6 +342,17 @@ describe('verifying with rotation at once', () => {
     expect(await check(core, again.accessToken.token)).toMatchObject({ status: 'OK' });
     clock.advance(1);
     expect(await check(core, again.accessToken.token)).toEqual(ended);
+  });
+
+  it.each([
+    { what: 'names another tenant than its session has', claims: { tId: 't1' } },
+    { what: 'names a session by a text that is no handle', claims: { sessionHandle: 'no handle' } },
+  ])('refuses a genuine token that $what, in each rotation', async ({ claims }) => {
+    const { core } = await makeEmbeddedCore();
+    const { accessToken } = await create(core);
+    const other = jwt(V5_HEADER, { ...decoded(accessToken.token).payload, ...claims });
+    expect((await check(core, other)).status).toBe('UNAUTHORISED');
+    expect((await verify(core, other, { checkDatabase: true })).status).toBe('UNAUTHORISED');
   });
 });
 
