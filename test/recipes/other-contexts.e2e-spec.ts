@@ -17,7 +17,9 @@ import { browser, LIVE, LiveApplication } from '../e2e/transports/live-applicati
 
 /** What the guard after ours and the interceptor saw, by the name of the handler. */
 const seen: string[] = [];
-beforeEach(() => (seen.length = 0));
+beforeEach(() => {
+  seen.length = 0;
+});
 
 function note(part: string, context: ExecutionContext): void {
   seen.push(`${part} of ${context.getHandler().name}: ${sessionOf(context)?.getUserId() ?? 'nobody'}`);
