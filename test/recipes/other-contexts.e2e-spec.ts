@@ -11,7 +11,14 @@ import { Field, ObjectType, Query, Resolver } from '@nestjs/graphql';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Observable } from 'rxjs';
-import { PublicAccess, Session, SessionContainer, SessionGuard, sessionOf, SessionSockets } from 'nest-sessions';
+import {
+  PublicAccess,
+  Session,
+  SessionContainer,
+  SessionGuard,
+  sessionOf,
+  SessionSockets,
+} from 'nest-sessions';
 import { ask, DRIVERS, GraphqlApplication } from '../e2e/transports/graphql-application.js';
 import { browser, LIVE, LiveApplication } from '../e2e/transports/live-application.js';
 
