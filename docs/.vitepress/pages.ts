@@ -64,6 +64,7 @@ export const GUIDES: readonly PageGroup[] = [
     title: 'Stores and cores',
     pages: {
       'docs/guides/cores-and-stores.md': 'Cores and stores',
+      'docs/guides/databases.md': 'TypeORM, Drizzle, Kysely, Prisma',
       'docs/guides/redis.md': 'Redis and Valkey',
       'docs/guides/scaling.md': 'Scaling',
       'docs/guides/core-server-hardening.md': 'A core server in production',

@@ -1,8 +1,18 @@
+import { isDelivery, type AuditDelivery } from './delivery.js';
 import { wholeNumber } from '../options/option-checks.js';
 import { group, option, type Check, type OptionsOf, type Resolved } from '../options/option-table.js';
 
 const DAY_SEC = 86_400;
 const keptSec = wholeNumber(60, 36_500 * DAY_SEC);
+
+const deliveries: Check<readonly AuditDelivery[]> = (value) => {
+  if (!Array.isArray(value) || !value.every(isDelivery))
+    throw new Error('an array of deliveries is expected, as webhook() and securityEvents() make them');
+  const names = value.map(({ name }) => name);
+  const twice = names.find((name, n) => names.indexOf(name) !== n);
+  if (twice === undefined) return value;
+  throw new Error(`two deliveries have the name ${twice}: give each its own, by which its position is kept`);
+};
 
 /** The options in `audit`. */
 export const AUDIT_OPTIONS = {
@@ -16,6 +26,12 @@ export const AUDIT_OPTIONS = {
    * @defaultValue 7,776,000 (90 days)
    */
   keepEndedForSec: option(keptSec, 90 * DAY_SEC),
+  /**
+   * Where records are sent to, each at least once and those of one session in their order: `webhook()`, `securityEvents()`. One instance
+   * at a time does it.
+   * @defaultValue none
+   */
+  deliveries: option(deliveries, []),
 };
 
 /**
@@ -50,3 +66,7 @@ export const AUDIT_TRAIL_OPTIONS = {
 export const NO_AUDIT_TRAIL =
   'needs a core that writes records with its own changes: embeddedCore() with a store of this library. A SuperTokens Core cannot, and ' +
   'records beside it would miss what others do. For a served core set audit at its SessionCoreModule, and leave it out here';
+
+/** The problem of deliveries at a served core. */
+export const NO_DELIVERIES_HERE =
+  'has deliveries, which a served core does not make: give them to a SessionModule whose embedded core works on the same store';

@@ -4,6 +4,7 @@ import {
   type AuditSearchByAccount,
   type AuditTrail,
 } from '../audit/audit-trail.js';
+import type { SharedValues } from '../audit/shared-values.js';
 import { CoreBadInputError, CoreError } from '../errors.js';
 import type { ReplayStore } from '../options/replay-store.js';
 import { reservedContext, type UserContext } from '../util/user-context.js';
@@ -172,11 +173,7 @@ export abstract class CoreClient {
     return { sessionHandles };
   }
 
-  /**
-   * Lists live sessions of any user, the newest first. This default refuses, because the CDI has no such call.
-   *
-   * @throws {CoreBadInputError} this core, or its store, cannot do that
-   */
+  /** Lists live sessions of any user, the newest first. @throws {CoreBadInputError} this core, or its store, cannot do that */
   async searchSessions(_search: CoreSessionSearch, _userContext: UserContext): Promise<CoreSessionPage> {
     throw new CoreBadInputError(CANNOT_SEARCH);
   }
@@ -293,6 +290,11 @@ export abstract class CoreClient {
    */
   deriveSecret?(purpose: string): Promise<string>;
 
+  /** Small texts that all instances on this core share; undefined where it has no place for them. */
+  get sharedValues(): SharedValues | undefined {
+    return undefined;
+  }
+
   /** Where used DPoP proofs are kept for all instances on this core; undefined where it has no such place. */
   get replays(): ReplayStore | undefined {
     return undefined;
@@ -316,11 +318,7 @@ export abstract class CoreClient {
     return undefined;
   }
 
-  /**
-   * Makes a call that decides nothing, to learn whether the core responds.
-   *
-   * @throws {CoreUnavailableError} it does not
-   */
+  /** Makes a call that decides nothing, to learn whether the core responds. @throws {CoreUnavailableError} it does not */
   async ping(): Promise<void> {}
 
   /** Called once before the application takes requests. */

@@ -90,6 +90,10 @@ export {
   type AuditSearch,
   type AuditSearchByAccount,
 } from '../audit/audit-trail.js';
+export type { SharedValue, SharedValues } from '../audit/shared-values.js';
+export { DeliveryError, type AuditDelivery } from '../audit/delivery.js';
+export { webhook, type WebhookOptions } from '../signals/webhook.js';
+export { securityEvents, type SecurityEventsOptions } from '../signals/security-events.js';
 export type { ReadAuditInput } from '../sessions/audit.js';
 export type { AuditOptions } from '../audit/audit-options.js';
 export type { RevocationFeedOptions } from '../feed/feed-options.js';

@@ -96,6 +96,7 @@ export class RecipeLifecycle {
       await revocations?.start();
       servedRevocations?.start();
       await binding?.start();
+      for (const deliverer of this.dependencies.deliverers) deliverer.start();
     } catch (error) {
       this.telemetry.stop();
       await this.release().catch(() => undefined); // the error of the start is the one that counts
@@ -119,6 +120,7 @@ export class RecipeLifecycle {
   }
 
   private async release(): Promise<void> {
+    await Promise.all(this.dependencies.deliverers.map(async (deliverer) => deliverer.stop()));
     await this.dependencies.servedRevocations?.stop();
     await this.dependencies.revocations?.stop();
     await this.core.close();

@@ -17,6 +17,7 @@ import { RateLimits } from './rate-limits.js';
 import { contextPreparer, type RecipeDependencies } from './recipe-dependencies.js';
 import { SessionLifetimes } from './session-lifetimes.js';
 import { SessionReports } from './session-reports.js';
+import { createDeliverers } from './deliverers.js';
 import { serveFeed, watchFeed } from './watched-feed.js';
 
 /** Makes the parts that the recipe of one module instance works with. */
@@ -27,9 +28,8 @@ export async function createRecipeDependencies(
   events: SessionEventHub,
 ): Promise<RecipeDependencies> {
   const userRoles = options.userRoles ?? core.userRoles;
-  const validated = options.globalClaimValidators.map(({ claim }) => claim);
-  assertRolesKnown(userRoles, [...options.claims, ...validated]);
-  const { config, features, observability } = options;
+  const { config, features, observability, claims } = options;
+  assertRolesKnown(userRoles, [...claims, ...options.globalClaimValidators.map(({ claim }) => claim)]);
   const verifier = createVerifier(options, core, clock, (info) => revocations?.isClear(info) ?? true);
   const transport = new TokenTransport(config, clock, (request) => binding?.removeCookies(request) ?? []);
   const reports = new SessionReports(verifier, transport, events, clock);
@@ -45,15 +45,16 @@ export async function createRecipeDependencies(
     transport,
     revocations,
     servedRevocations: served,
+    deliverers: createDeliverers(options.audit, core, clock),
     binding,
     events,
     clock,
     prepareContext: contextPreparer(userRoles, clock, binding?.kinds),
     lifetimes,
-    schemas: new ContentSchemas(options.schemas, lifetimes.claimNames, options.claims),
+    schemas: new ContentSchemas(options.schemas, lifetimes.claimNames, claims),
     features,
     devices: new Devices(features.devices, clock, options.onRefresh !== undefined),
-    claims: options.claims,
+    claims,
     globalClaimValidators: options.globalClaimValidators,
     revokesStolenSessions: options.errorHandlers.onTokenTheftDetected === undefined,
     refreshHook: options.onRefresh && { decide: options.onRefresh, timeoutMs: options.onRefreshTimeoutMs },
@@ -65,8 +66,7 @@ function createLifetimes(
   { features: { lifetime, deviceBound }, recordsAuthenticationTime }: ResolvedSessionOptions,
   clock: Clock,
 ): SessionLifetimes {
-  const bindsDevices = deviceBound !== undefined;
-  return new SessionLifetimes({ lifetime, recordsAuthenticationTime, bindsDevices }, clock);
+  return new SessionLifetimes({ lifetime, recordsAuthenticationTime, bindsDevices: !!deviceBound }, clock);
 }
 
 /** Sessions whose key this process has confirmed, so that it writes that once although their tokens do not say so yet. */

@@ -1,3 +1,4 @@
+import type { Deliverer } from '../audit/deliverer.js';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import type { UserRoleSource } from '../claims/user-roles.js';
@@ -78,6 +79,8 @@ export abstract class RecipeDependencies {
   abstract readonly revokesStolenSessions: boolean;
   /** @internal Undefined without the option `revocationFeed`, or if there is no feed. */
   abstract readonly revocations: RevocationWatch | undefined;
+  /** @internal What sends the records of the audit trail. */
+  abstract readonly deliverers: readonly Deliverer[];
   /** @internal Undefined without the option `revocationFeed.apiKeys`. */
   abstract readonly servedRevocations: ServedRevocations | undefined;
   /** @internal Undefined without the option `deviceBound`. */

@@ -1,6 +1,7 @@
 import { StoreFullError } from '../errors.js';
 import { cutOffEntry, noteOfCutOff, type AuditNote } from '../audit/audit-record.js';
 import { MemoryTrail } from '../audit/memory-trail.js';
+import { MemoryValues } from '../audit/shared-values.js';
 import { MemoryFeed } from '../feed/memory-feed.js';
 import { cutOffRevocation, sessionRevocation, type RevocationNote } from '../feed/revocation-feed.js';
 import { selectSurplus } from '../util/session-cap.js';
@@ -43,6 +44,7 @@ export class MemoryStore extends MemoryKeyStore {
   /** A plain text for users with one session, because a Set would add half to the memory of that session. */
   private readonly handlesByUser = new Map<string, string | Set<string>>();
   private readonly creations = new CreationIndex();
+  private readonly values = new MemoryValues();
   private readonly maxSessions: number;
   private readonly feed = new MemoryFeed();
   private readonly trail = new MemoryTrail();
@@ -110,6 +112,10 @@ export class MemoryStore extends MemoryKeyStore {
 
   override get revocations(): MemoryFeed {
     return this.feed;
+  }
+
+  override get sharedValues(): MemoryValues {
+    return this.values;
   }
 
   override get audit(): MemoryTrail {

@@ -4,6 +4,7 @@ import { withPlainCause } from '../util/plain-error.js';
 import type { ReplayStore } from '../options/replay-store.js';
 import type { AuditNote } from '../audit/audit-record.js';
 import type { AuditTrail } from '../audit/audit-trail.js';
+import type { SharedValues } from '../audit/shared-values.js';
 import type { RevocationFeed, RevocationNote } from '../feed/revocation-feed.js';
 import type {
   LimitedInsert,
@@ -170,6 +171,11 @@ export abstract class SessionStore {
 
   /** The place that keeps used DPoP proofs, so that no instance accepts one twice; undefined for a store that has no such place. */
   get replays(): ReplayStore | undefined {
+    return undefined;
+  }
+
+  /** Small texts that all instances share; undefined for a store that keeps none. */
+  get sharedValues(): SharedValues | undefined {
     return undefined;
   }
 

@@ -29,6 +29,11 @@ export abstract class SqlKeyStore extends SessionStore {
     super();
   }
 
+  /** Closes the database if the store opened it; a later statement opens it again. */
+  override async close(): Promise<void> {
+    return this.connection.close();
+  }
+
   /** Known once the connection is prepared. */
   protected get tables(): SessionTables {
     return this.connection.tables;

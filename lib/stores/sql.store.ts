@@ -28,6 +28,7 @@ import { SqlKeyStore } from './sql-keys.js';
 import { anyCutOff, cutOffQuery, endedBeforeOfRow, removalOfLater } from './cut-offs.js';
 import { SqlTrail } from './sql-audit.js';
 import { insertion } from './sql-insertion.js';
+import { SqlValues } from './sql-values.js';
 import { SqlFeed } from './sql-revocations.js';
 import {
   recordedSteps,
@@ -74,6 +75,10 @@ export class SqlStore extends SqlKeyStore {
 
   override get audit(): SqlTrail {
     return this.trail;
+  }
+
+  override get sharedValues(): SqlValues {
+    return new SqlValues(this.connection);
   }
 
   override get description(): string {
@@ -319,11 +324,6 @@ export class SqlStore extends SqlKeyStore {
       ...recordedRemoval(connection, this.trail.recorders(audit)),
     });
     return { mayHaveMore: this.sweepPosition !== undefined };
-  }
-
-  /** Closes the database if the store opened it; a later statement opens it again. */
-  override async close(): Promise<void> {
-    return this.connection.close();
   }
 
   private get theSession(): string {

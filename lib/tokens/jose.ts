@@ -3,6 +3,7 @@
  *
  * Import this file only through `loadJose`: it is needed when keys are read or made, and not at the start.
  */
+export { CompactSign } from 'jose/jws/compact/sign';
 export { compactVerify } from 'jose/jws/compact/verify';
 export { calculateJwkThumbprint } from 'jose/jwk/thumbprint';
 export { exportJWK, exportPKCS8, exportSPKI } from 'jose/key/export';

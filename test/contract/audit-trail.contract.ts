@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { AuditKind, AuditNote, AuditRecord } from '../../lib/audit/audit-record.js';
 import type { AuditSearch, AuditTrail } from '../../lib/audit/audit-trail.js';
+import type { SharedValues } from '../../lib/audit/shared-values.js';
 import type { SessionRow, SessionStore } from '../../lib/stores/session-store.js';
 import { findAndPromote, type Promotion } from '../support/store-updates.js';
 import { NOW, ROW } from '../support/session-row.js';
@@ -41,6 +42,11 @@ export interface TwoStores {
 function trailOf({ audit }: SessionStore): AuditTrail {
   if (audit === undefined) throw new Error('The store keeps no audit trail');
   return audit;
+}
+
+function valuesOf({ sharedValues }: SessionStore): SharedValues {
+  if (sharedValues === undefined) throw new Error('The store keeps no shared values');
+  return sharedValues;
 }
 
 const ALL: AuditSearch = { newestFirst: false, after: undefined, limit: 1000 };
@@ -378,6 +384,40 @@ export function describeAuditTrail(name: string, makeStores: () => Promise<TwoSt
           const told = ofSession(seen, n).map(({ kind, names }) => names?.[0] ?? kind.slice(8));
           expect([...new Set(told)]).toEqual(expected);
         }
+      });
+    });
+
+    describe('beside the trail: texts that instances share', () => {
+      const until = (text: string, untilMs = NOW + 1000) => ({ text, untilMs });
+
+      it('are replaced by one of those who expect the same text', async () => {
+        const [mine, theirs] = [valuesOf(here), valuesOf(there)];
+        expect(await mine.read('lease', NOW)).toBeUndefined();
+        const first = [
+          mine.replace('lease', undefined, until('a'), NOW),
+          theirs.replace('lease', undefined, until('b'), NOW),
+        ];
+        expect((await Promise.all(first)).filter(Boolean)).toHaveLength(1);
+        const text = await theirs.read('lease', NOW);
+        const second = [
+          mine.replace('lease', text, until('c'), NOW),
+          theirs.replace('lease', text, until('d'), NOW),
+        ];
+        expect((await Promise.all(second)).filter(Boolean)).toHaveLength(1);
+        expect(await mine.replace('lease', 'x', until('e'), NOW)).toBe(false);
+        expect(await mine.replace('other', 'x', until('e'), NOW)).toBe(false);
+        expect(await theirs.read('lease', NOW)).toMatch(/^[cd]$/);
+        expect(await theirs.read('other', NOW)).toBeUndefined();
+      });
+
+      it('end with their time', async () => {
+        const isServer = name.includes('Redis'); // counts by itself
+        const values = valuesOf(here);
+        await values.replace('lease', undefined, until('a', isServer ? NOW + 1 : NOW + 10), NOW);
+        if (isServer) while ((await values.read('lease', NOW)) !== undefined);
+        expect(await values.read('lease', NOW + 10)).toBeUndefined();
+        expect(await values.replace('lease', undefined, until('b', NOW + 100_000), NOW + 10)).toBe(true);
+        expect(await values.read('lease', NOW + 11)).toBe('b');
       });
     });
 

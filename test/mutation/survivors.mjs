@@ -41,6 +41,18 @@ export const SURVIVORS = [
     to: 'true',
     why: 'a store that has updated a row returns it',
   },
+  {
+    file: 'lib/core/embedded/rotation-at-once.ts',
+    code: 'for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {',
+    to: 'attempt <= MAX_ATTEMPTS',
+    why: 'one round more than a hundred before the same error',
+  },
+  {
+    file: 'lib/core/embedded/rotation-at-once.ts',
+    code: "if (row === undefined || decision === 'UNKNOWN_SESSION') return unauthorised(SESSION_GONE);",
+    to: 'false',
+    why: 'the first half only tells the compiler: the decision about a missing row is UNKNOWN_SESSION',
+  },
 ];
 
 /**

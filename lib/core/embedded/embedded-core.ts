@@ -240,6 +240,10 @@ export class EmbeddedCore extends CoreClient {
     return this.store.revocations;
   }
 
+  override get sharedValues() {
+    return this.store.sharedValues;
+  }
+
   override get replays(): ReplayStore | undefined {
     return this.store.replays;
   }
@@ -310,7 +314,7 @@ export class EmbeddedCore extends CoreClient {
   }
 
   override async createJwt(input: CoreJwtInput): Promise<CoreJwtResult> {
-    return this.accessTokens.createJwt(input, this.now());
+    return this.accessTokens.createJwt(input, this.context.clock.now());
   }
 
   override async getJwks(): Promise<JwksResult> {
@@ -319,7 +323,7 @@ export class EmbeddedCore extends CoreClient {
 
   /** Removes expired sessions now instead of at the next interval. */
   async sweepExpired(): Promise<void> {
-    await this.sweeper.sweep();
+    return this.sweeper.sweep();
   }
 
   /** @internal See {@link SigningKeys.rotate}. */
@@ -340,9 +344,5 @@ export class EmbeddedCore extends CoreClient {
     await this.vault.refreshTokens();
     await this.keys.loadAndOpen();
     await this.vault.convertStored();
-  }
-
-  private now(): number {
-    return this.context.clock.now();
   }
 }

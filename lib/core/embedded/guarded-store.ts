@@ -1,5 +1,6 @@
 import type { AuditNote } from '../../audit/audit-record.js';
 import type { AuditTrail } from '../../audit/audit-trail.js';
+import type { SharedValues } from '../../audit/shared-values.js';
 import { CoreError, CoreUnavailableError } from '../../errors.js';
 import type { ReplayStore } from '../../options/replay-store.js';
 import type { RevocationFeed, RevocationNote } from '../../feed/revocation-feed.js';
@@ -110,6 +111,16 @@ export class GuardedStore extends SessionStore {
   override get audit(): AuditTrail | undefined {
     const { audit } = this.store;
     return audit && new GuardedTrail(audit, async (work) => this.pass('audit', work));
+  }
+
+  override get sharedValues(): SharedValues | undefined {
+    const { sharedValues: values } = this.store;
+    return (
+      values && {
+        read: async (...args) => this.pass('sharedValues', async () => values.read(...args)),
+        replace: async (...args) => this.pass('sharedValues', async () => values.replace(...args)),
+      }
+    );
   }
 
   override get replays(): ReplayStore | undefined {

@@ -6,7 +6,7 @@ import {
   type ConfigurableModuleCls,
   type Provider,
 } from '@nestjs/common';
-import { NO_AUDIT_TRAIL } from '../../audit/audit-options.js';
+import { NO_AUDIT_TRAIL, NO_DELIVERIES_HERE } from '../../audit/audit-options.js';
 import { SessionConfigError } from '../../errors.js';
 import { WIRE_OPTIONS } from '../../options/wire-options.js';
 import { CoreClient } from '../core-client.js';
@@ -121,8 +121,12 @@ function createServedCore(
     apiDomain: `http://localhost:3567${basePath}`,
     jwksRefreshIntervalSec: WIRE_OPTIONS.jwksRefreshIntervalSec.fallback,
   });
-  if (audit === undefined || made.auditTrail !== undefined) return made;
-  throw new SessionConfigError([{ path: 'audit', message: NO_AUDIT_TRAIL }], 'SessionCoreModule');
+  const message =
+    audit !== undefined && made.auditTrail === undefined
+      ? NO_AUDIT_TRAIL
+      : audit && audit.deliveries.length > 0 && NO_DELIVERIES_HERE;
+  if (!message) return made;
+  throw new SessionConfigError([{ path: 'audit', message }], 'SessionCoreModule');
 }
 
 /** @throws {SessionConfigError} a version is asked for that the core cannot be served in */

@@ -73,6 +73,11 @@ export class RedisLayout {
     return `${this.prefix}proof:${proof}`;
   }
 
+  /** Names a shared value, anywhere in a cluster. */
+  valueKey(name: string): string {
+    return `${this.prefix}value:${name}`;
+  }
+
   rowKey(key: SessionKey): string {
     return `${this.base(this.handlePartition(key.sessionHandle))}${rowName(key)}`;
   }

@@ -38,6 +38,7 @@ import { auditArgument, RedisTrail } from './redis-audit.js';
 import { noteArguments, RedisFeed } from './redis-feed.js';
 import { KEPT_AFTER_EXPIRY_MS } from './redis-script.js';
 import { CHANGE, FIND, INSERT, INSERT_WITHIN } from './redis-scripts.js';
+import { RedisValues } from './redis-values.js';
 import { UserLocks } from './redis-locks.js';
 import { RedisRows, type UserRow } from './redis-rows.js';
 import { RedisSearch } from './redis-search.js';
@@ -105,6 +106,10 @@ export class RedisStore extends RedisKeyStore {
 
   override get audit(): RedisTrail {
     return this.trail;
+  }
+
+  override get sharedValues(): RedisValues {
+    return new RedisValues(this.connection, this.layout);
   }
 
   override get replays(): ReplayStore {

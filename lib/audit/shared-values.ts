@@ -1,0 +1,49 @@
+/**
+ * Small texts that all instances on a store share: who delivers, and how far; which sessions belong to a sign-in at a provider.
+ *
+ * @publicApi
+ */
+export interface SharedValues {
+  /** Returns a text; undefined where there is none, or its time is over. @param name at most 100 printable ASCII characters */
+  read(name: string, nowMs: number): Promise<string | undefined>;
+  /**
+   * Replaces a text if it is still `from`. Of concurrent calls that expect the same text, one succeeds.
+   *
+   * @param from undefined: there is none
+   * @returns whether it was replaced
+   */
+  replace(name: string, from: string | undefined, to: SharedValue, nowMs: number): Promise<boolean>;
+}
+
+/**
+ * A text, and until when it is kept.
+ *
+ * @publicApi
+ */
+export interface SharedValue {
+  readonly text: string;
+  /** Milliseconds since the epoch. */
+  readonly untilMs: number;
+}
+
+/** Shared values in the memory of this process. */
+export class MemoryValues implements SharedValues {
+  private readonly values = new Map<string, SharedValue>();
+
+  async read(name: string, nowMs: number): Promise<string | undefined> {
+    return this.known(name, nowMs);
+  }
+
+  private known(name: string, nowMs: number): string | undefined {
+    const value = this.values.get(name);
+    if (value === undefined || value.untilMs > nowMs) return value?.text;
+    this.values.delete(name);
+    return undefined;
+  }
+
+  async replace(name: string, from: string | undefined, to: SharedValue, nowMs: number): Promise<boolean> {
+    if (this.known(name, nowMs) !== from) return false;
+    this.values.set(name, to);
+    return true;
+  }
+}
