@@ -94,7 +94,7 @@ async function record(
   epochMs: number,
 ): Promise<Recorded> {
   const client = new FleetClient(instances, seededRandom(seed + 1), epochMs);
-  const faults = new Faults(instances, database, seededRandom(seed));
+  const faults = new Faults(instances, database, seededRandom(seed), () => client.calls);
   const failing: History[] = [];
   let [sessions, longestSearch, started] = [0, 0, 0];
   const began = performance.now();
@@ -117,10 +117,11 @@ async function record(
     }
   };
   const progress = setInterval(() => onMinute(client.calls, sessions), 60_000);
+  const ending = setInterval(() => isOver() && faults.end(), 200);
   faults.start();
   await Promise.all(Array.from({ length: groups }, async (_, number) => lane(number)));
   await faults.stop();
-  clearInterval(progress);
+  for (const timer of [progress, ending]) clearInterval(timer);
   const counts = [...client.counts].sort(([a], [b]) => (a < b ? -1 : 1));
   const { calls, unexpected } = client;
   const ms = performance.now() - began;

@@ -5,6 +5,9 @@ import type { InstanceProcess } from './instance-process.js';
 /** The farthest that the clock of an instance is set ahead or back, milliseconds. */
 export const LARGEST_STEP_MS = 20_000;
 
+/** The fewest calls between two faults of a kind. */
+const CALLS_BETWEEN = 60;
+
 export interface FaultCounts {
   instanceKills: number;
   instanceFreezes: number;
@@ -29,6 +32,8 @@ export class Faults {
     private readonly instances: readonly InstanceProcess[],
     private readonly database: Database,
     private readonly random: () => number,
+    /** The number of calls so far: on a busy machine the next fault waits for some. */
+    private readonly calls: () => number,
   ) {}
 
   start(): void {
@@ -38,15 +43,22 @@ export class Faults {
     ]);
   }
 
+  /** Makes no further fault. */
+  end(): void {
+    this.isOver = true;
+  }
+
   /** Ends when everything is up again. */
   async stop(): Promise<void> {
-    this.isOver = true;
+    this.end();
     await this.running;
   }
 
   private async repeat(leastMs: number, mostMs: number, fail: () => Promise<void>): Promise<void> {
     while (!this.isOver) {
+      const before = this.calls();
       await delay(leastMs + this.random() * (mostMs - leastMs));
+      while (!this.isOver && this.calls() < before + CALLS_BETWEEN) await delay(100);
       if (!this.isOver) await fail();
     }
   }
