@@ -1,11 +1,12 @@
 // Bundles the compiled files in dist/: one for each door and a few that doors share, instead of more than a hundred, because
 // reading those takes most of the time that the library adds to a start (test/benchmark/README.md, "Cold start"). The code
-// is not minified, and a comment names the file of each part. Declarations stay as they are.
+// is not minified, a comment names the file of each part, and source maps lead to lib/, which is published as well. Declarations
+// stay as they are.
 //
 // The same once more as CommonJS beside them, for Jest in CommonJS projects, whose modules cannot require ES modules. Node
-// never loads these files: its condition `module-sync` leads `require` to the ES modules, so that a process has one copy.
+// never loads these files, which therefore have no source maps: its condition `module-sync` leads `require` to the ES modules, so that a process has one copy.
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, transform } from 'esbuild';
 
@@ -27,14 +28,14 @@ const shared = {
   format: 'esm',
   platform: 'node',
   target: 'es2022',
+  preserveSymlinks: true, // so that the comments with names of files are the same wherever node_modules is
 };
 
 /** Bundles into a folder. @returns the names of its files */
 async function bundle(name, options) {
   const outdir = join(bundled, name);
   await build({ ...shared, ...options, outdir });
-  const files = readdirSync(outdir, { recursive: true }).filter((file) => file.endsWith('.js'));
-  return files;
+  return readdirSync(outdir, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.js'));
 }
 
 /**
@@ -50,6 +51,14 @@ function withNamesOfClasses(bundledText) {
   const numbered = [...text.matchAll(/\bclass ([A-Za-z]+\d+)\b/g)].map(([, name]) => name);
   if (numbered.length > 0) throw new Error(`These classes share a name with others: ${numbered.join(', ')}`);
   return text;
+}
+
+/** The source map of a file of the bundle, with the paths that lead from its place in dist/ to lib/. */
+function withMovedSources(file) {
+  const from = dirname(join(bundled, 'esm', file));
+  const map = JSON.parse(readFileSync(join(bundled, 'esm', `${file}.map`), 'utf8'));
+  const sources = map.sources.map((source) => relative(dirname(join(dist, file)), join(from, source)));
+  return JSON.stringify({ ...map, sources: sources.map((source) => source.replaceAll('\\', '/')) });
 }
 
 /** The CommonJS form of an ES module of the bundle: `import()` becomes `require`, which Jest has without a flag. */
@@ -99,6 +108,8 @@ const entries = doors.map((door) => join(root, door));
 const modules = await bundle('esm', {
   entryPoints: [...entries, ...Object.values(bin).map((command) => join(root, command))],
   packages: 'external',
+  sourcemap: 'linked',
+  sourcesContent: false, // the sources are in the package
 });
 const external = [...Object.keys(dependencies), ...Object.keys(peerDependencies)].filter(
   (name) => name !== ES_MODULES_ONLY,
@@ -127,10 +138,11 @@ async function writeSchematic() {
 
 await writeSchematic();
 for (const file of readdirSync(dist, { recursive: true })) {
-  if (/\.c?js$/.test(file) && !file.startsWith('schematics')) rmSync(join(dist, file));
+  if (/\.c?js(\.map)?$/.test(file) && !file.startsWith('schematics')) rmSync(join(dist, file));
 }
 for (const file of modules) {
-  cpSync(join(bundled, 'esm', file), join(dist, file));
-  writeFileSync(join(dist, file), withNamesOfClasses(readFileSync(join(dist, file), 'utf8')));
+  mkdirSync(dirname(join(dist, file)), { recursive: true });
+  writeFileSync(join(dist, file), withNamesOfClasses(readFileSync(join(bundled, 'esm', file), 'utf8')));
+  writeFileSync(join(dist, `${file}.map`), withMovedSources(file));
 }
 await writeCommonJs(commonJs);

@@ -1,6 +1,6 @@
 // Checks the tarball: publint, attw, its list of files, its imports, and its command.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
@@ -8,7 +8,7 @@ import { pack, root, unpack } from './packed.mjs';
 
 const REQUIRED = ['README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'dist/doctor/cli.js'];
 const UNWANTED =
-  /(\.spec\.|\.e2e-spec\.|\.contract\.|\.map$|^(lib|scripts|docs)\/|(^|\/)(test|sample|benchmark|node_modules)\/)/;
+  /(\.spec\.|\.e2e-spec\.|\.contract\.|^(scripts|docs)\/|(^|\/)(test|sample|benchmark|node_modules)\/)/;
 /** Names of modules have no blanks; texts between quotes after the word "from" may. */
 const SPECIFIER = /(?:\bfrom\s*|\bimport\s*(\(\s*)?|\b__require\(|\brequire\()(['"])([^'".\s][^'"\s]*)\2/g;
 const TYPE_REFERENCE = /\/\/\/\s*<reference\s+(?:types|path)="([^"]+)"/g;
@@ -140,6 +140,19 @@ function checkWithoutNest(packageFolder) {
   }
 }
 
+/** Checks that a stack trace of Node names a file of lib/ that is in the package, and the line of it. */
+function checkSourceMaps(packageFolder) {
+  const door = new URL(manifest.exports['./standalone'].default, `file://${packageFolder}/`).href;
+  const script = `const { createSessions } = await import(${JSON.stringify(door)}); try { createSessions({}) } catch (error) { process.stdout.write(error.stack) }`;
+  const options = ['--enable-source-maps', '--input-type=module', '--eval', script];
+  const { stdout } = spawnSync(execPath, options, { encoding: 'utf8' });
+  const places = [...stdout.matchAll(/(\/[^\s()]*\/lib\/\S+\.ts):(\d+):\d+/g)];
+  const isThere = ([, file, line]) =>
+    existsSync(file) && readFileSync(file, 'utf8').split('\n').length >= Number(line);
+  if (places.length < 2 || !places.every(isThere))
+    problems.push(`a stack trace does not lead to lib/: ${stdout.slice(0, 500)}`);
+}
+
 function checkCommand(packageFolder) {
   const expectations = [
     { args: ['doctor', '--help'], status: 0, output: 'Usage: npx nest-sessions doctor' },
@@ -165,6 +178,7 @@ try {
   checkCommand(packageFolder);
   checkWithoutNest(packageFolder);
   checkRequire(packageFolder);
+  checkSourceMaps(packageFolder);
 } finally {
   rmSync(folder, { recursive: true });
 }
@@ -175,7 +189,9 @@ checkDeclarations();
 for (const file of REQUIRED) if (!files.includes(file)) problems.push(`${file} is missing`);
 for (const file of files.filter((path) => UNWANTED.test(path)))
   problems.push(`${file} does not belong there`);
-for (const file of files.filter((path) => /^dist\/.*\.(c?js|d\.c?ts)$/.test(path))) {
+/** The schematic has imports for the application in its texts. */
+const WITH_TEXTS = 'dist/schematics/nest-add.cjs';
+for (const file of files.filter((path) => /^dist\/.*\.(c?js|d\.c?ts)$/.test(path) && path !== WITH_TEXTS)) {
   for (const name of foreignImports(file)) problems.push(`${file} imports ${name}`);
 }
 for (const script of ['preinstall', 'install', 'postinstall']) {

@@ -68,7 +68,9 @@ export async function parseKeyPair(kid: string, createdAtMs: number, value: stri
   const half = await parsePublicHalf(kid, createdAtMs, publicHalf);
   const { importPKCS8 } = await loadJose();
   try {
-    const privateKey = await importPKCS8(addPemFrame('PRIVATE KEY', privateHalf), half.algorithm);
+    // Extractable, because Node deprecates making a KeyObject of a key that is not (DEP0204), and warns from 24 on.
+    const pem = addPemFrame('PRIVATE KEY', privateHalf);
+    const privateKey = await importPKCS8(pem, half.algorithm, { extractable: true });
     return { ...half, privateKey: KeyObject.from(privateKey) };
   } catch (error) {
     throw unusable(kid, error);

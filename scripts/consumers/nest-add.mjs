@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { env, execPath } from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { root } from '../packed.mjs';
-import { firstTest } from '../readme.mjs';
+import { blockAfter, firstTest } from '../readme.mjs';
 
 const PNPM = 'pnpm@10';
 const START_TIMEOUT_MS = 60_000;
@@ -19,8 +19,8 @@ const UNUSED =
 
 /** Applications of one major of Nest: the files that differ, and the store for each package manager. */
 const STARTERS = {
-  11: { extension: '', stores: { npm: 'memory', pnpm: 'sqlite' } },
-  12: { extension: '.js', stores: { npm: 'sqlite', pnpm: 'memory' } },
+  11: { extension: '', isVitest: false, stores: { npm: 'memory', pnpm: 'sqlite' } },
+  12: { extension: '.js', isVitest: true, stores: { npm: 'sqlite', pnpm: 'memory' } },
 };
 
 /** Makes the applications in a new folder, and tests them one after the other. */
@@ -34,7 +34,7 @@ export async function testNestAdd(folder, tarball, { nest }) {
     checkBadInput(app, tools);
     const printed = addSessions(app, tools, store);
     install();
-    writeController(app, printed, STARTERS[nest].extension);
+    writeController(app, printed, STARTERS[nest]);
     await checkApplication(app);
     run(app, 'npm', 'test');
     run(app, 'npm', 'run', 'test:e2e');
@@ -116,8 +116,8 @@ function expectUnchanged(app, before) {
   });
 }
 
-/** Follows the printed instructions, and adds README's first test. */
-function writeController(app, printed, extension) {
+/** Follows the printed instructions, and adds README's first test and, where there is Vitest, that of the guide. */
+function writeController(app, printed, { extension, isVitest }) {
   const controller = /^ *import \{ Controller[\s\S]*?^ *\}\n(?= *\n *Then,)/m.exec(printed)?.[0];
   if (controller === undefined) throw new Error(`no controller is printed: ${printed}`);
   writeFileSync(join(app, 'src/sign-in.controller.ts'), controller);
@@ -128,6 +128,11 @@ function writeController(app, printed, extension) {
       `import { SignInController } from './sign-in.controller${extension}';\n${text.replace('controllers: [', 'controllers: [SignInController, ')}`,
   );
   writeFileSync(join(app, 'test/me.e2e-spec.ts'), firstTest(extension));
+  if (isVitest)
+    writeFileSync(
+      join(app, 'test/guide.e2e-spec.ts'),
+      blockAfter(/<!-- vitest -->/, 'ts', 'docs/guides/testing.md'),
+    );
 }
 
 /** Builds the application, starts it, and does what the printed instructions say. */

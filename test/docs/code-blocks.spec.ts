@@ -8,10 +8,12 @@ import { codeBlocks, documents, guides, prose, type CodeBlock } from './document
  * - `fragment`: names of the library and of Nest need no import;
  * - `fragment: in a class`: the same, and the block is the body of a class;
  * - `does not compile`: the compiler must refuse it;
- * - `quick-start: …`, `first-test`: `scripts/consumers.mjs` and `scripts/newcomer.mjs` run it, too.
+ * - `quick-start: …`, `first-test`: `scripts/consumers.mjs` and `scripts/newcomer.mjs` run it, too;
+ * - `vitest`: `scripts/consumers.mjs` alone compiles and runs it, because there is no Vitest here.
  */
-const REMARKS = /^(fragment|fragment: in a class|does not compile|quick-start: .*|first-test|)$/;
+const REMARKS = /^(fragment|fragment: in a class|does not compile|quick-start: .*|first-test|vitest|)$/;
 const REFUSED = 'does not compile';
+const COMPILED_ELSEWHERE = 'vitest';
 
 const blocks = guides().flatMap(codeBlocks);
 const inLanguage = (...languages: string[]): CodeBlock[] =>
@@ -22,7 +24,7 @@ describe('code in README and guides', () => {
 
   beforeAll(() => {
     outcomes = [
-      ...compileBlocks(inLanguage('ts')),
+      ...compileBlocks(inLanguage('ts').filter(({ remark }) => remark !== COMPILED_ELSEWHERE)),
       ...compileBlocks(inLanguage('js'), {
         allowJs: true,
         checkJs: true,

@@ -25,6 +25,9 @@ interface LockedPackage {
 interface Reviewed {
   readonly licence: string;
   readonly because: string;
+  /** Of a package whose data age: the version that is installed, and the day of its publication. */
+  readonly version?: string;
+  readonly published?: string;
 }
 
 const manifest = readJson<Manifest>('package.json');
@@ -89,6 +92,12 @@ describe('the dependencies of the published package (S107)', () => {
     expect(named.map(([name, { licence }]) => [name, licence])).toEqual(
       named.map(([name]) => [name, found.find(([each]) => each === name)?.[1]]),
     );
+  });
+
+  it('have a date where their data age, by which `npm run suffixes:age` warns of an old list', () => {
+    const { version, published } = reviewed.installed['tldts'] ?? {};
+    expect(version).toBe(lock['node_modules/tldts']?.version);
+    expect(published).toMatch(/^20\d\d-\d\d-\d\d$/);
   });
 
   it('run nothing at installation, and neither does the package', () => {
