@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Post, Req, Res, UseGuards } from '@nestjs/common';
 import { BooleanClaim, RequireClaims, Session, SessionGuard, SessionService } from 'nest-sessions';
 
-/** Whether the user has paid. Nobody has, in this demo. */
+/** True for users who have paid: none, in this demo. */
 export const HasPaidClaim = new BooleanClaim({ key: 'paid', fetchValue: () => false });
 
 /** What the page calls. */
