@@ -167,6 +167,20 @@ describe('what replaces a function is asked at each request, also for a known to
     expect(await asked(options)).toBe(3);
   });
 
+  it('getTokenTransferMethod, which is told that no session is being created', async () => {
+    const told: boolean[] = [];
+    const getTokenTransferMethod: SessionModuleOptions['getTokenTransferMethod'] = (input) => {
+      told.push(input.forCreateNewSession);
+      return 'any';
+    };
+    await withOptions({ getTokenTransferMethod }, async (application) => {
+      const token = await accessTokenOf(application);
+      told.length = 0;
+      expect(await application.app.get(SessionGuard).canActivate(contextWith(token))).toBe(true);
+      expect(told).toEqual([false]);
+    });
+  });
+
   it('getSession of a class that extends the recipe', async () => {
     let times = 0;
     @Injectable()

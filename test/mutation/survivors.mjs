@@ -107,6 +107,18 @@ export const SURVIVORS = [
     to: '{}',
     why: 'the verifier looks for what it remembers by itself; it parses the token before, which takes longer',
   },
+  {
+    file: 'lib/sessions/verify.ts',
+    code: 'if (info !== undefined && accessToken !== undefined && this.needsCore(info, input, known))',
+    to: 'true',
+    why: 'only the compiler needs both halves: a missing session does not need the core, and a session that was proven has a token',
+  },
+  {
+    file: 'lib/sessions/verify.ts',
+    code: 'if (info !== undefined && accessToken !== undefined && this.needsCore(info, input, known))',
+    to: 'info !== undefined || accessToken !== undefined',
+    why: 'only the compiler needs both halves: a missing session does not need the core, and a session that was proven has a token',
+  },
 ];
 
 /**
