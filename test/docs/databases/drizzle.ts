@@ -1,8 +1,10 @@
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { postgresStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/core';
 import { Pool } from 'pg';
 
 export function openDatabase(connectionString: string) {
   const pool = new Pool({ connectionString });
-  return { pool, db: drizzle(pool), sessionStore: postgresStore(pool) };
+  const sessionStore: SessionStore = postgresStore(pool);
+  return { pool, db: drizzle(pool), sessionStore };
 }

@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import { postgresStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/core';
 import { Pool } from 'pg';
 
 export interface Database {
@@ -9,5 +10,6 @@ export interface Database {
 export function openDatabase(connectionString: string) {
   const pool = new Pool({ connectionString });
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
-  return { pool, db, sessionStore: postgresStore(pool) };
+  const sessionStore: SessionStore = postgresStore(pool);
+  return { pool, db, sessionStore };
 }

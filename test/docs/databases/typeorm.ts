@@ -1,4 +1,5 @@
 import { postgresStore } from 'nest-sessions';
+import type { SessionStore } from 'nest-sessions/core';
 import type { Pool } from 'pg';
 import type { DataSource } from 'typeorm';
 
@@ -10,4 +11,4 @@ export function poolOf(dataSource: DataSource): Pool {
   return master;
 }
 
-export const sessionStore = (dataSource: DataSource) => postgresStore(poolOf(dataSource));
+export const sessionStore = (dataSource: DataSource): SessionStore => postgresStore(poolOf(dataSource));
