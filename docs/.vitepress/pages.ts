@@ -30,6 +30,7 @@ export const GUIDES: readonly PageGroup[] = [
     title: 'In your application',
     pages: {
       'docs/guides/routes-and-claims.md': 'Routes and claims',
+      'docs/guides/website.md': 'The website’s side',
       'docs/guides/typed-content.md': 'Typed and checked content',
       'docs/guides/lifetimes-and-devices.md': 'Lifetimes, limits, devices',
       'docs/guides/finding-sessions.md': 'Everybody’s sessions',

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import ts from 'typescript';
 import { compileBlocks, type BlockOutcome } from './compiled-blocks.js';
 import { codeBlocks, documents, guides, prose, type CodeBlock } from './documents.js';
 
@@ -14,6 +15,14 @@ import { codeBlocks, documents, guides, prose, type CodeBlock } from './document
 const REMARKS = /^(fragment|fragment: in a class|does not compile|quick-start: .*|first-test|vitest|)$/;
 const REFUSED = 'does not compile';
 const COMPILED_ELSEWHERE = 'vitest';
+
+/** Pages are built by a bundler and run in a browser. */
+const FOR_PAGES: ts.CompilerOptions = {
+  jsx: ts.JsxEmit.ReactJSX,
+  lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'],
+  module: ts.ModuleKind.ESNext,
+  moduleResolution: ts.ModuleResolutionKind.Bundler,
+};
 
 const blocks = guides().flatMap(codeBlocks);
 const inLanguage = (...languages: string[]): CodeBlock[] =>
@@ -30,13 +39,14 @@ describe('code in README and guides', () => {
         checkJs: true,
         lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'],
       }),
+      ...compileBlocks(inLanguage('tsx'), FOR_PAGES),
     ];
   }, 240_000);
 
   it('is found, and says in which language it is', () => {
     expect(inLanguage('ts').length).toBeGreaterThan(15);
     expect(new Set(blocks.map(({ language }) => language))).toEqual(
-      new Set(['ts', 'js', 'sh', ...blocks.map(({ language }) => language).filter(isOtherText)]),
+      new Set(['ts', 'tsx', 'js', 'sh', ...blocks.map(({ language }) => language).filter(isOtherText)]),
     );
   });
 
@@ -56,7 +66,7 @@ describe('code in README and guides', () => {
   });
 
   it('has no comment above it that nobody reads', () => {
-    const odd = inLanguage('ts', 'js', 'json').filter(({ remark }) => !REMARKS.test(remark));
+    const odd = inLanguage('ts', 'tsx', 'js', 'json').filter(({ remark }) => !REMARKS.test(remark));
     expect(odd.map(({ document, line, remark }) => `${document}:${line}: ${remark}`)).toEqual([]);
   });
 
@@ -138,7 +148,6 @@ function isOtherText(language: string): boolean {
     'yaml',
     'html',
     'graphql',
-    'tsx',
     'http',
     'mermaid',
   ].includes(language);
