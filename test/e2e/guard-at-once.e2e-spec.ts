@@ -47,6 +47,18 @@ describe('a guard that has nothing to wait for', () => {
     });
   });
 
+  it('passes a caller without a token at once, where a session is optional', async () => {
+    await withOptions({}, async (application) => {
+      const [request, response] = contextWith('').getArgs<[object, object]>();
+      const withoutToken = new ExecutionContextHost(
+        [{ ...request, headers: {} }, response],
+        DemoController,
+        DemoController.prototype.optional,
+      );
+      expect(application.app.get(SessionGuard).canActivate(withoutToken)).toBe(true);
+    });
+  });
+
   it('refuses by a promise, never by throwing', async () => {
     await withOptions({}, async (application) => {
       const guard = application.app.get(SessionGuard);
@@ -59,6 +71,23 @@ describe('a guard that has nothing to wait for', () => {
       application.clock.advanceSeconds(3600);
       await expect(guard.canActivate(contextWith(token))).rejects.toMatchObject({
         type: 'TRY_REFRESH_TOKEN',
+      });
+    });
+  });
+
+  it('refuses with the status of its own module, where modules differ, and leaves the errors of others as they are', async () => {
+    const broken = new Error('broken part');
+    const getSession = (): never => {
+      throw broken;
+    };
+    const override: SessionModuleOptions['override'] = { functions: (o) => ({ ...o, getSession }) };
+    await withOptions({ sessionExpiredStatusCode: 419, override }, async (first) => {
+      await withOptions({ sessionExpiredStatusCode: 440 }, async (second) => {
+        const refusal = second.app.get(SessionGuard).canActivate(contextWith('junk'));
+        await expect(refusal).rejects.toMatchObject({ type: 'UNAUTHORISED', status: 440 });
+        const failure = first.app.get(SessionGuard).canActivate(contextWith(await accessTokenOf(second)));
+        await expect(failure).rejects.toBe(broken);
+        expect(broken).not.toHaveProperty('status');
       });
     });
   });
@@ -136,6 +165,20 @@ describe('what replaces a function is asked at each request, also for a known to
     ['getTokenTransferMethod', (note) => ({ getTokenTransferMethod: () => (note(), 'any') })],
   ])('%s', async (_, options) => {
     expect(await asked(options)).toBe(3);
+  });
+
+  it('getTokenTransferMethod, which is told that no session is being created', async () => {
+    const told: boolean[] = [];
+    const getTokenTransferMethod: SessionModuleOptions['getTokenTransferMethod'] = (input) => {
+      told.push(input.forCreateNewSession);
+      return 'any';
+    };
+    await withOptions({ getTokenTransferMethod }, async (application) => {
+      const token = await accessTokenOf(application);
+      told.length = 0;
+      expect(await application.app.get(SessionGuard).canActivate(contextWith(token))).toBe(true);
+      expect(told).toEqual([false]);
+    });
   });
 
   it('getSession of a class that extends the recipe', async () => {

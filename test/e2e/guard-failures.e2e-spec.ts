@@ -45,17 +45,22 @@ describe.each(ADAPTERS)('a guard whose parts fail on %s', (adapter) => {
 });
 
 describe.each(ADAPTERS)('a guard in other contexts than HTTP on %s', (adapter) => {
-  it.each(['rpc', 'ws', 'graphql', 'anything'])(
-    'refuses the context "%s", whatever it carries (S078)',
-    async (type) => {
-      const context = contextOf(type, { headers: {}, method: 'GET' });
-      const { app } = await TestApplication.on(adapter).start();
-      await expect(app.get(SessionGuard).canActivate(context)).rejects.toMatchObject({
+  it.each([
+    ['rpc', 'extend it and override getRequestAndResponse'],
+    ['ws', 'call SessionSockets.admit(client, request)'],
+    ['graphql', ''],
+    ['anything', 'extend it and override getRequestAndResponse'],
+  ])('refuses the context "%s", whatever it carries, and says what to do (S078)', async (type, advice) => {
+    const context = contextOf(type, { headers: {}, method: 'GET' });
+    const { app } = await TestApplication.on(adapter).start();
+    const decision = app.get(SessionGuard).canActivate(context);
+    for (const part of [`"${type}"`, advice]) {
+      await expect(decision).rejects.toMatchObject({
         message: 'Internal server error',
-        cause: { message: expect.stringContaining(`"${type}"`) },
+        cause: { message: expect.stringContaining(part) },
       });
-    },
-  );
+    }
+  });
 
   it('can be taught another context by a subclass, throws there and never answers by itself (S078, S081 HTTP part)', async () => {
     class GraphqlGuard extends SessionGuard {

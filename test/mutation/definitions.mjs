@@ -14,12 +14,14 @@ import { getState, resetState } from 'jest-circus';
  *
  * @param {readonly string[]} files paths of the sources, below the working directory
  * @param {(file: string, error: unknown) => void} refused is called with a file that cannot be loaded
+ * @param {() => void} addHooks adds the hooks that modules of earlier files asked for to the file that is loading
  * @returns {Promise<Test[]>}
  */
-export async function definedTests(files, refused) {
+export async function definedTests(files, refused, addHooks) {
   const tests = [];
   for (const file of files) {
     resetState();
+    addHooks();
     try {
       await import(pathToFileURL(file.replace(/\.ts$/, '.js')).href);
     } catch (error) {

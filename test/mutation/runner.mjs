@@ -14,6 +14,8 @@ const BETWEEN_TESTS = 'between tests';
 /** The tests of a file that found its latest mutants are tried first. */
 const MAX_FINDERS = 6;
 const FOLDER = 'build/mutation';
+/** With more tests left out than this, what is not found would say more about the runner than about the tests. */
+const MAX_SHARE_LEFT_OUT = 0.1;
 
 class SpecRunner {
   #options;
@@ -67,6 +69,10 @@ class SpecRunner {
     const { mutantCoverage = { static: {}, perTest: {} } } = stryker;
     spreadOverTests(mutantCoverage, blockIds, this.#tests);
     for (const id of this.#leftOut) delete mutantCoverage.perTest[id];
+    if (this.#leftOut.size > MAX_SHARE_LEFT_OUT * this.#tests.length) {
+      const errorMessage = `${this.#leftOut.size} of ${this.#tests.length} tests do not run outside of Jest: the group would say little`;
+      return { status: 'error', errorMessage };
+    }
     keep('times', [...this.#times]);
     keep('left-out', [...this.#leftOut]);
     return { status: 'complete', tests: results.filter(({ id }) => !this.#leftOut.has(id)), mutantCoverage };
@@ -146,13 +152,18 @@ class SpecRunner {
     if (this.#tests !== undefined) return;
     const note = (error) => (this.#stray ??= error ?? new Error('Something was thrown'));
     process.on('unhandledRejection', note).on('uncaughtException', note);
+    // All files share one module registry here, as those of a group in test/together/ do.
+    globalThis.specFiles ??= { running: '', atTop: () => {} };
     await import(pathToFileURL(resolve('test/support/setup.js')).href);
+    const { addHooksOfFile } = await import(pathToFileURL(resolve('test/support/hooks-of-file.js')).href);
     const files = await glob(this.#options.files, { absolute: true });
     const refuse = (file, error) => {
       if (this.#isDry) this.#leaveOut(file, error);
       else if (!this.#leftOut.has(file)) throw error;
     };
-    this.#tests = (await definedTests(files.sort(), refuse)).filter(({ id }) => !this.#leftOut.has(id));
+    this.#tests = (await definedTests(files.sort(), refuse, addHooksOfFile)).filter(
+      ({ id }) => !this.#leftOut.has(id),
+    );
   }
 }
 

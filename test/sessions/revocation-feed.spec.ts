@@ -38,6 +38,8 @@ describe('a session that ended in another instance', () => {
     await a.sessions.revokeAllSessionsForUser({ userId: 'user-1' });
     await b.watch.read();
     expect(await b.accepts(accessToken)).toBe(false);
+    const refused = b.sessions.getSessionWithoutRequestResponse({ accessToken });
+    await expect(Promise.resolve(refused)).rejects.toThrow('The session has ended');
   });
 
   it('is refused without a read of the store, also after the store has failed', async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SessionModuleOptions, SessionService } from 'nest-sessions';
 import { jwtClaims } from '../fixtures/jwt-parts.js';
+import { seededMemoryStore } from '../support/embedded.js';
 import { watchedStore } from '../support/watched-store.js';
 import { TestApplication, type StandaloneApplication } from '../support/test-application.js';
 import { sessionErrorOf } from '../support/session-error-of.js';
@@ -67,6 +68,7 @@ describe('sessions without a request', () => {
       calls.length = 0;
       const error = await sessionErrorOf(sessions.getSessionWithoutRequestResponse({ accessToken }));
       expect(error).toMatchObject({ type: 'UNAUTHORISED', payload: { clearTokens: false } });
+      expect(error.message).toBe('Token parsing failed');
       expect(
         await sessions.getSessionWithoutRequestResponse({ accessToken, sessionRequired: false }),
       ).toBeUndefined();
@@ -77,6 +79,7 @@ describe('sessions without a request', () => {
   it('are not found without a token (T200)', async () => {
     const error = await sessionErrorOf(sessions.getSessionWithoutRequestResponse({ accessToken: undefined }));
     expect(error).toMatchObject({ type: 'UNAUTHORISED', payload: { clearTokens: false } });
+    expect(error.message).toBe('There is no access token');
     expect(
       await sessions.getSessionWithoutRequestResponse({ accessToken: undefined, sessionRequired: false }),
     ).toBeUndefined();
@@ -87,6 +90,19 @@ describe('sessions without a request', () => {
     application.clock.advanceSeconds(3601);
     const work = sessions.getSessionWithoutRequestResponse({ accessToken, sessionRequired: false });
     expect((await sessionErrorOf(work)).type).toBe('TRY_REFRESH_TOKEN');
+  });
+
+  it('are to be refreshed when their key is of the kind that is no longer asked for (T104)', async () => {
+    const store = await seededMemoryStore();
+    const before = await TestApplication.withoutServer()
+      .store(store)
+      .with({ useDynamicAccessTokenSigningKey: false })
+      .start();
+    const { accessToken } = await tokensOf(before.sessions);
+    const now = await TestApplication.withoutServer().store(store).start();
+    const error = await sessionErrorOf(now.sessions.getSessionWithoutRequestResponse({ accessToken }));
+    expect(error.type).toBe('TRY_REFRESH_TOKEN');
+    expect(error.message).toMatch(/other kind of key than useDynamicAccessTokenSigningKey/);
   });
 
   it('are refreshed by their refresh token', async () => {
@@ -177,8 +193,14 @@ describe('anti-CSRF without a request', () => {
     const { sessions } = await TestApplication.withoutServer().with({ antiCsrf: 'VIA_TOKEN' }).start();
     const { accessToken, antiCsrfToken } = await tokensOf(sessions);
     const get = sessions.getSessionWithoutRequestResponse.bind(sessions);
-    for (const wrong of [{}, { antiCsrfToken: 'wrong' }, { antiCsrfToken: '' }]) {
-      expect((await sessionErrorOf(get({ accessToken, ...wrong }))).type).toBe('TRY_REFRESH_TOKEN');
+    const missing = 'anti-csrf check failed: the request carries no anti-csrf token';
+    for (const [given, message] of [
+      [{}, missing],
+      [{ antiCsrfToken: 'wrong' }, 'anti-csrf check failed'],
+      [{ antiCsrfToken: '' }, 'anti-csrf check failed'],
+    ] as const) {
+      const error = await sessionErrorOf(get({ accessToken, ...given }));
+      expect([error.type, error.message]).toEqual(['TRY_REFRESH_TOKEN', message]);
     }
     expect((await get({ accessToken, antiCsrfToken })).getUserId()).toBe('user-1');
     expect((await get({ accessToken, antiCsrfCheck: false })).getUserId()).toBe('user-1');

@@ -217,6 +217,17 @@ describe('limiting attempts without HTTP (S101)', () => {
     ]);
   });
 
+  it.each([undefined, 'a.b.c'])(
+    'does not count a verification of %j, which is no token of ours',
+    async (accessToken) => {
+      const { limiter, asked } = scriptedLimiter();
+      const { sessions } = await TestApplication.withoutServer().with({ rateLimit: { limiter } }).start();
+      const verifying = Promise.resolve(sessions.getSessionWithoutRequestResponse({ accessToken }));
+      await expect(verifying).rejects.toThrow(UnauthorisedError);
+      expect(asked).toEqual([]);
+    },
+  );
+
   it('costs the store and the application nothing where the answer is no', async () => {
     const { limiter, asked, state } = scriptedLimiter();
     const { store, calls } = await watchedStore();

@@ -90,6 +90,13 @@ describe.each(['rpc', 'rmq', 'anything'])('a guard that passes calls in a "%s" c
   });
 });
 
+describe('a guard that passes calls in an "http" context by itself', () => {
+  it('needs no request', async () => {
+    const call = await caller(Worker, { provide: APP_GUARD, useClass: MessagesPassGuard });
+    expect(await call(new Worker(), 'plain', 'http')).toBe('handled');
+  });
+});
+
 describe('a reference of a federated graph', () => {
   @Injectable()
   @UseGuards(SessionGuard)
