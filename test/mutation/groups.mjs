@@ -9,7 +9,7 @@ export const GROUPS = {
       'test/sessions/{remembered-tokens,replacing-defaults,without-request,wrong-inputs,device-writes,revocation-feed}.spec.ts',
       'test/device-binding/{dbsc,dpop,dpop-modules}.e2e-spec.ts',
       `${E2E}/{guard-and-decorators,guard-at-once,guard-failures,verify-session,anti-csrf,foreign-origins,foreign-bearers,shared-questions,keys-and-versions}.e2e-spec.ts`,
-      `${E2E}/events/rate-limits.e2e-spec.ts`,
+      `${E2E}/events/{rate-limits.e2e-spec,telemetry.spec}.ts`,
       `${E2E}/rules/{public-handlers,foreign-filters}.e2e-spec.ts`,
       `${E2E}/transports/{composing,microservices}.e2e-spec.ts`,
     ],

@@ -29,9 +29,14 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },
     replay: { type: 'string' },
+    names: { type: 'boolean', default: false },
   },
 });
 
+if (values.names) {
+  stdout.write(JSON.stringify([...SCENARIOS.map(({ name }) => name), FEED]));
+  exit(0);
+}
 exit(values.replay === undefined ? await exploreAll() : await replay(values.replay));
 
 async function exploreAll(): Promise<number> {

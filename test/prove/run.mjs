@@ -4,8 +4,8 @@
 //   npm run prove -- --model theft --seconds 600  one model, for longer; --depth N, --walks N, --seed N
 //   npm run prove -- --minutes 10                 the histories alone, for so long on each store; --store NAME, --seed N, --calls N
 //   npm run prove -- --replay FILE                a schedule, or a history, from a file
-//   npm run prove -- --no-mutants                 the models alone
-import { spawn } from 'node:child_process';
+//   npm run prove -- --no-mutants                 the models and the histories, without the planted bugs
+import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { argv, chdir, execPath, exit, stdout } from 'node:process';
@@ -18,7 +18,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 chdir(root);
 const given = argv.slice(2);
 const options = given.filter((option) => option !== '--no-mutants');
-const isWhole = given.length === 0;
+const isWhole = options.length === 0;
 const isAboutHistories =
   given.some((option) => ['--minutes', '--store', '--calls'].includes(option)) || isReplayOfHistory();
 if (isAboutHistories) exit(await runHistories(root, given));
@@ -29,20 +29,25 @@ let isExploring = true;
 const write = (text) => (isExploring ? held.push(text) : stdout.write(text));
 const began = performance.now();
 const [status, mutants] = await Promise.all([
-  inTurn(explore, async () => (isWhole ? runHistories(root, ['--minutes', '1']) : 0)),
-  isWhole ? runMutants({ workers: 1, write }) : { survivors: [] },
+  inTurn(explore, async () => (isWhole ? runHistories(root, ['--minutes', '1']) : 0)).then(release),
+  given.length === 0 ? runMutants({ workers: 1, write }) : { survivors: [] },
 ]);
 if (isWhole) stdout.write(`npm run prove took ${Math.round((performance.now() - began) / 1000)} s\n`);
 if (mutants.survivors.length > 0) stdout.write(`Found by nothing: ${mutants.survivors.join(', ')}\n`);
 exit(status === 0 && mutants.survivors.length === 0 ? 0 : 1);
 
-/** The models and the histories use one core, one after the other. @returns the first exit code that is no success */
+/** What uses one core, one after the other. @returns the first exit code that is no success */
 async function inTurn(...parts) {
   let worst = 0;
   for (const part of parts) worst ||= await part();
+  return worst;
+}
+
+/** Writes what waited for the models and the histories. */
+function release(status) {
   isExploring = false;
   for (const text of held.splice(0)) stdout.write(text);
-  return worst;
+  return status;
 }
 
 function isReplayOfHistory() {
@@ -52,8 +57,15 @@ function isReplayOfHistory() {
 
 async function explore() {
   const explorer = await bundleExplorer(root);
+  if (options.includes('--model') || options.includes('--replay')) return spawned(explorer, options);
+  const models = JSON.parse(execFileSync(execPath, [explorer, '--names'], { encoding: 'utf8' }));
+  // Each model has a process of its own, because what a large one leaves behind makes the next ones ten times slower.
+  return inTurn(...models.map((model) => () => spawned(explorer, [...options, '--model', model])));
+}
+
+function spawned(explorer, args) {
   return new Promise((resolve, reject) => {
-    const child = spawn(execPath, [explorer, ...options], { stdio: 'inherit' });
+    const child = spawn(execPath, [explorer, ...args], { stdio: 'inherit' });
     child.on('error', reject);
     child.on('close', (status) => resolve(status ?? 1));
   });

@@ -96,6 +96,27 @@ describe('spans of sessions', () => {
     expect(namesOf(spansSoFar())).toEqual(['session.verify', 'session.verify > store.findSession']);
   });
 
+  it('come where a replaced getSession does not know the token, or asks the core, and nowhere else', async () => {
+    const override: SessionModuleOptions['override'] = {
+      functions: (o) => ({ ...o, getSession: async (input) => o.getSession(input) }),
+    };
+    const { signedIn, client } = await TestApplication.on('express').with({ override }).start();
+    const user = await signedIn();
+    await user.get('/me');
+    spansSoFar();
+    expect((await user.get('/me')).status).toBe(200);
+    expect((await client().get('/optional')).status).toBe(200);
+    expect(spansSoFar()).toEqual([]);
+    await user.get('/checked');
+    expect(namesOf(spansSoFar())).toEqual(['session.verify', 'session.verify > store.findSession']);
+
+    const forgetful = await TestApplication.on('express').with({ override, maxCachedTokens: 0 }).start();
+    const other = await forgetful.signedIn();
+    spansSoFar();
+    expect((await other.get('/me')).status).toBe(200);
+    expect(namesOf(spansSoFar())).toEqual(['session.verify']);
+  });
+
   it('belong to the span of the request', async () => {
     const { sessions } = await TestApplication.withoutServer().start();
     spansSoFar();
