@@ -3,13 +3,13 @@
 //   npm run fuzz -- --seconds 60 --target cookies    one target, longer; --seed N
 //   npm run fuzz -- --target cookies --replay FILE   an input from a file
 //   npm run fuzz -- --keep                           writes what was found to test/fuzz/corpus/
-import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import { chdir, execPath, exit, stdout } from 'node:process';
+import { chdir, exit, stdout } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { runNode } from '../support/run-node.mjs';
 import { bundleFuzzer } from './bundle.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -54,14 +54,6 @@ async function work() {
     const options = ['--target', target, '--seconds', values.seconds, '--seed', values.seed];
     if (values.replay !== undefined) options.push('--replay', values.replay);
     if (values.keep) options.push('--keep');
-    if ((await run([file, ...options])) !== 0) failed.push(target);
+    if ((await runNode(['--no-warnings', file, ...options])) !== 0) failed.push(target);
   }
-}
-
-function run(args) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(execPath, ['--no-warnings', ...args], { stdio: 'inherit' });
-    child.on('error', reject);
-    child.on('close', (status) => resolve(status ?? 1));
-  });
 }

@@ -1,11 +1,11 @@
 // Records histories of real processes and checks them: see docs/proof.md.
 //   node test/histories/run.mjs --store sqlite --seconds 20 --seed 7
 //   node test/histories/run.mjs --replay FILE
-import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
-import { argv, execPath, exit } from 'node:process';
+import { argv, exit } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { bundleProgram, decorators } from '../support/bundle.mjs';
+import { runNode } from '../support/run-node.mjs';
 
 /**
  * Runs the histories of a checkout.
@@ -20,11 +20,7 @@ export async function runHistories(root, options) {
       bundleProgram(root, `test/histories/${name}`, [decorators]),
     ),
   );
-  return new Promise((resolve, reject) => {
-    const child = spawn(execPath, [main, '--program', program, ...options], { cwd: root, stdio: 'inherit' });
-    child.on('error', reject);
-    child.on('close', (status) => resolve(status ?? 1));
-  });
+  return runNode([main, '--program', program, ...options], { cwd: root });
 }
 
 if (argv[1] === fileURLToPath(import.meta.url))

@@ -2,11 +2,11 @@
 //   npm run load                         the ramps; writes docs/load.svg and the table of docs/proof.md
 //   npm run load -- --soak 60            60 minutes at one rate (--rate N): fails if heap, handles or file descriptors grow
 //   npm run load -- --store sqlite --quick --chart FILE --page FILE
-import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
-import { argv, execPath, exit } from 'node:process';
+import { argv, exit } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { bundleProgram, decorators } from '../support/bundle.mjs';
+import { runNode } from '../support/run-node.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const [program, main] = await Promise.all(
@@ -14,8 +14,4 @@ const [program, main] = await Promise.all(
     bundleProgram(root, name, [decorators]),
   ),
 );
-const child = spawn(execPath, [main, '--program', program, ...argv.slice(2)], {
-  cwd: root,
-  stdio: 'inherit',
-});
-child.on('close', (status) => exit(status ?? 1));
+exit(await runNode([main, '--program', program, ...argv.slice(2)], { cwd: root }));

@@ -3,12 +3,12 @@
 //   npm run mutation -- http tokens        these groups
 //   npm run mutation -- --budget 20000     CPU time for the tests of one mutant, milliseconds
 // What is known from an earlier run is used again while neither the code nor its tests have changed (build/mutation/).
-import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { chdir, env, execPath, exit, stdout } from 'node:process';
+import { chdir, env, exit, stdout } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { runNode } from '../support/run-node.mjs';
 import { GROUPS } from './groups.mjs';
 import { explanationOf } from './survivors.mjs';
 
@@ -34,15 +34,10 @@ if (unexplained.length > 0) stdout.write(`\nNot found and not explained:\n${unex
 exit(unexplained.length === 0 ? 0 : 1);
 
 function stryker(group) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(
-      execPath,
-      ['node_modules/@stryker-mutator/core/bin/stryker.js', 'run', 'test/mutation/stryker.config.mjs'],
-      { stdio: 'inherit', env: { ...env, MUTATION_GROUP: group, MUTATION_BUDGET_MS: values.budget } },
-    );
-    child.on('error', reject);
-    child.on('close', (status) => resolve(status ?? 1));
-  });
+  return runNode(
+    ['node_modules/@stryker-mutator/core/bin/stryker.js', 'run', 'test/mutation/stryker.config.mjs'],
+    { env: { ...env, MUTATION_GROUP: group, MUTATION_BUDGET_MS: values.budget } },
+  );
 }
 
 /** Adds a row for a group, and the lines of what nothing finds and survivors.mjs does not explain. */

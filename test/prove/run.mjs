@@ -5,7 +5,7 @@
 //   npm run prove -- --minutes 10                 the histories alone, for so long on each store; --store NAME, --seed N, --calls N
 //   npm run prove -- --replay FILE                a schedule, or a history, from a file
 //   npm run prove -- --no-mutants                 the models and the histories, without the planted bugs
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { argv, chdir, execPath, exit, stdout } from 'node:process';
@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { runHistories } from '../histories/run.mjs';
 import { runMutants } from '../mutants/run.mjs';
 import { bundleProgram } from '../support/bundle.mjs';
+import { runNode } from '../support/run-node.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 chdir(root);
@@ -57,16 +58,8 @@ function isReplayOfHistory() {
 
 async function explore() {
   const explorer = await bundleProgram(root, 'test/prove/main.ts');
-  if (options.includes('--model') || options.includes('--replay')) return spawned(explorer, options);
+  if (options.includes('--model') || options.includes('--replay')) return runNode([explorer, ...options]);
   const models = JSON.parse(execFileSync(execPath, [explorer, '--names'], { encoding: 'utf8' }));
   // Each model has a process of its own, because what a large one leaves behind makes the next ones ten times slower.
-  return inTurn(...models.map((model) => () => spawned(explorer, [...options, '--model', model])));
-}
-
-function spawned(explorer, args) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(execPath, [explorer, ...args], { stdio: 'inherit' });
-    child.on('error', reject);
-    child.on('close', (status) => resolve(status ?? 1));
-  });
+  return inTurn(...models.map((model) => () => runNode([explorer, ...options, '--model', model])));
 }
