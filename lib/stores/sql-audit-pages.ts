@@ -1,7 +1,7 @@
 import { LOOKED_AT, OVERLAP_MS, refusePosition, type AuditSearch } from '../audit/audit-trail.js';
 import { readNumber, readText, type SqlDialect, type SqlQuery, type SqlRow } from './sql-client.js';
 import { Parameters } from './sql-conditions.js';
-import { isSnapshot, NOTHING_VISIBLE, shortened } from './sql-revocations.js';
+import { isSnapshot, NOTHING_VISIBLE, SERVER_START, shortened } from './sql-revocations.js';
 
 /** The table of the trail. */
 export interface TrailTable {
@@ -76,7 +76,7 @@ export async function readBySnapshot(trail: TrailTable, search: AuditSearch): Pr
         CAST(CASE WHEN ${server} = this.server THEN ${seen} ELSE '${NOTHING_VISIBLE}' END AS pg_snapshot) AS seen,
         CASE WHEN ${server} = this.server AND ${last} > 0 THEN CAST(${target} AS pg_snapshot) ELSE pg_current_snapshot() END AS target
       FROM (SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE
-        CAST(CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) * 1000 AS BIGINT) AS TEXT) END AS server) AS this),
+        ${SERVER_START} END AS server) AS this),
     place AS MATERIALIZED (
       SELECT CASE
         WHEN is_same AND ${last} > 0 THEN ${last}

@@ -21,6 +21,11 @@ export function recordingSubqueries(
     .join('');
 }
 
+/** Returns the end of a statement whose changed rows are read for their records alone; empty without records. */
+export function returningClause(recorders: readonly RowRecorder[]): string {
+  return recorders.length === 0 ? '' : ` RETURNING ${RECORDED_COLUMNS}`;
+}
+
 /**
  * Runs a statement that returns the rows it changes, and records them.
  *
@@ -43,7 +48,7 @@ export function recordedRemoval(
   recorders: readonly RowRecorder[],
 ): Pick<SweepInput, 'returning' | 'run' | 'remove' | 'recording'> {
   return {
-    returning: RECORDED_COLUMNS,
+    returning: returningClause(recorders),
     run: async ({ text, values }) => connection.run(text, ...values),
     remove: async (query) => runRecorded(connection, query, recorders),
     recording: (rows, values) => {
