@@ -57,7 +57,7 @@ function apiGroups(): DefaultTheme.SidebarItem[] {
   }));
 }
 
-/** What pages of the site are beside their text. A forge would show front matter as a table. */
+/** The front matter of pages, kept here. A forge would show front matter as a table. */
 const FRONTMATTER: Readonly<Record<string, { frontmatter: Record<string, unknown> }>> = {
   'index.md': { frontmatter: home(version) },
   'reference/options.md': { frontmatter: { pageClass: 'entries' } },

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Where `npm run docs:diagrams` puts the pictures of Mermaid blocks. */
+/** The folder in which `npm run docs:diagrams` puts the pictures of Mermaid blocks. */
 export const DIAGRAMS_FOLDER = 'docs/.vitepress/diagrams';
 
 /** The file of a diagram: its name is the hash of its source, so a picture never outlives a change of the text. */

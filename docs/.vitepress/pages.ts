@@ -12,7 +12,7 @@ export interface PageGroup {
   readonly isFolded?: boolean;
 }
 
-/** Where the repository will be. A placeholder, see "To be filled at publication" in CONTRIBUTING.md. */
+/** The address of the repository. A placeholder, see "To be filled at publication" in CONTRIBUTING.md. */
 export const REPOSITORY = 'https://git.example.com/nest-sessions/nest-sessions';
 
 export const GUIDES: readonly PageGroup[] = [
@@ -167,7 +167,7 @@ const ADDRESSES: Readonly<Record<string, string>> = {
   'test/benchmark/README.md': 'benchmark.md',
 };
 
-/** Where the site has a file of the repository, as a path with `.md`; undefined for a file that is no page. */
+/** The place that a file of the repository has on the site, as a path with `.md`; undefined for a file that is no page. */
 export function addressOf(file: string): string | undefined {
   const address = ADDRESSES[file];
   if (address !== undefined) return address;

@@ -27,7 +27,7 @@ export const AUDIT_OPTIONS = {
    */
   keepEndedForSec: option(keptSec, 90 * DAY_SEC),
   /**
-   * Where records are sent to, each at least once and those of one session in their order: `webhook()`, `securityEvents()`. One instance
+   * The receivers of records: each record arrives at least once and those of one session in their order: `webhook()`, `securityEvents()`. One instance
    * at a time does it.
    * @defaultValue none
    */

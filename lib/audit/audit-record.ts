@@ -1,7 +1,7 @@
 import { parseJsonObject } from '../util/json.js';
 
 /**
- * What happened to a session, or to the records themselves.
+ * The event that happened to a session, or to the records themselves.
  *
  * - `session.created`: a sign-in.
  * - `session.promoted`: a new refresh token became the current one, which lengthens the life of the session.
@@ -120,7 +120,7 @@ export interface AuditRecord extends AuditSubject, AuditDetails {
 }
 
 /**
- * What a store writes beside a change: one record for each session that it changed.
+ * The note that a store writes beside a change: one record for each session that it changed.
  *
  * @publicApi
  */

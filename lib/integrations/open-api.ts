@@ -58,8 +58,8 @@ interface RouteSecurity {
 
 /**
  * Adds sessions to an OpenAPI document of `@nestjs/swagger`, which this package does not need: the security schemes by cookie and by
- * header, the module's own routes, and for each route that `SessionGuard` protects its security and its refusals. What the document says
- * already stays.
+ * header, the module's own routes, and for each route that `SessionGuard` protects its security and its refusals. Statements
+ * that the document already has stay.
  *
  * @param app the application, with `SessionModule`; before or after it listens
  * @returns the document

@@ -17,7 +17,7 @@ const TIMEOUT_MS = 3000;
 
 /**
  * Says whether the core, and the store behind it, respond: a health indicator for `@nestjs/terminus`, which this package does not need.
- * Put it into the providers of the module that has your health route. Where it is down, sign-in and refresh get 503, while requests with
+ * Put it into the providers of the module that has your health route. While it is down, sign-in and refresh get 503, while requests with
  * an access token at hand go on: use it for readiness and not for liveness.
  *
  * @example

@@ -60,7 +60,7 @@ export function findGuardedCall(context: ArgumentsHost & CalledHandler): Guarded
  * filters, and in the settings of other libraries. It reads what the guard has decided, and does not verify.
  *
  * @param source the request as Nest injects it (Express, Fastify), or the context of a guard, an interceptor or a filter: of HTTP,
- *   GraphQL, a gateway or a microservice. Where one request serves several handlers (GraphQL), give the context.
+ *   GraphQL, a gateway or a microservice. If one request serves several handlers (GraphQL), give the context.
  * @returns undefined before the guard has run, on public routes, and where the session is optional and absent
  * @throws {TypeError} the argument is neither a request nor a context
  * @example

@@ -6,7 +6,7 @@ import type { ResolvedSessionOptions } from '../session.options.js';
 import type { SessionContainer } from '../sessions/session-container.js';
 import { sessionOf } from './guarded-calls.js';
 
-/** Where a server keeps the names that we have given to its requests: several modules of one application share them. */
+/** The key under which a server keeps the names that we have given to its requests: several modules of one application share them. */
 const DEFINED = Symbol.for('nest-sessions:request-properties');
 
 /** The members that we use of Nest's HTTP adapters, of Express applications and of Fastify instances. */

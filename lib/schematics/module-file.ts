@@ -13,7 +13,7 @@ import {
 } from './source-edit.js';
 import { STORES } from './stores.js';
 
-/** What the application's module needs: imports, and an element of its `imports`. */
+/** The needs of the application's module: imports, and an element of its `imports`. */
 export interface ModuleAddition {
   readonly imports: readonly WantedImport[];
   readonly element: string;

@@ -19,7 +19,7 @@ import { readSettings, type Settings } from './settings.js';
 import type { Compiler } from './source-edit.js';
 import { SQLITE_DRIVER, STORES } from './stores.js';
 
-/** What the schematic uses of the machine; tests replace it. */
+/** The parts of the machine that the schematic uses; tests replace them. */
 export interface Machine {
   /** The application's own TypeScript; undefined if it has none that can be asked for a syntax tree. */
   loadCompiler(): Compiler | undefined;

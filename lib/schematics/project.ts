@@ -12,7 +12,7 @@ export interface ProjectContext {
   addTask(task: { toConfiguration(): { name: string; options: object } }): unknown;
 }
 
-/** Where the application is, as far as the schematic found it. */
+/** The places of the application, as far as the schematic found them. */
 export interface Application {
   readonly name: string;
   /** The folder of its sources, `src` in an application of its own. */

@@ -1,6 +1,6 @@
 /** A store that `nest add` sets up. */
 export interface StoreSetup {
-  /** Where the sessions are, for the sentence at the end. */
+  /** The place of the sessions, for the sentence at the end. */
   readonly place: string;
   /** Names of `nest-sessions` that the option `core` uses. */
   readonly names: readonly string[];

@@ -9,7 +9,7 @@ export interface SchemaIssue {
 }
 
 /**
- * What the application gave for the access token payload or the session data does not fit its schema; nothing was written. It never has
+ * The application gave an access token payload or session data that does not fit its schema, so that neither was written. The error never has
  * the values, and the messages of the schema only with the option `schemas.showMessages`.
  *
  * @publicApi

@@ -15,7 +15,7 @@ const ALGORITHMS: readonly string[] = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDS
  * @publicApi
  */
 export interface SecurityEventsOptions {
-  /** Where events are pushed to: `https:`, or `http:` on a loopback address. */
+  /** The address that events are pushed to: `https:`, or `http:` on a loopback address. */
   readonly url: string;
   /** `iss` of the events, as the receiver knows the application. */
   readonly issuer: string;

@@ -4,7 +4,7 @@ import { DeliveryError, type AuditDelivery } from '../audit/delivery.js';
 import { assertDeliveryUrl, postOnce, readMaxAttempts } from './post.js';
 
 /**
- * Where records go, and the secret that they are signed with.
+ * The address that records go to, and the secret that they are signed with.
  *
  * @publicApi
  */

@@ -34,7 +34,7 @@ const schemaRow = {
    *
    * By default new tables are in `nest_sessions`, because tools that compare a database with an application's models drop foreign tables
    * from `public`. Tables that the connection's `search_path` finds stay in use: those of earlier versions and of a Core are in `public`.
-   * A `search_path` that begins with another schema than `public` chooses that one. Where two of these places have sessions, the start
+   * A `search_path` that begins with another schema than `public` chooses that one. If two of these places have sessions, the start
    * fails and asks for this option.
    * @defaultValue `nest_sessions`, or where the connection finds the tables
    */

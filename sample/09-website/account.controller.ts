@@ -4,7 +4,7 @@ import { BooleanClaim, RequireClaims, Session, SessionGuard, SessionService } fr
 /** True for users who have paid: none, in this demo. */
 export const HasPaidClaim = new BooleanClaim({ key: 'paid', fetchValue: () => false });
 
-/** What the page calls. */
+/** The routes that the page calls. */
 @Controller()
 export class AccountController {
   constructor(private readonly sessions: SessionService) {}

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { extname } from 'node:path';
 import type { Settings } from './settings.js';
 
-/** What `vite build` has written, beside this compiled file. */
+/** The output of `vite build`, beside this compiled file. */
 const PAGE = new URL('./page/', import.meta.url);
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',

@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import { launchChromium } from './chromium.js';
 import { RunningSample } from './running-sample.js';
 
-/** What Chromium itself writes for a response that is not 200. */
+/** The line that Chromium itself writes for a response that is not 200. */
 const STATUS_LINE = /^Failed to load resource: the server responded with a status of (401|403) /;
 
 let chrome: Browser;

@@ -71,7 +71,7 @@ async function sweepSessions(store: SessionStore, nowMs: number): Promise<void> 
   while ((await store.deleteExpiredSessions(nowMs, 100, { ...SWEPT, timeMs: nowMs })).mayHaveMore);
 }
 
-/** What every audit trail of a store promises (lib/audit/audit-trail.ts, lib/stores/session-store.ts). */
+/** The promises of every audit trail of a store (lib/audit/audit-trail.ts, lib/stores/session-store.ts). */
 export function describeAuditTrail(name: string, makeStores: () => Promise<TwoStores>): void {
   describe(`the audit trail ${name}`, () => {
     let here: SessionStore;

@@ -6,7 +6,7 @@ const holder = globalThis as { __fuzzHits?: Uint32Array };
 /** The counters that instrumented code increments. */
 export const hits: Uint32Array = (holder.__fuzzHits ??= new Uint32Array(COUNTERS));
 
-/** What has been seen of each counter: one bit for each of eight ranges of numbers, as in AFL. */
+/** The ranges seen of each counter: one bit for each of eight ranges of numbers, as in AFL. */
 export class Coverage {
   private readonly seen = new Uint8Array(COUNTERS);
   /** Counters that have counted at all. */

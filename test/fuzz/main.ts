@@ -5,7 +5,7 @@ import { failureOf, fuzz, type FuzzResult } from './fuzzer.js';
 import { wellFormed } from './target.js';
 import { FUZZ_TARGETS } from './targets.js';
 
-/** What the bundler writes beside the bundle. */
+/** The file that the bundler writes beside the bundle. */
 interface Places {
   readonly counters: readonly { readonly file: string; readonly kind: string }[];
   /** Short texts in the source of the library, of which inputs are made. */

@@ -28,7 +28,7 @@ const STEP_SECONDS = values.quick ? 1 : 8;
 const MOST_STEPS = values.quick ? 2 : 40;
 const FIRST_RATE = 20;
 const GROWTH = 1.25;
-/** Where the page has its table. */
+/** The marks around the table of the page. */
 const [BEGIN, END] = ['<!-- load: begin -->', '<!-- load: end -->'];
 
 exit(values.soak === undefined ? await ramp() : await soak(Number(values.soak)));

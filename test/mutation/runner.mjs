@@ -167,7 +167,7 @@ class SpecRunner {
   }
 }
 
-/** What the process of the dry run leaves for those after it, in Stryker's copy of the project. */
+/** The notes that the process of the dry run leaves for those after it, in Stryker's copy of the project. */
 function kept(name, otherwise) {
   try {
     return JSON.parse(readFileSync(join(FOLDER, `${name}.json`), 'utf8'));
@@ -187,7 +187,7 @@ function scopeId(scope, blockIds) {
   return blockIds.get(scope);
 }
 
-/** What the hooks around all tests of a block reach counts for each of its tests. */
+/** Code that the hooks around all tests of a block reach counts for each of its tests. */
 function spreadOverTests(coverage, blockIds, tests) {
   delete coverage.perTest[BETWEEN_TESTS];
   for (const [block, id] of blockIds) {

@@ -36,7 +36,7 @@ if (isWhole) stdout.write(`npm run prove took ${Math.round((performance.now() - 
 if (mutants.survivors.length > 0) stdout.write(`Found by nothing: ${mutants.survivors.join(', ')}\n`);
 exit(status === 0 && mutants.survivors.length === 0 ? 0 : 1);
 
-/** What uses one core, one after the other. @returns the first exit code that is no success */
+/** Runs parts one after the other, because they use one core. @returns the first exit code that is no success */
 async function inTurn(...parts) {
   let worst = 0;
   for (const part of parts) worst ||= await part();

@@ -6,7 +6,7 @@ import { decoratedScript } from './decorated-script.js';
 
 const ADAPTERS = ['express', 'fastify'] as const;
 
-/** What the clients of programs/commonjs-packages.ts saw, which runs in a process of its own. */
+/** The responses that the clients of programs/commonjs-packages.ts got, which runs in a process of its own. */
 let seen: Record<string, { bodies: string[]; statuses: Record<string, number> }>;
 
 beforeAll(async () => {

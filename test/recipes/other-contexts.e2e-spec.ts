@@ -22,7 +22,7 @@ import {
 import { ask, DRIVERS, GraphqlApplication } from '../e2e/transports/graphql-application.js';
 import { browser, LIVE, LiveApplication } from '../e2e/transports/live-application.js';
 
-/** What the guard after ours and the interceptor saw, by the name of the handler. */
+/** The sessions that the guard after ours and the interceptor saw, by the name of the handler. */
 const seen: string[] = [];
 beforeEach(() => {
   seen.length = 0;

@@ -1,7 +1,7 @@
 /** What the name of a skipped suite ends in, where somebody should know why (test/support/postgres.ts). */
 const REASON = /\[SKIPPED: (.*)\]$/;
 
-/** What a block is named that holds the tests of a file, where files run together (test/together). */
+/** The name of a block that holds the tests of a file, where files run together (test/together). */
 const SPEC_FILE = /\.(e2e-)?spec\.ts$/;
 
 /** Ends a run with one line for each reason for which suites were skipped, however many files they are in. */

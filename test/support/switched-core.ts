@@ -29,7 +29,7 @@ const SERVED_VERSIONS = CDI_VERSION === '5.6' ? ['5.4', '5.6'] : [CDI_VERSION];
 
 /** Served cores, for an application whose start failed leaves its own to the end of the spec file. */
 const servedCores: (() => Promise<void>)[] = [];
-/** What the store lives in, for all files of this module registry. */
+/** The home of the store, for all files of this module registry. */
 const closings: (() => Promise<void>)[] = [];
 if (VARIANT !== undefined) {
   inEachFile(() => afterAll(() => closeAll(servedCores)));

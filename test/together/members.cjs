@@ -22,7 +22,7 @@ const VARIANT_GROUPS = {
 const { E2E_CORE, E2E_LEFT_OUT = '' } = process.env;
 
 /**
- * What a file needs a registry of its own for: replaced modules, modules that are loaded again, servers that take their time to start
+ * The reasons for which a file needs a registry of its own: replaced modules, modules that are loaded again, servers that take their time to start
  * and to die, and the browser client, which is one for each registry.
  */
 const ALONE =

@@ -20,7 +20,7 @@ declare module 'nest-sessions/standalone' {
 export const planOf = (session: SessionContainer): 'free' | 'pro' => session.getAccessTokenPayload().plan;
 `;
 
-/** What the compiler says about code of an application that has declared its payload and its data. */
+/** The compiler's messages about code of an application that has declared its payload and its data. */
 function errorsOf(code: string): string[] {
   const block = { document: 'declared.md', line: 0, language: 'ts', remark: '', code };
   return compileBlocks([block]).flatMap(({ errors }) => [...errors]);

@@ -18,7 +18,7 @@ return 1`);
 
 /**
  * KEYS a stream; ARGV "newest" or "oldest", most entries of a stream, most of all, then for each stream of the same server its name, the id of the
- * last entry that was read and the digest of that entry; empty at the beginning. Where the last entry is gone or another one, because a server
+ * last entry that was read and the digest of that entry; empty at the beginning. If the last entry is gone or another one, because a server
  * took over that lacks it, reading goes back some time. Returns for each stream with entries its number and them.
  */
 export const READ_AUDIT = script(

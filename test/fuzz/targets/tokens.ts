@@ -44,7 +44,7 @@ const CONTENT = {
 };
 const issued = await refreshTokens.issueSuccessor({ ...CONTENT, parentRefreshTokenHash1: 'p' }); // the same each time
 
-/** What a verifier says: the session's handle, or the reason of a refusal. */
+/** The verdict of a verifier: the session's handle, or the reason of a refusal. */
 async function verdict(verifier: TokenVerifier | undefined, token: string): Promise<string> {
   const parsed = verifier?.read(token);
   if (verifier === undefined || parsed === undefined) return 'none of ours';

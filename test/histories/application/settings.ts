@@ -29,7 +29,7 @@ export type AdministratorOrder =
   | { readonly kind: 'revoke-user'; readonly userId: string; readonly tenantId: string }
   | { readonly kind: 'revoke-all'; readonly tenantId: string };
 
-/** What an instance uses. */
+/** The settings of an instance. */
 export interface Usage {
   readonly heapBytes: number;
   readonly residentBytes: number;

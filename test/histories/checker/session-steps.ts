@@ -14,7 +14,7 @@ export interface LiveSession {
 
 export type State = LiveSession | 'not yet' | 'ended';
 
-/** What calls of unknown outcome may have done until now. Each of them does its work at most once, and later ones change nothing. */
+/** The effects that calls of unknown outcome may have had until now. Each of them does its work at most once, and later ones change nothing. */
 export interface Possible {
   /** @returns whether a session with this current refresh token may have been ended */
   end(current: number): boolean;
@@ -37,7 +37,7 @@ interface Context {
   mayHaveEnded(beforeMs: number): boolean;
 }
 
-/** What a call of unknown outcome may do. */
+/** An effect that a call of unknown outcome may have. */
 export type Effect =
   | { readonly kind: 'promote'; readonly generation: number; readonly expires: Span }
   | { readonly kind: 'data' | 'claim'; readonly name: string }

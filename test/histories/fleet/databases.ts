@@ -8,7 +8,7 @@ import type { StorePlace } from '../application/settings.js';
 export const STORES = ['postgres', 'redis', 'sqlite'] as const;
 export type StoreKind = (typeof STORES)[number];
 
-/** A database for one run. Where there is no server, it can neither be killed nor frozen. */
+/** A database for one run. If there is no server, it can neither be killed nor frozen. */
 export interface Database {
   readonly place: StorePlace;
   /** Kills it, and starts it again on its files. @param meanwhile runs while there is no server */

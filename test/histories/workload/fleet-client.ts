@@ -26,7 +26,7 @@ export interface Request {
   readonly isPatient?: boolean;
 }
 
-/** What a call brought, for its caller; undefined: unknown. */
+/** The result of a call, for its caller; undefined: unknown. */
 export interface Brought {
   readonly answer: Answered | undefined;
   readonly tokens: HeldTokens | undefined;

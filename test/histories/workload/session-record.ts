@@ -6,7 +6,7 @@ export interface HeldTokens {
   readonly refresh: { readonly text: string; readonly name: string };
 }
 
-/** What is recorded about one session. */
+/** The record of one session. */
 export class SessionRecord {
   private readonly calls: Call[] = [];
   private readonly line: [token: string, parent: string | null][] = [];

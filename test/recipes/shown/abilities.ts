@@ -14,7 +14,7 @@ export type AppAbility = MongoAbility<
   ['read' | 'update' | 'delete', 'Article' | { kind: 'Article'; authorId: string }]
 >;
 
-/** What a user may do, by the roles in the token: no look into a database. */
+/** The actions that a user may take, by the roles in the token: no look into a database. */
 export function abilityOf(session: SessionContainer): AppAbility {
   const { can, build } = new AbilityBuilder<AppAbility>(createMongoAbility);
   const roles = UserRoleClaim.getValueFromPayload(session.getAccessTokenPayload(), {}) ?? [];

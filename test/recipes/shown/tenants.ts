@@ -41,7 +41,7 @@ export class TenantStrategy implements ContextIdStrategy<TenantRequest> {
   }
 }
 
-/** What belongs to one tenant: a pool of connections, for example. */
+/** The things of one tenant: a pool of connections, for example. */
 @Injectable({ scope: Scope.REQUEST, durable: true })
 export class TenantDatabase {
   readonly tenantId: string;

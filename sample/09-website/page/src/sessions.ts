@@ -1,6 +1,6 @@
 import Session from 'supertokens-website';
 
-/** What the page knows about its session. */
+/** The page's knowledge of its session. */
 export interface SessionState {
   /** `asking` until the client has looked. */
   readonly status: 'asking' | 'signed in' | 'signed out';
