@@ -159,7 +159,7 @@ export function noteOfCutOff({ timeMs, keepUntilMs }: Pick<AuditNote, 'timeMs' |
 
 /** Reads the stored text of details; what is no object is none. */
 export function parseDetails(text: string): AuditDetails {
-  return (parseJsonObject(text) ?? {}) as AuditDetails;
+  return parseJsonObject(text) ?? {};
 }
 
 /** The facts of a session in a record. */
