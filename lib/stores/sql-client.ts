@@ -76,10 +76,10 @@ export interface SweepInput {
   readonly position: number | undefined;
   /** The condition of further rows to remove; undefined where there are none. */
   readonly alsoEnded: string | undefined;
-  /** The end of the statement that removes rows, by which it returns them for their records; empty without records. */
+  /** The columns of the removed rows that are returned for the records of them. */
   readonly returning: string;
   run(query: SqlQuery): Promise<readonly SqlRow[]>;
-  /** Runs the statement that removes rows, and records them in the same transaction. */
+  /** Runs a statement that returns the rows it removes, and records them in the same transaction. */
   remove(query: SqlQuery): Promise<readonly SqlRow[]>;
   /** Returns the subqueries that record the rows of another one, each with a comma in front, and adds their values. */
   recording(rows: string, values: SqlValue[]): string;
@@ -217,7 +217,7 @@ export const sqliteDialect: SqlDialect = {
     if (typeof last !== 'number') return undefined;
     await input.remove({
       text: `DELETE FROM ${table.sql} NOT INDEXED WHERE rowid > $1 AND rowid <= $2
-        AND app_id = 'public' AND (expires_at <= $3 OR ${alsoEnded})${input.returning}`,
+        AND app_id = 'public' AND (expires_at <= $3 OR ${alsoEnded}) RETURNING ${input.returning}`,
       values: [position, last, nowMs],
     });
     return Number(window?.['rows']) < rows ? undefined : last;
@@ -316,8 +316,8 @@ export const postgresDialect: SqlDialect = {
           SELECT ctid AS place FROM ${table.sql}
           WHERE ctid >= CAST($3 AS tid) AND ctid < CAST($4 AS tid) AND ${isExpired} LIMIT $2),
         removed AS (
-          DELETE FROM ${table.sql} WHERE ctid = ANY (ARRAY(SELECT place FROM expired)) AND ${isExpired}${input.returning}
-        )${input.recording('removed', values)}
+          DELETE FROM ${table.sql} WHERE ctid = ANY (ARRAY(SELECT place FROM expired)) AND ${isExpired}
+          RETURNING ${input.returning})${input.recording('removed', values)}
         SELECT count(*) AS rows,
           pg_relation_size(to_regclass($5)) / CAST(current_setting('block_size') AS BIGINT) AS pages
         FROM expired`,

@@ -48,7 +48,7 @@ export function recordedRemoval(
   recorders: readonly RowRecorder[],
 ): Pick<SweepInput, 'returning' | 'run' | 'remove' | 'recording'> {
   return {
-    returning: returningClause(recorders),
+    returning: RECORDED_COLUMNS,
     run: async ({ text, values }) => connection.run(text, ...values),
     remove: async (query) => runRecorded(connection, query, recorders),
     recording: (rows, values) => {
