@@ -1,18 +1,6 @@
 /** @jest-config-loader esbuild-register */
 import type { Config } from 'jest';
 
-/** Transpiles with swc, keeping class names and decorator metadata (Nest injects by them). */
-const swc = {
-  jsc: {
-    target: 'es2023',
-    parser: { syntax: 'typescript', decorators: true },
-    transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false },
-    keepClassNames: true,
-  },
-  module: { type: 'es6' },
-  sourceMaps: 'inline',
-};
-
 const config: Config = {
   rootDir: '.',
   testEnvironment: '<rootDir>/test/together/environment.mjs',
@@ -21,7 +9,8 @@ const config: Config = {
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/browser/', '<rootDir>/test/benchmark/'],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/build/'],
   extensionsToTreatAsEsm: ['.ts'],
-  transform: { '^.+\\.ts$': ['@swc/jest', swc] },
+  // By .swcrc, which keeps class names and the metadata of decorators, because Nest injects by them.
+  transform: { '^.+\\.ts$': '@swc/jest' },
   moduleNameMapper: {
     '^nest-sessions$': '<rootDir>/lib/index.ts',
     '^nest-sessions/core$': '<rootDir>/lib/core/index.ts',

@@ -7,14 +7,13 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { argv, env, execPath } from 'node:process';
-import { setTimeout as delay } from 'node:timers/promises';
+import { argv, execPath } from 'node:process';
 import { testWithJest } from './consumers/jest-commonjs.mjs';
 import { testNestAdd } from './consumers/nest-add.mjs';
 import { pack, root } from './packed.mjs';
 import { blockAfter } from './readme.mjs';
+import { cookiesOf, withServer } from './started-server.mjs';
 
 const CONSUMERS = [
   { name: 'nest12-express', nest: 12, platform: 'express', type: 'module' },
@@ -96,53 +95,15 @@ function makeFolder(folder, { nest, platform, type }, tarball, programs) {
   });
 }
 
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-/** Starts a program, calls `sendRequests` with a function that sends requests to it, and stops it. */
+/** Starts a program and calls `sendRequests` with a function that sends requests to it. */
 async function withProgram(folder, file, sendRequests) {
-  const port = await freePort();
-  const child = spawn(execPath, [join('out', file)], {
-    cwd: folder,
-    env: { ...env, PORT: String(port), NO_COLOR: '1' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
-  const closed = once(child, 'close');
-  const send = (route, headers, body) => {
-    const [method, path] = route.split(' ');
-    return fetch(`http://localhost:${port}${path}`, { method, headers, body });
-  };
-  try {
-    await untilListening(child, send);
-    await sendRequests(send);
-  } catch (error) {
-    throw new Error(`${file}: ${error.message}\n${output}`, { cause: error });
-  } finally {
-    child.kill();
-    await closed;
-  }
-}
-
-async function untilListening(child, send) {
-  const deadline = Date.now() + START_TIMEOUT_MS;
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`it ended with code ${child.exitCode}`);
-    try {
-      await send('GET /');
-      return;
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-      await delay(100);
-    }
-  }
+  const options = { cwd: folder, startTimeoutMs: START_TIMEOUT_MS };
+  await withServer(execPath, [join('out', file)], options, (origin) =>
+    sendRequests((route, headers, body) => {
+      const [method, path] = route.split(' ');
+      return fetch(`${origin}${path}`, { method, headers, body });
+    }),
+  );
 }
 
 async function expectStatus(response, status, what) {
@@ -153,10 +114,9 @@ async function expectStatus(response, status, what) {
 }
 
 function readCookies(response) {
-  const cookies = response.headers.getSetCookie().map((line) => line.split(';')[0]);
-  if (!cookies.some((cookie) => cookie.startsWith('sAccessToken=')))
-    throw new Error('login: no sAccessToken cookie');
-  return { cookie: cookies.join('; ') };
+  const cookie = cookiesOf(response);
+  if (!/(^|; )sAccessToken=/.test(cookie)) throw new Error('login: no sAccessToken cookie');
+  return { cookie };
 }
 
 async function signIn(send, route, body) {

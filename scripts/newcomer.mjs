@@ -2,17 +2,13 @@
 // of it. Prints the characters that a person types and the time of the machine.
 //   npm run build && node scripts/newcomer.mjs
 // The test is the README's block behind `<!-- first-test -->`.
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { rmSync, unlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { env } from 'node:process';
-import { setTimeout as delay } from 'node:timers/promises';
 import { pack, root } from './packed.mjs';
 import { blockAfter, firstTest, quickStartAsStarter } from './readme.mjs';
+import { withServer } from './started-server.mjs';
 
-const START_TIMEOUT_MS = 60_000;
 /** A slow typist: 40 words, of five characters, a minute. */
 const CHARACTERS_PER_MINUTE = 200;
 const GOALS = { 'signed-in request': 5, test: 10 };
@@ -47,20 +43,11 @@ process.exitCode = hasFailed ? 1 : 0;
 
 /** Starts the application as a newcomer does and sends the README's curl lines, whose comments have the expected output. */
 async function signedInRequest() {
-  const port = await freePort();
   const start = performance.now();
-  const child = spawn('npm', ['start'], {
-    cwd: app,
-    env: { ...env, PORT: String(port), NO_COLOR: '1' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true, // npm, the compiler and the application end together
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
-  const closed = once(child, 'close');
-  try {
-    await untilListening(child, port);
+  // Detached: npm, the compiler and the application end together.
+  await withServer('npm', ['start'], { cwd: app, detached: true }, (origin) => {
     steps.push({ name: 'start it', typed: 'npm start', seconds: (performance.now() - start) / 1000 });
+    const { port } = new URL(origin);
     const lines = blockAfter(/The client says how it wants its tokens/, 'sh')
       .trim()
       .split('\n');
@@ -71,12 +58,7 @@ async function signedInRequest() {
         if (text !== expected) throw new Error(`${command} prints ${text}, the README says ${expected}`);
       });
     }
-  } catch (error) {
-    throw new Error(`${error.message}\n${output}`, { cause: error });
-  } finally {
-    if (child.pid !== undefined) process.kill(-child.pid);
-    await closed;
-  }
+  });
 }
 
 /** Moves the module into the file of Nest's starter, and tests it with the starter's own test runner. */
@@ -124,23 +106,4 @@ function report(milestone) {
     hasFailed = true;
     console.error(`  later than the goal`);
   }
-}
-
-async function untilListening(child, port) {
-  const deadline = Date.now() + START_TIMEOUT_MS;
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`npm start ended with code ${child.exitCode}`);
-    if (spawnSync('curl', ['-s', '-o', '/dev/null', `localhost:${port}`]).status === 0) return;
-    if (Date.now() > deadline) throw new Error('npm start does not listen');
-    await delay(100);
-  }
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }

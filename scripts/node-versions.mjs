@@ -1,16 +1,14 @@
 // The README's quick start from dist/, and a selection of the tests, on other lines of Node than the one that runs this. The
 // binaries are the npm packages that the package `node` itself would install, without its script. Run it after a build:
 // `npm run test:node-versions`, or with lines: `npm run test:node-versions -- 24`. Needs the npm registry.
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { arch, argv, env, platform } from 'node:process';
-import { setTimeout as delay } from 'node:timers/promises';
+import { arch, argv, platform } from 'node:process';
 import ts from 'typescript';
 import { root } from './packed.mjs';
 import { blockAfter } from './readme.mjs';
+import { cookiesOf, withServer } from './started-server.mjs';
 
 const LINES = ['22', '24', '26'];
 /** Tests of what differs between versions of Node: crypto, SQLite of its own, HTTP, timers. */
@@ -21,7 +19,6 @@ const SPECS = [
   'lib/tokens/signature-verifier',
   'test/standalone',
 ];
-const START_TIMEOUT_MS = 60_000;
 const folder = join(root, 'build/node-versions');
 
 /** Installs a line of Node; returns the path of its binary. */
@@ -55,53 +52,15 @@ function writeQuickStart() {
 }
 
 async function runQuickStart(node, file) {
-  const port = await freePort();
-  const child = spawn(node, ['--throw-deprecation', file], { env: { ...env, PORT: String(port) } });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
-  const closed = once(child, 'close');
-  const origin = `http://localhost:${port}`;
-  try {
-    await untilListening(child, origin);
+  await withServer(node, ['--throw-deprecation', file], {}, async (origin) => {
     const denied = await fetch(`${origin}/me`);
     const login = await fetch(`${origin}/login`, { method: 'POST', headers: { 'st-auth-mode': 'cookie' } });
-    const cookie = login.headers.getSetCookie().map((line) => line.split(';')[0]);
-    const me = await fetch(`${origin}/me`, { headers: { cookie: cookie.join('; ') } });
-    const refresh = await fetch(`${origin}/auth/session/refresh`, {
-      method: 'POST',
-      headers: { cookie: cookie.join('; ') },
-    });
+    const headers = { cookie: cookiesOf(login) };
+    const me = await fetch(`${origin}/me`, { headers });
+    const refresh = await fetch(`${origin}/auth/session/refresh`, { method: 'POST', headers });
     const found = [denied.status, login.status, me.status, refresh.status].join(' ');
     if (found !== '401 201 200 200') throw new Error(`expected 401 201 200 200, got ${found}`);
-  } catch (error) {
-    throw new Error(`${error.message}\n${output}`, { cause: error });
-  } finally {
-    child.kill();
-    await closed;
-  }
-}
-
-async function untilListening(child, origin) {
-  const deadline = Date.now() + START_TIMEOUT_MS;
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`the quick start ended with code ${child.exitCode}`);
-    try {
-      await fetch(origin);
-      return;
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-      await delay(100);
-    }
-  }
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+  });
 }
 
 function runTests(node) {

@@ -1,18 +1,15 @@
 // `nest add nest-sessions` in new applications of Nest's own starter: Nest 11 (CommonJS, Jest) or Nest 12 (ES modules, Vitest),
 // installed by npm and by pnpm. Bad input changes nothing, a second run changes nothing, and with the controller that the command
 // prints the application starts, answers 401, signs in and passes its tests, README's first test among them.
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { env, execPath } from 'node:process';
-import { setTimeout as delay } from 'node:timers/promises';
 import { root } from '../packed.mjs';
 import { blockAfter, firstTest } from '../readme.mjs';
+import { cookiesOf, withServer } from '../started-server.mjs';
 
 const PNPM = 'pnpm@10';
-const START_TIMEOUT_MS = 60_000;
 /** The starter's packages that none of this needs. */
 const UNUSED =
   /^(eslint|@eslint|typescript-eslint|prettier|globals|oxlint|@nestjs\/mau|ts-loader|ts-node|@vitest\/coverage|source-map-support)/;
@@ -138,55 +135,19 @@ function writeController(app, printed, { extension, isVitest }) {
 /** Builds the application, starts it, and does what the printed instructions say. */
 async function checkApplication(app) {
   run(app, 'npm', 'run', 'build');
-  const port = await freePort();
-  const child = spawn(execPath, ['dist/main.js'], { cwd: app, env: { ...env, PORT: String(port) } });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
-  const closed = once(child, 'close');
-  const origin = `http://localhost:${port}`;
-  try {
-    await untilListening(child, origin);
+  await withServer(execPath, ['dist/main.js'], { cwd: app }, async (origin) => {
     await expectStatus(`${origin}/`, 401);
     await expectStatus(`${origin}/me`, 401);
     const login = await fetch(`${origin}/login`, { method: 'POST', headers: { 'st-auth-mode': 'cookie' } });
-    const cookie = login.headers.getSetCookie().map((line) => line.split(';')[0]);
-    const me = await fetch(`${origin}/me`, { headers: { cookie: cookie.join('; ') } });
+    const me = await fetch(`${origin}/me`, { headers: { cookie: cookiesOf(login) } });
     const text = await me.text();
     if (text !== '{"userId":"user-1"}') throw new Error(`/me after the sign-in: ${me.status} ${text}`);
-  } catch (error) {
-    throw new Error(`${error.message}\n${output}`, { cause: error });
-  } finally {
-    child.kill();
-    await closed;
-  }
-}
-
-async function untilListening(child, origin) {
-  const deadline = Date.now() + START_TIMEOUT_MS;
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`the application ended with code ${child.exitCode}`);
-    try {
-      await fetch(origin);
-      return;
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-      await delay(100);
-    }
-  }
+  });
 }
 
 async function expectStatus(address, status) {
   const response = await fetch(address);
   if (response.status !== status) throw new Error(`${address}: expected ${status}, got ${response.status}`);
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 function change(app, file, edit) {

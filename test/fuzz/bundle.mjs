@@ -1,7 +1,8 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { build, transform } from 'esbuild';
+import { transform } from 'esbuild';
 import { createInstrumenter } from 'istanbul-lib-instrument';
+import { bundleProgram } from '../support/bundle.mjs';
 
 /**
  * Bundles the fuzzer with the library of a checkout, in which every statement, function and branch of `lib/` counts how often it ran.
@@ -10,26 +11,14 @@ import { createInstrumenter } from 'istanbul-lib-instrument';
  * @returns {Promise<{ file: string, counters: number }>} the file to run, and how many places count
  */
 export async function bundleFuzzer(root) {
-  const outfile = join(root, 'build/fuzz/fuzzer.mjs');
   /** @type {{ file: string, kind: string }[]} */
   const counters = [];
   /** @type {Set<string>} */
   const words = new Set();
-  await build({
-    absWorkingDir: root,
-    entryPoints: [join(root, 'test/fuzz/main.ts')],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    packages: 'external',
-    keepNames: true,
-    logLevel: 'warning',
-    plugins: [counting(root, counters, words)],
-  });
+  const file = await bundleProgram(root, 'test/fuzz/main.ts', [counting(root, counters, words)]);
+  await mkdir(join(root, 'build/fuzz'), { recursive: true });
   await writeFile(join(root, 'build/fuzz/places.json'), JSON.stringify({ counters, words: [...words] }));
-  return { file: outfile, counters: counters.length };
+  return { file, counters: counters.length };
 }
 
 /** Replaces the counters of Istanbul by elements of one typed array, which are quick to read after every run. */

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { argv, execPath, exit } from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { bundleProgram } from './bundle.mjs';
+import { bundleProgram, decorators } from '../support/bundle.mjs';
 
 /**
  * Runs the histories of a checkout.
@@ -16,7 +16,9 @@ import { bundleProgram } from './bundle.mjs';
  */
 export async function runHistories(root, options) {
   const [program, main] = await Promise.all(
-    ['application/instance.ts', 'main.ts'].map(async (name) => bundleProgram(root, `test/histories/${name}`)),
+    ['application/instance.ts', 'main.ts'].map((name) =>
+      bundleProgram(root, `test/histories/${name}`, [decorators]),
+    ),
   );
   return new Promise((resolve, reject) => {
     const child = spawn(execPath, [main, '--program', program, ...options], { cwd: root, stdio: 'inherit' });

@@ -6,12 +6,12 @@ import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { argv, execPath, exit } from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { bundleProgram } from '../histories/bundle.mjs';
+import { bundleProgram, decorators } from '../support/bundle.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const [program, main] = await Promise.all(
   ['test/histories/application/instance.ts', 'test/load/main.ts'].map(async (name) =>
-    bundleProgram(root, name),
+    bundleProgram(root, name, [decorators]),
   ),
 );
 const child = spawn(execPath, [main, '--program', program, ...argv.slice(2)], {

@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { argv, cwd, env, execPath, exit, stdout } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { bundleExplorer } from '../prove/bundle.mjs';
+import { bundleProgram } from '../support/bundle.mjs';
 import { filesOf, mutated, MUTANTS } from './list.mjs';
 
 /** The longest search for a bug in one model, seconds. */
@@ -98,7 +98,7 @@ function layersOf(copy, { models, specs }) {
 }
 
 async function exploreWith(copy, model) {
-  const explorer = await bundleExplorer(copy);
+  const explorer = await bundleProgram(copy, 'test/prove/main.ts');
   const options = ['--model', model, '--seconds', String(MODEL_SECONDS), '--json'];
   const { status, output } = await run(execPath, [explorer, ...options], copy, (MODEL_SECONDS + 60) * 1000);
   if (status === 0) return undefined;

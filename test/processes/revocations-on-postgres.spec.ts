@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -14,6 +13,7 @@ import { schemaSql } from '../../lib/stores/schema.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { seedSigningKeys, TEST_START_MS } from '../support/embedded.js';
 import { instance, signIn, type Instance } from '../support/feed-instance.js';
+import { freePort } from '../support/free-port.mjs';
 import { startPostgres } from '../support/postgres.js';
 import { NOW, ROW } from '../support/session-row.js';
 
@@ -331,12 +331,4 @@ async function startBouncer(url: string, mode: string): Promise<{ url: string; s
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

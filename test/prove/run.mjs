@@ -12,7 +12,7 @@ import { argv, chdir, execPath, exit, stdout } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { runHistories } from '../histories/run.mjs';
 import { runMutants } from '../mutants/run.mjs';
-import { bundleExplorer } from './bundle.mjs';
+import { bundleProgram } from '../support/bundle.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 chdir(root);
@@ -56,7 +56,7 @@ function isReplayOfHistory() {
 }
 
 async function explore() {
-  const explorer = await bundleExplorer(root);
+  const explorer = await bundleProgram(root, 'test/prove/main.ts');
   if (options.includes('--model') || options.includes('--replay')) return spawned(explorer, options);
   const models = JSON.parse(execFileSync(execPath, [explorer, '--names'], { encoding: 'utf8' }));
   // Each model has a process of its own, because what a large one leaves behind makes the next ones ten times slower.

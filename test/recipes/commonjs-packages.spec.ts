@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { decoratedScript } from './decorated-script.js';
+import { compiledScript } from '../support/compiled-script.js';
 
 const ADAPTERS = ['express', 'fastify'] as const;
 
@@ -10,7 +10,8 @@ const ADAPTERS = ['express', 'fastify'] as const;
 let seen: Record<string, { bodies: string[]; statuses: Record<string, number> }>;
 
 beforeAll(async () => {
-  const script = await decoratedScript('test/recipes/programs/commonjs-packages.ts');
+  const program = new URL('programs/commonjs-packages.ts', import.meta.url);
+  const script = await compiledScript(program, { isDecorated: true });
   try {
     const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', script]);
     seen = JSON.parse(stdout) as typeof seen;

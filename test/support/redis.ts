@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe } from '@jest/globals';
-import { freePort, StartedServer, type RedisServer } from './redis-server.js';
+import { freePort } from './free-port.mjs';
+import { StartedServer, type RedisServer } from './redis-server.js';
 
 export type { RedisServer } from './redis-server.js';
 

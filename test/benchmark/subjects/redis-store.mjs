@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { redisStore } from 'nest-sessions';
 import { createClient, createCluster } from 'redis';
+import { freePort } from '../../support/free-port.mjs';
 import { filler } from './filler.mjs';
-import { freePort, processCpuMs } from './postgres-store.mjs';
+import { processCpuMs } from './postgres-store.mjs';
 
 const TOGETHER = 1000;
 
