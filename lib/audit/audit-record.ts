@@ -1,3 +1,5 @@
+import { parseJsonObject } from '../util/json.js';
+
 /**
  * The event that happened to a session, or to the records themselves.
  *
@@ -38,6 +40,9 @@ export const AUDIT_KINDS: readonly AuditKind[] = [
 
 /** The kinds that end a session: they are kept as its history. */
 export const ENDING_KINDS: readonly AuditKind[] = ['session.revoked', 'session.expired'];
+
+/** The kinds that are kept as long as such a history. */
+export const HISTORY_KINDS: readonly AuditKind[] = [...ENDING_KINDS, 'sessions.ended-before'];
 
 /**
  * One branch of a session's refresh tokens. The texts are short digests, from which no token can be made: equal texts are equal
@@ -154,10 +159,31 @@ export function noteOfCutOff({ timeMs, keepUntilMs }: Pick<AuditNote, 'timeMs' |
 
 /** Reads the stored text of details; what is no object is none. */
 export function parseDetails(text: string): AuditDetails {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
-  } catch {
-    return {};
-  }
+  return parseJsonObject(text) ?? {};
+}
+
+/** The facts of a session in a record. */
+export interface AuditedRow {
+  readonly sessionHandle: string;
+  readonly tenantId: string;
+  readonly userId: string;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+/** Returns the subject of a record about a session. */
+export function subjectOfRow({
+  sessionHandle,
+  tenantId,
+  userId,
+  createdAtMs,
+  expiresAtMs,
+}: AuditedRow): AuditSubject {
+  return {
+    sessionHandle,
+    tenantId,
+    recipeUserId: userId,
+    sessionCreatedAtMs: createdAtMs,
+    sessionExpiresAtMs: expiresAtMs,
+  };
 }

@@ -52,6 +52,12 @@ export interface AuditPage {
 export const LOOKED_AT = 5000;
 
 /**
+ * How far back a reader begins where its place is not certain any more, because the server was started anew or replaced, milliseconds:
+ * longer than a transaction that writes a record.
+ */
+export const OVERLAP_MS = 900_000;
+
+/**
  * The records of what changed or ended sessions, in the order in which it happened to each session. A store writes them with the
  * change itself, for the methods that take an `AuditNote`; this is the rest.
  *

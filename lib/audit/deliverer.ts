@@ -14,7 +14,7 @@ const MAX_WAITING = 200;
 /** Sessions whose records are delivered at the same time. */
 const AT_ONCE = 8;
 const ATTEMPT_TIMEOUT_MS = 10_000;
-/** After this time no attempt begins before the state is saved, so that the lease outlives all attempts. */
+/** After this time no attempt begins before the state is saved, so that a crash repeats few. */
 const ROUND_MS = 10_000;
 const MAX_ATTEMPTS = 10;
 const FIRST_RETRY_MS = 1000;
@@ -107,6 +107,7 @@ export class Deliverer {
       const mustWait =
         waiting.notBeforeMs > this.parts.clock.now() ||
         performance.now() > endMs ||
+        this.lease.leftMs <= ATTEMPT_TIMEOUT_MS || // it has to outlive each attempt; saving the state renews it
         this.stopping.signal.aborted;
       const failed = mustWait ? waiting : await this.attempt(waiting);
       if (failed !== undefined) return [failed, ...group.slice(n + 1)];

@@ -46,9 +46,14 @@ export class DeliveryLease {
     return (await this.save(state)) ? state : undefined;
   }
 
+  /** How long another instance still leaves the delivery to this one, milliseconds. */
+  get leftMs(): number {
+    return this.heldUntilMs - this.clock.now();
+  }
+
   /** Whether the lease holds for long enough that it need not be taken again. */
   get isFresh(): boolean {
-    const leftMs = this.heldUntilMs - this.clock.now();
+    const { leftMs } = this;
     return leftMs > LEASE_MS / 2 && leftMs <= LEASE_MS; // neither after a clock was set back
   }
 

@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { noteOfRemoved, type AuditEntry, type AuditNote, type AuditRecord } from './audit-record.js';
+import {
+  noteOfRemoved,
+  subjectOfRow,
+  type AuditedRow,
+  type AuditEntry,
+  type AuditNote,
+  type AuditRecord,
+} from './audit-record.js';
 import { AuditTrail, refusePosition, type AuditPage, type AuditSearch } from './audit-trail.js';
 
 /** Records that are kept; beyond it the oldest go. */
@@ -9,15 +16,6 @@ interface Kept {
   readonly number: number;
   readonly record: AuditRecord;
   readonly keepUntilMs: number;
-}
-
-/** The facts of a session in a record. */
-export interface AuditedRow {
-  readonly sessionHandle: string;
-  readonly tenantId: string;
-  readonly userId: string;
-  readonly createdAtMs: number;
-  readonly expiresAtMs: number;
 }
 
 /** An audit trail in the memory of this process: it ends with the process, as the sessions there do. */
@@ -37,16 +35,7 @@ export class MemoryTrail extends AuditTrail {
   /** Writes a record of each row at once. */
   note(rows: readonly AuditedRow[], note: AuditNote | undefined): void {
     if (note === undefined) return;
-    for (const { sessionHandle, tenantId, userId, createdAtMs, expiresAtMs } of rows) {
-      const subject = {
-        sessionHandle,
-        tenantId,
-        recipeUserId: userId,
-        sessionCreatedAtMs: createdAtMs,
-        sessionExpiresAtMs: expiresAtMs,
-      };
-      this.add({ ...noteOfRemoved(note, expiresAtMs), subject });
-    }
+    for (const row of rows) this.add({ ...noteOfRemoved(note, row.expiresAtMs), subject: subjectOfRow(row) });
   }
 
   private add({ kind, timeMs, keepUntilMs, details, subject }: AuditEntry): void {

@@ -3,6 +3,7 @@ import { isThisMachine } from '../util/hosts.js';
 const MAX_RETRY_AFTER_MS = 3_600_000;
 /** Bytes of a response that are read; the rest is left. */
 const MAX_READ = 4096;
+const MAX_ATTEMPTS = 100;
 
 /** The response to a POST. */
 export interface PostResponse {
@@ -20,7 +21,7 @@ export async function postOnce(
   const response = await fetch(url, { method: 'POST', redirect: 'manual', ...request });
   const text = await readBeginning(response);
   const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
-  const retryAfterMs = seconds >= 0 ? Math.min(seconds * 1000, MAX_RETRY_AFTER_MS) : undefined;
+  const retryAfterMs = seconds > 0 ? Math.min(seconds * 1000, MAX_RETRY_AFTER_MS) : undefined;
   return { status: response.status, retryAfterMs, text };
 }
 
@@ -37,10 +38,18 @@ async function readBeginning(response: Response): Promise<string> {
 
 /** @throws {TypeError} the address is none that signed records may go to */
 export function assertDeliveryUrl(caller: string, url: string): void {
-  const { protocol, hostname, username } = URL.canParse(url) ? new URL(url) : {};
+  const { protocol, hostname, username, password } = URL.canParse(url) ? new URL(url) : {};
   const isSafe = protocol === 'https:' || (protocol === 'http:' && isThisMachine(hostname ?? ''));
-  if (isSafe && username === '') return;
+  if (isSafe && username === '' && password === '') return;
   throw new TypeError(
     `${caller}: url: an https: address without a user is expected, or http: on a loopback address`,
   );
+}
+
+/** Returns the member of a delivery; none where the option is absent. @throws {TypeError} it is out of its range */
+export function readMaxAttempts(caller: string, maxAttempts: number | undefined): { maxAttempts?: number } {
+  if (maxAttempts === undefined) return {};
+  if (Number.isInteger(maxAttempts) && maxAttempts >= 1 && maxAttempts <= MAX_ATTEMPTS)
+    return { maxAttempts };
+  throw new TypeError(`${caller}: maxAttempts: a whole number from 1 to ${MAX_ATTEMPTS} is expected`);
 }

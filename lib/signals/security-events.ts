@@ -3,7 +3,7 @@ import type { AuditRecord } from '../audit/audit-record.js';
 import { DeliveryError, type AuditDelivery } from '../audit/delivery.js';
 import { loadJose } from '../tokens/key-pairs.js';
 import type { JsonObject } from '../util/json.js';
-import { assertDeliveryUrl, postOnce } from './post.js';
+import { assertDeliveryUrl, postOnce, readMaxAttempts } from './post.js';
 
 /** @see CAEP 1.0, 3.1 */
 const SESSION_REVOKED = 'https://schemas.openid.net/secevent/caep/event-type/session-revoked';
@@ -55,7 +55,7 @@ export function securityEvents(options: SecurityEventsOptions): AuditDelivery {
     throw new TypeError(`securityEvents: key.algorithm: one of ${ALGORITHMS.join(', ')} is expected`);
   return {
     name,
-    ...(maxAttempts === undefined ? {} : { maxAttempts }),
+    ...readMaxAttempts('securityEvents', maxAttempts),
     wants: (record) =>
       record.kind === 'session.revoked' ||
       (record.kind === 'session.expired' && includesExpired) ||

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { AuditKind, AuditRecord } from '../audit/audit-record.js';
 import { DeliveryError, type AuditDelivery } from '../audit/delivery.js';
-import { assertDeliveryUrl, postOnce } from './post.js';
+import { assertDeliveryUrl, postOnce, readMaxAttempts } from './post.js';
 
 /**
  * The address that records go to, and the secret that they are signed with.
@@ -40,7 +40,7 @@ export function webhook(options: WebhookOptions): AuditDelivery {
   if (keys.length === 0) throw new TypeError('webhook: secret: at least one is expected');
   return {
     name,
-    ...(maxAttempts === undefined ? {} : { maxAttempts }),
+    ...readMaxAttempts('webhook', maxAttempts),
     wants: ({ kind }) => kinds?.includes(kind) ?? true,
     deliver: async (record, signal) => {
       const body = webhookBody(record);

@@ -1,10 +1,7 @@
-import { LOOKED_AT, refusePosition, type AuditSearch } from '../audit/audit-trail.js';
+import { LOOKED_AT, OVERLAP_MS, refusePosition, type AuditSearch } from '../audit/audit-trail.js';
 import { readNumber, readText, type SqlDialect, type SqlQuery, type SqlRow } from './sql-client.js';
 import { Parameters } from './sql-conditions.js';
-import { isSnapshot, NOTHING_VISIBLE, shortened } from './sql-revocations.js';
-
-/** How far back a reader begins after the server was started anew, milliseconds: longer than a transaction that writes a record. */
-const OVERLAP_MS = 900_000;
+import { isSnapshot, NOTHING_VISIBLE, SERVER_START, shortened } from './sql-revocations.js';
 
 /** The table of the trail. */
 export interface TrailTable {
@@ -79,7 +76,7 @@ export async function readBySnapshot(trail: TrailTable, search: AuditSearch): Pr
         CAST(CASE WHEN ${server} = this.server THEN ${seen} ELSE '${NOTHING_VISIBLE}' END AS pg_snapshot) AS seen,
         CASE WHEN ${server} = this.server AND ${last} > 0 THEN CAST(${target} AS pg_snapshot) ELSE pg_current_snapshot() END AS target
       FROM (SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE
-        CAST(CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) * 1000 AS BIGINT) AS TEXT) END AS server) AS this),
+        ${SERVER_START} END AS server) AS this),
     place AS MATERIALIZED (
       SELECT CASE
         WHEN is_same AND ${last} > 0 THEN ${last}
@@ -135,11 +132,10 @@ function pageQuery(trail: TrailTable, search: AuditSearch, parts: PageParts): Sq
     ...(tenantId === undefined ? [] : [`tenant_id = ${parameters.add(tenantId, 'TEXT')}`]),
     ...(kinds === undefined ? [] : [inTexts(trail, parameters, 'kind', kinds)]),
   ];
-  const window = others.length > 0 ? Math.max(limit, LOOKED_AT) : limit;
   return {
     text: `WITH ${before === undefined ? '' : `${before}, `}looked AS MATERIALIZED (
         SELECT ${COLUMNS} FROM ${trail.table} WHERE ${[from, ...indexed].join(' AND ')}
-        ORDER BY position ${order} LIMIT ${parameters.add(window, 'BIGINT')})
+        ORDER BY position ${order} LIMIT ${parameters.add(windowOf(search), 'BIGINT')})
       SELECT page.*, edge.looked_at, edge.reached, edge.latest${facts === undefined ? '' : `, ${facts}`}
       FROM (SELECT count(*) AS looked_at, ${order === 'ASC' ? 'MAX' : 'MIN'}(position) AS reached, MAX(noted_at) AS latest
         FROM looked) AS edge ${facts === undefined ? '' : 'CROSS JOIN now '}LEFT JOIN (
@@ -151,21 +147,25 @@ function pageQuery(trail: TrailTable, search: AuditSearch, parts: PageParts): Sq
 }
 
 /** Reads the rows of a page, and where it ended. */
-function readPage(found: readonly SqlRow[], { limit, kinds, tenantId }: AuditSearch) {
+function readPage(found: readonly SqlRow[], search: AuditSearch) {
   const rows = found.filter((row) => row['position'] !== null);
   const edge = found[0] ?? {};
   const lookedAt = readNumber(edge, 'looked_at');
   if (lookedAt === 0) return { rows, reached: undefined, latestMs: undefined, mayHaveMore: false };
-  const isFull = rows.length >= limit;
-  const window = kinds !== undefined || tenantId !== undefined ? Math.max(limit, LOOKED_AT) : limit;
+  const isFull = rows.length >= search.limit;
   return {
     rows,
     reached: isFull ? readNumber(rows.at(-1) ?? {}, 'position') : readNumber(edge, 'reached'),
     latestMs: isFull
       ? Math.max(...rows.map((row) => readNumber(row, 'noted_at')))
       : readNumber(edge, 'latest'),
-    mayHaveMore: isFull || lookedAt >= window,
+    mayHaveMore: isFull || lookedAt >= windowOf(search),
   };
+}
+
+/** The number of rows that a page looks at: more than it may have where conditions without an index choose among them. */
+function windowOf({ limit, kinds, tenantId }: AuditSearch): number {
+  return kinds !== undefined || tenantId !== undefined ? Math.max(limit, LOOKED_AT) : limit;
 }
 
 function inTexts(

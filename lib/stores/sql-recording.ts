@@ -21,6 +21,11 @@ export function recordingSubqueries(
     .join('');
 }
 
+/** Returns the end of a statement whose changed rows are read for their records alone; empty without records. */
+export function returningClause(recorders: readonly RowRecorder[]): string {
+  return recorders.length === 0 ? '' : ` RETURNING ${RECORDED_COLUMNS}`;
+}
+
 /**
  * Runs a statement that returns the rows it changes, and records them.
  *

@@ -15,6 +15,9 @@ import { toSessionKey } from './sql-rows.js';
 
 /** A snapshot of no transaction. */
 export const NOTHING_VISIBLE = '1:1:';
+/** The start of the server, milliseconds since the epoch, as text. */
+export const SERVER_START =
+  'CAST(CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) * 1000 AS BIGINT) AS TEXT)';
 /** A longer snapshot is shortened while a position holds two. */
 const LONGEST_SNAPSHOT = 8000;
 
@@ -131,7 +134,7 @@ export class SqlFeed extends RevocationFeed {
           SELECT server, pg_current_snapshot() AS current, pg_is_in_recovery() AS is_standby,
             CAST(CASE WHEN server = CAST($1 AS TEXT) THEN CAST($2 AS TEXT) ELSE '${NOTHING_VISIBLE}' END AS pg_snapshot) AS seen,
             CAST(CASE WHEN server = CAST($1 AS TEXT) THEN CAST($3 AS TEXT) ELSE '0' END AS xid8) AS writer
-          FROM (SELECT CAST(CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) * 1000 AS BIGINT) AS TEXT) AS server) AS this)
+          FROM (SELECT ${SERVER_START} AS server) AS this)
         SELECT now.server, r.*,
           CASE WHEN now.is_standby THEN '${NOTHING_VISIBLE}' ELSE CAST(now.current AS TEXT) END AS snapshot FROM now LEFT JOIN (
           SELECT CAST(written_by AS TEXT) AS writer, ${COLUMNS} FROM ${this.tables.revocations.sql}

@@ -93,13 +93,9 @@ export class SqlStore extends SqlKeyStore {
   /** Leaves it to the primary key to refuse a handle that exists. */
   override async insertSession(row: SessionRow, audit?: AuditNote): Promise<void> {
     await this.connection.prepare();
-    await this.insertChecked(row, () =>
-      runRecorded(
-        this.connection,
-        insertion(this.tables, this.connection.dialect, row),
-        this.trail.recorders(audit),
-      ),
-    );
+    const recorders = this.trail.recorders(audit);
+    const query = insertion(this.tables, this.connection.dialect, row, recorders);
+    await this.insertChecked(row, () => runRecorded(this.connection, query, recorders));
   }
 
   /**
@@ -134,9 +130,9 @@ export class SqlStore extends SqlKeyStore {
             this.deletion(...this.conditionForKeys(Array.from(surplus, toSessionKey))),
             this.recorders(limit.note, limit.audit?.ended),
           );
-    const created = limit.audit?.created;
+    const recorders = this.trail.recorders(limit.audit?.created);
     const { dialect } = this.connection;
-    yield* recordedSteps(dialect, insertion(this.tables, dialect, row), this.trail.recorders(created));
+    yield* recordedSteps(dialect, insertion(this.tables, dialect, row, recorders), recorders);
     return { isInserted: true, removedHandles: Array.from(removed, toSessionHandle) };
   }
 

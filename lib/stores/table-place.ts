@@ -1,6 +1,6 @@
 import { StoreSetupError } from './session-store.js';
 import type { SqlDialect, SqlSteps, SqlTable } from './sql-client.js';
-import { sessionTables, type SessionTables, type TableNames } from './session-tables.js';
+import { quoted, sessionTables, type SessionTables, type TableNames } from './session-tables.js';
 
 /**
  * The schema of the tables where no option says another. It is not `public`, because tools that compare a database with an
@@ -79,7 +79,7 @@ export function* createSchema({ schema }: SessionTables): SqlSteps<void> {
         `with the option schema of postgresStore, for example schema: 'public'`,
     );
   }
-  yield { text: `CREATE SCHEMA "${schema}"`, values: [] };
+  yield { text: `CREATE SCHEMA ${quoted(schema)}`, values: [] };
 }
 
 /**
@@ -103,7 +103,7 @@ export function* refuseToHide(dialect: SqlDialect, { schema, sessions }: Session
  * script would make empty tables beside them.
  */
 export function refuseSecondTables(sessions: SqlTable): string {
-  const bare = `"${sessions.name}"`;
+  const bare = quoted(sessions.name);
   return `DO $$ DECLARE found TEXT;
 BEGIN
   SELECT nspname INTO found FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace

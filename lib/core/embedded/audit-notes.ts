@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import {
-  ENDING_KINDS,
+  HISTORY_KINDS,
   noteOfCutOff,
+  subjectOfRow,
   type AuditBranch,
   type AuditDetails,
   type AuditKind,
@@ -115,16 +116,7 @@ export class AuditNotes {
         sinceMs: rotatedAtMs ?? createdAtMs,
       },
     }));
-    if (note === undefined) return;
-    const { sessionHandle, tenantId, userId, expiresAtMs } = row;
-    const subject = {
-      sessionHandle,
-      tenantId,
-      recipeUserId: userId,
-      sessionCreatedAtMs: createdAtMs,
-      sessionExpiresAtMs: expiresAtMs,
-    };
-    await this.trail?.append([{ ...note, subject }]);
+    if (note !== undefined) await this.trail?.append([{ ...note, subject: subjectOfRow(row) }]);
   }
 
   private note(
@@ -135,8 +127,7 @@ export class AuditNotes {
     const { audit, clock } = this.context;
     if (audit === undefined) return undefined;
     const timeMs = clock.now();
-    const isKeptLonger = ENDING_KINDS.includes(kind) || kind === 'sessions.ended-before';
-    const keptSec = isKeptLonger ? audit.keepEndedForSec : audit.keepForSec;
+    const keptSec = HISTORY_KINDS.includes(kind) ? audit.keepEndedForSec : audit.keepForSec;
     const source = audit.describeSource?.(userContext) ?? {};
     return { kind, timeMs, keepUntilMs: timeMs + inMs(keptSec), details: { ...details(), ...source } };
   }

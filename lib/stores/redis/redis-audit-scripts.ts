@@ -1,12 +1,11 @@
-import { ENDING_KINDS } from '../../audit/audit-record.js';
+import { HISTORY_KINDS } from '../../audit/audit-record.js';
+import { OVERLAP_MS } from '../../audit/audit-trail.js';
 import { script } from './redis-script.js';
 
 /** How long a server remembers a call that must not happen twice, milliseconds. */
 const REMEMBERED_MS = 600_000;
 /** Entries that one script looks at or removes, so that none blocks the server for long. */
 const SWEPT_TOGETHER = 1000;
-/** How far back a reader begins where its last entry is gone, milliseconds. */
-const OVERLAP_MS = 900_000;
 
 /** KEYS index, name of the call; ARGV mark, then kind, time until which it is kept and JSON of each entry. Returns whether they are new, 1 or 0. */
 export const APPEND_AUDIT = script(`
@@ -56,7 +55,7 @@ return results`,
  */
 export const SWEEP_AUDIT = script(`
 local now, mayHaveMore = tonumber(ARGV[1]), 0
-local longKinds = { ${[...ENDING_KINDS, 'sessions.ended-before'].map((kind) => `['${kind}'] = true`).join(', ')} }
+local longKinds = { ${HISTORY_KINDS.map((kind) => `['${kind}'] = true`).join(', ')} }
 local function kept(entry) return (tonumber(entry[2][4]) or 0) > now end
 local entries = call('XRANGE', KEYS[1], '-', '+', 'COUNT', ${SWEPT_TOGETHER})
 local removed = 0

@@ -87,6 +87,7 @@ export class RedisTrail extends AuditTrail {
       (condition) => condition !== undefined,
     );
     const most = isChosen ? Math.max(limit, CHOSEN_FROM) : limit;
+    const mostOfServer = Math.max(most, LOOKED_AT);
     const replies = await this.placement.forEachServer(async (all) => {
       const together = all.filter((partition) => wanted === undefined || partition === wanted);
       if (together.length === 0) return [];
@@ -95,14 +96,13 @@ export class RedisTrail extends AuditTrail {
         const { id = '', digest = '' } = positions.get(partition) ?? {};
         return [streams[i] ?? '', id, digest];
       });
-      const head = [newestFirst ? 'newest' : 'oldest', most, Math.max(most, LOOKED_AT)];
+      const head = [newestFirst ? 'newest' : 'oldest', most, mostOfServer];
       const reply = await this.connection.run(READ_AUDIT, streams.slice(0, 1), [...head, ...places]);
       return replyList(reply).map((page) => readPage(page, together));
     });
     const pages = replies.flat();
     const looked = replies.map((each) => each.reduce((sum, page) => sum + page.length, 0));
-    const isCut =
-      pages.some((page) => page.length >= most) || looked.some((count) => count >= Math.max(most, LOOKED_AT));
+    const isCut = pages.some((page) => page.length >= most) || looked.some((count) => count >= mostOfServer);
     return { entries: pages.flat().sort(byTime(newestFirst)), isCut };
   }
 

@@ -175,6 +175,31 @@ describe('delivering the audit trail', () => {
     await first.run();
     expect(delivered).toEqual(['s1 a', 's1 b', 's1 c']);
   });
+
+  it('is done by one instance also where attempts are slow and a round begins late', async () => {
+    const { instance, write, clock } = setting();
+    const delivered: string[] = [];
+    const second = instance({
+      name: 'slow',
+      wants: () => true,
+      deliver: async ({ reason }) => void delivered.push(`second ${reason}`),
+    });
+    const first = instance({
+      name: 'slow',
+      wants: () => true,
+      deliver: async ({ reason }) => {
+        clock.advance(9000);
+        await second.run();
+        delivered.push(`first ${reason}`);
+      },
+    });
+    await first.run();
+    clock.advance(14_000);
+    await write('s1', 'a');
+    await write('s1', 'b');
+    await first.run();
+    expect(delivered).toEqual(['first a', 'first b']);
+  });
 });
 
 interface Received {
@@ -240,6 +265,7 @@ describe('a webhook', () => {
       { status: 429, headers: { 'retry-after': '7' } },
       { isFinal: false, retryAfterMs: 7000 },
     ],
+    [{ status: 503, headers: { 'retry-after': '0' } }, { retryAfterMs: undefined }], // all attempts at once would lose the record
     [{ status: 302, headers: { location: 'http://127.0.0.1:1/' } }, { isFinal: false }],
     [{ status: 410 }, { isFinal: true }],
   ])('takes %j as a failure', async (answer, failure) => {
@@ -260,10 +286,17 @@ describe('a webhook', () => {
   it('is refused with an address or a secret that is none, without showing it', () => {
     expect(() => webhook({ url: 'http://example.com/', secret: SECRET })).toThrow(/https: address/);
     expect(() => webhook({ url: 'https://u:p@example.com/', secret: SECRET })).toThrow(/without a user/);
+    expect(() => webhook({ url: 'https://:p@example.com/', secret: SECRET })).toThrow(/without a user/);
     expect(() => webhook({ url: 'https://example.com/', secret: 'hunter2' })).toThrow(/whsec_/);
     expect(() => webhook({ url: 'https://example.com/', secret: 'hunter2' })).not.toThrow(/hunter2/);
     expect(() => webhook({ url: 'https://example.com/', secret: [] })).toThrow(/at least one/);
   });
+});
+
+it.each([0, 101, 1.5, Number.NaN])('a webhook is not tried %d times', (maxAttempts) => {
+  expect(() => webhook({ url: 'https://example.com/', secret: SECRET, maxAttempts })).toThrow(
+    'webhook: maxAttempts: a whole number from 1 to 100 is expected',
+  );
 });
 
 describe('a security event', () => {
