@@ -26,9 +26,13 @@ export interface SharedValue {
   readonly untilMs: number;
 }
 
+/** More than one, so that those whose time is over become fewer although each write adds one. */
+const LOOKED_AT = 2;
+
 /** Shared values in the memory of this process. */
 export class MemoryValues implements SharedValues {
   private readonly values = new Map<string, SharedValue>();
+  private looking = this.values.keys();
 
   async read(name: string, nowMs: number): Promise<string | undefined> {
     return this.known(name, nowMs);
@@ -44,6 +48,14 @@ export class MemoryValues implements SharedValues {
   async replace(name: string, from: string | undefined, to: SharedValue, nowMs: number): Promise<boolean> {
     if (this.known(name, nowMs) !== from) return false;
     this.values.set(name, to);
+    for (let n = 0; n < LOOKED_AT; n++) this.lookAtNext(nowMs);
     return true;
+  }
+
+  /** Removes the next value if its time is over, so that those which nobody reads again do not stay. */
+  private lookAtNext(nowMs: number): void {
+    const next = this.looking.next();
+    if (next.done === true) this.looking = this.values.keys();
+    else this.known(next.value, nowMs);
   }
 }

@@ -17,6 +17,7 @@ import { isOptionsObject, option, required, type Check } from '../options/option
 import { READ_AUDIT } from './audit.js';
 import {
   anyText,
+  PROVIDER_SIGN_IN,
   seconds,
   sessionHandle,
   sessionHandles,
@@ -120,6 +121,7 @@ const NEW_SESSION = {
   lifetime: option(jsonObject),
   authenticatedAtMs: option(timeMs),
   accessTokenValiditySec: validityRow,
+  provider: option(inputObject(PROVIDER_SIGN_IN)),
   userContext: userContextRow,
 };
 

@@ -10,6 +10,7 @@ import type { CountSessionsInput, FindSessionsInput, SessionCount, SessionInform
 import type { VerifySessionOptions } from './recipe.interface.js';
 import type { CreateJWTResult, JWKS, OpenIdDiscoveryConfiguration } from './stored-sessions.interface.js';
 import type { SessionContainer } from './session-container.js';
+import type { ProviderSignIn } from '../signals/provider-sessions.js';
 import type { SessionRuntime } from './session-runtime.js';
 import { SessionsByHandle, type WithUserContext } from './sessions-by-handle.js';
 import type { JsonObject } from '../util/json.js';
@@ -49,6 +50,11 @@ export interface CreateNewSessionInput extends WithUserContext {
    * a SuperTokens Core that does not speak CDI 5.6: `CoreBadInputError`.
    */
   accessTokenValiditySec?: number;
+  /**
+   * The sign-in at an OpenID provider that the session ends with. Needs the option `backChannelLogout`. Where the user has signed out
+   * there meanwhile, the session is refused with `UnauthorisedError`.
+   */
+  provider?: ProviderSignIn;
 }
 
 /**
@@ -317,5 +323,6 @@ function newSessionInput(input: CreateNewSessionInput): NewSessionInput {
     lifetime: input.lifetime,
     authenticatedAtMs: input.authenticatedAtMs,
     accessTokenValiditySec: input.accessTokenValiditySec,
+    provider: input.provider,
   };
 }

@@ -33,7 +33,12 @@ export interface SignInLimits {
   readonly authenticatedAtMs?: number | undefined;
   /** The key that the session is bound to. */
   readonly keyConfirmation?: KeyConfirmation | undefined;
+  /** The sign-in at a provider, which the session is found by until its end; so it has one. */
+  readonly provider?: object | undefined;
 }
+
+/** The absolute end of a session of a provider, if no limit sets another: the validity that an embedded core grants by default. */
+const LONGEST_OF_PROVIDER_SEC = 100 * 24 * 60 * 60;
 
 /**
  * The limits of sessions: the claims that carry them, the rules for writing those claims, and the end of a session. Without
@@ -63,7 +68,7 @@ export class SessionLifetimes {
    */
   payloadOfNewSession(
     given: JsonObject,
-    { lifetime, authenticatedAtMs, keyConfirmation }: SignInLimits,
+    { lifetime, authenticatedAtMs, keyConfirmation, provider }: SignInLimits,
   ): JsonObject {
     const now = this.clock.now();
     const payload = {
@@ -75,7 +80,10 @@ export class SessionLifetimes {
       if (authenticatedAtMs !== undefined) throw notRecorded();
       return payload;
     }
-    const { absoluteSec, idleSec } = { ...this.settings.lifetime, ...definedLimits(lifetime) };
+    const { absoluteSec = provider && LONGEST_OF_PROVIDER_SEC, idleSec } = {
+      ...this.settings.lifetime,
+      ...definedLimits(lifetime),
+    };
     return {
       ...payload,
       [LIFETIME_CLAIMS.authTime]: toSeconds(timeOfAuthentication(authenticatedAtMs, now)),
