@@ -120,6 +120,7 @@ const NEW_SESSION = {
   lifetime: option(jsonObject),
   authenticatedAtMs: option(timeMs),
   accessTokenValiditySec: validityRow,
+  actor: option(inputObject({ sessionHandle: handleRow, claims: option(jsonObject) })),
   userContext: userContextRow,
 };
 

@@ -1,4 +1,5 @@
 import type { CoreSessionTokens, CreateSessionInput } from '../core/core.types.js';
+import type { SessionActor } from '../delegation/delegations.js';
 import { TooManySessionsError } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
 import { assertOwnSignIn, isForeignRequest } from '../http/csrf.js';
@@ -8,9 +9,11 @@ import { isInsecureSameSiteNone } from '../options/cookie-policy.js';
 import type { SessionLifetime } from '../options/feature-options.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access-token-claims.js';
+import { parentHandles } from '../util/delegation-claims.js';
 import { toJsonObject, type JsonObject } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
 import { validityMs } from './call-checks.js';
+import { endChildren, endIfOver } from './ended-sessions.js';
 import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
 import { stateFromTokens } from './session-state.js';
@@ -31,6 +34,7 @@ export interface NewSessionInput {
   readonly lifetime: SessionLifetime | undefined;
   readonly authenticatedAtMs: number | undefined;
   readonly accessTokenValiditySec: number | undefined;
+  readonly actor: SessionActor | undefined;
 }
 
 /**
@@ -127,10 +131,29 @@ export class SessionCreation {
       },
       input,
     );
+    if (input.delegation !== undefined) await this.bindToParents(created, input.userContext);
     devices.remember(created.session.handle);
     this.context.reports.note('session.created', created.session, input.userContext);
     const state = stateFromTokens(created, input.tenantId, lifetimes);
     return openSession({ ...state, isJustCreated: true }, this.context);
+  }
+
+  /**
+   * Notes a new session with the one that it belongs to. That one may end meanwhile: then either its end finds the note, or this
+   * finds its end.
+   *
+   * @throws {UnauthorisedError} it has ended
+   */
+  private async bindToParents(
+    { session, refreshToken }: CoreSessionTokens,
+    userContext: UserContext,
+  ): Promise<void> {
+    const { lifetimes, delegations } = this.context;
+    const [parentHandle] = parentHandles(session.userDataInJWT);
+    if (parentHandle === undefined) return;
+    const untilMs = lifetimes.refreshTokenExpiryMs(session.userDataInJWT, refreshToken.expiry);
+    await delegations.children.add(parentHandle, session.handle, untilMs);
+    await endIfOver(this.context, session, userContext);
   }
 
   /** @throws {TypeError} this application itself would refuse the session at its first use */
@@ -147,16 +170,18 @@ export class SessionCreation {
   /** @throws {TooManySessionsError} the user has reached `maxSessionsPerUser`, and no session is to be ended for it */
   private async createWithinLimit(
     session: CreateSessionInput,
-    { userId, tenantId, userContext }: CreateNewSessionInput,
+    { userId, tenantId, delegation, userContext }: CreateNewSessionInput,
   ): Promise<CoreSessionTokens> {
     const { core, features } = this.context;
     const { maxSessionsPerUser: limit } = features;
-    if (limit === undefined) return core.createSession(session, userContext);
+    // A session that belongs to another one must not sign the user out.
+    if (limit === undefined || delegation !== undefined) return core.createSession(session, userContext);
     const result = await core.createSessionWithinLimit(session, limit, userContext);
     if (result.status === 'TOO_MANY_SESSIONS') throw new TooManySessionsError(userId, tenantId, limit.max);
     const reason = 'session-limit';
     this.context.reports.revoked(result.endedHandles, { userId }, { userContext, reason });
     await this.context.revocations?.publishSessions(result.endedHandles, { reason });
+    await endChildren(this.context, result.endedHandles, userContext);
     if (result.status === 'CREATION_FAILED') throw result.failure;
     return result.created;
   }
@@ -164,7 +189,8 @@ export class SessionCreation {
   /** C1-C5: finds the primary user, and builds the payload. */
   private async prepare(input: NewSessionInput, userContext: UserContext) {
     const { core, recipe, claims, schemas } = this.context;
-    const { recipeUserId, tenantId, lifetime, authenticatedAtMs, accessTokenValiditySec } = input;
+    const { recipeUserId, tenantId, lifetime, authenticatedAtMs, accessTokenValiditySec, actor } = input;
+    const delegation = actor && (await this.context.delegations.forActor(actor));
     const userId = await core.getPrimaryUserId(recipeUserId, userContext);
     if (input.userId !== undefined && input.userId !== userId) {
       throw new TypeError(
@@ -190,6 +216,7 @@ export class SessionCreation {
       lifetime,
       authenticatedAtMs,
       accessTokenValiditySec,
+      delegation,
     };
   }
 

@@ -5,6 +5,7 @@ import type { UserRoleSource } from '../claims/user-roles.js';
 import type { CoreClient } from '../core/core-client.js';
 import type { RevocationWatch } from '../feed/revocation-watch.js';
 import type { SessionEventHub } from '../events/session-event-hub.js';
+import type { Delegations } from '../delegation/delegations.js';
 import type { DeviceBinding } from '../device-binding/device-binding.js';
 import type { TokenTransport } from '../http/token-transport.js';
 import type { SessionFeatures } from '../options/feature-options.js';
@@ -69,6 +70,8 @@ export abstract class RecipeDependencies {
   abstract readonly features: SessionFeatures;
   /** @internal */
   abstract readonly devices: Devices;
+  /** @internal */
+  abstract readonly delegations: Delegations;
   /** @internal */
   abstract readonly schemas: ContentSchemas;
   /** @internal */

@@ -1,5 +1,6 @@
 import type { AuditPage } from '../audit/audit-trail.js';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
+import type { SessionActor } from '../delegation/delegations.js';
 import type { ClaimValidationError } from '../errors.js';
 import type { SessionLifetime } from '../options/feature-options.js';
 import { checkArguments } from '../options/call-arguments.js';
@@ -49,6 +50,11 @@ export interface CreateNewSessionInput extends WithUserContext {
    * a SuperTokens Core that does not speak CDI 5.6: `CoreBadInputError`.
    */
   accessTokenValiditySec?: number;
+  /**
+   * The person who uses the session for the user, by their own session: an administrator who sees what the user sees. The payload
+   * names them (`act`, RFC 8693), no claim of freshness passes, and the session ends with the actor's. Check first that they may.
+   */
+  actor?: SessionActor;
 }
 
 /**
@@ -317,5 +323,6 @@ function newSessionInput(input: CreateNewSessionInput): NewSessionInput {
     lifetime: input.lifetime,
     authenticatedAtMs: input.authenticatedAtMs,
     accessTokenValiditySec: input.accessTokenValiditySec,
+    actor: input.actor,
   };
 }
