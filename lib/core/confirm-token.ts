@@ -12,6 +12,7 @@ export async function confirmToken(
 ): Promise<{ readonly status: VerifySessionResult['status'] }> {
   const question = { accessToken, antiCsrfToken: undefined, doAntiCsrfCheck: false, enableAntiCsrf: false };
   const verified = await core.verifySession({ ...question, checkDatabase: true }, {});
-  const isOrphan = verified.status === 'OK' && !(await hasLivingParents(core, verified.session.userDataInJWT));
+  const isOrphan =
+    verified.status === 'OK' && !(await hasLivingParents(core, verified.session.userDataInJWT));
   return { status: isOrphan ? 'UNAUTHORISED' : verified.status };
 }

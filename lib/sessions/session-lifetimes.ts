@@ -113,7 +113,8 @@ export class SessionLifetimes {
    */
   payloadAfterAuthentication(known: JsonObject): JsonObject {
     this.assertRecorded();
-    if (isDelegated(known)) throw new InvalidClaimsError([{ id: LIFETIME_CLAIMS.authTime, reason: NO_PROOF }]);
+    if (isDelegated(known))
+      throw new InvalidClaimsError([{ id: LIFETIME_CLAIMS.authTime, reason: NO_PROOF }]);
     return { ...withoutProtectedClaims(known), [LIFETIME_CLAIMS.authTime]: toSeconds(this.clock.now()) };
   }
 

@@ -23,7 +23,11 @@ export interface SessionActorClaim {
   readonly [name: string]: unknown;
 }
 
-/** The facts about a delegated session that events, lists and records show. */
+/**
+ * The facts about a delegated session that events, lists and records show; none of an ordinary one.
+ *
+ * @publicApi
+ */
 export interface DelegationFacts {
   /** The user id, or the name, of the actor. */
   readonly actorId?: string;
