@@ -59,7 +59,7 @@ function refreshTokenOf(session: SessionContainer): string {
   return session.getAllSessionTokensDangerously().refreshToken ?? '';
 }
 
-describe('a session that an actor uses for another user', () => {
+describe('a session that an actor uses for another user (S122)', () => {
   it('names the actor in its tokens, in lists, events and the audit trail', async () => {
     const { sessions, signIn, impersonate, events } = await application({ audit: true });
     const admin = await signIn('support-7');
@@ -224,7 +224,7 @@ describe('a session that an actor uses for another user', () => {
 
 type Application = Awaited<ReturnType<typeof application>>;
 
-describe('the end of the actor', () => {
+describe('the end of the actor (S122)', () => {
   it.each<[string, (made: Application, actor: SessionContainer) => Promise<unknown>]>([
     ['by its handle', async ({ sessions }, actor) => sessions.revokeSession(actor.getHandle())],
     ['by itself', async (_made, actor) => actor.revokeSession()],
