@@ -24,6 +24,28 @@ export interface SessionActor {
   claims?: object;
 }
 
+/**
+ * A session for a job or an agent.
+ *
+ * @publicApi
+ */
+export interface ChildSessionInput {
+  /** The session of the user for whom the child works. The child ends with it. */
+  parentSessionHandle: string;
+  /** The name of the job or the agent, 1 to 128 characters: `sub` of the claim `act`. Default: the parent's actor, if it has one. */
+  actorId?: string;
+  /** Names of the parent's payload, or claims, that the child keeps; what the parent lacks is left out. Default: none. */
+  claims?: readonly (string | { readonly key: string })[];
+  /** What the child gets beside that. */
+  accessTokenPayload?: object;
+  /** Kept on the server. Default: empty. */
+  sessionDataInDatabase?: object;
+  /** Seconds to the end of the child, which is never later than that of its parent. Default 3600. */
+  expiresInSec?: number;
+  /** As for `createNewSession`. */
+  accessTokenValiditySec?: number;
+}
+
 /** The claims of a session that another one has made, and its end. */
 export interface NewDelegation {
   readonly claims: JsonObject;
@@ -39,6 +61,7 @@ export interface ParentSession {
   readonly tenantId: string;
   readonly expiry: number;
   readonly userDataInJWT: JsonObject;
+  readonly userDataInDatabase: JsonObject;
 }
 
 interface DelegatingCore {
@@ -49,6 +72,7 @@ interface DelegatingCore {
   ): Promise<ParentSession | undefined>;
 }
 
+const DEFAULT_CHILD_SEC = 3600;
 const MAX_CLAIMS_LENGTH = 1000;
 /** Actors in one token, and sessions that one ends with. */
 const MAX_DEPTH = 4;
@@ -61,7 +85,7 @@ export class Delegations {
 
   constructor(
     private readonly core: DelegatingCore,
-    clock: Clock,
+    private readonly clock: Clock,
   ) {
     this.children = new ChildIndex(core, clock);
   }
@@ -78,10 +102,23 @@ export class Delegations {
     const before = readActor(session.userDataInJWT);
     return {
       claims: {
-        [ACTOR_CLAIM]: toJsonObject(actorClaim(session.userId, further, before), 'actor'),
+        ...toActClaim(actorClaim(session.userId, further, before)),
         ...parentClaim(handlesBelow(session), false),
       },
       endsAtMs: endOf(session),
+    };
+  }
+
+  /** Returns the claims of a child. @throws {CoreBadInputError} there would be too many actors, or too many sessions one in the other */
+  forChild(
+    parent: ParentSession,
+    { actorId, expiresInSec = DEFAULT_CHILD_SEC }: ChildSessionInput,
+  ): NewDelegation {
+    const before = readActor(parent.userDataInJWT);
+    const actor = actorId === undefined ? before : actorClaim(actorId, {}, before);
+    return {
+      claims: { ...toActClaim(actor), ...parentClaim(handlesBelow(parent), true) },
+      endsAtMs: Math.min(this.clock.now() + expiresInSec * 1000, endOf(parent)),
     };
   }
 
@@ -113,6 +150,30 @@ export function actorClaim(
   for (let each = before; each !== undefined; each = each.act) depth++;
   if (depth <= MAX_DEPTH) return claim;
   throw new CoreBadInputError(`An actor can stand behind ${MAX_DEPTH - 1} others at most`);
+}
+
+function toActClaim(actor: SessionActorClaim | undefined): JsonObject {
+  return actor === undefined ? {} : { [ACTOR_CLAIM]: toJsonObject(actor, 'actor') };
+}
+
+/**
+ * Returns the part of a parent's payload that its child keeps.
+ *
+ * @param ownNames names that belong to the library
+ * @throws {CoreBadInputError} one of them is asked for
+ */
+export function keptClaims(
+  { userDataInJWT: payload }: ParentSession,
+  claims: NonNullable<ChildSessionInput['claims']>,
+  ownNames: readonly string[],
+): JsonObject {
+  const names = claims.map((claim) => (typeof claim === 'string' ? claim : claim.key));
+  const refused = names.find((name) => ownNames.includes(name));
+  if (refused !== undefined)
+    throw new CoreBadInputError(
+      `claims: "${refused}" belongs to the session itself; name claims of the application`,
+    );
+  return Object.fromEntries(Object.entries(payload).filter(([name]) => names.includes(name)));
 }
 
 /** Returns the facts about an actor as they are stored. @throws {CoreBadInputError} they cannot be */

@@ -1,6 +1,5 @@
 import { assertRolesKnown } from '../claims/user-roles.js';
 import type { CoreClient } from '../core/core-client.js';
-import { Delegations } from '../delegation/delegations.js';
 import type { BindingParts } from '../device-binding/create-binding.js';
 import type { BindingNotes, DeviceBinding } from '../device-binding/device-binding.js';
 import type { SessionEventHub } from '../events/session-event-hub.js';
@@ -52,7 +51,6 @@ export async function createRecipeDependencies(
     clock,
     prepareContext: contextPreparer(userRoles, clock, binding?.kinds),
     lifetimes,
-    delegations: new Delegations(core, clock),
     schemas: new ContentSchemas(options.schemas, lifetimes.claimNames, claims),
     features,
     devices: new Devices(features.devices, clock, options.onRefresh !== undefined),

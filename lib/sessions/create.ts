@@ -9,11 +9,11 @@ import { isInsecureSameSiteNone } from '../options/cookie-policy.js';
 import type { SessionLifetime } from '../options/feature-options.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access-token-claims.js';
-import { parentHandles } from '../util/delegation-claims.js';
 import { toJsonObject, type JsonObject } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
 import { validityMs } from './call-checks.js';
-import { endChildren, endIfOver } from './ended-sessions.js';
+import { bindToParent } from './delegated.js';
+import { endChildren } from './ended-sessions.js';
 import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
 import { stateFromTokens } from './session-state.js';
@@ -131,29 +131,11 @@ export class SessionCreation {
       },
       input,
     );
-    if (input.delegation !== undefined) await this.bindToParents(created, input.userContext);
+    if (input.delegation !== undefined) await bindToParent(this.context, created, input.userContext);
     devices.remember(created.session.handle);
     this.context.reports.note('session.created', created.session, input.userContext);
     const state = stateFromTokens(created, input.tenantId, lifetimes);
     return openSession({ ...state, isJustCreated: true }, this.context);
-  }
-
-  /**
-   * Notes a new session with the one that it belongs to. That one may end meanwhile: then either its end finds the note, or this
-   * finds its end.
-   *
-   * @throws {UnauthorisedError} it has ended
-   */
-  private async bindToParents(
-    { session, refreshToken }: CoreSessionTokens,
-    userContext: UserContext,
-  ): Promise<void> {
-    const { lifetimes, delegations } = this.context;
-    const [parentHandle] = parentHandles(session.userDataInJWT);
-    if (parentHandle === undefined) return;
-    const untilMs = lifetimes.refreshTokenExpiryMs(session.userDataInJWT, refreshToken.expiry);
-    await delegations.children.add(parentHandle, session.handle, untilMs);
-    await endIfOver(this.context, session, userContext);
   }
 
   /** @throws {TypeError} this application itself would refuse the session at its first use */

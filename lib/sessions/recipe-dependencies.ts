@@ -71,8 +71,6 @@ export abstract class RecipeDependencies {
   /** @internal */
   abstract readonly devices: Devices;
   /** @internal */
-  abstract readonly delegations: Delegations;
-  /** @internal */
   abstract readonly schemas: ContentSchemas;
   /** @internal */
   abstract readonly claims: readonly SessionClaim<unknown>[];
@@ -98,6 +96,7 @@ export abstract class RecipeDependencies {
 export interface RecipeContext extends RecipeDependencies {
   readonly recipe: StoredSessionFunctions;
   readonly reports: SessionReports;
+  readonly delegations: Delegations;
   /** Returns whether an override or a class replaces the library's own function. */
   isReplaced(name: 'getSession' | 'validateClaims' | 'getGlobalClaimValidators'): boolean;
   /** Called with each use of a session in a request; undefined without the option `devices`. */

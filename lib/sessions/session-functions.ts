@@ -12,7 +12,8 @@ import type { VerifySessionOptions } from './recipe.interface.js';
 import type { CreateJWTResult, JWKS, OpenIdDiscoveryConfiguration } from './stored-sessions.interface.js';
 import type { SessionContainer } from './session-container.js';
 import type { SessionRuntime } from './session-runtime.js';
-import { SessionsByHandle, type WithUserContext } from './sessions-by-handle.js';
+import { SessionsFromOthers } from './delegated-sessions.js';
+import type { WithUserContext } from './sessions-by-handle.js';
 import type { JsonObject } from '../util/json.js';
 import type { DefaultPayload, NewData, NewPayload } from '../util/session-types.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
@@ -66,9 +67,9 @@ export interface CreateNewSessionInput extends WithUserContext {
  *
  * @publicApi
  */
-export class SessionFunctions extends SessionsByHandle {
-  constructor(private readonly runtime: SessionRuntime) {
-    super(runtime.recipe, runtime.prepareContext);
+export class SessionFunctions extends SessionsFromOthers {
+  constructor(runtime: SessionRuntime) {
+    super(runtime);
   }
 
   /**

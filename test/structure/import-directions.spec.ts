@@ -53,7 +53,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'wiring',
     files:
-      /^lib\/([^/]+\.(module|providers|options)|core\/server\/([^/]+\.(module|gateway)|session-core-options)|sessions\/(session-runtime|session-functions|route-handlers|composition|startup-warnings|create-dependencies))\.ts$/,
+      /^lib\/([^/]+\.(module|providers|options)|core\/server\/([^/]+\.(module|gateway)|session-core-options)|sessions\/(session-runtime|session-functions|delegated-sessions|route-handlers|composition|startup-warnings|create-dependencies))\.ts$/,
     mayImport: [...EDGE, 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
   },
   ...['rules', 'graphql', 'websocket', 'sse'].map((name) => ({
