@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { UnauthorisedError } from '../../lib/errors.js';
 import type { SessionService } from '../../lib/session.service.js';
 import type { SessionContainer } from '../../lib/sessions/session-container.js';
 import type { SessionStore } from '../../lib/stores/session-store.js';
@@ -77,7 +78,9 @@ export function describeDelegation(where: string, open: () => Promise<StoresToDe
       );
       for (const child of children.filter((each) => each !== undefined)) {
         const { refreshToken = '' } = child.getAllSessionTokensDangerously();
-        await expect(a.refreshSessionWithoutRequestResponse({ refreshToken })).rejects.toThrow();
+        await expect(a.refreshSessionWithoutRequestResponse({ refreshToken })).rejects.toThrow(
+          UnauthorisedError,
+        );
       }
       expect((await a.getAllSessionHandlesForUser({ userId: 'ada' })).length).toBe(0);
     });
