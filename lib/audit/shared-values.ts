@@ -1,3 +1,6 @@
+import { CoreUnavailableError } from '../errors.js';
+import type { Clock } from '../util/clock.js';
+
 /**
  * Small texts that all instances on a store share: who delivers, and how far; which sessions belong to a sign-in at a provider.
  *
@@ -24,6 +27,29 @@ export interface SharedValue {
   readonly text: string;
   /** Milliseconds since the epoch. */
   readonly untilMs: number;
+}
+
+/** Other instances may write in between; one of them succeeds each time. */
+const MAX_ATTEMPTS = 100;
+
+/**
+ * Changes a text by a function of the present one, so that no concurrent change is lost.
+ *
+ * @param next undefined: the text stays
+ * @throws {CoreUnavailableError} others change it all the time
+ */
+export async function changeValue(
+  values: SharedValues,
+  name: string,
+  clock: Clock,
+  next: (text: string | undefined) => Promise<SharedValue | undefined> | SharedValue | undefined,
+): Promise<void> {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const text = await values.read(name, clock.now());
+    const to = await next(text);
+    if (to === undefined || (await values.replace(name, text, to, clock.now()))) return;
+  }
+  throw new CoreUnavailableError('Too many writers change one value at once');
 }
 
 /** More than one, so that those whose time is over become fewer although each write adds one. */

@@ -153,6 +153,8 @@ export type {
   SessionCount,
   SessionInformationPage,
 } from '../sessions/find.js';
+export type { ChildSessionInput, SessionActor } from '../delegation/delegations.js';
+export type { DelegationFacts, SessionActorClaim } from '../util/delegation-claims.js';
 export type { AllSessionTokens } from '../sessions/session-state.js';
 export type { ListedSession, UserSessionList } from '../sessions/user-sessions.js';
 export type { SocketAdmissionOptions } from '../websocket/session-sockets.js';

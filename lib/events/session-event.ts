@@ -2,6 +2,7 @@ import { clientAddress } from '../util/client-address.js';
 import { getRequestFromUserContext, type UserContext } from '../util/user-context.js';
 import type { RevocationDetails } from '../feed/revocation-feed.js';
 import type { SessionDevice } from '../options/feature-options.js';
+import type { DelegationFacts } from '../util/delegation-claims.js';
 import { printable } from './printable.js';
 
 const MAX_USER_AGENT_LENGTH = 256;
@@ -11,7 +12,8 @@ interface TimedEvent {
   readonly timeMs: number;
 }
 
-interface EventOfSession extends TimedEvent, EventSource {
+/** With the actor and the parent of a delegated session where a sign-in, a refresh or a new proof is reported. */
+interface EventOfSession extends TimedEvent, EventSource, DelegationFacts {
   readonly sessionHandle: string;
   /** Primary user id. */
   readonly userId: string;

@@ -93,7 +93,7 @@ function bindingNotes(reports: SessionReports, core: CoreClient): BindingNotes {
 async function loadBinding(
   settings: DeviceBoundSettings | undefined,
   reports: SessionReports,
-  parts: Omit<BindingParts, 'notes'>,
+  parts: Omit<BindingParts, 'notes'> & { readonly core: CoreClient },
 ): Promise<DeviceBinding | undefined> {
   if (settings === undefined) return undefined;
   const { createDeviceBinding } = await import('../device-binding/create-binding.js');

@@ -1,4 +1,5 @@
 import type { CoreSession, CoreSessionTokens, CreateSessionInput } from '../core/core.types.js';
+import type { SessionActor } from '../delegation/delegations.js';
 import { TooManySessionsError } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
 import { assertOwnSignIn, isForeignRequest } from '../http/csrf.js';
@@ -13,6 +14,8 @@ import { toJsonObject, type JsonObject } from '../util/json.js';
 import { endOfSessionMs } from '../util/lifetime-claims.js';
 import type { UserContext } from '../util/user-context.js';
 import { validityMs } from './call-checks.js';
+import { bindToParent } from './delegated.js';
+import { endChildren } from './ended-sessions.js';
 import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
 import { stateFromTokens } from './session-state.js';
@@ -33,6 +36,7 @@ export interface NewSessionInput {
   readonly lifetime: SessionLifetime | undefined;
   readonly authenticatedAtMs: number | undefined;
   readonly accessTokenValiditySec: number | undefined;
+  readonly actor: SessionActor | undefined;
   readonly provider: ProviderSignIn | undefined;
 }
 
@@ -131,6 +135,7 @@ export class SessionCreation {
       },
       input,
     );
+    if (input.delegation !== undefined) await bindToParent(this.context, created, input.userContext);
     if (input.provider !== undefined) await this.assignToProvider(created.session, input.provider, input);
     devices.remember(created.session.handle);
     this.context.reports.note('session.created', created.session, input.userContext);
@@ -181,16 +186,18 @@ export class SessionCreation {
   /** @throws {TooManySessionsError} the user has reached `maxSessionsPerUser`, and no session is to be ended for it */
   private async createWithinLimit(
     session: CreateSessionInput,
-    { userId, tenantId, userContext }: CreateNewSessionInput,
+    { userId, tenantId, delegation, userContext }: CreateNewSessionInput,
   ): Promise<CoreSessionTokens> {
     const { core, features } = this.context;
     const { maxSessionsPerUser: limit } = features;
-    if (limit === undefined) return core.createSession(session, userContext);
+    // A session that belongs to another one must not sign the user out.
+    if (limit === undefined || delegation !== undefined) return core.createSession(session, userContext);
     const result = await core.createSessionWithinLimit(session, limit, userContext);
     if (result.status === 'TOO_MANY_SESSIONS') throw new TooManySessionsError(userId, tenantId, limit.max);
     const reason = 'session-limit';
     this.context.reports.revoked(result.endedHandles, { userId }, { userContext, reason });
     await this.context.revocations?.publishSessions(result.endedHandles, { reason });
+    await endChildren(this.context, result.endedHandles, userContext);
     if (result.status === 'CREATION_FAILED') throw result.failure;
     return result.created;
   }
@@ -198,7 +205,9 @@ export class SessionCreation {
   /** C1-C5: finds the primary user, and builds the payload. */
   private async prepare(input: NewSessionInput, userContext: UserContext) {
     const { core, recipe, claims, schemas } = this.context;
-    const { recipeUserId, tenantId, lifetime, authenticatedAtMs, accessTokenValiditySec, provider } = input;
+    const { recipeUserId, tenantId, lifetime, authenticatedAtMs, accessTokenValiditySec, actor, provider } =
+      input;
+    const delegation = actor && (await this.context.delegations.forActor(actor));
     const userId = await core.getPrimaryUserId(recipeUserId, userContext);
     if (input.userId !== undefined && input.userId !== userId) {
       throw new TypeError(
@@ -224,6 +233,7 @@ export class SessionCreation {
       lifetime,
       authenticatedAtMs,
       accessTokenValiditySec,
+      delegation,
       provider,
     };
   }

@@ -5,6 +5,7 @@ import type { UserRoleSource } from '../claims/user-roles.js';
 import type { CoreClient } from '../core/core-client.js';
 import type { RevocationWatch } from '../feed/revocation-watch.js';
 import type { SessionEventHub } from '../events/session-event-hub.js';
+import type { Delegations } from '../delegation/delegations.js';
 import type { DeviceBinding } from '../device-binding/device-binding.js';
 import type { TokenTransport } from '../http/token-transport.js';
 import type { SessionFeatures } from '../options/feature-options.js';
@@ -98,6 +99,7 @@ export abstract class RecipeDependencies {
 export interface RecipeContext extends RecipeDependencies {
   readonly recipe: StoredSessionFunctions;
   readonly reports: SessionReports;
+  readonly delegations: Delegations;
   /** Returns whether an override or a class replaces the library's own function. */
   isReplaced(name: 'getSession' | 'validateClaims' | 'getGlobalClaimValidators'): boolean;
   /** Called with each use of a session in a request; undefined without the option `devices`. */

@@ -1,4 +1,5 @@
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
+import type { NewDelegation } from '../delegation/delegations.js';
 import type { SessionLifetime } from '../options/feature-options.js';
 import type { ProviderSignIn } from '../signals/provider-sessions.js';
 import type { JsonObject } from '../util/json.js';
@@ -53,6 +54,8 @@ export interface RecipeInterface extends StoredSessionFunctions {
       accessTokenValiditySec?: number | undefined;
       /** The sign-in at an OpenID provider that the session ends with; see the option `backChannelLogout`. */
       provider?: ProviderSignIn | undefined;
+      /** The claims of a session that belongs to another one, see `actor` of the service. */
+      delegation?: NewDelegation | undefined;
     },
   ): Promise<SessionContainer>;
 

@@ -1,5 +1,6 @@
 import type { AuditPage } from '../audit/audit-trail.js';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
+import type { SessionActor } from '../delegation/delegations.js';
 import type { ClaimValidationError } from '../errors.js';
 import type { SessionLifetime } from '../options/feature-options.js';
 import { checkArguments } from '../options/call-arguments.js';
@@ -12,7 +13,8 @@ import type { CreateJWTResult, JWKS, OpenIdDiscoveryConfiguration } from './stor
 import type { SessionContainer } from './session-container.js';
 import type { ProviderSignIn } from '../signals/provider-sessions.js';
 import type { SessionRuntime } from './session-runtime.js';
-import { SessionsByHandle, type WithUserContext } from './sessions-by-handle.js';
+import { SessionsFromOthers } from './delegated-sessions.js';
+import type { WithUserContext } from './sessions-by-handle.js';
 import type { JsonObject } from '../util/json.js';
 import type { DefaultPayload, NewData, NewPayload } from '../util/session-types.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
@@ -55,6 +57,11 @@ export interface CreateNewSessionInput extends WithUserContext {
    * there meanwhile, the session is refused with `UnauthorisedError`.
    */
   provider?: ProviderSignIn;
+  /**
+   * The person who uses the session for the user, by their own session: an administrator who sees what the user sees. The payload
+   * names them (`act`, RFC 8693), no claim of freshness passes, and the session ends with the actor's. Check first that they may.
+   */
+  actor?: SessionActor;
 }
 
 /**
@@ -66,9 +73,9 @@ export interface CreateNewSessionInput extends WithUserContext {
  *
  * @publicApi
  */
-export class SessionFunctions extends SessionsByHandle {
-  constructor(private readonly runtime: SessionRuntime) {
-    super(runtime.recipe, runtime.prepareContext);
+export class SessionFunctions extends SessionsFromOthers {
+  constructor(runtime: SessionRuntime) {
+    super(runtime);
   }
 
   /**
@@ -323,6 +330,7 @@ function newSessionInput(input: CreateNewSessionInput): NewSessionInput {
     lifetime: input.lifetime,
     authenticatedAtMs: input.authenticatedAtMs,
     accessTokenValiditySec: input.accessTokenValiditySec,
+    actor: input.actor,
     provider: input.provider,
   };
 }

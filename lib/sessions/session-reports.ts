@@ -8,6 +8,7 @@ import type { SessionEventHub } from '../events/session-event-hub.js';
 import { CutOffScope } from '../feed/cut-off-scope.js';
 import { givenDetails, type RevocationDetails } from '../feed/revocation-feed.js';
 import type { Clock } from '../util/clock.js';
+import { delegationFacts } from '../util/delegation-claims.js';
 import { tenantIdOfHandle } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
 import { ConnectionChecks } from './connection-checks.js';
@@ -23,7 +24,8 @@ type PlainEventType = Extract<
 type DeviceEventType = Extract<SessionEvent['type'], `device.${string}`>;
 /** A session, and the user it belongs to. */
 export type SessionSubject = Pick<SessionState, 'sessionHandle' | 'userId' | 'recipeUserId' | 'tenantId'>;
-type EventSubject = Pick<CoreSession, 'handle' | 'userId' | 'recipeUserId' | 'tenantId'>;
+type EventSubject = Pick<CoreSession, 'handle' | 'userId' | 'recipeUserId' | 'tenantId'> &
+  Partial<Pick<CoreSession, 'userDataInJWT'>>;
 
 /** Reports what happens to sessions: to the listeners of events, and to the parts of this process that still work for a session. */
 export class SessionReports {
@@ -45,7 +47,7 @@ export class SessionReports {
     userContext: UserContext,
     further: { readonly recentTokenReuseSubtype?: string } = {},
   ): void {
-    const { handle: sessionHandle, userId, recipeUserId, tenantId } = session;
+    const { handle: sessionHandle, userId, recipeUserId, tenantId, userDataInJWT = {} } = session;
     this.events.emit({
       type,
       timeMs: this.clock.now(),
@@ -53,6 +55,7 @@ export class SessionReports {
       userId,
       recipeUserId,
       tenantId,
+      ...delegationFacts(userDataInJWT),
       ...further,
       ...toEventSource(userContext),
     });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { SharedValues } from '../audit/shared-values.js';
+import { changeValue, type SharedValues } from '../audit/shared-values.js';
 import type { Clock } from '../util/clock.js';
 import { KeyedMutex } from '../util/keyed-mutex.js';
 import type { LogoutToken } from './logout-token.js';
@@ -9,8 +9,6 @@ const DAY_MS = 86_400_000;
 const END_KEPT_MS = DAY_MS;
 /** Each time that a list has grown by so many, the sessions that have ended are taken out of it. */
 const CLEANED_AFTER = 64;
-/** Other instances may write in between; one of them succeeds each time. */
-const MAX_ATTEMPTS = 50;
 
 /**
  * A sign-in at an OpenID provider, as the ID token of it says.
@@ -41,9 +39,11 @@ interface Known {
   /** `iat` of the latest logout token, milliseconds since the epoch. */
   readonly endedAtMs?: number;
 }
-type KnownSession = Readonly<
-  Record<'handle', string> & Record<'untilMs', number> & Record<'hasSid', boolean>
->;
+interface KnownSession {
+  readonly handle: string;
+  readonly untilMs: number;
+  readonly hasSid: boolean;
+}
 
 /**
  * Which sessions belong to which sign-in at a provider, and which logout tokens have been used: shared values of the store, so that every
@@ -77,7 +77,7 @@ export class ProviderSessions {
     if (sub !== undefined) {
       const name = nameOf('sub', issuer, sub);
       if (sid === undefined) found.push(...(await this.markEnded(name, issuedAtMs)));
-      else found.push(...(await this.read(name)).known.sessions.filter(({ hasSid }) => !hasSid));
+      else found.push(...(await this.read(name)).sessions.filter(({ hasSid }) => !hasSid));
     }
     return [...new Set(found.map(({ handle }) => handle))];
   }
@@ -113,9 +113,11 @@ export class ProviderSessions {
   }
 
   private async markEnded(name: string, endedAtMs: number): Promise<readonly KnownSession[]> {
-    const { sessions } = await this.change(name, (known) =>
-      (known.endedAtMs ?? 0) >= endedAtMs ? undefined : { ...known, endedAtMs },
-    );
+    let sessions: readonly KnownSession[] = [];
+    await this.change(name, (known) => {
+      ({ sessions } = known);
+      return (known.endedAtMs ?? 0) >= endedAtMs ? undefined : { ...known, endedAtMs };
+    });
     return sessions;
   }
 
@@ -127,30 +129,30 @@ export class ProviderSessions {
     return inTime.filter((_session, index) => live[index]);
   }
 
-  private async read(name: string): Promise<{ readonly text: string | undefined; readonly known: Known }> {
-    const text = await this.values.read(name, this.clock.now());
-    return { text, known: text === undefined ? { sessions: [] } : (JSON.parse(text) as Known) };
+  private async read(name: string): Promise<Known> {
+    return parseKnown(await this.values.read(name, this.clock.now()));
   }
 
   /** @param decide returns what takes the place of the known; undefined: nothing does */
   private async change(
     name: string,
     decide: (known: Known) => Promise<Known | undefined> | Known | undefined,
-  ): Promise<Known> {
-    return this.turns.run(name, async () => {
-      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-        const { text, known } = await this.read(name);
-        const next = await decide(known);
-        if (next === undefined) return known;
-        const nowMs = this.clock.now();
+  ): Promise<void> {
+    const { values, clock } = this;
+    await this.turns.run(name, async () =>
+      changeValue(values, name, clock, async (text) => {
+        const next = await decide(parseKnown(text));
+        if (next === undefined) return undefined;
         const ends = next.sessions.map(({ untilMs }) => untilMs);
-        const untilMs = ends.reduce((latest, end) => Math.max(latest, end), nowMs + END_KEPT_MS);
-        if (await this.values.replace(name, text, { text: JSON.stringify(next), untilMs }, nowMs))
-          return next;
-      }
-      throw new Error('Other instances change the sessions of one sign-in all the time');
-    });
+        const untilMs = ends.reduce((latest, end) => Math.max(latest, end), clock.now() + END_KEPT_MS);
+        return { text: JSON.stringify(next), untilMs };
+      }),
+    );
   }
+}
+
+function parseKnown(text: string | undefined): Known {
+  return text === undefined ? { sessions: [] } : (JSON.parse(text) as Known);
 }
 
 function nameOf(kind: 'sid' | 'sub' | 'jti', issuer: string, id: string): string {
