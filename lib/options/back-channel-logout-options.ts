@@ -68,7 +68,7 @@ export const LOGOUT_PROVIDER_OPTIONS = {
   keys: option(keySet),
   /**
    * The algorithms that the provider signs with, of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA.
-   * @defaultValue `['RS256']`
+   * @defaultValue `['RS256']` alone
    */
   algorithms: option(
     listOf<string>(
