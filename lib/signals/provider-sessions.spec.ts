@@ -60,7 +60,7 @@ describe('the sessions of sign-ins at a provider', () => {
     const { sessions, clock } = make();
     const token = tokenOf({ sid: 'sid-1' }, clock);
     const used = [sessions.use(token, clock.now() + 1000), sessions.use(token, clock.now() + 1000)];
-    expect((await Promise.all(used)).toSorted()).toEqual([false, true]);
+    expect((await Promise.all(used)).filter(Boolean)).toHaveLength(1);
     expect(await sessions.isUsed(token)).toBe(true);
     expect(await sessions.isUsed({ ...token, issuer: 'https://other.example.com' })).toBe(false);
     expect(await sessions.isUsed({ ...token, jti: 'b' })).toBe(false);

@@ -70,7 +70,9 @@ async function startShop(adapter: Adapter, options: Partial<SessionModuleOptions
     return (await sessions.createNewSessionWithoutRequestResponse(input)).getHandle();
   };
   return {
-    ...shop,
+    sessions,
+    clock,
+    events: shop.events,
     signIn,
     /** Lets one call of the store fail from now on. */
     fail: (name: string | undefined): void => {

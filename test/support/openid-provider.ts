@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { SignJWT, type JWTPayload } from 'jose';
+import { SignJWT } from 'jose';
 import type { Clock } from 'nest-sessions';
 
 export const ISSUER = 'https://id.example.com';
@@ -48,10 +48,15 @@ export async function logoutToken(
 ): Promise<string> {
   const iat = Math.floor(clock.now() / 1000);
   const all = {
-    ...{ iss: ISSUER, aud: CLIENT_ID, iat, exp: iat + 120, jti: `token-${tokens++}`, events: EVENTS },
+    iss: ISSUER,
+    aud: CLIENT_ID,
+    iat,
+    exp: iat + 120,
+    jti: `token-${tokens++}`,
+    events: EVENTS,
     ...claims,
   };
-  return new SignJWT(all as JWTPayload)
+  return new SignJWT(all)
     .setProtectedHeader({ alg: 'ES256', kid: PROVIDER_KEY.kid, typ: 'logout+jwt', ...header })
     .sign(key);
 }
