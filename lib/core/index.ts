@@ -153,6 +153,7 @@ export type {
   SessionCount,
   SessionInformationPage,
 } from '../sessions/find.js';
+export type { HandOverInput, RedemptionInput } from '../delegation/hand-over.js';
 export type { ChildSessionInput, SessionActor } from '../delegation/delegations.js';
 export type { DelegationFacts, SessionActorClaim } from '../util/delegation-claims.js';
 export type { AllSessionTokens } from '../sessions/session-state.js';

@@ -3,13 +3,14 @@ import { CoreBadInputError, UnauthorisedError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import {
   ACTOR_CLAIM,
+  isNarrow,
   parentClaim,
   parentHandles,
   readActor,
   type SessionActorClaim,
 } from '../util/delegation-claims.js';
 import { toJsonObject, type JsonObject } from '../util/json.js';
-import { endOfSessionMs } from '../util/lifetime-claims.js';
+import { endOfSessionMs, idleLimitMs } from '../util/lifetime-claims.js';
 import { ChildIndex } from './child-index.js';
 
 /**
@@ -51,6 +52,8 @@ export interface NewDelegation {
   readonly claims: JsonObject;
   /** Milliseconds since the epoch; undefined: as without a parent. */
   readonly endsAtMs: number | undefined;
+  /** Seconds without a refresh after which it ends; undefined: as without a parent. */
+  readonly idleSec?: number | undefined;
 }
 
 /** The stored facts of a session that others are made from. */
@@ -63,6 +66,9 @@ export interface ParentSession {
   readonly userDataInJWT: JsonObject;
   readonly userDataInDatabase: JsonObject;
 }
+
+/** How a session belongs to the one that a hand-over token came from. */
+export type HandOverKind = 'child' | 'sibling';
 
 interface DelegatingCore {
   readonly sharedValues: SharedValues | undefined;
@@ -119,6 +125,18 @@ export class Delegations {
     return {
       claims: { ...toActClaim(actor), ...parentClaim(handlesBelow(parent), true) },
       endsAtMs: Math.min(this.clock.now() + expiresInSec * 1000, endOf(parent)),
+    };
+  }
+
+  /** Returns the claims of a session that goes on where another one stopped: it keeps the limits and the actors of that one. */
+  forHandOver(parent: ParentSession, as: HandOverKind): NewDelegation {
+    const { userDataInJWT: payload } = parent;
+    const handles = as === 'child' ? handlesBelow(parent) : parentHandles(payload);
+    const idleMs = idleLimitMs(payload);
+    return {
+      claims: { ...toActClaim(readActor(payload)), ...parentClaim(handles, isNarrow(payload)) },
+      endsAtMs: endOfSessionMs(payload),
+      idleSec: idleMs === undefined ? undefined : idleMs / 1000,
     };
   }
 

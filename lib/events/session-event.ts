@@ -51,6 +51,14 @@ export type SessionEvent =
   /** The user proved their identity again. */
   | (EventOfSession & { readonly type: 'session.reauthenticated' })
   /**
+   * A hand-over token of the session was presented after its use (`replayed`), by another client than the one that it is for
+   * (`wrong-audience`), or after the end of the session (`session-ended`). It was used up in any case.
+   */
+  | (EventOfSession & {
+      readonly type: 'session.hand-over-refused';
+      readonly reason: 'replayed' | 'wrong-audience' | 'session-ended';
+    })
+  /**
    * A refresh or a noted use came from another browser, system or network than the one before. Once for each change, with the option
    * `devices`, and as precisely as that keeps them: without address and user agent of the request.
    */

@@ -88,7 +88,7 @@ const claimRow = required(claim, 'a claim is expected');
 const updateRow = required(jsonObject, 'an object with the names that change is expected');
 export const contentRow = option(orNull(jsonObject));
 
-const EXCHANGE = {
+export const EXCHANGE = {
   req: required(frameworkRequest, REQUEST_ADVICE),
   res: required(frameworkResponse, 'pass what Nest injects by @Res({ passthrough: true })'),
 };

@@ -14,8 +14,7 @@ import { toJsonObject, type JsonObject } from '../util/json.js';
 import { endOfSessionMs } from '../util/lifetime-claims.js';
 import type { UserContext } from '../util/user-context.js';
 import { validityMs } from './call-checks.js';
-import { bindToParent } from './delegated.js';
-import { endChildren } from './ended-sessions.js';
+import { bindToParent, endChildren } from './parent-sessions.js';
 import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
 import { stateFromTokens } from './session-state.js';
@@ -40,6 +39,14 @@ export interface NewSessionInput {
   readonly provider: ProviderSignIn | undefined;
 }
 
+/** The content of a session that is about to begin. */
+export type PreparedSession = Omit<
+  CreateNewSessionInput,
+  'userContext' | 'disableAntiCsrf' | 'keyConfirmation'
+> & {
+  readonly accessTokenPayload: JsonObject;
+};
+
 /**
  * Creates sessions.
  *
@@ -54,10 +61,22 @@ export class SessionCreation {
    * @throws {ResponseSentError} the headers of the response have been sent; there is no new session then
    */
   async inRequest(request: SessionRequest, input: NewSessionInput): Promise<SessionContainer> {
+    assertNotSent(request.response, CREATE);
+    return this.openInRequest(request, await this.prepare(input, request.userContext)); // C1-C5
+  }
+
+  /**
+   * Creates a session whose content is known, and writes its tokens to the response.
+   *
+   * @param beforeCreation runs when only the core can refuse the session any more
+   */
+  async openInRequest(
+    request: SessionRequest,
+    prepared: PreparedSession,
+    beforeCreation?: () => Promise<void>,
+  ): Promise<SessionContainer> {
     const { transport } = this.context;
     const { userContext, response } = request;
-    assertNotSent(response, CREATE);
-    const prepared = await this.prepare(input, userContext); // C1-C5
     const transferMethod = this.methodForCreation(request); // C6
     const { config } = this.context;
     if (transferMethod === 'cookie') {
@@ -69,7 +88,8 @@ export class SessionCreation {
     const payload = this.context.lifetimes.payloadOfNewSession(prepared.accessTokenPayload, limits);
     const tokenLength = lengthOfNewAccessToken(prepared, payload);
     transport.assertAccessTokenFits(request, transferMethod, tokenLength);
-    const session = await this.callRecipe({
+    await beforeCreation?.();
+    const session = await this.open({
       ...limits,
       disableAntiCsrf: transferMethod === 'header',
       userContext,
@@ -103,10 +123,11 @@ export class SessionCreation {
   ): Promise<SessionContainer> {
     const prepared = await this.prepare(input, userContext);
     const { disableAntiCsrf } = input;
-    return this.callRecipe({ ...prepared, disableAntiCsrf, userContext });
+    return this.open({ ...prepared, disableAntiCsrf, userContext });
   }
 
-  private async callRecipe(input: CreateNewSessionInput): Promise<SessionContainer> {
+  /** Creates a session whose content is known. */
+  async open(input: CreateNewSessionInput): Promise<SessionContainer> {
     const { recipe, events } = this.context;
     return tracedSession(channels.sessionCreate, events, async () => recipe.createNewSession(input));
   }
@@ -203,7 +224,7 @@ export class SessionCreation {
   }
 
   /** C1-C5: finds the primary user, and builds the payload. */
-  private async prepare(input: NewSessionInput, userContext: UserContext) {
+  private async prepare(input: NewSessionInput, userContext: UserContext): Promise<PreparedSession> {
     const { core, recipe, claims, schemas } = this.context;
     const { recipeUserId, tenantId, lifetime, authenticatedAtMs, accessTokenValiditySec, actor, provider } =
       input;

@@ -1,26 +1,40 @@
-import type { CoreSessionTokens } from '../core/core.types.js';
-import { keptClaims, type ChildSessionInput, type ParentSession } from '../delegation/delegations.js';
+import {
+  keptClaims,
+  type ChildSessionInput,
+  type NewDelegation,
+  type ParentSession,
+} from '../delegation/delegations.js';
+import { HandOvers, type HandOverInput, type RedemptionInput } from '../delegation/hand-over.js';
+import { assertNotSent, type SessionRequest } from '../http/session-request.js';
 import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/access-token-claims.js';
-import { parentHandles } from '../util/delegation-claims.js';
+import { hasLivingParents } from '../util/delegation-claims.js';
 import { toJsonObject, type JsonObject } from '../util/json.js';
+import { authenticatedAtMs, NEVER_AUTHENTICATED } from '../util/lifetime-claims.js';
 import type { UserContext } from '../util/user-context.js';
-import { endIfOver } from './ended-sessions.js';
-import type { RecipeContext } from './recipe-dependencies.js';
+import type { PreparedSession, SessionCreation } from './create.js';
 import type { LiveRecipeContext } from './recipe.interface.js';
 import type { SessionContainer } from './session-container.js';
 
 /** Makes sessions from others. */
 export class DelegatedSessions {
-  constructor(private readonly context: LiveRecipeContext) {}
+  private readonly handOvers: HandOvers;
+
+  constructor(
+    private readonly context: LiveRecipeContext,
+    private readonly creation: SessionCreation,
+  ) {
+    const { core, clock, reports } = context;
+    this.handOvers = new HandOvers(core, clock, (...refused) => reports.handOverRefused(...refused));
+  }
 
   async createChild(input: ChildSessionInput, userContext: UserContext): Promise<SessionContainer> {
-    const { delegations, lifetimes, schemas, recipe } = this.context;
+    const { delegations, lifetimes, schemas } = this.context;
     const parent = await delegations.findParent(input.parentSessionHandle);
     const ownNames = [...PROTECTED_CLAIM_NAMES, ...lifetimes.claimNames, 'iss', 'aud'];
     const kept = keptClaims(parent, input.claims ?? [], ownNames);
     const given = withoutProtectedClaims(toJsonObject(input.accessTokenPayload ?? {}, 'accessTokenPayload'));
     const { sessionDataInDatabase: data } = input;
-    return recipe.createNewSession({
+    return this.creation.open({
       ...ownerOf(parent),
       accessTokenPayload: { ...kept, ...given, ...issuerOf(parent) },
       sessionDataInDatabase:
@@ -31,25 +45,61 @@ export class DelegatedSessions {
       userContext,
     });
   }
-}
 
-/**
- * Notes a session with the one that it belongs to. That one may end meanwhile: then either its end finds the note, or this finds its
- * end.
- *
- * @throws {UnauthorisedError} it has ended, and so has the session
- */
-export async function bindToParent(
-  context: RecipeContext,
-  { session, refreshToken }: CoreSessionTokens,
-  userContext: UserContext,
-): Promise<void> {
-  const { lifetimes, delegations } = context;
-  const [parentHandle] = parentHandles(session.userDataInJWT);
-  if (parentHandle === undefined) return;
-  const untilMs = lifetimes.refreshTokenExpiryMs(session.userDataInJWT, refreshToken.expiry);
-  await delegations.children.add(parentHandle, session.handle, untilMs);
-  await endIfOver(context, session, userContext);
+  async createHandOverToken({ sessionHandle, audience, as = 'child' }: HandOverInput): Promise<string> {
+    const parent = await this.context.delegations.findParent(sessionHandle);
+    return this.handOvers.issue(parent, audience, as);
+  }
+
+  /** The token is used up once the request is known to be able to carry the session. */
+  async redeemInRequest(request: SessionRequest, input: RedemptionInput): Promise<SessionContainer> {
+    assertNotSent(request.response, 'redeemHandOverToken');
+    const { prepared, use } = await this.redeem(input, request.userContext);
+    return this.creation.openInRequest(request, prepared, use);
+  }
+
+  async redeemWithoutRequest(
+    { disableAntiCsrf, ...input }: RedemptionInput & { readonly disableAntiCsrf: boolean },
+    userContext: UserContext,
+  ): Promise<SessionContainer> {
+    const { prepared, use } = await this.redeem(input, userContext);
+    await use();
+    return this.creation.open({ ...prepared, disableAntiCsrf, userContext });
+  }
+
+  /** @throws {UnauthorisedError} the token cannot be used, or its session has ended */
+  private async redeem(
+    input: RedemptionInput,
+    userContext: UserContext,
+  ): Promise<{ prepared: PreparedSession; use: () => Promise<void> }> {
+    const { handOvers } = this;
+    const { core, delegations } = this.context;
+    const { subject, as, use } = await handOvers.find(input, userContext);
+    const parent = await core.getSessionInformation(subject.sessionHandle, {});
+    if (parent === undefined || !(await hasLivingParents(core, parent.userDataInJWT)))
+      throw handOvers.refuse(subject, 'session-ended', userContext);
+    return {
+      prepared: this.continuation(parent, delegations.forHandOver(parent, as)),
+      use: async () => {
+        if (!(await use())) throw handOvers.refuse(subject, 'replayed', userContext);
+      },
+    };
+  }
+
+  /** Returns the content of a session that goes on where another one stopped. */
+  private continuation(parent: ParentSession, delegation: NewDelegation): PreparedSession {
+    const { devices, lifetimes } = this.context;
+    const { userDataInJWT, userDataInDatabase } = parent;
+    return {
+      ...ownerOf(parent),
+      accessTokenPayload: withoutProtectedClaims(userDataInJWT),
+      sessionDataInDatabase: devices.split(userDataInDatabase).data,
+      authenticatedAtMs: lifetimes.isOn
+        ? (authenticatedAtMs(userDataInJWT) ?? NEVER_AUTHENTICATED)
+        : undefined,
+      delegation,
+    };
+  }
 }
 
 function ownerOf({ userId, recipeUserId, tenantId }: ParentSession) {

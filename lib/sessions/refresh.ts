@@ -17,7 +17,7 @@ import { isRefreshToken } from '../tokens/refresh-token.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import { getRequestFromUserContext, type UserContext } from '../util/user-context.js';
 import { validityMs } from './call-checks.js';
-import { endIfOver } from './ended-sessions.js';
+import { endIfOver, noteLongerLife } from './parent-sessions.js';
 import { confirmKey } from './key-bindings.js';
 import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
 import { RefreshDecisions } from './refresh-decisions.js';
@@ -234,6 +234,7 @@ export class SessionRefresh {
     switch (result.status) {
       case 'OK':
         await endIfOver(this.context, result.session, input.userContext);
+        await noteLongerLife(this.context, result);
         // A refusal here loses no token: until the new tokens are used, or within the grace period of a core of CDI 5.6, the core
         // accepts the old one again.
         verifier.assertIntended(result.session.userDataInJWT);

@@ -3,7 +3,7 @@ import { CoreError, UnauthorisedError } from '../errors.js';
 import type { RevocationDetails } from '../feed/revocation-feed.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
-import { endChildren } from './ended-sessions.js';
+import { endChildren } from './parent-sessions.js';
 import type { RecipeContext } from './recipe-dependencies.js';
 import type { SessionOwner, StoredInput, StoredSessionFunctions } from './stored-sessions.interface.js';
 

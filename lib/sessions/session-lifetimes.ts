@@ -89,10 +89,11 @@ export class SessionLifetimes {
       ...(keyConfirmation === undefined ? {} : confirmationClaim(keyConfirmation)),
       ...delegation?.claims,
     };
+    const parentSec = delegation?.endsAtMs && toSeconds(delegation.endsAtMs);
     if (lifetime !== undefined) this.assertUsable(lifetime);
     if (!this.isOn) {
       if (authenticatedAtMs !== undefined) throw notRecorded();
-      return { ...payload, ...endClaim(undefined, delegation) };
+      return { ...payload, ...earliest(LIFETIME_CLAIMS.expiry, [parentSec]) };
     }
     const { absoluteSec = provider && LONGEST_OF_PROVIDER_SEC, idleSec } = {
       ...this.settings.lifetime,
@@ -102,8 +103,8 @@ export class SessionLifetimes {
     return {
       ...payload,
       [LIFETIME_CLAIMS.authTime]: toSeconds(proofMs),
-      ...endClaim(absoluteSec && toSeconds(now) + absoluteSec, delegation),
-      ...(idleSec === undefined ? {} : { [LIFETIME_CLAIMS.idle]: idleSec }),
+      ...earliest(LIFETIME_CLAIMS.expiry, [absoluteSec && toSeconds(now) + absoluteSec, parentSec]),
+      ...earliest(LIFETIME_CLAIMS.idle, [idleSec, delegation?.idleSec]),
     };
   }
 
@@ -216,11 +217,10 @@ function definedLimits(lifetime: SessionLifetime | undefined): SessionLifetime {
   return Object.fromEntries(Object.entries(lifetime ?? {}).filter(([, value]) => value !== undefined));
 }
 
-/** Returns the claim of the absolute end: the earlier one of its own and of that of the parent. */
-function endClaim(ownSec: number | undefined, delegation: NewDelegation | undefined): JsonObject {
-  const ends = [ownSec, delegation?.endsAtMs && toSeconds(delegation.endsAtMs)];
-  const given = ends.filter((end) => end !== undefined);
-  return given.length === 0 ? {} : { [LIFETIME_CLAIMS.expiry]: Math.min(...given) };
+/** Returns the claim of a limit: the lowest of those that are set. */
+function earliest(name: string, limits: readonly (number | undefined)[]): JsonObject {
+  const given = limits.filter((limit) => limit !== undefined);
+  return given.length === 0 ? {} : { [name]: Math.min(...given) };
 }
 
 function toSeconds(timeMs: number): number {

@@ -66,8 +66,9 @@ export class SessionRecipe implements RecipeInterface {
   constructor(protected readonly dependencies: RecipeDependencies) {
     const context = this.createContext();
     const claims = new SessionClaims(context);
+    const create = new SessionCreation(context);
     this.verbs = {
-      create: new SessionCreation(context),
+      create,
       verify: new SessionVerification(context, claims),
       refresh: new SessionRefresh(context),
       revoke: new SessionRevocation(context),
@@ -75,7 +76,7 @@ export class SessionRecipe implements RecipeInterface {
       payload: new SessionPayloads(context),
       claims,
       find: new SessionSearches(context),
-      delegated: new DelegatedSessions(context),
+      delegated: new DelegatedSessions(context, create),
     };
   }
 

@@ -2,6 +2,7 @@ import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import type { TokenTransport } from '../http/token-transport.js';
 import type { CoreClient } from '../core/core-client.js';
 import type { BulkRevocationInput, CoreSession } from '../core/core.types.js';
+import type { HandOverRefusal, HandOverSubject } from '../delegation/hand-over.js';
 import { TokenTheftDetectedError } from '../errors.js';
 import { toEventSource, type SessionEvent } from '../events/session-event.js';
 import type { SessionEventHub } from '../events/session-event-hub.js';
@@ -71,6 +72,24 @@ export class SessionReports {
         ? { type, timeMs, ...subject, reason }
         : { type, timeMs, ...subject },
     );
+  }
+
+  /** Publishes that a hand-over token of a session was refused. */
+  handOverRefused(
+    { sessionHandle, userId, recipeUserId, tenantId }: HandOverSubject,
+    reason: HandOverRefusal,
+    userContext: UserContext,
+  ): void {
+    this.events.emit({
+      type: 'session.hand-over-refused',
+      timeMs: this.clock.now(),
+      sessionHandle,
+      userId,
+      recipeUserId,
+      tenantId,
+      reason,
+      ...toEventSource(userContext),
+    });
   }
 
   /** Publishes that another device uses a session: as precisely as both are kept, so without the address of the request. */

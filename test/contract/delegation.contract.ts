@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { UnauthorisedError } from '../../lib/errors.js';
 import type { SessionService } from '../../lib/session.service.js';
@@ -83,6 +84,23 @@ export function describeDelegation(where: string, open: () => Promise<StoresToDe
         );
       }
       expect((await a.getAllSessionHandlesForUser({ userId: 'ada' })).length).toBe(0);
+    });
+
+    it('begin once for a hand-over token, whichever instance it comes to, and the store has no token (S124)', async () => {
+      const { a, b, here } = await start();
+      const session = await signIn(a);
+      const audience = 'app';
+      const token = await a.createHandOverToken({ sessionHandle: session.getHandle(), audience });
+      const name = `hand-over.${createHash('sha256').update(token).digest('base64url')}`;
+      const stored = await here.sharedValues?.read(name, TEST_START_MS);
+      expect(stored).toContain(session.getHandle());
+      expect(stored).not.toContain(token.slice(4, 24));
+      const redemptions = [a, b, a, b].map(async (each) =>
+        each.redeemHandOverTokenWithoutRequestResponse({ token, audience }),
+      );
+      const results = await Promise.allSettled(redemptions);
+      expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      expect(await b.getAllSessionHandlesForUser({ userId: 'ada' })).toHaveLength(2);
     });
   });
 }

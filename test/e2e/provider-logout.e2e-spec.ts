@@ -106,7 +106,7 @@ function providerAt(jwksUri: string): Partial<SessionModuleOptions> {
 }
 
 describe.each(ADAPTERS)('a user who signs out at the provider, on %s', (adapter) => {
-  it('loses the sessions of that sign-in and no others, with reason and initiator (S124)', async () => {
+  it('loses the sessions of that sign-in and no others, with reason and initiator (S125)', async () => {
     const { signIn, deliver, tokenOf, lives, events } = await startShop(adapter);
     const [mine, second, elsewhere, local] = [
       await signIn(signInOf('sid-1')),
