@@ -2,7 +2,7 @@ import { CoreUnavailableError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import type { MaybePromise } from '../util/maybe-promise.js';
 import { SingleFlight } from '../util/single-flight.js';
-import type { PublicJwk, VerificationKeys } from '../util/verification-keys.js';
+import { newestKeyMs, type PublicJwk, type VerificationKeys } from '../util/verification-keys.js';
 import { withTimeout } from '../util/with-timeout.js';
 
 /** An unknown key id makes the hosts be called at most this often. */
@@ -43,6 +43,10 @@ export class JwksCache<Host> implements VerificationKeys {
     private readonly clock: Clock,
     private readonly options: JwksCacheOptions<Host>,
   ) {}
+
+  get newestKeyMs(): number | undefined {
+    return newestKeyMs(this.keys);
+  }
 
   get generation(): number {
     return this.removals;
