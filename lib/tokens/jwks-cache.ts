@@ -2,7 +2,7 @@ import { CoreUnavailableError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import type { MaybePromise } from '../util/maybe-promise.js';
 import { SingleFlight } from '../util/single-flight.js';
-import { newestKeyMs, type PublicJwk, type VerificationKeys } from '../util/verification-keys.js';
+import type { PublicJwk, VerificationKeys } from '../util/verification-keys.js';
 import { withTimeout } from '../util/with-timeout.js';
 
 /** An unknown key id makes the hosts be called at most this often. */
@@ -31,7 +31,7 @@ export interface JwksCacheOptions<Host> {
  * @see docs/protocol/sdk.md §4.5
  */
 export class JwksCache<Host> implements VerificationKeys {
-  private keys: readonly PublicJwk[] = [];
+  protected keys: readonly PublicJwk[] = [];
   private loadedAtMs: number | undefined;
   private askedAtMs: number | undefined;
   private readonly loading = new SingleFlight(async (kid: string | undefined) => this.loadFromHosts(kid));
@@ -43,10 +43,6 @@ export class JwksCache<Host> implements VerificationKeys {
     private readonly clock: Clock,
     private readonly options: JwksCacheOptions<Host>,
   ) {}
-
-  get newestKeyMs(): number | undefined {
-    return newestKeyMs(this.keys);
-  }
 
   get generation(): number {
     return this.removals;

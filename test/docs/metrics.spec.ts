@@ -98,7 +98,7 @@ function table() {
     name,
     kind: /^(counter|histogram|gauge)/.exec(kind)?.[0],
     isInSeconds: kind.includes('seconds'),
-    attributes: [...by.matchAll(/`(nest_sessions\.\w+)`/g)].map(([, attribute]) => attribute).toSorted(),
+    attributes: [...by.matchAll(/`(nest_sessions\.\w+)`/g)].map(([, attribute = '']) => attribute).toSorted(),
     exported,
   }));
 }
