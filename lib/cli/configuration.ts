@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { CoreProvider } from '../core/core-provider.js';
-import { embeddedCore, type EmbeddedCoreOptions } from '../core/embedded/embedded-core-options.js';
+import { embeddedCore } from '../core/embedded/embedded-core-options.js';
 import { hasMethod } from '../options/option-checks.js';
 import { isOptionsObject } from '../options/option-table.js';
 import type { SessionModuleOptions } from '../session.options.js';
-import { UsageError } from './command.js';
+import { UsageError } from './io.js';
 
 /** The configuration of an application: all options, or only a core. */
 export type Configuration =
@@ -40,7 +40,7 @@ export async function loadConfiguration(file: string, folder: string): Promise<C
     throw new UsageError(`--config: ${file} has no such default export: ${EXPECTED}`);
   if ('appInfo' in given) return { options: given as unknown as SessionModuleOptions };
   if (hasMethod(given, 'create') && 'problems' in given) return { core: given as unknown as CoreProvider };
-  if ('store' in given) return { core: embeddedCore(given as EmbeddedCoreOptions) };
+  if ('store' in given) return { core: embeddedCore(given) };
   throw new UsageError(`--config: ${file} exports something else by default: ${EXPECTED}`);
 }
 

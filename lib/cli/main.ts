@@ -5,16 +5,8 @@ import { errorReason } from '../events/printable.js';
 import { NoRevocationFeedError } from '../feed/revocation-feed.js';
 import { closestName } from '../options/unknown-options.js';
 import { StoreSetupError } from '../stores/session-store.js';
-import {
-  EXIT,
-  RefusedError,
-  textOf,
-  UsageError,
-  type CliIo,
-  type Command,
-  type CommandCall,
-  type OptionRows,
-} from './command.js';
+import { textOf, type Command, type CommandCall, type OptionRows } from './command.js';
+import { EXIT, RefusedError, UsageError, type CliIo } from './io.js';
 import { COMMANDS } from './commands/all-commands.js';
 import { COMMON_OPTIONS, commandHelp, overview, PLACE_OPTIONS } from './help.js';
 import { openSessions, type OpenedSessions, type SessionPlace } from './open-sessions.js';

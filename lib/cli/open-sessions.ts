@@ -22,7 +22,7 @@ import { SessionFunctions } from '../sessions/session-functions.js';
 import { SessionRecipe } from '../sessions/session-recipe.js';
 import { MEMORY_DESCRIPTION } from '../stores/memory.store.js';
 import { StoreSetupError, type SessionStore } from '../stores/session-store.js';
-import { UsageError, type CliIo } from './command.js';
+import { UsageError, type CliIo } from './io.js';
 import { loadConfiguration } from './configuration.js';
 import { openStore, type StoreNames } from './store-address.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { CliIo } from './command.js';
+import type { CliIo } from './io.js';
 import { ageText, countText, jsonLine, jsonText, tableText, widthOf, type Column } from './output.js';
 
 const io = (columns?: number): CliIo =>

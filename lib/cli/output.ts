@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import { printable } from '../events/printable.js';
-import type { CliIo } from './command.js';
+import type { CliIo } from './io.js';
 
 /** The length of the longest text of a cell: a text of a client may have a megabyte. */
 const MAX_TEXT_LENGTH = 200;
@@ -143,7 +143,8 @@ function fit(
 ): readonly number[] | undefined {
   const widths = [...wanted];
   const total = (): number => widths.reduce((sum, width) => sum + width, GAP.length * (widths.length - 1));
-  while (terminal !== undefined && total() > terminal) {
+  const most = terminal ?? Number.POSITIVE_INFINITY;
+  while (total() > most) {
     const widest = Math.max(...widths.filter((_, index) => whole[index] !== true), 0);
     if (widest <= MIN_WIDTH) return undefined;
     widths[widths.findIndex((width, index) => width === widest && whole[index] !== true)] = widest - 1;

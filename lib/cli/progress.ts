@@ -1,4 +1,4 @@
-import type { CliIo } from './command.js';
+import type { CliIo } from './io.js';
 import { countText } from './output.js';
 
 const WIDTH = 24;

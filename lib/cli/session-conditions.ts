@@ -1,7 +1,8 @@
 import { CoreBadInputError } from '../errors.js';
 import type { SessionInformation } from '../sessions/stored-sessions.interface.js';
 import { writeCursor } from '../util/session-cursor.js';
-import { momentOf, textOf, UsageError, type CliIo, type CommandCall, type OptionRows } from './command.js';
+import { momentOf, textOf, type CommandCall, type OptionRows } from './command.js';
+import { UsageError, type CliIo } from './io.js';
 import type { OpenedSessions } from './open-sessions.js';
 import { timeText, type Column } from './output.js';
 import { Progress } from './progress.js';

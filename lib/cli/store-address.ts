@@ -7,7 +7,7 @@ import type { RedisClient } from '../stores/redis/redis-client.js';
 import { redisStore } from '../stores/redis/redis.store.js';
 import type { SessionStore } from '../stores/session-store.js';
 import { sqliteStore } from '../stores/sqlite.store.js';
-import { UsageError } from './command.js';
+import { UsageError } from './io.js';
 
 /** The names that an application gives to its tables and keys. */
 export interface StoreNames {
@@ -41,7 +41,7 @@ export async function openStore(address: string, names: StoreNames, folder: stri
 function openSqlite(name: string, { tablePrefix }: StoreNames, folder: string): OpenedStore {
   const file = resolve(folder, name.replace(/^\/\/(?=.)/, ''));
   if (name === '' || !existsSync(file)) throw new UsageError(`--store: there is no file ${file}`);
-  const store = sqliteStore(file, { ...(tablePrefix === undefined ? {} : { tablePrefix }) });
+  const store = sqliteStore(file, tablePrefix === undefined ? {} : { tablePrefix });
   return { store, close: async () => undefined };
 }
 

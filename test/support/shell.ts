@@ -1,5 +1,5 @@
 import { createSessions, embeddedCore, type Sessions, type SessionStore } from 'nest-sessions/standalone';
-import type { CliIo } from '../../lib/cli/command.js';
+import type { CliIo } from '../../lib/cli/io.js';
 import { main } from '../../lib/cli/main.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 

@@ -1,17 +1,16 @@
 import { AUDIT_KINDS, type AuditKind, type AuditRecord } from '../../audit/audit-record.js';
 import { closestName } from '../../options/unknown-options.js';
 import {
-  EXIT,
   isSet,
   momentOf,
   numberOf,
   textOf,
   textsOf,
-  UsageError,
   type Command,
   type CommandCall,
   type OptionRows,
 } from '../command.js';
+import { EXIT, UsageError } from '../io.js';
 import type { OpenedSessions } from '../open-sessions.js';
 import { jsonText, tableText } from '../output.js';
 import { Progress } from '../progress.js';

@@ -1,5 +1,6 @@
 import type { SessionInformation } from '../../sessions/stored-sessions.interface.js';
-import { EXIT, isSet, RefusedError, textOf, UsageError, type Command, type CommandCall } from '../command.js';
+import { isSet, textOf, type Command, type CommandCall } from '../command.js';
+import { EXIT, RefusedError, UsageError } from '../io.js';
 import type { OpenedSessions } from '../open-sessions.js';
 import { countText, jsonText, safeText, tableText } from '../output.js';
 import {

@@ -1,4 +1,5 @@
-import { EXIT, isSet, numberOf, type Command } from '../command.js';
+import { isSet, numberOf, type Command } from '../command.js';
+import { EXIT } from '../io.js';
 import { countText, jsonText, tableText } from '../output.js';
 import {
   CONDITION_OPTIONS,

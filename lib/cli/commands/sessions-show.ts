@@ -1,7 +1,8 @@
 import type { AuditRecord } from '../../audit/audit-record.js';
 import { CoreBadInputError } from '../../errors.js';
 import type { SessionInformation } from '../../sessions/stored-sessions.interface.js';
-import { EXIT, isSet, type CliIo, type Command } from '../command.js';
+import { isSet, type Command } from '../command.js';
+import { EXIT, type CliIo } from '../io.js';
 import type { OpenedSessions } from '../open-sessions.js';
 import { factsText, jsonText, tableText, timeText } from '../output.js';
 import { LIFE_COLUMNS, recordJson } from '../records.js';

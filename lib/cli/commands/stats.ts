@@ -1,6 +1,7 @@
 import { AUDIT_KINDS, type AuditKind } from '../../audit/audit-record.js';
 import type { SessionCount } from '../../sessions/find.js';
-import { EXIT, isSet, numberOf, textOf, type Command, type CommandCall } from '../command.js';
+import { isSet, numberOf, textOf, type Command, type CommandCall } from '../command.js';
+import { EXIT } from '../io.js';
 import { fromStore, type OpenedSessions } from '../open-sessions.js';
 import { ageText, countText, factsText, jsonText } from '../output.js';
 import { newestRecords } from './audit.js';
