@@ -26,8 +26,6 @@ const DEV_DEPENDENCIES = {
   typescript: '~5.7.3',
 };
 
-/** A run that takes longer fails. */
-
 /** The compiler options of the starter. */
 const STARTER_JEST = {
   moduleFileExtensions: ['js', 'json', 'ts'],
