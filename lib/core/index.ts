@@ -131,6 +131,12 @@ export type {
 } from '../options/feature-options.js';
 export type { SessionSchemas, StandardSchema, StandardSchemaResult } from '../options/schema-options.js';
 export { SessionSchemaError } from '../sessions/session-schema.error.js';
+export type {
+  BackChannelLogoutOptions,
+  LogoutProvider,
+  ProviderKeys,
+} from '../options/back-channel-logout-options.js';
+export type { ProviderSignIn } from '../signals/provider-sessions.js';
 export type { DbscOptions, DeviceBoundOptions, DpopOptions } from '../options/device-bound-options.js';
 export type { ReplayStore } from '../options/replay-store.js';
 export type { SessionErrorType } from '../errors.js';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { MemoryValues, type SharedValues } from '../audit/shared-values.js';
-import { CoreBadInputError, CoreUnavailableError } from '../errors.js';
+import { changeValue, MemoryValues, type SharedValues } from '../audit/shared-values.js';
+import { CoreBadInputError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import { parseJsonObject } from '../util/json.js';
 
@@ -9,7 +9,6 @@ const ANY = 'children';
 /** How long the answer "there are none" counts. The first children of all may be missed for so long; they end at their next refresh. */
 const NONE_FOR_MS = 10_000;
 const MAX_CHILDREN = 500;
-const MAX_ATTEMPTS = 100;
 const READ_TOGETHER = 50;
 
 /** The children of each session, so that they end in the same moment. A child whose note is lost ends at its next refresh. */
@@ -33,11 +32,11 @@ export class ChildIndex {
   async add(parentHandle: string, childHandle: string, untilMs: number): Promise<void> {
     const now = this.clock.now();
     this.anyUntilMs = Math.max(this.anyUntilMs, untilMs);
-    await this.change(ANY, (text = '0') => {
-      const lastMs = Math.max(Number(text), untilMs);
-      return { text: String(lastMs), untilMs: lastMs };
-    });
-    await this.change(nameOf(parentHandle), (text) => {
+    const { values, clock } = this;
+    await changeValue(values, ANY, clock, (text = '0') =>
+      Number(text) >= untilMs ? undefined : { text: String(untilMs), untilMs },
+    );
+    await changeValue(values, nameOf(parentHandle), clock, (text) => {
       const live = Object.entries(readChildren(text)).filter(
         ([handle, endMs]) => endMs > now && handle !== childHandle,
       );
@@ -47,7 +46,9 @@ export class ChildIndex {
         );
       }
       const children = Object.fromEntries([...live, [childHandle, untilMs]]);
-      return { text: JSON.stringify(children), untilMs: Math.max(...Object.values(children)) };
+      const next = JSON.stringify(children);
+      if (next === text) return undefined;
+      return { text: next, untilMs: Math.max(...Object.values(children)) };
     });
   }
 
@@ -76,19 +77,6 @@ export class ChildIndex {
 
   private get values(): SharedValues {
     return this.core.sharedValues ?? this.ownValues;
-  }
-
-  private async change(
-    name: string,
-    next: (text: string | undefined) => { text: string; untilMs: number },
-  ): Promise<void> {
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const now = this.clock.now();
-      const text = await this.values.read(name, now);
-      const to = next(text);
-      if (to.text === text || (await this.values.replace(name, text, to, now))) return;
-    }
-    throw new CoreUnavailableError('Too many writers note child sessions of one session at once');
   }
 }
 

@@ -17,6 +17,7 @@ import { isOptionsObject, option, required, type Check } from '../options/option
 import { READ_AUDIT } from './audit.js';
 import {
   anyText,
+  PROVIDER_SIGN_IN,
   seconds,
   sessionHandle,
   sessionHandles,
@@ -121,6 +122,7 @@ const NEW_SESSION = {
   authenticatedAtMs: option(timeMs),
   accessTokenValiditySec: validityRow,
   actor: option(inputObject({ sessionHandle: handleRow, claims: option(jsonObject) })),
+  provider: option(inputObject(PROVIDER_SIGN_IN)),
   userContext: userContextRow,
 };
 

@@ -1,4 +1,4 @@
-import type { CoreSessionTokens, CreateSessionInput } from '../core/core.types.js';
+import type { CoreSession, CoreSessionTokens, CreateSessionInput } from '../core/core.types.js';
 import type { SessionActor } from '../delegation/delegations.js';
 import { TooManySessionsError } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
@@ -6,10 +6,12 @@ import { assertOwnSignIn, isForeignRequest } from '../http/csrf.js';
 import { assertNotSent, type SessionRequest } from '../http/session-request.js';
 import { otherMethod } from '../http/token-transport.js';
 import { isInsecureSameSiteNone } from '../options/cookie-policy.js';
+import type { ProviderSignIn } from '../signals/provider-sessions.js';
 import type { SessionLifetime } from '../options/feature-options.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import { toJsonObject, type JsonObject } from '../util/json.js';
+import { endOfSessionMs } from '../util/lifetime-claims.js';
 import type { UserContext } from '../util/user-context.js';
 import { validityMs } from './call-checks.js';
 import { bindToParent, endChildren } from './parent-sessions.js';
@@ -34,6 +36,7 @@ export interface NewSessionInput {
   readonly authenticatedAtMs: number | undefined;
   readonly accessTokenValiditySec: number | undefined;
   readonly actor: SessionActor | undefined;
+  readonly provider: ProviderSignIn | undefined;
 }
 
 /** The content of a session that is about to begin. */
@@ -137,6 +140,7 @@ export class SessionCreation {
       input,
     );
     this.assertAcceptedHere(payload);
+    this.assertProviderKnown(input.provider);
     const created = await this.createWithinLimit(
       {
         tenantId: input.tenantId,
@@ -153,10 +157,40 @@ export class SessionCreation {
       input,
     );
     if (input.delegation !== undefined) await bindToParent(this.context, created, input.userContext);
+    if (input.provider !== undefined) await this.assignToProvider(created.session, input.provider, input);
     devices.remember(created.session.handle);
     this.context.reports.note('session.created', created.session, input.userContext);
     const state = stateFromTokens(created, input.tenantId, lifetimes);
     return openSession({ ...state, isJustCreated: true }, this.context);
+  }
+
+  /** @throws {TypeError} the option `backChannelLogout` does not have the provider */
+  private assertProviderKnown(provider: ProviderSignIn | undefined): void {
+    if (provider === undefined) return;
+    const { backChannelLogout } = this.context;
+    if (backChannelLogout === undefined)
+      throw new TypeError('createNewSession: provider needs the option backChannelLogout');
+    backChannelLogout.assertKnown(provider);
+  }
+
+  /** A session that its provider could not end does not stay. */
+  private async assignToProvider(
+    { handle, userDataInJWT }: CoreSession,
+    provider: ProviderSignIn,
+    { authenticatedAtMs, userContext }: CreateNewSessionInput,
+  ): Promise<void> {
+    const { backChannelLogout, core, clock } = this.context;
+    const session = {
+      sessionHandle: handle,
+      untilMs: endOfSessionMs(userDataInJWT) ?? clock.now(),
+      authenticatedAtMs,
+    };
+    try {
+      await backChannelLogout?.assign(provider, session);
+    } catch (error) {
+      await core.revokeSessions([handle], userContext).catch(() => undefined); // the first error counts
+      throw error;
+    }
   }
 
   /** @throws {TypeError} this application itself would refuse the session at its first use */
@@ -192,7 +226,8 @@ export class SessionCreation {
   /** C1-C5: finds the primary user, and builds the payload. */
   private async prepare(input: NewSessionInput, userContext: UserContext): Promise<PreparedSession> {
     const { core, recipe, claims, schemas } = this.context;
-    const { recipeUserId, tenantId, lifetime, authenticatedAtMs, accessTokenValiditySec, actor } = input;
+    const { recipeUserId, tenantId, lifetime, authenticatedAtMs, accessTokenValiditySec, actor, provider } =
+      input;
     const delegation = actor && (await this.context.delegations.forActor(actor));
     const userId = await core.getPrimaryUserId(recipeUserId, userContext);
     if (input.userId !== undefined && input.userId !== userId) {
@@ -220,6 +255,7 @@ export class SessionCreation {
       authenticatedAtMs,
       accessTokenValiditySec,
       delegation,
+      provider,
     };
   }
 

@@ -14,6 +14,7 @@ import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import { SystemClock, type Clock } from '../util/clock.js';
 import { BINDING_KINDS } from '../util/key-confirmation.js';
 import { prepareContextWith, type PrepareContext, type UserContext } from '../util/user-context.js';
+import type { BackChannelLogout } from './back-channel-logout.js';
 import type { ContentSchemas } from './content-schemas.js';
 import type { Devices } from './devices.js';
 import type { KeyBindings } from './key-bindings.js';
@@ -84,6 +85,8 @@ export abstract class RecipeDependencies {
   abstract readonly deliverers: readonly Deliverer[];
   /** @internal Undefined without the option `revocationFeed.apiKeys`. */
   abstract readonly servedRevocations: ServedRevocations | undefined;
+  /** @internal Undefined without the option `backChannelLogout`. */
+  abstract readonly backChannelLogout: BackChannelLogout | undefined;
   /** @internal Undefined without the option `deviceBound`. */
   abstract readonly binding: DeviceBinding | undefined;
   /** @internal Undefined if the application has no limiter. */

@@ -11,6 +11,7 @@ import type { CountSessionsInput, FindSessionsInput, SessionCount, SessionInform
 import type { VerifySessionOptions } from './recipe.interface.js';
 import type { CreateJWTResult, JWKS, OpenIdDiscoveryConfiguration } from './stored-sessions.interface.js';
 import type { SessionContainer } from './session-container.js';
+import type { ProviderSignIn } from '../signals/provider-sessions.js';
 import type { SessionRuntime } from './session-runtime.js';
 import { SessionsFromOthers } from './delegated-sessions.js';
 import type { WithUserContext } from './sessions-by-handle.js';
@@ -51,6 +52,11 @@ export interface CreateNewSessionInput extends WithUserContext {
    * a SuperTokens Core that does not speak CDI 5.6: `CoreBadInputError`.
    */
   accessTokenValiditySec?: number;
+  /**
+   * The sign-in at an OpenID provider that the session ends with. Needs the option `backChannelLogout`. Where the user has signed out
+   * there meanwhile, the session is refused with `UnauthorisedError`.
+   */
+  provider?: ProviderSignIn;
   /**
    * The person who uses the session for the user, by their own session: an administrator who sees what the user sees. The payload
    * names them (`act`, RFC 8693), no claim of freshness passes, and the session ends with the actor's. Check first that they may.
@@ -325,5 +331,6 @@ function newSessionInput(input: CreateNewSessionInput): NewSessionInput {
     authenticatedAtMs: input.authenticatedAtMs,
     accessTokenValiditySec: input.accessTokenValiditySec,
     actor: input.actor,
+    provider: input.provider,
   };
 }

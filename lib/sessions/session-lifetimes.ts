@@ -37,12 +37,17 @@ export interface SignInLimits {
   readonly authenticatedAtMs?: number | undefined;
   /** The key that the session is bound to. */
   readonly keyConfirmation?: KeyConfirmation | undefined;
+  /** The sign-in at a provider, which the session is found by until its end; so it has one. */
+  readonly provider?: object | undefined;
   /** The claims of a session that belongs to another one. */
   readonly delegation?: NewDelegation | undefined;
 }
 
 /** Names that no payload can set, in every application: sessions that end with another one carry them. */
 const DELEGATION_NAMES = [ACTOR_CLAIM, PARENT_CLAIM, LIFETIME_CLAIMS.expiry];
+
+/** The absolute end of a session of a provider, if no limit sets another: the validity that an embedded core grants by default. */
+const LONGEST_OF_PROVIDER_SEC = 100 * 24 * 60 * 60;
 
 /**
  * The limits of sessions: the claims that carry them, the rules for writing those claims, and the end of a session. Without
@@ -76,7 +81,7 @@ export class SessionLifetimes {
    */
   payloadOfNewSession(
     given: JsonObject,
-    { lifetime, authenticatedAtMs, keyConfirmation, delegation }: SignInLimits,
+    { lifetime, authenticatedAtMs, keyConfirmation, provider, delegation }: SignInLimits,
   ): JsonObject {
     const now = this.clock.now();
     const payload = {
@@ -90,7 +95,10 @@ export class SessionLifetimes {
       if (authenticatedAtMs !== undefined) throw notRecorded();
       return { ...payload, ...earliest(LIFETIME_CLAIMS.expiry, [parentSec]) };
     }
-    const { absoluteSec, idleSec } = { ...this.settings.lifetime, ...definedLimits(lifetime) };
+    const { absoluteSec = provider && LONGEST_OF_PROVIDER_SEC, idleSec } = {
+      ...this.settings.lifetime,
+      ...definedLimits(lifetime),
+    };
     const proofMs = isDelegated(payload) ? NEVER_AUTHENTICATED : timeOfAuthentication(authenticatedAtMs, now);
     return {
       ...payload,

@@ -8,6 +8,7 @@ import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
 import type { JsonObject } from '../util/json.js';
 import type { MaybePromise } from '../util/maybe-promise.js';
 import type { PrepareContext, UserContext } from '../util/user-context.js';
+import type { BackChannelLogout } from './back-channel-logout.js';
 import { DeviceRoutes } from './device-routes.js';
 import type { ErrorResponder } from './error-responder.js';
 import { applyApiOverrides } from './overrides.js';
@@ -47,6 +48,8 @@ export class SessionRuntime {
   readonly deviceRoutes: DeviceRoutes | undefined;
   /** The route for verifiers of other processes; undefined without the option `revocationFeed.apiKeys`. */
   readonly servedRevocations: ServedRevocations | undefined;
+  /** The route for OpenID providers; undefined without the option `backChannelLogout`. */
+  readonly backChannelLogout: BackChannelLogout | undefined;
   private readonly isVerifySessionReplaced: boolean;
   private readonly binding: RecipeDependencies['binding'];
 
@@ -66,6 +69,7 @@ export class SessionRuntime {
     const { userSessionRoutes } = features;
     this.userSessions = userSessionRoutes && new UserSessions(recipe, userSessionRoutes);
     this.servedRevocations = dependencies.servedRevocations;
+    this.backChannelLogout = dependencies.backChannelLogout;
     this.deviceRoutes = createDeviceRoutes(recipe, dependencies);
     const original = createApi(recipe, (request, options) => this.verifyOwn(request, options));
     this.api = applyApiOverrides(original, overrideApis);
