@@ -48,6 +48,11 @@ const LAYERS: readonly Layer[] = [
     files: /^lib\/integrations\//,
     mayImport: ['wiring', ...EDGE, 'sessions', ...NEIGHBOURS, ...FLOOR],
   },
+  {
+    name: 'cli',
+    files: /^lib\/cli\//,
+    mayImport: ['doctor', 'wiring', 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
+  },
   { name: 'doctor', files: /^lib\/doctor\//, mayImport: ['http', ...FLOOR] },
   { name: 'schematics', files: /^lib\/schematics\//, mayImport: [] },
   {
