@@ -47,6 +47,8 @@ export class SessionRuntime {
   readonly deviceRoutes: DeviceRoutes | undefined;
   /** The route for verifiers of other processes; undefined without the option `revocationFeed.apiKeys`. */
   readonly servedRevocations: ServedRevocations | undefined;
+  /** How this instance learns of sessions that ended in others; undefined without the option `revocationFeed`. */
+  readonly revocations: RecipeDependencies['revocations'];
   private readonly isVerifySessionReplaced: boolean;
   private readonly binding: RecipeDependencies['binding'];
 
@@ -66,6 +68,7 @@ export class SessionRuntime {
     const { userSessionRoutes } = features;
     this.userSessions = userSessionRoutes && new UserSessions(recipe, userSessionRoutes);
     this.servedRevocations = dependencies.servedRevocations;
+    this.revocations = dependencies.revocations;
     this.deviceRoutes = createDeviceRoutes(recipe, dependencies);
     const original = createApi(recipe, (request, options) => this.verifyOwn(request, options));
     this.api = applyApiOverrides(original, overrideApis);

@@ -7,6 +7,7 @@ const FOLDERS = [
   'browser',
   'contract',
   'core',
+  'dashboard',
   'device-binding',
   'docs',
   'doctor',
