@@ -1,5 +1,7 @@
 import { BooleanClaim, type SessionModuleOptions } from 'nest-sessions';
 import { SessionDashboardModule, type DashboardAuthorize } from 'nest-sessions/dashboard';
+import { TestClock } from 'nest-sessions/testing';
+import { TEST_START_MS } from '../support/embedded.js';
 import type { Answer } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
 import { TestApplication, type Adapter } from '../support/test-application.js';
@@ -40,8 +42,10 @@ export async function openDashboard(
   adapter: Adapter,
   options: Partial<SessionModuleOptions> = {},
   authorize: DashboardAuthorize = [IsAdminClaim.validators.isTrue()],
+  clock?: TestClock,
 ): Promise<TestApplication> {
   return TestApplication.on(adapter)
+    .clock(clock ?? new TestClock(TEST_START_MS))
     .with({ claims: [IsAdminClaim], devices: {}, ...options })
     .imports(SessionDashboardModule.forRoot({ path: 'admin/sessions', authorize }))
     .start();

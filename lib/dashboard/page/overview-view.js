@@ -1,9 +1,9 @@
 // What happens now: counts, curves, events.
 import { barChart, spark, sum } from './charts.js';
-import { fill, h, outside } from './dom.js';
+import { fill, h, outside, shown } from './dom.js';
 import { countText, KINDS, kindText, plural, REFUSALS, time, toneOf } from './texts.js';
 
-const SHOWN_EVENTS = 60;
+const SHOWN_EVENTS = 30;
 const REFUSAL_TONES = ['a', 'b', 'c', 'd', 'e', 'f'];
 
 /** @param {URLSearchParams} _argument @param {import('./page.js').State} state @returns {import('./page.js').View} */
@@ -225,9 +225,11 @@ function factsOf(event, userId) {
   return [
     userId !== undefined && outside(userId, { class: 'user' }),
     facts['tenantId'] !== undefined && facts['tenantId'] !== 'public' && outside(facts['tenantId']),
-    ...['reason', 'initiator', 'message', 'state', 'kid', 'ip', 'userAgent']
+    ...['reason', 'initiator', 'message', 'state', 'kid', 'ip']
       .filter((name) => facts[name] !== undefined)
       .map((name) => outside(facts[name])),
+    facts['userAgent'] !== undefined &&
+      outside(facts['userAgent'], { class: 'agent', title: shown(facts['userAgent']) }),
     Array.isArray(facts['failedClaimIds']) && outside(facts['failedClaimIds'].join(', ')),
     typeof facts['failedCalls'] === 'number' && plural(facts['failedCalls'], 'failed call'),
   ];

@@ -234,7 +234,7 @@ export function deviceFacts(device) {
     device.userAgent !== undefined && outside(device.userAgent),
     device.userAgent !== undefined && device.ip !== undefined && ', ',
     device.ip !== undefined && outside(device.ip),
-    h('span', { class: 'quiet' }, ' seen ', time(device.lastSeen)),
+    h('span', { class: 'quiet' }, ` seen ${durationText(Date.now() - device.lastSeen)} ago`),
   ];
 }
 

@@ -90,7 +90,7 @@ function content({ session, timeline, isCut, events }, end) {
     .filter(({ type }) => timeline === undefined || ONLY_EVENTS.has(type))
     .map((event) => ({ ...event, kind: event.type }));
   const entries = [...(timeline ?? []), .../** @type {Entry[]} */ (/** @type {unknown} */ (only))].sort(
-    (a, b) => a.timeMs - b.timeMs,
+    (a, b) => a.timeMs - b.timeMs || rank(a) - rank(b),
   );
   return [
     h(
@@ -174,6 +174,11 @@ function content({ session, timeline, isCut, events }, end) {
           ),
     ),
   ];
+}
+
+/** Of what happened in one millisecond, a sign-in comes first, and a refresh before the token that it brought. @param {Entry} entry */
+function rank({ kind }) {
+  return kind === 'session.created' ? 0 : ONLY_EVENTS.has(kind) ? 1 : 2;
 }
 
 /** @param {Entry} entry @param {Entry | undefined} before */
