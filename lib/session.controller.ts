@@ -66,6 +66,11 @@ export class SessionController implements Record<
     return this.serve('revocations', req, res);
   }
 
+  @PublicAccess()
+  async backChannelLogout(req: unknown, res: unknown): Promise<unknown> {
+    return this.serve('backChannelLogout', req, res);
+  }
+
   private async serve(name: SessionRouteName, req: unknown, res: unknown): Promise<unknown> {
     try {
       return await this.handlers.serve(name, req, res);

@@ -298,6 +298,7 @@ export function resolveSessionOptions(
   if (config === undefined || problems.length > 0) throw new SessionConfigError(problems, caller);
   const recordsAuthenticationTime =
     features.userSessionRoutes !== undefined ||
+    features.backChannelLogout !== undefined ||
     own.onRefresh !== undefined ||
     own.claims.some(({ key }) => key === AuthenticationTimeClaim.key);
   const notes = describeAddresses(source['appInfo']);

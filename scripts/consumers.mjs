@@ -203,5 +203,11 @@ async function main(wanted) {
 const [command, name, tarball, folder] = argv.slice(2);
 if (command === ONE) {
   const consumer = ALL.find((each) => each.name === name);
-  await (consumer.test ?? testConsumer)(folder, tarball, consumer);
+  try {
+    await (consumer.test ?? testConsumer)(folder, tarball, consumer);
+  } catch (error) {
+    // The message has the output of what failed, which a stack with its causes would show once more.
+    console.error(error.message);
+    process.exitCode = 1;
+  }
 } else process.exitCode = await main(argv.slice(2));

@@ -21,6 +21,8 @@ const SECTIONS = [
   ['lib/options/device-bound-options.ts', 'DeviceBoundOptions', 'deviceBound'],
   ['lib/options/device-bound-options.ts', 'DbscOptions', 'deviceBound.dbsc'],
   ['lib/options/device-bound-options.ts', 'DpopOptions', 'deviceBound.dpop'],
+  ['lib/options/back-channel-logout-options.ts', 'BackChannelLogoutOptions', 'backChannelLogout'],
+  ['lib/options/back-channel-logout-options.ts', 'LogoutProvider', 'backChannelLogout.providers'],
   ['lib/options/observability-options.ts', 'RateLimitOptions', 'rateLimit'],
   ['lib/feed/feed-options.ts', 'RevocationFeedOptions', 'revocationFeed'],
   ['lib/audit/audit-options.ts', 'AuditOptions', 'audit'],

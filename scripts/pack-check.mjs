@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { pack, root, unpack } from './packed.mjs';
 
-const REQUIRED = ['README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'dist/doctor/cli.js'];
+const REQUIRED = ['README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'dist/cli/cli.js'];
 const UNWANTED =
   /(\.spec\.|\.e2e-spec\.|\.contract\.|^(scripts|docs)\/|(^|\/)(test|sample|benchmark|node_modules)\/)/;
 /** Names of modules have no blanks; texts between quotes after the word "from" may. */

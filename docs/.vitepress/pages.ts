@@ -35,6 +35,8 @@ export const GUIDES: readonly PageGroup[] = [
       'docs/guides/lifetimes-and-devices.md': 'Lifetimes, limits, devices',
       'docs/guides/finding-sessions.md': 'Everybody’s sessions',
       'docs/guides/audit-trail.md': 'The audit trail',
+      'docs/guides/provider-logout.md': 'The provider’s sign-out',
+      'docs/guides/impersonation.md': 'Acting for a user, jobs, hand-over',
       'docs/guides/composing.md': 'A session or an API key',
       'docs/guides/graphql.md': 'GraphQL',
       'docs/guides/websocket.md': 'WebSockets and streams',

@@ -1,3 +1,4 @@
+import type { DelegationFacts } from '../util/delegation-claims.js';
 import { parseJsonObject } from '../util/json.js';
 
 /**
@@ -64,7 +65,7 @@ export interface AuditBranch {
  *
  * @publicApi
  */
-export interface AuditDetails {
+export interface AuditDetails extends DelegationFacts {
   /** The account that the login belonged to, if it was known without another call. */
   readonly userId?: string;
   readonly reason?: string;

@@ -1,3 +1,6 @@
+import { CoreUnavailableError } from '../errors.js';
+import type { Clock } from '../util/clock.js';
+
 /**
  * Small texts that all instances on a store share: who delivers, and how far; which sessions belong to a sign-in at a provider.
  *
@@ -26,9 +29,36 @@ export interface SharedValue {
   readonly untilMs: number;
 }
 
+/** Other instances may write in between; one of them succeeds each time. */
+const MAX_ATTEMPTS = 100;
+
+/**
+ * Changes a text by a function of the present one, so that no concurrent change is lost.
+ *
+ * @param next undefined: the text stays
+ * @throws {CoreUnavailableError} others change it all the time
+ */
+export async function changeValue(
+  values: SharedValues,
+  name: string,
+  clock: Clock,
+  next: (text: string | undefined) => Promise<SharedValue | undefined> | SharedValue | undefined,
+): Promise<void> {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const text = await values.read(name, clock.now());
+    const to = await next(text);
+    if (to === undefined || (await values.replace(name, text, to, clock.now()))) return;
+  }
+  throw new CoreUnavailableError('Too many writers change one value at once');
+}
+
+/** More than one, so that those whose time is over become fewer although each write adds one. */
+const LOOKED_AT = 2;
+
 /** Shared values in the memory of this process. */
 export class MemoryValues implements SharedValues {
   private readonly values = new Map<string, SharedValue>();
+  private looking = this.values.keys();
 
   async read(name: string, nowMs: number): Promise<string | undefined> {
     return this.known(name, nowMs);
@@ -44,6 +74,14 @@ export class MemoryValues implements SharedValues {
   async replace(name: string, from: string | undefined, to: SharedValue, nowMs: number): Promise<boolean> {
     if (this.known(name, nowMs) !== from) return false;
     this.values.set(name, to);
+    for (let n = 0; n < LOOKED_AT; n++) this.lookAtNext(nowMs);
     return true;
+  }
+
+  /** Removes the next value if its time is over, so that those which nobody reads again do not stay. */
+  private lookAtNext(nowMs: number): void {
+    const next = this.looking.next();
+    if (next.done === true) this.looking = this.values.keys();
+    else this.known(next.value, nowMs);
   }
 }

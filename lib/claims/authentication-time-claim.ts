@@ -1,4 +1,5 @@
 import { recogniseCopies } from '../util/copies.js';
+import { isDelegated } from '../util/delegation-claims.js';
 import type { JsonObject } from '../util/json.js';
 import { authenticatedAtMs, LIFETIME_CLAIMS, mustAuthenticate } from '../util/lifetime-claims.js';
 import { CLAIM_FAILURE, type SessionClaimValidator } from './claim-validator.js';
@@ -13,7 +14,8 @@ import { SessionClaim } from './session-claim.js';
 export interface AuthenticationTimeValidators {
   /**
    * The user proved their identity at most that many seconds ago: at sign-in, or later by
-   * `session.recordAuthentication()`. A refresh is no proof, and the option `onRefresh` can ask for a new one at each.
+   * `session.recordAuthentication()`. A refresh is no proof, and the option `onRefresh` can ask for a new one at each. A session
+   * that somebody else than the user holds (`actor`) never passes.
    *
    * @param maxAgeInSeconds a number above 0
    * @param id names the check in the 403 body. Default `auth_time`
@@ -67,7 +69,7 @@ export class AuthenticationTime extends SessionClaim<number> {
     return {
       id,
       validate: (payload, userContext) => {
-        if (mustAuthenticate(payload))
+        if (mustAuthenticate(payload) || isDelegated(payload))
           return { isValid: false, reason: { message: CLAIM_FAILURE.expired, maxAgeInSeconds } };
         const timeMs = authenticatedAtMs(payload);
         if (timeMs === undefined) return { isValid: false, reason: { message: CLAIM_FAILURE.missing } };

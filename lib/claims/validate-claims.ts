@@ -1,4 +1,5 @@
 import type { ClaimValidationError } from '../errors.js';
+import { isNarrow } from '../util/delegation-claims.js';
 import type { JsonObject } from '../util/json.js';
 import { readTenantId } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
@@ -44,6 +45,7 @@ export async function validateClaims(input: ValidateClaimsInput): Promise<Valida
 /** Runs one validator after the other, so that each claim sees the values fetched before it, and none is fetched twice. */
 async function refetchStaleClaims(input: ValidateClaimsInput): Promise<JsonObject> {
   let payload = input.accessTokenPayload;
+  if (isNarrow(payload)) return payload; // it would gain what its parent may not have given it
   for (const validator of input.claimValidators) {
     payload = await awaitResult(refetchIfStale(validator, payload, input), validator, input);
   }

@@ -1,3 +1,4 @@
+import { hasLivingParents } from '../util/delegation-claims.js';
 import type { CoreClient } from './core-client.js';
 import type { VerifySessionResult } from './core.types.js';
 
@@ -6,10 +7,12 @@ import type { VerifySessionResult } from './core.types.js';
  * promoted by it; its holder keeps it, because the core goes on accepting a promoted token.
  */
 export async function confirmToken(
-  core: Pick<CoreClient, 'verifySession'>,
+  core: Pick<CoreClient, 'verifySession' | 'getSessionInformation'>,
   accessToken: string,
 ): Promise<{ readonly status: VerifySessionResult['status'] }> {
   const question = { accessToken, antiCsrfToken: undefined, doAntiCsrfCheck: false, enableAntiCsrf: false };
-  const { status } = await core.verifySession({ ...question, checkDatabase: true }, {});
-  return { status };
+  const verified = await core.verifySession({ ...question, checkDatabase: true }, {});
+  const isOrphan =
+    verified.status === 'OK' && !(await hasLivingParents(core, verified.session.userDataInJWT));
+  return { status: isOrphan ? 'UNAUTHORISED' : verified.status };
 }

@@ -131,6 +131,12 @@ export type {
 } from '../options/feature-options.js';
 export type { SessionSchemas, StandardSchema, StandardSchemaResult } from '../options/schema-options.js';
 export { SessionSchemaError } from '../sessions/session-schema.error.js';
+export type {
+  BackChannelLogoutOptions,
+  LogoutProvider,
+  ProviderKeys,
+} from '../options/back-channel-logout-options.js';
+export type { ProviderSignIn } from '../signals/provider-sessions.js';
 export type { DbscOptions, DeviceBoundOptions, DpopOptions } from '../options/device-bound-options.js';
 export type { ReplayStore } from '../options/replay-store.js';
 export type { SessionErrorType } from '../errors.js';
@@ -147,6 +153,9 @@ export type {
   SessionCount,
   SessionInformationPage,
 } from '../sessions/find.js';
+export type { HandOverInput, RedemptionInput } from '../delegation/hand-over.js';
+export type { ChildSessionInput, SessionActor } from '../delegation/delegations.js';
+export type { DelegationFacts, SessionActorClaim } from '../util/delegation-claims.js';
 export type { AllSessionTokens } from '../sessions/session-state.js';
 export type { ListedSession, UserSessionList } from '../sessions/user-sessions.js';
 export type { SocketAdmissionOptions } from '../websocket/session-sockets.js';

@@ -149,7 +149,7 @@ function readTimeout(text: string): number {
 }
 
 /** Reads the version of the package, whose description is two folders above the compiled file. */
-async function readVersion(): Promise<string> {
+export async function readVersion(): Promise<string> {
   const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
   return String(readMember(parseJsonObject(text), 'version'));
 }

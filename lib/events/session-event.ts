@@ -2,6 +2,7 @@ import { clientAddress } from '../util/client-address.js';
 import { getRequestFromUserContext, type UserContext } from '../util/user-context.js';
 import type { RevocationDetails } from '../feed/revocation-feed.js';
 import type { SessionDevice } from '../options/feature-options.js';
+import type { DelegationFacts } from '../util/delegation-claims.js';
 import { printable } from './printable.js';
 
 const MAX_USER_AGENT_LENGTH = 256;
@@ -11,7 +12,8 @@ interface TimedEvent {
   readonly timeMs: number;
 }
 
-interface EventOfSession extends TimedEvent, EventSource {
+/** With the actor and the parent of a delegated session where a sign-in, a refresh or a new proof is reported. */
+interface EventOfSession extends TimedEvent, EventSource, DelegationFacts {
   readonly sessionHandle: string;
   /** Primary user id. */
   readonly userId: string;
@@ -48,6 +50,14 @@ export type SessionEvent =
     })
   /** The user proved their identity again. */
   | (EventOfSession & { readonly type: 'session.reauthenticated' })
+  /**
+   * A hand-over token of the session was presented after its use (`replayed`), by another client than the one that it is for
+   * (`wrong-audience`), or after the end of the session (`session-ended`). It was used up in any case.
+   */
+  | (EventOfSession & {
+      readonly type: 'session.hand-over-refused';
+      readonly reason: 'replayed' | 'wrong-audience' | 'session-ended';
+    })
   /**
    * A refresh or a noted use came from another browser, system or network than the one before. Once for each change, with the option
    * `devices`, and as precisely as that keeps them: without address and user agent of the request.

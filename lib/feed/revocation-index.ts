@@ -1,3 +1,5 @@
+import { parentHandles } from '../util/delegation-claims.js';
+import type { JsonObject } from '../util/json.js';
 import { MAX_CLOCK_DIFFERENCE_MS, type Revocation } from './revocation-feed.js';
 
 /** The share of the sessions, or of the records of cut-offs, that leaves a full index at once. */
@@ -14,6 +16,8 @@ export interface RevocationSubject {
   readonly tenantId: string;
   /** When the token was issued, milliseconds since the epoch. */
   readonly timeCreatedMs: number;
+  /** The payload of the token, which names the sessions that this one ends with. */
+  readonly payload?: JsonObject;
 }
 
 /** `ask`: only the core knows whether the session has ended. */
@@ -71,7 +75,7 @@ export class RevocationIndex {
   }
 
   judge(subject: RevocationSubject): RevocationVerdict {
-    if (this.sessions.size > 0 && this.sessions.has(subject.sessionHandle)) return 'ended';
+    if (this.sessions.size > 0 && this.hasEnded(subject)) return 'ended';
     return this.cutOffs.size > 0 && this.isInDoubt(subject) ? 'ask' : 'valid';
   }
 
@@ -111,6 +115,12 @@ export class RevocationIndex {
     for (const [handle, untilMs] of this.sessions) if (untilMs < nowMs) this.sessions.delete(handle);
     for (const [key, cutOff] of this.cutOffs) if (cutOff.untilMs < nowMs) this.removeCutOff(key, cutOff);
     if (this.cutOffs.size === 0) this.confirmed.clear();
+  }
+
+  private hasEnded({ sessionHandle, payload = {} }: RevocationSubject): boolean {
+    return (
+      this.sessions.has(sessionHandle) || parentHandles(payload).some((handle) => this.sessions.has(handle))
+    );
   }
 
   private isInDoubt({

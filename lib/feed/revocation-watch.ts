@@ -1,6 +1,7 @@
 import { CoreUnavailableError } from '../errors.js';
 import type { SessionEvent } from '../events/session-event.js';
 import { warnProcess } from '../util/process-warning.js';
+import { parentHandles } from '../util/delegation-claims.js';
 import { shortenPause } from '../util/repeat.js';
 import { SingleFlight } from '../util/single-flight.js';
 import { releaseTimer } from '../util/timers.js';
@@ -101,6 +102,8 @@ export class RevocationWatch extends RevocationPublisher {
   /** Returns whether a token may be remembered, so that {@link judgeRemembered} is enough from then on. */
   isClear(subject: RevocationSubject & { readonly expiryMs: number }): boolean {
     this.noteLife(subject.expiryMs - subject.timeCreatedMs);
+    // The end of a parent names no token of its children, so each use of theirs is judged.
+    if (parentHandles(subject.payload ?? {}).length > 0) return false;
     return this.index.judge(subject) === 'valid';
   }
 

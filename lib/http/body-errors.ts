@@ -42,12 +42,25 @@ type JsonParser = (
 
 /** The content type of a body that is read. */
 export const JSON_TYPE = /^application\/json\s*(;|$)/i;
+/** The content type of the form with a logout token. */
+export const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(;|$)/i;
 /** Bytes of a body that are read; a longer one counts as none. */
 export const BODY_LIMIT = 1024 * 1024;
 
 /**
+ * Reads the one field of a form that a route of ours takes. The others stay out, so that the form of a foreign page is no JSON body.
+ *
+ * @returns undefined for another content type, and for a form without the field
+ */
+export function readForm(text: string, contentType: string): { logout_token: string | string[] } | undefined {
+  if (!FORM_TYPE.test(contentType)) return undefined;
+  const [token, ...others] = new URLSearchParams(text).getAll('logout_token');
+  return token === undefined ? undefined : { logout_token: others.length === 0 ? token : [token, ...others] };
+}
+
+/**
  * Hooks of a Fastify route that read the body in place of Fastify's parsers: these refuse an empty, broken, too long or
- * unknown body before the handler runs. The body is the value of good JSON, otherwise undefined.
+ * unknown body before the handler runs. The body is the value of good JSON, or what {@link readForm} returns, otherwise undefined.
  */
 export function bodyHooks(instance: JsonParserSource) {
   const headersAsSent = new WeakMap<object, Headers>();
@@ -57,9 +70,11 @@ export function bodyHooks(instance: JsonParserSource) {
       const { headers } = request;
       // A body that says it is too long is not waited for, because it need not come.
       const isTooLong = Number(headers['content-length']) > BODY_LIMIT;
-      const isJson = JSON_TYPE.test(String(headers['content-type']));
-      const text = isJson && !isTooLong ? await readText(payload) : undefined;
+      const type = String(headers['content-type']);
+      const isRead = JSON_TYPE.test(type) || FORM_TYPE.test(type);
+      const text = isRead && !isTooLong ? await readText(payload) : undefined;
       if (text === undefined) payload.resume();
+      else if (!JSON_TYPE.test(type)) request.body = readForm(text, type);
       else
         parse(request, text, (error, value) => {
           if (error === null) request.body = value;

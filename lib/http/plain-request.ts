@@ -1,5 +1,5 @@
 import { isJsonObject } from '../util/json.js';
-import { BODY_LIMIT, JSON_TYPE } from './body-errors.js';
+import { BODY_LIMIT, JSON_TYPE, readForm } from './body-errors.js';
 import type { IncomingRequestSource } from './incoming-request.js';
 
 /**
@@ -15,7 +15,10 @@ export interface PlainRequest {
   readonly headers:
     | Readonly<Record<string, string | readonly string[] | undefined>>
     | Iterable<readonly [name: string, value: string]>;
-  /** Read for `POST <base>/sessions/revoke` alone: the text or the bytes of the body, or what a parser made of it. */
+  /**
+   * The text or the bytes of the body, or what a parser made of it: read for `POST <base>/sessions/revoke`, `/session/revocations` and
+   * `/session/backchannel-logout`.
+   */
   readonly body?: unknown;
   /** The client's address, for events, devices and rate limits: that of the connection, or what a trusted proxy says. */
   readonly ip?: string | undefined;
@@ -86,13 +89,15 @@ function addLine(headers: Record<string, string>, name: string, line: string): v
   else if (!SINGLE.has(name)) headers[name] = `${before}${name === 'cookie' ? '; ' : ', '}${line}`;
 }
 
-/** Reads JSON, as a body parser does: another content type, a broken or a very long body is none. */
+/** Reads JSON or a form, as a body parser does: another content type, a broken or a very long body is none. */
 export function readBody(body: unknown, contentType = ''): unknown {
   const isBytes = body instanceof Uint8Array;
   if (!isBytes && typeof body !== 'string') return isJsonObject(body) ? body : undefined;
-  if (body.length > BODY_LIMIT || !JSON_TYPE.test(contentType)) return undefined;
+  if (body.length > BODY_LIMIT) return undefined;
+  const text = isBytes ? new TextDecoder().decode(body) : body;
+  if (!JSON_TYPE.test(contentType)) return readForm(text, contentType);
   try {
-    return JSON.parse(isBytes ? new TextDecoder().decode(body) : body) as unknown;
+    return JSON.parse(text) as unknown;
   } catch {
     return undefined; // the route says what it expects
   }

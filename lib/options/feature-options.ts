@@ -1,4 +1,5 @@
 import type { ConfigProblem } from '../errors.js';
+import { backChannelLogout } from './back-channel-logout-options.js';
 import { deviceBound } from './device-bound-options.js';
 import { oneOf, secret, wholeNumber } from './option-checks.js';
 import {
@@ -205,6 +206,13 @@ export const FEATURE_OPTIONS = {
    * @defaultValue false: tokens work for anyone who has them
    */
   deviceBound: option(deviceBound),
+  /**
+   * Lets OpenID providers end the sessions of users who sign out there, at `POST <base>/session/backchannel-logout` (OpenID Connect Back-Channel
+   * Logout 1.0). A sign-in says with `createNewSession({ provider })` where it comes from; such a session has an absolute end, 100
+   * days after the sign-in unless `lifetime` sets another. See docs/guides/provider-logout.md.
+   * @defaultValue false: there is no such route
+   */
+  backChannelLogout: option(backChannelLogout),
 };
 
 /**

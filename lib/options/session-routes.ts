@@ -1,7 +1,7 @@
 /**
  * The module's routes: HTTP method, path below the base path, and the function of `ApiInterface` that serves it. Cookie
  * paths, the discovery document, the router and the overrides all read this table. A route without an API function
- * belongs to an option: `deviceBound.dbsc`, `revocationFeed.apiKeys`, or `userSessionRoutes`.
+ * belongs to an option: `deviceBound.dbsc`, `revocationFeed.apiKeys`, `backChannelLogout`, or `userSessionRoutes`.
  */
 export const SESSION_ROUTES = {
   refresh: { method: 'post', path: '/session/refresh', apiFunction: 'refreshPOST' },
@@ -29,6 +29,12 @@ export const SESSION_ROUTES = {
     path: '/session/revocations',
     apiFunction: undefined,
     part: 'servedRevocations',
+  },
+  backChannelLogout: {
+    method: 'post',
+    path: '/session/backchannel-logout',
+    apiFunction: undefined,
+    part: 'backChannelLogout',
   },
   listSessions: { method: 'get', path: '/sessions', apiFunction: undefined, part: 'userSessions' },
   revokeSession: { method: 'post', path: '/sessions/revoke', apiFunction: undefined, part: 'userSessions' },

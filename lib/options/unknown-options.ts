@@ -23,7 +23,8 @@ function unknownOptionMessage(name: string, knownNames: readonly string[]): stri
     : `there is no such option; did you mean ${closest}?`;
 }
 
-function closestName(name: string, knownNames: readonly string[]): string | undefined {
+/** Returns the known name that a misspelt one is closest to; undefined where none is close. */
+export function closestName(name: string, knownNames: readonly string[]): string | undefined {
   const [closest] = knownNames
     .map((known) => ({ known, distance: editDistance(name.toLowerCase(), known.toLowerCase()) }))
     .filter(({ known, distance }) => distance <= Math.max(1, Math.floor(known.length / 4)))

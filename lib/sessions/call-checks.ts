@@ -1,5 +1,5 @@
 import { text } from '../options/option-checks.js';
-import type { Check } from '../options/option-table.js';
+import { option, required, type Check } from '../options/option-table.js';
 
 /** Longest user id of a core: what is longer belongs to no session. */
 const MAX_USER_ID_LENGTH = 128;
@@ -76,4 +76,16 @@ export const userIds: Check<readonly string[]> = (value, place) => {
 export const timeMs: Check<number> = (value) => {
   if (typeof value !== 'number') throw new Error('milliseconds since the epoch are expected');
   return value;
+};
+
+const providerText: Check<string> = (value) => {
+  if (typeof value === 'string' && value !== '') return value;
+  throw new Error('a text of the ID token is expected');
+};
+
+/** The members of `provider` of a sign-in. */
+export const PROVIDER_SIGN_IN = {
+  issuer: required(providerText, 'the iss of the ID token is expected'),
+  sub: required(providerText, 'the sub of the ID token is expected'),
+  sid: option(providerText),
 };

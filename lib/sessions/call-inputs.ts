@@ -17,6 +17,7 @@ import { isOptionsObject, option, required, type Check } from '../options/option
 import { READ_AUDIT } from './audit.js';
 import {
   anyText,
+  PROVIDER_SIGN_IN,
   seconds,
   sessionHandle,
   sessionHandles,
@@ -80,14 +81,14 @@ const orNull =
 
 const HANDLE_REMEDY = 'the handle of a session is expected, as getHandle() returns it';
 const handleRow = required(sessionHandle, HANDLE_REMEDY);
-const userContextRow = option(userContextObject);
+export const userContextRow = option(userContextObject);
 const userIdRow = required(userId, 'the id of a user is expected');
 const tenantIdRow = option(tenantId);
 const claimRow = required(claim, 'a claim is expected');
 const updateRow = required(jsonObject, 'an object with the names that change is expected');
-const contentRow = option(orNull(jsonObject));
+export const contentRow = option(orNull(jsonObject));
 
-const EXCHANGE = {
+export const EXCHANGE = {
   req: required(frameworkRequest, REQUEST_ADVICE),
   res: required(frameworkResponse, 'pass what Nest injects by @Res({ passthrough: true })'),
 };
@@ -120,6 +121,8 @@ const NEW_SESSION = {
   lifetime: option(jsonObject),
   authenticatedAtMs: option(timeMs),
   accessTokenValiditySec: validityRow,
+  actor: option(inputObject({ sessionHandle: handleRow, claims: option(jsonObject) })),
+  provider: option(inputObject(PROVIDER_SIGN_IN)),
   userContext: userContextRow,
 };
 

@@ -1,6 +1,7 @@
 import type { VerifySessionResult } from '../core/core.types.js';
 import { assertNever, TryRefreshTokenError, UnauthorisedError } from '../errors.js';
 import type { AccessTokenInfo } from '../tokens/access-token.js';
+import { hasLivingParents } from '../util/delegation-claims.js';
 import { SharedRuns } from '../util/shared-runs.js';
 import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
@@ -36,7 +37,7 @@ export class SessionConfirmation {
     );
     switch (verified.status) {
       case 'OK':
-        if (question.checkDatabase) noteAnswer?.(true);
+        if (question.checkDatabase) await this.assertParents(verified, noteAnswer);
         return this.openConfirmed(verified, { accessToken, info, antiCsrfToken });
       case 'UNAUTHORISED':
         noteAnswer?.(false);
@@ -46,6 +47,16 @@ export class SessionConfirmation {
       default:
         return assertNever(verified);
     }
+  }
+
+  /** A process may have ended the parent of a session, and then have stopped before the session itself. */
+  private async assertParents(
+    { session }: ConfirmedSession,
+    noteAnswer: ((isLive: boolean) => void) | undefined,
+  ): Promise<void> {
+    const isLive = await hasLivingParents(this.context.core, session.userDataInJWT);
+    noteAnswer?.(isLive);
+    if (!isLive) throw new UnauthorisedError('The session has ended with the one that it belongs to');
   }
 
   private openConfirmed(

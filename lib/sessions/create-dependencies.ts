@@ -10,6 +10,7 @@ import { AccessTokenVerifier, type AccessTokenVerifierOptions } from '../tokens/
 import type { Clock } from '../util/clock.js';
 import { NewestEntries } from '../util/newest-entries.js';
 import { ownWriteContext } from '../util/user-context.js';
+import { createBackChannelLogout } from './back-channel-logout.js';
 import { ContentSchemas } from './content-schemas.js';
 import { Devices } from './devices.js';
 import { confirmKey } from './key-bindings.js';
@@ -33,8 +34,7 @@ export async function createRecipeDependencies(
   const verifier = createVerifier(options, core, clock, (info) => revocations?.isClear(info) ?? true);
   const transport = new TokenTransport(config, clock, (request) => binding?.removeCookies(request) ?? []);
   const reports = new SessionReports(verifier, transport, events, clock);
-  const notes = bindingNotes(reports, core);
-  const binding = await loadBinding(features.deviceBound, { config, core, clock, verifier, notes });
+  const binding = await loadBinding(features.deviceBound, reports, { config, core, clock, verifier });
   const lifetimes = createLifetimes(options, clock);
   const served = serveFeed(options.revocationFeed, core, clock);
   const revocations = watchFeed(options.revocationFeed, core, reports, { clock, events, served });
@@ -46,6 +46,7 @@ export async function createRecipeDependencies(
     revocations,
     servedRevocations: served,
     deliverers: createDeliverers(options.audit, core, clock),
+    backChannelLogout: createBackChannelLogout(features.backChannelLogout, core, clock),
     binding,
     events,
     clock,
@@ -91,11 +92,12 @@ function bindingNotes(reports: SessionReports, core: CoreClient): BindingNotes {
 /** An application without the option does not load what it needs. */
 async function loadBinding(
   settings: DeviceBoundSettings | undefined,
-  parts: BindingParts,
+  reports: SessionReports,
+  parts: Omit<BindingParts, 'notes'> & { readonly core: CoreClient },
 ): Promise<DeviceBinding | undefined> {
   if (settings === undefined) return undefined;
   const { createDeviceBinding } = await import('../device-binding/create-binding.js');
-  return createDeviceBinding(settings, parts);
+  return createDeviceBinding(settings, { ...parts, notes: bindingNotes(reports, parts.core) });
 }
 
 function createVerifier(

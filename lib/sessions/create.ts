@@ -1,16 +1,20 @@
-import type { CoreSessionTokens, CreateSessionInput } from '../core/core.types.js';
+import type { CoreSession, CoreSessionTokens, CreateSessionInput } from '../core/core.types.js';
+import type { SessionActor } from '../delegation/delegations.js';
 import { TooManySessionsError } from '../errors.js';
 import { channels, tracedSession } from '../events/channels.js';
 import { assertOwnSignIn, isForeignRequest } from '../http/csrf.js';
 import { assertNotSent, type SessionRequest } from '../http/session-request.js';
 import { otherMethod } from '../http/token-transport.js';
 import { isInsecureSameSiteNone } from '../options/cookie-policy.js';
+import type { ProviderSignIn } from '../signals/provider-sessions.js';
 import type { SessionLifetime } from '../options/feature-options.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import { toJsonObject, type JsonObject } from '../util/json.js';
+import { endOfSessionMs } from '../util/lifetime-claims.js';
 import type { UserContext } from '../util/user-context.js';
 import { validityMs } from './call-checks.js';
+import { bindToParent, endChildren } from './parent-sessions.js';
 import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
 import { stateFromTokens } from './session-state.js';
@@ -31,7 +35,17 @@ export interface NewSessionInput {
   readonly lifetime: SessionLifetime | undefined;
   readonly authenticatedAtMs: number | undefined;
   readonly accessTokenValiditySec: number | undefined;
+  readonly actor: SessionActor | undefined;
+  readonly provider: ProviderSignIn | undefined;
 }
+
+/** The content of a session that is about to begin. */
+export type PreparedSession = Omit<
+  CreateNewSessionInput,
+  'userContext' | 'disableAntiCsrf' | 'keyConfirmation'
+> & {
+  readonly accessTokenPayload: JsonObject;
+};
 
 /**
  * Creates sessions.
@@ -47,10 +61,22 @@ export class SessionCreation {
    * @throws {ResponseSentError} the headers of the response have been sent; there is no new session then
    */
   async inRequest(request: SessionRequest, input: NewSessionInput): Promise<SessionContainer> {
+    assertNotSent(request.response, CREATE);
+    return this.openInRequest(request, await this.prepare(input, request.userContext)); // C1-C5
+  }
+
+  /**
+   * Creates a session whose content is known, and writes its tokens to the response.
+   *
+   * @param beforeCreation runs when only the core can refuse the session any more
+   */
+  async openInRequest(
+    request: SessionRequest,
+    prepared: PreparedSession,
+    beforeCreation?: () => Promise<void>,
+  ): Promise<SessionContainer> {
     const { transport } = this.context;
     const { userContext, response } = request;
-    assertNotSent(response, CREATE);
-    const prepared = await this.prepare(input, userContext); // C1-C5
     const transferMethod = this.methodForCreation(request); // C6
     const { config } = this.context;
     if (transferMethod === 'cookie') {
@@ -62,7 +88,8 @@ export class SessionCreation {
     const payload = this.context.lifetimes.payloadOfNewSession(prepared.accessTokenPayload, limits);
     const tokenLength = lengthOfNewAccessToken(prepared, payload);
     transport.assertAccessTokenFits(request, transferMethod, tokenLength);
-    const session = await this.callRecipe({
+    await beforeCreation?.();
+    const session = await this.open({
       ...limits,
       disableAntiCsrf: transferMethod === 'header',
       userContext,
@@ -96,10 +123,11 @@ export class SessionCreation {
   ): Promise<SessionContainer> {
     const prepared = await this.prepare(input, userContext);
     const { disableAntiCsrf } = input;
-    return this.callRecipe({ ...prepared, disableAntiCsrf, userContext });
+    return this.open({ ...prepared, disableAntiCsrf, userContext });
   }
 
-  private async callRecipe(input: CreateNewSessionInput): Promise<SessionContainer> {
+  /** Creates a session whose content is known. */
+  async open(input: CreateNewSessionInput): Promise<SessionContainer> {
     const { recipe, events } = this.context;
     return tracedSession(channels.sessionCreate, events, async () => recipe.createNewSession(input));
   }
@@ -112,6 +140,7 @@ export class SessionCreation {
       input,
     );
     this.assertAcceptedHere(payload);
+    this.assertProviderKnown(input.provider);
     const created = await this.createWithinLimit(
       {
         tenantId: input.tenantId,
@@ -127,10 +156,41 @@ export class SessionCreation {
       },
       input,
     );
+    if (input.delegation !== undefined) await bindToParent(this.context, created, input.userContext);
+    if (input.provider !== undefined) await this.assignToProvider(created.session, input.provider, input);
     devices.remember(created.session.handle);
     this.context.reports.note('session.created', created.session, input.userContext);
     const state = stateFromTokens(created, input.tenantId, lifetimes);
     return openSession({ ...state, isJustCreated: true }, this.context);
+  }
+
+  /** @throws {TypeError} the option `backChannelLogout` does not have the provider */
+  private assertProviderKnown(provider: ProviderSignIn | undefined): void {
+    if (provider === undefined) return;
+    const { backChannelLogout } = this.context;
+    if (backChannelLogout === undefined)
+      throw new TypeError('createNewSession: provider needs the option backChannelLogout');
+    backChannelLogout.assertKnown(provider);
+  }
+
+  /** A session that its provider could not end does not stay. */
+  private async assignToProvider(
+    { handle, userDataInJWT }: CoreSession,
+    provider: ProviderSignIn,
+    { authenticatedAtMs, userContext }: CreateNewSessionInput,
+  ): Promise<void> {
+    const { backChannelLogout, core, clock } = this.context;
+    const session = {
+      sessionHandle: handle,
+      untilMs: endOfSessionMs(userDataInJWT) ?? clock.now(),
+      authenticatedAtMs,
+    };
+    try {
+      await backChannelLogout?.assign(provider, session);
+    } catch (error) {
+      await core.revokeSessions([handle], userContext).catch(() => undefined); // the first error counts
+      throw error;
+    }
   }
 
   /** @throws {TypeError} this application itself would refuse the session at its first use */
@@ -147,24 +207,28 @@ export class SessionCreation {
   /** @throws {TooManySessionsError} the user has reached `maxSessionsPerUser`, and no session is to be ended for it */
   private async createWithinLimit(
     session: CreateSessionInput,
-    { userId, tenantId, userContext }: CreateNewSessionInput,
+    { userId, tenantId, delegation, userContext }: CreateNewSessionInput,
   ): Promise<CoreSessionTokens> {
     const { core, features } = this.context;
     const { maxSessionsPerUser: limit } = features;
-    if (limit === undefined) return core.createSession(session, userContext);
+    // A session that belongs to another one must not sign the user out.
+    if (limit === undefined || delegation !== undefined) return core.createSession(session, userContext);
     const result = await core.createSessionWithinLimit(session, limit, userContext);
     if (result.status === 'TOO_MANY_SESSIONS') throw new TooManySessionsError(userId, tenantId, limit.max);
     const reason = 'session-limit';
     this.context.reports.revoked(result.endedHandles, { userId }, { userContext, reason });
     await this.context.revocations?.publishSessions(result.endedHandles, { reason });
+    await endChildren(this.context, result.endedHandles, userContext);
     if (result.status === 'CREATION_FAILED') throw result.failure;
     return result.created;
   }
 
   /** C1-C5: finds the primary user, and builds the payload. */
-  private async prepare(input: NewSessionInput, userContext: UserContext) {
+  private async prepare(input: NewSessionInput, userContext: UserContext): Promise<PreparedSession> {
     const { core, recipe, claims, schemas } = this.context;
-    const { recipeUserId, tenantId, lifetime, authenticatedAtMs, accessTokenValiditySec } = input;
+    const { recipeUserId, tenantId, lifetime, authenticatedAtMs, accessTokenValiditySec, actor, provider } =
+      input;
+    const delegation = actor && (await this.context.delegations.forActor(actor));
     const userId = await core.getPrimaryUserId(recipeUserId, userContext);
     if (input.userId !== undefined && input.userId !== userId) {
       throw new TypeError(
@@ -190,6 +254,8 @@ export class SessionCreation {
       lifetime,
       authenticatedAtMs,
       accessTokenValiditySec,
+      delegation,
+      provider,
     };
   }
 

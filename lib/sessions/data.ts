@@ -1,5 +1,6 @@
 import type { DeviceBinding } from '../device-binding/device-binding.js';
 import type { CoreSessionInformation } from '../core/core.types.js';
+import { delegationFacts } from '../util/delegation-claims.js';
 import { KeyedMutex } from '../util/keyed-mutex.js';
 import { ownWriteContext, type UserContext } from '../util/user-context.js';
 import { toJsonObject, type JsonObject } from '../util/json.js';
@@ -90,6 +91,7 @@ export function toSessionInformation(
     timeCreated: found.timeCreated,
     sessionDataInDatabase: data,
     customClaimsInAccessTokenPayload: found.userDataInJWT,
+    ...delegationFacts(found.userDataInJWT),
     ...(device === undefined ? {} : { device }),
     ...(deviceBound === undefined ? {} : { deviceBound }),
   };

@@ -59,7 +59,7 @@ export class SessionPayloads {
     // An override may not hand it on. The limits and the binding that a token names may be older than the stored ones.
     const current =
       input.currentAccessTokenPayload ??
-      (lifetimes.claimNames.length === 0 ? undefined : await this.getStoredPayload(accessToken, userContext));
+      (lifetimes.mayChange ? await this.getStoredPayload(accessToken, userContext) : undefined);
     const given = toJsonObject(input.newAccessTokenPayload ?? {}, 'newAccessTokenPayload');
     const presented = readTokenPayload(accessToken, {});
     // Without a stored payload the limits that the token names count: the core verifies it before it stores anything.

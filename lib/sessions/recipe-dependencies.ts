@@ -5,6 +5,7 @@ import type { UserRoleSource } from '../claims/user-roles.js';
 import type { CoreClient } from '../core/core-client.js';
 import type { RevocationWatch } from '../feed/revocation-watch.js';
 import type { SessionEventHub } from '../events/session-event-hub.js';
+import type { Delegations } from '../delegation/delegations.js';
 import type { DeviceBinding } from '../device-binding/device-binding.js';
 import type { TokenTransport } from '../http/token-transport.js';
 import type { SessionFeatures } from '../options/feature-options.js';
@@ -13,6 +14,7 @@ import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import { SystemClock, type Clock } from '../util/clock.js';
 import { BINDING_KINDS } from '../util/key-confirmation.js';
 import { prepareContextWith, type PrepareContext, type UserContext } from '../util/user-context.js';
+import type { BackChannelLogout } from './back-channel-logout.js';
 import type { ContentSchemas } from './content-schemas.js';
 import type { Devices } from './devices.js';
 import type { KeyBindings } from './key-bindings.js';
@@ -83,6 +85,8 @@ export abstract class RecipeDependencies {
   abstract readonly deliverers: readonly Deliverer[];
   /** @internal Undefined without the option `revocationFeed.apiKeys`. */
   abstract readonly servedRevocations: ServedRevocations | undefined;
+  /** @internal Undefined without the option `backChannelLogout`. */
+  abstract readonly backChannelLogout: BackChannelLogout | undefined;
   /** @internal Undefined without the option `deviceBound`. */
   abstract readonly binding: DeviceBinding | undefined;
   /** @internal Undefined if the application has no limiter. */
@@ -95,6 +99,7 @@ export abstract class RecipeDependencies {
 export interface RecipeContext extends RecipeDependencies {
   readonly recipe: StoredSessionFunctions;
   readonly reports: SessionReports;
+  readonly delegations: Delegations;
   /** Returns whether an override or a class replaces the library's own function. */
   isReplaced(name: 'getSession' | 'validateClaims' | 'getGlobalClaimValidators'): boolean;
   /** Called with each use of a session in a request; undefined without the option `devices`. */

@@ -1,5 +1,7 @@
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
+import type { NewDelegation } from '../delegation/delegations.js';
 import type { SessionLifetime } from '../options/feature-options.js';
+import type { ProviderSignIn } from '../signals/provider-sessions.js';
 import type { JsonObject } from '../util/json.js';
 import type { KeyConfirmation } from '../util/key-confirmation.js';
 import type { UserContext } from '../util/user-context.js';
@@ -50,6 +52,10 @@ export interface RecipeInterface extends StoredSessionFunctions {
       keyConfirmation?: KeyConfirmation | undefined;
       /** Life of the first access token; default the core's own validity, which is also the longest. */
       accessTokenValiditySec?: number | undefined;
+      /** The sign-in at an OpenID provider that the session ends with; see the option `backChannelLogout`. */
+      provider?: ProviderSignIn | undefined;
+      /** The claims of a session that belongs to another one, see `actor` of the service. */
+      delegation?: NewDelegation | undefined;
     },
   ): Promise<SessionContainer>;
 

@@ -17,6 +17,7 @@ import { isRefreshToken } from '../tokens/refresh-token.js';
 import { OccasionalWarning } from '../util/occasional-warning.js';
 import { getRequestFromUserContext, type UserContext } from '../util/user-context.js';
 import { validityMs } from './call-checks.js';
+import { endIfOver, noteLongerLife } from './parent-sessions.js';
 import { confirmKey } from './key-bindings.js';
 import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
 import { RefreshDecisions } from './refresh-decisions.js';
@@ -232,7 +233,8 @@ export class SessionRefresh {
     );
     switch (result.status) {
       case 'OK':
-        await this.endIfOver(result.session, input.userContext);
+        await endIfOver(this.context, result.session, input.userContext);
+        await noteLongerLife(this.context, result);
         // A refusal here loses no token: until the new tokens are used, or within the grace period of a core of CDI 5.6, the core
         // accepts the old one again.
         verifier.assertIntended(result.session.userDataInJWT);
@@ -256,15 +258,6 @@ export class SessionRefresh {
     const { binding, refreshHook } = this.context;
     const mayBeRefused = binding !== undefined || refreshHook !== undefined;
     return mayBeRefused && accessTokenValiditySec === undefined ? { rotation: 'at-first-use' } : {};
-  }
-
-  /** Ends a session that has reached its absolute end: a core that knows no such end goes on refreshing it. */
-  private async endIfOver(session: CoreSession, userContext: UserContext): Promise<void> {
-    const { lifetimes, recipe } = this.context;
-    if (!lifetimes.isOver(session.userDataInJWT)) return;
-    const { handle: sessionHandle, userId, recipeUserId } = session;
-    await recipe.revokeSession({ sessionHandle, owner: { userId, recipeUserId }, userContext });
-    lifetimes.assertNotOver(session.userDataInJWT);
   }
 
   /**

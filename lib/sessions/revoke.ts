@@ -3,6 +3,7 @@ import { CoreError, UnauthorisedError } from '../errors.js';
 import type { RevocationDetails } from '../feed/revocation-feed.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
+import { endChildren } from './parent-sessions.js';
 import type { RecipeContext } from './recipe-dependencies.js';
 import type { SessionOwner, StoredInput, StoredSessionFunctions } from './stored-sessions.interface.js';
 
@@ -32,6 +33,7 @@ export class SessionRevocation {
     reports.revoked(revoked, owner, told);
     // Those that were gone already, too: an earlier call may have failed right here.
     await revocations?.publishSessions(sessionHandles, details);
+    await endChildren(this.context, sessionHandles, userContext);
     return revoked;
   }
 
@@ -50,6 +52,7 @@ export class SessionRevocation {
     // Linked accounts have other user ids, so their sessions are told one by one.
     await revocations?.publishSessions(revoked, details);
     await revocations?.publishUser({ userId, tenantId }, details);
+    await endChildren(this.context, revoked, userContext);
     return revoked;
   }
 
@@ -68,6 +71,7 @@ export class SessionRevocation {
     await revocations?.publishSessions(result.sessionHandles ?? [], details);
     if (userIds === undefined) await revocations?.publishCutOff(tenantId, input);
     else for (const userId of userIds) await revocations?.publishUser({ userId, tenantId }, input);
+    await endChildren(this.context, result.sessionHandles ?? [], userContext);
     if (result.sessionHandles !== undefined) return result;
     reports.unknownEnded();
     // With a feed, the record that this process reads here closes the connections, as it does in the other instances.

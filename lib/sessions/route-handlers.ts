@@ -76,6 +76,13 @@ export class RouteHandlers {
         throw new RouteRefusedError(400, 'A JSON body with a position, or with an access token, is expected');
       return page;
     },
+    backChannelLogout: async (request) => {
+      const { backChannelLogout, recipe } = this.runtime;
+      const responded = await backChannelLogout?.respond(request, recipe);
+      if (responded?.failure !== undefined) this.logger.error(errorReason(responded.failure));
+      request.response.setStatusCode(responded?.status ?? 404);
+      return responded?.body;
+    },
     registerDevice: async (request) =>
       this.respondToBrowser(request, async (routes) => routes.register(request)),
     renewDevice: async (request) => this.respondToBrowser(request, async (routes) => routes.renew(request)),

@@ -408,7 +408,7 @@ export class SessionContainer<Payload extends object = DefaultPayload> {
  * @throws {UnauthorisedError} the session has reached its absolute end
  */
 export function openSession(state: SessionState, context: RecipeContext): SessionContainer {
-  if (context.lifetimes.isOn) context.lifetimes.assertNotOver(state.accessTokenPayload);
+  context.lifetimes.assertNotOver(state.accessTokenPayload);
   return new SessionContainer(state, context);
 }
 

@@ -1,5 +1,6 @@
 import type { AuditPage } from '../audit/audit-trail.js';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
+import type { SessionActor } from '../delegation/delegations.js';
 import type { ClaimValidationError } from '../errors.js';
 import type { SessionLifetime } from '../options/feature-options.js';
 import { checkArguments } from '../options/call-arguments.js';
@@ -10,8 +11,10 @@ import type { CountSessionsInput, FindSessionsInput, SessionCount, SessionInform
 import type { VerifySessionOptions } from './recipe.interface.js';
 import type { CreateJWTResult, JWKS, OpenIdDiscoveryConfiguration } from './stored-sessions.interface.js';
 import type { SessionContainer } from './session-container.js';
+import type { ProviderSignIn } from '../signals/provider-sessions.js';
 import type { SessionRuntime } from './session-runtime.js';
-import { SessionsByHandle, type WithUserContext } from './sessions-by-handle.js';
+import { SessionsFromOthers } from './delegated-sessions.js';
+import type { WithUserContext } from './sessions-by-handle.js';
 import type { JsonObject } from '../util/json.js';
 import type { DefaultPayload, NewData, NewPayload } from '../util/session-types.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
@@ -49,6 +52,16 @@ export interface CreateNewSessionInput extends WithUserContext {
    * a SuperTokens Core that does not speak CDI 5.6: `CoreBadInputError`.
    */
   accessTokenValiditySec?: number;
+  /**
+   * The sign-in at an OpenID provider that the session ends with. Needs the option `backChannelLogout`. Where the user has signed out
+   * there meanwhile, the session is refused with `UnauthorisedError`.
+   */
+  provider?: ProviderSignIn;
+  /**
+   * The person who uses the session for the user, by their own session: an administrator who sees what the user sees. The payload
+   * names them (`act`, RFC 8693), no claim of freshness passes, and the session ends with the actor's. Check first that they may.
+   */
+  actor?: SessionActor;
 }
 
 /**
@@ -60,9 +73,9 @@ export interface CreateNewSessionInput extends WithUserContext {
  *
  * @publicApi
  */
-export class SessionFunctions extends SessionsByHandle {
-  constructor(private readonly runtime: SessionRuntime) {
-    super(runtime.recipe, runtime.prepareContext);
+export class SessionFunctions extends SessionsFromOthers {
+  constructor(runtime: SessionRuntime) {
+    super(runtime);
   }
 
   /**
@@ -317,5 +330,7 @@ function newSessionInput(input: CreateNewSessionInput): NewSessionInput {
     lifetime: input.lifetime,
     authenticatedAtMs: input.authenticatedAtMs,
     accessTokenValiditySec: input.accessTokenValiditySec,
+    actor: input.actor,
+    provider: input.provider,
   };
 }

@@ -1,8 +1,10 @@
 import { accessTokenInfo, parseWithoutVerifying } from '../tokens/access-token.js';
 import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import { readLifetime, type SessionLifetime } from '../options/feature-options.js';
-import { type ConfigProblem, UnauthorisedError } from '../errors.js';
+import { type ConfigProblem, InvalidClaimsError, UnauthorisedError } from '../errors.js';
+import type { NewDelegation } from '../delegation/delegations.js';
 import type { Clock } from '../util/clock.js';
+import { ACTOR_CLAIM, isDelegated, PARENT_CLAIM } from '../util/delegation-claims.js';
 import { CONFIRMATION_CLAIM, confirmationClaim, type KeyConfirmation } from '../util/key-confirmation.js';
 import { deepFreeze, type JsonObject } from '../util/json.js';
 import {
@@ -14,6 +16,8 @@ import {
   mustAuthenticate,
   NEVER_AUTHENTICATED,
 } from '../util/lifetime-claims.js';
+
+const NO_PROOF = { message: 'a session that somebody else holds takes no proof of its user' };
 
 /** The limits of the sessions of one module. */
 export interface LifetimeSettings {
@@ -33,17 +37,29 @@ export interface SignInLimits {
   readonly authenticatedAtMs?: number | undefined;
   /** The key that the session is bound to. */
   readonly keyConfirmation?: KeyConfirmation | undefined;
+  /** The sign-in at a provider, which the session is found by until its end; so it has one. */
+  readonly provider?: object | undefined;
+  /** The claims of a session that belongs to another one. */
+  readonly delegation?: NewDelegation | undefined;
 }
+
+/** Names that no payload can set, in every application: sessions that end with another one carry them. */
+const DELEGATION_NAMES = [ACTOR_CLAIM, PARENT_CLAIM, LIFETIME_CLAIMS.expiry];
+
+/** The absolute end of a session of a provider, if no limit sets another: the validity that an embedded core grants by default. */
+const LONGEST_OF_PROVIDER_SEC = 100 * 24 * 60 * 60;
 
 /**
  * The limits of sessions: the claims that carry them, the rules for writing those claims, and the end of a session. Without
- * an option that needs it, the class has no effect, and the names of the claims are free.
+ * an option that needs it, only sessions that end with another one have limits, and `auth_time` and `session_idle` are free names.
  */
 export class SessionLifetimes {
   /** Payload names that the application can neither set nor remove. */
   readonly claimNames: readonly string[];
   /** True if sessions carry the time of authentication. */
   readonly isOn: boolean;
+  /** True if the stored limits of a session may be newer than those that its token names. */
+  readonly mayChange: boolean;
 
   private readonly ends = new WeakSet<object>();
 
@@ -52,8 +68,10 @@ export class SessionLifetimes {
     private readonly clock: Clock,
   ) {
     this.isOn = settings.lifetime !== undefined || settings.recordsAuthenticationTime;
+    this.mayChange = this.isOn || settings.bindsDevices === true;
     const ofBinding = settings.bindsDevices === true ? [CONFIRMATION_CLAIM] : [];
-    this.claimNames = [...(this.isOn ? LIFETIME_CLAIM_NAMES : []), ...ofBinding];
+    const ofLimits = this.isOn ? LIFETIME_CLAIM_NAMES : [];
+    this.claimNames = [...new Set([...DELEGATION_NAMES, ...ofLimits, ...ofBinding])];
   }
 
   /**
@@ -63,30 +81,35 @@ export class SessionLifetimes {
    */
   payloadOfNewSession(
     given: JsonObject,
-    { lifetime, authenticatedAtMs, keyConfirmation }: SignInLimits,
+    { lifetime, authenticatedAtMs, keyConfirmation, provider, delegation }: SignInLimits,
   ): JsonObject {
     const now = this.clock.now();
     const payload = {
       ...this.withoutOwnClaims(given),
       ...(keyConfirmation === undefined ? {} : confirmationClaim(keyConfirmation)),
+      ...delegation?.claims,
     };
+    const parentSec = delegation?.endsAtMs && toSeconds(delegation.endsAtMs);
     if (lifetime !== undefined) this.assertUsable(lifetime);
     if (!this.isOn) {
       if (authenticatedAtMs !== undefined) throw notRecorded();
-      return payload;
+      return { ...payload, ...earliest(LIFETIME_CLAIMS.expiry, [parentSec]) };
     }
-    const { absoluteSec, idleSec } = { ...this.settings.lifetime, ...definedLimits(lifetime) };
+    const { absoluteSec = provider && LONGEST_OF_PROVIDER_SEC, idleSec } = {
+      ...this.settings.lifetime,
+      ...definedLimits(lifetime),
+    };
+    const proofMs = isDelegated(payload) ? NEVER_AUTHENTICATED : timeOfAuthentication(authenticatedAtMs, now);
     return {
       ...payload,
-      [LIFETIME_CLAIMS.authTime]: toSeconds(timeOfAuthentication(authenticatedAtMs, now)),
-      ...(absoluteSec === undefined ? {} : { [LIFETIME_CLAIMS.expiry]: toSeconds(now) + absoluteSec }),
-      ...(idleSec === undefined ? {} : { [LIFETIME_CLAIMS.idle]: idleSec }),
+      [LIFETIME_CLAIMS.authTime]: toSeconds(proofMs),
+      ...earliest(LIFETIME_CLAIMS.expiry, [absoluteSec && toSeconds(now) + absoluteSec, parentSec]),
+      ...earliest(LIFETIME_CLAIMS.idle, [idleSec, delegation?.idleSec]),
     };
   }
 
   /** Returns the given payload with the limits of the known one in place of its own. */
   keepLimits(known: JsonObject, given: JsonObject): JsonObject {
-    if (this.claimNames.length === 0) return given;
     const limits = Object.entries(known).filter(([name]) => this.claimNames.includes(name));
     return { ...this.withoutOwnClaims(given), ...Object.fromEntries(limits) };
   }
@@ -95,9 +118,12 @@ export class SessionLifetimes {
    * Returns the application's part of a payload after the user has proved who they are. The absolute end stays the same.
    *
    * @throws {Error} the module does not record the time of authentication
+   * @throws {InvalidClaimsError} somebody else than the user holds the session
    */
   payloadAfterAuthentication(known: JsonObject): JsonObject {
     this.assertRecorded();
+    if (isDelegated(known))
+      throw new InvalidClaimsError([{ id: LIFETIME_CLAIMS.authTime, reason: NO_PROOF }]);
     return { ...withoutProtectedClaims(known), [LIFETIME_CLAIMS.authTime]: toSeconds(this.clock.now()) };
   }
 
@@ -126,14 +152,17 @@ export class SessionLifetimes {
   }
 
   withoutOwnClaims(payload: JsonObject): JsonObject {
-    if (this.claimNames.length === 0) return payload;
     return Object.fromEntries(Object.entries(payload).filter(([name]) => !this.claimNames.includes(name)));
   }
 
   /** Returns whether the session with this payload has reached its absolute end, even if its tokens are still valid. */
   isOver(payload: JsonObject): boolean {
-    const endMs = this.isOn ? endOfSessionMs(payload) : undefined;
+    const endMs = this.hasLimits(payload) ? endOfSessionMs(payload) : undefined;
     return endMs !== undefined && endMs <= this.clock.now();
+  }
+
+  private hasLimits(payload: JsonObject): boolean {
+    return this.isOn || Object.hasOwn(payload, PARENT_CLAIM);
   }
 
   /** @throws {UnauthorisedError} it {@link isOver} */
@@ -156,7 +185,7 @@ export class SessionLifetimes {
 
   /** Returns the latest expiry of a refresh token that is issued now, milliseconds since the epoch. */
   refreshTokenExpiryMs(payload: JsonObject, grantedMs: number): number {
-    if (!this.isOn) return grantedMs;
+    if (!this.hasLimits(payload)) return grantedMs;
     const idleMs = idleLimitMs(payload);
     const idleEndMs = idleMs === undefined ? grantedMs : this.clock.now() + idleMs;
     return Math.min(grantedMs, idleEndMs, endOfSessionMs(payload) ?? grantedMs);
@@ -186,6 +215,12 @@ function timeOfAuthentication(authenticatedAtMs: number | undefined, nowMs: numb
 
 function definedLimits(lifetime: SessionLifetime | undefined): SessionLifetime {
   return Object.fromEntries(Object.entries(lifetime ?? {}).filter(([, value]) => value !== undefined));
+}
+
+/** Returns the claim of a limit: the lowest of those that are set. */
+function earliest(name: string, limits: readonly (number | undefined)[]): JsonObject {
+  const given = limits.filter((limit) => limit !== undefined);
+  return given.length === 0 ? {} : { [name]: Math.min(...given) };
 }
 
 function toSeconds(timeMs: number): number {

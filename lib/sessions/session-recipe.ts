@@ -1,10 +1,12 @@
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
+import { Delegations } from '../delegation/delegations.js';
 import { SESSION_ROUTES } from '../options/session-routes.js';
 import { toJsonObject, type JsonObject } from '../util/json.js';
 import type { UserContext } from '../util/user-context.js';
 import { SessionClaims } from './claims.js';
 import { SessionCreation } from './create.js';
 import { SessionData } from './data.js';
+import { DelegatedSessions } from './delegated.js';
 import { SessionSearches } from './find.js';
 import { SessionPayloads } from './payload.js';
 import type { RecipeDependencies } from './recipe-dependencies.js';
@@ -45,6 +47,7 @@ export interface SessionVerbs {
   readonly payload: SessionPayloads;
   readonly claims: SessionClaims;
   readonly find: SessionSearches;
+  readonly delegated: DelegatedSessions;
 }
 
 /**
@@ -63,8 +66,9 @@ export class SessionRecipe implements RecipeInterface {
   constructor(protected readonly dependencies: RecipeDependencies) {
     const context = this.createContext();
     const claims = new SessionClaims(context);
+    const create = new SessionCreation(context);
     this.verbs = {
-      create: new SessionCreation(context),
+      create,
       verify: new SessionVerification(context, claims),
       refresh: new SessionRefresh(context),
       revoke: new SessionRevocation(context),
@@ -72,6 +76,7 @@ export class SessionRecipe implements RecipeInterface {
       payload: new SessionPayloads(context),
       claims,
       find: new SessionSearches(context),
+      delegated: new DelegatedSessions(context, create),
     };
   }
 
@@ -204,17 +209,18 @@ export class SessionRecipe implements RecipeInterface {
 
   private createContext(): LiveRecipeContext {
     const { dependencies } = this;
-    const { verifier, transport, events, clock } = dependencies;
+    const { core, verifier, transport, events, clock } = dependencies;
     let replaced: ReadonlySet<string> | undefined; // found at the first request, when all overrides are in place
     return Object.assign({}, dependencies, {
       recipe: this,
       reports: new SessionReports(verifier, transport, events, clock),
+      delegations: new Delegations(core, clock),
       isReplaced: (name: string) => (replaced ??= findReplaced(this)).has(name),
       noteUse: dependencies.devices.isOn
         ? (session: SessionSubject, isRefresh: boolean, userContext: UserContext) =>
             this.verbs.data.noteUse(session, isRefresh, userContext)
         : undefined,
-      keyBindings: new KeyBindings(dependencies.core, () => this.verbs.payload),
+      keyBindings: new KeyBindings(core, () => this.verbs.payload),
       requireAuthentication: async (accessToken: string, userContext: UserContext) =>
         this.verbs.payload.requireAuthentication(accessToken, userContext),
     });

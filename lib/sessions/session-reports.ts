@@ -2,12 +2,14 @@ import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';
 import type { TokenTransport } from '../http/token-transport.js';
 import type { CoreClient } from '../core/core-client.js';
 import type { BulkRevocationInput, CoreSession } from '../core/core.types.js';
+import type { HandOverRefusal, HandOverSubject } from '../delegation/hand-over.js';
 import { TokenTheftDetectedError } from '../errors.js';
 import { toEventSource, type SessionEvent } from '../events/session-event.js';
 import type { SessionEventHub } from '../events/session-event-hub.js';
 import { CutOffScope } from '../feed/cut-off-scope.js';
 import { givenDetails, type RevocationDetails } from '../feed/revocation-feed.js';
 import type { Clock } from '../util/clock.js';
+import { delegationFacts } from '../util/delegation-claims.js';
 import { tenantIdOfHandle } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
 import { ConnectionChecks } from './connection-checks.js';
@@ -23,7 +25,8 @@ type PlainEventType = Extract<
 type DeviceEventType = Extract<SessionEvent['type'], `device.${string}`>;
 /** A session, and the user it belongs to. */
 export type SessionSubject = Pick<SessionState, 'sessionHandle' | 'userId' | 'recipeUserId' | 'tenantId'>;
-type EventSubject = Pick<CoreSession, 'handle' | 'userId' | 'recipeUserId' | 'tenantId'>;
+type EventSubject = Pick<CoreSession, 'handle' | 'userId' | 'recipeUserId' | 'tenantId'> &
+  Partial<Pick<CoreSession, 'userDataInJWT'>>;
 
 /** Reports what happens to sessions: to the listeners of events, and to the parts of this process that still work for a session. */
 export class SessionReports {
@@ -45,7 +48,7 @@ export class SessionReports {
     userContext: UserContext,
     further: { readonly recentTokenReuseSubtype?: string } = {},
   ): void {
-    const { handle: sessionHandle, userId, recipeUserId, tenantId } = session;
+    const { handle: sessionHandle, userId, recipeUserId, tenantId, userDataInJWT = {} } = session;
     this.events.emit({
       type,
       timeMs: this.clock.now(),
@@ -53,6 +56,7 @@ export class SessionReports {
       userId,
       recipeUserId,
       tenantId,
+      ...delegationFacts(userDataInJWT),
       ...further,
       ...toEventSource(userContext),
     });
@@ -68,6 +72,24 @@ export class SessionReports {
         ? { type, timeMs, ...subject, reason }
         : { type, timeMs, ...subject },
     );
+  }
+
+  /** Publishes that a hand-over token of a session was refused. */
+  handOverRefused(
+    { sessionHandle, userId, recipeUserId, tenantId }: HandOverSubject,
+    reason: HandOverRefusal,
+    userContext: UserContext,
+  ): void {
+    this.events.emit({
+      type: 'session.hand-over-refused',
+      timeMs: this.clock.now(),
+      sessionHandle,
+      userId,
+      recipeUserId,
+      tenantId,
+      reason,
+      ...toEventSource(userContext),
+    });
   }
 
   /** Publishes that another device uses a session: as precisely as both are kept, so without the address of the request. */

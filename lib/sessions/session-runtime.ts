@@ -8,6 +8,7 @@ import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
 import type { JsonObject } from '../util/json.js';
 import type { MaybePromise } from '../util/maybe-promise.js';
 import type { PrepareContext, UserContext } from '../util/user-context.js';
+import type { BackChannelLogout } from './back-channel-logout.js';
 import { DeviceRoutes } from './device-routes.js';
 import type { ErrorResponder } from './error-responder.js';
 import { applyApiOverrides } from './overrides.js';
@@ -49,6 +50,8 @@ export class SessionRuntime {
   readonly servedRevocations: ServedRevocations | undefined;
   /** How this instance learns of sessions that ended in others; undefined without the option `revocationFeed`. */
   readonly revocations: RecipeDependencies['revocations'];
+  /** The route for OpenID providers; undefined without the option `backChannelLogout`. */
+  readonly backChannelLogout: BackChannelLogout | undefined;
   private readonly isVerifySessionReplaced: boolean;
   private readonly binding: RecipeDependencies['binding'];
 
@@ -69,6 +72,7 @@ export class SessionRuntime {
     this.userSessions = userSessionRoutes && new UserSessions(recipe, userSessionRoutes);
     this.servedRevocations = dependencies.servedRevocations;
     this.revocations = dependencies.revocations;
+    this.backChannelLogout = dependencies.backChannelLogout;
     this.deviceRoutes = createDeviceRoutes(recipe, dependencies);
     const original = createApi(recipe, (request, options) => this.verifyOwn(request, options));
     this.api = applyApiOverrides(original, overrideApis);

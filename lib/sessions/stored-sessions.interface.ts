@@ -3,6 +3,7 @@ import type { SessionClaim } from '../claims/session-claim.js';
 import type { ClaimValidationError } from '../errors.js';
 import type { RevocationDetails } from '../feed/revocation-feed.js';
 import type { SessionDevice } from '../options/feature-options.js';
+import type { DelegationFacts } from '../util/delegation-claims.js';
 import type { JsonObject } from '../util/json.js';
 import type { DefaultData, DefaultPayload } from '../util/session-types.js';
 import type { UserContext } from '../util/user-context.js';
@@ -13,7 +14,7 @@ import type { PublicJwk } from '../util/verification-keys.js';
  *
  * @publicApi
  */
-export interface SessionInformation<Payload extends object = DefaultPayload> {
+export interface SessionInformation<Payload extends object = DefaultPayload> extends DelegationFacts {
   readonly sessionHandle: string;
   /** Primary user id. */
   readonly userId: string;

@@ -1,4 +1,4 @@
-import { isThisMachine } from '../util/hosts.js';
+import { isSafeAddress } from '../util/hosts.js';
 
 const MAX_RETRY_AFTER_MS = 3_600_000;
 /** Bytes of a response that are read; the rest is left. */
@@ -38,9 +38,7 @@ async function readBeginning(response: Response): Promise<string> {
 
 /** @throws {TypeError} the address is none that signed records may go to */
 export function assertDeliveryUrl(caller: string, url: string): void {
-  const { protocol, hostname, username, password } = URL.canParse(url) ? new URL(url) : {};
-  const isSafe = protocol === 'https:' || (protocol === 'http:' && isThisMachine(hostname ?? ''));
-  if (isSafe && username === '' && password === '') return;
+  if (isSafeAddress(url)) return;
   throw new TypeError(
     `${caller}: url: an https: address without a user is expected, or http: on a loopback address`,
   );

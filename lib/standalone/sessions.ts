@@ -149,7 +149,7 @@ export class Sessions {
     const { response } = getExchange(req, res);
     const name = this.findRoute(req as IncomingRequestSource);
     if (name === undefined) return isPair(request) ? false : undefined;
-    if (name === 'revokeSession' || name === 'revocations') await completeBody(request, { req, res });
+    if (ROUTES_WITH_BODY.includes(name)) await completeBody(request, { req, res });
     try {
       const body = await handlers.serve(name, req, res);
       response.sendJSONResponse(body); // does nothing after the response to an error
@@ -254,6 +254,8 @@ export class Sessions {
     return all.find((name) => isRouteRequest(name, req, paths));
   }
 }
+
+const ROUTES_WITH_BODY: readonly SessionRouteName[] = ['revokeSession', 'revocations', 'backChannelLogout'];
 
 const { options: optionsRow, userContext: userContextRow } = SERVICE_CALLS.getSession;
 const VERIFY_CALL = { options: optionsRow, userContext: userContextRow };

@@ -125,6 +125,7 @@ export function* isUpToDate(dialect: SqlDialect, tables: SessionTables): SqlStep
 
 function* completeSessionColumns(dialect: SqlDialect, { sessions }: SessionTables): SqlSteps<void> {
   const columns = new Set((yield dialect.listColumns(sessions)).map((row) => String(row['name'])));
+  if (columns.size === 0) return; // a plan has only noted the statement that makes the table
   const missing = REQUIRED_COLUMNS.filter((column) => !columns.has(column));
   if (missing.length > 0) {
     throw new StoreSetupError(

@@ -34,7 +34,7 @@ export class SqlConnection {
   constructor(
     private readonly client: SqlClient,
     private readonly names: TableNames,
-    private readonly options: { readonly isMigrating: boolean; readonly retry: RetryPolicy },
+    private readonly options: { isMigrating: boolean; readonly retry: RetryPolicy },
   ) {
     const { dialect } = client;
     this.lane = dialect.hasOneWriter
@@ -80,7 +80,7 @@ export class SqlConnection {
   /** Runs one statement. */
   async run(text: string, ...values: readonly SqlValue[]): Promise<readonly SqlRow[]> {
     const work = async (): Promise<readonly SqlRow[]> => this.client.query({ text, values });
-    return /^\s*SELECT\b/i.test(text) ? this.retried(work) : this.written(work);
+    return isRead({ text }) ? this.retried(work) : this.written(work);
   }
 
   /** Runs one statement while no other call with the same lock runs one. */
@@ -114,11 +114,20 @@ export class SqlConnection {
   private async open(): Promise<void> {
     await this.retried(async () => this.client.open());
     const { dialect } = this.client;
-    const runAlone = async (query: SqlQuery) => this.retried(async () => this.client.query(query));
-    this.placed = await drive(placeTables(dialect, this.names), runAlone);
-    if (!this.options.isMigrating) return;
+    this.placed = await drive(placeTables(dialect, this.names), async (query) => this.readAlone(query));
+    if (this.options.isMigrating) await this.migrate();
+  }
+
+  /** Leaves the tables as they are from now on, until {@link migrate}. */
+  keepTables(): void {
+    this.options.isMigrating = false;
+  }
+
+  /** Brings the tables up to date, unless they are. */
+  async migrate(): Promise<void> {
+    const { dialect } = this.client;
     try {
-      if (await drive(isUpToDate(dialect, this.placed), runAlone)) return;
+      if (await drive(isUpToDate(dialect, this.tables), async (query) => this.readAlone(query))) return;
       // The lock is the same wherever the tables will be, and that of earlier versions.
       const lock = sessionTables(this.names).migrations.sql;
       this.placed = await this.retried(async () =>
@@ -132,6 +141,23 @@ export class SqlConnection {
         { cause: error },
       );
     }
+  }
+
+  /** Returns the statements that {@link migrate} would run; none where the tables are up to date. */
+  async planMigration(): Promise<readonly string[]> {
+    await this.prepare();
+    const { dialect } = this.client;
+    const planned: string[] = [];
+    await drive(migrate(dialect, this.names), async (query) => {
+      if (isRead(query)) return this.readAlone(query);
+      planned.push(textWithValues(query));
+      return [];
+    });
+    return planned;
+  }
+
+  private async readAlone(query: SqlQuery): Promise<readonly SqlRow[]> {
+    return this.retried(async () => this.client.query(query));
   }
 
   private async written<T>(work: () => Promise<T>): Promise<T> {
@@ -157,6 +183,15 @@ export class SqlConnection {
       throw new StoreSetupError(reason, { cause: error });
     }
   }
+}
+
+function isRead({ text }: Pick<SqlQuery, 'text'>): boolean {
+  return /^\s*SELECT\b/i.test(text);
+}
+
+/** Writes a statement of a migration out; its values are numbers. */
+function textWithValues({ text, values }: SqlQuery): string {
+  return text.replaceAll(/\$(\d+)/g, (_, position) => String(values[Number(position) - 1]));
 }
 
 /** Many short pauses, about five seconds in all: a look at whether a file is free costs some microseconds. */

@@ -5,10 +5,13 @@ import { OURS } from './sql-rows.js';
 
 /** The prefix of the names among those of `key_value`. The time of such a row is until when it is kept. */
 const PREFIX = 'nest_sessions_value_';
-/** Rows that one write removes whose time is over. */
-const REMOVED_TOGETHER = 20;
+/** Rows that a new one looks at, and removes if their time is over. */
+const LOOKED_AT = 50;
 
-/** Shared values as rows of `key_value`, which every version of the tables has. A write also removes some whose time is over. */
+/**
+ * Shared values as rows of `key_value`, which every version of the tables has. A new one also removes those of the next names whose time is
+ * over: each write reads few rows, and where names are digests every row is met again and again.
+ */
 export class SqlValues implements SharedValues {
   constructor(private readonly connection: SqlConnection) {}
 
@@ -40,8 +43,9 @@ export class SqlValues implements SharedValues {
     }
     await this.connection.run(
       `DELETE FROM ${table} WHERE ${OURS} AND tenant_id = 'public' AND name IN (
-        SELECT name FROM ${table} WHERE ${OURS} AND tenant_id = 'public' AND SUBSTR(name, 1, ${PREFIX.length}) = '${PREFIX}'
-          AND created_at_time <= $1 LIMIT ${REMOVED_TOGETHER}) AND created_at_time <= $1`,
+        SELECT name FROM ${table} WHERE ${OURS} AND tenant_id = 'public' AND name > $1 ORDER BY name LIMIT ${LOOKED_AT})
+        AND SUBSTR(name, 1, ${PREFIX.length}) = '${PREFIX}' AND created_at_time <= $2`,
+      own,
       nowMs,
     );
     const rows = await this.connection.run(

@@ -90,6 +90,22 @@ export class SqlStore extends SqlKeyStore {
     return this.connection.prepare();
   }
 
+  /** @internal Leaves the tables as they are, whatever the option `migrate` says: for tools that look at a store. */
+  keepTables(): void {
+    this.connection.keepTables();
+  }
+
+  /** @internal Returns the statements that {@link migrate} would run; none where the tables are up to date. */
+  async planMigration(): Promise<readonly string[]> {
+    return this.connection.planMigration();
+  }
+
+  /** @internal Brings the tables up to date. */
+  async migrate(): Promise<void> {
+    await this.connection.prepare();
+    return this.connection.migrate();
+  }
+
   /** Leaves it to the primary key to refuse a handle that exists. */
   override async insertSession(row: SessionRow, audit?: AuditNote): Promise<void> {
     await this.connection.prepare();

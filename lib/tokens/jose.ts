@@ -9,3 +9,7 @@ export { calculateJwkThumbprint } from 'jose/jwk/thumbprint';
 export { exportJWK, exportPKCS8, exportSPKI } from 'jose/key/export';
 export { generateKeyPair } from 'jose/key/generate/keypair';
 export { importPKCS8, importSPKI } from 'jose/key/import';
+export { createLocalJWKSet } from 'jose/jwks/local';
+export { createRemoteJWKSet } from 'jose/jwks/remote';
+export { decodeJwt } from 'jose/jwt/decode';
+export { jwtVerify } from 'jose/jwt/verify';

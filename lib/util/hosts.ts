@@ -13,6 +13,13 @@ export function isThisMachine(host: string): boolean {
   return isLocalName(host) || LOOPBACK_IPV6.test(host) || LOOPBACK_IPV4.test(host);
 }
 
+/** True for an address that secrets and keys may travel by: `https:`, or `http:` on this machine, and without a user in it. */
+export function isSafeAddress(url: string): boolean {
+  const { protocol, hostname, username, password } = URL.canParse(url) ? new URL(url) : {};
+  const isSafe = protocol === 'https:' || (protocol === 'http:' && isThisMachine(hostname ?? ''));
+  return isSafe && username === '' && password === '';
+}
+
 /**
  * True for an origin spelled as browsers send it: lower-case scheme and host, no default port, no path, no wildcard,
  * not `null`. Only such texts can be compared as a whole.

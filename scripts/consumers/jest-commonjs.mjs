@@ -1,11 +1,11 @@
 // The tests of an application that Nest 11's starter made: Jest, ts-jest, CommonJS, and no other configuration, with the oldest
 // versions that the starter had. README's first test runs, and a unit test of a service that imports all doors; then the first
 // one with `module: commonjs`, where types are found by `moduleResolution: node10`.
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { execPath } from 'node:process';
 import { firstTest, quickStartAsStarter } from '../readme.mjs';
+import { PATIENT, runCommand } from './run-command.mjs';
 
 const DEPENDENCIES = {
   '@nestjs/common': '^11.0.1',
@@ -25,9 +25,6 @@ const DEV_DEPENDENCIES = {
   'ts-jest': '29.4.0',
   typescript: '~5.7.3',
 };
-
-/** A run that takes longer fails. */
-const TIMEOUT_MS = 180_000;
 
 /** The compiler options of the starter. */
 const STARTER_JEST = {
@@ -109,14 +106,14 @@ export function testWithJest(folder, tarball) {
     'src/plan.service.spec.ts': UNIT_TEST,
     'test/me.e2e-spec.ts': firstTest(''),
   });
-  run(folder, 'npm', 'i', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error');
+  runCommand(folder, 'npm', 'i', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error');
   useTsconfig(folder, STARTER_TSCONFIG);
   runTests(folder);
   runTests(folder, '--config=test/jest-e2e.json');
-  run(folder, execPath, 'node_modules/typescript/bin/tsc', '-p', '.', '--noEmit');
+  runCommand(folder, execPath, 'node_modules/typescript/bin/tsc', '-p', '.', '--noEmit');
   useTsconfig(folder, COMMONJS_TSCONFIG);
   runTests(folder, '--config=test/jest-e2e.json');
-  run(folder, execPath, 'node_modules/typescript/bin/tsc', '-p', '.', '--noEmit');
+  runCommand(folder, execPath, 'node_modules/typescript/bin/tsc', '-p', '.', '--noEmit');
 }
 
 function useTsconfig(folder, compilerOptions) {
@@ -125,28 +122,15 @@ function useTsconfig(folder, compilerOptions) {
 
 /** Fails when a test prints a warning of the package, because it would appear in the test runs of all users. */
 function runTests(folder, ...args) {
-  const output = run(
+  const output = runCommand(
     folder,
     'sh',
     '-c',
-    `"$0" node_modules/jest/bin/jest.js ${args.join(' ')} 2>&1`,
+    `"$0" node_modules/jest/bin/jest.js ${PATIENT} ${args.join(' ')} 2>&1`,
     execPath,
   );
   if (!/Tests: +1 passed, 1 total/.test(output) || output.includes('NestSessionsWarning'))
     throw new Error(output);
-}
-
-function run(folder, command, ...args) {
-  try {
-    return execFileSync(command, args, {
-      cwd: folder,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: TIMEOUT_MS,
-    });
-  } catch (error) {
-    throw new Error(`${args.join(' ')}: ${error.message}\n${error.stdout}${error.stderr}`, { cause: error });
-  }
 }
 
 function write(folder, files) {

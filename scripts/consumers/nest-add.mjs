@@ -1,13 +1,13 @@
 // `nest add nest-sessions` in new applications of Nest's own starter: Nest 11 (CommonJS, Jest) or Nest 12 (ES modules, Vitest),
 // installed by npm and by pnpm. Bad input changes nothing, a second run changes nothing, and with the controller that the command
 // prints the application starts, answers 401, signs in and passes its tests, README's first test among them.
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { env, execPath } from 'node:process';
+import { execPath } from 'node:process';
 import { root } from '../packed.mjs';
 import { blockAfter, firstTest } from '../readme.mjs';
 import { cookiesOf, withServer } from '../started-server.mjs';
+import { PATIENT, runCommand } from './run-command.mjs';
 
 const PNPM = 'pnpm@10';
 /** The starter's packages that none of this needs. */
@@ -25,7 +25,7 @@ export async function testNestAdd(folder, tarball, { nest }) {
   const tools = installTools(folder, nest);
   for (const [manager, store] of Object.entries(STARTERS[nest].stores)) {
     const app = newApplication(folder, tools, manager);
-    const install = () => run(app, ...tools.managers[manager], 'install', ...tools.flags[manager]);
+    const install = () => runCommand(app, ...tools.managers[manager], 'install', ...tools.flags[manager]);
     change(app, 'package.json', (manifest) => withPackage(manifest, tarball));
     install();
     checkBadInput(app, tools);
@@ -33,8 +33,8 @@ export async function testNestAdd(folder, tarball, { nest }) {
     install();
     writeController(app, printed, STARTERS[nest]);
     await checkApplication(app);
-    run(app, 'npm', 'test');
-    run(app, 'npm', 'run', 'test:e2e');
+    runCommand(app, 'npm', 'test', '--', PATIENT);
+    runCommand(app, 'npm', 'run', 'test:e2e', '--', PATIENT);
     console.log(`nest-add: Nest ${nest}, ${manager}, ${store}`);
   }
 }
@@ -44,7 +44,7 @@ function installTools(folder, nest) {
   mkdirSync(folder);
   const packages = nest === 12 ? [PNPM] : [PNPM, `@nestjs/cli@${nest}`];
   writeFileSync(join(folder, 'package.json'), '{ "private": true }');
-  run(folder, 'npm', 'i', '--no-audit', '--no-fund', '--loglevel=error', ...packages);
+  runCommand(folder, 'npm', 'i', '--no-audit', '--no-fund', '--loglevel=error', ...packages);
   const pnpm = join(folder, 'node_modules/pnpm/bin/pnpm.cjs');
   return {
     cli: join(nest === 12 ? root : folder, 'node_modules/@nestjs/cli/bin/nest.js'),
@@ -58,7 +58,7 @@ function installTools(folder, nest) {
 
 function newApplication(folder, { cli }, manager) {
   const name = `shop-${manager}`;
-  run(folder, execPath, cli, 'new', name, '-p', manager, '--skip-git', '--skip-install');
+  runCommand(folder, execPath, cli, 'new', name, '-p', manager, '--skip-git', '--skip-install');
   rmSync(join(folder, name, 'test/app.e2e-spec.ts'));
   return join(folder, name);
 }
@@ -75,7 +75,7 @@ const EDITED = ['package.json', 'src/app.module.ts', 'src/main.ts'];
 
 /** Runs `nest add` with what is installed; returns what it printed. */
 function nestAdd(app, { cli }, ...options) {
-  return run(
+  return runCommand(
     app,
     'sh',
     '-c',
@@ -134,7 +134,7 @@ function writeController(app, printed, { extension, isVitest }) {
 
 /** Builds the application, starts it, and does what the printed instructions say. */
 async function checkApplication(app) {
-  run(app, 'npm', 'run', 'build');
+  runCommand(app, 'npm', 'run', 'build');
   await withServer(execPath, ['dist/main.js'], { cwd: app }, async (origin) => {
     await expectStatus(`${origin}/`, 401);
     await expectStatus(`${origin}/me`, 401);
@@ -152,18 +152,4 @@ async function expectStatus(address, status) {
 
 function change(app, file, edit) {
   writeFileSync(join(app, file), edit(readFileSync(join(app, file), 'utf8')));
-}
-
-function run(cwd, command, ...args) {
-  try {
-    return execFileSync(command, args, {
-      cwd,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 240_000,
-      env: { ...env, CI: '', NO_COLOR: '1' },
-    });
-  } catch (error) {
-    throw new Error(`${args.join(' ')}: ${error.message}\n${error.stdout}${error.stderr}`, { cause: error });
-  }
 }

@@ -3,6 +3,8 @@ import type { AuditKind, AuditNote, AuditRecord } from '../../lib/audit/audit-re
 import type { AuditSearch, AuditTrail } from '../../lib/audit/audit-trail.js';
 import type { SharedValues } from '../../lib/audit/shared-values.js';
 import type { SessionRow, SessionStore } from '../../lib/stores/session-store.js';
+import { ProviderSessions } from '../../lib/signals/provider-sessions.js';
+import { TestClock } from '../../lib/testing/test-clock.js';
 import { findAndPromote, type Promotion } from '../support/store-updates.js';
 import { NOW, ROW } from '../support/session-row.js';
 
@@ -418,6 +420,41 @@ export function describeAuditTrail(name: string, makeStores: () => Promise<TwoSt
         expect(await values.read('lease', NOW + 10)).toBeUndefined();
         expect(await values.replace('lease', undefined, until('b', NOW + 100_000), NOW + 10)).toBe(true);
         expect(await values.read('lease', NOW + 11)).toBe('b');
+      });
+    });
+
+    describe('beside the trail: the sessions of sign-ins at a provider', () => {
+      const signIn = { issuer: 'https://id.example.com', sub: 'sub', sid: 'sid' };
+      const token = { ...signIn, jti: 'one', issuedAtMs: NOW };
+      const of = (store: SessionStore): ProviderSessions =>
+        new ProviderSessions(valuesOf(store), new TestClock(NOW), async () => true);
+      const session = (sessionHandle: string) => ({
+        sessionHandle,
+        untilMs: NOW + 100_000,
+        authenticatedAtMs: undefined,
+      });
+
+      it('are found by both instances, whichever added them, and a sign-in that has ended gets no more', async () => {
+        const [mine, theirs] = [of(here), of(there)];
+        const handles = Array.from({ length: 16 }, (_, n) => `h-${n}`);
+        const added = handles.map(async (handle, n) => (n % 2 ? mine : theirs).add(signIn, session(handle)));
+        expect(await Promise.all(added)).not.toContain(false);
+        expect(inOrder(await theirs.end({ ...token, sid: undefined }))).toEqual(inOrder(handles));
+        expect(inOrder(await mine.end(token))).toEqual(inOrder(handles));
+        expect(await theirs.add(signIn, session('late'))).toBe(false);
+        const used = [mine.use(token, NOW + 100_000), theirs.use(token, NOW + 100_000)];
+        expect((await Promise.all(used)).filter(Boolean)).toHaveLength(1);
+        expect(await theirs.isUsed(token)).toBe(true);
+      });
+
+      it('leave no value behind whose time is over', async () => {
+        if (name.includes('Redis')) return; // removes them by itself
+        const values = valuesOf(here);
+        for (let n = 0; n < 20; n++)
+          await values.replace(`a-${n}`, undefined, { text: 'a', untilMs: NOW + 10 }, NOW);
+        for (let n = 0; n < 20; n++)
+          await values.replace(`A-${n}`, undefined, { text: 'b', untilMs: NOW + 99 }, NOW + 20);
+        for (let n = 0; n < 20; n++) expect(await values.read(`a-${n}`, NOW)).toBeUndefined();
       });
     });
 

@@ -1,3 +1,7 @@
+import {
+  BACK_CHANNEL_LOGOUT_OPTIONS,
+  LOGOUT_PROVIDER_OPTIONS,
+} from '../../lib/options/back-channel-logout-options.js';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
@@ -41,6 +45,8 @@ const TABLES: Readonly<Record<string, OptionTable>> = {
   maxSessionsPerUser: LIMIT_OPTIONS,
   devices: DEVICE_OPTIONS,
   userSessionRoutes: USER_SESSION_ROUTE_OPTIONS,
+  backChannelLogout: BACK_CHANNEL_LOGOUT_OPTIONS,
+  'backChannelLogout.providers': LOGOUT_PROVIDER_OPTIONS,
   rateLimit: RATE_LIMIT_OPTIONS,
   revocationFeed: REVOCATION_FEED_OPTIONS,
   audit: AUDIT_OPTIONS,

@@ -3,7 +3,7 @@ import { importsOf, libSources, type LibSource } from './lib-sources.js';
 
 /** The arrows of CONTRIBUTING.md: a file belongs to the first layer that matches its path. */
 const FLOOR = ['options', 'errors', 'events', 'util', 'feed', 'audit'];
-const NEIGHBOURS = ['claims', 'tokens', 'http', 'device-binding', 'core', 'stores', 'signals'];
+const NEIGHBOURS = ['claims', 'tokens', 'http', 'device-binding', 'delegation', 'core', 'stores', 'signals'];
 const CORES = ['core/remote', 'core/server', 'core/embedded'];
 const EDGE = ['rules', 'graphql', 'websocket', 'sse', 'edge'];
 
@@ -54,12 +54,17 @@ const LAYERS: readonly Layer[] = [
     files: /^lib\/dashboard\//,
     mayImport: ['wiring', ...EDGE, 'sessions', ...NEIGHBOURS, ...FLOOR],
   },
+  {
+    name: 'cli',
+    files: /^lib\/cli\//,
+    mayImport: ['doctor', 'wiring', 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
+  },
   { name: 'doctor', files: /^lib\/doctor\//, mayImport: ['http', ...FLOOR] },
   { name: 'schematics', files: /^lib\/schematics\//, mayImport: [] },
   {
     name: 'wiring',
     files:
-      /^lib\/([^/]+\.(module|providers|options)|core\/server\/([^/]+\.(module|gateway)|session-core-options)|sessions\/(session-runtime|session-functions|route-handlers|composition|startup-warnings|create-dependencies))\.ts$/,
+      /^lib\/([^/]+\.(module|providers|options)|core\/server\/([^/]+\.(module|gateway)|session-core-options)|sessions\/(session-runtime|session-functions|delegated-sessions|route-handlers|composition|startup-warnings|create-dependencies))\.ts$/,
     mayImport: [...EDGE, 'sessions', ...NEIGHBOURS, ...CORES, ...FLOOR],
   },
   ...['rules', 'graphql', 'websocket', 'sse'].map((name) => ({
@@ -78,6 +83,7 @@ const LAYERS: readonly Layer[] = [
   { name: 'tokens', files: /^lib\/tokens\//, mayImport: FLOOR },
   { name: 'http', files: /^lib\/http\//, mayImport: ['tokens', ...FLOOR] },
   { name: 'device-binding', files: /^lib\/device-binding\//, mayImport: ['tokens', 'http', ...FLOOR] },
+  { name: 'delegation', files: /^lib\/delegation\//, mayImport: FLOOR },
   { name: 'stores', files: /^lib\/stores\//, mayImport: FLOOR },
   { name: 'signals', files: /^lib\/signals\//, mayImport: ['tokens', ...FLOOR] },
   {

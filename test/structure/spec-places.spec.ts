@@ -5,6 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 const FOLDERS = [
   'benchmark',
   'browser',
+  'cli',
   'contract',
   'core',
   'dashboard',

@@ -14,6 +14,7 @@ export const OWN_STORES = [
   'lost-response',
   'older-cookies',
   'postgres-error-details',
+  'provider-logout',
   'shared-questions',
   'signing-algorithm',
   'startup',

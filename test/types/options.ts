@@ -49,6 +49,19 @@ export const right: Required<SessionModuleOptions> = {
   core: embeddedCore(),
   revocationFeed: { pollMs: 500, whenStale: 'refuse', maxSessions: 10_000, accessTokenValiditySec: 600 },
   audit: { keepForSec: 86_400, keepEndedForSec: 604_800 },
+  backChannelLogout: {
+    providers: [
+      {
+        issuer: 'https://id.example.com',
+        clientId: ['shop', 'shop-admin'],
+        jwksUri: 'https://id.example.com/jwks',
+        algorithms: ['RS256', 'ES256'],
+      },
+    ],
+    maxAgeSec: 120,
+    clockToleranceSec: 5,
+    jwksTimeoutMs: 2000,
+  },
   claims: [claim],
   globalClaimValidators: [claim.validators.isTrue(60, 'id')],
   onRefresh: async ({ session, device, deviceBound, skipped, userContext }) => {

@@ -14,7 +14,7 @@ import { jwt, V5_CLAIMS, V5_HEADER } from '../fixtures/made-tokens.js';
 /** Bytes of the verifier and its error responses, without jose, minified and compressed as they are sent. */
 const MAX_COMPRESSED = 20_000;
 /** Minified only, of these and of the whole door with its feed and its claims: ratchets, lower them with what goes. */
-const MAX_MINIFIED = 42_000;
+const MAX_MINIFIED = 42_300;
 const MAX_MINIFIED_WHOLE = 67_000;
 
 const door = join(process.cwd(), 'lib/verify/index.ts');

@@ -12,6 +12,8 @@ import type { AuditTrail } from '../../audit/audit-trail.js';
 import { givenDetails, type RevocationDetails } from '../../feed/revocation-feed.js';
 import type { RowLimit, SessionChange, SessionRow } from '../../stores/session-store.js';
 import { refreshTokenHash1 } from '../../tokens/refresh-token.js';
+import { delegationFacts } from '../../util/delegation-claims.js';
+import { parseJsonObject } from '../../util/json.js';
 import type { UserContext } from '../../util/user-context.js';
 import type { CoreContext } from '../core-provider.js';
 import { inMs } from './embedded-core-config.js';
@@ -38,6 +40,7 @@ export class AuditNotes {
     return this.note('session.created', userContext, () => ({
       userId,
       token: digest(row.refreshTokenHash2),
+      ...delegationFacts(parseJsonObject(row.accessTokenPayload) ?? {}),
     }));
   }
 

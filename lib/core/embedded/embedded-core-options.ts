@@ -1,4 +1,5 @@
 import { memoryStore } from '../../stores/memory.store.js';
+import type { SessionStore } from '../../stores/session-store.js';
 import type { CoreProvider } from '../core-provider.js';
 import { resolveEmbeddedCoreOptions, type EmbeddedCoreOptions } from './embedded-core-config.js';
 import { EmbeddedCore } from './embedded-core.js';
@@ -23,6 +24,7 @@ export function embeddedCore(options: EmbeddedCoreOptions = {}): CoreProvider {
   const provider: EmbeddedCoreProvider = {
     problems,
     embeddedSettings,
+    givenStore: () => store,
     // Applications that are made from one module class share a given store, but never the default one.
     create: (context) => new EmbeddedCore(store ?? memoryStore(), config, context),
   };
@@ -33,4 +35,6 @@ export function embeddedCore(options: EmbeddedCoreOptions = {}): CoreProvider {
 export interface EmbeddedCoreProvider extends CoreProvider {
   /** The options as they were given, without the store and the secret of its keys. */
   readonly embeddedSettings: Omit<EmbeddedCoreOptions, 'store' | 'keyEncryption'>;
+  /** Returns the store of the options, for tools that work with the store itself; undefined for the default one. */
+  givenStore(): SessionStore | undefined;
 }

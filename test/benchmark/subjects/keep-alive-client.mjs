@@ -58,7 +58,9 @@ export class KeepAliveClient {
     });
     socket.on('data', (text) => this.receive(text));
     socket.on('error', fail);
-    socket.on('close', () => fail(new Error('The server closed the connection')));
+    socket.on('close', () =>
+      fail(Object.assign(new Error('The server closed the connection'), { code: 'ECONNRESET' })),
+    );
     this.socket = socket;
   }
 

@@ -24,6 +24,7 @@ const SCHEMA: Readonly<Record<EventType, object>> = {
   'session.theft-detected': WITH_USER,
   'session.claims-rejected': { ...WITH_USER, failedClaimIds: ['never'] },
   'session.reauthenticated': WITH_USER,
+  'session.hand-over-refused': WITH_USER,
   'session.new-device': {
     ...TIME,
     ...USER,

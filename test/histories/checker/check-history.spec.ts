@@ -137,6 +137,14 @@ describe('the checker of histories accepts', () => {
     ).toBeUndefined();
   });
 
+  it('another payload for the access token of a retired refresh token, while an instance cannot read the feed', () => {
+    const later = script().refresh(10, 'r0', 'r1').use(20, 'r1').refresh(30, 'r1', 'r2').use(40, 'r2');
+    const light = later.done(50, 'claim', 'c1').light(60, fresh('r1'), {
+      answer: { accessToken: access('r1', { claims: ['c1'] }) },
+    });
+    expect(light.violation).toBeUndefined();
+  });
+
   it('a session that has expired by the clock of one instance, and lives by that of another', () => {
     const early = { earliest: START_MS + 90_000, latest: START_MS + 90_005, highest: START_MS + 101_000 };
     const { history } = script();
@@ -234,6 +242,11 @@ describe('the checker of histories finds', () => {
     expect(script().checked(61_000, access('r0')).violation).toBe(P6);
     const absolute = script({ ...RULES, absoluteMs: 30_000 });
     expect(absolute.refresh(40_000, 'r0', 'r1').violation).toBe(P6);
+  });
+
+  it('another access token of a retired refresh token, whose payload is the same', () => {
+    const later = script().refresh(10, 'r0', 'r1').use(20, 'r1').refresh(30, 'r1', 'r2').use(40, 'r2');
+    expect(later.use(60, 'r1').violation).toBe(NO_LEGAL_ORDER);
   });
 
   it('P7: a merge that was answered with success, and is lost', () => {

@@ -213,11 +213,18 @@ function verify(
     // The first use, and every use while its refresh token is current, gives another access token.
     if (token.isOfRefresh && (given !== undefined || isWithheld) && before.current <= generation)
       found.push(before.current < generation ? promoted(before, at) : before);
+    // A later use gives another access token only where the stored payload differs. A route that does not check the database does
+    // so as well, while its instance cannot read the feed.
     const later = raised(before, token.isOfRefresh ? generation + 1 : generation, possible);
-    if (later !== undefined && (given === undefined || checksDatabase)) found.push(later);
+    if (later !== undefined && (given === undefined || !sameNames(given.claims, token.claims)))
+      found.push(later);
     const claims = given?.claims ?? (checksDatabase && !isWithheld ? token.claims : undefined);
     return claims === undefined ? found : found.flatMap((each) => withNames(each, { claims }, possible));
   };
+}
+
+function sameNames(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((name) => other.includes(name));
 }
 
 function store(column: 'data' | 'claims', name: string, at: Context, given?: readonly string[]): Step {

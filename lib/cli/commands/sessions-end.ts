@@ -1,0 +1,213 @@
+import type { SessionInformation } from '../../sessions/stored-sessions.interface.js';
+import { isSet, textOf, type Command, type CommandCall } from '../command.js';
+import { EXIT, RefusedError, UsageError } from '../io.js';
+import type { OpenedSessions } from '../open-sessions.js';
+import { countText, jsonText, safeText, tableText } from '../output.js';
+import {
+  CONDITION_OPTIONS,
+  conditionsOf,
+  findSessions,
+  SESSION_COLUMNS,
+  sessionJson,
+  type ChosenSessions,
+} from '../session-conditions.js';
+
+/** Sessions that are counted where all of a tenant or of everybody end; more take longer than a person waits. */
+const COUNTED = 1_000_000;
+/** Sessions that the table before the question shows. */
+const SHOWN = 20;
+
+export const sessionsEnd: Command = {
+  name: 'sessions end',
+  argument: '[session handle …]',
+  argumentCount: [0, 1000],
+  summary: 'Ends sessions: those of the handles, or all that meet the conditions.',
+  details: `Before it ends more than one it asks; --yes answers that in a script. Reason and
+initiator are written to the audit trail.`,
+  options: {
+    ...CONDITION_OPTIONS,
+    all: { text: 'everybody, in all tenants' },
+    reason: { value: '<text>', text: 'for events and the audit trail, at most 256 characters' },
+    initiator: { value: '<text>', text: 'the person who does it (default: shell:<your account>)' },
+    'dry-run': { text: 'shows what would end, and ends nothing' },
+    yes: { text: 'does not ask' },
+  },
+  run: async (call) => {
+    const task = readTask(call);
+    const opened = await call.open();
+    const ending = await prepareEnding(opened, task, call);
+    if (ending.count === 0) return report(call, ending, 'No session was found, so none was ended.', []);
+    if (isSet(call, 'dry-run')) return showOnly(call, ending);
+    await confirm(call, ending);
+    const ended = await ending.run();
+    const count = ended?.length ?? ending.count;
+    if (count === 0) return report(call, ending, 'The sessions had ended meanwhile.', []);
+    const { options } = opened;
+    const warning =
+      options.revocationFeed === undefined &&
+      options.core !== undefined &&
+      textOf(call, 'config') !== undefined
+        ? '\nTheir access tokens work until they expire, except on routes with checkDatabase, because the option revocationFeed is off.'
+        : '';
+    return report(call, ending, `Ended ${ending.describe(count)}.${warning}`, ended);
+  },
+};
+
+type Task = { readonly handles: readonly string[] } | (ChosenSessions & { readonly handles?: undefined });
+
+function readTask(call: CommandCall): Task {
+  const { positionals } = call;
+  const chosen = conditionsOf(call);
+  const isChosen = Object.values(chosen).some((each) => each !== undefined);
+  const isNamed = chosen.userId !== undefined || chosen.tenantId !== undefined;
+  if (positionals.length > 0) {
+    if (isChosen || isSet(call, 'all')) throw new UsageError('give session handles or conditions, not both');
+    return { handles: positionals };
+  }
+  if (isSet(call, 'all') && isNamed)
+    throw new UsageError('--all is everybody, so name no --user and no --tenant');
+  if (!isChosen && !isSet(call, 'all'))
+    throw new UsageError(
+      'say which sessions: their handles, --user, --tenant, --created-before, or --all for everybody',
+    );
+  return chosen;
+}
+
+/** Sessions that are about to end. */
+interface Ending {
+  readonly count: number;
+  /** Some of them, to look at. */
+  readonly shown: readonly SessionInformation[];
+  describe(count: number): string;
+  /** @returns their handles; undefined for a cut-off, which names none */
+  run(): Promise<readonly string[] | undefined>;
+}
+
+async function prepareEnding(opened: OpenedSessions, task: Task, call: CommandCall): Promise<Ending> {
+  if (task.handles !== undefined) return endingOfHandles(opened, task.handles, call);
+  return task.userId === undefined ? endingOfMany(opened, task, call) : endingOfUser(opened, task, call);
+}
+
+function detailsOf(call: CommandCall) {
+  return {
+    reason: textOf(call, 'reason'),
+    initiator: textOf(call, 'initiator') ?? `shell:${call.io.account}`,
+  };
+}
+
+async function endingOfHandles(
+  { service }: OpenedSessions,
+  handles: readonly string[],
+  call: CommandCall,
+): Promise<Ending> {
+  const found = await Promise.all(
+    [...new Set(handles)].map(async (handle) => service.getSessionInformation(handle)),
+  );
+  const shown = found.filter((session) => session !== undefined);
+  const live = shown.map(({ sessionHandle }) => sessionHandle);
+  return {
+    count: shown.length,
+    shown,
+    describe: sessionsText,
+    run: async () => service.revokeMultipleSessions(live, undefined, detailsOf(call)),
+  };
+}
+
+async function endingOfUser(
+  opened: OpenedSessions,
+  chosen: ChosenSessions,
+  call: CommandCall,
+): Promise<Ending> {
+  const { userId = '', tenantId, createdBefore } = chosen;
+  const { sessions } = await findSessions(opened, chosen, COUNTED, call.io);
+  const { service } = opened;
+  return {
+    count: sessions.length,
+    shown: sessions,
+    describe: (count) => `${sessionsText(count)} of ${safeText(userId)}`,
+    run: async () =>
+      service.revokeSessions({
+        userIds: [userId],
+        ...(tenantId === undefined ? {} : { tenantId }),
+        ...(createdBefore === undefined ? {} : { createdBefore }),
+        ...detailsOf(call),
+      }),
+  };
+}
+
+/** A cut-off ends them with one write, so they are only counted. */
+async function endingOfMany(
+  opened: OpenedSessions,
+  chosen: ChosenSessions,
+  call: CommandCall,
+): Promise<Ending> {
+  const { tenantId, createdBefore } = chosen;
+  const { service } = opened;
+  const all = await service.countSessions({ tenantId, upTo: COUNTED });
+  const newer =
+    createdBefore && (await service.countSessions({ tenantId, createdAfter: createdBefore, upTo: COUNTED }));
+  const { sessions } = await findSessions(opened, chosen, SHOWN, call.io);
+  const count = Math.max(all.count - (newer?.count ?? 0), sessions.length);
+  return {
+    count,
+    shown: sessions,
+    describe: (number) =>
+      [
+        `${all.hasMore ? 'more than ' : ''}${sessionsText(number)} of ${tenantId === undefined ? 'everybody' : `the tenant ${safeText(tenantId)}`}`,
+        ...(createdBefore === undefined ? [] : [`created before ${createdBefore.toISOString()}`]),
+      ].join(', '),
+    run: async () =>
+      service.revokeSessions({
+        ...(tenantId === undefined ? {} : { tenantId }),
+        ...(createdBefore === undefined ? {} : { createdBefore }),
+        ...(tenantId === undefined && createdBefore === undefined ? { all: true } : {}),
+        ...detailsOf(call),
+      }),
+  };
+}
+
+function sessionsText(count: number): string {
+  return `${countText(count)} ${count === 1 ? 'session' : 'sessions'}`;
+}
+
+function endingText({ shown, count }: Ending, call: CommandCall): string {
+  const more = count > SHOWN ? `… and ${countText(count - SHOWN)} more\n` : '';
+  return `${tableText(SESSION_COLUMNS, shown.slice(0, SHOWN), call.io)}${more}`;
+}
+
+async function confirm(call: CommandCall, ending: Ending): Promise<void> {
+  const { io } = call;
+  if (ending.count === 1 || isSet(call, 'yes')) return;
+  const what = ending.describe(ending.count);
+  if (io.ask === undefined)
+    throw new RefusedError(
+      `this would end ${what}, and there is no terminal to ask: --yes does it, --dry-run shows them`,
+    );
+  io.stderr(endingText(ending, call));
+  const answer = await io.ask(`End ${what}? [y/N] `);
+  if (!/^y(es)?$/i.test(answer.trim())) throw new RefusedError('nothing was ended');
+}
+
+function showOnly(call: CommandCall, ending: Ending): number {
+  const { stdout } = call.io;
+  if (isSet(call, 'json'))
+    stdout(jsonText({ wouldEnd: ending.count, sessions: ending.shown.slice(0, SHOWN).map(sessionJson) }));
+  else
+    stdout(
+      `${endingText(ending, call)}This would end ${ending.describe(ending.count)}. Nothing was ended.\n`,
+    );
+  return EXIT.done;
+}
+
+function report(
+  call: CommandCall,
+  ending: Ending,
+  sentence: string,
+  handles: readonly string[] | undefined,
+): number {
+  const count = handles?.length ?? ending.count;
+  const { stdout } = call.io;
+  if (isSet(call, 'json')) stdout(jsonText({ ended: count, sessionHandles: handles ?? null }));
+  else stdout(`${sentence}\n`);
+  return count === 0 ? EXIT.nothing : EXIT.done;
+}

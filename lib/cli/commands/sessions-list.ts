@@ -1,0 +1,36 @@
+import { isSet, numberOf, type Command } from '../command.js';
+import { EXIT } from '../io.js';
+import { countText, jsonText, tableText } from '../output.js';
+import {
+  CONDITION_OPTIONS,
+  conditionsOf,
+  findSessions,
+  SESSION_COLUMNS,
+  sessionJson,
+} from '../session-conditions.js';
+
+const DEFAULT_LIMIT = 50;
+
+export const sessionsList: Command = {
+  name: 'sessions list',
+  summary: 'Lists live sessions, the newest first.',
+  options: {
+    ...CONDITION_OPTIONS,
+    limit: { value: '<number>', text: `at most so many (default ${DEFAULT_LIMIT})` },
+  },
+  run: async (call) => {
+    const limit = numberOf(call, 'limit', [1, 1_000_000]) ?? DEFAULT_LIMIT;
+    const conditions = conditionsOf(call);
+    const { sessions, hasMore } = await findSessions(await call.open(), conditions, limit, call.io);
+    const { stdout } = call.io;
+    if (isSet(call, 'json')) stdout(jsonText({ sessions: sessions.map(sessionJson), hasMore }));
+    else if (sessions.length === 0) stdout('No session was found.\n');
+    else {
+      const more = hasMore
+        ? `There are more than these ${countText(sessions.length)}: --limit shows them.\n`
+        : '';
+      stdout(`${tableText(SESSION_COLUMNS, sessions, call.io)}${more}`);
+    }
+    return sessions.length === 0 ? EXIT.nothing : EXIT.done;
+  },
+};
