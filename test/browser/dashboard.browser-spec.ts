@@ -100,6 +100,7 @@ describe.each(ADAPTERS)('the dashboard on %s', (adapter) => {
     await desk.signIn('ada');
     await desk.show();
     await desk.page.getByText('This page is not open to you').waitFor();
+    expect(await desk.page.locator('main').innerText()).toContain('does not have the rights');
   });
 
   it('goes on by itself when the access token has expired', async () => {
@@ -113,6 +114,7 @@ describe.each(ADAPTERS)('the dashboard on %s', (adapter) => {
     application.clock.advanceSeconds(3700);
     await desk.show();
     await page.getByRole('heading', { name: 'Overview' }).waitFor();
+    expect(await page.title()).toBe('Overview · Sessions');
   });
 });
 
@@ -152,6 +154,7 @@ describe('the look of the dashboard', () => {
     await desk.show();
     await page.getByText('does not respond. What is shown may be old').waitFor();
     await page.getByText('No connection').waitFor();
+    expect(await page.getByRole('alert').innerText()).toContain('may be old');
     await shot('failing');
   });
 

@@ -38,7 +38,7 @@ describe.each(ADAPTERS)('the data of the dashboard on %s', (adapter) => {
     expect(await handlesOf(`createdAfter=${clock.now()}`)).toEqual([handles[2]]);
     expect(await handlesOf(`sessionHandle=${handles[1]}`)).toEqual([handles[1]]);
     const first = await bodyOf(readData(admin, 'sessions?userId=ada&limit=1'));
-    expect(await handlesOf(`userId=ada&limit=1&cursor=${first['nextCursor']}`)).toEqual([handles[0]]);
+    expect(await handlesOf(`userId=ada&limit=1&cursor=${String(first['nextCursor'])}`)).toEqual([handles[0]]);
     expect(await bodyOf(readData(admin, 'count?tenantId=acme'))).toEqual({ count: 2, hasMore: false });
     expect(JSON.stringify(await found('userId=ada'))).not.toContain('accessTokenPayload');
   });
