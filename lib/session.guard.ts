@@ -120,12 +120,7 @@ export class SessionGuard implements CanActivate {
   }
 
   private activateRoute(context: ExecutionContext, rules: RouteRules): boolean | Promise<boolean> {
-    if (rules.isPublic) {
-      const known = this.findState(context);
-      // A global guard also passes the routes of another module, which sends its own error responses.
-      if (known !== undefined) this.markGuarded(known, known.errorResponder);
-      return true;
-    }
+    if (rules.isPublic) return true;
     const { req, res } = this.getRequestAndResponse(context);
     const state = ensureRequestState(req);
     this.markGuarded(state); // before the verification, because it may fail
@@ -138,8 +133,8 @@ export class SessionGuard implements CanActivate {
     return chain(found, pass);
   }
 
-  private markGuarded(state: RequestState, errorResponder = this.runtime.errorResponder): void {
-    state.errorResponder = errorResponder;
+  private markGuarded(state: RequestState): void {
+    state.errorResponder = this.runtime.errorResponder;
     state.isGuarded = true;
     state.session = undefined;
   }

@@ -102,6 +102,36 @@ describe('a guard that has nothing to wait for', () => {
   });
 });
 
+describe('a replaced getSession that lends a session to a request without a token', () => {
+  it.each<[allowed: 'any' | 'header' | 'cookie', sentBy: 'header' | 'cookie']>([
+    ['any', 'header'],
+    ['header', 'header'],
+    ['cookie', 'cookie'],
+  ])('writes tokens as the application allows them: %s', async (allowed, sentBy) => {
+    let lent: string | undefined;
+    const application = await TestApplication.on('express')
+      .with({
+        getTokenTransferMethod: () => allowed,
+        override: {
+          functions: (original) => ({
+            ...original,
+            getSession: async (input) =>
+              original.getSession({ ...input, accessToken: input.accessToken ?? lent }),
+          }),
+        },
+      })
+      .handlers({
+        guarded: { merge: async (session) => session.mergeIntoAccessTokenPayload({ plan: 'pro' }) },
+      })
+      .start();
+    lent = await accessTokenOf(application);
+    const answer = await application.http.send({ method: 'POST', path: '/run/merge' });
+    expect(answer.status).toBe(200);
+    expect(answer.header('st-access-token') !== undefined).toBe(sentBy === 'header');
+    expect(answer.setCookie('sAccessToken') !== undefined).toBe(sentBy === 'cookie');
+  });
+});
+
 describe('what replaces a function is asked at each request, also for a known token', () => {
   /** How often it was asked in three requests. */
   async function asked(options: (note: () => void) => Partial<SessionModuleOptions>): Promise<number> {

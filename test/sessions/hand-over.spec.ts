@@ -8,6 +8,7 @@ import {
   type SessionModuleOptions,
 } from 'nest-sessions';
 import type { HandOverInput, RedemptionInput } from 'nest-sessions/core';
+import { parseSessionHandle } from '../../lib/core/embedded/session-handle.js';
 import { seededMemoryStore, TEST_START_MS } from '../support/embedded.js';
 import { storeWithoutFeed } from '../support/feed-instance.js';
 import { TestApplication } from '../support/test-application.js';
@@ -133,6 +134,16 @@ describe('a hand-over token (S124)', () => {
     await expect(redeem(token)).rejects.toThrow(UnauthorisedError);
     await expect(make()).rejects.toThrow(UnauthorisedError);
     expect(store.size).toBe(0);
+    expect(await refusals()).toMatchObject([{ reason: 'session-ended' }]);
+  });
+
+  it('is good while those live that its session belongs to, also where a process stopped between the two ends', async () => {
+    const { sessions, store, session, make, redeem, refusals } = await application();
+    const child = await sessions.createChildSession({ parentSessionHandle: session.getHandle() });
+    const token = await make({ sessionHandle: child.getHandle(), as: 'sibling' });
+    const key = parseSessionHandle(session.getHandle());
+    await store.deleteSessions(key ? [key] : []);
+    await expect(redeem(token)).rejects.toThrow('unknown, used, expired or for another client');
     expect(await refusals()).toMatchObject([{ reason: 'session-ended' }]);
   });
 
