@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { PageFile } from './page-files.js';
 
-/** Nothing but files of the same origin, in no frame; texts never become markup, because the browser refuses the functions for that. */
+/** Allows files of the same origin alone, and no frame around the page. Texts never become markup, because the browser refuses the functions for that. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",

@@ -29,12 +29,12 @@ import { DashboardState } from './dashboard-state.js';
 import { fillPage, PageFiles, type PageFile } from './page-files.js';
 import { baseOf, RefusedPageFilter, refreshPath } from './refused-page.filter.js';
 
-/** A stream ends after so long, and the page opens the next one: whoever lost the right to it meanwhile does not get it. */
+/** A stream ends after so long, and the page opens the next one, so that `authorize` is asked again. */
 const STREAM_MS = 5 * 60_000;
 
 /**
  * The routes of the dashboard. Each writes its response itself, so that interceptors of the application, which wrap or cache what handlers
- * return, change nothing. Reads and actions ask the store whether the operator's own session still exists.
+ * return, have no effect. Reads and actions ask the store whether the operator's own session still exists.
  */
 @UseGuards(DashboardGuard)
 @VerifySession({ antiCsrfCheck: false, checkDatabase: true }) // the guard's own rule about other pages is stricter

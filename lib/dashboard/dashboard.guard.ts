@@ -14,7 +14,7 @@ const NOT_ALLOWED =
   'You may not see the sessions of others: the option authorize of the dashboard does not let you in';
 
 /**
- * Lets a request through that comes from the dashboard's own page, with a session that `SessionGuard` accepts, of somebody whom the option
+ * Lets a request through that comes from the dashboard's own page, with a session that `SessionGuard` accepts, which the option
  * `authorize` lets in. The first rule is stricter than that of other routes, and holds for GET, too: no page of another origin reads or does
  * anything here, whatever CORS, SameSite and anti-CSRF tokens of the application allow.
  */
@@ -59,7 +59,7 @@ export class DashboardGuard extends SessionGuard {
 
 /**
  * Judges a request by Fetch Metadata, and by `Origin` where a browser sends no such headers. A navigation passes from anywhere, because a
- * link to the page is no access to it; nothing but the page itself is of use to a navigation.
+ * link to the page is no access to it; only the page itself is of use to a navigation.
  */
 function isOwnPage(request: HttpRequest, apiDomain: string): boolean {
   const site = request.getHeaderValue('sec-fetch-site');

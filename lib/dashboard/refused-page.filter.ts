@@ -20,7 +20,7 @@ const REASONS: Readonly<Record<string, { readonly title: string; readonly advice
   '503': {
     title: 'The sessions are out of reach',
     advice:
-      'The core or its store does not respond, so nobody can be let in. Load this page again in a while.',
+      'The core or its store does not respond, so the page cannot let you in. Load this page again in a while.',
   },
 };
 
