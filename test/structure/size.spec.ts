@@ -27,7 +27,7 @@ const ROOT = [
   'session.service.ts',
 ];
 /** These have doors of their own and are not on the way of a request. */
-const APART = /^lib\/(testing|doctor|cli|verify|schematics)\//;
+const APART = /^lib\/(testing|doctor|cli|verify|schematics|dashboard)\//;
 
 const all = libSources();
 const sources = all.filter(({ path }) => !APART.test(path));
@@ -81,7 +81,7 @@ describe('the size of lib/', () => {
     expect(names.toSorted()).toEqual(ROOT);
   });
 
-  it(`stays within ${MAX_FILES} files and ${MAX_LINES} lines, beside the testing kit and the doctor`, () => {
+  it(`stays within ${MAX_FILES} files and ${MAX_LINES} lines, beside the testing kit, the doctor and the dashboard`, () => {
     expect(sources.length).toBeLessThanOrEqual(MAX_FILES);
     expect(sources.reduce((sum, file) => sum + linesOf(file), 0)).toBeLessThanOrEqual(MAX_LINES);
   });
