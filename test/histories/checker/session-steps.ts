@@ -157,9 +157,16 @@ function goneOrNotYet(at: Context): Step {
   return (state, possible) => (state === 'not yet' ? [state] : isGone(state, possible));
 }
 
-/** The session in a state in which it may serve a call; undefined: it has surely ended. */
-function alive(state: State, { clock }: Context): LiveSession | undefined {
-  return typeof state === 'string' || clock.earliest > state.expires.latest ? undefined : state;
+/**
+ * The session in a state in which it may serve a call; undefined: it has surely ended. One that has expired lives if a call of unknown
+ * outcome can have given it more time.
+ */
+function alive(state: State, { clock }: Context, possible: Possible): LiveSession | undefined {
+  if (typeof state === 'string') return undefined;
+  let live: LiveSession | undefined = state;
+  while (live !== undefined && clock.earliest > live.expires.latest)
+    live = raised(live, live.current + 1, possible);
+  return live;
 }
 
 /** A later refresh token than this one is current. */
@@ -174,7 +181,7 @@ function retired(generation: number): Step {
 /** A refresh token gets its successor: it is current, or becomes current. */
 function exchange(generation: number, at: Context): Step {
   return (state, possible) => {
-    const live = alive(state, at);
+    const live = alive(state, at, possible);
     const before = live && raised(live, generation - 1, possible);
     if (before === undefined || before.current > generation) return [];
     return [before.current === generation ? before : promoted(before, at)];
@@ -190,9 +197,8 @@ function use(token: AccessToken, at: Context): readonly Step[] {
       if (typeof state === 'string') return [state];
       const before = raised(state, generation - 1, possible);
       if (before === undefined) return [];
-      return before.current === generation - 1 && alive(before, at)
-        ? [promoted(before, at), before]
-        : [before];
+      const isAlive = at.clock.earliest <= before.expires.latest;
+      return before.current === generation - 1 && isAlive ? [promoted(before, at), before] : [before];
     },
   ];
 }
@@ -206,7 +212,7 @@ function verify(
 ): Step {
   const generation = at.generation(token.of);
   return (state, possible) => {
-    const live = alive(state, at);
+    const live = alive(state, at, possible);
     const before = live && raised(live, generation - 1, possible);
     if (before === undefined) return [];
     const found: LiveSession[] = [];
@@ -229,7 +235,7 @@ function sameNames(one: readonly string[], other: readonly string[]): boolean {
 
 function store(column: 'data' | 'claims', name: string, at: Context, given?: readonly string[]): Step {
   return (state, possible) => {
-    const live = alive(state, at);
+    const live = alive(state, at, possible);
     if (live === undefined) return [];
     const names = live[column];
     const after = { ...live, [column]: names.includes(name) ? names : [...names, name].sort() };
@@ -239,7 +245,7 @@ function store(column: 'data' | 'claims', name: string, at: Context, given?: rea
 
 function read(data: readonly string[], claims: readonly string[], at: Context): Step {
   return (state, possible) => {
-    const live = alive(state, at);
+    const live = alive(state, at, possible);
     return live === undefined ? [] : withNames(live, { data, claims }, possible);
   };
 }
