@@ -146,3 +146,8 @@ for (const file of modules) {
   writeFileSync(join(dist, `${file}.map`), withMovedSources(file));
 }
 await writeCommonJs(commonJs);
+// The browser gets these files as they are.
+cpSync(join(root, 'lib/dashboard/page'), join(dist, 'dashboard/page'), {
+  recursive: true,
+  filter: (file) => !file.endsWith('.json'),
+});

@@ -53,8 +53,12 @@ function refuseUnknown(first: string | undefined, second: string | undefined, io
   return EXIT.usage;
 }
 
-async function runCommand(command: Command, argv: readonly string[], io: CliIo): Promise<number> {
-  const secrets = secretsOf(io.env);
+async function runCommand(command: Command, argv: readonly string[], terminal: CliIo): Promise<number> {
+  const secrets = secretsOf(terminal.env);
+  const io: CliIo = {
+    ...terminal,
+    stderr: (text) => terminal.stderr(secrets.reduce((shown, secret) => shown.replaceAll(secret, '…'), text)),
+  };
   try {
     const { values, positionals } = readArguments(command, argv);
     if (values['help'] === true) {
@@ -65,9 +69,8 @@ async function runCommand(command: Command, argv: readonly string[], io: CliIo):
     return await runOpened(command, { values, positionals, io, secrets });
   } catch (error) {
     const [code, message] = outcomeOf(error);
-    const hidden = secrets.reduce((text, secret) => text.replaceAll(secret, '…'), message);
     const help = code === EXIT.usage ? `Try: npx nest-sessions ${command.name} --help\n` : '';
-    io.stderr(`nest-sessions: ${hidden}\n${help}`);
+    io.stderr(`nest-sessions: ${message}\n${help}`);
     return code;
   }
 }

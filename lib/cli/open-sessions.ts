@@ -22,6 +22,7 @@ import { SessionFunctions } from '../sessions/session-functions.js';
 import { SessionRecipe } from '../sessions/session-recipe.js';
 import { MEMORY_DESCRIPTION } from '../stores/memory.store.js';
 import { StoreSetupError, type SessionStore } from '../stores/session-store.js';
+import type { JsonObject } from '../util/json.js';
 import { UsageError, type CliIo } from './io.js';
 import { loadConfiguration } from './configuration.js';
 import { openStore, type StoreNames } from './store-address.js';
@@ -44,6 +45,8 @@ export interface MigratableStore extends SessionStore {
 /** Sessions that a command works with. Nothing of them works in the background, so that the command does what it says and no more. */
 export interface OpenedSessions {
   readonly service: SessionFunctions;
+  /** Whether a session with this payload has reached the end that the option `lifetime` sets. */
+  isOver(payload: JsonObject): boolean;
   readonly core: CoreClient;
   readonly options: ResolvedSessionOptions;
   /** The settings of an embedded core, where they are those of the application. */
@@ -76,7 +79,21 @@ export async function openSessions(
   io: CliIo,
   needs: { readonly anyTables?: boolean } = {},
 ): Promise<OpenedSessions> {
-  const { options: given, isKnown, close } = await givenOptions(place, io);
+  const given = await givenOptions(place, io);
+  try {
+    return await openGiven(given, place, io, needs);
+  } catch (error) {
+    await given.close();
+    throw error;
+  }
+}
+
+async function openGiven(
+  { options: given, isKnown, close }: GivenOptions,
+  place: SessionPlace,
+  io: CliIo,
+  needs: { readonly anyTables?: boolean },
+): Promise<OpenedSessions> {
   const options = resolveSessionOptions(given);
   const embedded = embeddedProvider(options.core);
   const store = embedded?.givenStore();
@@ -84,13 +101,14 @@ export async function openSessions(
     store.keepTables();
     if (needs.anyTables !== true) await refuseOldTables(store);
   }
-  const { core, service } = await compose(options, io);
+  const { core, service, isOver } = await compose(options, io);
   if (place.config !== undefined && core.description.includes(MEMORY_DESCRIPTION))
     io.stderr(
       'nest-sessions: these sessions are in the memory of this process, not in that of the application\n',
     );
   return {
     service,
+    isOver,
     core,
     options,
     settings: embedded && isKnown ? resolveEmbeddedCoreOptions(embedded.embeddedSettings).config : undefined,
@@ -184,5 +202,6 @@ async function compose(options: ResolvedSessionOptions, { clock, stderr }: CliIo
   const log = (message: string): void => stderr(`nest-sessions: ${message}\n`);
   const responder = createErrorResponder(options, dependencies, recipe, { error: log, warn: log });
   const runtime = createRuntime(options, dependencies, recipe, responder);
-  return { core, service: new SessionFunctions(runtime) };
+  const isOver = (payload: JsonObject): boolean => dependencies.lifetimes.isOver(payload);
+  return { core, service: new SessionFunctions(runtime), isOver };
 }

@@ -1,13 +1,12 @@
 import type { SessionEventHub } from '../events/session-event-hub.js';
 import type { Clock } from '../util/clock.js';
+import { rotatingKeyMs } from '../util/verification-keys.js';
 
 /**
  * The longest time by which the clocks of two machines may differ. A rotating key that is made later than that from now was made
  * under a wrong clock, and does not count until its time has come.
  */
 export const MAX_CLOCK_SKEW_MS = 2 * 3600 * 1000;
-
-const ROTATING_KEY_ID = /^d-(\d+)$/;
 
 /** Emits an event for each rotating key that appears after the start of this process. */
 export class KeyRotations {
@@ -25,9 +24,7 @@ export class KeyRotations {
   note(kids: readonly string[]): void {
     const latestMs = this.clock.now() + MAX_CLOCK_SKEW_MS;
     if (keyCreationTime(this.newestKid) > latestMs) this.newestKid = `d-${this.clock.now() - 1}`; // the clock was set back
-    const [newest, previousKid] = kids
-      .filter((kid) => ROTATING_KEY_ID.test(kid) && keyCreationTime(kid) <= latestMs)
-      .toSorted(byAge);
+    const [newest, previousKid] = kids.filter((kid) => keyCreationTime(kid) <= latestMs).toSorted(byAge);
     if (newest === undefined || byAge(newest, this.newestKid) >= 0) return;
     this.newestKid = newest;
     this.events.emit({ type: 'key.rotated', timeMs: this.clock.now(), kid: newest, previousKid });
@@ -39,6 +36,7 @@ function byAge(a: string, b: string): number {
   return keyCreationTime(b) - keyCreationTime(a);
 }
 
+/** Not a number for keys that do not rotate. */
 function keyCreationTime(kid: string): number {
-  return Number(ROTATING_KEY_ID.exec(kid)?.[1]);
+  return rotatingKeyMs(kid) ?? Number.NaN;
 }

@@ -22,6 +22,7 @@ import type {
   TelemetryHistogram,
   TelemetrySpan,
 } from './open-telemetry.js';
+import type { Clock } from '../util/clock.js';
 import { shortHandle } from './short-handle.js';
 import type { SessionEvent } from './session-event.js';
 import type { SessionEventHub } from './session-event-hub.js';
@@ -32,6 +33,10 @@ const KIND_CLIENT = 2;
 const STATUS_ERROR = 2;
 
 type Meter = ReturnType<OpenTelemetryApi['metrics']['getMeter']>;
+
+interface ObservedKeys {
+  readonly newestKeyMs?: number | undefined;
+}
 
 /** How the work of a tracing channel is shown. */
 interface TraceView<Message extends TraceMessage> {
@@ -115,28 +120,63 @@ export class Telemetry {
   observeRevocations(
     watch: { readonly state: string; readonly ageMs: number; readonly size: number } | undefined,
   ): void {
-    const { meter } = this;
-    if (meter === undefined || watch === undefined) return;
-    const age = meter.createObservableGauge('nest_sessions.revocations.age', {
-      description:
-        'How old the knowledge of sessions that ended in other instances may be, by state of the feed',
-      unit: 's',
-    });
-    const size = meter.createObservableGauge('nest_sessions.revocations.kept', {
-      description: 'Ended sessions and cut-offs that are kept while tokens of them may be valid',
-    });
-    const showAge: GaugeCallback = (result) => {
+    if (watch === undefined) return;
+    this.show(
+      'nest_sessions.revocations.age',
+      {
+        description:
+          'How old the knowledge of sessions that ended in other instances may be, by state of the feed',
+        unit: 's',
+      },
       // Before the first read there is no finite age.
-      if (Number.isFinite(watch.ageMs))
-        result.observe(watch.ageMs / 1000, { 'nest_sessions.state': watch.state });
-    };
-    const showSize: GaugeCallback = (result) => result.observe(watch.size);
-    age.addCallback(showAge);
-    size.addCallback(showSize);
-    this.unsubscribers.push(
-      () => age.removeCallback(showAge),
-      () => size.removeCallback(showSize),
+      () =>
+        Number.isFinite(watch.ageMs)
+          ? { value: watch.ageMs / 1000, attributes: { 'nest_sessions.state': watch.state } }
+          : undefined,
     );
+    this.show(
+      'nest_sessions.revocations.stale',
+      { description: '1 while it is not known which sessions have ended in other instances, otherwise 0' },
+      () => ({ value: watch.state === 'stale' ? 1 : 0 }),
+    );
+    this.show(
+      'nest_sessions.revocations.kept',
+      { description: 'Ended sessions and cut-offs that are kept while tokens of them may be valid' },
+      () => ({ value: watch.size }),
+    );
+  }
+
+  /** Shows how old the signing keys are, and how many sessions there are. */
+  observeCore(keys: ObservedKeys, sessions: { readonly count: number | undefined }, clock: Clock): void {
+    this.show(
+      'nest_sessions.signing_key.age',
+      { description: 'Age of the newest rotating signing key that this process knows', unit: 's' },
+      () =>
+        keys.newestKeyMs === undefined
+          ? undefined
+          : { value: Math.max(0, clock.now() - keys.newestKeyMs) / 1000 },
+    );
+    this.show(
+      'nest_sessions.live_sessions',
+      { description: 'Live sessions of all instances, counted to 10000 about once a minute' },
+      () => (sessions.count === undefined ? undefined : { value: sessions.count }),
+    );
+  }
+
+  /** Shows a number that is read whenever the application's meter asks. */
+  private show(
+    name: string,
+    options: { readonly description: string; readonly unit?: string },
+    read: () => { readonly value: number; readonly attributes?: TelemetryAttributes } | undefined,
+  ): void {
+    if (this.meter === undefined) return;
+    const gauge = this.meter.createObservableGauge(name, options);
+    const callback: GaugeCallback = (result) => {
+      const shown = read();
+      if (shown !== undefined) result.observe(shown.value, shown.attributes);
+    };
+    gauge.addCallback(callback);
+    this.unsubscribers.push(() => gauge.removeCallback(callback));
   }
 
   private countOutcomes(meter: Meter, tokens: { readonly cachedTokens: number }): void {
@@ -151,12 +191,11 @@ export class Telemetry {
     });
     const count = ({ type }: SessionEvent): void => events.add(1, { 'nest_sessions.event': type });
     this.unsubscribers.push(this.source.atOnce.add({ next: count }));
-    const gauge = meter.createObservableGauge('nest_sessions.cached_tokens', {
-      description: 'Access tokens that are remembered as verified',
-    });
-    const show: GaugeCallback = (result) => result.observe(tokens.cachedTokens);
-    gauge.addCallback(show);
-    this.unsubscribers.push(() => gauge.removeCallback(show));
+    this.show(
+      'nest_sessions.cached_tokens',
+      { description: 'Access tokens that are remembered as verified' },
+      () => ({ value: tokens.cachedTokens }),
+    );
   }
 
   private subscribe<Message extends ChannelMessage>(
@@ -218,7 +257,8 @@ function endTrace<Message extends TraceMessage>(
   span.end();
 }
 
-function refusalReason({ error, hasToken }: SessionRefusedMessage): string {
+/** Returns the kind of a refusal: the type of its error, or `NO_TOKEN`. */
+export function refusalReason({ error, hasToken }: SessionRefusedMessage): string {
   const outcome = findOutcome(error);
   return outcome === 'UNAUTHORISED' && !hasToken ? 'NO_TOKEN' : outcome;
 }

@@ -1,5 +1,6 @@
 import { NO_AUDIT_TRAIL, type AuditConfig } from '../audit/audit-options.js';
 import type { CoreClient } from '../core/core-client.js';
+import { LiveSessions } from '../core/live-sessions.js';
 import { startCore, type AuditContext } from '../core/core-provider.js';
 import { SessionConfigError } from '../errors.js';
 import type { SessionEventHub } from '../events/session-event-hub.js';
@@ -90,6 +91,8 @@ export class RecipeLifecycle {
     this.telemetry.observeSessions(this.dependencies.verifier);
     this.telemetry.observeCoreCalls();
     this.telemetry.observeRevocations(this.dependencies.revocations);
+    const { core, clock } = this.dependencies;
+    this.telemetry.observeCore(core.verificationKeys, new LiveSessions(core, clock), clock);
     await startCore(this.core, this.telemetry);
     const { revocations, servedRevocations, binding } = this.dependencies;
     try {

@@ -31,7 +31,7 @@ export interface JwksCacheOptions<Host> {
  * @see docs/protocol/sdk.md §4.5
  */
 export class JwksCache<Host> implements VerificationKeys {
-  private keys: readonly PublicJwk[] = [];
+  protected keys: readonly PublicJwk[] = [];
   private loadedAtMs: number | undefined;
   private askedAtMs: number | undefined;
   private readonly loading = new SingleFlight(async (kid: string | undefined) => this.loadFromHosts(kid));

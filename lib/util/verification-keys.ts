@@ -45,4 +45,18 @@ export interface VerificationKeys {
   readonly isDue?: boolean;
   /** Increases when a key has left the set, because cached verifications are invalid then. */
   readonly generation: number;
+  /** When the newest rotating key was made, milliseconds since the epoch; undefined while none is known. A set without this property does not say. */
+  readonly newestKeyMs?: number | undefined;
+}
+
+/** Returns when the newest of these keys was made that rotate, milliseconds since the epoch; undefined if none does. */
+export function newestKeyMs(keys: readonly { readonly kid: string }[]): number | undefined {
+  const times = keys.map(({ kid }) => rotatingKeyMs(kid)).filter((timeMs) => timeMs !== undefined);
+  return times.length === 0 ? undefined : Math.max(...times);
+}
+
+/** Returns when a rotating key was made, milliseconds since the epoch, as its id says; undefined for other keys. */
+export function rotatingKeyMs(kid: string): number | undefined {
+  const timeMs = /^d-(\d+)$/.exec(kid)?.[1];
+  return timeMs === undefined ? undefined : Number(timeMs);
 }

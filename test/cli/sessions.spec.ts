@@ -1,32 +1,22 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { sqliteStore, type Sessions } from 'nest-sessions/standalone';
-import { TestClock } from '../../lib/testing/test-clock.js';
+import type { TestClock } from '../../lib/testing/test-clock.js';
 import { TEST_START_MS } from '../support/embedded.js';
-import { shell, shopOn, signIn, type Shell } from '../support/shell.js';
+import { shell, signIn, type Shell } from '../support/shell.js';
+import { parsed, shopOnFile } from '../support/shop-file.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'nest-sessions-cli-'));
-let files = 0;
+const place = shopOnFile();
 let clock: TestClock;
 let shop: Sessions;
 let store: string;
 let run: Shell;
 
-beforeEach(async () => {
-  clock = new TestClock(TEST_START_MS);
-  const file = join(folder, `${++files}.db`);
-  store = `sqlite:${file}`;
-  shop = await shopOn(sqliteStore(file), clock);
-  run = shell({ clock });
+beforeEach(() => {
+  ({ clock, shop, store, run } = place);
 });
-afterEach(() => shop.close());
-afterAll(() => rmSync(folder, { recursive: true }));
 
 const SAFARI =
   'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15';
-const json = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>;
 const liveHandles = async (userId: string): Promise<string[]> =>
   shop.service.getAllSessionHandlesForUser({ userId });
 
@@ -47,7 +37,7 @@ describe('nest-sessions sessions list', () => {
   it('prints one document of JSON', async () => {
     const { handle } = await signIn(shop, { userId: 'ada', tenantId: 't1' });
     const { stdout } = await run('sessions', 'list', '--json', '--store', store);
-    expect(json(stdout)).toMatchObject({
+    expect(parsed(stdout)).toMatchObject({
       hasMore: false,
       sessions: [
         {
@@ -67,7 +57,7 @@ describe('nest-sessions sessions list', () => {
     await signIn(shop, { userId: 'ada', tenantId: 't1' });
     const handles = async (...options: string[]): Promise<unknown> => {
       const { stdout } = await run('sessions', 'list', '--json', '--store', store, ...options);
-      return (json(stdout)['sessions'] as { sessionHandle: string }[]).map(
+      return (parsed(stdout)['sessions'] as { sessionHandle: string }[]).map(
         ({ sessionHandle }) => sessionHandle,
       );
     };
@@ -167,7 +157,7 @@ describe('nest-sessions sessions end', () => {
     expect(refused.stderr).toContain('this would end 2 sessions of ada, and there is no terminal to ask');
     expect(await liveHandles('ada')).toHaveLength(2);
     const done = await run('sessions', 'end', '--user', 'ada', '--yes', '--json', '--store', store);
-    expect(json(done.stdout)).toMatchObject({ ended: 2 });
+    expect(parsed(done.stdout)).toMatchObject({ ended: 2 });
     expect(await liveHandles('ada')).toEqual([]);
   });
 
@@ -250,7 +240,7 @@ describe('nest-sessions stats and audit', () => {
     await shop.service.revokeSession(handle);
     const { code, stdout } = await run('stats', '--json', '--store', store);
     expect(code).toBe(0);
-    expect(json(stdout)).toMatchObject({
+    expect(parsed(stdout)).toMatchObject({
       core: 'embedded, with SQLite',
       live: { count: 1, hasMore: false },
       signedIn: { hour: { count: 1 }, day: { count: 1 } },
@@ -265,7 +255,7 @@ describe('nest-sessions stats and audit', () => {
     await signIn(shop, { userId: 'bob' });
     await shop.service.revokeSession(handle, undefined, { reason: 'x' });
     const { stdout } = await run('audit', '--user', 'ada', '--json', '--store', store);
-    expect((json(stdout)['records'] as { kind: string }[]).map(({ kind }) => kind)).toEqual([
+    expect((parsed(stdout)['records'] as { kind: string }[]).map(({ kind }) => kind)).toEqual([
       'session.revoked',
       'session.created',
     ]);

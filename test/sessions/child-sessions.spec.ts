@@ -2,13 +2,14 @@ import { describe, expect, it } from '@jest/globals';
 import {
   AuthenticationTimeClaim,
   CoreBadInputError,
+  embeddedCore,
   InvalidClaimsError,
   PrimitiveClaim,
   TryRefreshTokenError,
   UnauthorisedError,
   type SessionModuleOptions,
 } from 'nest-sessions';
-import type { ChildSessionInput } from 'nest-sessions/core';
+import type { ChildSessionInput, CoreProvider } from 'nest-sessions/core';
 import { seededMemoryStore, TEST_START_MS } from '../support/embedded.js';
 import { TestApplication } from '../support/test-application.js';
 
@@ -109,6 +110,8 @@ describe('a child session (S123)', () => {
     expect([await endOf(), await endOf({ expiresInSec: 60 }), await endOf({ expiresInSec: 99_999 })]).toEqual(
       [3600, 60, 7200],
     );
+    clock.advanceSeconds(600);
+    expect(await endOf({ expiresInSec: 99_999 })).toBe(7200);
     const short = await makeChild({ expiresInSec: 60 });
     clock.advanceSeconds(60);
     expect(await sessions.getSessionInformation(short.getHandle())).toBeUndefined();
@@ -116,6 +119,24 @@ describe('a child session (S123)', () => {
     await expect(Promise.resolve(sessions.getSessionWithoutRequestResponse({ accessToken }))).rejects.toThrow(
       TryRefreshTokenError,
     );
+  });
+
+  it('is ended at its refresh by a core that does not know its end, without the option lifetime', async () => {
+    const store = await seededMemoryStore();
+    const { problems, create } = embeddedCore({ store });
+    const core: CoreProvider = {
+      problems,
+      create: (context) => create({ ...context, clock: { now: () => context.clock.now() - 3_600_000 } }),
+    };
+    const { sessions, clock } = await TestApplication.withoutServer().with({ core }).start();
+    const parent = await sessions.createNewSessionWithoutRequestResponse({ userId: 'ada' });
+    const input = { parentSessionHandle: parent.getHandle(), expiresInSec: 60 };
+    const child = await sessions.createChildSession(input);
+    const { refreshToken = '' } = child.getAllSessionTokensDangerously();
+    clock.advanceSeconds(60);
+    const refreshed = sessions.refreshSessionWithoutRequestResponse({ refreshToken });
+    await expect(refreshed).rejects.toThrow('has reached its absolute end');
+    expect(store.size).toBe(1);
   });
 
   it('has children that are no wider, with their actors one behind the other', async () => {

@@ -4,10 +4,12 @@ import {
   CoreBadInputError,
   InvalidClaimsError,
   SessionEvents,
+  TooManySessionsError,
   UnauthorisedError,
   type SessionModuleOptions,
 } from 'nest-sessions';
 import type { HandOverInput, RedemptionInput } from 'nest-sessions/core';
+import { parseSessionHandle } from '../../lib/core/embedded/session-handle.js';
 import { seededMemoryStore, TEST_START_MS } from '../support/embedded.js';
 import { storeWithoutFeed } from '../support/feed-instance.js';
 import { TestApplication } from '../support/test-application.js';
@@ -89,6 +91,28 @@ describe('a hand-over token (S124)', () => {
     expect(await sessions.getSessionInformation(child ?? '')).toBeUndefined();
   });
 
+  it('keeps an idle limit that is shorter than that of the others', async () => {
+    const { sessions, redeem } = await application({ lifetime: { idleSec: 600 } });
+    const short = await sessions.createNewSessionWithoutRequestResponse({
+      userId: 'ada',
+      lifetime: { idleSec: 300 },
+    });
+    const token = await sessions.createHandOverToken({
+      sessionHandle: short.getHandle(),
+      audience: AUDIENCE,
+    });
+    expect((await redeem(token)).getAccessTokenPayload()).toMatchObject({ session_idle: 300 });
+  });
+
+  it('begins a session that counts for maxSessionsPerUser', async () => {
+    const { store, make, redeem } = await application({
+      maxSessionsPerUser: { max: 2, whenExceeded: 'refuse' },
+    });
+    await redeem(await make());
+    await expect(redeem(await make())).rejects.toThrow(TooManySessionsError);
+    expect(store.size).toBe(2);
+  });
+
   it('is used once: a replay is refused, and noted with the session', async () => {
     const { session, store, make, redeem, refusals } = await application();
     const token = await make();
@@ -100,7 +124,7 @@ describe('a hand-over token (S124)', () => {
     ]);
   });
 
-  it('has one winner among many at once', async () => {
+  it('CVE-2026-22751: has one winner among many at once', async () => {
     const { store, make, redeem, refusals } = await application();
     const token = await make();
     const all = await Promise.allSettled(Array.from({ length: 10 }, async () => redeem(token)));
@@ -133,6 +157,16 @@ describe('a hand-over token (S124)', () => {
     await expect(redeem(token)).rejects.toThrow(UnauthorisedError);
     await expect(make()).rejects.toThrow(UnauthorisedError);
     expect(store.size).toBe(0);
+    expect(await refusals()).toMatchObject([{ reason: 'session-ended' }]);
+  });
+
+  it('is good while those live that its session belongs to, also where a process stopped between the two ends', async () => {
+    const { sessions, store, session, make, redeem, refusals } = await application();
+    const child = await sessions.createChildSession({ parentSessionHandle: session.getHandle() });
+    const token = await make({ sessionHandle: child.getHandle(), as: 'sibling' });
+    const key = parseSessionHandle(session.getHandle());
+    await store.deleteSessions(key ? [key] : []);
+    await expect(redeem(token)).rejects.toThrow('unknown, used, expired or for another client');
     expect(await refusals()).toMatchObject([{ reason: 'session-ended' }]);
   });
 

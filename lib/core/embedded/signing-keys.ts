@@ -5,7 +5,7 @@ import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../../tokens/key-pair
 import type { Clock } from '../../util/clock.js';
 import type { MaybePromise } from '../../util/maybe-promise.js';
 import { SingleFlight } from '../../util/single-flight.js';
-import type { PublicJwk, VerificationKeys } from '../../util/verification-keys.js';
+import { newestKeyMs, type PublicJwk, type VerificationKeys } from '../../util/verification-keys.js';
 import { withTimeout } from '../../util/with-timeout.js';
 import type { KeyRotations } from '../key-rotations.js';
 import type { ClockDoubts } from './clock-doubts.js';
@@ -70,6 +70,10 @@ export class SigningKeys implements VerificationKeys {
   /** Doubts of this process about its clock. */
   get doubts(): ClockDoubts {
     return this.stored.doubts;
+  }
+
+  get newestKeyMs(): number | undefined {
+    return newestKeyMs(this.loaded?.dynamic ?? []);
   }
 
   get generation(): number {

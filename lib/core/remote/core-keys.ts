@@ -1,7 +1,7 @@
 import { JwksCache, type JwksCacheOptions } from '../../tokens/jwks-cache.js';
 import { parsePublicKeys } from '../../tokens/published-keys.js';
 import type { Clock } from '../../util/clock.js';
-import type { PublicJwk } from '../../util/verification-keys.js';
+import { newestKeyMs, type PublicJwk } from '../../util/verification-keys.js';
 import { jwksRequest, NO_CACHE_HEADERS } from './cdi-requests.js';
 import { readResponse } from './cdi-responses.js';
 import { attemptError, errorOfStatus, unavailable } from './core-call-errors.js';
@@ -13,6 +13,10 @@ import { HttpFailure, type HttpTransport, type HttpResponse } from './http-trans
 export class CoreKeys extends JwksCache<CoreHost> {
   constructor(clock: Clock, transport: HttpTransport, options: Omit<JwksCacheOptions<CoreHost>, 'load'>) {
     super(clock, { ...options, load: async (host) => loadCoreKeys(transport, host) });
+  }
+
+  get newestKeyMs(): number | undefined {
+    return newestKeyMs(this.keys);
   }
 }
 

@@ -14,6 +14,8 @@ import { SessionEvents } from '../../events/session-events.js';
 import { Telemetry } from '../../events/telemetry.js';
 import { CoreClient } from '../core-client.js';
 import { startCore } from '../core-provider.js';
+import { LiveSessions } from '../live-sessions.js';
+import { Clock } from '../../util/clock.js';
 import { isLoopback } from './caller-check.js';
 import { CdiRefusal } from './cdi-input.js';
 import { CdiServer } from './cdi-server.js';
@@ -64,6 +66,7 @@ export class SessionCoreGateway implements OnModuleInit, BeforeApplicationShutdo
     private readonly events: SessionEvents,
     private readonly telemetry: Telemetry,
     @Inject(RESOLVED_CORE_OPTIONS) { apiKeys }: SessionCoreConfig,
+    private readonly clock: Clock,
     adapterHost: HttpAdapterHost,
     @Optional() @Inject(SERVED_FEED) private readonly feed?: ServedFeed,
   ) {
@@ -75,7 +78,9 @@ export class SessionCoreGateway implements OnModuleInit, BeforeApplicationShutdo
   }
 
   async onModuleInit(): Promise<void> {
+    const { core, clock } = this;
     this.telemetry.observeCoreCalls();
+    this.telemetry.observeCore(core.verificationKeys, new LiveSessions(core, clock), clock);
     await startCore(this.core, this.telemetry);
     this.feed?.start();
   }

@@ -266,7 +266,9 @@ describe('two applications in one process', () => {
     expect(spansSoFar()).toEqual([]);
     expect((await sdk.measured())['nest_sessions.refusals'] ?? []).toEqual([]);
     await newTokens(sessions);
-    expect(namesOf(spansSoFar())).toEqual(['session.create', 'session.create > store.insertSession']);
+    // The measurement asks for the number of live sessions, which is counted in the background.
+    const names = namesOf(spansSoFar()).filter((name) => name !== 'store.countSessions');
+    expect(names).toEqual(['session.create', 'session.create > store.insertSession']);
   });
 
   it('each show their own, once', async () => {
