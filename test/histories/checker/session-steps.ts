@@ -1,4 +1,4 @@
-import type { AccessToken, Asked, Call, KnownCall, Rules, ServedAt, Span } from './history.js';
+import type { AccessToken, Answered, Asked, Call, KnownCall, Rules, ServedAt, Span } from './history.js';
 
 /**
  * A session as the checker sees it. Instances have clocks that differ, so its end is known between two times only; what is possible
@@ -69,7 +69,7 @@ export function stepsOf(
     case 'claim-by-token':
       return [
         ...use(asked.token, at),
-        status === 'OK' ? store('claims', asked.name, at, answer.accessToken?.claims) : gone(at),
+        status === 'OK' ? store('claims', asked.name, at, claimsAfterStoring(answer, clock)) : gone(at),
       ];
     case 'sign-out':
       return [...use(asked.token, at), status === 'OK' ? ending : gone(at)];
@@ -86,6 +86,11 @@ export function stepsOf(
     case 'revoke-all':
       return [(state) => [state === 'not yet' ? state : 'ended']];
   }
+}
+
+/** The token that leaves with a stored claim has it, unless the token expired meanwhile: such a one is not replaced. */
+function claimsAfterStoring({ accessToken }: Answered, { latest }: Span): readonly string[] | undefined {
+  return accessToken === undefined || latest >= accessToken.expiresAtMs ? undefined : accessToken.claims;
 }
 
 /** Returns what a call without a known answer may have done, or may do later. */
