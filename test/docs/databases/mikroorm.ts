@@ -1,6 +1,5 @@
 import { EntitySchema, MikroORM, type Options } from '@mikro-orm/postgresql';
-import { postgresStore } from 'nest-sessions';
-import type { SessionStore } from 'nest-sessions/core';
+import { postgresStore, type SessionStore } from 'nest-sessions';
 import type { Pool } from 'pg';
 
 export interface User {
