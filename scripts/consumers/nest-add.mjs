@@ -1,9 +1,13 @@
 // `nest add nest-sessions` in new applications of Nest's own starter: Nest 11 (CommonJS, Jest) or Nest 12 (ES modules, Vitest),
-// installed by npm and by pnpm. Bad input changes nothing, a second run changes nothing, and with the controller that the command
+// installed by npm and by pnpm, on PostgreSQL, SQLite, Redis and in memory. Bad input changes nothing, a second run changes nothing, and with the controller that the command
 // prints the application starts, answers 401, signs in and passes its tests, README's first test among them.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { execPath } from 'node:process';
+import { env, execPath } from 'node:process';
+import { startEmbeddedPostgres } from '../../test/support/embedded-postgres.mjs';
+import { freePort } from '../../test/support/free-port.mjs';
 import { root } from '../packed.mjs';
 import { blockAfter, firstTest } from '../readme.mjs';
 import { cookiesOf, withServer } from '../started-server.mjs';
@@ -16,8 +20,8 @@ const UNUSED =
 
 /** Applications of one major of Nest: the files that differ, and the store for each package manager. */
 const STARTERS = {
-  11: { extension: '', isVitest: false, stores: { npm: 'memory', pnpm: 'sqlite' } },
-  12: { extension: '.js', isVitest: true, stores: { npm: 'sqlite', pnpm: 'memory' } },
+  11: { extension: '', isVitest: false, stores: { npm: 'postgres', pnpm: 'sqlite' } },
+  12: { extension: '.js', isVitest: true, stores: { npm: 'redis', pnpm: 'memory' } },
 };
 
 /** Makes the applications in a new folder, and tests them one after the other. */
@@ -32,9 +36,11 @@ export async function testNestAdd(folder, tarball, { nest }) {
     const printed = addSessions(app, tools, store);
     install();
     writeController(app, printed, STARTERS[nest]);
-    await checkApplication(app);
-    runCommand(app, 'npm', 'test', '--', PATIENT);
-    runCommand(app, 'npm', 'run', 'test:e2e', '--', PATIENT);
+    await withStoreServer(folder, store, async () => {
+      await checkApplication(app, store);
+      runCommand(app, 'npm', 'test', '--', PATIENT);
+      runCommand(app, 'npm', 'run', 'test:e2e', '--', PATIENT);
+    });
     console.log(`nest-add: Nest ${nest}, ${manager}, ${store}`);
   }
 }
@@ -132,17 +138,46 @@ function writeController(app, printed, { extension, isVitest }) {
     );
 }
 
-/** Builds the application, starts it, and does what the printed instructions say. */
-async function checkApplication(app) {
+/** Builds the application, starts it, and does what the printed instructions say. A store keeps the session over a start. */
+async function checkApplication(app, store) {
   runCommand(app, 'npm', 'run', 'build');
+  let cookie = '';
   await withServer(execPath, ['dist/main.js'], { cwd: app }, async (origin) => {
     await expectStatus(`${origin}/`, 401);
     await expectStatus(`${origin}/me`, 401);
     const login = await fetch(`${origin}/login`, { method: 'POST', headers: { 'st-auth-mode': 'cookie' } });
-    const me = await fetch(`${origin}/me`, { headers: { cookie: cookiesOf(login) } });
-    const text = await me.text();
-    if (text !== '{"userId":"user-1"}') throw new Error(`/me after the sign-in: ${me.status} ${text}`);
+    cookie = cookiesOf(login);
+    await expectUser(origin, cookie);
   });
+  if (store === 'memory') return;
+  await withServer(execPath, ['dist/main.js'], { cwd: app }, async (origin) => expectUser(origin, cookie));
+}
+
+async function expectUser(origin, cookie) {
+  const me = await fetch(`${origin}/me`, { headers: { cookie } });
+  const text = await me.text();
+  if (text !== '{"userId":"user-1"}') throw new Error(`/me after the sign-in: ${me.status} ${text}`);
+}
+
+/** Starts the server of a store, and says where it is as the printed instructions ask for. */
+async function withStoreServer(folder, store, work) {
+  if (store === 'postgres') {
+    const server = await startEmbeddedPostgres();
+    env.DATABASE_URL = server.url;
+    return work().finally(() => server.stop());
+  }
+  if (store !== 'redis') return work();
+  const port = await freePort();
+  const flags = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+  const server = spawn('redis-server', flags, { cwd: folder, stdio: 'ignore' });
+  const ended = once(server, 'exit');
+  env.REDIS_URL = `redis://127.0.0.1:${port}`;
+  try {
+    await work();
+  } finally {
+    server.kill();
+    await ended;
+  }
 }
 
 async function expectStatus(address, status) {
