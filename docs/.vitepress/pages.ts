@@ -79,6 +79,7 @@ export const GUIDES: readonly PageGroup[] = [
     pages: {
       'docs/guides/production-checklist.md': 'Before production',
       'docs/guides/observability.md': 'Events, traces, logs',
+      'docs/guides/command-line.md': 'The command line',
       'docs/guides/rate-limits.md': 'Rate limits',
     },
   },
