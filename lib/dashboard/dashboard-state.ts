@@ -77,7 +77,8 @@ export class DashboardState implements OnApplicationBootstrap, BeforeApplication
 
   /** The first view of the page. Each part may be missing while the store does not respond. */
   async summary() {
-    const [core, instances, live] = await Promise.all([this.ping(), this.instances(), this.countLive()]);
+    const [core, known, live] = await Promise.all([this.ping(), this.instances(), this.countLive()]);
+    const instances = known ?? [this.reports.own()];
     const frames = { hour: this.activity.series(CURVES.hour), day: this.activity.series(CURVES.day) };
     return {
       nowMs: this.clock.now(),
@@ -93,6 +94,7 @@ export class DashboardState implements OnApplicationBootstrap, BeforeApplication
       ),
       instances: instances.map(({ hour: _hour, day: _day, ...instance }) => instance),
       areInstancesShared: this.reports.isShared,
+      areInstancesKnown: known !== undefined,
     };
   }
 
@@ -127,11 +129,12 @@ export class DashboardState implements OnApplicationBootstrap, BeforeApplication
     return { isUp, durationMs: Math.round(performance.now() - startMs), description: core.description };
   }
 
-  private async instances(): Promise<readonly InstanceReport[]> {
+  /** @returns undefined while the store does not respond */
+  private async instances(): Promise<readonly InstanceReport[] | undefined> {
     const all = withTimeout(this.reports.all(), PING_TIMEOUT_MS, 'The store takes too long', {
       keepsProcess: false,
     });
-    return all.catch(() => [this.reports.own()]);
+    return all.catch(() => undefined);
   }
 
   /** Counts exactly as long as that is cheap. @returns undefined for a core that lists no sessions, and while it does not respond */

@@ -24,8 +24,8 @@ afterEach(async () => {
   await desk.close();
 });
 
-async function openDesk(adapter: Adapter, options?: BrowserContextOptions, audit?: boolean): Promise<void> {
-  desk = await DashboardDesk.open(chrome, adapter, options, audit);
+async function openDesk(adapter: Adapter, options?: BrowserContextOptions, isAudited = true): Promise<void> {
+  desk = await DashboardDesk.open(chrome, adapter, options, { isAudited });
 }
 
 const shot = async (name: string): Promise<unknown> =>
