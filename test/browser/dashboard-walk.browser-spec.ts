@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { env } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { TestClock } from 'nest-sessions/testing';
-import type { Browser } from 'playwright-core';
+import type { Browser, BrowserContext } from 'playwright-core';
 import { endSessions } from '../dashboard/open-dashboard.js';
 import { seededMemoryStore } from '../support/embedded.js';
 import { launchChromium } from './chromium.js';
@@ -17,6 +18,22 @@ const PICTURES = fileURLToPath(
 );
 
 let chrome: Browser;
+
+/** Writes a picture as WebP, which is a quarter as large as PNG. Another page encodes it, because the dashboard's lets no script do that. */
+async function savePicture(context: BrowserContext, name: string, png: Buffer): Promise<void> {
+  const encoder = await context.newPage();
+  const webp = await encoder.evaluate<string>(`(async () => {
+    const image = new Image();
+    image.src = 'data:image/png;base64,${png.toString('base64')}';
+    await image.decode();
+    const canvas = Object.assign(document.createElement('canvas'), { width: image.width, height: image.height });
+    canvas.getContext('2d').drawImage(image, 0, 0);
+    return canvas.toDataURL('image/webp', 0.85).split(',')[1];
+  })()`);
+  await encoder.close();
+  mkdirSync(PICTURES, { recursive: true });
+  writeFileSync(`${PICTURES}/dashboard-${name}.webp`, Buffer.from(webp, 'base64'));
+}
 
 beforeAll(async () => {
   chrome = await launchChromium();
@@ -36,8 +53,8 @@ describe('a user says that somebody else is in the account', () => {
       desks.push(await DashboardDesk.open(chrome, 'express', options, { store, clock }));
     const [desk, second, third] = desks as [DashboardDesk, DashboardDesk, DashboardDesk];
     const { page } = desk;
-    const picture = async (name: string): Promise<unknown> =>
-      page.screenshot({ path: `${PICTURES}/dashboard-${name}.png` });
+    const picture = async (name: string): Promise<void> =>
+      savePicture(desk.context, name, await page.screenshot());
     try {
       await desk.busyDay();
       await desk.theft('ada lovelace');
