@@ -30,6 +30,7 @@ export class DashboardState implements OnApplicationBootstrap, BeforeApplication
   private readonly activity: Activity;
   private readonly reports: InstanceReports;
   private readonly streams = new Set<() => void>();
+  private isEnding = false;
 
   constructor(
     sessions: SessionService,
@@ -49,6 +50,7 @@ export class DashboardState implements OnApplicationBootstrap, BeforeApplication
 
   /** Ends the streams, because a server waits for open connections when it closes. */
   async beforeApplicationShutdown(): Promise<void> {
+    this.isEnding = true;
     for (const end of this.streams) end();
     this.activity.stop();
     await this.reports.stop();
@@ -62,6 +64,7 @@ export class DashboardState implements OnApplicationBootstrap, BeforeApplication
   get events(): Observable<StreamedEvent> {
     return new Observable((subscriber) => {
       const end = (): void => subscriber.complete();
+      if (this.isEnding) return end();
       this.streams.add(end);
       subscriber.add(() => this.streams.delete(end));
       subscriber.add(this.activity.listen((data) => subscriber.next({ data })));

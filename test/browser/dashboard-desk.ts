@@ -2,6 +2,7 @@ import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playw
 import { openDashboard } from '../dashboard/open-dashboard.js';
 import type { SessionStore } from 'nest-sessions/core';
 import { TestClock } from 'nest-sessions/testing';
+import { closeAfterTest } from '../support/close-after-test.js';
 import type { SessionClient } from '../support/session-client.js';
 import type { Adapter, TestApplication } from '../support/test-application.js';
 
@@ -37,6 +38,7 @@ export class DashboardDesk {
       { clock: clock ?? new TestClock(Date.now() - PAST_MS), ...(store && { store }) },
     );
     const context = await chrome.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+    closeAfterTest(async () => context.close()); // before the application, which waits for open connections
     const page = await context.newPage();
     const errors: string[] = [];
     page.on('pageerror', (error) => errors.push(error.message));
@@ -100,10 +102,5 @@ export class DashboardDesk {
       if (round % 3 === 0) await client().get('/me', { authorization: 'Bearer e30.e30.x' });
       clock.advanceSeconds(180);
     }
-  }
-
-  async close(): Promise<void> {
-    await this.context.close();
-    await this.application.close();
   }
 }

@@ -55,68 +55,64 @@ describe('a user says that somebody else is in the account', () => {
     const { page } = desk;
     const picture = async (name: string): Promise<void> =>
       savePicture(desk.context, name, await page.screenshot());
-    try {
-      await desk.busyDay();
-      await desk.theft('ada lovelace');
-      const owner = await second.user('ada lovelace', AGENTS[0]);
-      clock.advanceSeconds(300);
-      const stranger = await third.user('ada lovelace', AGENTS[2]);
-      clock.advanceSeconds(60);
-      await desk.signIn('admin');
-      await desk.show();
-      await page.getByText('Live', { exact: true }).waitFor();
-      await page.getByText('Refusals by kind').waitFor();
-      await picture('overview');
+    await desk.busyDay();
+    await desk.theft('ada lovelace');
+    const owner = await second.user('ada lovelace', AGENTS[0]);
+    clock.advanceSeconds(300);
+    const stranger = await third.user('ada lovelace', AGENTS[2]);
+    clock.advanceSeconds(60);
+    await desk.signIn('admin');
+    await desk.show();
+    await page.getByText('Live', { exact: true }).waitFor();
+    await page.getByText('Refusals by kind').waitFor();
+    await picture('overview');
 
-      await desk.show('#sessions');
-      await page.getByLabel('User', { exact: true }).fill('ada lovelace');
-      await page.getByRole('button', { name: 'Find' }).click();
-      await page.getByText('2 sessions').waitFor();
-      expect(await page.locator('tbody tr').allInnerTexts()).toEqual([
-        expect.stringContaining('Chrome on Linux'),
-        expect.stringContaining('Firefox on Windows'),
-      ]);
-      await picture('sessions');
+    await desk.show('#sessions');
+    await page.getByLabel('User', { exact: true }).fill('ada lovelace');
+    await page.getByRole('button', { name: 'Find' }).click();
+    await page.getByText('2 sessions').waitFor();
+    expect(await page.locator('tbody tr').allInnerTexts()).toEqual([
+      expect.stringContaining('Chrome on Linux'),
+      expect.stringContaining('Firefox on Windows'),
+    ]);
+    await picture('sessions');
 
-      await page.getByRole('link', { name: 'Audit trail' }).click();
-      await page.getByLabel('User', { exact: true }).fill('ada lovelace');
-      await page.getByLabel('Kind').selectOption('Theft detected');
-      await page.getByRole('button', { name: 'Find' }).click();
-      await page.locator('.records').getByRole('link', { name: 'Theft detected' }).click();
-      await page.getByText('The old token came from').waitFor();
-      await page.setViewportSize({ width: 1100, height: 900 });
-      await picture('theft');
-      await page.setViewportSize(options.viewport);
+    await page.getByRole('link', { name: 'Audit trail' }).click();
+    await page.getByLabel('User', { exact: true }).fill('ada lovelace');
+    await page.getByLabel('Kind').selectOption('Theft detected');
+    await page.getByRole('button', { name: 'Find' }).click();
+    await page.locator('.records').getByRole('link', { name: 'Theft detected' }).click();
+    await page.getByText('The old token came from').waitFor();
+    await page.setViewportSize({ width: 1100, height: 900 });
+    await picture('theft');
+    await page.setViewportSize(options.viewport);
 
-      await page.getByRole('button', { name: 'End all of this user' }).click();
-      await page.getByText('2 sessions at present').waitFor();
-      await page.getByLabel('Reason').fill('ticket 4711: account taken over');
-      await picture('dialog');
-      await page.getByRole('dialog').getByRole('button', { name: 'End', exact: true }).click();
-      await page.getByText('2 sessions ended.').waitFor();
-      await page.getByText('3 of 3 instances').waitFor();
-      await picture('holds');
-      for (const { application } of desks) {
-        for (const { client } of [owner, stranger])
-          expect(
-            (await application.send({ path: '/me', headers: client.requestHeaders('/me') })).status,
-          ).toBe(401);
-      }
-
-      await page.getByRole('link', { name: 'Audit trail' }).click();
-      await page.getByLabel('User', { exact: true }).fill('ada lovelace');
-      await page.getByLabel('Kind').selectOption('Ended or expired');
-      await page.getByRole('button', { name: 'Find' }).click();
-      await page.getByText('ticket 4711: account taken over').first().waitFor();
-      expect(await page.locator('.records li').allInnerTexts()).toEqual([
-        expect.stringContaining('admin'),
-        expect.stringContaining('admin'),
-        expect.stringContaining('token-theft'),
-      ]);
-      await picture('trail');
-      expect((await endSessions(owner.client, { everybody: true, reason: 'revenge' })).status).toBe(401);
-    } finally {
-      for (const each of desks.toReversed()) await each.close();
+    await page.getByRole('button', { name: 'End all of this user' }).click();
+    await page.getByText('2 sessions at present').waitFor();
+    await page.getByLabel('Reason').fill('ticket 4711: account taken over');
+    await picture('dialog');
+    await page.getByRole('dialog').getByRole('button', { name: 'End', exact: true }).click();
+    await page.getByText('2 sessions ended.').waitFor();
+    await page.getByText('3 of 3 instances').waitFor();
+    await picture('holds');
+    for (const { application } of desks) {
+      for (const { client } of [owner, stranger])
+        expect((await application.send({ path: '/me', headers: client.requestHeaders('/me') })).status).toBe(
+          401,
+        );
     }
+
+    await page.getByRole('link', { name: 'Audit trail' }).click();
+    await page.getByLabel('User', { exact: true }).fill('ada lovelace');
+    await page.getByLabel('Kind').selectOption('Ended or expired');
+    await page.getByRole('button', { name: 'Find' }).click();
+    await page.getByText('ticket 4711: account taken over').first().waitFor();
+    expect(await page.locator('.records li').allInnerTexts()).toEqual([
+      expect.stringContaining('admin'),
+      expect.stringContaining('admin'),
+      expect.stringContaining('token-theft'),
+    ]);
+    await picture('trail');
+    expect((await endSessions(owner.client, { everybody: true, reason: 'revenge' })).status).toBe(401);
   });
 });

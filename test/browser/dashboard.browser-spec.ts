@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { ADAPTERS, type Adapter } from '../support/adapters.js';
@@ -18,10 +18,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await chrome.close();
-});
-
-afterEach(async () => {
-  await desk.close();
 });
 
 async function openDesk(adapter: Adapter, options?: BrowserContextOptions, isAudited = true): Promise<void> {
