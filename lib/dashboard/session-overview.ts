@@ -12,7 +12,7 @@ import { theftBranches, type TheftBranch } from './theft-branches.js';
 const DEFAULT_LIMIT = 50;
 /** Sessions of one page of the core, and how many a search by device looks at before it returns. */
 const PAGE = 500;
-const MAX_LOOKED_AT = 2000;
+const MAX_LOOKED_AT = 1000;
 /** Records of one session's life that are read at most. */
 const MAX_RECORDS = 500;
 

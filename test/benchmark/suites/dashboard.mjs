@@ -54,7 +54,7 @@ function routes(size) {
     'the newest sessions': '/data/sessions',
     'the sessions of a user': `/data/sessions?userId=${user}`,
     'sessions before a moment in the middle': `/data/sessions?createdBefore=${middle}`,
-    'sessions by device, 2000 looked at and none found': '/data/sessions?device=no-such-device',
+    'sessions by device, 1000 looked at and none found': '/data/sessions?device=no-such-device',
     'count of everybody, up to 10,000': '/data/count',
     'one session, with its life': `/data/story?sessionHandle=filler-session-${Math.floor(size / 2) + 1}`,
     'the newest records': '/data/trail',
