@@ -18,6 +18,7 @@ const config: Config = {
     '^nest-sessions/testing$': '<rootDir>/lib/testing/index.ts',
     '^nest-sessions/doctor$': '<rootDir>/lib/doctor/index.ts',
     '^nest-sessions/integrations$': '<rootDir>/lib/integrations/index.ts',
+    '^nest-sessions/dashboard$': '<rootDir>/lib/dashboard/index.ts',
     '^nest-sessions/verify$': '<rootDir>/lib/verify/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

@@ -61,6 +61,7 @@ export { memoryStore } from './stores/memory.store.js';
 export { sqliteStore } from './stores/sqlite.store.js';
 export { postgresStore } from './stores/postgres.store.js';
 export { redisStore } from './stores/redis/redis.store.js';
+export type { SessionStore } from './stores/session-store.js';
 export { schemaSql } from './stores/schema.js';
 
 // Errors

@@ -286,7 +286,9 @@ export function resolveSessionOptions(
   assertCompatibleCopies();
   if ((options as unknown) === NO_OPTIONS) throw new SessionConfigError([NOT_CONFIGURED]);
   const source = assertOptionsObject(options);
-  const problems: ConfigProblem[] = findUnknownOptions(source, KNOWN_NAMES);
+  const problems: ConfigProblem[] = findUnknownOptions(source, KNOWN_NAMES).map((problem) =>
+    explainModuleOption(problem, caller),
+  );
   if (caller === 'createSessions') problems.push(...findNestOptions(source));
   const config = readSessionConfig(source, problems);
   const own = readKnownOptions(MODULE_OPTIONS, source, problems);
@@ -314,7 +316,20 @@ export function resolveSessionOptions(
   });
 }
 
+const ONLY_NEST = 'is an option of SessionModule alone: leave it out';
+
+/** Nest needs `guard` and `isGlobal` when it reads the module, before a factory runs. */
+function explainModuleOption(problem: ConfigProblem, caller: string): ConfigProblem {
+  const { path } = problem;
+  if (path !== 'guard' && path !== 'isGlobal') return problem;
+  const example = path === 'guard' ? `guard: 'global'` : 'isGlobal: false';
+  const place = `belongs beside useFactory, useClass or useExisting, not into what they return: forRootAsync({ ${example}, … })`;
+  return { path, message: caller === 'createSessions' ? ONLY_NEST : place };
+}
+
 function findNestOptions(source: object): ConfigProblem[] {
-  const message = 'is an option of SessionModule alone: leave it out';
-  return NEST_OPTIONS.filter((path) => Object.hasOwn(source, path)).map((path) => ({ path, message }));
+  return NEST_OPTIONS.filter((path) => Object.hasOwn(source, path)).map((path) => ({
+    path,
+    message: ONLY_NEST,
+  }));
 }

@@ -44,7 +44,8 @@ async function bundle(name, options) {
  */
 function withNamesOfClasses(bundledText) {
   let text = bundledText;
-  for (const [, outer, inner] of text.matchAll(/\b(\w+) = class (\w+)\b/g)) {
+  for (const [, variable, inner] of text.matchAll(/\b(\w+) = class (\w+)\b/g)) {
+    const outer = variable.replace(/_1$/, ''); // the second variable of a class that names itself
     if (inner === `${outer}2` || inner === `_${outer}`)
       text = text.replaceAll(new RegExp(`\\b${inner}\\b`, 'g'), outer);
   }
@@ -146,3 +147,8 @@ for (const file of modules) {
   writeFileSync(join(dist, `${file}.map`), withMovedSources(file));
 }
 await writeCommonJs(commonJs);
+// The browser gets these files as they are.
+cpSync(join(root, 'lib/dashboard/page'), join(dist, 'dashboard/page'), {
+  recursive: true,
+  filter: (file) => !file.endsWith('.json'),
+});

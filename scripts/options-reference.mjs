@@ -34,6 +34,7 @@ const SECTIONS = [
   ['lib/stores/store-options.ts', 'RedisStoreOptions', 'redisStore'],
   ['lib/core/remote/remote-core-config.ts', 'RemoteCoreOptions', 'remoteCore'],
   ['lib/core/server/session-core-options.ts', 'SessionCoreModuleOptions', 'SessionCoreModule.forRoot'],
+  ['lib/dashboard/dashboard-options.ts', 'SessionDashboardOptions', 'SessionDashboardModule.forRoot'],
   ['lib/verify/verifier-options.ts', 'SessionVerifierOptions', 'createSessionVerifier'],
   ['lib/verify/served-revocations.ts', 'ServedRevocationsOptions', 'servedRevocations'],
 ];

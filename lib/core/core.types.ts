@@ -153,7 +153,12 @@ export type VerifySessionResult =
       /** Whether the stored payload differs from the token's; only with `at-once` and `checkDatabase`. */
       readonly payloadUpdateAvailable?: boolean;
     }
-  | { readonly status: 'UNAUTHORISED'; readonly message: string }
+  | {
+      readonly status: 'UNAUTHORISED';
+      readonly message: string;
+      /** The session is stored, and has expired by the clock of this core: one whose clock is behind may still give it more time. */
+      readonly hasExpired?: boolean;
+    }
   | { readonly status: 'TRY_REFRESH_TOKEN'; readonly message: string };
 
 /**

@@ -52,7 +52,7 @@ export type SessionEvent =
   | (EventOfSession & { readonly type: 'session.reauthenticated' })
   /**
    * A hand-over token of the session was presented after its use (`replayed`), by another client than the one that it is for
-   * (`wrong-audience`), or after the end of the session (`session-ended`). It was used up in any case.
+   * (`wrong-audience`), or after the end of the session (`session-ended`). It opens no session later.
    */
   | (EventOfSession & {
       readonly type: 'session.hand-over-refused';

@@ -257,7 +257,8 @@ function endTrace<Message extends TraceMessage>(
   span.end();
 }
 
-function refusalReason({ error, hasToken }: SessionRefusedMessage): string {
+/** Returns the kind of a refusal: the type of its error, or `NO_TOKEN`. */
+export function refusalReason({ error, hasToken }: SessionRefusedMessage): string {
   const outcome = findOutcome(error);
   return outcome === 'UNAUTHORISED' && !hasToken ? 'NO_TOKEN' : outcome;
 }

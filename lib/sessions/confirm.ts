@@ -40,7 +40,7 @@ export class SessionConfirmation {
         if (question.checkDatabase) await this.assertParents(verified, noteAnswer);
         return this.openConfirmed(verified, { accessToken, info, antiCsrfToken });
       case 'UNAUTHORISED':
-        noteAnswer?.(false);
+        if (verified.hasExpired !== true) noteAnswer?.(false);
         throw new UnauthorisedError(verified.message);
       case 'TRY_REFRESH_TOKEN':
         throw new TryRefreshTokenError(verified.message);

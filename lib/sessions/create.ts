@@ -10,6 +10,7 @@ import type { ProviderSignIn } from '../signals/provider-sessions.js';
 import type { SessionLifetime } from '../options/feature-options.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access-token-claims.js';
+import { isDelegated } from '../util/delegation-claims.js';
 import { toJsonObject, type JsonObject } from '../util/json.js';
 import { endOfSessionMs } from '../util/lifetime-claims.js';
 import type { UserContext } from '../util/user-context.js';
@@ -207,12 +208,13 @@ export class SessionCreation {
   /** @throws {TooManySessionsError} the user has reached `maxSessionsPerUser`, and no session is to be ended for it */
   private async createWithinLimit(
     session: CreateSessionInput,
-    { userId, tenantId, delegation, userContext }: CreateNewSessionInput,
+    { userId, tenantId, userContext }: CreateNewSessionInput,
   ): Promise<CoreSessionTokens> {
     const { core, features } = this.context;
     const { maxSessionsPerUser: limit } = features;
-    // A session that belongs to another one must not sign the user out.
-    if (limit === undefined || delegation !== undefined) return core.createSession(session, userContext);
+    // A session that somebody else holds must not sign the user out.
+    if (limit === undefined || isDelegated(session.userDataInJWT))
+      return core.createSession(session, userContext);
     const result = await core.createSessionWithinLimit(session, limit, userContext);
     if (result.status === 'TOO_MANY_SESSIONS') throw new TooManySessionsError(userId, tenantId, limit.max);
     const reason = 'session-limit';

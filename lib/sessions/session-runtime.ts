@@ -48,6 +48,8 @@ export class SessionRuntime {
   readonly deviceRoutes: DeviceRoutes | undefined;
   /** The route for verifiers of other processes; undefined without the option `revocationFeed.apiKeys`. */
   readonly servedRevocations: ServedRevocations | undefined;
+  /** How this instance learns of sessions that ended in others; undefined without the option `revocationFeed`. */
+  readonly revocations: RecipeDependencies['revocations'];
   /** The route for OpenID providers; undefined without the option `backChannelLogout`. */
   readonly backChannelLogout: BackChannelLogout | undefined;
   private readonly isVerifySessionReplaced: boolean;
@@ -69,6 +71,7 @@ export class SessionRuntime {
     const { userSessionRoutes } = features;
     this.userSessions = userSessionRoutes && new UserSessions(recipe, userSessionRoutes);
     this.servedRevocations = dependencies.servedRevocations;
+    this.revocations = dependencies.revocations;
     this.backChannelLogout = dependencies.backChannelLogout;
     this.deviceRoutes = createDeviceRoutes(recipe, dependencies);
     const original = createApi(recipe, (request, options) => this.verifyOwn(request, options));

@@ -30,6 +30,8 @@ export interface ListedSession {
   readonly device?: SessionDevice;
   /** How it is bound to a device, see the option `deviceBound`; absent if it is not bound. */
   readonly deviceBound?: 'dbsc' | 'dpop';
+  /** The person or the program that uses it for the user; absent if the user does. */
+  readonly actorId?: string;
 }
 
 /**
@@ -138,7 +140,7 @@ export class UserSessions {
 }
 
 function show(
-  { sessionHandle, timeCreated, expiry, device, deviceBound }: SessionInformation,
+  { sessionHandle, timeCreated, expiry, device, deviceBound, actorId }: SessionInformation,
   current: string,
 ): ListedSession {
   return {
@@ -148,6 +150,7 @@ function show(
     expiry,
     ...(device === undefined ? {} : { device }),
     ...(deviceBound === undefined ? {} : { deviceBound }),
+    ...(actorId === undefined ? {} : { actorId }),
   };
 }
 

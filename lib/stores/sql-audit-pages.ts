@@ -120,10 +120,13 @@ interface PageParts {
 const COLUMNS =
   'position, kind, noted_at, session_handle, tenant_id, user_id, created_at, expires_at, details';
 
-/** Looks at a bounded number of rows; conditions that have an index bound them, the others choose among them. */
+/**
+ * Looks at a bounded number of rows; conditions that have an index bound them, the others choose among them. A page that is full ends there;
+ * only where it is not are the rows counted that it looked at.
+ */
 function pageQuery(trail: TrailTable, search: AuditSearch, parts: PageParts): SqlQuery {
   const { from, order, parameters, before, facts } = parts;
-  const { sessionHandle, userIds, tenantId, kinds, limit } = search;
+  const { sessionHandle, userIds, tenantId, kinds } = search;
   const indexed = [
     ...(sessionHandle === undefined ? [] : [`session_handle = ${parameters.add(sessionHandle, 'TEXT')}`]),
     ...(userIds === undefined ? [] : [inTexts(trail, parameters, 'user_id', userIds)]),
@@ -132,15 +135,18 @@ function pageQuery(trail: TrailTable, search: AuditSearch, parts: PageParts): Sq
     ...(tenantId === undefined ? [] : [`tenant_id = ${parameters.add(tenantId, 'TEXT')}`]),
     ...(kinds === undefined ? [] : [inTexts(trail, parameters, 'kind', kinds)]),
   ];
+  const limit = parameters.add(search.limit, 'BIGINT');
+  const window = parameters.add(windowOf(search), 'BIGINT');
+  const looked = (columns: string, most: string): string =>
+    `(SELECT ${columns} FROM ${trail.table} WHERE ${[from, ...indexed].join(' AND ')} ORDER BY position ${order} LIMIT ${most}) AS looked`;
+  const rest = `CASE WHEN (SELECT count(*) FROM page) < ${limit} THEN ${window} ELSE 0 END`;
   return {
-    text: `WITH ${before === undefined ? '' : `${before}, `}looked AS MATERIALIZED (
-        SELECT ${COLUMNS} FROM ${trail.table} WHERE ${[from, ...indexed].join(' AND ')}
-        ORDER BY position ${order} LIMIT ${parameters.add(windowOf(search), 'BIGINT')})
+    text: `WITH ${before === undefined ? '' : `${before}, `}page AS MATERIALIZED (
+        SELECT ${COLUMNS} FROM ${looked(COLUMNS, window)} WHERE ${['1 = 1', ...others].join(' AND ')}
+        ORDER BY position ${order} LIMIT ${limit})
       SELECT page.*, edge.looked_at, edge.reached, edge.latest${facts === undefined ? '' : `, ${facts}`}
       FROM (SELECT count(*) AS looked_at, ${order === 'ASC' ? 'MAX' : 'MIN'}(position) AS reached, MAX(noted_at) AS latest
-        FROM looked) AS edge ${facts === undefined ? '' : 'CROSS JOIN now '}LEFT JOIN (
-        SELECT * FROM looked WHERE ${['1 = 1', ...others].join(' AND ')}
-        ORDER BY position ${order} LIMIT ${parameters.add(limit, 'BIGINT')}) AS page ON 1 = 1
+        FROM ${looked('position, noted_at', rest)}) AS edge ${facts === undefined ? '' : 'CROSS JOIN now '}LEFT JOIN page ON 1 = 1
       ORDER BY page.position ${order}`,
     values: parameters.values,
   };
@@ -151,8 +157,8 @@ function readPage(found: readonly SqlRow[], search: AuditSearch) {
   const rows = found.filter((row) => row['position'] !== null);
   const edge = found[0] ?? {};
   const lookedAt = readNumber(edge, 'looked_at');
-  if (lookedAt === 0) return { rows, reached: undefined, latestMs: undefined, mayHaveMore: false };
   const isFull = rows.length >= search.limit;
+  if (lookedAt === 0 && !isFull) return { rows, reached: undefined, latestMs: undefined, mayHaveMore: false };
   return {
     rows,
     reached: isFull ? readNumber(rows.at(-1) ?? {}, 'position') : readNumber(edge, 'reached'),

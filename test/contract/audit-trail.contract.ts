@@ -4,6 +4,7 @@ import type { AuditSearch, AuditTrail } from '../../lib/audit/audit-trail.js';
 import type { SharedValues } from '../../lib/audit/shared-values.js';
 import type { SessionRow, SessionStore } from '../../lib/stores/session-store.js';
 import { ProviderSessions } from '../../lib/signals/provider-sessions.js';
+import type { StorePair } from '../support/store-pairs.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { findAndPromote, type Promotion } from '../support/store-updates.js';
 import { NOW, ROW } from '../support/session-row.js';
@@ -34,12 +35,6 @@ const promotionOf = (row: SessionRow, more: Partial<Promotion> = {}): Promotion 
   nowMs: NOW,
   ...more,
 });
-
-/** Two instances on the same sessions. */
-export interface TwoStores {
-  readonly here: SessionStore;
-  readonly there: SessionStore;
-}
 
 function trailOf({ audit }: SessionStore): AuditTrail {
   if (audit === undefined) throw new Error('The store keeps no audit trail');
@@ -74,7 +69,7 @@ async function sweepSessions(store: SessionStore, nowMs: number): Promise<void> 
 }
 
 /** The promises of every audit trail of a store (lib/audit/audit-trail.ts, lib/stores/session-store.ts). */
-export function describeAuditTrail(name: string, makeStores: () => Promise<TwoStores>): void {
+export function describeAuditTrail(name: string, makeStores: () => Promise<StorePair>): void {
   describe(`the audit trail ${name}`, () => {
     let here: SessionStore;
     let there: SessionStore;

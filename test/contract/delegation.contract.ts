@@ -7,18 +7,13 @@ import type { SessionStore } from '../../lib/stores/session-store.js';
 import { parseSessionHandle } from '../../lib/core/embedded/session-handle.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { seedSigningKeys, TEST_START_MS } from '../support/embedded.js';
+import type { StorePair } from '../support/store-pairs.js';
 import { TestApplication } from '../support/test-application.js';
-
-/** Two stores on one database, without sessions. */
-export interface StoresToDelegateOn {
-  readonly here: SessionStore;
-  readonly there: SessionStore;
-}
 
 const PARENTS = 8;
 
 /** Sessions that end with others, made and ended by two instances. */
-export function describeDelegation(where: string, open: () => Promise<StoresToDelegateOn>): void {
+export function describeDelegation(where: string, open: () => Promise<StorePair>): void {
   describe(`sessions that belong to others, ${where}`, () => {
     const start = async () => {
       const { here, there } = await open();

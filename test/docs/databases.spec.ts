@@ -13,6 +13,7 @@ import { TestApplication } from '../support/test-application.js';
 import { codeBlocks } from './documents.js';
 import { openDatabase as openDrizzle } from './databases/drizzle.js';
 import { openDatabase as openKysely } from './databases/kysely.js';
+import { openDatabase as openMikroOrm } from './databases/mikroorm.js';
 import { poolOf, sessionStore } from './databases/typeorm.js';
 
 const DRIZZLE_KIT = 'node_modules/drizzle-kit/bin.cjs';
@@ -66,12 +67,24 @@ const TOOLS: Readonly<Record<string, (url: string) => Promise<Opened>>> = {
       close: async () => db.destroy(),
     };
   },
+  MikroORM: async (url) => {
+    const { orm, pool, sessionStore: store } = await openMikroOrm(url);
+    return {
+      pool,
+      store,
+      transaction: async (statements) =>
+        orm.em.fork().transactional(async (manager) => {
+          for (const each of statements) await manager.execute(each);
+        }),
+      close: async () => orm.close(),
+    };
+  },
 };
 
 const END_SESSIONS = `DELETE FROM nest_sessions.session_info WHERE user_id = 'ada'`;
 
 describe('the guide about databases', () => {
-  it.each(['typeorm', 'drizzle', 'kysely'])('shows the tested file: %s', (name) => {
+  it.each(['typeorm', 'drizzle', 'kysely', 'mikroorm'])('shows the tested file: %s', (name) => {
     const shown = codeBlocks(GUIDE).map(({ code }) => code);
     expect(shown).toContain(readFileSync(`test/docs/databases/${name}.ts`, 'utf8'));
   });
@@ -133,6 +146,18 @@ postgres.describe('the database of an application', () => {
     expect(names.filter((name) => name.startsWith('public.'))).toEqual([]);
     expect(names).toHaveLength(7);
     await dataSource.destroy();
+  });
+
+  it('MikroORM drops what it does not know of every schema, and leaves the sessions alone where they are ignored', async () => {
+    const { orm, pool, sessionStore: store } = await openMikroOrm(url);
+    await store.findStaticKeys();
+    await orm.schema.update();
+    const names = await tablesOf(pool);
+    expect(names).toContain('public.users');
+    expect(names).toHaveLength(8);
+    orm.config.set('schemaGenerator', {});
+    expect(await orm.schema.getUpdateSchemaSQL()).toContain('drop schema if exists "nest_sessions"');
+    await orm.close();
   });
 
   it('drizzle-kit push drops a foreign table in public unless it is filtered, and leaves the sessions alone', async () => {

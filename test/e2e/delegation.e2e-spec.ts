@@ -59,7 +59,7 @@ const CASES = ADAPTERS.flatMap((adapter) => MODES.map((mode) => [adapter, mode] 
 describe.each(CASES)('sessions that belong to others, on %s by %s', (adapter, mode) => {
   const start = async () =>
     TestApplication.on(adapter)
-      .with({ claims: [AuthenticationTimeClaim] })
+      .with({ claims: [AuthenticationTimeClaim], userSessionRoutes: true })
       .controllers(DemoController, DelegationController)
       .start();
 
@@ -76,6 +76,18 @@ describe.each(CASES)('sessions that belong to others, on %s by %s', (adapter, mo
     await sessions.revokeSession(sessionHandle);
     expect((await client.get('/checked')).status).toBe(401);
     expect((await client.refresh()).status).toBe(401);
+  });
+
+  it('are shown to the user, whose sessions they cannot end (S122)', async () => {
+    const { signedIn } = await start();
+    const [ada, support] = [await signedIn(mode, 'ada'), await signedIn(mode, 'support-7')];
+    await support.post('/sign-in-as');
+    const shown = (await ada.get('/auth/sessions')).body;
+    expect(shown).toMatchObject({ sessions: [{ isCurrent: true }, { actorId: 'support-7' }] });
+    expect((shown as { sessions: object[] }).sessions[0]).not.toHaveProperty('actorId');
+    expect((await support.post('/auth/sessions/revoke-others')).status).toBe(403);
+    expect((await ada.post('/auth/sessions/revoke-others')).body).toEqual({ status: 'OK', revoked: 1 });
+    expect((await support.get('/checked')).status).toBe(401);
   });
 
   it('go on in another client by a hand-over token, once (S124)', async () => {

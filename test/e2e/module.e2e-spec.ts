@@ -141,6 +141,18 @@ describe.each(ADAPTERS)('starting with wrong options on %s', (adapter) => {
     for (const problem of problems) expect(message).toContain(`${problem.path}: ${problem.message}`);
   });
 
+  it.each([{ guard: 'global' }, { isGlobal: false }])(
+    'says where an option of the module belongs that a factory returns: %j',
+    async (misplaced) => {
+      const [name, value] = Object.entries(misplaced)[0] ?? [];
+      const shown = typeof value === 'string' ? `'${value}'` : String(value);
+      const module = SessionModule.forRootAsync({ useFactory: () => ({ appInfo: SHOP, ...misplaced }) });
+      await expect(Test.createTestingModule({ imports: [module] }).compile()).rejects.toThrow(
+        `${name}: belongs beside useFactory, useClass or useExisting, not into what they return: forRootAsync({ ${name}: ${shown}, … })`,
+      );
+    },
+  );
+
   it('says so when a factory gives no options', async () => {
     const useFactory = (): SessionModuleOptions => undefined as never;
     await expect(

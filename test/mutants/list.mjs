@@ -1,3 +1,4 @@
+import { DELEGATION_MUTANTS } from './delegation.mjs';
 import { EDGE_MUTANTS } from './edge.mjs';
 import { ENGINE_MUTANTS } from './engine.mjs';
 import { FEED_MUTANTS } from './feed.mjs';
@@ -17,7 +18,13 @@ import { STORE_MUTANTS } from './stores.mjs';
  */
 
 /** @type {readonly Mutant[]} */
-export const MUTANTS = [...ENGINE_MUTANTS, ...STORE_MUTANTS, ...FEED_MUTANTS, ...EDGE_MUTANTS];
+export const MUTANTS = [
+  ...ENGINE_MUTANTS,
+  ...STORE_MUTANTS,
+  ...FEED_MUTANTS,
+  ...EDGE_MUTANTS,
+  ...DELEGATION_MUTANTS,
+];
 
 /**
  * Returns a file with the edits of a mutant that are about it.

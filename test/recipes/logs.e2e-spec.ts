@@ -4,7 +4,7 @@ import { APP_INTERCEPTOR } from '@nestjs/core';
 import { describe, expect, it } from '@jest/globals';
 import { OptionalSession, SessionGuard } from 'nest-sessions';
 import { LoggerModule, PinoLogger } from 'nestjs-pino';
-import { TestApplication } from '../support/test-application.js';
+import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { LogModule, logSettings, SessionLogInterceptor } from './shown/logs.js';
 
 @Controller()
@@ -19,17 +19,19 @@ class LoggedController {
   }
 }
 
-// On Fastify `assign` of nestjs-pino 5.2 finds no logger of the request, with Nest 12; the guide says so.
-describe('the recipe for nestjs-pino on Express', () => {
+const lines: string[] = [];
+/** One for all applications, because nestjs-pino keeps the logger of the first. */
+const stream = new Writable({
+  write(chunk: Buffer, _encoding, done) {
+    lines.push(...chunk.toString().trim().split('\n'));
+    done();
+  },
+});
+
+describe.each(ADAPTERS)('the recipe for nestjs-pino on %s', (adapter) => {
   it('has user and session in the lines of a request, and no token', async () => {
-    const lines: string[] = [];
-    const stream = new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        lines.push(...chunk.toString().trim().split('\n'));
-        done();
-      },
-    });
-    const { clientOf, client, testSessions } = await TestApplication.on('express')
+    lines.length = 0;
+    const { clientOf, client, testSessions } = await TestApplication.on(adapter)
       .controllers(LoggedController)
       .imports(LoggerModule.forRoot({ ...logSettings, pinoHttp: [logSettings.pinoHttp, stream] }))
       .providers({ provide: APP_INTERCEPTOR, useClass: SessionLogInterceptor })

@@ -4,6 +4,7 @@ import {
   CoreBadInputError,
   InvalidClaimsError,
   SessionEvents,
+  TooManySessionsError,
   UnauthorisedError,
   type SessionModuleOptions,
 } from 'nest-sessions';
@@ -90,6 +91,28 @@ describe('a hand-over token (S124)', () => {
     expect(await sessions.getSessionInformation(child ?? '')).toBeUndefined();
   });
 
+  it('keeps an idle limit that is shorter than that of the others', async () => {
+    const { sessions, redeem } = await application({ lifetime: { idleSec: 600 } });
+    const short = await sessions.createNewSessionWithoutRequestResponse({
+      userId: 'ada',
+      lifetime: { idleSec: 300 },
+    });
+    const token = await sessions.createHandOverToken({
+      sessionHandle: short.getHandle(),
+      audience: AUDIENCE,
+    });
+    expect((await redeem(token)).getAccessTokenPayload()).toMatchObject({ session_idle: 300 });
+  });
+
+  it('begins a session that counts for maxSessionsPerUser', async () => {
+    const { store, make, redeem } = await application({
+      maxSessionsPerUser: { max: 2, whenExceeded: 'refuse' },
+    });
+    await redeem(await make());
+    await expect(redeem(await make())).rejects.toThrow(TooManySessionsError);
+    expect(store.size).toBe(2);
+  });
+
   it('is used once: a replay is refused, and noted with the session', async () => {
     const { session, store, make, redeem, refusals } = await application();
     const token = await make();
@@ -101,7 +124,7 @@ describe('a hand-over token (S124)', () => {
     ]);
   });
 
-  it('has one winner among many at once', async () => {
+  it('CVE-2026-22751: has one winner among many at once', async () => {
     const { store, make, redeem, refusals } = await application();
     const token = await make();
     const all = await Promise.allSettled(Array.from({ length: 10 }, async () => redeem(token)));

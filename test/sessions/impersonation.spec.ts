@@ -9,6 +9,7 @@ import {
   type SessionModuleOptions,
 } from 'nest-sessions';
 import type { SessionActor } from 'nest-sessions/core';
+import { NEVER } from 'rxjs';
 import { confirmToken } from '../../lib/core/confirm-token.js';
 import { CoreClient } from '../../lib/core/core-client.js';
 import { parseSessionHandle } from '../../lib/core/embedded/session-handle.js';
@@ -150,7 +151,7 @@ describe('a session that an actor uses for another user (S122)', () => {
     expect(checked.invalidClaims).toMatchObject([{ id: 'auth_time', reason: { message: 'expired' } }]);
   });
 
-  it('names the actors behind its actor, four at most', async () => {
+  it('better-auth#6448: names the actors behind its actor, four at most', async () => {
     const { sessions, signIn } = await application();
     let session = await signIn('user-0');
     for (const userId of ['user-1', 'user-2', 'user-3']) {
@@ -332,5 +333,19 @@ describe('the end of the actor (S122)', () => {
     await store.deleteSessions(key ? [key] : [], revocationNote({}, clock.now(), HOUR_SEC * 1000));
     await b.watch.read();
     expect(await b.accepts(accessToken)).toBe(false);
+  });
+
+  it('closes the streams of the session', async () => {
+    const { sessions, streams } = await instance(await seededMemoryStore());
+    const actor = await sessions.createNewSessionWithoutRequestResponse({ userId: 'support-7' });
+    const session = await sessions.createNewSessionWithoutRequestResponse({
+      userId: 'ada',
+      actor: { sessionHandle: actor.getHandle() },
+    });
+    let isOver = false;
+    NEVER.pipe(streams.untilSessionEnds(session)).subscribe({ complete: () => (isOver = true) });
+    expect(isOver).toBe(false);
+    await sessions.revokeSession(actor.getHandle());
+    expect(isOver).toBe(true);
   });
 });

@@ -68,6 +68,23 @@ describe('a session that ended in another instance', () => {
   });
 });
 
+describe('a session that has expired by the clock of one instance alone', () => {
+  it('is accepted there again, once another instance has given it more time', async () => {
+    const store = await seededMemoryStore();
+    const a = await instance(store);
+    const b = await instance(store, new TestClock(TEST_START_MS));
+    const { refreshToken } = await signIn(a);
+    const beforeEnd = 100 * 24 * HOUR_MS - 10_000; // of 100 days, the default
+    a.clock.advance(beforeEnd);
+    b.clock.advance(beforeEnd + 20_000);
+    const refreshed = await a.sessions.refreshSessionWithoutRequestResponse({ refreshToken });
+    const { accessToken } = refreshed.getAllSessionTokensDangerously();
+    expect(await b.accepts(accessToken)).toBe(false); // its first use asks the store
+    expect(await a.accepts(accessToken)).toBe(true);
+    expect(await b.accepts(accessToken)).toBe(true);
+  });
+});
+
 describe('a session that this instance itself has ended', () => {
   it.each<[string, (made: Instance, handle: string) => Promise<unknown>]>([
     ['revokeSession', async ({ sessions }, handle) => sessions.revokeSession(handle)],

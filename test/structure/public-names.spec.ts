@@ -84,7 +84,8 @@ it('each public name comes from one door only, apart from those that doors witho
     .filter((door) => !WITHOUT_NEST.includes(door))
     .flatMap(publicNames)
     .map(({ name }) => name);
-  expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+  // An application names the type of its store (TS2883), an author of stores extends the class.
+  expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual(['SessionStore']);
 });
 
 it('each public name is the same thing in every door', () => {

@@ -8,6 +8,7 @@ const FOLDERS = [
   'cli',
   'contract',
   'core',
+  'dashboard',
   'device-binding',
   'docs',
   'doctor',

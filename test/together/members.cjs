@@ -13,7 +13,7 @@ const GROUPS = {
   core: /^test\/core\//,
   sessions: /^test\/(sessions|http)\//,
   binding: /^test\/device-binding\//,
-  doors: /^test\/(standalone|testing|verify)\//,
+  doors: /^test\/(standalone|testing|verify|dashboard)\//,
 };
 /** The one group of scripts/e2e-variant.mjs, which names the files of it that its core is not for. */
 const VARIANT_GROUPS = {

@@ -18,6 +18,7 @@ import {
   unauthorised,
   type Refresh,
   type RotationParts,
+  sessionMissing,
 } from './rotation-parts.js';
 import { parseSessionHandle } from './session-handle.js';
 import {
@@ -64,7 +65,7 @@ export class RotationAtOnce {
     const row = isKnown ? await this.parts.store.findSession(key) : undefined;
     // Unlike a Core, treat an expired session as missing also before it is swept.
     if (row === undefined || row.expiresAtMs < this.parts.clock.now()) {
-      return unauthorised('Either the session has ended or has been blacklisted');
+      return sessionMissing(row, 'Either the session has ended or has been blacklisted');
     }
     if (!isOfCurrentLine(row, info)) return unauthorised('rotated-out token branch; refresh required');
     const stored = storedObject(row.accessTokenPayload);

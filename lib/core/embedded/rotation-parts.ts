@@ -4,6 +4,7 @@ import type { SessionKey, SessionRow, SessionStore } from '../../stores/session-
 import type { RefreshTokens } from '../../tokens/refresh-token.js';
 import { LIFETIME_CLAIMS } from '../../util/lifetime-claims.js';
 import type { UserContext } from '../../util/user-context.js';
+import type { VerifySessionResult } from '../core.types.js';
 import type { PresentedRefreshToken } from './refresh-rotation.js';
 import type { AuditNotes } from './audit-notes.js';
 import type { Revocations } from './revocations.js';
@@ -41,6 +42,11 @@ export const SESSION_GONE = 'Session missing in db or has expired';
 /** Returns the result for a session that has ended or never existed. */
 export function unauthorised(message: string): { status: 'UNAUTHORISED'; message: string } {
   return { status: 'UNAUTHORISED', message };
+}
+
+/** Returns the refusal of an access token whose session does not go on. @param row undefined: it has ended, or never was */
+export function sessionMissing(row: SessionRow | undefined, message: string): VerifySessionResult {
+  return { ...unauthorised(message), ...(row !== undefined && { hasExpired: true }) };
 }
 
 /** Emits an event of the engine about a session. */

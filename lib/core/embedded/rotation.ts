@@ -23,6 +23,7 @@ import {
   unauthorised,
   type Refresh,
   type RotationParts,
+  sessionMissing,
 } from './rotation-parts.js';
 import { parseSessionHandle } from './session-handle.js';
 import {
@@ -177,9 +178,10 @@ export class Rotation {
       !jsonEquals(storedObject(row.accessTokenPayload), applicationPayload(info));
     const decision = promoted ? 'REPLACE_TOKEN' : decideVerify(row, info, this.now(), isPayloadChanged);
     if (row === undefined || decision === 'MISSING') {
-      return unauthorised(
-        checkDatabase ? 'Either the session has ended or has been blacklisted' : 'Session missing in db',
-      );
+      const message = checkDatabase
+        ? 'Either the session has ended or has been blacklisted'
+        : 'Session missing in db';
+      return sessionMissing(row, message);
     }
     // PROMOTE: the parent became current after the attempt to promote. The next use promotes, and the token stays.
     if (decision !== 'REPLACE_TOKEN') return { status: 'OK', session: sessionFromToken(info) };

@@ -1,6 +1,5 @@
 import { drizzle } from 'drizzle-orm/node-postgres';
-import { postgresStore } from 'nest-sessions';
-import type { SessionStore } from 'nest-sessions/core';
+import { postgresStore, type SessionStore } from 'nest-sessions';
 import { Pool } from 'pg';
 
 export function openDatabase(connectionString: string) {

@@ -1,6 +1,5 @@
 import { Kysely, PostgresDialect } from 'kysely';
-import { postgresStore } from 'nest-sessions';
-import type { SessionStore } from 'nest-sessions/core';
+import { postgresStore, type SessionStore } from 'nest-sessions';
 import { Pool } from 'pg';
 
 export interface Database {

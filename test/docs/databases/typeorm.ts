@@ -1,5 +1,4 @@
-import { postgresStore } from 'nest-sessions';
-import type { SessionStore } from 'nest-sessions/core';
+import { postgresStore, type SessionStore } from 'nest-sessions';
 import type { Pool } from 'pg';
 import type { DataSource } from 'typeorm';
 

@@ -137,6 +137,12 @@ describe('the checker of histories accepts', () => {
     ).toBeUndefined();
   });
 
+  it('a session that lives because of a promotion whose answer was lost', () => {
+    const lost = script().refresh(10, 'r0', 'r1').light(60_000, fresh('r1'), { answer: undefined });
+    expect(lost.read(120_000, []).violation).toBeUndefined();
+    expect(script().refresh(10, 'r0', 'r1').read(120_000, []).violation).toBe(NO_LEGAL_ORDER);
+  });
+
   it('another payload for the access token of a retired refresh token, while an instance cannot read the feed', () => {
     const later = script().refresh(10, 'r0', 'r1').use(20, 'r1').refresh(30, 'r1', 'r2').use(40, 'r2');
     const light = later.done(50, 'claim', 'c1').light(60, fresh('r1'), {

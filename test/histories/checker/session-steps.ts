@@ -1,4 +1,4 @@
-import type { AccessToken, Asked, Call, KnownCall, Rules, ServedAt, Span } from './history.js';
+import type { AccessToken, Answered, Asked, Call, KnownCall, Rules, ServedAt, Span } from './history.js';
 
 /**
  * A session as the checker sees it. Instances have clocks that differ, so its end is known between two times only; what is possible
@@ -69,7 +69,7 @@ export function stepsOf(
     case 'claim-by-token':
       return [
         ...use(asked.token, at),
-        status === 'OK' ? store('claims', asked.name, at, answer.accessToken?.claims) : gone(at),
+        status === 'OK' ? store('claims', asked.name, at, claimsAfterStoring(answer, clock)) : gone(at),
       ];
     case 'sign-out':
       return [...use(asked.token, at), status === 'OK' ? ending : gone(at)];
@@ -86,6 +86,11 @@ export function stepsOf(
     case 'revoke-all':
       return [(state) => [state === 'not yet' ? state : 'ended']];
   }
+}
+
+/** The token that leaves with a stored claim has it, unless the token expired meanwhile: such a one is not replaced. */
+function claimsAfterStoring({ accessToken }: Answered, { latest }: Span): readonly string[] | undefined {
+  return accessToken === undefined || latest >= accessToken.expiresAtMs ? undefined : accessToken.claims;
 }
 
 /** Returns what a call without a known answer may have done, or may do later. */
@@ -157,9 +162,16 @@ function goneOrNotYet(at: Context): Step {
   return (state, possible) => (state === 'not yet' ? [state] : isGone(state, possible));
 }
 
-/** The session in a state in which it may serve a call; undefined: it has surely ended. */
-function alive(state: State, { clock }: Context): LiveSession | undefined {
-  return typeof state === 'string' || clock.earliest > state.expires.latest ? undefined : state;
+/**
+ * The session in a state in which it may serve a call; undefined: it has surely ended. One that has expired lives if a call of unknown
+ * outcome can have given it more time.
+ */
+function alive(state: State, { clock }: Context, possible: Possible): LiveSession | undefined {
+  if (typeof state === 'string') return undefined;
+  let live: LiveSession | undefined = state;
+  while (live !== undefined && clock.earliest > live.expires.latest)
+    live = raised(live, live.current + 1, possible);
+  return live;
 }
 
 /** A later refresh token than this one is current. */
@@ -174,7 +186,7 @@ function retired(generation: number): Step {
 /** A refresh token gets its successor: it is current, or becomes current. */
 function exchange(generation: number, at: Context): Step {
   return (state, possible) => {
-    const live = alive(state, at);
+    const live = alive(state, at, possible);
     const before = live && raised(live, generation - 1, possible);
     if (before === undefined || before.current > generation) return [];
     return [before.current === generation ? before : promoted(before, at)];
@@ -190,9 +202,8 @@ function use(token: AccessToken, at: Context): readonly Step[] {
       if (typeof state === 'string') return [state];
       const before = raised(state, generation - 1, possible);
       if (before === undefined) return [];
-      return before.current === generation - 1 && alive(before, at)
-        ? [promoted(before, at), before]
-        : [before];
+      const isAlive = at.clock.earliest <= before.expires.latest;
+      return before.current === generation - 1 && isAlive ? [promoted(before, at), before] : [before];
     },
   ];
 }
@@ -206,7 +217,7 @@ function verify(
 ): Step {
   const generation = at.generation(token.of);
   return (state, possible) => {
-    const live = alive(state, at);
+    const live = alive(state, at, possible);
     const before = live && raised(live, generation - 1, possible);
     if (before === undefined) return [];
     const found: LiveSession[] = [];
@@ -229,7 +240,7 @@ function sameNames(one: readonly string[], other: readonly string[]): boolean {
 
 function store(column: 'data' | 'claims', name: string, at: Context, given?: readonly string[]): Step {
   return (state, possible) => {
-    const live = alive(state, at);
+    const live = alive(state, at, possible);
     if (live === undefined) return [];
     const names = live[column];
     const after = { ...live, [column]: names.includes(name) ? names : [...names, name].sort() };
@@ -239,7 +250,7 @@ function store(column: 'data' | 'claims', name: string, at: Context, given?: rea
 
 function read(data: readonly string[], claims: readonly string[], at: Context): Step {
   return (state, possible) => {
-    const live = alive(state, at);
+    const live = alive(state, at, possible);
     return live === undefined ? [] : withNames(live, { data, claims }, possible);
   };
 }

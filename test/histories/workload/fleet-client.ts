@@ -32,6 +32,11 @@ export interface Brought {
   readonly tokens: HeldTokens | undefined;
 }
 
+/** How long another instance may not know of sessions that were ended: the bound of the feed, and as much again for a busy machine. */
+const FEED_MS = 4000;
+/** How long a call without an answer may still end sessions. */
+const UNKNOWN_END_MS = 60_000;
+
 /** Sends calls to any of the instances, and counts them. */
 export class FleetClient {
   readonly counts = new Map<string, number>();
@@ -77,8 +82,8 @@ export class FleetClient {
     this.doubts.push(...doubts);
     const exchange = await this.exchange(request);
     for (const each of doubts)
-      each.untilMs = exchange.endedMs + (exchange.response === undefined ? 10_000 : 0);
-    this.doubts = this.doubts.filter(({ untilMs }) => untilMs > exchange.endedMs - 60_000);
+      each.untilMs = exchange.endedMs + (exchange.response === undefined ? UNKNOWN_END_MS : FEED_MS);
+    this.doubts = this.doubts.filter(({ untilMs }) => untilMs > exchange.endedMs - UNKNOWN_END_MS);
     return exchange;
   }
 

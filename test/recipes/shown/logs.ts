@@ -1,6 +1,7 @@
 import {
   Injectable,
   Module,
+  RequestMethod,
   type CallHandler,
   type ExecutionContext,
   type NestInterceptor,
@@ -25,6 +26,7 @@ export class SessionLogInterceptor implements NestInterceptor {
 
 /** Tokens are left out of the line that pino writes for each request. */
 export const logSettings = {
+  forRoutes: [{ path: '*path', method: RequestMethod.ALL }], // the default matches no request on Fastify
   pinoHttp: { redact: [...sessionRedactPaths] },
   assignResponse: true,
 } satisfies Params;

@@ -1,0 +1,234 @@
+// What happens now: counts, curves, events.
+import { barChart, spark, sum } from './charts.js';
+import { fill, h, outside, shown } from './dom.js';
+import { countText, KINDS, kindText, plural, REFUSALS, time, toneOf } from './texts.js';
+
+const SHOWN_EVENTS = 30;
+const REFUSAL_TONES = ['a', 'b', 'c', 'd', 'e', 'f'];
+
+/** @param {URLSearchParams} _argument @param {import('./page.js').State} state @returns {import('./page.js').View} */
+export function overviewView(_argument, state) {
+  /** @type {'hour' | 'day'} */
+  let span = 'hour';
+  let onlyTrouble = false;
+  const tiles = h('div', { class: 'tiles' });
+  const charts = h('div', { class: 'charts' });
+  const events = h('ol', { class: 'events' });
+  const choice = (/** @type {'hour' | 'day'} */ value, /** @type {string} */ label) =>
+    h(
+      'label',
+      {},
+      h('input', {
+        type: 'radio',
+        name: 'span',
+        value,
+        checked: value === span,
+        onchange: () => {
+          span = value;
+          update();
+        },
+      }),
+      label,
+    );
+  const trouble = h(
+    'label',
+    { class: 'check' },
+    h('input', {
+      type: 'checkbox',
+      onchange: (/** @type {Event} */ { target }) => {
+        onlyTrouble = /** @type {HTMLInputElement} */ (target).checked;
+        update();
+      },
+    }),
+    'Only trouble',
+  );
+  const element = h(
+    'div',
+    {},
+    h('h1', {}, 'Overview'),
+    tiles,
+    h(
+      'section',
+      { 'aria-labelledby': 'curves' },
+      h(
+        'div',
+        { class: 'head' },
+        h('h2', { id: 'curves' }, 'Activity'),
+        h(
+          'fieldset',
+          { class: 'switch' },
+          h('legend', { class: 'unseen' }, 'Time span'),
+          choice('hour', 'Last hour'),
+          choice('day', 'Last day'),
+        ),
+      ),
+      charts,
+    ),
+    h(
+      'section',
+      { class: 'card', 'aria-labelledby': 'events' },
+      h('div', { class: 'head' }, h('h2', { id: 'events' }, 'Events as they come'), trouble),
+      events,
+      h(
+        'p',
+        { class: 'quiet' },
+        'Of the instance that answers this page. The audit trail has those of all instances.',
+      ),
+    ),
+  );
+
+  function update() {
+    if (state.summary) {
+      showTiles(tiles, state.summary);
+      showCharts(charts, state.summary, span);
+    } else if (tiles.childElementCount === 0) {
+      fill(
+        tiles,
+        ...Array.from({ length: 5 }, () => h('div', { class: 'tile waiting', 'aria-hidden': 'true' })),
+      );
+    }
+    const wanted = state.events
+      .filter(({ type }) => !onlyTrouble || ['danger', 'warn', 'ended'].includes(toneOf(type)))
+      .slice(0, SHOWN_EVENTS);
+    fill(
+      events,
+      ...(wanted.length === 0
+        ? [
+            h(
+              'li',
+              { class: 'empty' },
+              onlyTrouble
+                ? 'No trouble so far.'
+                : 'Nothing has happened yet. Events appear here as they come.',
+            ),
+          ]
+        : wanted.map(eventItem)),
+    );
+  }
+
+  update();
+  return { title: 'Overview', element, update };
+}
+
+/** @param {HTMLElement} parent @param {import('./page.js').Summary} summary */
+function showTiles(parent, { live, hour, day }) {
+  const ofHour = (/** @type {string} */ name) => hour.counts[name] ?? [];
+  const refused = refusalNames(hour).map(ofHour);
+  const allRefused = Array.from({ length: 60 }, (_, step) => sum(refused.map((values) => values[step] ?? 0)));
+  const thefts = day.counts['thefts'] ?? [];
+  fill(
+    parent,
+    tile('Signed in now', liveText(live), 'live sessions', undefined, 'plain'),
+    tile('Sign-ins', countText(sum(ofHour('signIns'))), 'last hour', ofHour('signIns'), 'a'),
+    tile('Refreshes', countText(sum(ofHour('refreshes'))), 'last hour', ofHour('refreshes'), 'b'),
+    tile('Refusals', countText(sum(allRefused)), 'last hour', allRefused, 'c'),
+    tile('Thefts', countText(sum(thefts)), 'last day', thefts, sum(thefts) > 0 ? 'danger' : 'plain'),
+  );
+}
+
+/** @param {import('./page.js').Summary['live']} live */
+function liveText(live) {
+  if (live === undefined || 'refused' in live) return '–';
+  if (!live.hasMore) return countText(live.count);
+  return live.estimate !== undefined ? `≈ ${countText(live.estimate)}` : `> ${countText(live.count)}`;
+}
+
+/** @param {string} label @param {string} value @param {string} note @param {readonly number[] | undefined} values @param {string} tone */
+function tile(label, value, note, values, tone) {
+  return h(
+    'div',
+    { class: `tile ${tone === 'danger' ? 'alarm' : ''}` },
+    h('h2', {}, label),
+    h('p', { class: 'figure' }, value),
+    h('p', { class: 'quiet' }, note),
+    values && values.length > 0 && spark(values, tone),
+  );
+}
+
+/** @param {HTMLElement} parent @param {import('./page.js').Summary} summary @param {'hour' | 'day'} span */
+function showCharts(parent, summary, span) {
+  const { startMs, stepMs, counts } = summary[span];
+  const isOpen = [...parent.querySelectorAll('details')].some(({ open }) => open);
+  if (isOpen) return; // somebody reads the numbers
+  const width = Math.max(
+    280,
+    (parent.clientWidth || 600) > 760 ? (parent.clientWidth - 16) / 2 - 34 : parent.clientWidth - 34,
+  );
+  const names = refusalNames(summary[span]);
+  const row = (/** @type {string} */ name, /** @type {string} */ label, /** @type {string} */ tone) => ({
+    label,
+    values: counts[name] ?? [],
+    tone,
+  });
+  fill(
+    parent,
+    barChart({
+      title: 'Sessions',
+      startMs,
+      stepMs,
+      width,
+      empty: 'No sign-in, refresh or end in this time.',
+      rows: [
+        row('signIns', 'Sign-ins', 'a'),
+        row('refreshes', 'Refreshes', 'b'),
+        row('ended', 'Ended', 'c'),
+        row('thefts', 'Thefts', 'danger'),
+      ],
+    }),
+    barChart({
+      title: 'Refusals by kind',
+      startMs,
+      stepMs,
+      width,
+      empty: 'No request was refused in this time.',
+      rows: names.map((name, index) =>
+        row(name, refusalText(name), REFUSAL_TONES[index % REFUSAL_TONES.length] ?? 'a'),
+      ),
+    }),
+  );
+}
+
+/** @param {import('../activity.js').Series} series */
+function refusalNames({ counts }) {
+  return Object.keys(counts)
+    .filter((name) => name.startsWith('refused:'))
+    .toSorted();
+}
+
+/** @param {string} name */
+function refusalText(name) {
+  const kind = name.slice('refused:'.length);
+  return REFUSALS[kind] ?? kind;
+}
+
+/** One event as a line. @param {import('./page.js').PageEvent} event */
+export function eventItem(event) {
+  const handle = 'sessionHandle' in event ? event.sessionHandle : undefined;
+  const userId = 'userId' in event ? event.userId : undefined;
+  const label = h('b', {}, Object.hasOwn(KINDS, event.type) ? kindText(event.type) : outside(event.type));
+  return h(
+    'li',
+    { class: `tone-${toneOf(event.type)}` },
+    time(event.timeMs, 'clock'),
+    handle === undefined
+      ? label
+      : h('a', { href: `#session?${new URLSearchParams({ sessionHandle: handle })}` }, label),
+    h('span', { class: 'facts' }, ...factsOf(event, userId)),
+  );
+}
+
+/** @param {import('./page.js').PageEvent} event @param {string | undefined} userId */
+function factsOf(event, userId) {
+  const facts = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (event));
+  return [
+    userId !== undefined && outside(userId, { class: 'user' }),
+    facts['tenantId'] !== undefined && facts['tenantId'] !== 'public' && outside(facts['tenantId']),
+    ...['actorId', 'reason', 'initiator', 'message', 'state', 'kid', 'ip']
+      .filter((name) => facts[name] !== undefined)
+      .map((name) => outside(facts[name])),
+    facts['userAgent'] !== undefined &&
+      outside(facts['userAgent'], { class: 'agent', title: shown(facts['userAgent']) }),
+    Array.isArray(facts['failedClaimIds']) && outside(facts['failedClaimIds'].join(', ')),
+    typeof facts['failedCalls'] === 'number' && plural(facts['failedCalls'], 'failed call'),
+  ];
+}

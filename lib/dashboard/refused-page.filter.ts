@@ -1,0 +1,79 @@
+import { Catch, HttpException, Inject, type ArgumentsHost } from '@nestjs/common';
+import { BaseExceptionFilter } from '@nestjs/core';
+import { SessionError } from '../errors.js';
+import { SESSION_RUNTIME } from '../session.constants.js';
+import { isHandledError } from '../sessions/error-rules.js';
+import type { SessionRuntime } from '../sessions/session-runtime.js';
+import { urlOf } from './dashboard-input.js';
+import { DashboardResponse } from './dashboard-response.js';
+import { fillPage, PageFiles } from './page-files.js';
+
+const REASONS: Readonly<Record<string, { readonly title: string; readonly advice: string }>> = {
+  '401': {
+    title: 'You are not signed in',
+    advice: 'Sign in to the application with cookies, on this address, and load this page again.',
+  },
+  '403': {
+    title: 'This page is not open to you',
+    advice: 'Your session is good, but it does not have the rights that this page asks for.',
+  },
+  '503': {
+    title: 'The sessions are out of reach',
+    advice:
+      'The core or its store does not respond, so the page cannot let you in. Load this page again in a while.',
+  },
+};
+
+/**
+ * Shows a person why the page is closed, with the status of the error. It holds no data of sessions. Where the access token has only
+ * expired, its script refreshes the session and loads the page again.
+ */
+@Catch()
+export class RefusedPageFilter extends BaseExceptionFilter<unknown> {
+  constructor(
+    @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
+    private readonly response: DashboardResponse,
+    private readonly files: PageFiles,
+  ) {
+    super();
+  }
+
+  override catch(error: unknown, host: ArgumentsHost): void {
+    const status = this.statusOf(error);
+    const reason = REASONS[`${status}`];
+    if (reason === undefined) {
+      // oxlint-disable-next-line promise/valid-params, promise/no-promise-in-callback -- not the one of promises
+      super.catch(error, host);
+      return;
+    }
+    const isRenewable = SessionError.isSessionError(error) && error.type === 'TRY_REFRESH_TOKEN';
+    const values = {
+      ...reason,
+      base: baseOf(host.switchToHttp().getRequest()),
+      refresh: isRenewable ? refreshPath(this.runtime) : '',
+    };
+    this.response.send(host.switchToHttp().getResponse(), fillPage(this.files.refused, values), status);
+  }
+
+  private statusOf(error: unknown): number | undefined {
+    if (isHandledError(error)) {
+      const status = this.runtime.errorResponder.status(error);
+      return SessionError.isSessionError(error) && status !== 403 ? 401 : status;
+    }
+    return error instanceof HttpException ? error.getStatus() : undefined;
+  }
+}
+
+/**
+ * Returns where the page refreshes its session. Empty if refreshes need an anti-CSRF token, because the page would take it away from the
+ * application's client, which keeps it.
+ */
+export function refreshPath({ config }: SessionRuntime): string {
+  return config.antiCsrf === 'VIA_TOKEN' ? '' : config.refreshTokenPath;
+}
+
+/** Returns what stands between the page's address and its files: a browser resolves them beside the page, or below it. */
+export function baseOf(req: unknown): string {
+  const [path = ''] = urlOf(req).split(/[?#]/, 1);
+  return path.endsWith('/') ? '' : `${path.slice(path.lastIndexOf('/') + 1)}/`;
+}
