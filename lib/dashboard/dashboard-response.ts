@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { PageFile } from './page-files.js';
 
@@ -28,8 +28,15 @@ const HEADERS: Readonly<Record<string, string>> = {
 
 /** Writes the responses of the dashboard, on Express and Fastify. */
 @Injectable()
-export class DashboardResponse {
+export class DashboardResponse implements BeforeApplicationShutdown {
+  private isEnding = false;
+
   constructor(private readonly host: HttpAdapterHost) {}
+
+  /** A server that closes waits for its connections, and an open page would go on using one for as long as it asks. */
+  beforeApplicationShutdown(): void {
+    this.isEnding = true;
+  }
 
   sendJson(res: unknown, body: unknown): void {
     this.send(res, { type: 'application/json; charset=utf-8', text: JSON.stringify(body) });
@@ -39,6 +46,7 @@ export class DashboardResponse {
     const { httpAdapter } = this.host;
     for (const [name, value] of Object.entries({ ...HEADERS, 'Content-Type': type }))
       httpAdapter.setHeader(res, name, value);
+    if (this.isEnding) httpAdapter.setHeader(res, 'Connection', 'close');
     httpAdapter.reply(res, text, status);
   }
 }

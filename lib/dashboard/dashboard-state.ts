@@ -30,6 +30,7 @@ export class DashboardState implements OnApplicationBootstrap, BeforeApplication
   private readonly activity: Activity;
   private readonly reports: InstanceReports;
   private readonly streams = new Set<() => void>();
+  private isEnding = false;
 
   constructor(
     sessions: SessionService,
@@ -49,6 +50,7 @@ export class DashboardState implements OnApplicationBootstrap, BeforeApplication
 
   /** Ends the streams, because a server waits for open connections when it closes. */
   async beforeApplicationShutdown(): Promise<void> {
+    this.isEnding = true;
     for (const end of this.streams) end();
     this.activity.stop();
     await this.reports.stop();
@@ -62,6 +64,7 @@ export class DashboardState implements OnApplicationBootstrap, BeforeApplication
   get events(): Observable<StreamedEvent> {
     return new Observable((subscriber) => {
       const end = (): void => subscriber.complete();
+      if (this.isEnding) return end();
       this.streams.add(end);
       subscriber.add(() => this.streams.delete(end));
       subscriber.add(this.activity.listen((data) => subscriber.next({ data })));
@@ -77,7 +80,8 @@ export class DashboardState implements OnApplicationBootstrap, BeforeApplication
 
   /** The first view of the page. Each part may be missing while the store does not respond. */
   async summary() {
-    const [core, instances, live] = await Promise.all([this.ping(), this.instances(), this.countLive()]);
+    const [core, known, live] = await Promise.all([this.ping(), this.instances(), this.countLive()]);
+    const instances = known ?? [this.reports.own()];
     const frames = { hour: this.activity.series(CURVES.hour), day: this.activity.series(CURVES.day) };
     return {
       nowMs: this.clock.now(),
@@ -93,6 +97,7 @@ export class DashboardState implements OnApplicationBootstrap, BeforeApplication
       ),
       instances: instances.map(({ hour: _hour, day: _day, ...instance }) => instance),
       areInstancesShared: this.reports.isShared,
+      areInstancesKnown: known !== undefined,
     };
   }
 
@@ -127,11 +132,12 @@ export class DashboardState implements OnApplicationBootstrap, BeforeApplication
     return { isUp, durationMs: Math.round(performance.now() - startMs), description: core.description };
   }
 
-  private async instances(): Promise<readonly InstanceReport[]> {
+  /** @returns undefined while the store does not respond */
+  private async instances(): Promise<readonly InstanceReport[] | undefined> {
     const all = withTimeout(this.reports.all(), PING_TIMEOUT_MS, 'The store takes too long', {
       keepsProcess: false,
     });
-    return all.catch(() => [this.reports.own()]);
+    return all.catch(() => undefined);
   }
 
   /** Counts exactly as long as that is cheap. @returns undefined for a core that lists no sessions, and while it does not respond */

@@ -17,7 +17,7 @@ const ATTEMPTS = 5;
 /** The state of one instance of the application. */
 export interface InstanceReport {
   readonly id: string;
-  /** Host and process. */
+  /** Host, process, and the beginning of the id. */
   readonly name: string;
   /** Milliseconds since the epoch, as the other times. */
   readonly startedAtMs: number;
@@ -46,7 +46,7 @@ export type OwnReport = Omit<InstanceReport, 'id' | 'name' | 'startedAtMs' | 're
  */
 export class InstanceReports {
   private readonly id = randomUUID();
-  private readonly name = `${hostname()} ${process.pid}`;
+  private readonly name = `${hostname()} ${process.pid} (${this.id.slice(0, 4)})`;
   private readonly startedAtMs: number;
   private readonly repeat = new Repeat(async () => this.publish(), { pauseMs: () => REPORT_EVERY_MS });
   private written: string | undefined;

@@ -22,7 +22,7 @@ export class SessionDashboardModule {
   static forRoot(options: SessionDashboardOptions): DynamicModule {
     const config = readDashboardOptions(options);
     return {
-      module: SessionDashboardModule,
+      module: this,
       controllers: dashboardControllers(config.path),
       providers: [
         { provide: DASHBOARD_CONFIG, useValue: config },

@@ -2,20 +2,22 @@ import type { AuditKind, AuditRecord } from '../audit/audit-record.js';
 import { CoreBadInputError } from '../errors.js';
 import type { RevocationDetails } from '../feed/revocation-feed.js';
 import type { SessionDevice } from '../options/feature-options.js';
+import type { SessionCount } from '../sessions/find.js';
 import type { SessionFunctions } from '../sessions/session-functions.js';
 import type { SessionInformation } from '../sessions/stored-sessions.interface.js';
+import type { DelegationFacts } from '../util/delegation-claims.js';
 import { writeCursor } from '../util/session-cursor.js';
 import { theftBranches, type TheftBranch } from './theft-branches.js';
 
 const DEFAULT_LIMIT = 50;
 /** Sessions of one page of the core, and how many a search by device looks at before it returns. */
 const PAGE = 500;
-const MAX_LOOKED_AT = 2000;
+const MAX_LOOKED_AT = 1000;
 /** Records of one session's life that are read at most. */
 const MAX_RECORDS = 500;
 
 /** A live session as operators see it: neither its payload nor its data. */
-export interface SessionSummary {
+export interface SessionSummary extends DelegationFacts {
   readonly sessionHandle: string;
   readonly userId: string;
   readonly recipeUserId: string;
@@ -105,7 +107,7 @@ export class SessionOverview {
   async count(
     { userId, tenantId }: Pick<SummarySearch, 'userId' | 'tenantId'>,
     upTo = 10_000,
-  ): Promise<{ readonly count: number; readonly hasMore: boolean }> {
+  ): Promise<SessionCount> {
     return this.sessions.countSessions({ userId, tenantId, upTo });
   }
 
@@ -217,7 +219,8 @@ async function whereKept<T>(read: () => Promise<T>, after: string | undefined): 
 }
 
 function toSummary(session: SessionInformation): SessionSummary {
-  const { sessionHandle, userId, recipeUserId, tenantId, timeCreated, expiry, device, deviceBound } = session;
+  const { sessionHandle, userId, recipeUserId, tenantId, timeCreated, expiry } = session;
+  const { device, deviceBound, actorId, parentSessionHandle } = session;
   return {
     sessionHandle,
     userId,
@@ -227,6 +230,8 @@ function toSummary(session: SessionInformation): SessionSummary {
     expiresMs: expiry,
     ...(device !== undefined && { device }),
     ...(deviceBound !== undefined && { deviceBound }),
+    ...(actorId !== undefined && { actorId }),
+    ...(parentSessionHandle !== undefined && { parentSessionHandle }),
   };
 }
 

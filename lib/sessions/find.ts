@@ -74,6 +74,11 @@ export interface SessionCount {
   readonly count: number;
   /** True if there are sessions that were not looked at. */
   readonly hasMore: boolean;
+  /**
+   * PostgreSQL's own estimate of all sessions, those that have just ended included. Only if `hasMore` is true and no condition was given;
+   * absent on other stores.
+   */
+  readonly estimate?: number;
 }
 
 type Conditions = Omit<CoreSessionSearch, 'after' | 'limit'>;
@@ -98,6 +103,7 @@ export class SessionSearches {
     const conditions = toConditions(input);
     let [count, left] = [0, upTo];
     let after: SessionPosition | undefined;
+    let estimate: number | undefined;
     do {
       const limit = Math.min(left, lastSeenAfter === undefined ? MAX_COUNTED_AT_ONCE : MAX_PAGE);
       const search = { ...conditions, after, limit };
@@ -106,8 +112,14 @@ export class SessionSearches {
           ? await this.context.core.countSessions(search, userContext)
           : await this.countUsed(lastSeenAfter, search, userContext);
       [count, left, after] = [count + step.count, left - limit, step.next];
+      if ('estimate' in step) ({ estimate } = step);
     } while (after !== undefined && left > 0);
-    return { count, hasMore: after !== undefined };
+    const hasMore = after !== undefined;
+    return {
+      count,
+      hasMore,
+      ...(hasMore && estimate !== undefined && { estimate: Math.max(estimate, count) }),
+    };
   }
 
   private async read(search: CoreSessionSearch, userContext: UserContext) {

@@ -64,7 +64,24 @@ export class SqlSearch {
     );
     if (last === undefined) return { count: 0, next: undefined };
     const isFull = readNumber(last, 'looked') >= search.limit;
-    return { count: readNumber(last, 'wanted'), next: isFull ? toPosition(last) : undefined };
+    const estimate = isFull ? await this.estimate(search) : undefined;
+    return {
+      count: readNumber(last, 'wanted'),
+      next: isFull ? toPosition(last) : undefined,
+      ...(estimate !== undefined && { estimate }),
+    };
+  }
+
+  /** PostgreSQL's estimate of all rows, from the last time that it looked through them. @returns undefined where there is none */
+  private async estimate({ tenantId, userIds, createdSinceMs }: SessionSearch): Promise<number | undefined> {
+    const isAboutAll = tenantId === undefined && userIds === undefined && createdSinceMs === undefined;
+    if (!isAboutAll || this.connection.dialect.name !== 'postgres') return undefined;
+    const [row] = await this.connection.run(
+      'SELECT CAST(reltuples AS BIGINT) AS estimate FROM pg_class WHERE oid = to_regclass($1)',
+      this.tables.sessions.sql,
+    );
+    const estimate = row === undefined ? 0 : readNumber(row, 'estimate');
+    return estimate > 0 ? estimate : undefined;
   }
 
   /**

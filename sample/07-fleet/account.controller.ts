@@ -12,6 +12,13 @@ export class AccountController {
     await this.sessions.createNewSession(req, res, { userId: 'ada' });
   }
 
+  /** DEMO ONLY: makes the browser that of an operator, who may use the dashboard. */
+  @Post('operate')
+  @HttpCode(204)
+  async operate(@Req() req: unknown, @Res({ passthrough: true }) res: unknown): Promise<void> {
+    await this.sessions.createNewSession(req, res, { userId: 'operator' });
+  }
+
   /** Verified in memory: no `checkDatabase`, so that the feed alone decides when a session is refused. */
   @Get('me')
   @UseGuards(SessionGuard)

@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Response } from 'express';
 import { embeddedCore, SessionModule } from 'nest-sessions';
+import { SessionDashboardModule } from 'nest-sessions/dashboard';
 import { AccountController } from './account.controller.js';
 import { FeedState } from './feed-state.js';
 import { PageController } from './page.controller.js';
@@ -32,11 +33,17 @@ export async function startInstance({ name, origin, store: place }: InstanceSett
     appInfo: { appName: 'Fleet', apiDomain: origin, websiteDomain: origin },
     core: embeddedCore({ store }),
     revocationFeed: true,
+    devices: {},
+    audit: {},
+  });
+  const dashboard = SessionDashboardModule.forRoot({
+    path: 'dashboard',
+    authorize: (session) => session.getUserId() === 'operator',
   });
   const app = await NestFactory.create<NestExpressApplication>(
     {
       module: AppModule,
-      imports: [sessions],
+      imports: [sessions, dashboard],
       controllers: [PageController, AccountController],
       providers: [FeedState],
     },

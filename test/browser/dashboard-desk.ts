@@ -1,10 +1,12 @@
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { openDashboard } from '../dashboard/open-dashboard.js';
+import type { SessionStore } from 'nest-sessions/core';
 import { TestClock } from 'nest-sessions/testing';
+import { closeAfterTest } from '../support/close-after-test.js';
 import type { SessionClient } from '../support/session-client.js';
 import type { Adapter, TestApplication } from '../support/test-application.js';
 
-const PAST_MS = 75 * 60_000;
+export const PAST_MS = 75 * 60_000;
 const FIREFOX = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0';
 const SAFARI =
   'Mozilla/5.0 (Macintosh; Intel Mac OS X 14_0) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15';
@@ -25,16 +27,18 @@ export class DashboardDesk {
     chrome: Browser,
     adapter: Adapter,
     options: BrowserContextOptions = {},
-    audit = true,
+    { isAudited = true, store, clock }: { isAudited?: boolean; store?: SessionStore; clock?: TestClock } = {},
   ): Promise<DashboardDesk> {
     const appInfo = { appName: 'Shop', apiDomain: 'http://localhost', websiteDomain: 'http://localhost' };
     const application = await openDashboard(
       adapter,
-      { appInfo, ...(audit ? { audit: {}, revocationFeed: {} } : {}) },
+      { appInfo, ...(isAudited ? { audit: {}, revocationFeed: {} } : {}) },
       undefined,
-      new TestClock(Date.now() - PAST_MS), // so that what happens before the browser looks is not in its future
+      // So that what happens before the browser looks is not in its future.
+      { clock: clock ?? new TestClock(Date.now() - PAST_MS), ...(store && { store }) },
     );
     const context = await chrome.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+    closeAfterTest(async () => context.close()); // before the application, which waits for open connections
     const page = await context.newPage();
     const errors: string[] = [];
     page.on('pageerror', (error) => errors.push(error.message));
@@ -98,10 +102,5 @@ export class DashboardDesk {
       if (round % 3 === 0) await client().get('/me', { authorization: 'Bearer e30.e30.x' });
       clock.advanceSeconds(180);
     }
-  }
-
-  async close(): Promise<void> {
-    await this.context.close();
-    await this.application.close();
   }
 }

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { ADAPTERS, type Adapter } from '../support/adapters.js';
@@ -20,12 +20,8 @@ afterAll(async () => {
   await chrome.close();
 });
 
-afterEach(async () => {
-  await desk.close();
-});
-
-async function openDesk(adapter: Adapter, options?: BrowserContextOptions, audit?: boolean): Promise<void> {
-  desk = await DashboardDesk.open(chrome, adapter, options, audit);
+async function openDesk(adapter: Adapter, options?: BrowserContextOptions, isAudited = true): Promise<void> {
+  desk = await DashboardDesk.open(chrome, adapter, options, { isAudited });
 }
 
 const shot = async (name: string): Promise<unknown> =>

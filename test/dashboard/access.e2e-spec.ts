@@ -165,6 +165,14 @@ describe.each(ADAPTERS)('access to the dashboard on %s', (adapter) => {
     await stream.ended();
   });
 
+  it('ends open streams when the application closes, which waits for its connections', async () => {
+    const application = await openDashboard(adapter);
+    const admin = await application.signedIn('header', 'admin');
+    const stream = await EventStream.open(application, admin, '/admin/sessions/events', OWN_PAGE);
+    await Promise.all([application.close(), stream.ended()]);
+    expect(stream.status).toBe(200);
+  });
+
   it.each<[string, (session: SessionContainer) => unknown, number]>([
     ['true', () => true, 200],
     ['a promise of true', async (session) => session.getUserId() === 'admin', 200],

@@ -1,5 +1,6 @@
 import { BooleanClaim, type SessionModuleOptions } from 'nest-sessions';
 import { SessionDashboardModule, type DashboardAuthorize } from 'nest-sessions/dashboard';
+import type { SessionStore } from 'nest-sessions/core';
 import { TestClock } from 'nest-sessions/testing';
 import { TEST_START_MS } from '../support/embedded.js';
 import type { Answer } from '../support/http-client.js';
@@ -42,10 +43,11 @@ export async function openDashboard(
   adapter: Adapter,
   options: Partial<SessionModuleOptions> = {},
   authorize: DashboardAuthorize = [IsAdminClaim.validators.isTrue()],
-  clock?: TestClock,
+  { clock = new TestClock(TEST_START_MS), store }: { clock?: TestClock; store?: SessionStore } = {},
 ): Promise<TestApplication> {
   return TestApplication.on(adapter)
-    .clock(clock ?? new TestClock(TEST_START_MS))
+    .clock(clock)
+    .store(store)
     .with({ claims: [IsAdminClaim], devices: {}, ...options })
     .imports(SessionDashboardModule.forRoot({ path: 'admin/sessions', authorize }))
     .start();

@@ -122,14 +122,23 @@ function watchHolding(place, { ended, atMs }, state) {
         ),
       ),
     );
-    const isWithoutFeed = instances.every(({ feed }) => feed === undefined || feed.state === 'none');
+    const isKnown = summary?.areInstancesKnown === true;
+    const isWithoutFeed =
+      isKnown && instances.every(({ feed }) => feed === undefined || feed.state === 'none');
     fill(
       advice,
       isWithoutFeed
         ? 'Without the option revocationFeed, access tokens that are out stay good until they expire; no refresh brings another.'
-        : `${countText(holding.length)} of ${plural(instances.length, 'instance')}`,
+        : isKnown
+          ? `${countText(holding.length)} of ${plural(instances.length, 'instance')}`
+          : 'The other instances are not known at present.',
     );
-    if (!isWithoutFeed && holding.length < instances.length && Date.now() < untilMs && place.isConnected)
+    if (
+      !isWithoutFeed &&
+      (!isKnown || holding.length < instances.length) &&
+      Date.now() < untilMs &&
+      place.isConnected
+    )
       setTimeout(() => void look(), 1000);
   }
 }

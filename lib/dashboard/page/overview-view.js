@@ -130,9 +130,7 @@ function showTiles(parent, { live, hour, day }) {
 function liveText(live) {
   if (live === undefined || 'refused' in live) return '–';
   if (!live.hasMore) return countText(live.count);
-  return 'estimate' in live && typeof live.estimate === 'number'
-    ? `≈ ${countText(live.estimate)}`
-    : `> ${countText(live.count)}`;
+  return live.estimate !== undefined ? `≈ ${countText(live.estimate)}` : `> ${countText(live.count)}`;
 }
 
 /** @param {string} label @param {string} value @param {string} note @param {readonly number[] | undefined} values @param {string} tone */
@@ -225,7 +223,7 @@ function factsOf(event, userId) {
   return [
     userId !== undefined && outside(userId, { class: 'user' }),
     facts['tenantId'] !== undefined && facts['tenantId'] !== 'public' && outside(facts['tenantId']),
-    ...['reason', 'initiator', 'message', 'state', 'kid', 'ip']
+    ...['actorId', 'reason', 'initiator', 'message', 'state', 'kid', 'ip']
       .filter((name) => facts[name] !== undefined)
       .map((name) => outside(facts[name])),
     facts['userAgent'] !== undefined &&

@@ -190,7 +190,7 @@ export function sessionsView(argument, state) {
 
 /** @param {SessionSummary} session @param {import('./page.js').State} state @param {(place: HTMLElement) => void} after */
 function row(session, state, after) {
-  const { sessionHandle, userId, recipeUserId, tenantId, createdMs, expiresMs, device } = session;
+  const { sessionHandle, userId, recipeUserId, tenantId, createdMs, expiresMs, device, actorId } = session;
   const end = () =>
     askToEnd({
       title: 'End this session',
@@ -209,6 +209,7 @@ function row(session, state, after) {
       { scope: 'row', 'data-label': 'User' },
       h('a', { href: `#session?${new URLSearchParams({ sessionHandle })}` }, outside(userId)),
       recipeUserId !== userId && h('span', { class: 'quiet' }, ' as ', outside(recipeUserId)),
+      actorId !== undefined && h('span', { class: 'badge' }, 'used by ', outside(actorId)),
     ),
     cell('Tenant', outside(tenantId)),
     cell('Device', ...deviceFacts(device)),

@@ -151,6 +151,16 @@ function content({ session, timeline, isCut, events }, end) {
               'Why',
               outside(ending?.reason ?? (ending?.kind === 'session.expired' ? 'its time was over' : '–')),
             ),
+        session?.actorId !== undefined && fact('Used by', outside(session.actorId)),
+        session?.parentSessionHandle !== undefined &&
+          fact(
+            'Ends with',
+            h(
+              'a',
+              { href: `#session?${new URLSearchParams({ sessionHandle: session.parentSessionHandle })}` },
+              outside(session.parentSessionHandle, { class: 'mono' }),
+            ),
+          ),
         fact('Handle', outside(handle, { class: 'mono' })),
       ),
     ),
@@ -204,6 +214,7 @@ function timelineItem(entry, before) {
 
 /** @param {Entry} entry */
 export function facts({
+  actorId,
   reason,
   initiator,
   ip,
@@ -217,6 +228,7 @@ export function facts({
   const fact = (/** @type {string} */ label, /** @type {unknown} */ value) =>
     h('span', {}, h('span', { class: 'quiet' }, `${label} `), value instanceof Node ? value : outside(value));
   return [
+    actorId !== undefined && fact('used by', actorId),
     reason !== undefined && fact('why', reason),
     initiator !== undefined && fact('by', initiator),
     userAgent !== undefined && branches === undefined && fact('on', userAgent),

@@ -73,7 +73,7 @@ function showCore(place, { core, live }) {
 }
 
 /** @param {HTMLElement} place @param {Summary} summary */
-function showInstances(place, { instances, nowMs, areInstancesShared }) {
+function showInstances(place, { instances, nowMs, areInstancesShared, areInstancesKnown }) {
   const rows = instances.map(({ name, startedAtMs, reportedAtMs, feed, isResponding }) => {
     const [text, tone] =
       feed === undefined
@@ -97,6 +97,12 @@ function showInstances(place, { instances, nowMs, areInstancesShared }) {
   fill(
     place,
     table(['Instance', 'Runs for', 'Ended sessions', 'Knows all until', 'Core', 'Reported'], rows),
+    !areInstancesKnown &&
+      h(
+        'p',
+        { class: 'problem' },
+        'The others are not known at present, because the store does not respond.',
+      ),
     !areInstancesShared &&
       h('p', { class: 'quiet' }, 'This core has no place that instances share, so each shows itself alone.'),
   );

@@ -16,6 +16,7 @@ export const KINDS = {
   'session.revoked': 'Ended',
   'session.expired': 'Expired',
   'sessions.ended-before': 'All older ones ended',
+  'session.hand-over-refused': 'Hand-over refused',
   'device.registered': 'Bound to a device',
   'device.refreshed': 'Device proved its key',
   'device.proof-refused': 'Proof refused',

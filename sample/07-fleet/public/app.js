@@ -26,6 +26,12 @@ async function signIn() {
   tell(`Ada is signed in, on ${nameOf(response)}. Every instance accepts her access token.`);
 }
 
+/** The dashboard is for an operator, whose session is in cookies. */
+async function openDashboard() {
+  await fetch('/operate', { method: 'POST', headers: { 'st-auth-mode': 'cookie' } });
+  location.assign('/dashboard');
+}
+
 async function endEverywhere() {
   round = { startMs: performance.now(), refusals: new Map() };
   for (const { strip } of columns.values()) strip.replaceChildren();
@@ -154,4 +160,5 @@ onClick($('sign-in'), async () => {
   $('end').focus();
 });
 onClick($('end'), endEverywhere);
+onClick($('dashboard'), openDashboard);
 for (let n = 0; n < QUESTIONS; n++) void keepAsking();
