@@ -150,6 +150,14 @@ describe.each(ADAPTERS)('a user who signs out at the provider, on %s', (adapter)
     expect(await lives(other)).toBe(false);
   });
 
+  it('loses the sessions of jobs that belong to the one that ends', async () => {
+    const { signIn, deliver, tokenOf, lives, sessions } = await startShop(adapter);
+    const parentSessionHandle = await signIn(signInOf('sid-1'));
+    const child = await sessions.createChildSession({ parentSessionHandle, actorId: 'export' });
+    expect((await deliver(await tokenOf({ sid: 'sid-1' }))).status).toBe(200);
+    expect(await lives(child.getHandle())).toBe(false);
+  });
+
   it('is no error where there is no such session', async () => {
     const { deliver, tokenOf } = await startShop(adapter);
     expect((await deliver(await tokenOf({ sid: 'unknown' }))).status).toBe(200);
