@@ -157,6 +157,7 @@ function checkCommand(packageFolder) {
   const expectations = [
     { args: ['doctor', '--help'], status: 0, output: 'Usage: npx nest-sessions doctor' },
     { args: ['doctor', 'http://127.0.0.1:1/auth', '--json'], status: 2, output: '"isReachable": false' },
+    { args: ['stats'], status: 2, output: 'nest-sessions: say where the sessions are' },
     { args: ['doctor', 'nowhere'], status: 2, output: 'nest-sessions: the address of the API' },
   ];
   for (const { args, status, output } of expectations) {

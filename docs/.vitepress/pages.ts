@@ -80,6 +80,7 @@ export const GUIDES: readonly PageGroup[] = [
       'docs/guides/production-checklist.md': 'Before production',
       'docs/guides/dashboard.md': 'The dashboard',
       'docs/guides/observability.md': 'Events, traces, logs',
+      'docs/guides/command-line.md': 'The command line',
       'docs/guides/rate-limits.md': 'Rate limits',
     },
   },

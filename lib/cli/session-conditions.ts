@@ -78,14 +78,18 @@ async function findByPages(
       cursor,
       limit: Math.min(PAGE, limit - sessions.length),
     });
-    sessions.push(...page.sessions);
+    sessions.push(...page.sessions.filter((session) => isBefore(session, createdBefore)));
     cursor = page.nextCursor;
     progress.show(sessions.length, Number.isFinite(limit) ? limit : undefined);
   } while (cursor !== undefined && sessions.length < limit);
   return { sessions, hasMore: cursor !== undefined };
 }
 
-/** The place behind every session of a moment: no tenant and no handle comes before this character. */
+function isBefore({ timeCreated }: SessionInformation, moment: Date | undefined): boolean {
+  return moment === undefined || timeCreated < moment.getTime();
+}
+
+/** The place behind the sessions of a moment: no tenant and no handle comes before this character. */
 function cursorBefore(moment: Date): string {
   return writeCursor({ createdAtMs: moment.getTime(), tenantId: '!', sessionHandle: '!' });
 }
@@ -107,7 +111,7 @@ async function findByHandles(
     progress.show(index + 1, handles.length);
   }
   const wanted = found
-    .filter(({ timeCreated }) => timeCreated < (createdBefore?.getTime() ?? Number.POSITIVE_INFINITY))
+    .filter((session) => isBefore(session, createdBefore))
     .sort((a, b) => b.timeCreated - a.timeCreated);
   return { sessions: wanted.slice(0, limit), hasMore: wanted.length > limit };
 }

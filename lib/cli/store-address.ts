@@ -9,6 +9,9 @@ import type { SessionStore } from '../stores/session-store.js';
 import { sqliteStore } from '../stores/sqlite.store.js';
 import { UsageError } from './io.js';
 
+/** The longest wait for a connection: no request waits for a command, so it may be longer than that of a store. */
+const CONNECTION_TIMEOUT_MS = 30_000;
+
 /** The names that an application gives to its tables and keys. */
 export interface StoreNames {
   readonly schema?: string | undefined;
@@ -53,7 +56,12 @@ async function openPostgres(
   const { Pool } = (await driver(['pg'], folder)) as {
     readonly Pool: new (options: object) => PostgresPool & { end(): Promise<void> };
   };
-  const pool = new Pool({ connectionString, max: 2, application_name: 'nest-sessions' });
+  const pool = new Pool({
+    connectionString,
+    max: 2,
+    application_name: 'nest-sessions',
+    connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
+  });
   const options = {
     ...(schema === undefined ? {} : { schema }),
     ...(tablePrefix === undefined ? {} : { tablePrefix }),

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { CoreBadInputError } from '../../lib/errors.js';
 import {
   embeddedCore,
   remoteCore,
@@ -33,6 +34,14 @@ function optionsOf(
 }
 
 const es256 = () => ({ store: sqliteStore(place.file), signingAlgorithm: 'ES256' as const });
+
+/** Makes cores that list no sessions of everybody. */
+function withoutSearch({ problems, create }: CoreProvider): CoreProvider {
+  const searchSessions = async (): Promise<never> => {
+    throw new CoreBadInputError('This core finds sessions by user only');
+  };
+  return { problems, create: (context) => Object.assign(create(context), { searchSessions }) };
+}
 
 describe('the configuration of an application', () => {
   it.each([
@@ -84,6 +93,17 @@ describe('the configuration of an application', () => {
     expect((await place.run('sessions', 'end', handle, '--config', config)).stdout).toContain(
       'the option revocationFeed is off',
     );
+  });
+
+  it('may have a core that finds sessions by user only, as a SuperTokens Core', async () => {
+    const { handle } = await signIn(place.shop, { userId: 'ada' });
+    shared.configurationUnderTest = optionsOf(withoutSearch(embeddedCore(es256())));
+    expect((await place.run('sessions', 'list', '--user', 'ada', '--config', config)).stdout).toContain(
+      handle,
+    );
+    const { code, stderr } = await place.run('sessions', 'list', '--config', config);
+    expect(code).toBe(2);
+    expect(stderr).toContain('name a user by --user');
   });
 
   it('warns of sessions in memory, which are not those of the application', async () => {

@@ -36,13 +36,13 @@ export function shell(io: Partial<CliIo> = {}): Shell {
 }
 
 /** An instance of an application that keeps an audit trail, devices and a feed. */
-export async function shopOn(store: SessionStore, clock: TestClock): Promise<Sessions> {
+export async function shopOn(store: SessionStore, clock: TestClock, pollMs = 60_000): Promise<Sessions> {
   const sessions = createSessions({
     appInfo: { appName: 'Shop', apiDomain: 'http://localhost:3000', websiteDomain: 'http://localhost:3000' },
-    core: embeddedCore({ store, signingAlgorithm: 'ES256' }),
+    core: embeddedCore({ store, signingAlgorithm: 'ES256', accessTokenValidityJitter: 0 }),
     devices: {},
     audit: true,
-    revocationFeed: { pollMs: 60_000 },
+    revocationFeed: { pollMs },
     clock,
     logger: { error: () => undefined, warn: () => undefined },
   });

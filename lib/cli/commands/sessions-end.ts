@@ -42,14 +42,7 @@ initiator are written to the audit trail.`,
     const ended = await ending.run();
     const count = ended?.length ?? ending.count;
     if (count === 0) return report(call, ending, 'The sessions had ended meanwhile.', []);
-    const { options } = opened;
-    const warning =
-      options.revocationFeed === undefined &&
-      options.core !== undefined &&
-      textOf(call, 'config') !== undefined
-        ? '\nTheir access tokens work until they expire, except on routes with checkDatabase, because the option revocationFeed is off.'
-        : '';
-    return report(call, ending, `Ended ${ending.describe(count)}.${warning}`, ended);
+    return report(call, ending, `Ended ${ending.describe(count)}.${feedWarning(opened, call)}`, ended);
   },
 };
 
@@ -164,6 +157,12 @@ async function endingOfMany(
         ...detailsOf(call),
       }),
   };
+}
+
+/** A line for an application whose instances are not told; empty where the application's options are not known. */
+function feedWarning({ options }: OpenedSessions, call: CommandCall): string {
+  if (options.revocationFeed !== undefined || textOf(call, 'config') === undefined) return '';
+  return '\nTheir access tokens work until they expire, except on routes with checkDatabase, because the option revocationFeed is off.';
 }
 
 function sessionsText(count: number): string {

@@ -70,11 +70,13 @@ function refuseToWait(): never {
   throw new UsageError('a token is expected on the standard input: npx nest-sessions verify … < token.txt');
 }
 
-/** The texts that are as good as a token are replaced, wherever in the payload they are. */
+/** Returns the payload without the texts that are as good as a part of the token. */
 function visible(payload: JsonObject): JsonObject {
-  return Object.fromEntries(
-    Object.entries(payload).map(([name, value]) => [name, HIDDEN.includes(name) ? '(hidden)' : value]),
-  );
+  const shown = Object.entries(payload).map(([name, value]) => {
+    const isSecret = HIDDEN.includes(name) && typeof value === 'string';
+    return [name, isSecret ? '(hidden)' : value] as const;
+  });
+  return Object.fromEntries(shown);
 }
 
 async function checkToken(
