@@ -4,6 +4,7 @@ import { fill, h, outside, shown } from './dom.js';
 import { countText, KINDS, kindText, plural, REFUSALS, time, toneOf } from './texts.js';
 
 const SHOWN_EVENTS = 30;
+const TILES = ['Signed in now', 'Sign-ins', 'Refreshes', 'Refusals', 'Thefts'];
 const REFUSAL_TONES = ['a', 'b', 'c', 'd', 'e', 'f'];
 
 /** @param {URLSearchParams} _argument @param {import('./page.js').State} state @returns {import('./page.js').View} */
@@ -82,10 +83,8 @@ export function overviewView(_argument, state) {
       showTiles(tiles, state.summary);
       showCharts(charts, state.summary, span);
     } else if (tiles.childElementCount === 0) {
-      fill(
-        tiles,
-        ...Array.from({ length: 5 }, () => h('div', { class: 'tile waiting', 'aria-hidden': 'true' })),
-      );
+      fill(tiles, ...TILES.map((label) => tile(label, '–', 'not known yet', undefined, 'plain')));
+      fill(charts, h('p', { class: 'quiet' }, 'The curves come with the first response of the application.'));
     }
     const wanted = state.events
       .filter(({ type }) => !onlyTrouble || ['danger', 'warn', 'ended'].includes(toneOf(type)))
@@ -97,9 +96,7 @@ export function overviewView(_argument, state) {
             h(
               'li',
               { class: 'empty' },
-              onlyTrouble
-                ? 'No trouble so far.'
-                : 'Nothing has happened yet. Events appear here as they come.',
+              onlyTrouble ? 'No trouble so far.' : 'No event is known yet. They appear here as they come.',
             ),
           ]
         : wanted.map(eventItem)),
