@@ -1,5 +1,6 @@
 import type { CoreClient } from '../core/core-client.js';
 import { UnauthorisedError } from '../errors.js';
+import type { RevocationWatch } from '../feed/revocation-watch.js';
 import { requestPath, samePath } from '../http/request-path.js';
 import { createSessionRequest, type SessionRequest } from '../http/session-request.js';
 import type { SessionConfig } from '../options/session-config.js';
@@ -49,7 +50,7 @@ export class SessionRuntime {
   /** The route for verifiers of other processes; undefined without the option `revocationFeed.apiKeys`. */
   readonly servedRevocations: ServedRevocations | undefined;
   /** How this instance learns of sessions that ended in others; undefined without the option `revocationFeed`. */
-  readonly revocations: RecipeDependencies['revocations'];
+  readonly revocations: RevocationWatch | undefined;
   /** The route for OpenID providers; undefined without the option `backChannelLogout`. */
   readonly backChannelLogout: BackChannelLogout | undefined;
   private readonly isVerifySessionReplaced: boolean;
