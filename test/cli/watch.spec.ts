@@ -22,7 +22,7 @@ async function watched(argv: readonly string[], lines: number, happen: () => Pro
     stderr: (text) => {
       if (text.startsWith('Watching')) begin(text);
     },
-  })('watch', '--interval', '1', ...argv);
+  })('watch', ...argv);
   const said = await Promise.race([watching, outcome.then(() => 'ended')]);
   await happen();
   const { code } = await outcome;
@@ -80,7 +80,8 @@ describe('nest-sessions watch', () => {
     const shop = createSessions({ ...options, clock: place.clock });
     await shop.start();
     const { handle } = await signIn(shop, { userId: 'ada' });
-    const { printed, said } = await watched(['--config', config], 1, async () =>
+    const argv = ['--interval', '3600', '--config', config];
+    const { printed, said } = await watched(argv, 1, async () =>
       shop.service.revokeSession(handle, undefined, { reason: 'lost phone' }),
     );
     expect(said).toContain('the feed of ended sessions');
