@@ -190,7 +190,7 @@ describe.each(ADAPTERS)('a user who signs out at the provider, on %s', (adapter)
 
   it('fills no log by tokens that nobody has signed', async () => {
     const warnings = new ProcessWarnings();
-    closeAfterTest(() => warnings.restore());
+    closeAfterTest(async () => warnings.restore());
     const address = await serveKeys((_req, res) =>
       res.end(JSON.stringify({ keys: [PROVIDER_KEY.publicJwk] })),
     );
