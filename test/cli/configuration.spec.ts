@@ -43,12 +43,13 @@ function withoutSearch({ problems, create }: CoreProvider): CoreProvider {
   return { problems, create: (context) => Object.assign(create(context), { searchSessions }) };
 }
 
+function refuse(error: Error): never {
+  throw error;
+}
+
 /** Makes no core. */
 function failing(error: Error): CoreProvider {
-  const create = (): never => {
-    throw error;
-  };
-  return { problems: [], create };
+  return { problems: [], create: () => refuse(error) };
 }
 
 /** Makes cores that count as many sessions as they are asked for, and more behind them. */
@@ -122,7 +123,7 @@ describe('the configuration of an application', () => {
   });
 
   it.each([
-    ['its function', 2, (error: Error) => () => Promise.reject(error)],
+    ['its function', 2, (error: Error) => () => refuse(error)],
     ['its core', 3, (error: Error) => () => optionsOf(failing(error))],
   ])('says in one sentence without secrets that %s throws', async (_, expected, make) => {
     const error = Object.assign(new Error('\u001b[2J no way to postgres://ada:s3cret@db/shop'), {

@@ -6,9 +6,9 @@ import type { OpenedSessions } from '../open-sessions.js';
 import { countText, jsonText, safeText, tableText } from '../output.js';
 import {
   CONDITION_OPTIONS,
-  sessionConditions,
   findSessions,
   SESSION_COLUMNS,
+  sessionConditions,
   sessionJson,
   type ChosenSessions,
 } from '../session-conditions.js';

@@ -3,9 +3,9 @@ import { EXIT } from '../io.js';
 import { countText, jsonText, tableText } from '../output.js';
 import {
   CONDITION_OPTIONS,
-  sessionConditions,
   findSessions,
   SESSION_COLUMNS,
+  sessionConditions,
   sessionJson,
 } from '../session-conditions.js';
 
