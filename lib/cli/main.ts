@@ -52,7 +52,7 @@ function refuseUnknown(first: string | undefined, second: string | undefined, io
   const known = ofGroup.length > 0 ? ofGroup : names;
   const advice = closest === undefined ? `there are ${known.join(', ')}` : `did you mean ${closest}?`;
   // Another text may be the address of a store, with its password.
-  const shown = words.every((word) => COMMAND_NAME.test(word)) ? typed : 'the first argument';
+  const shown = words.every((word) => COMMAND_NAME.test(word)) ? typed : 'this';
   const seen = isGroup ? `${first} needs a second word` : `${shown} is no command`;
   io.stderr(`nest-sessions: ${seen}; ${advice}\nTry: npx nest-sessions --help\n`);
   return EXIT.usage;

@@ -29,7 +29,7 @@ describe('the usage of nest-sessions', () => {
     for (const argv of [[address, 'sessions', 'list'], ['sessions', address], ['x'.repeat(41)]]) {
       const { code, stderr } = await run(...argv);
       expect(code).toBe(2);
-      expect(stderr).toMatch(/^nest-sessions: the first argument is no command; /);
+      expect(stderr).toMatch(/^nest-sessions: this is no command; /);
       expect(stderr).not.toMatch(/s3cret|xxx/);
     }
   });

@@ -2,10 +2,10 @@ import { AUDIT_KINDS, type AuditKind, type AuditRecord } from '../../audit/audit
 import { closestName } from '../../options/unknown-options.js';
 import {
   isSet,
-  readMoment,
-  readWholeNumber,
   optionText,
   optionTexts,
+  readMoment,
+  readWholeNumber,
   type Command,
   type CommandCall,
   type OptionRows,
