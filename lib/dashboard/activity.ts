@@ -38,7 +38,7 @@ export type NumberedEvent = SessionEvent & { readonly number: number };
 
 /**
  * The counters and the last events of this process, in buckets of a minute: at most a day of them. It listens while the dashboard is
- * mounted, and costs a request one addition for each event.
+ * mounted: an event or a refusal costs an addition, and an event a place in the list of the last ones.
  */
 export class Activity {
   private readonly minutes = new Map<number, Map<string, number>>();

@@ -40,7 +40,7 @@ const authorize: Check<DashboardAuthorize> = (value) => {
 
 const DASHBOARD_OPTIONS = {
   /**
-   * Where the page is: names between slashes, `admin/sessions` for example, below a global prefix of the application.
+   * The address of the page: names between slashes, `admin/sessions` for example, below a global prefix of the application.
    * @defaultValue `session-dashboard`
    */
   path: option(path, 'session-dashboard'),

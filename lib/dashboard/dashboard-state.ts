@@ -23,7 +23,7 @@ interface StreamedEvent {
   readonly data: NumberedEvent;
 }
 
-/** What the page shows beside lists: counters, curves, the last events, and the state of core, feed and instances. */
+/** The facts that the page shows beside lists: counters, curves, the last events, and the state of core, feed and instances. */
 @Injectable()
 export class DashboardState implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly overview: SessionOverview;
@@ -38,7 +38,7 @@ export class DashboardState implements OnApplicationBootstrap, BeforeApplication
     events: SessionEvents,
     private readonly clock: Clock,
   ) {
-    this.overview = new SessionOverview(sessions);
+    this.overview = new SessionOverview(sessions, runtime.core);
     this.activity = new Activity(events, clock);
     this.activity.start();
     this.reports = new InstanceReports(runtime.core.sharedValues, clock, () => this.report());

@@ -133,7 +133,7 @@ class DashboardController {
     });
   }
 
-  /** Sends a result. What the arguments of an operator cause is a 400 with the reason. */
+  /** Sends a result. An error that the arguments of an operator cause becomes a 400 with the reason. */
   private async answer(res: unknown, work: () => Promise<unknown>): Promise<void> {
     try {
       this.response.sendJson(res, await work());
@@ -145,7 +145,7 @@ class DashboardController {
   }
 }
 
-/** What a visitor gets who is not let in: the looks of the refused page, and its script. */
+/** The files for visitors who are not let in: the looks of the refused page, and its script. */
 @PublicAccess()
 class OpenFilesController {
   constructor(

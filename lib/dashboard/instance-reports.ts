@@ -41,7 +41,7 @@ export interface InstanceReport {
 export type OwnReport = Omit<InstanceReport, 'id' | 'name' | 'startedAtMs' | 'reportedAtMs'>;
 
 /**
- * The instances that mount the dashboard: each writes a small report to the place that instances on a core share, every five seconds. Where
+ * The instances that mount the dashboard: each writes a small report to the place that instances on a core share, every five seconds. If
  * the core has no such place, each instance knows itself alone.
  */
 export class InstanceReports {

@@ -21,7 +21,7 @@ const ASSETS = [
   'texts.js',
   'trail-view.js',
 ] as const;
-/** What a visitor gets who is not let in: its looks and a script, and no data. */
+/** The files for visitors who are not let in: the looks and a script, and no data. */
 const OPEN_FILES = ['page.css', 'renew.js', 'icon.svg'] as const;
 
 /** A static file of the package. */

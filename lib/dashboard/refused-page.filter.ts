@@ -25,7 +25,7 @@ const REASONS: Readonly<Record<string, { readonly title: string; readonly advice
 };
 
 /**
- * Shows a person why the page is closed, with the status of the error. It holds no data of sessions. Where the access token has only
+ * Shows a person why the page is closed, with the status of the error. It holds no data of sessions. If the access token has only
  * expired, its script refreshes the session and loads the page again.
  */
 @Catch()

@@ -1,5 +1,5 @@
 import type { AuditKind, AuditRecord } from '../audit/audit-record.js';
-import { CoreBadInputError } from '../errors.js';
+import type { CoreClient } from '../core/core-client.js';
 import type { RevocationDetails } from '../feed/revocation-feed.js';
 import type { SessionDevice } from '../options/feature-options.js';
 import type { SessionCount } from '../sessions/find.js';
@@ -87,9 +87,12 @@ export interface SessionSelection {
   readonly everybody?: boolean | undefined;
 }
 
-/** What operators see of sessions and do with them, without HTTP: for the dashboard and for programs. */
+/** Operators' views of sessions, and the calls that end them, without HTTP: for the dashboard and for programs. */
 export class SessionOverview {
-  constructor(private readonly sessions: SessionFunctions) {}
+  constructor(
+    private readonly sessions: SessionFunctions,
+    private readonly core: Pick<CoreClient, 'auditTrail'>,
+  ) {}
 
   /** Lists live sessions. @throws {CoreBadInputError} as `SessionService.findSessions` */
   async find(search: SummarySearch): Promise<SummaryPage> {
@@ -138,7 +141,8 @@ export class SessionOverview {
     readonly after?: string | undefined;
     readonly limit?: number | undefined;
   }) {
-    return whereKept(async () => this.sessions.readAudit({ ...search, newestFirst: true }), search.after);
+    if (this.core.auditTrail === undefined) return undefined;
+    return this.sessions.readAudit({ ...search, newestFirst: true });
   }
 
   /** Lists the published keys, the newest first. */
@@ -209,16 +213,6 @@ export class SessionOverview {
   private async readLife(sessionHandle: string) {
     const page = await this.trail({ sessionHandle, limit: MAX_RECORDS });
     return page && { records: page.records.toReversed(), isCut: page.mayHaveMore };
-  }
-}
-
-/** @returns undefined if there is no audit trail */
-async function whereKept<T>(read: () => Promise<T>, after: string | undefined): Promise<T | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (error instanceof CoreBadInputError && after === undefined) return undefined;
-    throw error;
   }
 }
 

@@ -1,4 +1,5 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
+import { CoreBadInputError } from 'nest-sessions';
 import { ADAPTERS } from '../support/test-application.js';
 import { endSessions, openAuditedDashboard, openDashboard, readData } from './open-dashboard.js';
 
@@ -184,6 +185,14 @@ describe.each(ADAPTERS)('the data of the dashboard on %s', (adapter) => {
     const { keys } = await bodyOf(readData(admin, 'keys'));
     expect(keys).toContainEqual(expect.objectContaining({ kind: 'rotating', createdMs: expect.any(Number) }));
     expect(keys).toContainEqual(expect.objectContaining({ kind: 'static' }));
+  });
+
+  it('says what is wrong with a search of the trail, not that there is none', async () => {
+    const application = await openAuditedDashboard(adapter);
+    const admin = await application.signedIn('cookie', 'admin');
+    jest.spyOn(application.sessions, 'readAudit').mockRejectedValue(new CoreBadInputError('no such user'));
+    const answer = await readData(admin, 'trail?userId=ada');
+    expect([answer.status, answer.text]).toEqual([400, expect.stringContaining('no such user')]);
   });
 
   it('says that there is no audit trail, and shows the rest', async () => {

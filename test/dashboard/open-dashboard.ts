@@ -10,13 +10,13 @@ import { TestApplication, type Adapter } from '../support/test-application.js';
 /** True for the user `admin`. */
 export const IsAdminClaim = new BooleanClaim({ key: 'admin', fetchValue: (userId) => userId === 'admin' });
 
-/** What a browser sends with a call of the page's own script. */
+/** The headers that a browser sends with a call of the page's own script. */
 export const OWN_PAGE = {
   'sec-fetch-site': 'same-origin',
   'sec-fetch-mode': 'cors',
   'sec-fetch-dest': 'empty',
 };
-/** And with an action. */
+/** The same of an action. */
 export const OWN_ACTION = { ...OWN_PAGE, 'nest-sessions-dashboard': '1' };
 
 /** The routes, with the status that an admin gets for each. */

@@ -1,4 +1,4 @@
-// What happens now: counts, curves, events.
+// The view of this moment: counts, curves, events.
 import { barChart, spark, sum } from './charts.js';
 import { fill, h, outside, shown } from './dom.js';
 import { countText, KINDS, kindText, plural, REFUSALS, time, toneOf } from './texts.js';

@@ -10,7 +10,7 @@ import { trailView } from './trail-view.js';
 /** @typedef {import('../activity.js').NumberedEvent} PageEvent */
 /** @typedef {Awaited<ReturnType<import('../dashboard-state.js').DashboardState['summary']>>} Summary */
 /**
- * What views know. `state.events` has the newest event first.
+ * The facts that views share. `state.events` has the newest event first.
  *
  * @typedef {{ summary: Summary | undefined, events: PageEvent[], notice: (error: unknown) => void }} State
  */

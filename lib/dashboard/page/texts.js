@@ -35,8 +35,10 @@ export const REFUSALS = {
   UNAUTHORISED: 'No session',
   TRY_REFRESH_TOKEN: 'Token expired',
   INVALID_CLAIMS: 'Claim',
-  TOKEN_THEFT_DETECTED: 'Theft',
+  CLEAR_DUPLICATE_SESSION_COOKIES: 'Cookies twice',
   CORE_UNAVAILABLE: 'Core down',
+  CORE_RESPONSE: 'Response of the core',
+  ERROR: 'Another error',
 };
 
 /** @param {string} kind */
