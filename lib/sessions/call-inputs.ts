@@ -282,8 +282,11 @@ export const SERVICE_CALLS = {
 /** The parameters of the functions of `SessionContainer` that are not those of the service without the handle. */
 export const CONTAINER_CALLS = {
   withContext: onlyContext,
+  revokeSession: { ...onlyContext, details: option(inputObject(DETAILS)) },
   revokeAllOtherSessions: {
-    input: option(inputObject({ tenantId: tenantIdRow, includeLinkedAccounts: option(trueOrFalse) })),
+    input: option(
+      inputObject({ tenantId: tenantIdRow, includeLinkedAccounts: option(trueOrFalse), ...DETAILS }),
+    ),
     userContext: userContextRow,
   },
   updateSessionDataInDatabase: withoutHandle(SERVICE_CALLS.updateSessionDataInDatabase),
