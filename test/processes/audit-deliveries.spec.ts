@@ -124,7 +124,7 @@ describe.each(STORES)('on $kind', ({ kind, suite, url, freshPlace, open }) => {
       const store = await open(place);
       closeAfterTest(async () => store.close());
       const records = await readAll(store);
-      console.log(kind, records.length, received.length, performance.now());
+
       const kept = new Set(records.map(({ sessionHandle, kind }) => `${sessionHandle} ${kind}`));
       expect(acknowledged.length).toBeGreaterThanOrEqual(300);
       expect(acknowledged.filter((line) => !kept.has(line))).toEqual([]);
