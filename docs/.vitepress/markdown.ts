@@ -37,9 +37,9 @@ function linkToPages(state: CoreState, root: string): void {
   const source = relative(root, realPath ?? path ?? root);
   for (const { children } of state.tokens)
     for (const token of children ?? []) {
-      const name = token.type === 'link_open' ? 'href' : token.type === 'image' ? 'src' : undefined;
-      const target = name === undefined ? null : token.attrGet(name);
-      if (name !== undefined && target !== null) token.attrSet(name, addressOfLink(target, source, root));
+      // A picture stays relative to its document, from which Vite copies it.
+      const target = token.type === 'link_open' ? token.attrGet('href') : null;
+      if (target !== null) token.attrSet('href', addressOfLink(target, source, root));
     }
 }
 

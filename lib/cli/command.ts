@@ -12,7 +12,7 @@ export interface OptionRow {
 
 export type OptionRows = Readonly<Record<string, OptionRow>>;
 
-/** What was typed behind the name of the command. */
+/** The options and arguments behind the name of the command. */
 export interface CommandCall {
   readonly values: Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
   readonly positionals: readonly string[];
@@ -26,7 +26,7 @@ export interface CommandCall {
 export interface Command {
   /** One or two words. */
   readonly name: string;
-  /** What follows the name in the help: `<session handle>`. */
+  /** The argument as the help shows it, `<session handle>`. */
   readonly argument?: string;
   /** The number of arguments, at least and at most. Default: none. */
   readonly argumentCount?: readonly [number, number];
@@ -39,13 +39,13 @@ export interface Command {
 }
 
 /** Returns the text of an option that is given once. */
-export function textOf({ values }: CommandCall, name: string): string | undefined {
+export function optionText({ values }: CommandCall, name: string): string | undefined {
   const value = values[name];
   return typeof value === 'string' ? value : undefined;
 }
 
 /** Returns the texts of an option that may be repeated. */
-export function textsOf({ values }: CommandCall, name: string): readonly string[] {
+export function optionTexts({ values }: CommandCall, name: string): readonly string[] {
   const value = values[name];
   return Array.isArray(value) ? (value as readonly string[]) : [];
 }
@@ -63,8 +63,8 @@ const MOMENT = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-
  *
  * @throws {UsageError} it is neither
  */
-export function momentOf(call: CommandCall, name: string): Date | undefined {
-  const text = textOf(call, name);
+export function readMoment(call: CommandCall, name: string): Date | undefined {
+  const text = optionText(call, name);
   if (text === undefined) return undefined;
   const [, count, unit] = DURATION.exec(text) ?? [];
   if (unit !== undefined)
@@ -78,8 +78,8 @@ export function momentOf(call: CommandCall, name: string): Date | undefined {
 }
 
 /** Reads a whole number. @throws {UsageError} it is none, or out of range */
-export function numberOf(call: CommandCall, name: string, [least, most]: readonly [number, number]) {
-  const text = textOf(call, name);
+export function readWholeNumber(call: CommandCall, name: string, [least, most]: readonly [number, number]) {
+  const text = optionText(call, name);
   if (text === undefined) return undefined;
   const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
   if (number >= least && number <= most) return number;

@@ -25,7 +25,7 @@ export const COMMON_OPTIONS: OptionRows = {
 };
 
 export const EXIT_CODES_TEXT =
-  'Exit codes: 0 done, 1 nothing found, or refused, 2 wrong usage, 3 store or core\nnot available. NO_COLOR switches colours off.';
+  'Exit codes: 0 done, 1 nothing found, or refused, 2 wrong usage, 3 store or core\nnot available, or another failure. NO_COLOR switches colours off.';
 
 /** The column at which the texts of options begin. */
 const INDENT = 24;

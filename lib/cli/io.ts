@@ -20,7 +20,10 @@ export interface CliIo extends CommandIo {
   readonly account: string;
 }
 
-/** The exit codes of all commands but the doctor, whose 2 also says that there was no response. */
+/**
+ * The exit codes of all commands but the doctor, whose 2 also says that there was no response. `unavailable` is the code of every
+ * failure that has no other.
+ */
 export const EXIT = { done: 0, nothing: 1, usage: 2, unavailable: 3 } as const;
 
 /** Wrong usage: the message says what was seen and what is expected. */

@@ -5,7 +5,7 @@ import { errorReason } from '../events/printable.js';
 import { NoRevocationFeedError } from '../feed/revocation-feed.js';
 import { closestName } from '../options/unknown-options.js';
 import { StoreSetupError } from '../stores/session-store.js';
-import { textOf, type Command, type CommandCall, type OptionRows } from './command.js';
+import { optionText, type Command, type CommandCall, type OptionRows } from './command.js';
 import { EXIT, RefusedError, UsageError, type CliIo } from './io.js';
 import { COMMANDS } from './commands/all-commands.js';
 import { COMMON_OPTIONS, commandHelp, overview, PLACE_OPTIONS } from './help.js';
@@ -34,6 +34,8 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
   return runCommand(command, argv.slice(command.name.split(' ').length), io);
 }
 
+const COMMAND_NAME = /^[\w-]{1,40}$/;
+
 function refuseUnknown(first: string | undefined, second: string | undefined, io: CliIo): number {
   if (first === undefined) {
     io.stderr(overview(COMMANDS));
@@ -42,22 +44,25 @@ function refuseUnknown(first: string | undefined, second: string | undefined, io
   const names = [...COMMANDS.map(({ name }) => name), 'doctor'];
   const ofGroup = names.filter((name) => name.startsWith(`${first} `));
   const isGroup = ofGroup.length > 0 && second === undefined;
-  const typed = ofGroup.length > 0 && second !== undefined ? `${first} ${second}` : first;
+  const words = ofGroup.length > 0 && second !== undefined ? [first, second] : [first];
+  const typed = words.join(' ');
   const closest = isGroup
     ? undefined
     : (closestName(typed, names) ?? closestName(`${first} ${second ?? ''}`, names));
   const known = ofGroup.length > 0 ? ofGroup : names;
   const advice = closest === undefined ? `there are ${known.join(', ')}` : `did you mean ${closest}?`;
-  const seen = isGroup ? `${first} needs a second word` : `${typed} is no command`;
-  io.stderr(`nest-sessions: ${safeText(seen)}; ${advice}\nTry: npx nest-sessions --help\n`);
+  // Another text may be the address of a store, with its password.
+  const shown = words.every((word) => COMMAND_NAME.test(word)) ? typed : 'this';
+  const seen = isGroup ? `${first} needs a second word` : `${shown} is no command`;
+  io.stderr(`nest-sessions: ${seen}; ${advice}\nTry: npx nest-sessions --help\n`);
   return EXIT.usage;
 }
 
 async function runCommand(command: Command, argv: readonly string[], terminal: CliIo): Promise<number> {
-  const secrets = secretsOf(terminal.env);
+  const secrets = environmentSecrets(terminal.env);
   const io: CliIo = {
     ...terminal,
-    stderr: (text) => terminal.stderr(secrets.reduce((shown, secret) => shown.replaceAll(secret, '…'), text)),
+    stderr: (text) => terminal.stderr(masked(text, secrets)),
   };
   try {
     const { values, positionals } = readArguments(command, argv);
@@ -68,7 +73,7 @@ async function runCommand(command: Command, argv: readonly string[], terminal: C
     checkPositionals(command, positionals);
     return await runOpened(command, { values, positionals, io, secrets });
   } catch (error) {
-    const [code, message] = outcomeOf(error);
+    const [code, message] = errorOutcome(error);
     const help = code === EXIT.usage ? `Try: npx nest-sessions ${command.name} --help\n` : '';
     io.stderr(`nest-sessions: ${message}\n${help}`);
     return code;
@@ -86,8 +91,8 @@ async function runOpened(command: Command, { secrets, ...typed }: Typed): Promis
     ...typed,
     hide: (secret) => void secrets.push(secret),
     open: async (needs) => {
-      const place = placeOf(call);
-      secrets.push(...secretsOfAddress(place.store), ...secretsOfAddress(place.core));
+      const place = readPlace(call);
+      secrets.push(...addressSecrets(place.store), ...addressSecrets(place.core));
       return (opened = await openSessions(place, typed.io, needs));
     },
   };
@@ -99,18 +104,18 @@ async function runOpened(command: Command, { secrets, ...typed }: Typed): Promis
 }
 
 /** The environment names a store only where the command line names no place. */
-function placeOf(call: CommandCall): SessionPlace {
+function readPlace(call: CommandCall): SessionPlace {
   const { env } = call.io;
-  const [config, core] = [textOf(call, 'config'), textOf(call, 'core')];
+  const [config, core] = [optionText(call, 'config'), optionText(call, 'core')];
   const isNamed = config !== undefined || core !== undefined;
   return {
     config,
     core,
-    store: textOf(call, 'store') ?? (isNamed ? undefined : env['NEST_SESSIONS_STORE']),
+    store: optionText(call, 'store') ?? (isNamed ? undefined : env['NEST_SESSIONS_STORE']),
     apiKey: env['NEST_SESSIONS_API_KEY'],
-    schema: textOf(call, 'schema'),
-    tablePrefix: textOf(call, 'table-prefix'),
-    keyPrefix: textOf(call, 'key-prefix'),
+    schema: optionText(call, 'schema'),
+    tablePrefix: optionText(call, 'table-prefix'),
+    keyPrefix: optionText(call, 'key-prefix'),
   };
 }
 
@@ -154,7 +159,7 @@ function checkPositionals(
 }
 
 /** Returns the exit code of an error, and its message for the terminal. */
-function outcomeOf(error: unknown): [code: number, message: string] {
+function errorOutcome(error: unknown): [code: number, message: string] {
   if (error instanceof UsageError || error instanceof SessionConfigError)
     return [EXIT.usage, safeLines(error.message)];
   const setup = findSetupError(error);
@@ -167,7 +172,15 @@ function outcomeOf(error: unknown): [code: number, message: string] {
     return [EXIT.nothing, safeLines(error.message)];
   if (error instanceof CoreError) return [EXIT.unavailable, errorReason(error)];
   if (error instanceof TypeError) return [EXIT.usage, safeLines(error.message)];
-  throw error;
+  return [EXIT.unavailable, errorReason(error)];
+}
+
+/** The user and the password in an address, such as an error of a driver may quote. */
+const CREDENTIALS = /(:\/\/)[^\s/]*@/g;
+
+function masked(text: string, secrets: readonly string[]): string {
+  const shown = secrets.reduce((rest, secret) => rest.replaceAll(secret, '…'), text);
+  return shown.replaceAll(CREDENTIALS, '$1…@');
 }
 
 function findSetupError(error: unknown): StoreSetupError | undefined {
@@ -184,13 +197,13 @@ function safeLines(message: string): string {
     .join('\n');
 }
 
-function secretsOf(env: CliIo['env']): string[] {
+function environmentSecrets(env: CliIo['env']): string[] {
   const { NEST_SESSIONS_API_KEY: apiKey, NEST_SESSIONS_STORE: store } = env;
-  return [...secretsOfAddress(store), ...(apiKey ? [apiKey] : [])];
+  return [...addressSecrets(store), ...(apiKey ? [apiKey] : [])];
 }
 
 /** The parts of an address that no message may repeat: the password, as it is written and as it is meant. */
-function secretsOfAddress(address: string | undefined): string[] {
+function addressSecrets(address: string | undefined): string[] {
   if (address === undefined || !URL.canParse(address)) return [];
   const { password } = new URL(address);
   if (password === '') return [];

@@ -42,7 +42,7 @@ export interface MigratableStore extends SessionStore {
   migrate(): Promise<void>;
 }
 
-/** Sessions that a command works with. Nothing of them works in the background, so that the command does what it says and no more. */
+/** Sessions that a command works with. They do no work in the background, so that the command does what it says and no more. */
 export interface OpenedSessions {
   readonly service: SessionFunctions;
   /** Whether a session with this payload has reached the end that the option `lifetime` sets. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { CliIo } from './io.js';
-import { ageText, countText, jsonLine, jsonText, tableText, widthOf, type Column } from './output.js';
+import { ageText, countText, jsonLine, jsonText, tableText, terminalWidth, type Column } from './output.js';
 
 const io = (columns?: number): CliIo =>
   ({ columns, isTerminal: columns !== undefined, env: { NO_COLOR: '1' } }) as unknown as CliIo;
@@ -29,9 +29,9 @@ describe('a table', () => {
   });
 
   it('counts the columns of a terminal: East Asian characters and emoji take two, combining marks none', () => {
-    expect(widthOf('東京')).toBe(4);
-    expect(widthOf('e\u0301')).toBe(1);
-    expect(widthOf('👩‍👧')).toBe(2);
+    expect(terminalWidth('東京')).toBe(4);
+    expect(terminalWidth('e\u0301')).toBe(1);
+    expect(terminalWidth('👩‍👧')).toBe(2);
     const text = tableText(
       [COLUMNS[1], COLUMNS[0]] as Column<Row>[],
       [

@@ -56,14 +56,14 @@ export function ageText(ms: number): string {
   return `${Math.max(0, Math.floor(ms / unitMs))} ${name}`;
 }
 
-/** Returns rows as lines that fit the terminal. Where they cannot, each row becomes a block of lines. */
+/** Returns rows as lines that fit the terminal. Each row becomes a block of lines if they cannot. */
 export function tableText<Row>(columns: readonly Column<Row>[], rows: readonly Row[], io: CliIo): string {
   const cells = rows.map((row) => columns.map((column) => safeText(column.read(row) ?? '')));
   const used = columns
     .map((column, index) => ({ column, index }))
     .filter(({ index }) => cells.some((row) => row[index] !== ''));
   const wanted = used.map(({ column, index }) =>
-    Math.max(...[column.title, ...cells.map((row) => row[index] ?? '')].map(widthOf)),
+    Math.max(...[column.title, ...cells.map((row) => row[index] ?? '')].map(terminalWidth)),
   );
   const widths = fit(
     wanted,
@@ -128,7 +128,7 @@ function escaped(unit: number): string {
 }
 
 /** Returns the columns that a text takes in a terminal. */
-export function widthOf(text: string): number {
+export function terminalWidth(text: string): number {
   return Array.from(graphemes.segment(text), ({ segment }) => (WIDE.test(segment) ? 2 : 1)).reduce<number>(
     (sum, width) => sum + width,
     0,
@@ -153,11 +153,11 @@ function fit(
 }
 
 function padded(text: string, width: number): string {
-  const own = widthOf(text);
+  const own = terminalWidth(text);
   if (own <= width) return text + ' '.repeat(width - own);
   let [cut, left] = ['', width - 1];
   for (const { segment } of graphemes.segment(text)) {
-    left -= widthOf(segment);
+    left -= terminalWidth(segment);
     if (left < 0) break;
     cut += segment;
   }

@@ -1,12 +1,24 @@
 import type { AuditRecord } from '../audit/audit-record.js';
+import type { OpenedSessions } from './open-sessions.js';
 import { timeText, type Column } from './output.js';
+
+/** Returns the newest records of a session, the newest first; none where no audit trail is kept. */
+export async function newestOfSession(
+  { core, service }: OpenedSessions,
+  search: { readonly sessionHandle: string; readonly kinds?: 'ended'; readonly limit: number },
+): Promise<readonly AuditRecord[]> {
+  if (core.auditTrail === undefined) return [];
+  return (await service.readAudit({ ...search, newestFirst: true })).records;
+}
 
 /** The facts of a record that depend on its kind, in a few words. */
 export function recordDetails(record: AuditRecord): string {
-  const { reason, initiator, names, presented, current, createdBeforeMs, delivery, attempts, token } = record;
+  const { reason, initiator, actorId, names, presented, current, createdBeforeMs } = record;
+  const { delivery, attempts, token } = record;
   const facts: readonly (readonly [string, string | number | undefined])[] = [
     ['reason', reason],
     ['by', initiator],
+    ['used by', actorId],
     ['names', names?.join(' ')],
     ['presented', presented?.token],
     ['current', current?.token],

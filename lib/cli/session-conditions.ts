@@ -1,7 +1,7 @@
 import { CoreBadInputError } from '../errors.js';
 import type { SessionInformation } from '../sessions/stored-sessions.interface.js';
 import { writeCursor } from '../util/session-cursor.js';
-import { momentOf, textOf, type CommandCall, type OptionRows } from './command.js';
+import { readMoment, optionText, type CommandCall, type OptionRows } from './command.js';
 import { UsageError, type CliIo } from './io.js';
 import type { OpenedSessions } from './open-sessions.js';
 import { timeText, type Column } from './output.js';
@@ -23,11 +23,11 @@ export const CONDITION_OPTIONS: OptionRows = {
   },
 };
 
-export function conditionsOf(call: CommandCall): ChosenSessions {
+export function sessionConditions(call: CommandCall): ChosenSessions {
   return {
-    userId: textOf(call, 'user'),
-    tenantId: textOf(call, 'tenant'),
-    createdBefore: momentOf(call, 'created-before'),
+    userId: optionText(call, 'user'),
+    tenantId: optionText(call, 'tenant'),
+    createdBefore: readMoment(call, 'created-before'),
   };
 }
 
@@ -124,17 +124,20 @@ export const SESSION_COLUMNS: readonly Column<SessionInformation>[] = [
     title: 'LOGIN',
     read: ({ userId, recipeUserId }) => (recipeUserId === userId ? undefined : recipeUserId),
   },
+  { title: 'ACTOR', read: ({ actorId }) => actorId },
   { title: 'TENANT', read: ({ tenantId }) => tenantId },
   { title: 'CREATED', read: ({ timeCreated }) => timeText(timeCreated), isWhole: true },
   { title: 'LAST SEEN', read: ({ device }) => device && timeText(device.lastSeen), isWhole: true },
   { title: 'ADDRESS', read: ({ device }) => device?.ip },
   { title: 'AGENT', read: ({ device }) => device?.userAgent },
   { title: 'BOUND', read: ({ deviceBound }) => deviceBound },
+  { title: 'PARENT', read: ({ parentSessionHandle }) => parentSessionHandle, isWhole: true },
 ];
 
 /** A session as JSON: times as texts, and of payload and data the names alone, because an application may keep secrets there. */
 export function sessionJson(session: SessionInformation): object {
   const { sessionHandle, userId, recipeUserId, tenantId, timeCreated, expiry, device, deviceBound } = session;
+  const { actorId, parentSessionHandle } = session;
   return {
     sessionHandle,
     userId,
@@ -146,6 +149,8 @@ export function sessionJson(session: SessionInformation): object {
       ? {}
       : { device: { ...device, lastSeen: new Date(device.lastSeen).toISOString() } }),
     ...(deviceBound === undefined ? {} : { deviceBound }),
+    ...(actorId === undefined ? {} : { actorId }),
+    ...(parentSessionHandle === undefined ? {} : { parentSessionHandle }),
     payloadNames: Object.keys(session.customClaimsInAccessTokenPayload),
     dataNames: Object.keys(session.sessionDataInDatabase),
   };

@@ -43,7 +43,7 @@ function halves(value: string): Pick<StoredKeyFacts, 'isSealed' | 'publicHalf'> 
 }
 
 /** Returns keys that verify tokens, as they are now. */
-export function verificationKeysOf(keys: readonly StoredKeyFacts[]): VerificationKeys {
+export function verificationKeys(keys: readonly StoredKeyFacts[]): VerificationKeys {
   const parse = async ({ kid, createdAtMs, publicHalf }: StoredKeyFacts): Promise<PublicJwk> =>
     (await parsePublicHalf(kid, createdAtMs, publicHalf)).publicJwk;
   return {

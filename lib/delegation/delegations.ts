@@ -37,7 +37,7 @@ export interface ChildSessionInput {
   actorId?: string;
   /** Names of the parent's payload, or claims, that the child keeps; what the parent lacks is left out. Default: none. */
   claims?: readonly (string | { readonly key: string })[];
-  /** What the child gets beside that. */
+  /** Further claims that the child gets. */
   accessTokenPayload?: object;
   /** Kept on the server. Default: empty. */
   sessionDataInDatabase?: object;
@@ -54,6 +54,8 @@ export interface NewDelegation {
   readonly endsAtMs: number | undefined;
   /** Seconds without a refresh after which it ends; undefined: as without a parent. */
   readonly idleSec?: number | undefined;
+  /** The session that a sibling goes on from: it has to be there until the sibling is. */
+  readonly siblingHandle?: string | undefined;
 }
 
 /** The stored facts of a session that others are made from. */
@@ -111,7 +113,7 @@ export class Delegations {
         ...toActClaim(actorClaim(session.userId, further, before)),
         ...parentClaim(handlesBelow(session), false),
       },
-      endsAtMs: endOf(session),
+      endsAtMs: latestEndMs(session),
     };
   }
 
@@ -124,7 +126,7 @@ export class Delegations {
     const actor = actorId === undefined ? before : actorClaim(actorId, {}, before);
     return {
       claims: { ...toActClaim(actor), ...parentClaim(handlesBelow(parent), true) },
-      endsAtMs: Math.min(this.clock.now() + expiresInSec * 1000, endOf(parent)),
+      endsAtMs: Math.min(this.clock.now() + expiresInSec * 1000, latestEndMs(parent)),
     };
   }
 
@@ -137,6 +139,7 @@ export class Delegations {
       claims: { ...toActClaim(readActor(payload)), ...parentClaim(handles, isNarrow(payload)) },
       endsAtMs: endOfSessionMs(payload),
       idleSec: idleMs === undefined ? undefined : idleMs / 1000,
+      siblingHandle: as === 'sibling' ? parent.sessionHandle : undefined,
     };
   }
 
@@ -207,6 +210,6 @@ export function readClaims(claims: object): JsonObject {
 }
 
 /** Returns when a session ends if it is not refreshed any more, milliseconds since the epoch. */
-export function endOf({ expiry, userDataInJWT }: ParentSession): number {
+function latestEndMs({ expiry, userDataInJWT }: ParentSession): number {
   return Math.min(expiry, endOfSessionMs(userDataInJWT) ?? expiry);
 }

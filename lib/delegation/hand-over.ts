@@ -16,7 +16,7 @@ export interface HandOverInput {
   sessionHandle: string;
   /** The client that the token is for, as the application names it: 1 to 256 characters. It is redeemed with the same text. */
   audience: string;
-  /** `child`: the new session ends with this one. `sibling`: each ends by itself. Default `child`. */
+  /** `child`: the new session ends with this one. `sibling`: each ends by itself, and both with their sign-in at a provider. Default `child`. */
   as?: HandOverKind;
 }
 

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../util/json.js';
 import type { RevocationLogScope } from '../util/revocation-log.js';
 import { DeferredDelivery } from './deferred-delivery.js';
 import { Listeners } from './listeners.js';
@@ -85,6 +86,7 @@ export interface ConnectedSession {
   getHandle(): string;
   getUserId(): string;
   getRecipeUserId(): string;
+  getAccessTokenPayload(): JsonObject;
 }
 
 /** The open connections of one kind. */

@@ -28,4 +28,23 @@ describe('an answer about a session', () => {
     index.noteAnswer('h', true, UNTIL, askedAgain);
     expect(index.judge(TOKEN)).toBe('ask');
   });
+
+  it('that ends with another one is needed after each cut-off, whomever it is about and whenever the token was issued', () => {
+    const index = new RevocationIndex(1000);
+    const child = {
+      ...TOKEN,
+      userId: 'other',
+      recipeUserId: 'other',
+      timeCreatedMs: UNTIL,
+      payload: { session_parent: { handles: ['p'] } },
+    };
+    expect(index.judge(child)).toBe('valid');
+    index.add([cutOff(NOW)], NOW);
+    expect(index.judge({ ...child, payload: {} })).toBe('valid');
+    expect(index.judge(child)).toBe('ask');
+    index.noteAnswer('h', true, UNTIL, index.age);
+    expect(index.judge(child)).toBe('valid');
+    index.add([cutOff(NOW + 1)], NOW + 1);
+    expect(index.judge(child)).toBe('ask');
+  });
 });

@@ -117,7 +117,7 @@ export class RevocationIndex {
     if (this.cutOffs.size === 0) this.confirmed.clear();
   }
 
-  private hasEnded({ sessionHandle, payload = {} }: RevocationSubject): boolean {
+  private hasEnded({ sessionHandle, payload }: RevocationSubject): boolean {
     return (
       this.sessions.has(sessionHandle) || parentHandles(payload).some((handle) => this.sessions.has(handle))
     );
@@ -129,8 +129,11 @@ export class RevocationIndex {
     recipeUserId,
     tenantId,
     timeCreatedMs,
+    payload,
   }: RevocationSubject): boolean {
     const confirmedAt = this.confirmed.get(sessionHandle) ?? -1;
+    // A cut-off may have ended a session that this one ends with, of another user and tenant, whenever the token was issued.
+    if (confirmedAt < this.changes && parentHandles(payload).length > 0) return true;
     const isBefore = (key: string): boolean => {
       const cutOff = this.cutOffs.get(key);
       if (cutOff === undefined || confirmedAt >= cutOff.age) return false;

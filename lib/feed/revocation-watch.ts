@@ -103,7 +103,7 @@ export class RevocationWatch extends RevocationPublisher {
   isClear(subject: RevocationSubject & { readonly expiryMs: number }): boolean {
     this.noteLife(subject.expiryMs - subject.timeCreatedMs);
     // The end of a parent names no token of its children, so each use of theirs is judged.
-    if (parentHandles(subject.payload ?? {}).length > 0) return false;
+    if (parentHandles(subject.payload).length > 0) return false;
     return this.index.judge(subject) === 'valid';
   }
 

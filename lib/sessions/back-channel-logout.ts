@@ -1,5 +1,6 @@
 import type { CoreClient } from '../core/core-client.js';
 import { SessionConfigError, UnauthorisedError } from '../errors.js';
+import { errorReason } from '../events/printable.js';
 import { FORM_TYPE } from '../http/body-errors.js';
 import type { SessionRequest } from '../http/session-request.js';
 import type { BackChannelLogoutSettings } from '../options/back-channel-logout-options.js';
@@ -8,6 +9,7 @@ import { ProviderSessions, type ProviderSignIn, type SignedInSession } from '../
 import type { Clock } from '../util/clock.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 import { readMember } from '../util/json.js';
+import { OccasionalWarning } from '../util/occasional-warning.js';
 import type { UserContext } from '../util/user-context.js';
 import type { StoredSessionFunctions } from './stored-sessions.interface.js';
 
@@ -23,8 +25,6 @@ const NO_VALUES =
 export interface LogoutResponse {
   readonly status: 200 | 400 | 503;
   readonly body: object;
-  /** The failure behind a 503. */
-  readonly failure?: unknown;
 }
 
 /** Ends sessions when an OpenID provider says that their user has signed out there. */
@@ -35,6 +35,7 @@ export class BackChannelLogout {
     settings: BackChannelLogoutSettings,
     private readonly tokens: LogoutTokens,
     private readonly sessions: ProviderSessions,
+    private readonly warning: OccasionalWarning,
   ) {
     this.issuers = settings.providers.map(({ issuer }) => issuer);
   }
@@ -54,6 +55,15 @@ export class BackChannelLogout {
   }
 
   /**
+   * Notes that a new session goes on from another one, so that it ends with the sign-in of that one, if it has one.
+   *
+   * @returns false if the sign-in has ended since
+   */
+  async assignSibling(newHandle: string, siblingHandle: string): Promise<boolean> {
+    return this.sessions.addSibling(newHandle, siblingHandle);
+  }
+
+  /**
    * Responds to a provider. A token counts as used only when the sessions have ended, so that a delivery that failed can be repeated.
    *
    * @see OpenID Connect Back-Channel Logout 1.0, 2.8
@@ -70,8 +80,9 @@ export class BackChannelLogout {
     } catch (failure) {
       if (failure instanceof LogoutTokenRefusedError)
         return { status: 400, body: { error: 'invalid_request', error_description: failure.message } };
+      this.warning.warn('A logout token got a 503, so its sessions have not ended', errorReason(failure));
       response.setHeader('Retry-After', String(RETRY_AFTER_SEC));
-      return { status: 503, body: { error: 'temporarily_unavailable' }, failure };
+      return { status: 503, body: { error: 'temporarily_unavailable' } };
     }
   }
 
@@ -114,5 +125,10 @@ export function createBackChannelLogout(
   const isLive = async (sessionHandle: string): Promise<boolean> =>
     (await core.getSessionInformation(sessionHandle, {})) !== undefined;
   const sessions = new ProviderSessions(values, clock, isLive);
-  return new BackChannelLogout(settings, new LogoutTokens(settings, clock), sessions);
+  return new BackChannelLogout(
+    settings,
+    new LogoutTokens(settings, clock),
+    sessions,
+    new OccasionalWarning(clock),
+  );
 }

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { CutOffScope } from '../feed/cut-off-scope.js';
 import { ConnectionChecks } from './connection-checks.js';
 
+const FOUND = { userDataInJWT: {} };
 const everybody = CutOffScope.everybody();
 
 describe('checking connections after cut-offs', () => {
@@ -25,12 +26,13 @@ describe('checking connections after cut-offs', () => {
 
   beforeEach(() => {
     [open, ended, asked] = [new Set(), [], []];
-    answer = async () => ({});
+    answer = async () => FOUND;
     const sessions = () =>
       [...open].map((handle) => ({
         getHandle: () => handle,
         getUserId: () => userOf(handle),
         getRecipeUserId: () => `login of ${userOf(handle)}`,
+        getAccessTokenPayload: () => ({}),
       }));
     const connections = new Set([{ sessions, noteUnknownEnds: () => undefined }]);
     checks = new ConnectionChecks(connections, (handle) => {
@@ -42,7 +44,7 @@ describe('checking connections after cut-offs', () => {
   it('asks about a session once for all cut-offs before the question, and ends it if it is gone', async () => {
     connect('ada', 3);
     connect('bob', 3);
-    answer = async (handle) => (handle === 'ada-1' ? undefined : {});
+    answer = async (handle) => (handle === 'ada-1' ? undefined : FOUND);
     for (const id of ['ada', 'login of ada', 'ada'])
       checks.add(new CutOffScope([{ kind: 'user', id, tenantId: undefined }]));
     await checks.run(core);
@@ -53,7 +55,7 @@ describe('checking connections after cut-offs', () => {
     connect('ada', 1);
     connect('bob', 1);
     const answers: (() => void)[] = [];
-    answer = async () => new Promise((resolve) => answers.push(() => resolve({})));
+    answer = async () => new Promise((resolve) => answers.push(() => resolve(FOUND)));
     const ada = new CutOffScope([{ kind: 'user', id: 'ada', tenantId: undefined }]);
     checks.add(ada);
     const first = checks.run(core);
@@ -76,7 +78,7 @@ describe('checking connections after cut-offs', () => {
       most = Math.max(most, ++running);
       await nextTurn();
       running--;
-      return {};
+      return FOUND;
     };
     checks.add(everybody);
     await checks.run(core);

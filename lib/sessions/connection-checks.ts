@@ -1,6 +1,7 @@
 import type { CoreClient } from '../core/core-client.js';
 import type { ConnectedSession, SessionConnections } from '../events/session-event-hub.js';
 import type { CutOffScope } from '../feed/cut-off-scope.js';
+import { hasLivingParents, parentHandles } from '../util/delegation-claims.js';
 import { SingleFlight } from '../util/single-flight.js';
 import { tenantIdOfHandle } from '../util/tenant-id.js';
 
@@ -23,7 +24,7 @@ export class ConnectionChecks {
     private readonly endSession: (sessionHandle: string) => void,
   ) {}
 
-  /** Marks the connected sessions of a scope for the next {@link run}. */
+  /** Marks the connected sessions of a scope, and those that end with another session, for the next {@link run}. */
   add(scope: CutOffScope): void {
     for (const session of this.connected()) {
       const handle = session.getHandle();
@@ -32,7 +33,9 @@ export class ConnectionChecks {
         recipeUserId: session.getRecipeUserId(),
         tenantId: tenantIdOfHandle(handle),
       };
-      if (scope.includes(subject)) this.due.add(handle);
+      // The session that it ends with may be of another user and tenant.
+      const hasParent = parentHandles(session.getAccessTokenPayload()).length > 0;
+      if (hasParent || scope.includes(subject)) this.due.add(handle);
     }
   }
 
@@ -56,7 +59,7 @@ export class ConnectionChecks {
         if (failures.length > 0) return; // a core in trouble is not asked about the rest
         this.due.delete(handle); // before the question, because a cut-off may come while it runs
         try {
-          if ((await core.getSessionInformation(handle, {})) === undefined) this.endSession(handle);
+          if (!(await isLive(core, handle))) this.endSession(handle);
         } catch (error) {
           this.due.add(handle);
           failures.push(error);
@@ -79,4 +82,9 @@ export class ConnectionChecks {
   private *connected(): Iterable<ConnectedSession> {
     for (const kind of this.connections) yield* kind.sessions();
   }
+}
+
+async function isLive(core: SessionFinder, handle: string): Promise<boolean> {
+  const session = await core.getSessionInformation(handle, {});
+  return session !== undefined && hasLivingParents(core, session.userDataInJWT);
 }

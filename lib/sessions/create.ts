@@ -15,7 +15,7 @@ import { toJsonObject, type JsonObject } from '../util/json.js';
 import { endOfSessionMs } from '../util/lifetime-claims.js';
 import type { UserContext } from '../util/user-context.js';
 import { validityMs } from './call-checks.js';
-import { bindToParent, endChildren } from './parent-sessions.js';
+import { bindToParent, endChildren, joinSibling } from './parent-sessions.js';
 import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
 import { stateFromTokens } from './session-state.js';
@@ -157,8 +157,7 @@ export class SessionCreation {
       },
       input,
     );
-    if (input.delegation !== undefined) await bindToParent(this.context, created, input.userContext);
-    if (input.provider !== undefined) await this.assignToProvider(created.session, input.provider, input);
+    await this.noteBelonging(created, input);
     devices.remember(created.session.handle);
     this.context.reports.note('session.created', created.session, input.userContext);
     const state = stateFromTokens(created, input.tenantId, lifetimes);
@@ -174,24 +173,32 @@ export class SessionCreation {
     backChannelLogout.assertKnown(provider);
   }
 
-  /** A session that its provider could not end does not stay. */
+  /** Notes with which others a session ends. One that they could not end does not stay. */
+  private async noteBelonging(created: CoreSessionTokens, input: CreateNewSessionInput): Promise<void> {
+    const { delegation, provider, userContext } = input;
+    const { handle } = created.session;
+    try {
+      if (delegation !== undefined) await bindToParent(this.context, created, userContext);
+      if (provider !== undefined) await this.assignToProvider(created.session, provider, input);
+      if (delegation?.siblingHandle !== undefined)
+        await joinSibling(this.context, handle, delegation.siblingHandle);
+    } catch (error) {
+      await this.context.core.revokeSessions([handle], userContext).catch(() => undefined); // the first error counts
+      throw error;
+    }
+  }
+
   private async assignToProvider(
     { handle, userDataInJWT }: CoreSession,
     provider: ProviderSignIn,
-    { authenticatedAtMs, userContext }: CreateNewSessionInput,
+    { authenticatedAtMs }: CreateNewSessionInput,
   ): Promise<void> {
-    const { backChannelLogout, core, clock } = this.context;
-    const session = {
+    const { backChannelLogout, clock } = this.context;
+    await backChannelLogout?.assign(provider, {
       sessionHandle: handle,
       untilMs: endOfSessionMs(userDataInJWT) ?? clock.now(),
       authenticatedAtMs,
-    };
-    try {
-      await backChannelLogout?.assign(provider, session);
-    } catch (error) {
-      await core.revokeSessions([handle], userContext).catch(() => undefined); // the first error counts
-      throw error;
-    }
+    });
   }
 
   /** @throws {TypeError} this application itself would refuse the session at its first use */

@@ -46,6 +46,22 @@ export async function endChildren(
   }
 }
 
+/**
+ * Lets a session end with the sign-in at a provider of the one that it goes on from.
+ *
+ * @throws {UnauthorisedError} that one, or its sign-in, has ended meanwhile
+ */
+export async function joinSibling(
+  { core, backChannelLogout }: RecipeContext,
+  newHandle: string,
+  siblingHandle: string,
+): Promise<void> {
+  const isSignedIn = await backChannelLogout?.assignSibling(newHandle, siblingHandle);
+  // After the note: the end of the sign-in finds that, or this finds the end of the session.
+  if (isSignedIn !== false && (await core.getSessionInformation(siblingHandle, {})) !== undefined) return;
+  throw new UnauthorisedError('The session that this one goes on from has ended', { clearTokens: false });
+}
+
 /** Notes that a session lives longer, where its own refreshes say how long. If that fails, it ends at a refresh instead. */
 export async function noteLongerLife(
   { lifetimes, delegations }: RecipeContext,

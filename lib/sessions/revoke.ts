@@ -92,6 +92,7 @@ export class SessionRevocation {
     if (error instanceof CoreError && error.endedHandles !== undefined) {
       this.context.reports.revoked(error.endedHandles, owner, told);
       await this.context.revocations?.publishSessions(error.endedHandles, told);
+      await endChildren(this.context, error.endedHandles, told.userContext);
     }
     throw error;
   }

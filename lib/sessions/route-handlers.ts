@@ -79,7 +79,6 @@ export class RouteHandlers {
     backChannelLogout: async (request) => {
       const { backChannelLogout, recipe } = this.runtime;
       const responded = await backChannelLogout?.respond(request, recipe);
-      if (responded?.failure !== undefined) this.logger.error(errorReason(responded.failure));
       request.response.setStatusCode(responded?.status ?? 404);
       return responded?.body;
     },

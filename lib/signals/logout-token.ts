@@ -53,9 +53,9 @@ export class LogoutTokens {
       );
   }
 
-  /** How long a token can be accepted after its `iat`, milliseconds. */
+  /** How long a token can be accepted after its `iat`, milliseconds: a second more than the limits say, because jose drops parts of seconds. */
   get acceptedForMs(): number {
-    return (this.settings.maxAgeSec + this.settings.clockToleranceSec) * 1000;
+    return (this.settings.maxAgeSec + this.settings.clockToleranceSec + 1) * 1000;
   }
 
   /**

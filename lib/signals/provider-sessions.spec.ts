@@ -56,6 +56,24 @@ describe('the sessions of sign-ins at a provider', () => {
     expect(Object.values(values).find((each) => each instanceof Map)?.size).toBeLessThanOrEqual(10);
   });
 
+  it.each([['sid-1'], [undefined]])('has siblings that end with it (%s)', async (sid) => {
+    const { sessions, add, clock } = make();
+    await add('first');
+    expect(await sessions.addSibling('second', 'first')).toBe(true);
+    expect(await sessions.addSibling('third', 'second')).toBe(true);
+    expect(await sessions.addSibling('other', 'unknown')).toBe(true);
+    const token = tokenOf({ sid, sub: 'sub-1' }, clock);
+    expect(await sessions.end(token)).toEqual(['first', 'second', 'third']);
+    expect(await sessions.addSibling('late', 'third')).toBe(false);
+  });
+
+  it('has siblings although an earlier sign-in has ended', async () => {
+    const { sessions, add, clock } = make();
+    await sessions.end(tokenOf({ sub: 'sub-1' }, clock));
+    await add('first');
+    expect(await sessions.addSibling('second', 'first')).toBe(true);
+  });
+
   it('count a token once, by issuer and jti', async () => {
     const { sessions, clock } = make();
     const token = tokenOf({ sid: 'sid-1' }, clock);

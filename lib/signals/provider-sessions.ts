@@ -33,12 +33,18 @@ export interface SignedInSession {
   readonly authenticatedAtMs: number | undefined;
 }
 
-/** What is kept under one `sid` or `sub`. */
+/** The text that is kept for one `sid` or `sub`. */
 interface Known {
   readonly sessions: readonly KnownSession[];
   /** `iat` of the latest logout token, milliseconds since the epoch. */
   readonly endedAtMs?: number;
 }
+
+/** The sign-in of a session. */
+interface KnownSignIn extends Omit<SignedInSession, 'sessionHandle'> {
+  readonly signIn: ProviderSignIn;
+}
+
 interface KnownSession {
   readonly handle: string;
   readonly untilMs: number;
@@ -63,11 +69,36 @@ export class ProviderSessions {
    *
    * @returns false if the sign-in has ended, also while the session was being made
    */
-  async add({ issuer, sub, sid }: ProviderSignIn, session: SignedInSession): Promise<boolean> {
+  async add(signIn: ProviderSignIn, session: SignedInSession): Promise<boolean> {
+    const { issuer, sub, sid } = signIn;
     const { sessionHandle: handle, untilMs, authenticatedAtMs = Number.POSITIVE_INFINITY } = session;
     const known = { handle, untilMs, hasSid: sid !== undefined };
     if (sid !== undefined && !(await this.put(nameOf('sid', issuer, sid), known, () => true))) return false;
-    return this.put(nameOf('sub', issuer, sub), known, (endedAtMs) => authenticatedAtMs < endedAtMs);
+    let lastEndMs = 0;
+    const isPut = await this.put(nameOf('sub', issuer, sub), known, (endedAtMs) => {
+      lastEndMs = endedAtMs;
+      return authenticatedAtMs < endedAtMs;
+    });
+    // By this time a sibling knows each later end.
+    if (isPut) await this.keepSignIn(handle, { signIn, untilMs, authenticatedAtMs: lastEndMs });
+    return isPut;
+  }
+
+  /**
+   * Notes that a session belongs to the sign-in of another one, if that one has one.
+   *
+   * @returns false if the sign-in has ended since
+   */
+  async addSibling(newHandle: string, siblingHandle: string): Promise<boolean> {
+    const text = await this.values.read(nameOf('session', siblingHandle), this.clock.now());
+    if (text === undefined) return true;
+    const { signIn, ...times } = JSON.parse(text) as KnownSignIn;
+    return this.add(signIn, { sessionHandle: newHandle, ...times });
+  }
+
+  private async keepSignIn(handle: string, known: KnownSignIn): Promise<void> {
+    const value = { text: JSON.stringify(known), untilMs: known.untilMs };
+    await this.values.replace(nameOf('session', handle), undefined, value, this.clock.now());
   }
 
   /** Notes that a sign-in has ended, or all of a user if the token has no `sid`. @returns the handles of its sessions */
@@ -155,7 +186,7 @@ function parseKnown(text: string | undefined): Known {
   return text === undefined ? { sessions: [] } : (JSON.parse(text) as Known);
 }
 
-function nameOf(kind: 'sid' | 'sub' | 'jti', issuer: string, id: string): string {
-  const digest = createHash('sha256').update(JSON.stringify([issuer, id]));
+function nameOf(kind: 'sid' | 'sub' | 'jti' | 'session', ...ids: readonly string[]): string {
+  const digest = createHash('sha256').update(JSON.stringify(ids));
   return `provider-${kind}-${digest.digest('base64url')}`;
 }

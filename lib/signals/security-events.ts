@@ -44,8 +44,9 @@ export interface SecurityEventsOptions {
 
 /**
  * Tells another application that sessions have ended, as CAEP `session-revoked` in a Security Event Token (RFC 8417) that is pushed
- * (RFC 8935). A response of 202 accepts it, 400 gives it up, anything else is tried again. The subject names session, user and
- * tenant, as far as the record does; a cut-off has the tenant alone.
+ * (RFC 8935). A response of 200, 202 or 204 accepts it, 400 gives it up, anything else is tried again. The subject names session, user
+ * and tenant, as far as the record does; the cut-off of a tenant has the tenant alone. One of everybody is not sent itself, because an event
+ * needs a subject: its sessions are, as they are removed.
  *
  * @throws {TypeError} an option is wrong
  * @publicApi

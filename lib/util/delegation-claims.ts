@@ -42,7 +42,7 @@ export function readActor(payload: JsonObject): SessionActorClaim | undefined {
 }
 
 /** Returns the handles of the sessions that a session ends with, the nearest first; none for an ordinary session. */
-export function parentHandles(payload: JsonObject): readonly string[] {
+export function parentHandles(payload: JsonObject = {}): readonly string[] {
   const handles = readParent(payload)?.['handles'];
   return Array.isArray(handles) ? handles.filter((handle) => typeof handle === 'string') : [];
 }

@@ -43,6 +43,22 @@ function withoutSearch({ problems, create }: CoreProvider): CoreProvider {
   return { problems, create: (context) => Object.assign(create(context), { searchSessions }) };
 }
 
+function refuse(error: Error): never {
+  throw error;
+}
+
+/** Makes no core. */
+function failing(error: Error): CoreProvider {
+  return { problems: [], create: () => refuse(error) };
+}
+
+/** Makes cores that count as many sessions as they are asked for, and more behind them. */
+function crowded({ problems, create }: CoreProvider): CoreProvider {
+  const next = { createdAtMs: 0, tenantId: 'public', sessionHandle: 'x' };
+  const countSessions = async ({ limit }: { limit: number }) => ({ count: limit, next });
+  return { problems, create: (context) => Object.assign(create(context), { countSessions }) };
+}
+
 describe('the configuration of an application', () => {
   it.each([
     ['its options', () => optionsOf(embeddedCore(es256()))],
@@ -104,6 +120,40 @@ describe('the configuration of an application', () => {
     const { code, stderr } = await place.run('sessions', 'list', '--config', config);
     expect(code).toBe(2);
     expect(stderr).toContain('name a user by --user');
+  });
+
+  it.each([
+    ['its function', 2, (error: Error) => () => refuse(error)],
+    ['its core', 3, (error: Error) => () => optionsOf(failing(error))],
+  ])('says in one sentence without secrets that %s throws', async (_, expected, make) => {
+    const error = Object.assign(new Error('\u001b[2J no way to postgres://ada:s3cret@db/shop'), {
+      row: 'gold',
+    });
+    const throwing = join(place.folder, 'throwing.config.mjs');
+    writeFileSync(throwing, 'export default () => globalThis.configurationUnderTest();\n');
+    shared.configurationUnderTest = make(error);
+    const { code, stdout, stderr } = await place.run('stats', '--config', throwing);
+    expect({ code, stdout }).toEqual({ code: expected, stdout: '' });
+    expect(stderr).toMatch(/^nest-sessions: .*\\u\{1b\}\[2J no way to postgres:\/\/…@db\/shop\n/);
+    expect(stderr).not.toMatch(/s3cret|gold|configuration\.spec/);
+  });
+
+  it('may have more sessions than are counted: the question says what is known', async () => {
+    await signIn(place.shop, { userId: 'ada', tenantId: 't1' });
+    place.clock.advanceSeconds(7200);
+    for (let count = 0; count < 21; count++) await signIn(place.shop, { userId: 'ada', tenantId: 't1' });
+    place.clock.advanceSeconds(60);
+    const end = async (...options: string[]): Promise<string> => {
+      shared.configurationUnderTest = optionsOf(crowded(embeddedCore(es256())));
+      return (await place.run('sessions', 'end', ...options, '--config', config)).stderr;
+    };
+    expect(await end('--tenant', 't1')).toContain('would end more than 1,000,000 sessions of the tenant t1');
+    expect(await end('--all', '--created-before', '30s')).toMatch(
+      /would end more than 20 sessions of everybody, created before/,
+    );
+    expect(await end('--all', '--created-before', '1h')).toMatch(
+      /would end 1 session of everybody, created before/,
+    );
   });
 
   it('warns of sessions in memory, which are not those of the application', async () => {

@@ -53,7 +53,7 @@ describe('nest-sessions on a core over HTTP', () => {
     expect((await run('keys', 'list', ...options)).stdout).toMatch(/^d-\d+ .*published$/m);
     expect((await run('keys', 'rotate', ...options)).code).toBe(1);
     expect((await run('audit', ...options)).stderr).toContain('There is no audit trail');
-    expect((await run('sessions', 'end', '--user', 'ada', ...options)).stdout).toBe(
+    expect((await run('sessions', 'end', '--user', 'ada', '--yes', ...options)).stdout).toBe(
       'Ended 1 session of ada.\n',
     );
     expect((await run('verify', accessToken, ...options)).stdout).toMatch(/^✗ session +has ended$/m);

@@ -130,6 +130,27 @@ describe('nest-sessions sessions show', () => {
   });
 });
 
+describe('a session of support staff who act for the user', () => {
+  it('names its actor and its parent in the list, in its facts and in its records', async () => {
+    const actor = await signIn(shop, { userId: 'support-7' });
+    const session = await shop.service.createNewSessionWithoutRequestResponse({
+      userId: 'ada',
+      actor: { sessionHandle: actor.handle },
+    });
+    const listed = await run('sessions', 'list', '--user', 'ada', '--store', store);
+    expect(listed.stdout).toMatch(/^SESSION +USER +ACTOR +TENANT .*PARENT$/m);
+    expect(listed.stdout).toMatch(new RegExp(`ada +support-7 +public .*${actor.handle}$`, 'm'));
+    const json = await run('sessions', 'list', '--user', 'ada', '--json', '--store', store);
+    expect(parsed(json.stdout)['sessions']).toMatchObject([
+      { actorId: 'support-7', parentSessionHandle: actor.handle },
+    ]);
+    const { stdout } = await run('sessions', 'show', session.getHandle(), '--store', store);
+    expect(stdout).toMatch(/^used by +support-7$/m);
+    expect(stdout).toMatch(new RegExp(`^ends with +${actor.handle}$`, 'm'));
+    expect(stdout).toMatch(/session\.created +.*used by: support-7/);
+  });
+});
+
 describe('nest-sessions sessions end', () => {
   it('ends one session without a question, with reason and initiator in the audit trail', async () => {
     const { handle } = await signIn(shop, { userId: 'ada' });
@@ -149,6 +170,17 @@ describe('nest-sessions sessions end', () => {
       { kind: 'session.revoked', reason: 'ticket 4711', initiator: 'shell:support' },
     ]);
   });
+
+  it.each([['--user', 'ada'], ['--tenant', 'public'], ['--all']])(
+    'asks about %j although one session meets it, because others may come to meet it',
+    async (...conditions) => {
+      await signIn(shop, { userId: 'ada' });
+      const refused = await run('sessions', 'end', ...conditions, '--store', store);
+      expect(refused.code).toBe(1);
+      expect(refused.stderr).toContain('this would end 1 session of ');
+      expect(await liveHandles('ada')).toHaveLength(1);
+    },
+  );
 
   it('refuses to end several where there is no terminal to ask, and ends them with --yes', async () => {
     for (let count = 0; count < 2; count++) await signIn(shop, { userId: 'ada' });

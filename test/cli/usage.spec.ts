@@ -24,6 +24,16 @@ describe('the usage of nest-sessions', () => {
     expect(stderr).toContain(message);
   });
 
+  it('repeats no text that may be an address with its password, or longer than a name', async () => {
+    const address = 'postgres://ada:s3cret@db.example.com/shop';
+    for (const argv of [[address, 'sessions', 'list'], ['sessions', address], ['x'.repeat(41)]]) {
+      const { code, stderr } = await run(...argv);
+      expect(code).toBe(2);
+      expect(stderr).toMatch(/^nest-sessions: this is no command; /);
+      expect(stderr).not.toMatch(/s3cret|xxx/);
+    }
+  });
+
   it('explains itself and each of its commands', async () => {
     const { code, stdout } = await run('--help');
     expect(code).toBe(0);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { parseSessionHandle } from '../../lib/core/embedded/session-handle.js';
 import { sqliteStore } from 'nest-sessions/standalone';
 import { shell, signIn } from '../support/shell.js';
 import { parsed, shopOnFile } from '../support/shop-file.js';
@@ -65,6 +66,24 @@ describe('nest-sessions verify', () => {
     expect(checks.filter((check) => !check.isGood)).toEqual([
       { name, isGood: false, detail: expect.stringContaining(detail) as unknown },
     ]);
+  });
+
+  it('calls a token bad whose session belongs to one that has ended, as routes with checkDatabase do', async () => {
+    const { service } = place.shop;
+    const actor = await signIn(place.shop, { userId: 'support-7' });
+    const session = await service.createNewSessionWithoutRequestResponse({
+      userId: 'ada',
+      actor: { sessionHandle: actor.handle },
+    });
+    const accessToken = session.getAccessToken();
+    expect((await place.run('verify', accessToken, '--store', place.store)).code).toBe(0);
+    const other = sqliteStore(place.file);
+    const key = parseSessionHandle(actor.handle);
+    await other.deleteSessions(key ? [key] : []);
+    await other.close();
+    const { code, stdout } = await place.run('verify', accessToken, '--store', place.store);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^✗ session +has ended with the session that it belongs to$/m);
   });
 
   it('finds a forged token, and looks up no session for it', async () => {

@@ -5,6 +5,11 @@ import { createSessions, embeddedCore, memoryStore } from 'nest-sessions/standal
 import { shell, signIn } from '../support/shell.js';
 import { shopOnFile } from '../support/shop-file.js';
 
+const APP_INFO = {
+  appName: 'Shop',
+  apiDomain: 'http://localhost:3000',
+  websiteDomain: 'http://localhost:3000',
+};
 const place = shopOnFile();
 
 /** Runs `watch` until it has printed so many lines. `happen` runs once it watches. */
@@ -22,7 +27,7 @@ async function watched(argv: readonly string[], lines: number, happen: () => Pro
     stderr: (text) => {
       if (text.startsWith('Watching')) begin(text);
     },
-  })('watch', '--interval', '1', ...argv);
+  })('watch', ...argv);
   const said = await Promise.race([watching, outcome.then(() => 'ended')]);
   await happen();
   const { code } = await outcome;
@@ -68,11 +73,7 @@ describe('nest-sessions watch', () => {
     const config = join(place.folder, 'feed.config.mjs');
     writeFileSync(config, 'export default () => globalThis.feedUnderTest;\n');
     const options = {
-      appInfo: {
-        appName: 'Shop',
-        apiDomain: 'http://localhost:3000',
-        websiteDomain: 'http://localhost:3000',
-      },
+      appInfo: APP_INFO,
       core: embeddedCore({ store: memoryStore(), signingAlgorithm: 'ES256' }),
       revocationFeed: { pollMs: 60_000 },
     } as const;
@@ -80,7 +81,8 @@ describe('nest-sessions watch', () => {
     const shop = createSessions({ ...options, clock: place.clock });
     await shop.start();
     const { handle } = await signIn(shop, { userId: 'ada' });
-    const { printed, said } = await watched(['--config', config], 1, async () =>
+    const argv = ['--interval', '3600', '--config', config];
+    const { printed, said } = await watched(argv, 1, async () =>
       shop.service.revokeSession(handle, undefined, { reason: 'lost phone' }),
     );
     expect(said).toContain('the feed of ended sessions');
@@ -88,6 +90,34 @@ describe('nest-sessions watch', () => {
       expect.stringMatching(new RegExp(`ended: session {2}${handle} .*reason: lost phone$`)),
     ]);
     await shop.close();
+  });
+
+  it('reads again at once when the feed announces a record while it is read', async () => {
+    const config = join(place.folder, 'announcing.config.mjs');
+    writeFileSync(config, 'export default () => globalThis.feedUnderTest;\n');
+    let announce: () => void = () => undefined;
+    let reads = 0;
+    const feed = {
+      publish: async () => undefined,
+      subscribe: (wake: () => void) => {
+        announce = wake;
+        return async () => undefined;
+      },
+      read: async () => {
+        reads++;
+        if (reads === 2) announce();
+        const record = { kind: 'session', id: `read-${reads}`, notBeforeMs: 1000, untilMs: 2000 };
+        return { records: [record], position: 'x' };
+      },
+    };
+    (globalThis as { feedUnderTest?: unknown }).feedUnderTest = {
+      appInfo: APP_INFO,
+      core: embeddedCore({ store: memoryStore() }),
+      revocationFeed: { feed },
+    };
+    const argv = ['--interval', '3600', '--config', config];
+    const { printed } = await watched(argv, 2, async () => announce());
+    expect(printed).toEqual([expect.stringContaining('read-2'), expect.stringContaining('read-3')]);
   });
 
   it('refuses to choose events of a core without an audit trail', async () => {

@@ -20,7 +20,7 @@ import { create, refresh, refreshed, replacementOf } from '../support/core-calls
 import { coreOnStores } from '../support/core-on-store.js';
 import { embeddedCoreOn, seedSigningKeys } from '../support/embedded.js';
 import { startPostgres } from '../support/postgres.js';
-import { KEY, NOW, ROW } from '../support/session-row.js';
+import { EVERYBODY, KEY, NOW, ROW } from '../support/session-row.js';
 import { findAndPromote, promote } from '../support/store-updates.js';
 import { describeCoreClient } from './core-client.contract.js';
 import { describeEmbeddedCoreOn } from './embedded-core.contract.js';
@@ -291,6 +291,18 @@ postgres.describe('on a real server', () => {
       await store.searchSessions({ ...search, tenantId: undefined, userIds: ['user-7'] });
       expect(plans.join()).toContain('session_info_user_id_app_id_index');
       expect(plans.join()).not.toMatch(/created_index|Seq Scan on session_info/);
+    });
+
+    it('adds an estimate to a count of everybody that is not complete', async () => {
+      const schema = postgres.freshSchema();
+      const store = postgresStore(pool, { schema });
+      for (let n = 0; n < 5; n++)
+        await store.insertSession({ ...ROW, sessionHandle: `h-${n}`, createdAtMs: n });
+      await pool.query(`ANALYZE ${schema}.session_info`);
+      const some = { ...EVERYBODY, limit: 2 };
+      expect(await store.countSessions(some)).toMatchObject({ count: 2, estimate: 5 });
+      expect(await store.countSessions({ ...some, tenantId: ROW.tenantId })).not.toHaveProperty('estimate');
+      expect(await store.countSessions(EVERYBODY)).toEqual({ count: 5, next: undefined });
     });
 
     it('uses the schema of the connection unless it is told one', async () => {

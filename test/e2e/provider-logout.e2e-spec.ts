@@ -24,10 +24,13 @@ import {
   ProviderKey,
   type TokenChange,
 } from '../support/openid-provider.js';
+import { ProcessWarnings } from '../support/process-warnings.js';
 import { ADAPTERS, SHOP, TestApplication, type Adapter } from '../support/test-application.js';
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 const DAY_SEC = 86_400;
+const DEFAULT_MAX_AGE_SEC = 300;
+const DEFAULT_TOLERANCE_SEC = 10;
 const now = Math.floor(TEST_START_MS / 1000);
 const OTHER_KEY = new ProviderKey('two');
 
@@ -156,6 +159,48 @@ describe.each(ADAPTERS)('a user who signs out at the provider, on %s', (adapter)
     const child = await sessions.createChildSession({ parentSessionHandle, actorId: 'export' });
     expect((await deliver(await tokenOf({ sid: 'sid-1' }))).status).toBe(200);
     expect(await lives(child.getHandle())).toBe(false);
+  });
+
+  it.each([[{ sid: 'sid-1' }], [{ sub: 'sub-1' }]])(
+    'loses what has gone on elsewhere (%j)',
+    async (claims) => {
+      const { signIn, deliver, tokenOf, lives, sessions } = await startShop(adapter);
+      const sessionHandle = await signIn(signInOf('sid-1'));
+      const audience = 'app';
+      const token = await sessions.createHandOverToken({ sessionHandle, audience, as: 'sibling' });
+      const sibling = await sessions.redeemHandOverTokenWithoutRequestResponse({ token, audience });
+      await sessions.revokeSession(sessionHandle);
+      expect(await lives(sibling.getHandle())).toBe(true);
+      expect((await deliver(await tokenOf(claims))).status).toBe(200);
+      expect(await lives(sibling.getHandle())).toBe(false);
+    },
+  );
+
+  it('is told once by each token, until its last moment', async () => {
+    const { signIn, deliver, tokenOf, lives, clock } = await startShop(adapter);
+    const token = await tokenOf({ sub: 'sub-1', exp: now + 3600 });
+    const lastMs = (DEFAULT_MAX_AGE_SEC + DEFAULT_TOLERANCE_SEC) * 1000 + 999;
+    expect((await deliver(token)).status).toBe(200);
+    const again = await signIn(signInOf('sid-9'));
+    clock.advance(lastMs);
+    expect((await deliver(await tokenOf({ iat: now, exp: now + 3600, sid: 'none' }))).status).toBe(200);
+    expect((await deliver(token)).status).toBe(400);
+    expect(await lives(again)).toBe(true);
+  });
+
+  it('fills no log by tokens that nobody has signed', async () => {
+    const warnings = new ProcessWarnings();
+    closeAfterTest(async () => warnings.restore());
+    const address = await serveKeys((_req, res) =>
+      res.end(JSON.stringify({ keys: [PROVIDER_KEY.publicJwk] })),
+    );
+    const { deliver, tokenOf } = await startShop(adapter, providerAt(address));
+    expect((await deliver(await tokenOf({ sid: 'none' }))).status).toBe(200);
+    for (const kid of ['x', 'y', 'z']) {
+      const token = await tokenOf({}, { header: { kid }, key: OTHER_KEY.privateKey });
+      expect((await deliver(token)).status).toBe(503);
+    }
+    expect(warnings.take()).toEqual(['A logout token got a 503, so its sessions have not ended']);
   });
 
   it('is no error where there is no such session', async () => {

@@ -5,6 +5,7 @@ export interface Mutant {
   readonly edits: readonly (readonly [file: string, from: string, to: string])[];
   readonly models: readonly string[];
   readonly specs: readonly string[];
+  readonly tests?: string;
 }
 export const MUTANTS: readonly Mutant[];
 export function mutated(mutant: Mutant, file: string, source: string): string;

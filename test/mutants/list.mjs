@@ -6,7 +6,8 @@ import { STORE_MUTANTS } from './stores.mjs';
 
 /**
  * A bug that is planted on a copy. Each edit replaces one text, which stands in its file exactly once, by another. `models` are
- * explorations (test/prove) and `specs` tests that should find it, the quickest first.
+ * explorations (test/prove) and `specs` tests that should find it, the quickest first. `tests` is a part of their titles, where most of a
+ * spec is about something else.
  *
  * @typedef {{
  *   name: string,
@@ -14,6 +15,7 @@ import { STORE_MUTANTS } from './stores.mjs';
  *   edits: readonly (readonly [file: string, from: string, to: string])[],
  *   models: readonly string[],
  *   specs: readonly string[],
+ *   tests?: string,
  * }} Mutant
  */
 

@@ -90,10 +90,10 @@ async function tryMutant(copy, mutant, isThorough) {
   return { name: mutant.name, found, ms: performance.now() - began };
 }
 
-function layersOf(copy, { models, specs }) {
+function layersOf(copy, { models, specs, tests }) {
   return [
     ...models.map((model) => async () => exploreWith(copy, model)),
-    ...(specs.length === 0 ? [] : [async () => testWith(copy, specs)]),
+    ...(specs.length === 0 ? [] : [async () => testWith(copy, specs, tests)]),
   ];
 }
 
@@ -108,8 +108,9 @@ async function exploreWith(copy, model) {
   return `model ${model}: ${fault.violation.property}, ${fault.schedule.length} steps, ${states} states`;
 }
 
-async function testWith(copy, specs) {
+async function testWith(copy, specs, tests) {
   const jest = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', ...specs];
+  if (tests !== undefined) jest.push('-t', tests);
   const { status, output } = await run(
     execPath,
     [...jest, '-i', '--bail', '--silent'],

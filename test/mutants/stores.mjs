@@ -88,6 +88,7 @@ export const STORE_MUTANTS = [
     edits: [['lib/stores/sql-client.ts', "${input.recording('removed', values)}", '']],
     models: [],
     specs: ['test/contract/audit-trail'],
+    tests: 'PostgreSQL',
   },
   {
     name: 'audit-by-number-alone',
@@ -101,6 +102,7 @@ export const STORE_MUTANTS = [
     ],
     models: [],
     specs: ['test/contract/audit-trail'],
+    tests: 'PostgreSQL .*where the last page ended',
   },
   {
     name: 'catch-up-without-overlap',

@@ -199,12 +199,13 @@ describe('a child session (S123)', () => {
   });
 
   it('is one of 500 at most', async () => {
-    const { makeChild, clock } = await application();
+    const { makeChild, clock, store } = await application();
     const many = await Promise.allSettled(
       Array.from({ length: 501 }, async () => makeChild({ expiresInSec: 60 })),
     );
     const refused = many.filter(({ status }) => status === 'rejected');
     expect(refused).toMatchObject([{ reason: expect.any(CoreBadInputError) as unknown }]);
+    expect(store.size).toBe(501); // with the parent
     clock.advanceSeconds(60);
     await expect(makeChild()).resolves.toBeDefined();
   });

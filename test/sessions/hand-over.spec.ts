@@ -160,6 +160,18 @@ describe('a hand-over token (S124)', () => {
     expect(await refusals()).toMatchObject([{ reason: 'session-ended' }]);
   });
 
+  it('leaves no sibling where the user signs out while it is made', async () => {
+    const { session, sessions, store, make, redeem } = await application();
+    const token = await make({ as: 'sibling' });
+    const insert = store.insertSession.bind(store);
+    store.insertSession = async (...args) => {
+      await insert(...args);
+      await sessions.revokeSession(session.getHandle());
+    };
+    await expect(redeem(token)).rejects.toThrow(UnauthorisedError);
+    expect(store.size).toBe(0);
+  });
+
   it('is good while those live that its session belongs to, also where a process stopped between the two ends', async () => {
     const { sessions, store, session, make, redeem, refusals } = await application();
     const child = await sessions.createChildSession({ parentSessionHandle: session.getHandle() });

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import {
   AuthenticationTimeClaim,
   CoreBadInputError,
+  CoreUnavailableError,
   InvalidClaimsError,
   SessionEvents,
   UnauthorisedError,
@@ -333,6 +334,48 @@ describe('the end of the actor (S122)', () => {
     await store.deleteSessions(key ? [key] : [], revocationNote({}, clock.now(), HOUR_SEC * 1000));
     await b.watch.read();
     expect(await b.accepts(accessToken)).toBe(false);
+  });
+
+  it('by a cut-off of its tenant counts where the feed is read: for tokens of other users and tenants, and for streams', async () => {
+    const store = await seededMemoryStore();
+    const clock = new TestClock(TEST_START_MS);
+    const [a, b] = [await instance(store, clock), await instance(store, clock)];
+    const create = a.sessions.createNewSessionWithoutRequestResponse.bind(a.sessions);
+    const actors = [];
+    for (const tenantId of ['staff', 'partners'])
+      actors.push(await create({ userId: 'support-7', tenantId }));
+    const tokens = [];
+    for (const actor of actors) {
+      const actorHandle = { sessionHandle: actor.getHandle() };
+      const session = await create({ userId: 'ada', tenantId: 'shop', actor: actorHandle });
+      tokens.push(session.getAccessToken());
+    }
+    const own = (await create({ userId: 'ada', tenantId: 'shop' })).getAccessToken();
+    const areOver = [false, false];
+    for (const [n, accessToken] of tokens.entries()) {
+      const session = await b.sessions.getSessionWithoutRequestResponse({ accessToken });
+      NEVER.pipe(b.streams.untilSessionEnds(session)).subscribe({ complete: () => (areOver[n] = true) });
+    }
+    await a.sessions.revokeSessions({ tenantId: 'staff' });
+    await b.watch.read();
+    expect(areOver).toEqual([true, false]);
+    for (const each of [a, b]) {
+      const accepted = await Promise.all([...tokens, own].map(async (token) => each.accepts(token)));
+      expect(accepted).toEqual([false, true, true]);
+    }
+  });
+
+  it('counts although the core failed for another session of the same call', async () => {
+    const { sessions, core, signIn, impersonate, isThere } = await application();
+    const actor = await signIn('support-7');
+    const session = await impersonate(actor);
+    const original = core.revokeSessions.bind(core);
+    core.revokeSessions = async (...args) => {
+      core.revokeSessions = original;
+      throw Object.assign(new CoreUnavailableError('away'), { endedHandles: await original(...args) });
+    };
+    await expect(sessions.revokeMultipleSessions([actor.getHandle()])).rejects.toThrow('away');
+    expect(await isThere(session)).toBe(false);
   });
 
   it('closes the streams of the session', async () => {

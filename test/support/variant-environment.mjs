@@ -35,6 +35,7 @@ export const NOT_FOR_REMOTE = {
     ['closes what a start that failed had opened', STORE_OF_THE_CORE],
   ],
   'postgres-error-details.e2e-spec.ts': 'has stores and served cores of its own',
+  'provider-logout.e2e-spec.ts': 'needs values that all instances share, which the CDI does not have',
   'verify-session.e2e-spec.ts': [['takes no look at the store', KEYS_COME_LATER]],
 };
 

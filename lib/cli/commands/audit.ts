@@ -2,10 +2,10 @@ import { AUDIT_KINDS, type AuditKind, type AuditRecord } from '../../audit/audit
 import { closestName } from '../../options/unknown-options.js';
 import {
   isSet,
-  momentOf,
-  numberOf,
-  textOf,
-  textsOf,
+  optionText,
+  optionTexts,
+  readMoment,
+  readWholeNumber,
   type Command,
   type CommandCall,
   type OptionRows,
@@ -40,8 +40,8 @@ export const auditCommand: Command = {
     limit: { value: '<number>', text: `at most so many (default ${DEFAULT_LIMIT})` },
   },
   run: async (call) => {
-    const limit = numberOf(call, 'limit', [1, 1_000_000]) ?? DEFAULT_LIMIT;
-    const [conditions, since] = [recordConditions(call), momentOf(call, 'since')];
+    const limit = readWholeNumber(call, 'limit', [1, 1_000_000]) ?? DEFAULT_LIMIT;
+    const [conditions, since] = [recordConditions(call), readMoment(call, 'since')];
     const records = await newestRecords(
       await call.open(),
       { ...conditions, sinceMs: since?.getTime(), limit },
@@ -64,11 +64,11 @@ export interface RecordConditions {
 }
 
 export function recordConditions(call: CommandCall): RecordConditions {
-  const kinds = textsOf(call, 'kind');
+  const kinds = optionTexts(call, 'kind');
   return {
-    sessionHandle: textOf(call, 'session'),
-    userId: textOf(call, 'user'),
-    tenantId: textOf(call, 'tenant'),
+    sessionHandle: optionText(call, 'session'),
+    userId: optionText(call, 'user'),
+    tenantId: optionText(call, 'tenant'),
     kinds:
       kinds.length === 0
         ? undefined

@@ -1,13 +1,14 @@
+import type { SessionCount } from '../../sessions/find.js';
 import type { SessionInformation } from '../../sessions/stored-sessions.interface.js';
-import { isSet, textOf, type Command, type CommandCall } from '../command.js';
+import { isSet, optionText, type Command, type CommandCall } from '../command.js';
 import { EXIT, RefusedError, UsageError } from '../io.js';
 import type { OpenedSessions } from '../open-sessions.js';
 import { countText, jsonText, safeText, tableText } from '../output.js';
 import {
   CONDITION_OPTIONS,
-  conditionsOf,
   findSessions,
   SESSION_COLUMNS,
+  sessionConditions,
   sessionJson,
   type ChosenSessions,
 } from '../session-conditions.js';
@@ -22,8 +23,9 @@ export const sessionsEnd: Command = {
   argument: '[session handle …]',
   argumentCount: [0, 1000],
   summary: 'Ends sessions: those of the handles, or all that meet the conditions.',
-  details: `Before it ends more than one it asks; --yes answers that in a script. Reason and
-initiator are written to the audit trail.`,
+  details: `It asks first, unless one session is named by its handle; --yes answers in a script.
+Conditions also end what comes to meet them before the answer. Reason and initiator
+are written to the audit trail.`,
   options: {
     ...CONDITION_OPTIONS,
     all: { text: 'everybody, in all tenants' },
@@ -40,9 +42,9 @@ initiator are written to the audit trail.`,
     if (isSet(call, 'dry-run')) return showOnly(call, ending);
     await confirm(call, ending);
     const ended = await ending.run();
-    const count = ended?.length ?? ending.count;
-    if (count === 0) return report(call, ending, 'The sessions had ended meanwhile.', []);
-    return report(call, ending, `Ended ${ending.describe(count)}.${feedWarning(opened, call)}`, ended);
+    if (ended?.length === 0) return report(call, ending, 'The sessions had ended meanwhile.', []);
+    const amount = ended === undefined ? ending : { count: ended.length, hasMore: false };
+    return report(call, ending, `Ended ${ending.describe(amount)}.${feedWarning(opened, call)}`, ended);
   },
 };
 
@@ -50,7 +52,7 @@ type Task = { readonly handles: readonly string[] } | (ChosenSessions & { readon
 
 function readTask(call: CommandCall): Task {
   const { positionals } = call;
-  const chosen = conditionsOf(call);
+  const chosen = sessionConditions(call);
   const isChosen = Object.values(chosen).some((each) => each !== undefined);
   const isNamed = chosen.userId !== undefined || chosen.tenantId !== undefined;
   if (positionals.length > 0) {
@@ -67,11 +69,12 @@ function readTask(call: CommandCall): Task {
 }
 
 /** Sessions that are about to end. */
-interface Ending {
-  readonly count: number;
+interface Ending extends SessionCount {
+  /** Whether a person has to agree: always, except for one session that is named. */
+  readonly isAsked: boolean;
   /** Some of them, to look at. */
   readonly shown: readonly SessionInformation[];
-  describe(count: number): string;
+  describe(amount: SessionCount): string;
   /** @returns their handles; undefined for a cut-off, which names none */
   run(): Promise<readonly string[] | undefined>;
 }
@@ -81,10 +84,10 @@ async function prepareEnding(opened: OpenedSessions, task: Task, call: CommandCa
   return task.userId === undefined ? endingOfMany(opened, task, call) : endingOfUser(opened, task, call);
 }
 
-function detailsOf(call: CommandCall) {
+function endingDetails(call: CommandCall) {
   return {
-    reason: textOf(call, 'reason'),
-    initiator: textOf(call, 'initiator') ?? `shell:${call.io.account}`,
+    reason: optionText(call, 'reason'),
+    initiator: optionText(call, 'initiator') ?? `shell:${call.io.account}`,
   };
 }
 
@@ -100,9 +103,11 @@ async function endingOfHandles(
   const live = shown.map(({ sessionHandle }) => sessionHandle);
   return {
     count: shown.length,
+    hasMore: false,
+    isAsked: shown.length > 1,
     shown,
     describe: sessionsText,
-    run: async () => service.revokeMultipleSessions(live, undefined, detailsOf(call)),
+    run: async () => service.revokeMultipleSessions(live, undefined, endingDetails(call)),
   };
 }
 
@@ -112,18 +117,20 @@ async function endingOfUser(
   call: CommandCall,
 ): Promise<Ending> {
   const { userId = '', tenantId, createdBefore } = chosen;
-  const { sessions } = await findSessions(opened, chosen, COUNTED, call.io);
+  const { sessions, hasMore } = await findSessions(opened, chosen, COUNTED, call.io);
   const { service } = opened;
   return {
     count: sessions.length,
+    hasMore,
+    isAsked: true,
     shown: sessions,
-    describe: (count) => `${sessionsText(count)} of ${safeText(userId)}`,
+    describe: (amount) => `${sessionsText(amount)} of ${safeText(userId)}`,
     run: async () =>
       service.revokeSessions({
         userIds: [userId],
         ...(tenantId === undefined ? {} : { tenantId }),
         ...(createdBefore === undefined ? {} : { createdBefore }),
-        ...detailsOf(call),
+        ...endingDetails(call),
       }),
   };
 }
@@ -136,17 +143,14 @@ async function endingOfMany(
 ): Promise<Ending> {
   const { tenantId, createdBefore } = chosen;
   const { service } = opened;
-  const all = await service.countSessions({ tenantId, upTo: COUNTED });
-  const newer =
-    createdBefore && (await service.countSessions({ tenantId, createdAfter: createdBefore, upTo: COUNTED }));
-  const { sessions } = await findSessions(opened, chosen, SHOWN, call.io);
-  const count = Math.max(all.count - (newer?.count ?? 0), sessions.length);
+  const { sessions, hasMore } = await findSessions(opened, chosen, SHOWN, call.io);
   return {
-    count,
+    ...(hasMore ? await countMany(opened, chosen, sessions.length) : { count: sessions.length, hasMore }),
+    isAsked: true,
     shown: sessions,
-    describe: (number) =>
+    describe: (amount) =>
       [
-        `${all.hasMore ? 'more than ' : ''}${sessionsText(number)} of ${tenantId === undefined ? 'everybody' : `the tenant ${safeText(tenantId)}`}`,
+        `${sessionsText(amount)} of ${tenantId === undefined ? 'everybody' : `the tenant ${safeText(tenantId)}`}`,
         ...(createdBefore === undefined ? [] : [`created before ${createdBefore.toISOString()}`]),
       ].join(', '),
     run: async () =>
@@ -154,30 +158,43 @@ async function endingOfMany(
         ...(tenantId === undefined ? {} : { tenantId }),
         ...(createdBefore === undefined ? {} : { createdBefore }),
         ...(tenantId === undefined && createdBefore === undefined ? { all: true } : {}),
-        ...detailsOf(call),
+        ...endingDetails(call),
       }),
   };
 }
 
+/** Counts all sessions and those that are too new: both counts stop, so the difference says only what it proves. */
+async function countMany(
+  { service }: OpenedSessions,
+  { tenantId, createdBefore }: ChosenSessions,
+  found: number,
+): Promise<SessionCount> {
+  const all = await service.countSessions({ tenantId, upTo: COUNTED });
+  if (createdBefore === undefined) return all;
+  const newer = await service.countSessions({ tenantId, createdAfter: createdBefore, upTo: COUNTED });
+  return { count: Math.max(all.count - newer.count, found), hasMore: all.hasMore };
+}
+
 /** A line for an application whose instances are not told; empty where the application's options are not known. */
 function feedWarning({ options }: OpenedSessions, call: CommandCall): string {
-  if (options.revocationFeed !== undefined || textOf(call, 'config') === undefined) return '';
+  if (options.revocationFeed !== undefined || optionText(call, 'config') === undefined) return '';
   return '\nTheir access tokens work until they expire, except on routes with checkDatabase, because the option revocationFeed is off.';
 }
 
-function sessionsText(count: number): string {
-  return `${countText(count)} ${count === 1 ? 'session' : 'sessions'}`;
+function sessionsText({ count, hasMore }: SessionCount): string {
+  return `${hasMore ? 'more than ' : ''}${countText(count)} ${count === 1 ? 'session' : 'sessions'}`;
 }
 
-function endingText({ shown, count }: Ending, call: CommandCall): string {
-  const more = count > SHOWN ? `… and ${countText(count - SHOWN)} more\n` : '';
+function endingText({ shown, count, hasMore }: Ending, call: CommandCall): string {
+  const number = hasMore ? 'others' : `${countText(count - SHOWN)} more`;
+  const more = count > SHOWN || hasMore ? `… and ${number}\n` : '';
   return `${tableText(SESSION_COLUMNS, shown.slice(0, SHOWN), call.io)}${more}`;
 }
 
 async function confirm(call: CommandCall, ending: Ending): Promise<void> {
   const { io } = call;
-  if (ending.count === 1 || isSet(call, 'yes')) return;
-  const what = ending.describe(ending.count);
+  if (!ending.isAsked || isSet(call, 'yes')) return;
+  const what = ending.describe(ending);
   if (io.ask === undefined)
     throw new RefusedError(
       `this would end ${what}, and there is no terminal to ask: --yes does it, --dry-run shows them`,
@@ -189,12 +206,10 @@ async function confirm(call: CommandCall, ending: Ending): Promise<void> {
 
 function showOnly(call: CommandCall, ending: Ending): number {
   const { stdout } = call.io;
+  const { count, hasMore, shown } = ending;
   if (isSet(call, 'json'))
-    stdout(jsonText({ wouldEnd: ending.count, sessions: ending.shown.slice(0, SHOWN).map(sessionJson) }));
-  else
-    stdout(
-      `${endingText(ending, call)}This would end ${ending.describe(ending.count)}. Nothing was ended.\n`,
-    );
+    stdout(jsonText({ wouldEnd: count, hasMore, sessions: shown.slice(0, SHOWN).map(sessionJson) }));
+  else stdout(`${endingText(ending, call)}This would end ${ending.describe(ending)}. Nothing was ended.\n`);
   return EXIT.done;
 }
 
@@ -204,9 +219,9 @@ function report(
   sentence: string,
   handles: readonly string[] | undefined,
 ): number {
-  const count = handles?.length ?? ending.count;
+  const { count, hasMore } = handles === undefined ? ending : { count: handles.length, hasMore: false };
   const { stdout } = call.io;
-  if (isSet(call, 'json')) stdout(jsonText({ ended: count, sessionHandles: handles ?? null }));
+  if (isSet(call, 'json')) stdout(jsonText({ ended: count, hasMore, sessionHandles: handles ?? null }));
   else stdout(`${sentence}\n`);
   return count === 0 ? EXIT.nothing : EXIT.done;
 }

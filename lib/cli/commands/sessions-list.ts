@@ -1,11 +1,11 @@
-import { isSet, numberOf, type Command } from '../command.js';
+import { isSet, readWholeNumber, type Command } from '../command.js';
 import { EXIT } from '../io.js';
 import { countText, jsonText, tableText } from '../output.js';
 import {
   CONDITION_OPTIONS,
-  conditionsOf,
   findSessions,
   SESSION_COLUMNS,
+  sessionConditions,
   sessionJson,
 } from '../session-conditions.js';
 
@@ -19,8 +19,8 @@ export const sessionsList: Command = {
     limit: { value: '<number>', text: `at most so many (default ${DEFAULT_LIMIT})` },
   },
   run: async (call) => {
-    const limit = numberOf(call, 'limit', [1, 1_000_000]) ?? DEFAULT_LIMIT;
-    const conditions = conditionsOf(call);
+    const limit = readWholeNumber(call, 'limit', [1, 1_000_000]) ?? DEFAULT_LIMIT;
+    const conditions = sessionConditions(call);
     const { sessions, hasMore } = await findSessions(await call.open(), conditions, limit, call.io);
     const { stdout } = call.io;
     if (isSet(call, 'json')) stdout(jsonText({ sessions: sessions.map(sessionJson), hasMore }));

@@ -1,11 +1,9 @@
 import type { AuditRecord } from '../../audit/audit-record.js';
-import { CoreBadInputError } from '../../errors.js';
 import type { SessionInformation } from '../../sessions/stored-sessions.interface.js';
 import { isSet, type Command } from '../command.js';
 import { EXIT, type CliIo } from '../io.js';
-import type { OpenedSessions } from '../open-sessions.js';
 import { factsText, jsonText, tableText, timeText } from '../output.js';
-import { LIFE_COLUMNS, recordJson } from '../records.js';
+import { LIFE_COLUMNS, newestOfSession, recordJson } from '../records.js';
 import { sessionJson } from '../session-conditions.js';
 
 /** Records of one session that are shown, the newest. */
@@ -25,7 +23,8 @@ there.`,
     const [sessionHandle = ''] = call.positionals;
     const opened = await call.open();
     const session = await opened.service.getSessionInformation(sessionHandle);
-    const records = await readLife(opened, sessionHandle);
+    const newest = await newestOfSession(opened, { sessionHandle, limit: SHOWN_RECORDS });
+    const records = newest.toReversed();
     const payload = isSet(call, 'payload') ? session?.customClaimsInAccessTokenPayload : undefined;
     if (isSet(call, 'json')) {
       const live = session && { ...sessionJson(session), ...(payload === undefined ? {} : { payload }) };
@@ -36,17 +35,6 @@ there.`,
     return session === undefined && records.length === 0 ? EXIT.nothing : EXIT.done;
   },
 };
-
-/** The records of a session in their order; none without an audit trail. */
-async function readLife({ service }: OpenedSessions, sessionHandle: string): Promise<readonly AuditRecord[]> {
-  try {
-    const { records } = await service.readAudit({ sessionHandle, newestFirst: true, limit: SHOWN_RECORDS });
-    return records.toReversed();
-  } catch (error) {
-    if (error instanceof CoreBadInputError) return [];
-    throw error;
-  }
-}
 
 interface ShownSession {
   readonly sessionHandle: string;
@@ -74,13 +62,15 @@ function sessionText({ sessionHandle, session, records, payload }: ShownSession,
 }
 
 function liveText(session: SessionInformation, io: CliIo): string {
-  const { device, deviceBound, userId, recipeUserId } = session;
+  const { device, deviceBound, userId, recipeUserId, actorId, parentSessionHandle } = session;
   return factsText(
     [
       ['session', session.sessionHandle],
       ['state', 'live'],
       ['user', userId],
       ['login', recipeUserId === userId ? undefined : recipeUserId],
+      ['used by', actorId],
+      ['ends with', parentSessionHandle],
       ['tenant', session.tenantId],
       ['created', timeText(session.timeCreated)],
       ['expires', timeText(session.expiry)],

@@ -1,6 +1,6 @@
 import { AUDIT_KINDS, type AuditKind } from '../../audit/audit-record.js';
 import type { SessionCount } from '../../sessions/find.js';
-import { isSet, numberOf, textOf, type Command, type CommandCall } from '../command.js';
+import { isSet, readWholeNumber, optionText, type Command, type CommandCall } from '../command.js';
 import { EXIT } from '../io.js';
 import { fromStore, type OpenedSessions } from '../open-sessions.js';
 import { ageText, countText, factsText, jsonText } from '../output.js';
@@ -24,7 +24,7 @@ export const stats: Command = {
     },
   },
   run: async (call) => {
-    const upTo = numberOf(call, 'up-to', [1, 100_000_000]) ?? DEFAULT_UP_TO;
+    const upTo = readWholeNumber(call, 'up-to', [1, 100_000_000]) ?? DEFAULT_UP_TO;
     const opened = await call.open();
     const figures = await readFigures(opened, upTo, call);
     call.io.stdout(isSet(call, 'json') ? jsonText(figures) : figuresText(figures, call));
@@ -51,7 +51,7 @@ interface Figures {
 async function readFigures(opened: OpenedSessions, upTo: number, call: CommandCall): Promise<Figures> {
   const { service, core, store, description } = opened;
   const now = call.io.clock.now();
-  const tenantId = textOf(call, 'tenant');
+  const tenantId = optionText(call, 'tenant');
   const count = async (periodMs?: number): Promise<SessionCount> =>
     service.countSessions({
       tenantId,
@@ -74,17 +74,17 @@ async function countRecords(
   now: number,
   call: CommandCall,
 ): Promise<Record<string, Recent>> {
-  const tenantId = textOf(call, 'tenant');
+  const tenantId = optionText(call, 'tenant');
   const records = await newestRecords(
     opened,
     { tenantId, sinceMs: now - DAY_MS, limit: COUNTED_RECORDS },
     call,
   );
-  const countOf = (kind: AuditKind): Recent => {
+  const countKind = (kind: AuditKind): Recent => {
     const ofKind = records.filter((record) => record.kind === kind);
     return { hour: ofKind.filter(({ timeMs }) => timeMs >= now - HOUR_MS).length, day: ofKind.length };
   };
-  return Object.fromEntries(AUDIT_KINDS.map((kind) => [kind, countOf(kind)]));
+  return Object.fromEntries(AUDIT_KINDS.map((kind) => [kind, countKind(kind)]));
 }
 
 function figuresText(

@@ -1,5 +1,3 @@
-import type { AuditRecord } from '../../audit/audit-record.js';
-import { CoreBadInputError } from '../../errors.js';
 import {
   accessTokenInfo,
   parseWithoutVerifying,
@@ -8,13 +6,14 @@ import {
 } from '../../tokens/access-token.js';
 import { findForeignClaim } from '../../tokens/expected-claims.js';
 import { SignatureVerifier } from '../../tokens/signature-verifier.js';
+import { hasLivingParents } from '../../util/delegation-claims.js';
 import type { JsonObject } from '../../util/json.js';
 import { isSet, type Command, type CommandCall } from '../command.js';
 import { EXIT, RefusedError, UsageError } from '../io.js';
 import { fromStore, type OpenedSessions } from '../open-sessions.js';
 import { jsonText, painted, safeText, timeText } from '../output.js';
-import { recordDetails } from '../records.js';
-import { readStoredKeys, verificationKeysOf } from '../stored-keys.js';
+import { newestOfSession, recordDetails } from '../records.js';
+import { readStoredKeys, verificationKeys } from '../stored-keys.js';
 
 /** Members of a token that are as good as a part of it. */
 const HIDDEN = ['refreshTokenHash1', 'parentRefreshTokenHash1', 'antiCsrfToken'];
@@ -96,7 +95,7 @@ async function checkSignature(
   { core, store }: OpenedSessions,
   parsed: ParsedAccessToken,
 ): Promise<TokenCheck> {
-  const keys = store === undefined ? core.verificationKeys : verificationKeysOf(await readStoredKeys(store));
+  const keys = store === undefined ? core.verificationKeys : verificationKeys(await readStoredKeys(store));
   const verdict = await fromStore((async () => new SignatureVerifier(keys).verify(parsed))());
   const key = parsed.kid === undefined ? 'a key of the core' : safeText(parsed.kid);
   const detail = {
@@ -136,15 +135,18 @@ function checkApplication({ options: { config } }: OpenedSessions, { payload }: 
 }
 
 async function checkSession(
-  { service, isOver }: OpenedSessions,
+  opened: OpenedSessions,
   { sessionHandle, payload }: AccessTokenInfo,
 ): Promise<TokenCheck> {
+  const { core, service, isOver } = opened;
   const session = await service.getSessionInformation(sessionHandle);
   const name = 'session';
   if (session !== undefined && isOver(payload))
     return { name, isGood: false, detail: 'its lifetime is over, by the option lifetime' };
+  if (session !== undefined && !(await hasLivingParents(core, payload)))
+    return { name, isGood: false, detail: 'has ended with the session that it belongs to' };
   if (session !== undefined) return { name, isGood: true, detail: `live until ${timeText(session.expiry)}` };
-  const [end] = await readEnd(service, sessionHandle);
+  const [end] = await newestOfSession(opened, { sessionHandle, kinds: 'ended', limit: 1 });
   if (end === undefined) return { name, isGood: false, detail: 'has ended' };
   const details = recordDetails(end);
   return {
@@ -152,18 +154,6 @@ async function checkSession(
     isGood: false,
     detail: `has ended at ${timeText(end.timeMs)}${details === '' ? '' : `, ${details}`}`,
   };
-}
-
-async function readEnd(
-  service: OpenedSessions['service'],
-  sessionHandle: string,
-): Promise<readonly AuditRecord[]> {
-  try {
-    return (await service.readAudit({ sessionHandle, kinds: 'ended', newestFirst: true, limit: 1 })).records;
-  } catch (error) {
-    if (error instanceof CoreBadInputError) return []; // there is no audit trail
-    throw error;
-  }
 }
 
 async function checkClaims(

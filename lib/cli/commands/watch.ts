@@ -1,7 +1,7 @@
 import type { AuditRecord } from '../../audit/audit-record.js';
 import { errorReason } from '../../events/printable.js';
 import { readRevocation, type Revocation, type RevocationFeed } from '../../feed/revocation-feed.js';
-import { isSet, numberOf, type Command, type CommandCall } from '../command.js';
+import { isSet, readWholeNumber, type Command, type CommandCall } from '../command.js';
 import { EXIT, RefusedError } from '../io.js';
 import { fromStore, type OpenedSessions } from '../open-sessions.js';
 import { jsonLine, safeText, timeText } from '../output.js';
@@ -15,8 +15,9 @@ const PAGE = 1000;
 
 export const watch: Command = {
   name: 'watch',
-  summary: 'Shows what happens to sessions as it happens, until Ctrl+C.',
-  details: `It reads the audit trail, or where there is none, the feed by which instances tell
+  summary: 'Shows sign-ins, changes, thefts and ends of sessions as they happen, until Ctrl+C.',
+  details: `It reads the audit trail, which has no refused requests, and of refreshes only the
+first use of the new tokens. Without a trail it reads the feed by which instances tell
 each other which sessions have ended. With --json each event is one line. A store
 that does not respond is asked again.`,
   options: {
@@ -24,7 +25,7 @@ that does not respond is asked again.`,
     interval: { value: '<seconds>', text: `how often it looks (default ${DEFAULT_INTERVAL_SEC})` },
   },
   run: async (call) => {
-    const intervalMs = (numberOf(call, 'interval', [1, 3600]) ?? DEFAULT_INTERVAL_SEC) * 1000;
+    const intervalMs = (readWholeNumber(call, 'interval', [1, 3600]) ?? DEFAULT_INTERVAL_SEC) * 1000;
     const conditions = recordConditions(call);
     const isChosen = Object.values(conditions).some((each) => each !== undefined);
     const opened = await call.open();
@@ -65,8 +66,11 @@ function auditSource({ service }: OpenedSessions, call: CommandCall): Source {
     begin: async () => {
       const progress = new Progress(call.io, 'earlier records passed over');
       let passed = 0;
-      await read((records) => progress.show((passed += records.length)));
-      progress.end();
+      try {
+        await read((records) => progress.show((passed += records.length)));
+      } finally {
+        progress.end();
+      }
     },
     next: async () =>
       read((records) => {
@@ -102,20 +106,27 @@ function feedSource(feed: RevocationFeed | undefined, call: CommandCall): Source
   };
 }
 
-/** Looks at an interval, and at once where something is announced. */
+/** Looks at an interval, and at once when something is announced, also if it is announced while it looks. */
 async function repeat(source: Source, intervalMs: number, { io }: CommandCall): Promise<void> {
+  let isAnnounced = false;
   let wake: () => void = () => undefined;
-  const end = source.subscribe(() => wake());
-  io.signal.addEventListener('abort', () => wake(), { once: true });
+  const announce = (): void => {
+    isAnnounced = true;
+    wake();
+  };
+  const end = source.subscribe(announce);
+  io.signal.addEventListener('abort', announce, { once: true });
   try {
     while (!io.signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, intervalMs);
-        wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      if (!isAnnounced)
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, intervalMs);
+          wake = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      isAnnounced = false;
       try {
         if (!io.signal.aborted) await source.next();
       } catch (error) {
@@ -143,7 +154,7 @@ function recordLine(record: AuditRecord): string {
     ip,
     userAgent,
   ];
-  return lineOf(parts);
+  return joinedText(parts);
 }
 
 function revocationLine({ kind, id, tenantId, notBeforeMs, reason, initiator }: Revocation): string {
@@ -151,9 +162,9 @@ function revocationLine({ kind, id, tenantId, notBeforeMs, reason, initiator }: 
     reason === undefined ? undefined : `reason: ${reason}`,
     initiator === undefined ? undefined : `by: ${initiator}`,
   ];
-  return lineOf([timeText(notBeforeMs), `ended: ${kind}`, id, tenantId, ...facts]);
+  return joinedText([timeText(notBeforeMs), `ended: ${kind}`, id, tenantId, ...facts]);
 }
 
-function lineOf(parts: readonly (string | undefined)[]): string {
+function joinedText(parts: readonly (string | undefined)[]): string {
   return parts.flatMap((part) => (part === undefined || part === '' ? [] : safeText(part))).join('  ');
 }

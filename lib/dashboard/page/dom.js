@@ -65,6 +65,23 @@ export function fill(parent, ...children) {
   parent.replaceChildren(...children.flatMap(toNode));
 }
 
+/**
+ * Puts what a form holds into the address of its view, which then begins anew.
+ *
+ * @param {HTMLFormElement} form @param {string} view its name in the address @param {() => void} again called where the address stays
+ */
+export function searchBy(form, view, again) {
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    const given = [...new FormData(form)].flatMap(([name, value]) =>
+      typeof value === 'string' && value.trim() !== '' ? [[name, value.trim()]] : [],
+    );
+    const next = given.length === 0 ? `#${view}` : `#${view}?${new URLSearchParams(given)}`;
+    if (location.hash === next) again();
+    else location.hash = next;
+  });
+}
+
 /** @param {Element} element @param {Record<string, unknown>} props */
 function apply(element, props) {
   for (const [name, value] of Object.entries(props)) {

@@ -1,6 +1,6 @@
 // Finds live sessions.
 import { read } from './calls.js';
-import { fill, h, outside } from './dom.js';
+import { fill, h, outside, searchBy } from './dom.js';
 import { askToEnd } from './ending.js';
 import { durationText, time } from './texts.js';
 
@@ -39,16 +39,7 @@ export function sessionsView(argument, state) {
       h('a', { href: '#sessions', class: 'button' }, 'Clear'),
     ),
   );
-  form.addEventListener('submit', (event) => {
-    event.preventDefault();
-    const filled = [...new FormData(form)].flatMap(([name, value]) =>
-      typeof value === 'string' && value.trim() !== '' ? [[name, value.trim()]] : [],
-    );
-    const query = new URLSearchParams(filled).toString();
-    const next = query === '' ? '#sessions' : `#sessions?${query}`;
-    if (location.hash === next) void load();
-    else location.hash = next;
-  });
+  searchBy(form, 'sessions', () => void load());
   const actions = h('div', { class: 'buttons' });
   const result = h('div', {});
   const status = h('p', { class: 'quiet', role: 'status' });

@@ -1,6 +1,6 @@
 // The audit trail of all instances.
 import { read } from './calls.js';
-import { fill, h, outside } from './dom.js';
+import { fill, h, outside, searchBy } from './dom.js';
 import { facts } from './story-view.js';
 import { kindText, plural, time, toneOf } from './texts.js';
 
@@ -62,15 +62,7 @@ export function trailView(argument, state) {
       h('a', { href: '#trail', class: 'button' }, 'Clear'),
     ),
   );
-  form.addEventListener('submit', (event) => {
-    event.preventDefault();
-    const given = [...new FormData(form)].flatMap(([name, value]) =>
-      typeof value === 'string' && value.trim() !== '' ? [[name, value.trim()]] : [],
-    );
-    const next = given.length === 0 ? '#trail' : `#trail?${new URLSearchParams(given)}`;
-    if (location.hash === next) void load();
-    else location.hash = next;
-  });
+  searchBy(form, 'trail', () => void load());
   const status = h('p', { class: 'quiet', role: 'status' });
   const list = h('ol', { class: 'events records' });
   const more = h('div', { class: 'buttons' });
