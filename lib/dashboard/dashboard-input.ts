@@ -6,6 +6,7 @@ import type { SessionSelection, SummarySearch } from './session-overview.js';
 const LONGEST_TEXT = 1024;
 const LONGEST_REASON = 256;
 const MAX_LIMIT = 200;
+const COUNTABLE: ReadonlySet<string> = new Set(['userId', 'tenantId', 'createdAfter']);
 
 /** The query of a request, with checks. @throws {BadRequestException} from each method, for what is too long or no number */
 export class DashboardQuery {
@@ -44,6 +45,16 @@ export class DashboardQuery {
       cursor: this.text('cursor'),
       limit: this.limit(),
     };
+  }
+
+  /** The conditions of a count. */
+  countable(): Pick<SummarySearch, 'userId' | 'tenantId' | 'createdAfterMs'> {
+    const unknown = [...this.values.keys()].find((name) => !COUNTABLE.has(name));
+    if (unknown !== undefined)
+      throw new BadRequestException(
+        `Sessions are counted by ${[...COUNTABLE].join(', ')}, and by no other condition`,
+      );
+    return this.search();
   }
 
   /** One kind of records, or `ended`. */

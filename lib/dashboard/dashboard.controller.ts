@@ -79,7 +79,7 @@ class DashboardController {
 
   @Get('data/count')
   async count(@Req() req: unknown, @Res() res: unknown): Promise<void> {
-    await this.answer(res, async () => this.state.overview.count(queryOf(req).search()));
+    await this.answer(res, async () => this.state.overview.count(queryOf(req).countable()));
   }
 
   @Get('data/story')

@@ -103,12 +103,16 @@ export class SessionOverview {
     return { sessions: sessions.map(toSummary), ...(nextCursor !== undefined && { nextCursor }) };
   }
 
-  /** Counts live sessions of a user, of a tenant, or of everybody. @param upTo the most that are looked at; then `hasMore` is true */
+  /**
+   * Counts live sessions of a user, of a tenant, or of everybody; `createdAfterMs` leaves older ones out.
+   *
+   * @param upTo the most that are looked at; then `hasMore` is true
+   */
   async count(
-    { userId, tenantId }: Pick<SummarySearch, 'userId' | 'tenantId'>,
+    { userId, tenantId, createdAfterMs }: Pick<SummarySearch, 'userId' | 'tenantId' | 'createdAfterMs'>,
     upTo = 10_000,
   ): Promise<SessionCount> {
-    return this.sessions.countSessions({ userId, tenantId, upTo });
+    return this.sessions.countSessions({ userId, tenantId, createdAfter: dateOf(createdAfterMs), upTo });
   }
 
   /** Tells the life of a session. @returns undefined if neither the store nor the trail knows the handle */
@@ -195,7 +199,7 @@ export class SessionOverview {
     return this.sessions.findSessions({
       userId,
       tenantId,
-      createdAfter: createdAfterMs === undefined ? undefined : new Date(createdAfterMs),
+      createdAfter: dateOf(createdAfterMs),
       // The list goes from new to old, so it begins at that moment.
       cursor: cursor ?? (createdBeforeMs === undefined ? undefined : cursorBefore(createdBeforeMs)),
       limit,
@@ -216,6 +220,10 @@ async function whereKept<T>(read: () => Promise<T>, after: string | undefined): 
     if (error instanceof CoreBadInputError && after === undefined) return undefined;
     throw error;
   }
+}
+
+function dateOf(ms: number | undefined): Date | undefined {
+  return ms === undefined ? undefined : new Date(ms);
 }
 
 function toSummary(session: SessionInformation): SessionSummary {

@@ -99,6 +99,26 @@ describe.each(ADAPTERS)('the dashboard on %s', (adapter) => {
     expect(await desk.page.locator('main').innerText()).toContain('does not have the rights');
   });
 
+  it('ends nothing where a moment was asked for and 0 or none is there', async () => {
+    await openDesk(adapter, { timezoneId: 'UTC' });
+    const { page, application } = desk;
+    const { sessionHandle } = await desk.user('ada');
+    await desk.show('#sessions');
+    await page.getByRole('button', { name: 'End older ones…' }).click();
+    await page.getByText('2 sessions at present, of any age').waitFor();
+    await page.getByLabel('Reason').fill('a slip');
+    const endNow = page.getByRole('dialog').getByRole('button', { name: 'End', exact: true });
+    await page.getByLabel('Created before').fill('1970-01-01T00:00');
+    await endNow.click();
+    await page.getByText('createdBeforeMs: milliseconds').waitFor();
+    await page.evaluate(
+      "const moment = document.querySelector('#moment'); moment.required = false; moment.value = ''; document.querySelector('dialog .problem').textContent = ''",
+    );
+    await endNow.click();
+    await page.getByText('createdBeforeMs: milliseconds').waitFor();
+    expect(await application.sessions.getSessionInformation(sessionHandle)).toBeDefined();
+  });
+
   it('goes on by itself when the access token has expired', async () => {
     await openDesk(adapter);
     const { page, application } = desk;

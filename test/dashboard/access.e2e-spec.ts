@@ -32,6 +32,13 @@ const FOREIGN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'an opaque origin': { origin: 'null' },
 };
 
+/** A person follows a link. */
+const LINK = {
+  'sec-fetch-site': 'cross-site',
+  'sec-fetch-mode': 'navigate',
+  'sec-fetch-dest': 'document',
+};
+
 afterEach(() => EventStream.closeAll());
 
 describe.each(ADAPTERS)('access to the dashboard on %s', (adapter) => {
@@ -102,15 +109,43 @@ describe.each(ADAPTERS)('access to the dashboard on %s', (adapter) => {
     expect(await application.sessions.getAllSessionHandlesForUser({ userId: 'ada' })).toHaveLength(1);
   });
 
+  it('opens no data, events or files by a link', async () => {
+    const { signedIn } = await openDashboard(adapter);
+    const admin = await signedIn('cookie', 'admin');
+    const [, ...rest] = ROUTES.filter(({ method }) => method === 'GET').map(({ path }) => path);
+    for (const path of [...rest, '/admin/sessions/events']) {
+      const { status } = await admin.get(path, LINK);
+      expect([path, status]).toEqual([path, 403]);
+    }
+  });
+
+  it.each(['an actor', 'a parent'])(
+    'refuses a session that names %s, whatever authorize says',
+    async (what) => {
+      const application = await openDashboard(adapter, {}, () => true);
+      const { sessions } = application;
+      const support = await sessions.createNewSessionWithoutRequestResponse({ userId: 'support-7' });
+      const sessionHandle = support.getHandle();
+      const given =
+        what === 'an actor'
+          ? await sessions.createNewSessionWithoutRequestResponse({
+              userId: 'admin',
+              actor: { sessionHandle },
+            })
+          : await sessions.createChildSession({ parentSessionHandle: sessionHandle });
+      const { accessToken } = given.getAllSessionTokensDangerously();
+      const answers = await sendAll(application.send, {
+        ...OWN_ACTION,
+        authorization: `Bearer ${accessToken}`,
+      });
+      expect(answers.map(({ status }) => status)).toEqual(ROUTES.map(() => 403));
+    },
+  );
+
   it('opens by a link from anywhere, in no frame and without data', async () => {
     const { signedIn } = await openDashboard(adapter);
     const admin = await signedIn('cookie', 'admin');
-    const link = {
-      'sec-fetch-site': 'cross-site',
-      'sec-fetch-mode': 'navigate',
-      'sec-fetch-dest': 'document',
-    };
-    const page = await admin.get('/admin/sessions', link);
+    const page = await admin.get('/admin/sessions', LINK);
     expect(page.status).toBe(200);
     expect(page.header('content-type')).toBe('text/html; charset=utf-8');
     expect(page.header('x-frame-options')).toBe('DENY');

@@ -40,6 +40,7 @@ describe.each(ADAPTERS)('the data of the dashboard on %s', (adapter) => {
     const first = await bodyOf(readData(admin, 'sessions?userId=ada&limit=1'));
     expect(await handlesOf(`userId=ada&limit=1&cursor=${String(first['nextCursor'])}`)).toEqual([handles[0]]);
     expect(await bodyOf(readData(admin, 'count?tenantId=acme'))).toEqual({ count: 2, hasMore: false });
+    expect(await bodyOf(readData(admin, `count?createdAfter=${clock.now()}`))).toMatchObject({ count: 1 });
     expect(JSON.stringify(await found('userId=ada'))).not.toContain('accessTokenPayload');
   });
 
@@ -123,6 +124,8 @@ describe.each(ADAPTERS)('the data of the dashboard on %s', (adapter) => {
     ['a handle and a user', { sessionHandle: 'h', userId: 'ada', reason: 'x' }, 'one session'],
     ['a condition that is misspelt', { userId: 'ada', tenant: 'acme', reason: 'x' }, 'not known'],
     ['a moment as text', { everybody: true, createdBeforeMs: '2026', reason: 'x' }, 'createdBeforeMs'],
+    ['no moment', { everybody: true, createdBeforeMs: null, reason: 'x' }, 'createdBeforeMs'],
+    ['the moment 0', { everybody: true, createdBeforeMs: 0, reason: 'x' }, 'createdBeforeMs'],
     ['everybody: false', { everybody: false, tenantId: 'acme', reason: 'x' }, 'everybody'],
     ['a list', ['ada'], 'JSON object'],
   ])('ends nothing for %s', async (_, body, part) => {
@@ -139,6 +142,9 @@ describe.each(ADAPTERS)('the data of the dashboard on %s', (adapter) => {
     'sessions?limit=201',
     'sessions?cursor=x',
     'sessions?sessionHandle=a%20b',
+    'count?createdBefore=1',
+    'count?device=firefox',
+    'count?sessionHandle=a',
     'trail?kind=x',
     'story',
     `sessions?userId=${'x'.repeat(1025)}`,

@@ -55,7 +55,7 @@ export function askToEnd({ title, about, selection, withMoment = false, after, s
     try {
       const result = await act('actions/end', {
         ...selection,
-        ...(createdBeforeMs && { createdBeforeMs }),
+        ...(withMoment && { createdBeforeMs }), // no moment becomes null, which is refused
         reason: reason.value,
       });
       dialog.close();
@@ -71,15 +71,16 @@ export function askToEnd({ title, about, selection, withMoment = false, after, s
   document.body.append(dialog);
   dialog.showModal();
   reason.focus();
-  if (selection.sessionHandle === undefined) void sayHowMany(count, selection);
+  if (selection.sessionHandle === undefined) void sayHowMany(count, selection, withMoment);
 }
 
-/** @param {HTMLElement} place @param {Selection} selection */
-async function sayHowMany(place, { userId, tenantId }) {
+/** @param {HTMLElement} place @param {Selection} selection @param {boolean} withMoment */
+async function sayHowMany(place, { userId, tenantId }, withMoment) {
   try {
     const { count, hasMore } = await read('data/count', { userId, tenantId });
     if (count > CONFIRM_ABOVE || hasMore) place.classList.add('warning');
-    fill(place, `${hasMore ? 'More than ' : ''}${plural(count, 'session')} at present`);
+    const found = `${hasMore ? 'More than ' : ''}${plural(count, 'session')} at present`;
+    fill(place, withMoment ? `${found}, of any age; the older ones of them end` : found);
   } catch {
     fill(place, 'The number of sessions is not known.');
   }
