@@ -264,7 +264,7 @@ export function refusalReason({ error, hasToken }: SessionRefusedMessage): strin
 }
 
 /** Returns one of a few words, so that metrics have few series. */
-function findOutcome(error: unknown): string {
+export function findOutcome(error: unknown): string {
   if (SessionError.isSessionError(error)) return error.type;
   if (error instanceof TooManySessionsError) return 'TOO_MANY_SESSIONS';
   if (error instanceof CoreBadInputError) return 'BAD_INPUT';

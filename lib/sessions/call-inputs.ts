@@ -95,12 +95,8 @@ export const EXCHANGE = {
 
 const DETAILS = { reason: option(shortText(256)), initiator: option(shortText(256)) };
 
-const USER_SESSIONS = {
-  userId: userIdRow,
-  tenantId: tenantIdRow,
-  includeLinkedAccounts: option(trueOrFalse),
-  userContext: userContextRow,
-};
+const OF_A_USER = { tenantId: tenantIdRow, includeLinkedAccounts: option(trueOrFalse) };
+const USER_SESSIONS = { userId: userIdRow, ...OF_A_USER, userContext: userContextRow };
 
 const SEARCH = {
   tenantId: tenantIdRow,
@@ -282,8 +278,9 @@ export const SERVICE_CALLS = {
 /** The parameters of the functions of `SessionContainer` that are not those of the service without the handle. */
 export const CONTAINER_CALLS = {
   withContext: onlyContext,
+  revokeSession: { ...onlyContext, details: option(inputObject(DETAILS)) },
   revokeAllOtherSessions: {
-    input: option(inputObject({ tenantId: tenantIdRow, includeLinkedAccounts: option(trueOrFalse) })),
+    input: option(inputObject({ ...OF_A_USER, ...DETAILS })),
     userContext: userContextRow,
   },
   updateSessionDataInDatabase: withoutHandle(SERVICE_CALLS.updateSessionDataInDatabase),

@@ -19,7 +19,7 @@ import { bindToParent, endChildren, joinSibling } from './parent-sessions.js';
 import type { LiveRecipeContext, RecipeInput } from './recipe.interface.js';
 import { openSession, type SessionContainer } from './session-container.js';
 import { stateFromTokens } from './session-state.js';
-import { noteReplacedBy } from './sparing-new-session.js';
+import { NOT_SENT, noteReplacedBy } from './sparing-new-session.js';
 
 const CREATE = 'createNewSession';
 
@@ -113,7 +113,7 @@ export class SessionCreation {
     session: SessionContainer,
     { response, userContext }: SessionRequest,
   ): Promise<void> {
-    await session.revokeSession(userContext);
+    await session.revokeSession(userContext, NOT_SENT);
     assertNotSent(response, CREATE);
   }
 

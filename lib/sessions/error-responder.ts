@@ -150,7 +150,8 @@ export class ErrorResponder {
       // Where the theft was found this is done already, but an application may throw the error itself. It precedes the
       // clearing because a core that is gone now makes the response a 503 that clears nothing.
       const { sessionHandle, ...owner } = sessionError.payload;
-      await recipe.revokeSession({ sessionHandle, owner, userContext: request.userContext });
+      const { userContext } = request;
+      await recipe.revokeSession({ sessionHandle, owner, userContext, reason: 'token-theft' });
     }
     if (clearsTokens === true) transport.clearBoth(request, error);
     const { response } = request;

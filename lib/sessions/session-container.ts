@@ -7,6 +7,7 @@ import type { SessionRequest } from '../http/session-request.js';
 import type { TokenOwner } from '../http/token-transport.js';
 import { checkArguments } from '../options/call-arguments.js';
 import { CONTAINER_CALLS } from './call-inputs.js';
+import type { RevocationDetails } from '../feed/revocation-feed.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import type { JsonObject } from '../util/json.js';
@@ -16,6 +17,7 @@ import { withRequest, type UserContext } from '../util/user-context.js';
 import { changedNames, mergePayload, toPayloadUpdate } from './payload.js';
 import type { RecipeContext } from './recipe-dependencies.js';
 import type { RegeneratedAccessToken, SessionInformation } from './stored-sessions.interface.js';
+import { endedByUser } from './ended-by-user.js';
 import { revokeOtherSessions } from './revoke.js';
 import {
   allSessionTokens,
@@ -100,13 +102,16 @@ export class SessionContainer<Payload extends object = DefaultPayload> {
   /**
    * Ends the session, and takes the tokens away from the client if the session is attached and the headers of the response have
    * not been sent. No error if it had ended.
+   *
+   * @param details for events and records. Default: the reason `sign-out`, and the user as the initiator
    */
-  @checkArguments(CONTAINER_CALLS.withContext)
-  async revokeSession(userContext?: UserContext): Promise<void> {
+  @checkArguments(CONTAINER_CALLS.revokeSession)
+  async revokeSession(userContext?: UserContext, details?: RevocationDetails): Promise<void> {
     const ctx = this.resolveContext(userContext);
     const { sessionHandle, userId, recipeUserId } = this.state;
     const { recipe, transport } = this.context;
-    await recipe.revokeSession({ sessionHandle, owner: { userId, recipeUserId }, userContext: ctx });
+    const told = endedByUser('sign-out', this.state, details);
+    await recipe.revokeSession({ sessionHandle, owner: { userId, recipeUserId }, userContext: ctx, ...told });
     if (this.attachment === undefined) return;
     const { request, transferMethod, mark } = this.attachment;
     transport.clear({ ...request, userContext: ctx }, transferMethod, { sessionHandle, mark });
@@ -116,19 +121,22 @@ export class SessionContainer<Payload extends object = DefaultPayload> {
    * Ends all other sessions of the user, after a change of the password for example. Sign-ins that happen meanwhile stay.
    *
    * @param input `tenantId`: only those of this tenant. `includeLinkedAccounts`: default true; false leaves the sessions of
-   *   the account's other login methods alone
+   *   the account's other login methods alone. `reason` and `initiator`: default `ended-by-user`, and the user
    * @returns the handles of the sessions that were ended
    */
   @checkArguments(CONTAINER_CALLS.revokeAllOtherSessions)
   async revokeAllOtherSessions(
-    { tenantId, includeLinkedAccounts = true }: { tenantId?: string; includeLinkedAccounts?: boolean } = {},
+    input: { tenantId?: string; includeLinkedAccounts?: boolean } & RevocationDetails = {},
     userContext?: UserContext,
   ): Promise<string[]> {
-    const { sessionHandle, recipeUserId } = this.state;
-    const userId = includeLinkedAccounts ? this.state.userId : recipeUserId;
+    const { tenantId, includeLinkedAccounts = true } = input;
+    const { sessionHandle, userId: ownerId, recipeUserId } = this.state;
+    const userId = includeLinkedAccounts ? ownerId : recipeUserId;
+    const told = endedByUser('ended-by-user', this.state, input);
+    const ending = { tenantId, includeLinkedAccounts, reason: told.reason, initiator: told.initiator };
     return revokeOtherSessions(
       this.context.recipe,
-      { sessionHandle, userId, ownerId: this.state.userId, tenantId, includeLinkedAccounts, mustExist: true },
+      { sessionHandle, userId, ownerId, mustExist: true, ...ending },
       this.resolveContext(userContext),
     );
   }

@@ -44,7 +44,7 @@ export interface BulkRevocation extends WithUserContext, RevocationDetails {
   tenantId?: string;
   /** Only sessions of these users and of the accounts linked to them. */
   userIds?: readonly string[];
-  /** Only sessions that were created before. */
+  /** Only sessions that were created before: a moment that has passed, with 5 minutes for clocks that differ. */
   createdBefore?: Date;
   /** The sessions of everybody, in all tenants. */
   all?: boolean;
@@ -103,7 +103,7 @@ export abstract class SessionsByHandle {
    * named, with or without `tenantId`.
    *
    * @returns the handles of the sessions that were ended; undefined for a cut-off, which names none
-   * @throws {TypeError} no condition is given; `all` beside `tenantId` or `userIds`
+   * @throws {TypeError} no condition is given; `all` beside `tenantId` or `userIds`; `createdBefore` is more than 5 minutes ahead
    * @throws {CoreBadInputError} the core cannot do that
    */
   @checkArguments(SERVICE_CALLS.revokeSessions)

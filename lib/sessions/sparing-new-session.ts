@@ -1,4 +1,5 @@
 import { SessionError, UnauthorisedError } from '../errors.js';
+import type { RevocationDetails } from '../feed/revocation-feed.js';
 import { assertOwnSignIn, isForeignRequest } from '../http/csrf.js';
 import { assertNotSent, type SessionRequest } from '../http/session-request.js';
 import type { TransportMark } from '../http/token-transport.js';
@@ -43,6 +44,9 @@ export function sparingNewSession(
 
 const ATTACH = 'attachToRequestResponse';
 
+/** The reason of the end of a session that its client never got. */
+export const NOT_SENT: RevocationDetails = { reason: 'not-sent' };
+
 /** A session that is about to be attached. */
 interface Attaching {
   readonly state: SessionState;
@@ -59,7 +63,7 @@ interface Attaching {
  *   headers of the response have been sent, or the token does not fit into a cookie
  */
 export async function beforeAttaching(
-  session: { revokeSession(userContext: UserContext): Promise<void> },
+  session: { revokeSession(userContext: UserContext, details: RevocationDetails): Promise<void> },
   { state, context, isFirst }: Attaching,
   request: SessionRequest,
   transferMethod: TokenTransferMethod,
@@ -73,7 +77,7 @@ export async function beforeAttaching(
       await noteReplacedBy(state.sessionHandle, context, request);
     assertNotSent(request.response, ATTACH);
   } catch (error) {
-    if (state.isJustCreated === true && isFirst) await session.revokeSession(request.userContext);
+    if (state.isJustCreated === true && isFirst) await session.revokeSession(request.userContext, NOT_SENT);
     throw error;
   }
 }

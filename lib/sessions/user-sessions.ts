@@ -4,6 +4,7 @@ import { UnauthorisedError } from '../errors.js';
 import type { SessionRequest } from '../http/session-request.js';
 import type { SessionDevice } from '../options/feature-options.js';
 import type { UserContext } from '../util/user-context.js';
+import { endedByUser } from './ended-by-user.js';
 import type { SessionInformation } from './stored-sessions.interface.js';
 import type { SessionContainer } from './session-container.js';
 import type { SessionRecipe } from './session-recipe.js';
@@ -100,7 +101,13 @@ export class UserSessions {
       information?.userId === session.getUserId() && information.tenantId === session.getTenantId();
     if (!isOwn) return false;
     const { userId, recipeUserId } = information;
-    return this.recipe.revokeSession({ sessionHandle, owner: { userId, recipeUserId }, userContext });
+    const asking = { userId: session.getUserId(), accessTokenPayload: session.getAccessTokenPayload() };
+    return this.recipe.revokeSession({
+      sessionHandle,
+      owner: { userId, recipeUserId },
+      userContext,
+      ...endedByUser('ended-by-user', asking),
+    });
   }
 
   /**

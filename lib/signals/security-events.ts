@@ -7,6 +7,8 @@ import { assertDeliveryUrl, postOnce, readMaxAttempts } from './post.js';
 
 /** @see CAEP 1.0, 3.1 */
 const SESSION_REVOKED = 'https://schemas.openid.net/secevent/caep/event-type/session-revoked';
+/** The reasons of the ends that a user has asked for. */
+const ENDED_BY_USER: readonly string[] = ['sign-out', 'ended-by-user'];
 const ALGORITHMS: readonly string[] = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'];
 
 /**
@@ -99,11 +101,18 @@ function toSecurityEvent(record: AuditRecord, { issuer, audience }: SecurityEven
     events: {
       [SESSION_REVOKED]: {
         event_timestamp: seconds,
-        initiating_entity: record.initiator === undefined ? 'system' : 'admin',
+        initiating_entity: initiatingEntity(record),
         ...(reason === undefined ? {} : { reason_admin: { en: reason } }),
       },
     },
   };
+}
+
+/** A login of an account that is linked to another one has an id of its own, so the reason tells, too. */
+function initiatingEntity({ initiator, reason, userId, recipeUserId }: AuditRecord): string {
+  if (initiator === undefined) return 'system';
+  const isUser = initiator === userId || initiator === recipeUserId || ENDED_BY_USER.includes(reason ?? '');
+  return isUser ? 'user' : 'admin';
 }
 
 async function signSecurityEvent(

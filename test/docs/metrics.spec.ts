@@ -9,6 +9,15 @@ import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { DataPointType, MeterProvider } from '@opentelemetry/sdk-metrics';
 import { parser } from '@prometheus-io/lezer-promql';
 import { parse } from 'yaml';
+import {
+  CoreBadInputError,
+  CoreResponseError,
+  CoreUnavailableError,
+  StoreFullError,
+  TooManySessionsError,
+  type SessionErrorType,
+} from '../../lib/errors.js';
+import { findOutcome } from '../../lib/events/telemetry.js';
 import { RecipeDependencies } from '../../lib/sessions/recipe-dependencies.js';
 import { TestApplication } from '../support/test-application.js';
 
@@ -88,6 +97,41 @@ function readExposition(text: string): Map<string, Set<string>> {
   return series;
 }
 
+const SESSION_ERRORS: Readonly<Record<SessionErrorType, true>> = {
+  UNAUTHORISED: true,
+  TRY_REFRESH_TOKEN: true,
+  TOKEN_THEFT_DETECTED: true,
+  INVALID_CLAIMS: true,
+  CLEAR_DUPLICATE_SESSION_COOKIES: true,
+};
+/** The failures, by the words of an application. */
+const FAILURES = [
+  new TooManySessionsError('', '', 1),
+  new CoreBadInputError('x'),
+  new StoreFullError('x'),
+  new CoreUnavailableError('x'),
+  new CoreResponseError('x'),
+  new Error('x'),
+].map(findOutcome);
+/** The values of `nest_sessions.outcome`. */
+const OUTCOMES = ['OK', ...Object.keys(SESSION_ERRORS), ...FAILURES];
+/** The outcomes of a sign-in or a refresh only, which no verification has. */
+const NO_REFUSALS = ['OK', 'TOKEN_THEFT_DETECTED', 'TOO_MANY_SESSIONS', 'BAD_INPUT', 'STORE_FULL'];
+/** The values of `nest_sessions.reason`. */
+const REASONS = ['NO_TOKEN', ...OUTCOMES.filter((word) => !NO_REFUSALS.includes(word))];
+const VALUES: Readonly<Record<string, readonly string[]>> = {
+  nest_sessions_outcome: OUTCOMES,
+  nest_sessions_reason: REASONS,
+};
+
+/** Returns the values of these labels that a query asks for and no application emits. */
+function unknownValues(query: string): string[] {
+  const asked = [...query.matchAll(/(nest_sessions_\w+)\s*(?:=|!=|=~|!~)\s*"([^"]*)"/g)];
+  return asked.flatMap(([, label = '', value = '']) =>
+    value.split('|').filter((word) => VALUES[label]?.includes(word) === false),
+  );
+}
+
 /** The rows of the guide. */
 function table() {
   const guide = readFileSync('docs/guides/observability.md', 'utf8');
@@ -116,6 +160,14 @@ describe('the table of metrics', () => {
       attributes,
     }));
     expect(rows.toSorted(byName)).toEqual(found.toSorted(byName));
+  });
+
+  it('lists the reasons of a refusal, and the outcomes', () => {
+    const guide = readFileSync('docs/guides/observability.md', 'utf8');
+    const words = (text: string | undefined): string[] =>
+      [...(text ?? '').matchAll(/`([A-Z_]+)`/g)].map(([, word = '']) => word).toSorted();
+    expect(words(/^\| `nest_sessions\.refusals`.*$/m.exec(guide)?.[0])).toEqual(REASONS.toSorted());
+    expect(words(/^`nest_sessions\.outcome` is (?:.+\n)+/m.exec(guide)?.[0])).toEqual(OUTCOMES.toSorted());
   });
 
   it('has the names that Prometheus scrapes', () => {
@@ -199,6 +251,11 @@ describe.each(['prometheus-exporter', 'otlp'])('the board and the alerts for %s'
     }
   });
 
+  it('ask for outcomes and reasons that there are', () => {
+    expect(queries.join('\n')).toMatch(/nest_sessions_outcome=~"CORE_UNAVAILABLE\|/);
+    expect(queries.flatMap(unknownValues)).toEqual([]);
+  });
+
   it('ask for events that there are', () => {
     const documented = readFileSync('docs/reference/events.md', 'utf8');
     const values = queries.flatMap((query) => [...query.matchAll(/nest_sessions_event=~?"([^"]+)"/g)]);
@@ -240,6 +297,11 @@ describe('the reader of queries', () => {
       labels: ['nope', 'a'],
     });
     expect(() => readQuery('sum(rate(x[5m])')).toThrow('No PromQL');
+  });
+
+  it('finds a value that no application emits', () => {
+    const query = 'x{nest_sessions_outcome=~"CORE_UNAVAILBLE|OK", nest_sessions_reason!="NO_TOKENS"}';
+    expect(unknownValues(query)).toEqual(['CORE_UNAVAILBLE', 'NO_TOKENS']);
   });
 });
 

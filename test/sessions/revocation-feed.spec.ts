@@ -184,6 +184,24 @@ describe('the sessions of a tenant', () => {
     expect([await b.accepts(old.accessToken), await b.accepts(younger.accessToken)]).toEqual([false, true]);
   });
 
+  it.each([{}, { userIds: ['user-1'] }])(
+    'do not end before a moment to come, which would leave later cut-offs nothing to end (%j)',
+    async (conditions) => {
+      const { a, clock } = await twoInstances();
+      const { accessToken } = await signIn(a);
+      const ending = async (aheadMs: number): Promise<unknown> =>
+        a.sessions.revokeSessions({ ...conditions, createdBefore: new Date(clock.now() + aheadMs) });
+      for (const aheadMs of [300_001, 40 * 365 * 86_400_000]) {
+        const error = await ending(aheadMs).catch((caught: unknown) => caught);
+        expect(error).toBeInstanceOf(TypeError);
+        expect((error as Error).message).toContain(new Date(clock.now() + aheadMs).toISOString());
+      }
+      expect(await a.accepts(accessToken)).toBe(true);
+      await ending(300_000);
+      expect(await a.accepts(accessToken)).toBe(false);
+    },
+  );
+
   it('cost one read for each session that goes on, and no more', async () => {
     const { store, calls } = await watchedStore();
     const clock = new TestClock(TEST_START_MS);

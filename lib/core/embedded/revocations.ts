@@ -1,4 +1,9 @@
-import { revocationNote, type RevocationDetails, type RevocationNote } from '../../feed/revocation-feed.js';
+import {
+  MAX_CLOCK_DIFFERENCE_MS,
+  revocationNote,
+  type RevocationDetails,
+  type RevocationNote,
+} from '../../feed/revocation-feed.js';
 import type { UserContext } from '../../util/user-context.js';
 import type { SessionSearch, SessionsOfUsers, SessionStore } from '../../stores/session-store.js';
 import type { CoreContext } from '../core-provider.js';
@@ -64,8 +69,9 @@ export class Revocations {
   async inBulk(input: BulkRevocationInput, userContext?: UserContext): Promise<BulkRevocationResult> {
     const { tenantId, userIds, createdBeforeMs } = input;
     const { store, context, audit } = this.parts;
-    const note = this.note(input);
     const nowMs = context.clock.now();
+    assertNotAhead(createdBeforeMs, nowMs);
+    const note = this.note(input);
     if (userIds === undefined) {
       const cutOff = { tenantId, createdBeforeMs: createdBeforeMs ?? nowMs };
       await store.endSessionsCreatedBefore(
@@ -91,4 +97,18 @@ export class Revocations {
     if (context.recordsRevocations !== true) return undefined;
     return revocationNote(details, context.clock.now(), inMs(config.accessTokenValiditySec));
   }
+}
+
+/**
+ * Refuses a moment ahead of the clocks of all instances: a cut-off never goes back, so that it would end what signs in until then, and
+ * later cut-offs would end nothing.
+ */
+function assertNotAhead(createdBeforeMs: number | undefined, nowMs: number): void {
+  if (createdBeforeMs === undefined || createdBeforeMs <= nowMs + MAX_CLOCK_DIFFERENCE_MS) return;
+  const date = new Date(createdBeforeMs);
+  const seen = Number.isNaN(date.getTime()) ? String(createdBeforeMs) : date.toISOString();
+  throw new TypeError(
+    `revokeSessions: createdBefore: ${seen} is no moment that has passed, with 5 minutes for clocks that differ: ` +
+      'leave it out to end all sessions up to now',
+  );
 }

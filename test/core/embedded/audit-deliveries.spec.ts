@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
-import { decodeProtectedHeader, exportJWK, jwtVerify } from 'jose';
+import { decodeJwt, decodeProtectedHeader, exportJWK, jwtVerify } from 'jose';
 import type { AuditKind, AuditRecord } from '../../../lib/audit/audit-record.js';
 import { Deliverer } from '../../../lib/audit/deliverer.js';
 import { DeliveryError, type AuditDelivery } from '../../../lib/audit/delivery.js';
@@ -341,6 +341,19 @@ describe('a security event', () => {
         },
       },
     });
+  });
+
+  it.each([
+    ['user', { initiator: 'user-1', reason: 'sign-out' }],
+    ['user', { initiator: 'account-1', reason: 'ended-by-user' }],
+    ['admin', { initiator: 'support-7', reason: 'ended-by-actor' }],
+    ['system', { initiator: undefined }],
+  ])('names the initiating entity %s of %j', async (entity, told) => {
+    const { url, received } = await receiver();
+    const { initiator: _none, ...record } = RECORD;
+    await securityEvents({ ...options, url }).deliver({ ...record, ...told } as AuditRecord, signal);
+    const { events } = decodeJwt<{ events: object }>(received[0]?.body ?? '');
+    expect(Object.values(events)).toMatchObject([{ initiating_entity: entity }]);
   });
 
   it('is given up where the receiver refuses it, with the code of the refusal, and tried again otherwise', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { CoreClient } from '../../../lib/core/core-client.js';
 import type { HttpCoreClient } from '../../../lib/core/remote/http-core-client.js';
 import type { CoreNetworkRequest } from '../../../lib/core/remote/http-transport.js';
 import { CoreBadInputError, CoreResponseError, CoreUnavailableError } from '../../../lib/errors.js';
@@ -169,7 +170,8 @@ describe('what a call looks like on the wire', () => {
       path: '/t-1/recipe/session/user',
       query: { userId: 'ü/1', fetchSessionsForAllLinkedAccounts: 'false', fetchAcrossAllTenants: 'false' },
     });
-    await remote.revokeSessionsOfUser(ofTenant, {});
+    const called: CoreClient = remote;
+    await called.revokeSessionsOfUser(ofTenant, {}, { reason: 'left', initiator: 'ada' }); // a Core knows neither
     expect(lastRequest().path).toBe('/t-1/recipe/session/remove');
     expect(bodyOf(lastRequest())).toEqual({
       userId: 'ü/1',

@@ -82,6 +82,21 @@ describe.each(ADAPTERS)("a user's own sessions on %s", (adapter) => {
     expect((await laptop.post('/auth/sessions/revoke-others')).body).toEqual({ status: 'OK', revoked: 0 });
   });
 
+  it('end in events and records by the user, and why', async () => {
+    const { app, signedIn, events, sessions } = await starter.with({ audit: true }).start();
+    const [laptop, phone, _tablet] = [await signedIn(), await signedIn('header'), await signedIn()];
+    await laptop.post('/auth/sessions/revoke', { sessionHandle: await handleOf(phone) });
+    await laptop.post('/auth/sessions/revoke-others');
+    await laptop.signOut();
+    const expected = ['ended-by-user', 'ended-by-user', 'sign-out'].map((reason) => ({
+      reason,
+      initiator: 'user-1',
+    }));
+    await app.get(SessionEvents, { strict: false }).delivered();
+    expect(events.filter(({ type }) => type === 'session.revoked')).toMatchObject(expected);
+    expect((await sessions.readAudit({ kinds: 'ended' })).records).toMatchObject(expected);
+  });
+
   it('are not ended by a session whose authentication is too long ago, until the user proves again who it is (S039 S052)', async () => {
     const { signedIn, clock } = await starter.start();
     const [laptop, phone] = [await signedIn(), await signedIn()];
