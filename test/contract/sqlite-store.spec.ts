@@ -289,12 +289,12 @@ describe('a SQLite store', () => {
     database.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)
       INSERT INTO session_info (session_handle, user_id, refresh_token_hash_2, expires_at, created_at_time, use_static_key)
       SELECT 'h-' || i, 'u', 'x', i % 2, 0, 0 FROM n`);
-    const plans: string[] = [];
-    const watched = withPlans(database, plans);
-    const sweeping = sqliteStore(watched, { migrate: false });
+    const texts: string[] = [];
+    const sweeping = sqliteStore(withTexts(database, texts), { migrate: false });
     let steps = 1;
     while ((await sweeping.deleteExpiredSessions(0, 5000)).mayHaveMore) steps++;
     expect(steps).toBe(151);
+    const plans = plansOfTexts(database, texts);
     const ofSessions = plans.filter((plan) => !plan.includes('key_value')).join();
     expect(ofSessions).not.toMatch(/USING (COVERING )?INDEX|SCAN session_info/);
     expect(ofSessions).toContain('USING INTEGER PRIMARY KEY');
@@ -306,9 +306,9 @@ describe('a SQLite store', () => {
 
   it('lists sessions in the order of an index: nothing is sorted, and no other row is read', async () => {
     const database = new Database(':memory:');
-    const plans: string[] = [];
+    const texts: string[] = [];
     await sqliteStore(database).insertSession(ROW);
-    const store = sqliteStore(withPlans(database, plans), { migrate: false });
+    const store = sqliteStore(withTexts(database, texts), { migrate: false });
     const search = {
       tenantId: undefined,
       userIds: undefined,
@@ -317,9 +317,11 @@ describe('a SQLite store', () => {
       after: undefined,
     };
     const planOf = async (conditions: Partial<SessionSearch>): Promise<string> => {
-      plans.length = 0;
+      texts.length = 0;
       await store.searchSessions({ ...search, limit: 1, ...conditions });
-      return plans.filter((plan) => !/key_value|sqlite_master|json_each/.test(plan)).join();
+      return plansOfTexts(database, texts)
+        .filter((plan) => !/key_value|sqlite_master|json_each/.test(plan))
+        .join();
     };
     for (const tenantId of [undefined, 'public', 't1']) {
       const plan = await planOf({ tenantId });
@@ -341,16 +343,10 @@ describe('a SQLite store', () => {
     async (tenantId) => {
       const database = new Database(':memory:');
       const texts: string[] = [];
-      const prepare = (text: string) => {
-        texts.push(text);
-        return database.prepare(text);
-      };
-      const watched = { prepare, exec: (text: string) => database.exec(text), close: () => database.close() };
       const cutOff = { tenantId, createdBeforeMs: NOW, includesPresent: true };
-      await sqliteStore(watched).endSessionsCreatedBefore(cutOff);
-      const plans: string[] = []; // noted afterwards, because an open plan would keep the transaction from its end
-      for (const text of texts.filter((each) => each.startsWith('DELETE FROM "session_info"')))
-        withPlans(database, plans).prepare(text);
+      await sqliteStore(withTexts(database, texts)).endSessionsCreatedBefore(cutOff);
+      const removals = texts.filter((each) => each.startsWith('DELETE FROM "session_info"'));
+      const plans = plansOfTexts(database, removals);
       expect(plans).toEqual([
         expect.stringMatching(
           /^SEARCH session_info USING (COVERING )?INDEX session_info_created_index \(created_at_time>\?\)$/,
@@ -426,17 +422,23 @@ describe('the driver of a SQLite file', () => {
   });
 });
 
-/** The same database; the plan of each statement is noted when it is compiled. */
-function withPlans(database: SqliteDatabase, plans: string[]): SqliteDatabase {
+/** The same database; the statements that are compiled are noted. */
+function withTexts(database: SqliteDatabase, texts: string[]): SqliteDatabase {
   return {
     prepare: (text) => {
-      const plan = database
-        .prepare(`EXPLAIN QUERY PLAN ${text}`)
-        .all(...Array<number>(text.split('?').length - 1).fill(1));
-      plans.push(...(plan as { detail: string }[]).map(({ detail }) => detail));
+      texts.push(text);
       return database.prepare(text);
     },
     exec: (text) => database.exec(text),
     close: () => database.close(),
   };
+}
+
+/** Returns how the database would run statements. Asked afterwards, because an open plan keeps a transaction from its end. */
+function plansOfTexts(database: SqliteDatabase, texts: readonly string[]): string[] {
+  return [...new Set(texts)].flatMap((text) => {
+    const parameters = Array<number>(text.split('?').length - 1).fill(1);
+    const plan = database.prepare(`EXPLAIN QUERY PLAN ${text}`).all(...parameters);
+    return (plan as { detail: string }[]).map(({ detail }) => detail);
+  });
 }
