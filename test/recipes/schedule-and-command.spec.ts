@@ -7,13 +7,15 @@ import { SchedulerRegistry } from '@nestjs/schedule';
 import { describe, expect, it } from '@jest/globals';
 import { filter, firstValueFrom } from 'rxjs';
 import { embeddedCore, SessionEvents, SessionModule, SessionService, sqliteStore } from 'nest-sessions';
+import { TestClock } from 'nest-sessions/testing';
 import { SHOP, TestApplication } from '../support/test-application.js';
 import { signOut } from './shown/command.js';
 import { TasksModule } from './shown/schedule.js';
 
 describe('the recipe for @nestjs/schedule', () => {
   it('ends old sessions at its time, and says why', async () => {
-    const { get } = await TestApplication.withoutServer().imports(TasksModule).start();
+    const now = new TestClock(Date.now()); // as in the job, which counts from the time of day
+    const { get } = await TestApplication.withoutServer().clock(now).imports(TasksModule).start();
     const job = get(SchedulerRegistry).getCronJob('old-sessions');
     expect(job.cronTime.source).toBe('0 03 * * *');
     const ended = firstValueFrom(

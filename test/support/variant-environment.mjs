@@ -34,6 +34,9 @@ export const NOT_FOR_REMOTE = {
     ['closes the store and completes the events', STORE_OF_THE_CORE],
     ['closes what a start that failed had opened', STORE_OF_THE_CORE],
   ],
+  'own-sessions.e2e-spec.ts': [
+    ['end in events and records by the user', 'reads the audit trail, which belongs to the served core'],
+  ],
   'postgres-error-details.e2e-spec.ts': 'has stores and served cores of its own',
   'provider-logout.e2e-spec.ts': 'needs values that all instances share, which the CDI does not have',
   'verify-session.e2e-spec.ts': [['takes no look at the store', KEYS_COME_LATER]],
