@@ -33,12 +33,15 @@ async function openPage(): Promise<{ page: Page; faults: string[] }> {
 
 const click = async (page: Page, name: string): Promise<void> => page.getByRole('button', { name }).click();
 
-/** Calls the guarded route until the access token has expired and the client has refreshed. */
+/** Calls the guarded route until the access token has expired and the client has refreshed, and until that call has its answer, too. */
 async function callUntilRefreshed(page: Page): Promise<void> {
   const refreshes = page.getByText('Refreshes since');
   const before = await refreshes.textContent();
   while ((await refreshes.textContent()) === before) {
-    const answered = page.waitForResponse((response) => new URL(response.url()).pathname === '/me');
+    const answered = page.waitForResponse(
+      (response) =>
+        new URL(response.url()).pathname === '/me' && response.request().method() === 'GET' && response.ok(),
+    );
     await click(page, 'Who am I?');
     await answered;
   }
