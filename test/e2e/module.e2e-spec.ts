@@ -7,6 +7,7 @@ import {
   type DynamicModule,
   type Type,
 } from '@nestjs/common';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it } from '@jest/globals';
 import {
@@ -185,7 +186,11 @@ describe.each(ADAPTERS)('shutting down on %s', (adapter) => {
     }
     expect(calls.filter((name) => name === 'close')).toHaveLength(RUNS);
     expect(completed).toBe(RUNS);
-    expect(openResources().length - before.length).toBeLessThan(RUNS / 10); // the runner has timers of its own
+    const more = (): number => openResources().length - before.length;
+    const isLittle = (): boolean => more() < RUNS / 10; // the runner has timers of its own
+    // On a busy machine closed connections are there for some more turns.
+    for (let turn = 0; turn < 10_000 && !isLittle(); turn++) await nextTurn();
+    expect(more()).toBeLessThan(RUNS / 10);
   });
 
   it('closes what a start that failed had opened (S086)', async () => {
