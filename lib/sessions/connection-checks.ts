@@ -84,7 +84,8 @@ export class ConnectionChecks {
   }
 }
 
-async function isLive(core: SessionFinder, handle: string): Promise<boolean> {
+/** Returns whether a session goes on, and those that it ends with. @throws {CoreUnavailableError} it could not be looked up */
+export async function isLive(core: SessionFinder, handle: string): Promise<boolean> {
   const session = await core.getSessionInformation(handle, {});
   return session !== undefined && hasLivingParents(core, session.userDataInJWT);
 }

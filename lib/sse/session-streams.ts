@@ -4,6 +4,7 @@ import { CoreClient } from '../core/core-client.js';
 import { SessionEvents } from '../events/session-events.js';
 import { readArguments } from '../options/call-arguments.js';
 import { CONNECTION_CALLS } from '../sessions/call-inputs.js';
+import { isLive } from '../sessions/connection-checks.js';
 import type { SessionContainer } from '../sessions/session-container.js';
 import type { ResolvedSessionOptions } from '../session.options.js';
 import { sessionEndTime } from '../sessions/session-lifetimes.js';
@@ -82,7 +83,7 @@ export class SessionStreams {
 
   private async doesExist(session: SessionContainer): Promise<boolean> {
     try {
-      return (await this.core.getSessionInformation(session.getHandle(), {})) !== undefined;
+      return await isLive(this.core, session.getHandle());
     } catch {
       return true; // an outage of the core ends no stream of a verified session
     }

@@ -10,7 +10,7 @@ import {
   type SessionModuleOptions,
 } from 'nest-sessions';
 import type { SessionActor } from 'nest-sessions/core';
-import { NEVER } from 'rxjs';
+import { EmptyError, lastValueFrom, NEVER } from 'rxjs';
 import { confirmToken } from '../../lib/core/confirm-token.js';
 import { CoreClient } from '../../lib/core/core-client.js';
 import { parseSessionHandle } from '../../lib/core/embedded/session-handle.js';
@@ -390,5 +390,18 @@ describe('the end of the actor (S122)', () => {
     expect(isOver).toBe(false);
     await sessions.revokeSession(actor.getHandle());
     expect(isOver).toBe(true);
+  });
+
+  it('ends a stream that is opened after a process has ended the actor alone', async () => {
+    const store = await seededMemoryStore();
+    const { sessions, streams } = await instance(store);
+    const actor = await sessions.createNewSessionWithoutRequestResponse({ userId: 'support-7' });
+    const session = await sessions.createNewSessionWithoutRequestResponse({
+      userId: 'ada',
+      actor: { sessionHandle: actor.getHandle() },
+    });
+    const key = parseSessionHandle(actor.getHandle());
+    await store.deleteSessions(key ? [key] : []);
+    await expect(lastValueFrom(NEVER.pipe(streams.untilSessionEnds(session)))).rejects.toThrow(EmptyError);
   });
 });
