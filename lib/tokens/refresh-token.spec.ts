@@ -151,6 +151,16 @@ describe('issuing a refresh token', () => {
   });
 });
 
+describe('a secret for another purpose', () => {
+  it('is the same wherever the key is, and another one for another purpose or key', () => {
+    const secret = tokens.deriveSecret('nonces');
+    expect(secret).toMatch(/^[\w-]{43}$/);
+    expect(new RefreshTokens(KEY).deriveSecret('nonces')).toBe(secret);
+    expect(tokens.deriveSecret('')).not.toBe(secret);
+    expect(new RefreshTokens(newRefreshTokenKey()).deriveSecret('nonces')).not.toBe(secret);
+  });
+});
+
 describe('the successor of a refresh token', () => {
   it('is the same for everybody who exchanges the same parent, in any process that has the key (S024)', async () => {
     const child = await tokens.issueSuccessor(CHILD);
