@@ -593,6 +593,56 @@ describe('a key set that cannot be had', () => {
     keySet.failure = undefined;
     await expect(verify(GOOD)).resolves.toBeDefined();
   });
+
+  it('is an outage also where that is known at once', () => {
+    const cause = new Error('no keys');
+    const keys = Object.assign(new TestKeySet(), {
+      find: () => {
+        throw cause;
+      },
+    });
+    const clock = new TestClock(TEST_START_MS);
+    const verifier = new AccessTokenVerifier(keys, clock, { clockToleranceSec: 0, maxCachedTokens: 10 });
+    expect(() => verifier.verify(parsed(GOOD))).toThrow(
+      expect.objectContaining({ message: 'The keys that verify access tokens cannot be had', cause }),
+    );
+  });
+});
+
+describe('keys that come later', () => {
+  const STATIC_KEY = publicJwkOf(STATIC_TEST_KEY, STATIC_TEST_KID);
+
+  /** A set that learns of its second key when a token fails with the first. */
+  function setWithLaterKey() {
+    const seen: (readonly PublicJwk[])[] = [];
+    const keys = Object.assign(new TestKeySet(), {
+      findOthers: async (known: readonly PublicJwk[]) => {
+        seen.push(known);
+        return [STATIC_KEY];
+      },
+    });
+    const clock = new TestClock(TEST_START_MS);
+    return {
+      seen,
+      verifier: new AccessTokenVerifier(keys, clock, { clockToleranceSec: 0, maxCachedTokens: 10 }),
+    };
+  }
+
+  it('prove a token of version 2, which names none, and no other token asks for them', async () => {
+    const { seen, verifier } = setWithLaterKey();
+    await verifier.verify(parsed(legacyToken(V2_CLAIMS)));
+    await expect(verifier.verify(parsed(jwt(V5_HEADER, V5_CLAIMS, () => '')))).rejects.toThrow(
+      TryRefreshTokenError,
+    );
+    expect(seen).toEqual([]);
+    const late = parsed(legacyToken(V2_CLAIMS, 2, STATIC_TEST_KEY));
+    await expect(verifier.verify(late)).resolves.toMatchObject({ userId: 'user-1' });
+    expect(seen).toEqual([[OUR_KEY]]);
+    const foreign = parsed(legacyToken(V2_CLAIMS, 2, FOREIGN_TEST_KEY));
+    await expect(verifier.verify(foreign)).rejects.toThrow(TryRefreshTokenError);
+    await expect(verifier.verify(foreign)).rejects.toThrow(TryRefreshTokenError);
+    expect(seen).toHaveLength(3);
+  });
 });
 
 describe('looking whether a token is of another session', () => {

@@ -50,7 +50,7 @@ export const GROUPS = {
       'test/http/*.spec.ts',
       'test/standalone/requests.spec.ts',
       `${E2E}/{anti-csrf,foreign-origins,routes,routes-and-bodies,request-targets,create-session,transfer-methods}.e2e-spec.ts`,
-      `${E2E}/{late-responses,after-the-headers,older-cookies,login-with-foreign-cookies,response-headers,cors}.e2e-spec.ts`,
+      `${E2E}/{forced-sign-in,late-responses,after-the-headers,older-cookies,login-with-foreign-cookies,response-headers,cors}.e2e-spec.ts`,
     ],
   },
 };
