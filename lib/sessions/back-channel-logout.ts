@@ -1,5 +1,6 @@
 import type { CoreClient } from '../core/core-client.js';
-import { SessionConfigError, UnauthorisedError } from '../errors.js';
+import { UnauthorisedError } from '../errors.js';
+import { SessionConfigError } from '../options/config-error.js';
 import { errorReason } from '../events/printable.js';
 import { FORM_TYPE } from '../http/body-errors.js';
 import type { SessionRequest } from '../http/session-request.js';
