@@ -167,18 +167,12 @@ export interface AuditedRow {
 }
 
 /** Returns the subject of a record about a session. */
-export function subjectOfRow({
-  sessionHandle,
-  tenantId,
-  userId,
-  createdAtMs,
-  expiresAtMs,
-}: AuditedRow): AuditSubject {
+export function subjectOfRow(row: AuditedRow): AuditSubject {
   return {
-    sessionHandle,
-    tenantId,
-    recipeUserId: userId,
-    sessionCreatedAtMs: createdAtMs,
-    sessionExpiresAtMs: expiresAtMs,
+    sessionHandle: row.sessionHandle,
+    tenantId: row.tenantId,
+    recipeUserId: row.userId,
+    sessionCreatedAtMs: row.createdAtMs,
+    sessionExpiresAtMs: row.expiresAtMs,
   };
 }
