@@ -35,7 +35,7 @@ class RawResponse {
 }
 
 /** A response with a header and a cookie on it, which have become stale. */
-function staleResponse({ isStale = () => true } = {}) {
+function staleResponse({ isStale = (): boolean => true } = {}) {
   const raw = new RawResponse();
   raw.setHeader('St-Access-Token', 'token');
   raw.setHeader('Set-Cookie', ['theme=dark', 's=1']);
