@@ -240,7 +240,7 @@ describe('the response of an exchange', () => {
     [{ writableEnded: true }, true],
   ])('of Express has left with %j: %s, and then nothing is sent', (state, isSent) => {
     const res = { ...plain, ...noting(), ...state };
-    const { response } = new ExpressExchange({ headers: {} }, res as never);
+    const { response } = new ExpressExchange({ headers: {} }, res);
     expect(response.isSent).toBe(isSent);
     response.setStatusCode(418);
     response.sendJSONResponse({ a: 'ü' });
@@ -250,13 +250,13 @@ describe('the response of an exchange', () => {
 
   it('of Express has an empty body where there is nothing to say', () => {
     const res = { ...plain, ...noting() };
-    new ExpressExchange({ headers: {} }, res as never).response.sendJSONResponse(undefined);
+    new ExpressExchange({ headers: {} }, res).response.sendJSONResponse(undefined);
     expect([res.ended, res.headers['content-length']]).toEqual([[''], '0']);
   });
 
   it('has its lines as texts', () => {
     const res = { ...plain, ...noting() };
-    const { response } = new ExpressExchange({ headers: {} }, res as never);
+    const { response } = new ExpressExchange({ headers: {} }, res);
     res.setHeader('content-length', 7);
     res.setHeader('set-cookie', ['a', 1]);
     res.setHeader('vary', 'Origin');
@@ -280,7 +280,7 @@ describe('the response of an exchange', () => {
       send: () => reply,
       ...ofReply,
     };
-    const { response } = new FastifyExchange({ headers: {} }, reply as never);
+    const { response } = new FastifyExchange({ headers: {} }, reply);
     expect(response.isSent).toBe(isSent);
     response.sendJSONResponse({});
     expect(response.isSent).toBe(true);
