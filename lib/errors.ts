@@ -1,4 +1,4 @@
-import { recogniseCopies } from './util/copies.js';
+import { recogniseAllCopies } from './util/copies.js';
 import { withPlainCause } from './util/plain-error.js';
 
 /**
@@ -33,10 +33,6 @@ const SESSION_ERROR = Symbol.for('nest-sessions.SessionError');
  * @publicApi
  */
 export abstract class SessionError extends Error {
-  static {
-    recogniseCopies(this, 'SessionError');
-  }
-
   abstract readonly type: SessionErrorType;
 
   /** SuperTokens' marker of the recipe that an error comes from. */
@@ -59,10 +55,6 @@ export abstract class SessionError extends Error {
  * @publicApi
  */
 export class UnauthorisedError extends SessionError {
-  static {
-    recogniseCopies(this, 'UnauthorisedError');
-  }
-
   override readonly type = 'UNAUTHORISED';
   readonly payload: { readonly clearTokens: boolean };
   /** The way in which a refresh token came back, where the core says so instead of calling it theft (CDI 5.6). */
@@ -85,10 +77,6 @@ export class UnauthorisedError extends SessionError {
  * @publicApi
  */
 export class TryRefreshTokenError extends SessionError {
-  static {
-    recogniseCopies(this, 'TryRefreshTokenError');
-  }
-
   override readonly type = 'TRY_REFRESH_TOKEN';
 }
 
@@ -98,10 +86,6 @@ export class TryRefreshTokenError extends SessionError {
  * @publicApi
  */
 export class TokenTheftDetectedError extends SessionError {
-  static {
-    recogniseCopies(this, 'TokenTheftDetectedError');
-  }
-
   override readonly type = 'TOKEN_THEFT_DETECTED';
   readonly payload: {
     readonly sessionHandle: string;
@@ -129,10 +113,6 @@ export class TokenTheftDetectedError extends SessionError {
  * @publicApi
  */
 export class InvalidClaimsError extends SessionError {
-  static {
-    recogniseCopies(this, 'InvalidClaimsError');
-  }
-
   override readonly type = 'INVALID_CLAIMS';
 
   constructor(
@@ -150,10 +130,6 @@ export class InvalidClaimsError extends SessionError {
  * @publicApi
  */
 export class ClearDuplicateSessionCookiesError extends SessionError {
-  static {
-    recogniseCopies(this, 'ClearDuplicateSessionCookiesError');
-  }
-
   override readonly type = 'CLEAR_DUPLICATE_SESSION_COOKIES';
 }
 
@@ -170,51 +146,12 @@ export type AnySessionError =
   | ClearDuplicateSessionCookiesError;
 
 /**
- * One problem in the options.
- *
- * @publicApi
- */
-export interface ConfigProblem {
-  /** The path of the option, `appInfo.apiDomain` for example. */
-  readonly path: string;
-  /** The value that was found, the values that are accepted, the remedy. */
-  readonly message: string;
-}
-
-/**
- * The options of `SessionModule`, `SessionCoreModule` or `createSessions` cannot work. Thrown when the application starts; lists every
- * problem at once.
- *
- * @publicApi
- */
-export class SessionConfigError extends Error {
-  static {
-    recogniseCopies(this, 'SessionConfigError');
-  }
-
-  constructor(
-    readonly problems: readonly ConfigProblem[],
-    moduleName = 'SessionModule',
-  ) {
-    super(
-      `${moduleName} cannot start, ${problems.length === 1 ? 'one option is' : `${problems.length} options are`} wrong:\n` +
-        problems.map((problem) => `  - ${problem.path}: ${problem.message}`).join('\n'),
-    );
-    this.name = 'SessionConfigError';
-  }
-}
-
-/**
  * The base class of failures of the core. They never look like "not signed in": the guard stops the request, no token is
  * cleared, and the response is a 5xx.
  *
  * @publicApi
  */
 export abstract class CoreError extends Error {
-  static {
-    recogniseCopies(this, 'CoreError');
-  }
-
   /** Handles of the sessions that a revocation of several had ended before it failed. A second call does not name them again. */
   declare endedHandles?: readonly string[];
 
@@ -231,10 +168,6 @@ export abstract class CoreError extends Error {
  * @publicApi
  */
 export class CoreUnavailableError extends CoreError {
-  static {
-    recogniseCopies(this, 'CoreUnavailableError');
-  }
-
   /** Seconds after which a repeat makes sense; sent to the client as `Retry-After`. */
   readonly retryAfterSec: number;
 
@@ -250,22 +183,14 @@ export class CoreUnavailableError extends CoreError {
  *
  * @publicApi
  */
-export class StoreFullError extends CoreUnavailableError {
-  static {
-    recogniseCopies(this, 'StoreFullError');
-  }
-}
+export class StoreFullError extends CoreUnavailableError {}
 
 /**
  * The core sent a response that does not follow its protocol.
  *
  * @publicApi
  */
-export class CoreResponseError extends CoreError {
-  static {
-    recogniseCopies(this, 'CoreResponseError');
-  }
-}
+export class CoreResponseError extends CoreError {}
 
 /**
  * The core refused the call as invalid (CDI status 400), for example because the payload carries a reserved claim name.
@@ -273,32 +198,7 @@ export class CoreResponseError extends CoreError {
  *
  * @publicApi
  */
-export class CoreBadInputError extends CoreError {
-  static {
-    recogniseCopies(this, 'CoreBadInputError');
-  }
-}
-
-/**
- * A call that hands tokens to the client came after the headers of the response: create and refresh sessions before the first
- * byte is sent, or without the response (`createNewSessionWithoutRequestResponse`).
- *
- * @publicApi
- */
-export class ResponseSentError extends Error {
-  static {
-    recogniseCopies(this, 'ResponseSentError');
-  }
-
-  constructor(call: string, options?: ErrorOptions) {
-    super(
-      `${call}: the headers of the response have been sent, so the client cannot get the tokens. Call it before the first ` +
-        'byte is sent, or use its form without request and response',
-      options,
-    );
-    this.name = new.target.name;
-  }
-}
+export class CoreBadInputError extends CoreError {}
 
 /**
  * A refresh came with two session cookies of one name, and no option says where the older one belongs. It is unknown which
@@ -308,10 +208,6 @@ export class ResponseSentError extends Error {
  * @publicApi
  */
 export class DuplicateSessionCookiesError extends Error {
-  static {
-    recogniseCopies(this, 'DuplicateSessionCookiesError');
-  }
-
   constructor(options?: ErrorOptions) {
     super(
       'The request carries two session cookies of the same name, as after a change of cookieDomain or accessTokenPath: ' +
@@ -330,10 +226,6 @@ export class DuplicateSessionCookiesError extends Error {
  * @publicApi
  */
 export class RateLimitedError extends Error {
-  static {
-    recogniseCopies(this, 'RateLimitedError');
-  }
-
   constructor(
     /** Seconds after which the client may try again. */
     readonly retryAfterSec: number,
@@ -349,10 +241,6 @@ export class RateLimitedError extends Error {
  * cookie, or used proofs cannot be looked up. No token is cleared: the response is a 503 with `Retry-After`.
  */
 export class DeviceCheckUnavailableError extends Error {
-  static {
-    recogniseCopies(this, 'DeviceCheckUnavailableError');
-  }
-
   constructor(
     message: string,
     /** Seconds after which the client may try again. */
@@ -371,10 +259,6 @@ export class DeviceCheckUnavailableError extends Error {
  * @publicApi
  */
 export class TooManySessionsError extends Error {
-  static {
-    recogniseCopies(this, 'TooManySessionsError');
-  }
-
   constructor(
     readonly userId: string,
     readonly tenantId: string,
@@ -386,6 +270,24 @@ export class TooManySessionsError extends Error {
     this.name = 'TooManySessionsError';
   }
 }
+
+recogniseAllCopies({
+  SessionError,
+  UnauthorisedError,
+  TryRefreshTokenError,
+  TokenTheftDetectedError,
+  InvalidClaimsError,
+  ClearDuplicateSessionCookiesError,
+  CoreError,
+  CoreUnavailableError,
+  StoreFullError,
+  CoreResponseError,
+  CoreBadInputError,
+  DuplicateSessionCookiesError,
+  RateLimitedError,
+  DeviceCheckUnavailableError,
+  TooManySessionsError,
+});
 
 /** Makes a `switch` over a union exhaustive at compile time, and throws at run time. */
 export function assertNever(value: never): never {

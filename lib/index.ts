@@ -70,7 +70,6 @@ export {
   DuplicateSessionCookiesError,
   InvalidClaimsError,
   RateLimitedError,
-  ResponseSentError,
   SessionError,
   TokenTheftDetectedError,
   TooManySessionsError,
@@ -79,6 +78,7 @@ export {
   type AnySessionError,
   type ClaimValidationError,
 } from './errors.js';
+export { ResponseSentError } from './http/session-request.js';
 export {
   CoreBadInputError,
   CoreError,
@@ -86,7 +86,7 @@ export {
   CoreUnavailableError,
   StoreFullError,
 } from './errors.js';
-export { SessionConfigError } from './errors.js';
+export { SessionConfigError } from './options/config-error.js';
 
 // Events, logs and rate limits
 export { SessionEvents } from './events/session-events.js';

@@ -4,7 +4,7 @@ import type { SessionClaim } from './claims/session-claim.js';
 import type { UserRoleSource } from './claims/user-roles.js';
 import { coreProvider } from './core/core-provider.js';
 import { embeddedCore } from './core/embedded/embedded-core-options.js';
-import { SessionConfigError, type ConfigProblem } from './errors.js';
+import { SessionConfigError, type ConfigProblem } from './options/config-error.js';
 import {
   FEATURE_OPTIONS,
   type SessionFeatureOptions,

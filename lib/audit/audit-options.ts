@@ -27,8 +27,8 @@ export const AUDIT_OPTIONS = {
    */
   keepEndedForSec: option(keptSec, 90 * DAY_SEC),
   /**
-   * The receivers of records: each record arrives at least once and those of one session in their order: `webhook()`, `securityEvents()`. One instance
-   * at a time does it.
+   * The receivers of records: `webhook()`, `securityEvents()`. Each record is sent until it has arrived, so perhaps more than once, or is given up after
+   * several attempts, which is a record of its own; those of one session are sent in their order. One instance at a time does it.
    * @defaultValue none
    */
   deliveries: option(deliveries, []),

@@ -1,6 +1,19 @@
 import type { DelegationFacts } from '../util/delegation-claims.js';
 import { parseJsonObject } from '../util/json.js';
 
+/** The kinds of {@link AuditKind}. */
+export const AUDIT_KINDS = [
+  'session.created',
+  'session.promoted',
+  'session.data-changed',
+  'session.payload-changed',
+  'session.theft-detected',
+  'session.revoked',
+  'session.expired',
+  'sessions.ended-before',
+  'delivery.failed',
+] as const;
+
 /**
  * The event that happened to a session, or to the records themselves.
  *
@@ -15,35 +28,16 @@ import { parseJsonObject } from '../util/json.js';
  *
  * @publicApi
  */
-export type AuditKind =
-  | 'session.created'
-  | 'session.promoted'
-  | 'session.data-changed'
-  | 'session.payload-changed'
-  | 'session.theft-detected'
-  | 'session.revoked'
-  | 'session.expired'
-  | 'sessions.ended-before'
-  | 'delivery.failed';
-
-/** All kinds. */
-export const AUDIT_KINDS: readonly AuditKind[] = [
-  'session.created',
-  'session.promoted',
-  'session.data-changed',
-  'session.payload-changed',
-  'session.theft-detected',
-  'session.revoked',
-  'session.expired',
-  'sessions.ended-before',
-  'delivery.failed',
-];
+export type AuditKind = (typeof AUDIT_KINDS)[number];
 
 /** The kinds that end a session: they are kept as its history. */
 export const ENDING_KINDS: readonly AuditKind[] = ['session.revoked', 'session.expired'];
 
 /** The kinds that are kept as long as such a history. */
 export const HISTORY_KINDS: readonly AuditKind[] = [...ENDING_KINDS, 'sessions.ended-before'];
+
+/** The reasons of the ends that a user has asked for. */
+export const ENDED_BY_USER = ['sign-out', 'ended-by-user'] as const;
 
 /**
  * One branch of a session's refresh tokens. The texts are short digests, from which no token can be made: equal texts are equal
@@ -173,18 +167,12 @@ export interface AuditedRow {
 }
 
 /** Returns the subject of a record about a session. */
-export function subjectOfRow({
-  sessionHandle,
-  tenantId,
-  userId,
-  createdAtMs,
-  expiresAtMs,
-}: AuditedRow): AuditSubject {
+export function subjectOfRow(row: AuditedRow): AuditSubject {
   return {
-    sessionHandle,
-    tenantId,
-    recipeUserId: userId,
-    sessionCreatedAtMs: createdAtMs,
-    sessionExpiresAtMs: expiresAtMs,
+    sessionHandle: row.sessionHandle,
+    tenantId: row.tenantId,
+    recipeUserId: row.userId,
+    sessionCreatedAtMs: row.createdAtMs,
+    sessionExpiresAtMs: row.expiresAtMs,
   };
 }

@@ -1,5 +1,7 @@
 import { CoreUnavailableError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
+import type { KeyedMutex } from '../util/keyed-mutex.js';
+import { DEFAULT_RETRY, rest } from '../util/retries.js';
 
 /**
  * Small texts that all instances on a store share: who delivers, and how far; which sessions belong to a sign-in at a provider.
@@ -29,27 +31,31 @@ export interface SharedValue {
   readonly untilMs: number;
 }
 
-/** Other instances may write in between; one of them succeeds each time. */
-const MAX_ATTEMPTS = 100;
+/** Other instances may write in between; one of them succeeds each time. At random pauses it is not always the same one. */
+const ATTEMPTS = { ...DEFAULT_RETRY, attempts: 100, firstPauseMs: 1, longestPauseMs: 10 };
 
 /**
  * Changes a text by a function of the present one, so that no concurrent change is lost.
  *
+ * @param turns of the writers in this process, so that they do not hold each other up
  * @param next undefined: the text stays
  * @throws {CoreUnavailableError} others change it all the time
  */
 export async function changeValue(
   values: SharedValues,
   name: string,
-  clock: Clock,
+  { clock, turns }: { readonly clock: Clock; readonly turns: KeyedMutex },
   next: (text: string | undefined) => Promise<SharedValue | undefined> | SharedValue | undefined,
 ): Promise<void> {
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const text = await values.read(name, clock.now());
-    const to = await next(text);
-    if (to === undefined || (await values.replace(name, text, to, clock.now()))) return;
-  }
-  throw new CoreUnavailableError('Too many writers change one value at once');
+  await turns.run(name, async () => {
+    for (let attempt = 1; attempt <= ATTEMPTS.attempts; attempt++) {
+      const text = await values.read(name, clock.now());
+      const to = await next(text);
+      if (to === undefined || (await values.replace(name, text, to, clock.now()))) return;
+      await rest(ATTEMPTS, attempt);
+    }
+    throw new CoreUnavailableError('Too many writers change one value at once');
+  });
 }
 
 /** More than one, so that those whose time is over become fewer although each write adds one. */

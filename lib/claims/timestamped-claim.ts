@@ -1,5 +1,5 @@
 import type { Clock } from '../util/clock.js';
-import { isJsonObject, type JsonObject, type JsonValue } from '../util/json.js';
+import { isJsonObject, ownMember, type JsonObject, type JsonValue } from '../util/json.js';
 import { type UserContext, contextClock } from '../util/user-context.js';
 import { CLAIM_FAILURE, type ClaimValidationResult, type SessionClaimValidator } from './claim-validator.js';
 import { SessionClaim } from './session-claim.js';
@@ -127,7 +127,7 @@ export abstract class TimestampedClaim<T extends JsonValue> extends SessionClaim
   }
 
   #entry(payload: JsonObject): JsonObject | undefined {
-    const entry = Object.hasOwn(payload, this.key) ? payload[this.key] : undefined;
+    const entry = ownMember(payload, this.key);
     return isJsonObject(entry) ? entry : undefined;
   }
 }

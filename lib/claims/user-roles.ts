@@ -1,4 +1,4 @@
-import { SessionConfigError } from '../errors.js';
+import { SessionConfigError } from '../options/config-error.js';
 import { reservedContext, type UserContext } from '../util/user-context.js';
 import { PrimitiveArrayClaim } from './primitive-array-claim.js';
 

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { main as doctor, readVersion } from '../doctor/main.js';
-import { CoreBadInputError, CoreError, SessionConfigError } from '../errors.js';
+import { CoreBadInputError, CoreError } from '../errors.js';
+import { SessionConfigError } from '../options/config-error.js';
 import { errorReason } from '../events/printable.js';
 import { NoRevocationFeedError } from '../feed/revocation-feed.js';
 import { closestName } from '../options/unknown-options.js';

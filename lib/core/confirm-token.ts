@@ -9,9 +9,11 @@ import type { VerifySessionResult } from './core.types.js';
 export async function confirmToken(
   core: Pick<CoreClient, 'verifySession' | 'getSessionInformation'>,
   accessToken: string,
-): Promise<{ readonly status: VerifySessionResult['status'] }> {
+): Promise<{ readonly status: VerifySessionResult['status']; readonly hasExpired?: boolean }> {
   const question = { accessToken, antiCsrfToken: undefined, doAntiCsrfCheck: false, enableAntiCsrf: false };
   const verified = await core.verifySession({ ...question, checkDatabase: true }, {});
+  if (verified.status === 'UNAUTHORISED' && verified.hasExpired === true)
+    return { status: verified.status, hasExpired: true };
   const isOrphan =
     verified.status === 'OK' && !(await hasLivingParents(core, verified.session.userDataInJWT));
   return { status: isOrphan ? 'UNAUTHORISED' : verified.status };

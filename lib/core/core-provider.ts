@@ -1,4 +1,4 @@
-import type { ConfigProblem } from '../errors.js';
+import type { ConfigProblem } from '../options/config-error.js';
 import type { SessionEventHub } from '../events/session-event-hub.js';
 import { hasMethod } from '../options/option-checks.js';
 import type { Check } from '../options/option-table.js';

@@ -130,7 +130,7 @@ export type {
   UserSessionRoutesOptions,
 } from '../options/feature-options.js';
 export type { SessionSchemas, StandardSchema, StandardSchemaResult } from '../options/schema-options.js';
-export { SessionSchemaError } from '../sessions/session-schema.error.js';
+export { SessionSchemaError } from '../sessions/content-schemas.js';
 export type {
   BackChannelLogoutOptions,
   LogoutProvider,
@@ -142,7 +142,7 @@ export type { ReplayStore } from '../options/replay-store.js';
 export type { SessionErrorType } from '../errors.js';
 export type { ObservabilityOptions } from '../options/observability-options.js';
 export type { RateLimitOptions } from '../options/observability-options.js';
-export type { ConfigProblem } from '../errors.js';
+export type { ConfigProblem } from '../options/config-error.js';
 export type { JWKS } from '../sessions/stored-sessions.interface.js';
 export type { RoleRequirement, SessionProperty } from '../session.decorators.js';
 export type { BulkRevocation, UserSessionsQuery } from '../sessions/sessions-by-handle.js';

@@ -1,5 +1,5 @@
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
-import { SessionConfigError, type ConfigProblem } from '../errors.js';
+import { SessionConfigError, type ConfigProblem } from '../options/config-error.js';
 import {
   isComplete,
   isOptionsObject,

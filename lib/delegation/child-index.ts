@@ -3,9 +3,12 @@ import { changeValue, MemoryValues, type SharedValues } from '../audit/shared-va
 import { CoreBadInputError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import { parseJsonObject } from '../util/json.js';
+import { KeyedMutex } from '../util/keyed-mutex.js';
 
 /** The shared value that says until when there may be children at all: without any, an end of a session reads nothing else. */
 const ANY = 'children';
+/** So much longer is said at once, because each child lives a little longer than the one before. */
+const ANY_AHEAD_MS = 3_600_000;
 /** How long the answer "there are none" counts. The first children of all may be missed for so long; they end at their next refresh. */
 const NONE_FOR_MS = 10_000;
 const MAX_CHILDREN = 500;
@@ -14,6 +17,7 @@ const READ_TOGETHER = 50;
 /** The children of each session, so that they end in the same moment. A child whose note is lost ends at its next refresh. */
 export class ChildIndex {
   private readonly ownValues = new MemoryValues();
+  private readonly turns = new KeyedMutex();
   private anyUntilMs = Number.NEGATIVE_INFINITY;
   private askedMs = Number.NEGATIVE_INFINITY;
 
@@ -32,11 +36,13 @@ export class ChildIndex {
   async add(parentHandle: string, childHandle: string, untilMs: number): Promise<void> {
     const now = this.clock.now();
     this.anyUntilMs = Math.max(this.anyUntilMs, untilMs);
-    const { values, clock } = this;
-    await changeValue(values, ANY, clock, (text = '0') =>
-      Number(text) >= untilMs ? undefined : { text: String(untilMs), untilMs },
-    );
-    await changeValue(values, nameOf(parentHandle), clock, (text) => {
+    const { values, ...ways } = { values: this.values, clock: this.clock, turns: this.turns };
+    const anyUntilMs = untilMs + ANY_AHEAD_MS;
+    if (Number((await values.read(ANY, now)) ?? 0) < untilMs)
+      await changeValue(values, ANY, ways, (text = '0') =>
+        Number(text) >= untilMs ? undefined : { text: String(anyUntilMs), untilMs: anyUntilMs },
+      );
+    await changeValue(values, nameOf(parentHandle), ways, (text) => {
       const live = Object.entries(readChildren(text)).filter(
         ([handle, endMs]) => endMs > now && handle !== childHandle,
       );

@@ -1,4 +1,4 @@
-import { SessionConfigError, type ConfigProblem } from '../errors.js';
+import { SessionConfigError, type ConfigProblem } from '../options/config-error.js';
 import type { SessionConfig } from '../options/session-config.js';
 import { SESSION_ROUTES } from '../options/session-routes.js';
 import type { AccessTokenVerifier } from '../tokens/access-token-verifier.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { SessionConfigError } from '../errors.js';
+import { SessionConfigError } from '../options/config-error.js';
 import { loadOpenTelemetry } from './open-telemetry.js';
 
 const API = { trace: { getTracer: () => ({}) }, metrics: { getMeter: () => ({}) } };

@@ -1,4 +1,4 @@
-import { SessionConfigError } from '../errors.js';
+import { SessionConfigError } from '../options/config-error.js';
 
 export type TelemetryAttributes = Record<string, string | number | boolean>;
 

@@ -1,10 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AntiCsrfMode, TokenTransferMethod } from '../options/wire-options.js';
+import { UnauthorisedError } from '../errors.js';
 import { safeEqual } from '../util/safe-equal.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 import { wireConfig } from '../../test/fixtures/wire-config.js';
 import type { SessionConfig } from '../options/session-config.js';
-import { decideAntiCsrfOnRefresh, decideAntiCsrfOnVerify, isAllowedOrigin } from './csrf.js';
+import {
+  assertAllowedOrigin,
+  assertOwnSignIn,
+  decideAntiCsrfOnRefresh,
+  decideAntiCsrfOnVerify,
+  isAllowedOrigin,
+  isForeignRequest,
+} from './csrf.js';
 import type { SessionRequest } from './session-request.js';
 
 type Outcome = boolean | 'CUSTOM_HEADER_MISSING';
@@ -207,15 +215,135 @@ describe('the origin of a request that brings cookies, where no list is configur
   });
 });
 
+describe('a request that may take tokens away or bring new ones (S070)', () => {
+  const crossSite = { secFetchSite: 'cross-site' } as const;
+  const evil = { ...crossSite, origin: 'https://evil.example' };
+  const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
+  const check = (request: Asked, changes: Partial<SessionConfig> = {}) =>
+    isForeignRequest(asked(request), wireConfig(changes));
+
+  it.each<[what: string, request: Asked, isForeign: boolean]>([
+    ['of the page of another site', evil, true],
+    ['of the website', { ...crossSite, origin: 'https://shop.io' }, false],
+    ['that navigates from another site by GET', { ...crossSite, method: 'get', headers: navigation }, false],
+    ['that navigates, and names its origin', { ...evil, method: 'get', headers: navigation }, false],
+    ['that may navigate, in a browser that does not say', { ...crossSite, method: 'get' }, false],
+    ['that navigates by POST', { ...crossSite, headers: navigation }, true],
+    ['for an image', { ...crossSite, method: 'get', headers: { 'sec-fetch-mode': 'no-cors' } }, true],
+    [
+      'for a frame',
+      { ...crossSite, method: 'get', headers: { ...navigation, 'sec-fetch-dest': 'iframe' } },
+      true,
+    ],
+    [
+      'that is no navigation by its mode',
+      { ...crossSite, method: 'get', headers: { ...navigation, 'sec-fetch-mode': 'cors' } },
+      true,
+    ],
+    ['of a client that is no browser', {}, false],
+  ])('%s: %s', (_, request, isForeign) => {
+    expect(check(request)).toBe(isForeign);
+  });
+
+  it('is judged by the list where there is one, and a navigation without Origin passes', () => {
+    const allowedOrigins = ['https://good.com'];
+    expect(check({ ...crossSite, method: 'get', headers: navigation }, { allowedOrigins })).toBe(false);
+    expect(check({ ...crossSite, headers: navigation }, { allowedOrigins })).toBe(true);
+    expect(check({ secFetchSite: 'none', method: 'get', headers: navigation }, { allowedOrigins })).toBe(
+      false,
+    );
+    expect(check({ ...evil, method: 'get', headers: navigation }, { allowedOrigins })).toBe(true);
+    expect(
+      check({ origin: 'https://good.com', method: 'get', headers: navigation }, { allowedOrigins }),
+    ).toBe(false);
+  });
+
+  it.each<[what: string, headers: Record<string, string>, isForeign: boolean]>([
+    ['a form', { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' }, true],
+    ['a form of parts', { 'content-type': ' Multipart/Form-Data; boundary=b' }, true],
+    ['a text', { 'content-type': 'text/plain' }, true],
+    ['nothing', {}, true],
+    ['JSON', { 'content-type': 'application/json' }, false],
+    ['a type that begins like a simple one', { 'content-type': 'text/plainer' }, false],
+    ['a type that ends like a simple one', { 'content-type': 'x-text/plain' }, false],
+    [
+      'JSON without CORS, which no browser sends',
+      { 'content-type': 'application/json', 'sec-fetch-mode': 'no-cors' },
+      true,
+    ],
+    ['rid', { rid: '' }, false],
+    ['st-auth-mode', { 'st-auth-mode': 'cookie' }, false],
+    ['fdi-version', { 'fdi-version': '4.1' }, false],
+    ['a token in a header', { authorization: 'Bearer x' }, false],
+    ['another header', { accept: '*/*' }, true],
+  ])(
+    "with crossSiteRequests: 'allow' is foreign where no preflight came before: %s",
+    (_, headers, isForeign) => {
+      expect(check({ ...evil, headers }, { crossSiteRequests: 'allow' })).toBe(isForeign);
+    },
+  );
+
+  it("is not judged by Origin alone with crossSiteRequests: 'allow'", () => {
+    expect(check({ origin: 'https://evil.example' }, { crossSiteRequests: 'allow' })).toBe(false);
+    expect(check({ origin: 'https://evil.example' })).toBe(true);
+  });
+});
+
+describe('a refusal of a foreign page (S070)', () => {
+  const evil = asked({ origin: 'https://evil.example', secFetchSite: 'cross-site' });
+  const navigation = { 'sec-fetch-mode': 'navigate' };
+  const refusal = (work: () => void): UnauthorisedError => {
+    try {
+      work();
+    } catch (error) {
+      if (error instanceof UnauthorisedError) return error;
+    }
+    throw new Error('It is not refused');
+  };
+
+  it('keeps the tokens, and names the page and the option', () => {
+    const { message, payload } = refusal(() => assertAllowedOrigin(evil, wireConfig()));
+    expect(message).toBe(
+      'The request comes from a page of https://evil.example: if that is a page of the application, list its origin in allowedOrigins',
+    );
+    expect(payload.clearTokens).toBe(false);
+    expect(
+      refusal(() => assertAllowedOrigin(asked({ secFetchSite: 'cross-site' }), wireConfig())).message,
+    ).toContain('from a page of another site:');
+    assertAllowedOrigin(asked({}), wireConfig());
+  });
+
+  it('of a sign-in says so', () => {
+    const { message, payload } = refusal(() => assertOwnSignIn(evil, wireConfig()));
+    expect(message).toMatch(/^Sign-in refused\. The request comes from a page of https:\/\/evil\.example: /);
+    expect(payload.clearTokens).toBe(false);
+    assertOwnSignIn(asked({}), wireConfig());
+  });
+
+  it('spares a sign-in by a form that navigates, unless there is a list', () => {
+    const form = asked({ origin: 'https://id.example', secFetchSite: 'cross-site', headers: navigation });
+    assertOwnSignIn(form, wireConfig());
+    const listed = wireConfig({ allowedOrigins: ['https://good.com'] });
+    expect(refusal(() => assertOwnSignIn(form, listed)).message).toMatch(/^Sign-in refused/);
+    expect(refusal(() => assertAllowedOrigin(form, wireConfig())).message).not.toMatch(/^Sign-in refused/);
+  });
+});
+
 interface Asked {
+  readonly headers?: Readonly<Record<string, string>>;
   readonly method?: string;
   readonly origin?: string | undefined;
   readonly secFetchSite?: string;
   readonly host?: string;
 }
 
-function asked({ method = 'post', origin, secFetchSite, host }: Asked): SessionRequest {
-  const headers: Record<string, string | undefined> = { origin, host, 'sec-fetch-site': secFetchSite };
+function asked({ method = 'post', origin, secFetchSite, host, headers: others }: Asked): SessionRequest {
+  const headers: Record<string, string | undefined> = {
+    origin,
+    host,
+    'sec-fetch-site': secFetchSite,
+    ...others,
+  };
   const request: Partial<HttpRequest> = {
     getMethod: () => method,
     getHeaderValue: (name) => headers[name],

@@ -1,4 +1,5 @@
 import type { HttpRequest } from '../util/http-exchange.js';
+import { ownMember } from '../util/json.js';
 import { MAX_CREDENTIAL_LENGTH } from './authorization.js';
 import { findCookies, type FoundCookie } from './cookies.js';
 
@@ -104,6 +105,6 @@ function findHeaderCookies(request: HttpRequest, names: readonly string[]): Foun
 
 /** Cookie parsers make objects of values that start with `j:`. */
 function readCookie(cookies: object, name: string): string | undefined {
-  const value: unknown = Object.hasOwn(cookies, name) ? Reflect.get(cookies, name) : undefined;
+  const value = ownMember(cookies, name);
   return typeof value === 'string' ? value : undefined;
 }

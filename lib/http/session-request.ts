@@ -1,4 +1,4 @@
-import { ResponseSentError } from '../errors.js';
+import { recogniseCopies } from '../util/copies.js';
 import type { HttpExchange, HttpResponse } from '../util/http-exchange.js';
 import { withRequest, type RequestScope, type UserContext } from '../util/user-context.js';
 
@@ -16,6 +16,27 @@ export function createSessionRequest(
   userContext: UserContext,
 ): SessionRequest {
   return { request, response, userContext: withRequest(userContext, request) };
+}
+
+/**
+ * A call that hands tokens to the client came after the headers of the response: create and refresh sessions before the first
+ * byte is sent, or without the response (`createNewSessionWithoutRequestResponse`).
+ *
+ * @publicApi
+ */
+export class ResponseSentError extends Error {
+  static {
+    recogniseCopies(this, 'ResponseSentError');
+  }
+
+  constructor(call: string, options?: ErrorOptions) {
+    super(
+      `${call}: the headers of the response have been sent, so the client cannot get the tokens. Call it before the first ` +
+        'byte is sent, or use its form without request and response',
+      options,
+    );
+    this.name = new.target.name;
+  }
 }
 
 /**

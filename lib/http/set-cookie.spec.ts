@@ -1,5 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseSetCookie, type ReceivedCookie } from './set-cookie.js';
+import {
+  CookieJar,
+  formatCookieHeader,
+  matchesCookiePath,
+  parseSetCookie,
+  splitSetCookie,
+  type ReceivedCookie,
+} from './set-cookie.js';
 
 const FROM = new URL('https://api.shop.io/auth/session/refresh');
 const NOW_MS = Date.UTC(2026, 10, 21);
@@ -42,14 +49,83 @@ describe('a Set-Cookie line, as a browser reads it', () => {
     expect(cookieOf(line).path).toBe(path);
   });
 
+  it('has only what its attributes say', () => {
+    expect(cookieOf('a=b; SameSite=other', new URL('https://api.shop.io/login'))).toEqual({
+      name: 'a',
+      value: 'b',
+      path: '/',
+      secure: false,
+      httpOnly: false,
+      partitioned: false,
+      isRemoval: false,
+    });
+    expect(['Lax', 'none'].map((value) => cookieOf(`a=b; SameSite=${value}`).sameSite)).toEqual([
+      'lax',
+      'none',
+    ]);
+    expect(cookieOf('a=b; Domain=').domain).toBeUndefined();
+    expect(cookieOf('a=b; Domain=..shop.io').domain).toBe('.shop.io');
+  });
+
+  it('is split without a judgement', () => {
+    const { name, value, attributes } = splitSetCookie('a=b%20c; Path = /x ; HttpOnly') ?? {};
+    expect([name, value, Object.fromEntries(attributes ?? [])]).toEqual([
+      'a',
+      'b%20c',
+      { path: '/x', httponly: '' },
+    ]);
+    expect(splitSetCookie('a')).toBeUndefined();
+  });
+
   it.each([
     ['a=; Path=/', true],
     ['a=b; Max-Age=0', true],
+    ['a=b; Max-Age=-1', true],
+    ['a=b; Max-Age=1', false],
+    ['a=b; Max-Age=1x; Expires=Thu, 01 Jan 1970 00:00:00 GMT', true],
+    ['a=b; Max-Age=x0', false],
+    ['a=b; Expires=Sat, 21 Nov 2026 00:00:00 GMT', true],
+    ['a=b; Expires=Sat, 21 Nov 2026 00:00:01 GMT', false],
+    ['a=b', false],
     ['a=b; Max-Age=60; Expires=Thu, 01 Jan 1970 00:00:00 GMT', false],
     ['a=b; Expires=Thu, 01 Jan 1970 00:00:00 GMT', true],
     ['a=b; Expires=Thu, 01 Jan 2099 00:00:00 GMT', false],
     ['a=b; Expires=soon', false],
   ])('%s removes: %s', (line, isRemoval) => {
     expect(cookieOf(line).isRemoval).toBe(isRemoval);
+  });
+});
+
+describe('the cookies of a client', () => {
+  it.each([
+    ['/', '/a/b', true],
+    ['/a', '/a', true],
+    ['/a', '/a/b', true],
+    ['/a/', '/a/b', true],
+    ['/a/', '/a/', true],
+    ['/a', '/ab', false],
+    ['/a/b', '/a', false],
+  ])('with the path %s go to %s: %s', (cookiePath, path, isSent) => {
+    expect(matchesCookiePath(cookiePath, path)).toBe(isSent);
+  });
+
+  it('are one for each name, domain, path and partition', () => {
+    const jar = new CookieJar();
+    const cookie = { name: 'a', value: '1', path: '/' };
+    const others = [
+      { ...cookie, name: 'b' },
+      { ...cookie, domain: 'shop.io' },
+      { ...cookie, path: '/x' },
+      { ...cookie, partitioned: true },
+    ];
+    for (const each of [cookie, ...others]) jar.set(each);
+    jar.set({ ...cookie, value: '2', partitioned: false });
+    expect(jar.list()).toEqual([{ ...cookie, value: '2', partitioned: false }, ...others]);
+    jar.set({ ...cookie, isRemoval: true });
+    jar.set({ ...cookie, name: 'b', isRemoval: false });
+    expect(jar.list()).toHaveLength(4);
+    expect(formatCookieHeader(jar.list().slice(0, 2))).toBe('b=1; a=1');
+    jar.clear();
+    expect(jar.list()).toEqual([]);
   });
 });

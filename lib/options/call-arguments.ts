@@ -1,4 +1,4 @@
-import type { ConfigProblem } from '../errors.js';
+import type { ConfigProblem } from './config-error.js';
 import { isRequired, type Check, type OptionTable } from './option-table.js';
 import { findUnknownOptions } from './unknown-options.js';
 

@@ -1,4 +1,4 @@
-import type { ConfigProblem } from '../errors.js';
+import type { ConfigProblem } from './config-error.js';
 import { backChannelLogout } from './back-channel-logout-options.js';
 import { deviceBound } from './device-bound-options.js';
 import { oneOf, secret, wholeNumber } from './option-checks.js';

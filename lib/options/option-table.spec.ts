@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ConfigProblem } from '../errors.js';
+import type { ConfigProblem } from './config-error.js';
 import { callback, oneOf, secret, text, wholeNumber } from './option-checks.js';
 import { defaultsOf, group, option, readOptions, required } from './option-table.js';
 

@@ -1,4 +1,4 @@
-import type { ConfigProblem } from '../errors.js';
+import type { ConfigProblem } from './config-error.js';
 import { findUnknownOptions } from './unknown-options.js';
 
 /** An object that options can be read from: a literal or an instance of a class. */

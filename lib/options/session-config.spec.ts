@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { SessionConfigError, type ConfigProblem } from '../errors.js';
+import { SessionConfigError, type ConfigProblem } from './config-error.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 import type { RequestScope } from '../util/user-context.js';
 import { resolveSessionConfig } from './session-config.js';

@@ -1,4 +1,4 @@
-import { SessionConfigError, type ConfigProblem } from '../errors.js';
+import { SessionConfigError, type ConfigProblem } from './config-error.js';
 import type { RequestScope } from '../util/user-context.js';
 import type { AppInfo, ResolvedAppInfo } from './app-info.js';
 import {

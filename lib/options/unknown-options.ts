@@ -1,4 +1,4 @@
-import type { ConfigProblem } from '../errors.js';
+import type { ConfigProblem } from './config-error.js';
 
 /**
  * Returns a problem for each unknown option name, with the known name that is closest. An option whose value is undefined

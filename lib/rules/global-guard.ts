@@ -1,6 +1,6 @@
 import type { Provider } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
-import { SessionConfigError } from '../errors.js';
+import { SessionConfigError } from '../options/config-error.js';
 import { SessionGuard } from '../session.guard.js';
 
 /**

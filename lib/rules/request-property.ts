@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { SessionConfigError } from '../errors.js';
+import { SessionConfigError } from '../options/config-error.js';
 import { RESOLVED_SESSION_OPTIONS } from '../session.constants.js';
 import type { ResolvedSessionOptions } from '../session.options.js';
 import type { SessionContainer } from '../sessions/session-container.js';

@@ -1,5 +1,6 @@
 import type { CoreClient } from '../core/core-client.js';
-import { SessionConfigError, UnauthorisedError } from '../errors.js';
+import { UnauthorisedError } from '../errors.js';
+import { SessionConfigError } from '../options/config-error.js';
 import { errorReason } from '../events/printable.js';
 import { FORM_TYPE } from '../http/body-errors.js';
 import type { SessionRequest } from '../http/session-request.js';
@@ -29,23 +30,19 @@ export interface LogoutResponse {
 
 /** Ends sessions when an OpenID provider says that their user has signed out there. */
 export class BackChannelLogout {
-  private readonly issuers: readonly string[];
-
   constructor(
-    settings: BackChannelLogoutSettings,
     private readonly tokens: LogoutTokens,
     private readonly sessions: ProviderSessions,
     private readonly warning: OccasionalWarning,
-  ) {
-    this.issuers = settings.providers.map(({ issuer }) => issuer);
-  }
+  ) {}
 
   /** @throws {TypeError} the provider is none of the option */
   assertKnown({ issuer }: ProviderSignIn): void {
-    if (!this.issuers.includes(issuer))
-      throw new TypeError(
-        `createNewSession: provider.issuer: one of backChannelLogout.providers is expected: ${this.issuers.join(', ')}`,
-      );
+    const { issuers } = this.tokens;
+    if (issuers.includes(issuer)) return;
+    throw new TypeError(
+      `createNewSession: provider.issuer: one of backChannelLogout.providers is expected: ${issuers.join(', ')}`,
+    );
   }
 
   /** Notes to which sign-in a new session belongs. @throws {UnauthorisedError} the sign-in has ended meanwhile */
@@ -125,10 +122,5 @@ export function createBackChannelLogout(
   const isLive = async (sessionHandle: string): Promise<boolean> =>
     (await core.getSessionInformation(sessionHandle, {})) !== undefined;
   const sessions = new ProviderSessions(values, clock, isLive);
-  return new BackChannelLogout(
-    settings,
-    new LogoutTokens(settings, clock),
-    sessions,
-    new OccasionalWarning(clock),
-  );
+  return new BackChannelLogout(new LogoutTokens(settings, clock), sessions, new OccasionalWarning(clock));
 }

@@ -2,7 +2,7 @@ import { NO_AUDIT_TRAIL, type AuditConfig } from '../audit/audit-options.js';
 import type { CoreClient } from '../core/core-client.js';
 import { LiveSessions } from '../core/live-sessions.js';
 import { startCore, type AuditContext } from '../core/core-provider.js';
-import { SessionConfigError } from '../errors.js';
+import { SessionConfigError } from '../options/config-error.js';
 import type { SessionEventHub } from '../events/session-event-hub.js';
 import type { Telemetry } from '../events/telemetry.js';
 import type { ResolvedSessionOptions } from '../session.options.js';

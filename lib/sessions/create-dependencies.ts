@@ -1,9 +1,12 @@
+import type { AuditConfig } from '../audit/audit-options.js';
+import { Deliverer } from '../audit/deliverer.js';
 import { assertRolesKnown } from '../claims/user-roles.js';
 import type { CoreClient } from '../core/core-client.js';
 import type { BindingParts } from '../device-binding/create-binding.js';
 import type { BindingNotes, DeviceBinding } from '../device-binding/device-binding.js';
 import type { SessionEventHub } from '../events/session-event-hub.js';
 import { TokenTransport } from '../http/token-transport.js';
+import { SessionConfigError } from '../options/config-error.js';
 import type { DeviceBoundSettings } from '../options/device-bound-options.js';
 import type { ResolvedSessionOptions } from '../session.options.js';
 import { AccessTokenVerifier, type AccessTokenVerifierOptions } from '../tokens/access-token-verifier.js';
@@ -18,7 +21,6 @@ import { RateLimits } from './rate-limits.js';
 import { contextPreparer, type RecipeDependencies } from './recipe-dependencies.js';
 import { SessionLifetimes } from './session-lifetimes.js';
 import { SessionReports } from './session-reports.js';
-import { createDeliverers } from './deliverers.js';
 import { serveFeed, watchFeed } from './watched-feed.js';
 
 /** Makes the parts that the recipe of one module instance works with. */
@@ -113,4 +115,20 @@ function createVerifier(
     mayRemember,
     intended: { issuers: config.accessTokenIssuers, audience: config.accessTokenAudience },
   });
+}
+
+const NO_VALUES =
+  'are given, but the store has no place where instances agree about who delivers: use a store of this library';
+
+/** Makes what sends the records of the audit trail. @throws {SessionConfigError} the store cannot keep how far that is */
+function createDeliverers(
+  config: AuditConfig | undefined,
+  core: CoreClient,
+  clock: Clock,
+): readonly Deliverer[] {
+  const { auditTrail: trail, sharedValues: values } = core;
+  if (config === undefined || trail === undefined || config.deliveries.length === 0) return [];
+  if (values === undefined) throw new SessionConfigError([{ path: 'audit.deliveries', message: NO_VALUES }]);
+  const keepMs = config.keepForSec * 1000;
+  return config.deliveries.map((delivery) => new Deliverer({ delivery, trail, values, clock, keepMs }));
 }

@@ -1,3 +1,4 @@
+import type { ENDED_BY_USER } from '../audit/audit-record.js';
 import type { RevocationDetails } from '../feed/revocation-feed.js';
 import { readActor } from '../util/delegation-claims.js';
 import type { SessionState } from './session-state.js';
@@ -8,7 +9,7 @@ import type { SessionState } from './session-state.js';
  * @param given by the application, whose words count instead
  */
 export function endedByUser(
-  reason: 'sign-out' | 'ended-by-user',
+  reason: (typeof ENDED_BY_USER)[number],
   { userId, accessTokenPayload }: Pick<SessionState, 'userId' | 'accessTokenPayload'>,
   given: RevocationDetails = {},
 ): RevocationDetails {

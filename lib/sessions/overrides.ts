@@ -1,4 +1,4 @@
-import { SessionConfigError } from '../errors.js';
+import { SessionConfigError } from '../options/config-error.js';
 import { SESSION_ROUTES, type RouteFunction } from '../options/session-routes.js';
 import type { ApiInterface } from './session-api.js';
 import type { RecipeInterface } from './recipe.interface.js';

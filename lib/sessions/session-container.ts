@@ -1,15 +1,15 @@
-import { inspect } from 'node:util';
+import { Attachment } from './attachment.js';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import { InvalidClaimsError, UnauthorisedError } from '../errors.js';
 import { createExchange } from '../http/create-exchange.js';
 import type { SessionRequest } from '../http/session-request.js';
-import type { TokenOwner } from '../http/token-transport.js';
 import { checkArguments } from '../options/call-arguments.js';
 import { CONTAINER_CALLS } from './call-inputs.js';
 import type { RevocationDetails } from '../feed/revocation-feed.js';
 import type { TokenTransferMethod } from '../options/wire-options.js';
 import { lengthOfNewAccessToken, withoutProtectedClaims } from '../tokens/access-token-claims.js';
+import { recogniseCopies } from '../util/copies.js';
 import type { JsonObject } from '../util/json.js';
 import type { DataUpdate, DefaultData, DefaultPayload, NewData } from '../util/session-types.js';
 import type { KeyConfirmation } from '../util/key-confirmation.js';
@@ -19,23 +19,9 @@ import type { RecipeContext } from './recipe-dependencies.js';
 import type { RegeneratedAccessToken, SessionInformation } from './stored-sessions.interface.js';
 import { endedByUser } from './ended-by-user.js';
 import { revokeOtherSessions } from './revoke.js';
-import {
-  allSessionTokens,
-  frontToken,
-  stateAfterRegeneration,
-  withoutUnshownKey,
-  type AllSessionTokens,
-  type SessionState,
-} from './session-state.js';
+import { SessionFacts } from './session-facts.js';
+import { stateAfterRegeneration, withoutUnshownKey, type SessionState } from './session-state.js';
 import { beforeAttaching } from './sparing-new-session.js';
-import { recogniseCopies } from '../util/copies.js';
-
-interface Attachment {
-  readonly request: SessionRequest;
-  readonly transferMethod: TokenTransferMethod;
-  /** When the work for the request began, as `TokenOwner` says. */
-  readonly mark: TokenOwner['mark'];
-}
 
 /**
  * The live session that a route works with. Attached to a request and its response, every change of the payload
@@ -47,7 +33,7 @@ interface Attachment {
  * @typeParam Payload shape of the access token payload, as the application knows it; it is not checked at run time
  * @publicApi
  */
-export class SessionContainer<Payload extends object = DefaultPayload> {
+export class SessionContainer<Payload extends object = DefaultPayload> extends SessionFacts<Payload> {
   static {
     recogniseCopies(this, 'SessionContainer');
   }
@@ -56,47 +42,10 @@ export class SessionContainer<Payload extends object = DefaultPayload> {
 
   /** @internal */
   constructor(
-    private state: SessionState,
+    state: SessionState,
     private readonly context: RecipeContext,
-  ) {}
-
-  /** The stable id of the session. It is no credential and may be logged. */
-  getHandle(_userContext?: UserContext): string {
-    return this.state.sessionHandle;
-  }
-
-  /** Primary user id. */
-  getUserId(_userContext?: UserContext): string {
-    return this.state.userId;
-  }
-
-  /** The login method the session was created with; equals the user id unless accounts are linked. */
-  getRecipeUserId(_userContext?: UserContext): string {
-    return this.state.recipeUserId;
-  }
-
-  getTenantId(_userContext?: UserContext): string {
-    return this.state.tenantId;
-  }
-
-  /** The access token itself: a credential. */
-  getAccessToken(_userContext?: UserContext): string {
-    return this.state.accessToken;
-  }
-
-  /** @internal The expiry of the token that the client presented, in milliseconds since the epoch. */
-  getPresentedTokenExpiry(): number {
-    return this.state.presentedTokenExpiryMs ?? this.state.accessTokenExpiryMs;
-  }
-
-  /** The access token payload, frozen; change it with {@link mergeIntoAccessTokenPayload}. */
-  getAccessTokenPayload(_userContext?: UserContext): Readonly<Payload> {
-    return this.state.accessTokenPayload as Readonly<Payload>;
-  }
-
-  /** Returns the tokens of the session, which are credentials. */
-  getAllSessionTokensDangerously(): AllSessionTokens {
-    return allSessionTokens(this.state);
+  ) {
+    super(state);
   }
 
   /**
@@ -109,12 +58,10 @@ export class SessionContainer<Payload extends object = DefaultPayload> {
   async revokeSession(userContext?: UserContext, details?: RevocationDetails): Promise<void> {
     const ctx = this.resolveContext(userContext);
     const { sessionHandle, userId, recipeUserId } = this.state;
-    const { recipe, transport } = this.context;
+    const { recipe } = this.context;
     const told = endedByUser('sign-out', this.state, details);
     await recipe.revokeSession({ sessionHandle, owner: { userId, recipeUserId }, userContext: ctx, ...told });
-    if (this.attachment === undefined) return;
-    const { request, transferMethod, mark } = this.attachment;
-    transport.clear({ ...request, userContext: ctx }, transferMethod, { sessionHandle, mark });
+    this.attachment?.clear(sessionHandle, ctx);
   }
 
   /**
@@ -246,9 +193,8 @@ export class SessionContainer<Payload extends object = DefaultPayload> {
     lifetimes.assertRecorded();
     const currentAccessTokenPayload = await this.storedPayload(ctx);
     this.assertTokenFits(lifetimes.payloadAfterAuthentication(currentAccessTokenPayload), ctx);
-    const { accessToken } = this.state;
     const result = await recipe.recordAuthentication({
-      accessToken,
+      accessToken: this.state.accessToken,
       currentAccessTokenPayload,
       userContext: ctx,
     });
@@ -311,18 +257,16 @@ export class SessionContainer<Payload extends object = DefaultPayload> {
   attach(
     request: SessionRequest,
     transferMethod: TokenTransferMethod,
-    mark: TokenOwner['mark'] = this.context.transport.mark,
+    mark = this.context.transport.mark,
   ): void {
-    this.attachment = { request, transferMethod, mark };
+    this.attachment = new Attachment(this.context.transport, request, transferMethod, mark);
     const isRefresh = this.state.refreshToken !== undefined && this.state.isJustCreated !== true;
     this.context.noteUse?.(this.state, isRefresh, request.userContext);
     if (!this.state.accessAndFrontTokenUpdated) return;
-    const { accessToken, refreshToken, antiCsrfToken, sessionHandle } = this.state;
-    const tokens = { accessToken, frontToken: frontToken(this.state), refreshToken, antiCsrfToken };
-    const owner = { sessionHandle, mark, subject: this.state };
-    this.context.transport.writeTokens(request, transferMethod, tokens, owner);
+    const { refreshToken, antiCsrfToken, sessionHandle, accessTokenPayload } = this.state;
+    this.attachment.write(this.state, { refreshToken, antiCsrfToken });
     if (refreshToken !== undefined && transferMethod === 'cookie')
-      this.context.binding?.offer(request, sessionHandle, this.state.accessTokenPayload);
+      this.context.binding?.offer(request, sessionHandle, accessTokenPayload);
   }
 
   /** @internal @throws {Error} the access token would not fit into its cookie with these names in the payload */
@@ -349,9 +293,8 @@ export class SessionContainer<Payload extends object = DefaultPayload> {
     const currentAccessTokenPayload = await this.storedPayload(userContext);
     const newAccessTokenPayload = mergePayload(currentAccessTokenPayload, change, lifetimes.claimNames);
     this.assertTokenFits(newAccessTokenPayload, userContext);
-    const { accessToken } = this.state;
     const result = await recipe.regenerateAccessToken({
-      accessToken,
+      accessToken: this.state.accessToken,
       newAccessTokenPayload,
       currentAccessTokenPayload,
       accessTokenPayloadUpdate: change,
@@ -367,31 +310,13 @@ export class SessionContainer<Payload extends object = DefaultPayload> {
 
   /** Called before anything is stored that could not be sent to the client. */
   private assertTokenFits(newAccessTokenPayload: JsonObject, userContext: UserContext): void {
-    if (this.attachment === undefined) return;
-    const { request, transferMethod } = this.attachment;
-    const tokenLength = lengthOfNewAccessToken(this.state, newAccessTokenPayload);
-    this.context.transport.assertAccessTokenFits({ ...request, userContext }, transferMethod, tokenLength);
+    this.attachment?.assertFits(lengthOfNewAccessToken(this.state, newAccessTokenPayload), userContext);
   }
 
   private adopt(regenerated: RegeneratedAccessToken | undefined, userContext: UserContext): void {
     if (regenerated === undefined) throw sessionGone();
     this.state = stateAfterRegeneration(this.state, regenerated, this.context.lifetimes);
-    if (regenerated.accessToken === undefined || this.attachment === undefined) return;
-    const { request, transferMethod, mark } = this.attachment;
-    const tokens = { accessToken: this.state.accessToken, frontToken: frontToken(this.state) };
-    const owner = { sessionHandle: this.state.sessionHandle, mark, subject: this.state };
-    this.context.transport.writeTokens({ ...request, userContext }, transferMethod, tokens, owner);
-  }
-
-  /** The facts of a session that may be logged and sent: never its tokens. */
-  toJSON(): { sessionHandle: string; userId: string; recipeUserId: string; tenantId: string } {
-    const { sessionHandle, userId, recipeUserId, tenantId } = this.state;
-    return { sessionHandle, userId, recipeUserId, tenantId };
-  }
-
-  /** @internal The same for `console.log` and `util.inspect`. */
-  [inspect.custom](): object {
-    return this.toJSON();
+    if (regenerated.accessToken !== undefined) this.attachment?.write(this.state, {}, userContext);
   }
 
   private async information(userContext: UserContext | undefined): Promise<SessionInformation> {

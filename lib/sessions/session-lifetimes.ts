@@ -1,7 +1,8 @@
 import { accessTokenInfo, parseWithoutVerifying } from '../tokens/access-token.js';
 import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import { readLifetime, type SessionLifetime } from '../options/feature-options.js';
-import { type ConfigProblem, InvalidClaimsError, UnauthorisedError } from '../errors.js';
+import { InvalidClaimsError, UnauthorisedError } from '../errors.js';
+import type { ConfigProblem } from '../options/config-error.js';
 import type { NewDelegation } from '../delegation/delegations.js';
 import type { Clock } from '../util/clock.js';
 import { ACTOR_CLAIM, isDelegated, PARENT_CLAIM } from '../util/delegation-claims.js';

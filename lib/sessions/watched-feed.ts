@@ -1,5 +1,5 @@
 import type { CoreClient } from '../core/core-client.js';
-import { SessionConfigError } from '../errors.js';
+import { SessionConfigError } from '../options/config-error.js';
 import type { SessionEventHub } from '../events/session-event-hub.js';
 import type { RevocationFeedConfig } from '../feed/feed-options.js';
 import { RevocationWatch } from '../feed/revocation-watch.js';

@@ -4,7 +4,7 @@ import type {
 } from '../options/back-channel-logout-options.js';
 import { loadJose } from '../tokens/key-pairs.js';
 import type { Clock } from '../util/clock.js';
-import { isJsonObject, readMember, type JsonObject } from '../util/json.js';
+import { isJsonObject, ownMember, readMember, type JsonObject } from '../util/json.js';
 import { SingleFlight } from '../util/single-flight.js';
 
 type Jose = Awaited<ReturnType<typeof loadJose>>;
@@ -24,6 +24,10 @@ const KEYS_COOLDOWN_MS = 5000;
 /** Thrown for a logout token that is not accepted, now or later. The message names the rule and no content. */
 export class LogoutTokenRefusedError extends Error {}
 
+interface Provider extends LogoutProviderSettings {
+  readonly loading: SingleFlight<Keys>;
+}
+
 /** The content of a logout token that has been verified. */
 export interface LogoutToken {
   readonly issuer: string;
@@ -40,17 +44,21 @@ export interface LogoutToken {
  * @see OpenID Connect Back-Channel Logout 1.0, 2.4 and 2.6
  */
 export class LogoutTokens {
-  private readonly keys = new Map<string, SingleFlight<Keys>>();
+  private readonly providers: ReadonlyMap<string, Provider>;
 
   constructor(
     private readonly settings: BackChannelLogoutSettings,
     private readonly clock: Clock,
   ) {
-    for (const provider of settings.providers)
-      this.keys.set(
-        provider.issuer,
-        new SingleFlight(async () => this.loadKeys(provider), { keepsValue: true }),
-      );
+    const withKeys = (each: LogoutProviderSettings): Provider => ({
+      ...each,
+      loading: new SingleFlight(async () => this.loadKeys(each), { keepsValue: true }),
+    });
+    this.providers = new Map(settings.providers.map((each) => [each.issuer, withKeys(each)]));
+  }
+
+  get issuers(): readonly string[] {
+    return [...this.providers.keys()];
   }
 
   /** How long a token can be accepted after its `iat`, milliseconds: a second more than the limits say, because jose drops parts of seconds. */
@@ -73,14 +81,14 @@ export class LogoutTokens {
     return readClaims(claims);
   }
 
-  private findProvider({ decodeJwt }: Jose, token: string): LogoutProviderSettings {
-    let issuer: unknown;
+  private findProvider({ decodeJwt }: Jose, token: string): Provider {
+    let issuer: string | undefined;
     try {
       issuer = decodeJwt(token).iss;
     } catch {
       throw new LogoutTokenRefusedError('a signed JWT is expected');
     }
-    const provider = this.settings.providers.find((each) => each.issuer === issuer);
+    const provider = this.providers.get(issuer ?? '');
     if (provider === undefined) throw new LogoutTokenRefusedError('iss is no provider of this application');
     return provider;
   }
@@ -88,12 +96,12 @@ export class LogoutTokens {
   private async verifySignature(
     { jwtVerify }: Jose,
     token: string,
-    { issuer, clientId, algorithms }: LogoutProviderSettings,
+    { issuer, clientId, algorithms, loading }: Provider,
   ): Promise<{ header: unknown; claims: JsonObject }> {
-    const keys = await this.keys.get(issuer)?.run();
-    const isKnownLately = keys !== undefined && 'coolingDown' in keys && keys.coolingDown;
+    const keys = await loading.run();
+    const isKnownLately = 'coolingDown' in keys && keys.coolingDown;
     try {
-      const { payload, protectedHeader } = await jwtVerify(token, keys as Keys, {
+      const { payload, protectedHeader } = await jwtVerify(token, keys, {
         issuer,
         audience: [...clientId],
         algorithms: [...algorithms],
@@ -124,8 +132,7 @@ export class LogoutTokens {
 function readClaims(claims: JsonObject): LogoutToken {
   const { iss, sub, sid, jti, iat, events } = claims;
   if (Object.hasOwn(claims, 'nonce')) throw new LogoutTokenRefusedError('nonce must not be there');
-  const event =
-    isJsonObject(events) && Object.hasOwn(events, LOGOUT_EVENT) ? events[LOGOUT_EVENT] : undefined;
+  const event = isJsonObject(events) ? ownMember(events, LOGOUT_EVENT) : undefined;
   if (!isJsonObject(event))
     throw new LogoutTokenRefusedError(`events has to have the member ${LOGOUT_EVENT}`);
   if (!isText(jti)) throw new LogoutTokenRefusedError('jti has to be a text');

@@ -120,12 +120,8 @@ export class ProviderSessions {
 
   /** Notes that a token has been used. @returns false if it was known */
   async use({ issuer, jti }: LogoutToken, untilMs: number): Promise<boolean> {
-    return this.values.replace(
-      nameOf('jti', issuer, jti),
-      undefined,
-      { text: 'used', untilMs },
-      this.clock.now(),
-    );
+    const used = { text: 'used', untilMs };
+    return this.values.replace(nameOf('jti', issuer, jti), undefined, used, this.clock.now());
   }
 
   private async put(
@@ -169,16 +165,14 @@ export class ProviderSessions {
     name: string,
     decide: (known: Known) => Promise<Known | undefined> | Known | undefined,
   ): Promise<void> {
-    const { values, clock } = this;
-    await this.turns.run(name, async () =>
-      changeValue(values, name, clock, async (text) => {
-        const next = await decide(parseKnown(text));
-        if (next === undefined) return undefined;
-        const ends = next.sessions.map(({ untilMs }) => untilMs);
-        const untilMs = ends.reduce((latest, end) => Math.max(latest, end), clock.now() + END_KEPT_MS);
-        return { text: JSON.stringify(next), untilMs };
-      }),
-    );
+    const { values, clock, turns } = this;
+    await changeValue(values, name, { clock, turns }, async (text) => {
+      const next = await decide(parseKnown(text));
+      if (next === undefined) return undefined;
+      const ends = next.sessions.map(({ untilMs }) => untilMs);
+      const untilMs = ends.reduce((latest, end) => Math.max(latest, end), clock.now() + END_KEPT_MS);
+      return { text: JSON.stringify(next), untilMs };
+    });
   }
 }
 

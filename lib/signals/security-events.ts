@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import type { AuditRecord } from '../audit/audit-record.js';
+import { ENDED_BY_USER, type AuditRecord } from '../audit/audit-record.js';
 import { DeliveryError, type AuditDelivery } from '../audit/delivery.js';
 import { loadJose } from '../tokens/key-pairs.js';
 import type { JsonObject } from '../util/json.js';
@@ -7,8 +7,6 @@ import { assertDeliveryUrl, postOnce, readMaxAttempts } from './post.js';
 
 /** @see CAEP 1.0, 3.1 */
 const SESSION_REVOKED = 'https://schemas.openid.net/secevent/caep/event-type/session-revoked';
-/** The reasons of the ends that a user has asked for. */
-const ENDED_BY_USER: readonly string[] = ['sign-out', 'ended-by-user'];
 const ALGORITHMS: readonly string[] = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'];
 
 /**
@@ -111,7 +109,8 @@ function toSecurityEvent(record: AuditRecord, { issuer, audience }: SecurityEven
 /** A login of an account that is linked to another one has an id of its own, so the reason tells, too. */
 function initiatingEntity({ initiator, reason, userId, recipeUserId }: AuditRecord): string {
   if (initiator === undefined) return 'system';
-  const isUser = initiator === userId || initiator === recipeUserId || ENDED_BY_USER.includes(reason ?? '');
+  const isUser =
+    initiator === userId || initiator === recipeUserId || ENDED_BY_USER.some((each) => each === reason);
   return isUser ? 'user' : 'admin';
 }
 

@@ -1,6 +1,5 @@
 // This door
-export { createSessions, Sessions } from './sessions.js';
-export type { StandaloneSessionOptions } from './standalone-options.js';
+export { createSessions, Sessions, type StandaloneSessionOptions } from './sessions.js';
 export type { SessionFunctions } from '../sessions/session-functions.js';
 export type { PlainRequest } from '../http/plain-request.js';
 export type { SessionResponse } from '../http/collected-response.js';
@@ -63,7 +62,6 @@ export {
   DuplicateSessionCookiesError,
   InvalidClaimsError,
   RateLimitedError,
-  ResponseSentError,
   SessionError,
   TokenTheftDetectedError,
   TooManySessionsError,
@@ -72,6 +70,7 @@ export {
   type AnySessionError,
   type ClaimValidationError,
 } from '../errors.js';
+export { ResponseSentError } from '../http/session-request.js';
 export {
   CoreBadInputError,
   CoreError,
@@ -79,9 +78,9 @@ export {
   CoreUnavailableError,
   StoreFullError,
 } from '../errors.js';
-export { SessionConfigError } from '../errors.js';
+export { SessionConfigError } from '../options/config-error.js';
 
-export { SessionSchemaError } from '../sessions/session-schema.error.js';
+export { SessionSchemaError } from '../sessions/content-schemas.js';
 
 // Events, logs and rate limits
 export { SessionEventHub } from '../events/session-event-hub.js';

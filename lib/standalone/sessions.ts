@@ -5,7 +5,12 @@ import type { IncomingRequestSource } from '../http/incoming-request.js';
 import { isRouteRequest } from '../http/request-path.js';
 import { readArguments } from '../options/call-arguments.js';
 import type { SessionRouteName } from '../options/session-routes.js';
-import { resolveSessionOptions, type ResolvedSessionOptions } from '../session.options.js';
+import {
+  resolveSessionOptions,
+  type NEST_OPTIONS,
+  type ResolvedSessionOptions,
+  type SessionModuleOptions,
+} from '../session.options.js';
 import { SERVICE_CALLS } from '../sessions/call-inputs.js';
 import { isHandledError } from '../sessions/error-rules.js';
 import type { VerifySessionOptions } from '../sessions/recipe.interface.js';
@@ -14,14 +19,32 @@ import { RouteRefusedError } from '../sessions/route-handlers.js';
 import type { SessionContainer } from '../sessions/session-container.js';
 import type { CreateNewSessionInput, SessionFunctions } from '../sessions/session-functions.js';
 import { lacksSession, missingSession } from '../sessions/session-runtime.js';
-import { SystemClock } from '../util/clock.js';
+import { SystemClock, type Clock } from '../util/clock.js';
 import type { DefaultPayload } from '../util/session-types.js';
 import type { SessionLogger } from '../util/session-logger.js';
 import type { UserContext } from '../util/user-context.js';
 import { completeBody, Exchanges, isPair, type CollectedRequest } from './exchanges.js';
-import { mergeResponse, toFetchResponse } from './fetch-responses.js';
-import type { StandaloneSessionOptions } from './standalone-options.js';
 import { startSessions, type StartedSessions, type Surroundings } from './start-sessions.js';
+
+/**
+ * The options of `createSessions`: those of `SessionModule.forRoot`, without the few that have no meaning outside of Nest.
+ * A class in `recipe` is made with `new` and gets `RecipeDependencies` alone.
+ *
+ * @publicApi
+ */
+export interface StandaloneSessionOptions extends Omit<SessionModuleOptions, (typeof NEST_OPTIONS)[number]> {
+  /**
+   * Gets trouble with the core (`error`), what was probably not meant (`warn`, at the start) and refused requests (`debug`, if
+   * there is such a method).
+   * @defaultValue errors and warnings on the console
+   */
+  logger?: SessionLogger | undefined;
+  /**
+   * The source of the time, for tests.
+   * @defaultValue the system's clock
+   */
+  clock?: Clock | undefined;
+}
 
 /**
  * Makes the sessions of an application without Nest. Nothing is opened before {@link Sessions.start}.
@@ -266,3 +289,25 @@ const CONSOLE: SessionLogger = {
   // oxlint-disable-next-line no-console -- as above
   warn: (message) => console.warn(`nest-sessions: ${message}`),
 };
+
+/** Statuses whose responses have no body. */
+const WITHOUT_BODY = [101, 204, 205, 304];
+/** Headers whose lines add up; each other header is replaced. */
+const LISTS = ['set-cookie', 'vary', 'access-control-expose-headers'];
+
+/** Returns a response of fetch. */
+function toFetchResponse({ status, headers, body }: SessionResponse): Response {
+  return new Response(WITHOUT_BODY.includes(status) ? null : body, { status, headers });
+}
+
+/** Returns the response of a handler with the headers that the session wrote. */
+function mergeResponse(response: Response, { headers: written }: SessionResponse): Response {
+  if (written.length === 0) return response;
+  const headers = new Headers(response.headers);
+  for (const [name, value] of written) {
+    if (LISTS.includes(name)) headers.append(name, value);
+    else headers.set(name, value);
+  }
+  const { status, statusText } = response;
+  return new Response(response.body, { status, statusText, headers });
+}

@@ -1,4 +1,3 @@
-import { createAuditTable } from './audit-table.js';
 import { createDeletionTrigger } from './cut-offs.js';
 import { StoreSetupError } from './session-store.js';
 import { quoted, sessionTables, type SessionTables, type TableNames } from './session-tables.js';
@@ -259,4 +258,28 @@ function statement(text: string): SqlQuery {
 function withoutSchema({ schema, ...options }: TableNames): TableNames {
   if (schema !== undefined) throw new TypeError('schema: SQLite has none; use tablePrefix');
   return options;
+}
+
+/** Returns the statements of the audit trail's table. As for the revocations, a reader goes by the transaction of a record; within one session also by its number. */
+function createAuditTable(dialect: SqlDialect, audit: SqlTable): string[] {
+  const index = (ending: string, columns: string): string =>
+    `CREATE INDEX IF NOT EXISTS "${audit.name}_${ending}" ON ${audit.sql} (${columns})`;
+  return [
+    `CREATE TABLE IF NOT EXISTS ${audit.sql} (
+  ${dialect.recordPosition},
+  kind VARCHAR(32) NOT NULL,
+  noted_at BIGINT NOT NULL,
+  keep_until BIGINT NOT NULL,
+  session_handle VARCHAR(255),
+  tenant_id VARCHAR(64),
+  user_id VARCHAR(128),
+  created_at BIGINT,
+  expires_at BIGINT,
+  details TEXT
+)`,
+    ...(dialect.name === 'postgres' ? [index('written_by', 'written_by')] : []),
+    index('session', 'session_handle, position'),
+    index('user', 'user_id, position'),
+    index('keep', 'keep_until'),
+  ];
 }

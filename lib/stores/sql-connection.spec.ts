@@ -4,7 +4,7 @@ import { DEFAULT_RETRY } from '../util/retries.js';
 import { SqlConnection } from './sql-connection.js';
 
 /** A connection without tables, and what its client was told. */
-function connectionOf(open: () => Promise<void>) {
+function connectionOf(open: () => Promise<void>, options = { isMigrating: false, retry: DEFAULT_RETRY }) {
   const told: string[] = [];
   const client: SqlClient = {
     dialect: sqliteDialect,
@@ -21,11 +21,18 @@ function connectionOf(open: () => Promise<void>) {
       told.push('close');
     },
   };
-  const options = { isMigrating: false, retry: DEFAULT_RETRY };
   return { connection: new SqlConnection(client, {}, options), told };
 }
 
 describe('the connection of a SQL store', () => {
+  it('keeps the tables as they are without a change of the options that it was given', async () => {
+    const options = Object.freeze({ isMigrating: true, retry: DEFAULT_RETRY });
+    const { connection, told } = connectionOf(async () => {}, options);
+    connection.keepTables();
+    await connection.prepare();
+    expect(told).toEqual(['open']);
+  });
+
   it('is opened once, before the first statement, and again before one after it was closed', async () => {
     const { connection, told } = connectionOf(async () => {});
     const prepared = async (text: string): Promise<unknown> => {

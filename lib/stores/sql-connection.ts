@@ -34,7 +34,7 @@ export class SqlConnection {
   constructor(
     private readonly client: SqlClient,
     private readonly names: TableNames,
-    private readonly options: { isMigrating: boolean; readonly retry: RetryPolicy },
+    private options: { readonly isMigrating: boolean; readonly retry: RetryPolicy },
   ) {
     const { dialect } = client;
     this.lane = dialect.hasOneWriter
@@ -120,7 +120,7 @@ export class SqlConnection {
 
   /** Leaves the tables as they are from now on, until {@link migrate}. */
   keepTables(): void {
-    this.options.isMigrating = false;
+    this.options = { ...this.options, isMigrating: false };
   }
 
   /** Brings the tables up to date, unless they are. */

@@ -48,7 +48,7 @@ export class SqlSearch {
     return pageOf(await this.rows(search, end ?? 'none'), search, end);
   }
 
-  /** One statement. */
+  /** One statement, and one more for the estimate. */
   async count(search: SessionSearch): Promise<SessionCountStep> {
     if (!isStorableText(search.tenantId ?? '')) return { count: 0, next: undefined };
     await this.connection.prepare();
@@ -64,7 +64,7 @@ export class SqlSearch {
     );
     if (last === undefined) return { count: 0, next: undefined };
     const isFull = readNumber(last, 'looked') >= search.limit;
-    const estimate = isFull ? await this.estimate(search) : undefined;
+    const estimate = isFull && search.after === undefined ? await this.estimate(search) : undefined;
     return {
       count: readNumber(last, 'wanted'),
       next: isFull ? toPosition(last) : undefined,
@@ -192,11 +192,8 @@ class SearchStatement extends Parameters {
     return `LIMIT ${this.add(rows, 'BIGINT')}`;
   }
 
-  private place({
-    createdAtMs,
-    sessionHandle,
-  }: Pick<SessionPosition, 'createdAtMs' | 'sessionHandle'>): string {
-    return `(${this.add(createdAtMs, 'BIGINT')}, ${this.add(sessionHandle, 'TEXT')})`;
+  private place(at: Pick<SessionPosition, 'createdAtMs' | 'sessionHandle'>): string {
+    return `(${this.add(at.createdAtMs, 'BIGINT')}, ${this.add(at.sessionHandle, 'TEXT')})`;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ConfigProblem } from '../errors.js';
+import type { ConfigProblem } from '../options/config-error.js';
 import type { PostgresListener } from './postgres-announcements.js';
 import { oneOf, trueOrFalse, wholeNumber } from '../options/option-checks.js';
 import {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { accessTokenClaims } from './access-token-claims.js';
+import { DYNAMIC_TEST_KEY, keyPairOf, STATIC_TEST_KID } from '../../test/fixtures/signing-keys.js';
+import { accessTokenClaims, lengthOfNewAccessToken } from './access-token-claims.js';
+import { signJwt } from './jws.js';
 
 describe('the claims of a new access token', () => {
   const CONTENT = {
@@ -37,5 +39,45 @@ describe('the claims of a new access token', () => {
     expect(accessTokenClaims({ ...CONTENT, version })).toEqual(claims);
     const lineage = { parentRefreshTokenHash1: 'parent', antiCsrfToken: 'anti' };
     expect(accessTokenClaims({ ...CONTENT, ...lineage, version })).toEqual({ ...claims, ...lineage });
+  });
+});
+
+describe('the length of a new access token', () => {
+  const HASH = 'a'.repeat(64);
+  const UUID = '11111111-1111-4111-8111-111111111111';
+
+  it.each([
+    ['nothing in its payload', 'user-1', 'recipe-user-1', 't1', {}],
+    [
+      'texts that need more than one byte for a character',
+      'ü',
+      'ü',
+      'tenant',
+      { name: '山田 😀', n: [1, null] },
+    ],
+    [
+      'much in its payload',
+      'user-1',
+      'user-1',
+      'a-tenant',
+      { roles: Array.from({ length: 99 }, () => 'admin') },
+    ],
+  ])('is known before it is made: with %s', async (_, userId, recipeUserId, tenantId, userPayload) => {
+    const claims = accessTokenClaims({
+      version: 5,
+      userId,
+      recipeUserId,
+      tenantId,
+      sessionHandle: `${UUID}_${tenantId}`,
+      refreshTokenHash1: HASH,
+      parentRefreshTokenHash1: HASH,
+      antiCsrfToken: UUID,
+      expiryMs: 1_760_003_600_999,
+      timeCreatedMs: 1_760_000_000_999,
+      userPayload,
+    });
+    const key = { kid: STATIC_TEST_KID, algorithm: 'RS256' as const, ...keyPairOf(DYNAMIC_TEST_KEY) };
+    const token = await signJwt(claims, key, 5);
+    expect(lengthOfNewAccessToken({ userId, recipeUserId, tenantId }, userPayload)).toBe(token.length);
   });
 });

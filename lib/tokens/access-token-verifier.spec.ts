@@ -130,6 +130,30 @@ describe('verifying an access token', () => {
   });
 });
 
+describe('a refusal', () => {
+  it.each<[reason: string, token: string]>([
+    ['it has expired', withClaims({ exp: nowSec })],
+    ['it is not valid yet', withClaims({ nbf: nowSec + 1 })],
+    ['its key is not known', jwt({ ...V5_HEADER, kid: 'd-2' }, V5_CLAIMS)],
+    ['its signature is wrong', jwt(V5_HEADER, V5_CLAIMS, () => '')],
+  ])('says why, for logs: %s', async (reason, token) => {
+    await expect(setUp().verify(token)).rejects.toThrow(
+      new TryRefreshTokenError(`Failed to verify access token: ${reason}`),
+    );
+  });
+});
+
+describe('looking at a token without verifying it', () => {
+  it('tells whether it is one of ours, and what it names', () => {
+    const { verifier } = setUp();
+    const forged = jwt(V5_HEADER, V5_CLAIMS, () => '');
+    expect([GOOD, forged, 'no token'].map((text) => verifier.isOurs(text))).toEqual([true, true, false]);
+    expect(verifier.readInfo(forged)).toMatchObject({ userId: 'user-1', version: 5 });
+    expect(verifier.readInfo('no token')).toBeUndefined();
+    expect(verifier.readInfo(withClaims({ sub: 'user-2' }))).toMatchObject({ userId: 'user-2' });
+  });
+});
+
 describe('the times of an access token', () => {
   it.each<[row: string, claims: Record<string, unknown>, outcome: string]>([
     ['expired a second ago (T100)', { exp: nowSec - 1 }, 'refused'],
@@ -559,11 +583,65 @@ describe('a key set that cannot be had', () => {
     keySet.failure = new Error('no answer');
     const failure = await verify(GOOD).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(CoreUnavailableError);
-    expect(failure).toMatchObject({ cause: keySet.failure, retryAfterSec: 1 });
+    expect(failure).toMatchObject({
+      message: 'The keys that verify access tokens cannot be had',
+      cause: keySet.failure,
+      retryAfterSec: 1,
+    });
     keySet.failure = new CoreUnavailableError('away', { retryAfterSec: 7 });
     expect(await verify(GOOD).catch((error: unknown) => error)).toBe(keySet.failure);
     keySet.failure = undefined;
     await expect(verify(GOOD)).resolves.toBeDefined();
+  });
+
+  it('is an outage also where that is known at once', () => {
+    const cause = new Error('no keys');
+    const keys = Object.assign(new TestKeySet(), {
+      find: () => {
+        throw cause;
+      },
+    });
+    const clock = new TestClock(TEST_START_MS);
+    const verifier = new AccessTokenVerifier(keys, clock, { clockToleranceSec: 0, maxCachedTokens: 10 });
+    expect(() => verifier.verify(parsed(GOOD))).toThrow(
+      expect.objectContaining({ message: 'The keys that verify access tokens cannot be had', cause }),
+    );
+  });
+});
+
+describe('keys that come later', () => {
+  const STATIC_KEY = publicJwkOf(STATIC_TEST_KEY, STATIC_TEST_KID);
+
+  /** A set that learns of its second key when a token fails with the first. */
+  function setWithLaterKey() {
+    const seen: (readonly PublicJwk[])[] = [];
+    const keys = Object.assign(new TestKeySet(), {
+      findOthers: async (known: readonly PublicJwk[]) => {
+        seen.push(known);
+        return [STATIC_KEY];
+      },
+    });
+    const clock = new TestClock(TEST_START_MS);
+    return {
+      seen,
+      verifier: new AccessTokenVerifier(keys, clock, { clockToleranceSec: 0, maxCachedTokens: 10 }),
+    };
+  }
+
+  it('prove a token of version 2, which names none, and no other token asks for them', async () => {
+    const { seen, verifier } = setWithLaterKey();
+    await verifier.verify(parsed(legacyToken(V2_CLAIMS)));
+    await expect(verifier.verify(parsed(jwt(V5_HEADER, V5_CLAIMS, () => '')))).rejects.toThrow(
+      TryRefreshTokenError,
+    );
+    expect(seen).toEqual([]);
+    const late = parsed(legacyToken(V2_CLAIMS, 2, STATIC_TEST_KEY));
+    await expect(verifier.verify(late)).resolves.toMatchObject({ userId: 'user-1' });
+    expect(seen).toEqual([[OUR_KEY]]);
+    const foreign = parsed(legacyToken(V2_CLAIMS, 2, FOREIGN_TEST_KEY));
+    await expect(verifier.verify(foreign)).rejects.toThrow(TryRefreshTokenError);
+    await expect(verifier.verify(foreign)).rejects.toThrow(TryRefreshTokenError);
+    expect(seen).toHaveLength(3);
   });
 });
 
@@ -583,6 +661,17 @@ describe('looking whether a token is of another session', () => {
     expect(await verifier.findOtherSession('no token', other)).toBeUndefined();
     keySet.failure = new Error('no keys');
     expect(await verifier.findOtherSession(withClaims({}), other)).toBeUndefined();
+  });
+
+  it('knows the session of a genuine token, remembered or not', async () => {
+    const { verifier, verify, keySet } = setUp();
+    expect(await verifier.findSession(GOOD)).toBe(own);
+    await verify(GOOD);
+    keySet.asked.length = 0;
+    expect(await verifier.findSession(GOOD)).toBe(own);
+    expect(await verifier.findOtherSession(GOOD, other)).toBe(own);
+    expect(keySet.asked).toEqual([]);
+    expect(await verifier.findSession('no token')).toBeUndefined();
   });
 
   it('asks for no key where the token names the same session', async () => {
@@ -654,6 +743,41 @@ describe('remembering verified tokens', () => {
     verifier.forgetSessions([V5_CLAIMS.sessionHandle]);
     await underWay;
     expect(verifier.cachedTokens).toBe(0);
+  });
+
+  it('forgets those that fulfil a condition, or all, and no proof under way is kept then', async () => {
+    const { verify, verifier } = setUp();
+    const other = withClaims({ sub: 'user-2' });
+    for (const token of [GOOD, other]) await verify(token);
+    verifier.forgetWhere(({ userId }) => userId === 'user-2');
+    expect([GOOD, other].map((token) => verifier.recall(token)?.userId)).toEqual(['user-1', undefined]);
+    const underWay = verify(other);
+    verifier.forgetAll();
+    await underWay;
+    expect([verifier.cachedTokens, verifier.cachedTokenBytes]).toEqual([0, 0]);
+  });
+
+  it('keeps none that the application does not want remembered', async () => {
+    const options = {
+      clockToleranceSec: 0,
+      maxCachedTokens: 10,
+      mayRemember: ({ userId }: AccessTokenInfo) => userId !== 'user-1',
+    };
+    const verifier = new AccessTokenVerifier(new TestKeySet(), new TestClock(TEST_START_MS), options);
+    const other = withClaims({ sub: 'user-2' });
+    for (const token of [GOOD, other]) await verifier.verify(parsed(token));
+    expect([GOOD, other].map((token) => verifier.recall(token) !== undefined)).toEqual([false, true]);
+  });
+
+  it('answers for none while a renewal of the keys is due', async () => {
+    const clock = new TestClock(TEST_START_MS);
+    const keys = Object.assign(new TestKeySet(), { isDue: false });
+    const verifier = new AccessTokenVerifier(keys, clock, { clockToleranceSec: 0, maxCachedTokens: 10 });
+    await verifier.verify(parsed(GOOD));
+    keys.isDue = true;
+    expect(verifier.recall(GOOD)).toBeUndefined();
+    keys.isDue = false;
+    expect(verifier.recall(GOOD)).toBeDefined();
   });
 
   it('remembers no refused token', async () => {

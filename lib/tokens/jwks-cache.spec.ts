@@ -128,6 +128,41 @@ describe('the published keys of a remote core', () => {
     expect(state.loads).toBe(2);
   });
 
+  it('that others are there for a token that names none are loaded, once per cool-down', async () => {
+    const { cache, clock, state } = setUp();
+    const known = await cache.find(undefined);
+    state.keys = [key('d-3'), ...state.keys];
+    expect(await cache.findOthers(known)).toEqual([]);
+    clock.advance(500);
+    expect(await cache.findOthers(known)).toEqual([key('d-3')]);
+    expect(state.loads).toBe(2);
+  });
+
+  it('are looked for at all hosts in turn, until the wanted one is there', async () => {
+    const asked: string[] = [];
+    const loaded: (readonly string[])[] = [];
+    const keysOf: Record<string, PublicJwk[] | undefined> = {
+      b: [key('d-1')],
+      c: [key('d-1', 'another'), key('d-2')],
+      d: [key('d-3')],
+    };
+    const cache = new JwksCache(new TestClock(1_760_000_000_000), {
+      hosts: ['a', 'b', 'c', 'd'],
+      maxAgeMs: 10_000,
+      load: async (host) => {
+        asked.push(host);
+        const keys = keysOf[host];
+        if (keys === undefined) throw new Error('down');
+        return keys;
+      },
+      onLoaded: (kids) => loaded.push(kids),
+    });
+    expect(await cache.find('d-2')).toEqual([key('d-2')]);
+    expect(asked).toEqual(['a', 'b', 'c']);
+    expect(await cache.find('d-1')).toEqual([key('d-1')]);
+    expect(loaded).toEqual([['d-1', 'd-2']]);
+  });
+
   it('that cannot be had fail the search', async () => {
     const { cache, clock, state } = setUp();
     state.isDown = true;

@@ -1,6 +1,7 @@
 import { createHook } from 'node:async_hooks';
 import { describe, expect, it } from '@jest/globals';
-import { signJwt } from './jws.js';
+import { isSignedBy, signJwt } from './jws.js';
+import { DYNAMIC_TEST_KEY, STATIC_TEST_KEY } from '../../test/fixtures/signing-keys.js';
 import { newStoredKeyPair, parseKeyPair } from './key-pairs.js';
 
 const CLAIMS = { sub: 'user-1' };
@@ -20,5 +21,30 @@ describe('signing many tokens at once', () => {
     const burst = async (): Promise<unknown> =>
       Promise.all(Array.from({ length: 40 }, async () => signJwt(CLAIMS, key, 5)));
     expect(await signaturesInThreadPool(burst)).toBeGreaterThanOrEqual(39);
+  });
+});
+
+describe('a JWS', () => {
+  it('is signed by its key, as its algorithm says, and by no other', async () => {
+    const key = await parseKeyPair('d-1', 1, DYNAMIC_TEST_KEY);
+    const { publicJwk: other } = await parseKeyPair('d-1', 1, STATIC_TEST_KEY);
+    const jws = await signJwt(CLAIMS, key);
+    expect(await isSignedBy(jws, key.publicJwk)).toBe(true);
+    expect(await isSignedBy(jws, other)).toBe(false);
+    expect(await isSignedBy(jws, { ...key.publicJwk, use: 'enc' })).toBe(false);
+    expect(await isSignedBy('no JWS', key.publicJwk)).toBe(false);
+  });
+
+  it('states the version of an access token, and none for a JWT of the application', async () => {
+    const key = await parseKeyPair('d-1', 1, DYNAMIC_TEST_KEY);
+    const headerOf = (jws: string): unknown =>
+      JSON.parse(Buffer.from(jws.split('.')[0] ?? '', 'base64url').toString());
+    expect(headerOf(await signJwt(CLAIMS, key, 5))).toEqual({
+      kid: 'd-1',
+      typ: 'JWT',
+      version: '5',
+      alg: 'RS256',
+    });
+    expect(headerOf(await signJwt(CLAIMS, key))).toEqual({ kid: 'd-1', typ: 'JWT', alg: 'RS256' });
   });
 });

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { DYNAMIC_TEST_KEY } from '../../test/fixtures/signing-keys.js';
-import { newStoredKeyPair, parseKeyPair } from './key-pairs.js';
+import { newStoredKeyPair, parseKeyPair, parsePublicHalf, splitStoredPair } from './key-pairs.js';
 
 /** The same pair as OpenSSL writes it, through `node:crypto`. */
 function rewrite(stored: string): string {
@@ -50,6 +50,20 @@ describe('a stored signing key', () => {
     const { publicJwk } = await parseKeyPair('d-1', 1, DYNAMIC_TEST_KEY);
     const old = await parseKeyPair('d-1', 1, DYNAMIC_TEST_KEY.replace('|', ';'));
     expect(old.publicJwk).toEqual(publicJwk);
+  });
+
+  it('has a public half that is read by itself', async () => {
+    const { publicJwk } = await parseKeyPair('d-1', 1, DYNAMIC_TEST_KEY);
+    const { publicHalf, separator, privateHalf } = splitStoredPair(DYNAMIC_TEST_KEY);
+    expect(publicHalf + separator + privateHalf).toBe(DYNAMIC_TEST_KEY);
+    expect(await parsePublicHalf('d-1', 1, publicHalf)).toEqual({
+      kid: 'd-1',
+      algorithm: 'RS256',
+      createdAtMs: 1,
+      publicJwk,
+    });
+    expect(splitStoredPair('a;b')).toEqual({ publicHalf: 'a', separator: ';', privateHalf: 'b' });
+    expect(splitStoredPair('a')).toEqual({ publicHalf: 'a', separator: '', privateHalf: '' });
   });
 
   it('publishes no private member (S014)', async () => {

@@ -2,6 +2,7 @@ import { createDecipheriv, pbkdf2Sync } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import {
+  isRefreshToken,
   newRefreshTokenKey,
   refreshTokenHash1,
   refreshTokenHash2,
@@ -151,6 +152,16 @@ describe('issuing a refresh token', () => {
   });
 });
 
+describe('a secret for another purpose', () => {
+  it('is the same wherever the key is, and another one for another purpose or key', () => {
+    const secret = tokens.deriveSecret('nonces');
+    expect(secret).toMatch(/^[\w-]{43}$/);
+    expect(new RefreshTokens(KEY).deriveSecret('nonces')).toBe(secret);
+    expect(tokens.deriveSecret('')).not.toBe(secret);
+    expect(new RefreshTokens(newRefreshTokenKey()).deriveSecret('nonces')).not.toBe(secret);
+  });
+});
+
 describe('the successor of a refresh token', () => {
   it('is the same for everybody who exchanges the same parent, in any process that has the key (S024)', async () => {
     const child = await tokens.issueSuccessor(CHILD);
@@ -197,6 +208,25 @@ describe('the successor of a refresh token', () => {
     expect(antiCsrfToken).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     expect(new RefreshTokens(KEY).successorAntiCsrfToken(PARENT_HASH1)).toBe(antiCsrfToken);
     expect(tokens.successorAntiCsrfToken(refreshTokenHash1('another'))).not.toBe(antiCsrfToken);
+  });
+});
+
+describe('the form of a refresh token', () => {
+  it.each([
+    [TOKEN, true],
+    ['a.b.V1', true],
+    ['aa.bb.v9', true],
+    ['a.b.V10', false],
+    ['a.b.Vx', false],
+    ['a.b.c', false],
+    ['.b.V2', false],
+    ['a..V2', false],
+    ['x.a.b.V2', false],
+    ['a.b.V2.x', false],
+    ['eyJhbGciOiJSUzI1NiJ9.e30.AAAA', false],
+    ['', false],
+  ])('has %j: %s', (text, isOne) => {
+    expect(isRefreshToken(text)).toBe(isOne);
   });
 });
 

@@ -65,6 +65,19 @@ describe('the memory of verified tokens', () => {
     expect({ size: cache.size, bytes: cache.bytes }).toEqual({ size: 0, bytes: 0 });
   });
 
+  it.each<[what: string, payload: AccessTokenInfo['payload'], bytes: number]>([
+    ['an empty payload', {}, 56],
+    ['a text', { ab: 'xyz' }, 56 + 32 + 2 + 24 + 3],
+    ['a text that is not all ASCII', { ab: 'xyü' }, 56 + 32 + 2 + 24 + 2 * 3],
+    ['numbers, and values that need no memory of their own', { a: 1, b: true, c: null }, 56 + 3 * 33 + 16],
+    ['a list', { a: [1, 'x'] }, 56 + 33 + 56 + 2 * 8 + 16 + 25],
+    ['an object in an object', { a: { b: 1 } }, 56 + 33 + 56 + 33 + 16],
+  ])('estimates the bytes of %s (S012)', (_, payload, bytes) => {
+    const { cache, add } = setUp();
+    add('token', infoOf('s', payload));
+    expect(cache.bytes).toBe(600 + 'token'.length + bytes);
+  });
+
   it('never keeps a token that would take more than a 64th of the bytes (S012)', () => {
     const { cache, add, has } = setUp({ maxBytes: 64_000 });
     add('small');

@@ -51,3 +51,8 @@ export function recogniseCopies(kind: { readonly prototype: object }, name: stri
     },
   });
 }
+
+/** As {@link recogniseCopies} for several classes by their names; a class comes before those that extend it. */
+export function recogniseAllCopies(kinds: Readonly<Record<string, { readonly prototype: object }>>): void {
+  for (const [name, kind] of Object.entries(kinds)) recogniseCopies(kind, name);
+}

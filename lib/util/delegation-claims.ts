@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from './json.js';
+import { isJsonObject, ownMember, type JsonObject } from './json.js';
 
 /** The payload name of the person or the program that uses a session for its user. @see RFC 8693 section 4.1 */
 export const ACTOR_CLAIM = 'act';
@@ -37,7 +37,7 @@ export interface DelegationFacts {
 
 /** Returns the actor that a payload names; undefined if there is none. */
 export function readActor(payload: JsonObject): SessionActorClaim | undefined {
-  const claim = Object.hasOwn(payload, ACTOR_CLAIM) ? payload[ACTOR_CLAIM] : undefined;
+  const claim = ownMember(payload, ACTOR_CLAIM);
   return isJsonObject(claim) && typeof claim['sub'] === 'string' ? (claim as SessionActorClaim) : undefined;
 }
 
@@ -84,6 +84,6 @@ export interface SessionLookup {
 }
 
 function readParent(payload: JsonObject): JsonObject | undefined {
-  const claim = Object.hasOwn(payload, PARENT_CLAIM) ? payload[PARENT_CLAIM] : undefined;
+  const claim = ownMember(payload, PARENT_CLAIM);
   return isJsonObject(claim) ? claim : undefined;
 }

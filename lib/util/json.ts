@@ -22,6 +22,11 @@ export function readMember(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? (Reflect.get(value, name) as unknown) : undefined;
 }
 
+/** Returns an object's own member; undefined where there is none, or only an inherited one such as `__proto__`. */
+export function ownMember(object: object, name: string): unknown {
+  return Object.hasOwn(object, name) ? (object as Record<string, unknown>)[name] : undefined;
+}
+
 /** Parses text into a JSON object; returns undefined for all other values and for invalid JSON. */
 export function parseJsonObject(text: string): JsonObject | undefined {
   try {

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from './json.js';
+import { isJsonObject, ownMember, type JsonObject } from './json.js';
 
 /** The payload name that says which key the holder of a token must have. @see RFC 7800 section 3 */
 export const CONFIRMATION_CLAIM = 'cnf';
@@ -24,7 +24,7 @@ export interface KeyConfirmation {
 
 /** Returns the key that a payload names; undefined if there is none, or if the application put it there. */
 export function readConfirmation(payload: JsonObject): KeyConfirmation | undefined {
-  const claim = Object.hasOwn(payload, CONFIRMATION_CLAIM) ? payload[CONFIRMATION_CLAIM] : undefined;
+  const claim = ownMember(payload, CONFIRMATION_CLAIM);
   if (!isJsonObject(claim)) return undefined;
   const { jkt, via, jwk, boundAt, confirmed } = claim;
   if (typeof jkt !== 'string' || (via !== 'dbsc' && via !== 'dpop') || typeof boundAt !== 'number')

@@ -1,4 +1,4 @@
-import type { JsonObject } from './json.js';
+import { ownMember, type JsonObject } from './json.js';
 
 /**
  * Payload names of the limits of one session. They are part of the access token and of the stored session, so that each core
@@ -24,9 +24,7 @@ export const NEVER_AUTHENTICATED = 0;
 
 /** Returns whether the user of a session has to prove again who they are. */
 export function mustAuthenticate(payload: JsonObject): boolean {
-  return Object.hasOwn(payload, LIFETIME_CLAIMS.authTime)
-    ? payload[LIFETIME_CLAIMS.authTime] === NEVER_AUTHENTICATED
-    : false;
+  return ownMember(payload, LIFETIME_CLAIMS.authTime) === NEVER_AUTHENTICATED;
 }
 
 /** Returns the time at which the user last proved their identity, milliseconds since the epoch; undefined if not recorded. */
@@ -64,7 +62,7 @@ export function accessTokenExpiryMs(payload: JsonObject, nowMs: number, validity
 }
 
 function readMilliseconds(payload: JsonObject, name: string): number | undefined {
-  const seconds = Object.hasOwn(payload, name) ? payload[name] : undefined;
+  const seconds = ownMember(payload, name);
   if (typeof seconds !== 'number' || seconds <= 0 || !Number.isSafeInteger(seconds * 1000)) return undefined;
   return seconds * 1000;
 }

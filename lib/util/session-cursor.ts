@@ -17,7 +17,7 @@ export interface SessionPosition {
  */
 export interface SessionCountStep {
   readonly count: number;
-  /** The database's own estimate of all rows, where the step is full and about everybody; those that have just ended are in it. */
+  /** The database's own estimate of all rows, where a first step is full and about everybody; those that have just ended are in it. */
   readonly estimate?: number;
   /** The beginning of the next step; undefined after the last one. */
   readonly next: SessionPosition | undefined;

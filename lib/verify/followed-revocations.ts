@@ -90,7 +90,8 @@ export class FollowedRevocations {
         this.confirmed.add(accessToken, true);
         return;
       case 'UNAUTHORISED':
-        note(false);
+      case 'EXPIRED':
+        if (status === 'UNAUTHORISED') note(false);
         throw new UnauthorisedError('The session has ended');
       case 'TRY_REFRESH_TOKEN':
         throw new TryRefreshTokenError('The core asks for a refresh');

@@ -17,13 +17,12 @@ export {
   CoreResponseError,
   CoreUnavailableError,
   InvalidClaimsError,
-  SessionConfigError,
   SessionError,
   TryRefreshTokenError,
   UnauthorisedError,
   type ClaimValidationError,
-  type ConfigProblem,
 } from '../errors.js';
+export { SessionConfigError, type ConfigProblem } from '../options/config-error.js';
 export { SessionClaim } from '../claims/session-claim.js';
 export type { ClaimValidationResult, SessionClaimValidator } from '../claims/claim-validator.js';
 export { BooleanClaim, PrimitiveClaim } from '../claims/primitive-claim.js';

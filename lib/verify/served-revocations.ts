@@ -1,4 +1,4 @@
-import { SessionConfigError, type ConfigProblem } from '../errors.js';
+import { SessionConfigError, type ConfigProblem } from '../options/config-error.js';
 import { REVOCATION_FEED_OPTIONS, type RevocationFeedConfig } from '../feed/feed-options.js';
 import { oneOf, secret, text } from '../options/option-checks.js';
 import { isComplete, option, readOptions, required, type OptionsOf } from '../options/option-table.js';

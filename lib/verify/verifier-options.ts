@@ -1,4 +1,4 @@
-import { SessionConfigError, type ConfigProblem } from '../errors.js';
+import { SessionConfigError, type ConfigProblem } from '../options/config-error.js';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import {
   audience,

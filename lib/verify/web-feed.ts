@@ -16,8 +16,8 @@ import { fetchText } from './web-fetch.js';
 const TIMEOUT_MS = 5000;
 const STATES = ['OK', 'UNAUTHORISED', 'TRY_REFRESH_TOKEN'] as const;
 
-/** The core's word about a session. */
-export type SessionState = (typeof STATES)[number];
+/** The core's word about a session. `EXPIRED`: by the clock of that core; one whose clock is behind may still give it more time. */
+export type SessionState = (typeof STATES)[number] | 'EXPIRED';
 
 /** The feed of a Nest application or of a served core, over `fetch`. */
 export class WebFeed extends LongPollFeed {
@@ -44,10 +44,10 @@ export class WebFeed extends LongPollFeed {
 
   /** @throws {CoreUnavailableError | CoreResponseError} there is no answer about the session */
   async confirm(accessToken: string): Promise<SessionState> {
-    const { status } = await this.post({ accessToken }, TIMEOUT_MS);
+    const { status, hasExpired } = await this.post({ accessToken }, TIMEOUT_MS);
     const state = STATES.find((each) => each === status);
     if (state === undefined) throw new CoreResponseError(`${this.server.url} gives no state of a session`);
-    return state;
+    return hasExpired === true ? 'EXPIRED' : state;
   }
 
   protected override async ask({ after, seen, waitMs }: RevocationsQuestion): Promise<RevocationsAnswer> {

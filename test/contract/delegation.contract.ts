@@ -81,6 +81,17 @@ export function describeDelegation(where: string, open: () => Promise<StorePair>
       expect((await a.getAllSessionHandlesForUser({ userId: 'ada' })).length).toBe(0);
     });
 
+    it('all end with their parent when two instances have made many at once (S123)', async () => {
+      const { a, b } = await start();
+      const parent = await signIn(a);
+      const making = Array.from({ length: 30 }, async (_, n) =>
+        (n % 2 === 0 ? a : b).createChildSession({ parentSessionHandle: parent.getHandle() }),
+      );
+      const children = await Promise.all(making);
+      await b.revokeSession(parent.getHandle());
+      expect(await live(a, [parent, ...children])).not.toContain(true);
+    });
+
     it('begin once for a hand-over token, whichever instance it comes to, and the store has no token (S124)', async () => {
       const { a, b, here } = await start();
       const session = await signIn(a);

@@ -37,7 +37,9 @@ export const GROUPS = {
     mutate: ['lib/tokens/*.ts', '!lib/tokens/*.spec.ts'],
     specs: [
       'lib/tokens/*.spec.ts',
-      'test/core/embedded/{access-tokens,refresh-rotation,embedded-core.verify}.spec.ts',
+      'test/core/embedded/{access-tokens,embedded-core.create,embedded-core.verify,key-encryption,refresh-rotation}.spec.ts',
+      'test/core/remote/cdi-responses.spec.ts',
+      'test/sessions/remembered-tokens.spec.ts',
       'test/verify/odd-tokens.spec.ts',
     ],
   },
@@ -47,7 +49,8 @@ export const GROUPS = {
       'lib/http/*.spec.ts',
       'test/http/*.spec.ts',
       'test/standalone/requests.spec.ts',
-      `${E2E}/{anti-csrf,foreign-origins,routes,create-session,body-errors}.e2e-spec.ts`,
+      `${E2E}/{anti-csrf,foreign-origins,routes,routes-and-bodies,request-targets,create-session,transfer-methods}.e2e-spec.ts`,
+      `${E2E}/{forced-sign-in,late-responses,after-the-headers,older-cookies,login-with-foreign-cookies,response-headers,cors}.e2e-spec.ts`,
     ],
   },
 };

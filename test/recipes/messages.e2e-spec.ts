@@ -20,7 +20,7 @@ import { describe, expect, it } from '@jest/globals';
 import { firstValueFrom, type Observable } from 'rxjs';
 import { OptionalSession, Session, sessionOf, UserRoleClaim, VerifySession } from 'nest-sessions';
 import { RpcSessionGuard } from 'nest-sessions/integrations';
-import { findAuthorization } from '../../lib/integrations/rpc-authorization.js';
+import { findAuthorization } from '../../lib/integrations/rpc-session.guard.js';
 import { closeAfterTest } from '../support/close-after-test.js';
 import { freePort } from '../support/free-port.mjs';
 import { TestApplication } from '../support/test-application.js';

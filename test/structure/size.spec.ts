@@ -4,16 +4,10 @@ import ts from 'typescript';
 import { importsOf, libSources, type LibSource } from './lib-sources.js';
 
 /** A ratchet: lower it with what goes. The aim is 140 files and 18,000 lines. */
-const MAX_FILES = 361;
-const MAX_LINES = 46_716;
+const MAX_FILES = 357;
+const MAX_LINES = 46_695;
 const MAX_LINES_OF_A_FILE = 350;
 const MAX_LINES_OF_A_FUNCTION = 40;
-/** Files that are to be split, with the lines that they may have until then. */
-const LONG_FILES: Readonly<Record<string, number>> = {
-  'lib/errors.ts': 394,
-  'lib/http/token-transport.ts': 360,
-  'lib/sessions/session-container.ts': 425,
-};
 const ROOT = [
   'errors.ts',
   'index.ts',
@@ -87,7 +81,7 @@ describe('the size of lib/', () => {
   });
 
   it('has no file that is longer than one thought', () => {
-    const long = all.filter((file) => linesOf(file) > (LONG_FILES[file.path] ?? MAX_LINES_OF_A_FILE));
+    const long = all.filter((file) => linesOf(file) > MAX_LINES_OF_A_FILE);
     expect(long.map((file) => `${file.path} (${linesOf(file)})`)).toEqual([]);
   });
 

@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from '@jest/globals';
+import { env } from 'node:process';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import together from '../together/members.cjs';
 
-const { ROOT, membersOf } = together;
+const { ROOT, allSpecFiles, membersOf } = together;
 const FOLDER = 'test/together';
 const groups = readdirSync(FOLDER).filter((name) => name.endsWith('.spec.ts'));
 const members = groups.flatMap((group) => membersOf(group));
@@ -13,6 +14,10 @@ async function taken(...selected: string[]): Promise<string[]> {
   const { filtered } = await together(selected.map((file) => join(ROOT, file)));
   return filtered.map((file) => file.slice(ROOT.length).replaceAll('\\', '/'));
 }
+
+afterEach(() => {
+  delete env['TEST_PART'];
+});
 
 describe('spec files that share a module registry', () => {
   it('are in one group each', () => {
@@ -41,5 +46,18 @@ describe('spec files that share a module registry', () => {
     expect(await taken(...lib)).toEqual(lib);
     expect(await taken('test/together/lib.spec.ts', ...lib.slice(1))).toEqual(lib.slice(1));
     expect(await taken('test/together/lib.spec.ts')).toEqual(['test/together/lib.spec.ts']);
+  });
+});
+
+describe('a whole run', () => {
+  it('is npm test and npm run test:integration, each file in one of the two', async () => {
+    const all = allSpecFiles();
+    const unit = await taken(...all);
+    env['TEST_PART'] = 'integration';
+    const integration = await taken(...all);
+    const run = unit.flatMap((file) => [file, ...membersOf(file)]);
+    const variants = all.filter((file) => file.startsWith(`${FOLDER}/variant-`));
+    expect([...run, ...integration, ...variants].toSorted()).toEqual(all);
+    expect(integration).toContain('test/contract/redis-store.spec.ts');
   });
 });

@@ -28,16 +28,37 @@ const { E2E_CORE, E2E_LEFT_OUT = '' } = process.env;
 const ALONE =
   /\b(unstable_mockModule|resetModules|startPostgres|startRedis|RunWithout)\b|website-client\.js'/;
 
-function specFiles(pattern) {
-  const leftOut = E2E_LEFT_OUT.split(',');
+/**
+ * What `npm test` leaves to `npm run test:integration`: stores and their databases, several processes, the commands, other
+ * packages, documents. By the folder, or because the file starts a database server.
+ */
+const INTEGRATION =
+  /^test\/(cli|contract(?!\/(memory-store|announcements)\.)|docs|doctor|load|other-frameworks|processes|recipes|types)\//;
+const DATABASE_SERVER = /\b(startPostgres|startRedis)\b/;
+
+function allSpecFiles() {
   return ['lib', 'test']
     .flatMap((folder) =>
       readdirSync(join(ROOT, folder), { recursive: true }).map((name) => join(folder, name)),
     )
     .map((file) => file.replaceAll(sep, '/'))
-    .filter((file) => SPEC.test(file) && pattern.test(file) && !leftOut.includes(basename(file)))
-    .filter((file) => !ALONE.test(readFileSync(join(ROOT, file), 'utf8')))
+    .filter((file) => SPEC.test(file))
     .toSorted();
+}
+
+function specFiles(pattern) {
+  const leftOut = E2E_LEFT_OUT.split(',');
+  return allSpecFiles()
+    .filter((file) => pattern.test(file) && !leftOut.includes(basename(file)))
+    .filter((file) => !ALONE.test(readFileSync(join(ROOT, file), 'utf8')));
+}
+
+/** Whether a spec file, as a path from the root of the project, belongs to `npm run test:integration`. */
+function isIntegration(file) {
+  return (
+    INTEGRATION.test(file) ||
+    (/^test\/(?!structure\/)/.test(file) && DATABASE_SERVER.test(readFileSync(join(ROOT, file), 'utf8')))
+  );
 }
 
 /** @returns the members of a group's file, as paths from the root of the project */
@@ -50,10 +71,27 @@ function membersOf(groupFile) {
 }
 
 /**
+ * The part of a whole run that was asked for. A run that is given a path runs what the path selects.
+ *
+ * @param {readonly string[]} paths
+ */
+function partOf(paths) {
+  const isWhole = E2E_CORE === undefined && paths.length === allSpecFiles().length;
+  if (!isWhole) return paths;
+  const isWanted = process.env.TEST_PART === 'integration';
+  return paths.filter((path) => isIntegration(pathInProject(path)) === isWanted);
+}
+
+function pathInProject(path) {
+  return path.slice(ROOT.length).replaceAll(sep, '/');
+}
+
+/**
  * Jest's filter of the selected files: a group of which every member is selected runs instead of its members, and so does one
  * that is selected by its own name. So `npm test` runs groups, and `npm test -- lib/http` the files of that folder.
  */
-async function filter(paths) {
+async function filter(allPaths) {
+  const paths = partOf(allPaths);
   const selected = new Set(paths);
   const members = new Map(
     paths
@@ -69,4 +107,4 @@ async function filter(paths) {
   return { filtered: paths.filter((path) => (members.has(path) ? running.has(path) : !inGroups.has(path))) };
 }
 
-module.exports = Object.assign(filter, { membersOf, ROOT });
+module.exports = Object.assign(filter, { membersOf, allSpecFiles, ROOT });

@@ -9,7 +9,7 @@ import {
 } from 'nest-sessions/verify';
 import { TestClock } from 'nest-sessions/testing';
 import { closeAfterTest } from '../support/close-after-test.js';
-import { TEST_START_MS } from '../support/embedded.js';
+import { seededMemoryStore, TEST_START_MS } from '../support/embedded.js';
 import { startServedCore, type ServedCore } from '../support/served-core.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 
@@ -175,5 +175,29 @@ describe.each(SOURCES)('a verifier that follows $from ($adapter)', ({ adapter, f
     await expect(verifier.verifyToken(client.accessToken)).rejects.toMatchObject({
       name: 'CoreUnavailableError',
     });
+  });
+});
+
+describe('a verifier of a session that has expired by the clock of the API', () => {
+  it('accepts its token again, once the session has more time', async () => {
+    const [ahead, behind] = [new TestClock(TEST_START_MS), new TestClock(TEST_START_MS)];
+    const store = await seededMemoryStore();
+    const starter = TestApplication.on('express')
+      .store(store)
+      .with({ revocationFeed: { apiKeys: [API_KEY] } });
+    const [api, other] = [await starter.clock(ahead).start(), await starter.clock(behind).start()];
+    const client = await other.signedIn('header');
+    const beforeEnd = 100 * 86_400 - 10; // of 100 days, the default
+    behind.advanceSeconds(beforeEnd);
+    ahead.advanceSeconds(beforeEnd + 20);
+    await client.refresh();
+    const apiDomain = `http://127.0.0.1:${api.port}`;
+    const feed = servedRevocations({ url: `${apiDomain}/auth/session/revocations`, apiKey: API_KEY });
+    const verifier = createSessionVerifier({ apiDomain, feed, clock: behind });
+    closeAfterTest(() => verifier.close());
+    const { accessToken } = client;
+    await expect(verifier.verifyToken(accessToken)).rejects.toThrow('The session has ended');
+    expect((await client.get('/me')).status).toBe(200); // its first use, at the other instance
+    await expect(verifier.verifyToken(accessToken)).resolves.toBeDefined();
   });
 });

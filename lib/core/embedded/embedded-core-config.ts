@@ -1,4 +1,4 @@
-import type { ConfigProblem } from '../../errors.js';
+import type { ConfigProblem } from '../../options/config-error.js';
 import { numberBetween, objectWith, oneOf, trueOrFalse } from '../../options/option-checks.js';
 import {
   isOptionsObject,

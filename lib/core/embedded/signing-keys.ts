@@ -157,7 +157,7 @@ export class SigningKeys implements VerificationKeys {
     await this.loads.run(this.publicationMs + this.options.reloadIntervalMs);
   }
 
-  /** Makes a rotating key that signs at once, for tests; the keys before it go on verifying. @returns its id */
+  /** Makes a rotating key before its time, which signs at once in this process; the keys before it go on verifying. @returns its id */
   async rotate(): Promise<string> {
     this.rotatedTo = await this.stored.addNewest();
     await this.loads.settle(); // it may have begun without the new key

@@ -1,4 +1,4 @@
-import type { ConfigProblem } from '../../errors.js';
+import type { ConfigProblem } from '../../options/config-error.js';
 import { callback, oneOf, secret, trueOrFalse, wholeNumber } from '../../options/option-checks.js';
 import {
   option,

@@ -1,4 +1,4 @@
-import { SessionConfigError, type ConfigProblem } from '../../errors.js';
+import { SessionConfigError, type ConfigProblem } from '../../options/config-error.js';
 import { onOffOrAuto } from '../../options/observability-options.js';
 import { oneOf, secret, text, trueOrFalse } from '../../options/option-checks.js';
 import {

@@ -7,7 +7,7 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { NO_AUDIT_TRAIL, NO_DELIVERIES_HERE } from '../../audit/audit-options.js';
-import { SessionConfigError } from '../../errors.js';
+import { SessionConfigError } from '../../options/config-error.js';
 import { WIRE_OPTIONS } from '../../options/wire-options.js';
 import { CoreClient } from '../core-client.js';
 import { versionsOf } from './cdi-router.js';

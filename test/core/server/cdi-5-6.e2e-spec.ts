@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Test } from '@nestjs/testing';
 import { remoteCore } from '../../../lib/core/remote/http-core-client.js';
 import { SessionCoreModule } from '../../../lib/core/server/session-core.module.js';
-import { SessionConfigError } from '../../../lib/errors.js';
+import { SessionConfigError } from '../../../lib/options/config-error.js';
 import type { JsonObject } from '../../../lib/util/json.js';
 import { CREATION, decoded } from '../../support/core-calls.js';
 import { sqliteStore } from '../../../lib/stores/sqlite.store.js';

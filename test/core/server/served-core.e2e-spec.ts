@@ -6,7 +6,7 @@ import { Controller, Get, Logger, Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { MAX_BODY_BYTES } from '../../../lib/core/server/session-core.gateway.js';
 import { embeddedCore } from '../../../lib/core/embedded/embedded-core-options.js';
-import { SessionConfigError } from '../../../lib/errors.js';
+import { SessionConfigError } from '../../../lib/options/config-error.js';
 import { SessionCoreModule } from '../../../lib/core/server/session-core.module.js';
 import { decoded } from '../../support/core-calls.js';
 import { DYNAMIC_TEST_KID, seededMemoryStore, STATIC_TEST_KID } from '../../support/embedded.js';

@@ -29,7 +29,7 @@ export type AdministratorOrder =
   | { readonly kind: 'revoke-user'; readonly userId: string; readonly tenantId: string }
   | { readonly kind: 'revoke-all'; readonly tenantId: string };
 
-/** The settings of an instance. */
+/** The memory and the handles that an instance has at a moment. */
 export interface Usage {
   readonly heapBytes: number;
   readonly residentBytes: number;
