@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { changeValue, type SharedValues } from '../audit/shared-values.js';
 import type { Clock } from '../util/clock.js';
 import { isJsonObject, parseJsonObject } from '../util/json.js';
+import { KeyedMutex } from '../util/keyed-mutex.js';
 import { Repeat } from '../util/repeat.js';
 import type { Series } from './activity.js';
 
@@ -48,6 +49,7 @@ export class InstanceReports {
   private readonly name = `${hostname()} ${process.pid} (${this.id.slice(0, 4)})`;
   private readonly startedAtMs: number;
   private readonly repeat = new Repeat(async () => this.publish(), { pauseMs: () => REPORT_EVERY_MS });
+  private readonly turns = new KeyedMutex();
   private written: string | undefined;
 
   constructor(
@@ -119,13 +121,14 @@ export class InstanceReports {
 
   /** Adds this instance to the list, and takes those out that are gone. */
   private async join(values: SharedValues): Promise<void> {
-    await changeValue(values, LIST, this.clock, async (text) => {
+    const { clock, turns } = this;
+    await changeValue(values, LIST, { clock, turns }, async (text) => {
       const ids = readIds(text);
       if (ids.includes(this.id)) return undefined;
       const reports = await Promise.all(ids.map(async (id) => this.read(id)));
       const present = ids.filter((_, index) => reports[index] !== undefined);
       const next = JSON.stringify([...present, this.id].slice(-MAX_INSTANCES));
-      return { text: next, untilMs: this.clock.now() + LIST_KEPT_MS };
+      return { text: next, untilMs: clock.now() + LIST_KEPT_MS };
     });
   }
 }
