@@ -23,8 +23,8 @@ beforeEach(async () => {
 });
 
 const alertText = async (): Promise<string> => page.getByRole('alert').innerText();
-const isFocused = async (text: string): Promise<boolean> =>
-  page.evaluate<boolean>(`document.activeElement.textContent.includes(${JSON.stringify(text)})`);
+const focused = async (): Promise<string> =>
+  page.evaluate<string>('`${document.activeElement.localName}: ${document.activeElement.textContent}`');
 
 const session = (userId: string) => ({
   sessionHandle: userId,
@@ -171,11 +171,11 @@ describe('the overview of the dashboard', () => {
     await page.getByText('Live', { exact: true }).waitFor();
     await desk.user('bob');
     await page.locator('.events li', { hasText: 'bob' }).waitFor();
-    expect(await isFocused('Signed in')).toBe(true);
+    expect(await focused()).toBe('a: Signed in');
     await page.locator('summary').first().focus();
     await desk.user('carla');
     await page.locator('.events li', { hasText: 'carla' }).waitFor();
-    expect(await isFocused('Numbers')).toBe(true);
+    expect(await focused()).toBe('summary: Numbers');
   });
 
   it('shows an event that came between the read of the last ones and the opening of the stream', async () => {
