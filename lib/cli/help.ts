@@ -24,11 +24,11 @@ export const COMMON_OPTIONS: OptionRows = {
   help: { text: 'this text' },
 };
 
-export const EXIT_CODES_TEXT =
+const EXIT_CODES_TEXT =
   'Exit codes: 0 done, 1 nothing found, or refused, 2 wrong usage, 3 store or core\nnot available, or another failure. NO_COLOR switches colours off.';
 
-/** The column at which the texts of options begin. */
-const INDENT = 24;
+/** The columns at which the texts of options and of commands begin. */
+const [OF_OPTIONS, OF_COMMANDS] = [24, 36];
 
 export function commandHelp(command: Command): string {
   const argument = command.argument === undefined ? '' : ` ${command.argument}`;
@@ -37,7 +37,7 @@ export function commandHelp(command: Command): string {
 
 ${command.summary}
 ${command.details === undefined ? '' : `\n${command.details}\n`}${own}
-Where the sessions are, one of the first three:
+The place of the sessions, one of the first three:
 ${optionsText(PLACE_OPTIONS)}
 ${optionsText(COMMON_OPTIONS)}
 ${EXIT_CODES_TEXT}
@@ -50,15 +50,13 @@ export function overview(commands: readonly Command[]): string {
     argument: '<address>',
     summary: 'Examines a running API as a browser would use it.',
   };
-  const lines = [...commands, doctor].map(({ name, argument = '', summary }) => {
-    const head = `  ${`${name} ${argument}`.trim()}`;
-    return head.length + 2 > 36 ? `${head}\n${' '.repeat(36)}${summary}` : `${head.padEnd(36)}${summary}`;
-  });
+  const lines = [...commands, doctor].map(({ name, argument = '', summary }) =>
+    entry(`${name} ${argument}`.trim(), summary, OF_COMMANDS),
+  );
   return `Usage: npx nest-sessions <command> [options]
 
-${lines.join('\n')}
-
-npx nest-sessions <command> --help explains each. Where the sessions are:
+${lines.join('')}
+npx nest-sessions <command> --help explains each. The place of the sessions:
 ${optionsText(PLACE_OPTIONS)}
 ${EXIT_CODES_TEXT}
 `;
@@ -66,12 +64,15 @@ ${EXIT_CODES_TEXT}
 
 function optionsText(rows: OptionRows): string {
   return Object.entries(rows)
-    .map(([name, { value, text }]) => {
-      const head = `  --${name}${value === undefined ? '' : ` ${value}`}`;
-      const lines = text.split('\n').join(`\n${' '.repeat(INDENT)}`);
-      return head.length + 2 > INDENT
-        ? `${head}\n${' '.repeat(INDENT)}${lines}\n`
-        : `${head.padEnd(INDENT)}${lines}\n`;
-    })
+    .map(([name, { value, text }]) =>
+      entry(`--${name}${value === undefined ? '' : ` ${value}`}`, text, OF_OPTIONS),
+    )
     .join('');
+}
+
+/** Returns a name and its text from a column on: on the next line if the name is too long. */
+function entry(name: string, text: string, column: number): string {
+  const margin = ' '.repeat(column);
+  const head = name.length + 4 > column ? `  ${name}\n${margin}` : `  ${name}`.padEnd(column);
+  return `${head}${text.replaceAll('\n', `\n${margin}`)}\n`;
 }

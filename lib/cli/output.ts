@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
-import { printable } from '../events/printable.js';
+import { hasColours } from '../doctor/main.js';
+import { printable, UNPRINTABLE } from '../events/printable.js';
 import type { CliIo } from './io.js';
 
 /** The length of the longest text of a cell: a text of a client may have a megabyte. */
@@ -8,8 +9,6 @@ const MAX_TEXT_LENGTH = 200;
 const MIN_WIDTH = 12;
 const GAP = '  ';
 
-/** Characters that end a line, colour a terminal, turn the reading direction or are invisible. */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 const LINE_BREAK = '\n';
 /** Characters that take two columns of a terminal: those of East Asia, and emoji. */
 const WIDE =
@@ -105,13 +104,8 @@ export function jsonLine(value: unknown): string {
 }
 
 /** Adds a style where the output is a terminal that shows colours. */
-export function painted(
-  style: Parameters<typeof styleText>[0],
-  text: string,
-  { isTerminal, env }: CliIo,
-): string {
-  const hasColour = isTerminal && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
-  return hasColour ? styleText(style, text, { validateStream: false }) : text;
+export function painted(style: Parameters<typeof styleText>[0], text: string, io: CliIo): string {
+  return hasColours(io) ? styleText(style, text, { validateStream: false }) : text;
 }
 
 /** Within the texts of JSON these characters may be written as escapes, and between them only line breaks occur. */

@@ -5,6 +5,20 @@ const WIDTH = 24;
 const PAUSE_MS = 100;
 const CLEAR_LINE = '\r\u001b[K';
 
+/** Runs work that shows how far it has come, and removes the line of it at the end. */
+export async function withProgress<T>(
+  io: CliIo,
+  what: string,
+  work: (progress: Progress) => Promise<T>,
+): Promise<T> {
+  const progress = new Progress(io, what);
+  try {
+    return await work(progress);
+  } finally {
+    progress.end();
+  }
+}
+
 /** Shows how far long work has come: on a terminal only, and never among the output. */
 export class Progress {
   private lastMs = Number.NEGATIVE_INFINITY;

@@ -1,11 +1,12 @@
+import { MAX_PAGE } from '../core/core-inputs.js';
 import { CoreBadInputError } from '../errors.js';
 import type { SessionInformation } from '../sessions/stored-sessions.interface.js';
-import { writeCursor } from '../util/session-cursor.js';
+import { cursorBefore } from '../util/session-cursor.js';
 import { readMoment, optionText, type CommandCall, type OptionRows } from './command.js';
 import { UsageError, type CliIo } from './io.js';
 import type { OpenedSessions } from './open-sessions.js';
 import { timeText, type Column } from './output.js';
-import { Progress } from './progress.js';
+import { withProgress, type Progress } from './progress.js';
 
 /** The sessions that a command is about. */
 export interface ChosenSessions {
@@ -31,9 +32,6 @@ export function sessionConditions(call: CommandCall): ChosenSessions {
   };
 }
 
-/** The largest page that `findSessions` returns. */
-const PAGE = 500;
-
 export interface FoundSessions {
   readonly sessions: readonly SessionInformation[];
   readonly hasMore: boolean;
@@ -50,17 +48,16 @@ export async function findSessions(
   limit: number,
   io: CliIo,
 ): Promise<FoundSessions> {
-  const progress = new Progress(io, 'sessions read');
-  try {
-    return await findByPages(opened, chosen, limit, progress);
-  } catch (error) {
-    if (!(error instanceof CoreBadInputError) || error.message.startsWith('cursor')) throw error;
-    if (chosen.userId === undefined)
-      throw new UsageError(`name a user by --user: ${error.message}`, { cause: error });
-    return await findByHandles(opened, { ...chosen, userId: chosen.userId }, limit, progress);
-  } finally {
-    progress.end();
-  }
+  return withProgress(io, 'sessions read', async (progress) => {
+    try {
+      return await findByPages(opened, chosen, limit, progress);
+    } catch (error) {
+      if (!(error instanceof CoreBadInputError) || error.message.startsWith('cursor')) throw error;
+      if (chosen.userId === undefined)
+        throw new UsageError(`name a user by --user: ${error.message}`, { cause: error });
+      return findByHandles(opened, { ...chosen, userId: chosen.userId }, limit, progress);
+    }
+  });
 }
 
 async function findByPages(
@@ -70,13 +67,13 @@ async function findByPages(
   progress: Progress,
 ): Promise<FoundSessions> {
   const sessions: SessionInformation[] = [];
-  let cursor = createdBefore && cursorBefore(createdBefore);
+  let cursor = createdBefore && cursorBefore(createdBefore.getTime());
   do {
     const page = await service.findSessions({
       userId,
       tenantId,
       cursor,
-      limit: Math.min(PAGE, limit - sessions.length),
+      limit: Math.min(MAX_PAGE, limit - sessions.length),
     });
     sessions.push(...page.sessions.filter((session) => isBefore(session, createdBefore)));
     cursor = page.nextCursor;
@@ -87,11 +84,6 @@ async function findByPages(
 
 function isBefore({ timeCreated }: SessionInformation, moment: Date | undefined): boolean {
   return moment === undefined || timeCreated < moment.getTime();
-}
-
-/** The place behind the sessions of a moment: no tenant and no handle comes before this character. */
-function cursorBefore(moment: Date): string {
-  return writeCursor({ createdAtMs: moment.getTime(), tenantId: '!', sessionHandle: '!' });
 }
 
 async function findByHandles(

@@ -1,5 +1,6 @@
 import { isSealed } from '../core/embedded/sealed-text.js';
 import type { EmbeddedCoreConfig } from '../core/embedded/embedded-core-config.js';
+import { OVERLAP_MS } from '../core/embedded/signing-keys.js';
 import type { SessionStore } from '../stores/session-store.js';
 import { parsePublicHalf, splitStoredPair } from '../tokens/key-pairs.js';
 import type { PublicJwk, VerificationKeys } from '../util/verification-keys.js';
@@ -52,9 +53,6 @@ export function verificationKeys(keys: readonly StoredKeyFacts[]): VerificationK
   };
 }
 
-/** A key is published for at least so long before it signs. */
-const PUBLICATION_MS = 60_000;
-
 export type KeyState = 'signs' | 'signs next' | 'verifies' | 'not used' | 'static';
 
 /** Returns what instances with these settings use a key for. */
@@ -72,7 +70,7 @@ export function keyState(
     ({ isRotating, algorithm }) => isRotating && algorithm === settings.signingAlgorithm,
   );
   const [newest, second] = own;
-  const publicationMs = Math.max(PUBLICATION_MS, settings.signingKeyReloadIntervalSec * 1000);
+  const publicationMs = Math.max(OVERLAP_MS, settings.signingKeyReloadIntervalSec * 1000);
   const isSecondToSign =
     newest !== undefined &&
     second !== undefined &&

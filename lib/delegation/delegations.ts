@@ -11,6 +11,7 @@ import {
 } from '../util/delegation-claims.js';
 import { toJsonObject, type JsonObject } from '../util/json.js';
 import { endOfSessionMs, idleLimitMs } from '../util/lifetime-claims.js';
+import type { UserContext } from '../util/user-context.js';
 import { ChildIndex } from './child-index.js';
 
 /**
@@ -74,10 +75,7 @@ export type HandOverKind = 'child' | 'sibling';
 
 interface DelegatingCore {
   readonly sharedValues: SharedValues | undefined;
-  getSessionInformation(
-    sessionHandle: string,
-    userContext: Record<string, unknown>,
-  ): Promise<ParentSession | undefined>;
+  getSessionInformation(sessionHandle: string, userContext: UserContext): Promise<ParentSession | undefined>;
 }
 
 const DEFAULT_CHILD_SEC = 3600;
@@ -154,14 +152,14 @@ export class Delegations {
 }
 
 /** Returns the handles of the sessions that a child of this one ends with. @throws {CoreBadInputError} they are too many */
-export function handlesBelow({ sessionHandle, userDataInJWT }: ParentSession): string[] {
+function handlesBelow({ sessionHandle, userDataInJWT }: ParentSession): string[] {
   const handles = [sessionHandle, ...parentHandles(userDataInJWT)];
   if (handles.length <= MAX_DEPTH) return handles;
   throw new CoreBadInputError(`Sessions can be made from each other ${MAX_DEPTH} times: use an earlier one`);
 }
 
 /** Returns the claim of an actor, with the one before. @throws {CoreBadInputError} there would be too many */
-export function actorClaim(
+function actorClaim(
   sub: string,
   further: JsonObject,
   before: SessionActorClaim | undefined,

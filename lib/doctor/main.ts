@@ -62,7 +62,7 @@ export async function main(
       return EXIT_CODES.good;
     }
     const diagnosis = await examine(await toOptions(values, positionals));
-    const colour = io.isTerminal && !io.env['NO_COLOR'] && io.env['TERM'] !== 'dumb';
+    const colour = hasColours(io);
     io.stdout(
       values.json === true
         ? `${JSON.stringify(diagnosis, null, 2)}\n`
@@ -74,6 +74,11 @@ export async function main(
     io.stderr(`nest-sessions: ${cause.message}\nTry: npx nest-sessions doctor --help\n`);
     return EXIT_CODES.notExamined;
   }
+}
+
+/** Returns whether the output is a terminal that shows colours. */
+export function hasColours({ isTerminal, env }: CommandIo): boolean {
+  return isTerminal && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
 }
 
 function toExitCode(diagnosis: Diagnosis): number {

@@ -1,7 +1,7 @@
 import { errorMessage } from '../util/plain-error.js';
 
 /** Characters that can end a line, colour a terminal, reverse the reading direction or are invisible. */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+export const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 /** The message of a database driver may quote a whole statement. */
 const MAX_REASON_LENGTH = 2000;

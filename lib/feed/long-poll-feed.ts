@@ -7,7 +7,7 @@ const WAIT_MS = 5000;
 const PAUSE_AFTER_FAILURE_MS = 1000;
 /** The shortest time between two questions, because a core behind a balancer may be another one each time. */
 const MIN_PAUSE_MS = 50;
-/** The length of the longest page, in bytes: that of a Redis cluster with many nodes has some hundred thousand records. */
+/** The length of the longest page, in bytes: some hundred thousand records of a Redis cluster, or 500 sessions with much data. */
 export const MAX_PAGE_BYTES = 67_108_864;
 
 /** The question of a reader; `seen` and `waitMs`: wait for another announcement than that one. */

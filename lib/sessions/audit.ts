@@ -7,7 +7,8 @@ import type { UserContext } from '../util/user-context.js';
 import { anyText, sessionHandle, tenantId, userId } from './call-checks.js';
 
 const DEFAULT_LIMIT = 100;
-const MAX_LIMIT = 1000;
+/** Records of one page. */
+export const MAX_RECORDS = 1000;
 
 /**
  * The arguments of `SessionService.readAudit`: records that fulfil every condition that is given.
@@ -39,7 +40,7 @@ const kinds: Check<readonly AuditKind[] | 'ended'> = (value) => {
 /** The members of {@link ReadAuditInput}, beside the user context. */
 export const READ_AUDIT = {
   after: option(anyText),
-  limit: option(wholeNumber(1, MAX_LIMIT)),
+  limit: option(wholeNumber(1, MAX_RECORDS)),
   newestFirst: option(trueOrFalse),
   sessionHandle: option(sessionHandle),
   userId: option(userId),

@@ -38,10 +38,10 @@ export class BackChannelLogout {
 
   /** @throws {TypeError} the provider is none of the option */
   assertKnown({ issuer }: ProviderSignIn): void {
-    const { issuers } = this.tokens;
-    if (issuers.includes(issuer)) return;
+    const { providers } = this.tokens;
+    if (providers.has(issuer)) return;
     throw new TypeError(
-      `createNewSession: provider.issuer: one of backChannelLogout.providers is expected: ${issuers.join(', ')}`,
+      `createNewSession: provider.issuer: one of backChannelLogout.providers is expected: ${[...providers.keys()].join(', ')}`,
     );
   }
 

@@ -41,7 +41,7 @@ export class SessionSchemaError extends TypeError {
       return message === undefined ? place : `${place} (${message})`;
     });
     super(
-      `The ${content} does not fit schemas.${content}, at: ${[...new Set(places)].join(', ')}. Nothing was stored.`,
+      `The ${content} does not fit schemas.${content}, at: ${[...new Set(places)].join(', ')}. It was not stored.`,
     );
     this.name = 'SessionSchemaError';
   }

@@ -30,6 +30,11 @@ export function writeCursor({ createdAtMs, tenantId, sessionHandle }: SessionPos
   return Buffer.from(JSON.stringify([createdAtMs, tenantId, sessionHandle])).toString('base64url');
 }
 
+/** Returns the cursor behind all sessions that were created then or later: no tenant and no handle comes before this character. */
+export function cursorBefore(createdAtMs: number): string {
+  return writeCursor({ createdAtMs, tenantId: '!', sessionHandle: '!' });
+}
+
 /** @returns undefined for any other text */
 export function readCursor(cursor: string): SessionPosition | undefined {
   if (cursor.length > LONGEST_CURSOR || !/^[\w-]+$/.test(cursor)) return undefined;

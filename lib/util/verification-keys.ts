@@ -57,6 +57,6 @@ export function newestKeyMs(keys: readonly { readonly kid: string }[]): number |
 
 /** Returns when a rotating key was made, milliseconds since the epoch, as its id says; undefined for other keys. */
 export function rotatingKeyMs(kid: string): number | undefined {
-  const timeMs = /^d-(\d+)$/.exec(kid)?.[1];
+  const timeMs = /^d-(\d{1,15})$/.exec(kid)?.[1];
   return timeMs === undefined ? undefined : Number(timeMs);
 }

@@ -9,7 +9,7 @@ import {
   type StandaloneSessionOptions,
 } from 'nest-sessions/standalone';
 import type { CoreProvider } from '../../lib/core/core-provider.js';
-import { signIn } from '../support/shell.js';
+import { APP_INFO, signIn } from '../support/shell.js';
 import { parsed, shopOnFile } from '../support/shop-file.js';
 
 /** The place from which the modules of the tests take their default export. */
@@ -27,7 +27,7 @@ function optionsOf(
   more: Partial<StandaloneSessionOptions> = {},
 ): StandaloneSessionOptions {
   return {
-    appInfo: { appName: 'Shop', apiDomain: 'http://localhost:3000', websiteDomain: 'http://localhost:3000' },
+    appInfo: APP_INFO,
     core,
     ...more,
   };

@@ -5,7 +5,7 @@ import { TestClock } from '../../lib/testing/test-clock.js';
 import { TEST_START_MS } from '../support/embedded.js';
 import { startRedis } from '../support/redis.js';
 import { startServedCore } from '../support/served-core.js';
-import { shell, shopOn, signIn } from '../support/shell.js';
+import { APP_INFO, shell, shopOn, signIn } from '../support/shell.js';
 
 const redis = await startRedis();
 afterAll(() => redis.stop());
@@ -36,11 +36,7 @@ describe('nest-sessions on a core over HTTP', () => {
     const clock = new TestClock(TEST_START_MS);
     const core = await startServedCore({ clock });
     const sessions = createSessions({
-      appInfo: {
-        appName: 'Shop',
-        apiDomain: 'http://localhost:3000',
-        websiteDomain: 'http://localhost:3000',
-      },
+      appInfo: APP_INFO,
       core: remoteCore({ connectionURI: core.uri }),
       clock,
     });

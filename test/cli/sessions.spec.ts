@@ -218,7 +218,7 @@ describe('nest-sessions sessions end', () => {
     const { code, stdout } = await run('sessions', 'end', '--tenant', 't1', '--dry-run', '--store', store);
     expect(code).toBe(0);
     expect(stdout).toContain(handle);
-    expect(stdout).toContain('This would end 1 session of the tenant t1. Nothing was ended.');
+    expect(stdout).toContain('This would end 1 session of the tenant t1. No session was ended.');
     expect(await liveHandles('ada')).toHaveLength(1);
   });
 

@@ -2,14 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { createSessions, embeddedCore, memoryStore } from 'nest-sessions/standalone';
-import { shell, signIn } from '../support/shell.js';
+import { APP_INFO, shell, signIn } from '../support/shell.js';
 import { shopOnFile } from '../support/shop-file.js';
 
-const APP_INFO = {
-  appName: 'Shop',
-  apiDomain: 'http://localhost:3000',
-  websiteDomain: 'http://localhost:3000',
-};
 const place = shopOnFile();
 
 /** Runs `watch` until it has printed so many lines. `happen` runs once it watches. */

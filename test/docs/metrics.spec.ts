@@ -33,7 +33,7 @@ interface Emitted {
 const exporter = new PrometheusExporter({ preventServerStart: true });
 const provider = new MeterProvider({ readers: [exporter] });
 let emitted: readonly Emitted[];
-/** What Prometheus gets: the labels of each series by its name. */
+/** The labels of each series that Prometheus gets, by its name. */
 let scraped: ReadonlyMap<string, ReadonlySet<string>>;
 
 beforeAll(async () => {

@@ -1,8 +1,11 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import type { HttpExchange } from '../../lib/util/http-exchange.js';
 import { SERVER_KINDS, answerOf } from '../support/wire-server.js';
 import { ExpressExchange } from '../../lib/http/express-exchange.js';
 import { FastifyExchange } from '../../lib/http/fastify-exchange.js';
+import { createExchange, isRequest, isResponse } from '../../lib/http/create-exchange.js';
 import { getExchange } from '../../lib/sessions/request-state.js';
 
 describe.each(SERVER_KINDS)('the exchange on %s', (kind) => {
@@ -138,5 +141,151 @@ describe('choosing an exchange', () => {
       },
     } satisfies HttpExchange;
     expect(getExchange(mine.request, mine.response)).toEqual(mine);
+  });
+});
+
+describe('the shapes of requests and responses', () => {
+  const nothing = (): undefined => undefined;
+  const port = {
+    getMethod: nothing,
+    getOriginalURL: nothing,
+    getHeaderValue: nothing,
+    getCookieValue: nothing,
+  };
+  const portResponse = {
+    getHeaderValues: nothing,
+    setHeader: nothing,
+    removeHeader: nothing,
+    setStatusCode: nothing,
+    sendJSONResponse: nothing,
+  };
+  const express = { getHeader: nothing, setHeader: nothing, removeHeader: nothing, end: nothing };
+  const raw = { getHeader: nothing, removeHeader: nothing };
+  const fastify = {
+    header: nothing,
+    getHeader: nothing,
+    removeHeader: nothing,
+    code: nothing,
+    send: nothing,
+    raw,
+  };
+  const req = { method: 'GET', headers: {} };
+
+  it.each<[what: string, value: unknown, asRequest: boolean, asResponse: boolean]>([
+    ['a request of Node', new IncomingMessage(new Socket()), true, false],
+    ['a response of Node', new ServerResponse(new IncomingMessage(new Socket())), false, true],
+    ['a request of Express or Fastify', req, true, false],
+    ['one without headers', { method: 'GET' }, false, false],
+    ['one with a text of headers', { method: 'GET', headers: 'a' }, false, false],
+    ['one with null for headers', { method: 'GET', headers: null }, false, false],
+    ['one without a method', { headers: {} }, false, false],
+    ['a request of the port', port, true, false],
+    ['one without cookies', { ...port, getCookieValue: undefined }, false, false],
+    ['a response of the port', portResponse, false, true],
+    ['one that sends nothing', { ...portResponse, sendJSONResponse: undefined }, false, false],
+    ['a response of Express', express, false, true],
+    ['one without an end', { ...express, end: undefined }, false, false],
+    ['a reply of Fastify', fastify, false, true],
+    ['one without the raw response', { ...fastify, raw: undefined }, false, false],
+    ['one whose raw response is another', { ...fastify, raw: { getHeader: nothing } }, false, false],
+    ['one without a status', { ...fastify, code: undefined }, false, false],
+    ['nothing', undefined, false, false],
+    ['null', null, false, false],
+    ['a text', 'GET', false, false],
+  ])('are known: %s', (_, value, asRequest, asResponse) => {
+    expect([isRequest(value), isResponse(value)]).toEqual([asRequest, asResponse]);
+  });
+
+  it('make the exchange of their framework', () => {
+    expect(createExchange(req, fastify)).toBeInstanceOf(FastifyExchange);
+    expect(createExchange(req, express)).toBeInstanceOf(ExpressExchange);
+    expect(createExchange(port, portResponse)).toEqual({ request: port, response: portResponse });
+    class Reply {
+      header = nothing;
+      getHeader = nothing;
+      removeHeader = nothing;
+      code = nothing;
+      send = nothing;
+      raw = raw;
+    }
+    for (const reply of [new Reply(), new Reply()])
+      expect(createExchange(req, reply)).toBeInstanceOf(FastifyExchange);
+    expect(createExchange(req, express)).toBeInstanceOf(ExpressExchange);
+    expect(() => createExchange({}, new Reply())).toThrow(
+      /^The request is not one of Express, Fastify or node:http\. Pass what/,
+    );
+    expect(() => createExchange(req, {})).toThrow(/^The response is not one of/);
+    expect(() => createExchange(port, {})).toThrow(/^The request is not one of/);
+  });
+});
+
+describe('the response of an exchange', () => {
+  const plain = { statusCode: 200, headersSent: false, writableEnded: false };
+  const noting = () => {
+    const headers: Record<string, unknown> = {};
+    const ended: unknown[] = [];
+    return {
+      headers,
+      ended,
+      getHeader: (name: string) => headers[name.toLowerCase()] as string,
+      setHeader: (name: string, value: unknown) => (headers[name.toLowerCase()] = value),
+      removeHeader: (name: string) => delete headers[name.toLowerCase()],
+      end: (text?: string) => ended.push(text),
+    };
+  };
+
+  it.each([
+    [{}, false],
+    [{ headersSent: true }, true],
+    [{ writableEnded: true }, true],
+  ])('of Express has left with %j: %s, and then nothing is sent', (state, isSent) => {
+    const res = { ...plain, ...noting(), ...state };
+    const { response } = new ExpressExchange({ headers: {} }, res);
+    expect(response.isSent).toBe(isSent);
+    response.setStatusCode(418);
+    response.sendJSONResponse({ a: 'ü' });
+    expect([res.statusCode, res.ended]).toEqual(isSent ? [200, []] : [418, ['{"a":"ü"}']]);
+    expect(res.headers['content-length']).toBe(isSent ? undefined : '10');
+  });
+
+  it('of Express has an empty body where there is nothing to say', () => {
+    const res = { ...plain, ...noting() };
+    new ExpressExchange({ headers: {} }, res).response.sendJSONResponse(undefined);
+    expect([res.ended, res.headers['content-length']]).toEqual([[''], '0']);
+  });
+
+  it('has its lines as texts', () => {
+    const res = { ...plain, ...noting() };
+    const { response } = new ExpressExchange({ headers: {} }, res);
+    res.setHeader('content-length', 7);
+    res.setHeader('set-cookie', ['a', 1]);
+    res.setHeader('vary', 'Origin');
+    expect(
+      ['content-length', 'set-cookie', 'vary', 'x'].map((name) => response.getHeaderValues(name)),
+    ).toEqual([['7'], ['a', '1'], ['Origin'], []]);
+  });
+
+  it.each([
+    [{}, {}, false],
+    [{ sent: true }, {}, true],
+    [{}, { headersSent: true }, true],
+  ])('of Fastify has left with %j and %j: %s', (ofReply, ofRaw, isSent) => {
+    const raw = { ...noting(), headersSent: false, ...ofRaw };
+    const reply = {
+      ...noting(),
+      raw,
+      sent: false,
+      header: () => reply,
+      code: () => reply,
+      send: () => reply,
+      ...ofReply,
+    };
+    const { response } = new FastifyExchange({ headers: {} }, reply);
+    expect(response.isSent).toBe(isSent);
+    response.sendJSONResponse({});
+    expect(response.isSent).toBe(true);
+    const message = 'Cannot change header x-a: the response has already been sent';
+    expect(() => response.setHeader('x-a', 'b')).toThrow(message);
+    expect(() => response.removeHeader('x-a')).toThrow(message);
   });
 });

@@ -11,10 +11,11 @@ import {
   type WireAnswer,
   type WireRequest,
 } from '../support/wire-server.js';
+import { ProcessWarnings } from '../support/process-warnings.js';
 import { StoppedClock, WIRE_TEST_TIME_MS, wireConfig } from '../fixtures/wire-config.js';
 import { IncomingRequest } from '../../lib/http/incoming-request.js';
 import type { TokensToWrite } from '../../lib/http/token-cookies.js';
-import { TokenTransport } from '../../lib/http/token-transport.js';
+import { otherMethod, TokenTransport } from '../../lib/http/token-transport.js';
 import { appendToHeaderList } from '../../lib/http/written-headers.js';
 import { ExpressExchange } from '../../lib/http/express-exchange.js';
 import { createSessionRequest, type SessionRequest } from '../../lib/http/session-request.js';
@@ -449,6 +450,242 @@ describe('deleting duplicates', () => {
       expect(answer.lines('set-cookie')).toEqual([]);
     },
   );
+});
+
+describe('sessions that end while a response is on its way', () => {
+  const owner = (sessionHandle: string, mark: number) => ({ sessionHandle, mark });
+
+  it('are late for it, and others are not', () => {
+    const transport = transportWith();
+    const { mark } = transport;
+    expect([transport.isLateFor(owner('a', mark)), transport.hasChangedSince(mark)]).toEqual([false, false]);
+    transport.noteEnded(['a', 'b']);
+    transport.noteReplaced('c');
+    expect(['a', 'b', 'c', 'd'].map((handle) => transport.isLateFor(owner(handle, mark)))).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+    expect(transport.hasChangedSince(mark)).toBe(true);
+    expect(transport.isLateFor(owner('a', transport.mark))).toBe(false);
+    transport.noteUnknownEnds();
+    expect(transport.isLateFor(owner('d', mark))).toBe(false); // it is not known
+  });
+
+  it.each<[what: string, change: (transport: TokenTransport) => void, isTakenBack: boolean]>([
+    ['nothing', () => undefined, false],
+    ['its end', (transport) => transport.noteEnded(['handle-1']), true],
+    ['the end of another one', (transport) => transport.noteEnded(['handle-2']), false],
+    ['a new sign-in of its client', (transport) => transport.noteReplaced('handle-1'), true],
+    ['a new sign-in of another client', (transport) => transport.noteReplaced('handle-2'), false],
+    ['ends that are not named', (transport) => transport.noteUnknownEnds(), true],
+    [
+      'ends of others that are not named',
+      (transport) => transport.noteUnknownEnds({ includes: () => false }),
+      false,
+    ],
+    [
+      'ends that are not named, of its user',
+      (transport) => transport.noteUnknownEnds({ includes: ({ userId }) => userId === 'user-1' }),
+      true,
+    ],
+  ])('take their tokens back after %s', async (_, change, isTakenBack) => {
+    const subject = { userId: 'user-1', recipeUserId: 'user-1', tenantId: 'public' };
+    const answer = await answerTo('node:http', (transport, request) => {
+      transport.writeTokens(request, 'cookie', TOKENS, { ...OWNER, subject });
+      change(transport);
+    });
+    expect(answer.lines('set-cookie')).toHaveLength(isTakenBack ? 0 : 2);
+    expect(answer.lines('front-token')).toEqual(isTakenBack ? [] : ['ZnJvbnQ=']);
+  });
+
+  it('lose their tokens as well where they ended before', async () => {
+    const answer = await answerTo('node:http', (transport, request) => {
+      transport.noteEnded(['handle-1']);
+      transport.writeTokens(request, 'header', TOKENS, { ...OWNER, mark: transport.mark });
+    });
+    expect([answer.lines('st-access-token'), answer.lines('st-refresh-token')]).toEqual([[], []]);
+  });
+
+  it.each([
+    ['nothing', () => undefined, ['remove']],
+    ['a new sign-in of its client', (transport: TokenTransport) => transport.noteReplaced('handle-1'), []],
+    ['its end', (transport: TokenTransport) => transport.noteEnded(['handle-1']), ['remove']],
+  ])('do not take the tokens of a newer sign-in away: after %s', async (_, change, frontToken) => {
+    const cause = new Error('refused');
+    for (const clear of [
+      (transport: TokenTransport, request: SessionRequest) => transport.clear(request, 'cookie', OWNER),
+      (transport: TokenTransport, request: SessionRequest) => {
+        transport.noteOwner(cause, OWNER);
+        transport.clearBoth(request, cause);
+      },
+    ]) {
+      const answer = await answerTo('node:http', (transport, request) => {
+        clear(transport, request);
+        change(transport);
+      });
+      expect(answer.lines('front-token')).toEqual(frontToken);
+    }
+  });
+
+  it('are cleared for certain where the error names no owner', async () => {
+    const answer = await answerTo('node:http', (transport, request) => {
+      transport.clearBoth(request, new Error('refused'));
+      transport.noteReplaced('handle-1');
+    });
+    expect(answer.lines('front-token')).toEqual(['remove']);
+  });
+});
+
+describe('a response that has been sent', () => {
+  it('gets no tokens and loses none, and a warning says so once for each', async () => {
+    const warnings = new ProcessWarnings();
+    try {
+      const transport = transportWith({ cookieDomain: '.shop.io', olderCookieDomain: '' });
+      await answerOf('node:http', (exchange) => {
+        const request = createSessionRequest(exchange, {});
+        request.response.sendJSONResponse({});
+        for (const _each of [1, 2]) {
+          transport.writeTokens(request, 'cookie', TOKENS, OWNER);
+          transport.clear(request, 'cookie');
+        }
+        transport.clearLegacyCookie(request);
+        transport.clearAccessCookies(request);
+        transport.markSessionDependent(request);
+        expect(transport.clearDuplicate(request, 'access')).toBe(false);
+      });
+      expect(warnings.take()).toEqual([
+        'A session changed after the headers of the response had been sent: its client gets the new tokens with its next refresh',
+        'A session ended after the headers of the response had been sent: its client keeps the tokens until they are refused',
+      ]);
+    } finally {
+      warnings.restore();
+    }
+  });
+
+  it('is the only one whose headers may be refused', () => {
+    const request = requestWith({});
+    const failure = new Error('the headers cannot be written');
+    request.response.setHeader = () => {
+      throw failure;
+    };
+    expect(() => transportWith().markSessionDependent(request)).toThrow(failure);
+  });
+});
+
+describe('cookies of other places', () => {
+  const lines = (answer: WireAnswer): string[] =>
+    answer.lines('set-cookie').map((line) => line.replace(/ (Expires|HttpOnly|Secure|SameSite)[^;]*;?/g, ''));
+
+  it('are deleted wherever the access token can have come from', async () => {
+    const clear = (transport: TokenTransport, request: SessionRequest): void =>
+      transport.clearAccessCookies(request);
+    const request = { path: '/a/b' };
+    expect(lines(await answerTo('node:http', clear, { request }))).toEqual([
+      'sAccessToken=; Path=/;',
+      'sAccessToken=; Path=/; Partitioned',
+      'sAccessToken=; Path=/a;',
+      'sAccessToken=; Path=/a; Partitioned',
+      'sAccessToken=; Path=/a/b;',
+      'sAccessToken=; Path=/a/b; Partitioned',
+    ]);
+    const insecure = {
+      request: { path: '/' },
+      cookieSecure: false,
+      cookieDomain: '.a.io',
+      olderCookieDomain: '',
+    };
+    expect(lines(await answerTo('node:http', clear, insecure))).toEqual([
+      'sAccessToken=; Domain=.a.io; Path=/;',
+      'sAccessToken=; Path=/;',
+    ]);
+  });
+
+  it.each<[what: string, changes: Partial<SessionConfig>, cookie: string | undefined, count: number]>([
+    ['no older place', {}, 'sAccessToken=a', 0],
+    ['an older domain', { olderCookieDomain: '.a.io' }, 'sAccessToken=a', 2],
+    ['an older domain, and no cookie in the request', { olderCookieDomain: '.a.io' }, 'other=a', 0],
+    ['an older path, where cookies need not be sent', { olderAccessTokenPath: '/old' }, undefined, 1],
+    ['an older name', { olderCookieName: (_req, tokenType) => `old-${tokenType}` }, 'old-access=a', 2],
+    ['an older name, and no cookie of it', { olderCookieName: () => 'old' }, 'old2=a', 0],
+  ])('are deleted with a sign-in: after %s', async (_, changes, cookie, count) => {
+    const request = { headers: cookie === undefined ? {} : { cookie } };
+    for (const act of [
+      (transport: TokenTransport, to: SessionRequest) => transport.writeTokens(to, 'cookie', TOKENS, OWNER),
+      (transport: TokenTransport, to: SessionRequest) => transport.clear(to, 'cookie'),
+    ])
+      expect(lines(await answerTo('node:http', act, { ...changes, request }))).toHaveLength(2 + count);
+    const { accessToken, frontToken } = TOKENS;
+    const changed = await answerTo(
+      'node:http',
+      (transport, to) => transport.writeTokens(to, 'cookie', { accessToken, frontToken }, OWNER),
+      { ...changes, request },
+    );
+    expect(lines(changed)).toHaveLength(1);
+  });
+
+  it.each([
+    [{}, false, false],
+    [{}, true, true],
+    [{ accessTokenPath: '/api' }, false, true],
+    [{ accessTokenPath: '/' }, false, false],
+  ])('may have sent the access token with %j, twice: %s: %s', (changes, isDuplicated, isOfOther) => {
+    const cookie = { token: 'a', isPresent: true, isDuplicated, hasLegacyCookie: false };
+    expect(transportWith(changes).isOfOtherPlace(requestWith({}), cookie)).toBe(isOfOther);
+  });
+
+  it('of a session are deleted with it, by cookie only', async () => {
+    const clear = (method: TokenTransferMethod) =>
+      answerOf('node:http', (exchange) =>
+        new TokenTransport(wireConfig(), new StoppedClock(), () => [{ name: 'more', line: 'more=' }]).clear(
+          createSessionRequest(exchange, {}),
+          method,
+        ),
+      );
+    expect((await clear('cookie')).lines('set-cookie').at(-1)).toBe('more=');
+    expect((await clear('header')).lines('set-cookie')).toEqual([]);
+  });
+
+  it('must have room for the token before it is issued', () => {
+    const transport = transportWith();
+    const longest = 4096 - 'sAccessToken'.length;
+    transport.assertAccessTokenFits(requestWith({}), 'cookie', longest);
+    transport.assertAccessTokenFits(requestWith({}), 'header', longest + 1);
+    expect(() => transport.assertAccessTokenFits(requestWith({}), 'cookie', longest + 1)).toThrow(
+      /sAccessToken needs 4097 octets/,
+    );
+  });
+});
+
+describe('the other way of a token', () => {
+  it('is the header for a cookie, and the cookie for a header', () => {
+    expect([otherMethod('cookie'), otherMethod('header')]).toEqual(['header', 'cookie']);
+  });
+
+  it('has both of its cookies read together', () => {
+    const request = requestWith({
+      cookie: 'sAccessToken=a; sRefreshToken=r; sRefreshToken=r; sIdRefreshToken=',
+    });
+    expect(transportWith().readCookies(request)).toEqual({
+      access: { token: 'a', isPresent: true, isDuplicated: false, hasLegacyCookie: true },
+      refresh: { token: 'r', isPresent: true, isDuplicated: true, hasLegacyCookie: true },
+    });
+  });
+});
+
+describe('responses that depend on the session', () => {
+  it.each([
+    [undefined, 'Cookie, Authorization'],
+    ['Cookie, Authorization', 'Cookie, Authorization'],
+    ['Origin', 'Origin, Cookie, Authorization'],
+    [['Origin', 'Cookie'], 'Origin, Cookie, Authorization'],
+  ])('vary, beside %j: %j', (before, after) => {
+    const request = requestWith({});
+    if (before !== undefined) request.response.setHeader('Vary', before);
+    transportWith().markSessionDependent(request);
+    expect(request.response.getHeaderValues('Vary')).toEqual([after]);
+  });
 });
 
 describe('configured cookie names and domains', () => {

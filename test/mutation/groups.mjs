@@ -18,9 +18,10 @@ export const GROUPS = {
     mutate: ['lib/sessions/refresh.ts', 'lib/sessions/refresh-decisions.ts'],
     specs: [
       'test/sessions/{without-request,replacing-defaults,wrong-inputs}.spec.ts',
-      'test/device-binding/{dbsc,dbsc-release}.e2e-spec.ts',
-      `${E2E}/{refresh,refresh-options,anti-csrf,foreign-origins,keys-and-versions,error-handlers}.e2e-spec.ts`,
-      `${E2E}/lifetimes/refresh-decisions.e2e-spec.ts`,
+      'test/device-binding/{dbsc,dbsc-release,risk-signals}.e2e-spec.ts',
+      'test/core/remote/application-on-5-6.e2e-spec.ts',
+      `${E2E}/{refresh,refresh-options,anti-csrf,foreign-origins,keys-and-versions,error-handlers,older-cookies}.e2e-spec.ts`,
+      `${E2E}/lifetimes/{refresh-decisions,devices}.e2e-spec.ts`,
       `${E2E}/events/rate-limits.e2e-spec.ts`,
       `${E2E}/advisories/counted-attempts.e2e-spec.ts`,
     ],

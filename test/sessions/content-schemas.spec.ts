@@ -76,7 +76,7 @@ describe.each(Object.entries(LIBRARIES))('a payload with a schema of %s', (_libr
     expect(error).toBeInstanceOf(TypeError);
     expect(error.issues).toEqual([{ path }]);
     expect(error.message).toBe(
-      `The accessTokenPayload does not fit schemas.accessTokenPayload, at: ${path}. Nothing was stored.`,
+      `The accessTokenPayload does not fit schemas.accessTokenPayload, at: ${path}. It was not stored.`,
     );
     expect(await sessions.getAllSessionHandlesForUser({ userId: 'ada' })).toEqual([]);
   });

@@ -4,7 +4,7 @@ import type { Plugin } from 'esbuild';
 export const decorators: Plugin;
 
 /**
- * Bundles a program for a process of its own. What it has of `nest-sessions` comes from the sources, by the paths of tsconfig.json.
+ * Bundles a program for a process of its own. Its imports of `nest-sessions` are read from the sources, by the paths of tsconfig.json.
  *
  * @returns outfile
  */

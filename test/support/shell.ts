@@ -3,7 +3,7 @@ import type { CliIo } from '../../lib/cli/io.js';
 import { main } from '../../lib/cli/main.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 
-/** What a command did. */
+/** The output of a command, and its exit code. */
 export interface Outcome {
   readonly code: number;
   readonly stdout: string;
@@ -35,10 +35,16 @@ export function shell(io: Partial<CliIo> = {}): Shell {
   };
 }
 
+export const APP_INFO = {
+  appName: 'Shop',
+  apiDomain: 'http://localhost:3000',
+  websiteDomain: 'http://localhost:3000',
+};
+
 /** An instance of an application that keeps an audit trail, devices and a feed. */
 export async function shopOn(store: SessionStore, clock: TestClock, pollMs = 60_000): Promise<Sessions> {
   const sessions = createSessions({
-    appInfo: { appName: 'Shop', apiDomain: 'http://localhost:3000', websiteDomain: 'http://localhost:3000' },
+    appInfo: APP_INFO,
     core: embeddedCore({ store, signingAlgorithm: 'ES256', accessTokenValidityJitter: 0 }),
     devices: {},
     audit: true,

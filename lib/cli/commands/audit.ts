@@ -1,4 +1,5 @@
 import { AUDIT_KINDS, type AuditKind, type AuditRecord } from '../../audit/audit-record.js';
+import { MAX_RECORDS } from '../../sessions/audit.js';
 import { closestName } from '../../options/unknown-options.js';
 import {
   isSet,
@@ -13,12 +14,10 @@ import {
 import { EXIT, UsageError } from '../io.js';
 import type { OpenedSessions } from '../open-sessions.js';
 import { jsonText, tableText } from '../output.js';
-import { Progress } from '../progress.js';
+import { withProgress } from '../progress.js';
 import { RECORD_COLUMNS, recordJson } from '../records.js';
 
 const DEFAULT_LIMIT = 100;
-/** The largest page that `readAudit` returns. */
-const PAGE = 1000;
 
 export const RECORD_OPTIONS: OptionRows = {
   session: { value: '<handle>', text: 'of this session' },
@@ -99,16 +98,15 @@ export async function newestRecords(
   }: RecordConditions & { readonly limit: number; readonly sinceMs?: number | undefined },
   { io }: CommandCall,
 ): Promise<readonly AuditRecord[]> {
-  const progress = new Progress(io, 'records read');
   const found: AuditRecord[] = [];
   let after: string | undefined;
-  try {
+  return withProgress(io, 'records read', async (progress) => {
     do {
       const page = await service.readAudit({
         ...conditions,
         newestFirst: true,
         after,
-        limit: Math.min(PAGE, limit - found.length),
+        limit: Math.min(MAX_RECORDS, limit - found.length),
       });
       const wanted = page.records.filter(({ timeMs }) => timeMs >= (sinceMs ?? Number.NEGATIVE_INFINITY));
       found.push(...wanted);
@@ -116,7 +114,5 @@ export async function newestRecords(
       after = wanted.length < page.records.length ? undefined : page.next;
     } while (after !== undefined && found.length < limit);
     return found;
-  } finally {
-    progress.end();
-  }
+  });
 }

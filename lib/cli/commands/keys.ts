@@ -1,4 +1,5 @@
 import { hasMethod } from '../../options/option-checks.js';
+import { rotatingKeyMs } from '../../util/verification-keys.js';
 import { isSet, type Command, type CommandCall } from '../command.js';
 import { EXIT, RefusedError } from '../io.js';
 import type { OpenedSessions } from '../open-sessions.js';
@@ -38,7 +39,7 @@ async function shownKeys(
     return keys.map(({ kid, alg = 'RS256' }) => ({
       kid,
       algorithm: alg,
-      createdAtMs: createdAtMs(kid),
+      createdAtMs: rotatingKeyMs(kid),
       state: 'published',
     }));
   }
@@ -50,11 +51,6 @@ async function shownKeys(
     state: settings && keyState(key, stored, settings, nowMs),
     stored: key.isSealed ? 'sealed' : 'plain',
   }));
-}
-
-/** The id of a rotating key is the time at which it was made. */
-function createdAtMs(kid: string): number | undefined {
-  return /^d-\d{1,15}$/.test(kid) ? Number(kid.slice(2)) : undefined;
 }
 
 function keyJson({ createdAtMs: timeMs, ...key }: ShownKey): object {

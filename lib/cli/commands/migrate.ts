@@ -1,8 +1,8 @@
-import { isSet, type Command, type CommandCall } from '../command.js';
+import { isSet, type Command } from '../command.js';
 import { EXIT, RefusedError } from '../io.js';
 import { fromStore, isMigratable } from '../open-sessions.js';
 import { jsonText } from '../output.js';
-import { Progress } from '../progress.js';
+import { withProgress } from '../progress.js';
 
 export const migrate: Command = {
   name: 'migrate',
@@ -27,20 +27,13 @@ working beside this one. They run in one transaction. Redis needs none.`,
     if (planned.length === 0) return report([], false, 'The tables are up to date.\n');
     const plan = planned.map((text) => `${text};\n`).join('');
     if (!isSet(call, 'apply'))
-      return report(planned, false, `${plan}\n-- Nothing was changed: --apply runs these statements.\n`);
+      return report(planned, false, `${plan}\n-- No table was changed: --apply runs these statements.\n`);
     if (!isSet(call, 'json')) stdout(plan);
-    await apply(store.migrate(), planned.length, call);
+    // How far a transaction has come is not known, so that it works is all that can be shown.
+    await withProgress(call.io, 'statements under way', async (progress) => {
+      progress.show(planned.length);
+      await fromStore(store.migrate());
+    });
     return report(planned, true, '\n-- The tables are up to date now.\n');
   },
 };
-
-/** How far a transaction has come is not known, so that it works is all that can be shown. */
-async function apply(work: Promise<void>, count: number, { io }: CommandCall): Promise<void> {
-  const progress = new Progress(io, 'statements under way');
-  progress.show(count);
-  try {
-    await fromStore(work);
-  } finally {
-    progress.end();
-  }
-}

@@ -201,7 +201,7 @@ async function confirm(call: CommandCall, ending: Ending): Promise<void> {
     );
   io.stderr(endingText(ending, call));
   const answer = await io.ask(`End ${what}? [y/N] `);
-  if (!/^y(es)?$/i.test(answer.trim())) throw new RefusedError('nothing was ended');
+  if (!/^y(es)?$/i.test(answer.trim())) throw new RefusedError('no session was ended');
 }
 
 function showOnly(call: CommandCall, ending: Ending): number {
@@ -209,7 +209,8 @@ function showOnly(call: CommandCall, ending: Ending): number {
   const { count, hasMore, shown } = ending;
   if (isSet(call, 'json'))
     stdout(jsonText({ wouldEnd: count, hasMore, sessions: shown.slice(0, SHOWN).map(sessionJson) }));
-  else stdout(`${endingText(ending, call)}This would end ${ending.describe(ending)}. Nothing was ended.\n`);
+  else
+    stdout(`${endingText(ending, call)}This would end ${ending.describe(ending)}. No session was ended.\n`);
   return EXIT.done;
 }
 

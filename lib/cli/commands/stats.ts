@@ -15,7 +15,7 @@ const COUNTED_RECORDS = 100_000;
 export const stats: Command = {
   name: 'stats',
   summary: 'Counts live sessions, and what happened in the last hour and the last day.',
-  details: 'What happened is taken from the audit trail, where there is one.',
+  details: 'The events are those of the audit trail, where there is one.',
   options: {
     tenant: { value: '<id>', text: 'of this tenant' },
     'up-to': {

@@ -1,17 +1,16 @@
 import type { AuditRecord } from '../../audit/audit-record.js';
 import { errorReason } from '../../events/printable.js';
 import { readRevocation, type Revocation, type RevocationFeed } from '../../feed/revocation-feed.js';
+import { MAX_RECORDS } from '../../sessions/audit.js';
 import { isSet, readWholeNumber, type Command, type CommandCall } from '../command.js';
 import { EXIT, RefusedError } from '../io.js';
 import { fromStore, type OpenedSessions } from '../open-sessions.js';
 import { jsonLine, safeText, timeText } from '../output.js';
-import { Progress } from '../progress.js';
+import { withProgress } from '../progress.js';
 import { recordDetails, recordJson } from '../records.js';
-import { RECORD_OPTIONS, recordConditions } from './audit.js';
+import { RECORD_OPTIONS, recordConditions, type RecordConditions } from './audit.js';
 
 const DEFAULT_INTERVAL_SEC = 1;
-/** The largest page that `readAudit` returns. */
-const PAGE = 1000;
 
 export const watch: Command = {
   name: 'watch',
@@ -32,7 +31,8 @@ that does not respond is asked again.`,
     const { feed } = opened;
     if (opened.core.auditTrail === undefined && isChosen)
       throw new RefusedError('without an audit trail events cannot be chosen: the feed names sessions alone');
-    const source = opened.core.auditTrail === undefined ? feedSource(feed, call) : auditSource(opened, call);
+    const source =
+      opened.core.auditTrail === undefined ? feedSource(feed, call) : auditSource(opened, conditions, call);
     await source.begin();
     call.io.stderr(`Watching ${source.name} of ${safeText(opened.description)}.\n`);
     await repeat(source, intervalMs, call);
@@ -50,28 +50,23 @@ interface Source {
   subscribe(wake: () => void): () => Promise<void>;
 }
 
-function auditSource({ service }: OpenedSessions, call: CommandCall): Source {
-  const conditions = recordConditions(call);
+function auditSource({ service }: OpenedSessions, conditions: RecordConditions, call: CommandCall): Source {
   let after: string | undefined;
   const read = async (show: (records: readonly AuditRecord[]) => void): Promise<void> => {
     let mayHaveMore: boolean;
     do {
-      const page = await service.readAudit({ ...conditions, after, limit: PAGE });
+      const page = await service.readAudit({ ...conditions, after, limit: MAX_RECORDS });
       show(page.records);
       ({ next: after = after, mayHaveMore } = page);
     } while (mayHaveMore && !call.io.signal.aborted);
   };
   return {
     name: 'the audit trail',
-    begin: async () => {
-      const progress = new Progress(call.io, 'earlier records passed over');
-      let passed = 0;
-      try {
+    begin: async () =>
+      withProgress(call.io, 'earlier records passed over', async (progress) => {
+        let passed = 0;
         await read((records) => progress.show((passed += records.length)));
-      } finally {
-        progress.end();
-      }
-    },
+      }),
     next: async () =>
       read((records) => {
         for (const record of records) print(call, recordJson(record), recordLine(record));

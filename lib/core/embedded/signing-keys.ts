@@ -20,7 +20,7 @@ import {
 } from './stored-keys.js';
 
 /** A new rotating key is published at least this long before its first signature. */
-const OVERLAP_MS = 60_000;
+export const OVERLAP_MS = 60_000;
 /** The shortest time between two reads of the store that unknown key ids and requests for the JWKS cause. */
 const RELOAD_COOLDOWN_MS = 500;
 /** The longest wait of a verification for the renewal of keys that are too old. */

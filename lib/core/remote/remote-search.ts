@@ -1,4 +1,5 @@
 import { CoreBadInputError } from '../../errors.js';
+import { MAX_PAGE_BYTES } from '../../feed/long-poll-feed.js';
 import type { JsonObject } from '../../util/json.js';
 import { readCursor, type SessionCountStep, type SessionPosition } from '../../util/session-cursor.js';
 import type { UserContext } from '../../util/user-context.js';
@@ -8,9 +9,6 @@ import { parseSessionInformation } from './cdi-responses.js';
 import { isUnknownPath } from './core-call-errors.js';
 import { CoreConnection } from './core-connection.js';
 import type { RemoteCoreConfig } from './remote-core-config.js';
-
-/** The length of the longest page, in bytes: 500 sessions with much data. */
-const MAX_PAGE_BYTES = 67_108_864;
 
 /** Lists and counts sessions at a core that this library serves (`SessionCoreModule`). A SuperTokens Core has no call for that. */
 export class RemoteSearch {

@@ -35,14 +35,14 @@ export async function run({ quick, rows, part, store }) {
   const parts = part === undefined ? PARTS : part.split(',');
   for (const name of store === undefined ? ['sqlite', 'postgres'] : store.split(',')) {
     const { place, close } = await openPlace(name);
+    const { store: trail, disconnect } = openTrailStore(place);
     try {
-      const { store: trail, disconnect } = openTrailStore(place);
       await fill(trail, count);
       if (parts.includes('read')) await measureReading(name, trail, count);
       if (parts.includes('webhook')) await measureWebhook(name, place, count);
+    } finally {
       await trail.close();
       await disconnect();
-    } finally {
       await close();
     }
   }
@@ -110,19 +110,16 @@ async function measureReading(name, { audit }, count) {
 async function measureWebhook(name, place, count) {
   const receiver = await openReceiver();
   const setting = JSON.stringify({ place, hook: receiver.url, secret: SECRET });
-  const first = startInstance(setting);
   const began = performance.now();
-  await receiver.until(count / 2);
-  first.kill('SIGKILL');
-  await once(first, 'exit');
+  await whileDelivering(setting, async () => receiver.until(count / 2));
   const killed = performance.now();
-  const heir = startInstance(setting);
-  await receiver.untilNext();
-  const resumed = performance.now();
-  await receiver.until(count);
-  const ended = performance.now();
-  heir.kill('SIGKILL');
-  await once(heir, 'exit');
+  let [resumed, ended] = [killed, killed];
+  await whileDelivering(setting, async () => {
+    await receiver.untilNext();
+    resumed = performance.now();
+    await receiver.until(count);
+    ended = performance.now();
+  });
   await receiver.close();
   assertAll(receiver.ids, count);
   assertOrder(receiver.kindsOf);
@@ -145,8 +142,19 @@ async function measureWebhook(name, place, count) {
   );
 }
 
-function startInstance(setting) {
-  return fork(instance, ['deliver', setting], { stdio: 'inherit' });
+/** Works while an instance delivers, and kills that. @throws {Error} it has ended before */
+async function whileDelivering(setting, work) {
+  const sender = fork(instance, ['deliver', setting], { stdio: 'inherit' });
+  const ended = once(sender, 'exit');
+  const early = ended.then(([code]) => {
+    throw new Error(`The instance ended with ${code} while it delivered`);
+  });
+  try {
+    await Promise.race([early, work()]);
+  } finally {
+    sender.kill('SIGKILL');
+    await ended;
+  }
 }
 
 /** A receiver that counts. */

@@ -44,7 +44,7 @@ export async function run({ quick, rows }) {
   }
 }
 
-/** What the page asks for: its paths below the dashboard. */
+/** The paths below the dashboard that the page asks for. */
 function routes(size) {
   const user = filler.userId(Math.floor(size / 2));
   const middle = filler.firstCreatedAtMs + Math.floor(size / 2);

@@ -12,7 +12,7 @@ import {
   type SessionModuleOptions,
 } from 'nest-sessions';
 import type { OnRefresh, RefreshDecision, RefreshToDecide } from 'nest-sessions/core';
-import { DemoController } from '../../support/demo.controller.js';
+import { DemoController, type Call } from '../../support/demo.controller.js';
 import { TEST_START_MS } from '../../support/embedded.js';
 import { ProcessWarnings } from '../../support/process-warnings.js';
 import type { SessionClient } from '../../support/session-client.js';
@@ -144,6 +144,25 @@ describe.each(CASES)('a refresh that the application decides on, on %s by %s', (
     expect(held(tab)).not.toEqual([]);
   });
 
+  it('refuses the client of a session that the hook has ended by itself, and says why to the application', async () => {
+    const refreshing = async ({ sessions, req, res }: Call): Promise<object> =>
+      sessions.refreshSession(req, res).then(
+        () => ({}),
+        ({ message }: UnauthorisedError) => ({ message }),
+      );
+    const hook = new Hook();
+    const { signedIn } = await starter()
+      .with({ onRefresh: hook.decide })
+      .handlers({ ...LIFETIME_HANDLERS, open: { refreshing } })
+      .start();
+    const client = await signedIn(mode);
+    hook.before = async ({ session }) => session.revokeSession();
+    const headers = client.requestHeaders('/auth/session/refresh');
+    expect((await client.send({ path: '/open/refreshing', headers })).body).toEqual({
+      message: 'The session has ended while its refresh was decided on',
+    });
+  });
+
   it('asks for a new authentication where the hook says so, and for no second one (S039)', async () => {
     const { hook, signedIn, clock } = await start();
     const client = await signedIn(mode);
@@ -220,6 +239,7 @@ describe.each(CASES)('a refresh that the application decides on, on %s by %s', (
       expect(answer.header('retry-after')).toBe('1');
       expect(held(client)).toEqual(before);
       expect((await client.get('/me')).status).toBe(200);
+      expect(warnings.noted[0]?.text).toMatch(/(risk service|longer than 30 ms|must return)[^]*\n\s+at /);
       expect(warnings.take()).toEqual(['The hook onRefresh fails: refreshes get 503']);
       hook.before = () => undefined;
       hook.decision = 'allow';
@@ -271,8 +291,15 @@ describe('a refresh without request and response', () => {
     const isFresh = AuthenticationTimeClaim.validators.freshWithin(HOUR_SEC);
     await expect(session.assertClaims([isFresh])).rejects.toThrow('INVALID_CLAIMS');
     expect(session.getAllSessionTokensDangerously().accessAndFrontTokenUpdated).toBe(true);
+    const failure = { message: 'The hook onRefresh gave no decision' };
     hook.decision = 7;
-    await expect(refresh()).rejects.toThrow(CoreUnavailableError);
+    await expect(refresh()).rejects.toBeInstanceOf(CoreUnavailableError);
+    const expected = "onRefresh must return 'allow', 'step-up', 'end' or undefined";
+    await expect(refresh()).rejects.toMatchObject({ ...failure, cause: new TypeError(expected) });
+    hook.before = () => new Promise(() => {});
+    const late = { ...failure, cause: { message: 'It took longer than 30 ms' } };
+    await expect(refresh()).rejects.toMatchObject(late);
+    hook.before = () => undefined;
     hook.decision = 'end';
     await expect(refresh()).rejects.toThrow(UnauthorisedError);
     expect(await sessions.getSessionInformation(session.getHandle())).toBeUndefined();
