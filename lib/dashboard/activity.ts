@@ -23,6 +23,7 @@ export interface Series {
   /** The beginning of the first step, milliseconds since the epoch. */
   readonly startMs: number;
   readonly stepMs: number;
+  readonly steps: number;
   /** One number for each step, the last of which is not over yet. */
   readonly counts: Readonly<Record<string, readonly number[]>>;
 }
@@ -91,7 +92,7 @@ export class Activity {
         ofName[step] = (ofName[step] ?? 0) + count;
       }
     }
-    return { startMs, stepMs, counts };
+    return { startMs, stepMs, steps, counts };
   }
 
   private count(name: string | undefined): void {
@@ -115,15 +116,13 @@ export class Activity {
   }
 }
 
-/** Adds up the curves of several processes, whose steps are aligned to the clock. */
+/** Adds up the curves of several processes, whose steps are aligned to the clock. @param frame the curve whose steps the sum has */
 export function sumSeries(all: readonly Series[], frame: Series): Series {
+  const { startMs, stepMs, steps } = frame;
   const counts: Record<string, number[]> = {};
-  const steps = all
-    .flatMap((each) => Object.values(each.counts))
-    .reduce((most, { length }) => Math.max(most, length), 0);
-  for (const { startMs, counts: some } of all) {
-    const shift = Math.round((startMs - frame.startMs) / frame.stepMs);
-    for (const [name, numbers] of Object.entries(some)) {
+  for (const each of all) {
+    const shift = Math.round((each.startMs - startMs) / stepMs);
+    for (const [name, numbers] of Object.entries(each.counts)) {
       const sum = (counts[name] ??= Array.from({ length: steps }, () => 0));
       for (const [step, count] of numbers.entries()) {
         const at = step + shift;
@@ -131,5 +130,5 @@ export function sumSeries(all: readonly Series[], frame: Series): Series {
       }
     }
   }
-  return { startMs: frame.startMs, stepMs: frame.stepMs, counts };
+  return { startMs, stepMs, steps, counts };
 }

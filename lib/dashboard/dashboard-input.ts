@@ -14,7 +14,8 @@ export class DashboardQuery {
 
   /** @param url with its query */
   constructor(url: string) {
-    this.values = new URLSearchParams(url.split('?')[1] ?? '');
+    const [, ...query] = url.split('?');
+    this.values = new URLSearchParams(query.join('?'));
   }
 
   text(name: string): string | undefined {
@@ -87,23 +88,22 @@ export function readEnding(body: unknown): { readonly selection: SessionSelectio
   const [unknown] = Object.keys(others);
   // A condition that is not understood would end more sessions than were meant.
   if (unknown !== undefined) throw new BadRequestException('The selection has a name that is not known here');
-  const given = optionalText({ reason }, 'reason')?.trim() ?? '';
+  const given = optionalText('reason', reason)?.trim() ?? '';
   if (given === '' || given.length > LONGEST_REASON)
     throw new BadRequestException(
       `reason: a text of 1 to ${LONGEST_REASON} characters is expected, for the audit trail`,
     );
   const selection = {
-    sessionHandle: optionalText({ sessionHandle }, 'sessionHandle'),
-    userId: optionalText({ userId }, 'userId'),
-    tenantId: optionalText({ tenantId }, 'tenantId'),
+    sessionHandle: optionalText('sessionHandle', sessionHandle),
+    userId: optionalText('userId', userId),
+    tenantId: optionalText('tenantId', tenantId),
     createdBeforeMs: optionalTime(createdBeforeMs),
     everybody: optionalTrue(everybody),
   };
   return { selection, reason: given };
 }
 
-function optionalText(from: { readonly [name: string]: unknown }, name: string): string | undefined {
-  const value = from[name];
+function optionalText(name: string, value: unknown): string | undefined {
   if (value === undefined || (typeof value === 'string' && value !== '')) return value;
   throw new BadRequestException(`${name}: text is expected`);
 }

@@ -1,6 +1,7 @@
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import { SessionConfigError, type ConfigProblem } from '../options/config-error.js';
 import {
+  isComplete,
   isOptionsObject,
   option,
   readOptions,
@@ -68,8 +69,7 @@ export type DashboardConfig = Resolved<typeof DASHBOARD_OPTIONS>;
 export function readDashboardOptions(given: unknown): DashboardConfig {
   const problems: ConfigProblem[] = [];
   const read = readOptions(DASHBOARD_OPTIONS, isOptionsObject(given) ? given : {}, problems);
-  const { authorize: decides } = read;
-  if (problems.length > 0 || decides === undefined)
+  if (problems.length > 0 || !isComplete(DASHBOARD_OPTIONS, read))
     throw new SessionConfigError(problems, 'SessionDashboardModule');
-  return { path: read.path, authorize: decides };
+  return read;
 }

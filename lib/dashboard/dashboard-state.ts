@@ -16,7 +16,7 @@ import { Activity, CURVES, sumSeries, type NumberedEvent } from './activity.js';
 import { InstanceReports, type InstanceReport, type OwnReport } from './instance-reports.js';
 import { SessionOverview } from './session-overview.js';
 
-const PING_TIMEOUT_MS = 2000;
+const TIMEOUT_MS = 2000;
 
 /** A message of the stream. */
 interface StreamedEvent {
@@ -81,19 +81,19 @@ export class DashboardState implements OnApplicationBootstrap, BeforeApplication
   /** The first view of the page. Each part may be missing while the store does not respond. */
   async summary() {
     const [core, known, live] = await Promise.all([this.ping(), this.instances(), this.countLive()]);
-    const instances = known ?? [this.reports.own()];
-    const frames = { hour: this.activity.series(CURVES.hour), day: this.activity.series(CURVES.day) };
+    const own = known?.[0] ?? this.reports.own();
+    const instances = known ?? [own];
     return {
       nowMs: this.clock.now(),
       core,
       live,
       hour: sumSeries(
         instances.map(({ hour }) => hour),
-        frames.hour,
+        own.hour,
       ),
       day: sumSeries(
         instances.map(({ day }) => day),
-        frames.day,
+        own.day,
       ),
       instances: instances.map(({ hour: _hour, day: _day, ...instance }) => instance),
       areInstancesShared: this.reports.isShared,
@@ -123,9 +123,7 @@ export class DashboardState implements OnApplicationBootstrap, BeforeApplication
   private async ping() {
     const { core } = this.runtime;
     const startMs = performance.now();
-    const isUp = await withTimeout(core.ping(), PING_TIMEOUT_MS, 'The core takes too long', {
-      keepsProcess: false,
-    }).then(
+    const isUp = await inTime(core.ping()).then(
       () => true,
       () => false, // a message of a driver can hold secrets
     );
@@ -134,19 +132,20 @@ export class DashboardState implements OnApplicationBootstrap, BeforeApplication
 
   /** @returns undefined while the store does not respond */
   private async instances(): Promise<readonly InstanceReport[] | undefined> {
-    const all = withTimeout(this.reports.all(), PING_TIMEOUT_MS, 'The store takes too long', {
-      keepsProcess: false,
-    });
-    return all.catch(() => undefined);
+    return inTime(this.reports.all()).catch(() => undefined);
   }
 
   /** Counts exactly as long as that is cheap. @returns undefined for a core that lists no sessions, and while it does not respond */
   private async countLive() {
     try {
-      const count = this.overview.count({});
-      return await withTimeout(count, PING_TIMEOUT_MS, 'The store takes too long', { keepsProcess: false });
+      return await inTime(this.overview.count({}));
     } catch (error) {
       return error instanceof CoreBadInputError ? { refused: error.message } : undefined;
     }
   }
+}
+
+/** So that one part of the store that does not respond keeps nobody from seeing the others. */
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  return withTimeout(work, TIMEOUT_MS, 'The core or its store takes too long', { keepsProcess: false });
 }

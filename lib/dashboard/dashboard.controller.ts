@@ -27,7 +27,7 @@ import { DashboardQuery, readEnding, urlOf } from './dashboard-input.js';
 import { DashboardResponse } from './dashboard-response.js';
 import { DashboardState } from './dashboard-state.js';
 import { fillPage, PageFiles, type PageFile } from './page-files.js';
-import { baseOf, RefusedPageFilter, refreshPath } from './refused-page.filter.js';
+import { pageValues, RefusedPageFilter } from './refused-page.filter.js';
 
 /** A stream ends after so long, and the page opens the next one, so that `authorize` is asked again. */
 const STREAM_MS = 5 * 60_000;
@@ -51,8 +51,7 @@ class DashboardController {
   @UseFilters(RefusedPageFilter)
   @VerifySession({ checkDatabase: false }) // it holds no data, and says during an outage what is wrong
   page(@Req() req: unknown, @Res() res: unknown): void {
-    const refresh = refreshPath(this.runtime);
-    this.response.send(res, fillPage(this.files.page, { base: baseOf(req), refresh }));
+    this.response.send(res, fillPage(this.files.page, pageValues(req, this.runtime)));
   }
 
   @Get('assets/:name')

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { SharedValues } from '../audit/shared-values.js';
+import { changeValue, type SharedValues } from '../audit/shared-values.js';
 import type { Clock } from '../util/clock.js';
 import { isJsonObject, parseJsonObject } from '../util/json.js';
+import { KeyedMutex } from '../util/keyed-mutex.js';
 import { Repeat } from '../util/repeat.js';
 import type { Series } from './activity.js';
 
@@ -12,7 +13,6 @@ const GONE_AFTER_MS = 20_000;
 const LIST = 'dashboard_instances';
 const LIST_KEPT_MS = 86_400_000;
 const MAX_INSTANCES = 100;
-const ATTEMPTS = 5;
 
 /** The state of one instance of the application. */
 export interface InstanceReport {
@@ -49,11 +49,12 @@ export class InstanceReports {
   private readonly name = `${hostname()} ${process.pid} (${this.id.slice(0, 4)})`;
   private readonly startedAtMs: number;
   private readonly repeat = new Repeat(async () => this.publish(), { pauseMs: () => REPORT_EVERY_MS });
+  private readonly turns = new KeyedMutex();
   private written: string | undefined;
 
   constructor(
     private readonly values: SharedValues | undefined,
-    private readonly clock: Pick<Clock, 'now'>,
+    private readonly clock: Clock,
     private readonly describe: () => OwnReport,
   ) {
     this.startedAtMs = clock.now();
@@ -88,7 +89,7 @@ export class InstanceReports {
   async all(): Promise<readonly InstanceReport[]> {
     const own = this.own();
     if (this.values === undefined) return [own];
-    const { ids } = await this.list(this.values);
+    const ids = readIds(await this.values.read(LIST, this.clock.now()));
     const others = await Promise.all(ids.filter((id) => id !== this.id).map(async (id) => this.read(id)));
     return [own, ...others.filter((report) => report !== undefined)];
   }
@@ -120,22 +121,21 @@ export class InstanceReports {
 
   /** Adds this instance to the list, and takes those out that are gone. */
   private async join(values: SharedValues): Promise<void> {
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const { text, ids } = await this.list(values);
-      if (ids.includes(this.id)) return;
-      const now = this.clock.now();
+    const { clock, turns } = this;
+    await changeValue(values, LIST, { clock, turns }, async (text) => {
+      const ids = readIds(text);
+      if (ids.includes(this.id)) return undefined;
       const reports = await Promise.all(ids.map(async (id) => this.read(id)));
       const present = ids.filter((_, index) => reports[index] !== undefined);
       const next = JSON.stringify([...present, this.id].slice(-MAX_INSTANCES));
-      if (await values.replace(LIST, text, { text: next, untilMs: now + LIST_KEPT_MS }, now)) return;
-    }
+      return { text: next, untilMs: clock.now() + LIST_KEPT_MS };
+    });
   }
+}
 
-  private async list(values: SharedValues): Promise<{ text: string | undefined; ids: readonly string[] }> {
-    const text = await values.read(LIST, this.clock.now());
-    const ids: unknown = text === undefined ? [] : JSON.parse(text);
-    return { text, ids: Array.isArray(ids) ? ids.filter((id) => typeof id === 'string') : [] };
-  }
+function readIds(text = '[]'): readonly string[] {
+  const ids: unknown = JSON.parse(text);
+  return Array.isArray(ids) ? ids.filter((id) => typeof id === 'string') : [];
 }
 
 function valueName(id: string): string {

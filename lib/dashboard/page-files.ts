@@ -14,6 +14,7 @@ const ASSETS = [
   'charts.js',
   'dom.js',
   'ending.js',
+  'lists.js',
   'overview-view.js',
   'sessions-view.js',
   'story-view.js',

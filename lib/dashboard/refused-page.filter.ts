@@ -1,6 +1,7 @@
 import { Catch, HttpException, Inject, type ArgumentsHost } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
 import { SessionError } from '../errors.js';
+import { requestPath } from '../http/request-path.js';
 import { SESSION_RUNTIME } from '../session.constants.js';
 import { isHandledError } from '../sessions/error-rules.js';
 import type { SessionRuntime } from '../sessions/session-runtime.js';
@@ -49,8 +50,8 @@ export class RefusedPageFilter extends BaseExceptionFilter<unknown> {
     const isRenewable = SessionError.isSessionError(error) && error.type === 'TRY_REFRESH_TOKEN';
     const values = {
       ...reason,
-      base: baseOf(host.switchToHttp().getRequest()),
-      refresh: isRenewable ? refreshPath(this.runtime) : '',
+      ...pageValues(host.switchToHttp().getRequest(), this.runtime),
+      ...(!isRenewable && { refresh: '' }),
     };
     this.response.send(host.switchToHttp().getResponse(), fillPage(this.files.refused, values), status);
   }
@@ -65,15 +66,23 @@ export class RefusedPageFilter extends BaseExceptionFilter<unknown> {
 }
 
 /**
- * Returns where the page refreshes its session. Empty if refreshes need an anti-CSRF token, because the page would take it away from the
- * application's client, which keeps it.
+ * Returns what the places of a page are filled with: `refresh`, where it refreshes its session, and `expired`, the status of a response that
+ * asks for that. The first is empty if refreshes need an anti-CSRF token, because the page would take it away from the application's client,
+ * which keeps it.
  */
-export function refreshPath({ config }: SessionRuntime): string {
-  return config.antiCsrf === 'VIA_TOKEN' ? '' : config.refreshTokenPath;
+export function pageValues(
+  req: unknown,
+  { config }: SessionRuntime,
+): Record<'base' | 'refresh' | 'expired', string> {
+  const { antiCsrf, refreshTokenPath, sessionExpiredStatusCode } = config;
+  return {
+    base: baseOf(requestPath(urlOf(req))),
+    refresh: antiCsrf === 'VIA_TOKEN' ? '' : refreshTokenPath,
+    expired: `${sessionExpiredStatusCode}`,
+  };
 }
 
-/** Returns what stands between the page's address and its files: a browser resolves them beside the page, or below it. */
-export function baseOf(req: unknown): string {
-  const [path = ''] = urlOf(req).split(/[?#]/, 1);
+/** Returns the text between the page's address and its files: a browser resolves them beside the page, or below it. */
+function baseOf(path: string): string {
   return path.endsWith('/') ? '' : `${path.slice(path.lastIndexOf('/') + 1)}/`;
 }

@@ -99,30 +99,30 @@ export class SessionOverview {
     const { sessionHandle, device } = search;
     if (sessionHandle !== undefined) {
       const found = await this.sessions.getSessionInformation(sessionHandle);
-      return { sessions: found === undefined ? [] : [toSummary(found)] };
+      const session = found && toSummary(found);
+      return { sessions: session !== undefined && fulfils(session, search) ? [session] : [] };
     }
-    if (device !== undefined) return this.findByDevice(device.toLowerCase(), search);
+    if (device !== undefined) return this.findByDevice(device, search);
     const { sessions, nextCursor } = await this.page(search, search.cursor, search.limit ?? DEFAULT_LIMIT);
     return { sessions: sessions.map(toSummary), ...(nextCursor !== undefined && { nextCursor }) };
   }
 
-  /**
-   * Counts live sessions of a user, of a tenant, or of everybody; `createdAfterMs` leaves older ones out.
-   *
-   * @param upTo the most that are looked at; then `hasMore` is true
-   */
-  async count(
-    { userId, tenantId, createdAfterMs }: Pick<SummarySearch, 'userId' | 'tenantId' | 'createdAfterMs'>,
-    upTo = 10_000,
-  ): Promise<SessionCount> {
-    return this.sessions.countSessions({ userId, tenantId, createdAfter: dateOf(createdAfterMs), upTo });
+  /** Counts live sessions of a user, of a tenant, or of everybody; `createdAfterMs` leaves older ones out. */
+  async count({
+    userId,
+    tenantId,
+    createdAfterMs,
+  }: Pick<SummarySearch, 'userId' | 'tenantId' | 'createdAfterMs'>): Promise<SessionCount> {
+    return this.sessions.countSessions({ userId, tenantId, createdAfter: dateOf(createdAfterMs) });
   }
 
   /** Tells the life of a session. @returns undefined if neither the store nor the trail knows the handle */
   async story(sessionHandle: string): Promise<SessionStory | undefined> {
-    const found = await this.sessions.getSessionInformation(sessionHandle);
+    const [found, trail] = await Promise.all([
+      this.sessions.getSessionInformation(sessionHandle),
+      this.readLife(sessionHandle),
+    ]);
     const session = found && toSummary(found);
-    const trail = await this.readLife(sessionHandle);
     if (session === undefined && (trail === undefined || trail.records.length === 0)) return undefined;
     const timeline = trail?.records.map((record) =>
       record.kind === 'session.theft-detected'
@@ -237,8 +237,20 @@ function toSummary(session: SessionInformation): SessionSummary {
   };
 }
 
+/** Whether a session that was found by its handle fulfils the other conditions. */
+function fulfils(session: SessionSummary, search: SummarySearch): boolean {
+  const { userId, tenantId, device, createdAfterMs, createdBeforeMs } = search;
+  return (
+    (userId === undefined || userId === session.userId || userId === session.recipeUserId) &&
+    (tenantId === undefined || tenantId === session.tenantId) &&
+    (device === undefined || isOn(device, session)) &&
+    (createdAfterMs === undefined || session.createdMs >= createdAfterMs) &&
+    (createdBeforeMs === undefined || session.createdMs < createdBeforeMs)
+  );
+}
+
 function isOn(wanted: string, { device }: SessionSummary): boolean {
-  return [device?.ip, device?.userAgent].some((text) => text?.toLowerCase().includes(wanted));
+  return [device?.ip, device?.userAgent].some((text) => text?.toLowerCase().includes(wanted.toLowerCase()));
 }
 
 function cursorAt({ createdMs, tenantId, sessionHandle }: SessionSummary): string {

@@ -53,7 +53,7 @@ export interface CreateNewSessionInput extends WithUserContext {
    */
   accessTokenValiditySec?: number;
   /**
-   * The sign-in at an OpenID provider that the session ends with. Needs the option `backChannelLogout`. Where the user has signed out
+   * The sign-in at an OpenID provider that the session ends with. Needs the option `backChannelLogout`. If the user has signed out
    * there meanwhile, the session is refused with `UnauthorisedError`.
    */
   provider?: ProviderSignIn;

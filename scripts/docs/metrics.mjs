@@ -189,10 +189,6 @@ function panels() {
   });
 }
 
-function variable(name, label, rest) {
-  return { name, label, ...rest };
-}
-
 const BOARD = {
   title: 'nest-sessions',
   uid: 'nest-sessions',
@@ -203,8 +199,10 @@ const BOARD = {
   refresh: '1m',
   templating: {
     list: [
-      variable('datasource', 'Data source', { type: 'datasource', query: 'prometheus' }),
-      variable('job', 'Job', {
+      { name: 'datasource', label: 'Data source', type: 'datasource', query: 'prometheus' },
+      {
+        name: 'job',
+        label: 'Job',
         type: 'query',
         datasource: DATASOURCE,
         query: 'label_values(nest_sessions_cached_tokens, job)',
@@ -213,7 +211,7 @@ const BOARD = {
         multi: true,
         allValue: '.*',
         current: { text: 'All', value: '$__all' },
-      }),
+      },
     ],
   },
   panels: panels(),

@@ -1,18 +1,22 @@
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { openDashboard } from '../dashboard/open-dashboard.js';
+import type { SessionModuleOptions } from 'nest-sessions';
 import type { SessionStore } from 'nest-sessions/core';
 import { TestClock } from 'nest-sessions/testing';
 import { closeAfterTest } from '../support/close-after-test.js';
 import type { SessionClient } from '../support/session-client.js';
 import type { Adapter, TestApplication } from '../support/test-application.js';
+import { CHROME, FIREFOX, SAFARI } from '../support/user-agents.js';
 
 export const PAST_MS = 75 * 60_000;
-const FIREFOX = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0';
-const SAFARI =
-  'Mozilla/5.0 (Macintosh; Intel Mac OS X 14_0) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15';
-const CHROME =
-  'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36';
 export const AGENTS = [FIREFOX, SAFARI, CHROME] as const;
+
+interface DeskOptions {
+  readonly isAudited?: boolean;
+  readonly store?: SessionStore;
+  readonly clock?: TestClock;
+  readonly module?: Partial<SessionModuleOptions>;
+}
 
 /** The administrators' desk: an application with the dashboard, and a browser in which `admin` is signed in. */
 export class DashboardDesk {
@@ -27,12 +31,12 @@ export class DashboardDesk {
     chrome: Browser,
     adapter: Adapter,
     options: BrowserContextOptions = {},
-    { isAudited = true, store, clock }: { isAudited?: boolean; store?: SessionStore; clock?: TestClock } = {},
+    { isAudited = true, store, clock, module }: DeskOptions = {},
   ): Promise<DashboardDesk> {
     const appInfo = { appName: 'Shop', apiDomain: 'http://localhost', websiteDomain: 'http://localhost' };
     const application = await openDashboard(
       adapter,
-      { appInfo, ...(isAudited ? { audit: {}, revocationFeed: {} } : {}) },
+      { appInfo, ...(isAudited ? { audit: {}, revocationFeed: {} } : {}), ...module },
       undefined,
       // So that what happens before the browser looks is not in its future.
       { clock: clock ?? new TestClock(Date.now() - PAST_MS), ...(store && { store }) },

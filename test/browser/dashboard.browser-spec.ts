@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { fileURLToPath } from 'node:url';
+import type { SessionModuleOptions } from 'nest-sessions';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { ADAPTERS, type Adapter } from '../support/adapters.js';
 import { launchChromium } from './chromium.js';
@@ -20,8 +21,13 @@ afterAll(async () => {
   await chrome.close();
 });
 
-async function openDesk(adapter: Adapter, options?: BrowserContextOptions, isAudited = true): Promise<void> {
-  desk = await DashboardDesk.open(chrome, adapter, options, { isAudited });
+async function openDesk(
+  adapter: Adapter,
+  options?: BrowserContextOptions,
+  isAudited = true,
+  module?: Partial<SessionModuleOptions>,
+): Promise<void> {
+  desk = await DashboardDesk.open(chrome, adapter, options, { isAudited, ...(module && { module }) });
 }
 
 const shot = async (name: string): Promise<unknown> =>
@@ -88,7 +94,7 @@ describe.each(ADAPTERS)('the dashboard on %s', (adapter) => {
     expect(desk.errors).toEqual([]);
   });
 
-  it('is refused to a user who is no admin, and to nobody in a page that says why', async () => {
+  it('is refused to a visitor and to a user who is no admin, by a page that says why', async () => {
     await openDesk(adapter);
     await desk.context.clearCookies();
     await desk.show();
@@ -119,8 +125,8 @@ describe.each(ADAPTERS)('the dashboard on %s', (adapter) => {
     expect(await application.sessions.getSessionInformation(sessionHandle)).toBeDefined();
   });
 
-  it('goes on by itself when the access token has expired', async () => {
-    await openDesk(adapter);
+  it.each([401, 440])('goes on by itself when the access token has expired (%i)', async (status) => {
+    await openDesk(adapter, {}, true, { sessionExpiredStatusCode: status });
     const { page, application } = desk;
     await desk.show('#sessions');
     await page.getByText('1 session', { exact: true }).waitFor();
@@ -168,9 +174,9 @@ describe('the look of the dashboard', () => {
       route.fulfill({ status: 503, json: { message: 'unavailable' } }),
     );
     await desk.show();
-    await page.getByText('does not respond. What is shown may be old').waitFor();
+    await page.getByText('does not respond. This page may show old facts').waitFor();
     await page.getByText('No connection').waitFor();
-    expect(await page.getByRole('alert').innerText()).toContain('may be old');
+    expect(await page.getByRole('alert').innerText()).toContain('may show old facts');
     await shot('failing');
   });
 

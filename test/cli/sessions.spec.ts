@@ -4,6 +4,7 @@ import type { TestClock } from '../../lib/testing/test-clock.js';
 import { TEST_START_MS } from '../support/embedded.js';
 import { shell, signIn, type Shell } from '../support/shell.js';
 import { parsed, shopOnFile } from '../support/shop-file.js';
+import { SAFARI } from '../support/user-agents.js';
 
 const place = shopOnFile();
 let clock: TestClock;
@@ -15,8 +16,6 @@ beforeEach(() => {
   ({ clock, shop, store, run } = place);
 });
 
-const SAFARI =
-  'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15';
 const liveHandles = async (userId: string): Promise<string[]> =>
   shop.service.getAllSessionHandlesForUser({ userId });
 

@@ -16,6 +16,7 @@ import { TestClock } from '../../lib/testing/test-clock.js';
 import { codeBlocks } from '../docs/documents.js';
 import { startPostgres } from '../support/postgres.js';
 import { shell, shopOn } from '../support/shell.js';
+import { CHROME, FIREFOX } from '../support/user-agents.js';
 
 const GUIDE = 'docs/guides/command-line.md';
 const START_MS = Date.UTC(2026, 0, 31, 8);
@@ -24,9 +25,8 @@ const ABROAD = '198.51.100.20';
 const AGENTS = {
   phone:
     'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1',
-  laptop: 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:130.0) Gecko/20100101 Firefox/130.0',
-  thief:
-    'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36',
+  laptop: FIREFOX,
+  thief: CHROME,
 };
 
 interface Device {

@@ -708,7 +708,7 @@ postgres.describe('on a real server', () => {
   });
 
   postgres.describeKilled('when the server dies', () => {
-    it('what it acknowledged under load holds after it, and the store goes on by itself (S090)', async () => {
+    it('a write that it acknowledged under load holds after it, and the store goes on by itself (S090)', async () => {
       const store = postgresStore(postgres.pool(), { schema: postgres.freshSchema() });
       await seedSigningKeys(store);
       const { core } = embeddedCoreOn(store);

@@ -247,7 +247,7 @@ export function describeSqlStore(name: string, makeDatabase: () => Promise<SqlDa
       });
     });
 
-    describe('what strangers write', () => {
+    describe('text that strangers write', () => {
       it.each(HOSTILE)('%j is text wherever it stands (S092)', async (text) => {
         const store = open();
         const row: SessionRow = {

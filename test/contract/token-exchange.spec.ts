@@ -122,7 +122,7 @@ function describeExchanges(
     close: () => Promise<void>;
   }>,
 ): void {
-  describe(`what an access token can be exchanged for, ${name}`, () => {
+  describe(`the exchange of an access token, ${name}`, () => {
     let app: StandaloneApplication;
     let close: () => Promise<void>;
     beforeAll(async () => {

@@ -173,6 +173,15 @@ describe.each(ADAPTERS)('access to the dashboard on %s', (adapter) => {
     ]);
   });
 
+  it('tells its script the status of an expired token that the application has chosen', async () => {
+    const application = await openDashboard(adapter, { sessionExpiredStatusCode: 440 });
+    const admin = await application.signedIn('cookie', 'admin');
+    expect((await admin.get('/admin/sessions')).text).toContain('data-expired="440"');
+    application.clock.advanceSeconds(3601);
+    expect((await admin.get('/admin/sessions')).text).toContain('data-expired="440"');
+    expect((await readData(admin, 'sessions')).status).toBe(440);
+  });
+
   it('leaves refreshes to the application where they need an anti-CSRF token', async () => {
     const application = await openDashboard(adapter, { antiCsrf: 'VIA_TOKEN' });
     const admin = await application.signedIn('cookie', 'admin');

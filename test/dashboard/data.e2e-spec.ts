@@ -1,6 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { CoreBadInputError } from 'nest-sessions';
 import { ADAPTERS } from '../support/test-application.js';
+import { CHROME, FIREFOX, SAFARI } from '../support/user-agents.js';
 import { endSessions, openAuditedDashboard, openDashboard, readData } from './open-dashboard.js';
 
 type Body = Readonly<Record<string, unknown>>;
@@ -15,12 +16,8 @@ describe.each(ADAPTERS)('the data of the dashboard on %s', (adapter) => {
     const admin = await application.signedIn('cookie', 'admin');
     const handles: string[] = [];
     for (const [userId, tenantId, agent] of [
-      ['ada', 'public', 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0'],
-      [
-        'ada',
-        'acme',
-        'Mozilla/5.0 (Macintosh; Intel Mac OS X 14_0) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15',
-      ],
+      ['ada', 'public', FIREFOX],
+      ['ada', 'acme', SAFARI],
       ['bob', 'acme', 'curl/8'],
     ] as const) {
       clock.advanceSeconds(60);
@@ -45,19 +42,48 @@ describe.each(ADAPTERS)('the data of the dashboard on %s', (adapter) => {
     expect(JSON.stringify(await found('userId=ada'))).not.toContain('accessTokenPayload');
   });
 
+  it('finds the session of a handle only if it fulfils the other conditions, too', async () => {
+    const application = await openDashboard(adapter);
+    const { client, clock } = application;
+    const admin = await application.signedIn('cookie', 'admin');
+    clock.advanceSeconds(60);
+    const login = { userId: 'ada', tenantId: 'acme' };
+    const { body } = await client().post('/login', login, { 'user-agent': FIREFOX });
+    const { sessionHandle } = body as { sessionHandle: string };
+    const now = clock.now();
+    const counts = async (queries: readonly string[]) => {
+      const pages = await Promise.all(
+        queries.map(async (query) =>
+          bodyOf(readData(admin, `sessions?sessionHandle=${sessionHandle}&${query}`)),
+        ),
+      );
+      return pages.map(({ sessions }, at) => [queries[at], (sessions as readonly unknown[]).length]);
+    };
+    const times = (after: number, before: number) => [`createdAfter=${after}`, `createdBefore=${before}`];
+    const fulfilled = ['userId=ada', 'tenantId=acme', 'device=FIREFOX', ...times(now, now + 1)];
+    expect(await counts(fulfilled)).toEqual(fulfilled.map((query) => [query, 1]));
+    const others = ['userId=bob', 'tenantId=public', 'device=safari', ...times(now + 1, now)];
+    expect(await counts(others)).toEqual(others.map((query) => [query, 0]));
+  });
+
+  it('reads a query with a question mark in it to its end', async () => {
+    const application = await openDashboard(adapter);
+    const admin = await application.signedIn('cookie', 'admin');
+    await application.sessions.createNewSessionWithoutRequestResponse({ userId: 'who?me' });
+    const { sessions } = await bodyOf(readData(admin, 'sessions?limit=5&userId=who?me'));
+    expect(sessions).toMatchObject([{ userId: 'who?me' }]);
+  });
+
   it('tells the life of a session: sign-in, refresh, theft with both branches, end', async () => {
     const application = await openAuditedDashboard(adapter);
     const admin = await application.signedIn('cookie', 'admin');
     const user = application.client();
     const agent = (name: string) => ({ 'user-agent': name });
-    const firefox = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0';
-    const chrome =
-      'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36';
-    const login = await user.post('/login', { userId: 'ada' }, agent(firefox));
+    const login = await user.post('/login', { userId: 'ada' }, agent(FIREFOX));
     const thief = user.copy();
-    await user.refresh(agent(firefox));
-    await user.get('/me', agent(firefox));
-    await thief.refresh(agent(chrome));
+    await user.refresh(agent(FIREFOX));
+    await user.get('/me', agent(FIREFOX));
+    await thief.refresh(agent(CHROME));
     const { sessionHandle } = login.body as { sessionHandle: string };
     const story = await bodyOf(readData(admin, `story?sessionHandle=${sessionHandle}`));
     const timeline = story['timeline'] as readonly { kind: string; branches?: unknown }[];
@@ -169,6 +195,7 @@ describe.each(ADAPTERS)('the data of the dashboard on %s', (adapter) => {
     expect(counts(hour, 'refused:NO_TOKEN')).toEqual([2, 0]);
     expect(counts(day, 'signIns')?.reduce((sum, each) => sum + each)).toBe(2);
     expect(live).toEqual({ count: 2, hasMore: false });
+    expect([hour, day]).toMatchObject([{ steps: 60 }, { steps: 96 }]);
     clock.advanceSeconds(25 * 3600);
     const later = await application.signedIn('cookie', 'admin');
     expect(counts((await bodyOf(readData(later, 'summary')))['day'], 'signIns')).toEqual([0, 1]);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import type { SessionEvent } from 'nest-sessions';
 import { AUDIT_KINDS } from '../../lib/audit/audit-record.js';
+import { printable } from '../../lib/events/printable.js';
 
 type Words = Readonly<Record<string, string>>;
 
@@ -31,9 +32,13 @@ const EVENTS: Readonly<Record<SessionEvent['type'], true>> = {
   'core.available': true,
 };
 
+async function pageModule(name: string): Promise<unknown> {
+  const file: string = new URL(`lib/dashboard/page/${name}`, root).pathname;
+  return import(file);
+}
+
 async function pageTexts(): Promise<{ readonly KINDS: Words; readonly REFUSALS: Words }> {
-  const file: string = new URL('lib/dashboard/page/texts.js', root).pathname;
-  return (await import(file)) as { KINDS: Words; REFUSALS: Words };
+  return (await pageModule('texts.js')) as { KINDS: Words; REFUSALS: Words };
 }
 
 describe('the words of the dashboard', () => {
@@ -49,5 +54,18 @@ describe('the words of the dashboard', () => {
     const row = /^\| `nest_sessions\.refusals`.*$/m.exec(guide)?.[0] ?? '';
     const refusals = [...row.matchAll(/`([A-Z_]+)`/g)].map(([, name = '']) => name);
     expect(Object.keys(REFUSALS).toSorted()).toEqual(refusals.toSorted());
+  });
+});
+
+describe('a text from outside', () => {
+  it('is spelled out on the page where a log line spells it out, character by character', async () => {
+    const { shown } = (await pageModule('dom.js')) as { shown: (text: string) => string };
+    const different: string[] = [];
+    for (let code = 0; code <= 0x10ffff; code++) {
+      const character = String.fromCodePoint(code);
+      const inLog = printable(character, 2);
+      if (inLog !== character && shown(character) !== inLog) different.push(inLog);
+    }
+    expect(different).toEqual([]);
   });
 });

@@ -106,7 +106,7 @@ describe('the command line of a comparison', () => {
   });
 });
 
-describe('what the README says of costs', () => {
+describe('the costs that the README names', () => {
   const figures = {
     'fastify same cookie: ratio: nest-sessions': 0.849,
     'fastify same cookie: ratio: passport-jwt 4.0.1': 0.15,

@@ -67,7 +67,7 @@ describe('the address', () => {
   });
 });
 
-describe('what strangers send', () => {
+describe('text that strangers send', () => {
   it('reaches no terminal as a command: neither in a name of a cookie nor as direction of text', () => {
     const cookie = `set-cookie: \u009b31m\u202eR=opaque; Path=/auth/session/refresh; Secure`;
     const findings = checkCookies(factsOf({ signIn: signInWith([cookie]) }));

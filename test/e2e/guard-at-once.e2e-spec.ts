@@ -132,7 +132,7 @@ describe('a replaced getSession that lends a session to a request without a toke
   });
 });
 
-describe('what replaces a function is asked at each request, also for a known token', () => {
+describe('a function that replaces another is asked at each request, also for a known token', () => {
   /** How often it was asked in three requests. */
   async function asked(options: (note: () => void) => Partial<SessionModuleOptions>): Promise<number> {
     let times = 0;

@@ -95,7 +95,7 @@ describe.each(ADAPTERS)('hostile requests on %s', (adapter) => {
     expect(optional.text).toBe('{"session":null}');
   });
 
-  it('nothing but a refresh token refreshes, and trying ends no session (S007, S029)', async () => {
+  it('only a refresh token refreshes, and trying ends no session (S007, S029)', async () => {
     const { 'a refresh token': _refreshToken, ...others } = kinds;
     const candidates = { ...others, 'an access token': mobile.accessToken ?? '' };
     for (const [kind, token] of Object.entries(candidates)) {

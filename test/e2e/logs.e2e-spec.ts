@@ -20,7 +20,7 @@ class Notebook implements LoggerService {
   }
 }
 
-describe.each(ADAPTERS)('what is logged on %s', (adapter) => {
+describe.each(ADAPTERS)('the log on %s', (adapter) => {
   it('never holds a token, through sign-in, refresh, theft, outage and errors (S103)', async () => {
     const logger = new Notebook();
     const { store, failing } = await watchedStore();

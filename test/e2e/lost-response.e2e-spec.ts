@@ -108,7 +108,7 @@ describe.each(ADAPTERS)('refresh answers that never arrive on %s', (adapter) => 
     expect(outcomeOf(await client.refresh())).toEqual(signedOut());
   });
 
-  it('nothing can be repeated after the end of the session, and that is no theft (S026)', async () => {
+  it('no refresh can be repeated after the end of the session, and that is no theft (S026)', async () => {
     const before = client.copy();
     await loseRefresh(client);
     await client.signOut();

@@ -72,7 +72,7 @@ function leaks(written: readonly string[]): string[] {
   return [...CANARIES.filter((canary) => text.includes(canary)), ...(HASH.test(text) ? ['a hash'] : [])];
 }
 
-postgres.describe('what PostgreSQL says about a row that it refuses', () => {
+postgres.describe('the words of PostgreSQL about a row that it refuses', () => {
   it.each(FAULTS)(
     'reaches no log line, event or error, but for the code %s: %s (S103)',
     async (code, _what, fault, keepsRows) => {

@@ -30,7 +30,7 @@ class CatchAllController {
   }
 }
 
-describe.each(ADAPTERS)('what holds whatever the application does on %s', (adapter) => {
+describe.each(ADAPTERS)('the promises that hold whatever the application does on %s', (adapter) => {
   it('a theft ends the session although a filter of the application takes the error (S023)', async () => {
     const configure = (app: { useGlobalFilters(filter: ExceptionFilter): unknown }): unknown =>
       app.useGlobalFilters(new AnswersEverythingWith418());

@@ -155,7 +155,7 @@ describe('the recipe for messages over gRPC', () => {
   });
 });
 
-describe('where RpcSessionGuard looks for the token', () => {
+describe('the place where RpcSessionGuard finds the token', () => {
   const token = 'Bearer abc';
   const grpc = new Metadata();
   grpc.set('authorization', token);

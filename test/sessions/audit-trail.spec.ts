@@ -242,7 +242,7 @@ describe('the audit trail of an application', () => {
 });
 
 describe('without the option audit', () => {
-  it('nothing is written, and a read says what to do', async () => {
+  it('no record is written, and a read says what to do', async () => {
     const { sessions, store, signIn } = await application({ options: { audit: false } });
     await sessions.revokeSession((await signIn()).getHandle());
     expect((await store.audit.read({ newestFirst: false, after: undefined, limit: 10 })).records).toEqual([]);

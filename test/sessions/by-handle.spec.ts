@@ -45,7 +45,7 @@ async function storedData(handle: string): Promise<unknown> {
   return (await sessions.getSessionInformation(handle))?.sessionDataInDatabase;
 }
 
-describe('what is known of a session by its handle', () => {
+describe('the facts about a session by its handle', () => {
   it('is eight facts (T194)', async () => {
     const { handle, userId } = await newSession({ payload: { plan: 'pro' }, data: { cart: [1] } });
     expect(await sessions.getSessionInformation(handle)).toEqual({

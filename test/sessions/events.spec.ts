@@ -17,7 +17,7 @@ async function newSession(sessions: SessionService) {
   return { sessionHandle: session.getHandle(), refreshToken, ...tokens };
 }
 
-describe('what happens to a session', () => {
+describe('the events of a session', () => {
   it('is told once each, with the time and whose session it is', async () => {
     const { sessions, clock, events, get } = await TestApplication.withoutServer()
       .with({ antiCsrf: 'VIA_TOKEN' })

@@ -23,7 +23,7 @@ const terms = new PrimitiveClaim<string>({ key: 'terms', fetchValue: () => 'v2',
 const role = new PrimitiveArrayClaim<string>({ key: 'role', fetchValue: () => ['admin'], clock });
 const hasRecentTerms = terms.validators.hasValue('v2', 1);
 
-describe('what was changed by handle since the token was made', () => {
+describe('a change by handle since the token was made', () => {
   let application: StandaloneApplication;
   let handle: string;
   let tokens: { accessToken: string; refreshToken: string };

@@ -141,7 +141,7 @@ describe('overrideSessions', () => {
     });
   });
 
-  describe('where roles come from a core that is not asked in a test', () => {
+  describe('roles that come from a core, which is not asked in a test', () => {
     const admin = UserRoleClaim.validators.includes('admin', 300);
     const module = withOptions({
       core: remoteCore({ connectionURI: 'https://core.internal:3567' }),
@@ -149,7 +149,7 @@ describe('overrideSessions', () => {
       globalClaimValidators: [admin],
     });
 
-    it('nobody has a role that was not given', async () => {
+    it('no user has a role that was not given', async () => {
       await withSessions(module, async (sessions) => {
         expect(await statusOfMe(sessions)).toBe(403);
         const signedIn = await sessions.agent({ claims: [[UserRoleClaim, ['admin']]] });

@@ -1,5 +1,5 @@
 // Curves and bars, drawn as SVG at the width that there is.
-import { h, svg } from './dom.js';
+import { fill, h, svg } from './dom.js';
 import { clockText, countText } from './texts.js';
 
 /** @typedef {{ label: string, values: readonly number[], tone: string }} Row */
@@ -10,22 +10,43 @@ const BOTTOM = 22;
 const TOP = 8;
 
 /**
- * A stacked bar for each step, with a legend that has the sums, and the numbers as a table.
- *
- * @param {{ title: string, rows: readonly Row[], startMs: number, stepMs: number, width: number, empty: string }} input
+ * @typedef {{ rows: readonly Row[], startMs: number, stepMs: number, steps: number, width: number }} Curves
  */
-export function barChart({ title, rows, startMs, stepMs, width, empty }) {
-  const used = rows.filter(({ values }) => values.some((value) => value > 0));
-  const steps = Math.max(1, ...rows.map(({ values }) => values.length));
-  const totals = Array.from({ length: steps }, (_, step) => sum(used.map(({ values }) => values[step] ?? 0)));
+
+/**
+ * A stacked bar for each step, with a legend that has the sums, and the numbers as a table. An update leaves the button of the numbers in
+ * place, with the keyboard focus.
+ *
+ * @param {string} title @param {string} empty the sentence if all values are 0
+ */
+export function barChart(title, empty) {
+  const drawing = h('div', {});
+  const key = h('div', {});
+  const numbers = numberTable(title);
+  const element = h('figure', { class: 'chart' }, h('figcaption', {}, title), drawing, key, numbers.element);
+  /** @param {Curves} curves */
+  const update = (curves) => {
+    const rows = curves.rows.filter(({ values }) => values.some((value) => value > 0));
+    const used = { ...curves, rows };
+    const sums = rows.map(({ label, values }) => `${label} ${countText(sum(values))}`).join(', ');
+    fill(drawing, draw(used, `${title}: ${sums || empty}`));
+    fill(key, rows.length === 0 ? h('p', { class: 'quiet' }, empty) : legend(rows));
+    numbers.update(used);
+  };
+  return { element, update };
+}
+
+/** @param {Curves} curves @param {string} label */
+function draw({ rows, startMs, stepMs, steps, width }, label) {
+  const totals = Array.from({ length: steps }, (_, step) => sum(rows.map(({ values }) => values[step] ?? 0)));
   const top = niceTop(Math.max(...totals));
   const plot = { width: width - LEFT - 4, height: HEIGHT - TOP - BOTTOM };
   const y = (/** @type {number} */ value) => TOP + plot.height * (1 - value / top);
   const bar = plot.width / steps;
-  const bars = used.flatMap(({ values, tone }, index) =>
+  const bars = rows.flatMap(({ values, tone }, index) =>
     values.flatMap((value, step) => {
       if (value === 0) return [];
-      const below = sum(used.slice(0, index).map((each) => each.values[step] ?? 0));
+      const below = sum(rows.slice(0, index).map((each) => each.values[step] ?? 0));
       const box = {
         x: LEFT + step * bar + bar * 0.1,
         width: Math.max(1, bar * 0.8),
@@ -50,20 +71,12 @@ export function barChart({ title, rows, startMs, stepMs, width, empty }) {
       clockText(startMs + stepMs * steps * share),
     ),
   );
-  const label = `${title}: ${used.length === 0 ? empty : used.map((row) => `${row.label} ${countText(sum(row.values))}`).join(', ')}`;
-  return h(
-    'figure',
-    { class: 'chart' },
-    h('figcaption', {}, title),
-    svg(
-      'svg',
-      { viewBox: `0 0 ${width} ${HEIGHT}`, role: 'img', 'aria-label': label },
-      ...lines,
-      ...marks,
-      ...bars,
-    ),
-    used.length === 0 ? h('p', { class: 'quiet' }, empty) : legend(used),
-    used.length > 0 && numbers(title, used, startMs, stepMs),
+  return svg(
+    'svg',
+    { viewBox: `0 0 ${width} ${HEIGHT}`, role: 'img', 'aria-label': label },
+    ...lines,
+    ...marks,
+    ...bars,
   );
 }
 
@@ -98,45 +111,55 @@ function legend(rows) {
   return h('ul', { class: 'legend' }, ...items);
 }
 
-/** @param {string} title @param {readonly Row[]} rows @param {number} startMs @param {number} stepMs */
-function numbers(title, rows, startMs, stepMs) {
-  const details = h('details', {}, h('summary', {}, 'Numbers'));
-  details.addEventListener('toggle', () => {
-    if (!details.open || details.querySelector('table')) return;
-    const steps = rows[0]?.values.length ?? 0;
-    const lines = Array.from({ length: steps }, (_, step) => step)
-      .filter((step) => rows.some(({ values }) => (values[step] ?? 0) > 0))
-      .map((step) =>
-        h(
-          'tr',
-          {},
-          h('th', { scope: 'row' }, clockText(startMs + step * stepMs)),
-          ...rows.map(({ values }) => h('td', {}, countText(values[step] ?? 0))),
-        ),
-      );
-    details.append(
+/**
+ * The numbers of a chart, below a button that opens them. While they are open, only another time span changes them, because somebody reads
+ * them.
+ *
+ * @param {string} title
+ */
+function numberTable(title) {
+  const region = h('div', {
+    class: 'scroll',
+    tabindex: '0',
+    role: 'region',
+    'aria-label': `${title}, numbers`,
+  });
+  const element = h('details', { hidden: true }, h('summary', {}, 'Numbers'), region);
+  /** @type {Curves | undefined} */
+  let latest;
+  const show = () => {
+    if (element.open && latest !== undefined) fill(region, table(latest));
+  };
+  element.addEventListener('toggle', show);
+  /** @param {Curves} curves */
+  const update = (curves) => {
+    const isOtherSpan = curves.stepMs !== latest?.stepMs;
+    latest = curves;
+    element.hidden = curves.rows.length === 0;
+    if (isOtherSpan) show();
+  };
+  return { element, update };
+}
+
+/** The steps in which something happened. @param {Curves} curves */
+function table({ rows, startMs, stepMs, steps }) {
+  const lines = Array.from({ length: steps }, (_, step) => step)
+    .filter((step) => rows.some(({ values }) => (values[step] ?? 0) > 0))
+    .map((step) =>
       h(
-        'div',
-        { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': `${title}, numbers` },
-        h(
-          'table',
-          {},
-          h(
-            'thead',
-            {},
-            h(
-              'tr',
-              {},
-              h('th', { scope: 'col' }, 'From'),
-              ...rows.map(({ label }) => h('th', { scope: 'col' }, label)),
-            ),
-          ),
-          h('tbody', {}, ...lines),
-        ),
+        'tr',
+        {},
+        h('th', { scope: 'row' }, clockText(startMs + step * stepMs)),
+        ...rows.map(({ values }) => h('td', {}, countText(values[step] ?? 0))),
       ),
     );
-  });
-  return details;
+  const heads = ['From', ...rows.map(({ label }) => label)];
+  return h(
+    'table',
+    {},
+    h('thead', {}, h('tr', {}, ...heads.map((head) => h('th', { scope: 'col' }, head)))),
+    h('tbody', {}, ...lines),
+  );
 }
 
 /** A round number above all values. @param {number} most */

@@ -66,6 +66,35 @@ export function fill(parent, ...children) {
 }
 
 /**
+ * Shows these children and no others. Those that are there already stay in place, with the keyboard focus and the selection in them.
+ *
+ * @param {Element} parent @param {readonly Element[]} children in the same order as before
+ */
+export function arrange(parent, children) {
+  const gone = [...parent.children].filter((child) => !children.includes(child));
+  for (const child of gone) child.remove();
+  for (const [index, child] of children.entries()) {
+    const there = parent.children[index] ?? null;
+    if (there !== child) parent.insertBefore(child, there);
+  }
+}
+
+/** A control of a form, below its label. @param {string} label @param {HTMLElement} control with an id */
+export function field(label, control) {
+  return h('div', { class: 'field' }, h('label', { for: control.id }, label), control);
+}
+
+/** An input of a search. @param {string} id @param {string} name @param {string | null} value @param {string} [type] */
+export function searchInput(id, name, value, type = 'text') {
+  return h('input', { type, name, id, value, autocomplete: 'off', spellcheck: 'false' });
+}
+
+/** A link to the life of a session. @param {string} sessionHandle @param {...Child} children */
+export function sessionLink(sessionHandle, ...children) {
+  return h('a', { href: `#session?${new URLSearchParams({ sessionHandle })}` }, ...children);
+}
+
+/**
  * Puts what a form holds into the address of its view, which then begins anew.
  *
  * @param {HTMLFormElement} form @param {string} view its name in the address @param {() => void} again called where the address stays

@@ -1,6 +1,6 @@
 // Ends sessions: asks for a reason, says how many it is about, and shows where the end holds.
 import { act, CallError, read } from './calls.js';
-import { fill, h, outside } from './dom.js';
+import { field, fill, h, outside } from './dom.js';
 import { countText, plural } from './texts.js';
 
 /** @typedef {import('../session-overview.js').SessionSelection} Selection */
@@ -31,8 +31,8 @@ export function askToEnd({ title, about, selection, withMoment = false, after, s
     h('h2', { id: 'ending' }, title),
     h('p', {}, about),
     count,
-    withMoment && h('p', {}, h('label', { for: 'moment' }, 'Created before'), moment),
-    h('p', {}, h('label', { for: 'reason' }, 'Reason, for the audit trail'), reason),
+    withMoment && field('Created before', moment),
+    field('Reason, for the audit trail', reason),
     problem,
     h(
       'div',
@@ -59,9 +59,10 @@ export function askToEnd({ title, about, selection, withMoment = false, after, s
         reason: reason.value,
       });
       dialog.close();
-      const place = h('div', { class: 'card result', role: 'status' });
+      const place = h('div', { class: 'card result', role: 'status', tabindex: '-1' });
       watchHolding(place, result, state);
       after(place);
+      place.focus(); // the button that opened the dialog may be gone with its session
     } catch (error) {
       fill(problem, error instanceof CallError ? error.message : 'That has failed.');
       submit.disabled = false;

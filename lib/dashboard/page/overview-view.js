@@ -1,6 +1,6 @@
 // The view of this moment: counts, curves, events.
 import { barChart, spark, sum } from './charts.js';
-import { fill, h, outside, shown } from './dom.js';
+import { arrange, fill, h, outside, sessionLink, shown } from './dom.js';
 import { countText, KINDS, kindText, plural, REFUSALS, time, toneOf } from './texts.js';
 
 const SHOWN_EVENTS = 30;
@@ -12,7 +12,13 @@ export function overviewView(_argument, state) {
   /** @type {'hour' | 'day'} */
   let span = 'hour';
   let onlyTrouble = false;
+  /** @type {WeakMap<import('./page.js').PageEvent, HTMLElement>} */
+  const items = new WeakMap();
   const tiles = h('div', { class: 'tiles' });
+  const curves = {
+    sessions: barChart('Sessions', 'No sign-in, refresh or end in this time.'),
+    refusals: barChart('Refusals by kind', 'No request was refused in this time.'),
+  };
   const charts = h('div', { class: 'charts' });
   const events = h('ol', { class: 'events' });
   const choice = (/** @type {'hour' | 'day'} */ value, /** @type {string} */ label) =>
@@ -81,7 +87,8 @@ export function overviewView(_argument, state) {
   function update() {
     if (state.summary) {
       showTiles(tiles, state.summary);
-      showCharts(charts, state.summary, span);
+      arrange(charts, [curves.sessions.element, curves.refusals.element]);
+      showCurves(curves, state.summary[span], charts.clientWidth);
     } else if (tiles.childElementCount === 0) {
       fill(tiles, ...TILES.map((label) => tile(label, '–', 'not known yet', undefined, 'plain')));
       fill(charts, h('p', { class: 'quiet' }, 'The curves come with the first response of the application.'));
@@ -89,18 +96,17 @@ export function overviewView(_argument, state) {
     const wanted = state.events
       .filter(({ type }) => !onlyTrouble || ['danger', 'warn', 'ended'].includes(toneOf(type)))
       .slice(0, SHOWN_EVENTS);
-    fill(
-      events,
-      ...(wanted.length === 0
-        ? [
-            h(
-              'li',
-              { class: 'empty' },
-              onlyTrouble ? 'No trouble so far.' : 'No event is known yet. They appear here as they come.',
-            ),
-          ]
-        : wanted.map(eventItem)),
-    );
+    const empty = onlyTrouble
+      ? 'No trouble so far.'
+      : 'No event is known yet. They appear here as they come.';
+    arrange(events, wanted.length === 0 ? [h('li', { class: 'empty' }, empty)] : wanted.map(itemOf));
+  }
+
+  /** One item for each event, so that an update leaves it in place. @param {import('./page.js').PageEvent} event */
+  function itemOf(event) {
+    const item = items.get(event) ?? eventItem(event);
+    items.set(event, item);
+    return item;
   }
 
   update();
@@ -111,7 +117,9 @@ export function overviewView(_argument, state) {
 function showTiles(parent, { live, hour, day }) {
   const ofHour = (/** @type {string} */ name) => hour.counts[name] ?? [];
   const refused = refusalNames(hour).map(ofHour);
-  const allRefused = Array.from({ length: 60 }, (_, step) => sum(refused.map((values) => values[step] ?? 0)));
+  const allRefused = Array.from({ length: hour.steps }, (_, step) =>
+    sum(refused.map((values) => values[step] ?? 0)),
+  );
   const thefts = day.counts['thefts'] ?? [];
   fill(
     parent,
@@ -142,47 +150,34 @@ function tile(label, value, note, values, tone) {
   );
 }
 
-/** @param {HTMLElement} parent @param {import('./page.js').Summary} summary @param {'hour' | 'day'} span */
-function showCharts(parent, summary, span) {
-  const { startMs, stepMs, counts } = summary[span];
-  const isOpen = [...parent.querySelectorAll('details')].some(({ open }) => open);
-  if (isOpen) return; // somebody reads the numbers
-  const width = Math.max(
-    280,
-    (parent.clientWidth || 600) > 760 ? (parent.clientWidth - 16) / 2 - 34 : parent.clientWidth - 34,
-  );
-  const names = refusalNames(summary[span]);
+/**
+ * @param {Record<'sessions' | 'refusals', ReturnType<typeof barChart>>} curves @param {import('../activity.js').Series} series
+ * @param {number} space the width for all
+ */
+function showCurves({ sessions, refusals }, series, space) {
+  const width = Math.max(280, (space || 600) > 760 ? (space - 16) / 2 - 34 : space - 34);
   const row = (/** @type {string} */ name, /** @type {string} */ label, /** @type {string} */ tone) => ({
     label,
-    values: counts[name] ?? [],
+    values: series.counts[name] ?? [],
     tone,
   });
-  fill(
-    parent,
-    barChart({
-      title: 'Sessions',
-      startMs,
-      stepMs,
-      width,
-      empty: 'No sign-in, refresh or end in this time.',
-      rows: [
-        row('signIns', 'Sign-ins', 'a'),
-        row('refreshes', 'Refreshes', 'b'),
-        row('ended', 'Ended', 'c'),
-        row('thefts', 'Thefts', 'danger'),
-      ],
-    }),
-    barChart({
-      title: 'Refusals by kind',
-      startMs,
-      stepMs,
-      width,
-      empty: 'No request was refused in this time.',
-      rows: names.map((name, index) =>
-        row(name, refusalText(name), REFUSAL_TONES[index % REFUSAL_TONES.length] ?? 'a'),
-      ),
-    }),
-  );
+  sessions.update({
+    ...series,
+    width,
+    rows: [
+      row('signIns', 'Sign-ins', 'a'),
+      row('refreshes', 'Refreshes', 'b'),
+      row('ended', 'Ended', 'c'),
+      row('thefts', 'Thefts', 'danger'),
+    ],
+  });
+  refusals.update({
+    ...series,
+    width,
+    rows: refusalNames(series).map((name, index) =>
+      row(name, refusalText(name), REFUSAL_TONES[index % REFUSAL_TONES.length] ?? 'a'),
+    ),
+  });
 }
 
 /** @param {import('../activity.js').Series} series */
@@ -199,7 +194,7 @@ function refusalText(name) {
 }
 
 /** One event as a line. @param {import('./page.js').PageEvent} event */
-export function eventItem(event) {
+function eventItem(event) {
   const handle = 'sessionHandle' in event ? event.sessionHandle : undefined;
   const userId = 'userId' in event ? event.userId : undefined;
   const label = h('b', {}, Object.hasOwn(KINDS, event.type) ? kindText(event.type) : outside(event.type));
@@ -207,9 +202,7 @@ export function eventItem(event) {
     'li',
     { class: `tone-${toneOf(event.type)}` },
     time(event.timeMs, 'clock'),
-    handle === undefined
-      ? label
-      : h('a', { href: `#session?${new URLSearchParams({ sessionHandle: handle })}` }, label),
+    handle === undefined ? label : sessionLink(handle, label),
     h('span', { class: 'facts' }, ...factsOf(event, userId)),
   );
 }

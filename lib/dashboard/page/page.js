@@ -12,9 +12,11 @@ import { trailView } from './trail-view.js';
 /**
  * The facts that views share. `state.events` has the newest event first.
  *
+ * A view calls `notice` with the error of its own call, or with undefined after one that succeeded.
+ *
  * @typedef {{ summary: Summary | undefined, events: PageEvent[], notice: (error: unknown) => void }} State
  */
-/** @typedef {{ title: string, element: HTMLElement, update?: () => void }} View */
+/** `reload` repeats the call of the view that failed. @typedef {{ title: string, element: HTMLElement, update?: () => void, reload?: () => void }} View */
 
 const POLL_MS = 5000;
 const KEPT_EVENTS = 200;
@@ -34,17 +36,19 @@ const connection = /** @type {HTMLElement} */ (document.getElementById('connecti
 const notice = /** @type {HTMLElement} */ (document.getElementById('notice'));
 
 /** @type {State} */
-const state = { summary: undefined, events: [], notice: showNotice };
+const state = { summary: undefined, events: [], notice: noticeOfView };
 /** @type {View} */
 let view;
 let isSummaryDown = false;
+let isViewWaiting = false;
 let areEventsLive = false;
 
 function show() {
-  const [name = '', query = ''] = location.hash.slice(1).split('?');
+  const [name = '', ...query] = location.hash.slice(1).split('?');
   const known = Object.hasOwn(VIEWS, name) ? name : 'overview';
   const isFirst = view === undefined;
-  view = /** @type {(typeof VIEWS)[string]} */ (VIEWS[known])(new URLSearchParams(query), state);
+  isViewWaiting = false;
+  view = /** @type {(typeof VIEWS)[string]} */ (VIEWS[known])(new URLSearchParams(query.join('?')), state);
   document.title = `${view.title} · Sessions`;
   fill(main, view.element);
   fill(notice);
@@ -56,19 +60,33 @@ function show() {
   if (!isFirst) main.focus();
 }
 
+/** @param {unknown} error */
+function noticeOfView(error) {
+  isViewWaiting = isPassing(error);
+  showNotice(error);
+}
+
+/** @param {unknown} error */
+function isPassing(error) {
+  return error instanceof CallError && error.kind === 'passing';
+}
+
 /** @param {unknown} error undefined: all is well */
 function showNotice(error) {
   if (error === undefined) return fill(notice);
-  const isOver = error instanceof CallError && error.status === 401;
-  const message = error instanceof CallError ? error.message : 'The page has failed. Load it again.';
-  if (!(error instanceof CallError)) console.error(error);
+  const isKnown = error instanceof CallError;
+  if (!isKnown) console.error(error);
+  const message = isKnown ? error.message : 'The page has failed. Load it again.';
+  const text = isPassing(error) ? `${message} The page tries again by itself.` : message;
+  if (notice.textContent?.startsWith(text)) return; // a screen reader has read it out already
+  const isOver = isKnown && error.kind === 'over';
   fill(
     notice,
     h(
       'p',
       { class: 'notice' },
-      message,
-      ' ',
+      text,
+      isOver && ' ',
       isOver && h('button', { type: 'button', onclick: () => location.reload() }, 'Load again'),
     ),
   );
@@ -87,10 +105,11 @@ async function poll() {
   if (!document.hidden) {
     try {
       state.summary = await read('data/summary');
-      if (isSummaryDown) showNotice(undefined);
+      if (isSummaryDown && !isViewWaiting) showNotice(undefined);
       isSummaryDown = false;
+      if (isViewWaiting) view.reload?.();
     } catch (error) {
-      if (!isSummaryDown) showNotice(error);
+      showNotice(error);
       isSummaryDown = true;
     }
     showConnection();
@@ -99,12 +118,14 @@ async function poll() {
   setTimeout(() => void poll(), POLL_MS);
 }
 
-/** @param {readonly PageEvent[]} events newest last */
+/** @param {readonly PageEvent[]} events those that are known already are dropped */
 function take(events) {
   const known = new Set(state.events.map(eventKey));
   const fresh = events.filter((event) => !known.has(eventKey(event)));
   if (fresh.length === 0) return;
-  state.events = [...fresh.toReversed(), ...state.events].slice(0, KEPT_EVENTS);
+  state.events = [...fresh, ...state.events]
+    .sort((a, b) => b.timeMs - a.timeMs || b.number - a.number)
+    .slice(0, KEPT_EVENTS);
   view.update?.();
 }
 
@@ -113,22 +134,27 @@ function eventKey({ number, timeMs, type }) {
   return `${number} ${timeMs} ${type}`;
 }
 
+async function readRecent() {
+  take((await read('data/recent')).events);
+}
+
 /** Opens the stream of events; after an end, which comes at least every five minutes, opens it again. */
 async function follow(pauseMs = RETRY_MS.first) {
   let pause = pauseMs;
   try {
-    take((await read('data/recent')).events);
+    await readRecent(); // with a token that has expired, too, which the stream cannot renew
     const source = openEvents();
     source.addEventListener('open', () => {
       pause = RETRY_MS.first;
       areEventsLive = true;
       showConnection();
+      readRecent().catch(() => source.dispatchEvent(new Event('error'))); // what happened before the stream was open
     });
     source.addEventListener('message', ({ data }) => take([JSON.parse(data)]));
     await new Promise((resolve) => source.addEventListener('error', resolve, { once: true }));
     source.close();
   } catch {
-    // The poll says what is wrong.
+    // The poll says why.
   }
   areEventsLive = false;
   setTimeout(() => void follow(Math.min(2 * pause, RETRY_MS.longest)), pause);

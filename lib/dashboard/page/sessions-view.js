@@ -1,8 +1,9 @@
 // Finds live sessions.
 import { read } from './calls.js';
-import { fill, h, outside, searchBy } from './dom.js';
+import { field, fill, h, outside, searchBy, searchInput, sessionLink } from './dom.js';
 import { askToEnd } from './ending.js';
-import { durationText, time } from './texts.js';
+import { pagedList } from './lists.js';
+import { durationText, plural, time } from './texts.js';
 
 /** @typedef {import('../session-overview.js').SessionSummary} SessionSummary */
 
@@ -17,17 +18,9 @@ const FIELDS = /** @type {const} */ ([
 
 /** @param {URLSearchParams} argument @param {import('./page.js').State} state @returns {import('./page.js').View} */
 export function sessionsView(argument, state) {
-  const inputs = FIELDS.map(([name, label, type]) => {
-    const input = h('input', {
-      type,
-      name,
-      id: `find-${name}`,
-      value: argument.get(name) ?? '',
-      autocomplete: 'off',
-      spellcheck: 'false',
-    });
-    return h('div', { class: 'field' }, h('label', { for: `find-${name}` }, label), input);
-  });
+  const inputs = FIELDS.map(([name, label, type]) =>
+    field(label, searchInput(`find-${name}`, name, argument.get(name), type)),
+  );
   const form = h(
     'form',
     { class: 'card find', role: 'search', 'aria-label': 'Sessions' },
@@ -39,12 +32,10 @@ export function sessionsView(argument, state) {
       h('a', { href: '#sessions', class: 'button' }, 'Clear'),
     ),
   );
-  searchBy(form, 'sessions', () => void load());
+  searchBy(form, 'sessions', () => found.begin());
   const actions = h('div', { class: 'buttons' });
   const result = h('div', {});
-  const status = h('p', { class: 'quiet', role: 'status' });
   const body = h('tbody', {});
-  const more = h('div', { class: 'buttons' });
   const table = h(
     'table',
     { class: 'list', hidden: true },
@@ -61,20 +52,6 @@ export function sessionsView(argument, state) {
     ),
     body,
   );
-  const element = h(
-    'div',
-    {},
-    h('h1', {}, 'Sessions'),
-    form,
-    result,
-    h(
-      'section',
-      { class: 'card', 'aria-label': 'Result' },
-      h('div', { class: 'head' }, status, actions),
-      h('div', { class: 'scroll' }, table),
-      more,
-    ),
-  );
   const given = (/** @type {string} */ name) => argument.get(name) ?? undefined;
   const query = {
     userId: given('userId'),
@@ -84,99 +61,88 @@ export function sessionsView(argument, state) {
     createdAfter: momentOf(argument.get('from')),
     createdBefore: momentOf(argument.get('until')),
   };
-  let shownCount = 0;
-
-  /** @param {string} [cursor] */
-  async function load(cursor) {
-    fill(status, 'Looking…');
-    try {
-      const page = await read('data/sessions', { ...query, cursor });
-      if (cursor === undefined) {
-        fill(body);
-        shownCount = 0;
-      }
-      body.append(
-        ...page.sessions.map((/** @type {SessionSummary} */ session) => row(session, state, onEnded)),
-      );
-      shownCount += page.sessions.length;
-      table.hidden = shownCount === 0;
-      fill(status, statusText(shownCount, page.nextCursor !== undefined, query.device !== undefined));
-      fill(
-        more,
-        page.nextCursor !== undefined &&
-          h(
-            'button',
-            { type: 'button', onclick: () => void load(page.nextCursor) },
-            shownCount === 0 ? 'Look further' : 'Show more',
-          ),
-      );
-    } catch (error) {
-      fill(status, 'No result.');
-      table.hidden = true;
-      state.notice(error);
-    }
-  }
+  const found = pagedList({
+    list: body,
+    frame: table,
+    read: async (cursor) => {
+      const { sessions, nextCursor } = await read('data/sessions', { ...query, cursor });
+      return { items: sessions, next: nextCursor };
+    },
+    line: (/** @type {SessionSummary} */ session) => row(session, state, onEnded),
+    statusText: (count, hasMore) => statusText(count, hasMore, query.device !== undefined),
+    state,
+  });
+  const element = h(
+    'div',
+    {},
+    h('h1', {}, 'Sessions'),
+    form,
+    result,
+    h(
+      'section',
+      { class: 'card', 'aria-label': 'Result' },
+      h('div', { class: 'head' }, found.status, actions),
+      h('div', { class: 'scroll' }, table),
+      found.more,
+    ),
+  );
 
   /** @param {HTMLElement} place */
   function onEnded(place) {
     fill(result, place);
-    void load();
+    found.begin();
   }
 
-  const { userId, tenantId } = query;
-  fill(
-    actions,
-    userId !== undefined &&
-      endButton(
-        'End all of this user',
-        h(
-          'span',
-          {},
-          'All sessions of ',
-          outside(userId),
-          tenantId !== undefined && ' in ',
-          tenantId !== undefined && outside(tenantId),
-          '.',
-        ),
-        { userId, ...(tenantId !== undefined && { tenantId }) },
-      ),
-    userId === undefined &&
-      tenantId !== undefined &&
-      endButton('End this tenant', h('span', {}, 'All sessions of the tenant ', outside(tenantId), '.'), {
-        tenantId,
-      }),
-    userId === undefined &&
+  const { userId, tenantId, ...others } = query;
+  const remark =
+    Object.values(others).some((value) => value !== undefined) &&
+    ' The other conditions of the search do not narrow this.';
+  const inTenant = tenantId !== undefined && { tenantId };
+  if (userId !== undefined)
+    fill(
+      actions,
+      endButton('End all of this user', { userId, ...inTenant }, [
+        'All sessions of ',
+        outside(userId),
+        ...(inTenant ? [' in the tenant ', outside(tenantId), '.'] : [' in every tenant.']),
+      ]),
+    );
+  else
+    fill(
+      actions,
+      inTenant &&
+        endButton('End all of this tenant', inTenant, [
+          'All sessions of the tenant ',
+          outside(tenantId),
+          ', yours too if it is one of them.',
+        ]),
       endButton(
         'End older ones…',
-        h(
-          'span',
-          {},
-          tenantId === undefined
-            ? 'The sessions of everybody, yours too, that were created before a moment.'
-            : 'Sessions of the tenant ',
-          tenantId !== undefined && outside(tenantId),
-        ),
-        tenantId === undefined ? { everybody: true } : { tenantId },
+        inTenant || { everybody: true },
+        [
+          ...(inTenant ? ['All sessions of the tenant ', outside(tenantId)] : ['The sessions of everybody']),
+          ' that were created before the moment below, yours too if it is one of them.',
+        ],
         true,
       ),
-  );
+    );
 
-  /** @param {string} title @param {import('./dom.js').Child} about @param {import('./ending.js').Selection} selection */
-  function endButton(title, about, selection, withMoment = false) {
+  /** @param {string} title @param {import('./ending.js').Selection} selection @param {readonly import('./dom.js').Child[]} about */
+  function endButton(title, selection, about, withMoment = false) {
+    const input = { title: title.replace('…', ''), selection, withMoment, after: onEnded, state };
     return h(
       'button',
       {
         type: 'button',
         class: 'danger',
-        onclick: () =>
-          askToEnd({ title: title.replace('…', ''), about, selection, withMoment, after: onEnded, state }),
+        onclick: () => askToEnd({ ...input, about: h('span', {}, ...about, remark) }),
       },
       title,
     );
   }
 
-  void load();
-  return { title: 'Sessions', element };
+  found.begin();
+  return { title: 'Sessions', element, reload: found.reload };
 }
 
 /** @param {SessionSummary} session @param {import('./page.js').State} state @param {(place: HTMLElement) => void} after */
@@ -185,7 +151,7 @@ function row(session, state, after) {
   const end = () =>
     askToEnd({
       title: 'End this session',
-      about: h('span', {}, 'The session of ', outside(userId), '.'),
+      about: oneSession(session),
       selection: { sessionHandle },
       after,
       state,
@@ -198,7 +164,7 @@ function row(session, state, after) {
     h(
       'th',
       { scope: 'row', 'data-label': 'User' },
-      h('a', { href: `#session?${new URLSearchParams({ sessionHandle })}` }, outside(userId)),
+      sessionLink(sessionHandle, outside(userId)),
       recipeUserId !== userId && h('span', { class: 'quiet' }, ' as ', outside(recipeUserId)),
       actorId !== undefined && h('span', { class: 'badge' }, 'used by ', outside(actorId)),
     ),
@@ -219,6 +185,19 @@ function row(session, state, after) {
   );
 }
 
+/** Says which session ends. @param {SessionSummary} session */
+export function oneSession({ userId, createdMs }) {
+  return h(
+    'span',
+    {},
+    'The session of ',
+    outside(userId),
+    ' that began ',
+    time(createdMs),
+    ', and no other.',
+  );
+}
+
 /** @param {SessionSummary['device']} device */
 export function deviceFacts(device) {
   if (device === undefined) return [h('span', { class: 'quiet' }, 'not kept')];
@@ -236,7 +215,7 @@ function statusText(count, hasMore, isByDevice) {
     return hasMore
       ? 'None among those that were looked at.'
       : 'No live session fulfils this. Those that have ended are in the audit trail.';
-  const sessions = `${count} ${count === 1 ? 'session' : 'sessions'}`;
+  const sessions = plural(count, 'session');
   return hasMore ? `${sessions}, and there are more${isByDevice ? ' to look at' : ''}` : sessions;
 }
 

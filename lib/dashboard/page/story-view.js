@@ -1,8 +1,8 @@
 // The life of one session.
 import { read } from './calls.js';
-import { fill, h, outside } from './dom.js';
+import { fill, h, outside, sessionLink } from './dom.js';
 import { askToEnd } from './ending.js';
-import { deviceFacts } from './sessions-view.js';
+import { deviceFacts, oneSession } from './sessions-view.js';
 import { durationText, kindText, time, toneOf } from './texts.js';
 
 /** @typedef {import('../session-overview.js').TimelineEntry} Entry */
@@ -37,14 +37,17 @@ export function storyView(argument, state) {
   async function load() {
     try {
       const story = await read('data/story', { sessionHandle });
+      if (!body.isConnected) return;
       fill(body, ...content(story, end));
+      state.notice(undefined);
     } catch (error) {
+      if (!body.isConnected) return;
       fill(
         body,
         h(
           'div',
           { class: 'card empty' },
-          h('p', {}, 'There is nothing to show of this session.'),
+          h('p', {}, 'This page cannot show the session.'),
           h('p', {}, outside(sessionHandle)),
         ),
       );
@@ -67,7 +70,7 @@ export function storyView(argument, state) {
   }
 
   void load();
-  return { title: 'One session', element };
+  return { title: 'One session', element, reload: () => void load() };
 }
 
 /**
@@ -115,25 +118,25 @@ function content({ session, timeline, isCut, events }, end) {
               {
                 type: 'button',
                 class: 'danger',
-                onclick: () =>
-                  end('End this session', h('span', {}, 'The session of ', outside(userId), '.'), {
-                    sessionHandle: handle,
-                  }),
+                onclick: () => end('End this session', oneSession(session), { sessionHandle: handle }),
               },
               'End this session',
             ),
-          h(
-            'button',
-            {
-              type: 'button',
-              class: 'danger',
-              onclick: () =>
-                end('End all of this user', h('span', {}, 'All sessions of ', outside(userId), '.'), {
-                  userId,
-                }),
-            },
-            'End all of this user',
-          ),
+          userId !== '' &&
+            h(
+              'button',
+              {
+                type: 'button',
+                class: 'danger',
+                onclick: () =>
+                  end(
+                    'End all of this user',
+                    h('span', {}, 'All sessions of ', outside(userId), ' in every tenant.'),
+                    { userId },
+                  ),
+              },
+              'End all of this user',
+            ),
         ),
       ),
       h(
@@ -155,11 +158,7 @@ function content({ session, timeline, isCut, events }, end) {
         session?.parentSessionHandle !== undefined &&
           fact(
             'Ends with',
-            h(
-              'a',
-              { href: `#session?${new URLSearchParams({ sessionHandle: session.parentSessionHandle })}` },
-              outside(session.parentSessionHandle, { class: 'mono' }),
-            ),
+            sessionLink(session.parentSessionHandle, outside(session.parentSessionHandle, { class: 'mono' })),
           ),
         fact('Handle', outside(handle, { class: 'mono' })),
       ),
@@ -176,7 +175,7 @@ function content({ session, timeline, isCut, events }, end) {
           'The application keeps no audit trail (option audit), so only events of this instance are here.',
         ),
       entries.length === 0
-        ? h('p', { class: 'empty' }, 'Nothing is known.')
+        ? h('p', { class: 'empty' }, 'The page knows no event of this session.')
         : h(
             'ol',
             { class: 'timeline' },

@@ -46,7 +46,9 @@ export function systemView(_argument, state) {
   async function loadKeys() {
     try {
       showKeys(keys, (await read('data/keys')).keys);
+      if (keys.isConnected) state.notice(undefined);
     } catch (error) {
+      if (!keys.isConnected) return;
       fill(keys, h('p', { class: 'empty' }, 'The keys are not known at present.'));
       state.notice(error);
     }
@@ -54,7 +56,7 @@ export function systemView(_argument, state) {
 
   update();
   void loadKeys();
-  return { title: 'System', element, update };
+  return { title: 'System', element, update, reload: () => void loadKeys() };
 }
 
 /** @param {HTMLElement} place @param {Summary} summary */

@@ -85,8 +85,7 @@ const UNITS = /** @type {const} */ ([
 /** `3 hours`. @param {number} ms */
 export function durationText(ms) {
   const [size, unit] = UNITS.find(([each]) => Math.abs(ms) >= each) ?? UNITS[3];
-  const count = Math.floor(Math.abs(ms) / size);
-  return `${count} ${unit}${count === 1 ? '' : 's'}`;
+  return plural(Math.floor(Math.abs(ms) / size), unit);
 }
 
 /** @param {number} count */
@@ -94,7 +93,7 @@ export function countText(count) {
   return count.toLocaleString('en');
 }
 
-/** @param {number} count @param {string} one @param {string} many */
-export function plural(count, one, many = `${one}s`) {
-  return `${countText(count)} ${count === 1 ? one : many}`;
+/** `3 hours`. @param {number} count @param {string} one */
+export function plural(count, one) {
+  return `${countText(count)} ${one}${count === 1 ? '' : 's'}`;
 }

@@ -1,6 +1,7 @@
 // The audit trail of all instances.
 import { read } from './calls.js';
-import { fill, h, outside, searchBy } from './dom.js';
+import { field, h, outside, searchBy, searchInput, sessionLink } from './dom.js';
+import { pagedList } from './lists.js';
 import { facts } from './story-view.js';
 import { kindText, plural, time, toneOf } from './texts.js';
 
@@ -34,27 +35,8 @@ export function trailView(argument, state) {
   const form = h(
     'form',
     { class: 'card find', role: 'search', 'aria-label': 'Audit trail' },
-    ...FIELDS.map(([name, label]) =>
-      h(
-        'div',
-        { class: 'field' },
-        h('label', { for: `trail-${name}` }, label),
-        h('input', {
-          type: 'text',
-          name,
-          id: `trail-${name}`,
-          value: argument.get(name) ?? '',
-          autocomplete: 'off',
-          spellcheck: 'false',
-        }),
-      ),
-    ),
-    h(
-      'div',
-      { class: 'field' },
-      h('label', { for: 'trail-kind' }, 'Kind'),
-      h('select', { name: 'kind', id: 'trail-kind' }, ...CHOICES.map(option)),
-    ),
+    ...FIELDS.map(([name, label]) => field(label, searchInput(`trail-${name}`, name, argument.get(name)))),
+    field('Kind', h('select', { name: 'kind', id: 'trail-kind' }, ...CHOICES.map(option))),
     h(
       'div',
       { class: 'buttons' },
@@ -62,53 +44,38 @@ export function trailView(argument, state) {
       h('a', { href: '#trail', class: 'button' }, 'Clear'),
     ),
   );
-  searchBy(form, 'trail', () => void load());
-  const status = h('p', { class: 'quiet', role: 'status' });
+  searchBy(form, 'trail', () => records.begin());
   const list = h('ol', { class: 'events records' });
-  const more = h('div', { class: 'buttons' });
+  let isKept = true;
+  const records = pagedList({
+    list,
+    read: async (after) => {
+      const page = await read('data/trail', { ...Object.fromEntries(argument), after });
+      isKept = page.isMissing !== true;
+      return { items: page.records ?? [], next: page.mayHaveMore ? page.next : undefined };
+    },
+    line: record,
+    statusText: (count, hasMore) =>
+      isKept
+        ? statusText(count, hasMore)
+        : 'The application keeps no audit trail. The option audit of SessionModule begins one.',
+    state,
+  });
   const element = h(
     'div',
     {},
     h('h1', {}, 'Audit trail'),
     form,
-    h('section', { class: 'card', 'aria-label': 'Records' }, status, list, more),
+    h('section', { class: 'card', 'aria-label': 'Records' }, records.status, list, records.more),
   );
-  let shownCount = 0;
+  records.begin();
+  return { title: 'Audit trail', element, reload: records.reload };
+}
 
-  /** @param {string} [after] */
-  async function load(after) {
-    fill(status, 'Looking…');
-    try {
-      const page = await read('data/trail', { ...Object.fromEntries(argument), after });
-      if (after === undefined) {
-        fill(list);
-        shownCount = 0;
-      }
-      if (page.isMissing)
-        return fill(
-          status,
-          'The application keeps no audit trail. The option audit of SessionModule begins one.',
-        );
-      list.append(...page.records.map(record));
-      shownCount += page.records.length;
-      fill(
-        status,
-        shownCount === 0 && !page.mayHaveMore
-          ? 'No record fulfils this.'
-          : `${plural(shownCount, 'record')}, the newest first${page.mayHaveMore ? '; there may be more' : ''}`,
-      );
-      fill(
-        more,
-        page.mayHaveMore && h('button', { type: 'button', onclick: () => void load(page.next) }, 'Show more'),
-      );
-    } catch (error) {
-      fill(status, 'No result.');
-      state.notice(error);
-    }
-  }
-
-  void load();
-  return { title: 'Audit trail', element };
+/** @param {number} count @param {boolean} hasMore */
+function statusText(count, hasMore) {
+  if (count === 0 && !hasMore) return 'No record fulfils this.';
+  return `${plural(count, 'record')}, the newest first${hasMore ? '; there may be more' : ''}`;
 }
 
 /** @param {import('../../audit/audit-record.js').AuditRecord} entry */
@@ -119,9 +86,7 @@ function record(entry) {
     'li',
     { class: `tone-${toneOf(kind)}` },
     time(timeMs),
-    sessionHandle === undefined
-      ? label
-      : h('a', { href: `#session?${new URLSearchParams({ sessionHandle })}` }, label),
+    sessionHandle === undefined ? label : sessionLink(sessionHandle, label),
     h(
       'span',
       { class: 'facts' },

@@ -714,7 +714,7 @@ function jwt(): Record<string, unknown> {
   return { payload: { a: null }, algorithm: 'RS256', jwksDomain: 'http://domain', validity: 60 };
 }
 
-describe.each(ADAPTERS)('what the operator of a served core on %s sees', (adapter) => {
+describe.each(ADAPTERS)('the view of the operator of a served core on %s', (adapter) => {
   afterEach(() => {
     jest.restoreAllMocks();
   });

@@ -222,7 +222,7 @@ async function failingStore(): Promise<{ store: SessionStore; outage: (isOn: boo
   };
 }
 
-describe.each(ADAPTERS)('nothing secret is written down anywhere, on %s (S103)', (adapter: Adapter) => {
+describe.each(ADAPTERS)('no secret is written down anywhere, on %s (S103)', (adapter: Adapter) => {
   it('with the embedded core', async () => {
     const { store, outage } = await failingStore();
     const coreOptions = { refreshTokenRotationGracePeriodSec: 30, keyEncryption: { secret: SECRET } };

@@ -4,10 +4,10 @@ import type { OnRefresh, RefreshToDecide } from 'nest-sessions/core';
 import { seededMemoryStore, TEST_START_MS } from '../../support/embedded.js';
 import { interceptedStore } from '../../support/intercepted-store.js';
 import { ADAPTERS, TestApplication } from '../../support/test-application.js';
+import { FIREFOX } from '../../support/user-agents.js';
 import { watchedStore } from '../../support/watched-store.js';
 
-const FIREFOX = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:143.0) Gecko/20100101 Firefox/143.0';
-const LATER_FIREFOX = FIREFOX.replaceAll('143.0', '144.0');
+const LATER_FIREFOX = FIREFOX.replaceAll('140.0', '141.0');
 const CURL = 'curl/8.5.0';
 const NETWORK = '127.0.0.0/24';
 const INTERVAL_SEC = 300;

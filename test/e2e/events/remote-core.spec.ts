@@ -23,7 +23,7 @@ afterEach(async () => {
 const options = () => ({ core: remoteCore({ connectionURI: core.uri }) });
 const typesOf = (events: readonly SessionEvent[]): string[] => events.map(({ type }) => type);
 
-describe('what is told of a remote core (S104)', () => {
+describe('the events of a remote core (S104)', () => {
   it('is that it is gone and that it is back, once each', async () => {
     const { sessions, clock, events } = await TestApplication.withoutServer().with(options()).start();
     const ask = async (): Promise<unknown> => sessions.getSessionInformation('any').catch(() => undefined);

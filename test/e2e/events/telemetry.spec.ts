@@ -289,7 +289,7 @@ describe('two applications in one process', () => {
   });
 });
 
-describe('what we use of OpenTelemetry', () => {
+describe('the part of OpenTelemetry that we use', () => {
   it('is there, as far as the compiler can tell', () => {
     const used: OpenTelemetryApi = api;
     expect(used.trace.getTracer('test')).toBeDefined();

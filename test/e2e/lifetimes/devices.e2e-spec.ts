@@ -16,11 +16,11 @@ import {
   TestApplication,
   type ApplicationStarter,
 } from '../../support/test-application.js';
+import { FIREFOX } from '../../support/user-agents.js';
 import { watchedStore } from '../../support/watched-store.js';
 
 type DeviceOptions = NonNullable<SessionModuleOptions['devices']>;
 
-const FIREFOX = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:143.0) Gecko/20100101 Firefox/143.0';
 const IPHONE =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1';
 /** How a device gets into the store. */

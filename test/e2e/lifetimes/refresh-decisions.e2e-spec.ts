@@ -22,9 +22,9 @@ import {
   TestApplication,
   type ApplicationStarter,
 } from '../../support/test-application.js';
+import { FIREFOX } from '../../support/user-agents.js';
 import { HOUR_SEC, LIFETIME_HANDLERS, MINUTE_SEC } from './lifetime-handlers.js';
 
-const FIREFOX = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:143.0) Gecko/20100101 Firefox/143.0';
 const CURL = 'curl/8.5.0';
 
 /** Routes for a user who has just signed in or stepped up. */
