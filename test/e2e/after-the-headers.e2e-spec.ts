@@ -155,7 +155,7 @@ describe.each(ADAPTERS)('after the headers of a response have been sent on %s', 
         },
       })
       .start();
-    expect((await client().get('/open/both')).body).toBe('ResponseSentError');
+    expect((await client().get('/open/both')).body).toBe('ResponseSentError of createNewSession');
     expect(await sessions.getAllSessionHandlesForUser({ userId: 'late' })).toEqual([]);
   });
 });
