@@ -86,6 +86,22 @@ describe('the memory of verified tokens', () => {
     expect(cache.size).toBe(1);
   });
 
+  it('is full to the last byte with 64 tokens that take a 64th each', () => {
+    const tokens = Array.from({ length: 64 }, (_, n) => `token-${n + 10}`);
+    const { add, has } = setUp({ maxEntries: 1000, maxBytes: 64 * estimatedBytes('token-10', infoOf('s')) });
+    for (const token of tokens) add(token);
+    expect(tokens.filter(has)).toEqual(tokens);
+    add('token-99');
+    expect(tokens.filter(has)).toEqual(tokens.filter((token) => token !== 'token-10'));
+  });
+
+  it('keeps a proof that was under way when no session was revoked', () => {
+    const { cache, has } = setUp();
+    cache.deleteSessions([]);
+    cache.set('a', infoOf('s'), ALWAYS, START);
+    expect(has('a')).toBe(true);
+  });
+
   it.each([{ maxEntries: 0 }, { maxBytes: 0 }])('keeps nothing with %o', (limits) => {
     const { cache, add } = setUp(limits);
     add('a');
