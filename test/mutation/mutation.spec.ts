@@ -15,11 +15,18 @@ function testOf(name: string, blocks: readonly Block[], fn: () => unknown): Test
   return { id: name, name, file: 'x.spec.ts', definition: { fn }, blocks };
 }
 
+/** The patterns that a pattern with braces stands for. */
+function alternatives(pattern: string): string[] {
+  const [, start = '', inner, end = ''] = /^([^{]*)\{([^}]*)\}(.*)$/.exec(pattern) ?? [];
+  return inner === undefined ? [pattern] : inner.split(',').map((each) => start + each + end);
+}
+
 describe('the groups of mutants', () => {
   it.each(Object.entries(GROUPS).map(([name, group]) => ({ name, ...group })))(
     'name code and tests that are there: $name',
     async ({ mutate, specs }) => {
-      for (const pattern of [...mutate, ...specs].filter((each) => !each.startsWith('!')))
+      const patterns = [...mutate, ...specs].filter((each) => !each.startsWith('!')).flatMap(alternatives);
+      for (const pattern of patterns)
         expect([pattern, (await glob([pattern])).length > 0]).toEqual([pattern, true]);
     },
   );
