@@ -26,6 +26,15 @@ describe.each(CONFIGURATIONS)('requests of pages that $how, on $adapter', ({ ada
   });
 
   it.each(FOREIGN)(
+    'take no tokens away by a refresh to which the browser adds no cookies: %s (S070)',
+    async (_what, headers) => {
+      const { send } = await shop.start();
+      const answer = await send({ method: 'POST', path: '/auth/session/refresh', headers });
+      expect(outcomeOf(answer)).toEqual(refused('unauthorised'));
+    },
+  );
+
+  it.each(FOREIGN)(
     'cannot use a session by cookie, and take no tokens away: %s (S070)',
     async (_what, headers) => {
       const { signedIn } = await shop.start();
