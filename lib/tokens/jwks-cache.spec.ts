@@ -79,9 +79,28 @@ describe('the published keys of a remote core', () => {
   });
 
   it('are not renewed before anything has needed them', async () => {
-    const { cache, state } = setUp();
+    const { cache, clock, state } = setUp();
     await cache.renewIfUsed();
-    expect(state.loads).toBe(0);
+    expect([cache.isDue, state.loads]).toEqual([false, 0]);
+    state.isDown = true;
+    await expect(cache.find('d-1')).rejects.toThrow('down');
+    clock.advance(10_000);
+    expect([cache.isDue, state.loads]).toEqual([false, 1]);
+  });
+
+  it('are those of the first host that responds, for a token that names none', async () => {
+    const asked: string[] = [];
+    const cache = new JwksCache(new TestClock(1_760_000_000_000), {
+      hosts: ['a', 'b', 'c'],
+      maxAgeMs: 10_000,
+      load: async (host) => {
+        asked.push(host);
+        if (host === 'a') throw new Error('down');
+        return [key(`d-${host}`)];
+      },
+    });
+    expect(await cache.find(undefined)).toEqual([key('d-b')]);
+    expect(asked).toEqual(['a', 'b']);
   });
 
   it('serve after a second where the core hangs, and then nothing waits for it', async () => {
