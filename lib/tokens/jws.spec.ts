@@ -1,4 +1,5 @@
 import { createHook } from 'node:async_hooks';
+import { constants, sign } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { isSignedBy, signJwt } from './jws.js';
 import { DYNAMIC_TEST_KEY, STATIC_TEST_KEY } from '../../test/fixtures/signing-keys.js';
@@ -33,6 +34,19 @@ describe('a JWS', () => {
     expect(await isSignedBy(jws, other)).toBe(false);
     expect(await isSignedBy(jws, { ...key.publicJwk, use: 'enc' })).toBe(false);
     expect(await isSignedBy('no JWS', key.publicJwk)).toBe(false);
+  });
+
+  it('is signed by no algorithm but that of the key (RFC 8725 3.1)', async () => {
+    const { privateKey, publicJwk } = await parseKeyPair('d-1', 1, DYNAMIC_TEST_KEY);
+    const { alg: _named, ...withoutName } = publicJwk;
+    const text = [{ alg: 'PS256' }, CLAIMS]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+      .join('.');
+    const pss = { key: privateKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
+    const jws = `${text}.${sign('sha256', Buffer.from(text), pss).toString('base64url')}`;
+    expect(await isSignedBy(jws, withoutName)).toBe(false);
+    const key = await parseKeyPair('d-1', 1, DYNAMIC_TEST_KEY);
+    expect(await isSignedBy(await signJwt(CLAIMS, key), withoutName)).toBe(true);
   });
 
   it('states the version of an access token, and none for a JWT of the application', async () => {
