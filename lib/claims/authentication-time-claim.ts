@@ -24,6 +24,13 @@ export interface AuthenticationTimeValidators {
   freshWithin(maxAgeInSeconds: number, id?: string): SessionClaimValidator;
 }
 
+const checks = new WeakSet<SessionClaimValidator>();
+
+/** True for the validators of {@link AuthenticationTimeClaim}. */
+export function asksForAuthenticationTime(validator: SessionClaimValidator): boolean {
+  return checks.has(validator);
+}
+
 /** The class of the one {@link AuthenticationTimeClaim}; exported for its type. @publicApi */
 export class AuthenticationTime extends SessionClaim<number> {
   static {
@@ -66,7 +73,7 @@ export class AuthenticationTime extends SessionClaim<number> {
       throw new TypeError(`freshWithin needs a number of seconds above 0, not ${String(maxAgeInSeconds)}`);
     }
     // Without `claim`, the value is never fetched again.
-    return {
+    const check: SessionClaimValidator = {
       id,
       validate: (payload, userContext) => {
         if (mustAuthenticate(payload) || isDelegated(payload))
@@ -79,6 +86,8 @@ export class AuthenticationTime extends SessionClaim<number> {
           : { isValid: false, reason: { message: CLAIM_FAILURE.expired, ageInSeconds, maxAgeInSeconds } };
       },
     };
+    checks.add(check);
+    return check;
   }
 }
 
