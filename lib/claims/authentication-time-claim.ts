@@ -15,7 +15,7 @@ export interface AuthenticationTimeValidators {
   /**
    * The user proved their identity at most that many seconds ago: at sign-in, or later by
    * `session.recordAuthentication()`. A refresh is no proof, and the option `onRefresh` can ask for a new one at each. A session
-   * that somebody else than the user holds (`actor`) never passes.
+   * that somebody else than the user holds (`actor`) never passes. It needs the option `claims: [AuthenticationTimeClaim]`.
    *
    * @param maxAgeInSeconds a number above 0
    * @param id names the check in the 403 body. Default `auth_time`

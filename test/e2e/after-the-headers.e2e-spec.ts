@@ -28,11 +28,12 @@ async function stream(res: unknown, hijacks: boolean, work: () => Promise<unknow
   await new Promise(() => undefined); // the framework must not send a response of its own
 }
 
-/** The name of the error of a call, or `done`. */
+/** The name of the error of a call and of its function, or `done`. */
 async function outcome(call: Promise<unknown>): Promise<string> {
   return call.then(
     () => 'done',
-    (error: unknown) => (error instanceof ResponseSentError ? error.name : String(error)),
+    (error: unknown) =>
+      error instanceof ResponseSentError ? `${error.name} of ${error.message.split(':')[0]}` : String(error),
   );
 }
 
@@ -119,7 +120,7 @@ describe.each(ADAPTERS)('after the headers of a response have been sent on %s', 
 
   it('no session is created', async () => {
     const { client, sessions } = await streaming(adapter, async () => undefined);
-    expect((await client().get('/open/signingIn')).body).toBe('ResponseSentError');
+    expect((await client().get('/open/signingIn')).body).toBe('ResponseSentError of createNewSession');
     expect(await sessions.getAllSessionHandlesForUser({ userId: 'late' })).toEqual([]);
   });
 
@@ -127,7 +128,7 @@ describe.each(ADAPTERS)('after the headers of a response have been sent on %s', 
     const { signedIn } = await streaming(adapter, async () => undefined);
     const client = await signedIn('header');
     const headers = client.requestHeaders('/auth/session/refresh');
-    expect((await client.get('/open/refreshing', headers)).body).toBe('ResponseSentError');
+    expect((await client.get('/open/refreshing', headers)).body).toBe('ResponseSentError of refreshSession');
     expect((await client.refresh()).status).toBe(200);
   });
 
@@ -136,7 +137,9 @@ describe.each(ADAPTERS)('after the headers of a response have been sent on %s', 
       const other = await sessions.createNewSessionWithoutRequestResponse({ userId: 'other' });
       return outcome(other.attachToRequestResponse({ req, res, transferMethod: 'header' }));
     });
-    expect((await (await signedIn('cookie')).get('/run/stream')).body).toBe('ResponseSentError');
+    expect((await (await signedIn('cookie')).get('/run/stream')).body).toBe(
+      'ResponseSentError of attachToRequestResponse',
+    );
     expect(await sessions.getAllSessionHandlesForUser({ userId: 'other' })).toEqual([]);
     expect(await sessions.getAllSessionHandlesForUser({ userId: 'user-1' })).toHaveLength(1);
   });
@@ -152,7 +155,7 @@ describe.each(ADAPTERS)('after the headers of a response have been sent on %s', 
         },
       })
       .start();
-    expect((await client().get('/open/both')).body).toBe('ResponseSentError');
+    expect((await client().get('/open/both')).body).toBe('ResponseSentError of createNewSession');
     expect(await sessions.getAllSessionHandlesForUser({ userId: 'late' })).toEqual([]);
   });
 });

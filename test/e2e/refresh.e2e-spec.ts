@@ -36,6 +36,8 @@ describe.each(ADAPTERS)('refreshing a session on %s', (adapter) => {
             }
             return { caught: null };
           },
+          saying: async ({ sessions, req, res }) =>
+            sessions.refreshSession(req, res).catch(({ message }: Error) => ({ message })),
         },
       })
       .start();
@@ -195,6 +197,69 @@ describe.each(ADAPTERS)('refreshing a session on %s', (adapter) => {
       expires: 'Thu, 01 Jan 1970 00:00:00 GMT',
     });
     expect(answer.lines('set-cookie')).toHaveLength(3);
+  });
+
+  it.each([
+    ['success', 200],
+    ['no refresh token', 401],
+    ['theft', 401],
+  ])('writes no line about the cookie of a very old SDK that did not come, at %s', async (when, status) => {
+    const client = await aged('cookie');
+    const old = client.copy();
+    if (when === 'theft') {
+      await client.refresh();
+      await client.get('/me');
+    }
+    const answer = await old.refresh(when === 'no refresh token' ? { cookie: undefined } : {});
+    expect([answer.status, answer.setCookie('sIdRefreshToken')]).toEqual([status, undefined]);
+    expect(answer.lines('set-cookie')).toHaveLength(2);
+  });
+
+  it('says to the application why there is nothing to refresh', async () => {
+    expect((await application.send({ path: '/open/saying' })).body).toEqual({
+      message: 'Refresh failed: there is no refresh token in the request',
+    });
+  });
+
+  it('by header does not look at the cookie of another session, by cookie it does', async () => {
+    const [browser, mobile] = [await aged('cookie', 'user-2'), await aged('header')];
+    const cookie = `sAccessToken=${browser.cookie('sAccessToken')}`;
+    const authorization = `Bearer ${mobile.refreshToken}`;
+    expect(outcomeOf(await refresh({ cookie, authorization }))).toMatchObject({
+      status: 200,
+      tokens: HEADERS_SET,
+    });
+    const other = await aged('cookie');
+    const both = `${cookie}; sRefreshToken=${other.cookie('sRefreshToken')}`;
+    const refused = await application.send({
+      path: '/open/saying',
+      headers: { cookie: both, 'anti-csrf': other.antiCsrf },
+    });
+    expect(refused.body).toEqual({
+      message: 'Refresh failed: access token and refresh token are of two sessions',
+    });
+  });
+
+  it('by cookie leaves the credential of another party in the header alone', async () => {
+    const client = await aged('cookie');
+    const answer = await client.refresh({ authorization: 'Bearer foreign' });
+    expect(outcomeOf(answer)).toMatchObject({ status: 200, tokens: SET_COOKIES });
+  });
+
+  it('finds the cookie of its own name beside a token in the header, and deletes it', async () => {
+    const names = { access: 'my-access', refresh: 'my-refresh' };
+    const { send, signedIn } = await TestApplication.on(adapter)
+      .with({ getCookieNameForTokenType: (_req, tokenType) => names[tokenType] })
+      .start();
+    const { refreshToken } = await signedIn('header');
+    const headers = { authorization: `Bearer ${refreshToken}`, cookie: 'my-refresh=x' };
+    const answer = await send({ method: 'POST', path: REFRESH, headers });
+    const ofOurs = { accessCookie: names.access, refreshCookie: names.refresh };
+    expect(tokenTraffic(answer, ofOurs)).toMatchObject({
+      accessHeader: 'set',
+      accessCookie: 'deleted',
+      refreshCookie: 'deleted',
+    });
   });
 
   it('carries the payload along (T163)', async () => {

@@ -301,7 +301,9 @@ describe('a refresh without request and response', () => {
     await expect(refresh()).rejects.toMatchObject(late);
     hook.before = () => undefined;
     hook.decision = 'end';
-    await expect(refresh()).rejects.toThrow(UnauthorisedError);
+    await expect(refresh()).rejects.toThrow(
+      new UnauthorisedError('The hook onRefresh has ended the session'),
+    );
     expect(await sessions.getSessionInformation(session.getHandle())).toBeUndefined();
   });
 });

@@ -188,8 +188,9 @@ function exchange(generation: number, at: Context): Step {
   return (state, possible) => {
     const live = alive(state, at, possible);
     const before = live && raised(live, generation - 1, possible);
-    if (before === undefined || before.current > generation) return [];
-    return [before.current === generation ? before : promoted(before, at)];
+    return before === undefined || before.current > generation
+      ? []
+      : reached(before, generation, at, possible);
   };
 }
 
@@ -223,7 +224,7 @@ function verify(
     const found: LiveSession[] = [];
     // The first use, and every use while its refresh token is current, gives another access token.
     if (token.isOfRefresh && (given !== undefined || isWithheld) && before.current <= generation)
-      found.push(before.current < generation ? promoted(before, at) : before);
+      found.push(...reached(before, generation, at, possible));
     // A later use gives another access token only where the stored payload differs. A route that does not check the database does
     // so as well, while its instance cannot read the feed.
     const later = raised(before, token.isOfRefresh ? generation + 1 : generation, possible);
@@ -276,6 +277,18 @@ function withNames(
 
 function promoted(state: LiveSession, at: Context): LiveSession {
   return { ...state, current: state.current + 1, expires: extended(at) };
+}
+
+/** Returns the session when this refresh token is current: since now, or since an earlier call of unknown outcome, by which it ends earlier. */
+function reached(
+  state: LiveSession,
+  generation: number,
+  at: Context,
+  possible: Possible,
+): readonly LiveSession[] {
+  if (state.current >= generation) return [state];
+  const earlier = raised(state, generation, possible);
+  return [promoted(state, at), ...(earlier === undefined ? [] : [earlier])];
 }
 
 /** Returns the session once this refresh token, or a later one, is current; undefined: it cannot be by now. */
