@@ -155,6 +155,16 @@ describe('the checker of histories accepts', () => {
     expect(exchanged.at(101_000, { kind: 'read' }, gone).violation).toBeUndefined();
   });
 
+  it('a refresh that makes its token current, and is refused because the session reaches its end meanwhile', () => {
+    const crossing = (rules?: Rules): Script =>
+      script(rules)
+        .refresh(10, 'r0', 'r1')
+        .at(59_990, { kind: 'refresh', token: 'r1' }, { ...refused, ended: 60_050 })
+        .at(60_100, { kind: 'refresh', token: 'r0' }, { by: 'auditor', ...theft });
+    expect(crossing({ ...RULES, absoluteMs: ACCESS_MS }).violation).toBeUndefined();
+    expect(crossing().violation).toBe(NO_LEGAL_ORDER);
+  });
+
   it('another payload for the access token of a retired refresh token, while an instance cannot read the feed', () => {
     const later = script().refresh(10, 'r0', 'r1').use(20, 'r1').refresh(30, 'r1', 'r2').use(40, 'r2');
     const light = later.done(50, 'claim', 'c1').light(60, fresh('r1'), {

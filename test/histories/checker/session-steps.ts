@@ -59,7 +59,7 @@ export function stepsOf(
     case 'refresh': {
       const generation = at.generation(asked.token);
       if (status === 'THEFT') return [retired(generation), ending];
-      if (status !== 'OK') return [gone(at)];
+      if (status !== 'OK') return [attempted(generation, at), gone(at)];
       return answer.refreshToken === undefined && !mayLoseTokens ? [IMPOSSIBLE] : [exchange(generation, at)];
     }
     case 'request':
@@ -191,6 +191,15 @@ function exchange(generation: number, at: Context): Step {
     return before === undefined || before.current > generation
       ? []
       : reached(before, generation, at, possible);
+  };
+}
+
+/** A refresh that is refused in the end may have made its token current before. */
+function attempted(generation: number, at: Context): Step {
+  return (state, possible) => {
+    const before = typeof state === 'string' ? undefined : raised(state, generation - 1, possible);
+    const isReady = before?.current === generation - 1 && at.clock.earliest <= before.expires.latest;
+    return isReady ? [state, promoted(before, at)] : [state];
   };
 }
 
