@@ -19,7 +19,7 @@ const OPTION_TYPES: Readonly<Record<keyof VerifySessionOptions, 'boolean' | 'fun
 };
 
 /** Throws when the class is defined, so that an option without effect never reaches a request. */
-export function assertVerifySessionOptions(options: VerifySessionOptions): void {
+function assertVerifySessionOptions(options: VerifySessionOptions): void {
   for (const [name, value] of Object.entries(options)) {
     const type = Object.hasOwn(OPTION_TYPES, name)
       ? OPTION_TYPES[name as keyof VerifySessionOptions]

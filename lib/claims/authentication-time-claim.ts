@@ -15,13 +15,20 @@ export interface AuthenticationTimeValidators {
   /**
    * The user proved their identity at most that many seconds ago: at sign-in, or later by
    * `session.recordAuthentication()`. A refresh is no proof, and the option `onRefresh` can ask for a new one at each. A session
-   * that somebody else than the user holds (`actor`) never passes.
+   * that somebody else than the user holds (`actor`) never passes. It needs the option `claims: [AuthenticationTimeClaim]`.
    *
    * @param maxAgeInSeconds a number above 0
    * @param id names the check in the 403 body. Default `auth_time`
    * @throws {TypeError} the age is no number above 0
    */
   freshWithin(maxAgeInSeconds: number, id?: string): SessionClaimValidator;
+}
+
+const checks = new WeakSet<SessionClaimValidator>();
+
+/** True for the validators of {@link AuthenticationTimeClaim}. */
+export function asksForAuthenticationTime(validator: SessionClaimValidator): boolean {
+  return checks.has(validator);
 }
 
 /** The class of the one {@link AuthenticationTimeClaim}; exported for its type. @publicApi */
@@ -66,7 +73,7 @@ export class AuthenticationTime extends SessionClaim<number> {
       throw new TypeError(`freshWithin needs a number of seconds above 0, not ${String(maxAgeInSeconds)}`);
     }
     // Without `claim`, the value is never fetched again.
-    return {
+    const check: SessionClaimValidator = {
       id,
       validate: (payload, userContext) => {
         if (mustAuthenticate(payload) || isDelegated(payload))
@@ -79,6 +86,8 @@ export class AuthenticationTime extends SessionClaim<number> {
           : { isValid: false, reason: { message: CLAIM_FAILURE.expired, ageInSeconds, maxAgeInSeconds } };
       },
     };
+    checks.add(check);
+    return check;
   }
 }
 

@@ -80,25 +80,32 @@ export class DashboardState implements OnApplicationBootstrap, BeforeApplication
 
   /** The first view of the page. Each part may be missing while the store does not respond. */
   async summary() {
-    const [core, known, live] = await Promise.all([this.ping(), this.instances(), this.countLive()]);
+    const [core, known, live] = await Promise.all([this.ping(), this.readReports(), this.countLive()]);
     const own = known?.[0] ?? this.reports.own();
-    const instances = known ?? [own];
+    const reports = known ?? [own];
     return {
       nowMs: this.clock.now(),
       core,
       live,
       hour: sumSeries(
-        instances.map(({ hour }) => hour),
+        reports.map(({ hour }) => hour),
         own.hour,
       ),
       day: sumSeries(
-        instances.map(({ day }) => day),
+        reports.map(({ day }) => day),
         own.day,
       ),
-      instances: instances.map(({ hour: _hour, day: _day, ...instance }) => instance),
+      instances: reports.map(withoutCurves),
       areInstancesShared: this.reports.isShared,
       areInstancesKnown: known !== undefined,
     };
+  }
+
+  /** The instances as in the summary, at the cost of no count: for a page that asks until all of them know of an end. */
+  async instances() {
+    const known = await this.readReports();
+    const instances = (known ?? [this.reports.own()]).map(withoutCurves);
+    return { instances, areInstancesKnown: known !== undefined };
   }
 
   private report(): OwnReport {
@@ -131,7 +138,7 @@ export class DashboardState implements OnApplicationBootstrap, BeforeApplication
   }
 
   /** @returns undefined while the store does not respond */
-  private async instances(): Promise<readonly InstanceReport[] | undefined> {
+  private async readReports(): Promise<readonly InstanceReport[] | undefined> {
     return inTime(this.reports.all()).catch(() => undefined);
   }
 
@@ -143,6 +150,10 @@ export class DashboardState implements OnApplicationBootstrap, BeforeApplication
       return error instanceof CoreBadInputError ? { refused: error.message } : undefined;
     }
   }
+}
+
+function withoutCurves({ hour: _hour, day: _day, ...instance }: InstanceReport) {
+  return instance;
 }
 
 /** So that one part of the store that does not respond keeps nobody from seeing the others. */

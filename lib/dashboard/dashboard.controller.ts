@@ -66,6 +66,12 @@ class DashboardController {
     this.response.sendJson(res, await this.state.summary());
   }
 
+  @Get('data/instances')
+  @VerifySession({ checkDatabase: false }) // as the summary
+  async instances(@Res() res: unknown): Promise<void> {
+    this.response.sendJson(res, await this.state.instances());
+  }
+
   @Get('data/recent')
   async recent(@Session() session: SessionContainer, @Res() res: unknown): Promise<void> {
     this.response.sendJson(res, { events: this.state.recent(), operator: session.getUserId() });

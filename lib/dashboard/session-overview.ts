@@ -6,7 +6,8 @@ import type { SessionCount } from '../sessions/find.js';
 import type { SessionFunctions } from '../sessions/session-functions.js';
 import type { SessionInformation } from '../sessions/stored-sessions.interface.js';
 import type { DelegationFacts } from '../util/delegation-claims.js';
-import { writeCursor } from '../util/session-cursor.js';
+import { cursorBefore, writeCursor } from '../util/session-cursor.js';
+import { rotatingKeyMs } from '../util/verification-keys.js';
 import { theftBranches, type TheftBranch } from './theft-branches.js';
 
 const DEFAULT_LIMIT = 50;
@@ -257,13 +258,8 @@ function cursorAt({ createdMs, tenantId, sessionHandle }: SessionSummary): strin
   return writeCursor({ createdAtMs: createdMs, tenantId, sessionHandle });
 }
 
-/** The place behind all sessions that were created then or later. */
-function cursorBefore(createdAtMs: number): string {
-  return writeCursor({ createdAtMs, tenantId: '!', sessionHandle: '!' });
-}
-
 function ageOf(kid: string): Pick<KeyAge, 'kind' | 'createdMs'> {
-  const [, created] = /^d-(\d{1,16})$/.exec(kid) ?? [];
-  if (created !== undefined) return { kind: 'rotating', createdMs: Number(created) };
-  return { kind: kid.startsWith('s-') ? 'static' : 'unknown', createdMs: undefined };
+  const createdMs = rotatingKeyMs(kid);
+  if (createdMs !== undefined) return { kind: 'rotating', createdMs };
+  return { kind: kid.startsWith('s-') ? 'static' : 'unknown', createdMs };
 }

@@ -161,13 +161,8 @@ export class SessionContainer<Payload extends object = DefaultPayload> extends S
   ): Promise<void> {
     const ctx = this.resolveContext(userContext);
     const { userId, recipeUserId, accessTokenPayload } = this.state;
-    const result = await this.context.recipe.validateClaims({
-      userId,
-      recipeUserId,
-      accessTokenPayload,
-      claimValidators,
-      userContext: ctx,
-    });
+    const check = { userId, recipeUserId, accessTokenPayload, claimValidators, userContext: ctx };
+    const result = await this.context.recipe.validateClaims(check);
     if (result.accessTokenPayloadUpdate !== undefined) {
       // Only the fetched values are stored: the rest of the token's payload may be older than the stored one.
       const fetched = changedNames(accessTokenPayload, result.accessTokenPayloadUpdate);
@@ -176,6 +171,7 @@ export class SessionContainer<Payload extends object = DefaultPayload> extends S
     if (result.invalidClaims.length === 0) return;
     const failedClaimIds = result.invalidClaims.map((claim) => claim.id);
     this.context.reports.claimsRejected(this.state, failedClaimIds, ctx);
+    this.context.lifetimes.noteFailed(claimValidators);
     throw new InvalidClaimsError(result.invalidClaims);
   }
 

@@ -1,3 +1,5 @@
+import { asksForAuthenticationTime } from '../claims/authentication-time-claim.js';
+import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import { accessTokenInfo, parseWithoutVerifying } from '../tokens/access-token.js';
 import { PROTECTED_CLAIM_NAMES, withoutProtectedClaims } from '../tokens/access-token-claims.js';
 import { readLifetime, type SessionLifetime } from '../options/feature-options.js';
@@ -17,6 +19,7 @@ import {
   mustAuthenticate,
   NEVER_AUTHENTICATED,
 } from '../util/lifetime-claims.js';
+import { OccasionalWarning } from '../util/occasional-warning.js';
 
 const NO_PROOF = { message: 'a session that somebody else holds takes no proof of its user' };
 
@@ -63,11 +66,13 @@ export class SessionLifetimes {
   readonly mayChange: boolean;
 
   private readonly ends = new WeakSet<object>();
+  private readonly unrecorded: OccasionalWarning;
 
   constructor(
     private readonly settings: LifetimeSettings,
     private readonly clock: Clock,
   ) {
+    this.unrecorded = new OccasionalWarning(clock);
     this.isOn = settings.lifetime !== undefined || settings.recordsAuthenticationTime;
     this.mayChange = this.isOn || settings.bindsDevices === true;
     const ofBinding = settings.bindsDevices === true ? [CONFIRMATION_CLAIM] : [];
@@ -126,6 +131,12 @@ export class SessionLifetimes {
     if (isDelegated(known))
       throw new InvalidClaimsError([{ id: LIFETIME_CLAIMS.authTime, reason: NO_PROOF }]);
     return { ...withoutProtectedClaims(known), [LIFETIME_CLAIMS.authTime]: toSeconds(this.clock.now()) };
+  }
+
+  /** Warns of checks that no session can pass, because the time of authentication is not recorded. */
+  noteFailed(validators: readonly SessionClaimValidator[]): void {
+    if (!this.isOn && validators.some(asksForAuthenticationTime))
+      this.unrecorded.warn(`A route asks for the time of authentication. ${notRecorded().message}`);
   }
 
   /** @throws {Error} the module does not record the time of authentication */

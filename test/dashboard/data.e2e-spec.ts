@@ -209,6 +209,7 @@ describe.each(ADAPTERS)('the data of the dashboard on %s', (adapter) => {
     expect(core).toMatchObject({ isUp: true });
     expect(areInstancesShared).toBe(true);
     expect(instances).toMatchObject([{ feed: { kept: 0 }, startedAtMs: expect.any(Number) }]);
+    expect(await bodyOf(readData(admin, 'instances'))).toEqual({ instances, areInstancesKnown: true });
     const { keys } = await bodyOf(readData(admin, 'keys'));
     expect(keys).toContainEqual(expect.objectContaining({ kind: 'rotating', createdMs: expect.any(Number) }));
     expect(keys).toContainEqual(expect.objectContaining({ kind: 'static' }));

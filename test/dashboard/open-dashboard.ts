@@ -24,6 +24,7 @@ export const ROUTES: readonly { method: string; path: string; body?: unknown; st
   { method: 'GET', path: '/admin/sessions', status: 200 },
   { method: 'GET', path: '/admin/sessions/assets/page.js', status: 200 },
   { method: 'GET', path: '/admin/sessions/data/summary', status: 200 },
+  { method: 'GET', path: '/admin/sessions/data/instances', status: 200 },
   { method: 'GET', path: '/admin/sessions/data/recent', status: 200 },
   { method: 'GET', path: '/admin/sessions/data/sessions', status: 200 },
   { method: 'GET', path: '/admin/sessions/data/count', status: 200 },

@@ -259,7 +259,7 @@ export function rateLimitDelayMs(repeatsBefore: number): number {
 }
 
 /** True for the statuses of a gateway whose host did not respond. */
-export function isGatewayTrouble(status: number): boolean {
+function isGatewayTrouble(status: number): boolean {
   return GATEWAY_TROUBLE.includes(status);
 }
 

@@ -45,7 +45,7 @@ export interface CdiRoute {
 }
 
 /** The first version in which a refresh replaces the refresh token at once (docs/protocol/core.md B9). */
-export const ROTATES_AT_ONCE_FROM = '5.6';
+const ROTATES_AT_ONCE_FROM = '5.6';
 
 const ROOT = '/';
 const OF_THE_APP = { publicTenantOnlyFrom: '5.0' };

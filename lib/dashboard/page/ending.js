@@ -11,9 +11,9 @@ const WATCH_MS = 60_000;
 /**
  * Opens the dialog.
  *
- * @param {{ title: string, about: import('./dom.js').Child, selection: Selection, withMoment?: boolean, after: (result: HTMLElement) => void, state: import('./page.js').State }} input
+ * @param {{ title: string, about: import('./dom.js').Child, selection: Selection, withMoment?: boolean, after: (result: HTMLElement) => void }} input
  */
-export function askToEnd({ title, about, selection, withMoment = false, after, state }) {
+export function askToEnd({ title, about, selection, withMoment = false, after }) {
   const reason = h('input', {
     type: 'text',
     required: true,
@@ -60,7 +60,7 @@ export function askToEnd({ title, about, selection, withMoment = false, after, s
       });
       dialog.close();
       const place = h('div', { class: 'card result', role: 'status', tabindex: '-1' });
-      watchHolding(place, result, state);
+      watchHolding(place, result);
       after(place);
       place.focus(); // the button that opened the dialog may be gone with its session
     } catch (error) {
@@ -90,9 +90,9 @@ async function sayHowMany(place, { userId, tenantId }, withMoment) {
 /**
  * Shows which instances know of the end, until all do: an instance whose knowledge is younger refuses the sessions.
  *
- * @param {HTMLElement} place @param {{ ended: number | null, atMs: number }} result @param {import('./page.js').State} state
+ * @param {HTMLElement} place @param {{ ended: number | null, atMs: number }} result
  */
-function watchHolding(place, { ended, atMs }, state) {
+function watchHolding(place, { ended, atMs }) {
   const what =
     ended === null
       ? 'The end of all of them is written.'
@@ -106,10 +106,10 @@ function watchHolding(place, { ended, atMs }, state) {
   void look();
 
   async function look() {
-    /** @type {import('./page.js').Summary | undefined} */
-    const summary = await read('data/summary').catch(() => undefined);
-    const instances = summary?.instances ?? [];
-    state.summary = summary ?? state.summary;
+    /** @type {Partial<import('./page.js').Summary>} */
+    const { instances = [], areInstancesKnown: isKnown = false } = await read('data/instances').catch(
+      () => ({}),
+    );
     const holding = instances.filter(
       ({ feed }) => feed?.state !== 'none' && (feed?.knownUntilMs ?? 0) >= atMs,
     );
@@ -124,7 +124,6 @@ function watchHolding(place, { ended, atMs }, state) {
         ),
       ),
     );
-    const isKnown = summary?.areInstancesKnown === true;
     const isWithoutFeed =
       isKnown && instances.every(({ feed }) => feed === undefined || feed.state === 'none');
     fill(

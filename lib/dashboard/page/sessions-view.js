@@ -68,7 +68,7 @@ export function sessionsView(argument, state) {
       const { sessions, nextCursor } = await read('data/sessions', { ...query, cursor });
       return { items: sessions, next: nextCursor };
     },
-    line: (/** @type {SessionSummary} */ session) => row(session, state, onEnded),
+    line: (/** @type {SessionSummary} */ session) => row(session, onEnded),
     statusText: (count, hasMore) => statusText(count, hasMore, query.device !== undefined),
     state,
   });
@@ -129,7 +129,7 @@ export function sessionsView(argument, state) {
 
   /** @param {string} title @param {import('./ending.js').Selection} selection @param {readonly import('./dom.js').Child[]} about */
   function endButton(title, selection, about, withMoment = false) {
-    const input = { title: title.replace('…', ''), selection, withMoment, after: onEnded, state };
+    const input = { title: title.replace('…', ''), selection, withMoment, after: onEnded };
     return h(
       'button',
       {
@@ -145,8 +145,8 @@ export function sessionsView(argument, state) {
   return { title: 'Sessions', element, reload: found.reload };
 }
 
-/** @param {SessionSummary} session @param {import('./page.js').State} state @param {(place: HTMLElement) => void} after */
-function row(session, state, after) {
+/** @param {SessionSummary} session @param {(place: HTMLElement) => void} after */
+function row(session, after) {
   const { sessionHandle, userId, recipeUserId, tenantId, createdMs, expiresMs, device, actorId } = session;
   const end = () =>
     askToEnd({
@@ -154,7 +154,6 @@ function row(session, state, after) {
       about: oneSession(session),
       selection: { sessionHandle },
       after,
-      state,
     });
   const cell = (/** @type {string} */ label, /** @type {import('./dom.js').Child[]} */ ...children) =>
     h('td', { 'data-label': label }, ...children);

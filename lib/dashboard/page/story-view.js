@@ -61,7 +61,6 @@ export function storyView(argument, state) {
       title,
       about,
       selection,
-      state,
       after: (place) => {
         fill(result, place);
         void load();

@@ -3,7 +3,7 @@ import { RECORDS, script } from './redis-script.js';
 /** How long a server remembers a call that must not happen twice, milliseconds. */
 const REMEMBERED_MS = 600_000;
 /** Entries of a stream that one script looks at, so that none blocks the server for long. */
-export const STREAM_PAGE = 1000;
+const STREAM_PAGE = 1000;
 /** Entries of all streams together, from which on a script reads no further one. */
 const READ_TOGETHER = 10 * STREAM_PAGE;
 /** How long a record stays that cannot be read, because a newer version may have written it; milliseconds. */

@@ -57,7 +57,7 @@ describe('a core with two hosts', () => {
     ['hangs', hang],
     ['has only a gateway left', sendText(502, 'Bad Gateway')],
   ])('of which one %s: whatever may be repeated is served by the other', async (_what, behaviour) => {
-    const remote = connect({ requestTimeoutMs: 150 });
+    const remote = connect({ requestTimeoutMs: behaviour === hang ? 1500 : 60_000 });
     await operation('getPrimaryUserId')(remote);
     first.on('*', behaviour);
     const repeatable = CORE_OPERATIONS.filter(({ isRepeatable }) => isRepeatable);
@@ -67,7 +67,7 @@ describe('a core with two hosts', () => {
 
   it('asks a host that failed last, without trying it at the expense of a call', async () => {
     const clock = new TestClock();
-    const remote = connect({ requestTimeoutMs: 150 }, { clock });
+    const remote = connect({ requestTimeoutMs: 1500 }, { clock });
     await operation('getPrimaryUserId')(remote);
     first.on('*', hang);
     await Promise.all([operation('verifySession')(remote), operation('verifySession')(remote)]);

@@ -21,7 +21,8 @@ function remoteClient(
   clock: Clock,
   options: Pick<RemoteCoreOptions, 'apiKey' | 'newestCdiVersion'> = {},
 ): CoreClient {
-  const provider = remoteCore({ connectionURI, ...options });
+  // 200 calls at once take their time on a busy machine.
+  const provider = remoteCore({ connectionURI, requestTimeoutMs: 120_000, ...options });
   if (provider.problems.length > 0) throw new Error(JSON.stringify(provider.problems));
   return provider.create({
     clock,

@@ -11,6 +11,8 @@ import {
 } from 'nest-sessions';
 import { TEST_START_MS } from '../../support/embedded.js';
 import { DemoController } from '../../support/demo.controller.js';
+import { closeAfterTest } from '../../support/close-after-test.js';
+import { ProcessWarnings } from '../../support/process-warnings.js';
 import { ADAPTERS, TestApplication } from '../../support/test-application.js';
 import { watchedStore } from '../../support/watched-store.js';
 import { HOUR_SEC, LIFETIME_HANDLERS, MINUTE_SEC, signIn, use } from './lifetime-handlers.js';
@@ -240,6 +242,20 @@ describe.each(ADAPTERS)('the time of authentication on %s', (adapter) => {
 });
 
 describe('asking for freshness', () => {
+  it('where it is not recorded lets nobody in, and a warning names the option', async () => {
+    const warnings = new ProcessWarnings();
+    closeAfterTest(async () => warnings.restore());
+    const { signedIn } = await TestApplication.on('express')
+      .controllers(DemoController, AccountController)
+      .start();
+    const client = await signedIn();
+    for (let n = 0; n < 2; n++) expect((await client.post('/transfer')).status).toBe(403);
+    expect(warnings.take()).toEqual([
+      'A route asks for the time of authentication. The time of authentication is not recorded: put AuthenticationTimeClaim ' +
+        'into the option claims of SessionModule, or set lifetime',
+    ]);
+  });
+
   it.each([0, -1, Number.NaN])('of %d seconds is refused where it is written', (seconds) => {
     expect(() => AuthenticationTimeClaim.validators.freshWithin(seconds)).toThrow(TypeError);
   });

@@ -143,6 +143,28 @@ describe('the checker of histories accepts', () => {
     expect(script().refresh(10, 'r0', 'r1').read(120_000, []).violation).toBe(NO_LEGAL_ORDER);
   });
 
+  it('a session that ends early, because its promotion was that of an earlier call whose answer was lost', () => {
+    const gone = { by: 'administrator', answer: { status: 'GONE' } } as const;
+    const refreshed = script().refresh(10, 'r0', 'r1');
+    const inTime = refreshed.use(50_000, 'r1').at(101_000, { kind: 'read' }, gone);
+    expect(inTime.violation).toBe(NO_LEGAL_ORDER);
+    const lost = (): Script =>
+      script().refresh(10, 'r0', 'r1').at(20, { kind: 'refresh', token: 'r1' }, { answer: undefined });
+    expect(lost().use(50_000, 'r1').at(101_000, { kind: 'read' }, gone).violation).toBeUndefined();
+    const exchanged = lost().refresh(50_000, 'r1', 'r2');
+    expect(exchanged.at(101_000, { kind: 'read' }, gone).violation).toBeUndefined();
+  });
+
+  it('a refresh that makes its token current, and is refused because the session reaches its end meanwhile', () => {
+    const crossing = (rules?: Rules): Script =>
+      script(rules)
+        .refresh(10, 'r0', 'r1')
+        .at(59_990, { kind: 'refresh', token: 'r1' }, { ...refused, ended: 60_050 })
+        .at(60_100, { kind: 'refresh', token: 'r0' }, { by: 'auditor', ...theft });
+    expect(crossing({ ...RULES, absoluteMs: ACCESS_MS }).violation).toBeUndefined();
+    expect(crossing().violation).toBe(NO_LEGAL_ORDER);
+  });
+
   it('another payload for the access token of a retired refresh token, while an instance cannot read the feed', () => {
     const later = script().refresh(10, 'r0', 'r1').use(20, 'r1').refresh(30, 'r1', 'r2').use(40, 'r2');
     const light = later.done(50, 'claim', 'c1').light(60, fresh('r1'), {

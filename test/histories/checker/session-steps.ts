@@ -59,7 +59,7 @@ export function stepsOf(
     case 'refresh': {
       const generation = at.generation(asked.token);
       if (status === 'THEFT') return [retired(generation), ending];
-      if (status !== 'OK') return [gone(at)];
+      if (status !== 'OK') return [attempted(generation, at), gone(at)];
       return answer.refreshToken === undefined && !mayLoseTokens ? [IMPOSSIBLE] : [exchange(generation, at)];
     }
     case 'request':
@@ -188,8 +188,18 @@ function exchange(generation: number, at: Context): Step {
   return (state, possible) => {
     const live = alive(state, at, possible);
     const before = live && raised(live, generation - 1, possible);
-    if (before === undefined || before.current > generation) return [];
-    return [before.current === generation ? before : promoted(before, at)];
+    return before === undefined || before.current > generation
+      ? []
+      : reached(before, generation, at, possible);
+  };
+}
+
+/** A refresh that is refused in the end may have made its token current before. */
+function attempted(generation: number, at: Context): Step {
+  return (state, possible) => {
+    const before = typeof state === 'string' ? undefined : raised(state, generation - 1, possible);
+    const isReady = before?.current === generation - 1 && at.clock.earliest <= before.expires.latest;
+    return isReady ? [state, promoted(before, at)] : [state];
   };
 }
 
@@ -223,7 +233,7 @@ function verify(
     const found: LiveSession[] = [];
     // The first use, and every use while its refresh token is current, gives another access token.
     if (token.isOfRefresh && (given !== undefined || isWithheld) && before.current <= generation)
-      found.push(before.current < generation ? promoted(before, at) : before);
+      found.push(...reached(before, generation, at, possible));
     // A later use gives another access token only where the stored payload differs. A route that does not check the database does
     // so as well, while its instance cannot read the feed.
     const later = raised(before, token.isOfRefresh ? generation + 1 : generation, possible);
@@ -276,6 +286,18 @@ function withNames(
 
 function promoted(state: LiveSession, at: Context): LiveSession {
   return { ...state, current: state.current + 1, expires: extended(at) };
+}
+
+/** Returns the session when this refresh token is current: since now, or since an earlier call of unknown outcome, by which it ends earlier. */
+function reached(
+  state: LiveSession,
+  generation: number,
+  at: Context,
+  possible: Possible,
+): readonly LiveSession[] {
+  if (state.current >= generation) return [state];
+  const earlier = raised(state, generation, possible);
+  return [promoted(state, at), ...(earlier === undefined ? [] : [earlier])];
 }
 
 /** Returns the session once this refresh token, or a later one, is current; undefined: it cannot be by now. */
