@@ -80,5 +80,11 @@ describe('a stored signing key', () => {
   ])('%s is refused by name, and nothing of it is shown', async (_, stored) => {
     const failure = await parseKeyPair('d-7', 1, stored).catch((error: unknown) => error);
     expect(failure).toEqual(new Error('The stored signing key d-7 cannot be used'));
+    expect(failure).toHaveProperty('cause');
+  });
+
+  it('whose public half is damaged is refused by name', async () => {
+    const failure = await parsePublicHalf('d-7', 1, 'AAAA').catch((error: unknown) => error);
+    expect(failure).toEqual(new Error('The stored signing key d-7 cannot be used'));
   });
 });

@@ -293,6 +293,18 @@ export const SURVIVORS = [
     why: 'only the compiler needs it: every exported key has a kind',
   },
   {
+    file: 'lib/tokens/key-pairs.ts',
+    code: 'const privateKey = await importPKCS8(pem, half.algorithm, { extractable: true });',
+    to: 'false',
+    why: 'Node warns of the key only from 24 on (DEP0204)',
+  },
+  {
+    file: 'lib/tokens/key-pairs.ts',
+    code: 'await importSPKI(spki, algorithm, { extractable: true }),',
+    to: '{}',
+    why: 'a public key can be exported either way',
+  },
+  {
     file: 'lib/tokens/token-verifier.ts',
     code: 'default:',
     to: 'default:',
