@@ -38,10 +38,10 @@ export class BackChannelLogout {
 
   /** @throws {TypeError} the provider is none of the option */
   assertKnown({ issuer }: ProviderSignIn): void {
-    const { providers } = this.tokens;
-    if (providers.has(issuer)) return;
+    const { issuers } = this.tokens;
+    if (issuers.includes(issuer)) return;
     throw new TypeError(
-      `createNewSession: provider.issuer: one of backChannelLogout.providers is expected: ${[...providers.keys()].join(', ')}`,
+      `createNewSession: provider.issuer: one of backChannelLogout.providers is expected: ${issuers.join(', ')}`,
     );
   }
 

@@ -44,8 +44,7 @@ export interface LogoutToken {
  * @see OpenID Connect Back-Channel Logout 1.0, 2.4 and 2.6
  */
 export class LogoutTokens {
-  /** By their issuers. */
-  readonly providers: ReadonlyMap<string, Provider>;
+  private readonly providers: ReadonlyMap<string, Provider>;
 
   constructor(
     private readonly settings: BackChannelLogoutSettings,
@@ -56,6 +55,10 @@ export class LogoutTokens {
       loading: new SingleFlight(async () => this.loadKeys(each), { keepsValue: true }),
     });
     this.providers = new Map(settings.providers.map((each) => [each.issuer, withKeys(each)]));
+  }
+
+  get issuers(): readonly string[] {
+    return [...this.providers.keys()];
   }
 
   /** How long a token can be accepted after its `iat`, milliseconds: a second more than the limits say, because jose drops parts of seconds. */
