@@ -1,7 +1,10 @@
 import { channels, type SessionRefusedMessage } from '../events/channels.js';
-import type { SessionEvent } from '../events/session-event.js';
+import type { EventSource, SessionEvent } from '../events/session-event.js';
 import type { SessionEventHub } from '../events/session-event-hub.js';
 import { refusalReason } from '../events/telemetry.js';
+import { DEVICE_OPTIONS, type DeviceSettings } from '../options/feature-options.js';
+import { defaultsOf } from '../options/option-table.js';
+import { addressToKeep, userAgentToKeep } from '../sessions/devices.js';
 import type { Clock } from '../util/clock.js';
 
 const MINUTE_MS = 60_000;
@@ -51,6 +54,7 @@ export class Activity {
   constructor(
     private readonly source: SessionEventHub,
     private readonly clock: Pick<Clock, 'now'>,
+    private readonly devices: DeviceSettings = defaultsOf(DEVICE_OPTIONS),
   ) {}
 
   start(): void {
@@ -110,9 +114,23 @@ export class Activity {
   }
 
   private keep(event: SessionEvent): void {
-    const numbered = { ...event, number: ++this.number };
+    const numbered = { ...this.withoutExcess(event), number: ++this.number };
     this.events = [...this.events, numbered].slice(-RECENT);
     for (const listener of this.listeners) listener(numbered);
+  }
+
+  /** Operators see as much of a client as the option `devices` keeps, which is what records have, too. */
+  private withoutExcess(event: SessionEvent): SessionEvent {
+    const { ip, userAgent, ...rest } = event as SessionEvent & EventSource;
+    const kept = {
+      ip: addressToKeep(ip, this.devices),
+      userAgent: userAgentToKeep(userAgent, this.devices),
+    };
+    return {
+      ...(rest as SessionEvent),
+      ...(kept.ip === undefined ? {} : { ip: kept.ip }),
+      ...(kept.userAgent === undefined ? {} : { userAgent: kept.userAgent }),
+    };
   }
 }
 

@@ -39,7 +39,7 @@ export class DashboardState implements OnApplicationBootstrap, BeforeApplication
     private readonly clock: Clock,
   ) {
     this.overview = new SessionOverview(sessions, runtime.core);
-    this.activity = new Activity(events, clock);
+    this.activity = new Activity(events, clock, runtime.deviceSettings);
     this.activity.start();
     this.reports = new InstanceReports(runtime.core.sharedValues, clock, () => this.report());
   }

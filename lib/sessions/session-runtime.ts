@@ -3,6 +3,7 @@ import { UnauthorisedError } from '../errors.js';
 import type { RevocationWatch } from '../feed/revocation-watch.js';
 import { requestPath, samePath } from '../http/request-path.js';
 import { createSessionRequest, type SessionRequest } from '../http/session-request.js';
+import type { DeviceSettings } from '../options/feature-options.js';
 import type { SessionConfig } from '../options/session-config.js';
 import { SESSION_ROUTES, type SessionRouteName } from '../options/session-routes.js';
 import type { HttpExchange, HttpRequest } from '../util/http-exchange.js';
@@ -53,6 +54,8 @@ export class SessionRuntime {
   readonly revocations: RevocationWatch | undefined;
   /** The route for OpenID providers; undefined without the option `backChannelLogout`. */
   readonly backChannelLogout: BackChannelLogout | undefined;
+  /** How much of a client the option `devices` keeps; undefined without it. */
+  readonly deviceSettings: DeviceSettings | undefined;
   private readonly isVerifySessionReplaced: boolean;
   private readonly binding: RecipeDependencies['binding'];
 
@@ -71,6 +74,7 @@ export class SessionRuntime {
     this.verbs = recipe.verbs;
     const { userSessionRoutes } = features;
     this.userSessions = userSessionRoutes && new UserSessions(recipe, userSessionRoutes);
+    this.deviceSettings = features.devices;
     this.servedRevocations = dependencies.servedRevocations;
     this.revocations = dependencies.revocations;
     this.backChannelLogout = dependencies.backChannelLogout;

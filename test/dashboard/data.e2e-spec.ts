@@ -66,6 +66,24 @@ describe.each(ADAPTERS)('the data of the dashboard on %s', (adapter) => {
     expect(await counts(others)).toEqual(others.map((query) => [query, 0]));
   });
 
+  it.each([
+    [{}, { ip: '127.0.0.0/24', userAgent: 'Firefox on Windows' }],
+    [{ devices: false }, { ip: '127.0.0.0/24', userAgent: 'Firefox on Windows' }],
+    [{ devices: { ip: 'full', userAgent: 'full' } }, { ip: '127.0.0.1', userAgent: FIREFOX }],
+  ] as const)(
+    'shows as much of the client in events as devices are kept with: %j',
+    async (options, shown) => {
+      const application = await openDashboard(adapter, options);
+      const admin = await application.signedIn('cookie', 'admin');
+      const login = { userId: 'ada', tenantId: 'public' };
+      const { body } = await application.client().post('/login', login, { 'user-agent': FIREFOX });
+      const { sessionHandle } = body as { sessionHandle: string };
+      const { events } = await bodyOf(readData(admin, 'recent'));
+      const ofAda = (events as Body[]).find((event) => event['sessionHandle'] === sessionHandle) ?? {};
+      expect({ ip: ofAda['ip'], userAgent: ofAda['userAgent'] }).toEqual(shown);
+    },
+  );
+
   it('reads a query with a question mark in it to its end', async () => {
     const application = await openDashboard(adapter);
     const admin = await application.signedIn('cookie', 'admin');
