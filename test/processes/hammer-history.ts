@@ -10,9 +10,9 @@ export interface HammerTarget {
   readonly sessions: readonly { handle: string; token: string }[];
 }
 
-/** A call that was acknowledged; `key` is the merged name or the new refresh token. */
+/** A call that was acknowledged, or a revocation that begins; `key` is the merged name or the new refresh token. */
 export interface HistoryEntry {
-  readonly did: 'refresh' | 'verify' | 'merge' | 'revoke';
+  readonly did: 'refresh' | 'verify' | 'merge' | 'revoking' | 'revoke';
   readonly handle: string;
   readonly key?: string;
   readonly startedAt: number;

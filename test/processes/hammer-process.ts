@@ -28,6 +28,7 @@ for (let n = 0; now() < endsAt; n++) {
   const startedAt = now();
   // Half of the sessions live to the end, however long that is.
   if ((isSure || dice < 0.01) && index % 2 === 0) {
+    tell({ did: 'revoking', handle, startedAt, endedAt: startedAt }); // it may be killed before it can say that it has
     const [revoked] = await core.revokeSessions([handle]);
     if (revoked) tell({ did: 'revoke', handle, startedAt, endedAt: now() });
   } else if (dice < 0.5) {

@@ -105,14 +105,17 @@ function hammer(open: () => Promise<HammeredDatabase>): void {
         if (!isFine) problems.push(problem);
       };
       for (const { handle, token } of sessions) {
-        const own = history.filter((entry) => entry.handle === handle);
+        const all = history.filter((entry) => entry.handle === handle);
+        const own = all.filter(({ did }) => did !== 'revoking');
         const tokens = new Set([
           token,
           ...own.flatMap(({ did, key }) => (did === 'refresh' && key ? key : [])),
         ]);
         const revoked = own.find(({ did }) => did === 'revoke');
-        if (revoked) {
-          note(!own.some(({ startedAt }) => startedAt > revoked.endedAt), `${handle} was revived`);
+        // A process that was killed may have ended the session without having said so.
+        const wasRevoking = all.length > own.length;
+        if (revoked || (wasRevoking && (await core.getSessionInformation(handle)) === undefined)) {
+          note(!own.some(({ startedAt }) => revoked && startedAt > revoked.endedAt), `${handle} was revived`);
           for (const each of tokens)
             note((await refresh(core, each)).status === 'UNAUTHORISED', `${handle} refreshes after its end`);
           continue;

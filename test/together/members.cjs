@@ -10,10 +10,12 @@ const SPEC = /\.(e2e-)?spec\.ts$/;
 const GROUPS = {
   lib: /^lib\//,
   e2e: /^test\/e2e\//,
-  core: /^test\/core\//,
+  core: /^test\/core\/embedded\//,
+  remote: /^test\/core\/(remote|server)\//,
   sessions: /^test\/(sessions|http)\//,
   binding: /^test\/device-binding\//,
-  doors: /^test\/(standalone|testing|verify|dashboard)\//,
+  doors: /^test\/(standalone|testing|verify)\//,
+  dashboard: /^test\/dashboard\//,
 };
 /** The one group of scripts/e2e-variant.mjs, which names the files of it that its core is not for. */
 const VARIANT_GROUPS = {
@@ -29,11 +31,14 @@ const ALONE =
   /\b(unstable_mockModule|resetModules|startPostgres|startRedis|RunWithout)\b|website-client\.js'/;
 
 /**
- * What `npm test` leaves to `npm run test:integration`: stores and their databases, several processes, the commands, other
- * packages, documents. By the folder, or because the file starts a database server.
+ * What `npm test` leaves to `npm run test:integration`: stores and their databases, cores over HTTP, several processes, the tools of
+ * operators, other packages, documents. By the folder or the group, or because the file starts a database server.
  */
-const INTEGRATION =
-  /^test\/(cli|contract(?!\/(memory-store|announcements)\.)|docs|doctor|load|other-frameworks|processes|recipes|types)\//;
+const INTEGRATION = [
+  /^test\/(cli|core\/(remote|server)|dashboard|docs|doctor|load|other-frameworks|processes|recipes|types)\//,
+  /^test\/contract\/(?!(memory-store|announcements)\.)/,
+  /^test\/together\/(remote-\d|dashboard)\./,
+];
 const DATABASE_SERVER = /\b(startPostgres|startRedis)\b/;
 
 function allSpecFiles() {
@@ -56,7 +61,7 @@ function specFiles(pattern) {
 /** Whether a spec file, as a path from the root of the project, belongs to `npm run test:integration`. */
 function isIntegration(file) {
   return (
-    INTEGRATION.test(file) ||
+    INTEGRATION.some((pattern) => pattern.test(file)) ||
     (/^test\/(?!structure\/)/.test(file) && DATABASE_SERVER.test(readFileSync(join(ROOT, file), 'utf8')))
   );
 }
