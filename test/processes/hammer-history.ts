@@ -7,6 +7,8 @@ export interface HammerTarget {
   readonly name: string;
   /** When it ends by itself, milliseconds since the epoch. */
   readonly endsAt: number;
+  /** Calls that it makes in any case, because a busy machine may need all the time for its start. */
+  readonly leastCalls: number;
   readonly sessions: readonly { handle: string; token: string }[];
 }
 

@@ -8,7 +8,9 @@ import { embeddedCoreOn } from '../support/embedded.js';
 import type { HammerTarget, HistoryEntry } from './hammer-history.js';
 
 /** Refreshes, verifies, merges and revokes until its time is over, and says after each call what came of it. */
-const { engine, url, place, name, endsAt, sessions } = JSON.parse(process.argv[2] ?? '') as HammerTarget;
+const { engine, url, place, name, endsAt, leastCalls, sessions } = JSON.parse(
+  process.argv[2] ?? '',
+) as HammerTarget;
 const store =
   engine === 'redis'
     ? redisStore(createClient({ url }), { keyPrefix: place })
@@ -18,7 +20,7 @@ const held = new Map(sessions.map(({ handle, token }) => [handle, token]));
 const tell = (entry: HistoryEntry): number => writeSync(1, `${JSON.stringify(entry)}\n`);
 const now = (): number => performance.timeOrigin + performance.now();
 
-for (let n = 0; now() < endsAt; n++) {
+for (let n = 0; n < leastCalls || now() < endsAt; n++) {
   const isSure = n === 5; // so that each process ends a session, however slow the machine is
   const index = isSure
     ? 2 * Math.floor(Math.random() * (sessions.length / 2))
