@@ -19,7 +19,7 @@ export {
 } from './session.decorators.js';
 export { sessionOf } from './rules/guarded-calls.js';
 export { SessionExceptionFilter } from './session.filter.js';
-export type { RequestAndResponse } from './http/create-exchange.js';
+export type { RequestAndResponse } from './http/exchanges.js';
 
 // Connections that last
 export { SessionSockets } from './websocket/session-sockets.js';

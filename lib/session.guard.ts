@@ -11,7 +11,7 @@ import { ensureRequestState, type RequestState } from './sessions/request-state.
 import type { SharedSessions } from './graphql/shared-sessions.js';
 import { lacksSession, missingSession, type SessionRuntime } from './sessions/session-runtime.js';
 import { SESSION_RUNTIME, SHARED_SESSIONS } from './session.constants.js';
-import type { RequestAndResponse } from './http/create-exchange.js';
+import type { RequestAndResponse } from './http/exchanges.js';
 
 /**
  * Lets a request through only with a session that satisfies the route's rules. Per controller with

@@ -15,8 +15,7 @@ import type { BindingSecret } from './binding-secret.js';
 import { Challenges, type ChallengePurpose } from './challenges.js';
 import type { DbscSettings } from '../options/device-bound-options.js';
 import { OtherAddressError, ProofError, verifyProof } from './proof.js';
-import { readSkipReasons } from './skip-reasons.js';
-import { quote } from './structured-header.js';
+import { quote, readSkipReasons } from './structured-header.js';
 
 /** Time after which a client whose browser could not renew its cookie tries again. */
 const RETRY_AFTER_SEC = 5;

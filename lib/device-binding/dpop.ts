@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
-import { readAuthorization } from '../http/authorization.js';
-import { requestIdentity } from '../http/request-identity.js';
+import { readAuthorization, requestIdentity } from '../http/incoming-request.js';
 import type { SessionRequest } from '../http/session-request.js';
 import type { SessionConfig } from '../options/session-config.js';
 import type { DpopSettings } from '../options/device-bound-options.js';

@@ -1,3 +1,6 @@
+import { distinct } from '../http/token-cookies.js';
+import type { HttpRequest } from '../util/http-exchange.js';
+
 /** A header value without quotes around it and without parameters: Chromium sends proofs and identifiers bare, the draft quotes them (D4, D5). */
 export function readBareOrQuoted(value: string | undefined): string | undefined {
   if (value === undefined) return undefined;
@@ -19,4 +22,17 @@ export function readTokenList(value: string | undefined): string[] {
 export function quote(text: string): string {
   if (!/^[ -~]*$/.test(text)) throw new TypeError('A structured string holds printable ASCII only');
   return `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
+}
+
+const KNOWN_REASONS = ['unreachable', 'server_error', 'quota_exceeded'];
+
+/**
+ * Reads the reasons for which a browser did not renew its bound cookie. Other words than the draft's are the client's own, and become
+ * `other`, so that none of them gets into records.
+ *
+ * @see docs/protocol/dbsc.md D6
+ */
+export function readSkipReasons(request: HttpRequest): string[] {
+  const given = readTokenList(request.getHeaderValue('secure-session-skipped'));
+  return distinct(given.map((reason) => (KNOWN_REASONS.includes(reason) ? reason : 'other')));
 }

@@ -1,4 +1,4 @@
-import { browserPaths } from '../http/token-cookies.js';
+import { browserPaths } from '../http/incoming-request.js';
 import type { SessionConfig } from '../options/session-config.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 

@@ -1,5 +1,5 @@
 import { parseJsonObject, type JsonObject } from '../util/json.js';
-import { percentDecode } from '../http/cookies.js';
+import { percentDecode } from '../http/incoming-request.js';
 import { parseSetCookie, type ReceivedCookie } from '../http/set-cookie.js';
 import { headerLines, readHeader, type RecordedExchange } from './exchange.js';
 

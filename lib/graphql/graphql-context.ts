@@ -1,6 +1,6 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import type { ModuleRef } from '@nestjs/core';
-import type { RequestAndResponse } from '../http/create-exchange.js';
+import type { RequestAndResponse } from '../http/exchanges.js';
 import { setupError } from '../rules/setup-error.js';
 import { readMember } from '../util/json.js';
 

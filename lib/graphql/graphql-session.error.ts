@@ -1,5 +1,5 @@
 import type { ArgumentsHost } from '@nestjs/common';
-import type { RequestAndResponse } from '../http/create-exchange.js';
+import type { RequestAndResponse } from '../http/exchanges.js';
 import type { ErrorResponder } from '../sessions/error-responder.js';
 import type { ErrorResponse, HandledError } from '../sessions/error-rules.js';
 import { findRequestState, getExchange } from '../sessions/request-state.js';

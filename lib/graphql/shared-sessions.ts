@@ -19,7 +19,7 @@ import { SessionSockets } from '../websocket/session-sockets.js';
 import type { SessionRuntime } from '../sessions/session-runtime.js';
 import { SESSION_RUNTIME } from '../session.constants.js';
 import { findGatewayClient, findGraphqlClient, type SocketClient } from '../websocket/socket-client.js';
-import type { RequestAndResponse } from '../http/create-exchange.js';
+import type { RequestAndResponse } from '../http/exchanges.js';
 
 /**
  * Finds the session for `SessionGuard` where several handlers share it: the fields of a GraphQL operation share one

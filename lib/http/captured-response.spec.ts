@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { CapturedResponse } from './captured-response.js';
 import { CollectedResponse } from './collected-response.js';
-import { ExpressExchange } from './express-exchange.js';
+import { ExpressResponse } from './exchanges.js';
 
 function realResponse() {
   const original = new CollectedResponse();
-  return { original, response: new ExpressExchange({ headers: {} }, original).response };
+  return { original, response: new ExpressResponse(original) };
 }
 
 describe('a response that is kept instead of sent', () => {

@@ -1,5 +1,5 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
-import type { ExpressResponseSource } from './express-exchange.js';
+import type { ExpressResponseSource } from './exchanges.js';
 
 /**
  * A response that an adapter hands to its framework.

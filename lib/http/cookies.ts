@@ -4,7 +4,6 @@ export const MAX_COOKIE_LIFETIME_MS = 400 * 24 * 60 * 60 * 1000;
 /** Browsers drop a cookie whose name and value together are longer. @see RFC 6265bis 5.6 */
 export const MAX_COOKIE_OCTETS = 4096;
 
-const MAX_COOKIE_HEADER_LENGTH = 64 * 1024;
 const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/; // the token of RFC 9110 5.6.2
 const PRINTABLE_WITHOUT_SEMICOLON = /^[ -:<-~]*$/; // no CR, LF, other control or non-ASCII character
 const SAME_SITE = { strict: 'Strict', lax: 'Lax', none: 'None' } as const;
@@ -25,51 +24,6 @@ export interface CookieToWrite {
   readonly secure: boolean;
   readonly sameSite: 'strict' | 'lax' | 'none';
   readonly partitioned: boolean;
-}
-
-/** The cookies of one name in a `Cookie` header. */
-export interface FoundCookie {
-  /**
-   * The value of the first one: without surrounding quotes, percent-decoded, and as it is where that fails. Undefined if there
-   * is none.
-   */
-  value: string | undefined;
-  /** How many there are, those with a percent-encoded name or without a value included. */
-  count: number;
-}
-
-/**
- * Finds cookies by their names in one pass over a `Cookie` header, and takes apart no others. A header beyond 64 kB, which no
- * browser sends, counts as empty.
- *
- * @returns one for each name, in their order
- * @see docs/protocol/sdk.md §3.6, §3.9
- */
-export function findCookies(header: string, names: readonly string[]): FoundCookie[] {
-  const found = names.map((): FoundCookie => ({ value: undefined, count: 0 }));
-  if (header.length > MAX_COOKIE_HEADER_LENGTH) return found;
-  let separator = -1;
-  for (let start = 0, end = 0; start < header.length; start = end + 1) {
-    end = indexFrom(header, ';', start);
-    // Looked for again only once it is behind, because a header without any would be read to its end for each cookie.
-    if (separator < start) separator = indexFrom(header, '=', start);
-    const name = header.slice(start, Math.min(separator, end)).trim();
-    const decodedName = percentDecode(name);
-    names.forEach((wanted, i) => {
-      const cookie = found[i];
-      if (cookie === undefined) return;
-      if (decodedName === wanted) cookie.count++;
-      if (name === wanted && separator < end)
-        cookie.value ??= percentDecode(unquote(header.slice(separator + 1, end).trim()));
-    });
-  }
-  return found;
-}
-
-/** Returns the place of a character, or the length of the text if it is not there. */
-function indexFrom(text: string, character: string, start: number): number {
-  const index = text.indexOf(character, start);
-  return index === -1 ? text.length : index;
 }
 
 /**
@@ -150,18 +104,4 @@ function assertPrintable(field: string, text: string): void {
   throw new TypeError(
     `Cookie field "${field}" holds a control character, ";" or a character outside of ASCII`,
   );
-}
-
-function unquote(value: string): string {
-  return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
-}
-
-/** Decodes percent-encoded text; returns it unchanged where that fails, because foreign cookies need not be encoded. */
-export function percentDecode(text: string): string {
-  if (!text.includes('%')) return text;
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

@@ -1,7 +1,21 @@
 import { describe, expect, it } from '@jest/globals';
-import { MAX_CREDENTIAL_LENGTH } from './authorization.js';
-import { cookiesOfHeader, findRequestCookies, IncomingRequest, presentedCookie } from './incoming-request.js';
-import type { IncomingRequestSource } from './incoming-request.js';
+import fc from 'fast-check';
+import { wireConfig } from '../../test/fixtures/wire-config.js';
+import type { HttpRequest } from '../util/http-exchange.js';
+import {
+  browserPaths,
+  cookiesOfHeader,
+  findCookies,
+  findRequestCookies,
+  identifiedBy,
+  IncomingRequest,
+  isSentFrom,
+  MAX_CREDENTIAL_LENGTH,
+  presentedCookie,
+  readAuthorization,
+  requestIdentity,
+  type IncomingRequestSource,
+} from './incoming-request.js';
 
 function requestWith(source: Partial<IncomingRequestSource>): IncomingRequest {
   return new IncomingRequest({ method: 'GET', url: '/', headers: {}, ...source });
@@ -126,5 +140,181 @@ describe('the cookies of a request', () => {
       ...token,
       token: undefined,
     });
+  });
+});
+
+/** The first value and the number of the cookies of one name. */
+function find(header: string, name: string): [value: string | undefined, count: number] {
+  const [found] = findCookies(header, [name]);
+  return [found?.value, found?.count ?? 0];
+}
+
+describe('reading a Cookie header', () => {
+  it.each([
+    ['an ordinary cookie', 'sAccessToken=abc', 'abc'],
+    ['the first of several with the name', 'sAccessToken=first; sAccessToken=second', 'first'],
+    ['a value in double quotes (T74)', 'sAccessToken="abc"', 'abc'],
+    ['a single quote mark as it is', 'sAccessToken="', '"'],
+    ['a percent-encoded value', 'sAccessToken=a%2Bb%2F%3D', 'a+b/='],
+    ['a value raw where decoding fails', 'sAccessToken=100%', '100%'],
+    ['a value holding "="', 'sAccessToken=a=b==', 'a=b=='],
+    ['an empty value', 'sAccessToken=', ''],
+    ['a value starting with j: as text (T76)', 'sAccessToken=j:{"a":1}', 'j:{"a":1}'],
+    ['beside a cookie with broken encoding (T75)', 'other=%E0%A4%A; sAccessToken=abc', 'abc'],
+    ['between stray separators', ';; sAccessToken = abc ;=x;flag', 'abc'],
+  ])('gives %s', (_case, header, value) => {
+    expect(find(header, 'sAccessToken')[0]).toBe(value);
+  });
+
+  it('finds nothing where there is nothing, whatever the name', () => {
+    const nothing = [undefined, 0];
+    expect(find('', 'a')).toEqual(nothing);
+    expect(find('a=1', '__proto__')).toEqual(nothing);
+    expect(find('a=1', 'constructor')).toEqual(nothing);
+  });
+
+  it('treats names case-sensitively, so a look-alike is another cookie', () => {
+    expect(find('saccesstoken=abc', 'sAccessToken')).toEqual([undefined, 0]);
+  });
+
+  it.each([
+    ['', 0],
+    ['sAccessToken=a', 1],
+    ['sAccessToken=a; x=1;sAccessToken=b', 2],
+    ['sAccessTokenOther=a; sAccessToken=b', 1],
+    ['sAccessToken=a; s%41ccessToken=b', 2],
+    ['sAccessToken; sAccessToken=b', 2],
+    ['x=sAccessToken=1; %E0%A4%A=2', 0],
+  ])('counts sAccessToken in "%s": %d', (header, count) => {
+    expect(find(header, 'sAccessToken')[1]).toBe(count);
+  });
+
+  it('finds several names in one pass as if each cookie had been taken apart', () => {
+    const names = ['a', 'sAccessToken', 'b%41', '__proto__'];
+    const piece = fc.constantFrom(
+      ...names,
+      's%41ccessToken',
+      '=',
+      ';',
+      ' ',
+      '"',
+      '%',
+      '%3B',
+      '\u00a0',
+      '\t',
+      'x',
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 24 }), (pieces) => {
+        const header = pieces.join('');
+        expect(findCookies(header, names)).toEqual(names.map((name) => takenApart(header, name)));
+      }),
+    );
+  });
+
+  it('reads a header without any "=" as fast as another one (S102)', () => {
+    expect(find('a;'.repeat(32_000), 'a')).toEqual([undefined, 32_000]);
+  });
+});
+
+/** The rules, written out for one name. */
+function takenApart(header: string, name: string): { value: string | undefined; count: number } {
+  const decode = (text: string): string => {
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      return text;
+    }
+  };
+  const pairs = header.split(';').map((pair) => /^(?<key>[^=]*)(?<value>=.*)?$/su.exec(pair)?.groups ?? {});
+  const keys = pairs.map(({ key = '' }) => key.trim());
+  const first = pairs.find(({ value }, i) => keys[i] === name && value !== undefined)?.['value'];
+  const unquoted = first
+    ?.slice(1)
+    .trim()
+    .replace(/^"(.*)"$/su, '$1');
+  return {
+    value: unquoted === undefined ? undefined : decode(unquoted),
+    count: keys.filter((key) => decode(key) === name).length,
+  };
+}
+
+describe('a Cookie header beyond 64 kB', () => {
+  it('holds no cookies, so that its length costs nothing (S102)', () => {
+    const header = `sAccessToken=a; ${'x=y; '.repeat(14_000)}sAccessToken=b`;
+    expect(find(header, 'sAccessToken')).toEqual([undefined, 0]);
+  });
+});
+
+describe('the paths whose cookies a browser sends', () => {
+  it.each([
+    ['/', '/me', true],
+    ['/me', '/me', true],
+    ['/me', '/me/friends?page=2', true],
+    ['/me', '/menu', false],
+    ['/me', '/', false],
+    ['/me', '', true],
+    ['/gateway/me', '/me', false],
+  ])('%s goes with %j: %s', (cookiePath, url, isSent) => {
+    expect(isSentFrom(cookiePath, requestWith({ url }), wireConfig())).toBe(isSent);
+  });
+
+  it('count with the prefix that a gateway strips, and without', () => {
+    const config = wireConfig({ appInfo: { ...wireConfig().appInfo, apiGatewayPath: '/gateway' } });
+    const request = requestWith({ url: '/me?a' });
+    expect(browserPaths(request, config)).toEqual(['/gateway/me', '/me']);
+    expect(browserPaths(request, wireConfig())).toEqual(['/me']);
+    expect(isSentFrom('/gateway', request, config)).toBe(true);
+    expect(isSentFrom('/me', request, config)).toBe(true);
+  });
+});
+
+function readCredential(authorization?: string): ReturnType<typeof readAuthorization> {
+  return readAuthorization(requestWith({ headers: { authorization } }));
+}
+
+describe('the Authorization header', () => {
+  it.each([
+    ['Bearer a.b.c', { scheme: 'Bearer', token: 'a.b.c' }],
+    ['Bearer   a  ', { scheme: 'Bearer', token: 'a' }],
+    ['Bearer ', { scheme: 'Bearer', token: '' }],
+    ['DPoP a.b.c', { scheme: 'DPoP', token: 'a.b.c' }],
+    ['dpop  a ', { scheme: 'DPoP', token: 'a' }],
+    ['bearer a', undefined],
+    ['DPoPa', undefined],
+    ['x DPoP a', undefined],
+    ['Basic YTpi', undefined],
+    [undefined, undefined],
+  ])('%j brings %j', (value, authorization) => {
+    expect(readCredential(value)).toEqual(authorization);
+  });
+
+  it('counts up to 16 kB', () => {
+    const token = 'x'.repeat(MAX_CREDENTIAL_LENGTH - 'Bearer '.length);
+    expect(readCredential(`Bearer ${token}`)?.token).toBe(token);
+    expect(readCredential(`Bearer ${token}x`)).toBeUndefined();
+    expect(MAX_CREDENTIAL_LENGTH).toBe(16_384);
+  });
+});
+
+const requestOf = (original: unknown): HttpRequest => ({ original }) as HttpRequest;
+
+describe('the object that stands for a request', () => {
+  it('is the request of the framework, however often it is wrapped', () => {
+    const original = {};
+    expect(requestIdentity(requestOf(original))).toBe(original);
+    expect(requestIdentity(requestOf(original))).toBe(requestIdentity(requestOf(original)));
+  });
+
+  it('is the one origin of requests that are made anew', () => {
+    const origin = {};
+    const requests = [1, 2].map((n) => requestOf({ n, ...identifiedBy(origin) }));
+    expect(requests.map(requestIdentity)).toEqual([origin, origin]);
+    expect(requests.every((request) => requestIdentity(request) === origin)).toBe(true);
+  });
+
+  it.each([undefined, null, 'GET /'])('is the wrapper itself around %j', (original) => {
+    const request = requestOf(original);
+    expect(requestIdentity(request)).toBe(request);
   });
 });

@@ -1,7 +1,11 @@
+import type { SessionConfig } from '../options/session-config.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 import { ownMember } from '../util/json.js';
-import { MAX_CREDENTIAL_LENGTH } from './authorization.js';
-import { findCookies, type FoundCookie } from './cookies.js';
+import { requestPath } from './request-path.js';
+
+/** Longer than any token and than what Node accepts by default; work on the value ends here. */
+export const MAX_CREDENTIAL_LENGTH: number = 16 * 1024;
+const MAX_COOKIE_HEADER_LENGTH = 64 * 1024;
 
 /** The properties that we read of a request of Express, Fastify or `node:http`. */
 export interface IncomingRequestSource {
@@ -107,4 +111,127 @@ function findHeaderCookies(request: HttpRequest, names: readonly string[]): Foun
 function readCookie(cookies: object, name: string): string | undefined {
   const value = ownMember(cookies, name);
   return typeof value === 'string' ? value : undefined;
+}
+
+/** The cookies of one name in a `Cookie` header. */
+export interface FoundCookie {
+  /**
+   * The value of the first one: without surrounding quotes, percent-decoded, and as it is where that fails. Undefined if there
+   * is none.
+   */
+  value: string | undefined;
+  /** How many there are, those with a percent-encoded name or without a value included. */
+  count: number;
+}
+
+/**
+ * Finds cookies by their names in one pass over a `Cookie` header, and takes apart no others. A header beyond 64 kB, which no
+ * browser sends, counts as empty.
+ *
+ * @returns one for each name, in their order
+ * @see docs/protocol/sdk.md §3.6, §3.9
+ */
+export function findCookies(header: string, names: readonly string[]): FoundCookie[] {
+  const found = names.map((): FoundCookie => ({ value: undefined, count: 0 }));
+  if (header.length > MAX_COOKIE_HEADER_LENGTH) return found;
+  let separator = -1;
+  for (let start = 0, end = 0; start < header.length; start = end + 1) {
+    end = indexFrom(header, ';', start);
+    // Looked for again only once it is behind, because a header without any would be read to its end for each cookie.
+    if (separator < start) separator = indexFrom(header, '=', start);
+    const name = header.slice(start, Math.min(separator, end)).trim();
+    const decodedName = percentDecode(name);
+    names.forEach((wanted, i) => {
+      const cookie = found[i];
+      if (cookie === undefined) return;
+      if (decodedName === wanted) cookie.count++;
+      if (name === wanted && separator < end)
+        cookie.value ??= percentDecode(unquote(header.slice(separator + 1, end).trim()));
+    });
+  }
+  return found;
+}
+
+/** Returns the place of a character, or the length of the text if it is not there. */
+function indexFrom(text: string, character: string, start: number): number {
+  const index = text.indexOf(character, start);
+  return index === -1 ? text.length : index;
+}
+
+function unquote(value: string): string {
+  return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
+}
+
+/** Decodes percent-encoded text; returns it unchanged where that fails, because foreign cookies need not be encoded. */
+export function percentDecode(text: string): string {
+  if (!text.includes('%')) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** A token of a request's `Authorization` header. */
+export interface Authorization {
+  /** `DPoP` says that a proof comes with the token. @see RFC 9449 section 7.1 */
+  readonly scheme: 'Bearer' | 'DPoP';
+  /** As sent; it may be empty. */
+  readonly token: string;
+}
+
+/**
+ * Reads the `Authorization` header. Tokens under `DPoP` are read without the option `deviceBound`, too, so that switching it off
+ * signs nobody out.
+ *
+ * @returns undefined when there is none, when the scheme is another one (`Bearer` is read in this spelling only, as by
+ *   SuperTokens), or when it exceeds 16 kB
+ */
+export function readAuthorization(request: HttpRequest): Authorization | undefined {
+  const value = request.getHeaderValue('authorization');
+  if (value === undefined || value.length > MAX_CREDENTIAL_LENGTH) return undefined;
+  if (value.startsWith('Bearer ')) return { scheme: 'Bearer', token: value.slice('Bearer '.length).trim() };
+  if (/^dpop /i.test(value)) return { scheme: 'DPoP', token: value.slice('DPoP '.length).trim() };
+  return undefined;
+}
+
+/** The prefix that a gateway strips, in the configuration. */
+export interface Gateway {
+  readonly appInfo: Pick<SessionConfig['appInfo'], 'apiGatewayPath'>;
+}
+
+/** Returns whether browsers send the cookies of a path with a request; true also where the URL is not known. */
+export function isSentFrom(cookiePath: string, request: HttpRequest, config: Gateway): boolean {
+  return (
+    cookiePath === '/' ||
+    request.getOriginalURL() === '' ||
+    // @see RFC 6265bis 5.1.4
+    browserPaths(request, config).some((path) => `${path}/`.startsWith(`${cookiePath}/`))
+  );
+}
+
+/** Returns the paths that the client may see: with the prefix of the gateway, and without. */
+export function browserPaths(request: HttpRequest, { appInfo: { apiGatewayPath } }: Gateway): string[] {
+  const path = requestPath(request.getOriginalURL());
+  return [...new Set([apiGatewayPath + path, path])];
+}
+
+/** Names the object that stays the same while the requests made of it change. */
+const IDENTITY = Symbol('nest-sessions: the identity of a request');
+
+/** The mark of a request that is made anew whenever it is looked at, as that of a handshake is. */
+export interface IdentifiedRequest {
+  readonly [IDENTITY]: object;
+}
+
+/** Returns the member that makes all requests of one origin the same to {@link requestIdentity}. */
+export function identifiedBy(origin: object): IdentifiedRequest {
+  return { [IDENTITY]: origin };
+}
+
+/** Returns the object that stands for a request, however many exchanges are made of it. */
+export function requestIdentity(request: HttpRequest): object {
+  const { original } = request;
+  if (typeof original !== 'object' || original === null) return request;
+  return (original as Partial<IdentifiedRequest>)[IDENTITY] ?? original;
 }

@@ -1,6 +1,6 @@
 import { recogniseCopies } from '../util/copies.js';
 import type { HttpExchange, HttpResponse } from '../util/http-exchange.js';
-import { withRequest, type RequestScope, type UserContext } from '../util/user-context.js';
+import type { RequestScope } from '../util/user-context.js';
 
 /**
  * A request, its response and the user context of the call that works for them. Every step of a session that reads a
@@ -8,14 +8,6 @@ import { withRequest, type RequestScope, type UserContext } from '../util/user-c
  */
 export interface SessionRequest extends HttpExchange, RequestScope {
   readonly request: HttpExchange['request'];
-}
-
-/** Returns the session request of one call, and puts the request into the user context, where overrides look for it. */
-export function createSessionRequest(
-  { request, response }: HttpExchange,
-  userContext: UserContext,
-): SessionRequest {
-  return { request, response, userContext: withRequest(userContext, request) };
 }
 
 /**

@@ -2,7 +2,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import type { HttpResponse } from '../util/http-exchange.js';
-import { ExpressExchange } from './express-exchange.js';
+import { ExpressResponse } from './exchanges.js';
 import { watchLines, type HeaderLine } from './take-back.js';
 import { writeLines } from './written-headers.js';
 
@@ -174,7 +174,7 @@ describe('lines that have become stale when a response leaves', () => {
     raw.writeHead(200, { 'st-access-token': 'token' });
     expect(raw.written).toEqual([[200, {}]]);
     const original = new ServerResponse(new IncomingMessage(new Socket()));
-    const { response } = new ExpressExchange({ headers: {} }, original);
+    const response = new ExpressResponse(original);
     writeLines(response, { exposed: [TOKEN], cookies: [{ name: 's', line: 's=1' }] }, () => true);
     expect(original.getHeader('set-cookie')).toEqual(['s=1']);
     original.writeHead(200);
@@ -196,7 +196,7 @@ describe('writing lines', () => {
   function written(lines: Parameters<typeof writeLines>[1], before: Record<string, string[]> = {}) {
     const original = new ServerResponse(new IncomingMessage(new Socket()));
     for (const [name, values] of Object.entries(before)) original.setHeader(name, values);
-    writeLines(new ExpressExchange({ headers: {} }, original).response, lines);
+    writeLines(new ExpressResponse(original), lines);
     return { ...original.getHeaders() };
   }
 

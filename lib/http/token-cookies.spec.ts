@@ -3,11 +3,9 @@ import { wireConfig } from '../../test/fixtures/wire-config.js';
 import type { SessionConfig } from '../options/session-config.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 import {
-  browserPaths,
   distinct,
   hasOlderPlaces,
   hasUnseenPlaces,
-  isSentFrom,
   olderPlaces,
   pathsAbove,
   sendingPaths,
@@ -91,24 +89,8 @@ describe('the places of older cookies', () => {
 });
 
 describe('the paths that a browser sends cookies from', () => {
-  it.each([
-    ['/', '/me', true],
-    ['/me', '/me', true],
-    ['/me', '/me/friends?page=2', true],
-    ['/me', '/menu', false],
-    ['/me', '/', false],
-    ['/me', '', true],
-    ['/gateway/me', '/me', false],
-  ])('%s goes with %j: %s', (cookiePath, url, isSent) => {
-    expect(isSentFrom(cookiePath, requestTo(url), wireConfig())).toBe(isSent);
-  });
-
   it('count with the prefix that a gateway strips, and without', () => {
     const config = behindGateway('/gateway');
-    expect(browserPaths(requestTo('/me?a'), config)).toEqual(['/gateway/me', '/me']);
-    expect(browserPaths(requestTo('/me?a'), wireConfig())).toEqual(['/me']);
-    expect(isSentFrom('/gateway', requestTo('/me'), config)).toBe(true);
-    expect(isSentFrom('/me', requestTo('/me'), config)).toBe(true);
     expect(sendingPaths(requestTo('/a/b'), config)).toEqual([
       '/',
       '/gateway',

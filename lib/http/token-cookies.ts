@@ -3,7 +3,7 @@ import type { TokenType } from '../options/wire-options.js';
 import type { Clock } from '../util/clock.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 import { serialiseCookie } from './cookies.js';
-import { requestPath } from './request-path.js';
+import { browserPaths, isSentFrom, type Gateway } from './incoming-request.js';
 import type { SessionRequest } from './session-request.js';
 import type { CookieLine } from './written-headers.js';
 
@@ -30,16 +30,12 @@ export class TokenCookies {
     private readonly clock: Clock,
   ) {}
 
-  name({ request, userContext }: SessionRequest, tokenType: TokenType): string {
-    return this.config.getCookieNameForTokenType(request, tokenType, userContext);
-  }
-
   /** Returns where the cookie of a token is put. */
   place(request: SessionRequest, tokenType: TokenType): CookiePlace {
     const { accessTokenPath, refreshTokenPath, cookieDomain: domain = '' } = this.config;
     const path = tokenType === 'access' ? accessTokenPath : refreshTokenPath;
     return {
-      name: this.name(request, tokenType),
+      name: this.config.getCookieNameForTokenType(request.request, tokenType, request.userContext),
       domain,
       path,
       isPartitioned: this.config.cookiePartitioned,
@@ -137,11 +133,6 @@ export function hasUnseenPlaces(request: HttpRequest, config: SessionConfig): bo
   );
 }
 
-/** The prefix that a gateway strips, in the configuration. */
-interface Gateway {
-  readonly appInfo: Pick<SessionConfig['appInfo'], 'apiGatewayPath'>;
-}
-
 /** More folders than a cookie's path has, because a response must not grow with the path that a request names. */
 const MAX_FOLDERS = 8;
 const WRITABLE = /^[!-:<-~]*$/; // a semicolon would begin the next attribute of a cookie
@@ -156,22 +147,6 @@ export function sendingPaths(request: HttpRequest, config: Gateway): string[] {
     return WRITABLE.test(shortened) ? [...pathsAbove(shortened), shortened || '/'] : ['/'];
   });
   return distinct(folders);
-}
-
-/** Returns whether browsers send the cookies of a path with a request; true also where the URL is not known. */
-export function isSentFrom(cookiePath: string, request: HttpRequest, config: Gateway): boolean {
-  return (
-    cookiePath === '/' ||
-    request.getOriginalURL() === '' ||
-    // @see RFC 6265bis 5.1.4
-    browserPaths(request, config).some((path) => `${path}/`.startsWith(`${cookiePath}/`))
-  );
-}
-
-/** Returns the paths that the client may see: with the prefix of the gateway, and without. */
-export function browserPaths(request: HttpRequest, { appInfo: { apiGatewayPath } }: Gateway): string[] {
-  const path = requestPath(request.getOriginalURL());
-  return distinct([apiGatewayPath + path, path]);
 }
 
 /** Returns the values that are given, each once. */

@@ -9,16 +9,20 @@ import {
   type RevocationMark,
 } from '../util/revocation-log.js';
 import type { SessionRequest } from './session-request.js';
-import { readAuthorization } from './authorization.js';
 import { assertCookieFits } from './cookies.js';
-import { findRequestCookies, presentedCookie, type PresentedCookie } from './incoming-request.js';
+import {
+  findRequestCookies,
+  isSentFrom,
+  presentedCookie,
+  readAuthorization,
+  type PresentedCookie,
+} from './incoming-request.js';
 import { LEGACY_COOKIE } from './presented-token.js';
 import type { HeaderLine, IsStale } from './take-back.js';
 import {
   distinct,
   hasOlderPlaces,
   hasUnseenPlaces,
-  isSentFrom,
   olderPlaces,
   sendingPaths,
   TokenCookies,
@@ -129,18 +133,18 @@ export class TokenTransport {
 
   /** Reads the cookie of a token, and what comes beside it, in one pass over the header. */
   readCookie(request: SessionRequest, tokenType: TokenType): PresentedCookie {
-    const names = [this.cookies.name(request, tokenType), LEGACY_COOKIE];
+    const names = [this.cookieName(request, tokenType), LEGACY_COOKIE];
     const [cookie, legacy] = findRequestCookies(request.request, names);
     return presentedCookie(cookie, legacy);
   }
 
+  private cookieName({ request, userContext }: SessionRequest, tokenType: TokenType): string {
+    return this.config.getCookieNameForTokenType(request, tokenType, userContext);
+  }
+
   /** The same for both tokens, in one pass. */
   readCookies(request: SessionRequest): Readonly<Record<TokenType, PresentedCookie>> {
-    const names = [
-      this.cookies.name(request, 'access'),
-      this.cookies.name(request, 'refresh'),
-      LEGACY_COOKIE,
-    ];
+    const names = [this.cookieName(request, 'access'), this.cookieName(request, 'refresh'), LEGACY_COOKIE];
     const [access, refresh, legacy] = findRequestCookies(request.request, names);
     return { access: presentedCookie(access, legacy), refresh: presentedCookie(refresh, legacy) };
   }
@@ -203,7 +207,7 @@ export class TokenTransport {
    * @throws {Error} it does not fit into a cookie
    */
   assertAccessTokenFits(request: SessionRequest, method: TokenTransferMethod, tokenLength: number): void {
-    if (method === 'cookie') assertCookieFits(this.cookies.name(request, 'access'), tokenLength);
+    if (method === 'cookie') assertCookieFits(this.cookieName(request, 'access'), tokenLength);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { Injectable, type ExecutionContext } from '@nestjs/common';
 import { CollectedResponse } from '../http/collected-response.js';
-import type { RequestAndResponse } from '../http/create-exchange.js';
+import type { RequestAndResponse } from '../http/exchanges.js';
 import { SessionGuard } from '../session.guard.js';
 import { readMember } from '../util/json.js';
 

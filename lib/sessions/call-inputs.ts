@@ -2,7 +2,7 @@ import { MAX_PAGE } from '../core/core-inputs.js';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import type { ConnectedSession } from '../events/session-event-hub.js';
-import { isRequest, isResponse } from '../http/create-exchange.js';
+import { isRequest, isResponse } from '../http/exchanges.js';
 import { inputObject, optionsObject, plainObject } from '../options/call-arguments.js';
 import {
   date,

@@ -10,7 +10,8 @@ import {
 } from '../errors.js';
 import { errorReason, printable } from '../events/printable.js';
 import { CapturedResponse } from '../http/captured-response.js';
-import { createSessionRequest, type SessionRequest } from '../http/session-request.js';
+import { createSessionRequest } from '../http/exchanges.js';
+import type { SessionRequest } from '../http/session-request.js';
 import type { TokenTransport } from '../http/token-transport.js';
 import type { HttpExchange, HttpRequest, HttpResponse } from '../util/http-exchange.js';
 import { isJsonObject } from '../util/json.js';

@@ -1,4 +1,4 @@
-import { readSkipReasons } from '../device-binding/skip-reasons.js';
+import { readSkipReasons } from '../device-binding/structured-header.js';
 import { CoreUnavailableError, UnauthorisedError } from '../errors.js';
 import type { TransportMark } from '../http/token-transport.js';
 import type { SessionDevice } from '../options/feature-options.js';

@@ -1,4 +1,4 @@
-import { createExchange } from '../http/create-exchange.js';
+import { createExchange } from '../http/exchanges.js';
 import type { HttpExchange } from '../util/http-exchange.js';
 import type { ErrorResponder } from './error-responder.js';
 import type { SessionContainer } from './session-container.js';

@@ -1,10 +1,13 @@
+import type { ENDED_BY_USER } from '../audit/audit-record.js';
 import type { BulkRevocationInput, BulkRevocationResult } from '../core/core.types.js';
 import { CoreError, UnauthorisedError } from '../errors.js';
 import type { RevocationDetails } from '../feed/revocation-feed.js';
+import { readActor } from '../util/delegation-claims.js';
 import { DEFAULT_TENANT_ID } from '../util/tenant-id.js';
 import type { UserContext } from '../util/user-context.js';
 import { endChildren } from './parent-sessions.js';
 import type { RecipeContext } from './recipe-dependencies.js';
+import type { SessionState } from './session-state.js';
 import type { SessionOwner, StoredInput, StoredSessionFunctions } from './stored-sessions.interface.js';
 
 /** Ends sessions, and lists those of a user. */
@@ -154,4 +157,21 @@ export async function revokeOtherSessions(
   const { reason, initiator } = input;
   const owner = { userId: ownerId };
   return recipe.revokeMultipleSessions({ sessionHandles: others, owner, userContext, reason, initiator });
+}
+
+/**
+ * Returns why and by whom a session ends at the wish of the user who holds it: by the actor, if somebody else holds it for the user.
+ *
+ * @param given by the application, whose words count instead
+ */
+export function endedByUser(
+  reason: (typeof ENDED_BY_USER)[number],
+  { userId, accessTokenPayload }: Pick<SessionState, 'userId' | 'accessTokenPayload'>,
+  given: RevocationDetails = {},
+): RevocationDetails {
+  if (given.reason !== undefined || given.initiator !== undefined) return given;
+  const actor = readActor(accessTokenPayload);
+  return actor === undefined
+    ? { reason, initiator: userId }
+    : { reason: 'ended-by-actor', initiator: actor.sub };
 }

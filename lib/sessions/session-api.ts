@@ -1,5 +1,6 @@
 import { UnauthorisedError } from '../errors.js';
-import { createSessionRequest, type SessionRequest } from '../http/session-request.js';
+import { createSessionRequest } from '../http/exchanges.js';
+import type { SessionRequest } from '../http/session-request.js';
 import type { SessionConfig } from '../options/session-config.js';
 import type { HttpExchange } from '../util/http-exchange.js';
 import type { MaybePromise } from '../util/maybe-promise.js';

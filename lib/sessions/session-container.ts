@@ -1,8 +1,8 @@
-import { Attachment } from './attachment.js';
+import { assertTokenFits, clearTokens, writeTokens, type Attachment } from './attachment.js';
 import type { SessionClaimValidator } from '../claims/claim-validator.js';
 import type { SessionClaim } from '../claims/session-claim.js';
 import { InvalidClaimsError, UnauthorisedError } from '../errors.js';
-import { createExchange } from '../http/create-exchange.js';
+import { createExchange } from '../http/exchanges.js';
 import type { SessionRequest } from '../http/session-request.js';
 import { checkArguments } from '../options/call-arguments.js';
 import { CONTAINER_CALLS } from './call-inputs.js';
@@ -17,10 +17,13 @@ import { withRequest, type UserContext } from '../util/user-context.js';
 import { changedNames, mergePayload, toPayloadUpdate } from './payload.js';
 import type { RecipeContext } from './recipe-dependencies.js';
 import type { RegeneratedAccessToken, SessionInformation } from './stored-sessions.interface.js';
-import { endedByUser } from './ended-by-user.js';
-import { revokeOtherSessions } from './revoke.js';
-import { SessionFacts } from './session-facts.js';
-import { stateAfterRegeneration, withoutUnshownKey, type SessionState } from './session-state.js';
+import { endedByUser, revokeOtherSessions } from './revoke.js';
+import {
+  SessionFacts,
+  stateAfterRegeneration,
+  withoutUnshownKey,
+  type SessionState,
+} from './session-state.js';
 import { beforeAttaching } from './sparing-new-session.js';
 
 /**
@@ -61,7 +64,7 @@ export class SessionContainer<Payload extends object = DefaultPayload> extends S
     const { recipe } = this.context;
     const told = endedByUser('sign-out', this.state, details);
     await recipe.revokeSession({ sessionHandle, owner: { userId, recipeUserId }, userContext: ctx, ...told });
-    this.attachment?.clear(sessionHandle, ctx);
+    clearTokens(this.attachment, sessionHandle, ctx);
   }
 
   /**
@@ -255,12 +258,12 @@ export class SessionContainer<Payload extends object = DefaultPayload> extends S
     transferMethod: TokenTransferMethod,
     mark = this.context.transport.mark,
   ): void {
-    this.attachment = new Attachment(this.context.transport, request, transferMethod, mark);
+    this.attachment = { transport: this.context.transport, request, transferMethod, mark };
     const isRefresh = this.state.refreshToken !== undefined && this.state.isJustCreated !== true;
     this.context.noteUse?.(this.state, isRefresh, request.userContext);
     if (!this.state.accessAndFrontTokenUpdated) return;
     const { refreshToken, antiCsrfToken, sessionHandle, accessTokenPayload } = this.state;
-    this.attachment.write(this.state, { refreshToken, antiCsrfToken });
+    writeTokens(this.attachment, this.state, { refreshToken, antiCsrfToken });
     if (refreshToken !== undefined && transferMethod === 'cookie')
       this.context.binding?.offer(request, sessionHandle, accessTokenPayload);
   }
@@ -306,13 +309,13 @@ export class SessionContainer<Payload extends object = DefaultPayload> extends S
 
   /** Called before anything is stored that could not be sent to the client. */
   private assertTokenFits(newAccessTokenPayload: JsonObject, userContext: UserContext): void {
-    this.attachment?.assertFits(lengthOfNewAccessToken(this.state, newAccessTokenPayload), userContext);
+    assertTokenFits(this.attachment, lengthOfNewAccessToken(this.state, newAccessTokenPayload), userContext);
   }
 
   private adopt(regenerated: RegeneratedAccessToken | undefined, userContext: UserContext): void {
     if (regenerated === undefined) throw sessionGone();
     this.state = stateAfterRegeneration(this.state, regenerated, this.context.lifetimes);
-    if (regenerated.accessToken !== undefined) this.attachment?.write(this.state, {}, userContext);
+    if (regenerated.accessToken !== undefined) writeTokens(this.attachment, this.state, {}, userContext);
   }
 
   private async information(userContext: UserContext | undefined): Promise<SessionInformation> {

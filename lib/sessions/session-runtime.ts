@@ -1,8 +1,9 @@
 import type { CoreClient } from '../core/core-client.js';
 import { UnauthorisedError } from '../errors.js';
 import type { RevocationWatch } from '../feed/revocation-watch.js';
+import { createSessionRequest } from '../http/exchanges.js';
 import { requestPath, samePath } from '../http/request-path.js';
-import { createSessionRequest, type SessionRequest } from '../http/session-request.js';
+import type { SessionRequest } from '../http/session-request.js';
 import type { DeviceSettings } from '../options/feature-options.js';
 import type { SessionConfig } from '../options/session-config.js';
 import { SESSION_ROUTES, type SessionRouteName } from '../options/session-routes.js';

@@ -1,9 +1,12 @@
+import { inspect } from 'node:util';
 import type { CoreSessionTokens, TokenInfo, VerifySessionResult } from '../core/core.types.js';
 import { accessTokenInfo, parseWithoutVerifying, type AccessTokenInfo } from '../tokens/access-token.js';
 import { buildFrontToken } from '../tokens/front-token.js';
 import { deepFreeze, type JsonObject } from '../util/json.js';
 import { readConfirmation } from '../util/key-confirmation.js';
 import { safeEqual } from '../util/safe-equal.js';
+import type { DefaultPayload } from '../util/session-types.js';
+import type { UserContext } from '../util/user-context.js';
 import type { RegeneratedAccessToken } from './stored-sessions.interface.js';
 import type { SessionLifetimes } from './session-lifetimes.js';
 
@@ -197,4 +200,64 @@ export function withoutUnshownKey(
   if (key === undefined || key === readConfirmation(accessTokenPayload)?.jkt) return result;
   const { accessToken: _withheld, ...rest } = result;
   return rest;
+}
+
+/**
+ * The part of {@link SessionContainer} that is at hand: it asks neither the core nor the store.
+ *
+ * @typeParam Payload shape of the access token payload, as the application knows it; it is not checked at run time
+ */
+export abstract class SessionFacts<Payload extends object = DefaultPayload> {
+  /** @internal */
+  protected constructor(protected state: SessionState) {}
+
+  /** The stable id of the session. It is no credential and may be logged. */
+  getHandle(_userContext?: UserContext): string {
+    return this.state.sessionHandle;
+  }
+
+  /** Primary user id. */
+  getUserId(_userContext?: UserContext): string {
+    return this.state.userId;
+  }
+
+  /** The login method the session was created with; equals the user id unless accounts are linked. */
+  getRecipeUserId(_userContext?: UserContext): string {
+    return this.state.recipeUserId;
+  }
+
+  getTenantId(_userContext?: UserContext): string {
+    return this.state.tenantId;
+  }
+
+  /** The access token itself: a credential. */
+  getAccessToken(_userContext?: UserContext): string {
+    return this.state.accessToken;
+  }
+
+  /** @internal The expiry of the token that the client presented, in milliseconds since the epoch. */
+  getPresentedTokenExpiry(): number {
+    return this.state.presentedTokenExpiryMs ?? this.state.accessTokenExpiryMs;
+  }
+
+  /** The access token payload, frozen; change it with `mergeIntoAccessTokenPayload`. */
+  getAccessTokenPayload(_userContext?: UserContext): Readonly<Payload> {
+    return this.state.accessTokenPayload as Readonly<Payload>;
+  }
+
+  /** Returns the tokens of the session, which are credentials. */
+  getAllSessionTokensDangerously(): AllSessionTokens {
+    return allSessionTokens(this.state);
+  }
+
+  /** The facts of a session that may be logged and sent: never its tokens. */
+  toJSON(): { sessionHandle: string; userId: string; recipeUserId: string; tenantId: string } {
+    const { sessionHandle, userId, recipeUserId, tenantId } = this.state;
+    return { sessionHandle, userId, recipeUserId, tenantId };
+  }
+
+  /** @internal The same for `console.log` and `util.inspect`. */
+  [inspect.custom](): object {
+    return this.toJSON();
+  }
 }

@@ -4,9 +4,9 @@ import { UnauthorisedError } from '../errors.js';
 import type { SessionRequest } from '../http/session-request.js';
 import type { SessionDevice } from '../options/feature-options.js';
 import type { UserContext } from '../util/user-context.js';
-import { endedByUser } from './ended-by-user.js';
 import type { SessionInformation } from './stored-sessions.interface.js';
 import type { SessionContainer } from './session-container.js';
+import { endedByUser } from './revoke.js';
 import type { SessionRecipe } from './session-recipe.js';
 
 /** Maximum number of sessions in one response. */

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { readText } from '../http/body-errors.js';
 import { CollectedResponse } from '../http/collected-response.js';
-import { isRequest, isResponse, type RequestAndResponse } from '../http/create-exchange.js';
+import { isRequest, isResponse, type RequestAndResponse } from '../http/exchanges.js';
 import { incomingRequest, readBody, type PlainRequest } from '../http/plain-request.js';
 import { isOptionsObject } from '../options/option-table.js';
 import { readMember } from '../util/json.js';

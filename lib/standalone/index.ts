@@ -11,7 +11,7 @@ export type { SessionLogger } from '../util/session-logger.js';
 export type { AppInfoOptions } from '../options/app-info.js';
 export type { AntiCsrfMode, CookieSameSite, TokenTransferMethod } from '../options/wire-options.js';
 export { NIST_LIFETIMES, type SessionLifetime } from '../options/feature-options.js';
-export type { RequestAndResponse } from '../http/create-exchange.js';
+export type { RequestAndResponse } from '../http/exchanges.js';
 
 // Sessions in code
 export type { CreateNewSessionInput } from '../sessions/session-functions.js';

@@ -1,6 +1,6 @@
 import { SessionEventHub } from '../events/session-event-hub.js';
 import type { CollectedResponse, SessionResponse } from '../http/collected-response.js';
-import type { RequestAndResponse } from '../http/create-exchange.js';
+import type { RequestAndResponse } from '../http/exchanges.js';
 import type { IncomingRequestSource } from '../http/incoming-request.js';
 import { isRouteRequest } from '../http/request-path.js';
 import { readArguments } from '../options/call-arguments.js';

@@ -27,7 +27,6 @@ import { assignments, conditions, Parameters, RECORDED_COLUMNS } from './sql-con
 import { SqlKeyStore } from './sql-keys.js';
 import { anyCutOff, cutOffQuery, endedBeforeOfRow, removalOfLater } from './cut-offs.js';
 import { SqlTrail } from './sql-audit.js';
-import { insertion } from './sql-insertion.js';
 import { SqlValues } from './sql-values.js';
 import { SqlFeed } from './sql-revocations.js';
 import {
@@ -38,7 +37,7 @@ import {
   type RowRecorder,
 } from './sql-recording.js';
 import { SqlSearch } from './sql-search.js';
-import { keyCondition, keysCondition, keyValues, usersCondition } from './sql-selections.js';
+import { insertion, keyCondition, keysCondition, keyValues, usersCondition } from './sql-statements.js';
 
 /** The checked options that all SQL stores have. */
 export interface SqlStoreOptions extends TableNames {

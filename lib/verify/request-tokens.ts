@@ -1,9 +1,13 @@
-import { readAuthorization } from '../http/authorization.js';
 import type { RequestInContext } from '../http/csrf.js';
-import { cookiesOfHeader, presentedCookie, type PresentedCookie } from '../http/incoming-request.js';
+import {
+  cookiesOfHeader,
+  findCookies,
+  isSentFrom,
+  presentedCookie,
+  readAuthorization,
+  type PresentedCookie,
+} from '../http/incoming-request.js';
 import { LEGACY_COOKIE, type TokenPlaces } from '../http/presented-token.js';
-import { findCookies } from '../http/cookies.js';
-import { isSentFrom } from '../http/token-cookies.js';
 import type { HttpRequest } from '../util/http-exchange.js';
 
 /** The URL of a request is what its client sees. */

@@ -3,8 +3,12 @@ import type { HttpRequest } from '../util/http-exchange.js';
 import type { UserContext } from '../util/user-context.js';
 import type { SocketHandshake } from './socket-client.js';
 import { IS_PEER_ADDRESS } from '../util/client-address.js';
-import { IncomingRequest, type IncomingRequestSource } from '../http/incoming-request.js';
-import { identifiedBy, type IdentifiedRequest } from '../http/request-identity.js';
+import {
+  identifiedBy,
+  IncomingRequest,
+  type IdentifiedRequest,
+  type IncomingRequestSource,
+} from '../http/incoming-request.js';
 
 interface HandshakeSource extends IncomingRequestSource, IdentifiedRequest {
   readonly ip: string | undefined;

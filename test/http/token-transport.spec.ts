@@ -17,8 +17,9 @@ import { IncomingRequest } from '../../lib/http/incoming-request.js';
 import type { TokensToWrite } from '../../lib/http/token-cookies.js';
 import { otherMethod, TokenTransport } from '../../lib/http/token-transport.js';
 import { appendToHeaderList } from '../../lib/http/written-headers.js';
-import { ExpressExchange } from '../../lib/http/express-exchange.js';
-import { createSessionRequest, type SessionRequest } from '../../lib/http/session-request.js';
+import { ExpressResponse } from '../../lib/http/exchanges.js';
+import type { SessionRequest } from '../../lib/http/session-request.js';
+import { createSessionRequest } from '../../lib/http/exchanges.js';
 import type { UserContext } from '../../lib/util/user-context.js';
 
 const DAY_MS = 86_400_000;
@@ -42,11 +43,8 @@ function requestWith(
   userContext: UserContext = {},
 ): SessionRequest {
   const request = new IncomingRequest({ method: 'GET', url: '/?access_token=in-the-url', headers, cookies });
-  const response = new ExpressExchange(
-    { headers: {} },
-    new ServerResponse(new IncomingMessage(new Socket())),
-  );
-  return createSessionRequest({ request, response: response.response }, userContext);
+  const response = new ExpressResponse(new ServerResponse(new IncomingMessage(new Socket())));
+  return createSessionRequest({ request, response }, userContext);
 }
 
 /** The answer to a request during which `act` used the transport. */

@@ -6,8 +6,8 @@ import { resolveEmbeddedCoreOptions } from '../../lib/core/embedded/embedded-cor
 import { SessionEvents } from '../../lib/events/session-events.js';
 import { RevocationFeed, type Revocation, type RevocationPage } from '../../lib/feed/revocation-feed.js';
 import type { RevocationWatch } from '../../lib/feed/revocation-watch.js';
-import { createExchange } from '../../lib/http/create-exchange.js';
-import { createSessionRequest } from '../../lib/http/session-request.js';
+import { createExchange } from '../../lib/http/exchanges.js';
+import { createSessionRequest } from '../../lib/http/exchanges.js';
 import { resolveSessionOptions } from '../../lib/session.options.js';
 import { createRecipeDependencies } from '../../lib/sessions/create-dependencies.js';
 import type { RecipeDependencies } from '../../lib/sessions/recipe-dependencies.js';

@@ -1,7 +1,7 @@
-import type { AuditNote } from '../../audit/audit-record.js';
-import type { AuditTrail } from '../../audit/audit-trail.js';
+import type { AuditEntry, AuditNote } from '../../audit/audit-record.js';
+import { AuditTrail, type AuditPage, type AuditSearch } from '../../audit/audit-trail.js';
 import type { SharedValues } from '../../audit/shared-values.js';
-import { CoreError, CoreUnavailableError } from '../../errors.js';
+import { CoreBadInputError, CoreError, CoreUnavailableError } from '../../errors.js';
 import type { ReplayStore } from '../../options/replay-store.js';
 import type { RevocationFeed, RevocationNote } from '../../feed/revocation-feed.js';
 import {
@@ -25,7 +25,6 @@ import {
 } from '../../stores/session-store.js';
 import { withTimeout } from '../../util/with-timeout.js';
 import type { CoreCalls } from '../core-calls.js';
-import { GuardedTrail } from './guarded-trail.js';
 
 /**
  * The longest wait for a store, so that callers who share a result that never comes try again. Drivers give up earlier;
@@ -239,5 +238,36 @@ export class GuardedStore extends SessionStore {
         throw new CoreUnavailableError(`The session store failed at ${method}`, { cause: error });
       }
     });
+  }
+}
+
+/** The engine's access to the audit trail of its store, as guarded as the rest of the store. */
+class GuardedTrail extends AuditTrail {
+  constructor(
+    private readonly trail: AuditTrail,
+    private readonly pass: <T>(work: () => Promise<T>) => Promise<T>,
+  ) {
+    super();
+  }
+
+  override async append(entries: readonly AuditEntry[]): Promise<void> {
+    return this.pass(async () => this.trail.append(entries));
+  }
+
+  /** @throws {CoreBadInputError} `after` is no position, which often comes from a client */
+  override async read(search: AuditSearch): Promise<AuditPage> {
+    return this.pass(async () => {
+      try {
+        return await this.trail.read(search);
+      } catch (error) {
+        if (error instanceof TypeError && error.message.startsWith('after:'))
+          throw new CoreBadInputError(error.message);
+        throw error;
+      }
+    });
+  }
+
+  override async sweep(nowMs: number, limit: number): Promise<{ readonly mayHaveMore: boolean }> {
+    return this.pass(async () => this.trail.sweep(nowMs, limit));
   }
 }

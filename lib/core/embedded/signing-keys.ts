@@ -38,6 +38,7 @@ const KID = /^(d-\d{1,16}|s-[0-9A-Za-z-]{1,64})$/;
 export class SigningKeys implements VerificationKeys {
   private loaded: KeySet | undefined;
   private loadedAtMs = Number.NEGATIVE_INFINITY;
+  private timely = { fromMs: Number.NEGATIVE_INFINITY, untilMs: Number.POSITIVE_INFINITY };
   /** The reason why the last read failed; undefined after one that succeeded. */
   private failure: unknown;
   private readonly loads = new SingleFlight(async (leadMs: number) => this.load(leadMs));
@@ -267,7 +268,7 @@ export class SigningKeys implements VerificationKeys {
     try {
       const next = await this.stored.load(this.loaded, leadMs);
       this.noteRemovals(next);
-      this.loaded = next;
+      this.adopt(next);
       this.loadedAtMs = this.clock.now();
       this.failure = undefined;
       this.rotations?.note(next.dynamic.map(({ kid }) => kid));
@@ -297,14 +298,20 @@ export class SigningKeys implements VerificationKeys {
     return isNewestFresh && canSecondSign;
   }
 
+  /** Called for each request, so it looks at the keys only when the time of one of them has come. */
   private dropUntimely(): void {
-    const { loaded } = this;
-    if (loaded === undefined) return;
+    const { loaded, timely } = this;
+    const now = this.clock.now();
+    if (loaded === undefined || (now >= timely.fromMs && now <= timely.untilMs)) return;
     const [oldest, latest] = [this.stored.oldestPublishedMs(), this.stored.doubts.latestMs()];
     const counts = ({ createdAtMs }: LoadedKey): boolean => createdAtMs >= oldest && createdAtMs <= latest;
-    if (loaded.dynamic.every(counts)) return;
-    this.loaded = { ...loaded, dynamic: loaded.dynamic.filter(counts) };
+    this.adopt({ ...loaded, dynamic: loaded.dynamic.filter(counts) });
     this.removals++;
+  }
+
+  private adopt(keys: KeySet): void {
+    this.loaded = keys;
+    this.timely = this.stored.timeOfAll(keys.dynamic);
   }
 
   private noteRemovals(next: KeySet): void {

@@ -106,6 +106,16 @@ export class StoredKeys {
     return this.clock.now() - this.options.updateIntervalMs - 2 * this.options.accessTokenValidityMs;
   }
 
+  /** Returns the time within which all of these rotating keys are published and count; milliseconds since the epoch. */
+  timeOfAll(keys: readonly LoadedKey[]): { readonly fromMs: number; readonly untilMs: number } {
+    const created = keys.map(({ createdAtMs }) => createdAtMs);
+    const now = this.clock.now();
+    return {
+      fromMs: Math.max(...created) - (this.doubts.latestMs() - now),
+      untilMs: Math.min(...created) + (now - this.oldestPublishedMs()),
+    };
+  }
+
   private async loadDynamic(isFirst: boolean, leadMs: number): Promise<StoredKey[]> {
     let { keys, newestMs } = await this.readDynamic();
     if (isFirst) await this.doubts.noteGap(this.store, keys, this.stillSigningMs(0));

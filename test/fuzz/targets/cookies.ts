@@ -1,6 +1,10 @@
-import { readAuthorization } from '../../../lib/http/authorization.js';
-import { findCookies, mergeSetCookie, percentDecode, serialiseCookie } from '../../../lib/http/cookies.js';
-import { IncomingRequest } from '../../../lib/http/incoming-request.js';
+import { mergeSetCookie, serialiseCookie } from '../../../lib/http/cookies.js';
+import {
+  findCookies,
+  IncomingRequest,
+  percentDecode,
+  readAuthorization,
+} from '../../../lib/http/incoming-request.js';
 import { incomingRequest, readBody } from '../../../lib/http/plain-request.js';
 import { WIRE_TEST_TIME_MS } from '../../fixtures/wire-config.js';
 import { must, mustEqual, parsedOr, wellFormed, type FuzzTarget } from '../target.js';

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { endedByUser } from './ended-by-user.js';
+import { endedByUser } from './revoke.js';
 
 const USER = { userId: 'ada', accessTokenPayload: {} };
 
