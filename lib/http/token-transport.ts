@@ -33,6 +33,7 @@ import { appendToHeaderList, writeLines, type CookieLine } from './written-heade
 
 /** The request headers that a session is read from. */
 const VARY_ITEMS = ['Cookie', 'Authorization'];
+const VARY = VARY_ITEMS.join(', ');
 
 /** Marks a session that was replaced in the log of those that ended or were; no handle has a space. */
 const REPLACED = 'replaced ';
@@ -311,7 +312,7 @@ export class TokenTransport {
   /** Marks the response as dependent on the session, for caches on the way to the client. */
   markSessionDependent({ response }: SessionRequest): void {
     const present = response.getHeaderValues('Vary');
-    const all = appendToHeaderList(present, VARY_ITEMS);
+    const all = present.length === 0 ? VARY : appendToHeaderList(present, VARY_ITEMS);
     if (present[0] === all) return;
     try {
       response.setHeader('Vary', all);
