@@ -1,4 +1,5 @@
 /** @jest-config-loader esbuild-register */
+import { availableParallelism } from 'node:os';
 import type { Config } from 'jest';
 
 const config: Config = {
@@ -23,7 +24,8 @@ const config: Config = {
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   setupFiles: ['<rootDir>/test/support/setup.ts'],
-  maxWorkers: '100%',
+  // One worker more than cores, because a test that waits for a connection leaves its core idle.
+  maxWorkers: availableParallelism() + 1,
   // Node 20 keeps every module of a spec file for ever. A worker that nears V8's limit of 4 GB does little but collect garbage.
   workerIdleMemoryLimit: '1GB',
   testTimeout: 120_000, // only against hanging for ever: a busy machine is slow

@@ -93,6 +93,13 @@ describe('reading a body', () => {
     expect(await readText(body)).toBeUndefined();
   });
 
+  it('gives nothing for one that fails and is not closed', async () => {
+    const body = new PassThrough({ emitClose: false });
+    const reading = readText(body);
+    body.destroy(new Error('aborted'));
+    expect(await reading).toBeUndefined();
+  });
+
   it('gives nothing for one that has been read already', async () => {
     const body = Readable.from(['x']);
     await readText(body);
@@ -173,6 +180,15 @@ describe('the hooks that read a body in place of Fastify', () => {
   it('let a body flow off that nobody reads, so that the connection can be used again', async () => {
     const { payload } = await passed({ 'content-type': 'text/plain' }, 'x');
     expect(payload.readableFlowing).toBe(true);
+  });
+
+  it('do not wait for a body that nobody reads', async () => {
+    const request: FastifyBodyRequest = { headers: { 'content-type': 'text/plain' } };
+    const endless = new PassThrough();
+    endless.write('x');
+    await bodyHooks(instance).preParsing(request, {}, endless);
+    expect(request.body).toBeUndefined();
+    endless.destroy();
   });
 
   it('leave the headers of a request alone that they have not seen', async () => {

@@ -32,6 +32,13 @@ describe('writing a Set-Cookie line', () => {
     );
   });
 
+  it('names the seconds of its life, which count before the expiry', () => {
+    expect(serialiseCookie(cookie({ maxAgeSec: 300 }), NOW)).toBe(
+      'sAccessToken=token; Path=/; Expires=Thu, 01 Jan 2026 00:00:00 GMT; Max-Age=300; HttpOnly; Secure; SameSite=Lax',
+    );
+    expect(serialiseCookie(cookie({ maxAgeSec: 0 }), NOW)).toContain('; Max-Age=0; ');
+  });
+
   it('deletes with an empty value and the epoch', () => {
     expect(serialiseCookie(cookie({ value: '', expires: 0 }), NOW)).toContain(
       'sAccessToken=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT;',
@@ -57,7 +64,7 @@ describe('writing a Set-Cookie line', () => {
     const room = 4096 - 'sAccessToken'.length;
     expect(() => serialiseCookie(cookie({ value: 'x'.repeat(room) }), NOW)).not.toThrow();
     expect(() => serialiseCookie(cookie({ value: 'x'.repeat(room + 1) }), NOW)).toThrow(
-      /sAccessToken needs 4097 octets/,
+      /sAccessToken needs 4097 octets.* Keep less in the access token payload/,
     );
   });
 
@@ -124,5 +131,22 @@ describe('merging Set-Cookie lines', () => {
       's=; Path=/x; Expires=0',
       's=1; Domain=.new.io; Path=/',
     ]);
+  });
+
+  it.each([
+    ['the cookie at its place', 's=1; Path=/', true],
+    ['one whose value looks like an attribute', 's=Path=/x; Path=/', true],
+    ['one with an attribute that only begins like ours', 's=1; Path=/; Partitioned2', true],
+    ['not the cookie at another path', 's=1; Path=/x', false],
+    ['not that of the partition', 's=1; Path=/; Partitioned', false],
+  ])('lets a deletion replace %s', (_, other, isReplaced) => {
+    const deletion = 's=; Path=/; Expires=0';
+    expect(mergeSetCookie([other], deletion, 's')).toEqual(isReplaced ? [deletion] : [other, deletion]);
+  });
+
+  it('takes no path for a path and an attribute behind it', () => {
+    const existing = ['s=; Path=/; Partitioned; Expires=0'];
+    const line = 's=1; Path=/Partitioned';
+    expect(mergeSetCookie(existing, line, 's')).toEqual([...existing, line]);
   });
 });

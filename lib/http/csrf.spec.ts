@@ -191,6 +191,13 @@ describe('the origin of a request that brings cookies, where no list is configur
     expect(check({ secFetchSite: 'cross-site', origin })).toBe(expected);
   });
 
+  it.each(['http://preview.hosting.example', 'http://blog.shop.io'])(
+    'of another site does not pass the host of the request or a neighbour, whose scheme is another: %s',
+    (origin) => {
+      expect(check({ secFetchSite: 'cross-site', origin, host: 'preview.hosting.example' })).toBe(false);
+    },
+  );
+
   it.each([
     ['the website', 'https://shop.io', true],
     ['a neighbour on the site of the API', 'https://blog.shop.io', true],

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { wireConfig } from '../../test/fixtures/wire-config.js';
 import type { HttpRequest } from '../util/http-exchange.js';
@@ -48,7 +48,8 @@ describe('reading a request', () => {
   it('reads the header itself where no parser ran', () => {
     const headers = { cookie: 'sAccessToken=raw' };
     expect(requestWith({ headers }).getCookieValue('sAccessToken')).toBe('raw');
-    expect(requestWith({ headers, cookies: null }).getCookieValue('sAccessToken')).toBe('raw');
+    for (const cookies of [null, 'sAccessToken=text', () => ({})])
+      expect(requestWith({ headers, cookies }).getCookieValue('sAccessToken')).toBe('raw');
   });
 
   it('takes strings only: a parser makes objects of values starting with j: (T76)', () => {
@@ -154,7 +155,10 @@ describe('reading a Cookie header', () => {
     ['an ordinary cookie', 'sAccessToken=abc', 'abc'],
     ['the first of several with the name', 'sAccessToken=first; sAccessToken=second', 'first'],
     ['a value in double quotes (T74)', 'sAccessToken="abc"', 'abc'],
+    ['nothing in double quotes', 'sAccessToken=""', ''],
     ['a single quote mark as it is', 'sAccessToken="', '"'],
+    ['an opening quote mark as it is', 'sAccessToken="abc', '"abc'],
+    ['a closing quote mark as it is', 'sAccessToken=abc"', 'abc"'],
     ['a percent-encoded value', 'sAccessToken=a%2Bb%2F%3D', 'a+b/='],
     ['a value raw where decoding fails', 'sAccessToken=100%', '100%'],
     ['a value holding "="', 'sAccessToken=a=b==', 'a=b=='],
@@ -214,6 +218,13 @@ describe('reading a Cookie header', () => {
 
   it('reads a header without any "=" as fast as another one (S102)', () => {
     expect(find('a;'.repeat(32_000), 'a')).toEqual([undefined, 32_000]);
+    const indexOf = jest.spyOn(String.prototype, 'indexOf');
+    try {
+      find('a;'.repeat(100), 'a');
+      expect(indexOf.mock.calls.filter(([character]) => character === '=')).toHaveLength(1);
+    } finally {
+      indexOf.mockRestore();
+    }
   });
 });
 
@@ -243,6 +254,9 @@ describe('a Cookie header beyond 64 kB', () => {
   it('holds no cookies, so that its length costs nothing (S102)', () => {
     const header = `sAccessToken=a; ${'x=y; '.repeat(14_000)}sAccessToken=b`;
     expect(find(header, 'sAccessToken')).toEqual([undefined, 0]);
+    const longest = `sAccessToken=a;${' '.repeat(64 * 1024 - 'sAccessToken=a;'.length)}`;
+    expect(find(longest, 'sAccessToken')).toEqual(['a', 1]);
+    expect(find(`${longest} `, 'sAccessToken')).toEqual([undefined, 0]);
   });
 });
 

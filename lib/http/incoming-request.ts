@@ -141,11 +141,9 @@ export function findCookies(header: string, names: readonly string[]): FoundCook
     if (separator < start) separator = indexFrom(header, '=', start);
     const name = header.slice(start, Math.min(separator, end)).trim();
     const decodedName = percentDecode(name);
-    names.forEach((wanted, i) => {
-      const cookie = found[i];
-      if (cookie === undefined) return;
-      if (decodedName === wanted) cookie.count++;
-      if (name === wanted && separator < end)
+    found.forEach((cookie, i) => {
+      if (decodedName === names[i]) cookie.count++;
+      if (name === names[i] && separator < end)
         cookie.value ??= percentDecode(unquote(header.slice(separator + 1, end).trim()));
     });
   }

@@ -55,12 +55,12 @@ export interface BasePaths {
  */
 export function isRouteRequest(
   name: SessionRouteName,
-  { method, url, originalUrl = url }: RoutedRequest,
+  { method, url = '', originalUrl = url }: RoutedRequest,
   { basePath, apiBasePath }: BasePaths,
 ): boolean {
   const isMethod = (method === 'HEAD' ? 'get' : method?.toLowerCase()) === SESSION_ROUTES[name].method;
   if (!isMethod) return false;
-  const [routed, original] = [requestPath(url ?? ''), requestPath(originalUrl ?? '')];
+  const [routed, original] = [requestPath(url), requestPath(originalUrl)];
   if (isRoutePath(name, routed, basePath)) return true;
   const isStripped = original !== routed && original.endsWith(routed);
   return isStripped && isRoutePath(name, original, apiBasePath);

@@ -64,14 +64,19 @@ describe('CORS for sessions', () => {
     'https://münchen.de',
     'file://',
     '.*://shop.io',
-  ])('refuses the origin "%s" (S071)', (origin) => {
-    expect(() => sessionCorsOptions({ origins: ['https://good.io', origin] })).toThrow(TypeError);
+  ])('refuses the origin "%s", names it, and says what is expected (S071)', (origin) => {
+    const refused = () => sessionCorsOptions({ origins: ['https://good.io', origin] });
+    expect(refused).toThrow(TypeError);
+    expect(refused).toThrow(`origins: "${origin}" is not an origin`);
+    expect(refused).toThrow('no path, no trailing slash, no wildcard');
   });
 
   it('refuses a wildcard among the headers and an empty list of origins (S071)', () => {
     expect(() => sessionCorsOptions({ origins: ['https://shop.io'], allowedHeaders: ['*'] })).toThrow(
-      TypeError,
+      new TypeError('allowedHeaders: with credentials "*" is no wildcard; name the headers'),
     );
-    expect(() => sessionCorsOptions({ origins: [] })).toThrow(TypeError);
+    expect(() => sessionCorsOptions({ origins: [] })).toThrow(
+      new TypeError('origins: expected at least one origin, got an empty list'),
+    );
   });
 });

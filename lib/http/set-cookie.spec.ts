@@ -65,6 +65,7 @@ describe('a Set-Cookie line, as a browser reads it', () => {
     ]);
     expect(cookieOf('a=b; Domain=').domain).toBeUndefined();
     expect(cookieOf('a=b; Domain=..shop.io').domain).toBe('.shop.io');
+    expect(cookieOf('a=b; Domain=api.shop.io').domain).toBe('api.shop.io');
   });
 
   it('is split without a judgement', () => {
@@ -84,6 +85,7 @@ describe('a Set-Cookie line, as a browser reads it', () => {
     ['a=b; Max-Age=1', false],
     ['a=b; Max-Age=1x; Expires=Thu, 01 Jan 1970 00:00:00 GMT', true],
     ['a=b; Max-Age=x0', false],
+    ['a=b; Max-Age=x1; Expires=Thu, 01 Jan 1970 00:00:00 GMT', true],
     ['a=b; Expires=Sat, 21 Nov 2026 00:00:00 GMT', true],
     ['a=b; Expires=Sat, 21 Nov 2026 00:00:01 GMT', false],
     ['a=b', false],

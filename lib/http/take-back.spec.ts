@@ -94,7 +94,7 @@ describe('lines that have become stale when a response leaves', () => {
   ])('are taken out of what is passed to writeHead: %s', (_, given, left) => {
     const raw = staleResponse();
     raw.writeHead(200, given);
-    expect(raw.written).toEqual([[200, left]]);
+    expect(raw.written).toStrictEqual([[200, left]]);
   });
 
   it('are taken out of an object that keeps its other members, symbols too', () => {
@@ -165,6 +165,18 @@ describe('lines that have become stale when a response leaves', () => {
     watchLines({ original: raw } as unknown as HttpResponse, [TOKEN], () => true);
     raw.writeHead(200, { 'st-access-token': 'token' });
     expect(raw.written).toEqual([[200, {}]]);
+    expect(raw.stream?.respond).toBeUndefined();
+  });
+
+  it('leave the refusal of a second head to Node', () => {
+    const original = new ServerResponse(new IncomingMessage(new Socket()));
+    const response = new ExpressResponse(original);
+    response.setHeader('Set-Cookie', ['theme=dark', 's=1']);
+    response.setHeader('St-Access-Token', 'token');
+    watchLines(response, [TOKEN, COOKIE], () => true);
+    original.writeHead(200);
+    expect({ ...original.getHeaders() }).toEqual({ 'set-cookie': ['theme=dark'] });
+    expect(() => original.writeHead(200)).toThrow('Cannot write headers');
   });
 
   it('are found on the response that Fastify wraps, and on that of Node', () => {

@@ -55,7 +55,7 @@ export function watchLines(
 
 function watchResponse(raw: RawResponse): WatchedLines {
   const lines: WatchedLines = [];
-  Object.defineProperty(raw, LINES, { value: lines, configurable: true });
+  Object.defineProperty(raw, LINES, { value: lines });
   const { writeHead } = raw;
   raw.writeHead = function (this: RawResponse, ...input: unknown[]): unknown {
     const stale = staleLines(lines);
@@ -125,14 +125,12 @@ function keptPairs(
 /** @returns the value itself if it holds none of the lines; undefined if nothing is left of it */
 function withoutValues(name: string, value: unknown, stale: WatchedLines): unknown {
   const values: unknown[] = Array.isArray(value) ? value : [value];
-  const kept = values.filter(
-    (each) => typeof each !== 'string' || !stale.some((line) => isLine(line, name, each)),
-  );
+  const kept = values.filter((each) => !stale.some((line) => isLine(line, name, each)));
   if (kept.length === values.length) return value;
   return kept.length === 0 ? undefined : kept;
 }
 
-function isLine(line: WatchedLine, name: string, value: string): boolean {
+function isLine(line: WatchedLine, name: string, value: unknown): boolean {
   return line.value === value && line.name === name.toLowerCase();
 }
 

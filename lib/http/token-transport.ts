@@ -313,7 +313,7 @@ export class TokenTransport {
   markSessionDependent({ response }: SessionRequest): void {
     const present = response.getHeaderValues('Vary');
     const all = present.length === 0 ? VARY : appendToHeaderList(present, VARY_ITEMS);
-    if (present.length === 1 && present[0] === all) return;
+    if (present[0] === all) return;
     try {
       response.setHeader('Vary', all);
     } catch (error) {

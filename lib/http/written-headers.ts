@@ -48,7 +48,6 @@ export function writeLines(
  * @see docs/protocol/sdk.md §3.4, Q5
  */
 export function appendToHeaderList(existing: readonly string[], items: readonly string[]): string {
-  if (existing.length === 0) return items.join(', ');
   const kept = existing.filter((line) => line.trim() !== '');
   const listed = new Set(kept.flatMap((line) => line.split(',')).map((item) => item.trim().toLowerCase()));
   return [...kept, ...items.filter((item) => !listed.has(item.toLowerCase()))].join(', ');

@@ -164,6 +164,7 @@ function addingOnly(override: ValidatorsOverride): ValidatorsOverride {
 
 /** Combines the rules of an outer target, such as a class, with those of an inner one, such as its handler. */
 function narrow(outer: RecordedRules, inner: RecordedRules): RecordedRules {
+  if ([outer, inner].every(hasNoRules)) return inner; // most classes: a start then looks at their handlers no further
   const isPublic = inner.isPublic ?? (outer.isPublic === true && !requiresGuard(inner));
   return { ...combine(outer, inner), isPublic };
 }

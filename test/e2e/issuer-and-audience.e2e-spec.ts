@@ -1,6 +1,5 @@
-import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, it } from '@jest/globals';
-import { remoteCore, type RateLimitedAttempt, type SessionModuleOptions } from 'nest-sessions';
+import { describe, expect, it } from '@jest/globals';
+import { remoteCore, type SessionModuleOptions } from 'nest-sessions';
 import type { SessionStore } from 'nest-sessions/core';
 import type { TestSession } from 'nest-sessions/testing';
 import { DYNAMIC_TEST_KEY } from '../fixtures/signing-keys.js';
@@ -12,7 +11,6 @@ import { legacyToken, V2_CLAIMS } from '../fixtures/made-tokens.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, SHOP, TestApplication } from '../support/test-application.js';
 import { NOTHING, outcomeOf, refused, tokenTraffic, type Outcome } from '../support/token-traffic.js';
-import { browserAt, website } from '../support/website-client.js';
 
 // Applications on one core whose sessions are not for each other.
 
@@ -214,63 +212,5 @@ describe('sessions of another issuer', () => {
     } finally {
       await core.kill();
     }
-  });
-
-  describe('in a browser client', () => {
-    const { fetch: ownFetch } = globalThis;
-    afterEach(() => {
-      globalThis.fetch = ownFetch;
-    });
-
-    it('end after one try to refresh, so that the user can sign in (S009)', async () => {
-      const store = await seededMemoryStore();
-      const elsewhere = { appInfo: { ...SHOP, apiDomain: 'https://old.shop.io' } };
-      const told: string[] = [];
-      const attempts: RateLimitedAttempt['kind'][] = [];
-      const rateLimit: SessionModuleOptions['rateLimit'] = {
-        limiter: ({ kind }) => {
-          attempts.push(kind);
-          return { allowed: true };
-        },
-      };
-      const other = await TestApplication.on('express').store(store).with(elsewhere).start();
-      other.clock.set(Date.now()); // the client compares with its own clock
-      const session = await other.sessions.createNewSessionWithoutRequestResponse({ userId: 'ada' });
-      const open = {
-        before: async ({ req, res }: { req: unknown; res: unknown }) =>
-          session.attachToRequestResponse({ req, res, transferMethod: 'header' }),
-      };
-      const options = { ...ONLY_OURS, rateLimit };
-      const { clock } = other;
-      const { app } = await TestApplication.on('express')
-        .store(store)
-        .with(options)
-        .handlers({ open })
-        .clock(clock)
-        .start();
-      const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
-      const origin = `http://127.0.0.1:${port}`;
-      website.init({
-        apiDomain: origin,
-        tokenTransferMethod: 'header',
-        ...browserAt(origin),
-        onHandleEvent: ({ action }: { action: string }) => told.push(action),
-      });
-      await fetch(`${origin}/open/before`);
-      expect(await website.doesSessionExist()).toBe(true);
-
-      expect((await fetch(`${origin}/me`)).status).toBe(401);
-      expect(attempts).toEqual(['failed-verify', 'refresh']);
-      expect(await website.doesSessionExist()).toBe(false);
-      expect(told).toEqual(['SESSION_CREATED', 'UNAUTHORISED']);
-
-      const login = await fetch(`${origin}/login`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ userId: 'ada' }),
-      });
-      expect(login.status).toBe(201);
-      expect((await fetch(`${origin}/me`)).status).toBe(200);
-    });
   });
 });

@@ -212,9 +212,12 @@ describe('the shapes of requests and responses', () => {
       expect(createExchange(req, reply)).toHaveProperty('response', expect.any(FastifyResponse));
     expect(createExchange(req, express)).toHaveProperty('response', expect.any(ExpressResponse));
     expect(() => createExchange({}, new Reply())).toThrow(
-      /^The request is not one of Express, Fastify or node:http\. Pass what/,
+      /^The request is not one of Express, Fastify or node:http\. Pass what .*@Res\(\{ passthrough: true \}\)/,
     );
     expect(() => createExchange(req, {})).toThrow(/^The response is not one of/);
+    const incoming = Object.assign(new IncomingMessage(new Socket()), { method: 'GET' });
+    expect(() => createExchange(incoming, {})).toThrow(/^The response is not one of/);
+    expect(() => createExchange({}, new ServerResponse(incoming))).toThrow(/^The request is not one of/);
     expect(() => createExchange(port, {})).toThrow(/^The request is not one of/);
   });
 });
@@ -271,19 +274,22 @@ describe('the response of an exchange', () => {
     [{}, { headersSent: true }, true],
   ])('of Fastify has left with %j and %j: %s', (ofReply, ofRaw, isSent) => {
     const raw = { ...noting(), headersSent: false, ...ofRaw };
+    const sent: string[] = [];
     const reply = {
       ...noting(),
       raw,
       sent: false,
       header: () => reply,
       code: () => reply,
-      send: () => reply,
+      send: (text: string) => sent.push(text),
       ...ofReply,
     };
     const response = new FastifyResponse(reply);
     expect(response.isSent).toBe(isSent);
-    response.sendJSONResponse({});
+    response.sendJSONResponse({ first: true });
+    response.sendJSONResponse({ second: true });
     expect(response.isSent).toBe(true);
+    expect(sent).toEqual(isSent ? [] : ['{"first":true}']);
     const message = 'Cannot change header x-a: the response has already been sent';
     expect(() => response.setHeader('x-a', 'b')).toThrow(message);
     expect(() => response.removeHeader('x-a')).toThrow(message);

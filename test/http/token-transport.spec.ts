@@ -288,6 +288,11 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
     ]);
     expect(answer.lines('x-access')).toEqual(['aaa.bbb.ccc']);
     expect(exposed(answer)).toEqual(['front-token, x-access, x-refresh']);
+    const byCookie = await answerTo(kind, write('cookie'), names);
+    expect(byCookie.lines('set-cookie').map((line) => line.split(';')[0])).toEqual([
+      'my-access=aaa.bbb.ccc',
+      'my-refresh=r%2B%2F%3D.V2',
+    ]);
   });
 
   it('lets the second of two sessions in one response win (T33)', async () => {
@@ -376,13 +381,14 @@ describe.each(SERVER_KINDS)('tokens on the wire of %s', (kind) => {
     async (older, start) => {
       const answer = await answerTo(
         kind,
-        (transport, request) => transport.clearDuplicate(request, 'refresh'),
+        (transport, request) => expect(transport.clearDuplicate(request, 'refresh')).toBe(true),
         {
           cookieDomain: '.new.io',
           olderCookieDomain: older,
         },
       );
       expect(answer.lines('set-cookie')).toEqual([expect.stringContaining(start)]);
+      expect(answer.lines('cache-control')).toEqual(['no-store']);
       expect(answer.lines('set-cookie')[0]).toContain(EPOCH);
       expect([answer.lines('front-token'), exposed(answer)]).toEqual([[], []]);
     },
@@ -445,7 +451,7 @@ describe('deleting duplicates', () => {
         (transport, request) => expect(transport.clearDuplicate(request, 'access')).toBe(false),
         options,
       );
-      expect(answer.lines('set-cookie')).toEqual([]);
+      expect(['set-cookie', 'cache-control', 'vary'].flatMap((name) => answer.lines(name))).toEqual([]);
     },
   );
 });
@@ -621,6 +627,11 @@ describe('cookies of other places', () => {
       { ...changes, request },
     );
     expect(lines(changed)).toHaveLength(1);
+    for (const act of [
+      (transport: TokenTransport, to: SessionRequest) => transport.writeTokens(to, 'header', TOKENS, OWNER),
+      (transport: TokenTransport, to: SessionRequest) => transport.clear(to, 'header'),
+    ])
+      expect(lines(await answerTo('node:http', act, { ...changes, request }))).toEqual([]);
   });
 
   it.each([
@@ -661,11 +672,16 @@ describe('the other way of a token', () => {
     expect([otherMethod('cookie'), otherMethod('header')]).toEqual(['header', 'cookie']);
   });
 
-  it('has both of its cookies read together', () => {
+  it.each([
+    ['', ['sAccessToken', 'sRefreshToken']],
+    [' under names of the configuration', ['my-access', 'my-refresh']],
+  ] as const)('has both of its cookies read together%s', (_, [accessName, refreshName]) => {
     const request = requestWith({
-      cookie: 'sAccessToken=a; sRefreshToken=r; sRefreshToken=r; sIdRefreshToken=',
+      cookie: `${accessName}=a; ${refreshName}=r; ${refreshName}=r; sIdRefreshToken=`,
     });
-    expect(transportWith().readCookies(request)).toEqual({
+    const names = { access: accessName, refresh: refreshName };
+    const transport = transportWith({ getCookieNameForTokenType: (_req, tokenType) => names[tokenType] });
+    expect(transport.readCookies(request)).toEqual({
       access: { token: 'a', isPresent: true, isDuplicated: false, hasLegacyCookie: true },
       refresh: { token: 'r', isPresent: true, isDuplicated: true, hasLegacyCookie: true },
     });
@@ -678,6 +694,7 @@ describe('responses that depend on the session', () => {
     ['Cookie, Authorization', 'Cookie, Authorization'],
     ['Origin', 'Origin, Cookie, Authorization'],
     [['Origin', 'Cookie'], 'Origin, Cookie, Authorization'],
+    [['Cookie', 'Authorization'], 'Cookie, Authorization'],
   ])('vary, beside %j: %j', (before, after) => {
     const request = requestWith({});
     if (before !== undefined) request.response.setHeader('Vary', before);
@@ -704,6 +721,7 @@ describe('adding to a header list', () => {
   it.each([
     ['nothing', [], ['front-token'], 'front-token'],
     ['an empty value', [''], ['front-token'], 'front-token'],
+    ['a value of blanks', [' '], ['front-token'], 'front-token'],
     [
       "the application's items, kept in front (T35)",
       ['customValue'],

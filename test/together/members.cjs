@@ -9,13 +9,16 @@ const SPEC = /\.(e2e-)?spec\.ts$/;
 /** The files of each group. No file belongs to two. */
 const GROUPS = {
   lib: /^lib\//,
-  e2e: /^test\/e2e\//,
+  e2e: /^test\/e2e\/(?!transports\/)/,
+  transports: /^test\/e2e\/transports\//,
   core: /^test\/core\/embedded\//,
   remote: /^test\/core\/(remote|server)\//,
   sessions: /^test\/(sessions|http)\//,
   binding: /^test\/device-binding\//,
   doors: /^test\/(standalone|testing|verify)\//,
   dashboard: /^test\/dashboard\//,
+  structure: /^test\/structure\//,
+  checks: /^test\/(contract\/(memory-store|announcements)\.|(fuzz|histories|mutants|mutation|prove)\/)/,
 };
 /** The one group of scripts/e2e-variant.mjs, which names the files of it that its core is not for. */
 const VARIANT_GROUPS = {
@@ -32,14 +35,16 @@ const ALONE =
 
 /**
  * What `npm test` leaves to `npm run test:integration`: stores and their databases, cores over HTTP, several processes, the tools of
- * operators, other packages, documents. By the folder or the group, or because the file starts a database server.
+ * operators, other packages, other transports than HTTP, device binding, documents. By the folder or the group, or because the file
+ * starts a database server or uses the browser client.
  */
 const INTEGRATION = [
-  /^test\/(cli|core\/(remote|server)|dashboard|docs|doctor|load|other-frameworks|processes|recipes|types)\//,
+  /^test\/(cli|core\/(remote|server)|dashboard|device-binding|docs|doctor|load|other-frameworks|processes|recipes|types)\//,
+  /^test\/e2e\/transports\//,
   /^test\/contract\/(?!(memory-store|announcements)\.)/,
-  /^test\/together\/(remote-\d|dashboard)\./,
+  /^test\/together\/(remote-\d|dashboard|binding|transports)\./,
 ];
-const DATABASE_SERVER = /\b(startPostgres|startRedis)\b/;
+const OTHER_PARTS = /\b(startPostgres|startRedis)\b|website-client\.js'/;
 
 function allSpecFiles() {
   return ['lib', 'test']
@@ -62,7 +67,7 @@ function specFiles(pattern) {
 function isIntegration(file) {
   return (
     INTEGRATION.some((pattern) => pattern.test(file)) ||
-    (/^test\/(?!structure\/)/.test(file) && DATABASE_SERVER.test(readFileSync(join(ROOT, file), 'utf8')))
+    (/^test\/(?!structure\/)/.test(file) && OTHER_PARTS.test(readFileSync(join(ROOT, file), 'utf8')))
   );
 }
 
