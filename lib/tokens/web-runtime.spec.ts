@@ -75,7 +75,7 @@ describe.each<[runtime: string, createSignatures: (keys: VerificationKeys) => To
     let reads = 0;
     const { n: modulus, ...key } = publicJwkOf(DYNAMIC_TEST_KEY, DYNAMIC_TEST_KID);
     const counted = Object.defineProperty(key, 'n', { enumerable: true, get: () => (reads++, modulus) });
-    const signatures = createSignatures(new TestKeySet([counted as PublicJwk]));
+    const signatures = createSignatures(new TestKeySet([counted]));
     for (const sub of ['user-1', 'user-2', 'user-3'])
       expect(await verdictOf(signatures, jwt(V5_HEADER, { ...V5_CLAIMS, sub }))).toBe('PROVEN');
     expect(reads).toBe(1);
