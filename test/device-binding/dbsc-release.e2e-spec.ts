@@ -62,6 +62,33 @@ describe('the binding of a session that is refreshed without its cookie', () => 
     expect(out).toContain(200);
   });
 
+  it('forgets the key of a registration whose answer was lost, so that the client goes on without it', async () => {
+    const application = await starter().start();
+    const client = await lostRegistration(application);
+    const sessionHandle = client.front.up['sessionHandle'] as string;
+    const boundBy = async () =>
+      (await application.sessions.getSessionInformation(sessionHandle))?.deviceBound;
+    expect(await boundBy()).toBe('dbsc');
+    expect((await client.refresh()).status).toBe(200);
+    expect(await boundBy()).toBeUndefined();
+    expect((await client.get('/me')).status).toBe(200);
+  });
+
+  it('keeps the key that a browser has refreshed with, whoever comes with the tokens from before', async () => {
+    const application = await starter().start();
+    const client = application.client('cookie');
+    const login = await client.login();
+    const thief = client.copy();
+    const key = new DeviceKey();
+    const headers = { ...OWN_REQUEST, 'secure-session-response': key.registration(offeredChallenge(login)) };
+    expect((await client.send({ path: REGISTER, method: 'POST', headers })).status).toBe(200);
+    expect((await client.refresh()).status).toBe(200);
+    const { status } = await thief.refresh();
+    const { sessionHandle } = login.body as { sessionHandle: string };
+    const info = await application.sessions.getSessionInformation(sessionHandle);
+    expect([status === 200, info?.deviceBound]).toEqual([false, 'dbsc']);
+  });
+
   it('a refresh that the hook does not let pass leaves the key of the session', async () => {
     let fails = false;
     const application = await starter({

@@ -132,6 +132,23 @@ describe.each(ADAPTERS)('after the headers of a response have been sent on %s', 
     expect((await client.refresh()).status).toBe(200);
   });
 
+  it('no refresh token is used up by a refresh that had begun before', async () => {
+    const { signedIn } = await TestApplication.on(adapter)
+      .handlers({
+        open: {
+          both: async (call) => {
+            const refreshed = outcome(call.sessions.refreshSession(call.req, call.res));
+            return stream(call.res, true, async () => refreshed);
+          },
+        },
+      })
+      .start();
+    const client = await signedIn('header');
+    const headers = client.requestHeaders('/auth/session/refresh');
+    expect((await client.get('/open/both', headers)).body).toBe('ResponseSentError of refreshSession');
+    expect((await client.refresh()).status).toBe(200);
+  });
+
   it('no tokens can be attached, and a session that was made for them is taken back', async () => {
     const { signedIn, sessions } = await streaming(adapter, async (_session, { sessions, req, res }) => {
       const other = await sessions.createNewSessionWithoutRequestResponse({ userId: 'other' });

@@ -1,11 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import {
+  TokenTheftDetectedError,
   TryRefreshTokenError,
   UnauthorisedError,
   type ApiInterface,
   type RecipeInterface,
   type SessionModuleOptions,
 } from 'nest-sessions';
+import type { Call } from '../support/demo.controller.js';
 import { ADAPTERS, type Adapter, TestApplication } from '../support/test-application.js';
 import { ProcessWarnings } from '../support/process-warnings.js';
 import {
@@ -59,7 +61,9 @@ describe.each(ADAPTERS)('refreshing with two generations of cookies on %s', (ada
         .start();
       const answer = await send({ method: 'POST', path: REFRESH, headers: { cookie: both } });
       expect(answer.status).toBe(200);
-      expect(answer.body).toEqual({ message: expect.any(String) });
+      expect(answer.body).toEqual({
+        message: 'The session cookies of the older configuration have been cleared, please retry',
+      });
       expect(tokenTraffic(answer)).toEqual({ ...COOKIES_CLEARED, frontToken: 'absent' });
       for (const name of ['sAccessToken', 'sRefreshToken'])
         expect(answer.setCookie(name)?.domain).toBe(domain);
@@ -118,6 +122,61 @@ describe.each(ADAPTERS)('refreshing with VIA_CUSTOM_HEADER on %s', (adapter) => 
     const answer = await send({ method: 'POST', path: REFRESH, headers: { cookie } });
     expect(outcomeOf(answer)).toEqual(signedOut());
     expect(answer.setCookie('sIdRefreshToken')?.value).toBe('');
+  });
+
+  it('tells the application which check failed', async () => {
+    const { signedIn } = await TestApplication.on(adapter)
+      .with({
+        antiCsrf: 'VIA_CUSTOM_HEADER',
+        errorHandlers: {
+          onUnauthorised: (message, _request, response) => response.sendJSONResponse({ said: message }),
+        },
+      })
+      .start();
+    const answer = await (await signedIn('cookie')).refresh({ rid: undefined });
+    expect(answer.body).toEqual({ said: 'anti-csrf check failed: the rid header is missing' });
+  });
+});
+
+describe.each(ADAPTERS)('a refresh that fails beside the cookie of very old SDKs on %s', (adapter) => {
+  class ShopClosedError extends Error {
+    readonly type = 'UNAUTHORISED';
+  }
+
+  it.each<[string, () => Error, what: string, isTaken: boolean]>([
+    ['a failure that asks for another try', () => new TryRefreshTokenError('later'), 'later', false],
+    [
+      'a refusal that leaves the tokens',
+      () => new UnauthorisedError('not now', { clearTokens: false }),
+      'not now',
+      false,
+    ],
+    ['a refusal that clears them', () => new UnauthorisedError('over'), 'over', true],
+    ['a theft', () => new TokenTheftDetectedError('handle', 'user-1'), 'Token theft detected', true],
+    [
+      'an error of the application, whatever it is like',
+      () => new ShopClosedError('closed'),
+      'closed',
+      false,
+    ],
+  ])('takes it only where it takes the tokens: %s (R9)', async (_what, failure, message, isTaken) => {
+    const functions = (original: RecipeInterface): RecipeInterface => ({
+      ...original,
+      refreshSession: async () => Promise.reject(failure()),
+    });
+    const refreshing = async ({ sessions, req, res }: Call): Promise<object> =>
+      sessions.refreshSession(req, res).then(
+        () => ({}),
+        (error: unknown) => ({ message: (error as Error).message }),
+      );
+    const { send } = await TestApplication.on(adapter)
+      .with({ override: { functions } })
+      .handlers({ open: { refreshing } })
+      .start();
+    const headers = { cookie: 'sRefreshToken=a.b.V2; sIdRefreshToken=x' };
+    const answer = await send({ method: 'POST', path: '/open/refreshing', headers });
+    expect(answer.body).toEqual({ message });
+    expect(answer.setCookie('sIdRefreshToken')?.value).toBe(isTaken ? '' : undefined);
   });
 });
 

@@ -19,7 +19,7 @@ const MAX_KEPT_LENGTH = 1500;
 const { values } = parseArgs({
   options: {
     target: { type: 'string', default: '' },
-    seconds: { type: 'string', default: '8' },
+    seconds: { type: 'string', default: '60' },
     seed: { type: 'string', default: '1' },
     replay: { type: 'string' },
     keep: { type: 'boolean', default: false },

@@ -1,6 +1,6 @@
 // npm run fuzz: inputs for every parser of what comes from outside, led by the code that they reach. docs/proof.md says what that shows.
-//   npm run fuzz                                     every target, eight seconds each, as many at a time as there are cores
-//   npm run fuzz -- --seconds 60 --target cookies    one target, longer; --seed N
+//   npm run fuzz                                     every target, a minute of CPU each, as many at a time as there are cores
+//   npm run fuzz -- --seconds 300 --target cookies   one target, longer; --seed N
 //   npm run fuzz -- --target cookies --replay FILE   an input from a file
 //   npm run fuzz -- --keep                           writes what was found to test/fuzz/corpus/
 import { readdirSync, readFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ chdir(root);
 const { values } = parseArgs({
   options: {
     target: { type: 'string' },
-    seconds: { type: 'string', default: '8' },
+    seconds: { type: 'string', default: '60' },
     seed: { type: 'string', default: '1' },
     workers: { type: 'string', default: String(availableParallelism()) },
     replay: { type: 'string' },

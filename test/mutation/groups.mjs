@@ -17,7 +17,7 @@ export const GROUPS = {
   refresh: {
     mutate: ['lib/sessions/refresh.ts', 'lib/sessions/refresh-decisions.ts'],
     specs: [
-      'test/sessions/{without-request,replacing-defaults,wrong-inputs}.spec.ts',
+      'test/sessions/{refresh-and-core,without-request,replacing-defaults,wrong-inputs}.spec.ts',
       'test/sessions/access-token-validity.e2e-spec.ts',
       'test/device-binding/{dbsc,dbsc-release,risk-signals}.e2e-spec.ts',
       'test/core/remote/application-on-5-6.e2e-spec.ts',

@@ -1,5 +1,6 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { SessionModuleOptions, SessionService } from 'nest-sessions';
+import type { RateLimiter, SessionModuleOptions, SessionService } from 'nest-sessions';
 import { jwtClaims } from '../fixtures/jwt-parts.js';
 import { seededMemoryStore } from '../support/embedded.js';
 import { watchedStore } from '../support/watched-store.js';
@@ -248,5 +249,41 @@ describe('anti-CSRF without a request', () => {
     expect((await sessions.refreshSessionWithoutRequestResponse({ refreshToken })).getUserId()).toBe(
       'user-1',
     );
+  });
+});
+
+describe('a refusal without a request', () => {
+  /** Presents a token that has expired. @returns the name of the error */
+  const refusalOf = async ({ sessions, clock }: StandaloneApplication): Promise<string> => {
+    const { accessToken } = await tokensOf(sessions);
+    clock.advanceSeconds(3601);
+    return sessions.getSessionWithoutRequestResponse({ accessToken }).then(
+      () => 'none',
+      (error: unknown) => (error as Error).name,
+    );
+  };
+
+  it('is counted by the rate limiter, whose refusal takes its place', async () => {
+    const kinds: string[] = [];
+    const limiter: RateLimiter = ({ kind }) => {
+      kinds.push(kind);
+      return { allowed: false, retryAfterSec: 1 };
+    };
+    const application = await TestApplication.withoutServer().with({ rateLimit: { limiter } }).start();
+    expect(await refusalOf(application)).toBe('RateLimitedError');
+    expect(kinds).toEqual(['failed-verify']);
+  });
+
+  it('is published on the diagnostics channel, also without a rate limiter', async () => {
+    const application = await TestApplication.withoutServer().start();
+    const published: unknown[] = [];
+    const listen = (message: unknown): unknown => published.push(message);
+    subscribe('nest-sessions:session.refused', listen);
+    try {
+      expect(await refusalOf(application)).toBe('TryRefreshTokenError');
+    } finally {
+      unsubscribe('nest-sessions:session.refused', listen);
+    }
+    expect(published).toMatchObject([{ error: { type: 'TRY_REFRESH_TOKEN' }, hasToken: true }]);
   });
 });

@@ -7,10 +7,12 @@ import {
   embeddedCoreOn,
   makeEmbeddedCore,
   rowOf,
+  seededMemoryStore,
   STATIC_TEST_KID,
   TEST_START_MS,
   type TestCore,
 } from '../../support/embedded.js';
+import { interceptedStore } from '../../support/intercepted-store.js';
 import { legacyToken, V2_CLAIMS } from '../../fixtures/made-tokens.js';
 import { RefreshTokens, refreshTokenHash1, refreshTokenHash2 } from '../../../lib/tokens/refresh-token.js';
 import { MemoryStore } from '../../../lib/stores/memory.store.js';
@@ -98,6 +100,55 @@ describe('refreshing a session', () => {
       refreshTokenHash2: refreshTokenHash2(r1.refreshToken.token),
     });
     expect((await refreshed(core, r1.refreshToken.token)).refreshToken.token).toBe(r2.refreshToken.token);
+  });
+
+  it('calls the store once, also where it promotes and where it changes the kind of key', async () => {
+    const calls: string[] = [];
+    const store = interceptedStore(await seededMemoryStore(), async (name, call) => {
+      calls.push(name);
+      return call();
+    });
+    const { core } = embeddedCoreOn(store);
+    const { refreshToken } = await create(core);
+    const r1 = await refreshed(core, refreshToken.token);
+    calls.length = 0;
+    await refreshed(core, refreshToken.token);
+    expect(calls.splice(0)).toEqual(['findSession']);
+    const r2 = await refreshed(core, r1.refreshToken.token);
+    expect(calls.splice(0)).toEqual(['findAndUpdate']);
+    await refreshed(core, r2.refreshToken.token, { useDynamicSigningKey: false });
+    expect(calls.splice(0)).toEqual(['findAndUpdate']);
+  });
+
+  it('reports a promotion once, and a repeat within the grace period each time', async () => {
+    const { core, events } = await makeEmbeddedCore({ refreshTokenRotationGracePeriodSec: 30 });
+    const { session, refreshToken } = await create(core);
+    const { accessToken, refreshToken: next } = await refreshed(core, refreshToken.token);
+    await verify(core, accessToken.token);
+    await refreshed(core, refreshToken.token);
+    await refreshed(core, refreshToken.token);
+    await refreshed(core, next.token);
+    const repeat = { type: 'session.grace-hit', sessionHandle: session.handle, userId: 'user-1' };
+    expect(events).toMatchObject([{ ...repeat, type: 'session.promoted' }, repeat, repeat]);
+  });
+
+  it('reports a promotion under the login, where the account cannot be looked up', async () => {
+    let isDown = false;
+    const accountLinking = {
+      getPrimaryUserId: () => {
+        if (isDown) throw new Error('the directory is down');
+        return 'ada';
+      },
+      getLinkedRecipeUserIds: () => ['ada-mail'],
+    };
+    const { core, events } = await makeEmbeddedCore({ accountLinking });
+    const { refreshToken } = await create(core, { recipeUserId: 'ada-mail' });
+    const { accessToken } = await refreshed(core, refreshToken.token);
+    isDown = true;
+    await expect(verify(core, accessToken.token)).rejects.toThrow('the directory is down');
+    expect(events).toMatchObject([
+      { type: 'session.promoted', userId: 'ada-mail', recipeUserId: 'ada-mail' },
+    ]);
   });
 
   it('is unauthorised, and no theft, when the session was removed (C76 S027)', async () => {
@@ -343,7 +394,10 @@ describe('presenting what is no refresh token of ours', () => {
       token.slice(0, -1),
       `${token}.`,
     ]) {
-      expect(await refresh(core, junk)).toMatchObject({ status: 'UNAUTHORISED' });
+      expect(await refresh(core, junk)).toEqual({
+        status: 'UNAUTHORISED',
+        message: 'The refresh token is not one of ours',
+      });
     }
     await untouched();
   });
@@ -501,6 +555,7 @@ describe('a store that never agrees to a promotion', () => {
     const next = await refreshed(core, refreshToken.token);
     await expect(refresh(core, next.refreshToken.token)).rejects.toMatchObject({
       name: 'CoreUnavailableError',
+      message: expect.stringMatching(/^Session .+: the refresh token changed under 8 attempts in a row$/),
     });
   });
 });

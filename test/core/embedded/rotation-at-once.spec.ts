@@ -216,12 +216,13 @@ describe('refreshing with rotation at once', () => {
   });
 
   it('respects the end of a session that its payload sets', async () => {
-    const { core, store, clock } = await makeEmbeddedCore();
+    const { core, store, clock, events } = await makeEmbeddedCore();
     const endSec = TEST_START_MS / 1000 + 7200;
     const { refreshToken, session } = await create(core, { userDataInJWT: { session_expiry: endSec } });
     clock.advanceSeconds(3600);
     await rotate(core, refreshToken.token);
     expect((await rowOf(store, session.handle)).expiresAtMs).toBe(endSec * 1000);
+    expect(events.map(({ type }) => type)).toEqual(['session.promoted']);
   });
 
   it('records the end of a session on reuse in the feed, for other instances', async () => {
@@ -408,6 +409,20 @@ describe('the life of one access token', () => {
     const replacement = await replacementOf(core, second.accessToken.token);
     expect(decoded(replacement).payload).toMatchObject({ exp: (clock.now() + 600_000) / 1000 });
   });
+
+  it.each([
+    ['as the core’s own, where rounding explains what is missing', 3_599_000, 3600],
+    ['as it was, where rounding does not', 3_598_000, 3598],
+  ])(
+    'holds for the replacement of a token %s: %d ms, then %d s',
+    async (_, accessTokenValidityMs, lifeSec) => {
+      const { core, clock } = await makeEmbeddedCore();
+      const { refreshToken } = await create(core);
+      const { accessToken } = await refreshed(core, refreshToken.token, { accessTokenValidityMs });
+      const { exp } = decoded(await replacementOf(core, accessToken.token)).payload;
+      expect(Number(exp) - clock.now() / 1000).toBe(lifeSec);
+    },
+  );
 
   it('is no longer than the end that the payload sets', async () => {
     const { core } = await makeEmbeddedCore();
