@@ -20,6 +20,8 @@ import { TestClock } from '../testing/test-clock.js';
 import { parseWithoutVerifying, type AccessTokenInfo, type ParsedAccessToken } from './access-token.js';
 import { AccessTokenVerifier } from './access-token-verifier.js';
 import type { ExpectedClaims } from './expected-claims.js';
+import { TokenVerifier } from './token-verifier.js';
+import { WEB_RUNTIME } from './web-runtime.js';
 
 const OUR_KEY = publicJwkOf(DYNAMIC_TEST_KEY, DYNAMIC_TEST_KID);
 
@@ -144,6 +146,25 @@ describe('a refusal', () => {
 });
 
 describe('looking at a token without verifying it', () => {
+  it('parses it once for all who look at it one after the other, and not at all while it is remembered', async () => {
+    const texts: string[] = [];
+    const runtime = {
+      ...WEB_RUNTIME,
+      parse: (text: string) => {
+        texts.push(text);
+        return WEB_RUNTIME.parse(text);
+      },
+    };
+    const options = { clockToleranceSec: 0, maxCachedTokens: 10 };
+    const verifier = new TokenVerifier(new TestKeySet(), new TestClock(TEST_START_MS), options, runtime);
+    const other = withClaims({ sub: 'user-2' });
+    expect([verifier.isOurs(GOOD), verifier.readInfo(GOOD)?.userId]).toEqual([true, 'user-1']);
+    await verifier.verify(parsed(GOOD));
+    expect(verifier.readInfo(other)?.userId).toBe('user-2');
+    expect(verifier.isOurs(GOOD)).toBe(true);
+    expect(texts).toEqual([GOOD, other]);
+  });
+
   it('tells whether it is one of ours, and what it names', () => {
     const { verifier } = setUp();
     const forged = jwt(V5_HEADER, V5_CLAIMS, () => '');
@@ -200,6 +221,17 @@ describe('the times of an access token', () => {
     const token = legacyToken({ ...V2_CLAIMS, expiryTime: TEST_START_MS + ms });
     expect(await setUp().outcome(token)).toBe(outcome);
   });
+
+  it.each([
+    [-6001, 'refused'],
+    [-6000, 'accepted'],
+  ])(
+    'of version 2 with a tolerance of six seconds, expiring in %d ms: %s (S006 T112)',
+    async (ms, outcome) => {
+      const token = legacyToken({ ...V2_CLAIMS, expiryTime: TEST_START_MS + ms });
+      expect(await setUp({ clockToleranceSec: 6 }).outcome(token)).toBe(outcome);
+    },
+  );
 
   it('are looked at before any key is asked for (S102)', async () => {
     const { outcome, keySet } = setUp();
@@ -564,6 +596,13 @@ describe('keys of both kinds in one set', () => {
     expect(await setUp({ keys: [key] }).outcome(token)).toBe('refused');
   });
 
+  it('verifies with the first of two keys of one id only', async () => {
+    const [first, second] = [OUR_KEY, publicJwkOf(FOREIGN_TEST_KEY, DYNAMIC_TEST_KID)];
+    const token = jwt(V5_HEADER, V5_CLAIMS, (text) => rs256(text, FOREIGN_TEST_KEY));
+    expect(await setUp({ keys: [first, second] }).outcome(token)).toBe('refused');
+    expect(await setUp({ keys: [second, first] }).outcome(token)).toBe('accepted');
+  });
+
   it('does not verify with an RSA key of less than 2048 bits', async () => {
     const weak = generateKeyPairSync('rsa', { modulusLength: 1024 });
     const token = jwt({ ...V5_HEADER, kid: 'd-2' }, V5_CLAIMS, (text) =>
@@ -890,6 +929,41 @@ describe('remembering verified tokens', () => {
     expect(keySet.asked).toHaveLength(1);
     keySet.failure = undefined;
     await expect(verify(GOOD)).resolves.toBeDefined();
+  });
+
+  it('lets no token share the proof of another one that ends alike, or of any other (S012)', async () => {
+    const { verify } = setUp();
+    const [header, , signature] = GOOD.split('.');
+    const [, payload] = jwt(V5_HEADER, { ...V5_CLAIMS, sub: 'admin' }).split('.');
+    const other = withClaims({ sub: 'user-2' });
+    const outcomes = await Promise.allSettled([
+      verify(GOOD),
+      verify(`${header}.${payload}.${signature}`),
+      verify(other),
+    ]);
+    expect(outcomes).toEqual([
+      { status: 'fulfilled', value: expect.objectContaining({ userId: 'user-1' }) },
+      { status: 'rejected', reason: expect.any(TryRefreshTokenError) },
+      { status: 'fulfilled', value: expect.objectContaining({ userId: 'user-2' }) },
+    ]);
+  });
+
+  it('shares a proof until it ends, also when an older one of the same token ends before', async () => {
+    const ends: (() => void)[] = [];
+    const keys = Object.assign(new TestKeySet(), {
+      find: async () => new Promise<readonly PublicJwk[]>((resolve) => ends.push(() => resolve([OUR_KEY]))),
+    });
+    const clock = new TestClock(TEST_START_MS);
+    const verifier = new AccessTokenVerifier(keys, clock, { clockToleranceSec: 0, maxCachedTokens: 0 });
+    const first = verifier.verify(parsed(GOOD));
+    keys.remove('a key of another time');
+    const second = verifier.verify(parsed(GOOD));
+    ends[0]?.();
+    await first;
+    const third = verifier.verify(parsed(GOOD));
+    expect(ends).toHaveLength(2);
+    ends[1]?.();
+    expect(await third).toBe(await second);
   });
 
   it('lets nobody share a proof that began before the key left (S012)', async () => {

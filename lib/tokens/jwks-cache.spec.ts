@@ -117,6 +117,32 @@ describe('the published keys of a remote core', () => {
     expect(cache.find('d-1')).toEqual([key('d-1')]);
   });
 
+  it('are waited for without keeping the process alive', async () => {
+    const { cache, clock, state } = setUp();
+    await cache.find('d-1');
+    const timers = jest.spyOn(globalThis, 'setTimeout');
+    state.hangs = true;
+    clock.advance(10_000);
+    void cache.find('d-1');
+    const made = timers.mock.results.map(({ value }) => value as NodeJS.Timeout);
+    timers.mockRestore();
+    const keeping = made.map((timer) => timer.hasRef());
+    for (const timer of made) clearTimeout(timer);
+    expect(keeping).toEqual([false]);
+  });
+
+  it('are asked for again when the cool-down after the attempt ends, however many shared that attempt', async () => {
+    const { cache, clock, state } = setUp();
+    await cache.find('d-1');
+    clock.advance(1000);
+    const attempt = cache.find('d-3');
+    clock.advance(400);
+    await Promise.all([attempt, cache.find('d-4')]);
+    clock.advance(100);
+    await cache.find('d-3');
+    expect(state.loads).toBe(3);
+  });
+
   it('are asked for at most once per cool-down while the core is away', async () => {
     const { cache, clock, state } = setUp();
     await cache.find('d-1');

@@ -10,7 +10,7 @@ describe('the keys of a JWKS', () => {
       { kty: 'oct', kid: 'k', k: 'secret' },
       { kty: 'RSA', n: 'n' },
     ];
-    expect(parsePublicKeys({ keys })).toEqual([{ ...RSA, alg: 'RS256' }]);
+    expect(parsePublicKeys({ keys })).toStrictEqual([{ ...RSA, alg: 'RS256' }]);
   });
 
   it.each([

@@ -88,6 +88,37 @@ describe('the refresh token of a Core (known-answer vector)', () => {
   });
 });
 
+describe('what each release makes of a refresh-token key alike, because instances of two releases share one database', () => {
+  const SUCCESSOR =
+    '8ucaOsPkiYN1c+JR6j8bUwNMAvrm8X5q10R2DEb/hS7tOEmpVebRKSv7l7I4dx8jdGZf3N4aRgvax+apACcOCc2fxf6bmQkZ3qIIzLlLGWZXZ97v' +
+    '8k7SW5HEJBZTW1gqznVLKcQzsZ9CAfz3mittWMqAKqddcIYct+TGwKPqnh4AhrzQlTeMe9ToSQGurZDjDgwiAH+2mcQ1AI9N9W9KgLI28yFUgJNe' +
+    'TwBercvNZMz1aupGaNwFaYmtNih2mlPdo0JJd0qqVE+cbQnsn//wGsZPVgbPejFlAYsVL5Fc6OMqMqn/tPqlfXf+vrkekh7C2m2pH0slfRJ1d/5A' +
+    'MA7NXZqTzPZfL8Wl2oHkXSC9.997bb04566c3087f45468b213f12db8544d65456dd085f07b2b9e276573a2ac4.V2';
+  const FULL_SUCCESSOR =
+    'r0HPxtNi7E9BtLCgCbkHmcNkZ2UC2kJQmf3j1woHIj4Lb3ncCz190gcMraB5DYFZZaJDPRLGeGbE5xKJWSsaRbuOhHc506vOaSWspwj3fM9ClWJY' +
+    'nkY0AOtG2RykHXrJC1fJc6trB646HOqdWd0669UdpmtXKbrsX+7h+i3tyb1fTtTadY9/ggFQbI5wtGPqzfZRurjTWmfuv2fizZhX0o7vkMtqqhob' +
+    'Qu2JC+wZ1WU96QGR801brFrzuH2PYWLx2D86FODoL6rWG2aQ88GWdgsSTUe5g1eIoDmED2RHKlxdpTeM4tDvl4Y1mo1M79klTBm/Pc4xf3U5z3Ca' +
+    'yMT1VWHOhllqZiFGA3AT2asrXTuBujvZnCdP/awQlGl6PsdeINLcbIu2bdfAns4nwVFpMostzApH/eFb0eAp13CtX2KSPA4OSzM1QuL7B7XMYBEP' +
+    'ipOWerRrtyw=.368483252bd95ebfecfa24406faeb5a251b448b4854d60329f0c57e99c024c9d.V2';
+  const ANTI_CSRF = '939a7290-d916-4484-8c2b-36a42abe4da1';
+
+  it('is the successor of a token, byte for byte (S024)', async () => {
+    expect(await tokens.issueSuccessor(CHILD)).toBe(SUCCESSOR);
+    expect(await tokens.open(SUCCESSOR)).toMatchObject(CHILD);
+  });
+
+  it('is the successor with all members and other than ASCII characters (S024)', async () => {
+    const content = { ...CHILD, userId: 'üser-漢', tenantId: 't1', antiCsrfToken: ANTI_CSRF };
+    expect(await tokens.issueSuccessor(content)).toBe(FULL_SUCCESSOR);
+    expect(await tokens.open(FULL_SUCCESSOR)).toMatchObject(content);
+  });
+
+  it("is a successor's anti-CSRF token, and a secret for another purpose", () => {
+    expect(tokens.successorAntiCsrfToken(PARENT_HASH1)).toBe(ANTI_CSRF);
+    expect(tokens.deriveSecret('nonces')).toBe('36k45is19Ygl8EVjNuzowMLL0N-hT7u6-ewWDwwxAKQ');
+  });
+});
+
 describe('issuing a refresh token', () => {
   it('leaves out what is absent, in the order of a Core', async () => {
     const token = await tokens.issue(FIRST);
@@ -240,6 +271,12 @@ describe('opening what is no refresh token of ours', () => {
     ['a token with a line end after it (C71)', `${TOKEN}\n`],
     ['two parts', `${SEALED}.${NONCE}`],
     ['four parts', `${TOKEN}.V2`],
+    ['four parts, the last three a token', `x.${TOKEN}`],
+    ['a nonce with more behind it', `${SEALED}.${NONCE}0.V2`],
+    ['a type with more before it', `${SEALED}.${NONCE}.xV2`],
+    ['no sealed part', `.${NONCE}.V2`],
+    ['a sealed part that is an IV', `${Buffer.alloc(12).toString('base64')}.${NONCE}.V2`],
+    ['a sealed part without a whole tag', `${Buffer.alloc(27).toString('base64')}.${NONCE}.V2`],
     ['type V0', `${SEALED}.${NONCE}.V0`],
     ['type V3', `${SEALED}.${NONCE}.V3`],
     ['an access token', 'eyJhbGciOiJSUzI1NiJ9.e30.AAAA'],
@@ -264,6 +301,25 @@ describe('opening what is no refresh token of ours', () => {
     expect(
       await tokens.open(`${await sealWithIv(KEY, Buffer.alloc(12, 3), plaintext)}.${NONCE}.V2`),
     ).toBeUndefined();
+  });
+
+  it('refuses one of more than 8,192 characters although it was sealed with our key, and opens the longest', async () => {
+    const ofUserId = async (length: number): Promise<string> => {
+      const plaintext = `{"sessionHandle":"${HANDLE}","userId":"${'u'.repeat(length)}","nonce":"${NONCE}"}`;
+      return `${await sealWithIv(KEY, Buffer.alloc(12, 5), plaintext)}.${NONCE}.V2`;
+    };
+    const [longest, tooLong] = [await ofUserId(5922), await ofUserId(5923)];
+    expect([longest.length, tooLong.length]).toEqual([8192, 8196]);
+    expect([await tokens.open(longest), await tokens.open(tooLong)]).toEqual([
+      expect.objectContaining({ sessionHandle: HANDLE }),
+      undefined,
+    ]);
+  });
+
+  it('takes a parent, an anti-CSRF token or a tenant that is no text for none', async () => {
+    const plaintext = `{"sessionHandle":"${HANDLE}","userId":"user-1","nonce":"${NONCE}","parentRefreshTokenHash1":null,"antiCsrfToken":7,"tenantId":["t1"]}`;
+    const token = `${await sealWithIv(KEY, Buffer.alloc(12, 4), plaintext)}.${NONCE}.V2`;
+    expect(await tokens.open(token)).toEqual({ ...FIRST, nonce: NONCE });
   });
 
   it('refuses a token that another key sealed (C72)', async () => {

@@ -82,13 +82,12 @@ export class RefreshTokens {
 
   /**
    * Makes the one successor of a token. Nonce and IV are functions of the refresh-token key and the content (which
-   * names the
-   * parent), so that two tabs, a retry or two instances that exchange the same token get the same successor.
+   * names the parent), so that two tabs, a retry or two instances that exchange the same token get the same successor.
    */
   async issueSuccessor(
     content: RefreshTokenContent & { readonly parentRefreshTokenHash1: string },
   ): Promise<string> {
-    return this.seal(content, this.derive('nonce', JSON.stringify(toPlaintext(content, ''))).toString('hex'));
+    return this.seal(content, this.derive('nonce', toPlaintext(content, '')).toString('hex'));
   }
 
   /**
@@ -111,27 +110,25 @@ export class RefreshTokens {
    */
   async open(token: string): Promise<RefreshTokenContent | undefined> {
     if (token.length > MAX_TOKEN_LENGTH) return undefined;
-    const [sealed, nonce, type, ...rest] = token.split('.');
-    if (sealed === undefined || nonce === undefined || type === undefined || rest.length > 0)
-      return undefined;
     // The cheap checks come first, so that a key is derived only for a text in the form of a refresh token.
-    if (!/^v[12]$/i.test(type) || !/^[0-9a-f]{64}$/.test(nonce)) return undefined;
+    const { sealed, nonce } =
+      /^(?<sealed>[^.]*)\.(?<nonce>[0-9a-f]{64})\.[Vv][12]$/.exec(token)?.groups ?? {};
+    if (sealed === undefined) return undefined;
     const bytes = Buffer.from(sealed, 'base64');
     if (bytes.length <= IV_BYTES + TAG_BYTES || bytes.toString('base64') !== sealed) return undefined;
-    const plaintext = await this.unseal(bytes);
-    const content = plaintext === undefined ? undefined : parseContent(plaintext);
+    const content = await this.unseal(bytes);
     return content?.nonce === nonce ? content : undefined;
   }
 
   private async seal(content: RefreshTokenContent, nonce: string): Promise<string> {
-    const plaintext = JSON.stringify(toPlaintext(content, nonce));
+    const plaintext = toPlaintext(content, nonce);
     const iv = this.derive('iv', plaintext).subarray(0, IV_BYTES);
     const sealingKey = await this.sealingKeys.of(iv);
     this.sealingKeys.keep(iv, sealingKey);
     return `${seal(sealingKey, iv, plaintext)}.${nonce}.V2`;
   }
 
-  private async unseal(bytes: Buffer): Promise<string | undefined> {
+  private async unseal(bytes: Buffer): Promise<UnsealedContent | undefined> {
     const iv = bytes.subarray(0, IV_BYTES);
     const sealingKey = await this.sealingKeys.of(iv);
     const decipher = createDecipheriv('aes-256-gcm', sealingKey, iv, { authTagLength: TAG_BYTES });
@@ -140,14 +137,14 @@ export class RefreshTokens {
       const plaintext = decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES));
       decipher.final(); // checks the tag; in this mode no byte is left
       this.sealingKeys.keep(iv, sealingKey); // kept only now, so that a forged token displaces no key
-      return plaintext.toString('utf8');
+      return parseContent(plaintext.toString('utf8'));
     } catch {
       return undefined; // the tag does not match: encrypted with another key, or altered
     }
   }
 
   private derive(purpose: string, text: string): Buffer {
-    return createHmac('sha256', this.key).update(`${purpose}\0${text}`, 'utf8').digest();
+    return createHmac('sha256', this.key).update(`${purpose}\0${text}`).digest();
   }
 }
 
@@ -200,25 +197,27 @@ class SealingKeys {
   }
 }
 
-/** Absent fields are left out, as a Core does. */
-function toPlaintext(content: RefreshTokenContent, nonce: string): Record<string, string> {
+/** Absent fields are left out, as a Core does: JSON has no place for what is undefined. */
+function toPlaintext(content: RefreshTokenContent, nonce: string): string {
   const { sessionHandle, userId, tenantId, parentRefreshTokenHash1, antiCsrfToken } = content;
-  return {
+  return JSON.stringify({
     sessionHandle,
     userId,
     nonce,
-    ...(parentRefreshTokenHash1 === undefined ? {} : { parentRefreshTokenHash1 }),
-    ...(antiCsrfToken === undefined ? {} : { antiCsrfToken }),
-    ...(tenantId === DEFAULT_TENANT_ID ? {} : { tenantId }),
-  };
+    parentRefreshTokenHash1,
+    antiCsrfToken,
+    tenantId: tenantId === DEFAULT_TENANT_ID ? undefined : tenantId,
+  });
 }
 
-function parseContent(plaintext: string): (RefreshTokenContent & { nonce: string }) | undefined {
+/** The nonce is still to be compared with the one outside of the encrypted part. */
+type UnsealedContent = RefreshTokenContent & { readonly nonce: unknown };
+
+function parseContent(plaintext: string): UnsealedContent | undefined {
   const fields = parseJsonObject(plaintext);
   if (fields === undefined) return undefined;
   const { sessionHandle, userId, nonce, parentRefreshTokenHash1, antiCsrfToken, tenantId } = fields;
-  if (typeof sessionHandle !== 'string' || typeof userId !== 'string' || typeof nonce !== 'string')
-    return undefined;
+  if (typeof sessionHandle !== 'string' || typeof userId !== 'string') return undefined;
   const optional = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
   return {
     sessionHandle,
@@ -235,5 +234,5 @@ function formatUuid(bytes: Buffer): string {
   const hex = Buffer.from(bytes.subarray(0, 16));
   hex[6] = ((hex[6] ?? 0) & 0x0f) | 0x40;
   hex[8] = ((hex[8] ?? 0) & 0x3f) | 0x80;
-  return hex.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  return hex.toString('hex').replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, '$1-$2-$3-$4-$5');
 }

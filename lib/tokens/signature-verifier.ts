@@ -58,14 +58,9 @@ function hasValidSignature(
   signature: Buffer,
 ): boolean {
   if (imported === null || imported.algorithm !== algorithm) return false;
-  const { key } = imported;
-  // RFC 7518 3.4: the two numbers of an ECDSA signature one after the other, not the DER that Node reads by default.
-  return verifySignature(
-    'sha256',
-    signed,
-    algorithm === 'ES256' ? { key, dsaEncoding: 'ieee-p1363' } : key,
-    signature,
-  );
+  // RFC 7518 3.4: the two numbers of an ECDSA signature one after the other, not the DER that Node reads by default. RSA has but one form.
+  const key = { key: imported.key, dsaEncoding: 'ieee-p1363' } as const;
+  return verifySignature('sha256', signed, key, signature);
 }
 
 function importKey(jwk: PublicJwk): ImportedKey | null {

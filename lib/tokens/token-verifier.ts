@@ -219,7 +219,6 @@ export class TokenVerifier {
     { token }: ParsedAccessToken,
     start: ProofStart,
   ): Promise<AccessTokenInfo> | undefined {
-    if (this.inFlight.size === 0) return undefined;
     const other = this.inFlight.get(tokenCacheKey(token));
     return other?.token === token && isSameStart(other, start) ? other.proof : undefined;
   }

@@ -206,6 +206,37 @@ describe('the memory of verified tokens', () => {
     expect(has('a')).toBe(false);
   });
 
+  it.each<[how: string, forget: (cache: VerifiedTokenCache) => void]>([
+    ['by a condition', (cache) => cache.deleteWhere(() => false)],
+    ['all at once', (cache) => cache.deleteAll()],
+  ])('keeps no proof from before two revocations, the second %s (S012)', (_, forget) => {
+    const { cache, has } = setUp();
+    cache.deleteSessions(['t']);
+    forget(cache);
+    cache.set('a', infoOf('s'), ALWAYS, START);
+    expect(has('a')).toBe(false);
+    expect(cache.epoch).toBe(2);
+  });
+
+  it('makes room by the oldest token also after a younger one was forgotten', () => {
+    const { cache, add, has } = setUp({ maxEntries: 4 });
+    for (const token of ['a', 'b', 'c', 'd']) add(token);
+    cache.delete('b');
+    add('e');
+    add('f');
+    add('g');
+    expect(['a', 'b', 'c', 'd', 'e', 'f', 'g'].filter((token) => has(token)).join('')).toBe('defg');
+  });
+
+  it('keeps nothing of a session whose last token is forgotten', () => {
+    const { cache, add } = setUp();
+    add('a', infoOf('s'));
+    add('b', infoOf('s'));
+    cache.delete('b');
+    cache.delete('a');
+    expect(Reflect.get(cache, 'sessions')).toEqual(new Map());
+  });
+
   it('finds the tokens of a session also when others of it have made room', () => {
     const { cache, add, has } = setUp({ maxEntries: 4 });
     for (let n = 0; n < 20; n++) add(`token-${n}`, infoOf(n % 3 === 0 ? 's' : 't'));

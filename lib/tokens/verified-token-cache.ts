@@ -125,8 +125,11 @@ export class VerifiedTokenCache {
     if (bytes > maxBytes * LARGEST_SHARE) return;
     const previous = this.entries.get(tokenCacheKey(token));
     if (previous !== undefined) this.remove(previous);
-    while (this.entries.size > 0 && (this.entries.size >= maxEntries || this.usedBytes + bytes > maxBytes)) {
-      this.evict();
+    while (
+      this.oldest !== undefined &&
+      (this.entries.size >= maxEntries || this.usedBytes + bytes > maxBytes)
+    ) {
+      this.evict(this.oldest);
     }
     this.add(token, info, validity, bytes);
   }
@@ -182,13 +185,12 @@ export class VerifiedTokenCache {
     this.usedBytes += bytes;
   }
 
-  private evict(): void {
-    let entry = this.hand ?? this.oldest;
-    for (let n = 0; n < MAX_SECOND_CHANCES && entry?.isUsed === true; n++) {
+  private evict(oldest: Entry): void {
+    let entry = this.hand ?? oldest;
+    for (let n = 0; n < MAX_SECOND_CHANCES && entry.isUsed; n++) {
       entry.isUsed = false;
-      entry = entry.next ?? this.oldest;
+      entry = entry.next ?? oldest;
     }
-    if (entry === undefined) return;
     this.hand = entry;
     this.remove(entry);
   }

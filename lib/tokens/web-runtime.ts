@@ -89,7 +89,7 @@ function decodeSignature(
   spelled: string,
   alphabet: SignatureToCheck['alphabet'],
 ): Uint8Array<ArrayBuffer> | undefined {
-  const digits = spelled.replace(/=+$/, '');
+  const digits = spelled.replaceAll('=', '');
   const unusedBits = (digits.length * 6) % 8;
   const isCanonical =
     SPELLINGS[alphabet].test(spelled) &&

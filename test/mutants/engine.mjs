@@ -93,7 +93,7 @@ export const ENGINE_MUTANTS = [
     edits: [
       [
         'lib/tokens/refresh-token.ts',
-        "return this.seal(content, this.derive('nonce', JSON.stringify(toPlaintext(content, ''))).toString('hex'));",
+        "return this.seal(content, this.derive('nonce', toPlaintext(content, '')).toString('hex'));",
         'return this.issue(content);',
       ],
     ],
