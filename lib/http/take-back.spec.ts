@@ -161,7 +161,7 @@ describe('lines that have become stale when a response leaves', () => {
 
   it.each([undefined, {}])('need no stream that can respond: %j', (stream) => {
     const raw = new RawResponse();
-    raw.stream = stream;
+    raw.stream = stream && { ...stream };
     watchLines({ original: raw } as unknown as HttpResponse, [TOKEN], () => true);
     raw.writeHead(200, { 'st-access-token': 'token' });
     expect(raw.written).toEqual([[200, {}]]);

@@ -458,6 +458,7 @@ describe('a token that our keys did not sign like this', () => {
     async (alg) => {
       const { outcome } = setUp({ keys: [{ ...OUR_KEY, alg }] });
       expect(await outcome(jwt({ ...V5_HEADER, alg }, V5_CLAIMS, rsa('RSA-SHA512')))).toBe('refused');
+      expect(await outcome(GOOD)).toBe('refused');
     },
   );
 

@@ -214,9 +214,8 @@ function toPlaintext(content: RefreshTokenContent, nonce: string): string {
 type UnsealedContent = RefreshTokenContent & { readonly nonce: unknown };
 
 function parseContent(plaintext: string): UnsealedContent | undefined {
-  const fields = parseJsonObject(plaintext);
-  if (fields === undefined) return undefined;
-  const { sessionHandle, userId, nonce, parentRefreshTokenHash1, antiCsrfToken, tenantId } = fields;
+  const { sessionHandle, userId, nonce, parentRefreshTokenHash1, antiCsrfToken, tenantId } =
+    parseJsonObject(plaintext) ?? {};
   if (typeof sessionHandle !== 'string' || typeof userId !== 'string') return undefined;
   const optional = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
   return {
@@ -234,5 +233,5 @@ function formatUuid(bytes: Buffer): string {
   const hex = Buffer.from(bytes.subarray(0, 16));
   hex[6] = ((hex[6] ?? 0) & 0x0f) | 0x40;
   hex[8] = ((hex[8] ?? 0) & 0x3f) | 0x80;
-  return hex.toString('hex').replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, '$1-$2-$3-$4-$5');
+  return hex.toString('hex').replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
