@@ -191,14 +191,14 @@ describe('a validator that does not do its work refuses the request (S079)', () 
       await jest.advanceTimersByTimeAsync(9_999);
       expect(jest.getTimerCount()).toBe(1);
       await jest.advanceTimersByTimeAsync(1);
-      expect(await outcome).toEqual(new Error('Claim validator slow did not answer within 10000 ms'));
+      expect(await outcome).toEqual(new Error('Claim validator slow did not return within 10000 ms'));
       expect(jest.getTimerCount()).toBe(0);
     });
 
     it('for longer than the time it is given', async () => {
       const outcome = check({}, [{ id: 'slow', validate: never }], 50).catch((error: unknown) => error);
       await jest.advanceTimersByTimeAsync(50);
-      expect(await outcome).toEqual(new Error('Claim validator slow did not answer within 50 ms'));
+      expect(await outcome).toEqual(new Error('Claim validator slow did not return within 50 ms'));
     });
 
     it('and leaves no timer behind when it answers or throws', async () => {

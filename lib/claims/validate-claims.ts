@@ -93,7 +93,7 @@ async function awaitResult<T>(
   { validatorTimeoutMs: timeoutMs = 10_000 }: ValidateClaimsInput,
 ): Promise<T> {
   if (!isPromise(work)) return work;
-  return withTimeout(work, timeoutMs, `Claim validator ${id} did not answer within ${timeoutMs} ms`);
+  return withTimeout(work, timeoutMs, `Claim validator ${id} did not return within ${timeoutMs} ms`);
 }
 
 function isPromise<T>(value: Promise<T> | T): value is Promise<T> {

@@ -69,7 +69,7 @@ export abstract class CoreClient {
     const { tenantId } = input;
     const userId = await this.getPrimaryUserId(input.recipeUserId, userContext);
     return this.limitedCreations.run(JSON.stringify([tenantId, userId]), async () => {
-      const reading = withFreshAnswers(userContext);
+      const reading = withFreshReads(userContext);
       const live = await this.getSessionHandlesOfUser(
         { userId, tenantId, includeLinkedAccounts: true },
         reading,
@@ -230,7 +230,7 @@ export abstract class CoreClient {
     change: (stored: JsonObject) => JsonObject | undefined,
     userContext: UserContext,
   ): Promise<boolean> {
-    const known = await this.getSessionInformation(sessionHandle, withFreshAnswers(userContext));
+    const known = await this.getSessionInformation(sessionHandle, withFreshReads(userContext));
     if (known === undefined) return false;
     const data = change(known.userDataInDatabase);
     return data === undefined || this.updateSessionData(sessionHandle, data, userContext);
@@ -255,7 +255,7 @@ export abstract class CoreClient {
     change: NamesChange,
     userContext: UserContext,
   ): Promise<boolean> {
-    const known = await this.getSessionInformation(sessionHandle, withFreshAnswers(userContext));
+    const known = await this.getSessionInformation(sessionHandle, withFreshReads(userContext));
     if (known === undefined) return false;
     const payload = applyChange(known.userDataInJWT, change);
     return this.updateAccessTokenPayload(sessionHandle, payload, userContext);
@@ -342,6 +342,6 @@ export abstract class CoreClient {
 }
 
 /** Returns the same context with a reserved place of its own, so that no earlier read of the caller is reused. */
-function withFreshAnswers(userContext: UserContext): UserContext {
+function withFreshReads(userContext: UserContext): UserContext {
   return { ...userContext, _default: { ...reservedContext(userContext) } };
 }

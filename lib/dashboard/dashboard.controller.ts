@@ -79,17 +79,17 @@ class DashboardController {
 
   @Get('data/sessions')
   async sessions(@Req() req: unknown, @Res() res: unknown): Promise<void> {
-    await this.answer(res, async () => this.state.overview.find(queryOf(req).search()));
+    await this.respond(res, async () => this.state.overview.find(queryOf(req).search()));
   }
 
   @Get('data/count')
   async count(@Req() req: unknown, @Res() res: unknown): Promise<void> {
-    await this.answer(res, async () => this.state.overview.count(queryOf(req).countable()));
+    await this.respond(res, async () => this.state.overview.count(queryOf(req).countable()));
   }
 
   @Get('data/story')
   async story(@Req() req: unknown, @Res() res: unknown): Promise<void> {
-    await this.answer(res, async () => {
+    await this.respond(res, async () => {
       const sessionHandle = queryOf(req).text('sessionHandle');
       if (sessionHandle === undefined) throw new BadRequestException('sessionHandle is missing');
       const story = await this.state.overview.story(sessionHandle);
@@ -101,7 +101,7 @@ class DashboardController {
 
   @Get('data/trail')
   async trail(@Req() req: unknown, @Res() res: unknown): Promise<void> {
-    await this.answer(res, async () => {
+    await this.respond(res, async () => {
       const query = queryOf(req);
       const { userId, tenantId, sessionHandle, limit } = query.search();
       const search = {
@@ -118,7 +118,7 @@ class DashboardController {
 
   @Get('data/keys')
   async keys(@Res() res: unknown): Promise<void> {
-    await this.answer(res, async () => ({ keys: await this.state.overview.keys() }));
+    await this.respond(res, async () => ({ keys: await this.state.overview.keys() }));
   }
 
   @Sse('events')
@@ -132,14 +132,14 @@ class DashboardController {
   @HttpCode(200)
   async end(@Session() session: SessionContainer, @Req() req: unknown, @Res() res: unknown): Promise<void> {
     const { selection, reason } = readEnding((req as { body?: unknown }).body);
-    await this.answer(res, async () => {
+    await this.respond(res, async () => {
       const ended = await this.state.overview.end(selection, { reason, initiator: session.getUserId() });
       return { ended: ended ?? null, atMs: this.state.nowMs };
     });
   }
 
   /** Sends a result. An error that the arguments of an operator cause becomes a 400 with the reason. */
-  private async answer(res: unknown, work: () => Promise<unknown>): Promise<void> {
+  private async respond(res: unknown, work: () => Promise<unknown>): Promise<void> {
     try {
       this.response.sendJson(res, await work());
     } catch (error) {

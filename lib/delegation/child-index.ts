@@ -9,7 +9,7 @@ import { KeyedMutex } from '../util/keyed-mutex.js';
 const ANY = 'children';
 /** So much longer is said at once, because each child lives a little longer than the one before. */
 const ANY_AHEAD_MS = 3_600_000;
-/** How long the answer "there are none" counts. The first children of all may be missed for so long; they end at their next refresh. */
+/** How long the result "there are none" counts. The first children of all may be missed for so long; they end at their next refresh. */
 const NONE_FOR_MS = 10_000;
 const MAX_CHILDREN = 500;
 const READ_TOGETHER = 50;

@@ -147,7 +147,7 @@ export class DbscBinding {
   /**
    * Verifies the proof of a renewal.
    *
-   * @returns `retry` after a refusal that the browser can answer with a new proof, `refused` after the second one
+   * @returns `retry` after a refusal to which the browser can respond with a new proof, `refused` after the second one
    */
   async renew(proof: string, { sessionHandle, confirmation }: BoundSession): Promise<RenewalResult> {
     const jwk = confirmation.jwk ?? {};

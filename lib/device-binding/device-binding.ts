@@ -232,7 +232,7 @@ export class DeviceBinding {
    * Checks that a session which was refreshed is bound to what the request proves. A refusal loses no token: until the new ones are
    * used, the core accepts the old one again.
    *
-   * @returns `confirm` at the first sign that the browser has got its bound cookie; `release` if it never got the answer to its
+   * @returns `confirm` at the first sign that the browser has got its bound cookie; `release` if it never got the response to its
    *   registration
    * @throws {UnauthorisedError | DeviceCheckUnavailableError} it is not
    */
@@ -253,7 +253,7 @@ export class DeviceBinding {
     if (await this.isFromBefore(refreshed, confirmation)) {
       this.notes.refused(
         session,
-        'its browser never got the answer to the registration: the key is forgotten',
+        'its browser never got the response to the registration: the key is forgotten',
         request,
       );
       return { kind: 'release', confirmation };
@@ -264,7 +264,7 @@ export class DeviceBinding {
     return undefined;
   }
 
-  /** Whether the client has tokens from before the registration only, whose answer it never got: then no browser holds the key. */
+  /** Whether the client has tokens from before the registration only, whose response it never got: then no browser holds the key. */
   private async isFromBefore(
     { accessToken, session }: RefreshedSession,
     { jkt, confirmed }: KeyConfirmation,

@@ -46,8 +46,8 @@ export class UsedProofs {
       return this.fail(error);
     }
     if (typeof added === 'boolean') return assertAdded(added);
-    const answer = withTimeout(Promise.resolve(added), TIMEOUT_MS, `No answer within ${TIMEOUT_MS} ms`);
-    return answer.then(assertAdded, (error: unknown) => this.fail(error));
+    const result = withTimeout(Promise.resolve(added), TIMEOUT_MS, `No response within ${TIMEOUT_MS} ms`);
+    return result.then(assertAdded, (error: unknown) => this.fail(error));
   }
 
   private fail(cause: unknown): never {

@@ -17,31 +17,31 @@ export interface RevocationsQuestion {
   readonly waitMs: number;
 }
 
-/** The answer to it. */
-export interface RevocationsAnswer extends RevocationPage {
+/** The response to it. */
+export interface RevocationsResponse extends RevocationPage {
   readonly seen: string;
   /** Whether the core is told at once what other processes write to its store. */
   readonly isPushing: boolean;
 }
 
-/** A feed that another process serves: a read, and beside it a call that is answered when there is something to read. */
+/** A feed that another process serves: a read, and beside it a call that gets its response when there is something to read. */
 export abstract class LongPollFeed extends RevocationFeed {
-  /** The answer to the last read. */
-  private last: RevocationsAnswer | undefined;
+  /** The response to the last read. */
+  private last: RevocationsResponse | undefined;
   private noteRead: () => void = () => {};
   private readonly firstRead = new Promise<void>((resolve) => {
     this.noteRead = resolve;
   });
-  /** Whether the call that waits is answered. */
-  private isAnswered = false;
+  /** Whether the other side responds to the call that waits. */
+  private isResponding = false;
   /** Whether the other side's own feed announces. */
   private isPushedTo = false;
 
   /** Asks the other side. @throws {NoRevocationFeedError} it has no feed */
-  protected abstract ask(question: RevocationsQuestion): Promise<RevocationsAnswer>;
+  protected abstract ask(question: RevocationsQuestion): Promise<RevocationsResponse>;
 
   override get isPushing(): boolean {
-    return this.isAnswered && this.isPushedTo;
+    return this.isResponding && this.isPushedTo;
   }
 
   override async publish(_records: readonly Revocation[]): Promise<void> {
@@ -49,10 +49,10 @@ export abstract class LongPollFeed extends RevocationFeed {
   }
 
   override async read(after: string | undefined): Promise<RevocationPage> {
-    const answer = await this.askOnce({ after, seen: undefined, waitMs: 0 });
-    this.last = answer;
+    const response = await this.askOnce({ after, seen: undefined, waitMs: 0 });
+    this.last = response;
     this.noteRead();
-    return answer;
+    return response;
   }
 
   override subscribe(wake: () => void): () => Promise<void> {
@@ -68,27 +68,27 @@ export abstract class LongPollFeed extends RevocationFeed {
       const { seen, position } = this.last ?? {};
       let pauseMs = PAUSE_AFTER_FAILURE_MS;
       try {
-        const answer = await this.askOnce({ after: position, seen, waitMs: WAIT_MS });
-        this.isAnswered = true;
-        if (answer.seen !== seen && !signal.aborted) wake();
+        const response = await this.askOnce({ after: position, seen, waitMs: WAIT_MS });
+        this.isResponding = true;
+        if (response.seen !== seen && !signal.aborted) wake();
         pauseMs = MIN_PAUSE_MS;
       } catch {
-        this.isAnswered = false; // the watch reads at an interval
+        this.isResponding = false; // the watch reads at an interval
       }
       await pause(pauseMs, signal);
     }
   }
 
-  private async askOnce(question: RevocationsQuestion): Promise<RevocationsAnswer> {
-    const answer = await this.ask(question);
-    this.isPushedTo = answer.isPushing;
-    return answer;
+  private async askOnce(question: RevocationsQuestion): Promise<RevocationsResponse> {
+    const response = await this.ask(question);
+    this.isPushedTo = response.isPushing;
+    return response;
   }
 }
 
-/** Reads the answer of a served feed. @throws {TypeError} it is none */
-export function parseRevocationsAnswer(answer: JsonObject): RevocationsAnswer {
-  const { records, position, mayHaveMore, seen, isPushing } = answer;
+/** Reads the response of a served feed. @throws {TypeError} it is none */
+export function parseRevocationsResponse(response: JsonObject): RevocationsResponse {
+  const { records, position, mayHaveMore, seen, isPushing } = response;
   if (!Array.isArray(records) || typeof position !== 'string' || typeof seen !== 'string')
     throw new TypeError('records, position and seen are expected');
   return { records, position, mayHaveMore: mayHaveMore === true, seen, isPushing: isPushing === true };

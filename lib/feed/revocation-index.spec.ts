@@ -20,12 +20,12 @@ describe('an answer about a session', () => {
     const index = new RevocationIndex(1000);
     index.add([cutOff(NOW)], NOW);
     const asked = index.age;
-    index.noteAnswer('h', true, UNTIL, asked);
+    index.noteState('h', true, UNTIL, asked);
     expect(index.judge(TOKEN)).toBe('valid');
 
     const askedAgain = index.age;
     index.add([cutOff(NOW + 1)], NOW + 1);
-    index.noteAnswer('h', true, UNTIL, askedAgain);
+    index.noteState('h', true, UNTIL, askedAgain);
     expect(index.judge(TOKEN)).toBe('ask');
   });
 
@@ -42,7 +42,7 @@ describe('an answer about a session', () => {
     index.add([cutOff(NOW)], NOW);
     expect(index.judge({ ...child, payload: {} })).toBe('valid');
     expect(index.judge(child)).toBe('ask');
-    index.noteAnswer('h', true, UNTIL, index.age);
+    index.noteState('h', true, UNTIL, index.age);
     expect(index.judge(child)).toBe('valid');
     index.add([cutOff(NOW + 1)], NOW + 1);
     expect(index.judge(child)).toBe('ask');

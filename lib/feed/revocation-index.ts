@@ -35,7 +35,7 @@ export interface NewRevocations {
 interface CutOff {
   readonly notBeforeMs: number;
   readonly untilMs: number;
-  /** The {@link RevocationIndex.age} that it has brought: an answer to an earlier question does not count. */
+  /** The {@link RevocationIndex.age} that it has brought: a response to an earlier question does not count. */
   readonly age: number;
   /** The times of the last records that it stands for: a feed repeats some. */
   readonly seen: ReadonlySet<string>;
@@ -102,7 +102,7 @@ export class RevocationIndex {
    * @param untilMs when its last known token expires
    * @param askedAt the {@link age} before the core was asked: cut-offs that came since may have ended the session
    */
-  noteAnswer(sessionHandle: string, isLive: boolean, untilMs: number, askedAt: number): void {
+  noteState(sessionHandle: string, isLive: boolean, untilMs: number, askedAt: number): void {
     if (!isLive) this.keep(sessionHandle, untilMs + MAX_CLOCK_DIFFERENCE_MS);
     else if (this.cutOffs.size > 0) {
       if (this.confirmed.size >= this.maxSessions) this.confirmed.clear();
@@ -148,7 +148,7 @@ export class RevocationIndex {
     );
   }
 
-  /** An answer about an older token must not shorten what a record or a younger token has said. */
+  /** A response about an older token must not shorten what a record or a younger token has said. */
   private keep(sessionHandle: string, untilMs: number): void {
     this.sessions.set(sessionHandle, Math.max(untilMs, this.sessions.get(sessionHandle) ?? untilMs));
   }

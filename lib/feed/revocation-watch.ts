@@ -27,7 +27,7 @@ const RETRY_JITTER = 0.5;
 /** The longest time between two questions to a core that has no feed: it may be replaced by one that has. */
 const MISSING_RETRY_MS = 60_000;
 const WARNING = { type: 'NestSessionsWarning', code: 'NEST_SESSIONS_NO_FEED' };
-/** The longest wait for one read; a database that is frozen gives no answer at all. */
+/** The longest wait for one read; a database that is frozen does not respond at all. */
 const READ_TIMEOUT_MS = 5000;
 /** The longest wait of a start for the first read. */
 const START_TIMEOUT_MS = 5000;
@@ -132,7 +132,7 @@ export class RevocationWatch extends RevocationPublisher {
     );
   }
 
-  /** Returns the function that takes the core's answer about a session, to be called before the core is asked. */
+  /** Returns the function that takes the core's response about a session, to be called before the core is asked. */
   beforeAsking({
     sessionHandle,
     expiryMs,
@@ -142,7 +142,7 @@ export class RevocationWatch extends RevocationPublisher {
   }): (isLive: boolean) => void {
     const { age } = this.index;
     return (isLive) => {
-      this.index.noteAnswer(sessionHandle, isLive, expiryMs, age);
+      this.index.noteState(sessionHandle, isLive, expiryMs, age);
       if (!isLive) this.parts.onEnded([sessionHandle]);
     };
   }
@@ -211,7 +211,9 @@ export class RevocationWatch extends RevocationPublisher {
   /** Each page has a limit of its own, so that a first read of many records comes to its end. @returns whether there may be more */
   private async readPage(): Promise<boolean> {
     const work = this.parts.feed.read(this.position);
-    const page = await withTimeout(work, READ_TIMEOUT_MS, 'The feed gave no answer', { keepsProcess: false });
+    const page = await withTimeout(work, READ_TIMEOUT_MS, 'The feed gave no response', {
+      keepsProcess: false,
+    });
     this.take(page.records);
     this.position = page.position;
     return page.mayHaveMore === true;

@@ -5,7 +5,7 @@ import type { JsonObject } from '../util/json.js';
 
 /** The longest time for which a caller is kept waiting, milliseconds. */
 const LONGEST_WAIT_MS = 25_000;
-/** The number of callers that may wait at once; further ones are answered at once. */
+/** The number of callers that may wait at once; further ones get a response at once. */
 const MAX_WAITING = 1000;
 
 /** The question of a reader. */
@@ -17,7 +17,7 @@ export interface FeedQuestion {
   readonly waitMs: number;
 }
 
-/** The answer of a served core to a reader. */
+/** The response of a served core to a reader. */
 export interface ServedPage extends RevocationPage {
   /** The last announcement before the page was read. */
   readonly seen: string;
@@ -51,7 +51,7 @@ export class ServedFeed {
   }
 
   /**
-   * Answers the waiting callers now, and later ones without a wait. Called before the server closes, which waits for responses and
+   * Responds to the waiting callers now, and later ones without a wait. Called before the server closes, which waits for responses and
    * for the connections that callers keep.
    */
   endWaiting(): void {
@@ -59,7 +59,7 @@ export class ServedFeed {
     this.release();
   }
 
-  /** The headers of an answer: while the server closes, the connection ends with it. */
+  /** The headers of a response: while the server closes, the connection ends with it. */
   get headers(): Readonly<Record<string, string>> {
     return { 'Cache-Control': 'no-store', ...(this.isEnding && { Connection: 'close' }) };
   }

@@ -79,10 +79,10 @@ export function unknownContext(type: string, remedy: string): Error {
  */
 export function assertOwnRequest({ req, res }: RequestAndResponse): void {
   const response = firstObject(readMember(res, 'raw'), res);
-  const answered = unwrapRaw(firstObject(readMember(res, 'request'), readMember(response, 'req')));
+  const requestOfResponse = unwrapRaw(firstObject(readMember(res, 'request'), readMember(response, 'req')));
   const own = unwrapRaw(req);
   // An object that an application made by hand of a request is of another class, and passes.
-  const isForeign = !wrapsRequest(own, answered) && isOfSameKind(own, answered);
+  const isForeign = !wrapsRequest(own, requestOfResponse) && isOfSameKind(own, requestOfResponse);
   if (!isForeign && readMember(response, 'writableEnded') !== true) return;
   throw setupError(
     'it found the request of another operation: the context value of GraphQL is shared by several requests. ' +

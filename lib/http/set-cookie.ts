@@ -40,7 +40,7 @@ export function splitSetCookie(line: string): SetCookieLine | undefined {
 /**
  * Reads a `Set-Cookie` line as a browser does.
  *
- * @param url address of the request that the line answers; its folder is the default path
+ * @param url address of the request whose response has the line; its folder is the default path
  * @param nowMs milliseconds since the epoch; a cookie that has expired by then is a removal
  * @returns undefined when the line has no name
  */

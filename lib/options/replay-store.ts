@@ -1,6 +1,6 @@
 /**
- * Keeps which proofs have been used. `deviceBound.dpop.replay` takes one; it has to be shared by all instances, and to answer at
- * once or throw: a request whose proof cannot be looked up is answered with 503.
+ * Keeps which proofs have been used. `deviceBound.dpop.replay` takes one; it has to be shared by all instances, and to respond at
+ * once or throw: a request whose proof cannot be looked up gets 503.
  *
  * @publicApi
  */

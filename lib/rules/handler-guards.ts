@@ -22,15 +22,15 @@ const { isProxy } = types;
 type Guard = object;
 
 /** Returns whether one of several guards asks `SessionGuard`. */
-export function strongest(answers: readonly Enforcement[]): Enforcement {
-  if (answers.includes('yes')) return 'yes';
-  return answers.includes('unknown') ? 'unknown' : 'no';
+export function strongest(verdicts: readonly Enforcement[]): Enforcement {
+  if (verdicts.includes('yes')) return 'yes';
+  return verdicts.includes('unknown') ? 'unknown' : 'no';
 }
 
 /** Returns whether a guard asks `SessionGuard` where several conditions must hold for it. */
-export function weakest(answers: readonly Enforcement[]): Enforcement {
-  if (answers.includes('no')) return 'no';
-  return answers.includes('unknown') ? 'unknown' : 'yes';
+export function weakest(verdicts: readonly Enforcement[]): Enforcement {
+  if (verdicts.includes('no')) return 'no';
+  return verdicts.includes('unknown') ? 'unknown' : 'yes';
 }
 
 /** Returns whether the guards of a class or handler ask `SessionGuard`, by Nest's metadata of `@UseGuards`. */
@@ -120,12 +120,12 @@ function isObject(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }
 
-/** More prototypes than any class has: a proxy may answer with prototypes without end. */
+/** More prototypes than any class has: a proxy may return prototypes without end. */
 const MAX_PROTOTYPES = 100;
 
 /**
- * Returns a member that an object or one of its prototypes has. The answers of a proxy do not count, only the prototypes behind
- * it: a mock or a client of another service has a truthy answer to every name, and the proxy of a configuration throws.
+ * Returns a member that an object or one of its prototypes has. The members of a proxy do not count, only the prototypes behind
+ * it: a mock or a client of another service has a truthy value for every name, and the proxy of a configuration throws.
  */
 function declaredMember(value: unknown, name: string | symbol): unknown {
   try {

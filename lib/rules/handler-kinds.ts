@@ -127,12 +127,12 @@ function isField({ controller, method }: Handler): boolean {
 }
 
 function fieldKind(modules: ModulesContainer, reached: HandlerKind): HandlerKind {
-  const answers = graphqlOptions(modules).map((options) => {
+  const verdicts = graphqlOptions(modules).map((options) => {
     const enhancers = readMember(options, 'fieldResolverEnhancers');
     return Array.isArray(enhancers) && enhancers.includes('guards');
   });
-  if (answers.length > 0 && answers.every(Boolean)) return reached;
-  const guards = answers.length === 0 || answers.some(Boolean) ? 'unknown' : 'no';
+  if (verdicts.length > 0 && verdicts.every(Boolean)) return reached;
+  const guards = verdicts.length === 0 || verdicts.some(Boolean) ? 'unknown' : 'no';
   const remedy =
     "Nest runs no guards for fields of objects unless GraphQLModule has fieldResolverEnhancers: ['guards']; with it, " +
     ADD_GUARD;

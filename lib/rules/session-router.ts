@@ -187,7 +187,7 @@ export class SessionRoutes implements OnModuleInit {
   }
 
   /**
-   * Answers browsers that bound a session while `deviceBound.dbsc` was on: they keep their keys until it is on again. Only requests that
+   * Responds to browsers that bound a session while `deviceBound.dbsc` was on: they keep their keys until it is on again. Only requests that
    * no route took are looked at.
    */
   private serveWhileOff(req: unknown): RouteHandler | undefined {

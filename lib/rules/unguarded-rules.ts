@@ -117,15 +117,15 @@ export class UnguardedRules implements OnApplicationBootstrap {
     const kind = handlerKind(handler, { modules: this.modules, servesHttp });
     if (kind === undefined) return undefined;
     const bound = strongest([boundEnforcement(controller), boundEnforcement(method)]);
-    const answer = weakest([kind.guards, strongest([bound, weakest([kind.globalGuards, everywhere])])]);
-    if (answer === 'yes') return undefined;
+    const verdict = weakest([kind.guards, strongest([bound, weakest([kind.globalGuards, everywhere])])]);
+    if (verdict === 'yes') return undefined;
     const remedy =
-      kind.guards === 'yes' && everywhere !== 'yes' && answer === 'unknown' ? MAYBE_WRAPPED : kind.remedy;
+      kind.guards === 'yes' && everywhere !== 'yes' && verdict === 'unknown' ? MAYBE_WRAPPED : kind.remedy;
     return {
       text: `${controller.name}.${String(name)} (${origin(handler, rules)}): ${remedy}${isOverride(handler) ? OR_PUBLIC : ''}`,
       // Nest itself makes no handlers of methods whose names are symbols.
       isCertain:
-        answer === 'no' &&
+        verdict === 'no' &&
         kind.isCertain &&
         (isOwnRule || (isRule && kind.takesRulesOfClass)) &&
         typeof name === 'string',

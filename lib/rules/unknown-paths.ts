@@ -18,7 +18,7 @@ interface ExpressApplication {
   use(layer: (req: unknown, res: unknown, next: Next) => unknown): unknown;
 }
 
-/** The answers of one module to requests that no route took. */
+/** The responses of one module to requests that no route took. */
 interface UnknownPathWatch {
   /** Responds to a request; undefined if it is not the module's. */
   readonly serve: (req: unknown) => Handler | undefined;

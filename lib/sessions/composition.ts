@@ -107,7 +107,7 @@ export class RecipeLifecycle {
     }
   }
 
-  /** Answers the requests that wait for something to happen, before the server closes, which waits for them. */
+  /** Responds to the requests that wait for something to happen, before the server closes, which waits for them. */
   endWaiting(): void {
     this.dependencies.servedRevocations?.endWaiting();
   }

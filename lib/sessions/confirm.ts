@@ -20,7 +20,7 @@ export class SessionConfirmation {
     { antiCsrfToken, options, userContext }: RecipeInput<'getSession'>,
   ): Promise<SessionContainer> {
     const { core, config, revocations } = this.context;
-    const noteAnswer = revocations?.beforeAsking(info);
+    const noteState = revocations?.beforeAsking(info);
     const question = {
       accessToken,
       antiCsrfToken,
@@ -37,10 +37,10 @@ export class SessionConfirmation {
     );
     switch (verified.status) {
       case 'OK':
-        if (question.checkDatabase) await this.assertParents(verified, noteAnswer);
+        if (question.checkDatabase) await this.assertParents(verified, noteState);
         return this.openConfirmed(verified, { accessToken, info, antiCsrfToken });
       case 'UNAUTHORISED':
-        if (verified.hasExpired !== true) noteAnswer?.(false);
+        if (verified.hasExpired !== true) noteState?.(false);
         throw new UnauthorisedError(verified.message);
       case 'TRY_REFRESH_TOKEN':
         throw new TryRefreshTokenError(verified.message);
@@ -52,10 +52,10 @@ export class SessionConfirmation {
   /** A process may have ended the parent of a session, and then have stopped before the session itself. */
   private async assertParents(
     { session }: ConfirmedSession,
-    noteAnswer: ((isLive: boolean) => void) | undefined,
+    noteState: ((isLive: boolean) => void) | undefined,
   ): Promise<void> {
     const isLive = await hasLivingParents(this.context.core, session.userDataInJWT);
-    noteAnswer?.(isLive);
+    noteState?.(isLive);
     if (!isLive) throw new UnauthorisedError('The session has ended with the one that it belongs to');
   }
 

@@ -53,7 +53,7 @@ export class ConnectionChecks {
   private async pass(core: SessionFinder): Promise<void> {
     this.forgetClosed();
     const failures: unknown[] = [];
-    // Questioners of their own, not groups: a slow answer must not keep the other places empty.
+    // Questioners of their own, not groups: a slow response must not keep the other places empty.
     const questioner = async (): Promise<void> => {
       for (const handle of this.due) {
         if (failures.length > 0) return; // a core in trouble is not asked about the rest

@@ -53,12 +53,12 @@ export class ServedRevocations {
     if (!this.apiKeys.accepts(key))
       throw new UnauthorisedError('The API key is wrong', { clearTokens: false });
     const body = readMember(request.original, 'body');
-    const answer = isJsonObject(body) ? await this.answer(body) : undefined;
+    const result = isJsonObject(body) ? await this.handle(body) : undefined;
     for (const [name, value] of Object.entries(this.feed.headers)) response.setHeader(name, value);
-    return answer;
+    return result;
   }
 
-  private async answer(body: JsonObject): Promise<object | undefined> {
+  private async handle(body: JsonObject): Promise<object | undefined> {
     const { accessToken } = body;
     if (typeof accessToken === 'string') return confirmToken(this.core, accessToken);
     const question = readFeedQuestion(body);

@@ -32,7 +32,7 @@ export interface SessionState {
   readonly presentedTokenExpiryMs?: number;
 }
 
-/** The answer of a core that confirms a session. */
+/** The response of a core that confirms a session. */
 export type ConfirmedSession = Extract<VerifySessionResult, { status: 'OK' }>;
 
 /**

@@ -72,7 +72,7 @@ export function securityEvents(options: SecurityEventsOptions): AuditDelivery {
       const { status, retryAfterMs, text } = await postOnce(url, { headers, body, signal });
       if (status === 202 || status === 200 || status === 204) return;
       const isFinal = status === 400;
-      throw new DeliveryError(`The receiver answered ${status}${isFinal ? reasonIn(text) : ''}`, {
+      throw new DeliveryError(`The receiver responded with ${status}${isFinal ? reasonIn(text) : ''}`, {
         isFinal,
         retryAfterMs,
       });

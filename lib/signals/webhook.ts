@@ -55,7 +55,10 @@ export function webhook(options: WebhookOptions): AuditDelivery {
       };
       const { status, retryAfterMs } = await postOnce(url, { headers, body, signal });
       if (status >= 200 && status < 300) return;
-      throw new DeliveryError(`The receiver answered ${status}`, { isFinal: status === 410, retryAfterMs });
+      throw new DeliveryError(`The receiver responded with ${status}`, {
+        isFinal: status === 410,
+        retryAfterMs,
+      });
     },
   };
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { pause, shortenPause } from '../util/repeat.js';
 import { withTimeout } from '../util/with-timeout.js';
 
-/** The longest wait for a connection, and for a word on it; a frozen server answers neither. */
+/** The longest wait for a connection, and for a word on it; a frozen server gives neither. */
 const TIMEOUT_MS = 2000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
@@ -96,7 +96,7 @@ export class Listening {
       // The next attempt comes after a pause; meanwhile the feed is read at an interval.
     }
     this.noteLost();
-    void close(connection).catch(() => undefined); // a silent server may never answer
+    void close(connection).catch(() => undefined); // a silent server may never respond
     return outcome;
   }
 

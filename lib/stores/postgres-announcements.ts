@@ -17,7 +17,7 @@ export interface PostgresListener {
   end(): Promise<unknown>;
 }
 
-/** The longest wait for a statement on the connection; a frozen server does not answer. */
+/** The longest wait for a statement on the connection; a frozen server does not respond. */
 const TIMEOUT_MS = 2000;
 
 /**

@@ -226,7 +226,7 @@ export class PostgresClient implements SqlClient {
   ): Promise<readonly SqlRow[]> {
     if (!this.isOfPg && name === undefined) {
       const asked = on.query(text, [...values]);
-      return resultRows(await withTimeout(asked, timeoutMs, `No answer within ${timeoutMs} ms`));
+      return resultRows(await withTimeout(asked, timeoutMs, `No response within ${timeoutMs} ms`));
     }
     const ofPg = on as unknown as { query(query: PgQuery): Promise<{ readonly rows: unknown[] }> };
     const named = name === undefined ? {} : { name };

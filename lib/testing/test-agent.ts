@@ -118,11 +118,11 @@ export class TestAgent {
    * @example
    * await agent.sendWith('/files', (headers) => request(server).post('/files').set(headers).attach('file', bytes, 'a.txt'));
    */
-  async sendWith<Answer extends ForeignResponse>(
+  async sendWith<Received extends ForeignResponse>(
     path: string,
-    request: (headers: Record<string, string>) => PromiseLike<Answer>,
+    request: (headers: Record<string, string>) => PromiseLike<Received>,
     method = 'GET',
-  ): Promise<Answer> {
+  ): Promise<Received> {
     return this.withRefresh(async () => this.exchange(method, path, request));
   }
 
@@ -144,7 +144,9 @@ export class TestAgent {
     return this.wire.hasRefreshToken(this.holds.tokens);
   }
 
-  private async withRefresh<Answer extends ForeignResponse>(attempt: () => Promise<Answer>): Promise<Answer> {
+  private async withRefresh<Received extends ForeignResponse>(
+    attempt: () => Promise<Received>,
+  ): Promise<Received> {
     const sentWith = this.wire.readAccessToken(this.holds.tokens);
     const response = await attempt();
     if (!this.autoRefresh || readStatus(response) !== this.wire.sessionExpiredStatusCode) return response;
@@ -172,13 +174,13 @@ export class TestAgent {
   }
 
   /** Sends a request with what the agent holds, and keeps what the response brings. */
-  private async exchange<Answer extends ForeignResponse>(
+  private async exchange<Received extends ForeignResponse>(
     method: string,
     path: string,
-    request: (headers: Record<string, string>) => PromiseLike<Answer>,
-  ): Promise<Answer> {
+    request: (headers: Record<string, string>) => PromiseLike<Received>,
+  ): Promise<Received> {
     const { tokens, key } = this.holds;
-    const attempt = async (): Promise<{ response: Answer; lacksNonce: boolean }> => {
+    const attempt = async (): Promise<{ response: Received; lacksNonce: boolean }> => {
       const own = { ...this.wire.originHeaders(), ...tokens.requestHeaders(path) };
       const response = await request(key === undefined ? own : key.prove(method, path, own));
       const headers = readForeignHeaders(response.headers);

@@ -9,8 +9,8 @@ const PUBLIC_MEMBERS = ['alg', 'use', 'n', 'e', 'crv', 'x', 'y'] as const;
  *
  * @throws {UnexpectedResponse} it is no JWKS, or has no usable key
  */
-export function parsePublicKeys(answer: JsonObject): PublicJwk[] {
-  const keys = list(answer, 'keys').flatMap((entry, index) => publicKeys(entry, `keys[${index}]`));
+export function parsePublicKeys(response: JsonObject): PublicJwk[] {
+  const keys = list(response, 'keys').flatMap((entry, index) => publicKeys(entry, `keys[${index}]`));
   if (keys.length === 0) throw new UnexpectedResponse('keys has no usable key');
   return keys;
 }

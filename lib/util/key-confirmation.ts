@@ -18,7 +18,7 @@ export interface KeyConfirmation {
   readonly jwk?: JsonObject;
   /** When the session was bound, seconds since the epoch. */
   readonly boundAt: number;
-  /** True once the browser has shown that the answer to its registration arrived. */
+  /** True once the browser has shown that the response to its registration arrived. */
   readonly confirmed?: true;
 }
 

@@ -75,7 +75,7 @@ export class FollowedRevocations {
    * ended, or the caller wants to know.
    *
    * @throws {SessionError} it does not go on
-   * @throws {CoreUnavailableError} there is no answer
+   * @throws {CoreUnavailableError} there is no response
    */
   async confirm(info: AccessTokenInfo, accessToken: string, isAsked: boolean): Promise<void> {
     const isClear = !isAsked && this.watch.judge(info) === 'valid';
@@ -83,7 +83,7 @@ export class FollowedRevocations {
     const note = this.watch.beforeAsking(info);
     const status = await this.ask(accessToken, isClear);
     switch (status) {
-      case 'NO_ANSWER':
+      case 'NO_RESPONSE':
         return; // accepted for this time: the next use asks again
       case 'OK':
         note(true);
@@ -106,12 +106,12 @@ export class FollowedRevocations {
   }
 
   /** With `whenStale: 'accept'` a first use goes on while the server is away, as it does without a feed. */
-  private async ask(accessToken: string, isFirstUse: boolean): Promise<SessionState | 'NO_ANSWER'> {
+  private async ask(accessToken: string, isFirstUse: boolean): Promise<SessionState | 'NO_RESPONSE'> {
     try {
       return await this.questions.run(accessToken, async () => this.feed.confirm(accessToken));
     } catch (error) {
       if (isFirstUse && this.config.whenStale === 'accept' && error instanceof CoreUnavailableError)
-        return 'NO_ANSWER';
+        return 'NO_RESPONSE';
       throw error;
     }
   }

@@ -22,7 +22,7 @@ export const SERVED_REVOCATIONS_OPTIONS = {
    */
   apiKey: option(secret(text((key) => key))),
   /**
-   * How often the feed is read without an announcement, milliseconds; 50 to 60,000. After twice this time without an answer it is
+   * How often the feed is read without an announcement, milliseconds; 50 to 60,000. After twice this time without a response it is
    * stale.
    * @defaultValue 1000
    */

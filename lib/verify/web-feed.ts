@@ -2,8 +2,8 @@ import { CoreResponseError, CoreUnavailableError } from '../errors.js';
 import {
   LongPollFeed,
   MAX_PAGE_BYTES,
-  parseRevocationsAnswer,
-  type RevocationsAnswer,
+  parseRevocationsResponse,
+  type RevocationsResponse,
   type RevocationsQuestion,
 } from '../feed/long-poll-feed.js';
 import type { Clock } from '../util/clock.js';
@@ -42,7 +42,7 @@ export class WebFeed extends LongPollFeed {
     this.closing.abort();
   }
 
-  /** @throws {CoreUnavailableError | CoreResponseError} there is no answer about the session */
+  /** @throws {CoreUnavailableError | CoreResponseError} there is no response about the session */
   async confirm(accessToken: string): Promise<SessionState> {
     const { status, hasExpired } = await this.post({ accessToken }, TIMEOUT_MS);
     const state = STATES.find((each) => each === status);
@@ -50,9 +50,9 @@ export class WebFeed extends LongPollFeed {
     return hasExpired === true ? 'EXPIRED' : state;
   }
 
-  protected override async ask({ after, seen, waitMs }: RevocationsQuestion): Promise<RevocationsAnswer> {
+  protected override async ask({ after, seen, waitMs }: RevocationsQuestion): Promise<RevocationsResponse> {
     const question = { ...(after !== undefined && { after }), ...(seen !== undefined && { seen }), waitMs };
-    return parseRevocationsAnswer(await this.post(question, waitMs + TIMEOUT_MS));
+    return parseRevocationsResponse(await this.post(question, waitMs + TIMEOUT_MS));
   }
 
   private async post(body: JsonObject, timeoutMs: number): Promise<JsonObject> {
@@ -67,8 +67,8 @@ export class WebFeed extends LongPollFeed {
     const json = status === 200 ? parseJsonObject(text) : undefined;
     if (json !== undefined) return json;
     if (status === 429 || status >= 500)
-      throw new CoreUnavailableError(`${url} cannot answer now: status ${status}`);
-    const message = `The feed of revocations at ${url} answers with status ${status}: check url and apiKey of servedRevocations`;
+      throw new CoreUnavailableError(`${url} cannot respond now: status ${status}`);
+    const message = `The feed of revocations at ${url} responds with status ${status}: check url and apiKey of servedRevocations`;
     this.warning.warn(message);
     throw new CoreResponseError(message);
   }

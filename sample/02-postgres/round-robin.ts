@@ -10,9 +10,9 @@ export function roundRobin(ports: readonly number[]): Server {
   return createServer((incoming, outgoing) => {
     const port = ports[turn++ % ports.length];
     const { method, url, headers } = incoming;
-    const forwarded = request({ host: '127.0.0.1', port, method, path: url, headers }, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
-      answer.pipe(outgoing);
+    const forwarded = request({ host: '127.0.0.1', port, method, path: url, headers }, (response) => {
+      outgoing.writeHead(response.statusCode ?? 502, response.rawHeaders);
+      response.pipe(outgoing);
     });
     forwarded.on('error', () => {
       if (!outgoing.headersSent) outgoing.writeHead(502);

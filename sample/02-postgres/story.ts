@@ -14,8 +14,8 @@ export async function playStory(origin: string, tell: (line: string) => void): P
       },
       ...(path === '/sign-in' && { body: JSON.stringify({ userId: 'ada' }) }),
     });
-  const report = (what: string, answer: Response): void =>
-    tell(`${what} on ${answer.headers.get('x-instance')}: ${answer.status}`);
+  const report = (what: string, response: Response): void =>
+    tell(`${what} on ${response.headers.get('x-instance')}: ${response.status}`);
 
   const created = await send('/sign-in');
   report('created', created);

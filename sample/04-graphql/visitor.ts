@@ -5,7 +5,7 @@ import { WebSocket } from 'ws';
 export type Outcome =
   { readonly data: unknown } | { readonly status: number; readonly code: string | undefined };
 
-interface Answer {
+interface Result {
   readonly data?: unknown;
   readonly errors?: readonly { readonly extensions?: { readonly code?: string } }[];
 }
@@ -23,7 +23,7 @@ export class Visitor {
       body: JSON.stringify({ query }),
     });
     this.keep(response.headers.getSetCookie());
-    const { data, errors } = (await response.json()) as Answer;
+    const { data, errors } = (await response.json()) as Result;
     const [error] = errors ?? [];
     return error === undefined ? { data } : { status: response.status, code: error.extensions?.code };
   }
@@ -41,12 +41,12 @@ export class Visitor {
       webSocketImpl: BrowserSocket,
       retryAttempts: 0,
     });
-    const answers = client.iterate({ query });
+    const results = client.iterate({ query });
     return {
       next: async () => {
         try {
-          const { value } = await answers.next();
-          return (value as Answer | undefined)?.data;
+          const { value } = await results.next();
+          return (value as Result | undefined)?.data;
         } catch (error) {
           return { closedWith: (error as { code?: number }).code };
         }

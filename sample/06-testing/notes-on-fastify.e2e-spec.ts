@@ -41,7 +41,7 @@ describe('notes on Fastify', () => {
     expect(await agent.post('/notes', { text: 'tea' })).toMatchObject({ status: 201, body: ['tea'] });
 
     sessions.clock.advanceSeconds(3601);
-    const answer = await agent.sendWith('/notes', (headers) => app.inject({ url: '/notes', headers }));
-    expect(answer.json()).toEqual(['tea']);
+    const response = await agent.sendWith('/notes', (headers) => app.inject({ url: '/notes', headers }));
+    expect(response.json()).toEqual(['tea']);
   });
 });

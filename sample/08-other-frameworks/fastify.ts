@@ -27,7 +27,7 @@ export async function startFastify({ port, apiDomain }: Settings): Promise<Runni
       request.session = await sessions.verify(toRequest(request.raw), { claims });
     };
 
-  const answer = async (reply: FastifyReply, response: Response): Promise<FastifyReply> =>
+  const respond = async (reply: FastifyReply, response: Response): Promise<FastifyReply> =>
     reply
       .code(response.status)
       .headers(nodeHeaders(response))
@@ -37,14 +37,14 @@ export async function startFastify({ port, apiDomain }: Settings): Promise<Runni
   app.setErrorHandler(async (error, _request, reply) => {
     const response = sessionErrorResponse(error);
     if (!response) throw error;
-    return answer(reply, response);
+    return respond(reply, response);
   });
   app.get('/me', { preHandler: guard() }, ({ session }) => ({ userId: session.userId }));
   app.post('/orders', { preHandler: guard() }, ({ session }) => ({ userId: session.userId }));
   app.get('/reports', { preHandler: guard(onlyPro) }, () => ({ reports: [] }));
   // For browsers that know only this origin.
   app.post('/auth/session/refresh', async ({ raw }, reply) =>
-    answer(reply, await forwardRefresh(toRequest(raw), { apiDomain })),
+    respond(reply, await forwardRefresh(toRequest(raw), { apiDomain })),
   );
   app.addHook('onClose', () => sessions.close());
   return { origin: await app.listen({ port, host: '127.0.0.1' }), close: () => app.close() };

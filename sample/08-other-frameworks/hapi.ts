@@ -27,7 +27,7 @@ export async function startHapi({ port, apiDomain }: Settings): Promise<Running>
   // Responds to refusals as the browser client expects it.
   app.ext('onPreResponse', async ({ response }, h) => {
     const refusal = sessionErrorResponse(response);
-    return refusal ? answer(h, refusal) : h.continue;
+    return refusal ? respond(h, refusal) : h.continue;
   });
 
   const userOf = ({ auth }: Request): object => ({ ...auth.credentials.user });
@@ -39,7 +39,7 @@ export async function startHapi({ port, apiDomain }: Settings): Promise<Running>
       // For browsers that know only this origin.
       method: 'POST',
       path: '/auth/session/refresh',
-      handler: async ({ raw }, h) => answer(h, await forwardRefresh(toRequest(raw.req), { apiDomain })),
+      handler: async ({ raw }, h) => respond(h, await forwardRefresh(toRequest(raw.req), { apiDomain })),
     },
   ]);
   app.events.on('stop', () => void sessions.close());
@@ -47,7 +47,7 @@ export async function startHapi({ port, apiDomain }: Settings): Promise<Running>
   return { origin: app.info.uri, close: () => app.stop() };
 }
 
-async function answer(h: ResponseToolkit, response: Response): Promise<ResponseObject> {
+async function respond(h: ResponseToolkit, response: Response): Promise<ResponseObject> {
   const result = h.response(await response.text()).code(response.status);
   for (const [name, value] of Object.entries(nodeHeaders(response))) {
     for (const line of [value].flat()) result.header(name, line, { append: name === 'set-cookie' });

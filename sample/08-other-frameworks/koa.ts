@@ -24,7 +24,7 @@ export async function startKoa({ port, apiDomain }: Settings): Promise<Running> 
     } catch (error) {
       const response = sessionErrorResponse(error);
       if (!response) throw error;
-      await answer(ctx, response);
+      await respond(ctx, response);
     }
   };
 
@@ -43,13 +43,13 @@ export async function startKoa({ port, apiDomain }: Settings): Promise<Running> 
         break;
       // For browsers that know only this origin.
       case 'POST /auth/session/refresh':
-        await answer(ctx, await forwardRefresh(toRequest(ctx.req), { apiDomain }));
+        await respond(ctx, await forwardRefresh(toRequest(ctx.req), { apiDomain }));
     }
   });
   return listen(app.callback(), port, () => sessions.close());
 }
 
-async function answer(ctx: Context, response: Response): Promise<void> {
+async function respond(ctx: Context, response: Response): Promise<void> {
   ctx.set(nodeHeaders(response));
   ctx.body = await response.text();
   ctx.status = response.status;

@@ -109,7 +109,7 @@ describe.each(['express', 'fastify'])('the quickstart page with https, served by
         /the thief: GET \/demo\/guarded\s+401[^]*BOUND_COOKIE_RENEWED[^]*the thief: GET \/demo\/guarded\s+200/,
       );
       await page.getByRole('button', { name: 'Guarded call' }).click();
-      await page.locator('#answer', { hasText: '200 /demo/guarded' }).waitFor();
+      await page.locator('#response', { hasText: '200 /demo/guarded' }).waitFor();
       const own = page.locator('#sessions li', { hasText: handle });
       await own.getByText('this one').waitFor();
       await own.getByText('bound to its browser').waitFor();

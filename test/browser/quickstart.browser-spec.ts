@@ -134,7 +134,7 @@ describe.each(['express', 'fastify'])('the quickstart page, served by %s', (adap
     await page.getByRole('button', { name: 'Ada Lovelace' }).click();
     await page.locator('#name', { hasText: 'Ada Lovelace' }).waitFor();
     await page.getByRole('button', { name: 'Admin call' }).click();
-    await page.locator('#answer', { hasText: '403 /demo/admin' }).waitFor();
+    await page.locator('#response', { hasText: '403 /demo/admin' }).waitFor();
     // Chromium notes each refusal; those are shown by the page.
     expect(errors.filter((error) => !error.startsWith('Failed to load resource'))).toEqual([]);
   });
@@ -182,8 +182,8 @@ describe.each(['express', 'fastify'])('the quickstart page, served by %s', (adap
     await screenshot(page, '03-refreshed');
     await page.getByRole('button', { name: 'Guarded call' }).click();
 
-    await page.locator('#answer', { hasText: '200 /demo/guarded' }).waitFor();
-    await page.locator('#answer', { hasText: 'hello ada' }).waitFor();
+    await page.locator('#response', { hasText: '200 /demo/guarded' }).waitFor();
+    await page.locator('#response', { hasText: 'hello ada' }).waitFor();
     const second = await tokenCookies(context);
     expect(second.get('sAccessToken')?.value).not.toBe(first.get('sAccessToken')?.value);
     expect(second.get('sRefreshToken')?.value).not.toBe(first.get('sRefreshToken')?.value);
@@ -194,8 +194,8 @@ describe.each(['express', 'fastify'])('the quickstart page, served by %s', (adap
     const page = await signIn(await newBrowser(), 'Alan Turing');
 
     await page.getByRole('button', { name: 'Admin call' }).click();
-    await page.locator('#answer', { hasText: '403 /demo/admin' }).waitFor();
-    expect(await page.locator('#answer').innerText()).toContain('The claim “admin” failed: wrong value.');
+    await page.locator('#response', { hasText: '403 /demo/admin' }).waitFor();
+    expect(await page.locator('#response').innerText()).toContain('The claim “admin” failed: wrong value.');
     await page.locator('#log', { hasText: 'API_INVALID_CLAIM' }).waitFor();
     await screenshot(page, '04-claim-failed');
 
@@ -203,13 +203,13 @@ describe.each(['express', 'fastify'])('the quickstart page, served by %s', (adap
     await page.getByRole('button', { name: 'Step down' }).waitFor();
     await page.locator('#log', { hasText: 'ACCESS_TOKEN_PAYLOAD_UPDATED' }).waitFor();
     await page.getByRole('button', { name: 'Admin call' }).click();
-    await page.locator('#answer', { hasText: '200 /demo/admin' }).waitFor();
+    await page.locator('#response', { hasText: '200 /demo/admin' }).waitFor();
     await screenshot(page, '05-claim-passed');
 
     await page.getByRole('button', { name: 'Step down' }).click();
     await page.getByRole('button', { name: 'Become admin' }).waitFor();
     await page.getByRole('button', { name: 'Admin call' }).click();
-    await page.locator('#answer', { hasText: '403 /demo/admin' }).waitFor();
+    await page.locator('#response', { hasText: '403 /demo/admin' }).waitFor();
   });
 
   it('shows a session of another browser and ends it from here', async () => {
@@ -233,7 +233,7 @@ describe.each(['express', 'fastify'])('the quickstart page, served by %s', (adap
     expect([...(await tokenCookies(other)).keys()]).toEqual([]);
     await otherOne.waitFor({ state: 'detached' });
     await page.getByRole('button', { name: 'Guarded call' }).click();
-    await page.locator('#answer', { hasText: '200 /demo/guarded' }).waitFor();
+    await page.locator('#response', { hasText: '200 /demo/guarded' }).waitFor();
   });
 
   it('throws out thief and owner when an old refresh token comes back, and shows the event', async () => {
@@ -284,7 +284,7 @@ describe.each(['express', 'fastify'])('the quickstart page, served by %s', (adap
   ])('shows everything on one screen of 1280 by 800: %s', async (name, options) => {
     const page = await signIn(await newBrowser(options));
     await page.getByRole('button', { name: 'Admin call' }).click();
-    await page.locator('#answer pre').waitFor();
+    await page.locator('#response pre').waitFor();
 
     expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0);
     expect(await page.evaluate('document.documentElement.scrollHeight - innerHeight')).toBe(0);
@@ -296,7 +296,7 @@ describe.each(['express', 'fastify'])('the quickstart page, served by %s', (adap
   it.each(['light', 'dark'] as const)('needs no sideways scrolling on a phone: %s', async (colorScheme) => {
     const page = await signIn(await newBrowser({ viewport: { width: 390, height: 844 }, colorScheme }));
     await page.getByRole('button', { name: 'Admin call' }).click();
-    await page.locator('#answer pre').waitFor();
+    await page.locator('#response pre').waitFor();
 
     expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0);
     await page.screenshot({ path: `${SCREENSHOTS}/${adapter}-11-phone-${colorScheme}.png`, fullPage: true });

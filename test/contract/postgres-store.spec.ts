@@ -697,7 +697,7 @@ postgres.describe('on a real server', () => {
       await jest.advanceTimersByTimeAsync(15_000);
       jest.useRealTimers();
       expect(await Promise.all(failures)).toEqual([
-        'Error: No answer within 15000 ms',
+        'Error: No response within 15000 ms',
         'Error: No connection within 5000 ms',
       ]);
       const release = jest.fn();

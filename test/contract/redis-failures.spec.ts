@@ -228,7 +228,7 @@ redis.describeKilled('a Redis server', () => {
     await patient.insertSession(ROW);
     frozen.freeze();
     expect(await failureOf(impatient.findSession(KEY))).toMatchObject({
-      message: 'Redis has not answered within 50 ms',
+      message: 'Redis has not responded within 50 ms',
     });
     frozen.thaw();
     expect(await patient.findSession(KEY)).toEqual(ROW);

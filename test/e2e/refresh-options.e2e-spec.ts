@@ -88,14 +88,20 @@ describe.each(ADAPTERS)('refreshing with two generations of cookies on %s', (ada
   });
 
   it('does not look at cookies where only headers are allowed (T154)', async () => {
-    const getTokenTransferMethod = () => 'header' as const;
+    const asked: boolean[] = [];
+    const getTokenTransferMethod: SessionModuleOptions['getTokenTransferMethod'] = (input) => {
+      asked.push(input.forCreateNewSession);
+      return 'header';
+    };
     const { signedIn } = await TestApplication.on(adapter).with({ getTokenTransferMethod }).start();
     const client = await signedIn('header');
+    asked.length = 0;
     expect(tokenTraffic(await client.refresh({ cookie: both }))).toEqual({
       ...HEADERS_SET,
       accessCookie: 'deleted',
       refreshCookie: 'deleted',
     });
+    expect(new Set(asked)).toEqual(new Set([false]));
   });
 });
 

@@ -584,7 +584,7 @@ export const SURVIVORS = [
     file: 'lib/tokens/refresh-token.ts',
     code: "const decipher = createDecipheriv('aes-256-gcm', sealingKey, iv, { authTagLength: TAG_BYTES });",
     to: '{}',
-    why: 'the tag has 16 bytes, because shorter texts were refused before; the option refuses a short tag also where they are not',
+    why: 'the tag always has 16 bytes, because a shorter text was refused before; the option stays, so that a change of that check lets no short tag pass',
   },
   {
     file: 'lib/tokens/refresh-token.ts',
@@ -626,7 +626,7 @@ export const SURVIVORS = [
     file: 'lib/tokens/token-signatures.ts',
     code: "return kty === 'EC' && crv === 'P-256' && alg === 'ES256' ? 'ES256' : undefined;",
     to: 'true',
-    why: 'neither Node nor jose imports a key of another kind that names this curve',
+    why: 'neither Node nor jose makes a public key of another kind that names this curve',
   },
   {
     file: 'lib/tokens/token-verifier.ts',

@@ -357,7 +357,7 @@ describe('a validator that does not do its work (S079)', () => {
     await asked;
     const refused = work.catch((error: unknown) => error);
     await jest.advanceTimersByTimeAsync(10_000);
-    expect(String(await refused)).toBe('Error: Claim validator hanging did not answer within 10000 ms');
+    expect(String(await refused)).toBe('Error: Claim validator hanging did not return within 10000 ms');
     jest.useRealTimers();
   });
 });

@@ -159,19 +159,6 @@ describe('replacing a function of the recipe', () => {
     });
   });
 
-  it('may call the original without what is optional', async () => {
-    const functions: OverrideFunctions = (original) => ({
-      ...original,
-      getSession: async ({ accessToken, userContext }) => original.getSession({ accessToken, userContext }),
-    });
-    await withFunctions(functions, async ({ sessions }) => {
-      const session = await sessions.createNewSessionWithoutRequestResponse(USER);
-      const accessToken = session.getAccessToken();
-      const again = await sessions.getSessionWithoutRequestResponse({ accessToken });
-      expect(again.getHandle()).toBe(session.getHandle());
-    });
-  });
-
   it('keeps the original of whatever is left out or undefined', async () => {
     const functions = (() => ({ getJWKS: undefined })) as unknown as OverrideFunctions;
     await withFunctions(functions, async ({ sessions }) => {

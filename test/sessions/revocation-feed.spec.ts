@@ -649,7 +649,7 @@ describe('the index of revocations', () => {
       Array.from({ length: 1000 }, (_, n) => ({ ...ofUser(`h${from + n}`), kind: 'session' }));
     index.add([...records(0), ...records(1000)], TEST_START_MS);
     expect(index.judge(subject)).toBe('ask');
-    index.noteAnswer('h', true, TEST_START_MS, index.age);
+    index.noteState('h', true, TEST_START_MS, index.age);
     expect(index.judge(subject)).toBe('valid');
     index.add([{ ...ofUser('h'), kind: 'session' }], TEST_START_MS);
     expect(index.judge(subject)).toBe('ended');
@@ -668,7 +668,7 @@ describe('the index of revocations', () => {
       untilMs: 3_600_000,
     } as const;
     index.add([record], 0);
-    index.noteAnswer('h', false, 1000, index.age);
+    index.noteState('h', false, 1000, index.age);
     index.prune(3_500_000);
     expect(index.judge({ ...subject, sessionHandle: 'h' })).toBe('ended');
   });

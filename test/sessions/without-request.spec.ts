@@ -1,6 +1,11 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { RateLimiter, SessionModuleOptions, SessionService } from 'nest-sessions';
+import {
+  SessionRecipe,
+  type RateLimiter,
+  type SessionModuleOptions,
+  type SessionService,
+} from 'nest-sessions';
 import { jwtClaims } from '../fixtures/jwt-parts.js';
 import { seededMemoryStore } from '../support/embedded.js';
 import { watchedStore } from '../support/watched-store.js';
@@ -59,6 +64,12 @@ describe('sessions without a request', () => {
       antiCsrfToken: undefined,
       accessAndFrontTokenUpdated: false,
     });
+  });
+
+  it('are found by the recipe itself, which needs no options', async () => {
+    const { accessToken } = await tokensOf(sessions);
+    const session = await application.get(SessionRecipe).getSession({ accessToken, userContext: {} });
+    expect(session?.getUserId()).toBe('user-1');
   });
 
   it.each(['not-a-token', '', 'a.b.c'])(
@@ -263,19 +274,24 @@ describe('a refusal without a request', () => {
     );
   };
 
-  it('is counted by the rate limiter, whose refusal takes its place', async () => {
+  /** OpenTelemetry would listen to the channel in every application. */
+  const unheard: Partial<SessionModuleOptions> = { telemetry: false };
+
+  it('is counted by the rate limiter, whose refusal takes its place, also where nothing listens', async () => {
     const kinds: string[] = [];
     const limiter: RateLimiter = ({ kind }) => {
       kinds.push(kind);
       return { allowed: false, retryAfterSec: 1 };
     };
-    const application = await TestApplication.withoutServer().with({ rateLimit: { limiter } }).start();
+    const application = await TestApplication.withoutServer()
+      .with({ ...unheard, rateLimit: { limiter } })
+      .start();
     expect(await refusalOf(application)).toBe('RateLimitedError');
     expect(kinds).toEqual(['failed-verify']);
   });
 
   it('is published on the diagnostics channel, also without a rate limiter', async () => {
-    const application = await TestApplication.withoutServer().start();
+    const application = await TestApplication.withoutServer().with(unheard).start();
     const published: unknown[] = [];
     const listen = (message: unknown): unknown => published.push(message);
     subscribe('nest-sessions:session.refused', listen);

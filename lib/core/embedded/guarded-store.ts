@@ -231,7 +231,7 @@ export class GuardedStore extends SessionStore {
   private async call<T>(method: keyof SessionStore, work: () => Promise<T>): Promise<T> {
     return this.calls.run(`store.${method}`, async () => {
       try {
-        const message = `No answer within ${STORE_TIMEOUT_MS / 1000} s`;
+        const message = `No response within ${STORE_TIMEOUT_MS / 1000} s`;
         return await withTimeout(work(), STORE_TIMEOUT_MS, message, { keepsProcess: false });
       } catch (error) {
         if (error instanceof CoreError) throw error; // the store's own, more precise error

@@ -169,7 +169,7 @@ export class KmsWrapper implements KeyWrapper {
 /** Calls a function of the application. Its `StoreSetupError` is final, any other failure is an outage. */
 async function inTime(name: string, work: () => Promise<unknown>): Promise<Buffer> {
   try {
-    const message = `No answer within ${KMS_TIMEOUT_MS / 1000} s`;
+    const message = `No response within ${KMS_TIMEOUT_MS / 1000} s`;
     const returned = await withTimeout(work(), KMS_TIMEOUT_MS, message, { keepsProcess: false });
     if (returned instanceof Uint8Array) return Buffer.from(returned);
     throw new TypeError(`It returned a value of the type ${typeof returned}; bytes are expected`);

@@ -85,7 +85,7 @@ export class LifeCycle {
     const isPrepared = await endsInTime([untilAborted(this.parts.prepare(), life)], timeoutMs);
     if (!isPrepared) {
       throw new CoreUnavailableError(
-        `The session store has not answered within ${timeoutMs / 1000} s of the start`,
+        `The session store has not responded within ${timeoutMs / 1000} s of the start`,
       );
     }
   }

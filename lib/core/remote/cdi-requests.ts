@@ -36,7 +36,7 @@ export interface CdiRequest {
   readonly secrets?: readonly (string | undefined)[];
 }
 
-/** Sent with every call, as by supertokens-node: nothing between us and the core may answer in its place. */
+/** Sent with every call, as by supertokens-node: nothing between us and the core may respond in its place. */
 export const NO_CACHE_HEADERS = { 'cache-control': 'no-cache', pragma: 'no-cache' } as const;
 
 type Body = NonNullable<CdiRequest['body']>;

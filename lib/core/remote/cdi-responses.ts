@@ -26,39 +26,39 @@ const ROTATED_OUT = 'rotated-out token branch';
 const REUSE_SUBTYPES: readonly TokenReuseSubtype[] = ['RECENT_PREV', 'ORPHANED_BRANCH', 'STALE_LINEAGE'];
 
 /** The versions that the core speaks. */
-export function parseApiVersions(answer: JsonObject): string[] {
-  return texts(answer, 'versions');
+export function parseApiVersions(response: JsonObject): string[] {
+  return texts(response, 'versions');
 }
 
-export function parseCreated(answer: JsonObject): CoreSessionTokens {
-  readStatus(answer, ['OK']);
-  return sessionTokens(answer);
+export function parseCreated(response: JsonObject): CoreSessionTokens {
+  readStatus(response, ['OK']);
+  return sessionTokens(response);
 }
 
 /** From CDI 5.6 on a token of a branch that was replaced is UNAUTHORISED there: the session goes on, and a refresh leads back to it. */
-export function parseVerified(answer: JsonObject): VerifySessionResult {
-  const status = readStatus(answer, ['OK', 'UNAUTHORISED', 'TRY_REFRESH_TOKEN']);
+export function parseVerified(response: JsonObject): VerifySessionResult {
+  const status = readStatus(response, ['OK', 'UNAUTHORISED', 'TRY_REFRESH_TOKEN']);
   if (status !== 'OK') {
-    const message = readMessage(answer);
+    const message = readMessage(response);
     return { status: message.startsWith(ROTATED_OUT) ? 'TRY_REFRESH_TOKEN' : status, message };
   }
-  const payloadUpdateAvailable = optionalFlag(answer, 'payloadUpdateAvailable');
+  const payloadUpdateAvailable = optionalFlag(response, 'payloadUpdateAvailable');
   return {
     status,
-    ...sessionAndToken(answer),
+    ...sessionAndToken(response),
     ...(payloadUpdateAvailable === undefined ? {} : { payloadUpdateAvailable }),
   };
 }
 
-export function parseRefreshed(answer: JsonObject): RefreshSessionResult {
-  const status = readStatus(answer, ['OK', 'UNAUTHORISED', 'TOKEN_THEFT_DETECTED']);
+export function parseRefreshed(response: JsonObject): RefreshSessionResult {
+  const status = readStatus(response, ['OK', 'UNAUTHORISED', 'TOKEN_THEFT_DETECTED']);
   switch (status) {
     case 'OK':
-      return { status, ...sessionTokens(answer) };
+      return { status, ...sessionTokens(response) };
     case 'UNAUTHORISED':
-      return { status, message: readMessage(answer), ...reuseSubtype(answer) };
+      return { status, message: readMessage(response), ...reuseSubtype(response) };
     case 'TOKEN_THEFT_DETECTED':
-      return { status, session: stolenSession(object(answer, 'session')), ...reuseSubtype(answer) };
+      return { status, session: stolenSession(object(response, 'session')), ...reuseSubtype(response) };
   }
 }
 
@@ -70,85 +70,87 @@ function reuseSubtype({ recentTokenReuseSubtype: given }: JsonObject): {
   return found === undefined ? {} : { recentTokenReuseSubtype: found };
 }
 
-export function parseRegenerated(answer: JsonObject): RegenerateResult {
-  const status = readStatus(answer, ['OK', 'UNAUTHORISED']);
-  return status === 'OK' ? { status, ...sessionAndToken(answer) } : { status, message: readMessage(answer) };
+export function parseRegenerated(response: JsonObject): RegenerateResult {
+  const status = readStatus(response, ['OK', 'UNAUTHORISED']);
+  return status === 'OK'
+    ? { status, ...sessionAndToken(response) }
+    : { status, message: readMessage(response) };
 }
 
 /** Undefined if the core knows no such session. */
-export function parseSessionInformation(answer: JsonObject): CoreSessionInformation | undefined {
-  if (readStatus(answer, ['OK', 'UNAUTHORISED']) === 'UNAUTHORISED') return undefined;
+export function parseSessionInformation(response: JsonObject): CoreSessionInformation | undefined {
+  if (readStatus(response, ['OK', 'UNAUTHORISED']) === 'UNAUTHORISED') return undefined;
   return {
-    sessionHandle: text(answer, 'sessionHandle'),
-    userId: text(answer, 'userId'),
-    recipeUserId: text(answer, 'recipeUserId'),
-    tenantId: text(answer, 'tenantId'),
-    userDataInDatabase: object(answer, 'userDataInDatabase'),
-    userDataInJWT: object(answer, 'userDataInJWT'),
-    expiry: time(answer, 'expiry'),
-    timeCreated: time(answer, 'timeCreated'),
+    sessionHandle: text(response, 'sessionHandle'),
+    userId: text(response, 'userId'),
+    recipeUserId: text(response, 'recipeUserId'),
+    tenantId: text(response, 'tenantId'),
+    userDataInDatabase: object(response, 'userDataInDatabase'),
+    userDataInJWT: object(response, 'userDataInJWT'),
+    expiry: time(response, 'expiry'),
+    timeCreated: time(response, 'timeCreated'),
   };
 }
 
-export function parseSessionHandles(answer: JsonObject): string[] {
-  readStatus(answer, ['OK']);
-  return texts(answer, 'sessionHandles');
+export function parseSessionHandles(response: JsonObject): string[] {
+  readStatus(response, ['OK']);
+  return texts(response, 'sessionHandles');
 }
 
-export function parseRevokedHandles(answer: JsonObject): string[] {
-  readStatus(answer, ['OK']);
-  return texts(answer, 'sessionHandlesRevoked');
+export function parseRevokedHandles(response: JsonObject): string[] {
+  readStatus(response, ['OK']);
+  return texts(response, 'sessionHandlesRevoked');
 }
 
 /** Whether there was a session to update. */
-export function parseUpdated(answer: JsonObject): boolean {
-  return readStatus(answer, ['OK', 'UNAUTHORISED']) === 'OK';
+export function parseUpdated(response: JsonObject): boolean {
+  return readStatus(response, ['OK', 'UNAUTHORISED']) === 'OK';
 }
 
 /** The primary user id; undefined where the core does not know the user. */
-export function parsePrimaryUserId(answer: JsonObject): string | undefined {
-  const status = readStatus(answer, ['OK', 'UNKNOWN_USER_ID_ERROR']);
-  return status === 'OK' ? text(object(answer, 'user'), 'id') : undefined;
+export function parsePrimaryUserId(response: JsonObject): string | undefined {
+  const status = readStatus(response, ['OK', 'UNKNOWN_USER_ID_ERROR']);
+  return status === 'OK' ? text(object(response, 'user'), 'id') : undefined;
 }
 
-export function parseCreatedJwt(answer: JsonObject): CoreJwtResult {
-  const status = readStatus(answer, ['OK', 'UNSUPPORTED_ALGORITHM_ERROR']);
-  return status === 'OK' ? { status, jwt: text(answer, 'jwt') } : { status };
+export function parseCreatedJwt(response: JsonObject): CoreJwtResult {
+  const status = readStatus(response, ['OK', 'UNSUPPORTED_ALGORITHM_ERROR']);
+  return status === 'OK' ? { status, jwt: text(response, 'jwt') } : { status };
 }
 
-export function parseJwks(answer: JsonObject, cacheControl: string | undefined): JwksResult {
+export function parseJwks(response: JsonObject, cacheControl: string | undefined): JwksResult {
   const maxAge = /(?:^|[\s,])max-age=(\d{1,10})(?:$|[\s,])/i.exec(cacheControl ?? '')?.[1];
   return {
-    keys: parsePublicKeys(answer),
+    keys: parsePublicKeys(response),
     validityInSeconds: maxAge === undefined ? DEFAULT_JWKS_VALIDITY_SEC : Number(maxAge),
   };
 }
 
-export function parseRoles(answer: JsonObject): string[] {
-  readStatus(answer, ['OK']);
-  return texts(answer, 'roles');
+export function parseRoles(response: JsonObject): string[] {
+  readStatus(response, ['OK']);
+  return texts(response, 'roles');
 }
 
 /** An unknown role has no permissions. */
-export function parsePermissions(answer: JsonObject): string[] {
-  const status = readStatus(answer, ['OK', 'UNKNOWN_ROLE_ERROR']);
-  return status === 'OK' ? texts(answer, 'permissions') : [];
+export function parsePermissions(response: JsonObject): string[] {
+  const status = readStatus(response, ['OK', 'UNKNOWN_ROLE_ERROR']);
+  return status === 'OK' ? texts(response, 'permissions') : [];
 }
 
-function sessionTokens(answer: JsonObject): CoreSessionTokens {
+function sessionTokens(response: JsonObject): CoreSessionTokens {
   return {
-    session: session(object(answer, 'session')),
-    accessToken: token(object(answer, 'accessToken')),
-    refreshToken: token(object(answer, 'refreshToken')),
-    antiCsrfToken: optionalText(answer, 'antiCsrfToken'),
+    session: session(object(response, 'session')),
+    accessToken: token(object(response, 'accessToken')),
+    refreshToken: token(object(response, 'refreshToken')),
+    antiCsrfToken: optionalText(response, 'antiCsrfToken'),
   };
 }
 
-function sessionAndToken(answer: JsonObject): { session: CoreSession; accessToken?: TokenInfo } {
-  const found = session(object(answer, 'session'));
-  return isAbsent(answer, 'accessToken')
+function sessionAndToken(response: JsonObject): { session: CoreSession; accessToken?: TokenInfo } {
+  const found = session(object(response, 'session'));
+  return isAbsent(response, 'accessToken')
     ? { session: found }
-    : { session: found, accessToken: token(object(answer, 'accessToken')) };
+    : { session: found, accessToken: token(object(response, 'accessToken')) };
 }
 
 function session(value: JsonObject): CoreSession {
@@ -179,8 +181,8 @@ function token(value: JsonObject): TokenInfo {
   };
 }
 
-function readStatus<T extends string>(answer: JsonObject, accepted: readonly T[]): T {
-  const { status } = answer;
+function readStatus<T extends string>(response: JsonObject, accepted: readonly T[]): T {
+  const { status } = response;
   const found = accepted.find((candidate) => candidate === status);
   if (found === undefined) {
     const seen = typeof status === 'string' && /^[A-Z_]{1,64}$/.test(status) ? status : 'something else';
@@ -189,8 +191,8 @@ function readStatus<T extends string>(answer: JsonObject, accepted: readonly T[]
   return found;
 }
 
-function readMessage(answer: JsonObject): string {
-  return optionalText(answer, 'message') ?? '';
+function readMessage(response: JsonObject): string {
+  return optionalText(response, 'message') ?? '';
 }
 
 function optionalFlag(source: JsonObject, name: string): boolean | undefined {
@@ -227,15 +229,15 @@ export interface HostResponse extends HttpResponse {
 }
 
 /** Parses a response; throws {@link UnexpectedResponse} if it does not follow the CDI. */
-export type ParseResponse<T> = (answer: JsonObject, cacheControl: string | undefined) => T;
+export type ParseResponse<T> = (response: JsonObject, cacheControl: string | undefined) => T;
 
 /**
  * Returns the parsed value of a response with status 200.
  *
  * @throws {CoreResponseError} it is no JSON object, or not the requested one
  */
-export function readResponse<T>(request: CdiRequest, answer: HostResponse, parse: ParseResponse<T>): T {
-  const { host, status, contentType, body, cacheControl } = answer;
+export function readResponse<T>(request: CdiRequest, response: HostResponse, parse: ParseResponse<T>): T {
+  const { host, status, contentType, body, cacheControl } = response;
   const refuse = (reason: string): CoreResponseError =>
     badResponse(attemptError(request, host, reason, { status }));
   if (/^\s*text/i.test(contentType)) throw refuse('text instead of JSON');

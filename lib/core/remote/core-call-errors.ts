@@ -35,7 +35,9 @@ export function unavailable(
 
 /** Returns the error of a response that cannot be parsed. */
 export function badResponse(failure: CoreAttemptError): CoreResponseError {
-  return new CoreResponseError(`The core gave no sensible answer to ${failure.message}`, { cause: failure });
+  return new CoreResponseError(`The core gave no sensible response to ${failure.message}`, {
+    cause: failure,
+  });
 }
 
 /**

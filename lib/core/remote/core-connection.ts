@@ -53,8 +53,8 @@ export class CoreConnection {
   }
 
   /**
-   * @param options `isFresh`: a read that takes no cached answer, and leaves the cache as it is
-   * @throws {CoreUnavailableError} no host answered
+   * @param options `isFresh`: a read that takes no cached response, and leaves the cache as it is
+   * @throws {CoreUnavailableError} no host responded
    * @throws {CoreResponseError} a response that does not follow the CDI
    * @throws {CoreBadInputError} status 400
    */
@@ -122,17 +122,17 @@ export class CoreConnection {
     userContext: UserContext,
     refused: ReadonlySet<CdiVersion>,
   ): Promise<AgreedCdiVersions> {
-    const answer = await this.hosts.send(this.versionCall(userContext));
+    const response = await this.hosts.send(this.versionCall(userContext));
     const { newestCdiVersion: newest } = this.config;
-    const offered = readResponse(this.versionRequest, answer, parseApiVersions);
+    const offered = readResponse(this.versionRequest, response, parseApiVersions);
     const versions = chooseCdiVersions(offered, { newest, refused });
     if (versions === undefined) {
       throw new CoreResponseError(
-        `The core at ${answer.host.origin} speaks none of the CDI versions ${SPOKEN_CDI_VERSIONS.join(', ')}: ` +
+        `The core at ${response.host.origin} speaks none of the CDI versions ${SPOKEN_CDI_VERSIONS.join(', ')}: ` +
           'run a SuperTokens Core that does, 10.1 for example',
         {
-          cause: attemptError(this.versionRequest, answer.host, 'no common CDI version', {
-            status: answer.status,
+          cause: attemptError(this.versionRequest, response.host, 'no common CDI version', {
+            status: response.status,
           }),
         },
       );
@@ -166,7 +166,7 @@ function operationName({ method, path }: CdiRequest): string {
 }
 
 interface ContextCache {
-  answers: Map<string, unknown>;
+  results: Map<string, unknown>;
   /** The number of writes outside requests that the cached responses include. */
   seenWrites: number;
 }
@@ -178,7 +178,7 @@ interface ContextCache {
  *
  * @see docs/protocol/sdk.md §12.5
  */
-export class CoreCallCache<Answer> {
+export class CoreCallCache<Result> {
   // Not inside the context itself: it may be logged, and it may meet the core of another module.
   private readonly caches = new WeakMap<object, ContextCache>();
   private writesOutsideRequests = 0;
@@ -186,21 +186,21 @@ export class CoreCallCache<Answer> {
   constructor(private readonly isEnabled: boolean) {}
 
   /** Returns the response to an equal call through this context, or that of `ask`; failures are not kept. */
-  async getOr(userContext: UserContext, key: string, ask: () => Promise<Answer>): Promise<Answer> {
+  async getOr(userContext: UserContext, key: string, ask: () => Promise<Result>): Promise<Result> {
     if (!this.isEnabled) return ask();
     // A write meanwhile replaces the map, so a response that was read before it is stored in the old map and not used.
-    const { answers } = this.contextCache(userContext);
-    const known = answers.get(key) as Answer | undefined;
+    const { results } = this.contextCache(userContext);
+    const known = results.get(key) as Result | undefined;
     if (known !== undefined) return known;
-    const answer = await ask();
-    answers.set(key, answer);
-    return answer;
+    const result = await ask();
+    results.set(key, result);
+    return result;
   }
 
   /** Empties the cache. Call it before and after each write. */
   noteWrite(userContext: UserContext): void {
     if (!this.isEnabled) return;
-    this.contextCache(userContext).answers = new Map();
+    this.contextCache(userContext).results = new Map();
     if (ensureReservedContext(userContext)['keepCacheAlive'] !== true) this.writesOutsideRequests += 1;
   }
 
@@ -208,7 +208,7 @@ export class CoreCallCache<Answer> {
     const place = ensureReservedContext(userContext);
     let cache = this.caches.get(place);
     if (cache === undefined || cache.seenWrites !== this.writesOutsideRequests) {
-      cache = { answers: new Map(), seenWrites: this.writesOutsideRequests };
+      cache = { results: new Map(), seenWrites: this.writesOutsideRequests };
       this.caches.set(place, cache);
     }
     return cache;

@@ -5,7 +5,7 @@ import { newestKeyMs, type PublicJwk } from '../../util/verification-keys.js';
 import { jwksRequest, NO_CACHE_HEADERS } from './cdi-requests.js';
 import { readResponse } from './cdi-responses.js';
 import { attemptError, errorOfStatus, unavailable } from './core-call-errors.js';
-import { describeAnswer, isTemporary } from './host-exchange.js';
+import { describeResponse, isTemporary } from './host-exchange.js';
 import type { CoreHost } from './host-pool.js';
 import { HttpFailure, type HttpTransport, type HttpResponse } from './http-transport.js';
 
@@ -30,12 +30,12 @@ export class CoreKeys extends JwksCache<CoreHost> {
  */
 async function loadCoreKeys(transport: HttpTransport, host: CoreHost): Promise<readonly PublicJwk[]> {
   const request = jwksRequest();
-  const answer = await fetchKeys(transport, host);
-  const { status } = answer;
-  if (isTemporary(answer))
-    throw unavailable(request, [attemptError(request, host, describeAnswer(answer), { status })]);
-  if (status !== 200) throw errorOfStatus(request, host, answer, []);
-  return readResponse(request, { ...answer, host }, parsePublicKeys);
+  const response = await fetchKeys(transport, host);
+  const { status } = response;
+  if (isTemporary(response))
+    throw unavailable(request, [attemptError(request, host, describeResponse(response), { status })]);
+  if (status !== 200) throw errorOfStatus(request, host, response, []);
+  return readResponse(request, { ...response, host }, parsePublicKeys);
 }
 
 async function fetchKeys(transport: HttpTransport, host: CoreHost): Promise<HttpResponse> {

@@ -32,7 +32,7 @@ export interface PreparedCall {
 
 /** The outcome of one attempt: a response, or the failure. */
 type Attempted =
-  | { readonly host: CoreHost; readonly answer: HttpResponse }
+  | { readonly host: CoreHost; readonly response: HttpResponse }
   | { readonly host: CoreHost; readonly failure: HttpFailure };
 
 /**
@@ -60,7 +60,7 @@ export class HostExchange {
   }
 
   /**
-   * @returns an answer with status 200
+   * @returns a response with status 200
    * @throws {CoreUnavailableError} no host responded, or the hosts cannot for now (status 429, 502, 503, 504)
    * @throws {CoreBadInputError} status 400
    * @throws {CoreResponseError} any other status, no HTTP, or a response that is too long
@@ -110,10 +110,10 @@ export class HostExchange {
   private async attempt(host: CoreHost, call: PreparedCall, isNewConnection: boolean): Promise<Attempted> {
     const wire = this.httpRequest(host, call);
     try {
-      const answer = await this.transport.send(wire, { isNewConnection });
-      if (isUnreached(answer)) this.pool.failed(host, { isTimeout: false });
-      else this.pool.answered(host);
-      return { host, answer };
+      const response = await this.transport.send(wire, { isNewConnection });
+      if (isUnreached(response)) this.pool.failed(host, { isTimeout: false });
+      else this.pool.responded(host);
+      return { host, response };
     } catch (failure) {
       if (!(failure instanceof HttpFailure)) throw failure;
       // A kept connection that was closed is no failure of the host.
@@ -129,9 +129,9 @@ export class HostExchange {
     earlier: readonly CoreAttemptError[],
   ): HostResponse {
     const { host } = attempted;
-    if ('answer' in attempted && attempted.answer.status === 200) return { ...attempted.answer, host };
-    if ('answer' in attempted && !isTemporary(attempted.answer)) {
-      throw errorOfStatus(request, host, attempted.answer, [this.config.apiKey]);
+    if ('response' in attempted && attempted.response.status === 200) return { ...attempted.response, host };
+    if ('response' in attempted && !isTemporary(attempted.response)) {
+      throw errorOfStatus(request, host, attempted.response, [this.config.apiKey]);
     }
     const failure = toAttemptError(request, attempted);
     throw isBadResponse(attempted) ? badResponse(failure) : unavailable(request, [...earlier, failure]);
@@ -162,13 +162,13 @@ export class HostExchange {
 
 /** Whether the core may still be at work on the attempt, because only the wait for it is over. */
 function mayStillRun(attempted: Attempted): boolean {
-  return 'failure' in attempted ? attempted.failure.kind === 'TIMEOUT' : attempted.answer.status === 504;
+  return 'failure' in attempted ? attempted.failure.kind === 'TIMEOUT' : attempted.response.status === 504;
 }
 
 function attemptOutcome(attempted: Attempted): AttemptOutcome {
-  if ('answer' in attempted) {
-    const { answer } = attempted;
-    return isNotStarted(answer) ? { kind: 'NOT_STARTED' } : { kind: 'RESPONSE', status: answer.status };
+  if ('response' in attempted) {
+    const { response } = attempted;
+    return isNotStarted(response) ? { kind: 'NOT_STARTED' } : { kind: 'RESPONSE', status: response.status };
   }
   if (isBadResponse(attempted)) return { kind: 'BAD_RESPONSE' };
   const { mayHaveBeenReceived, isStaleConnection } = attempted.failure;
@@ -184,8 +184,8 @@ function toAttemptError(request: CdiRequest, attempted: Attempted): CoreAttemptE
     const { message, cause } = attempted.failure;
     return attemptError(request, attempted.host, message, cause instanceof Error ? { cause } : {});
   }
-  return attemptError(request, attempted.host, describeAnswer(attempted.answer), {
-    status: attempted.answer.status,
+  return attemptError(request, attempted.host, describeResponse(attempted.response), {
+    status: attempted.response.status,
   });
 }
 
@@ -210,7 +210,7 @@ export type AttemptOutcome =
        */
       readonly isStaleConnection: boolean;
     }
-  /** Something came back that is no answer of a core: no HTTP, or more than may be read. */
+  /** Something came back that is no response of a core: no HTTP, or more than may be read. */
   | { readonly kind: 'BAD_RESPONSE' };
 
 export interface CallProgress {
@@ -274,18 +274,18 @@ function isNotStarted({ status, body }: HttpResponse): boolean {
 }
 
 /** True for responses of which the core knows nothing. */
-function isUnreached(answer: HttpResponse): boolean {
-  return isGatewayTrouble(answer.status) || isNotStarted(answer);
+function isUnreached(response: HttpResponse): boolean {
+  return isGatewayTrouble(response.status) || isNotStarted(response);
 }
 
 /** True for the responses after which the same call may work a little later. */
-export function isTemporary(answer: HttpResponse): boolean {
-  return answer.status === RATE_LIMITED || isUnreached(answer);
+export function isTemporary(response: HttpResponse): boolean {
+  return response.status === RATE_LIMITED || isUnreached(response);
 }
 
 /** Describes a response for the error of its attempt. */
-export function describeAnswer(answer: HttpResponse): string {
-  return isNotStarted(answer)
+export function describeResponse(response: HttpResponse): string {
+  return isNotStarted(response)
     ? 'status 404 without the text of a core; it may be starting, or the path in connectionURI is wrong'
-    : `status ${answer.status}`;
+    : `status ${response.status}`;
 }

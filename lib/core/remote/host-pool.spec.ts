@@ -36,7 +36,7 @@ describe('the hosts of a core', () => {
     const { pool } = setUp();
     pool.failed(A, { isTimeout: false });
     expect([1, 2, 3].map(() => names(pool.candidates()))).toEqual(['bca', 'bca', 'cba']);
-    pool.answered(A);
+    pool.responded(A);
     expect(names(pool.candidates())).toBe('abc');
   });
 

@@ -69,7 +69,7 @@ export class HostPool {
   }
 
   /** Notes that a host responded, with any status. */
-  answered(host: CoreHost): void {
+  responded(host: CoreHost): void {
     const state = this.hostState(host);
     state.failures = 0;
     state.timeouts = 0;
@@ -107,7 +107,7 @@ export class HostPool {
     state.isProbing = true;
     const isAlive = await this.probe(state.host);
     state.isProbing = false;
-    if (isAlive) this.answered(state.host);
+    if (isAlive) this.responded(state.host);
     else state.lastFailureMs = this.clock.now();
   }
 }

@@ -80,7 +80,7 @@ export class HttpTransport {
     const attempt = new Attempt(outgoing, this.options);
     try {
       outgoing.end(request.body);
-      return await attempt.answer;
+      return await attempt.response;
     } finally {
       this.running.delete(outgoing);
     }
@@ -105,25 +105,25 @@ export class HttpTransport {
 
 /** One request under way: listens until the response is complete or has failed. */
 class Attempt {
-  readonly answer: Promise<HttpResponse>;
+  readonly response: Promise<HttpResponse>;
   private readonly timer: NodeJS.Timeout;
   private isConnected = false;
-  private hasAnswered = false;
+  private hasResponded = false;
   private isSettled = false;
-  private resolve!: (answer: HttpResponse) => void;
+  private resolve!: (response: HttpResponse) => void;
   private reject!: (failure: HttpFailure) => void;
 
   constructor(
     private readonly outgoing: ClientRequest,
     private readonly options: HttpTransportOptions,
   ) {
-    this.answer = new Promise((resolve, reject) => {
+    this.response = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
     });
     const { timeoutMs } = options;
     this.timer = setTimeout(
-      () => this.fail('TIMEOUT', `no complete answer within ${timeoutMs} ms`),
+      () => this.fail('TIMEOUT', `no complete response within ${timeoutMs} ms`),
       timeoutMs,
     );
     outgoing.once('socket', (socket) => this.watchConnecting(socket));
@@ -145,13 +145,13 @@ class Attempt {
   }
 
   private read(incoming: IncomingMessage): void {
-    this.hasAnswered = true;
+    this.hasResponded = true;
     const { maxResponseBytes } = this.options;
     const chunks: Buffer[] = [];
     let size = 0;
     const isTooLarge = (bytes: number): boolean => {
       if (bytes > maxResponseBytes) {
-        this.fail('TOO_LARGE', `the answer is longer than ${maxResponseBytes} bytes`);
+        this.fail('TOO_LARGE', `the response is longer than ${maxResponseBytes} bytes`);
       }
       return bytes > maxResponseBytes;
     };
@@ -181,7 +181,7 @@ class Attempt {
 
   private fail(kind: HttpFailureKind, message: string, cause?: Error): void {
     if (!this.settle()) return;
-    const isStaleConnection = kind === 'CONNECTION_LOST' && this.outgoing.reusedSocket && !this.hasAnswered;
+    const isStaleConnection = kind === 'CONNECTION_LOST' && this.outgoing.reusedSocket && !this.hasResponded;
     this.reject(new HttpFailure(kind, message, this.isConnected, isStaleConnection, cause && { cause }));
     this.outgoing.destroy();
   }

@@ -1,8 +1,8 @@
 import {
   LongPollFeed,
   MAX_PAGE_BYTES,
-  parseRevocationsAnswer,
-  type RevocationsAnswer,
+  parseRevocationsResponse,
+  type RevocationsResponse,
   type RevocationsQuestion,
 } from '../../feed/long-poll-feed.js';
 import { NoRevocationFeedError } from '../../feed/revocation-feed.js';
@@ -34,10 +34,10 @@ export class RemoteFeed extends LongPollFeed {
     this.connection.close();
   }
 
-  protected override async ask(question: RevocationsQuestion): Promise<RevocationsAnswer> {
+  protected override async ask(question: RevocationsQuestion): Promise<RevocationsResponse> {
     try {
       const request = revocationsRequest(question);
-      return await this.connection.call(request, parseRevocationsAnswer, {}, { isFresh: true });
+      return await this.connection.call(request, parseRevocationsResponse, {}, { isFresh: true });
     } catch (error) {
       throw isUnknownPath(error) ? new NoRevocationFeedError(this.description) : error;
     }

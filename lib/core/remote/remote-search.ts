@@ -34,7 +34,7 @@ export class RemoteSearch {
   private async ask<T>(
     path: string,
     search: CoreSessionSearch,
-    parse: (answer: JsonObject) => T,
+    parse: (response: JsonObject) => T,
     userContext: UserContext,
   ): Promise<T> {
     try {
@@ -50,22 +50,22 @@ export class RemoteSearch {
   }
 }
 
-function parsePage(answer: JsonObject): CoreSessionPage {
-  const { sessions } = answer;
+function parsePage(response: JsonObject): CoreSessionPage {
+  const { sessions } = response;
   if (!Array.isArray(sessions)) throw new TypeError('sessions are expected');
-  return { sessions: sessions.map(parseSession), next: parseNext(answer) };
+  return { sessions: sessions.map(parseSession), next: parseNext(response) };
 }
 
-function parseSession(answer: unknown): CoreSessionPage['sessions'][number] {
-  const session = parseSessionInformation({ ...(answer as JsonObject), status: 'OK' });
+function parseSession(response: unknown): CoreSessionPage['sessions'][number] {
+  const session = parseSessionInformation({ ...(response as JsonObject), status: 'OK' });
   if (session === undefined) throw new TypeError('a session is expected');
   return session;
 }
 
-function parseCount(answer: JsonObject): SessionCountStep {
-  const { count } = answer;
+function parseCount(response: JsonObject): SessionCountStep {
+  const { count } = response;
   if (typeof count !== 'number') throw new TypeError('count is expected');
-  return { count, next: parseNext(answer) };
+  return { count, next: parseNext(response) };
 }
 
 function parseNext({ next }: JsonObject): SessionPosition | undefined {

@@ -14,7 +14,7 @@ import { assertTakesValidity, rotatesAtOnce } from './cdi-version.js';
 import type { CoreConnection } from './core-connection.js';
 
 /**
- * The calls that CDI 5.6 answers by other rules than the versions before it, made such that applications need not know the
+ * The calls that CDI 5.6 handles by other rules than the versions before it, made such that applications need not know the
  * version.
  *
  * @see docs/protocol/core.md B9
@@ -35,7 +35,7 @@ export class TokenCalls {
   }
 
   /**
-   * Verifies with the core. Where the stored payload differs from the token's, up to CDI 5.5 the core answers with a new token that
+   * Verifies with the core. Where the stored payload differs from the token's, up to CDI 5.5 the core returns a new token that
    * has it. From 5.6 on it only says so, and the token is re-issued here, which keeps its expiry.
    */
   async verify(input: VerifySessionInput, userContext: UserContext): Promise<VerifySessionResult> {

@@ -75,7 +75,7 @@ const ENDPOINTS: ReadonlyMap<string, CdiEndpoint> = new Map([
   ['/recipe/session/data', endpoint({ GET: 'getSessionData', PUT: 'updateSessionData' })],
   ['/recipe/jwt/data', endpoint({ GET: 'getAccessTokenPayload', PUT: 'updateAccessTokenPayload' })],
   ['/recipe/jwt', endpoint({ POST: 'createJwt' }, OF_THE_APP)],
-  // Not of the CDI: a SuperTokens Core answers 404, which tells our client that it has none of them.
+  // Not of the CDI: a SuperTokens Core responds with 404, which tells our client that it has none of them.
   ['/nest-sessions/sessions', ofOurs({ GET: 'searchSessions' })],
   ['/nest-sessions/sessions/count', ofOurs({ GET: 'countSessions' })],
   ['/nest-sessions/revocations', ofOurs({ POST: 'readRevocations' })],

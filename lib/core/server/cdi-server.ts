@@ -91,7 +91,7 @@ export class CdiServer {
   }
 
   /** Returns the response to a request. Never rejects. */
-  async answer(request: ReceivedCdiCall): Promise<CdiResponse> {
+  async respond(request: ReceivedCdiCall): Promise<CdiResponse> {
     try {
       const { authority, path, query } = splitUrl(request.url);
       const hosts = authority === undefined ? request.hosts : [...request.hosts, authority];
@@ -109,7 +109,7 @@ export class CdiServer {
         body: async () => parseBody(await request.readBody()),
       });
     } catch (error) {
-      return this.answerToError(error);
+      return this.errorResponse(error);
     }
   }
 
@@ -166,7 +166,7 @@ export class CdiServer {
     return jsonResponse({ status: 'OK', ...page }, feed.headers);
   }
 
-  private answerToError(error: unknown): CdiResponse {
+  private errorResponse(error: unknown): CdiResponse {
     if (error instanceof CdiRefusal) return textResponse(error.status, error.message);
     if (error instanceof CoreBadInputError) return textResponse(400, wordedAsByACore(error.message));
     this.context.reportFailure(error);

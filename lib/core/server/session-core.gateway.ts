@@ -131,7 +131,7 @@ export async function serveCdi(
   res: ServerResponse,
   listener: ListeningServer,
 ): Promise<void> {
-  const answer = await server.answer({
+  const response = await server.respond({
     method: req.method ?? '',
     url: req.url ?? '',
     header: (name) => readHeader(req, name),
@@ -142,8 +142,8 @@ export async function serveCdi(
     readBody: () => readBounded(req, MAX_BODY_BYTES),
   });
   if (res.destroyed || res.headersSent) return;
-  res.writeHead(answer.status, { ...answer.headers, 'Content-Length': Buffer.byteLength(answer.body) });
-  res.end(answer.body);
+  res.writeHead(response.status, { ...response.headers, 'Content-Length': Buffer.byteLength(response.body) });
+  res.end(response.body);
 }
 
 /**

@@ -79,7 +79,7 @@ export function overviewView(_argument, state) {
       h(
         'p',
         { class: 'quiet' },
-        'Of the instance that answers this page. The audit trail has those of all instances.',
+        'Of the instance that responds to this page. The audit trail has those of all instances.',
       ),
     ),
   );

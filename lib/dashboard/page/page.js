@@ -129,7 +129,7 @@ function take(events) {
   view.update?.();
 }
 
-/** Several instances may answer this page in turn, and each numbers its own. @param {PageEvent} event */
+/** Several instances may respond to this page in turn, and each numbers its own. @param {PageEvent} event */
 function eventKey({ number, timeMs, type }) {
   return `${number} ${timeMs} ${type}`;
 }

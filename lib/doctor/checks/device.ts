@@ -152,7 +152,9 @@ function differences(promised: ReceivedCookie, real: ReceivedCookie): string[] {
 function checkAddress(registerDevice: RecordedExchange | undefined): Finding[] {
   const message = registerDevice?.response?.status === 403 && jsonBody(registerDevice.response)?.['message'];
   if (typeof message !== 'string' || !message.startsWith('sessions are bound at ')) return [];
-  return [combineFindings('device.origin', [`the application answers ${quote(message)}`], '', ORIGIN_ADVICE)];
+  return [
+    combineFindings('device.origin', [`the application responds ${quote(message)}`], '', ORIGIN_ADVICE),
+  ];
 }
 
 function checkOrigin(instructed: readonly RecordedExchange[], { api }: Facts): Finding {

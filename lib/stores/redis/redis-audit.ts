@@ -131,7 +131,7 @@ export function entryText({ timeMs, subject, details }: AuditEntry): string {
 function readPage(reply: unknown, partitions: readonly number[]): Entry[] {
   const [index, entries] = replyList(reply);
   const partition = partitions[replyNumber(index)];
-  if (partition === undefined) throw new Error('Redis answered with a stream that was not asked for');
+  if (partition === undefined) throw new Error('Redis returned a stream that was not asked for');
   return replyList(entries).map((entry) => {
     const [id, fields] = replyList(entry);
     return { partition, id: replyText(id), fields: replyTexts(fields) };

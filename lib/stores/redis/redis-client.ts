@@ -153,7 +153,7 @@ class GlidePort implements RedisPort {
       : this.client.customCommand([...command]);
   }
 
-  /** A cluster answers with an object, or with a list of entries, by node. */
+  /** A cluster returns an object, or a list of entries, by node. */
   async sendToPrimaries(command: Command): Promise<unknown[]> {
     if (!this.isCluster) return [await this.client.customCommand([...command])];
     const replies = await this.client.customCommand([...command], { route: 'allPrimaries' });

@@ -106,7 +106,7 @@ export class RedisConnection {
     const wanted = waitCommand.slice(1, -1).map(Number);
     if (!wanted.every((count, i) => (confirmed[i] ?? 0) >= count)) {
       throw new Error(
-        `${waitCommand.join(' ')} was answered ${confirmed.join(', ')}: too few copies of a write are confirmed, which has happened on the primary`,
+        `${waitCommand.join(' ')} returned ${confirmed.join(', ')}: too few copies of a write are confirmed, which has happened on the primary`,
       );
     }
     return reply;
@@ -176,7 +176,7 @@ export class RedisConnection {
 }
 
 async function inTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-  return withTimeout(work, timeoutMs, `Redis has not answered within ${timeoutMs} ms`);
+  return withTimeout(work, timeoutMs, `Redis has not responded within ${timeoutMs} ms`);
 }
 
 /** Returns the command that waits as the options say; undefined if no copy is waited for. */
@@ -274,7 +274,7 @@ function redisMessage(error: unknown): string {
 export function replyText(reply: unknown): string {
   if (typeof reply === 'string') return reply;
   if (Buffer.isBuffer(reply)) return reply.toString('utf8');
-  throw new Error('Redis answered with something else than a text');
+  throw new Error('Redis returned something else than a text');
 }
 
 /** @throws {Error} the reply is no whole number */
@@ -282,13 +282,13 @@ export function replyNumber(reply: unknown): number {
   const isNumber = typeof reply === 'number' || typeof reply === 'bigint';
   const number = isNumber || typeof reply === 'string' ? Number(reply || Number.NaN) : Number.NaN;
   if (isNumber || Number.isSafeInteger(number)) return Number(reply);
-  throw new Error('Redis answered with something else than a number');
+  throw new Error('Redis returned something else than a number');
 }
 
 /** @throws {Error} the reply is no list */
 export function replyList(reply: unknown): readonly unknown[] {
   if (Array.isArray(reply)) return reply;
-  throw new Error('Redis answered with something else than a list');
+  throw new Error('Redis returned something else than a list');
 }
 
 /** @throws {Error} the reply is no list of texts */

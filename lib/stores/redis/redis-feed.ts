@@ -78,12 +78,12 @@ export class RedisFeed extends RevocationFeed {
     const records: unknown[] = [];
     let mayHaveMore = true;
     while (mayHaveMore && records.length < RECORDS_OF_A_PAGE) {
-      const answers = await this.readServers(positions);
-      for (const page of answers.flatMap(({ pages }) => pages)) {
+      const responses = await this.readServers(positions);
+      for (const page of responses.flatMap(({ pages }) => pages)) {
         positions.set(page.partition, page);
         for (const record of page.records) records.push(record);
       }
-      mayHaveMore = answers.some((answer) => answer.mayHaveMore);
+      mayHaveMore = responses.some((response) => response.mayHaveMore);
     }
     return { records, position: formatPosition(positions), mayHaveMore };
   }
@@ -152,7 +152,7 @@ function recordLifeMs({ notBeforeMs, untilMs }: RevocationNote): number {
 function readPage(reply: unknown, partitions: readonly number[]): StreamPage {
   const [index, id, digest, ...entries] = replyList(reply);
   const partition = partitions[replyNumber(index)];
-  if (partition === undefined) throw new Error('Redis answered with a stream that was not asked for');
+  if (partition === undefined) throw new Error('Redis returned a stream that was not asked for');
   return {
     partition,
     id: replyText(id),

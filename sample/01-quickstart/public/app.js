@@ -16,7 +16,7 @@ window.fetch = async (input, options = {}) => {
     if (!options.isPoll || !response.ok || isRepeated) logCall(request, response.status);
     return response;
   } catch (error) {
-    logCall(request, 'no answer');
+    logCall(request, 'no response');
     throw error;
   }
 };
@@ -51,14 +51,16 @@ async function callAndShow(path) {
   const notes = (body.claimValidationErrors ?? []).map(({ id, reason }) =>
     element('p', { textContent: `The claim “${id}” failed: ${reason.message}.` }),
   );
-  $('answer').replaceChildren(line, ...notes, element('pre', { textContent: pretty(body), tabIndex: 0 }));
+  $('response').replaceChildren(line, ...notes, element('pre', { textContent: pretty(body), tabIndex: 0 }));
 }
 
 async function signInAs(userId) {
   await call('POST', '/demo/sign-in', { body: { userId } });
   hideEnded();
   copy = undefined;
-  $('answer').replaceChildren(element('p', { className: 'fine', textContent: 'The answer appears here.' }));
+  $('response').replaceChildren(
+    element('p', { className: 'fine', textContent: 'The response appears here.' }),
+  );
   await showMe();
 }
 
@@ -80,7 +82,7 @@ async function steal() {
   await showMe(); // the owner's next call: it finds that the session is gone
 }
 
-// The session on the page. Who-am-I calls queue up, so that an older answer never overwrites a newer one.
+// The session on the page. Who-am-I calls queue up, so that an older response never overwrites a newer one.
 
 let me; // undefined when signed out
 let queue = Promise.resolve();
@@ -94,16 +96,16 @@ function showMe({ isPoll = false } = {}) {
   return update;
 }
 
-/** Looks whether the session still exists. Without an answer it looks again later: the log tells. */
+/** Looks whether the session still exists. Without a response it looks again later: the log tells. */
 function poll() {
   if (me) showMe({ isPoll: true }).catch(() => undefined);
 }
 
 async function updateMe(isPoll) {
-  const answer = await call('GET', '/demo/me', { isPoll });
-  if (answer.status === 401) return showEnded();
-  if (!answer.ok) return;
-  me = answer.body;
+  const response = await call('GET', '/demo/me', { isPoll });
+  if (response.status === 401) return showEnded();
+  if (!response.ok) return;
+  me = response.body;
   const sessions = await call('GET', '/demo/sessions', { isPoll });
   if (sessions.status === 401) return showEnded();
   render(sessions.body);

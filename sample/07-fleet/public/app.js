@@ -22,7 +22,7 @@ async function signIn() {
   const response = await call('POST', '/sign-in');
   token = response.headers.get('st-access-token');
   if (!token) throw new Error(`the sign-in got a ${response.status}`);
-  for (const column of columns.values()) show(column, '', 'no answer yet', '');
+  for (const column of columns.values()) show(column, '', 'no response yet', '');
   tell(`Ada is signed in, on ${nameOf(response)}. Every instance accepts her access token.`);
 }
 
@@ -50,17 +50,17 @@ async function ask() {
   const asked = token;
   const response = await call('GET', asked ? '/me' : '/hello');
   const column = columns.get(nameOf(response));
-  if (column === undefined || asked !== token) return; // an instance is down, or the answer is about a former session
+  if (column === undefined || asked !== token) return; // an instance is down, or the response is about a former session
   const state = response.headers.get('x-feed');
   setText(column.feed, state);
   column.feed.dataset.state = state;
   if (!asked) return;
-  if (round) noteAnswer(column, response.ok);
+  if (round) noteResponse(column, response.ok);
   else if (response.ok) show(column, 'good', 'accepts', '');
   else forget('The session has ended.');
 }
 
-function noteAnswer(column, isAccepted) {
+function noteResponse(column, isAccepted) {
   const afterMs = Math.round(performance.now() - round.startMs);
   if (afterMs <= STRIP_MS) {
     const mark = document.createElement('i');
@@ -148,7 +148,7 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function keepAsking() {
   for (;;) {
-    await ask().catch(() => undefined); // the next question may be answered
+    await ask().catch(() => undefined); // the next question may get a response
     await pause(token ? PAUSE_MS : IDLE_PAUSE_MS);
   }
 }

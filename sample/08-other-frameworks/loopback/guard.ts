@@ -4,7 +4,7 @@ import { sessionErrorResponse, type SessionClaimValidator, type SessionVerifier 
 import { sendResponse, toRequest } from '../node-http.js';
 
 /** Responds to refusals as the browser client expects it: of the guard, and of a refresh that could not be forwarded. */
-export const answerRefusals: Interceptor = async (call, next) => {
+export const respondToRefusals: Interceptor = async (call, next) => {
   try {
     return await next();
   } catch (error) {

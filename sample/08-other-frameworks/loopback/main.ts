@@ -8,13 +8,13 @@ import {
   type VerifiedSession,
 } from 'nest-sessions/verify';
 import { sendResponse, toRequest } from '../node-http.js';
-import { answerRefusals, guardWith } from './guard.js';
+import { respondToRefusals, guardWith } from './guard.js';
 
 const apiDomain = env['API_DOMAIN'] ?? 'http://127.0.0.1:3000';
 const guard = guardWith(createSessionVerifier({ apiDomain }));
 const plan = new PrimitiveClaim<string>({ key: 'plan', fetchValue: () => undefined });
 
-@intercept(answerRefusals)
+@intercept(respondToRefusals)
 class OrdersController {
   constructor(
     // A getter, because the controller is made before the guard runs.

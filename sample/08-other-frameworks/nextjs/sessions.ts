@@ -6,7 +6,7 @@ export const apiDomain = process.env.API_DOMAIN ?? 'http://127.0.0.1:3000';
 export const sessions = createSessionVerifier({ apiDomain });
 
 /** Responds to refusals as the browser client expects it. */
-export async function answerRefusals(handle: () => Promise<Response>): Promise<Response> {
+export async function respondToRefusals(handle: () => Promise<Response>): Promise<Response> {
   try {
     return await handle();
   } catch (error) {

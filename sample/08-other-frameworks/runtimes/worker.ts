@@ -9,7 +9,7 @@ import {
 const plan = new PrimitiveClaim<string>({ key: 'plan', fetchValue: () => undefined });
 let verifier: SessionVerifier | undefined;
 
-async function answer(request: Request, apiDomain: string): Promise<Response> {
+async function respond(request: Request, apiDomain: string): Promise<Response> {
   // Kept between requests for its key set; workers know their settings only once there is a request.
   const sessions = (verifier ??= createSessionVerifier({ apiDomain }));
   switch (`${request.method} ${new URL(request.url).pathname}`) {
@@ -31,7 +31,7 @@ async function answer(request: Request, apiDomain: string): Promise<Response> {
 export default {
   async fetch(request: Request, { API_DOMAIN }: { API_DOMAIN: string }): Promise<Response> {
     try {
-      return await answer(request, API_DOMAIN);
+      return await respond(request, API_DOMAIN);
     } catch (error) {
       const response = sessionErrorResponse(error);
       if (response === undefined) throw error;

@@ -362,7 +362,7 @@ describe('a security event', () => {
     answers.push({ status: 400, body: '{"err":"invalid_audience","description":"<b>"}' }, { status: 401 });
     await expect(deliver(RECORD, signal)).rejects.toMatchObject({
       isFinal: true,
-      message: 'The receiver answered 400: invalid_audience',
+      message: 'The receiver responded with 400: invalid_audience',
     });
     await expect(deliver(RECORD, signal)).rejects.toMatchObject({ isFinal: false });
   });

@@ -271,7 +271,7 @@ function expectedOf(
   }
   if (answer.status !== 200) return { error: CoreResponseError, text: `status ${answer.status}` };
   if (json === undefined || isOlderThanWeSpeak(answer.body)) {
-    return { error: CoreResponseError, text: 'no sensible answer' };
+    return { error: CoreResponseError, text: 'no sensible response' };
   }
   // Without handles, we do not ask.
   if (/"sessionHandles":\s*\[\]/.test(request.body)) return { value: [] };

@@ -8,7 +8,7 @@ import {
   normalisedBasePath,
   refuseVersion,
 } from '../../../lib/core/server/cdi-router.js';
-import { parseRevocationsAnswer } from '../../../lib/feed/long-poll-feed.js';
+import { parseRevocationsResponse } from '../../../lib/feed/long-poll-feed.js';
 import { must, mustEqual, parsedOr, type FuzzTarget } from '../target.js';
 
 const BODIES = [
@@ -130,7 +130,7 @@ export const CDI_TARGETS: readonly FuzzTarget[] = [
       const text = { host, status: 200, contentType: body, body, cacheControl } as never;
       parsedOr([CoreResponseError], body, () =>
         answers.readResponse(request, text, (json) =>
-          parsedOr([TypeError], body, () => parseRevocationsAnswer(json)),
+          parsedOr([TypeError], body, () => parseRevocationsResponse(json)),
         ),
       );
     },

@@ -60,7 +60,7 @@ export const RECORD_TARGETS: readonly FuzzTarget[] = [
       must(records.length > 4 || index.size === before, 'a record that comes again adds nothing');
       index.prune(NOW_MS);
       mustEqual(index.judge(token), verdict, 'nothing that matters is forgotten');
-      index.noteAnswer('h', true, NOW_MS, index.age);
+      index.noteState('h', true, NOW_MS, index.age);
     },
   },
   {

@@ -25,13 +25,13 @@ export function App({ apiDomain }: { apiDomain: string }) {
 }
 
 function Calls({ apiDomain }: { apiDomain: string }) {
-  const [answer, setAnswer] = useState('');
-  const show = (path: string) => void call(apiDomain + path).then(setAnswer);
+  const [response, setResponse] = useState('');
+  const show = (path: string) => void call(apiDomain + path).then(setResponse);
   return (
     <>
       <button onClick={() => show('/me')}>Who am I?</button>
       <button onClick={() => show('/reports')}>Reports</button>
-      <output>{answer}</output>
+      <output>{response}</output>
     </>
   );
 }

@@ -1,7 +1,7 @@
-import { answerRefusals, sessions } from '../../sessions';
+import { respondToRefusals, sessions } from '../../sessions';
 
 export async function GET(request: Request): Promise<Response> {
-  return answerRefusals(async () => {
+  return respondToRefusals(async () => {
     const { userId } = await sessions.verify(request);
     return Response.json({ userId });
   });

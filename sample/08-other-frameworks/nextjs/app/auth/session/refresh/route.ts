@@ -1,7 +1,7 @@
 import { forwardRefresh } from 'nest-sessions/verify';
-import { answerRefusals, apiDomain } from '../../../../sessions';
+import { respondToRefusals, apiDomain } from '../../../../sessions';
 
 /** For browsers that know only this origin. */
 export async function POST(request: Request): Promise<Response> {
-  return answerRefusals(async () => forwardRefresh(request, { apiDomain }));
+  return respondToRefusals(async () => forwardRefresh(request, { apiDomain }));
 }
