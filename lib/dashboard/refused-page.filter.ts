@@ -58,8 +58,8 @@ export class RefusedPageFilter extends BaseExceptionFilter<unknown> {
 
   private statusOf(error: unknown): number | undefined {
     if (isHandledError(error)) {
-      const status = this.runtime.errorResponder.status(error);
-      return SessionError.isSessionError(error) && status !== 403 ? 401 : status;
+      if (!SessionError.isSessionError(error)) return this.runtime.errorResponder.status(error);
+      return error.type === 'INVALID_CLAIMS' ? 403 : 401; // the application may have other ones for its own routes
     }
     return error instanceof HttpException ? error.getStatus() : undefined;
   }

@@ -59,14 +59,14 @@ export type ErrorRuleConfig = Pick<
   'sessionExpiredStatusCode' | 'invalidClaimStatusCode' | 'showClaimValues'
 >;
 
-const DEFAULT_CONFIG: ErrorRuleConfig = {
+export const DEFAULT_CONFIG: ErrorRuleConfig = {
   sessionExpiredStatusCode: 401,
   invalidClaimStatusCode: 403,
   showClaimValues: false,
 };
 
 /**
- * Returns the response to an error. It is the only place that knows HTTP status codes.
+ * Returns the response to an error. It is the only place that knows which status an error has.
  *
  * Without a configuration it is the one that most applications have.
  */

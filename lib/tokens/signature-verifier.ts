@@ -17,17 +17,13 @@ interface ImportedKey {
 /**
  * Checks that a token was signed by a key of the set. Other claims and times are not checked.
  *
- * This is the one place where a signature is checked without jose. `node:crypto` does it on the calling thread,
- * because this
- * is the hot path of the guard: RS256 takes 22 µs of CPU here and 73 through jose, which goes through WebCrypto;
- * ES256 takes
- * 66 and 116 (`npm run benchmark -- verify`; test/benchmark/README.md, "Ways to check a signature"). The thread pool
- * takes
- * a sixth more when it is busy and nearly twice as much when it is idle, and refreshes that sign there would wait. A
- * forged
- * token takes less of the calling thread than the HTTP request that brought it. The spec beside this file runs a
- * corpus of
- * odd tokens through this class and through jose, and lists every difference with its reason.
+ * `node:crypto` checks it on the calling thread, without jose, because this is the hot path of the guard: RS256 takes 22 µs of CPU
+ * here and 73 through jose, which goes through WebCrypto; ES256 takes 66 and 116 (`npm run benchmark -- verify`;
+ * test/benchmark/README.md, "Ways to check a signature"). The thread pool takes a sixth more when it is busy and nearly twice as much
+ * when it is idle, and refreshes that sign there would wait. A forged token takes less of the calling thread than the HTTP request that
+ * brought it. The spec beside this file runs a corpus of odd tokens through this class and through jose, and lists every difference
+ * with its reason. Two other places work without jose: proofs by a key that is known (device-binding/proof-verifier.ts), and runtimes
+ * that have WebCrypto alone (web-runtime.ts).
  */
 export class SignatureVerifier extends TokenSignatures {
   /** Null for a key that verifies no access token. */

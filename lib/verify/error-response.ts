@@ -1,4 +1,9 @@
-import { findErrorRule, isHandledError, type ErrorRuleConfig } from '../sessions/error-rules.js';
+import {
+  DEFAULT_CONFIG,
+  findErrorRule,
+  isHandledError,
+  type ErrorRuleConfig,
+} from '../sessions/error-rules.js';
 
 /**
  * The options of the API that decide about error responses. The defaults are those of `SessionModule`.
@@ -36,9 +41,9 @@ export function sessionErrorResponse(
 ): Response | undefined {
   if (!isHandledError(error)) return undefined;
   const config: ErrorRuleConfig = {
-    sessionExpiredStatusCode: options.sessionExpiredStatusCode ?? 401,
-    invalidClaimStatusCode: options.invalidClaimStatusCode ?? 403,
-    showClaimValues: options.showClaimValues ?? false,
+    sessionExpiredStatusCode: options.sessionExpiredStatusCode ?? DEFAULT_CONFIG.sessionExpiredStatusCode,
+    invalidClaimStatusCode: options.invalidClaimStatusCode ?? DEFAULT_CONFIG.invalidClaimStatusCode,
+    showClaimValues: options.showClaimValues ?? DEFAULT_CONFIG.showClaimValues,
   };
   const { status, message, details, retryAfterSec } = findErrorRule(error, config);
   const headers = new Headers({

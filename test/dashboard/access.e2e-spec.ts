@@ -182,6 +182,12 @@ describe.each(ADAPTERS)('access to the dashboard on %s', (adapter) => {
     expect((await readData(admin, 'sessions')).status).toBe(440);
   });
 
+  it('says that a right is missing, whichever status the application has chosen for failed claims', async () => {
+    const application = await openDashboard(adapter, { invalidClaimStatusCode: 418 });
+    const page = await (await application.signedIn('cookie', 'ada')).get('/admin/sessions');
+    expect([page.status, page.text.includes('This page is not open to you')]).toEqual([403, true]);
+  });
+
   it('leaves refreshes to the application where they need an anti-CSRF token', async () => {
     const application = await openDashboard(adapter, { antiCsrf: 'VIA_TOKEN' });
     const admin = await application.signedIn('cookie', 'admin');

@@ -1,13 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { SCENARIOS } from '../prove/scenarios.js';
 import { filesOf, mutated, MUTANTS } from './list.mjs';
-
-const SPECS = ['lib', 'test'].flatMap((folder) =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('spec.ts'))
-    .map((name) => `${folder}/${name}`),
-);
+import { SPECS } from './spec-files.js';
 
 describe('the planted bugs', () => {
   it('are at least forty, each with a name of its own', () => {

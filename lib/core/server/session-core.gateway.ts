@@ -21,12 +21,7 @@ import { CdiRefusal } from './cdi-input.js';
 import { CdiServer } from './cdi-server.js';
 import type { ServedFeed } from '../../feed/served-feed.js';
 import type { SessionCoreConfig } from './session-core-options.js';
-
-/** @internal Injection token of the checked options. */
-export const RESOLVED_CORE_OPTIONS = Symbol('nest-sessions:resolved-core-options');
-
-/** @internal Injection token of the feed; it stands for undefined where none is served. */
-export const SERVED_FEED = Symbol('nest-sessions:served-feed');
+import { RESOLVED_CORE_OPTIONS, SERVED_FEED } from './session-core.constants.js';
 
 /** The members of Nest's HTTP adapters that are used here. */
 interface ServingAdapter {

@@ -12,7 +12,8 @@ import { WIRE_OPTIONS } from '../../options/wire-options.js';
 import { CoreClient } from '../core-client.js';
 import { versionsOf } from './cdi-router.js';
 import { CdiServer } from './cdi-server.js';
-import { RESOLVED_CORE_OPTIONS, SERVED_FEED, SessionCoreGateway } from './session-core.gateway.js';
+import { RESOLVED_CORE_OPTIONS, SERVED_FEED, SESSION_CORE_MODULE_OPTIONS } from './session-core.constants.js';
+import { SessionCoreGateway } from './session-core.gateway.js';
 import { ServedFeed } from '../../feed/served-feed.js';
 import { loadOpenTelemetry } from '../../events/open-telemetry.js';
 import { errorReason } from '../../events/printable.js';
@@ -24,9 +25,6 @@ import {
   type SessionCoreModuleOptions,
 } from './session-core-options.js';
 import { Clock, SystemClock } from '../../util/clock.js';
-
-/** @internal Injection token of the options as the application wrote them. */
-export const SESSION_CORE_MODULE_OPTIONS = Symbol('nest-sessions:core-options');
 
 const definition = new ConfigurableModuleBuilder<SessionCoreModuleOptions>({
   moduleName: 'SessionCore',
