@@ -36,7 +36,7 @@ interface World {
 interface Operation {
   readonly name: string;
   run(world: World): Promise<unknown>;
-  /** What it answers when the store works; for what is not the same twice a summary of it. */
+  /** The result when the store works; a summary of it where it is not the same twice. */
   readonly answers: unknown;
   /** When the first try happened unheard, the second finds it done. */
   readonly answersSecond?: unknown;
@@ -158,7 +158,7 @@ const OPERATIONS: readonly Operation[] = [
 ];
 
 /**
- * What the engine promises on every store: nothing is lost by a restart, a failing store decides nothing, and no order
+ * The promises of the engine on every store: nothing is lost by a restart, a failing store decides nothing, and no order
  * of its calls revives a session.
  *
  * @param makeStore an empty store; it is closed after each test

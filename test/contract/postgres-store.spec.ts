@@ -533,7 +533,7 @@ postgres.describe('on a real server', () => {
     };
 
     it('are taken over as they are, with the columns of 5.6 added, and their sessions go on (S093)', async () => {
-      // What a Core would have left: tokens that its own formats made.
+      // A Core would have left this: tokens that its own formats made.
       const source = postgres.freshSchema();
       const past = postgresStore(pool, { schema: source });
       await seedSigningKeys(past);

@@ -130,7 +130,7 @@ function liveHandles(model: SessionModel, real: RealSession): string[] {
 
 type Command = fc.AsyncCommand<SessionModel, RealSession>;
 
-/** Whoever it is presents one of the refresh tokens; on theft the caller revokes, as the recipe does. */
+/** The owner or a thief presents one of the refresh tokens; on theft the caller revokes, as the recipe does. */
 class Refresh implements Command {
   constructor(
     private readonly pick: number,

@@ -10,7 +10,7 @@ import {
   tokenTraffic,
 } from '../support/token-traffic.js';
 
-/** What Express and Fastify have in common. */
+/** The members that Express and Fastify have in common. */
 interface AppResponse {
   header(name: string, value: string): unknown;
 }

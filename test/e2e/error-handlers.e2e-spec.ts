@@ -61,7 +61,7 @@ const open: Record<string, OpenHandler> = {
   },
 };
 
-/** What a route that throws is answered with; twice, because the first must not hurt the second. */
+/** The response of a route that throws; asked for twice, because the first must not hurt the second. */
 async function answerTo(
   adapter: Adapter,
   name: ErrorName | 'after-sign-in' | 'signed-in-but',

@@ -37,7 +37,7 @@ describe.each(ADAPTERS)('hostile requests on %s', (adapter) => {
 
   afterAll(() => application.close());
 
-  /** Where a token can be put, and what the refusal leaves alone. */
+  /** The places of a request that can hold a token. */
   const PLACES: Record<string, (token: string) => RequestToSend> = {
     'as bearer': (token) => ({ path: '/me', headers: { authorization: `Bearer ${token}` } }),
     'in the access cookie': (token) => ({
@@ -140,7 +140,7 @@ describe.each(ADAPTERS)('hostile requests on %s', (adapter) => {
     ]);
   });
 
-  /** What the library and frameworks use inside; a request that says it must change nothing. */
+  /** Names that the library and frameworks use inside; a request with one of them must change nothing. */
   const INTERNAL_NAMES = [
     'nest-sessions:request', 'nest-sessions:route-rules', 'isGuarded', 'isPublic', 'session', 'sessionRequired',
     'checkDatabase', 'antiCsrfCheck', 'overrideGlobalClaimValidators', 'errorResponder', 'userContext', '_default',

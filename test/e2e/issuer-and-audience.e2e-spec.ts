@@ -38,7 +38,7 @@ async function madeElsewhere(
   return session;
 }
 
-/** What every route that looks for a session answers. */
+/** The response of every route that looks for a session. */
 async function outcomesEverywhere(client: SessionClient): Promise<Outcome[]> {
   const answers = [await client.copy().signOut(), await client.copy().refresh()];
   for (const path of ['/me', '/optional', '/checked', '/checked-optional', '/me']) {

@@ -22,7 +22,7 @@ const HEADERS = [
 /** Headers that carry a value of their own in each run. */
 const SECRET = ['st-access-token', 'st-refresh-token', 'front-token', 'anti-csrf'];
 
-/** What an answer says, without what differs from run to run. */
+/** The content of a response, without what differs from run to run. */
 function traceOf(step: string, answer: Answer): object {
   const headers: Record<string, string[]> = {};
   for (const name of HEADERS) headers[name] = answer.lines(name).map(withoutValues);

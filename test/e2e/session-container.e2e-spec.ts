@@ -10,7 +10,7 @@ import { TEST_START_MS } from '../support/embedded.js';
 const plan = new PrimitiveClaim<string>({ key: 'plan', fetchValue: () => 'pro' });
 const nothing = new PrimitiveClaim<string>({ key: 'nothing', fetchValue: () => undefined });
 
-/** What every method does on a session that has ended meanwhile. */
+/** A call of every method, made on a session that has ended meanwhile. */
 const METHODS: Record<string, (session: SessionContainer) => Promise<unknown>> = {
   getSessionDataFromDatabase: (session) => session.getSessionDataFromDatabase(),
   updateSessionDataInDatabase: (session) => session.updateSessionDataInDatabase({ a: 1 }),

@@ -8,7 +8,7 @@ import { watchedStore, type WatchedStore } from '../support/watched-store.js';
 
 const TRY_LATER = [503, '{"message":"service unavailable"}', '1'];
 
-/** What a client does, which call of the store fails (of several that do the same), and how things stand before. */
+/** A move of a client, the call of the store that fails (of several that do the same), and the preparation. */
 interface Flow {
   readonly fails: string | readonly string[];
   prepare?(client: SessionClient): Promise<unknown>;

@@ -8,7 +8,7 @@ import { allowedByHeader } from '../support/transfer-methods.js';
 
 const FOREIGN_JWT = jwt({ alg: 'RS256', typ: 'JWT' }, { sub: 'somebody', exp: 4_000_000_000 });
 
-/** Whose session an answer shows; of a refusal the message. */
+/** The user whose session a response shows; of a refusal the message. */
 function shownBy(answer: Answer): unknown {
   expect(tokenTraffic(answer)).toEqual(NOTHING);
   const { session, userId, message } = answer.body as { session?: null; userId?: string; message?: string };

@@ -43,7 +43,7 @@ postgres.describeKilled('an application that starts before its database', () => 
         expect([login.status, login.header('retry-after')]).toEqual([503, '1']);
         const keys = await application.send({ path: '/auth/jwt/jwks.json' });
         expect([keys.status, keys.header('retry-after')]).toEqual([503, '1']);
-        // What needs no session needs no store.
+        // Routes without a session need no store.
         expect((await application.send({ path: '/me' })).status).toBe(401);
       });
       if (application === undefined) throw new Error('The application was not started');

@@ -12,7 +12,7 @@ export interface RequestToSend {
   readonly isAlone?: boolean;
 }
 
-/** What the server answered, headers as sent and in their order. */
+/** The response of the server, headers as sent and in their order. */
 export interface Answer {
   readonly status: number;
   readonly text: string;

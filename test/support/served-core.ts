@@ -20,7 +20,7 @@ export interface ServedCoreInput {
   readonly clock?: TestClock;
 }
 
-/** What goes over the wire as it is. */
+/** A request that goes over the wire as it is. */
 export interface RawRequest {
   readonly method?: string;
   readonly path: string;

@@ -2,7 +2,7 @@ import type { TestSession } from 'nest-sessions/testing';
 import { ClientTokens } from '../../lib/testing/client-tokens.js';
 import type { Answer, HttpClient, RequestToSend } from './http-client.js';
 
-/** What a login asks for beside the user. */
+/** The options of a login beside the user. */
 export interface LoginInput {
   readonly tenantId?: string;
   readonly payload?: object | null;

@@ -1,6 +1,6 @@
 import type { Answer } from './http-client.js';
 
-/** What an answer does to the tokens that the client holds. */
+/** The effect of a response on the tokens that the client holds. */
 export interface TokenTraffic {
   readonly accessCookie: 'set' | 'deleted' | 'untouched';
   readonly refreshCookie: 'set' | 'deleted' | 'untouched';
@@ -47,7 +47,7 @@ export const HEADERS_CLEARED: TokenTraffic = {
   frontToken: 'removed',
 };
 
-/** What sdk.md §19 calls "clear-both". */
+/** The traffic that sdk.md §19 calls "clear-both". */
 export const BOTH_CLEARED: TokenTraffic = {
   ...COOKIES_CLEARED,
   accessHeader: 'emptied',

@@ -8,7 +8,7 @@ const ENDS_BY_USER_ONLY = 'ends all sessions at once, which the CDI cannot';
 const STORE_OF_THE_CORE = 'closes a store, which belongs to the served core, not to the application';
 
 /**
- * What the e2e suites do not ask of a remote core, and why: a whole file, or beginnings of the names of tests.
+ * The tests of the e2e suites that are not for a remote core, and why: a whole file, or beginnings of the names of tests.
  *
  * They are left out of the variant rather than skipped: they are about the embedded core.
  *

@@ -9,7 +9,7 @@ import { getExchange } from '../../lib/sessions/request-state.js';
 export const SERVER_KINDS = ['node:http', 'express', 'fastify'] as const;
 export type ServerKind = (typeof SERVER_KINDS)[number];
 
-/** What the client saw, headers as sent and in their order. */
+/** The response that the client saw, headers as sent and in their order. */
 export interface WireAnswer {
   readonly status: number;
   readonly body: string;

@@ -1,4 +1,4 @@
-// What a refresh cannot do without: look the token up, make the next one, sign an access token on the thread pool, write both
+// The least work of a refresh: look the token up, make the next one, sign an access token on the thread pool, write both
 // as cookies. No theft detection, no successor for a repeated request, no check of where a request comes from. On bare
 // `node:http`, or as a Nest application on the adapter that it is compared on.
 import 'reflect-metadata';

@@ -11,7 +11,7 @@ import { createServer } from 'node:http';
  */
 
 /**
- * What every subject gets.
+ * The input of every subject.
  *
  * @typedef {object} VerifySetting
  * @property {import('node:crypto').JsonWebKey} jwk the public key of all tokens

@@ -1,4 +1,4 @@
-// What a session takes in the memory store, whether refreshes slow down with their number, and what an idle application
+// The size of a session in the memory store, whether refreshes slow down with their number, and what an idle application
 // takes that has the module.
 import { median } from '../measure.mjs';
 import { ms, printTable } from '../report.mjs';

@@ -3,7 +3,7 @@ import { connect, type AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { SHOP_TLS } from './shop-tls.js';
 
-/** What becomes of an answer: it arrives, it is lost and the connection breaks, or it arrives when a promise is kept. */
+/** The fate of a response: it arrives, it is lost and the connection breaks, or it arrives when a promise is kept. */
 export type Fate = 'arrives' | 'is lost' | Promise<unknown>;
 
 /**
@@ -30,7 +30,7 @@ export class Network {
     return network;
   }
 
-  /** Where all host names have to lead. */
+  /** The address to which all host names have to lead. */
   get port(): number {
     return (this.server.address() as AddressInfo).port;
   }

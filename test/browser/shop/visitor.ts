@@ -2,7 +2,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 
 export type Mode = 'cookie' | 'header';
 
-/** What a call of a page was answered. */
+/** The response to a call of a page. */
 export interface PageAnswer {
   readonly status: number;
   readonly body: { readonly userId?: string; readonly sessionHandle?: string; readonly message?: string };
@@ -96,7 +96,7 @@ export class Visitor {
   }
 }
 
-/** One page of a visitor. What it does goes through the browser client. */
+/** One page of a visitor. Its calls go through the browser client. */
 export class Tab {
   constructor(readonly page: Page) {}
 
@@ -129,7 +129,7 @@ export class Tab {
     return this.run('payload()');
   }
 
-  /** What the client has told the page so far. */
+  /** The events that the client has told the page so far. */
   async events(): Promise<string[]> {
     return this.run('events()');
   }

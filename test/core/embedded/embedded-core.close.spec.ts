@@ -478,7 +478,7 @@ describe('an engine whose store no longer responds', () => {
   });
 });
 
-/** What the process would not end for now. */
+/** The timers that keep the process from ending now. */
 function keptFor(): string[] {
   return process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout');
 }

@@ -30,11 +30,11 @@ import {
 } from '../../support/fake-core.js';
 import { jwt, V5_CLAIMS, V5_HEADER } from '../../fixtures/made-tokens.js';
 
-/** Where a fault is that no answer comes. */
+/** The timeout for faults without a response. */
 const SHORT_TIMEOUT_MS = 400;
-/** Where one comes; long enough for a busy machine. */
+/** The timeout for faults with a response; long enough for a busy machine. */
 const TIMEOUT_MS = 5000;
-/** What a busy machine may add. */
+/** The delay that a busy machine may add. */
 const SLACK_MS = 10_000;
 
 let core: FakeCore;

@@ -6,7 +6,7 @@ import { coreExchanges, type CoreExchange } from '../../fixtures/core-exchanges.
 import { clientOf, FakeCore, sendJson, type Behaviour } from '../../support/fake-core.js';
 
 const EXCHANGES = coreExchanges();
-/** What the recorded clients said of themselves; ours says it in the same words. */
+/** The headers by which the recorded clients named themselves; ours sends the same. */
 const COMPARED_HEADERS = ['cdi-version', 'rid', 'content-type', 'api-key'];
 
 let core: FakeCore;
@@ -54,7 +54,7 @@ const tokens = ({ session, accessToken, refreshToken, antiCsrfToken }: JsonObjec
   antiCsrfToken,
 });
 
-/** Nothing for requests that the client never makes. */
+/** Returns undefined for requests that the client never makes. */
 function replayOf({ request, answer }: CoreExchange): Replay | undefined {
   const body = parseJsonObject(request.body) ?? {};
   const { query } = request;

@@ -9,11 +9,11 @@ import { makeEmbeddedCore } from '../../support/embedded.js';
 import { withServedCore } from '../../support/served-core.js';
 
 const REAL_CORE = env['SUPERTOKENS_CORE_URI'];
-/** Nobody else's at a core that keeps its sessions. */
+/** A user id of this run alone, because the core may keep sessions of earlier runs. */
 const USER = `traces-${process.pid}-${Date.now()}`;
 const TIMES = ['exp', 'iat', 'expiry', 'createdTime', 'timeCreated'];
 
-/** What a core answered, in the order of the questions. */
+/** The responses of a core, in the order of the requests. */
 type Trace = readonly (readonly [step: string, answer: unknown])[];
 
 /** Lets a second pass before each step, where the clock can be moved. */

@@ -8,7 +8,7 @@ import { publicJwkOf } from '../../fixtures/key-set.js';
 import { jwt, legacyToken, V2_CLAIMS, V5_CLAIMS, V5_HEADER } from '../../fixtures/made-tokens.js';
 import { SHOP, sessionModule, TestApplication } from '../../support/test-application.js';
 
-// What an application with a remote core asks that core. The core is a stand-in that records every call.
+// The requests of an application to its remote core. The core is a stand-in that records every call.
 
 const JWKS = '/.well-known/jwks.json';
 const VERIFY = '/recipe/session/verify';

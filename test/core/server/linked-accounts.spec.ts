@@ -14,7 +14,7 @@ const accountLinking: AccountLinking = {
   getLinkedRecipeUserIds: (id) => (id.startsWith('ada') ? ['ada-mail', 'ada-google'] : [id]),
 };
 
-/** What an application does with linked accounts, in words that can be compared. */
+/** The results of an application with linked accounts, in words that can be compared. */
 async function livedThrough(core: CoreProvider): Promise<unknown> {
   return TestApplication.withoutServer()
     .with({ core })

@@ -8,7 +8,7 @@ import { Replay, type ComparableAnswer } from '../../support/replay.js';
 import { startServedCore, type ServedCore, type ServedCoreInput } from '../../support/served-core.js';
 
 /**
- * Where our answer is another one than that of the Core 10.1.8, and why. The same table stands in
+ * The responses of ours that differ from those of the Core 10.1.8, and why. The same table stands in
  * docs/protocol/core.md H3.
  */
 const DIFFERENCES: readonly { ids: string; ours: Partial<ComparableAnswer>; because: string }[] = [

@@ -192,7 +192,7 @@ async function findings(evidence: Readonly<Record<string, RegExp>>): Promise<str
   return [...silent.map(([sink, pattern]) => `${sink}: nothing of ${pattern}`), ...found];
 }
 
-/** What a run must have written at least, so that silence means something. */
+/** The least that a run must have written, so that silence means something. */
 const EVIDENCE = {
   log: /UnauthorisedError/,
   warnings: /A listener of session events failed/,

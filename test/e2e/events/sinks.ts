@@ -8,7 +8,7 @@ import type { Answer } from '../../support/http-client.js';
 import { ProcessWarnings } from '../../support/process-warnings.js';
 import { TelemetrySdk } from '../../support/telemetry-sdk.js';
 
-/** Whatever hangs on a value: hidden properties, causes, stacks, JSON. */
+/** Returns all that hangs on a value: hidden properties, causes, stacks, JSON. */
 export function everythingOf(value: unknown): string {
   const shown = inspect(value, { depth: 12, showHidden: true, maxStringLength: null, maxArrayLength: null });
   return `${shown}\n${jsonOf(value)}\n${value instanceof Error ? everythingOf(value.cause) : ''}`;
@@ -85,7 +85,7 @@ export class Sinks {
     this.note('answers', answer.text, ...headers.flatMap((name) => answer.lines(name)));
   }
 
-  /** What every sink holds now, by its name. */
+  /** The content of every sink, by its name. */
   async read(): Promise<ReadonlyMap<string, string>> {
     for (const { text } of this.warnings.noted.splice(0)) this.note('warnings', text);
     for (const span of this.sdk.takeSpans()) {

@@ -30,7 +30,7 @@ export async function signIn(client: SessionClient, input: CreateNewSessionInput
   return (answer.body as { sessionHandle: string }).sessionHandle;
 }
 
-/** What a browser client does with a 401: it refreshes and tries again. @returns the status in the end */
+/** Acts as a browser client at a 401: refreshes and tries again. @returns the status in the end */
 export async function use(client: SessionClient, path = '/me'): Promise<number> {
   const first = await client.get(path);
   if (first.status !== 401) return first.status;

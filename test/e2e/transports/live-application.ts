@@ -180,7 +180,7 @@ class LiveStarter extends ApplicationStarter<LiveApplication> {
 
 export interface ConnectOptions {
   readonly headers?: Readonly<Record<string, string>>;
-  /** What socket.io calls `auth`. */
+  /** The `auth` of socket.io. */
   readonly auth?: Readonly<Record<string, string>>;
   /** socket.io only: begin as browsers do by default. */
   readonly polling?: boolean;

@@ -56,7 +56,7 @@ async function gatedStore(): Promise<{ gate: Gate; store: SessionStore; looks: (
   return { gate, store, looks: () => count };
 }
 
-/** What a message is refused with. */
+/** The refusal of a message. */
 const refusal = (type: string, message: string, pattern: string): object => ({
   status: 'error',
   type,
