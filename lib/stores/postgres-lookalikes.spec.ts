@@ -8,7 +8,7 @@ const POSTGRES = 'PostgreSQL 17.2 (Debian 17.2-1) on x86_64-pc-linux-gnu, compil
 
 type Answer = (text: string) => unknown[];
 
-/** A pool that answers as a server of some version does; both connections of it ask `lock` for the lock. */
+/** A pool that responds as a server of some version does; both connections of it ask `lock` for the lock. */
 function poolOf(version: string, lock: Answer) {
   const asked: string[] = [];
   let lent = 0;

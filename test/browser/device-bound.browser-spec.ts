@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(async () => shop.close());
 
-/** The requests that the server got for one path, with the statuses of its answers; the browser's own are not shown to pages. */
+/** The requests that the server got for one path, with the statuses of its responses; the browser's own are not shown to pages. */
 function watchRoutes(api: TestApplication): string[] {
   const seen: string[] = [];
   const server = api.app.getHttpServer() as import('node:http').Server;
@@ -155,7 +155,7 @@ describe.each(ADAPTERS)('Chromium binds a session to a key of its own, on %s', (
   });
 });
 
-/** Lets the route that renews cookies answer something else for a while. */
+/** Lets the route that renews cookies return something else for a while. */
 function answerRenewals(api: TestApplication, answer: (respond: Respond) => void): () => void {
   const server = api.app.getHttpServer() as import('node:http').Server;
   const [own] = server.listeners('request') as [(...input: unknown[]) => void];

@@ -44,7 +44,7 @@ async function expectNobodySignedOut(visitor: Visitor): Promise<void> {
     expect(await page.evaluate('window.tab?.events() ?? []')).not.toContain('UNAUTHORISED');
 }
 
-/** Holds back the first answer to a request until `release` is called; `isHeld` tells when the server has answered. */
+/** Holds back the first response to a request until `release` is called; `isHeld` tells when the server has responded. */
 function holdFirst(request: string): { isHeld: Promise<void>; release: () => void } {
   let answered = (): void => undefined;
   let release = (): void => undefined;
@@ -121,7 +121,7 @@ describe.each(EVERY_WAY)('supertokens-website against %s, tokens by %s', (adapte
 });
 
 describe.each(BOTH_ONCE)('responses out of order, %s, tokens by %s', (adapter, mode) => {
-  /** Changes the payload, so that the answer brings a new access token. */
+  /** Changes the payload, so that the response brings a new access token. */
   const handlers = {
     guarded: {
       rename: (session: { mergeIntoAccessTokenPayload(update: object): Promise<void> }) =>

@@ -33,7 +33,7 @@ async function openPage(): Promise<{ page: Page; faults: string[] }> {
 
 const click = async (page: Page, name: string): Promise<void> => page.getByRole('button', { name }).click();
 
-/** Calls the guarded route until the access token has expired and the client has refreshed, and until that call has its answer, too. */
+/** Calls the guarded route until the access token has expired and the client has refreshed, and until that call has its response, too. */
 async function callUntilRefreshed(page: Page): Promise<void> {
   const refreshes = page.getByText('Refreshes since');
   const before = await refreshes.textContent();

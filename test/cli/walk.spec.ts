@@ -123,7 +123,7 @@ function numbered(text: string, known: string[]): string {
   });
 }
 
-/** Runs a command. @returns output, questions and the answer, in their order */
+/** Runs a command. @returns output, questions and the answers of the user, in their order */
 async function transcript(
   command: string,
   { store, token, clock }: { store: string; token: string; clock: TestClock },

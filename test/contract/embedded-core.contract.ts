@@ -321,7 +321,7 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
     });
 
     describe('calls of the store in any order', () => {
-      /** An engine whose calls of the store start, and whose answers arrive, when the scheduler says so. */
+      /** An engine whose calls of the store start, and whose responses arrive, when the scheduler says so. */
       const scheduledEngine = (scheduler: fc.Scheduler) => {
         let isScheduling = false;
         const around: AroundCall = async (name, call) => {

@@ -32,7 +32,7 @@ import { describeSqlStore } from './sql-store.contract.js';
 const postgres = await startPostgres();
 afterAll(() => postgres.stop());
 
-/** A pool whose reads are answered as on a hot standby, whose snapshots name no open transaction. */
+/** A pool whose reads return what they do on a hot standby, whose snapshots name no open transaction. */
 function asStandby(pool: PostgresPool): PostgresPool {
   const snapshot = `CAST(regexp_replace(CAST(pg_current_snapshot() AS TEXT), '[^:]*$', '') AS pg_snapshot)`;
   return {
@@ -712,7 +712,7 @@ postgres.describe('on a real server', () => {
       const store = postgresStore(postgres.pool(), { schema: postgres.freshSchema() });
       await seedSigningKeys(store);
       const { core } = embeddedCoreOn(store);
-      /** A session as it was acknowledged; unknown: something was asked, and not answered yet. */
+      /** A session as it was acknowledged; unknown: something was asked, and has not returned yet. */
       interface Fate {
         readonly handle: string;
         readonly tokens: string[];

@@ -394,7 +394,7 @@ async function loadScripts(store: SessionStore): Promise<void> {
   await store.deleteSessions([other]);
 }
 
-/** A way to a server on which answers can be lost. */
+/** A way to a server on which responses can be lost. */
 async function losingPath(port: number) {
   let isLosing = false;
   const path = { url: '', lost: 0, loseNextAnswer: () => (isLosing = true), close: async () => {} };

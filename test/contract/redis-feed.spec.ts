@@ -222,7 +222,7 @@ redis.describeKilled('the feed of a Redis server', () => {
 });
 
 redis.describe('a record that the disk must have', () => {
-  /** A connection to a server of Redis 7.2 with an append-only file, as far as it says; its disk answers as given. */
+  /** A connection to a server of Redis 7.2 with an append-only file, as far as it says; its disk responds as given. */
   async function connectionWith(confirmed: readonly number[]) {
     const { connect } = await nodeRedis();
     const port = redisPort(await connect(redis.url));

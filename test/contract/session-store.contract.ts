@@ -488,7 +488,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
 
       it('takes 2,000 rows at once', async () => {
         const handles = Array.from({ length: 2000 }, (_, n) => `h-${String(n).padStart(4, '0')}`);
-        // In parts, because each call has a timeout, and a busy machine does not answer 2,000 at once within it.
+        // In parts, because each call has a timeout, and a busy machine does not return 2,000 at once within it.
         for (let from = 0; from < handles.length; from += 100) {
           const part = handles.slice(from, from + 100);
           await Promise.all(part.map((sessionHandle) => store.insertSession({ ...ROW, sessionHandle })));

@@ -41,7 +41,7 @@ async function renew(browser: BindingBrowser, challenge = browser.binding?.chall
   return session.send({ path: RENEW, method: 'POST', headers });
 }
 
-/** The challenge that answers a proof. */
+/** The challenge that comes back for a proof. */
 function nextChallenge(answer: Answer): string {
   return /^"([\w.-]{40,})"/.exec(answer.header('secure-session-challenge') ?? '')?.[1] ?? '';
 }

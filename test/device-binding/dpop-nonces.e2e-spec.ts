@@ -13,7 +13,7 @@ async function startShop(adapter: Adapter, nonce: 'refresh' | 'always', secret?:
   return { app, client: new DpopClient(app.http, app.clock) };
 }
 
-/** The parts of an answer that a client sees. */
+/** The parts of a response that a client sees. */
 function seen(answer: Answer): object {
   const names = ['www-authenticate', 'dpop-nonce', 'access-control-expose-headers', 'cache-control'];
   return { status: answer.status, body: answer.text, headers: names.map((name) => answer.header(name)) };

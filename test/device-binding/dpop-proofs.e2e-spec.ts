@@ -20,7 +20,7 @@ const EXAMPLE: GoodProof = {
 const NAMES = [...wrongDpopProofs(EXAMPLE).keys()];
 const HASHES = [...wrongTokenHashes(EXAMPLE).keys()];
 
-/** The parts of an answer that a client sees, and the cookies that it would lose by it. */
+/** The parts of a response that a client sees, and the cookies that it would lose by it. */
 function seen(answer: Answer): object {
   return {
     status: answer.status,

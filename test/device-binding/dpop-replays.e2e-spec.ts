@@ -24,7 +24,7 @@ afterAll(async () => {
   await redis.stop();
 });
 
-/** A store that notes what it is asked, and answers what a test says. */
+/** A store that notes what it is asked, and returns what a test says. */
 function notedStore(answer: () => Promise<boolean> | boolean = () => true) {
   const keys: string[] = [];
   const replay: ReplayStore = {

@@ -24,7 +24,7 @@ describe.each(ADAPTERS)('refresh responses that never arrive on %s', (adapter) =
 
   afterAll(() => application.close());
 
-  /** The server answers, the client never hears of it. */
+  /** The server responds, but the client never gets it. */
   async function loseRefresh(by: SessionClient): Promise<Answer> {
     return by.copy().refresh();
   }

@@ -38,7 +38,7 @@ describe.each(ADAPTERS)('the promises that hold whatever the application does on
     const stolen = await testSessions.stolenSession();
     const [owner, thief] = [clientOf(stolen), clientOf(stolen.thief)];
     expect((await thief.get('/checked')).status).toBe(200);
-    expect((await owner.refresh()).status).toBe(401); // our own routes answer outside of the application's filters
+    expect((await owner.refresh()).status).toBe(401); // our own routes respond outside of the application's filters
     expect((await thief.refresh()).status).toBe(401); // nothing is left to refresh
     expect((await thief.get('/checked')).status).toBe(418);
   });

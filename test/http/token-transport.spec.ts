@@ -47,7 +47,7 @@ function requestWith(
   return createSessionRequest({ request, response }, userContext);
 }
 
-/** The answer to a request during which `act` used the transport. */
+/** The response to a request during which `act` used the transport. */
 function answerTo(
   kind: ServerKind,
   act: (transport: TokenTransport, request: SessionRequest, native: NativePair) => void,

@@ -90,7 +90,7 @@ export function guardedService(
     const other = [{ cookie: 'sAccessToken=%; sAccessToken=%00; =;;' }, { authorization: 'Basic' }];
     for (const headers of [...cookies, ...bearers, ...other]) {
       const { status } = await service.send({ path: '/me', headers, isAlone: true });
-      // hapi itself answers 400 to cookies that are none.
+      // hapi itself responds with 400 to cookies that are none.
       expect({ headers, isRefused: [400, 401].includes(status) }).toEqual({ headers, isRefused: true });
     }
   });

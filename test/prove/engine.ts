@@ -35,7 +35,7 @@ export class Engine {
   private readonly places: Place[] = [];
   private readonly starts = new Map<string, number>();
   private readonly clock = new SetClock();
-  /** The part that answers the calls of each run: a run that was left behind may wake when the engine's own timeout is over. */
+  /** The part that serves the calls of each run: a run that was left behind may wake when the engine's own timeout is over. */
   private readonly script = new AsyncLocalStorage<(call: StoreCall) => Promise<unknown>>();
   private instances: Instance[] = [];
   private sessionHandle = '';
@@ -141,7 +141,7 @@ export class Engine {
     });
   }
 
-  /** Returns an answer with the names of its tokens. */
+  /** Returns a response with the names of its tokens. */
   named(answer: Answer): Answer {
     const { accessToken, refreshToken } = answer;
     return {

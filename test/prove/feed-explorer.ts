@@ -59,7 +59,7 @@ class FeedRun {
               })),
             )
         : []),
-      // The instances are alike, so the first one answers the revocation.
+      // The instances are alike, so the first one serves the revocation.
       ...(left.revoke > 0 ? [{ do: 'revoke', instance: 0 } as const] : []),
       ...(left.read > 0
         ? both

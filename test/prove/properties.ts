@@ -23,7 +23,7 @@ interface Step {
 
 type Property = (step: Step) => string | undefined;
 
-/** The properties of a session, each looked at after every step. They use neither the rules' answers nor each other. */
+/** The properties of a session, each looked at after every step. They use neither the rules' responses nor each other. */
 export const PROPERTIES: Readonly<Record<string, Property>> = {
   'P1 one live line': ({ after, rules, tokens }) => {
     const { row, line, session } = after;

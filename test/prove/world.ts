@@ -101,7 +101,7 @@ export class World {
     return this.settle(before, after, after.open.length - 1);
   }
 
-  /** Lets the store answer, or fail. */
+  /** Lets the store respond, or fail. */
   private async store(
     before: State,
     { do: how, open: index }: { readonly do: 'reply' | 'lose' | 'fail'; readonly open: number },
@@ -181,7 +181,7 @@ export class World {
         );
   }
 
-  /** Adds the answers that the rules allow at this moment. */
+  /** Adds the responses that the rules allow at this moment. */
   private considered(state: State, open: Open): Open {
     const now = open.hasChanged ? this.lateAnswers(state, open) : answersOf(this.outcomesOf(state, open));
     const fresh = now.filter((answer) => !open.possible.includes(answer));

@@ -20,7 +20,7 @@ type Asked = Parameters<RefreshCall>[0];
 const MINUTE_SEC = 60;
 const CURL = 'curl/8.5.0';
 
-/** An application whose core notes what it is asked for at a refresh; `answer` may take the place of its own answer. */
+/** An application whose core notes what it is asked for at a refresh; `answer` may take the place of its own response. */
 async function start(options: Partial<SessionModuleOptions> = {}, answer?: (own: CoreClient) => RefreshCall) {
   const asked: Asked[] = [];
   const { problems, create } = embeddedCore({
@@ -86,7 +86,7 @@ describe('the rotation that a refresh asks the core for', () => {
 
 describe('a theft that the core reports', () => {
   interface Case {
-    /** Whether the core has ended the session before it answers. */
+    /** Whether the core has ended the session before it responds. */
     readonly isEnded: boolean;
     readonly subtype?: 'RECENT_PREV';
   }

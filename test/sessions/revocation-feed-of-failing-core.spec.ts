@@ -61,7 +61,7 @@ async function behindFront() {
   return { clock, serve, front, recover, a, b };
 }
 
-/** The state is `live` once a waiting call has been answered. */
+/** The state is `live` once a waiting call has got its response. */
 async function untilLive({ a, b }: Pick<Awaited<ReturnType<typeof behindFront>>, 'a' | 'b'>): Promise<void> {
   await a.sessions.revokeSession((await signIn(a)).handle);
   while (b.watch.size < 1) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -116,7 +116,7 @@ describe('a served core whose feed fails (S048)', () => {
     const made = await behindFront();
     const { clock, front, recover, b } = made;
     await untilLive(made);
-    await recover(); // so that no call waits for an answer by the former way
+    await recover(); // so that no call waits for a response by the former way
     while (!(await b.watch.read()));
     let answer = (): void => undefined;
     const isAsked = new Promise<void>((resolve) => {

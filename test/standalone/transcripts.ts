@@ -7,7 +7,7 @@ import {
   type Way,
 } from '../support/standalone-shop.js';
 
-/** The answers of a shop, step by step. */
+/** The responses of a shop, step by step. */
 export interface Step {
   readonly step: string;
   readonly status: number;
@@ -26,13 +26,13 @@ const OF_THE_SERVER = [
   'x-powered-by',
 ];
 
-/** Notes the answers of a shop, whose statuses are expected ones. */
+/** Notes the responses of a shop, whose statuses are expected ones. */
 export class Notes {
   readonly steps: Step[] = [];
 
   constructor(readonly shop: Shop) {}
 
-  /** Notes an answer. @throws when its status is another one */
+  /** Notes a response. @throws when its status is another one */
   expect(status: number, step: string, answer: Answer): Answer {
     if (answer.status !== status)
       throw new Error(`${step}: the status is ${answer.status}, not ${status}: ${answer.text}`);
@@ -40,7 +40,7 @@ export class Notes {
     return answer;
   }
 
-  /** Sends a request and notes the answer. */
+  /** Sends a request and notes the response. */
   async send(status: number, step: string, request: RequestToSend): Promise<Answer> {
     return this.expect(status, step, await this.shop.send(request));
   }

@@ -86,7 +86,7 @@ const ROUTES: Readonly<Record<string, JsonObject>> = {
 };
 
 /**
- * A core that answers what a test wants, or nothing, or nonsense; as long as the test says nothing, it is content with
+ * A core that returns what a test wants, or nothing, or nonsense; as long as the test says nothing, it is content with
  * every call. On loopback, at a port of its own that it keeps over a restart.
  */
 export class FakeCore {
@@ -132,7 +132,7 @@ export class FakeCore {
     await isClosed;
   }
 
-  /** From now on requests for the path are answered by these, one after the other; the last one stays. `*`: all paths. */
+  /** From now on requests for the path get these, one after the other; the last one stays. `*`: all paths. */
   on(path: string, ...behaviours: Behaviour[]): this {
     this.planned.set(path, behaviours);
     return this;
@@ -175,7 +175,7 @@ export class FakeCore {
   }
 }
 
-/** The good answer of a content core. */
+/** The good response of a content core. */
 export const content: Behaviour = (response, { method, path }) => {
   const from = path.search(/\/(?:recipe|apiversion|user\/id|\.well-known)(?:\/|$)/);
   const answer = ROUTES[`${method} ${path.slice(Math.max(from, 0))}`];
@@ -209,7 +209,7 @@ export const reset: Behaviour = (response) => {
   response.socket?.resetAndDestroy();
 };
 
-/** Never answers. */
+/** Never responds. */
 export const hang: Behaviour = () => undefined;
 
 /** A good beginning, then a byte now and then for ever. */

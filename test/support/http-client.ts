@@ -84,7 +84,7 @@ export class HttpClient {
   }
 }
 
-/** An answer with its headers as Node gives them: names and values in turn. */
+/** A response with its headers as Node gives them: names and values in turn. */
 export class ReceivedAnswer implements Answer {
   constructor(
     readonly status: number,
@@ -110,7 +110,7 @@ export class ReceivedAnswer implements Answer {
     return onlyOne(this.lines(name), name);
   }
 
-  /** The cookie that the answer sets; where it only removes cookies of this name, the first removal. */
+  /** The cookie that the response sets; where it only removes cookies of this name, the first removal. */
   setCookie(name: string): SetCookie | undefined {
     const found = this.lines('set-cookie')
       .filter((line) => line.startsWith(`${name}=`))

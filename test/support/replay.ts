@@ -8,7 +8,7 @@ const JSON_STRING = /"((?:[^"\\]|\\.)*)"/g;
 const REFRESH_TOKEN = /^[A-Za-z0-9+/=]+\.[0-9a-f]{64}\.V2$/;
 const ACCESS_TOKEN_OR_JWT = /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/;
 
-/** An answer in a form in which a recorded one and ours can be equal. */
+/** A response in a form in which a recorded one and ours can be equal. */
 export interface ComparableAnswer {
   readonly status: number;
   readonly contentType: string | undefined;
@@ -40,7 +40,7 @@ export class Replay {
     };
   }
 
-  /** Remembers what stands in our answer where the recorded one has a handle or a token. */
+  /** Remembers what stands in our response where the recorded one has a handle or a token. */
   learn(recorded: CoreExchange, ours: RawAnswer): void {
     this.pairUp(jsonIn(recorded.answer.body), jsonIn(ours.text));
   }
@@ -131,7 +131,7 @@ function jsonIn(text: string): JsonObject | undefined {
     const value: unknown = JSON.parse(text);
     return isJsonObject(value) ? value : undefined;
   } catch {
-    return undefined; // an answer in words
+    return undefined; // a response in words
   }
 }
 

@@ -44,7 +44,7 @@ export class SessionClient extends ClientTokens {
     return this.send({ method: 'POST', path, body, headers });
   }
 
-  /** Signs in at `/login`. @throws when the answer is no 201 */
+  /** Signs in at `/login`. @throws when the response is no 201 */
   async login(userId = 'user-1', input: LoginInput = {}): Promise<Answer> {
     const answer = await this.post('/login', { userId, ...input });
     if (answer.status !== 201) throw new Error(`The login answered ${answer.status}: ${answer.text}`);
@@ -84,7 +84,7 @@ export class SessionClient extends ClientTokens {
   }
 }
 
-/** Fails where an answer says something about one token twice. */
+/** Fails where a response says something about one token twice. */
 function unambiguous(answer: Answer): Pick<Answer, 'lines'> {
   for (const line of answer.lines('set-cookie')) answer.setCookie(line.slice(0, line.indexOf('=')));
   return {

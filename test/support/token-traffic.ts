@@ -54,7 +54,7 @@ export const BOTH_CLEARED: TokenTraffic = {
   refreshHeader: 'emptied',
 };
 
-/** Reads it off the answer; the names are the default ones unless told otherwise. */
+/** Reads it off the response; the names are the default ones unless told otherwise. */
 export function tokenTraffic(
   answer: Answer,
   names: {
@@ -89,7 +89,7 @@ function header(answer: Answer, name: string): TokenTraffic['accessHeader'] {
   return value === '' ? 'emptied' : 'set';
 }
 
-/** All that matters of an answer to a client whose session is in doubt. */
+/** All that matters of a response to a client whose session is in doubt. */
 export interface Outcome {
   readonly status: number;
   readonly text: string;

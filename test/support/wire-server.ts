@@ -30,7 +30,7 @@ export interface NativePair {
 }
 
 /**
- * Sends one request over a real socket to a server of the given kind. The handler gets the exchange; unless it answers
+ * Sends one request over a real socket to a server of the given kind. The handler gets the exchange; unless it responds
  * itself an empty object goes out with 200.
  */
 export async function answerOf(

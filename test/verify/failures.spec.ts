@@ -22,7 +22,7 @@ const TOKEN_OF_OTHER_KEY = jwt({ ...V5_HEADER, kid: 'd-2' }, V5_CLAIMS, (text) =
   rs256(text, FOREIGN_TEST_KEY),
 );
 
-/** An API whose keys a test replaces, or whose answer it spoils. */
+/** An API whose keys a test replaces, or whose response it spoils. */
 function setUp(options: Partial<SessionVerifierOptions> = {}) {
   const clock = new TestClock(V5_CLAIMS.iat * 1000);
   const api = { calls: 0, respond: async (): Promise<Response> => Response.json({ keys: [KEY] }) };

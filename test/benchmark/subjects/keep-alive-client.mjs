@@ -5,7 +5,7 @@ const TIMEOUT_MS = 10_000;
 
 /**
  * One connection that asks one thing at a time. Written on the bare socket, so that the load costs the machine little: it
- * reads answers with a `Content-Length` or without a body, which is what the servers here send.
+ * reads responses with a `Content-Length` or without a body, which is what the servers here send.
  */
 export class KeepAliveClient {
   constructor(port) {

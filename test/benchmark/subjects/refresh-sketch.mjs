@@ -47,7 +47,7 @@ class Sketch {
     this.sessions = new Map();
   }
 
-  /** @returns the headers of the answer; undefined if the token is not known */
+  /** @returns the headers of the response; undefined if the token is not known */
   async answer(path, { cookie = '' }) {
     const session =
       path === '/login' ? { userId: 'user-1', handle: 'h' } : this.take(parse(cookie).sRefreshToken);

@@ -109,7 +109,7 @@ async function signInByCookie(client) {
   return cookieHeaders({ sAccessToken: cookieSetIn(head, 'sAccessToken') });
 }
 
-/** As a browser with DBSC: it answers the offer of the sign-in with a key of its own. */
+/** As a browser with DBSC: it responds to the offer of the sign-in with a key of its own. */
 async function signInBound(client) {
   const { head } = await client.send('POST', '/login', { 'st-auth-mode': 'cookie' });
   const offer = headerOf(head, 'secure-session-registration') ?? '';

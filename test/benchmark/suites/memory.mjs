@@ -56,7 +56,7 @@ async function measureSessions({ sessions, rounds }) {
   for (const server of servers) await server.close();
 }
 
-/** Fresh processes that have answered one request, after a collection of garbage. */
+/** Fresh processes that have served one request, after a collection of garbage. */
 async function measureIdle({ starts }) {
   const cases = ['express', 'fastify'].flatMap((adapter) =>
     [false, true].map((hasSessions) => ({ adapter, hasSessions })),

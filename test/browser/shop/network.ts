@@ -7,11 +7,11 @@ import { SHOP_TLS } from './shop-tls.js';
 export type Fate = 'arrives' | 'is lost' | Promise<unknown>;
 
 /**
- * The network between browsers and servers: https for every host, and a say in what becomes of each answer after the
+ * The network between browsers and servers: https for every host, and a say in what becomes of each response after the
  * server has sent it. It moves bytes; requests are told apart by their first line (HTTP/1.1, one at a time per connection).
  */
 export class Network {
-  /** Asked once for each answer, with the request's method and path: `POST /auth/session/refresh`. */
+  /** Asked once for each response, with the request's method and path: `POST /auth/session/refresh`. */
   fateOf: (request: string) => Fate = () => 'arrives';
   private readonly ports = new Map<string, number>();
   private readonly sockets = new Set<{ destroy(): unknown }>();

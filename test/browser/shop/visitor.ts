@@ -24,7 +24,7 @@ export const REFRESH = 'POST /auth/session/refresh';
 
 /** A person with a browser of his own: cookies, storage and tabs. */
 export class Visitor {
-  /** All answers of the API that his browser got, `200 POST /auth/session/refresh`; no preflights. */
+  /** All responses of the API that his browser got, `200 POST /auth/session/refresh`; no preflights. */
   readonly answers: string[] = [];
 
   private constructor(
@@ -104,7 +104,7 @@ export class Tab {
     return this.run<PageAnswer>(`call(${JSON.stringify([path, method, body ?? null]).slice(1, -1)})`);
   }
 
-  /** The status of a call of a guarded route; 0 when no answer arrived. */
+  /** The status of a call of a guarded route; 0 when no response arrived. */
   async statusOf(path = '/me'): Promise<number> {
     return this.call(path).then(
       ({ status }) => status,

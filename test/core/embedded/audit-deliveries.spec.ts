@@ -207,7 +207,7 @@ interface Received {
   readonly body: string;
 }
 
-/** A receiver on the loopback that answers with what is next. */
+/** A receiver on the loopback that responds with what is next. */
 async function receiver() {
   const received: Received[] = [];
   const answers: { status: number; headers?: Record<string, string>; body?: string }[] = [];

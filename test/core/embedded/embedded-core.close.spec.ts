@@ -18,7 +18,7 @@ import { loadDriver, sqliteStore } from '../../../lib/stores/sqlite.store.js';
 const HOUR_MS = 3_600_000;
 const CLOSED = new CoreUnavailableError('The core was closed');
 
-/** An engine on a store that notes its calls, and answers those that are held only when they are let go. */
+/** An engine on a store that notes its calls, and returns from those that are held only when they are let go. */
 async function watchedEngine(options: EmbeddedCoreOptions = {}, inner?: SessionStore) {
   const calls: string[] = [];
   const held = new Set<string>();

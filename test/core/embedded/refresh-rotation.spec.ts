@@ -44,7 +44,7 @@ class Line {
     return core.revokeSessions([this.sessionHandle]);
   }
 
-  /** An answer in the words of the table. */
+  /** A response in the words of the table. */
   describe(answer: RefreshSessionResult | VerifySessionResult | string[]): string {
     if (Array.isArray(answer)) return answer.includes(this.sessionHandle) ? 'handle listed' : 'not listed';
     if (answer.status !== 'OK') return answer.status;

@@ -274,7 +274,7 @@ describe('a refresh token that came back to a core of CDI 5.6', () => {
 });
 
 describe('refreshes of one token at the same time', () => {
-  /** Answers only after all have come that will come, each with another pair. */
+  /** Responds only after all have come that will come, each with another pair. */
   function answersLate(): { readonly send: () => void; readonly waiting: () => number } {
     const held: (() => void)[] = [];
     let pairs = 0;

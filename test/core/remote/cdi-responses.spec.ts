@@ -24,7 +24,7 @@ const SESSION: Shape = {
 const TOKEN: Shape = { token: TEXT, expiry: TIME, createdTime: TIME };
 const PAIR: Shape = { session: SESSION, accessToken: TOKEN, refreshToken: TOKEN };
 
-/** Each reading function, an answer that it understands, and what must be in its result then. */
+/** Each reading function, a response that it understands, and what must be in its result then. */
 const READERS: {
   name: string;
   read: (answer: JsonObject) => unknown;

@@ -21,7 +21,7 @@ afterEach(async () => {
 });
 afterAll(async () => core.kill());
 
-/** Answers as the core did, byte for byte. */
+/** Responds as the core did, byte for byte. */
 function recorded({ answer }: CoreExchange): Behaviour {
   const { 'content-type': contentType = '', 'cache-control': cacheControl } = answer.headers;
   return (response) => {
@@ -33,7 +33,7 @@ function recorded({ answer }: CoreExchange): Behaviour {
   };
 }
 
-/** The call that makes such a request, and what the answer, as JSON, then is worth. */
+/** The call that makes such a request, and what the response, as JSON, then is worth. */
 interface Replay {
   readonly call: (remote: HttpCoreClient) => Promise<unknown>;
   readonly value: (answer: JsonObject) => unknown;
@@ -190,13 +190,13 @@ function replayOf({ request, answer }: CoreExchange): Replay | undefined {
   }
 }
 
-/** Stands for `/hello`, unknown paths and wrong methods: whatever we ask, this is no answer to it. */
+/** Stands for `/hello`, unknown paths and wrong methods: whatever we ask, this is no response to it. */
 const NO_CALL_OF_OURS: Replay = {
   call: (remote) => remote.getPrimaryUserId('user-1', {}),
   value: () => undefined,
 };
 
-/** Lets the recorded answer come back to whatever is asked, once the version is agreed. */
+/** Lets the recorded response come back to whatever is asked, once the version is agreed. */
 function connect(exchange: CoreExchange): HttpCoreClient {
   const version = exchange.request.headers['cdi-version'] ?? '5.3';
   core.on('/apiversion', sendJson({ versions: [version, '5.3'] })).on('*', recorded(exchange));

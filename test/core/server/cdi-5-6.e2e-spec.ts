@@ -25,7 +25,7 @@ interface Pair {
   readonly refreshToken: { readonly token: string; readonly expiry: number };
 }
 
-/** Calls of a client of one version; its answers are the bodies as they came. */
+/** Calls of a client of one version; its responses are the bodies as they came. */
 class Caller {
   constructor(
     readonly core: ServedCore,

@@ -51,7 +51,7 @@ function without(body: Record<string, unknown>, name: string): Record<string, un
   return Object.fromEntries(Object.entries(body).filter(([key]) => key !== name));
 }
 
-/** An answer in words; its content type, too, where it is not the one that a Core gives to text. */
+/** A response in words; its content type, too, where it is not the one that a Core gives to text. */
 function inWords({ status, text, headers }: RawAnswer): string {
   const type = headers['content-type'];
   return `${status} ${type === TEXT_TYPE ? '' : `(${String(type)}) `}${text}`;
@@ -422,7 +422,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
         for (const path of outside) {
           const answer = await moved.send({ path });
           expect(answer.status).toBe(404);
-          expect(answer.headers['content-type']).toMatch(/^application\/json/); // the application's own answer
+          expect(answer.headers['content-type']).toMatch(/^application\/json/); // the application's own response
         }
         expect(inWords(await moved.send({ path: `${inside[0]}/none` }))).toBe('404 Not found\n');
       });

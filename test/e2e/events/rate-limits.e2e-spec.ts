@@ -21,7 +21,7 @@ const REFUSED: RateLimitDecision = { allowed: false, retryAfterSec: 12.2 };
 
 type RateLimit = NonNullable<SessionModuleOptions['rateLimit']>;
 
-/** A limiter whose answers a test decides, and what it was asked. */
+/** A limiter whose decisions a test makes, and what it was asked. */
 function scriptedLimiter() {
   const asked: Omit<RateLimitedAttempt, 'userContext'>[] = [];
   const state = { answer: { allowed: true } as RateLimitDecision };

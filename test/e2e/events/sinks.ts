@@ -78,7 +78,7 @@ export class Sinks {
     }
   }
 
-  /** A refusal: its body, and where tokens would travel. Good answers carry tokens, and what handlers say, by design. */
+  /** A refusal: its body, and where tokens would travel. Good responses carry tokens, and what handlers say, by design. */
   noteAnswer(answer: Answer): void {
     if (answer.status < 400) return;
     const headers = ['set-cookie', 'front-token', 'st-access-token', 'st-refresh-token', 'anti-csrf'];
@@ -95,7 +95,7 @@ export class Sinks {
     return this.texts;
   }
 
-  /** Sees what handlers throw before anybody answers it. */
+  /** Sees what handlers throw before a filter handles it. */
   get interceptor(): Provider {
     return { provide: APP_INTERCEPTOR, useValue: new ErrorNotes(this) };
   }

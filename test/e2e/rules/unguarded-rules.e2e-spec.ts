@@ -135,7 +135,7 @@ function strictProxy(): object {
   );
 }
 
-/** As deep mocks and typed clients of other services are made: every name has a truthy answer. */
+/** As deep mocks and typed clients of other services are made: every name has a truthy value. */
 function answersEverything(answer?: unknown): object {
   const proxy: object = new Proxy(() => undefined, {
     get: () => answer ?? proxy,

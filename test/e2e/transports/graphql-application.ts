@@ -222,7 +222,7 @@ export class GraphqlStarter extends ApplicationStarter {
   }
 }
 
-/** A GraphQL answer as clients read it. */
+/** A GraphQL response as clients read it. */
 export interface GraphqlAnswer {
   readonly data?: Readonly<Record<string, unknown>> | null;
   readonly errors?: readonly { message: string; extensions?: Readonly<Record<string, unknown>> }[];

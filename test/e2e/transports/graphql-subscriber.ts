@@ -6,7 +6,7 @@ import type { GraphqlAnswer } from './graphql-application.js';
 
 /** A connection for subscriptions, as a browser or an app opens it. */
 export interface Subscriber {
-  /** The first answer to an operation, data or errors. */
+  /** The first response to an operation, data or errors. */
   first(query: string): Promise<GraphqlAnswer>;
   /** Close code, once the server has hung up. */
   readonly closed: Promise<number>;

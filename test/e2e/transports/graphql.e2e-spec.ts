@@ -11,7 +11,7 @@ import { NOTHING, tokenTraffic } from '../../support/token-traffic.js';
 import { watchedStore } from '../../support/watched-store.js';
 import { Account, AccountResolver, ask, DRIVERS, read, GraphqlApplication } from './graphql-application.js';
 
-/** Apollo's driver answers 200 to everything that was executed unless it is told otherwise; Mercurius needs no telling. */
+/** Apollo's driver responds with 200 to everything that was executed unless it is told otherwise; Mercurius needs no telling. */
 const WITH_STATUS = { preserveHttpStatusForExecutionErrors: false };
 
 async function promotions({ app, events }: TestApplication): Promise<number> {

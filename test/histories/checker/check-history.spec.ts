@@ -18,7 +18,7 @@ const fresh = (of: string): AccessToken => access(of, { isOfRefresh: true });
 
 interface Written {
   readonly by?: Actor;
-  /** undefined: the answer is unknown. */
+  /** undefined: the response is unknown. */
   readonly answer?: Partial<Answered> | undefined;
   readonly ended?: number;
   readonly instance?: string;

@@ -145,7 +145,7 @@ function isRevocation({ asked, answer }: KnownCall): boolean {
   return answer.status === 'OK' && /^(?:revoke|sign-out)/.test(asked.kind);
 }
 
-/** Returns whether a call with this answer must have found the session in the store. */
+/** Returns whether a call with this response must have found the session in the store. */
 function asksStore({ asked }: Call): boolean {
   switch (asked.kind) {
     case 'request':
@@ -173,7 +173,7 @@ function afterDatabase({ known }: Facts): Finding {
   );
 }
 
-/** A request that is served from memory: refused at once where the revocation was answered, and at the others within the bound. */
+/** A request that is served from memory: refused at once where the revocation was confirmed, and at the others within the bound. */
 function afterFeed({ known, history }: Facts): Finding {
   const served = known.filter((call) => call.asked.kind === 'request' && !asksStore(call)).filter(isOk);
   return firstPair(known.filter(isRevocation), served, (early, late) => {
