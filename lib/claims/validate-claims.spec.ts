@@ -167,7 +167,7 @@ describe('a validator that does not do its work refuses the request (S079)', () 
     await expect(check({}, [answering('fine', { isValid: true }), validator])).rejects.toThrow('boom');
   });
 
-  it.each([[undefined], [null], [true], [{}], [{ isValid: 'yes' }]])('when it answers %j', async (result) => {
+  it.each([[undefined], [null], [true], [{}], [{ isValid: 'yes' }]])('when it returns %j', async (result) => {
     const validator = { id: 'odd', validate: () => result as ClaimValidationResult };
     await expect(check({}, [validator])).rejects.toThrow('Claim validator odd gave no { isValid: boolean }');
   });
@@ -201,7 +201,7 @@ describe('a validator that does not do its work refuses the request (S079)', () 
       expect(await outcome).toEqual(new Error('Claim validator slow did not return within 50 ms'));
     });
 
-    it('and leaves no timer behind when it answers or throws', async () => {
+    it('and leaves no timer behind when it returns or throws', async () => {
       await check({}, [answering('fine', { isValid: true })]);
       await expect(
         check({}, [{ id: 'v', validate: () => Promise.reject(new Error('boom')) }]),

@@ -71,7 +71,7 @@ describe('asking over HTTP', () => {
     });
   });
 
-  it('says why nobody answered', async () => {
+  it('says why there is no response', async () => {
     let closed = '';
     await withServer(createServer(), async (origin) => {
       closed = origin;
@@ -88,7 +88,7 @@ describe('asking over HTTP', () => {
   });
 });
 
-describe('an API that does not answer', () => {
+describe('an API that does not respond', () => {
   it('is one finding, and no exception', async () => {
     const hanging = createTcpServer((socket) => socket.end('this is not HTTP\r\n\r\n'));
     await withServer(hanging, async (origin) => {

@@ -51,7 +51,7 @@ describe('checking connections after cut-offs', () => {
     expect([asked, ended]).toEqual([['ada-0', 'ada-1', 'ada-2'], ['ada-1']]);
   });
 
-  it('takes a cut-off that comes during a pass into that pass, and asks again where the answer may be older', async () => {
+  it('takes a cut-off that comes during a pass into that pass, and asks again where the response may be older', async () => {
     connect('ada', 1);
     connect('bob', 1);
     const answers: (() => void)[] = [];

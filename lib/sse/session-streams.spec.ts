@@ -126,7 +126,7 @@ describe('a stream that lives as long as its session', () => {
     expect(seen).toEqual(['completed']);
   });
 
-  it('loses nothing that comes before the core has answered, its end included', async () => {
+  it('loses nothing that comes before the core has responded, its end included', async () => {
     openNow();
     source.next(1);
     source.next(2);

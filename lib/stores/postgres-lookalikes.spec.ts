@@ -49,7 +49,7 @@ describe('a database that looks like PostgreSQL', () => {
     ['CockroachDB that gives everybody the lock', COCKROACH, stub, 'two connections got the same one'],
     ['CockroachDB that does not know the lock', COCKROACH, unknown('42883'), 'it does not know them'],
     ['YugabyteDB that does not support it', YUGABYTE, unknown('0A000'), 'it does not know them'],
-    ['CockroachDB that answers nothing', COCKROACH, () => [], 'two connections got the same one'],
+    ['CockroachDB that returns nothing', COCKROACH, () => [], 'two connections got the same one'],
   ])('is refused before the first statement: %s', async (_, version, lock, reason) => {
     const { asked, store, lentNow } = poolOf(version, lock);
     const failure: unknown = await store.findStaticKeys().catch((error: unknown) => error);
@@ -74,7 +74,7 @@ describe('a database that looks like PostgreSQL', () => {
     expect(asked.filter((text) => text.includes('advisory'))).toEqual([]);
   });
 
-  it('is asked again when it did not answer', async () => {
+  it('is asked again when it did not respond', async () => {
     let isDown = true;
     const { store } = poolOf(COCKROACH, (text) => {
       if (isDown) throw Object.assign(new Error('connection reset'), { code: 'ECONNRESET' });

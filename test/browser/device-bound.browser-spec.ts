@@ -173,7 +173,7 @@ function answerRenewals(api: TestApplication, answer: (respond: Respond) => void
 }
 type Respond = import('node:http').ServerResponse;
 
-describe('Chromium at an answer that is no renewal', () => {
+describe('Chromium at a response that is no renewal', () => {
   const openApi = async () => shop.openApi({ adapter: 'express', options });
 
   it('keeps the key through an outage: 503, and the next request renews (D6, D44, D45)', async () => {

@@ -101,7 +101,7 @@ describe.each(EVERY_WAY)('supertokens-website against %s, tokens by %s', (adapte
     await expectNobodySignedOut(visitor);
   });
 
-  it('outlives every answer to a refresh that was lost on its way (S118, S024)', async () => {
+  it('outlives every response to a refresh that was lost on its way (S118, S024)', async () => {
     const visitor = await shop.visitor({ mode });
     const tab = await visitor.signIn('ada');
     let lost = 0;
@@ -120,7 +120,7 @@ describe.each(EVERY_WAY)('supertokens-website against %s, tokens by %s', (adapte
   });
 });
 
-describe.each(BOTH_ONCE)('answers out of order, %s, tokens by %s', (adapter, mode) => {
+describe.each(BOTH_ONCE)('responses out of order, %s, tokens by %s', (adapter, mode) => {
   /** Changes the payload, so that the answer brings a new access token. */
   const handlers = {
     guarded: {
@@ -129,7 +129,7 @@ describe.each(BOTH_ONCE)('answers out of order, %s, tokens by %s', (adapter, mod
     },
   };
 
-  it('the answer to the first use of a new token is lost (S118, S024)', async () => {
+  it('the response to the first use of a new token is lost (S118, S024)', async () => {
     api = await shop.openApi({ adapter });
     const visitor = await shop.visitor({ mode });
     const tab = await visitor.signIn('ada');
@@ -146,7 +146,7 @@ describe.each(BOTH_ONCE)('answers out of order, %s, tokens by %s', (adapter, mod
     await expectNobodySignedOut(visitor);
   });
 
-  it('a refresh is answered after a later one of another tab, whose tokens are in use (S118, S024)', async () => {
+  it('a refresh returns after a later one of another tab, whose tokens are in use (S118, S024)', async () => {
     api = await shop.openApi({ adapter });
     const visitor = await shop.visitor({ mode, hasLock: false });
     const [slow, fast] = [await visitor.signIn('ada'), await visitor.openTab()];
@@ -165,7 +165,7 @@ describe.each(BOTH_ONCE)('answers out of order, %s, tokens by %s', (adapter, mod
     await expectNobodySignedOut(visitor);
   });
 
-  it('a late answer brings an access token of the generation before (S118)', async () => {
+  it('a late response brings an access token of the generation before (S118)', async () => {
     api = await shop.openApi({ adapter, handlers });
     const visitor = await shop.visitor({ mode, hasLock: false });
     const [slow, fast] = [await visitor.signIn('ada'), await visitor.openTab()];
@@ -182,7 +182,7 @@ describe.each(BOTH_ONCE)('answers out of order, %s, tokens by %s', (adapter, mod
     await expectNobodySignedOut(visitor);
   });
 
-  it('a refresh is answered after the next generation is in use: the grace period carries it (S118, S025)', async () => {
+  it('a refresh returns after the next generation is in use: the grace period carries it (S118, S025)', async () => {
     api = await shop.openApi({ adapter, coreOptions: { refreshTokenRotationGracePeriodSec: 60 } });
     const visitor = await shop.visitor({ mode, hasLock: false });
     const [slow, fast] = [await visitor.signIn('ada'), await visitor.openTab()];
@@ -270,7 +270,7 @@ describe.each(BOTH_ONCE)('coming and going, %s, tokens by %s', (adapter, mode) =
   });
 
   it.each(['before', 'after'])(
-    'a reload during a refresh, whose answer comes %s it is over (S118)',
+    'a reload during a refresh, whose response comes %s it is over (S118)',
     async (moment) => {
       // A page that was left in the middle keeps the client's lock for five seconds.
       const visitor = await shop.visitor({ mode, hasLock: false });

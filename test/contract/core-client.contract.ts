@@ -139,7 +139,7 @@ export function describeCoreClient(
     });
 
     describe('looking up, listing and changing', () => {
-      it('answers all facts of a session, from any instance', async () => {
+      it('returns all facts of a session, from any instance', async () => {
         const { session } = await create(underTest.core, {
           tenantId: 't1',
           userDataInJWT: { a: null },
@@ -169,7 +169,7 @@ export function describeCoreClient(
         expect(await core.changeSessionData('junk', more, context)).toBe(false);
       });
 
-      it('replaces data and payload as a whole, and answers false for what is unknown', async () => {
+      it('replaces data and payload as a whole, and returns false for what is unknown', async () => {
         const { core } = underTest;
         const { session } = await create(core, { userDataInJWT: { a: 1 }, userDataInDatabase: { b: 1 } });
         expect(await core.updateSessionData(session.handle, { c: 1 }, context)).toBe(true);

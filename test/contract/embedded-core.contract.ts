@@ -276,7 +276,7 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
         },
       );
 
-      it('loses nothing when the process dies between the write and the answer (S024)', async () => {
+      it('loses nothing when the process dies between the write and the response (S024)', async () => {
         const dying: AroundCall = async (name, call) => {
           const result = await call();
           if (name === 'update refreshTokenHash2' || name === 'findAndUpdate') throw new Error('killed');

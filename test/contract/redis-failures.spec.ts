@@ -101,7 +101,7 @@ describe('a Redis store refuses at the start', () => {
   });
 });
 
-describe('a Redis that answers nonsense', () => {
+describe('a Redis that returns nonsense', () => {
   const NONSENSE: unknown[] = [
     7,
     '',
@@ -254,7 +254,7 @@ redis.describeKilled('a Redis server', () => {
     await core.close();
   });
 
-  describe('whose answer is lost', () => {
+  describe('whose response is lost', () => {
     const METHODS: [name: string, call: (store: SessionStore) => Promise<unknown>, after: unknown][] = [
       ['an insert', (store) => store.insertSession(ROW), ROW],
       ['an update', (store) => store.update(KEY, {}, CHANGE), { ...ROW, ...CHANGE }],

@@ -36,7 +36,7 @@ export function describeRotationAtFirstUse(name: string, makeCore: MakeCore): vo
     });
 
     describe('through the life of one session', () => {
-      it('answers as in the worked example: create, verify, refresh, promotion, theft, revoke', async () => {
+      it('responds as in the worked example: create, verify, refresh, promotion, theft, revoke', async () => {
         const { core, clock } = underTest;
         const userDataInJWT = { iss: 'http://api.local:3000/auth', role: 'admin' };
         const f1 = await create(core, { userDataInJWT, userDataInDatabase: { cart: 3 } });
@@ -158,7 +158,7 @@ export function describeRotationAtFirstUse(name: string, makeCore: MakeCore): vo
         }
       });
 
-      it('gives the same successor after a restart, and whichever of two answers arrives first is good (S024)', async () => {
+      it('gives the same successor after a restart, and whichever of two responses arrives first is good (S024)', async () => {
         const { refreshToken } = await create(underTest.core);
         const lost = await refreshed(underTest.core, refreshToken.token);
         const other = await underTest.another();

@@ -135,7 +135,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
     });
 
     describe('a promotion', () => {
-      it('makes the next hash current, remembers the old one and when, and answers the row', async () => {
+      it('makes the next hash current, remembers the old one and when, and returns the row', async () => {
         await insert({});
         const expected = {
           ...ROW,
@@ -307,7 +307,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         expect(await store.findSession(KEY)).toEqual(expected);
       });
 
-      it('of the payload replaces the payload alone and answers the row after it', async () => {
+      it('of the payload replaces the payload alone and returns the row after it', async () => {
         await insert({});
         const expected = { ...ROW, accessTokenPayload: '{}' };
         expect(await store.update(KEY, LIVE, { accessTokenPayload: '{}' })).toEqual(expected);
@@ -463,7 +463,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
     });
 
     describe('removing', () => {
-      it('answers which rows existed, expired ones included', async () => {
+      it('returns which rows existed, expired ones included', async () => {
         await insert({}, { sessionHandle: 'expired', expiresAtMs: 1 }, { sessionHandle: 'stays' });
         const keys = [KEY, ABSENT, { tenantId: 'public', sessionHandle: 'expired' }];
         expect((await store.deleteSessions(keys)).sort()).toEqual(['expired', 'handle-1']);
@@ -497,7 +497,7 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
         expect((await store.deleteSessions(keys)).sort()).toEqual(handles);
       });
 
-      it('is answered to one of several who do it at the same time', async () => {
+      it('is returned to one of several who do it at the same time', async () => {
         await insert({});
         const answers = await Promise.all(Array.from({ length: 10 }, () => store.deleteSessions([KEY])));
         expect(answers.flat()).toEqual(['handle-1']);

@@ -193,7 +193,7 @@ describe.each(ADAPTERS)('the data of the dashboard on %s', (adapter) => {
     'trail?kind=x',
     'story',
     `sessions?userId=${'x'.repeat(1025)}`,
-  ])('answers 400 with the reason: %s', async (path) => {
+  ])('responds with 400 and the reason: %s', async (path) => {
     const application = await openAuditedDashboard(adapter);
     const admin = await application.signedIn('cookie', 'admin');
     expect((await readData(admin, path)).status).toBe(400);

@@ -105,7 +105,7 @@ describe.each(ADAPTERS)('races and repeats, on %s', (adapter) => {
     expect(application.events.filter(({ type }) => type === 'device.registered')).toHaveLength(1);
   });
 
-  it('answer a registration whose answer was lost with the same instructions', async () => {
+  it('respond to a registration whose response was lost with the same instructions', async () => {
     const application = await starter(adapter).start();
     const { session: client } = browserOf(application);
     const challenge = offeredChallenge(await client.login());
@@ -226,7 +226,7 @@ class FullThrottler implements CanActivate {
 }
 
 describe.each(ADAPTERS)('the routes of browsers, on %s', (adapter) => {
-  it('answer 503 while the store is away, and the browser goes on afterwards (D45)', async () => {
+  it('respond with 503 while the store is away, and the browser goes on afterwards (D45)', async () => {
     const { store, failing } = await watchedStore();
     const application = await starter(adapter).store(store).start();
     const browser = await bound(application);

@@ -59,7 +59,7 @@ describe('an honest browser keeps its session', () => {
     expect(outcome(answer)).toEqual(FINE);
   });
 
-  it('after a registration whose answers were lost (Chromium sends it twice at once, then never again)', async () => {
+  it('after a registration whose responses were lost (Chromium sends it twice at once, then never again)', async () => {
     const application = await starter().start();
     const { session: client } = browserOf(application);
     const challenge = offeredChallenge(await client.login());

@@ -36,7 +36,7 @@ async function lostRegistration(application: TestApplication) {
 }
 
 describe('the binding of a session that is refreshed without its cookie', () => {
-  it('keeps its session when a handler changes the payload after a registration whose answer was lost', async () => {
+  it('keeps its session when a handler changes the payload after a registration whose response was lost', async () => {
     const application = await starter().start();
     const client = await lostRegistration(application);
     expect((await client.post('/extra/merge', {})).status).toBe(201);
@@ -62,7 +62,7 @@ describe('the binding of a session that is refreshed without its cookie', () => 
     expect(out).toContain(200);
   });
 
-  it('forgets the key of a registration whose answer was lost, so that the client goes on without it', async () => {
+  it('forgets the key of a registration whose response was lost, so that the client goes on without it', async () => {
     const application = await starter().start();
     const client = await lostRegistration(application);
     const sessionHandle = client.front.up['sessionHandle'] as string;

@@ -94,7 +94,7 @@ describe.each(ADAPTERS)('a session bound to the browser, on %s', (adapter) => {
     expect(types().filter((type) => type === 'device.refreshed')).toHaveLength(3);
   });
 
-  it('answers a renewal without a proof with 403 and a challenge, and takes the proof of it (D42, S112)', async () => {
+  it('responds to a renewal without a proof with 403 and a challenge, and takes the proof of it (D42, S112)', async () => {
     const { signedIn, clock } = await start(adapter);
     const browser = await signedIn();
     clock.advanceSeconds(COOKIE_LIFE_SEC + 1);

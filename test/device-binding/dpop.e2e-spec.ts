@@ -201,7 +201,7 @@ describe.each(ADAPTERS)('a refresh with a proof on %s', (adapter) => {
     }
   });
 
-  it('may come under either scheme, and again when its answer was lost (P13)', async () => {
+  it('may come under either scheme, and again when its response was lost (P13)', async () => {
     const { signIn } = await startShop(adapter);
     const client = await signIn();
     const authorization = `Bearer ${client.refreshToken ?? ''}`;

@@ -91,7 +91,7 @@ describe('the routes', () => {
     [200, '<html>', ['error routes.refresh']],
     [500, '', ['error routes.refresh', 'error core.unavailable']],
     [503, { message: 'service unavailable' }, ['error routes.refresh', 'error core.unavailable']],
-  ])('a refresh without a token that is answered %i %j: %j', (status, body, expected) => {
+  ])('a refresh without a token that gets %i %j: %j', (status, body, expected) => {
     expect(problemsOf(checkRoutes(refresh(status, body)))).toEqual(expected);
   });
 
@@ -113,7 +113,7 @@ describe('the routes', () => {
     [200, '<html>', ['warning routes.jwks']],
     [404, '', ['warning routes.jwks']],
     [503, { message: 'service unavailable' }, ['error core.unavailable']],
-  ])('keys that are answered %i %j: %j', (status, body, expected) => {
+  ])('a request for keys that gets %i %j: %j', (status, body, expected) => {
     expect(problemsOf(checkRoutes(factsOf({ jwks: keys(status, body) })))).toEqual(expected);
   });
 
@@ -193,7 +193,7 @@ describe('CORS', () => {
     ['null', 'true', ['error cors.foreign-origin']],
     ['https://nest-sessions-doctor.invalid', 'false', []],
     ['https://shop.io', 'true', []],
-  ])('for a stranger who is answered %s with credentials %s: %j', (origin, credentials, expected) => {
+  ])('for a stranger who gets %s with credentials %s: %j', (origin, credentials, expected) => {
     const foreignPreflight = preflight([
       `access-control-allow-origin: ${origin}`,
       `access-control-allow-credentials: ${credentials}`,
@@ -201,7 +201,7 @@ describe('CORS', () => {
     expect(problemsOf(checkCors(factsOf({ foreignPreflight })))).toEqual(expected);
   });
 
-  it('asks for Vary where the answer depends on the origin, not where it is always the same', () => {
+  it('asks for Vary where the response depends on the origin, not where it is always the same', () => {
     const bare = preflight(without('vary', CORS_OF_PREFLIGHT));
     expect(problemsOf(checkCors(factsOf({ preflight: bare, foreignPreflight: preflight([]) })))).toEqual([
       'warning cors.vary',
@@ -375,7 +375,7 @@ describe('caching', () => {
     expect(problemsOf(checkCaching(factsOf({ signIn: signInWith(lines) })))).toEqual(expected);
   });
 
-  it('notices an answer that comes from a cache, and does not mind answers without tokens', () => {
+  it('notices a response that comes from a cache, and does not mind responses without tokens', () => {
     const cached = signInWith([ACCESS_COOKIE, NO_STORE, 'age: 7']);
     expect(problemsOf(checkCaching(factsOf({ signIn: cached })))).toEqual(['error caching.no-store']);
     expect(checkCaching(factsOf({ signIn: signInWith([]) }))).toEqual([]);
@@ -398,7 +398,7 @@ describe('clocks', () => {
     expect(problemsOf(checkClock(factsOf({ emptyRefresh })))).toEqual(expected);
   });
 
-  it('believes the quickest answer', () => {
+  it('believes the quickest response', () => {
     const slow = { ...refusedRefresh([dated(0)]), receivedAtMs: NOW_MS + 60_000 };
     const quick = answered('GET', `${API}/jwt/jwks.json`, 200, [dated(0)]);
     expect(problemsOf(checkClock(factsOf({ emptyRefresh: slow, jwks: quick })))).toEqual([]);
@@ -456,7 +456,7 @@ describe('the sign-in', () => {
     [401, [], 200, ['error sign-in.refresh']],
     [200, [], 200, ['error sign-in.refresh']],
     [200, SIGNED_IN, 404, ['warning sign-in.sign-out']],
-  ])('whose refresh is answered %i and its sign-out …', (status, lines, signOutStatus, expected) => {
+  ])('whose refresh gets %i and its sign-out …', (status, lines, signOutStatus, expected) => {
     const facts = factsOf({
       signIn: signInWith(SIGNED_IN),
       refresh: answered('POST', `${API}/session/refresh`, status, lines),

@@ -75,7 +75,7 @@ describe.each(ADAPTERS)('the doctor examines a session bound to the device, on %
   });
 
   it.each([302, 401, 403, 429])(
-    'notices what answers %s in front of the renewal (D44, D45)',
+    'notices what responds %s in front of the renewal (D44, D45)',
     async (status) => {
       const diagnosis = await examine({ adapter, options: OPTIONS, proxy: inFront(RENEW, foreign(status)) });
       expect(problemCodes(diagnosis)).toContain('device.routes');
@@ -86,7 +86,7 @@ describe.each(ADAPTERS)('the doctor examines a session bound to the device, on %
     },
   );
 
-  it('notices what answers in front of the registration', async () => {
+  it('notices what responds in front of the registration', async () => {
     const diagnosis = await examine({ adapter, options: OPTIONS, proxy: inFront(REGISTER, foreign(429)) });
     expect(problem(diagnosis, 'device.routes').seen).toContain(`POST ${REGISTER} with a key returns 429`);
   });

@@ -176,7 +176,7 @@ describe.each(ADAPTERS)('claims of a session on %s', (adapter) => {
     );
   });
 
-  it('are answered the same when a handler checks them (T217, T218)', async () => {
+  it('get the same response when a handler checks them (T217, T218)', async () => {
     fetched = 'free';
     const guarded: Record<string, GuardedHandler> = {
       pro: (session) => session.assertClaims([isPro]),
@@ -249,7 +249,7 @@ describe.each(ADAPTERS)('claims of a session on %s', (adapter) => {
       },
     ],
     ['rejects', async () => Promise.reject(new Error('secret of the validator'))],
-    ['answers nonsense', () => undefined],
+    ['returns nonsense', () => undefined],
   ])('stop the request when a validator %s (S078, S079)', async (_case, validate) => {
     const broken = { id: 'broken', validate } as unknown as SessionClaimValidator;
     await withValidators([broken], async ({ signedIn }) => {

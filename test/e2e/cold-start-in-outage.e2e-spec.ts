@@ -111,7 +111,7 @@ describe.each(ADAPTERS)('an instance on %s that starts while it cannot have the 
   it.each([
     ['fails', () => Promise.reject(new Error('the counter is away'))],
     ['does not end', () => new Promise<never>(() => undefined)],
-  ])('answers as ever where giving back an attempt %s', async (_what, giveBack) => {
+  ])('responds as ever where giving back an attempt %s', async (_what, giveBack) => {
     const warnings = new ProcessWarnings();
     const { store, failing } = await watchedStore();
     const rateLimit = { limiter: () => ({ allowed: true as const, giveBack }), timeoutMs: 20 };

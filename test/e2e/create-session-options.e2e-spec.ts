@@ -51,7 +51,7 @@ describe.each(ADAPTERS)('signing in with options on %s', (adapter) => {
     });
   });
 
-  it('answers 500 without tokens when an override adds a name of the session again (T21)', async () => {
+  it('responds with 500 without tokens when an override adds a name of the session again (T21)', async () => {
     const functions = (original: RecipeInterface): RecipeInterface => ({
       ...original,
       createNewSession: (input) =>

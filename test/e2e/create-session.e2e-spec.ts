@@ -71,7 +71,7 @@ describe.each(ADAPTERS)('signing in on %s', (adapter) => {
     ['absent', undefined],
     ['"header"', 'header'],
     ['unknown', 'carrier-pigeon'],
-  ])('answers with headers and no cookies when st-auth-mode is %s (T5, T7)', async (_case, mode) => {
+  ])('responds with headers and no cookies when st-auth-mode is %s (T5, T7)', async (_case, mode) => {
     const answer = await application.send({
       method: 'POST',
       path: '/login',
@@ -188,14 +188,14 @@ describe.each(ADAPTERS)('signing in on %s', (adapter) => {
     expect(front.up).toEqual(jwtClaims(answer.setCookie('sAccessToken')?.value));
   });
 
-  it('answers two sign-ins in one response with the tokens of the second (T33)', async () => {
+  it('sends the tokens of the second of two sign-ins in one response (T33)', async () => {
     const answer = await application.client('cookie').post('/open/twice');
     expect(tokenTraffic(answer)).toEqual({ ...COOKIES_SET, antiCsrf: 'set' });
     expect(readFrontToken(answer.header('front-token') ?? '').uid).toBe('second');
     expect(jwtClaims(answer.setCookie('sAccessToken')?.value)['sub']).toBe('second');
   });
 
-  it('answers a sign-in that is revoked in the same response with deletions (T34, Q25)', async () => {
+  it('sends deletions for a sign-in that is revoked in the same response (T34, Q25)', async () => {
     const answer = await application.client('cookie').post('/open/and-out');
     expect(tokenTraffic(answer)).toEqual(COOKIES_CLEARED);
     expect(answer.header('access-control-expose-headers')).toBe('front-token, anti-csrf');

@@ -101,7 +101,7 @@ describe.each(ADAPTERS)('errors from a handler on %s', (adapter) => {
     ['own', 500, '{"statusCode":500,"message":"Internal server error"}', NOTHING, ''],
     ['http', 409, '{"mine":true}', NOTHING, ''],
   ] as const)(
-    '%s is answered with %i and these bytes (S085) %#',
+    '%s gets a response with %i and these bytes (S085) %#',
     async (name, status, text, traffic, _facts) => {
       const answer = await answerTo(adapter, name);
       expect([answer.status, answer.text]).toEqual([status, text]);
@@ -152,7 +152,7 @@ describe.each(ADAPTERS)('replaced error handlers on %s', (adapter) => {
     ['two-cookies', ['two cookies', expect.stringMatching(/set olderCookieDomain/)], NOTHING],
     ['theft', ['theft', 'handle', 'user-1', 'user-1'], BOTH_CLEARED],
     ['claims', ['claims', [{ id: 'role', reason: 'no' }]], NOTHING],
-  ] as const)('answer %s in their own way (T241)', async (name, body, traffic) => {
+  ] as const)('respond to %s in their own way (T241)', async (name, body, traffic) => {
     const received = await answerTo(adapter, name, { errorHandlers: handlers });
     expect([received.status, received.body]).toEqual([418, body]);
     expect(tokenTraffic(received)).toEqual(traffic);
@@ -169,7 +169,7 @@ describe.each(ADAPTERS)('replaced error handlers on %s', (adapter) => {
     ['an Error', () => new Error(TOKEN), 500, '{"statusCode":500,"message":"Internal server error"}'],
     ['an HttpException', () => new HttpException({ mine: true }, 409), 409, '{"mine":true}'],
   ])(
-    'that throw %s leave the answer to Nest, and the process runs on (T243)',
+    'that throw %s leave the response to Nest, and the process runs on (T243)',
     async (_case, make, status, text) => {
       for (const onUnauthorised of [
         () => {

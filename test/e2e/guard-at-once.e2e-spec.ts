@@ -37,7 +37,7 @@ const withOptions = (
 ): Promise<void> => TestApplication.on('express').with(options).run(test);
 
 describe('a guard that has nothing to wait for', () => {
-  it('answers without a promise, for a known token and for a new one whose key is at hand', async () => {
+  it('returns without a promise, for a known token and for a new one whose key is at hand', async () => {
     await withOptions({}, async (application) => {
       const guard = application.app.get(SessionGuard);
       const token = await accessTokenOf(application);
@@ -317,7 +317,7 @@ describe('the signature of a token that nothing remembers', () => {
     });
   });
 
-  it('is checked once where the token alone is the answer', async () => {
+  it('is checked once where the token alone decides', async () => {
     await withOptions({ maxCachedTokens: 0 }, async ({ signedIn }) => {
       const client = await signedIn('header');
       expect(await checksIn(() => client.get('/me'))).toBe(1);

@@ -62,7 +62,7 @@ describe.each(ADAPTERS)('a guard in other contexts than HTTP on %s', (adapter) =
     }
   });
 
-  it('can be taught another context by a subclass, throws there and never answers by itself (S078, S081 HTTP part)', async () => {
+  it('can be taught another context by a subclass, throws there and never responds by itself (S078, S081 HTTP part)', async () => {
     class GraphqlGuard extends SessionGuard {
       protected override getRequestAndResponse(context: ExecutionContext) {
         const { req, res } = context.getArgByIndex<{ req: unknown; res: unknown }>(2);

@@ -8,7 +8,7 @@ import { signedOut, outcomeOf } from '../support/token-traffic.js';
 
 const TABS = 200;
 
-describe.each(ADAPTERS)('refresh answers that never arrive on %s', (adapter) => {
+describe.each(ADAPTERS)('refresh responses that never arrive on %s', (adapter) => {
   let store: MemoryStore;
   let application: TestApplication;
   let client: SessionClient;
@@ -60,7 +60,7 @@ describe.each(ADAPTERS)('refresh answers that never arrive on %s', (adapter) => 
     },
   );
 
-  it('a client that loses every second answer stays signed in for 20 generations (S024)', async () => {
+  it('a client that loses every second response stays signed in for 20 generations (S024)', async () => {
     for (let generation = 0; generation < 20; generation++) {
       await loseRefresh(client);
       expect((await client.refresh()).status).toBe(200);
@@ -70,7 +70,7 @@ describe.each(ADAPTERS)('refresh answers that never arrive on %s', (adapter) => 
     expect((await client.get('/checked')).status).toBe(200);
   });
 
-  it('an answer that overtakes another changes nothing (S024)', async () => {
+  it('a response that overtakes another changes nothing (S024)', async () => {
     const [slow, fast] = [client.copy(), client.copy()];
     await fast.refresh();
     await slow.refresh();

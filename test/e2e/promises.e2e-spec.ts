@@ -65,7 +65,7 @@ describe.each(ADAPTERS)('the promises that hold whatever the application does on
     expect((await mobile.get('/me')).body).toHaveProperty('payload.note', note);
   });
 
-  it('a session that is logged or answered shows none of its tokens (S103)', async () => {
+  it('a session that is logged or sent shows none of its tokens (S103)', async () => {
     let shown = '';
     const open = {
       show: async ({

@@ -226,7 +226,7 @@ describe.each(ADAPTERS)('refreshing with overrides on %s', (adapter) => {
     );
   });
 
-  it('keeps the new tokens when the override only answers 401 by itself (T157)', async () => {
+  it('keeps the new tokens when the override only responds with 401 by itself (T157)', async () => {
     await withApis(
       (original) => ({
         refreshPOST: async (input) => {
@@ -270,7 +270,7 @@ describe.each(ADAPTERS)('refreshing with overrides on %s', (adapter) => {
     expect(outcomeOf(await (await signedIn('cookie')).refresh())).toEqual(refused('try refresh token'));
   });
 
-  it('leaves the session alone when the application answers the theft itself (T146)', async () => {
+  it('leaves the session alone when the application handles the theft itself (T146)', async () => {
     await withOwnTheftHandler(adapter, async ({ testSessions, clientOf, events }) => {
       const stolen = await testSessions.stolenSession();
       const answer = await clientOf(stolen).refresh();

@@ -14,7 +14,7 @@ function addCookie(res: unknown, line: string): void {
   else header.call(res, 'Set-Cookie', line);
 }
 
-describe.each(ADAPTERS)('headers of answers on %s', (adapter) => {
+describe.each(ADAPTERS)('headers of responses on %s', (adapter) => {
   let application: TestApplication;
 
   beforeAll(async () => {

@@ -90,7 +90,7 @@ describe.each(ADAPTERS)('the routes of the module among global enhancers on %s',
     ['never responds', { provide: APP_INTERCEPTOR, useClass: SilentInterceptor }],
     ['gives up at once', { provide: APP_INTERCEPTOR, useClass: ImpatientInterceptor }],
     ['is a pipe', { provide: APP_PIPE, useClass: ParseIntPipe }],
-  ])('answer the same beside one that %s', async (_case, provider) => {
+  ])('respond the same beside one that %s', async (_case, provider) => {
     const plain = await TestApplication.on(adapter).with(withLists).start();
     const enhanced = await TestApplication.on(adapter).with(withLists).providers(provider).start();
     for (const path of [JWKS, DISCOVERY, '/auth/sessions']) {

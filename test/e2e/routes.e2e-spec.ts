@@ -49,7 +49,7 @@ describe.each(ADAPTERS)('the routes of the module on %s', (adapter) => {
     ['POST', '/session/refresh', 404, 'without base path'],
     ['GET', '/auth/signout', 404, 'sign-out by GET'],
     ['POST', JWKS, 404, 'keys by POST'],
-  ])('%s %s answers %i (%s)', async (method, path, status) => {
+  ])('%s %s responds with %i (%s)', async (method, path, status) => {
     const client = await application.signedIn('header');
     const answer = await application.send({
       method,
@@ -103,7 +103,7 @@ describe.each(ADAPTERS)('the routes of the module on %s', (adapter) => {
     ['/auth/t_1/jwt/jwks.json', 404],
     ['/auth/t1/.well-known/openid-configuration', 200],
     ['/.well-known/openid-configuration', 404],
-  ])('GET %s answers %i (T282)', async (path, status) => {
+  ])('GET %s responds with %i (T282)', async (path, status) => {
     expect((await application.send({ path })).status).toBe(status);
   });
 });

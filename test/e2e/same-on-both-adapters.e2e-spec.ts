@@ -102,7 +102,7 @@ describe('Express and Fastify (S083)', () => {
     }
   });
 
-  it('give the same answers, header by header, through the life of a session (S083)', () => {
+  it('give the same responses, header by header, through the life of a session (S083)', () => {
     const [express = [], fastify = []] = BOTH_ADAPTERS.map((adapter) => lives.get(adapter));
     expect(express.length).toBeGreaterThan(30);
     expect(fastify).toEqual(express);

@@ -183,7 +183,7 @@ describe.each(ADAPTERS)('working with a session on %s', (adapter) => {
     await expect(sessions.mergeIntoAccessTokenPayload(handle, { sub: 'x' })).rejects.toThrow(TypeError);
   });
 
-  it('answers false for the data of an unknown handle (T181)', async () => {
+  it('returns false for the data of an unknown handle (T181)', async () => {
     expect(await application.sessions.updateSessionDataInDatabase('unknown', {})).toBe(false);
   });
 

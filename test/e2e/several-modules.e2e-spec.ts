@@ -147,7 +147,7 @@ describe.each(ADAPTERS)('two session modules in one application on %s', (adapter
   });
 
   it.each(['/staff/auth/session/refresh', '/staff/refresh-by-hand'])(
-    'answer their own errors: %s clears the cookies of the staff (S080)',
+    'respond to their own errors: %s clears the cookies of the staff (S080)',
     async (path) => {
       const answer = await application.send({ method: 'POST', path });
       expect([answer.status, answer.text]).toEqual([440, '{"message":"unauthorised"}']);
@@ -156,7 +156,7 @@ describe.each(ADAPTERS)('two session modules in one application on %s', (adapter
     },
   );
 
-  it('answer their own errors also when the guard of the other is the global one (S080)', async () => {
+  it('respond to their own errors also when the guard of the other is the global one (S080)', async () => {
     const imports = [area('shop', await customers(), true), area('staff', await staff())];
     const { send, client } = await TestApplication.on(adapter)
       .modules(...imports)

@@ -80,7 +80,7 @@ describe.each(ADAPTERS)(
       expect(looks()).toBeLessThanOrEqual(4);
     });
 
-    it('get no answer that is older than a revocation which had returned before they came (S045)', async () => {
+    it('get no result that is older than a revocation which had returned before they came (S045)', async () => {
       const { application, hold } = await heldApplication(adapter);
       const client = await application.signedIn('header', 'ada');
       const late = client.copy();

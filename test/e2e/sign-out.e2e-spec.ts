@@ -46,7 +46,7 @@ describe.each(ADAPTERS)('signing out on %s', (adapter) => {
     expect((await client.signOut()).status).toBe(200);
   });
 
-  it('answers 200 again when the session has ended elsewhere (T167)', async () => {
+  it('responds with 200 again when the session has ended elsewhere (T167)', async () => {
     const client = await application.signedIn('cookie');
     const again = client.copy();
     await client.signOut();
@@ -122,7 +122,7 @@ describe.each(ADAPTERS)('signing out with options on %s', (adapter) => {
     }
   });
 
-  it('keeps the tokens when signOutPOST answers a GENERAL_ERROR (T172)', async () => {
+  it('keeps the tokens when signOutPOST returns a GENERAL_ERROR (T172)', async () => {
     const apis = (original: ApiInterface): ApiInterface => ({
       ...original,
       signOutPOST: async () => ({ status: 'GENERAL_ERROR', message: 'not today' }),

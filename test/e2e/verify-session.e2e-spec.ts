@@ -62,7 +62,7 @@ describe.each(ADAPTERS)('verifying a session on %s', (adapter) => {
     ['POST', '/without-anti-csrf', 'missing', 200, 'T49'],
     ['HEAD', '/me', 'missing', 401, 'T50, Q12'],
     ['HEAD', '/me', 'right', 200, 'T50'],
-  ])('%s %s with the %s anti-csrf token answers %i (%s)', async (method, path, which, status) => {
+  ])('%s %s with the %s anti-csrf token gets %i (%s)', async (method, path, which, status) => {
     const headers = which === 'right' ? {} : { 'anti-csrf': which === 'wrong' ? 'zzz' : undefined };
     const answer = await browser.send({ method, path, headers });
     const shown = status === 200 ? '"userId":"by-cookie"' : '{"message":"try refresh token"}';

@@ -87,7 +87,7 @@ describe.each(SERVER_KINDS)('the exchange on %s', (kind) => {
     expect(answer.body).toBe('{"message":"größer"}');
   });
 
-  it('refuses to change headers of an answer that has left', async () => {
+  it('refuses to change headers of a response that has left', async () => {
     await answerOf(kind, ({ response }) => {
       response.sendJSONResponse({});
       expect(() => response.setHeader('st-access-token', 'x')).toThrow(/sent/);

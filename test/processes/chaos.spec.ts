@@ -61,7 +61,7 @@ redis.describeKilled('two instances under load on a Redis with an append-only fi
 
 function survivesKills(open: () => Promise<KilledDatabase>): void {
   it(
-    'answer nobody wrongly: a session is served or asked to wait, one that was signed out refused (S090 S096 S116)',
+    'treat nobody wrongly: a session is served or asked to wait, one that was signed out refused (S090 S096 S116)',
     async () => {
       const database = await open();
       await seedSigningKeys(await database.openStore());

@@ -32,7 +32,7 @@ async function preparedSchema(): Promise<string> {
 
 postgres.describeKilled('an application that starts before its database', () => {
   it.each(ADAPTERS)(
-    'answers 503 with Retry-After until that is there, and then serves (on %s) (S096)',
+    'responds with 503 and Retry-After until that is there, and then serves (on %s) (S096)',
     async (adapter) => {
       const schema = await preparedSchema();
       let application: TestApplication | undefined;

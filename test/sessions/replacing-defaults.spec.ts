@@ -330,7 +330,7 @@ describe('replacing what stands behind a route', () => {
   });
 });
 
-describe('replacing the answer to an error', () => {
+describe('replacing the response to an error', () => {
   it('sends what the application likes; what has to be cleared has been cleared (T241, T242)', async () => {
     const errorHandlers: SessionModuleOptions['errorHandlers'] = {
       onUnauthorised: (message, request, response) => {

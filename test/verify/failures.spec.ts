@@ -75,7 +75,7 @@ describe('the keys of an API', () => {
     ],
     ['that is another one', async () => new Response('', { status: 404 })],
     ['that sends too much', async () => new Response('x'.repeat(1_048_577))],
-    ['whose answer has no end', async () => new Response(endless())],
+    ['whose response has no end', async () => new Response(endless())],
   ])('%s give 503 and no word about the session, until it is back', async (_name, respond) => {
     const { api, clock, status } = setUp();
     api.respond = respond;

@@ -131,7 +131,7 @@ describe.each(ADAPTERS)('the verifying door beside a guard on %s', (adapter) => 
     });
   });
 
-  it('answers a failed claim with the same 403', async () => {
+  it('responds to a failed claim with the same 403', async () => {
     const plan = new PrimitiveClaim<string>({ key: 'plan', fetchValue: () => 'free' });
     const globalClaimValidators = [plan.validators.hasValue('pro')];
     const compared = await Compared.start(adapter, { antiCsrf: 'NONE', globalClaimValidators });

@@ -31,7 +31,7 @@ describe.each(ADAPTERS)('a service beside an API on %s', (adapter) => {
     expect(session).toMatchObject({ userId: 'user-7', tenantId: 'public', transferMethod: mode });
   });
 
-  it('answers as the API does without a session', async () => {
+  it('responds as the API does without a session', async () => {
     const error: unknown = await verifier.verify(request({})).catch((each: unknown) => each);
     const response = sessionErrorResponse(error);
     const expected = await application.client().get('/me');

@@ -276,7 +276,7 @@ describe('updating what is stored', () => {
   });
 
   it.each(['0c2d5f0e-6c1b-4a51-9d3a-2f6f0f8f3a11', '', '_', "x'; --"])(
-    'answers false for the unknown handle %j and makes no row (C113 S046)',
+    'returns false for the unknown handle %j and makes no row (C113 S046)',
     async (unknown) => {
       const { core, store } = await makeEmbeddedCore();
       expect(await core.updateSessionData(unknown, {})).toBe(false);

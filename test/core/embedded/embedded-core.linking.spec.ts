@@ -53,7 +53,7 @@ describe('sessions of linked accounts', () => {
     expect(await core.getSessionInformation(bob.session.handle)).toBeDefined();
   });
 
-  it('need both questions answered: half an interface is a problem of the options', () => {
+  it('need both questions: half an interface is a problem of the options', () => {
     const half = { getPrimaryUserId: (id: string) => id } as never;
     expect(embeddedCore({ accountLinking: half }).problems).toEqual([
       { path: 'core.accountLinking', message: expect.stringContaining('getLinkedRecipeUserIds') },

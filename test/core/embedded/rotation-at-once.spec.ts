@@ -576,7 +576,7 @@ describe('a store that fails while tokens rotate at once', () => {
     await expect(rowOf(store, first.session.handle)).rejects.toThrow('There is no row');
   });
 
-  it('answers as unavailable where another process is faster time and again', async () => {
+  it('throws as unavailable where another process is faster time and again', async () => {
     const store = await seededMemoryStore();
     const first = await create(embeddedCoreOn(store).core);
     const contended = interceptedStore(store, async (name, call) => {

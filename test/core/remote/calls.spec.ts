@@ -217,7 +217,7 @@ describe('what a call looks like on the wire', () => {
   });
 });
 
-describe('what the answers mean', () => {
+describe('what the responses mean', () => {
   it('an unknown user is its own primary user', async () => {
     const remote = connect();
     await expect(remote.getPrimaryUserId('user-1', {})).resolves.toBe('user-1');
@@ -448,7 +448,7 @@ describe('reads of one user context', () => {
     expect(reads()).toBe(2);
   });
 
-  it('give each caller an answer of its own to change', async () => {
+  it('give each caller a result of its own to change', async () => {
     const remote = connect();
     const userContext = ofRequest();
     const first = await remote.getSessionInformation(HANDLE, userContext);

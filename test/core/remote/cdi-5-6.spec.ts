@@ -85,7 +85,7 @@ describe('the version that is agreed with a core', () => {
     expect(versions()).toEqual([agreed]);
   });
 
-  it('is one that both speak while two releases of the core answer by turns, and the best one again later', async () => {
+  it('is one that both speak while two releases of the core respond by turns, and the best one again later', async () => {
     becomes(core, NEW);
     becomes(other, OLD);
     const clock = new TestClock();
@@ -351,7 +351,7 @@ describe('refreshes of one token at the same time', () => {
   });
 });
 
-describe('a refresh whose answer does not come', () => {
+describe('a refresh whose response does not come', () => {
   const both = { requestTimeoutMs: 150 };
 
   it('is not sent to the next host while the first may still be at work: its successor would be killed', async () => {
@@ -394,7 +394,7 @@ describe('a refresh whose answer does not come', () => {
   });
 });
 
-describe('a core that offers CDI 5.6 and answers otherwise', () => {
+describe('a core that offers CDI 5.6 and responds otherwise', () => {
   it.each([
     ['a payload update that is no flag', VERIFY, { ...GOOD_ANSWERS.verified, payloadUpdateAvailable: 'yes' }],
     ['a theft without a session', REFRESH, { status: 'TOKEN_THEFT_DETECTED' }],

@@ -132,13 +132,13 @@ function outcomeOf(read: () => unknown): { value?: unknown; error?: unknown } {
   }
 }
 
-describe('reading the answers of a core (S099)', () => {
+describe('reading the responses of a core (S099)', () => {
   it.each(READERS)('understands $name', ({ read, good, shape }) => {
     expect(fits(read(good), shape)).toBe(true);
   });
 
   it.each(READERS)(
-    'makes a complete value or an error of a mutated answer: $name',
+    'makes a complete value or an error of a mutated response: $name',
     ({ read, good, shape }) => {
       const mutation = fc.record({
         place: fc.constantFrom(...placesIn(good).filter((place) => place.length > 0)),
@@ -170,7 +170,7 @@ describe('reading the answers of a core (S099)', () => {
     },
   );
 
-  it('repeats nothing of an answer but names of fields', () => {
+  it('repeats nothing of a response but names of fields', () => {
     const secret = 'secret-token';
     for (const { read, good } of READERS) {
       for (const place of placesIn(good)) {
@@ -199,7 +199,7 @@ describe('reading the answers of a core (S099)', () => {
     });
   });
 
-  it('keeps the answer of theft whole, and does without the field that the specification forgot', () => {
+  it('keeps the response of theft whole, and does without the field that the specification forgot', () => {
     const session = { handle: 'h', userId: 'u', recipeUserId: 'r' };
     const theft = { status: 'TOKEN_THEFT_DETECTED', session };
     expect(responses.parseRefreshed(theft)).toEqual(theft);

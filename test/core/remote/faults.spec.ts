@@ -177,14 +177,14 @@ describe('a core that misbehaves (S097, S099)', () => {
     expect(error.message.length).toBeLessThan(260);
   });
 
-  it('with another API key answers 401, which tells the operator what to look at (T270)', async () => {
+  it('with another API key responds with 401, which tells the operator what to look at (T270)', async () => {
     core.on('*', sendText(401, 'Invalid API key\n'));
     const { error } = await failureOf(operation('createSession')(connect()));
     expect(error).toBeInstanceOf(CoreResponseError);
     expect(error.message).toMatch(/apiversion.*401.*apiKey/);
   });
 
-  it('may answer as much as maxResponseBytes allows', async () => {
+  it('may send as much as maxResponseBytes allows', async () => {
     const handles = { status: 'OK', sessionHandles: Array.from({ length: 100 }, (_, i) => `handle-${i}`) };
     core.on('/recipe/session/user', sendJson(handles));
     await expect(
@@ -207,7 +207,7 @@ describe('a core that limits the rate', () => {
     waits.length = 0;
   });
 
-  it('is asked again after 10, 260 and 510 ms until it answers (T271, C154)', async () => {
+  it('is asked again after 10, 260 and 510 ms until it responds (T271, C154)', async () => {
     const remote = (client = clientOf(core, {}, { sleep }));
     core.on('/public/recipe/session', limited, limited, limited, sendJson(GOOD_ANSWERS.created));
     await expect(operation('createSession')(remote)).resolves.toMatchObject({
@@ -275,7 +275,7 @@ describe('a core that hangs', () => {
     for (const { error } of await Promise.all(waiting)) expect(error).toBeInstanceOf(CoreUnavailableError);
   });
 
-  it('is left alone after five timeouts, says so in its health, and is back once a probe was answered (S100)', async () => {
+  it('is left alone after five timeouts, says so in its health, and is back once a probe got its response (S100)', async () => {
     const clock = new TestClock();
     const remote = (client = clientOf(core, { requestTimeoutMs: SHORT_TIMEOUT_MS }, { clock }));
     const verify = operation('verifySession');

@@ -208,7 +208,7 @@ const nameOf = ({ part, number, topic, request }: CoreExchange): string =>
 const named = (list: CoreExchange[]): { name: string; exchange: CoreExchange }[] =>
   list.map((exchange) => ({ name: nameOf(exchange), exchange }));
 
-describe('what a SuperTokens Core 10.1.8 answered', () => {
+describe('what a SuperTokens Core 10.1.8 returned', () => {
   it('was recorded in full', () => {
     expect(EXCHANGES.filter(({ part }) => part === 'A')).toHaveLength(43);
     expect(EXCHANGES.filter(({ part }) => part === 'B')).toHaveLength(152);

@@ -193,7 +193,7 @@ describe('the conversation with a real SuperTokens Core 10.1.8, replayed against
   });
 
   it.each(exchanges.filter(({ id }) => !differing.has(id)))(
-    'gives the same answer to $id, $call',
+    'gives the same response to $id, $call',
     ({ id }) => {
       const { recorded, ours } = answersTo(id);
       expect(ours).toEqual(recorded);
@@ -201,7 +201,7 @@ describe('the conversation with a real SuperTokens Core 10.1.8, replayed against
   );
 
   it.each(DIFFERENCES.flatMap(({ ids, ...row }) => ids.split(' ').map((id) => ({ id, ...row }))))(
-    'gives another answer to $id, because $because',
+    'gives another response to $id, because $because',
     ({ id, ours: expected }) => {
       const { recorded, ours } = answersTo(id);
       expect(ours).toMatchObject(expected);

@@ -72,7 +72,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
   });
 
   describe('over the wire', () => {
-    it('answers in JSON to success and in text to errors, each with a newline at the end', async () => {
+    it('responds in JSON to success and in text to errors, each with a newline at the end', async () => {
       const answer = await get('/user/id?userId=u');
       expect(answer.status).toBe(200);
       expect(answer.headers['content-type']).toBe(JSON_TYPE);
@@ -96,7 +96,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       expect(inWords(await core.send({ method, path }))).toBe('405 Method not supported\n');
     });
 
-    it('answers 405 to HEAD without a body', async () => {
+    it('responds with 405 to HEAD without a body', async () => {
       expect(await core.send({ method: 'HEAD', path: '/recipe/session' })).toMatchObject({
         status: 405,
         text: '',
@@ -163,7 +163,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
       expect(inWords(answer)).toBe('400 Invalid Json Input\n');
     });
 
-    it('answers 413 to a body beyond 1 MiB and goes on serving', async () => {
+    it('responds with 413 to a body beyond 1 MiB and goes on serving', async () => {
       const fits = JSON.stringify(creation({ userDataInDatabase: { x: 'x'.repeat(MAX_BODY_BYTES - 1000) } }));
       expect((await core.send({ method: 'POST', path: '/recipe/session', body: fits })).status).toBe(200);
       const tooLong = Buffer.alloc(MAX_BODY_BYTES + 1, ' ');

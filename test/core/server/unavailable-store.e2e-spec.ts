@@ -26,7 +26,7 @@ const FLOWS: Record<string, (client: SessionClient) => Promise<Answer>> = {
 
 describe.each(ADAPTERS)('an application whose core is served by %s', (adapter) => {
   it.each(Object.entries(FLOWS))(
-    'answers 503 with Retry-After while the store of that core is gone, and serves afterwards: %s (S030 S096)',
+    'responds with 503 and Retry-After while the store of that core is gone, and serves afterwards: %s (S030 S096)',
     async (_flow, act) => {
       const { store, failing } = await watchedStore();
       const clock = new TestClock(TEST_START_MS);

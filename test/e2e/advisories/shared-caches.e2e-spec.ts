@@ -55,7 +55,7 @@ describe.each(ADAPTERS)('a shared cache in front of %s', (adapter) => {
   afterAll(() => application.close());
 
   it.each(['cookie', 'header'] as const)(
-    'CVE-2023-30861: serves nobody the answer of another, tokens by %s',
+    'CVE-2023-30861: serves nobody the response of another, tokens by %s',
     async (mode) => {
       const cache = new SharedCache(application);
       for (const userId of ['ada', 'grace', 'ada']) {
@@ -68,7 +68,7 @@ describe.each(ADAPTERS)('a shared cache in front of %s', (adapter) => {
   );
 
   it.each(['cookie', 'header'] as const)(
-    'CVE-2025-48947: keeps no answer that sets a token, by %s',
+    'CVE-2025-48947: keeps no response that sets a token, by %s',
     async (mode) => {
       const client = await application.signedIn(mode, 'ada');
       const refreshing: RequestToSend = { method: 'POST', path: '/auth/session/refresh' };

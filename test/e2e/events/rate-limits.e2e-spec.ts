@@ -141,7 +141,7 @@ describe.each(ADAPTERS)('limiting attempts on %s (S101)', (adapter) => {
     expect(await attempt({ perSession: 3 })).toEqual([401, 401, 401, 429, 200, 200, 200]);
   });
 
-  it('a burst of refreshes gets exactly as many answers as the limiter allows', async () => {
+  it('a burst of refreshes gets exactly as many successes as the limiter allows', async () => {
     const clock = new TestClock(TEST_START_MS);
     const limiter = countingLimiter({ windowSec: 60, refresh: { perSession: 5 }, clock });
     const { signedIn } = await TestApplication.on(adapter)
@@ -165,7 +165,7 @@ describe.each(ADAPTERS)('limiting attempts on %s (S101)', (adapter) => {
       },
     ],
     ['rejects', async () => Promise.reject(new Error('no connection to the counters'))],
-    ['never answers', async () => new Promise<never>(() => undefined)],
+    ['never responds', async () => new Promise<never>(() => undefined)],
     ['gives no decision', (() => undefined) as unknown as RateLimiter],
     ['refuses without a time', () => ({ allowed: false, retryAfterSec: Number.NaN })],
   ])(
@@ -228,7 +228,7 @@ describe('limiting attempts without HTTP (S101)', () => {
     },
   );
 
-  it('costs the store and the application nothing where the answer is no', async () => {
+  it('costs the store and the application nothing where the limiter refuses', async () => {
     const { limiter, asked, state } = scriptedLimiter();
     const { store, calls } = await watchedStore();
     const linked: string[] = [];

@@ -50,7 +50,7 @@ describe('the events of a remote core (S104)', () => {
     ]);
   });
 
-  it('is not an outage where it refuses, or answers nonsense', async () => {
+  it('is not an outage where it refuses, or returns nonsense', async () => {
     const { sessions, events } = await TestApplication.withoutServer().with(options()).start();
     for (const answer of [sendText(400, 'no'), sendText(500, 'no'), sendJson({ status: 'WHAT' })]) {
       core.on('/recipe/session', answer);

@@ -343,8 +343,8 @@ describe.each(ADAPTERS)('session decorators on handlers that no guard runs for, 
   });
 
   it.each<[string, unknown]>([
-    ['answers every name with itself', answersEverything()],
-    ['answers every name with true', answersEverything(true)],
+    ['returns itself for every name', answersEverything()],
+    ['returns true for every name', answersEverything(true)],
     ['is a strict proxy', strictProxy()],
     ['is an object with null as its prototype', Object.create(null)],
     ['has a getter that throws', { get canActivate() { throw new Error('not yet'); } }], // prettier-ignore

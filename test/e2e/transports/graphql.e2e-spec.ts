@@ -32,7 +32,7 @@ describe.each(DRIVERS)('a session in GraphQL: $name', (driver) => {
     expect([answer.status, answer.body]).toEqual([200, { data: { me: 'ada' } }]);
   });
 
-  it('belongs to the fields that ask for one: the guard throws, and the others are answered (S081)', async () => {
+  it('belongs to the fields that ask for one: the guard throws, and the others get their values (S081)', async () => {
     const { client } = await GraphqlApplication.via(driver).start();
     const { data, errors } = read(await ask(client(), '{ maybeMe open optional }'));
     expect(data).toEqual({ maybeMe: null, open: 'session: none', optional: 'session: none' });

@@ -149,7 +149,7 @@ describe.each(LIVE)('the handshake of a WebSocket: $platform on $adapter', ({ pl
     expect(await (await connect(browser(client))).ask('whoami')).toBe('ada');
   });
 
-  it('asks to come back later when the core answers what nobody understands (S078)', async () => {
+  it('asks to come back later when the core returns what nobody understands (S078)', async () => {
     const getSession = () => Promise.reject(new CoreResponseError('nonsense'));
     const options: Partial<SessionModuleOptions> = {
       override: { functions: (original) => ({ ...original, getSession }) },
