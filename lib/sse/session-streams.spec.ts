@@ -117,11 +117,11 @@ describe('a stream that lives as long as its session', () => {
   });
 
   it('carries nothing when its session ends while the core is asked (S054)', async () => {
-    let answer: (known: object) => void = () => undefined;
-    information = async () => new Promise<object>((resolve) => (answer = resolve));
+    let response: (known: object) => void = () => undefined;
+    information = async () => new Promise<object>((resolve) => (response = resolve));
     await open(concat(of(1), source));
     events.noteEnded('h');
-    answer({}); // read before the revocation
+    response({}); // read before the revocation
     await jest.advanceTimersByTimeAsync(0);
     expect(seen).toEqual(['completed']);
   });

@@ -191,8 +191,8 @@ export function describeCoreClient(
         clock.advanceSeconds(100);
         const input = { accessToken: accessToken.token, userDataInJWT: { role: 'admin' } };
         const changed = { ...session, userDataInJWT: { role: 'admin' } };
-        const answer = await core.regenerateAccessToken(input, context);
-        expect(answer).toMatchObject({
+        const response = await core.regenerateAccessToken(input, context);
+        expect(response).toMatchObject({
           status: 'OK',
           session: changed,
           accessToken: { expiry: accessToken.expiry },
@@ -215,9 +215,9 @@ export function describeCoreClient(
         const change = { sessionHandle: session.handle, set: { last: 4 }, remove: ['more'] };
         const input = { accessToken: accessToken.token, userDataInJWT: undefined, change };
         const { more: _more, ...rest } = { ...expected, last: 4 };
-        const answer = await core.regenerateAccessToken(input, context);
-        expect(answer).toMatchObject({ status: 'OK', accessToken: { expiry: accessToken.expiry } });
-        expect(answer.status === 'OK' && answer.session.userDataInJWT).toEqual(rest);
+        const response = await core.regenerateAccessToken(input, context);
+        expect(response).toMatchObject({ status: 'OK', accessToken: { expiry: accessToken.expiry } });
+        expect(response.status === 'OK' && response.session.userDataInJWT).toEqual(rest);
 
         await core.revokeSessions([session.handle], context);
         expect(await core.changeAccessTokenPayload(session.handle, names, context)).toBe(false);

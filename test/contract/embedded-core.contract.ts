@@ -43,8 +43,8 @@ interface Operation {
 }
 
 const user = { userId: 'user-1', tenantId: 'public', includeLinkedAccounts: true };
-const statusOf = async (answer: Promise<{ status: string; accessToken?: unknown }>): Promise<string> => {
-  const { status, accessToken } = await answer;
+const statusOf = async (response: Promise<{ status: string; accessToken?: unknown }>): Promise<string> => {
+  const { status, accessToken } = await response;
   return accessToken === undefined ? status : `${status} with a token`;
 };
 
@@ -261,8 +261,8 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
             return { world, outcome, calls };
           };
 
-          const { outcome: answer, calls } = await attempt(0);
-          expect(answer).toEqual(operation.answers);
+          const { outcome: response, calls } = await attempt(0);
+          expect(response).toEqual(operation.answers);
           expect(calls).toBeGreaterThan(0);
           for (let failingCall = 1; failingCall <= calls; failingCall++) {
             const { world, outcome } = await attempt(failingCall);
@@ -376,13 +376,13 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
                 const handedOut = new Set([first.refreshToken.token, next.refreshToken.token]);
                 let isRevoked = false;
 
-                const keep = async (answer: ReturnType<typeof refresh>): Promise<boolean> => {
-                  const result = await answer;
+                const keep = async (response: ReturnType<typeof refresh>): Promise<boolean> => {
+                  const result = await response;
                   if (result.status === 'OK') handedOut.add(result.refreshToken.token);
                   return result.status === 'OK';
                 };
-                const isOk = async (answer: Promise<{ status: string }>): Promise<boolean> =>
-                  (await answer).status === 'OK';
+                const isOk = async (response: Promise<{ status: string }>): Promise<boolean> =>
+                  (await response).status === 'OK';
                 const moves: Record<string, () => Promise<boolean>> = {
                   refresh: () => keep(refresh(core, first.refreshToken.token)),
                   'refresh child': () =>
@@ -529,17 +529,17 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
                 const pairs: CoreSessionTokens[] = [];
                 const moves = {
                   refresh: async () => {
-                    const answer = await refresh(core, refreshToken.token, atOnceRefresh);
-                    if (answer.status === 'OK') pairs.push(answer);
+                    const response = await refresh(core, refreshToken.token, atOnceRefresh);
+                    if (response.status === 'OK') pairs.push(response);
                   },
                   revoke: () => core.revokeSessions([session.handle]),
                   payload: () => core.updateAccessTokenPayload(session.handle, { a: 1 }),
                 };
                 await together(...names.map((name) => moves[name]));
-                const answers = await Promise.all(
+                const responses = await Promise.all(
                   pairs.map((pair) => verify(other, pair.accessToken.token, atOnce)),
                 );
-                const alive = pairs.filter((_, index) => answers[index]?.status === 'OK');
+                const alive = pairs.filter((_, index) => responses[index]?.status === 'OK');
                 expect(alive).toHaveLength(names.includes('revoke') || pairs.length === 0 ? 0 : 1);
                 for (const pair of alive) {
                   expect(await refresh(other, pair.refreshToken.token, atOnceRefresh)).toMatchObject({
@@ -566,10 +566,10 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
               const party = async (): Promise<string | undefined> => {
                 let token = refreshToken.token;
                 for (let step = 0; step <= 1 + moreSteps; step++) {
-                  const answer = await refresh(core, token);
-                  if (answer.status !== 'OK') return undefined;
-                  if ((await verify(core, answer.accessToken.token)).status !== 'OK') return undefined;
-                  token = answer.refreshToken.token;
+                  const response = await refresh(core, token);
+                  if (response.status !== 'OK') return undefined;
+                  if ((await verify(core, response.accessToken.token)).status !== 'OK') return undefined;
+                  token = response.refreshToken.token;
                 }
                 return token;
               };

@@ -663,7 +663,7 @@ postgres.describe('on a real server', () => {
         await nextTurn();
       }
       jest.useRealTimers();
-      for (const answer of await Promise.all(asked)) expect(answer).toBeInstanceOf(Error);
+      for (const response of await Promise.all(asked)) expect(response).toBeInstanceOf(Error);
       path.isSilent = false;
       expect(await store.findStaticKeys()).toEqual([]);
       expect(own.waitingCount).toBe(0);

@@ -410,8 +410,8 @@ async function losingPath(port: number) {
       });
     }
     client.pipe(target);
-    target.on('data', (answer) => {
-      if (!isLosing) return client.write(answer);
+    target.on('data', (response) => {
+      if (!isLosing) return client.write(response);
       isLosing = false;
       path.lost++;
       return client.destroy();

@@ -449,15 +449,15 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
       it.each(['end-oldest', 'refuse'] as const)(
         'never lets a sixth live where five may, when 50 come at once (%s) (S038 S087)',
         async (whenExceeded) => {
-          const answers = Promise.all(
+          const responses = Promise.all(
             Array.from({ length: 50 }, (_, n) => insertWithin(started(n), { max: 5, whenExceeded })),
           );
           const count = async (): Promise<number> => (await handlesOf('user-1')).length;
-          expect(await mostWhile(answers, count)).toBeLessThanOrEqual(5);
+          expect(await mostWhile(responses, count)).toBeLessThanOrEqual(5);
           expect(await count()).toBe(5);
-          const inserted = (await answers).filter((answer) => answer.isInserted);
+          const inserted = (await responses).filter((response) => response.isInserted);
           expect(inserted).toHaveLength(whenExceeded === 'refuse' ? 5 : 50);
-          expect(inserted.flatMap((answer) => answer.removedHandles)).toHaveLength(inserted.length - 5);
+          expect(inserted.flatMap((response) => response.removedHandles)).toHaveLength(inserted.length - 5);
         },
       );
     });
@@ -499,8 +499,8 @@ export function describeSessionStore(name: string, makeStore: () => Promise<Sess
 
       it('is returned to one of several who do it at the same time', async () => {
         await insert({});
-        const answers = await Promise.all(Array.from({ length: 10 }, () => store.deleteSessions([KEY])));
-        expect(answers.flat()).toEqual(['handle-1']);
+        const responses = await Promise.all(Array.from({ length: 10 }, () => store.deleteSessions([KEY])));
+        expect(responses.flat()).toEqual(['handle-1']);
       });
 
       it('is final: no other method brings the row back (S046)', async () => {

@@ -42,8 +42,8 @@ async function renew(browser: BindingBrowser, challenge = browser.binding?.chall
 }
 
 /** The challenge that comes back for a proof. */
-function nextChallenge(answer: Answer): string {
-  return /^"([\w.-]{40,})"/.exec(answer.header('secure-session-challenge') ?? '')?.[1] ?? '';
+function nextChallenge(response: Answer): string {
+  return /^"([\w.-]{40,})"/.exec(response.header('secure-session-challenge') ?? '')?.[1] ?? '';
 }
 
 describe.each(ADAPTERS)('a bound cookie that the browser could not renew, on %s', (adapter) => {
@@ -168,25 +168,25 @@ describe.each(ADAPTERS)('a proof that is not good, on %s', (adapter) => {
   it('is told nothing more than a browser needs, and never by a redirect (D3, D44, D52)', async () => {
     const application = await starter(adapter).start();
     const { session: client, binding } = await bound(application);
-    const answer = await client.send({
+    const response = await client.send({
       path: RENEW,
       method: 'POST',
       headers: { 'sec-secure-session-id': binding?.id, 'secure-session-response': 'a.b.c' },
     });
-    expect([answer.status, answer.text]).toEqual([403, '{"message":"a proof is expected"}']);
-    expect(answer.header('secure-session-challenge')).toMatch(/^"retry\.[\w.-]+";id="[\w-]+"$/);
-    expect(answer.header('x-frame-options')).toBe('DENY');
-    expect(answer.header('cross-origin-resource-policy')).toBe('same-origin');
-    expect(answer.header('cache-control')).toBe('no-store');
-    expect(answer.header('access-control-allow-origin')).toBeUndefined();
+    expect([response.status, response.text]).toEqual([403, '{"message":"a proof is expected"}']);
+    expect(response.header('secure-session-challenge')).toMatch(/^"retry\.[\w.-]+";id="[\w-]+"$/);
+    expect(response.header('x-frame-options')).toBe('DENY');
+    expect(response.header('cross-origin-resource-policy')).toBe('same-origin');
+    expect(response.header('cache-control')).toBe('no-store');
+    expect(response.header('access-control-allow-origin')).toBeUndefined();
   });
 
   it('cannot come from a page: the browser alone names the session (D5, D52)', async () => {
     const application = await starter(adapter).start();
     const { session: client, binding } = await bound(application);
     const proof = binding?.key.renewal(binding.challenge ?? '');
-    const answer = await client.post(RENEW, undefined, { 'secure-session-response': proof });
-    expect([answer.status, answer.setCookie('__Host-sBound')]).toEqual([400, undefined]);
+    const response = await client.post(RENEW, undefined, { 'secure-session-response': proof });
+    expect([response.status, response.setCookie('__Host-sBound')]).toEqual([400, undefined]);
   });
 
   it.each([
@@ -196,7 +196,7 @@ describe.each(ADAPTERS)('a proof that is not good, on %s', (adapter) => {
   ])('may be written %s (D4, D5)', async (_of, write) => {
     const application = await starter(adapter).start();
     const { session: client, binding } = await bound(application);
-    const answer = await client.send({
+    const response = await client.send({
       path: RENEW,
       method: 'POST',
       headers: {
@@ -204,7 +204,7 @@ describe.each(ADAPTERS)('a proof that is not good, on %s', (adapter) => {
         'secure-session-response': write(binding?.key.renewal(binding.challenge ?? '') ?? ''),
       },
     });
-    expect(answer.status).toBe(200);
+    expect(response.status).toBe(200);
   });
 
   it('must be one (D4)', async () => {
@@ -231,8 +231,8 @@ describe.each(ADAPTERS)('the routes of browsers, on %s', (adapter) => {
     const application = await starter(adapter).store(store).start();
     const browser = await bound(application);
     failing.add('findSession');
-    const answer = await renew(browser);
-    expect([answer.status, answer.header('retry-after')]).toEqual([503, '5']);
+    const response = await renew(browser);
+    expect([response.status, response.header('retry-after')]).toEqual([503, '5']);
     application.clock.advanceSeconds(COOKIE_LIFE_SEC + 1);
     await browser.send({ path: '/me' });
     expect(browser.binding).toBeDefined();
@@ -245,8 +245,8 @@ describe.each(ADAPTERS)('the routes of browsers, on %s', (adapter) => {
     const application = await starter(adapter).store(store).start();
     const browser = browserOf(application);
     failing.add('update');
-    const answer = await browser.login();
-    expect(answer.status).toBe(201);
+    const response = await browser.login();
+    expect(response.status).toBe(201);
     expect(browser.ownRequests).toEqual([`${REGISTER} 503`]);
     failing.clear();
     expect((await browser.send({ path: '/me' })).status).toBe(200);
@@ -275,8 +275,8 @@ describe.each(ADAPTERS)('the routes of browsers, on %s', (adapter) => {
         /challenge="([^"]*)"/.exec(offer ?? '')?.[1] ?? '',
       ),
     };
-    const answer = await client.send({ path: REGISTER, method: 'POST', headers });
-    expect(answer.body).toMatchObject({ refresh_url: '/gateway/auth/session/device/refresh' });
+    const response = await client.send({ path: REGISTER, method: 'POST', headers });
+    expect(response.body).toMatchObject({ refresh_url: '/gateway/auth/session/device/refresh' });
   });
 });
 
@@ -381,12 +381,12 @@ describe('the pages for which a browser renews the cookie', () => {
     const headers = { origin: options.allowedOrigins?.[0] };
     const login = await client.send({ path: '/login', method: 'POST', body: { userId: 'ada' }, headers });
     const proof = new DeviceKey().registration(offeredChallenge(login));
-    const answer = await client.send({
+    const response = await client.send({
       path: REGISTER,
       method: 'POST',
       headers: { 'secure-session-response': proof },
     });
-    expect(answer.body).toMatchObject({ allowed_refresh_initiators: expected });
+    expect(response.body).toMatchObject({ allowed_refresh_initiators: expected });
   });
 });
 

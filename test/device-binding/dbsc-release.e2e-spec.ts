@@ -24,9 +24,9 @@ class ExtraController {
 }
 const starter = (options: Partial<SessionModuleOptions> = deviceBound({ dbsc: true })) =>
   TestApplication.on('express').with(options).controllers(DemoController, ExtraController);
-const clears = (answer: Answer): boolean =>
-  answer.lines('set-cookie').some((line) => line.startsWith('sRefreshToken=;'));
-const show = (answer: Answer) => [answer.status, clears(answer), answer.text];
+const clears = (response: Answer): boolean =>
+  response.lines('set-cookie').some((line) => line.startsWith('sRefreshToken=;'));
+const show = (response: Answer) => [response.status, clears(response), response.text];
 async function lostRegistration(application: TestApplication) {
   const client = application.client('cookie');
   const challenge = offeredChallenge(await client.login());
@@ -52,12 +52,12 @@ describe('the binding of a session that is refreshed without its cookie', () => 
     for (let i = 0; i < 3; i++) {
       application.clock.advanceSeconds(ACCESS_VALIDITY_SEC + 1);
       const cookie = `${client.requestHeaders('/auth/session/refresh')['cookie']}; __Secure-sBound=planted`;
-      const answer = await application.send({
+      const response = await application.send({
         path: '/auth/session/refresh',
         method: 'POST',
         headers: { cookie },
       });
-      out.push(answer.status);
+      out.push(response.status);
     }
     expect(out).toContain(200);
   });
@@ -151,7 +151,7 @@ describe('the binding of a session that is refreshed without its cookie', () => 
     }).start();
     const client = application.client('cookie');
     await client.login();
-    const answer = await client.refresh();
-    expect(answer.status).not.toBe(200); // 200 without any token
+    const response = await client.refresh();
+    expect(response.status).not.toBe(200); // 200 without any token
   });
 });

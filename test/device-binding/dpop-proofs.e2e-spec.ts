@@ -21,14 +21,14 @@ const NAMES = [...wrongDpopProofs(EXAMPLE).keys()];
 const HASHES = [...wrongTokenHashes(EXAMPLE).keys()];
 
 /** The parts of a response that a client sees, and the cookies that it would lose by it. */
-function seen(answer: Answer): object {
+function seen(response: Answer): object {
   return {
-    status: answer.status,
-    body: answer.text,
-    challenge: answer.header('www-authenticate'),
-    exposed: answer.header('access-control-expose-headers'),
-    cookies: answer.lines('set-cookie'),
-    tokens: ['front-token', 'st-access-token', 'st-refresh-token'].map((name) => answer.header(name)),
+    status: response.status,
+    body: response.text,
+    challenge: response.header('www-authenticate'),
+    exposed: response.header('access-control-expose-headers'),
+    cookies: response.lines('set-cookie'),
+    tokens: ['front-token', 'st-access-token', 'st-refresh-token'].map((name) => response.header(name)),
   };
 }
 
@@ -126,10 +126,10 @@ describe.each(ADAPTERS)('a wrong DPoP proof on %s (S110)', (adapter) => {
       path: '/me',
       headers: { ...owner.requestHeaders('/me'), dpop: 'x'.repeat(1024 * 1024) },
     };
-    const answer = await app
+    const response = await app
       .send({ ...request, headers, isAlone: true })
       .catch((error: NodeJS.ErrnoException) => error.code);
-    expect([431, 'ECONNRESET', 'EPIPE']).toContain(typeof answer === 'object' ? answer.status : answer);
+    expect([431, 'ECONNRESET', 'EPIPE']).toContain(typeof response === 'object' ? response.status : response);
   });
 
   it('has taken nothing from the owner, and made no session', async () => {

@@ -32,9 +32,9 @@ describe.each(ADAPTERS)('an instance on %s that starts while it cannot have the 
     const second = await TestApplication.on(adapter).store(store).with({ rateLimit: { limiter } }).start();
     for (const path of ['/me', '/optional', '/checked']) {
       for (let i = 0; i < 3; i++) {
-        const answer = await second.http.send({ path, headers: bearer(accessToken) });
-        expect([answer.status, answer.text, answer.header('retry-after')]).toEqual(TRY_LATER);
-        expect(answer.lines('set-cookie')).toEqual([]);
+        const response = await second.http.send({ path, headers: bearer(accessToken) });
+        expect([response.status, response.text, response.header('retry-after')]).toEqual(TRY_LATER);
+        expect(response.lines('set-cookie')).toEqual([]);
       }
     }
     expect((await second.http.send({ path: '/me' })).status).toBe(401); // for that no key is needed

@@ -67,17 +67,17 @@ async function answerTo(
   name: ErrorName | 'after-sign-in' | 'signed-in-but',
   options: Partial<SessionModuleOptions> = {},
 ): Promise<Answer> {
-  let answer: Answer | undefined;
+  let response: Answer | undefined;
   await TestApplication.on(adapter)
     .with(options)
     .handlers({ open })
     .run(async ({ send }) => {
       const headers = { 'st-auth-mode': 'cookie' };
       await send({ path: `/open/${name}`, headers });
-      answer = await send({ path: `/open/${name}`, headers });
+      response = await send({ path: `/open/${name}`, headers });
     });
-  if (answer === undefined) throw new Error('There was no answer');
-  return answer;
+  if (response === undefined) throw new Error('There was no answer');
+  return response;
 }
 
 describe.each(ADAPTERS)('errors from a handler on %s', (adapter) => {
@@ -103,11 +103,11 @@ describe.each(ADAPTERS)('errors from a handler on %s', (adapter) => {
   ] as const)(
     '%s gets a response with %i and these bytes (S085) %#',
     async (name, status, text, traffic, _facts) => {
-      const answer = await answerTo(adapter, name);
-      expect([answer.status, answer.text]).toEqual([status, text]);
-      expect(tokenTraffic(answer)).toEqual(traffic);
-      expect(answer.header('content-type')).toBe('application/json; charset=utf-8');
-      expect(answer.header('retry-after')).toBe(name === 'unavailable' ? '7' : undefined);
+      const response = await answerTo(adapter, name);
+      expect([response.status, response.text]).toEqual([status, text]);
+      expect(tokenTraffic(response)).toEqual(traffic);
+      expect(response.header('content-type')).toBe('application/json; charset=utf-8');
+      expect(response.header('retry-after')).toBe(name === 'unavailable' ? '7' : undefined);
     },
   );
 

@@ -125,10 +125,10 @@ describe('a replaced getSession that lends a session to a request without a toke
       })
       .start();
     lent = await accessTokenOf(application);
-    const answer = await application.http.send({ method: 'POST', path: '/run/merge' });
-    expect(answer.status).toBe(200);
-    expect(answer.header('st-access-token') !== undefined).toBe(sentBy === 'header');
-    expect(answer.setCookie('sAccessToken') !== undefined).toBe(sentBy === 'cookie');
+    const response = await application.http.send({ method: 'POST', path: '/run/merge' });
+    expect(response.status).toBe(200);
+    expect(response.header('st-access-token') !== undefined).toBe(sentBy === 'header');
+    expect(response.setCookie('sAccessToken') !== undefined).toBe(sentBy === 'cookie');
   });
 });
 
@@ -279,7 +279,7 @@ describe.each(ADAPTERS)('a session that was found at once on %s', (adapter) => {
     const users = await Promise.all(
       Array.from({ length: 40 }, async (_, n) => (await clients[n % 4]?.get('/me'))?.body),
     );
-    expect(users.map((answer) => (answer as { userId: string }).userId)).toEqual(
+    expect(users.map((response) => (response as { userId: string }).userId)).toEqual(
       Array.from({ length: 40 }, (_, n) => 'abcd'[n % 4]),
     );
   });

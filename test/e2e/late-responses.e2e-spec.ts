@@ -112,11 +112,11 @@ async function slowApplication(
     .start();
   const during: Slow['during'] = async (client, what, path = '/run/slow') => {
     pause = new Pause();
-    const answer = client.get(path);
+    const response = client.get(path);
     await pause.begun;
     await what();
     pause.end();
-    return answer;
+    return response;
   };
   return { application, during };
 }
@@ -390,10 +390,10 @@ describe.each(ADAPTERS)('a response that leaves late on %s', (adapter) => {
 
   it('carries no cookies of a new session that the page of another site has attached (S070)', async () => {
     const { application } = await slowApplication(adapter, { allowedOrigins: ['http://localhost:3000'] });
-    const answer = await application
+    const response = await application
       .client('cookie')
       .get('/open/attaching', { origin: 'https://evil.example' });
-    expect([answer.status, tokenTraffic(answer)]).toEqual([401, NOTHING]);
+    expect([response.status, tokenTraffic(response)]).toEqual([401, NOTHING]);
   });
 
   it('keeps the cookies of the application', async () => {
@@ -490,11 +490,11 @@ describe.each(DRIVERS)('a response of GraphQL that leaves late, by $name', (driv
       for (const what of ['signOut', 'login'] as const) {
         const client = await signedIn(mode, 'alice');
         pauseOfField = new Pause();
-        const answer = ask(client, '{ changing }');
+        const response = ask(client, '{ changing }');
         await pauseOfField.begun;
         await (what === 'login' ? client.login('bob') : client.copy().signOut());
         pauseOfField.end();
-        const late = await answer;
+        const late = await response;
         expect([what, read(late).data, tokenTraffic(late)]).toEqual([what, { changing: 'alice' }, NOTHING]);
       }
     },

@@ -30,10 +30,10 @@ describe.each(ADAPTERS)('refresh responses that never arrive on %s', (adapter) =
   }
 
   it(`${TABS} tabs that refresh at once all stay signed in, with one successor (S022, S024)`, async () => {
-    const answers = await Promise.all(Array.from({ length: TABS }, () => client.copy().refresh()));
-    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
-    expect(new Set(answers.map((answer) => answer.setCookie('sRefreshToken')?.value)).size).toBe(1);
-    expect(new Set(answers.map((answer) => answer.header('anti-csrf'))).size).toBe(1);
+    const responses = await Promise.all(Array.from({ length: TABS }, () => client.copy().refresh()));
+    expect(responses.map(({ status }) => status)).toEqual(responses.map(() => 200));
+    expect(new Set(responses.map((response) => response.setCookie('sRefreshToken')?.value)).size).toBe(1);
+    expect(new Set(responses.map((response) => response.header('anti-csrf'))).size).toBe(1);
 
     const before = client.copy();
     await client.refresh();

@@ -51,8 +51,8 @@ describe.each(ADAPTERS)('the promises that hold whatever the application does on
     };
     const { signedIn, sessions, client } = await TestApplication.on(adapter).handlers({ guarded }).start();
     const owner = await signedIn('cookie');
-    const answer = await owner.post('/run/grow');
-    expect([answer.status, tokenTraffic(answer)]).toEqual([500, NOTHING]);
+    const response = await owner.post('/run/grow');
+    expect([response.status, tokenTraffic(response)]).toEqual([500, NOTHING]);
     expect((await owner.refresh()).status).toBe(200);
     expect((await owner.get('/me')).body).not.toHaveProperty('payload.note');
 
@@ -98,8 +98,8 @@ describe.each(ADAPTERS)('the promises that hold whatever the application does on
     const { testSessions, send } = await input.start();
     const { refreshToken } = await testSessions.createTestSession();
     const headers = { authorization: `Bearer ${refreshToken}` };
-    const answer = await send({ method: 'POST', path: '/auth/session/refresh', headers });
-    expect([answer.status, answer.text]).toEqual([
+    const response = await send({ method: 'POST', path: '/auth/session/refresh', headers });
+    expect([response.status, response.text]).toEqual([
       403,
       '{"message":"invalid claim","claimValidationErrors":[{"id":"never"}]}',
     ]);

@@ -23,12 +23,12 @@ const HEADERS = [
 const SECRET = ['st-access-token', 'st-refresh-token', 'front-token', 'anti-csrf'];
 
 /** The content of a response, without what differs from run to run. */
-function traceOf(step: string, answer: Answer): object {
+function traceOf(step: string, response: Answer): object {
   const headers: Record<string, string[]> = {};
-  for (const name of HEADERS) headers[name] = answer.lines(name).map(withoutValues);
+  for (const name of HEADERS) headers[name] = response.lines(name).map(withoutValues);
   for (const name of SECRET)
-    headers[name] = answer.lines(name).map((line) => (['', 'remove'].includes(line) ? line : 'a value'));
-  return { step, status: answer.status, body: withoutValues(answer.text), headers };
+    headers[name] = response.lines(name).map((line) => (['', 'remove'].includes(line) ? line : 'a value'));
+  return { step, status: response.status, body: withoutValues(response.text), headers };
 }
 
 function withoutValues(text: string): string {
@@ -54,7 +54,7 @@ async function lifeOn(adapter: Adapter): Promise<object[]> {
     })
     .start();
   const trace: object[] = [];
-  const note = (step: string, answer: Answer): void => void trace.push(traceOf(step, answer));
+  const note = (step: string, response: Answer): void => void trace.push(traceOf(step, response));
   try {
     for (const mode of ['cookie', 'header'] as const) {
       const client = application.client(mode);

@@ -72,10 +72,10 @@ describe.each(ADAPTERS)('a store that fails on %s', (adapter) => {
   afterEach(() => watched.failing.clear());
   afterAll(() => application.close());
 
-  function expectTryLater(answer: Answer): void {
-    expect([answer.status, answer.text, answer.header('retry-after')]).toEqual(TRY_LATER);
-    expect(answer.lines('set-cookie')).toEqual([]);
-    expect(tokenTraffic(answer)).toEqual(NOTHING);
+  function expectTryLater(response: Answer): void {
+    expect([response.status, response.text, response.header('retry-after')]).toEqual(TRY_LATER);
+    expect(response.lines('set-cookie')).toEqual([]);
+    expect(tokenTraffic(response)).toEqual(NOTHING);
   }
 
   it.each(Object.keys(FLOWS))(

@@ -9,9 +9,9 @@ import { allowedByHeader } from '../support/transfer-methods.js';
 const FOREIGN_JWT = jwt({ alg: 'RS256', typ: 'JWT' }, { sub: 'somebody', exp: 4_000_000_000 });
 
 /** The user whose session a response shows; of a refusal the message. */
-function shownBy(answer: Answer): unknown {
-  expect(tokenTraffic(answer)).toEqual(NOTHING);
-  const { session, userId, message } = answer.body as { session?: null; userId?: string; message?: string };
+function shownBy(response: Answer): unknown {
+  expect(tokenTraffic(response)).toEqual(NOTHING);
+  const { session, userId, message } = response.body as { session?: null; userId?: string; message?: string };
   return session === null ? 'none' : (userId ?? message);
 }
 

@@ -110,8 +110,8 @@ export function guardedService(
   it('serves many requests at once when it has just started and knows no keys yet', async () => {
     const young = new Service(await start({ port: 0, apiDomain: api.origin }));
     const client = young.clientOf(await api.session(), 'header');
-    const answers = await Promise.all(Array.from({ length: 20 }, () => client.get('/me')));
-    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
+    const responses = await Promise.all(Array.from({ length: 20 }, () => client.get('/me')));
+    expect(responses.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
   });
 
   describe('whose API cannot be reached', () => {

@@ -94,9 +94,9 @@ function survivesKills(open: () => Promise<KilledDatabase>): void {
       };
       const untilServed = async (ask: () => Promise<Answer>): Promise<void> => {
         for (let status = 503; status === 503;) {
-          const answer = await ask();
-          note(answer);
-          ({ status } = answer);
+          const response = await ask();
+          note(response);
+          ({ status } = response);
         }
       };
       /** Tokens of sessions whose end was acknowledged. */

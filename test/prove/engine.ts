@@ -137,15 +137,15 @@ export class Engine {
       const opened = this.tokens.open(operation);
       void this.script
         .run(script, async () => real.run(opened, this.sessionHandle))
-        .then((answer) => resolve({ answer: this.named(answer) }), reject);
+        .then((response) => resolve({ answer: this.named(response) }), reject);
     });
   }
 
   /** Returns a response with the names of its tokens. */
-  named(answer: Answer): Answer {
-    const { accessToken, refreshToken } = answer;
+  named(response: Answer): Answer {
+    const { accessToken, refreshToken } = response;
     return {
-      ...answer,
+      ...response,
       ...(accessToken === undefined ? {} : { accessToken: this.tokens.access(accessToken) }),
       ...(refreshToken === undefined ? {} : { refreshToken: this.tokens.refresh(refreshToken) }),
     };

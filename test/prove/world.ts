@@ -184,7 +184,7 @@ export class World {
   /** Adds the responses that the rules allow at this moment. */
   private considered(state: State, open: Open): Open {
     const now = open.hasChanged ? this.lateAnswers(state, open) : answersOf(this.outcomesOf(state, open));
-    const fresh = now.filter((answer) => !open.possible.includes(answer));
+    const fresh = now.filter((response) => !open.possible.includes(response));
     return fresh.length === 0 ? open : { ...open, possible: [...open.possible, ...fresh].sort() };
   }
 

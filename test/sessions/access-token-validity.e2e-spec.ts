@@ -58,8 +58,8 @@ async function start(kind: Kind, adapter: Adapter, options: Partial<SessionModul
     .start();
   const signIn = async (input: object = {}): Promise<SessionClient> => {
     const client = application.client('header');
-    const answer = await client.post('/open/login', input);
-    if (answer.status >= 300) throw new Error(`The sign-in answered ${answer.status}`);
+    const response = await client.post('/open/login', input);
+    if (response.status >= 300) throw new Error(`The sign-in answered ${response.status}`);
     return client;
   };
   return { sessions: application.sessions, clock, signIn };

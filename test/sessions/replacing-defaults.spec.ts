@@ -297,12 +297,12 @@ describe('replacing what stands behind a route', () => {
     });
     await withApis(apis, async ({ signedIn }) => {
       const client = await signedIn('cookie');
-      const answer = await client.signOut();
-      expect([answer.status, answer.body]).toEqual([
+      const response = await client.signOut();
+      expect([response.status, response.body]).toEqual([
         200,
         { status: 'GENERAL_ERROR', message: 'finish your order first' },
       ]);
-      expect(tokenTraffic(answer)).toEqual(NOTHING);
+      expect(tokenTraffic(response)).toEqual(NOTHING);
       expect((await client.get('/me')).status).toBe(200);
     });
   });
@@ -360,9 +360,9 @@ describe('replacing the response to an error', () => {
       },
     };
     const { send } = await TestApplication.on('express').with({ errorHandlers }).start();
-    const answer = await send({ path: '/me' });
-    expect(answer.status).toBe(500);
-    expect(answer.text).not.toContain('the answer is broken');
+    const response = await send({ path: '/me' });
+    expect(response.status).toBe(500);
+    expect(response.text).not.toContain('the answer is broken');
   });
 });
 

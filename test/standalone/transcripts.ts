@@ -33,11 +33,11 @@ export class Notes {
   constructor(readonly shop: Shop) {}
 
   /** Notes a response. @throws when its status is another one */
-  expect(status: number, step: string, answer: Answer): Answer {
-    if (answer.status !== status)
-      throw new Error(`${step}: the status is ${answer.status}, not ${status}: ${answer.text}`);
-    this.steps.push({ step, status, headers: comparableHeaders(answer), text: comparable(answer.text) });
-    return answer;
+  expect(status: number, step: string, response: Answer): Answer {
+    if (response.status !== status)
+      throw new Error(`${step}: the status is ${response.status}, not ${status}: ${response.text}`);
+    this.steps.push({ step, status, headers: comparableHeaders(response), text: comparable(response.text) });
+    return response;
   }
 
   /** Sends a request and notes the response. */
@@ -63,11 +63,11 @@ export async function play(
 }
 
 /** All headers, sorted by name; the lines of one header keep their order. */
-function comparableHeaders(answer: Answer): string[] {
-  return answer.names
+function comparableHeaders(response: Answer): string[] {
+  return response.names
     .filter((name) => !OF_THE_SERVER.includes(name))
     .toSorted()
-    .flatMap((name) => answer.lines(name).map((line) => `${name}: ${comparable(line)}`));
+    .flatMap((name) => response.lines(name).map((line) => `${name}: ${comparable(line)}`));
 }
 
 const JWT = /eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g;

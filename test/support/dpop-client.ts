@@ -121,11 +121,11 @@ export class DpopClient extends SessionClient {
     const { method = 'GET', path, headers } = request;
     const attempt = async (): Promise<Answer> =>
       super.send({ ...request, headers: { dpop: this.proof(method, path), ...headers } });
-    const answer = await attempt();
-    const nonce = answer.header('dpop-nonce');
+    const response = await attempt();
+    const nonce = response.header('dpop-nonce');
     this.nonce = nonce ?? this.nonce;
-    return answer.status === 401 && answer.header('www-authenticate')?.includes('use_dpop_nonce') === true
+    return response.status === 401 && response.header('www-authenticate')?.includes('use_dpop_nonce') === true
       ? attempt()
-      : answer;
+      : response;
   }
 }

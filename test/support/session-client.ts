@@ -27,13 +27,13 @@ export class SessionClient extends ClientTokens {
 
   /** Sends a request with what the client holds; given headers win. */
   async send({ headers, path, ...request }: RequestToSend): Promise<Answer> {
-    const answer = await this.http.send({
+    const response = await this.http.send({
       ...request,
       path,
       headers: { ...this.requestHeaders(path), ...headers },
     });
-    this.keep(unambiguous(answer));
-    return answer;
+    this.keep(unambiguous(response));
+    return response;
   }
 
   async get(path: string, headers: RequestToSend['headers'] = {}): Promise<Answer> {
@@ -46,9 +46,9 @@ export class SessionClient extends ClientTokens {
 
   /** Signs in at `/login`. @throws when the response is no 201 */
   async login(userId = 'user-1', input: LoginInput = {}): Promise<Answer> {
-    const answer = await this.post('/login', { userId, ...input });
-    if (answer.status !== 201) throw new Error(`The login answered ${answer.status}: ${answer.text}`);
-    return answer;
+    const response = await this.post('/login', { userId, ...input });
+    if (response.status !== 201) throw new Error(`The login answered ${response.status}: ${response.text}`);
+    return response;
   }
 
   async refresh(headers: RequestToSend['headers'] = {}): Promise<Answer> {
@@ -85,12 +85,12 @@ export class SessionClient extends ClientTokens {
 }
 
 /** Fails where a response says something about one token twice. */
-function unambiguous(answer: Answer): Pick<Answer, 'lines'> {
-  for (const line of answer.lines('set-cookie')) answer.setCookie(line.slice(0, line.indexOf('=')));
+function unambiguous(response: Answer): Pick<Answer, 'lines'> {
+  for (const line of response.lines('set-cookie')) response.setCookie(line.slice(0, line.indexOf('=')));
   return {
     lines: (name) => {
-      const lines = answer.lines(name);
-      if (name !== 'set-cookie') answer.header(name);
+      const lines = response.lines(name);
+      if (name !== 'set-cookie') response.header(name);
       return lines;
     },
   };

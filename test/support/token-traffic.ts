@@ -56,7 +56,7 @@ export const BOTH_CLEARED: TokenTraffic = {
 
 /** Reads it off the response; the names are the default ones unless told otherwise. */
 export function tokenTraffic(
-  answer: Answer,
+  response: Answer,
   names: {
     accessCookie?: string;
     refreshCookie?: string;
@@ -64,27 +64,27 @@ export function tokenTraffic(
     refreshHeader?: string;
   } = {},
 ): TokenTraffic {
-  const frontToken = answer.header('front-token');
+  const frontToken = response.header('front-token');
   return {
-    accessCookie: cookie(answer, names.accessCookie ?? 'sAccessToken'),
-    refreshCookie: cookie(answer, names.refreshCookie ?? 'sRefreshToken'),
-    accessHeader: header(answer, names.accessHeader ?? 'st-access-token'),
-    refreshHeader: header(answer, names.refreshHeader ?? 'st-refresh-token'),
+    accessCookie: cookie(response, names.accessCookie ?? 'sAccessToken'),
+    refreshCookie: cookie(response, names.refreshCookie ?? 'sRefreshToken'),
+    accessHeader: header(response, names.accessHeader ?? 'st-access-token'),
+    refreshHeader: header(response, names.refreshHeader ?? 'st-refresh-token'),
     frontToken: frontToken === undefined ? 'absent' : frontToken === 'remove' ? 'removed' : 'set',
-    antiCsrf: answer.header('anti-csrf') === undefined ? 'absent' : 'set',
+    antiCsrf: response.header('anti-csrf') === undefined ? 'absent' : 'set',
   };
 }
 
-function cookie(answer: Answer, name: string): TokenTraffic['accessCookie'] {
-  const set = answer.setCookie(name);
+function cookie(response: Answer, name: string): TokenTraffic['accessCookie'] {
+  const set = response.setCookie(name);
   if (set === undefined) return 'untouched';
   if (set.value !== '') return 'set';
   if (set.expires !== 'Thu, 01 Jan 1970 00:00:00 GMT') throw new Error(`An empty cookie stays: ${set.line}`);
   return 'deleted';
 }
 
-function header(answer: Answer, name: string): TokenTraffic['accessHeader'] {
-  const value = answer.header(name);
+function header(response: Answer, name: string): TokenTraffic['accessHeader'] {
+  const value = response.header(name);
   if (value === undefined) return 'absent';
   return value === '' ? 'emptied' : 'set';
 }
@@ -96,8 +96,8 @@ export interface Outcome {
   readonly tokens: TokenTraffic;
 }
 
-export function outcomeOf(answer: Answer): Outcome {
-  return { status: answer.status, text: answer.text, tokens: tokenTraffic(answer) };
+export function outcomeOf(response: Answer): Outcome {
+  return { status: response.status, text: response.text, tokens: tokenTraffic(response) };
 }
 
 /** A refusal that leaves the client's tokens alone. */

@@ -50,9 +50,9 @@ export async function answerOf(
   };
   const { server, close } = await start(kind, handle);
   try {
-    const answer = await send((server.address() as AddressInfo).port, request);
+    const response = await send((server.address() as AddressInfo).port, request);
     if (failure !== undefined) throw failure;
-    return answer;
+    return response;
   } finally {
     await close();
   }

@@ -76,7 +76,9 @@ export class Visitor {
 
   /** Statuses of the refreshes so far. */
   get refreshes(): number[] {
-    return this.answers.filter((answer) => answer.endsWith(REFRESH)).map((answer) => Number.parseInt(answer));
+    return this.answers
+      .filter((response) => response.endsWith(REFRESH))
+      .map((response) => Number.parseInt(response));
   }
 
   /** The tokens' cookies in his browser, those of the API and those that the client keeps for the page. */

@@ -268,9 +268,9 @@ describe('a webhook', () => {
     [{ status: 503, headers: { 'retry-after': '0' } }, { retryAfterMs: undefined }], // all attempts at once would lose the record
     [{ status: 302, headers: { location: 'http://127.0.0.1:1/' } }, { isFinal: false }],
     [{ status: 410 }, { isFinal: true }],
-  ])('takes %j as a failure', async (answer, failure) => {
+  ])('takes %j as a failure', async (response, failure) => {
     const { url, answers } = await receiver();
-    answers.push(answer);
+    answers.push(response);
     const error: unknown = await webhook({ url, secret: SECRET })
       .deliver(RECORD, signal)
       .catch((caught: unknown) => caught);

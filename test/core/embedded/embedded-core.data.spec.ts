@@ -118,8 +118,8 @@ describe('regenerating an access token', () => {
     const { session, accessToken } = await create(core);
     clock.advanceSeconds(7200);
     for (const userDataInJWT of [{ n: 1 }, undefined]) {
-      const answer = core.regenerateAccessToken({ accessToken: accessToken.token, userDataInJWT });
-      expect(await answer).toEqual(NO_SESSION);
+      const response = core.regenerateAccessToken({ accessToken: accessToken.token, userDataInJWT });
+      expect(await response).toEqual(NO_SESSION);
     }
     expect(await rowOf(store, session.handle)).toMatchObject({ accessTokenPayload: '{}' });
   });

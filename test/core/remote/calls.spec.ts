@@ -111,7 +111,7 @@ describe('what a call looks like on the wire', () => {
       });
       const calls = Array.from({ length: 20 }, async () => operation('verifySession')(remote));
       await until(() => refused.length === 20);
-      for (const answer of refused.splice(1)) answer();
+      for (const response of refused.splice(1)) response();
       await Promise.all(calls.slice(1));
       refused[0]?.(); // the new version has long been agreed
       await calls[0];
@@ -467,14 +467,14 @@ describe('reads of one user context', () => {
     expect(reads()).toBe(2);
 
     const slow = ofRequest();
-    const answers: (() => void)[] = [];
+    const responses: (() => void)[] = [];
     core.on('/recipe/session', (response, request) => {
-      answers.push(() => content(response, request));
+      responses.push(() => content(response, request));
     });
     const overtaken = read(remote, slow);
-    await until(() => answers.length === 1);
+    await until(() => responses.length === 1);
     await write(remote, slow);
-    answers[0]?.();
+    responses[0]?.();
     await overtaken;
     core.on('/recipe/session', content);
     await read(remote, slow);

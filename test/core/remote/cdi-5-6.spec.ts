@@ -213,9 +213,9 @@ describe('verifying with a core of CDI 5.6', () => {
   it.each([
     ['an equal payload', { ...GOOD_ANSWERS.verified, payloadUpdateAvailable: false }],
     ['no word about it', GOOD_ANSWERS.verified],
-  ])('makes no more calls for %s', async (_what, answer) => {
-    core.on(VERIFY, sendJson(answer));
-    await expect(verify(connect(), 'a1', { checkDatabase: true })).resolves.toEqual(answer);
+  ])('makes no more calls for %s', async (_what, response) => {
+    core.on(VERIFY, sendJson(response));
+    await expect(verify(connect(), 'a1', { checkDatabase: true })).resolves.toEqual(response);
     expect(core.calls).toEqual([`POST ${VERIFY}`]);
   });
 
@@ -282,7 +282,7 @@ describe('refreshes of one token at the same time', () => {
       const refreshToken = { ...GOOD_ANSWERS.refreshed.refreshToken, token: `successor-${++pairs}` };
       held.push(() => sendJson({ ...GOOD_ANSWERS.refreshed, refreshToken })(response, request));
     });
-    return { send: () => held.splice(0).forEach((answer) => answer()), waiting: () => held.length };
+    return { send: () => held.splice(0).forEach((response) => response()), waiting: () => held.length };
   }
 
   it('share one call, so that no client is left with a pair that the next one has killed', async () => {
@@ -400,8 +400,8 @@ describe('a core that offers CDI 5.6 and responds otherwise', () => {
     ['a theft without a session', REFRESH, { status: 'TOKEN_THEFT_DETECTED' }],
     ['a refresh without tokens', REFRESH, { status: 'OK', session: GOOD_ANSWERS.verified.session }],
     ['a status of its own', REFRESH, { status: 'ROTATED' }],
-  ])('is an error of the core and no end of a session: %s', async (_what, path, answer) => {
-    core.on(path, sendJson(answer));
+  ])('is an error of the core and no end of a session: %s', async (_what, path, response) => {
+    core.on(path, sendJson(response));
     const remote = connect();
     const call = path === VERIFY ? verify(remote, 'a1', { checkDatabase: true }) : refresh(remote, 'r1');
     await expect(call).rejects.toThrow(CoreResponseError);

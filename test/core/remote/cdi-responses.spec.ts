@@ -27,7 +27,7 @@ const PAIR: Shape = { session: SESSION, accessToken: TOKEN, refreshToken: TOKEN 
 /** Each reading function, a response that it understands, and what must be in its result then. */
 const READERS: {
   name: string;
-  read: (answer: JsonObject) => unknown;
+  read: (response: JsonObject) => unknown;
   good: JsonObject;
   shape: Shape;
 }[] = [
@@ -62,32 +62,32 @@ const READERS: {
   },
   {
     name: 'handles',
-    read: (answer) => ({ list: responses.parseSessionHandles(answer) }),
+    read: (response) => ({ list: responses.parseSessionHandles(response) }),
     good: GOOD_ANSWERS.handles,
     shape: { list: { listOf: TEXT } },
   },
   {
     name: 'removed',
-    read: (answer) => ({ list: responses.parseRevokedHandles(answer) }),
+    read: (response) => ({ list: responses.parseRevokedHandles(response) }),
     good: GOOD_ANSWERS.removed,
     shape: { list: { listOf: TEXT } },
   },
   {
     name: 'primary user',
-    read: (answer) => ({ id: responses.parsePrimaryUserId(answer) }),
+    read: (response) => ({ id: responses.parsePrimaryUserId(response) }),
     good: { status: 'OK', user: { id: 'primary-1' } },
     shape: { id: TEXT },
   },
   { name: 'JWT', read: responses.parseCreatedJwt, good: GOOD_ANSWERS.jwt, shape: { jwt: TEXT } },
   {
     name: 'versions',
-    read: (answer) => ({ list: responses.parseApiVersions(answer) }),
+    read: (response) => ({ list: responses.parseApiVersions(response) }),
     good: GOOD_ANSWERS.versions,
     shape: { list: { listOf: TEXT } },
   },
   {
     name: 'roles',
-    read: (answer) => ({ list: responses.parseRoles(answer) }),
+    read: (response) => ({ list: responses.parseRoles(response) }),
     good: GOOD_ANSWERS.roles,
     shape: { list: { listOf: TEXT } },
   },
@@ -146,11 +146,11 @@ describe('reading the responses of a core (S099)', () => {
       });
       fc.assert(
         fc.property(fc.array(mutation, { minLength: 1, maxLength: 3 }), (mutations) => {
-          const answer = mutations.reduce<JsonValue>(
+          const response = mutations.reduce<JsonValue>(
             (value, { place, replacement }) => mutated(value, place, replacement) ?? {},
             good,
           );
-          const { value, error } = outcomeOf(() => read(answer as JsonObject));
+          const { value, error } = outcomeOf(() => read(response as JsonObject));
           expect(error instanceof UnexpectedResponse || fits(value, shape)).toBe(true);
         }),
         { numRuns: fcRuns(RUNS) },
@@ -174,8 +174,8 @@ describe('reading the responses of a core (S099)', () => {
     const secret = 'secret-token';
     for (const { read, good } of READERS) {
       for (const place of placesIn(good)) {
-        const answer = mutated(good, place, [secret]);
-        const { error } = outcomeOf(() => read(isJsonObject(answer) ? answer : { status: secret }));
+        const response = mutated(good, place, [secret]);
+        const { error } = outcomeOf(() => read(isJsonObject(response) ? response : { status: secret }));
         expect(String(error)).not.toContain(secret);
       }
     }

@@ -36,7 +36,7 @@ function recorded({ answer }: CoreExchange): Behaviour {
 /** The call that makes such a request, and what the response, as JSON, then is worth. */
 interface Replay {
   readonly call: (remote: HttpCoreClient) => Promise<unknown>;
-  readonly value: (answer: JsonObject) => unknown;
+  readonly value: (response: JsonObject) => unknown;
 }
 
 const object = (value: unknown): JsonObject => (isJsonObject(value) ? value : {});
@@ -44,9 +44,11 @@ const text = (value: unknown): string => (typeof value === 'string' ? value : ''
 const optional = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 const refusal = ({ status, message }: JsonObject): unknown => ({ status, message });
 const refusalOr =
-  (value: (answer: JsonObject) => unknown) =>
-  (answer: JsonObject): unknown =>
-    ['UNAUTHORISED', 'TRY_REFRESH_TOKEN'].includes(text(answer['status'])) ? refusal(answer) : value(answer);
+  (value: (response: JsonObject) => unknown) =>
+  (response: JsonObject): unknown =>
+    ['UNAUTHORISED', 'TRY_REFRESH_TOKEN'].includes(text(response['status']))
+      ? refusal(response)
+      : value(response);
 const tokens = ({ session, accessToken, refreshToken, antiCsrfToken }: JsonObject): unknown => ({
   session,
   accessToken,
@@ -279,6 +281,6 @@ function expectedOf(
 }
 
 /** CDI 3.1 and older name no recipe user. */
-function isOlderThanWeSpeak(answer: string): boolean {
-  return /"(?:session|sessionHandle)":/.test(answer) && !answer.includes('"recipeUserId"');
+function isOlderThanWeSpeak(response: string): boolean {
+  return /"(?:session|sessionHandle)":/.test(response) && !response.includes('"recipeUserId"');
 }

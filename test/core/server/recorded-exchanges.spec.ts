@@ -121,7 +121,7 @@ const exchanges = coreExchanges().map((exchange) => ({
   id: `${exchange.part}${exchange.number}`,
   call: `${exchange.request.method} ${exchange.request.path}`,
 }));
-const answers = new Map<string, { recorded: ComparableAnswer; ours: ComparableAnswer }>();
+const responses = new Map<string, { recorded: ComparableAnswer; ours: ComparableAnswer }>();
 
 /** Plays the whole recording against our core, each request at its recorded second. */
 async function playRecording(): Promise<void> {
@@ -134,7 +134,7 @@ async function playRecording(): Promise<void> {
     core.clock.set(Date.parse(headers['date'] ?? ''));
     const ours = await core.send(replay.requestOf(exchange));
     replay.learn(exchange, ours);
-    answers.set(exchange.id, {
+    responses.set(exchange.id, {
       recorded: replay.comparable(status, headers, body),
       ours: replay.comparable(ours.status, ours.headers, ours.text),
     });
@@ -170,7 +170,7 @@ async function coreWithKeys(
 }
 
 function answersTo(id: string): { recorded: ComparableAnswer; ours: ComparableAnswer } {
-  const found = answers.get(id);
+  const found = responses.get(id);
   if (found === undefined) throw new Error(`There is no recorded exchange ${id}`);
   return found;
 }
@@ -189,7 +189,7 @@ describe('the conversation with a real SuperTokens Core 10.1.8, replayed against
   beforeAll(playRecording);
 
   it('is complete', () => {
-    expect(answers.size).toBe(195);
+    expect(responses.size).toBe(195);
   });
 
   it.each(exchanges.filter(({ id }) => !differing.has(id)))(

@@ -39,10 +39,10 @@ describe.each(ADAPTERS)('an application whose core is served by %s', (adapter) =
             const client = await signedIn();
             for (const call of STORE_CALLS) failing.add(call);
             for (let attempt = 0; attempt < 3; attempt++) {
-              const answer = await act(client);
-              expect(`${answer.status} ${answer.text}`).toBe('503 {"message":"service unavailable"}');
-              expect(answer.header('retry-after')).toBe('1');
-              expect(tokenTraffic(answer)).toEqual(NOTHING);
+              const response = await act(client);
+              expect(`${response.status} ${response.text}`).toBe('503 {"message":"service unavailable"}');
+              expect(response.header('retry-after')).toBe('1');
+              expect(tokenTraffic(response)).toEqual(NOTHING);
             }
             failing.clear();
             expect([200, 201]).toContain((await act(client)).status);

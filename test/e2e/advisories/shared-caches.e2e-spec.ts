@@ -72,17 +72,17 @@ describe.each(ADAPTERS)('a shared cache in front of %s', (adapter) => {
     async (mode) => {
       const client = await application.signedIn(mode, 'ada');
       const refreshing: RequestToSend = { method: 'POST', path: '/auth/session/refresh' };
-      const answers = [
+      const responses = [
         await client.send({ method: 'GET', path: '/run/rename' }),
         await client.send(refreshing),
         await client.send({ method: 'GET', path: '/checked' }), // the first use writes a token
         await application.client(mode).login('grace'),
         await client.signOut(),
       ];
-      for (const answer of answers) {
-        const tokens = [...answer.lines('set-cookie'), ...answer.lines('front-token')];
+      for (const response of responses) {
+        const tokens = [...response.lines('set-cookie'), ...response.lines('front-token')];
         expect(tokens).not.toEqual([]);
-        expect(answer.header('cache-control')).toContain('no-store');
+        expect(response.header('cache-control')).toContain('no-store');
       }
     },
   );
@@ -90,10 +90,10 @@ describe.each(ADAPTERS)('a shared cache in front of %s', (adapter) => {
   if (adapter === 'express') {
     it('CVE-2025-7339: headers that a handler writes as a list take no token away', async () => {
       const client = await application.signedIn('cookie', 'ada');
-      const answer = await client.send({ path: '/run/with-list' });
-      expect(answer.header('x-app')).toBe('one');
-      expect(answer.setCookie('sAccessToken')?.value).toMatch(/^ey/);
-      expect(answer.header('cache-control')).toContain('no-store');
+      const response = await client.send({ path: '/run/with-list' });
+      expect(response.header('x-app')).toBe('one');
+      expect(response.setCookie('sAccessToken')?.value).toMatch(/^ey/);
+      expect(response.header('cache-control')).toContain('no-store');
     });
   }
 });

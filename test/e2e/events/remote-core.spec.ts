@@ -52,8 +52,8 @@ describe('the events of a remote core (S104)', () => {
 
   it('is not an outage where it refuses, or returns nonsense', async () => {
     const { sessions, events } = await TestApplication.withoutServer().with(options()).start();
-    for (const answer of [sendText(400, 'no'), sendText(500, 'no'), sendJson({ status: 'WHAT' })]) {
-      core.on('/recipe/session', answer);
+    for (const response of [sendText(400, 'no'), sendText(500, 'no'), sendJson({ status: 'WHAT' })]) {
+      core.on('/recipe/session', response);
       await expect(sessions.getSessionInformation('any')).rejects.toThrow(CoreError);
     }
     expect(typesOf(events)).toEqual([]);

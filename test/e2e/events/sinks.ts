@@ -79,10 +79,10 @@ export class Sinks {
   }
 
   /** A refusal: its body, and where tokens would travel. Good responses carry tokens, and what handlers say, by design. */
-  noteAnswer(answer: Answer): void {
-    if (answer.status < 400) return;
+  noteAnswer(response: Answer): void {
+    if (response.status < 400) return;
     const headers = ['set-cookie', 'front-token', 'st-access-token', 'st-refresh-token', 'anti-csrf'];
-    this.note('answers', answer.text, ...headers.flatMap((name) => answer.lines(name)));
+    this.note('answers', response.text, ...headers.flatMap((name) => response.lines(name)));
   }
 
   /** The content of every sink, by its name. */

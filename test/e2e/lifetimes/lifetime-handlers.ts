@@ -25,9 +25,9 @@ export const LIFETIME_HANDLERS: Handlers = {
 
 /** Signs in with any input of `createNewSession`. @returns the session's handle */
 export async function signIn(client: SessionClient, input: CreateNewSessionInput): Promise<string> {
-  const answer = await client.post('/open/sign-in', input);
-  if (answer.status !== 200) throw new Error(`The sign-in answered ${answer.status}: ${answer.text}`);
-  return (answer.body as { sessionHandle: string }).sessionHandle;
+  const response = await client.post('/open/sign-in', input);
+  if (response.status !== 200) throw new Error(`The sign-in answered ${response.status}: ${response.text}`);
+  return (response.body as { sessionHandle: string }).sessionHandle;
 }
 
 /** Acts as a browser client at a 401: refreshes and tries again. @returns the status in the end */

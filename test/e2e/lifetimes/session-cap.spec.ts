@@ -161,10 +161,10 @@ describe('a cap on the sessions of a user', () => {
     const { client } = await TestApplication.on(adapter).with(options).start();
     const visitor = client();
     await visitor.login();
-    const answer = await visitor.post('/login', { userId: 'user-1' });
-    expect(answer.status).toBe(409);
-    expect(answer.body).toEqual({ message: 'too many sessions', maxSessions: 1 });
-    expect(answer.lines('set-cookie')).toEqual([]);
+    const response = await visitor.post('/login', { userId: 'user-1' });
+    expect(response.status).toBe(409);
+    expect(response.body).toEqual({ message: 'too many sessions', maxSessions: 1 });
+    expect(response.lines('set-cookie')).toEqual([]);
     expect((await visitor.get('/me')).status).toBe(200);
   });
 });

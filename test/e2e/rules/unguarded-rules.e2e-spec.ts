@@ -136,13 +136,13 @@ function strictProxy(): object {
 }
 
 /** As deep mocks and typed clients of other services are made: every name has a truthy value. */
-function answersEverything(answer?: unknown): object {
+function answersEverything(response?: unknown): object {
   const proxy: object = new Proxy(() => undefined, {
-    get: () => answer ?? proxy,
+    get: () => response ?? proxy,
     has: () => true,
     apply: () => proxy,
     getPrototypeOf: () => proxy,
-    getOwnPropertyDescriptor: () => ({ value: answer ?? proxy, configurable: true, writable: true }),
+    getOwnPropertyDescriptor: () => ({ value: response ?? proxy, configurable: true, writable: true }),
   });
   return proxy;
 }
@@ -478,12 +478,12 @@ describe('session decorators on fields of objects in GraphQL', () => {
 
   it('are in force with fieldResolverEnhancers (S081)', async () => {
     const { send } = await starter.imports(graphql(['guards'])).start();
-    const answer = await send({
+    const response = await send({
       method: 'POST',
       path: '/graphql',
       body: { query: '{ user { name salary } }' },
     });
-    expect(answer.body).toMatchObject({
+    expect(response.body).toMatchObject({
       data: { user: { name: 'ada', salary: null } },
       errors: [{ message: 'unauthorised' }],
     });

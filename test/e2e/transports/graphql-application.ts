@@ -234,6 +234,6 @@ export async function ask(client: SessionClient, ...queries: string[]): Promise<
   return client.post('/graphql', bodies.length === 1 ? bodies[0] : bodies);
 }
 
-export function read(answer: Answer): GraphqlAnswer {
-  return answer.body as GraphqlAnswer;
+export function read(response: Answer): GraphqlAnswer {
+  return response.body as GraphqlAnswer;
 }

@@ -45,7 +45,7 @@ export function openSubscriber(
         client.subscribe(
           { query },
           {
-            next: (answer) => resolve(answer as GraphqlAnswer),
+            next: (response) => resolve(response as GraphqlAnswer),
             error: (error) => resolve({ errors: Array.isArray(error) ? (error as never) : [] }),
             complete: () => undefined,
           },

@@ -394,10 +394,10 @@ describe.each(LIVE)('the messages of a WebSocket: $platform on $adapter', ({ pla
     const client = await signedIn('cookie', 'ada');
     gate.close();
     const live = await connect(browser(client));
-    const answers = Promise.all(['whoami', 'claimed', 'whoami'].map((event) => live.ask(event)));
+    const responses = Promise.all(['whoami', 'claimed', 'whoami'].map((event) => live.ask(event)));
     expect(await live.ask('open')).toBe('none'); // what needs no session does not wait
     gate.open();
-    expect(await answers).toEqual(['ada', expect.objectContaining({ type: 'INVALID_CLAIMS' }), 'ada']);
+    expect(await responses).toEqual(['ada', expect.objectContaining({ type: 'INVALID_CLAIMS' }), 'ada']);
   });
 
   it('are refused when too many wait for the handshake, and the connection stays', async () => {

@@ -124,9 +124,9 @@ export const CDI_TARGETS: readonly FuzzTarget[] = [
       const host = { origin: 'http://core', url: 'http://core' } as never;
       const request = { method: 'POST', path: '/recipe/session' } as never;
       const cacheControl = `max-age=${body.length}, ${body.slice(0, 40)}`;
-      const answer = { host, status: 200, contentType: 'application/json', body, cacheControl } as never;
+      const response = { host, status: 200, contentType: 'application/json', body, cacheControl } as never;
       for (const parse of PARSERS)
-        parsedOr([CoreResponseError], body, () => answers.readResponse(request, answer, parse));
+        parsedOr([CoreResponseError], body, () => answers.readResponse(request, response, parse));
       const text = { host, status: 200, contentType: body, body, cacheControl } as never;
       parsedOr([CoreResponseError], body, () =>
         answers.readResponse(request, text, (json) =>

@@ -77,8 +77,8 @@ function verb(asked: Asked, number: (token: string) => string): string {
   }
 }
 
-function said(answer: NonNullable<Call['answer']>, number: (token: string) => string): string {
-  const { status, refreshToken, accessToken, data, claims } = answer;
+function said(response: NonNullable<Call['answer']>, number: (token: string) => string): string {
+  const { status, refreshToken, accessToken, data, claims } = response;
   const parts = [
     refreshToken && `refresh token ${number(refreshToken)}`,
     accessToken &&
