@@ -620,7 +620,7 @@ describe('keys of both kinds in one set', () => {
 describe('a key set that cannot be had', () => {
   it('is an outage and no verdict about the token, and keeps the cause (Q1, S017)', async () => {
     const { verify, keySet } = setUp();
-    keySet.failure = new Error('no answer');
+    keySet.failure = new Error('no response');
     const failure = await verify(GOOD).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(CoreUnavailableError);
     expect(failure).toMatchObject({
@@ -924,7 +924,7 @@ describe('remembering verified tokens', () => {
 
   it('tells all who wait for it that a token is refused, and forgets that', async () => {
     const { verify, keySet } = setUp();
-    keySet.failure = new Error('no answer');
+    keySet.failure = new Error('no response');
     const outcomes = await Promise.allSettled([verify(GOOD), verify(GOOD), verify(GOOD)]);
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
     expect(keySet.asked).toHaveLength(1);

@@ -156,7 +156,7 @@ describe.each(ADAPTERS)('Chromium binds a session to a key of its own, on %s', (
 });
 
 /** Lets the route that renews cookies return something else for a while. */
-function answerRenewals(api: TestApplication, answer: (respond: Respond) => void): () => void {
+function respondToRenewals(api: TestApplication, answer: (respond: Respond) => void): () => void {
   const server = api.app.getHttpServer() as import('node:http').Server;
   const [own] = server.listeners('request') as [(...input: unknown[]) => void];
   const emit = server.emit.bind(server);
@@ -183,7 +183,9 @@ describe('Chromium at a response that is no renewal', () => {
     (api.app.getHttpServer() as import('node:http').Server).on('request', (request) =>
       skipped.push(request.headers['secure-session-skipped']),
     );
-    const repair = answerRenewals(api, (response) => response.writeHead(503, { 'retry-after': '5' }).end());
+    const repair = respondToRenewals(api, (response) =>
+      response.writeHead(503, { 'retry-after': '5' }).end(),
+    );
     await loseBoundCookie(visitor);
     api.clock.advanceSeconds(60);
     expect(await tab.statusOf('/me')).not.toBe(200);
@@ -211,7 +213,7 @@ describe('Chromium at a response that is no renewal', () => {
   ])('gives the key up at a %s, so that the user has to sign in anew (D44, D45)', async (_of, status) => {
     const api = await openApi();
     const { visitor, tab } = await signInBound(api);
-    const repair = answerRenewals(api, (response) => response.writeHead(status).end());
+    const repair = respondToRenewals(api, (response) => response.writeHead(status).end());
     await loseBoundCookie(visitor);
     api.clock.advanceSeconds(60);
     await tab.statusOf('/me');

@@ -275,7 +275,7 @@ redis.describeKilled('a Redis server', () => {
         await store.findStaticKeys();
         await loadScripts(direct);
         if (name !== 'an insert') await direct.insertSession(ROW);
-        path.loseNextAnswer();
+        path.loseNextResponse();
         await call(store).catch(() => undefined);
         expect(path.lost).toBe(1);
         expect(await direct.findSession(KEY)).toEqual(after);
@@ -397,7 +397,7 @@ async function loadScripts(store: SessionStore): Promise<void> {
 /** A way to a server on which responses can be lost. */
 async function losingPath(port: number) {
   let isLosing = false;
-  const path = { url: '', lost: 0, loseNextAnswer: () => (isLosing = true), close: async () => {} };
+  const path = { url: '', lost: 0, loseNextResponse: () => (isLosing = true), close: async () => {} };
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const target = connect(port, '127.0.0.1');

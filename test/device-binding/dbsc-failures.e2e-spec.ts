@@ -13,7 +13,7 @@ import {
 } from '../support/binding-browser.js';
 import { deviceBound } from '../support/device-bound.js';
 import { ACCESS_VALIDITY_SEC } from '../support/embedded.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, SHOP, TestApplication, type Adapter } from '../support/test-application.js';
 import { watchedStore } from '../support/watched-store.js';
@@ -32,7 +32,10 @@ async function bound(application: TestApplication, userId?: string): Promise<Bin
 }
 
 /** The browser's own request for a new cookie, with a proof of the challenge or of the one that it holds. */
-async function renew(browser: BindingBrowser, challenge = browser.binding?.challenge ?? ''): Promise<Answer> {
+async function renew(
+  browser: BindingBrowser,
+  challenge = browser.binding?.challenge ?? '',
+): Promise<ClientResponse> {
   const { binding, session } = browser;
   const headers = {
     'sec-secure-session-id': binding?.id,
@@ -42,7 +45,7 @@ async function renew(browser: BindingBrowser, challenge = browser.binding?.chall
 }
 
 /** The challenge that comes back for a proof. */
-function nextChallenge(response: Answer): string {
+function nextChallenge(response: ClientResponse): string {
   return /^"([\w.-]{40,})"/.exec(response.header('secure-session-challenge') ?? '')?.[1] ?? '';
 }
 
@@ -94,7 +97,7 @@ describe.each(ADAPTERS)('races and repeats, on %s', (adapter) => {
     const { session: client } = browserOf(application);
     const challenge = offeredChallenge(await client.login());
     const other = client.copy();
-    const register = async (holder: SessionClient): Promise<Answer> =>
+    const register = async (holder: SessionClient): Promise<ClientResponse> =>
       holder.send({
         path: REGISTER,
         method: 'POST',
@@ -144,7 +147,7 @@ describe.each(ADAPTERS)('a proof that is not good, on %s', (adapter) => {
     const application = await starter(adapter).start();
     const { session: client, binding } = await bound(application);
     const thief = new DeviceKey();
-    const send = async (challenge: string): Promise<Answer> =>
+    const send = async (challenge: string): Promise<ClientResponse> =>
       client.send({
         path: RENEW,
         method: 'POST',

@@ -11,7 +11,7 @@ import {
 } from '../support/binding-browser.js';
 import { deviceBound } from '../support/device-bound.js';
 import { ACCESS_VALIDITY_SEC, seededMemoryStore } from '../support/embedded.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import { storeWithHeldUpdate } from '../support/intercepted-store.js';
 import { SHOP, TestApplication } from '../support/test-application.js';
 import { watchedStore } from '../support/watched-store.js';
@@ -19,9 +19,9 @@ import { watchedStore } from '../support/watched-store.js';
 const LIFE = 600;
 const starter = (options: Partial<SessionModuleOptions> = deviceBound({ dbsc: true })) =>
   TestApplication.on('express').with(options);
-const clears = (response: Answer): boolean =>
+const clears = (response: ClientResponse): boolean =>
   response.lines('set-cookie').some((line) => line.startsWith('sRefreshToken=;'));
-const outcome = (response: Answer) => ({
+const outcome = (response: ClientResponse) => ({
   clearsTokens: clears(response),
   isUnauthorised: response.status === 401 && response.text.includes('unauthorised'),
 });

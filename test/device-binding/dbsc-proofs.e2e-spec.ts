@@ -8,7 +8,7 @@ import {
   RENEW,
 } from '../support/binding-browser.js';
 import { deviceBound } from '../support/device-bound.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { wrongProofs } from '../support/wrong-dbsc-proofs.js';
@@ -54,7 +54,7 @@ describe.each(ADAPTERS)('a wrong proof, on %s', (adapter) => {
     const { binding, session } = browser;
     if (binding === undefined) throw new Error('The browser has bound nothing');
     const proof = wrongProofs(binding.key, binding.challenge ?? '', 'renewal').get(name);
-    const response: Answer = await session.send({
+    const response: ClientResponse = await session.send({
       path: RENEW,
       method: 'POST',
       headers: { 'sec-secure-session-id': binding.id, 'secure-session-response': proof },

@@ -5,7 +5,7 @@ import { DeviceKey, offeredChallenge, OWN_REQUEST, REGISTER, RENEW } from '../su
 import { DemoController } from '../support/demo.controller.js';
 import { deviceBound } from '../support/device-bound.js';
 import { ACCESS_VALIDITY_SEC, seededMemoryStore } from '../support/embedded.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import { storeWithHeldUpdate } from '../support/intercepted-store.js';
 import { TestApplication } from '../support/test-application.js';
 
@@ -24,9 +24,9 @@ class ExtraController {
 }
 const starter = (options: Partial<SessionModuleOptions> = deviceBound({ dbsc: true })) =>
   TestApplication.on('express').with(options).controllers(DemoController, ExtraController);
-const clears = (response: Answer): boolean =>
+const clears = (response: ClientResponse): boolean =>
   response.lines('set-cookie').some((line) => line.startsWith('sRefreshToken=;'));
-const show = (response: Answer) => [response.status, clears(response), response.text];
+const show = (response: ClientResponse) => [response.status, clears(response), response.text];
 async function lostRegistration(application: TestApplication) {
   const client = application.client('cookie');
   const challenge = offeredChallenge(await client.login());

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { deviceBound } from '../support/device-bound.js';
 import { DpopClient } from '../support/dpop-client.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import { ADAPTERS, TestApplication, type Adapter } from '../support/test-application.js';
 
 const SECRETS = ['a secret of at least thirty-two characters', 'another secret of thirty-two characters'];
@@ -14,7 +14,7 @@ async function startShop(adapter: Adapter, nonce: 'refresh' | 'always', secret?:
 }
 
 /** The parts of a response that a client sees. */
-function seen(response: Answer): object {
+function seen(response: ClientResponse): object {
   const names = ['www-authenticate', 'dpop-nonce', 'access-control-expose-headers', 'cache-control'];
   return {
     status: response.status,

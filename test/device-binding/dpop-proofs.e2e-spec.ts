@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { fcRuns } from '../fixtures/fc-runs.js';
 import { deviceBound } from '../support/device-bound.js';
 import { DpopClient, ProofKey } from '../support/dpop-client.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import {
   proofOfOtherKey,
@@ -21,7 +21,7 @@ const NAMES = [...wrongDpopProofs(EXAMPLE).keys()];
 const HASHES = [...wrongTokenHashes(EXAMPLE).keys()];
 
 /** The parts of a response that a client sees, and the cookies that it would lose by it. */
-function seen(response: Answer): object {
+function seen(response: ClientResponse): object {
   return {
     status: response.status,
     body: response.text,

@@ -5,7 +5,7 @@ import { jwt } from '../fixtures/made-tokens.js';
 import { deviceBound } from '../support/device-bound.js';
 import { DpopClient, ProofKey } from '../support/dpop-client.js';
 import { seededMemoryStore } from '../support/embedded.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import { ADAPTERS, TestApplication, type Adapter, type EngineOptions } from '../support/test-application.js';
 
 type DpopOptions = Exclude<DeviceBoundOptions['dpop'], boolean | undefined>;
@@ -49,7 +49,7 @@ async function startShop(adapter: Adapter, { dpop = {}, options = {}, engine = {
 }
 
 /** The status, and the error of the challenge. */
-function refusal(response: Answer): [status: number, error: string | undefined] {
+function refusal(response: ClientResponse): [status: number, error: string | undefined] {
   return [response.status, /^DPoP error="(\w+)"/.exec(response.header('www-authenticate') ?? '')?.[1]];
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { remoteCore, type RateLimitedAttempt, type SessionModuleOptions } from 'nest-sessions';
-import { FakeCore, GOOD_ANSWERS, reset, sendJson } from '../support/fake-core.js';
+import { FakeCore, GOOD_RESPONSES, reset, sendJson } from '../support/fake-core.js';
 import { ProcessWarnings } from '../support/process-warnings.js';
 import { SessionClient } from '../support/session-client.js';
 import { jwt, V5_CLAIMS, V5_HEADER } from '../fixtures/made-tokens.js';
@@ -101,7 +101,7 @@ describe.each(ADAPTERS)('an instance on %s that starts while it cannot have the 
     goAway();
     const { http } = await TestApplication.on(adapter).with({ core, rateLimit: { limiter } }).start();
     const refresh = async (): Promise<number> => {
-      const headers = { 'st-auth-mode': 'header', ...bearer(GOOD_ANSWERS.refreshed.refreshToken.token) };
+      const headers = { 'st-auth-mode': 'header', ...bearer(GOOD_RESPONSES.refreshed.refreshToken.token) };
       return (await http.send({ method: 'POST', path: '/auth/session/refresh', headers })).status;
     };
     expect([await refresh(), await refresh(), attempts]).toEqual([503, 503, []]);
@@ -142,14 +142,14 @@ describe.each(ADAPTERS)('an instance on %s that starts while it cannot have the 
     const ofNewKey = jwt({ ...V5_HEADER, kid: `d-${TEST_START_MS}` }, V5_CLAIMS);
     expect([await status(good), await status(good)]).toEqual([503, 503]);
 
-    fake.on('/.well-known/jwks.json', sendJson(GOOD_ANSWERS.keys));
+    fake.on('/.well-known/jwks.json', sendJson(GOOD_RESPONSES.keys));
     expect(await status(good)).toBe(200);
     clock.advance(500);
     fake.on('/.well-known/jwks.json', reset);
     expect([await status(ofNewKey), await status(ofNewKey), await status(good)]).toEqual([503, 503, 200]);
     expect(attempts).toEqual([]);
 
-    fake.on('/.well-known/jwks.json', sendJson(GOOD_ANSWERS.keys));
+    fake.on('/.well-known/jwks.json', sendJson(GOOD_RESPONSES.keys));
     clock.advance(500);
     expect(await status(ofNewKey)).toBe(401);
     await application.close();

@@ -16,7 +16,7 @@ import {
 } from 'nest-sessions';
 import type { HttpResponse } from 'nest-sessions/core';
 import type { OpenHandler } from '../support/demo.controller.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import { ADAPTERS, type Adapter, TestApplication } from '../support/test-application.js';
 import { BOTH_CLEARED, COOKIES_SET, NOTHING, tokenTraffic } from '../support/token-traffic.js';
 
@@ -62,12 +62,12 @@ const open: Record<string, OpenHandler> = {
 };
 
 /** The response of a route that throws; asked for twice, because the first must not hurt the second. */
-async function answerTo(
+async function responseTo(
   adapter: Adapter,
   name: ErrorName | 'after-sign-in' | 'signed-in-but',
   options: Partial<SessionModuleOptions> = {},
-): Promise<Answer> {
-  let response: Answer | undefined;
+): Promise<ClientResponse> {
+  let response: ClientResponse | undefined;
   await TestApplication.on(adapter)
     .with(options)
     .handlers({ open })
@@ -76,7 +76,7 @@ async function answerTo(
       await send({ path: `/open/${name}`, headers });
       response = await send({ path: `/open/${name}`, headers });
     });
-  if (response === undefined) throw new Error('There was no answer');
+  if (response === undefined) throw new Error('There was no response');
   return response;
 }
 
@@ -103,7 +103,7 @@ describe.each(ADAPTERS)('errors from a handler on %s', (adapter) => {
   ] as const)(
     '%s gets a response with %i and these bytes (S085) %#',
     async (name, status, text, traffic, _facts) => {
-      const response = await answerTo(adapter, name);
+      const response = await responseTo(adapter, name);
       expect([response.status, response.text]).toEqual([status, text]);
       expect(tokenTraffic(response)).toEqual(traffic);
       expect(response.header('content-type')).toBe('application/json; charset=utf-8');
@@ -112,15 +112,15 @@ describe.each(ADAPTERS)('errors from a handler on %s', (adapter) => {
   );
 
   it('takes back what the handler had written, unless told not to (T236, T237)', async () => {
-    expect(tokenTraffic(await answerTo(adapter, 'after-sign-in'))).toEqual(BOTH_CLEARED);
-    expect(tokenTraffic(await answerTo(adapter, 'signed-in-but'))).toEqual(COOKIES_SET);
+    expect(tokenTraffic(await responseTo(adapter, 'after-sign-in'))).toEqual(BOTH_CLEARED);
+    expect(tokenTraffic(await responseTo(adapter, 'signed-in-but'))).toEqual(COOKIES_SET);
   });
 
   it('uses the configured status codes (T244, T245)', async () => {
     const options = { sessionExpiredStatusCode: 440, invalidClaimStatusCode: 499 };
     const statuses = { unauthorised: 440, 'try-refresh': 440, theft: 440, claims: 499 } as const;
     for (const [name, status] of Object.entries(statuses)) {
-      expect((await answerTo(adapter, name as ErrorName, options)).status).toBe(status);
+      expect((await responseTo(adapter, name as ErrorName, options)).status).toBe(status);
     }
   });
 });
@@ -153,7 +153,7 @@ describe.each(ADAPTERS)('replaced error handlers on %s', (adapter) => {
     ['theft', ['theft', 'handle', 'user-1', 'user-1'], BOTH_CLEARED],
     ['claims', ['claims', [{ id: 'role', reason: 'no' }]], NOTHING],
   ] as const)('respond to %s in their own way (T241)', async (name, body, traffic) => {
-    const received = await answerTo(adapter, name, { errorHandlers: handlers });
+    const received = await responseTo(adapter, name, { errorHandlers: handlers });
     expect([received.status, received.body]).toEqual([418, body]);
     expect(tokenTraffic(received)).toEqual(traffic);
   });
@@ -161,7 +161,7 @@ describe.each(ADAPTERS)('replaced error handlers on %s', (adapter) => {
   it('run after the tokens have been cleared (T242)', async () => {
     const onUnauthorised: SessionErrorHandlers['onUnauthorised'] = (_message, _request, response) =>
       answer(response, response.getHeaderValues('front-token'));
-    const received = await answerTo(adapter, 'unauthorised', { errorHandlers: { onUnauthorised } });
+    const received = await responseTo(adapter, 'unauthorised', { errorHandlers: { onUnauthorised } });
     expect(received.body).toEqual(['remove']);
   });
 
@@ -177,7 +177,7 @@ describe.each(ADAPTERS)('replaced error handlers on %s', (adapter) => {
         },
         async () => Promise.reject(make()),
       ]) {
-        const received = await answerTo(adapter, 'unauthorised', { errorHandlers: { onUnauthorised } });
+        const received = await responseTo(adapter, 'unauthorised', { errorHandlers: { onUnauthorised } });
         expect([received.status, received.text]).toEqual([status, text]);
       }
     },

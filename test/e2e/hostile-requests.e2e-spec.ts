@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { fcRuns } from '../fixtures/fc-runs.js';
 import { mangledHeaders, routes, spelledPath } from '../fixtures/hostile-input.js';
-import type { Answer, RequestToSend } from '../support/http-client.js';
+import type { ClientResponse, RequestToSend } from '../support/http-client.js';
 import { jwt, V5_CLAIMS, V5_HEADER } from '../fixtures/made-tokens.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
@@ -222,7 +222,7 @@ describe.each(ADAPTERS)('hostile requests on %s', (adapter) => {
     ['spaces around', (token: string) => `Bearer   ${token}   `, 200],
   ])('Authorization with %s is read by the letter (S073)', async (_case, value, status) => {
     const headers = { authorization: value(mobile.accessToken ?? '') };
-    const response: Answer = await application.send({ path: '/me', headers });
+    const response: ClientResponse = await application.send({ path: '/me', headers });
     expect(response.status).toBe(status);
   });
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { MemoryStore } from 'nest-sessions/core';
 import { seededMemoryStore } from '../support/embedded.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { signedOut, outcomeOf } from '../support/token-traffic.js';
@@ -25,7 +25,7 @@ describe.each(ADAPTERS)('refresh responses that never arrive on %s', (adapter) =
   afterAll(() => application.close());
 
   /** The server responds, but the client never gets it. */
-  async function loseRefresh(by: SessionClient): Promise<Answer> {
+  async function loseRefresh(by: SessionClient): Promise<ClientResponse> {
     return by.copy().refresh();
   }
 

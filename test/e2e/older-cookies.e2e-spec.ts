@@ -15,7 +15,7 @@ import {
   parseSetCookie,
 } from '../../lib/http/set-cookie.js';
 import { TEST_START_MS } from '../support/embedded.js';
-import type { Answer, HttpClient } from '../support/http-client.js';
+import type { ClientResponse, HttpClient } from '../support/http-client.js';
 import { ADAPTERS, SHOP, TestApplication } from '../support/test-application.js';
 import { ProcessWarnings } from '../support/process-warnings.js';
 import { BOTH_CLEARED, tokenTraffic } from '../support/token-traffic.js';
@@ -58,7 +58,7 @@ class Browser {
     this.refreshPath = refreshPath;
   }
 
-  async send(method: string, path: string, body?: object): Promise<Answer> {
+  async send(method: string, path: string, body?: object): Promise<ClientResponse> {
     const cookies = this.jar
       .list()
       .filter((cookie) => matchesCookiePath(cookie.path, path))
@@ -83,7 +83,7 @@ class Browser {
 
   async signIn(path: string, userId: string): Promise<void> {
     const { status } = await this.send('POST', path, { userId });
-    if (status !== 201) throw new Error(`The login answered ${status}`);
+    if (status !== 201) throw new Error(`The login responded with ${status}`);
   }
 
   /** The user whom a page shows, as the client asks: a 401 is followed by a refresh, at most twice. */

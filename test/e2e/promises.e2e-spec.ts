@@ -9,7 +9,7 @@ import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
 
 /** A filter that knows nothing of sessions, as many applications have one. */
 @Catch()
-class AnswersEverythingWith418 implements ExceptionFilter {
+class RespondsWith418 implements ExceptionFilter {
   catch(_error: unknown, host: ArgumentsHost): void {
     const response = host.switchToHttp().getResponse<{
       status(code: number): { send(body: unknown): void };
@@ -33,7 +33,7 @@ class CatchAllController {
 describe.each(ADAPTERS)('the promises that hold whatever the application does on %s', (adapter) => {
   it('a theft ends the session although a filter of the application takes the error (S023)', async () => {
     const configure = (app: { useGlobalFilters(filter: ExceptionFilter): unknown }): unknown =>
-      app.useGlobalFilters(new AnswersEverythingWith418());
+      app.useGlobalFilters(new RespondsWith418());
     const { testSessions, clientOf } = await TestApplication.on(adapter).configure(configure).start();
     const stolen = await testSessions.stolenSession();
     const [owner, thief] = [clientOf(stolen), clientOf(stolen.thief)];

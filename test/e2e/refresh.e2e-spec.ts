@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionError } from 'nest-sessions';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import { jwtClaims } from '../fixtures/jwt-parts.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
@@ -46,7 +46,7 @@ describe.each(ADAPTERS)('refreshing a session on %s', (adapter) => {
   afterAll(() => application.close());
 
   /** A refresh with exactly these credentials. */
-  function refresh(headers: Record<string, string | undefined>): Promise<Answer> {
+  function refresh(headers: Record<string, string | undefined>): Promise<ClientResponse> {
     return application.send({ method: 'POST', path: REFRESH, headers });
   }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../support/token-traffic.js';
@@ -51,7 +51,7 @@ describe.each(ADAPTERS)('headers of responses on %s', (adapter) => {
 
   afterAll(() => application.close());
 
-  const SENDERS: Record<string, (client: SessionClient) => Promise<Answer>> = {
+  const SENDERS: Record<string, (client: SessionClient) => Promise<ClientResponse>> = {
     'a sign-in': (client) => client.login(),
     'a refresh': (client) => client.refresh(),
     'the first use of a refreshed token': async (client) => {
@@ -70,7 +70,7 @@ describe.each(ADAPTERS)('headers of responses on %s', (adapter) => {
   it.each(Object.keys(SENDERS))('%s is never cached (S064)', async (name) => {
     for (const mode of ['cookie', 'header'] as const) {
       const client = await application.signedIn(mode);
-      const response = await (SENDERS[name] as (client: SessionClient) => Promise<Answer>)(client);
+      const response = await (SENDERS[name] as (client: SessionClient) => Promise<ClientResponse>)(client);
       expect(tokenTraffic(response)).not.toEqual(NOTHING);
       expect(response.header('cache-control')).toBe('no-store');
       expect(response.header('vary')).toBe('Accept-Encoding, Cookie, Authorization');
@@ -86,7 +86,7 @@ describe.each(ADAPTERS)('headers of responses on %s', (adapter) => {
 
   it("keeps the application's cookies, in their order, none doubled (S065, Q4)", async () => {
     const client = application.client('cookie');
-    const names = (response: Answer): string[] =>
+    const names = (response: ClientResponse): string[] =>
       response.lines('set-cookie').map((line) => line.split('=')[0] ?? '');
     const signIn = await client.post('/open/sign-in-among-cookies');
     expect(names(signIn)).toEqual([

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { PrimitiveClaim } from 'nest-sessions';
 import { ACCESS_VALIDITY_SEC } from '../support/embedded.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import { BOTH_ADAPTERS, type Adapter, TestApplication } from '../support/test-application.js';
 
 /** Which Nest this has to be; scripts/consumers/e2e-nest.mjs sets it, and points the imports there. */
@@ -23,7 +23,7 @@ const HEADERS = [
 const SECRET = ['st-access-token', 'st-refresh-token', 'front-token', 'anti-csrf'];
 
 /** The content of a response, without what differs from run to run. */
-function traceOf(step: string, response: Answer): object {
+function traceOf(step: string, response: ClientResponse): object {
   const headers: Record<string, string[]> = {};
   for (const name of HEADERS) headers[name] = response.lines(name).map(withoutValues);
   for (const name of SECRET)
@@ -54,7 +54,7 @@ async function lifeOn(adapter: Adapter): Promise<object[]> {
     })
     .start();
   const trace: object[] = [];
-  const note = (step: string, response: Answer): void => void trace.push(traceOf(step, response));
+  const note = (step: string, response: ClientResponse): void => void trace.push(traceOf(step, response));
   try {
     for (const mode of ['cookie', 'header'] as const) {
       const client = application.client(mode);

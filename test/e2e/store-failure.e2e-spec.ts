@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { TokenTheftDetectedError } from 'nest-sessions';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../support/test-application.js';
 import { BOTH_CLEARED, NOTHING, tokenTraffic } from '../support/token-traffic.js';
@@ -12,7 +12,7 @@ const TRY_LATER = [503, '{"message":"service unavailable"}', '1'];
 interface Flow {
   readonly fails: string | readonly string[];
   prepare?(client: SessionClient): Promise<unknown>;
-  act(client: SessionClient): Promise<Answer>;
+  act(client: SessionClient): Promise<ClientResponse>;
 }
 
 const FLOWS: Record<string, Flow> = {
@@ -72,7 +72,7 @@ describe.each(ADAPTERS)('a store that fails on %s', (adapter) => {
   afterEach(() => watched.failing.clear());
   afterAll(() => application.close());
 
-  function expectTryLater(response: Answer): void {
+  function expectTryLater(response: ClientResponse): void {
     expect([response.status, response.text, response.header('retry-after')]).toEqual(TRY_LATER);
     expect(response.lines('set-cookie')).toEqual([]);
     expect(tokenTraffic(response)).toEqual(NOTHING);

@@ -1,12 +1,12 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import type { FastifyReply } from 'fastify';
-import { answerOf } from '../support/wire-server.js';
+import { responseOf } from '../support/wire-server.js';
 import { FastifyResponse } from '../../lib/http/exchanges.js';
 
 describe('headers on Fastify', () => {
   it('keeps cookies that middleware set on the raw response, doubles none (S065)', async () => {
-    const answer = await answerOf('fastify', ({ response }, { res }) => {
+    const answer = await responseOf('fastify', ({ response }, { res }) => {
       const reply = res as FastifyReply;
       reply.raw.setHeader('Set-Cookie', ['middleware=1']);
       reply.header('set-cookie', 'handler=1');
@@ -24,7 +24,7 @@ describe('headers on Fastify', () => {
   });
 
   it('removes a header from the raw response too', async () => {
-    const answer = await answerOf('fastify', ({ response }, { res }) => {
+    const answer = await responseOf('fastify', ({ response }, { res }) => {
       (res as FastifyReply).raw.setHeader('anti-csrf', 'x');
       response.removeHeader('anti-csrf');
     });
@@ -32,7 +32,7 @@ describe('headers on Fastify', () => {
   });
 
   it('takes what middleware wrote through the raw response before the reply existed', async () => {
-    const answer = await answerOf('fastify', ({ response }, { res }) => {
+    const answer = await responseOf('fastify', ({ response }, { res }) => {
       const raw: ServerResponse = (res as FastifyReply).raw;
       raw.setHeader('Access-Control-Expose-Headers', 'x-trace');
       response.setHeader(

@@ -6,7 +6,7 @@ import { SystemClock } from '../../lib/util/clock.js';
 import { TestClock } from '../../lib/testing/test-clock.js';
 import { seedSigningKeys } from '../support/embedded.js';
 import { countFrom } from '../fixtures/fc-runs.js';
-import type { Answer } from '../support/http-client.js';
+import type { ClientResponse } from '../support/http-client.js';
 import type { SessionClient } from '../support/session-client.js';
 import { startPostgres } from '../support/postgres.js';
 import { closeClients, nodeRedis } from '../support/redis-clients.js';
@@ -82,7 +82,7 @@ function survivesKills(open: () => Promise<KilledDatabase>): void {
       let isDown = false;
       let downSince: number | undefined;
       const outagesMs: number[] = [];
-      const note = ({ status, text }: Answer): void => {
+      const note = ({ status, text }: ClientResponse): void => {
         if (status === 200 || status === 201) counts.served++;
         else if (status === 503) counts.askedToWait++;
         else wrong.push(`${status} ${text}`);
@@ -92,7 +92,7 @@ function survivesKills(open: () => Promise<KilledDatabase>): void {
           downSince = undefined;
         }
       };
-      const untilServed = async (ask: () => Promise<Answer>): Promise<void> => {
+      const untilServed = async (ask: () => Promise<ClientResponse>): Promise<void> => {
         for (let status = 503; status === 503;) {
           const response = await ask();
           note(response);

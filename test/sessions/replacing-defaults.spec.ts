@@ -356,13 +356,13 @@ describe('replacing the response to an error', () => {
   it('hands what it throws itself to the application (T243)', async () => {
     const errorHandlers: SessionModuleOptions['errorHandlers'] = {
       onUnauthorised: () => {
-        throw new Error('the answer is broken');
+        throw new Error('the response is broken');
       },
     };
     const { send } = await TestApplication.on('express').with({ errorHandlers }).start();
     const response = await send({ path: '/me' });
     expect(response.status).toBe(500);
-    expect(response.text).not.toContain('the answer is broken');
+    expect(response.text).not.toContain('the response is broken');
   });
 });
 

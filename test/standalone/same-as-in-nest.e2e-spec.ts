@@ -43,7 +43,7 @@ const ROWS: readonly Row[] = [
   { title: 'a life with cookies', scenario: life('cookie') },
   { title: 'a life with headers', scenario: life('header') },
   {
-    title: 'a refresh whose answer is lost',
+    title: 'a refresh whose response is lost',
     scenario: async (notes) => {
       const client = notes.shop.client();
       await client.login();

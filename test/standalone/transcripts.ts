@@ -1,4 +1,4 @@
-import type { Answer, RequestToSend } from '../support/http-client.js';
+import type { ClientResponse, RequestToSend } from '../support/http-client.js';
 import {
   startNestShop,
   startStandaloneShop,
@@ -33,7 +33,7 @@ export class Notes {
   constructor(readonly shop: Shop) {}
 
   /** Notes a response. @throws when its status is another one */
-  expect(status: number, step: string, response: Answer): Answer {
+  expect(status: number, step: string, response: ClientResponse): ClientResponse {
     if (response.status !== status)
       throw new Error(`${step}: the status is ${response.status}, not ${status}: ${response.text}`);
     this.steps.push({ step, status, headers: comparableHeaders(response), text: comparable(response.text) });
@@ -41,7 +41,7 @@ export class Notes {
   }
 
   /** Sends a request and notes the response. */
-  async send(status: number, step: string, request: RequestToSend): Promise<Answer> {
+  async send(status: number, step: string, request: RequestToSend): Promise<ClientResponse> {
     return this.expect(status, step, await this.shop.send(request));
   }
 }
@@ -63,7 +63,7 @@ export async function play(
 }
 
 /** All headers, sorted by name; the lines of one header keep their order. */
-function comparableHeaders(response: Answer): string[] {
+function comparableHeaders(response: ClientResponse): string[] {
   return response.names
     .filter((name) => !OF_THE_SERVER.includes(name))
     .toSorted()

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
-import type { Answer, HttpClient, RequestToSend } from './http-client.js';
+import type { ClientResponse, HttpClient, RequestToSend } from './http-client.js';
 import { SessionClient } from './session-client.js';
 
 /** The parts of a proof; a given member takes the place of the honest one. */
@@ -66,7 +66,7 @@ export const OWN_REQUEST = {
 } as const;
 
 /** The challenge with which a response offers to bind its session; empty if it offers nothing. */
-export function offeredChallenge(response: Answer): string {
+export function offeredChallenge(response: ClientResponse): string {
   return /challenge="([^"]*)"/.exec(response.header('secure-session-registration') ?? '')?.[1] ?? '';
 }
 
@@ -90,7 +90,7 @@ export class BindingBrowser {
   }
 
   /** Sends a request of a page: renews first what is missing, registers what is offered. */
-  async send(request: RequestToSend): Promise<Answer> {
+  async send(request: RequestToSend): Promise<ClientResponse> {
     const skipped = await this.renewIfMissing(request.path);
     const headers =
       skipped === undefined ? request.headers : { ...request.headers, 'secure-session-skipped': skipped };
@@ -100,11 +100,11 @@ export class BindingBrowser {
     return response;
   }
 
-  async login(userId = 'user-1'): Promise<Answer> {
+  async login(userId = 'user-1'): Promise<ClientResponse> {
     return this.send({ path: '/login', method: 'POST', body: { userId } });
   }
 
-  async refresh(): Promise<Answer> {
+  async refresh(): Promise<ClientResponse> {
     return this.send({ path: '/auth/session/refresh', method: 'POST' });
   }
 
@@ -119,7 +119,7 @@ export class BindingBrowser {
     return this.session.copy();
   }
 
-  private async registerIfOffered(response: Answer): Promise<void> {
+  private async registerIfOffered(response: ClientResponse): Promise<void> {
     const offer = response.header('secure-session-registration');
     if (offer === undefined) return;
     const [, path = '', challenge = ''] = /^\(ES256\);path="([^"]*)";challenge="([^"]*)"$/.exec(offer) ?? [];
@@ -129,7 +129,7 @@ export class BindingBrowser {
     this.adopt(registered, key);
   }
 
-  private adopt(response: Answer, key: DeviceKey): void {
+  private adopt(response: ClientResponse, key: DeviceKey): void {
     const body = response.body as {
       session_identifier: string;
       refresh_url: string;
@@ -167,7 +167,7 @@ export class BindingBrowser {
     throw new Error('The server goes on asking for proofs');
   }
 
-  private async ask(path: string, headers: Readonly<Record<string, string>>): Promise<Answer> {
+  private async ask(path: string, headers: Readonly<Record<string, string>>): Promise<ClientResponse> {
     const response = await this.session.send({
       path,
       method: 'POST',
@@ -188,7 +188,7 @@ export class BindingBrowser {
     return isLive;
   }
 
-  private noteExpiry(response: Answer): void {
+  private noteExpiry(response: ClientResponse): void {
     for (const line of response.lines('set-cookie')) {
       const name = line.slice(0, line.indexOf('='));
       const [, maxAge] = /; Max-Age=(\d+)/.exec(line) ?? [];
@@ -201,11 +201,11 @@ function removalOf(name: string): string {
   return `${name}=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT`;
 }
 
-function readChallenge(response: Answer): string | undefined {
+function readChallenge(response: ClientResponse): string | undefined {
   return /^"([^"]*)";id="[^"]*"$/.exec(response.header('secure-session-challenge') ?? '')?.[1];
 }
 
-function isOn(response: Answer): boolean {
+function isOn(response: ClientResponse): boolean {
   return (response.body as { continue?: boolean }).continue !== false;
 }
 

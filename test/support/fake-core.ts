@@ -37,7 +37,7 @@ const ACCESS_TOKEN = { token: 'access-token', expiry: 1_760_003_600_000, created
 const REFRESH_TOKEN = { token: 'refresh-token', expiry: 1_768_640_000_000, createdTime: 1_760_000_000_000 };
 
 /** Bodies of a core that is content with everything. */
-export const GOOD_ANSWERS = {
+export const GOOD_RESPONSES = {
   versions: { versions: ['2.7', '5.4', '4.0', '5.10', '5.3'] },
   created: { status: 'OK', session: SESSION, accessToken: ACCESS_TOKEN, refreshToken: REFRESH_TOKEN },
   verified: { status: 'OK', session: SESSION },
@@ -68,21 +68,21 @@ export const GOOD_ANSWERS = {
 
 /** By method and the path from `recipe` on, tenants left out. */
 const ROUTES: Readonly<Record<string, JsonObject>> = {
-  'GET /apiversion': GOOD_ANSWERS.versions,
-  'POST /recipe/session': GOOD_ANSWERS.created,
-  'GET /recipe/session': GOOD_ANSWERS.information,
-  'POST /recipe/session/verify': GOOD_ANSWERS.verified,
-  'POST /recipe/session/refresh': GOOD_ANSWERS.refreshed,
-  'POST /recipe/session/regenerate': GOOD_ANSWERS.regenerated,
-  'POST /recipe/session/remove': GOOD_ANSWERS.removed,
-  'GET /recipe/session/user': GOOD_ANSWERS.handles,
-  'PUT /recipe/session/data': GOOD_ANSWERS.updated,
-  'PUT /recipe/jwt/data': GOOD_ANSWERS.updated,
-  'POST /recipe/jwt': GOOD_ANSWERS.jwt,
-  'GET /user/id': GOOD_ANSWERS.unknownUser,
-  'GET /.well-known/jwks.json': GOOD_ANSWERS.keys,
-  'GET /recipe/user/roles': GOOD_ANSWERS.roles,
-  'GET /recipe/role/permissions': GOOD_ANSWERS.permissions,
+  'GET /apiversion': GOOD_RESPONSES.versions,
+  'POST /recipe/session': GOOD_RESPONSES.created,
+  'GET /recipe/session': GOOD_RESPONSES.information,
+  'POST /recipe/session/verify': GOOD_RESPONSES.verified,
+  'POST /recipe/session/refresh': GOOD_RESPONSES.refreshed,
+  'POST /recipe/session/regenerate': GOOD_RESPONSES.regenerated,
+  'POST /recipe/session/remove': GOOD_RESPONSES.removed,
+  'GET /recipe/session/user': GOOD_RESPONSES.handles,
+  'PUT /recipe/session/data': GOOD_RESPONSES.updated,
+  'PUT /recipe/jwt/data': GOOD_RESPONSES.updated,
+  'POST /recipe/jwt': GOOD_RESPONSES.jwt,
+  'GET /user/id': GOOD_RESPONSES.unknownUser,
+  'GET /.well-known/jwks.json': GOOD_RESPONSES.keys,
+  'GET /recipe/user/roles': GOOD_RESPONSES.roles,
+  'GET /recipe/role/permissions': GOOD_RESPONSES.permissions,
 };
 
 /**

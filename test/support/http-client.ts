@@ -13,7 +13,7 @@ export interface RequestToSend {
 }
 
 /** The response of the server, headers as sent and in their order. */
-export interface Answer {
+export interface ClientResponse {
   readonly status: number;
   readonly text: string;
   /** The body read as JSON. */
@@ -46,7 +46,7 @@ export class HttpClient {
 
   constructor(private readonly port: number) {}
 
-  async send({ method = 'GET', path, headers = {}, body, isAlone }: RequestToSend): Promise<Answer> {
+  async send({ method = 'GET', path, headers = {}, body, isAlone }: RequestToSend): Promise<ClientResponse> {
     const payload = body === undefined ? undefined : JSON.stringify(body);
     const given = Object.entries(headers).filter(([, value]) => value !== undefined);
     return new Promise((resolve, reject) => {
@@ -70,7 +70,7 @@ export class HttpClient {
           response.on('error', reject);
           response.on('end', () => {
             const text = Buffer.concat(chunks).toString('utf8');
-            resolve(new ReceivedAnswer(response.statusCode ?? 0, text, response.rawHeaders));
+            resolve(new ReceivedResponse(response.statusCode ?? 0, text, response.rawHeaders));
           });
         },
       );
@@ -85,7 +85,7 @@ export class HttpClient {
 }
 
 /** A response with its headers as Node gives them: names and values in turn. */
-export class ReceivedAnswer implements Answer {
+export class ReceivedResponse implements ClientResponse {
   constructor(
     readonly status: number,
     readonly text: string,
@@ -119,7 +119,7 @@ export class ReceivedAnswer implements Answer {
       found.map(({ path, domain, attributes }) => `${path} ${domain} ${attributes.includes('partitioned')}`),
     );
     if (places.size < found.length)
-      throw new Error(`The answer has ${found.length} lines of Set-Cookie: ${name}`);
+      throw new Error(`The response has ${found.length} lines of Set-Cookie: ${name}`);
     return found.find(({ value }) => value !== '') ?? found[0];
   }
 }
@@ -137,6 +137,6 @@ function readSetCookie(line: string): SetCookie {
 }
 
 function onlyOne(lines: readonly string[], what: string): string | undefined {
-  if (lines.length > 1) throw new Error(`The answer has ${lines.length} lines of ${what}`);
+  if (lines.length > 1) throw new Error(`The response has ${lines.length} lines of ${what}`);
   return lines[0];
 }

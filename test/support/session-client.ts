@@ -1,6 +1,6 @@
 import type { TestSession } from 'nest-sessions/testing';
 import { ClientTokens } from '../../lib/testing/client-tokens.js';
-import type { Answer, HttpClient, RequestToSend } from './http-client.js';
+import type { ClientResponse, HttpClient, RequestToSend } from './http-client.js';
 
 /** The options of a login beside the user. */
 export interface LoginInput {
@@ -26,7 +26,7 @@ export class SessionClient extends ClientTokens {
   }
 
   /** Sends a request with what the client holds; given headers win. */
-  async send({ headers, path, ...request }: RequestToSend): Promise<Answer> {
+  async send({ headers, path, ...request }: RequestToSend): Promise<ClientResponse> {
     const response = await this.http.send({
       ...request,
       path,
@@ -36,26 +36,27 @@ export class SessionClient extends ClientTokens {
     return response;
   }
 
-  async get(path: string, headers: RequestToSend['headers'] = {}): Promise<Answer> {
+  async get(path: string, headers: RequestToSend['headers'] = {}): Promise<ClientResponse> {
     return this.send({ path, headers });
   }
 
-  async post(path: string, body?: unknown, headers: RequestToSend['headers'] = {}): Promise<Answer> {
+  async post(path: string, body?: unknown, headers: RequestToSend['headers'] = {}): Promise<ClientResponse> {
     return this.send({ method: 'POST', path, body, headers });
   }
 
   /** Signs in at `/login`. @throws when the response is no 201 */
-  async login(userId = 'user-1', input: LoginInput = {}): Promise<Answer> {
+  async login(userId = 'user-1', input: LoginInput = {}): Promise<ClientResponse> {
     const response = await this.post('/login', { userId, ...input });
-    if (response.status !== 201) throw new Error(`The login answered ${response.status}: ${response.text}`);
+    if (response.status !== 201)
+      throw new Error(`The login responded with ${response.status}: ${response.text}`);
     return response;
   }
 
-  async refresh(headers: RequestToSend['headers'] = {}): Promise<Answer> {
+  async refresh(headers: RequestToSend['headers'] = {}): Promise<ClientResponse> {
     return this.post(`${this.basePath}/session/refresh`, undefined, headers);
   }
 
-  async signOut(headers: RequestToSend['headers'] = {}): Promise<Answer> {
+  async signOut(headers: RequestToSend['headers'] = {}): Promise<ClientResponse> {
     return this.post(`${this.basePath}/signout`, undefined, headers);
   }
 
@@ -85,7 +86,7 @@ export class SessionClient extends ClientTokens {
 }
 
 /** Fails where a response says something about one token twice. */
-function unambiguous(response: Answer): Pick<Answer, 'lines'> {
+function unambiguous(response: ClientResponse): Pick<ClientResponse, 'lines'> {
   for (const line of response.lines('set-cookie')) response.setCookie(line.slice(0, line.indexOf('=')));
   return {
     lines: (name) => {

@@ -1,4 +1,4 @@
-import type { Answer } from './http-client.js';
+import type { ClientResponse } from './http-client.js';
 
 /** The effect of a response on the tokens that the client holds. */
 export interface TokenTraffic {
@@ -56,7 +56,7 @@ export const BOTH_CLEARED: TokenTraffic = {
 
 /** Reads it off the response; the names are the default ones unless told otherwise. */
 export function tokenTraffic(
-  response: Answer,
+  response: ClientResponse,
   names: {
     accessCookie?: string;
     refreshCookie?: string;
@@ -75,7 +75,7 @@ export function tokenTraffic(
   };
 }
 
-function cookie(response: Answer, name: string): TokenTraffic['accessCookie'] {
+function cookie(response: ClientResponse, name: string): TokenTraffic['accessCookie'] {
   const set = response.setCookie(name);
   if (set === undefined) return 'untouched';
   if (set.value !== '') return 'set';
@@ -83,7 +83,7 @@ function cookie(response: Answer, name: string): TokenTraffic['accessCookie'] {
   return 'deleted';
 }
 
-function header(response: Answer, name: string): TokenTraffic['accessHeader'] {
+function header(response: ClientResponse, name: string): TokenTraffic['accessHeader'] {
   const value = response.header(name);
   if (value === undefined) return 'absent';
   return value === '' ? 'emptied' : 'set';
@@ -96,7 +96,7 @@ export interface Outcome {
   readonly tokens: TokenTraffic;
 }
 
-export function outcomeOf(response: Answer): Outcome {
+export function outcomeOf(response: ClientResponse): Outcome {
   return { status: response.status, text: response.text, tokens: tokenTraffic(response) };
 }
 

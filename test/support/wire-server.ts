@@ -10,7 +10,7 @@ export const SERVER_KINDS = ['node:http', 'express', 'fastify'] as const;
 export type ServerKind = (typeof SERVER_KINDS)[number];
 
 /** The response that the client saw, headers as sent and in their order. */
-export interface WireAnswer {
+export interface WireResponse {
   readonly status: number;
   readonly body: string;
   /** All values of a header, one per line on the wire. */
@@ -33,11 +33,11 @@ export interface NativePair {
  * Sends one request over a real socket to a server of the given kind. The handler gets the exchange; unless it responds
  * itself an empty object goes out with 200.
  */
-export async function answerOf(
+export async function responseOf(
   kind: ServerKind,
   handler: (exchange: HttpExchange, native: NativePair) => void,
   request: WireRequest = {},
-): Promise<WireAnswer> {
+): Promise<WireResponse> {
   let failure: unknown;
   const handle = (req: unknown, res: unknown): void => {
     const exchange = getExchange(req, res);
@@ -74,7 +74,10 @@ async function start(
   return { server, close: () => new Promise((resolve) => server.close(resolve)) };
 }
 
-function send(port: number, { method = 'GET', path = '/', headers = {} }: WireRequest): Promise<WireAnswer> {
+function send(
+  port: number,
+  { method = 'GET', path = '/', headers = {} }: WireRequest,
+): Promise<WireResponse> {
   return new Promise((resolve, reject) => {
     const client = sendRequest(
       { host: '127.0.0.1', port, method, path, headers, agent: false },

@@ -54,7 +54,7 @@ export class KeepAliveClient {
     };
     socket.setEncoding('latin1');
     socket.setTimeout(TIMEOUT_MS, () => {
-      if (this.waiting) socket.destroy(new Error('The server does not answer'));
+      if (this.waiting) socket.destroy(new Error('The server does not respond'));
     });
     socket.on('data', (text) => this.receive(text));
     socket.on('error', fail);

@@ -11,6 +11,6 @@
 
 /** Throws unless the response to a refresh is as it should be. */
 export function expectOk({ status, body }, token) {
-  if (status > 201 || token === undefined) throw new Error(`A refresh was answered ${status} ${body}`);
+  if (status > 201 || token === undefined) throw new Error(`A refresh returned ${status} ${body}`);
   return token;
 }

@@ -122,7 +122,7 @@ async function signInBound(client) {
     ...cookieHeaders({ sAccessToken: cookieSetIn(head, 'sAccessToken') }),
     'Secure-Session-Response': `${signed}.${signature.toString('base64url')}`,
   });
-  if (registered.status !== 200) throw new Error(`The registration answered ${registered.status}`);
+  if (registered.status !== 200) throw new Error(`The registration responded with ${registered.status}`);
   const names = ['sAccessToken', '__Host-sBound'];
   return cookieHeaders(Object.fromEntries(names.map((name) => [name, cookieSetIn(registered.head, name)])));
 }

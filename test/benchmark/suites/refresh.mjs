@@ -238,7 +238,7 @@ function chainOf(engines) {
       useDynamicSigningKey: true,
     };
     const result = await core.refreshSession(input, {});
-    if (result.status !== 'OK') throw new Error(`A refresh was answered ${result.status}`);
+    if (result.status !== 'OK') throw new Error(`A refresh returned ${result.status}`);
     token = result.refreshToken.token;
   };
 }

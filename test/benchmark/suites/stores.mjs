@@ -228,7 +228,7 @@ async function refresh(core, refreshToken) {
     { refreshToken, antiCsrfToken: undefined, enableAntiCsrf: false, useDynamicSigningKey: true },
     {},
   );
-  if (result.status !== 'OK') throw new Error(`A refresh was answered ${result.status}`);
+  if (result.status !== 'OK') throw new Error(`A refresh returned ${result.status}`);
   return result;
 }
 
@@ -247,7 +247,7 @@ async function verify(core, accessToken) {
     },
     {},
   );
-  if (status !== 'OK') throw new Error(`A verification was answered ${status}`);
+  if (status !== 'OK') throw new Error(`A verification returned ${status}`);
 }
 
 async function list(core, size) {

@@ -71,16 +71,16 @@ export class Network {
       });
     }
     let request = '';
-    let isFirstOfAnswer = false;
+    let isFirstOfResponse = false;
     let delivered: Promise<unknown> = Promise.resolve();
     browser.on('data', (bytes: Buffer) => {
       const line = /^([A-Z]+ \/\S*) HTTP\/1\.1\r\n/.exec(bytes.toString('latin1'))?.[1];
-      if (line !== undefined) [request, isFirstOfAnswer] = [line, true];
+      if (line !== undefined) [request, isFirstOfResponse] = [line, true];
       server.write(bytes);
     });
     server.on('data', (bytes: Buffer) => {
-      const fate = isFirstOfAnswer ? this.fateOf(request) : 'arrives';
-      isFirstOfAnswer = false;
+      const fate = isFirstOfResponse ? this.fateOf(request) : 'arrives';
+      isFirstOfResponse = false;
       if (fate === 'is lost') return breakOff();
       delivered = Promise.all([delivered, fate]).then(() => browser.write(bytes));
     });

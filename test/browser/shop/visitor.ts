@@ -3,7 +3,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 export type Mode = 'cookie' | 'header';
 
 /** The response to a call of a page. */
-export interface PageAnswer {
+export interface PageResponse {
   readonly status: number;
   readonly body: { readonly userId?: string; readonly sessionHandle?: string; readonly message?: string };
 }
@@ -68,7 +68,7 @@ export class Visitor {
   async signIn(userId: string): Promise<Tab> {
     const tab = await this.openTab();
     const { status } = await tab.call('/login', 'POST', { userId });
-    if (status !== 201) throw new Error(`The login answered ${status}`);
+    if (status !== 201) throw new Error(`The login responded with ${status}`);
     await tab.page.evaluate('window.tab.events().splice(0)');
     this.answers.splice(0);
     return tab;
@@ -102,8 +102,8 @@ export class Visitor {
 export class Tab {
   constructor(readonly page: Page) {}
 
-  async call(path: string, method = 'GET', body?: object): Promise<PageAnswer> {
-    return this.run<PageAnswer>(`call(${JSON.stringify([path, method, body ?? null]).slice(1, -1)})`);
+  async call(path: string, method = 'GET', body?: object): Promise<PageResponse> {
+    return this.run<PageResponse>(`call(${JSON.stringify([path, method, body ?? null]).slice(1, -1)})`);
   }
 
   /** The status of a call of a guarded route; 0 when no response arrived. */

@@ -11,7 +11,7 @@ import {
   clientOf,
   content,
   FakeCore,
-  GOOD_ANSWERS,
+  GOOD_RESPONSES,
   sendJson,
   sendText,
   until,
@@ -368,7 +368,7 @@ describe('what the responses mean', () => {
     await remote.getSessionInformation(HANDLE, userContext);
     core.on(
       '/recipe/session',
-      sendJson({ ...GOOD_ANSWERS.information, userDataInDatabase: { cart: 5, old: true } }),
+      sendJson({ ...GOOD_RESPONSES.information, userDataInDatabase: { cart: 5, old: true } }),
     );
     await expect(remote.mergeSessionData(HANDLE, { note: 'x', old: null }, userContext)).resolves.toBe(true);
     expect(bodyOf(lastRequest())).toEqual({
@@ -380,9 +380,9 @@ describe('what the responses mean', () => {
   it('the keys may be cached as long as the core says, a minute otherwise (T278)', async () => {
     const remote = connect({ disableCoreCallCache: true });
     await expect(remote.getJwks({})).resolves.toMatchObject({ validityInSeconds: 60 });
-    core.on('*', sendJson(GOOD_ANSWERS.keys, { 'cache-control': 'max-age=3539, must-revalidate' }));
+    core.on('*', sendJson(GOOD_RESPONSES.keys, { 'cache-control': 'max-age=3539, must-revalidate' }));
     await expect(remote.getJwks({})).resolves.toEqual({
-      keys: GOOD_ANSWERS.keys['keys'],
+      keys: GOOD_RESPONSES.keys['keys'],
       validityInSeconds: 3539,
     });
   });

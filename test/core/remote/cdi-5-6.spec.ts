@@ -9,7 +9,7 @@ import {
   clientOf,
   content,
   FakeCore,
-  GOOD_ANSWERS,
+  GOOD_RESPONSES,
   hang,
   reset,
   sendJson,
@@ -25,7 +25,7 @@ const REFRESH = '/recipe/session/refresh';
 const REGENERATE = '/recipe/session/regenerate';
 const NEW = { versions: ['4.0', '5.0', '5.4', '5.5', '5.6'] };
 const OLD = { versions: ['4.0', '5.0', '5.4'] };
-const CHANGED = { ...GOOD_ANSWERS.verified, payloadUpdateAvailable: true };
+const CHANGED = { ...GOOD_RESPONSES.verified, payloadUpdateAvailable: true };
 
 let core: FakeCore;
 let other: FakeCore;
@@ -206,13 +206,13 @@ describe('verifying with a core of CDI 5.6', () => {
   it('hands out a token with the changed payload, by one more call', async () => {
     core.on(VERIFY, sendJson(CHANGED));
     const verified = await verify(connect(), 'a1', { checkDatabase: true });
-    expect(verified).toEqual(GOOD_ANSWERS.regenerated);
+    expect(verified).toEqual(GOOD_RESPONSES.regenerated);
     expect(bodies(REGENERATE)).toEqual([{ accessToken: 'a1' }]);
   });
 
   it.each([
-    ['an equal payload', { ...GOOD_ANSWERS.verified, payloadUpdateAvailable: false }],
-    ['no word about it', GOOD_ANSWERS.verified],
+    ['an equal payload', { ...GOOD_RESPONSES.verified, payloadUpdateAvailable: false }],
+    ['no word about it', GOOD_RESPONSES.verified],
   ])('makes no more calls for %s', async (_what, response) => {
     core.on(VERIFY, sendJson(response));
     await expect(verify(connect(), 'a1', { checkDatabase: true })).resolves.toEqual(response);
@@ -226,7 +226,7 @@ describe('verifying with a core of CDI 5.6', () => {
   });
 
   it('asks for a refresh, if the token expires between the two calls', async () => {
-    core.on(VERIFY, sendJson(CHANGED)).on(REGENERATE, sendJson({ ...GOOD_ANSWERS.verified }));
+    core.on(VERIFY, sendJson(CHANGED)).on(REGENERATE, sendJson({ ...GOOD_RESPONSES.verified }));
     await expect(verify(connect(), 'a1', { checkDatabase: true })).resolves.toEqual({
       status: 'TRY_REFRESH_TOKEN',
       message: 'Access token expired',
@@ -275,12 +275,12 @@ describe('a refresh token that came back to a core of CDI 5.6', () => {
 
 describe('refreshes of one token at the same time', () => {
   /** Responds only after all have come that will come, each with another pair. */
-  function answersLate(): { readonly send: () => void; readonly waiting: () => number } {
+  function respondsLate(): { readonly send: () => void; readonly waiting: () => number } {
     const held: (() => void)[] = [];
     let pairs = 0;
     core.on(REFRESH, (response, request) => {
-      const refreshToken = { ...GOOD_ANSWERS.refreshed.refreshToken, token: `successor-${++pairs}` };
-      held.push(() => sendJson({ ...GOOD_ANSWERS.refreshed, refreshToken })(response, request));
+      const refreshToken = { ...GOOD_RESPONSES.refreshed.refreshToken, token: `successor-${++pairs}` };
+      held.push(() => sendJson({ ...GOOD_RESPONSES.refreshed, refreshToken })(response, request));
     });
     return { send: () => held.splice(0).forEach((response) => response()), waiting: () => held.length };
   }
@@ -288,7 +288,7 @@ describe('refreshes of one token at the same time', () => {
   it('share one call, so that no client is left with a pair that the next one has killed', async () => {
     const remote = connect();
     await operation('getPrimaryUserId')(remote);
-    const { send, waiting } = answersLate();
+    const { send, waiting } = respondsLate();
     const calls = Array.from({ length: 20 }, async () => refresh(remote, 'r1'));
     await until(() => waiting() > 0);
     send();
@@ -304,7 +304,7 @@ describe('refreshes of one token at the same time', () => {
   it('share nothing with a caller who has another anti-CSRF token, nor with those of another token', async () => {
     const remote = connect();
     await operation('getPrimaryUserId')(remote);
-    const { send, waiting } = answersLate();
+    const { send, waiting } = respondsLate();
     const calls = [
       refresh(remote, 'r1', { enableAntiCsrf: true, antiCsrfToken: 'a' }),
       refresh(remote, 'r1', { enableAntiCsrf: true, antiCsrfToken: 'b' }),
@@ -342,7 +342,7 @@ describe('refreshes of one token at the same time', () => {
   it('are calls of their own up to CDI 5.5, where none kills another', async () => {
     const remote = connect({ newestCdiVersion: '5.4' });
     await operation('getPrimaryUserId')(remote);
-    const { send, waiting } = answersLate();
+    const { send, waiting } = respondsLate();
     const calls = [refresh(remote, 'r1'), refresh(remote, 'r1')];
     await until(() => waiting() === 2);
     send();
@@ -396,9 +396,13 @@ describe('a refresh whose response does not come', () => {
 
 describe('a core that offers CDI 5.6 and responds otherwise', () => {
   it.each([
-    ['a payload update that is no flag', VERIFY, { ...GOOD_ANSWERS.verified, payloadUpdateAvailable: 'yes' }],
+    [
+      'a payload update that is no flag',
+      VERIFY,
+      { ...GOOD_RESPONSES.verified, payloadUpdateAvailable: 'yes' },
+    ],
     ['a theft without a session', REFRESH, { status: 'TOKEN_THEFT_DETECTED' }],
-    ['a refresh without tokens', REFRESH, { status: 'OK', session: GOOD_ANSWERS.verified.session }],
+    ['a refresh without tokens', REFRESH, { status: 'OK', session: GOOD_RESPONSES.verified.session }],
     ['a status of its own', REFRESH, { status: 'ROTATED' }],
   ])('is an error of the core and no end of a session: %s', async (_what, path, response) => {
     core.on(path, sendJson(response));

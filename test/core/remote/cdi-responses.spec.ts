@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from '@jest/globals';
 import { fcRuns, fcTimeoutMs } from '../../fixtures/fc-runs.js';
-import { GOOD_ANSWERS } from '../../support/fake-core.js';
+import { GOOD_RESPONSES } from '../../support/fake-core.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../lib/util/json.js';
 import { parsePublicKeys } from '../../../lib/tokens/published-keys.js';
 import { UnexpectedResponse } from '../../../lib/util/response-members.js';
@@ -31,24 +31,24 @@ const READERS: {
   good: JsonObject;
   shape: Shape;
 }[] = [
-  { name: 'created', read: responses.parseCreated, good: GOOD_ANSWERS.created, shape: PAIR },
-  { name: 'refreshed', read: responses.parseRefreshed, good: GOOD_ANSWERS.refreshed, shape: PAIR },
+  { name: 'created', read: responses.parseCreated, good: GOOD_RESPONSES.created, shape: PAIR },
+  { name: 'refreshed', read: responses.parseRefreshed, good: GOOD_RESPONSES.refreshed, shape: PAIR },
   {
     name: 'verified',
     read: responses.parseVerified,
-    good: { ...GOOD_ANSWERS.verified, accessToken: GOOD_ANSWERS.created.accessToken },
+    good: { ...GOOD_RESPONSES.verified, accessToken: GOOD_RESPONSES.created.accessToken },
     shape: { session: SESSION },
   },
   {
     name: 'regenerated',
     read: responses.parseRegenerated,
-    good: GOOD_ANSWERS.regenerated,
+    good: GOOD_RESPONSES.regenerated,
     shape: { session: SESSION },
   },
   {
     name: 'session information',
     read: responses.parseSessionInformation,
-    good: GOOD_ANSWERS.information,
+    good: GOOD_RESPONSES.information,
     shape: {
       sessionHandle: TEXT,
       userId: TEXT,
@@ -63,13 +63,13 @@ const READERS: {
   {
     name: 'handles',
     read: (response) => ({ list: responses.parseSessionHandles(response) }),
-    good: GOOD_ANSWERS.handles,
+    good: GOOD_RESPONSES.handles,
     shape: { list: { listOf: TEXT } },
   },
   {
     name: 'removed',
     read: (response) => ({ list: responses.parseRevokedHandles(response) }),
-    good: GOOD_ANSWERS.removed,
+    good: GOOD_RESPONSES.removed,
     shape: { list: { listOf: TEXT } },
   },
   {
@@ -78,17 +78,17 @@ const READERS: {
     good: { status: 'OK', user: { id: 'primary-1' } },
     shape: { id: TEXT },
   },
-  { name: 'JWT', read: responses.parseCreatedJwt, good: GOOD_ANSWERS.jwt, shape: { jwt: TEXT } },
+  { name: 'JWT', read: responses.parseCreatedJwt, good: GOOD_RESPONSES.jwt, shape: { jwt: TEXT } },
   {
     name: 'versions',
     read: (response) => ({ list: responses.parseApiVersions(response) }),
-    good: GOOD_ANSWERS.versions,
+    good: GOOD_RESPONSES.versions,
     shape: { list: { listOf: TEXT } },
   },
   {
     name: 'roles',
     read: (response) => ({ list: responses.parseRoles(response) }),
-    good: GOOD_ANSWERS.roles,
+    good: GOOD_RESPONSES.roles,
     shape: { list: { listOf: TEXT } },
   },
 ];
@@ -230,6 +230,6 @@ describe('reading the responses of a core (S099)', () => {
     ['max-age=soon', 60],
     [undefined, 60],
   ])('reads how long keys hold from Cache-Control %j', (header, seconds) => {
-    expect(responses.parseJwks(GOOD_ANSWERS.keys, header).validityInSeconds).toBe(seconds);
+    expect(responses.parseJwks(GOOD_RESPONSES.keys, header).validityInSeconds).toBe(seconds);
   });
 });

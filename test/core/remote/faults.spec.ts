@@ -19,7 +19,7 @@ import {
   drip,
   FakeCore,
   flood,
-  GOOD_ANSWERS,
+  GOOD_RESPONSES,
   hang,
   redirectTo,
   reset,
@@ -75,18 +75,28 @@ type ErrorClass = typeof CoreUnavailableError | typeof CoreResponseError | typeo
 
 const FAULTS: [fault: string, behaviour: Behaviour, expected: ErrorClass, status: number | undefined][] = [
   ['cuts the connection after reading', reset, CoreUnavailableError, undefined],
-  ['never answers', hang, CoreUnavailableError, undefined],
-  ['drips its answer', drip, CoreUnavailableError, undefined],
-  ['closes in the middle of its answer', cutShort, CoreUnavailableError, undefined],
-  ['answers 503', sendText(503, 'Service Unavailable'), CoreUnavailableError, 503],
-  ['answers 500', sendText(500, `java.lang.Error: ${SECRETS.access}`), CoreResponseError, 500],
-  ['answers 401', sendText(401, 'Invalid API key\n'), CoreResponseError, 401],
-  ['answers 404', sendText(404, 'Not found\n'), CoreResponseError, 404],
+  ['never responds', hang, CoreUnavailableError, undefined],
+  ['drips its response', drip, CoreUnavailableError, undefined],
+  ['closes in the middle of its response', cutShort, CoreUnavailableError, undefined],
+  ['responds with 503', sendText(503, 'Service Unavailable'), CoreUnavailableError, 503],
+  ['responds with 500', sendText(500, `java.lang.Error: ${SECRETS.access}`), CoreResponseError, 500],
+  ['responds with 401', sendText(401, 'Invalid API key\n'), CoreResponseError, 401],
+  ['responds with 404', sendText(404, 'Not found\n'), CoreResponseError, 404],
   ['redirects', redirectTo('http://127.0.0.1:1/elsewhere'), CoreResponseError, 302],
-  ['answers HTML with status 200', sendText(200, '<html>Sign in to the WLAN</html>'), CoreResponseError, 200],
-  ['answers broken JSON', sendText(200, '{"status":"OK","ses', 'application/json'), CoreResponseError, 200],
-  ['answers a JSON list', sendJson([]), CoreResponseError, 200],
-  ['answers an unknown status', sendJson({ status: 'MAYBE' }), CoreResponseError, 200],
+  [
+    'responds with HTML with status 200',
+    sendText(200, '<html>Sign in to the WLAN</html>'),
+    CoreResponseError,
+    200,
+  ],
+  [
+    'responds with broken JSON',
+    sendText(200, '{"status":"OK","ses', 'application/json'),
+    CoreResponseError,
+    200,
+  ],
+  ['responds with a JSON list', sendJson([]), CoreResponseError, 200],
+  ['responds with an unknown status', sendJson({ status: 'MAYBE' }), CoreResponseError, 200],
   ['sends 50 MB', flood(50 * 1024 * 1024), CoreResponseError, undefined],
   ['speaks another protocol', babble, CoreResponseError, undefined],
 ];
@@ -161,7 +171,7 @@ describe('a core that misbehaves (S097, S099)', () => {
         expect(core.received).toHaveLength(attempt);
       }
       expect(core.calls).toEqual([]);
-      core.on('/apiversion', sendJson(GOOD_ANSWERS.versions));
+      core.on('/apiversion', sendJson(GOOD_RESPONSES.versions));
       await operation('createSession')(remote);
     },
   );
@@ -209,7 +219,7 @@ describe('a core that limits the rate', () => {
 
   it('is asked again after 10, 260 and 510 ms until it responds (T271, C154)', async () => {
     const remote = (client = clientOf(core, {}, { sleep }));
-    core.on('/public/recipe/session', limited, limited, limited, sendJson(GOOD_ANSWERS.created));
+    core.on('/public/recipe/session', limited, limited, limited, sendJson(GOOD_RESPONSES.created));
     await expect(operation('createSession')(remote)).resolves.toMatchObject({
       session: { userId: 'user-1' },
     });
@@ -231,7 +241,7 @@ describe('a core that limits the rate', () => {
     const other = await FakeCore.start();
     const remote = (client = clientOf([core, other], {}, { sleep }));
     core.on('/recipe/session/verify', limited);
-    other.on('/recipe/session/verify', limited, sendJson(GOOD_ANSWERS.verified));
+    other.on('/recipe/session/verify', limited, sendJson(GOOD_RESPONSES.verified));
     await expect(operation('verifySession')(remote)).resolves.toMatchObject({ status: 'OK' });
     expect(waits).toEqual([10, 10]);
     await other.kill();

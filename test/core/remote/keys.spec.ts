@@ -13,7 +13,7 @@ import {
   drip,
   FakeCore,
   flood,
-  GOOD_ANSWERS,
+  GOOD_RESPONSES,
   hang,
   redirectTo,
   reset,
@@ -121,7 +121,7 @@ describe('verifying with the published keys of a remote core', () => {
 
   it('finds a key that the core has made meanwhile, and keeps the old one (T119)', async () => {
     await outcome(GOOD);
-    first.on(JWKS, sendJson({ keys: [NEW_KEY, ...(GOOD_ANSWERS.keys['keys'] as object[])] }));
+    first.on(JWKS, sendJson({ keys: [NEW_KEY, ...(GOOD_RESPONSES.keys['keys'] as object[])] }));
     clock.advance(500);
     expect(await outcome(BY_NEW_KEY)).toBe('accepted');
     expect(await outcome(GOOD)).toBe('accepted');

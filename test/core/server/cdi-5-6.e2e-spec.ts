@@ -10,7 +10,7 @@ import { rowOf, seededMemoryStore, seedSigningKeys } from '../../support/embedde
 import {
   startServedCore,
   withServedCore,
-  type RawAnswer,
+  type RawResponse,
   type ServedCore,
 } from '../../support/served-core.js';
 import { ADAPTERS } from '../../support/test-application.js';
@@ -32,7 +32,7 @@ class Caller {
     private readonly version = '5.6',
   ) {}
 
-  async send(path: string, body: object): Promise<RawAnswer> {
+  async send(path: string, body: object): Promise<RawResponse> {
     return this.core.post(path, body, { 'cdi-version': this.version });
   }
 
@@ -49,7 +49,7 @@ class Caller {
   /** @returns the tokens of a refresh that must work */
   async rotate(refreshToken: string, changes: JsonObject = {}): Promise<Pair> {
     const response = (await this.refresh(refreshToken, changes)) as Pair & { readonly status: string };
-    if (response.status !== 'OK') throw new Error(`The refresh answered ${JSON.stringify(response)}`);
+    if (response.status !== 'OK') throw new Error(`The refresh returned ${JSON.stringify(response)}`);
     return response;
   }
 

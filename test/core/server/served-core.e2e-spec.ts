@@ -15,7 +15,7 @@ import { ADAPTERS, newAdapter } from '../../support/test-application.js';
 import {
   startServedCore,
   withServedCore,
-  type RawAnswer,
+  type RawResponse,
   type RawRequest,
   type ServedCore,
 } from '../../support/served-core.js';
@@ -52,16 +52,16 @@ function without(body: Record<string, unknown>, name: string): Record<string, un
 }
 
 /** A response in words; its content type, too, where it is not the one that a Core gives to text. */
-function inWords({ status, text, headers }: RawAnswer): string {
+function inWords({ status, text, headers }: RawResponse): string {
   const type = headers['content-type'];
   return `${status} ${type === TEXT_TYPE ? '' : `(${String(type)}) `}${text}`;
 }
 
 describe.each(ADAPTERS)('the served core on %s', (adapter) => {
   let core: ServedCore;
-  const get = (path: string, headers: Record<string, string> = {}): Promise<RawAnswer> =>
+  const get = (path: string, headers: Record<string, string> = {}): Promise<RawResponse> =>
     core.send({ path, headers: { 'cdi-version': '5.4', ...headers } });
-  const put = (path: string, body: unknown): Promise<RawAnswer> =>
+  const put = (path: string, body: unknown): Promise<RawResponse> =>
     core.send({ method: 'PUT', path, headers: { 'cdi-version': '5.4' }, body: JSON.stringify(body) });
 
   beforeAll(async () => {
@@ -183,7 +183,10 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
 
   describe('a web page that a developer opens', () => {
     const body = JSON.stringify(creation({ userId: 'victim' }));
-    const attack = (headers: Record<string, string>, changes: Partial<RawRequest> = {}): Promise<RawAnswer> =>
+    const attack = (
+      headers: Record<string, string>,
+      changes: Partial<RawRequest> = {},
+    ): Promise<RawResponse> =>
       core.send({ method: 'POST', path: '/recipe/session', headers, body, isTyped: false, ...changes });
     const handlesOfVictim = async (): Promise<unknown> =>
       (await get('/recipe/session/user?userId=victim')).json;
@@ -239,7 +242,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
     it('does not reach a core with keys or behind a proxy either, whose own names are served', async () => {
       const options = { apiKeys: [KEY], hostNames: ['core.internal'] };
       await withServedCore({ adapter, options }, async (keyed) => {
-        const named = (host: string, more = {}): Promise<RawAnswer> =>
+        const named = (host: string, more = {}): Promise<RawResponse> =>
           keyed.send({ path: '/recipe/session/user?userId=u', headers: { host, 'api-key': KEY, ...more } });
         expect((await named('core.internal:443')).status).toBe(200);
         expect((await named('localhost')).status).toBe(200);
@@ -281,7 +284,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
 
     it('keeps to the versions of its options: the newest is the maximum, the oldest the minimum (C149 C150)', async () => {
       await withServedCore({ adapter, options: { versions: ['5.3', '5.1', '5.2'] } }, async (some) => {
-        const ask = async (version: string): Promise<RawAnswer> =>
+        const ask = async (version: string): Promise<RawResponse> =>
           some.send({ path: '/user/id?userId=u', headers: { 'cdi-version': version } });
         expect((await some.send({ path: '/apiversion' })).json).toEqual({ versions: ['5.1', '5.2', '5.3'] });
         expect(inWords(await ask('5.4'))).toBe('400 cdi-version 5.4 not supported\n');
@@ -297,7 +300,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
 
   describe('API keys', () => {
     let locked: ServedCore;
-    const ask = (request: RawRequest): Promise<RawAnswer> => locked.send(request);
+    const ask = (request: RawRequest): Promise<RawResponse> => locked.send(request);
 
     beforeAll(async () => {
       locked = await startServedCore({ adapter, options: { apiKeys: [KEY, OTHER_KEY] } });
@@ -610,7 +613,7 @@ describe.each(ADAPTERS)('the served core on %s', (adapter) => {
     it('reports only what existed, and nothing at the second time (C116 C117)', async () => {
       const [first, second] = [await created(core), await created(core)].map(({ session }) => session.handle);
       await core.post('/recipe/session/remove', { sessionHandles: [second] });
-      const remove = (): Promise<RawAnswer> =>
+      const remove = (): Promise<RawResponse> =>
         core.post('/recipe/session/remove', { sessionHandles: [first, second, 'nope'] });
       expect((await remove()).json).toEqual({ status: 'OK', sessionHandlesRevoked: [first] });
       expect((await remove()).json).toEqual({ status: 'OK', sessionHandlesRevoked: [] });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { CoreUnavailableError, remoteCore, SessionEvents } from 'nest-sessions';
 import { TestClock } from '../../../lib/testing/test-clock.js';
-import type { Answer } from '../../support/http-client.js';
+import type { ClientResponse } from '../../support/http-client.js';
 import type { SessionClient } from '../../support/session-client.js';
 import { startServedCore, withServedCore } from '../../support/served-core.js';
 import { ADAPTERS, TestApplication } from '../../support/test-application.js';
@@ -17,7 +17,7 @@ const STORE_CALLS = [
   'deleteSessions',
 ];
 
-const FLOWS: Record<string, (client: SessionClient) => Promise<Answer>> = {
+const FLOWS: Record<string, (client: SessionClient) => Promise<ClientResponse>> = {
   'signing in': (client) => client.post('/login', { userId: 'user-1' }),
   refreshing: (client) => client.refresh(),
   'a route that asks the database': (client) => client.get('/checked'),

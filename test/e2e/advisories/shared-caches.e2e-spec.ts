@@ -1,16 +1,16 @@
 import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Answer, RequestToSend } from '../../support/http-client.js';
+import type { ClientResponse, RequestToSend } from '../../support/http-client.js';
 import type { SessionClient } from '../../support/session-client.js';
 import { ADAPTERS, TestApplication } from '../../support/test-application.js';
 
 /** As a careless cache in front of an application does it: whatever is not forbidden is kept, by path and `Vary`. */
 class SharedCache {
-  private readonly kept: { path: string; seenBy: Map<string, string>; answer: Answer }[] = [];
+  private readonly kept: { path: string; seenBy: Map<string, string>; answer: ClientResponse }[] = [];
 
   constructor(private readonly application: TestApplication) {}
 
-  async get(client: SessionClient, path: string): Promise<Answer> {
+  async get(client: SessionClient, path: string): Promise<ClientResponse> {
     const headers = headersOf(client);
     const hit = this.kept.find(
       (entry) =>

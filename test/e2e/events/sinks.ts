@@ -4,7 +4,7 @@ import { jest } from '@jest/globals';
 import type { CallHandler, ExecutionContext, LoggerService, NestInterceptor, Provider } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import { catchError, throwError, type Observable } from 'rxjs';
-import type { Answer } from '../../support/http-client.js';
+import type { ClientResponse } from '../../support/http-client.js';
 import { ProcessWarnings } from '../../support/process-warnings.js';
 import { TelemetrySdk } from '../../support/telemetry-sdk.js';
 
@@ -79,7 +79,7 @@ export class Sinks {
   }
 
   /** A refusal: its body, and where tokens would travel. Good responses carry tokens, and what handlers say, by design. */
-  noteAnswer(response: Answer): void {
+  noteResponse(response: ClientResponse): void {
     if (response.status < 400) return;
     const headers = ['set-cookie', 'front-token', 'st-access-token', 'st-refresh-token', 'anti-csrf'];
     this.note('answers', response.text, ...headers.flatMap((name) => response.lines(name)));

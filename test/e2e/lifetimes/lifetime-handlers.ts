@@ -26,7 +26,8 @@ export const LIFETIME_HANDLERS: Handlers = {
 /** Signs in with any input of `createNewSession`. @returns the session's handle */
 export async function signIn(client: SessionClient, input: CreateNewSessionInput): Promise<string> {
   const response = await client.post('/open/sign-in', input);
-  if (response.status !== 200) throw new Error(`The sign-in answered ${response.status}: ${response.text}`);
+  if (response.status !== 200)
+    throw new Error(`The sign-in responded with ${response.status}: ${response.text}`);
   return (response.body as { sessionHandle: string }).sessionHandle;
 }
 

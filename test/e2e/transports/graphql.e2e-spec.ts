@@ -5,7 +5,7 @@ import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
 import { GraphQLModule, Query, ResolveField, Resolver } from '@nestjs/graphql';
 import { PublicAccess, SessionError, SessionEvents, SessionGuard, type AnySessionError } from 'nest-sessions';
 import { SignatureVerifier } from '../../../lib/tokens/signature-verifier.js';
-import type { Answer } from '../../support/http-client.js';
+import type { ClientResponse } from '../../support/http-client.js';
 import { type TestApplication } from '../../support/test-application.js';
 import { NOTHING, tokenTraffic } from '../../support/token-traffic.js';
 import { watchedStore } from '../../support/watched-store.js';
@@ -20,7 +20,7 @@ async function promotions({ app, events }: TestApplication): Promise<number> {
 }
 
 /** Leaves in `calls` what a request asked of the store. */
-async function callsOf(calls: string[], send: () => Promise<Answer>): Promise<Answer> {
+async function callsOf(calls: string[], send: () => Promise<ClientResponse>): Promise<ClientResponse> {
   calls.length = 0;
   return send();
 }

@@ -228,7 +228,7 @@ describe('the checker of histories finds', () => {
 
   it('P2: a session that goes on after the response to its revocation', () => {
     const revoked = (): Script => script().revoke(10);
-    const P2 = 'P2 no life after an answered revocation';
+    const P2 = 'P2 no life after a confirmed revocation';
     expect(revoked().refresh(20, 'r0', 'r1').violation).toBe(P2);
     expect(revoked().done(20, 'merge', 'd1').violation).toBe(P2);
     expect(revoked().checked(20, access('r0')).violation).toBe(P2);
