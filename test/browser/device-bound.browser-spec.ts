@@ -156,7 +156,7 @@ describe.each(ADAPTERS)('Chromium binds a session to a key of its own, on %s', (
 });
 
 /** Lets the route that renews cookies return something else for a while. */
-function respondToRenewals(api: TestApplication, answer: (respond: Respond) => void): () => void {
+function respondToRenewals(api: TestApplication, act: (respond: Respond) => void): () => void {
   const server = api.app.getHttpServer() as import('node:http').Server;
   const [own] = server.listeners('request') as [(...input: unknown[]) => void];
   const emit = server.emit.bind(server);
@@ -164,7 +164,7 @@ function respondToRenewals(api: TestApplication, answer: (respond: Respond) => v
     const [request, response] = input as [{ url?: string }, Respond];
     if (event !== 'request' || request.url?.endsWith('/device/refresh') !== true)
       return emit(event, ...input);
-    answer(response);
+    act(response);
     return own.length >= 0;
   };
   return () => {

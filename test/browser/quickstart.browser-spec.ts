@@ -240,13 +240,13 @@ describe.each(['express', 'fastify'])('the quickstart page, served by %s', (adap
     const context = await newBrowser();
     const page = await signIn(context);
     const atSignIn = await tokenCookies(context);
-    const answer = page.waitForResponse(
+    const response = page.waitForResponse(
       (response) => response.url().endsWith('/demo/steal') && response.ok(),
     );
 
     await page.getByRole('button', { name: 'Steal my session' }).click();
 
-    expect(await (await answer).json()).toEqual({
+    expect(await (await response).json()).toEqual({
       thief: 'thrown out',
       why: 'Token theft detected',
       status: 401,

@@ -46,15 +46,15 @@ async function expectNobodySignedOut(visitor: Visitor): Promise<void> {
 
 /** Holds back the first response to a request until `release` is called; `isHeld` tells when the server has responded. */
 function holdFirst(request: string): { isHeld: Promise<void>; release: () => void } {
-  let answered = (): void => undefined;
+  let noteResponse = (): void => undefined;
   let release = (): void => undefined;
-  const isHeld = new Promise<void>((resolve) => (answered = resolve));
+  const isHeld = new Promise<void>((resolve) => (noteResponse = resolve));
   const released = new Promise<void>((resolve) => (release = resolve));
   let isFirst = true;
   shop.network.fateOf = (each) => {
     if (each !== request || !isFirst) return 'arrives';
     isFirst = false;
-    answered();
+    noteResponse();
     return released;
   };
   return { isHeld, release: () => release() };
@@ -258,7 +258,7 @@ describe.each(BOTH_ONCE)('the end of a session, %s, tokens by %s', (adapter, mod
     expect(await Promise.all(tabs.map(async (tab) => tab.hasSession()))).toEqual([false, false]);
     expect(await visitor.tokenCookies()).toEqual([]);
     expect(await tabs[0]?.events()).toContain('UNAUTHORISED');
-    expect(visitor.answers.length).toBeLessThanOrEqual(6);
+    expect(visitor.responses.length).toBeLessThanOrEqual(6);
     const again = await visitor.signIn('ada');
     expect(await again.statusOf('/checked')).toBe(200);
   });

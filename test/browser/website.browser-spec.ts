@@ -38,12 +38,12 @@ async function callUntilRefreshed(page: Page): Promise<void> {
   const refreshes = page.getByText('Refreshes since');
   const before = await refreshes.textContent();
   while ((await refreshes.textContent()) === before) {
-    const answered = page.waitForResponse(
+    const refreshed = page.waitForResponse(
       (response) =>
         new URL(response.url()).pathname === '/me' && response.request().method() === 'GET' && response.ok(),
     );
     await click(page, 'Who am I?');
-    await answered;
+    await refreshed;
   }
 }
 

@@ -37,9 +37,9 @@ interface Operation {
   readonly name: string;
   run(world: World): Promise<unknown>;
   /** The result when the store works; a summary of it where it is not the same twice. */
-  readonly answers: unknown;
+  readonly returns: unknown;
   /** When the first try happened unheard, the second finds it done. */
-  readonly answersSecond?: unknown;
+  readonly returnsSecond?: unknown;
 }
 
 const user = { userId: 'user-1', tenantId: 'public', includeLinkedAccounts: true };
@@ -52,38 +52,38 @@ const OPERATIONS: readonly Operation[] = [
   {
     name: 'create',
     run: async ({ core }) => (await create(core, { recipeUserId: 'user-2' })).session.userId,
-    answers: 'user-2',
+    returns: 'user-2',
   },
   {
     name: 'refresh the current token',
     run: async ({ core, current, child }) => (await refreshed(core, current)).refreshToken.token === child,
-    answers: true,
+    returns: true,
   },
   {
     name: 'refresh the current token with the other kind of key',
     run: async ({ core, current, child }) =>
       (await refreshed(core, current, { useDynamicSigningKey: false })).refreshToken.token === child,
-    answers: true,
+    returns: true,
   },
   {
     name: 'refresh an unused child',
     run: ({ core, child }) => statusOf(refresh(core, child)),
-    answers: 'OK with a token',
+    returns: 'OK with a token',
   },
   {
     name: 'refresh a retired token',
     run: ({ core, retired }) => statusOf(refresh(core, retired)),
-    answers: 'TOKEN_THEFT_DETECTED',
+    returns: 'TOKEN_THEFT_DETECTED',
   },
   {
     name: 'refresh the current token at once',
     run: ({ core, current }) => statusOf(refresh(core, current, { rotation: 'at-once' })),
-    answers: 'OK with a token',
+    returns: 'OK with a token',
   },
   {
     name: 'refresh an unused child at once',
     run: ({ core, child }) => statusOf(refresh(core, child, { rotation: 'at-once' })),
-    answers: 'OK with a token',
+    returns: 'OK with a token',
   },
   {
     name: 'refresh a token at once that was replaced twice, which ends the session',
@@ -92,68 +92,68 @@ const OPERATIONS: readonly Operation[] = [
       await refresh(core, retired, { rotation: 'at-once' });
       return (await refresh(core, current, { rotation: 'at-once' })).status;
     },
-    answers: 'UNAUTHORISED',
+    returns: 'UNAUTHORISED',
   },
   {
     name: 'verify at once against the database',
     run: ({ core, accessToken }) =>
       statusOf(verify(core, accessToken, { checkDatabase: true, rotation: 'at-once' })),
-    answers: 'OK',
+    returns: 'OK',
   },
   {
     name: 'verify against the database',
     run: ({ core, accessToken }) => statusOf(verify(core, accessToken, { checkDatabase: true })),
-    answers: 'OK',
+    returns: 'OK',
   },
   {
     name: 'verify for the first time after a refresh',
     run: ({ core, childAccessToken }) => statusOf(verify(core, childAccessToken)),
-    answers: 'OK with a token',
+    returns: 'OK with a token',
   },
   {
     name: 'regenerate with a payload',
     run: ({ core, accessToken }) =>
       statusOf(core.regenerateAccessToken({ accessToken, userDataInJWT: { a: 1 } })),
-    answers: 'OK with a token',
+    returns: 'OK with a token',
   },
   {
     name: 'regenerate without a payload',
     run: ({ core, accessToken }) =>
       statusOf(core.regenerateAccessToken({ accessToken, userDataInJWT: undefined })),
-    answers: 'OK with a token',
+    returns: 'OK with a token',
   },
   {
     name: 'look up',
     run: async ({ core, handle }) => (await core.getSessionInformation(handle))?.userId,
-    answers: 'user-1',
+    returns: 'user-1',
   },
   {
     name: 'list',
     run: async ({ core }) => (await core.getSessionHandlesOfUser(user)).length,
-    answers: 1,
+    returns: 1,
   },
-  { name: 'update the data', run: ({ core, handle }) => core.updateSessionData(handle, {}), answers: true },
+  { name: 'update the data', run: ({ core, handle }) => core.updateSessionData(handle, {}), returns: true },
   {
     name: 'merge into the data',
     run: ({ core, handle }) => core.mergeSessionData(handle, { a: 1 }),
-    answers: true,
+    returns: true,
   },
   {
     name: 'update the payload',
     run: ({ core, handle }) => core.updateAccessTokenPayload(handle, {}),
-    answers: true,
+    returns: true,
   },
   {
     name: 'revoke by handle',
     run: async ({ core, handle }) => (await core.revokeSessions([handle])).length,
-    answers: 1,
-    answersSecond: 0,
+    returns: 1,
+    returnsSecond: 0,
   },
   {
     name: 'revoke by user',
     run: async ({ core }) => (await core.revokeSessionsOfUser(user)).length,
-    answers: 1,
-    answersSecond: 0,
+    returns: 1,
+    returnsSecond: 0,
   },
 ];
 
@@ -262,7 +262,7 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
           };
 
           const { outcome: response, calls } = await attempt(0);
-          expect(response).toEqual(operation.answers);
+          expect(response).toEqual(operation.returns);
           expect(calls).toBeGreaterThan(0);
           for (let failingCall = 1; failingCall <= calls; failingCall++) {
             const { world, outcome } = await attempt(failingCall);
@@ -270,7 +270,7 @@ export function describeEmbeddedCoreOn(name: string, makeStore: () => Promise<Se
             expect(outcome).toMatchObject({ cause, retryAfterSec: 1 });
             expect((outcome as Error).message).not.toContain(world.current);
             expect(await operation.run(world)).toEqual(
-              failure === 'after' ? (operation.answersSecond ?? operation.answers) : operation.answers,
+              failure === 'after' ? (operation.returnsSecond ?? operation.returns) : operation.returns,
             );
           }
         },

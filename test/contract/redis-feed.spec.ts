@@ -252,7 +252,7 @@ redis.describe('a record that the disk must have', () => {
 
   it('is a failure where the disk does not confirm it in time', async () => {
     const { feed } = await connectionWith([0, 0]);
-    await expect(feed.publish([ofSession('doubtful')])).rejects.toThrow(/WAITAOF.*answered 0, 0/);
+    await expect(feed.publish([ofSession('doubtful')])).rejects.toThrow(/WAITAOF.*returned 0, 0/);
   });
 });
 

@@ -5,7 +5,7 @@ import { ADAPTERS } from '../support/adapters.js';
 import { REGISTER, RENEW } from '../support/binding-browser.js';
 import { deviceBound } from '../support/device-bound.js';
 import { examine, finding, problem, problemCodes, withHeaders } from './examined-application.js';
-import { answered, API, factsOf, signInWith, SIGNED_IN } from './facts-under-test.js';
+import { responded, API, factsOf, signInWith, SIGNED_IN } from './facts-under-test.js';
 
 const CODES = ['device.offer', 'device.routes', 'device.attributes', 'device.origin'] as const;
 const OPTIONS = deviceBound({ dbsc: true });
@@ -122,7 +122,7 @@ describe('the certificate of an API that binds sessions', () => {
   const examined = (hasTrustedCertificate: boolean) => {
     const ours = ['cross-origin-resource-policy: same-origin'];
     const deviceRoute = {
-      ...answered('POST', `${API}/session/device/refresh`, 400, ours),
+      ...responded('POST', `${API}/session/device/refresh`, 400, ours),
       hasTrustedCertificate,
     };
     const findings = checkDevice(factsOf({ signIn: signInWith(SIGNED_IN), deviceRoute }));

@@ -126,22 +126,22 @@ describe.each(ADAPTERS)('errors from a handler on %s', (adapter) => {
 });
 
 describe.each(ADAPTERS)('replaced error handlers on %s', (adapter) => {
-  const answer = (response: HttpResponse, body: unknown): void => {
+  const respond = (response: HttpResponse, body: unknown): void => {
     response.setStatusCode(418);
     response.sendJSONResponse(body);
   };
   const handlers: Required<SessionErrorHandlers> = {
     onUnauthorised: (message, request, response) =>
-      answer(response, ['unauthorised', message, request.getMethod()]),
-    onTryRefreshToken: (message, _request, response) => answer(response, ['try refresh', message]),
+      respond(response, ['unauthorised', message, request.getMethod()]),
+    onTryRefreshToken: (message, _request, response) => respond(response, ['try refresh', message]),
     onClearDuplicateSessionCookies: (message, _request, response) =>
-      answer(response, ['duplicates', message]),
-    onDuplicateSessionCookies: (message, _request, response) => answer(response, ['two cookies', message]),
+      respond(response, ['duplicates', message]),
+    onDuplicateSessionCookies: (message, _request, response) => respond(response, ['two cookies', message]),
     onTokenTheftDetected: (handle, userId, recipeUserId, _request, response) =>
-      answer(response, ['theft', handle, userId, recipeUserId]),
+      respond(response, ['theft', handle, userId, recipeUserId]),
     onInvalidClaim: async (errors, _request, response) => {
       await Promise.resolve();
-      answer(response, ['claims', errors]);
+      respond(response, ['claims', errors]);
     },
   };
 
@@ -160,7 +160,7 @@ describe.each(ADAPTERS)('replaced error handlers on %s', (adapter) => {
 
   it('run after the tokens have been cleared (T242)', async () => {
     const onUnauthorised: SessionErrorHandlers['onUnauthorised'] = (_message, _request, response) =>
-      answer(response, response.getHeaderValues('front-token'));
+      respond(response, response.getHeaderValues('front-token'));
     const received = await responseTo(adapter, 'unauthorised', { errorHandlers: { onUnauthorised } });
     expect(received.body).toEqual(['remove']);
   });

@@ -75,12 +75,12 @@ describe.each(ADAPTERS)('a guard in other contexts than HTTP on %s', (adapter) =
       .start();
     const req = { headers: {}, method: 'POST', url: '/graphql' };
     const responses: string[] = [];
-    const answering = ['end', 'send', 'json', 'status', 'writeHead', 'write'] as const;
+    const sending = ['end', 'send', 'json', 'status', 'writeHead', 'write'] as const;
     const res = {
       getHeader: () => undefined,
       setHeader: () => undefined,
       removeHeader: () => undefined,
-      ...Object.fromEntries(answering.map((name) => [name, () => responses.push(name)])),
+      ...Object.fromEntries(sending.map((name) => [name, () => responses.push(name)])),
     };
     const context = contextOf('graphql', undefined, undefined, { req, res });
     await expect(app.get(GraphqlGuard).canActivate(context)).rejects.toMatchObject({

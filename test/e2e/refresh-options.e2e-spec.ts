@@ -139,8 +139,8 @@ describe.each(ADAPTERS)('refreshing with VIA_CUSTOM_HEADER on %s', (adapter) => 
         },
       })
       .start();
-    const answer = await (await signedIn('cookie')).refresh({ rid: undefined });
-    expect(answer.body).toEqual({ said: 'anti-csrf check failed: the rid header is missing' });
+    const received = await (await signedIn('cookie')).refresh({ rid: undefined });
+    expect(received.body).toEqual({ said: 'anti-csrf check failed: the rid header is missing' });
   });
 });
 

@@ -52,7 +52,7 @@ describe.each(SERVER_KINDS)('the exchange on %s', (kind) => {
   });
 
   it('sets, replaces and removes headers', async () => {
-    const answer = await responseOf(kind, ({ response }) => {
+    const received = await responseOf(kind, ({ response }) => {
       response.setHeader('x-one', 'a');
       response.setHeader('X-One', 'b');
       response.setHeader('x-gone', 'c');
@@ -60,21 +60,21 @@ describe.each(SERVER_KINDS)('the exchange on %s', (kind) => {
       expect(response.getHeaderValues('X-ONE')).toEqual(['b']);
       expect(response.getHeaderValues('x-gone')).toEqual([]);
     });
-    expect(answer.lines('x-one')).toEqual(['b']);
-    expect(answer.lines('x-gone')).toEqual([]);
+    expect(received.lines('x-one')).toEqual(['b']);
+    expect(received.lines('x-gone')).toEqual([]);
   });
 
   it('writes one Set-Cookie line per value and does not pile them up', async () => {
-    const answer = await responseOf(kind, ({ response }) => {
+    const received = await responseOf(kind, ({ response }) => {
       response.setHeader('Set-Cookie', ['a=1']);
       response.setHeader('Set-Cookie', ['b=1', 'c=1']);
       expect(response.getHeaderValues('set-cookie')).toEqual(['b=1', 'c=1']);
     });
-    expect(answer.lines('set-cookie')).toEqual(['b=1', 'c=1']);
+    expect(received.lines('set-cookie')).toEqual(['b=1', 'c=1']);
   });
 
   it('sends JSON with the status, and only the first time', async () => {
-    const answer = await responseOf(kind, ({ response }) => {
+    const received = await responseOf(kind, ({ response }) => {
       expect(response.isSent).toBe(false);
       response.setStatusCode(403);
       response.sendJSONResponse({ message: 'größer' });
@@ -82,9 +82,9 @@ describe.each(SERVER_KINDS)('the exchange on %s', (kind) => {
       response.sendJSONResponse({ second: true });
       expect(response.isSent).toBe(true);
     });
-    expect(answer.status).toBe(403);
-    expect(answer.lines('content-type')).toEqual(['application/json; charset=utf-8']);
-    expect(answer.body).toBe('{"message":"größer"}');
+    expect(received.status).toBe(403);
+    expect(received.lines('content-type')).toEqual(['application/json; charset=utf-8']);
+    expect(received.body).toBe('{"message":"größer"}');
   });
 
   it('refuses to change headers of a response that has left', async () => {

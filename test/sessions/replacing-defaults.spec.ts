@@ -348,9 +348,9 @@ describe('replacing the response to an error', () => {
     const thief = owner.copy();
     await owner.refresh();
     await owner.get('/me');
-    const answer = await thief.refresh();
-    expect(answer.body).toEqual({ sessionHandle: expect.any(String), userId: 'user-1' });
-    expect(tokenTraffic(answer)).toEqual(BOTH_CLEARED);
+    const received = await thief.refresh();
+    expect(received.body).toEqual({ sessionHandle: expect.any(String), userId: 'user-1' });
+    expect(tokenTraffic(received)).toEqual(BOTH_CLEARED);
   });
 
   it('hands what it throws itself to the application (T243)', async () => {

@@ -178,9 +178,9 @@ export class FakeCore {
 /** The good response of a content core. */
 export const content: Behaviour = (response, { method, path }) => {
   const from = path.search(/\/(?:recipe|apiversion|user\/id|\.well-known)(?:\/|$)/);
-  const answer = ROUTES[`${method} ${path.slice(Math.max(from, 0))}`];
-  if (answer === undefined) sendText(404, 'Not found\n')(response, { method, path } as ReceivedRequest);
-  else sendJson(answer)(response, { method, path } as ReceivedRequest);
+  const found = ROUTES[`${method} ${path.slice(Math.max(from, 0))}`];
+  if (found === undefined) sendText(404, 'Not found\n')(response, { method, path } as ReceivedRequest);
+  else sendJson(found)(response, { method, path } as ReceivedRequest);
 };
 
 export function sendJson(body: unknown, headers: Record<string, string> = {}): Behaviour {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import request from 'supertest';
 import { SessionEvents, type SessionEvent } from 'nest-sessions';
 import { ADAPTERS } from '../support/adapters.js';
-import { TRY_REFRESH, UNAUTHORISED } from './answers.js';
+import { TRY_REFRESH, UNAUTHORISED } from './responses.js';
 import { PlanClaim } from './shop.js';
 import { startShop, type Shop } from './start-shop.js';
 

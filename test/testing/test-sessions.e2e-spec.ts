@@ -10,7 +10,7 @@ import {
   type SessionEvent,
 } from 'nest-sessions';
 import { ADAPTERS } from '../support/adapters.js';
-import { TRY_REFRESH, UNAUTHORISED } from './answers.js';
+import { TRY_REFRESH, UNAUTHORISED } from './responses.js';
 import { outside, PlanClaim, VerifiedClaim, type Plan } from './shop.js';
 import { startShop, type Shop } from './start-shop.js';
 

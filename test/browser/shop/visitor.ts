@@ -25,7 +25,7 @@ export const REFRESH = 'POST /auth/session/refresh';
 /** A person with a browser of his own: cookies, storage and tabs. */
 export class Visitor {
   /** All responses of the API that his browser got, `200 POST /auth/session/refresh`; no preflights. */
-  readonly answers: string[] = [];
+  readonly responses: string[] = [];
 
   private constructor(
     readonly context: BrowserContext,
@@ -35,7 +35,7 @@ export class Visitor {
       const { origin, pathname } = new URL(response.url());
       const method = response.request().method();
       if (origin === API && method !== 'OPTIONS')
-        this.answers.push(`${response.status()} ${method} ${pathname}`);
+        this.responses.push(`${response.status()} ${method} ${pathname}`);
     });
   }
 
@@ -70,13 +70,13 @@ export class Visitor {
     const { status } = await tab.call('/login', 'POST', { userId });
     if (status !== 201) throw new Error(`The login responded with ${status}`);
     await tab.page.evaluate('window.tab.events().splice(0)');
-    this.answers.splice(0);
+    this.responses.splice(0);
     return tab;
   }
 
   /** Statuses of the refreshes so far. */
   get refreshes(): number[] {
-    return this.answers
+    return this.responses
       .filter((response) => response.endsWith(REFRESH))
       .map((response) => Number.parseInt(response));
   }

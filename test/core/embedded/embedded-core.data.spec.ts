@@ -26,7 +26,7 @@ async function withSession(payload: JsonObject = { n: 0 }, changes = {}) {
 /** The new token of a regeneration that must give one. */
 async function tokenOf(result: ReturnType<TestCore['core']['regenerateAccessToken']>): Promise<string> {
   const { status, ...rest } = await result;
-  if (status !== 'OK' || !('accessToken' in rest)) throw new Error(`answered ${status}`);
+  if (status !== 'OK' || !('accessToken' in rest)) throw new Error(`returned ${status}`);
   return rest.accessToken?.token ?? '';
 }
 

@@ -113,7 +113,7 @@ function changedFields(before: SessionRow | undefined, after: SessionRow | undef
 
 describe('the life of a refresh token', () => {
   it.each<
-    [current: Current, event: string, answer: string, next: string, written: string[], numbers: string]
+    [current: Current, event: string, response: string, next: string, written: string[], numbers: string]
   >([
     ['X', 'refresh X', 'OK, child Y', 'X', [], 'C61'],
     ['X', 'verify A_x', 'OK', 'X', [], 'C1'],
@@ -213,7 +213,7 @@ describe('the life of a refresh token', () => {
 });
 
 describe('two calls for one session at the same time', () => {
-  it.each<[start: Current, one: string, other: string, answers: [string, string], current: string]>([
+  it.each<[start: Current, one: string, other: string, responses: [string, string], current: string]>([
     ['X', 'refresh X', 'refresh X', ['OK, child Y', 'OK, child Y'], 'X'],
     ['X', 'refresh Y', 'refresh Y', ['OK, child new', 'OK, child new'], 'Y'],
     ['X', 'refresh Y', 'verify A_y', ['OK, child new', 'OK, replacement'], 'Y'],
@@ -226,7 +226,7 @@ describe('two calls for one session at the same time', () => {
     expect(line.engine.events.length).toBe(current === 'X' ? 0 : 1);
   });
 
-  it.each<[start: Current, first: string, second: string, answers: [string, string], current: string]>([
+  it.each<[start: Current, first: string, second: string, responses: [string, string], current: string]>([
     ['X', 'refresh X', 'verify A_y', ['OK, child Y', 'OK, replacement'], 'Y'],
     ['X', 'verify A_y', 'refresh X', ['OK, replacement', 'TOKEN_THEFT_DETECTED'], 'Y'],
     ['X', 'refresh Y', 'verify A_y', ['OK, child new', 'OK, replacement'], 'Y'],
@@ -304,7 +304,7 @@ describe('the grace period of a retired refresh token', () => {
     expect(line.describe(await line.run('refresh X'))).toBe('TOKEN_THEFT_DETECTED');
   });
 
-  it.each<[ms: number, answer: string]>([
+  it.each<[ms: number, response: string]>([
     [0, 'OK, child Y'],
     [1, 'OK, child Y'],
     [29_999, 'OK, child Y'],

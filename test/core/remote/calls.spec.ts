@@ -71,7 +71,7 @@ describe('what a call looks like on the wire', () => {
   describe('when a core that speaks other versions has taken the place of the one that was agreed with', () => {
     /** A core that refuses other versions than its own before it does anything, as cores do. */
     const replaceBy = (offered: string, spoken = offered): void => {
-      const answer: Behaviour = (response, request) => {
+      const respond: Behaviour = (response, request) => {
         const asked = request.headers['cdi-version'];
         const isSpoken = asked === spoken;
         (isSpoken ? content : sendText(400, `cdi-version ${String(asked)} not supported\n`))(
@@ -79,7 +79,7 @@ describe('what a call looks like on the wire', () => {
           request,
         );
       };
-      core.on('*', answer).on('/apiversion', sendJson({ versions: [offered] }));
+      core.on('*', respond).on('/apiversion', sendJson({ versions: [offered] }));
       core.received.length = 0;
     };
     const agreed = async (): Promise<HttpCoreClient> => {
@@ -252,10 +252,10 @@ describe('what the responses mean', () => {
     const gone = `${HANDLE}_gone`;
     core.on('/recipe/session/remove', (response, request) => {
       const names = bodyOf(request)['sessionHandles'] as string[];
-      const answer = names.includes(gone)
+      const respond = names.includes(gone)
         ? UNKNOWN_TENANT
         : sendJson({ status: 'OK', sessionHandlesRevoked: names });
-      answer(response, request);
+      respond(response, request);
     });
     await expect(connect().revokeSessions([HANDLE, gone, 'handle-2', HANDLE], {})).resolves.toEqual([
       HANDLE,
@@ -267,10 +267,10 @@ describe('what the responses mean', () => {
     const handles = [HANDLE, 'h2_t1', 'h3', 'h4_gone', 'h5_t1', 'h6_two_parts'];
     core.on('/recipe/session/remove', (response, request) => {
       const names = bodyOf(request)['sessionHandles'] as string[];
-      const answer = names.includes('h4_gone')
+      const respond = names.includes('h4_gone')
         ? UNKNOWN_TENANT // a Core has ended those before it by then, and names none of them
         : sendJson({ status: 'OK', sessionHandlesRevoked: names });
-      answer(response, request);
+      respond(response, request);
     });
     const revoked = await connect().revokeSessions(handles, {});
     expect(revoked.toSorted()).toEqual(handles.filter((handle) => handle !== 'h4_gone').toSorted());

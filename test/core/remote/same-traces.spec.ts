@@ -14,7 +14,7 @@ const USER = `traces-${process.pid}-${Date.now()}`;
 const TIMES = ['exp', 'iat', 'expiry', 'createdTime', 'timeCreated'];
 
 /** The responses of a core, in the order of the requests. */
-type Trace = readonly (readonly [step: string, answer: unknown])[];
+type Trace = readonly (readonly [step: string, response: unknown])[];
 
 /** Lets a second pass before each step, where the clock can be moved. */
 type Pause = () => void;

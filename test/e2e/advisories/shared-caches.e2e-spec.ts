@@ -6,7 +6,7 @@ import { ADAPTERS, TestApplication } from '../../support/test-application.js';
 
 /** As a careless cache in front of an application does it: whatever is not forbidden is kept, by path and `Vary`. */
 class SharedCache {
-  private readonly kept: { path: string; seenBy: Map<string, string>; answer: ClientResponse }[] = [];
+  private readonly kept: { path: string; seenBy: Map<string, string>; response: ClientResponse }[] = [];
 
   constructor(private readonly application: TestApplication) {}
 
@@ -16,14 +16,14 @@ class SharedCache {
       (entry) =>
         entry.path === path && [...entry.seenBy].every(([name, value]) => (headers[name] ?? '') === value),
     );
-    if (hit !== undefined) return hit.answer;
-    const answer = await this.application.send({ path, headers });
-    if (!/no-store|private/.test(answer.header('cache-control') ?? '')) {
-      const names = (answer.header('vary') ?? '').toLowerCase().split(/, */).filter(Boolean);
+    if (hit !== undefined) return hit.response;
+    const response = await this.application.send({ path, headers });
+    if (!/no-store|private/.test(response.header('cache-control') ?? '')) {
+      const names = (response.header('vary') ?? '').toLowerCase().split(/, */).filter(Boolean);
       const seenBy = new Map(names.map((name) => [name, headers[name] ?? '']));
-      this.kept.push({ path, seenBy, answer });
+      this.kept.push({ path, seenBy, response });
     }
-    return answer;
+    return response;
   }
 }
 

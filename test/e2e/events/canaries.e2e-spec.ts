@@ -201,7 +201,7 @@ const EVIDENCE = {
   metrics: /nest_sessions\.refusals/,
   channels: /session\.refused[^]*core\.call:asyncEnd/,
   errors: /TryRefreshTokenError/,
-  answers: /unauthorised/,
+  responses: /unauthorised/,
   container: /sessionHandle/,
 };
 
@@ -311,6 +311,6 @@ describe('a core that repeats what it was sent (S103)', () => {
     } finally {
       await core.kill();
     }
-    expect(await findings({ errors: /Core|Session/, answers: /message/ })).toEqual([]);
+    expect(await findings({ errors: /Core|Session/, responses: /message/ })).toEqual([]);
   });
 });

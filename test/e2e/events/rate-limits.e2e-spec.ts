@@ -24,10 +24,10 @@ type RateLimit = NonNullable<SessionModuleOptions['rateLimit']>;
 /** A limiter whose decisions a test makes, and what it was asked. */
 function scriptedLimiter() {
   const asked: Omit<RateLimitedAttempt, 'userContext'>[] = [];
-  const state = { answer: { allowed: true } as RateLimitDecision };
+  const state = { decision: { allowed: true } as RateLimitDecision };
   const limiter: RateLimiter = ({ userContext: _context, ...attempt }) => {
     asked.push(attempt);
-    return state.answer;
+    return state.decision;
   };
   return { limiter, asked, state };
 }
@@ -46,7 +46,7 @@ describe.each(ADAPTERS)('limiting attempts on %s (S101)', (adapter) => {
       const { signedIn, events } = await TestApplication.on(adapter).with({ rateLimit: { limiter } }).start();
       const user = await signedIn(mode);
       const before = [user.cookie('sRefreshToken'), user.refreshToken, user.frontToken];
-      state.answer = REFUSED;
+      state.decision = REFUSED;
       const refused = await user.refresh();
       expect(refused.status).toBe(429);
       expect(refused.body).toEqual({ message: 'too many requests' });
@@ -56,7 +56,7 @@ describe.each(ADAPTERS)('limiting attempts on %s (S101)', (adapter) => {
       }
       expect([user.cookie('sRefreshToken'), user.refreshToken, user.frontToken]).toEqual(before);
       expect((await user.get('/me')).status).toBe(200);
-      state.answer = { allowed: true };
+      state.decision = { allowed: true };
       expect((await user.refresh()).status).toBe(200);
       expect(events.map(({ type }) => type)).toEqual(['session.created', 'session.refreshed']);
     });
@@ -88,7 +88,7 @@ describe.each(ADAPTERS)('limiting attempts on %s (S101)', (adapter) => {
         ipGroup: '127.0.0.1',
       };
       expect(asked).toEqual([attempt]);
-      state.answer = REFUSED;
+      state.decision = REFUSED;
       const refused = await user.get('/me');
       expect(refused.status).toBe(429);
       expect(refused.header('retry-after')).toBe('13');
@@ -204,7 +204,7 @@ describe('limiting attempts without HTTP (S101)', () => {
       .start();
     const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
     const { refreshToken = '', accessToken } = session.getAllSessionTokensDangerously();
-    state.answer = REFUSED;
+    state.decision = REFUSED;
     const refreshing = sessions.refreshSessionWithoutRequestResponse({ refreshToken });
     await expect(refreshing).rejects.toThrow(RateLimitedError);
     await expect(refreshing).rejects.toMatchObject({ retryAfterSec: 12.2 });
@@ -247,7 +247,7 @@ describe('limiting attempts without HTTP (S101)', () => {
     const session = await sessions.createNewSessionWithoutRequestResponse({ userId: 'user-1' });
     const { refreshToken = '' } = session.getAllSessionTokensDangerously();
     const refresh = async () => sessions.refreshSessionWithoutRequestResponse({ refreshToken });
-    state.answer = REFUSED;
+    state.decision = REFUSED;
     calls.length = linked.length = 0;
     await expect(refresh()).rejects.toThrow(RateLimitedError);
     expect([calls, linked]).toEqual([[], []]);

@@ -82,7 +82,7 @@ export class Sinks {
   noteResponse(response: ClientResponse): void {
     if (response.status < 400) return;
     const headers = ['set-cookie', 'front-token', 'st-access-token', 'st-refresh-token', 'anti-csrf'];
-    this.note('answers', response.text, ...headers.flatMap((name) => response.lines(name)));
+    this.note('responses', response.text, ...headers.flatMap((name) => response.lines(name)));
   }
 
   /** The content of every sink, by its name. */

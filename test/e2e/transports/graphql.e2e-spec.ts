@@ -211,11 +211,11 @@ describe.each(DRIVERS)('a session in GraphQL: $name', (driver) => {
       },
     };
     const { client } = await GraphqlApplication.via(driver).with(options).start();
-    const answer = await ask(client(), '{ maybeMe }');
-    expect(read(answer).errors).toMatchObject([
+    const received = await ask(client(), '{ maybeMe }');
+    expect(read(received).errors).toMatchObject([
       { message: 'Bitte anmelden', extensions: { code: 'UNAUTHORISED', hint: '/login' } },
     ]);
-    expect(answer.text).not.toContain('access token');
+    expect(received.text).not.toContain('access token');
   });
 });
 
