@@ -329,7 +329,7 @@ export const BREAKS = [
   ),
   of(
     'rules/session-router.ts',
-    'an API function that sent its own response gets a second one',
+    'an error that a filter has responded to reaches the filters again',
     ['if (response.isSent) return res;', ''],
     ['e2e/error-handlers'],
   ),
